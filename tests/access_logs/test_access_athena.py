@@ -65,6 +65,7 @@ def test_a_place_elsewhere_is_refused(place):
         athena_table(COMBINED, place)
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         "{}{}{}".format, st.sampled_from(["GET ", "", "get "]), WORDS, st.sampled_from(["", " HTTP/1.1"])

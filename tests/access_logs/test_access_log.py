@@ -230,6 +230,7 @@ def test_a_time_that_never_was_is_rejected(tmp_path, line):
     assert "is not a time" in retrieval.rejected[0].reason
 
 
+@pytest.mark.slow
 def test_a_torn_gzip_keeps_its_good_part_and_says_so(tmp_path):
     lines = b"".join(COMBINED.replace(b"/health", b"/%d" % at) for at in range(20_000))
     packed = gzip.compress(lines)

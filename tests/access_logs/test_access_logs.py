@@ -71,7 +71,7 @@ def test_members_behind_one_another_are_one_file(pack):
     assert b"".join(unpacked(io.BytesIO(packed))) == data
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
 def test_torn_data_gives_its_good_part(tmp_path, pack):
     packed = pack(b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000)))
@@ -129,6 +129,7 @@ def test_damaged_gzip_is_torn():
         list(unpacked(io.BytesIO(packed + b"something else")))
 
 
+@pytest.mark.slow
 def test_of_damaged_gzip_little_is_lost_before_the_damage():
     data = b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000))
     packed = bytearray(gzip.compress(data))
@@ -160,7 +161,7 @@ def test_gzip_is_unpacked_to_where_it_is_wanted():
     assert room == data
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [OSError("gone"), KeyboardInterrupt()])
 def test_what_was_unpacked_before_its_stream_failed_is_kept(stops):
     class Failing(io.BytesIO):
@@ -285,6 +286,7 @@ def test_a_log_across_a_change_of_clocks_is_in_order(tmp_path):
     assert frame["time"].dt.strftime("%H:%M:%S").tolist() == ["00:59:59", "01:00:00", "02:00:00"]
 
 
+@pytest.mark.slow
 def test_a_log_that_is_cut_or_grows_while_it_is_read_says_so(tmp_path):
     cut, grown = tmp_path / "cut.access.log", tmp_path / "grown.access.log"
     cut.write_bytes(many(20_000))
@@ -422,6 +424,7 @@ def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
     assert [one.text for one in chunk.rejected] == [b"garbage"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [500, 4 << 20])
 def test_memory_is_used_again_once_it_is_given_back(size):
     buffers = Buffers()
@@ -437,6 +440,7 @@ def test_memory_is_used_again_once_it_is_given_back(size):
     assert len(memories) == 2
 
 
+@pytest.mark.slow
 def test_a_piece_larger_than_the_memory_held_finds_room():
     line = b"x" * (3 << 20) + b"\n"
     blocks = [bytes(block) for block in blocks_from(filling([b"short\nand ", line * 3, b"tail"]), 5 << 20)]

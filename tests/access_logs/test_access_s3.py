@@ -42,6 +42,7 @@ def bucket(monkeypatch):
         server.stop()
 
 
+@pytest.mark.slow
 def test_objects_and_prefixes_are_read(bucket):
     one, _ = read_access_logs([f"{bucket}/web/access.log"])
     whole, how = read_access_logs([f"{bucket}/web/"])
@@ -76,6 +77,7 @@ def test_what_is_not_there_is_an_error(bucket):
         read_access_logs([f"{bucket}/none/"])
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_no_object_behind(bucket):
     rows = pa.table({"at": [1, 2]})
     with pytest.raises(ZeroDivisionError), ParquetFile(f"{bucket}/web/out.parquet") as file:

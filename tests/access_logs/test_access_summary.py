@@ -55,6 +55,7 @@ def test_a_timeout_that_all_requests_meet_is_exact():
     assert (total["p50_s"], total["p99_s"], total["max_s"]) == (30.001, 30.001, 30.001)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 100_000).map(lambda one: one / 1000), min_size=1, max_size=200))
 def test_percentiles_are_right_within_a_bucket(seconds):
@@ -139,6 +140,7 @@ def test_memory_stays_bounded_when_every_request_has_its_own_path():
     assert frame.loc[0, "key"] == "(others)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "most"), [("_MOST_KEYS", 3), ("_MOST_KEY_BYTES", 220)])
 def test_what_rare_keys_lost_is_known(monkeypatch, limit, most):
     monkeypatch.setattr(f"watchme_analysis.access_logs.grouped_sums.{limit}", most)

@@ -57,6 +57,7 @@ def written(text):
     )
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_a_text_written_as_apache_does_is_read_back(text):
     assert unescaped(written(text), "apache") == text

@@ -21,6 +21,7 @@ def bits_of(is_valid):
     return np.packbits(is_valid, bitorder="little").tolist()
 
 
+@pytest.mark.slow
 @given(st.lists(st.booleans(), max_size=40))
 def test_good_and_other_lines_are_distinguished(is_good):
     good, others = np.empty((2, len(is_good)), np.int64)
@@ -29,6 +30,7 @@ def test_good_and_other_lines_are_distinguished(is_good):
     assert others[: len(is_good) - count].tolist() == [at for at, one in enumerate(is_good) if not one]
 
 
+@pytest.mark.slow
 @given(st.lists(st.booleans(), max_size=40))
 def test_further_rows_stand_where_their_lines_do(are_further):
     lines = np.arange(len(are_further)) * 3

@@ -40,6 +40,7 @@ def linked(found):
     return [None if pd.isna(row) else int(row) for row in found["access_row"]]
 
 
+@pytest.mark.slow
 def test_connections_tell_requests_apart_that_are_alike_otherwise():
     spoofed = json.dumps({"http_x_a": json.dumps({"connection": "7"})})
     requests = access(
@@ -179,6 +180,7 @@ def test_each_failed_try_of_a_request_has_its_own_line():
     assert errors_to_requests(repeated, requests)["link"].tolist() == ["alone", "ambiguous", "ambiguous"]
 
 
+@pytest.mark.slow
 def test_a_failure_after_the_header_keeps_the_status_sent_before():
     broken = {"time": at(10), "kind": "upstream_closed", "message": "upstream closed while reading upstream"}
     early = broken | {"message": "upstream closed while reading response header from upstream"}
@@ -219,6 +221,7 @@ def test_lines_about_no_request_are_distinguished():
     assert found["access_row"].isna().all()
 
 
+@pytest.mark.slow
 def test_empty_logs_give_a_frame_with_the_same_columns():
     names = ["access_row", "candidates", "link"]
     assert list(errors_to_requests(empty("error_log"), empty("access_log")).columns) == names
@@ -227,6 +230,7 @@ def test_empty_logs_give_a_frame_with_the_same_columns():
     assert found["link"].tolist() == ["none"]
 
 
+@pytest.mark.slow
 def test_every_timeout_of_a_recorded_incident_finds_its_own_504(data):
     folder = data / "health-threadpool"
     log, _ = read_access_log(RawFile(folder, "access.log"))

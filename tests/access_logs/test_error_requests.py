@@ -101,6 +101,7 @@ def test_the_candidates_are_linked_as_the_whole_log_is(error_log, access_log):
     assert found["candidates"].tolist() == whole["candidates"].tolist()
 
 
+@pytest.mark.slow
 def test_requests_that_no_error_is_about_are_not_kept():
     log = access(*({"time": at(second)} for second in range(0, 3000, 10)))
 
@@ -146,6 +147,7 @@ def test_the_last_errors_are_listed_whatever_the_order_of_the_logs(monkeypatch):
     assert listed["notes"] == ["Of 100 errors the last 3 are listed, and the last 3 with their requests."]
 
 
+@pytest.mark.slow
 def test_kinds_are_counted_with_what_was_sent():
     log = errors(
         {"time": at(10), "upstream_addr": "192.0.2.20:80"},

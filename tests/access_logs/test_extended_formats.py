@@ -149,6 +149,7 @@ def test_lines_that_run_into_each_other_are_not_one_line_with_further_fields(tmp
     assert (len(frame), account.rejected_lines) == (0, 10)
 
 
+@pytest.mark.slow
 def test_every_line_of_a_known_beginning_is_read_whatever_follows(tmp_path):
     rests = ['"', "\\", "é", "[", 'a="', "=" * 50, "x" * 5000, "| |", "a=b " * 100, "\t-\t-"]
     for rest in rests:
@@ -157,6 +158,7 @@ def test_every_line_of_a_known_beginning_is_read_whatever_follows(tmp_path):
         assert (len(frame), account.rejected_lines) == (8, 0), rest
 
 
+@pytest.mark.slow
 def test_extended_lines_are_read_alike_by_every_engine_and_in_parts():
     rests = ["0.001", "0.002 a", "rt=0.003", 'rt="0.004" x=1', " ", "", "- -", "a b c"]
     data = b"".join(f"{COMBINED} {rests[at * 7 % 8]}".encode() + b"\n" for at in range(400))

@@ -145,6 +145,7 @@ def bad(): ...
 """
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("file", "text", "table", "rows"),
     [

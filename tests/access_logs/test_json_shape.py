@@ -39,6 +39,7 @@ def read(data, engine, formats=None):
     return Engine(formats or stock_formats(), UTC, engine=engine).read(data)
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("engine", ENGINES[1:])
 @pytest.mark.parametrize("time", ["2025-12-11T10:10:30+09:00", "2025-12-11T01:10:30.250Z"])
 def test_lines_alike_need_no_second_look(engine, time):
@@ -53,6 +54,7 @@ def test_lines_alike_need_no_second_look(engine, time):
     assert dict(chunk.formats) == {"JSON": 200}
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_whole_numbers_that_are_of_no_column_need_no_second_look_either(engine):
     line = (

@@ -60,6 +60,7 @@ def test_a_router_of_heroku_times_the_dyno_and_the_prefix_has_the_time():
     assert (found["upstream_addr"], found["client_addr"]) == ("web.1", "192.0.2.7")
 
 
+@pytest.mark.slow
 def test_a_duration_without_a_unit_is_in_that_of_its_number(subtests):
     for engine in ENGINES[1:]:
         for key in ["response_time", "responsetime", "responseTime", "duration", "latency"]:

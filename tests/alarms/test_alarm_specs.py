@@ -49,6 +49,7 @@ def test_the_teams_alarms_ring_where_they_should():
     assert frame.loc["duration-near-timeout", "times_raised"] == 0
 
 
+@pytest.mark.slow
 def test_rings_before_the_incident_are_in_vain():
     world = failing()
     tried = backtest_alarms(world, pipelines(world), parse_specs({"alarms": [RATE]}))
@@ -68,6 +69,7 @@ def test_fewer_points_ring_earlier():
     assert first.isna()[12]
 
 
+@pytest.mark.slow
 def test_an_alarm_over_what_was_not_collected_says_so():
     world = failing()
     spec = {**RATE, "over": "somewhere-else"}

@@ -106,6 +106,7 @@ def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
     assert frame.loc["both", "first"] >= frame.loc["dead", "first"]
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("changed", "note"),
     [
@@ -284,6 +285,7 @@ def test_a_composite_alarm_of_a_specification_rings_for_its_own_queue(failing):
     assert both.run.raised
 
 
+@pytest.mark.slow
 def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_vain(failing):
     specs = [spec for spec in read_specs() if spec.name == "dead-letters"]
     tried = backtest_alarms(failing, pipelines(failing), specs)
@@ -312,6 +314,7 @@ def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     assert age.effect == "does not fire for the incident, no false alarm"
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("joined", "known"), [("AND", False), ("OR", False), ("OR TRUE OR", True)])
 def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_called_silent(
     failing, joined, known

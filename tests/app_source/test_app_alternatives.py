@@ -49,6 +49,7 @@ def test_a_model_is_what_another_method_assigns_later(tmp_path):
     assert calls == {("whisper.load_model().transcribe", True), ("openai.OpenAI().models.list", True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("read_item", "found"),
     [
@@ -102,6 +103,7 @@ async def x():
 """
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     "made",
     [
@@ -117,6 +119,7 @@ def test_all_values_of_a_factory_are_possible(tmp_path, made):
     assert calls == {("requests.get", True), ("requests.get", False), ("soundfile.read", False)}
 
 
+@pytest.mark.slow
 def test_methods_of_a_result_do_not_block(tmp_path):
     calls, (unknown,) = read(
         tmp_path,
@@ -135,6 +138,7 @@ def test_methods_of_a_result_do_not_block(tmp_path):
     assert unknown == []
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("held", "is_reported"),
     [
@@ -185,6 +189,7 @@ def test_a_file_in_memory_is_not_waited_for(tmp_path, source, found):
     assert calls == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "unknown"),
     [
@@ -216,6 +221,7 @@ def test_calls_of_unknown_effect_are_named(tmp_path, body, unknown):
     assert found == unknown
 
 
+@pytest.mark.slow
 def test_calls_of_a_middleware_count_for_each_handler(tmp_path):
     _, unknown = read(
         tmp_path,

@@ -30,6 +30,7 @@ def calls(folder, name="app.py"):
     return {(row.kind, row.call, row.context, row.reached_from) for row in frame.itertuples()}
 
 
+@pytest.mark.slow
 def test_handlers_run_on_the_loop_or_in_the_pool(tmp_path):
     laid(
         tmp_path,
@@ -183,6 +184,7 @@ pool = ThreadPoolExecutor()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", BODIES)
 def test_calls_are_known_by_what_made_the_value(tmp_path, body):
     kind, call = BODIES[body]
@@ -209,6 +211,7 @@ def test_what_does_not_block_is_not_said_to(tmp_path, body):
     assert {kind for kind, *_ in calls(tmp_path)} <= {"async_wait"}
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("pool", "context"),
     [
@@ -347,6 +350,7 @@ def test_the_chain_leads_through_modules_classes_and_globals(tmp_path):
     assert json.loads(row["chain"]) == ["jobs", "Provider.create", "Base.post"]
 
 
+@pytest.mark.slow
 def test_a_dependency_gives_what_it_returns(tmp_path):
     laid(
         tmp_path,
@@ -375,6 +379,7 @@ def test_a_dependency_gives_what_it_returns(tmp_path):
     } <= calls(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -402,6 +407,7 @@ def test_heavy_loops(tmp_path, body, expected):
     assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
 
 
+@pytest.mark.slow
 def test_middleware_startup_and_what_nothing_reaches(tmp_path):
     laid(
         tmp_path,
@@ -432,6 +438,7 @@ def test_middleware_startup_and_what_nothing_reaches(tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["def broken(:\n", "x = 1\0", "\xff\xfe"])
 def test_what_is_no_python_is_one_rejected_entry(tmp_path, text):
     (tmp_path / "app.py").write_text(text, encoding="latin-1")
@@ -442,6 +449,7 @@ def test_what_is_no_python_is_one_rejected_entry(tmp_path, text):
     assert len(read(tmp_path, "other.py")[0]["app_calls"]) == 1
 
 
+@pytest.mark.slow
 def test_recursion_ends(tmp_path):
     laid(
         tmp_path,
@@ -592,6 +600,7 @@ def test_the_chain_leads_through_generic_bases_super_and_injected_interfaces(tmp
     assert ("blocking_sleep", "time.sleep", "event_loop", "POST /users") in calls(tmp_path, "store.py")
 
 
+@pytest.mark.slow
 def test_a_module_that_lacks_what_is_wanted_of_it_only_shares_its_name_with_a_package(tmp_path):
     laid(
         tmp_path,
@@ -619,6 +628,7 @@ def test_a_module_that_lacks_what_is_wanted_of_it_only_shares_its_name_with_a_pa
     }
 
 
+@pytest.mark.slow
 def test_handlers_of_one_name_are_all_found(tmp_path):
     laid(
         tmp_path,
@@ -640,6 +650,7 @@ def test_handlers_of_one_name_are_all_found(tmp_path):
     assert {came for *_, came in calls(tmp_path)} == {"GET /a", "GET /b"}
 
 
+@pytest.mark.slow
 def test_decorators_that_hand_on_a_registration_and_routers_of_a_class_made_by_a_function(tmp_path):
     laid(
         tmp_path,
@@ -698,6 +709,7 @@ def test_a_session_is_known_by_what_a_generator_is_declared_to_give(tmp_path):
     assert ("blocking_io", "sqlalchemy.orm.Session().commit", "event_loop", "GET /x") in calls(tmp_path)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "body",
     [
@@ -743,6 +755,7 @@ async def x(row: Row):
     assert {came for *_, came in calls(tmp_path, "clients.py")} == {"-"}
 
 
+@pytest.mark.slow
 def test_a_property_with_a_setter_is_what_reading_it_gives(tmp_path):
     laid(
         tmp_path,
@@ -764,6 +777,7 @@ def test_a_property_with_a_setter_is_what_reading_it_gives(tmp_path):
     assert ("blocking_io", "boto3.client().get_object", "event_loop", "GET /x") in calls(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -779,6 +793,7 @@ def test_heavy_comprehensions(tmp_path, body, expected):
     assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("parameters", "body", "expected"),
     [
@@ -798,12 +813,14 @@ def test_callers_may_ask_for_as_many_steps_as_nothing_bounds(tmp_path, parameter
     assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
 
 
+@pytest.mark.slow
 def test_what_a_function_of_the_source_is_given_is_not_required_of_callers(tmp_path):
     source = "def f(n: int):\n    for i in range(n): i\n@app.get('/x')\nasync def x():\n    f(3)\n"
     (tmp_path / "app.py").write_text(PREAMBLE + source)
     assert all(kind != "cpu" for kind, *_ in calls(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_call_that_a_rule_found_is_named_without_its_arguments(tmp_path):
     (tmp_path / "app.py").write_text(
         PREAMBLE + "@app.get('/x')\nasync def x(name):\n    Path(str(name)).unlink()\n"

@@ -33,6 +33,7 @@ async def x(request: Request, cached=Depends(cache)):
 """
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("body", "seen"),
     [

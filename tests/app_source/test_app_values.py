@@ -30,6 +30,7 @@ def blocking(folder, text):
     return set(zip(calls["call"], calls["reached_from"], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filters", [1, 3, 6])
 def test_a_query_of_many_parts_is_one_all_the_same(tmp_path, filters):
     parts = ".filter(True)" * filters
@@ -49,6 +50,7 @@ def test_a_query_of_many_parts_is_one_all_the_same(tmp_path, filters):
     assert found == {(whole, "GET /x")}
 
 
+@pytest.mark.slow
 def test_a_class_method_that_makes_its_class_gives_an_instance(tmp_path):
     found = blocking(
         tmp_path,
@@ -70,6 +72,7 @@ def test_a_class_method_that_makes_its_class_gives_an_instance(tmp_path):
     assert found == {("time.sleep", "GET /x")}
 
 
+@pytest.mark.slow
 def test_an_annotation_tells_where_the_body_does_not(tmp_path):
     found = blocking(
         tmp_path,
@@ -127,6 +130,7 @@ async def x(session):
     assert blocking(tmp_path, source) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "call"),
     [
@@ -148,6 +152,7 @@ def test_an_answer_is_waited_for_and_what_it_holds_is_not(tmp_path, body, call):
     }
 
 
+@pytest.mark.slow
 def test_the_session_of_a_package_that_keeps_it_for_the_request(tmp_path):
     found = blocking(
         tmp_path,

@@ -2,6 +2,8 @@
 
 import textwrap
 
+import pytest
+
 from watchme_analysis.app_source.reader import read_app_source
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.health.handlers import handlers_by_route
@@ -94,6 +96,7 @@ def test_a_coroutine_needs_threads_for_what_it_streams_from_a_plain_generator_or
     assert not any(handler.on_executor for handler in known.values())
 
 
+@pytest.mark.slow
 def test_background_tasks_of_an_answer(tmp_path):
     _, ways = read(
         tmp_path,
@@ -118,6 +121,7 @@ def test_background_tasks_of_an_answer(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_dependencies_of_an_application_a_router_and_an_inclusion_are_those_of_each_handler(tmp_path):
     _, ways = read(
         tmp_path,

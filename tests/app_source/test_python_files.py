@@ -28,6 +28,7 @@ def retrieval(folder, name):
     return read_app_source(RawFile(folder, name))[0][2]
 
 
+@pytest.mark.slow
 def test_an_import_lists_the_folder_once_and_parses_each_file_once(tmp_path, monkeypatch):
     write(tmp_path / "raw", **{f"part{i}": APP for i in range(5)})
     listed, parsed = [], []
@@ -40,6 +41,7 @@ def test_an_import_lists_the_folder_once_and_parses_each_file_once(tmp_path, mon
     assert (len(listed), sorted(parsed)) == (1, [f"part{i}.py" for i in range(5)])
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_is_read_anew(tmp_path):
     write(tmp_path, a=APP, b="")
     assert retrieval(tmp_path, "a.py").rows == 1
@@ -97,6 +99,7 @@ def test_what_later_versions_of_python_write_is_read_where_it_stands():
     assert "rows[0] = 1" in ast.unparse(tree)
 
 
+@pytest.mark.slow
 def test_a_type_statement_names_a_dependency(tmp_path):
     write(
         tmp_path,
@@ -127,6 +130,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_a_file_that_cannot_be_read_is_said_and_costs_the_others_nothing(tmp_path, name):
     write(tmp_path, app=APP)
@@ -137,7 +141,7 @@ def test_a_file_that_cannot_be_read_is_said_and_costs_the_others_nothing(tmp_pat
     assert bad.truncated
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

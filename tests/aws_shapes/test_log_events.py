@@ -69,6 +69,7 @@ def imported(tmp_path, name, text, **options):
     return import_folder(tmp_path / "evidence", tmp_path / "case", **options).case
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_every_command_gives_the_same_events(tmp_path, name):
     case = imported(tmp_path, name, FILES[name], zone_name="Asia/Tokyo")
@@ -95,6 +96,7 @@ def test_an_export_is_compressed(tmp_path):
     assert len(import_folder(tmp_path / "evidence", tmp_path / "case").case.table("log_events")) == 4
 
 
+@pytest.mark.slow
 def test_a_page_of_several_and_a_torn_file_say_so(tmp_path):
     more = {"events": events(eventId="1"), "searchedLogStreams": [], "nextToken": "t"}
     paged = imported(tmp_path, "asr-worker.json", json.dumps(more))
@@ -107,6 +109,7 @@ def test_a_page_of_several_and_a_torn_file_say_so(tmp_path):
     assert entry["truncated"] and 0 < entry["rows"] < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["asr-worker.json", "logs-insights-results.json", "logs-insights-results.csv"]
 )
@@ -137,6 +140,7 @@ def test_another_file_in_a_folder_of_responses_is_named_with_the_command_to_run(
     assert expected_output(RawFile(tmp_path, name)) is None
 
 
+@pytest.mark.slow
 def test_a_message_of_many_lines_takes_time_in_proportion_to_them(tmp_path):
     line = f"{TIMES[0]:%Y-%m-%dT%H:%M:%S.123} {MESSAGES[0]}\n"
     (tmp_path / "asr-worker.log").write_text(line + "a line of a long traceback\n" * 100_000)

@@ -49,6 +49,7 @@ def test_a_healthy_system_is_left_alone():
     assert found.extra["queues"] == []
 
 
+@pytest.mark.slow
 def test_a_bad_deployment_is_named_with_its_change(found_deployed):
     found = found_deployed
     assert (found.verdict, found.cause) == ("supported", "consumer_failing")
@@ -108,6 +109,7 @@ def test_how_long_before_the_trouble_a_change_came_is_said(minute, message_id, v
     assert messages_in(said)["backlog-change-recorded"]["change"] == "backlog-changed-code"
 
 
+@pytest.mark.slow
 def test_an_api_that_is_down_is_not_laid_on_a_deployment_nearby():
     world = World()
     world.fail(600, 800, 1.4, REFUSED)
@@ -142,6 +144,7 @@ def test_a_share_is_that_of_the_numbers_beside_it(diagnosed):
     assert values["share"] == pytest.approx(values["failed"] / values["tried"])
 
 
+@pytest.mark.slow
 def test_few_messages_that_always_fail_are_poison():
     world = World()
     world.fail(600, 1400, 1.5, NOT_FOUND, share=0.2)

@@ -150,6 +150,7 @@ def test_the_path_of_a_file_names_the_day_of_its_work_and_a_body_without_any_lea
     assert messages_in(nameless.summary[1])["backlog-missing-work-unread"]["unread"] == 40
 
 
+@pytest.mark.slow
 def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own():
     world = World()
     world.at["errors"][601], world.at["deleted"][601], world.at["received"][604] = 1, 9, 1
@@ -162,6 +163,7 @@ def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own()
     assert signs.failures.count == signs.errors.total == 4 * 27
 
 
+@pytest.mark.slow
 def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_read():
     """Its receives, and the failures that fill them, lie behind the wait, not right after its sending."""
     (pipeline,) = pipelines(let_loose())
@@ -170,6 +172,7 @@ def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_r
     assert surely_ran(pipeline)(pipeline.frame.index[331].to_pydatetime())
 
 
+@pytest.mark.slow
 def test_runs_that_are_slow_for_most_of_the_window_are_slow_from_where_they_became_so():
     (signs,) = Investigation(slow_for_most_of_the_window(), "backlog").once(backlog_context).affected
     assert signs.slow is not None

@@ -60,7 +60,7 @@ def test_messages_that_producers_delay_are_healthy(tmp_path):
     assert diagnose_world(tmp_path, "delayed", 601004)[0].cause == "healthy"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "before"), [(0, True), (300, False)])
 def test_a_window_that_begins_within_an_outage_says_so(first, before):
     world = World(hours=12)

@@ -23,6 +23,7 @@ ROW = {
 }
 
 
+@pytest.mark.slow
 def test_rows_are_recorded_once_and_found_by_sql(evidence, tmp_path):
     case = import_folder(evidence, tmp_path / "case").case
     assert len(case.table("actions")) == 0
@@ -32,6 +33,7 @@ def test_rows_are_recorded_once_and_found_by_sql(evidence, tmp_path):
     assert list(again.sql("select step from actions").step) == ["set VisibilityTimeout"] * 2
 
 
+@pytest.mark.slow
 def test_a_new_import_keeps_the_rows(evidence, tmp_path):
     case = import_folder(evidence, tmp_path / "case").case
     record_actions(case.path, [ROW])

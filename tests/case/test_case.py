@@ -25,6 +25,7 @@ def test_tables_are_as_the_glossary_says_present_or_not(case):
     assert pd.isna(case.table("probes").loc[1, "status"])
 
 
+@pytest.mark.slow
 def test_sql_runs_over_the_tables_in_utc(case):
     counts = case.sql("select path, count(*) as requests from access_log group by path order by path")
     assert counts.values.tolist() == [["/async-process", 1], ["/health", 2]]
@@ -33,6 +34,7 @@ def test_sql_runs_over_the_tables_in_utc(case):
     assert case.sql("select * from metrics").columns.tolist() == TABLES["metrics"].names
 
 
+@pytest.mark.slow
 def test_sql_loads_no_whole_table_but_uses_one_that_is_loaded(case, monkeypatch):
     case.table("probes")
     loaded = []
@@ -79,6 +81,7 @@ def test_sql_reads_the_tables_and_touches_no_other_file(case, tmp_path):
         assert len(case.sql(query))
 
 
+@pytest.mark.slow
 def test_bad_questions_to_a_case_are_sentences(case, tmp_path):
     with pytest.raises(InputError, match="There is no table"):
         case.table("acces_log")
@@ -89,6 +92,7 @@ def test_bad_questions_to_a_case_are_sentences(case, tmp_path):
         open_case(tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 def test_damaged_cases_are_reported_and_made_anew(case, evidence):
     (case.path / "tables" / "probes.parquet").write_bytes(b"PAR1")
     with pytest.raises(CaseError, match="import the evidence anew"):
@@ -110,6 +114,7 @@ def altered(case, name):
     pd.read_parquet(path).iloc[:1].to_parquet(path, index=False)
 
 
+@pytest.mark.slow
 def test_a_table_that_was_altered_is_not_read(case):
     altered(case, "access_log")
     for read in (
@@ -125,6 +130,7 @@ def test_a_table_that_was_altered_is_not_read(case):
     assert len(open_case(case.path).table("probes")) == 2
 
 
+@pytest.mark.slow
 def test_a_table_that_is_altered_while_the_case_is_open_is_not_read_on(case):
     assert case.sql("select count(*) as rows from access_log")["rows"].tolist() == [3]
     altered(case, "access_log")
@@ -148,6 +154,7 @@ def test_tables_that_are_missing_or_were_added_are_named(case, evidence):
     assert len(open_case(case.path).table("probes")) == 2
 
 
+@pytest.mark.slow
 def test_a_table_is_checked_once(case, monkeypatch):
     hashed = []
     real = hashlib.file_digest

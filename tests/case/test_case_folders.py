@@ -69,6 +69,7 @@ def test_folders_of_different_days_are_named_and_those_of_one_incident_are_not()
     assert "(dates in UTC): if they are not of one incident, import each by itself" in reported
 
 
+@pytest.mark.slow
 def test_an_import_says_so_unless_it_is_stated_that_all_is_one(tmp_path):
     evidence = tmp_path / "evidence"
     for folder, day in (("may", "03/May"), ("june", "03/Jun")):

@@ -181,6 +181,7 @@ def test_no_figure_heading_or_title_holds_more(exported, level, question):
     assert [kind for kind, value in ALL.items() if value in text and kind not in REMAINS[level]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_exported_case_is_a_sound_case(exported, case, level):
     assert case_problems(exported[level].path) == []

@@ -57,6 +57,7 @@ def entry(case, name):
     return next(item for item in case.manifest["inputs"] if item["file"] == name)
 
 
+@pytest.mark.slow
 def test_every_file_is_accounted_for(evidence, tmp_path):
     (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     case = import_folder(evidence, tmp_path / "case").case
@@ -86,6 +87,7 @@ def test_a_second_import_changes_nothing(evidence, tmp_path):
     assert (tmp_path / "case" / "manifest.json").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_elsewhere(evidence, tmp_path):
     import_folder(evidence, tmp_path / "one" / "case")
     import_folder(evidence, tmp_path / "two" / "case")
@@ -102,6 +104,7 @@ def test_changed_input_replaces_the_case_as_a_whole(evidence, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_a_damaged_table_is_made_anew(evidence, tmp_path):
     import_folder(evidence, tmp_path / "case")
     (tmp_path / "case" / "tables" / "probes.parquet").write_bytes(b"PAR1")
@@ -142,6 +145,7 @@ def test_packing_makes_no_difference_to_the_tables(evidence, tmp_path, ending, p
         pd.testing.assert_frame_equal(packed.table(name)[columns], plain.table(name)[columns])
 
 
+@pytest.mark.slow
 def test_a_file_broken_half_way_keeps_its_good_half_and_says_so(evidence, tmp_path):
     lines = (evidence / "access.log").read_bytes() * 20_000
     packed = gzip.compress(lines)
@@ -154,6 +158,7 @@ def test_a_file_broken_half_way_keeps_its_good_half_and_says_so(evidence, tmp_pa
     assert case.coverage()["access_log"]["truncated"]
 
 
+@pytest.mark.slow
 def test_a_last_line_without_an_end_is_noted(evidence, tmp_path):
     whole = (evidence / "probes.csv").read_bytes()
     assert whole.endswith(b"\n")
@@ -176,6 +181,7 @@ def test_rejected_lines_are_kept_with_their_place(evidence, tmp_path):
     assert case.coverage()["access_log"]["rejected"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hour", "doubt"), [("01", ""), ("10", "9 h after everything else"), ("23", ""), ("00", "1 h before")]
 )
@@ -197,6 +203,7 @@ def outside(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_links_out_of_the_folder_are_refused_and_named(evidence, tmp_path):
     machine = outside(tmp_path)
     (evidence / "queues").mkdir()
@@ -228,6 +235,7 @@ def test_links_out_of_the_folder_are_refused_and_named(evidence, tmp_path):
     assert import_folder(evidence, tmp_path / "case").changed
 
 
+@pytest.mark.slow
 def test_a_folder_may_itself_be_a_link(evidence, tmp_path):
     (tmp_path / "link").symlink_to(evidence, target_is_directory=True)
     (evidence / "other.log").symlink_to(evidence / "access.log")
@@ -243,6 +251,7 @@ def test_settings_from_outside_of_the_folder_are_refused(evidence, tmp_path):
         import_folder(evidence, tmp_path / "case")
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("how", ["include", "link", "include of a link", "link beside"])
 def test_formats_are_not_looked_for_outside_of_the_folder(evidence, tmp_path, how):
     machine = outside(tmp_path)
@@ -273,6 +282,7 @@ def test_formats_are_not_looked_for_outside_of_the_folder(evidence, tmp_path, ho
     assert bool(notes) == ("include" in how)
 
 
+@pytest.mark.slow
 def test_formats_are_found_in_includes_of_the_folder(evidence, tmp_path):
     (evidence / "conf.d").mkdir()
     (evidence / "conf.d" / "a.conf").write_text("log_format timed '$msec $status $request_uri';")
@@ -295,6 +305,7 @@ LOCAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "stated", "hour"),
     [(None, None, 10), ("Asia/Tokyo", None, 1), (None, "Asia/Tokyo", 1), ("Asia/Tokyo", "UTC", 10)],
@@ -329,6 +340,7 @@ def test_another_zone_makes_the_case_anew(evidence, tmp_path):
         import_folder(evidence, tmp_path / "case", zone_name="Mars/Olympus")
 
 
+@pytest.mark.slow
 def test_what_is_said_of_many_files_is_said_once(evidence, tmp_path):
     for name in "abcde":
         (evidence / f"access_{name}.log").write_text((evidence / "access.log").read_text())
@@ -469,6 +481,7 @@ def test_what_is_no_file_is_named_and_never_waited_for(tmp_path, monkeypatch, ki
     assert len(case.table("probes")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nginx.conf", "case.toml", "compose.yml", "main.py", "conf.d/x.conf"])
 def test_a_pipe_beside_a_log_is_not_waited_for(evidence, tmp_path, name):
     (evidence / "conf.d").mkdir()
@@ -575,6 +588,7 @@ def test_another_case_within_the_evidence_is_left_as_one(evidence):
         import_folder(evidence.parent / "cases", evidence / "third")
 
 
+@pytest.mark.slow
 def test_metrics_and_queries_last_until_their_end(tmp_path):
     series = {"Id": "a", "Label": "q", "Timestamps": ["2025-12-11T01:00:00Z", "2025-12-11T01:05:00Z"]}
     metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent", "Dimensions": []}

@@ -29,6 +29,7 @@ def test_the_list_of_commands_is_not_cut_off_on_a_narrow_terminal(watchme, words
     assert "..." not in listed
 
 
+@pytest.mark.slow
 def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path):
     (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     first = watchme("import", evidence, tmp_path / "case")
@@ -219,6 +220,7 @@ def test_a_command_without_arguments_teaches(watchme, tmp_path):
         assert shown.stderr.startswith("Usage: watchme")
 
 
+@pytest.mark.slow
 def test_every_command_has_an_example(watchme):
     names = re.findall(r"^  ([a-z]+) ", watchme("--help").stdout.partition("Commands:")[2], re.MULTILINE)
     below = {

@@ -60,6 +60,7 @@ def run(*arguments, **given):
     )
 
 
+@pytest.mark.slow
 def test_a_page_for_a_person(log):
     page = run(log, "--format", FORMAT).output
 
@@ -104,6 +105,7 @@ def wide_log(folder):
     return FORMAT + upstream
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("columns", "tables"), [(80, 2), (160, 1)])
 def test_the_page_fits_a_terminal(tmp_path, monkeypatch, columns, tables):
     log_format = wide_log(tmp_path)
@@ -122,6 +124,7 @@ def test_the_page_fits_a_terminal(tmp_path, monkeypatch, columns, tables):
     assert "2 logs: log_format as stated" in page
 
 
+@pytest.mark.slow
 def test_a_log_without_times_says_so(tmp_path):
     (tmp_path / "access.log").write_text(COMBINED)
 
@@ -132,6 +135,7 @@ def test_a_log_without_times_says_so(tmp_path):
     assert "Slowest" not in page
 
 
+@pytest.mark.slow
 def test_percentiles_of_some_requests_carry_their_count(tmp_path):
     times = ["0.200" if at % 20 == 0 else "-" for at in range(1000)]
     lines = [f'192.0.2.7 [2025-12-11T10:10:30+09:00] "GET /a HTTP/1.1" 200 15 {one} "-"\n' for one in times]
@@ -148,6 +152,7 @@ def test_percentiles_of_some_requests_carry_their_count(tmp_path):
     assert (report["groups"][0]["timed"], report["groups"][0]["upstream_timed"]) == (50, 0)
 
 
+@pytest.mark.slow
 def test_all_requests_with_a_time_need_no_count_of_their_own(log):
     assert "timed" not in run(log, "--format", FORMAT).output.replace("upstream timed", "")
 
@@ -163,6 +168,7 @@ def test_minutes_stand_in_their_order_and_zone(log):
     assert "(1 more: --top 3)" in page
 
 
+@pytest.mark.slow
 def test_moments_without_a_request_are_said(tmp_path):
     moments = ("10:10:30", "10:11:59", "10:13:00", "10:14:10", "10:59:59")
     lines = [COMBINED.replace("10:10:30", moment) for moment in moments]
@@ -197,6 +203,7 @@ def test_moments_that_are_one_row_with_others_are_no_gap(tmp_path, monkeypatch):
     assert "10:11" not in page
 
 
+@pytest.mark.slow
 def test_top_says_how_many_rows_any_table_has(tmp_path):
     line = LINES.partition("\n")[0] + "\n"
     (tmp_path / "access.log").write_text(line * 30)
@@ -205,6 +212,7 @@ def test_top_says_how_many_rows_any_table_has(tmp_path):
     assert slowest.count("GET /health") == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("order", "keys"), [("requests", ["GET", "POST"]), ("p50", ["POST", "GET"]), ("max", ["GET", "POST"])]
 )
@@ -214,6 +222,7 @@ def test_groups_can_be_ordered(log, order, keys):
     assert [row["key"] for row in result["groups"]] == keys
 
 
+@pytest.mark.slow
 def test_json_says_the_same(log):
     result = json.loads(run(log, "--format", FORMAT, "--json").output)
 
@@ -228,6 +237,7 @@ def test_json_says_the_same(log):
     assert result["inputs"][0]["first_rejected"][0]["text"] == "junk"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "requests", "left_out"),
     [
@@ -249,6 +259,7 @@ def test_what_is_requested_is_counted(log, options, requests, left_out):
     assert (result["requests"], result["left_out"]) == (requests, left_out)
 
 
+@pytest.mark.slow
 def test_what_slow_leaves_out_is_reported(log, tmp_path):
     other = tmp_path / "other-access.log"
     other.write_text(COMBINED)
@@ -259,6 +270,7 @@ def test_what_slow_leaves_out_is_reported(log, tmp_path):
     assert "1 of the requests took 30 s or longer and are counted below; 1 have no time to compare" in page
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("options", [["--since", "2025-12-12"], ["--path", "/none"]])
 def test_where_nothing_is_in_the_window_the_logs_say_where_they_are(log, options):
     page = " ".join(run(log, "--format", FORMAT, *options).output.split())
@@ -288,6 +300,7 @@ def test_who_stops_a_scan_gets_what_was_read_until_then():
     assert "-: INCOMPLETE, rows are missing" in page
 
 
+@pytest.mark.slow
 def test_what_is_chosen_is_reported(log):
     page = run(log, "--format", FORMAT, "--only", "status=5xx", "--only", "upstream=-", "--slow", "3s").output
 
@@ -295,6 +308,7 @@ def test_what_is_chosen_is_reported(log):
     assert "0 of the requests are of status=5xx, upstream=-, took 3 s or longer and are counted below" in page
 
 
+@pytest.mark.slow
 def test_times_are_never_cut_short(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     line = LINES.partition("\n")[0]
@@ -307,6 +321,7 @@ def test_times_are_never_cut_short(tmp_path, monkeypatch):
     assert page.count("2025-12-11 10:00  ") == 2
 
 
+@pytest.mark.slow
 def test_what_was_sent_is_shown_where_it_orders(log):
     page = run(log, "--format", FORMAT, "--by", "status", "--sort", "bytes").output
 
@@ -319,6 +334,7 @@ def test_a_folder_without_logs_is_distinguished_from_nothing(tmp_path):
         run(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_window_without_requests_is_reported(log):
     assert "No request matches the window" in run(log, "--format", FORMAT, "--since", "2h").output
 
@@ -331,6 +347,7 @@ def test_what_is_counted_is_written_to_parquet(log, tmp_path):
     assert pq.read_table(out).to_pylist() == [{"path": "/health", "status": 504}]
 
 
+@pytest.mark.slow
 def test_requests_are_written_to_parquet(log, tmp_path):
     run(log, "--format", FORMAT, "--parquet", tmp_path / "out.parquet")
 
@@ -339,12 +356,14 @@ def test_requests_are_written_to_parquet(log, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["access.log", "out.parquet"]
 
 
+@pytest.mark.slow
 def test_an_empty_log_is_no_error(tmp_path):
     (tmp_path / "access.log").write_text("")
 
     assert "0 lines" in run(tmp_path / "access.log").output
 
 
+@pytest.mark.slow
 def test_columns_can_be_chosen(log, tmp_path):
     out = tmp_path / "out.parquet"
 
@@ -354,6 +373,7 @@ def test_columns_can_be_chosen(log, tmp_path):
     assert pq.read_table(out)["status"].to_pylist() == [200, 504]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--parquet", "out", "--path", "/none"], ["--parquet", "none/out"]])
 def test_parquet_that_can_not_be_written_leaves_nothing(log, tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
@@ -389,6 +409,7 @@ def test_error_logs_beside_the_log_show_their_requests(log, tmp_path):
     assert f"{tmp_path / 'error.log'}:1" in page
 
 
+@pytest.mark.slow
 def test_errors_are_linked_by_the_connection_that_both_logs_name(tmp_path):
     (tmp_path / "access.log").write_text(
         "".join(
@@ -404,6 +425,7 @@ def test_errors_are_linked_by_the_connection_that_both_logs_name(tmp_path):
     assert [row["request_line"] for row in lines] == [2, None]
 
 
+@pytest.mark.slow
 def test_error_logs_of_a_folder_are_those_with_their_name(log, tmp_path):
     folder = tmp_path / "old"
     folder.mkdir()
@@ -419,6 +441,7 @@ def test_error_logs_of_a_folder_are_those_with_their_name(log, tmp_path):
         run(log, "--format", FORMAT, "--errors", "missing")
 
 
+@pytest.mark.slow
 def test_what_is_no_error_log_is_not_required_to_state_its_format(log):
     _, _, errors = run(log, "--format", FORMAT, "--errors", log).output.partition("Error log")
 
@@ -449,6 +472,7 @@ def test_an_error_log_that_may_not_be_read_is_left_out(log, tmp_path, monkeypatc
     assert "3 requests" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "kinds"),
     [
@@ -530,6 +554,7 @@ def test_many_lines_of_which_none_can_be_read_are_reported_at_once(monkeypatch):
         assert result.stderr.count("of the first 2,000 lines could be read") == reported
 
 
+@pytest.mark.slow
 def test_escapes_are_decoded_where_requested(tmp_path):
     line = COMBINED.replace("/a", "/caf\\xC3\\xA9")
     (tmp_path / "access.log").write_text(line)
@@ -538,6 +563,7 @@ def test_escapes_are_decoded_where_requested(tmp_path):
     assert "/café" in run(tmp_path / "access.log", "--by", "full-path", "--decode-escapes").output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "options", "code"),
     [
@@ -622,6 +648,7 @@ def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
     assert requested.stdout.splitlines()[-2:] == ["", "True"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("engine", "kept", "times"), [("numba", False, 1), ("numba", True, 0), ("arrow", False, 0)]
 )
@@ -661,6 +688,7 @@ def test_progress_of_what_has_no_size_is_its_lines(monkeypatch):
     assert [render(progress_message(scan, 9, 200.0)) for _ in scan] == ["9 lines, 0 a second: -"]
 
 
+@pytest.mark.slow
 def test_a_format_stands_in_a_configuration_that_lies_elsewhere(log, tmp_path):
     folder = tmp_path / "etc"
     folder.mkdir()
@@ -673,6 +701,7 @@ def test_a_format_stands_in_a_configuration_that_lies_elsewhere(log, tmp_path):
     assert json.loads(run(log, *options).output)["requests"] == 0
 
 
+@pytest.mark.slow
 def test_an_assumed_zone_is_named_unless_it_is_stated_or_logged(tmp_path):
     log = tmp_path / "access.log"
     line = (

@@ -303,6 +303,7 @@ OUTPUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", UNRELATED)
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_an_output_never_overwrites_an_unrelated_file(fault_of, folder, output, content):
@@ -434,6 +435,7 @@ def test_a_service_that_fails_is_exit_1(monkeypatch, fault_of):
     assert ended.value.code == 1
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     "words",
     [

@@ -76,6 +76,7 @@ def test_a_damaged_case_and_invalid_settings_complete_nothing_and_raise_nothing(
     assert completed("redrive", "bad", "--queue", "") == []
 
 
+@pytest.mark.slow
 def test_completing_loads_nothing_heavy(home):
     code = (
         "import sys; from click.shell_completion import ShellComplete; from watchme_analysis.cli import cli; "

@@ -157,6 +157,7 @@ def refused(command, words):
             return ""
 
 
+@pytest.mark.slow
 def test_every_command_has_examples_that_it_accepts(commands, subtests, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, (command, _) in commands.items():

@@ -39,11 +39,13 @@ def test_times_keep_their_microseconds(sql):
         assert "00:00:00.123456" in sql("--output", form, query=query).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "csv"])
 def test_short_forms_mean_the_same(sql, form):
     assert sql(f"--{form}").stdout == sql("--output", form).stdout
 
 
+@pytest.mark.slow
 def test_no_rows_are_valid_in_each_form(sql):
     printed = {form: sql("--output", form, query=f"select * from ({QUERY}) limit 0").stdout for form in FORMS}
     assert json.loads(printed["json"]) == []
@@ -51,7 +53,7 @@ def test_no_rows_are_valid_in_each_form(sql):
     assert printed["jsonl"].strip() == ""
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_has_the_form_of_its_suffix_and_holds_what_would_be_printed(sql, evidence, form):
     file = evidence.parent / f"rows.{form}"

@@ -122,6 +122,7 @@ def test_profiles_are_queried_at_once_and_one_that_fails_is_named(group, tmp_pat
     assert "nobody failed: AWS can't be called" in err
 
 
+@pytest.mark.slow
 def test_offline_repeats_what_was_queried(group, capsys):
     first = ask(capsys, "worker_timeouts")
     calls = sum(group.calls.values())

@@ -182,6 +182,7 @@ def test_a_rejected_message_is_reported_by_each_run_and_tried_again_on_request(f
     assert third.stdout.startswith("sent 1 now, 3 before, 6 not yet\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", ["0", "-1", "some"])
 def test_how_many_to_send_is_a_number_or_all(shorter, count):
     result = CliRunner().invoke(redrive, [str(shorter.path), "--send", count])

@@ -323,6 +323,7 @@ def test_the_example_of_step_functions_is_a_state_machine_that_starts_the_export
     assert {parameters["Cluster"], parameters["TaskDefinition"]} <= set(template["Outputs"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which(HADOLINT), reason="hadolint is not installed")
 def test_hadolint_accepts_the_dockerfile(tmp_path):
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)

@@ -32,6 +32,7 @@ def account(front, tmp_path, monkeypatch):
     return front
 
 
+@pytest.mark.slow
 def test_logs_of_a_pattern_are_one_frame_in_order_of_time(account):
     errors, how = w.connect().logs(ERRORS, groups="/aws/lambda/*", since="24h")
     kinds = errors.dtypes.astype(str).to_dict()
@@ -44,6 +45,7 @@ def test_logs_of_a_pattern_are_one_frame_in_order_of_time(account):
     assert "GB scanned, 0.0000 USD" in repr(how)
 
 
+@pytest.mark.slow
 def test_the_metric_of_a_queue_has_a_row_for_each_interval(account):
     age, how = w.connect().metrics(*AGE[:2], {"QueueName": "uploads"}, stat="Maximum", since="12h")
     assert str(age.time.dtype) == "datetime64[us, UTC]"
@@ -55,6 +57,7 @@ def test_the_metric_of_a_queue_has_a_row_for_each_interval(account):
     assert not how.truncated
 
 
+@pytest.mark.slow
 def test_several_names_and_statistics_are_one_request_with_a_period_of_my_own(account):
     names = ["ApproximateAgeOfOldestMessage", "NumberOfMessagesSent"]
     frame, _ = w.connect().metrics(
@@ -91,6 +94,7 @@ def test_queries_of_the_library_name_their_groups_and_take_parameters(account):
         aws.query("request")
 
 
+@pytest.mark.slow
 def test_the_log_groups_of_the_system_are_searched_when_none_is_named(account, tmp_path):
     systems = "".join(
         f'[systems.{name}]\nlog_groups = ["{group}"]\n'
@@ -170,6 +174,7 @@ def test_profiles_are_accounts(account, tmp_path, monkeypatch):
         w.connect(profile="nobody").logs(ERRORS, groups=GROUPS)
 
 
+@pytest.mark.slow
 def test_the_region_comes_from_the_settings(account, tmp_path, monkeypatch):
     (tmp_path / "watchme.toml").write_text('region = "eu-west-1"\n')
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -215,6 +220,7 @@ def test_lists_of_what_there_is(account):
     assert aws.functions() == []
 
 
+@pytest.mark.slow
 def test_fields_of_json_messages_become_columns(account):
     at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
     account.engine.load(GROUPS[0], [(at, json.dumps({"level": "ERROR", "n": 2}), "s")])

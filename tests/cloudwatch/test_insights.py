@@ -51,6 +51,7 @@ def numbers(answer):
     return [int(row["@message"].split()[1]) for row in answer.rows]
 
 
+@pytest.mark.slow
 def test_one_query_and_one_poll_more_than_needed(front, aws):
     load(front, range(0, 60_000, 100))
     answer = run_query(aws, ask(**counted(range(0, 60_000, 100))))
@@ -61,6 +62,7 @@ def test_one_query_and_one_poll_more_than_needed(front, aws):
     assert front.calls["GetQueryResults"] == 2
 
 
+@pytest.mark.slow
 def test_partial_rows_of_a_running_query_are_not_taken(front, aws):
     front.polls = 4
     load(front, range(0, 1000, 10))
@@ -91,13 +93,14 @@ def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second,
     assert not answer.truncated
 
 
+@pytest.mark.slow
 def test_the_window_is_half_open(front, aws):
     load(front, [-1, 0, 999, 59_999, 60_000, 60_999])
     answer = run_query(aws, ask(end=START + timedelta(minutes=1)))
     assert numbers(answer) == [1, 2, 3]
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("whole_second", [True, False])
 def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_second):
@@ -142,6 +145,7 @@ def test_a_burst_in_one_millisecond_says_truncated(front, aws):
     assert len(numbers(answer)) == len(set(numbers(answer)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["stats count(*) as n by bin(5m)", "fields @message | dedup @message", "fields @message | limit 7"],
@@ -252,6 +256,7 @@ def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws):
     assert answer.records_scanned <= 2 * len(offsets)
 
 
+@pytest.mark.slow
 def test_a_short_window_is_queried_whole(front, aws):
     load(front, range(0, 40_000, 1000))
     answer = run_query(aws, ask(end=START + timedelta(seconds=40), counts=()))
@@ -284,7 +289,7 @@ def test_a_failed_query_is_tried_once_more(front, aws):
     assert (answer.status, answer.truncated) == ("Failed", True)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["throttle", "500", "reset", "busy"])
 def test_passing_faults_are_waited_out(front, aws, fault):
     load(front, range(100))
@@ -309,6 +314,7 @@ def test_faults_that_last_are_an_error_in_a_sentence(front, aws):
         run_query(aws, ask("frobnicate @message"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "next_step"),
     [
@@ -337,6 +343,7 @@ def test_few_slots_are_shared(front, aws):
     assert [len(answer.rows) for answer in answers] == [3600] * 6
 
 
+@pytest.mark.slow
 def test_the_deadline_stops_what_runs_and_says_so(front, aws):
     front.polls = 10_000
     load(front, range(10))
@@ -358,6 +365,7 @@ def test_at_the_ceiling_nothing_more_is_queried(front, aws):
     assert len(answer.rows) < 3600
 
 
+@pytest.mark.slow
 def test_what_was_answered_is_kept_when_the_rest_breaks_off(front, aws):
     load(front, range(10))
     front.faults["StartQuery"].extend([None] + ["throttle"] * 20)
@@ -366,6 +374,7 @@ def test_what_was_answered_is_kept_when_the_rest_breaks_off(front, aws):
     assert any("It broke off: logs:StartQuery" in note for note in answers[1].notes)
 
 
+@pytest.mark.slow
 def test_throttled_calls_slow_down_and_recover(front):
     aws = Aws(rate_limits=replace(FAST, gap_s=1e-4))
     front.faults["StartQuery"].extend(["throttle"] * 3)
@@ -375,6 +384,7 @@ def test_throttled_calls_slow_down_and_recover(front):
     assert aws._slowdown["logs:GetQueryResults"] == 1
 
 
+@pytest.mark.slow
 def test_a_deadline_ends_a_series_of_throttled_calls(front):
     patient = replace(FAST, attempts=10_000, backoff_s=0.05, max_backoff_s=0.05)
     front.faults["StartQuery"].extend(["throttle"] * 10_000)
@@ -403,6 +413,7 @@ def test_giving_up_or_failing_stops_everything_in_flight(front, aws):
     assert len(front.stopped) == 2
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_everything_in_flight(front, aws):
     front.polls = 10_000
     load(front, range(10))
@@ -444,6 +455,7 @@ def test_nothing_runs_on_when_the_command_is_interrupted(front, tmp_path, monkey
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_one_query_that_is_refused_costs_no_other(front, aws):
     load(front, [0, 1])
     gone = InsightsQuery(RAW, ("/nowhere",), ask().window)
@@ -454,6 +466,7 @@ def test_one_query_that_is_refused_costs_no_other(front, aws):
     assert len(answers[1].rows) == 2
 
 
+@pytest.mark.slow
 def test_a_slow_query_is_polled_ever_less(front):
     front.polls = 8
     load(front, [0])

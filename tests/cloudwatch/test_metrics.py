@@ -45,6 +45,7 @@ def test_periods_by_age(days, period):
     assert finest_period_s(NOW - timedelta(days=days), NOW) == period
 
 
+@pytest.mark.slow
 def test_every_point_comes_once_whatever_the_pages(account):
     start = NOW - timedelta(hours=5)
     second = int(start.timestamp())
@@ -87,6 +88,7 @@ def test_percentiles(account):
     assert by_stat == {"Average": [50.5], "Maximum": [100.0], "p99": [100.0]}
 
 
+@pytest.mark.slow
 def test_batches_keep_within_the_limits_and_references_together():
     spread = random.Random(2)
     wanted = incident_metrics([f"q{n}" for n in range(120)], [], [])
@@ -107,6 +109,7 @@ def test_batches_keep_within_the_limits_and_references_together():
     assert all(len(batch) * 14_400 <= 100_800 for batch in long)
 
 
+@pytest.mark.slow
 def test_metric_math_goes_with_what_it_refers_to_and_is_whole(account):
     start = NOW - timedelta(hours=1)
     second = int(start.timestamp())
@@ -127,6 +130,7 @@ def test_metric_math_goes_with_what_it_refers_to_and_is_whole(account):
     assert len(times) == 60
 
 
+@pytest.mark.slow
 def test_a_tidy_frame_of_any_metrics(front):
     now = datetime.now(UTC).replace(microsecond=0)
     start = now.replace(second=0) - timedelta(minutes=40)
@@ -146,6 +150,7 @@ def test_a_tidy_frame_of_any_metrics(front):
     assert get_metrics(Aws(rate_limits=FAST), [], Window(start, now), period_s=60)[0].empty
 
 
+@pytest.mark.slow
 def test_metric_math_is_a_series_among_the_metrics_that_it_refers_to(front):
     start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=40)
     second = int(start.timestamp())
@@ -306,6 +311,7 @@ def test_what_refers_to_all_goes_with_all_and_selects_go_alone():
     assert [len(batch) for batch in batches([*wanted[:3], *selects], window)] == [4, 1]
 
 
+@pytest.mark.slow
 def test_a_call_asks_for_no_more_points_than_come_at_once(account):
     account.metrics[SENT] = {int((NOW - timedelta(days=14)).timestamp()): 1}
     queries = metric_queries(incident_metrics([f"q{n}" for n in range(20)], [], []), 60)

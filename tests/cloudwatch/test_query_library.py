@@ -53,6 +53,7 @@ def run(front):
     return ask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", library())
 def test_every_query_runs_and_returns_its_columns(run, name):
     frame = run(name)
@@ -81,6 +82,7 @@ def test_the_queries_find_what_they_say(run):
     assert len(run("worker_errors")) == 5
 
 
+@pytest.mark.slow
 def test_runs_that_were_killed_are_among_the_errors(front):
     killed = f"RequestId: {ID} Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n"
     gone = f"RequestId: {OTHER} Process exited before completing request\n"
@@ -206,6 +208,7 @@ def test_rows_come_with_what_they_cost(front):
         get_log_rows(Aws(rate_limits=FAST), query, max_scan_gb=1e-4)
 
 
+@pytest.mark.slow
 def test_words_and_keys_come_from_the_configuration(run, tmp_path, monkeypatch):
     (tmp_path / "watchme.toml").write_text(
         '[work_items]\nitem_keys = ["orderId"]\n[log_words]\nerror = ["gescheitert", "a.b"]\n'

@@ -20,6 +20,7 @@ def text(documentation):
     return " ".join(re.sub(r"<[^>]+>", " ", documentation).split())
 
 
+@pytest.mark.slow
 def test_start_query():
     requested = model("logs").operation_model("StartQuery").input_shape.members
     assert requested["limit"].metadata["max"] == MAX_LIMIT
@@ -32,6 +33,7 @@ def test_start_query():
     assert "up to 100 concurrent" in whole
 
 
+@pytest.mark.slow
 def test_get_query_results():
     operation = model("logs").operation_model("GetQueryResults")
     statuses = set(operation.output_shape.members["status"].enum)
@@ -89,6 +91,7 @@ def test_changes_are_looked_up_for_so_long_and_by_one_attribute():
     )
 
 
+@pytest.mark.slow
 def test_alarm_history_has_metric_alarms_alone_unless_requested():
     requested = model("cloudwatch").operation_model("DescribeAlarmHistory").input_shape.members
     assert "only metric alarms are returned" in text(requested["AlarmTypes"].documentation)

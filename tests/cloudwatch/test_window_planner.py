@@ -156,6 +156,7 @@ def test_a_query_is_polled_as_its_length_asks_for(takes, most_polls, most_late):
     assert model.now - takes <= most_late
 
 
+@pytest.mark.slow
 def test_later_queries_are_polled_when_the_first_ones_let_expect():
     offsets = [500 + 1000 * n for n in range(3600)]
     model, answer, _ = retrieve(offsets, cap=100, takes=2)

@@ -273,6 +273,7 @@ def test_sns_receives_the_schema_of_amazon_q_with_one_thread_per_incident(tmp_pa
     assert first["metadata"]["threadId"] == last["metadata"]["threadId"] == INCIDENT.id
 
 
+@pytest.mark.slow
 def test_a_fifo_topic_removes_duplicates_so_that_a_killed_delivery_is_repeated(tmp_path, queue):
     topic, received = queue("orders.fifo")
     sender = made(tmp_path, "sns", topic=topic)
@@ -302,6 +303,7 @@ def test_a_response_of_aws_that_can_t_be_read_says_nothing_of_the_message(
     assert failure(made(tmp_path, "sns", **OWN_AWS["sns"]))[:2] == (True, True)
 
 
+@pytest.mark.slow
 def test_an_event_reaches_its_bus(tmp_path, front):
     events, logs = boto3.client("events"), boto3.client("logs")
     logs.create_log_group(logGroupName="/aws/events/all")

@@ -83,6 +83,7 @@ def test_alarms_without_a_cause_and_an_open_incident_count_in_their_own_period(t
     assert [incident.end for _, incident in found.incidents] == [None, at(3.5)]
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_texts_hold_the_figures(tmp_path, language):
     found = Digest.from_dict(digest(week(tmp_path, chat=Received()), 60)["digest"])
@@ -163,6 +164,7 @@ def test_a_digest_is_delivered_once_for_its_days_also_after_a_kill(tmp_path, mon
     assert chat.arrived[-1] == ("digest",) and len(chat.arrived) == 6
 
 
+@pytest.mark.slow
 def test_a_destination_of_failures_or_reports_receives_no_digest(tmp_path):
     failures, files = Received(), Received()
     found = week(tmp_path, failures=({"when": "failures"}, failures), files=({"type": "files"}, files))

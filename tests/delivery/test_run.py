@@ -40,6 +40,7 @@ def test_each_change_is_delivered_once_and_the_same_look_again_delivers_nothing(
     assert len({delivery.notice.thread for delivery in chat.deliveries}) == 1
 
 
+@pytest.mark.slow
 def test_destinations_receive_what_they_ask_for(tmp_path):
     every, changes, failures = Received(), Received(), Received()
     found = world(

@@ -87,6 +87,7 @@ def test_what_can_not_be_read_is_kept_and_counted(tmp_path):
     assert "EdgeResponseStatus" in retrieval.rejected[0].reason
 
 
+@pytest.mark.slow
 def test_a_torn_gzip_keeps_its_good_lines(tmp_path):
     text = "".join(json.dumps({**RECORD, "RayID": str(at)}) + "\n" for at in range(5000))
     packed = gzip.compress(text.encode())

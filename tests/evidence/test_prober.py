@@ -291,6 +291,7 @@ def tls_server(server, tmp_path):
     return f"https://127.0.0.1:{server.server_port}/health"
 
 
+@pytest.mark.slow
 def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(tls_server):
     refused = fetch(tls_server, 5, {})
     assert refused["status"] is None
@@ -300,6 +301,7 @@ def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(tls_server):
     assert accepted["tls_s"] > 0
 
 
+@pytest.mark.slow
 def test_the_curl_lines_of_the_command_keep_its_options(tls_server, tmp_path):
     if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
         pytest.skip("curl is not installed")
@@ -401,6 +403,7 @@ def test_malformed_options_are_usage_errors_that_repeat_no_secret(arguments, tmp
     assert "hunter2" not in result.output
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("way", ["command", "script"])
 def test_headers_are_sent_and_written_nowhere(server, tmp_path, way):
     (tmp_path / "secret.txt").write_text("Authorization: Bearer hunter2\n\nX-Other: hunter2\n")
@@ -484,6 +487,7 @@ def test_a_target_that_hangs_is_never_probed_twice_at_once():
     assert 2 <= len(rows) <= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_the_script_needs_python_alone_and_ends_cleanly(server, tmp_path, how):
     script = tmp_path / "probe.py"
@@ -508,6 +512,7 @@ def test_the_script_needs_python_alone_and_ends_cleanly(server, tmp_path, how):
     assert set(frame["vantage"]) == {"inside"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_probing_goes_on_when_nobody_reads_what_it_says(server, tmp_path):
     script = [sys.executable, str(SCRIPT), server.url + "/health", "--every", "1", "--for", "2.5"]
@@ -517,6 +522,7 @@ def test_probing_goes_on_when_nobody_reads_what_it_says(server, tmp_path):
     assert len(table(tmp_path / "probes.csv")) == 3
 
 
+@pytest.mark.slow
 def test_the_curl_lines_write_the_same_table(server, tmp_path):
     if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
         pytest.skip("curl is not installed")

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from worlds.together import together
 
 from watchme_analysis.files.arrow_arrays import array_of, even_offsets, number_array, numbers_of, text_array
@@ -42,6 +43,7 @@ def test_texts_are_found_by_their_offsets():
     assert found.to_pylist() == ["a", None, "bc"]
 
 
+@pytest.mark.slow
 def test_no_pandas_is_needed():
     code = (
         "import sys; from watchme_analysis.files.arrow_arrays import array_of;"

@@ -1,5 +1,6 @@
 import os
 import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -7,21 +8,24 @@ import pytest
 from watchme_analysis.files.atomic_write import write_atomically
 
 
-@pytest.fixture
+@contextmanager
 def room_for_1000_bytes():
+    """A limit on every file of this process; as a fixture it would hold for pytest's own output as well."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_what_does_not_fit_leaves_what_was_there(tmp_path, room_for_1000_bytes):
+def test_what_does_not_fit_leaves_what_was_there(tmp_path):
     path = tmp_path / "again.jsonl"
-    with pytest.raises(OSError, match="too large"):
+    with room_for_1000_bytes(), pytest.raises(OSError, match="too large"):
         write_atomically(path, b"x" * 2000)
     assert list(tmp_path.iterdir()) == []
     write_atomically(path, b"old")
-    with pytest.raises(OSError, match="too large"):
+    with room_for_1000_bytes(), pytest.raises(OSError, match="too large"):
         write_atomically(path, b"x" * 2000)
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
 

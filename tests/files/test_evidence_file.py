@@ -57,6 +57,7 @@ def test_torn_gzip_keeps_its_good_part_and_says_so():
     assert len(data) > len(lines) // 4
 
 
+@pytest.mark.slow
 def test_damaged_gzip_keeps_what_came_before_and_says_so():
     lines = b"".join(bytes([number % 251]) * 7 + str(number).encode() for number in range(80_000))
     packed = bytearray(gzip.compress(lines))
@@ -79,6 +80,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(values)
 def test_whole_json_is_read_without_a_problem(value):

@@ -45,6 +45,7 @@ def limit(monkeypatch):
     return put
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_bomb_is_unpacked_up_to_its_ratio(limit, packing):
     limit(unpacked_mib=2, unpacked_times=20)
@@ -86,6 +87,7 @@ def pieces(data, size):
     return filling(data[at : at + size] for at in range(0, len(data), size))
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("place", ["first", "middle", "last", "last without an end"])
 @pytest.mark.parametrize("length", [MIB + 1, 12 * MIB])
 def test_a_long_line_is_a_block_of_its_own(limit, place, length):
@@ -105,6 +107,7 @@ def test_a_long_line_is_a_block_of_its_own(limit, place, length):
         assert kept == data.replace(long.rstrip(b"\n") + (b"" if place.endswith("an end") else b"\n"), b"")
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("engine", ["arrow", "numba", "exact"])
 def test_a_long_line_costs_itself_alone(limit, tmp_path, engine):
     limit(line_mib=1)
@@ -118,6 +121,7 @@ def test_a_long_line_costs_itself_alone(limit, tmp_path, engine):
     assert "line_mib = 1" in rejected.reason
 
 
+@pytest.mark.slow
 def test_what_is_no_log_at_all_is_not_read_to_its_end(limit, tmp_path):
     limit(rejected_lines=1000)
     log = tmp_path / "access.log"
@@ -159,6 +163,7 @@ TEXT_LOGS = {
 }
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", TEXT_LOGS)
 def test_a_long_line_of_any_log_costs_itself_alone(limit, tmp_path, name):
     limit(line_mib=1)

@@ -157,7 +157,7 @@ def test_each_pool_has_threads_of_its_own():
     assert "loop_paths_too" in Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "kept"),
     [
@@ -196,7 +196,7 @@ def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
     assert outcome in Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "kind", "is_seen"),
     [
@@ -215,7 +215,7 @@ def test_threads_that_the_source_starts_itself_compete_with_the_loop(call, kind,
     assert not is_seen or f"'{kind}'" in str(seen["threads_of_its_own"].sql)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("threads", "tells"), [((HEALTH, JOBS, REPORT), False), ((HEALTH, JOBS), True)])
 def test_all_paths_being_bad_is_no_word_against_the_pool_where_all_of_them_need_it(threads, tells):
     handlers = [

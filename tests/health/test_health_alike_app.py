@@ -167,7 +167,7 @@ def test_what_looks_alike_is_distinguished_or_left_open(build):
     assert found in ALIKE[build], said.summary
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "is_lost"),
     [(killed_for_its_memory, True), (loop_held_by_large_work_that_gives_back_its_memory, False)],

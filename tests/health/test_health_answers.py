@@ -65,7 +65,7 @@ def test_tls_requested_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     assert "no_handshake" not in Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fate", "is_refusal"),
     [
@@ -95,7 +95,7 @@ def lossy(backlog):
     return case(lost, processes=processes)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backlog", "outcome"), [(None, "connect_lost"), (64, "connect_lost"), (16, "queue_full")]
 )
@@ -110,7 +110,7 @@ def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are():
     assert USUAL in str(messages_in(said.ranking[0].finding.detail))
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("waits", "is_lost"), [((2.04, 4.08), True), ((2.44, 4.48), False)])
 def test_linux_sends_first_packets_again_each_second(waits, is_lost):
     made = lossy(None)
@@ -120,6 +120,7 @@ def test_linux_sends_first_packets_again_each_second(waits, is_lost):
     assert ("connect_lost" in Signals(made)) is is_lost
 
 
+@pytest.mark.slow
 def test_who_gives_up_connecting_to_a_server_with_room_lost_packets():
     gone = {"status": 504, "header_s": 4.6, "error": "upstream_timeout_connect"}
     command = {"addr": "192.0.2.11", "port": 8100, "command": "uvicorn app:app"}

@@ -88,6 +88,7 @@ def test_the_loop_over_proc_writes_metrics_that_the_import_reads(home, folder):
     assert values["open_files"] > 2
 
 
+@pytest.mark.slow
 def test_docker_logs_and_inspect_give_what_the_import_reads(home, folder):
     answer = '2025-12-11T01:00:00.123456789Z INFO:     172.18.0.1:53210 - "GET /health HTTP/1.1" 200 OK'
     source = (
@@ -117,6 +118,7 @@ esac"""
     assert made.table("rejected_lines").empty
 
 
+@pytest.mark.slow
 def test_the_edge_is_queried_for_its_log_and_rules_in_the_shape_that_the_import_reads(home, folder):
     record = {
         "RayID": "8f2a11b022c03344",
@@ -138,6 +140,7 @@ def test_the_edge_is_queried_for_its_log_and_rules_in_the_shape_that_the_import_
     assert {"RayID", "OriginResponseStatus", "CacheCacheStatus", "EdgeTimeToFirstByteMs"} <= set(requested)
 
 
+@pytest.mark.slow
 def test_the_log_format_is_one_that_nginx_takes_and_the_import_reads(folder):
     conf = f"events {{}}\nhttp {{\n{missing.LOG_FORMAT.replace('/var/log/nginx', str(folder))}\n}}\n"
     (folder / "nginx.conf").write_text(conf)
@@ -168,6 +171,7 @@ def test_probe_commands_are_ones_that_the_command_line_takes(command, folder):
     assert str(folder) in str(given["to"])
 
 
+@pytest.mark.slow
 def test_the_script_for_inside_is_one_that_python_alone_runs(folder, tmp_path):
     script = CliRunner().invoke(cli, ["probe", "--standalone"]).output
     (tmp_path / "probe.py").write_text(script)

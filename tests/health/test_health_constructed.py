@@ -31,6 +31,7 @@ def entries(corpus):
     return corpus.read_corpus()
 
 
+@pytest.mark.slow
 def test_every_signal_occurs_in_the_corpus_or_in_a_constructed_case(entries):
     assert {seen.signal for one in entries for seen in one.observations} == set(SIGNALS)
 

@@ -24,6 +24,7 @@ def counts(corpus):
     return corpus.table(corpus.decisions(corpus.read_corpus()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "share"),
     [("shared", 0.95), ("dev", 0.95), ("heldout", 0.95), ("made up", 0.9), ("bundled", 1.0)],

@@ -44,6 +44,7 @@ def refused(path, second):
     return {"status": 503, "upstream": False, "error": "limit_conn"} if path == HEALTH else None
 
 
+@pytest.mark.slow
 def test_a_start_before_the_trouble_does_not_begin_it():
     made = case(refused)
     access, edge = made.table("access_log"), made.table("edge_log")
@@ -53,6 +54,7 @@ def test_a_start_before_the_trouble_does_not_begin_it():
     assert abs((context_of(made).incident.start - moment(FAULT[0])).total_seconds()) < 10
 
 
+@pytest.mark.slow
 def test_callers_that_leave_before_the_endpoint_is_late_accuse_nobody():
     made = calm()
     access, edge = made.table("access_log"), made.table("edge_log")
@@ -62,6 +64,7 @@ def test_callers_that_leave_before_the_endpoint_is_late_accuse_nobody():
     assert context_of(made).incident is None
 
 
+@pytest.mark.slow
 def test_a_prober_that_can_not_resolve_the_name_accuses_nobody():
     made = probed_outside(calm(), error="Could not resolve host: api.example.com", duration_s=0.0)
     assert context_of(made).incident is None
@@ -84,6 +87,7 @@ def uploads(every):
     return made
 
 
+@pytest.mark.slow
 def test_slow_uploads_of_some_accuse_nobody():
     assert context_of(uploads(2)).incident is None
 
@@ -197,6 +201,7 @@ def test_the_location_of_another_service_that_does_well_is_no_setting_apart():
     assert "nginx_rule" not in Signals(made)
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_bad_inside_as_well_shows_no_way_that_it_alone_takes():
     made = health_check_bad_inside_and_jobs_well()
     probes = made.table("probes")
@@ -229,7 +234,7 @@ def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing(
     assert "nginx_renames" not in Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ids", "every", "outcome"),
     [
@@ -295,6 +300,7 @@ def test_a_process_that_serves_the_health_check_well_is_accused_by_a_mark_of_its
     assert diagnose(slow_jobs(in_flight=45.0)).cause == "dependency_slow"
 
 
+@pytest.mark.slow
 def test_a_caller_that_is_limited_on_other_paths_is_no_doubt_of_the_health_check():
     made = calm()
     access, edge = made.table("access_log"), made.table("edge_log")
@@ -320,6 +326,7 @@ def test_a_trouble_too_short_for_an_incident_is_reported_all_the_same():
     assert "health-brief-failure" not in messages_in(what_happened(context_of(calm()), None))
 
 
+@pytest.mark.slow
 def test_a_short_queue_that_probes_from_inside_get_through_was_not_full():
     """Packets are lost on the way to a server that was started with room for two connections."""
     made = short_queue()
@@ -331,7 +338,7 @@ def failing(path, status):
     return lambda requested, second: {"status": status, "header_s": 0.03} if requested == path else None
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("answered_before", [False, True])
 def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_before(answered_before):
     made = calm()
@@ -348,7 +355,7 @@ def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_befor
     assert ("health-callers-left" in messages_in(said)) is not answered_before
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "status"), [(REPORT, 429), (OTHER, 403), (JOBS, 422)])
 def test_refusals_by_an_unprobed_handler_are_no_incident_of_the_endpoint(path, status):
     made = case(failing(path, status))
@@ -360,7 +367,7 @@ def test_refusals_by_an_unprobed_handler_are_no_incident_of_the_endpoint(path, s
     assert context_of(without(made, "probes")).incident
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

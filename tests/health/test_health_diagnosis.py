@@ -51,6 +51,7 @@ def fault(request):
     return inv, inv.once(health.diagnose), SCENARIOS[request.param]
 
 
+@pytest.mark.slow
 def test_names_the_cause(fault, request):
     _, said, cause = fault
     if cpu_full.__name__ in request.node.name:
@@ -81,6 +82,7 @@ def checked():
     return set()
 
 
+@pytest.mark.slow
 def test_every_statement_gives_its_rows(fault, checked):
     check_health(fault[0], checked)
 
@@ -149,6 +151,7 @@ def test_probes_alone_are_no_sure_proof_that_nothing_happened():
     assert some < 0.7 < enough
 
 
+@pytest.mark.slow
 def test_a_calm_record_has_no_incident():
     said = health.diagnose(investigate(case(lambda path, second: None)))
     assert (said.verdict, said.cause, said.incident_start) == ("no_incident", "none", None)
@@ -168,6 +171,7 @@ def test_calm_at_nginx_is_less_of_a_proof_than_calm_at_the_edge(known):
     assert ("health-edge-not-cleared" in messages_in(said.summary[1])) is (known == "access_log")
 
 
+@pytest.mark.slow
 def test_a_short_blip_is_no_incident():
     def blip(path, second):
         return {"status": 502, "error": "upstream_reset"} if second < FAULT[0] + 2 else None
@@ -175,6 +179,7 @@ def test_a_short_blip_is_no_incident():
     assert context_of(case(blip)).incident is None
 
 
+@pytest.mark.slow
 def test_one_slow_client_is_no_incident():
     made = case(lambda path, second: None)
     edge = made.table("edge_log")

@@ -62,7 +62,7 @@ def weigh_edge(made):
     return seen, {name: said for text in unread(found) for name, said in messages_in(text).items()}
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "one",
     [
@@ -81,7 +81,7 @@ def test_a_rule_that_concerns_the_bad_requests_alone_speaks_for_the_edge(one):
     assert outcomes["edge_rule"].detail
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "one",
     [
@@ -108,7 +108,7 @@ def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
     assert "health-edge-settings-rejected" in left
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "message_id", "words"),
     [

@@ -151,7 +151,7 @@ def test_probes_made_while_a_caller_was_kept_waiting_tell_most():
     assert by_hand(*calm, *waiting) == {"inside_bad": pytest.approx(0.5)}
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("pace", [60, 1])
 def test_probes_between_two_bad_requests_tell_of_trouble_at_any_pace(pace):
     """Requests fail at once for three of six seconds, or of six minutes; a probe asks every 0.6 s or 36 s."""

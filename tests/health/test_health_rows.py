@@ -59,6 +59,7 @@ def test_rows_of_several_tables_stand_below_each_other():
     assert shown["time"].is_monotonic_increasing
 
 
+@pytest.mark.slow
 def test_a_query_names_runs_of_lines_as_ranges_and_quotes_file_names():
     rows = pd.DataFrame({"file": "it's.log", "line": [1, 2, 3, 4, 5, 9, 11, 12]})
     sql = lines("access_log", rows).sql

@@ -75,7 +75,7 @@ ENDED = ("other", "[CRITICAL] WORKER TIMEOUT (pid:7)")
 STARTED = ("lifecycle", "Started server process [8]")
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("messages", "seen"),
     [
@@ -94,6 +94,7 @@ def test_what_the_application_says_of_itself(messages, seen):
     assert {name: found[name].strength for name in found.among(*outcomes)} == seen
 
 
+@pytest.mark.slow
 def test_a_request_that_two_layers_logged_is_counted_once_in_the_conclusion_too():
     seen = Signals(case(lambda path, second: None))
     assert seen["all_well"].statement == what_happened(seen.found, None)
@@ -147,6 +148,7 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     assert f" {requested.split(':')[0]}`" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "message_id"),
     [
@@ -169,6 +171,7 @@ def test_a_quick_connect_to_the_hosts_own_proxy_says_nothing_of_the_way_into_the
         assert ("connect_quick" in outcomes) is known
 
 
+@pytest.mark.slow
 def test_what_nginx_could_not_accept_is_said_though_no_request_was_bad():
     """A connection beyond worker_connections is in no access log."""
     made = case(lambda path, second: None)

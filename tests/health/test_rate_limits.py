@@ -72,11 +72,13 @@ def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_reported(status, a
     assert (reported["path"], reported["statuses"]) == (SEARCH, [str(status)])
 
 
+@pytest.mark.slow
 def test_a_limit_that_held_back_many_callers_is_no_incident_while_the_usual_is_served():
     callers = tuple(f"198.51.100.{number}" for number in range(20))
     assert context_of(flooded(case(nothing), callers=callers)).incident is None
 
 
+@pytest.mark.slow
 def test_a_limit_that_refuses_those_who_requested_no_more_than_usual_is_not_spared():
     """The zone counts all callers together, so that the flood takes what the usual caller had."""
     found = context_of(flooded(case(nothing), spares=False))
@@ -96,6 +98,7 @@ def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
     assert "nginx_limits" not in seen
 
 
+@pytest.mark.slow
 def test_a_limit_explains_failures_with_its_status_alone():
     """The check times out. The error log has lines on a limit of its path, but no request has its status."""
 
@@ -141,6 +144,7 @@ def test_the_status_of_a_limit_is_the_configured_one():
         assert context_of(made).refused.any() == is_its_own
 
 
+@pytest.mark.slow
 def test_a_dry_run_refuses_nothing():
     message = LIMITED.replace(", excess", ", dry run, excess")
     made = flooded(case(nothing), message=message)

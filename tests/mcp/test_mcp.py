@@ -68,6 +68,7 @@ def call(tools, name, **arguments):
     return asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_every_tool_is_listed_as_read_only():
     import mcp
 
@@ -92,6 +93,7 @@ def test_cases_are_listed_and_diagnosed(tools):
     assert "summary_messages" not in found
 
 
+@pytest.mark.slow
 def test_a_case_is_diagnosed_again_when_it_was_imported_again(evidence, tmp_path):
     tools, case = Tools((tmp_path,)), tmp_path / "small"
     import_folder(evidence, case)
@@ -207,6 +209,7 @@ def test_answers_are_redacted(cases):
     assert "172.28." not in json.dumps(tools.sql("pool", query))
 
 
+@pytest.mark.slow
 def test_rows_are_limited_and_counted(cases):
     tools = Tools((cases,))
     query = "select range as n from range(60)"
@@ -264,6 +267,7 @@ def test_the_alarms_are_back_tested_on_a_backlog(shorter):
     assert Tools((shorter.path.parent,)).alarms(shorter.path.name)["alarms"]
 
 
+@pytest.mark.slow
 def test_a_write_is_refused(pool):
     with pytest.raises(QueryError):
         pool.sql("copy (select 1) to '/tmp/x'")

@@ -1,6 +1,8 @@
 import gzip
 import json
 
+import pytest
+
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import SOURCES, _repair, parse_nginx_config, read_nginx_config
 
@@ -113,6 +115,7 @@ def test_a_circle_of_includes_ends(tmp_path):
     assert "circle" in retrieval.notes[0]
 
 
+@pytest.mark.slow
 def test_a_torn_file_keeps_its_whole_statements(tmp_path):
     text = (
         'http {\n  server {\n    listen 80;\n    location / { proxy_pass "http://a;b"; }\n  }\n'

@@ -52,6 +52,7 @@ def test_insights_asks_the_connection_and_stores_the_rows(shell, requested, caps
     assert "Retrieval: 1 row" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_sql_runs_on_a_folder_and_on_what_a_variable_holds(shell, evidence):
     query = "select vantage, count(*) as n from probes group by vantage"
     rows = shell.run_cell_magic("sql", f"'{evidence}' rows", query)

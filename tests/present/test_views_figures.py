@@ -307,6 +307,7 @@ def test_every_table_name_used_here_exists():
     assert {"probes", "edge_log", "access_log", "metrics"} <= set(TABLES)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "hours", [0.01, 0.5, 1.9, 2.1, 11, 30, 49, 63, 71, 100, 16 * 24, 50 * 24, 70 * 24, 900 * 24]

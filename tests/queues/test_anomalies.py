@@ -97,6 +97,7 @@ def test_the_scan_finds_the_interval_and_not_the_flicker():
     assert found.rate == pytest.approx(0.8)
 
 
+@pytest.mark.slow
 def test_arrivals_are_expected_in_their_rhythm():
     sent = only(World()).frame["sent"]
     expected = expected_arrivals(sent, 60)
@@ -116,6 +117,7 @@ def test_a_busy_day_is_no_surge_and_a_surge_on_it_is():
     assert (found.start, found.end) == (index[1800], index[1920])
 
 
+@pytest.mark.slow
 def test_a_backlog_grew_from_where_it_left_the_usual():
     world = World()
     for minute in range(1, 1440, 30):
@@ -179,6 +181,7 @@ def test_dead_letters_that_were_purged_are_those_that_came_in_and_are_not_left()
     assert (stock.moved, stock.purged, stock.at_end) == (purged + len(world.dead), purged, len(world.dead))
 
 
+@pytest.mark.slow
 def test_a_purge_is_loss():
     world = World()
     for minute in range(600, 700):
@@ -191,6 +194,7 @@ def test_a_purge_is_loss():
     assert (balance.purged, balance.lost, balance.unexplained) == (40, 40, 0)
 
 
+@pytest.mark.slow
 def test_more_deletes_than_messages_are_second_runs():
     world = World()
     for name in ("received", "invocations", "deleted"):
@@ -247,6 +251,7 @@ def test_a_part_that_creeps_beside_one_that_does_not_is_dated_by_its_mean():
     assert all(held)
 
 
+@pytest.mark.slow
 def test_a_peak_that_comes_every_day_is_daily():
     world = World(72)
     for day in range(3):
@@ -261,6 +266,7 @@ def test_a_peak_that_comes_every_day_is_daily():
     assert others == [False, False, True], "the smaller one recurs, the larger one does not"
 
 
+@pytest.mark.slow
 def test_a_missing_point_stays_missing():
     world = World()
     frame = only(world).frame
@@ -268,6 +274,7 @@ def test_a_missing_point_stays_missing():
     assert frame["dlq_visible"].isna().all()
 
 
+@pytest.mark.slow
 def test_a_hidden_message_is_no_backlog_of_those_that_come_after_it():
     world = World(hours=24)
     for minute in range(61, 181, 30):

@@ -57,6 +57,7 @@ def test_a_batch_holds_as_many_messages_as_its_mapping_says():
     assert taken(world) is None
 
 
+@pytest.mark.slow
 def test_lost_points_and_throttled_deliveries_are_no_sign():
     world = World()
     for minute in range(601, 1200, 30):
@@ -72,6 +73,7 @@ def test_lost_points_and_throttled_deliveries_are_no_sign():
     assert taken(world) is None
 
 
+@pytest.mark.slow
 def test_what_another_function_may_have_had_or_came_before_a_change_tells_nothing():
     world = filtered()
     own = world.tables["event_source_mappings"]
@@ -82,6 +84,7 @@ def test_what_another_function_may_have_had_or_came_before_a_change_tells_nothin
     assert taken(world) is None
 
 
+@pytest.mark.slow
 def test_without_the_batch_size_or_the_receives_nothing_is_reported():
     world = filtered()
     (pipeline,) = pipelines(world)
@@ -103,6 +106,7 @@ def nightly_batch(messages=200, first=605, each=8):
     return world
 
 
+@pytest.mark.slow
 def test_a_point_lost_while_messages_wait_makes_no_surplus_of_receives():
     world = nightly_batch()
     world.lose("NumberOfMessagesReceived", 607)
@@ -110,6 +114,7 @@ def test_a_point_lost_while_messages_wait_makes_no_surplus_of_receives():
     assert find_redelivery(pipeline) is None
 
 
+@pytest.mark.slow
 def test_a_surplus_begins_with_the_first_message_received_again():
     world, draw = World(), np.random.default_rng(5)
     for minute in range(1439):
@@ -157,6 +162,7 @@ def only(world):
     return pipeline
 
 
+@pytest.mark.slow
 def test_receives_beyond_those_due_are_messages_that_came_back():
     found = find_redelivery(only(worked_on_twice()))
     assert found.start == START + pd.Timedelta(minutes=182)
@@ -183,6 +189,7 @@ def test_receives_that_failures_or_throttles_explain_are_no_surplus():
     assert find_redelivery(only(world)) is None
 
 
+@pytest.mark.slow
 def test_a_message_hidden_twice_as_long_as_any_run_all_the_time_does_not_come_back():
     pipeline = only(worked_on_twice())
     longest = pipeline.frame["duration_max_s"].max()
@@ -207,6 +214,7 @@ def in_flight_for_hours(first=120, last=400, number=6, visible=0):
     return world
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("last", "reported"), [(400, True), (170, False)])
 def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, reported):
     found = find_hidden_messages(only(in_flight_for_hours(last=last)))
@@ -216,6 +224,7 @@ def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, reported)
         assert not found.is_open
 
 
+@pytest.mark.slow
 def test_messages_that_wait_or_a_short_timeout_are_no_hidden_ones():
     assert find_hidden_messages(only(in_flight_for_hours(visible=1))) is None
     pipeline = only(in_flight_for_hours())
@@ -223,6 +232,7 @@ def test_messages_that_wait_or_a_short_timeout_are_no_hidden_ones():
     assert find_hidden_messages(replace(pipeline, settings=short)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "timeout_s", "long"),
     [(3600, 30, False), (3601, 30, True), (7200, 900, False), (10800, 900, False), (10801, 900, True)],

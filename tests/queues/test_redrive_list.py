@@ -106,6 +106,7 @@ def test_what_a_throttled_delivery_may_have_done_is_said():
     assert redrive_table(found).rows[0][1:] == (str(len(found.lines)), label("redrive-may-have-run", "en"))
 
 
+@pytest.mark.slow
 def test_work_that_ran_later_is_not_sent_again():
     world = broken()
     done, other = (json.loads(body) for body in world.table("queue_messages")["body"].iloc[:2])

@@ -129,6 +129,7 @@ def test_the_work_of_learned_keys_is_found_in_the_log(raw, tmp_path, monkeypatch
     assert {work[1:] for work in done.work} == {("A-7", "2025-12-10T22:00:00+00:00")}
 
 
+@pytest.mark.slow
 def test_a_case_of_the_previous_version_is_read(raw, tmp_path):
     found = import_folder(
         raw({"device_id": "a", "recorded_at": "2025-12-10T22:00:00Z"}), tmp_path / "case"

@@ -193,6 +193,7 @@ def test_a_rule_that_another_alarm_has_is_not_repeated(aws, request_of, tmp_path
     assert "alarm-covered" in {note.id for note in again.notes}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_change_since_planning_refuses_the_plan(aws, request_of, tmp_path):
     plan = plan_alarms(aws, request_of)

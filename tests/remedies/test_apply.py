@@ -71,6 +71,7 @@ def current(aws, url, name):
     return applying.read_value(attribute(url, name, None), aws)
 
 
+@pytest.mark.slow
 def test_a_plan_is_applied_verified_and_applied_once(aws, queue, plan, tmp_path, front):
     result = apply_plan(plan, tmp_path / "j", aws)
     assert (result.outcome, len(result.done)) == ("complete", 2)
@@ -92,6 +93,7 @@ def test_a_plan_survives_its_file(plan, tmp_path):
         write_plan(plan, tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_damaged_plans_are_one_sentence(plan, tmp_path, subtests):
     data = plan.to_dict()
     path = tmp_path / "plan.json"
@@ -105,6 +107,7 @@ def test_damaged_plans_are_one_sentence(plan, tmp_path, subtests):
                     assert str(path) in str(error)
 
 
+@pytest.mark.slow
 def test_a_changed_system_refuses_the_plan(aws, queue, plan, tmp_path):
     aws.call("sqs", "set_queue_attributes", QueueUrl=queue, Attributes={"VisibilityTimeout": "60"})
     result = apply_plan(plan, tmp_path / "j", aws)
@@ -112,6 +115,7 @@ def test_a_changed_system_refuses_the_plan(aws, queue, plan, tmp_path):
     assert current(aws, queue, "DelaySeconds") == "0"
 
 
+@pytest.mark.slow
 def test_a_step_whose_state_changed_stops_before_its_call(aws, queue, plan, tmp_path):
     def meanwhile(step, _sentence):
         if step.name == "set VisibilityTimeout":
@@ -127,6 +131,7 @@ def test_another_account_or_region_refuses_the_plan(aws, plan, tmp_path):
     assert (result.outcome, result.sentence.values["why"].id) == ("refused", "plan-other-place")
 
 
+@pytest.mark.slow
 def test_a_journal_belongs_to_one_plan(aws, plan, tmp_path):
     apply_plan(plan, tmp_path / "j", aws)
     with pytest.raises(InputError, match="another plan"):
@@ -233,6 +238,7 @@ def test_a_reset_connection_is_not_repeated_for_such_a_call(aws, queue, tmp_path
     assert front.calls["SendMessage"] == 1
 
 
+@pytest.mark.slow
 def test_a_value_of_a_response_reaches_later_steps(aws, queue, tmp_path):
     made = Step(
         "create",
@@ -252,6 +258,7 @@ def test_a_value_of_a_response_reaches_later_steps(aws, queue, tmp_path):
     boto3.client("sqs").delete_queue(QueueUrl=read_journal(tmp_path / "j").last["create"]["made"]["url"])
 
 
+@pytest.mark.slow
 def test_a_surprise_undoes_what_was_done(aws, queue, plan, tmp_path):
     wrong = Step(
         "wrong",
@@ -285,12 +292,14 @@ def test_a_killed_undo_is_resumed(aws, queue, plan, tmp_path, subtests):
     assert moment >= first + 2 * 3
 
 
+@pytest.mark.slow
 def test_the_undo_of_a_plan_goes_backwards(aws, plan, tmp_path):
     apply_plan(plan, tmp_path / "j", aws)
     names = [step.name for step in undo_plan(plan, read_journal(tmp_path / "j")).steps]
     assert names == ["undo set DelaySeconds", "undo set VisibilityTimeout"]
 
 
+@pytest.mark.slow
 def test_a_condition_must_hold_without_a_break(queue):
     class Changing(Aws):
         """An account in which the attribute is not the same at each reading."""
@@ -310,6 +319,7 @@ def test_a_condition_must_hold_without_a_break(queue):
     assert "held_s" not in attribute(queue, "DelaySeconds", "0").to_dict()
 
 
+@pytest.mark.slow
 def test_parameters_that_are_read_or_stand_for_a_time(aws, queue, tmp_path):
     read = Call("sqs", "get_queue_attributes", {"QueueUrl": queue, "AttributeNames": ["DelaySeconds"]})
     copied = {"$read": read.to_dict(), "select": "Attributes", "with": {"VisibilityTimeout": "77"}}
@@ -323,6 +333,7 @@ def test_parameters_that_are_read_or_stand_for_a_time(aws, queue, tmp_path):
     assert 50 < (now - datetime.now(UTC)).total_seconds() < 61
 
 
+@pytest.mark.slow
 def test_the_policy_allows_the_calls_that_were_made(aws, plan, tmp_path):
     used = Aws(rate_limits=FAST)
     apply_plan(plan, tmp_path / "j", used)

@@ -49,6 +49,7 @@ def runs(lambdas, code, qualifier="$LATEST"):
     return lambdas.code_of(NAME, qualifier) == zipped(lambda_function=code)
 
 
+@pytest.mark.slow
 def test_good_code_is_deployed_and_the_old_one_kept_as_a_version(aws, lambdas, tmp_path):
     lambdas.pending = 3
     result = apply_plan(plan_of(aws, tmp_path, NEW), tmp_path / "j", aws)
@@ -57,6 +58,7 @@ def test_good_code_is_deployed_and_the_old_one_kept_as_a_version(aws, lambdas, t
     assert runs(lambdas, OLD, "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "select"),
     [
@@ -109,6 +111,7 @@ def test_real_messages_that_fail_roll_back(aws, lambdas, tmp_path):
     assert runs(lambdas, OLD)
 
 
+@pytest.mark.slow
 def test_real_messages_that_succeed_complete_it(aws, lambdas, tmp_path):
     plan = plan_of(aws, tmp_path, NEW, events=[], watch_s=20.0, watch_invocations=2)
     real_messages(lambdas, NEW, 2)

@@ -213,6 +213,7 @@ def test_the_old_queue_is_observed_longer_than_its_usual_silence():
     assert window_of(60.0, 1e6) == 86_400.0
 
 
+@pytest.mark.slow
 def test_the_front_refuses_what_sqs_refuses_of_fifo_queues(world, subtests):
     sqs = boto3.client("sqs")
     fifo = sqs.create_queue(

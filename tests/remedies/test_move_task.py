@@ -37,6 +37,7 @@ def test_all_messages_are_moved_at_the_rate(worker, aws, front, tmp_path):
     assert aws.actions <= {action_of(call) for call in calls_of_move(worker.dlq)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -52,6 +53,7 @@ def test_a_queue_that_may_not_go_back_as_a_whole_is_refused(worker, aws, front, 
     assert len(worker.in_dlq()) == 3
 
 
+@pytest.mark.slow
 def test_a_task_of_somebody_else_is_refused(worker, aws, front, tmp_path):
     front.moves_per_poll = 0
     front.start_message_move_task({"SourceArn": worker.arn(worker.dlq), "MaxNumberOfMessagesPerSecond": 1})

@@ -392,6 +392,7 @@ def test_a_damaged_or_encrypted_module_is_a_problem(tmp_path):
     assert ids(check_package(tmp_path / "f.zip").problems) == ["deploy-unreadable"]
 
 
+@pytest.mark.slow
 def test_a_directory_of_a_zip_that_is_too_large_is_not_read(tmp_path):
     size = 17 << 20
     end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, size, 0, 0)
@@ -400,6 +401,7 @@ def test_a_directory_of_a_zip_that_is_too_large_is_not_read(tmp_path):
         check_package(tmp_path / "f.zip")
 
 
+@pytest.mark.slow
 def test_a_zip_over_the_limit_of_a_direct_upload_needs_s3(tmp_path):
     with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
         archive.writestr(with_mode("lambda_function.py", 0o644), HANDLER)
@@ -415,6 +417,7 @@ def test_deeply_nested_source_does_not_end_the_check(check):
         check({"lambda_function.py": source + HANDLER})
 
 
+@pytest.mark.slow
 def test_modules_that_import_each_other_and_long_chains_are_followed(check):
     files = {f"m{number}.py": f"import m{number + 1}\n" for number in range(400)}
     files |= {"lambda_function.py": "import m0\n" + HANDLER, "m400.py": "import m0\nimport yaml\n"}

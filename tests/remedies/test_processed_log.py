@@ -40,21 +40,24 @@ def state_of(front, moto_port):
 START, END = f"START RequestId: {ONE} Version: 1", f"END RequestId: {ONE}"
 
 
+@pytest.mark.slow
 def test_lines_without_a_request_id_belong_to_the_invocation_that_runs(state_of):
     assert state_of(START, f"handling {FIRST}") is None
     assert state_of(END) == ("processed", "message")
 
 
+@pytest.mark.slow
 def test_an_error_anywhere_in_the_invocation_is_a_failure(state_of):
     assert state_of(START, f"handling {FIRST}", "[ERROR] ValueError: x", END) == ("failed", "message")
 
 
+@pytest.mark.slow
 def test_a_timeout_is_a_failure(state_of):
     said = f"2026-01-01T00:00:00.000Z {ONE} Task timed out after 3.00 seconds"
     assert state_of(START, f"handling {FIRST}", said, END) == ("failed", "message")
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("reports", "state"), [(True, "processed"), (False, "failed")])
 def test_an_error_of_another_message_of_the_batch(state_of, reports, state):
     lines = (START, f"handling {FIRST}", f"[ERROR] ValueError: {SECOND}", END)
@@ -62,6 +65,7 @@ def test_an_error_of_another_message_of_the_batch(state_of, reports, state):
     assert state_of(END, message=SECOND, reports_failures=reports) == ("failed", "message")
 
 
+@pytest.mark.slow
 def test_a_later_attempt_that_succeeds_counts(state_of):
     other = ONE.replace("1111", "2222", 1)
     state_of(START, f"handling {FIRST}", "[ERROR] ValueError: x", END)
@@ -69,6 +73,7 @@ def test_a_later_attempt_that_succeeds_counts(state_of):
     assert state_of(*lines) == ("processed", "message")
 
 
+@pytest.mark.slow
 def test_work_is_found_in_json_logs(state_of):
     body = {"level": "INFO", "requestId": ONE, "message": "device_id=d1 local_date=2026-01-02 done"}
     end = {"type": "platform.report", "record": {"requestId": ONE, "metrics": {}}}
@@ -77,6 +82,7 @@ def test_work_is_found_in_json_logs(state_of):
     assert state_of(END, item="d2", key="2026-01-02") is None
 
 
+@pytest.mark.slow
 def test_an_event_that_arrives_late_is_found_by_reading_the_whole_log(front, moto_port):
     worker = Worker(front, moto_port)
     log = ProcessedLog(Aws(rate_limits=FAST), worker.function, datetime.now(UTC), KEYS)

@@ -43,6 +43,7 @@ def archive(worker, aws, tmp_path):
     return archive_queue(aws, "uploads-dlq", tmp_path / "a.jsonl.gz", QUICK)
 
 
+@pytest.mark.slow
 def test_an_archive_holds_every_message_and_leaves_them(worker, archive):
     assert not archive.missed
     assert archive.messages.keys() == worker.in_dlq()
@@ -52,6 +53,7 @@ def test_an_archive_holds_every_message_and_leaves_them(worker, archive):
     assert sum(archive.summary["senders"].values()) == 12
 
 
+@pytest.mark.slow
 def test_an_archive_is_not_replaced(archive, aws):
     with pytest.raises(InputError, match="choose another place"):
         archive_queue(aws, "uploads-dlq", archive.path, QUICK)
@@ -93,12 +95,14 @@ def test_messages_that_another_reader_hides_are_stated_as_missing(worker, aws, t
     assert purge_queue(aws, worker.dlq, found, "r", limits=QUICK).outcome == "refused"
 
 
+@pytest.mark.slow
 def test_a_queue_whose_messages_could_move_is_not_read(worker, aws, front, tmp_path):
     with pytest.raises(InputError, match="redrive policy of its own"):
         archive_queue(aws, worker.queue, tmp_path / "a.gz", QUICK)
     assert front.calls["ReceiveMessage"] == 0
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_no_file_and_no_hidden_message(worker, aws, front, tmp_path):
     worker.dead_letters(12)
     front.faults["ReceiveMessage"].extend([None, "denied"])

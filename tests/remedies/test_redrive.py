@@ -80,6 +80,7 @@ def test_what_one_run_sent_no_other_sends(queue, tmp_path):
     assert bodies(queue) == [f"body {place}" for place in range(5)]
 
 
+@pytest.mark.slow
 def test_a_throttled_message_is_sent_in_the_end(queue, front, tmp_path):
     front.faults["SendMessage"].extend(["throttle"] * 3)
     found = redrive(messages(queue, 2), tmp_path / "journal", aws_of)
@@ -87,6 +88,7 @@ def test_a_throttled_message_is_sent_in_the_end(queue, front, tmp_path):
     assert bodies(queue) == ["body 0", "body 1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["denied", "throttle"])
 def test_a_refusal_stops_and_loses_nothing(queue, front, tmp_path, fault):
     journal, lines = tmp_path / "journal", messages(queue, 3)
@@ -143,6 +145,7 @@ REJECTED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changes", "reason"), REJECTED)
 def test_a_rejected_message_is_recorded_and_blocks_no_other(queue, front, tmp_path, changes, reason):
     journal, lines = tmp_path / "journal", messages(queue, 3)
@@ -193,6 +196,7 @@ def test_targets_name_queue_account_and_region():
     ]
 
 
+@pytest.mark.slow
 def test_after_a_broken_connection_a_message_is_not_sent_without_a_request(queue, front, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 3)
     front.faults["SendMessage"].append("reset")
@@ -218,6 +222,7 @@ def test_where_nothing_can_be_reached_nothing_is_unsure(queue, tmp_path, monkeyp
     assert "check the network" in found.stopped
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("minutes", "sent", "unsure"), [(1, 1, []), (6, 0, ["m0"])])
 def test_a_fifo_queue_is_trusted_to_take_a_message_once_for_some_minutes(
     front, tmp_path, minutes, sent, unsure
@@ -254,6 +259,7 @@ def test_a_journal_of_any_content_is_used_or_refused_in_one_sentence(tmp_path, e
             assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 def test_an_entry_that_a_kill_cut_off_counts_for_nothing_at_any_length(queue, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 1)
     redrive(lines, journal, aws_of)
@@ -275,6 +281,7 @@ def test_an_entry_after_one_that_was_cut_off_counts(queue, front, tmp_path):
         assert redrive(lines, journal, aws_of).unconfirmed == ["m0"]
 
 
+@pytest.mark.slow
 def test_a_journal_of_the_first_release_is_continued(queue, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 2)
     redrive(lines, journal, aws_of, 1)

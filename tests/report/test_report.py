@@ -342,6 +342,7 @@ def test_a_report_depends_on_no_other_environment_and_nobody_waits_for_what_no_n
     assert "rfc3987_syntax.syntax_helpers" not in imports
 
 
+@pytest.mark.slow
 def test_all_asks_what_the_case_can_answer(evidence, notebooks):
     folder = notebooks(answer_cell())
     other = nbformat.read(folder / "why.ipynb", as_version=4)

@@ -37,6 +37,7 @@ def test_what_is_for_the_notebook_only_stays_out(tmp_path):
     assert "No such case." in page, "an error is shown whatever its cell is tagged"
 
 
+@pytest.mark.slow
 def test_the_parameters_code_is_reported_once_at_the_end(tmp_path):
     cell = make.new_code_cell('timezone = "UTC"', metadata={"tags": ["parameters"]})
     page = page_of(tmp_path, cell, parameters={"case": "/cases/a<b>", "timezone": "Asia/Tokyo"})
@@ -58,6 +59,7 @@ def test_a_page_shows_texts_in_its_language_where_a_cell_has_them(tmp_path):
     assert 'lang="ja"' in japanese
 
 
+@pytest.mark.slow
 def test_the_answer_and_what_to_do_come_right_after_the_title(tmp_path):
     intro = make.new_markdown_cell("# Why does it?\n\nOn this page.")
     write_page(make.new_notebook(cells=[intro]), result(), tmp_path)
@@ -181,6 +183,7 @@ def test_the_title_is_the_cause_and_the_reasons_stand_in_the_answer(tmp_path):
     assert "Why?" in page.partition("<h1>")[0], "the question stands above the title"
 
 
+@pytest.mark.slow
 def test_a_page_without_an_incident_says_so_in_its_title(tmp_path):
     calm = ANSWER | {"verdict": "no_incident", "cause": "none"}
     page = page_of(tmp_path, diagnosis=calm)
@@ -204,6 +207,7 @@ def test_the_first_figure_stands_in_the_answer_and_sections_are_folded(tmp_path)
     assert "More." in folded[1]
 
 
+@pytest.mark.slow
 def test_a_notebook_that_never_ran_makes_a_page_all_the_same(tmp_path):
     """As it lies in its file, each source is a list of lines."""
     cells = [make.new_markdown_cell("# Why?\n\nTold."), make.new_markdown_cell("## Timeline\n\nMore.")]

@@ -52,6 +52,7 @@ def test_without_ports_only_a_connect_time_tells_of_a_new_connection():
     assert used == ["new", "not told", "new", "nowhere"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("again", "used"), [(False, "new"), (True, "not told")])
 def test_who_answers_over_new_connections_alone_kept_none_for_a_request_without_an_answer(again, used):
     log = access(*(requested(1 + n, 0.1) for n in range(30)), given_up(40, 5.0))
@@ -60,6 +61,7 @@ def test_who_answers_over_new_connections_alone_kept_none_for_a_request_without_
     assert connections_used(followed(log, app_log=lines))["to_app"].iloc[-1] == used
 
 
+@pytest.mark.slow
 def test_the_edge_tells_of_its_connections_to_nginx_by_its_handshake_else_nginx_by_their_requests():
     log = access(
         requested(1, 0.1, edge_ray_id="a" * 16),
@@ -89,6 +91,7 @@ def one_of_each():
     return judged(frame, bad=slow, during_from=10)
 
 
+@pytest.mark.slow
 def test_new_connections_are_compared_with_kept_ones_outside_the_incident_and_in_it():
     frame = one_of_each()
     found = outcome_by_connection(frame, connections_used(frame), [HEALTH]).set_index(["hop", "connection"])
@@ -113,6 +116,7 @@ def test_a_wait_is_overtaken_by_what_began_later_and_was_answered_sooner():
     assert overtaken(frame.assign(nginx_end=frame["nginx_end"].max()), used).tolist() == [False]
 
 
+@pytest.mark.slow
 def test_an_address_is_requested_where_nginx_logs_one():
     log = access(requested(1, 0.1), {"time": at(2), "upstream_response_time_s": 0.0, "status": 500})
     assert connections_used(followed(log))["to_app"].fillna("nowhere").tolist() == ["not told", "nowhere"]

@@ -53,29 +53,34 @@ def fates(folder: Path, accesses: list[str], errors: list[str]) -> list[str]:
     return [str(fate) for fate in found["fate"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", sorted(MESSAGES))
 def test_a_line_of_the_error_log_gives_its_request_the_fate(tmp_path, fate):
     lines = [access(n, 200) for n in range(5)] + [access(10, STATUS.get(fate, 502))]
     assert fates(tmp_path, lines, [error(10, MESSAGES[fate])]) == [fate]
 
 
+@pytest.mark.slow
 def test_a_line_logged_a_second_before_its_request_is_joined_once(tmp_path):
     lines = [access(10, 502), access(11, 502)]
     found = fates(tmp_path, lines, [error(9, MESSAGES["refused"])])
     assert found == ["refused", "unknown"]
 
 
+@pytest.mark.slow
 def test_a_line_of_another_route_is_not_joined(tmp_path):
     found = fates(tmp_path, [access(10, 502)], [error(10, MESSAGES["refused"], "/other")])
     assert found == ["unknown"]
 
 
+@pytest.mark.slow
 def test_a_caller_that_left_waited_for_what_the_others_of_its_route_waited_for(tmp_path):
     lines = [access(10, 504), access(12, 504), access(13, 499), access(14, 499, "/other")]
     errors = [error(10, MESSAGES["header_timeout"]), error(12, MESSAGES["header_timeout"])]
     assert fates(tmp_path, lines, errors) == ["header_timeout"] * 3 + ["client_left"]
 
 
+@pytest.mark.slow
 def test_without_a_line_the_status_remains(tmp_path):
     assert fates(tmp_path, [access(10, 503), access(11, 500), access(12, 403)], []) == [
         "unavailable",
@@ -84,6 +89,7 @@ def test_without_a_line_the_status_remains(tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("nginx_s", "origin_s", "edge_status", "fate"),
     [

@@ -33,6 +33,7 @@ def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says(
     assert found["app_row"].tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path():
     log = access(*(requested(1 + n, 0.8) for n in range(5)))
     lines = app(*({"time": at(1.001 + n)} for n in range(5)))
@@ -41,6 +42,7 @@ def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path()
     assert set(found["app_joined_by"]) == {"time"}
 
 
+@pytest.mark.slow
 def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
     """The stock ``$time_local`` leaves the order of lines within a second, and what was given up on open."""
     ends = [0.3 * n + 0.05 for n in range(40)]
@@ -56,6 +58,7 @@ def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
     assert joined["outcome"].tolist()[40] == "gave_up"
 
 
+@pytest.mark.slow
 def test_two_answers_at_one_moment_are_no_sure_pair():
     log = access(*(requested(1 + n, 0.1) for n in range(4)), requested(4.01, 0.1))
     lines = app(*({"time": at(1 + n)} for n in range(4)), {"time": at(4.01)})
@@ -64,6 +67,7 @@ def test_two_answers_at_one_moment_are_no_sure_pair():
     assert found["app_candidates"].tolist()[-2:] == [2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [-4.0, 0.3, 11.0])
 def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
     moments = [1.0, 2.3, 3.1, 5.7, 6.2, 9.9, 14.2, 15.0, 17.7, 21.3]
@@ -75,6 +79,7 @@ def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
     assert found.frame["app_after_s"].abs().max() < 0.03
 
 
+@pytest.mark.slow
 def test_each_upstream_has_the_log_that_fits_it():
     other = "192.0.2.12:8100"
     moments = [1.0, 2.3, 3.1, 5.7, 6.2]
@@ -118,6 +123,7 @@ def test_what_became_of_a_request_at_nginx(request_row, record, fate):
     assert found["outcome"].tolist() == ["answered"] * 5 + [fate]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "fate"),
     [
@@ -178,6 +184,7 @@ def test_clocks_agree_unless_another_difference_explains_clearly_more():
     assert peak_skew(clear).ahead_s == 5.0
 
 
+@pytest.mark.slow
 def test_a_busy_path_does_not_hide_how_far_clocks_are_apart():
     """Of many records within reach those nearest are looked at, and what meets by chance is no pile."""
     rows = 30 * 60
@@ -204,6 +211,7 @@ def test_the_waterfall_keeps_layers_that_have_no_record():
     assert math.isnan(usual.loc["app", "from_s"])
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("logged", "state"), [([requested(5, 0.1)], "not seen"), ([], "not logged")], ids=["a log", "no log"]
 )
@@ -237,6 +245,7 @@ def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
         assert nginx["to_s"] - nginx["from_s"] == pytest.approx(0.04)
 
 
+@pytest.mark.slow
 def test_without_times_there_is_nothing_to_draw():
     joined = join_requests(access({"time": at(1)}), empty("edge_log"))
     assert chosen_requests(layer_times(joined), ["/svc/health"]) == {}

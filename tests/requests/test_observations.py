@@ -43,6 +43,7 @@ def test_requests_are_joined_by_ray_whatever_each_layer_adds_to_it():
     assert joined["start"].tolist() == [at(0.8)]
 
 
+@pytest.mark.slow
 def test_records_of_one_ray_are_paired_in_their_order():
     joined = join_requests(
         access(*({"time": at(second), "edge_ray_id": "8f2a"} for second in (1.0, 2.0, 3.0))),
@@ -62,6 +63,7 @@ def test_times_are_times_where_a_layer_has_no_rows(absent):
     assert {str(joined[name].dtype) for name in times} == {"datetime64[us, UTC]"}
 
 
+@pytest.mark.slow
 def test_without_a_ray_requests_are_joined_by_path_and_time():
     joined = join_requests(
         access({"time": at(1.0), "request_time_s": 0.1}, {"time": at(9.0), "path": "/other"}),
@@ -92,6 +94,7 @@ def test_requests_of_one_second_are_paired_one_to_one_by_status_and_client():
     assert join_requests(access(*nameless), edge(*outer))["join_candidates"].tolist() == [2] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead_s", [0.0, 0.5, -3.0])
 @pytest.mark.parametrize("stock", [False, True])
 def test_clocks_that_are_apart_and_requests_that_are_alike_are_joined_as_they_belong(ahead_s, stock):
@@ -135,6 +138,7 @@ def test_what_a_worker_requested_of_the_origin_belongs_to_its_callers_request():
     assert first["end"] == at(1.3)
 
 
+@pytest.mark.slow
 def test_a_few_requests_do_not_move_a_clock():
     joined = join_requests(
         access({"time": at(4.0), "request_time_s": 0.1}), edge({"start": at(0.8), "end": at(1.1)})
@@ -142,6 +146,7 @@ def test_a_few_requests_do_not_move_a_clock():
     assert joined["joined_by"].isna().all()
 
 
+@pytest.mark.slow
 def test_the_caller_is_recognised_by_the_user_agent():
     outer = {"start": at(0.8), "end": at(1.1), "user_agent": "checker"}
     joined = join_requests(
@@ -154,6 +159,7 @@ def test_the_caller_is_recognised_by_the_user_agent():
     assert joined.loc[joined["joined_by"].notna(), "nginx_line"].tolist() == [2]
 
 
+@pytest.mark.slow
 def test_what_the_edge_gave_up_on_is_found_at_nginx_whatever_its_status():
     joined = join_requests(
         access({"time": at(10), "status": 499, "request_time_s": 4.0}),
@@ -177,6 +183,7 @@ def test_a_request_that_the_origin_never_saw_stands_alone():
     assert joined[["seen_edge", "seen_nginx"]].values.tolist() == [[True, False]]
 
 
+@pytest.mark.slow
 def test_no_logs_no_requests():
     joined = join_requests(empty("access_log"), empty("edge_log"))
     assert joined.empty
@@ -359,6 +366,7 @@ def test_error_counts_keep_what_is_not_about_a_request():
     assert found.set_index("kind")["count"].to_dict() == {"limit_req": 3, "reload": 1}
 
 
+@pytest.mark.slow
 def test_a_log_without_connect_times_says_nothing_of_connecting():
     row = {
         "time": at(10), "request_time_s": 4.0, "upstream_response_time_s": 4.0,
@@ -372,6 +380,7 @@ def test_a_log_without_connect_times_says_nothing_of_connecting():
     assert pd.isna(parts["gave_up_in"]) or parts["gave_up_in"] != "connect"
 
 
+@pytest.mark.slow
 def test_layers_add_up_to_the_mean_where_nginx_answered_some_requests_by_itself():
     passed = {
         "request_time_s": 0.8,

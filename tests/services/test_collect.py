@@ -336,6 +336,7 @@ def test_passing_faults_are_waited_out(account, tmp_path):
     assert pulled.failures == {}
 
 
+@pytest.mark.slow
 def test_what_is_named_must_exist(account, tmp_path):
     with pytest.raises(NotFoundError, match="check name, region and profile"):
         pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("nowhere",)), tmp_path / "case")

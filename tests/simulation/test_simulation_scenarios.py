@@ -112,6 +112,7 @@ def test_a_calm_case_stays_calm(bundled):
     assert found.estimate("peak_visible").mean < 3
 
 
+@pytest.mark.slow
 def test_without_a_redrive_policy_nothing_is_dead_lettered():
     world = World(hours=6)
     world.fail(120, 300, 0.2, "TypeError: float() argument must be a string")
@@ -125,6 +126,7 @@ def test_without_a_redrive_policy_nothing_is_dead_lettered():
     assert found.estimate("dead_lettered").mean == 0
 
 
+@pytest.mark.slow
 def test_a_flow_without_arrivals_is_refused():
     world = World(hours=2)
     [pipeline] = pipelines(world)

@@ -62,6 +62,7 @@ def test_waits_with_equal_service_times_are_exactly_those_of_the_recursion(serve
     assert found.mean_wait_s == pytest.approx(math.fsum(waits_s) / len(waits_s), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["mapping", "api"])
 @pytest.mark.parametrize("variation", [1.0, 0.5])
 def test_waits_with_random_service_times_are_exactly_those_of_the_recursion(variation, where):

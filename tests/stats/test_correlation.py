@@ -11,6 +11,7 @@ import pytest
 from watchme_analysis.stats.correlation import rank_correlation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_it_is_that_of_scipy_with_ties(seed: int) -> None:
     from scipy.stats import spearmanr  # takes a second, which each worker would wait for

@@ -12,6 +12,7 @@ def daily(days, noise=0.05):
     return pd.Series(wave + noise * rng.standard_normal(len(index)), index=index)
 
 
+@pytest.mark.slow
 def test_a_step_is_found_within_the_hour_and_once():
     series = daily(8)
     at = series.index[288 * 6]
@@ -21,16 +22,19 @@ def test_a_step_is_found_within_the_hour_and_once():
     assert onset.uncertainty_s == 300
 
 
+@pytest.mark.slow
 def test_the_daily_wave_is_none():
     assert metric_onsets(daily(10)) == ()
 
 
+@pytest.mark.slow
 def test_a_gap_is_no_onset_and_no_zero():
     series = daily(8)
     series.iloc[288 * 6 : 288 * 6 + 60] = np.nan
     assert metric_onsets(series) == ()
 
 
+@pytest.mark.slow
 def test_order_and_repeats_of_the_points_do_not_matter():
     series = daily(8)
     series.iloc[288 * 6 :] += 30
@@ -42,6 +46,7 @@ def test_too_little_is_silent():
     assert metric_onsets(daily(1).iloc[:2], OnsetRule()) == ()
 
 
+@pytest.mark.slow
 def test_two_hours_show_a_faint_shift_that_one_hour_does_not():
     series = daily(9, noise=1.0)
     at = series.index[288 * 7]

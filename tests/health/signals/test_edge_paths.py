@@ -43,7 +43,7 @@ def renamed(path=GIVEN, *, upstream=False, since=FAULT[0], errors=None):
     return Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("evidence", [{}, {"upstream": True}, {"errors": GIVEN}])
 def test_an_edge_that_asks_for_another_path_is_accused(evidence):
     reported = messages_in(renamed(**evidence)["edge_renames"].detail)
@@ -68,7 +68,7 @@ def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_a
     assert "edge_renames" not in Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("evidence", [{"path": HEALTH}, {"since": FAULT[0] - 20}, {"errors": HEALTH}])
 def test_a_path_that_arrives_or_was_always_requested_accuses_no_edge(evidence):
     assert "edge_renames" not in renamed(**evidence)

@@ -135,6 +135,7 @@ def numbers_in(message: Any) -> list[dict[str, Any]]:
     return []
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("leaves", [False, True])
 def test_callers_that_stop_altogether_do_not_point_to_the_edge(tmp_path, leaves):
     """At night callers go home; behind a rule of the edge they are served elsewhere and miss one route."""
@@ -176,6 +177,7 @@ def test_a_route_that_is_served_between_its_failures_is_not_misrouted(tmp_path):
     assert "served_between" in Signals(w.open_case(str(tmp_path)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "passes_on"), [("", True), ("limit_conn few 2;", False), ("if ($arg_q) { return 503; }", False)]
 )
@@ -188,6 +190,7 @@ def test_a_503_comes_from_behind_nginx_where_no_rule_of_it_gives_one(tmp_path, r
     assert ("no_limit_in_force" in Signals(w.open_case(str(tmp_path)))) is passes_on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [DENIED, None])
 def test_what_nginx_logs_as_its_refusal_is_its_own_where_its_log_has_no_upstreams(tmp_path, line):
     case = written(tmp_path, line, 403, routes=("/health",))
@@ -200,6 +203,7 @@ def test_an_edge_makes_no_application_raise(tmp_path):
     assert statuses(found)["edge"] == "refuted"
 
 
+@pytest.mark.slow
 def test_a_limit_names_nginx(tmp_path):
     assert diagnosed(tmp_path, LIMITED, 503, routes=("/health",))["layer"] == "nginx"
 

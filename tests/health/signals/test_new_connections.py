@@ -37,7 +37,7 @@ def test_connections_that_the_access_log_tells_of_are_not_reported_again_by_the_
     assert [one.table for one in found if one.signal in OF_CONNECTING] == ["access_log"]
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [STUCK, {"status": 502}])
 def test_kept_connections_that_fare_badly_too_say_nothing_of_opening_one(others):
     assert "new_alone_bad" not in seen(requests_of_new_connections(others))

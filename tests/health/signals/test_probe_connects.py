@@ -47,7 +47,7 @@ def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
     assert reported == {"services": [USUAL], "longest": pytest.approx(1.8)}
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("host_s", "inside_s"), [(1.8, 1.8), (0.01, 0.001)])
 def test_connects_that_are_alike_do_not(host_s, inside_s):
     assert "connect_slow_from_host" not in probed(host_s, inside_s)
@@ -79,7 +79,7 @@ def test_probes_that_are_cut_off_from_the_host_alone_accuse_the_way_however_few(
     assert reported["services"] == [USUAL]
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("vantages", "more"),
     [

@@ -33,6 +33,7 @@ def test_who_is_refused_inside_as_well_meets_a_process_that_is_gone(gone):
     assert "inside_clear" in reachable
 
 
+@pytest.mark.slow
 def test_who_waits_inside_meets_a_process_that_listens():
     late = Signals(case(on_service(header_s=4.0, inside_s=4.0)))
     assert "inside_listens" in late
@@ -43,6 +44,7 @@ def test_who_waits_inside_meets_a_process_that_listens():
 ENDED, READY = "Finished server process [9]", "Application startup complete."
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("ready_after_s", "strength"),
     [(FAULT[1] - FAULT[0], 1.0), (0.6 * (FAULT[1] - FAULT[0]), 0.6 / WHOLE), (2.0, None)],
@@ -73,6 +75,7 @@ def test_a_start_that_fails_quotes_its_error():
     )
 
 
+@pytest.mark.slow
 def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap(gone):
     made = process_down()
     metrics = made.table("host_metrics")
@@ -84,6 +87,7 @@ def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap(g
     assert "metrics_gap" not in gone
 
 
+@pytest.mark.slow
 def test_arrivals_are_compared_with_the_busiest_time_otherwise():
     assert Signals(case(on_service(header_s=4.0)))["arrivals_usual"].effect < 1.5
 
@@ -112,6 +116,7 @@ def test_a_flood_leads_and_names_what_ran_out_beside_it():
     assert REPORT in render(seen.detail)
 
 
+@pytest.mark.slow
 def test_callers_of_a_slow_dependency_wait_and_others_do_not():
     seen = Signals(slow_dependency())
     assert seen["callers_wait"].strength == 1.0
@@ -119,6 +124,7 @@ def test_callers_of_a_slow_dependency_wait_and_others_do_not():
     assert "bystanders_wait" not in seen
 
 
+@pytest.mark.slow
 def test_a_handler_that_calls_nothing_and_waits_as_well_waits_for_the_process():
     source = handlers(healthz="event_loop", jobs="event_loop", report="event_loop")
     made = case(slow((HEALTH, JOBS), 3.0, 5.0), handlers=source)
