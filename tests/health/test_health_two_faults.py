@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from worlds.health_alike import chance, handlers
+from worlds.health_alike import chance, handlers, saying
 from worlds.health_world import FAULT, HEALTH, JOBS, OTHER, case, investigate
 from worlds.messages import messages_in
 
@@ -104,6 +104,22 @@ def test_both_are_named_with_what_their_own_requests_show(fault, causes):
         against = {item.signal for item in entry.finding.evidence if item.weight < 0}
         assert not shown & against, "what the other fault did speaks against it"
     assert said.extra["confidence_from"]["route"] == "pair"
+
+
+def test_a_path_that_nginx_denies_and_another_service_that_stopped_are_two_faults():
+    """What is refused at the port of a stopped process is not refused because of Nginx's configuration."""
+
+    def fate(path, second):
+        if path == HEALTH:
+            return {"status": 403, "upstream": False, "error": "access_forbidden"}
+        return {"status": 502, "header_s": 0.0, "error": "upstream_refused"} if path == OTHER else None
+
+    made = case(fate)
+    stopped = [(FAULT[0], "Finished server process [9]"), (FAULT[1], "Application startup complete.")]
+    for second, words in stopped:
+        saying(made, words, [second], "lifecycle", "INFO")
+    said = health.diagnose(investigate(made))
+    assert (said.cause, said.other_causes) == (NGINX, ("app_down",))
 
 
 @pytest.mark.slow

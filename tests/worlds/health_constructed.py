@@ -65,6 +65,12 @@ def stock(made):
     return made
 
 
+def logs(made):
+    """Access log with times, the error log and Nginx's configuration."""
+    kept = ("access_log", "error_log", "config_directives")
+    return without(made, *(name for name in made.manifest["tables"] if name not in kept))
+
+
 # Nginx and its upstream.
 
 
@@ -325,6 +331,17 @@ def disk_without_space():
     return saying(made, words, [FAULT[0] + 1, FAULT[0] + 2], "error")
 
 
+def store_of_two_services(neighbour_later_s=0.0):
+    """Endpoints of two services wait for one store, and other endpoints do not need it."""
+
+    def waits(path, second):
+        since = FAULT[0] + (neighbour_later_s if path == OTHER else 0.0)
+        held = path in (REPORT, OTHER) and second >= since
+        return {"header_s": 3.0 + chance(path, second)} if held else None
+
+    return logs(case(waits, nginx=PLAIN))
+
+
 def pool_of_connections():
     """Each request of two paths holds one of five connections for 3 s; they come faster than that."""
 
@@ -429,7 +446,7 @@ CONSTRUCTED = (
     Constructed(
         listening_on_loopback,
         ("listens_locally",),
-        None,
+        NETWORK,
         "https://www.uvicorn.org/settings/#socket-binding",
     ),
     Constructed(
@@ -462,6 +479,12 @@ CONSTRUCTED = (
         ("disk_full",),
         SATURATION,
         "https://man7.org/linux/man-pages/man2/write.2.html",
+    ),
+    Constructed(
+        store_of_two_services,
+        ("one_onset",),
+        "dependency_slow",
+        "https://sre.google/sre-book/addressing-cascading-failures/",
     ),
     Constructed(
         pool_of_connections,

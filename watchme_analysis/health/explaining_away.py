@@ -49,6 +49,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "fate_refused": ("all_paths",),
     # Who is refused a connection had none.
     "refused": ("fate_refused", "new_alone_bad"),
+    "refused_at_own_port": ("fate_refused", "new_alone_bad"),
     "moved_upstream": ("route_elsewhere",),
     "all_paths": ("all_routes",),
     "some_paths": ("same_upstream_served", "health_check_served"),
@@ -69,7 +70,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # A process at its limit waits until memory is freed (memory.high in the kernel's cgroup-v2.rst). A killed
     # one refuses connections until it restarts.
     "memory_at_limit": STANDSTILL,
-    "memory_lost": (*STANDSTILL, "refused", "inside_refused", "restarted_often"),
+    "memory_lost": (*STANDSTILL, "refused", "refused_at_own_port", "inside_refused", "restarted_often"),
     "arrivals_up": UNDER_LOAD,
     "arrivals_absorbed": UNDER_LOAD,
     "files_full": STANDSTILL,

@@ -11,7 +11,7 @@ from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, 
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals import listen_queue
 from watchme_analysis.health.signals.listen_queue import LATE_SHARE, SLOW_CONNECT_S
-from watchme_analysis.health.signals.upstreams import error_kind
+from watchme_analysis.health.signals.upstreams import error_kind, started_at
 from watchme_analysis.health.thresholds import (
     BY_CHANCE,
     CALM_SHARE,
@@ -67,7 +67,7 @@ UNTOLD_SHARE = 0.1
     needs=("access_log/times",),
 )
 @detects("connect_slow", group="connect", needs=("access_log/times", "error_log"))
-@detects("refused", "unreachable", group="connect", needs=("error_log",))
+@detects("refused", "refused_at_own_port", "unreachable", group="connect", needs=("error_log",))
 @detects("body_stalls", group="body", needs=("access_log/times", "error_log"))
 @detects("listens_locally", group="start command", needs=("app_processes",))
 def network(found: HealthContext) -> list[Observation]:
@@ -225,10 +225,15 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
         errors_of: dict[str, Value] = {"services": Names(found.services), "kind": error_kind(str(kind))}
         text = message("health-upstream-errors", **errors_of, errors=unreachable, total=total)
         rows = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
-        # Who listens to nobody refuses; who can't be reached has no way to it.
-        outcome = "unreachable" if kind == "upstream_unreachable" else "refused"
         detail = message("health-upstream-errors-detail", **errors_of)
-        seen.append(Observation(outcome, text, *rows, detail=detail))
+        if kind == "upstream_unreachable":
+            seen.append(Observation("unreachable", text, *rows, detail=detail))
+        elif mine.loc[mine["kind"] == kind, "upstream_addr"].isin({*found.serving, *started_at(found)}).all():
+            # Nginx asks the port that serves at other times, or at which a process is started.
+            share = float(found.fates["fate"].eq("refused").mean())
+            seen.append(Observation("refused_at_own_port", text, *rows, detail=detail, share=share))
+        else:
+            seen.append(Observation("refused", text, *rows, detail=detail))
     connects = message(
         "health-connect-timeout-detail", services=found.services, times=of("upstream_timeout_connect")
     )

@@ -87,6 +87,13 @@ def taken_out(found: HealthContext) -> list[Observation]:
     return []
 
 
+def started_at(found: HealthContext) -> list[str]:
+    """Return the addresses (``host:port``) at which processes listen by their start commands, sorted."""
+    processes = found.table("app_processes").dropna(subset=["addr", "port"])
+    places = zip(processes["addr"], processes["port"].astype("int64"), strict=True)
+    return [f"{host}:{port}" for host, port in sorted(set(places))]
+
+
 @detects("wrong_port", group="upstream port", needs=("error_log", "app_processes"))
 def wrong_port(found: HealthContext) -> list[Observation]:
     """Find that Nginx is refused at a port on which, by its start command, no process of the host listens."""
@@ -97,16 +104,11 @@ def wrong_port(found: HealthContext) -> list[Observation]:
         return []
     address = str(refused["upstream_addr"].mode().iloc[0])
     refused = refused[refused["upstream_addr"] == address]
-    host, _, port = address.rpartition(":")
-    processes = found.table("app_processes").dropna(subset=["addr", "port"])
-    own = processes[processes["addr"] == host]
-    ports = sorted({str(int(one)) for one in own["port"]})
-    if not ports or port in ports:
+    host, _, _ = address.rpartition(":")
+    listens = tuple(one for one in started_at(found) if one.rpartition(":")[0] == host)
+    if not listens or address in listens:
         return []
-    place: dict[str, Value] = {
-        "address": Resource(address),
-        "listens": Names(tuple(f"{host}:{one}" for one in ports)),
-    }
+    place: dict[str, Value] = {"address": Resource(address), "listens": Names(listens)}
     text = message("health-wrong-port", **place, errors=len(refused), paths=found.endpoints)
     detail = message("health-wrong-port-detail", **place, place=label(found))
     strength = by_count(len(refused))

@@ -9,11 +9,11 @@ from watchme_analysis.health.affected_service import own_source, source_rows
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.handlers import Handler, handlers_by_route
 from watchme_analysis.health.incident import SLOW_MARGIN_S, judge_requests
-from watchme_analysis.health.rows import of_observed
+from watchme_analysis.health.rows import of_joined, of_observed
 from watchme_analysis.health.thresholds import BY_CHANCE, CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, PART
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.observations import OUTER
-from watchme_analysis.text.message import Choice, Count, Duration, Names, Value, message
+from watchme_analysis.text.message import Choice, Count, Duration, Instant, Names, Value, message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -262,4 +262,35 @@ def other_services(found: HealthContext) -> list[Observation]:
     return []
 
 
-DETECTORS = (vantages, paths, handler_paths, other_services)
+@detects("one_onset", group="onset", needs=("access_log/times",))
+def one_onset(found: HealthContext) -> list[Observation]:
+    """Find that paths of several services were bad from one moment on while other paths did well.
+
+    Each process has threads and connections of its own, which are used up in their own time: its other
+    requests still do well when the first ones are held. What several processes call fails their requests at
+    once.
+    """
+    import pandas as pd
+
+    if len(found.services) < 2 or not found.calm_neighbours():
+        return []
+    log = found.joined[found.joined["seen_nginx"] & found.joined["route"].isin(found.routes)]
+    # The first bad requests may lie before the incident, which begins where most are bad.
+    start, end = pd.Timestamp(found.start), pd.Timestamp(found.end)
+    log = log[log["start"].between(start - (end - start), end)].sort_values("start", kind="stable")
+    bad = log[log["nginx_bad"]]
+    usual = found.well_served[found.well_served["route"].isin(bad["route"].iloc[:1])]
+    usual_s = float(usual["nginx_s"].median())
+    if math.isnan(usual_s):
+        return []
+    # When what it calls fails, a request has been under way for its usual duration at most.
+    since = bad["start"].iloc[0]
+    first = log[log["start"] > since + pd.Timedelta(seconds=usual_s)].groupby("route").head(1)
+    if not first["nginx_bad"].all() or first["route"].map(found.upstreams).nunique() < 2:
+        return []
+    moment = Instant(since.to_pydatetime())
+    text = message("health-one-onset", services=found.services, since=moment, paths=len(first))
+    return [Observation("one_onset", text, *of_joined("nginx", first), float(len(first)), "paths")]
+
+
+DETECTORS = (vantages, paths, handler_paths, other_services, one_onset)

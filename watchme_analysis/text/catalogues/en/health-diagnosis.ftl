@@ -16,6 +16,7 @@ check-paths = paths
 check-answers = answers
 check-handlers = handlers
 check-services = services
+check-onset = onset
 check-edge = edge
 check-way-to-the-edge = way to the edge
 check-edge-configuration = edge configuration

@@ -16,4 +16,5 @@ health-loop-paths-pool-well = Endpoints on the event loop were bad too ({ $bad }
 health-handler-off-pool = The bad endpoints ({ $bad }) run on the event loop and need no thread.
 health-loop-paths-too = Endpoints on the event loop were bad as well ({ $bad }).
 health-others-bad = Several services were bad at the same time: { $services }.
+health-one-onset = Paths of several services were bad from one moment on, { $since }, while other paths did well ({ $services }): from then on the first request of each of { $paths } paths was bad.
 health-refused-at-once = { $refused } of { $bad } bad responses of { $paths } with a duration came at once (median { $median }) with status { $statuses }.

@@ -16,6 +16,7 @@ check-paths = パス
 check-answers = 応答
 check-handlers = ハンドラー
 check-services = サービス
+check-onset = 発生時点
 check-edge = エッジ
 check-way-to-the-edge = エッジまでの経路
 check-edge-configuration = エッジの設定

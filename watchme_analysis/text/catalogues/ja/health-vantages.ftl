@@ -16,4 +16,5 @@ health-loop-paths-pool-well = イベントループで動くエンドポイン�
 health-handler-off-pool = 異常が出たエンドポイント ({ $bad }) はイベントループで動き、スレッドを必要としません。
 health-loop-paths-too = イベントループで動くエンドポイントも異常でした ({ $bad })。
 health-others-bad = 複数のサービスで同時に異常が発生しました: { $services }。
+health-one-onset = 複数のサービス ({ $services }) の一部のパスで、同じ時点 ({ $since }) から異常が発生しました。その時点以降、{ $paths } 個のパスのそれぞれで最初のリクエストから異常でした。ほかのパスは正常でした。
 health-refused-at-once = { $paths } の所要時間の分かる異常応答 { $bad } 件のうち { $refused } 件は、即座に (中央値 { $median }) ステータス { $statuses } で返されました。
