@@ -11,8 +11,9 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from worlds.health_scenarios import SCENARIOS
-from worlds.health_world import case, investigate, without
+from worlds.health_constructed import composed
+from worlds.health_scenarios import GONE, SCENARIOS, on_service
+from worlds.health_world import case, context_of, investigate, without
 
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli import cli
@@ -22,16 +23,40 @@ from watchme_analysis.health import missing
 from watchme_analysis.text.render import render
 
 AT = missing.Addresses(
-    "https://api.example.com/svc/health",
-    "127.0.0.1:8017",
-    "http://127.0.0.1:8017/health",
-    "http://localhost:8017/health",
-    "8017",
+    public_host="api.example.com",
+    outside="https://api.example.com/svc/health",
+    upstream="127.0.0.1:8017",
+    host="http://127.0.0.1:8017/health",
+    inside="http://localhost:8017/health",
+    port="8017",
+    service="api",
+    container="api",
 )
 
 
 def filled(command, folder):
-    return command.replace("FOLDER", str(folder)).replace("CONTAINER", "api").replace("PORT", "8017")
+    return command.replace("FOLDER", str(folder)).replace("PORT", "8017")
+
+
+@pytest.mark.parametrize(
+    ("lines", "service", "container"),
+    [
+        ((), "SERVICE", "CONTAINER"),
+        ((("api", "image", "api:1"),), "api", "$(docker compose ps -aq api)"),
+        ((("api", "container_name", "team-api"),), "api", "team-api"),
+        ((("api", "container_name", "$(id)"),), "api", "'$(id)'"),
+    ],
+)
+def test_commands_name_the_container_that_compose_describes(lines, service, container):
+    at = missing.addresses(context_of(composed(case(on_service(**GONE)), *lines)))
+    assert (at.service, at.container) == (service, container)
+    assert f"docker logs --timestamps {container} >" in missing.application_log(at)
+
+
+def test_commands_ask_the_host_that_the_error_log_names():
+    made = without(case(on_service(**GONE)), "edge_log")
+    made.table("error_log")["host"] = "api.example.com"
+    assert missing.addresses(context_of(made)).outside.startswith("https://api.example.com/")
 
 
 def tool(home, name, text):
@@ -101,8 +126,8 @@ compose) printf 'services:\\n  api:\\n    mem_limit: "2147483648"\\n';;
 cp) mkdir -p "$3"; printf '{source}' > "$3/main.py";;
 esac"""
     tool(home, "docker", script)
-    log, source = render(missing.application_log()), render(missing.application_source())
-    for command in (log, source, render(missing.start_command()), render(missing.compose_file())):
+    log, source = render(missing.application_log(AT)), render(missing.application_source(AT))
+    for command in (log, source, render(missing.start_command(AT)), render(missing.compose_file())):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     (line,) = made.table("app_log").itertuples()

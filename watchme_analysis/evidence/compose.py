@@ -338,6 +338,8 @@ class ComposeService:
     ----------
     name, file
         Its name, and the first compose file that defines it.
+    container_name
+        Name that the file gives its container; empty where Compose makes one of project and service.
     files
         The compose file of each setting, by its dotted path; a later file may set it.
     networks
@@ -369,6 +371,7 @@ class ComposeService:
 
     name: str
     file: str
+    container_name: str
     networks: tuple[str, ...]
     network_mode: str
     ports: tuple[tuple[str, str, str], ...]
@@ -461,6 +464,7 @@ def _service(name: str, file: str, values: Mapping[str, Any], origins: Mapping[s
     return ComposeService(
         name=name,
         file=file,
+        container_name=str(values.get("container_name") or ""),
         networks=tuple(networks) or ("default",),
         network_mode=str(values.get("network_mode") or ""),
         ports=tuple(_ports(values)),

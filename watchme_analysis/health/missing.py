@@ -1,7 +1,7 @@
 """The evidence that a `/health` diagnosis lacks, and the commands that collect it, ready to be pasted.
 
-Words in capitals are the reader's to fill in: CONTAINER, FOLDER, ZONE, TOKEN, START and END, and HOST and
-PORT where the case does not tell them. Lines that begin with ``#`` say where to run the rest.
+Words in capitals are the reader's to fill in: FOLDER, ZONE, TOKEN, START and END, and HOST, PORT, SERVICE
+and CONTAINER where the case does not show them. Lines that begin with ``#`` say where to run the rest.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from watchme_analysis.health.affected_service import container_of
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.detection import SIGNALS, health_causes
 from watchme_analysis.inference.engine import separation
@@ -79,8 +80,9 @@ def addresses(found: HealthContext) -> Addresses:
     endpoint = found.example_path
     inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
     upstream = found.services[0] if found.services else "127.0.0.1:PORT"
-    hosts = [found.table(name)["host"].dropna() for name in ("edge_log", "access_log")]
+    hosts = [found.table(name)["host"].dropna() for name in ("edge_log", "access_log", "error_log")]
     host = next((str(names.mode().iloc[0]) for names in hosts if len(names)), "HOST")
+    service, container = _service_and_container(found)
     processes = found.table("app_processes")
     mine = processes[processes["addr"] == upstream.rsplit(":", 1)[0]]
     ports = (mine if len(mine) else processes)["port"].dropna().unique()
@@ -89,12 +91,26 @@ def addresses(found: HealthContext) -> Addresses:
         # Nginx may ask for another port than the one on which the process listens.
         upstream = f"{upstream.rsplit(':', 1)[0]}:{port}"
     return Addresses(
+        public_host=shell_word(host, "HOST"),
         outside=f"https://{host}{endpoint}",
         upstream=upstream,
         host=f"http://{upstream}{inner}",
         inside=f"http://localhost:{port}{inner}",
         port=port,
+        service=service,
+        container=container,
     )
+
+
+def _service_and_container(found: HealthContext) -> tuple[str, str]:
+    composed = container_of(found)
+    if composed is None:
+        return "SERVICE", "CONTAINER"
+    service = shell_word(composed.name, "SERVICE")
+    if composed.container_name:
+        return service, shell_word(composed.container_name, "CONTAINER")
+    # The name that Compose makes depends on the folder in which it was started.
+    return service, f"$(docker compose ps -aq {service})"
 
 
 def _wishes(found: HealthContext) -> list[_Wish]:
@@ -140,21 +156,23 @@ def _of_application(found: HealthContext, at: Addresses) -> list[_Wish]:
     metrics = set(found.table("host_metrics")["metric"].dropna().unique())
     return [
         _Wish(not {"threads", "cpu_pct"} <= metrics, "metrics", process_metrics(at), ("host_metrics",)),
-        _Wish(found.table("app_log").empty, "application-log", application_log(), ("app_log",)),
+        _Wish(found.table("app_log").empty, "application-log", application_log(at), ("app_log",)),
         _Wish(
-            found.table("app_handlers").empty, "source", application_source(), ("app_handlers", "app_calls")
+            found.table("app_handlers").empty, "source", application_source(at), ("app_handlers", "app_calls")
         ),
-        _Wish(found.table("app_processes").empty, "start-command", start_command(), ("app_processes",)),
+        _Wish(found.table("app_processes").empty, "start-command", start_command(at), ("app_processes",)),
         _Wish(found.table("compose_settings").empty, "containers", compose_file(), ("compose_settings",)),
     ]
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where an endpoint is asked, as far as the case tells.
+    """Where an endpoint is requested and what serves it; words in capitals where the case does not show it.
 
     Attributes
     ----------
+    public_host
+        Host name that callers use, as a word of a shell.
     outside
         URL through the edge.
     upstream
@@ -165,23 +183,28 @@ class Addresses:
         URL in the container's own network.
     port
         Port inside the container.
+    service, container
+        The Compose service and its container, as words of a shell.
     """
 
+    public_host: str
     outside: str
     upstream: str
     host: str
     inside: str
     port: str
+    service: str
+    container: str
 
 
 def inside_probes(at: Addresses) -> str:
     """Probe from inside the container for ten minutes; nothing is installed there."""
     return (
         "watchme probe --standalone > probe.py\n"
-        "docker cp probe.py CONTAINER:/tmp/probe.py\n"
-        "docker exec CONTAINER python /tmp/probe.py --to /tmp/probes.csv --for 600 "
+        f"docker cp probe.py {at.container}:/tmp/probe.py\n"
+        f"docker exec {at.container} python /tmp/probe.py --to /tmp/probes.csv --for 600 "
         f"{shell_word(at.inside)}\n"
-        "docker cp CONTAINER:/tmp/probes.csv FOLDER/probes-inside.csv"
+        f"docker cp {at.container}:/tmp/probes.csv FOLDER/probes-inside.csv"
     )
 
 
@@ -243,7 +266,7 @@ def process_metrics(at: Addresses) -> Message:
     """Sample what the process and its host use each second, and how often its quota held it back."""
     port = at.port if at.port.isdecimal() else "PORT"
     sample = (
-        "P=$(docker inspect -f '{{.State.Pid}}' CONTAINER); H=$(getconf CLK_TCK)\n"
+        f"P=$(docker inspect -f '{{{{.State.Pid}}}}' {at.container}); H=$(getconf CLK_TCK)\n"
         "used() { sed 's/.*) //' /proc/$P/stat | awk '{print $12 + $13}'; }\n"
         "host() { awk '/^cpu / {print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6}' /proc/stat; }\n"
         "C=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$P/cgroup)/cpu.stat\n"
@@ -260,26 +283,26 @@ def process_metrics(at: Addresses) -> Message:
     return message("collect-process-metrics", commands=Commands(sample))
 
 
-def application_log() -> str:
+def application_log(at: Addresses) -> str:
     """Copy the application's log with the time of each line."""
-    return "docker logs --timestamps CONTAINER > FOLDER/app.log 2>&1"
+    return f"docker logs --timestamps {at.container} > FOLDER/app.log 2>&1"
 
 
-def application_source() -> Message:
+def application_source(at: Addresses) -> Message:
     """Copy the application's source; it is read, never run."""
     return message(
         "collect-application-source",
-        commands=Commands("docker cp CONTAINER:/app FOLDER/app"),
-        where=Commands("docker exec CONTAINER pwd"),
+        commands=Commands(f"docker cp {at.container}:/app FOLDER/app"),
+        where=Commands(f"docker exec {at.container} pwd"),
         stacks=Commands("py-spy dump --pid PID"),
     )
 
 
-def start_command() -> str:
+def start_command(at: Addresses) -> str:
     """Note how the server is started."""
     return (
-        'docker inspect -f \'{{join .Config.Entrypoint " "}} {{join .Config.Cmd " "}}\' CONTAINER '
-        "> FOLDER/uvicorn_command.txt"
+        'docker inspect -f \'{{join .Config.Entrypoint " "}} {{join .Config.Cmd " "}}\' '
+        f"{at.container} > FOLDER/uvicorn_command.txt"
     )
 
 

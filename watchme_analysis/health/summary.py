@@ -60,7 +60,8 @@ def filled_in(found: HealthContext, text: Text, one: Observation | None = None) 
         The context.
     text
         Text with placeholders: ``{host_url}`` (URL that Nginx asks), ``{public_url}``, ``{container_url}``,
-        ``{container_ip}``, ``{pool_threads}`` and ``{detail}``.
+        ``{container_ip}``, ``{public_host}``, ``{service}``, ``{container}``, ``{pool_threads}`` and
+        ``{detail}``.
     one
         Observation that the test belongs to, whose detail is ``{detail}``.
     """
@@ -72,14 +73,18 @@ def _filled_in_language(found: HealthContext, text: str, one: Observation | None
         return text
     endpoint = found.example_path
     inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
-    service = addresses(found).upstream if found.services else "CONTAINER:PORT"
+    at = addresses(found)
+    service = at.upstream if found.services else "CONTAINER:PORT"
     # What answers at a published port of loopback is a program of the host: no way into the container.
     local = service.rsplit(":", 1)[0] in LOOPBACK
     container = "CONTAINER_IP:PORT" if local else service
     values = {
         "host_url": shell_word(f"http://{service}{inner}", "URL"),
-        "public_url": shell_word(f"https://HOST{endpoint}", "URL"),
+        "public_url": shell_word(at.outside, "URL"),
+        "public_host": at.public_host,
         "container_url": shell_word(f"http://{container}{inner}", "URL"),
+        "service": at.service,
+        "container": at.container,
         "container_ip": shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP"),
         "detail": render(one.detail, language) if one is not None and one.detail else "",
     }
@@ -217,10 +222,11 @@ def _exception(raised: LoggedException) -> Message:
     )
 
 
-def _container_log(since: datetime, until: datetime) -> Code:
-    """Return the command that shows a container's log between two moments."""
-    since_utc, until_utc = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (since, until))
-    return Code(f"docker logs --since {since_utc} --until {until_utc} CONTAINER")
+def _container_log(found: HealthContext) -> Code:
+    """Return the command that shows the log of the affected container in the incident."""
+    moments = (found.start, found.end)
+    since_utc, until_utc = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in moments)
+    return Code(f"docker logs --since {since_utc} --until {until_utc} {addresses(found).container}")
 
 
 def _with_status(status: int, count: int) -> Message:
@@ -365,7 +371,7 @@ def what_to_do(
                 "health-correct-exception",
                 about=Choice("place" if raised.place else "none"),
                 place=raised.place or Resource(""),
-                command=_container_log(found.start, found.end),
+                command=_container_log(found),
             )
     if verdict == "inconclusive" and missing:
         item = missing[0]
