@@ -56,6 +56,7 @@ def test_objects_and_prefixes_are_read(bucket):
     ]
 
 
+@pytest.mark.slow
 def test_a_pattern_stands_for_objects(bucket):
     packed, _ = read_access_logs([f"{bucket}/web/*.gz"])
     deep, _ = read_access_logs([f"{bucket}/*access*"])

@@ -134,6 +134,7 @@ def test_hosts_are_compared_as_nginx_names_them():
     assert linked(found) == [0]
 
 
+@pytest.mark.slow
 def test_clients_are_compared_only_where_the_logs_have_some_in_common():
     said = errors({"time": at(10), "client_addr": "192.0.2.1"})
     two = ({"time": at(10.4), "client_addr": "192.0.2.2"}, {"time": at(10.5), "client_addr": "192.0.2.1"})
@@ -150,6 +151,7 @@ def test_one_worker_writes_both_logs_in_the_same_order():
     assert linked(found) == [None, None]
 
 
+@pytest.mark.slow
 def test_where_the_numbers_differ_nothing_is_guessed():
     found = errors_to_requests(errors({"time": at(10)}), access({"time": at(10.4)}, {"time": at(10.6)}))
     assert linked(found) == [None]

@@ -99,6 +99,7 @@ def test_durations_without_a_label_are_named_by_their_lengths(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_log_names_its_fields_alike_from_beginning_to_end(tmp_path):
     (tmp_path / "access.log").write_text(f"{COMBINED} 0.001 -\n" * 400 + f"{COMBINED} - 0.001\n" * 400)
     scan = AccessScan([tmp_path / "access.log"], LogOptions(engine="arrow"))

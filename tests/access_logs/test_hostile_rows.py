@@ -145,7 +145,7 @@ def bad(): ...
 """
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "text", "table", "rows"),
     [

@@ -82,6 +82,7 @@ def test_two_places_are_the_same_in_all_sixteen_bytes():
         assert not is_same(place, place + 16), changed
 
 
+@pytest.mark.slow
 @given(st.binary(min_size=8, max_size=8), st.integers(0, 8))
 def test_a_word_is_compared_where_its_mask_says(data, size):
     same, place = held(data)
@@ -94,7 +95,6 @@ def test_a_word_is_compared_where_its_mask_says(data, size):
         assert not starts_with(other, word, signed), changed
 
 
-@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.from_regex(rb"[0-9]{0,9}", fullmatch=True), chars, st.binary(max_size=8))
 def test_digits_at_a_place_make_a_number(digits, mark, rest):

@@ -156,6 +156,7 @@ def test_every_figure_of_a_measure_has_its_interval(found):
     assert note.startswith(label("measures-runs", "en", count=1))
 
 
+@pytest.mark.slow
 def test_measures_are_drawn_by_name(found):
     picture = plot_measures(found)
     figures = ("dead-lettered", "duplicates", "peak-age-s")

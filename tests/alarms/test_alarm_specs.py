@@ -106,7 +106,6 @@ def test_a_file_without_a_list_of_alarms_is_refused(content):
         parse_specs(content, "mine.yaml")
 
 
-@pytest.mark.slow
 def test_a_specification_of_any_content_is_used_or_refused_in_one_sentence(tmp_path):
     path = tmp_path / "alarms.yaml"
     document = {

@@ -106,7 +106,7 @@ def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
     assert frame.loc["both", "first"] >= frame.loc["dead", "first"]
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "note"),
     [
@@ -223,7 +223,6 @@ def test_a_job_that_runs_once_a_night_can_not_fail_three_times_an_hour():
     assert frame.loc["error-rate", "times_raised"] == 0
 
 
-@pytest.mark.slow
 def test_an_average_that_hides_a_maximum_is_found():
     world = World()
     world.at["duration_avg_s"][601], world.at["duration_max_s"][601] = 2.0, 29.0
@@ -314,7 +313,7 @@ def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     assert age.effect == "does not fire for the incident, no false alarm"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("joined", "known"), [("AND", False), ("OR", False), ("OR TRUE OR", True)])
 def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_called_silent(
     failing, joined, known

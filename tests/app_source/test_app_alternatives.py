@@ -171,6 +171,7 @@ def test_a_lock_matters_only_if_somebody_holds_it_for_long(tmp_path, held, is_re
     assert (("with threading.Lock", True) in calls) is is_reported
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "found"),
     [("io.BytesIO(data)", set()), ("buffer", set()), ("'f.wav'", {("soundfile.read", True)})],

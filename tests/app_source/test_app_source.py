@@ -193,6 +193,7 @@ def test_calls_are_known_by_what_made_the_value(tmp_path, body):
     assert (kind, call, "event_loop", "GET /x") in calls(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -473,6 +474,7 @@ def test_recursion_ends(tmp_path):
     assert ("blocking_sleep", "time.sleep", "thread_pool", "GET /x") in calls(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_rules_of_ruff_add_what_the_list_of_calls_lacks(tmp_path):
     laid(
         tmp_path,
@@ -681,6 +683,7 @@ def test_decorators_that_hand_on_a_registration_and_routers_of_a_class_made_by_a
     assert list(frame.loc[frame["path"] == "/me", "response_status"]) == [201]
 
 
+@pytest.mark.slow
 def test_a_session_is_known_by_what_a_generator_is_declared_to_give(tmp_path):
     laid(
         tmp_path,
@@ -709,7 +712,7 @@ def test_a_session_is_known_by_what_a_generator_is_declared_to_give(tmp_path):
     assert ("blocking_io", "sqlalchemy.orm.Session().commit", "event_loop", "GET /x") in calls(tmp_path)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

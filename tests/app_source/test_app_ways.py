@@ -148,6 +148,7 @@ def test_dependencies_of_an_application_a_router_and_an_inclusion_are_those_of_e
     }
 
 
+@pytest.mark.slow
 def test_a_coroutine_waits_for_a_thread_where_fastapi_runs_a_plain_dependency(tmp_path):
     """That of a parameter, of one that a coroutine needs in turn, or of the router: whatever it does."""
     (tmp_path / "app.py").write_text(
@@ -245,6 +246,7 @@ def test_callbacks_of_the_loop_and_generators_handed_to_threads(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_applications_mounted_from_other_modules_and_from_functions(tmp_path):
     (tmp_path / "parts.py").write_text(
         textwrap.dedent("""

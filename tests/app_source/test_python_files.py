@@ -159,6 +159,7 @@ def test_deep_expressions_do_not_stop_the_reading(tmp_path, text):
     assert retrieval(tmp_path, "app.py").rows == 1
 
 
+@pytest.mark.slow
 def test_links_and_files_that_may_not_be_read(tmp_path):
     blocking = "import time\nasync def f():\n    time.sleep(1)\n    open('x')\n"
     write(tmp_path / "elsewhere", real=blocking)

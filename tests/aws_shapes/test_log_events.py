@@ -127,6 +127,7 @@ def test_a_value_of_another_kind_costs_itself(tmp_path, name, odd):
     assert entry["rows"] >= 4
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("folder", ["logs", "metrics", "queues", "functions"])
 @pytest.mark.parametrize("name", ["notes.md", "other.json"])
 def test_another_file_in_a_folder_of_responses_is_named_with_the_command_to_run(tmp_path, folder, name):

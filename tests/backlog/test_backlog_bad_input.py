@@ -16,8 +16,6 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
 from watchme_analysis.inference.findings import Investigation
 
-pytestmark = pytest.mark.slow
-
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
 ERROR = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
 SERIES = {**METRICS, "dlq_visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Average")}
@@ -137,6 +135,7 @@ def as_it_is(found):
     return found.extra["dead_letters"], len(found.extra["dead_lettered_work"]), found.incident_start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
@@ -157,11 +156,13 @@ def test_the_answer_stays_the_same(raw, whole, damage, says):
     assert says in notes_on(case)
 
 
+@pytest.mark.slow
 def test_dumps_that_contradict_each_other_are_said_to(raw):
     split(raw, shift=1.0)
     assert "had another value in an earlier response" in notes_on(open_case(raw))
 
 
+@pytest.mark.slow
 def test_a_queue_without_a_redrive_policy_is_paired_by_what_its_dead_letters_say(raw):
     whole = read(raw / "queues/jobs.json")
     del whole["Attributes"]["RedrivePolicy"]
@@ -181,6 +182,7 @@ def test_a_queue_without_a_redrive_policy_is_paired_by_what_its_dead_letters_say
     assert found.verdict != "no_incident"
 
 
+@pytest.mark.slow
 def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
     queries = read(raw / "metrics/metric-data-queries.json")
     for entry in queries:
@@ -202,6 +204,7 @@ def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
         assert (stats[name]["returned"], stats[name]["usable"]) == (["SampleCount"], ["Sum"])
 
 
+@pytest.mark.slow
 def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue_now(raw):
     whole = read(raw / "queues/jobs.json")
     policy = {"deadLetterTargetArn": f"{ARN}new-dlq", "maxReceiveCount": 3}
@@ -213,6 +216,7 @@ def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue
     assert "names new-dlq now, but its failed messages are in jobs-dlq" in row.reasons
 
 
+@pytest.mark.slow
 def test_series_that_name_no_metric_are_said_to_be_of_no_use(raw):
     (raw / "metrics/metric-data-queries.json").unlink()
     answers = read(raw / "metrics/all.json")
@@ -230,6 +234,7 @@ def test_a_person_reads_the_notes_below_the_answer(raw):
     assert "metrics: metrics/all.json: no list of queries beside it" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_finer_dump_of_a_part_does_not_stand_for_the_whole_time(raw):
     sent = balance(open_case(raw))["sent"].iloc[0]
     queries, dump = read(raw / "metrics/metric-data-queries.json"), read(raw / "metrics/all.json")

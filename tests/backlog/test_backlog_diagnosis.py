@@ -40,6 +40,7 @@ def found_deployed():
     return ask(deployed())
 
 
+@pytest.mark.slow
 def test_a_healthy_system_is_left_alone():
     world = World()
     world.change(700, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
@@ -128,6 +129,7 @@ def test_an_api_that_is_down_is_not_laid_on_a_deployment_nearby():
     assert minutes(changed["time"]) == 595
 
 
+@pytest.mark.slow
 def test_runs_at_their_limit_wait_for_a_slow_api():
     world = World()
     world.fail(600, 800, 30.0, TIMED_OUT)
@@ -153,6 +155,7 @@ def test_few_messages_that_always_fail_are_poison():
     assert found.extra["missed_work"][0][0] == "device-x"
 
 
+@pytest.mark.slow
 def test_a_queue_that_nobody_reads_has_its_mapping_off():
     world = World()
     for minute in range(600, 1440):
@@ -267,6 +270,7 @@ def test_without_the_deciding_tables_it_is_right_or_silent(lacking, allowed):
     assert all(item.how for item in found.missing_evidence)
 
 
+@pytest.mark.slow
 def test_without_any_metric_nobody_says_that_all_is_well():
     found = ask(World().without("metrics", "metric_queries"))
     assert found.verdict == "inconclusive"
@@ -295,7 +299,7 @@ def test_every_signal_is_graded_or_explains():
     assert used | {name for link in LINKS for name in link.signals} == set(SIGNALS)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("throttles", "reason"), [(None, "redelivered"), (1, "throttled")])
 def test_missing_work_that_may_have_run_says_why(throttles, reason):
     extra = {"missed_work": [["a", "b"]], "missed_work_certain": False, "lost": 0}

@@ -49,7 +49,7 @@ def test_messages_that_hide_for_hours_after_a_failed_try_are_reported():
     assert found(changed=500).extra["change"]["event_name"] == "SetQueueAttributes"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("settings", [{"visibility_s": 900.0}, {"running": 6.0}])
 def test_a_second_try_within_the_hour_and_messages_that_are_worked_on_are_no_trouble(settings):
     assert found(**settings).verdict == "no_incident"

@@ -100,7 +100,7 @@ def slow_for_most_of_the_window():
     return world
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "cause", "secondary"),
     [

@@ -123,6 +123,7 @@ def stalled():
     return world
 
 
+@pytest.mark.slow
 def test_the_snapshot_of_a_queue_stands_in_for_its_metrics():
     found = ask(unanswered(stalled(), "AWS/SQS"))
     assert found.cause == "mapping_disabled"

@@ -12,7 +12,6 @@ def at(minute):
     return START + pd.Timedelta(minutes=minute)
 
 
-@pytest.mark.slow
 def test_metrics_stand_in_the_order_in_which_they_moved():
     world = World(hours=48)
     first = 60 * 40 + 1

@@ -156,7 +156,6 @@ def test_dead_letters_of_every_day_have_no_weekday():
     assert found(weekly(days=range(7)), "one weekday").empty
 
 
-@pytest.mark.slow
 def test_one_week_is_no_rhythm():
     assert found(weekly(weeks=1), "one weekday").empty
 

@@ -135,7 +135,7 @@ def test_what_remains_in_the_case_is_as_stated(exported, level):
     assert [kind for kind, value in ALL.items() if value in text] == list(REMAINS[level])
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     "words",

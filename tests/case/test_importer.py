@@ -305,7 +305,7 @@ LOCAL = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("option", "stated", "hour"),
     [(None, None, 10), ("Asia/Tokyo", None, 1), (None, "Asia/Tokyo", 1), ("Asia/Tokyo", "UTC", 10)],
@@ -329,6 +329,7 @@ def test_times_without_a_zone_are_of_the_zone_given_unless_the_file_states_one(
     assert case.manifest["time_zone"] == (stated or option or "UTC")
 
 
+@pytest.mark.slow
 def test_another_zone_makes_the_case_anew(evidence, tmp_path):
     (evidence / "app.log").write_text(LOCAL["app.log"][1])
     import_folder(evidence, tmp_path / "case")
@@ -554,6 +555,7 @@ def test_a_killed_import_leaves_no_folder_behind_for_good(evidence, tmp_path, mo
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_a_case_of_the_process_has_the_tables_of_its_files(evidence, monkeypatch):
     rows = len(read_case(open_case(evidence).path).table("access_log"))
     (evidence / "changed.log").write_text(ACCESS)

@@ -44,7 +44,6 @@ def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path
     assert "unchanged" in again.stdout
 
 
-@pytest.mark.slow
 def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_path):
     (evidence / "queues").mkdir()
     (evidence / "queues" / "jobs-dlq-messages.json").write_text("no messages")
@@ -64,6 +63,7 @@ def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_
     assert "jobs-dlq-messages.json could not be read" in watchme("redrive", tmp_path / "case").stderr
 
 
+@pytest.mark.slow
 def test_import_takes_times_without_a_zone_for_those_of_the_option(watchme, evidence, tmp_path):
     (evidence / "app.log").write_text("2025-12-11 10:00:05,000 INFO [7] app: done\n")
     assert watchme("import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo").returncode == 0

@@ -270,7 +270,7 @@ def test_what_slow_leaves_out_is_reported(log, tmp_path):
     assert "1 of the requests took 30 s or longer and are counted below; 1 have no time to compare" in page
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--since", "2025-12-12"], ["--path", "/none"]])
 def test_where_nothing_is_in_the_window_the_logs_say_where_they_are(log, options):
     page = " ".join(run(log, "--format", FORMAT, *options).output.split())
@@ -394,7 +394,6 @@ def test_parquet_never_takes_the_place_of_a_log(log, tmp_path, monkeypatch, name
     assert log.read_text() == LINES
 
 
-@pytest.mark.slow
 def test_error_logs_beside_the_log_show_their_requests(log, tmp_path):
     (tmp_path / "error.log").write_text(LOCAL_ERROR)
 
@@ -441,7 +440,6 @@ def test_error_logs_of_a_folder_are_those_with_their_name(log, tmp_path):
         run(log, "--format", FORMAT, "--errors", "missing")
 
 
-@pytest.mark.slow
 def test_what_is_no_error_log_is_not_required_to_state_its_format(log):
     _, _, errors = run(log, "--format", FORMAT, "--errors", log).output.partition("Error log")
 
@@ -499,6 +497,7 @@ def test_which_errors_are_shown(log, tmp_path, monkeypatch, options, kinds):
     assert (None if found is None else {row["kind"]: row["errors"] for row in found["kinds"]}) == kinds
 
 
+@pytest.mark.slow
 def test_an_error_log_of_another_time_is_distinguished(log, tmp_path):
     (tmp_path / "error.log").write_text(LOCAL_ERROR)
 
@@ -586,7 +585,6 @@ def test_the_exit_code_says_whether_all_was_read(tmp_path, data, options, code):
     assert ("INCOMPLETE" in result.output) == (data[:2] == b"\x1f\x8b")
 
 
-@pytest.mark.slow
 def test_standard_input_is_read():
     result = json.loads(run("-", "--json", input=COMBINED).output)
 
@@ -648,7 +646,7 @@ def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
     assert requested.stdout.splitlines()[-2:] == ["", "True"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("engine", "kept", "times"), [("numba", False, 1), ("numba", True, 0), ("arrow", False, 0)]
 )

@@ -13,8 +13,6 @@ from watchme_analysis.cli.alarms import alarms
 from watchme_analysis.cli.simulate import simulate
 from watchme_analysis.errors import InputError
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def evidence(tmp_path):
@@ -32,6 +30,7 @@ def changed(path, change):
     path.write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_what_would_be_better_is_printed_beside_the_back_test(shorter):
     result = backtest(shorter.path)
     assert result.exit_code == 0
@@ -45,6 +44,7 @@ def test_what_would_be_better_is_printed_beside_the_back_test(shorter):
     assert "The incident began with new code deployed on asr-worker at 2025-11-18 10:42" in first
 
 
+@pytest.mark.slow
 def test_settings_of_one_alarm_on_one_resource_stand_together(shorter, monkeypatch):
     monkeypatch.setenv("COLUMNS", "90")
     lines = backtest(shorter.path, "--sensitivity").stdout.splitlines()
@@ -58,6 +58,7 @@ def test_settings_of_one_alarm_on_one_resource_stand_together(shorter, monkeypat
     ]
 
 
+@pytest.mark.slow
 def test_alarms_that_watch_nothing_in_the_case_are_named(bundled):
     result = backtest(bundled("health-healthy").path)
     assert "never fired: 8 of 8" in result.output
@@ -66,6 +67,7 @@ def test_alarms_that_watch_nothing_in_the_case_are_named(bundled):
     assert "health-checks" not in said
 
 
+@pytest.mark.slow
 def test_points_that_contradict_one_another_are_reported(evidence):
     def contradict(answer):
         for series in answer["MetricDataResults"]:
@@ -77,6 +79,7 @@ def test_points_that_contradict_one_another_are_reported(evidence):
     assert "had another value in an earlier response; the last is kept" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_dump_without_its_queries_says_that_labels_were_read(evidence, shorter):
     whole = backtest(shorter.path).stdout
     (evidence / "metrics" / "metric-data-queries.json").unlink()
@@ -92,6 +95,7 @@ def test_a_dump_without_its_queries_says_that_labels_were_read(evidence, shorter
     assert "ApproximateNumberOfMessagesVisible (Average) of asr-queue-dlq is not in the case" in named
 
 
+@pytest.mark.slow
 def test_statistics_that_no_alarm_reads_leave_it_untried_and_the_queue_unfitted(evidence):
     def as_trimmed_means(queries):
         for query in queries if isinstance(queries, list) else queries["MetricDataQueries"]:
@@ -121,6 +125,7 @@ def test_alarms_of_a_file_are_tried_against_when_people_noticed(shorter, tmp_pat
     assert tried["any-dead"]["lead_minutes"] == (noticed - first).total_seconds() / 60
 
 
+@pytest.mark.slow
 def test_the_list_has_required_alarms_and_those_of_a_case(watchme, evidence, tmp_path):
     required = [
         json.loads(line) for line in watchme("alarms", "list", "--output", "jsonl").stdout.splitlines()

@@ -8,7 +8,6 @@ def run(*arguments):
     return CliRunner().invoke(cli, list(arguments))
 
 
-@pytest.mark.slow
 def test_case_sql_prints_rows_and_says_how_many_are_left_out(bundled):
     case = str(bundled("health-threadpool").path)
     said = run("case", "sql", case, "select * from probes order by time", "--limit", "2").output

@@ -15,6 +15,7 @@ FORMER = re.compile(
 )
 
 
+@pytest.mark.slow
 def test_import_and_pull_are_the_verbs_of_case(watchme, evidence, tmp_path):
     new = watchme("case", "import", evidence, tmp_path / "new")
     former = watchme("import", evidence, tmp_path / "former")
@@ -45,6 +46,7 @@ def test_earlier_spellings_are_not_listed():
     assert not {"import", "pull"} & set(cli.list_commands(None))
 
 
+@pytest.mark.slow
 def test_one_spelling_is_documented_and_printed():
     places = [ROOT, ROOT / "docs", ROOT / "data", ROOT / "notebooks", ROOT / "watchme_analysis"]
     files = {

@@ -60,7 +60,6 @@ ENGLISH = re.compile(r"(?:\b[a-z]{2,} ){3,}[a-z]{2,}\b")
 AS_RECORDED = re.compile(r"watchme [^\n]*|`[^`]*`|行目: [^\n]*")
 
 
-@pytest.mark.slow
 def test_what_commands_print_is_japanese(watchme, evidence):
     log = evidence / "access.log"
     folder = evidence.parent

@@ -65,6 +65,7 @@ def test_a_file_has_the_form_of_its_suffix_and_holds_what_would_be_printed(sql, 
     assert other.read_text() == file.read_text()
 
 
+@pytest.mark.slow
 def test_a_file_is_replaced_only_by_force(sql, evidence):
     file = evidence.parent / "rows.csv"
     file.write_text("mine")

@@ -80,7 +80,6 @@ def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_
     assert "log_groups" not in rows[0]
 
 
-@pytest.mark.slow
 def test_one_region_that_fails_does_not_cost_the_other(group, capsys):
     # Log groups lie in one region, so the other has none that fit.
     regions = ["--region", "ap-southeast-2", "--region", "eu-west-1"]
@@ -134,7 +133,6 @@ def test_offline_repeats_what_was_queried(group, capsys):
         ask(capsys, "worker_timeouts", "--offline", "--region", "eu-west-1")
 
 
-@pytest.mark.slow
 def test_parameters_and_groups_by_hand(group):
     result = run("run", "worker_first", "-p", "rows=1", "--log-group", GROUPS[0])
     assert result.exit_code == 0, result.output
@@ -142,6 +140,7 @@ def test_parameters_and_groups_by_hand(group):
     assert "1 query scanned" in result.stderr
 
 
+@pytest.mark.slow
 def test_fields_of_json_messages_become_columns_when_requested(group, capsys):
     at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
     text = json.dumps({"level": "ERROR", "device": "d-7", "error": {"type": "KeyError"}})
@@ -164,12 +163,14 @@ def test_the_scan_is_estimated_before_and_a_ceiling_refuses_it(group):
     assert len(group.started) == started
 
 
+@pytest.mark.slow
 def test_no_rows_is_no_error(group):
     result = run("run", "import_errors", "--log-group", GROUPS[0])
     assert result.exit_code == 0
     assert result.stdout == "no rows\n"
 
 
+@pytest.mark.slow
 def test_bad_input_is_reported(group):
     result = run("run", "request", "-p", "request_id=1", "--log-group", GROUPS[0])
     assert "is a uuid" in str(result.exception)

@@ -190,7 +190,6 @@ def test_how_many_to_send_is_a_number_or_all(shorter, count):
     assert "is neither a number from 1 on nor 'all'" in result.stderr
 
 
-@pytest.mark.slow
 def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
     folder = write_shorter(tmp_path / "evidence")
     for path in (folder / "queues").glob("*.json"):
@@ -222,7 +221,6 @@ def test_a_journal_lies_where_it_is_stated(front, case, tmp_path):
     assert not list(tmp_path.glob("*.jsonl"))
 
 
-@pytest.mark.slow
 def test_the_names_of_the_release_before_work_with_a_note(shorter):
     case = str(shorter.path)
     words = ["resend", case, "--unknown-too", "--send-unsure", "--send-rejected"]

@@ -12,14 +12,13 @@ from worlds.shorter_case import MESSAGES
 from watchme_analysis.cli.simulate import simulate
 from watchme_analysis.errors import InputError
 
-pytestmark = pytest.mark.slow
-
 
 def run(*arguments):
     wide = CliRunner(env={"COLUMNS": "200"})
     return wide.invoke(simulate, [*arguments, "--processes", "1"], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
     result = run("--replications", "2")
     assert result.exit_code == 0
@@ -51,6 +50,7 @@ def test_a_case_is_fitted_and_its_record_shown(shorter):
     assert found["scenarios"][0]["measure_message"]["id"] == "measure-as-configured"
 
 
+@pytest.mark.slow
 def test_a_check_after_the_deployment_that_broke_it_is_said_to_spare_all(shorter):
     result = run(str(shorter.path), "--replications", "1")
     before = " ".join(result.output.split("never failed:")[0].split())
@@ -73,6 +73,7 @@ def test_a_queue_goes_with_a_case():
     assert "needs a CASE" in result.output
 
 
+@pytest.mark.slow
 def test_slots_and_seed_are_those_that_were_requested():
     words = ("--replications", "1", "--json")
     usual, wide, other = (

@@ -145,6 +145,7 @@ def test_offline_repeats_what_was_queried_without_a_call(account, tmp_path):
         w.connect(offline=True, cache=False)
 
 
+@pytest.mark.slow
 def test_without_a_cache_nothing_is_stored_and_no_account_is_looked_up(account, tmp_path):
     w.connect(cache=False).logs(ERRORS, groups=GROUPS, since="24h")
     assert not (tmp_path / "cache").exists()
@@ -161,7 +162,6 @@ def test_a_region_that_fails_is_noted_and_the_rows_of_the_other_are_there(accoun
     assert set(both.metrics(*AGE[:2], dict(AGE[2]))[0].place) == {"ap-southeast-2", "eu-west-1"}
 
 
-@pytest.mark.slow
 def test_profiles_are_accounts(account, tmp_path, monkeypatch):
     keys = "region = ap-southeast-2\naws_access_key_id = x\naws_secret_access_key = x\n"
     config = tmp_path / "config"
@@ -185,6 +185,7 @@ def test_the_region_comes_from_the_settings(account, tmp_path, monkeypatch):
     assert len(rows) == 2
 
 
+@pytest.mark.slow
 def test_bounds_are_texts_datetimes_or_spans(account):
     aws = w.connect()
     window = {"since": NOW - timedelta(hours=3), "until": NOW - timedelta(hours=1)}
@@ -211,7 +212,6 @@ def test_invalid_requests_are_one_sentence(account):
         w.connect(most=1)
 
 
-@pytest.mark.slow
 def test_lists_of_what_there_is(account):
     boto3.client("sqs").create_queue(QueueName="uploads")
     aws = w.connect()

@@ -195,6 +195,7 @@ def test_flattened_messages_overwrite_nothing(front):
     assert frame["message.timestamp"].dropna().tolist() == ["x"]
 
 
+@pytest.mark.slow
 def test_rows_come_with_what_they_cost(front):
     second = int(datetime.now(UTC).timestamp()) - 7200
     front.engine.load(GROUP, [(1000 * (second + n), "x" * 974, "s") for n in range(1000)])

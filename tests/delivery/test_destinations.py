@@ -317,7 +317,6 @@ def test_an_event_reaches_its_bus(tmp_path, front):
     assert detail["incident"]["cause"] == "consumer_failing"
 
 
-@pytest.mark.slow
 def test_s3_is_a_site_with_index_encryption_links_and_retention(tmp_path, front, page):
     s3 = boto3.client("s3")
     where = {"LocationConstraint": "ap-southeast-2"}
@@ -346,7 +345,6 @@ def test_s3_is_a_site_with_index_encryption_links_and_retention(tmp_path, front,
     assert {name.split("/")[2] for name in names()} == {newer.name, "index.html"}
 
 
-@pytest.mark.slow
 def test_two_state_folders_do_not_run_one_system_until_one_takes_over(tmp_path, front):
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="reports", CreateBucketConfiguration={"LocationConstraint": "ap-southeast-2"})
@@ -491,7 +489,7 @@ def as_aws(status):
     return lambda kind: xml.encode() if "json" not in (kind or "") else json.dumps({"__type": code}).encode()
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["unavailable", "slow", "429", "500", "tls"])
 def test_destinations_in_trouble_affect_no_other_and_are_reported(
     tmp_path, webhook, mail_server, monkeypatch, front, trouble
@@ -537,7 +535,6 @@ def test_destinations_in_trouble_affect_no_other_and_are_reported(
     assert reported == set(names) and "secret-part" not in json.dumps(result)
 
 
-@pytest.mark.slow
 def test_tls_with_an_authority_of_ones_own_is_trusted_where_it_is_stated(tmp_path, monkeypatch, front, page):
     """Each sender over TLS: refused while the authority is unknown, and confirmed once it is stated."""
     authority, context = own_authority(tmp_path)

@@ -291,7 +291,6 @@ def tls_server(server, tmp_path):
     return f"https://127.0.0.1:{server.server_port}/health"
 
 
-@pytest.mark.slow
 def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(tls_server):
     refused = fetch(tls_server, 5, {})
     assert refused["status"] is None

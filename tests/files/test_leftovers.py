@@ -31,6 +31,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_killed_process_is_removed_and_that_of_a_running_one_is_not(tmp_path, long_ago):
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, tmp_path / "case"], stdout=subprocess.PIPE, text=True

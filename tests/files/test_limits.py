@@ -45,7 +45,7 @@ def limit(monkeypatch):
     return put
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_bomb_is_unpacked_up_to_its_ratio(limit, packing):
     limit(unpacked_mib=2, unpacked_times=20)
@@ -87,7 +87,7 @@ def pieces(data, size):
     return filling(data[at : at + size] for at in range(0, len(data), size))
 
 
-@pytest.mark.slow(fast=2)
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["first", "middle", "last", "last without an end"])
 @pytest.mark.parametrize("length", [MIB + 1, 12 * MIB])
 def test_a_long_line_is_a_block_of_its_own(limit, place, length):

@@ -82,7 +82,7 @@ def raising(path):
     return made
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 def test_a_handler_that_raises_is_a_fault_of_process_or_dependency_with_its_exception_in_words():
     found = diagnose(investigate(raising(HEALTH)))
     assert (found.verdict, found.cause) == ("inconclusive", None)

@@ -26,6 +26,7 @@ def processes(**environment):
     return conform("app_processes", pd.DataFrame([{"environment": json.dumps(environment)}]))
 
 
+@pytest.mark.slow
 @together(
     ("limits", "environment", "tokens"),
     [

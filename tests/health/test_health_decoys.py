@@ -96,6 +96,7 @@ def test_an_edge_that_holds_every_upload_waits():
     assert "edge_waits" in Signals(uploads(1))
 
 
+@pytest.mark.slow
 def test_thin_packet_loss_shows_in_waits_of_a_fifth_of_a_second():
     def lost(path, second):
         turn = int(second if path == REPORT else second * 2)
@@ -106,6 +107,7 @@ def test_thin_packet_loss_shows_in_waits_of_a_fifth_of_a_second():
     assert abs((seen.found.incident.start - moment(FAULT[0])).total_seconds()) < 10
 
 
+@pytest.mark.slow
 def test_a_dead_server_beside_a_good_one_is_named():
     assert DEAD in str(messages_in(Signals(dead_server_beside_a_good_one())["dead_server"].detail))
 
@@ -139,6 +141,7 @@ def test_an_nginx_out_of_connections_is_not_the_edge():
     assert diagnose(made).cause in ("nginx_config", None)
 
 
+@pytest.mark.slow
 def test_each_worker_process_has_a_loop_of_its_own():
     """Two workers take turns: one answers steadily while the other's loop stands still."""
 

@@ -123,7 +123,6 @@ def test_what_is_unread_is_said_and_weighs_nothing(one, message_id, words):
     assert words in str(left[message_id])
 
 
-@pytest.mark.slow
 def test_the_rule_and_what_is_unread_stand_in_the_verdict():
     odd = rule(f'http.request.uri.path eq "{HEALTH}" and cf.threat_score gt 10')
     made = exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots"), odd)
@@ -141,6 +140,7 @@ def test_the_effect_of_a_rule_is_named():
     assert said["health-rule-edge-setting"]["effect"] == "cache True"
 
 
+@pytest.mark.slow
 def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
     def cut(path, second):
         return {"header_s": 0.4, "status": 499, "edge_status": 524, "edge_s": 0.0} if path == HEALTH else None
@@ -167,6 +167,7 @@ def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
     assert left[UNKNOWN]["fields"] == ["http.host"]
 
 
+@pytest.mark.slow
 def test_nothing_of_a_torn_export_raises():
     torn = [{"expression": 5, "action": 7}, {"targets": {"a": 1}, "actions": "x"}, {"id": "x", "value": None}]
     values = ({"rules": [None, 3, *torn]}, {"expression": "true", "action": {"mode": {}}}, [], 3)

@@ -84,13 +84,11 @@ def test_what_may_be_chance_or_was_not_logged_says_nothing_of_reloads(seconds):
     assert not Signals(made).among("reloaded_at_onset", "reloaded_at_end", "not_reloaded")
 
 
-@pytest.mark.slow
 def test_reopened_logs_are_no_reload():
     made = noticing(case(refused), FAULT[0], message="reopening logs")
     assert "reloaded_at_onset" not in Signals(made)
 
 
-@pytest.mark.slow
 def test_refusals_in_stock_logs_leave_nginx_and_the_process():
     said = health.diagnose(investigate(of_stock_logs(case(refused))))
     assert said.verdict == "inconclusive"
@@ -99,7 +97,7 @@ def test_refusals_in_stock_logs_leave_nginx_and_the_process():
     assert left == {"nginx", "process"}
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("port", "is_wrong"), [(8100, True), (8071, False)])
 def test_a_port_that_no_start_command_names_is_the_wrong_one(port, is_wrong):
     process = {"file": "command.txt", "line": 1, "service": "", "addr": "192.0.2.11", "port": port}
@@ -107,7 +105,6 @@ def test_a_port_that_no_start_command_names_is_the_wrong_one(port, is_wrong):
     assert ("wrong_port" in Signals(made)) == is_wrong
 
 
-@pytest.mark.slow
 def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_paths_it_never_saw():
     made = case(lambda path, _: {"status": 404} if path in SERVICE else None)
     log = made.table("app_log")

@@ -112,7 +112,7 @@ def test_an_application_that_nobody_reaches_does_not_stop_and_go():
     assert "stop_and_go" in Signals(without(made, "error_log"))
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [("connect",), ("connect", "header", "response", "request")])
 def test_an_application_that_gets_no_requests_does_not_stop_and_go_whatever_times_the_log_has(missing):
     """The edge refuses all for seconds, and what it then lets through is answered together."""
@@ -168,7 +168,6 @@ def test_probes_between_two_bad_requests_tell_of_trouble_at_any_pace(pace):
     assert 15 <= len(near) <= 25 and (seconds % 6 < 3).all() and share == 1.0
 
 
-@pytest.mark.slow
 def test_few_probes_of_the_host_tell_a_little():
     assert by_hand(("host", 33.5, 0.01)) == {"host_clear": pytest.approx(1 / 3)}
 

@@ -71,7 +71,7 @@ def test_a_query_names_runs_of_lines_as_ranges_and_quotes_file_names():
         assert sorted(connection.execute(sql).df()["line"]) == rows["line"].tolist()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("cpu_pct", [5.0, 90.0])
 def test_statements_on_the_source_give_the_calls_that_they_count(cpu_pct):
     slow = {"header_s": 2.0, "inside_s": 2.0}

@@ -63,7 +63,6 @@ def test_a_standstill_with_another_reason_is_no_sign_of_a_starved_process(made):
     assert not starved(made())
 
 
-@pytest.mark.slow
 def test_what_a_process_uses_while_nobody_waits_says_nothing():
     def every_other_time(path, second):
         return standing(4)(path, second) if second // 8 % 2 else None
@@ -79,7 +78,6 @@ def test_a_loop_that_uses_no_cpu_for_seconds_waits_for_something():
     assert health.diagnose(investigate(made)).cause in (LOOP, None)
 
 
-@pytest.mark.slow
 def test_threads_next_to_the_loop_that_use_the_cpu_starve_it():
     (seen,) = starved(still(*OWN_THREAD, cpu_pct=97.0))
     assert seen.statement.id == "health-starved-by-threads"

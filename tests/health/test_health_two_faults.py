@@ -80,6 +80,7 @@ def handed_over(first, then):
     return fate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "causes"),
     [

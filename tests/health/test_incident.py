@@ -129,6 +129,7 @@ def test_waves_with_calm_between_them_are_one_incident():
     assert abs((found.end - START).total_seconds() - 84) < 2
 
 
+@pytest.mark.slow
 def test_thin_trouble_beside_an_incident_is_not_its_end():
     rows = steady(0, 20) + steady(20, 40, status=504)
     for second in range(40, 140):
@@ -157,6 +158,7 @@ def test_strain_before_an_incident_is_not_its_beginning_where_it_is_far_thinner(
     assert (found.start - START).total_seconds() == 20
 
 
+@pytest.mark.slow
 def test_a_blip_is_no_incident():
     rows = steady(0, 30) + steady(30, 30 + int(SHORTEST_S) - 2, status=502) + steady(40, 70)
     assert find_incident(judge_observations(seen(rows))) is None
@@ -174,6 +176,7 @@ def test_an_outage_of_the_shortest_length_is_an_incident_at_any_pace_of_requests
     assert (found.end - START).total_seconds() == pytest.approx(until_s, abs=pause_s)
 
 
+@pytest.mark.slow
 def test_a_client_that_tries_again_at_once_shows_no_outage_until_the_next_caller():
     """Before and after a few failures within seconds the endpoint was not called for minutes."""
     calls = [(second, "outside", "/a", 200, 0.02) for second in range(0, 6000, 300)]

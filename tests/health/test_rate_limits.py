@@ -120,7 +120,7 @@ def test_a_limit_explains_failures_with_its_status_alone():
     assert "nginx_limits" not in Signals(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "message"), [(503, None), (429, LIMITED)])
 def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     def refused(path, second):
@@ -151,7 +151,6 @@ def test_a_dry_run_refuses_nothing():
     assert not context_of(made).refused.any()
 
 
-@pytest.mark.slow
 def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
     """One of four requests passes, of as many as are sent at other times."""
     refused = {"status": 503, "upstream": False, "error": "limit_req", "message": LIMITED}

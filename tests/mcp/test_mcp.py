@@ -84,6 +84,7 @@ def test_every_tool_is_listed_as_read_only():
         assert tool.description == getattr(Tools, tool.name).__doc__
 
 
+@pytest.mark.slow
 def test_cases_are_listed_and_diagnosed(tools):
     (entry,) = call(tools, "list_cases").structured_content["result"]
     assert entry["case"] == "pool"
@@ -153,6 +154,7 @@ def test_a_claim_is_answered_with_the_reason_and_rows_of_its_strongest_statement
     assert reported["diagnosis"]["incident"]["start"] and reported["would_decide"]["next_test"]
 
 
+@pytest.mark.slow
 def test_each_way_to_judge_a_cause_has_its_sentence(pool, diagnosis):
     causes = [each.finding.cause for each in diagnosis.ranking]
     ids = {cause: check_claim(pool, cause, diagnosis=diagnosis).why for cause in causes}
@@ -263,6 +265,7 @@ def test_answers_are_bounded(cases):
     assert "note" in bounded({str(number): "x" * 80 for number in range(5000)})
 
 
+@pytest.mark.slow
 def test_the_alarms_are_back_tested_on_a_backlog(shorter):
     assert Tools((shorter.path.parent,)).alarms(shorter.path.name)["alarms"]
 

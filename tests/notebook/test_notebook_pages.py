@@ -105,7 +105,6 @@ def test_every_section_displays_itself_with_probes_alone(probes):
         assert section._repr_mimebundle_()["text/plain"]
 
 
-@pytest.mark.slow
 def test_a_bundled_case_is_found_from_the_notebooks_folder_and_from_elsewhere(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     here = notebook.open_health(case="../data/health-healthy")
@@ -167,7 +166,7 @@ def test_the_balance_over_time_shows_steps_in_which_something_stood(backlog_page
     assert not {"expired", "purged", "mean stay"} & set(over_time.heads)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("opened", [notebook.open_backlog, notebook.open_alarms, notebook.open_what_if])
 def test_every_page_returns_the_rows_behind_a_finding(shorter, opened):
     """Findings tell the reader to ask `page.sql`."""
@@ -197,7 +196,6 @@ def test_an_unknown_language_is_refused(shorter):
         notebook.open_backlog(case=str(shorter.path), language="fr")
 
 
-@pytest.mark.slow
 def test_the_verdict_quotes_the_error(backlog_page):
     page = backlog_page("shorter")
     error = render(quoted_error(page.diagnosis.extra["error"]))
@@ -206,6 +204,7 @@ def test_the_verdict_quotes_the_error(backlog_page):
     assert error in page.conclusion()._repr_mimebundle_()["text/plain"].replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_a_page_about_one_queue_tells_of_no_other(shorter, backlog_page):
     whole = backlog_page("shorter")
     assert whole.messages().rows
@@ -219,7 +218,6 @@ def test_a_page_about_one_queue_tells_of_no_other(shorter, backlog_page):
     assert {row[0] for section in sections for row in section.rows} <= {"sed-queue"}
 
 
-@pytest.mark.slow
 def test_messages_to_send_again_are_left_for_a_report_only(backlog_page, tmp_path, monkeypatch):
     page = backlog_page("shorter")
     monkeypatch.chdir(tmp_path)

@@ -179,6 +179,7 @@ ERROR = (
 )
 
 
+@pytest.mark.slow
 def test_the_numbers_of_a_health_incident(tmp_path):
     lines = [access(second, "/jobs", 200, 0.05) for second in range(0, 60, 2)]
     lines += [access(second, "/health", 200, 0.02) for second in (*range(1, 20, 2), *range(41, 60, 2))]

@@ -11,7 +11,7 @@ from watchme_analysis.present import style
 NAMES = ["$_$", r"$\frac{$", "costs $5 and $6"]
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_text_in_any_place_of_a_figure_shows_its_dollar_signs(name):
     figure, axes = style.new_figure([1.0, 1.0])

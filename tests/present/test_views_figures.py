@@ -102,7 +102,6 @@ def test_health_timeline_draws_each_host_metric_and_kind_of_event():
     assert "events (no application log)" in titles
 
 
-@pytest.mark.slow
 def test_a_layer_with_too_many_requests_for_dots_is_drawn_in_steps():
     many = pd.concat([observed()] * 200, ignore_index=True)
     bins = dense_bins(many)
@@ -248,7 +247,6 @@ def test_bins_add_counts_up_keep_levels_at_their_highest_and_leave_gaps_null():
     ]
 
 
-@pytest.mark.slow
 def test_backlog_timeline_has_every_panel_with_its_unit_and_one_zone():
     span = style.AxisSpan(Window(START, START + timedelta(hours=2)), TOKYO)
     picture = plot_backlog_timeline(binned(pipelines(Tables(metrics=metrics()))), span, ["a-queue"])
@@ -291,6 +289,7 @@ EMPTY_FIGURES = {
 }
 
 
+@pytest.mark.slow
 @together("name", EMPTY_FIGURES)
 def test_no_data_gives_a_figure_that_says_so(name):
     picture = EMPTY_FIGURES[name]()
@@ -307,7 +306,7 @@ def test_every_table_name_used_here_exists():
     assert {"probes", "edge_log", "access_log", "metrics"} <= set(TABLES)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "hours", [0.01, 0.5, 1.9, 2.1, 11, 30, 49, 63, 71, 100, 16 * 24, 50 * 24, 70 * 24, 900 * 24]

@@ -51,7 +51,7 @@ def measure(name, value):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("most", [9.0, 700.0, 55_000.0])
 def test_the_scales_of_measures_leave_their_numbers_apart(drawn, most):
     plot_measures([measure("as configured", 3.0), measure("ten times the load", most)])
@@ -72,7 +72,7 @@ def test_a_low_panel_of_seconds_leaves_its_numbers_apart(top_s):
     assert overlapping(figure) == []
 
 
-@pytest.mark.slow(fast=3)
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("answered_s", [0.001, 0.008, 0.011, 0.015, 0.021])
 def test_the_mark_of_an_answer_is_not_written_over(drawn, answered_s):
     rows = [

@@ -77,6 +77,7 @@ def test_an_error_is_quoted_in_its_own_words(text, words):
     assert error_words(text) == words
 
 
+@pytest.mark.slow
 def test_an_error_s_example_names_it_once_and_leaves_its_stamp_out():
     world, stamp = World(), "2025-12-10T01:00:00.123Z 7a8b9c0d-1234-4abc-8def-0123456789ab "
     world.errors_logged = [(70, stamp + "Task timed out after 30.00 seconds")]

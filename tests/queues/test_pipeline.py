@@ -31,6 +31,7 @@ def served(hours=24, surge=(600, 660), each=12, capacity=8):
     return world, np.array(moments), np.array(stays)
 
 
+@pytest.mark.slow
 def test_every_interval_accounts_for_its_messages():
     world, moments, _ = served()
     frame = balance(world, 3600)
@@ -149,6 +150,7 @@ def test_points_still_to_come_are_no_backlog_that_vanished():
     assert (row.unexplained, row.purged) == (2, 0)
 
 
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("together", [True, False])
 def test_without_a_mapping_a_queue_gets_the_function_that_runs_when_messages_come_and_no_other(together):
     world = World(function="report-maker")

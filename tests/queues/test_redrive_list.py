@@ -132,7 +132,6 @@ def test_work_that_ran_later_is_not_sent_again():
     assert not any(f'{done["device_id"]}\\"' in line for line in found.lines)
 
 
-@pytest.mark.slow
 def test_a_message_without_a_body_is_counted_and_not_made_up():
     world = broken()
     change(world, 0, body=None)

@@ -48,7 +48,6 @@ def test_they_are_counted_once(two):
     assert found.extra["dead_letters"] == len(two.table("queue_messages"))
 
 
-@pytest.mark.slow
 def test_without_the_dump_the_queues_own_counters_tell(two):
     total = len(two.table("queue_messages"))
     two.tables = {name: frame for name, frame in two.tables.items() if name != "queue_messages"}

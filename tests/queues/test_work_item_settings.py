@@ -113,6 +113,7 @@ def test_keys_that_are_stated_are_not_learned():
     assert (found.item_keys, found.day_keys) == (("shop",), ("day",))
 
 
+@pytest.mark.slow
 def test_the_work_of_learned_keys_is_found_in_the_log(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = raw({"orderId": "A-7", "placedAt": "2025-12-10T22:00:00Z"})

@@ -193,7 +193,6 @@ def test_a_rule_that_another_alarm_has_is_not_repeated(aws, request_of, tmp_path
     assert "alarm-covered" in {note.id for note in again.notes}
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_change_since_planning_refuses_the_plan(aws, request_of, tmp_path):
     plan = plan_alarms(aws, request_of)
@@ -240,7 +239,6 @@ def composite(front):
     return lambda rule: client.put_composite_alarm(AlarmName="both", AlarmRule=rule, AlarmActions=[TOPIC])
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("topic")
 def test_a_composite_alarm_is_tested_through_its_members(aws, composite, tmp_path, front):
     composite('ALARM("a") AND (ALARM("b") OR ALARM("stops")) AND NOT OK("c")')
@@ -258,6 +256,7 @@ def test_a_composite_alarm_is_tested_through_its_members(aws, composite, tmp_pat
     assert both["StateValue"] == "OK"
 
 
+@pytest.mark.slow(fast=2)
 @pytest.mark.usefixtures("topic")
 @pytest.mark.parametrize(
     ("rule", "names", "note"),

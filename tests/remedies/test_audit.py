@@ -90,6 +90,7 @@ def consequence(each):
     return each.consequence.id if each.consequence else None
 
 
+@pytest.mark.slow
 def test_every_rule_reports_what_does_not_conform(evidence, tmp_path):
     settings = found(evidence, tmp_path)
     ids = {key: consequence(each) for key, each in settings.items() if each.status == "change"}
@@ -167,7 +168,6 @@ def test_what_the_case_lacks_is_unknown_and_no_finding(evidence, tmp_path):
         assert (settings[key].status, settings[key].consequence) == ("unknown", None), key
 
 
-@pytest.mark.slow
 def test_a_dlq_that_refuses_its_source_is_found(evidence, tmp_path):
     allow = {"redrivePermission": "byQueue", "sourceQueueArns": [f"{ARN}other"]}
     dlq = queue("orders-dlq", 30, 1_209_600, RedriveAllowPolicy=json.dumps(allow))
@@ -177,7 +177,6 @@ def test_a_dlq_that_refuses_its_source_is_found(evidence, tmp_path):
     assert each.consequence.values["queues"].items == ("orders",)
 
 
-@pytest.mark.slow
 def test_health_handlers_that_share_the_pool_with_blocking_ones_are_found():
     class Tables:
         def table(self, name):
@@ -201,7 +200,6 @@ def test_health_handlers_that_share_the_pool_with_blocking_ones_are_found():
     assert consequence(settings["workers", "api"]) == "audit-one-worker"
 
 
-@pytest.mark.slow
 def test_the_command_prints_tables_and_json_in_both_languages(evidence, tmp_path, watchme):
     shown = watchme("audit", evidence, "--all")
     assert shown.returncode == 0, shown.stderr

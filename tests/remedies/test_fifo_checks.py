@@ -177,6 +177,7 @@ def test_groups_of_a_load_have_the_shares_of_the_case():
     assert 70 < len(arrivals.failing) < 130
 
 
+@pytest.mark.slow
 def test_traffic_is_read_from_cloudwatch(front, moto_port):
     world = Orders(front, moto_port)
     for ago_s in (10_000, 4000, 400):
@@ -188,7 +189,6 @@ def test_traffic_is_read_from_cloudwatch(front, moto_port):
     assert traffic.most_in_flight is None
 
 
-@pytest.mark.slow
 def test_the_commands_check_plan_and_print_the_policy(front, moto_port, watchme, tmp_path):
     Orders(front, moto_port)
     key = ("--group-key", "order_id")

@@ -139,6 +139,7 @@ def test_a_producer_that_was_forgotten_stops_the_run_until_it_is_switched(world,
     assert world.processed == dict.fromkeys(world.sent, 1)
 
 
+@pytest.mark.slow
 def test_without_a_switch_the_run_waits_for_people_to_switch_producers(world, aws, tmp_path):
     plan = ready(world, aws, options=replace(OPTIONS, switches=()))
     stopped = apply_plan(plan, tmp_path / "j", aws)
@@ -168,7 +169,6 @@ def test_the_order_is_kept_if_wanted(world, aws, tmp_path):
     assert set(world.order) == {"orders", "orders.fifo"}
 
 
-@pytest.mark.slow
 def test_a_changed_queue_refuses_the_plan(world, aws, tmp_path):
     plan = ready(world, aws)
     world.sqs.set_queue_attributes(QueueUrl=world.url_of("orders"), Attributes={"VisibilityTimeout": "90"})

@@ -101,7 +101,6 @@ def test_restarts_of_the_day_before_do_not_count():
     assert decide(SETTINGS, state, is_healthy=False, now=START) == "restart"
 
 
-@pytest.mark.slow
 def test_a_blocked_uvicorn_is_restarted_after_its_evidence_was_saved(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -298,7 +297,6 @@ def test_the_command_backtests_a_case(tmp_path):
     assert "guard-backtest-no-queue" in {each["message"]["id"] for each in found["sentences"]}
 
 
-@pytest.mark.slow
 def test_the_backtest_simulates_what_restarts_would_have_changed_for_a_queue(tmp_path):
     write_shorter(tmp_path)
     checks = [(BROKEN + timedelta(minutes=number), not 0 <= number < 90) for number in range(-60, 100)]

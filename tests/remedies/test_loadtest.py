@@ -334,7 +334,6 @@ def test_only_a_declared_test_system_is_tested(shorter, tmp_path, monkeypatch, s
                 plan_load_test(shorter.path, LoadRequest(system, "asr-queue"))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("orders")
 def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, monkeypatch, watchme):
     made, usual = [], session.Aws
@@ -370,7 +369,6 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     assert (refused.returncode, "--to" in refused.stderr) == (2, True)
 
 
-@pytest.mark.slow
 def test_the_policy_of_a_plan_allows_what_it_calls(worker, aws, orders, tmp_path):
     plan = plan_of(worker, 2, [HarmLimit("depth", orders, 10), HarmLimit("age", "orders", 60)])
     run_load_test(plan, tmp_path / "j", aws)
@@ -379,6 +377,7 @@ def test_the_policy_of_a_plan_allows_what_it_calls(worker, aws, orders, tmp_path
     assert {action_of(call) for call in calls_of_watch(plan.watched)} <= allowed
 
 
+@pytest.mark.slow
 def test_limits_are_the_highest_values_of_the_hour_before(worker, aws, orders, front):
     minute = int(time.time()) // 60 * 60 - 600
     front.metrics[("AWS/SQS", "ApproximateAgeOfOldestMessage", (("QueueName", "orders"),))] = {minute: 200.0}

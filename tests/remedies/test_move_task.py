@@ -28,6 +28,7 @@ def aws(front):
     return Aws(rate_limits=FAST)
 
 
+@pytest.mark.slow
 def test_all_messages_are_moved_at_the_rate(worker, aws, front, tmp_path):
     said = []
     result = run_move_task(aws, worker.dlq, tmp_path / "j", expected=3, report=said.append, **QUICK)

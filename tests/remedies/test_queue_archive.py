@@ -59,6 +59,7 @@ def test_an_archive_is_not_replaced(archive, aws):
         archive_queue(aws, "uploads-dlq", archive.path, QUICK)
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_is_refused(archive, tmp_path, subtests):
     data = gzip.decompress(archive.path.read_bytes())
     lines = data.splitlines(keepends=True)
@@ -112,7 +113,6 @@ def test_a_failure_leaves_no_file_and_no_hidden_message(worker, aws, front, tmp_
     assert len(worker.in_dlq()) == 12
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("method", ["delete", "purge"])
 def test_a_purge_empties_the_queue_and_writes_the_record(worker, aws, archive, method):
     used = Aws(rate_limits=FAST)
@@ -128,7 +128,7 @@ def test_a_purge_empties_the_queue_and_writes_the_record(worker, aws, archive, m
     assert [row["outcome"] for row in rows] == ["done"]
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["delete", "purge"])
 def test_a_message_that_is_not_archived_stays(worker, aws, archive, front, method):
     (late,) = worker.dead_letters(1)
@@ -138,7 +138,6 @@ def test_a_message_that_is_not_archived_stays(worker, aws, archive, front, metho
     assert front.calls["PurgeQueue"] == 0
 
 
-@pytest.mark.slow
 def test_a_purge_within_a_minute_of_another_waits(worker, aws, archive, front):
     front.faults["PurgeQueue"].append("purging")
     said = []
@@ -150,6 +149,7 @@ def test_a_purge_within_a_minute_of_another_waits(worker, aws, archive, front):
     assert front.calls["PurgeQueue"] == 2
 
 
+@pytest.mark.slow
 def test_an_archive_of_another_queue_is_refused(worker, aws, archive, front):
     other = worker.sqs.create_queue(QueueName="other-dlq")["QueueUrl"]
     result = purge_queue(aws, other, archive, "r", limits=QUICK)
@@ -208,7 +208,6 @@ def test_an_archive_killed_at_any_moment_is_repeated(worker, aws, tmp_path, subt
     assert len(worker.in_dlq()) == 2
 
 
-@pytest.mark.slow
 def test_the_command_archives_shows_the_plan_and_purges(worker, tmp_path):
     worker.dead_letters(2)
     path = tmp_path / "dlq.jsonl.gz"

@@ -109,6 +109,7 @@ def test_a_measure_is_applied_in_a_safe_order_and_undone(aws, tmp_path):
     assert current(aws) == (OLD, None)
 
 
+@pytest.mark.slow
 def test_reserved_concurrency_is_removed_and_restored(aws, tmp_path):
     boto3.client("lambda").put_function_concurrency(
         FunctionName="orders-worker", ReservedConcurrentExecutions=2
@@ -122,7 +123,6 @@ def test_reserved_concurrency_is_removed_and_restored(aws, tmp_path):
     assert live_settings(aws, "orders").reserved == 2
 
 
-@pytest.mark.slow
 def test_plans_are_refused_for_another_system_or_without_help(aws, tmp_path):
     with pytest.raises(InputError, match="No change of settings alone helps orders"):
         plan_settings(aws, simulations())
@@ -161,7 +161,6 @@ def test_a_run_killed_at_any_moment_is_resumed(aws, tmp_path, subtests):
     assert moment == 2 * 3 + 2 + 1
 
 
-@pytest.mark.slow
 def test_the_policy_allows_exactly_the_calls_that_are_made(aws, tmp_path):
     plan = plan_settings(aws, simulations(BEST))
     apply_plan(plan, tmp_path / "j", aws)

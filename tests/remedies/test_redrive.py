@@ -145,7 +145,7 @@ REJECTED = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("changes", "reason"), REJECTED)
 def test_a_rejected_message_is_recorded_and_blocks_no_other(queue, front, tmp_path, changes, reason):
     journal, lines = tmp_path / "journal", messages(queue, 3)
@@ -167,6 +167,7 @@ def test_a_rejected_message_is_recorded_and_blocks_no_other(queue, front, tmp_pa
     assert bodies(queue) == ["body 0", "body 2"]
 
 
+@pytest.mark.slow
 def test_a_rejected_message_is_one_of_those_to_send_now(queue, front, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 3)
     front.faults["SendMessage"].append("contents")

@@ -176,7 +176,6 @@ def test_without_an_incident_only_open_actions_follow_and_no_file_is_replaced(tm
     assert [headings(file.read_text()) for file in files] == [expected] * 2
 
 
-@pytest.mark.slow
 def test_what_can_not_be_written_is_said(evidence, tmp_path, watchme):
     out = tmp_path / "out"
     with pytest.raises(InputError, match="not alarms"):

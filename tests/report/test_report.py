@@ -156,7 +156,7 @@ def test_a_failing_notebook_leaves_its_report_so_far(report, evidence, notebooks
     assert 'class="failed"' in index
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -230,7 +230,6 @@ def test_what_cannot_be_requested_is_refused_before_it_is_run(
         plan(question, [tmp_path / case], options, tmp_path / "empty")
 
 
-@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_bad_input(report, evidence, notebooks, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = report(

@@ -170,6 +170,7 @@ def test_a_second_fault_of_health_comes_after_none():
     assert reported.cause == "arrival_surge, which set off a saturated downstream"
 
 
+@pytest.mark.slow
 def test_the_title_is_the_cause_and_the_reasons_stand_in_the_answer(tmp_path):
     evidence = [
         {"statement": f"Reason {n}.", "table": "probes", "rows": n, "weight": weight}

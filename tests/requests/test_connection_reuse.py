@@ -41,6 +41,7 @@ def test_a_port_that_answers_again_within_a_minute_is_a_kept_connection():
     assert keepalive_ports(log).tolist() == [False, False, True, False, False, pd.NA, pd.NA]
 
 
+@pytest.mark.slow
 def test_without_ports_only_a_connect_time_tells_of_a_new_connection():
     log = access(
         requested(1, 0.1, upstream_connect_time_s=0.003),
@@ -107,6 +108,7 @@ def test_no_requests_are_compared_as_no_rows():
     assert outcome_by_connection(frame, connections_used(frame), [HEALTH]).empty
 
 
+@pytest.mark.slow
 def test_a_wait_is_overtaken_by_what_began_later_and_was_answered_sooner():
     frame = one_of_each()
     used = connections_used(frame)["to_app"]

@@ -140,6 +140,7 @@ def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
     assert found.loc[found["seen_edge"], "outcome"].tolist() == [fate]
 
 
+@pytest.mark.slow
 def test_an_edge_that_gave_up_before_nginx_answered():
     outer = {"start": at(10), "end": at(13), "status": 524, "ray_id": "a" * 16, "duration_ms": 3000.0}
     found = follow_requests(
@@ -148,6 +149,7 @@ def test_an_edge_that_gave_up_before_nginx_answered():
     assert found.frame["outcome"].tolist() == ["edge_left"]
 
 
+@pytest.mark.slow
 def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
     rows, lines = calm()
     rows = [*rows, given_up(20, 5.0), given_up(21, 5.0)]
@@ -225,6 +227,7 @@ def test_a_request_that_nginx_has_no_record_of_is_not_seen_only_where_there_is_a
     assert drawn.loc["nginx", "state"] == state
 
 
+@pytest.mark.slow
 def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
     """A request of 40 ms that Nginx logged at a full second may have been at any time of it."""
     ends = [0.3 * n + 0.05 for n in range(40)]

@@ -47,6 +47,7 @@ def test_a_record_is_sampled_in_at_most_six_hundred_steps():
     assert sampling_step_s(joined[:0]) == 1.0
 
 
+@pytest.mark.slow
 def test_latency_is_compared_at_the_outer_vantage_and_with_enough_samples():
     load = pd.Series([0.0, 0, 0, 5, 9, 5, 0, 0, 0, 2] * 6, index=[at(second) for second in range(60)])
 
@@ -108,6 +109,7 @@ def uploads(*rows, side="nginx"):
     return frame if side == "nginx" else frame.assign(nginx_s=None)
 
 
+@pytest.mark.slow
 def test_a_slow_upload_is_one_that_only_some_clients_have():
     slow, fast = ("POST", 200, 5.0, 1.0, None), ("POST", 200, 1.2, 1.0, None)
     for rows, found in (

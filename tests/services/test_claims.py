@@ -1,5 +1,6 @@
 """Claims about a cause: the reason by rows in and outside of the incident, and the judgement as a whole."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -116,6 +117,15 @@ def test_a_claim_holds_if_cause_and_reason_do():
         statuses=(("app_threadpool", 0.2, 0.4, "inconclusive"),), cause=None, verdict="inconclusive"
     )
     assert check_claim(case(inside), "app_threadpool", diagnosis=open_).why.id == "claim-first-but-undecided"
+
+
+def test_a_refuted_cause_states_how_much_speaks_against_it():
+    weights = (1.5, 0.0, -4.0, -0.7)
+    finding = Finding("edge_config", tuple(Evidence("", "probes", 1, one, sql="x") for one in weights))
+    found = diagnosis()
+    found = replace(found, ranking=(*found.ranking[:2], Ranked(finding, 0.01, "refuted")))
+    why = check_claim(case(pd.DataFrame({"n": [1]})), "edge_config", diagnosis=found).why
+    assert messages_in(why) == {"claim-refuted": {"count": 2}}
 
 
 def test_a_check_for_a_program_has_the_evidence_of_either_side():

@@ -127,6 +127,7 @@ def request(**more):
     return Request(WINDOW, queues=("sed-queue",), **more)
 
 
+@pytest.mark.slow
 def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
     aws = Aws(rate_limits=FAST)
     pulled = pull(aws, request(), tmp_path / "case")
@@ -185,7 +186,7 @@ def test_dead_letters_stay_where_they_are(account, tmp_path):
     assert any("About 10 more messages of sed-queue-dlq were hidden" in note for note in second.notes)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["denied", "throttle"])
 def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_path, fault):
     sqs = boto3.client("sqs")
@@ -258,7 +259,6 @@ def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_reported(
     assert len(sample_messages(Aws(rate_limits=FAST), url, 10)) == 10
 
 
-@pytest.mark.slow
 def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
     old = Window(NOW - timedelta(days=100), NOW - timedelta(days=99))
     notes = pull(Aws(rate_limits=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
@@ -315,7 +315,6 @@ def allowed(capsys, *words):
     return {action for statement in json.loads(printed)["Statement"] for action in statement["Action"]}
 
 
-@pytest.mark.slow
 def test_a_part_that_fails_costs_no_other(account, tmp_path):
     account.faults["LookupEvents"].append("denied")
     del account.engine.tables[GROUP]
@@ -364,6 +363,7 @@ def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypat
     assert mappings[["queue", "function"]].to_numpy().tolist() == [["sed-queue", "sed-worker"]]
 
 
+@pytest.mark.slow
 def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -543,7 +543,6 @@ def test_an_instance_and_a_whole_log_group(account, tmp_path):
     assert all(requested["queryString"].startswith("filter toMillis") for requested in account.started)
 
 
-@pytest.mark.slow
 def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_stated(account, tmp_path, capsys):
     minute = int(START.timestamp()) // 60 * 60
     account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}

@@ -70,7 +70,6 @@ def arrivals(draw):
     return Arrivals(sent_s, groups, frozenset(message for message in failing if message < len(sent_s)))
 
 
-@pytest.mark.slow
 @given(SETTINGS, arrivals(), st.integers(0, 9))
 def test_every_message_is_accounted_for(settings, messages, seed):
     outcome = simulate(settings, messages, seed)

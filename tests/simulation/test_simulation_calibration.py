@@ -22,8 +22,6 @@ from watchme_analysis.simulation.settings import (
 from watchme_analysis.simulation.throttling import burst_settings, throttling_sweep
 from watchme_analysis.text.message import Choice, Duration, message
 
-pytestmark = pytest.mark.slow
-
 LOAD = Load((40.0,) * 5)
 THROTTLED = Settings(
     queue=QueueSettings(visibility_timeout_s=90.0, max_receive_count=3),
@@ -40,12 +38,14 @@ def record_of(settings):
     return Recorded(**means)
 
 
+@pytest.mark.slow
 def test_a_run_gives_back_its_own_record():
     fitted = Fit(THROTTLED, LOAD, ())
     assert all(each.is_near for each in agreement(fitted, record_of(THROTTLED)))
     assert calibrated(fitted, record_of(THROTTLED)) is fitted
 
 
+@pytest.mark.slow
 def test_how_often_a_throttled_batch_is_tried_is_found_from_the_record():
     true = replace(THROTTLED, poller=replace(THROTTLED.poller, throttle_retry_s=45.0))
     fitted = calibrated(Fit(THROTTLED, LOAD, ()), record_of(true))
@@ -70,6 +70,7 @@ def test_what_was_not_recorded_is_not_compared():
     assert agreement(Fit(THROTTLED, LOAD, ()), measured) == ()
 
 
+@pytest.mark.slow
 def test_throttling_alone_loses_messages_and_maximum_concurrency_none():
     points = throttling_sweep(*burst_settings(), replications=2)
     mapped = [point for point in points if point.limit == "maximum"]
@@ -91,6 +92,7 @@ def named(said):
     return [plain(phrase.values["measure"]) for phrase in said.items_of("measures")]
 
 
+@pytest.mark.slow
 def test_advice_names_what_helps_and_what_harms():
     settings = Settings(
         queue=QueueSettings(visibility_timeout_s=60.0, max_receive_count=3),
@@ -123,6 +125,7 @@ def test_advice_names_no_figure_that_is_nothing_either_way():
     assert plain(figure.values["then"].values["half"]) > 0
 
 
+@pytest.mark.slow
 def test_where_every_run_fails_no_measure_is_said_to_help():
     settings = Settings(
         queue=QueueSettings(visibility_timeout_s=60.0, max_receive_count=3),
@@ -149,6 +152,7 @@ def test_nothing_is_received_in_a_pause():
     assert outcome.peak_visible == 2
 
 
+@pytest.mark.slow
 def test_one_restart_ends_a_stretch_of_faults():
     faults = tuple(
         FaultInterval(

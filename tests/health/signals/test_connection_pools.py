@@ -62,13 +62,12 @@ def test_requests_that_wait_for_a_connection_in_silence_are_saturation():
         assert render(finding.detail, language) in render(finding.next_test, language)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("needing", [(JOBS, REPORT), (HEALTH, REPORT)])
 def test_a_pool_is_accused_whether_or_not_the_health_check_needs_it(needing):
     assert "connections_full" in outcomes(waiting_for_one(needing))
 
 
-@pytest.mark.slow
 def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_connection():
     made = waiting_for_one((HEALTH, REPORT))
     log = made.table("access_log")
@@ -101,7 +100,7 @@ def test_a_handler_awaits_a_client_through_a_method_of_an_object_without_a_type(
     assert "connections_full" not in outcomes(made)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "made",
     [
@@ -117,7 +116,6 @@ def test_a_pool_is_not_accused_when(made):
     assert "connections_full" not in outcomes(made())
 
 
-@pytest.mark.slow
 def test_each_worker_process_has_a_pool_of_its_own():
     made = waiting_for_one((JOBS, REPORT))
     give(made, "app_processes", [{"workers": 20}])

@@ -197,7 +197,6 @@ def test_what_nginx_logs_as_its_refusal_is_its_own_where_its_log_has_no_upstream
     assert ("nginx_alone" in Signals(case)) is (line is not None)
 
 
-@pytest.mark.slow
 def test_an_edge_makes_no_application_raise(tmp_path):
     found = diagnosed(tmp_path, None, 500, routes=("/v1/report", "/jobs"))
     assert statuses(found)["edge"] == "refuted"
@@ -238,7 +237,7 @@ def test_lost_connections_to_several_hosts_name_the_network(tmp_path):
     assert found["layer"] == "network"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("pace", [1, 60])
 def test_a_route_whose_requests_stop_arriving_is_named_first_and_leaves_the_edge_and_callers(tmp_path, pace):
     found = diagnosed(tmp_path, None, 0, routes=("/health",), pace=pace)

@@ -23,7 +23,6 @@ def requests_of_new_connections(others=None):
     return made
 
 
-@pytest.mark.slow
 def test_who_has_a_connection_is_answered_while_no_new_one_is_made():
     found = seen(requests_of_new_connections())["new_alone_bad"]
     assert messages_in(found.statement)["health-new-alone-bad"]["bad_kept"] == 0

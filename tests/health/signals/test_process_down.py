@@ -44,7 +44,7 @@ def test_who_waits_inside_meets_a_process_that_listens():
 ENDED, READY = "Finished server process [9]", "Application startup complete."
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ready_after_s", "strength"),
     [(FAULT[1] - FAULT[0], 1.0), (0.6 * (FAULT[1] - FAULT[0]), 0.6 / WHOLE), (2.0, None)],
