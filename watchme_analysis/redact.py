@@ -160,6 +160,11 @@ def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
     )
 
 
+@lru_cache(maxsize=1 << 9)  # a diagnosis has each of its texts several times
+def _may_hold_secret(text: str) -> bool:
+    return _compiled(_HINT).search(text) is not None
+
+
 def redacted(text: str) -> str:
     """Return a text in which secrets are ``***``; what was masked once stays as it is.
 
@@ -169,7 +174,7 @@ def redacted(text: str) -> str:
     services; the address of a webhook, the user and the password of a URL and the local part of e-mail
     addresses. Names and domains stay: they say what was there.
     """
-    if not _compiled(_HINT).search(text):
+    if not _may_hold_secret(text):
         return text
     text = _without_values(_without_private_keys(text))
     for pattern, replacement in _rules():

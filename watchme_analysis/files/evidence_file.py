@@ -435,8 +435,7 @@ def _fits(name: str, patterns: tuple[str, ...]) -> bool:
     """Return whether a relative path matches a pattern of :attr:`Source.patterns`."""
     last = Path(name).name
     return any(
-        fnmatch.fnmatch(name if "/" in pattern else last, pattern)
-        or ("/" in pattern and fnmatch.fnmatch(name, f"*/{pattern}"))
+        fnmatch.fnmatch(f"/{name}", f"*/{pattern}") if "/" in pattern else fnmatch.fnmatch(last, pattern)
         for pattern in patterns
     )
 
