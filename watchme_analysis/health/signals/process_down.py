@@ -19,6 +19,7 @@ from watchme_analysis.health.signals.vantages import at_bad_moments
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
 from watchme_analysis.text.message import (
+    Choice,
     Duration,
     Instant,
     Message,
@@ -173,11 +174,15 @@ def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
         if len(bad) and len(hit) >= MOST * len(bad):
             rows = log[log["time"].between(at, back) & ~log["kind"].eq("access")]
             moments = {"from": Instant(at.to_pydatetime()), "until": Instant(back.to_pydatetime())}
+            place: dict[str, Value] = {
+                "where": Choice("known" if found.services else "unknown"),
+                "address": Resource(found.services[0] if found.services else ""),
+            }
             text = message("health-stopped", **moments, bad=len(hit), total=len(bad))
-            detail = message("health-stopped-detail", **moments)
+            detail = message("health-stopped-detail", **moments, **place)
             if not len(after):
                 text = message("health-stopped-open", **moments, bad=len(hit), total=len(bad))
-                detail = message("health-stopped-open-detail", **moments)
+                detail = message("health-stopped-open-detail", **moments, **place)
             gone_s = (back - at).total_seconds()
             # A restart that ends a fault stops the server as well, for a part of the incident.
             strength = by_count(len(hit)) * min(len(hit) / (WHOLE * len(bad)), 1.0)

@@ -96,9 +96,15 @@ health-connected-errors = { $waited } of { $errors } upstream errors on { $servi
 health-metrics-gap = No metric of the process was sampled for { $gap } of the incident (usually every { $step }).
 health-metrics-gap-others = No metric of the process was sampled for { $gap } of the incident (usually every { $step }), while another process was sampled.
 health-stopped = The server ended at { $from } and was not ready until { $until }; { $bad } of { $total } bad requests fell into that time.
-health-stopped-detail = The process was not running from { $from } until { $until }.
+health-stopped-detail = { $where ->
+    [known] The process at { $address }
+   *[unknown] The process
+  } was not running from { $from } until { $until }.
 health-stopped-open = The server ended at { $from } and was not ready again by { $until }; { $bad } of { $total } bad requests fell into that time.
-health-stopped-open-detail = The process ended at { $from } and was not running again by { $until }.
+health-stopped-open-detail = { $where ->
+    [known] The process at { $address }
+   *[unknown] The process
+  } ended at { $from } and was not running again by { $until }.
 health-start-fails = The application failed { $times } times while it was loaded: { $error }.
 health-start-fails-detail = Each start fails: { $error }.
 

@@ -88,9 +88,15 @@ health-connected-errors = { $services } に関するアップストリームエ�
 health-metrics-gap = インシデント中の { $gap } の間、プロセスのメトリクスが取得されていません (通常は { $step } ごと)。
 health-metrics-gap-others = インシデント中の { $gap } の間、プロセスのメトリクスが取得されていません (通常は { $step } ごと)。その間もほかのプロセスのメトリクスは取得されています。
 health-stopped = サーバーは { $from } に終了し、{ $until } まで準備完了になりませんでした。遅いか失敗したリクエスト { $total } 件のうち { $bad } 件がこの間に含まれます。
-health-stopped-detail = プロセスは { $from } から { $until } まで動作していませんでした。
+health-stopped-detail = { $where ->
+    [known] { $address } のプロセス
+   *[unknown] プロセス
+  }は { $from } から { $until } まで動作していませんでした。
 health-stopped-open = サーバーは { $from } に終了し、{ $until } までに再び準備完了になりませんでした。遅いか失敗したリクエスト { $total } 件のうち { $bad } 件がこの間に含まれます。
-health-stopped-open-detail = プロセスは { $from } に終了し、{ $until } までに再び動作していません。
+health-stopped-open-detail = { $where ->
+    [known] { $address } のプロセス
+   *[unknown] プロセス
+  }は { $from } に終了し、{ $until } までに再び動作していません。
 health-start-fails = アプリケーションは読み込み中に { $times } 回失敗しました: { $error }。
 health-start-fails-detail = 起動のたびに失敗しています: { $error }。
 
