@@ -424,7 +424,7 @@ def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
     assert [one.text for one in chunk.rejected] == [b"garbage"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("size", [500, 4 << 20])
 def test_memory_is_used_again_once_it_is_given_back(size):
     buffers = Buffers()
@@ -440,7 +440,6 @@ def test_memory_is_used_again_once_it_is_given_back(size):
     assert len(memories) == 2
 
 
-@pytest.mark.slow
 def test_a_piece_larger_than_the_memory_held_finds_room():
     line = b"x" * (3 << 20) + b"\n"
     blocks = [bytes(block) for block in blocks_from(filling([b"short\nand ", line * 3, b"tail"]), 5 << 20)]

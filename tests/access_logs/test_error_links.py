@@ -223,7 +223,6 @@ def test_lines_about_no_request_are_distinguished():
     assert found["access_row"].isna().all()
 
 
-@pytest.mark.slow
 def test_empty_logs_give_a_frame_with_the_same_columns():
     names = ["access_row", "candidates", "link"]
     assert list(errors_to_requests(empty("error_log"), empty("access_log")).columns) == names

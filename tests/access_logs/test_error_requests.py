@@ -101,7 +101,6 @@ def test_the_candidates_are_linked_as_the_whole_log_is(error_log, access_log):
     assert found["candidates"].tolist() == whole["candidates"].tolist()
 
 
-@pytest.mark.slow
 def test_requests_that_no_error_is_about_are_not_kept():
     log = access(*({"time": at(second)} for second in range(0, 3000, 10)))
 

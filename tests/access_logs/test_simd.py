@@ -82,7 +82,6 @@ def test_two_places_are_the_same_in_all_sixteen_bytes():
         assert not is_same(place, place + 16), changed
 
 
-@pytest.mark.slow
 @given(st.binary(min_size=8, max_size=8), st.integers(0, 8))
 def test_a_word_is_compared_where_its_mask_says(data, size):
     same, place = held(data)

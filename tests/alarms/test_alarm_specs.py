@@ -69,7 +69,6 @@ def test_fewer_points_ring_earlier():
     assert first.isna()[12]
 
 
-@pytest.mark.slow
 def test_an_alarm_over_what_was_not_collected_says_so():
     world = failing()
     spec = {**RATE, "over": "somewhere-else"}

@@ -106,7 +106,7 @@ def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
     assert frame.loc["both", "first"] >= frame.loc["dead", "first"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("changed", "note"),
     [
@@ -158,7 +158,6 @@ def change(minutes, event, resource="jobs"):
     }
 
 
-@pytest.mark.slow
 def test_people_noticed_when_they_first_touched_what_was_affected():
     rows = [
         change(9, "PurgeQueue"),
@@ -297,7 +296,7 @@ def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_va
     assert pd.isna(row.minutes_after_start) and row.false_a_week == 7
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("hours", [5, -5])
 def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     world = World()
@@ -313,7 +312,7 @@ def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     assert age.effect == "does not fire for the incident, no false alarm"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("joined", "known"), [("AND", False), ("OR", False), ("OR TRUE OR", True)])
 def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_called_silent(
     failing, joined, known

@@ -30,7 +30,6 @@ def calls(folder, name="app.py"):
     return {(row.kind, row.call, row.context, row.reached_from) for row in frame.itertuples()}
 
 
-@pytest.mark.slow
 def test_handlers_run_on_the_loop_or_in_the_pool(tmp_path):
     laid(
         tmp_path,
@@ -380,7 +379,7 @@ def test_a_dependency_gives_what_it_returns(tmp_path):
     } <= calls(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -439,7 +438,7 @@ def test_middleware_startup_and_what_nothing_reaches(tmp_path):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("text", ["def broken(:\n", "x = 1\0", "\xff\xfe"])
 def test_what_is_no_python_is_one_rejected_entry(tmp_path, text):
     (tmp_path / "app.py").write_text(text, encoding="latin-1")

@@ -80,7 +80,7 @@ def limits(folder):
     return [(row.function, row.call, row.at_once, row.variable) for row in rows.itertuples()]
 
 
-@pytest.mark.slow(fast=5)
+@pytest.mark.slow(fast=7)
 @pytest.mark.parametrize("body", CASES)
 @pytest.mark.parametrize("where", ["", "async def start():\n    "])
 def test_limits_are_read_with_their_size(tmp_path, body, where):
@@ -90,7 +90,7 @@ def test_limits_are_read_with_their_size(tmp_path, body, where):
     assert (function, *CASES[body]) in limits(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "body",
     [

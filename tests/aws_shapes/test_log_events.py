@@ -109,7 +109,7 @@ def test_a_page_of_several_and_a_torn_file_say_so(tmp_path):
     assert entry["truncated"] and 0 < entry["rows"] < 4
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "name", ["asr-worker.json", "logs-insights-results.json", "logs-insights-results.csv"]
 )

@@ -136,7 +136,6 @@ def test_runs_at_their_limit_wait_for_a_slow_api():
     assert ask(world).cause == "downstream_slow"
 
 
-@pytest.mark.slow
 def test_a_share_is_that_of_the_numbers_beside_it(diagnosed):
     found = diagnosed("backlog-49")
     (said,) = (
@@ -270,7 +269,6 @@ def test_without_the_deciding_tables_it_is_right_or_silent(lacking, allowed):
     assert all(item.how for item in found.missing_evidence)
 
 
-@pytest.mark.slow
 def test_without_any_metric_nobody_says_that_all_is_well():
     found = ask(World().without("metrics", "metric_queries"))
     assert found.verdict == "inconclusive"

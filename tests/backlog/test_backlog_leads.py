@@ -163,7 +163,6 @@ def test_a_stray_failure_before_a_fault_that_lets_runs_pass_is_none_of_its_own()
     assert signs.failures.count == signs.errors.total == 4 * 27
 
 
-@pytest.mark.slow
 def test_a_message_that_waited_for_hours_is_not_said_to_have_run_before_it_was_read():
     """Its receives, and the failures that fill them, lie behind the wait, not right after its sending."""
     (pipeline,) = pipelines(let_loose())

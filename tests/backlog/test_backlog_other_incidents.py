@@ -100,7 +100,7 @@ def test_a_rhythm_and_what_an_incident_leads_to_are_no_other_incident(tmp_path, 
     assert found.extra["other_incidents"] == []
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("rivals", "named", "reserved", "expected"),
     [

@@ -50,7 +50,6 @@ def test_a_short_history_is_reported_without_a_surprise():
     assert frame["surprise"].isna().all()
 
 
-@pytest.mark.slow
 def test_nothing_moved_in_a_healthy_system():
     frame = onset_order(World())
     assert frame.empty and "surprise" in frame

@@ -20,7 +20,7 @@ def bad_messages_now_and_then():
     return world
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("factor", [0.1, 0.5, 5])
 def test_start_and_end_lie_at_the_same_place_at_any_pace(factor):
     inv = Investigation(Paced(bad_messages_now_and_then(), factor, START), "backlog")

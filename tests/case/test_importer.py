@@ -329,7 +329,6 @@ def test_times_without_a_zone_are_of_the_zone_given_unless_the_file_states_one(
     assert case.manifest["time_zone"] == (stated or option or "UTC")
 
 
-@pytest.mark.slow
 def test_another_zone_makes_the_case_anew(evidence, tmp_path):
     (evidence / "app.log").write_text(LOCAL["app.log"][1])
     import_folder(evidence, tmp_path / "case")

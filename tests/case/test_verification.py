@@ -110,7 +110,7 @@ def test_files_outside_of_the_evidence_are_named(case):
     assert any("../../home" in problem for problem in case_problems(case))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("seed", range(20))
 def test_parquet_from_outside_is_read_or_refused_in_one_sentence(case, seed):
     rng = random.Random(seed)

@@ -356,7 +356,6 @@ def test_requests_are_written_to_parquet(log, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["access.log", "out.parquet"]
 
 
-@pytest.mark.slow
 def test_an_empty_log_is_no_error(tmp_path):
     (tmp_path / "access.log").write_text("")
 

@@ -170,7 +170,6 @@ def test_no_rows_is_no_error(group):
     assert result.stdout == "no rows\n"
 
 
-@pytest.mark.slow
 def test_bad_input_is_reported(group):
     result = run("run", "request", "-p", "request_id=1", "--log-group", GROUPS[0])
     assert "is a uuid" in str(result.exception)

@@ -413,7 +413,6 @@ def test_giving_up_or_failing_stops_everything_in_flight(front, aws):
     assert len(front.stopped) == 2
 
 
-@pytest.mark.slow
 def test_an_interrupt_stops_everything_in_flight(front, aws):
     front.polls = 10_000
     load(front, range(10))

@@ -201,7 +201,6 @@ def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):
     assert requested.missing.tolist() in ([13], [14])
 
 
-@pytest.mark.slow
 def test_settled_points_are_queried_once_and_the_tail_again(front, tmp_path):
     now = datetime.now(UTC).replace(microsecond=0)
     start = (now - timedelta(hours=5)).replace(second=0)
@@ -286,7 +285,6 @@ def test_points_of_intervals_beside_the_clock_are_not_missing():
     assert frame.completeness.tolist() == ["value", "zero", "value", "missing", "value", "value"]
 
 
-@pytest.mark.slow
 def test_a_token_that_no_longer_holds_starts_over(account):
     start = NOW - timedelta(hours=1)
     account.metrics[SENT] = {int(start.timestamp()) + 60 * n: n for n in range(60)}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+from worlds import deliveries
 from worlds.deliveries import Received, at, diagnosis, refused, world
 
 from watchme_analysis.delivery.destinations.base import Delivery
@@ -130,8 +131,6 @@ def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_pa
     waits = []
     slow.send = lambda delivery, send=slow.send: (order.append("slow"), send(delivery))[1]
     good.send = lambda delivery, send=good.send: (order.append("good"), send(delivery))[1]
-    from worlds import deliveries
-
     pace = replace(deliveries.NO_WAIT, sleep=waits.append)
     deliveries.NO_WAIT, usual = pace, deliveries.NO_WAIT
     try:
@@ -140,6 +139,21 @@ def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_pa
         deliveries.NO_WAIT = usual
     assert order == ["slow", "good", "slow", "slow"]
     assert waits and 6 < waits[-1] <= 7
+
+
+@pytest.mark.parametrize(
+    ("wished", "calls", "waits"), [(0.4, 3, [0.4, 0.4]), (60, 3, [60, 60]), (60.5, 1, []), (None, 3, [])]
+)
+def test_a_destination_is_waited_for_as_long_as_it_asks_up_to_a_minute(
+    tmp_path, monkeypatch, wished, calls, waits
+):
+    busy = Received(*(refused(temporary=True, retry_after_s=wished) for _ in range(9)))
+    found, slept, called = world(tmp_path, busy=busy), [], []
+    busy.send = lambda delivery, send=busy.send: (called.append(delivery), send(delivery))[1]
+    pace = replace(deliveries.NO_WAIT, attempts=3, sleep=slept.append)
+    monkeypatch.setattr(deliveries, "NO_WAIT", pace)
+    assert outcomes(found.run(2, diagnosis(**FAILING))) == [("busy", "new-incident", "failed")]
+    assert (len(called), slept) == (calls, [pytest.approx(wait, abs=0.3) for wait in waits])
 
 
 def test_a_delivery_that_may_have_arrived_is_uncertain_and_not_repeated(tmp_path):

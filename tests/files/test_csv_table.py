@@ -1,4 +1,5 @@
 import pandas as pd
+from worlds.messages import messages_in
 
 from watchme_analysis.evidence.host_metrics import looks_like as looks_like_metrics
 from watchme_analysis.evidence.host_metrics import read_host_metrics
@@ -81,3 +82,17 @@ def test_empty_files_are_empty_tables(tmp_path):
     metrics, _ = read_host_metrics(laid(tmp_path, HEADER, "metrics.csv"))
 
     assert (len(probes), len(metrics)) == (0, 0)
+
+
+def test_a_row_says_whether_cells_are_missing_or_too_many(tmp_path):
+    rows = "1765415400,97.5\n1765415401,97.5,6,web,7,8\n1765415402,9,6,web,\n"
+    text = "timestamp,cpu_pct,threads,container\n" + rows
+
+    frame, retrieval = read_host_metrics(laid(tmp_path, text, "metrics.csv"))
+
+    assert sorted(frame["value"]) == [6, 9]
+    counts = {"columns": "4"}
+    assert [(one.line, messages_in(one.reason.message)) for one in retrieval.rejected] == [
+        (2, {"reject-csv-cut-cells": counts | {"cells": "2"}}),
+        (3, {"reject-csv-cells": counts | {"cells": "6"}}),
+    ]

@@ -174,7 +174,6 @@ def calls():
     return conform("app_calls", pd.DataFrame([base | row for row in rows]))
 
 
-@pytest.mark.slow
 def test_handlers_are_distinguished_by_how_they_run_and_what_blocks_in_them():
     frame = handlers_table(handlers(), calls()).set_index("route")
     assert frame["written_as"].to_dict() == {"GET /health": "def", "POST /async-process": "async def"}

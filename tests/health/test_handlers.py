@@ -46,7 +46,7 @@ def test_the_pool_has_as_many_threads_as_source_and_start_say(limits, environmen
     assert pool_tokens(calls, processes(**environment)) == tokens
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("tokens", "threads", "pool"),
     [

@@ -223,7 +223,6 @@ def test_addresses_and_ports_that_the_case_tells_are_filled_in():
         assert any(words in how for how in hows), absent
 
 
-@pytest.mark.slow
 def test_nothing_is_requested_that_is_there():
     requested = {
         render(item.what)

@@ -96,7 +96,6 @@ def test_an_edge_that_holds_every_upload_waits():
     assert "edge_waits" in Signals(uploads(1))
 
 
-@pytest.mark.slow
 def test_thin_packet_loss_shows_in_waits_of_a_fifth_of_a_second():
     def lost(path, second):
         turn = int(second if path == REPORT else second * 2)

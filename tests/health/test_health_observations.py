@@ -160,7 +160,7 @@ def test_what_ended_after_a_cut_log_of_nginx_did_not_fail_to_arrive_there():
 CACHED = {"proxy_pass": "http://origin.example.com", "proxy_cache": "answers"}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("settings", "message_id", "values"),
     [

@@ -118,7 +118,6 @@ def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_path
     assert values["times"] >= 10
 
 
-@pytest.mark.slow
 def test_connections_to_where_no_host_is_are_not_slow():
     """The kernel looks for the host for three seconds, and fails the connection without a packet."""
     gone = {"status": 502, "error": "upstream_unreachable", "connect_s": 3.0, "header_s": 0.0}

@@ -262,7 +262,6 @@ def test_phases(second, phase):
     assert phases(moments, None, None).isna().all()
 
 
-@pytest.mark.slow
 def test_a_little_strain_before_the_trouble_does_not_begin_it():
     rows = [
         (second / 4, "outside", "/a", 200, 0.3 if second < 140 and second % 4 == 0 else 0.02)

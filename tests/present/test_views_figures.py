@@ -85,7 +85,6 @@ def test_health_timeline_names_zone_and_units_and_says_which_layers_are_missing(
     assert "failed" in picture.alt
 
 
-@pytest.mark.slow
 def test_health_timeline_draws_each_host_metric_and_kind_of_event():
     moments = [START + timedelta(seconds=second) for second in range(0, 120, 10)]
     metrics = [
@@ -131,7 +130,6 @@ def test_flat_colours_survive_the_palette():
         assert tuple(bytes.fromhex(named[1:])) in colors
 
 
-@pytest.mark.slow
 def test_vantages_are_reported_in_the_alternative_text():
     picture = plot_vantages(observed(), ["/api/health", "/jobs/*", "/absent"])
     assert "/api/health Nginx baseline: median 20 ms, 1 of 23 failed" in picture.alt
@@ -163,7 +161,6 @@ def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
     assert "typical, GET /api/health: edge not logged" in picture.alt
 
 
-@pytest.mark.slow
 def test_in_flight_against_latency_shows_the_lag():
     joined = join_requests(access_log(), empty("edge_log"))
     opened = open_requests(joined)

@@ -204,7 +204,6 @@ def test_more_deletes_than_messages_are_second_runs():
     assert (balance.duplicate_deletes, balance.unexplained) == (7, 0)
 
 
-@pytest.mark.slow
 def test_a_creep_is_distinguished_from_a_step():
     creeping, stepping = World(96), World(96)
     for minute in range(1, 96 * 60, 30):
@@ -252,7 +251,6 @@ def test_a_part_that_creeps_beside_one_that_does_not_is_dated_by_its_mean():
     assert all(held)
 
 
-@pytest.mark.slow
 def test_a_peak_that_comes_every_day_is_daily():
     world = World(72)
     for day in range(3):

@@ -31,7 +31,6 @@ def served(hours=24, surge=(600, 660), each=12, capacity=8):
     return world, np.array(moments), np.array(stays)
 
 
-@pytest.mark.slow
 def test_every_interval_accounts_for_its_messages():
     world, moments, _ = served()
     frame = balance(world, 3600)

@@ -40,7 +40,6 @@ def test_what_is_received_beyond_all_batches_went_to_no_run():
     assert taken(filtered(deleted=0)).deleted == 0
 
 
-@pytest.mark.slow
 def test_a_batch_holds_as_many_messages_as_its_mapping_says():
     """With ten a batch, the runs before and after had room for all; those that did not run stay."""
     found = taken(filtered(batch=10))
@@ -214,7 +213,7 @@ def in_flight_for_hours(first=120, last=400, number=6, visible=0):
     return world
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("last", "reported"), [(400, True), (170, False)])
 def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, reported):
     found = find_hidden_messages(only(in_flight_for_hours(last=last)))

@@ -48,7 +48,6 @@ def test_each_dead_letter_becomes_a_line_that_the_aws_cli_takes():
     assert found.text.count("\n") == len(found.lines)
 
 
-@pytest.mark.slow
 def test_the_same_work_is_sent_once():
     world = broken()
     first = json.loads(world.table("queue_messages")["body"].iloc[0])
@@ -69,7 +68,6 @@ def test_a_day_is_one_piece_of_work_whatever_set_it_off():
     assert dict(found.left_out) == {"same-work": 1}
 
 
-@pytest.mark.slow
 def test_what_can_only_fail_again_is_left_out():
     found = redrive(broken("HTTPError: 404 Client Error: Not Found for url: x", share=0.2))
     assert found.lines == ()
@@ -106,7 +104,6 @@ def test_what_a_throttled_delivery_may_have_done_is_said():
     assert redrive_table(found).rows[0][1:] == (str(len(found.lines)), label("redrive-may-have-run", "en"))
 
 
-@pytest.mark.slow
 def test_work_that_ran_later_is_not_sent_again():
     world = broken()
     done, other = (json.loads(body) for body in world.table("queue_messages")["body"].iloc[:2])

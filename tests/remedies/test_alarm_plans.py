@@ -202,7 +202,6 @@ def test_a_change_since_planning_refuses_the_plan(aws, request_of, tmp_path):
     assert names() == [made["AlarmName"]]
 
 
-@pytest.mark.slow
 def test_a_topic_that_nobody_would_hear_of_is_refused(aws):
     sns().create_topic(Name="on-call", Attributes={"KmsMasterKeyId": "alias/aws/sns"})
     with pytest.raises(InputError, match="alias/aws/sns"):

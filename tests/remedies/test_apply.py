@@ -71,7 +71,6 @@ def current(aws, url, name):
     return applying.read_value(attribute(url, name, None), aws)
 
 
-@pytest.mark.slow
 def test_a_plan_is_applied_verified_and_applied_once(aws, queue, plan, tmp_path, front):
     result = apply_plan(plan, tmp_path / "j", aws)
     assert (result.outcome, len(result.done)) == ("complete", 2)
@@ -93,7 +92,6 @@ def test_a_plan_survives_its_file(plan, tmp_path):
         write_plan(plan, tmp_path / "other")
 
 
-@pytest.mark.slow
 def test_damaged_plans_are_one_sentence(plan, tmp_path, subtests):
     data = plan.to_dict()
     path = tmp_path / "plan.json"
@@ -107,7 +105,6 @@ def test_damaged_plans_are_one_sentence(plan, tmp_path, subtests):
                     assert str(path) in str(error)
 
 
-@pytest.mark.slow
 def test_a_changed_system_refuses_the_plan(aws, queue, plan, tmp_path):
     aws.call("sqs", "set_queue_attributes", QueueUrl=queue, Attributes={"VisibilityTimeout": "60"})
     result = apply_plan(plan, tmp_path / "j", aws)
@@ -115,7 +112,6 @@ def test_a_changed_system_refuses_the_plan(aws, queue, plan, tmp_path):
     assert current(aws, queue, "DelaySeconds") == "0"
 
 
-@pytest.mark.slow
 def test_a_step_whose_state_changed_stops_before_its_call(aws, queue, plan, tmp_path):
     def meanwhile(step, _sentence):
         if step.name == "set VisibilityTimeout":
@@ -131,7 +127,6 @@ def test_another_account_or_region_refuses_the_plan(aws, plan, tmp_path):
     assert (result.outcome, result.sentence.values["why"].id) == ("refused", "plan-other-place")
 
 
-@pytest.mark.slow
 def test_a_journal_belongs_to_one_plan(aws, plan, tmp_path):
     apply_plan(plan, tmp_path / "j", aws)
     with pytest.raises(InputError, match="another plan"):
@@ -258,7 +253,6 @@ def test_a_value_of_a_response_reaches_later_steps(aws, queue, tmp_path):
     boto3.client("sqs").delete_queue(QueueUrl=read_journal(tmp_path / "j").last["create"]["made"]["url"])
 
 
-@pytest.mark.slow
 def test_a_surprise_undoes_what_was_done(aws, queue, plan, tmp_path):
     wrong = Step(
         "wrong",
@@ -292,14 +286,12 @@ def test_a_killed_undo_is_resumed(aws, queue, plan, tmp_path, subtests):
     assert moment >= first + 2 * 3
 
 
-@pytest.mark.slow
 def test_the_undo_of_a_plan_goes_backwards(aws, plan, tmp_path):
     apply_plan(plan, tmp_path / "j", aws)
     names = [step.name for step in undo_plan(plan, read_journal(tmp_path / "j")).steps]
     assert names == ["undo set DelaySeconds", "undo set VisibilityTimeout"]
 
 
-@pytest.mark.slow
 def test_a_condition_must_hold_without_a_break(queue):
     class Changing(Aws):
         """An account in which the attribute is not the same at each reading."""
@@ -319,7 +311,6 @@ def test_a_condition_must_hold_without_a_break(queue):
     assert "held_s" not in attribute(queue, "DelaySeconds", "0").to_dict()
 
 
-@pytest.mark.slow
 def test_parameters_that_are_read_or_stand_for_a_time(aws, queue, tmp_path):
     read = Call("sqs", "get_queue_attributes", {"QueueUrl": queue, "AttributeNames": ["DelaySeconds"]})
     copied = {"$read": read.to_dict(), "select": "Attributes", "with": {"VisibilityTimeout": "77"}}

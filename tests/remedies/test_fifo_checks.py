@@ -177,7 +177,6 @@ def test_groups_of_a_load_have_the_shares_of_the_case():
     assert 70 < len(arrivals.failing) < 130
 
 
-@pytest.mark.slow
 def test_traffic_is_read_from_cloudwatch(front, moto_port):
     world = Orders(front, moto_port)
     for ago_s in (10_000, 4000, 400):

@@ -377,7 +377,6 @@ def test_the_policy_of_a_plan_allows_what_it_calls(worker, aws, orders, tmp_path
     assert {action_of(call) for call in calls_of_watch(plan.watched)} <= allowed
 
 
-@pytest.mark.slow
 def test_limits_are_the_highest_values_of_the_hour_before(worker, aws, orders, front):
     minute = int(time.time()) // 60 * 60 - 600
     front.metrics[("AWS/SQS", "ApproximateAgeOfOldestMessage", (("QueueName", "orders"),))] = {minute: 200.0}

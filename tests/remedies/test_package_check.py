@@ -392,7 +392,6 @@ def test_a_damaged_or_encrypted_module_is_a_problem(tmp_path):
     assert ids(check_package(tmp_path / "f.zip").problems) == ["deploy-unreadable"]
 
 
-@pytest.mark.slow
 def test_a_directory_of_a_zip_that_is_too_large_is_not_read(tmp_path):
     size = 17 << 20
     end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, size, 0, 0)

@@ -46,7 +46,6 @@ def test_lines_without_a_request_id_belong_to_the_invocation_that_runs(state_of)
     assert state_of(END) == ("processed", "message")
 
 
-@pytest.mark.slow
 def test_an_error_anywhere_in_the_invocation_is_a_failure(state_of):
     assert state_of(START, f"handling {FIRST}", "[ERROR] ValueError: x", END) == ("failed", "message")
 
@@ -82,7 +81,6 @@ def test_work_is_found_in_json_logs(state_of):
     assert state_of(END, item="d2", key="2026-01-02") is None
 
 
-@pytest.mark.slow
 def test_an_event_that_arrives_late_is_found_by_reading_the_whole_log(front, moto_port):
     worker = Worker(front, moto_port)
     log = ProcessedLog(Aws(rate_limits=FAST), worker.function, datetime.now(UTC), KEYS)

@@ -59,7 +59,6 @@ def test_an_archive_is_not_replaced(archive, aws):
         archive_queue(aws, "uploads-dlq", archive.path, QUICK)
 
 
-@pytest.mark.slow
 def test_a_damaged_archive_is_refused(archive, tmp_path, subtests):
     data = gzip.decompress(archive.path.read_bytes())
     lines = data.splitlines(keepends=True)
@@ -103,7 +102,6 @@ def test_a_queue_whose_messages_could_move_is_not_read(worker, aws, front, tmp_p
     assert front.calls["ReceiveMessage"] == 0
 
 
-@pytest.mark.slow
 def test_a_failure_leaves_no_file_and_no_hidden_message(worker, aws, front, tmp_path):
     worker.dead_letters(12)
     front.faults["ReceiveMessage"].extend([None, "denied"])
@@ -149,7 +147,6 @@ def test_a_purge_within_a_minute_of_another_waits(worker, aws, archive, front):
     assert front.calls["PurgeQueue"] == 2
 
 
-@pytest.mark.slow
 def test_an_archive_of_another_queue_is_refused(worker, aws, archive, front):
     other = worker.sqs.create_queue(QueueName="other-dlq")["QueueUrl"]
     result = purge_queue(aws, other, archive, "r", limits=QUICK)

@@ -66,7 +66,6 @@ def bodies(url):
     return sorted(found, key=lambda body: int(body.split()[1]))
 
 
-@pytest.mark.slow
 def test_what_one_run_sent_no_other_sends(queue, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 5)
     first = redrive(lines, journal, aws_of, 1)
@@ -80,7 +79,6 @@ def test_what_one_run_sent_no_other_sends(queue, tmp_path):
     assert bodies(queue) == [f"body {place}" for place in range(5)]
 
 
-@pytest.mark.slow
 def test_a_throttled_message_is_sent_in_the_end(queue, front, tmp_path):
     front.faults["SendMessage"].extend(["throttle"] * 3)
     found = redrive(messages(queue, 2), tmp_path / "journal", aws_of)
@@ -197,7 +195,6 @@ def test_targets_name_queue_account_and_region():
     ]
 
 
-@pytest.mark.slow
 def test_after_a_broken_connection_a_message_is_not_sent_without_a_request(queue, front, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 3)
     front.faults["SendMessage"].append("reset")

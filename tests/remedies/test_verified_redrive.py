@@ -109,7 +109,6 @@ def test_work_is_confirmed_by_its_item_where_the_log_names_no_message(worker, aw
     assert (audit.outcome, audit.states) == ("complete", {"deleted": 2})
 
 
-@pytest.mark.slow
 def test_messages_outside_the_list_stay_and_are_named(worker, aws, tmp_path):
     ids = worker.dead_letters(4)
     task = task_of(worker, ids[:2])
@@ -120,7 +119,6 @@ def test_messages_outside_the_list_stay_and_are_named(worker, aws, tmp_path):
     assert worker.in_dlq() == set(ids[2:])
 
 
-@pytest.mark.slow
 def test_a_limit_leaves_the_rest(worker, aws, tmp_path):
     task = task_of(worker, worker.dead_letters(3))
     one = run_redrive(task, tmp_path / "j", aws, RedriveLimits(**{**vars(QUICK), "most": 1}))
@@ -164,7 +162,6 @@ def test_a_fifo_queue_keeps_groups_and_gets_new_deduplication_ids(front, moto_po
     assert sorted(worker.done) == [*bodies(3), "x"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["redrive-no-consumer", "redrive-other-dlq"])
 def test_a_system_that_does_not_fit_is_refused(worker, aws, front, tmp_path, reason):
     task = task_of(worker, worker.dead_letters(1))

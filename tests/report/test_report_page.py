@@ -170,7 +170,6 @@ def test_a_second_fault_of_health_comes_after_none():
     assert reported.cause == "arrival_surge, which set off a saturated downstream"
 
 
-@pytest.mark.slow
 def test_the_title_is_the_cause_and_the_reasons_stand_in_the_answer(tmp_path):
     evidence = [
         {"statement": f"Reason {n}.", "table": "probes", "rows": n, "weight": weight}
@@ -208,7 +207,6 @@ def test_the_first_figure_stands_in_the_answer_and_sections_are_folded(tmp_path)
     assert "More." in folded[1]
 
 
-@pytest.mark.slow
 def test_a_notebook_that_never_ran_makes_a_page_all_the_same(tmp_path):
     """As it lies in its file, each source is a list of lines."""
     cells = [make.new_markdown_cell("# Why?\n\nTold."), make.new_markdown_cell("## Timeline\n\nMore.")]

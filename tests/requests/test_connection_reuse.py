@@ -108,7 +108,6 @@ def test_no_requests_are_compared_as_no_rows():
     assert outcome_by_connection(frame, connections_used(frame), [HEALTH]).empty
 
 
-@pytest.mark.slow
 def test_a_wait_is_overtaken_by_what_began_later_and_was_answered_sooner():
     frame = one_of_each()
     used = connections_used(frame)["to_app"]

@@ -53,7 +53,7 @@ def fates(folder: Path, accesses: list[str], errors: list[str]) -> list[str]:
     return [str(fate) for fate in found["fate"]]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("fate", sorted(MESSAGES))
 def test_a_line_of_the_error_log_gives_its_request_the_fate(tmp_path, fate):
     lines = [access(n, 200) for n in range(5)] + [access(10, STATUS.get(fate, 502))]
@@ -67,7 +67,6 @@ def test_a_line_logged_a_second_before_its_request_is_joined_once(tmp_path):
     assert found == ["refused", "unknown"]
 
 
-@pytest.mark.slow
 def test_a_line_of_another_route_is_not_joined(tmp_path):
     found = fates(tmp_path, [access(10, 502)], [error(10, MESSAGES["refused"], "/other")])
     assert found == ["unknown"]
@@ -80,7 +79,6 @@ def test_a_caller_that_left_waited_for_what_the_others_of_its_route_waited_for(t
     assert fates(tmp_path, lines, errors) == ["header_timeout"] * 3 + ["client_left"]
 
 
-@pytest.mark.slow
 def test_without_a_line_the_status_remains(tmp_path):
     assert fates(tmp_path, [access(10, 503), access(11, 500), access(12, 403)], []) == [
         "unavailable",
@@ -89,7 +87,7 @@ def test_without_a_line_the_status_remains(tmp_path):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("nginx_s", "origin_s", "edge_status", "fate"),
     [

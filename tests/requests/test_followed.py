@@ -42,7 +42,6 @@ def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path()
     assert set(found["app_joined_by"]) == {"time"}
 
 
-@pytest.mark.slow
 def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
     """The stock ``$time_local`` leaves the order of lines within a second, and what was given up on open."""
     ends = [0.3 * n + 0.05 for n in range(40)]
@@ -58,7 +57,6 @@ def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
     assert joined["outcome"].tolist()[40] == "gave_up"
 
 
-@pytest.mark.slow
 def test_two_answers_at_one_moment_are_no_sure_pair():
     log = access(*(requested(1 + n, 0.1) for n in range(4)), requested(4.01, 0.1))
     lines = app(*({"time": at(1 + n)} for n in range(4)), {"time": at(4.01)})
@@ -67,7 +65,7 @@ def test_two_answers_at_one_moment_are_no_sure_pair():
     assert found["app_candidates"].tolist()[-2:] == [2, 2]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("ahead", [-4.0, 0.3, 11.0])
 def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
     moments = [1.0, 2.3, 3.1, 5.7, 6.2, 9.9, 14.2, 15.0, 17.7, 21.3]
@@ -79,7 +77,6 @@ def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
     assert found.frame["app_after_s"].abs().max() < 0.03
 
 
-@pytest.mark.slow
 def test_each_upstream_has_the_log_that_fits_it():
     other = "192.0.2.12:8100"
     moments = [1.0, 2.3, 3.1, 5.7, 6.2]
@@ -88,9 +85,10 @@ def test_each_upstream_has_the_log_that_fits_it():
     lines = [{"time": at(moment + 0.5)} for moment in moments]
     lines += [{"time": at(moment), "service": "second"} for moment in moments]
     joined = join_requests(access(*rows), empty("edge_log"))
-    found = follow_requests(joined, app(*lines)).frame
-    named = found.groupby("upstream_addr")["app_service"].unique().map(list).to_dict()
+    found = follow_requests(joined, app(*lines))
+    named = found.frame.groupby("upstream_addr")["app_service"].unique().map(list).to_dict()
     assert named == {USUAL: ["second"], other: [""]}
+    assert set(found.skews) == {("application", "Nginx"), ("application (second)", "Nginx")}
 
 
 def calm():
@@ -140,7 +138,6 @@ def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
     assert found.loc[found["seen_edge"], "outcome"].tolist() == [fate]
 
 
-@pytest.mark.slow
 def test_an_edge_that_gave_up_before_nginx_answered():
     outer = {"start": at(10), "end": at(13), "status": 524, "ray_id": "a" * 16, "duration_ms": 3000.0}
     found = follow_requests(
@@ -149,7 +146,6 @@ def test_an_edge_that_gave_up_before_nginx_answered():
     assert found.frame["outcome"].tolist() == ["edge_left"]
 
 
-@pytest.mark.slow
 def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
     rows, lines = calm()
     rows = [*rows, given_up(20, 5.0), given_up(21, 5.0)]
@@ -213,7 +209,6 @@ def test_the_waterfall_keeps_layers_that_have_no_record():
     assert math.isnan(usual.loc["app", "from_s"])
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("logged", "state"), [([requested(5, 0.1)], "not seen"), ([], "not logged")], ids=["a log", "no log"]
 )
@@ -227,7 +222,6 @@ def test_a_request_that_nginx_has_no_record_of_is_not_seen_only_where_there_is_a
     assert drawn.loc["nginx", "state"] == state
 
 
-@pytest.mark.slow
 def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
     """A request of 40 ms that Nginx logged at a full second may have been at any time of it."""
     ends = [0.3 * n + 0.05 for n in range(40)]

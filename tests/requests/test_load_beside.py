@@ -109,7 +109,6 @@ def uploads(*rows, side="nginx"):
     return frame if side == "nginx" else frame.assign(nginx_s=None)
 
 
-@pytest.mark.slow
 def test_a_slow_upload_is_one_that_only_some_clients_have():
     slow, fast = ("POST", 200, 5.0, 1.0, None), ("POST", 200, 1.2, 1.0, None)
     for rows, found in (

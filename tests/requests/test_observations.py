@@ -183,7 +183,6 @@ def test_a_request_that_the_origin_never_saw_stands_alone():
     assert joined[["seen_edge", "seen_nginx"]].values.tolist() == [[True, False]]
 
 
-@pytest.mark.slow
 def test_no_logs_no_requests():
     joined = join_requests(empty("access_log"), empty("edge_log"))
     assert joined.empty
@@ -380,7 +379,6 @@ def test_a_log_without_connect_times_says_nothing_of_connecting():
     assert pd.isna(parts["gave_up_in"]) or parts["gave_up_in"] != "connect"
 
 
-@pytest.mark.slow
 def test_layers_add_up_to_the_mean_where_nginx_answered_some_requests_by_itself():
     passed = {
         "request_time_s": 0.8,

@@ -238,7 +238,6 @@ def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, cap
     assert json.loads(kept)["sum"] == {"DataType": "Binary", "BinaryValue": "AP8="}
 
 
-@pytest.mark.slow
 def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_reported(account, monkeypatch):
     call, left = Aws.call, [3]
 
@@ -363,7 +362,6 @@ def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypat
     assert mappings[["queue", "function"]].to_numpy().tolist() == [["sed-queue", "sed-worker"]]
 
 
-@pytest.mark.slow
 def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

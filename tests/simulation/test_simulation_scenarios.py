@@ -126,7 +126,6 @@ def test_without_a_redrive_policy_nothing_is_dead_lettered():
     assert found.estimate("dead_lettered").mean == 0
 
 
-@pytest.mark.slow
 def test_a_flow_without_arrivals_is_refused():
     world = World(hours=2)
     [pipeline] = pipelines(world)

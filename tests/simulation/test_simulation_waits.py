@@ -49,7 +49,7 @@ def limited(servers, where, variation):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=2)
 @pytest.mark.parametrize("where", ["mapping", "api"])
 @pytest.mark.parametrize(("servers", "utilisation"), [(2, 0.5), (4, 0.95), (4, 1.2)])
 def test_waits_with_equal_service_times_are_exactly_those_of_the_recursion(servers, utilisation, where):

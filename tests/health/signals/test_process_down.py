@@ -44,7 +44,7 @@ def test_who_waits_inside_meets_a_process_that_listens():
 ENDED, READY = "Finished server process [9]", "Application startup complete."
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("ready_after_s", "strength"),
     [(FAULT[1] - FAULT[0], 1.0), (0.6 * (FAULT[1] - FAULT[0]), 0.6 / WHOLE), (2.0, None)],
@@ -116,7 +116,6 @@ def test_a_flood_leads_and_names_what_ran_out_beside_it():
     assert REPORT in render(seen.detail)
 
 
-@pytest.mark.slow
 def test_callers_of_a_slow_dependency_wait_and_others_do_not():
     seen = Signals(slow_dependency())
     assert seen["callers_wait"].strength == 1.0
