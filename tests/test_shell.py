@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -158,14 +159,24 @@ def test_each_probe_is_one_word(subtests, shell):
     for name in HOSTILE:
         with subtests.test(name=name):
             outside, host, inside = (f"http://{name}/{part}" for part in ("o", "h", "i"))
-            at = missing.Addresses(outside, f"{name}:8000", host, inside, name)
+            at = missing.Addresses(
+                public_host=shell_word(name, "HOST"),
+                outside=outside,
+                upstream=f"{name}:8000",
+                host=host,
+                inside=inside,
+                port=name,
+                service=shell_word(name, "SERVICE"),
+                container=shell_word(name, "CONTAINER"),
+            )
             for command in map(
                 render, (missing.inside_probes(at), missing.outside_probes(at), missing.host_probes(at))
             ):
                 shell(command)
                 words = [word for line in command.splitlines() for word in shlex.split(line, comments=True)]
                 assert len([word for word in words if word in {at.outside, at.host, at.inside}]) == 1
-            assert "pwned" not in render(missing.process_metrics(at))
+            # The port stands within a quoted program, and the container is a word as above.
+            assert "pwned" not in render(missing.process_metrics(replace(at, container="api")))
 
 
 @pytest.mark.parametrize("name", ["$(touch pwned)", "-rf", EVERYTHING])
