@@ -218,6 +218,10 @@ def test_no_space_is_between_two_japanese_words():
     account = message("cache-account", target=message("target-default-region"))
     lacks = message("error-cache-lacks", name=account, has=Choice("none"), window=Resource(""))
     assert not re.search("[ぁ-んァ-ヶ一-龥] [ぁ-んァ-ヶ一-龥]", render(lacks, "ja"))
+    agent = message("health-arrivals-agent", who=Quotation("curl/8.5"))
+    assert re.search("[ぁ-ん]「curl/8.5」[ぁ-ん]", render(agent, "ja"))
+    waiting = message("health-callers-wait-detail", paths=Names(tuple("/abcdef"), 4), calls=Names(("get",)))
+    assert "件へ" in render(waiting, "ja")
 
 
 def test_a_note_of_several_sentences_is_translated_like_one_of_one():

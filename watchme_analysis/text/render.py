@@ -53,10 +53,10 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.printable import printable
 
-# Mark a Japanese duration or phrase while a sentence is built: patterns have spaces around a value, and none
-# belongs between two Japanese words.
+# Mark a Japanese duration, quotation or phrase while a sentence is built: patterns have spaces around a value,
+# and none belongs between two Japanese words.
 _BEGIN, _END = "\ue003", "\ue002"
-_JAPANESE = "[ぁ-んァ-ヶー一-龥]"
+_JAPANESE = "[ぁ-んァ-ヶー一-龥「」]"
 _BETWEEN = rf"(?<={_JAPANESE})(?:{_END}+ {_BEGIN}*| {_BEGIN}+)(?={_JAPANESE})|[{_BEGIN}{_END}]"
 # Characters of a quotation that are shown.
 _QUOTED = 300
@@ -360,7 +360,7 @@ class _Renderer:
                 return f"{_one_line(file)}:{line}"
             case Quotation(text):
                 quoted = shortened(redacted(" ".join(text.split())), _QUOTED, "…")
-                return words.format("quotation", {"text": quoted})
+                return self._marked(words.format("quotation", {"text": quoted}))
             case Translated(en, ja):
                 return {"en": en, "ja": ja}[words.language]
             case Names(items, limit):
@@ -370,10 +370,12 @@ class _Renderer:
             case Sentences(items):
                 return self._sentences(items)
             case Message():
-                said = self.message(value)
-                return f"{_BEGIN}{said}{_END}" if words.language == "ja" else said
+                return self._marked(self.message(value))
             case _:
                 raise TypeError(f"A value of type {type(value).__name__} has no format.")
+
+    def _marked(self, said: str) -> str:
+        return f"{_BEGIN}{said}{_END}" if self._words.language == "ja" else said
 
     def _sentences(self, items: Sequence[Text]) -> str:
         between = "" if self._words.language == "ja" else " "
@@ -414,7 +416,7 @@ class _Renderer:
         if last is not None:
             return self._words.format("list-last", {"head": head, "last": last})
         if rest > 0:
-            return self._words.format("list-more", {"head": head, "count": rest})
+            return self._marked(self._words.format("list-more", {"head": head, "count": rest}))
         return head
 
 

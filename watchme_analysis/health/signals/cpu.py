@@ -324,9 +324,10 @@ def _short_of_cpu(found: HealthContext, service: str, metric: str, rows: pd.Data
             else (middle, usual)
         )
         if now > 0 and now >= 3 * max(then, 0.0):
+            # The quota of a control group, cpu.stat (cgroup-v2.rst of the Linux kernel).
             rates = {"now": Number(now), "before": Number(then)}
             known = "rose" if grows else "stood"
-            return message(f"health-metric-{known}", metric=Resource(metric), **rates)
+            return message(f"health-throttled-{known}", metric=Resource(metric), **rates)
     # A sum over cores exceeds 100 % and says nothing of what is left.
     elif "cpu" in name and is_machine and rows["value"].max() <= 100.5:
         return _full(metric, middle, usual)

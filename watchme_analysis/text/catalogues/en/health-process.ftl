@@ -58,7 +58,8 @@ health-connections-full-detail = All { $size } connections of { $pool } ({ $plac
 health-asked-by-name = Nginx connects to { $address } by its name.
 health-networks-apart = By compose, { $service } is on { $networks } and { $proxy } on { $proxy_networks }: they share no network.
 health-metric-stood = { $metric } stood at { $now } (before { $before }).
-health-metric-rose = { $metric } rose by { $now } per sample (before { $before }).
+health-throttled-rose = The container used up its CPU quota, and the kernel held it back: { $metric } rose by { $now } per sample (before { $before }).
+health-throttled-stood = The container used up its CPU quota, and the kernel held it back: { $metric } stood at { $now } (before { $before }).
 health-metric-of-host = { $metric } of the host stood at { $now } (before { $before }).
 health-little-own-cpu = The process itself used little CPU meanwhile.
 health-published-before = Nginx connects to { $address }, which served { $requests } requests well before.
@@ -113,12 +114,12 @@ health-arrivals-up = During the incident { $rate } requests per second arrived, 
 health-arrivals-absorbed = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise. No request failed, and most got a response in their usual time.
 health-arrivals-usual = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise: no more than usual.
 health-arrivals-client = Most of the excess came from { $who }.
-health-arrivals-agent = Most of the excess has an agent with "{ $who }", which other requests have least.
+health-arrivals-agent = Most of the excess has { $who } in its user agent, which other requests rarely have.
 health-arrivals-route = Most of the excess asked for { $who }.
 
 # Dependencies
 health-bystanders-wait = { $paths } was slow or failed as well, though its handler calls nothing that could keep it waiting.
-health-callers-wait = { $paths } waited, and before it responds its handler waits for { $calls }.
-health-callers-wait-spared = { $paths } waited, and before it responds its handler waits for { $calls }. { $spared }, which calls nothing, was not affected.
-health-callers-wait-detail = { $paths } waits for { $calls }.
+health-callers-wait = Requests of { $paths } waited, and their handler waits for { $calls } before it responds.
+health-callers-wait-spared = Requests of { $paths } waited, and their handler waits for { $calls } before it responds. { $spared }, which calls nothing, was not affected.
+health-callers-wait-detail = Requests of { $paths } wait for { $calls }.
 health-client-timeouts = The application logged { $lines } times that a call got no response: { $error }.

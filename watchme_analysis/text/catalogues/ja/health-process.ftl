@@ -50,7 +50,8 @@ health-connections-full-detail = { $pool } ({ $place }) の { $size } 本の接�
 health-asked-by-name = Nginx は { $address } に名前で接続しています。
 health-networks-apart = compose の設定では { $service } は { $networks }、{ $proxy } は { $proxy_networks } に属し、共通のネットワークがありません。
 health-metric-stood = { $metric } は { $now } でした (以前は { $before })。
-health-metric-rose = { $metric } は 1 サンプルあたり { $now } 増えました (以前は { $before })。
+health-throttled-rose = コンテナが CPU の割り当てを使い切り、カーネルに実行を抑制されました。{ $metric } は 1 サンプルあたり { $now } 増えています (以前は { $before })。
+health-throttled-stood = コンテナが CPU の割り当てを使い切り、カーネルに実行を抑制されました。{ $metric } は { $now } でした (以前は { $before })。
 health-metric-of-host = ホストの { $metric } は { $now } でした (以前は { $before })。
 health-little-own-cpu = その間、プロセス自身の CPU 使用率は低い状態でした。
 health-published-before = Nginx が接続する { $address } は、以前はリクエスト { $requests } 件に正常に応答していました。
@@ -105,12 +106,12 @@ health-arrivals-up = インシデント中は毎秒 { $rate } 件のリクエス
 health-arrivals-absorbed = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍です。失敗したリクエストはなく、ほとんどが通常の時間で応答を受け取りました。
 health-arrivals-usual = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍で、通常の範囲です。
 health-arrivals-client = 増加分のほとんどは { $who } からのものです。
-health-arrivals-agent = 増加分のユーザーエージェントは「{ $who }」で見分けられます。
+health-arrivals-agent = 増加分のほとんどのユーザーエージェントには { $who } が含まれます。ほかのリクエストにはほとんどありません。
 health-arrivals-route = 増加分のほとんどは { $who } へのリクエストです。
 
 # Dependencies
 health-bystanders-wait = { $paths } も遅いか失敗していますが、そのハンドラーには待たされるような呼び出しがありません。
-health-callers-wait = { $paths } が待たされています。そのハンドラーは応答の前に { $calls } を待ちます。
-health-callers-wait-spared = { $paths } が待たされています。そのハンドラーは応答の前に { $calls } を待ちます。何も呼び出さない { $spared } には影響がありません。
-health-callers-wait-detail = { $paths } は { $calls } を待っています。
+health-callers-wait = { $paths } へのリクエストが待たされています。そのハンドラーは応答の前に { $calls } を待ちます。
+health-callers-wait-spared = { $paths } へのリクエストが待たされています。そのハンドラーは応答の前に { $calls } を待ちます。何も呼び出さない { $spared } には影響がありません。
+health-callers-wait-detail = { $paths } へのリクエストは { $calls } を待っています。
 health-client-timeouts = アプリケーションは、呼び出し先から応答がないことを { $lines } 回記録しました: { $error }。
