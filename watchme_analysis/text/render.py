@@ -53,8 +53,8 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.printable import printable
 
-# Mark a Japanese duration, quotation or phrase while a sentence is built: patterns have spaces around a value,
-# and none belongs between two Japanese words.
+# Mark a Japanese duration, quotation or phrase while a sentence is built: patterns have spaces around a
+# value, and none belongs between two Japanese words.
 _BEGIN, _END = "\ue003", "\ue002"
 _JAPANESE = "[ぁ-んァ-ヶー一-龥「」]"
 _BETWEEN = rf"(?<={_JAPANESE})(?:{_END}+ {_BEGIN}*| {_BEGIN}+)(?={_JAPANESE})|[{_BEGIN}{_END}]"
