@@ -333,6 +333,15 @@ def test_show_prints_each_value_and_its_source(places, monkeypatch):
     assert printed["region"] == {"value": "us-east-1", "source": "--region", "stated_by": "option"}
 
 
+@pytest.mark.parametrize("stated", ["true", "false"])
+def test_a_switch_is_shown_as_it_is_stated(places, monkeypatch, stated):
+    write(places, f"[load]\ntogether = {stated}")
+    monkeypatch.chdir(places)
+    shown = CliRunner().invoke(config_group, ["show"], catch_exceptions=False).stdout
+    (line,) = [line.split() for line in shown.splitlines() if line.startswith("load.together")]
+    assert line[1:3] == [stated, "file"]
+
+
 def test_the_kind_of_a_source_tells_the_user_s_own_file(places):
     write(places, user='profile = "night"')
     environ = {"XDG_CONFIG_HOME": str(places.parents[2] / "config")}

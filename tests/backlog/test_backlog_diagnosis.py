@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from watchme_analysis.backlog.chain import LINKS, SIGNALS
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.causes import load_causes
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.text.render import render
 
 IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
 REFUSED = "ConnectionError: [Errno 111] Connection refused"
@@ -267,6 +269,22 @@ def test_without_the_deciding_tables_it_is_right_or_silent(lacking, allowed):
     assert found.cause in allowed
     assert found.missing_evidence
     assert all(item.how for item in found.missing_evidence)
+
+
+def test_what_is_missing_is_collected_into_files_named_after_its_resource():
+    found = ask(
+        deployed().without("changes", "queues", "event_source_mappings", "functions", "queue_messages")
+    )
+    files = {
+        item.what.id: re.findall(r">+ FOLDER/(\S+)", render(item.how)) for item in found.missing_evidence
+    }
+    assert {name: paths for name, paths in files.items() if paths} == {
+        "missing-dead-letters-what": ["queues/jobs-dlq-messages.json"],
+        "missing-changes-what": ["cloudtrail.json"],
+        "missing-mapping-what": ["functions/job-runner-mappings.json"],
+        "missing-queue-attributes-what": ["queues/jobs.json"],
+        "missing-concurrency-what": ["functions/job-runner-concurrency.json"],
+    }
 
 
 def test_without_any_metric_nobody_says_that_all_is_well():
