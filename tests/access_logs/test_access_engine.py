@@ -186,7 +186,7 @@ def rebuilt(row):
     return f"{row['method']} {row['path'] or ''}{query}{protocol}"
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow(fast=3)
 @pytest.mark.parametrize("name", ENGINES[1:])
 @pytest.mark.parametrize("log_format", FORMATS[:4], ids=lambda found: found.name)
 def test_what_nginx_writes_is_read_back_equal(log_format, name):
@@ -304,7 +304,6 @@ def test_a_cut_last_line_counts_for_no_format(engine):
     assert +chunk.formats == {"combined": 3}
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_many_lines_of_a_shorter_format_are_its_own(engine):
     chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 9 + (SHORT + b"\n") * 5)

@@ -424,7 +424,6 @@ def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
     assert [one.text for one in chunk.rejected] == [b"garbage"]
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("size", [500, 4 << 20])
 def test_memory_is_used_again_once_it_is_given_back(size):
     buffers = Buffers()

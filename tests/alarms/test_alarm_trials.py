@@ -312,7 +312,6 @@ def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     assert age.effect == "does not fire for the incident, no false alarm"
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("joined", "known"), [("AND", False), ("OR", False), ("OR TRUE OR", True)])
 def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_called_silent(
     failing, joined, known

@@ -438,7 +438,6 @@ def test_middleware_startup_and_what_nothing_reaches(tmp_path):
     }
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("text", ["def broken(:\n", "x = 1\0", "\xff\xfe"])
 def test_what_is_no_python_is_one_rejected_entry(tmp_path, text):
     (tmp_path / "app.py").write_text(text, encoding="latin-1")

@@ -111,7 +111,6 @@ def test_an_annotation_tells_where_the_body_does_not(tmp_path):
     }
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "body",
     [

@@ -55,7 +55,6 @@ def test_a_second_try_within_the_hour_and_messages_that_are_worked_on_are_no_tro
     assert found(**settings).verdict == "no_incident"
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("held", "waiting"), [((0, 50), (0, 0)), ((700, 1440), (701, 1440))])
 def test_for_less_than_an_hour_or_with_messages_that_wait_nothing_is_hidden(held, waiting):
     world = made()

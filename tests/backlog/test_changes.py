@@ -64,7 +64,6 @@ def test_a_change_fits_within_the_interval_of_the_trouble_and_up_to_three_good_o
     assert found is (change if fits else None)
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("role", "queues"), [("worker-role", ("jobs",)), ("other-role", ())])
 def test_what_is_done_to_a_role_touches_the_functions_that_run_under_it(role, queues):
     world = World()
@@ -74,7 +73,6 @@ def test_what_is_done_to_a_role_touches_the_functions_that_run_under_it(role, qu
     assert change.queues == queues and "consumer_failing" in change.begins
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("table", "name", "column", "cause"),
     [

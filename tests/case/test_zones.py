@@ -37,7 +37,6 @@ def notes_on_zone(case):
     return [note for note in case.manifest["tables"]["error_log"]["notes"] if "zone" in note]
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("offset", ["-0930", "+0900", "+0545"])
 def test_an_error_log_has_the_zone_of_the_access_log_of_the_same_nginx(tmp_path, offset):
     case = imported(tmp_path, {"access.log": ACCESS.format(offset), "error.log": ERROR, "app.log": APP})
@@ -68,7 +67,6 @@ def test_a_zone_that_is_stated_counts_more_than_that_of_a_log_beside(tmp_path):
     assert not assumed(settled)
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "files",
     [

@@ -105,7 +105,6 @@ def wide_log(folder):
     return FORMAT + upstream
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("columns", "tables"), [(80, 2), (160, 1)])
 def test_the_page_fits_a_terminal(tmp_path, monkeypatch, columns, tables):
     log_format = wide_log(tmp_path)
@@ -645,7 +644,6 @@ def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
     assert requested.stdout.splitlines()[-2:] == ["", "True"]
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("engine", "kept", "times"), [("numba", False, 1), ("numba", True, 0), ("arrow", False, 0)]
 )

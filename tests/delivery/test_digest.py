@@ -83,7 +83,6 @@ def test_alarms_without_a_cause_and_an_open_incident_count_in_their_own_period(t
     assert [incident.end for _, incident in found.incidents] == [None, at(3.5)]
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_texts_hold_the_figures(tmp_path, language):
     found = Digest.from_dict(digest(week(tmp_path, chat=Received()), 60)["digest"])

@@ -402,7 +402,6 @@ def test_malformed_options_are_usage_errors_that_repeat_no_secret(arguments, tmp
     assert "hunter2" not in result.output
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("way", ["command", "script"])
 def test_headers_are_sent_and_written_nowhere(server, tmp_path, way):
     (tmp_path / "secret.txt").write_text("Authorization: Bearer hunter2\n\nX-Other: hunter2\n")

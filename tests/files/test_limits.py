@@ -7,6 +7,7 @@ import lzma
 import time
 from io import BytesIO
 from types import SimpleNamespace
+from uuid import UUID
 
 import pandas as pd
 import pyarrow as pa
@@ -107,7 +108,6 @@ def test_a_long_line_is_a_block_of_its_own(limit, place, length):
         assert kept == data.replace(long.rstrip(b"\n") + (b"" if place.endswith("an end") else b"\n"), b"")
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("engine", ["arrow", "numba", "exact"])
 def test_a_long_line_costs_itself_alone(limit, tmp_path, engine):
     limit(line_mib=1)
@@ -163,7 +163,6 @@ TEXT_LOGS = {
 }
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", TEXT_LOGS)
 def test_a_long_line_of_any_log_costs_itself_alone(limit, tmp_path, name):
     limit(line_mib=1)
@@ -175,6 +174,18 @@ def test_a_long_line_of_any_log_costs_itself_alone(limit, tmp_path, name):
     assert rejected.line == 4
     assert "line_mib = 1" in rejected.reason
     assert len(rejected.text) < 3000
+
+
+def test_a_long_line_among_log_events_costs_itself_alone(limit, tmp_path):
+    limit(line_mib=1)
+    line = b"2026-03-02T01:10:30.471Z START RequestId: %s Version: 1\n" % str(UUID(int=1)).encode()
+    (tmp_path / "raw" / "logs").mkdir(parents=True)
+    (tmp_path / "raw" / "logs" / "jobs.txt").write_bytes(line * 2 + b"z" * (2 * MIB) + b"\n" + line)
+    found = import_folder(tmp_path / "raw", tmp_path / "case").case
+    assert [len(message) < 100 for message in found.table("log_events")["message"]] == [True] * 3
+    (row,) = found.table("rejected_lines").itertuples()
+    assert "line_mib = 1" in row.text
+    assert len(row.text) < 3000
 
 
 @pytest.mark.parametrize("name", TEXT_LOGS)

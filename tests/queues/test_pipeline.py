@@ -87,7 +87,6 @@ def test_the_drain_forecast_holds_the_truth():
     assert row.head_of_line_delay_s == pytest.approx(60.0 * moments[664] / 8)
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("at", "never"), [(620, True), (691, False)])
 def test_a_surge_that_is_on_may_go_on_and_one_that_is_over_does_not(at, never):
     world, *_ = served(hours=16)
@@ -149,7 +148,6 @@ def test_points_still_to_come_are_no_backlog_that_vanished():
     assert (row.unexplained, row.purged) == (2, 0)
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("together", [True, False])
 def test_without_a_mapping_a_queue_gets_the_function_that_runs_when_messages_come_and_no_other(together):
     world = World(function="report-maker")

@@ -213,7 +213,6 @@ def in_flight_for_hours(first=120, last=400, number=6, visible=0):
     return world
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("last", "reported"), [(400, True), (170, False)])
 def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, reported):
     found = find_hidden_messages(only(in_flight_for_hours(last=last)))

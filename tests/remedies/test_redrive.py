@@ -220,7 +220,6 @@ def test_where_nothing_can_be_reached_nothing_is_unsure(queue, tmp_path, monkeyp
     assert "check the network" in found.stopped
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("minutes", "sent", "unsure"), [(1, 1, []), (6, 0, ["m0"])])
 def test_a_fifo_queue_is_trusted_to_take_a_message_once_for_some_minutes(
     front, tmp_path, minutes, sent, unsure

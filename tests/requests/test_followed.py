@@ -65,7 +65,6 @@ def test_two_answers_at_one_moment_are_no_sure_pair():
     assert found["app_candidates"].tolist()[-2:] == [2, 2]
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("ahead", [-4.0, 0.3, 11.0])
 def test_a_clock_that_is_ahead_is_noticed_and_allowed_for(ahead):
     moments = [1.0, 2.3, 3.1, 5.7, 6.2, 9.9, 14.2, 15.0, 17.7, 21.3]

@@ -135,7 +135,6 @@ def numbers_in(message: Any) -> list[dict[str, Any]]:
     return []
 
 
-@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("leaves", [False, True])
 def test_callers_that_stop_altogether_do_not_point_to_the_edge(tmp_path, leaves):
     """At night callers go home; behind a rule of the edge they are served elsewhere and miss one route."""
