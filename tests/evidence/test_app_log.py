@@ -163,3 +163,31 @@ def test_bytes_that_are_no_utf8_survive(tmp_path):
     frame, _ = read_app_log(RawFile(tmp_path, "app.log"))
 
     assert frame["message"].tolist() == ["caf\\xe9"]
+
+
+def test_an_error_that_repeats_is_read_alike_each_time(tmp_path):
+    failure = (
+        "app-1  | 2025-12-11 01:10:3{},471 ERROR [17] asyncio: out of system resource\n"
+        "app-1  | Traceback (most recent call last):\n"
+        'app-1  |   File "app.py", line 7, in accept\n'
+        "app-1  | OSError: [Errno 24] Too many open files\n"
+        "\n"
+    )
+    printed = "app-1  | a print\n"
+    frame, retrieval = read(
+        tmp_path,
+        printed
+        + "app-1  | 2025-12-11 01:10:29,471 INFO service: x\n"
+        + printed
+        + "".join(failure.format(second) for second in (0, 1, 1)),
+    )
+
+    assert frame["kind"].tolist() == ["application"] * 3 + ["error"] * 3
+    assert frame["message"].iloc[3:].nunique() == 1
+    assert frame["message"].iloc[5].split("\n")[2:] == [
+        '  File "app.py", line 7, in accept',
+        "OSError: [Errno 24] Too many open files",
+    ]
+    assert frame["time"].iloc[3:].dt.second.tolist() == [30, 31, 31]
+    assert frame["pid"].iloc[3:].tolist() == [17] * 3
+    assert (retrieval.lines, retrieval.rows, retrieval.joined_lines, retrieval.blank_lines) == (18, 6, 9, 3)

@@ -33,6 +33,16 @@ def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says(
     assert found["app_row"].tolist() == [0, 1]
 
 
+def test_of_several_lines_with_an_id_the_last_is_joined_also_if_its_text_stood_before():
+    log = access(requested(1, 0.1, request_id="ab" * 16))
+    texts = ("done ", "retried ", "done ")
+    lines = app(
+        *({"time": at(n), "kind": "application", "message": text + "ab" * 16} for n, text in enumerate(texts))
+    )
+    found = join_app(join_requests(log, empty("edge_log")), lines).frame
+    assert found["app_row"].tolist() == [2]
+
+
 @pytest.mark.slow
 def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path():
     log = access(*(requested(1 + n, 0.8) for n in range(5)))

@@ -253,7 +253,7 @@ def _finished(table: str, parts: list[Part], notes: list[str]) -> pd.DataFrame:
         frame, more = finish(table, frame)
         notes.extend(more)
     column = TABLES[table].time
-    if column is not None:
+    if column is not None and not frame[column].is_monotonic_increasing:
         frame = frame.sort_values(column, kind="stable", na_position="last", ignore_index=True)
     return conform(table, frame)
 

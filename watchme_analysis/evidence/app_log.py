@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from datetime import tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -67,6 +70,8 @@ _JSON_KEYS = {
     "trace": ("exc_info", "exception", "traceback", "stack_trace", "error.stack_trace", "stack"),
 }
 _SAMPLE_LINES = 200
+# Different lines whose reading is remembered.
+_REMEMBERED = 1 << 10
 _TEXT_BYTES = 4096
 _ERROR_LEVELS = {"ERROR", "CRITICAL", "FATAL", "EXCEPTION"}
 
@@ -116,16 +121,22 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
     def add(at: int, record: _Record, further: list[str]) -> None:
         message = "\n".join([record.message, *further])
-        row = {**record.fields, **_reading(record, message)}
+        row = {**record.fields, **_reading(record.message, record.fields.get("level"), message)}
         account.add({"file": raw.relative, "line": at, "service": service, **row})
 
     last: tuple[int, _Record, list[str]] | None = None
+    # Lines that begin no record, without their prefixes: an error that repeats has the same traceback again.
+    known: dict[bytes, str] = {}
     for at, line in account.lines_of(raw.content.data):
-        text = _ANSI.sub("", decoded(unpadded(line)))
-        if not text.strip(" \t\0"):
-            account.blank_lines += 1
-            continue
-        record, rest = _record(text, raw)
+        record, rest = None, known.get(line)
+        if rest is None:
+            text = _ANSI.sub("", decoded(unpadded(line)))
+            if not text.strip(" \t\0"):
+                account.blank_lines += 1
+                continue
+            record, rest = _record(text, raw)
+            if record is None and len(known) < _REMEMBERED:
+                known[line] = rest
         if record is None and last is not None and _continues(rest, last[1], bool(last[2])):
             last[2].append(rest)
             account.joined_lines += 1
@@ -219,11 +230,22 @@ def _timed_record(text: str, raw: RawFile) -> _Record | None:
     start = _START.match(text)
     if start is None:
         return None
-    moment = microseconds(start["time"].replace("UTC", "Z").replace(" Z", "Z"), raw.zone)
+    moment = _moment(start["time"], raw.zone)
     if moment is None:
         return None
-    fields: dict[str, object] = {"time": moment}
-    rest = text[start.end() :]
+    fields, rest = _fields_before(text[start.end() :])
+    return _Record({"time": moment, **fields}, rest)
+
+
+@lru_cache(maxsize=_REMEMBERED)  # many records of a busy application are of the same millisecond
+def _moment(text: str, zone: tzinfo) -> int | None:
+    return microseconds(text.replace("UTC", "Z").replace(" Z", "Z"), zone)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _fields_before(rest: str) -> tuple[Mapping[str, object], str]:
+    """Return the fields between the time and the message of a line, and the message."""
+    fields: dict[str, object] = {}
     for _ in range(3):
         for name, pattern in _FIELDS:
             found = pattern.match(rest) if name not in fields else None
@@ -232,13 +254,13 @@ def _timed_record(text: str, raw: RawFile) -> _Record | None:
                 fields[name] = int(found[name]) if name == "pid" else found[name]
                 rest = rest[found.end() :]
                 break
-    return _Record(fields, rest)
+    return fields, rest
 
 
-def _reading(record: _Record, message: str) -> dict[str, object]:
-    """Return the kind of a message, and the parts of an access line."""
-    access = _ACCESS.match(record.message)
-    level = record.fields.get("level")
+@lru_cache(maxsize=_REMEMBERED)
+def _reading(first: str, level: object, message: str) -> Mapping[str, object]:
+    """Return the kind of a message, whose first part has the log's level, and the parts of an access line."""
+    access = _ACCESS.match(first)
     if access is not None:
         return {
             "message": message,
@@ -252,7 +274,7 @@ def _reading(record: _Record, message: str) -> dict[str, object]:
     if level in _ERROR_LEVELS or "Traceback (most recent call last)" in message:
         kind = "error"
     else:
-        kind = "lifecycle" if _LIFECYCLE.match(record.message) else "application"
+        kind = "lifecycle" if _LIFECYCLE.match(first) else "application"
     return {"message": message, "kind": kind}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.files.lines import display_text, each_line, long_line_problem
 from watchme_analysis.files.storable_values import frame_of_rows
+from watchme_analysis.limits import MIB
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import frame_of_values
 from watchme_analysis.text.render import note
@@ -175,8 +176,8 @@ class TextAccounting(LineAccounting):
         """Count the lines of a text, and yield number and bytes of each; one over the limit is rejected."""
         for at, line in enumerate(each_line(data), 1):
             self.lines = at
-            problem = long_line_problem(len(line))
-            if problem:
+            # A call for each line takes a tenth of the time of reading a log.
+            if len(line) > MIB and (problem := long_line_problem(len(line))):
                 self.reject(at, problem, line)
             else:
                 yield at, line

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.stats.clock_skew import MOST_COMPARED, NOTHING, STEP_S, Skew, skew_of_logs
@@ -145,7 +146,9 @@ def _by_id(requests: pd.DataFrame, records: pd.DataFrame) -> dict[int, int]:
     found: dict[int, int] = {}
     if not known:
         return found
-    for row, message in zip(records["row"], records["message"].to_numpy(dtype=object), strict=True):
+    # An error that repeats has the same text each time.
+    last = dict(zip(records["message"].to_numpy(dtype=object), records["row"], strict=True))
+    for message, row in sorted(last.items(), key=itemgetter(1)):
         for word in _ID.findall(message) if isinstance(message, str) else ():
             plain = word.lower().replace("-", "")
             request = known.get(plain, known.get(plain[:_RAY_LENGTH]))
