@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from worlds.access_samples import HTTPS, TIMED
 
 from watchme_analysis.access_logs.formats.stock import stock_format
@@ -40,6 +41,7 @@ print(*sorted({"numba", "pandas"} & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 def test_columns_need_neither_pandas_nor_numba():
     # They take longer to be loaded than ten thousand lines to be read.
     words = [sys.executable, "-c", READ, json.dumps(LOGS)]

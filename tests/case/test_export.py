@@ -190,6 +190,7 @@ def test_an_exported_case_is_a_sound_case(exported, case, level):
     assert {name: len(exported[level].table(name)) for name in counts} == counts
 
 
+@pytest.mark.slow
 def test_the_same_identity_has_the_same_stand_in(exported):
     found = exported["ids"]
     (address,) = found.table("access_log")["client_addr"].unique()

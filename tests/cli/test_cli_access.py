@@ -583,6 +583,7 @@ def test_the_exit_code_says_whether_all_was_read(tmp_path, data, options, code):
     assert ("INCOMPLETE" in result.output) == (data[:2] == b"\x1f\x8b")
 
 
+@pytest.mark.slow
 def test_standard_input_is_read():
     result = json.loads(run("-", "--json", input=COMBINED).output)
 

@@ -62,6 +62,7 @@ def test_an_unknown_queue_is_named_with_those_there_are(shorter):
         run(str(shorter.path), "--queue", "nowhere")
 
 
+@pytest.mark.slow
 def test_a_case_without_queues_is_said_to_be_one(bundled):
     with pytest.raises(InputError, match=r"no queue, so there is nothing.*watchme case pull backlog"):
         run(str(bundled("health-healthy").path))

@@ -46,6 +46,7 @@ def read(lines, engine="exact", formats=None):
     return Engine(formats, UTC, engine=engine).read(data)
 
 
+@pytest.mark.slow(fast=12)
 @pytest.mark.parametrize("engine", ENGINES[1:])
 @prefixes
 def test_what_stands_before_the_lines_is_taken_off(prefix, engine):
@@ -103,6 +104,7 @@ def test_lines_that_others_wrapped_in_json_are_unwrapped(key):
     ]
 
 
+@pytest.mark.slow(fast=2)
 @prefixes
 def test_prefixed_logs_are_read_in_the_order_of_their_times(tmp_path, prefix):
     for name, second in (("access.log", 20), ("access.log.1", 10)):

@@ -35,6 +35,7 @@ def test_most_complete_cases_are_right(counts, part, share):
     assert mine["right"] >= share * mine["cases"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["logs", "stockconf", "stock", "prefixed"])
 def test_thin_evidence_leads_to_open_verdicts_instead_of_wrong_ones(counts, variant):
     mine = counts["shared", variant]

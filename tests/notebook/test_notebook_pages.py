@@ -166,7 +166,7 @@ def test_the_balance_over_time_shows_steps_in_which_something_stood(backlog_page
     assert not {"expired", "purged", "mean stay"} & set(over_time.heads)
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("opened", [notebook.open_backlog, notebook.open_alarms, notebook.open_what_if])
 def test_every_page_returns_the_rows_behind_a_finding(shorter, opened):
     """Findings tell the reader to ask `page.sql`."""
@@ -196,6 +196,7 @@ def test_an_unknown_language_is_refused(shorter):
         notebook.open_backlog(case=str(shorter.path), language="fr")
 
 
+@pytest.mark.slow
 def test_the_verdict_quotes_the_error(backlog_page):
     page = backlog_page("shorter")
     error = render(quoted_error(page.diagnosis.extra["error"]))
