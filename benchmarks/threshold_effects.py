@@ -272,7 +272,7 @@ class Engine:
     def detectors(self, found: Any) -> tuple[Callable[..., Any], ...]:
         """Return the detectors of a case."""
         if found.incident is None:
-            return tuple(self.detection.arrivals.DETECTORS_WITHOUT_INCIDENT)
+            return tuple(self.detection.DETECTORS_WITHOUT_INCIDENT)
         return (*self.detection.DETECTORS, self.detection.cpu.starved)
 
     def detect(self, run: Run, number: int | None = None, found: Any = None) -> list[Any]:

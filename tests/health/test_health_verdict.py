@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from worlds.health_constructed import logs
 from worlds.health_world import FAULT, HEALTH, Signals, case, context_of, give, investigate, moment
 from worlds.messages import messages_in
 
@@ -182,3 +183,17 @@ def test_what_nginx_could_not_accept_is_said_though_no_request_was_bad():
     assert (said["health-error-line"]["error"], said["health-error-line"]["count"]) == (words, 3)
     give(made, "error_log", [line | {"level": "notice"} for line in lines])
     assert "health-error-line" not in messages_in(what_happened(context_of(made), None))
+
+
+@pytest.mark.parametrize(("begun_s", "layer"), [(FAULT[0], "nginx"), (-600.0, None)])
+def test_connections_that_nginx_did_not_accept_are_its_fault_though_no_request_is_logged(begun_s, layer):
+    made = logs(case(lambda path, second: None))
+    count = range(20)
+    give(made, "error_log", {
+        "file": ["error.log"] * 20, "line": list(count), "time": [moment(begun_s + at) for at in count],
+        "level": ["alert"] * 20, "kind": ["worker_connections"] * 20,
+        "message": ["6 worker_connections are not enough"] * 20,
+    })  # fmt: skip
+    said = health.diagnose(investigate(made))
+    assert (said.verdict, said.extra["layer"]) == ("inconclusive", layer)
+    assert ("health-remedy" in messages_in(said.summary[2])) == (layer is not None)

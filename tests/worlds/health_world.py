@@ -8,8 +8,7 @@ import pandas as pd
 
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.health.context import health_context
-from watchme_analysis.health.detection import DETECTORS, SIGNALS
-from watchme_analysis.health.signals.arrivals import DETECTORS_WITHOUT_INCIDENT
+from watchme_analysis.health.detection import DETECTORS, DETECTORS_WITHOUT_INCIDENT, SIGNALS
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import observe, signals_of
 from watchme_analysis.schema import conform, empty

@@ -47,8 +47,9 @@ _TOPICS = (
     arrivals,
 )
 DETECTORS = tuple(detector for topic in _TOPICS for detector in topic.DETECTORS)
+DETECTORS_WITHOUT_INCIDENT = (*arrivals.DETECTORS_WITHOUT_INCIDENT, nginx.unaccepted)
 # Signals by id. `starved` follows from what the other detectors returned.
-SIGNALS: dict[str, Signal] = by_id((*arrivals.DETECTORS_WITHOUT_INCIDENT, *DETECTORS, cpu.starved))
+SIGNALS: dict[str, Signal] = by_id((*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, cpu.starved))
 
 
 @cache
@@ -61,7 +62,7 @@ def detected(inv: Investigation) -> tuple[Observation, ...]:
     """Return the observations of all detectors; use as ``inv.once(detected)``."""
     found = inv.once(health_context)
     if found.incident is None:
-        return observe(arrivals.DETECTORS_WITHOUT_INCIDENT, found)
+        return observe(DETECTORS_WITHOUT_INCIDENT, found)
     seen = observe(DETECTORS, found)
     return (*seen, *cpu.starved(found, seen))
 

@@ -45,6 +45,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "queue_full": ("fate_connect_timeout", "fate_slow_connect"),
     "nginx_impatient": ("fate_header_timeout",),
     "nginx_alone": ("fate_nginx_responded",),
+    # A connection that Nginx can't accept is in no access log.
+    "nginx_short_of": ("all_well",),
     # A port without a listener refuses on all paths, whoever should listen there.
     "fate_refused": ("all_paths",),
     # Who is refused a connection had none.

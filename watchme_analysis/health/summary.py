@@ -15,6 +15,7 @@ from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.health.judge import LayerFinding, is_before_application, named_layer
 from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_source import LOOPBACK
+from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.engine import IN_QUESTION
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
 # Nginx logs this status when the client closed the connection before the response (ngx_http_request.h).
 CLIENT_CLOSED = 499
-# Levels of Nginx's error log above errors of single requests (ngx_core_module, error_log).
-SEVERE = ("crit", "alert", "emerg")
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
 SERVER_ERROR = 500
 
@@ -373,10 +372,12 @@ def what_to_do(
                 place=raised.place or Resource(""),
                 command=_container_log(found),
             )
-    if verdict == "inconclusive" and missing:
+    # Without a bad request on record the verdict stays open, whatever Nginx says that it could not do.
+    is_shown = found.incident is None and first.status == "supported" and first.finding.cause != "none"
+    if verdict == "inconclusive" and missing and not is_shown:
         item = missing[0]
         return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
-    if verdict == "supported":
+    if verdict == "supported" or is_shown:
         remedies = {one.cause: one.remedy for one in health_causes()}
         named = (first.finding.cause, *others)
         return sentences(

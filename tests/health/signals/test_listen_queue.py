@@ -5,7 +5,8 @@ import random
 import pandas as pd
 import pytest
 from worlds.health_alike import chance
-from worlds.health_world import OTHER, case, investigate, moment
+from worlds.health_scenarios import on_service
+from worlds.health_world import OTHER, Signals, case, investigate, moment
 
 from watchme_analysis.health.context import health_context
 from watchme_analysis.health.signals.listen_queue import filled, most_waiting
@@ -93,3 +94,11 @@ def test_connections_that_are_served_at_once_beside_late_ones_find_the_queue_emp
 
     seen = network(investigate(case(late)).once(health_context))
     assert outcome in {one.signal for one in seen}
+
+
+def test_connections_that_never_came_about_were_not_made_late():
+    gone = {"status": 504, "connect_s": 4.0, "header_s": 0.0, "error": "upstream_timeout_connect"}
+    found = Signals(case(on_service(**gone)))
+    assert "none_connected" in found
+    assert "connect_slow" not in found
+    assert "connect_slow" in Signals(case(on_service(connect_s=0.7)))

@@ -103,6 +103,18 @@ def _by_access_log(found: HealthContext) -> list[Observation]:
     return seen
 
 
+def _none_connected(found: HealthContext, passed_on: pd.DataFrame) -> bool:
+    """Return whether no connection came about from the first to the last one that did not: none was late."""
+    import pandas as pd
+
+    if not logs_connects(found.joined):
+        return False
+    tried = passed_on[passed_on["response_s"].notna()]
+    failed = tried.loc[tried["connect_s"].isna(), "nginx_start"]
+    made = tried["nginx_start"] + pd.to_timedelta(tried["connect_s"], unit="s")
+    return len(failed) >= FEWEST and not made.between(failed.min(), failed.max()).any()
+
+
 def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
     """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
     # Where no host has the address, the kernel asks for one for seconds (arp(7)): no packet was sent before.
@@ -132,6 +144,8 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
             again=again,
         )
         outcome, queue_text = listen_queue.state(found, passed_on, parts, is_sent_again=again >= MOST * slow)
+        if outcome == "connect_slow" and _none_connected(found, passed_on):
+            return []
         text = sentences(text, queue_text)
         detail = message(
             "health-queue-full-detail" if outcome.startswith("queue") else "health-connect-slow-detail",
@@ -243,6 +257,8 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
         ("body", "body_stalls", {"body_stalls"}, stalls),
     ):
         late = of(f"upstream_timeout_{kind}")
+        if kind == "connect" and _none_connected(found, _passed_on(found)):
+            continue
         if concerns(late, total) and not seen_signals & known:
             text = message(
                 "health-upstream-errors",

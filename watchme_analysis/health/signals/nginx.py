@@ -71,6 +71,8 @@ NOTICE_AND_LOWER = ("notice", "info", "debug")
 LOG_RESOLUTION_S = 1.0
 # Probability of a reload in the interval by chance, from which a reload there is no sign of anything.
 RELOAD_BY_CHANCE = 0.25
+# Levels of Nginx's error log above errors of single requests (ngx_core_module, error_log).
+SEVERE = ("crit", "alert", "emerg")
 
 
 @detects(
@@ -271,6 +273,23 @@ def _errors(found: HealthContext) -> list[Observation]:
     if not found.joined["upstream_addr"].notna().any():
         seen += elsewhere_by_errors(found, mine, usual_address(found))
     return seen
+
+
+@detects("nginx_short_of", group="nginx errors", needs=("error_log",))
+def unaccepted(found: HealthContext) -> list[Observation]:
+    """Find, without an incident, connections that Nginx could not accept: they are in no access log."""
+    errors, served = found.table("error_log"), found.joined[found.joined["seen_nginx"]]
+    short = errors[errors["kind"].isin(["worker_connections", "open_files"]) & errors["level"].isin(SEVERE)]
+    # An error log may reach back longer than the access log.
+    short = short[short["time"].between(served["nginx_start"].min(), served["nginx_end"].max())]
+    if len(short) < MANY:
+        return []
+    kind = error_kind(str(short["kind"].mode().iloc[0]))
+    span = TimeSpan(short["time"].min().to_pydatetime(), short["time"].max().to_pydatetime())
+    text = message("health-nginx-unaccepted", lines=len(short), kind=kind, span=span)
+    detail = message("health-nginx-short-of-detail", kind=kind)
+    count = len(short)
+    return [Observation("nginx_short_of", text, *lines("error_log", short), count, "lines", detail=detail)]
 
 
 def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:

@@ -55,6 +55,7 @@ health-nginx-mangles = The application responded to { $refused } of { $bad } bad
 health-nginx-mangles-detail = Nginx passes on requests in { $place } that the application responds to with { $status }.
 health-nginx-renames = The application responded with { $status } to { $times } requests of paths such as { $path }, which it was not asked for before. Nginx logged { $logged } requests of { $paths } with { $status }.
 health-nginx-renames-detail = Nginx passes requests in { $place } on as { $path }, which the application responds to with { $status }.
+health-nginx-unaccepted = Nginx's error log has { $lines } lines ({ $span }): { $kind }. Connections that Nginx did not accept are in no access log.
 health-nginx-short-of = Nginx's error log has { $lines } lines: { $kind }.
 health-nginx-short-of-detail = Nginx reports: { $kind }.
 health-nginx-limits = Nginx's error log has { $lines } lines for { $paths } ({ $kind }). { $limited } of { $bad } bad requests have the limit's status or were delayed by it.

@@ -55,6 +55,7 @@ health-nginx-mangles = { $paths } の異常なリクエスト { $bad } 件のう
 health-nginx-mangles-detail = Nginx が{ $place }で転送するリクエストに、アプリケーションは { $status } を返しています。
 health-nginx-renames = アプリケーションは、それまで要求されたことのない { $path } などのパスに { $times } 回 { $status } を返しました。Nginx には { $paths } への { $status } の応答が { $logged } 件記録されています。
 health-nginx-renames-detail = Nginx は{ $place }のリクエストを { $path } として転送し、アプリケーションはこれに { $status } を返しています。
+health-nginx-unaccepted = Nginx のエラーログに { $lines } 行の記録があります ({ $span }): { $kind }。Nginx が受け付けなかった接続は、アクセスログに残りません。
 health-nginx-short-of = Nginx のエラーログに { $lines } 行の記録があります: { $kind }。
 health-nginx-short-of-detail = Nginx が報告している問題: { $kind }。
 health-nginx-limits = Nginx のエラーログに { $paths } に関する行が { $lines } 行あります ({ $kind })。異常なリクエスト { $bad } 件のうち { $limited } 件は、この制限のステータスが返されたか、制限により遅延しました。
