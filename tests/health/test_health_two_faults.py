@@ -108,7 +108,7 @@ def test_both_are_named_with_what_their_own_requests_show(fault, causes):
 
 
 def test_a_path_that_nginx_denies_and_another_service_that_stopped_are_two_faults():
-    """What is refused at the port of a stopped process is not refused because of Nginx's configuration."""
+    """Refused connections at the port of a stopped process do not point to Nginx's configuration."""
 
     def fate(path, second):
         if path == HEALTH:

@@ -243,7 +243,7 @@ def _cast_times(values: Sequence[Any], pattern: str, zone: str | None) -> pa.Int
         if pc.all(pc.match_substring_regex(texts, pattern)).as_py():
             return texts.cast(pa.timestamp("us", zone)).cast(pa.int64())
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
-        pass  # some are no texts, or no times
+        pass  # a value is not a text, or not a time
     return None
 
 

@@ -267,8 +267,8 @@ def one_onset(found: HealthContext) -> list[Observation]:
     """Find that paths of several services were bad from one moment on while other paths did well.
 
     Each process has threads and connections of its own, which are used up in their own time: its other
-    requests still do well when the first ones are held. What several processes call fails their requests at
-    once.
+    requests still do well when the first ones are held. A dependency of several processes fails all its
+    callers at once.
     """
     import pandas as pd
 
