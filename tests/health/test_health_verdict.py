@@ -185,14 +185,19 @@ def test_what_nginx_could_not_accept_is_said_though_no_request_was_bad():
     assert "health-error-line" not in messages_in(what_happened(context_of(made), None))
 
 
-@pytest.mark.parametrize(("begun_s", "layer"), [(FAULT[0], "nginx"), (-600.0, None)])
-def test_connections_that_nginx_did_not_accept_are_its_fault_though_no_request_is_logged(begun_s, layer):
+@pytest.mark.parametrize(
+    ("lines", "begun_s", "layer"),
+    [(20, FAULT[0], "nginx"), (3, FAULT[0], "nginx"), (2, FAULT[0], None), (20, -600.0, None)],
+)
+def test_connections_that_nginx_did_not_accept_are_its_fault_though_no_request_is_logged(
+    lines, begun_s, layer
+):
     made = logs(case(lambda path, second: None))
-    count = range(20)
+    count = range(lines)
     give(made, "error_log", {
-        "file": ["error.log"] * 20, "line": list(count), "time": [moment(begun_s + at) for at in count],
-        "level": ["alert"] * 20, "kind": ["worker_connections"] * 20,
-        "message": ["6 worker_connections are not enough"] * 20,
+        "file": ["error.log"] * lines, "line": list(count), "time": [moment(begun_s + at) for at in count],
+        "level": ["alert"] * lines, "kind": ["worker_connections"] * lines,
+        "message": ["6 worker_connections are not enough"] * lines,
     })  # fmt: skip
     said = health.diagnose(investigate(made))
     assert (said.verdict, said.extra["layer"]) == ("inconclusive", layer)

@@ -331,15 +331,23 @@ def disk_without_space():
     return saying(made, words, [FAULT[0] + 1, FAULT[0] + 2], "error")
 
 
-def store_of_two_services(neighbour_later_s=0.0):
-    """Endpoints of two services wait for one store, and other endpoints do not need it."""
+def store_of_two_services(neighbour_later_s=0.0, first_asked_after_s=0.0):
+    """Endpoints of two services wait for one store, and other endpoints do not need it.
+
+    The other service may turn bad later, or not be requested at the beginning of the fault.
+    """
 
     def waits(path, second):
         since = FAULT[0] + (neighbour_later_s if path == OTHER else 0.0)
         held = path in (REPORT, OTHER) and second >= since
         return {"header_s": 3.0 + chance(path, second)} if held else None
 
-    return logs(case(waits, nginx=PLAIN))
+    made = logs(case(waits, nginx=PLAIN))
+    log = made.table("access_log")
+    since_s = (log["time"] - moment(FAULT[0])).dt.total_seconds() - log["request_time_s"]
+    rare = log["path"].eq(OTHER) & since_s.between(0, first_asked_after_s, inclusive="left")
+    give(made, "access_log", log[~rare])
+    return made
 
 
 def pool_of_connections():

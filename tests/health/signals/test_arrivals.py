@@ -39,3 +39,19 @@ def during(start, end, *spans):
 )
 def test_arrivals_are_compared_from_where_they_rise(spans, signal):
     assert [one.signal for one in arrivals(during(110, 140, *spans))] == [signal]
+
+
+@pytest.mark.parametrize(
+    ("since", "signal"),
+    [
+        pytest.param(112, "arrivals_up", id="several lengths of the incident before"),
+        pytest.param(136, "arrivals_up", id="one length before"),
+        # What had ended when the incident began is not its own.
+        pytest.param(None, "arrivals_usual", id="a burst that was over"),
+    ],
+)
+def test_a_short_incident_belongs_to_the_rise_that_led_to_it(since, signal):
+    """Where a log has only the ends of requests, failures appear when the flood is over."""
+    usual = ((0, 200, 2),)
+    rise = ((since, 140, 20),) if since is not None else ((100, 120, 20),)
+    assert [one.signal for one in arrivals(during(140, 144, *usual, *rise))] == [signal]

@@ -11,6 +11,11 @@ from worlds.health_world import HEALTH, Signals, case
     [
         pytest.param(store_of_two_services, True, id="one store"),
         pytest.param(lambda: store_of_two_services(neighbour_later_s=6.0), False, id="one service later"),
+        pytest.param(
+            lambda: store_of_two_services(neighbour_later_s=6.0, first_asked_after_s=7.0),
+            False,
+            id="one service rarely requested",
+        ),
         pytest.param(lambda: case(on(HEALTH, header_s=4.0)), False, id="one service alone"),
         pytest.param(lambda: case(lambda path, second: {"header_s": 4.0}), False, id="all paths"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_of
@@ -159,16 +159,34 @@ def _span_s(times: pd.Series) -> float:
 
 
 def _begun(times: pd.Series, found: HealthContext) -> datetime:
-    """Return when the arrivals of the incident began: requests pile up before the first of them fails."""
-    length_s = (found.end - found.start).total_seconds()
-    early = found.start - timedelta(seconds=length_s)
-    ahead = times.between(early, found.start, inclusive="left")
-    rest = times[(times < early) | (times > found.end)]
+    """Return when the arrivals of the incident began: requests pile up before the first of them fails.
+
+    How long before is unknown, above all where a log has only the ends of requests: the arrivals count as
+    those of the incident as far back as each interval of its length has more than is usual.
+    """
+    import numpy as np
+
+    length = found.end - found.start
+    length_s = length.total_seconds()
     # Only requests before both show what is usual: few arrive while callers still wait.
-    if length_s <= 0 or int((times < early).sum()) < FEWEST_ARRIVALS_OUTSIDE:
+    if length_s <= 0:
         return found.start
-    usual = _busiest_rate(rest, early, found.end, length_s)
-    return early if int(ahead.sum()) / length_s >= SURGE_RATIO * usual else found.start
+    from_start_s = (times - found.start).dt.total_seconds().to_numpy()
+    outside_s = from_start_s[(from_start_s < 0) | (from_start_s > length_s)]
+    known, sizes = np.unique(np.floor(outside_s / length_s).astype(int), return_counts=True)
+    intervals = dict(zip(known.tolist(), sizes.tolist(), strict=True))
+    spanned = range(min(intervals, default=0), max(intervals, default=0) + 1)
+    usual = float(np.median([intervals.get(number, 0) for number in spanned if number != 0]))
+    raised = 0
+    while intervals.get(-raised - 1, 0) >= max(FEWEST, SURGE_RATIO * usual):
+        raised += 1
+    early = found.start - raised * length
+    before = int((times < early).sum())
+    if not raised or before < FEWEST_ARRIVALS_OUTSIDE:
+        return found.start
+    rest = times[(times < early) | (times > found.end)]
+    ahead = (len(outside_s) - len(rest)) / (raised * length_s)
+    return early if ahead >= SURGE_RATIO * _busiest_rate(rest, early, found.end, length_s) else found.start
 
 
 def _busiest_rate(other: pd.Series, begun: datetime, ended: datetime, length_s: float) -> float:

@@ -282,7 +282,7 @@ def unaccepted(found: HealthContext) -> list[Observation]:
     short = errors[errors["kind"].isin(["worker_connections", "open_files"]) & errors["level"].isin(SEVERE)]
     # An error log may reach back longer than the access log.
     short = short[short["time"].between(served["nginx_start"].min(), served["nginx_end"].max())]
-    if len(short) < MANY:
+    if len(short) < FEWEST:
         return []
     kind = error_kind(str(short["kind"].mode().iloc[0]))
     span = TimeSpan(short["time"].min().to_pydatetime(), short["time"].max().to_pydatetime())

@@ -285,8 +285,14 @@ def one_onset(found: HealthContext) -> list[Observation]:
         return []
     # When what it calls fails, a request has been under way for its usual duration at most.
     since = bad["start"].iloc[0]
+    before = log.groupby("route")["start"].shift()
     first = log[log["start"] > since + pd.Timedelta(seconds=usual_s)].groupby("route").head(1)
-    if not first["nginx_bad"].all() or first["route"].map(found.upstreams).nunique() < 2:
+    if not first["nginx_bad"].all():
+        return []
+    # A path that is requested rarely may have turned bad long after the others.
+    open_s = (first["start"] - before.reindex(first.index).fillna(since)).dt.total_seconds()
+    first = first[open_s <= BY_CHANCE * (end - start).total_seconds()]
+    if first["route"].map(found.upstreams).nunique() < 2:
         return []
     moment = Instant(since.to_pydatetime())
     text = message("health-one-onset", services=found.services, since=moment, paths=len(first))
