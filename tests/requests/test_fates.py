@@ -29,9 +29,10 @@ MESSAGES = {
 STATUS = {"header_timeout": 504, "connect_timeout": 504, "body_timeout": 200, "limited": 503}
 
 
-def access(second: int, status: int, path: str = "/health") -> str:
+def access(second: int, status: int, path: str = "/health", size: int = 157, method: str = "GET") -> str:
     return (
-        f'192.0.2.7 - - [24/Nov/2026:15:21:{second:02d} +0000] "GET {path} HTTP/1.1" {status} 12 "-" "probe"'
+        f"192.0.2.7 - - [24/Nov/2026:15:21:{second:02d} +0000] "
+        f'"{method} {path} HTTP/1.1" {status} {size} "-" "probe"'
     )
 
 
@@ -79,12 +80,34 @@ def test_a_caller_that_left_waited_for_what_the_others_of_its_route_waited_for(t
     assert fates(tmp_path, lines, errors) == ["header_timeout"] * 3 + ["client_left"]
 
 
-def test_without_a_line_the_status_remains(tmp_path):
-    assert fates(tmp_path, [access(10, 503), access(11, 500), access(12, 403)], []) == [
-        "unavailable",
-        "application_error",
-        "rejected",
-    ]
+@pytest.mark.parametrize(
+    ("status", "size", "method", "fate"),
+    [
+        # Nginx's own page, as nginx/1.26.3 and, with a padding for browsers, as nginx without its version.
+        (503, 197, "GET", "nginx_responded"),
+        (503, 592, "GET", "nginx_responded"),
+        (403, 153, "GET", "nginx_responded"),
+        (500, 177, "GET", "nginx_responded"),
+        # A page of Nginx says of these only that an upstream failed.
+        (502, 157, "GET", "unknown"),
+        (504, 167, "GET", "unknown"),
+        (503, 38, "GET", "upstream_gave_up"),
+        (502, 38, "GET", "upstream_gave_up"),
+        (504, 0, "GET", "upstream_gave_up"),
+        (500, 21, "GET", "application_error"),
+        (403, 22, "GET", "rejected"),
+        # A response to HEAD has no body.
+        (503, 0, "HEAD", "unavailable"),
+    ],
+)
+def test_without_a_line_status_and_size_remain(tmp_path, status, size, method, fate):
+    assert fates(tmp_path, [access(10, status, size=size, method=method)], []) == [fate]
+
+
+def test_where_the_log_names_upstreams_no_size_says_who_responded():
+    made = context_of(case(lambda path, second: None)).joined.query("seen_nginx").head(2)
+    made = made.assign(nginx_status=503, nginx_bytes=197.0, edge_bad=False, nginx_bad=True, edge_status=503)
+    assert set(request_fates(made, empty("error_log"))["fate"]) == {"unavailable"}
 
 
 @pytest.mark.slow(fast=1)

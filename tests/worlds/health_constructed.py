@@ -90,10 +90,28 @@ def exceptions():
 
 
 def unavailable_without_a_limit():
+    """A log without sizes: those would show whose responses they are."""
     made = case(on_service(status=503, header_s=0.01), nginx=PLAIN)
+    made.table("access_log")["body_bytes"] = None
     directives = made.table("config_directives")
     made = stock(made)
     give(made, "config_directives", directives[directives["layer"] == "nginx"])
+    return made
+
+
+def limit_of_the_application():
+    """The application responds with 503 and a few bytes; Nginx's own page is larger."""
+    made = stock(case(on_service(status=503, header_s=0.01)))
+    log = made.table("access_log")
+    log.loc[log["status"].eq(503), "body_bytes"] = 19
+    return made
+
+
+def closed_by_nginx():
+    """A `return 503`, which no error log mentions: the responses have the size of Nginx's own page."""
+    made = stock(case(on_service(status=503, upstream=False)))
+    log = made.table("access_log")
+    log.loc[log["status"].eq(503), "body_bytes"] = 197
     return made
 
 
@@ -397,6 +415,18 @@ CONSTRUCTED = (
         ("no_limit_in_force",),
         None,
         "https://nginx.org/en/docs/http/ngx_http_limit_req_module.html#limit_req_status",
+    ),
+    Constructed(
+        limit_of_the_application,
+        ("fate_upstream_gave_up",),
+        None,
+        "https://github.com/nginx/nginx/blob/master/src/http/ngx_http_special_response.c",
+    ),
+    Constructed(
+        closed_by_nginx,
+        ("nginx_alone",),
+        NGINX,
+        "https://github.com/nginx/nginx/blob/master/src/http/ngx_http_special_response.c",
     ),
     Constructed(
         rights_withdrawn, ("fate_rejected",), None, "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2"

@@ -120,7 +120,7 @@ def conclude(
             known_layer(layers, stopped) or why(found, ranking, verdict, confidence)
             if verdict == "inconclusive"
             else why(found, ranking, verdict, confidence),
-            what_to_do(found, first, verdict, missing, others),
+            what_to_do(found, first, verdict, missing, others, observations),
         ),
     )
 

@@ -22,6 +22,8 @@ UNDER_LOAD = (
     "concurrency_limit",
     "memory_full",
     "bystanders_wait",
+    "callers_wait",
+    "never_served",
     "all_paths",
     "nginx_short_of",
     "fate_slow_header",

@@ -17,7 +17,7 @@ from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
-from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.inference.causes import Cause, cause_names, placeholders
 from watchme_analysis.inference.engine import IN_QUESTION
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
@@ -51,7 +51,7 @@ SERVER_ERROR = 500
 
 
 def filled_in(found: HealthContext, text: Text, one: Observation | None = None) -> Text:
-    """Return the text of a next test with the addresses and numbers of a case.
+    """Return the text of a next test or remedy with the addresses and numbers of a case.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ def filled_in(found: HealthContext, text: Text, one: Observation | None = None) 
         The context.
     text
         Text with placeholders: ``{host_url}`` (URL that Nginx asks), ``{public_url}``, ``{container_url}``,
-        ``{container_ip}``, ``{public_host}``, ``{service}``, ``{container}``, ``{pool_threads}`` and
-        ``{detail}``.
+        ``{container_ip}``, ``{public_host}``, ``{service}``, ``{container}``, ``{pool_threads}``,
+        ``{detail}`` and the values that the observation states.
     one
-        Observation that the test belongs to, whose detail is ``{detail}``.
+        Observation that the text belongs to, whose detail is ``{detail}``.
     """
     return in_each_language(text, lambda language, words: _filled_in_language(found, words, one, language))
 
@@ -91,7 +91,19 @@ def _filled_in_language(found: HealthContext, text: str, one: Observation | None
         values["pool_threads"] = render(_pool_threads(found), language)
     for name, value in values.items():
         text = text.replace(f"{{{name}}}", value)
+    stated = one.values() if one is not None else {}
+    for name in placeholders(text) & stated.keys():
+        text = text.replace(f"{{{name}}}", render(message("cause-text", text=stated[name]), language))
     return text
+
+
+def remedy_of(found: HealthContext, cause: Cause, observations: Sequence[Observation]) -> Text:
+    """Return what to do about a cause: the first remedy that what was observed fills in, else its own."""
+    candidates = (
+        (remedy.text, one) for remedy in cause.remedies for one in observations if one.signal == remedy.signal
+    )
+    texts = (filled_in(found, text, one) for text, one in candidates)
+    return next((text for text in texts if not placeholders(render(text))), filled_in(found, cause.remedy))
 
 
 @once_per_context
@@ -358,7 +370,12 @@ def why(found: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, confi
 
 
 def what_to_do(
-    found: HealthContext, first: Ranked, verdict: Verdict, missing: Sequence[Missing], others: Sequence[str]
+    found: HealthContext,
+    first: Ranked,
+    verdict: Verdict,
+    missing: Sequence[Missing],
+    others: Sequence[str],
+    observations: Sequence[Observation],
 ) -> Text:
     """Return the remedy of the causes named, else the evidence to collect or the next test."""
     if verdict == "no_incident":
@@ -378,9 +395,7 @@ def what_to_do(
         item = missing[0]
         return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
     if verdict == "supported" or is_shown:
-        remedies = {one.cause: one.remedy for one in health_causes()}
-        named = (first.finding.cause, *others)
-        return sentences(
-            *(message("health-remedy", remedy=value_of(filled_in(found, remedies[cause]))) for cause in named)
-        )
+        known = {one.cause: one for one in health_causes()}
+        remedies = (remedy_of(found, known[cause], observations) for cause in (first.finding.cause, *others))
+        return sentences(*(message("health-remedy", remedy=value_of(remedy)) for remedy in remedies))
     return message("health-next-test", test=value_of(first.finding.next_test))

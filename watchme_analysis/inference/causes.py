@@ -10,7 +10,7 @@ documentation) reads it from here, so that adding a cause means adding one file,
     page = "edge_config.md"                      # in docs/causes
     blind_spots = ["rules of the edge that it does not export"]
     next_test = "Ask the origin without the edge: ..."
-    remedy = "Remove the rule, then check ..."   # what to do once the cause is known
+    remedy = "Remove the rule, then check ..."   # what to do once the cause is known ...
 
     [needs]                                      # tables, and what they show
     edge_log = "what the edge did with each request"
@@ -18,6 +18,11 @@ documentation) reads it from here, so that adding a cause means adding one file,
     [signals.edge_alone]
     grade = "decisive"
     reason = "The edge refused, redirected or answered from its cache without asking the origin."
+
+    [[remedies]]                                 # ... and what exactly, by what was observed: the first one
+    signal = "edge_elsewhere"                    # counts whose signal is there and names all of its values
+    text = "Let the edge send {paths} to {usual} again, then check ..."
+    ja = "..."
 
     [ja]                                         # the same texts in Japanese, each optional
     title = "..."
@@ -39,6 +44,7 @@ A file that refers to something unknown is rejected at load time with one senten
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +69,7 @@ LAYERS = {
         "senders", "queue_settings", "polling", "concurrency", "function", "api", "message", "none",
     ),
 }  # fmt: skip
+_PLACEHOLDER = re.compile(r"(?<![%$])\{([a-z_]+)\}")
 # Grades that all causes of a layer share.
 _LAYERS_FILE = "_layers.toml"
 _TEXTS = ("title", "name", "layer", "next_test")
@@ -72,7 +79,7 @@ _TRANSLATED = {
 }  # fmt: skip
 _OPTIONAL = {
     "prior", "page", "needs", "blind_spots", "signals", "confounders", "complement", "order", "events", "ja",
-    "secondary", "remedy",
+    "secondary", "remedy", "remedies",
 }  # fmt: skip
 
 
@@ -112,6 +119,23 @@ class Confounder:
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """What to do once a cause is known and a signal shows what exactly is at fault.
+
+    Attributes
+    ----------
+    signal
+        Id of the signal.
+    text
+        Text with placeholders: values that the signal states (:meth:`Observation.values`), and those of
+        :attr:`Cause.next_test`.
+    """
+
+    signal: str
+    text: Text
+
+
+@dataclass(frozen=True)
 class Cause:
     """A cause as its file states it.
 
@@ -132,6 +156,8 @@ class Cause:
         fills in.
     remedy
         What to do once the cause is known, with the same placeholders; empty for a cause without a fault.
+    remedies
+        What to do where a signal shows what exactly is at fault, in the order of preference.
     prior
         Log-odds before any evidence, relative to the other causes.
     page
@@ -159,6 +185,7 @@ class Cause:
     layer: str
     next_test: Text
     remedy: Text = ""
+    remedies: tuple[Remedy, ...] = ()
     prior: float = 0.0
     page: str | None = None
     needs: Mapping[str, Text] = field(default_factory=dict)
@@ -267,7 +294,7 @@ def load_causes(question: str, signals: Mapping[str, Signal]) -> tuple[Cause, ..
     for one in found:
         where = _where(question, f"{one.cause}.toml")
         named = {*one.signals, *(name for pair in one.confounders for name in pair.signals)}
-        named |= {pair.separated_by for pair in one.confounders}
+        named |= {pair.separated_by for pair in one.confounders} | {each.signal for each in one.remedies}
         if unknown := sorted(named - signals.keys()):
             raise InputError(f"{where} refers to the signal {unknown[0]!r}, which no detector returns.")
         named_causes = [*(pair.cause for pair in one.confounders), *one.secondary]
@@ -315,6 +342,7 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         layer=found["layer"],
         next_test=translated(found["next_test"], japanese.get("next_test")),
         remedy=translated(found.get("remedy", ""), japanese.get("remedy")),
+        remedies=tuple(_remedy(where, entry) for entry in found.get("remedies", ())),
         prior=float(found.get("prior", 0.0)),
         page=page,
         needs={name: translated(text, japanese.get("needs", {}).get(name)) for name, text in needs.items()},
@@ -370,6 +398,22 @@ def _grade(where: str, name: str, entry: Any, japanese_test: str | None) -> Grad
         raise InputError(f"{where} gives no reason for the grade of the signal {name!r}.")
     test = translated(entry["next_test"], japanese_test) if entry.get("next_test") else None
     return Grade(grade, -size if grade.startswith("-") else size, reason, test)
+
+
+def _remedy(where: str, entry: Any) -> Remedy:
+    if missing := [name for name in ("signal", "text") if not entry.get(name)]:
+        raise InputError(f"{where} has a remedy without {missing[0]!r}.")
+    if unknown := sorted(entry.keys() - {"signal", "text", "ja"}):
+        raise InputError(f"{where} has the unknown key {unknown[0]!r} in a remedy.")
+    english, japanese = str(entry["text"]), entry.get("ja")
+    if japanese is not None and placeholders(english) != placeholders(japanese):
+        raise InputError(f"{where} has a remedy for {entry['signal']!r} with other values in Japanese.")
+    return Remedy(str(entry["signal"]), translated(english, japanese))
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names of the placeholders of a text; ``%{time_total}`` in a command is none."""
+    return set(_PLACEHOLDER.findall(text))
 
 
 def _confounder(where: str, entry: Any, japanese_reason: str | None) -> Confounder:

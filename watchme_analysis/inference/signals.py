@@ -8,12 +8,12 @@ they need. Causes refer to signals by id (:mod:`watchme_analysis.inference.cause
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Text
+from watchme_analysis.text.message import Text, Value, values_of
 
 # From so many requests, probes or lines of a kind on, they count in full: six are hardly chance.
 ENOUGH = 6
@@ -41,6 +41,8 @@ class Observation:
         The mechanism in words, for the causes that this signal supports most.
     share
         Share of the bad requests that it is about, where it counts those of its own; else None.
+    facts
+        Values that a remedy may name, beside those of the detail and the statement.
     """
 
     signal: str
@@ -53,6 +55,11 @@ class Observation:
     strength: float = 1.0
     detail: Text | None = None
     share: float | None = None
+    facts: Mapping[str, Value] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Value]:
+        """Return the values that the observation states, by name: the facts, then those of its sentences."""
+        return {**values_of(self.statement), **values_of(self.detail or ""), **self.facts}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ Nginx's error log and statuses state how far a request came. A refused connectio
 the upstream's host, so the packets travelled both ways and no event loop was involved. Each fate therefore
 excludes layers, also where no log has durations and no configuration is available.
 
+Where a log names no upstream, the size of a response tells Nginx's own pages from those of the application.
+
 Sources: connect(2) and tcp(7) (errors of connecting), the documentation of ngx_http_proxy_module (time
 limits, 502 and 504) and of ngx_http_limit_req_module, and RFC 9110, section 15.6 (502, 503, 504).
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from watchme_analysis.access_logs.nginx_pages import nginx_page_sizes
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.requests.layers import layer_times
 from watchme_analysis.requests.observations import lines_of_requests
@@ -73,6 +76,10 @@ FATES = {
         (*_BEFORE_NGINX, "network", "dependency"), "Nginx could not use the response that arrived."
     ),
     "unavailable": Fate(("edge", "network"), "A layer behind the network responded with 503."),
+    "upstream_gave_up": Fate(
+        ("edge", "network"),
+        "The response to 502, 503 or 504 has a size that no page of Nginx has: the upstream sent it.",
+    ),
     "application_error": Fate(("edge", "network"), "The application responded with an error of its own."),
     "rejected": Fate(("network", "dependency"), "Nginx or the application rejected the request."),
     "slow_connect": Fate((*_BEFORE_NGINX, "dependency"), "The time passed while Nginx connected."),
@@ -200,6 +207,7 @@ def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame) -> pd.Series:
     import pandas as pd
 
     status = bad["nginx_status"]
+    is_page, is_other = _by_size(bad, joined)
     nginx, edge = bad["seen_nginx"].astype(bool), bad["edge_bad"].astype(bool)
     alone = bad["upstream_addr"].isna() & joined["upstream_addr"].notna().any()
     parts = layer_times(bad)
@@ -221,15 +229,34 @@ def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame) -> pd.Series:
     chosen = {
         "edge_responded": ~nginx & edge & (bad["origin_status"].isna() | (bad["origin_status"] == 0)),
         "held_by_edge": edge & (spared | ~nginx),
-        "nginx_responded": alone & (status >= 300) & (status != 499),
+        "nginx_responded": (alone & (status >= 300) & (status != 499))
+        | (is_page & ~status.isin(_OF_UPSTREAMS)),
         "timed": timed & ended,
         "client_left": status == 499,
+        "upstream_gave_up": is_other & status.isin(_OF_UPSTREAMS | {503}),
         "unavailable": status == 503,
         "application_error": (status == 500) | (status == 501),
         "rejected": (status >= 300) & (status < 499),
     }
     names = np.select([mask.to_numpy(bool) for mask in chosen.values()], list(chosen), default="unknown")
     return pd.Series(np.where(names == "timed", slow_in, names), index=bad.index, dtype="string")
+
+
+# Statuses by which Nginx says that an upstream gave no usable response.
+_OF_UPSTREAMS = {502, 504}
+
+
+def _by_size(bad: pd.DataFrame, joined: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return which responses have the size of Nginx's own page for their status, and which have another.
+
+    Neither where the log names upstreams; a response to HEAD has no body.
+    """
+    is_known = bad["nginx_bytes"].notna() & bad["method"].ne("HEAD").fillna(False).astype(bool)
+    is_known &= not joined["upstream_addr"].notna().any()
+    is_page = is_known & False
+    for status, rows in bad[is_known].groupby("nginx_status"):
+        is_page.loc[rows.index] = rows["nginx_bytes"].isin(nginx_page_sizes(int(status)))
+    return is_page, is_known & ~is_page
 
 
 # Share of a route's other bad requests with a known fate from which on callers that left waited for the same.

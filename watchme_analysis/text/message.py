@@ -388,6 +388,16 @@ def sentences(*texts: Text | None) -> Text:
     return parts[0] if len(parts) == 1 else message("sentences", sentences=Sentences(tuple(parts)))
 
 
+def values_of(text: Text) -> dict[str, Value]:
+    """Return the values of a sentence by name, or those of several sentences; the first of a name counts."""
+    if not isinstance(text, Message):
+        return {}
+    if text.id != "sentences":
+        return dict(text.values)
+    parts = [values_of(item) for item in text.items_of("sentences")]
+    return {name: value for part in reversed(parts) for name, value in part.items()}
+
+
 def translated(english: str, japanese: str | None) -> Text:
     """Return a text of a data file; without a Japanese text, the English one in all languages."""
     return english if japanese is None else message("cause-text", text=Translated(english, japanese))

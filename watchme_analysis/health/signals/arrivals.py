@@ -134,13 +134,15 @@ def arrivals(found: HealthContext) -> list[Observation]:
     arrived = of_joined(side, rows[inside])
     if ratio >= SURGE_RATIO:
         strength = by_count(ratio - 1, CLEAR_RATIO - 1)
-        whom = _senders(rows, inside, length_s, _span_s(other))
+        senders = _senders(rows, inside, length_s, _span_s(other))
+        whom = senders.values()
         bad = found.outer_affected
         if not bad["failed"].any() and bad["bad"].mean() < MOST:
             text = sentences(message("health-arrivals-absorbed", **numbers), *whom)
             return [Observation("arrivals_absorbed", text, *arrived, ratio, "ratio")]
         text = sentences(message("health-arrivals-up", **numbers), *whom)
-        return [Observation("arrivals_up", text, *arrived, ratio, "ratio", strength, text)]
+        facts = {name: each.values["who"] for name, each in senders.items()}
+        return [Observation("arrivals_up", text, *arrived, ratio, "ratio", strength, text, facts=facts)]
     if ratio <= USUAL_RATIO:
         text = message("health-arrivals-usual", **numbers)
         return [Observation("arrivals_usual", text, *arrived, ratio, "ratio")]
@@ -209,9 +211,9 @@ def _busiest_rate(other: pd.Series, begun: datetime, ended: datetime, length_s: 
     return max([len(other) / max(outside_s, 1.0), *rates])
 
 
-def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: float) -> list[Message]:
-    """Return sentences on the caller, its agent and the route that most of the excess comes from."""
-    said = []
+def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: float) -> dict[str, Message]:
+    """Return sentences on the ``client``, ``agent`` and ``route`` that most of the excess comes from."""
+    said = {}
     for column in ("client_addr", "user_agent", "route"):
         if column not in rows or rows[column].isna().all():
             continue
@@ -221,14 +223,14 @@ def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: fl
             continue
         who = str(excess.idxmax())
         if column == "client_addr":
-            said.append(message("health-arrivals-client", who=Resource(who)))
+            said["client"] = message("health-arrivals-client", who=Resource(who))
         elif column == "route":
-            said.append(message("health-arrivals-route", who=Resource(who)))
+            said["route"] = message("health-arrivals-route", who=Resource(who))
         elif usual.get(who, 0) < MOST * usual.sum():
             # The only program that ever calls shows nothing about the surge.
             others = {str(agent): float(count) for agent, count in usual.items()}
             part = shortened(distinguishing_part(who, others), _LONGEST_AGENT, "...")
-            said.append(message("health-arrivals-agent", who=Quotation(part)))
+            said["agent"] = message("health-arrivals-agent", who=Quotation(part))
     return said
 
 

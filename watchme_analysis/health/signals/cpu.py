@@ -297,6 +297,7 @@ def machine(found: HealthContext) -> list[Observation]:
                 "pct",
                 by_count(count),
                 short,
+                facts={"quota": short.values["metric"]} if short.id.startswith("health-throttled-") else {},
             )
         ]
     return []

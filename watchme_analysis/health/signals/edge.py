@@ -195,7 +195,10 @@ def _alone(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     )
     detail = message("health-edge-alone-detail", paths=found.endpoints, statuses=counted)
     rule = sentences(cache, edge_rule(found)) or None
-    return _in_edge_log("edge_alone", sentences(text, cache), rows, (len(rows), "requests"), detail, rule)
+    seen = _in_edge_log("edge_alone", sentences(text, cache), rows, (len(rows), "requests"), detail, rule)
+    # A caller that left got no response from a rule: the edge held its request.
+    status = int(statuses.index[0])
+    return seen if status == 499 else replace(seen, facts={"status": Resource(str(status))})
 
 
 def _elsewhere(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:

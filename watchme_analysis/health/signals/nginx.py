@@ -7,7 +7,7 @@ configuration can have changed when the incident began.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,15 @@ NOTICE_AND_LOWER = ("notice", "info", "debug")
 LOG_RESOLUTION_S = 1.0
 # Probability of a reload in the interval by chance, from which a reload there is no sign of anything.
 RELOAD_BY_CHANCE = 0.25
+# Directives by which Nginx itself responds with a status (nginx.org, each under its name).
+RESPONDING = {
+    301: ("return", "rewrite"), 302: ("return", "rewrite", "error_page"), 307: ("return",), 308: ("return",),
+    401: ("auth_basic", "auth_request"), 403: ("deny", "auth_request", "return"),
+    404: ("return", "try_files", "root"), 413: ("client_max_body_size",),
+    429: ("limit_req", "limit_conn", "return"), 503: ("limit_req", "limit_conn", "return"),
+}  # fmt: skip
+# Directives that grant what Nginx can run short of (ngx_core_module).
+GRANTING = {"worker_connections": "worker_connections", "open_files": "worker_rlimit_nofile"}
 # Levels of Nginx's error log above errors of single requests (ngx_core_module, error_log).
 SEVERE = ("crit", "alert", "emerg")
 
@@ -166,7 +175,20 @@ def _alone(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
         "health-nginx-alone", responses=len(rows), bad=total, paths=found.endpoints, statuses=counted
     )
     detail = message("health-nginx-alone-detail", place=label(found), statuses=counted)
-    return _seen("nginx_alone", text, rows, (len(rows), "requests"), sentences(detail, nginx_rule(found)))
+    status = int(statuses.index[0])
+    names = RESPONDING.get(status, ("return", "rewrite"))
+    facts = {"status": Resource(str(status)), "directives": Code(", ".join(names)), **_in_force(found, names)}
+    effect = (len(rows), "requests")
+    return replace(
+        _seen("nginx_alone", text, rows, effect, sentences(detail, nginx_rule(found))), facts=facts
+    )
+
+
+def _in_force(found: HealthContext, names: Iterable[str]) -> dict[str, Value]:
+    """Return the first of some directives that is in force for the affected endpoint, with its arguments."""
+    place = place_of(found)
+    values = ((name, place.value(name)) for name in names) if place is not None else ()
+    return next(({"setting": Code(f"{name} {value}")} for name, value in values if value), {})
 
 
 def _seen(
@@ -234,9 +256,8 @@ def _impatient(found: HealthContext, rows: pd.DataFrame, total: int) -> Observat
 
 def _set_here(found: HealthContext, name: str) -> Text | None:
     """Return a sentence on the value of a directive for the affected endpoint; None where it is not set."""
-    place = place_of(found)
-    value = place.value(name) if place is not None else None
-    return message("health-nginx-sets", setting=Code(f"{name} {value}")) if value else None
+    setting = _in_force(found, [name])
+    return message("health-nginx-sets", **setting) if setting else None
 
 
 def _mangles(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
@@ -263,13 +284,8 @@ def _errors(found: HealthContext) -> list[Observation]:
     seen += [*_limits(found, errors), *_header_too_big(found, mine), *_no_handshake(found, mine)]
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= FEWEST:
-        kind = str(short["kind"].mode().iloc[0])
-        text = message("health-nginx-short-of", lines=len(short), kind=error_kind(kind))
-        count = len(short)
-        detail = message("health-nginx-short-of-detail", kind=error_kind(kind))
-        seen.append(
-            Observation("nginx_short_of", text, *lines("error_log", short), count, "lines", detail=detail)
-        )
+        kind = error_kind(str(short["kind"].mode().iloc[0]))
+        seen.append(_short_of(short, message("health-nginx-short-of", lines=len(short), kind=kind)))
     if not found.joined["upstream_addr"].notna().any():
         seen += elsewhere_by_errors(found, mine, usual_address(found))
     return seen
@@ -286,10 +302,16 @@ def unaccepted(found: HealthContext) -> list[Observation]:
         return []
     kind = error_kind(str(short["kind"].mode().iloc[0]))
     span = TimeSpan(short["time"].min().to_pydatetime(), short["time"].max().to_pydatetime())
-    text = message("health-nginx-unaccepted", lines=len(short), kind=kind, span=span)
-    detail = message("health-nginx-short-of-detail", kind=kind)
-    count = len(short)
-    return [Observation("nginx_short_of", text, *lines("error_log", short), count, "lines", detail=detail)]
+    return [_short_of(short, message("health-nginx-unaccepted", lines=len(short), kind=kind, span=span))]
+
+
+def _short_of(short: pd.DataFrame, text: Text) -> Observation:
+    """Return what Nginx ran short of, by lines of its error log."""
+    kind = str(short["kind"].mode().iloc[0])
+    detail = message("health-nginx-short-of-detail", kind=error_kind(kind))
+    facts = {"limit": Code(GRANTING[kind])} if kind in GRANTING else {}
+    rows = lines("error_log", short)
+    return Observation("nginx_short_of", text, *rows, len(short), "lines", detail=detail, facts=facts)
 
 
 def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
@@ -316,7 +338,8 @@ def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
             return []
         mine, total = of_one
     limited = limited[limited["route"].isin(mine["route"])]
-    kind, count = error_kind(str(limited["kind"].mode().iloc[0])), len(limited)
+    directive, count = str(limited["kind"].mode().iloc[0]), len(limited)
+    kind = error_kind(directive)
     text = message(
         "health-nginx-limits",
         lines=count,
@@ -328,9 +351,9 @@ def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
     limiting = message("health-nginx-limits-detail", place=label(found), kind=kind, times=count)
     detail = sentences(limiting, nginx_rule(found))
     strength = by_count(min(count, len(mine)))
-    return [
-        Observation("nginx_limits", text, *lines("error_log", limited), count, "requests", strength, detail)
-    ]  # fmt: skip
+    rows = lines("error_log", limited)
+    facts = _in_force(found, [directive])
+    return [Observation("nginx_limits", text, *rows, count, "requests", strength, detail, facts=facts)]
 
 
 def _no_handshake(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:

@@ -157,7 +157,7 @@ def limits_in_force(found: HealthContext) -> list[Observation]:
     endpoints = zip(found.routes, found.endpoints, strict=True)
     free = {route: path for route, path in endpoints if not found.nginx_routes.may_refuse(path)}
     bad = found.fates[found.fates["route"].isin(found.routes)]
-    mine = bad[bad["fate"].eq("unavailable") & bad["route"].isin(free)]
+    mine = bad[bad["fate"].isin(["unavailable", "upstream_gave_up"]) & bad["route"].isin(free)]
     if len(mine) < FEWEST:
         return []
     paths = tuple(free[route] for route in dict.fromkeys(mine["route"]))

@@ -12,6 +12,7 @@ health-fate-header-timeout = { $count } of { $bad } bad requests of { $paths } e
 health-fate-body-timeout = { $count } of { $bad } bad requests of { $paths } ended at Nginx's time limit in the middle of the response of { $upstream } ({ $span }).
 health-fate-invalid-response = { $count } of { $bad } bad requests of { $paths } failed because Nginx could not use the response of { $upstream } ({ $span }).
 health-fate-unavailable = { $count } of { $bad } bad requests of { $paths } got status 503 ({ $span }).
+health-fate-upstream-gave-up = { $count } of { $bad } bad requests of { $paths } got status 502, 503 or 504 from the upstream itself: no page of Nginx has the size of the response ({ $span }).
 health-fate-application-error = { $count } of { $bad } bad requests of { $paths } got status 500 or 501 from the application ({ $span }).
 health-fate-rejected = { $count } of { $bad } bad requests of { $paths } were rejected or redirected ({ $span }).
 health-fate-slow-connect = { $count } of { $bad } bad requests of { $paths } spent their time connecting to { $upstream } ({ $span }).

@@ -73,6 +73,7 @@ fate-connect-timeout = no connection to the upstream
 fate-connection-dropped = upstream closed the connection
 fate-header-timeout = no response from the upstream
 fate-body-timeout = response stopped
+fate-upstream-gave-up = gateway error of the upstream itself
 fate-invalid-response = response that Nginx could not use
 fate-unavailable = 503 from behind Nginx
 fate-application-error = error of the application

@@ -12,6 +12,7 @@ health-fate-header-timeout = { $paths } の問題のあるリクエスト { $bad
 health-fate-body-timeout = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、{ $upstream } の応答の途中で Nginx のタイムアウトにより終了しました ({ $span })。
 health-fate-invalid-response = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、{ $upstream } の応答を Nginx が利用できず失敗しました ({ $span })。
 health-fate-unavailable = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、ステータス 503 を受け取りました ({ $span })。
+health-fate-upstream-gave-up = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件には、アップストリーム自身が 502、503、504 のいずれかを返しました。応答のサイズは Nginx のどのエラーページとも一致しません ({ $span })。
 health-fate-application-error = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、アプリケーションからステータス 500 または 501 を受け取りました ({ $span })。
 health-fate-rejected = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、拒否またはリダイレクトされました ({ $span })。
 health-fate-slow-connect = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、{ $upstream } への接続に時間がかかりました ({ $span })。

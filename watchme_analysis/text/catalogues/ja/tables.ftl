@@ -70,6 +70,7 @@ fate-connect-timeout = アップストリームに接続できず
 fate-connection-dropped = アップストリームが接続を切断
 fate-header-timeout = アップストリームから応答なし
 fate-body-timeout = 応答が途中で停止
+fate-upstream-gave-up = アップストリーム自身のゲートウェイエラー
 fate-invalid-response = Nginx が処理できない応答
 fate-unavailable = Nginx の背後から 503
 fate-application-error = アプリケーションのエラー
