@@ -111,6 +111,36 @@ def test_a_file_with_a_mistake_is_named_in_one_sentence(folder, file, change, me
     assert "\n" not in said.strip()
 
 
+REMEDY = """
+[[remedies]]
+signal = "seen"
+text = "Move {address} back, then run `curl -w '%{time_total}'`."
+ja = "{address} を戻し、`curl -w '%{time_total}'` を実行してください。"
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('text = "Move', 'words = "Move'), "has a remedy without 'text'"),
+        (('signal = "seen"', ""), "has a remedy without 'signal'"),
+        (('signal = "seen"', 'signal = "seen"\nwhere = "there"'), "has the unknown key 'where' in a remedy"),
+        (('ja = "{address}', 'ja = "{usual}'), "has a remedy for 'seen' with other values in Japanese"),
+        (('signal = "seen"', 'signal = "unheard"'), "refers to the signal 'unheard'"),
+    ],
+)
+def test_a_mistake_in_a_remedy_is_named_in_one_sentence(folder, change, message):
+    (folder / "b.toml").write_text(VALID["b"] + REMEDY)
+    remedy = module.load_causes("health", SIGNALS)[0].remedies[0]
+    assert remedy.signal == "seen"
+    assert "{address} を戻し" in render(remedy.text, "ja")
+    assert module.placeholders(render(remedy.text)) == {"address"}
+    module.causes.cache_clear()
+    (folder / "b.toml").write_text(VALID["b"] + REMEDY.replace(*change))
+    with pytest.raises(InputError, match=r"^The cause file health/causes/b.toml .*" + message):
+        module.load_causes("health", SIGNALS)
+
+
 def test_a_layer_shares_its_grades_and_its_prior_among_its_causes(folder):
     (folder / "_layers.toml").write_text(
         '[signals.measured]\nreason = "Measured."\nedge = "fair"\nnginx = "-weak"\n'
