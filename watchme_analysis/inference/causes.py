@@ -127,7 +127,8 @@ class Remedy:
     signal
         Id of the signal.
     text
-        Text with placeholders: values that the signal states (:meth:`watchme_analysis.inference.signals.Observation.values`), and those of
+        Text with placeholders: values that the signal states
+        (:meth:`watchme_analysis.inference.signals.Observation.values`), and those of
         :attr:`Cause.next_test`.
     """
 
