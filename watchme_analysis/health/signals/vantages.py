@@ -160,6 +160,9 @@ def paths(found: HealthContext) -> list[Observation]:
     sizes = outer.groupby("route").size()
     if calm:
         rows = _at_one_vantage(outer[outer["route"].isin(calm)])
+        # Of paths that fail now and then, others are spared by chance.
+        spared = 1 - float(outer.loc[outer["route"].isin(found.routes), "strained"].mean())
+        by_chance = -len(rows) * math.log(max(spared, 1e-3)) / -math.log(BY_CHANCE)
         seen.append(
             Observation(
                 "some_paths",
@@ -167,7 +170,7 @@ def paths(found: HealthContext) -> list[Observation]:
                 *of_observed(rows),
                 float(len(rows)),
                 "requests",
-                by_count(len(rows), MANY),
+                min(by_count(len(rows), MANY), by_chance),
             )
         )
     else:
