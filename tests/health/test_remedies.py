@@ -184,6 +184,16 @@ def failing_starts():
     return saying(process_down(), trace, [FAULT[0] + 2, FAULT[0] + 9], "error")
 
 
+def flood_through_a_proxy(agent="ExampleBot/2.1"):
+    """Nginx logs one address for all callers."""
+    made = flood()
+    for name in ("access_log", "edge_log"):
+        rows = made.table(name)
+        rows["user_agent"] = rows["client_addr"].eq("192.0.2.66").map({True: agent, False: "Mozilla/5.0"})
+        rows["client_addr"] = "192.0.2.1"
+    return made
+
+
 REMEDIES = [
     (
         limited_in_a_known_place,
@@ -263,9 +273,12 @@ REMEDIES = [
     (process_down, "app_down", None, ["docker compose up -d"]),
     (slow_dependency, "dependency_slow", "callers_wait", ["`httpx.AsyncClient().get`", "app.py:9"]),
     (flood, "traffic_surge", "arrivals_up", ["192.0.2.66", "`limit_req`"]),
+    (flood_through_a_proxy, "traffic_surge", "arrivals_up", ["ExampleBot/2.1", "`$http_user_agent`"]),
+    (lambda: flood_through_a_proxy("Mozilla/5.0"), "traffic_surge", "arrivals_up", ["/svc/report"]),
 ]
 
 
+@pytest.mark.slow(fast=6)
 @pytest.mark.parametrize(
     ("build", "cause", "signal", "named"),
     [pytest.param(*row, id=f"{number}-{row[1]}-{row[2]}") for number, row in enumerate(REMEDIES)],

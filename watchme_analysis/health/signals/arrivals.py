@@ -222,12 +222,14 @@ def _senders(rows: pd.DataFrame, inside: pd.Series, length_s: float, other_s: fl
         if excess.sum() <= 0 or excess.max() < MOST * excess.sum():
             continue
         who = str(excess.idxmax())
+        # A proxy whose address all requests have shows nothing of the surge, as the only program that calls.
+        if column != "route" and usual.get(who, 0) >= MOST * usual.sum():
+            continue
         if column == "client_addr":
             said["client"] = message("health-arrivals-client", who=Resource(who))
         elif column == "route":
             said["route"] = message("health-arrivals-route", who=Resource(who))
-        elif usual.get(who, 0) < MOST * usual.sum():
-            # The only program that ever calls shows nothing about the surge.
+        else:
             others = {str(agent): float(count) for agent, count in usual.items()}
             part = shortened(distinguishing_part(who, others), _LONGEST_AGENT, "...")
             said["agent"] = message("health-arrivals-agent", who=Quotation(part))
