@@ -12,7 +12,7 @@ from worlds.health_world import (
 )
 from worlds.messages import messages_in
 
-from watchme_analysis.health.application_errors import commonest_exception
+from watchme_analysis.health.application_errors import commonest_exception, says
 from watchme_analysis.health.detection import health_causes
 from watchme_analysis.health.diagnosis import diagnose
 from watchme_analysis.schema import conform
@@ -107,3 +107,12 @@ def test_a_handler_that_raises_beside_a_health_check_that_is_well_makes_an_incid
     found = diagnose(investigate(raising(REPORT)))
     assert (found.verdict, found.cause, found.extra["endpoints"]) == ("inconclusive", None, [REPORT])
     assert "health-exception" in messages_in(found.summary[0])
+
+
+def test_lines_are_searched_for_words_one_by_one_or_not_at_all():
+    lines = pd.Series(
+        ["no space", None, "fine", "no space", "NO SPACE"], index=[3, 1, 4, 5, 9], dtype="string"
+    )
+    assert says(lines, r"^no\s").to_dict() == {3: True, 1: False, 4: False, 5: True, 9: False}
+    assert says(lines.iloc[:0], "x").to_dict() == {}
+    assert says(lines.iloc[1:2], "x").to_dict() == {1: False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchme_analysis.health.affected_service import own_rows, own_within
+from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.incident import SLOW_MARGIN_S
 from watchme_analysis.health.rows import of_joined, quoted
@@ -43,10 +44,10 @@ _WORDS = (
 @detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
 def log_words(found: HealthContext) -> list[Observation]:
     """Find the lines in which the application says what it lacks or what held it."""
-    messages = found.of_incident(own_rows(found, "app_log"))["message"].fillna("")
+    messages = found.of_incident(own_rows(found, "app_log"))["message"]
     seen = []
     for outcome, words, meaning, least in _WORDS:
-        hits = int(messages.str.contains(words, regex=True).sum())
+        hits = int(says(messages, words).sum())
         if hits >= least:
             # By its words: a process out of descriptors says so thousands of times a second.
             sql = own_within(found, "app_log", f"regexp_matches(message, {quoted(words)})")

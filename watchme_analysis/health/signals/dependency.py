@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_rows, own_source, own_within, source_rows, variables
+from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, limit_sizes
 from watchme_analysis.health.rows import lines, of_joined
@@ -99,7 +100,7 @@ def client_timeouts(found: HealthContext) -> list[Observation]:
     """Find lines in which the application says that what it called did not answer."""
     log = own_rows(found, "app_log")
     mine = log[~log["kind"].eq("access") & log["time"].notna()]
-    hits = mine[mine["message"].str.contains(_TIMED_OUT, regex=True).fillna(False).astype(bool)]
+    hits = mine[says(mine["message"], _TIMED_OUT)]
     during = found.of_incident(hits)
     if len(during) < FEWEST:
         return []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.affected_service import container_of, gauges, own_rows, own_within, service_name
-from watchme_analysis.health.application_errors import MOST_QUOTED, TRACEBACK
+from watchme_analysis.health.application_errors import MOST_QUOTED, TRACEBACK, says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines, of_joined, of_observed
 from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
@@ -43,7 +43,7 @@ ALONE = 0.6
 _ENDED = r"Finished server process|Application shutdown complete|Shutting down|Worker exiting"
 _READY = r"Application startup complete|Uvicorn running on|Listening at"
 # Functions of servers that load the application: an error below them is one of the start.
-_AT_START = re.compile(r"uvicorn[./]__main__|import_from_string|load_app\b|gunicorn[./]util|init_process\b")
+_AT_START = r"uvicorn[./]__main__|import_from_string|load_app\b|gunicorn[./]util|init_process\b"
 _NOT_LOADED = "Error loading ASGI app"
 _STARTED = r"Started server process \[(\d+)\]"
 # Seconds from "unhealthy" to a restart: docker-autoheal looks every 5 s by default, and Docker gives a
@@ -163,9 +163,8 @@ def lifecycle(found: HealthContext) -> list[Observation]:
 def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
     import pandas as pd
 
-    messages = log["message"].fillna("")
-    ended = log[messages.str.contains(_ENDED, regex=True)]
-    ready = log[messages.str.contains(_READY, regex=True) | log["kind"].eq("access")]
+    ended = log[says(log["message"], _ENDED)]
+    ready = log[says(log["message"], _READY) | log["kind"].eq("access")]
     bad = found.outer_affected[found.outer_affected["bad"]]
     for at in ended.loc[ended["time"] <= pd.Timestamp(found.end), "time"].iloc[::-1]:
         after = ready.loc[ready["time"] > at, "time"]
@@ -196,9 +195,9 @@ def _start_fails(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
     # Lines without a time belong to the one before them, which may be older than the first failure.
     last = log[log["time"] < pd.Timestamp(found.start)].tail(1)
     during = pd.concat([last, found.of_incident(log)])
-    messages = during["message"].fillna("")
-    loading = messages.str.contains(_AT_START) & messages.str.contains(TRACEBACK, regex=False)
-    failed = during[loading | messages.str.contains(_NOT_LOADED, regex=False)]
+    messages = during["message"]
+    loading = says(messages, _AT_START) & says(messages, re.escape(TRACEBACK))
+    failed = during[loading | says(messages, re.escape(_NOT_LOADED))]
     if failed.empty:
         return []
     times = int(failed["message"].str.count(re.escape(TRACEBACK)).clip(lower=1).sum())
