@@ -43,7 +43,7 @@ from watchme_analysis.text.message import (
     translated,
     value_of,
 )
-from watchme_analysis.text.render import duration_label, note, render, value_label
+from watchme_analysis.text.render import duration_label, filled, note, render, value_label
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NIGHT = datetime(2025, 12, 11, 15, 59, 30, tzinfo=UTC)
@@ -272,3 +272,11 @@ def test_a_value_of_the_evidence_has_words_or_stays_as_it_is():
         "4 min 10 s",
         "4 分 10 秒",
     )
+
+
+def test_a_text_of_a_data_file_is_filled_as_its_language_is_written():
+    values = {"place": "ロケーション `= /health`", "setting": "`deny all`", "unused": "x"}
+    said = filled("Nginx 自身が {place} の {setting} で {status} を返します。", values, "ja")
+    assert said == "Nginx 自身がロケーション `= /health` の `deny all` で {status} を返します。"
+    english = filled("Correct {setting} in {place} (`%{time_total}`).", values, "en")
+    assert english == "Correct `deny all` in ロケーション `= /health` (`%{time_total}`)."

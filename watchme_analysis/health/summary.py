@@ -38,7 +38,7 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import filled, render
 from watchme_analysis.text.shell_quoting import shell_word
 
 if TYPE_CHECKING:
@@ -89,12 +89,10 @@ def _filled_in_language(found: HealthContext, text: str, one: Observation | None
     }
     if "{pool_threads}" in text:
         values["pool_threads"] = render(_pool_threads(found), language)
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value)
     stated = one.values() if one is not None else {}
-    for name in placeholders(text) & stated.keys():
-        text = text.replace(f"{{{name}}}", render(message("cause-text", text=stated[name]), language))
-    return text
+    for name in (placeholders(text) & stated.keys()) - values.keys():
+        values[name] = render(message("cause-text", text=stated[name]), language)
+    return filled(text, values, language)
 
 
 def remedy_of(found: HealthContext, cause: Cause, observations: Sequence[Observation]) -> Text:

@@ -88,6 +88,24 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     return re.sub(_BETWEEN, "", said) if language == "ja" else said
 
 
+def filled(pattern: str, values: Mapping[str, str], language: str) -> str:
+    """Return a text of a data file with values for its placeholders ``{name}``; others stay.
+
+    Parameters
+    ----------
+    pattern
+        The text.
+    values
+        Texts by name, as they are shown in that language.
+    language
+        Japanese has no space between words: one beside a placeholder goes where a Japanese value takes it.
+    """
+    for name, value in values.items():
+        marked = f"{_BEGIN}{value}{_END}" if language == "ja" else value
+        pattern = pattern.replace(f"{{{name}}}", marked)
+    return re.sub(_BETWEEN, "", pattern) if language == "ja" else pattern
+
+
 def note(message_id: str, /, **values: Any) -> MessageText:
     """Return a sentence about evidence: its English text, with the message that other languages render.
 

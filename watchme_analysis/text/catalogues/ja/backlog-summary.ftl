@@ -7,7 +7,7 @@ backlog-no-cause-explains = { $causes } 件の原因のいずれでも説明で�
 backlog-not-separated = 手元のデータでは原因を区別できません: { $causes }。
 backlog-equally-likely = 手元のデータでは原因を区別できません。{ $causes } 件のうち { $level } 件の可能性がほぼ同じです。
 backlog-nothing-supports = { $causes } 件の原因のいずれについても、裏付けるデータがありません。
-backlog-least-contradicted = 矛盾が最も少ない原因は、{ $cause }です。
+backlog-least-contradicted = 矛盾が最も少ない原因は、{ $cause } です。
 backlog-all-well = { $queues } 個のキューで、処理の遅延や消失はなく、失敗の増加もありません。
 
 # Extent
@@ -51,7 +51,7 @@ backlog-also-changed = 直前の { $time } に { $resource } が変更されて�
 backlog-one-receive = { $queues } のメッセージの最大受信数は 1 回 ({ $setting } が 1) です。一度の失敗で DLQ に移動します。3 回以上に設定すると、再試行で成功する可能性があります。
 backlog-trouble-elsewhere = { $queue } では別の時間帯 ({ $span }) にも異常がありました ({ $kinds })。今回の原因では説明できません。{ $option } を指定して診断してください。
 backlog-other-incident = { $queue } では別のインシデントも発生しています。期間は { $span }、状況は次のとおりです: { $observed }。
-backlog-other-cause = 単独で診断した場合の原因は、{ $cause }です (確度 { $confidence })。
+backlog-other-cause = 単独で診断した場合の原因は、{ $cause } です (確度 { $confidence })。
 backlog-other-cause-unclear = その原因は特定できていません。
 backlog-diagnose-other = 診断するには { $options } を指定してください。
 backlog-observed-failures = { $tried ->

@@ -40,7 +40,7 @@ health-arrivals-stopped = Nginx は { $path } へのリクエストを受け取�
 health-arrivals-held = Nginx の手前で保留または応答されたか、そもそも送信されていません。
 health-arrived = 記録されているリクエストとプローブ { $total } 件のうち、遅延または失敗は { $bad } 件です。
 health-callers-stopped = { $path } の呼び出し元 { $callers } 件が同時に止まりました。
-health-layer-named = 障害は{ $layer }にあります ({ $probability })。
+health-layer-named = 障害は { $layer } にあります ({ $probability })。
 health-layers-left = { $number ->
     [one] 障害は { $layers } の層にあります。それ以外の層は除外されます。
    *[several] 障害は次のいずれかの層にあります: { $layers }。それ以外の層は除外されます。

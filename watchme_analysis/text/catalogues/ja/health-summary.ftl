@@ -28,10 +28,10 @@ health-no-cause-needed = 原因を調べるべき異常はありません。
 health-brief-no-cause = 短時間で解消した異常のため、原因は特定していません。
 health-too-little = 長く異常が続いたエンドポイントはありません。ただし、観測が少ないか遅いものが多いため、インシデントがなかったとは言えません。
 health-no-times = 長く異常が続いたエンドポイントはありません。ただし、データに所要時間がないため、遅延がなかったとは言えません。
-health-spared = { $spared } は終始正常でした。{ $paths } の原因として最も可能性が高いのは{ $cause }です ({ $probability })。{ $option } を指定すると、1 つのエンドポイントだけを調べられます。
+health-spared = { $spared } は終始正常でした。{ $paths } の原因として最も可能性が高いのは { $cause } です ({ $probability })。{ $option } を指定すると、1 つのエンドポイントだけを調べられます。
 cause-in-question = { $cause } ({ $probability })
 health-not-separated = 手元のデータでは原因を区別できません: { $causes }。
-health-cause = 原因は{ $cause }です (確度 { $confidence })。
+health-cause = 原因は { $cause } です (確度 { $confidence })。
 health-two-causes = 原因は 2 つあります: { $first }、{ $second }。
 
 # Next step
