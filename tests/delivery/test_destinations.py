@@ -29,6 +29,7 @@ from watchme_analysis.delivery.ownership import OwnedElsewhereError
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Resource, message, sentences
 
 INCIDENT = Incident("orders-backlog-20251125T013000Z-abc123", at(1.5), None, "consumer_failing")
 NOTICE = Notice("20251125T020000Z-new-incident-x", ("new-incident",), "orders", "backlog", at(2), INCIDENT)
@@ -457,6 +458,19 @@ def test_every_kind_has_texts_in_both_languages(kind, language):
         assert len(content.changes) == 4
     if not kind.endswith("failed"):
         assert len(content.steps) == 1 and len(content.sentences) == 1
+
+
+def test_what_to_do_about_two_causes_is_one_step():
+    remedies = (
+        message(message_id, remedy=Resource(text))
+        for message_id, text in (("health-remedy", "Restart it."), ("health-remedy-also", "Remove it."))
+    )
+    both = sentences(*remedies).to_dict()
+    found = diagnosis(start=1.5, cause="consumer_failing")
+    found |= {"summary": ["It is slow.", "Now."], "summary_messages": [None, both]}
+    content = content_of(replace(NOTICE, kinds=("new-incident",)), found, "en", UTC)
+    assert content.steps == ("Now: Restart it. Also: Remove it.",)
+    assert content.sentences == ("It is slow.",)
 
 
 # Every destination in every kind of trouble

@@ -19,14 +19,16 @@ from watchme_analysis.text.message import (
     MessageText,
     Quotation,
     Resource,
+    Text,
     TimeSpan,
     message,
+    message_from_dict,
     value_of,
 )
 from watchme_analysis.text.render import label, render
 
 # Messages of a summary that say what to do.
-_STEPS = ("remedy", "next-test", "collect-next")
+_STEPS = ("remedy", "next-test", "collect-next", "correct-exception", "do-nothing")
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,13 @@ def _headline(notice: Notice, headline: str, language: str) -> Resource:
 
 
 def _is_step(stored: Mapping[str, Any] | None) -> bool:
-    return stored is not None and str(stored["id"]).partition("-")[2] in _STEPS
+    """Tell whether a text of a summary says what to do: of several sentences the first one decides."""
+    if stored is None:
+        return False
+    said: Text = message_from_dict(stored)
+    if isinstance(said, Message) and said.id == "sentences":
+        said = said.items_of("sentences")[0]
+    return isinstance(said, Message) and said.id.partition("-")[2] in _STEPS
 
 
 def _changes(notice: Notice) -> list[Message]:

@@ -394,6 +394,8 @@ def what_to_do(
         return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
     if verdict == "supported" or is_shown:
         known = {one.cause: one for one in health_causes()}
-        remedies = (remedy_of(found, known[cause], observations) for cause in (first.finding.cause, *others))
-        return sentences(*(message("health-remedy", remedy=value_of(remedy)) for remedy in remedies))
+        named = (first.finding.cause, *others)
+        texts = [value_of(remedy_of(found, known[cause], observations)) for cause in named]
+        also = (message("health-remedy-also", remedy=text) for text in texts[1:])
+        return sentences(message("health-remedy", remedy=texts[0]), *also)
     return message("health-next-test", test=value_of(first.finding.next_test))

@@ -46,3 +46,4 @@ health-correct-exception = Correct what raises the exception { $about ->
 health-collect-next = Collect next: { $what }. { $why }
 health-next-test = Next: { $test }
 health-remedy = Now: { $remedy }
+health-remedy-also = Also: { $remedy }
