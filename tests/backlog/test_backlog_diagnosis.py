@@ -9,9 +9,11 @@ from worlds.messages import messages_in
 
 from watchme_analysis.backlog import summary
 from watchme_analysis.backlog.chain import LINKS, SIGNALS
+from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.inference.causes import load_causes
+from watchme_analysis.inference.causes import load_causes, placeholders
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.text.render import render
 
 IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
@@ -321,3 +323,36 @@ def test_missing_work_that_may_have_run_says_why(throttles, reason):
     extra = {"missed_work": [["a", "b"]], "missed_work_certain": False, "lost": 0}
     said = summary._missing_work(extra, [SimpleNamespace(throttles=throttles)])
     assert messages_in(said) == {f"backlog-missing-work-{reason}": {"missing": 1}}
+
+
+def pipelines_of(*queues, **settings):
+    """Return a context of affected queues with one function and some settings."""
+    items = [
+        SimpleNamespace(
+            pipeline=SimpleNamespace(queue=name, function="worker", settings=RecordedSettings(**settings))
+        )
+        for name in queues
+    ]
+    return BacklogContext(tuple(items), tuple(items), ())
+
+
+def test_what_to_do_names_queue_function_and_mapping_as_words_of_a_shell():
+    text = "{function_option}|CASE{queue_option}|{queue}|{mapping}|{visibility_s}"
+    known = pipelines_of("orders", function_timeout_s=30.0, mapping_uuid="7b-1")
+    assert summary.filled_in(text, known, "orders") == (
+        "--function-name worker|CASE --queue orders|orders|7b-1|180"
+    )
+    # Of several queues none is left out, and what is not known keeps a word for it.
+    several = pipelines_of("orders", "-rf")
+    assert summary.filled_in(text, several, "-rf") == "--function-name worker|CASE|QUEUE|UUID|SECONDS"
+    assert summary.filled_in(text, BacklogContext((), (), ()), None) == (
+        "--function-name FUNCTION|CASE --queue QUEUE|QUEUE|UUID|SECONDS"
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_no_remedy_of_a_backlog_is_left_with_a_placeholder(language):
+    known = pipelines_of("orders", function_timeout_s=30.0, mapping_uuid="7b-1")
+    for cause in load_causes("backlog", SIGNALS):
+        for text in (cause.remedy, cause.next_test):
+            assert placeholders(render(summary.filled_in(text, known, "orders"), language)) == set()

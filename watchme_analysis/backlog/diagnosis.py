@@ -23,7 +23,7 @@ from watchme_analysis.backlog.other_incidents import (
     other_incidents,
     set_apart,
 )
-from watchme_analysis.backlog.summary import older_dead_letters, summary
+from watchme_analysis.backlog.summary import filled_in, older_dead_letters, summary
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.confidence import mapped
 from watchme_analysis.inference.engine import next_test
@@ -31,8 +31,7 @@ from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
-from watchme_analysis.text.message import Text, in_each_language
-from watchme_analysis.text.shell_quoting import shell_option
+from watchme_analysis.text.message import Text
 
 # Points of the map from probability to confidence; benchmarks/backlog_calibration.py writes them.
 CALIBRATION = "calibration.json"
@@ -154,12 +153,10 @@ def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ra
     """Return a ranked cause with its blind spots and its next test, which names the function."""
     cause = _cause(entry.finding.cause)
     queue = judged.shown_by.get(cause.cause)
-    function = None if queue is None else context.queue(queue).pipeline.function
-    option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
 
     def fill(text: Text, observation: Observation | None) -> Text:
         del observation
-        return in_each_language(text, lambda _, words: words.replace("{function_option}", option))
+        return filled_in(text, context, queue)
 
     return replace(
         entry,

@@ -13,11 +13,12 @@ from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.polling import unmatched_receives
-from watchme_analysis.inference.causes import Cause, cause_names, load_causes
+from watchme_analysis.inference.causes import cause_names, load_causes
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
 from watchme_analysis.inference.quoted_error import quoted_error
 from watchme_analysis.inference.weighing import consequence
 from watchme_analysis.queues.anomalies import QueueAnalysis
+from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.text.message import (
     Code,
     Message,
@@ -31,8 +32,11 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
-from watchme_analysis.text.shell_quoting import shell_option
+from watchme_analysis.text.render import filled
+from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
+# Visibility timeout that AWS recommends, in timeouts of the function ("Using Lambda with Amazon SQS").
+SAFE_TIMEOUTS = 6
 # Causes count as equally likely from this share of the likeliest one's probability on.
 AS_LIKELY = 0.8
 
@@ -73,7 +77,10 @@ def summary(
             _missing_work(extra, context.affected, unread),
             _still_waiting(context) if found.incident_end is None else None,
         ),
-        message("backlog-remedy", remedy=value_of(_remedy(found, cause))),
+        message(
+            "backlog-remedy",
+            remedy=value_of(filled_in(cause.remedy, context, judged.shown_by.get(found.cause))),
+        ),
         *_also_changed(found, context),
         *_one_receive(context),
         *map(other_trouble, others),
@@ -81,11 +88,33 @@ def summary(
     )
 
 
-def _remedy(found: Diagnosis, cause: Cause) -> Text:
-    """Return what to do about a cause, with the name of the first affected function."""
-    functions = found.extra.get("functions") or ["FUNCTION"]
-    option = shell_option("--function-name", str(functions[0]), "FUNCTION")
-    return in_each_language(cause.remedy, lambda _, words: words.replace("{function_option}", option))
+def filled_in(text: Text, context: BacklogContext, queue: str | None) -> Text:
+    """Return the text of a next test or remedy with the names and numbers of a queue.
+
+    Parameters
+    ----------
+    text
+        Text with placeholders: ``{function_option}``; ``{queue_option}``, with a space before it, and empty
+        where several queues are affected; ``{queue}``; ``{mapping}`` (UUID of the event source mapping);
+        ``{visibility_s}`` (six times the function's timeout).
+    context
+        The queues.
+    queue
+        Queue that shows the cause. What is not known keeps a word that says what to put there.
+    """
+    pipeline = context.queue(queue).pipeline if queue is not None else None
+    function = pipeline.function if pipeline is not None else None
+    settings = pipeline.settings if pipeline is not None else RecordedSettings()
+    timeout_s = settings.function_timeout_s
+    only = len(context.affected) <= 1
+    values = {
+        "function_option": shell_option("--function-name", function or "FUNCTION", "FUNCTION"),
+        "queue_option": f" {shell_option('--queue', queue or 'QUEUE', 'QUEUE')}" if only else "",
+        "queue": shell_word(queue or "QUEUE", "QUEUE"),
+        "mapping": shell_word(settings.mapping_uuid or "UUID", "UUID"),
+        "visibility_s": "SECONDS" if timeout_s is None else f"{SAFE_TIMEOUTS * timeout_s:.0f}",
+    }
+    return in_each_language(text, lambda language, words: filled(words, values, language))
 
 
 def other_trouble(queue: QueueAnalysis) -> Message:

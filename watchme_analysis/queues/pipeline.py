@@ -336,6 +336,7 @@ class RecordedSettings:
     reserved_concurrency: int | None = None
     max_concurrency: int | None = None
     batch_size: int | None = None
+    mapping_uuid: str | None = None
     mapping_state: str | None = None
     mapping_filters: str | None = None
     is_fifo: bool | None = None
@@ -548,6 +549,7 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
         reserved_concurrency=value(code, "reserved_concurrency", int),
         max_concurrency=value(mapping, "max_concurrency", int),
         batch_size=value(mapping, "batch_size", int),
+        mapping_uuid=value(mapping, "uuid", str),
         mapping_state=value(mapping, "state", str),
         mapping_filters=value(mapping, "filters", str),
         is_fifo=value(attributes, "is_fifo", bool),
