@@ -148,7 +148,7 @@ def made_up() -> Iterator[Given]:
 
 
 def shows_harm(seen: pd.DataFrame, during: pd.Series) -> bool:
-    """Tell whether a fault shows in the requests of an endpoint, by the logs alone.
+    """Return whether a fault shows in the requests of an endpoint, by the logs alone.
 
     Over 2 % more of them than at other times got a refusal, a redirect or a failure while it lasted, or over
     2 % came half a second later than 99 of 100 at other times, or half of them half a second later than half
@@ -184,12 +184,12 @@ def fault_window(given: Given, patience_s: float) -> tuple[pd.Timestamp, pd.Time
 
 
 def is_timed(seen: pd.DataFrame) -> bool:
-    """Tell whether logs state how long nearly all of their requests took."""
+    """Return whether logs state how long nearly all of their requests took."""
     return len(seen) > 0 and bool(seen["edge_s"].fillna(seen["nginx_s"]).notna().mean() > 0.9)
 
 
 def harmless(given: Given) -> bool:
-    """Tell whether an injected fault harmed no caller, by timed logs: then *no incident* is no mistake."""
+    """Return whether an injected fault harmed no caller, by timed logs: then *no incident* is no mistake."""
     if given.truth.get("fault_start") is None or given.truth.get("fault_end") is None:
         return False
     seen, during = logged_requests(given)
@@ -197,7 +197,7 @@ def harmless(given: Given) -> bool:
 
 
 def leaves_trace(given: Given) -> bool:
-    """Tell whether a fault leaves a trace in the files at hand.
+    """Return whether a fault leaves a trace in the files at hand.
 
     That is harm to requests (:func:`shows_harm`), three lines of errors in Nginx's log, or a route that no
     request of was logged while five were to be expected.

@@ -1,4 +1,4 @@
-"""Sizes of the pages that Nginx itself responds with: they tell its responses from those of an application.
+"""Sizes of the pages that Nginx itself responds with, which distinguish its responses from an application's.
 
 A log in the format ``combined`` names no upstream, but each response has its size. Nginx's page for a status
 has one of few sizes (``src/http/ngx_http_special_response.c``): they differ by the version that it shows and

@@ -167,7 +167,7 @@ def _headline(notice: Notice, headline: str, language: str) -> Resource:
 
 
 def _is_step(stored: Mapping[str, Any] | None) -> bool:
-    """Tell whether a text of a summary says what to do: of several sentences the first one decides."""
+    """Return whether a text of a summary says what to do: of several sentences the first one decides."""
     if stored is None:
         return False
     said: Text = message_from_dict(stored)

@@ -90,9 +90,9 @@ def handler_refusals(joined: pd.DataFrame, observed: pd.DataFrame, incident: Inc
 
 
 def says(messages: pd.Series, words: str) -> pd.Series:
-    """Tell which lines of an application contain a pattern; a line without a message contains none.
+    """Return which lines of an application contain a pattern; a line without a message contains none.
 
-    A different text is searched once only: a process out of descriptors writes one line by the thousand.
+    Each different text is searched once: a process out of descriptors writes one line by the thousand.
 
     Parameters
     ----------

@@ -4,7 +4,8 @@ Nginx's error log and statuses state how far a request came. A refused connectio
 the upstream's host, so the packets travelled both ways and no event loop was involved. Each fate therefore
 excludes layers, also where no log has durations and no configuration is available.
 
-Where a log names no upstream, the size of a response tells Nginx's own pages from those of the application.
+Where a log names no upstream, the size of a response distinguishes Nginx's own pages from responses of the
+application.
 
 Sources: connect(2) and tcp(7) (errors of connecting), the documentation of ngx_http_proxy_module (time
 limits, 502 and 504) and of ngx_http_limit_req_module, and RFC 9110, section 15.6 (502, 503, 504).
