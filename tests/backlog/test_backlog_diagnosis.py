@@ -11,10 +11,10 @@ from watchme_analysis.backlog import summary
 from watchme_analysis.backlog.chain import LINKS, SIGNALS
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.inference.causes import load_causes, placeholders
+from watchme_analysis.inference.causes import load_causes
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import RecordedSettings
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import placeholders, render
 
 IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
 REFUSED = "ConnectionError: [Errno 111] Connection refused"

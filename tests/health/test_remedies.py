@@ -43,8 +43,7 @@ from worlds.health_world import FAULT, HEALTH, JOBS, USUAL, Signals, case, give,
 
 from watchme_analysis.health.detection import health_causes
 from watchme_analysis.health.summary import remedy_of
-from watchme_analysis.inference.causes import placeholders
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import placeholders, render
 
 CAUSES = {one.cause: one for one in health_causes()}
 

@@ -7,7 +7,7 @@ import pytest
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference import causes as module
 from watchme_analysis.inference.signals import Signal
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import placeholders, render
 
 VALID = {
     "a": """
@@ -134,7 +134,7 @@ def test_a_mistake_in_a_remedy_is_named_in_one_sentence(folder, change, message)
     remedy = module.load_causes("health", SIGNALS)[0].remedies[0]
     assert remedy.signal == "seen"
     assert "{address} を戻し" in render(remedy.text, "ja")
-    assert module.placeholders(render(remedy.text)) == {"address"}
+    assert placeholders(render(remedy.text)) == {"address"}
     module.causes.cache_clear()
     (folder / "b.toml").write_text(VALID["b"] + REMEDY.replace(*change))
     with pytest.raises(InputError, match=r"^The cause file health/causes/b.toml .*" + message):

@@ -280,3 +280,8 @@ def test_a_text_of_a_data_file_is_filled_as_its_language_is_written():
     assert said == "Nginx 自身がロケーション `= /health` の `deny all` で {status} を返します。"
     english = filled("Correct {setting} in {place} (`%{time_total}`).", values, "en")
     assert english == "Correct `deny all` in ロケーション `= /health` (`%{time_total}`)."
+    # What evidence says is inserted as it is.
+    assert (
+        filled("{error} in {path}", {"error": "KeyError: {path}", "path": "/a"}, "en")
+        == "KeyError: {path} in /a"
+    )

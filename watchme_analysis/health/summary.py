@@ -17,7 +17,7 @@ from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
-from watchme_analysis.inference.causes import Cause, cause_names, placeholders
+from watchme_analysis.inference.causes import Cause, cause_names
 from watchme_analysis.inference.engine import IN_QUESTION
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
@@ -38,7 +38,7 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
-from watchme_analysis.text.render import filled, render
+from watchme_analysis.text.render import filled, placeholders, render
 from watchme_analysis.text.shell_quoting import shell_word
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 
 # Nginx logs this status when the client closed the connection before the response (ngx_http_request.h).
 CLIENT_CLOSED = 499
+# Placeholders of texts that each case fills.
+OF_CASE = {
+    "host_url", "public_url", "public_host", "container_url", "service", "container", "container_ip",
+    "detail", "pool_threads",
+}  # fmt: skip
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
 SERVER_ERROR = 500
 
@@ -96,12 +101,13 @@ def _filled_in_language(found: HealthContext, text: str, one: Observation | None
 
 
 def remedy_of(found: HealthContext, cause: Cause, observations: Sequence[Observation]) -> Text:
-    """Return what to do about a cause: the first remedy that what was observed fills in, else its own."""
-    candidates = (
-        (remedy.text, one) for remedy in cause.remedies for one in observations if one.signal == remedy.signal
-    )
-    texts = (filled_in(found, text, one) for text, one in candidates)
-    return next((text for text in texts if not placeholders(render(text))), filled_in(found, cause.remedy))
+    """Return what to do about a cause: the first remedy whose values are known, else that of the cause."""
+    for remedy in cause.remedies:
+        named = placeholders(render(remedy.text)) - OF_CASE
+        for one in observations:
+            if one.signal == remedy.signal and named <= one.values().keys():
+                return filled_in(found, remedy.text, one)
+    return filled_in(found, cause.remedy)
 
 
 @once_per_context

@@ -44,7 +44,6 @@ A file that refers to something unknown is rejected at load time with one senten
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,6 +57,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.signals import Signal
 from watchme_analysis.schema import TABLES
 from watchme_analysis.text.message import Text, translated
+from watchme_analysis.text.render import placeholders
 
 # Log-odds by grade: two to one, about five to one, twelve to one, and more than fifty to one.
 GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
@@ -69,7 +69,6 @@ LAYERS = {
         "senders", "queue_settings", "polling", "concurrency", "function", "api", "message", "none",
     ),
 }  # fmt: skip
-_PLACEHOLDER = re.compile(r"(?<![%$])\{([a-z_]+)\}")
 # Grades that all causes of a layer share.
 _LAYERS_FILE = "_layers.toml"
 _TEXTS = ("title", "name", "layer", "next_test")
@@ -410,11 +409,6 @@ def _remedy(where: str, entry: Any) -> Remedy:
     if japanese is not None and placeholders(english) != placeholders(japanese):
         raise InputError(f"{where} has a remedy for {entry['signal']!r} with other values in Japanese.")
     return Remedy(str(entry["signal"]), translated(english, japanese))
-
-
-def placeholders(text: str) -> set[str]:
-    """Return the names of the placeholders of a text; ``%{time_total}`` in a command is none."""
-    return set(_PLACEHOLDER.findall(text))
 
 
 def _confounder(where: str, entry: Any, japanese_reason: str | None) -> Confounder:

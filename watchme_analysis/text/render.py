@@ -58,6 +58,7 @@ from watchme_analysis.text.printable import printable
 _BEGIN, _END = "\ue003", "\ue002"
 _JAPANESE = "[ぁ-んァ-ヶー一-龥「」]"
 _BETWEEN = rf"(?<={_JAPANESE})(?:{_END}+ {_BEGIN}*| {_BEGIN}+)(?={_JAPANESE})|[{_BEGIN}{_END}]"
+_PLACEHOLDER = re.compile(r"(?<![%$])\{([a-z_]+)\}")
 # Characters of a quotation that are shown.
 _QUOTED = 300
 
@@ -88,22 +89,32 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     return re.sub(_BETWEEN, "", said) if language == "ja" else said
 
 
+def placeholders(pattern: str) -> set[str]:
+    """Return the names in a text of a data file that :func:`filled` replaces."""
+    return set(_PLACEHOLDER.findall(pattern))
+
+
 def filled(pattern: str, values: Mapping[str, str], language: str) -> str:
     """Return a text of a data file with values for its placeholders ``{name}``; others stay.
 
     Parameters
     ----------
     pattern
-        The text.
+        The text. ``%{time_total}`` and ``${NAME}`` in a command are no placeholders.
     values
         Texts by name, as they are shown in that language.
     language
         Japanese has no space between words: one beside a placeholder goes where a Japanese value takes it.
     """
-    for name, value in values.items():
-        marked = f"{_BEGIN}{value}{_END}" if language == "ja" else value
-        pattern = pattern.replace(f"{{{name}}}", marked)
-    return re.sub(_BETWEEN, "", pattern) if language == "ja" else pattern
+
+    def value(match: re.Match[str]) -> str:
+        found = values.get(match[1])
+        if found is None:
+            return match[0]
+        return f"{_BEGIN}{found}{_END}" if language == "ja" else found
+
+    said = _PLACEHOLDER.sub(value, pattern)
+    return re.sub(_BETWEEN, "", said) if language == "ja" else said
 
 
 def note(message_id: str, /, **values: Any) -> MessageText:
