@@ -217,7 +217,9 @@ def leaves_trace(given: Given) -> bool:
 
 def layer_outcome(given: Given, said: Diagnosis) -> str:
     """Return what a diagnosis says of the layer at fault; that of a control is right when none is named."""
-    named, layers = said.extra["layer"], said.extra["layers"]
+    # Of two faults at different layers none is the layer, and the cause that is named first counts.
+    named = said.extra["layer"] or (LAYER_OF[said.cause] if said.verdict == "supported" else None)
+    layers = said.extra["layers"]
     left = [one["layer"] for one in layers if one["status"] != "refuted"]
     true = {LAYER_OF[cause] for cause in given.causes} - {"none"}
     if not true:

@@ -7,7 +7,7 @@ seconds (``benchmarks/health_corpus.py``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from watchme_analysis.health.calibration import confidence
@@ -235,7 +235,13 @@ def layer_findings(
             status = "refuted"
             sentence = min(evidence, key=lambda item: item.weight).statement if evidence else ""
         found.append(LayerFinding(layer, probability, status, sentence))
-    return tuple(sorted(found, key=lambda entry: -entry.probability))
+    found.sort(key=lambda entry: -entry.probability)
+    left = [entry for entry in found if entry.status != "refuted"]
+    # Where all others are excluded, the last one is named, unless something else altogether is as likely.
+    if is_incident and len(left) == 1 and left[0].layer != "dependency":
+        is_likely = left[0].probability > LIKELIER_THAN_NOT
+        found = [replace(one, status="supported") if one is left[0] and is_likely else one for one in found]
+    return tuple(found)
 
 
 def _shows(layer: str, causes: Sequence[Ranked]) -> bool:

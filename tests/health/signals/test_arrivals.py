@@ -46,6 +46,7 @@ def test_arrivals_are_compared_from_where_they_rise(spans, signal):
     [
         pytest.param(112, "arrivals_up", id="several lengths of the incident before"),
         pytest.param(136, "arrivals_up", id="one length before"),
+        pytest.param(139, "arrivals_up", id="a part of its length before"),
         # What had ended when the incident began is not its own.
         pytest.param(None, "arrivals_usual", id="a burst that was over"),
     ],
@@ -55,3 +56,15 @@ def test_a_short_incident_belongs_to_the_rise_that_led_to_it(since, signal):
     usual = ((0, 200, 2),)
     rise = ((since, 140, 20),) if since is not None else ((100, 120, 20),)
     assert [one.signal for one in arrivals(during(140, 144, *usual, *rise))] == [signal]
+
+
+def test_a_sender_that_begins_to_send_is_a_surge_beyond_doubt():
+    """Also where most of its requests come before the first of them fails."""
+    found = during(130, 140, (0, 200, 4), (115, 140, 6))
+    flood = found.joined["nginx_line"] >= 800
+    (alike,) = arrivals(found)
+    assert (alike.signal, alike.strength) == ("arrivals_up", pytest.approx((2.5 - 1) / 3, abs=0.1))
+    found.joined["client_addr"] = flood.map({True: "192.0.2.66", False: "192.0.2.1"})
+    (named,) = arrivals(found)
+    assert (named.signal, named.strength) == ("arrivals_up", 1.0)
+    assert named.facts["client"].name == "192.0.2.66"

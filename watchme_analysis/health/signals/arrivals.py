@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_of
@@ -29,6 +29,8 @@ LONGEST_RATIO = 3.0
 # Arrivals during the incident, as a multiple of the busiest comparable interval: from this ratio they are a
 # surge, at the second one beyond doubt, and up to the third they are usual.
 SURGE_RATIO, CLEAR_RATIO, USUAL_RATIO = 2.0, 4.0, 1.5
+# Parts of the incident's length in which arrivals before it are compared, and the least that a log resolves.
+PARTS, LOG_RESOLUTION_S = 10, 1.0
 # Requests outside the incident from which a baseline is known.
 FEWEST_ARRIVALS_OUTSIDE = 20
 # Characters of an agent's distinguishing part that are shown.
@@ -133,8 +135,10 @@ def arrivals(found: HealthContext) -> list[Observation]:
     numbers = {"rate": Number(rate), "ratio": Number(ratio, 2)}
     arrived = of_joined(side, rows[inside])
     if ratio >= SURGE_RATIO:
-        strength = by_count(ratio - 1, CLEAR_RATIO - 1)
         senders = _senders(rows, inside, length_s, _span_s(other))
+        # What all callers send more of, they may send for many reasons; one who sends it has begun to.
+        has_sender = not senders.keys().isdisjoint(("client", "agent"))
+        strength = 1.0 if has_sender else by_count(ratio - 1, CLEAR_RATIO - 1)
         whom = senders.values()
         bad = found.outer_affected
         if not bad["failed"].any() and bad["bad"].mean() < MOST:
@@ -164,30 +168,31 @@ def _begun(times: pd.Series, found: HealthContext) -> datetime:
     """Return when the arrivals of the incident began: requests pile up before the first of them fails.
 
     How long before is unknown, above all where a log has only the ends of requests: the arrivals count as
-    those of the incident as far back as each interval of its length has more than is usual.
+    those of the incident as far back as each part of its length has more than is usual.
     """
     import numpy as np
 
-    length = found.end - found.start
-    length_s = length.total_seconds()
-    # Only requests before both show what is usual: few arrive while callers still wait.
+    length_s = (found.end - found.start).total_seconds()
     if length_s <= 0:
         return found.start
+    # A log in the format combined has whole seconds.
+    step_s = max(length_s / PARTS, LOG_RESOLUTION_S)
     from_start_s = (times - found.start).dt.total_seconds().to_numpy()
     outside_s = from_start_s[(from_start_s < 0) | (from_start_s > length_s)]
-    known, sizes = np.unique(np.floor(outside_s / length_s).astype(int), return_counts=True)
-    intervals = dict(zip(known.tolist(), sizes.tolist(), strict=True))
-    spanned = range(min(intervals, default=0), max(intervals, default=0) + 1)
-    usual = float(np.median([intervals.get(number, 0) for number in spanned if number != 0]))
+    numbers, sizes = np.unique(np.floor(outside_s / step_s).astype(int), return_counts=True)
+    arrived = dict(zip(numbers.tolist(), sizes.tolist(), strict=True))
+    inside = range(int(length_s / step_s) + 1)
+    spanned = range(min(arrived, default=0), max(arrived, default=0) + 1)
+    usual = float(np.median([arrived.get(number, 0) for number in spanned if number not in inside]))
     raised = 0
-    while intervals.get(-raised - 1, 0) >= max(FEWEST, SURGE_RATIO * usual):
+    while arrived.get(-raised - 1, 0) >= max(FEWEST, SURGE_RATIO * usual):
         raised += 1
-    early = found.start - raised * length
-    before = int((times < early).sum())
-    if not raised or before < FEWEST_ARRIVALS_OUTSIDE:
+    early = found.start - timedelta(seconds=raised * step_s)
+    # Only requests before both show what is usual: few arrive while callers still wait.
+    if not raised or int((times < early).sum()) < FEWEST_ARRIVALS_OUTSIDE:
         return found.start
     rest = times[(times < early) | (times > found.end)]
-    ahead = (len(outside_s) - len(rest)) / (raised * length_s)
+    ahead = (len(outside_s) - len(rest)) / (raised * step_s)
     return early if ahead >= SURGE_RATIO * _busiest_rate(rest, early, found.end, length_s) else found.start
 
 
