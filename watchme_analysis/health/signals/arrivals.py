@@ -136,9 +136,7 @@ def arrivals(found: HealthContext) -> list[Observation]:
     arrived = of_joined(side, rows[inside])
     if ratio >= SURGE_RATIO:
         senders = _senders(rows, inside, length_s, _span_s(other))
-        # What all callers send more of, they may send for many reasons; one who sends it has begun to.
-        has_sender = not senders.keys().isdisjoint(("client", "agent"))
-        strength = 1.0 if has_sender else by_count(ratio - 1, CLEAR_RATIO - 1)
+        strength = by_count(ratio - 1, CLEAR_RATIO - 1)
         whom = senders.values()
         bad = found.outer_affected
         if not bad["failed"].any() and bad["bad"].mean() < MOST:
