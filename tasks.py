@@ -165,6 +165,11 @@ def setup(arguments: list[str]) -> int:
             same_place = done.splitlines()[:1] == state.splitlines()[:1]
         else:
             same_place = False
+        if VENV.is_symlink():
+            raise TaskError(
+                f"{VENV} is a symbolic link, and the set-up would empty the environment behind it, "
+                f"{VENV.resolve()}; remove the link (not the folder) and run the same command again."
+            )
         STAMP.unlink(missing_ok=True)  # from here on a killed run leaves no stamp and is begun anew
         if not same_place:
             python = suitable_python(candidates())
@@ -184,7 +189,11 @@ def setup(arguments: list[str]) -> int:
         pip(VENV, ["install", "--no-deps", "--no-build-isolation", "--editable", "."])
         # Where PYTHONDONTWRITEBYTECODE is set, each later command would compile all that it imports again.
         run([tool("python"), "-m", "compileall", "-q", "watchme_analysis"])
-        run([tool("watchme"), "diagnose", "all", str(EXAMPLE)], stdout=subprocess.DEVNULL)
+        if run([tool("watchme"), "diagnose", "all", str(EXAMPLE)], stdout=subprocess.DEVNULL):
+            raise TaskError(
+                f"the trial diagnosis of {EXAMPLE} failed (its words are above); correct what they name, or "
+                f"remove {VENV}, and run the same command again."
+            )
         STAMP.write_text(state)
         print("Ready: .venv/bin/watchme --help", flush=True)
     return 0

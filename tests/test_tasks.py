@@ -105,3 +105,44 @@ def test_one_installation_that_fails_ends_the_set_up(tasks, monkeypatch, tmp_pat
     with pytest.raises(tasks.TaskError, match="pip could not install"):
         tasks.pip(tmp_path, ["install", "0"], ["install", "1"])
     tasks.pip(tmp_path, ["install", "2"], ["install", "3"])
+
+
+@pytest.fixture
+def moved(tasks, monkeypatch, tmp_path):
+    """The tasks of an empty folder, whose set-up creates and installs nothing; a list of what it would do."""
+    done = []
+    monkeypatch.setattr(tasks, "ROOT", tmp_path)
+    monkeypatch.setattr(tasks, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(tasks, "STAMP", tmp_path / ".venv" / "setup-done.txt")
+    monkeypatch.setattr(tasks, "describe", lambda: "here\n1\n")
+    monkeypatch.setattr(tasks, "suitable_python", lambda _: sys.executable)
+    monkeypatch.setattr(tasks, "make_environment", lambda python, folder: folder.mkdir(exist_ok=True))
+    monkeypatch.setattr(tasks, "pip", lambda *words: done.append("pip"))
+    monkeypatch.setattr(tasks, "run", lambda command, stdout=None: done.append(command[1]) or 0)
+    return done
+
+
+@pytest.mark.parametrize("stamp", [None, "elsewhere\n1\n", "here\n0\n"], ids=["none", "folder", "lock"])
+def test_the_environment_behind_a_link_is_not_touched(tasks, moved, tmp_path, monkeypatch, capsys, stamp):
+    monkeypatch.setattr(tasks, "usable", lambda _: True)
+    behind = tmp_path / "behind"
+    behind.mkdir()
+    (tmp_path / ".venv").symlink_to(behind)
+    if stamp:
+        tasks.STAMP.write_text(stamp)
+    before = {path.name: path.read_text() for path in behind.iterdir()}
+    assert tasks.main(["setup"]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / ".venv") in sentence and str(behind) in sentence and "remove the link" in sentence
+    assert {path.name: path.read_text() for path in behind.iterdir()} == before
+    assert moved == []
+    tasks.STAMP.write_text(tasks.describe())  # one that fits needs no change
+    assert tasks.main(["setup"]) == 0
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_trial_diagnosis_that_fails_ends_the_set_up(tasks, moved, tmp_path, monkeypatch, capsys, code):
+    monkeypatch.setattr(tasks, "run", lambda command, stdout=None: code * (command[1] == "diagnose"))
+    assert tasks.main(["setup"]) == 2 * code
+    assert tasks.STAMP.exists() == (code == 0)
+    assert capsys.readouterr().err.count("trial diagnosis") == code
