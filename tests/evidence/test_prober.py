@@ -554,3 +554,59 @@ def test_the_curl_lines_write_whole_lines_below_one_that_was_cut(server, tmp_pat
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     assert begun == cut + "\n"
+
+
+def test_the_program_probes_each_url_and_says_how_many_rows_it_wrote(tmp_path, monkeypatch, capsys):
+    asked, runs = [], []
+
+    def run(targets, every, for_s, ask, writer, stop):
+        runs.append((targets, every, for_s))
+        for vantage, url in targets:
+            writer(prober.probe(vantage, url, ask))
+
+    monkeypatch.setattr(prober, "run", run)
+    monkeypatch.setattr(prober, "stop_on_signals", threading.Event)
+    monkeypatch.setattr(prober, "fetch", lambda *given: asked.append(given) or (204, None, 0.25, {}))
+    monkeypatch.setattr(prober, "probe", lambda vantage, url, ask: ask(url) and row_of(vantage, url))
+    monkeypatch.chdir(tmp_path)
+    urls = ["http://127.0.0.1:8017/health", "http://127.0.0.1:8017/jobs"]
+    prober.main([*urls, "--vantage", "outside", "--every", "5", "--for", "60", "--header", "X-Test: 1"])
+    assert runs == [([("outside", url) for url in urls], 5.0, 60.0)]
+    assert asked == [(url, 30.0, {"X-Test": "1"}, False) for url in urls]
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "2 probes written to probes.csv"
+    assert said[0] == "2026-03-02T04:00:00Z outside /health 204 in 0.250 s"
+    prober.main([urls[0], "--insecure", "--timeout", "2", "--to", "other.csv"])
+    assert runs[-1] == ([("inside", urls[0])], 10.0, None)
+    assert asked[-1] == (urls[0], 2.0, {}, True)
+    assert "1 probes written to other.csv" in capsys.readouterr().err
+
+    for wrong in (["--every", "0.5"], ["--timeout", "0"], ["--header", "@/nonexistent"], ["--vantage", "x"]):
+        with pytest.raises(SystemExit):
+            prober.main([urls[0], *wrong])
+    with pytest.raises(SystemExit):
+        prober.main(["ftp://127.0.0.1/"])
+    prober.main([urls[0], "--every", "1"])
+
+
+def row_of(vantage, url):
+    row = dict.fromkeys(COLUMNS, "")
+    seen = {"vantage": vantage, "path": "/" + url.rpartition("/")[2], "status": 204, "seconds": 0.25}
+    return row | seen | {"timestamp": "2026-03-02T04:00:00Z"}
+
+
+def test_a_row_that_cannot_be_written_is_counted_and_reported(tmp_path, capsys):
+    writer = prober.Writer(str(tmp_path / "probes.csv"))
+    writer(row_of("inside", "http://127.0.0.1/health"))
+    writer.path = str(tmp_path / "missing" / "probes.csv")
+    writer(row_of("inside", "http://127.0.0.1/health") | {"error": "timed out"})
+    first, second = capsys.readouterr().err.splitlines()
+    assert "NOT WRITTEN" not in first and first.endswith("204 in 0.250 s")
+    assert "timed out - NOT WRITTEN: " in second
+    assert (writer.rows, writer.lost) == (1, 1)
+    assert (
+        writer.summary().startswith("1 probes written to ") and "1 could not be written" in writer.summary()
+    )
+    quiet = prober.Writer(str(tmp_path / "probes.csv"), quiet=True)
+    quiet(row_of("inside", "http://127.0.0.1/health"))
+    assert (quiet.rows, capsys.readouterr().err) == (1, "")

@@ -4,10 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds.nginx import NGINX, free_port, running, temp_paths
+from worlds.together import together
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import read_nginx_config
-from watchme_analysis.nginx_conf.routing import effective_locations, normal_path, route, upstream_addresses
+from watchme_analysis.nginx_conf.routing import (
+    effective_locations,
+    normal_path,
+    route,
+    upstream_addresses,
+    upstream_servers,
+)
+from watchme_analysis.nginx_conf.tree import Block
 from watchme_analysis.schema import empty
 
 CONF = """
@@ -191,3 +199,38 @@ def test_normal_paths():
         "/a",
         "/a/",
     ]
+
+
+NESTED = ((1, "", ()), (2, "http", ()), (3, "upstream", ("pool",)))
+
+
+@together(
+    ("target", "addresses"),
+    [
+        ("http://192.0.2.1", ["192.0.2.1:80"]),
+        ("https://192.0.2.1", ["192.0.2.1:443"]),
+        ("https://192.0.2.1/x", ["192.0.2.1:443"]),
+        ("http://192.0.2.1:8000/x/", ["192.0.2.1:8000"]),
+        ("http://[2001:db8::1]", ["[2001:db8::1]:80"]),
+        ("http://[2001:db8::1]:8000", ["[2001:db8::1]:8000"]),
+        ("http://unix:/run/app.sock:/x", ["unix:/run/app.sock"]),
+        ("http://pool/x", ["192.0.2.2:80", "192.0.2.3:8001"]),
+        ("https://pool", ["192.0.2.2:80", "192.0.2.3:8001"]),
+        ("http://192.0.2.1$request_uri", ["192.0.2.1:80"]),
+        ("http://192.0.2.1${uri}", ["192.0.2.1:80"]),
+        ("http://$host/x", None),
+        ("ftp://192.0.2.1", None),
+        (None, None),
+    ],
+)
+def test_the_servers_of_a_target_have_a_port(target, addresses):
+    root, http, pool = (Block(number, "nginx.conf", 1, name, args) for number, name, args in NESTED)
+    root.children, http.children = [http], [pool]
+    pool.children = [
+        Block(4, "", 1, "server", ("192.0.2.2",)),
+        Block(5, "", 1, "server", ("192.0.2.3:8001", "backup")),
+    ]
+    found = upstream_servers(target, root)
+    assert (found and [each["address"] for each in found]) == addresses
+    options = [each["options"] for each in found or ()]
+    assert options == ([[], ["backup"]] if len(options) == 2 else [[]] * len(options))
