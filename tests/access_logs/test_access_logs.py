@@ -71,7 +71,7 @@ def test_members_behind_one_another_are_one_file(pack):
     assert b"".join(unpacked(io.BytesIO(packed))) == data
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
 def test_torn_data_gives_its_good_part(tmp_path, pack):
     packed = pack(b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000)))

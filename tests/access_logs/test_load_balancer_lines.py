@@ -95,6 +95,7 @@ STRANGE = [
 ]
 
 
+@pytest.mark.slow
 @together("line", STRANGE)
 def test_a_strange_value_is_read_alike_by_all_engines(line):
     data = "".join(f"{one}\n" for one in [*[HTTPS] * 3, line, UNSENT]).encode()

@@ -234,7 +234,6 @@ def test_a_person_reads_the_notes_below_the_answer(raw):
     assert "metrics: metrics/all.json: no list of queries beside it" in result.stdout
 
 
-@pytest.mark.slow
 def test_a_finer_dump_of_a_part_does_not_stand_for_the_whole_time(raw):
     sent = balance(open_case(raw))["sent"].iloc[0]
     queries, dump = read(raw / "metrics/metric-data-queries.json"), read(raw / "metrics/all.json")

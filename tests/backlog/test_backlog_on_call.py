@@ -37,7 +37,6 @@ def test_messages_that_pass_at_a_later_try_are_no_bad_ones_also_where_many_die(t
     assert found.extra["dead_letters"] > 10
 
 
-@pytest.mark.slow
 def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
     found, _ = diagnose_world(tmp_path, "memory lowered", 702006)
     assert found.cause == "consumer_failing", found.summary

@@ -128,14 +128,14 @@ def test_the_evidence_holds_every_value(case):
     assert [kind for kind, value in ALL.items() if value not in text] == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("level", LEVELS)
 def test_what_remains_in_the_case_is_as_stated(exported, level):
     text = everything(exported[level])
     assert [kind for kind, value in ALL.items() if value in text] == list(REMAINS[level])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     "words",

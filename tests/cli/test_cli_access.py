@@ -656,7 +656,7 @@ def test_the_loop_is_compiled_apart_once_and_only_where_it_reads(log, monkeypatc
     assert len(made) == times
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
 def test_progress_is_a_share_of_what_is_stored_and_a_rough_time(tmp_path, pack):
     # Of different sizes, so that a share of the logs would be another one.

@@ -272,7 +272,7 @@ def test_invalid_words_are_one_sentence(fault_of, group):
     assert [fault for fault in map(fault_of, group()) if fault] == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("group", [commands_that_call_aws, zones_and_numbers_without_effect])
 def test_invalid_words_end_a_command_before_it_calls_or_writes(fault_of, folder, monkeypatch, group):
     def called(*_, **__):

@@ -110,7 +110,6 @@ def test_exit_3_only_where_it_is_wanted(watchme, shorter, both, evidence):
     assert watchme("diagnose", evidence, "--fail-on", "nothing").returncode == 2
 
 
-@pytest.mark.slow
 def test_a_chosen_system_states_the_endpoint_where_the_case_has_it(watchme, both, monkeypatch, tmp_path):
     (tmp_path / "watchme.toml").write_text(
         '[systems.one]\nhealth = "/health"\nqueue = "nowhere"\n[systems.two]\nhealth = "/other"\n'

@@ -238,7 +238,6 @@ def test_the_names_of_the_release_before_work_with_a_note(shorter):
     assert "unknown-too" not in CliRunner().invoke(cli, ["redrive", "--help"]).stdout
 
 
-@pytest.mark.slow
 def test_a_journal_of_the_release_before_is_used_on(front, case, tmp_path):
     import boto3
 
@@ -327,7 +326,6 @@ def test_a_file_of_something_else_is_one_sentence(tmp_path):
     assert "neither an archive" in str(result.exception)
 
 
-@pytest.mark.slow
 def test_a_move_task_needs_one_confirmed_message_and_is_followed(front, worker, case):
     front.move_one = worker.move_one
     words = [str(case), "--move-task", "start"]

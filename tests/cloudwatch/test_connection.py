@@ -185,7 +185,6 @@ def test_the_region_comes_from_the_settings(account, tmp_path, monkeypatch):
     assert len(rows) == 2
 
 
-@pytest.mark.slow
 def test_bounds_are_texts_datetimes_or_spans(account):
     aws = w.connect()
     window = {"since": NOW - timedelta(hours=3), "until": NOW - timedelta(hours=1)}

@@ -423,7 +423,6 @@ def test_secrets_come_from_the_environment_and_a_file(tmp_path, monkeypatch):
             Secret(reference, account_of(None, None)).value()
 
 
-@pytest.mark.slow
 def test_secrets_come_from_aws(tmp_path, front):
     boto3.client("secretsmanager").create_secret(Name="hook", SecretString='{"url": "https://a.example"}')
     boto3.client("ssm").put_parameter(Name="/hook", Value="https://b.example", Type="SecureString")

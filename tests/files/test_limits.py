@@ -88,7 +88,7 @@ def pieces(data, size):
     return filling(data[at : at + size] for at in range(0, len(data), size))
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow(fast=5)
 @pytest.mark.parametrize("place", ["first", "middle", "last", "last without an end"])
 @pytest.mark.parametrize("length", [MIB + 1, 12 * MIB])
 def test_a_long_line_is_a_block_of_its_own(limit, place, length):

@@ -175,7 +175,7 @@ ALIKE = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("build", ALIKE, ids=lambda build: build.__name__)
 def test_what_looks_alike_is_distinguished_or_left_open(build):
     said = health.diagnose(investigate(build()))

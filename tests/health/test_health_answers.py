@@ -29,7 +29,6 @@ def without_upstreams(made):
     return made
 
 
-@pytest.mark.slow
 def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
     """503 to callers, at once; the application goes on answering what reaches it."""
 
@@ -52,7 +51,6 @@ def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
     assert "header_too_big" not in Signals(saying_nginx(made, "upstream sent no valid HTTP/1.0 header"))
 
 
-@pytest.mark.slow
 def test_tls_requested_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     made = tls_to_a_plain_port()
     seen = Signals(made)

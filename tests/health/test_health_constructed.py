@@ -49,7 +49,7 @@ def test_what_is_said_of_a_constructed_case_hangs_on_its_signal(corpus, entries,
     assert constructed.source.startswith("https://")
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("constructed", CONSTRUCTED, ids=lambda one: one.build.__name__)
 def test_a_constructed_world_shows_its_signals(constructed):
     assert Signals(constructed.build()).among(*constructed.signals) == set(constructed.signals)

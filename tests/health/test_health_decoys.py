@@ -340,7 +340,7 @@ def failing(path, status):
     return lambda requested, second: {"status": status, "header_s": 0.03} if requested == path else None
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("answered_before", [False, True])
 def test_callers_that_always_leave_accuse_nobody_unless_they_were_answered_before(answered_before):
     made = calm()

@@ -92,7 +92,7 @@ def test_an_edge_that_asks_for_another_name_is_accused(evidence):
     assert said["health-edge-wrong-host-detail"]["given"] == GIVEN
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "evidence",
     [

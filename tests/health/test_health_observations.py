@@ -104,7 +104,6 @@ def turned_away():
     return made
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("world", "outcome", "message_id", "values"),
     [

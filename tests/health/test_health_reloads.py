@@ -55,7 +55,6 @@ def of_stock_logs(made):
     return thin
 
 
-@pytest.mark.slow
 def test_reloads_at_both_ends_of_an_incident_lay_it_at_the_configuration():
     made = noticing(case(refused), FAULT[0], FAULT[1])
     ends = {"reloaded_at_onset", "reloaded_at_end"}
@@ -97,7 +96,7 @@ def test_refusals_in_stock_logs_leave_nginx_and_the_process():
     assert left == {"nginx", "process"}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(("port", "is_wrong"), [(8100, True), (8071, False)])
 def test_a_port_that_no_start_command_names_is_the_wrong_one(port, is_wrong):
     process = {"file": "command.txt", "line": 1, "service": "", "addr": "192.0.2.11", "port": port}

@@ -43,7 +43,7 @@ def test_a_process_that_nothing_holds_and_that_runs_a_little_is_not_given_the_cp
     assert said.ranking[0].finding.detail.id == "health-starved"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     "made",
     [

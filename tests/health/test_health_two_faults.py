@@ -80,7 +80,7 @@ def handed_over(first, then):
     return fate
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize(
     ("fault", "causes"),
     [

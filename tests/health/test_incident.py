@@ -55,7 +55,6 @@ def test_slow_failed_and_refused_are_distinguished():
     assert found["bad"].all()
 
 
-@pytest.mark.slow
 def test_a_senders_flood_does_not_set_the_standard_by_the_number_of_its_requests():
     """Nine of ten requests are a sender's, all late, and others are served quickly at other times."""
     flood = seen([(50 + place / 20, "nginx", "/a", 200, 3.0) for place in range(1000)])
@@ -65,7 +64,6 @@ def test_a_senders_flood_does_not_set_the_standard_by_the_number_of_its_requests
     assert list(judged["slow"]) == [False] * 50 + [True] * 1000
 
 
-@pytest.mark.slow
 def test_a_busy_day_of_many_senders_is_usual_although_the_night_is_quicker():
     day = [(50 + place / 20, "nginx", "/a", 200, 3.0) for place in range(1000)]
     night = [(second, "nginx", "/a", 200, 0.02) for second in range(50)]
@@ -77,7 +75,6 @@ def test_a_path_that_is_always_refused_is_not_failing():
     assert not found["bad"].any()
 
 
-@pytest.mark.slow
 def test_a_request_seen_at_two_vantages_is_one_and_as_bad_as_the_worse():
     frame = seen(
         [
@@ -102,7 +99,6 @@ def test_an_outside_that_was_always_slow_is_held_to_the_inside():
     assert found.loc[found["vantage"] == "outside", "slow"].all()
 
 
-@pytest.mark.slow
 def test_the_window_of_an_incident_with_recovery():
     rows = steady(0, 30) + steady(30, 60, status=504, duration_s=5.0) + steady(60, 90)
     found = find_incident(judge_observations(seen(rows)))
@@ -113,13 +109,11 @@ def test_the_window_of_an_incident_with_recovery():
     assert (found.count, found.base) == (30, 31)
 
 
-@pytest.mark.slow
 def test_an_incident_without_recovery_is_open():
     found = find_incident(judge_observations(seen(steady(0, 30) + steady(30, 60, status=504))))
     assert found.is_open
 
 
-@pytest.mark.slow
 def test_waves_with_calm_between_them_are_one_incident():
     rows = steady(0, 30)
     for wave in (30, 50, 70):
@@ -129,7 +123,6 @@ def test_waves_with_calm_between_them_are_one_incident():
     assert abs((found.end - START).total_seconds() - 84) < 2
 
 
-@pytest.mark.slow
 def test_thin_trouble_beside_an_incident_is_not_its_end():
     rows = steady(0, 20) + steady(20, 40, status=504)
     for second in range(40, 140):
@@ -139,7 +132,6 @@ def test_thin_trouble_beside_an_incident_is_not_its_end():
     assert abs((found.end - START).total_seconds() - 40) < 5
 
 
-@pytest.mark.slow
 def test_a_beginning_that_is_a_little_thinner_stays_part_of_the_incident():
     rows = steady(0, 8)
     for second in range(8, 40):
@@ -149,7 +141,6 @@ def test_a_beginning_that_is_a_little_thinner_stays_part_of_the_incident():
     assert (found.start - START).total_seconds() == 8
 
 
-@pytest.mark.slow
 def test_strain_before_an_incident_is_not_its_beginning_where_it_is_far_thinner():
     rows = steady(-10, 0)
     for second in range(20):
@@ -158,13 +149,11 @@ def test_strain_before_an_incident_is_not_its_beginning_where_it_is_far_thinner(
     assert (found.start - START).total_seconds() == 20
 
 
-@pytest.mark.slow
 def test_a_blip_is_no_incident():
     rows = steady(0, 30) + steady(30, 30 + int(SHORTEST_S) - 2, status=502) + steady(40, 70)
     assert find_incident(judge_observations(seen(rows))) is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("pause_s", "phase_s"), [(0.25, 0.1), (1, 0.05), (1, 0.95), (2, 0.1), (2, 1.9)])
 def test_an_outage_of_the_shortest_length_is_an_incident_at_any_pace_of_requests(pause_s, phase_s):
     """The first regular pair meets it up to a pause after its start, the last up to one before its end."""
@@ -176,7 +165,6 @@ def test_an_outage_of_the_shortest_length_is_an_incident_at_any_pace_of_requests
     assert (found.end - START).total_seconds() == pytest.approx(until_s, abs=pause_s)
 
 
-@pytest.mark.slow
 def test_a_client_that_tries_again_at_once_shows_no_outage_until_the_next_caller():
     """Before and after a few failures within seconds the endpoint was not called for minutes."""
     calls = [(second, "outside", "/a", 200, 0.02) for second in range(0, 6000, 300)]
@@ -184,7 +172,6 @@ def test_a_client_that_tries_again_at_once_shows_no_outage_until_the_next_caller
     assert find_incident(judge_observations(seen(sorted([*calls, *failed])))) is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pace", [1, 60, 3600])
 def test_bounds_of_an_incident_scale_with_its_pace(pace):
     """A reload long before the incident, and the record's end soon after it, count alike at any pace."""
@@ -199,7 +186,6 @@ def test_bounds_of_an_incident_scale_with_its_pace(pace):
     assert cut.is_open
 
 
-@pytest.mark.slow
 def test_a_first_crash_is_the_beginning_of_those_that_follow():
     """Each takes the service away for 4 s; the time between them is no shorter than before the second."""
     rows = [
@@ -216,7 +202,6 @@ def test_a_first_crash_is_the_beginning_of_those_that_follow():
     assert (found.start - START).total_seconds() == 40
 
 
-@pytest.mark.slow
 def test_thin_trouble_is_found_too():
     rows = [
         (second, "outside", "/a", 504 if 40 <= second < 140 and second % 6 == 0 else 200, 0.02)
@@ -226,7 +211,6 @@ def test_thin_trouble_is_found_too():
     assert abs((found.start - START).total_seconds() - 42) < 1
 
 
-@pytest.mark.slow
 def test_trouble_that_recurs_is_one_incident_not_its_densest_burst():
     """One of several processes stands still again and again, the last time for longest."""
     rows = steady(0, 120)
@@ -238,7 +222,6 @@ def test_trouble_that_recurs_is_one_incident_not_its_densest_burst():
     assert abs((found.end - START).total_seconds() - 340) < 2
 
 
-@pytest.mark.slow
 def test_families_probed_on_purpose_come_first():
     rows = steady(0, 30, route="/a") + steady(30, 60, status=504, route="/a") + steady(60, 90, route="/a")
     logged = seen(
@@ -271,7 +254,6 @@ def test_a_little_strain_before_the_trouble_does_not_begin_it():
     assert abs((found.start - START).total_seconds() - 40) < 1
 
 
-@pytest.mark.slow
 def test_what_was_bad_before_the_rest_is_affected_and_begins_the_incident():
     """An endpoint with a fault of its own, until a second fault stops all that is requested."""
     rows = [*steady(0, 40), *steady(40, 120, 502), *steady(120, 150)]
@@ -290,7 +272,6 @@ def test_an_incident_that_pauses_begins_with_its_first_part():
     assert (found.start - START).total_seconds() == pytest.approx(60, abs=2)
 
 
-@pytest.mark.slow
 def test_an_endpoint_that_is_bad_past_its_service_ends_the_incident():
     """The service is bad for twenty seconds, and its probed endpoint, by a fault of its own, for fifty."""
     rows = [

@@ -51,7 +51,6 @@ def test_the_pointer_shows_the_values_of_the_nearest_mark(page):
     assert pointed(figure, axis, axis.get_xlim()[0], axis.get_ylim()[1] * 0.99) == []
 
 
-@pytest.mark.slow
 def test_widgets_open_the_page_for_a_queue_and_a_time_range(page):
     explorer = Explorer(page)
     queues = [value for _, value in explorer.subject.options]

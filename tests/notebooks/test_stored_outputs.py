@@ -15,7 +15,8 @@ CHECKED = "nbval-check-output"
 COMPARED = {"text/plain", "text/html", "application/vnd.watchme.finding+json"}
 
 
-@pytest.mark.parametrize("name", ["backlog_incident", "health_timeout", "alarm_backtest"])
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", ["health_timeout", "backlog_incident", "alarm_backtest"])
 def test_cells_show_what_is_stored(name, monkeypatch):
     path = notebooks_folder() / f"{name}.ipynb"
     monkeypatch.chdir(path.parent)

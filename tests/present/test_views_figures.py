@@ -85,6 +85,7 @@ def test_health_timeline_names_zone_and_units_and_says_which_layers_are_missing(
     assert "failed" in picture.alt
 
 
+@pytest.mark.slow
 def test_health_timeline_draws_each_host_metric_and_kind_of_event():
     moments = [START + timedelta(seconds=second) for second in range(0, 120, 10)]
     metrics = [
@@ -161,6 +162,7 @@ def test_the_waterfall_says_which_layers_have_no_record_and_who_gave_up():
     assert "typical, GET /api/health: edge not logged" in picture.alt
 
 
+@pytest.mark.slow
 def test_in_flight_against_latency_shows_the_lag():
     joined = join_requests(access_log(), empty("edge_log"))
     opened = open_requests(joined)
@@ -244,6 +246,7 @@ def test_bins_add_counts_up_keep_levels_at_their_highest_and_leave_gaps_null():
     ]
 
 
+@pytest.mark.slow
 def test_backlog_timeline_has_every_panel_with_its_unit_and_one_zone():
     span = style.AxisSpan(Window(START, START + timedelta(hours=2)), TOKYO)
     picture = plot_backlog_timeline(binned(pipelines(Tables(metrics=metrics()))), span, ["a-queue"])
@@ -286,7 +289,6 @@ EMPTY_FIGURES = {
 }
 
 
-@pytest.mark.slow
 @together("name", EMPTY_FIGURES)
 def test_no_data_gives_a_figure_that_says_so(name):
     picture = EMPTY_FIGURES[name]()
@@ -331,7 +333,6 @@ def test_the_colours_of_pixels_are_those_that_sorting_all_of_them_finds():
             assert np.array_equal(mine, theirs.reshape(mine.shape))
 
 
-@pytest.mark.slow
 def test_a_log_without_durations_shows_when_requests_failed(drawn):
     log = access_log()
     log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})

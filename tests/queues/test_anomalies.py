@@ -77,7 +77,6 @@ def test_an_error_is_quoted_in_its_own_words(text, words):
     assert error_words(text) == words
 
 
-@pytest.mark.slow
 def test_an_error_s_example_names_it_once_and_leaves_its_stamp_out():
     world, stamp = World(), "2025-12-10T01:00:00.123Z 7a8b9c0d-1234-4abc-8def-0123456789ab "
     world.errors_logged = [(70, stamp + "Task timed out after 30.00 seconds")]
@@ -98,7 +97,6 @@ def test_the_scan_finds_the_interval_and_not_the_flicker():
     assert found.rate == pytest.approx(0.8)
 
 
-@pytest.mark.slow
 def test_arrivals_are_expected_in_their_rhythm():
     sent = only(World()).frame["sent"]
     expected = expected_arrivals(sent, 60)
@@ -118,7 +116,6 @@ def test_a_busy_day_is_no_surge_and_a_surge_on_it_is():
     assert (found.start, found.end) == (index[1800], index[1920])
 
 
-@pytest.mark.slow
 def test_a_backlog_grew_from_where_it_left_the_usual():
     world = World()
     for minute in range(1, 1440, 30):
@@ -129,7 +126,6 @@ def test_a_backlog_grew_from_where_it_left_the_usual():
     assert worst.start < worst.grew_from == START + pd.Timedelta(minutes=606)
 
 
-@pytest.mark.slow
 def test_every_message_of_a_failing_queue_is_accounted_for():
     world = World()
     world.fail(600, 1000, 0.2, "KeyError: 'x'")
@@ -139,7 +135,6 @@ def test_every_message_of_a_failing_queue_is_accounted_for():
     assert balance.retry_amplification == pytest.approx((480 + 280) / 480)
 
 
-@pytest.mark.slow
 def test_dead_letters_held_before_the_window_are_not_counted_again():
     world = World()
     world.fail(600, 700, 0.2, "KeyError: 'x'")
@@ -182,7 +177,6 @@ def test_dead_letters_that_were_purged_are_those_that_came_in_and_are_not_left()
     assert (stock.moved, stock.purged, stock.at_end) == (purged + len(world.dead), purged, len(world.dead))
 
 
-@pytest.mark.slow
 def test_a_purge_is_loss():
     world = World()
     for minute in range(600, 700):
@@ -195,7 +189,6 @@ def test_a_purge_is_loss():
     assert (balance.purged, balance.lost, balance.unexplained) == (40, 40, 0)
 
 
-@pytest.mark.slow
 def test_more_deletes_than_messages_are_second_runs():
     world = World()
     for name in ("received", "invocations", "deleted"):
@@ -217,7 +210,6 @@ def test_a_creep_is_distinguished_from_a_step():
     assert step is None or step.steepest_share > 0.8
 
 
-@pytest.mark.slow
 def test_a_creep_s_start_lies_within_the_interval_that_is_reported():
     """Creeps of both shapes, beginning at different hours, with run times that scatter by a tenth."""
     held = []
@@ -233,7 +225,6 @@ def test_a_creep_s_start_lies_within_the_interval_that_is_reported():
     assert sum(held) >= 3
 
 
-@pytest.mark.slow
 def test_a_part_that_creeps_beside_one_that_does_not_is_dated_by_its_mean():
     """The function's own second stays, the API's half second creeps; few runs scatter with a long tail."""
     errors, held = [], []
@@ -265,7 +256,6 @@ def test_a_peak_that_comes_every_day_is_daily():
     assert others == [False, False, True], "the smaller one recurs, the larger one does not"
 
 
-@pytest.mark.slow
 def test_a_missing_point_stays_missing():
     world = World()
     frame = only(world).frame
@@ -273,7 +263,6 @@ def test_a_missing_point_stays_missing():
     assert frame["dlq_visible"].isna().all()
 
 
-@pytest.mark.slow
 def test_a_hidden_message_is_no_backlog_of_those_that_come_after_it():
     world = World(hours=24)
     for minute in range(61, 181, 30):

@@ -41,7 +41,6 @@ def test_every_interval_accounts_for_its_messages():
     assert frame["stock_before"].tolist()[1:] == frame["visible"].tolist()[:-1]
 
 
-@pytest.mark.slow
 def test_what_was_not_collected_stays_null_in_every_interval():
     world, *_ = served()
     whole = world.table("metrics")
@@ -55,7 +54,6 @@ def test_what_was_not_collected_stays_null_in_every_interval():
     assert set(japanese["reasons"]) == {label("balance-step-unknown", "ja")}
 
 
-@pytest.mark.slow
 def test_little_s_law_gives_the_mean_stay():
     world, _, stays = served()
     (row,) = balance(world).itertuples()
@@ -63,7 +61,6 @@ def test_little_s_law_gives_the_mean_stay():
     assert "Little" not in row.reasons
 
 
-@pytest.mark.slow
 def test_a_mean_stay_beyond_the_oldest_age_is_said_to_be_impossible():
     world, *_ = served()
     world.at["age_s"] = np.minimum(world.at["age_s"], 30.0)
@@ -96,14 +93,12 @@ def test_a_surge_that_is_on_may_go_on_and_one_that_is_over_does_not(at, never):
     assert pd.notna(row.drained_at) and pd.isna(row.drained_at_high) == never
 
 
-@pytest.mark.slow
 def test_a_queue_that_gets_more_than_it_takes_never_drains():
     world, *_ = served(surge=(0, 1440), each=12)
     (row,) = drain_forecast(world).itertuples()
     assert pd.isna(row.drained_at) and pd.isna(row.drained_at_high)
 
 
-@pytest.mark.slow
 def test_a_message_that_comes_and_goes_in_the_first_interval_was_not_there_before():
     world, *_ = served()
     world.at["in_flight"][0] = 1.0
@@ -111,7 +106,6 @@ def test_a_message_that_comes_and_goes_in_the_first_interval_was_not_there_befor
     assert (row.stock_before, row.unexplained, row.purged) == (0, 0, 0)
 
 
-@pytest.mark.slow
 def test_what_came_while_the_metrics_slept_is_no_second_run_of_anything():
     world, *_ = served(surge=(0, 0))
     for column in world.at.values():
@@ -124,7 +118,6 @@ def test_what_came_while_the_metrics_slept_is_no_second_run_of_anything():
     assert "20 messages stood there when its metrics woke" in row.reasons
 
 
-@pytest.mark.slow
 def test_one_message_that_vanishes_is_no_purge():
     world, *_ = served()
     world.at["sent"][900:910], world.at["received"][900:910], world.at["deleted"][900:910] = 0, 0, 0
@@ -133,7 +126,6 @@ def test_one_message_that_vanishes_is_no_purge():
     assert (row.unexplained, row.purged) == (1, 0)
 
 
-@pytest.mark.slow
 def test_points_still_to_come_are_no_backlog_that_vanished():
     world, *_ = served(surge=(1300, 1440))
     metrics = world.table("metrics")

@@ -31,7 +31,6 @@ def taken(world):
     return unmatched_receives(pipeline, world)
 
 
-@pytest.mark.slow
 def test_what_is_received_beyond_all_batches_went_to_no_run():
     found = taken(filtered())
     assert (found.count, found.base, found.deleted) == (200, 200, 200)
@@ -56,7 +55,6 @@ def test_a_batch_holds_as_many_messages_as_its_mapping_says():
     assert taken(world) is None
 
 
-@pytest.mark.slow
 def test_lost_points_and_throttled_deliveries_are_no_sign():
     world = World()
     for minute in range(601, 1200, 30):
@@ -72,7 +70,6 @@ def test_lost_points_and_throttled_deliveries_are_no_sign():
     assert taken(world) is None
 
 
-@pytest.mark.slow
 def test_what_another_function_may_have_had_or_came_before_a_change_tells_nothing():
     world = filtered()
     own = world.tables["event_source_mappings"]
@@ -83,7 +80,6 @@ def test_what_another_function_may_have_had_or_came_before_a_change_tells_nothin
     assert taken(world) is None
 
 
-@pytest.mark.slow
 def test_without_the_batch_size_or_the_receives_nothing_is_reported():
     world = filtered()
     (pipeline,) = pipelines(world)
@@ -105,7 +101,6 @@ def nightly_batch(messages=200, first=605, each=8):
     return world
 
 
-@pytest.mark.slow
 def test_a_point_lost_while_messages_wait_makes_no_surplus_of_receives():
     world = nightly_batch()
     world.lose("NumberOfMessagesReceived", 607)
@@ -113,7 +108,6 @@ def test_a_point_lost_while_messages_wait_makes_no_surplus_of_receives():
     assert find_redelivery(pipeline) is None
 
 
-@pytest.mark.slow
 def test_a_surplus_begins_with_the_first_message_received_again():
     world, draw = World(), np.random.default_rng(5)
     for minute in range(1439):
@@ -161,7 +155,6 @@ def only(world):
     return pipeline
 
 
-@pytest.mark.slow
 def test_receives_beyond_those_due_are_messages_that_came_back():
     found = find_redelivery(only(worked_on_twice()))
     assert found.start == START + pd.Timedelta(minutes=182)
@@ -170,14 +163,12 @@ def test_receives_beyond_those_due_are_messages_that_came_back():
     assert found.score > 50
 
 
-@pytest.mark.slow
 @together("name", ["sent", "received", "invocations", "errors", "throttles", "failed"])
 def test_without_one_of_its_counters_nothing_is_said_of_receives(name):
     pipeline = only(worked_on_twice())
     assert find_redelivery(replace(pipeline, queried=pipeline.queried - {name})) is None
 
 
-@pytest.mark.slow
 def test_receives_that_failures_or_throttles_explain_are_no_surplus():
     world = worked_on_twice()
     world.at["throttles"][181:541:5] = 4
@@ -188,7 +179,6 @@ def test_receives_that_failures_or_throttles_explain_are_no_surplus():
     assert find_redelivery(only(world)) is None
 
 
-@pytest.mark.slow
 def test_a_message_hidden_twice_as_long_as_any_run_all_the_time_does_not_come_back():
     pipeline = only(worked_on_twice())
     longest = pipeline.frame["duration_max_s"].max()
@@ -222,7 +212,6 @@ def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, reported)
         assert not found.is_open
 
 
-@pytest.mark.slow
 def test_messages_that_wait_or_a_short_timeout_are_no_hidden_ones():
     assert find_hidden_messages(only(in_flight_for_hours(visible=1))) is None
     pipeline = only(in_flight_for_hours())
@@ -230,7 +219,6 @@ def test_messages_that_wait_or_a_short_timeout_are_no_hidden_ones():
     assert find_hidden_messages(replace(pipeline, settings=short)) is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "timeout_s", "long"),
     [(3600, 30, False), (3601, 30, True), (7200, 900, False), (10800, 900, False), (10801, 900, True)],

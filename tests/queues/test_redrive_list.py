@@ -1,7 +1,6 @@
 import json
 
 import pandas as pd
-import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.sections.tables import redrive_table
@@ -34,7 +33,6 @@ def change(world, place, **values):
         messages.loc[messages.index[place], name] = value
 
 
-@pytest.mark.slow
 def test_each_dead_letter_becomes_a_line_that_the_aws_cli_takes():
     world = broken()
     found = redrive(world)
@@ -57,7 +55,6 @@ def test_the_same_work_is_sent_once():
     assert found.left_out == (("same-work", 1),)
 
 
-@pytest.mark.slow
 def test_a_day_is_one_piece_of_work_whatever_set_it_off():
     world = broken()
     for place in (0, 1, 2):
@@ -75,7 +72,6 @@ def test_what_can_only_fail_again_is_left_out():
     assert reason == "cannot-succeed" and number > 0
 
 
-@pytest.mark.slow
 def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
     inv = Investigation(broken("KeyError: 'file_path'", share=0.2), "backlog")
     found = messages_to_redrive(inv)
@@ -83,7 +79,6 @@ def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
     assert len(messages_to_redrive(inv, include_unknown=True).lines) == found.left_out[0][1]
 
 
-@pytest.mark.slow
 def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever_they_died_of():
     world = World()
     world.fail(600, 720, 30.0, "Task timed out after 30.00 seconds", share=0.2)
@@ -93,7 +88,6 @@ def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever
     assert redrive(broken("Task timed out after 30.00 seconds")).left_out == ()
 
 
-@pytest.mark.slow
 def test_what_a_throttled_delivery_may_have_done_is_said():
     assert redrive(broken()).may_have_run == 0
     world = World()
@@ -135,7 +129,6 @@ def test_a_message_without_a_body_is_counted_and_not_made_up():
     assert dict(redrive(world).left_out) == {"no-body": 1}
 
 
-@pytest.mark.slow
 def test_a_fifo_message_keeps_its_group_and_a_missing_arn_is_said():
     world = World(queue="jobs.fifo", dlq="jobs-dlq.fifo")
     world.fail(600, 720, 0.2, "Runtime.ImportModuleError: No module named 'requests'")
@@ -147,7 +140,6 @@ def test_a_fifo_message_keeps_its_group_and_a_missing_arn_is_said():
     assert found.without_url == ("jobs.fifo",) and first["QueueUrl"] == "URL_OF_jobs.fifo"
 
 
-@pytest.mark.slow
 def test_messages_that_passed_their_retention_are_said_to_have():
     world = broken()
     change(world, 0, sent_at=START - pd.Timedelta(days=15))
@@ -155,7 +147,6 @@ def test_messages_that_passed_their_retention_are_said_to_have():
     assert passed.tolist() == [True] + [False] * (len(passed) - 1)
 
 
-@pytest.mark.slow
 def test_dead_letters_of_runs_that_all_succeeded_were_processed():
     world = World(visibility_s=5.0)
     for minute in range(601, 1400, 30):

@@ -319,7 +319,6 @@ def test_a_run_killed_at_any_moment_is_resumed(aws, request_of, tmp_path, subtes
     assert moment == 3 * 3 + 2 + 1
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("system")
 def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path):
     used = Aws(rate_limits=FAST)
@@ -332,7 +331,6 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path)
     assert used.actions - {"sts:GetCallerIdentity"} == allowed - {"cloudwatch:PutCompositeAlarm"}
 
 
-@pytest.mark.slow
 def test_commands_plan_apply_verify_and_undo(system, topic, request_of, watchme, tmp_path):
     path = tmp_path / "alarms.plan.json"
     source = ("--live", "--queue", "orders", "--spec", request_of.spec, "--topic", "on-call")

@@ -292,6 +292,7 @@ def test_the_undo_of_a_plan_goes_backwards(aws, plan, tmp_path):
     assert names == ["undo set DelaySeconds", "undo set VisibilityTimeout"]
 
 
+@pytest.mark.slow
 def test_a_condition_must_hold_without_a_break(queue):
     class Changing(Aws):
         """An account in which the attribute is not the same at each reading."""

@@ -211,7 +211,6 @@ def test_the_command_prints_tables_and_json_in_both_languages(evidence, tmp_path
     assert watchme("audit", evidence, "--live").returncode == 2
 
 
-@pytest.mark.slow
 def test_the_account_is_audited_as_it_is_now(front, watchme):
     create_order_system("ap-southeast-2")
     shown = watchme("audit", "--live", "--queue", "orders", "--json")

@@ -151,7 +151,6 @@ def test_without_a_switch_the_run_waits_for_people_to_switch_producers(world, aw
     assert states(world) == MIGRATED
 
 
-@pytest.mark.slow
 def test_the_order_is_kept_if_wanted(world, aws, tmp_path):
     world.failing = {json.dumps({"order_id": "o-0", "placed_at": "2026-01-01T00:00:00Z"})}
     plan = ready(world, aws, options=replace(OPTIONS, keeps_order=True))

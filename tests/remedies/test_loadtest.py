@@ -126,7 +126,6 @@ def test_what_nobody_processes_is_stated(worker, aws, tmp_path):
     assert messages_in(result.sentence)["loadtest-not-seen"]["count"] == 2
 
 
-@pytest.mark.slow
 def test_without_ids_in_the_log_the_queue_itself_is_counted(worker, aws, tmp_path, monkeypatch):
     monkeypatch.setattr("watchme_analysis.remedies.loadtest._LOG_LATE_S", 0.0)
     worker.silent = True

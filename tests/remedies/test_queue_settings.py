@@ -109,7 +109,6 @@ def test_a_measure_is_applied_in_a_safe_order_and_undone(aws, tmp_path):
     assert current(aws) == (OLD, None)
 
 
-@pytest.mark.slow
 def test_reserved_concurrency_is_removed_and_restored(aws, tmp_path):
     boto3.client("lambda").put_function_concurrency(
         FunctionName="orders-worker", ReservedConcurrentExecutions=2

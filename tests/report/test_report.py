@@ -298,7 +298,6 @@ def test_a_terminal_gets_one_changing_line(report, evidence, notebooks, tmp_path
     assert b"\n" not in shown
 
 
-@pytest.mark.slow
 def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own(
     report, evidence, notebooks, tmp_path
 ):

@@ -59,6 +59,7 @@ def test_broken_counts_hold_on_average():
     assert len(model.arrivals_of(load, 0).sent_s) == pytest.approx(1000, rel=0.1)
 
 
+@pytest.mark.slow
 def test_figures_do_not_depend_on_the_number_of_processes():
     load = model.Load((20.0,) * 3)
     settings = Settings(api=ApiSettings(5.0, 0.3, slots=1))

@@ -5,7 +5,7 @@ import pytest
 from watchme_analysis.stats.student_t import half_width_factor
 
 
-@pytest.mark.slow(fast=1)
+@pytest.mark.slow
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
 def test_quantiles_are_those_of_scipy(confidence):
     from scipy.stats import t  # takes a second, which each worker would wait for

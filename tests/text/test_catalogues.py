@@ -244,6 +244,7 @@ def of_templates():
     return {message_id for text in texts for message_id in re.findall(r'label\("([a-z-]+)"\)', text)}
 
 
+@pytest.mark.slow
 def test_every_label_of_a_template_is_in_the_catalogues():
     assert of_templates()
     assert of_templates() <= parsed("ja").keys()

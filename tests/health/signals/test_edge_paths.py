@@ -50,7 +50,6 @@ def test_an_edge_that_asks_for_another_path_is_accused(evidence):
     assert {"other": GIVEN} in [{"other": values.get("other")} for values in reported.values()]
 
 
-@pytest.mark.slow
 def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_all_times():
     """The edge puts a word before every path, beside a fault of the way to the container."""
 

@@ -41,7 +41,6 @@ def probed(host_s, inside_s):
     return Signals(made)
 
 
-@pytest.mark.slow
 def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
     seen = probed(1.8, 0.001)["connect_slow_from_host"]
     reported = messages_in(seen.detail)["health-connect-slow-from-host-detail"]

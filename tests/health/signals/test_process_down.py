@@ -59,7 +59,6 @@ def test_a_server_that_ended_counts_by_the_failures_before_it_was_ready_if_most_
     assert seen == pytest.approx(strength, abs=0.05)
 
 
-@pytest.mark.slow
 def test_a_start_that_fails_quotes_its_error():
     made = process_down()
     trace = (
@@ -75,7 +74,6 @@ def test_a_start_that_fails_quotes_its_error():
     )
 
 
-@pytest.mark.slow
 def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap(gone):
     made = process_down()
     metrics = made.table("host_metrics")
