@@ -1,10 +1,14 @@
 """The current rules on the corpus of recorded cases: what was right stays right."""
 
+import csv
 import importlib.util
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import pytest
+from worlds.health_constructed import CONSTRUCTED
+from worlds.health_scenarios import SCENARIOS
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "health_corpus.py"
 
@@ -22,6 +26,32 @@ def corpus():
 @pytest.fixture(scope="module")
 def counts(corpus):
     return corpus.table(corpus.decisions(corpus.read_corpus()))
+
+
+@pytest.fixture(scope="module")
+def made_up_rows(corpus):
+    """Rows of the corpus by made-up case."""
+    with corpus.CORPUS.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["set"] in ("made up", "constructed")]
+    return {name: list(mine) for name, mine in groupby(rows, lambda row: row["case"])}
+
+
+@pytest.mark.parametrize(
+    ("part", "build", "cause"),
+    [
+        *(pytest.param("made up", *each, id=each[0].__name__) for each in SCENARIOS.items()),
+        *(
+            pytest.param("constructed", one.build, one.cause or "open", id=one.build.__name__)
+            for one in CONSTRUCTED
+        ),
+    ],
+)
+def test_the_corpus_holds_what_is_detected_in_made_up_cases(corpus, made_up_rows, part, build, cause):
+    """After a change of detectors: ``benchmarks/health_corpus.py collect --made-up``."""
+    found = corpus.rows_of(build(), part, build.__name__, "complete", {"cause": cause})
+    assert [{name: str(row[name]) for name in corpus.COLUMNS} for row in found] == made_up_rows[
+        build.__name__
+    ]
 
 
 @pytest.mark.slow
