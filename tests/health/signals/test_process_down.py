@@ -11,7 +11,19 @@ from worlds.health_scenarios import (
     slow_dependency,
     unreachable,
 )
-from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, Signals, case, context_of, investigate
+from worlds.health_world import (
+    FAULT,
+    HEALTH,
+    JOBS,
+    REPORT,
+    Signals,
+    case,
+    context_of,
+    give,
+    investigate,
+    moment,
+    without,
+)
 from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
@@ -119,6 +131,36 @@ def test_callers_of_a_slow_dependency_wait_and_others_do_not():
     assert seen["callers_wait"].strength == 1.0
     assert "httpx.AsyncClient().get" in render(seen["callers_wait"].detail)
     assert "bystanders_wait" not in seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("is_timed", "logs_reloads", "is_seen"), [(True, False, True), (False, False, False), (False, True, True)]
+)
+def test_a_wait_up_to_a_limit_is_long_if_the_usual_one_is_known_or_the_limit_is_the_same(
+    is_timed, logs_reloads, is_seen
+):
+    """A shorter ``proxy_read_timeout`` ends requests that always take so long."""
+    limited = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header"}
+    made = case(
+        lambda path, second: limited if path == JOBS else None,
+        handlers=handlers(healthz="event_loop", jobs="event_loop", report="event_loop"),
+    )
+    made = without(calling(made, "httpx.AsyncClient().get", "async_wait", "event_loop", "jobs"), "edge_log")
+    if not is_timed:
+        made.table("access_log")[["request_time_s", "upstream_header_time_s", "upstream_response_time_s"]] = (
+            None
+        )
+    if logs_reloads:
+        start = {
+            "line": 0,
+            "time": moment(0.0),
+            "level": "notice",
+            "kind": "startup",
+            "message": "using epoll",
+        }
+        give(made, "error_log", [start, *made.table("error_log").to_dict("records")])
+    assert ("callers_wait" in Signals(made)) == is_seen
 
 
 @pytest.mark.slow

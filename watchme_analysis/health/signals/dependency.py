@@ -14,6 +14,7 @@ from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, limit_sizes
 from watchme_analysis.health.rows import lines, of_joined
+from watchme_analysis.health.signals.nginx import reloads
 from watchme_analysis.health.signals.source import BLOCKING, calls_in_words
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
@@ -71,7 +72,7 @@ def callers(found: HealthContext) -> list[Observation]:
     if idle:
         text = message("health-bystanders-wait", paths=idle)
         seen.append(Observation("bystanders_wait", text, *source_rows(found, "app_handlers")))
-    if not waiting:
+    if not waiting or _limit_may_be_short(found, waiting):
         return seen
     mine = outbound[
         outbound["reached_from"].isin([f"{known[name].method} {known[name].path}" for name in waiting])
@@ -93,6 +94,21 @@ def callers(found: HealthContext) -> list[Observation]:
             message("health-callers-wait-detail", paths=waiting, calls=calls_made),
         ),
     ]
+
+
+def _limit_may_be_short(found: HealthContext, routes: list[str]) -> bool:
+    """Return True where requests ended at Nginx's time limit, and they may always take longer than that.
+
+    Neither a log nor a probe shows how long these routes take when all is well, and Nginx may have loaded
+    another limit.
+    """
+    mine = found.fates[found.fates["route"].isin(routes)]
+    if mine["fate"].eq("header_timeout").mean() < MOST:
+        return False
+    usual = found.observed[found.observed["route"].isin(routes) & ~found.observed["during"]]
+    if usual["duration_s"].notna().sum() >= FEWEST:
+        return False
+    return all(one.signal != "not_reloaded" for one in reloads(found))
 
 
 @detects("client_timeouts", group="dependency log", needs=("app_log",))
