@@ -24,6 +24,8 @@ MASKED = [
     ("sent Bearer abcdefghijklmnop123 to it", "sent Bearer *** to it"),
     ('{"password": "two words", "user": "b"}', '{"password": "***", "user": "b"}'),
     ("{'clientSecret': 'abc', 'api_key': 'd'}", "{'clientSecret': '***', 'api_key': '***'}"),
+    # A name within a secret begins no secret of its own.
+    ('password="a, secret: b" x', 'password="***" x'),
     ("X-Amz-Signature=dead&X-Amz-Date=2026", "X-Amz-Signature=***&X-Amz-Date=2026"),
     ("/callback?code=abc&state=x", "/callback?code=***&state=x"),
     ("postgres://me:pw@db.example.com/x", "postgres://***@db.example.com/x"),

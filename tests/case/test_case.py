@@ -34,6 +34,14 @@ def test_sql_runs_over_the_tables_in_utc(case):
     assert case.sql("select * from metrics").columns.tolist() == TABLES["metrics"].names
 
 
+def test_sql_reads_frames_beside_the_tables_and_only_reads(case):
+    more = {"slow_paths": pd.DataFrame({"path": ["/health"]})}
+    found = case.sql("select count(*) as n from access_log join slow_paths using (path)", more)
+    assert found["n"].tolist() == [2]
+    with pytest.raises(QueryError):
+        case.sql("create table t as select 1")
+
+
 @pytest.mark.slow
 def test_sql_loads_no_whole_table_but_uses_one_that_is_loaded(case, monkeypatch):
     case.table("probes")
