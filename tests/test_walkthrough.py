@@ -79,6 +79,8 @@ def masked(line):
     """Return a line without what differs from run to run, or moves with the weights of a verdict."""
     line = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12,}", "ID", line)
     line = re.sub(r"\d{4}-\d\d-\d\d([T ][\d:.]+)?(\+00:00|Z| Etc/GMT[+-]?\d*)?", "TIME", line)
+    # An error more or less is logged, by where the days begin.
+    line = re.sub(r"\d,\d{3}(?= logged errors)", "0", line)
     return re.sub(r"\d+\.\d+|[+-]?\d+(?=%)", "0", line).strip()
 
 
