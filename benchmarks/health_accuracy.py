@@ -189,7 +189,7 @@ def is_timed(seen: pd.DataFrame) -> bool:
 
 
 def harmless(given: Given) -> bool:
-    """Return whether an injected fault harmed no caller, by timed logs: then *no incident* is no mistake."""
+    """Return whether an injected fault harmed no caller, by timed logs; then *no incident* is right."""
     if given.truth.get("fault_start") is None or given.truth.get("fault_end") is None:
         return False
     seen, during = logged_requests(given)

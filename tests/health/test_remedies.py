@@ -1,4 +1,4 @@
-"""What to do about a cause: the remedy names what was observed, in both languages."""
+"""Remedies of causes: each names what was observed, in both languages."""
 
 import pytest
 from worlds.health_alike import saying

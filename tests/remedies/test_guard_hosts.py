@@ -1,4 +1,4 @@
-"""Where a guard runs its commands, what it saves, and when it tells people."""
+"""The hosts of a guard, the evidence that it saves, and its notices."""
 
 import threading
 from datetime import UTC, datetime
@@ -116,17 +116,17 @@ def test_the_commands_of_the_evidence_are_about_the_port_and_the_container():
 
 
 def make(tmp_path, run, **changed):
-    said, told = [], []
+    reported, notified = [], []
     made = Guard(
         GuardSettings(URL, **changed),
         SimpleNamespace(run=run),
         "restart it",
         {"good.txt": "good", "bad.txt": "bad"},
         tmp_path,
-        told.append,
-        report=said.append,
+        notified.append,
+        report=reported.append,
     )
-    return made, said, told
+    return made, reported, notified
 
 
 def test_evidence_that_cannot_be_saved_is_noted(tmp_path):
@@ -165,34 +165,34 @@ def test_threads_are_saved_of_each_process_that_listens(tmp_path):
 def test_a_guard_that_cools_down_or_stops_says_so_once(tmp_path):
     from watchme_analysis.files.journal import open_journal
 
-    made, said, told = make(tmp_path, None, cooldown_s=90.0, most_per_day=2)
+    made, reported, notified = make(tmp_path, None, cooldown_s=90.0, most_per_day=2)
     recorded = []
     made.record = lambda: recorded.append(1)
     state = guard.GuardState(failures=3)
     with open_journal(tmp_path / "journal.jsonl") as journal:
         made._act("cool down", journal, state, threading.Event())
-        assert messages_in(said[-1]) == {"guard-cooling": {"within": 90.0}} and told == []
+        assert messages_in(reported[-1]) == {"guard-cooling": {"within": 90.0}} and notified == []
         for _ in range(2):
             made._act("stop", journal, state, threading.Event())
-        assert [messages_in(each) for each in told] == [{"guard-stopped": {"url": URL, "count": 2}}]
+        assert [messages_in(each) for each in notified] == [{"guard-stopped": {"url": URL, "count": 2}}]
         assert len(recorded) == 1
         made._act("none", journal, state, threading.Event())
         made._act("stop", journal, state, threading.Event())
-        assert len(told) == 1, "it has not been healthy since"
+        assert len(notified) == 1, "it has not been healthy since"
         made._act("none", journal, guard.GuardState(), threading.Event())
         made._act("stop", journal, state, threading.Event())
-        assert len(told) == 2
+        assert len(notified) == 2
 
 
 def test_a_notification_that_fails_is_reported(tmp_path):
-    made, said, _ = make(tmp_path, None)
+    made, reported, _ = make(tmp_path, None)
 
     def refuse(sentence):
         raise ServiceError("no topic")
 
     made.notify = refuse
     made._report_and_notify(message("guard-cooling", within=guard.Duration(1.0)))
-    assert [each.id for each in said] == ["guard-cooling", "guard-unnotified"]
+    assert [each.id for each in reported] == ["guard-cooling", "guard-unnotified"]
 
 
 def test_what_the_command_line_makes_of_its_options(tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ def test_arrivals_are_compared_from_where_they_rise(spans, signal):
         pytest.param(112, "arrivals_up", id="several lengths of the incident before"),
         pytest.param(136, "arrivals_up", id="one length before"),
         pytest.param(139, "arrivals_up", id="a part of its length before"),
-        # What had ended when the incident began is not its own.
+        # A burst that had ended when the incident began does not belong to it.
         pytest.param(None, "arrivals_usual", id="a burst that was over"),
     ],
 )
@@ -59,7 +59,7 @@ def test_a_short_incident_belongs_to_the_rise_that_led_to_it(since, signal):
 
 
 def test_most_requests_of_a_flood_may_come_before_the_first_of_them_fails():
-    """They are no usual ones, so that their sender is named."""
+    """They do not count as usual, so that their sender is named."""
     found = during(130, 140, (0, 200, 4), (115, 140, 6))
     flood = found.joined["nginx_line"] >= 800
     found.joined["client_addr"] = flood.map({True: "192.0.2.66", False: "192.0.2.1"})

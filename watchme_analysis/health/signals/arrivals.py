@@ -12,6 +12,7 @@ from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.context import HealthContext, edge_visible
 from watchme_analysis.health.incident import judge_requests
 from watchme_analysis.health.rows import Rows, of_joined, of_observed, select
+from watchme_analysis.health.signals.nginx import LOG_RESOLUTION_S
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MANY, MOST
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.redact import shortened
@@ -29,8 +30,8 @@ LONGEST_RATIO = 3.0
 # Arrivals during the incident, as a multiple of the busiest comparable interval: from this ratio they are a
 # surge, at the second one beyond doubt, and up to the third they are usual.
 SURGE_RATIO, CLEAR_RATIO, USUAL_RATIO = 2.0, 4.0, 1.5
-# Parts of the incident's length in which arrivals before it are compared, and the least that a log resolves.
-PARTS, LOG_RESOLUTION_S = 10, 1.0
+# Parts of the incident's length in which arrivals before it are compared.
+PARTS = 10
 # Requests outside the incident from which a baseline is known.
 FEWEST_ARRIVALS_OUTSIDE = 20
 # Characters of an agent's distinguishing part that are shown.
@@ -181,7 +182,8 @@ def _begun(times: pd.Series, found: HealthContext) -> datetime:
     arrived = dict(zip(numbers.tolist(), sizes.tolist(), strict=True))
     inside = range(int(length_s / step_s) + 1)
     spanned = range(min(arrived, default=0), max(arrived, default=0) + 1)
-    usual = float(np.median([arrived.get(number, 0) for number in spanned if number not in inside]))
+    counts = [arrived.get(number, 0) for number in spanned if number not in inside]
+    usual = float(np.median(counts)) if counts else 0.0
     raised = 0
     while arrived.get(-raised - 1, 0) >= max(FEWEST, SURGE_RATIO * usual):
         raised += 1
