@@ -78,3 +78,17 @@ def test_a_module_is_absent_only_while_the_block_lasts():
         assert sys.modules["module_of_nobody"] is None
         assert sys.modules["json"] is loaded
     assert "module_of_nobody" not in sys.modules
+
+
+def test_a_command_ends_without_a_last_search_for_cycles():
+    code = """
+import atexit, gc, sys
+atexit.register(lambda: print(gc.get_freeze_count() > 10_000))  # runs after those that the command registers
+sys.argv = ["watchme", "--version"]
+from watchme_analysis.cli import main
+main()
+"""
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.splitlines()[1:] == ["True"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import signal
@@ -149,6 +150,9 @@ def main() -> None:
     try:
         _check_words(sys.argv[1:])
         gc.set_threshold(_COLLECT_FROM)
+        # A process that ends frees its memory anyway; Python's last search for cycles in all modules takes
+        # as long as reading a short log.
+        atexit.register(gc.freeze)
         code = cli.main(prog_name="watchme", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         echo(error.format_message(), err=True)
