@@ -11,13 +11,9 @@ from watchme_analysis.text.formats import (
     format_duration,
     format_number,
     format_percent,
-    format_probability,
     format_time,
     has_odd_bytes,
-    in_zone,
-    localised,
     readable_name,
-    within_sentence,
 )
 
 
@@ -73,10 +69,6 @@ def test_missing_values_are_a_dash():
     assert format_time(None, UTC) == "–"
 
 
-def test_probabilities_are_never_certain():
-    assert [format_probability(value) for value in (0.0, 0.5, 1.0)] == ["under 1%", "50%", "over 99%"]
-
-
 def test_times_are_shown_in_the_readers_zone():
     zone = ZoneInfo("Asia/Tokyo")
     moment = datetime(2025, 12, 11, 1, 5, 20, tzinfo=UTC)
@@ -120,36 +112,12 @@ def test_a_size_has_the_unit_that_suits_it(size, text):
     assert format_bytes(size) == text
 
 
-def test_a_probability_is_under_or_over_what_is_shown():
-    shown = [format_probability(value) for value in (0.0049, 0.005, 0.0149, 0.994, 0.995)]
-    assert shown == ["under 1%", "0%", "1%", "99%", "over 99%"]
-
-
-@together(
-    ("text", "shown"),
-    [
-        ("At 2025-12-11 01:00 UTC.", "At 2025-12-11 10:00 Asia/Tokyo."),
-        ("2025-12-11 01:00:05 to 01:20:10 UTC", "2025-12-11 10:00:05 to 10:20:10 Asia/Tokyo"),
-        ("2025-12-11 14:50 UTC and 15:10 UTC", "2025-12-11 23:50 and 2025-12-12 00:10 Asia/Tokyo"),
-        ("2025-12-11 01:00 to 2025-12-12 02:00 UTC", "2025-12-11 10:00 to 2025-12-12 11:00 Asia/Tokyo"),
-        ("2025-12-11 01:00 to 2025-12-11 02:00 UTC", "2025-12-11 10:00 to 11:00 Asia/Tokyo"),
-        ("2025-12-11 01:00", "2025-12-11 01:00"),
-        ("2025-12-11 01:00 UTCx", "2025-12-11 01:00 UTCx"),
-    ],
-)
-def test_times_within_a_text_are_moved_to_a_zone_with_their_day_where_it_differs(text, shown):
-    zone = ZoneInfo("Asia/Tokyo")
-    assert in_zone(text, zone) == shown
-    assert localised({"a": [text, 3, (None, text)]}, zone) == {"a": [shown, 3, [None, shown]]}
-
-
 def test_words_of_evidence_stand_in_a_sentence_and_a_name_that_is_no_text_as_escapes():
     assert [as_sentence(text) for text in ("so why?", "do so!", "and more…")] == [
         "So why?",
         "Do so!",
         "And more…",
     ]
-    assert (within_sentence("The API"), within_sentence("")) == ("the API", "")
     odd = "a\udc80\udcff"
     assert (has_odd_bytes(odd), readable_name(odd)) == (True, "a\\x80\\xff")
     assert (has_odd_bytes("a\ud800"), readable_name("ü\udc79x"[:1])) == (False, "ü")

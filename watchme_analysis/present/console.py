@@ -26,7 +26,6 @@ from watchme_analysis.text.formats import (
     as_sentence,
     format_number,
     format_time,
-    localised,
 )
 from watchme_analysis.text.message import (
     Choice,
@@ -351,7 +350,8 @@ def diagnosis_text(
     Parameters
     ----------
     diagnosis
-        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, in the same language.
+        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, in the same language
+        and time zone.
     zone
         Time zone of the times shown; queries stay in UTC.
     with_sql
@@ -363,7 +363,7 @@ def diagnosis_text(
     language
         Language of headings and labels, ``en`` or ``ja``.
     """
-    printed = _Printed(localised(diagnosis, zone), zone, language, with_sql)
+    printed = _Printed(diagnosis, zone, language, with_sql)
     return "\n".join(printed.lines(notes, case))
 
 

@@ -1,18 +1,13 @@
 """The formats of numbers, shares, durations and times in text, and small edits of sentences.
 
 Each quantity has one format, so that the same value reads alike in tables, figures, notes and sentences.
-Diagnoses are made in UTC and say so, as JSON for programs must be the same for every reader; :func:`in_zone`
-shows their sentences in another time zone.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
 
 # Shown where a value is missing.
 MISSING = "–"
@@ -65,13 +60,6 @@ def format_percent(share: float, decimals: int = 0) -> str:
     if share < 1 and float(text[:-1]) == 100:
         return f">{100 - least:.{decimals}f}%"
     return text
-
-
-def format_probability(probability: float) -> str:
-    """Return a probability in whole percent; nothing is certain: ``under 1%``, ``over 99%``."""
-    if probability >= 0.995:
-        return "over 99%"
-    return "under 1%" if probability < 0.005 else f"{probability:.0%}"
 
 
 def format_duration(value: timedelta | float) -> str:
@@ -164,51 +152,3 @@ def as_sentence(text: str) -> str:
     """Return a clause as a sentence: a capital where it begins with a word, a full stop at its end."""
     begun = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
     return begun if begun.endswith((".", "!", "?", "…")) else begun + "."
-
-
-def within_sentence(title: str) -> str:
-    """Return a title as it stands within a sentence."""
-    return title[:1].lower() + title[1:]
-
-
-_DATE, _TIME = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?"
-_UTC = re.compile(
-    rf"(?P<first>{_DATE} {_TIME})"
-    rf"(?:(?: UTC)?(?P<link> to | and )(?:(?P<day>{_DATE}) )?(?P<second>{_TIME}))? UTC\b"
-)
-
-
-def in_zone(text: str, zone: tzinfo) -> str:
-    """Return a text with its UTC times in another zone, which is named instead.
-
-    Recognised are ``2025-12-11 01:00 UTC``, with or without seconds, and two such times joined by "to" or
-    "and", of which the first may leave out the zone and the second the day:
-    ``2025-12-11 01:00 to 01:20 UTC``.
-    """
-
-    def convert(found: re.Match[str]) -> str:
-        shown = _converted(found["first"], zone)
-        if found["second"] is None:
-            return f"{shown} {zone}"
-        end = _converted(f"{found['day'] or found['first'][:10]} {found['second']}", zone)
-        if end[:10] == shown[:10]:
-            end = end[11:]
-        return f"{shown}{found['link']}{end} {zone}"
-
-    return _UTC.sub(convert, text)
-
-
-def localised(value: Any, zone: tzinfo) -> Any:
-    """Return a JSON value with :func:`in_zone` applied to every text in it."""
-    if isinstance(value, str):
-        return in_zone(value, zone)
-    if isinstance(value, Mapping):
-        return {name: localised(item, zone) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [localised(item, zone) for item in value]
-    return value
-
-
-def _converted(text: str, zone: tzinfo) -> str:
-    """Return a UTC time in another zone, with or without seconds as it was written."""
-    return format_time(text + "+00:00", zone, seconds=text.count(":") == 2)

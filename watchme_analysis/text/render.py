@@ -21,7 +21,6 @@ from watchme_analysis.text.formats import (
     format_number,
     format_percent,
     format_time,
-    in_zone,
 )
 from watchme_analysis.text.message import (
     Bytes,
@@ -69,7 +68,7 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     Parameters
     ----------
     text
-        A message, or a string that carries one. A plain string is returned with its UTC times in the zone.
+        A message, or a string that carries one. A plain string is returned as it is.
     language
         ``en`` or ``ja``.
     zone
@@ -80,11 +79,11 @@ def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
     MessageError
         When the catalogue has no such message, or a value is missing.
     """
-    if isinstance(text, MessageText) and language != "en":
+    if isinstance(text, MessageText) and (language != "en" or zone is not UTC):
         said_id = text.message.id
         text = text.message if said_id == "sentences" or said_id in catalogue(language).ids else text
     if isinstance(text, str):
-        return str(text) if zone is UTC else in_zone(text, zone)
+        return str(text)
     said = _Renderer(catalogue(language), zone).message(text)
     return re.sub(_BETWEEN, "", said) if language == "ja" else said
 
