@@ -430,7 +430,6 @@ _SYSTEM_FIELDS = {
     "destinations": _Field(error_message("allowed-destinations"), _names),
     "test": _Field(error_message("allowed-truth"), _truth),
 }
-SYSTEM_KEYS = (*_SYSTEM_FIELDS,)
 _SYSTEM_PATHS = frozenset({"alarms", "reports"})
 _PLURAL = {
     "queue": "queues",

@@ -27,11 +27,6 @@ _BUNDLED = _PACKAGE / "bundled"
 PROJECT_FILES = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent
 
 
-def is_installed(extra: str) -> bool:
-    """Return whether the libraries of an extra are there."""
-    return all(find_spec(name) is not None for name in EXTRAS[extra])
-
-
 def require(extra: str, purpose: str) -> None:
     """Raise an error that names an extra unless its libraries are there.
 

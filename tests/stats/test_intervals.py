@@ -37,15 +37,6 @@ def test_length_and_rate() -> None:
     assert interval(0, 1) == interval(0, 1)
 
 
-@pytest.mark.parametrize(
-    ("other", "seconds"),
-    [((0, 10), 300.0), ((5, 6), 60.0), ((10, 20), 0.0), ((-5, 30), 300.0), ((-5, -1), 0.0)],
-)
-def test_overlap(other: tuple[float, float], seconds: float) -> None:
-    assert interval(5, 10).overlap_s(interval(*other)) == seconds
-    assert interval(*other).overlap_s(interval(5, 10)) == seconds
-
-
 def test_scans_find_the_raised_part() -> None:
     grid = pd.date_range(START, periods=300, freq="min")
     trials = pd.Series(20.0, index=grid)

@@ -75,10 +75,6 @@ class Predicted:
     lowest: float | None
     highest: float | None
 
-    def includes(self, value: float) -> bool:
-        """Return whether a measured value lies within the simulated ones."""
-        return self.lowest is not None and self.highest is not None and self.lowest <= value <= self.highest
-
 
 def busiest_part(arrivals_s: Sequence[float], factor: float, longest_s: float, most: int) -> Replay:
     """Return the part of a record with the most arrivals, to be replayed ``factor`` times as fast.

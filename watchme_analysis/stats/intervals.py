@@ -68,8 +68,3 @@ class Interval:
     def minutes(self) -> float:
         """Length in minutes."""
         return self.seconds / 60.0
-
-    def overlap_s(self, other: Interval) -> float:
-        """Return the seconds that two intervals share, 0 where they don't meet."""
-        shared = min(self.end, other.end) - max(self.start, other.start)
-        return max(0.0, shared.total_seconds())
