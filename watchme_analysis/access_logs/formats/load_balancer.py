@@ -57,8 +57,8 @@ NAMES = (  # noqa: SIM905 - a list of thirty quoted words is harder to read
     "matched_rule_priority request_creation_time actions_executed redirect_url error_reason targets "
     "target_statuses classification classification_reason conn_trace_id"
 ).split()
-# Number of fields of the oldest lines.
-_LEAST = NAMES.index("http_x_amzn_trace_id") + 1
+# Number of fields of the oldest lines, which end with the trace id.
+_MIN_FIELDS = NAMES.index("http_x_amzn_trace_id") + 1
 PARTS = ("request_processing_time", "target_processing_time", "response_processing_time")
 
 
@@ -69,7 +69,7 @@ def fields_of(line: bytes) -> list[str] | None:
     text = decoded(line)
     fields = _FIELD.findall(text)
     # Text that is not a field was skipped by the pattern.
-    return fields if len(fields) >= _LEAST and " ".join(fields) == text else None
+    return fields if len(fields) >= _MIN_FIELDS and " ".join(fields) == text else None
 
 
 def load_balancer_values(line: bytes) -> dict[str, str | None] | None:
@@ -112,8 +112,8 @@ def _request_time(parts: list[float | None], known: dict[str, str | None]) -> st
     return None if began is None or ended is None or ended < began else f"{(ended - began) / 1e6:.6f}"
 
 
-# Number of fields up to the creation time of a request, which is logged since 2018.
-_LEAST = NAMES.index("request_creation_time") + 1
+# Number of fields up to the creation time of a request, which is logged since 2018. Older lines have no plan.
+_MIN_PLANNED_FIELDS = NAMES.index("request_creation_time") + 1
 _TYPE = rf"\A(?:{'|'.join(one.decode().strip() for one in TYPES)})\z"
 _SECONDS = r"\A[0-9]{1,6}(?:\.[0-9]{1,6})?\z"
 # An IPv6 address with a port has brackets.
@@ -124,7 +124,7 @@ _HOST = rf"\A{AUTHORITY.pattern.replace('(', '(?P<host>', 1)}"
 def load_balancer_plan(line: bytes) -> DerivedFormat | None:
     """Return the plan of lines with the fields of a line, None if only the reference parser supports them."""
     fields = fields_of(line)
-    if fields is None or not _LEAST <= len(fields) <= len(NAMES):
+    if fields is None or not _MIN_PLANNED_FIELDS <= len(fields) <= len(NAMES):
         return None
     marks = ['"' if field.startswith('"') else "" for field in fields]
     literals = [f"{before} {after}" for before, after in pairwise(marks)]
