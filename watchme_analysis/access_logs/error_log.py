@@ -109,7 +109,7 @@ _WENT_AWAY = re.compile(r"(reset by peer|broken pipe)\) while ", re.IGNORECASE)
 # An error that lasts is logged thousands of times.
 @lru_cache(maxsize=64)
 def kind_of(message: str, upstream: str | None) -> str:
-    """Return the kind of an error log line, a value of the glossary.
+    """Return the kind of an error log line, a value of `schema`.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def errors_to_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.
     Parameters
     ----------
     error_log, access_log
-        Tables of the glossary, possibly empty; the second may lack ``extra``.
+        Tables of the data dictionary, possibly empty; the second may lack ``extra``.
 
     Returns
     -------
@@ -496,7 +496,7 @@ class ErrorCandidates:
     Parameters
     ----------
     error_log
-        Table of the glossary.
+        Table of the data dictionary.
     columns
         Columns of the access log to keep: :data:`LINK_COLUMNS`, optionally ``extra``.
 
@@ -594,9 +594,9 @@ def errors_with_requests(
     Parameters
     ----------
     error_log
-        Table of the glossary.
+        Table of the data dictionary.
     access_log
-        Table of the glossary; the columns :data:`LINK_COLUMNS` are sufficient.
+        Table of the data dictionary; the columns :data:`LINK_COLUMNS` are sufficient.
     complete_from
         Time (microseconds since the epoch) before which requests are missing; earlier errors are not
         linked.

@@ -1,7 +1,7 @@
 """Calls to AWS: paced, retried with jitter, counted as IAM actions, with errors in one sentence.
 
-The retries of botocore are disabled (ADR 15), because this module decides on every call: Ctrl-C ends a wait
-at once, a deadline ends the retries, and a call that must not be sent twice is not retried. The module
+The retries of botocore are disabled (ADR 15), because this module retries: Ctrl-C ends a wait at once, and a
+deadline ends the retries. A call that must not be sent twice goes through :func:`without_retries`. The module
 also holds the IAM policy that ``watchme case pull`` and ``watchme query`` need.
 """
 
@@ -15,7 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
@@ -403,6 +403,13 @@ class Aws:
         if isinstance(error, exceptions.NoRegionError):
             return ServiceError(error_message("error-no-region"))
         return ServiceError(error_message("error-aws-no-call", **said))
+
+
+def without_retries(aws: Aws) -> Aws:
+    """Return a session that makes each call once: a retry after a broken connection could act twice."""
+    other = replace(aws, rate_limits=replace(aws.rate_limits, attempts=1))
+    other.actions = aws.actions
+    return other
 
 
 def _with_resource(action: str, parameters: dict[str, Any]) -> str:

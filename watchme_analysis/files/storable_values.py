@@ -43,7 +43,7 @@ def _escaped_half(found: re.Match[str]) -> str:
 def frame_of_rows(
     table: str, rows: Rows, notes: list[str], make: Callable[[Rows], pd.DataFrame] | None = None
 ) -> pd.DataFrame:
-    r"""Return all rows as a table of the glossary.
+    r"""Return all rows as a table of the data dictionary.
 
     Parameters
     ----------

@@ -354,7 +354,7 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame, language
     Parameters
     ----------
     app_handlers, app_calls
-        Tables of the glossary, may be empty.
+        Tables of the data dictionary, may be empty.
     language
         Language of what is no code.
 

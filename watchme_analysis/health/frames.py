@@ -86,7 +86,7 @@ def change_marks(
     Parameters
     ----------
     changes, error_log, app_log
-        Tables of the glossary, each may be empty.
+        Tables of the data dictionary, each may be empty.
     language
         Language of ``what``.
 

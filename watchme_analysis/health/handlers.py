@@ -71,7 +71,7 @@ def handlers_by_route(
     Parameters
     ----------
     app_handlers, app_calls
-        Tables of the glossary, may be empty.
+        Tables of the data dictionary, may be empty.
     routes
         Routes requested from outside.
     """
@@ -129,7 +129,7 @@ def origins(app_calls: pd.DataFrame) -> list[tuple[str, str]]:
     Parameters
     ----------
     app_calls
-        Table of the glossary.
+        Table of the data dictionary.
     """
     files, handlers = (app_calls[name].fillna("") for name in ("application_file", "reached_from"))
     return list(zip(files, handlers, strict=True))
@@ -148,8 +148,8 @@ def pool_tokens(
     Parameters
     ----------
     app_calls, app_processes
-        Tables of the glossary, may be empty. A variable set on the command line goes over the source's own
-        number; where several numbers are set, for several programs, none counts.
+        Tables of the data dictionary, may be empty. A variable set on the command line goes over the source's
+        own number; where several numbers are set, for several programs, none counts.
     handlers
         Handlers in question.
     variables

@@ -193,7 +193,7 @@ def logged_errors(
     Parameters
     ----------
     log_events, log_queries
-        Tables of the glossary.
+        Tables of the data dictionary.
     function
         Name of the function.
     start, end

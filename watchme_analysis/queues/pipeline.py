@@ -315,7 +315,7 @@ class Tables(Protocol):
     """Anything that returns the glossary's tables by name: a case or an investigation."""
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a table of the glossary."""
+        """Return a table of the data dictionary."""
         ...
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import jmespath
 
-from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError
+from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError, without_retries
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
 from watchme_analysis.remedies.plan import CONTENT, NOW, READING, REFERENCE, Call, Condition, Plan, Step
@@ -338,13 +338,6 @@ def _called(step: Step, call: Call, aws: Aws, made: Mapping[str, Any]) -> Any:
         may_have_happened = error.retryable and not step.is_repeatable
         raise SurpriseError(_failure(call, error), _UNCERTAIN if may_have_happened else NOT_DONE) from error
     return plain(response)
-
-
-def without_retries(aws: Aws) -> Aws:
-    """Return a session that makes each call once: a retry after a broken connection could act twice."""
-    other = replace(aws, rate_limits=replace(aws.rate_limits, attempts=1))
-    other.actions = aws.actions
-    return other
 
 
 def _expect(call: Call, select: str, wanted: Any, response: Any) -> None:

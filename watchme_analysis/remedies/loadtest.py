@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from watchme_analysis.cloudwatch.session import without_retries
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence.prober import error_text
 from watchme_analysis.evidence.probes import is_success
 from watchme_analysis.files.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
-from watchme_analysis.remedies.apply import SurpriseError, check_place, require, without_retries
+from watchme_analysis.remedies.apply import SurpriseError, check_place, require
 from watchme_analysis.remedies.harm_watch import HarmWatch, calls_of_watch
 from watchme_analysis.remedies.load_plan import (
     ATTRIBUTE,

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.cloudwatch.session import without_retries
 from watchme_analysis.files.journal import DONE, INTENDED, Journal, open_journal
-from watchme_analysis.remedies.apply import without_retries
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.queue_reader import queue_attributes, settled_counts
 from watchme_analysis.text.message import Code, Message, Quotation, Resource, message

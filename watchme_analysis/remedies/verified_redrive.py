@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.cloudwatch.session import without_retries
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.journal import Journal, open_journal
-from watchme_analysis.remedies.apply import without_retries
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.processed_log import ProcessedLog, SentMessage
 from watchme_analysis.remedies.queue_reader import (
