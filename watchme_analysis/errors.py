@@ -21,7 +21,7 @@ class WatchmeError(Exception):
     retryable = False
 
     def _render_traceback_(self) -> list[str]:
-        """Show a notebook's reader the sentence alone: where in here it arose says nothing to them."""
+        """Return the sentence alone as the traceback in a notebook."""
         return [f"{type(self).__name__}: {self}"]
 
 

@@ -294,7 +294,7 @@ def _name_of_a_value(name: str) -> re.Match[str] | None:
 
 
 def _without_private_keys(text: str) -> str:
-    """Mask private keys in PEM form, also of which the end is missing."""
+    """Return a text with private keys in PEM form masked, also those whose end is missing."""
     parts, at = [], 0
     while begin := _PEM.search(text, at):
         end = text.find(f"-----END {begin['kind']}-----", begin.end())
@@ -304,7 +304,7 @@ def _without_private_keys(text: str) -> str:
 
 
 def _without_values(text: str) -> str:
-    """Mask the values that stand after a telling name."""
+    """Return a text with the values after the name of a secret masked."""
     parts, at, position = [], 0, 0
     while found := _compiled(_NAME).search(text, position):
         start, end = _secret(text, found)

@@ -238,7 +238,7 @@ def inferred_period(series: list[pd.Series]) -> int | None:
 
 
 def infer_stats(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> int:
-    """Set the statistic of series that were identified by their labels, where their values show it.
+    """Set the statistic of series identified by labels, where their values show it; return how many.
 
     A counter in whole numbers is a sum, a level in whole numbers a maximum. Of two series with the same
     label, the series that is never below the other is the maximum, and the other the average.

@@ -69,7 +69,7 @@ def backlog_context(inv: Investigation) -> BacklogContext:
 
 
 def _severity(queue: QueueAnalysis) -> float:
-    """Order queues by messages harmed: dead, lost, failed, delayed."""
+    """Return how much harm a queue shows, for sorting: messages dead, lost, failed and delayed."""
     worst = queue.worst
     return (
         3.0 * queue.dead_lettered

@@ -332,12 +332,12 @@ def _around(whole: Window, queue: QueueAnalysis, start: datetime, end: datetime 
 
 
 def _is_none_of_its_own(trouble: TroubleInterval, cause: str | None, explained: str | None) -> bool:
-    """Tell whether trouble is the same incident that shows again, or a wait that nothing explains."""
+    """Return whether trouble is the same incident that shows again, or a wait that nothing explains."""
     return (cause == explained and cause in COMES_AND_GOES) or (trouble.only_waited and cause is None)
 
 
 def _leads_over(trouble: TroubleInterval, part: Window, whole: Window) -> bool:
-    """Tell whether trouble reaches to where an incident was cut off, and so is part of it."""
+    """Return whether trouble reaches to where an incident was cut off, and so is part of it."""
     after, before = part.start > whole.start, part.end < whole.end
     return (after and trouble.start <= part.start + CUT) or (before and trouble.end >= part.end - CUT)
 

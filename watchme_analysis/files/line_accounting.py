@@ -173,7 +173,7 @@ class TextAccounting(LineAccounting):
         self._frames: list[pd.DataFrame] = []
 
     def lines_of(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Count the lines of a text, and yield number and bytes of each; one over the limit is rejected."""
+        """Yield number and bytes of each line of a text, and count it; one over the limit is rejected."""
         for at, line in enumerate(each_line(data), 1):
             self.lines = at
             # A call for each line takes a tenth of the time of reading a log.

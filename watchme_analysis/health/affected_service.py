@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def answered_by_the_host(found: HealthContext) -> bool:
-    """Tell whether connections end on the host, where Docker's proxy takes those to a published port."""
+    """Return whether connections end on the host, where Docker's proxy takes those to a published port."""
     return all(service.rsplit(":", 1)[0] in LOOPBACK for service in found.services)
 
 

@@ -111,11 +111,11 @@ class HealthContext:
         return self.inv.table(name)
 
     def has(self, name: str) -> bool:
-        """Tell whether a table holds rows."""
+        """Return whether a table holds rows."""
         return len(self.table(name)) > 0
 
     def collected(self, name: str) -> bool:
-        """Tell whether a table was brought: with rows, or as a log of errors that holds none."""
+        """Return whether a table was brought: with rows, or as a log of errors that holds none."""
         return self.has(name) or (name in QUIET and name in self.inv.case.manifest["tables"])
 
     @property
@@ -279,7 +279,7 @@ class HealthContext:
         return str(named.mode().iloc[0]) if len(named) else "/"
 
     def is_same_service(self, route: str) -> bool | None:
-        """Tell whether a route belongs to an affected service; None where nothing shows it.
+        """Return whether a route belongs to an affected service; None where nothing shows it.
 
         The upstream decides where it is known. Otherwise services are told apart by their health checks:
         ``/billing/health`` is that of the routes below ``/billing/``. Without these, routes whose first
@@ -365,7 +365,7 @@ def _asked_about(found: HealthContext) -> frozenset[str]:
 
 
 def health_context(inv: Investigation) -> HealthContext:
-    """Gather the facts of an investigation; use as ``inv.once(health_context)``."""
+    """Return the facts of an investigation; use as ``inv.once(health_context)``."""
     joined = join_requests(inv.table("access_log"), inv.table("edge_log"))
     observed = _one_name(
         judge_observations(observations(joined, inv.table("probes"), inv.table("error_log")))
@@ -403,7 +403,7 @@ def health_context(inv: Investigation) -> HealthContext:
 
 
 def joined_with_application(inv: Investigation) -> FollowedRequests:
-    """Follow every request through all layers; use as ``inv.once(joined_with_application)``."""
+    """Return every request followed through all layers; use as ``inv.once(joined_with_application)``."""
     found = inv.once(health_context)
     paths = found.joined["path"].dropna().unique()
     inner = found.nginx_routes.passed_as(str(path) for path in paths)
@@ -411,7 +411,7 @@ def joined_with_application(inv: Investigation) -> FollowedRequests:
 
 
 def followed(inv: Investigation) -> FollowedRequests:
-    """Follow every request through all layers, with its fate; use as ``inv.once(followed)``."""
+    """Return every request followed through all layers, with its fate; use as ``inv.once(followed)``."""
     traced = inv.once(joined_with_application)
     return replace(traced, frame=with_fates(traced.frame, inv.table("error_log")).copy())
 
@@ -422,7 +422,7 @@ def requests_view(case: Case) -> pd.DataFrame:
 
 
 def _one_name(observed: pd.DataFrame) -> pd.DataFrame:
-    """Give what was asked inside or on the host the name that it has outside."""
+    """Return observations with the outside name of endpoints that were asked inside or on the host."""
     outer = observed[~observed["vantage"].isin(INNER)]
     known = [str(name) for name in outer["route"].unique()]
     probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "route"].unique()]
@@ -484,7 +484,7 @@ def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, 
 
 
 def short_of_usual(found: HealthContext, rows: pd.DataFrame, column: str) -> pd.Series:
-    """Tell which requests ended, by a column of seconds, sooner than their endpoint may answer."""
+    """Return, for each request, whether a column of seconds is shorter than its endpoint takes at least."""
     return rows["route"].map(_usual_answer_s(found)).astype("float64") * MARGIN > rows[column]
 
 
@@ -510,7 +510,7 @@ def _usual_answer_s(found: HealthContext) -> dict[str, float]:
 
 
 def is_timed(found: HealthContext) -> bool:
-    """Tell whether the evidence would have shown a slow endpoint."""
+    """Return whether the evidence would have shown a slow endpoint."""
     outer = found.outer
     timed = outer["duration_s"].notna()
     if len(outer) > 0 and timed.mean() >= TIMED_SHARE:

@@ -65,7 +65,7 @@ def conclude(
     findings: Mapping[str, Finding],
     observations: Sequence[Observation],
 ) -> Diagnosis:
-    """State a decision in sentences, with the evidence that is missing.
+    """Return a decision as a diagnosis: in sentences, with the evidence that is missing.
 
     Parameters
     ----------

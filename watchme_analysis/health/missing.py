@@ -198,7 +198,7 @@ class Addresses:
 
 
 def inside_probes(at: Addresses) -> str:
-    """Probe from inside the container for ten minutes; nothing is installed there."""
+    """Return how to probe from inside the container for ten minutes; nothing is installed there."""
     return (
         "watchme probe --standalone > probe.py\n"
         f"docker cp probe.py {at.container}:/tmp/probe.py\n"
@@ -209,18 +209,18 @@ def inside_probes(at: Addresses) -> str:
 
 
 def outside_probes(at: Addresses) -> str:
-    """Probe through the edge for ten minutes."""
+    """Return how to probe through the edge for ten minutes."""
     return f"watchme probe {shell_word(at.outside)} --every 10s --for 10m --to FOLDER/probes-outside.csv"
 
 
 def host_probes(at: Addresses) -> Message:
-    """Probe past Nginx for ten minutes."""
+    """Return how to probe past Nginx for ten minutes."""
     command = f"watchme probe --host {shell_word(at.host)} --every 10s --for 10m --to FOLDER/probes-host.csv"
     return message("collect-on-host", commands=Commands(command))
 
 
 def timed_access_log() -> Message:
-    """Have Nginx log what each layer took."""
+    """Return how to have Nginx log the time of each layer."""
     return message(
         "collect-timed-access-log",
         configuration=Commands(LOG_FORMAT),
@@ -230,7 +230,7 @@ def timed_access_log() -> Message:
 
 
 def error_log() -> Message:
-    """Copy Nginx's error log."""
+    """Return how to copy Nginx's error log."""
     return message(
         "collect-error-log",
         commands=Commands("cp /var/log/nginx/error.log* FOLDER/"),
@@ -239,12 +239,12 @@ def error_log() -> Message:
 
 
 def nginx_configuration() -> str:
-    """Dump Nginx's configuration, includes expanded."""
+    """Return how to dump Nginx's configuration with its includes expanded."""
     return "nginx -T > FOLDER/nginx.conf"
 
 
 def edge_log() -> Message:
-    """Fetch the edge's request log of up to an hour."""
+    """Return how to fetch the edge's request log of up to an hour."""
     fetch = (
         f"curl -sH 'Authorization: Bearer TOKEN' '{_CLOUDFLARE}/logs/received?start=START&end=END"
         f"&timestamps=unixnano&fields={','.join(_EDGE_FIELDS)}' > FOLDER/edge.jsonl"
@@ -253,7 +253,7 @@ def edge_log() -> Message:
 
 
 def edge_configuration() -> str:
-    """Export the zone's settings and the rules that concern a request."""
+    """Return how to export the zone's settings and the rules that concern a request."""
     return (
         f"curl -sH 'Authorization: Bearer TOKEN' {_CLOUDFLARE}/settings > FOLDER/edge-settings.json\n"
         f"curl -sH 'Authorization: Bearer TOKEN' {_CLOUDFLARE}/pagerules > FOLDER/edge-settings-pages.json\n"
@@ -263,7 +263,7 @@ def edge_configuration() -> str:
 
 
 def process_metrics(at: Addresses) -> Message:
-    """Sample what the process and its host use each second, and how often its quota held it back."""
+    """Return how to sample, each second, what process and host use, and how often a quota throttled it."""
     port = at.port if at.port.isdecimal() else "PORT"
     sample = (
         f"P=$(docker inspect -f '{{{{.State.Pid}}}}' {at.container}); H=$(getconf CLK_TCK)\n"
@@ -284,12 +284,12 @@ def process_metrics(at: Addresses) -> Message:
 
 
 def application_log(at: Addresses) -> str:
-    """Copy the application's log with the time of each line."""
+    """Return how to copy the application's log with the time of each line."""
     return f"docker logs --timestamps {at.container} > FOLDER/app.log 2>&1"
 
 
 def application_source(at: Addresses) -> Message:
-    """Copy the application's source; it is read, never run."""
+    """Return how to copy the application's source; it is read, never run."""
     return message(
         "collect-application-source",
         commands=Commands(f"docker cp {at.container}:/app FOLDER/app"),
@@ -299,7 +299,7 @@ def application_source(at: Addresses) -> Message:
 
 
 def start_command(at: Addresses) -> str:
-    """Note how the server is started."""
+    """Return how to note the start command of the server."""
     return (
         'docker inspect -f \'{{join .Config.Entrypoint " "}} {{join .Config.Cmd " "}}\' '
         f"{at.container} > FOLDER/uvicorn_command.txt"

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 # Ways to a verdict: a cause by several independent observations, or by a single one without which it is not
 # supported; two faults of which neither would be supported alone; no incident.
 Route = Literal["several", "one", "pair", "calm"]
+ROUTES: tuple[Route, ...] = get_args(Route)
 
 
 def mapped(probability: float, points: Sequence[Sequence[float]]) -> float:

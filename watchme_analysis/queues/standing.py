@@ -131,7 +131,7 @@ def _growth(stock: np.ndarray, peaks: list[float]) -> int:
 
 
 def _daily(found: Sequence[StandingInterval]) -> list[bool]:
-    """Tell which intervals have another one at the same time of another day, of at least half the size."""
+    """Return, for each interval, whether one of half its size or more is at the same time of another day."""
     import numpy as np
 
     # Arrays, since each interval is compared with all others, and a week has hundreds.

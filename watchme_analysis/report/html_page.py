@@ -113,7 +113,7 @@ def _titled(cells: list[Any], headline: str) -> str:
 
 
 def _lead(cells: list[Any]) -> Any:
-    """Take the first figure, the timeline, out of its cell to stand beside the answer; None without one."""
+    """Return the first figure, the timeline, taken out of its cell; None without one."""
     for at, cell in enumerate(cells):
         for number, output in enumerate(cell.get("outputs", ())):
             if outputs.PNG in output.get("data", {}):

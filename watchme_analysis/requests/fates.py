@@ -265,7 +265,7 @@ _KNOWN_SHARE = 0.1
 
 
 def _left_for_the_same(found: pd.DataFrame) -> pd.DataFrame:
-    """Give requests whose caller left the commonest known fate of the other bad requests of their route."""
+    """Return fates in which requests whose caller left have the commonest other one of their route."""
     vague = found["fate"].isin(["client_left", "unknown"])
     for route, rows in found[~vague].groupby("route"):
         mine = (found["route"] == route) & vague

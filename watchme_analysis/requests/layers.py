@@ -148,7 +148,7 @@ STATUS_CLASSES = ("1xx–3xx", "4xx", "499", "502", "504", "52x", "other 5xx", "
 
 
 def status_classes(counts: pd.DataFrame) -> pd.DataFrame:
-    """Lay out counts of statuses in classes that tell who failed.
+    """Return counts of statuses in classes that show which layer failed.
 
     499 is Nginx's word for a client that left, 502 and 504 a gateway's for an upstream that refused or took
     too long, 520 to 529 Cloudflare's for trouble with the origin.

@@ -189,7 +189,7 @@ def _seconds(axis: Axes, values: pd.Series, language: str) -> None:
 
 
 def _event_panels(errors: pd.DataFrame, app: pd.DataFrame, window_s: float, language: str) -> list[_Panel]:
-    """One row of ticks per kind of event: Nginx errors above, what the application logged below."""
+    """Return a row of ticks per kind of event: Nginx errors above, what the application logged below."""
     rows: list[tuple[str, str, pd.Series]] = []
     for source, frame, color in (("nginx", errors, style.RED), ("app", app, style.BLUE)):
         known = frame[frame["time"].notna()]
@@ -225,7 +225,7 @@ def _event_panels(errors: pd.DataFrame, app: pd.DataFrame, window_s: float, lang
 
 
 def _metric_panels(metrics: pd.DataFrame, language: str) -> list[_Panel]:
-    """One panel per host metric that is there, the usual ones first, four at most."""
+    """Return a panel per host metric that is there, the usual ones first, four at most."""
     known = set(metrics["metric"].dropna())
     chosen = [name for name in METRICS if name in known] + sorted(known - set(METRICS))
     panels = []

@@ -43,7 +43,7 @@ _WORDS = (
 @detects("files_full", group="descriptors", needs=("host_metrics", "app_log"))
 @detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
 def log_words(found: HealthContext) -> list[Observation]:
-    """Find the lines in which the application says what it lacks or what held it."""
+    """Return observations of lines in which the application says what it lacks or waits for."""
     messages = found.of_incident(own_rows(found, "app_log"))["message"]
     seen = []
     for outcome, words, meaning, least in _WORDS:
@@ -58,7 +58,7 @@ def log_words(found: HealthContext) -> list[Observation]:
 
 @detects("concurrency_limit", group="connections", needs=("app_log",))
 def turned_away(found: HealthContext) -> list[Observation]:
-    """Find 503 answers that the application server gave at once, a sign of its limit of connections."""
+    """Return an observation of immediate 503 responses of the application server: its connection limit."""
     limits = found.table("app_processes")["limit_concurrency"]
     if not limits.notna().any():
         return []

@@ -65,7 +65,7 @@ def all_well(found: HealthContext) -> list[Observation]:
 
 @detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))
 def stopped(found: HealthContext) -> list[Observation]:
-    """Find a route that Nginx received no request of for a time, while others arrived as usual.
+    """Return an observation of a route without requests at Nginx for a time, while others arrived as usual.
 
     Given the share of the route among all other requests, the chance that none of those in the gap is one of
     its own is ``(1 - share) ** others``, whatever the time of day does to both.
@@ -120,7 +120,7 @@ def stopped(found: HealthContext) -> list[Observation]:
     "arrivals_up", "arrivals_usual", "arrivals_absorbed", group="arrivals", needs=("access_log", "edge_log")
 )
 def arrivals(found: HealthContext) -> list[Observation]:
-    """Compare the arrivals at the affected service during the incident with its busiest time otherwise."""
+    """Return observations of arrivals at the affected service, compared with its busiest time otherwise."""
     side = "nginx" if found.has("access_log") else "edge"
     rows = _requests(found, side)
     times = rows[f"{side}_start"]

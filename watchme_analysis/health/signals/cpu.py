@@ -82,7 +82,7 @@ def cpu(
     samples: Callable[..., str],
     cores: float | None = None,
 ) -> list[Observation]:
-    """Judge the CPU of the affected process.
+    """Return observations of the CPU of the affected process.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def percent(value: float) -> Share:
 
 
 def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) -> list[Observation]:
-    """Find a process that gets no more CPU than it uses: level use at any height while requests wait.
+    """Return an observation of a process limited to the CPU that it uses: level use while requests wait.
 
     Work that arrives by chance makes the use of CPU vary: its variance grows with its mean. Starved of CPU,
     by a quota or by neighbours, a process uses in every second what it is given.
@@ -218,7 +218,7 @@ def _dispersion(used: pd.Series) -> float:
 
 
 def has_cpu_to_spare(used: pd.Series, calm: float, part: float = 1.0) -> bool:
-    """Tell whether a process had CPU to spare, from its samples in per cent and their usual median.
+    """Return whether a process had CPU to spare, from its samples in per cent and their usual median.
 
     ``part`` is how much of a core it is granted.
     """
@@ -235,7 +235,7 @@ def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Observati
 
 @detects("starved", group="cpu", needs=("host_metrics",))
 def starved(found: HealthContext, seen: Sequence[Observation]) -> list[Observation]:
-    """Find a process that stands still though its source holds nothing that could hold its loop.
+    """Return an observation of a process that stands still though no call in its source could block its loop.
 
     Parameters
     ----------
@@ -266,7 +266,7 @@ def starved(found: HealthContext, seen: Sequence[Observation]) -> list[Observati
 
 
 def _always_runs(found: HealthContext) -> bool:
-    """Tell whether the process used some CPU in nearly every sample while requests waited for it."""
+    """Return whether the process used some CPU in nearly every sample while requests waited for it."""
     wide = gauges(found)
     used = wide.loc[found.start : found.end, "cpu_pct"].dropna()
     open_now = waiting(found, used.index)
@@ -277,7 +277,7 @@ def _always_runs(found: HealthContext) -> bool:
 
 @detects("host_cpu_full", group="host cpu", needs=("host_metrics",))
 def machine(found: HealthContext) -> list[Observation]:
-    """Return that the machine has no CPU left, while the process itself uses little."""
+    """Return the observation of a full host, stolen time or a CPU quota, while the process itself uses little."""
     metrics = found.table("host_metrics").dropna(subset=["time", "value"])
     for (service, metric), rows in metrics.groupby([metrics["service"].fillna(""), "metric"]):
         short = _short_of_cpu(found, str(service), str(metric), rows)

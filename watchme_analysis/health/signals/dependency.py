@@ -50,7 +50,7 @@ _POOLED = (
 
 @detects("callers_wait", "bystanders_wait", group="dependency", needs=("app_calls",))
 def callers(found: HealthContext) -> list[Observation]:
-    """Compare the affected routes with what their handlers call.
+    """Return observations of what the handlers of the affected routes call and those of others do not.
 
     A slow dependency holds up those who call it. A handler that calls nothing and waits as well waits for
     something that all of the process share.
@@ -113,7 +113,7 @@ def _limit_may_be_short(found: HealthContext, routes: list[str]) -> bool:
 
 @detects("client_timeouts", group="dependency log", needs=("app_log",))
 def client_timeouts(found: HealthContext) -> list[Observation]:
-    """Find lines in which the application says that what it called did not answer."""
+    """Return observations of lines in which the application says that what it called did not respond."""
     log = own_rows(found, "app_log")
     mine = log[~log["kind"].eq("access") & log["time"].notna()]
     hits = mine[says(mine["message"], _TIMED_OUT)]
@@ -151,7 +151,7 @@ def _outbound(calls: pd.DataFrame) -> pd.DataFrame:
 
 @detects("connections_full", group="connections", needs=("app_calls",))
 def connections(found: HealthContext) -> list[Observation]:
-    """Find more open requests that need a connection of a pool than it has, while all else did well."""
+    """Return an observation of more open requests that need a connection of a pool than the pool has."""
     calls = own_source(found, "app_calls")
     limits = calls[calls["kind"].eq("limit") & calls["call"].fillna("").str.fullmatch(_WAITED_FOR)]
     for client, rows in limits.groupby(limits["call"].str.split(".").str[0]):

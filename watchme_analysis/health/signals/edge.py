@@ -52,7 +52,7 @@ _UNASKED = (
     needs=("edge_log", "probes/outside"),
 )
 def edge(found: HealthContext) -> list[Observation]:
-    """Compare what the edge saw with what Nginx saw of the same requests."""
+    """Return observations of requests as the edge and as Nginx logged them."""
     if not found.has("edge_log"):
         return _without_edge_log(found)
     bad = _within_nginx_log(found, found.rows("edge", bad=True))
@@ -85,7 +85,7 @@ def edge(found: HealthContext) -> list[Observation]:
 
 
 def _within_nginx_log(found: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
-    """Leave out what ended after Nginx's log did, where that log was cut: it can't stand in it."""
+    """Return the requests that ended before Nginx's log did: a log that was cut can't hold later ones."""
     import pandas as pd
 
     if not found.has("access_log") or bad.empty:
@@ -98,7 +98,7 @@ def _within_nginx_log(found: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Sort the edge's bad requests by what became of them at the origin; each goes to one part."""
+    """Return the edge's bad requests by what became of them at the origin, each in one part."""
     unanswered = bad["origin_status"].fillna(0) == 0
     gateway = bad["edge_status"].isin(GATEWAY)
     nginx_fine = bad["seen_nginx"] & ~bad["nginx_bad"]
@@ -147,7 +147,7 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
 
 
 def _turned_away_by_nginx(found: HealthContext) -> bool:
-    """Tell whether Nginx says that it could take no more connections: it logs no request for those."""
+    """Return whether Nginx logs that it could accept no more connections: it logs no request for those."""
     errors = found.errors
     return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= FEWEST
 
@@ -243,7 +243,7 @@ def _never_arrived(found: HealthContext, rows: pd.DataFrame, total: int) -> Obse
 
 
 def _without_edge_log(found: HealthContext) -> list[Observation]:
-    """Compare outside probes with Nginx's log when the edge keeps none."""
+    """Return observations of outside probes compared with Nginx's log, where the edge keeps no log."""
     if not found.has("access_log") or not found.has("probes"):
         return []
     observed = found.affected
@@ -289,7 +289,7 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
 
 @detects("edge_renames", group="edge", needs=("edge_log", "access_log"))
 def rewritten(found: HealthContext) -> list[Observation]:
-    """Find bad answers that the edge got for a path that no caller asked it for.
+    """Return an observation of bad responses that the edge got for a path that no caller requested.
 
     Nginx or the application then refuses what is strange to them, and look at fault.
     """
@@ -327,7 +327,7 @@ def rewritten(found: HealthContext) -> list[Observation]:
 
 
 def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
-    """Find bad requests that Nginx logged, by their common id, under another path than their caller's."""
+    """Return an observation of bad requests that Nginx logged under another path than their caller's."""
     requests = _with_nginx_path(found, found.joined)
     other = requests["nginx_path"].astype(object) != requests["path"].astype(object)
     # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
@@ -361,7 +361,7 @@ def _with_nginx_path(found: HealthContext, joined: pd.DataFrame) -> pd.DataFrame
 
 
 def _arrived(found: HealthContext) -> bool:
-    """Tell whether Nginx's errors name the affected paths: a log of rewritten paths then hides them."""
+    """Return whether Nginx's errors name the affected paths: a log of rewritten paths then hides them."""
     paths = found.errors["path"].dropna()
     return bool(route_templates(paths).isin(found.routes).any())
 
@@ -380,7 +380,7 @@ def _strange(found: HealthContext, status: int) -> pd.DataFrame:
 
 @detects("edge_wrong_host", group="edge", needs=("edge_log", "access_log"))
 def wrong_host(found: HealthContext) -> list[Observation]:
-    """Find that the edge asks Nginx for a name that callers don't use and that Nginx serves otherwise.
+    """Return an observation of an edge that sends Nginx a host name that callers don't use.
 
     Nginx then answers by itself, and its configuration alone looks at fault.
     """
@@ -406,7 +406,7 @@ def _usual_name(found: HealthContext) -> str | None:
 
 
 def _logged(found: HealthContext, name: str) -> list[Observation]:
-    """Read it from the names that Nginx logged."""
+    """Return the observation by the names that Nginx logged."""
     log = found.table("access_log")
     named = log[log["host"].notna()]
     refused = found.of_incident(named[named["status"].between(300, 599) & named["upstream_addr"].isna()])
@@ -421,7 +421,7 @@ def _logged(found: HealthContext, name: str) -> list[Observation]:
 
 
 def _configured(found: HealthContext, name: str) -> list[Observation]:
-    """Read it from both configurations: the name that the edge sets, and who serves that."""
+    """Return the observation by both configurations: the name that the edge sets, and what serves it."""
     for endpoint in found.endpoints:
         given, where = _set_by_edge(found, endpoint) or _set_by_rule(found) or (name, None)
         if where is None or given.lower() == name.lower():
@@ -468,7 +468,7 @@ def _set_by_rule(found: HealthContext) -> _Set | None:
 
 @detects("edge_not_reached", group="way to the edge", needs=("probes/outside",))
 def way_to_edge(found: HealthContext) -> list[Observation]:
-    """Find probes from outside that lost their time before they asked, while requests of others did well.
+    """Return an observation of outside probes that lost their time before their request was sent.
 
     A prober's own network, its trust in a certificate, or a door of the edge for it alone looks like an
     edge that holds or refuses an endpoint.

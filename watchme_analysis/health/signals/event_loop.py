@@ -32,7 +32,7 @@ WAITED_IN_VAIN = (499, 504, 524)
 @detects("stop_and_go", "bursts", "steady", group="rhythm", needs=("app_log",))
 @detects("bunched", "held_waits", "quick_between", group="rhythm", needs=("access_log/times",))
 def rhythms(found: HealthContext) -> list[Observation]:
-    """Ask whether the application answers steadily or stands still and then answers all at once."""
+    """Return observations of an application that pauses and then responds to all, or never pauses."""
     seen = []
     observation = _by_app_log(found)
     if observation is not None:
@@ -52,7 +52,7 @@ def rhythms(found: HealthContext) -> list[Observation]:
 
 
 def _held(found: HealthContext) -> list[Observation]:
-    """Find that the application answered nobody while slow requests waited, though others asked too."""
+    """Return an observation of times without any response while slow and other requests waited."""
     rows = found.joined_during[found.joined_during["seen_nginx"]]
     if rows["upstream_addr"].notna().any():
         rows = rows[rows["upstream_addr"].isin(found.services[:1])]
@@ -75,7 +75,7 @@ def _held(found: HealthContext) -> list[Observation]:
 
 
 def _quick_between(found: HealthContext) -> list[Observation]:
-    """Find answers as quick as ever between standstills: who lacks CPU has none for them either."""
+    """Return an observation of responses as quick as usual between standstills: CPU was not lacking."""
     rows = found.affected
     rows = rows[rows["vantage"].eq("nginx") & ~rows["failed"] & rows["duration_s"].notna()]
     quick = rows[rows["duration_s"] <= QUICK_RATIO * rows["usual_s"] + QUICK_MARGIN_S]
@@ -148,7 +148,7 @@ def _typical_wait_s(found: HealthContext) -> float:
 
 
 def is_idle_by_requests(found: HealthContext, answers: pd.Series, limit_s: float) -> bool:
-    """Tell whether most of an application's silence passed without a request at it, by what logs time.
+    """Return whether, by logged times, most of an application's silence passed without a request at it.
 
     Who is asked nothing answers nothing. Where no log has times, or connects, Nginx's errors tell whether it
     reached the application.
@@ -191,7 +191,7 @@ def _timed_requests(found: HealthContext) -> tuple[pd.DataFrame, str]:
 
 
 def _not_reached(found: HealthContext) -> bool:
-    """Tell whether Nginx's errors say that it could not connect, more often than that it waited in vain."""
+    """Return whether Nginx logs failed connections more often than responses that it waited for in vain."""
     errors = found.errors
     kinds = errors.loc[errors["upstream_addr"].isin(found.known_as(found.services)), "kind"]
     unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())

@@ -65,7 +65,7 @@ def state(
 
 
 def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:
-    """Say that connections failed in runs, and that what was connected between them waited.
+    """Return the sentence that connections failed in runs, and that what was connected between them waited.
 
     Lost packets make no such order: they hit one connection and spare the next, which is served at once. On a
     way that is cut for seconds, connections fail while no other waits as well.

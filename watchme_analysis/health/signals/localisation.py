@@ -189,7 +189,7 @@ def _fates(view: _View) -> list[Observation]:
 
 
 def _unconnected(view: _View) -> list[Observation]:
-    """Find what connections that did not come about have in common: one route, or several hosts."""
+    """Return observations of what failed connections have in common: one route, or several hosts."""
     rows = view.of(UNCONNECTED)
     rows = rows[rows["address"].notna()]
     if len(rows) < FEWEST:
@@ -226,7 +226,7 @@ def _connected_late(view: _View, rows: pd.DataFrame) -> int:
 
 
 def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
-    """Find that only routes beside well served ones of their service could not be connected."""
+    """Return an observation of failed connections of some routes, while others of their service were served."""
     calm = view.calm
     failing = set(rows["address"])
     if len(rows) < WHOLE * view.total or calm.empty or view.addresses(calm) & failing:
@@ -249,7 +249,7 @@ def _is_file(route: str) -> bool:
 
 
 def _closed_at_once(view: _View) -> list[Observation]:
-    """Find connections that were accepted and closed sooner than any response, while others were served.
+    """Return an observation of connections closed sooner than any response, while others were served.
 
     A process that ends drops what it was working on, and refuses connections afterwards.
     """
@@ -268,7 +268,7 @@ def _closed_at_once(view: _View) -> list[Observation]:
 
 
 def _connected(view: _View) -> list[Observation]:
-    """Find that connections came about, so that packets were not lost."""
+    """Return an observation of established connections, which contradict lost packets."""
     late = view.of(("header_timeout",))
     signals = []
     if len(late) >= FEWEST_CONNECTED and view.of(("connect_timeout", "unreachable", "slow_connect")).empty:
@@ -296,7 +296,7 @@ def _connected(view: _View) -> list[Observation]:
 
 
 def _phases(view: _View) -> list[Observation]:
-    """Find that connecting, waiting for the header and reading the body were all delayed."""
+    """Return an observation of delays in connecting, waiting for the header and reading the body alike."""
     phases = [
         view.of(("connect_timeout", "slow_connect")),
         view.of(LATE),
@@ -317,7 +317,7 @@ def _phases(view: _View) -> list[Observation]:
 
 
 def _constancy(view: _View) -> list[Observation]:
-    """Find that a single route failed without exception, or only at times, and where it leads."""
+    """Return observations of a single route that failed without exception, or only at times."""
     rows = view.of(LATE)
     if len(rows) < max(WHOLE * view.total, FEWEST_CONNECTED) or view.all_routes:
         return []
@@ -350,7 +350,7 @@ def _constancy(view: _View) -> list[Observation]:
 
 
 def _routing(view: _View) -> list[Observation]:
-    """Find that Nginx chose an upstream that works, and did not give up too soon."""
+    """Return observations that Nginx chose an upstream that works, and did not give up too soon."""
     rows = view.of((*UNCONNECTED, *LATE, "connection_dropped", "slow_body"))
     if len(rows) < max(WHOLE * view.total, FEWEST):
         return []
@@ -380,7 +380,7 @@ def _routing(view: _View) -> list[Observation]:
 
 
 def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
-    """Find that Nginx asked the addresses that served the same routes well outside of the incident."""
+    """Return an observation of requests passed to the addresses that serve the same routes well otherwise."""
     good = view.found.well_served
     addresses = set(rows["address"].dropna())
     before = ~good["during"] & good["route"].isin(view.found.routes)
@@ -401,7 +401,7 @@ def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
 
 
 def _whole_service(view: _View) -> list[Observation]:
-    """Find that all routes of a service were affected, or that a health check was."""
+    """Return observations that all routes of a service were affected, or that a health check was."""
     signals = []
     rows = view.fates[view.fates["route"].isin(view.all_routes)]
     if len(rows):
@@ -426,7 +426,7 @@ def _whole_service(view: _View) -> list[Observation]:
 
 
 def _waits_for_nothing(view: _View) -> list[Observation]:
-    """Find that the late routes usually respond as quickly as any other route of their process.
+    """Return an observation of late routes that usually respond as quickly as any other of their process.
 
     Whoever calls a dependency takes a round trip longer than the framework alone, which the quickest route
     shows.
@@ -457,7 +457,7 @@ def _waits_for_nothing(view: _View) -> list[Observation]:
 
 
 def _served_beside(view: _View) -> list[Observation]:
-    """Find that later requests of the same routes were served while the bad ones still waited.
+    """Return an observation of later requests of the same routes, served while the bad ones still waited.
 
     One process serves requests that need the same thing in order. Where some overtake the others, those that
     wait are stuck in one of several processes, or on their way.

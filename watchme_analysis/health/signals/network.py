@@ -71,7 +71,7 @@ UNTOLD_SHARE = 0.1
 @detects("body_stalls", group="body", needs=("access_log/times", "error_log"))
 @detects("listens_locally", group="start command", needs=("app_processes",))
 def network(found: HealthContext) -> list[Observation]:
-    """Look at how connections to the affected service fared and where answers stuck."""
+    """Return observations of connections to the affected service, and of where responses were delayed."""
     seen = []
     if found.has("access_log"):
         seen += _by_access_log(found)
@@ -116,7 +116,7 @@ def _none_connected(found: HealthContext, passed_on: pd.DataFrame) -> bool:
 
 
 def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
-    """Tell how long requests waited to connect; where some did long, whether the queue or packets failed."""
+    """Return observations of the time to connect; where it was long, whether the queue or packets failed."""
     # Where no host has the address, the kernel asks for one for seconds (arp(7)): no packet was sent before.
     no_host = found.fates.loc[found.fates["fate"] == "unreachable", "row"]
     late = parts["connect_s"] > SLOW_CONNECT_S
@@ -166,7 +166,7 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
 
 
 def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Observation]:
-    """Find waits for an answer that cluster at the times after which TCP sends a lost packet again."""
+    """Return an observation of waits that cluster at the times after which TCP sends a lost packet again."""
     answered = passed_on[passed_on["nginx_status"] < 400]
     waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
     long = waits[waits > RETRANSMIT_S[0] / 2]
@@ -273,7 +273,7 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
 
 
 def _local_address(found: HealthContext) -> list[Observation]:
-    """Find a server that listens on its container's loopback address alone."""
+    """Return an observation of a server that listens on its container's loopback address alone."""
     processes = found.table("app_processes")
     if processes.empty:
         return []
@@ -292,7 +292,7 @@ def _local_address(found: HealthContext) -> list[Observation]:
 
 @detects("new_alone_bad", group="new and kept connections", needs=("access_log/times",))
 def new_connections(found: HealthContext) -> list[Observation]:
-    """Compare requests to the affected services over new connections with those over kept ones."""
+    """Return observations of requests over new connections to the affected services, and over kept ones."""
     bad, good = (
         int(found.rows("nginx", bad=is_bad)["upstream_addr"].isin(found.services).sum())
         for is_bad in (True, False)
@@ -326,7 +326,7 @@ def new_connections(found: HealthContext) -> list[Observation]:
 
 @detects("connect_slow_from_host", group="connect", needs=("probes/host", "probes/inside"))
 def probe_connects(found: HealthContext) -> list[Observation]:
-    """Find that connecting is slow from the host and quick from inside.
+    """Return an observation of connections that are slow from the host and quick from inside.
 
     Both go to one queue of the kernel, which accepts without the application: only the way differs.
     """
@@ -357,7 +357,7 @@ def probe_connects(found: HealthContext) -> list[Observation]:
 
 @detects("cut_from_host", group="host and inside", needs=("probes/host", "probes/inside"))
 def cut_from_host(found: HealthContext) -> list[Observation]:
-    """Find that connections from the host end at once without an answer, and none from inside, near in time.
+    """Return an observation of connections from the host that end at once, while those from inside do not.
 
     It may meet few of the requests: then most moments have more good than bad ones. A process that dies or
     refuses does so to callers inside as well, and one that is stuck ends nothing at once. A prober that is
@@ -412,7 +412,7 @@ def _connected_probes(found: HealthContext, vantage: str) -> pd.DataFrame:
 
 @detects("networks_apart", group="networks", needs=("compose_settings",))
 def networks(found: HealthContext) -> list[Observation]:
-    """Find that Nginx's container shares no network with the one that it asks by name."""
+    """Return an observation of two containers without a common network: Nginx's and the one that it names."""
     table = found.table("compose_settings")
     services = {one.name: one for one in found.compose_services}
     images = table[table["path"].eq("image") & table["value"].str.contains("nginx", case=False, na=False)]
@@ -441,7 +441,7 @@ def networks(found: HealthContext) -> list[Observation]:
 
 @detects("not_published", group="ports", needs=("compose_settings",))
 def published(found: HealthContext) -> list[Observation]:
-    """Find that no container publishes the port of the host at which Nginx asks the service."""
+    """Return an observation of a host's port that Nginx passes requests to and no container publishes."""
     services = found.compose_services
     ports = {outer: one.name for one in services for _, outer, _ in one.ports if outer.isdigit()}
     if not ports:

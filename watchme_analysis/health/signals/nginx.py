@@ -105,7 +105,7 @@ SEVERE = ("crit", "alert", "emerg")
 @detects("moved_upstream", "dead_server", group="upstream", needs=("access_log/times", "error_log"))
 @detects("server_down", group="upstream", needs=("config_directives/nginx",))
 def nginx(found: HealthContext) -> list[Observation]:
-    """Sort Nginx's bad requests by who spoiled them."""
+    """Return observations of Nginx's bad requests by the layer that caused them."""
     bad = found.rows("nginx", bad=True)
     seen = [*_errors(found), *taken_out(found), *renames(found, bad)]
     if len(bad) < FEWEST or not found.joined["upstream_addr"].notna().any():
@@ -270,14 +270,14 @@ def _mangles(found: HealthContext, rows: pd.DataFrame, total: int) -> Observatio
 
 
 def _well_inside(found: HealthContext, rows: pd.DataFrame) -> bool:
-    """Tell whether the application answers these endpoints well when it is asked past Nginx."""
+    """Return whether probes past Nginx find these endpoints well."""
     inner = found.observed[found.observed["during"] & found.observed["vantage"].isin(INNER)]
     mine = inner[inner["route"].isin(rows["route"])]
     return len(mine) >= FEWEST and not mine["failed"].any()
 
 
 def _errors(found: HealthContext) -> list[Observation]:
-    """Read what Nginx's error log says of its own limits."""
+    """Return observations of Nginx's own limits in its error log."""
     errors = found.errors
     seen = []
     mine = errors[route_templates(errors["path"]).isin(found.routes)] if len(errors) else errors
@@ -293,7 +293,7 @@ def _errors(found: HealthContext) -> list[Observation]:
 
 @detects("nginx_short_of", group="nginx errors", needs=("error_log",))
 def unaccepted(found: HealthContext) -> list[Observation]:
-    """Find, without an incident, connections that Nginx could not accept: they are in no access log."""
+    """Return an observation of connections that Nginx could not accept, which are in no access log."""
     errors, served = found.table("error_log"), found.joined[found.joined["seen_nginx"]]
     short = errors[errors["kind"].isin(["worker_connections", "open_files"]) & errors["level"].isin(SEVERE)]
     # An error log may reach back longer than the access log.
@@ -315,7 +315,7 @@ def _short_of(short: pd.DataFrame, text: Text) -> Observation:
 
 
 def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
-    """Find that limits of Nginx refused or delayed the requests that were bad.
+    """Return observations of bad requests that limits of Nginx refused or delayed.
 
     A limit explains failures with its own status on its path, and delays on a path whose requests it delays;
     what failed otherwise, or elsewhere, it has nothing to do with.
@@ -357,7 +357,7 @@ def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
 
 
 def _no_handshake(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
-    """Find that Nginx asks by TLS who does not speak it, or whom it does not trust."""
+    """Return an observation of TLS handshakes with the upstream that failed, by protocol or by trust."""
     failed = mine[mine["kind"].eq("tls") & mine["message"].str.contains(HANDSHAKE, na=False, regex=False)]
     if len(failed) < FEWEST:
         return []
@@ -369,7 +369,7 @@ def _no_handshake(found: HealthContext, mine: pd.DataFrame) -> list[Observation]
 
 
 def _header_too_big(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
-    """Find that the application answered, and that Nginx had no room for the header of the answer."""
+    """Return an observation of responses whose header did not fit into Nginx's buffer."""
     lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
     if len(lost) < FEWEST:
         return []
@@ -382,7 +382,7 @@ def _header_too_big(found: HealthContext, mine: pd.DataFrame) -> list[Observatio
 
 @detects("refused_at_once", group="answers", needs=("access_log", "edge_log"))
 def at_once(found: HealthContext) -> list[Observation]:
-    """Ask whether the bad requests were refused at once: who is stuck refuses nobody."""
+    """Return an observation of bad requests that were refused at once: a blocked process refuses none."""
     mine = found.outer_affected
     bad = mine[mine["bad"] & mine["duration_s"].notna()]
     refusals = bad["status"].between(300, 503) & ~bad["status"].isin(UNANSWERED)
@@ -413,7 +413,7 @@ def _answers(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def renames(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
-    """Find refusals by the application of paths that it was not asked for while all was well.
+    """Return an observation of refused paths that the application never received while all was well.
 
     Nginx passes a path on under another name then, or with a prefix that it used to remove.
     """
@@ -439,7 +439,7 @@ def renames(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
 
 
 def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
-    """Find refusals that Nginx logged and the application, which logs its answers, knows nothing of.
+    """Return an observation of refusals in Nginx's log that the application's log of responses lacks.
 
     For a log that names no upstream: it does not tell Nginx's own answers from those passed on.
     """
@@ -469,7 +469,7 @@ def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
 @detects("reloaded_at_onset", "not_reloaded", group="reload", needs=("error_log",))
 @detects("reloaded_at_end", group="reload at the end", needs=("error_log",))
 def reloads(found: HealthContext) -> list[Observation]:
-    """Compare the moments at which Nginx loaded its configuration with the bounds of the incident."""
+    """Return observations of reloads of Nginx's configuration at the bounds of the incident."""
     import pandas as pd
 
     log = found.table("error_log")

@@ -46,7 +46,7 @@ LOST_SHARE, RISEN_RATIO, RISEN_MB, OFTEN = 0.5, 1.5, 50.0, 2
 @detects("memory_at_limit", "memory_lost", group="memory", needs=("host_metrics",))
 @detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
 def process(found: HealthContext) -> list[Observation]:
-    """Read the gauges of the affected process."""
+    """Return observations of the gauges of the affected process."""
     metrics = found.table("host_metrics")
     seen: list[Observation] = []
     if len(metrics):
@@ -127,7 +127,7 @@ def _threads(found: HealthContext, during: pd.DataFrame, samples: Samples) -> li
 
 
 def _not_arriving(found: HealthContext, gauge: pd.Series, samples: Samples) -> list[Observation]:
-    """Compare the requests that Nginx had open with those that the process knew of."""
+    """Return an observation of requests that Nginx had open and the process did not know of."""
     outer = waiting(found, gauge.index)
     if outer is None:
         return []
@@ -173,7 +173,7 @@ def memory(
     log: pd.DataFrame,
     granted_bytes: float | None = None,
 ) -> list[Observation]:
-    """Judge the memory of the affected process.
+    """Return observations of the memory of the affected process.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def _falls(sampled: pd.Series, usual: float) -> pd.Series:
 
 
 def _lived_through(start: datetime, last: datetime, log: pd.DataFrame) -> bool:
-    """Tell whether who answers after memory was lost for the last time did so before it all, started once.
+    """Return whether those that respond after the last fall of memory did so before it, without a restart.
 
     Then work gave back what it had used. That a number of a process comes again is not enough: the first
     process of a container is always number 1.

@@ -53,7 +53,7 @@ RESTART_S = 5.0 + 10.0
 
 @detects("inside_refused", "inside_listens", group="listening", needs=("probes/inside",))
 def inside_refused(found: HealthContext) -> list[Observation]:
-    """Tell from probes inside the container's own network whether somebody listened there."""
+    """Return observations of probes inside the container's own network: refused, or somebody listened."""
     probes, _ = at_bad_moments(found, "inside")
     bad = probes[probes["bad"]]
     refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
@@ -81,7 +81,7 @@ def inside_refused(found: HealthContext) -> list[Observation]:
     "refused_past_inside", group="published port", needs=("access_log/times", "error_log", "probes/inside")
 )
 def refused_past_inside(found: HealthContext) -> list[Observation]:
-    """Find that the usual address of a service refuses while the process answers inside its container."""
+    """Return an observation of a usual address that refuses while the process responds in its container."""
     probes, _ = at_bad_moments(found, "inside")
     errors = found.errors
     usual = found.serving.intersection(found.services)
@@ -99,7 +99,7 @@ def refused_past_inside(found: HealthContext) -> list[Observation]:
 
 @detects("connected", group="listening", needs=("access_log/times", "error_log"))
 def connected(found: HealthContext) -> list[Observation]:
-    """Find that Nginx could connect to the usual upstream for most bad requests: somebody listened."""
+    """Return an observation of bad requests for which Nginx could connect to the usual upstream."""
     bad = found.rows("nginx", bad=True)
     passed_on = bad[bad["upstream_addr"].isin(found.services)]
     if found.joined["connect_s"].notna().any() and len(passed_on) >= ENOUGH:
@@ -119,7 +119,7 @@ def connected(found: HealthContext) -> list[Observation]:
 
 @detects("metrics_gap", group="samples", needs=("host_metrics",))
 def metrics_gap(found: HealthContext) -> list[Observation]:
-    """Find that the process could not be measured for much of the incident, though it usually is."""
+    """Return an observation of a process without metrics for much of the incident, which it usually has."""
     import pandas as pd
 
     if not found.has("host_metrics"):
@@ -154,7 +154,7 @@ def metrics_gap(found: HealthContext) -> list[Observation]:
 
 @detects("stopped", "start_fails", group="lifecycle", needs=("app_log",))
 def lifecycle(found: HealthContext) -> list[Observation]:
-    """Read from the application's log that it ended and was not ready again, or that its starts failed."""
+    """Return observations of the application's log: it ended and was not ready again, or its starts failed."""
     log = own_rows(found, "app_log")
     mine = log[log["time"].notna()].sort_values("time", kind="stable")
     return [*_stopped(found, mine), *_start_fails(found, mine)]
@@ -210,7 +210,7 @@ def _start_fails(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
 
 @detects("restarted", "restarted_often", group="restarts", needs=("app_log",))
 def restarts(found: HealthContext) -> list[Observation]:
-    """Find that the process was started in the incident, as after it ran out of memory."""
+    """Return observations of starts of the process in the incident, as after it ran out of memory."""
     log = found.of_incident(own_rows(found, "app_log")).sort_values("time", kind="stable")
     messages = log["message"].fillna("")
     process_ids = messages.where(log["kind"].eq("lifecycle")).str.extract(_STARTED)[0]

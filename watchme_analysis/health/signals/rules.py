@@ -55,7 +55,7 @@ _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
     "edge_rule", "edge_plain", group="edge configuration", needs=("config_directives/edge", "edge_settings")
 )
 def edge_rules(found: HealthContext) -> list[Observation]:
-    """Read whether the edge's configuration treats the affected paths in a way of its own."""
+    """Return observations of rules of the edge for the affected paths alone, or that none exists."""
     if not found.edge_routes:
         return settings(found)
     rule = edge_rule(found)
@@ -132,7 +132,7 @@ def _caches(place: Location) -> bool:
 
 @detects("nginx_rule", "nginx_plain", group="nginx configuration", needs=("config_directives/nginx",))
 def nginx_rules(found: HealthContext) -> list[Observation]:
-    """Read whether Nginx's configuration treats the affected paths in a way of its own."""
+    """Return observations of settings of Nginx for the affected paths alone, or that none exists."""
     if not found.nginx_routes:
         return []
     rule = nginx_rule(found)
@@ -151,7 +151,7 @@ def nginx_rules(found: HealthContext) -> list[Observation]:
 
 @detects("no_limit_in_force", group="nginx configuration", needs=("config_directives/nginx", "access_log"))
 def limits_in_force(found: HealthContext) -> list[Observation]:
-    """Read whether Nginx could have responded itself with the 503 that callers got."""
+    """Return an observation of whether Nginx's configuration can respond with the 503 that callers got."""
     if not found.nginx_routes:
         return []
     endpoints = zip(found.routes, found.endpoints, strict=True)
@@ -318,7 +318,7 @@ def _named(rules: Sequence[EdgeRule]) -> Text | None:
 
 
 def settings(found: HealthContext) -> list[Observation]:
-    """Weigh whether a rule of the export treats the affected requests apart, where all of it was read."""
+    """Return observations of exported rules that treat the affected requests apart, or that none does."""
     table = found.table("edge_settings")
     if table.empty:
         return []

@@ -34,7 +34,7 @@ OWN_THREADS = ("thread_pool", "unbounded_task")
     needs=("app_calls",),
 )
 def source(found: HealthContext) -> list[Observation]:
-    """Read from the source what runs on the event loop, on the thread pool and on threads of its own."""
+    """Return observations of what runs, by the source, on the event loop, the pool and threads of its own."""
     handlers, calls = own_source(found, "app_handlers"), own_source(found, "app_calls")
     if handlers.empty:
         return []
@@ -156,7 +156,7 @@ def _rows_of(found: HealthContext, table: str, rows: pd.DataFrame) -> str:
 
 
 def _had_cpu_to_spare(found: HealthContext) -> bool:
-    """Tell whether the CPU of the affected process was sampled in the incident, and low."""
+    """Return whether the CPU of the affected process was sampled in the incident, and low."""
     if not found.has("host_metrics"):
         return False
     wide = gauges(found)

@@ -44,7 +44,7 @@ def label(found: HealthContext) -> Message:
 
 
 def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
-    """Find a server of an upstream that answers nothing while its neighbour serves the same paths well.
+    """Return observations of a server that fails while another of its upstream serves the same paths well.
 
     Nginx tries the next one, so that the access log's last address is the usual one and its time the
     dead one's; the error log names it. Returns what was seen, and of which routes.
@@ -71,7 +71,7 @@ def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
 
 
 def taken_out(found: HealthContext) -> list[Observation]:
-    """Find an upstream whose server is marked ``down``, while those left answer nothing."""
+    """Return an observation of an upstream with a server marked ``down``, while the others fail."""
     for endpoint in found.endpoints:
         servers = found.nginx_routes.servers(endpoint)
         down = [one["address"] for one in servers if "down" in one["options"]]
@@ -96,7 +96,7 @@ def started_at(found: HealthContext) -> list[str]:
 
 @detects("wrong_port", group="upstream port", needs=("error_log", "app_processes"))
 def wrong_port(found: HealthContext) -> list[Observation]:
-    """Find that Nginx is refused at a port on which, by its start command, no process of the host listens."""
+    """Return an observation of a refused port on which, by the start commands, no process listens."""
     errors = found.errors
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].notna()]
     refused = refused[route_templates(refused["path"]).isin(found.routes)]
@@ -116,7 +116,7 @@ def wrong_port(found: HealthContext) -> list[Observation]:
 
 
 def is_group(address: pd.Series) -> pd.Series:
-    """Tell which logged addresses are the name of an upstream block, of which no server was left to ask."""
+    """Return, for each logged address, whether it is the name of an upstream block: no server was left."""
     return ~address.str.contains(":", regex=False).fillna(True).astype(bool)
 
 
@@ -131,7 +131,7 @@ def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
 
 
 def elsewhere_by_errors(found: HealthContext, mine: pd.DataFrame, usual: dict[str, str]) -> list[Observation]:
-    """Find, without an access log, that the affected paths fail at an address of their own."""
+    """Return an observation, by the error log alone, of affected paths that fail at their own address."""
     failing = mine[mine["upstream_addr"].notna()]
     expected = route_templates(failing["path"]).map(usual)
     moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]

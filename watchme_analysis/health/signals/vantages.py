@@ -32,7 +32,7 @@ POOLS = (POOL, EXECUTOR)
 @detects("host_clear", group="vantages", needs=("probes/host",))
 @detects("host_bad_inside_clear", group="host and inside", needs=("probes/host", "probes/inside"))
 def vantages(found: HealthContext) -> list[Observation]:
-    """Compare inside and host probes with what callers outside met at the same moments."""
+    """Return observations of inside and host probes at the moments at which callers outside had trouble."""
     seen = []
     inside, tell = at_bad_moments(found, "inside")
     host, host_tell = at_bad_moments(found, "host")
@@ -84,7 +84,7 @@ def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observat
 
 
 def _inside_split(found: HealthContext) -> Observation | None:
-    """Find affected endpoints that were well inside though callers met trouble there, beside bad ones."""
+    """Return an observation of affected endpoints that were well inside, beside others that were not."""
     mine = found.affected
     inside = mine[mine["vantage"] == "inside"]
     callers = judge_requests(mine).groupby("route")["strained"].mean()
@@ -189,7 +189,7 @@ def _at_one_vantage(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _all_need_threads(found: HealthContext, routes: list[str]) -> bool:
-    """Tell whether all of these paths need a thread: that all are bad then says nothing of where."""
+    """Return whether all of these paths need a thread: that all are bad then does not show where."""
     known = handlers_by_route(own_source(found, "app_handlers"), own_source(found, "app_calls"), routes)
     return bool(known) and all(handler.uses_threads for handler in known.values())
 
@@ -267,7 +267,7 @@ def other_services(found: HealthContext) -> list[Observation]:
 
 @detects("one_onset", group="onset", needs=("access_log/times",))
 def one_onset(found: HealthContext) -> list[Observation]:
-    """Find that paths of several services were bad from one moment on while other paths did well.
+    """Return an observation of paths of several services, bad from one moment on while others were well.
 
     Each process has threads and connections of its own, which are used up in their own time: its other
     requests still do well when the first ones are held. A dependency of several processes fails all its
