@@ -31,6 +31,6 @@ def test_durations_are_compared_with_those_before(durations_s, first, found):
         pipeline=SimpleNamespace(frame=frame, settings=SimpleNamespace(batch_size=10)),
         function=Resource("worker"),
         points=lambda *_: (),
-        found=lambda signal, *_, **__: signal,
+        observation=lambda signal, *_, **__: signal,
     )
     assert list(api.slower(look)) == found

@@ -9,7 +9,7 @@ from watchme_analysis.backlog.chain import QueueSignals
 from watchme_analysis.backlog.context import backlog_context
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.judge import judge
-from watchme_analysis.backlog.signals.look import QueueObservation
+from watchme_analysis.backlog.signals.queue_context import QueueObservation
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.present import console
 from watchme_analysis.queues.pipeline import pipelines

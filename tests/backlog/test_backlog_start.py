@@ -9,8 +9,8 @@ from watchme_analysis.backlog.chain import QueueSignals
 from watchme_analysis.backlog.judge import judge
 from watchme_analysis.backlog.onset_order import host_moved
 from watchme_analysis.backlog.signals import onset
-from watchme_analysis.backlog.signals.look import QueueObservation, Span
 from watchme_analysis.backlog.signals.onset import bad_messages_span
+from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.queues.pipeline import RecordedSettings
 
 START = datetime(2026, 7, 4, 5, tzinfo=UTC)

@@ -8,7 +8,7 @@ from worlds.together import together
 
 from watchme_analysis.backlog.chain import LINKS, NODES, SIGNALS, QueueSignals, explain, seen_for
 from watchme_analysis.backlog.judge import Undoing, judge
-from watchme_analysis.backlog.signals.look import QueueObservation, Span
+from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.inference.causes import load_causes
 from watchme_analysis.inference.signals import signals_of
 

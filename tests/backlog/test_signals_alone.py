@@ -31,7 +31,7 @@ def look(frame=None, **queue):
         points=lambda *_: (),
         matching=lambda *_: (),
         settings_rows=lambda *_: (),
-        found=lambda signal, words, rows, **options: (signal, messages_in(words), options),
+        observation=lambda signal, words, rows, **options: (signal, messages_in(words), options),
     )
 
 

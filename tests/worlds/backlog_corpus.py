@@ -6,7 +6,7 @@ from pathlib import Path
 
 from watchme_analysis.backlog.chain import QueueSignals
 from watchme_analysis.backlog.judge import Undoing
-from watchme_analysis.backlog.signals.look import QueueObservation, Span
+from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 
 CORPUS = Path(__file__).resolve().parents[2] / "benchmarks" / "corpus" / "backlog.jsonl"
 SPAN = ("shown", "start", "earliest", "latest", "end", "until")

@@ -25,7 +25,7 @@ from watchme_analysis.backlog.signals import (
     queue_settings,
     senders,
 )
-from watchme_analysis.backlog.signals.look import Look, QueueObservation
+from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.engine import DEPENDENT, EXPLAINS_FROM
 from watchme_analysis.inference.findings import Investigation
@@ -237,17 +237,21 @@ def _explains(earlier: QueueObservation, later: QueueObservation, slack: timedel
 
 def observed(inv: Investigation, context: BacklogContext) -> tuple[QueueSignals, ...]:
     """Return the signals of each queue, the worst-hit first; those of harm belong to the first."""
-    looks = [_look(inv, context, item.pipeline.queue) for item in context.by_harm]
+    queue_contexts = [_queue_context(inv, context, item.pipeline.queue) for item in context.by_harm]
     found = []
-    for place, look in enumerate(looks):
-        own = [item for item in observe(_OF_QUEUE, look) if isinstance(item, QueueObservation)]
+    for place, queue_context in enumerate(queue_contexts):
+        own = [item for item in observe(_OF_QUEUE, queue_context) if isinstance(item, QueueObservation)]
         if place == 0:
-            own += [item for item in observe(harm.DETECTORS, looks) if isinstance(item, QueueObservation)]
-        pipeline = look.pipeline
-        found.append(QueueSignals(pipeline.queue, pipeline.period_s, bool(look.queue.harms), tuple(own)))
+            own += [
+                item for item in observe(harm.DETECTORS, queue_contexts) if isinstance(item, QueueObservation)
+            ]
+        pipeline = queue_context.pipeline
+        found.append(
+            QueueSignals(pipeline.queue, pipeline.period_s, bool(queue_context.queue.harms), tuple(own))
+        )
     return tuple(found)
 
 
-def _look(inv: Investigation, context: BacklogContext, queue: str) -> Look:
+def _queue_context(inv: Investigation, context: BacklogContext, queue: str) -> QueueContext:
     analysis = next(item for item in context.queues if item.pipeline.queue == queue)
-    return Look(inv, analysis, context.changes)
+    return QueueContext(inv, analysis, context.changes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watchme_analysis.backlog.chain import LINKS, SIGNALS, SYSTEM, Link, QueueSignals, explain, seen_for
-from watchme_analysis.backlog.signals.look import QueueObservation, Span
+from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.engine import finding
 from watchme_analysis.inference.findings import Ranked

@@ -11,7 +11,7 @@ from watchme_analysis.backlog.chain import SIGNALS, QueueSignals
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
-from watchme_analysis.backlog.signals.look import QueueObservation
+from watchme_analysis.backlog.signals.queue_context import QueueObservation
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.queues.anomalies import QueueAnalysis

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def answered_by_the_host(found: HealthContext) -> bool:
+def answered_by_the_host(context: HealthContext) -> bool:
     """Return whether connections end on the host, where Docker's proxy takes those to a published port."""
-    return all(service.rsplit(":", 1)[0] in LOOPBACK for service in found.services)
+    return all(service.rsplit(":", 1)[0] in LOOPBACK for service in context.services)
 
 
-def container_of(found: HealthContext) -> ComposeService | None:
+def container_of(context: HealthContext) -> ComposeService | None:
     """Return the affected service's container as compose describes it, None when that is unknown.
 
     By the published port that Nginx asks, else by the name that the start commands give the address, else
     the only one there is.
     """
-    services = found.compose_services
+    services = context.compose_services
     if len(services) < 2:
         return services[0] if services else None
-    processes = found.table("app_processes")
-    for address in found.known_as(found.services[:1]):
+    processes = context.table("app_processes")
+    for address in context.known_as(context.services[:1]):
         host, _, port = address.rpartition(":")
         names = set(processes.loc[processes["addr"] == host, "service"].dropna())
         for one in services:
@@ -41,20 +41,20 @@ def container_of(found: HealthContext) -> ComposeService | None:
     return None
 
 
-def variables(found: HealthContext) -> Mapping[str, str]:
+def variables(context: HealthContext) -> Mapping[str, str]:
     """Return the variables that compose sets for the affected service's container."""
-    mine = container_of(found)
+    mine = container_of(context)
     return mine.environment if mine is not None else {}
 
 
-def service_name(found: HealthContext, table: pd.DataFrame) -> str:
+def service_name(context: HealthContext, table: pd.DataFrame) -> str:
     """Return the name under which a table holds the affected service.
 
     The start commands name the service of an address; a file without a suffix is the main service's.
     """
     names = set(table["service"].fillna("").unique())
-    hosts, addresses = found.hosts(found.services[:1]), set(found.known_as(found.services[:1]))
-    processes = found.table("app_processes")
+    hosts, addresses = context.hosts(context.services[:1]), set(context.known_as(context.services[:1]))
+    processes = context.table("app_processes")
     for addr, port, service in zip(processes["addr"], processes["port"], processes["service"], strict=True):
         if not isinstance(addr, str) or not isinstance(service, str):
             continue
@@ -66,31 +66,31 @@ def service_name(found: HealthContext, table: pd.DataFrame) -> str:
                 return ""
     if "" in names:
         return ""
-    return _busiest(found, table, names)
+    return _busiest(context, table, names)
 
 
 @once_per_context
-def own_rows(found: HealthContext, table: str) -> pd.DataFrame:
+def own_rows(context: HealthContext, table: str) -> pd.DataFrame:
     """Return the affected service's rows of ``app_log`` or ``host_metrics``; do not modify the frame."""
-    rows = found.table(table)
-    mine = rows["service"].fillna("") == service_name(found, rows)
+    rows = context.table(table)
+    mine = rows["service"].fillna("") == service_name(context, rows)
     return rows if mine.all() else rows[mine]
 
 
-def own_within(found: HealthContext, table: str, *conditions: str) -> str:
+def own_within(context: HealthContext, table: str, *conditions: str) -> str:
     """Return the query for those rows of the incident that meet the conditions."""
-    service = service_name(found, found.table(table))
-    return within(found, table, f"coalesce(service, '') = {quoted(service)}", *conditions)
+    service = service_name(context, context.table(table))
+    return within(context, table, f"coalesce(service, '') = {quoted(service)}", *conditions)
 
 
-def own_source(found: HealthContext, name: str) -> pd.DataFrame:
+def own_source(context: HealthContext, name: str) -> pd.DataFrame:
     """Return ``app_handlers`` or ``app_calls`` without the source of other services; do not modify the frame.
 
     The start commands and compose files name the file that serves the affected address. Without them, a file
     such as ``app-NAME.py`` is the named service's. Of several applications that remain, the one that has the
     affected routes is used; if several have them, the one that runs is unknown, and no row is returned.
     """
-    return found.inv.once(_own_source)[name]
+    return context.inv.once(_own_source)[name]
 
 
 def _own_source(inv: Investigation) -> dict[str, pd.DataFrame]:
@@ -104,10 +104,10 @@ def _own_source(inv: Investigation) -> dict[str, pd.DataFrame]:
     return {name: _of_affected_service(found, name) for name in ("app_handlers", "app_calls")}
 
 
-def _of_affected_service(found: HealthContext, name: str) -> pd.DataFrame:
+def _of_affected_service(context: HealthContext, name: str) -> pd.DataFrame:
     """Return the rows of a table that its file names and the affected routes show to be the service's."""
-    table, processes = found.table(name), found.table("app_processes")
-    hosts = found.hosts(found.services[:1])
+    table, processes = context.table(name), context.table("app_processes")
+    hosts = context.hosts(context.services[:1])
     mine = set(processes.loc[processes["addr"].isin(hosts), "service"].dropna())
     if mine and len(table):
         named = table["file"].str.extract(r"(?:^|/)app-([^/]+)\.py", expand=False)
@@ -117,7 +117,7 @@ def _of_affected_service(found: HealthContext, name: str) -> pd.DataFrame:
     several = set(table["application_file"].dropna())
     if len(several) < 2:
         return table
-    handlers, calls, routes = found.table("app_handlers"), found.table("app_calls"), list(found.routes)
+    handlers, calls, routes = context.table("app_handlers"), context.table("app_calls"), list(context.routes)
     with_routes = {
         file
         for file in several
@@ -126,9 +126,9 @@ def _of_affected_service(found: HealthContext, name: str) -> pd.DataFrame:
     return of_applications(table, with_routes) if len(with_routes) == 1 else table[:0]
 
 
-def source_conditions(found: HealthContext, table: str, own: pd.DataFrame) -> tuple[str, ...]:
+def source_conditions(context: HealthContext, table: str, own: pd.DataFrame) -> tuple[str, ...]:
     """Return the conditions that a row of a table is of the service's own source; none if all rows are."""
-    if len(own) == len(found.table(table)):
+    if len(own) == len(context.table(table)):
         return ()
     files = [quoted(file) for file in sorted(own["application_file"].dropna().unique())]
     free = [
@@ -139,9 +139,9 @@ def source_conditions(found: HealthContext, table: str, own: pd.DataFrame) -> tu
     return (f"({' or '.join(parts)})",) if parts else ("false",)
 
 
-def _busiest(found: HealthContext, table: pd.DataFrame, names: set[str]) -> str:
+def _busiest(context: HealthContext, table: pd.DataFrame, names: set[str]) -> str:
     """Return the service whose name an affected path holds, else the one with most rows."""
-    for route in found.routes:
+    for route in context.routes:
         for name in sorted(names):
             if name and name in route:
                 return name
@@ -149,15 +149,15 @@ def _busiest(found: HealthContext, table: pd.DataFrame, names: set[str]) -> str:
     return str(counts.index[0]) if len(counts) else ""
 
 
-def source_rows(found: HealthContext, table: str) -> Rows:
+def source_rows(context: HealthContext, table: str) -> Rows:
     """Return the rows of ``app_handlers`` or ``app_calls`` of the service's own source."""
-    own = own_source(found, table)
-    return Rows(table, len(own), select(table, *source_conditions(found, table, own)))
+    own = own_source(context, table)
+    return Rows(table, len(own), select(table, *source_conditions(context, table, own)))
 
 
-def gauges(found: HealthContext) -> pd.DataFrame:
+def gauges(context: HealthContext) -> pd.DataFrame:
     """Return the metrics of the affected process, a column each, times as index; do not modify the frame."""
-    return found.inv.once(_gauges)
+    return context.inv.once(_gauges)
 
 
 def _gauges(inv: Investigation) -> pd.DataFrame:
@@ -166,13 +166,13 @@ def _gauges(inv: Investigation) -> pd.DataFrame:
     return mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype("float64")
 
 
-def waiting(found: HealthContext, at: pd.Index) -> pd.Series | None:
+def waiting(context: HealthContext, at: pd.Index) -> pd.Series | None:
     """Return how many requests Nginx had open at the affected service at some moments; None: unknown."""
     import numpy as np
     import pandas as pd
 
-    mine = found.joined["seen_nginx"] & found.joined["upstream_addr"].isin(found.services[:1])
-    rows = found.joined.loc[mine, ["nginx_start", "nginx_end", "nginx_s"]]
+    mine = context.joined["seen_nginx"] & context.joined["upstream_addr"].isin(context.services[:1])
+    rows = context.joined.loc[mine, ["nginx_start", "nginx_end", "nginx_s"]]
     if rows.empty or not rows["nginx_s"].notna().any():
         return None
     begun, ended = (

@@ -342,26 +342,26 @@ def first_segment(route: str) -> str:
 
 
 def most_of_one(
-    found: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame
+    context: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame
 ) -> tuple[pd.DataFrame, int] | None:
     """Return the bad requests that a fate explains of one endpoint in question, and its bad ones; else None.
 
     Beside a fault of the whole service, one endpoint may have a fault of its own.
     """
     counts, totals = (frame["route"].value_counts() for frame in (rows, bad))
-    for route in found.routes:
+    for route in context.routes:
         count, total = int(counts.get(route, 0)), int(totals.get(route, 0))
-        if count >= ENOUGH and count >= MOST * total and route in _asked_about(found):
+        if count >= ENOUGH and count >= MOST * total and route in _asked_about(context):
             return rows[rows["route"] == route], total
     return None
 
 
 @once_per_context
-def _asked_about(found: HealthContext) -> frozenset[str]:
+def _asked_about(context: HealthContext) -> frozenset[str]:
     """Return the routes that the question is about: the probed ones, without probes the health checks."""
-    observed = found.observed
+    observed = context.observed
     probed = frozenset(observed.loc[observed["row"] < 0, "route"].dropna().unique())
-    return probed or frozenset(route for route in found.routes if is_health_check(route))
+    return probed or frozenset(route for route in context.routes if is_health_check(route))
 
 
 def health_context(inv: Investigation) -> HealthContext:
@@ -483,21 +483,21 @@ def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, 
     return tuple(found)
 
 
-def short_of_usual(found: HealthContext, rows: pd.DataFrame, column: str) -> pd.Series:
+def short_of_usual(context: HealthContext, rows: pd.DataFrame, column: str) -> pd.Series:
     """Return, for each request, whether a column of seconds is shorter than its endpoint takes at least."""
-    return rows["route"].map(_usual_answer_s(found)).astype("float64") * MARGIN > rows[column]
+    return rows["route"].map(_usual_answer_s(context)).astype("float64") * MARGIN > rows[column]
 
 
-def longest_answer_s(found: HealthContext, rows: pd.DataFrame) -> float:
+def longest_answer_s(context: HealthContext, rows: pd.DataFrame) -> float:
     """Return the longest that an endpoint of some requests usually takes; NaN where none is known."""
-    usual = _usual_answer_s(found)
+    usual = _usual_answer_s(context)
     return max((usual[route] for route in rows["route"].unique() if route in usual), default=float("nan"))
 
 
 @once_per_context
-def _usual_answer_s(found: HealthContext) -> dict[str, float]:
+def _usual_answer_s(context: HealthContext) -> dict[str, float]:
     """Return by route the time that nine of ten good answers take inside, else outside the incident."""
-    observed = found.observed[["route", "vantage", "during", "bad", "duration_s"]]
+    observed = context.observed[["route", "vantage", "during", "bad", "duration_s"]]
     good = observed[~observed["bad"] & observed["duration_s"].notna()]
     inside = good[good["vantage"] == "inside"]
     calm = good[~good["during"] & good["vantage"].isin(["nginx", "edge", "outside"])]
@@ -509,9 +509,9 @@ def _usual_answer_s(found: HealthContext) -> dict[str, float]:
     return times
 
 
-def is_timed(found: HealthContext) -> bool:
+def is_timed(context: HealthContext) -> bool:
     """Return whether the evidence would have shown a slow endpoint."""
-    outer = found.outer
+    outer = context.outer
     timed = outer["duration_s"].notna()
     if len(outer) > 0 and timed.mean() >= TIMED_SHARE:
         return True
@@ -522,13 +522,13 @@ def is_timed(found: HealthContext) -> bool:
     return bool(covered >= PROBED_SHARE * whole)
 
 
-def spared(found: HealthContext) -> list[str]:
+def spared(context: HealthContext) -> list[str]:
     """Return the endpoints asked about that the affected process served well all along."""
-    if found.inv.options.get("endpoint"):
+    if context.inv.options.get("endpoint"):
         return []
-    return sorted(monitored_routes(found.observed) & set(found.calm_neighbours()))
+    return sorted(monitored_routes(context.observed) & set(context.calm_neighbours()))
 
 
-def edge_visible(found: HealthContext) -> bool:
+def edge_visible(context: HealthContext) -> bool:
     """Return True when the case has what the edge or callers before it saw: Nginx's log cannot clear them."""
-    return bool(found.observed["vantage"].isin(["edge", "outside"]).any())
+    return bool(context.observed["vantage"].isin(["edge", "outside"]).any())

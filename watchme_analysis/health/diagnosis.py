@@ -53,14 +53,16 @@ def diagnose(inv: Investigation) -> Diagnosis:
     return conclude(found, decide(seen, situation(found)), findings, seen)
 
 
-def situation(found: HealthContext) -> Situation:
+def situation(context: HealthContext) -> Situation:
     """Return what a verdict depends on besides the observations."""
-    is_incident = found.incident is not None
-    return Situation(is_incident, is_timed(found), bool(is_incident and spared(found)), edge_visible(found))
+    is_incident = context.incident is not None
+    return Situation(
+        is_incident, is_timed(context), bool(is_incident and spared(context)), edge_visible(context)
+    )
 
 
 def conclude(
-    found: HealthContext,
+    context: HealthContext,
     decision: Decision,
     findings: Mapping[str, Finding],
     observations: Sequence[Observation],
@@ -69,8 +71,8 @@ def conclude(
 
     Parameters
     ----------
-    found
-        The context.
+    context
+        Facts of the investigation.
     decision
         Verdict and ranking.
     findings
@@ -89,16 +91,16 @@ def conclude(
     first = ranking[0]
     probability = {entry.finding.cause: entry.probability for entry in ranking}
     missing = missing_evidence(
-        found, probability, deciding_evidence(health_causes(), observations, probability)
+        context, probability, deciding_evidence(health_causes(), observations, probability)
     )
     is_supported = verdict == "supported"
     confidence = decision.confidence
-    begun, ended = _span(found, cause) if verdict != "no_incident" else (None, None)
-    layers = layer_findings(ranking, observations, is_incident=found.incident is not None)
+    begun, ended = _span(context, cause) if verdict != "no_incident" else (None, None)
+    layers = layer_findings(ranking, observations, is_incident=context.incident is not None)
     stopped = next((one.statement for one in observations if one.signal == "arrivals_stopped"), None)
     return Diagnosis(
         question="health",
-        case=found.inv.case.name,
+        case=context.inv.case.name,
         verdict=verdict,
         cause=cause,
         secondary_cause=decision.secondary if is_supported else None,
@@ -107,36 +109,36 @@ def conclude(
         incident_start=begun,
         incident_end=ended,
         ranking=ranking,
-        coverage=found.inv.case.coverage(),
+        coverage=context.inv.case.coverage(),
         missing_evidence=missing,
         extra={
-            "endpoints": list(found.endpoints),
+            "endpoints": list(context.endpoints),
             "confidence_from": {"route": decision.route, "probability": round(decision.probability, 4)},
             "layer": named_layer(layers),
             "layers": [layer.to_dict() for layer in layers],
         },
         summary=(
-            what_happened(found, begun, stopped),
-            known_layer(layers, stopped) or why(found, ranking, verdict, confidence)
+            what_happened(context, begun, stopped),
+            known_layer(layers, stopped) or why(context, ranking, verdict, confidence)
             if verdict == "inconclusive"
-            else why(found, ranking, verdict, confidence),
-            what_to_do(found, first, verdict, missing, others, observations),
+            else why(context, ranking, verdict, confidence),
+            what_to_do(context, first, verdict, missing, others, observations),
         ),
     )
 
 
-def _span(found: HealthContext, cause: str | None) -> tuple[datetime | None, datetime | None]:
+def _span(context: HealthContext, cause: str | None) -> tuple[datetime | None, datetime | None]:
     """Return when the trouble began and ended (None while open)."""
-    incident = found.incident
+    incident = context.incident
     if incident is None:
         return None, None
-    return _began(found, cause), None if incident.is_open else incident.end
+    return _began(context, cause), None if incident.is_open else incident.end
 
 
-def _began(found: HealthContext, cause: str | None) -> datetime:
+def _began(context: HealthContext, cause: str | None) -> datetime:
     """Return when the trouble began: for a pool of threads, when it began to fill."""
     if cause == "app_threadpool":
-        wide = gauges(found)
+        wide = gauges(context)
         if "in_flight" in wide:
-            return pile_up_start(wide["in_flight"], found.start)
-    return found.start
+            return pile_up_start(wide["in_flight"], context.start)
+    return context.start

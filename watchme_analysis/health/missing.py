@@ -51,21 +51,21 @@ class _Wish:
 
 
 def missing_evidence(
-    found: HealthContext, probability: Mapping[str, float], deciding: Collection[str] = ()
+    context: HealthContext, probability: Mapping[str, float], deciding: Collection[str] = ()
 ) -> tuple[Missing, ...]:
     """Return the evidence that is not there; what separates the causes still in question best comes first.
 
     Parameters
     ----------
-    found
-        The context.
+    context
+        Facts of the investigation.
     probability
         By cause.
     deciding
         Tables without which two likely causes look the same: what fills them comes before all else.
     """
     said = []
-    for wish in _wishes(found):
+    for wish in _wishes(context):
         decides = not set(deciding).isdisjoint(wish.evidence)
         if wish.absent or decides:
             value = separation(wish.evidence, health_causes(), SIGNALS, probability) + DECIDES * decides
@@ -75,15 +75,15 @@ def missing_evidence(
 
 
 @once_per_context
-def addresses(found: HealthContext) -> Addresses:
+def addresses(context: HealthContext) -> Addresses:
     """Return where the affected endpoint is asked from each vantage, as far as the case tells."""
-    endpoint = found.example_path
-    inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
-    upstream = found.services[0] if found.services else "127.0.0.1:PORT"
-    hosts = [found.table(name)["host"].dropna() for name in ("edge_log", "access_log", "error_log")]
+    endpoint = context.example_path
+    inner = context.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+    upstream = context.services[0] if context.services else "127.0.0.1:PORT"
+    hosts = [context.table(name)["host"].dropna() for name in ("edge_log", "access_log", "error_log")]
     host = next((str(names.mode().iloc[0]) for names in hosts if len(names)), "HOST")
-    service, container = _service_and_container(found)
-    processes = found.table("app_processes")
+    service, container = _service_and_container(context)
+    processes = context.table("app_processes")
     mine = processes[processes["addr"] == upstream.rsplit(":", 1)[0]]
     ports = (mine if len(mine) else processes)["port"].dropna().unique()
     port = str(int(ports[0])) if len(ports) == 1 else upstream.rsplit(":", 1)[-1]
@@ -102,8 +102,8 @@ def addresses(found: HealthContext) -> Addresses:
     )
 
 
-def _service_and_container(found: HealthContext) -> tuple[str, str]:
-    composed = container_of(found)
+def _service_and_container(context: HealthContext) -> tuple[str, str]:
+    composed = container_of(context)
     if composed is None:
         return "SERVICE", "CONTAINER"
     service = shell_word(composed.name, "SERVICE")
@@ -113,15 +113,15 @@ def _service_and_container(found: HealthContext) -> tuple[str, str]:
     return service, f"$(docker compose ps -aq {service})"
 
 
-def _wishes(found: HealthContext) -> list[_Wish]:
-    at = addresses(found)
-    access = found.table("access_log")
-    vantages = set(found.table("probes")["vantage"].dropna())
+def _wishes(context: HealthContext) -> list[_Wish]:
+    at = addresses(context)
+    access = context.table("access_log")
+    vantages = set(context.table("probes")["vantage"].dropna())
     untimed = len(access) > 0 and not access["upstream_response_time_s"].notna().any()
     return [
         _Wish("inside" not in vantages, "inside-probes", inside_probes(at), ("probes/inside",)),
         _Wish(
-            "outside" not in vantages and found.table("edge_log").empty,
+            "outside" not in vantages and context.table("edge_log").empty,
             "outside-probes",
             outside_probes(at),
             ("probes/outside",),
@@ -129,17 +129,17 @@ def _wishes(found: HealthContext) -> list[_Wish]:
         _Wish("host" not in vantages, "host-probes", host_probes(at), ("probes/host",)),
         _Wish(access.empty, "access-log", timed_access_log(), ("access_log",)),
         _Wish(untimed, "access-log-times", timed_access_log(), ("access_log/times",)),
-        *_of_layers(found),
-        *_of_application(found, at),
+        *_of_layers(context),
+        *_of_application(context, at),
     ]
 
 
-def _of_layers(found: HealthContext) -> list[_Wish]:
-    config = set(found.table("config_directives")["layer"].dropna())
-    no_edge_config = "edge" not in config and found.table("edge_settings").empty
+def _of_layers(context: HealthContext) -> list[_Wish]:
+    config = set(context.table("config_directives")["layer"].dropna())
+    no_edge_config = "edge" not in config and context.table("edge_settings").empty
     return [
-        _Wish(found.table("edge_log").empty, "edge-requests", edge_log(), ("edge_log",)),
-        _Wish(not found.collected("error_log"), "nginx-errors", error_log(), ("error_log",)),
+        _Wish(context.table("edge_log").empty, "edge-requests", edge_log(), ("edge_log",)),
+        _Wish(not context.collected("error_log"), "nginx-errors", error_log(), ("error_log",)),
         _Wish(
             "nginx" not in config, "nginx-configuration", nginx_configuration(), ("config_directives/nginx",)
         ),
@@ -152,16 +152,19 @@ def _of_layers(found: HealthContext) -> list[_Wish]:
     ]
 
 
-def _of_application(found: HealthContext, at: Addresses) -> list[_Wish]:
-    metrics = set(found.table("host_metrics")["metric"].dropna().unique())
+def _of_application(context: HealthContext, at: Addresses) -> list[_Wish]:
+    metrics = set(context.table("host_metrics")["metric"].dropna().unique())
     return [
         _Wish(not {"threads", "cpu_pct"} <= metrics, "metrics", process_metrics(at), ("host_metrics",)),
-        _Wish(found.table("app_log").empty, "application-log", application_log(at), ("app_log",)),
+        _Wish(context.table("app_log").empty, "application-log", application_log(at), ("app_log",)),
         _Wish(
-            found.table("app_handlers").empty, "source", application_source(at), ("app_handlers", "app_calls")
+            context.table("app_handlers").empty,
+            "source",
+            application_source(at),
+            ("app_handlers", "app_calls"),
         ),
-        _Wish(found.table("app_processes").empty, "start-command", start_command(at), ("app_processes",)),
-        _Wish(found.table("compose_settings").empty, "containers", compose_file(), ("compose_settings",)),
+        _Wish(context.table("app_processes").empty, "start-command", start_command(at), ("app_processes",)),
+        _Wish(context.table("compose_settings").empty, "containers", compose_file(), ("compose_settings",)),
     ]
 
 

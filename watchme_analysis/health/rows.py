@@ -31,18 +31,18 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def within(found: HealthContext, table: str, *conditions: str) -> str:
+def within(context: HealthContext, table: str, *conditions: str) -> str:
     """Return the query for a table's rows of the incident that meet the conditions."""
-    if found.incident is None:
+    if context.incident is None:
         return select(table, *conditions)
-    start, end = found.start.isoformat(), found.end.isoformat()
+    start, end = context.start.isoformat(), context.end.isoformat()
     span = f"{TABLES[table].time} between timestamptz {quoted(start)} and timestamptz {quoted(end)}"
-    return select(table, span, _windowed(found, table), *conditions)
+    return select(table, span, _windowed(context, table), *conditions)
 
 
-def _windowed(found: HealthContext, table: str) -> str:
+def _windowed(context: HealthContext, table: str) -> str:
     """Return the condition that a row lies in the window looked at; empty when that is the whole case."""
-    window, column = found.inv.window, TABLES[table].time
+    window, column = context.inv.window, TABLES[table].time
     if window is None or column is None:
         return ""
     start, end = (f"timestamptz {quoted(bound.isoformat())}" for bound in (window.start, window.end))

@@ -55,13 +55,13 @@ OF_CASE = {
 SERVER_ERROR = 500
 
 
-def filled_in(found: HealthContext, text: Text, one: Observation | None = None) -> Text:
+def filled_in(context: HealthContext, text: Text, one: Observation | None = None) -> Text:
     """Return the text of a next test or remedy with the addresses and numbers of a case.
 
     Parameters
     ----------
-    found
-        The context.
+    context
+        Facts of the investigation.
     text
         Text with placeholders: ``{host_url}`` (URL that Nginx asks), ``{public_url}``, ``{container_url}``,
         ``{container_ip}``, ``{public_host}``, ``{service}``, ``{container}``, ``{pool_threads}``,
@@ -69,16 +69,16 @@ def filled_in(found: HealthContext, text: Text, one: Observation | None = None) 
     one
         Observation that the text belongs to, whose detail is ``{detail}``.
     """
-    return in_each_language(text, lambda language, words: _filled_in_language(found, words, one, language))
+    return in_each_language(text, lambda language, words: _filled_in_language(context, words, one, language))
 
 
-def _filled_in_language(found: HealthContext, text: str, one: Observation | None, language: str) -> str:
+def _filled_in_language(context: HealthContext, text: str, one: Observation | None, language: str) -> str:
     if "{" not in text:
         return text
-    endpoint = found.example_path
-    inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
-    at = addresses(found)
-    service = at.upstream if found.services else "CONTAINER:PORT"
+    endpoint = context.example_path
+    inner = context.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+    at = addresses(context)
+    service = at.upstream if context.services else "CONTAINER:PORT"
     # What answers at a published port of loopback is a program of the host: no way into the container.
     local = service.rsplit(":", 1)[0] in LOOPBACK
     container = "CONTAINER_IP:PORT" if local else service
@@ -93,29 +93,29 @@ def _filled_in_language(found: HealthContext, text: str, one: Observation | None
         "detail": render(one.detail, language) if one is not None and one.detail else "",
     }
     if "{pool_threads}" in text:
-        values["pool_threads"] = render(_pool_threads(found), language)
+        values["pool_threads"] = render(_pool_threads(context), language)
     stated = one.values() if one is not None else {}
     for name in (placeholders(text) & stated.keys()) - values.keys():
         values[name] = render(message("cause-text", text=stated[name]), language)
     return filled(text, values, language)
 
 
-def remedy_of(found: HealthContext, cause: Cause, observations: Sequence[Observation]) -> Text:
+def remedy_of(context: HealthContext, cause: Cause, observations: Sequence[Observation]) -> Text:
     """Return what to do about a cause: the first remedy whose values are known, else that of the cause."""
     for remedy in cause.remedies:
         named = placeholders(render(remedy.text)) - OF_CASE
         for one in observations:
             if one.signal == remedy.signal and named <= one.values().keys():
-                return filled_in(found, remedy.text, one)
-    return filled_in(found, cause.remedy)
+                return filled_in(context, remedy.text, one)
+    return filled_in(context, cause.remedy)
 
 
 @once_per_context
-def _pool_threads(found: HealthContext) -> Message:
+def _pool_threads(context: HealthContext) -> Message:
     """Return the threads of the pool that handlers share, with their number where the source has it."""
-    calls = own_source(found, "app_calls")
-    handlers = handlers_by_route(own_source(found, "app_handlers"), calls, list(found.routes))
-    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
+    calls = own_source(context, "app_calls")
+    handlers = handlers_by_route(own_source(context, "app_handlers"), calls, list(context.routes))
+    tokens = pool_tokens(calls, context.table("app_processes"), handlers.values(), variables(context))
     if tokens:
         return message("health-pool-threads", threads=tokens)
     return message("health-pool-threads-unknown", name=Code("asyncio_N"))
@@ -146,51 +146,51 @@ def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
     return sentences(message("health-layers-left", number=number, layers=names), shown)
 
 
-def what_happened(found: HealthContext, begun: datetime | None, stopped: Text | None = None) -> Text:
+def what_happened(context: HealthContext, begun: datetime | None, stopped: Text | None = None) -> Text:
     """Return how many requests of which endpoints failed or were slow, and since when.
 
     Parameters
     ----------
-    found
-        The context.
+    context
+        Facts of the investigation.
     begun
         When the incident began.
     stopped
         The statement on requests that stopped arriving, if they did.
     """
-    incident = found.incident
-    outer = found.outer
+    incident = context.incident
+    outer = context.outer
     if incident is None:
-        judged = found.outer_requests
+        judged = context.outer_requests
         bad, total = int(judged["bad"].sum()), len(judged)
         calm = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
         if stopped is not None:
             calm = message("health-arrived", bad=bad, total=total)
-        brief = find_brief_failure(found.observed)
+        brief = find_brief_failure(context.observed)
         short = _brief(*brief) if brief else None
-        return sentences(stopped, calm, short, _alerts(found), *_refusals(found), *_held_back(found))
+        return sentences(stopped, calm, short, _alerts(context), *_refusals(context), *_held_back(context))
     rows = outer[outer["during"] & outer["route"].isin(incident.routes)]
-    middle, usual = _medians(found)
+    middle, usual = _medians(context)
     piled = begun is not None and begun < incident.start
     return sentences(
         message(
             "health-incident",
-            paths=found.endpoints,
+            paths=context.endpoints,
             bad=int(incident.count),
             requests=int(incident.base),
             failed=int(judge_requests(rows)["failed"].sum()),
             span=TimeSpan(incident.start, None if incident.is_open else incident.end),
         ),
-        *_failures(found, rows),
+        *_failures(context, rows),
         message("health-median-rose", usual=Duration(usual), during=Duration(middle))
         if middle > 1.5 * usual
         else None,
         message("health-piled-up", begun=begun) if piled and begun is not None else None,
-        *_held_back(found),
+        *_held_back(context),
     )
 
 
-def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
+def _failures(context: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
     """Yield how the requests of the incident failed, and the words of Nginx's error log for most of them."""
     # What a caller received is what the outermost vantage saw.
     failed = rows[rows["failed"]].sort_values("vantage", key=lambda vantage: vantage.map(OUTER.index))
@@ -211,9 +211,9 @@ def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
         kinds.append((silent, message("health-failed-silent", count=silent)))
     most_first = sorted(kinds, key=lambda kind: -kind[0])
     yield message("health-failed-with", kinds=Phrases(tuple(said for _, said in most_first)))
-    rows_with_line = found.fates.loc[found.fates["route"].isin(found.routes), "error_row"]
-    lines = found.table("error_log").loc[rows_with_line[rows_with_line >= 0]]
-    if (failed["status"] == SERVER_ERROR).sum() >= FEWEST and (raised := _raised(found)) is not None:
+    rows_with_line = context.fates.loc[context.fates["route"].isin(context.routes), "error_row"]
+    lines = context.table("error_log").loc[rows_with_line[rows_with_line >= 0]]
+    if (failed["status"] == SERVER_ERROR).sum() >= FEWEST and (raised := _raised(context)) is not None:
         yield _exception(raised)
     for words, count in lines["message"].value_counts().head(1).items():
         if count <= len(failed) / 2:
@@ -222,9 +222,9 @@ def _failures(found: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
 
 
 @once_per_context
-def _raised(found: HealthContext) -> LoggedException | None:
+def _raised(context: HealthContext) -> LoggedException | None:
     """Return the exception that the affected service logged most often during the incident."""
-    return commonest_exception(found.of_incident(own_rows(found, "app_log")))
+    return commonest_exception(context.of_incident(own_rows(context, "app_log")))
 
 
 def _exception(raised: LoggedException) -> Message:
@@ -237,11 +237,11 @@ def _exception(raised: LoggedException) -> Message:
     )
 
 
-def _container_log(found: HealthContext) -> Code:
+def _container_log(context: HealthContext) -> Code:
     """Return the command that shows the log of the affected container in the incident."""
-    moments = (found.start, found.end)
+    moments = (context.start, context.end)
     since_utc, until_utc = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in moments)
-    return Code(f"docker logs --since {since_utc} --until {until_utc} {addresses(found).container}")
+    return Code(f"docker logs --since {since_utc} --until {until_utc} {addresses(context).container}")
 
 
 def _with_status(status: int, count: int) -> Message:
@@ -249,12 +249,12 @@ def _with_status(status: int, count: int) -> Message:
     return message("health-failed-status", status=Resource(str(status)), by=by, count=count)
 
 
-def _alerts(found: HealthContext) -> Message | None:
+def _alerts(context: HealthContext) -> Message | None:
     """Return what Nginx's error log says most often at the levels of what it could not do at all.
 
     A connection that Nginx could not accept is in no access log, whatever became of its requests.
     """
-    errors = found.table("error_log")
+    errors = context.table("error_log")
     severe = errors[errors["level"].isin(SEVERE)]
     for words, count in severe["message"].value_counts().head(1).items():
         if count >= FEWEST:
@@ -277,9 +277,9 @@ def _error_line(words: str, count: int, addresses: pd.Series) -> Message:
     )
 
 
-def _refusals(found: HealthContext) -> list[Message]:
+def _refusals(context: HealthContext) -> list[Message]:
     """Return which unmonitored endpoints the application refused to its callers, or whose callers left."""
-    once = found.handler_refusals.drop_duplicates("row")
+    once = context.handler_refusals.drop_duplicates("row")
     said = []
     for route, rows in once.groupby("route"):
         path = Resource(str(route))
@@ -291,10 +291,10 @@ def _refusals(found: HealthContext) -> list[Message]:
     return said
 
 
-def _held_back(found: HealthContext) -> list[Message]:
+def _held_back(context: HealthContext) -> list[Message]:
     """Return a sentence for each path on which a limit of Nginx refused requests beyond the usual."""
     said = []
-    for route, seen in found.held_back.groupby("route"):
+    for route, seen in context.held_back.groupby("route"):
         rows = seen[seen["vantage"] == seen["vantage"].mode().iloc[0]]
         said.append(
             message(
@@ -313,8 +313,8 @@ def _brief(start: datetime, end: datetime, bad: int) -> Message:
     return message("health-brief-failure", start=start, bad=bad, lasted=lasted)
 
 
-def _medians(found: HealthContext) -> tuple[float, float]:
-    rows = found.observed[found.observed["route"].isin(found.routes[:1])]
+def _medians(context: HealthContext) -> tuple[float, float]:
+    rows = context.observed[context.observed["route"].isin(context.routes[:1])]
     for vantage in ("outside", "edge", "nginx"):
         mine = rows[(rows["vantage"] == vantage) & rows["duration_s"].notna()]
         during, usual = mine.loc[mine["during"], "duration_s"], mine.loc[~mine["during"], "duration_s"]
@@ -323,30 +323,30 @@ def _medians(found: HealthContext) -> tuple[float, float]:
     return float("nan"), float("nan")
 
 
-def _not_cleared(found: HealthContext) -> Message:
+def _not_cleared(context: HealthContext) -> Message:
     """Return why a record without an incident does not show that nothing happened."""
-    if not is_timed(found):
+    if not is_timed(context):
         return message("health-no-times")
-    return message("health-too-little" if edge_visible(found) else "health-edge-not-cleared")
+    return message("health-too-little" if edge_visible(context) else "health-edge-not-cleared")
 
 
-def why(found: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> Text:
+def why(context: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> Text:
     """Return the cause with its mechanism, or why none is named."""
     first, names = ranking[0], cause_names("health")
     if verdict == "no_incident":
-        brief = find_brief_failure(found.observed)
+        brief = find_brief_failure(context.observed)
         return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
-    if verdict == "inconclusive" and found.incident is None:
-        return _not_cleared(found)
+    if verdict == "inconclusive" and context.incident is None:
+        return _not_cleared(context)
     if (
         verdict == "inconclusive"
         and not is_before_application(first.finding.cause)
-        and (well := spared(found))
+        and (well := spared(context))
     ):
         return message(
             "health-spared",
             spared=well,
-            paths=found.endpoints,
+            paths=context.endpoints,
             cause=value_of(names[first.finding.cause]),
             probability=Probability(first.probability),
             option=Code("--endpoint"),
@@ -374,7 +374,7 @@ def why(found: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, confi
 
 
 def what_to_do(
-    found: HealthContext,
+    context: HealthContext,
     first: Ranked,
     verdict: Verdict,
     missing: Sequence[Missing],
@@ -384,24 +384,28 @@ def what_to_do(
     """Return the remedy of the causes named, else the evidence to collect or the next test."""
     if verdict == "no_incident":
         return message("health-do-nothing")
-    if verdict == "inconclusive" and found.incident is not None and (raised := _raised(found)) is not None:
-        rows = found.outer_affected[found.outer_affected["failed"]]
+    if (
+        verdict == "inconclusive"
+        and context.incident is not None
+        and (raised := _raised(context)) is not None
+    ):
+        rows = context.outer_affected[context.outer_affected["failed"]]
         if (rows["status"] == SERVER_ERROR).sum() >= MOST * len(rows):
             return message(
                 "health-correct-exception",
                 about=Choice("place" if raised.place else "none"),
                 place=raised.place or Resource(""),
-                command=_container_log(found),
+                command=_container_log(context),
             )
     # Without a bad request on record the verdict stays open, whatever Nginx says that it could not do.
-    is_shown = found.incident is None and first.status == "supported" and first.finding.cause != "none"
+    is_shown = context.incident is None and first.status == "supported" and first.finding.cause != "none"
     if verdict == "inconclusive" and missing and not is_shown:
         item = missing[0]
         return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
     if verdict == "supported" or is_shown:
         known = {one.cause: one for one in health_causes()}
         named = (first.finding.cause, *others)
-        texts = [value_of(remedy_of(found, known[cause], observations)) for cause in named]
+        texts = [value_of(remedy_of(context, known[cause], observations)) for cause in named]
         also = (message("health-remedy-also", remedy=text) for text in texts[1:])
         return sentences(message("health-remedy", remedy=texts[0]), *also)
     return message("health-next-test", test=value_of(first.finding.next_test))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from watchme_analysis.backlog.changes import HOST_EVENTS
 from watchme_analysis.backlog.onset_order import FEWEST, SILENT
 from watchme_analysis.backlog.signals.change import change_observation
-from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import backlog_span, drift_span, failures_span, slow_span
+from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.pipeline_anomalies import SLOW_RATIO, messages_a_run
 from watchme_analysis.stats.intervals import within
@@ -19,25 +19,25 @@ TWICE = 2.0
 
 
 @detects("duration_drifts", "duration_steady", group="latency drift", needs=["metrics"])
-def drift(look: Look) -> Iterator[QueueObservation]:
+def drift(context: QueueContext) -> Iterator[QueueObservation]:
     """Return a duration that rises over many hours, or that it does not."""
-    gradual = look.queue.creeping
-    if not look.has("duration_avg_s"):
+    gradual = context.queue.creeping
+    if not context.has("duration_avg_s"):
         return
-    yield look.found(
+    yield context.observation(
         "duration_steady" if gradual is None else "duration_drifts",
-        _course(look),
-        look.points(("duration_avg_s",)),
+        _course(context),
+        context.points(("duration_avg_s",)),
         effect=gradual.growth if gradual else None,
         unit="ratio",
-        span=drift_span(look.queue),
+        span=drift_span(context.queue),
     )
 
 
 @detects("slower_without_failures", "not_slower", group="run time", needs=["metrics"])
-def slower(look: Look) -> Iterator[QueueObservation]:
+def slower(context: QueueContext) -> Iterator[QueueObservation]:
     """Return invocations that got slower without failing, or that messages waited though they did not."""
-    queue, pipeline = look.queue, look.pipeline
+    queue, pipeline = context.queue, context.pipeline
     trouble = queue.slow or queue.worst
     if queue.failures is not None or trouble is None:
         return
@@ -50,12 +50,12 @@ def slower(look: Look) -> Iterator[QueueObservation]:
     each = messages_a_run(pipeline)[runs.index]
     fuller = max(1.0, float(each[inside].median() / each[earlier].median()))
     ratio = float(during / before) / fuller
-    yield look.found(
+    yield context.observation(
         "slower_without_failures" if ratio >= TWICE else "not_slower",
         sentences(
             message(
                 "backlog-durations-compared",
-                function=look.function,
+                function=context.function,
                 during=Duration(float(during)),
                 before=Duration(float(before)),
                 since=trouble.start,
@@ -65,7 +65,7 @@ def slower(look: Look) -> Iterator[QueueObservation]:
             if queue.errors_counted
             else message("backlog-failures-unknown"),
         ),
-        look.points(("duration_avg_s",), None, trouble.end),
+        context.points(("duration_avg_s",), None, trouble.end),
         effect=ratio,
         unit="ratio",
         span=(slow_span(queue) or backlog_span(queue)) if ratio >= TWICE else None,
@@ -73,13 +73,13 @@ def slower(look: Look) -> Iterator[QueueObservation]:
 
 
 @detects("host_silent", "host_running", group="host", needs=["metrics"])
-def host(look: Look) -> Iterator[QueueObservation]:
+def host(context: QueueContext) -> Iterator[QueueObservation]:
     """Return whether CPU points of the host were published while invocations failed.
 
     EC2 publishes metrics of running instances only (Amazon EC2 User Guide, "CloudWatch metrics that are
     available for your instances").
     """
-    failures, cpu = look.queue.failures, look.pipeline.frame["cpu_pct"].dropna()
+    failures, cpu = context.queue.failures, context.pipeline.frame["cpu_pct"].dropna()
     if failures is None or len(cpu) < FEWEST:
         return
     own = cpu.index.to_series().diff().median()
@@ -87,38 +87,38 @@ def host(look: Look) -> Iterator[QueueObservation]:
     inside = within(cpu, failures.start, failures.end)
     if not len(before) or (not len(inside) and failures.end - before[-1] <= (SILENT + 1) * own):
         return
-    before_s, during_s = look.queue.run_before_s, look.queue.run_during_s
+    before_s, during_s = context.queue.run_before_s, context.queue.run_during_s
     waits = bool(before_s and during_s and during_s >= SLOW_RATIO * before_s)
     if len(inside) and not waits:
         # A running host refuses at once what does not listen: only calls that wait separate the two.
         return
     if len(inside):
-        words = message("backlog-host-running", function=look.function)
+        words = message("backlog-host-running", function=context.function)
     else:
-        words = message("backlog-host-silent", function=look.function, since=before[-1] + own)
-    yield look.found(
+        words = message("backlog-host-silent", function=context.function, since=before[-1] + own)
+    yield context.observation(
         "host_running" if len(inside) else "host_silent",
         words,
-        look.matching("metrics", ("metric", "=", "CPUUtilization"), ("time", "<", failures.end)),
-        span=None if len(inside) else failures_span(look.queue),
+        context.matching("metrics", ("metric", "=", "CPUUtilization"), ("time", "<", failures.end)),
+        span=None if len(inside) else failures_span(context.queue),
     )
 
 
 @detects("host_changed", group="change", needs=["changes"])
-def changed(look: Look) -> Iterator[QueueObservation]:
+def changed(context: QueueContext) -> Iterator[QueueObservation]:
     """Return the change of the host or network right before invocations failed or slowed down."""
-    found = look.queue.failures or look.queue.slow
+    found = context.queue.failures or context.queue.slow
     if found is not None:
-        yield from change_observation(look, "host_changed", HOST_EVENTS, found.start)
+        yield from change_observation(context, "host_changed", HOST_EVENTS, found.start)
 
 
-def _course(look: Look) -> Message:
+def _course(context: QueueContext) -> Message:
     """Return how the duration of a function developed over the window."""
-    found, gradual = look.queue.drift, look.queue.creeping
+    found, gradual = context.queue.drift, context.queue.creeping
     if gradual is not None:
         return message(
             "backlog-duration-drifts",
-            function=look.function,
+            function=context.function,
             before=Duration(gradual.before_s),
             after=Duration(gradual.after_s),
             lasted=Duration(3600.0 * gradual.hours),
@@ -128,11 +128,11 @@ def _course(look: Look) -> Message:
     if found is not None:
         return message(
             "backlog-duration-steps",
-            function=look.function,
+            function=context.function,
             lasted=Duration(3600.0 * found.hours),
             share=Share(found.steepest_share),
         )
-    return message("backlog-duration-steady", function=look.function)
+    return message("backlog-duration-steady", function=context.function)
 
 
 DETECTORS = (drift, slower, host, changed)

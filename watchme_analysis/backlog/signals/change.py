@@ -7,7 +7,7 @@ from datetime import datetime
 
 from watchme_analysis.backlog.changes import Change, change_before
 from watchme_analysis.backlog.rows import Rows
-from watchme_analysis.backlog.signals.look import Look, QueueObservation, Span
+from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation, Span
 from watchme_analysis.text.message import Duration, Message, Resource, message, sentences
 
 # How far the time of the last change in a configuration, which does not keep what was changed, says as much
@@ -16,18 +16,18 @@ NOT_RECORDED = 0.8
 
 
 def change_observation(
-    look: Look, signal: str, events: Collection[str], first: datetime
+    context: QueueContext, signal: str, events: Collection[str], first: datetime
 ) -> Iterator[QueueObservation]:
     """Return the change among some events that came right before a moment, as a signal."""
-    change = change_before(look.changes, events, look.pipeline, first)
+    change = change_before(context.changes, events, context.pipeline, first)
     if change is None:
         return
-    trouble = look.queue.first_trouble()
+    trouble = context.queue.first_trouble()
     minutes = None if trouble is None else (trouble - change.time).total_seconds() / 60.0
-    yield look.found(
+    yield context.observation(
         signal,
         sentences(_happened(change), _followed(minutes)),
-        change_rows(look, change),
+        change_rows(context, change),
         strength=1.0 if change.is_recorded else NOT_RECORDED,
         effect=minutes,
         unit="min",
@@ -61,10 +61,10 @@ def _followed(minutes: float | None) -> Message:
     return message("backlog-change-then-trouble", lead=Duration(60.0 * minutes))
 
 
-def change_rows(look: Look, change: Change) -> Rows:
+def change_rows(context: QueueContext, change: Change) -> Rows:
     """Return the row of a change."""
     if not change.is_recorded:
         name = "function" if change.table == "functions" else "queue"
-        return look.matching(change.table, (name, "=", change.resource))
+        return context.matching(change.table, (name, "=", change.resource))
     named = ("event_id", "=", change.event_id) if change.event_id is not None else ("time", "=", change.time)
-    return look.matching("changes", named, ("event_name", "=", change.event_name))
+    return context.matching("changes", named, ("event_name", "=", change.event_name))

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 
 from watchme_analysis.backlog.changes import CONCURRENCY_EVENTS
 from watchme_analysis.backlog.signals.change import change_observation
-from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import throttled_span
+from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.text.message import Message, Share, message
 
 
 @detects("throttled", "unthrottled", group="throttles", needs=["metrics"])
-def throttles(look: Look) -> Iterator[QueueObservation]:
+def throttles(context: QueueContext) -> Iterator[QueueObservation]:
     """Return throttled deliveries that did harm, or that there were none."""
-    if not look.has("throttles"):
+    if not context.has("throttles"):
         return
-    queue = look.queue
+    queue = context.queue
     harmful = "throttles" in queue.harms
-    yield look.found(
+    yield context.observation(
         "throttled" if harmful else "unthrottled",
-        _throttled(look),
-        look.points(("throttles", "invocations")),
+        _throttled(context),
+        context.points(("throttles", "invocations")),
         effect=queue.throttled_share,
         unit="share",
         # Throttles of a permanent limit have no beginning: they become harmful by what comes later.
@@ -31,34 +31,34 @@ def throttles(look: Look) -> Iterator[QueueObservation]:
 
 
 @detects("reserved_concurrency_low", group="concurrency limit", needs=["functions"])
-def reserve(look: Look) -> Iterator[QueueObservation]:
+def reserve(context: QueueContext) -> Iterator[QueueObservation]:
     """Return the reserved concurrency of a function whose deliveries are throttled."""
-    reserved = look.settings.reserved_concurrency
-    if reserved is not None and "throttles" in look.queue.harms:
-        yield look.found(
+    reserved = context.settings.reserved_concurrency
+    if reserved is not None and "throttles" in context.queue.harms:
+        yield context.observation(
             "reserved_concurrency_low",
-            message("backlog-reserved-concurrency", function=look.function, reserved=int(reserved)),
-            look.settings_rows("functions"),
+            message("backlog-reserved-concurrency", function=context.function, reserved=int(reserved)),
+            context.settings_rows("functions"),
             effect=float(reserved),
             unit="executions",
         )
 
 
 @detects("concurrency_changed", group="change", needs=["changes"])
-def changed(look: Look) -> Iterator[QueueObservation]:
+def changed(context: QueueContext) -> Iterator[QueueObservation]:
     """Return the change of the concurrency right before the first throttle."""
-    if look.queue.throttles is not None:
-        first = look.queue.throttles.start
-        yield from change_observation(look, "concurrency_changed", CONCURRENCY_EVENTS, first)
+    if context.queue.throttles is not None:
+        first = context.queue.throttles.start
+        yield from change_observation(context, "concurrency_changed", CONCURRENCY_EVENTS, first)
 
 
-def _throttled(look: Look) -> Message:
-    found, share = look.queue.throttles, Share(look.queue.throttled_share)
+def _throttled(context: QueueContext) -> Message:
+    found, share = context.queue.throttles, Share(context.queue.throttled_share)
     if found is None:
-        return message("backlog-not-throttled", function=look.function)
+        return message("backlog-not-throttled", function=context.function)
     return message(
         "backlog-throttled",
-        function=look.function,
+        function=context.function,
         deliveries=round(found.count),
         since=found.start,
         share=share,

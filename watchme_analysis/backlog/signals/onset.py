@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.backlog.onset_order import host_moved
-from watchme_analysis.backlog.signals.look import Span
+from watchme_analysis.backlog.signals.queue_context import Span
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
 from watchme_analysis.queues.latency_drift import LatencyDrift
 from watchme_analysis.queues.pipeline_anomalies import MIN_CLEAN, SLOW_RATIO

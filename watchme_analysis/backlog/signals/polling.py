@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from watchme_analysis.backlog.changes import MAPPING_EVENTS
 from watchme_analysis.backlog.signals.change import change_observation
-from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import unmatched_span, unpolled_span
+from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.redact import shortened
@@ -21,86 +21,88 @@ MOSTLY = 0.5
 
 
 @detects("unpolled", "polled", group="receives", needs=["metrics"])
-def receives(look: Look) -> Iterator[QueueObservation]:
+def receives(context: QueueContext) -> Iterator[QueueObservation]:
     """Return the longest time in which messages waited and none was received, or that there was none."""
-    if not look.has("visible", "received"):
+    if not context.has("visible", "received"):
         return
-    unpolled = look.queue.unpolled
+    unpolled = context.queue.unpolled
     if unpolled is None:
-        yield look.found(
+        yield context.observation(
             "polled",
-            message("backlog-polled", queue=look.name),
-            look.points(("received", "visible")),
+            message("backlog-polled", queue=context.name),
+            context.points(("received", "visible")),
         )
         return
-    yield look.found(
+    yield context.observation(
         "unpolled",
         message(
             "backlog-unpolled",
-            queue=look.name,
+            queue=context.name,
             lasted=Duration(60.0 * unpolled.minutes),
             since=unpolled.start,
         ),
-        look.points(("received", "visible"), unpolled.start, unpolled.end),
+        context.points(("received", "visible"), unpolled.start, unpolled.end),
         effect=unpolled.minutes,
         unit="min",
-        span=unpolled_span(look.queue),
+        span=unpolled_span(context.queue),
     )
 
 
 @detects("waiting_behind_disabled_mapping", group="receives", needs=["queues", "event_source_mappings"])
-def waiting(look: Look) -> Iterator[QueueObservation]:
+def waiting(context: QueueContext) -> Iterator[QueueObservation]:
     """Return the messages that waited behind a disabled mapping when the attributes were read."""
-    if look.queue.stalled and not look.has("visible", "received"):
-        visible = look.queue.balance.visible
-        yield look.found(
+    if context.queue.stalled and not context.has("visible", "received"):
+        visible = context.queue.balance.visible
+        yield context.observation(
             "waiting_behind_disabled_mapping",
-            message("backlog-waiting-behind-mapping", queue=look.name, waiting=visible),
-            look.settings_rows("queues"),
+            message("backlog-waiting-behind-mapping", queue=context.name, waiting=visible),
+            context.settings_rows("queues"),
             effect=float(visible),
             unit="messages",
         )
 
 
 @detects("mapping_off", group="mapping", needs=["event_source_mappings"])
-def mapping(look: Look) -> Iterator[QueueObservation]:
+def mapping(context: QueueContext) -> Iterator[QueueObservation]:
     """Return that the event source mapping is off."""
-    state = look.settings.mapping_state or ""
+    state = context.settings.mapping_state or ""
     if state.startswith("Disabl"):
-        yield look.found(
+        yield context.observation(
             "mapping_off",
-            message("backlog-mapping-state", queue=look.name, function=look.function, state=Resource(state)),
-            look.settings_rows("event_source_mappings"),
-            span=unpolled_span(look.queue),
+            message(
+                "backlog-mapping-state", queue=context.name, function=context.function, state=Resource(state)
+            ),
+            context.settings_rows("event_source_mappings"),
+            span=unpolled_span(context.queue),
         )
 
 
 @detects("received_without_invocation", group="received without a run", needs=["metrics"])
-def unmatched(look: Look) -> Iterator[QueueObservation]:
+def unmatched(context: QueueContext) -> Iterator[QueueObservation]:
     """Return receives that reached no invocation: a filter, another consumer, or a look into the queue."""
-    taken = look.queue.unmatched_receives
+    taken = context.queue.unmatched_receives
     if taken is not None:
-        yield look.found(
+        yield context.observation(
             "received_without_invocation",
-            unmatched_receives(look.queue),
-            look.points(("received", "deleted", "invocations", "throttles"), taken.start, taken.end),
+            unmatched_receives(context.queue),
+            context.points(("received", "deleted", "invocations", "throttles"), taken.start, taken.end),
             effect=taken.count,
             unit="messages",
-            span=unmatched_span(look.queue),
+            span=unmatched_span(context.queue),
         )
 
 
 @detects("mapping_changed", group="change", needs=["changes"])
-def changed(look: Look) -> Iterator[QueueObservation]:
+def changed(context: QueueContext) -> Iterator[QueueObservation]:
     """Return the change of the mapping right before messages waited."""
-    queue = look.queue
+    queue = context.queue
     if queue.unpolled is not None:
-        yield from change_observation(look, "mapping_changed", MAPPING_EVENTS, queue.unpolled.start)
-    elif queue.stalled and look.changes:
+        yield from change_observation(context, "mapping_changed", MAPPING_EVENTS, queue.unpolled.start)
+    elif queue.stalled and context.changes:
         # It stands still now; that hardly a run came after the change tells since when.
         ends = [moment.to_pydatetime() for moment in queue.pipeline.frame.index[-1:]]
-        first = max([*ends, look.changes[-1].time])
-        yield from change_observation(look, "mapping_changed", MAPPING_EVENTS, first)
+        first = max([*ends, context.changes[-1].time])
+        yield from change_observation(context, "mapping_changed", MAPPING_EVENTS, first)
 
 
 def unmatched_receives(queue: QueueAnalysis) -> Text:

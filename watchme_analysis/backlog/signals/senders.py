@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from watchme_analysis.backlog.signals.look import Look, QueueObservation
 from watchme_analysis.backlog.signals.onset import surge_span
+from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.text.message import Choice, Number, Share, TimeSpan, message
 
@@ -14,34 +14,34 @@ STANDS_IN = 0.4
 
 
 @detects("arrivals_rose", "arrivals_rose_apart", "arrivals_usual", group="arrivals", needs=["metrics"])
-def arrivals(look: Look) -> Iterator[QueueObservation]:
+def arrivals(context: QueueContext) -> Iterator[QueueObservation]:
     """Return a surge of arrivals, or that they kept their rhythm; invocations stand in for them."""
-    queue, surge = look.queue, look.queue.surge
-    if not (look.has("sent") or look.has("invocations")):
+    queue, surge = context.queue, context.queue.surge
+    if not (context.has("sent") or context.has("invocations")):
         return
-    counted = look.has("sent")
+    counted = context.has("sent")
     column = "sent" if counted else "invocations"
     if surge is None or queue.surge_daily:
-        yield look.found(
+        yield context.observation(
             "arrivals_usual",
-            message("backlog-arrivals-usual", queue=look.name, by=Choice(column)),
-            look.points((column,)),
+            message("backlog-arrivals-usual", queue=context.name, by=Choice(column)),
+            context.points((column,)),
             strength=1.0 if counted else STANDS_IN,
         )
         return
-    first, trouble = _rose_first(look), queue.first_trouble()
+    first, trouble = _rose_first(context), queue.first_trouble()
     when = "no-trouble" if trouble is None else "before" if first else "after"
-    yield look.found(
+    yield context.observation(
         "arrivals_rose" if first else "arrivals_rose_apart",
         message(
             "backlog-arrivals-rose",
-            queue=look.name,
+            queue=context.name,
             arrivals=round(surge.count),
             span=TimeSpan(surge.start, surge.end),
             ratio=Number(surge.rate, 2),
             when=Choice(when),
         ),
-        look.points((column,)),
+        context.points((column,)),
         effect=surge.rate,
         unit="ratio",
         span=surge_span(queue),
@@ -49,38 +49,38 @@ def arrivals(look: Look) -> Iterator[QueueObservation]:
 
 
 @detects("at_capacity", group="capacity", needs=["metrics", "event_source_mappings"])
-def capacity(look: Look) -> Iterator[QueueObservation]:
+def capacity(context: QueueContext) -> Iterator[QueueObservation]:
     """Return how often the function ran at its maximum while messages waited."""
-    settings, frame = look.settings, look.pipeline.frame
+    settings, frame = context.settings, context.pipeline.frame
     limits = [limit for limit in (settings.max_concurrency, settings.reserved_concurrency) if limit]
     waiting = frame[frame["visible"].fillna(0.0) > 0]["concurrency"].dropna()
-    if not limits or waiting.empty or look.queue.surge is None:
+    if not limits or waiting.empty or context.queue.surge is None:
         return
     share = float((waiting >= min(limits)).mean())
     if share:
-        yield look.found(
+        yield context.observation(
             "at_capacity",
             message(
-                "backlog-at-capacity", function=look.function, limit=int(min(limits)), share=Share(share)
+                "backlog-at-capacity", function=context.function, limit=int(min(limits)), share=Share(share)
             ),
-            look.points(("concurrency", "visible")),
+            context.points(("concurrency", "visible")),
             strength=share,
             effect=share,
             unit="share",
         )
 
 
-def _rose_first(look: Look) -> bool:
+def _rose_first(context: QueueContext) -> bool:
     """Return whether arrivals rose before the first trouble, which began while their backlog stood."""
-    surge, span, trouble = look.queue.surge, surge_span(look.queue), look.queue.first_trouble()
+    surge, span, trouble = context.queue.surge, surge_span(context.queue), context.queue.first_trouble()
     if surge is None or span is None or trouble is None:
         return False
-    worst = look.queue.worst
+    worst = context.queue.worst
     if worst is not None and worst.start >= surge.start:
         # A queue that was never empty since the surge began is its work, however late it peaked.
         trouble = min(trouble, worst.start)
     # Retries raise the invocations too, so where they stand in for arrivals they must rise clearly first.
-    slack = 2 * look.step if look.has("sent") else -2 * look.step
+    slack = 2 * context.step if context.has("sent") else -2 * context.step
     return surge.start <= trouble + slack and (span.until is None or trouble <= span.until)
 
 

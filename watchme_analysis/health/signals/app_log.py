@@ -42,31 +42,31 @@ _WORDS = (
 @detects("disk_full", group="disk", needs=("app_log",))
 @detects("files_full", group="descriptors", needs=("host_metrics", "app_log"))
 @detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
-def log_words(found: HealthContext) -> list[Observation]:
+def log_words(context: HealthContext) -> list[Observation]:
     """Return observations of lines in which the application says what it lacks or waits for."""
-    messages = found.of_incident(own_rows(found, "app_log"))["message"]
+    messages = context.of_incident(own_rows(context, "app_log"))["message"]
     seen = []
     for outcome, words, meaning, least in _WORDS:
         hits = int(says(messages, words).sum())
         if hits >= least:
             # By its words: a process out of descriptors says so thousands of times a second.
-            sql = own_within(found, "app_log", f"regexp_matches(message, {quoted(words)})")
+            sql = own_within(context, "app_log", f"regexp_matches(message, {quoted(words)})")
             text = message("health-log-words", meaning=Choice(meaning), lines=hits)
             seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=text))
     return seen
 
 
 @detects("concurrency_limit", group="connections", needs=("app_log",))
-def turned_away(found: HealthContext) -> list[Observation]:
+def turned_away(context: HealthContext) -> list[Observation]:
     """Return an observation of immediate 503 responses of the application server: its connection limit."""
-    limits = found.table("app_processes")["limit_concurrency"]
+    limits = context.table("app_processes")["limit_concurrency"]
     if not limits.notna().any():
         return []
-    bad = found.rows("nginx", bad=True)
+    bad = context.rows("nginx", bad=True)
     away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < SLOW_MARGIN_S)]
     if not concerns(len(away), len(bad)):
         return []
-    text = message("health-turned-away", refused=len(away), bad=len(bad), paths=found.endpoints)
+    text = message("health-turned-away", refused=len(away), bad=len(bad), paths=context.endpoints)
     most = (int(limit) for limit in sorted(set(limits.dropna())))
     detail = message("health-turned-away-detail", limits=most)
     return [Observation("concurrency_limit", text, *of_joined("nginx", away), detail=detail)]

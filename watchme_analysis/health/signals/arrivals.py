@@ -39,22 +39,22 @@ _LONGEST_AGENT = 80
 
 
 @detects("all_well", group="incident", needs=("access_log", "edge_log", "probes"))
-def all_well(found: HealthContext) -> list[Observation]:
+def all_well(context: HealthContext) -> list[Observation]:
     """Return that no endpoint was slow or failing for long."""
-    outer = found.outer
-    if endpoint := found.inv.options.get("endpoint"):
+    outer = context.outer
+    if endpoint := context.inv.options.get("endpoint"):
         outer = outer[outer["route"] == route_of(endpoint)]
     # A request that edge and Nginx logged is one request.
     once = outer[~(outer["row"].duplicated() & (outer["row"] >= 0))]
     judged = judge_requests(outer)
     bad, total = int(judged["bad"].sum()), len(judged)
-    table = next((name for name in CALM_LOGS if found.has(name)), "probes")
+    table = next((name for name in CALM_LOGS if context.has(name)), "probes")
     text = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
-    places = sum(found.has(name) for name in ("probes", "access_log", "edge_log"))
-    alone = ONE_PLACE if found.has("edge_log") or (endpoint and table == "probes") else PART_OF_ALL
+    places = sum(context.has(name) for name in ("probes", "access_log", "edge_log"))
+    alone = ONE_PLACE if context.has("edge_log") or (endpoint and table == "probes") else PART_OF_ALL
     # What others went through is no doubt of the endpoint asked about.
-    mine = monitored_routes(found.observed)
+    mine = monitored_routes(context.observed)
     monitored = outer[outer["route"].isin(mine)] if mine else outer
     shares = monitored.groupby("route")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
@@ -64,7 +64,7 @@ def all_well(found: HealthContext) -> list[Observation]:
 
 
 @detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))
-def stopped(found: HealthContext) -> list[Observation]:
+def stopped(context: HealthContext) -> list[Observation]:
     """Return an observation of a route without requests at Nginx for a time, while others arrived as usual.
 
     Given the share of the route among all other requests, the chance that none of those in the gap is one of
@@ -72,8 +72,8 @@ def stopped(found: HealthContext) -> list[Observation]:
     """
     import numpy as np
 
-    seen = found.joined[found.joined["seen_nginx"]].sort_values("nginx_start", kind="stable")
-    if seen.empty or edge_visible(found):
+    seen = context.joined[context.joined["seen_nginx"]].sort_values("nginx_start", kind="stable")
+    if seen.empty or edge_visible(context):
         return []
     moment_s = (seen["nginx_start"] - seen["nginx_start"].iloc[0]).dt.total_seconds()
     best: tuple[float, Any] | None = None
@@ -119,18 +119,18 @@ def stopped(found: HealthContext) -> list[Observation]:
 @detects(
     "arrivals_up", "arrivals_usual", "arrivals_absorbed", group="arrivals", needs=("access_log", "edge_log")
 )
-def arrivals(found: HealthContext) -> list[Observation]:
+def arrivals(context: HealthContext) -> list[Observation]:
     """Return observations of arrivals at the affected service, compared with its busiest time otherwise."""
-    side = "nginx" if found.has("access_log") else "edge"
-    rows = _requests(found, side)
+    side = "nginx" if context.has("access_log") else "edge"
+    rows = _requests(context, side)
     times = rows[f"{side}_start"]
-    begun = _begun(times, found)
-    inside = times.between(begun, found.end)
-    length_s = (found.end - begun).total_seconds()
+    begun = _begun(times, context)
+    inside = times.between(begun, context.end)
+    length_s = (context.end - begun).total_seconds()
     other = times[~inside]
     if length_s <= 0 or len(other) < FEWEST_ARRIVALS_OUTSIDE or not inside.any():
         return []
-    usual = _busiest_rate(other, begun, found.end, length_s)
+    usual = _busiest_rate(other, begun, context.end, length_s)
     rate = int(inside.sum()) / length_s
     ratio = rate / usual
     numbers = {"rate": Number(rate), "ratio": Number(ratio, 2)}
@@ -139,7 +139,7 @@ def arrivals(found: HealthContext) -> list[Observation]:
         senders = _senders(rows, inside, length_s, _span_s(other))
         strength = by_count(ratio - 1, CLEAR_RATIO - 1)
         whom = senders.values()
-        bad = found.outer_affected
+        bad = context.outer_affected
         if not bad["failed"].any() and bad["bad"].mean() < MOST:
             text = sentences(message("health-arrivals-absorbed", **numbers), *whom)
             return [Observation("arrivals_absorbed", text, *arrived, ratio, "ratio")]
@@ -152,10 +152,10 @@ def arrivals(found: HealthContext) -> list[Observation]:
     return []
 
 
-def _requests(found: HealthContext, side: str) -> pd.DataFrame:
+def _requests(context: HealthContext, side: str) -> pd.DataFrame:
     """Return the requests of the affected services, on all their routes; all requests if none is known."""
-    rows = found.joined[found.joined[f"seen_{side}"] & found.joined[f"{side}_start"].notna()]
-    mine = rows[rows["route"].map(found.upstreams).isin(found.services)]
+    rows = context.joined[context.joined[f"seen_{side}"] & context.joined[f"{side}_start"].notna()]
+    mine = rows[rows["route"].map(context.upstreams).isin(context.services)]
     return mine if len(mine) else rows
 
 
@@ -163,7 +163,7 @@ def _span_s(times: pd.Series) -> float:
     return max(float((times.max() - times.min()).total_seconds()), 1.0)
 
 
-def _begun(times: pd.Series, found: HealthContext) -> datetime:
+def _begun(times: pd.Series, context: HealthContext) -> datetime:
     """Return when the arrivals of the incident began: requests pile up before the first of them fails.
 
     How long before is unknown, above all where a log has only the ends of requests: the arrivals count as
@@ -171,12 +171,12 @@ def _begun(times: pd.Series, found: HealthContext) -> datetime:
     """
     import numpy as np
 
-    length_s = (found.end - found.start).total_seconds()
+    length_s = (context.end - context.start).total_seconds()
     if length_s <= 0:
-        return found.start
+        return context.start
     # A log in the format combined has whole seconds.
     step_s = max(length_s / PARTS, LOG_RESOLUTION_S)
-    from_start_s = (times - found.start).dt.total_seconds().to_numpy()
+    from_start_s = (times - context.start).dt.total_seconds().to_numpy()
     outside_s = from_start_s[(from_start_s < 0) | (from_start_s > length_s)]
     numbers, sizes = np.unique(np.floor(outside_s / step_s).astype(int), return_counts=True)
     arrived = dict(zip(numbers.tolist(), sizes.tolist(), strict=True))
@@ -187,13 +187,15 @@ def _begun(times: pd.Series, found: HealthContext) -> datetime:
     raised = 0
     while arrived.get(-raised - 1, 0) >= max(FEWEST, SURGE_RATIO * usual):
         raised += 1
-    early = found.start - timedelta(seconds=raised * step_s)
+    early = context.start - timedelta(seconds=raised * step_s)
     # Only requests before both show what is usual: few arrive while callers still wait.
     if not raised or int((times < early).sum()) < FEWEST_ARRIVALS_OUTSIDE:
-        return found.start
-    rest = times[(times < early) | (times > found.end)]
+        return context.start
+    rest = times[(times < early) | (times > context.end)]
     ahead = (len(outside_s) - len(rest)) / (raised * step_s)
-    return early if ahead >= SURGE_RATIO * _busiest_rate(rest, early, found.end, length_s) else found.start
+    return (
+        early if ahead >= SURGE_RATIO * _busiest_rate(rest, early, context.end, length_s) else context.start
+    )
 
 
 def _busiest_rate(other: pd.Series, begun: datetime, ended: datetime, length_s: float) -> float:

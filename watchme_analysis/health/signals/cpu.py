@@ -234,13 +234,13 @@ def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Observati
 
 
 @detects("starved", group="cpu", needs=("host_metrics",))
-def starved(found: HealthContext, seen: Sequence[Observation]) -> list[Observation]:
+def starved(context: HealthContext, seen: Sequence[Observation]) -> list[Observation]:
     """Return an observation of a process that stands still though no call in its source could block its loop.
 
     Parameters
     ----------
-    found
-        The context.
+    context
+        Facts of the investigation.
     seen
         What all checks saw. What explains the standstill already leaves nothing to find.
     """
@@ -249,10 +249,10 @@ def starved(found: HealthContext, seen: Sequence[Observation]) -> list[Observati
     still = [by[name] for name in STANDS_STILL if name in by and name not in explained]
     on_loop = "all_paths" in by and any(name in by for name in ON_THE_LOOP)
     # A source without a single call that matters may be one of which little was read.
-    is_read = "no_blocking_in_loop" in by and len(own_source(found, "app_calls")) > 0
+    is_read = "no_blocking_in_loop" in by and len(own_source(context, "app_calls")) > 0
     if not still or not on_loop or not is_read:
         return []
-    if "cpu_idle" in by and _always_runs(found):
+    if "cpu_idle" in by and _always_runs(context):
         cpu, text, strength = by["cpu_idle"], message("health-starved"), 1.0
     elif {"cpu_full", "threads_of_its_own"} <= set(by):
         cpu, text, strength = by["cpu_full"], message("health-starved-by-threads"), THREADS_TELL
@@ -265,27 +265,27 @@ def starved(found: HealthContext, seen: Sequence[Observation]) -> list[Observati
     ]
 
 
-def _always_runs(found: HealthContext) -> bool:
+def _always_runs(context: HealthContext) -> bool:
     """Return whether the process used some CPU in nearly every sample while requests waited for it."""
-    wide = gauges(found)
-    used = wide.loc[found.start : found.end, "cpu_pct"].dropna()
-    open_now = waiting(found, used.index)
+    wide = gauges(context)
+    used = wide.loc[context.start : context.end, "cpu_pct"].dropna()
+    open_now = waiting(context, used.index)
     if open_now is not None:
         used = used[open_now >= WAITING]
     return len(used) >= HELD_SAMPLES and float((used <= NOTHING_PCT).mean()) <= NOTHING_SHARE
 
 
 @detects("host_cpu_full", group="host cpu", needs=("host_metrics",))
-def machine(found: HealthContext) -> list[Observation]:
-    """Return the observation of a full host, stolen time or a CPU quota, while the process itself uses little."""
-    metrics = found.table("host_metrics").dropna(subset=["time", "value"])
+def machine(context: HealthContext) -> list[Observation]:
+    """Return an observation of a full host, stolen time or a CPU quota, while the process uses little."""
+    metrics = context.table("host_metrics").dropna(subset=["time", "value"])
     for (service, metric), rows in metrics.groupby([metrics["service"].fillna(""), "metric"]):
-        short = _short_of_cpu(found, str(service), str(metric), rows)
-        if short is None or _own_use(found, metrics) >= OWN_SHARE * MACHINE_FULL_PCT:
+        short = _short_of_cpu(context, str(service), str(metric), rows)
+        if short is None or _own_use(context, metrics) >= OWN_SHARE * MACHINE_FULL_PCT:
             continue
         said = (f"metric = {quoted(str(metric))}", f"coalesce(service, '') = {quoted(str(service))}")
-        sql = within(found, "host_metrics", *said, "value is not null")
-        count = len(found.of_incident(rows))
+        sql = within(context, "host_metrics", *said, "value is not null")
+        count = len(context.of_incident(rows))
         return [
             Observation(
                 "host_cpu_full",
@@ -293,7 +293,7 @@ def machine(found: HealthContext) -> list[Observation]:
                 "host_metrics",
                 count,
                 sql,
-                float(found.of_incident(rows)["value"].median()),
+                float(context.of_incident(rows)["value"].median()),
                 "pct",
                 by_count(count),
                 short,
@@ -303,9 +303,9 @@ def machine(found: HealthContext) -> list[Observation]:
     return []
 
 
-def _short_of_cpu(found: HealthContext, service: str, metric: str, rows: pd.DataFrame) -> Message | None:
+def _short_of_cpu(context: HealthContext, service: str, metric: str, rows: pd.DataFrame) -> Message | None:
     """Return in a sentence that a metric of the machine shows no CPU left, None when it does not."""
-    during, before = found.of_incident(rows)["value"], rows.loc[rows["time"] < found.start, "value"]
+    during, before = context.of_incident(rows)["value"], rows.loc[rows["time"] < context.start, "value"]
     if len(during) < FEWEST:
         return None
     middle, usual = float(during.median()), float(before.median()) if len(before) else 0.0
@@ -342,9 +342,9 @@ def _full(metric: str, middle: float, usual: float) -> Message | None:
     return message("health-metric-of-host", metric=Resource(metric), **levels)
 
 
-def _own_use(found: HealthContext, metrics: pd.DataFrame) -> float:
+def _own_use(context: HealthContext, metrics: pd.DataFrame) -> float:
     """Return the median CPU of the affected process in the incident, 0 where it is not measured."""
-    rows = found.of_incident(metrics[metrics["metric"] == "cpu_pct"])
+    rows = context.of_incident(metrics[metrics["metric"] == "cpu_pct"])
     named = rows["service"].fillna("")
     mine = rows[~named.str.lower().str.fullmatch(_MACHINE_NAMES.pattern).astype(bool)]
     middles = mine.groupby(mine["service"].fillna(""))["value"].median()
@@ -352,17 +352,17 @@ def _own_use(found: HealthContext, metrics: pd.DataFrame) -> float:
 
 
 @detects("cpu_sampled", group="cpu", needs=("host_metrics",))
-def cpu_sampled(found: HealthContext) -> list[Observation]:
+def cpu_sampled(context: HealthContext) -> list[Observation]:
     """Return whether the CPU of the affected process was sampled in the incident."""
-    if not found.has("host_metrics"):
+    if not context.has("host_metrics"):
         return []
-    wide = gauges(found)
+    wide = gauges(context)
     if "cpu_pct" not in wide:
         return []
-    rows = int(wide.loc[found.start : found.end, "cpu_pct"].notna().sum())
+    rows = int(wide.loc[context.start : context.end, "cpu_pct"].notna().sum())
     if rows < FEWEST_SAMPLES:
         return []
-    sql = own_within(found, "host_metrics", "metric = 'cpu_pct'", "value is not null")
+    sql = own_within(context, "host_metrics", "metric = 'cpu_pct'", "value is not null")
     text = message("health-cpu-sampled", samples=rows)
     return [Observation("cpu_sampled", text, "host_metrics", rows, sql)]
 

@@ -49,30 +49,32 @@ _POOLED = (
 
 
 @detects("callers_wait", "bystanders_wait", group="dependency", needs=("app_calls",))
-def callers(found: HealthContext) -> list[Observation]:
+def callers(context: HealthContext) -> list[Observation]:
     """Return observations of what the handlers of the affected routes call and those of others do not.
 
     A slow dependency holds up those who call it. A handler that calls nothing and waits as well waits for
     something that all of the process share.
     """
-    handlers, calls = own_source(found, "app_handlers"), own_source(found, "app_calls")
+    handlers, calls = own_source(context, "app_handlers"), own_source(context, "app_calls")
     if handlers.empty:
         return []
     outbound = _outbound(calls)
     origins = set(outbound["reached_from"].dropna())
-    sizes = found.outer_during.groupby("route").size()
-    calm = [name for name in found.calm_neighbours() if sizes.get(name, 0) >= FEWEST_OF_ROUTE]
-    known = handlers_by_route(handlers, calls, [*found.routes, *calm])
+    sizes = context.outer_during.groupby("route").size()
+    calm = [name for name in context.calm_neighbours() if sizes.get(name, 0) >= FEWEST_OF_ROUTE]
+    known = handlers_by_route(handlers, calls, [*context.routes, *calm])
     calling = {route: f"{one.method} {one.path}" in origins for route, one in known.items()}
-    waiting = [route for route in found.routes if calling.get(route)]
+    waiting = [route for route in context.routes if calling.get(route)]
     idle = [
-        name for name in found.routes if calling.get(name) is False and sizes.get(name, 0) >= FEWEST_OF_ROUTE
+        name
+        for name in context.routes
+        if calling.get(name) is False and sizes.get(name, 0) >= FEWEST_OF_ROUTE
     ]
     seen = []
     if idle:
         text = message("health-bystanders-wait", paths=idle)
-        seen.append(Observation("bystanders_wait", text, *source_rows(found, "app_handlers")))
-    if not waiting or _limit_may_be_short(found, waiting):
+        seen.append(Observation("bystanders_wait", text, *source_rows(context, "app_handlers")))
+    if not waiting or _limit_may_be_short(context, waiting):
         return seen
     mine = outbound[
         outbound["reached_from"].isin([f"{known[name].method} {known[name].path}" for name in waiting])
@@ -96,33 +98,33 @@ def callers(found: HealthContext) -> list[Observation]:
     ]
 
 
-def _limit_may_be_short(found: HealthContext, routes: list[str]) -> bool:
+def _limit_may_be_short(context: HealthContext, routes: list[str]) -> bool:
     """Return True where requests ended at Nginx's time limit, and they may always take longer than that.
 
     Neither a log nor a probe shows how long these routes take when all is well, and Nginx may have loaded
     another limit.
     """
-    mine = found.fates[found.fates["route"].isin(routes)]
+    mine = context.fates[context.fates["route"].isin(routes)]
     if mine["fate"].eq("header_timeout").mean() < MOST:
         return False
-    usual = found.observed[found.observed["route"].isin(routes) & ~found.observed["during"]]
+    usual = context.observed[context.observed["route"].isin(routes) & ~context.observed["during"]]
     if usual["duration_s"].notna().sum() >= FEWEST:
         return False
-    return all(one.signal != "not_reloaded" for one in reloads(found))
+    return all(one.signal != "not_reloaded" for one in reloads(context))
 
 
 @detects("client_timeouts", group="dependency log", needs=("app_log",))
-def client_timeouts(found: HealthContext) -> list[Observation]:
+def client_timeouts(context: HealthContext) -> list[Observation]:
     """Return observations of lines in which the application says that what it called did not respond."""
-    log = own_rows(found, "app_log")
+    log = own_rows(context, "app_log")
     mine = log[~log["kind"].eq("access") & log["time"].notna()]
     hits = mine[says(mine["message"], _TIMED_OUT)]
-    during = found.of_incident(hits)
+    during = context.of_incident(hits)
     if len(during) < FEWEST:
         return []
-    before = hits[hits["time"] < found.start]
-    earlier_s = max((found.start - found.table("app_log")["time"].min()).total_seconds(), 1.0)
-    lasted_s = max((found.end - found.start).total_seconds(), 1.0)
+    before = hits[hits["time"] < context.start]
+    earlier_s = max((context.start - context.table("app_log")["time"].min()).total_seconds(), 1.0)
+    lasted_s = max((context.end - context.start).total_seconds(), 1.0)
     if len(during) / lasted_s < MORE * len(before) / earlier_s:
         return []
     last = str(during["message"].iloc[-1]).strip().splitlines()[-1][:120]
@@ -150,23 +152,23 @@ def _outbound(calls: pd.DataFrame) -> pd.DataFrame:
 
 
 @detects("connections_full", group="connections", needs=("app_calls",))
-def connections(found: HealthContext) -> list[Observation]:
+def connections(context: HealthContext) -> list[Observation]:
     """Return an observation of more open requests that need a connection of a pool than the pool has."""
-    calls = own_source(found, "app_calls")
+    calls = own_source(context, "app_calls")
     limits = calls[calls["kind"].eq("limit") & calls["call"].fillna("").str.fullmatch(_WAITED_FOR)]
     for client, rows in limits.groupby(limits["call"].str.split(".").str[0]):
-        needing = _needing(found, str(client))
-        size = sum(limit_sizes(rows, found.table("app_processes"), variables(found))) * _workers(found)
+        needing = _needing(context, str(client))
+        size = sum(limit_sizes(rows, context.table("app_processes"), variables(context))) * _workers(context)
         if needing and size > 0:
-            seen = _judged(found, needing, rows, int(size))
+            seen = _judged(context, needing, rows, int(size))
             if seen is not None:
                 return [seen]
     return []
 
 
-def _needing(found: HealthContext, client: str) -> dict[str, bool]:
+def _needing(context: HealthContext, client: str) -> dict[str, bool]:
     """Return by route whether its handler awaits a client before it answers; no route when none does."""
-    calls = own_source(found, "app_calls")
+    calls = own_source(context, "app_calls")
     waits = calls[calls["kind"].eq("async_wait")]
     direct = waits["call"].str.startswith(f"{client}.").fillna(False).astype(bool)
     # Who is handed an object without a type is known to await one of its methods by that name alone.
@@ -175,35 +177,35 @@ def _needing(found: HealthContext, client: str) -> dict[str, bool]:
     by_name = waits["call"].str.extract(last)[0].isin(wrappers) & ~direct
     awaited = waits[(direct | by_name) & waits["context"].eq("event_loop")]
     users = set(awaited["reached_from"].dropna())
-    routes = [str(name) for name in found.joined["route"].dropna().unique()]
-    known = handlers_by_route(own_source(found, "app_handlers"), calls, routes)
+    routes = [str(name) for name in context.joined["route"].dropna().unique()]
+    known = handlers_by_route(own_source(context, "app_handlers"), calls, routes)
     needing = {route: f"{one.method} {one.path}" in users for route, one in known.items()}
     return needing if any(needing.values()) else {}
 
 
-def _workers(found: HealthContext) -> int:
+def _workers(context: HealthContext) -> int:
     """Return how many processes serve requests, each with pools of its own."""
-    workers = found.table("app_processes")["workers"].dropna()
+    workers = context.table("app_processes")["workers"].dropna()
     return max(int(workers.max()) if len(workers) else 1, 1)
 
 
 def _judged(
-    found: HealthContext, needing: dict[str, bool], limits: pd.DataFrame, size: int
+    context: HealthContext, needing: dict[str, bool], limits: pd.DataFrame, size: int
 ) -> Observation | None:
-    mine = [route for route in found.routes if needing.get(route)]
-    calm = [route for route in found.calm_neighbours() if route in needing]
-    others = [route for route in found.routes if needing.get(route) is False]
+    mine = [route for route in context.routes if needing.get(route)]
+    calm = [route for route in context.calm_neighbours() if route in needing]
+    others = [route for route in context.routes if needing.get(route) is False]
     if not mine or others or any(needing[route] for route in calm):
         return None
-    calls = own_source(found, "app_calls")
+    calls = own_source(context, "app_calls")
     may_block = calls["kind"].isin(BLOCKING) & calls["context"].isin(["event_loop", "background_event_loop"])
     if not calm and may_block.any():
         return None
     # The stock format of Nginx's log has no times; those of the edge, which passes them on, do as well.
-    side = "nginx" if found.joined["nginx_s"].notna().any() else "edge"
-    rows = found.joined[found.joined[f"seen_{side}"] & found.joined[f"{side}_s"].notna()]
+    side = "nginx" if context.joined["nginx_s"].notna().any() else "edge"
+    rows = context.joined[context.joined[f"seen_{side}"] & context.joined[f"{side}_s"].notna()]
     rows = rows[rows["route"].map(needing).fillna(False).astype(bool)]
-    rows = rows[rows["upstream_addr"].isna() | rows["upstream_addr"].isin(found.services)]
+    rows = rows[rows["upstream_addr"].isna() | rows["upstream_addr"].isin(context.services)]
     bad = rows[rows["during"] & rows[f"{side}_bad"]]
     crowded = bad[_open_at(rows, bad[f"{side}_start"], side) > size]
     if len(crowded) < max(ENOUGH, MOST * len(bad)):
@@ -242,15 +244,15 @@ def _open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
 
 
 @detects("pool_of_connections_known", group="connections", needs=("app_log", "app_calls"))
-def pool_of_connections_known(found: HealthContext) -> list[Observation]:
+def pool_of_connections_known(context: HealthContext) -> list[Observation]:
     """Return whether the application could have logged a lack of connections, or its source excludes one."""
-    mine, calls = found.of_incident(own_rows(found, "app_log")), own_source(found, "app_calls")
+    mine, calls = context.of_incident(own_rows(context, "app_log")), own_source(context, "app_calls")
     if len(mine):
-        text, sql = message("health-app-logged", lines=len(mine)), own_within(found, "app_log")
+        text, sql = message("health-app-logged", lines=len(mine)), own_within(context, "app_log")
         return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
     if len(calls) and not calls["call"].fillna("").str.contains(_POOLED, regex=True).any():
         text = message("health-no-pooled-calls")
-        return [Observation("pool_of_connections_known", text, *source_rows(found, "app_calls"))]
+        return [Observation("pool_of_connections_known", text, *source_rows(context, "app_calls"))]
     return []
 
 

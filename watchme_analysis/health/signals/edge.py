@@ -51,14 +51,14 @@ _UNASKED = (
     group="edge",
     needs=("edge_log", "probes/outside"),
 )
-def edge(found: HealthContext) -> list[Observation]:
+def edge(context: HealthContext) -> list[Observation]:
     """Return observations of requests as the edge and as Nginx logged them."""
-    if not found.has("edge_log"):
-        return _without_edge_log(found)
-    bad = _within_nginx_log(found, found.rows("edge", bad=True))
+    if not context.has("edge_log"):
+        return _without_edge_log(context)
+    bad = _within_nginx_log(context, context.rows("edge", bad=True))
     if len(bad) < FEWEST:
         return []
-    parts = _sorted_out(found, bad)
+    parts = _sorted_out(context, bad)
     seen = []
     total = len(bad)
     makers = {
@@ -71,33 +71,33 @@ def edge(found: HealthContext) -> list[Observation]:
     for outcome, maker in makers.items():
         rows = parts[outcome]
         if concerns(len(rows), total):
-            one = maker(found, rows, total)
-        elif (mine := most_of_one(found, rows, bad)) is not None:
-            one = maker(found, *mine)
+            one = maker(context, rows, total)
+        elif (mine := most_of_one(context, rows, bad)) is not None:
+            one = maker(context, *mine)
         else:
             continue
         seen.append(replace(one, share=len(rows) / total))
     passed = parts["passed_on"]
     if not seen and len(passed) >= MOST * total:
-        text = message("health-edge-passes-on", bad=total, paths=found.endpoints, passed=len(passed))
+        text = message("health-edge-passes-on", bad=total, paths=context.endpoints, passed=len(passed))
         seen.append(Observation("edge_passes_on", text, *of_joined("edge", bad), strength=by_count(total)))
     return seen
 
 
-def _within_nginx_log(found: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
+def _within_nginx_log(context: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
     """Return the requests that ended before Nginx's log did: a log that was cut can't hold later ones."""
     import pandas as pd
 
-    if not found.has("access_log") or bad.empty:
+    if not context.has("access_log") or bad.empty:
         return bad
-    edge = found.joined[found.joined["seen_edge"]]
-    logged = found.joined["nginx_end"].max()
+    edge = context.joined[context.joined["seen_edge"]]
+    logged = context.joined["nginx_end"].max()
     late = edge["edge_end"] > logged + pd.Timedelta(seconds=1)
     was_cut = (late & edge["origin_status"].between(200, 399)).any()
     return bad[bad["edge_end"] <= logged] if was_cut else bad
 
 
-def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _sorted_out(context: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the edge's bad requests by what became of them at the origin, each in one part."""
     unanswered = bad["origin_status"].fillna(0) == 0
     gateway = bad["edge_status"].isin(GATEWAY)
@@ -109,11 +109,11 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
         (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= INSTANT_S))
     )
     # What Nginx logged without a partner at the edge may be the same requests, joined badly.
-    during = found.joined_during
-    single = int((~during["seen_edge"] & during["route"].isin(found.routes)).sum())
+    during = context.joined_during
+    single = int((~during["seen_edge"] & during["route"].isin(context.routes)).sum())
     # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
     left_early = bad["edge_status"] == 499
-    if found.has("access_log") and single < PART * max(int(left_early.sum()), 1):
+    if context.has("access_log") and single < PART * max(int(left_early.sum()), 1):
         left_early &= False
     alone = (
         unanswered
@@ -121,17 +121,17 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
         & ~left_early
         & (~gateway | bad["cache_status"].isin(["hit", "stale", "updating"]))
     )
-    usual = _usual_origin(found)
+    usual = _usual_origin(context)
     other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
-    nowhere = gateway & ~bad["seen_nginx"] & found.has("access_log")
-    nowhere &= single < PART * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(found)
+    nowhere = gateway & ~bad["seen_nginx"] & context.has("access_log")
+    nowhere &= single < PART * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(context)
     parts: dict[str, pd.DataFrame] = {}
     left, shown = bad.index, bad[list(_SHOWN)]
     # The origin's bad answer or time, passed on as it came, explains the rest.
     for name, chosen in (
         ("edge_alone", alone),
         ("edge_elsewhere", other & ~bad["seen_nginx"]),
-        ("edge_impatient", cut & short_of_usual(found, bad, "edge_s")),
+        ("edge_impatient", cut & short_of_usual(context, bad, "edge_s")),
         (
             "edge_waits",
             ((nginx_fine & slower) | (~bad["seen_nginx"] & ~gateway & ~left_early))
@@ -146,15 +146,17 @@ def _sorted_out(found: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFra
     return parts
 
 
-def _turned_away_by_nginx(found: HealthContext) -> bool:
+def _turned_away_by_nginx(context: HealthContext) -> bool:
     """Return whether Nginx logs that it could accept no more connections: it logs no request for those."""
-    errors = found.errors
+    errors = context.errors
     return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= FEWEST
 
 
-def _usual_origin(found: HealthContext) -> str | None:
+def _usual_origin(context: HealthContext) -> str | None:
     """Return the origin that served what was well."""
-    good = found.joined.loc[found.joined["seen_edge"] & ~found.joined["edge_bad"], "origin_addr"].dropna()
+    good = context.joined.loc[
+        context.joined["seen_edge"] & ~context.joined["edge_bad"], "origin_addr"
+    ].dropna()
     return str(good.mode().iloc[0]) if len(good) else None
 
 
@@ -167,7 +169,7 @@ def _in_edge_log(
     return Observation(outcome, text, *of_joined("edge", rows), *effect, strength=strength, detail=how)
 
 
-def _waits(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _waits(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     edge_s = float(rows["edge_s"].median())
     origin = rows["nginx_s"].fillna(rows["origin_s"]).median()
     at_origin = Duration(float(origin))
@@ -175,15 +177,15 @@ def _waits(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
         "health-edge-waits",
         held=len(rows),
         bad=total,
-        paths=found.endpoints,
+        paths=context.endpoints,
         edge=Duration(edge_s),
         origin=at_origin,
     )
-    detail = message("health-edge-waits-detail", paths=found.endpoints, origin=at_origin)
-    return _in_edge_log("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule(found))
+    detail = message("health-edge-waits-detail", paths=context.endpoints, origin=at_origin)
+    return _in_edge_log("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule(context))
 
 
-def _alone(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _alone(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     statuses = rows["edge_status"].value_counts()
     counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
     caches = rows["cache_status"].dropna().value_counts()
@@ -191,62 +193,62 @@ def _alone(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
         message("health-edge-cache-status", status=Resource(str(caches.index[0]))) if len(caches) else None
     )
     text = message(
-        "health-edge-alone", responses=len(rows), bad=total, paths=found.endpoints, statuses=counted
+        "health-edge-alone", responses=len(rows), bad=total, paths=context.endpoints, statuses=counted
     )
-    detail = message("health-edge-alone-detail", paths=found.endpoints, statuses=counted)
-    rule = sentences(cache, edge_rule(found)) or None
+    detail = message("health-edge-alone-detail", paths=context.endpoints, statuses=counted)
+    rule = sentences(cache, edge_rule(context)) or None
     seen = _in_edge_log("edge_alone", sentences(text, cache), rows, (len(rows), "requests"), detail, rule)
     # A caller that left got no response from a rule: the edge held its request.
     status = int(statuses.index[0])
     return seen if status == 499 else replace(seen, facts={"status": Resource(str(status))})
 
 
-def _elsewhere(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _elsewhere(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     sent: dict[str, Value] = {
-        "paths": Names(found.endpoints),
+        "paths": Names(context.endpoints),
         "origins": Names(tuple(map(str, rows["origin_addr"].value_counts().index))),
-        "usual": Resource(str(_usual_origin(found))),
+        "usual": Resource(str(_usual_origin(context))),
     }
     text = message("health-edge-elsewhere", sent=len(rows), bad=total, **sent)
     detail = message("health-edge-elsewhere-detail", **sent)
-    return _in_edge_log("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule(found))
+    return _in_edge_log("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule(context))
 
 
-def _impatient(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _impatient(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     cut = float(rows["edge_s"].median())
-    needs = longest_answer_s(found, rows)
+    needs = longest_answer_s(context, rows)
     times: dict[str, Value] = {
-        "paths": Names(found.endpoints),
+        "paths": Names(context.endpoints),
         "cut": Duration(cut),
         "needs": Duration(needs),
     }
     text = message("health-edge-impatient", ended=len(rows), bad=total, **times)
     detail = message("health-edge-impatient-detail", **times)
-    rule = timeout_rule(found) or edge_rule(found)
+    rule = timeout_rule(context) or edge_rule(context)
     return _in_edge_log("edge_impatient", text, rows, (cut, "s"), detail, rule)
 
 
-def _never_arrived(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    others = found.joined_during[found.joined_during["seen_nginx"]]
+def _never_arrived(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    others = context.joined_during[context.joined_during["seen_nginx"]]
     text = message(
         "health-edge-never-arrived",
         lost=len(rows),
         bad=total,
-        paths=found.endpoints,
+        paths=context.endpoints,
         statuses=[int(status) for status in rows["edge_status"].value_counts().index],
         others=len(others),
     )
     # Without others, only that the log goes on before or after tells that Nginx was there.
-    around = found.joined[~found.joined["during"] & found.joined["seen_nginx"]]
+    around = context.joined[~context.joined["during"] & context.joined["seen_nginx"]]
     strength = max(by_count(len(others), MANY), 0.6 * by_count(len(around), MANY))
     return Observation("edge_never_arrived", text, *of_joined("edge", rows), strength=strength)
 
 
-def _without_edge_log(found: HealthContext) -> list[Observation]:
+def _without_edge_log(context: HealthContext) -> list[Observation]:
     """Return observations of outside probes compared with Nginx's log, where the edge keeps no log."""
-    if not found.has("access_log") or not found.has("probes"):
+    if not context.has("access_log") or not context.has("probes"):
         return []
-    observed = found.affected
+    observed = context.affected
     outside = observed[observed["vantage"] == "outside"]
     bad = int(outside["bad"].sum())
     if not concerns(bad, len(outside)):
@@ -255,13 +257,13 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
     bad_nginx = int(nginx["bad"].sum())
     if concerns(bad_nginx, len(nginx), CALM_SHARE):
         text = message(
-            "health-edge-passes-on-by-probes", bad=bad_nginx, requests=len(nginx), paths=found.endpoints
+            "health-edge-passes-on-by-probes", bad=bad_nginx, requests=len(nginx), paths=context.endpoints
         )
         return [Observation("edge_passes_on", text, *of_observed(nginx))]
     timed = nginx["duration_s"].notna().any()
     if len(nginx) >= FEWEST and timed and bad_nginx <= CALM_SHARE * len(nginx):
         middle = float(nginx["duration_s"].median())
-        served: dict[str, Value] = {"paths": Names(found.endpoints), "median": Duration(middle)}
+        served: dict[str, Value] = {"paths": Names(context.endpoints), "median": Duration(middle)}
         text = message(
             "health-outside-bad-nginx-fine",
             **served,
@@ -272,14 +274,14 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
         )
         detail = message("health-outside-bad-nginx-fine-detail", **served)
         return [Observation("outside_bad_nginx_fine", text, *of_observed(nginx), detail=detail)]
-    others = found.joined_during[found.joined_during["seen_nginx"]]
-    before = found.joined[~found.joined["during"] & found.joined["route"].isin(found.routes)]
+    others = context.joined_during[context.joined_during["seen_nginx"]]
+    before = context.joined[~context.joined["during"] & context.joined["route"].isin(context.routes)]
     # What came after the last bad probe was sent may have come when all was well again.
     last = outside.loc[outside["bad"], "start"].max()
     if not (nginx["start"] < last).any() and len(others) >= MANY and len(before) >= FEWEST:
         text = message(
             "health-edge-never-arrived-by-probes",
-            paths=found.endpoints,
+            paths=context.endpoints,
             others=len(others),
             before=len(before),
         )
@@ -288,19 +290,19 @@ def _without_edge_log(found: HealthContext) -> list[Observation]:
 
 
 @detects("edge_renames", group="edge", needs=("edge_log", "access_log"))
-def rewritten(found: HealthContext) -> list[Observation]:
+def rewritten(context: HealthContext) -> list[Observation]:
     """Return an observation of bad responses that the edge got for a path that no caller requested.
 
     Nginx or the application then refuses what is strange to them, and look at fault.
     """
-    bad = found.rows("edge", bad=True)
-    if seen := _renamed(found, bad):
+    bad = context.rows("edge", bad=True)
+    if seen := _renamed(context, bad):
         return seen
     lost = bad[~bad["seen_nginx"] & bad["origin_status"].between(300, 599)]
-    if not concerns(len(lost), len(bad), MOST) or _arrived(found):
+    if not concerns(len(lost), len(bad), MOST) or _arrived(context):
         return []
     status = int(lost["origin_status"].mode().iloc[0])
-    strange = _strange(found, status)
+    strange = _strange(context, status)
     if strange.empty:
         return []
     # What is put before every path makes as many strange routes as it hides.
@@ -310,14 +312,14 @@ def rewritten(found: HealthContext) -> list[Observation]:
     if not concerns(len(hits), len(lost), MOST) or not concerns(len(lost), len(hits), MOST):
         return []
     values: dict[str, Value] = {
-        "paths": Names(found.endpoints),
+        "paths": Names(context.endpoints),
         "other": Resource(path),
         "number": Choice("one" if len(often) == 1 else "several"),
     }
     text = message(
         "health-edge-renames-unjoined", **values, lost=len(lost), hits=len(hits), status=Resource(str(status))
     )
-    detail = sentences(message("health-edge-renames-unjoined-detail", **values), edge_rule(found))
+    detail = sentences(message("health-edge-renames-unjoined-detail", **values), edge_rule(context))
     strength, share = by_count(len(hits)), len(lost) / len(bad)
     return [
         Observation(
@@ -326,9 +328,9 @@ def rewritten(found: HealthContext) -> list[Observation]:
     ]
 
 
-def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
+def _renamed(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     """Return an observation of bad requests that Nginx logged under another path than their caller's."""
-    requests = _with_nginx_path(found, found.joined)
+    requests = _with_nginx_path(context, context.joined)
     other = requests["nginx_path"].astype(object) != requests["path"].astype(object)
     # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
     if other[~requests["during"]].sum() > CALM_SHARE * len(requests):
@@ -338,8 +340,8 @@ def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
         return []
     path, name = (str(mine[column].mode().iloc[0]) for column in ("nginx_path", "path"))
     example: dict[str, Value] = {"other": Resource(path), "path": Resource(name)}
-    text = message("health-edge-renames", **example, renamed=len(mine), bad=len(bad), paths=found.endpoints)
-    detail = sentences(message("health-edge-renames-detail", **example), edge_rule(found))
+    text = message("health-edge-renames", **example, renamed=len(mine), bad=len(bad), paths=context.endpoints)
+    detail = sentences(message("health-edge-renames-detail", **example), edge_rule(context))
     strength, share = by_count(len(mine)), len(mine) / len(bad)
     return [
         Observation(
@@ -348,11 +350,11 @@ def _renamed(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     ]
 
 
-def _with_nginx_path(found: HealthContext, joined: pd.DataFrame) -> pd.DataFrame:
+def _with_nginx_path(context: HealthContext, joined: pd.DataFrame) -> pd.DataFrame:
     """Return requests joined by a common id, with the path that Nginx logged as ``nginx_path``."""
     is_joined = joined["joined_by"].eq("ray").fillna(False) & joined["path"].notna()
     both = joined.loc[is_joined, ["path", "during", "nginx_file", "nginx_line"]]
-    log = found.table("access_log")[["file", "line", "path"]].dropna()
+    log = context.table("access_log")[["file", "line", "path"]].dropna()
     places = zip(*(log[name].to_numpy(dtype=object) for name in ("file", "line", "path")), strict=True)
     known = {(file, int(line)): path for file, line, path in places}
     asked = zip(both["nginx_file"].to_numpy(dtype=object), both["nginx_line"], strict=True)
@@ -360,56 +362,56 @@ def _with_nginx_path(found: HealthContext, joined: pd.DataFrame) -> pd.DataFrame
     return both.assign(nginx_path=paths).dropna(subset=["nginx_path"])
 
 
-def _arrived(found: HealthContext) -> bool:
+def _arrived(context: HealthContext) -> bool:
     """Return whether Nginx's errors name the affected paths: a log of rewritten paths then hides them."""
-    paths = found.errors["path"].dropna()
-    return bool(route_templates(paths).isin(found.routes).any())
+    paths = context.errors["path"].dropna()
+    return bool(route_templates(paths).isin(context.routes).any())
 
 
-def _strange(found: HealthContext, status: int) -> pd.DataFrame:
+def _strange(context: HealthContext, status: int) -> pd.DataFrame:
     """Return Nginx's requests of the incident with a status, of paths that were never asked for elsewhere."""
     import pandas as pd
 
-    joined = found.joined
+    joined = context.joined
     # A log with whole seconds puts the first of the incident before it.
-    begun = pd.Timestamp(found.start) - pd.Timedelta(seconds=JOIN_TOLERANCE_WHOLE_S)
+    begun = pd.Timestamp(context.start) - pd.Timedelta(seconds=JOIN_TOLERANCE_WHOLE_S)
     known = joined.loc[joined["seen_edge"] | (joined["start"] < begun), "route"].dropna()
     single = joined[joined["during"] & joined["seen_nginx"] & ~joined["seen_edge"]]
     return single[~single["route"].isin(known) & (single["nginx_status"] == status)]
 
 
 @detects("edge_wrong_host", group="edge", needs=("edge_log", "access_log"))
-def wrong_host(found: HealthContext) -> list[Observation]:
+def wrong_host(context: HealthContext) -> list[Observation]:
     """Return an observation of an edge that sends Nginx a host name that callers don't use.
 
     Nginx then answers by itself, and its configuration alone looks at fault.
     """
-    bad = found.rows("nginx", bad=True)
+    bad = context.rows("nginx", bad=True)
     alone = bad[bad["upstream_addr"].isna() & (bad["nginx_status"] != 499)]
     if not concerns(len(alone), len(bad), MOST):
         return []
-    hosts = found.of_incident(found.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
+    hosts = context.of_incident(context.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
     if len(hosts):
         name = str(hosts.mode().iloc[0])
-        return _logged(found, name) or _configured(found, name)
+        return _logged(context, name) or _configured(context, name)
     # Without the edge's names, callers may have changed theirs: only its settings say who did.
-    usual = _usual_name(found)
-    return _configured(found, usual) if usual else []
+    usual = _usual_name(context)
+    return _configured(context, usual) if usual else []
 
 
-def _usual_name(found: HealthContext) -> str | None:
+def _usual_name(context: HealthContext) -> str | None:
     """Return the name under which Nginx was asked before the trouble for what it passed on."""
-    log = found.table("access_log")
-    passed = log[(log["time"] < found.start) & log["upstream_addr"].notna()]
-    names = passed.loc[route_templates(passed["path"]).isin(found.routes), "host"].dropna()
+    log = context.table("access_log")
+    passed = log[(log["time"] < context.start) & log["upstream_addr"].notna()]
+    names = passed.loc[route_templates(passed["path"]).isin(context.routes), "host"].dropna()
     return str(names.mode().iloc[0]) if len(names) else None
 
 
-def _logged(found: HealthContext, name: str) -> list[Observation]:
+def _logged(context: HealthContext, name: str) -> list[Observation]:
     """Return the observation by the names that Nginx logged."""
-    log = found.table("access_log")
+    log = context.table("access_log")
     named = log[log["host"].notna()]
-    refused = found.of_incident(named[named["status"].between(300, 599) & named["upstream_addr"].isna()])
+    refused = context.of_incident(named[named["status"].between(300, 599) & named["upstream_addr"].isna()])
     other = refused[refused["host"] != name]
     if not concerns(len(other), len(refused), MOST) or not (named["host"] == name).any():
         return []
@@ -420,13 +422,13 @@ def _logged(found: HealthContext, name: str) -> list[Observation]:
     return [Observation("edge_wrong_host", text, *lines("access_log", other), detail=detail)]
 
 
-def _configured(found: HealthContext, name: str) -> list[Observation]:
+def _configured(context: HealthContext, name: str) -> list[Observation]:
     """Return the observation by both configurations: the name that the edge sets, and what serves it."""
-    for endpoint in found.endpoints:
-        given, where = _set_by_edge(found, endpoint) or _set_by_rule(found) or (name, None)
+    for endpoint in context.endpoints:
+        given, where = _set_by_edge(context, endpoint) or _set_by_rule(context) or (name, None)
         if where is None or given.lower() == name.lower():
             continue
-        well, now = (route_among(found.nginx_routes.places, endpoint, host) for host in (name, given))
+        well, now = (route_among(context.nginx_routes.places, endpoint, host) for host in (name, given))
         if well is None or now is None or not well["proxy_pass"] or now["proxy_pass"]:
             continue
         names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
@@ -442,9 +444,9 @@ def _configured(found: HealthContext, name: str) -> list[Observation]:
     return []
 
 
-def _set_by_edge(found: HealthContext, endpoint: str) -> _Set | None:
+def _set_by_edge(context: HealthContext, endpoint: str) -> _Set | None:
     """Return the name that the edge's configuration sets for a path; None where a variable decides."""
-    place = route_among(found.edge_routes.places, endpoint)
+    place = route_among(context.edge_routes.places, endpoint)
     if place is None or not place["proxy_pass"]:
         return None
     headers = place["directives"].get("proxy_set_header", ())
@@ -454,35 +456,35 @@ def _set_by_edge(found: HealthContext, endpoint: str) -> _Set | None:
         value = str(place["proxy_pass"]).partition("://")[2].partition("/")[0]
     names = ["proxy_set_header", "server_name"]
     sql = select("config_directives", f"directive in ({', '.join(map(quoted, names))})")
-    rows = int(found.table("config_directives")["directive"].isin(names).sum())
+    rows = int(context.table("config_directives")["directive"].isin(names).sum())
     return None if "$" in value else (value, ("config_directives", sql, rows))
 
 
-def _set_by_rule(found: HealthContext) -> _Set | None:
+def _set_by_rule(context: HealthContext) -> _Set | None:
     """Return the name that a rule of the edge's settings sets for most of the affected requests."""
-    for one in found.inv.once(matched_rules):
+    for one in context.inv.once(matched_rules):
         if one.rule.host and one.affected >= MOST:
-            return one.rule.host, ("edge_settings", *rows_of_rules(found, [one.rule]))
+            return one.rule.host, ("edge_settings", *rows_of_rules(context, [one.rule]))
     return None
 
 
 @detects("edge_not_reached", group="way to the edge", needs=("probes/outside",))
-def way_to_edge(found: HealthContext) -> list[Observation]:
+def way_to_edge(context: HealthContext) -> list[Observation]:
     """Return an observation of outside probes that lost their time before their request was sent.
 
     A prober's own network, its trust in a certificate, or a door of the edge for it alone looks like an
     edge that holds or refuses an endpoint.
     """
-    seen = found.affected
+    seen = context.affected
     outside = seen[(seen["vantage"] == "outside") & seen["bad"]]
     served = next(
-        (seen[seen["vantage"] == name] for name in ("edge", "nginx") if found.has(_LOGS[name])), None
+        (seen[seen["vantage"] == name] for name in ("edge", "nginx") if context.has(_LOGS[name])), None
     )
     if served is None or len(served) < FEWEST or served["bad"].mean() > CALM_SHARE:
         return []
     if not served["duration_s"].notna().any():
         return []
-    probes = found.table("probes").merge(outside[["file", "line"]].drop_duplicates(), on=["file", "line"])
+    probes = context.table("probes").merge(outside[["file", "line"]].drop_duplicates(), on=["file", "line"])
     early = probes[_before_asking(probes)]
     if not concerns(len(early), len(outside), MOST):
         return []
@@ -490,7 +492,7 @@ def way_to_edge(found: HealthContext) -> list[Observation]:
         "health-edge-not-reached",
         early=len(early),
         bad=len(outside),
-        paths=found.endpoints,
+        paths=context.endpoints,
         median=Duration(float(served["duration_s"].median())),
         served=len(served),
     )

@@ -31,31 +31,31 @@ WAITED_IN_VAIN = (499, 504, 524)
 
 @detects("stop_and_go", "bursts", "steady", group="rhythm", needs=("app_log",))
 @detects("bunched", "held_waits", "quick_between", group="rhythm", needs=("access_log/times",))
-def rhythms(found: HealthContext) -> list[Observation]:
+def rhythms(context: HealthContext) -> list[Observation]:
     """Return observations of an application that pauses and then responds to all, or never pauses."""
     seen = []
-    observation = _by_app_log(found)
+    observation = _by_app_log(context)
     if observation is not None:
         seen.append(observation)
-    side = "nginx" if found.has("access_log") else "edge"
-    slow = found.rows(side, bad=True)
+    side = "nginx" if context.has("access_log") else "edge"
+    slow = context.rows(side, bad=True)
     answered = slow[slow[f"{side}_status"] < 499]
     inside, total, bunches = count_bunched_responses(answered)
     if bunches >= FEWEST and inside >= MOST * total:
         text = message("health-bunched", together=inside, slow=total, bunches=bunches)
         seen.append(Observation("bunched", text, *of_joined(side, answered), inside / total, "share"))
     if not any(one.signal == "stop_and_go" for one in seen):
-        seen += _held(found)
+        seen += _held(context)
     if {"stop_and_go", "bunched", "held_waits"} & {one.signal for one in seen}:
-        seen += _quick_between(found)
+        seen += _quick_between(context)
     return seen
 
 
-def _held(found: HealthContext) -> list[Observation]:
+def _held(context: HealthContext) -> list[Observation]:
     """Return an observation of times without any response while slow and other requests waited."""
-    rows = found.joined_during[found.joined_during["seen_nginx"]]
+    rows = context.joined_during[context.joined_during["seen_nginx"]]
     if rows["upstream_addr"].notna().any():
-        rows = rows[rows["upstream_addr"].isin(found.services[:1])]
+        rows = rows[rows["upstream_addr"].isin(context.services[:1])]
     waits, held = held_waits(rows)
     if len(waits) < ENOUGH or held.sum() < HELD_SHARE * len(waits):
         return []
@@ -64,7 +64,7 @@ def _held(found: HealthContext) -> list[Observation]:
         "health-held-waits",
         held=held.sum(),
         waits=len(waits),
-        services=found.services[:1],
+        services=context.services[:1],
         longest=Duration(longest),
     )
     detail = message("health-loop-blocked-detail", longest=Duration(longest))
@@ -74,30 +74,30 @@ def _held(found: HealthContext) -> list[Observation]:
     return [Observation("held_waits", text, *rows, size, "share", strength, detail)]
 
 
-def _quick_between(found: HealthContext) -> list[Observation]:
+def _quick_between(context: HealthContext) -> list[Observation]:
     """Return an observation of responses as quick as usual between standstills: CPU was not lacking."""
-    rows = found.affected
+    rows = context.affected
     rows = rows[rows["vantage"].eq("nginx") & ~rows["failed"] & rows["duration_s"].notna()]
     quick = rows[rows["duration_s"] <= QUICK_RATIO * rows["usual_s"] + QUICK_MARGIN_S]
     if len(quick) < FEWEST_OF_ROUTE or len(quick) < QUICK_SHARE * len(rows):
         return []
-    text = message("health-quick-between", quick=len(quick), responses=len(rows), paths=found.endpoints)
+    text = message("health-quick-between", quick=len(quick), responses=len(rows), paths=context.endpoints)
     return [Observation("quick_between", text, *of_observed(quick), len(quick) / len(rows))]
 
 
-def _by_app_log(found: HealthContext) -> Observation | None:
-    log = own_rows(found, "app_log")
+def _by_app_log(context: HealthContext) -> Observation | None:
+    log = own_rows(context, "app_log")
     answers = log[log["kind"] == "access"]
     # Each worker process has a loop of its own; the one that stands still the most tells.
     shapes = {
         int(pid): shape
         for pid, group in answers.groupby(answers["pid"].fillna(-1))
-        if (shape := response_rhythm(group["time"], found.start, found.end)) is not None
+        if (shape := response_rhythm(group["time"], context.start, context.end)) is not None
     }
     if not shapes:
         return None
     pid, shape = max(shapes.items(), key=lambda one: one[1].silent_share * (one[1].burst_share > 0.35))
-    sql = own_within(found, "app_log", "kind = 'access'", f"coalesce(pid, -1) = {pid}")
+    sql = own_within(context, "app_log", "kind = 'access'", f"coalesce(pid, -1) = {pid}")
     numbers = message(
         "health-rhythm-numbers",
         silent=Share(shape.silent_share),
@@ -110,7 +110,7 @@ def _by_app_log(found: HealthContext) -> Observation | None:
     bursts = shape.burst_share > max(0.35, 2 * shape.usual_burst_share)
     silent = shape.silent_share > max(0.5, 2 * shape.usual_silent_share)
     rows = shape.answers
-    if bursts and silent and is_idle_by_requests(found, answers["time"], shape.silence_limit_s):
+    if bursts and silent and is_idle_by_requests(context, answers["time"], shape.silence_limit_s):
         return None
     if bursts and silent:
         detail = message("health-loop-blocked-detail", longest=Duration(shape.longest_silence_s))
@@ -128,7 +128,7 @@ def _by_app_log(found: HealthContext) -> Observation | None:
         text = sentences(message("health-bursts"), numbers)
         return Observation("bursts", text, "app_log", rows, sql, shape.burst_share, "share")
     # Who waits for a loop that is held waits no longer than it is silent.
-    if shape.silent_share < 0.45 and shape.longest_silence_s < STEADY_SHARE * _typical_wait_s(found):
+    if shape.silent_share < 0.45 and shape.longest_silence_s < STEADY_SHARE * _typical_wait_s(context):
         return Observation(
             "steady",
             sentences(message("health-steady"), numbers),
@@ -141,13 +141,13 @@ def _by_app_log(found: HealthContext) -> Observation | None:
     return None
 
 
-def _typical_wait_s(found: HealthContext) -> float:
+def _typical_wait_s(context: HealthContext) -> float:
     """Return how long half of the bad requests waited at least; where nobody knows, long."""
-    waits = found.outer_affected.loc[found.outer_affected["bad"], "duration_s"].dropna()
+    waits = context.outer_affected.loc[context.outer_affected["bad"], "duration_s"].dropna()
     return max(float(waits.median()), STEADY_LEAST_S) if len(waits) else STEADY_LEAST_S
 
 
-def is_idle_by_requests(found: HealthContext, answers: pd.Series, limit_s: float) -> bool:
+def is_idle_by_requests(context: HealthContext, answers: pd.Series, limit_s: float) -> bool:
     """Return whether, by logged times, most of an application's silence passed without a request at it.
 
     Who is asked nothing answers nothing. Where no log has times, or connects, Nginx's errors tell whether it
@@ -156,20 +156,20 @@ def is_idle_by_requests(found: HealthContext, answers: pd.Series, limit_s: float
     import numpy as np
     import pandas as pd
 
-    rows, side = _timed_requests(found)
+    rows, side = _timed_requests(context)
     if rows.empty:
-        return _not_reached(found)
+        return _not_reached(context)
     arrived = rows[f"{side}_status"] < 400
     if side == "nginx" and logs_connects(rows):
         arrived |= rows["connect_s"].notna()
-    elif not _not_reached(found):
+    elif not _not_reached(context):
         arrived |= rows[f"{side}_status"].isin(WAITED_IN_VAIN)
     rows = rows[arrived]
-    zero = pd.Timestamp(found.start)
+    zero = pd.Timestamp(context.start)
     begun = np.sort((rows[f"{side}_start"] - zero).dt.total_seconds() + rows["connect_s"].fillna(0.0))
     ended = np.sort((rows[f"{side}_end"] - zero).dt.total_seconds())
-    inside = np.sort((found.of_incident(answers.to_frame("time"))["time"] - zero).dt.total_seconds())
-    moments = np.concatenate([[0.0], inside, [(pd.Timestamp(found.end) - zero).total_seconds()]])
+    inside = np.sort((context.of_incident(answers.to_frame("time"))["time"] - zero).dt.total_seconds())
+    moments = np.concatenate([[0.0], inside, [(pd.Timestamp(context.end) - zero).total_seconds()]])
     silent = np.diff(moments) > limit_s
     first, last = moments[:-1][silent], moments[1:][silent]
     # From the first request at it on, a silence is one of the application.
@@ -180,20 +180,22 @@ def is_idle_by_requests(found: HealthContext, answers: pd.Series, limit_s: float
     return bool(waited < MOST * (last - first).sum())
 
 
-def _timed_requests(found: HealthContext) -> tuple[pd.DataFrame, str]:
+def _timed_requests(context: HealthContext) -> tuple[pd.DataFrame, str]:
     """Return the timed requests of an affected service, and who timed them: Nginx, else the edge."""
-    joined = found.joined
+    joined = context.joined
     upstream = joined["upstream_addr"]
-    mine = upstream.fillna(joined["route"].map(found.upstreams).astype(upstream.dtype)).isin(found.services)
+    mine = upstream.fillna(joined["route"].map(context.upstreams).astype(upstream.dtype)).isin(
+        context.services
+    )
     side = "nginx" if (joined["nginx_s"].notna() & joined["upstream_addr"].notna()).any() else "edge"
     mine &= joined["upstream_addr"].notna() if side == "nginx" else True
     return joined[mine & joined[f"{side}_s"].notna()], side
 
 
-def _not_reached(found: HealthContext) -> bool:
+def _not_reached(context: HealthContext) -> bool:
     """Return whether Nginx logs failed connections more often than responses that it waited for in vain."""
-    errors = found.errors
-    kinds = errors.loc[errors["upstream_addr"].isin(found.known_as(found.services)), "kind"]
+    errors = context.errors
+    kinds = errors.loc[errors["upstream_addr"].isin(context.known_as(context.services)), "kind"]
     unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())
     return unreached >= FEWEST and unreached > int(kinds.eq("upstream_timeout_header").sum())
 

@@ -30,14 +30,14 @@ IN_RUNS = 3.0
 
 
 def state(
-    found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame, *, is_sent_again: bool
+    context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame, *, is_sent_again: bool
 ) -> tuple[str, Text]:
     """Return the signal that slow connections are, and what it says about the queue.
 
     Parameters
     ----------
-    found
-        What was found about the incident.
+    context
+        Facts of the investigation.
     passed_on
         Requests of the incident that Nginx passed to the affected service.
     parts
@@ -45,11 +45,11 @@ def state(
     is_sent_again
         True when connecting took as long as it does when a lost first packet is sent again.
     """
-    room, waiting = _room(found), most_waiting(passed_on, parts)
+    room, waiting = _room(context), most_waiting(passed_on, parts)
     if room is not None and waiting < room:
         text = message("health-queue-never-full", room=room, waiting=waiting)
         return ("connect_lost", text) if is_sent_again else ("connect_slow", "")
-    if room is not None and (through := _through_the_queue(found)):
+    if room is not None and (through := _through_the_queue(context)):
         return "connect_slow", message("health-queue-had-room", room=room, probes=through)
     if fills := filled(passed_on, parts):
         return "queue_full", fills
@@ -151,16 +151,16 @@ def _served_between(passed_on: pd.DataFrame, parts: pd.DataFrame) -> int:
     return int((~late & starts.between(starts[late].min(), starts[late].max())).sum())
 
 
-def _room(found: HealthContext) -> int | None:
+def _room(context: HealthContext) -> int | None:
     """Return how many connections wait in the kernel until the affected server takes them; None: unknown."""
-    processes = found.table("app_processes")
-    hosts = found.hosts(found.services[:1])
+    processes = context.table("app_processes")
+    hosts = context.hosts(context.services[:1])
     mine = processes[processes["addr"].isin(hosts)]
     mine = mine if len(mine) else processes
     return int(mine["backlog"].fillna(OWN_BACKLOG).min()) if len(mine) else None
 
 
-def _through_the_queue(found: HealthContext) -> int:
+def _through_the_queue(context: HealthContext) -> int:
     """Return how many probes from inside were answered at moments of trouble; 0 when some were not."""
-    inside, _ = at_bad_moments(found, "inside")
+    inside, _ = at_bad_moments(context, "inside")
     return len(inside) if len(inside) >= FEWEST and not inside["bad"].any() else 0

@@ -72,12 +72,12 @@ NEEDS = ("access_log", "error_log")
 @detects(
     "all_routes", "health_check", "health_check_served", "waits_for_nothing", group="routes", needs=NEEDS
 )
-def localised(found: HealthContext) -> list[Observation]:
+def localised(context: HealthContext) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
-    fates = found.fates[found.fates["route"].isin(found.routes)]
+    fates = context.fates[context.fates["route"].isin(context.routes)]
     if fates.empty:
         return []
-    view = _View(found, found.joined_during, fates)
+    view = _View(context, context.joined_during, fates)
     seen = [
         *_fates(view),
         *_unconnected(view),
@@ -93,7 +93,7 @@ def localised(found: HealthContext) -> list[Observation]:
 class _View:
     """The bad requests of an incident with their fates, and what was served well beside them."""
 
-    found: HealthContext
+    context: HealthContext
     joined: pd.DataFrame
     fates: pd.DataFrame
 
@@ -109,7 +109,7 @@ class _View:
     def calm(self) -> pd.DataFrame:
         """Return the requests of unaffected routes that were served well, by Nginx's log."""
         joined = self.joined
-        unaffected = joined["seen_nginx"] & ~joined["route"].isin(self.found.routes)
+        unaffected = joined["seen_nginx"] & ~joined["route"].isin(self.context.routes)
         seen = joined[unaffected & (joined["nginx_status"] < 400)]
         bad = seen.groupby("route")["nginx_bad"].agg(["size", "mean"])
         keep = bad.index[(bad["size"] >= FEWEST_OF_ROUTE) & (bad["mean"] <= CALM_SHARE)]
@@ -126,14 +126,14 @@ class _View:
     def all_routes(self) -> list[str]:
         """Return the affected routes when they are at least three and no other route of theirs was served."""
         sizes = self.joined.loc[self.joined["seen_nginx"], "route"].value_counts()
-        routes = [route for route in self.found.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
+        routes = [route for route in self.context.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
         routes = [route for route in routes if not _is_file(route)]
         bad = set(self.fates["route"])
         routes = [route for route in routes if route in bad]
         if len(routes) < FEWEST:
             return []
         calm = (str(name) for name in self.calm["route"].unique())
-        if any(self.found.is_same_service(name) is not False for name in calm if not _is_file(name)):
+        if any(self.context.is_same_service(name) is not False for name in calm if not _is_file(name)):
             return []
         return routes
 
@@ -150,15 +150,15 @@ class _View:
         logged = set(rows["upstream_addr"].dropna())
         if logged:
             return logged
-        known = self.found.upstreams
+        known = self.context.upstreams
         named = {known[str(route)] for route in rows["route"].unique() if str(route) in known}
-        return {self.found.resolved.get(name, name) for name in named}
+        return {self.context.resolved.get(name, name) for name in named}
 
     def rows(self, rows: pd.DataFrame) -> Rows:
         """Return the lines behind some bad requests: of the error log where it has half of them."""
         with_line = rows[rows["error_row"] >= 0]
         if len(with_line) >= MOST * len(rows):
-            places = self.found.table("error_log").loc[with_line["error_row"], ["file", "line"]]
+            places = self.context.table("error_log").loc[with_line["error_row"], ["file", "line"]]
             return lines("error_log", places)
         side = "nginx" if self.logged(rows, "seen_nginx")["seen_nginx"].mean() >= 0.5 else "edge"
         logged = self.logged(rows, f"seen_{side}", f"{side}_file", f"{side}_line")
@@ -179,7 +179,7 @@ def _fates(view: _View) -> list[Observation]:
             f"health-fate-{str(fate).replace('_', '-')}",
             count=int(count),
             bad=view.total,
-            paths=view.found.endpoints,
+            paths=view.context.endpoints,
             span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
             upstream=Names(tuple(map(str, addresses))) if len(addresses) else message("health-the-upstream"),
         )
@@ -226,7 +226,7 @@ def _connected_late(view: _View, rows: pd.DataFrame) -> int:
 
 
 def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
-    """Return an observation of failed connections of some routes, while others of their service were served."""
+    """Return an observation of failed connections of some routes, beside served ones of their service."""
     calm = view.calm
     failing = set(rows["address"])
     if len(rows) < WHOLE * view.total or calm.empty or view.addresses(calm) & failing:
@@ -238,7 +238,7 @@ def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
     text = message(
         "health-one-route-unconnected",
         upstream=map(str, sorted(failing)),
-        paths=view.found.endpoints,
+        paths=view.context.endpoints,
         others=sorted(beside),
     )
     return [Observation("one_route_unconnected", text, *view.rows(rows))]
@@ -278,7 +278,7 @@ def _connected(view: _View) -> list[Observation]:
     rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
     addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
     served = view.served
-    own = int(served["route"].isin(view.found.routes).sum())
+    own = int(served["route"].isin(view.context.routes).sum())
     # A route of which most requests were served may have lost packets: shorter responses lose fewer.
     if len(rows) >= WHOLE * view.total and len(calm) and len(rows) >= own:
         routes = calm.groupby("route", observed=True)
@@ -308,7 +308,7 @@ def _phases(view: _View) -> list[Observation]:
     connecting, waiting, reading = map(len, phases)
     text = message(
         "health-all-phases-slow",
-        paths=view.found.endpoints,
+        paths=view.context.endpoints,
         connecting=connecting,
         waiting=waiting,
         reading=reading,
@@ -334,14 +334,14 @@ def _constancy(view: _View) -> list[Observation]:
     if addresses and serving and not is_shared:
         text = message(
             "health-route-elsewhere",
-            paths=view.found.endpoints,
+            paths=view.context.endpoints,
             upstream=sorted(addresses),
             others=sorted(map(str, calm["route"].unique())),
             usual=sorted(serving),
         )
         return [Observation("route_elsewhere", text, *view.rows(rows))]
     between = _between(rows, served)
-    text = message("health-served-between", paths=view.found.endpoints, served=len(between))
+    text = message("health-served-between", paths=view.context.endpoints, served=len(between))
     if len(between) <= NEVER_SHARE * len(rows) and not is_shared:
         return [Observation("never_served", text, *view.rows(rows))]
     if len(between) >= max(CALM_SHARE * len(rows), FEWEST_OF_ROUTE):
@@ -366,7 +366,7 @@ def _routing(view: _View) -> list[Observation]:
                 return before
         else:
             cut = timed[timed["nginx_status"] == 504]
-            if len(cut) and bool(short_of_usual(view.found, cut, "nginx_s").mean() > CALM_SHARE):
+            if len(cut) and bool(short_of_usual(view.context, cut, "nginx_s").mean() > CALM_SHARE):
                 return []
     addresses = set(rows["address"].dropna())
     logged = served[served["upstream_addr"].isin(addresses)]
@@ -381,9 +381,9 @@ def _routing(view: _View) -> list[Observation]:
 
 def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
     """Return an observation of requests passed to the addresses that serve the same routes well otherwise."""
-    good = view.found.well_served
+    good = view.context.well_served
     addresses = set(rows["address"].dropna())
-    before = ~good["during"] & good["route"].isin(view.found.routes)
+    before = ~good["during"] & good["route"].isin(view.context.routes)
     same = good[before & good["upstream_addr"].isin(addresses)]
     if len(same) < FEWEST_OF_ROUTE or not addresses <= set(same["upstream_addr"]):
         return []
@@ -411,7 +411,7 @@ def _whole_service(view: _View) -> list[Observation]:
     mine = [
         name
         for name in calm["route"].unique()
-        if is_health_check(str(name)) and view.found.is_same_service(str(name)) is True
+        if is_health_check(str(name)) and view.context.is_same_service(str(name)) is True
     ]
     alive = calm[calm["route"].isin(mine)]
     if len(alive) >= FEWEST_OF_ROUTE and len(view.of(LATE)) >= WHOLE * view.total:
@@ -434,12 +434,12 @@ def _waits_for_nothing(view: _View) -> list[Observation]:
     late = view.of(LATE)
     if len(late) < WHOLE * view.total or len(late) < FEWEST:
         return []
-    usual = view.found.well_served
+    usual = view.context.well_served
     usual = usual[~usual["during"] & (usual["nginx_status"] < 400) & usual["header_s"].notna()]
     counts = usual.groupby("route")["header_s"].agg(["size", "median"])
     usual_s = counts.loc[counts["size"] >= MANY, "median"]
     mine = usual_s[usual_s.index.isin(late["route"].unique())]
-    others = [route for route in usual_s.index if view.found.is_same_service(str(route)) is True]
+    others = [route for route in usual_s.index if view.context.is_same_service(str(route)) is True]
     others_s = usual_s[[route for route in others if route not in mine.index]]
     if set(late["route"]) - set(mine.index) or others_s.empty:
         return []
@@ -448,7 +448,7 @@ def _waits_for_nothing(view: _View) -> list[Observation]:
     rows = usual[usual["route"].isin(mine.index)]
     text = message(
         "health-waits-for-nothing",
-        paths=view.found.endpoints,
+        paths=view.context.endpoints,
         usual=Duration(float(mine.max())),
         other=Resource(str(others_s.idxmin())),
         quickest=Duration(float(others_s.min())),
@@ -486,7 +486,8 @@ def _served_beside(view: _View) -> list[Observation]:
         )
     if overtaken < MOST * len(waiting):
         return []
-    text = message("health-served-beside", paths=view.found.endpoints, overtaken=overtaken, bad=len(waiting))
+    paths = view.context.endpoints
+    text = message("health-served-beside", paths=paths, overtaken=overtaken, bad=len(waiting))
     return [Observation("served_beside", text, *view.rows(late))]
 
 

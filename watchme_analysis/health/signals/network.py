@@ -70,44 +70,44 @@ UNTOLD_SHARE = 0.1
 @detects("refused", "refused_at_own_port", "unreachable", group="connect", needs=("error_log",))
 @detects("body_stalls", group="body", needs=("access_log/times", "error_log"))
 @detects("listens_locally", group="start command", needs=("app_processes",))
-def network(found: HealthContext) -> list[Observation]:
+def network(context: HealthContext) -> list[Observation]:
     """Return observations of connections to the affected service, and of where responses were delayed."""
     seen = []
-    if found.has("access_log"):
-        seen += _by_access_log(found)
-    if found.has("error_log"):
-        seen += _by_error_log(found, {one.signal for one in seen})
-    return seen + _local_address(found)
+    if context.has("access_log"):
+        seen += _by_access_log(context)
+    if context.has("error_log"):
+        seen += _by_error_log(context, {one.signal for one in seen})
+    return seen + _local_address(context)
 
 
-def _passed_on(found: HealthContext) -> pd.DataFrame:
+def _passed_on(context: HealthContext) -> pd.DataFrame:
     """Return requests of the incident that Nginx passed to an affected service's usual address."""
-    rows = found.joined_during
+    rows = context.joined_during
     seen = rows["seen_nginx"]
     if (seen & rows["upstream_addr"].notna()).any():
-        return rows[seen & rows["upstream_addr"].isin(found.services)]
+        return rows[seen & rows["upstream_addr"].isin(context.services)]
     # A log that names no address has the paths that the configuration sends there.
-    return rows[seen & rows["route"].map(found.upstreams).isin(found.services)]
+    return rows[seen & rows["route"].map(context.upstreams).isin(context.services)]
 
 
-def _by_access_log(found: HealthContext) -> list[Observation]:
-    passed_on = _passed_on(found)
+def _by_access_log(context: HealthContext) -> list[Observation]:
+    passed_on = _passed_on(context)
     if len(passed_on) < FEWEST_OF_ROUTE or passed_on["response_s"].isna().all():
         return []
-    parts = layer_times(passed_on, connects_logged=logs_connects(found.joined))
-    seen = [*_connects(found, passed_on, parts), *_sent_again(passed_on, found.services)]
-    bad = passed_on[passed_on["nginx_bad"] & passed_on["route"].isin(found.routes)]
+    parts = layer_times(passed_on, connects_logged=logs_connects(context.joined))
+    seen = [*_connects(context, passed_on, parts), *_sent_again(passed_on, context.services)]
+    bad = passed_on[passed_on["nginx_bad"] & passed_on["route"].isin(context.routes)]
     stalled = _stalled(parts.loc[bad.index])
     if concerns(len(stalled), len(bad), MOST):
-        seen.append(_body(found, passed_on, stalled, len(bad)))
+        seen.append(_body(context, passed_on, stalled, len(bad)))
     return seen
 
 
-def _none_connected(found: HealthContext, passed_on: pd.DataFrame) -> bool:
+def _none_connected(context: HealthContext, passed_on: pd.DataFrame) -> bool:
     """Return whether no connection came about from the first to the last one that did not: none was late."""
     import pandas as pd
 
-    if not logs_connects(found.joined):
+    if not logs_connects(context.joined):
         return False
     tried = passed_on[passed_on["response_s"].notna()]
     failed = tried.loc[tried["connect_s"].isna(), "nginx_start"]
@@ -115,10 +115,10 @@ def _none_connected(found: HealthContext, passed_on: pd.DataFrame) -> bool:
     return len(failed) >= FEWEST and not made.between(failed.min(), failed.max()).any()
 
 
-def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
+def _connects(context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
     """Return observations of the time to connect; where it was long, whether the queue or packets failed."""
     # Where no host has the address, the kernel asks for one for seconds (arp(7)): no packet was sent before.
-    no_host = found.fates.loc[found.fates["fate"] == "unreachable", "row"]
+    no_host = context.fates.loc[context.fates["fate"] == "unreachable", "row"]
     late = parts["connect_s"] > SLOW_CONNECT_S
     if late.any() and late.index[late].isin(no_host).mean() >= MOST:
         return []
@@ -126,7 +126,7 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
     waited = parts.loc[tries, "connect_s"] > SLOW_CONNECT_S
     slow, total = int(waited.sum()), int(tries.sum())
     connects: dict[str, Value] = {
-        "services": Names(found.services),
+        "services": Names(context.services),
         "slow": Count(slow),
         "requests": Count(total),
     }
@@ -143,8 +143,10 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
             longest=Duration(longest),
             again=again,
         )
-        outcome, queue_text = listen_queue.state(found, passed_on, parts, is_sent_again=again >= MOST * slow)
-        if outcome == "connect_slow" and _none_connected(found, passed_on):
+        outcome, queue_text = listen_queue.state(
+            context, passed_on, parts, is_sent_again=again >= MOST * slow
+        )
+        if outcome == "connect_slow" and _none_connected(context, passed_on):
             return []
         text = sentences(text, queue_text)
         detail = message(
@@ -152,13 +154,17 @@ def _connects(found: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame
             **connects,
         )
         return [Observation(outcome, text, *connected, slow / total, "share", by_count(slow), detail)]
-    if total >= FEWEST_OF_ROUTE and passed_on["connect_s"].notna().any() and not answered_by_the_host(found):
-        turned_away = found.errors["kind"].eq("upstream_refused").any()
+    if (
+        total >= FEWEST_OF_ROUTE
+        and passed_on["connect_s"].notna().any()
+        and not answered_by_the_host(context)
+    ):
+        turned_away = context.errors["kind"].eq("upstream_refused").any()
         text = message(
             "health-connect-quick-or-refused" if turned_away else "health-connect-quick",
             quick=total - slow,
             requests=total,
-            services=found.services,
+            services=context.services,
             limit=Duration(SLOW_CONNECT_S),
         )
         return [Observation("connect_quick", text, *connected, slow / total, "share")]
@@ -203,27 +209,27 @@ def _stalled(parts: pd.DataFrame) -> pd.DataFrame:
     return parts[made_slow(parts["body_s"], parts["total_s"])]
 
 
-def _body(found: HealthContext, passed_on: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Observation:
+def _body(context: HealthContext, passed_on: pd.DataFrame, stalled: pd.DataFrame, bad: int) -> Observation:
     middle = float(stalled["body_s"].median())
-    calm = passed_on[~passed_on["nginx_bad"] & ~passed_on["route"].isin(found.routes)]
-    usual = found.joined[found.joined["route"].isin(found.routes) & ~found.joined["nginx_bad"]]
+    calm = passed_on[~passed_on["nginx_bad"] & ~passed_on["route"].isin(context.routes)]
+    usual = context.joined[context.joined["route"].isin(context.routes) & ~context.joined["nginx_bad"]]
     sizes = None
     if len(calm) and usual["nginx_bytes"].notna().any():
         small, large = float(calm["nginx_bytes"].quantile(0.95)), float(usual["nginx_bytes"].quantile(0.05))
         if large > small:
             sizes = message("health-body-sizes", large=round(large), small=round(small))
     stands = message(
-        "health-body-stalls", stalled=len(stalled), bad=bad, paths=found.endpoints, time=Duration(middle)
+        "health-body-stalls", stalled=len(stalled), bad=bad, paths=context.endpoints, time=Duration(middle)
     )
     text = sentences(stands, sizes)
-    detail = sentences(message("health-body-stalls-detail", paths=found.endpoints), sizes)
+    detail = sentences(message("health-body-stalls-detail", paths=context.endpoints), sizes)
     rows = of_joined("nginx", passed_on.loc[stalled.index])
     return Observation("body_stalls", text, *rows, middle, "s", by_count(len(stalled)), detail)
 
 
-def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observation]:
-    errors = found.errors
-    mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
+def _by_error_log(context: HealthContext, seen_signals: set[str]) -> list[Observation]:
+    errors = context.errors
+    mine = errors[errors["upstream_addr"].isin(context.known_as(context.services))]
     if len(mine) < FEWEST:
         return []
     kinds = mine["kind"].value_counts()
@@ -236,35 +242,39 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
     unreachable = of(*UNREACHABLE)
     if concerns(unreachable, total):
         kind = next(name for name in kinds.index if name in UNREACHABLE)
-        errors_of: dict[str, Value] = {"services": Names(found.services), "kind": error_kind(str(kind))}
+        errors_of: dict[str, Value] = {"services": Names(context.services), "kind": error_kind(str(kind))}
         text = message("health-upstream-errors", **errors_of, errors=unreachable, total=total)
         rows = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
         detail = message("health-upstream-errors-detail", **errors_of)
         if kind == "upstream_unreachable":
             seen.append(Observation("unreachable", text, *rows, detail=detail))
-        elif mine.loc[mine["kind"] == kind, "upstream_addr"].isin({*found.serving, *started_at(found)}).all():
+        elif (
+            mine.loc[mine["kind"] == kind, "upstream_addr"]
+            .isin({*context.serving, *started_at(context)})
+            .all()
+        ):
             # Nginx asks the port that serves at other times, or at which a process is started.
-            share = float(found.fates["fate"].eq("refused").mean())
+            share = float(context.fates["fate"].eq("refused").mean())
             seen.append(Observation("refused_at_own_port", text, *rows, detail=detail, share=share))
         else:
             seen.append(Observation("refused", text, *rows, detail=detail))
     connects = message(
-        "health-connect-timeout-detail", services=found.services, times=of("upstream_timeout_connect")
+        "health-connect-timeout-detail", services=context.services, times=of("upstream_timeout_connect")
     )
-    stalls = message("health-body-stalls-detail", paths=found.endpoints)
+    stalls = message("health-body-stalls-detail", paths=context.endpoints)
     for kind, outcome, known, detail in (
         ("connect", "connect_slow", OF_CONNECTING, connects),
         ("body", "body_stalls", {"body_stalls"}, stalls),
     ):
         late = of(f"upstream_timeout_{kind}")
-        if kind == "connect" and _none_connected(found, _passed_on(found)):
+        if kind == "connect" and _none_connected(context, _passed_on(context)):
             continue
         if concerns(late, total) and not seen_signals & known:
             text = message(
                 "health-upstream-errors",
                 errors=late,
                 total=total,
-                services=found.services,
+                services=context.services,
                 kind=error_kind(f"upstream_timeout_{kind}"),
             )
             rows = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
@@ -272,12 +282,12 @@ def _by_error_log(found: HealthContext, seen_signals: set[str]) -> list[Observat
     return seen
 
 
-def _local_address(found: HealthContext) -> list[Observation]:
+def _local_address(context: HealthContext) -> list[Observation]:
     """Return an observation of a server that listens on its container's loopback address alone."""
-    processes = found.table("app_processes")
+    processes = context.table("app_processes")
     if processes.empty:
         return []
-    hosts = found.hosts(found.services)
+    hosts = context.hosts(context.services)
     mine = processes[processes["addr"].isin(hosts) | processes["addr"].isna()]
     local = mine[mine["host"].isin(["127.0.0.1", "localhost", "::1"])]
     remote = hosts - {"127.0.0.1", "localhost", "::1"}
@@ -291,18 +301,18 @@ def _local_address(found: HealthContext) -> list[Observation]:
 
 
 @detects("new_alone_bad", group="new and kept connections", needs=("access_log/times",))
-def new_connections(found: HealthContext) -> list[Observation]:
+def new_connections(context: HealthContext) -> list[Observation]:
     """Return observations of requests over new connections to the affected services, and over kept ones."""
     bad, good = (
-        int(found.rows("nginx", bad=is_bad)["upstream_addr"].isin(found.services).sum())
+        int(context.rows("nginx", bad=is_bad)["upstream_addr"].isin(context.services).sum())
         for is_bad in (True, False)
     )
     # Too few of either kind: to follow all requests into the application takes long.
     if bad < NEW_BAD_SHARE * FEWEST_NEW or good < (1 - KEPT_BAD_SHARE) * FEWEST_NEW:
         return []
-    frame = found.inv.once(joined_with_application).frame
-    chosen = frame["during"] & frame["seen_nginx"] & frame["route"].isin(found.routes)
-    mine = frame[chosen & frame["upstream_addr"].isin(found.services)]
+    frame = context.inv.once(joined_with_application).frame
+    chosen = frame["during"] & frame["seen_nginx"] & frame["route"].isin(context.routes)
+    mine = frame[chosen & frame["upstream_addr"].isin(context.services)]
     used = connections_used(frame)["to_app"].reindex(mine.index)
     new, kept = (mine.loc[used.eq(way).fillna(False), "nginx_bad"] for way in (NEW, KEPT))
     if min(len(new), len(kept)) < FEWEST_NEW or used.eq(NOT_TOLD).sum() > UNTOLD_SHARE * len(mine):
@@ -312,7 +322,7 @@ def new_connections(found: HealthContext) -> list[Observation]:
         return []
     text = message(
         "health-new-alone-bad",
-        services=found.services,
+        services=context.services,
         bad_new=bad_new,
         new=len(new),
         bad_kept=bad_kept,
@@ -325,12 +335,12 @@ def new_connections(found: HealthContext) -> list[Observation]:
 
 
 @detects("connect_slow_from_host", group="connect", needs=("probes/host", "probes/inside"))
-def probe_connects(found: HealthContext) -> list[Observation]:
+def probe_connects(context: HealthContext) -> list[Observation]:
     """Return an observation of connections that are slow from the host and quick from inside.
 
     Both go to one queue of the kernel, which accepts without the application: only the way differs.
     """
-    inside, host = _connected_probes(found, "inside"), _connected_probes(found, "host")
+    inside, host = _connected_probes(context, "inside"), _connected_probes(context, "host")
     slow = host[host["connect_s"] > SLOW_CONNECT_S]
     if not concerns(len(slow), len(host), CALM_SHARE):
         return []
@@ -338,7 +348,7 @@ def probe_connects(found: HealthContext) -> list[Observation]:
     if (inside["connect_s"] > SLOW_CONNECT_S).any() or len(inside) < FEWEST or by_chance > BY_CHANCE:
         return []
     longest = float(slow["connect_s"].max())
-    connects: dict[str, Value] = {"services": Names(found.services), "longest": Duration(longest)}
+    connects: dict[str, Value] = {"services": Names(context.services), "longest": Duration(longest)}
     text = message(
         "health-connect-slow-from-host",
         **connects,
@@ -356,7 +366,7 @@ def probe_connects(found: HealthContext) -> list[Observation]:
 
 
 @detects("cut_from_host", group="host and inside", needs=("probes/host", "probes/inside"))
-def cut_from_host(found: HealthContext) -> list[Observation]:
+def cut_from_host(context: HealthContext) -> list[Observation]:
     """Return an observation of connections from the host that end at once, while those from inside do not.
 
     It may meet few of the requests: then most moments have more good than bad ones. A process that dies or
@@ -365,7 +375,7 @@ def cut_from_host(found: HealthContext) -> list[Observation]:
     """
     import pandas as pd
 
-    mine = found.observed[found.observed["route"].isin(found.routes)]
+    mine = context.observed[context.observed["route"].isin(context.routes)]
     ended = mine["failed"] & mine["status"].isna() & (mine["duration_s"] < INSTANT_S)
     always = ended[~mine["during"] & (mine["vantage"] == "host")].any()
     mine = mine[mine["during"]]
@@ -385,11 +395,11 @@ def cut_from_host(found: HealthContext) -> list[Observation]:
         "health-cut-from-host",
         cut=len(cut),
         probes=len(host),
-        paths=found.endpoints,
+        paths=context.endpoints,
         inside=len(near),
         near=Duration(interval_s),
     )
-    detail = message("health-cut-from-host-detail", services=found.services, cut=len(cut), probes=len(host))
+    detail = message("health-cut-from-host-detail", services=context.services, cut=len(cut), probes=len(host))
     return [
         Observation(
             "cut_from_host",
@@ -403,21 +413,21 @@ def cut_from_host(found: HealthContext) -> list[Observation]:
     ]
 
 
-def _connected_probes(found: HealthContext, vantage: str) -> pd.DataFrame:
+def _connected_probes(context: HealthContext, vantage: str) -> pd.DataFrame:
     """Return a vantage's probes of the incident that connected to an affected service."""
-    mine = found.affected.loc[found.affected["vantage"] == vantage, ["file", "line"]]
-    probes = found.table("probes").dropna(subset=["connect_s"])
+    mine = context.affected.loc[context.affected["vantage"] == vantage, ["file", "line"]]
+    probes = context.table("probes").dropna(subset=["connect_s"])
     return probes.merge(mine.drop_duplicates(), on=["file", "line"])
 
 
 @detects("networks_apart", group="networks", needs=("compose_settings",))
-def networks(found: HealthContext) -> list[Observation]:
+def networks(context: HealthContext) -> list[Observation]:
     """Return an observation of two containers without a common network: Nginx's and the one that it names."""
-    table = found.table("compose_settings")
-    services = {one.name: one for one in found.compose_services}
+    table = context.table("compose_settings")
+    services = {one.name: one for one in context.compose_services}
     images = table[table["path"].eq("image") & table["value"].str.contains("nginx", case=False, na=False)]
     proxies = [services[name] for name in dict.fromkeys(images["service"].dropna()) if name in services]
-    for address in found.services[:1]:
+    for address in context.services[:1]:
         target = services.get(address.rpartition(":")[0])
         if target is None or target.network_mode or not proxies or target in proxies:
             continue
@@ -440,14 +450,14 @@ def networks(found: HealthContext) -> list[Observation]:
 
 
 @detects("not_published", group="ports", needs=("compose_settings",))
-def published(found: HealthContext) -> list[Observation]:
+def published(context: HealthContext) -> list[Observation]:
     """Return an observation of a host's port that Nginx passes requests to and no container publishes."""
-    services = found.compose_services
+    services = context.compose_services
     ports = {outer: one.name for one in services for _, outer, _ in one.ports if outer.isdigit()}
     if not ports:
         return []
-    good = found.well_served[~found.well_served["during"]]
-    for address in found.services[:1]:
+    good = context.well_served[~context.well_served["during"]]
+    for address in context.services[:1]:
         host, _, port = address.rpartition(":")
         served = int((good["upstream_addr"] == address).sum())
         if host not in LOOPBACK or port in ports or served < FEWEST:
@@ -459,7 +469,7 @@ def published(found: HealthContext) -> list[Observation]:
         )
         text = sentences(message("health-published-before", address=Resource(address), requests=served), gone)
         sql = select("compose_settings", "path like 'ports%'")
-        count = int(found.table("compose_settings")["path"].str.startswith("ports").sum())
+        count = int(context.table("compose_settings")["path"].str.startswith("ports").sum())
         return [Observation("not_published", text, "compose_settings", count, sql, detail=gone)]
     return []
 

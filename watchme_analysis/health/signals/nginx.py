@@ -104,21 +104,21 @@ SEVERE = ("crit", "alert", "emerg")
 )
 @detects("moved_upstream", "dead_server", group="upstream", needs=("access_log/times", "error_log"))
 @detects("server_down", group="upstream", needs=("config_directives/nginx",))
-def nginx(found: HealthContext) -> list[Observation]:
+def nginx(context: HealthContext) -> list[Observation]:
     """Return observations of Nginx's bad requests by the layer that caused them."""
-    bad = found.rows("nginx", bad=True)
-    seen = [*_errors(found), *taken_out(found), *renames(found, bad)]
-    if len(bad) < FEWEST or not found.joined["upstream_addr"].notna().any():
+    bad = context.rows("nginx", bad=True)
+    seen = [*_errors(context), *taken_out(context), *renames(context, bad)]
+    if len(bad) < FEWEST or not context.joined["upstream_addr"].notna().any():
         # Without upstreams in the log, lines of the error log show what Nginx refused itself.
-        refused = found.fates.loc[found.fates["fate"].eq("nginx_responded"), "row"]
-        by_line = _concerning(found, bad[bad.index.isin(refused)], bad, _alone)
-        return seen + ([by_line] if by_line is not None else unseen(found, bad))
+        refused = context.fates.loc[context.fates["fate"].eq("nginx_responded"), "row"]
+        by_line = _concerning(context, bad[bad.index.isin(refused)], bad, _alone)
+        return seen + ([by_line] if by_line is not None else unseen(context, bad))
     total = len(bad)
     passed_on = bad[bad["upstream_addr"].notna()]
     alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
-    held, moved = _held(found, bad), _moved(found, passed_on)
+    held, moved = _held(context, bad), _moved(context, passed_on)
     cut = passed_on[passed_on["nginx_status"] == 504]
-    cut = cut[short_of_usual(found, cut, "nginx_s")] if len(cut) else cut
+    cut = cut[short_of_usual(context, cut, "nginx_s")] if len(cut) else cut
     refused = passed_on[
         (passed_on["nginx_status"] >= 300)
         & (passed_on["nginx_status"] < 500)
@@ -126,15 +126,15 @@ def nginx(found: HealthContext) -> list[Observation]:
     ]
     makers = ((alone, _alone), (held, _waits), (moved, _elsewhere), (cut, _impatient), (refused, _mangles))
     # A few may end at a dead server, with no other left to try: all would, were they sent astray.
-    dead, routes = dead_server(found) if len(moved) < CALM_SHARE * total else ([], [])
+    dead, routes = dead_server(context) if len(moved) < CALM_SHARE * total else ([], [])
     seen += dead
     explained = int(passed_on["route"].isin(routes).sum())
     for rows, maker in makers:
-        if (one := _concerning(found, rows, bad, maker)) is not None:
+        if (one := _concerning(context, rows, bad, maker)) is not None:
             seen.append(one)
             explained += len(rows) if concerns(len(rows), total) else 0
     if explained < PART * total and len(passed_on) >= MOST * total:
-        text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=found.services)
+        text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=context.services)
         seen.append(
             Observation("nginx_passes_on", text, *of_joined("nginx", passed_on), strength=by_count(total))
         )
@@ -142,51 +142,55 @@ def nginx(found: HealthContext) -> list[Observation]:
 
 
 def _concerning(
-    found: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame, maker: Callable[..., Observation]
+    context: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame, maker: Callable[..., Observation]
 ) -> Observation | None:
     """Return what is said of some bad requests where they are many of all, or most of one endpoint's."""
-    of_all = (rows, len(bad)) if concerns(len(rows), len(bad)) else most_of_one(found, rows, bad)
-    return replace(maker(found, *of_all), share=len(rows) / len(bad)) if of_all is not None else None
+    of_all = (rows, len(bad)) if concerns(len(rows), len(bad)) else most_of_one(context, rows, bad)
+    return replace(maker(context, *of_all), share=len(rows) / len(bad)) if of_all is not None else None
 
 
-def _held(found: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
+def _held(context: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
     """Return requests whose time passed in Nginx itself, not in a slow client's sending or reading."""
     long = made_slow(bad["nginx_s"] - bad["response_s"].fillna(0.0), bad["nginx_s"])
     # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
     short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
-    lines = limit_lines(found.errors)
+    lines = limit_lines(context.errors)
     limited = bad["route"].isin(lines.loc[lines["kind"] == "limit_req", "route"])
     return bad[long & (short | limited)]
 
 
-def _moved(found: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
+def _moved(context: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
     """Return requests sent to an address that is not the one these paths go to when all is well."""
-    usual = usual_address(found)
+    usual = usual_address(context)
     expected = passed_on["route"].map(usual)
     address = passed_on["upstream_addr"]
-    astray = expected.notna() & (expected != address).fillna(False) & ~address.isin(found.serving)
+    astray = expected.notna() & (expected != address).fillna(False) & ~address.isin(context.serving)
     return passed_on[astray & ~is_group(address)]
 
 
-def _alone(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _alone(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     statuses = rows["nginx_status"].value_counts()
     counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
     text = message(
-        "health-nginx-alone", responses=len(rows), bad=total, paths=found.endpoints, statuses=counted
+        "health-nginx-alone", responses=len(rows), bad=total, paths=context.endpoints, statuses=counted
     )
-    detail = message("health-nginx-alone-detail", place=label(found), statuses=counted)
+    detail = message("health-nginx-alone-detail", place=label(context), statuses=counted)
     status = int(statuses.index[0])
     names = RESPONDING.get(status, ("return", "rewrite"))
-    facts = {"status": Resource(str(status)), "directives": Code(", ".join(names)), **_in_force(found, names)}
+    facts = {
+        "status": Resource(str(status)),
+        "directives": Code(", ".join(names)),
+        **_in_force(context, names),
+    }
     effect = (len(rows), "requests")
     return replace(
-        _seen("nginx_alone", text, rows, effect, sentences(detail, nginx_rule(found))), facts=facts
+        _seen("nginx_alone", text, rows, effect, sentences(detail, nginx_rule(context))), facts=facts
     )
 
 
-def _in_force(found: HealthContext, names: Iterable[str]) -> dict[str, Value]:
+def _in_force(context: HealthContext, names: Iterable[str]) -> dict[str, Value]:
     """Return the first of some directives that is in force for the affected endpoint, with its arguments."""
-    place = place_of(found)
+    place = place_of(context)
     values = ((name, place.value(name)) for name in names) if place is not None else ()
     return next(({"setting": Code(f"{name} {value}")} for name, value in values if value), {})
 
@@ -199,33 +203,33 @@ def _seen(
     return Observation(outcome, text, *of_joined("nginx", rows), *effect, strength=strength, detail=detail)
 
 
-def _waits(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _waits(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
     time = Duration(spent)
-    text = message("health-nginx-waits", held=len(rows), bad=total, paths=found.endpoints, time=time)
-    detail = message("health-nginx-waits-detail", place=label(found), time=time)
-    return _seen("nginx_waits", text, rows, (spent, "s"), sentences(detail, nginx_rule(found)))
+    text = message("health-nginx-waits", held=len(rows), bad=total, paths=context.endpoints, time=time)
+    detail = message("health-nginx-waits-detail", place=label(context), time=time)
+    return _seen("nginx_waits", text, rows, (spent, "s"), sentences(detail, nginx_rule(context)))
 
 
-def _elsewhere(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _elsewhere(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     address = str(rows["upstream_addr"].mode().iloc[0])
-    usual = sorted({usual_address(found)[str(route)] for route in rows["route"].unique()})
-    fate = _fate(found, rows, address)
+    usual = sorted({usual_address(context)[str(route)] for route in rows["route"].unique()})
+    fate = _fate(context, rows, address)
     text = message(
         "health-moved-upstream",
         moved=len(rows),
         bad=total,
-        paths=found.endpoints,
+        paths=context.endpoints,
         address=Resource(address),
         usual=usual,
     )
-    detail = message("health-moved-upstream-detail", place=label(found), address=Resource(address))
+    detail = message("health-moved-upstream-detail", place=label(context), address=Resource(address))
     effect = (len(rows), "requests")
     return _seen("moved_upstream", sentences(text, fate), rows, effect, sentences(detail, fate))
 
 
-def _fate(found: HealthContext, rows: pd.DataFrame, address: str) -> Text:
-    errors = found.errors
+def _fate(context: HealthContext, rows: pd.DataFrame, address: str) -> Text:
+    errors = context.errors
     kinds = errors.loc[errors["upstream_addr"] == address, "kind"].value_counts()
     if len(kinds):
         return message(
@@ -244,57 +248,57 @@ def _fate(found: HealthContext, rows: pd.DataFrame, address: str) -> Text:
     )
 
 
-def _impatient(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _impatient(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     cut = float(rows["nginx_s"].median())
-    needs = longest_answer_s(found, rows)
+    needs = longest_answer_s(context, rows)
     times: dict[str, Value] = {"cut": Duration(cut), "needs": Duration(needs)}
-    text = message("health-nginx-impatient", ended=len(rows), bad=total, paths=found.endpoints, **times)
-    detail = message("health-nginx-impatient-detail", place=label(found), **times)
-    limit = _set_here(found, "proxy_read_timeout")
+    text = message("health-nginx-impatient", ended=len(rows), bad=total, paths=context.endpoints, **times)
+    detail = message("health-nginx-impatient-detail", place=label(context), **times)
+    limit = _set_here(context, "proxy_read_timeout")
     return _seen("nginx_impatient", text, rows, (cut, "s"), sentences(detail, limit))
 
 
-def _set_here(found: HealthContext, name: str) -> Text | None:
+def _set_here(context: HealthContext, name: str) -> Text | None:
     """Return a sentence on the value of a directive for the affected endpoint; None where it is not set."""
-    setting = _in_force(found, [name])
+    setting = _in_force(context, [name])
     return message("health-nginx-sets", **setting) if setting else None
 
 
-def _mangles(found: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+def _mangles(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     status = int(rows["nginx_status"].mode().iloc[0])
     code = Resource(str(status))
-    text = message("health-nginx-mangles", refused=len(rows), bad=total, paths=found.endpoints, status=code)
-    detail = message("health-nginx-mangles-detail", place=label(found), status=code)
-    strength = 1.0 if _well_inside(found, rows) else OWN_REFUSALS.get(status, 0.8)
+    text = message("health-nginx-mangles", refused=len(rows), bad=total, paths=context.endpoints, status=code)
+    detail = message("health-nginx-mangles-detail", place=label(context), status=code)
+    strength = 1.0 if _well_inside(context, rows) else OWN_REFUSALS.get(status, 0.8)
     return Observation("nginx_mangles", text, *of_joined("nginx", rows), strength=strength, detail=detail)
 
 
-def _well_inside(found: HealthContext, rows: pd.DataFrame) -> bool:
+def _well_inside(context: HealthContext, rows: pd.DataFrame) -> bool:
     """Return whether probes past Nginx find these endpoints well."""
-    inner = found.observed[found.observed["during"] & found.observed["vantage"].isin(INNER)]
+    inner = context.observed[context.observed["during"] & context.observed["vantage"].isin(INNER)]
     mine = inner[inner["route"].isin(rows["route"])]
     return len(mine) >= FEWEST and not mine["failed"].any()
 
 
-def _errors(found: HealthContext) -> list[Observation]:
+def _errors(context: HealthContext) -> list[Observation]:
     """Return observations of Nginx's own limits in its error log."""
-    errors = found.errors
+    errors = context.errors
     seen = []
-    mine = errors[route_templates(errors["path"]).isin(found.routes)] if len(errors) else errors
-    seen += [*_limits(found, errors), *_header_too_big(found, mine), *_no_handshake(found, mine)]
+    mine = errors[route_templates(errors["path"]).isin(context.routes)] if len(errors) else errors
+    seen += [*_limits(context, errors), *_header_too_big(context, mine), *_no_handshake(context, mine)]
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= FEWEST:
         kind = error_kind(str(short["kind"].mode().iloc[0]))
         seen.append(_short_of(short, message("health-nginx-short-of", lines=len(short), kind=kind)))
-    if not found.joined["upstream_addr"].notna().any():
-        seen += elsewhere_by_errors(found, mine, usual_address(found))
+    if not context.joined["upstream_addr"].notna().any():
+        seen += elsewhere_by_errors(context, mine, usual_address(context))
     return seen
 
 
 @detects("nginx_short_of", group="nginx errors", needs=("error_log",))
-def unaccepted(found: HealthContext) -> list[Observation]:
+def unaccepted(context: HealthContext) -> list[Observation]:
     """Return an observation of connections that Nginx could not accept, which are in no access log."""
-    errors, served = found.table("error_log"), found.joined[found.joined["seen_nginx"]]
+    errors, served = context.table("error_log"), context.joined[context.joined["seen_nginx"]]
     short = errors[errors["kind"].isin(["worker_connections", "open_files"]) & errors["level"].isin(SEVERE)]
     # An error log may reach back longer than the access log.
     short = short[short["time"].between(served["nginx_start"].min(), served["nginx_end"].max())]
@@ -314,26 +318,28 @@ def _short_of(short: pd.DataFrame, text: Text) -> Observation:
     return Observation("nginx_short_of", text, *rows, len(short), "lines", detail=detail, facts=facts)
 
 
-def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
+def _limits(context: HealthContext, errors: pd.DataFrame) -> list[Observation]:
     """Return observations of bad requests that limits of Nginx refused or delayed.
 
     A limit explains failures with its own status on its path, and delays on a path whose requests it delays;
     what failed otherwise, or elsewhere, it has nothing to do with.
     """
     limited = limit_lines(errors)
-    limited = limited[limited["route"].isin(found.routes)]
+    limited = limited[limited["route"].isin(context.routes)]
     if len(limited) < FEWEST:
         return []
-    bad = found.outer[found.outer["during"] & found.outer["bad"] & found.outer["route"].isin(found.routes)]
+    bad = context.outer[
+        context.outer["during"] & context.outer["bad"] & context.outer["route"].isin(context.routes)
+    ]
     if bad["vantage"].eq("nginx").any():
         bad = bad[bad["vantage"].eq("nginx")]
     delaying = {
-        str(route) for route, rows in limited.groupby("route") if delays_requests(rows, found.nginx_routes)
+        str(route) for route, rows in limited.groupby("route") if delays_requests(rows, context.nginx_routes)
     }
     late = (bad["slow"] | bad["status"].eq(499)) & ~(bad["status"] >= 500) & bad["route"].isin(delaying)
-    mine, total = bad[found.refused.reindex(bad.index) | late], len(bad)
+    mine, total = bad[context.refused.reindex(bad.index) | late], len(bad)
     if not concerns(len(mine), total):
-        of_one = most_of_one(found, mine, bad)
+        of_one = most_of_one(context, mine, bad)
         if of_one is None:
             return []
         mine, total = of_one
@@ -348,46 +354,46 @@ def _limits(found: HealthContext, errors: pd.DataFrame) -> list[Observation]:
         limited=len(mine),
         bad=total,
     )
-    limiting = message("health-nginx-limits-detail", place=label(found), kind=kind, times=count)
-    detail = sentences(limiting, nginx_rule(found))
+    limiting = message("health-nginx-limits-detail", place=label(context), kind=kind, times=count)
+    detail = sentences(limiting, nginx_rule(context))
     strength = by_count(min(count, len(mine)))
     rows = lines("error_log", limited)
-    facts = _in_force(found, [directive])
+    facts = _in_force(context, [directive])
     return [Observation("nginx_limits", text, *rows, count, "requests", strength, detail, facts=facts)]
 
 
-def _no_handshake(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
+def _no_handshake(context: HealthContext, mine: pd.DataFrame) -> list[Observation]:
     """Return an observation of TLS handshakes with the upstream that failed, by protocol or by trust."""
     failed = mine[mine["kind"].eq("tls") & mine["message"].str.contains(HANDSHAKE, na=False, regex=False)]
     if len(failed) < FEWEST:
         return []
-    text = message("health-no-handshake", paths=found.endpoints, times=len(failed))
-    failing = message("health-no-handshake-detail", place=label(found), times=len(failed))
-    detail = sentences(failing, _set_here(found, "proxy_pass"))
+    text = message("health-no-handshake", paths=context.endpoints, times=len(failed))
+    failing = message("health-no-handshake-detail", place=label(context), times=len(failed))
+    detail = sentences(failing, _set_here(context, "proxy_pass"))
     strength = by_count(len(failed))
     return [Observation("no_handshake", text, *lines("error_log", failed), strength=strength, detail=detail)]
 
 
-def _header_too_big(found: HealthContext, mine: pd.DataFrame) -> list[Observation]:
+def _header_too_big(context: HealthContext, mine: pd.DataFrame) -> list[Observation]:
     """Return an observation of responses whose header did not fit into Nginx's buffer."""
     lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
     if len(lost) < FEWEST:
         return []
-    text = message("health-header-too-big", paths=found.endpoints, lost=len(lost))
-    too_small = message("health-header-too-big-detail", place=label(found))
-    detail = sentences(too_small, _set_here(found, "proxy_buffer_size"))
+    text = message("health-header-too-big", paths=context.endpoints, lost=len(lost))
+    too_small = message("health-header-too-big-detail", place=label(context))
+    detail = sentences(too_small, _set_here(context, "proxy_buffer_size"))
     strength = by_count(len(lost))
     return [Observation("header_too_big", text, *lines("error_log", lost), strength=strength, detail=detail)]
 
 
 @detects("refused_at_once", group="answers", needs=("access_log", "edge_log"))
-def at_once(found: HealthContext) -> list[Observation]:
+def at_once(context: HealthContext) -> list[Observation]:
     """Return an observation of bad requests that were refused at once: a blocked process refuses none."""
-    mine = found.outer_affected
+    mine = context.outer_affected
     bad = mine[mine["bad"] & mine["duration_s"].notna()]
     refusals = bad["status"].between(300, 503) & ~bad["status"].isin(UNANSWERED)
     # A 500 that the application is logged to have answered is its own word as well.
-    own = found.joined["upstream_status"].eq(500) & found.joined["nginx_status"].eq(500)
+    own = context.joined["upstream_status"].eq(500) & context.joined["nginx_status"].eq(500)
     refused = bad[(refusals | bad["row"].map(own).eq(True)) & ~bad["slow"]]
     if len(bad) < ENOUGH or len(refused) < WHOLE * len(bad):
         return []
@@ -395,7 +401,7 @@ def at_once(found: HealthContext) -> list[Observation]:
         "health-refused-at-once",
         refused=len(refused),
         bad=len(bad),
-        paths=found.endpoints,
+        paths=context.endpoints,
         median=Duration(float(refused["duration_s"].median())),
         statuses=[int(status) for status in refused["status"].value_counts().index],
     )
@@ -412,17 +418,17 @@ def _answers(log: pd.DataFrame) -> pd.DataFrame:
     return mine.assign(path=mine["path"].str.replace(r"\?.*", "", regex=True))
 
 
-def renames(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
+def renames(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     """Return an observation of refused paths that the application never received while all was well.
 
     Nginx passes a path on under another name then, or with a prefix that it used to remove.
     """
-    mine = _answers(found.table("app_log"))
+    mine = _answers(context.table("app_log"))
     mine = mine.assign(route=route_templates(mine["path"]))
-    usual = set(mine.loc[mine["time"] < found.start, "route"])
+    usual = set(mine.loc[mine["time"] < context.start, "route"])
     # An application log that begins with the incident leaves the callers' own paths to compare with.
-    usual = usual or set(found.joined["route"].dropna())
-    refused = found.of_incident(mine[~mine["route"].isin(usual) & mine["status"].between(300, 498)])
+    usual = usual or set(context.joined["route"].dropna())
+    refused = context.of_incident(mine[~mine["route"].isin(usual) & mine["status"].between(300, 498)])
     if refused.empty:
         return []
     status = int(refused["status"].mode().iloc[0])
@@ -432,19 +438,19 @@ def renames(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
         return []
     path = str(hits["path"].mode().iloc[0])
     answer: dict[str, Value] = {"path": Resource(path), "status": Resource(str(status))}
-    text = message("health-nginx-renames", **answer, times=len(hits), paths=found.endpoints, logged=total)
-    renaming = message("health-nginx-renames-detail", place=label(found), **answer)
-    detail = sentences(renaming, nginx_rule(found))
+    text = message("health-nginx-renames", **answer, times=len(hits), paths=context.endpoints, logged=total)
+    renaming = message("health-nginx-renames-detail", place=label(context), **answer)
+    detail = sentences(renaming, nginx_rule(context))
     return [Observation("nginx_renames", text, *lines("app_log", hits), detail=detail)]
 
 
-def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
+def unseen(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     """Return an observation of refusals in Nginx's log that the application's log of responses lacks.
 
     For a log that names no upstream: it does not tell Nginx's own answers from those passed on.
     """
     refused = bad[bad["nginx_status"].between(300, 503) & ~bad["nginx_status"].isin(UNANSWERED)]
-    mine = found.of_incident(_answers(own_rows(found, "app_log")))
+    mine = context.of_incident(_answers(own_rows(context, "app_log")))
     statuses = refused["nginx_status"].dropna().unique()
     known = int(mine["status"].isin([int(status) for status in statuses]).sum())
     is_rule = concerns(len(refused), len(bad), MOST)
@@ -455,36 +461,36 @@ def unseen(found: HealthContext, bad: pd.DataFrame) -> list[Observation]:
         "health-nginx-alone-by-app-log",
         refused=len(refused),
         bad=len(bad),
-        paths=found.endpoints,
+        paths=context.endpoints,
         statuses=codes,
         logged=len(mine),
         same=known,
     )
-    alone = message("health-nginx-alone-detail", place=label(found), statuses=codes)
-    detail = sentences(alone, nginx_rule(found))
+    alone = message("health-nginx-alone-detail", place=label(context), statuses=codes)
+    detail = sentences(alone, nginx_rule(context))
     strength = by_count(len(refused))
     return [Observation("nginx_alone", text, *of_joined("nginx", refused), strength=strength, detail=detail)]
 
 
 @detects("reloaded_at_onset", "not_reloaded", group="reload", needs=("error_log",))
 @detects("reloaded_at_end", group="reload at the end", needs=("error_log",))
-def reloads(found: HealthContext) -> list[Observation]:
+def reloads(context: HealthContext) -> list[Observation]:
     """Return observations of reloads of Nginx's configuration at the bounds of the incident."""
     import pandas as pd
 
-    log = found.table("error_log")
+    log = context.table("error_log")
     noticed = log[log["level"].isin(NOTICE_AND_LOWER)]
     if noticed.empty:
         return []
     loads = noticed[noticed["message"].str.contains(LOADS, na=False)].dropna(subset=["time"])
-    outer = found.outer[found.outer["route"].isin(found.routes)].sort_values("start", kind="stable")
-    before = outer[outer["start"] < pd.Timestamp(found.start)]
-    after = outer[(outer["start"] > pd.Timestamp(found.start)) & ~outer["during"] & ~outer["bad"]]
+    outer = context.outer[context.outer["route"].isin(context.routes)].sort_values("start", kind="stable")
+    before = outer[outer["start"] < pd.Timestamp(context.start)]
+    after = outer[(outer["start"] > pd.Timestamp(context.start)) & ~outer["during"] & ~outer["bad"]]
     if before.empty:
         return []
     moments = outer["start"]
     recorded_s = (moments.iloc[-1] - moments.iloc[0]).total_seconds()
-    onset = _interval(before["start"].iloc[-1], pd.Timestamp(found.start))
+    onset = _interval(before["start"].iloc[-1], pd.Timestamp(context.start))
     at_onset = loads[loads["time"].between(*onset)]
     if at_onset.empty:
         # Lines older than the incident show that reloads were logged when it began.
@@ -496,7 +502,7 @@ def reloads(found: HealthContext) -> list[Observation]:
     if chance > RELOAD_BY_CHANCE:
         return []
     moment = at_onset["time"].iloc[-1]
-    text = message("health-reloaded-at-onset", at=Instant(moment.to_pydatetime()), paths=found.endpoints)
+    text = message("health-reloaded-at-onset", at=Instant(moment.to_pydatetime()), paths=context.endpoints)
     strength = 1.0 - chance
     seen = [Observation("reloaded_at_onset", text, *lines("error_log", at_onset), strength=strength)]
     if len(after):

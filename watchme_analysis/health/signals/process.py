@@ -45,30 +45,32 @@ LOST_SHARE, RISEN_RATIO, RISEN_MB, OFTEN = 0.5, 1.5, 50.0, 2
 @detects("files_full", group="descriptors", needs=("host_metrics", "app_log"))
 @detects("memory_at_limit", "memory_lost", group="memory", needs=("host_metrics",))
 @detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
-def process(found: HealthContext) -> list[Observation]:
+def process(context: HealthContext) -> list[Observation]:
     """Return observations of the gauges of the affected process."""
-    metrics = found.table("host_metrics")
+    metrics = context.table("host_metrics")
     seen: list[Observation] = []
     if len(metrics):
-        service = service_name(found, metrics)
-        wide = gauges(found)
-        during = wide[(wide.index >= found.start) & (wide.index <= found.end)]
-        before = wide[wide.index < found.start]
+        service = service_name(context, metrics)
+        wide = gauges(context)
+        during = wide[(wide.index >= context.start) & (wide.index <= context.end)]
+        before = wide[wide.index < context.start]
         if len(during) >= FEWEST_SAMPLES:
 
             def samples(metric: str, *conditions: str) -> str:
                 said = (f"metric = {quoted(metric)}", "value is not null", *conditions)
-                return own_within(found, "host_metrics", *said)
+                return own_within(context, "host_metrics", *said)
 
-            seen += _threads(found, during, samples)
-            granted = container_of(found)
+            seen += _threads(context, during, samples)
+            granted = container_of(context)
             others = _others_cpu(metrics, service, during)
-            outer = waiting(found, during.index)
+            outer = waiting(context, during.index)
             open_too = during if outer is None else during.assign(waiting=outer)
             seen += cpu(open_too, others, before, samples, granted.cpus if granted else None)
-            seen += _files(found, during, samples, granted.open_files if granted else None)
+            seen += _files(context, during, samples, granted.open_files if granted else None)
             bytes_granted = granted.memory_bytes if granted else None
-            seen += memory(wide, found.start, found.end, samples, own_rows(found, "app_log"), bytes_granted)
+            seen += memory(
+                wide, context.start, context.end, samples, own_rows(context, "app_log"), bytes_granted
+            )
     return seen
 
 
@@ -83,11 +85,11 @@ def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd
     )
 
 
-def _threads(found: HealthContext, during: pd.DataFrame, samples: Samples) -> list[Observation]:
+def _threads(context: HealthContext, during: pd.DataFrame, samples: Samples) -> list[Observation]:
     seen = []
-    calls = own_source(found, "app_calls")
-    handlers = handlers_by_route(own_source(found, "app_handlers"), calls, list(found.routes))
-    tokens = pool_tokens(calls, found.table("app_processes"), handlers.values(), variables(found))
+    calls = own_source(context, "app_calls")
+    handlers = handlers_by_route(own_source(context, "app_handlers"), calls, list(context.routes))
+    tokens = pool_tokens(calls, context.table("app_processes"), handlers.values(), variables(context))
     threads = during["threads"].dropna() if "threads" in during else None
     open_now = during["in_flight"].dropna() if "in_flight" in during else None
     rows, sql = (0, "") if threads is None else (len(threads), samples("threads"))
@@ -122,13 +124,13 @@ def _threads(found: HealthContext, during: pd.DataFrame, samples: Samples) -> li
             Observation("pool_free", text, "host_metrics", len(open_now), sql, most_open, "requests", 0.7)
         )
     if open_now is not None:
-        seen += _not_arriving(found, open_now, samples)
+        seen += _not_arriving(context, open_now, samples)
     return seen
 
 
-def _not_arriving(found: HealthContext, gauge: pd.Series, samples: Samples) -> list[Observation]:
+def _not_arriving(context: HealthContext, gauge: pd.Series, samples: Samples) -> list[Observation]:
     """Return an observation of requests that Nginx had open and the process did not know of."""
-    outer = waiting(found, gauge.index)
+    outer = waiting(context, gauge.index)
     if outer is None:
         return []
     busy = (outer >= 2).to_numpy()
@@ -145,13 +147,13 @@ def _not_arriving(found: HealthContext, gauge: pd.Series, samples: Samples) -> l
 
 
 def _files(
-    found: HealthContext, during: pd.DataFrame, samples: Samples, granted: float | None = None
+    context: HealthContext, during: pd.DataFrame, samples: Samples, granted: float | None = None
 ) -> list[Observation]:
     name = next((column for column in during if column in ("open_files", "fds", "open_fds")), None)
     if name is None:
         return []
     files = during[name].dropna()
-    limits = floats(found.table("app_processes")["open_files_limit"])
+    limits = floats(context.table("app_processes")["open_files_limit"])
     known = [limit for limit in (*limits, granted or float("nan")) if limit >= files.max()]
     most = float(files.max()) if len(files) else 0.0
     limit = min(known, default=float("nan"))

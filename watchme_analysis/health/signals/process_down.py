@@ -52,9 +52,9 @@ RESTART_S = 5.0 + 10.0
 
 
 @detects("inside_refused", "inside_listens", group="listening", needs=("probes/inside",))
-def inside_refused(found: HealthContext) -> list[Observation]:
+def inside_refused(context: HealthContext) -> list[Observation]:
     """Return observations of probes inside the container's own network: refused, or somebody listened."""
-    probes, _ = at_bad_moments(found, "inside")
+    probes, _ = at_bad_moments(context, "inside")
     bad = probes[probes["bad"]]
     refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
     if refused.empty and len(bad) >= FEWEST:
@@ -63,7 +63,7 @@ def inside_refused(found: HealthContext) -> list[Observation]:
     if len(refused) < 2 or len(refused) < MOST * len(bad):
         return []
     text = message("health-inside-refused", refused=len(refused), probes=len(probes))
-    detail = message("health-inside-refused-detail", services=found.services[:1])
+    detail = message("health-inside-refused-detail", services=context.services[:1])
     return [
         Observation(
             "inside_refused",
@@ -80,11 +80,11 @@ def inside_refused(found: HealthContext) -> list[Observation]:
 @detects(
     "refused_past_inside", group="published port", needs=("access_log/times", "error_log", "probes/inside")
 )
-def refused_past_inside(found: HealthContext) -> list[Observation]:
+def refused_past_inside(context: HealthContext) -> list[Observation]:
     """Return an observation of a usual address that refuses while the process responds in its container."""
-    probes, _ = at_bad_moments(found, "inside")
-    errors = found.errors
-    usual = found.serving.intersection(found.services)
+    probes, _ = at_bad_moments(context, "inside")
+    errors = context.errors
+    usual = context.serving.intersection(context.services)
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(usual)]
     if len(refused) < FEWEST or len(probes) < FEWEST or probes["bad"].any():
         return []
@@ -98,36 +98,38 @@ def refused_past_inside(found: HealthContext) -> list[Observation]:
 
 
 @detects("connected", group="listening", needs=("access_log/times", "error_log"))
-def connected(found: HealthContext) -> list[Observation]:
+def connected(context: HealthContext) -> list[Observation]:
     """Return an observation of bad requests for which Nginx could connect to the usual upstream."""
-    bad = found.rows("nginx", bad=True)
-    passed_on = bad[bad["upstream_addr"].isin(found.services)]
-    if found.joined["connect_s"].notna().any() and len(passed_on) >= ENOUGH:
+    bad = context.rows("nginx", bad=True)
+    passed_on = bad[bad["upstream_addr"].isin(context.services)]
+    if context.joined["connect_s"].notna().any() and len(passed_on) >= ENOUGH:
         made = passed_on[passed_on["connect_s"].notna()]
         if len(made) < WHOLE * len(passed_on):
             return []
-        text = message("health-connected", services=found.services, made=len(made), passed_on=len(passed_on))
+        text = message(
+            "health-connected", services=context.services, made=len(made), passed_on=len(passed_on)
+        )
         return [Observation("connected", text, *of_joined("nginx", made))]
-    errors = found.errors
-    mine = errors[errors["upstream_addr"].isin(found.known_as(found.services))]
+    errors = context.errors
+    mine = errors[errors["upstream_addr"].isin(context.known_as(context.services))]
     waited = mine[mine["kind"].isin(["upstream_timeout_header", "upstream_timeout_body"])]
     if len(waited) < ENOUGH or len(waited) < WHOLE * len(mine):
         return []
-    text = message("health-connected-errors", services=found.services, waited=len(waited), errors=len(mine))
+    text = message("health-connected-errors", services=context.services, waited=len(waited), errors=len(mine))
     return [Observation("connected", text, *lines("error_log", waited))]
 
 
 @detects("metrics_gap", group="samples", needs=("host_metrics",))
-def metrics_gap(found: HealthContext) -> list[Observation]:
+def metrics_gap(context: HealthContext) -> list[Observation]:
     """Return an observation of a process without metrics for much of the incident, which it usually has."""
     import pandas as pd
 
-    if not found.has("host_metrics"):
+    if not context.has("host_metrics"):
         return []
-    times = gauges(found).index.to_series().sort_values()
+    times = gauges(context).index.to_series().sort_values()
     apart = times.diff().dt.total_seconds()
     step_s = float(apart.median()) if len(times) > FEWEST else float("nan")
-    start, end = pd.Timestamp(found.start), pd.Timestamp(found.end)
+    start, end = pd.Timestamp(context.start), pd.Timestamp(context.end)
     gaps = apart[apart > MISSED_SAMPLES * step_s]
     missed = [
         (max(times[at] - pd.Timedelta(seconds=gap), start), min(times[at], end)) for at, gap in gaps.items()
@@ -137,8 +139,8 @@ def metrics_gap(found: HealthContext) -> list[Observation]:
     lasted_s = (end - start).total_seconds()
     if not missed or lasted_s <= 0 or gone_s < MOST / 2 * lasted_s:
         return []
-    metrics = found.table("host_metrics")
-    service = service_name(found, metrics)
+    metrics = context.table("host_metrics")
+    service = service_name(context, metrics)
     others = metrics[metrics["service"].fillna("") != service]["time"]
     meanwhile = any(left < at < right for at in others for left, right in missed)
     text = message(
@@ -146,36 +148,36 @@ def metrics_gap(found: HealthContext) -> list[Observation]:
         gap=Duration(gone_s),
         step=Duration(step_s),
     )
-    sql = own_within(found, "host_metrics")
-    rows = len(found.of_incident(own_rows(found, "host_metrics")))
+    sql = own_within(context, "host_metrics")
+    rows = len(context.of_incident(own_rows(context, "host_metrics")))
     strength = by_count(gone_s / lasted_s, MOST) * (1.0 if meanwhile else ALONE)
     return [Observation("metrics_gap", text, "host_metrics", rows, sql, gone_s, "s", strength)]
 
 
 @detects("stopped", "start_fails", group="lifecycle", needs=("app_log",))
-def lifecycle(found: HealthContext) -> list[Observation]:
-    """Return observations of the application's log: it ended and was not ready again, or its starts failed."""
-    log = own_rows(found, "app_log")
+def lifecycle(context: HealthContext) -> list[Observation]:
+    """Return observations of the application's log: it ended and was not ready again, or starts failed."""
+    log = own_rows(context, "app_log")
     mine = log[log["time"].notna()].sort_values("time", kind="stable")
-    return [*_stopped(found, mine), *_start_fails(found, mine)]
+    return [*_stopped(context, mine), *_start_fails(context, mine)]
 
 
-def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
+def _stopped(context: HealthContext, log: pd.DataFrame) -> list[Observation]:
     import pandas as pd
 
     ended = log[says(log["message"], _ENDED)]
     ready = log[says(log["message"], _READY) | log["kind"].eq("access")]
-    bad = found.outer_affected[found.outer_affected["bad"]]
-    for at in ended.loc[ended["time"] <= pd.Timestamp(found.end), "time"].iloc[::-1]:
+    bad = context.outer_affected[context.outer_affected["bad"]]
+    for at in ended.loc[ended["time"] <= pd.Timestamp(context.end), "time"].iloc[::-1]:
         after = ready.loc[ready["time"] > at, "time"]
-        back = after.iloc[0] if len(after) else pd.Timestamp(found.end)
+        back = after.iloc[0] if len(after) else pd.Timestamp(context.end)
         hit = bad[bad["start"].between(at - pd.Timedelta(seconds=1), back)]
         if len(bad) and len(hit) >= MOST * len(bad):
             rows = log[log["time"].between(at, back) & ~log["kind"].eq("access")]
             moments = {"from": Instant(at.to_pydatetime()), "until": Instant(back.to_pydatetime())}
             place: dict[str, Value] = {
-                "where": Choice("known" if found.services else "unknown"),
-                "address": Resource(found.services[0] if found.services else ""),
+                "where": Choice("known" if context.services else "unknown"),
+                "address": Resource(context.services[0] if context.services else ""),
             }
             text = message("health-stopped", **moments, bad=len(hit), total=len(bad))
             detail = message("health-stopped-detail", **moments, **place)
@@ -189,12 +191,12 @@ def _stopped(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
     return []
 
 
-def _start_fails(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
+def _start_fails(context: HealthContext, log: pd.DataFrame) -> list[Observation]:
     import pandas as pd
 
     # Lines without a time belong to the one before them, which may be older than the first failure.
-    last = log[log["time"] < pd.Timestamp(found.start)].tail(1)
-    during = pd.concat([last, found.of_incident(log)])
+    last = log[log["time"] < pd.Timestamp(context.start)].tail(1)
+    during = pd.concat([last, context.of_incident(log)])
     messages = during["message"]
     loading = says(messages, _AT_START) & says(messages, re.escape(TRACEBACK))
     failed = during[loading | says(messages, re.escape(_NOT_LOADED))]
@@ -209,16 +211,16 @@ def _start_fails(found: HealthContext, log: pd.DataFrame) -> list[Observation]:
 
 
 @detects("restarted", "restarted_often", group="restarts", needs=("app_log",))
-def restarts(found: HealthContext) -> list[Observation]:
+def restarts(context: HealthContext) -> list[Observation]:
     """Return observations of starts of the process in the incident, as after it ran out of memory."""
-    log = found.of_incident(own_rows(found, "app_log")).sort_values("time", kind="stable")
+    log = context.of_incident(own_rows(context, "app_log")).sort_values("time", kind="stable")
     messages = log["message"].fillna("")
     process_ids = messages.where(log["kind"].eq("lifecycle")).str.extract(_STARTED)[0]
     starts = log[process_ids.notna()]
     if starts.empty:
         return []
     times = _count_starts(log, process_ids)
-    reason = restart_reason(found, starts["time"])
+    reason = restart_reason(context, starts["time"])
     if reason is None and messages.str.contains(WORKER_TIMEOUT).any():
         reason = message("health-restart-worker-timeout")
     text = message("health-restarted", times=times)
@@ -253,7 +255,7 @@ def _count_starts(log: pd.DataFrame, process_ids: pd.Series) -> int:
     return int(starts.groupby(["after", "id"]).size().groupby("after").max().sum())
 
 
-def restart_reason(found: HealthContext, restarts: pd.Series) -> Message | None:
+def restart_reason(context: HealthContext, restarts: pd.Series) -> Message | None:
     """Return in a sentence that the container's own health check explains its restarts; None if it doesn't.
 
     What watches a health check restarts a container once it is unhealthy: between the check's soonest and
@@ -261,19 +263,19 @@ def restart_reason(found: HealthContext, restarts: pd.Series) -> Message | None:
 
     Parameters
     ----------
-    found
-        The context.
+    context
+        Facts of the investigation.
     restarts
         Times at which the process was started in the incident.
     """
-    mine = container_of(found)
+    mine = container_of(context)
     if mine is None or mine.health is None or restarts.empty:
         return None
     checked = re.search(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d+)", mine.health.test)
-    ports = _listening(found, mine)
+    ports = _listening(context, mine)
     if checked and ports and checked[1] not in ports:
         return message("health-restart-wrong-port", port=Resource(checked[1]), listening=sorted(ports))
-    after = (restarts.min() - found.start).total_seconds()
+    after = (restarts.min() - context.start).total_seconds()
     if mine.health.soonest_s <= after <= mine.health.latest_s + RESTART_S:
         return message(
             "health-restart-unhealthy",
@@ -284,9 +286,9 @@ def restart_reason(found: HealthContext, restarts: pd.Series) -> Message | None:
     return None
 
 
-def _listening(found: HealthContext, mine: ComposeService) -> set[str]:
+def _listening(context: HealthContext, mine: ComposeService) -> set[str]:
     """Return the ports at which the container's server listens, by its start command."""
-    processes = found.table("app_processes")
+    processes = context.table("app_processes")
     same = processes[processes["service"].fillna("").isin([mine.name, ""])]
     ports = {str(int(port)) for port in same["port"].dropna()}
     return ports | set(re.findall(r"(?:--port[= ]|--bind[= ]\S*:|-b \S*:)(\d+)", mine.command))

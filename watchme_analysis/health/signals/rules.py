@@ -54,32 +54,32 @@ _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
 @detects(
     "edge_rule", "edge_plain", group="edge configuration", needs=("config_directives/edge", "edge_settings")
 )
-def edge_rules(found: HealthContext) -> list[Observation]:
+def edge_rules(context: HealthContext) -> list[Observation]:
     """Return observations of rules of the edge for the affected paths alone, or that none exists."""
-    if not found.edge_routes:
-        return settings(found)
-    rule = edge_rule(found)
+    if not context.edge_routes:
+        return settings(context)
+    rule = edge_rule(context)
     sql = select("config_directives", "layer = 'edge'")
-    rows = int((found.table("config_directives")["layer"] == "edge").sum())
+    rows = int((context.table("config_directives")["layer"] == "edge").sum())
     if rule:
-        text = sentences(message("health-edge-rule", paths=found.endpoints), rule)
+        text = sentences(message("health-edge-rule", paths=context.endpoints), rule)
         return [Observation("edge_rule", text, "config_directives", rows, sql, detail=rule)]
-    if found.calm_neighbours():
-        text = message("health-edge-plain", paths=found.endpoints)
-        return settings(found) or [Observation("edge_plain", text, "config_directives", rows, sql)]
-    return settings(found)
+    if context.calm_neighbours():
+        text = message("health-edge-plain", paths=context.endpoints)
+        return settings(context) or [Observation("edge_plain", text, "config_directives", rows, sql)]
+    return settings(context)
 
 
-def edge_rule(found: HealthContext) -> Text | None:
+def edge_rule(context: HealthContext) -> Text | None:
     """Return how the edge's configuration harms the affected paths alone; None if it doesn't."""
-    if not found.edge_routes:
-        return setting_rule(found)
-    calm = found.calm_neighbours()
-    for endpoint in found.endpoints:
-        mine = found.edge_routes.serving(endpoint)
+    if not context.edge_routes:
+        return setting_rule(context)
+    calm = context.calm_neighbours()
+    for endpoint in context.endpoints:
+        mine = context.edge_routes.serving(endpoint)
         if mine is None:
             continue
-        others = [place for path in calm if (place := found.edge_routes.serving(path)) is not None]
+        others = [place for path in calm if (place := context.edge_routes.serving(path)) is not None]
         other = next((place for place in others if place.number != mine.number), None)
         harm = _harm(mine, other)
         if harm:
@@ -131,52 +131,52 @@ def _caches(place: Location) -> bool:
 
 
 @detects("nginx_rule", "nginx_plain", group="nginx configuration", needs=("config_directives/nginx",))
-def nginx_rules(found: HealthContext) -> list[Observation]:
+def nginx_rules(context: HealthContext) -> list[Observation]:
     """Return observations of settings of Nginx for the affected paths alone, or that none exists."""
-    if not found.nginx_routes:
+    if not context.nginx_routes:
         return []
-    rule = nginx_rule(found)
+    rule = nginx_rule(context)
     sql = select("config_directives", "layer = 'nginx'")
-    rows = int((found.table("config_directives")["layer"] == "nginx").sum())
+    rows = int((context.table("config_directives")["layer"] == "nginx").sum())
     if rule:
-        text = sentences(message("health-nginx-rule", paths=found.endpoints), rule)
+        text = sentences(message("health-nginx-rule", paths=context.endpoints), rule)
         return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=rule)]
-    bad = found.outer_affected[found.outer_affected["bad"]]
+    bad = context.outer_affected[context.outer_affected["bad"]]
     # A time limit treats all paths alike, and ends the requests of the slow ones alone.
-    if not found.calm_neighbours() or bad["status"].eq(504).mean() >= MOST:
+    if not context.calm_neighbours() or bad["status"].eq(504).mean() >= MOST:
         return []
-    text = message("health-nginx-plain", paths=found.endpoints)
+    text = message("health-nginx-plain", paths=context.endpoints)
     return [Observation("nginx_plain", text, "config_directives", rows, sql)]
 
 
 @detects("no_limit_in_force", group="nginx configuration", needs=("config_directives/nginx", "access_log"))
-def limits_in_force(found: HealthContext) -> list[Observation]:
+def limits_in_force(context: HealthContext) -> list[Observation]:
     """Return an observation of whether Nginx's configuration can respond with the 503 that callers got."""
-    if not found.nginx_routes:
+    if not context.nginx_routes:
         return []
-    endpoints = zip(found.routes, found.endpoints, strict=True)
-    free = {route: path for route, path in endpoints if not found.nginx_routes.may_refuse(path)}
-    bad = found.fates[found.fates["route"].isin(found.routes)]
+    endpoints = zip(context.routes, context.endpoints, strict=True)
+    free = {route: path for route, path in endpoints if not context.nginx_routes.may_refuse(path)}
+    bad = context.fates[context.fates["route"].isin(context.routes)]
     mine = bad[bad["fate"].isin(["unavailable", "upstream_gave_up"]) & bad["route"].isin(free)]
     if len(mine) < FEWEST:
         return []
     paths = tuple(free[route] for route in dict.fromkeys(mine["route"]))
     text = message("health-no-limit-in-force", paths=paths, count=len(mine))
     sql = select("config_directives", "layer = 'nginx'")
-    rows = int((found.table("config_directives")["layer"] == "nginx").sum())
+    rows = int((context.table("config_directives")["layer"] == "nginx").sum())
     strength = len(mine) / len(bad)
     return [Observation("no_limit_in_force", text, "config_directives", rows, sql, strength=strength)]
 
 
-def nginx_rule(found: HealthContext) -> Text | None:
+def nginx_rule(context: HealthContext) -> Text | None:
     """Return how Nginx's configuration harms the affected paths alone; None if it doesn't."""
-    for route, endpoint in zip(found.routes, found.endpoints, strict=True):
-        mine = found.nginx_routes.serving(endpoint)
+    for route, endpoint in zip(context.routes, context.endpoints, strict=True):
+        mine = context.nginx_routes.serving(endpoint)
         if mine is None:
             continue
         # Another service has a location and an address of its own by right.
-        beside = found.calm_beside(route)
-        places = [place for path in beside if (place := found.nginx_routes.serving(path)) is not None]
+        beside = context.calm_beside(route)
+        places = [place for path in beside if (place := context.nginx_routes.serving(path)) is not None]
         other = next((place for place in places if place.number != mine.number), None)
         if other is None:
             continue
@@ -184,7 +184,7 @@ def nginx_rule(found: HealthContext) -> Text | None:
         for name, (value, elsewhere) in differences(mine, other).items():
             if name == "proxy_pass" and set(mine.addresses) == set(other.addresses):
                 # The same address under another path may be another resource.
-                inner = found.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
+                inner = context.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
                 if inner != endpoint:
                     passed = Code(f"proxy_pass {value}")
                     said.append(message("health-setting-asks-for", setting=passed, path=Resource(inner)))
@@ -205,11 +205,11 @@ def _scheme(passed: str | None) -> str:
     return (passed or "").partition("://")[0]
 
 
-def place_of(found: HealthContext) -> Location | None:
+def place_of(context: HealthContext) -> Location | None:
     """Return the Nginx location that serves the most affected endpoint and none that did well."""
-    shared = [found.nginx_routes.serving(path) for path in found.calm_neighbours()]
-    for endpoint in found.endpoints:
-        place = found.nginx_routes.serving(endpoint)
+    shared = [context.nginx_routes.serving(path) for path in context.calm_neighbours()]
+    for endpoint in context.endpoints:
+        place = context.nginx_routes.serving(endpoint)
         if place is not None and place not in shared:
             return place
     return None
@@ -255,22 +255,22 @@ def _matched(rule: EdgeRule, mine: list[dict[str, Any]], rest: list[dict[str, An
     )
 
 
-def _request_fields(found: HealthContext, *, affected: bool) -> list[dict[str, Any]]:
+def _request_fields(context: HealthContext, *, affected: bool) -> list[dict[str, Any]]:
     """Return the fields of the affected requests that went badly, or of others that did well."""
-    rows = found.rows("edge", bad=affected, affected=False)
-    rows = rows[rows["route"].isin(found.routes) == affected]
-    log = found.table("edge_log")
+    rows = context.rows("edge", bad=affected, affected=False)
+    rows = rows[rows["route"].isin(context.routes) == affected]
+    log = context.table("edge_log")
     if len(rows) and len(log):
         keys = rows[["edge_file", "edge_line"]].set_axis(["file", "line"], axis=1)
         logged = log.merge(keys.drop_duplicates(), on=["file", "line"])[_LOOKED_AT].drop_duplicates()
         plain = logged.head(MOST_REQUESTS).astype(object)
         return [request_fields(row) for row in plain.where(plain.notna(), None).to_dict("records")]
     # Without the edge's log only the paths are known, and the host where Nginx logs it.
-    outer = found.outer
+    outer = context.outer
     chosen = outer[
-        outer["during"] & (outer["route"].isin(found.routes) == affected) & (outer["bad"] == affected)
+        outer["during"] & (outer["route"].isin(context.routes) == affected) & (outer["bad"] == affected)
     ]
-    hosts = found.table("access_log")["host"].dropna()
+    hosts = context.table("access_log")["host"].dropna()
     host = str(hosts.mode().iloc[0]) if hosts.nunique() == 1 else None
     return [
         request_fields({"path": path, "host": host})
@@ -278,12 +278,12 @@ def _request_fields(found: HealthContext, *, affected: bool) -> list[dict[str, A
     ]
 
 
-def _apart(found: HealthContext) -> list[Matched]:
+def _apart(context: HealthContext) -> list[Matched]:
     """Return the rules that concern the affected requests alone and can show as they did."""
-    bad = found.rows("edge", bad=True)["edge_status"].dropna().astype(int)
+    bad = context.rows("edge", bad=True)["edge_status"].dropna().astype(int)
     return [
         one
-        for one in found.inv.once(matched_rules)
+        for one in context.inv.once(matched_rules)
         if one.rule.effect
         and one.affected >= MOST
         and one.others <= CALM_SHARE
@@ -291,14 +291,14 @@ def _apart(found: HealthContext) -> list[Matched]:
     ]
 
 
-def setting_rule(found: HealthContext) -> Text | None:
+def setting_rule(context: HealthContext) -> Text | None:
     """Return sentences on the rules that treat the affected requests apart; None when none is known to."""
-    return _named([one.rule for one in _apart(found)])
+    return _named([one.rule for one in _apart(context)])
 
 
-def timeout_rule(found: HealthContext) -> Text | None:
+def timeout_rule(context: HealthContext) -> Text | None:
     """Return sentences on the rules that limit how long the edge waits for the affected requests."""
-    mine = [one.rule for one in found.inv.once(matched_rules) if one.affected >= MOST]
+    mine = [one.rule for one in context.inv.once(matched_rules) if one.affected >= MOST]
     return _named([rule for rule in mine if "read_timeout" in rule.effect])
 
 
@@ -317,52 +317,52 @@ def _named(rules: Sequence[EdgeRule]) -> Text | None:
     return sentences(*named, *more) if named else None
 
 
-def settings(found: HealthContext) -> list[Observation]:
+def settings(context: HealthContext) -> list[Observation]:
     """Return observations of exported rules that treat the affected requests apart, or that none does."""
-    table = found.table("edge_settings")
+    table = context.table("edge_settings")
     if table.empty:
         return []
-    apart = _apart(found)
+    apart = _apart(context)
     if apart:
-        rule = setting_rule(found)
-        count = len(_request_fields(found, affected=True))
+        rule = setting_rule(context)
+        count = len(_request_fields(context, affected=True))
         concerned = message(
             "health-edge-setting",
-            paths=found.endpoints,
+            paths=context.endpoints,
             concerned=round(apart[0].affected * count),
             count=count,
             others=Share(apart[0].others),
         )
-        sql, rows = rows_of_rules(found, [one.rule for one in apart])
+        sql, rows = rows_of_rules(context, [one.rule for one in apart])
         text = sentences(concerned, rule)
         return [Observation("edge_rule", text, "edge_settings", rows, sql, detail=rule)]
-    if unread(found) or not found.calm_neighbours() or not found.inv.once(matched_rules):
+    if unread(context) or not context.calm_neighbours() or not context.inv.once(matched_rules):
         return []
-    text = message("health-edge-settings-plain", paths=found.endpoints)
+    text = message("health-edge-settings-plain", paths=context.endpoints)
     return [
         Observation("edge_plain", text, "edge_settings", len(table), select("edge_settings"), strength=0.5)
     ]
 
 
-def rows_of_rules(found: HealthContext, rules: Sequence[EdgeRule]) -> tuple[str, int]:
+def rows_of_rules(context: HealthContext, rules: Sequence[EdgeRule]) -> tuple[str, int]:
     """Return the query for the rows of ``edge_settings`` that rules stand in, and how many they are."""
     sql = select("edge_settings", f"({' or '.join(map(_in_rule, rules))})")
-    return sql, int(sum(_of_rule(found.table("edge_settings"), rule).sum() for rule in rules))
+    return sql, int(sum(_of_rule(context.table("edge_settings"), rule).sum() for rule in rules))
 
 
-def unread(found: HealthContext) -> tuple[Text, ...]:
+def unread(context: HealthContext) -> tuple[Text, ...]:
     """Return in sentences what the edge's settings hold that may concern the affected paths and is unread."""
-    table = found.table("edge_settings")
-    if table.empty or found.incident is None:
+    table = context.table("edge_settings")
+    if table.empty or context.incident is None:
         return ()
     said: list[Text] = []
-    if found.inv.case.coverage()["edge_settings"]["rejected"]:
+    if context.inv.case.coverage()["edge_settings"]["rejected"]:
         said.append(message("health-edge-settings-rejected"))
-    for one in found.inv.once(matched_rules):
+    for one in context.inv.once(matched_rules):
         name = Code(one.rule.label)
         if one.unknown and one.affected < MOST:
             said.append(
-                message("health-edge-rule-unknown", rule=name, paths=found.endpoints, fields=one.unknown)
+                message("health-edge-rule-unknown", rule=name, paths=context.endpoints, fields=one.unknown)
             )
         if one.rule.problem and (one.rule.concerns is None or one.affected >= MOST or one.unknown):
             said.append(message("health-edge-rule-unread", rule=name, problem=value_of(one.rule.problem)))
@@ -370,7 +370,7 @@ def unread(found: HealthContext) -> tuple[Text, ...]:
     for rule in edge_rules_of(table):
         known |= _of_rule(table, rule)
     for path, value in zip(table.loc[~known, "path"], table.loc[~known, "value"], strict=True):
-        if any(endpoint.strip("/") and endpoint in str(value) for endpoint in found.endpoints):
+        if any(endpoint.strip("/") and endpoint in str(value) for endpoint in context.endpoints):
             setting = Code(f"{path}: {value}")
             said.append(message("health-edge-setting-unread", setting=setting))
     return tuple(said)

@@ -33,20 +33,20 @@ OWN_THREADS = ("thread_pool", "unbounded_task")
     group="source",
     needs=("app_calls",),
 )
-def source(found: HealthContext) -> list[Observation]:
+def source(context: HealthContext) -> list[Observation]:
     """Return observations of what runs, by the source, on the event loop, the pool and threads of its own."""
-    handlers, calls = own_source(found, "app_handlers"), own_source(found, "app_calls")
+    handlers, calls = own_source(context, "app_handlers"), own_source(context, "app_calls")
     if handlers.empty:
         return []
     seen = []
-    used = _used(found, handlers, calls)
+    used = _used(context, handlers, calls)
 
     def in_context(contexts: Sequence[str], kinds: Sequence[str] = BLOCKING) -> str:
         names = [
             f"{name} in ({', '.join(map(quoted, words))})"
             for name, words in (("kind", kinds), ("context", contexts))
         ]
-        return select("app_calls", *names, _NOT_STARTED, *source_conditions(found, "app_calls", calls))
+        return select("app_calls", *names, _NOT_STARTED, *source_conditions(context, "app_calls", calls))
 
     blocking = calls[calls["kind"].isin(BLOCKING)]
     # What a start waits for holds the loop before anybody is served; tasks that it leaves behind run on.
@@ -54,7 +54,7 @@ def source(found: HealthContext) -> list[Observation]:
     blocking = blocking[~(at_start & blocking["context"].eq(LOOPS[0]))]
     on_loop = blocking[blocking["context"].isin(LOOPS)]
     # What computes holds the loop for as long as it uses CPU.
-    unused = on_loop["kind"].eq("cpu") & _had_cpu_to_spare(found)
+    unused = on_loop["kind"].eq("cpu") & _had_cpu_to_spare(context)
     on_loop = on_loop[~unused]
     called = on_loop[_runs(on_loop, used)]
     if len(called):
@@ -62,7 +62,7 @@ def source(found: HealthContext) -> list[Observation]:
         text, sql = message("health-blocking-in-loop", calls=calls_in_words(called)), in_context(LOOPS, kinds)
         if len(called) < len(on_loop):
             text = message("health-blocking-in-used-handlers", calls=calls_in_words(called))
-            sql = _rows_of(found, "app_calls", called)
+            sql = _rows_of(context, "app_calls", called)
         seen.append(Observation("blocking_in_loop", text, "app_calls", len(called), sql, detail=text))
     elif (understood := _understood(handlers, used)) is not None and len(understood):
         spare = Choice("cpu-to-spare" if unused.any() else "none")
@@ -74,10 +74,10 @@ def source(found: HealthContext) -> list[Observation]:
                 handlers=len(handlers),
                 except_for=spare,
             )
-        sql = _rows_of(found, "app_handlers", understood)
+        sql = _rows_of(context, "app_handlers", understood)
         seen.append(Observation("no_blocking_in_loop", text, "app_handlers", len(understood), sql))
-    known = handlers_by_route(handlers, calls, list(found.routes))
-    mine = [route for route in found.routes if route in known and known[route].uses_threads]
+    known = handlers_by_route(handlers, calls, list(context.routes))
+    mine = [route for route in context.routes if route in known and known[route].uses_threads]
     on_pool = blocking[blocking["context"].isin(POOLS)]
     if mine and len(on_pool):
         text = message("health-pool-work", paths=mine, calls=calls_in_words(on_pool))
@@ -99,7 +99,7 @@ def source(found: HealthContext) -> list[Observation]:
                     "app_calls",
                     f"kind in ({', '.join(map(quoted, OWN_THREADS))})",
                     "regexp_matches(call, 'submit|Executor|Thread')",
-                    *source_conditions(found, "app_calls", calls),
+                    *source_conditions(context, "app_calls", calls),
                 ),
                 detail=text,
             )
@@ -107,14 +107,14 @@ def source(found: HealthContext) -> list[Observation]:
     return seen
 
 
-def _used(found: HealthContext, handlers: pd.DataFrame, calls: pd.DataFrame) -> set[tuple[str, str]]:
+def _used(context: HealthContext, handlers: pd.DataFrame, calls: pd.DataFrame) -> set[tuple[str, str]]:
     """Return the handlers that callers used, by application file and route; empty if that is unknown.
 
     Probes alone do not show what other callers use.
     """
-    if not found.has("access_log") and not found.has("edge_log"):
+    if not context.has("access_log") and not context.has("edge_log"):
         return set()
-    routes = [str(route) for route in found.observed["route"].dropna().unique()]
+    routes = [str(route) for route in context.observed["route"].dropna().unique()]
     return {handler.origin for handler in handlers_by_route(handlers, calls, routes).values()}
 
 
@@ -140,34 +140,34 @@ def _understood(handlers: pd.DataFrame, used: set[tuple[str, str]]) -> pd.DataFr
     return mine if mine["unknown_calls"].fillna("[]").eq("[]").all() else None
 
 
-def _rows_of(found: HealthContext, table: str, rows: pd.DataFrame) -> str:
+def _rows_of(context: HealthContext, table: str, rows: pd.DataFrame) -> str:
     """Return the query for rows of some handlers, or for calls of some handlers, kinds and contexts."""
-    conditions = list(source_conditions(found, table, rows))
+    conditions = list(source_conditions(context, table, rows))
     if table == "app_calls":
         names = sorted(rows["reached_from"].dropna().unique())
         kinds, contexts = (sorted(rows[name].dropna().unique()) for name in ("kind", "context"))
         for column, values in (("reached_from", names), ("kind", kinds), ("context", contexts)):
             conditions.append(f"{column} in ({', '.join(map(quoted, values))})")
         conditions.append(_NOT_STARTED)
-    elif len(rows) < len(found.table(table)):
+    elif len(rows) < len(context.table(table)):
         routes = sorted(set(rows["method"].fillna("") + " " + rows["path"].fillna("")))
         conditions.append(f"concat(method, ' ', path) in ({', '.join(map(quoted, routes))})")
     return select(table, *conditions)
 
 
-def _had_cpu_to_spare(found: HealthContext) -> bool:
+def _had_cpu_to_spare(context: HealthContext) -> bool:
     """Return whether the CPU of the affected process was sampled in the incident, and low."""
-    if not found.has("host_metrics"):
+    if not context.has("host_metrics"):
         return False
-    wide = gauges(found)
+    wide = gauges(context)
     if "cpu_pct" not in wide:
         return False
     used = wide["cpu_pct"].dropna()
-    before = used[used.index < found.start]
-    mine = container_of(found)
+    before = used[used.index < context.start]
+    mine = container_of(context)
     part = granted_part(mine.cpus if mine else None)
     return has_cpu_to_spare(
-        used.loc[found.start : found.end], float(before.median()) if len(before) else 0.0, part
+        used.loc[context.start : context.end], float(before.median()) if len(before) else 0.0, part
     )
 
 

@@ -23,45 +23,45 @@ def error_kind(kind: str) -> Message | Resource:
     return message(message_id) if message_id in catalogue("en").ids else Resource(kind)
 
 
-def usual_address(found: HealthContext) -> dict[str, str]:
+def usual_address(context: HealthContext) -> dict[str, str]:
     """Return by route the address that served it well, else the one of the next wider location."""
-    good = found.well_served[found.well_served["upstream_addr"].notna()]
+    good = context.well_served[context.well_served["upstream_addr"].notna()]
     usual = {str(route): str(group["upstream_addr"].mode().iloc[0]) for route, group in good.groupby("route")}
-    for route, endpoint in zip(found.routes, found.endpoints, strict=True):
+    for route, endpoint in zip(context.routes, context.endpoints, strict=True):
         if route not in usual:
-            wider = found.nginx_routes.wider(endpoint)
+            wider = context.nginx_routes.wider(endpoint)
             if wider is not None and wider.addresses:
-                usual[route] = found.resolved.get(wider.addresses[0], wider.addresses[0])
+                usual[route] = context.resolved.get(wider.addresses[0], wider.addresses[0])
     return usual
 
 
-def label(found: HealthContext) -> Message:
+def label(context: HealthContext) -> Message:
     """Return the Nginx location of the affected endpoints as a phrase."""
-    place = place_of(found)
+    place = place_of(context)
     if place is not None:
         return message("nginx-location", location=Code(place.label))
-    return message("nginx-location-of", paths=found.endpoints)
+    return message("nginx-location-of", paths=context.endpoints)
 
 
-def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
+def dead_server(context: HealthContext) -> tuple[list[Observation], list[str]]:
     """Return observations of a server that fails while another of its upstream serves the same paths well.
 
     Nginx tries the next one, so that the access log's last address is the usual one and its time the
     dead one's; the error log names it. Returns what was seen, and of which routes.
     """
-    errors = found.errors
-    mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(found.routes)]
-    usual = {*found.serving, *found.known_as(found.services)}
+    errors = context.errors
+    mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(context.routes)]
+    usual = {*context.serving, *context.known_as(context.services)}
     strange = mine[~mine["upstream_addr"].isin(usual)]
     routes = most_affected(strange, mine)
     strange, mine = (rows[route_templates(rows["path"]).isin(routes)] for rows in (strange, mine))
-    if len(strange) < 2 or not found.services:
+    if len(strange) < 2 or not context.services:
         return [], []
     address = str(strange["upstream_addr"].mode().iloc[0])
     dead: dict[str, Value] = {
         "address": Resource(address),
         "kind": error_kind(str(strange["kind"].mode().iloc[0])),
-        "usual": Names(found.services),
+        "usual": Names(context.services),
     }
     text = message("health-dead-server", **dead, errors=len(strange), total=len(mine), paths=routes)
     detail = message("health-dead-server-detail", **dead)
@@ -70,47 +70,47 @@ def dead_server(found: HealthContext) -> tuple[list[Observation], list[str]]:
     return [seen], routes
 
 
-def taken_out(found: HealthContext) -> list[Observation]:
+def taken_out(context: HealthContext) -> list[Observation]:
     """Return an observation of an upstream with a server marked ``down``, while the others fail."""
-    for endpoint in found.endpoints:
-        servers = found.nginx_routes.servers(endpoint)
+    for endpoint in context.endpoints:
+        servers = context.nginx_routes.servers(endpoint)
         down = [one["address"] for one in servers if "down" in one["options"]]
         left = [one["address"] for one in servers if "down" not in one["options"]]
-        if not down or found.serving.intersection(found.known_as(left)):
+        if not down or context.serving.intersection(context.known_as(left)):
             continue
         idle = message("health-server-down-others", left=left) if left else None
         marked_down = message("health-server-down", path=Resource(endpoint), servers=down, mark=Code("down"))
         text = sentences(marked_down, idle)
-        marked = found.table("config_directives")
+        marked = context.table("config_directives")
         marked = marked[marked["directive"].eq("server") & marked["args"].str.contains('"down"', regex=False)]
         return [Observation("server_down", text, *lines("config_directives", marked), detail=text)]
     return []
 
 
-def started_at(found: HealthContext) -> list[str]:
+def started_at(context: HealthContext) -> list[str]:
     """Return the addresses (``host:port``) at which processes listen by their start commands, sorted."""
-    processes = found.table("app_processes").dropna(subset=["addr", "port"])
+    processes = context.table("app_processes").dropna(subset=["addr", "port"])
     places = zip(processes["addr"], processes["port"].astype("int64"), strict=True)
     return [f"{host}:{port}" for host, port in sorted(set(places))]
 
 
 @detects("wrong_port", group="upstream port", needs=("error_log", "app_processes"))
-def wrong_port(found: HealthContext) -> list[Observation]:
+def wrong_port(context: HealthContext) -> list[Observation]:
     """Return an observation of a refused port on which, by the start commands, no process listens."""
-    errors = found.errors
+    errors = context.errors
     refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].notna()]
-    refused = refused[route_templates(refused["path"]).isin(found.routes)]
+    refused = refused[route_templates(refused["path"]).isin(context.routes)]
     if len(refused) < FEWEST:
         return []
     address = str(refused["upstream_addr"].mode().iloc[0])
     refused = refused[refused["upstream_addr"] == address]
     host, _, _ = address.rpartition(":")
-    listens = tuple(one for one in started_at(found) if one.rpartition(":")[0] == host)
+    listens = tuple(one for one in started_at(context) if one.rpartition(":")[0] == host)
     if not listens or address in listens:
         return []
     place: dict[str, Value] = {"address": Resource(address), "listens": Names(listens)}
-    text = message("health-wrong-port", **place, errors=len(refused), paths=found.endpoints)
-    detail = message("health-wrong-port-detail", **place, place=label(found))
+    text = message("health-wrong-port", **place, errors=len(refused), paths=context.endpoints)
+    detail = message("health-wrong-port-detail", **place, place=label(context))
     strength = by_count(len(refused))
     return [Observation("wrong_port", text, *lines("error_log", refused), strength=strength, detail=detail)]
 
@@ -130,7 +130,9 @@ def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
     return [str(route) for route in shares.index[(shares >= MOST).fillna(False)]]
 
 
-def elsewhere_by_errors(found: HealthContext, mine: pd.DataFrame, usual: dict[str, str]) -> list[Observation]:
+def elsewhere_by_errors(
+    context: HealthContext, mine: pd.DataFrame, usual: dict[str, str]
+) -> list[Observation]:
     """Return an observation, by the error log alone, of affected paths that fail at their own address."""
     failing = mine[mine["upstream_addr"].notna()]
     expected = route_templates(failing["path"]).map(usual)
@@ -153,7 +155,7 @@ def elsewhere_by_errors(found: HealthContext, mine: pd.DataFrame, usual: dict[st
         usual=sorted(set(expected.loc[moved.index])),
     )
     detail = message(
-        "health-moved-upstream-by-errors-detail", **elsewhere, place=label(found), errors=len(moved)
+        "health-moved-upstream-by-errors-detail", **elsewhere, place=label(context), errors=len(moved)
     )
     return [Observation("moved_upstream", text, *lines("error_log", moved), detail=detail)]
 

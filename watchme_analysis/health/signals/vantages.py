@@ -31,20 +31,20 @@ POOLS = (POOL, EXECUTOR)
 @detects("inside_clear", "inside_bad", "inside_split", group="vantages", needs=("probes/inside",))
 @detects("host_clear", group="vantages", needs=("probes/host",))
 @detects("host_bad_inside_clear", group="host and inside", needs=("probes/host", "probes/inside"))
-def vantages(found: HealthContext) -> list[Observation]:
+def vantages(context: HealthContext) -> list[Observation]:
     """Return observations of inside and host probes at the moments at which callers outside had trouble."""
     seen = []
-    inside, tell = at_bad_moments(found, "inside")
-    host, host_tell = at_bad_moments(found, "host")
+    inside, tell = at_bad_moments(context, "inside")
+    host, host_tell = at_bad_moments(context, "host")
     if len(inside):
-        seen.append(_inside_split(found) or _inside(found, inside, tell))
+        seen.append(_inside_split(context) or _inside(context, inside, tell))
     if len(host):
         bad, enough = int(host["bad"].sum()), by_count(len(host), FEWEST)
         rows = of_observed(host)
         numbers: dict[str, Value] = {
             "bad": Count(bad),
             "probes": Count(len(host)),
-            "paths": Names(found.endpoints),
+            "paths": Names(context.endpoints),
         }
         is_well_inside = len(inside) >= FEWEST and inside["bad"].mean() <= CALM_SHARE
         if bad >= PART * len(host) and is_well_inside:
@@ -57,14 +57,14 @@ def vantages(found: HealthContext) -> list[Observation]:
     return [one for one in seen if one is not None]
 
 
-def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observation | None:
+def _inside(context: HealthContext, inside: pd.DataFrame, tell: float) -> Observation | None:
     bad, total = int(inside["bad"].sum()), len(inside)
     middle = float(inside["duration_s"].median())
     rows = of_observed(inside)
     strength = by_count(total)
     numbers: dict[str, Value] = {
         "probes": Count(total),
-        "paths": Names(found.endpoints),
+        "paths": Names(context.endpoints),
         "median": Duration(middle),
     }
     if bad <= CALM_SHARE * total:
@@ -83,9 +83,9 @@ def _inside(found: HealthContext, inside: pd.DataFrame, tell: float) -> Observat
     return None
 
 
-def _inside_split(found: HealthContext) -> Observation | None:
+def _inside_split(context: HealthContext) -> Observation | None:
     """Return an observation of affected endpoints that were well inside, beside others that were not."""
-    mine = found.affected
+    mine = context.affected
     inside = mine[mine["vantage"] == "inside"]
     callers = judge_requests(mine).groupby("route")["strained"].mean()
     probed = inside.groupby("route")["strained"].agg(["size", "mean"])
@@ -104,7 +104,7 @@ def _inside_split(found: HealthContext) -> Observation | None:
 
 
 @once_per_context
-def at_bad_moments(found: HealthContext, vantage: str) -> tuple[pd.DataFrame, float]:
+def at_bad_moments(context: HealthContext, vantage: str) -> tuple[pd.DataFrame, float]:
     """Return a vantage's probes of affected endpoints at moments of trouble, and how much they tell.
 
     Best are those made while a caller was kept waiting and went on waiting: whatever holds the application
@@ -114,10 +114,10 @@ def at_bad_moments(found: HealthContext, vantage: str) -> tuple[pd.DataFrame, fl
     """
     import pandas as pd
 
-    probes = found.affected[found.affected["vantage"] == vantage]
-    if probes.empty or not found.outer["vantage"].isin(OUTER).any():
+    probes = context.affected[context.affected["vantage"] == vantage]
+    if probes.empty or not context.outer["vantage"].isin(OUTER).any():
         return probes, 1.0
-    outer = found.outer_requests
+    outer = context.outer_requests
     # Arrays, since each probe is compared with all requests.
     routes, is_bad = outer["route"].to_numpy(dtype=object), outer["bad"].to_numpy(dtype=bool)
     begun_ns = _nanoseconds(outer["start"] + pd.Timedelta(seconds=BEFORE_S))
@@ -139,8 +139,8 @@ def at_bad_moments(found: HealthContext, vantage: str) -> tuple[pd.DataFrame, fl
     if any(held):
         waited = probes[held]
         return waited.assign(bad=waited["strained"]), 1.0
-    callers = outer[(outer["start"] >= found.start) & (outer["start"] <= found.end)]
-    spared = 1 - float(callers.loc[callers["route"].isin(found.routes), "strained"].mean())
+    callers = outer[(outer["start"] >= context.start) & (outer["start"] <= context.end)]
+    spared = 1 - float(callers.loc[callers["route"].isin(context.routes), "strained"].mean())
     by_chance = -len(probes) * math.log(max(spared, 1e-3))
     return probes, min(1.0, by_chance / -math.log(BY_CHANCE))
 
@@ -152,21 +152,21 @@ def _nanoseconds(moments: pd.Series) -> np.ndarray[Any, Any]:
 
 
 @detects("some_paths", "all_paths", group="paths", needs=("access_log", "edge_log"))
-def paths(found: HealthContext) -> list[Observation]:
+def paths(context: HealthContext) -> list[Observation]:
     """Return whether all paths of the affected service were bad or some were well."""
     seen = []
-    calm = found.calm_neighbours()
-    outer = found.outer_during
+    calm = context.calm_neighbours()
+    outer = context.outer_during
     sizes = outer.groupby("route").size()
     if calm:
         rows = _at_one_vantage(outer[outer["route"].isin(calm)])
         # Of paths that fail now and then, others are spared by chance.
-        spared = 1 - float(outer.loc[outer["route"].isin(found.routes), "strained"].mean())
+        spared = 1 - float(outer.loc[outer["route"].isin(context.routes), "strained"].mean())
         by_chance = -len(rows) * math.log(max(spared, 1e-3)) / -math.log(BY_CHANCE)
         seen.append(
             Observation(
                 "some_paths",
-                message("health-some-paths", calm=calm, paths=found.endpoints),
+                message("health-some-paths", calm=calm, paths=context.endpoints),
                 *of_observed(rows),
                 float(len(rows)),
                 "requests",
@@ -174,11 +174,11 @@ def paths(found: HealthContext) -> list[Observation]:
             )
         )
     else:
-        many = [route for route in found.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
-        unsure = any(found.is_same_service(name) is None for name in found.calm_routes())
-        if len(many) >= FEWEST and not unsure and not _all_need_threads(found, many):
+        many = [route for route in context.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
+        unsure = any(context.is_same_service(name) is None for name in context.calm_routes())
+        if len(many) >= FEWEST and not unsure and not _all_need_threads(context, many):
             rows = _at_one_vantage(outer[outer["route"].isin(many)])
-            text = message("health-all-paths", paths=found.routes)
+            text = message("health-all-paths", paths=context.routes)
             seen.append(Observation("all_paths", text, *of_observed(rows), float(len(many)), "paths"))
     return seen
 
@@ -188,26 +188,28 @@ def _at_one_vantage(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["table"] == rows["table"].value_counts().index[0]]
 
 
-def _all_need_threads(found: HealthContext, routes: list[str]) -> bool:
+def _all_need_threads(context: HealthContext, routes: list[str]) -> bool:
     """Return whether all of these paths need a thread: that all are bad then does not show where."""
-    known = handlers_by_route(own_source(found, "app_handlers"), own_source(found, "app_calls"), routes)
+    known = handlers_by_route(own_source(context, "app_handlers"), own_source(context, "app_calls"), routes)
     return bool(known) and all(handler.uses_threads for handler in known.values())
 
 
 @detects("pool_paths", "loop_paths_too", "handler_off_pool", group="handlers", needs=("app_handlers",))
-def handler_paths(found: HealthContext) -> list[Observation]:
+def handler_paths(context: HealthContext) -> list[Observation]:
     """Return whether the bad paths are those whose handlers need a thread of one pool."""
-    table = own_source(found, "app_handlers")
+    table = own_source(context, "app_handlers")
     if table.empty:
         return []
-    calm, sizes = found.calm_neighbours(), found.outer_during.groupby("route").size()
-    known = handlers_by_route(table, own_source(found, "app_calls"), list(sizes.index))
+    calm, sizes = context.calm_neighbours(), context.outer_during.groupby("route").size()
+    known = handlers_by_route(table, own_source(context, "app_calls"), list(sizes.index))
     runs = {route: _place(handler) for route, handler in known.items()}
-    bad_pool = [f for f in found.routes if runs.get(f) in POOLS]
+    bad_pool = [f for f in context.routes if runs.get(f) in POOLS]
     # Each pool has threads of its own: a full one takes none from the other.
     used = {runs[route] for route in bad_pool} or set(POOLS)
-    bad_loop = [f for f in found.routes if runs.get(f) == "event_loop" and sizes.get(f, 0) >= FEWEST_OF_ROUTE]
-    mild = _far_quicker(found, bad_loop, bad_pool)
+    bad_loop = [
+        f for f in context.routes if runs.get(f) == "event_loop" and sizes.get(f, 0) >= FEWEST_OF_ROUTE
+    ]
+    mild = _far_quicker(context, bad_loop, bad_pool)
     bad_loop = [route for route in bad_loop if route not in mild]
     calm_pool = [f for f in calm if runs.get(f) in used]
     calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
@@ -225,7 +227,7 @@ def handler_paths(found: HealthContext) -> list[Observation]:
         text, signal = message("health-loop-paths-too", bad=bad_loop), "loop_paths_too"
     else:
         return []
-    return [Observation(signal, text, *source_rows(found, "app_handlers"))]
+    return [Observation(signal, text, *source_rows(context, "app_handlers"))]
 
 
 def _place(handler: Handler) -> str:
@@ -235,12 +237,12 @@ def _place(handler: Handler) -> str:
     return EXECUTOR if handler.on_executor else POOL
 
 
-def _far_quicker(found: HealthContext, routes: list[str], than: list[str]) -> list[str]:
+def _far_quicker(context: HealthContext, routes: list[str], than: list[str]) -> list[str]:
     """Return the routes that were slowed a little while others stood still: a busy machine does that.
 
     What failed was not slowed a little, however soon it did.
     """
-    during = found.observed_during
+    during = context.observed_during
     rows = during.loc[during["vantage"].isin(["edge", "nginx"]), ["route", "failed", "duration_s"]]
     failing = rows.groupby("route")["failed"].mean() > CALM_SHARE
     times = rows.groupby("route")["duration_s"].median()
@@ -250,23 +252,25 @@ def _far_quicker(found: HealthContext, routes: list[str], than: list[str]) -> li
 
 
 @detects("others_bad", group="services", needs=("access_log", "edge_log"))
-def other_services(found: HealthContext) -> list[Observation]:
+def other_services(context: HealthContext) -> list[Observation]:
     """Return whether all services that callers asked were bad, and more than one was."""
-    mine, outer = set(found.services), found.outer_during
+    mine, outer = set(context.services), context.outer_during
     others = outer[
-        outer["route"].map(lambda route: found.upstreams.get(str(route), "") not in mine | {""}).astype(bool)
+        outer["route"]
+        .map(lambda route: context.upstreams.get(str(route), "") not in mine | {""})
+        .astype(bool)
     ]
-    names = sorted({found.upstreams[str(route)] for route in others["route"]})
+    names = sorted({context.upstreams[str(route)] for route in others["route"]})
     bad = outer[outer["bad"]]
     if len(mine) > 1 and not names and len(bad):
-        text = message("health-others-bad", services=found.services)
+        text = message("health-others-bad", services=context.services)
         rows = _at_one_vantage(bad)
         return [Observation("others_bad", text, *of_observed(rows))]
     return []
 
 
 @detects("one_onset", group="onset", needs=("access_log/times",))
-def one_onset(found: HealthContext) -> list[Observation]:
+def one_onset(context: HealthContext) -> list[Observation]:
     """Return an observation of paths of several services, bad from one moment on while others were well.
 
     Each process has threads and connections of its own, which are used up in their own time: its other
@@ -275,14 +279,14 @@ def one_onset(found: HealthContext) -> list[Observation]:
     """
     import pandas as pd
 
-    if len(found.services) < 2 or not found.calm_neighbours():
+    if len(context.services) < 2 or not context.calm_neighbours():
         return []
-    log = found.joined[found.joined["seen_nginx"] & found.joined["route"].isin(found.routes)]
+    log = context.joined[context.joined["seen_nginx"] & context.joined["route"].isin(context.routes)]
     # The first bad requests may lie before the incident, which begins where most are bad.
-    start, end = pd.Timestamp(found.start), pd.Timestamp(found.end)
+    start, end = pd.Timestamp(context.start), pd.Timestamp(context.end)
     log = log[log["start"].between(start - (end - start), end)].sort_values("start", kind="stable")
     bad = log[log["nginx_bad"]]
-    usual = found.well_served[found.well_served["route"].isin(bad["route"].iloc[:1])]
+    usual = context.well_served[context.well_served["route"].isin(bad["route"].iloc[:1])]
     usual_s = float(usual["nginx_s"].median())
     if math.isnan(usual_s):
         return []
@@ -295,10 +299,10 @@ def one_onset(found: HealthContext) -> list[Observation]:
     # A path that is requested rarely may have turned bad long after the others.
     open_s = (first["start"] - before.reindex(first.index).fillna(since)).dt.total_seconds()
     first = first[open_s <= BY_CHANCE * (end - start).total_seconds()]
-    if first["route"].map(found.upstreams).nunique() < 2:
+    if first["route"].map(context.upstreams).nunique() < 2:
         return []
     moment = Instant(since.to_pydatetime())
-    text = message("health-one-onset", services=found.services, since=moment, paths=len(first))
+    text = message("health-one-onset", services=context.services, since=moment, paths=len(first))
     return [Observation("one_onset", text, *of_joined("nginx", first), float(len(first)), "paths")]
 
 

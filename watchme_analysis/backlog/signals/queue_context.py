@@ -67,7 +67,7 @@ class QueueObservation(Observation):
 
 
 @dataclass(frozen=True)
-class Look:
+class QueueContext:
     """The analysis of a queue with the changes that touch it."""
 
     inv: Investigation
@@ -135,7 +135,7 @@ class Look:
             return self.matching(table, ("function", "=", self.pipeline.function))
         return self.matching(table, ("queue", "=", self.pipeline.queue))
 
-    def found(  # noqa: PLR0913 - the fields of an observation
+    def observation(  # noqa: PLR0913 - the fields of an observation
         self,
         signal: str,
         statement: Text,
