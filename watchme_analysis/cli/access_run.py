@@ -115,7 +115,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
     """Return the result of a scan in this process; write Parquet and link error log lines on request."""
     from watchme_analysis.access_logs.engine.compilation import load_with_less_memory
     from watchme_analysis.access_logs.parquet import ParquetFile
-    from watchme_analysis.cli.process_settings import loaded_objects_excluded
+    from watchme_analysis.cli.process_settings import garbage_collector_frozen
 
     _check_target(scan, options["parquet"])
     logs = _error_files(scan, options)
@@ -132,7 +132,7 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
         scan.selection = replace(scan.selection, columns=columns)
     with ExitStack() as stack:
         file = stack.enter_context(ParquetFile(options["parquet"])) if options["parquet"] else None
-        stack.enter_context(loaded_objects_excluded())
+        stack.enter_context(garbage_collector_frozen())
         for chunk in _doubted(
             _with_progress(scan, out) if file is not None else _until_stopped(scan, out), out
         ):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def loaded_objects_excluded() -> Iterator[None]:
+def garbage_collector_frozen() -> Iterator[None]:
     """Exclude the objects loaded so far from garbage collection while the block lasts.
 
     A collection that scans the objects of pyarrow and numba takes 0.1 s and blocks all threads. A process
@@ -30,7 +30,7 @@ def loaded_objects_excluded() -> Iterator[None]:
 
 
 @contextmanager
-def absent_module(name: str) -> Iterator[None]:
+def module_hidden(name: str) -> Iterator[None]:
     """Make imports of an optional module fail while the block lasts, unless it is loaded already."""
     loaded = name in sys.modules
     if not loaded:

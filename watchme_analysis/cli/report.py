@@ -106,7 +106,7 @@ def report(
     marked in the index); 2 bad input, nothing was written; 3 with --fail-on, if no notebook failed and a
     diagnosis meets it.
     """
-    from watchme_analysis.cli.process_settings import absent_module
+    from watchme_analysis.cli.process_settings import module_hidden
     from watchme_analysis.report.html_page import INDEX
     from watchme_analysis.report.run import write_reports
 
@@ -121,7 +121,7 @@ def report(
         return _write_postmortems(question, cases, to, fail_on, output, **options)
     printer = Printer(str(options["language"]))
     progress = ReportProgress(printer, quiet=output.form != TABLE)
-    with absent_module(ADDRESS_GRAMMAR):
+    with module_hidden(ADDRESS_GRAMMAR):
         results = write_reports(question, cases, to, notebooks=notebooks, progress=progress, **options)
     output.show(
         lambda: [printer.words("report-index", file=str(to / INDEX))],

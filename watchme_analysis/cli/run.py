@@ -95,7 +95,7 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     --language is that of its sentences, and that of texts and reports for each destination that states none.
     [run] in watchme.toml states the window and the limits.
     """
-    from watchme_analysis.cli.process_settings import absent_module
+    from watchme_analysis.cli.process_settings import module_hidden
     from watchme_analysis.cli.report import ADDRESS_GRAMMAR
 
     began, output = time.monotonic(), output_of(options, JSON)
@@ -105,7 +105,7 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     chosen, window = _chosen(config, systems, event, None if options["offline"] else aws)
     runs = [_planned(config, system, window, options) for system in chosen]
     results = []
-    with absent_module(ADDRESS_GRAMMAR):
+    with module_hidden(ADDRESS_GRAMMAR):
         for planned in runs:
             results.append(in_language(_result(planned, span, config.run.usd_per_gb), language, planned.zone))
             if sys.stderr.isatty():

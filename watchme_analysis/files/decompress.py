@@ -123,11 +123,11 @@ def unpacking(stream: BinaryIO) -> Fill:
         found = filling(_zstd(packed))
     else:
         found = filling(_members(packed, _packing(first)))
-    return _within(_without_tar(found), packed, load_config().limits)
+    return _limited(_without_tar(found), packed, load_config().limits)
 
 
-def _within(fill: Fill, packed: _Rejoined, limits: Limits) -> Fill:
-    """Return a function that fills memory until the data is far larger than its compressed bytes."""
+def _limited(fill: Fill, packed: _Rejoined, limits: Limits) -> Fill:
+    """Return a function that fills memory until the data is far larger than its compressed bytes: a bomb."""
     total = 0
 
     def bounded(room: memoryview) -> int:

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.nginx_conf.defaults import PROXY_CONNECT_TIMEOUT_S, PROXY_READ_TIMEOUT_S
 from watchme_analysis.nginx_conf.routing import (
     effective_locations,
     places_of,
@@ -240,7 +241,11 @@ def _text(values: tuple[tuple[str, ...], ...] | None) -> str | None:
 
 _WHERE = "served by"
 # Settings that have a row even where all paths agree, with Nginx's default.
-_ALWAYS = {"proxy_connect_timeout": "60s", "proxy_read_timeout": "60s", "proxy_cache": "off"}
+_ALWAYS = {
+    "proxy_connect_timeout": f"{PROXY_CONNECT_TIMEOUT_S:.0f}s",
+    "proxy_read_timeout": f"{PROXY_READ_TIMEOUT_S:.0f}s",
+    "proxy_cache": "off",
+}
 _NOT_FOLLOWED = "not followed"
 _ASKS, _AS = "asks", "as"
 # Settings that are no directives, with the messages that name them.

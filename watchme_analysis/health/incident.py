@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, WHOLE
+from watchme_analysis.nginx_conf.defaults import PROXY_READ_TIMEOUT_S
 from watchme_analysis.requests.observations import INNER_FIRST, OUTER
 from watchme_analysis.stats.interval_scan import bounds_likelihood, densest_run, likeliest_bounds
 from watchme_analysis.stats.intervals import Interval
@@ -34,8 +35,6 @@ MIN_BAD = 4
 # Length in seconds from which an outage is an incident, by definition: no property of a record separates it
 # from a reload or a garbage collection, which fail requests as well. All other lengths are relative.
 SHORTEST_S = 8.0
-# Default of proxy_connect_timeout and proxy_read_timeout (ngx_http_proxy_module), in seconds.
-DEFAULT_TIME_LIMIT_S = 60.0
 # Quantile that stands for nearly all pauses, or nearly all durations of bad requests.
 NEARLY_ALL = 0.9
 # Share of strained observations from which time beside an incident belongs to it, and half its own share.
@@ -133,7 +132,7 @@ def _lasted_s(rows: pd.DataFrame, bad: pd.DataFrame, column: str) -> float:
     good requests come between, ``n`` requests at random moments span on average ``(n - 1) / (n + 1)`` of its
     length. A request that ended at a time limit began that much earlier, also where the log has no durations.
     """
-    waited = DEFAULT_TIME_LIMIT_S if bad["timed_out"].any() else 0.0
+    waited = PROXY_READ_TIMEOUT_S if bad["timed_out"].any() else 0.0
     first, last, span = bad["start"].iloc[0], bad["start"].iloc[-1], span_s(bad)
     good = rows.loc[~rows[column], "start"]
     longest_s = float(bad["start"].diff().dt.total_seconds().max())
@@ -374,7 +373,7 @@ def _has_recovered(bad: pd.DataFrame, after: pd.DataFrame, last: Any) -> bool:
     if len(after) < FEWEST_OF_ROUTE:
         return False
     pauses = bad["start"].diff().dt.total_seconds().fillna(0.0)
-    waits = bad["duration_s"].astype("float64").fillna(DEFAULT_TIME_LIMIT_S)
+    waits = bad["duration_s"].astype("float64").fillna(PROXY_READ_TIMEOUT_S)
     wait_s = min(float(waits.quantile(NEARLY_ALL)), RECOVERED_SHARE * span_s(bad))
     least_s = max(float(pauses.quantile(NEARLY_ALL)), wait_s)
     return float((after["start"].iloc[-1] - last).total_seconds()) >= least_s

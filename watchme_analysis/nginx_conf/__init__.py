@@ -1,6 +1,7 @@
 """Nginx configurations: parsed with their includes, as a tree, and routed as Nginx routes a request.
 
-Entry point: `parse` (the reader), `routing` (the location that serves a path and its upstream), `tree`.
+Entry point: `parse` (the reader), `routing` (the location that serves a path and its upstream), `tree`
+(directives in force), `defaults`.
 
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `files`; crossplane reads
 the syntax.

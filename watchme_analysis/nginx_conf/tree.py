@@ -113,7 +113,10 @@ def ancestry(block: Block) -> list[Block]:
 
 
 def in_force(block: Block) -> dict[str, list[Block]]:
-    """Return, by name, the directives in force in a block."""
+    """Return, by name, the directives in force in a block: its own, else those of the nearest outer one.
+
+    Directives of :data:`NOT_INHERITED` hold in the block in which they are written only.
+    """
     found: dict[str, list[Block]] = {}
     for depth, level in enumerate(ancestry(block)):
         here: dict[str, list[Block]] = defaultdict(list)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from watchme_analysis.alarms.chains import Chain, cannot_fire
 from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
 from watchme_analysis.evidence.compose import compose_services, duration_s
+from watchme_analysis.nginx_conf.defaults import PROXY_READ_TIMEOUT_S
 from watchme_analysis.nginx_conf.routing import effective_locations, route
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables, pipelines
 from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Resource, message
@@ -47,8 +48,6 @@ SOURCES = {
 _LEAST_RECEIVES = 5
 # The longest retention of a queue, in seconds.
 LONGEST_RETENTION_S = 1_209_600.0
-# Default of proxy_read_timeout (ngx_http_proxy_module), in seconds.
-_NGINX_READ_S = 60.0
 # Metrics of which one alarm is expected, by kind of resource.
 _EXPECTED = {
     "dlq": ("ApproximateNumberOfMessagesVisible",),
@@ -122,15 +121,15 @@ def _setting(
     return Setting(rule, resource, "change" if consequence else "ok", current, recommended, consequence)
 
 
-def _time(seconds: float | None) -> Message | None:
+def _time_message(seconds: float | None) -> Message | None:
     return None if seconds is None else message("audit-time", value=Duration(seconds))
 
 
-def _at_least(seconds: float) -> Message:
+def _at_least_message(seconds: float) -> Message:
     return message("audit-at-least", value=Duration(seconds))
 
 
-def _number(value: float | None) -> Message | None:
+def _number_message(value: float | None) -> Message | None:
     return None if value is None else message("audit-number", value=Count(int(value)))
 
 
@@ -153,7 +152,9 @@ def _visibility(tables: Tables) -> Iterator[Setting]:
                 timeout=Duration(timeout_s),
                 window=Duration(window_s),
             )
-        yield _setting("visibility_timeout", each.queue, _time(hidden_s), _at_least(advised_s), why)
+        yield _setting(
+            "visibility_timeout", each.queue, _time_message(hidden_s), _at_least_message(advised_s), why
+        )
 
 
 def _receives(tables: Tables) -> Iterator[Setting]:
@@ -175,7 +176,7 @@ def _receives(tables: Tables) -> Iterator[Setting]:
                 )
             )
         recommended = message("audit-number-at-least", value=Count(_LEAST_RECEIVES))
-        yield _setting("receive_count", each.queue, _number(count), recommended, why)
+        yield _setting("receive_count", each.queue, _number_message(count), recommended, why)
 
 
 def _dlqs(tables: Tables) -> Iterator[Setting]:
@@ -202,7 +203,7 @@ def _dlqs(tables: Tables) -> Iterator[Setting]:
             # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html).
             short = message("audit-retention-short", source=Duration(source_s), own=Duration(own_s))
         longest = message("audit-time", value=Duration(LONGEST_RETENTION_S))
-        yield _setting("dlq_retention", each.dlq, _time(own_s), longest, short)
+        yield _setting("dlq_retention", each.dlq, _time_message(own_s), longest, short)
 
 
 def _redrive_policies(tables: Tables) -> Iterator[Setting]:
@@ -320,36 +321,41 @@ def _notifies(alarms: pd.DataFrame, name: str) -> bool:
 
 
 def _timeout_chain(tables: Tables) -> Iterator[Setting]:
-    """Compare timeouts from the outside in: function, edge, Nginx, calls of the application.
+    """Yield the timeouts from the outside in: function, edge, Nginx, calls of the application.
 
     Each must be longer than the next inner one. Otherwise the outer side gives up while the inner one still
     works, and a repetition adds to the load.
     """
     locations = effective_locations(tables.table("config_directives"))
-    inner: dict[str, float] = {}
+    # Of each path, what a caller within the system waits at most: the edge may wait longer than Nginx.
+    slowest_s: dict[str, float] = {}
     for place in locations.to_dict("records"):
         if place["layer"] != "nginx" or place["path"] is None or not place["proxy_pass"]:
             continue
         path = str(place["path"])
         nginx_s = _read_timeout_s(place)
-        inner[path] = nginx_s
+        slowest_s[path] = nginx_s
         edge = route(locations, path, layer="edge") if (locations["layer"] == "edge").any() else None
         if edge is not None:
             edge_s = _read_timeout_s(edge)
             why = None
             if edge_s <= nginx_s:
                 why = message("audit-edge-gives-up", edge=Duration(edge_s), nginx=Duration(nginx_s))
-            yield _setting("timeout_chain", f"edge {path}", _time(edge_s), _above(nginx_s), why)
-            inner[path] = max(edge_s, nginx_s)
+            yield _setting(
+                "timeout_chain", f"edge {path}", _time_message(edge_s), _above_message(nginx_s), why
+            )
+            slowest_s[path] = max(edge_s, nginx_s)
         longest_s = _longest_call_s(tables, path)
         if longest_s is not None:
             why = None
             if longest_s >= nginx_s:
                 why = message("audit-nginx-gives-up", nginx=Duration(nginx_s), call=Duration(longest_s))
-            yield _setting("timeout_chain", f"nginx {path}", _time(nginx_s), _above(longest_s), why)
-    if not inner:
+            yield _setting(
+                "timeout_chain", f"nginx {path}", _time_message(nginx_s), _above_message(longest_s), why
+            )
+    if not slowest_s:
         return
-    path, api_s = max(inner.items(), key=lambda item: item[1])
+    path, api_s = max(slowest_s.items(), key=lambda item: item[1])
     for each in pipelines(tables):
         timeout_s = each.settings.function_timeout_s
         if each.function is None or timeout_s is None:
@@ -357,20 +363,20 @@ def _timeout_chain(tables: Tables) -> Iterator[Setting]:
         why = None
         if timeout_s <= api_s:
             why = message("audit-function-gives-up", path=Resource(path), api=Duration(api_s))
-        yield _setting("timeout_chain", each.function, _time(timeout_s), _above(api_s), why)
+        yield _setting("timeout_chain", each.function, _time_message(timeout_s), _above_message(api_s), why)
 
 
-def _above(seconds: float) -> Message:
+def _above_message(seconds: float) -> Message:
     return message("audit-above", value=Duration(seconds))
 
 
 def _read_timeout_s(place: Any) -> float:
     values = place["directives"].get("proxy_read_timeout")
     if not values or not values[0]:
-        return _NGINX_READ_S
+        return PROXY_READ_TIMEOUT_S
     text = str(values[0][0])
     found = float(text) if text.isdecimal() else duration_s(text)
-    return _NGINX_READ_S if found is None else found
+    return PROXY_READ_TIMEOUT_S if found is None else found
 
 
 def _longest_call_s(tables: Tables, path: str) -> float | None:
@@ -419,7 +425,7 @@ def _processes(tables: Tables) -> Iterator[Setting]:
         workers = None if row.workers != row.workers or row.workers is None else int(row.workers)
         why = message("audit-one-worker") if workers == 1 else None
         at_least = message("audit-number-at-least", value=Count(2))
-        yield _setting("workers", name, _number(workers), at_least, why)
+        yield _setting("workers", name, _number_message(workers), at_least, why)
     handlers = tables.table("app_handlers")
     pooled = handlers[handlers["runs_on"] == "thread_pool"]
     calls = tables.table("app_calls")

@@ -33,7 +33,7 @@ Kind = Literal["depth", "dlq", "age", "errors", "throttles", "health"]
 # The time before, whose highest values are the limits.
 BEFORE = timedelta(hours=1)
 # Values below which nothing is harm, whatever the hour before: a few messages wait in any queue.
-_LEAST: Mapping[Kind, float] = {
+_MIN_LIMITS: Mapping[Kind, float] = {
     "depth": 10.0,
     "dlq": 0.0,
     "age": 60.0,
@@ -85,8 +85,8 @@ class HarmLimit:
         """Return what stops the test."""
         return message(f"harm-limit-{self.kind}", name=self.name, most=self._value(self.most))
 
-    def sign(self, value: float, error: str = "") -> Message | None:
-        """Return what a value says; None when it is within the limit."""
+    def harm(self, value: float, error: str = "") -> Message | None:
+        """Return in a sentence the harm that a value shows; None when it is within the limit."""
         if value <= self.most:
             return None
         return message(
@@ -121,7 +121,7 @@ def limits_from_the_hour_before(
         When a queue or CloudWatch can't be read.
     """
     now = now or datetime.now(UTC)
-    bare = [HarmLimit(kind, resource, _LEAST[kind]) for kind, resource in kinds]
+    bare = [HarmLimit(kind, resource, _MIN_LIMITS[kind]) for kind, resource in kinds]
     highest: dict[HarmLimit, float] = {}
     if aws is not None:
         highest = _highest([each for each in bare if each.kind in _METRICS], aws, Window(now - BEFORE, now))
@@ -178,16 +178,16 @@ class HarmWatch:
             if each.kind == "health":
                 yield self._check_health(each)
             elif not each.is_metric and self.aws is not None:
-                yield each.sign(_read_queue(each, self.aws))
+                yield each.harm(_read_queue(each, self.aws))
         metrics = [each for each in self.watched if each.is_metric]
         if metrics and self.aws is not None and time.monotonic() - self._metrics_read_at >= self.metrics_s:
             self._metrics_read_at = time.monotonic()
             now = max(datetime.now(UTC), self.since + timedelta(seconds=_PERIOD_S))
             highest = _highest(metrics, self.aws, Window(self.since, now))
-            signs = (each.sign(highest.get(each, 0.0)) for each in metrics)
-            yield next((sign for sign in signs if sign is not None), None)
+            harms = (each.harm(highest.get(each, 0.0)) for each in metrics)
+            yield next((sign for sign in harms if sign is not None), None)
 
-    def first_sign(self) -> Message | None:
+    def first_harm(self) -> Message | None:
         """Return the first sign of harm of a whole round, CloudWatch included; None without one."""
         self._metrics_read_at = float("-inf")
         return next((sign for sign in self.steps() if sign is not None), None)
@@ -197,7 +197,7 @@ class HarmWatch:
         found = prober.fetch(limit.resource, _HEALTH_TIMEOUT_S, {})
         if is_success(found["status"], found["error"]):
             return None
-        return limit.sign(1.0, str(found["error"] or f"status {found['status']}"))
+        return limit.harm(1.0, str(found["error"] or f"status {found['status']}"))
 
 
 def _read_queue(limit: HarmLimit, aws: Aws) -> float:

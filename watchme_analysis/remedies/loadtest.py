@@ -429,9 +429,9 @@ class _Run:
                 require(condition, aws, {})
         if plan.target.kind == "queue":
             counts = self._check_queue(work_items, words, is_first=is_first)
-        sign = self.watch.first_sign()
-        if sign is not None:
-            raise SurpriseError(sign)
+        harm = self.watch.first_harm()
+        if harm is not None:
+            raise SurpriseError(harm)
         return counts
 
     def _check_queue(
@@ -491,9 +491,9 @@ class _Run:
         while self._is_open() and (left_s := end - time.monotonic()) > 0:
             self._work_or_wait(left_s)
         # Harm that CloudWatch shows late is part of the result as well.
-        sign = self.watch.first_sign()
-        if sign is not None:
-            raise _StopError(sign)
+        harm = self.watch.first_harm()
+        if harm is not None:
+            raise _StopError(harm)
 
     def _is_open(self) -> bool:
         """Return whether the end of a message was not seen, neither in the log nor in the queue."""
@@ -530,17 +530,17 @@ class _Run:
     def _watch_step(self) -> bool:
         """Make the next call of the watch if it is due, and return whether one was made."""
         done = object()
-        sign: Any = next(self._round, done)
-        if sign is done:
+        harm: Any = next(self._round, done)
+        if harm is done:
             if time.monotonic() - self._round_at < self.plan.limits.poll_s:
                 return False
             self._round_at = time.monotonic()
             self._round = self.watch.steps()
-            sign = next(self._round, done)
-            if sign is done:
+            harm = next(self._round, done)
+            if harm is done:
                 return False
-        if sign is not None:
-            raise _StopError(sign)
+        if harm is not None:
+            raise _StopError(harm)
         return True
 
     # Sending

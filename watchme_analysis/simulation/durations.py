@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 
 # Messages per invocation from which, in some interval, batches are more than an occasional message.
 BATCHED = 1.2
-# Fewest intervals, and smallest spread of messages per invocation, for a fit of the fixed duration.
-LEAST, SPREAD = 10, 0.3
+# Fewest intervals for a fit of the fixed duration.
+MIN_FIT_INTERVALS = 10
+# Smallest standard deviation of messages per invocation for that fit.
+MIN_BATCH_SPREAD = 0.3
 # Intervals with a residual of more than this many medians are outliers.
-FAR_OFF = 5.0
+OUTLIER_MEDIANS = 5.0
 # Smallest share of a duration that belongs to the messages.
-LEFT = 0.1
-# Factor from the usual duration below which an interval counts as usual.
-UNUSUAL = 1.5
-# Fewest invocations for an estimate of the variation from the maximum, and fewest intervals that provide it.
-_FOR_MAXIMUM, _INTERVALS = 4, 2
+MIN_MESSAGE_SHARE = 0.1
+# Deviation from the usual duration, as a share of it, below which an interval counts as usual.
+MAX_DEVIATION = 1.5
+# Fewest invocations of an interval whose maximum shows the variation, and fewest such intervals.
+_MIN_INVOCATIONS = 4
+_MIN_MAXIMUM_INTERVALS = 2
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class RunTime:
 
     def of_message(self, run_s: float, messages: float) -> float:
         """Return the time in seconds per message of an invocation with that duration."""
-        return max(run_s - min(self.fixed_s, (1 - LEFT) * run_s), 0.0) / max(messages, 1.0)
+        return max(run_s - min(self.fixed_s, (1 - MIN_MESSAGE_SHARE) * run_s), 0.0) / max(messages, 1.0)
 
 
 def run_time(pipeline: Pipeline) -> RunTime | None:
@@ -56,19 +59,22 @@ def run_time(pipeline: Pipeline) -> RunTime | None:
     ran = frame["duration_avg_s"].notna() & (frame["invocations"] > 0) & frame["received"].notna()
     if not ran.any() or float(each[ran].max()) < BATCHED:
         return None
-    calm = ran & (frame["failed"].fillna(0.0) == 0)
-    chosen = calm if calm.sum() >= LEAST else ran
+    without_failures = ran & (frame["failed"].fillna(0.0) == 0)
+    chosen = without_failures if without_failures.sum() >= MIN_FIT_INTERVALS else ran
     n, run_s = each[chosen].to_numpy(), frame.loc[chosen, "duration_avg_s"].to_numpy()
     weights = frame.loc[chosen, "invocations"].to_numpy()
     share = float(np.average(run_s, weights=weights) / np.average(n, weights=weights))
     near = np.ones(len(n), dtype=bool)
     fixed, slope = 0.0, share
     for _ in range(3):
-        if near.sum() < LEAST or np.sqrt(np.cov(n[near], aweights=weights[near])) < SPREAD:
+        if (
+            near.sum() < MIN_FIT_INTERVALS
+            or np.sqrt(np.cov(n[near], aweights=weights[near])) < MIN_BATCH_SPREAD
+        ):
             return RunTime(0.0, share)
         slope, fixed = np.polyfit(n[near], run_s[near], 1, w=np.sqrt(weights[near]))
         off = np.abs(run_s - fixed - slope * n) * np.sqrt(weights)
-        near = off <= FAR_OFF * max(float(np.median(off)), 1e-9)
+        near = off <= OUTLIER_MEDIANS * max(float(np.median(off)), 1e-9)
     if slope <= 0.0:
         return RunTime(0.0, share)
     # A fixed part below zero is noise, so the whole duration is attributed to the messages.
@@ -78,7 +84,7 @@ def run_time(pipeline: Pipeline) -> RunTime | None:
 def in_messages(pipeline: Pipeline, spent: RunTime) -> pd.DataFrame:
     """Return a pipeline's metrics with durations per message in place of durations per invocation."""
     each, frame = messages_a_run(pipeline), pipeline.frame
-    fixed = ((1 - LEFT) * frame["duration_avg_s"]).clip(upper=spent.fixed_s)
+    fixed = ((1 - MIN_MESSAGE_SHARE) * frame["duration_avg_s"]).clip(upper=spent.fixed_s)
     return frame.assign(
         duration_avg_s=(frame["duration_avg_s"] - fixed) / each,
         duration_max_s=(frame["duration_max_s"] - fixed) / each,
@@ -86,14 +92,14 @@ def in_messages(pipeline: Pipeline, spent: RunTime) -> pd.DataFrame:
     )
 
 
-def usual(frame: pd.DataFrame, batched: bool = False) -> tuple[float, float]:
+def usual_duration(frame: pd.DataFrame, batched: bool = False) -> tuple[float, float]:
     """Return mean in seconds and variation of the durations of intervals without a failed invocation.
 
     With batches, the maximum reflects the batch sizes more than the variation, so it is not used.
     """
     measured = frame[frame["duration_avg_s"].notna()]
-    calm = measured[measured["failed"].fillna(0) == 0]
-    chosen = calm if len(calm) else measured
+    without_failures = measured[measured["failed"].fillna(0) == 0]
+    chosen = without_failures if len(without_failures) else measured
     usual_s = max(float(chosen["duration_avg_s"].median()), 0.001)
     spread = None if batched else _within(chosen)
     return usual_s, _between(chosen, usual_s) if spread is None else spread
@@ -105,19 +111,19 @@ def _within(frame: pd.DataFrame) -> float | None:
     The maximum of n lognormal times lies about z standard deviations above their median, where z is the
     expected maximum of n normal variables (Blom). This excludes the variation between intervals.
     """
-    many = frame[(frame["invocations"] >= _FOR_MAXIMUM) & frame["duration_max_s"].notna()]
+    many = frame[(frame["invocations"] >= _MIN_INVOCATIONS) & frame["duration_max_s"].notna()]
     sigmas = []
     for row in many.itertuples():
         above = math.log(max(row.duration_max_s / row.duration_avg_s, 1.0))
         z = NormalDist().inv_cdf((row.invocations - 0.375) / (row.invocations + 0.25))
         # log(max) = log(mean) - sigma^2 / 2 + z sigma
         sigmas.append(z - math.sqrt(max(z * z - 2 * above, 0.0)))
-    return math.sqrt(math.expm1(median(sigmas) ** 2)) if len(sigmas) >= _INTERVALS else None
+    return math.sqrt(math.expm1(median(sigmas) ** 2)) if len(sigmas) >= _MIN_MAXIMUM_INTERVALS else None
 
 
 def _between(frame: pd.DataFrame, usual_s: float) -> float:
     """Return the variation estimated from the means of intervals."""
     # The standard error of a mean of n durations is smaller by the square root of n.
     off = (frame["duration_avg_s"] / usual_s - 1) * frame["invocations"].fillna(1).clip(lower=1) ** 0.5
-    near = off[off.abs() < UNUSUAL]
+    near = off[off.abs() < MAX_DEVIATION]
     return min(float((near**2).mean() ** 0.5) if len(near) else 0.3, 2.0)

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.queues.pipeline_anomalies import messages_a_run
-from watchme_analysis.simulation.durations import UNUSUAL, RunTime, in_messages, run_time, usual
+from watchme_analysis.simulation.durations import (
+    MAX_DEVIATION,
+    RunTime,
+    in_messages,
+    run_time,
+    usual_duration,
+)
 from watchme_analysis.simulation.scenarios import ASSUMED_GROUPS, Load
 from watchme_analysis.simulation.settings import (
     ApiSettings,
@@ -194,7 +200,9 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     timeout_s = known.function_timeout_s or ASSUMED_TIMEOUT_S
     notes += assumed(known)
     spent = run_time(pipeline)
-    usual_s, variation = usual(frame) if spent is None else usual(in_messages(pipeline, spent), batched=True)
+    usual_s, variation = (
+        usual_duration(frame) if spent is None else usual_duration(in_messages(pipeline, spent), batched=True)
+    )
     waiting = frame["visible"].dropna()
     if len(waiting) and waiting.iloc[0] > 0:
         notes.append(message("fit-waiting-left-out", messages=round(waiting.iloc[0])))
@@ -281,7 +289,7 @@ def _faults(
         ends_early = fails and not is_cut_off and not pipeline.settings.reports_failures
         worked = 1.0 if all_cut_off or ends_early else messages
         mean_s = run_s if spent is None else spent.of_message(run_s, worked)
-        if not is_cut_off and usual_s / UNUSUAL < mean_s < usual_s * UNUSUAL:
+        if not is_cut_off and usual_s / MAX_DEVIATION < mean_s < usual_s * MAX_DEVIATION:
             if not failing:
                 continue
             mean_s = usual_s if with_passing and not fails else mean_s

@@ -202,7 +202,7 @@ def memory(
     seen = []
     levels: dict[str, Value] = {"before": Number(round(usual)), "most": Number(round(most))}
     falls = _falls(sampled, usual).loc[start:end]
-    is_given_back = len(falls) > 0 and _lived_through(start, falls.index[-1], log)
+    is_given_back = len(falls) > 0 and _survived(start, falls.index[-1], log)
     if len(falls) >= OFTEN and not is_given_back:
         text = message(
             "health-memory-lost", **levels | {"most": Number(round(falls.max()))}, times=len(falls)
@@ -218,13 +218,13 @@ def memory(
 
 
 def _falls(sampled: pd.Series, usual: float) -> pd.Series:
-    """Return what was used before it was half or all gone at the next sample, by the time of that one."""
+    """Return the memory in MB before each fall to half or less, by the time of the sample after it."""
     grown = sampled.shift(1)
     high = (grown >= RISEN_RATIO * usual) & (grown - usual >= RISEN_MB)
     return grown[high & (sampled <= LOST_SHARE * grown)]
 
 
-def _lived_through(start: datetime, last: datetime, log: pd.DataFrame) -> bool:
+def _survived(start: datetime, last: datetime, log: pd.DataFrame) -> bool:
     """Return whether those that respond after the last fall of memory did so before it, without a restart.
 
     Then work gave back what it had used. That a number of a process comes again is not enough: the first

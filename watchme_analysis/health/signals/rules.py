@@ -45,7 +45,7 @@ _EDGE_HARM = (
 )
 _NGINX_HARM = (*_EDGE_HARM, "root")
 # Rules that a sentence names.
-NAMED = 2
+MOST_NAMED = 2
 # Requests to which rules are applied, at most: distinct ones, by the fields that rules look at.
 MOST_REQUESTS = 300
 _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
@@ -57,7 +57,7 @@ _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
 def edge_rules(context: HealthContext) -> list[Observation]:
     """Return observations of rules of the edge for the affected paths alone, or that none exists."""
     if not context.edge_routes:
-        return settings(context)
+        return edge_settings(context)
     rule = edge_rule(context)
     sql = select("config_directives", "layer = 'edge'")
     rows = int((context.table("config_directives")["layer"] == "edge").sum())
@@ -66,8 +66,8 @@ def edge_rules(context: HealthContext) -> list[Observation]:
         return [Observation("edge_rule", text, "config_directives", rows, sql, detail=rule)]
     if context.calm_neighbours():
         text = message("health-edge-plain", paths=context.endpoints)
-        return settings(context) or [Observation("edge_plain", text, "config_directives", rows, sql)]
-    return settings(context)
+        return edge_settings(context) or [Observation("edge_plain", text, "config_directives", rows, sql)]
+    return edge_settings(context)
 
 
 def edge_rule(context: HealthContext) -> Text | None:
@@ -278,7 +278,7 @@ def _request_fields(context: HealthContext, *, affected: bool) -> list[dict[str,
     ]
 
 
-def _apart(context: HealthContext) -> list[Matched]:
+def _rules_of_affected(context: HealthContext) -> list[Matched]:
     """Return the rules that concern the affected requests alone and can show as they did."""
     bad = context.rows("edge", bad=True)["edge_status"].dropna().astype(int)
     return [
@@ -293,16 +293,16 @@ def _apart(context: HealthContext) -> list[Matched]:
 
 def setting_rule(context: HealthContext) -> Text | None:
     """Return sentences on the rules that treat the affected requests apart; None when none is known to."""
-    return _named([one.rule for one in _apart(context)])
+    return _rule_sentences([one.rule for one in _rules_of_affected(context)])
 
 
 def timeout_rule(context: HealthContext) -> Text | None:
     """Return sentences on the rules that limit how long the edge waits for the affected requests."""
     mine = [one.rule for one in context.inv.once(matched_rules) if one.affected >= MOST]
-    return _named([rule for rule in mine if "read_timeout" in rule.effect])
+    return _rule_sentences([rule for rule in mine if "read_timeout" in rule.effect])
 
 
-def _named(rules: Sequence[EdgeRule]) -> Text | None:
+def _rule_sentences(rules: Sequence[EdgeRule]) -> Text | None:
     """Return a sentence for each of the first rules; None without any."""
     named = [
         message(
@@ -311,18 +311,22 @@ def _named(rules: Sequence[EdgeRule]) -> Text | None:
             condition=Code(shortened(rule.condition, 160, "...")),
             effect=value_of(rule.effect),
         )
-        for rule in rules[:NAMED]
+        for rule in rules[:MOST_NAMED]
     ]
-    more = [message("health-rule-edge-settings-more", count=len(rules) - NAMED)] if rules[NAMED:] else []
+    more = (
+        [message("health-rule-edge-settings-more", count=len(rules) - MOST_NAMED)]
+        if rules[MOST_NAMED:]
+        else []
+    )
     return sentences(*named, *more) if named else None
 
 
-def settings(context: HealthContext) -> list[Observation]:
+def edge_settings(context: HealthContext) -> list[Observation]:
     """Return observations of exported rules that treat the affected requests apart, or that none does."""
     table = context.table("edge_settings")
     if table.empty:
         return []
-    apart = _apart(context)
+    apart = _rules_of_affected(context)
     if apart:
         rule = setting_rule(context)
         count = len(_request_fields(context, affected=True))
