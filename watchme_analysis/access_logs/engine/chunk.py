@@ -58,7 +58,7 @@ class Selection:
             return False
         return not self.path_prefix or (path is not None and str(path).startswith(self.path_prefix))
 
-    def filtered(self, table: pa.Table) -> pa.Table:
+    def apply(self, table: pa.Table) -> pa.Table:
         """Return the selected rows of a table with the needed columns."""
         import pyarrow.compute as pc
 
@@ -84,7 +84,8 @@ class Chunk(NamedTuple):
     """A parsed chunk: ``lines == rows + len(rejected) + blank + filtered``.
 
     ``table`` has the columns needed and its lines count from 1 at the chunk's start; ``formats`` counts the
-    lines of each format, and ``reference_lines`` those that the reference parser read.
+    lines of each format, and ``reference_lines`` those that the reference parser read. ``blank`` counts empty
+    lines and directives such as ``#Fields:``, ``filtered`` the rows that a :class:`Selection` left out.
     ``has_line_end`` is False when the last line has no line end.
     """
 

@@ -212,7 +212,7 @@ class Engine:
         from watchme_analysis.access_logs.engine.arrow_parser import arrow_table
 
         table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
-        return _Columnar(len(table), self._selection.filtered(table), others)
+        return _Columnar(len(table), self._selection.apply(table), others)
 
     def uses_compiled_parser(self, lines: Sequence[bytes]) -> bool:
         """Return whether the compiled parser parses most of such lines."""
