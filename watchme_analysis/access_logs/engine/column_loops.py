@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from watchme_analysis.access_logs.engine.ascii_codes import BACKSLASH, QUOTE
 from watchme_analysis.access_logs.engine.jit import compiled, compiled_for_little
 from watchme_analysis.access_logs.engine.simd import (
     NEAR,
@@ -248,7 +249,7 @@ def measure_objects(buf: Any, spans: Any, rows: Any, name_at: Any, offsets: Any)
             # Two quotation marks, and a comma and a space or the braces.
             size += name_at[slot + 1] - name_at[slot] + 4
             for place in range(starts[slot, row], ends[slot, row]):
-                size += 2 if buf[place] == 92 or buf[place] == 34 else 1
+                size += 2 if buf[place] == BACKSLASH or buf[place] == QUOTE else 1
         offsets[index + 1] = offsets[index] + size
 
 
@@ -281,7 +282,7 @@ def write_objects(buf: Any, spans: Any, rows: Any, keys: Any, target: Any) -> No
             data[at] = 34
             at += 1
             for place in range(starts[slot, row], ends[slot, row]):
-                if buf[place] == 92 or buf[place] == 34:
+                if buf[place] == BACKSLASH or buf[place] == QUOTE:
                     data[at] = 92
                     at += 1
                 data[at] = buf[place]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from watchme_analysis.access_logs.engine.ascii_codes import BACKSLASH, COLON, DOT, LETTER_Z, MINUS, ZERO
 from watchme_analysis.access_logs.engine.jit import compiled
 from watchme_analysis.access_logs.engine.simd import (
     WIDTH,
@@ -72,7 +73,7 @@ def _null_size(at: int, end: int, literal: Any, json: bool) -> Any:
     is_last = literal[3] == 0
     if json and not is_last and follows(at, end, literal):
         return 0
-    if byte_at(at) == 45 and at < end:
+    if byte_at(at) == MINUS and at < end:
         if is_last:
             return 1 if at + 1 == end else -1
         return 1 if follows(at + 1, end, literal) else -1
@@ -92,7 +93,7 @@ def _read_time(at: int, end: int, kind: int, known: Any) -> Any:
         moment = time_local(at, end)
     else:
         moment = time_iso(at, end)
-        if moment != NULL and byte_at(at + 19) == 90:
+        if moment != NULL and byte_at(at + 19) == LETTER_Z:
             size = 20
     if moment == NULL:
         return -1, moment
@@ -116,7 +117,7 @@ def _read_number(at: int, kind: int) -> Any:
 @compiled
 def _is_padded(at: int) -> Any:
     """Return whether the number at an address has a superfluous leading zero."""
-    return byte_at(at) == 48 and 48 <= byte_at(at + 1) <= 57
+    return byte_at(at) == ZERO and 48 <= byte_at(at + 1) <= 57
 
 
 @compiled
@@ -124,7 +125,7 @@ def _ipv4_end(at: int) -> Any:
     """Return the end of the IPv4 address at an address, -1 without one."""
     for part in range(4):
         count = leading_digits(at) & 15
-        if count == 0 or count > 3 or (part < 3 and byte_at(at + count) != 46):
+        if count == 0 or count > 3 or (part < 3 and byte_at(at + count) != DOT):
             return -1
         at += count + 1
     return at - 1
@@ -137,13 +138,13 @@ def _is_address(at: int, end: int) -> Any:
     four, six = True, True
     for place in range(at, end):
         char = byte_at(place)
-        if char == 58:
+        if char == COLON:
             four, six = False, six and colons < 7
             gaps += run == 0 and colons > 0
             colons += 1
             run = 0
             continue
-        if char == 46:
+        if char == DOT:
             # An IPv4 address within an IPv6 address is left to the reference parser.
             four, six = four and run > 0, False
             dots += 1
@@ -159,7 +160,9 @@ def _is_address(at: int, end: int) -> Any:
         six = six and run <= 4
     # Without a gap there are eight parts; a part or the gap is at either end.
     six = six and colons >= 2 and (gaps == 1 or (gaps == 0 and colons == 7))
-    six = six and (byte_at(at) != 58 or byte_at(at + 1) == 58) and (run > 0 or byte_at(end - 2) == 58)
+    six = (
+        six and (byte_at(at) != COLON or byte_at(at + 1) == COLON) and (run > 0 or byte_at(end - 2) == COLON)
+    )
     return (four and dots == 3 and run > 0) or six
 
 
@@ -185,7 +188,7 @@ def _read_text(at: int, end: int, kinds: Any, literal: Any, opening: Any) -> Any
             return -1
     if json:
         for place in range(at, stop):
-            if byte_at(place) == 92:
+            if byte_at(place) == BACKSLASH:
                 return -1
     return stop
 
@@ -258,7 +261,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                 tries = max(tries, count)
                 if total != NULL:
                     decimal = total / 1e6
-                if last - first == 1 and byte_at(first) == 45:
+                if last - first == 1 and byte_at(first) == MINUS:
                     last = first
             else:
                 at = _read_text(at, end, (kind, role, json), literal, telling)
@@ -294,7 +297,7 @@ def parse_lines(buf: Any, bounds: Any, plan: Any, limits: Any, out: Any, known_t
                 starts[span_slots[index], line] = first - place if last > first else -1
                 ends[span_slots[index], line] = last - place
             if list_slots[index] >= 0:
-                missing = at == begin or (at == begin + 1 and byte_at(begin) == 45)
+                missing = at == begin or (at == begin + 1 and byte_at(begin) == MINUS)
                 starts[list_slots[index], line] = -1 if missing else begin - place
                 ends[list_slots[index], line] = at - place
             if int_slots[index] >= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from watchme_analysis.access_logs.engine.ascii_codes import UNDERSCORE
 from watchme_analysis.access_logs.engine.jit import compiled
 from watchme_analysis.access_logs.engine.value_loops import int64
 
@@ -49,7 +50,7 @@ def replace_ids(texts: Any, offsets: Any, data: Any, bounds: Any, ambiguous: Any
                     digits += 1
                 elif 65 <= char <= 70 or 97 <= char <= 102:
                     hexes += 1
-                elif 65 <= char <= 90 or 97 <= char <= 122 or char == 95:
+                elif 65 <= char <= 90 or 97 <= char <= 122 or char == UNDERSCORE:
                     letters += 1
                 elif char == _DASH:
                     dashes += 1

@@ -7,7 +7,7 @@ Positions are memory addresses, so that functions pass only numbers. A block hol
 ends, and ``ROOM_BYTES`` more readable bytes of undefined content, so that no function checks for the end of
 the block.
 """
-# ruff: noqa: PLR1714, SIM110 - numba compiles plain loops and comparisons best
+# ruff: noqa: PLR1714, SIM109, SIM110 - numba compiles plain loops and comparisons best
 
 from __future__ import annotations
 
@@ -15,6 +15,22 @@ from typing import Any
 
 import numpy as np
 
+from watchme_analysis.access_logs.engine.ascii_codes import (
+    BACKSLASH,
+    COLON,
+    COMMA,
+    DOT,
+    HASH,
+    LETTER_T,
+    LETTER_Z,
+    MINUS,
+    PLUS,
+    QUESTION_MARK,
+    QUOTE,
+    SLASH,
+    SPACE,
+    UNDERSCORE,
+)
 from watchme_analysis.access_logs.engine.jit import compiled
 from watchme_analysis.access_logs.engine.simd import (
     SAME,
@@ -91,20 +107,20 @@ def zone_offset(at: int, gap: int) -> Any:
     sign = byte_at(at)
     hours = digits(at + 1, 2)
     minutes = digits(at + 3 + gap, 2)
-    if (sign != 43 and sign != 45) or hours < 0 or hours > 23 or minutes < 0 or minutes > 59:
+    if (sign != PLUS and sign != MINUS) or hours < 0 or hours > 23 or minutes < 0 or minutes > 59:
         return NULL
-    if gap == 1 and byte_at(at + 3) != 58:
+    if gap == 1 and byte_at(at + 3) != COLON:
         return NULL
     value = (hours * 60 + minutes) * 60_000_000
-    return value if sign == 43 else -value
+    return value if sign == PLUS else -value
 
 
 @compiled
 def time_local(at: int, end: int) -> Any:
     """Return the moment of a ``$time_local`` value, NULL if invalid."""
-    if end - at < 26 or byte_at(at + 2) != 47 or byte_at(at + 6) != 47 or byte_at(at + 11) != 58:
+    if end - at < 26 or byte_at(at + 2) != SLASH or byte_at(at + 6) != SLASH or byte_at(at + 11) != COLON:
         return NULL
-    if byte_at(at + 14) != 58 or byte_at(at + 17) != 58 or byte_at(at + 20) != 32:
+    if byte_at(at + 14) != COLON or byte_at(at + 17) != COLON or byte_at(at + 20) != SPACE:
         return NULL
     key = (byte_at(at + 3) << 16) | (byte_at(at + 4) << 8) | byte_at(at + 5)
     month = 0
@@ -120,13 +136,13 @@ def time_local(at: int, end: int) -> Any:
 @compiled
 def time_iso(at: int, end: int) -> Any:
     """Return the moment of a ``$time_iso8601`` value, NULL if invalid."""
-    if end - at < 20 or byte_at(at + 4) != 45 or byte_at(at + 7) != 45 or byte_at(at + 10) != 84:
+    if end - at < 20 or byte_at(at + 4) != MINUS or byte_at(at + 7) != MINUS or byte_at(at + 10) != LETTER_T:
         return NULL
-    if byte_at(at + 13) != 58 or byte_at(at + 16) != 58:
+    if byte_at(at + 13) != COLON or byte_at(at + 16) != COLON:
         return NULL
     clock = (digits(at + 11, 2), digits(at + 14, 2), digits(at + 17, 2))
     moment = moment_of(digits(at, 4), digits(at + 5, 2), digits(at + 8, 2), clock)
-    if moment == NULL or byte_at(at + 19) == 90:
+    if moment == NULL or byte_at(at + 19) == LETTER_Z:
         return moment
     if end - at < 25:
         return NULL
@@ -176,7 +192,7 @@ def read_list(at: int, end: int, kind: int) -> Any:
             at = min(run_end(at, 33, 44, 34), end)
             if at == begin:
                 return -1, tries, total, last, begin, at
-        elif byte_at(at) == 45:
+        elif byte_at(at) == MINUS:
             at += 1
             last = NULL
         else:
@@ -187,7 +203,7 @@ def read_list(at: int, end: int, kind: int) -> Any:
             places = -1 if at == begin or at - begin == WORD else 0
             if kind == LIST_TIME:
                 scaled = last * MILLION
-                if byte_at(at) == 46:
+                if byte_at(at) == DOT:
                     found = leading_digits(at + 1)
                     places = -1 if places < 0 or found & 15 == 0 or found & 15 > 6 else found & 15
                     scaled += (found >> 4) * MICRO[places]
@@ -198,13 +214,13 @@ def read_list(at: int, end: int, kind: int) -> Any:
         stop = at
         tries += 1
         mark = byte_at(at)
-        if mark == 44 and byte_at(at + 1) == 32:
+        if mark == COMMA and byte_at(at + 1) == SPACE:
             at += 2
-        elif mark == 32 and byte_at(at + 1) == 58 and byte_at(at + 2) == 32:
+        elif mark == SPACE and byte_at(at + 1) == COLON and byte_at(at + 2) == SPACE:
             at += 3
         else:
             break
-    if tries == 1 and stop - begin == 1 and byte_at(begin) == 45:
+    if tries == 1 and stop - begin == 1 and byte_at(begin) == MINUS:
         tries = 0
     return at, tries, total, last, begin, stop
 
@@ -227,7 +243,7 @@ def number_end(at: int) -> Any:
         value = value * TENS[found & 15] + (found >> 4)
         whole += found & 15
     at += whole
-    if byte_at(at) != 46:
+    if byte_at(at) != DOT:
         return at, value, whole, int64(0)
     found = leading_digits(at + 1)
     places = found & 15
@@ -263,11 +279,11 @@ def enclosed_end(at: int, end: int, escapes: bool, wide: bool) -> Any:
         if at >= end:
             return -1
         mark = byte_at(at)
-        if mark == 34:
+        if mark == QUOTE:
             return at
         size = wide_size(at) if wide and mark > 127 else 0
         if size == 0:
-            if mark != 92 or not escapes or at + 1 >= end or not 32 <= byte_at(at + 1) <= 126:
+            if mark != BACKSLASH or not escapes or at + 1 >= end or not 32 <= byte_at(at + 1) <= 126:
                 return -1
             size = 2
         at += size
@@ -299,7 +315,7 @@ def text_end(at: int, end: int, literal: Any, enclosed: bool) -> Any:
         mark = byte_at(at)
         if mark == first and follows(at, end, literal):
             return at
-        if mark < 32 or mark > 126 or (mark == 34 and not enclosed):
+        if mark < 32 or mark > 126 or (mark == QUOTE and not enclosed):
             return -1
         at += 1
 
@@ -350,20 +366,20 @@ def split_request(at: int, end: int, whole: bool) -> Any:
         and in text that is not a request line.
     """
     if not whole:
-        if byte_at(at) != 47 or byte_at(end - 1) <= 32:
+        if byte_at(at) != SLASH or byte_at(end - 1) <= 32:
             return -1, at, at, at
         return at, at, query_mark(at, end), end
     place = at
     while 65 <= byte_at(place) <= 90 or (place > at and in_method(byte_at(place))):
         place += 1
     target, stop = place + 1, end - protocol_size(place, end)
-    if place == at or byte_at(place) != 32 or target > end:
+    if place == at or byte_at(place) != SPACE or target > end:
         # JSON may hold a target instead of a request line.
-        is_target = at < end and (byte_at(at) == 47 or starts_with(at, HTTP, HTTP_BYTES))
+        is_target = at < end and (byte_at(at) == SLASH or starts_with(at, HTTP, HTTP_BYTES))
         return (-1, at, at, at) if is_target else (at, end, end, end)
-    if stop == end or stop <= target or byte_at(target) == 32 or byte_at(stop - 1) == 32:
+    if stop == end or stop <= target or byte_at(target) == SPACE or byte_at(stop - 1) == SPACE:
         # HTTP/0.9 has no protocol, and a target without spaces; other text is not a request line.
-        is_old = byte_at(target) == 47 and run_end(target, 33, 127, 127) >= end
+        is_old = byte_at(target) == SLASH and run_end(target, 33, 127, 127) >= end
         return (place, target, query_mark(target, end), end) if is_old else (at, end, end, end)
     path = path_start(target, stop)
     return (place, path, query_mark(path, stop), stop) if path >= 0 else (-1, at, at, at)
@@ -374,7 +390,7 @@ def query_mark(at: int, end: int) -> Any:
     """Return the address of the first question mark, or the end of the target."""
     # A quotation mark ends the request, unless it is escaped.
     mark = run_end(at, 32, 63, 34)
-    while mark < end and byte_at(mark) != 63:
+    while mark < end and byte_at(mark) != QUESTION_MARK:
         mark = run_end(mark + 1, 32, 63, 34)
     return min(mark, end)
 
@@ -387,10 +403,17 @@ def path_start(at: int, end: int) -> Any:
     place = at
     while in_scheme(byte_at(place)):
         place += 1
-    if place + 3 > end or byte_at(place) != 58 or byte_at(place + 1) != 47 or byte_at(place + 2) != 47:
+    if (
+        place + 3 > end
+        or byte_at(place) != COLON
+        or byte_at(place + 1) != SLASH
+        or byte_at(place + 2) != SLASH
+    ):
         return at
     place += 3
-    while place < end and byte_at(place) != 47 and byte_at(place) != 63 and byte_at(place) != 35:
+    while (
+        place < end and byte_at(place) != SLASH and byte_at(place) != QUESTION_MARK and byte_at(place) != HASH
+    ):
         place += 1
     return place if place < end else -1
 
@@ -398,7 +421,7 @@ def path_start(at: int, end: int) -> Any:
 @compiled
 def in_scheme(char: int) -> Any:
     """Return whether a character is valid in the name of a scheme, after its first."""
-    return 97 <= (char | 32) <= 122 or 48 <= char <= 57 or char == 43 or char == 45 or char == 46
+    return 97 <= (char | 32) <= 122 or 48 <= char <= 57 or char == PLUS or char == MINUS or char == DOT
 
 
 @compiled
@@ -408,7 +431,7 @@ def protocol_size(begin: int, end: int) -> Any:
         at = end - size
         if at <= begin or not starts_with(at, SPACE_HTTP, SPACE_HTTP_BYTES):
             continue
-        is_whole = size == 7 or (byte_at(at + 7) == 46 and 48 <= byte_at(at + 8) <= 57)
+        is_whole = size == 7 or (byte_at(at + 7) == DOT and 48 <= byte_at(at + 8) <= 57)
         if is_whole and 48 <= byte_at(at + 6) <= 57:
             return size
     return 0
@@ -417,4 +440,4 @@ def protocol_size(begin: int, end: int) -> Any:
 @compiled
 def in_method(char: int) -> Any:
     """Return whether a character is valid in a method, after its first."""
-    return 48 <= char <= 57 or char == 95 or char == 45
+    return 48 <= char <= 57 or char == UNDERSCORE or char == MINUS

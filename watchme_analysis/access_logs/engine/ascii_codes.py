@@ -1,0 +1,17 @@
+"""Bytes that separate values in a log line, as numbers: compiled loops compare numbers."""
+
+SPACE = ord(" ")
+QUOTE = ord('"')
+HASH = ord("#")
+PLUS = ord("+")
+COMMA = ord(",")
+MINUS = ord("-")
+DOT = ord(".")
+SLASH = ord("/")
+ZERO = ord("0")
+COLON = ord(":")
+QUESTION_MARK = ord("?")
+LETTER_T = ord("T")
+LETTER_Z = ord("Z")
+BACKSLASH = ord("\\")
+UNDERSCORE = ord("_")
