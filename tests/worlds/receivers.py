@@ -10,6 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 
 
+def chunks(stream):
+    """Return a chunked body, such as one that botocore sends over TLS with a checksum behind it."""
+    body = b""
+    while size := int(stream.readline().partition(b";")[0] or b"0", 16):
+        body += stream.read(size)
+        stream.readline()
+    while stream.readline().strip():
+        pass
+    return body
+
+
 class Webhook:
     """An HTTP server that records what is posted, with the headers of each request; over TLS with a context.
 
@@ -30,8 +41,9 @@ class Webhook:
                 pass
 
             def do_POST(self):
+                is_chunked = self.headers.get("Transfer-Encoding") == "chunked"
                 length = int(self.headers.get("Content-Length", 0))
-                body = self.rfile.read(length)
+                body = chunks(self.rfile) if is_chunked else self.rfile.read(length)
                 if len(body) < length:  # the sender was killed while it sent: nothing has arrived
                     self.close_connection = True
                     return
