@@ -36,6 +36,7 @@ class Model:
         self.moments, self.whole, self.takes = sorted(moments), whole, takes
         self.rate_limits, self.service_facts = RateLimits(), {}
         self.now, self.queries, self.polls = 0.0, [], 0
+        self.started = []  # parameters of the queries that were started
         self.scanned = Counter()  # how often the events of a second were scanned
 
     def monotonic(self):
@@ -56,6 +57,7 @@ class Model:
         return getattr(self, operation)(**requested)
 
     def start_query(self, limit=10_000, **requested):
+        self.started.append(requested | {"limit": limit})
         text, first, last = (requested[name] for name in ("queryString", "startTime", "endTime"))
         moments = self.moments
         low = bisect_left(moments, first * 1000)

@@ -1,0 +1,616 @@
+"""Runs of queries against scripted responses: what is started, kept, queried again, stopped and noted."""
+
+import time
+from collections import deque
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from worlds.aws_front import FAST
+from worlds.messages import messages_in
+from worlds.together import together
+
+from watchme_analysis.aws_shapes.insights_query_text import unsplittable_reason
+from watchme_analysis.cloudwatch.insights.query_api import (
+    FinishedQuery,
+    InsightsQuery,
+    QueryResult,
+    fetch_pages,
+    poll_query,
+    rows_from_cells,
+    stop_query,
+)
+from watchme_analysis.cloudwatch.insights.run import (
+    QueryPool,
+    complete_part,
+    filled_width_ms,
+    join_parts,
+    run_queries,
+    run_query,
+)
+from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, Task
+from watchme_analysis.cloudwatch.session import BusyError
+from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
+from watchme_analysis.text.message import message_of
+from watchme_analysis.window import Window
+
+START = datetime(2025, 12, 11, 1, tzinfo=UTC)
+FIRST = int(START.timestamp())
+RAW = "fields @timestamp, @ptr | sort @timestamp asc"
+HOUR = Window(START, START + timedelta(hours=1))
+
+
+class Account:
+    """Stands for the account: each query that starts takes the next script, errors or pages."""
+
+    def __init__(self, *scripts, limits=FAST):
+        self.scripts, self.rate_limits, self.service_facts = deque(scripts), limits, {}
+        self.started, self.polled, self.stopped, self.actions = [], [], [], set()
+        self.pages, self.stop_errors, self.retry_until = {}, deque(), None
+        self.backoffs = []
+
+    meta = events = property(lambda self: self)
+
+    def client(self, _):
+        return self
+
+    def register(self, *_, **__):
+        pass
+
+    def sleep(self, seconds):
+        time.sleep(max(0.0, seconds))
+
+    def backoff(self, attempt):
+        self.backoffs.append(attempt)
+        return 0.0
+
+    def call(self, _, operation, **given):
+        if operation == "start_query":
+            self.started.append(given)
+            script = self.scripts.popleft()
+            if isinstance(script, Exception):
+                raise script
+            name = f"query-{len(self.started)}"
+            self.pages[name] = deque(script)
+            return {"queryId": name}
+        self.polled.append(given)
+        page = self.pages[given["queryId"]].popleft()
+        if isinstance(page, Exception):
+            raise page
+        return dict(page)
+
+    def stop_query(self, queryId):  # noqa: N803 - as boto3 names it
+        self.stopped.append(queryId)
+        if self.stop_errors and (error := self.stop_errors.popleft()):
+            raise error
+
+
+def written(second):
+    return (START + timedelta(seconds=second)).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def rows_at(*seconds):
+    """Return rows of events at these seconds after the start, each with its pointer."""
+    return [{"@timestamp": written(second), "@ptr": f"at {second}"} for second in seconds]
+
+
+def done(rows, status="Complete", **statistics):
+    return {"status": status, "rows": rows, "statistics": statistics}
+
+
+def query(text=RAW, window=HOUR, group="g", **more):
+    """A query of whose group one event is known, so that its window is queried whole first."""
+    more.setdefault("counts", ((FIRST, 1),))
+    return InsightsQuery(text, (group,), window, **more)
+
+
+def said(notes):
+    """Return the message of each note: its id and values."""
+    return [next(iter(messages_in(message_of(each)).items())) for each in notes]
+
+
+def as_dict(result):
+    found = vars(result).copy()
+    found.pop("query")
+    return found | {"notes": said(result.notes)}
+
+
+def test_a_result_of_one_query():
+    account = Account(
+        [done([], "Running"), done(rows_at(1, 2), recordsMatched=2.0, recordsScanned=7, bytesScanned=9)]
+    )
+    result = run_query(account, query())
+    assert as_dict(result) == {
+        "rows": rows_at(1, 2),
+        "status": "Complete",
+        "truncated": False,
+        "records_matched": 2.0,
+        "records_scanned": 7.0,
+        "bytes_scanned": 9.0,
+        "queries_started": 1,
+        "cached_at": None,
+        "notes": [],
+    }
+    assert account.polled == [{"queryId": "query-1"}] * 2
+    assert (account.stopped, account.service_facts) == ([], {})
+    # No call is repeated after the deadline; afterwards that no longer holds.
+    assert account.retry_until == float("inf")
+
+
+@together(
+    ("text", "window", "sent"),
+    [
+        # The end is inclusive, so the rows are cut to the window when they arrived.
+        (RAW, (0, 3600), (RAW, 0, 3600, 50)),
+        ("fields a", (0.25, 60), ("fields @timestamp | fields a", 0, 60, 50)),
+        ("fields a | limit 7", (0, 60), (True, 0, 60, None)),
+        ("stats count(*)", (0.25, 60.5), (True, 0, 61, 50)),
+        # No filter bounds a query that also uses earlier events, so its last second is left out.
+        ("stats count(*) by bin(1m) | diff", (0, 60), (False, 0, 59, 50)),
+        ("stats count(*) by bin(1m) | diff", (5, 5.5), (False, 5, 5, 50)),
+    ],
+)
+def test_what_is_started(text, window, sent):
+    start, end = (START + timedelta(seconds=second) for second in window)
+    account = Account([done([])])
+    run_query(account, query(text, Window(start, end)), row_limit=50)
+    expected, first, last, limit = sent
+    if isinstance(expected, bool):  # with the filter of the window, or without
+        bounds = [round(moment.timestamp() * 1000) for moment in (start, end)]
+        window_filter = (
+            f"filter toMillis(@timestamp) >= {bounds[0]} and toMillis(@timestamp) < {bounds[1]} | "
+        )
+        expected = window_filter * expected + text
+    parameters = {
+        "logGroupNames": ["g"],
+        "queryString": expected,
+        "startTime": FIRST + first,
+        "endTime": FIRST + last,
+    }
+    assert account.started == [parameters | ({"limit": limit} if limit else {})]
+
+
+def test_groups_are_named_by_arn_if_one_is():
+    account = Account([done([])])
+    run_query(account, InsightsQuery(RAW, ("a", "arn:aws:logs:x"), HOUR, counts=((FIRST, 1),)))
+    assert account.started[0]["logGroupIdentifiers"] == ["a", "arn:aws:logs:x"]
+    assert "logGroupNames" not in account.started[0]
+
+
+def test_a_query_has_one_to_fifty_groups():
+    assert len(InsightsQuery(RAW, ("g",) * 50, HOUR).log_groups) == 50
+    for number in (0, 51):
+        with pytest.raises(InputError) as raised:
+            InsightsQuery(RAW, ("g",) * number, HOUR)
+        assert messages_in(raised.value.args[0]) == {
+            "error-query-groups": {"most": "50", "number": str(number)}
+        }
+
+
+def test_a_query_window_covers_the_fractions_of_its_bounds():
+    window = Window(START + timedelta(microseconds=1500), START + timedelta(microseconds=2500))
+    found = query(window=window).query_window
+    assert found == QueryWindow(FIRST * 1000 + 1, FIRST * 1000 + 3, is_part=False)
+
+
+def test_a_query_that_is_refused_does_not_affect_the_other():
+    refused = ServiceError("no access")
+    account = Account([done(rows_at(1))], refused)
+    one, other = run_queries(account, [query(), query(group="secret")])
+    assert (one.rows, one.status, one.notes) == (rows_at(1), "Complete", [])
+    assert (other.status, other.truncated, other.queries_started) == ("Refused", True, 0)
+    assert said(other.notes) == [("insights-refused", {"groups": ["secret"], "error": "error-as-is"})]
+
+
+def test_the_other_windows_of_a_refused_query_are_not_started():
+    """Four minutes of a full window each: the first is refused, and the next query runs."""
+    minutes = tuple((FIRST + 60 * number, 80) for number in range(4))
+    account = Account(ServiceError("no access"), [done(rows_at(1))])
+    refused, other = run_queries(account, [query(counts=minutes), query(group="other")], row_limit=100)
+    assert (refused.status, other.status, len(account.started)) == ("Refused", "Complete", 2)
+    # Where all are refused, the first error is raised.
+    account = Account(ServiceError("first"), ServiceError("second"))
+    with pytest.raises(ServiceError, match="first"):
+        run_queries(account, [query(), query(group="other")])
+
+
+def test_no_query_is_no_result():
+    assert run_queries(Account(), []) == []
+
+
+def test_a_refused_second_is_repeated_with_its_neighbour():
+    window = Window(START, START + timedelta(milliseconds=1))
+    account = Account(ServiceError("the end must be after the start"), [done(rows_at(0))])
+    result = run_query(account, query(window=window))
+    assert (result.status, result.rows) == ("Complete", rows_at(0))
+    assert [each["endTime"] - FIRST for each in account.started] == [0, 1]
+    again = Account(*[ServiceError("no access")] * 2)
+    with pytest.raises(ServiceError, match="no access"):
+        run_query(again, query(window=window))
+    assert len(again.started) == 2
+
+
+def test_the_end_is_probed_and_the_gaps_are_queried():
+    """Two minutes are two windows; each end may include the whole second or its first millisecond alone."""
+    window = Window(START, START + timedelta(minutes=2))
+    counts = ((FIRST, 80), (FIRST + 60, 80))
+    rows = rows_at(1.5), rows_at(61.5)
+    # The event at 61.5 s is not returned for its second alone, so the first window has a gap at its end.
+    account = Account([done(rows[0])], [done(rows[1])], [done([])], [done(rows_at(59.7))])
+    result = run_query(account, query(window=window, counts=counts), row_limit=100)
+    assert [row["@ptr"] for row in result.rows] == ["at 1.5", "at 59.7", "at 61.5"]
+    assert account.service_facts == {"insights_end_includes_second": False}
+    seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
+    assert seconds == [(0, 59), (60, 120), (61, 61), (59, 60)]
+    event = FIRST * 1000 + 61_500
+    assert account.started[2]["queryString"] == (
+        f"filter toMillis(@timestamp) >= {event} and toMillis(@timestamp) < {event + 1} | fields @timestamp"
+    )
+    assert account.started[2]["limit"] == 1
+    assert result.queries_started == 4
+    # It is returned: no gap is left, also in later runs.
+    account = Account([done(rows[0])], [done(rows[1])], [done(rows[1])])
+    run_query(account, query(window=window, counts=counts), row_limit=100)
+    assert account.service_facts == {"insights_end_includes_second": True}
+    later = Account([done(rows[0])], [done(rows[1])])
+    later.service_facts = account.service_facts
+    run_query(later, query(window=window, counts=counts), row_limit=100)
+    assert [each["endTime"] - FIRST for each in later.started] == [59, 119]
+
+
+def test_a_probe_that_is_refused_leaves_the_gaps_to_queries_of_two_seconds():
+    window = Window(START, START + timedelta(minutes=2))
+    counts = ((FIRST, 80), (FIRST + 60, 80))
+    refused = ServiceError("the end must be after the start")
+    account = Account([done(rows_at(1.5))], [done(rows_at(61.5))], refused, [done([])])
+    result = run_query(account, query(window=window, counts=counts), row_limit=100)
+    assert (result.status, account.service_facts) == ("Complete", {})
+    seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
+    assert seconds == [(0, 59), (60, 120), (61, 61), (59, 60)]
+
+
+def test_the_rest_of_an_overfull_window_is_queried_again():
+    """Three rows come at most: the last second of three rows may hold more, so it belongs to the rest."""
+    account = Account(
+        [done(rows_at(1, 2, 3), recordsMatched=5.0)], [done(rows_at(3, 4, 5), recordsMatched=3.0)]
+    )
+    # Three rows of the second query are as many as come, so what follows them is looked for.
+    account.scripts.append([done(rows_at(5))])
+    result = run_query(account, query(window=Window(START, START + timedelta(seconds=10))), row_limit=3)
+    assert [row["@ptr"] for row in result.rows] == [f"at {second}" for second in (1, 2, 3, 4, 5)]
+    bounds = [each["startTime"] - FIRST for each in account.started]
+    assert bounds == [0, 3, 5]
+    assert (result.truncated, result.records_matched) == (False, 5.0)
+
+
+def test_the_newest_rows_first():
+    text = "fields @timestamp | sort @timestamp desc"
+    account = Account([done(rows_at(5, 4, 3), recordsMatched=4.0)], [done(rows_at(3, 2))])
+    result = run_query(account, query(text, Window(START, START + timedelta(seconds=10))), row_limit=3)
+    assert [row["@ptr"] for row in result.rows] == ["at 5", "at 4", "at 3", "at 2"]
+    assert [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started] == [
+        (0, 10),
+        (0, 3),
+    ]
+
+
+def test_rows_without_pointers_cannot_be_split():
+    rows = [{"@timestamp": written(1)}, {"@timestamp": written(2)}]
+    account = Account([done(rows, recordsMatched=9.0)])
+    result = run_query(account, query(), row_limit=2)
+    assert (result.rows, result.truncated, result.records_matched) == (rows, True, 9.0)
+    hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
+    assert said(result.notes) == [("insights-rows-missing", hour | {"reason": "pointers"})]
+
+
+def test_rows_that_the_service_counted_and_did_not_return():
+    hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
+    account = Account([done(rows_at(1), resultCount=3, recordsMatched=1.0)])
+    result = run_query(account, query())
+    assert (result.rows, result.truncated) == (rows_at(1), True)
+    assert said(result.notes) == [("insights-shortfall", hour | {"rows": 1, "counted": 3})]
+
+
+def test_a_window_that_timed_out_is_queried_in_halves():
+    account = Account([done([], "Timeout")], [done(rows_at(1))], [done(rows_at(9))], [done([])])
+    result = run_query(account, query(window=Window(START, START + timedelta(seconds=10))))
+    assert ([row["@ptr"] for row in result.rows], result.truncated) == (["at 1", "at 9"], False)
+    seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
+    # The first half may have missed what lies after the first millisecond of its last second.
+    assert seconds == [(0, 10), (0, 4), (5, 10), (4, 5)]
+
+
+@together(
+    ("text", "status", "starts"),
+    [
+        ("stats count(*)", "Timeout", 1),  # which cannot be split
+        (RAW, "Failed", 2),  # which is started once more
+        (RAW, "Cancelled", 1),
+    ],
+)
+def test_a_query_that_did_not_complete(text, status, starts):
+    account = Account(*[[done(rows_at(1), status)]] * starts)
+    result = run_query(account, query(text))
+    assert (result.rows, result.status, result.truncated) == (rows_at(1), status, True)
+    assert result.queries_started == starts
+    hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
+    assert said(result.notes) == [("insights-ended", hour | {"status": status})]
+
+
+@together(
+    ("text", "rows", "truncated"),
+    [
+        ("stats count(*) by x", 3, False),
+        ("stats count(*) by x", 4, True),
+        ("stats count(*) by x | limit 4", 4, False),  # as many as the query itself asks for
+        ("stats count(*) by x | limit 5", 4, True),
+    ],
+)
+def test_a_query_that_cannot_be_split_and_returns_as_many_rows_as_it_may(text, rows, truncated):
+    account = Account([done([{"x": str(number)} for number in range(rows)], recordsMatched=40.0)])
+    result = run_query(account, query(text), row_limit=4)
+    assert (len(result.rows), result.truncated, result.records_matched) == (rows, truncated, 40.0)
+    reason = next(iter(messages_in(message_of(unsplittable_reason(text)))))
+    expected = [("insights-unsplittable", {"rows": 4, "reason": reason})]
+    assert said(result.notes) == (expected if truncated else [])
+
+
+def test_at_the_deadline_nothing_is_started():
+    account = Account()
+    (result,) = run_queries(account, [query()], deadline_s=0)
+    assert (result.status, result.truncated, said(result.notes)) == (
+        "Timeout",
+        True,
+        [("insights-deadline", {})],
+    )
+    assert account.started == []
+
+
+def test_above_the_ceiling_nothing_more_is_started():
+    minutes = tuple((FIRST + 60 * number, 80) for number in range(2))
+    one_slot = replace(FAST, concurrent_queries=1)
+    account = Account([done(rows_at(1), bytesScanned=2.5e9)], limits=one_slot)
+    (result,) = run_queries(account, [query(counts=minutes)], row_limit=100, max_scan_bytes=2.4e9)
+    assert (result.status, result.truncated, len(account.started)) == ("Stopped", True, 1)
+    assert said(result.notes) == [("insights-ceiling", {"gigabytes": "2.500"})]
+    assert result.rows == rows_at(1)
+    # Exactly at the ceiling, the second window still runs, and the gap at the end of the first.
+    account = Account([done(rows_at(1), bytesScanned=2.5e9)], [done([])], [done([])], limits=one_slot)
+    (result,) = run_queries(account, [query(counts=minutes)], row_limit=100, max_scan_bytes=2.5e9)
+    assert (result.status, len(account.started)) == ("Complete", 3)
+
+
+def test_a_failing_service_leaves_the_results_that_are_complete():
+    """The second query ends and the third fails in the same round of polls."""
+    broken = RetryableServiceError("no response")
+    account = Account(
+        [done([], "Running", bytesScanned=30.0), broken], [done(rows_at(1), bytesScanned=5.0)], limits=FAST
+    )
+    first, second = run_queries(account, [query(), query(group="other")])
+    assert (second.rows, second.truncated) == (rows_at(1), False)
+    assert (first.status, first.truncated) == ("Broken off", True)
+    assert said(first.notes) == [("insights-broken", {"error": "error-as-is"})]
+    assert account.stopped == ["query-1"]
+    assert first.bytes_scanned == 30.0  # the stopped query is charged for them
+    # In the same round, the query that ended is kept although the poll of the next one fails.
+    account = Account([done(rows_at(1))], [broken, broken])
+    first, second = run_queries(account, [query(), query(group="other")])
+    assert [(each.status, each.truncated) for each in (first, second)] == [
+        ("Complete", False),
+        ("Broken off", True),
+    ]
+    # No result is complete: the error itself.
+    with pytest.raises(RetryableServiceError, match="no response"):
+        run_queries(Account([broken], [broken]), [query(), query(group="other")])
+
+
+def test_queries_that_cannot_be_stopped_are_noted():
+    account = Account([done([], "Running")] * 1 + [ServiceError("refused")])
+    account.stop_errors.extend([OSError("no route")] * 3)
+    results = []
+
+    def keep(_):
+        results.append(1)
+
+    with pytest.raises(ServiceError, match="refused"):
+        run_queries(account, [query()], progress=keep)
+    assert account.stopped == ["query-1"] * 3
+    account = Account([done([], "Running"), RetryableServiceError("gone")], [done([])])
+    account.stop_errors.extend([OSError("no route")] * 3)
+    first, _ = run_queries(account, [query(), query(group="other")])
+    assert said(first.notes) == [
+        ("insights-broken", {"error": "error-as-is"}),
+        ("insights-not-stopped", {"query": "query-1", "error": "error-as-is"}),
+    ]
+
+
+def test_progress_counts_queries_and_rows():
+    seen = []
+    account = Account([done([], "Running"), done([], "Running")], [done(rows_at(1, 2))])
+    account.pages["query-1"] = deque()
+    account.scripts[0].append(done([]))
+    run_queries(account, [query(), query(group="other")], progress=seen.append)
+    found = [values for _, values in said(seen)]
+    assert found[0] == {"running": 1, "waiting": 0, "rows": 2}
+    assert found[-1] == {"running": 0, "waiting": 0, "rows": 2}
+
+
+class RefusedError(Exception):
+    def __init__(self, code):
+        self.response = {"Error": {"Code": code}}
+
+
+def test_stopping_a_query_is_attempted_three_times():
+    account = Account()
+    assert stop_query(account, "q") is None
+    assert (account.stopped, account.actions, account.backoffs) == (["q"], {"logs:StopQuery"}, [])
+    account.stop_errors.append(RefusedError("InvalidParameterException"))
+    assert stop_query(account, "q") is None, "it has ended already"
+    assert len(account.stopped) == 2
+    errors = [RefusedError("Throttling"), OSError("a"), OSError("b")]
+    account.stop_errors.extend(errors)
+    assert stop_query(account, "q") is errors[2]
+    assert (len(account.stopped), account.backoffs) == (5, [0, 1, 2])
+    account.stop_errors.extend([OSError("a"), None])
+    assert stop_query(account, "q") is None
+
+
+def test_pages_of_a_result():
+    account = Account()
+    account.pages["q"] = deque([done(rows_at(2)) | {"nextToken": "b"}, done(rows_at(3)) | {"nextToken": "b"}])
+    first = done(rows_at(1), recordsMatched=3.0) | {"nextToken": "a"}
+    found = fetch_pages(account, "q", first)
+    assert found == FinishedQuery("Complete", rows_at(1, 2, 3), {"recordsMatched": 3.0})
+    assert account.polled == [{"queryId": "q", "nextToken": token} for token in "ab"]
+    # The token expired, so the pages are read again; the second time it is an error.
+    expired = ServiceError("expired")
+    account.pages["q"] = deque([expired, first, done(rows_at(2)), expired, first, expired])
+    assert fetch_pages(account, "q", first).rows == rows_at(1, 2)
+    with pytest.raises(ServiceError, match="expired"):
+        fetch_pages(account, "q", first)
+    assert fetch_pages(account, "q", {"rows": []}) == FinishedQuery("Unknown", [], {})
+
+
+def test_rows_of_a_page_that_botocore_read():
+    account = Account()
+    cells = [[{"field": "a", "value": "1"}, {"field": "b"}], []]
+    account.pages["q"] = deque([{"status": "Complete", "results": cells}, {"status": "Complete"}])
+    assert poll_query(account, "q") == {"status": "Complete", "rows": [{"a": "1"}, {}]}
+    assert poll_query(account, "q") == {"status": "Complete", "rows": []}
+    assert rows_from_cells(cells) == [{"a": "1"}, {}]
+
+
+@together(
+    ("rows", "statistics", "at_limit", "shortfall"),
+    [
+        (1, {}, False, {}),
+        (0, {"recordsMatched": 0.0}, False, {}),
+        (10_000, {"recordsMatched": 10_000.0}, True, {}),
+        (2, {"recordsMatched": 3.0}, False, {"rows": 2, "counted": 3}),
+        (2, {"resultCount": 2, "recordsMatched": 3.0}, False, {}),
+    ],
+)
+def test_rows_that_a_finished_query_lacks(rows, statistics, at_limit, shortfall):
+    found = FinishedQuery("Complete", [{}] * rows, statistics)
+    assert (found.is_at_default_limit, found.shortfall) == (at_limit, shortfall)
+
+
+def test_a_reason_is_noted_once():
+    result = QueryResult(query())
+    result.mark_incomplete("a")
+    result.mark_incomplete("a", "Timeout")
+    result.mark_incomplete("b")
+    assert (result.truncated, result.status, result.notes) == (True, "Timeout", ["a", "b"])
+
+
+def test_a_pool_waits_for_a_free_slot():
+    """Other clients use the slots of the account: the pool holds back, and raises its limit one by one."""
+    account = Account(limits=replace(FAST, concurrent_queries=3))
+    tasks = [Task(number, QueryWindow(0, 1000)) for number in range(4)]
+    busy = [None, None, BusyError("full")]
+
+    def start(task):
+        if busy and (error := busy.pop(0)):
+            raise error
+        return f"q{task.query_index}"
+
+    queries = QueryPool(account, float("inf"), start, None)
+    queries.add(tasks)
+    account.pages = {f"q{number}": deque([done([])]) for number in range(4)}
+    ended = queries.poll()
+    assert [task.query_index for task, _ in ended] == [0, 1]
+    assert ([task.query_index for task in queries.waiting], tasks[2].attempts) == ([2, 3], 1)
+    assert account.backoffs == [1]
+    assert [task.query_index for task, _ in queries.poll()] == [2, 3]
+    assert queries.idle
+    assert queries.poll() == []
+
+
+def test_one_slot_is_always_used():
+    account = Account()
+    busy = [BusyError("full")]
+
+    def start(task):
+        if busy:
+            raise busy.pop()
+        return "q"
+
+    queries = QueryPool(account, float("inf"), start, None)
+    queries.add([Task(0, QueryWindow(0, 1000))])
+    account.pages["q"] = deque([done([])])
+    assert queries.poll() == []
+    assert not queries.idle
+    assert len(queries.poll()) == 1
+
+
+def test_a_task_that_failed_to_start_keeps_its_place():
+    account = Account()
+
+    def start(task):
+        raise RetryableServiceError("throttled")
+
+    queries = QueryPool(account, float("inf"), start, None)
+    tasks = [Task(number, QueryWindow(0, 1000)) for number in range(2)]
+    queries.add(tasks)
+    first = Task(7, QueryWindow(0, 1000))
+    queries.add_first(first)
+    with pytest.raises(RetryableServiceError):
+        queries.poll()
+    assert list(queries.waiting) == [first, *tasks]
+
+
+MINUTE = QueryWindow(FIRST * 1000, FIRST * 1000 + 60_000)
+
+
+@together(
+    ("seconds", "ascending", "kept", "rest"),
+    [
+        ((1, 2, 2), True, (1,), (2000, 60_000)),
+        ((3, 2, 2), False, (3,), (0, 2001)),
+        # Not in order of time, all in one millisecond, or none.
+        ((2, 1, 3), True, (), (0, 60_000)),
+        ((1, 2), False, (), (0, 60_000)),
+        ((0, 0), True, (), (0, 60_000)),
+        ((59.999, 59.999), False, (), (0, 60_000)),
+        ((), True, (), (0, 60_000)),
+    ],
+)
+def test_the_complete_part_of_an_overfull_window(seconds, ascending, kept, rest):
+    found, left = complete_part(rows_at(*seconds), MINUTE, ascending=ascending)
+    assert found == rows_at(*kept)
+    assert (left.from_ms - FIRST * 1000, left.to_ms - FIRST * 1000) == rest
+    assert (left is MINUTE) == (rest == (0, 60_000))
+
+
+def test_rows_without_a_time_are_not_complete():
+    assert complete_part([{"a": "b"}], MINUTE, ascending=True) == ([], MINUTE)
+
+
+def test_the_width_that_the_last_rows_would_fill():
+    # The last two of eight rows lie 300 ms apart: 150 ms a row, and 80 rows fill a window of 100.
+    assert filled_width_ms(rows_at(0, 1, 2, 3, 4, 5, 5.1, 5.4), 100) == pytest.approx(150 * 80)
+    # A quarter of sixteen: four rows from 12 s to 15 s.
+    assert filled_width_ms(rows_at(*range(16)), 100) == pytest.approx(3000 / 4 * 80)
+    # In one millisecond, in falling order.
+    assert filled_width_ms(rows_at(2, 1, 1), 100) == pytest.approx(0.5 * 80)
+    assert filled_width_ms(rows_at(3, 2, 1), 100) == pytest.approx(500 * 80)
+
+
+def test_parts_are_joined_in_order_each_event_once_and_within_the_window():
+    parts = [(5000, rows_at(5, 6)), (0, rows_at(-1, 0, 5)), (9000, rows_at(3599.999, 3600))]
+    result = QueryResult(query())
+    join_parts(result, parts)
+    assert (result.rows, result.records_matched) == (rows_at(0, 5, 6, 3599.999), 4.0)
+    newest = QueryResult(query("fields @timestamp"))
+    join_parts(newest, [(0, rows_at(1, 0)), (5000, rows_at(6, 5))])
+    assert newest.rows == rows_at(6, 5, 1, 0)
+    cut = QueryResult(query(), truncated=True, records_matched=70.0)
+    join_parts(cut, [(0, rows_at(0))])
+    assert cut.records_matched == 70.0
+    # Rows without a pointer or a time are kept, and a query that cannot be split keeps the order of its rows.
+    bare = [{"@message": "a"}, {"@message": "a"}]
+    join_parts(result, [(0, bare)])
+    assert result.rows == bare
+    whole = QueryResult(query("stats count(*)"))
+    join_parts(whole, [(0, rows_at(-5, -5))])
+    assert (whole.rows, whole.records_matched) == (rows_at(-5, -5), None)
