@@ -1,6 +1,5 @@
 """Runs of queries against scripted responses: what is started, kept, queried again, stopped and noted."""
 
-import time
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from worlds.aws_front import FAST
 from worlds.messages import messages_in
+from worlds.scripted_aws import ScriptedAws
 from worlds.together import together
 
 from watchme_analysis.aws_shapes.insights_query_text import unsplittable_reason
@@ -38,51 +38,6 @@ START = datetime(2025, 12, 11, 1, tzinfo=UTC)
 FIRST = int(START.timestamp())
 RAW = "fields @timestamp, @ptr | sort @timestamp asc"
 HOUR = Window(START, START + timedelta(hours=1))
-
-
-class Account:
-    """Stands for the account: each query that starts takes the next script, errors or pages."""
-
-    def __init__(self, *scripts, limits=FAST):
-        self.scripts, self.rate_limits, self.service_facts = deque(scripts), limits, {}
-        self.started, self.polled, self.stopped, self.actions = [], [], [], set()
-        self.pages, self.stop_errors, self.retry_until = {}, deque(), None
-        self.backoffs = []
-
-    meta = events = property(lambda self: self)
-
-    def client(self, _):
-        return self
-
-    def register(self, *_, **__):
-        pass
-
-    def sleep(self, seconds):
-        time.sleep(max(0.0, seconds))
-
-    def backoff(self, attempt):
-        self.backoffs.append(attempt)
-        return 0.0
-
-    def call(self, _, operation, **given):
-        if operation == "start_query":
-            self.started.append(given)
-            script = self.scripts.popleft()
-            if isinstance(script, Exception):
-                raise script
-            name = f"query-{len(self.started)}"
-            self.pages[name] = deque(script)
-            return {"queryId": name}
-        self.polled.append(given)
-        page = self.pages[given["queryId"]].popleft()
-        if isinstance(page, Exception):
-            raise page
-        return dict(page)
-
-    def stop_query(self, queryId):  # noqa: N803 - as boto3 names it
-        self.stopped.append(queryId)
-        if self.stop_errors and (error := self.stop_errors.popleft()):
-            raise error
 
 
 def written(second):
@@ -116,7 +71,7 @@ def as_dict(result):
 
 
 def test_a_result_of_one_query():
-    account = Account(
+    account = ScriptedAws(
         [done([], "Running"), done(rows_at(1, 2), recordsMatched=2.0, recordsScanned=7, bytesScanned=9)]
     )
     result = run_query(account, query())
@@ -152,7 +107,7 @@ def test_a_result_of_one_query():
 )
 def test_what_is_started(text, window, sent):
     start, end = (START + timedelta(seconds=second) for second in window)
-    account = Account([done([])])
+    account = ScriptedAws([done([])])
     run_query(account, query(text, Window(start, end)), row_limit=50)
     expected, first, last, limit = sent
     if isinstance(expected, bool):  # with the filter of the window, or without
@@ -171,7 +126,7 @@ def test_what_is_started(text, window, sent):
 
 
 def test_groups_are_named_by_arn_if_one_is():
-    account = Account([done([])])
+    account = ScriptedAws([done([])])
     run_query(account, InsightsQuery(RAW, ("a", "arn:aws:logs:x"), HOUR, counts=((FIRST, 1),)))
     assert account.started[0]["logGroupIdentifiers"] == ["a", "arn:aws:logs:x"]
     assert "logGroupNames" not in account.started[0]
@@ -195,7 +150,7 @@ def test_a_query_window_covers_the_fractions_of_its_bounds():
 
 def test_a_query_that_is_refused_does_not_affect_the_other():
     refused = ServiceError("no access")
-    account = Account([done(rows_at(1))], refused)
+    account = ScriptedAws([done(rows_at(1))], refused)
     one, other = run_queries(account, [query(), query(group="secret")])
     assert (one.rows, one.status, one.notes) == (rows_at(1), "Complete", [])
     assert (other.status, other.truncated, other.queries_started) == ("Refused", True, 0)
@@ -205,26 +160,26 @@ def test_a_query_that_is_refused_does_not_affect_the_other():
 def test_the_other_windows_of_a_refused_query_are_not_started():
     """Four minutes of a full window each: the first is refused, and the next query runs."""
     minutes = tuple((FIRST + 60 * number, 80) for number in range(4))
-    account = Account(ServiceError("no access"), [done(rows_at(1))])
+    account = ScriptedAws(ServiceError("no access"), [done(rows_at(1))])
     refused, other = run_queries(account, [query(counts=minutes), query(group="other")], row_limit=100)
     assert (refused.status, other.status, len(account.started)) == ("Refused", "Complete", 2)
     # Where all are refused, the first error is raised.
-    account = Account(ServiceError("first"), ServiceError("second"))
+    account = ScriptedAws(ServiceError("first"), ServiceError("second"))
     with pytest.raises(ServiceError, match="first"):
         run_queries(account, [query(), query(group="other")])
 
 
 def test_no_query_is_no_result():
-    assert run_queries(Account(), []) == []
+    assert run_queries(ScriptedAws(), []) == []
 
 
 def test_a_refused_second_is_repeated_with_its_neighbour():
     window = Window(START, START + timedelta(milliseconds=1))
-    account = Account(ServiceError("the end must be after the start"), [done(rows_at(0))])
+    account = ScriptedAws(ServiceError("the end must be after the start"), [done(rows_at(0))])
     result = run_query(account, query(window=window))
     assert (result.status, result.rows) == ("Complete", rows_at(0))
     assert [each["endTime"] - FIRST for each in account.started] == [0, 1]
-    again = Account(*[ServiceError("no access")] * 2)
+    again = ScriptedAws(*[ServiceError("no access")] * 2)
     with pytest.raises(ServiceError, match="no access"):
         run_query(again, query(window=window))
     assert len(again.started) == 2
@@ -236,7 +191,7 @@ def test_the_end_is_probed_and_the_gaps_are_queried():
     counts = ((FIRST, 80), (FIRST + 60, 80))
     rows = rows_at(1.5), rows_at(61.5)
     # The event at 61.5 s is not returned for its second alone, so the first window has a gap at its end.
-    account = Account([done(rows[0])], [done(rows[1])], [done([])], [done(rows_at(59.7))])
+    account = ScriptedAws([done(rows[0])], [done(rows[1])], [done([])], [done(rows_at(59.7))])
     result = run_query(account, query(window=window, counts=counts), row_limit=100)
     assert [row["@ptr"] for row in result.rows] == ["at 1.5", "at 59.7", "at 61.5"]
     assert account.service_facts == {"insights_end_includes_second": False}
@@ -249,10 +204,10 @@ def test_the_end_is_probed_and_the_gaps_are_queried():
     assert account.started[2]["limit"] == 1
     assert result.queries_started == 4
     # It is returned: no gap is left, also in later runs.
-    account = Account([done(rows[0])], [done(rows[1])], [done(rows[1])])
+    account = ScriptedAws([done(rows[0])], [done(rows[1])], [done(rows[1])])
     run_query(account, query(window=window, counts=counts), row_limit=100)
     assert account.service_facts == {"insights_end_includes_second": True}
-    later = Account([done(rows[0])], [done(rows[1])])
+    later = ScriptedAws([done(rows[0])], [done(rows[1])])
     later.service_facts = account.service_facts
     run_query(later, query(window=window, counts=counts), row_limit=100)
     assert [each["endTime"] - FIRST for each in later.started] == [59, 119]
@@ -262,7 +217,7 @@ def test_a_probe_that_is_refused_leaves_the_gaps_to_queries_of_two_seconds():
     window = Window(START, START + timedelta(minutes=2))
     counts = ((FIRST, 80), (FIRST + 60, 80))
     refused = ServiceError("the end must be after the start")
-    account = Account([done(rows_at(1.5))], [done(rows_at(61.5))], refused, [done([])])
+    account = ScriptedAws([done(rows_at(1.5))], [done(rows_at(61.5))], refused, [done([])])
     result = run_query(account, query(window=window, counts=counts), row_limit=100)
     assert (result.status, account.service_facts) == ("Complete", {})
     seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
@@ -271,7 +226,7 @@ def test_a_probe_that_is_refused_leaves_the_gaps_to_queries_of_two_seconds():
 
 def test_the_rest_of_an_overfull_window_is_queried_again():
     """Three rows come at most: the last second of three rows may hold more, so it belongs to the rest."""
-    account = Account(
+    account = ScriptedAws(
         [done(rows_at(1, 2, 3), recordsMatched=5.0)], [done(rows_at(3, 4, 5), recordsMatched=3.0)]
     )
     # Three rows of the second query are as many as come, so what follows them is looked for.
@@ -285,7 +240,7 @@ def test_the_rest_of_an_overfull_window_is_queried_again():
 
 def test_the_newest_rows_first():
     text = "fields @timestamp | sort @timestamp desc"
-    account = Account([done(rows_at(5, 4, 3), recordsMatched=4.0)], [done(rows_at(3, 2))])
+    account = ScriptedAws([done(rows_at(5, 4, 3), recordsMatched=4.0)], [done(rows_at(3, 2))])
     result = run_query(account, query(text, Window(START, START + timedelta(seconds=10))), row_limit=3)
     assert [row["@ptr"] for row in result.rows] == ["at 5", "at 4", "at 3", "at 2"]
     assert [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started] == [
@@ -296,7 +251,7 @@ def test_the_newest_rows_first():
 
 def test_rows_without_pointers_cannot_be_split():
     rows = [{"@timestamp": written(1)}, {"@timestamp": written(2)}]
-    account = Account([done(rows, recordsMatched=9.0)])
+    account = ScriptedAws([done(rows, recordsMatched=9.0)])
     result = run_query(account, query(), row_limit=2)
     assert (result.rows, result.truncated, result.records_matched) == (rows, True, 9.0)
     hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
@@ -305,14 +260,14 @@ def test_rows_without_pointers_cannot_be_split():
 
 def test_rows_that_the_service_counted_and_did_not_return():
     hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
-    account = Account([done(rows_at(1), resultCount=3, recordsMatched=1.0)])
+    account = ScriptedAws([done(rows_at(1), resultCount=3, recordsMatched=1.0)])
     result = run_query(account, query())
     assert (result.rows, result.truncated) == (rows_at(1), True)
     assert said(result.notes) == [("insights-shortfall", hour | {"rows": 1, "counted": 3})]
 
 
 def test_a_window_that_timed_out_is_queried_in_halves():
-    account = Account([done([], "Timeout")], [done(rows_at(1))], [done(rows_at(9))], [done([])])
+    account = ScriptedAws([done([], "Timeout")], [done(rows_at(1))], [done(rows_at(9))], [done([])])
     result = run_query(account, query(window=Window(START, START + timedelta(seconds=10))))
     assert ([row["@ptr"] for row in result.rows], result.truncated) == (["at 1", "at 9"], False)
     seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
@@ -329,7 +284,7 @@ def test_a_window_that_timed_out_is_queried_in_halves():
     ],
 )
 def test_a_query_that_did_not_complete(text, status, starts):
-    account = Account(*[[done(rows_at(1), status)]] * starts)
+    account = ScriptedAws(*[[done(rows_at(1), status)]] * starts)
     result = run_query(account, query(text))
     assert (result.rows, result.status, result.truncated) == (rows_at(1), status, True)
     assert result.queries_started == starts
@@ -347,7 +302,7 @@ def test_a_query_that_did_not_complete(text, status, starts):
     ],
 )
 def test_a_query_that_cannot_be_split_and_returns_as_many_rows_as_it_may(text, rows, truncated):
-    account = Account([done([{"x": str(number)} for number in range(rows)], recordsMatched=40.0)])
+    account = ScriptedAws([done([{"x": str(number)} for number in range(rows)], recordsMatched=40.0)])
     result = run_query(account, query(text), row_limit=4)
     assert (len(result.rows), result.truncated, result.records_matched) == (rows, truncated, 40.0)
     reason = next(iter(messages_in(message_of(unsplittable_reason(text)))))
@@ -356,7 +311,7 @@ def test_a_query_that_cannot_be_split_and_returns_as_many_rows_as_it_may(text, r
 
 
 def test_at_the_deadline_nothing_is_started():
-    account = Account()
+    account = ScriptedAws()
     (result,) = run_queries(account, [query()], deadline_s=0)
     assert (result.status, result.truncated, said(result.notes)) == (
         "Timeout",
@@ -369,13 +324,13 @@ def test_at_the_deadline_nothing_is_started():
 def test_above_the_ceiling_nothing_more_is_started():
     minutes = tuple((FIRST + 60 * number, 80) for number in range(2))
     one_slot = replace(FAST, concurrent_queries=1)
-    account = Account([done(rows_at(1), bytesScanned=2.5e9)], limits=one_slot)
+    account = ScriptedAws([done(rows_at(1), bytesScanned=2.5e9)], limits=one_slot)
     (result,) = run_queries(account, [query(counts=minutes)], row_limit=100, max_scan_bytes=2.4e9)
     assert (result.status, result.truncated, len(account.started)) == ("Stopped", True, 1)
     assert said(result.notes) == [("insights-ceiling", {"gigabytes": "2.500"})]
     assert result.rows == rows_at(1)
     # Exactly at the ceiling, the second window still runs, and the gap at the end of the first.
-    account = Account([done(rows_at(1), bytesScanned=2.5e9)], [done([])], [done([])], limits=one_slot)
+    account = ScriptedAws([done(rows_at(1), bytesScanned=2.5e9)], [done([])], [done([])], limits=one_slot)
     (result,) = run_queries(account, [query(counts=minutes)], row_limit=100, max_scan_bytes=2.5e9)
     assert (result.status, len(account.started)) == ("Complete", 3)
 
@@ -383,7 +338,7 @@ def test_above_the_ceiling_nothing_more_is_started():
 def test_a_failing_service_leaves_the_results_that_are_complete():
     """The second query ends and the third fails in the same round of polls."""
     broken = RetryableServiceError("no response")
-    account = Account(
+    account = ScriptedAws(
         [done([], "Running", bytesScanned=30.0), broken], [done(rows_at(1), bytesScanned=5.0)], limits=FAST
     )
     first, second = run_queries(account, [query(), query(group="other")])
@@ -393,7 +348,7 @@ def test_a_failing_service_leaves_the_results_that_are_complete():
     assert account.stopped == ["query-1"]
     assert first.bytes_scanned == 30.0  # the stopped query is charged for them
     # In the same round, the query that ended is kept although the poll of the next one fails.
-    account = Account([done(rows_at(1))], [broken, broken])
+    account = ScriptedAws([done(rows_at(1))], [broken, broken])
     first, second = run_queries(account, [query(), query(group="other")])
     assert [(each.status, each.truncated) for each in (first, second)] == [
         ("Complete", False),
@@ -401,11 +356,11 @@ def test_a_failing_service_leaves_the_results_that_are_complete():
     ]
     # No result is complete: the error itself.
     with pytest.raises(RetryableServiceError, match="no response"):
-        run_queries(Account([broken], [broken]), [query(), query(group="other")])
+        run_queries(ScriptedAws([broken], [broken]), [query(), query(group="other")])
 
 
 def test_queries_that_cannot_be_stopped_are_noted():
-    account = Account([done([], "Running")] * 1 + [ServiceError("refused")])
+    account = ScriptedAws([done([], "Running")] * 1 + [ServiceError("refused")])
     account.stop_errors.extend([OSError("no route")] * 3)
     results = []
 
@@ -415,7 +370,7 @@ def test_queries_that_cannot_be_stopped_are_noted():
     with pytest.raises(ServiceError, match="refused"):
         run_queries(account, [query()], progress=keep)
     assert account.stopped == ["query-1"] * 3
-    account = Account([done([], "Running"), RetryableServiceError("gone")], [done([])])
+    account = ScriptedAws([done([], "Running"), RetryableServiceError("gone")], [done([])])
     account.stop_errors.extend([OSError("no route")] * 3)
     first, _ = run_queries(account, [query(), query(group="other")])
     assert said(first.notes) == [
@@ -426,8 +381,8 @@ def test_queries_that_cannot_be_stopped_are_noted():
 
 def test_progress_counts_queries_and_rows():
     seen = []
-    account = Account([done([], "Running"), done([], "Running")], [done(rows_at(1, 2))])
-    account.pages["query-1"] = deque()
+    account = ScriptedAws([done([], "Running"), done([], "Running")], [done(rows_at(1, 2))])
+    account.pages_of["query-1"] = deque()
     account.scripts[0].append(done([]))
     run_queries(account, [query(), query(group="other")], progress=seen.append)
     found = [values for _, values in said(seen)]
@@ -441,7 +396,7 @@ class RefusedError(Exception):
 
 
 def test_stopping_a_query_is_attempted_three_times():
-    account = Account()
+    account = ScriptedAws()
     assert stop_query(account, "q") is None
     assert (account.stopped, account.actions, account.backoffs) == (["q"], {"logs:StopQuery"}, [])
     account.stop_errors.append(RefusedError("InvalidParameterException"))
@@ -456,15 +411,17 @@ def test_stopping_a_query_is_attempted_three_times():
 
 
 def test_pages_of_a_result():
-    account = Account()
-    account.pages["q"] = deque([done(rows_at(2)) | {"nextToken": "b"}, done(rows_at(3)) | {"nextToken": "b"}])
+    account = ScriptedAws()
+    account.pages_of["q"] = deque(
+        [done(rows_at(2)) | {"nextToken": "b"}, done(rows_at(3)) | {"nextToken": "b"}]
+    )
     first = done(rows_at(1), recordsMatched=3.0) | {"nextToken": "a"}
     found = fetch_pages(account, "q", first)
     assert found == FinishedQuery("Complete", rows_at(1, 2, 3), {"recordsMatched": 3.0})
     assert account.polled == [{"queryId": "q", "nextToken": token} for token in "ab"]
     # The token expired, so the pages are read again; the second time it is an error.
     expired = ServiceError("expired")
-    account.pages["q"] = deque([expired, first, done(rows_at(2)), expired, first, expired])
+    account.pages_of["q"] = deque([expired, first, done(rows_at(2)), expired, first, expired])
     assert fetch_pages(account, "q", first).rows == rows_at(1, 2)
     with pytest.raises(ServiceError, match="expired"):
         fetch_pages(account, "q", first)
@@ -472,9 +429,9 @@ def test_pages_of_a_result():
 
 
 def test_rows_of_a_page_that_botocore_read():
-    account = Account()
+    account = ScriptedAws()
     cells = [[{"field": "a", "value": "1"}, {"field": "b"}], []]
-    account.pages["q"] = deque([{"status": "Complete", "results": cells}, {"status": "Complete"}])
+    account.pages_of["q"] = deque([{"status": "Complete", "results": cells}, {"status": "Complete"}])
     assert poll_query(account, "q") == {"status": "Complete", "rows": [{"a": "1"}, {}]}
     assert poll_query(account, "q") == {"status": "Complete", "rows": []}
     assert rows_from_cells(cells) == [{"a": "1"}, {}]
@@ -505,7 +462,7 @@ def test_a_reason_is_noted_once():
 
 def test_a_pool_waits_for_a_free_slot():
     """Other clients use the slots of the account: the pool holds back, and raises its limit one by one."""
-    account = Account(limits=replace(FAST, concurrent_queries=3))
+    account = ScriptedAws(limits=replace(FAST, concurrent_queries=3))
     tasks = [Task(number, QueryWindow(0, 1000)) for number in range(4)]
     busy = [None, None, BusyError("full")]
 
@@ -516,7 +473,7 @@ def test_a_pool_waits_for_a_free_slot():
 
     queries = QueryPool(account, float("inf"), start, None)
     queries.add(tasks)
-    account.pages = {f"q{number}": deque([done([])]) for number in range(4)}
+    account.pages_of = {f"q{number}": deque([done([])]) for number in range(4)}
     ended = queries.poll()
     assert [task.query_index for task, _ in ended] == [0, 1]
     assert ([task.query_index for task in queries.waiting], tasks[2].attempts) == ([2, 3], 1)
@@ -527,7 +484,7 @@ def test_a_pool_waits_for_a_free_slot():
 
 
 def test_one_slot_is_always_used():
-    account = Account()
+    account = ScriptedAws()
     busy = [BusyError("full")]
 
     def start(task):
@@ -537,14 +494,14 @@ def test_one_slot_is_always_used():
 
     queries = QueryPool(account, float("inf"), start, None)
     queries.add([Task(0, QueryWindow(0, 1000))])
-    account.pages["q"] = deque([done([])])
+    account.pages_of["q"] = deque([done([])])
     assert queries.poll() == []
     assert not queries.idle
     assert len(queries.poll()) == 1
 
 
 def test_a_task_that_failed_to_start_keeps_its_place():
-    account = Account()
+    account = ScriptedAws()
 
     def start(task):
         raise RetryableServiceError("throttled")

@@ -1,0 +1,270 @@
+"""Queues, functions, messages, alarms and changes as they are requested from an account."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from worlds.messages import messages_in
+from worlds.scripted_aws import ScriptedAws
+
+from watchme_analysis.aws_shapes.cloudtrail import LOOKED_UP_EVENTS
+from watchme_analysis.cloudwatch.account_state import (
+    Scope,
+    as_cli_prints,
+    describe_alarm_history,
+    describe_alarms,
+    describe_function,
+    discover_scope,
+    lookup_changes,
+    sample_messages,
+)
+from watchme_analysis.cloudwatch.session import NotFoundError
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.window import Window
+
+START = datetime(2025, 12, 11, 1, tzinfo=UTC)
+HOUR = Window(START, START + timedelta(hours=1))
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:"
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:"
+URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
+
+
+def mapping(number, queue="jobs", function="worker"):
+    return {
+        "UUID": str(number),
+        "EventSourceArn": QUEUE + queue,
+        "FunctionArn": FUNCTION + function,
+    }
+
+
+STREAM = {"UUID": "9", "EventSourceArn": "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"}
+ATTRIBUTES = {
+    "jobs": {"QueueArn": QUEUE + "jobs", "RedrivePolicy": f'{{"deadLetterTargetArn": "{QUEUE}jobs-dlq"}}'},
+    "jobs-dlq": {"QueueArn": QUEUE + "jobs-dlq"},
+    "other": {"QueueArn": QUEUE + "other", "RedrivePolicy": f'{{"deadLetterTargetArn": "{QUEUE}jobs-dlq"}}'},
+}
+# Mappings by what they are listed for. A mapping of an alias is listed for its queue alone.
+MAPPINGS = {
+    "worker": [mapping(1), STREAM],
+    QUEUE + "jobs": [mapping(1), mapping(2, function="worker:live"), mapping(3, function="audit")],
+    "audit": [mapping(3, function="audit")],
+}
+
+
+def account(**more):
+    def listed(FunctionName=None, EventSourceArn=None):  # noqa: N803 - as boto3 names them
+        return {"EventSourceMappings": MAPPINGS.get(FunctionName or EventSourceArn, [])}
+
+    def attributes(QueueUrl, AttributeNames):  # noqa: N803 - as boto3 names them
+        assert AttributeNames == ["All"]
+        return {"Attributes": ATTRIBUTES[QueueUrl.rpartition("/")[2]]}
+
+    answers = {
+        "get_function_configuration": lambda **given: given,
+        "list_event_source_mappings": listed,
+        "get_queue_url": lambda **given: {"QueueUrl": URL + given["QueueName"]},
+        "get_queue_attributes": attributes,
+    }
+    return ScriptedAws(**answers | more)
+
+
+SCOPE = Scope(
+    queues={name: ATTRIBUTES[name] for name in ("jobs", "jobs-dlq")},
+    urls={name: URL + name for name in ("jobs", "jobs-dlq")},
+    functions=["worker", "audit"],
+    mappings={
+        "worker": [mapping(1), STREAM, mapping(2, function="worker:live")],
+        "audit": [mapping(3, function="audit")],
+    },
+    dead_letter=["jobs-dlq"],
+)
+
+
+@pytest.mark.parametrize(
+    ("queues", "functions"),
+    [
+        ([], [FUNCTION + "worker:live"]),
+        ([QUEUE + "jobs"], ["worker"]),
+        ([URL + "jobs"], ["worker", "worker"]),
+    ],
+)
+def test_a_function_leads_to_its_queue_and_a_queue_to_its_functions(queues, functions):
+    MAPPINGS["worker"] = [mapping(1), STREAM]
+    aws = account()
+    assert discover_scope(aws, queues, functions) == SCOPE
+    looked_up = [given["QueueName"] for name, given in aws.calls if name == "sqs:get_queue_url"]
+    assert looked_up == ["jobs", "jobs-dlq"], "each once"
+
+
+def test_two_queues_share_a_dead_letter_queue():
+    scope = discover_scope(account(), ["other", "jobs"], [])
+    assert (list(scope.queues), scope.dead_letter) == (["other", "jobs-dlq", "jobs"], ["jobs-dlq"])
+
+
+def test_a_function_that_does_not_exist_is_an_error():
+    aws = account(get_function_configuration=[NotFoundError("no function missing")])
+    with pytest.raises(NotFoundError, match="missing"):
+        discover_scope(aws, [], ["missing"])
+    assert aws.calls == [("lambda:get_function_configuration", {"FunctionName": "missing"})]
+
+
+def test_a_function_and_its_reserved_concurrency():
+    aws = account(get_function_concurrency=[{"ReservedConcurrentExecutions": 5}])
+    assert describe_function(aws, "worker") == (
+        {"FunctionName": "worker"},
+        {"ReservedConcurrentExecutions": 5},
+    )
+    assert aws.calls == [
+        ("lambda:get_function_configuration", {"FunctionName": "worker"}),
+        ("lambda:get_function_concurrency", {"FunctionName": "worker"}),
+    ]
+
+
+def message(number):
+    return {"MessageId": str(number), "ReceiptHandle": f"handle {number}", "Body": "{}"}
+
+
+def received(*numbers):
+    return {"Messages": [message(number) for number in numbers]}
+
+
+def requests_of(aws, operation):
+    return [given for name, given in aws.calls if name == f"sqs:{operation}"]
+
+
+def test_messages_are_read_once_and_made_visible_again():
+    aws = ScriptedAws(
+        receive_message=[received(*range(9)), received(8), {}, received(9), {}, {}],
+        change_message_visibility_batch=[{}, {}],
+        limits=type("Limits", (), {"long_poll_s": 1}),
+    )
+    found = sample_messages(aws, URL, 12)
+    assert found == [{"MessageId": str(number), "Body": "{}"} for number in range(10)]
+    # An empty response proves nothing; a long poll without a message does.
+    requests = requests_of(aws, "receive_message")
+    assert [each["WaitTimeSeconds"] for each in requests] == [0, 0, 0, 1, 0, 1]
+    assert [each["MaxNumberOfMessages"] for each in requests] == [10, 3, 3, 3, 2, 2]
+    assert requests[0] == {
+        "QueueUrl": URL,
+        "MaxNumberOfMessages": 10,
+        "VisibilityTimeout": 120,
+        "WaitTimeSeconds": 0,
+        "MessageSystemAttributeNames": ["All"],
+        "MessageAttributeNames": ["All"],
+    }
+    handles = [*range(9), 8, 9]
+    entries = [
+        {"Id": str(at % 10), "ReceiptHandle": f"handle {number}", "VisibilityTimeout": 0}
+        for at, number in enumerate(handles)
+    ]
+    assert requests_of(aws, "change_message_visibility_batch") == [
+        {"QueueUrl": URL, "Entries": entries[:10]},
+        {"QueueUrl": URL, "Entries": entries[10:]},
+    ]
+
+
+def test_no_more_messages_are_read_than_requested():
+    aws = ScriptedAws(receive_message=[received(1, 2)], change_message_visibility_batch=[{}])
+    assert len(sample_messages(aws, URL, 2)) == 2
+    assert sample_messages(ScriptedAws(), URL, 0) == []
+
+
+def failed(number, sender=False):
+    return {"Failed": [{"Id": str(number), "Code": "InternalError", "SenderFault": sender}]}
+
+
+def test_messages_that_stay_hidden_are_an_error():
+    """Three attempts for those that failed; one whose timeout has expired is visible."""
+    aws = ScriptedAws(
+        receive_message=[received(1, 2)], change_message_visibility_batch=[failed(1), failed(1), {}]
+    )
+    assert len(sample_messages(aws, URL, 2)) == 2
+    batches = [
+        [entry["Id"] for entry in each["Entries"]]
+        for each in requests_of(aws, "change_message_visibility_batch")
+    ]
+    assert batches == [["0", "1"], ["1"], ["1"]]
+    aws = ScriptedAws(receive_message=[received(1)], change_message_visibility_batch=[failed(0, sender=True)])
+    assert len(sample_messages(aws, URL, 1)) == 1
+    aws = ScriptedAws(receive_message=[received(1)], change_message_visibility_batch=[failed(0)] * 3)
+    with pytest.raises(ServiceError) as raised:
+        sample_messages(aws, URL, 1)
+    assert messages_in(raised.value.args[0]) == {
+        "error-sample-hidden": {"seconds": "120", "problem": "aws-returned"},
+        "aws-returned": {"call": "sqs:ChangeMessageVisibility", "code": "InternalError"},
+    }
+
+
+def test_a_batch_that_fails_does_not_affect_the_next():
+    aws = ScriptedAws(
+        receive_message=[received(*range(10)), received(10)],
+        change_message_visibility_batch=[ServiceError("refused"), {}],
+    )
+    with pytest.raises(ServiceError) as raised:
+        sample_messages(aws, URL, 11)
+    assert next(iter(messages_in(raised.value.args[0]))) == "error-sample-hidden"
+    assert len(requests_of(aws, "change_message_visibility_batch")) == 2
+
+
+def test_messages_are_visible_again_when_reading_fails():
+    aws = ScriptedAws(
+        receive_message=[received(1), ServiceError("refused")], change_message_visibility_batch=[{}]
+    )
+    with pytest.raises(ServiceError, match="refused"):
+        sample_messages(aws, URL, 5)
+    assert len(requests_of(aws, "change_message_visibility_batch")) == 1
+
+
+def test_attributes_of_a_message_as_the_cli_prints_them():
+    attributes = {"raw": {"BinaryValue": b"\x00\xff", "DataType": "Binary"}, "n": {"StringValue": "1"}}
+    found = as_cli_prints(message(1) | {"MessageAttributes": attributes})
+    assert found == {
+        "MessageId": "1",
+        "Body": "{}",
+        "MessageAttributes": {
+            "raw": {"BinaryValue": "AP8=", "DataType": "Binary"},
+            "n": {"StringValue": "1"},
+        },
+    }
+    assert as_cli_prints(message(1)) == {"MessageId": "1", "Body": "{}"}
+
+
+def test_alarms_of_all_pages():
+    pages = [{"MetricAlarms": [1], "CompositeAlarms": [2]}, {"MetricAlarms": [3]}]
+    aws = ScriptedAws(describe_alarms=[pages])
+    assert describe_alarms(aws) == {"MetricAlarms": [1, 3], "CompositeAlarms": [2]}
+    assert aws.calls == [("cloudwatch:describe_alarms", {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]})]
+
+
+def test_the_history_of_both_kinds_of_alarms_latest_first():
+    items = [{"Timestamp": START + timedelta(minutes=minute)} for minute in (1, 3, 2)]
+    aws = ScriptedAws(
+        describe_alarm_history=[{"AlarmHistoryItems": items[:2]}, {"AlarmHistoryItems": items[2:]}]
+    )
+    assert describe_alarm_history(aws, HOUR) == {"AlarmHistoryItems": [items[1], items[2], items[0]]}
+    assert aws.calls == [
+        (
+            "cloudwatch:describe_alarm_history",
+            {"AlarmTypes": [kind], "StartDate": HOUR.start, "EndDate": HOUR.end},
+        )
+        for kind in ("MetricAlarm", "CompositeAlarm")
+    ]
+
+
+def test_changes_are_looked_up_from_a_week_before_by_the_name_of_each_call():
+    def events(LookupAttributes, **_):  # noqa: N803 - as boto3 names it
+        at = LOOKED_UP_EVENTS.index(LookupAttributes[0]["AttributeValue"])
+        # The first two names find the same event, which is returned once.
+        return {"Events": [{"EventId": max(1, at), "EventTime": START + timedelta(minutes=max(1, at))}]}
+
+    aws = ScriptedAws(lookup_events=events)
+    found = lookup_changes(aws, HOUR)["Events"]
+    assert [event["EventId"] for event in found] == list(range(len(LOOKED_UP_EVENTS) - 1, 0, -1))
+    assert aws.calls[0] == (
+        "cloudtrail:lookup_events",
+        {
+            "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": LOOKED_UP_EVENTS[0]}],
+            "StartTime": datetime(2025, 12, 4, 1, tzinfo=UTC),
+            "EndTime": HOUR.end,
+        },
+    )
+    assert len(aws.calls) == len(LOOKED_UP_EVENTS)
