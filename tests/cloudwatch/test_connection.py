@@ -5,10 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from worlds.messages import messages_in
+from worlds.scripted_aws import ScriptedAws
 
 import watchme_analysis as w
-from watchme_analysis.cloudwatch.response_cache import CacheMissError
+from watchme_analysis.cloudwatch.connection import Connection, _Storage
+from watchme_analysis.cloudwatch.insights.query_library import (
+    LibraryQuery,
+    Parameter,
+    library,
+    library_query,
+)
+from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
+from watchme_analysis.cloudwatch.session import SessionTarget
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.text.message import message_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 GROUPS = ("/aws/lambda/asr-worker", "/aws/lambda/sed-worker")
@@ -225,3 +236,314 @@ def test_fields_of_json_messages_become_columns(account):
     account.engine.load(GROUPS[0], [(at, json.dumps({"level": "ERROR", "n": 2}), "s")])
     frame, _ = w.connect().logs(ERRORS, groups=GROUPS[0], flatten=True)
     assert frame["message.n"].tolist() == [2]
+
+
+@pytest.fixture
+def apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_a_connection_is_made_of(apart):
+    assert w.connect() == Connection(
+        (SessionTarget(None, None),), _Storage(None, stores=True, offline=False, refresh=False), "Asia/Tokyo"
+    )
+    made = w.connect(["a", "b"], "eu-west-1", cache=str(apart), refresh=True, deadline_s=5.0)
+    targets = (SessionTarget("a", "eu-west-1"), SessionTarget("b", "eu-west-1"))
+    assert made == Connection(
+        targets,
+        _Storage(apart, stores=True, offline=False, refresh=True),
+        "Asia/Tokyo",
+        max_scan_gb=100.0,
+        usd_per_gb=0.005,
+        deadline_s=5.0,
+    )
+    assert repr(made) == "<Connection to eu-west-1 a, eu-west-1 b>"
+    assert not w.connect(cache=False).storage.stores
+    (apart / "watchme.toml").write_text(
+        'profile = "p"\nregion = "sa-east-1"\n[systems.s]\nlog_groups = ["/aws/lambda/*"]\n'
+    )
+    found = w.connect()
+    assert (found.targets, found.system_log_groups) == (
+        (SessionTarget("p", "sa-east-1"),),
+        ("/aws/lambda/*",),
+    )
+    for how in ({"cache": False}, {"refresh": True}):
+        with pytest.raises(InputError) as raised:
+            w.connect(offline=True, **how)
+        assert messages_in(raised.value.args[0]) == {"error-offline-with-cache": {}}
+    with pytest.raises(InputError) as raised:
+        w.connect(usd_per_gb=1, zebra=2, ape=1)
+    assert messages_in(raised.value.args[0]) == {"error-connection-limit": {"name": "ape"}}
+
+
+def connected(*scripts, targets=1, offline=False, **answers):
+    """Return a connection without a cache whose calls have scripted responses, and the account behind it."""
+    aws = ScriptedAws(*scripts, **answers)
+    storage = _Storage(None, stores=False, offline=offline, refresh=False)
+    connection = Connection((SessionTarget(region="eu-west-1"),) * targets, storage, max_scan_gb=3.0)
+    connection._sessions["eu-west-1"] = aws
+    return connection, aws
+
+
+def rows(*messages):
+    return [{"status": "Complete", "rows": [{"@message": text} for text in messages], "statistics": {}}]
+
+
+def incoming(*sizes):
+    """Return a response of GetMetricData with the bytes of log groups, which got two events each."""
+    results = []
+    for number, size in enumerate(sizes):
+        for name, value in ((f"m{2 * number}", size), (f"m{2 * number + 1}", 2.0)):
+            results += [
+                {"Id": name, "Label": "", "Timestamps": [NOW], "Values": [value], "StatusCode": "Complete"}
+            ]
+    return [[{"MetricDataResults": results}]]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda aws: aws.logs("stats count(*)", "g")[1],
+        lambda aws: aws.query("worker_first", "g")[1],
+        lambda aws: aws.metrics("AWS/SQS", "x")[1],
+        lambda aws: aws.metrics_of(queues="q")[1],
+    ],
+)
+def test_by_default_a_window_is_the_last_day(apart, ask):
+    aws, _ = connected(rows("a"), get_metric_data=incoming(1.0) * 2)
+    before = datetime.now(UTC)
+    how = ask(aws)
+    assert before <= how.end <= datetime.now(UTC)
+    assert (how.end - how.start) == timedelta(hours=24)
+
+
+def test_a_price_is_that_of_the_last_day(apart):
+    aws, account = connected(get_metric_data=incoming(2e9, 1e9))
+    before = datetime.now(UTC)
+    assert aws.price("stats count(*)", ["a", "b"]).bytes_by_group == {"a": 2e9, "b": 1e9}
+    ((_, given),) = account.calls
+    assert before <= given["EndTime"] <= datetime.now(UTC)
+    assert 86_400 <= (given["EndTime"] - given["StartTime"]).total_seconds() < 86_460
+    several, _ = connected(targets=2, get_metric_data=incoming(2e9))
+    assert several.price("stats count(*)", "a").bytes_by_group == {"eu-west-1 a": 2e9}
+    with pytest.raises(InputError) as raised:
+        connected(offline=True)[0].price("stats count(*)", "a")
+    assert messages_in(raised.value.args[0]) == {"error-price-offline": {}}
+
+
+def test_limits_of_a_query(apart):
+    aws, account = connected(get_metric_data=incoming(3.1e9))
+    with pytest.raises(InputError) as raised:
+        aws.logs("stats count(*)", "g")
+    assert messages_in(raised.value.args[0])["error-scan-ceiling"]["ceiling"] == "3"
+    assert account.started == []
+    # Without an estimate it runs, which is noted.
+    aws, account = connected(
+        rows("a"), get_metric_data=[ServiceError("denied")], describe_log_groups=[ServiceError("denied")]
+    )
+    _, how = aws.logs("stats count(*)", "g")
+    assert messages_in(message_of(how.notes[0]))["insights-no-estimate"] == {
+        "gigabytes": "3",
+        "error": "error-as-is",
+    }
+    # The ceiling holds for what is scanned as well.
+    scanned = [{"status": "Running", "rows": [], "statistics": {"bytesScanned": 3.1e9}}]
+    done = [{"status": "Complete", "rows": [], "statistics": {"bytesScanned": 3.1e9}}]
+    aws, _ = connected(scanned + done, get_metric_data=incoming(1e9))
+    _, how = aws.logs("stats count(*)", "g")
+    assert (how.bytes_scanned, how.cost_usd) == (3.1e9, 3.1 * 0.005)
+
+
+def test_a_deadline_of_zero_starts_nothing(apart):
+    aws, account = connected(get_metric_data=incoming(1.0))
+    aws.deadline_s = 0
+    _, how = aws.logs("stats count(*)", "g")
+    assert (account.started, how.truncated) == ([], True)
+    assert messages_in(message_of(how.notes[0])) == {"insights-deadline": {}}
+
+
+def test_messages_are_flattened_on_request(apart):
+    for flatten, columns in ((False, ["@message"]), (True, ["@message", "message.n"])):
+        aws, _ = connected(rows('{"n": 1}'), get_metric_data=incoming(1.0))
+        frame, _ = aws.logs("fields @message", "g", flatten=flatten)
+        assert [name for name in frame.columns if "message" in name] == columns
+
+
+def test_lists_of_an_account(apart):
+    groups = [{"logGroups": [{"logGroupName": name} for name in ("b", "a", "b")]}]
+    urls = [{"QueueUrls": ["https://sqs/1/q2", "https://sqs/1/q1"]}]
+    functions = [{"Functions": [{"FunctionName": "f2"}, {"FunctionName": "f1"}]}]
+    aws, account = connected(describe_log_groups=groups, list_queues=urls, list_functions=functions)
+    assert (aws.log_groups(), aws.queues(), aws.functions()) == (["a", "b"], ["q1", "q2"], ["f1", "f2"])
+    assert account.calls == [
+        ("logs:describe_log_groups", {}),
+        ("sqs:list_queues", {"MaxResults": 1000}),
+        ("lambda:list_functions", {}),
+    ]
+
+
+def test_log_groups_by_pattern(apart):
+    names = ["/aws/lambda/a", "/aws/lambda/b1", "/aws/other"]
+    listed = {"logGroups": [{"logGroupName": name} for name in names]}
+    aws, account = connected(rows("a"), describe_log_groups=[listed], get_metric_data=incoming(1.0))
+    patterns = ["/ecs/named", "/aws/lambda/[b]?", "/ecs/named"]
+    _, how = aws.logs("stats count(*)", patterns)
+    assert how.origin == "/ecs/named, /aws/lambda/b1"
+    assert account.calls[0] == ("logs:describe_log_groups", {"logGroupNamePrefix": "/aws/lambda/"})
+    aws, account = connected(describe_log_groups=[listed])
+    with pytest.raises(InputError) as raised:
+        aws.log_groups("*none")
+    assert messages_in(raised.value.args[0]) == {
+        "error-no-log-group": {"pattern": "*none", "target": "eu-west-1"}
+    }
+    assert account.calls == [("logs:describe_log_groups", {})]
+
+
+@pytest.mark.parametrize(
+    ("period", "seconds"), [(60, 60), ("5m", 300), (timedelta(minutes=2), 120), (1, 1), (90.0, 90)]
+)
+def test_the_period_of_a_metric(apart, period, seconds):
+    aws, account = connected(get_metric_data=[[{"MetricDataResults": []}]])
+    frame, _ = aws.metrics("AWS/SQS", ["a", "b"], {"QueueName": "q"}, stat="Sum", period=period, since="5m")
+    stats = [query["MetricStat"] for query in account.calls[0][1]["MetricDataQueries"]]
+    dimensions = [{"Name": "QueueName", "Value": "q"}]
+    assert stats == [
+        {
+            "Metric": {"Namespace": "AWS/SQS", "MetricName": name, "Dimensions": dimensions},
+            "Period": seconds,
+            "Stat": "Sum",
+        }
+        for name in "ab"
+    ]
+    assert "place" not in frame
+
+
+@pytest.mark.parametrize("period", [0, 0.5, 1.5, timedelta(milliseconds=1500)])
+def test_a_period_is_whole_seconds(apart, period):
+    with pytest.raises(InputError) as raised:
+        connected()[0].metrics("AWS/SQS", "a", period=period)
+    assert messages_in(raised.value.args[0]) == {"error-metric-period": {"period": repr(period)}}
+
+
+def test_averages_by_default(apart):
+    aws, account = connected(get_metric_data=[[{"MetricDataResults": []}]])
+    aws.metrics("AWS/SQS", "a", since="5m")
+    assert account.calls[0][1]["MetricDataQueries"][0]["MetricStat"]["Stat"] == "Average"
+
+
+def test_the_library_is_read_from_its_files():
+    library.cache_clear()
+    found = library()
+    assert sorted(found) == [
+        "api_status",
+        "cold_starts",
+        "durations",
+        "errors_by_type",
+        "import_errors",
+        "item_failures",
+        "reports",
+        "request",
+        "request_ids",
+        "stream",
+        "worker_errors",
+        "worker_first",
+        "worker_recent",
+        "worker_timeouts",
+    ]
+    assert found["request"] == LibraryQuery(
+        "request",
+        "Everything that one invocation wrote, by its request id.",
+        "/aws/lambda/*",
+        ("@timestamp", "@message", "@logStream", "@ptr"),
+        "fields @timestamp, @message, @logStream\n"
+        '| filter @message like "{request_id}" or @requestId = "{request_id}"\n'
+        "| sort @timestamp asc\n",
+        (Parameter("request_id", "uuid", "request id of the invocation"),),
+    )
+    assert found["worker_first"].parameters == (Parameter("rows", "integer", "rows to return", "150"),)
+    (named,) = [each for each in found["worker_errors"].parameters if each.name == "error_words"]
+    assert (named.type, named.default_from) == ("words", "log_words.error")
+    # A description has its Japanese text with it.
+    assert message_of(found["request"].description) != found["request"].description
+
+
+def test_the_library_as_a_frame():
+    frame = Connection.query_library()
+    assert set(frame.dtypes.astype(str)) == {"string"}
+    assert frame.set_index("name").loc["request"].to_dict() == {
+        "description": "Everything that one invocation wrote, by its request id.",
+        "parameters": "request_id",
+        "columns": "@timestamp, @message, @logStream, @ptr",
+        "log_groups": "/aws/lambda/*",
+    }
+    catalogue = Connection.metric_catalogue()
+    assert catalogue.iloc[0].to_dict() == {
+        "namespace": "AWS/SQS",
+        "dimension": "QueueName",
+        "metric": "NumberOfMessagesSent",
+        "stat": "Sum",
+    }
+    assert set(catalogue.dtypes.astype(str)) == {"string"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "checked", "bad"),
+    [
+        ("integer", " 12 ", "12", "0"),
+        ("integer", "999999999", "999999999", "1000000000"),
+        (
+            "uuid",
+            "2A57DC6F-8079-4fb3-9f1d-08298c4d938b",
+            "2a57dc6f-8079-4fb3-9f1d-08298c4d938b",
+            "2A57DC6F",
+        ),
+        ("text", "a / b", "a / b", 'a"'),
+        ("name", "a.b-c_1", "a.b-c_1", "a b"),
+        ("words", "a.b, ,c", r"|a\.b|c", "a/b"),
+        ("words", "", "", "`"),
+    ],
+)
+def test_values_of_parameters(kind, good, checked, bad):
+    parameter = Parameter("p", kind, "")
+    assert parameter.checked(good) == checked
+    with pytest.raises(InputError) as raised:
+        parameter.checked(bad)
+    assert messages_in(raised.value.args[0]) == {
+        "error-query-parameter-type": {"name": "p", "type": kind, "value": repr(bad)}
+    }
+
+
+def test_errors_of_a_query_of_the_library(apart):
+    for name, values, expected in (
+        ("worker_first", {"b": "1", "a": "2"}, {"query": "worker_first", "names": "a, b", "known": "rows"}),
+        ("errors_by_type", {"a": "2"}, {"query": "errors_by_type", "names": "a", "known": "none"}),
+    ):
+        with pytest.raises(InputError) as raised:
+            library_query(name).filled(values)
+        assert messages_in(raised.value.args[0]) == {"error-query-no-parameter": expected}
+    with pytest.raises(InputError) as raised:
+        library_query("request").filled()
+    found = messages_in(raised.value.args[0])
+    assert found["error-query-needs-parameter"] == {
+        "query": "request",
+        "name": "request_id",
+        "description": "cause-text",
+    }
+    assert found["cause-text"]["text"]["en"] == "request id of the invocation"
+    with pytest.raises(InputError) as raised:
+        library_query("x")
+    assert messages_in(raised.value.args[0]) == {
+        "error-query-unknown": {"name": "'x'", "known": ", ".join(library())}
+    }
+    # Braces that are no parameter stay as they are.
+    text = LibraryQuery("n", "", "", (), " a {b} {rows} ", (Parameter("rows", "integer", "", "5"),))
+    assert text.filled() == "a {b} 5"
+
+
+def test_a_store_of_responses(apart):
+    aws = ScriptedAws(get_caller_identity=[{"Account": "123456789012"}])
+    assert _Storage(None, stores=False, offline=False, refresh=False).cache_of(aws) == ResponseCache()
+    found = _Storage(apart, stores=True, offline=False, refresh=True).cache_of(aws)
+    assert (found.store.folder, found.refresh, found.offline) == (apart, True, False)

@@ -1,10 +1,13 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
 from worlds.aws_front import FAST
+from worlds.messages import messages_in
+from worlds.scripted_aws import ScriptedAws
 from worlds.together import together
 
 from watchme_analysis.aws_shapes.metric_points import fill_intervals, metric_data_parts
@@ -15,6 +18,7 @@ from watchme_analysis.cloudwatch.metrics import (
     Expression,
     Metric,
     batches,
+    catalogue,
     fetch_metric_data,
     finest_period_s,
     get_metrics,
@@ -26,6 +30,8 @@ from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseC
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.retrieval import Retrieval
+from watchme_analysis.text.message import message_of
 from watchme_analysis.window import Window
 
 NOW = datetime(2025, 12, 11, 6, tzinfo=UTC)
@@ -322,3 +328,279 @@ def test_a_call_asks_for_no_more_points_than_come_at_once(account):
     ]
     assert sum(len(call["MetricDataQueries"]) for call in account.requested) == len(queries)
     assert max(points) <= MAX_POINTS < sum(points)
+
+
+def served(*results, messages=()):
+    """Return a page of GetMetricData: the id, values by minute after the start, and perhaps the status."""
+    return {
+        "Messages": list(messages),
+        "MetricDataResults": [
+            {
+                "Id": name,
+                "Label": name,
+                "Timestamps": [OLD.start + timedelta(minutes=minute) for minute in values],
+                "Values": [*values.values()],
+                "StatusCode": status,
+            }
+            for name, values, status in results
+        ],
+    }
+
+
+OLD = Window(NOW - timedelta(hours=7), NOW - timedelta(hours=7) + timedelta(minutes=3))
+MINUTES = [(OLD.start + timedelta(minutes=minute)).isoformat() for minute in range(3)]
+
+
+def test_pages_of_a_response_are_one():
+    pages = [
+        served(("m0", {0: 1.0}, "PartialData"), messages=[{"Code": "a"}]),
+        served(("m0", {1: 2.0}, "Complete"), ("m1", {}, "InternalError"), messages=[{"Code": "b"}]),
+    ]
+    aws = ScriptedAws(get_metric_data=[pages])
+    queries = metric_queries([Metric(*SENT, "Sum"), Expression("m0 * 2")], 60)
+    window = Window(OLD.start + timedelta(seconds=7, microseconds=5), OLD.end)
+    assert fetch_metric_data(aws, queries, window) == {
+        "MetricDataResults": [
+            {
+                "Id": "m0",
+                "Label": "m0",
+                "Timestamps": MINUTES[:2],
+                "Values": [1.0, 2.0],
+                "StatusCode": "Complete",
+            },
+            {"Id": "m1", "Label": "m1", "Timestamps": [], "Values": [], "StatusCode": "InternalError"},
+        ],
+        "Messages": [{"Code": "a"}, {"Code": "b"}],
+    }
+    dimensions = [{"Name": "QueueName", "Value": "sed-queue"}]
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent", "Dimensions": dimensions}
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    math = {"Id": "m1", "Expression": "m0 * 2", "Label": "m0 * 2", "Period": 60, "ReturnData": True}
+    assert aws.calls == [
+        (
+            "cloudwatch:get_metric_data",
+            {
+                "MetricDataQueries": [{"Id": "m0", "MetricStat": stat, "ReturnData": True}, math],
+                "StartTime": OLD.start,
+                "EndTime": OLD.end,
+                "ScanBy": "TimestampAscending",
+            },
+        )
+    ]
+    assert aws.metrics_requested == 1, "metric math is not billed"
+
+
+def test_a_start_is_rounded_to_the_longest_period_of_its_call():
+    queries = [
+        *metric_queries([Metric(*SENT, "Sum")], 60),
+        {**metric_queries([Metric(*SENT, "Maximum")], 3600)[0], "Id": "m1"},
+    ]
+    aws = ScriptedAws(get_metric_data=[[]])
+    start = OLD.start + timedelta(minutes=59, seconds=59, microseconds=999_999)
+    fetch_metric_data(aws, queries, Window(start, OLD.start + timedelta(hours=2)))
+    assert aws.calls[0][1]["StartTime"] == OLD.start
+
+
+def ids(*batched):
+    return [[query["Id"] for query in batch] for batch in batched]
+
+
+def test_a_call_takes_500_queries_and_100_800_points():
+    def queries(count, period=60):
+        return metric_queries([Metric("a", "b", (), "Sum")] * count, period)
+
+    assert [len(batch) for batch in batches(queries(501), OLD)] == [500, 1]
+    # A week of minutes and the interval at its end, 10,081 points: nine queries and not ten.
+    week = Window(NOW - timedelta(days=7), NOW)
+    assert [len(batch) for batch in batches(queries(10), week)] == [9, 1]
+    exact = Window(NOW - timedelta(minutes=MAX_POINTS // 2 - 1), NOW)
+    assert [len(batch) for batch in batches(queries(3), exact)] == [2, 1]
+    assert batches([], OLD) == []
+    # A query that states no period has one of a minute.
+    math = [{"Id": f"e{number}", "Expression": "1"} for number in range(10)]
+    assert [len(batch) for batch in batches(math, week)] == [9, 1]
+
+
+def test_queries_that_refer_to_each_other_stay_together_in_order():
+    plain = metric_queries([Metric("a", "b", (), "Sum")] * 4, 60)
+    twice = {"Id": "e1", "Expression": "m3 + m1"}
+    again = {"Id": "e2", "Expression": "e1 / m1 + MAX(x)"}
+    alone = {"Id": "e3", "Expression": "e3"}
+    year = Window(NOW - timedelta(days=35), NOW)  # of 50,401 points, so that each batch is one or two queries
+    assert ids(*batches([*plain, alone], year)) == [["m0"], ["m1"], ["m2"], ["m3"], ["e3"]]
+    found = ids(*batches([*plain, twice, again], year))
+    assert found == [["m0"], ["m2"], ["m1", "m3", "e1", "e2"]]
+
+
+def test_too_many_linked_queries_are_named():
+    total = {"Id": "total", "Expression": "SUM(METRICS())"}
+    plain = metric_queries([Metric("a", "b", (), "Sum")] * 500, 60)
+    with pytest.raises(InputError) as raised:
+        batches([*plain, total], OLD)
+    ((name, values),) = messages_in(raised.value.args[0]).items()
+    assert (name, values["number"], values["most"]) == ("error-metric-queries-linked", "501", "500")
+    assert len(batches([*plain[:499], total], OLD)) == 1
+
+
+def test_metrics_as_a_frame():
+    math = Expression("m0 * 2", "doubled")
+    page = served(
+        ("m0", {0: 3.0, 2: 0.0}, "Complete"),
+        ("m1", {1: 6.0}, "PartialData"),
+        messages=[{"Code": "slow", "Value": "late points"}],
+    )
+    aws = ScriptedAws(get_metric_data=[[page]])
+    frame, how = get_metrics(aws, [Metric(*SENT, "Sum"), math], OLD, period_s=60)
+    missing = None
+    expected = pd.DataFrame(
+        {
+            "namespace": ["AWS/SQS"] * 3 + [missing] * 3,
+            "metric": ["NumberOfMessagesSent"] * 3 + ["m1"] * 3,  # the label that CloudWatch returned
+            "dimensions": ['{"QueueName": "sed-queue"}'] * 3 + [missing] * 3,
+            "stat": ["Sum"] * 3 + [missing] * 3,
+            "period_s": [60] * 6,
+            "time": pd.to_datetime(MINUTES * 2).as_unit("us"),
+            "value": [3.0, missing, 0.0, missing, 6.0, missing],
+            "completeness": ["value", "missing", "zero", "missing", "value", "missing"],
+        }
+    )
+    texts = ["namespace", "metric", "dimensions", "stat", "completeness"]
+    expected = expected.astype(dict.fromkeys(texts, "string") | {"value": "Float64"})
+    pd.testing.assert_frame_equal(frame, expected)
+    notes = [next(iter(messages_in(message_of(each)).items())) for each in how.notes]
+    assert notes == [
+        ("metrics-incomplete", {"series": "m1"}),
+        ("note-cloudwatch-message", {"code": "slow", "text": "late points"}),
+    ]
+    assert replace(how, notes=()) == Retrieval(
+        "cloudwatch_metrics",
+        "GetMetricData in eu-west-1",
+        rows=6,
+        start=OLD.start,
+        end=OLD.end,
+        truncated=True,
+    )
+
+
+def test_a_series_that_was_not_returned_is_missing():
+    frame, how = get_metrics(
+        ScriptedAws(get_metric_data=[[served()]]),
+        [Metric(*SENT, "Sum"), Expression("m0", "x")],
+        OLD,
+        period_s=60,
+    )
+    assert frame.completeness.tolist() == ["missing"] * 6
+    assert frame.metric.tolist() == ["NumberOfMessagesSent"] * 3 + ["x"] * 3
+    assert not how.truncated
+    empty, _ = get_metrics(ScriptedAws(), [], OLD, period_s=60)
+    assert (list(empty.columns), len(empty)) == (list(COLUMNS), 0)
+
+
+def test_by_default_the_period_is_the_finest_that_is_kept():
+    for days, period in ((1, 60), (20, 300)):
+        start = datetime.now(UTC) - timedelta(days=days)
+        aws = ScriptedAws(get_metric_data=[[served()]])
+        get_metrics(aws, [Metric(*SENT, "Sum")], Window(start, start + timedelta(hours=1)))
+        assert aws.calls[0][1]["MetricDataQueries"][0]["MetricStat"]["Period"] == period
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ResponseStore(tmp_path, "here")
+
+
+def cached(store, window, *pages, queries=None, **how):
+    aws = ScriptedAws(get_metric_data=[[page] for page in pages])
+    queries = queries or metric_queries([Metric(*SENT, "Sum")], 60)
+    found = metric_data_cached(aws, queries, window, ResponseCache(store, **how))
+    return found, [(given["StartTime"], given["EndTime"]) for _, given in aws.calls]
+
+
+def test_settled_points_are_stored_and_the_rest_is_joined(store):
+    page = served(("m0", {0: 1.0, 1: 2.0}, "Complete"), messages=["a"])
+    first, _ = cached(store, OLD, page)
+    taken = first["Asked"].pop("At")
+    result = {
+        "Id": "m0",
+        "Label": "m0",
+        "Timestamps": MINUTES[:2],
+        "Values": [1.0, 2.0],
+        "StatusCode": "Complete",
+    }
+    bounds = {"StartTime": OLD.start.isoformat(), "EndTime": OLD.end.isoformat()}
+    assert first == {"MetricDataResults": [result], "Messages": ["a"], "Asked": bounds}
+    again, calls = cached(store, OLD)
+    assert calls == []
+    assert again["Asked"].pop("At") >= taken
+    assert again == first
+    # A shorter window has the points before its end, a longer one those that follow.
+    shorter, calls = cached(store, Window(OLD.start, OLD.start + timedelta(minutes=1)))
+    assert (calls, shorter["MetricDataResults"][0]["Values"]) == ([], [1.0])
+    longer = Window(OLD.start, OLD.end + timedelta(minutes=5))
+    more = served(("m0", {3: 4.0}, "Complete"), ("m1", {3: 5.0}, "Complete"), messages=["b"])
+    found, calls = cached(store, longer, more)
+    assert calls == [(OLD.end, longer.end)]
+    assert [(each["Id"], each["Values"]) for each in found["MetricDataResults"]] == [
+        ("m0", [1.0, 2.0, 4.0]),
+        ("m1", [5.0]),
+    ]
+    assert found["Messages"] == ["a", "b"]
+
+
+def test_incomplete_points_are_not_stored(store):
+    partial = served(("m0", {0: 1.0}, "Complete"), ("m1", {}, "PartialData"))
+    cached(store, OLD, partial)
+    with pytest.raises(CacheMissError) as raised:
+        cached(store, OLD, offline=True)
+    assert messages_in(raised.value.args[0])["error-cache-lacks"] == {
+        "name": "metrics",
+        "has": "window",
+        "window": str(OLD),
+    }
+
+
+def test_points_younger_than_three_hours_are_retrieved_again(store):
+    now = datetime.now(UTC)
+    window = Window((now - timedelta(hours=5)).replace(minute=0, second=0, microsecond=0), now)
+    cached(store, window, served())
+    _, ((start, end),) = cached(store, window, served())
+    assert end == now
+    settled = now - timedelta(hours=3)
+    assert (
+        settled.replace(second=0, microsecond=0)
+        <= start.replace(microsecond=0)
+        <= settled + timedelta(minutes=1)
+    )
+    assert start.second == 0
+    # By the hour, the last interval that is settled ended at a whole hour.
+    hours = metric_queries([Metric(*SENT, "Sum")], 3600)
+    cached(store, window, served(), queries=hours)
+    _, ((start, _),) = cached(store, window, served(), queries=hours)
+    assert (start.minute, start.second) == (0, 0)
+    assert settled - timedelta(hours=1) <= start <= settled + timedelta(minutes=1)
+
+
+def test_metric_math_is_settled_as_a_whole(store):
+    """Some of its functions depend on the whole window."""
+    now = datetime.now(UTC)
+    math = metric_queries([Metric(*SENT, "Sum"), Expression("m0")], 60)
+    old = Window(now - timedelta(hours=5), now - timedelta(hours=3, seconds=1))
+    cached(store, old, served(), queries=math)
+    assert cached(store, old, queries=math)[1] == []
+    recent = Window(now - timedelta(hours=4), now - timedelta(hours=2, minutes=59))
+    cached(store, recent, served(), queries=math)
+    assert len(cached(store, recent, served(), queries=math)[1]) == 1
+
+
+def test_the_catalogue_of_metrics():
+    found = catalogue()
+    assert len(found) == 21
+    assert found[0] == ("AWS/SQS", "QueueName", "NumberOfMessagesSent", "Sum")
+    assert found[-1] == ("AWS/EC2", "InstanceId", "StatusCheckFailed", "Maximum")
+    wanted = incident_metrics(["q"], ["f"], ["i"])
+    assert wanted[0] == Metric("AWS/SQS", "NumberOfMessagesSent", (("QueueName", "q"),), "Sum")
+    assert wanted[8] == Metric("AWS/Lambda", "Invocations", (("FunctionName", "f"),), "Sum")
+    assert wanted[-1] == Metric("AWS/EC2", "StatusCheckFailed", (("InstanceId", "i"),), "Maximum")
+    assert [(item.namespace, item.metric, item.stat) for item in wanted] == [
+        (namespace, metric, stat) for namespace, _, metric, stat in found
+    ]

@@ -1,0 +1,268 @@
+"""Calls to AWS through a scripted client of boto3: pace, retries, and the error of each code."""
+
+import logging
+import re
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoRegionError, ParamValidationError
+from botocore.parsers import ResponseParserError
+from worlds.aws_front import FAST
+from worlds.messages import messages_in
+from worlds.together import together
+
+from watchme_analysis.cloudwatch.session import (
+    ACTIONS,
+    Aws,
+    BusyError,
+    CancelledError,
+    NotFoundError,
+    RateLimits,
+    SessionTarget,
+    ThrottledError,
+    iam_policy,
+)
+from watchme_analysis.errors import RetryableServiceError, ServiceError
+
+
+class Client:
+    """Stands for boto3's client: each call takes the next response, or raises the next error."""
+
+    method_to_api_mapping = {"get_queue_url": "GetQueueUrl", "lookup_events": "LookupEvents"}  # noqa: RUF012
+    region_name = "eu-west-1"
+    meta = property(lambda self: self)
+
+    def __init__(self, *responses):
+        self.responses, self.requests = list(responses), []
+
+    def get_queue_url(self, **parameters):
+        self.requests.append(parameters)
+        response = self.responses.pop(0)
+        if isinstance(response, Exception):
+            raise response
+        return response
+
+    lookup_events = get_queue_url
+
+
+def refused(code, text="of some reason", status=400):
+    return ClientError(
+        {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}},
+        "GetQueueUrl",
+    )
+
+
+def aws_of(*responses, limits=FAST, target=SessionTarget(region="eu-west-1")):  # noqa: B008 - is frozen
+    client = Client(*responses)
+    aws = Aws(target, limits)
+    aws._clients = dict.fromkeys(("sqs", "sts", "cloudtrail"), client)
+    return aws, client
+
+
+def test_a_call_returns_the_response_without_metadata():
+    aws, client = aws_of({"QueueUrl": "u", "ResponseMetadata": {}})
+    assert aws.call("sqs", "get_queue_url", QueueName="q") == {"QueueUrl": "u"}
+    assert (client.requests, aws.calls, aws.actions) == ([{"QueueName": "q"}], 1, {"sqs:GetQueueUrl"})
+
+
+@together(
+    ("code", "status", "kind", "message"),
+    [
+        ("LimitExceededException", 400, BusyError, "error-aws-busy"),
+        ("ThrottlingException", 400, ThrottledError, "error-aws-every-attempt"),
+        ("TooManyRequestsException", 429, ThrottledError, "error-aws-every-attempt"),
+        ("Strange", 500, RetryableServiceError, "error-aws-every-attempt"),
+        ("Strange", 499, ServiceError, "error-aws-request"),
+        ("ServiceUnavailable", 400, RetryableServiceError, "error-aws-every-attempt"),
+        ("ExpiredToken", 403, ServiceError, "error-aws-credentials"),
+        ("SignatureDoesNotMatch", 403, ServiceError, "error-aws-clock"),
+        ("AccessDeniedException", 403, ServiceError, "error-aws-denied"),
+        ("ResourceNotFoundException", 404, NotFoundError, "error-aws-not-found"),
+        ("AWS.SimpleQueueService.NonExistentQueue", 400, NotFoundError, "error-aws-not-found"),
+        ("QueueDoesNotExist", 400, NotFoundError, "error-aws-not-found"),
+        ("ValidationError", 400, ServiceError, "error-aws-request"),
+    ],
+)
+def test_the_error_of_each_code(code, status, kind, message):
+    aws, _ = aws_of(*[refused(code, status=status)] * 8)
+    with pytest.raises(ServiceError) as raised:
+        aws.call("sqs", "get_queue_url", QueueName="q")
+    assert type(raised.value) is kind
+    assert messages_in(raised.value.args[0]) == {
+        message: {"problem": "error-aws-refused"},
+        "error-aws-refused": {
+            "call": "sqs:GetQueueUrl (q)",
+            "target": "eu-west-1",
+            "code": code,
+            "text": "of some reason",
+        },
+    }
+    # Errors that may pass are retried, a full account is not: other queries may be polled meanwhile.
+    assert aws.calls == (8 if kind in {ThrottledError, RetryableServiceError} else 1)
+
+
+@together(
+    ("text", "shown"),
+    [
+        ("<html><b>502</b>\n Bad  Gateway</html>", "502 Bad Gateway"),
+        ("denied: .", "denied"),
+        ("", None),
+        ("x" * 301, "x" * 300),
+    ],
+)
+def test_the_text_of_an_error_is_one_line(text, shown):
+    aws, _ = aws_of(refused("ValidationError", text))
+    with pytest.raises(ServiceError) as raised:
+        aws.call("sqs", "get_queue_url")
+    found = messages_in(raised.value.args[0])
+    name = "error-aws-refused" if shown else "error-aws-refused-silently"
+    assert found["error-aws-request"] == {"problem": name}
+    assert found[name]["call"] == "sqs:GetQueueUrl"
+    if shown:
+        assert found[name]["text"] == shown
+
+
+@together(
+    ("error", "kind", "message"),
+    [
+        (EndpointConnectionError(endpoint_url="u"), RetryableServiceError, "error-aws-no-response"),
+        (ResponseParserError("not  XML."), RetryableServiceError, "error-aws-no-response"),
+        (NoRegionError(), ServiceError, "error-no-region"),
+        (ParamValidationError(report="wrong"), ServiceError, "error-aws-no-call"),
+    ],
+)
+def test_a_call_without_a_response(error, kind, message):
+    aws, _ = aws_of(*[error] * 8)
+    with pytest.raises(ServiceError) as raised:
+        aws.call("sqs", "get_queue_url")
+    assert type(raised.value) is kind
+    found = messages_in(raised.value.args[0])
+    assert list(found) == [message]
+    if message != "error-no-region":
+        problem = " ".join(str(error).split()).rstrip(".")
+        assert found[message] == {"call": "sqs:GetQueueUrl", "target": "eu-west-1", "problem": problem}
+    assert aws.calls == (8 if kind is RetryableServiceError else 1)
+
+
+def test_throttled_calls_get_slower_and_faster_again(caplog):
+    caplog.set_level(logging.INFO, "watchme_analysis")
+    answers = [refused("Throttling")] * 6 + [{}] * 2
+    aws, _ = aws_of(*answers)
+    assert aws.call("sqs", "get_queue_url") == {}
+    assert aws._slowdown == {"sqs:GetQueueUrl": 0.9 * 16}, "at most sixteen times as slow"
+    aws.call("sqs", "get_queue_url")
+    assert aws._slowdown == {"sqs:GetQueueUrl": pytest.approx(0.81 * 16)}
+    texts = [record.getMessage() for record in caplog.records]
+    assert len(texts) == 6
+    for text in texts:
+        assert re.fullmatch(r"sqs:GetQueueUrl: failed with Throttling, next attempt in 0\.\d\d s", text)
+    aws, _ = aws_of(refused("Throttling"), refused("Other"))
+    caplog.clear()
+    with pytest.raises(ServiceError):
+        aws.call("sqs", "get_queue_url")
+    assert caplog.records[-1].getMessage() == "sqs:GetQueueUrl: failed with Other, not retried"
+    assert aws._slowdown == {"sqs:GetQueueUrl": 2.0}
+
+
+def test_no_call_is_repeated_after_the_deadline():
+    aws, _ = aws_of(*[refused("Throttling")] * 2)
+    aws.retry_until = 0.0
+    with pytest.raises(ThrottledError):
+        aws.call("sqs", "get_queue_url")
+    assert aws.calls == 1
+
+
+def test_calls_of_one_operation_keep_a_gap(monkeypatch):
+    aws, _ = aws_of(*[{}] * 5, limits=RateLimits(gap_s=10.0))
+    waits = []
+    monkeypatch.setattr(Aws, "sleep", lambda _, seconds: waits.append(round(seconds)))
+    for _ in range(3):
+        aws.call("sqs", "get_queue_url")
+    # The quota of LookupEvents is lower, so its gap is five times as long.
+    for _ in range(2):
+        aws.call("cloudtrail", "lookup_events")
+    assert waits == [0, 10, 20, 0, 50]
+
+
+def test_waits_before_a_retry_double_up_to_a_limit():
+    aws = Aws(rate_limits=RateLimits(backoff_s=1.0, max_backoff_s=5.0))
+    longest = [max(aws.backoff(attempt) for _ in range(200)) for attempt in range(4)]
+    for wait_s, limit in zip(longest, (1, 2, 4, 5), strict=True):
+        assert 0.8 * limit < wait_s <= limit
+
+
+def test_cancelled_work_ends_a_wait_and_the_next_call():
+    aws, client = aws_of({})
+    aws.sleep(0)
+    aws.cancelled.set()
+    for seconds in (0, 5):
+        with pytest.raises(CancelledError) as raised:
+            aws.sleep(seconds)
+        assert messages_in(raised.value.args[0]) == {"error-cancelled": {}}
+    with pytest.raises(CancelledError):
+        aws.call("sqs", "get_queue_url")
+    assert client.requests == []
+
+
+@together(
+    ("target", "region", "name", "label"),
+    [
+        (SessionTarget(), "eu-west-1", "eu-west-1", "eu-west-1"),
+        (SessionTarget("prod"), "eu-west-1", "eu-west-1 prod", "prod/eu-west-1"),
+        (SessionTarget("prod", "sa-east-1"), None, "sa-east-1 prod", "prod/sa-east-1"),
+        (SessionTarget(), "aws-global", None, "default"),
+        (SessionTarget("prod"), None, None, "prod"),
+    ],
+)
+def test_names_of_a_target(target, region, name, label):
+    aws, client = aws_of(target=target)
+    client.region_name = region
+    assert aws.label == label
+    if name is not None:
+        assert aws.target_name == name
+    else:
+        assert aws.target_name == str(target)
+    if region in (None, "aws-global"):
+        with pytest.raises(ServiceError) as raised:
+            _ = aws.region
+        assert messages_in(raised.value.args[0]) == {"error-no-region": {}}
+    else:
+        assert aws.region == region
+
+
+def test_a_profile_that_does_not_exist():
+    with pytest.raises(ServiceError) as raised:
+        Aws(SessionTarget("missing")).client("sqs")
+    ((name, values),) = messages_in(raised.value.args[0]).items()
+    assert name == "error-aws-unavailable"
+    assert "missing" in values["problem"]
+
+
+def test_a_clone_shares_the_clients_and_nothing_else():
+    aws, client = aws_of()
+    aws._session = object()
+    aws.cancelled.set()
+    other = aws.clone("sqs")
+    assert (other.target, other.rate_limits, other._session) == (aws.target, aws.rate_limits, aws._session)
+    assert other._clients == {"sqs": client, "sts": client}
+    assert not other.cancelled.is_set()
+
+
+def test_the_account():
+    client = Client({"Account": "123456789012"})
+    client.method_to_api_mapping = {"get_caller_identity": "GetCallerIdentity"}
+    client.get_caller_identity = client.get_queue_url
+    aws = Aws()
+    aws._clients["sts"] = client
+    assert aws.account() == "123456789012"
+
+
+def test_the_policy_of_a_pull():
+    read = {"Sid": "WatchmeRead", "Effect": "Allow", "Action": sorted(ACTIONS), "Resource": "*"}
+    sample = {
+        "Sid": "WatchmeSampleDeadLetters",
+        "Effect": "Allow",
+        "Action": ["sqs:ChangeMessageVisibility", "sqs:ReceiveMessage"],
+        "Resource": "*",
+    }
+    assert iam_policy(sampling=False) == {"Version": "2012-10-17", "Statement": [read]}
+    assert iam_policy() == {"Version": "2012-10-17", "Statement": [read, sample]}
