@@ -4,7 +4,12 @@ from pathlib import Path
 import pytest
 from worlds.together import together
 
-from watchme_analysis.aws_shapes.lambda_messages import classify_message
+from watchme_analysis.aws_shapes.lambda_messages import (
+    MessageFacts,
+    classify_message,
+    short_exception_name,
+    without_runtime_prefix,
+)
 from watchme_analysis.config import LogWords, load_config
 
 ID = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
@@ -163,3 +168,151 @@ def test_figures_of_a_report_are_read_in_any_order():
     other = "\t".join([f"REPORT RequestId: {ID}", "Init Duration: 9 ms", *figures[::-1]])
     assert classify_message(usual) == classify_message(other)
     assert (classify_message(usual).duration_ms, classify_message(usual).init_ms) == (1.5, 9.0)
+
+
+def facts(message, **values):
+    if not isinstance(message, str):
+        message = json.dumps(message)
+    assert classify_message(message) == MessageFacts(**values)
+
+
+def test_every_fact_of_a_line_of_lambda():
+    report = f"REPORT RequestId: {ID}\tDuration: 5.5 ms\tBilled Duration: 6 ms\tMemory Size: 128 MB\t"
+    figures = {"request_id": ID, "duration_ms": 5.5, "billed_ms": 6.0, "memory_mb": 128.0}
+    facts(report, kind="report", **figures)  # the line is torn
+    facts(
+        f"{report}Max Memory Used: 40 MB\tStatus: timeout",
+        kind="report",
+        error_type="Task timed out",
+        memory_used_mb=40.0,
+        **figures,
+    )
+    facts("INIT_REPORT Init Duration: 10.5 ms\tPhase: init", kind="init_report", init_ms=10.5)
+    facts("RESTORE_REPORT Restore Duration: 7 ms", kind="init_report", init_ms=7.0)
+    facts("INIT_REPORT \tDuration: 7 ms", kind="init_report", duration_ms=7.0)
+    facts("INIT_REPORT ", kind="init_report")
+    facts(
+        f"2025-12-11T01:00:00Z {ID} Task timed out after 3.00 seconds",
+        kind="timeout",
+        request_id=ID,
+        error_type="Task timed out",
+    )
+    facts("EXTENSION Name: a", kind="extension")
+
+
+@together(
+    ("message", "level", "kind"),
+    [
+        ("[WARN] slow", "WARNING", "application"),
+        ("FATAL: broken", "CRITICAL", "error"),
+        ("x | ERROR | y", "ERROR", "error"),
+        ("time - INFO - y", "INFO", "application"),
+        ('level="error" msg=x', "ERROR", "error"),
+        ("level=debug", "DEBUG", "application"),
+        ("an ERRORS word", None, "application"),
+        (" " * 296 + "\nERROR", None, "application"),  # beyond what is looked at
+        (" " * 294 + "\nERROR", "ERROR", "error"),
+        ("ＥＲＲＯＲ", None, "application"),
+    ],
+)
+def test_levels_of_an_application(message, level, kind):
+    found = classify_message(message)
+    assert (found.level, found.kind) == (level, kind)
+
+
+@together(
+    ("message", "error"),
+    [
+        ("Traceback (most recent call last):\n  x\n", "ERROR"),
+        ("ERROR Error Type: a.KeyError. x", "KeyError"),
+        ("[ERROR] a.b.KeyError", "KeyError"),
+        ("ERROR HTTP/1.1 503", "HTTP 503"),
+        ("ERROR status code: 404", "HTTP 404"),
+        ("ERROR status 200, request timed out", "Timeout"),
+        ("ERROR the timeout", "Timeout"),
+        ("ERROR timeouts", "ERROR"),
+        ("ERROR ConnectionRefused by peer", "ConnectionRefused"),
+        ("a.ReadTimeout: no answer", "ReadTimeout"),
+        (f"RequestId: {ID} Process exited before completing request", "ERROR"),
+        ("job failed", "ERROR"),
+        ("job failed: 0", None),
+        ("0 failures", None),
+        ("no errors, job failed", None),
+        ("failed: 05", "ERROR"),
+        ("🚨", "ERROR"),
+    ],
+)
+def test_the_most_specific_error(message, error):
+    found = classify_message(message)
+    assert found.error_type == error
+    assert found.kind == ("error" if error else "application")
+
+
+def test_every_fact_of_the_json_format():
+    facts({"type": "platform.telemetrySubscription"}, kind="extension")
+    facts({"type": "platform.unknown", "record": 5}, kind="extension")
+    record = {"requestId": ID, "errorType": "Runtime.ExitError", "status": "timeout"}
+    facts(
+        {"type": "platform.runtimeDone", "record": record},
+        kind="end",
+        request_id=ID,
+        error_type="Runtime.ExitError",
+    )
+    metrics = {"durationMs": 12.5, "billedDurationMs": "13", "memorySizeMB": None}
+    facts(
+        {"type": "platform.initReport", "record": {"metrics": metrics}},
+        kind="init_report",
+        init_ms=12.5,
+        billed_ms=13.0,
+    )
+    facts({"type": "platform.start", "record": {"metrics": metrics}}, kind="start")
+    facts({"message": "job failed", "level": "warn"}, level="WARNING")
+    facts({"message": "KeyError: 'a'"}, kind="error", error_type="KeyError")
+    facts({"message": "job failed"}, kind="error", level="ERROR", error_type="ERROR")
+    facts(
+        {"errorMessage": "x", "exception_name": "a.b.C", "AWSRequestId": 7},
+        kind="error",
+        error_type="C",
+        request_id="7",
+    )
+    facts(
+        {"levelname": "FATAL", "request_id": "r"},
+        kind="error",
+        level="CRITICAL",
+        error_type="ERROR",
+        request_id="r",
+    )
+    facts(
+        {"log_level": "error", "exc_info": f"{TRACE}a.KeyError: 'b'"},
+        kind="error",
+        level="ERROR",
+        error_type="KeyError",
+    )
+    facts({"level": "error", "exception": "status=503"}, kind="error", level="ERROR", error_type="HTTP 503")
+    facts(
+        {"level": "error", "message": "Task timed out after 3.00 seconds"},
+        kind="timeout",
+        level="ERROR",
+        error_type="Task timed out",
+    )
+    facts({"level": 5, "message": '{"a": 1}'})
+    # A text that begins as JSON and is none.
+    facts("{ERROR", level=None)
+    facts("[1]")
+    assert classify_message("{} job failed").kind == "error"
+    assert classify_message(f"{ID}\t", request_id="known").request_id == "known"
+
+
+def test_names_and_prefixes():
+    assert [
+        short_exception_name(name) for name in ("a.b.C", "Runtime.X", "C.", "Sandbox.T", "Function.U")
+    ] == [
+        "C",
+        "Runtime.X",
+        "C",
+        "Sandbox.T",
+        "Function.U",
+    ]
+    line = f"2025-12-11T01:00:00.000Z {ID} message"
+    assert without_runtime_prefix(line) == "message"
+    assert without_runtime_prefix(f"x {line}") == f"x {line}"
