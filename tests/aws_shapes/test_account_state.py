@@ -2,14 +2,22 @@ import json
 
 import pandas as pd
 import pytest
+from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.aws_shapes import alarms, cloudtrail, lambda_functions, sqs
-from watchme_analysis.aws_shapes.names import log_group_function, resource_name
+from watchme_analysis.aws_shapes.names import (
+    arn_part,
+    dimension_map,
+    dimension_resource,
+    log_group_function,
+    resource_name,
+)
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.evidence_file import RawFile, TablePart
+from watchme_analysis.text.message import message_of
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
 
@@ -339,3 +347,440 @@ def test_a_purge_is_known_by_its_queue(raw):
     }
     frame = only(cloudtrail.read_events(raw("cloudtrail.json", {"Events": [event]}))).frame
     assert frame.resource.tolist() == ["sed-queue"]
+
+
+def plain(frame):
+    """Return the columns of each row that have a value."""
+    found = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{name: value for name, value in row.items() if value is not None} for row in found]
+
+
+def said(notes):
+    found = [messages_in(message_of(each)) for each in notes]
+    inner = [each["note-of-file"]["note"] if "note-of-file" in each else next(iter(each)) for each in found]
+    return [(name, each[name]) for name, each in zip(inner, found, strict=True)]
+
+
+@together(
+    ("text", "name"),
+    [
+        ("arn:aws:sqs:eu-west-1:1", "arn:aws:sqs:eu-west-1:1"),
+        ("arn:aws:kinesis:eu-west-1:1:stream/clicks", "clicks"),
+        ("arn:aws:sns:eu-west-1:1:topic", "topic"),
+        ("arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/5", "app/a/5"),
+        ("arn:aws:lambda:eu-west-1:1:layer:base:7", "base:7"),
+        ("http://localhost:4566/000000000000/jobs/", "jobs"),
+        ("https://example.com/jobs", "https://example.com/jobs"),
+        (" jobs ", "jobs"),
+    ],
+)
+def test_names_of_other_resources(text, name):
+    assert resource_name(text) == name
+
+
+def test_parts_of_arns_and_dimensions():
+    assert (arn_part(ARN + "a", 3), arn_part(ARN + "a", 4)) == ("ap-southeast-2", "123456789012")
+    assert [arn_part(arn, 4) for arn in ("arn:aws:s3:::bucket", "arn:aws:s3", None)] == [None] * 3
+    assert [log_group_function(group) for group in ("/aws/lambda/", "", None)] == [None] * 3
+    listed = [{"Name": "QueueName", "Value": 7}, {"Name": "x"}, {"Value": 1}, "y"]
+    assert dimension_map(listed) == {"QueueName": "7"}
+    assert dimension_map({"QueueName": "7"}) == {}
+    both = {"InstanceId": "i", "FunctionName": "f"}
+    assert [dimension_resource(each) for each in (both, {"Other": "x"})] == ["f", None]
+
+
+EVENT = {
+    "eventTime": "2025-12-11T01:00:00Z",
+    "eventID": "e1",
+    "eventName": "UpdateFunctionConfiguration20150331v2",
+    "eventSource": "lambda.amazonaws.com",
+    "userIdentity": {"arn": "arn:aws:iam::123456789012:user/ann"},
+    "readOnly": False,
+    "requestParameters": {
+        "functionName": "worker",
+        "environment": {"variables": {"API_TOKEN": "abc"}, "x": 1},
+    },
+    "responseElements": {"functionArn": "arn:aws:lambda:r:1:function:worker", "roleName": "r"},
+    "errorCode": "Denied",
+}
+
+
+def test_an_event_of_a_trail_and_of_a_lookup(raw):
+    """The log file of a trail has the record alone, a lookup its text and a summary."""
+    expected = {
+        "file": "cloudtrail.json",
+        "time": pd.Timestamp("2025-12-11T01:00Z"),
+        "event_id": "e1",
+        "event_name": EVENT["eventName"],
+        "event_source": "lambda.amazonaws.com",
+        "user": "arn:aws:iam::123456789012:user/ann",
+        "read_only": False,
+        "resources": '["listed", "worker", "r"]',
+        "resource": "listed",
+        "parameters": '{"environment": {"variables": {"API_TOKEN": "***"}, "x": 1}, '
+        '"functionName": "worker"}',
+        "error_code": "Denied",
+    }
+    record = EVENT | {"resources": [{"ARN": "arn:aws:sns:r:1:listed"}, {}, 5]}
+    piece = only(cloudtrail.read_events(raw("cloudtrail.json", {"Records": [record]})))
+    assert plain(piece.frame) == [expected]
+    looked_up = {
+        "EventId": "e2",
+        "EventName": "PurgeQueue",
+        "EventTime": "2025-12-11T02:00:00Z",
+        "EventSource": "sqs.amazonaws.com",
+        "Username": "bob",
+        "ReadOnly": "true",
+        "Resources": [{"ResourceName": "listed"}],
+        "CloudTrailEvent": json.dumps(EVENT),
+    }
+    damaged = {"EventId": "e3", "CloudTrailEvent": "{"}
+    value = {"Events": [looked_up, damaged], "NextToken": "t"}
+    piece = only(cloudtrail.read_events(raw("cloudtrail.json", value)))
+    assert plain(piece.frame) == [
+        expected
+        | {
+            "event_id": "e2",
+            "event_name": "PurgeQueue",
+            "time": pd.Timestamp("2025-12-11T02:00Z"),
+            "event_source": "sqs.amazonaws.com",
+            "user": "bob",
+            "read_only": True,
+        },
+        {"file": "cloudtrail.json", "event_id": "e3"},
+    ]
+    assert said(piece.retrieval.notes) == [
+        ("note-entries-missing", {}),
+        ("note-untimed", {"entries": 1}),
+        ("note-events-damaged", {"events": 1}),
+    ]
+    assert piece.retrieval.truncated
+    frame = pd.DataFrame({"event_id": ["a", None, "a", None]})
+    kept, notes = cloudtrail.finish("changes", frame)
+    assert kept["event_id"].isna().tolist() == [False, True, True]
+    assert said(notes) == [("note-repeated-events", {"repeated": 1, "table": "changes"})]
+
+
+@together(
+    ("name", "kind"),
+    [
+        ("UpdateFunctionCode20150331v2", "function_code"),
+        ("PurgeQueue", "purge"),
+        ("TerminateInstances", "host"),
+        ("AuthorizeSecurityGroupIngress", "host"),
+        ("DeleteService", "host"),
+        ("DeleteServices", None),
+        ("PutRolePolicy", "permissions"),
+        ("GetRolePolicy", None),
+        (None, None),
+    ],
+)
+def test_kinds_of_changes(name, kind):
+    assert cloudtrail.event_kind(name) == kind
+
+
+def test_every_column_of_a_queue(raw):
+    attributes = {
+        "QueueArn": ARN + "jobs",
+        "ApproximateNumberOfMessages": "1",
+        "ApproximateNumberOfMessagesNotVisible": "2",
+        "ApproximateNumberOfMessagesDelayed": "3",
+        "VisibilityTimeout": "4",
+        "MessageRetentionPeriod": "5",
+        "DelaySeconds": "6",
+        "ReceiveMessageWaitTimeSeconds": "7",
+        "CreatedTimestamp": "1765411200",
+        "LastModifiedTimestamp": "1765414800",
+        "FifoQueue": "true",
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": ARN + "jobs-dlq", "maxReceiveCount": 8}),
+    }
+    piece = only(sqs.read_queue(raw("queues/any.json", {"Attributes": attributes})))
+    assert plain(piece.frame) == [
+        {
+            "file": "queues/any.json",
+            "queue": "jobs",
+            "arn": ARN + "jobs",
+            "region": "ap-southeast-2",
+            "account_id": "123456789012",
+            "visible": 1,
+            "in_flight": 2,
+            "delayed": 3,
+            "visibility_timeout_s": 4.0,
+            "retention_s": 5.0,
+            "delay_s": 6.0,
+            "receive_wait_s": 7.0,
+            "created_at": pd.Timestamp("2025-12-11T00:00Z"),
+            "modified_at": pd.Timestamp("2025-12-11T01:00Z"),
+            "max_receive_count": 8,
+            "dlq": "jobs-dlq",
+            "is_fifo": True,
+            "attributes": json.dumps(attributes, sort_keys=True),
+        }
+    ]
+    # Without the ARN, the name of the file is the queue's.
+    (row,) = plain(only(sqs.read_queue(raw("queues/a.fifo.json", {"VisibilityTimeout": "4"}))).frame)
+    assert (row["queue"], row["is_fifo"], row["visibility_timeout_s"]) == ("a.fifo", True, 4.0)
+    (row,) = plain(only(sqs.read_queue(raw("queues/a.json", {"QueueArn": ""}))).frame)
+    assert "queue" not in row and row["is_fifo"] is False
+    piece = only(sqs.read_queue(raw("queues/a.json", "5")))
+    assert [each.text for each in piece.retrieval.rejected] == ["5"]
+
+
+def test_every_column_of_a_message(raw):
+    attributes = {
+        "SentTimestamp": "1765411200000",
+        "ApproximateFirstReceiveTimestamp": "1765414800000",
+        "ApproximateReceiveCount": "3",
+        "DeadLetterQueueSourceArn": ARN + "jobs",
+        "MessageGroupId": "g",
+        "MessageDeduplicationId": "d",
+    }
+    alone = {
+        "MessageId": "m",
+        "Body": '{"orderId": "A-7", "placedAt": "2025-12-11T10:00:00Z"}',
+        "Attributes": attributes,
+        "MessageAttributes": {"n": {"StringValue": "1"}},
+    }
+    for name, queue in (("queues/jobs-dlq-messages-2.json", "jobs-dlq"), ("queues/other.json", None)):
+        piece = only(sqs.read_messages(raw(name, alone)))
+        expected = {
+            "file": name,
+            "queue": queue,
+            "work_item": "A-7",
+            "work_key": "2025-12-11T10:00:00Z",
+            "message_id": "m",
+            "body": alone["Body"],
+            "sent_at": pd.Timestamp("2025-12-11T00:00Z"),
+            "first_received_at": pd.Timestamp("2025-12-11T01:00Z"),
+            "receive_count": 3,
+            "source_queue": "jobs",
+            "group_id": "g",
+            "deduplication_id": "d",
+            "message_attributes": '{"n": {"StringValue": "1"}}',
+            "attributes": json.dumps(attributes, sort_keys=True),
+        }
+        assert plain(piece.frame) == [{key: value for key, value in expected.items() if value is not None}]
+
+
+@pytest.mark.parametrize(("name", "known"), [("q-messages.json", True), ("q.json", False)])
+def test_an_empty_file_of_messages_has_their_name(raw, name, known):
+    messages = next(source for source in sqs.SOURCES if source.name == "sqs_messages")
+    assert messages.looks_like(raw(f"queues/{name}", "[]")) is known
+    assert messages.looks_like(raw(f"queues/{name}", {"MessageId": "a"}))
+
+
+def test_repeats_of_messages_without_an_id_stay():
+    frame = pd.DataFrame({"queue": ["q"] * 4, "message_id": ["a", None, "a", None]})
+    frame["receive_count"] = pd.array([5, 1, None, 1], dtype="Int64")
+    kept, notes = sqs.finish("queue_messages", frame)
+    assert kept["receive_count"].tolist() == [5, 1, 1]
+    assert said(notes) == [("note-repeated-receives", {"repeated": 1})]
+    assert sqs.finish("queues", frame) == (frame, [])
+
+
+METRIC_ALARM = {
+    "AlarmName": "old",
+    "Namespace": "AWS/SQS",
+    "MetricName": "ApproximateAgeOfOldestMessage",
+    "Dimensions": [{"Name": "QueueName", "Value": "jobs"}],
+    "Statistic": "Maximum",
+    "Period": 60,
+    "Threshold": 300.5,
+    "ComparisonOperator": "GreaterThanThreshold",
+    "EvaluationPeriods": 3,
+    "DatapointsToAlarm": 2,
+    "TreatMissingData": "missing",
+    "StateValue": "ALARM",
+    "StateUpdatedTimestamp": "2025-12-11T01:00:00Z",
+    "ActionsEnabled": True,
+    "AlarmActions": ["arn:aws:sns:r:1:topic"],
+}
+
+
+def test_every_column_of_alarms(raw):
+    def math(*queues):
+        return [
+            {"MetricStat": {"Metric": {"Dimensions": [{"Name": "QueueName", "Value": queue}]}}}
+            for queue in queues
+        ]
+
+    others = [
+        {"AlarmName": "one", "Metrics": [*math("jobs", "jobs"), {"Expression": "m0"}, 5]},
+        {"AlarmName": "two", "Metrics": math("jobs", "other"), "ExtendedStatistic": "p99"},
+    ]
+    value = {
+        "MetricAlarms": [METRIC_ALARM, *others],
+        "CompositeAlarms": [{"AlarmName": "all", "AlarmRule": "ALARM(old)"}],
+        "NextToken": "t",
+    }
+    piece = only(alarms.read_alarms(raw("alarms.json", value)))
+    first, one, two, composite = plain(piece.frame)
+    assert first == {
+        "file": "alarms.json",
+        "kind": "metric",
+        "alarm": "old",
+        "namespace": "AWS/SQS",
+        "metric": "ApproximateAgeOfOldestMessage",
+        "dimensions": '{"QueueName": "jobs"}',
+        "resource": "jobs",
+        "stat": "Maximum",
+        "period_s": 60,
+        "threshold": 300.5,
+        "comparison": "GreaterThanThreshold",
+        "evaluation_periods": 3,
+        "datapoints_to_alarm": 2,
+        "treat_missing_data": "missing",
+        "state": "ALARM",
+        "state_updated_at": pd.Timestamp("2025-12-11T01:00Z"),
+        "actions_enabled": True,
+        "alarm_actions": '["arn:aws:sns:r:1:topic"]',
+        "definition": json.dumps(METRIC_ALARM, sort_keys=True),
+    }
+    assert (one["resource"], "dimensions" in one, one.get("stat")) == ("jobs", False, None)
+    assert ("resource" in two, two["stat"]) == (False, "p99")
+    assert (composite["alarm"], composite["kind"]) == ("all", "composite")
+    assert piece.retrieval.truncated
+    alone = only(alarms.read_alarms(raw("alarms.json", [METRIC_ALARM, {"AlarmRule": "x"}])))
+    assert alone.frame.kind.tolist() == ["metric", "composite"]
+
+
+def test_every_column_of_the_history_of_an_alarm(raw):
+    states = {"oldState": {"stateValue": "OK"}, "newState": {"stateValue": "ALARM"}}
+    item = {
+        "AlarmName": "old",
+        "Timestamp": "2025-12-11T01:00:00Z",
+        "HistoryItemType": "StateUpdate",
+        "HistorySummary": "from OK to ALARM",
+        "HistoryData": json.dumps(states),
+    }
+    plainly = {"AlarmName": "a", "HistoryItemType": "Action", "HistoryData": "no json"}
+    piece = only(alarms.read_history(raw("alarm-history.json", {"AlarmHistoryItems": [item, plainly]})))
+    assert plain(piece.frame) == [
+        {
+            "file": "alarm-history.json",
+            "alarm": "old",
+            "time": pd.Timestamp("2025-12-11T01:00Z"),
+            "kind": "StateUpdate",
+            "summary": "from OK to ALARM",
+            "from_state": "OK",
+            "to_state": "ALARM",
+            "data": json.dumps(states, sort_keys=True),
+        },
+        {"file": "alarm-history.json", "alarm": "a", "kind": "Action", "data": '"no json"'},
+    ]
+    assert said(piece.retrieval.notes) == [("note-untimed", {"entries": 1})]
+    again = pd.concat([piece.frame, piece.frame.assign(file="other.json")], ignore_index=True)
+    kept, notes = alarms.finish("alarm_history", again)
+    assert len(kept) == 2
+    assert said(notes) == [("note-repeated-entries", {"repeated": 2, "table": "alarm_history"})]
+
+
+def test_every_column_of_a_function_and_of_a_mapping(raw):
+    configuration = CONFIGURATION | {
+        "Environment": {"Variables": {"API_TOKEN": "abc"}},
+        "Runtime": "python3.12",
+        "MemorySize": 256,
+        "CodeSha256": "c",
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "LoggingConfig": {"LogGroup": "/own"},
+    }
+    full = {"Configuration": configuration, "Concurrency": {"ReservedConcurrentExecutions": 5}}
+    (row,) = plain(only(lambda_functions.read_function(raw("functions/a.json", full))).frame)
+    assert row == {
+        "file": "functions/a.json",
+        "function": "sed-worker",
+        "arn": CONFIGURATION["FunctionArn"],
+        "role": "worker-role",
+        "runtime": "python3.12",
+        "handler": "lambda_function.lambda_handler",
+        "timeout_s": 60.0,
+        "memory_mb": 256.0,
+        "code_sha256": "c",
+        "last_modified": pd.Timestamp("2025-11-08T19:44:46Z"),
+        "state": "Active",
+        "last_update_status": "Successful",
+        "environment": '{"API_TOKEN": "***"}',
+        "log_group": "/own",
+        "reserved_concurrency": 5,
+        "concurrency_known": True,
+    }
+    # get-function leaves the concurrency out if none is reserved.
+    (row,) = plain(
+        only(lambda_functions.read_function(raw("functions/a.json", {"Configuration": {"Timeout": 3}}))).frame
+    )
+    assert (row["function"], row["concurrency_known"], row.get("reserved_concurrency")) == ("a", True, None)
+    piece = only(
+        lambda_functions.read_function(raw("functions/a.json", [{"Timeout": 3}, {}, {"Timeout": 4}]))
+    )
+    assert (len(piece.frame), len(piece.retrieval.rejected)) == (0, 3)
+    mapping = {
+        "UUID": "u",
+        "EventSourceArn": ARN + "jobs",
+        "State": "Enabled",
+        "StateTransitionReason": "USER",
+        "BatchSize": 10,
+        "MaximumBatchingWindowInSeconds": 5,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "FilterCriteria": {"Filters": []},
+        "LastModified": 1765411200,
+    }
+    for name, function in (("functions/worker-mappings.json", "worker"), ("functions/esm.json", None)):
+        (row,) = plain(only(lambda_functions.read_mappings(raw(name, mapping))).frame)
+        expected = {
+            "file": name,
+            "function": function,
+            "uuid": "u",
+            "source_arn": ARN + "jobs",
+            "queue": "jobs",
+            "state": "Enabled",
+            "state_reason": "USER",
+            "batch_size": 10,
+            "batching_window_s": 5.0,
+            "response_types": '["ReportBatchItemFailures"]',
+            "last_modified": pd.Timestamp("2025-12-11T00:00Z"),
+        }
+        assert row == {key: value for key, value in expected.items() if value is not None}
+
+
+def test_a_reservation_of_a_listed_function_is_not_another_row(raw):
+    raw("functions/all.json", {"Functions": [{"FunctionName": "worker"}]})
+    beside = raw("functions/worker-concurrency.json", {"ReservedConcurrentExecutions": 5})
+    assert lambda_functions.read_concurrency(beside)[0].empty
+    other = raw("functions/other-concurrency.json", {"ReservedConcurrentExecutions": 5})
+    assert plain(lambda_functions.read_concurrency(other)[0]) == [
+        {
+            "file": "functions/other-concurrency.json",
+            "function": "other",
+            "reserved_concurrency": 5,
+            "concurrency_known": True,
+        }
+    ]
+    odd = raw("functions/odd-concurrency.json", '{"ReservedConcurrentExecutions": "x"}')
+    frame, how = lambda_functions.read_concurrency(odd)
+    assert [row["concurrency_known"] for row in plain(frame)] == [False]
+    assert len(how.rejected) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("functions/a.json", {"Timeout": 3}, "function"),
+        ("a.json", {"FunctionName": "a", "Timeout": 3}, None),
+        ("a.json", {"FunctionName": "a", "Handler": "x"}, "function"),
+        ("a.json", {"Handler": "x", "Timeout": 3}, None),
+        ("functions/a-mappings.json", "", "mappings"),
+        ("functions/a.json", "", None),
+        ("a.json", {"EventSourceArn": "x", "UUID": "u", "FunctionArn": "f", "Handler": "x"}, "mappings"),
+        ("functions/a-mapping.json", {"EventSourceArn": "x"}, "mappings"),
+        ("a.json", {"EventSourceArn": "x"}, None),
+    ],
+)
+def test_files_about_functions_are_recognized(raw, name, text, kind):
+    file = raw(name, text)
+    found = [
+        source.name
+        for source in lambda_functions.SOURCES
+        if source.name != "lambda_concurrency" and source.looks_like(file)
+    ]
+    assert found == ([] if kind is None else [f"lambda_{kind}"])

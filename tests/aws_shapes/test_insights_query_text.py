@@ -1,10 +1,12 @@
 import pytest
+from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.aws_shapes.insights_query_text import (
     column_kinds,
     columns_known,
     columns_of,
+    command_name,
     counting_query,
     filter_applies_to_all,
     is_ascending,
@@ -14,6 +16,7 @@ from watchme_analysis.aws_shapes.insights_query_text import (
     unsplittable_reason,
     with_timestamp,
 )
+from watchme_analysis.text.message import message_of
 
 
 def test_commands_and_limits():
@@ -119,3 +122,108 @@ def test_without_a_filter_each_event_is_a_row():
     assert is_unfiltered("fields a | parse @message 'x *' as x | sort @timestamp asc | display x")
     assert not is_unfiltered("fields a | filter a > 1")
     assert not is_unfiltered("filterIndex a = 1 | fields a")
+
+
+@together(
+    ("query", "reason"),
+    [
+        ("filter a in (SOURCE 'g' | fields a)", {"unsplittable-subquery": {}}),
+        ("fields x as @ptr", {"unsplittable-column": {"column": "@ptr"}}),
+        ("parse @message /(?<a>b)/ as @timestamp", {"unsplittable-column": {"column": "@timestamp"}}),
+        ("sort @timestamp | sort @timestamp", {"unsplittable-order": {"command": "sort @timestamp"}}),
+        ("sort a", {"unsplittable-order": {"command": "sort a"}}),
+        ("head 5", {"unsplittable-limit": {"command": "head 5"}}),
+        ("tail 5", {"unsplittable-limit": {"command": "tail 5"}}),
+        ("STATS count(*)", {"unsplittable-command": {"command": "stats"}}),
+    ],
+)
+def test_the_reason_that_a_query_cannot_be_split(query, reason):
+    assert messages_in(message_of(unsplittable_reason(query))) == reason
+
+
+@together(
+    ("query", "commands"),
+    [
+        ("# first | x\nfields a | b", ["fields a", "b"]),
+        ("fields a # rest | x", ["fields a"]),
+        ("fields `a|b`, 'c|\\'|' | filter d", ["fields `a|b`, 'c|\\'|'", "filter d"]),
+        ("filter a =~ /x|y/ | z", ["filter a =~ /x|y/", "z"]),
+        ("fields a / b | c / d", ["fields a / b", "c / d"]),
+        ("| a || b |", ["a", "b"]),
+        ("", []),
+        ("fields a #c\n#d\n| b", ["fields a", "b"]),
+        ("fields (a, (b | c)) | d)", ["fields (a, (b | c))", "d)"]),
+    ],
+)
+def test_pipes_that_separate(query, commands):
+    assert [" ".join(command.split()) for command in split_commands(query)] == commands
+
+
+@together(
+    ("query", "limit"),
+    [("limit 5", 5), ("LIMIT  7 ", 7), ("tail 3", 3), ("limit 5x", None), (None, None), ("", None)],
+)
+def test_stated_limits(query, limit):
+    assert query_limit(query) == limit
+
+
+@together(
+    ("query", "ascending"),
+    [
+        ("sort @timestamp", False),
+        ("sort @timestamp DESC", False),
+        ("fields a | SORT @timestamp ASC", True),
+        ("sort a asc", False),
+    ],
+)
+def test_the_order_of_rows(query, ascending):
+    assert is_ascending(query) is ascending
+
+
+@together(
+    ("query", "columns"),
+    [
+        ("", ["@timestamp", "@message", "@ptr"]),
+        ("fields a | fields b as c", ["a", "c", "@ptr"]),
+        ("fields a | display `b`, c as `d`", ["b", "d", "@ptr"]),
+        ("display a | parse @message '*' as b", ["a", "@ptr"]),
+        ("stats count(*)", ["count(*)"]),
+        ("stats count(*) as n by a | display n", ["n"]),
+        ("stats sum(`by y`) as s by concat(a, ' by ') as k", ["k", "s"]),
+        ("parse @message '* by *' as by, b", ["by", "b", "@ptr"]),
+        ("fields concat(a, b) as c, d", ["c", "d", "@ptr"]),
+    ],
+)
+def test_columns_of_more_queries(query, columns):
+    assert columns_of(query) == columns
+
+
+@together(
+    ("expression", "kind"),
+    [
+        ("@ingestionTime", "time"),
+        ("datefloor(@timestamp, 5m)", "time"),
+        ("MIN(@timestamp)", "time"),
+        ("count_distinct(a)", "whole"),
+        ("pct(@duration, 99)", "number"),
+        ("@maxMemoryUsed", "number"),
+        ("@requestId", "text"),
+        ("sum(a)", None),
+        ("max(a)", None),
+    ],
+)
+def test_the_kind_of_an_expression(expression, kind):
+    assert column_kinds(f"stats {expression} as x") == ({} if kind is None else {"x": kind})
+
+
+def test_texts_of_queries_about_windows():
+    assert (
+        with_timestamp("fields a | display a | display b") == "fields a | display a | display b, @timestamp"
+    )
+    assert with_timestamp("fields a | filter b") == "fields @timestamp | fields a | filter b"
+    counted = "fields a | filter b | stats count(*) as n by bin(60s) as b | sort b asc | limit 10000"
+    assert counting_query("fields a | filter b | display a | sort @timestamp desc", 60) == counted
+    assert columns_known("fields a | stats count(*) by b | sort b | limit 3 | dedup b")
+    assert not columns_known("fields a | anomaly a")
+    assert command_name("  FIELDS a") == "fields"
+    assert command_name("  ") == ""

@@ -8,11 +8,13 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from worlds.messages import messages_in
 
 from watchme_analysis.aws_shapes.commands import expected_output
-from watchme_analysis.aws_shapes.log_events import event_parts
+from watchme_analysis.aws_shapes.log_events import event_parts, looks_like
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.text.message import message_of
 
 ID = "1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001"
 STREAM = "2025/12/11/[$LATEST]1f"
@@ -152,3 +154,145 @@ def test_a_message_of_many_lines_takes_time_in_proportion_to_them(tmp_path):
     # To append each line to the text before it copied 130 GB.
     assert time.process_time() - began < 5
     assert events.frame["message"].str.count("\n").tolist() == [100_000]
+
+
+def parts_of(folder, name, text):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    found, queries = event_parts(RawFile(folder, name))
+    return found, plain(queries.frame)[0]
+
+
+def plain(frame):
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def said(notes):
+    found = [messages_in(message_of(each)) for each in notes]
+    return [(each["note-of-file"]["note"], each[each["note-of-file"]["note"]]) for each in found]
+
+
+def test_every_column_of_an_event_of_json(tmp_path):
+    event = {
+        "timestamp": round(TIMES[3].timestamp() * 1000),
+        "message": f"{MESSAGES[3]}\n",
+        "ingestionTime": 1,
+    }
+    listed = {"events": [event, event | {"eventId": "e", "logStreamName": STREAM}], "nextToken": "t"}
+    found, query = parts_of(tmp_path, "logs/asr-worker-events.json", json.dumps(listed))
+    nothing = dict.fromkeys(("level", "error_type", "memory_used_mb", "init_ms", "fields"))
+    row = nothing | {
+        "file": "logs/asr-worker-events.json",
+        "query_name": "asr-worker-events",
+        "log_group": "/aws/lambda/asr-worker",
+        "function": "asr-worker",
+        "time": TIMES[3],
+        "message": MESSAGES[3],
+        "log_stream": None,
+        "request_id": ID,
+        "ptr": "logs/asr-worker-events.json:1",
+        "kind": "report",
+        "duration_ms": 200.0,
+        "billed_ms": 200.0,
+        "memory_mb": 128.0,
+    }
+    assert plain(found.frame) == [row, row | {"ptr": "e", "log_stream": STREAM}]
+    assert query == dict.fromkeys(query) | {
+        "file": "logs/asr-worker-events.json",
+        "query_name": "asr-worker-events",
+        "log_group": "/aws/lambda/asr-worker",
+        "function": "asr-worker",
+        "rows": 2,
+        "truncated": True,
+    }
+    assert (found.retrieval.truncated, found.retrieval.source) == (True, "cloudwatch_log_events")
+    assert [name for name, _ in said(found.retrieval.notes)] == [
+        "note-entries-missing",
+        "note-log-of-function",
+    ]
+    assert said(found.retrieval.notes)[1][1] == {"function": "asr-worker"}
+
+
+def test_lines_of_text_and_what_stands_before_them(tmp_path):
+    time = "2025-12-11T01:10:30.123Z"
+    streamed = "2025-12-11T01:10:31+00:00 web/api/0123456789abcdef0123456789abcdef two"
+    text = f"before\n\n9999-99-99T01:10:30Z no time\n{time} one\n  more\n\n{streamed}\n"
+    found, query = parts_of(tmp_path, "a/tail.log", text)
+    assert [(row["message"], row["log_stream"], row["ptr"]) for row in plain(found.frame)] == [
+        ("one\n  more", None, "a/tail.log:1"),
+        ("two", "web/api/0123456789abcdef0123456789abcdef", "a/tail.log:2"),
+    ]
+    texts = [each.text for each in found.retrieval.rejected]
+    assert (texts[0], texts[-1]) == ('"before"', '"9999-99-99T01:10:30Z no time"')
+    assert (query["log_group"], query["truncated"], query["rows"]) == (None, False, 2)
+    assert said(found.retrieval.notes) == [("note-log-group-unknown", {"example": "logs/NAME.json"})]
+
+
+def test_a_console_table_with_torn_rows(tmp_path):
+    text = "@timestamp,@message,n\n2025-12-11 01:10:30.123,a,7\n2025-12-11 01:10:30.123,b\n"
+    found, query = parts_of(tmp_path, "results.csv", text)
+    assert [(row["message"], row["fields"], row["ptr"]) for row in plain(found.frame)] == [
+        ("a", '{"n": "7"}', "results.csv:1")
+    ]
+    assert [each.text for each in found.retrieval.rejected] == ['"2025-12-11 01:10:30.123,b"']
+    assert (query["rows"], query["limit"], query["truncated"]) == (1, None, False)
+    rows = [{"@timestamp": "2025-12-11 01:10:30.123", "@message": "a", "@ptr": "p"}, 5]
+    found, _ = parts_of(tmp_path, "results.json", "\n".join(map(json.dumps, [rows, rows[0]])))
+    assert found.frame["ptr"].tolist() == ["p", "p"]
+    assert [each.text for each in found.retrieval.rejected] == ["5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("asr-worker.log", "asr-worker"),
+        ("asr-worker_events-tail.txt", "asr-worker"),
+        ("asr.logs.insights-results.json.txt", "asr"),
+        ("Events.log", None),
+        ("lambda-log.txt", None),
+        ("asr-worker/000000", "asr-worker"),
+        ("export/000000", None),
+        ("exportedlogs/asr-worker/2025-12-11-x/1", "asr-worker"),
+        ("exportedlogs/000001", None),
+        ("000002", None),
+        ("7.log", None),
+    ],
+)
+def test_the_function_that_a_file_is_named_after(tmp_path, name, function):
+    line = f"2025-12-11T01:10:30.123Z {MESSAGES[0]}\n"
+    found, _ = parts_of(tmp_path, name, line)
+    assert plain(found.frame)[0]["function"] == function
+    if function is None:
+        numbered = name.rpartition("/")[2].partition(".")[0].isdigit()
+        example = "logs/NAME/000000.gz" if numbered else "logs/NAME.json"
+        assert said(found.retrieval.notes) == [("note-log-group-unknown", {"example": example})]
+    # Of other lines than those of Lambda, no name is that of a function.
+    found, _ = parts_of(tmp_path, name, "2025-12-11T01:10:30.123Z started\n")
+    assert found.frame["function"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "known"),
+    [
+        ("a.json", '{"events": [], "searchedLogStreams": []}', True),
+        ("a.json", '{"events": [{"ingestionTime": 1}]}', True),
+        ("a.json", '{"events": []}', False),
+        ("a.json", ' [{"x": 1, "@ptr" : "p"}]', True),
+        ("a.json", '[{"x": "\\"@ptr\\": 1"}]', False),
+        ("a.json", '{"@ptr": "p"}', False),
+        ("a.csv", '"@timestamp","@message"\n', True),
+        ("a.csv", "\ufeff@message,x\n", True),
+        ("a.csv", "@message\n", False),
+        ("a.csv", "x,@message\n", False),
+        ("a.log", f"2025-12-11T01:10:30Z {MESSAGES[0]}\n", True),
+        ("a.log", "2025-12-11T01:10:30Z started\n", False),
+        ("000000", "2025-12-11T01:10:30Z started\n", True),
+        ("000000", "started\n", False),
+        ("a.log", "2025-12-11T01:10:30Z a\n" + "b\n" * 198 + MESSAGES[0], True),
+        ("a.log", "2025-12-11T01:10:30Z a\n" + "b\n" * 199 + MESSAGES[0], False),  # behind 200 lines
+    ],
+)
+def test_files_of_events_are_recognized(tmp_path, name, text, known):
+    (tmp_path / name).write_text(text)
+    assert bool(looks_like(RawFile(tmp_path, name))) is known

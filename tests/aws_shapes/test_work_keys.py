@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchme_analysis.aws_shapes.work_keys import learned_keys
+from watchme_analysis.aws_shapes.work_keys import learned_keys, levels
 from watchme_analysis.config import WorkItemSettings
 
 
@@ -10,3 +10,49 @@ from watchme_analysis.config import WorkItemSettings
 def test_a_key_that_half_of_the_bodies_hold_is_learned(bodies_with, learned):
     bodies = [{"taskId": n} for n in range(bodies_with)] + [{"text": "x"}] * (4 - bodies_with)
     assert learned_keys(WorkItemSettings(), bodies).item_keys == (("taskId",) if learned else ())
+
+
+def keys_of(*bodies, settings=None):
+    found = learned_keys(settings or WorkItemSettings(), bodies)
+    return found.item_keys, found.time_keys, found.day_keys
+
+
+def test_names_of_items_moments_and_days():
+    body = {
+        "order_id": 7,
+        "userID": "u",
+        "messageId": "m",
+        "id": 5,
+        "placed": "2025-12-11T10:00:00Z",
+        "day": "2025-12-11",
+        "time": "2025-12-11T10:00:00Z",
+        "empty": "",
+        "flag": True,
+        "paid": "yes",
+        "inner": '{"deviceId": "d"}',
+    }
+    assert keys_of(body) == (("order_id", "userID", "deviceId"), ("placed",), ("day",))
+    # A value that does not fit speaks against the key; more bodies come first.
+    assert keys_of({"a": "2025-12-11"}, {"a": "tomorrow"}) == ((), (), ())
+    assert keys_of({"aId": 1, "bId": 2}, {"bId": 3})[0] == ("bId", "aId")
+    assert keys_of() == ((), (), ())
+    stated = WorkItemSettings(("x",), (), ())
+    assert keys_of(body, settings=stated) == (("x",), ("placed",), ("day",))
+    whole = WorkItemSettings(("x",), ("y",), ("z",))
+    assert learned_keys(whole, [body]) is whole
+
+
+def test_a_thousand_bodies_are_examined():
+    bodies = [{"text": 1}] * 500 + [{"aId": 1}] * 500
+    assert keys_of(*bodies)[0] == ("aId",)
+    assert keys_of({"text": 1}, *bodies)[0] == ()  # 499 of the first thousand
+
+
+def test_levels_of_envelopes():
+    body = '{"Message": "{\\"a\\": [1, \\"[2]\\"]}"}'
+    found = list(levels(body))
+    assert found[0] == [{"Message": '{"a": [1, "[2]"]}'}]
+    assert found[1] == [{"a": [1, "[2]"]}]
+    assert found[2] == [[1, "[2]"]]
+    assert found[3] == [1, [2]]
+    assert found[4:] == [[2], [], [], []]  # eight levels

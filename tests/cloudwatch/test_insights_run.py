@@ -1,5 +1,7 @@
 """Runs of queries against scripted responses: what is started, kept, queried again, stopped and noted."""
 
+import logging
+import re
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ from worlds.scripted_aws import ScriptedAws
 from worlds.together import together
 
 from watchme_analysis.aws_shapes.insights_query_text import unsplittable_reason
+from watchme_analysis.cloudwatch.insights import run as run_module
 from watchme_analysis.cloudwatch.insights.query_api import (
     FinishedQuery,
     InsightsQuery,
@@ -29,7 +32,7 @@ from watchme_analysis.cloudwatch.insights.run import (
     run_query,
 )
 from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, Task
-from watchme_analysis.cloudwatch.session import BusyError
+from watchme_analysis.cloudwatch.session import BusyError, RateLimits
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.text.message import message_of
 from watchme_analysis.window import Window
@@ -571,3 +574,88 @@ def test_parts_are_joined_in_order_each_event_once_and_within_the_window():
     whole = QueryResult(query("stats count(*)"))
     join_parts(whole, [(0, rows_at(-5, -5))])
     assert (whole.rows, whole.records_matched) == (rows_at(-5, -5), None)
+
+
+def test_the_log_of_a_run(caplog):
+    caplog.set_level(logging.DEBUG, "watchme_analysis.cloudwatch.insights.run")
+    account = ScriptedAws(
+        BusyError("full"),
+        [done([], "Running"), done([], "Timeout")],
+        [done(rows_at(1))],
+        [done([])],
+        [done([])],
+    )
+    run_query(account, query(window=Window(START, START + timedelta(seconds=10))))
+    texts = [re.sub(r"\d\.\d\d s", "N s", record.getMessage()) for record in caplog.records]
+    first, ten = "2025-12-11T01:00:00+00:00", "2025-12-11T01:00:10+00:00"
+    assert texts[:6] == [
+        f"no free query slot in the account: {first} to {ten} waits N s, at most 1 queries at once",
+        f"query query-2 started: {first} to {ten}; 1 running, 0 waiting",
+        "query query-2: Running after N s, next poll in N s",
+        "query query-2 ended: Timeout after N s, rows: 0",
+        "windows planned after query query-2: 2 more",
+        f"query query-3 started: {first} to 2025-12-11T01:00:04+00:00; 1 running, 1 waiting",
+    ]
+    levels = [record.levelname for record in caplog.records[:6]]
+    assert levels == ["INFO", "INFO", "DEBUG", "INFO", "DEBUG", "INFO"]
+    caplog.clear()
+    account = ScriptedAws([done([], "Running"), ServiceError("refused")])
+    account.stop_errors.extend([OSError("a")] * 3)
+    with pytest.raises(ServiceError):
+        run_query(account, query())
+    assert caplog.records[-1].getMessage() == "query query-1 could not be stopped"
+    caplog.clear()
+    run_queries(ScriptedAws(), [query()], deadline_s=0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "run ends early (Timeout), incomplete results: 1"
+    ]
+
+
+def test_polls_of_a_query(monkeypatch):
+    """First after 0.3 s, then after a quarter of its age, at most every 15 s; later queries not before it."""
+    clock = Clock()
+    monkeypatch.setattr(run_module, "time", clock)
+    account = ScriptedAws(limits=RateLimits(concurrent_queries=1))
+    account.sleep = clock.sleep
+    queries = QueryPool(account, 1000.0, lambda task: f"q{task.query_index}", None)
+    queries.add([Task(number, QueryWindow(0, 1000)) for number in range(2)])
+    running = done([], "Running", bytesScanned=5.0)
+    account.pages_of = {"q0": deque([running] * 4 + [done([])]), "q1": deque([done([])])}
+    for _ in range(5):
+        queries.poll()
+    assert [task.query_index for task in queries.waiting] == [1]
+    # 0.3 s, three times the least wait, and a quarter of 1.2 s.
+    assert clock.waits == pytest.approx([0.3, 0.3, 0.3, 0.3, 0.3])
+    queries.poll()
+    # The first query took 1.5 s, so the next one is not polled before four fifths of that.
+    assert clock.waits[-1] == pytest.approx(1.2)
+    assert queries.idle
+
+
+def test_a_long_query_is_polled_every_quarter_of_a_minute(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(run_module, "time", clock)
+    account = ScriptedAws(limits=RateLimits(first_poll_s=100.0))
+    account.sleep = clock.sleep
+    queries = QueryPool(account, 130.0, lambda task: "q", None)
+    queries.add([Task(0, QueryWindow(0, 1000))])
+    account.pages_of = {"q": deque([done([], "Scheduled", bytesScanned=5.0)] * 9)}
+    for _ in range(4):
+        queries.poll()
+    # Until the deadline, which ends the last wait.
+    assert clock.waits == pytest.approx([100.0, 15.0, 15.0, 0.0])
+    assert queries.running[0].bytes_scanned == 5.0
+
+
+class Clock:
+    """A clock that only waiting moves."""
+
+    def __init__(self):
+        self.now, self.waits = 0.0, []
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.waits.append(seconds)
+        self.now += max(0.0, seconds)

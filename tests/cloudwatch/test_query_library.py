@@ -7,7 +7,7 @@ from worlds.aws_front import FAST
 from watchme_analysis.aws_shapes.insights_query_text import columns_of
 from watchme_analysis.cloudwatch.insights.cached import get_log_rows
 from watchme_analysis.cloudwatch.insights.frame import result_frame, typed_frame
-from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
 from watchme_analysis.cloudwatch.insights.query_library import library, library_query
 from watchme_analysis.cloudwatch.insights.run import run_query
 from watchme_analysis.cloudwatch.session import Aws
@@ -223,3 +223,65 @@ def test_words_and_keys_come_from_the_configuration(run, tmp_path, monkeypatch):
         library_query("item_failures").filled()
     with pytest.raises(InputError, match="is a name"):
         library_query("item_failures").filled({"key": ".*)"})
+
+
+def test_a_column_without_values_has_the_kind_of_its_expression():
+    kinds = {"t": "time", "n": "whole", "x": "number", "m": "text"}
+    for rows in ([], [{"other": "1"}]):
+        frame = typed_frame(["t", "n", "x", "m", "u"], rows, kinds)
+        assert frame.dtypes.astype(str).to_dict() == {
+            "t": "datetime64[us, UTC]",
+            "n": "Int64",
+            "x": "Float64",
+            "m": "string",
+            "u": "string",
+        }
+
+
+def test_values_decide_unless_the_expression_does():
+    values = {
+        "whole": ["1", "-2", None],
+        "number": ["1", "2.5", "-1e3"],
+        "zeros": ["01", "2", "3"],
+        "stated": ["1", "2", "3"],
+        "text": ["1", "2", "3"],
+        "exact": ["123456789012345", "0.5", "1"],  # fifteen digits
+        "long": ["1234567890123456", "0.5", "1"],  # sixteen lose some
+        "beyond": ["9223372036854775808", "1", "2"],
+    }
+    rows = [{name: column[at] for name, column in values.items()} for at in range(3)]
+    frame = typed_frame(list(values), rows, {"stated": "number", "text": "text"})
+    assert frame.dtypes.astype(str).to_dict() == {
+        "whole": "Int64",
+        "number": "Float64",
+        "zeros": "string",
+        "stated": "Float64",
+        "text": "string",
+        "exact": "Float64",
+        "long": "string",
+        "beyond": "string",
+    }
+    assert frame.number.tolist() == [1.0, 2.5, -1000.0]
+    assert frame.whole.fillna(0).tolist() == [1, -2, 0]
+    assert frame.long.tolist() == values["long"]
+
+
+def test_columns_are_those_of_the_query_and_fields_of_messages():
+    """The time was added to split the query, and `pattern` has columns that its text does not name."""
+    rows = [{"@timestamp": "2025-12-11 01:00:00.000", "@message": '{"a": {"b": 1, "c": {}}, "d": [2]}'}]
+    rows += [{"@message": "[3]"}, {"@message": '{"x": null, "e": "é"}', "@extra": "x"}]
+
+    def columns(text, **how):
+        query = InsightsQuery(text, (GROUP,), Window(START, START + timedelta(hours=1)))
+        return result_frame(QueryResult(query, rows), **how)
+
+    assert list(columns("fields @message").columns) == ["@message", "@ptr"]
+    assert list(columns("pattern @message").columns) == ["@timestamp", "@message", "@ptr", "@extra"]
+    flat = columns("fields @message", flatten=True)
+    names = ["message.a.b", "message.a.c", "message.d", "message.e"]
+    assert list(flat.columns) == ["@message", "@ptr", *names]
+    assert flat[names].astype(object).where(flat[names].notna(), None).to_numpy().tolist() == [
+        [1, "{}", "[2]", None],
+        [None] * 4,
+        [None, None, None, "é"],
+    ]
