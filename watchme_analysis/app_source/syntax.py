@@ -221,7 +221,8 @@ def plain_type(node: ast.expr | None) -> ast.expr | None:
         name = last_name(node.value)
         if name not in ("Annotated", "Optional"):
             return None if name.lower() in _COLLECTIONS else node.value
-        return plain_type(node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return plain_type(parts[0]) if parts else None
     return node
 
 
