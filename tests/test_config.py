@@ -1,23 +1,32 @@
 """Settings: their precedence, their sources, and what is said of invalid ones."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from worlds.messages import messages_in
+from worlds.together import together
 
 from watchme_analysis.cli.config import config_group
 from watchme_analysis.config import (
     KEYS,
     TABLE_KEYS,
     Config,
+    Destination,
     LoadSettings,
     LogWords,
+    RunSettings,
+    System,
     WorkItemSettings,
+    _quoted,
+    _suggestion,
+    check_text,
     load_config,
     source_kind,
 )
 from watchme_analysis.errors import InputError
-from watchme_analysis.limits import Limits
+from watchme_analysis.limits import LIMIT_KEYS, Limits
 
 
 @pytest.fixture
@@ -405,3 +414,379 @@ def test_profile_and_region_reach_the_aws_session(places, monkeypatch):
     monkeypatch.chdir(places)
     assert CliRunner().invoke(show).stdout == "reader eu-central-1\n"
     assert CliRunner().invoke(show, ["--region", "us-east-1"]).stdout == "reader us-east-1\n"
+
+
+def error_of(call, *arguments):
+    with pytest.raises(InputError) as raised:
+        call(*arguments)
+    return messages_in(raised.value.args[0])
+
+
+FULL = """
+time_zone = "Europe/Berlin"
+language = "ja"
+profile = "reader"
+region = "eu-central-1"
+alarms = "alarms.yaml"
+system = "orders"
+
+[work_items]
+item_keys = ["camera"]
+time_keys = ["at"]
+day_keys = ["night"]
+day_in_path = "/(x)/"
+unit = {en = "camera"}
+
+[log_words]
+error = ["kaputt"]
+no_error = ["kein"]
+timeout = ["zu spät"]
+status = ["Status"]
+
+[load]
+senders = 3
+interval_s = 2
+together = true
+
+[limits]
+lines = 7
+
+[run]
+state = "state"
+window = "6h"
+max_gb = 5
+max_usd = 0.5
+max_gb_per_day = 6
+max_usd_per_day = 7
+usd_per_gb = 0.01
+deadline_s = 60
+
+[systems.orders]
+queue = ["orders"]
+dlq = "orders-dlq"
+function = "orders-worker"
+instance = "i-0123456789abcdef0"
+api = "https://api.example.com/orders"
+health = "/health"
+port = 8080
+log_groups = ["/aws/lambda/*"]
+error_words = ["kaputt", "defekt"]
+alarms = "a.yaml"
+reports = "reports"
+destinations = ["store"]
+test = true
+
+[destinations.store]
+type = "files"
+folder = "out"
+url = "https://reports.example.com/"
+keep = "30d"
+keep_incidents = true
+when = "every-run"
+language = "en"
+redact = "ids"
+errors = true
+"""
+
+
+def test_every_setting_of_a_file(places):
+    write(places, FULL)
+    project = places.parents[1]
+    found = load(places)
+    assert replace(found, sources={}) == Config(
+        time_zone="Europe/Berlin",
+        language="ja",
+        profile="reader",
+        region="eu-central-1",
+        alarms=str(project / "alarms.yaml"),
+        work_items=WorkItemSettings(
+            ("camera",), ("at",), ("night",), "/(x)/", "camera", "camera", "Europe/Berlin"
+        ),
+        log_words=LogWords(("kaputt", "defekt"), ("kein",), ("zu spät",), ("Status",)),
+        load=LoadSettings(3, 2.0, together=True),
+        system="orders",
+        systems={
+            "orders": System(
+                "orders",
+                ("orders",),
+                ("orders-dlq",),
+                ("orders-worker",),
+                ("i-0123456789abcdef0",),
+                "https://api.example.com/orders",
+                "/health",
+                8080,
+                ("/aws/lambda/*",),
+                ("kaputt", "defekt"),
+                str(project / "a.yaml"),
+                str(project / "reports"),
+                ("store",),
+                is_test=True,
+            )
+        },
+        destinations={
+            "store": Destination(
+                "store",
+                "files",
+                "every-run",
+                "en",
+                "ids",
+                errors=True,
+                settings={
+                    "folder": str(project / "out"),
+                    "url": "https://reports.example.com/",
+                    "keep": "30d",
+                    "keep_incidents": True,
+                },
+            )
+        },
+        limits=Limits(lines=7),
+        run=RunSettings(str(project / "state"), "6h", 5.0, 0.5, 6.0, 7.0, 0.01, 60.0),
+    )
+    file = str(project / "watchme.toml")
+    stated = {key for key, source in found.sources.items() if source == file}
+    assert {key for key in found.sources if key not in stated} == {
+        f"limits.{key}" for key in LIMIT_KEYS if key != "lines"
+    }
+    assert found.sources["destinations.store"] == found.sources["systems.orders.dlq"] == file
+    assert found.systems["orders"].stated() == {
+        "queue": ("orders",),
+        "dlq": ("orders-dlq",),
+        "function": ("orders-worker",),
+        "instance": ("i-0123456789abcdef0",),
+        "api": "https://api.example.com/orders",
+        "health": "/health",
+        "port": 8080,
+        "log_groups": ("/aws/lambda/*",),
+        "error_words": ("kaputt", "defekt"),
+        "alarms": str(project / "a.yaml"),
+        "reports": str(project / "reports"),
+        "destinations": ("store",),
+        "test": True,
+    }
+    assert LogWords.from_dict(found.log_words.to_dict()) == found.log_words
+
+
+def test_every_variable_of_the_environment(places):
+    found = load(
+        places,
+        WATCHME_ALARMS="a.yaml",
+        WATCHME_SYSTEM="x",
+        WATCHME_PROFILE="p",
+        WATCHME_RUN_STATE="state",
+        WATCHME_RUN_WINDOW="2d",
+        WATCHME_RUN_DEADLINE_S="1.5",
+        WATCHME_LIMIT_FILE_S="5",
+    )
+    assert (found.alarms, found.system, found.profile) == ("a.yaml", "x", "p")
+    assert found.run == RunSettings("state", "2d", deadline_s=1.5)
+    assert found.limits == Limits(file_s=5)
+    # Keys of other tables have no variables.
+    assert load(places, WATCHME_LOAD_SENDERS="5", SENDERS="5").load == LoadSettings()
+    assert load(places, WATCHME_LANGUAGE="").language == "en"
+
+
+@together(
+    ("table", "key", "good", "wrong"),
+    [
+        ("systems.a", "port", [1, 65_535], [0, 65_536, True]),
+        (
+            "systems.a",
+            "instance",
+            ["i-01234567", "i-0123456789abcdef0"],
+            ["i-0123456", "i-0123456789abcdef01"],
+        ),
+        ("systems.a", "queue", ["q", ["q", "r"]], ["", [], ["q", ""], [" "]]),
+        ("systems.a", "api", ["http://a", "https://a/b"], ["ftp://a", "https://", "/a"]),
+        ("systems.a", "health", ["/", "/a", "http://a"], ["a", "/a b"]),
+        ("systems.a", "test", [True, False], [1, "true"]),
+        ("systems.a", "log_groups", [["a*"]], ["a", [1]]),
+        ("load", "senders", [1], [0, 1.5, True]),
+        ("load", "interval_s", [1, 0.1], [0, -1, True, "1"]),
+        ("run", "window", ["1m", "99999w"], ["0h", "100000h", "1s", "h"]),
+        ("run", "max_gb", [0.1, "2.5"], [0, "x", True]),
+        ("limits", "lines", [1, "7"], [0, "0", "1" * 16, 1.5]),
+        ("work_items", "day_in_path", ["(a)"], ["a", "(a)(b)", "("]),
+    ],
+)
+def test_values_on_each_side_of_what_is_allowed(table, key, good, wrong):
+    def checked(value):
+        written = json.dumps(value)
+        check_text(f"[{table}]\n{key} = {written}\n")
+
+    for value in good:
+        checked(value)
+    for value in wrong:
+        found = error_of(checked, value)["error-config-table-value"]
+        assert (found["table"], found["key"], found["value"]) == (table, key, repr(value))
+        assert found["source"] == "watchme.toml"
+
+
+DESTINATION = {
+    "files": 'folder = "x"',
+    "s3": 'bucket = "abc"',
+    "sns": 'topic = "arn:aws:sns:eu-west-1:123456789012:t"',
+    "slack": 'webhook = "env:X"',
+    "teams": 'webhook = "file:/x"',
+    "email": 'to = "a@example.com"\nfrom = "b@example.com"\nsmtp = "mail.example.com:25"',
+    "eventbridge": 'bus = "b"',
+    "markdown": 'folder = "x"',
+}
+
+
+@together("kind", DESTINATION)
+def test_what_each_destination_requires(kind):
+    start = f'[destinations.a]\ntype = "{kind}"\n'
+    check_text(start + DESTINATION[kind])
+    for line in DESTINATION[kind].splitlines():
+        rest = "\n".join(other for other in DESTINATION[kind].splitlines() if other != line)
+        found = error_of(check_text, start + rest)["error-config-lacks-key"]
+        assert (found["name"], found["key"]) == ("destinations.a", line.split(" = ")[0])
+
+
+@together(
+    ("kind", "key", "good", "wrong"),
+    [
+        ("files", "keep", ["1d", "365d"], ["0d", "1w"]),
+        ("s3", "bucket", ["a.b", "a" * 63], ["ab", "a" * 64, "-ab"]),
+        ("s3", "link_valid", ["7d", "99h"], ["8d", "100h"]),
+        ("s3", "encryption", ["AES256", "aws:kms"], ["none"]),
+        ("sns", "format", ["text", "amazon-q"], ["json"]),
+        ("slack", "api", ["https://slack.example.com/"], ["slack"]),
+        ("slack", "webhook", ["ssm:/x", "secretsmanager:a"], ["x", "env:", "other:x"]),
+        ("email", "tls", ["none"], ["ssl"]),
+        ("email", "to", [["a@example.com", "b@example.com"]], ["a", []]),
+        ("email", "smtp", ["a:25"], ["a"]),
+        ("files", "when", ["every-run", "changes", "failures"], ["never"]),
+        ("files", "redact", ["secrets", "ids", "share"], ["all"]),
+        ("files", "language", ["en", "ja"], ["de"]),
+    ],
+)
+def test_values_of_destinations(kind, key, good, wrong):
+    lines = [line for line in DESTINATION[kind].splitlines() if not line.startswith(f"{key} ")]
+
+    def checked(value):
+        check_text("\n".join([f'[destinations.a]\ntype = "{kind}"', *lines, f"{key} = {json.dumps(value)}"]))
+
+    for value in good:
+        checked(value)
+    for value in wrong:
+        found = error_of(checked, value)["error-config-table-value"]
+        assert (found["table"], found["key"]) == ("destinations.a", key)
+
+
+@together(
+    ("text", "message", "values"),
+    [
+        ("zone = 1", "error-config-unknown-key", {"key": "'zone'", "known": "config-near"}),
+        ("systems = {a = 1}", "error-config-named-tables", {"table": "systems", "example": "systems"}),
+        ("[systems.'a/b']", "error-config-table-name", {"table": "systems", "name": "'a/b'"}),
+        ("[destinations.a]", "error-config-no-type", {"name": "destinations.a"}),
+        ("load = 1", "error-config-no-table", {"name": "load", "value": "1", "example": "load"}),
+        (
+            "[load]\nx = 1",
+            "error-config-unknown-table-key",
+            {"table": "load", "key": "'x'", "known": "config-known"},
+        ),
+        ("language = 'x'", "error-config-value", {"key": "language", "value": "'x'"}),
+        (
+            "[systems.a]\ndestinations = ['x']",
+            "error-config-no-destination",
+            {"system": "a", "name": "'x'", "known": "config-known"},
+        ),
+        (
+            "[destinations.a]\ntype = 'slack'\nwebhook = 'env:X'\ntoken = 'env:Y'",
+            "error-config-both",
+            {"name": "destinations.a", "key": "webhook", "others": ["token", "channel"]},
+        ),
+    ],
+)
+def test_the_error_of_an_invalid_text(text, message, values):
+    found = error_of(check_text, text)[message]
+    assert {key: found[key] for key in values} == values
+    assert found.get("path", found.get("source")) == "watchme.toml"
+
+
+def test_suggestions_name_the_nearest_or_all():
+    near = messages_in(_suggestion("Queu", ["dlq", "queue"]))
+    assert near == {"config-near": {"word": "queue"}}
+    assert messages_in(_suggestion("zzz", ["a", "b"])) == {"config-known": {"kind": "keys", "names": "a, b"}}
+    empty = messages_in(_suggestion("zzz", [], "systems"))
+    assert empty["config-known"] == {"kind": "systems", "names": "list-empty"}
+
+
+def test_a_long_value_is_quoted_in_part():
+    assert _quoted("x" * 58) == repr("x" * 58)  # sixty characters with its quotes
+    assert _quoted("x" * 59) == "'" + "x" * 59 + "…"
+
+
+def test_errors_of_systems(places):
+    assert error_of(load(places).chosen_system, "x") == {
+        "error-config-no-systems": {"name": "'x'", "file": "watchme.toml"}
+    }
+    write(places, "[systems.orders]\n")
+    found = error_of(load(places).chosen_system, "order")
+    assert found["error-config-no-such-system"] == {"name": "'order'", "known": "config-near"}
+
+
+def test_the_kind_of_a_source(tmp_path):
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    sources = [f"{tmp_path}/watchme/watchme.toml", f"{tmp_path}/watchme.toml", "LANG", "default"]
+    assert [source_kind(source, environ) for source in sources] == [
+        "user-file",
+        "file",
+        "environment",
+        "default",
+    ]
+    assert source_kind(f"{tmp_path}/.config/watchme/watchme.toml", {"HOME": str(tmp_path)}) == "user-file"
+    assert source_kind(sources[0], {}) == "file"
+
+
+@together(
+    ("values", "path", "url", "local"),
+    [
+        ({}, None, None, None),
+        ({"port": 80}, None, None, "http://127.0.0.1:80/"),
+        ({"health": "/h", "port": 80}, "/h", None, "http://127.0.0.1:80/h"),
+        ({"health": "/h", "api": "https://a.example.com/x"}, "/h", "https://a.example.com/h", None),
+        ({"health": "https://b.example.com"}, "/", "https://b.example.com", None),
+        (
+            {"health": "https://b.example.com/h", "port": 80},
+            "/h",
+            "https://b.example.com/h",
+            "http://127.0.0.1:80/h",
+        ),
+    ],
+)
+def test_addresses_of_the_health_endpoint(values, path, url, local):
+    system = System("s", **values)
+    assert (system.health_path, system.health_url, system.local_health_url) == (path, url, local)
+
+
+def test_the_folder_of_whoever_started_a_notebook_counts(places):
+    write(places, 'time_zone = "Europe/Berlin"')
+    environ = {"WATCHME_CONFIG_FOLDER": str(places), "XDG_CONFIG_HOME": str(places)}
+    assert load_config(None, environ).time_zone == "Europe/Berlin"
+    assert load_config(places.parents[2], environ).time_zone == "UTC"
+
+
+def test_a_working_directory_that_was_deleted(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert load_config(None, {}).time_zone == "UTC"
+
+
+def test_systems_and_destinations_of_two_files(places):
+    """A key of a system comes from the first file that states it, a destination as a whole."""
+    write(
+        places,
+        '[systems.a]\nport = 1\nreports = "r"\n[destinations.d]\ntype = "markdown"\nfolder = "x"',
+        '[systems.a]\nport = 2\napi = "http://a"\n[destinations.d]\ntype = "teams"\nwebhook = "env:X"',
+    )
+    found = load(places)
+    project, user = places.parents[1], places.parents[2] / "config" / "watchme"
+    assert found.systems["a"] == System("a", port=1, api="http://a", reports=str(project / "r"))
+    assert found.sources["systems.a.api"] == str(user / "watchme.toml")
+    assert found.destinations["d"] == Destination("d", "markdown", settings={"folder": str(project / "x")})
+    assert found.sources["destinations.d"] == str(project / "watchme.toml")

@@ -12,7 +12,7 @@ from watchme_analysis.present import style
 from watchme_analysis.present.display import TableView, TextView
 from watchme_analysis.present.finding import FindingsView
 from watchme_analysis.queues.error_kinds import logged_errors
-from watchme_analysis.redact import is_secret_name, redacted, redacted_values, shortened
+from watchme_analysis.redact import is_secret_name, mask_secrets, redacted, redacted_values, shortened
 from watchme_analysis.window import parse_zone
 
 MASKED = [
@@ -283,3 +283,126 @@ def test_what_access_logs_come_to_shows_no_secret_and_says_so(tmp_path, form):
 )
 def test_one_list_tells_secret_names_of_variables(name, secret):
     assert is_secret_name(name) is secret
+
+
+@together(
+    ("longest", "end", "shown"),
+    [
+        (11, "", "a long text"),
+        (10, "", "a long tex"),
+        (7, "", "a long"),  # without the space at the cut
+        (10, "...", "a long..."),
+        (3, "...", "..."),
+    ],
+)
+def test_a_text_is_cut_at_the_longest_length(longest, end, shown):
+    assert shortened("a long text", longest, end) == shown
+
+
+def test_a_text_that_masking_makes_short_enough_is_not_cut():
+    text = "token=abcdefgh ok"
+    assert redacted(text) == "token=*** ok"
+    assert shortened(text, 12) == "token=*** ok"
+    assert shortened(text, 11) == "token=*** o"
+
+
+@together(
+    ("value", "masked"),
+    [
+        ("a" * 12 + "1" * 12, False),  # few different characters
+        ("aB3dE5gH7jK9mN2pQ4rS6tU8", True),
+        ("aB3dE5gH7jK9mN2pQ4rS6tU", False),  # 23 characters
+        ("abcdefghijklmnopqrstuvwx", False),  # no digit
+        ("123456789012345678901234", False),  # no letter
+        ("aB3dE5gH7jK9mN2pQ4r-S6tU8", False),  # its longest word has 19 characters
+        ("aB3dE5gH7jK9mN2pQ4rS-6tU8", True),
+        ("aB3dE5gH7jK9mN2pQ4rS6tU8 and", False),
+    ],
+)
+def test_values_that_look_generated(value, masked):
+    assert mask_secrets({"SETTING": value}) == {"SETTING": "***" if masked else value}
+
+
+def test_values_of_variables():
+    variables = {"API_KEY": 5, "URL": "https://a:b@example.com", "SIZE": 5, "NONE": None}
+    assert mask_secrets(variables) == {
+        "API_KEY": "***",
+        "URL": "https://***@example.com",
+        "SIZE": 5,
+        "NONE": None,
+    }
+
+
+@together(
+    ("text", "shown"),
+    [
+        ("tokens=12345", "tokens=12345"),  # a count
+        ("passwords=123", "passwords=123"),
+        ("passwords=1234", "passwords=***"),
+        ("pin: 123", "pin: 123"),
+        ("pin: 1234", "pin: ***"),
+        ("pass=12", "pass=***"),
+        ("token=123", "token=123"),
+        ("token=1234", "token=***"),
+        ("password: 12", "password: ***"),
+        ("password: short", "password: ***"),
+        ("token: short", "token: short"),
+        ("token: sh0rt6", "token: ***"),
+        ("token: sh0rt", "token: sh0rt"),
+        ("token: " + "a" * 19, "token: " + "a" * 19),
+        ("token: " + "a" * 20, "token: ***"),
+        ('"password": ""', '"password": ""'),
+        ('"password": "-"', '"password": "-"'),
+        ('"password": "x"', '"password": "***"'),
+        ('Authorization: "$token"', 'Authorization: "$token"'),
+        ('"password": "$token"', '"password": "***"'),
+        ('"password": "$TOKEN"', '"password": "$TOKEN"'),
+        ('"password": [""]', '"password": [***]'),
+        ('"password": []', '"password": []'),
+        ('"tokens": [1, 2]', '"tokens": [1, 2]'),
+        ('"passwords": [1, 2]', '"passwords": [***]'),
+        ('"token": {"a": "b"}', '"token": {"a": "b"}'),
+        ('"password": {"a": "]}"}, "b": 1', '"password": {***}, "b": 1'),
+        ('"passwords": ["a", "b\n"c": 1', '"passwords": [***\n"c": 1'),
+        ('"passwords": ["a", "b', '"passwords": [***'),
+        ('"passwords": [["a"], "b"]', '"passwords": [***]'),
+        ("x/token: abcdef123456", "x/token: abcdef123456"),
+        ("x/token=abcdef123456", "x/token=***"),
+        ("password=${X} password=***", "password=${X} password=***"),
+        ("password: required", "password: required"),
+        ("secret: ro", "secret: ***"),
+        ("secret:ro", "secret:ro"),
+        ("password:ro", "password:***"),
+    ],
+)
+def test_values_that_are_secret_and_those_that_only_count(text, shown):
+    assert redacted(text) == shown
+
+
+@together(
+    ("name", "value", "shown"),
+    [
+        ("passwords", [1], "***"),
+        ("tokens", [1], [1]),
+        ("tokens", [1, "a"], "***"),
+        ("password", True, True),
+        ("password", {"a": "token=x"}, {"a": "token=***"}),
+        ("pins", 123, 123),
+        ("pin", 1234, "***"),
+        ("pin", 123, "***"),
+        ("my password is", "x", "x"),
+        (5, "token=x", "token=***"),
+    ],
+)
+def test_fields_that_hold_secrets(name, value, shown):
+    assert redacted_values({name: value}) == {name: shown}
+
+
+def test_fields_that_stay_raw_are_those_named():
+    value = {"sql": "token=x", "how": "token=x", "other": "token=x"}
+    assert redacted_values(value, frozenset({"other"})) == {
+        "sql": "token=***",
+        "how": "token=***",
+        "other": "token=x",
+    }
+    assert redacted_values(("token=x", 5, None)) == ["token=***", 5, None]

@@ -2,9 +2,21 @@ import re
 
 import pandas as pd
 import pytest
+from worlds.messages import messages_in
+from worlds.together import together
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.schema import DTYPES, TABLES, conform, empty
+from watchme_analysis.schema import (
+    DTYPES,
+    TABLES,
+    Column,
+    Table,
+    _columns,
+    conform,
+    empty,
+    frame_of_columns,
+    frame_of_values,
+)
 
 
 def test_empty_tables_have_the_glossary_s_columns(subtests):
@@ -64,3 +76,91 @@ def test_a_value_put_into_one_table_is_in_no_other():
     assert one.loc[0, "status"] == 200
     later = conform("access_log", pd.DataFrame({"line": [1, 2]}))
     assert [table[["method", "status"]].isna().all(axis=None) for table in (other, later)] == [True, True]
+
+
+def error_of(call, *arguments):
+    with pytest.raises(InputError) as raised:
+        call(*arguments)
+    return messages_in(raised.value.args[0])
+
+
+def test_a_column_as_it_is_written_down():
+    assert _columns("a | int | the meaning | none\n\nb | text | other\n") == (
+        Column("a", "int", "the meaning", "none"),
+        Column("b", "text", "other", "not recorded"),
+    )
+    assert Table("t", "A row.", _columns("a | int | x")).names == ["a"]
+
+
+def test_rows_become_a_table_with_every_kind_of_column():
+    rows = [
+        {"line": 2, "time": 1_765_414_800_000_000, "service": "", "request_time_s": 0.5, "extra": "{}"},
+        {"time": None, "service": "a", "status": 200},
+    ]
+    frame = frame_of_values("access_log", rows)
+    assert list(frame.columns) == TABLES["access_log"].names
+    kept = frame[["line", "time", "service", "request_time_s", "extra", "status"]]
+    assert kept.astype(object).where(kept.notna(), None).to_numpy().tolist() == [
+        [2, pd.Timestamp("2025-12-11T01:00Z"), None, 0.5, "{}", None],
+        [None, None, "a", None, None, 200],
+    ]
+    assert {column.name: DTYPES[column.kind] for column in TABLES["access_log"].columns} == {
+        name: str(dtype) for name, dtype in frame.dtypes.items()
+    }
+    assert frame_of_values("access_log", rows, keeps_empty=True)["service"].tolist() == ["", "a"]
+    assert len(frame_of_values("access_log", [])) == 0
+    assert frame_of_columns("access_log", {}, 3)["line"].isna().tolist() == [True] * 3
+    assert frame_of_columns("access_log", {"line": []}, 0).equals(empty("access_log"))
+
+
+@together(
+    ("values", "expected"),
+    [
+        ([pd.Timestamp("2025-12-11T10:00+09:00"), None], pd.Timestamp("2025-12-11T01:00Z")),
+        (["2025-12-11T01:00:00Z", None], pd.Timestamp("2025-12-11T01:00Z")),
+        ([1_765_414_800_000_000, None], pd.Timestamp("2025-12-11T01:00Z")),
+    ],
+)
+def test_times_of_any_form(values, expected):
+    found = frame_of_columns("access_log", {"time": values}, 2)["time"]
+    assert (found[0], found.isna().tolist()) == (expected, [False, True])
+    assert str(found.dtype) == "datetime64[us, UTC]"
+
+
+def test_values_of_mixed_types():
+    columns = {"request_time_s": [1, 0.5, None], "status": [200.0, None, 404], "service": ["a", None, "b"]}
+    found = frame_of_columns("access_log", columns, 3)
+    assert found["request_time_s"].fillna(-1).tolist() == [1.0, 0.5, -1.0]
+    assert found["status"].fillna(-1).tolist() == [200, -1, 404]
+    nan = frame_of_columns("access_log", {"request_time_s": [float("nan"), 0.5]}, 2)["request_time_s"]
+    assert nan.isna().tolist() == [True, False]
+
+
+def test_errors_name_the_table_the_column_and_the_kind():
+    assert error_of(frame_of_values, "probes", [{"colour": 1, "size": 2}]) == {
+        "error-table-no-column": {"table": "'probes'", "columns": "'colour', 'size'"}
+    }
+    for call, value in (
+        (frame_of_values, [{"status": "teapot"}]),
+        (conform, pd.DataFrame({"status": ["x"]})),
+    ):
+        found = error_of(call, "probes", value)["error-column-kind"]
+        assert (found["column"], found["table"], found["kind"]) == ("'status'", "'probes'", "int")
+        assert found["reason"]
+
+
+def test_a_frame_that_conforms_gets_rows_from_zero():
+    frame = frame_of_columns("probes", {"status": [1, 2, 3]}, 3)
+    kept = conform("probes", frame[frame["status"] > 1])
+    assert kept.index.tolist() == [0, 1]
+    assert kept["status"].tolist() == [2, 3]
+    # Rows without columns are rows.
+    assert len(conform("probes", pd.DataFrame(index=range(2)))) == 2
+    assert len(conform("probes", pd.DataFrame({"status": []}))) == 0
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4096, 4097])
+def test_columns_of_nulls_have_the_length_of_the_table(rows):
+    found = frame_of_columns("probes", {"status": [1] * rows}, rows)
+    assert len(found) == rows
+    assert found["time"].isna().all() and found["vantage"].isna().all()
