@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from watchme_analysis.case.actions import FILE as ACTIONS_FILE
+from watchme_analysis.case.actions import read_actions
 from watchme_analysis.case.case_folder import Case, check_case_path, no_folder
 from watchme_analysis.case.manifest import MANIFEST, read_manifest
 from watchme_analysis.case.writer import sha256_of
@@ -66,9 +68,20 @@ def _problem_of_file(case: Case, path: Path) -> str:
     is_table = top == "tables" and rest.removesuffix(".parquet") in case.manifest["tables"]
     if path.is_dir() or name == MANIFEST or is_table:
         return ""
+    if name == ACTIONS_FILE:  # grows after the import, so the manifest does not list it
+        return _problem_of_actions(case.path)
     copied = [entry for entry in case.manifest["inputs"] if unpacked_name(str(entry["file"])) == rest]
     if top != "files" or not copied:
         return note("case-problem-unlisted", file=Resource(name))
     # The manifest has the hash of a compressed file, and the copy is unpacked.
     is_changed = copied[0]["file"] == rest and sha256_of(path) != copied[0]["sha256"]
     return note("case-problem-differs", file=Resource(name)) if is_changed else ""
+
+
+def _problem_of_actions(folder: Path) -> str:
+    """Return why the recorded actions of a case can't be read; empty if they can."""
+    try:
+        read_actions(folder)
+    except WatchmeError as error:
+        return text_of_error(error)
+    return ""
