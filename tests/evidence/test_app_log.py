@@ -2,7 +2,7 @@
 import pandas as pd
 import pytest
 
-from watchme_analysis.evidence.app_log import read_app_log
+from watchme_analysis.evidence.app_log import looks_like, looks_like_uvicorn, read_app_log
 from watchme_analysis.files.evidence_file import RawFile
 
 TIME = pd.Timestamp("2025-12-11T01:10:30.471Z")
@@ -191,3 +191,117 @@ def test_an_error_that_repeats_is_read_alike_each_time(tmp_path):
     assert frame["time"].iloc[3:].dt.second.tolist() == [30, 31, 31]
     assert frame["pid"].iloc[3:].tolist() == [17] * 3
     assert (retrieval.lines, retrieval.rows, retrieval.joined_lines, retrieval.blank_lines) == (18, 6, 9, 3)
+
+
+def plain(frame):
+    """Return the columns of each row that have a value."""
+    found = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{name: value for name, value in row.items() if value is not None} for row in found]
+
+
+def test_every_column_of_a_record(tmp_path):
+    text = (
+        '2025-12-11 01:10:30,471 INFO [17] uvicorn.access: [2001:db8::7]:48 - "PUT /a?b HTTP/1.1" 204\n'
+        '{"time": 1765415430.471, "severity": "warn", "name": "svc", "msg": "slow", "process": 5, "n": [1]}\n'
+        "print: something\n"
+    )
+    frame, how = read(tmp_path, text, "uvicorn-api.log")
+    where = {"file": "uvicorn-api.log", "service": "api"}
+    assert plain(frame) == [
+        where
+        | {
+            "line": 1,
+            "time": TIME,
+            "level": "INFO",
+            "pid": 17,
+            "logger": "uvicorn.access",
+            "message": '[2001:db8::7]:48 - "PUT /a?b HTTP/1.1" 204',
+            "kind": "access",
+            "client_addr": "2001:db8::7",
+            "client_port": 48,
+            "method": "PUT",
+            "path": "/a",
+            "status": 204,
+        },
+        where
+        | {
+            "line": 2,
+            "time": TIME,
+            "level": "WARN",
+            "pid": 5,
+            "logger": "svc",
+            "message": "slow",
+            "kind": "application",
+            "extra": '{"n": [1]}',
+        },
+        where | {"line": 3, "message": "print: something", "kind": "application"},
+    ]
+    assert (how.source, how.rows, how.lines, how.start, how.end) == ("app_log", 3, 3, TIME, TIME)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ERROR:root:no", {"level": "ERROR", "logger": "root", "message": "no", "kind": "error"}),
+        ("INFO: x", {"level": "INFO", "message": "x", "kind": "application"}),
+        ("FATAL:    x", {"level": "FATAL", "message": "x", "kind": "error"}),
+        ("[1]", {"message": "[1]", "kind": "application"}),
+        ("{no json", {"message": "{no json", "kind": "application"}),
+        (
+            '{"level": 5, "pid": 99999999999999999999, "message": {"a": 1}}',
+            {
+                "message": '{"level": 5, "pid": 99999999999999999999, "message": {"a": 1}}',
+                "kind": "application",
+            },
+        ),
+        (
+            '{"log": "printed\\n", "stream": "stdout", "time": "2025-12-11T01:10:30.471Z"}',
+            {"time": TIME, "message": "printed", "kind": "application"},
+        ),
+        ('{"log": "x", "n": 1}', {"message": "x", "extra": '{"n": 1}', "kind": "application"}),
+        ("2025-99-11 01:10:30 x", {"message": "2025-99-11 01:10:30 x", "kind": "application"}),
+        ("2025-12-11 01:10:30.471 UTC x", {"time": TIME, "message": "x", "kind": "application"}),
+        (
+            '1.2.3.4 - "GET /" 200',
+            {
+                "message": '1.2.3.4 - "GET /" 200',
+                "kind": "access",
+                "client_addr": "1.2.3.4",
+                "method": "GET",
+                "path": "/",
+                "status": 200,
+            },
+        ),
+    ],
+)
+def test_lines_in_other_forms(tmp_path, line, expected):
+    (row,) = plain(read(tmp_path, line + "\n")[0])
+    for name in ("file", "line", "service"):
+        row.pop(name)
+    assert row == expected
+
+
+def test_the_service_of_a_file_that_is_known_by_its_content(tmp_path):
+    lines = 'INFO:     192.0.2.7:48 - "GET / HTTP/1.1" 200 OK\n'
+    assert read(tmp_path, lines, "billing.txt")[0]["service"].tolist() == ["billing"]
+    assert looks_like_uvicorn(RawFile(tmp_path, "billing.txt"))
+    (tmp_path / "start.txt").write_text("x\nINFO:     Application startup complete.\n")
+    (tmp_path / "other.txt").write_text("INFO:     something\n")
+    (tmp_path / "late.txt").write_text("x\n" * 200 + lines)
+    found = [looks_like_uvicorn(RawFile(tmp_path, f"{name}.txt")) for name in ("start", "other", "late")]
+    assert found == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"one\ntwo\n", True),
+        (b"", True),
+        (b"o\0ne\ntwo\n", True),
+        (b"o\0ne\nt\0wo\nthree\n", False),
+        (b"\0\0\0one\ntwo\n", True),  # padding before a line
+    ],
+)
+def test_text_that_an_application_may_have_logged(tmp_path, data, text):
+    (tmp_path / "app.log").write_bytes(data)
+    assert looks_like(RawFile(tmp_path, "app.log")) is text

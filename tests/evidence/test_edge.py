@@ -3,9 +3,11 @@ import json
 
 import pandas as pd
 import pytest
+from worlds.messages import messages_in
 
 from watchme_analysis.evidence.edge import looks_like, read_edge
 from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.text.message import message_of
 
 RECORD = {
     "RayID": "8f1",
@@ -104,3 +106,78 @@ def test_a_torn_gzip_keeps_its_good_lines(tmp_path):
 )
 def test_content_is_recognised(tmp_path, text, expected):
     assert looks_like(laid(tmp_path, text)) is expected
+
+
+def test_every_column_of_a_request(tmp_path):
+    record = {
+        "RayID": "8f1",
+        "ClientIP": "192.0.2.7",
+        "ClientRequestHost": "api.example.com",
+        "ClientRequestMethod": "GET",
+        "ClientRequestPath": "/p",
+        "ClientRequestURI": "/health?x=1",
+        "ClientRequestUserAgent": "curl",
+        "EdgeResponseStatus": "504",
+        "EdgeResponseBytes": 9,
+        "EdgeTimeToFirstByteMs": 1.5,
+        "EdgeStartTimestamp": "2025-12-11T01:10:00.25Z",
+        "EdgeEndTimestamp": "2025-12-11T01:10:30.5Z",
+        "CacheCacheStatus": "MISS",
+        "OriginIP": "192.0.2.8",
+        "OriginResponseStatus": 502,
+        "OriginResponseDurationMs": 7,
+        "OriginTCPHandshakeDurationMs": 2,
+        "Other": {"b": 1},
+    }
+    frame, how = read_edge(laid(tmp_path, record))
+    found = frame.astype(object).where(frame.notna(), None).iloc[0].to_dict()
+    assert found == {
+        "file": "edge.jsonl",
+        "line": 1,
+        "ray_id": "8f1",
+        "start": pd.Timestamp("2025-12-11T01:10:00.25Z"),
+        "end": pd.Timestamp("2025-12-11T01:10:30.5Z"),
+        "duration_ms": 30_250.0,
+        "client_addr": "192.0.2.7",
+        "host": "api.example.com",
+        "method": "GET",
+        "path": "/p",
+        "uri": "/health?x=1",
+        "user_agent": "curl",
+        "status": 504,
+        "body_bytes": 9,
+        "ttfb_ms": 1.5,
+        "cache_status": "miss",
+        "origin_addr": "192.0.2.8",
+        "origin_status": 502,
+        "origin_duration_ms": 7.0,
+        "origin_handshake_ms": 2.0,
+        "extra": '{"Other": {"b": 1}}',
+    }
+    assert (how.start, how.end) == (found["start"], found["start"])
+
+
+def test_requests_with_one_time_or_none(tmp_path):
+    started = {"RayID": "a", "EdgeStartTimestamp": 1765415400, "EdgeEndTimestamp": 0}
+    untimed = {"RayID": "b", "EdgeStartTimestamp": "", "EdgeEndTimestamp": None}
+    frame, how = read_edge(laid(tmp_path, started, untimed, {"RayID": ["x"], "EdgeEndTimestamp": 1765415400}))
+    assert frame["ray_id"].tolist() == ["a", '["x"]']
+    assert frame["end"].isna().tolist() == [True, False]
+    assert frame["duration_ms"].isna().all()
+    (rejected,) = how.rejected
+    assert rejected.line == 2
+    assert messages_in(message_of(rejected.reason)) == {"reject-edge-no-time": {}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "known"),
+    [
+        (["{}"] * 19 + [json.dumps(RECORD)], True),
+        (["{}"] * 20 + [json.dumps(RECORD)], False),
+        (['{"RayID": 1, "ClientIP": 2, "OriginIP": 3}'], True),
+        (['{"RayID": 1, "ClientIP": 2, "Other": 3}'], False),
+    ],
+)
+def test_three_fields_in_the_first_lines(tmp_path, lines, known):
+    assert looks_like(laid(tmp_path, *lines, name="x.log")) is known
+    assert not looks_like(laid(tmp_path, name="y.log"))

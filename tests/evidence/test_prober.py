@@ -1,5 +1,7 @@
 import contextlib
 import csv
+import errno
+import http.client
 import os
 import signal
 import socket
@@ -10,6 +12,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
@@ -610,3 +613,178 @@ def test_a_row_that_cannot_be_written_is_counted_and_reported(tmp_path, capsys):
     quiet = prober.Writer(str(tmp_path / "probes.csv"), quiet=True)
     quiet(row_of("inside", "http://127.0.0.1/health"))
     assert (quiet.rows, capsys.readouterr().err) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (TimeoutError(), "timeout after 2.5 s, while connecting"),
+        (ConnectionRefusedError(), "refused, while connecting"),
+        (http.client.IncompleteRead(b""), "incomplete: the response ended early"),
+        (http.client.BadStatusLine("x"), "the response is not HTTP/1, while connecting"),
+        (OSError(113, "No route to host"), "No route to host, while connecting"),
+        (ValueError("a\x07b" + "c" * 300), "a?b" + "c" * 197 + ", while connecting"),
+        (ValueError(), "ValueError, while connecting"),
+    ],
+)
+def test_the_error_of_a_probe_names_its_step(error, text):
+    assert prober.error_text("connecting", error, 2.5) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "example"),
+    [
+        ("http://a b/", "ascii", None),
+        (
+            "http://münchen.example.com/ü?ä=1#x",
+            "ascii-example",
+            "http://xn--mnchen-3ya.example.com/%C3%BC?%C3%A4=1",
+        ),
+        ("http://münchen.example.com:8080/", "ascii-example", "http://xn--mnchen-3ya.example.com:8080/"),
+        ("http://u:p@münchen.example.com/", "ascii", None),
+        ("ftp://example.com", "url", None),
+        ("http://", "url", None),
+        ("http://example.com:0/", "url", None),
+        ("http://example.com:99999/", "url", None),
+    ],
+)
+def test_urls_that_cannot_be_probed(url, kind, example):
+    with pytest.raises(prober.InvalidInputError) as raised:
+        check_url(url)
+    assert (raised.value.kind, raised.value.values["url"]) == (kind, repr(url))
+    assert (raised.value.values.get("example") or None) == example
+    assert check_url("https://example.com:1/x") == "https://example.com:1/x"
+
+
+def test_headers_of_options_and_files(tmp_path):
+    file = tmp_path / "headers"
+    file.write_text("A: 1\n\nB:2\n")
+    found = prober.read_headers(["Host: example.com", f"@{file}", "C:", "D: a:b\t"])
+    assert found == {"Host": "example.com", "A": "1", "B": "2", "C": "", "D": "a:b"}
+    for number, wrong in enumerate(["no colon", ": x", "a b: x", "A: x\ny", "A: é"], 1):
+        good = ["A: 1"] * (number - 1)
+        with pytest.raises(prober.InvalidInputError) as raised:
+            prober.read_headers([*good, wrong])
+        assert (raised.value.kind, raised.value.values) == ("header", {"place": f"--header number {number}"})
+    file.write_text("A: 1\nwrong\n")
+    with pytest.raises(prober.InvalidInputError) as raised:
+        prober.read_headers([f"@{file}"])
+    assert raised.value.values == {"place": str(file)}
+
+
+def test_headers_of_a_request():
+    own = {"User-Agent": "watchme-probe/1", "Connection": "close"}
+    assert prober._request_headers(urlsplit("http://a/"), {"X": "1"}) == own | {"X": "1"}
+    # What is given replaces it, in any case; a user is sent as basic authorization, "a%20:" decoded.
+    given = prober._request_headers(urlsplit("http://a%20@b/"), {"user-agent": "x"})
+    assert given == {"Connection": "close", "Authorization": "Basic YSA6", "user-agent": "x"}
+
+
+def test_lines_and_summaries(tmp_path):
+    row = {"timestamp": "t", "vantage": "host", "path": "/", "status": 200, "seconds": 0.25, "error": None}
+    assert prober.line_of(row, None) == "t host / 200 in 0.250 s"
+    failed = row | {"error": "refused", "status": None}
+    assert prober.line_of(failed, OSError("full")) == "t host / refused - NOT WRITTEN: full"
+    said = []
+    writer = prober.Writer(str(tmp_path / "a.csv"), line=lambda row, problem: said.append(problem) or "line")
+    writer(row)
+    assert (said, writer.summary()) == ([None], f"1 probes written to {tmp_path}/a.csv")
+    quiet = prober.Writer(str(tmp_path), quiet=True, line=lambda *_: said.append(1))
+    quiet(row)
+    assert (said, quiet.summary()) == ([None], f"0 probes written to {tmp_path}, 1 could not be written")
+    cells = [prober._cell(value) for value in (0.25, None, 5, "x", 0)]
+    assert cells == ["0.2500", "", "5", "x", "0"]
+
+
+def test_a_probe_states_when_where_and_what():
+    before = pd.Timestamp.now("UTC").floor("ms")
+    row = prober.probe("host", "http://example.com?x=1", lambda url: {"status": len(url)})
+    stamp = row.pop("timestamp")
+    assert row == {"vantage": "host", "path": "/", "status": 22}
+    assert stamp.endswith("Z") and before <= pd.Timestamp(stamp) <= pd.Timestamp.now("UTC")
+
+
+def left():
+    return 5.0
+
+
+def test_an_address_of_an_unknown_family_is_passed_over(server):
+    family = (99, socket.SOCK_STREAM, 0, "", ("x", 1))
+    unreachable = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("255.255.255.255", 9))
+    good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.server_port))
+    with prober._first_connected([family, unreachable, good], left) as connected:
+        assert connected.getpeername() == ("127.0.0.1", server.server_port)
+    with pytest.raises(OSError, match="the name has no address"):
+        prober._first_connected([], left)
+    with pytest.raises(OSError, match="family not supported"):
+        prober._first_connected([family], left)
+    with pytest.raises(OSError) as raised:
+        prober._first_connected([unreachable], left)
+    assert raised.value.errno in (errno.EACCES, errno.ENETUNREACH, errno.EPERM)
+
+
+def test_the_times_at_which_targets_are_probed(monkeypatch):
+    """Every 10 s from the start, also after a probe of 3 s; the last before the end."""
+    now, waits, rows = [0.0], [], []
+
+    class Stop:
+        def is_set(self):
+            return False
+
+        def wait(self, seconds):
+            waits.append(seconds)
+            now[0] += seconds
+
+    def ask(url):
+        now[0] += 3.0
+        return {"url": url}
+
+    monkeypatch.setattr(prober.time, "monotonic", lambda: now[0])
+    prober.run([("host", "http://a/x")], 10.0, 30.0, ask, rows.append, Stop())
+    assert waits == [7.0, 7.0]
+    assert [row["url"] for row in rows] == ["http://a/x"] * 3
+
+
+def test_the_whole_script_of_curl():
+    text = curl_lines(
+        [("host", "http://a/%x?y"), ("outside", "http://b")], 10, 2.5, ["Host: h", "X-Key: s", "@file"],
+        output="my file.csv", insecure=True,
+    )  # fmt: skip
+    columns = "timestamp,vantage,path,status,seconds,error,dns_s,connect_s,tls_s,ttfb_s"
+    wanted = (
+        "'%{http_code},%{time_total},%{exitcode},%{time_namelookup},%{time_connect},%{time_appconnect},"
+        "%{time_starttransfer}'"
+    )
+    awk = (
+        '\'{print $1, $2, ($3 > 0 && $3 != 63 ? "curl error " $3 : ""), $4, ($5 > 0 ? $5 - $4 : ""), '
+        '($6 > 0 ? $6 - $5 : ""), ($7 > 0 ? $7 : "")}\''
+    )
+    options = "-H 'Host: h' -H \"X-Key: $X_KEY\" -H @file -k "
+
+    def line(prefix, url):
+        return (
+            f"  printf '%s%s\\n' \"$(date -u {prefix})\" \"$(curl -s -o /dev/null --noproxy '*' "
+            f"--max-time 2.5 --max-filesize 1000000 -w {wanted} {options}{url} "
+            f"| awk -F, -v OFS=, {awk})\" >> 'my file.csv'"
+        )
+
+    assert text.splitlines() == [
+        ': "${X_KEY:?set it to the value of the header X-Key}"',
+        f"[ -s 'my file.csv' ] || echo {columns} >> 'my file.csv'",
+        "[ -z \"$(tail -c 1 'my file.csv')\" ] || echo >> 'my file.csv'",
+        "while :; do",
+        line("+%Y-%m-%dT%H:%M:%SZ,host,/%%x,", "'http://a/%x?y'"),
+        line("+%Y-%m-%dT%H:%M:%SZ,outside,/,", "http://b"),
+        "  sleep 10",
+        "done",
+    ]
+    plain = curl_lines([("host", "http://a/")], 1, 1)
+    assert "-k" not in plain and plain.count("probes.csv") == 5
+
+
+@pytest.mark.parametrize("wrong", [["--every", "0.9"], ["--timeout", "0"], ["--header", "x"], ["--to", "/"]])
+def test_options_that_the_program_refuses(wrong, capsys):
+    with pytest.raises(SystemExit) as raised:
+        prober.main(["http://127.0.0.1:1/", "--for", "0.1", *wrong])
+    assert raised.value.code == 2
+    assert "error:" in capsys.readouterr().err

@@ -106,10 +106,11 @@ def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
     row: dict[str, object] = {}
     for field, name in _TIMES.items():
         value = record.get(field)
-        moment = microseconds(value, raw.zone)
-        if moment is None and value not in (None, "", 0):
-            raise ValueError(error_message("value-no-time", value=f"{field} {value!r}"))
-        row[name] = moment
+        row[name] = None
+        if value not in (None, "", 0):
+            row[name] = microseconds(value, raw.zone)
+            if row[name] is None:
+                raise ValueError(error_message("value-no-time", value=f"{field} {value!r}"))
     if row["start"] is None and row["end"] is None:
         raise ValueError(error_message("reject-edge-no-time"))
     for field, (name, convert) in _FIELDS.items():

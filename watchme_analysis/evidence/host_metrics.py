@@ -82,8 +82,8 @@ def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         account.notes.append(note("note-no-line-end"))
     if any(row.cells.get("") for row in rows):
         account.notes.append(note("note-column-without-name"))
-    if wordy:
-        account.notes.append(note("note-columns-without-numbers", columns=Names(tuple(sorted(wordy)))))
+    if named := sorted(wordy - {""}):
+        account.notes.append(note("note-columns-without-numbers", columns=Names(tuple(named))))
     return account.finish(["time"])
 
 

@@ -109,7 +109,8 @@ def _in_ascii(url: str) -> str:
     except ValueError:
         return ""
     path, query = (quote(text, "/%:@!$&'()*+,;=?~-._") for text in (parts.path, parts.query))
-    return urlunsplit((parts.scheme, host + port, path, query, ""))
+    found = urlunsplit((parts.scheme, host + port, path, query, ""))
+    return "" if re.search(r"[^!-~]", found) else found  # the host has a space
 
 
 def read_headers(pairs: Iterable[str]) -> dict[str, str]:
