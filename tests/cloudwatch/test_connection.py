@@ -1,10 +1,12 @@
 """The front for Python: logs, metrics and prices of AWS, called as a person types it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from worlds.aws_front import FAST
 from worlds.messages import messages_in
 from worlds.scripted_aws import ScriptedAws
 
@@ -547,3 +549,14 @@ def test_a_store_of_responses(apart):
     assert _Storage(None, stores=False, offline=False, refresh=False).cache_of(aws) == ResponseCache()
     found = _Storage(apart, stores=True, offline=False, refresh=True).cache_of(aws)
     assert (found.store.folder, found.refresh, found.offline) == (apart, True, False)
+
+
+def test_queries_start_until_the_ceiling_is_exceeded(apart):
+    """Over 151 groups four queries run, one at a time: the third begins at 2 GB, and the fourth does not."""
+    scripts = [[{"status": "Complete", "rows": [], "statistics": {"bytesScanned": 1e9 + 1}}]] * 3
+    limits = replace(FAST, concurrent_queries=1)
+    aws, account = connected(*scripts, limits=limits, get_metric_data=lambda **_: [{"MetricDataResults": []}])
+    groups = [f"g{number}" for number in range(151)]
+    _, how = aws.logs("stats count(*)", groups)
+    assert [len(each["logGroupNames"]) for each in account.started] == [50, 50, 50]
+    assert (how.truncated, how.bytes_scanned) == (True, 3 * (1e9 + 1))

@@ -1,10 +1,24 @@
 """A compose file and its override are read as the one that Docker makes of them."""
 
+from dataclasses import fields
+
 import pandas as pd
 import pytest
+from worlds.messages import messages_in
+from worlds.together import together
 
-from watchme_analysis.evidence.compose import compose_services, in_order, parse_compose_commands, read_compose
+from watchme_analysis.evidence.compose import (
+    HealthCheck,
+    compose_services,
+    duration_s,
+    in_order,
+    merged,
+    parse_compose_commands,
+    read_compose,
+    size_bytes,
+)
 from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.text.message import message_of
 
 BASE = """\
 services:
@@ -135,3 +149,224 @@ services:
     assert (api.health.test, api.health.interval_s) == ("curl localhost/health", 90)
     assert (worker.cpus, worker.networks, worker.restart) == (1.5, ("inner",), "no")
     assert (around.name, far.cpus) == ("round", 3)
+
+
+def test_every_setting_of_a_service(tmp_path):
+    text = """\
+services:
+  api:
+    container_name: api-1
+    network_mode: host
+    networks: [inner, outer]
+    ports:
+      - 8017:80
+      - 127.0.0.1:9000:90/udp
+      - "[::1]:9001:91"
+      - 92
+      - {target: 93, published: 9003, host_ip: 10.0.0.1}
+      - {target: 94}
+    cpus: "1.5"
+    mem_limit: 512mb
+    pids_limit: 100
+    ulimits: {nofile: {soft: 1024, hard: 2048}}
+    restart: unless-stopped
+    command: [uvicorn, "main:app"]
+    build: {context: ./svc}
+    healthcheck:
+      test: [CMD-SHELL, curl localhost]
+      interval: 1m30s
+      timeout: 5s
+      start_period: 500ms
+      retries: 5
+    environment: {A: 1, B: null}
+  plain: {image: x}
+  off: {healthcheck: {disable: true}}
+  none: {healthcheck: {test: [NONE]}}
+"""
+    api, plain, off, none = services(tmp_path, compose=text)
+    given = vars_of(api)
+    files = given.pop("files")
+    assert set(files.values()) == {"compose.yml"}
+    assert given == {
+        "name": "api",
+        "file": "compose.yml",
+        "container_name": "api-1",
+        "networks": ("inner", "outer"),
+        "network_mode": "host",
+        "ports": (
+            ("0.0.0.0", "8017", "80"),
+            ("127.0.0.1", "9000", "90"),
+            ("[::1]", "9001", "91"),
+            ("0.0.0.0", "", "92"),
+            ("10.0.0.1", "9003", "93"),
+            ("0.0.0.0", "", "94"),
+        ),
+        "cpus": 1.5,
+        "memory_bytes": 512 * 2**20,
+        "processes": 100.0,
+        "open_files": 1024.0,
+        "restart": "unless-stopped",
+        "command": "uvicorn main:app",
+        "started": '["uvicorn", "main:app"]',
+        "dockerfile": "svc/Dockerfile",
+        "build_context": "svc",
+        "health": HealthCheck("curl localhost", 90.0, 5.0, 0.5, 5),
+        "health_disabled": False,
+        "environment": {"A": "1"},
+    }
+    # The first failing check at once: four more, 90 s apart; or each after 90 s and its time limit.
+    assert (api.health.soonest_s, api.health.latest_s) == (360.0, 475.0)
+    assert vars_of(plain) == {
+        "name": "plain",
+        "file": "compose.yml",
+        "container_name": "",
+        "networks": ("default",),
+        "network_mode": "",
+        "ports": (),
+        "cpus": None,
+        "memory_bytes": None,
+        "processes": None,
+        "open_files": None,
+        "restart": "no",
+        "command": "",
+        "started": "",
+        "dockerfile": "",
+        "build_context": "",
+        "health": None,
+        "health_disabled": False,
+        "environment": {},
+        "files": {"image": "compose.yml"},
+    }
+    assert [(each.health, each.health_disabled) for each in (off, none)] == [(None, True)] * 2
+    (bare,) = services(tmp_path, compose="services:\n  a:\n    healthcheck: {retries: 0}\n")
+    assert bare.health == HealthCheck("", 30.0, 30.0, 0.0, 1)
+
+
+def vars_of(service):
+    return {field.name: getattr(service, field.name) for field in fields(service)}
+
+
+@together(
+    ("text", "seconds"),
+    [
+        ("1m30s", 90.0),
+        ("500ms", 0.5),
+        ("2h", 7200.0),
+        ("1us", 1e-6),
+        (" 5s ", 5.0),
+        (7, 7.0),
+        (True, None),
+        ("5", None),
+        ("5 s", None),
+        (None, None),
+    ],
+)
+def test_durations_of_compose(text, seconds):
+    assert duration_s(text) == seconds
+
+
+@together(
+    ("text", "size"),
+    [
+        ("1b", 1.0),
+        ("1k", 1024.0),
+        ("1KB", 1024.0),
+        ("2m", 2 * 2**20),
+        ("0.5 g", 2**29),
+        ("1t", 2.0**40),
+        ("100", 100.0),
+        (5, 5.0),
+        (True, None),
+        ("x", None),
+        (None, None),
+    ],
+)
+def test_sizes_of_compose(text, size):
+    assert size_bytes(text) == size
+
+
+@together(
+    ("script", "listed"),
+    [
+        ("docker-compose -f a.yml start", [["a.yml"]]),
+        ("docker compose --file a.yml --file=b.yml restart", [["a.yml", "b.yml"]]),
+        ("docker compose -f 'a.yml' run x", [["a.yml"]]),
+        ("docker compose up", []),
+        ("docker compose -f a.yml ps", []),
+        ("export COMPOSE_FILE=a.yml:b.yml\n", [["a.yml", "b.yml"]]),
+        ('COMPOSE_FILE="a.yml"', [["a.yml"]]),
+        (
+            "docker compose -f a.yml up\ndocker compose -f a.yml up\ndocker compose -f b.yml create",
+            [["a.yml"], ["b.yml"]],
+        ),
+    ],
+)
+def test_files_that_commands_list(script, listed):
+    frame, how = parse_compose_commands(script, "bin/run.sh")
+    expected = [
+        ("bin/run.sh", f"commands.{number}.files.{place}", f'"bin/{name}"')
+        for number, names in enumerate(listed)
+        for place, name in enumerate(names)
+    ]
+    assert list(zip(frame["file"], frame["path"], frame["value"], strict=True)) == expected
+    assert frame["service"].isna().all()
+    assert (how.source, how.origin, how.rows) == ("compose_command", "bin/run.sh", len(expected))
+
+
+@together(
+    ("files", "listed", "order"),
+    [
+        # A list with a missing file counts without it.
+        (["a.yml", "b.yml"], [("b.yml", "gone.yml"), ("gone.yml",)], [("a.yml",), ("b.yml",)]),
+        (["a.yml.gz", "b.yml"], [("b.yml", "a.yml")], [("b.yml", "a.yml.gz")]),
+        # A listed file has no override of its own.
+        (
+            ["compose.yml", "compose.override.yml", "x.yml"],
+            [("compose.yml", "x.yml")],
+            [("compose.yml", "x.yml"), ("compose.override.yml",)],
+        ),
+        (["compose.override.yml"], [], [("compose.override.yml",)]),
+        (
+            ["d/docker-compose.yaml", "d/docker-compose.override.yaml"],
+            [],
+            [("d/docker-compose.yaml", "d/docker-compose.override.yaml")],
+        ),
+    ],
+)
+def test_the_order_of_files(files, listed, order):
+    assert in_order(files, listed) == order
+
+
+def test_settings_of_a_later_file():
+    earlier = {
+        "command.0": "a", "command.1": "b", "entrypoint": "e", "ports.0": "1", "ports.1.target": 2,
+        "environment.A": "1", "healthcheck.test": "t", "healthcheck.interval": "1s",
+    }  # fmt: skip
+    later = {
+        "command": "c",
+        "ports.0": "3",
+        "networks.0": "n",
+        "environment.A": "2",
+        "healthcheck.test.0": "u",
+    }
+    assert merged(earlier, later) == {
+        "entrypoint": "e", "ports.0": "1", "ports.1.target": 2, "environment.A": "2",
+        "healthcheck.interval": "1s", "command": "c", "ports.2": "3", "networks.0": "n",
+        "healthcheck.test.0": "u",
+    }  # fmt: skip
+
+
+def test_a_service_that_extends_one_of_another_file(tmp_path):
+    base = "services:\n  base: {image: x, restart: always}\n"
+    text = "services:\n  api: {extends: {file: common.yml, service: base}, cpus: 1}\n"
+    api, found = services(tmp_path, compose=text, common=base)
+    assert (api.name, api.restart, api.cpus, found.name) == ("api", "always", 1.0, "base")
+
+
+def test_a_value_that_yaml_cannot_make(tmp_path):
+    (tmp_path / "compose.yml").write_text("services: {a: {x: 2025-99-99}}\n")
+    frame, how = read_compose(RawFile(tmp_path, "compose.yml"))
+    assert frame.empty and how.truncated
+    (rejected,) = how.rejected
+    assert rejected.line == 0
+    assert next(iter(messages_in(message_of(rejected.reason)))) == "compose-value"
