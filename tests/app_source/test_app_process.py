@@ -1,7 +1,9 @@
+import gzip
 import json
 
 import pandas as pd
 import pytest
+from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.app_source.start_command import (
@@ -11,6 +13,7 @@ from watchme_analysis.app_source.start_command import (
     parse_dockerfile,
 )
 from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.text.message import message_of
 
 
 @together(
@@ -127,3 +130,210 @@ def test_a_dockerfile_says_how_the_image_is_started():
     assert json.loads(frame["environment"][0]) == {"DB_PASSWORD": "***", "WEB_CONCURRENCY": "2"}
     assert not retrieval.rejected
     assert parse_dockerfile("FROM nginx\nCMD nginx\n")[0].empty
+
+
+@together(
+    ("command", "found"),
+    [
+        ("uvicorn a:b", {"app": "a:b", "environment": "{}"}),
+        (
+            "N=1 uvicorn --host=h -p 1 --port 2 --uds /s --fd 3 --workers 4 --backlog 5 "
+            "--limit-concurrency 6 --timeout-keep-alive 7.5 --app-dir src a:b c:d",
+            {
+                "app": "a:b",
+                "host": "h",
+                "port": 2,
+                "workers": 4,
+                "backlog": 5,
+                "limit_concurrency": 6,
+                "timeout_keep_alive_s": 7.5,
+                "app_dir": "src",
+                "environment": '{"N": "1"}',
+            },
+        ),
+        (
+            "gunicorn --worker-connections 8 --keep-alive 9 --bind :80 --workers 2 --preload a:b",
+            {
+                "app": "a:b",
+                "host": None,
+                "port": 80,
+                "workers": 2,
+                "limit_concurrency": 8,
+                "timeout_keep_alive_s": 9.0,
+                "environment": "{}",
+            },
+        ),
+        (
+            "gunicorn -b localhost a:b",
+            {"app": "a:b", "host": "localhost", "timeout_keep_alive_s": 2.0, "environment": "{}"},
+        ),
+        (
+            "granian a:b --host h",
+            {"app": "a:b", "host": "h", "backlog": 1024, "environment": "{}"},
+        ),
+        (
+            "UVICORN_PORT=5 UVICORN_APP_DIR=x SERVICE_NAME= fastapi dev main.py --workers 2",
+            {
+                "app": "main.py",
+                "port": 5,
+                "workers": 2,
+                "environment": '{"SERVICE_NAME": "", "UVICORN_APP_DIR": "x", "UVICORN_PORT": "5"}',
+            },
+        ),
+        (
+            "UVICORN_PORT=5 uvicorn a:b --port 6",
+            {"app": "a:b", "port": 6, "environment": '{"UVICORN_PORT": "5"}'},
+        ),
+        (
+            "UVICORN_PORT=5 gunicorn a:b",
+            {"app": "a:b", "timeout_keep_alive_s": 2.0, "environment": '{"UVICORN_PORT": "5"}'},
+        ),
+        ("WEB_CONCURRENCY=x uvicorn a:b", {"app": "a:b", "environment": '{"WEB_CONCURRENCY": "x"}'}),
+        (
+            "WEB_CONCURRENCY=3 uvicorn a:b --workers 1",
+            {"app": "a:b", "workers": 1, "environment": '{"WEB_CONCURRENCY": "3"}'},
+        ),
+        ("uvicorn a:b --port $P --host ${H:-x}", {"app": "a:b", "host": "x", "environment": "{}"}),
+        ("entrypoint uvicorn a:b", {"app": "a:b", "environment": "{}"}),
+        ("/bin/bash -ec 'uvicorn a:b' x", {"app": "a:b", "environment": "{}"}),
+        ("A=1; B=2 true | uvicorn a:b", {"app": "a:b", "environment": '{"A": "1", "B": "2"}'}),
+        ("ulimit -n many && uvicorn a:b", {"app": "a:b", "environment": "{}"}),
+        ("uvicorn --port", {"environment": "{}"}),
+        ("fastapi build main.py", None),
+    ],
+)
+def test_every_setting_of_a_command(command, found):
+    try:
+        assert parse_command(command) == found
+    except ValueError as error:
+        assert command == "uvicorn --port"
+        assert messages_in(error.args[0]) == {"value-option-number": {"option": "--port", "value": "''"}}
+
+
+def plain(frame):
+    found = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{name: value for name, value in row.items() if value is not None} for row in found]
+
+
+APP = "from fastapi import FastAPI\napp = FastAPI()\n"
+
+
+def test_every_column_of_a_file_of_commands(tmp_path):
+    for name in ("d/main.py", "d/main-billing.py", "d/lib/pkg.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(APP)
+    (tmp_path / "d/serve.py").write_text("import uvicorn\nfrom main import app\nuvicorn.run(app, port=7)\n")
+    text = (
+        "# billing 192.0.2.7\n"
+        "$ uvicorn main:app\n"
+        "uvicorn main:app\n"
+        "PYTHONPATH=lib uvicorn pkg:app\n"
+        "uvicorn --app-dir lib pkg:app\n"
+        "fastapi run\n"
+        "python serve.py\n"
+        "python gone.py\n"
+    )
+    frame, how = parse_app_processes(text, "d/uvicorn.txt", tmp_path)
+    base = {"file": "d/uvicorn.txt", "environment": "{}"}
+    main = {"app": "main:app", "application_file": "d/main.py"}
+    pkg = {"app": "pkg:app", "application_file": "d/lib/pkg.py"}
+    assert plain(frame) == [
+        base
+        | {
+            "line": 2,
+            "command": "uvicorn main:app",
+            "app": "main:app",
+            "service": "billing",
+            "addr": "192.0.2.7",
+            "application_file": "d/main-billing.py",
+        },
+        base | main | {"line": 3, "command": "uvicorn main:app"},
+        base
+        | pkg
+        | {"line": 4, "command": "PYTHONPATH=lib uvicorn pkg:app", "environment": '{"PYTHONPATH": "lib"}'},
+        base | pkg | {"line": 5, "command": "uvicorn --app-dir lib pkg:app"},
+        base | {"line": 6, "command": "fastapi run", "application_file": "d/main.py"},
+        base
+        | {
+            "line": 7,
+            "command": "python serve.py",
+            "app": "serve:app",
+            "port": 7,
+            "application_file": "d/main.py",
+        },
+    ]
+    (rejected,) = how.rejected
+    assert (rejected.line, rejected.text) == (8, "python gone.py")
+    assert messages_in(message_of(rejected.reason)) == {"reject-no-server": {}}
+    assert (how.source, how.origin, how.lines, how.blank_lines, how.joined_lines) == (
+        "app_process",
+        "d/uvicorn.txt",
+        8,
+        0,
+        1,
+    )
+
+
+def test_a_file_is_named_like_its_service_and_may_be_damaged(tmp_path):
+    (tmp_path / "uvicorn_command-billing.txt.gz").write_bytes(
+        gzip.compress(b"uvicorn a:b\n# other\nuvicorn c:d\n" + bytes(range(256)))[:-12]
+    )
+    (source,) = (source for source in SOURCES if source.name == "app_process")
+    (piece,) = source.read(RawFile(tmp_path, "uvicorn_command-billing.txt.gz"))
+    assert piece.frame["service"].tolist() == ["billing", "other"]
+    assert "note-of-file" in messages_in(message_of(piece.retrieval.notes[-1]))
+    recognized = []
+    for data in (b"", b" \n", b"run hypercorn x\n", b"make\n"):
+        (tmp_path / "start.sh").write_bytes(data)
+        recognized.append(source.looks_like(RawFile(tmp_path, "start.sh")))
+    assert recognized == [True, True, True, False]
+
+
+@together(
+    ("text", "row"),
+    [
+        (
+            'FROM a AS b\nENV A=1\nENTRYPOINT ["uvicorn", "main:app"]\nCMD ["--port", "5"]\n',
+            {
+                "line": 4,
+                "command": '["uvicorn", "main:app", "--port", "5"]',
+                "app": "main:app",
+                "port": 5,
+                "environment": '{"A": "1"}',
+            },
+        ),
+        (
+            "FROM a\nCMD uvicorn main:app\n",
+            {"line": 2, "command": "uvicorn main:app", "app": "main:app", "environment": "{}"},
+        ),
+        (
+            'FROM a\nENTRYPOINT ["run.sh"]\nCMD uvicorn a:b\n',
+            {"line": 3, "command": "uvicorn a:b", "app": "a:b", "environment": "{}"},
+        ),
+    ],
+)
+def test_the_row_of_a_dockerfile(text, row):
+    frame, how = parse_dockerfile(text)
+    assert plain(frame) == [{"file": "Dockerfile"} | row]
+    assert (how.source, how.rows, how.lines, how.notes, how.rejected) == ("app_process", 1, None, (), ())
+
+
+def test_what_of_a_dockerfile_can_not_be_read():
+    frame, how = parse_dockerfile("FROM a\nFRAM b\nCMD uvicorn 'a\n")
+    assert frame.empty
+    assert [(each.line, each.text) for each in how.rejected] == [(2, "FRAM b"), (3, "uvicorn 'a")]
+    assert how.notes == ()
+    for text in ("", "FROM a\nRUN x\n"):
+        frame, how = parse_dockerfile(text)
+        assert (len(frame), how.rejected) == (0, ())
+        assert messages_in(message_of(how.notes[0])) == {"note-no-start-command": {"file": "Dockerfile"}}
+
+
+def test_the_nearest_build_context_that_has_the_application_counts(tmp_path):
+    (tmp_path / "svc/docker").mkdir(parents=True)
+    (tmp_path / "svc/main.py").write_text(APP)
+    text = 'FROM a\nWORKDIR /app\nCOPY . .\nCMD ["uvicorn", "main:app"]\n'
+    frame, _ = parse_dockerfile(text, "svc/docker/Dockerfile", tmp_path)
+    assert frame["application_file"].tolist() == ["svc/main.py"]
+    frame, _ = parse_dockerfile(text.replace("main:app", "other:app"), "svc/docker/Dockerfile", tmp_path)
+    assert frame["application_file"].isna().tolist() == [True]

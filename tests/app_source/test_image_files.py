@@ -157,6 +157,7 @@ def folder(tmp_path):
         ("COPY main.py /w", "/w", "svc/main.py"),
         ("COPY --from=0 /y/main.py .", "main.py", "main"),
         ("COPY --from=missing /y/main.py .", "main.py", None),
+        ("COPY --from=missing main.py .", "main.py", None),
         ("COPY --from=last main.py .", "main.py", None),  # itself
         ("COPY main.py app.py\nCOPY pkg/a.py app.py", "app.py", "svc/pkg/a.py"),
         ("COPY gone.py main.py app.py\nCOPY gone.py app.py", "app.py", None),
