@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -168,7 +168,8 @@ def import_folder(
     try:
         _make(work, target)
         with in_use(work):
-            spill = Spill(work, _spill_from(source, names) if spill_from is None else spill_from)
+            sizes = {name: file.bytes for name, file in hashed.items()}
+            spill = Spill(work, _spill_from(sizes) if spill_from is None else spill_from)
             reports, frames, kept = _read_all(source, hashed, settings, progress, spill)
             reports += [
                 FileReport(readable_name(name), None, out.reason, 0, "", unread=out.unread)
@@ -468,9 +469,9 @@ def _with_torn_line(piece: TablePart, raw: RawFile) -> TablePart:
     return piece._replace(retrieval=piece.retrieval.with_notes(torn))
 
 
-def _spill_from(source: Path, names: list[str]) -> int:
-    times = {name: 10 if name.endswith(PACKED_ENDINGS) else 1 for name in names}
-    whole = sum((source / name).stat().st_size * count for name, count in times.items())
+def _spill_from(sizes: Mapping[str, int]) -> int:
+    """Return the size in bytes from which rows are kept on disk, by the sizes of all files."""
+    whole = sum(size * (10 if name.endswith(PACKED_ENDINGS) else 1) for name, size in sizes.items())
     return SPILL_FROM if whole < _MANY_BYTES else SPILL_FROM // 16
 
 
