@@ -1,4 +1,4 @@
-"""What is said of libraries that are not installed, and limits that are no numbers."""
+"""Libraries that are not installed, limits that are no numbers, and reasons of errors."""
 
 from dataclasses import fields
 

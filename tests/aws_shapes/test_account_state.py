@@ -355,7 +355,7 @@ def plain(frame):
     return [{name: value for name, value in row.items() if value is not None} for row in found]
 
 
-def said(notes):
+def notes_of(notes):
     found = [messages_in(message_of(each)) for each in notes]
     inner = [each["note-of-file"]["note"] if "note-of-file" in each else next(iter(each)) for each in found]
     return [(name, each[name]) for name, each in zip(inner, found, strict=True)]
@@ -449,7 +449,7 @@ def test_an_event_of_a_trail_and_of_a_lookup(raw):
         },
         {"file": "cloudtrail.json", "event_id": "e3"},
     ]
-    assert said(piece.retrieval.notes) == [
+    assert notes_of(piece.retrieval.notes) == [
         ("note-entries-missing", {}),
         ("note-untimed", {"entries": 1}),
         ("note-events-damaged", {"events": 1}),
@@ -458,7 +458,7 @@ def test_an_event_of_a_trail_and_of_a_lookup(raw):
     frame = pd.DataFrame({"event_id": ["a", None, "a", None]})
     kept, notes = cloudtrail.finish("changes", frame)
     assert kept["event_id"].isna().tolist() == [False, True, True]
-    assert said(notes) == [("note-repeated-events", {"repeated": 1, "table": "changes"})]
+    assert notes_of(notes) == [("note-repeated-events", {"repeated": 1, "table": "changes"})]
 
 
 @together(
@@ -574,7 +574,7 @@ def test_repeats_of_messages_without_an_id_stay():
     frame["receive_count"] = pd.array([5, 1, None, 1], dtype="Int64")
     kept, notes = sqs.finish("queue_messages", frame)
     assert kept["receive_count"].tolist() == [5, 1, 1]
-    assert said(notes) == [("note-repeated-receives", {"repeated": 1})]
+    assert notes_of(notes) == [("note-repeated-receives", {"repeated": 1})]
     assert sqs.finish("queues", frame) == (frame, [])
 
 
@@ -668,11 +668,11 @@ def test_every_column_of_the_history_of_an_alarm(raw):
         },
         {"file": "alarm-history.json", "alarm": "a", "kind": "Action", "data": '"no json"'},
     ]
-    assert said(piece.retrieval.notes) == [("note-untimed", {"entries": 1})]
+    assert notes_of(piece.retrieval.notes) == [("note-untimed", {"entries": 1})]
     again = pd.concat([piece.frame, piece.frame.assign(file="other.json")], ignore_index=True)
     kept, notes = alarms.finish("alarm_history", again)
     assert len(kept) == 2
-    assert said(notes) == [("note-repeated-entries", {"repeated": 2, "table": "alarm_history"})]
+    assert notes_of(notes) == [("note-repeated-entries", {"repeated": 2, "table": "alarm_history"})]
 
 
 def test_every_column_of_a_function_and_of_a_mapping(raw):

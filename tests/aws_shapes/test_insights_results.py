@@ -118,7 +118,7 @@ def test_a_query_without_an_answer_is_listed(tmp_path):
     assert frame.truncated.all()
 
 
-def said(notes):
+def notes_of(notes):
     """Return the message within each note of a file, and its values."""
     found = [messages_in(message_of(each)) for each in notes]
     return [each[each["note-of-file"]["note"]] | {"id": each["note-of-file"]["note"]} for each in found]
@@ -218,7 +218,7 @@ def test_pages_of_a_result_in_one_file(read):
     assert (query.status, query.records_matched, query.rows, query.truncated) == ("Complete", 2.0, 2, False)
     events, query = read(json.dumps(pages[0] | {"status": "Complete"}))
     assert query.truncated and events.retrieval.truncated
-    assert said(events.retrieval.notes) == [{"id": "note-query-page"}]
+    assert notes_of(events.retrieval.notes) == [{"id": "note-query-page"}]
     # Rows that --query left alone, and a document that is no result.
     events, query = read("\n".join(map(json.dumps, [[event("one")], 5])))
     assert (events.frame.message.tolist(), [each.text for each in events.retrieval.rejected]) == (
@@ -249,7 +249,7 @@ def test_pages_of_a_result_in_one_file(read):
 )
 def test_what_a_result_lacks_is_noted(read, requested, result, notes):
     events, _ = read({"results": [event("a", "a"), event("b", "b")], **result}, requested)
-    assert said(events.retrieval.notes) == notes
+    assert notes_of(events.retrieval.notes) == notes
 
 
 @together(
@@ -315,7 +315,7 @@ def test_listed_queries(tmp_path):
     assert frame["query"].tolist() == [QUERY["queryString"], "fields a"]
     assert frame.file.isna().all()
     assert [each.text for each in how.rejected] == ["5"]
-    assert said(how.notes) == [
+    assert notes_of(how.notes) == [
         {"id": "note-query-without-result", "query": "errors"},
         {"id": "note-query-without-result", "query": "fields a"},
     ]

@@ -168,7 +168,7 @@ def plain(frame):
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
-def said(notes):
+def notes_of(notes):
     found = [messages_in(message_of(each)) for each in notes]
     return [(each["note-of-file"]["note"], each[each["note-of-file"]["note"]]) for each in found]
 
@@ -207,11 +207,11 @@ def test_every_column_of_an_event_of_json(tmp_path):
         "truncated": True,
     }
     assert (found.retrieval.truncated, found.retrieval.source) == (True, "cloudwatch_log_events")
-    assert [name for name, _ in said(found.retrieval.notes)] == [
+    assert [name for name, _ in notes_of(found.retrieval.notes)] == [
         "note-entries-missing",
         "note-log-of-function",
     ]
-    assert said(found.retrieval.notes)[1][1] == {"function": "asr-worker"}
+    assert notes_of(found.retrieval.notes)[1][1] == {"function": "asr-worker"}
 
 
 def test_lines_of_text_and_what_stands_before_them(tmp_path):
@@ -226,7 +226,7 @@ def test_lines_of_text_and_what_stands_before_them(tmp_path):
     texts = [each.text for each in found.retrieval.rejected]
     assert (texts[0], texts[-1]) == ('"before"', '"9999-99-99T01:10:30Z no time"')
     assert (query["log_group"], query["truncated"], query["rows"]) == (None, False, 2)
-    assert said(found.retrieval.notes) == [("note-log-group-unknown", {"example": "logs/NAME.json"})]
+    assert notes_of(found.retrieval.notes) == [("note-log-group-unknown", {"example": "logs/NAME.json"})]
 
 
 def test_a_console_table_with_torn_rows(tmp_path):
@@ -266,7 +266,7 @@ def test_the_function_that_a_file_is_named_after(tmp_path, name, function):
     if function is None:
         numbered = name.rpartition("/")[2].partition(".")[0].isdigit()
         example = "logs/NAME/000000.gz" if numbered else "logs/NAME.json"
-        assert said(found.retrieval.notes) == [("note-log-group-unknown", {"example": example})]
+        assert notes_of(found.retrieval.notes) == [("note-log-group-unknown", {"example": example})]
     # Of other lines than those of Lambda, no name is that of a function.
     found, _ = parts_of(tmp_path, name, "2025-12-11T01:10:30.123Z started\n")
     assert found.frame["function"].isna().all()

@@ -59,7 +59,7 @@ def minute(number):
     return (START + timedelta(minutes=number)).isoformat()
 
 
-def said(notes):
+def notes_of(notes):
     """Return the message within each note of a file, its id and values."""
     found = [messages_in(message_of(each)) for each in notes]
     inner = [each["note-of-file"]["note"] if "note-of-file" in each else next(iter(each)) for each in found]
@@ -128,10 +128,10 @@ def test_a_series_of_another_response_is_identified_by_its_label():
     several = identities(SENT, SENT | {"Label": "mine"})
     assert several.of({"Id": "m0", "Label": None})["metric"] is None
     values = {"label": "worker Errors", "why": "none"}
-    assert said(found.notes) == [
+    assert notes_of(found.notes) == [
         ("note-series-by-label", {"series": series} | values) for series in ("m0", "m9", "None")
     ]
-    assert said(several.notes) == [
+    assert notes_of(several.notes) == [
         ("note-series-by-label", {"series": "m0", "label": "None", "why": "several"})
     ]
 
@@ -282,7 +282,7 @@ def test_notes_on_a_response(read):
     ]
     assert listed.frame["points"].tolist() == [1, 1, 0]
     assert listed.frame["missing"].isna().all()
-    notes = said(points.retrieval.notes)
+    notes = notes_of(points.retrieval.notes)
     assert notes[:3] == [
         ("note-cloudwatch-message", {"code": "outer", "text": "w"}),
         ("note-cloudwatch-message", {"code": "", "text": ""}),
@@ -365,7 +365,7 @@ def test_points_of_unnamed_series_are_the_same_only_by_id_and_folder():
     assert found["file"].tolist() == ["a/y.json", "b/x.json", "a/y.json"]
     assert found["value"].tolist() == [1.0, 1.0, 2.0]
     assert found.index.tolist() == [0, 1, 2]
-    assert said(notes) == [
+    assert notes_of(notes) == [
         ("note-points-repeated", {"points": 2}),
         ("note-points-conflicting", {"points": 1}),
     ]

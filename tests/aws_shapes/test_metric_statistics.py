@@ -87,7 +87,7 @@ def test_a_torn_row_of_the_console_is_counted(tmp_path):
     assert (len(points.frame), len(points.retrieval.rejected)) == (3, 1)
 
 
-def said(notes):
+def notes_of(notes):
     found = [messages_in(message_of(each)) for each in notes]
     return [each["note-of-file"]["note"] for each in found]
 
@@ -108,7 +108,7 @@ def test_every_statistic_and_values_that_are_none(tmp_path):
     assert series["id"].tolist() == ["Errors"] * 5
     assert series["label"].tolist() == [f"sed-worker Errors {name}" for name in statistics]
     how = points.retrieval
-    # The torn response lacks its points; one clause says that the file is damaged.
+    # The torn response lacks its points; one clause states that the file is damaged.
     assert [each.text for each in how.rejected] == [
         "",
         '{"Datapoints": [], "Label": 5}',
@@ -117,7 +117,7 @@ def test_every_statistic_and_values_that_are_none(tmp_path):
         *[each.text for each in how.rejected[4:]],
     ]
     assert how.truncated and how.source == "cloudwatch_metric_statistics"
-    assert "note-part-kept" in said(how.notes)
+    assert "note-part-kept" in notes_of(how.notes)
 
 
 def test_rows_of_the_console_that_are_no_points(tmp_path):
@@ -151,10 +151,10 @@ def test_a_file_that_ends_too_early_is_truncated(tmp_path):
     (path / "a.csv.gz").write_bytes(data[:-4])
     points, _ = console_parts(RawFile(tmp_path, "metrics/a.csv.gz"))
     assert points.retrieval.truncated
-    assert "note-part-kept" in said(points.retrieval.notes)
+    assert "note-part-kept" in notes_of(points.retrieval.notes)
 
 
-def test_series_are_named_by_the_row_that_tells_most(tmp_path):
+def test_series_are_named_by_the_fullest_label(tmp_path):
     text = CONSOLE.replace('"Full label"', '"Id"').replace(
         '"Errors","Sent"', '"Errors","NumberOfMessagesSent"'
     )

@@ -30,7 +30,7 @@ def error_of(call, *arguments, **options):
     return messages_in(raised.value.args[0])
 
 
-def said(text):
+def notes_of(text):
     return next(iter(messages_in(message_of(text)).items()))
 
 
@@ -64,7 +64,7 @@ def test_every_path_of_a_folder_is_accounted_for(evidence, tmp_path):
         "probes-away.csv": (None, ["probes"]),
         "socket": (None, None),
     }
-    reasons = {name: said(entry["reason"]) for name, entry in inputs.items() if entry["reason"]}
+    reasons = {name: notes_of(entry["reason"]) for name, entry in inputs.items() if entry["reason"]}
     assert reasons.pop("probes-away.csv")
     assert reasons == {
         "notes.xyz": ("left-not-recognised", {}),
@@ -88,7 +88,9 @@ def test_a_closed_folder_and_a_closed_file(evidence, tmp_path):
         inputs = import_folder(evidence, tmp_path / "case").case.manifest["inputs"]
     finally:
         (evidence / "closed").chmod(stat.S_IRWXU)
-    left = {entry["file"]: (said(entry["reason"])[0], entry["unread"]) for entry in inputs if entry["reason"]}
+    left = {
+        entry["file"]: (notes_of(entry["reason"])[0], entry["unread"]) for entry in inputs if entry["reason"]
+    }
     assert left == {"closed": ("left-unreadable", []), "probes-2.csv": ("left-unreadable", ["probes"])}
 
 
@@ -104,7 +106,7 @@ def test_a_file_that_goes_away_is_left(evidence, tmp_path, monkeypatch):
     inputs = import_folder(evidence, tmp_path / "case").case.manifest["inputs"]
     entry = next(entry for entry in inputs if entry["file"] == "probes.csv")
     assert (entry["source"], entry["unread"], entry["bytes"]) == (None, ["probes"], 0)
-    assert said(entry["reason"])[0] == "left-unreadable"
+    assert notes_of(entry["reason"])[0] == "left-unreadable"
 
 
 def test_folders_that_hold_no_evidence(tmp_path, evidence):
@@ -144,7 +146,7 @@ def test_a_case_within_the_evidence_is_left(evidence, tmp_path):
     other = import_folder(evidence, tmp_path / "other").case
     (entry,) = [entry for entry in other.manifest["inputs"] if entry["file"].startswith("case/")]
     assert (entry["file"], entry["source"], entry["unread"]) == ("case/manifest.json", None, None)
-    assert said(entry["reason"])[0] == "left-own-case"
+    assert notes_of(entry["reason"])[0] == "left-own-case"
     assert [found.path for found in cases_below(tmp_path)] == [case.path, other.path]
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/manifest.json").write_text("{")
@@ -231,7 +233,7 @@ def test_a_reader_that_fails_does_not_stop_the_import(evidence, tmp_path, monkey
     inputs = import_folder(evidence, tmp_path / "case").case.manifest["inputs"]
     (entry,) = [entry for entry in inputs if entry["file"] == "s.bin"]
     assert (entry["source"], entry["unread"]) == (None, ["probes"])
-    assert said(entry["reason"]) == (
+    assert notes_of(entry["reason"]) == (
         "left-reader-failed",
         {"reader": "s", "error": "ZeroDivisionError: by zero"},
     )
@@ -260,7 +262,7 @@ def test_readers_by_kind_name_and_content(tmp_path):
 
     def named(name, kind=None):
         source, reason = recognise(RawFile(tmp_path, name), kind)
-        return (source and source.name, reason and said(reason))
+        return (source and source.name, reason and notes_of(reason))
 
     assert named("x.txt", "access.log") == ("nginx_access", "")
     assert named("x.txt", "probes") == ("probes", "")

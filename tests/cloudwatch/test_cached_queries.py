@@ -68,7 +68,7 @@ def query(text=RAW, end=END, group="g", start=START, **more):
     return InsightsQuery(text, (group,), Window(start, end), **more)
 
 
-def said(notes):
+def notes_of(notes):
     return [next(iter(messages_in(message_of(each)).items())) for each in notes]
 
 
@@ -94,7 +94,7 @@ def test_settled_rows_are_scanned_once(store):
     assert (aws.started, again.rows, again.records_matched) == ([], rows_at(1, 2), 2.0)
     assert (again.bytes_scanned, again.queries_started, again.records_scanned) == (0, 0, 7)
     assert again.cached_at is not None
-    ((name, values),) = said(again.notes)
+    ((name, values),) = notes_of(again.notes)
     assert (name, values["end"]) == ("insights-cached", END.isoformat())
     assert values["taken"] == again.cached_at.isoformat()
     # An earlier end: the rows before it.
@@ -120,8 +120,8 @@ def test_of_a_longer_window_the_rest_is_queried(store, text, order):
     assert (result.query, result.records_matched) == (longer, 3.0)
     # The cached part was paid for before.
     assert (result.bytes_scanned, result.records_scanned, result.queries_started) == (3, 9, 1)
-    assert [name for name, _ in said(result.notes)] == ["insights-cached"]
-    assert said(result.notes)[0][1]["end"] == END.isoformat()
+    assert [name for name, _ in notes_of(result.notes)] == ["insights-cached"]
+    assert notes_of(result.notes)[0][1]["end"] == END.isoformat()
     # Now all of it is in the cache.
     assert ask(store, longer)[0].rows == rows_at(*order)
 
@@ -132,7 +132,7 @@ def test_an_incomplete_rest_is_not_stored(store):
     result, _ = ask(store, longer, done(rows_at(130), "Cancelled", recordsMatched=5))
     assert (result.status, result.truncated, result.rows) == ("Cancelled", True, rows_at(1, 130))
     assert result.records_matched == 2.0
-    assert [name for name, _ in said(result.notes)] == ["insights-cached", "insights-ended"]
+    assert [name for name, _ in notes_of(result.notes)] == ["insights-cached", "insights-ended"]
     assert len(ask(store, longer, done(rows_at(130)))[1].started) == 1
 
 
@@ -425,7 +425,8 @@ def test_a_group_that_is_refused_does_not_affect_the_others(store):
         ("c", 0.01),
     ]
     reasons = [
-        (said([part]) if part != "n-c" else part, said([why])) for part, why in pulled.failures.items()
+        (notes_of([part]) if part != "n-c" else part, notes_of([why]))
+        for part, why in pulled.failures.items()
     ]
     assert reasons[0][0] == [("pull-part-logs-of", {"group": "b"})]
     assert reasons[0][1] == [("sentences", {"sentences": ["insights-refused"]})]
@@ -436,18 +437,18 @@ def test_a_group_that_is_refused_does_not_affect_the_others(store):
     offline = QueryOptions(ResponseCache(store, offline=True))
     pulled = run_log_queries(ScriptedAws(), queries, offline, 0.01)
     assert list(pulled.responses) == ["n-a"]
-    assert [said([part]) for part in pulled.failures] == [
+    assert [notes_of([part]) for part in pulled.failures] == [
         [("pull-part-logs-of", {"group": group})] for group in "bc"
     ]
     assert [entry.get("usdPerGb") for entry in pulled.query_entries] == [0.01, None, None]
-    assert said(pulled.notes) == [("note-of-file", {"file": "n-a", "note": "insights-cached"})]
+    assert notes_of(pulled.notes) == [("note-of-file", {"file": "n-a", "note": "insights-cached"})]
 
 
 def test_a_pull_of_which_every_query_is_refused():
     queries = {group: [query(group=group, name=group)] for group in "ab"}
     refused = [ServiceError("no access")] * 2
     pulled = run_log_queries(ScriptedAws(*refused), queries, QueryOptions(), 0.01)
-    assert [said([part]) for part in pulled.failures] == [
+    assert [notes_of([part]) for part in pulled.failures] == [
         [("pull-part-logs-of", {"group": group})] for group in "ab"
     ]
     assert set(pulled.failures.values()) == {"no access"}

@@ -62,7 +62,7 @@ def query(text=RAW, window=HOUR, group="g", **more):
     return InsightsQuery(text, (group,), window, **more)
 
 
-def said(notes):
+def notes_of(notes):
     """Return the message of each note: its id and values."""
     return [next(iter(messages_in(message_of(each)).items())) for each in notes]
 
@@ -70,7 +70,7 @@ def said(notes):
 def as_dict(result):
     found = vars(result).copy()
     found.pop("query")
-    return found | {"notes": said(result.notes)}
+    return found | {"notes": notes_of(result.notes)}
 
 
 def test_a_result_of_one_query():
@@ -157,7 +157,7 @@ def test_a_query_that_is_refused_does_not_affect_the_other():
     one, other = run_queries(account, [query(), query(group="secret")])
     assert (one.rows, one.status, one.notes) == (rows_at(1), "Complete", [])
     assert (other.status, other.truncated, other.queries_started) == ("Refused", True, 0)
-    assert said(other.notes) == [("insights-refused", {"groups": ["secret"], "error": "error-as-is"})]
+    assert notes_of(other.notes) == [("insights-refused", {"groups": ["secret"], "error": "error-as-is"})]
 
 
 def test_the_other_windows_of_a_refused_query_are_not_started():
@@ -258,7 +258,7 @@ def test_rows_without_pointers_cannot_be_split():
     result = run_query(account, query(), row_limit=2)
     assert (result.rows, result.truncated, result.records_matched) == (rows, True, 9.0)
     hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
-    assert said(result.notes) == [("insights-rows-missing", hour | {"reason": "pointers"})]
+    assert notes_of(result.notes) == [("insights-rows-missing", hour | {"reason": "pointers"})]
 
 
 def test_rows_that_the_service_counted_and_did_not_return():
@@ -266,7 +266,7 @@ def test_rows_that_the_service_counted_and_did_not_return():
     account = ScriptedAws([done(rows_at(1), resultCount=3, recordsMatched=1.0)])
     result = run_query(account, query())
     assert (result.rows, result.truncated) == (rows_at(1), True)
-    assert said(result.notes) == [("insights-shortfall", hour | {"rows": 1, "counted": 3})]
+    assert notes_of(result.notes) == [("insights-shortfall", hour | {"rows": 1, "counted": 3})]
 
 
 def test_a_window_that_timed_out_is_queried_in_halves():
@@ -292,7 +292,7 @@ def test_a_query_that_did_not_complete(text, status, starts):
     assert (result.rows, result.status, result.truncated) == (rows_at(1), status, True)
     assert result.queries_started == starts
     hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
-    assert said(result.notes) == [("insights-ended", hour | {"status": status})]
+    assert notes_of(result.notes) == [("insights-ended", hour | {"status": status})]
 
 
 @together(
@@ -310,13 +310,13 @@ def test_a_query_that_cannot_be_split_and_returns_as_many_rows_as_it_may(text, r
     assert (len(result.rows), result.truncated, result.records_matched) == (rows, truncated, 40.0)
     reason = next(iter(messages_in(message_of(unsplittable_reason(text)))))
     expected = [("insights-unsplittable", {"rows": 4, "reason": reason})]
-    assert said(result.notes) == (expected if truncated else [])
+    assert notes_of(result.notes) == (expected if truncated else [])
 
 
 def test_at_the_deadline_nothing_is_started():
     account = ScriptedAws()
     (result,) = run_queries(account, [query()], deadline_s=0)
-    assert (result.status, result.truncated, said(result.notes)) == (
+    assert (result.status, result.truncated, notes_of(result.notes)) == (
         "Timeout",
         True,
         [("insights-deadline", {})],
@@ -330,7 +330,7 @@ def test_above_the_ceiling_nothing_more_is_started():
     account = ScriptedAws([done(rows_at(1), bytesScanned=2.5e9)], limits=one_slot)
     (result,) = run_queries(account, [query(counts=minutes)], row_limit=100, max_scan_bytes=2.4e9)
     assert (result.status, result.truncated, len(account.started)) == ("Stopped", True, 1)
-    assert said(result.notes) == [("insights-ceiling", {"gigabytes": "2.500"})]
+    assert notes_of(result.notes) == [("insights-ceiling", {"gigabytes": "2.500"})]
     assert result.rows == rows_at(1)
     # Exactly at the ceiling, the second window still runs, and the gap at the end of the first.
     account = ScriptedAws([done(rows_at(1), bytesScanned=2.5e9)], [done([])], [done([])], limits=one_slot)
@@ -347,7 +347,7 @@ def test_a_failing_service_leaves_the_results_that_are_complete():
     first, second = run_queries(account, [query(), query(group="other")])
     assert (second.rows, second.truncated) == (rows_at(1), False)
     assert (first.status, first.truncated) == ("Broken off", True)
-    assert said(first.notes) == [("insights-broken", {"error": "error-as-is"})]
+    assert notes_of(first.notes) == [("insights-broken", {"error": "error-as-is"})]
     assert account.stopped == ["query-1"]
     assert first.bytes_scanned == 30.0  # the stopped query is charged for them
     # In the same round, the query that ended is kept although the poll of the next one fails.
@@ -376,7 +376,7 @@ def test_queries_that_cannot_be_stopped_are_noted():
     account = ScriptedAws([done([], "Running"), RetryableServiceError("gone")], [done([])])
     account.stop_errors.extend([OSError("no route")] * 3)
     first, _ = run_queries(account, [query(), query(group="other")])
-    assert said(first.notes) == [
+    assert notes_of(first.notes) == [
         ("insights-broken", {"error": "error-as-is"}),
         ("insights-not-stopped", {"query": "query-1", "error": "error-as-is"}),
     ]
@@ -388,7 +388,7 @@ def test_progress_counts_queries_and_rows():
     account.pages_of["query-1"] = deque()
     account.scripts[0].append(done([]))
     run_queries(account, [query(), query(group="other")], progress=seen.append)
-    found = [values for _, values in said(seen)]
+    found = [values for _, values in notes_of(seen)]
     assert found[0] == {"running": 1, "waiting": 0, "rows": 2}
     assert found[-1] == {"running": 0, "waiting": 0, "rows": 2}
 

@@ -21,7 +21,7 @@ def rows(frame):
     return found[["time", "metric", "value"]].to_numpy().tolist()
 
 
-def said(notes):
+def notes_of(notes):
     return [next(iter(messages_in(message_of(each)).items())) for each in notes]
 
 
@@ -42,7 +42,7 @@ def test_a_row_for_each_value_of_each_sample(tmp_path):
         (4, "reject-no-time"),
         (5, "problem-of"),
     ]
-    assert said(how.notes) == [
+    assert notes_of(how.notes) == [
         ("note-samples", {"samples": 3, "lines": 4}),
         ("note-no-line-end", {}),
         ("note-column-without-name", {}),
@@ -57,7 +57,7 @@ def test_the_columns_metric_and_value(tmp_path):
     )
     assert rows(frame) == [[FIRST, "cpu", 1.0], [SECOND, "rss", None]]
     assert set(frame["service"].fillna("")) == {""}
-    assert [name for name, _ in said(how.notes)] == ["note-samples", "note-columns-without-numbers"]
+    assert [name for name, _ in notes_of(how.notes)] == ["note-samples", "note-columns-without-numbers"]
 
 
 @pytest.mark.parametrize(

@@ -685,13 +685,15 @@ def test_lines_and_summaries(tmp_path):
     assert prober.line_of(row, None) == "t host / 200 in 0.250 s"
     failed = row | {"error": "refused", "status": None}
     assert prober.line_of(failed, OSError("full")) == "t host / refused - NOT WRITTEN: full"
-    said = []
-    writer = prober.Writer(str(tmp_path / "a.csv"), line=lambda row, problem: said.append(problem) or "line")
+    printed = []
+    writer = prober.Writer(
+        str(tmp_path / "a.csv"), line=lambda row, problem: printed.append(problem) or "line"
+    )
     writer(row)
-    assert (said, writer.summary()) == ([None], f"1 probes written to {tmp_path}/a.csv")
-    quiet = prober.Writer(str(tmp_path), quiet=True, line=lambda *_: said.append(1))
+    assert (printed, writer.summary()) == ([None], f"1 probes written to {tmp_path}/a.csv")
+    quiet = prober.Writer(str(tmp_path), quiet=True, line=lambda *_: printed.append(1))
     quiet(row)
-    assert (said, quiet.summary()) == ([None], f"0 probes written to {tmp_path}, 1 could not be written")
+    assert (printed, quiet.summary()) == ([None], f"0 probes written to {tmp_path}, 1 could not be written")
     cells = [prober._cell(value) for value in (0.25, None, 5, "x", 0)]
     assert cells == ["0.2500", "", "5", "x", "0"]
 
