@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoRegionError, ParamValidationError
@@ -193,6 +194,9 @@ def test_waits_before_a_retry_double_up_to_a_limit():
 def test_cancelled_work_ends_a_wait_and_the_next_call():
     aws, client = aws_of({})
     aws.sleep(0)
+    begun = time.monotonic()
+    aws.sleep(0.01)
+    assert time.monotonic() - begun >= 0.01
     aws.cancelled.set()
     for seconds in (0, 5):
         with pytest.raises(CancelledError) as raised:

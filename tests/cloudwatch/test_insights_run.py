@@ -659,3 +659,26 @@ class Clock:
     def sleep(self, seconds):
         self.waits.append(seconds)
         self.now += max(0.0, seconds)
+
+
+def test_rows_of_one_millisecond_do_not_show_where_to_cut():
+    """Three rows come at most, all of one time: the window is queried again in halves."""
+    account = ScriptedAws(
+        [done(rows_at(0, 0, 0), recordsMatched=3.0)], [done(rows_at(0))], [done(rows_at(9))]
+    )
+    result = run_query(account, query(window=Window(START, START + timedelta(seconds=10))), row_limit=3)
+    assert [row["@ptr"] for row in result.rows] == ["at 0", "at 9"]
+    seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
+    # Events at whole seconds show nothing of the end, so the halves leave no gap.
+    assert seconds == [(0, 10), (0, 5), (5, 10)]
+
+
+@together(("matched", "truncated"), [(3.0, False), (4.0, True)])
+def test_a_millisecond_that_is_full(matched, truncated):
+    rows = [row | {"@ptr": str(number)} for number, row in enumerate(rows_at(0, 0, 0))]
+    account = ScriptedAws([done(rows, recordsMatched=matched)])
+    window = Window(START, START + timedelta(milliseconds=1))
+    result = run_query(account, query(window=window), row_limit=3)
+    assert (result.rows, result.truncated, len(account.started)) == (rows, truncated, 1)
+    bounds = {"start": START.isoformat(), "end": START.isoformat(), "reason": "millisecond"}
+    assert notes_of(result.notes) == ([("insights-rows-missing", bounds)] if truncated else [])

@@ -267,6 +267,7 @@ def test_equal_parts_of_a_window(span, count, parts):
         ((0, 6060), 3000, [2000, 4000]),  # two percent is not
         ((1000, 2000), 496, [1333, 1666]),
         ((1000, 2000), 498, [1500]),
+        ((0, 2000), 334, [333, 666, 1000, 1333, 1666]),
     ],
 )
 def test_where_parts_meet(span, width, cuts):
