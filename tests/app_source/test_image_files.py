@@ -49,6 +49,7 @@ COPY --link ["x y.py", "z.py"]
 COPY alone
 RUN <<EOF
 CMD not this
+WORKDIR /elsewhere
 EOF
 COPY <<"END" target.py
 FROM neither
@@ -71,10 +72,10 @@ EXPOSE 80
             Copy(("x y.py",), "/data/1/z.py", False, None),
             Copy(("<<END",), "/data/1/target.py", False, None),
         ],
-        Instruction(21, '["-m", "main"]'),
-        Instruction(20, '["python"]'),
+        Instruction(22, '["-m", "main"]'),
+        Instruction(21, '["python"]'),
     )
-    assert stage.started() == [Instruction(21, '["python", "-m", "main"]')]
+    assert stage.started() == [Instruction(22, '["python", "-m", "main"]')]
 
 
 def test_a_stage_begins_with_what_the_stage_below_has():
