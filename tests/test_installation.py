@@ -14,13 +14,12 @@ from watchme_analysis.errors import (
     WatchmeError,
     reason_of,
 )
-from watchme_analysis.installation import is_installed, require
+from watchme_analysis.installation import require
 from watchme_analysis.limits import LIMIT_KEYS, Limits
 
 
 def test_libraries_of_an_extra(monkeypatch):
     monkeypatch.setitem(installation.EXTRAS, "lab", ("json", "no_library_a", "no_library_b"))
-    assert (is_installed("lab"), is_installed("access")) == (False, True)
     require("access", "reports")
     with pytest.raises(InputError) as raised:
         require("lab", "reports")

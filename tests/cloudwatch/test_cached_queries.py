@@ -246,12 +246,12 @@ def test_the_scan_of_a_group_without_a_metric_is_its_share_of_what_is_stored():
     old = Window(RECENT.start - timedelta(days=500), RECENT.end - timedelta(days=500))
     aws = ScriptedAws(**volume_answers([5.0, None], [[1.0], []], describe_log_groups=[groups]))
     volumes, sizes = estimate_scan(aws, ["a", "b"], old)
-    assert sizes == {"a": 5.0, "b": pytest.approx(2000, rel=0.01)}  # two of eight hours
+    assert sizes == {"a": 5.0, "b": pytest.approx(2000, rel=0.1)}  # two of eight hours
     assert [name for name, _ in aws.calls] == ["cloudwatch:get_metric_data", "logs:describe_log_groups"]
     assert volumes["a"].size_bytes == 5.0
     # The metrics may not be read.
     refused = {"get_metric_data": [ServiceError("denied")], "describe_log_groups": [groups]}
-    assert estimate_scan(ScriptedAws(**refused), ["b"], RECENT) == ({}, {"b": pytest.approx(2000, rel=0.01)})
+    assert estimate_scan(ScriptedAws(**refused), ["b"], RECENT) == ({}, {"b": pytest.approx(2000, rel=0.1)})
     refused = {"get_metric_data": [ServiceError("denied")], "describe_log_groups": [groups]}
     assert estimate_scan(ScriptedAws(**refused), ["c"], RECENT) == ({}, {"c": 0.0})
     # Nothing arrived: zero bytes, without a further call.
