@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
+from worlds.printed import is_error, lines_of, one_line, said
 from worlds.shorter_case import write_shorter
 
-from watchme_analysis.cli.alarms import alarms
+from watchme_analysis.alarms.time_to_detect import Detection
+from watchme_analysis.cli.alarms import _show, _when, alarms
 from watchme_analysis.cli.simulate import simulate
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Choice, Names, Resource, message
 
 
 @pytest.fixture
@@ -143,3 +149,202 @@ def test_the_list_has_required_alarms_and_those_of_a_case(watchme, evidence, tmp
         ("mine", "existing", "uploads")
     ]
     assert "mine" in watchme("alarms", "list", evidence).stdout
+
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+START = datetime(2025, 12, 11, 1, 0, 30, tzinfo=UTC)
+OWN = """
+alarms:
+- {name: health-checks, over: probes, metric: failed, stat: Sum, period_s: 60, threshold: 0}
+- {name: dead, over: dlq, metric: ApproximateNumberOfMessagesVisible, stat: Average, period_s: 60,
+   threshold: 0}
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A file with an alarm that the small case has data for, and one that it has none for."""
+    file = tmp_path / "own.yaml"
+    file.write_text(OWN)
+    return file
+
+
+def test_a_back_test_prints_what_fired_and_what_could_not(watchme, small_case, own):
+    ended = watchme("alarms", "backtest", small_case.path, "--spec", own, columns=200)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    start, calm, heads, row, never, without = lines_of(ended.stdout)
+    assert start == said("backtest-no-start", known=Choice("unknown"))
+    assert calm == said("alarms-first-vain", alarms=Names(("health-checks",), limit=1))
+    columns = (
+        "alarm", "resource", "first", "cleared", "times-raised", "minutes-after-start", "lead-minutes",
+        "false-a-week", "in-alarm-at-end",
+    )  # fmt: skip
+    assert heads == one_line(" ".join(said(f"backtest-column-{name}") for name in columns))
+    # One false alarm in the 31 seconds of the case: 604,800 / 31 = 19,509.7 a week.
+    assert row == "health-checks /health from outside 12-11 10:00 - 1 - - 19509.7 " + said("print-yes")
+    assert never == said("backtest-never", never=1, alarms=2, untried=0)
+    assert without == said("backtest-not-evaluated", alarms=Names(("dead",), limit=1))
+
+
+def test_a_back_test_has_its_rows_in_json(watchme, small_case, own):
+    ended = watchme("alarms", "backtest", small_case.path, "--spec", own, "--json")
+    rows = json.loads(ended.stdout)
+    rule = message(
+        "alarm-rule", kind=Choice("checks"), what=Resource("failed checks Sum"), sign=Resource(">"),
+        limit=Resource("0"), period=Resource("60"), points=Resource("1"), periods=Resource("1"),
+    )  # fmt: skip
+    assert [row["resource"] for row in rows] == ["/health from inside", "/health from outside"]
+    quiet, fired = ({name: row[name] for name in row if name != "resource"} for row in rows)
+    assert fired.pop("false_a_week") == pytest.approx(604_800 / 31)
+    # The check of 10:00:10 failed when its 30 seconds had passed.
+    assert fired == {
+        "alarm": "health-checks", "rule": one_line(rule), "first": "2025-12-11T01:00:40.000000Z",
+        "cleared": None, "times_raised": 1, "minutes_after_start": None, "lead_minutes": None,
+        "in_alarm_at_end": True, "note": "",
+    }  # fmt: skip
+    assert quiet == {
+        "alarm": "health-checks", "rule": one_line(rule), "first": None, "cleared": None, "times_raised": 0,
+        "minutes_after_start": None, "lead_minutes": None, "false_a_week": 0.0, "in_alarm_at_end": False,
+        "note": "",
+    }  # fmt: skip
+
+
+def test_other_settings_of_alarms_on_checks_are_not_tried(watchme, small_case, own):
+    ended = watchme("alarms", "backtest", small_case.path, "--spec", own, "--sensitivity")
+    without = Names(("dead", "health-checks"), limit=2)
+    assert lines_of(ended.stdout) == [
+        said("backtest-no-start", known=Choice("unknown")),
+        said("backtest-never", never=0, alarms=0, untried=0),
+        said("backtest-not-evaluated", alarms=without),
+    ]
+
+
+def test_a_case_without_times_has_nothing_to_test_alarms_on(tmp_path):
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "queues").mkdir()
+    (tmp_path / "evidence" / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
+    with pytest.raises(InputError) as refused:
+        backtest(tmp_path / "evidence")
+    assert is_error(refused.value, "error-alarms-no-times", case=tmp_path / "evidence")
+
+
+def test_the_required_alarms_are_listed_beside_those_of_the_case(watchme, evidence, own):
+    alarm = {
+        "AlarmName": "mine", "Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage",
+        "Dimensions": [{"Name": "QueueName", "Value": "uploads"}], "Statistic": "Maximum", "Period": 60,
+        "EvaluationPeriods": 2, "Threshold": 30.0, "ComparisonOperator": "GreaterThanThreshold",
+    }  # fmt: skip
+    for file in evidence.rglob("*.json"):
+        file.unlink()
+    (evidence / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm], "CompositeAlarms": []}))
+    rows = json.loads(watchme("alarms", "list", evidence, "--spec", own, "--json").stdout)
+
+    def rule(what, limit, periods, kind="value"):
+        return said(
+            "alarm-rule", kind=Choice(kind), what=what, sign=">", limit=limit, period="60", points=periods,
+            periods=periods,
+        )  # fmt: skip
+
+    assert rows == [
+        {"alarm": "health-checks", "kind": "required", "on": "probes",
+         "rule": rule("failed checks Sum", "0", "1", "checks")},
+        {"alarm": "dead", "kind": "required", "on": "dlq",
+         "rule": rule("ApproximateNumberOfMessagesVisible Average", "0", "1")},
+        {"alarm": "mine", "kind": "existing", "on": "uploads",
+         "rule": rule("ApproximateAgeOfOldestMessage Maximum", "30 s", "2")},
+    ]  # fmt: skip
+    table = lines_of(watchme("alarms", "list", "--spec", own).stdout)
+    heads = " ".join(said(f"alarms-column-{name}") for name in ("alarm", "kind", "on", "rule"))
+    kind = said("alarms-kind-required")
+    assert table == [
+        heads, *(f"{row['alarm']} {kind} {row['on']} {one_line(row['rule'])}" for row in rows[:2])
+    ]  # fmt: skip
+
+
+def test_the_start_is_printed_with_the_reaction_as_far_as_both_are_known():
+    begun = message("backtest-incident", start=Resource("2025-12-11 10:00"), zone=Resource("Asia/Tokyo"))
+    noticed = Detection(datetime(2025, 12, 11, 2, 30, 59, tzinfo=UTC), "a mail")
+    assert _when(None, None, TOKYO, True) == [message("backtest-no-start", known=Choice("calm"))]
+    assert _when(None, noticed, TOKYO, False) == [message("backtest-no-start", known=Choice("unknown"))]
+    assert _when(START, None, TOKYO, False) == [begun, message("backtest-no-reaction")]
+    assert _when(START, noticed, TOKYO, False) == [
+        begun, message("backtest-noticed", time=Resource("2025-12-11 11:30"), how=Resource("a mail"))
+    ]  # fmt: skip
+
+
+def shown(rows, capsys):
+    _show(pd.DataFrame(rows).astype({"times_raised": "Int64"}), Printer("en", TOKYO))
+    return lines_of(capsys.readouterr().out)
+
+
+def result(alarm, raised, note="", **other):
+    return {
+        "alarm": alarm,
+        "resource": "q",
+        "rule": "r",
+        "first": None,
+        "times_raised": raised,
+        "note": note,
+    } | other
+
+
+def test_alarms_that_fired_are_a_table_and_the_others_are_counted(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    at = pd.Timestamp("2025-12-11 01:00:30", tz="UTC")
+    rows = [
+        result("fired", 2, first=at, minutes_after_start=1.25, lead_minutes=None, in_alarm_at_end=False),
+        result("silent", 0),
+        *(result(f"untried-{number}", None, "No metric.") for number in range(6)),
+        result("untried-0", None, "No metric."),
+    ]
+    columns = (
+        "alarm",
+        "resource",
+        "first",
+        "times-raised",
+        "minutes-after-start",
+        "lead-minutes",
+        "in-alarm-at-end",
+    )
+    assert shown(rows, capsys) == [
+        one_line(" ".join(said(f"backtest-column-{name}") for name in columns)),
+        f"fired q 12-11 10:00 2 1.2 - {said('print-no')}",
+        # Seven rows were not tried; the reasons of the first five alarms are printed, each once.
+        said("backtest-never", never=1, alarms=9, untried=7),
+        *(f"untried-{number}: No metric." for number in range(5)),
+    ]
+    # Without an alarm that fired there is no table.
+    assert shown([result("silent", 0)], capsys) == [said("backtest-never", never=1, alarms=1, untried=0)]
+    # A note is a column if a row in the table has one.
+    noted = shown([result("fired", 1, "Late."), result("other", 1)], capsys)
+    columns = ("alarm", "resource", "first", "times-raised", "note")
+    assert noted[:3] == [
+        one_line(" ".join(said(f"backtest-column-{name}") for name in columns)),
+        "fired q - 1 Late.", "other q - 1",
+    ]  # fmt: skip
+
+
+def test_settings_of_an_alarm_are_listed_together_with_their_units(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def setting(alarm, threshold, unit, points, periods, times):
+        return result(
+            alarm, times, threshold=threshold, threshold_unit=unit, threshold_factor=1.0,
+            datapoints_to_alarm=points, evaluation_periods=periods,
+        )  # fmt: skip
+
+    rows = [
+        setting("rate", 1500.0, "s", 1, 3, 4),
+        setting("age", 2.0, "%", 2, 2, 1),
+        setting("rate", 2.5, "s", 3, 3, 2),
+        setting("rate", 9.0, "s", 3, 3, 0),
+    ]
+    m_of_n = {(m, n): said("datapoints-to-alarm", m=m, n=n) for m, n in ((1, 3), (3, 3), (2, 2))}
+    columns = ("alarm", "resource", "threshold", "m-of-n", "first", "times-raised")
+    assert shown(rows, capsys) == [
+        one_line(" ".join(said(f"backtest-column-{name}") for name in columns)),
+        f"rate q 1,500 s {m_of_n[1, 3]} - 4",
+        f"rate q 2.5 s {m_of_n[3, 3]} - 2",
+        f"age q 2 % {m_of_n[2, 2]} - 1",
+        said("backtest-never", never=1, alarms=4, untried=0),
+    ]

@@ -140,7 +140,7 @@ def test_a_plan_is_applied_and_undone_with_its_steps_printed(queue, tmp_path):
 
 
 def test_the_rows_of_a_run_are_its_steps_and_its_end_is_said_beside_them(queue, tmp_path):
-    timeout, step = queue
+    _, step = queue
     path, journal = tmp_path / "plan.json", tmp_path / "own.jsonl"
     write_plan(plan_of(step, remedy="deploy"), path)
     rows = run(path, "--output", "jsonl", "--journal", str(journal), remedy="deploy")
