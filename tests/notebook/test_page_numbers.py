@@ -7,13 +7,23 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from worlds.printed import said
 
 from watchme_analysis import notebook
 from watchme_analysis.alarms.specification import read_specs
+from watchme_analysis.config import LoadSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.console_links import links, links_of_endpoint, place_of
 from watchme_analysis.notebook.section import Rows, Section, records, section, sections_of
 from watchme_analysis.present.display import TableView, TextView
+from watchme_analysis.simulation.advice import advice, configured, doubts
+from watchme_analysis.simulation.advice import warnings as warnings_of
+from watchme_analysis.simulation.calibration import Agreement
+from watchme_analysis.simulation.figures import throttling_sentences
+from watchme_analysis.simulation.scenarios import Estimate, scenarios, usual_load, usual_settings
+from watchme_analysis.simulation.throttling import ThrottlingPoint
+from watchme_analysis.text.message import Choice, Names, Resource, message
+from watchme_analysis.text.render import render
 from watchme_analysis.window import Window
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -179,19 +189,24 @@ ERROR = (
 )
 
 
-@pytest.mark.slow
-def test_the_numbers_of_a_health_incident(tmp_path):
+@pytest.fixture(scope="module")
+def incident(tmp_path_factory):
+    """The page of a minute in which ten requests for /health had no response after five seconds."""
     lines = [access(second, "/jobs", 200, 0.05) for second in range(0, 60, 2)]
     lines += [access(second, "/health", 200, 0.02) for second in (*range(1, 20, 2), *range(41, 60, 2))]
     lines += [access(second, "/health", 504, 5.0) for second in range(21, 40, 2)]
-    folder = tmp_path / "evidence"
+    folder = tmp_path_factory.mktemp("incident") / "evidence"
     folder.mkdir()
     for name, text in (
         ("access.log", "\n".join(sorted(lines))), ("nginx.conf", NGINX), ("main.py", APP),
         ("error.log", "\n".join(ERROR.format(second) for second in range(21, 40, 2))),
     ):  # fmt: skip
         (folder / name).write_text(text + "\n")
-    page = notebook.open_health(case=str(folder), timezone="UTC")
+    return notebook.open_health(case=str(folder), timezone="UTC")
+
+
+def test_the_numbers_of_a_health_incident(incident):
+    page = incident
     start, _ = page.incident
     assert abs((start - START).total_seconds() - 16) <= 1  # the first slow request began five seconds earlier
     assert page.routes == ["/health", "/jobs"]
@@ -231,6 +246,268 @@ def test_the_numbers_of_a_health_incident(tmp_path):
     rows = page.sql("select count(*) as n from requests where nginx_status = 504")
     assert rows["n"].tolist() == [10]
     assert page.verdict.frame.loc[0, "case"] == "evidence"
+
+
+def numbers_of(line):
+    """Return the points of a line with times as seconds after the start."""
+    days = START.timestamp() / 86_400
+    return [(round((x - days) * 86_400), round(y, 3)) for x, y in line.get_xydata()]
+
+
+def heads_of(figure):
+    return [axis.get_title(loc="left") for axis in figure.axes]
+
+
+def test_the_timeline_has_the_requests_from_their_begin_and_the_incident(incident, drawn):
+    incident.timeline()
+    [figure] = drawn
+    nginx = figure.axes[2]
+    others, affected, failed = nginx.get_lines()
+    assert numbers_of(others) == [(second, 0.05) for second in range(0, 60, 2)]
+    assert numbers_of(affected) == [(second, 0.02) for second in (*range(1, 20, 2), *range(41, 60, 2))]
+    # Those that end at 21, 23 and so on began five seconds earlier; the error is logged at the end.
+    assert numbers_of(failed) == [(second, 5.0) for second in range(16, 35, 2)]
+    errors = figure.axes[3].get_lines()[0]
+    assert [second for second, _ in numbers_of(errors)] == [*range(21, 40, 2)]
+    # The incident is shaded from the start of the first request without a response.
+    [shade] = figure.axes[0].patches
+    day = START.timestamp() / 86_400
+    assert round((shade.get_bbox().x0 - day) * 86_400) == 16
+    frame = incident.timeline.frame
+    assert frame["phase"].value_counts().to_dict() == {"incident": 25, "after": 18, "baseline": 17}
+
+
+def test_vantages_and_layers_are_compared_by_phase(incident, drawn):
+    incident.vantages()
+    incident.where_time_goes()
+    vantages, layers = drawn
+    assert heads_of(vantages) == ["/health", "/jobs"]
+    rows = [[tick.get_text() for tick in axis.get_yticklabels()] for axis in vantages.axes]
+    assert [[row.partition(": ")[2] for row in part] for part in rows] == [
+        ["17", "13, 10 " + rows[0][1].rpartition(" ")[2]], ["18", "12"]
+    ]  # fmt: skip
+    medians = [line.get_xdata()[0] for line in vantages.axes[0].get_lines() if len(line.get_xdata()) == 2]
+    assert medians == [0.02, 5.0]
+    bars = [(round(bar.get_x(), 2), round(bar.get_width(), 2)) for bar in layers.axes[0].patches]
+    # Of the incident's thirteen requests ten waited for 4.99 s and three for 0.01 s: 3.84 s on average.
+    assert bars == [
+        (0, 0.01),
+        (0.01, 0.01),
+        (0, 3.84),
+        (3.84, 0.01),
+        (0, 0.04),
+        (0.04, 0.01),
+        (0, 0.04),
+        (0.04, 0.01),
+    ]
+
+
+def test_the_waterfall_has_the_slowest_and_a_typical_request(incident, drawn):
+    incident.waterfall()
+    [figure] = drawn
+    assert [axis.get_xlim()[1] > 4 for axis in figure.axes] == [True, False]
+    bars = [(round(bar.get_x(), 2), round(bar.get_width(), 2)) for bar in figure.axes[0].patches]
+    # Nginx, connect (drawn wide enough to be seen), the wait for the header, the body.
+    assert [bar[0] for bar in bars] == [0, 0, 0, 4.99]
+    assert (bars[0][1], bars[2][1]) == (5.0, 4.99)
+    assert all(0 < width < 0.1 for _, width in (bars[1], bars[3]))
+    frame = incident.waterfall.frame
+    assert frame["request"].tolist() == ["slowest"] * 6 + ["typical"] * 6
+    assert frame["note"].tolist()[2] == "192.0.2.11:8000"
+    assert all(isinstance(note, str) for note in frame["note"])
+
+
+def test_requests_in_flight_are_those_of_the_affected_endpoint(incident, drawn):
+    incident.in_flight()
+    [figure] = drawn
+    upstream, path, latency, load = figure.axes
+    # Each bad request lasts five seconds and one begins every two seconds: three are open at once.
+    assert [max(axis.get_lines()[0].get_ydata()) for axis in (upstream, path)] == [3, 3]
+    assert "192.0.2.11:8000" in upstream.get_lines()[0].get_label()
+    assert path.get_lines()[0].get_label().startswith("/health")
+    good, failed = latency.get_lines()
+    assert (numbers_of(failed), len(good.get_xdata())) == ([(second, 5.0) for second in range(16, 35, 2)], 20)
+    # No other path was open at the same time, so that all points stand at a load of 0.
+    assert {x for line in load.get_lines() for x in line.get_xdata()} == {0.0}
+
+
+@pytest.fixture
+def backtested(evidence, tmp_path):
+    """The page of alarms on a case with a queue without metrics, and a check that failed."""
+    (evidence / "queues").mkdir()
+    (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
+    spec = tmp_path / "own.yaml"
+    spec.write_text(
+        "alarms:\n"
+        "- {name: checks, over: probes, metric: failed, stat: Sum, period_s: 60, threshold: 0}\n"
+        "- {name: age, over: queue, metric: ApproximateAgeOfOldestMessage, stat: Maximum, period_s: 60,\n"
+        "   threshold: 30}\n"
+    )
+    return notebook.open_alarms(
+        case=str(evidence), timezone="UTC", spec=str(spec), noticed="2025-12-11T01:00:20", language="en"
+    )
+
+
+def test_the_sections_of_alarms_show_what_fired_and_what_could_not_be_tested(backtested, drawn):
+    page = backtested
+    assert page.rules.frame[["name", "over", "stat"]].values.tolist() == [
+        ["checks", "probes", "Sum"], ["age", "queue", "Maximum"]
+    ]  # fmt: skip
+    assert [row[:1] for row in page.rules().rows] == [("checks",), ("age",)]
+    tests = page.backtest.frame.set_index(["alarm", "resource"])["times_raised"]
+    assert tests.dropna().to_dict() == {
+        ("checks", "/health from inside"): 0, ("checks", "/health from outside"): 1
+    }  # fmt: skip
+    assert tests.isna().to_dict()[("age", "jobs")]
+    # Nothing in the account.
+    none = said("existing-alarms-none")
+    assert (page.existing.frame.empty, page.existing().rows, page.existing().note) == (True, (), none)
+    assert page.time_to_detect().paragraphs == (said("detect-no-incident"),)
+    assert page.advice().paragraphs == (said("alarms-first-vain", alarms=Names(("checks",), limit=1)),)
+    assert (page.improvements.frame.empty, page.ranges.frame.empty) == (True, True)
+    assert [*page.improvements.frame] == ["alarm", "resource", "finding", "instead", "effect"]
+    page.fires()
+    page.sensitivity()
+    fires, swept = drawn
+    [axis] = fires.axes
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["checks\n/health from outside"]
+    # People noticed 20 seconds after the first probe.
+    [noticed] = axis.get_lines()
+    day = datetime(2025, 12, 11, 1, tzinfo=UTC).timestamp() / 86_400
+    assert round((noticed.get_xdata()[0] - day) * 86_400) == 20
+    assert swept.axes[0].texts[0].get_text() == said("sensitivity-none")
+
+
+def test_names_of_the_release_before_warn_and_show_the_same(backtested, shorter_page):
+    for page, old, new in (
+        (backtested, "noticed", "time_to_detect"),
+        (backtested, "rings", "fires"),
+        (backtested, "lessons", "improvements"),
+        (shorter_page, "resend", "redrive"),
+    ):
+        with pytest.warns(DeprecationWarning, match=f"page.{old}.*page.{new}"):
+            found = getattr(page, old)()
+        assert found == getattr(page, new)()
+
+
+def test_the_lists_of_a_backlog_have_its_numbers(page):
+    [change] = page.changes().rows
+    assert change[2:4] == ("new code deployed", "asr-worker")
+    onsets = page.onsets()
+    assert {row[0] for row in onsets.rows} == {"asr-queue"}
+    assert onsets.rows[0][4] == "2025-11-18 11:01:00"
+    # Ten messages, all of this incident, of the same age, receive count and error.
+    for name, key in (
+        ("dead_letters_by_receives", "4"), ("dead_letters_by_age", "0"), ("dead_letters_by_error", None)
+    ):  # fmt: skip
+        [row] = getattr(page, name)().rows
+        assert (row[0], row[2:4]) == ("asr-queue", ("10", "100.0%"))
+        assert key in (None, row[1])
+        assert getattr(page, name).frame["messages"].tolist() == [10]
+    items = page.dead_letters_by_work_item
+    assert items.frame["messages"].tolist() == [2, 2, 2, 2, 1, 1]
+    assert items().heads[1] == "device" and len(items().rows) == 6
+    assert (page.forecast().rows, page.forecast().note) == ((), said("forecast-empty"))
+    assert (page.patterns().rows, page.forecast.frame.empty) == ((), True)
+
+
+class Simulated:
+    """The fit of a queue, as far as a page shows it."""
+
+    def __init__(self, function="worker"):
+        settings = usual_settings()
+        self.scenarios = scenarios(settings, usual_load(LoadSettings(senders=1, interval_s=7200.0)))
+        self.pipeline = SimpleNamespace(queue="orders", function=function)
+        self.fit, self.notes, self.recorded = SimpleNamespace(settings=settings), ("A note.",), None
+
+    def agreements(self, found):
+        assert found.scenario.name == "as configured"
+        near = Agreement(
+            figure="dead_lettered", recorded=3.0, simulated=4.0, is_near=False, lowest=2.0, highest=9.0
+        )
+        return (("orders", near),)
+
+
+# How long a poller retries a throttled batch, whether it backs off, and the percentage in the DLQ.
+THROTTLED = [(0.0, True, 50.0), (300.0, True, 12.5), (0.0, False, 70.0), (300.0, False, 20.0)]
+
+
+@pytest.fixture
+def what_if():
+    """A page of measures against a load of one message in two hours, each simulated twice."""
+    page = notebook.WhatIfPage(None, UTC, "en", replications=2)
+    page.__dict__["_model"] = Simulated()
+    page.__dict__["diagnosis"] = SimpleNamespace(
+        cause=None, verdict="no_incident", incident_start=None, extra={}, ranking=()
+    )  # fmt: skip
+    page.__dict__["_sweep"] = (
+        *(
+            ThrottlingPoint("reserved", 300.0, patience, 5.0, backs_off, Estimate(dead, None, 3))
+            for patience, backs_off, dead in THROTTLED
+        ),
+        ThrottlingPoint("maximum", 300.0, 0.0, 0.0, False, Estimate(0.0, None, 3)),
+    )
+    return page
+
+
+def test_the_runs_of_each_measure_are_rows_and_their_means_a_table(what_if):
+    frame = what_if.measures.frame
+    usual = frame[frame["measure"].eq("as configured")]
+    assert usual["run"].tolist() == [1, 2]
+    # Four or five messages in eight hours, each done.
+    assert usual["sent"].between(4, 5).all() and usual["deleted"].tolist() == usual["sent"].tolist()
+    assert usual[["dead_lettered", "expired", "lost", "duplicates"]].eq(0).all(axis=None)
+    assert len(frame) == 2 * len(what_if._model.scenarios) == 2 * len(what_if.measures().rows)
+    assert what_if.figure.frame.equals(frame)
+
+
+def test_the_agreement_with_the_record_is_a_row_for_each_figure(what_if):
+    assert what_if.agreement.frame.to_dict("records") == [
+        {
+            "queue": "orders", "figure": "dead_lettered", "recorded": 3, "simulated": 4, "is_near": False,
+            "lowest": 2, "highest": 9,
+        }
+    ]  # fmt: skip
+    assert len(what_if.agreement().rows) == 1
+
+
+def test_the_sentences_on_a_simulation_are_those_of_its_advice(what_if):
+    found = what_if._found
+    doubted = doubts(what_if._model.agreements(found[0]))
+    assert what_if.in_short().paragraphs == tuple(
+        map(render, (*warnings_of(found), *doubted, *advice(found)[:1]))
+    )
+    assert doubted and what_if.advice().paragraphs == tuple(map(render, advice(found)))
+    assumed = what_if.assumptions()
+    settings = render(configured(usual_settings()))
+    named = {"queue": "orders", "function": "worker", "known": Choice("named")}
+    assert assumed.paragraphs == (said("simulated-queue", **named), settings)
+    assert assumed.items == ("A note.",)
+    what_if.__dict__["_model"] = Simulated(function=None)
+    unknown = {"queue": "orders", "function": "", "known": Choice("unknown")}
+    assert what_if.assumptions().paragraphs[0] == render(message("simulated-queue", **{
+        name: Resource(value) if isinstance(value, str) else value for name, value in unknown.items()
+    }))  # fmt: skip
+
+
+def test_throttling_is_a_row_a_figure_and_sentences(what_if, drawn):
+    reserved = {"limit": "reserved", "visibility_timeout_s": 300, "retry_s": 5}
+    maximum = {"limit": "maximum", "visibility_timeout_s": 300, "retry_s": 0}
+    assert what_if.throttling.frame.to_dict("records") == [
+        *(
+            reserved | {"patience_s": patience, "backs_off": backs_off, "dead_unfailed_pct": dead}
+            for patience, backs_off, dead in THROTTLED
+        ),
+        maximum | {"patience_s": 0, "backs_off": False, "dead_unfailed_pct": 0},
+    ]
+    first, *rest = what_if.warning().paragraphs
+    assert first == said("throttling-advice")
+    assert rest == [render(each) for each in throttling_sentences(what_if._sweep)]
+    what_if.throttling()
+    what_if.figure()
+    throttling, measures = drawn
+    assert len(throttling.axes) == 1
+    assert len(measures.axes[0].get_yticklabels()) == len(what_if._found)
 
 
 class Numbers:
