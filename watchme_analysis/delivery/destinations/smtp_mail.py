@@ -90,7 +90,6 @@ class EmailSender:
         mail["Message-ID"] = f"<{notice.id}@{domain}>"
         mail["References"] = f"<{notice.thread}@{domain}>"
         mail["Auto-Submitted"] = "auto-generated"
-        mail["Content-Language"] = content.language
         mail.set_content("\n".join(content.lines()) + "\n")
         mail.add_alternative(as_html(content), subtype="html")
         page = None if delivery.page is None else delivery.page / PAGE
@@ -98,6 +97,8 @@ class EmailSender:
             mail.add_attachment(
                 page.read_bytes(), maintype="text", subtype="html", filename=f"{page.parent.name}.html"
             )
+        # Last, because each body that is set or added takes such headers from the message.
+        mail["Content-Language"] = content.language
         return mail
 
     def _connected(self) -> smtplib.SMTP:
