@@ -40,6 +40,6 @@ def mcp(folders: tuple[Path, ...], redact: str | None, language: str) -> None:
     from watchme_analysis.mcp.server import make_server
     from watchme_analysis.mcp.tools import Tools
 
-    if not any(folder.glob("*/manifest.json") for folder in folders):
+    if not any(any(folder.glob("*/manifest.json")) for folder in folders):
         raise InputError(error_message("error-folder-without-case", folder=folders[0]))
     make_server(Tools(folders, redact or "secrets", language)).run("stdio")
