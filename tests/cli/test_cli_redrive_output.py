@@ -1,0 +1,244 @@
+"""What ``watchme redrive`` prints and writes, over three messages of a dead-letter queue."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from worlds.printed import is_error, lines_of, one_line, said
+
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.cli.output import Output
+from watchme_analysis.cli.redrive import _first_reasons, _print_plan, _print_result, _send, redrive
+from watchme_analysis.cli.terminal import Printer
+from watchme_analysis.queues.redrive_list import RedriveList
+from watchme_analysis.remedies.redrive import RedriveResult, Rejection
+from watchme_analysis.services.redrive import RedrivePlan
+from watchme_analysis.text.message import Choice, Code, Duration, Names, Number, Phrases, Resource, message
+from watchme_analysis.text.render import note
+
+OUT = Printer("en")
+REGION = "ap-northeast-1"
+QUEUE = f"arn:aws:sqs:{REGION}:123456789012:orders"
+URL = f"https://sqs.{REGION}.amazonaws.com/123456789012/orders"
+
+
+def stored(folder, name, **attributes):
+    arn = f"arn:aws:sqs:{REGION}:123456789012:{name}"
+    (folder / f"{name}.json").write_text(json.dumps({"Attributes": {"QueueArn": arn, **attributes}}))
+
+
+@pytest.fixture
+def case(tmp_path):
+    """A case with a queue and the three messages of its DLQ; a body is longer than a table shows."""
+    folder = tmp_path / "evidence" / "queues"
+    folder.mkdir(parents=True)
+    policy = json.dumps({"deadLetterTargetArn": f"{QUEUE}-dlq", "maxReceiveCount": 3})
+    stored(folder, "orders", VisibilityTimeout="30", RedrivePolicy=policy)
+    stored(folder, "orders-dlq", ApproximateNumberOfMessages="3")
+    messages = [
+        {
+            "MessageId": f"m-{number}",
+            "Body": json.dumps({"order_id": number, "note": "x" * 80 * (number == 3)}),
+            "Attributes": {
+                "SentTimestamp": str(1763431290000 + number), "ApproximateReceiveCount": "4",
+                "DeadLetterQueueSourceArn": QUEUE,
+            },
+        }
+        for number in (1, 2, 3)
+    ]  # fmt: skip
+    (folder / "orders-dlq-messages.json").write_text(json.dumps({"Messages": messages}))
+    return import_folder(tmp_path / "evidence", tmp_path / "case").case.path
+
+
+def run(*words):
+    # Nothing in the case says why these messages failed.
+    words = [*map(str, words), "--include-unknown", "--language", "en"]
+    return CliRunner().invoke(redrive, words, standalone_mode=False)
+
+
+def listed(count):
+    return said("redrive-list", messages=count, written=Choice("no"), file="")
+
+
+def test_the_list_has_the_same_messages_in_each_form(case, tmp_path):
+    ended = run(case)
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert (ended.return_value, [line["QueueUrl"] for line in lines]) == (0, [URL] * 3)
+    assert [json.loads(line["MessageBody"])["order_id"] for line in lines] == [1, 2, 3]
+    assert lines_of(ended.stderr)[0] == listed(3)
+    assert json.loads(run(case, "--json").stdout) == lines
+    heads = " ".join(said(f"redrive-column-{name}") for name in ("queue", "body"))
+    bodies = [line["MessageBody"] for line in lines]
+    shown = [bodies[0], bodies[1], bodies[2][:80] + "…"]
+    table = lines_of(run(case, "--output", "table").stdout)
+    assert table == [heads, *(f"orders {body}" for body in shown)]
+    file = tmp_path / "again.jsonl"
+    written = run(case, "--to", file)
+    assert (written.stdout, file.read_text()) == ("", ended.stdout)
+    expected = said("redrive-list", messages=3, written=Choice("yes"), file=str(file))
+    assert lines_of(written.stderr)[0] == expected
+    # A list is replaced by a list, and nothing else is.
+    assert run(case, "--to", file).return_value == 0
+    file.write_text("mine")
+    assert run(case, "--to", file).exception is not None
+    assert run(case, "--to", file, "--apply").exception is not None
+    assert file.read_text() == "mine"
+
+
+def test_the_plan_says_what_would_be_done(case):
+    sentences = [
+        message("redrive-plan-title", count=3, queue=Resource("orders")),
+        message("redrive-plan-first", within=Duration(120.0)),
+        message("redrive-plan-rest", rate=Number(2.0), duration=Duration(1.5)),
+        message("redrive-plan-delete", visibility=Duration(60.0)),
+        # Three messages are sent, and received and deleted in one call each.
+        message("redrive-plan-cost", count=5),
+        message("redrive-plan-undo"),
+        message("redrive-plan-may-move", option=Code("--move-task start")),
+    ]
+    words = (
+        case, "--plan", "--rate", "2", "--confirm-within", "2m", "--visibility-timeout", "60"
+    )  # fmt: skip
+    table = run(*words)
+    shown = [one_line(each) for each in sentences]
+    assert (table.return_value, lines_of(table.stdout)) == (0, shown)
+    found = json.loads(run(*words, "--json").stdout)
+    assert (found["messages"], found["rate_per_s"]) == (3, 2.0)
+    assert [each["sentence"] for each in found["sentences"]] == [*map(str.strip, table.stdout.splitlines())]
+    assert found["sentences"][0]["message"] == sentences[0].to_dict()
+    rows = [json.loads(line) for line in run(*words, "--output", "jsonl").stdout.splitlines()]
+    assert rows == [{"sentence": each["sentence"]} for each in found["sentences"]]
+    # Without a rate in the options or in the case, one message a second.
+    assert json.loads(run(case, "--plan", "--json").stdout)["rate_per_s"] == 1.0
+
+
+def test_options_that_do_not_fit_are_refused_before_anything_is_read(case, tmp_path):
+    body = tmp_path / "body.json"
+    body.write_text("{}")
+    for words, message_id, values in (
+        ((case, "--from", body, "--create", body), "error-from-or-create", {}),
+        ((), "error-redrive-no-messages", {}),
+        ((case, "--create", body), "error-redrive-no-queue", {}),
+        ((case, "--send", "1", "--apply"), "error-send-or-apply", {}),
+        ((case, "--region", "eu-west-1"), "error-redrive-region",
+         {"queue": "orders", "region": REGION, "stated": "eu-west-1"}),
+    ):  # fmt: skip
+        assert is_error(run(*words).exception, message_id, **values), words
+    assert run(case, "--region", REGION).return_value == 0
+    for count in ("0", "-1", "some"):
+        assert said("error-count-or-all", value=repr(count)) in run(case, "--send", count).exception.message
+
+
+def plan(path, pending=(), **changes):
+    values = {"found": RedriveList((), ()), "earlier": RedriveResult(), "holds_messages": True, "unread": ()}
+    return RedrivePlan(pending=tuple(pending), journal=path, **(values | changes))
+
+
+def test_what_is_left_out_stands_below_the_number_of_messages(tmp_path, capsys):
+    def printed(made, file=None):
+        _print_plan(made, file, OUT)
+        return lines_of(capsys.readouterr().err)
+
+    assert printed(plan(tmp_path)) == [listed(0)]
+    rejected = [Rejection("m-1", "Too long.")]
+    earlier = RedriveResult(before=2, unconfirmed=["a", "b", "c"], rejected_before=rejected)
+    unread = type("Unread", (), {"file": "x.json", "reason": "No JSON."})
+    found = RedriveList(
+        ("one", "two"), (("processed", 4), ("same-work", 1)), without_url=("q-1", "q-2"), may_have_run=1
+    )
+    made = plan(tmp_path / "j", ["one"], found=found, earlier=earlier, holds_messages=False, unread=(unread,))
+    assert printed(made) == [
+        listed(1),
+        said("redrive-left-before", count=2, journal=str(tmp_path / "j")),
+        said("redrive-left-unconfirmed", count=3),
+        said("redrive-left-rejected", count=1, reasons=_first_reasons(rejected)),
+        # Of the two messages of the list, not of the one that is left to send.
+        said("redrive-of-these", which=Choice("all"), all=2, count=1, reason=message("redrive-may-have-run")),
+        said("redrive-no-messages"),
+        said("redrive-file-unread", file="x.json", reason="No JSON."),
+        said("redrive-list-left-out", count=4, reason=message("redrive-processed")),
+        said("redrive-list-left-out", count=1, reason=message("redrive-same-work")),
+        said("redrive-list-without-url", queues=Names(("q-1", "q-2"), limit=2)),
+    ]
+    these = printed(plan(tmp_path, ["one", "two"], found=found))[1]
+    assert these == said(
+        "redrive-of-these", which=Choice("these"), all=2, count=1, reason=message("redrive-may-have-run")
+    )  # fmt: skip
+
+
+def test_the_first_five_rejections_are_named():
+    rejections = [Rejection(f"m-{number}", "Too long.") for number in range(6)]
+    each = tuple(
+        message("redrive-rejection", id=Resource(one.message_id), reason=Resource("Too long."))
+        for one in rejections
+    )
+    assert _first_reasons(rejections) == Phrases(each, limit=5)
+
+
+def test_the_result_is_printed_with_what_is_unsure(tmp_path, capsys):
+    rejected, before = [Rejection("m-1", "Too long.")], [Rejection("m-0", "Empty.")]
+    result = RedriveResult(
+        sent=3, before=2, unconfirmed=["a"], rejected=rejected, rejected_before=before, left=4,
+        stopped=note("balance-open"),
+    )  # fmt: skip
+    _print_result(result, tmp_path, OUT)
+    out, err = capsys.readouterr()
+    assert lines_of(out) == [
+        said("redrive-result", sent=3, before=2, left=4, rejected=2),
+        said("redrive-keep-journal", journal=str(tmp_path)),
+    ]
+    assert lines_of(err) == [
+        said("redrive-unconfirmed", count=1, messages=Names(("a",), limit=5)),
+        said("redrive-rejected", count=1, reasons=_first_reasons(rejected)),
+        said("redrive-stopped-then", reason=message("balance-open")),
+    ]
+    _print_result(RedriveResult(sent=1, rejected_before=before), tmp_path, OUT)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_was_sent_has_a_document_and_an_exit_code(tmp_path, capsys, monkeypatch):
+    asked = []
+    options = {"profile": "night", "region": REGION}
+    line = json.dumps({"QueueUrl": URL, "MessageBody": "x"})
+    made = plan(tmp_path / "journal", [line, line])
+
+    def sent(result, form="json", limit=1, **changes):
+        def send(given, most, **where):
+            asked.append((given, most, where))
+            return result
+
+        monkeypatch.setattr("watchme_analysis.services.redrive.send_redrive", send)
+        code = _send(plan(tmp_path / "journal", [line, line], **changes), limit, options, Output(form), OUT)
+        return code, capsys.readouterr()
+
+    code, (out, err) = sent(RedriveResult(sent=1, before=2, left=1))
+    assert (code, json.loads(out)) == (
+        0,
+        {"sent": 1, "before": 2, "left": 1, "unconfirmed": [], "rejected": [], "stopped": None,
+         "journal": str(tmp_path / "journal")},
+    )  # fmt: skip
+    # The target is printed before anything is sent; of two messages only one goes.
+    expected = said(
+        "redrive-sending", messages=1, queue="orders", account="123456789012", region=REGION,
+        has_profile=Choice("yes"), profile="night",
+    )  # fmt: skip
+    assert lines_of(err) == [expected]
+    assert asked == [(made, 1, options)]
+    rejected, before = [Rejection("m-1", "No.")], [Rejection("m-0", "No.")]
+    stopped = note("balance-open")
+    code, (out, _) = sent(
+        RedriveResult(unconfirmed=["a"], rejected=rejected, rejected_before=before, stopped=stopped), "jsonl"
+    )
+    row = json.loads(out)
+    assert (code, row["unconfirmed"], row["rejected"], row["stopped"]) == (1, 1, 2, said("balance-open"))
+    for result in (
+        RedriveResult(stopped="x"), RedriveResult(unconfirmed=["a"]), RedriveResult(rejected=rejected),
+        RedriveResult(rejected_before=before),
+    ):  # fmt: skip
+        assert sent(result)[0] == 1
+    # Without the URL of a queue there is no target to print.
+    unknown = RedriveList((), (), without_url=("orders",))
+    assert sent(RedriveResult(), found=unknown)[1].err == ""
+    assert (
+        said("redrive-result", sent=0, before=0, left=0, rejected=0) in sent(RedriveResult(), "table")[1].out
+    )
