@@ -1,0 +1,577 @@
+"""Commands beside their services: alarms as code, pulls, load tests, runs, diagnoses and reports."""
+
+import io
+import json
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from worlds.printed import is_error, lines_of, one_line, said
+
+from watchme_analysis.cli.alarm_plans import _request
+from watchme_analysis.cli.aws import Progress
+from watchme_analysis.cli.diagnose import _rows
+from watchme_analysis.cli.loadtest import _lines, _show_plan, _template, loadtest
+from watchme_analysis.cli.output import Output
+from watchme_analysis.cli.pull import _named, _print_result, table_rows
+from watchme_analysis.cli.query import run as run_query
+from watchme_analysis.cli.queue import _numbers, _plan
+from watchme_analysis.cli.report import ReportProgress, _write_postmortems
+from watchme_analysis.cli.run import _chosen, _result
+from watchme_analysis.cli.run import run as run_command
+from watchme_analysis.cli.terminal import Printer
+from watchme_analysis.cloudwatch.account_state import Scope
+from watchme_analysis.config import Config, System, load_config
+from watchme_analysis.delivery.run_lock import RunInProgressError
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.remedies.load_plan import (
+    LoadItem,
+    LoadLimits,
+    LoadPlan,
+    LoadTarget,
+    load_plan_sentences,
+    write_load_plan,
+)
+from watchme_analysis.remedies.queue_archive import ReadingLimits
+from watchme_analysis.services.alarm_plans import AlarmRequest
+from watchme_analysis.simulation.replay import endpoint_settings, predicted_figures, predicted_runs
+from watchme_analysis.text.message import Code, Duration, Names, Number, Resource, message
+from watchme_analysis.text.render import note
+
+OUT = Printer("en")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Terminal(io.StringIO):
+    """Standard error on a terminal."""
+
+    def isatty(self):
+        return True
+
+    def fileno(self):
+        raise OSError
+
+    def lines(self):
+        """Return what replaced the status line, one after the other."""
+        return self.getvalue().split("\r\033[K")[1:]
+
+
+def on_terminal(monkeypatch):
+    """Return standard error as a terminal, which takes the place of the usual one."""
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    return shown
+
+
+# Alarms as code
+
+
+def test_alarms_are_exported_as_code_with_the_price_of_a_health_check(watchme, small_case, tmp_path):
+    from watchme_analysis.remedies.alarm_export import health_check_usd
+
+    spec = tmp_path / "own.yaml"
+    spec.write_text(
+        "alarms:\n- {name: checks, over: probes, metric: failed, stat: Sum, period_s: 60, threshold: 0}\n"
+    )
+    url = "https://example.com/health"
+    words = ("alarms", "export", "--spec", spec, "--health-url", url, "--format", "cloudformation")
+    plain = watchme(*words)
+    assert plain.returncode == 0 and json.loads(plain.stdout)["Resources"]
+    checked = watchme(*words, "--health-check", "lambda", "--to", tmp_path / "alarms.json")
+    usd = Number(health_check_usd("lambda", 1))
+    assert lines_of(checked.stderr)[-1] == said("alarm-health-check-cost", usd=usd)
+    assert checked.stdout == "" and len(
+        json.loads((tmp_path / "alarms.json").read_text())["Resources"]
+    ) > len(json.loads(plain.stdout)["Resources"])
+    for more, message_id in (
+        ((), "error-case-or-health-url"),
+        ((small_case.path, "--health-check", "lambda"), "error-health-check-needs-url"),
+    ):
+        refused = watchme("alarms", "export", *more, "--format", "cli")
+        assert refused.returncode == 2 and said(message_id) in one_line(refused.stderr)
+
+
+def test_alarms_are_planned_from_the_options_else_from_the_system(tmp_path, monkeypatch):
+    (tmp_path / "watchme.toml").write_text(
+        '[systems.orders]\nqueue = "orders"\nfunction = "worker"\nalarms = "own.yaml"\n'
+        'api = "https://example.com"\nhealth = "/health"\ndestinations = ["chat"]\n'
+        '[destinations.chat]\ntype = "sns"\ntopic = "arn:aws:sns:eu-west-1:123456789012:on-call"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    options = {
+        "system": None, "queues": (), "functions": (), "health_urls": (), "spec": None, "topic": None,
+        "language": "en", "timezone": "UTC",
+    }  # fmt: skip
+    found = _request(None, options)
+    assert (found.queues, found.functions, found.topic) == (
+        ("orders",), ("worker",), "arn:aws:sns:eu-west-1:123456789012:on-call"
+    )  # fmt: skip
+    assert found.spec.endswith("own.yaml") and found.health_urls == (
+        load_config().systems["orders"].health_url,
+    )
+    stated = {
+        "queues": ("q",), "functions": ("f",), "health_urls": ("https://example.org",), "spec": "x.yaml",
+        "topic": "t", "emails": ("a@example.com",),
+    }  # fmt: skip
+    assert _request(tmp_path, options | stated) == AlarmRequest(
+        tmp_path,
+        ("q",),
+        ("f",),
+        "x.yaml",
+        "t",
+        ("a@example.com",),
+        ("https://example.org",),
+        "en",
+        found.zone,
+    )
+    # The names of the system are not added to those of a case.
+    assert _request(tmp_path, options).queues == ()
+
+
+def test_the_test_of_alarms_needs_a_name(watchme, front):
+    ended = watchme("alarms", "verify")
+    assert ended.returncode == 2 and said("error-no-alarm-named") in one_line(ended.stderr)
+
+
+# Pulls
+
+
+def pulled(case, failures=(), notes=("A note.",)):
+    scope = Scope(queues={"orders": {}, "orders-dlq": {}}, functions=["worker"])
+    report = SimpleNamespace(case=case)
+    return SimpleNamespace(
+        report=report, scope=scope, failures=dict(failures), notes=[*notes], bytes_scanned=2e9, usd=0.01
+    )
+
+
+class Queried:
+    """A case with log queries, of which one was cut off and one failed."""
+
+    def __init__(self, case):
+        import pandas as pd
+
+        self.manifest, self.tables, self.coverage = case.manifest, case.tables, case.coverage
+        self.queries = pd.DataFrame(
+            [("whole", False, 3), ("cut", True, 10_000), ("failed", True, 5), ("late", True, None)],
+            columns=["query_name", "truncated", "rows"],
+        )
+
+    def table(self, name):
+        assert name == "log_queries"
+        return self.queries
+
+
+def test_a_pull_prints_what_it_found_and_what_is_missing(small_case, capsys):
+    from watchme_analysis.aws_shapes.prices import size_message, usd_message
+
+    found = pulled(Queried(small_case), {"failed": note("balance-open")})
+    _print_result(found, Path("cases/new"), OUT, Output("table"))
+    out, err = capsys.readouterr()
+    assert lines_of(out) == [
+        said("pull-queues", queues=Names(("orders", "orders-dlq"), limit=2)),
+        said("pull-functions", functions=Names(("worker",), limit=1)),
+        f"{said('print-coverage-table')} {said('print-coverage-rows')}",
+        "access_log 3",
+        "probes 2",
+        said("pull-cut", queries=Names(("cut",), limit=1)),
+        said("pull-scanned", size=size_message(2e9), price=usd_message(0.01)),
+        said("pull-case", case="cases/new", contents=message("case-contents", tables=2, rows=5)),
+    ]
+    assert lines_of(err) == [
+        said("pull-missing", part="failed", reason=message("balance-open")),
+        said("print-note", text="A note."),
+    ]
+    _print_result(found, Path("x"), OUT, Output("json"))
+    assert json.loads(capsys.readouterr().out) == table_rows(small_case)
+
+
+def test_a_pull_names_the_missing_parts_and_how_to_repeat_it(
+    watchme, small_case, front, tmp_path, monkeypatch
+):
+    asked = []
+
+    def pull(aws, request, target, **more):
+        asked.append((request.queues, request.sample, target.name, more["raw"]))
+        return pulled(Queried(small_case), {"metrics": note("balance-open")})
+
+    monkeypatch.setattr("watchme_analysis.services.collect.pull", pull)
+    bounds = ("--since", "2026-01-01T00:00Z", "--until", "2026-01-01T02:00Z", "--cache", tmp_path / "cache")
+    words = ("case", "pull", "backlog", "--queue", "orders", *bounds)
+    ended = watchme(*words)
+    name = "backlog-20260101T0000Z"
+    assert ended.returncode == 1
+    again = {"start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T02:00:00+00:00"}
+    assert lines_of(ended.stderr)[-1] == said("pull-again", **again)
+    assert lines_of(ended.stdout)[-1] == said("print-next", command=f"watchme diagnose backlog {name}")
+    health = ("case", "pull", "health", tmp_path / "new", "--function", "f", "--dlq-sample", "3", *bounds)
+    watchme(*health)
+    watchme("case", "pull", "health", tmp_path / "new", "--function", "f", *bounds)
+    # A thousand messages of a DLQ for a backlog, none for health unless they are wanted.
+    assert [(queues, sample) for queues, sample, *_ in asked] == [(("orders",), 1000), ((), 3), ((), 0)]
+    assert [name for *_, name, _ in asked] == [name, "new", "new"]
+    for more, message_id in ((("backlog",), "error-pull-nothing-named"), ((), "error-question-missing")):
+        refused = watchme("case", "pull", *more, cwd=tmp_path)
+        assert refused.returncode == 2 and said(message_id) in one_line(refused.stderr)
+
+
+def test_a_pull_is_of_the_names_in_the_options_else_of_the_only_system(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    none = {"queues": (), "functions": (), "instances": (), "log_groups": ()}
+    options = {**none, "system": None}
+    assert _named(options) == none
+    assert _named(options | {"queues": ("q",)}) == none | {"queues": ("q",)}
+    (tmp_path / "watchme.toml").write_text('[systems.orders]\nqueue = "orders"\n')
+    assert _named(options)["queues"] == ("orders",)
+    (tmp_path / "watchme.toml").write_text('[systems.orders]\nqueue = "o"\n[systems.refunds]\nqueue = "r"\n')
+    with pytest.raises(InputError) as refused:
+        _named(options)
+    assert is_error(refused.value, "error-several-systems", file="watchme.toml", systems="orders, refunds")
+    assert _named(options | {"system": "refunds"})["queues"] == ("r",)
+
+
+# Progress of queries
+
+
+def test_progress_is_a_changing_line_on_a_terminal_that_is_cleared(monkeypatch):
+    terminal = on_terminal(monkeypatch)
+    moments = iter([0.0, 4.6, 5.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    progress = Progress(OUT)
+    progress("reading")
+    progress.announce("Found.")
+    progress.done()
+    line = said("progress", text="reading", elapsed=Duration(5))
+    assert terminal.getvalue() == f"\r\033[K{line}\r\033[KFound.\n"
+
+
+def test_progress_is_a_line_each_half_minute_elsewhere(capsys, monkeypatch):
+    moments = iter([0.0, 29.9, 30.0, 59.0, 60.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    progress = Progress(OUT)
+    for number in range(4):
+        progress(f"step {number}")
+    progress.done()
+    assert lines_of(capsys.readouterr().err) == [
+        said("progress", text=f"step {number}", elapsed=Duration(elapsed))
+        for number, elapsed in ((1, 30), (3, 60))
+    ]
+
+
+def test_the_earlier_name_of_a_form_works_with_a_note(front, tmp_path):
+    words = [
+        "request",
+        "--format",
+        "json",
+        "--cache",
+        str(tmp_path),
+        "--language",
+        "en",
+        "-p",
+        "request_id=x",
+    ]
+    ended = CliRunner().invoke(run_query, words, standalone_mode=False)
+    assert isinstance(ended.exception, InputError)
+    new = message(
+        "command-new-name", old=Resource("--format"), new=Resource("--output, with jsonl for JSON Lines")
+    )
+    assert lines_of(ended.stderr)[0] == said("print-note", text=new)
+
+
+# Purges
+
+
+def test_the_plan_of_a_purge_states_the_messages_and_how_to_undo_it(tmp_path):
+    summary = {"oldest": "2026-01-01", "newest": "2026-01-02", "senders": {"a": 1200, "b": 1}, "errors": {}}
+    archive = SimpleNamespace(messages=[1, 2], summary=summary, path=tmp_path / "a.gz")
+    limits = ReadingLimits(60)
+    command = Code(f"watchme redrive --from {tmp_path / 'a.gz'} --queue SOURCE --apply")
+    head = message(
+        "purge-plan",
+        count=2,
+        queue=Resource("q"),
+        oldest=Resource("2026-01-01"),
+        newest=Resource("2026-01-02"),
+    )
+    senders = message("purge-plan-senders", senders=Resource("a (1,200), b (1)"))
+    tail = [
+        message("purge-plan-undo", command=command), message("purge-plan-apply", option=Code("--apply"))
+    ]  # fmt: skip
+    hidden = message("purge-plan-delete", visibility=Duration(60))
+    assert _plan("q", archive, "delete", {}, limits) == [head, hidden, senders, *tail]
+    at_once = message("purge-plan-purge", duration=Duration(60.0))
+    errors = message("purge-plan-errors", errors=Resource("KeyError (3)"))
+    assert _plan("q", archive, "purge", {"KeyError": 3}, limits) == [head, at_once, senders, errors, *tail]
+    archive.summary = summary | {"errors": {"KeyError": 3}}
+    assert _plan("q", archive, "purge", {}, limits)[3] == errors
+    archive.messages = []
+    assert _plan("q", archive, "delete", {}, limits) == [message("purge-plan-empty")]
+
+
+def test_few_names_are_counted_and_more_are_left_out():
+    from watchme_analysis.cli.queue import _MOST_NAMES
+
+    names = {f"n{number}": number for number in range(_MOST_NAMES + 1)}
+    shown = [f"n{number} ({number})" for number in range(_MOST_NAMES)]
+    assert _numbers(names) == Resource(", ".join(shown) + ", ...")
+    del names["n0"]
+    assert _numbers(names).name.count("...") == 0
+
+
+# Load tests
+
+
+@pytest.fixture(scope="module")
+def load():
+    """The plan of a load test of four requests."""
+    items = tuple(LoadItem(0.01 * place, "{}", None, "POST", f"/jobs?n={place}") for place in range(4))
+    model, sent_s = endpoint_settings(0.05, 0.1, None, 60), [item.at_s for item in items]
+    predicted = predicted_figures(sent_s, predicted_runs(model, sent_s, replications=2))
+    return LoadPlan(
+        "loadtest-1", "night", "uploads", NOW, "", "", LoadTarget("staging", "endpoint", "http://192.0.2.1"),
+        3.0, NOW, 60.0, items, limits=LoadLimits(), watched=(), relies_on=(), model=model,
+        predicted=predicted, replications=2,
+    )  # fmt: skip
+
+
+def test_the_plan_of_a_load_test_is_shown_in_each_form(load, tmp_path, capsys):
+    sentences = [one_line(each) for each in load_plan_sentences(load)]
+    stored = json.loads(json.dumps(load.to_dict()))
+
+    def shown(form="table", path=None):
+        assert _show_plan(load, path, Output(form), OUT) == 0
+        return capsys.readouterr().out
+
+    first, *rest, how = lines_of(shown())
+    assert [first, *(line.removeprefix("- ") for line in rest)] == sentences
+    assert all(line.startswith("- ") for line in rest)
+    assert how == said("loadtest-how-to-write", command=Code("watchme loadtest PLAN --apply"))
+    file = tmp_path / "load plan.json"
+    last = lines_of(shown(path=file))[-1]
+    assert last == said("loadtest-how-to-apply", command=Code(f"watchme loadtest '{file}' --apply"))
+    assert json.loads(shown("json")) == stored
+    rows = [json.loads(line)["sentence"] for line in shown("jsonl").splitlines()]
+    assert [one_line(row) for row in rows] == sentences
+    write_load_plan(load, file)
+    same = CliRunner().invoke(loadtest, [str(file), "--json", "--language", "en"], standalone_mode=False)
+    assert json.loads(same.stdout) == stored
+    # An endpoint needs no call to AWS, so there is no policy.
+    policy = CliRunner().invoke(loadtest, [str(file), "--print-policy"], standalone_mode=False)
+    assert is_error(policy.exception, "error-loadtest-no-policy")
+    general = CliRunner().invoke(loadtest, ["--print-policy"], standalone_mode=False)
+    assert general.return_value == 0 and json.loads(general.stdout)["Statement"]
+
+
+def test_the_result_of_a_load_test_is_its_sentences_and_the_table(load, tmp_path):
+    compared = [
+        SimpleNamespace(sentence=message("balance-open"), position="unknown"),
+        SimpleNamespace(sentence=None, position="unknown"),
+    ]
+    result = SimpleNamespace(
+        sentences=(message("detect-no-incident"), message("balance-open"), message("balance-empty")),
+        compared=compared, journal=tmp_path,
+    )  # fmt: skip
+    # A figure that is compared stands in the table; without a known figure there is none.
+    assert [*_lines(load, result, OUT)] == [
+        said("detect-no-incident"), said("balance-empty"), said("loadtest-journal", journal=str(tmp_path))
+    ]  # fmt: skip
+
+
+def test_a_load_test_needs_a_case_or_a_plan_and_an_end(small_case, tmp_path):
+    def refused(*words):
+        ended = CliRunner().invoke(loadtest, [*map(str, words), "--language", "en"], standalone_mode=False)
+        return ended.exception
+
+    assert is_error(refused(), "error-loadtest-no-case")
+    assert is_error(refused(small_case.path, "--apply"), "error-loadtest-apply-needs-plan")
+    assert is_error(refused(small_case.path, "--for", "25h"), "error-loadtest-long")
+    (tmp_path / "body").write_text(" {}\n")
+    assert (_template(None), _template(tmp_path / "body")) == (None, "{}")
+    with pytest.raises(InputError) as error:
+        _template(tmp_path)
+    assert is_error(error.value, "error-loadtest-template", path=tmp_path)
+
+
+# Runs
+
+
+def config(*names):
+    return Config(systems={name: System(name, queues=(name,)) for name in names})
+
+
+def event(queue):
+    return io.StringIO(json.dumps({
+        "AlarmName": "age", "NewStateValue": "ALARM", "StateChangeTime": "2026-01-01T00:00:00+00:00",
+        "Trigger": {"Dimensions": [{"name": "QueueName", "value": queue}], "Period": 60,
+                    "EvaluationPeriods": 1},
+    }))  # fmt: skip
+
+
+def test_the_systems_of_a_run_are_named_or_those_of_the_alarm():
+    both = config("orders", "refunds")
+    orders, refunds = both.systems.values()
+    assert _chosen(both, (), None, None) == ([orders, refunds], None)
+    assert _chosen(both, ("refunds", "refunds"), None, None) == ([refunds], None)
+    found, window = _chosen(both, (), event("refunds"), None)
+    assert found == [refunds]
+    # The window begins before the alarm's change, and reaches to the present.
+    assert window.start < NOW < window.end <= datetime.now(UTC)
+    named, same = _chosen(both, ("orders",), event("refunds"), None)
+    assert (named, same.start) == ([orders], window.start)
+    with pytest.raises(InputError) as refused:
+        _chosen(Config(), (), None, None)
+    assert is_error(refused.value, "error-run-no-system", file="watchme.toml")
+
+
+def test_an_error_of_a_system_is_its_result(tmp_path, monkeypatch):
+    storage = SimpleNamespace(create=lambda: None, folder=tmp_path)
+    planned = SimpleNamespace(system=System("orders"), storage=storage)
+    done = []
+
+    def result_of(error, span=None):
+        def run(*given):
+            done.append(given)
+            if error is not None:
+                raise error
+            return "result"
+
+        for name in ("run_system", "run_digest"):
+            monkeypatch.setattr(f"watchme_analysis.delivery.run.{name}", run)
+        return _result(planned, span, 0.5)
+
+    assert result_of(None) == "result" and done.pop() == (planned,)
+    assert result_of(None, timedelta(days=1)) == "result" and done.pop() == (planned, timedelta(days=1), 0.5)
+    busy = result_of(RunInProgressError("Another run."))
+    assert busy == {"system": "orders", "status": "busy", "error": "Another run."}
+    failed = result_of(ServiceError("No password=hunter22 here."))
+    assert (failed["system"], failed["status"]) == ("orders", "failed")
+    assert failed["error"].startswith("No password=") and "hunter22" not in failed["error"]
+    assert (tmp_path / "run.log").exists()
+
+
+def test_results_are_shown_on_a_terminal_while_others_run(tmp_path, monkeypatch, front):
+    terminal = on_terminal(monkeypatch)
+    (tmp_path / "watchme.toml").write_text('[systems.orders]\nqueue = "orders"\n')
+    monkeypatch.chdir(tmp_path)
+    found = {"system": "orders", "status": "ok", "error": None, "deliveries": [
+        {"destination": "chat", "status": "confirmed", "detail": ""}
+    ]}  # fmt: skip
+    monkeypatch.setattr("watchme_analysis.cli.run._result", lambda *given: found)
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", printed)
+    code = run_command.main(["--offline", "--language", "en"], standalone_mode=False)
+    line = json.loads(printed.getvalue())
+    assert (code, line["status"], line["systems"]) == (0, "ok", [found]) and 0 <= line["seconds"] < 60
+    assert terminal.getvalue() == "  chat: confirmed\n"
+
+
+# Diagnoses and reports
+
+
+def test_a_diagnosis_has_a_row_for_each_cause():
+    entry = {"cause": "a", "probability": 0.9, "status": "supported", "log_odds": 2.0, "evidence": []}
+    found = {
+        "question": "health", "case": "c", "verdict": "supported", "incident": {"start": "s", "end": None},
+        "ranking": [entry, entry | {"cause": "b"}],
+    }  # fmt: skip
+    row = {
+        "question": "health", "case": "c", "verdict": "supported", "cause": "a", "probability": 0.9,
+        "status": "supported", "log_odds": 2.0, "incident_start": "s", "incident_end": None,
+    }  # fmt: skip
+    assert [*_rows(found)] == [row, row | {"cause": "b"}]
+
+
+def test_each_question_of_a_case_has_its_heading(watchme, evidence, tmp_path):
+    (evidence / "queues").mkdir()
+    (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
+    lines = watchme("diagnose", evidence).stdout.splitlines()
+    at = [lines.index(name) for name in ("health", "backlog")]
+    assert at[0] == 0 and [lines[place + 1] for place in at] == ["======", "======="]
+    assert (lines[at[1] - 1], lines[at[0] + 2]) == ("", "")
+    found = json.loads(watchme("diagnose", evidence, "--json").stdout)
+    assert [*found] == ["health", "backlog"]
+    one = watchme("diagnose", "health", evidence, "--output", "jsonl").stdout.splitlines()
+    assert [json.loads(row)["cause"] for row in one] == [each["cause"] for each in found["health"]["ranking"]]
+    # Nothing is supported, and no incident has a start.
+    assert watchme("diagnose", "health", evidence, "--fail-on", "incident").returncode == 0
+    for name, question in (("queue", "health"), ("endpoint", "backlog")):
+        refused = watchme("diagnose", question, evidence, f"--{name}", "x")
+        expected = said("error-option-other-question", option=name, question=repr(question))
+        assert refused.returncode == 2 and expected in one_line(refused.stderr)
+
+
+def report(watchme, monkeypatch, results, *words, **more):
+    """Return the result of the command with reports that are made up, and how they were wanted."""
+    wanted = []
+
+    def write(question, cases, to, *, progress, **options):
+        wanted.append((question, cases, to, options))
+        return results
+
+    monkeypatch.setattr("watchme_analysis.report.run.write_reports", write)
+    return watchme("report", *words, **more), wanted
+
+
+def test_the_exit_code_of_reports_is_that_of_the_worst(watchme, monkeypatch, small_case, tmp_path):
+    good = {"status": "ok", "diagnosis": {"verdict": "supported"}}
+    bad = {"status": "failed", "diagnosis": None}
+    words = ("health", small_case.path)
+    ended, [(question, cases, to, options)] = report(watchme, monkeypatch, [good], *words, cwd=tmp_path)
+    assert (ended.returncode, question, cases, to) == (0, "health", (small_case.path,), Path("reports"))
+    assert lines_of(ended.stdout) == [said("report-index", file="reports/index.html")]
+    assert (options["language"], options["redact"], options["notebooks"]) == ("en", None, None)
+    assert report(watchme, monkeypatch, [good], *words, "--fail-on", "supported")[0].returncode == 3
+    assert report(watchme, monkeypatch, [good, bad], *words, "--fail-on", "supported")[0].returncode == 1
+    (tmp_path / "watchme.toml").write_text('[systems.orders]\nreports = "pages"\n')
+    _, [(_, _, to, _)] = report(watchme, monkeypatch, [good], *words, cwd=tmp_path)
+    assert to.name == "pages"
+    _, [(_, _, to, _)] = report(watchme, monkeypatch, [good], *words, "--to", "mine", cwd=tmp_path)
+    assert to == Path("mine")
+    refused = watchme("report", *words, "--format", "markdown", "--notebooks", tmp_path)
+    assert refused.returncode == 2 and said("error-markdown-no-notebooks") in one_line(refused.stderr)
+
+
+def test_postmortems_are_rows_with_their_verdict(tmp_path, monkeypatch, capsys):
+    found = {"question": "health", "case": "c", "verdict": "supported", "cause": "a", "confidence": 0.9}
+    monkeypatch.setattr(
+        "watchme_analysis.report.postmortem.write_postmortems",
+        lambda question, cases, to, **options: [(to / "c.md", found)],
+    )
+    monkeypatch.chdir(tmp_path)
+    given = ("health", (Path("c"),), Path("out"))
+    assert _write_postmortems(*given, None, Output("table"), language="en") == 0
+    assert capsys.readouterr().out == "out/c.md\n"
+    assert _write_postmortems(*given, "supported", Output("json"), language="en") == 3
+    row = {
+        "question": "health", "case": "c", "status": "ok", "verdict": "supported", "cause": "a",
+        "confidence": 0.9, "page": "out/c.md",
+    }  # fmt: skip
+    assert json.loads(capsys.readouterr().out) == [row]
+
+
+def test_the_progress_of_a_report_is_one_line_on_a_terminal(monkeypatch):
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setattr(terminal, "fileno", lambda: 2, raising=False)
+    monkeypatch.setattr("os.get_terminal_size", lambda descriptor: SimpleNamespace(columns=30))
+    progress = ReportProgress(OUT)
+    request = SimpleNamespace(question="health", case=SimpleNamespace(name="c"))
+    progress.planned(1)
+    progress.cell(request, 1, 3, "")
+    progress.cell(request, 2, 3, "Causes" * 10)
+    first, second = terminal.lines()
+    assert first == f"health c: {said('report-cell', number=1, cells=3)}"[:29]
+    whole = f"health c: {said('report-cell', number=2, cells=3)}, {'Causes' * 10}"
+    assert second == whole[:29]
+    result = {
+        "question": "health",
+        "case": "c",
+        "status": "ok",
+        "seconds": 3.0,
+        "answer": None,
+        "diagnosis": None,
+    }
+    progress.done(request, Path("/elsewhere"), result)
+    assert terminal.lines()[2:] == [""]
