@@ -280,7 +280,7 @@ class _Postmortem:
 
     def _other(self, entry: Ranked) -> str:
         titles = {one.cause: one.title for one in causes_of(self._page.investigation.question)}
-        title = self._render(titles.get(entry.finding.cause, Resource(entry.finding.cause)))
+        title = self._render(titles[entry.finding.cause])
         probability = self._render(message("value", value=Probability(entry.probability)))
         head = f"- **{markdown_text(title)}** ({markdown_text(probability)})"
         against = [item for item in entry.finding.evidence if item.weight < 0]
