@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from worlds.printed import said
 
 from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.importer import import_folder
@@ -15,9 +16,10 @@ from watchme_analysis.notebook import open_health
 from watchme_analysis.remedies.alarms import TEST_REASON
 from watchme_analysis.report.actions_taken import actions_taken
 from watchme_analysis.report.impact import impact_of
-from watchme_analysis.report.postmortem import _Postmortem, postmortem, write_postmortems
-from watchme_analysis.text.message import Count, message
-from watchme_analysis.text.render import label
+from watchme_analysis.report.postmortem import _new_file, _Postmortem, postmortem, write_postmortems
+from watchme_analysis.services.diagnose import causes_of
+from watchme_analysis.text.message import Choice, Count, message
+from watchme_analysis.text.render import label, render
 
 PARTS = ("summary", "timeline", "impact", "cause", "ruled-out", "actions", "open-actions")
 
@@ -203,3 +205,171 @@ def test_the_impact_is_that_of_the_incident():
     backlog = {"question": "backlog", "verdict": "inconclusive", "dead_letters_of_incident": 2, "lost": 0}
     assert impact_of(backlog) is None  # what was missed is unknown
     assert impact_of(backlog | {"missed_work": [["a", "b"]]}).values["missed"] == Count(1)
+
+
+START = datetime(2026, 3, 2, 4, tzinfo=UTC)
+
+
+def made(**page):
+    """Return the parts of a postmortem whose page has these attributes."""
+    found = _Postmortem.__new__(_Postmortem)
+    found._page = SimpleNamespace(**{"language": "en", "zone": UTC, **page})
+    return found
+
+
+def item(statement, weight, rows=3):
+    return SimpleNamespace(statement=statement, weight=weight, table="probes", rows=rows)
+
+
+def ranked(cause, status="refuted", *evidence, probability=0.02):
+    finding = SimpleNamespace(cause=cause, evidence=evidence)
+    return SimpleNamespace(finding=finding, status=status, probability=probability)
+
+
+def title(cause):
+    """Return the title of a cause as Markdown shows it."""
+    return render(next(one.title for one in causes_of("health") if one.cause == cause))
+
+
+def test_a_cause_that_is_ruled_out_has_the_strongest_evidence_against_it():
+    found = made(investigation=SimpleNamespace(question="health"))
+    rows = said("page-rows", table="probes", rows=3)
+    for evidence, probability, shown in (
+        ((item("For.", 1.0), item("No.", -1.0), item("Never.", -3.0)), 0.02, f"(2%): Never. ({rows})"),
+        ((item("For.", 1.0), item("Same.", 0.0)), 0.5, f"(50%): {said('postmortem-not-decided')}"),
+        ((), 0.5, f"(50%): {said('finding-no-evidence')}"),
+    ):
+        line = found._other(ranked("app_down", "refuted", *evidence, probability=probability))
+        assert line.replace("\\", "") == f"- **{title('app_down')}** {shown}"
+
+
+def test_causes_are_listed_by_status_without_those_that_are_named():
+    names = ("app_down", "edge_config", "dependency_slow", "app_threadpool")
+    ranking = (*map(ranked, names), ranked("traffic_surge", "inconclusive"))
+    named = {"cause": names[0], "secondary_cause": names[1], "other_causes": names[2:3]}
+    found = made(
+        investigation=SimpleNamespace(question="health"), diagnosis=SimpleNamespace(ranking=ranking, **named)
+    )
+    found._facts = SimpleNamespace(causes=("Title",))
+    heading, listed = found._others("refuted", "ruled-out")
+    assert heading == f"## {said('postmortem-heading-ruled-out')}"
+    assert [line.split("**")[1] for line in listed.splitlines()] == [title("app_threadpool")]
+    assert [*found._others("supported", "ruled-out")] == []
+    # Where no cause is named, each is listed.
+    found._facts.causes = ()
+    assert len([*found._others("refuted", "ruled-out")][1].splitlines()) == 4
+
+
+def test_the_cause_has_its_reasons_and_the_query_of_its_rows():
+    found = made(findings=SimpleNamespace(sql="select 1"))
+    found._facts = SimpleNamespace(
+        causes=("One", "Two"), confidence="90%", reasons=(("It fails.", "probes, 3 rows"), ("So.", "x"))
+    )
+    title, reasons, rows = found._cause()
+    assert (title, reasons) == ("**One; Two** (90%)", "- It fails. (probes, 3 rows)\n- So. (x)")
+    assert rows == f"{said('postmortem-rows')}\n\n```sql\nselect 1\n```"
+    found._page.findings.sql = None
+    assert len([*found._cause()]) == 2
+    found._facts.causes = ()
+    assert [*found._cause()] == [said("postmortem-cause-unknown")]
+
+
+def test_a_change_names_its_resource_and_who_made_it():
+    found = made()
+    assert found._change("A change.", None, "ada") == "A change."
+    for user, known in (("ada", "known"), ("", "unknown"), (None, "unknown")):
+        values = {"resource": "worker", "what": "No reaction", "user": user or "", "known": Choice(known)}
+        assert found._change("No reaction", "worker", user) == said("postmortem-change", **values)
+    assert found._change(message("balance-open"), float("nan"), None) == said("balance-open")
+
+
+def test_events_are_in_the_order_of_their_times():
+    changes = pd.DataFrame(
+        [
+            (START + timedelta(minutes=3), "Deployed.", None, None),
+            (START + timedelta(minutes=1), "Set.", "q", "ada"),
+        ],
+        columns=["time", "what", "resource", "user"],
+    )
+    history = pd.DataFrame(
+        [("fired", START + timedelta(minutes=4), "ALARM", None)],
+        columns=["alarm", "time", "to_state", "data"],
+    )
+    tables = {"alarm_history": history, "actions": pd.DataFrame(columns=["time"])}
+    alarms = [
+        {"alarm": "age", "resource": "q", "first": (START + timedelta(minutes=2)).isoformat()},
+        {"alarm": "never", "resource": "q", "first": None},
+    ]
+    diagnosis = SimpleNamespace(
+        incident_start=START, incident_end=START + timedelta(minutes=5), extra={"alarms": alarms}
+    )
+    found = made(
+        diagnosis=diagnosis, changes=SimpleNamespace(frame=changes),
+        investigation=SimpleNamespace(case=SimpleNamespace(table=tables.__getitem__)),
+    )  # fmt: skip
+    changed = said("postmortem-change", resource="q", what="Set.", user="ada", known=Choice("known"))
+    assert found._events() == [
+        ("2026-03-02 04:00:00", said("postmortem-began")),
+        ("2026-03-02 04:01:00", changed),
+        ("2026-03-02 04:02:00", said("postmortem-alarm", alarm="age", resource="q")),
+        ("2026-03-02 04:03:00", "Deployed."),
+        ("2026-03-02 04:04:00", said("postmortem-alarm-fired", alarm="fired")),
+        ("2026-03-02 04:05:00", said("postmortem-ended")),
+    ]
+    diagnosis.incident_end = None
+    assert len(found._events()) == 5
+
+
+def test_the_head_has_the_facts_of_the_incident_and_the_window():
+    window = SimpleNamespace(start=START, end=START + timedelta(hours=1))
+    found = made(window=window)
+    found._facts = SimpleNamespace(
+        incident="From 4.", duration="1 h", impact="", causes=("One", "Two"), confidence="90%", verdict="open"
+    )
+    case = SimpleNamespace(title="A case")
+    found._has_incident = False
+    between = said("losses-between", start="2026-03-02 04:00:00", end="2026-03-02 05:00:00")
+
+    def row(name, text):
+        return f"- **{said(name)}:** {text}"
+
+    first, last = row("page-case", "A case"), row("page-window", f"{between} (UTC)")
+    assert [*found._head(case)] == [first, last]
+    found._has_incident = True
+    incident = [row("page-incident", "From 4."), row("page-duration", "1 h")]
+    assert [*found._head(case)] == [first, *incident, row("postmortem-cause", "One; Two (90%)"), last]
+    found._facts.impact, found._facts.causes = "3 lost", ()
+    impact = row("page-impact", "3 lost")
+    assert [*found._head(case)] == [first, *incident, impact, row("postmortem-cause", "open (90%)"), last]
+
+
+def test_what_remains_is_the_remedy_and_the_evidence_to_collect():
+    missing = SimpleNamespace(what="The log", why="It decides.", how="cp a b\ncp c d")
+    found = made(diagnosis=SimpleNamespace(missing_evidence=(missing,)))
+    found._found = {"question": "health", "verdict": "inconclusive", "cause": None}
+    *before, log = found._open_actions(["First.", "Now: do it."])
+    assert before == ["Now: do it."]
+    head, empty, *block = log.splitlines()
+    assert (head, empty) == ("The log: It decides.", "")
+    assert [line.strip() for line in block if "```" not in line] == ["cp a b", "cp c d"]
+    assert all(line.startswith("  ") for line in block)
+    assert [*found._open_actions([])] == [log]
+
+
+def test_actions_taken_are_a_table_or_a_sentence(evidence, tmp_path):
+    case = import_folder(evidence, tmp_path / "case").case
+    found = made()
+    found._has_incident = False
+    assert [*found._taken(case)] == []
+    found._has_incident = True
+    heading = f"## {said('postmortem-heading-actions')}"
+    assert [*found._taken(case)] == [heading, said("postmortem-no-actions")]
+
+
+def test_a_file_of_the_same_second_has_a_number(tmp_path):
+    names = [_new_file(tmp_path, "health", "a case").name for _ in range(30)]
+    assert len({*names}) == 30 and all(name.endswith(".md") for name in names)
+    stems = [name.removesuffix(".md").split("-health-a-case") for name in names]
+    first = stems[0][0]
+    of_a_second = [number for moment, number in stems if moment == first]
+    assert of_a_second == ["", *(f"-{number}" for number in range(2, len(of_a_second) + 1))]

@@ -1,7 +1,9 @@
 """Facts of a stored result: causes, reasons, times, impact, and what changed since the earlier run."""
 
+from datetime import UTC, datetime
+
 from watchme_analysis.report.summary import change_since, facts, language_of, sentence
-from watchme_analysis.text.message import Quotation, message
+from watchme_analysis.text.message import Quotation, Resource, TimeSpan, message
 from watchme_analysis.text.render import label, render
 
 
@@ -104,3 +106,18 @@ def test_a_later_run_is_compared_with_the_earlier_one():
     assert change_since(None, RESULT, "en") == ""
     assert change_since(RESULT | {"status": "failed"}, RESULT, "en") == ""
     assert change_since(RESULT, RESULT | {"diagnosis": None}, "en") == ""
+
+
+def test_a_changed_impact_is_named_if_it_was_known():
+    span = TimeSpan(datetime(2026, 3, 2, 4, tzinfo=UTC))
+
+    def result(bad):
+        said = message("health-incident", paths=["/health"], bad=bad, requests=9, failed=1, span=span)
+        return RESULT | {"diagnosis": FOUND | {"summary_messages": [said.to_dict(), None]}}
+
+    before, now = result(3), result(4)
+    assert facts(before).impact != facts(now).impact
+    expected = render(message("index-impact-was", before=Resource(facts(before).impact)))
+    assert change_since(before, now, "en") == expected
+    # An impact that was unknown is not named as one that has changed.
+    assert change_since(RESULT, now, "en") == label("index-unchanged", "en")
