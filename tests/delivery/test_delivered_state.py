@@ -16,6 +16,7 @@ from watchme_analysis.delivery.alarm_event import AlarmEvent, parse_alarm_event,
 from watchme_analysis.delivery.budget import Budget, BudgetError
 from watchme_analysis.delivery.changes import (
     CAUSE_KNOWN,
+    Change,
     Incident,
     QuestionState,
     _is_worse,
@@ -26,7 +27,7 @@ from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.files import ABOUT, FilesSender, Retention, note_of
 from watchme_analysis.delivery.digest import Digest, digest_content
-from watchme_analysis.delivery.notice import Notice, notice_of, receives
+from watchme_analysis.delivery.notice import Notice, notice_of, notice_of_change, receives, with_due
 from watchme_analysis.delivery.outbox import Delivered, Outbox
 from watchme_analysis.delivery.run import _DRIFTS, _figures, logged
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
@@ -189,6 +190,18 @@ def test_a_notice_has_an_id_of_its_moment_and_a_thread():
     assert (quiet.id, quiet.thread, quiet.error) == (
         "20260102T030405000067Z-no-change-orders-backlog", "orders-backlog", ""
     )  # fmt: skip
+
+
+def test_the_notice_of_a_change_has_its_headline_in_its_id():
+    earlier = (replace(INCIDENT, id="old"),)
+    change = Change(("recurring", "worse"), INCIDENT, None, earlier)
+    made = notice_of_change(change, "orders", "backlog", at(2))
+    assert change.kind == "recurring"
+    name = "20251125T020000000000Z-recurring-orders-backlog-1"
+    expected = Notice(name, ("recurring", "worse"), "orders", "backlog", at(2), INCIDENT, None, earlier=1)
+    assert made == expected
+    chosen = {"a": Destination("a", "sns", when="changes"), "b": Destination("b", "sns", when="failures")}
+    assert with_due(made, chosen).due == ("a",)
 
 
 def test_each_destination_receives_the_kinds_that_it_wants():
