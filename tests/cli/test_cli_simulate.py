@@ -39,7 +39,6 @@ def test_the_bundled_load_is_compared_and_reserved_concurrency_warned_of():
     assert "Configured: function timeout 30 s, visibility timeout 900 s" in result.output
 
 
-@pytest.mark.slow
 def test_a_case_is_fitted_and_its_record_shown(shorter):
     result = run(str(shorter.path), "--queue", "asr-queue", "--cores", "4", "--replications", "1", "--json")
     found = json.loads(result.output)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from worlds.deliveries import at, diagnosis
-from worlds.printed import is_error, said
+from worlds.printed import is_error, one_line, said
 from worlds.together import together
 
 from watchme_analysis.config import Destination
@@ -485,3 +485,20 @@ def test_the_content_of_a_notice_has_its_facts_and_steps_apart():
     assert (plain.changes, plain.steps, plain.facts, plain.link) == ((), (), (), None)
     assert len(plain.sentences) == 1 and re.search("It broke", plain.sentences[0])
     assert content_of(replace(failed, error=""), None, "en", UTC).sentences == ()
+
+
+def test_a_notice_without_an_incident_has_the_headline_of_its_diagnosis():
+    quiet = replace(NOTICE, kinds=("no-change",), incident=None)
+    kind = said("delivery-kind-no-change")
+
+    def titled(what, found, notice=quiet):
+        title = content_of(notice, found, "en", UTC).title
+        assert title == said("delivery-title", kind=kind, system="orders", what=what)
+
+    unknown = said("delivery-cause-unknown")
+    titled(unknown, diagnosis(start=1.5))
+    fails = next(one.title for one in causes_of("backlog") if one.cause == "consumer_failing")
+    titled(one_line(fails), diagnosis(start=1.5, cause="consumer_failing"))
+    # With an incident, its cause counts, also where this diagnosis names none.
+    titled(one_line(fails), diagnosis(start=1.5), replace(quiet, incident=INCIDENT))
+    titled(unknown, diagnosis(start=1.5), replace(quiet, incident=replace(INCIDENT, cause=None)))

@@ -295,7 +295,11 @@ def test_events_are_in_the_order_of_their_times():
         [("fired", START + timedelta(minutes=4), "ALARM", None)],
         columns=["alarm", "time", "to_state", "data"],
     )
-    tables = {"alarm_history": history, "actions": pd.DataFrame(columns=["time"])}
+    action = {
+        "time": pd.Timestamp(START + timedelta(seconds=30)), "message": message("plan-step-done").to_dict(),
+        "plan": "p", "resource": "q", "outcome": "done",
+    }  # fmt: skip
+    tables = {"alarm_history": history, "actions": pd.DataFrame([action])}
     alarms = [
         {"alarm": "age", "resource": "q", "first": (START + timedelta(minutes=2)).isoformat()},
         {"alarm": "never", "resource": "q", "first": None},
@@ -310,6 +314,7 @@ def test_events_are_in_the_order_of_their_times():
     changed = said("postmortem-change", resource="q", what="Set.", user="ada", known=Choice("known"))
     assert found._events() == [
         ("2026-03-02 04:00:00", said("postmortem-began")),
+        ("2026-03-02 04:00:30", said("plan-step-done")),
         ("2026-03-02 04:01:00", changed),
         ("2026-03-02 04:02:00", said("postmortem-alarm", alarm="age", resource="q")),
         ("2026-03-02 04:03:00", "Deployed."),
@@ -317,7 +322,7 @@ def test_events_are_in_the_order_of_their_times():
         ("2026-03-02 04:05:00", said("postmortem-ended")),
     ]
     diagnosis.incident_end = None
-    assert len(found._events()) == 5
+    assert len(found._events()) == 6
 
 
 def test_the_head_has_the_facts_of_the_incident_and_the_window():

@@ -1,15 +1,13 @@
 """Sentences as commands print them, so that tests name them by id and values, and not by wording or lines."""
 
-from datetime import UTC
-
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.text.message import Message
 from watchme_analysis.text.render import as_message, error_message
 
 
-def said(message_id, /, zone=UTC, **values):
+def said(message_id, /, **values):
     """Return a message in English, on one line; a text, a message or a number is a value as it is."""
-    return one_line(Printer("en", zone).words(message_id, **values))
+    return one_line(Printer("en").words(message_id, **values))
 
 
 def one_line(text):
