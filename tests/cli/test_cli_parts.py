@@ -32,7 +32,7 @@ from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import Config, Destination, RunSettings, System
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.message import Choice, Resource, message
-from watchme_analysis.text.render import error_sentence, note
+from watchme_analysis.text.render import error_sentence, note, render
 
 OUT = Printer("en")
 
@@ -206,8 +206,48 @@ def test_the_advice_of_an_invalid_use_names_the_command():
     for problem, shown in (("Wrong", "Wrong."), ("Wrong.", "Wrong."), ("Why?", "Why?")):
         assert sentence_of(click.UsageError(problem, context), "en") == (f"{shown} {advice}", 2)
         assert sentence_of(click.UsageError(problem), "en") == (shown, 2)
-    japanese = sentence_of(click.UsageError("Wrong", context), "ja")[0]
-    assert japanese.startswith("Wrong。") and " watchme sub" in f" {japanese}"
+    # Japanese has a full stop of its own, and no space after it.
+    advice = render(message("command-see-help", command=Resource("watchme sub")), "ja")
+    for problem, shown in (("Wrong", "Wrong。"), ("Wrong。", "Wrong。"), ("Why？", "Why？")):
+        assert sentence_of(click.UsageError(problem, context), "ja") == (f"{shown}{advice}", 2)
+        assert sentence_of(click.UsageError(problem), "ja") == (shown, 2)
+
+
+def test_each_kind_of_error_of_the_command_line_is_in_the_language_of_the_reader():
+    @click.command("sub")
+    @click.argument("case")
+    @click.option("--limit", type=int)
+    def command(**options):
+        pass
+
+    context = click.Context(command, info_name="watchme sub")
+    case, limit = command.params
+
+    def shown(error):
+        return sentence_of(error, "ja")[0].partition(ADVICE)[0].rstrip("。")
+
+    def words(message_id, **values):
+        named = {name: Resource(value) for name, value in values.items()}
+        return render(message(message_id, **named), "ja").rstrip("。")
+
+    missing = words("command-missing", name="CASE")
+    assert shown(click.MissingParameter(ctx=context, param=case)) == missing
+    assert shown(click.MissingParameter(ctx=context, param_hint="CASE")) == missing
+    unknown = words("command-no-option", name="--limits")
+    assert shown(click.NoSuchOption("--limits", ctx=context)) == unknown
+    near = words("command-did-you-mean", words="--limit")
+    found = shown(click.NoSuchOption("--limits", possibilities=["--limit"], ctx=context))
+    assert found == render(message("command-no-option", name=Resource("--limits")), "ja") + near
+    bad = click.BadParameter("Wrong.", ctx=context, param=limit)
+    assert shown(bad) == words("command-invalid", name="--limit", problem="Wrong.")
+    hinted = click.BadParameter("Wrong.", ctx=context, param=limit, param_hint="-n")
+    assert shown(hinted) == words("command-invalid", name="-n", problem="Wrong.")
+    usage = click.BadOptionUsage("--limit", "Wrong.", ctx=context)
+    assert shown(usage) == words("command-invalid", name="--limit", problem="Wrong.")
+    assert sentence_of(click.ClickException("Wrong."), "ja") == ("Wrong.", 2)
+
+
+ADVICE = render(message("command-see-help", command=Resource("watchme sub")), "ja")
 
 
 def test_the_language_of_the_words_is_the_first_that_is_known(monkeypatch):
