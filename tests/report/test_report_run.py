@@ -351,3 +351,58 @@ def test_a_folder_of_notebooks_has_one_for_each_question(tmp_path, small_evidenc
 def small_evidence_case(evidence):
     """A folder of evidence for health alone."""
     return evidence
+
+
+def test_the_notebooks_of_an_installation_are_found_or_named(tmp_path, monkeypatch):
+    from watchme_analysis.report import request as requests
+
+    monkeypatch.setattr(requests, "PROJECT_FILES", tmp_path)
+    with pytest.raises(InputError) as refused:
+        requests.notebooks_folder()
+    assert is_error(refused.value, "error-notebooks-missing", folder=tmp_path / "notebooks")
+    (tmp_path / "notebooks").mkdir()
+    assert requests.notebooks_folder() == tmp_path / "notebooks"
+
+
+def test_parameters_of_a_request_are_checked_and_bound_to_times(tmp_path, evidence):
+    source = 'case = ""\nsince = ""\nuntil = ""\ntimezone = ""\nendpoint = ""\n'
+    cell = {
+        "cell_type": "code", "id": "p", "metadata": {"tags": ["parameters"]}, "source": source, "outputs": [],
+        "execution_count": None,
+    }  # fmt: skip
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    (folder / "why.ipynb").write_text(json.dumps(notebook(cell, watchme={"question": "health"})))
+    given = {"since": "2025-12-11T10:00:05", "timezone": "Asia/Tokyo", "until": None, "language": "ja"}
+    [made] = plan("health", [evidence], given, folder)
+    # A bound means the same in a later run, wherever that is.
+    assert made.parameters == {
+        "case": str(evidence), "since": "2025-12-11T01:00:05+00:00", "timezone": "Asia/Tokyo"
+    }  # fmt: skip
+    assert (made.question, made.notebook.name, made.redact) == ("health", "why.ipynb", None)
+    for options, message_id, values in (
+        ({"queue": "q"}, "error-report-option", {"option": "queue", "question": "'health'"}),
+        ({"language": "fr"}, "error-language-unknown", {"name": "'fr'", "known": "en, ja"}),
+    ):
+        with pytest.raises(InputError) as refused:
+            plan("health", [evidence], options, folder)
+        assert is_error(refused.value, message_id, **values)
+    with pytest.raises(InputError) as refused:
+        plan("backlog", [evidence], {}, folder)
+    assert is_error(refused.value, "error-no-notebook", question="'backlog'", known="health, all")
+
+
+def test_a_run_that_breaks_is_left_as_if_killed(tmp_path, monkeypatch):
+    from watchme_analysis.report import run as runs
+
+    def broken(run, result, execution):
+        folder.write_result(run.path, result)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "_fill", broken)
+    with pytest.raises(KeyboardInterrupt):
+        runs._make_report(request_of(), tmp_path, NoProgress(), Manager(), TimeLimit())
+    folder.settle_killed(tmp_path)
+    [left] = [path for path in tmp_path.iterdir() if path.is_dir()]
+    result = folder.read_result(left)
+    assert (result["status"], result["question"], result["case"]) == ("killed", "health", "one")

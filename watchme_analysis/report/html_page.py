@@ -93,6 +93,8 @@ def _translated(cell: Any, language: str) -> Any:
 
 def _title_alone(cells: list[Any]) -> list[Any]:
     """Return cells with the title split from the text below it, because the answer is shown in between."""
+    if not cells:
+        return cells
     first = cells[0]
     title, _, rest = first.source.partition("\n")
     if first.cell_type != "markdown" or not title.startswith("# ") or not rest.strip():
@@ -103,6 +105,8 @@ def _title_alone(cells: list[Any]) -> list[Any]:
 
 def _titled(cells: list[Any], headline: str) -> str:
     """Give a page its headline as title, if it has one; return the title of the notebook."""
+    if not cells:
+        return ""
     first = cells[0]
     if first.cell_type != "markdown" or not first.source.startswith("# "):
         return ""
