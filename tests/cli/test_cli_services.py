@@ -575,3 +575,13 @@ def test_the_progress_of_a_report_is_one_line_on_a_terminal(monkeypatch):
     }
     progress.done(request, Path("/elsewhere"), result)
     assert terminal.lines()[2:] == [""]
+
+
+def test_reports_are_numbered_from_two_on(capsys):
+    request = SimpleNamespace(question="health", case=SimpleNamespace(name="c"))
+    cell = said("report-cell", number=1, cells=3)
+    for reports, before in ((1, ""), (2, "[1/2] ")):
+        progress = ReportProgress(OUT)
+        progress.planned(reports)
+        progress.cell(request, 1, 3, "")
+        assert lines_of(capsys.readouterr().err) == [f"{before}health c: {cell}"]

@@ -7,10 +7,11 @@ from datetime import timedelta
 from urllib.parse import parse_qs
 
 import pytest
-from worlds.deliveries import Received, at, diagnosis, world
+from worlds.deliveries import NO_WAIT, Received, at, diagnosis, world
 from worlds.printed import is_error, said
 from worlds.receivers import Webhook
 
+from watchme_analysis.config import Destination, System
 from watchme_analysis.delivery.changes import Incident
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.aws_calls import delivered, region_of
@@ -23,10 +24,11 @@ from watchme_analysis.delivery.destinations.smtp_mail import EmailSender
 from watchme_analysis.delivery.destinations.webhooks import slack_message
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.ownership import OwnedElsewhereError, Ownership
+from watchme_analysis.delivery.run import Run, run_digest
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.message import Choice
+from watchme_analysis.text.message import Choice, TimeSpan
 
 INCIDENT = Incident("orders-backlog-1", at(1.5), None, "consumer_failing", None, 0.9, {})
 NOTICE = Notice("n-1", ("worse",), "orders", "backlog", at(2), INCIDENT)
@@ -322,7 +324,8 @@ def test_objects_of_an_old_report_are_deleted_a_thousand_at_a_time(tmp_path, pag
     sender.send(replace(DELIVERY, page=newer, notice=later))
     assert [len(batch) for batch in bucket.deleted] == [1000, 1]
     assert bucket.deleted[0][0] == f"p/{page.name}/0"
-    assert not (tmp_path / "copy" / page.name).exists()
+    # Nothing of it is left in the copy, not even under another name.
+    assert {path.name for path in (tmp_path / "copy").iterdir() if path.is_dir()} == {newer.name}
 
 
 def test_a_copy_that_can_not_be_written_is_a_temporary_failure(tmp_path, page, monkeypatch):
@@ -451,3 +454,103 @@ def test_a_run_with_missing_parts_is_partial_and_one_out_of_time_fails(tmp_path)
     assert result["status"] == "failed"
     expected = {"system": "orders", "seconds": "0", "step": Choice("diagnosis")}
     assert result["error"] == said("error-run-deadline", **expected)
+
+
+def test_a_dry_run_delivers_nothing_that_is_pending(tmp_path):
+    chat = Received(DeliveryError("It is down."))
+    found = world(tmp_path, chat=chat)
+    assert found.run(2, diagnosis(start=1))["status"] == "partial"
+    stored = (tmp_path / "orders" / "state.json").read_text()
+    found.run(3, diagnosis(start=1), is_dry=True)
+    assert chat.arrived == [] and (tmp_path / "orders" / "state.json").read_text() == stored
+    found.run(4, diagnosis(start=1))
+    assert chat.arrived == [("new-incident",)]
+
+
+def test_what_a_run_did_is_in_its_result_and_in_the_history(tmp_path):
+    found = world(tmp_path, chat=Received())
+    result = found.run(2, diagnosis(start=1, cause="throttled", lost=3))
+    seconds = result.pop("seconds")
+    [case] = (tmp_path / "orders" / "cases").iterdir()
+    incident = {"start": at(1).isoformat(), "end": None}
+    about = {"verdict": "supported", "cause": "throttled", "confidence": 0.9, "incident": incident}
+    assert 0 <= seconds < 60
+    delivery = result["deliveries"][0]
+    assert result == {
+        "system": "orders", "started_at": at(2).isoformat(timespec="seconds"), "status": "ok", "error": None,
+        "window": {"start": at(-22).isoformat(), "end": at(2).isoformat()}, "case": str(case), "missing": [],
+        "questions": {"backlog": about | {"changes": ["new-incident"]}}, "deliveries": [delivery],
+        "gb_scanned": 0.5, "telemetry": None, **{name: result[name] for name in result if name == "resumed"},
+    }  # fmt: skip
+    assert (delivery["status"], delivery["detail"]) == ("confirmed", "receipt-1")
+    [kept] = Storage(tmp_path / "orders").lines("history.jsonl")
+    figures = {
+        "dead_letters": 0, "lost": 3, "late": 0, "missed_work": 0, "drifts": [], "alarms_without_cause": []
+    }  # fmt: skip
+    assert kept["figures"] == {"backlog": figures}
+    names = ("started_at", "status", "error", "window", "questions", "gb_scanned", "telemetry")
+    assert {name: kept[name] for name in names} == {name: result[name] for name in names}
+
+
+def test_a_run_with_missing_evidence_is_partial(tmp_path, monkeypatch):
+    from watchme_analysis.delivery import run as runs
+
+    collected = runs.Collected
+    monkeypatch.setattr(
+        "worlds.deliveries.Collected",
+        lambda case, window, gb, telemetry=None: collected(case, window, gb, ("No logs.",), telemetry),
+    )
+    result = world(tmp_path, chat=Received()).run(2, diagnosis(start=1))
+    assert (result["status"], result["missing"]) == ("partial", ["No logs."])
+
+
+def test_a_long_history_is_cut_to_the_time_of_the_longest_digest(tmp_path, monkeypatch):
+    from watchme_analysis.delivery import run as runs
+
+    monkeypatch.setattr(runs, "_LONG_HISTORY", 10)
+    storage = Storage(tmp_path / "orders")
+    old = at(2) - runs._HISTORY_KEPT
+    for moment in (old - timedelta(seconds=1), old + timedelta(seconds=1)):
+        storage.append("history.jsonl", {"started_at": moment.isoformat()})
+    world(tmp_path, chat=Received()).run(2, diagnosis())
+    kept = [each["started_at"] for each in storage.lines("history.jsonl")]
+    assert kept[0] == (old + timedelta(seconds=1)).isoformat() and len(kept) == 2
+
+
+def test_cases_of_earlier_runs_are_removed_but_for_the_last_ones(tmp_path):
+    from watchme_analysis.delivery.run import _KEPT_CASES
+
+    found = world(tmp_path, chat=Received())
+    for hour in range(1, _KEPT_CASES + 4):
+        found.run(hour, diagnosis())
+    left = sorted(int(path.name) for path in (tmp_path / "orders" / "cases").iterdir())
+    # That of this run, and so many before it.
+    assert left == [*range(3, _KEPT_CASES + 4)]
+
+
+def test_a_digest_is_delivered_once_and_a_dry_one_only_named(tmp_path):
+    chat = Received()
+    chat.checkpoint = lambda moment: None
+    days = timedelta(days=1)
+
+    def digest(**more):
+        destinations = {"chat": Destination("chat", "sns", when="changes", settings={})}
+        run = Run(
+            System("orders"), destinations, {"chat": chat}, None, Storage(tmp_path),
+            clock=lambda: at(30), pace=NO_WAIT, **more,
+        )  # fmt: skip
+        return run_digest(run, days, 0.5)
+
+    # The day before the last midnight.
+    name = "digest-20251125T0000Z-20251126T0000Z-orders"
+    planned = digest(is_dry=True)
+    about = {"destination": "chat", "notice": name, "kind": "digest"}
+    assert planned["deliveries"] == [about | {"status": "planned", "detail": ""}]
+    assert planned["window"] == {"start": at(0).isoformat(), "end": at(24).isoformat()}
+    assert planned["digest"]["runs"] == 0 and chat.arrived == []
+    made = digest()
+    assert made["deliveries"] == [about | {"status": "confirmed", "detail": "receipt-1"}]
+    [delivery] = chat.deliveries
+    assert delivery.content.title == said("digest-title", system="orders", span=TimeSpan(at(0), at(24)))
+    # The same days again are the same digest, which was delivered.
+    assert digest()["deliveries"] == [] and len(chat.deliveries) == 1

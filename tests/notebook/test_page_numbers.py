@@ -7,15 +7,16 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from worlds.printed import said
+from worlds.printed import is_error, said
 
 from watchme_analysis import notebook
 from watchme_analysis.alarms.specification import read_specs
 from watchme_analysis.config import LoadSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook.console_links import links, links_of_endpoint, place_of
+from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, Section, records, section, sections_of
-from watchme_analysis.present.display import TableView, TextView
+from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.simulation.advice import advice, configured, doubts
 from watchme_analysis.simulation.advice import warnings as warnings_of
 from watchme_analysis.simulation.calibration import Agreement
@@ -636,3 +637,95 @@ def test_links_of_an_endpoint_lead_to_its_metrics_and_the_lines_of_its_log_group
     assert lines[0].values["groups"].items == ("g",)
     assert "i-0" in found[0][1] and "i-1" not in found[0][1]
     assert links_of_endpoint(case(queues=[HERE]), "/", WINDOW, CHANGES[:0]) == []
+
+
+def bare(language="en", **case):
+    """Return a page of a case that has these attributes, without a window."""
+    about = SimpleNamespace(**{"name": "night", "window": None, "tables": (), **case})
+    investigation = SimpleNamespace(case=about, window=None, question="health", options={})
+    return Page(investigation, UTC, language)
+
+
+def test_a_page_of_a_case_without_times_has_no_window():
+    with pytest.raises(InputError) as refused:
+        _ = bare().window
+    assert is_error(refused.value, "error-page-no-times", case="night")
+    stated = bare(window=WINDOW)
+    assert stated.window is WINDOW
+    stated.investigation.window = Window(START, START + timedelta(minutes=1))
+    assert stated.window.end == START + timedelta(minutes=1)
+
+
+def test_a_page_counts_the_rows_of_each_table_and_names_what_was_opened():
+    page = bare(window=WINDOW, tables=("probes", "metrics"), title="A night")
+    assert page._row_counts() == (
+        "select 'probes' as \"table\", count(*) as rows from probes union all "
+        "select 'metrics' as \"table\", count(*) as rows from metrics"
+    )
+    assert page.subjects() == []
+    page.investigation.options = {"queue": "orders"}
+    view = page._opened()
+    between = said("losses-between", start="2026-03-02 04:00:00", end="2026-03-02 05:00:00")
+    assert view.rows == (
+        (said("opened-question"), "health"), (said("opened-case"), "A night"),
+        (said("opened-window"), between), (said("opened-queue"), "orders"),
+    )  # fmt: skip
+    assert page._repr_mimebundle_() == view._repr_mimebundle_()
+
+
+def test_the_query_of_a_page_is_that_of_the_strongest_statement_on_the_leading_cause():
+    page = bare()
+    rows = [
+        ("a", 0.2, 9.0, "select 9"), ("b", 0.7, 1.0, "select 1"), ("b", 0.7, -3.0, "select 3"),
+        ("b", 0.7, 5.0, ""), ("c", 0.9, 5.0, None),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["cause", "probability", "weight", "sql"])
+    page._evidence_rows = lambda: frame
+    assert page._leading_query() == "select 3"
+    page._evidence_rows = lambda: frame[frame["cause"].eq("c")]
+    assert page._leading_query() is None
+
+
+def test_a_figure_of_a_section_is_its_own_or_that_of_another():
+    view = FigureView("dot", b"", "a dot")
+
+    class Drawn:
+        language = "en"
+
+        @section(lambda page: pd.DataFrame({"n": [1]}))
+        def drawn(self):
+            return view
+
+        @section(plot="drawn")
+        def told(self):
+            return TextView(("One.",))
+
+        @section()
+        def bare(self):
+            return TextView(("One.",))
+
+    assert Drawn().drawn.plot() is view and Drawn().told.plot() is view
+    assert Drawn().told._repr_mimebundle_() == TextView(("One.",))._repr_mimebundle_()
+    with pytest.raises(InputError) as refused:
+        Drawn().bare.plot()
+    assert is_error(refused.value, "error-section-no-figure", section="bare")
+
+
+def test_pages_are_opened_by_their_name_and_only_with_parameters_that_they_have(evidence):
+    assert notebook.HealthPage.__name__ == "HealthPage"
+    with pytest.raises(AttributeError, match="'Nothing'"):
+        _ = notebook.Nothing
+    with pytest.raises(InputError) as refused:
+        notebook.open_alarms(case=str(evidence), specs="x")
+    assert is_error(refused.value, "error-alarms-parameter", name="'specs'")
+    for parameters, message_id, value in (
+        ({"replications": 1}, "error-replications", "1"),
+        ({"replications": "3"}, "error-replications", "'3'"),
+        ({"seed": -1}, "error-seed", "-1"), ({"seed": 1.5}, "error-seed", "1.5"),
+    ):  # fmt: skip
+        with pytest.raises(InputError) as refused:
+            notebook.open_what_if(case=str(evidence), **parameters)
+        assert is_error(refused.value, message_id, value=value)
+    with pytest.raises(InputError) as refused:
+        notebook.open_what_if(case=str(evidence), runs=2)
+    assert is_error(refused.value, "error-what-if-parameter", name="'runs'")
