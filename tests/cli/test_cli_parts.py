@@ -1,7 +1,9 @@
 """Parts of commands: options, errors, queries, guards, runs, settings and timers, by all that they print."""
 
 import json
-from datetime import timedelta
+import logging
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +16,7 @@ from worlds.small_evidence import PROBES
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli import _check_words, _stopped, cli
 from watchme_analysis.cli.error_sentences import language_of_words, sentence_of
+from watchme_analysis.cli.every_command import complete_command
 from watchme_analysis.cli.options import (
     ChoiceWithSuggestion,
     FiniteRange,
@@ -25,6 +28,7 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.output import output_of
 from watchme_analysis.cli.probe import _line_of
+from watchme_analysis.cli.process_settings import absent_module
 from watchme_analysis.cli.query import _pairs, _print_costs, _print_table
 from watchme_analysis.cli.run import _digest_span, _result_lines, _worst, destinations_of, state_folder
 from watchme_analysis.cli.schedule import schedule
@@ -708,3 +712,58 @@ def test_the_words_of_a_command_are_in_its_group():
     context = click.Context(cli)
     assert "case" in cli.list_commands(context) and "resend" not in cli.list_commands(context)
     assert cli.get_command(context, "nothing") is None
+
+
+def test_an_optional_module_is_absent_for_a_block_unless_it_is_loaded():
+    name = "watchme_analysis.no_such_module"
+    assert name not in sys.modules
+    with pytest.raises(ValueError, match="no"), absent_module(name):
+        assert sys.modules[name] is None
+        raise ValueError("no")
+    assert name not in sys.modules
+    with absent_module("json"):
+        assert sys.modules["json"] is json
+    assert sys.modules["json"] is json
+
+
+def test_every_command_has_the_same_options_and_states_its_exit_codes_once():
+    @click.command(epilog="Examples: none")
+    def plain():
+        pass
+
+    @click.command(epilog="Exit codes: 0 done")
+    def stated():
+        pass
+
+    group = click.Group(commands={"plain": plain, "stated": stated})
+    for _ in range(2):
+        complete_command(group)
+    for command in (plain, stated):
+        assert [param.name for param in command.params] == ["verbose", "debug"]
+    assert plain.epilog.startswith("Examples: none") and plain.epilog.count("Exit codes") == 1
+    assert stated.epilog == "Exit codes: 0 done" and group.params == []
+
+
+def test_the_log_is_shown_while_a_command_runs(capsys):
+    logger = logging.getLogger("watchme_analysis")
+    before = logger.level, [*logger.handlers]
+
+    @click.command()
+    def command():
+        for level in (logging.INFO, logging.DEBUG):
+            logging.getLogger("watchme_analysis.x").log(level, "one")
+
+    complete_command(command)
+    for words, levels in (
+        ([], []), (["-v"], ["INFO"]), (["-vv"], ["INFO", "DEBUG"]), (["--debug"], ["INFO", "DEBUG"]),
+        (["-v", "--debug"], ["INFO", "DEBUG"]),
+    ):  # fmt: skip
+        command.main(words, standalone_mode=False)
+        lines = capsys.readouterr().err.splitlines()
+        assert [line.split()[1:] for line in lines] == [
+            [level, "watchme_analysis.x:", "one"] for level in levels
+        ]
+        assert (logger.level, logger.handlers) == before
+        for line in lines:
+            shown = datetime.strptime(line.split()[0], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+            assert abs((datetime.now(UTC) - shown).total_seconds()) < 60

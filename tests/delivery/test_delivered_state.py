@@ -27,6 +27,7 @@ from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.files import ABOUT, FilesSender, Retention, note_of
 from watchme_analysis.delivery.digest import Digest, digest_content
+from watchme_analysis.delivery.journal import shortened
 from watchme_analysis.delivery.notice import Notice, notice_of, notice_of_change, receives, with_due
 from watchme_analysis.delivery.outbox import Delivered, Outbox
 from watchme_analysis.delivery.run import _DRIFTS, _figures, logged
@@ -573,3 +574,35 @@ def test_the_systems_of_an_alarm_have_one_of_its_resources():
         with pytest.raises(InputError) as refused:
             systems_of_event(replace(event, resources=("x",), children=children), [orders, refunds])
         assert refused.value.args[0].id == "error-event-no-system"
+
+
+def test_a_journal_is_shortened_to_what_runs_still_need():
+    def entry(key, event, thread=None):
+        return {"key": key, "event": event, "thread": thread}
+
+    entries = [
+        entry("root", "confirmed", "t-1"),
+        entry("second", "confirmed", "t-1"),
+        entry("gone", "confirmed", "t-2"),
+        entry("open", "sent"),
+        entry("unsure", "uncertain"),
+        entry("failed", "failed"),
+        entry("failed", "confirmed"),
+        entry("new", "confirmed", "t-1"),
+        entry("plain", "intended"),
+    ]
+    # The root of a thread that goes on, and a notice that is not finished.
+    kept = [each["key"] for each in shortened(entries, 2)]
+    assert kept == ["root", "open", "new", "plain"]
+
+
+def test_a_digest_is_the_same_after_json():
+    ended = replace(INCIDENT, end=at(3))
+    made = digest(
+        incidents=(("backlog", ended),), drifts=({"id": "x"},), alarms=(("age", "q"),), impact_s=5.0
+    )
+    stored = json.loads(json.dumps(made.to_dict()))
+    assert Digest.from_dict(stored) == made
+    # One that an earlier release stored has no telemetry.
+    del stored["telemetry"]
+    assert Digest.from_dict(stored).telemetry == TelemetryCost()
