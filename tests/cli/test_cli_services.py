@@ -585,3 +585,78 @@ def test_reports_are_numbered_from_two_on(capsys):
         progress.planned(reports)
         progress.cell(request, 1, 3, "")
         assert lines_of(capsys.readouterr().err) == [f"{before}health c: {cell}"]
+
+
+def test_a_load_test_writes_its_result_and_returns_its_outcome(load, tmp_path, monkeypatch):
+    file, asked = tmp_path / "plan.json", []
+    write_load_plan(load, file)
+    sentence = message("balance-open")
+
+    def applied(outcome):
+        document = {"outcome": outcome, "compared": [{"figure": "a"}]}
+        result = SimpleNamespace(
+            outcome=outcome, sentence=sentence, sentences=(sentence,), compared=(), sent_s=(),
+            journal=tmp_path / "j", to_dict=lambda: document,
+        )  # fmt: skip
+
+        def apply(plan, journal, **more):
+            asked.append((plan.id, journal, more["case"], more["headers"], more["profile"], more["region"]))
+            more["report"](message("detect-no-incident"))
+            return result
+
+        monkeypatch.setattr("watchme_analysis.services.loadtest.apply_load_test", apply)
+        return document
+
+    def run(*words):
+        given = [str(file), "--apply", "--language", "en", *map(str, words)]
+        return CliRunner().invoke(loadtest, given, standalone_mode=False)
+
+    document, to = applied("complete"), tmp_path / "result.json"
+    done = run("--to", to)
+    journal = said("loadtest-journal", journal=str(tmp_path / "j"))
+    assert (done.return_value, lines_of(done.stdout)) == (
+        0, [said("detect-no-incident"), one_line(sentence), journal]
+    )  # fmt: skip
+    assert json.loads(to.read_text()) == document
+    assert asked == [("loadtest-1", tmp_path / "plan.json.journal.jsonl", None, {}, None, None)]
+    document = applied("stopped")
+    stopped = run("--json", "--journal", tmp_path / "own")
+    assert (stopped.return_value, json.loads(stopped.stdout)) == (1, document)
+    assert asked[-1][1] == tmp_path / "own"
+    applied("refused")
+    refused = run("--output", "jsonl")
+    assert (refused.return_value, json.loads(refused.stdout)) == (2, {"figure": "a"})
+    assert lines_of(refused.stderr) == [one_line(sentence)]
+    # What is no result is not replaced by one.
+    to.write_text("mine")
+    assert isinstance(run("--to", to).exception, InputError) and to.read_text() == "mine"
+    picture = tmp_path / "figure.png"
+    picture.write_text("mine")
+    assert isinstance(run("--figure", picture).exception, InputError) and picture.read_text() == "mine"
+    headers = run("--header", f"@{tmp_path / 'none'}").exception
+    assert headers.args[0].id == "error-as-is" and len(asked) == 3
+    run("--header", "X-Own: 1")
+    assert asked[-1][3] == {"X-Own": "1"}
+
+
+def test_a_load_test_is_planned_with_the_options(load, small_case, tmp_path, monkeypatch):
+    asked = []
+
+    def plan(case, wanted, *, profile, region):
+        asked.append((case, wanted, profile, region))
+        return load
+
+    monkeypatch.setattr("watchme_analysis.services.loadtest.plan_load_test", plan)
+    words = [
+        str(small_case.path), "--system", "staging", "--endpoint", "/jobs", "--for", "5m",
+        "--region", "eu-west-1", "--to", str(tmp_path / "plan.json"), "--json", "--language", "en",
+    ]  # fmt: skip
+    done = CliRunner().invoke(loadtest, words, standalone_mode=False)
+    stored = json.loads(json.dumps(load.to_dict()))
+    assert (done.return_value, json.loads(done.stdout)) == (0, stored)
+    assert json.loads((tmp_path / "plan.json").read_text()) == stored
+    [(case, wanted, profile, region)] = asked
+    assert (case, wanted.system, wanted.endpoint, wanted.longest_s, wanted.template) == (
+        small_case.path, "staging", "/jobs", 300.0, None
+    )  # fmt: skip
+    assert (profile, region) == (None, "eu-west-1")

@@ -4,6 +4,7 @@ from datetime import UTC
 from importlib.util import find_spec
 
 import pytest
+from worlds.printed import said
 
 from watchme_analysis.notebook import open_backlog
 from watchme_analysis.notebook.lab import Explorer, interactive
@@ -80,3 +81,28 @@ def test_a_section_without_a_figure_says_so(page):
 def test_figures_are_pictures_by_default(page):
     view = FigureView("one", b"png", "A figure.")
     assert set(view._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
+
+
+def test_widgets_begin_with_the_whole_case_and_its_timeline(evidence):
+    from watchme_analysis.notebook import open_health
+
+    page = open_health(case=str(evidence), timezone="UTC", language="en")
+    explorer = Explorer(page)
+    moments = [moment for _, moment in explorer.range.options]
+    # Sixty steps from the start to the end of the case, both of which are chosen.
+    assert (len(moments), moments[0], moments[-1]) == (61, page.window.start, page.window.end)
+    assert explorer.range.value == (page.window.start, page.window.end)
+    assert explorer.range.options[0][0] == "2025-12-11 01:00:00"
+    assert not explorer.range.continuous_update and not explorer.range.readout
+    between = said("losses-between", start="2025-12-11 01:00:00", end="2025-12-11 01:00:31")
+    assert explorer._bounds.value == between
+    names = [each.description for each in (explorer.range, explorer.subject, explorer.section)]
+    assert names == [said("explore-time"), said("opened-endpoint"), said("explore-section")]
+    assert explorer.subject.options[0] == (said("explore-all"), "") and explorer.subject.value == ""
+    assert [name for name, _ in explorer.subject.options[1:]] == page.subjects()
+    assert explorer.section.value == "timeline"
+    times, choices, _ = explorer.box.children
+    assert times.children == (explorer.range, explorer._bounds)
+    assert choices.children == (explorer.subject, explorer.section)
+    buttons = [text for _, text, *_ in explorer._shown.children[0].toolbar.toolitems]
+    assert said("figure-button-zoom") in buttons
