@@ -21,11 +21,11 @@ from watchme_analysis.cli.pull import _named, _print_result, table_rows
 from watchme_analysis.cli.query import run as run_query
 from watchme_analysis.cli.queue import _numbers, _plan
 from watchme_analysis.cli.report import ReportProgress, _write_postmortems
-from watchme_analysis.cli.run import _chosen, _result
+from watchme_analysis.cli.run import _chosen, _planned, _result
 from watchme_analysis.cli.run import run as run_command
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.cloudwatch.account_state import Scope
-from watchme_analysis.config import Config, System, load_config
+from watchme_analysis.config import Config, Destination, RunSettings, System, load_config
 from watchme_analysis.delivery.run_lock import RunInProgressError
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.load_plan import (
@@ -660,3 +660,108 @@ def test_a_load_test_is_planned_with_the_options(load, small_case, tmp_path, mon
         small_case.path, "staging", "/jobs", 300.0, None
     )  # fmt: skip
     assert (profile, region) == (None, "eu-west-1")
+
+
+def test_the_run_of_a_system_has_the_options_and_the_settings(tmp_path, monkeypatch, front):
+    site = Destination("site", "s3", settings={"bucket": "b"})
+    system = System("orders", queues=("orders",), destinations=("site",))
+    settings = Config(
+        systems={"orders": system}, destinations={"site": site}, time_zone="Asia/Tokyo", language="ja",
+        run=RunSettings(deadline_s=120.0),
+    )  # fmt: skip
+    options = {
+        "state": tmp_path, "cache": tmp_path / "cache", "offline": False, "profile": None,
+        "region": "eu-west-1", "wait_s": 5.0, "dry_run": False, "take_over": True,
+    }  # fmt: skip
+    made = _planned(settings, system, None, options)
+    assert (made.system, made.destinations, [*made.senders]) == (system, {"site": site}, ["site"])
+    assert (made.storage.folder, made.budget.storage.folder, made.budget.limits) == (
+        tmp_path,
+        tmp_path,
+        settings.run,
+    )
+    assert (made.language, str(made.zone), made.deadline_s) == ("ja", "Asia/Tokyo", 120.0)
+    assert (made.wait_s, made.is_dry, made.ownership.takes_over, made.ownership.bucket) == (
+        5.0,
+        False,
+        True,
+        "b",
+    )
+    assert made.senders["site"].copy == tmp_path / "sites" / "site"
+    source = made.stages.collect.__self__
+    assert (source.system, source.aws.region, source.settings) == (system, "eu-west-1", settings.run)
+    assert (source.window, source.cache, source.is_offline, source.time_zone) == (
+        None, tmp_path / "cache", False, "Asia/Tokyo"
+    )  # fmt: skip
+    # Offline nothing is scanned, so there is no limit to keep.
+    offline = _planned(
+        settings, system, None, options | {"offline": True, "dry_run": True, "take_over": False}
+    )
+    assert (offline.budget, offline.is_dry, offline.ownership.takes_over) == (None, True, False)
+    assert offline.stages.collect.__self__.is_offline
+
+
+def test_a_migration_is_planned_if_its_check_finds_no_problem(watchme, tmp_path, monkeypatch, front):
+    from watchme_analysis.remedies.fifo_checks import Check
+    from watchme_analysis.remedies.plan import Plan
+
+    asked = []
+    bad, fine = (
+        Check("delay", "problem", message("balance-open")),
+        Check("groups", "note", message("balance-empty")),
+    )
+    made = Plan("fifo", message("balance-open"), NOW, "123456789012", "ap-southeast-2")
+
+    def checked(*checks):
+        def prepared(aws, queue, case, *, name, group_key, chosen):
+            asked.append((queue, case, name, group_key, chosen.wait_s, chosen.window_s))
+            return "source", "chosen", checks
+
+        monkeypatch.setattr("watchme_analysis.services.fifo.prepared", prepared)
+
+    def planned(*given):
+        asked.append(given[1:])
+        return made
+
+    monkeypatch.setattr("watchme_analysis.services.fifo.plan_migration", planned)
+    words = ("fifo", "plan", "orders", "--name", "new.fifo", "--wait", "5", "--observe", "60")
+    checked(fine)
+    done = watchme(*words, "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, made.to_dict())
+    assert asked == [("orders", None, "new.fifo", None, 5.0, 60.0), ("source", "chosen", (fine,))]
+    ready = watchme("fifo", "check", "orders")
+    assert (ready.returncode, lines_of(ready.stdout)[-1]) == (0, said("fifo-ready", problems=0))
+    checked(bad)
+    refused = watchme(*words)
+    assert (refused.returncode, lines_of(refused.stderr)) == (1, [said("fifo-refused")])
+    assert lines_of(refused.stdout)[-1] == said("fifo-ready", problems=1)
+    assert watchme("fifo", "check", "orders").returncode == 1
+    # The problems become risks of the plan, if that is wanted.
+    assert watchme(*words, "--skip-check").returncode == 0 and asked[-1] == ("source", "chosen", (bad,))
+
+
+def test_alarms_are_tested_by_name_or_by_the_plan_that_made_them(watchme, tmp_path, monkeypatch, front):
+    from watchme_analysis.remedies.plan import Call, Plan, Step, write_plan
+
+    asked = []
+    why = message("balance-open")
+    steps = (
+        Step("age", "age", why, Call("cloudwatch", "put_metric_alarm", {"AlarmName": "age"})),
+        Step("topic", "t", why, Call("sns", "create_topic", {"Name": "t"})), Step("wait", "w", why),
+    )  # fmt: skip
+    write_plan(Plan("alarms", why, NOW, "123456789012", "ap-southeast-2", steps), tmp_path / "plan.json")
+
+    def verification(aws, names, *, each_alarm):
+        asked.append((names, each_alarm))
+        return Plan("alarms", why, NOW, "123456789012", "ap-southeast-2", notes=(message("balance-empty"),))
+
+    monkeypatch.setattr("watchme_analysis.services.alarm_plans.plan_verification", verification)
+    tested = watchme("alarms", "verify", "first", "--plan", tmp_path / "plan.json", "--all")
+    assert asked == [(("first", "age"), True)]
+    assert lines_of(tested.stdout)[0] == said("balance-empty") and tested.returncode == 0
+    rows = watchme("alarms", "verify", "first", "--json")
+    assert asked[1] == (("first",), False) and lines_of(rows.stderr)[0] == said("balance-empty")
+    document = json.loads(rows.stdout)
+    assert document["outcome"] == "complete" and document["journal"].endswith(
+        "verify.plan.json.journal.jsonl"
+    )

@@ -45,12 +45,18 @@ def test_a_case_is_fitted_and_its_record_shown(shorter):
     assert found["scenarios"][0]["name"] == "as configured"
     # The case holds so many of the dead letters; tests/simulation compares the fit with a whole record.
     assert found["recorded"]["dead_lettered"] == MESSAGES < found["scenarios"][0]["dead_lettered"]["mean"]
-    said = {
+    noted = {
         message["id"]: note for message, note in zip(found["notes_messages"], found["notes"], strict=True)
     }
-    assert {"fit-capacity", "simulated-settings"} <= said.keys()
-    assert "asr-queue" in said["simulate-cores-ignored"]
+    assert {"fit-capacity", "simulated-settings"} <= noted.keys()
+    assert "asr-queue" in noted["simulate-cores-ignored"]
     assert found["scenarios"][0]["measure_message"]["id"] == "measure-as-configured"
+    table = run(str(shorter.path), "--queue", "asr-queue", "--replications", "1", "--language", "en")
+    fitted = {"queue": "asr-queue", "case": str(shorter.path)}
+    runs = message("simulate-runs", count=1)
+    assert lines_of(table.output)[0] == said("simulate-fitted", **fitted, runs=runs, seed="0")
+    # One row more than without a case: what was recorded.
+    assert any(line.startswith(f"{said('column-recorded')} {MESSAGES} ") for line in lines_of(table.output))
 
 
 @pytest.mark.slow

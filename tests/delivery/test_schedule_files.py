@@ -117,7 +117,7 @@ PROPERTIES = {
 POLICY = {"Version": "2012-10-17", "Statement": []}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def template():
     jobs = [job(), job("", every=timedelta(minutes=1))]
     return cloudformation(jobs, POLICY)
