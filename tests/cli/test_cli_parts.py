@@ -28,7 +28,7 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.output import output_of
 from watchme_analysis.cli.probe import _line_of
-from watchme_analysis.cli.process_settings import absent_module
+from watchme_analysis.cli.process_settings import module_hidden
 from watchme_analysis.cli.query import _pairs, _print_costs, _print_table
 from watchme_analysis.cli.run import _digest_span, _result_lines, _worst, destinations_of, state_folder
 from watchme_analysis.cli.schedule import schedule
@@ -717,11 +717,11 @@ def test_the_words_of_a_command_are_in_its_group():
 def test_an_optional_module_is_absent_for_a_block_unless_it_is_loaded():
     name = "watchme_analysis.no_such_module"
     assert name not in sys.modules
-    with pytest.raises(ValueError, match="no"), absent_module(name):
+    with pytest.raises(ValueError, match="no"), module_hidden(name):
         assert sys.modules[name] is None
         raise ValueError("no")
     assert name not in sys.modules
-    with absent_module("json"):
+    with module_hidden("json"):
         assert sys.modules["json"] is json
     assert sys.modules["json"] is json
 
