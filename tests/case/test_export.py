@@ -39,6 +39,7 @@ IDENTITIES = {
     "user of a request": "suzuki",
     "host": "api.example.com",
     "home folder": "yamada",
+    "server name": "media.example.net",
 }
 BODIES = {"text of a body": "please transcribe the kitchen"}
 REMAINS = {"secrets": IDENTITIES | BODIES, "ids": BODIES, "share": {}}
@@ -63,6 +64,7 @@ def evidence(folder):
         f"2025-12-11 01:10:31 ERROR [17] app: /home/{i[8]}/app.py, {s[6]}, Authorization: Bearer {s[2]}\n"
         f"2025-12-11 01:10:32 ERROR [17] app: https://hooks.slack.com/services/{s[3]} of {i[7]} {s[5]}\n"
     )
+    (folder / "nginx.conf").write_text(f"http {{ server {{ server_name *.{i[9]} api _; }} }}\n")
     (folder / "compose.yml").write_text(
         f"services:\n  web:\n    environment:\n      PASSWORD: {s[5]}\n      API_KEY: {s[6]}\n"
     )

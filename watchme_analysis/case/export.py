@@ -190,3 +190,14 @@ def _identities(case: Case) -> Iterator[tuple[str, str]]:
                     yield found["id"], "device"
                 for found in _IN_TEXT.finditer(text):
                     yield (found["host"], "host") if found["host"] else (found["user"], "user")
+    yield from _server_names(case)
+
+
+def _server_names(case: Case) -> Iterator[tuple[str, str]]:
+    """Yield the hosts of ``server_name``; a name without a dot is usually that of a service."""
+    directives: Any = case.table("config_directives")
+    for args in directives.loc[directives["directive"] == "server_name", "args"].dropna():
+        for name in json.loads(args):
+            host = name.strip("*.")
+            if "." in host and not name.startswith("~"):
+                yield host, "host"
