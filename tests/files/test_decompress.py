@@ -1,8 +1,19 @@
-"""A tar archive is refused by its first piece; later pieces may contain anything."""
+"""Compressed data up to its end, its damage or its limit; archives are refused by their first piece."""
 
+import bz2
+import gzip
+import lzma
+from functools import partial
+from io import BytesIO
+from types import SimpleNamespace
+
+import pyarrow as pa
 import pytest
+from worlds.messages import messages_in
+from worlds.together import together
 
 from watchme_analysis.files import decompress
+from watchme_analysis.limits import Limits
 
 TAR = b"access.log".ljust(257, b"\0") + b"ustar\0" + b"00"
 LINES = b"GET / HTTP/1.1\n" * 40
@@ -25,3 +36,173 @@ def test_an_archive_is_refused_and_a_log_that_quotes_one_is_read():
     with pytest.raises(decompress.TruncatedError):
         read(TAR, LINES)
     assert read(LINES, TAR) == [len(LINES), len(TAR), 0]
+
+
+PACKINGS = {
+    "gzip": gzip.compress,
+    "zstd": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+    "bzip2": bz2.compress,
+    "xz": partial(lzma.compress, preset=0),
+}
+# Digits that no compression shortens to nothing, in fewer bytes than a stream is read by.
+NUMBERS = "".join(f"{number**3 % 1000003}\n" for number in range(3000)).encode()
+
+
+def unpacked(packed):
+    """Return the data before an error, and the messages of the error."""
+    found, problem = b"", {}
+    try:
+        for piece in decompress.unpacked(BytesIO(packed)):
+            found += piece
+    except decompress.TruncatedError as error:
+        problem = messages_in(error.reason.message)
+    return found, problem
+
+
+@together("kind", PACKINGS)
+def test_compressed_data_is_read_to_its_end(kind):
+    pack = PACKINGS[kind]
+    assert unpacked(pack(NUMBERS)) == (NUMBERS, {})
+    assert unpacked(pack(NUMBERS) + pack(b"further\n")) == (NUMBERS + b"further\n", {})
+
+
+@together("kind", [kind for kind in PACKINGS if kind != "zstd"])
+def test_padding_behind_compressed_data_is_nothing_and_other_bytes_are_a_problem(kind):
+    packed = PACKINGS[kind](NUMBERS)
+    assert unpacked(packed + bytes(700)) == (NUMBERS, {})
+    assert unpacked(packed + bytes(700) + PACKINGS[kind](b"further\n")) == (NUMBERS + b"further\n", {})
+    size = str(len(NUMBERS))
+    assert unpacked(packed + b"further bytes") == (
+        NUMBERS,
+        {"problem-packed-other": {"kind": kind, "bytes": size}},
+    )
+
+
+@together("kind", [kind for kind in PACKINGS if kind != "zstd"])
+def test_compressed_data_that_ends_early_or_is_damaged_is_read_up_to_there(kind):
+    packed = PACKINGS[kind](NUMBERS)
+    found, problem = unpacked(packed[:-20])
+    assert NUMBERS.startswith(found)
+    assert problem == {"problem-packed-end": {"kind": kind, "bytes": str(len(found))}}
+    # The second stream is damaged, so that the first is whole.
+    damaged = PACKINGS[kind](b"first\n") + packed[:3000] + b"\xff" * 40 + packed[3040:]
+    found, problem = unpacked(damaged)
+    assert found.startswith(b"first\n")
+    assert (b"first\n" + NUMBERS).startswith(found[:1000])
+    assert problem["problem-packed-damaged"] | {"error": ""} == {
+        "kind": kind,
+        "bytes": str(len(found)),
+        "error": "",
+    }
+    assert problem["problem-packed-damaged"]["error"]
+
+
+def test_zstandard_that_ends_early_is_read_up_to_there():
+    found, problem = unpacked(PACKINGS["zstd"](NUMBERS)[:-20])
+    assert NUMBERS.startswith(found)
+    assert problem["problem-zstandard"]["bytes"] == str(len(found))
+    assert problem["problem-zstandard"]["error"]
+
+
+def test_a_piece_of_zstandard_is_small_so_that_damage_costs_little():
+    assert max(map(len, decompress._zstd(BytesIO(PACKINGS["zstd"](NUMBERS * 4))))) == 16 << 10
+
+
+@together(
+    ("first", "kind", "command"),
+    [
+        (b"PK\x03\x04rest of it", "zip", "unzip -p FILE | watchme access -"),
+        (b"\xff\xfeG\0E\0T\0", "utf-16", "iconv -f UTF-16 -t UTF-8 FILE | watchme access -"),
+        (b"PAR1 and columns", "parquet", ""),
+        (TAR, "tar", "tar -xOf FILE | watchme access -"),
+        (gzip.compress(TAR), "tar", "tar -xOf FILE | watchme access -"),
+    ],
+)
+def test_what_is_no_log_is_refused_with_the_command_that_reads_it(first, kind, command):
+    assert unpacked(first) == (b"", {f"problem-no-log-{kind}": {"command": command}})
+
+
+class Trickle(BytesIO):
+    """A stream that returns a byte at a time, as a slow pipe does."""
+
+    def read1(self, size=-1):
+        return self.read(min(1, size))
+
+
+@together("data", [b"", b"a", b"abcdefgh\n", gzip.compress(NUMBERS[:9])])
+def test_a_slow_stream_is_recognized_by_its_first_bytes(data):
+    expected = NUMBERS[:9] if data.startswith(b"\x1f") else data
+    assert b"".join(decompress.unpacked(Trickle(data))) == expected
+    with pytest.raises(decompress.TruncatedError):
+        list(decompress.unpacked(Trickle(b"PK\x03\x04")))
+
+
+def test_memory_is_filled_from_pieces_of_any_size():
+    fill, room = decompress.filling([b"ab", b"", b"cdefg"]), memoryview(bytearray(3))
+    found = []
+    while count := fill(room):
+        found.append(bytes(room[:count]))
+    assert found == [b"ab", b"cde", b"fg"]
+    assert fill(room) == 0
+
+
+@together(("bytes_", "refused"), [(1 << 20, False), ((1 << 20) + 1, True)])
+def test_what_is_unpacked_is_limited_by_its_size_and_its_ratio(bytes_, refused):
+    """Of 40,000 compressed bytes twenty times as many may be unpacked, which is less than a mebibyte."""
+    packed = SimpleNamespace(read_bytes=40_000)
+    limits = Limits(unpacked_mib=1, unpacked_times=20)
+    left = [bytes_, 5]
+    fill = decompress._within(lambda room: left.pop(0), packed, limits)
+    assert fill(memoryview(b"")) == bytes_
+    if not refused:
+        assert fill(memoryview(b"")) == 5
+        return
+    with pytest.raises(decompress.TruncatedError) as caught:
+        fill(memoryview(b""))
+    said = messages_in(caught.value.reason.message)["problem-unpacked"]
+    assert (said["read"], said["times"]) == ("1 MiB", 20)
+    # Of more compressed bytes more is unpacked.
+    packed.read_bytes = 60_000
+    assert fill(memoryview(b"")) == 5
+
+
+def test_bytes_that_were_read_are_returned_first_and_counted():
+    for first, room in ((b"abc", 2), (b"abc", 5)):
+        rejoined = decompress._Rejoined(first, BytesIO(b"defg"))
+        buffer = memoryview(bytearray(room))
+        found = b""
+        while count := rejoined.readinto(buffer):
+            found += bytes(buffer[:count])
+        assert (found, rejoined.read_bytes) == (b"abcdefg", 7)
+        rejoined = decompress._Rejoined(first, BytesIO(b"defg"))
+        assert [rejoined.read(room) for _ in range(4)][:2] == [first[:room], first[room:] or b"defg"]
+    rejoined = decompress._Rejoined(b"abc", BytesIO(b"defg"))
+    assert (rejoined.read(), rejoined.read(), rejoined.read(), rejoined.read_bytes) == (
+        b"abc",
+        b"defg",
+        b"",
+        7,
+    )
+    assert not rejoined.closed
+    rejoined.close()
+    assert rejoined.closed
+
+
+def test_other_failures_than_damage_are_raised_again_after_the_good_part():
+    """An interrupt, or a connection that fails, is no damage of the file."""
+    packed = gzip.compress(NUMBERS)
+    left = [packed[:3000]]
+
+    def plain(room):
+        if not left:
+            raise ConnectionError("reset")
+        piece = left.pop()
+        room[: len(piece)] = piece
+        return len(piece)
+
+    fill, room = decompress._gunzipping(plain), memoryview(bytearray(1 << 20))
+    count = fill(room)
+    assert NUMBERS.startswith(bytes(room[:count])) and count > 1000
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            fill(room)

@@ -269,12 +269,13 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
             yield data
         rest = b""
         if member.eof:
-            rest = member.unused_data
-            # Tapes and some tools pad with NUL bytes.
-            while not rest.lstrip(b"\0"):
-                rest = stream.read(_READ_BYTES)
-                if not rest:
+            # Tapes and some tools pad with NUL bytes, also between two streams.
+            rest = member.unused_data.lstrip(b"\0")
+            while not rest:
+                piece = stream.read(_READ_BYTES)
+                if not piece:
                     return
+                rest = piece.lstrip(b"\0")
             if len(rest) >= len(magic) and not rest.startswith(magic):
                 raise TruncatedError(_not_packed(packing.name, total))
             member = packing.new()
