@@ -1,8 +1,8 @@
 """Journals: an entry is on disk when it counts, and what is no journal is never continued."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from worlds.messages import messages_in
@@ -57,18 +57,19 @@ def test_an_entry_and_the_name_of_a_new_journal_are_synced(tmp_path, monkeypatch
     synced = []
 
     def fsync(descriptor):
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}") if os.path.isdir("/proc/self") else "")
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve())
 
     monkeypatch.setattr(journal.os, "fsync", fsync)
     path = tmp_path / "steps.jsonl"
-    open_files = len(os.listdir("/proc/self/fd"))
     with open_journal(path) as opened:
-        assert synced == [str(tmp_path)]
+        assert synced == [tmp_path]
         opened.write("a", INTENDED)
-        assert synced == [str(tmp_path), str(path)]
+        assert synced == [tmp_path, path]
     with open_journal(path):
         assert len(synced) == 2, "the name of an existing journal is on disk already"
-    assert len(os.listdir("/proc/self/fd")) == open_files
+    # Nothing is left open.
+    open_files = [one.resolve() for one in Path("/proc/self/fd").iterdir()]
+    assert tmp_path not in open_files and path not in open_files
 
 
 def test_a_journal_has_one_writer_at_a_time(tmp_path):
