@@ -190,13 +190,17 @@ def text_parts(texts: pa.Array) -> tuple[Array, Array]:
 
 
 def slices_of(data: Array, starts: Array, ends: Array, missing: Array) -> pa.Array:
-    """Return the texts between positions of some bytes, in ascending order, null where missing."""
+    """Return the texts between positions of some bytes, in ascending order, null where missing.
+
+    The positions of a missing text may be any.
+    """
     import numpy as np
     import pyarrow as pa
 
     # Every other slice is a text; the slices in between are skipped.
     offsets = np.empty(2 * len(starts) + 1, np.int64)
-    offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, len(data)
+    # Arrow refuses a first offset below 0, where a text may be missing.
+    offsets[:-1:2], offsets[1::2], offsets[-1] = np.where(missing, 0, starts), ends, len(data)
     slices = pa.LargeStringArray.from_buffers(2 * len(starts), pa.py_buffer(offsets), pa.py_buffer(data))
     return slices.take(number_array(np.arange(0, 2 * len(starts), 2), ~missing))
 

@@ -1,0 +1,115 @@
+"""JSON values of lines and files: what no table holds is kept as text, and nothing is nested without an end."""
+
+import json
+
+import pytest
+from worlds.messages import messages_in
+from worlds.together import together
+
+from watchme_analysis.files.json_values import (
+    flatten,
+    json_at,
+    json_value,
+    leaf,
+    read_json,
+    shallow,
+    within_limit,
+)
+
+
+@together(
+    ("line", "value"),
+    [
+        (b'{"a": 1, "b": 2, "a": 3, "a": [4]}', {"a": 1, "b": 2, "a#2": 3, "a#3": [4]}),
+        (b'{"a": "caf\xe9"}', {"a": "caf\\xe9"}),
+        ('["\\ud83d", {"\\ud83d": "\\ud83d\\ude00"}, 1]', ["\\ud83d", {"\\ud83d": "\U0001f600"}, 1]),
+        (b'{"a": "tab\there"}', {"a": "tab\there"}),
+    ],
+)
+def test_a_line_keeps_every_value(line, value):
+    assert json_value(line) == value
+
+
+def test_a_control_character_is_refused_where_it_is_asked_for():
+    assert read_json('{"a": 1, "a": 2}') == {"a": 2}
+    with pytest.raises(ValueError, match="control character"):
+        read_json('"tab\there"')
+    assert read_json('"tab\there"', strict=False) == "tab\there"
+
+
+@together(("levels", "inner"), [(99, []), (100, []), (101, "[]"), (102, "[[]]")])
+def test_a_hundred_levels_are_values_and_deeper_ones_text(levels, inner):
+    value = read_json("[" * levels + "]" * levels)
+    for _ in range(min(levels, 100) - (levels <= 100)):
+        (value,) = value
+    assert value == inner
+
+
+@together(
+    ("text", "expected", "count"),
+    [
+        ('{"a": [1, {"b": 2}]}', '{"a": "[1, {\\"b\\": 2}]"}', 1),
+        ("[[1], [2], 3]", '["[1]", "[2]", 3]', 2),
+        ('["[", {"é": "}"}]', '["[", "{\\"é\\": \\"}\\"}"]', 1),
+        ("[1, [2, ", '[1, "[2, "', 1),  # truncated
+        ("[1] [[2]]", '[1] ["[2]"]', 1),  # two documents
+        ("]] [[2]]", ']] ["[2]"]', 1),
+        ("[1, 2", "[1, 2", 0),
+    ],
+)
+def test_values_below_a_level_are_texts(text, expected, count):
+    assert shallow(text, 1) == (expected, count)
+
+
+def test_a_value_is_read_where_it_begins():
+    assert json_at('x{"a": 1}y', 1) == ({"a": 1}, 9)
+    assert json_at("[1] [2]") == ([1], 3)
+    with pytest.raises(json.JSONDecodeError):
+        json_at("x")
+
+
+def test_a_number_of_thousands_of_digits_is_their_text():
+    whole, longest, long = "1" * 1000, "1" * 1001, "1" * 5000
+    assert json_at(f"[{whole}, {longest}, {long}]")[0] == [int(whole), longest, long]
+
+
+@together(
+    ("value", "leaves"),
+    [
+        ({"b": {"c": [1, "é"]}, "a": None}, [("b.c.0", "1"), ("b.c.1", '"é"'), ("a", "null")]),
+        ({"a": [], "b": {}}, [("a", "[]"), ("b", "{}")]),
+        (7, [("", "7")]),
+        ([{"a": 1}], [("0.a", "1")]),
+    ],
+)
+def test_leaves_have_the_path_to_them(value, leaves):
+    assert [*flatten(value)] == leaves
+
+
+def test_a_value_that_holds_itself_is_flattened_to_a_hundred_levels():
+    inner = value = []
+    for _ in range(99):
+        inner.append([])
+        inner = inner[0]
+    path = ".".join(["0"] * 99)
+    assert [*flatten(value)] == [(path, "[]")]
+    inner.append(1)
+    assert [*flatten(value)] == [(f"{path}.0", '"nested too deeply to be read"')]
+    assert [*flatten(1, "a", 99)] == [("a", "1")]
+
+
+def test_as_many_settings_are_read_as_the_limit_allows(monkeypatch):
+    monkeypatch.setenv("WATCHME_LIMIT_SETTINGS", "2")
+    rows = [{"path": str(at)} for at in range(4)]
+    assert within_limit(rows[:2]) == (rows[:2], None)
+    for count in (3, 4):
+        found, problem = within_limit(iter(rows[:count]))
+        said = messages_in(problem.message)
+        assert (found, said["problem-settings"]["values"]) == (rows[:2], 2)
+        assert said["problem-settings"]["limit"] == "limit-reached"
+        assert said["limit-reached"] == {"limit": "settings = 2", "variable": "WATCHME_LIMIT_SETTINGS"}
+
+
+@together(("text", "value"), [('{"a": [1]}', {"a": [1]}), ("2 apples", "2 apples"), (None, None), (3, 3)])
+def test_a_leaf_is_its_value(text, value):
+    assert leaf(text) == value
