@@ -1,4 +1,4 @@
-"""JSON values of lines and files: what no table holds is kept as text, and nothing is nested without an end."""
+"""JSON values of lines and files: what no table holds is kept as text, and nesting has an end."""
 
 import json
 

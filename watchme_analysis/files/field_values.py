@@ -122,8 +122,8 @@ def _iso_moment(text: str) -> datetime:
 def across_repeated_hours(moments: Sequence[int], zone: tzinfo) -> list[int]:
     """Return a log's times (microseconds since the epoch), with the second pass of a repeated hour shifted.
 
-    If clocks are set back, local times of an hour occur twice. The second pass begins with a time half an
-    hour or more before the preceding time; in a log that begins during that pass it cannot be recognized.
+    If clocks are set back, local times of an hour occur twice. The second pass begins with a time more than
+    half an hour before the preceding time; in a log that begins during that pass it cannot be recognized.
     """
     found: list[int] = []
     again = False
