@@ -178,7 +178,7 @@ def _end_of_lines(data: bytes, lines: int) -> int:
         return len(data)
     at = 0
     # Counting a part is much faster than searching for each line feed.
-    while (count := data.count(b"\n", at, at + _COUNTED_BYTES)) <= lines:
+    while (count := data.count(b"\n", at, at + _COUNTED_BYTES)) < lines:
         lines -= count
         at += _COUNTED_BYTES
     for _ in range(lines):
