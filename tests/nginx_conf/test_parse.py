@@ -333,7 +333,7 @@ def test_what_is_no_statement_is_rejected_with_its_text():
     assert [(one.file, one.line, one.text, [*messages_in(one.reason.message)]) for one in rejected] == [
         ("own.conf", 4, "  d 3", ["reject-nginx"])
     ]
-    deep = "a{" * 2000 + "}" * 2000
+    deep = "a {" * 2000 + "}" * 2000
     assert parse_nginx_config(deep, "deep.conf") == (
         [],
         [Rejected("deep.conf", 0, note("reject-nginx-nested"), shortened(deep, 2000))],

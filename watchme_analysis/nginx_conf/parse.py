@@ -67,9 +67,14 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
     with tempfile.TemporaryDirectory(prefix="watchme-") as folder:
         path = Path(folder) / "nginx.conf"
 
+        def pass_on(error: Exception) -> None:
+            # crossplane would list it as an error of a line, and lose all statements.
+            if isinstance(error, RecursionError):
+                raise error
+
         def payload(content: str) -> dict[str, Any]:
             path.write_text(content, encoding="utf-8")
-            answer = crossplane.parse(str(path), single=True, check_ctx=False)
+            answer = crossplane.parse(str(path), onerror=pass_on, single=True, check_ctx=False)
             config: dict[str, Any] = answer["config"][0]
             return config
 
