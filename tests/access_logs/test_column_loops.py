@@ -166,11 +166,12 @@ def test_nulls_of_whole_and_decimal_columns_are_bits():
     whole = np.arange(10)
     some = np.array([NULL, 0, -1, 2**63 - 1, NULL, 5, 6, 7, NULL, 9])
     decimal = np.array([0.0, -math.inf, math.inf, math.nan, -math.nan, 1e308, -0.0, 5e-324, math.nan, 1.0])
-    bits, missing = np.full((3, 2), 77, np.uint8), np.full(3, -7)
-    values = np.stack([whole, some, decimal.view(np.int64)])
-    gathered.valid_numbers(values, np.array([False, False, True]), bits, missing)
-    assert missing.tolist() == [0, 3, 3]
-    assert bits.tolist() == [[77, 77], [0b11101110, 0b10], [0b11100111, 0b10]]
+    single = np.array([0] * 9 + [NULL])
+    bits, missing = np.full((4, 2), 77, np.uint8), np.full(4, -7)
+    values = np.stack([whole, some, decimal.view(np.int64), single])
+    gathered.valid_numbers(values, np.array([False, False, True, False]), bits, missing)
+    assert missing.tolist() == [0, 3, 3, 1]
+    assert bits.tolist() == [[77, 77], [0b11101110, 0b10], [0b11100111, 0b10], [0b11111111, 0b01]]
 
 
 def spans_of(*columns):

@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from worlds.together import together
 
-from watchme_analysis.access_logs.surges import STEPS_S, Arrivals, SenderCounts, distinguishing_part
+from watchme_analysis.access_logs import surges
+from watchme_analysis.access_logs.filters import RequestFilter
+from watchme_analysis.access_logs.surges import STEPS_S, Arrivals, SenderCounts, Surge, distinguishing_part
 from watchme_analysis.cli.access import access
 
 START = datetime(2025, 12, 11, tzinfo=UTC)
@@ -133,3 +136,169 @@ def test_the_command_names_the_client(tmp_path):
     assert (found["client"]["value"], found["senders_counted"]) == ("203.0.113.9", True)
     assert json.loads(narrow.stdout)["surge"] is None
     assert json.loads(piped.stdout)["surge"]["senders_counted"] is False
+
+
+def arrivals_of(*counts, step_s=1):
+    """Return the arrivals of so many requests in each second."""
+    found = Arrivals(step_s)
+    times = [START + timedelta(seconds=at) for at, count in enumerate(counts) for _ in range(count)]
+    found.add(pa.chunked_array([pa.array(times, pa.timestamp("us", "UTC"))]))
+    return found
+
+
+@together(
+    ("counts", "expected"),
+    [
+        # Usually 20 in a second: the limit is 80, four times as many.
+        ([20] * 8 + [79], None),
+        ([20] * 8 + [80], (8, 1, 80, 20.0, 9)),
+        # Usually 1: five deviations more are 6, but fewer than 50 requests above the usual are no surge.
+        ([1] * 8 + [50], None),
+        ([1] * 8 + [51], (8, 1, 51, 1.0, 9)),
+        ([1] * 30 + [6] * 9, None),
+        ([1] * 30 + [6] * 10, (30, 10, 60, 1.0, 40)),
+        ([1] * 30 + [5] * 20, None),
+        # The median of an even number of steps, without empty ones.
+        ([10, 0, 20, 0, 0, 100], (5, 1, 100, 20.0, 6)),
+        ([10, 0, 20, 0, 30, 0, 200], (6, 1, 200, 25.0, 7)),
+        ([], None),
+    ],
+)
+def test_a_surge_has_four_times_the_usual_requests(counts, expected):
+    surge = arrivals_of(*counts).surge()
+    if expected is None:
+        assert surge is None
+        return
+    first, steps, requests, usual, all_steps = expected
+    assert (surge.step_s, len(surge.steps), surge.requests) == (1, steps, requests)
+    assert (surge.usual, surge.all_steps, surge.excess) == (usual, all_steps, requests - usual * steps)
+    assert surge.report() == {
+        "start": START + timedelta(seconds=first),
+        "end": START + timedelta(seconds=first + steps),
+        "step_s": 1,
+        "steps": steps,
+        "requests": requests,
+        "usual_requests": usual * steps,
+    }
+
+
+@together(("seconds", "step_s"), [(2999, 1), (3000, 10), (17_999, 10), (18_000, 60)])
+def test_steps_are_the_longest_of_which_there_are_three_hundred(seconds, step_s):
+    counts = [1] + [0] * (seconds - 2) + [400]
+    found = arrivals_of(*counts).surge()
+    # The step of the single request is the only other one.
+    assert found is None or found.step_s == step_s
+    several = arrivals_of(*([1] * (seconds - 1)), 4000).surge()
+    assert several.step_s == step_s
+
+
+def test_many_steps_are_coarsened(monkeypatch):
+    monkeypatch.setattr(surges, "_MOST_STEPS", 5)
+    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_PARTS", 1)
+    found = arrivals_of(1, 1, 1, 1, 1)
+    assert (found.step_s, len(found._counts)) == (1, 5)
+    found.merge(arrivals_of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2))
+    assert found.step_s == 10
+    first = int(START.timestamp()) // 10
+    assert [one.tolist() for one in found._counts.columns()] == [[first, first + 1], [5.0, 2.0]]
+    # Further requests are counted by the longer steps.
+    found.add(pa.chunked_array([pa.array([START], pa.timestamp("us", "UTC"))]))
+    assert found._counts.columns()[1].tolist() == [6.0, 2.0]
+    # The longest step is a day, of which there may be any number.
+    long = Arrivals(86_400)
+    long.add(
+        pa.chunked_array(
+            [pa.array([START + timedelta(days=at) for at in range(9)], pa.timestamp("us", "UTC"))]
+        )
+    )
+    assert (long.step_s, len(long._counts)) == (86_400, 9)
+
+
+def test_requests_without_a_time_are_left_out():
+    times = pa.chunked_array([pa.array([START, None, START], pa.timestamp("us", "UTC"))])
+    found = Arrivals()
+    found.add(times)
+    found.add(times.slice(1, 1))
+    assert found._counts.columns()[1].tolist() == [2.0]
+
+
+def senders_of(*rows):
+    """Return the senders of rows of (second, client, agent), with a surge in the second 10."""
+    surge = Surge(frozenset({int(START.timestamp()) + 10}), 1, 110, 10.0, 11)
+    found = SenderCounts(surge)
+    found.add(table_of(rows))
+    return found
+
+
+@together(
+    ("requests", "expected"),
+    [
+        # Of the 100 requests above the usual ones, at least 60 must be of the client.
+        ([(10, "192.0.2.9", None)] * 60, {"value": "192.0.2.9", "requests": 60, "excess_pct": 60.0}),
+        ([(10, "192.0.2.9", None)] * 59, None),
+        # What it usually sends is no excess: 10 in ten seconds are 1 in the second of the surge.
+        ([(10, "192.0.2.9", None)] * 60 + [(at, "192.0.2.9", None) for at in range(10)], None),
+        (
+            [(10, "192.0.2.9", None)] * 61 + [(at, "192.0.2.9", None) for at in range(10)],
+            None,  # it sends all of the other requests, too
+        ),
+        (
+            [(10, "192.0.2.9", None)] * 61
+            + [(at, "192.0.2.9", None) for at in range(10)]
+            + [(at, "192.0.2.8", None) for at in range(10)],
+            {"value": "192.0.2.9", "requests": 61, "excess_pct": 60.0},
+        ),
+        ([(10, "192.0.2.9", None)] * 150, {"value": "192.0.2.9", "requests": 150, "excess_pct": 100.0}),
+        ([(10, None, None)] * 100, None),
+        ([], None),
+    ],
+)
+def test_a_client_sends_most_of_the_excess(requests, expected):
+    found = senders_of(*requests) if requests else SenderCounts(senders_of((10, "a", "b")).surge)
+    assert found.leading() == ({} if expected is None else {"client": expected})
+
+
+def test_the_columns_of_senders_are_those_of_their_filter_too():
+    surge = senders_of((10, "a", "b")).surge
+    assert SenderCounts(surge).columns == ("time", "client_addr", "user_agent")
+    choice = RequestFilter(1.0, (("status", "5xx"),))
+    chosen = SenderCounts(surge, choice)
+    assert chosen.columns == ("time", "client_addr", "user_agent", "request_time_s", "status")
+    table = table_of([(10, "192.0.2.9", BOT)] * 4)
+    table = table.append_column("status", pa.array([500, 200, 503, 500]))
+    chosen.add(table.append_column("request_time_s", pa.array([1.0, 2.0, 0.5, None])))
+    assert chosen._counts["client"].columns()[2].tolist() == [1.0]
+    # Requests without a time are of no step.
+    chosen = SenderCounts(surge)
+    chosen.add(table_of([(10, "a", "b")]).set_column(0, "time", pa.array([None], pa.timestamp("us", "UTC"))))
+    assert chosen._names["client"].texts() == []
+
+
+def test_the_rarest_senders_are_left_out(monkeypatch):
+    monkeypatch.setattr(surges, "_MOST_SENDERS", 2)
+    found = senders_of(*[(10, "a", "x")] * 3, (9, "b", "x"), (10, "c", "x"), (10, "c", "x"), (9, "d", "x"))
+    assert found._names["client"].texts() == ["a", "b", "c", "d"], "twice as many are kept at first"
+    other = senders_of((10, "e", "x"), (9, "c", "y"), (10, "a", "x"))
+    found.merge(other)
+    assert found._names["client"].texts() == ["a", "c"]
+    assert [one.tolist() for one in found._counts["client"].columns()] == [
+        [0, 1, 1],
+        [1, 0, 1],
+        [4.0, 1.0, 2.0],
+    ]
+    assert found._names["agent"].texts() == ["x", "y"]
+
+
+@together(
+    ("agent", "others", "part"),
+    [
+        ("a/1 b/2", {"a/1": 3.0}, "b/2"),
+        ("a/1 b/2", {"a/1": 3.0, "b/2": 4.0}, "a/1"),
+        ("a b/2", {}, "b/2"),  # a product with its version
+        ("http://example.com/ a", {}, "a"),
+        ("a/1 a/1", {"a/1 a/1": 5.0, "c": 1.0}, "a/1"),  # requests of the agent itself do not count
+        ("12 (34)", {}, "12 (34)"),
+    ],
+)
+def test_a_part_is_distinguishing_by_the_requests_of_others(agent, others, part):
+    assert distinguishing_part(agent, others) == part
