@@ -244,8 +244,8 @@ def test_texts_are_inserted_where_their_rows_begin():
 
 def test_the_same_text_is_found_in_two_spans():
     buf = np.frombuffer(b"abcabcabd", np.uint8)
-    first = [(0, 3), (0, 3), (0, 3), (-1, 2), (0, 3), (0, 0), (-1, -1), (0, 2)]
-    second = [(3, 6), (6, 9), (3, 5), (3, 6), (-1, 2), (5, 5), (-1, -1), (3, 5)]
+    first = [(3, 6), (0, 3), (0, 3), (-1, 2), (0, 3), (0, 0), (-1, -1), (0, 2)]
+    second = [(0, 3), (6, 9), (3, 5), (3, 6), (-1, 2), (5, 5), (-1, -1), (3, 5)]
     one, other = (np.array(spans, np.int32).T.copy() for spans in (first, second))
     rows, same = np.array([7, *range(8)]), np.full(9, 2, np.bool_)
     gathered.same_text(buf, tuple(one), tuple(other), rows, same)
