@@ -1,8 +1,8 @@
 """Values that both fast parsers find in lines, and lines that they leave to the reference parser.
 
 Each case is a line of its own. What a parser accepts is compared with a literal value and with the whole row
-of the reference parser. Arrow's parser reads most of the lines that the compiled loop reads; a test lists those
-that only one of both reads.
+of the reference parser. Arrow's parser reads most of the lines that the compiled loop reads; a test lists the
+lines that only one of both reads.
 """
 
 import re
