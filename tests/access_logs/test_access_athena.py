@@ -12,7 +12,7 @@ from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 from watchme_analysis.errors import FormatError, InputError
-from watchme_analysis.files.request_line import SQL_REQUEST, split_request
+from watchme_analysis.files.request_line import SQL_REQUEST, SQL_TARGET, split_request
 
 COMBINED = stock_formats()[0]
 WORDS = st.text(st.sampled_from("/ab ?=:.TPH1"), max_size=12)
@@ -100,3 +100,106 @@ def test_the_format_of_a_log_is_found(tmp_path):
     (tmp_path / "access.log").write_text('{"request": "GET / HTTP/1.1", "status": 200}\n')
     with pytest.raises(FormatError, match="--format"):
         AccessScan([tmp_path]).most_common_format()
+
+
+def value(column):
+    return f"nullif(nullif(\"{column}\", '-'), '')"
+
+
+def test_the_statements_of_a_format_are_complete():
+    log_format = compile_format(
+        '$remote_addr [$time_local] "$request" $status $body_bytes_sent "$http_x_a"', name="own"
+    )
+    comment, table, view = athena_table(log_format, "s3://bucket/nginx/", "web").split("\n\n")
+    lines = comment.splitlines()
+    assert all(line.startswith("-- ") for line in lines)
+    assert "own" in comment and 'WHERE "remote_addr" IS NULL GROUP BY 1;' in comment
+    pattern = java_pattern(log_format).replace("\\", "\\\\")
+    assert table == (
+        "CREATE EXTERNAL TABLE IF NOT EXISTS web_lines (\n"
+        "  `remote_addr` string,\n  `time_local` string,\n  `request` string,\n  `status` string,\n"
+        "  `body_bytes_sent` string,\n  `http_x_a` string\n)\n"
+        "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.RegexSerDe'\n"
+        f"WITH SERDEPROPERTIES (\n  'input.regex' = '{pattern}'\n)\n"
+        "STORED AS TEXTFILE\nLOCATION 's3://bucket/nginx/';"
+    )
+    time = f"parse_datetime({value('time_local')}, 'dd/MMM/yyyy:HH:mm:ss Z')"
+    parts = [
+        f"nullif(regexp_extract({value('request')}, '{SQL_REQUEST}', {group}), '') AS \"{column}\""
+        for group, column in enumerate(("method", "path", "query", "protocol"), 1)
+    ]
+    columns = [
+        '"$path" AS "file"',
+        f"CAST({time} AT TIME ZONE 'UTC' AS timestamp) AS \"time\"",
+        f'{value("remote_addr")} AS "client_addr"',
+        *parts,
+        f'TRY_CAST({value("status")} AS bigint) AS "status"',
+        f'TRY_CAST({value("body_bytes_sent")} AS bigint) AS "body_bytes"',
+    ]
+    rest = ["remote_addr", "time_local", "request", "body_bytes_sent", "http_x_a"]
+    listed = ",\n".join(f"  {one}" for one in [*columns, *(f'"{one}"' for one in rest)])
+    assert view == (
+        f'CREATE OR REPLACE VIEW web AS\nSELECT\n{listed}\nFROM web_lines\nWHERE "remote_addr" IS NOT NULL;\n'
+    )
+    assert athena_table(log_format, "s3://bucket/nginx/", "web", "ja").split("\n\n")[1:] == [table, view]
+
+
+def columns_of(text, escape="default", place="s3://bucket/nginx/"):
+    """Return the expression of each column of the view."""
+    view = athena_table(compile_format(text, escape), place).split("\n\n")[2]
+    listed = view.partition("SELECT\n")[2].partition("\nFROM")[0].split(",\n")
+    pairs = (one.strip().rpartition(" AS ") for one in listed)
+    return {column: expression or column for expression, _, column in pairs}
+
+
+def test_parts_of_a_request_have_columns_of_their_own():
+    found = columns_of("$time_iso8601 $request_method $request_uri $server_protocol $status")
+    moment = f"from_iso8601_timestamp({value('time_iso8601')})"
+    assert found['"time"'] == f"CAST({moment} AT TIME ZONE 'UTC' AS timestamp)"
+    assert found['"method"'] == value("request_method")
+    assert found['"protocol"'] == value("server_protocol")
+    for column, group in (('"path"', 1), ('"query"', 2)):
+        assert found[column] == f"nullif(regexp_extract({value('request_uri')}, '{SQL_TARGET}', {group}), '')"
+    assert "from_unixtime(CAST(" in columns_of("$msec $status")['"time"']
+    assert '"time"' not in columns_of("$status $request_method")
+    assert '"method"' not in columns_of("$msec $request_uri")
+
+
+def test_durations_are_in_seconds_and_upstreams_those_of_the_last_try():
+    found = columns_of(
+        "$status $request_time $upstream_addr $upstream_status $upstream_response_time $status"
+    )
+    assert found['"request_time_s"'] == f"TRY_CAST({value('request_time')} AS double)"
+    assert columns_of("$status $request_time_ms")['"request_time_s"'].endswith(" AS double) / 1000")
+    last = f"nullif(regexp_extract(\"upstream_addr\", '{LAST_ENTRY}', 1), '-')"
+    assert found['"upstream_addr"'] == last
+    assert (
+        found['"upstream_status"']
+        == f"TRY_CAST({last.replace('upstream_addr', 'upstream_status')} AS bigint)"
+    )
+    entries = """regexp_extract_all("upstream_response_time", '[0-9]+(?:[.][0-9]+)?')"""
+    added = "CAST(NULL AS double), (s, x) -> coalesce(s, 0e0) + CAST(x AS double), s -> s"
+    assert found['"upstream_response_time_s"'] == f"reduce({entries}, {added})"
+    # The first of two equal variables counts, and the other is a column as it is.
+    assert found['"status"'] == f"TRY_CAST({value('status')} AS bigint)"
+    assert found['"status_6"'] == '"status_6"'
+
+
+def test_texts_of_json_are_unescaped_and_alternatives_follow_one_another():
+    found = columns_of('{"a":"$http_user_agent","s":"$status","h":"$host","b":"$http_host"}', "json")
+    raw = '"http_user_agent"'
+    text = f"""json_extract_scalar('"' || {raw} || '"', '$')"""
+    assert found['"user_agent"'] == f"nullif(nullif({text}, '-'), '')"
+    assert found['"host"'].startswith("coalesce(")
+    day = columns_of("$status $host", place="s3://bucket/yyyy/MM/dd/")
+    assert day['"day"'] == '"day"'
+    assert '"day"' not in found
+
+
+def test_the_name_of_a_format_or_its_text_is_in_the_heading():
+    for name in ("", "own"):
+        comment = athena_table(compile_format("$status   $host", name=name), "s3://bucket/a/").split("\n\n")[
+            0
+        ]
+        assert ("own" in comment) is bool(name)
+    assert "access_log_lines" in comment
