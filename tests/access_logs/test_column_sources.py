@@ -42,8 +42,10 @@ def row(**values):
         ({"host": None, "http_host": None}, {}),
         ({"remote_addr": "192.0.2.1", "http_cf_connecting_ip": "192.0.2.2"},
          {"client_addr": "192.0.2.2", "extra": '{"remote_addr": "192.0.2.1"}'}),
-        ({"http_x_b": "é", "http_x_a": "1", "http_x_c": None}, {"extra": '{"http_x_a": "1",
-        "http_x_b": "é"}'}),
+        (
+            {"http_x_b": "é", "http_x_a": "1", "http_x_c": None},
+            {"extra": '{"http_x_a": "1", "http_x_b": "é"}'},
+        ),
         # Times: the most precise counts.
         ({"msec": "1765454400.5", "time_iso8601": "2025-12-11T12:00:00+00:00"}, {"time": NOON + 500_000}),
         ({"msec": None, "time_local": "11/Dec/2025:12:00:00 +0000"}, {"time": NOON}),
