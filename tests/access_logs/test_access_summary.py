@@ -235,3 +235,54 @@ def test_the_slowest_of_all_parts_are_kept_the_slowest_first():
         summary.add(timed(part))
 
     assert summary.slowest()["request_time_s"].to_pylist() == [9.0, 0.4, 0.4]
+
+
+def test_a_merged_summary_has_all_of_both():
+    choice = RequestFilter(0.3)
+    one, other = (AccessSummary(choice=choice, keep_slowest=2) for _ in range(2))
+    first, second = {"upstream_addr": "192.0.2.1:80"}, {"upstream_addr": "192.0.2.2:80"}
+    one.add(requests({"request_time_s": 0.5} | first, {"request_time_s": None}, {"request_time_s": 0.2}))
+    other.add(requests({"request_time_s": 0.4} | second, {"request_time_s": 0.9} | first, {}, {}))
+    one.merge(other)
+    assert (one.requests, one.untimed) == (3, 3)
+    assert [(row["upstream_addr"], row["requests"]) for row in one.upstreams().to_pylist()] == [
+        ("192.0.2.1:80", 2),
+        ("192.0.2.2:80", 1),
+    ]
+    assert one.slowest()["request_time_s"].to_pylist() == [0.9, 0.5]
+    assert one.arrivals._counts.columns()[1].tolist() == [3.0]
+    assert one.statuses() == {200: 3}
+
+
+def test_statuses_are_in_order_and_a_missing_one_comes_last():
+    summary = AccessSummary()
+    summary.add(requests(*({"status": status} for status in (None, 504, 200, 504, 99, None))))
+    assert [*summary.statuses().items()] == [(99, 1), (200, 1), (504, 2), (None, 2)]
+
+
+def test_a_class_of_statuses_ends_at_its_last():
+    summary = AccessSummary()
+    summary.add(requests(*({"status": status} for status in (399, 400, 499, 500, 502, 599, 600, 504))))
+    total = summary.total()
+    names = ("client_error_pct", "server_error_pct", "499_pct", "502_pct", "504_pct")
+    assert [total[name] for name in names] == [25.0, 50.0, 12.5, 12.5, 12.5]
+
+
+def test_equally_slow_requests_are_in_the_order_of_their_times():
+    rows = [{"request_time_s": 1.0, "time": 1765415430_000000 + at, "path": f"/{at}"} for at in (2, 0, 1)]
+    summary = AccessSummary(keep_slowest=3)
+    summary.add(requests(*rows))
+    assert summary.slowest()["path"].to_pylist() == ["/0", "/1", "/2"]
+    # One that is only as slow as the fastest kept is not kept; a slower one is.
+    summary.add(requests({"request_time_s": 1.0, "path": "/late"}, {"request_time_s": 1.5, "path": "/slow"}))
+    assert summary.slowest()["path"].to_pylist()[0] == "/slow"
+    assert "/late" not in summary.slowest()["path"].to_pylist()
+
+
+def test_columns_are_those_of_the_key_and_the_filter():
+    fixed = ("time", "method", "path", "status", "body_bytes", "request_time_s", "upstream_response_time_s")
+    fixed += ("upstream_addr", "upstream_status")
+    assert columns_for("path") == fixed
+    assert columns_for("agent") == (*fixed, "user_agent")
+    choice = RequestFilter(1.0, (("host", "a"), ("status", "200")))
+    assert columns_for("agent", choice) == (*fixed, "user_agent", "host")

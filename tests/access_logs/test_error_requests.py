@@ -200,3 +200,61 @@ def test_a_flood_of_one_second_is_linked_in_order_within_little_memory():
     assert set(links["candidates"]) == {3_000}
     # All pairs of lines would take 72 MB for each of their values.
     assert peak < 20e6
+
+
+def kept_of(error_log, access_log, **changes):
+    return candidates(error_log, conform("access_log", access_log.assign(**changes)), size=100)[
+        "line"
+    ].tolist()
+
+
+def test_candidates_are_the_requests_of_the_second_around_an_error():
+    error_log = errors({"time": at(100)}, {"time": at(200), "path": "/jobs"})
+    times = [98.9, 99.0, 99.9, 100.4, 101.9, 102.0, 103.9, 104.0]
+    # They took three seconds, so that they began before; a second more is allowed on both sides.
+    log = access(*({"time": at(one)} for one in times))
+    assert kept_of(error_log, log) == [2, 3, 4, 5, 6, 7, 8]
+    assert kept_of(error_log, log, request_time_s=0.0) == [2, 3, 4, 5]
+    assert kept_of(error_log, log, request_time_s=None) == [2, 3, 4, 5]
+    assert kept_of(error_log, log, path="/jobs") == []
+    assert kept_of(error_log, log, path="/other") == []
+    assert kept_of(error_log, log, time=pd.Series([pd.NaT] * 8, dtype="datetime64[us, UTC]")) == []
+    assert kept_of(errors({"time": None}, {"time": at(100), "path": None}), log) == []
+
+
+def test_one_request_of_a_common_client_is_kept():
+    error_log = errors({"time": at(100), "client_addr": "192.0.2.7"})
+    log = access(*({"time": at(500), "client_addr": f"192.0.2.{one}"} for one in (8, 7, 7)))
+    assert kept_of(error_log, log) == [2]
+    assert kept_of(error_log, log, path=None) == []
+    found = ErrorCandidates(error_log)
+    table = pa.Table.from_pandas(log[list(LINK_COLUMNS)], preserve_index=False)
+    found.add(table)
+    found.add(table)
+    assert [one["line"].to_pylist() for one in found.tables()] == [[2]], "one is enough"
+    assert (found.columns, found.complete_from) == (list(LINK_COLUMNS), None)
+
+
+def test_errors_before_all_candidates_were_kept_are_not_linked():
+    error_log = errors({"time": at(10)}, {"time": at(20)}, {"time": None})
+    log = access({"time": at(10.5), "file": "a.log"}, {"time": at(20.5), "status": 504, "file": "b.log"})
+    whole = errors_with_requests(error_log, log)
+    assert whole["link"].tolist() == ["alone", "alone", "no_request"]
+    columns = ["request_file", "request_line", "request_ended", "status", "request_time_s", "candidates"]
+    assert whole.loc[1, columns].tolist() == ["b.log", 2, at(20.5), 504, 3.0, 1]
+    assert whole.loc[2, columns[:5]].isna().all()
+    complete_from = int(at(20).timestamp()) * 1_000_000
+    late = errors_with_requests(error_log, log, complete_from)
+    assert [None if pd.isna(one) else one for one in late["link"]] == [None, "alone", "no_request"]
+    assert late.loc[0, columns].isna().all()
+    assert errors_with_requests(error_log, log, complete_from + 1)["link"].isna().tolist()[:2] == [True, True]
+
+
+def test_a_window_of_no_errors_is_empty():
+    assert len(within(errors(), 0, 1, "/a")) == 0
+    log = errors({"time": at(0)}, {"time": at(10)})
+    bound = int(at(10).timestamp()) * 1_000_000
+    assert within(log, bound, None, None)["line"].tolist() == [2]
+    assert within(log, bound + 1, None, None)["line"].tolist() == []
+    assert within(log, None, bound, None)["line"].tolist() == [1]
+    assert within(log, None, bound + 1, "")["line"].tolist() == [1, 2]
