@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
+from worlds.messages import messages_in
 
-from watchme_analysis.access_logs.access_log import looks_like, read_access_log
+from watchme_analysis.access_logs.access_log import SOURCES, looks_like, read_access_log
 from watchme_analysis.errors import FormatError
-from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.files.evidence_file import RawFile, Spill
 from watchme_analysis.window import parse_zone
 
 COMBINED = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl/8.5"\n'
@@ -277,3 +278,50 @@ def test_the_hour_that_comes_twice_is_distinguished_by_its_offset(tmp_path):
     frame, _ = read_access_log(laid(tmp_path, first + second))
 
     assert frame["time"].diff().iloc[1] == pd.Timedelta("1h")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"EdgeStartTimestamp": 1}\n', "left-unknown-format"),
+        (b'{"RayID": "8f2a", "EdgeResponseStatus": 200}\n', "left-cloudflare"),
+        (b'\nINFO:     192.0.2.7:5 - "GET / HTTP/1.1" 200 OK\n', "left-uvicorn"),
+        (b"DEBUG: x\n", "left-unknown-format"),
+    ],
+)
+def test_the_reason_why_a_log_is_left_is_named(tmp_path, content, reason):
+    found = SOURCES[0].declined(laid(tmp_path, content))
+    assert found.message.id == reason
+
+
+def test_a_log_with_a_stated_format_that_is_invalid_is_left_to_its_reader(tmp_path):
+    assert looks_like(laid(tmp_path, COMBINED, log_format="no_such"))
+    assert looks_like(laid(tmp_path, b"\n", "access.log"))
+    assert not looks_like(laid(tmp_path, b"\n", "other.txt"))
+
+
+def test_a_large_log_is_written_to_the_spilled_rows(tmp_path):
+    data = COMBINED * 30 + b"junk\n"
+    (tmp_path / "access-web.log").write_bytes(data)
+    (tmp_path / "spilled").mkdir()
+    raw = RawFile(tmp_path, "access-web.log", spill=Spill(tmp_path / "spilled", 100))
+    (part,) = SOURCES[0].read(raw)
+    frame, retrieval = read_access_log(RawFile(tmp_path, "access-web.log"))
+    assert (part.table, len(part.frame), part.retrieval) == ("access_log", 0, retrieval)
+    assert [one.name for one in (tmp_path / "spilled").iterdir()] == [part.spilled.name]
+    assert (len(part.spilled.stem), part.spilled.suffix) == (16, ".parquet")
+    rows = pd.read_parquet(part.spilled)
+    assert rows["line"].tolist() == frame["line"].tolist()
+    assert rows["file"].unique().tolist() == ["access-web.log"]
+    assert rows["service"].unique().tolist() == ["web"]
+    # A log without any request has no rows to spill.
+    (tmp_path / "access-none.log").write_bytes(b"junk\n" * 30)
+    (part,) = SOURCES[0].read(RawFile(tmp_path, "access-none.log", spill=Spill(tmp_path / "spilled", 100)))
+    assert (part.spilled, part.retrieval.rejected_lines) == (None, 30)
+
+
+def test_notes_of_a_log_name_its_file(tmp_path):
+    _, found = read_access_log(laid(tmp_path, COMBINED.rstrip(b"\n")))
+    (end,) = [one for one in found.notes if one.message.id == "note-of-file"]
+    assert messages_in(end.message)["note-of-file"]["file"] == "access.log"
+    assert "note-log-no-line-end" in messages_in(end.message)
