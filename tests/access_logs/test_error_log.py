@@ -1,8 +1,10 @@
 # ruff: noqa: E501 - lines stand as they are logged
 import pandas as pd
 import pytest
+from worlds.messages import messages_in
 from worlds.together import together
 
+from watchme_analysis.access_logs import error_log
 from watchme_analysis.access_logs.error_log import kind_of, looks_like, read_error_log
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.window import parse_zone
@@ -186,3 +188,84 @@ def test_a_torn_line_is_rejected_not_joined(tmp_path):
 @pytest.mark.parametrize(("text", "expected"), [("", True), ("hello\n", False), (HEAD + "x", True)])
 def test_content_is_recognised(tmp_path, text, expected):
     assert looks_like(laid(tmp_path, text)) is expected
+
+
+def rejections(found):
+    return [(one.line, [*messages_in(one.reason.message)], one.text) for one in found.rejected]
+
+
+def test_every_line_is_a_record_joined_blank_or_rejected(tmp_path):
+    lines = [
+        "a line before any record",
+        HEAD + "first" + TAIL,
+        "a further line",
+        "",
+        "2025/12/11 10:10:30 [cut",
+        '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 5 "-" "-"',
+        "2025/13/11 10:10:30 [error] 31#32: no month",
+        "below it",
+        "2025/12/11 10:10:31 [notice] 31#32: second",
+    ]
+    frame, found = read_error_log(laid(tmp_path, "\n".join(lines) + "\n", "error-web.log"))
+    assert frame["line"].tolist() == [2, 9]
+    assert frame["message"].tolist() == ["first\na further line", "second"]
+    assert frame["service"].tolist() == ["web"] * 2
+    assert [*map(pd.isna, frame["connection"])] == [False, True]
+    assert rejections(found) == [
+        (1, ["reject-error-head"], lines[0]),
+        (5, ["reject-error-like"], lines[4]),
+        (6, ["reject-is-request"], lines[5]),
+        (7, ["reject-invalid-time"], lines[6]),
+        (8, ["reject-invalid-time"], lines[7]),
+    ]
+    assert (found.lines, found.blank_lines, found.joined_lines, found.rows) == (9, 1, 1, 2)
+
+
+@together(
+    ("upstream", "address"),
+    [
+        ("http://192.0.2.20:8017/health", "192.0.2.20:8017"),
+        ("fastcgi://unix:/run/php.sock:", "unix:/run/php.sock"),
+        ("http://unix:/run/app.sock:/a", "unix:/run/app.sock"),
+        ("http://unix:/run/app.sock", "unix:/run/app.sock"),
+        ("http://[::1", None),
+        ("app", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_upstream_has_an_address(upstream, address):
+    assert error_log._address(upstream) == address
+
+
+def test_a_zone_is_that_of_the_access_logs_beside_if_they_agree(tmp_path):
+    def zone_of(*zones, zone="UTC"):
+        for path in tmp_path.iterdir():
+            path.unlink()
+        for at, offset in enumerate(zones):
+            name = ("access.log", "web-access.log", "access.log.1")[at]
+            (tmp_path / name).write_text(f"[11/Dec/2025:10:10:30 {offset}]\n" if offset else "none\n")
+        settings = {"zone_is_assumed": True}
+        raw = laid(tmp_path, HEAD + "first" + TAIL + "\n", zone=parse_zone(zone), settings=settings)
+        frame, found = read_error_log(raw)
+        said = [messages_in(one.message)["note-zone-beside"] for one in found.notes]
+        return frame["time"][0].hour, [(one["zone"], one["file"]) for one in said]
+
+    assert zone_of("+0900", "+0900", None) == (1, [("UTC+09:00", "access.log")])
+    assert zone_of("+0900", "+0100") == (10, [])
+    assert zone_of() == (10, [])
+    # It would be assumed anyway.
+    assert zone_of("+0000") == (10, [])
+    assert zone_of("+0000", zone="Asia/Tokyo") == (10, [("UTC", "access.log")])
+    raw = laid(tmp_path, HEAD + "first" + TAIL + "\n", zone=parse_zone("Asia/Tokyo"))
+    assert read_error_log(raw)[0]["time"][0].hour == 1, "a zone that is stated counts"
+
+
+def test_a_prefix_is_that_of_most_of_the_first_lines(tmp_path):
+    prefixed, plain = f"web-1  | {HEAD}first{TAIL}", f"{HEAD}second{TAIL}"
+    for lines, rows in (([prefixed, prefixed, plain], 3), ([prefixed, plain], 1), ([prefixed], 1)):
+        frame, _ = read_error_log(laid(tmp_path, "\n".join(lines) + "\n"))
+        assert len(frame) == rows
+    assert not looks_like(laid(tmp_path, "junk\n" * 50 + plain))
+    assert looks_like(laid(tmp_path, "junk\n" * 49 + plain))
+    assert looks_like(laid(tmp_path, "\n")) and not looks_like(laid(tmp_path, "\n", "other.txt"))
