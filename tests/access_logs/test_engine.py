@@ -68,7 +68,8 @@ def test_the_plan_of_a_block_is_that_of_most_lines(lines, name):
 
 def test_a_load_balancers_line_has_a_plan():
     line = (
-        b"http 2025-12-11T01:10:30.123456Z app/web/1 192.0.2.7:5 192.0.2.20:80 0.001 0.2 0.001 200 200 34 366 "
+        b"http 2025-12-11T01:10:30.123456Z app/web/1 192.0.2.7:5 192.0.2.20:80 0.001 0.2 0.001 "
+        b"200 200 34 366 "
         b'"GET http://example.com:80/ HTTP/1.1" "curl" - - arn:aws:x "Root=1-2" "-" "-" 0 '
         b'2025-12-11T01:10:29.000000Z "forward" "-" "-" "192.0.2.20:80" "200" "-" "-"'
     )

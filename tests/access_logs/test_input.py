@@ -106,6 +106,17 @@ def test_a_rotated_file_is_found_by_its_first_bytes(tmp_path):
     assert messages_in(caught.value.reason.message) == {"reject-gone": {}}
 
 
+def test_a_short_log_that_has_grown_is_the_same(tmp_path):
+    path = tmp_path / "access.log"
+    path.write_bytes(b"one\n")
+    one = input_of(path)
+    path.write_bytes(b"one\ntwo\n")
+    assert now_at(path, one.begin) == path
+    path.rename(tmp_path / "access.log.1")
+    path.write_bytes(b"three\n")
+    assert one.open().read() == b"one\ntwo\n"
+
+
 def test_only_the_first_256_bytes_identify_a_file(tmp_path):
     path = tmp_path / "access.log"
     path.write_bytes(b"a" * 300)

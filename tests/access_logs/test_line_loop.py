@@ -588,3 +588,85 @@ def test_a_chunk_may_begin_with_a_request_without_a_time():
     assert [row if row is LEFT else row["time"] for row in found] == [
         LEFT, *[datetime(2025, 12, 11, 1, 10, 30, 500_000, UTC)] * 2, LEFT,
     ]  # fmt: skip
+
+
+def extras(text, lines, column="extra", differs=()):
+    """Return a column of each line."""
+    found = rows_of(text, [line.encode() for line in lines], differs=[line.encode() for line in differs])
+    return [row if row is LEFT else row[column] for row in found]
+
+
+def test_a_variable_that_replaces_or_repeats_another_is_not_kept():
+    text = '$status|$body_bytes_sent|$bytes_sent|"$host"|"$http_host"|"$server_name"'
+    cases = {
+        '200|1|1|"a"|"a"|"a"': None,
+        '200|1|2|"a"|"b"|"a"': '{"bytes_sent": "2", "http_host": "b"}',
+        '200|-|2|"-"|"b"|"c"': '{"server_name": "c"}',
+        '200|-|-|"-"|"-"|"c"': None,
+        '200|1|-|"a"|"-"|"ab"': '{"server_name": "ab"}',
+    }
+    assert dict(zip(cases, extras(text, cases), strict=True)) == cases
+    assert extras(text, cases, "body_bytes") == [1, 1, 2, None, 1]
+    assert extras(text, cases, "host") == ["a", "a", "b", "c", "a"]
+
+
+def test_parts_that_a_request_line_repeats_are_not_kept():
+    text = '$status|"$request"|"$request_uri"|"$uri"|"$args"|"$request_method"|"$server_protocol"'
+    line = '200|"GET /a?b=c HTTP/1.1"|"{}"|"{}"|"{}"|"{}"|"{}"'
+    cases = {
+        ("/a?b=c", "/a", "b=c", "GET", "HTTP/1.1"): None,
+        ("/x", "/a", "b=c", "GET", "HTTP/1.1"): '{"request_uri": "/x"}',
+        ("/a?b=c", "/i.html", "-", "POST", "HTTP/2.0"): (
+            '{"request_method": "POST", "server_protocol": "HTTP/2.0", "uri": "/i.html"}'
+        ),
+        ("/a?b=c", "/a?b=c", "b", "b=c", "GET"): '{"args": "b", "server_protocol": "GET"}',
+    }
+    found = extras(text, [line.format(*one) for one in cases])
+    assert dict(zip(cases, found, strict=True)) == cases
+    # Without a query the target is the path.
+    plain = line.replace("?b=c", "").format("/a", "/a", "-", "GET", "HTTP/1.1")
+    assert extras(text, [plain]) == [None]
+
+
+def test_a_query_of_its_own_fills_what_a_target_lacks():
+    text = '$status|"$uri"|"$args"'
+    lines = ['200|"/a"|"b=c"', '200|"/a?b=c"|"b=c"', '200|"/a?b=c"|"d"', '200|"/a"|"-"']
+    rows = rows_of(text, [line.encode() for line in lines])
+    assert [row if row is LEFT else (row["query"], row["extra"]) for row in rows] == [
+        ("b=c", None),
+        ("b=c", None),
+        ("b=c", '{"args": "d"}'),
+        (None, None),
+    ]
+
+
+def test_durations_are_in_seconds():
+    for name, value, seconds in (
+        ("request_time", "1.5", 1.5),
+        ("request_time_ms", "1500", 1.5),
+        ("request_time_us", "1500000", 1.5),
+    ):
+        (row, missing) = rows_of(f"$status|${name}", [f"200|{value}".encode(), b"200|-"])
+        assert (row["request_time_s"], missing["request_time_s"]) == (seconds, None)
+
+
+def test_every_time_of_an_upstream_has_a_column():
+    names = ("connect", "header", "response")
+    text = "$status " + " ".join(f'"$upstream_{name}_time"' for name in names)
+    (row,) = rows_of(text, [b'200 "0.1, 0.2" "0.3, -" "-, -"'])
+    assert [row[f"upstream_{name}_time_s"] for name in names] == [0.3, 0.3, None]
+    assert row["upstream_raw"] == (
+        '{"upstream_connect_time": "0.1, 0.2", "upstream_header_time": "0.3, -",'
+        ' "upstream_response_time": "-, -"}'
+    )
+
+
+def test_other_variables_are_kept_in_the_order_of_their_names():
+    text = '"$http_x_b" "$http_x_a" $status'
+    lines = [rb'"b\x22\\" "a" 200', b'"-" "a" 200', b'"b" "-" 200', b'"-" "-" 200']
+    assert [row["extra"] for row in rows_of(text, lines, differs=lines[:1])] == [
+        r'{"http_x_a": "a", "http_x_b": "b\\x22\\\\"}',
+        '{"http_x_a": "a"}',
+        '{"http_x_b": "b"}',
+        None,
+    ]

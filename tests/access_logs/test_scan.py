@@ -287,3 +287,21 @@ def test_the_retrieval_of_several_logs_names_copies_and_unread_ones(tmp_path):
     frame, found = read_access_logs([tmp_path])
     assert (len(frame), found.rows) == (1, 1)
     assert "access-note-copy" in [one.message.id for one in found.notes if hasattr(one, "message")]
+
+
+def test_a_log_that_changes_while_it_is_read_is_noted(tmp_path):
+    (tmp_path / "access.log").write_text(line())
+    found = AccessScan([tmp_path])
+    for _ in found:
+        with (tmp_path / "access.log").open("a") as file:
+            file.write(line())
+    (one,) = found.retrievals
+    assert sorted(said.message.id for said in one.notes) == ["note-log-format", "note-log-grew"]
+
+
+def test_the_format_of_most_lines_is_the_most_common(tmp_path):
+    common = line().partition(' "-"')[0] + "\n"
+    (tmp_path / "access.log").write_text(common * 3)
+    assert AccessScan([tmp_path]).most_common_format().name == "common"
+    (tmp_path / "a-access.log").write_text("junk\n" * 3)
+    assert AccessScan([tmp_path]).most_common_format().name == "common", "the first log has none"

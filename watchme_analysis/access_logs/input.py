@@ -187,10 +187,11 @@ def now_at(path: Path, begin: bytes) -> Path:
     FileNotFoundError
         If no file of its folder has the same beginning.
     """
-    if not begin or _beginning(path) == begin:
+    # A log that was shorter than its beginning may have grown.
+    if not begin or _beginning(path).startswith(begin):
         return path
     for one in sorted(path.parent.iterdir()):
-        if one.is_file() and _beginning(one) == begin:
+        if one.is_file() and _beginning(one).startswith(begin):
             return one
     raise FileNotFoundError(ENOENT, strerror(ENOENT), str(path))
 
