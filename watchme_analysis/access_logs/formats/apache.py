@@ -11,6 +11,7 @@ Source: https://httpd.apache.org/docs/2.4/mod/mod_log_config.html, and ap_escape
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -128,13 +129,16 @@ def compile_apache(text: str, name: str = "") -> LogFormat:
                 variable = "original_status"
             names.append(variable)
             literals.append("")
+    written: Counter[str] = Counter()
     for at, variable in enumerate(names):
         if variable.startswith("%"):
             in_utc = literals[at + 1].startswith("Z")
             literals[at + 1] = literals[at + 1].removeprefix("Z")
-            names[at] = _time_variable(variable + ("Z" if in_utc else ""), known)
-        elif variable in names[:at]:
-            names[at] = f"{variable}_{names[: at + 1].count(variable)}"
+            variable = _time_variable(variable + ("Z" if in_utc else ""), known)  # noqa: PLW2901
+            names[at] = variable
+        elif written[variable]:
+            names[at] = f"{variable}_{written[variable] + 1}"
+        written[variable] += 1
     return assemble(name, text, "apache", literals, names)
 
 
