@@ -70,7 +70,8 @@ _VARIABLES = {
     "s-port": "server_port",
 }
 _TAKEN_TOGETHER = ("date", "time", "cs-uri-stem", "cs-uri-query")
-_HEADER = re.compile(r"([cs])s?\(([\w-]+)\)")
+# Of a request: cs(Name). Of a response: sc(Name).
+_HEADER = re.compile(r"([cs])[cs]?\(([\w-]+)\)")
 _DIRECTIVE = re.compile(rb"#(Fields|Software):[ \t]*([^\r\n]*)", re.IGNORECASE)
 # A value in quotation marks, or one without; values are separated by blanks.
 _QUOTED = re.compile(r'(?<!\S)(?:"((?:[^"]|"")*)"|([^\s"]\S*))(?!\S)')
