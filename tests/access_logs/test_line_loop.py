@@ -670,3 +670,13 @@ def test_other_variables_are_kept_in_the_order_of_their_names():
         '{"http_x_b": "b"}',
         None,
     ]
+
+
+def test_a_list_without_quotation_marks_ends_at_a_space_without_a_colon():
+    lines = [b"192.0.2.1:80 a:b", b"192.0.2.1:80 ab:", b"192.0.2.1:80 : 192.0.2.2:80 ab"]
+    rows = rows_of("$upstream_addr $http_x_a", lines, differs=lines[2:])
+    assert [(row["upstream_addr"], row["extra"]) for row in rows] == [
+        ("192.0.2.1:80", '{"http_x_a": "a:b"}'),
+        ("192.0.2.1:80", '{"http_x_a": "ab:"}'),
+        ("192.0.2.2:80", '{"http_x_a": "ab"}'),
+    ]
