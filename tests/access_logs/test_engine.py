@@ -241,7 +241,7 @@ def test_a_selection_takes_rows_and_needs_columns():
     ]
     assert [row["line"] for row in rows if window.takes(row)] == [2, 3]
     table = rows_table(rows, ("time", "path", "line"))
-    assert window.filtered(table)["line"].to_pylist() == [2, 3]
-    assert Selection(since=10).filtered(table)["line"].to_pylist() == [2, 3, 4, 5, 7]
-    assert Selection(until=10).filtered(table)["line"].to_pylist() == [1]
-    assert Selection().filtered(table) is table
+    assert window.apply(table)["line"].to_pylist() == [2, 3]
+    assert Selection(since=10).apply(table)["line"].to_pylist() == [2, 3, 4, 5, 7]
+    assert Selection(until=10).apply(table)["line"].to_pylist() == [1]
+    assert Selection().apply(table) is table

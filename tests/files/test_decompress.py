@@ -152,7 +152,7 @@ def test_what_is_unpacked_is_limited_by_its_size_and_its_ratio(bytes_, refused):
     packed = SimpleNamespace(read_bytes=40_000)
     limits = Limits(unpacked_mib=1, unpacked_times=20)
     left = [bytes_, 5]
-    fill = decompress._within(lambda room: left.pop(0), packed, limits)
+    fill = decompress._limited(lambda room: left.pop(0), packed, limits)
     assert fill(memoryview(b"")) == bytes_
     if not refused:
         assert fill(memoryview(b"")) == 5
