@@ -247,7 +247,7 @@ def memory_lowered(context: QueueContext) -> Iterator[QueueObservation]:
         return
     moment = failures.start if change is None else change.time
     given = _memory(context, moment)
-    if given is None or given[1] >= given[0]:
+    if given is None:
         return
     before, after = given
     # A step of the API's answer that less processor doesn't explain stays the API's.
