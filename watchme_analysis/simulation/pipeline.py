@@ -150,9 +150,9 @@ class SimulatedPipeline:
         self.run_s = settings.run_s
         self.reserved = inf if poller.reserved_concurrency is None else poller.reserved_concurrency
         self.most = min(poller.max_batches, poller.max_concurrency or poller.max_batches)
+        self.allowed = min(poller.start_batches, self.most)
         for each in reversed(settings.earlier):
             self._set(each.field, each.value)
-        self.allowed = min(poller.start_batches, self.most)
         self.batches = 0  # received by the poller, invoked or not
         self.running = 0
         self.invoked: deque[Invocation] = deque()  # in order of time, starting with a running invocation
