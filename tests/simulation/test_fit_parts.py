@@ -1,0 +1,402 @@
+"""Parts of a fit and of its calibration: assumptions, faults, shares of failures and what is varied."""
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from worlds.looks import frame_of
+from worlds.messages import messages_in
+from worlds.together import together
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
+from watchme_analysis.simulation import calibration, durations
+from watchme_analysis.simulation.durations import RunTime
+from watchme_analysis.simulation.fit import (
+    Fit,
+    Recorded,
+    _failing_shares,
+    _faults,
+    _groups,
+    _pauses,
+    assumed,
+    fit,
+    timing,
+    with_slots,
+)
+from watchme_analysis.simulation.scenarios import Comparison, Load
+from watchme_analysis.simulation.settings import (
+    ApiSettings,
+    Backoff,
+    FaultInterval,
+    PollerSettings,
+    QueueSettings,
+    Settings,
+)
+from watchme_analysis.text.message import message
+
+
+def said(notes):
+    found = {}
+    for note in notes:
+        found |= messages_in(note)
+    return found
+
+
+def test_unknown_settings_are_assumed_and_said():
+    assert said(assumed(RecordedSettings())) == {
+        "fit-timeout-assumed": {"timeout": 30.0},
+        "fit-queue-assumed": {"visibility": 300.0, "retention": 345_600.0},
+        "fit-no-redrive-policy": {},
+    }
+    known = RecordedSettings(
+        visibility_timeout_s=1.0, retention_s=1.0, max_receive_count=1, function_timeout_s=1.0
+    )
+    assert assumed(known) == []
+
+
+@together(
+    ("spent", "message_id"),
+    [
+        (None, None),
+        (RunTime(2.0, 1.0, True), "fit-fixed-time"),
+        (RunTime(0.0, 1.0, False), "fit-fixed-time-unknown"),
+    ],
+)
+def test_service_times_are_said_with_the_fixed_part_and_what_was_cut_off(spent, message_id):
+    faults = (FaultInterval(0.0, 60.0, 30.0), FaultInterval(60.0, 120.0, 29.9))
+    found = said(timing(ApiSettings(1.5, 0.25, faults=faults), 60, 30.0, spent))
+    expected = {
+        "fit-service-time": {"usual": 1.5, "variation": 0.25, "intervals": 2, "period": 60.0},
+        "fit-cut-off": {"intervals": 1},
+        "fit-capacity": {},
+    }
+    if message_id is not None:
+        expected[message_id] = {"fixed": 2.0} if spent.is_measured else {}
+    assert found == expected
+    assert "fit-cut-off" not in said(timing(ApiSettings(1.5), 60, 30.0, None))
+
+
+def pipeline_of(frame, **settings):
+    queried = frozenset(frame.columns)
+    return Pipeline("jobs", "worker", "jobs-dlq", 300, frame, RecordedSettings(**settings), queried)
+
+
+SENT = {name: [4.0] * 6 for name in ("sent", "received", "invocations", "tried")}
+
+
+def flow(**columns):
+    """Return a flow of four messages in each of six intervals, of two seconds each."""
+    usual = {"failed": [0.0] * 6, "duration_avg_s": [2.0] * 6, "duration_max_s": [2.5] * 6}
+    settings = {"function_timeout_s": 30.0, "max_receive_count": 3} | columns.pop("settings", {})
+    return pipeline_of(frame_of(**SENT | usual | columns), **settings)
+
+
+NOTHING = Recorded(24.0, 0.0, 0.0, 0.0)
+
+
+def test_a_flow_becomes_settings_and_a_load_with_its_assumptions():
+    known = {
+        "visibility_timeout_s": 180.0, "retention_s": 86_400.0, "batch_size": 5, "max_concurrency": 7,
+        "reserved_concurrency": 0, "is_fifo": True,
+    }  # fmt: skip
+    found = fit(flow(settings=known, visible=[3.0] + [0.0] * 5), replace(NOTHING, groups=9))
+    assert found.load == Load((4.0,) * 6, 300.0, groups=9)
+    settings = found.settings
+    assert settings.queue == QueueSettings(180.0, 86_400.0, 3, is_fifo=True)
+    assert settings.poller == PollerSettings(batch_size=5, max_concurrency=7)
+    assert (settings.function_timeout_s, settings.horizon_s, settings.run_s) == (
+        30.0,
+        6 * 300 + 86_400.0,
+        0.0,
+    )
+    assert (settings.api.mean_s, settings.api.slots, settings.api.faults) == (2.0, None, ())
+    assert said(found.notes) == {
+        "fit-waiting-left-out": {"messages": 3},
+        "fit-groups": {"groups": 9, "source": "messages"},
+    }
+    assert set(said(found.timing)) == {"fit-service-time", "fit-capacity"}
+    unknown = fit(flow(settings={"function_timeout_s": None}), NOTHING)
+    assert said(unknown.notes)["fit-groups"] == {"groups": 10, "source": "assumed"}
+    assert (unknown.settings.function_timeout_s, unknown.settings.poller.batch_size) == (30.0, 1)
+    assert (unknown.settings.queue.visibility_timeout_s, unknown.settings.queue.retention_s) == (
+        300.0, 345_600.0
+    )  # fmt: skip
+    assert with_slots(unknown, 3) == replace(
+        unknown, settings=replace(unknown.settings, api=replace(unknown.settings.api, slots=3))
+    )
+
+
+def test_a_flow_without_durations_is_refused():
+    with pytest.raises(InputError, match="jobs"):
+        fit(flow(duration_avg_s=[None] * 6), NOTHING)
+
+
+def test_slow_intervals_are_faults_up_to_the_next_with_invocations():
+    frame = flow(duration_avg_s=[2.0, 3.0, 3.1, 2.0, 1.3, None], invocations=[4.0] * 5 + [0.0])
+    # From half as long again on, an interval is not as usual; so it is from a third shorter on.
+    found = _faults(frame, 2.0, 0.3, 30.0)
+    assert found == (
+        FaultInterval(300.0, 600.0, 3.0, stretch_s=300.0),
+        FaultInterval(600.0, 900.0, 3.1, stretch_s=300.0),
+        FaultInterval(1200.0, math.inf, 1.3, stretch_s=1200.0),
+    )
+
+
+def test_an_interval_in_which_nearly_all_fail_is_a_fault_with_its_calls_and_repeats():
+    all_fail = flow(failed=[0.0, 4.0, 3.6, 3.5, 0.0, 0.0])
+    found = _faults(all_fail, 2.0, 0.3, 30.0)
+    assert [(one.start_s, one.failing_share, one.calls, one.repeats) for one in found] == [
+        (300.0, 1.0, 4, 0), (600.0, 0.9, 4, 0)
+    ]  # fmt: skip
+    # Where some failures pass, all of these intervals are, each with the usual duration.
+    some = _faults(all_fail, 2.0, 0.3, 30.0, None, True)
+    assert [(one.start_s, one.failing_share, one.mean_s) for one in some] == [
+        (300.0, 1.0, 2.0), (600.0, 0.9, 2.0), (900.0, 0.875, 2.0)
+    ]  # fmt: skip
+    again = flow(failed=[0.0, 4.0] + [0.0] * 4, tried=[4.0, 6.0] + [4.0] * 4)
+    [one] = _faults(again, 2.0, 0.3, 30.0, None, True)
+    assert (one.failing_share, one.calls, one.repeats) == (pytest.approx(2 / 3), 6, 2)
+    alone = flow(failed=[0.0, 1.0] + [0.0] * 4, tried=[4.0, 1.0] + [4.0] * 4, sent=[4.0, 1.0] + [4.0] * 4)
+    assert _faults(alone, 2.0, 0.3, 30.0) == (), "a message that fails alone is bad"
+
+
+@together(
+    ("failed", "longest", "mean"),
+    [
+        # With half of the attempts cut off, the median equals the timeout: exp(0.2 ** 2 / 2) of it.
+        (2.0, 29.4, 30.0 * math.exp(math.log1p(0.04) / 2)),
+        (2.0, 29.3, None),  # below 98 % of the timeout
+        (0.0, 30.0, None),  # nothing failed
+    ],
+)
+def test_durations_that_a_timeout_cuts_off_are_extrapolated(failed, longest, mean):
+    cut = flow(failed=[0.0, failed] + [0.0] * 4, duration_max_s=[2.5, longest] + [2.5] * 4)
+    found = _faults(cut, 2.0, 0.2, 30.0)
+    assert [(one.start_s, one.failing_share) for one in found] == ([] if mean is None else [(300.0, 0.0)])
+    assert [one.mean_s for one in found] == ([] if mean is None else [pytest.approx(mean)])
+
+
+def test_of_a_batch_that_times_out_the_first_message_alone_was_processed():
+    spent = RunTime(1.0, 0.5, True)
+    cut = flow(
+        failed=[0.0, 2.0] + [0.0] * 4, duration_max_s=[2.5, 30.0] + [2.5] * 4, received=[8.0] * 6,
+        tried=[2.0] * 6, invocations=[2.0] * 6, settings={"batch_size": 4},
+    )  # fmt: skip
+    [one] = _faults(cut, 0.25, 0.2, 30.0, spent)
+    assert one.run_s > 30.0 and one.mean_s == pytest.approx(one.run_s - 1.0)
+    partly = flow(
+        failed=[0.0, 1.0] + [0.0] * 4, duration_max_s=[2.5, 30.0] + [2.5] * 4, received=[8.0] * 6,
+        tried=[2.0] * 6, invocations=[2.0] * 6, settings={"batch_size": 4},
+    )  # fmt: skip
+    [one] = _faults(partly, 0.25, 0.2, 30.0, spent)
+    # Half are cut off: four messages of a batch vary by half as much together.
+    sigma = math.sqrt(math.log1p(0.04 / 4))
+    assert one.run_s == pytest.approx(30.0 * math.exp(sigma**2 / 2))
+    assert one.mean_s == pytest.approx((one.run_s - 1.0) / 4)
+
+
+@together(
+    ("failed", "dead", "receives", "sent", "faults", "expected"),
+    [
+        # Six failed tries, of which two dead messages took all three each.
+        ([0.0] * 5 + [6.0], 2.0, 3, 24.0, (), (2 / 24, 0.0)),
+        ([0.0] * 5 + [8.0], 2.0, 3, 24.0, (), (2 / 24, 2 / 24)),
+        ([0.0] * 5 + [6.0], 9.0, 3, 24.0, (), (2 / 24, 0.0)),  # no more than the failures allow
+        ([0.0] * 5 + [6.0], 2.0, None, 24.0, (), (0.0, 6 / 24)),
+        ([0.0] * 5 + [6.0], None, 3, 24.0, (), (0.0, 6 / 24)),
+        ([0.0] * 6, 2.0, 3, 24.0, (), (0.0, 0.0)),
+        ([0.0] * 5 + [6.0], 2.0, 3, None, (), (0.0, 0.0)),
+        # Failures within a fault are not of single messages.
+        ([0.0] * 5 + [6.0], 2.0, 3, 24.0, (FaultInterval(1500.0, 1800.0, 1.0, 0.5),), (0.0, 0.0)),
+        ([0.0] * 5 + [6.0], 2.0, 3, 24.0, (FaultInterval(1500.0, 1800.0, 15.0),), (0.0, 0.0)),
+        ([0.0] * 5 + [6.0], 2.0, 3, 24.0, (FaultInterval(1500.0, 1800.0, 14.9),), (2 / 24, 0.0)),
+    ],
+)
+def test_failures_are_of_messages_that_always_fail_or_at_random(
+    failed, dead, receives, sent, faults, expected
+):
+    measured = Recorded(sent, dead, 0.0, 0.0)
+    found = _failing_shares(flow(failed=failed, settings={"max_receive_count": receives}), measured, faults)
+    assert found == pytest.approx(expected)
+
+
+@together(
+    ("columns", "pauses"),
+    [
+        ({}, ((300.0, 1200.0),)),
+        ({"received": [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]}, ((300.0, 900.0),)),  # two intervals are ten minutes
+        ({"received": [1.0, 0.0, 1.0, 0.0, 1.0, 1.0]}, ()),
+        ({"invocations": [1.0] * 6}, ()),
+        ({"visible": [0.0] * 6}, ()),
+        ({"visible": [0.0, 5.0, None, 5.0, 0.0, 0.0]}, ((300.0, 1200.0),)),
+        ({"received": [None] * 6, "invocations": [None] * 6}, ()),
+    ],
+)
+def test_waiting_messages_that_were_not_received_for_ten_minutes_are_a_pause(columns, pauses):
+    usual = {
+        "visible": [0.0, 5.0, 5.0, 5.0, 0.0, 0.0], "received": [1.0, 0.0, 0.0, None, 1.0, 1.0],
+        "invocations": [1.0, 0.0, 0.0, 0.0, 1.0, 1.0],
+    }  # fmt: skip
+    assert _pauses(frame_of(**usual | columns), 300) == pauses
+
+
+def test_groups_are_those_of_the_queues_own_messages_or_their_items():
+    messages = pd.DataFrame(
+        [
+            ("jobs-dlq", "jobs", "g1", "a"), ("jobs", None, "g2", None), ("jobs", None, None, "b"),
+            ("jobs", None, None, "b"), ("other", None, "g4", None), ("jobs", None, None, None),
+        ],
+        columns=["queue", "source_queue", "group_id", "work_item"],
+    )  # fmt: skip
+    tables = SimpleNamespace(table={"queue_messages": messages}.get)
+    assert _groups(flow(), tables) == 3
+    none = SimpleNamespace(table={"queue_messages": messages.iloc[4:]}.get)
+    assert _groups(flow(), none) is None
+
+
+FITTED = Fit(
+    Settings(
+        queue=QueueSettings(300.0),
+        poller=PollerSettings(reserved_concurrency=2),
+        api=ApiSettings(12.0, failing_share=0.1),
+    ),
+    Load((6.0,), interval_s=300.0),
+    (message("fit-groups", groups=5, source=message("backlog-changed-code")), message("fit-capacity")),
+)
+
+
+def varied(vary, fitted=FITTED):
+    """Return the settings, load and notes of each candidate."""
+    return [(one.settings, one.load, said(one.notes)) for one in vary(fitted)]
+
+
+def test_arrivals_are_varied_within_their_interval():
+    found = varied(calibration._arrivals)
+    assert [load for _, load, _ in found] == [replace(FITTED.load, within_s=width) for width in (75.0, 15.0)]
+    assert [notes["fit-arrivals-nearest"] for *_, notes in found] == [{"width": 75.0}, {"width": 15.0}]
+    assert all({"fit-groups", "fit-capacity"} <= set(notes) for *_, notes in found)
+    assert all(settings == FITTED.settings for settings, *_ in found)
+
+
+def test_the_order_of_returning_messages_is_turned_round_for_a_standard_queue():
+    [(settings, load, notes)] = varied(calibration._orders)
+    assert settings == replace(FITTED.settings, queue=replace(FITTED.settings.queue, returns_first=False))
+    assert notes["fit-order-nearest"] == {"order": "later"} and load == FITTED.load
+    [(back, _, notes)] = varied(calibration._orders, replace(FITTED, settings=settings))
+    assert back == FITTED.settings and notes["fit-order-nearest"] == {"order": "first"}
+    fifo = replace(FITTED, settings=replace(FITTED.settings, queue=QueueSettings(is_fifo=True)))
+    assert varied(calibration._orders, fifo) == []
+    assert varied(calibration._groups) == []
+    groups = varied(calibration._groups, fifo)
+    assert [load.groups for _, load, _ in groups] == [5, 100, 1000]
+    assert [notes for *_, notes in groups] == [
+        {"fit-capacity": {}, "fit-groups-nearest": {"groups": many}} for many in (5, 100, 1000)
+    ]
+
+
+def test_retries_of_throttled_batches_are_varied_where_concurrency_is_reserved():
+    found = varied(calibration._retries)
+    intervals = [1.0, 2.0, 7.5, 10.0, 12.0, 15.0, 20.0, 30.0, 45.0, 60.0]
+    assert [settings.poller for settings, *_ in found] == [
+        replace(FITTED.settings.poller, throttle_retry_s=interval) for interval in intervals
+    ]
+    assert [notes["fit-retries-nearest"]["interval"] for *_, notes in found] == intervals
+    assert "fit-capacity" in found[0][2]
+    free = replace(FITTED, settings=replace(FITTED.settings, poller=PollerSettings()))
+    assert varied(calibration._retries, free) == []
+
+
+def test_the_back_off_is_varied_where_invocations_fail_or_are_throttled():
+    found = varied(calibration._backoffs)
+    backoffs = [Backoff(0.5, 0.7, 2), Backoff(0.67, 0.7, 2), Backoff(0.5, 0.5, 2), Backoff(0.0, 0.5, 2)]
+    assert [settings.poller.backoff for settings, *_ in found] == backoffs
+    assert [tuple(notes["fit-backoff-nearest"].values()) for *_, notes in found] == [
+        (one.above_share, one.factor, one.least_batches) for one in backoffs
+    ]
+    well = replace(FITTED.settings, poller=PollerSettings(), api=ApiSettings(12.0))
+    assert varied(calibration._backoffs, replace(FITTED, settings=well)) == []
+    fails = replace(well, api=ApiSettings(12.0, failing_share=0.1))
+    assert len(varied(calibration._backoffs, replace(FITTED, settings=fails))) == 4
+
+
+@together(
+    ("api", "fails"),
+    [
+        ({}, False),
+        ({"failing_share": 0.1}, True),
+        ({"faults": (FaultInterval(0.0, 1.0, failing_share=0.1),)}, True),
+        ({"faults": (FaultInterval(0.0, 1.0, mean_s=15.0),)}, False),  # half of the timeout
+        ({"faults": (FaultInterval(0.0, 1.0, mean_s=15.1),)}, True),
+    ],
+)
+def test_invocations_fail_by_their_calls_or_beyond_half_of_the_timeout(api, fails):
+    assert calibration.fails(Settings(api=ApiSettings(1.0, **api), function_timeout_s=30.0)) is fails
+
+
+@together(
+    ("name", "recorded", "simulated", "is_near"),
+    [
+        ("peak_visible", 100.0, 120.0, True),
+        ("peak_visible", 100.0, 121.0, False),
+        ("peak_visible", 1.0, 4.0, True),  # three messages are no difference
+        ("peak_visible", 1.0, 5.0, False),
+        ("peak_age_s", 60.0, 120.0, True),
+        ("peak_age_s", 60.0, 121.0, False),
+        ("dead_lettered", 2.0, 0.0, True),
+        ("dead_lettered", 3.0, 0.0, False),
+    ],
+)
+def test_a_figure_agrees_within_a_fifth_or_a_small_difference(name, recorded, simulated, is_near):
+    figures = dict.fromkeys(("sent", "dead_lettered", "peak_visible", "peak_age_s"))
+    measured = Recorded(**figures | {name: recorded})
+    outcomes = tuple(SimpleNamespace(**figures | {name: simulated + more}) for more in (-0.5, 0.5))
+    [found] = calibration.agreement_of(Comparison(None, outcomes), measured)
+    assert found == calibration.Agreement(
+        name, recorded, simulated, is_near, simulated - 0.5, simulated + 0.5
+    )
+    small = {"peak_visible": 3.0, "peak_age_s": 60.0, "dead_lettered": 2.0}[name]
+    expected = abs(math.log((simulated + small) / (recorded + small)))
+    assert calibration.distance((found, found)) == pytest.approx(2 * expected)
+
+
+def test_a_message_of_a_batch_takes_what_the_fixed_part_leaves():
+    spent = RunTime(2.0, 1.0, True)
+    assert spent.of_message(5.0, 3.0) == 1.0
+    assert spent.of_message(5.0, 0.5) == 3.0
+    # At least a tenth of a duration belongs to the messages.
+    assert spent.of_message(1.0, 1.0) == pytest.approx(0.1)
+    frame = frame_of(
+        received=[6.0] * 2, invocations=[2.0] * 2, duration_avg_s=[5.0, 1.0], duration_max_s=[8.0, 2.0]
+    )
+    found = durations.in_messages(pipeline_of(frame, batch_size=10), spent)
+    assert found["duration_avg_s"].tolist() == pytest.approx([1.0, 0.1 / 3])
+    assert found["duration_max_s"].tolist() == pytest.approx([2.0, (2.0 - 0.9) / 3])
+    assert found["invocations"].tolist() == [6.0, 6.0]
+
+
+def test_the_usual_duration_is_that_without_failures_and_varies_by_its_maxima():
+    frame = frame_of(
+        duration_avg_s=[1.0, 3.0, 2.0, 50.0], duration_max_s=[1.0, 3.0, 2.0, 60.0],
+        invocations=[4.0] * 4, failed=[0.0, None, 0.0, 1.0],
+    )  # fmt: skip
+    assert durations.usual(frame) == (2.0, 0.0)
+    mean, variation = durations.usual(frame, batched=True)
+    # Halves of the mean are off by half, times the root of four invocations: 1 each, below 1.5.
+    assert (mean, variation) == (2.0, pytest.approx(math.sqrt(2 / 3)))
+    failing = frame.assign(failed=1.0)
+    assert durations.usual(failing)[0] == 2.5
+    assert durations.usual(frame_of(duration_avg_s=[0.0], failed=[0.0]))[0] == 0.001
+    assert durations._between(frame_of(duration_avg_s=[9.0], invocations=[1.0]), 1.0) == 0.3
+
+
+def test_the_maximum_of_four_invocations_tells_their_variation():
+    # Blom: the greatest of four lies z = 0.853 above the mean; log(max / mean) = z sigma - sigma ** 2 / 2.
+    z = 1.0491313979639725  # the normal quantile of (4 - 0.375) / 4.25
+    sigma = 0.5
+    ratio = math.exp(z * sigma - sigma**2 / 2)
+    columns = {"duration_avg_s": [1.0] * 2, "duration_max_s": [ratio] * 2, "invocations": [4.0] * 2}
+    assert durations._within(frame_of(**columns)) == pytest.approx(math.sqrt(math.expm1(sigma**2)))
+    assert durations._within(frame_of(**columns | {"invocations": [4.0, 3.0]})) is None
