@@ -29,7 +29,7 @@ def frame_of(**columns):
     length = max(len(values) for values in columns.values())
     index = pd.date_range(START, periods=length, freq=f"{PERIOD_S}s", name="time")
     frame = pd.DataFrame(index=index, columns=[*COLUMNS, "tried", "failed"], dtype="float64")
-    return frame.assign(**columns)
+    return frame.assign(**columns).astype("float64")
 
 
 def queue_of(frame=None, settings=None, queried=(), by_message=False, **facts):
