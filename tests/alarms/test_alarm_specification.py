@@ -1,0 +1,517 @@
+"""How specifications and definitions of alarms become rules: every field, its default and its words."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from worlds.looks import at, frame_of
+from worlds.messages import messages_in, plain
+from worlds.together import together
+
+from watchme_analysis.alarms import sections
+from watchme_analysis.alarms.backtest import AlarmRun, Rule
+from watchme_analysis.alarms.chains import Chain, cannot_fire
+from watchme_analysis.alarms.specification import (
+    AlarmSpec,
+    MathInput,
+    existing_alarms,
+    parse_specs,
+    read_specs,
+    threshold_label,
+)
+from watchme_analysis.alarms.standard import STANDARD, WALL_CLOCK, standard_alarms
+from watchme_analysis.alarms.trials import AlarmBacktest, _try, backtest_alarms, backtest_frame, probe_runs
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
+from watchme_analysis.text.message import Choice, Resource, message, message_of
+from watchme_analysis.text.render import label, render
+from watchme_analysis.window import parse_zone
+
+TOKYO = parse_zone("Asia/Tokyo")
+ENTRY = {"name": "a", "over": "queue", "metric": "M", "stat": "Sum", "period_s": 300, "threshold": 5}
+
+
+def parsed(remove=(), **fields):
+    entry = {key: value for key, value in (ENTRY | fields).items() if key not in remove}
+    [spec] = parse_specs({"alarms": [entry]})
+    return spec
+
+
+def test_an_entry_becomes_a_rule_with_cloudwatchs_defaults():
+    usual = AlarmSpec("a", "queue", ("M",), "Sum", Rule(300, 5.0))
+    assert parsed() == usual
+    assert usual.rule == Rule(
+        300, 5.0, evaluation_periods=1, datapoints_to_alarm=1, comparison="GreaterThanThreshold",
+        treat_missing_data="missing", extra_periods=2, lone_point="keep", low_samples="evaluate",
+        sliding=True,
+    )  # fmt: skip
+    stated = {
+        "evaluation_periods": 5, "datapoints_to_alarm": 2, "comparison": "LessThanThreshold",
+        "treat_missing_data": "ignore", "extra_periods": 3, "lone_point": "ok", "low_samples": "ignore",
+    }  # fmt: skip
+    assert parsed(**stated).rule == Rule(300, 5.0, **stated)
+    assert parsed(evaluation_periods=5).rule.datapoints_to_alarm == 5, "N of N where M is not stated"
+    assert parsed(("metric",), ratio=["E", "I"]).metrics == ("E", "I")
+    share = parsed(("threshold",), of_timeout=1)
+    assert (share.of_timeout, share.rule.threshold) == (1.0, 0.0)
+
+
+def test_probes_need_a_name_alone():
+    [spec] = parse_specs({"alarms": [{"name": "h", "over": "probes", "slower_than_s": 10}]})
+    assert spec == AlarmSpec("h", "probes", ("failed checks",), "", Rule(60, 0.0), slower_than_s=10.0)
+
+
+def test_a_composite_alarm_is_over_queues_unless_another_kind_is_stated():
+    [spec] = parse_specs({"alarms": [{"name": "c", "composite": "ALARM(a)"}]})
+    assert spec == AlarmSpec("c", "queue", composite="ALARM(a)")
+    [spec] = parse_specs({"alarms": [{"name": "c", "over": "x", "composite": "ALARM(a)"}]})
+    assert spec.over == "x"
+
+
+@together(
+    ("remove", "fields", "refused"),
+    [
+        ((), {"period_s": 10}, False),
+        ((), {"period_s": 20}, False),
+        ((), {"period_s": 30}, False),
+        ((), {"period_s": 60}, False),
+        ((), {"period_s": 40}, True),
+        ((), {"period_s": 59}, True),
+        ((), {"period_s": 61}, True),
+        ((), {"period_s": 90}, True),
+        (("stat",), {}, True),
+        (("over",), {}, True),
+        (("period_s",), {}, True),
+        (("metric",), {}, True),
+        (("threshold",), {}, True),
+        ((), {"of_timeout": 0.5}, True),
+        ((), {"stat": "p99.9"}, False),
+        ((), {"stat": "p100"}, False),
+        ((), {"stat": "p101"}, True),
+        ((), {"threshold": True}, True),
+        ((), {"threshold": float("inf")}, True),
+        ((), {"threshold": 10**400}, True),
+        ((), {"period_s": 60.0}, True),
+        ((), {"over": 5}, True),
+        (("metric",), {"ratio": "Errors"}, True),
+        (("metric",), {"ratio": ["E", 5]}, True),
+        ((), {"lone_point": "perhaps"}, True),
+        ((), {"treat_missing_data": "perhaps"}, True),
+        ((), {"evaluation_periods": 2, "datapoints_to_alarm": 3}, True),
+        ((), {"name": ""}, True),
+    ],
+)
+def test_an_entry_is_used_or_refused(remove, fields, refused):
+    if refused:
+        with pytest.raises(InputError):
+            parsed(remove, **fields)
+    else:
+        parsed(remove, **fields)
+
+
+@together(
+    ("spec", "values", "limit"),
+    [
+        (
+            parsed(),
+            {"kind": "value", "what": "M Sum", "sign": ">", "limit": "5"},
+            (5.0, ""),
+        ),
+        (
+            parsed(metric="Duration", threshold=2500, comparison="LessThanThreshold"),
+            {"kind": "value", "what": "Duration Sum", "sign": "<", "limit": "2.5 s"},
+            (2.5, "s"),
+        ),
+        (
+            parsed(metric="ApproximateAgeOfOldestMessage", comparison="GreaterThanOrEqualToThreshold"),
+            {"kind": "value", "what": "ApproximateAgeOfOldestMessage Sum", "sign": "≥", "limit": "5 s"},
+            (5.0, "s"),
+        ),
+        (
+            parsed(("metric",), ratio=["E", "I"], comparison="LessThanOrEqualToThreshold"),
+            {"kind": "value", "what": "E / I Sum", "sign": "≤", "limit": "5 %"},
+            (5.0, "%"),
+        ),
+        (
+            parsed(("threshold",), of_timeout=0.9, metric="Duration"),
+            {"kind": "timeout", "what": "Duration Sum", "sign": ">", "limit": "90"},
+            (90.0, "% of the timeout"),
+        ),
+        (
+            AlarmSpec("h", "probes", ("failed checks",), rule=Rule(300, 0.0)),
+            {"kind": "checks", "what": "failed checks", "sign": ">", "limit": "0"},
+            (0.0, ""),
+        ),
+        (
+            AlarmSpec("m", "x", rule=Rule(300, 1.0), expression="e / i"),
+            {"kind": "value", "what": "e / i", "sign": ">", "limit": "1"},
+            (1.0, ""),
+        ),
+    ],
+)
+def test_a_rule_is_said_with_its_sign_and_its_limit_in_its_unit(spec, values, limit):
+    period = {"period": "300", "points": "1", "periods": "1"}
+    assert messages_in(spec.summary)["alarm-rule"] == values | period
+    assert spec.limit == limit
+    assert messages_in(message_of(spec.in_words))["alarm-rule"] == values | period
+
+
+def test_thresholds_have_the_unit_of_their_language():
+    for unit, kind in (("", "count"), ("s", "seconds"), ("%", "percent"), ("% of the timeout", "timeout")):
+        said = message("alarm-threshold", value=Resource("5"), unit=Choice(kind))
+        for language in ("en", "ja"):
+            assert threshold_label("5", unit, language) == render(said, language)
+    assert len({threshold_label("5", unit, "en") for unit in ("", "s", "%", "% of the timeout")}) == 4
+    composite = AlarmSpec("c", "queue", composite="ALARM(a)")
+    assert messages_in(composite.summary) == {"value": {"value": "ALARM(a)"}}
+
+
+def existing(**definition):
+    """Return the alarm of a definition of CloudWatch."""
+    rows = pd.DataFrame([{"alarm": "a", "definition": json.dumps({"AlarmName": "a"} | definition)}])
+    [spec] = existing_alarms(SimpleNamespace(table={"alarms": rows}.get))
+    return spec
+
+
+PLAIN = {
+    "MetricName": "M", "Statistic": "Sum", "Period": 300, "Threshold": 5.0,
+    "ComparisonOperator": "LessThanThreshold", "EvaluationPeriods": 3,
+    "Dimensions": [{"Name": "Other", "Value": "x"}, {"Name": "QueueName", "Value": "jobs"}],
+}  # fmt: skip
+
+
+def test_an_existing_alarm_is_read_with_its_defaults():
+    rule = Rule(300, 5.0, 3, 3, "LessThanThreshold", "missing")
+    assert existing(**PLAIN) == AlarmSpec("a", "jobs", ("M",), "Sum", rule)
+    more = {
+        "DatapointsToAlarm": 2, "TreatMissingData": "breaching", "EvaluateLowSampleCountPercentile": "ignore",
+        "Statistic": None, "ExtendedStatistic": "p99",
+    }  # fmt: skip
+    stated = replace(rule, datapoints_to_alarm=2, treat_missing_data="breaching", low_samples="ignore")
+    assert existing(**PLAIN | more) == AlarmSpec("a", "jobs", ("M",), "p99", stated)
+    bare = existing(MetricName="M", Statistic="Sum", ComparisonOperator="LessThanThreshold")
+    assert bare == AlarmSpec("a", "a", ("M",), "Sum", Rule(60, 0.0, 1, 1, "LessThanThreshold"))
+
+
+@together("key", ["QueueName", "FunctionName", "InstanceId", "LoadBalancer"])
+def test_an_existing_alarm_watches_the_resource_of_its_dimensions(key):
+    assert existing(**PLAIN | {"Dimensions": [{"Name": key, "Value": "x"}]}).over == "x"
+
+
+def metric(name, metric_name, dimensions=(), **more):
+    """Return a query of one metric."""
+    stat = {
+        "Metric": {"MetricName": metric_name, "Dimensions": list(dimensions)},
+        "Period": 120,
+        "Stat": "Sum",
+    }
+    return {"Id": name, "MetricStat": stat, "ReturnData": False} | more
+
+
+QUEUE = [{"Name": "QueueName", "Value": "jobs"}]
+
+
+def test_an_existing_alarm_on_an_expression_has_the_expressions_of_others_inlined():
+    queries = [
+        {"Id": "x", "Expression": "100 * y", "ReturnData": True}, {"Id": "y", "Expression": "e / i"},
+        metric("e", "Errors"), metric("i", "Invocations", QUEUE),
+    ]  # fmt: skip
+    found = existing(Metrics=queries, ComparisonOperator="GreaterThanThreshold")
+    assert (found.over, found.metrics, found.stat) == ("jobs", (), "")
+    assert found.expression == "100 * (e / i)"
+    assert found.inputs == (MathInput("e", "", "Errors", "Sum"), MathInput("i", "jobs", "Invocations", "Sum"))
+    assert found.rule == Rule(120, 0.0), "the period is that of the first metric"
+    single = existing(Metrics=[metric("m", "M", QUEUE, ReturnData=True)], ComparisonOperator="x")
+    assert (single.expression, single.over) == ("m", "jobs")
+    # By default a query returns its data.
+    implicit = {key: value for key, value in metric("m", "M").items() if key != "ReturnData"}
+    assert existing(Metrics=[implicit], ComparisonOperator="x").expression == "m"
+    circle = [{"Id": "a", "Expression": "b + b"}, {"Id": "b", "Expression": "a + a"}]
+    assert len(existing(Metrics=circle, ComparisonOperator="x").expression) < 10**6
+
+
+@together(
+    ("namespace", "of_metric", "treatment"),
+    [("AWS/DynamoDB", None, "ignore"), (None, "AWS/DynamoDB", "ignore"), ("AWS/SQS", "AWS/SQS", "breaching")],
+)
+def test_existing_alarms_on_dynamodb_ignore_missing_data(namespace, of_metric, treatment):
+    query = metric("m", "M", ReturnData=True)
+    query["MetricStat"]["Metric"]["Namespace"] = of_metric
+    definition = {"Namespace": namespace, "Metrics": [query], "TreatMissingData": "breaching"}
+    assert existing(**definition).rule.treat_missing_data == treatment
+
+
+def test_definitions_that_can_not_be_read_are_alarms_without_metrics():
+    for text in ("{", "[]", json.dumps({"AlarmRule": "AND"}), json.dumps({"Period": "x"})):
+        rows = pd.DataFrame([{"alarm": "a", "definition": text}, {"alarm": "b", "definition": None}])
+        assert existing_alarms(SimpleNamespace(table={"alarms": rows}.get)) == (AlarmSpec("a", "a"),)
+    assert existing(AlarmRule='ALARM("b")') == AlarmSpec("a", "a", composite='ALARM("b")')
+
+
+def test_the_alarms_that_the_package_brings_and_a_missing_file(tmp_path):
+    assert {spec.over for spec in read_specs()} <= {"dlq", "function", "queue", "probes"}
+    path = tmp_path / "alarms.yaml"
+    path.write_text(json.dumps({"alarms": [ENTRY]}))
+    assert read_specs(path) == read_specs(str(path)) == (parsed(),)
+
+
+def test_the_standard_alarms_are_four_with_two_windows():
+    assert [
+        (spec.over, spec.metrics, spec.stat, spec.rule.period_s, spec.rule.threshold) for spec in STANDARD
+    ] == [
+        ("dlq", ("ApproximateNumberOfMessagesVisible",), "Average", 300, 10.0),
+        ("function", ("Errors", "Invocations"), "Sum", 300, 10.0),
+        ("queue", ("ApproximateAgeOfOldestMessage",), "Maximum", 60, 600.0),
+        ("queue", ("ApproximateAgeOfOldestMessage",), "Maximum", 300, 600.0),
+    ]
+    m_of_n = [(spec.rule.datapoints_to_alarm, spec.rule.evaluation_periods) for spec in STANDARD]
+    assert m_of_n == [(1, 1), (3, 12), (1, 1), (1, 1)]
+    assert all(spec.rule.treat_missing_data == "notBreaching" and spec.rule.sliding for spec in STANDARD)
+    assert [spec.rule.extra_periods for spec in STANDARD] == [2] * 4
+    assert all((one.rule.extra_periods, one.rule.sliding) == (0, False) for one in WALL_CLOCK)
+    nothing = {"first": None, "times_raised": 0, "in_alarm_at_end": False, "uncertainty_s": 0.0}
+    columns = ["resource", "metric", "stat", "period_s", "points", "time", "value"]
+    empty = pd.DataFrame({name: [] for name in columns})
+    flow = Pipeline("jobs", None, None, 60, frame_of(sent=[1.0]))
+    found = standard_alarms(SimpleNamespace(table=lambda name: empty), (flow,))
+    assert [entry["alarm"] for entry in found] == ["age_gt_600_max_60s_1of1", "age_gt_600_max_300s_1of1"]
+    for entry in found:
+        note = messages_in(message_of(entry["note"]))["trial-no-metric"]
+        assert note == {"metric": "ApproximateAgeOfOldestMessage", "stat": "Maximum", "resource": "jobs"}
+        assert entry == nothing | {
+            "alarm": entry["alarm"], "resource": "jobs", "note": entry["note"], "sliding": nothing
+        }  # fmt: skip
+
+
+def chain(queue="jobs", function="worker", dlq="jobs-dlq", **settings):
+    return Chain(queue, function, dlq, RecordedSettings(**settings))
+
+
+def test_a_chain_names_the_resource_that_an_alarm_watches():
+    one = chain()
+    pipeline = Pipeline("jobs", "worker", "jobs-dlq", 60, frame_of(sent=[1.0]), RecordedSettings())
+    assert Chain.of(pipeline) == one
+    for kind, name in (("queue", "jobs"), ("function", "worker"), ("dlq", "jobs-dlq")):
+        assert (one.resource(kind), one.resource(name), one.kind_of(name)) == (name, name, kind)
+    assert one.resource("other") is None
+    assert chain(dlq=None).resource("dlq") is None
+
+
+TWO = {"evaluation_periods": 2, "datapoints_to_alarm": 2}
+AGE = parsed(metric="ApproximateAgeOfOldestMessage", stat="Maximum", threshold=540)
+LIFE = {"max_receive_count": 3, "visibility_timeout_s": 180.0}
+
+
+@together(
+    ("spec", "settings", "is_said"),
+    [
+        (AGE, LIFE, True),  # 540 s are reached, not exceeded
+        (replace(AGE, rule=replace(AGE.rule, threshold=539.0)), LIFE, False),
+        # Two of two periods of 300 s need an age of 300 s more.
+        (
+            replace(
+                AGE, rule=replace(AGE.rule, threshold=240.0, evaluation_periods=2, datapoints_to_alarm=2)
+            ),
+            LIFE,
+            True,
+        ),
+        (
+            replace(
+                AGE, rule=replace(AGE.rule, threshold=239.0, evaluation_periods=2, datapoints_to_alarm=2)
+            ),
+            LIFE,
+            False,
+        ),
+        (replace(AGE, rule=replace(AGE.rule, comparison="LessThanThreshold")), LIFE, False),
+        (replace(AGE, over="jobs"), LIFE, True),
+        (replace(AGE, over="other"), LIFE, False),
+        (AGE, {"max_receive_count": 3}, False),
+        (AGE, {"visibility_timeout_s": 180.0}, False),
+        (replace(AGE, metrics=("Errors",)), LIFE, False),
+    ],
+)
+def test_an_age_beyond_the_life_of_a_message_is_never_reached(spec, settings, is_said):
+    found = cannot_fire(spec, [chain(**settings)])
+    assert len(found) == is_said
+    if spec == AGE and is_said:
+        assert messages_in(found[0])["alarm-age-is-never-reached"] == {
+            "alarm": "a", "queues": ["jobs"], "receives": 3, "visibility": 180.0, "total": 540.0,
+            "needed": 540.0, "better": 270.0,
+        }  # fmt: skip
+
+
+def test_queues_with_the_same_settings_are_one_sentence():
+    third = chain("third", max_receive_count=1, visibility_timeout_s=9.0)
+    found = cannot_fire(AGE, [chain(**LIFE), chain("more", **LIFE), chain(**LIFE), third])
+    queues = [messages_in(one)["alarm-age-is-never-reached"]["queues"] for one in found]
+    assert queues == [["jobs", "more"], ["third"]]
+
+
+@together(
+    ("threshold", "timeout", "over", "is_said"),
+    [
+        (30_000, 30.0, "function", True),
+        (29_999, 30.0, "function", False),
+        (30_000, None, "function", False),
+        (30_000, 30.0, "worker", True),
+        (30_000, 30.0, "other", False),
+    ],
+)
+def test_a_duration_beyond_the_timeout_is_never_reached(threshold, timeout, over, is_said):
+    spec = parsed(metric="Duration", stat="Maximum", threshold=threshold, over=over)
+    found = cannot_fire(spec, [chain(function_timeout_s=timeout)])
+    assert [messages_in(one)["alarm-duration-is-never-reached"] for one in found] == [
+        {"alarm": "a", "functions": ["worker"], "threshold": 30.0, "timeout": 30.0}
+    ] * is_said
+    share = parsed(("threshold",), metric="Duration", stat="Maximum", of_timeout=2.0, over="function")
+    assert cannot_fire(share, [chain(function_timeout_s=30.0)]) == ()
+
+
+RUN = AlarmRun(((at(0), at(1)),), pd.Series(dtype="string"))
+
+
+@together(
+    ("raised", "start", "elsewhere", "minutes", "false", "lead"),
+    [
+        ([(0, 2)], None, (), None, 1, None),
+        ([(12, 14)], 12, (), 0.0, 0, 60.0),
+        ([(0, 13)], 12, (), 0.0, 0, 60.0),  # an hour early, and still in alarm
+        ([(0, 12)], 12, (), None, 1, None),
+        ([(-1, 13)], 12, (), None, 1, None),  # in alarm since longer ago
+        ([(20, None)], 12, (), 40.0, 0, 20.0),
+        ([(0, 2), (14, 15), (16, 17)], 12, (), 10.0, 1, 50.0),
+        ([(0, 2), (14, 15)], 12, ((at(-9), at(-8)),), 10.0, 0, 50.0),
+        ([(20, 21)], 12, ((at(0), at(8)),), None, 0, None),  # within an hour of the other's end
+        ([(21, 22)], 12, ((at(0), at(8)),), 45.0, 0, 15.0),
+        ([(30, 31)], 12, ((at(20), None),), None, 0, None),
+        ([], 12, (), None, 0, None),
+    ],
+)
+def test_a_row_of_a_back_test_counts_from_the_start_and_what_is_false(
+    raised, start, elsewhere, minutes, false, lead
+):
+    times = tuple((at(begin), None if end is None else at(end)) for begin, end in raised)
+    item = AlarmBacktest(parsed(), "jobs", AlarmRun(times, pd.Series(dtype="string")), "as is")
+    begun = None if start is None else at(start)
+    [row] = backtest_frame([item], begun, 86_400.0, at(24), {"jobs": elsewhere}).to_dict("records")
+    found = [None if pd.isna(row[name]) else row[name] for name in ("minutes_after_start", "lead_minutes")]
+    assert found == [minutes, lead]
+    assert (row["false_a_week"], row["times_raised"]) == (7.0 * false, len(raised))
+    texts = ("a", "jobs", "as is", parsed().in_words)
+    assert (row["alarm"], row["resource"], row["note"], row["rule"]) == texts
+    assert row["in_alarm_at_end"] is (bool(raised) and raised[-1][1] is None)
+    first = None if pd.isna(row["first"]) else row["first"].to_pydatetime()
+    assert first == (times[0][0] if times else None)
+
+
+def test_a_back_test_that_could_not_be_evaluated_has_no_numbers():
+    [row] = backtest_frame([AlarmBacktest(parsed(), "jobs", None, "why")], at(0), 86_400.0).to_dict("records")
+    for name in (
+        "first",
+        "cleared",
+        "times_raised",
+        "minutes_after_start",
+        "false_a_week",
+        "in_alarm_at_end",
+    ):
+        assert pd.isna(row[name]), name
+    [unknown] = backtest_frame([AlarmBacktest(parsed(), "jobs", RUN)], None, 0.0).to_dict("records")
+    assert pd.isna(unknown["false_a_week"])
+
+
+def tries(spec, timeout=None):
+    columns = ["resource", "metric", "stat", "period_s", "points", "time", "value"]
+    empty = pd.DataFrame({name: [] for name in columns})
+    settings = RecordedSettings(function_timeout_s=timeout)
+    flow = Pipeline("jobs", "worker", None, 60, frame_of(sent=[1.0]), settings)
+    found = _try(SimpleNamespace(table=lambda name: empty), spec, "worker", flow, (at(0), at(9)))
+    assert (found.run, found.queue, found.resource, found.spec) == (None, "jobs", "worker", spec)
+    return messages_in(message_of(found.note))
+
+
+def test_an_alarm_that_can_not_be_tried_says_why():
+    share = parsed(("threshold",), metric="Duration", of_timeout=0.9, over="function")
+    assert tries(share) == {"trial-no-timeout": {"resource": "worker"}}
+    assert tries(share, 30.0) == {
+        "trial-no-metric": {"metric": "Duration", "stat": "Sum", "resource": "worker"}
+    }
+    assert tries(AlarmSpec("band", "worker")) == {"trial-not-static": {}}
+    math = AlarmSpec("m", "x", expression="e", inputs=(MathInput("e", "other", "Errors", "Sum"),))
+    assert tries(math)["trial-no-metric"]["resource"] == "other"
+
+
+def test_checks_fail_without_a_good_response_or_when_they_are_slow():
+    statuses = [200, 399, 400, 0, None, 200, 200, None]
+    seconds = [0.1, 0.1, 0.1, 0.1, 0.1, 2.0, 2.1, None]
+    probes = pd.DataFrame(
+        {
+            "time": [at(k) for k in range(8)], "path": "/health", "vantage": "outside",
+            "status": pd.array(statuses, dtype="Int64"), "duration_s": pd.array(seconds, dtype="Float64"),
+        }
+    )  # fmt: skip
+    shuffled = probes.iloc[::-1]
+    rule = Rule(60, 0.0)
+    [(name, run)] = probe_runs(shuffled, rule, 2.0).items()
+    assert name == "/health from outside"
+    assert (run.states == "ALARM").tolist() == [False, False, True, True, True, False, True, True]
+    assert run.first == at(2) + pd.Timedelta(seconds=0.1)
+    [(_, slow)] = probe_runs(probes, rule).items()
+    assert (slow.states == "ALARM").tolist() == [False, False, True, True, True, False, False, True]
+    others = [probes.assign(vantage="inside"), probes.assign(path=None)]
+    elsewhere = pd.concat([probes, *others], ignore_index=True)
+    assert list(probe_runs(elsewhere, rule)) == ["/health from inside", "/health from outside"]
+
+
+def test_a_back_test_is_in_the_order_of_the_alarms_and_of_each_resource_once():
+    columns = ["resource", "metric", "stat", "period_s", "points", "time", "value"]
+    empty = pd.DataFrame({name: [] for name in columns})
+    tables = SimpleNamespace(table=lambda name: empty)
+    flows = tuple(
+        Pipeline(name, "worker", f"{name}-dlq", 60, frame_of(sent=[1.0]), RecordedSettings())
+        for name in ("jobs", "more")
+    )
+    specs = (
+        AlarmSpec("c", "queue", composite="ALARM(f) OR ALARM(unknown)"),
+        replace(parsed(), name="f", over="function"),
+        replace(parsed(), name="q"),
+        AlarmSpec("one", "x", composite="ALARM(q)"),
+        replace(parsed(), name="n", over="somewhere"),
+    )
+    found = backtest_alarms(tables, flows, specs)
+    assert [(one.spec.name, one.resource, one.queue) for one in found] == [
+        ("c", "jobs", "jobs"), ("c", "more", "more"), ("f", "worker", "jobs"), ("q", "jobs", "jobs"),
+        ("q", "more", "more"), ("one", "x", None), ("n", "somewhere", None),
+    ]  # fmt: skip
+    assert messages_in(message_of(found[0].note)) == {"trial-unknown": {"alarms": ["unknown"]}}
+    assert messages_in(message_of(found[5].note)) == {"trial-no-state": {}}
+
+
+def ranges():
+    first = {"alarm": "a", "resource": "jobs", "first_x": pd.Timestamp(at(0)), "rings_x": 1500}
+    return pd.DataFrame([first | {"first_y": pd.NaT, "rings_y": 0}])
+
+
+def test_alarms_that_depend_on_the_unpublished_are_listed_with_first_and_number():
+    shown = sections.ranges_table(ranges(), ["x", "y"], TOKYO)
+    assert shown.rows == (("a", "jobs", "2026-11-24 19:00, 1,500 ×", "–, 0 ×"),)
+    assert shown.heads == (label("column-alarm", "en"), label("column-resource", "en"), "x", "y")
+    assert shown.note == label("ranges-note", "en") and "Asia/Tokyo" in shown.caption
+    none = sections.ranges_table(ranges().iloc[:0], ["x", "y"], TOKYO)
+    assert (none.rows, none.note) == ((), label("ranges-none", "en"))
+
+
+def test_rules_and_advice_are_tables_of_their_texts():
+    shown = sections.rules_table([("a", "M > 5", "queue")])
+    assert shown.rows == (("a", "M > 5", "queue"),)
+    assert shown.heads == tuple(label(f"column-{name}", "en") for name in ("alarm", "rule", "over"))
+    assert shown.caption == label("rules-caption", "en")
+    texts = [message("value", value=Resource(text)) for text in ("found", "instead", "effect")]
+    advice = SimpleNamespace(alarm="a", resource="jobs", finding=texts[0], instead=texts[1], effect=texts[2])
+    advised = sections.advice_table([advice])
+    assert advised.rows == (("a", "jobs", "found", "instead", "effect"),) and advised.note == ""
+    names = ("alarm", "resource", "backtest-shows", "better", "effect-of-change")
+    assert advised.heads == tuple(label(f"column-{name}", "en") for name in names)
+    assert advised.caption == label("alarm-advice-caption", "en")
+    assert plain(texts[0]) == "value" and render(texts[0]) == "found"
