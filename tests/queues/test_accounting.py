@@ -1,0 +1,154 @@
+"""The balance of a queue: every message is deleted, waiting, dead, lost or unexplained."""
+
+from dataclasses import replace
+
+import pytest
+from worlds.looks import at, frame_of
+from worlds.one_queue import EVERYTHING, HOUR, SHARED, Tables, ids, pipeline_of, purge
+from worlds.together import together
+
+from watchme_analysis.queues import accounting
+from watchme_analysis.text.render import label
+from watchme_analysis.window import Window
+
+
+def accounted(tables=None, settings=None, **columns):
+    """Return the balance of a queue with these series; what is not named is 0."""
+    length = max((len(values) for values in columns.values()), default=12)
+    usual = {name: [0.0] * length for name in EVERYTHING if name not in ("tried", "failed")}
+    pipeline = pipeline_of(settings=settings, **usual | columns)
+    return accounting.queue_balance(pipeline, tables or Tables())
+
+
+def first(value, length=12):
+    return [value] + [0.0] * (length - 1)
+
+
+def test_every_message_sent_is_deleted_waiting_or_dead():
+    found = accounted(
+        sent=first(20.0), received=first(20.0), deleted=first(12.0), visible=[0.0] * 9 + [3.0] * 3,
+        in_flight=[0.0] * 11 + [1.0], dlq_visible=[0.0] * 4 + [4.0] * 8, age_s=[9999.0] * 12,
+    )  # fmt: skip
+    assert (found.sent, found.received, found.deleted, found.stock_before) == (20, 20, 12, 0)
+    assert (found.visible, found.in_flight, found.dead_lettered, found.unexplained) == (3, 1, 4, 0)
+    assert (found.expired, found.purged, found.duplicate_deletes, found.lost) == (0, 0, 0, 0)
+    # Ten messages stood for an interval of 300 s each, over twenty arrivals.
+    assert found.mean_stay_s == pytest.approx((3 * 3 + 1) * 300 / 20)
+    assert (found.retry_amplification, found.reasons) == (1.0, ())
+
+
+@together(
+    ("columns", "settings", "tables", "field", "number", "message_id"),
+    [
+        ({"deleted": [0.0, 25.0] + [0.0] * 10}, {}, {}, "duplicate_deletes", 5, "balance-duplicates"),
+        ({"deleted": first(15.0)}, {}, {}, "unexplained", 5, "balance-unexplained"),
+        (
+            {"deleted": first(15.0)}, {}, {"changes": [purge(resource="jobs", interval=5)]}, "purged", 5,
+            "balance-purged",
+        ),
+        # Half of the remainder vanished at once without a receive.
+        (
+            {"deleted": first(15.0), "visible": [0.0] * 3 + [3.0] * 3 + [0.0] * 6}, {}, {}, "purged", 5,
+            "balance-purged",
+        ),
+        (
+            {"deleted": first(15.0), "visible": [0.0] * 3 + [2.0] * 3 + [0.0] * 6}, {}, {}, "unexplained", 5,
+            "balance-unexplained",
+        ),
+        (
+            {"deleted": first(15.0), "age_s": [98.0] * 12}, {"retention_s": 100.0}, {}, "expired", 5,
+            "balance-expired",
+        ),
+        (
+            {"deleted": first(15.0), "age_s": [97.9] * 12}, {"retention_s": 100.0}, {}, "unexplained", 5,
+            "balance-unexplained",
+        ),
+    ],
+)  # fmt: skip
+def test_a_remainder_is_a_loss_only_with_evidence(columns, settings, tables, field, number, message_id):
+    found = accounted(Tables(**tables), settings, **{"sent": first(20.0), "received": first(20.0)} | columns)
+    fields = ("duplicate_deletes", "unexplained", "purged", "expired")
+    assert {name: getattr(found, name) for name in fields} == dict.fromkeys(fields, 0) | {field: number}
+    assert set(ids(found.reasons)) == {message_id}
+    assert found.lost == (number if field in ("purged", "expired") else 0)
+
+
+def test_unknown_counters_leave_the_balance_open():
+    pipeline = pipeline_of(queried=("sent",), sent=[5.0], deleted=[5.0], dlq_visible=[0.0])
+    found = accounting.queue_balance(pipeline, Tables())
+    assert (found.sent, found.received, found.deleted, found.unexplained) == (5, None, None, None)
+    assert set(ids(found.reasons)) == {"balance-open"}
+    assert found.retry_amplification is None and found.mean_stay_s is None
+
+
+@together(
+    ("age", "is_impossible"),
+    [(2400.0, False), (2399.0, True)],  # 3000 s against the oldest and two intervals
+)
+def test_a_mean_stay_beyond_the_oldest_message_is_impossible(age, is_impossible):
+    pipeline = pipeline_of(
+        sent=first(1.0), visible=[1.0] * 8 + [0.0] * 4, in_flight=first(2.0), age_s=first(age)
+    )
+    stay_s, note = accounting.mean_stay(pipeline)
+    assert stay_s == 3000.0
+    assert (note is not None) is is_impossible
+    if is_impossible:
+        assert ids([note])["balance-stay"] == {"stay": 3000.0, "oldest": age}
+
+
+@together(
+    ("sent", "received", "deleted", "visible", "in_flight", "before"),
+    [
+        (5.0, 9.0, 0.0, 3.0, 0.0, 4),  # more were received than sent
+        (5.0, 3.0, 0.0, 9.0, 0.0, 4),
+        (5.0, 5.0, 8.0, 0.0, 2.0, 3),  # more were deleted than received
+        (5.0, 5.0, 1.0, 0.0, 9.0, 4),
+        (5.0, 5.0, 5.0, 5.0, 5.0, 0),
+        (9.0, 2.0, 1.0, 1.0, 1.0, 0),
+        (5.0, None, None, 7.0, None, 2),
+    ],
+)
+def test_the_stock_before_is_the_least_that_explains_the_first_interval(
+    sent, received, deleted, visible, in_flight, before
+):
+    frame = frame_of(
+        sent=[sent, 99.0], received=[received, 0.0], deleted=[deleted, 0.0], visible=[visible, 0.0],
+        in_flight=[in_flight, 0.0],
+    )  # fmt: skip
+    assert accounting.stock_before(frame) == before
+    assert accounting.stock_before(frame.iloc[:0]) == 0
+
+
+def test_the_description_of_a_queue_is_its_end_unless_a_window_was_selected():
+    tables = Tables(queues=[{"queue": "jobs", "visible": 4, "in_flight": 2, "delayed": 3}])
+    columns = {"visible": [0.0] * 9 + [8.0, None, None], "in_flight": [0.0] * 9 + [1.0, 6.0, None]}
+    assert (accounted(tables, **columns).visible, accounted(tables, **columns).in_flight) == (7, 2)
+    tables.window = Window(at(0), at(12))
+    found = accounted(tables, **columns)
+    assert (found.visible, found.in_flight) == (8, 6), "the last of three points"
+
+
+def test_a_balance_by_interval_counts_what_each_leaves_to_the_next():
+    length = 2 * HOUR
+    pipeline = pipeline_of(
+        sent=first(20.0, length), received=first(20.0, length), deleted=first(12.0, length),
+        visible=[3.0] * length, in_flight=[1.0] * length, dlq_visible=[0.0] * HOUR + [4.0] * HOUR,
+    )  # fmt: skip
+    one, two = accounting._by_interval(pipeline, Tables(), 3600.0, "en")
+    assert one == {
+        "queue": "jobs", "start": at(0), "end": at(HOUR), "sent": 20, "received": 20, "deleted": 12,
+        "stock_before": 0, "visible": 3, "in_flight": 1, "dead_lettered": 0, "expired": None, "purged": None,
+        "duplicate_deletes": None, "unexplained": 4, "reasons": label("balance-step-delayed", "en"),
+        "retry_amplification": 1.0, "mean_stay_s": None,
+    }  # fmt: skip
+    # Four were left, four more died: the remainder of the hour before.
+    assert (two["stock_before"], two["dead_lettered"], two["unexplained"]) == (4, 4, -4)
+    assert (two["retry_amplification"], two["start"]) == (None, at(HOUR))
+    unknown, _ = accounting._by_interval(
+        replace(pipeline, queried=frozenset({"sent"})), Tables(), 3600.0, "en"
+    )
+    assert (unknown["received"], unknown["visible"], unknown["unexplained"]) == (None, None, None)
+    assert unknown["reasons"] == label("balance-step-unknown", "en")
+    shared, _ = accounting._by_interval(pipeline, Tables(queues=SHARED), 3600.0, "en")
+    assert (shared["dead_lettered"], shared["unexplained"]) == (None, None)
+    assert shared["reasons"] == label("balance-step-shared-dlq", "en")
