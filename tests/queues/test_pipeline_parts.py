@@ -1,0 +1,221 @@
+"""How queues are paired with functions and DLQs, and which series become the columns of a pipeline."""
+
+import pandas as pd
+import pytest
+from worlds.looks import at, frame_of
+from worlds.one_queue import Tables, pipeline_of
+from worlds.together import together
+
+from watchme_analysis.queues import pipeline as parts
+from watchme_analysis.queues.pipeline import RecordedSettings, pipelines
+
+VISIBLE = "ApproximateNumberOfMessagesVisible"
+
+
+def points(resource, metric, *values, stat="Sum", period_s=300, first=0, namespace="AWS/SQS"):
+    """Return a point in each interval; None is no point."""
+    return [
+        {
+            "time": at(first + place * period_s / 300), "namespace": namespace, "metric": metric,
+            "resource": resource, "stat": stat, "period_s": period_s, "value": value,
+        }
+        for place, value in enumerate(values)
+        if value is not None
+    ]  # fmt: skip
+
+
+def runs(function, *values, **more):
+    return points(function, "Invocations", *values, namespace="AWS/Lambda", **more)
+
+
+def queried(resource, metric, stat="Sum", **more):
+    return {
+        "id": metric, "namespace": "AWS/SQS", "metric": metric, "resource": resource, "stat": stat,
+        "period_s": 300, "points": 0, "status": "Complete", "file": "a.json",
+    } | more  # fmt: skip
+
+
+@together(
+    ("name", "number", "is_dlq"),
+    [
+        ("jobs-dlq", 2, True),
+        ("jobs_DLQ.fifo", 2, True),
+        ("jobs-dead-letter-queue", 2, True),
+        ("deadletters", 2, True),
+        ("jobsdlq", 2, True),
+        ("jobs-dlq", 1, False),  # of nothing
+        ("jobs", 2, False),
+        ("idle", 2, False),
+    ],
+)
+def test_a_name_says_that_a_queue_is_a_dlq(name, number, is_dlq):
+    assert parts.is_dlq_name(name, ["x"] * number) is is_dlq
+
+
+def test_the_dlq_of_a_queue_is_the_one_that_holds_its_messages_else_its_policys_or_by_name():
+    tables = Tables(
+        queues=[{"queue": "a", "dlq": "a-old"}, {"queue": "b", "dlq": "b-dead"}, {"queue": "c-queue"}],
+        queue_messages=[
+            {"queue": dlq, "source_queue": "a", "message_id": dlq + str(place)}
+            for dlq, number in (("a-new", 2), ("a-old", 1))
+            for place in range(number)
+        ],
+        metrics=points("c-dlq", "X", 1.0) + points("d.fifo", "X", 1.0) + points("d-dlq.fifo", "X", 1.0),
+    )
+    assert parts.dead_letter_queues(tables) == {
+        "a": "a-new", "b": "b-dead", "c-queue": "c-dlq", "d.fifo": "d-dlq.fifo"
+    }  # fmt: skip
+
+
+def test_the_function_of_a_queue_is_that_of_its_mapping_that_is_on():
+    mappings = [
+        {"uuid": "1", "queue": "jobs", "function": "old", "state": "Disabled"},
+        {"uuid": "2", "queue": "jobs", "function": "new", "state": "Enabled"},
+        {"uuid": "3", "queue": "jobs", "function": "older", "state": "Disabled"},
+        {"uuid": "4", "queue": "off", "function": "sleeper", "state": "Disabled"},
+    ]
+    tables = Tables(event_source_mappings=mappings)
+    assert parts.functions_of(tables, ["jobs", "off"], {}) == {"jobs": "new", "off": "sleeper"}
+
+
+def test_without_a_mapping_the_names_and_the_counts_pair_queues_and_functions():
+    functions = [{"function": "resize-worker"}, {"function": "mail"}, {"function": "other"}]
+    tables = Tables(functions=functions)
+    found = parts.functions_of(tables, ["resize-queue", "mail.fifo", "nothing"], {})
+    assert found == {"resize-queue": "resize-worker", "mail.fifo": "mail"}
+    hourly = [12.0 * place for place in (1, 5, 2, 8)]
+    received = [value for value in hourly for _ in range(12)]
+    metrics = points("q", "NumberOfMessagesReceived", *received) + runs("f", *received)
+    metrics += runs("g", *reversed(received))
+    indexed = parts.metric_groups(Tables(metrics=metrics))
+    assert parts._likeness("q", "f", indexed) == pytest.approx(1.0)
+    assert parts._likeness("jobs-queue", "jobs-worker-2", indexed) == 1.0
+    assert parts._likeness("big-jobs", "jobs", indexed) == 0.5
+    assert parts.functions_of(Tables(metrics=metrics), ["q"], indexed) == {"q": "f"}
+
+
+def test_a_series_is_of_the_preferred_statistic_and_the_finest_whole_period():
+    indexed = parts.metric_groups(
+        Tables(
+            metrics=[
+                *points("q", "M", 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, period_s=300),
+                *points("q", "M", *[9.0] * 20, period_s=60, first=1),  # covers 19 of 25 minutes
+                *points("q", "M", 7.0, stat="Maximum"),
+                *points("q", "N", 5.0, 6.0), *points("q", "N", 8.0),
+            ]
+        )
+    )  # fmt: skip
+    series, period_s = parts.series_of(indexed, "q", "M", ("Average", "Sum"))
+    assert (period_s, series.tolist()) == (300, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    assert parts.series_of(indexed, "q", "M", ("Maximum", "Sum"))[0].tolist() == [7.0]
+    again, _ = parts.series_of(indexed, "q", "N", ("Sum",))
+    assert again.to_dict() == {pd.Timestamp(at(0)): 8.0, pd.Timestamp(at(1)): 6.0}, "the last of equal times"
+    assert parts.series_of(indexed, "q", "other", ("Sum",)) is None
+    fine = parts.metric_groups(
+        Tables(metrics=[*points("q", "M", *[1.0] * 6), *points("q", "M", *[9.0] * 21, period_s=60)])
+    )
+    assert parts.series_of(fine, "q", "M", ("Sum",))[1] == 60, "four fifths of the time are most of it"
+
+
+@together(
+    ("given", "is_complete"),
+    [
+        ([queried("q", "M")], True),
+        ([queried("q", "M", status="PartialData")], False),
+        ([queried("q", "M", points=None)], False),
+        ([queried("q", "M", status=None)], True),  # no series of the file has a status
+        ([queried("q", "M", status=None), queried("q", "N")], False),
+        ([queried("q", "M", status=None), queried("q", "N", file="b.json")], True),
+    ],
+)
+def test_a_series_is_complete_by_its_status(given, is_complete):
+    found = parts.complete_series(Tables(metric_queries=given).table("metric_queries"), set())
+    assert (("q", "M", "Sum") in found) is is_complete
+
+
+def test_points_without_a_query_are_complete():
+    none = Tables().table("metric_queries")
+    assert parts.complete_series(none, {("q", "M", "Sum")}) == {("q", "M", "Sum")}
+    partly = Tables(metric_queries=[queried("q", "M", status="PartialData")]).table("metric_queries")
+    assert parts.complete_series(partly, {("q", "M", "Sum")}) == set()
+
+
+@together(
+    ("columns", "settings", "otherwise"),
+    [
+        ({}, {}, False),
+        ({"throttles": [2.0], "invocations": [100.0]}, {}, False),
+        ({"throttles": [2.1], "invocations": [100.0]}, {}, True),
+        ({"duration_max_s": [31.0]}, {"is_fifo": True, "visibility_timeout_s": 30.0}, True),
+        ({"duration_max_s": [30.0]}, {"is_fifo": True, "visibility_timeout_s": 30.0}, False),
+        ({"duration_max_s": [31.0]}, {"visibility_timeout_s": 30.0}, False),
+        ({"duration_max_s": [31.0]}, {"is_fifo": True}, False),
+    ],
+)
+def test_messages_stay_undeleted_by_throttles_or_late_deletes_of_a_fifo_queue(columns, settings, otherwise):
+    found = parts._undeleted_otherwise(frame_of(**{"sent": [1.0]} | columns), RecordedSettings(**settings))
+    assert bool(found) is otherwise
+
+
+def test_a_pipeline_has_its_settings_and_its_series_on_one_grid():
+    tables = Tables(
+        queues=[
+            {
+                "queue": "jobs", "dlq": "jobs-dlq", "visibility_timeout_s": 180.0, "retention_s": 9.0,
+                "max_receive_count": 3, "is_fifo": False, "modified_at": at(1),
+            },
+            {"queue": "jobs-dlq", "retention_s": 99.0},
+        ],
+        functions=[
+            {
+                "function": "worker", "timeout_s": 30.0, "reserved_concurrency": 2, "role": "r",
+                "last_modified": at(2),
+            }
+        ],
+        event_source_mappings=[
+            {
+                "uuid": "u-1", "queue": "jobs", "function": "worker", "state": "Enabled", "batch_size": 10,
+                "max_concurrency": 5, "filters": "[]", "response_types": "ReportBatchItemFailures",
+            }
+        ],
+        metrics=[
+            *points("jobs", "NumberOfMessagesSent", 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, period_s=60),
+            *points("jobs", "NumberOfMessagesReceived", 5.0, None, 7.0),
+            *points("jobs", VISIBLE, 1.0, 9.0, 2.0, stat="Maximum", period_s=60),
+            *points("jobs-dlq", VISIBLE, 1.0, 2.0, 3.0, stat="Average", period_s=60),
+            *points("worker", "Duration", 2000.0, 4000.0, stat="Average", period_s=60),
+            *points("i-1", "CPUUtilization", 10.0, 20.0, stat="Average", namespace="AWS/EC2"),
+            *points("i-2", "CPUUtilization", 30.0, 5.0, stat="Average", namespace="AWS/EC2"),
+        ],
+        metric_queries=[queried("jobs", "NumberOfMessagesSent"), queried("jobs", "NumberOfMessagesDeleted")],
+    )  # fmt: skip
+    [found] = pipelines(tables)
+    assert (found.queue, found.function, found.dlq, found.period_s) == ("jobs", "worker", "jobs-dlq", 300)
+    assert found.name == "jobs"
+    assert found.settings == RecordedSettings(
+        visibility_timeout_s=180.0, retention_s=9.0, max_receive_count=3, function_timeout_s=30.0,
+        reserved_concurrency=2, max_concurrency=5, batch_size=10, mapping_uuid="u-1",
+        mapping_state="Enabled", mapping_filters="[]", is_fifo=False, reports_failures=True,
+        dlq_retention_s=99.0, queue_modified_at=at(1), function_modified_at=at(2), role="r",
+    )  # fmt: skip
+    frame = found.frame
+    assert list(frame.index) == [pd.Timestamp(at(place)) for place in range(3)]
+    # Counts are added up, levels are the highest, the DLQ's the last, and durations are means in seconds.
+    assert frame["sent"].tolist()[:2] == [15.0, 6.0]
+    assert frame["received"].isna().tolist() == [False, True, False]
+    assert (frame["visible"].iloc[0], frame["dlq_visible"].iloc[0]) == (9.0, 3.0)
+    assert frame["duration_avg_s"].iloc[0] == 3.0
+    assert frame["cpu_pct"].tolist()[:2] == [30.0, 20.0], "of the busiest host"
+    assert found.by_message
+    assert {"sent", "deleted", "received", "visible", "dlq_visible", "duration_avg_s"} <= found.queried
+    assert {"tried", "failed"} <= found.queried and "errors" not in found.queried
+    assert found.count("sent") == 21.0 and found.count("errors") is None
+    assert pipelines(tables, "other") == () and len(pipelines(tables, "jobs")) == 1
+
+
+def test_without_metrics_a_pipeline_has_no_intervals():
+    [found] = pipelines(Tables(queues=[{"queue": "jobs"}]))
+    assert (len(found.frame), found.period_s, found.function, found.dlq) == (0, 60, None, None)
+    assert found.queried == frozenset() and found.settings == RecordedSettings()
+    assert parts._reports_failures(None) is None and parts._reports_failures("[]") is False
+    assert pipeline_of(sent=[1.0, 2.0]).count("sent") == 3.0
