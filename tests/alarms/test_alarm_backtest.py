@@ -92,3 +92,65 @@ def test_an_alarm_fires_at_one_time_in_a_diagnosis_and_in_a_back_test():
     same = {(name, resource): tested[names[name], resource] for name, resource in reported if name in names}
     assert {key: reported[key] for key in same} == same
     assert sum(moment is not None for moment in same.values()) >= 2
+
+
+@pytest.mark.parametrize(
+    ("comparison", "states"),
+    [
+        ("GreaterThanThreshold", "OOA"),
+        ("GreaterThanOrEqualToThreshold", "OAA"),
+        ("LessThanThreshold", "AOO"),
+        ("LessThanOrEqualToThreshold", "AAO"),
+    ],
+)
+def test_a_threshold_is_compared_below_on_and_above_it(comparison, states):
+    history = History(series([4.0, 5.0, 6.0]), "Maximum", 60)
+    found = backtest(history, Rule(60, 5.0, comparison=comparison))
+    assert "".join(state[0] for state in found.states) == states
+
+
+def test_a_rule_that_can_not_be_evaluated_is_refused():
+    history = History(series([1.0]), "Maximum", 60)
+    for rule in (
+        Rule(60, 0.0, comparison="Equal"),
+        Rule(60, 0.0, evaluation_periods=10**9, datapoints_to_alarm=1),
+        Rule(60, 0.0, evaluation_periods=1, datapoints_to_alarm=2),
+        Rule(90, 0.0),
+    ):
+        with pytest.raises(InputError):
+            backtest(history, rule)
+    with pytest.raises(InputError):
+        backtest(History(series([1.0]), "Median", 60), Rule(60, 0.0))
+    for stat in ("p99", "tm90", "SampleCount"):
+        assert backtest(History(series([1.0]), stat, 60), Rule(60, 0.0)).raised
+
+
+def test_a_metric_without_points_is_evaluated_where_a_span_is_known():
+    nothing = History(series([]), "Sum", 60)
+    assert backtest(nothing, Rule(60, 0.0)).states.empty
+    span = (START.to_pydatetime(), (START + timedelta(minutes=3)).to_pydatetime())
+    found = backtest(nothing, Rule(60, 0.0, treat_missing_data="breaching"), span)
+    assert found.states.tolist() == ["ALARM"] * 3 and found.in_alarm_at_end
+    sparse = backtest(History(series([None, 5.0]), "Sum", 60), Rule(60, 0.0), span)
+    assert [minutes(moment) for moment in sparse.states.index] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("stat", "values"), [("Sum", 6.0), ("Average", 3.0), ("Maximum", 5.0), ("Minimum", 1.0), ("p99", 5.0)]
+)
+def test_points_of_a_longer_period_combine_those_of_the_record(stat, values):
+    history = History(series([1.0, 5.0, 9.0, 9.0]), stat, 60)
+    aligned = history.points(Rule(120, 0.0, sliding=False))
+    assert aligned.iloc[0] == values and minutes(aligned.index[0]) == 2 and len(aligned) == 2
+    sliding = history.points(Rule(120, 0.0))
+    assert sliding.iloc[0] == values and [minutes(at) for at in sliding.index] == [2, 3, 4]
+
+
+def test_an_alarm_changes_state_for_each_interval_in_alarm():
+    run = backtest(History(series([0.0, 9.0, 9.0, 0.0, 9.0]), "Maximum", 60), Rule(60, 5.0))
+    assert [tuple(map(minutes, pair)) for pair in run.raised[:1]] == [(2, 4)]
+    assert (minutes(run.raised[1][0]), run.raised[1][1]) == (5, None)
+    assert [(minutes(at), state) for at, state in run.actions] == [
+        (1, "OK"), (2, "ALARM"), (4, "OK"), (5, "ALARM")
+    ]  # fmt: skip
+    assert run.uncertainty_s == 0.0 and minutes(run.first) == 2

@@ -68,3 +68,34 @@ def test_an_alarm_over_an_expression_sees_sliding_sums():
     [(begin, cleared)] = run.raised
     assert (begin - START).total_seconds() == 13 * 60
     assert (cleared - START).total_seconds() == 18 * 60
+
+
+@together(
+    ("expression", "expected"),
+    [
+        ("m1 - m2", [-1, -5, 4, NONE]),
+        ("m1 * m2", [2, 0, 0, NONE]),
+        ("m1 >= 1", [1, NONE, 1, NONE]),  # a number adds no point
+        ("m1 < 4", [1, NONE, 0, NONE]),
+        ("m1 <= 4", [1, NONE, 1, NONE]),
+        ("m1 == 4", [0, NONE, 1, NONE]),
+        ("m1 != 4", [1, NONE, 0, NONE]),
+        ("MIN([m1, m2])", [1, 5, 0, NONE]),
+        ("CEIL(m1 / 3)", [1, NONE, 2, NONE]),
+        ("FLOOR(m1 / 3)", [0, NONE, 1, NONE]),
+        ("floor(2 / 3)", [0, 0, 0, 0]),
+        ("IF(m1 > 1, m2, 9)", [9, NONE, 0, NONE]),
+        ("fill(m1, m2)", [1, 5, 4, NONE]),
+        ("3 - 5", [-2, -2, -2, -2]),
+    ],
+)
+def test_each_operator_and_function(expression, expected):
+    assert calculate(expression, SERIES).tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_expressions_without_series_are_empty_and_long_ones_are_refused():
+    assert calculate("1 + 1", {}).empty
+    assert calculate("m1 " + " " * 9_997, SERIES).tolist()[0] == 1.0
+    for expression in ("m1" + " " * 9_999, "1 < m1 < 2", "'text'", "ABS(m1, m2)", "IF(m1, 2)", "not m1"):
+        with pytest.raises(InputError):
+            calculate(expression, SERIES)

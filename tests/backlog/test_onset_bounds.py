@@ -66,6 +66,8 @@ def test_arrivals_failures_throttles_and_dead_letters_are_dated_by_their_own_ana
     by_message = onsets(**facts | {"by_message": True})
     assert by_message["failed"] == at(25) and "errors" not in by_message
     assert onsets() == {}
+    nothing = queue_of(balance=SimpleNamespace(dead_letters=SimpleNamespace(first_seen=at(1))))
+    assert onset_order.onset_rows((nothing,)).empty, "without trouble no metric is dated"
     drifting = onsets(creeping=SimpleNamespace(start=at(24)))
     assert drifting == {"age_s": at(24)}
 

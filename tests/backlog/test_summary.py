@@ -24,7 +24,7 @@ EXTRA = {
     "dead_letters": 3, "lost": 0, "missed_work": [["a", "b"]] * 2, "missed_work_certain": True,
     "queues": ["jobs"], "error": None,
 }  # fmt: skip
-NEXT = message("missing-changes-what")
+NEXT, LATER = message("missing-changes-what"), message("missing-changes-why")
 BOUNDS = Span(at(6), at(6), at(5), at(7))
 
 

@@ -124,6 +124,10 @@ def test_a_queue_without_a_dlq_moves_nothing_and_another_policy_is_noted():
     window = Tables()
     window.window = Window(at(0), at(3))
     assert dlq_stock.dead_letter_stock(pipeline_of(sent=[0.0] * 3), window).moved == 0
+    # The description is of another time, and without a query nothing is known of the window.
+    window.tables["queues"] = Tables(queues=[snapshot(3)]).table("queues")
+    assert dlq_stock.dead_letter_stock(pipeline_of(sent=[0.0] * 3), window).moved == 0
+    assert dlq_stock.dead_letter_stock(pipeline_of((), sent=[0.0] * 3), window).moved == 3
 
 
 def test_the_oldest_messages_sent_before_the_window_were_held():

@@ -9,6 +9,7 @@ from worlds.together import together
 from watchme_analysis.queues import pipeline as parts
 from watchme_analysis.queues.pipeline import RecordedSettings, pipelines
 
+LAMBDA = {"namespace": "AWS/Lambda"}
 VISIBLE = "ApproximateNumberOfMessagesVisible"
 
 
@@ -25,7 +26,7 @@ def points(resource, metric, *values, stat="Sum", period_s=300, first=0, namespa
 
 
 def runs(function, *values, **more):
-    return points(function, "Invocations", *values, namespace="AWS/Lambda", **more)
+    return points(function, "Invocations", *values, **LAMBDA, **more)
 
 
 def queried(resource, metric, stat="Sum", **more):
@@ -183,7 +184,7 @@ def test_a_pipeline_has_its_settings_and_its_series_on_one_grid():
             *points("jobs", "NumberOfMessagesReceived", 5.0, None, 7.0),
             *points("jobs", VISIBLE, 1.0, 9.0, 2.0, stat="Maximum", period_s=60),
             *points("jobs-dlq", VISIBLE, 1.0, 2.0, 3.0, stat="Average", period_s=60),
-            *points("worker", "Duration", 2000.0, 4000.0, stat="Average", period_s=60),
+            *points("worker", "Duration", 2000.0, 4000.0, stat="Average", period_s=60, **LAMBDA),
             *points("i-1", "CPUUtilization", 10.0, 20.0, stat="Average", namespace="AWS/EC2"),
             *points("i-2", "CPUUtilization", 30.0, 5.0, stat="Average", namespace="AWS/EC2"),
         ],
