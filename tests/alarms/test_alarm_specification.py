@@ -24,10 +24,11 @@ from watchme_analysis.alarms.specification import (
 from watchme_analysis.alarms.standard import STANDARD, WALL_CLOCK, standard_alarms
 from watchme_analysis.alarms.trials import AlarmBacktest, _try, backtest_alarms, backtest_frame, probe_runs
 from watchme_analysis.errors import InputError
+from watchme_analysis.present import style
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
 from watchme_analysis.text.message import Choice, Resource, message, message_of
 from watchme_analysis.text.render import label, render
-from watchme_analysis.window import parse_zone
+from watchme_analysis.window import Window, parse_zone
 
 TOKYO = parse_zone("Asia/Tokyo")
 ENTRY = {"name": "a", "over": "queue", "metric": "M", "stat": "Sum", "period_s": 300, "threshold": 5}
@@ -515,3 +516,35 @@ def test_rules_and_advice_are_tables_of_their_texts():
     assert advised.heads == tuple(label(f"column-{name}", "en") for name in names)
     assert advised.caption == label("alarm-advice-caption", "en")
     assert plain(texts[0]) == "value" and render(texts[0]) == "found"
+
+
+def test_times_in_alarm_are_bars_from_their_start_to_their_end(drawn):
+    window = Window(at(0), at(12))
+    bars = [("a\njobs", ((at(1), at(3)), (at(6), None))), ("b", ((at(2), at(4)),))]
+    shown = sections.plot_alarm_times(bars, style.AxisSpan(window, TOKYO, (at(0), None)), at(5))
+    [figure] = drawn
+    axis = figure.axes[0]
+    day = style.day_number
+    boxes = [(bar.get_y() + 0.25, bar.get_x(), bar.get_x() + bar.get_width()) for bar in axis.patches[-3:]]
+    assert boxes == [
+        pytest.approx((0.0, day(at(1)), day(at(3)))), pytest.approx((0.0, day(at(6)), day(at(12)))),
+        pytest.approx((1.0, day(at(2)), day(at(4)))),
+    ]  # fmt: skip
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["a\njobs", "b"]
+    assert axis.get_ylim() == (1.6, -0.6)
+    noticed = axis.get_lines()[-1]
+    assert noticed.get_xdata()[0] == day(at(5)) and noticed.get_color() == style.BLACK
+    assert label("alarms-panel-noticed", "en") in shown.words
+    assert label("alarms-alt", "en", alarms="a / jobs (2 ×), b (1 ×)") in shown.alt
+
+
+def test_delays_are_described_from_the_shortest_to_the_longest():
+    rows = [("a", "jobs", 1.0), ("a", "jobs", 120.0), ("b", "jobs", 5.0)]
+    fired = pd.DataFrame(rows, columns=["alarm", "resource", "minutes_after_start"])
+    between = label("losses-between", "en", start="60 s", end="2 h")
+    parts = [
+        label("sensitivity-alt-alarm", "en", alarm="a", resource="jobs", after=between),
+        label("sensitivity-alt-alarm", "en", alarm="b", resource="jobs", after="5 min"),
+    ]
+    found = sections._alt(fired, [("a", "jobs"), ("b", "jobs")], "en")
+    assert found == label("sensitivity-alt", "en", alarms="; ".join(parts))

@@ -7,11 +7,12 @@ import pytest
 from worlds.messages import messages_in, plain
 
 from watchme_analysis.config import LoadSettings
-from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
+from watchme_analysis.simulation.advice import advice, configured, doubts, estimate_of_figure, warnings
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import (
     TOGETHER,
     Comparison,
+    Estimate,
     Load,
     Scenario,
     arrivals_of,
@@ -204,3 +205,51 @@ def test_settings_are_said_with_those_that_are_unset():
     assert said["simulated-reserved-concurrency"] == {"limit": 2}
     assert {"simulated-no-dlq", "simulated-fifo"} <= said.keys()
     assert "simulated-no-limit" not in said
+
+
+def test_the_best_measure_is_said_with_what_it_changes():
+    def dear(name, dead, duplicates, age_s):
+        found = row(name, dead, dead, age_s=age_s)
+        for outcome in found.outcomes:
+            outcome.duplicates = duplicates
+        return found
+
+    base, best = dear("as configured", 100, 0.4, 600.0), dear("best", 10, 0.4, 60.0)
+    said = messages_in(advice([base, dear("good", 20, 0.4, 60.0), best])[0])
+    assert said["measures-best"] == {"measure": "best", "figures": ["measures-instead"] * 2}
+    assert "measures-restart-assumed" not in said
+    # The last figure is the age: in seconds, so that it is a duration.
+    assert said["measures-instead"]["figure"] == "peak_age_s"
+    assert said["estimate"] == {"mean": 600.0, "half": 0.0, "spread": "none"}
+    # A figure without a difference of its own unit is not said, and equal measures are no better.
+    assert advice([base, dear("same", 100, 0.4, 600.0)])[0].id == "measures-no-help"
+    nothing = dear("as configured", 0, 0.0, 0.0)
+    assert [part.id for part in advice([nothing, dear("same", 0, 0.0, 0.0)])] == ["sentences"] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "half", "values"),
+    [
+        ("dead_lettered", 12.34, 0.5, {"mean": 12.3, "half": 0.5, "spread": "some"}),
+        ("dead_lettered", 12.34, 1.0, {"mean": 12.0, "half": 1.0, "spread": "some"}),
+        ("dead_lettered", 12.34, 0.04, {"mean": 12.3, "half": 0.0, "spread": "none"}),
+        ("peak_age_s", 12.6, None, {"mean": 13.0, "half": 0.0, "spread": "none"}),
+    ],
+)
+def test_a_figure_is_rounded_as_its_interval(name, mean, half, values):
+    assert messages_in(estimate_of_figure(name, Estimate(mean, half, 3))) == {"estimate": values}
+
+
+def test_measures_without_a_mean_or_a_clear_difference_are_not_named():
+    base = row("as configured", 100, 110)
+    unclear = row("unclear", 70, 130)
+    unknown = row("unknown", 5, 5)
+    for outcome in unknown.outcomes:
+        outcome.peak_age_s = None
+    found = figures_of(advice([base, unclear, unknown])[1:])
+    assert named(found["dead_lettered"]["measures-lower"]) == ["unknown"]
+    assert "measures-unmoved" in found["peak_age_s"]
+    none = row("as configured", 100, 100)
+    for outcome in none.outcomes:
+        outcome.duplicates = None
+    assert "duplicates" not in figures_of(advice([none, row("x", 1, 1)])[1:])
