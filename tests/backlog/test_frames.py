@@ -4,25 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from worlds.one_queue import Tables
 from worlds.together import together
 
 from watchme_analysis.backlog.frames import changes_near, dead_letters_by
 from watchme_analysis.errors import InputError
-from watchme_analysis.schema import conform, empty
 from watchme_analysis.text.render import label, value_label
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-class Tables:
-    """Tables with these rows; all others are empty."""
-
-    def __init__(self, **rows):
-        self.tables = {name: conform(name, pd.DataFrame(part)) for name, part in rows.items() if part}
-
-    def table(self, name):
-        return self.tables.get(name, empty(name))
 
 
 def dead(number, item, days, receives=4, queue="jobs"):

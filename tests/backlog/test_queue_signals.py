@@ -190,7 +190,7 @@ def test_receives_are_compared_with_the_messages_sent():
 @together(
     ("facts", "found"),
     [
-        ({"queried": ("sent", "invocations")}, []),  # nobody counted the receives
+        ({"queried": ("sent", "invocations")}, []),  # the receives were not counted
         ({"queried": ("sent", "received")}, ["received_once"]),  # 123 is up to 1.03 times 120
         ({"frame": RECEIVES.assign(received=[10.0] * 11 + [13.7])}, ["received_once"]),
         ({"frame": RECEIVES.assign(received=[10.0] * 11 + [13.7]), "queried": ("sent", "received")}, []),

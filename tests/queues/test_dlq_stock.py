@@ -76,7 +76,7 @@ def test_messages_that_reached_the_retention_of_the_dlq_expired(age, is_expired)
     [
         # A complete dump names the source of each message.
         ([(1, "jobs"), (2, "jobs"), (3, "jobs"), (4, "more")], {}, 3, "messages"),
-        # Else the counters tell: ten sent and eight deleted.
+        # Else the counters are compared: ten sent and eight deleted.
         ([(1, "jobs")], {"sent": [10.0], "deleted": [8.0]}, 2, "counters"),
         ([(1, "jobs")], {"sent": [10.0], "deleted": [10.0]}, 1, "counters"),
         ([(1, "jobs")], {"sent": [10.0], "deleted": [1.0]}, 4, "counters"),

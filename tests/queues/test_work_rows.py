@@ -68,7 +68,7 @@ def test_a_message_becomes_a_row_with_its_work_and_its_fate():
         common | {"queue": "jobs-dlq", "message_id": "m-1", "sent_at": at(1), "body": body},
         common | {"queue": "jobs", "message_id": "m-2", "sent_at": at(2), "body": body, "source_queue": None},
         common | {"queue": "jobs-dlq", "message_id": "m-3", "sent_at": at(-1), "body": body},
-        common | {"queue": "elsewhere", "message_id": "m-4", "sent_at": at(1), "source_queue": "nobody"},
+        common | {"queue": "elsewhere", "message_id": "m-4", "sent_at": at(1), "source_queue": "unknown"},
     ]
     events = [
         event("r-1", "application", "messageId=m-1"),
