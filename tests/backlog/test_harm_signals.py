@@ -1,10 +1,11 @@
 """Signals of harm over all queues: each observation as a whole."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 from worlds.backlog_world import World
 from worlds.looks import at, frame_of, look, said
-from worlds.messages import messages_in
+from worlds.messages import messages_in, plain
 from worlds.together import together
 
 from watchme_analysis.backlog.signals import harm
@@ -183,3 +184,14 @@ def test_single_bad_messages_are_a_share_of_those_sent_and_may_come_together():
     }
     assert said(harm.sporadic([look(), look(frame, **facts)])) == [alone, together]
     assert said(harm.sporadic([look(frame, **facts | {"clustering": 7.0})])) == [alone]
+
+
+def test_a_look_names_the_queue_its_function_and_what_is_counted():
+    seen = look(queried=("sent",))
+    assert (plain(seen.name), plain(seen.function)) == ("jobs", "worker")
+    assert plain(seen.attempts) == "invocations"
+    assert seen.step == at(1) - at(0) and seen.function_change is None
+    assert seen.has("sent") and not seen.has("sent", "received") and seen.has()
+    unnamed = look()
+    unnamed.queue.pipeline = replace(unnamed.queue.pipeline, function=None, by_message=True)
+    assert (plain(unnamed.function), plain(unnamed.attempts)) == ("Lambda", "messages")

@@ -130,7 +130,15 @@ def test_the_hosts_load_narrows_the_start_unless_the_errors_are_of_code_or_messa
     errors = LoggedErrors(Counter({kind: 1, "overload": 1}), {}, 2, False)
     found = onset.failures_span(failing(35, 36, frame=frame, errors=errors))
     # The load left its range in the thirtieth interval; a change at the end of the one before is possible.
-    assert (found.earliest, found.latest) == ((at(29), at(31)) if is_narrowed else (at(25), at(36)))
+    bounds = (at(29), at(31)) if is_narrowed else (at(25), at(36))
+    assert (found.earliest, found.latest) == bounds
+    slow = queue_of(frame, slow=Interval(at(35), at(36), "slow"), errors=errors)
+    assert (onset.slow_span(slow).earliest, onset.slow_span(slow).latest) == bounds
+    # Slow attempts that lead into the failures are bounded by the host as well.
+    later = {"cpu_pct": [2.0] * 30 + [90.0] * 10, "duration_avg_s": [1.0] * 26 + [None] * 9 + [9.0] * 5}
+    late = runs([36], tried=tried, **later)
+    waited = onset.waiting_span(failing(36, 37, frame=late, errors=errors, run_before_s=1.0))
+    assert (waited.shown, waited.earliest, waited.latest) == (at(35), *bounds)
 
 
 def test_slow_invocations_that_lead_into_failures_begin_their_wait():
@@ -145,6 +153,16 @@ def test_slow_invocations_that_lead_into_failures_begin_their_wait():
     assert onset.waiting_span(failing(frame=gap, run_before_s=1.0)).shown == at(4)
     whole = frame.assign(duration_avg_s=9.0)
     assert onset.waiting_span(failing(frame=whole, run_before_s=1.0)).shown == at(0)
+
+
+def test_slow_attempts_that_pass_under_the_fault_do_not_bound_its_wait():
+    # Half of the attempts pass: only of five in a row, one was certainly well.
+    frame = runs([8], tried=[1.0] * 12, duration_avg_s=[1.0] * 6 + [9.0] * 6)
+    half = queue_of(
+        frame, failures=Interval(at(8), at(9), "failures"), passed_share=0.5, run_before_s=1.0,
+        failing_days=((at(8), at(9)),),
+    )  # fmt: skip
+    assert (onset.waiting_span(half).shown, onset.waiting_span(half).earliest) == (at(6), at(1))
 
 
 def standing(start, end, is_open=False, grew=None):
@@ -224,28 +242,23 @@ def test_a_surge_lasts_while_its_end_is_within_the_last_three_intervals(end, epi
     assert onset.surge_span(queue) == Span(at(4), at(4), at(3), at(5), found, until)
 
 
-THROTTLED = {
-    "throttles": [0.0] * 6 + [5.0, None, 5.0] + [0.0] * 3,
-    "concurrency": [9.0, 3.0, 2.0, 2.0, None, 1.0] + [2.0] * 6,
-}
-
-
 @together(
     ("reserved", "is_open", "earliest", "end"),
     [
-        (None, False, at(4), at(9)),  # an unknown number of runs may be more than the limit
-        (None, True, at(4), None),
+        # Three ran at once while one delivery was throttled; more ran in the first interval alone.
+        (None, False, at(0), at(9)),
+        (None, True, at(0), None),
         (2, False, at(1), None),  # a reserve that is still set has not ended; three ran at once
         (3, False, at(0), None),
-        (0, False, at(5), at(9)),
+        (0, False, at(4), at(9)),
     ],
 )
 def test_an_invocation_beside_fewer_than_the_limit_says_nothing_about_it(reserved, is_open, earliest, end):
-    columns = dict(THROTTLED)
-    if reserved:
-        columns["concurrency"] = [9.0, 3.0, 2.0, 2.0, 0.0, 1.0] + [2.0] * 6
-    else:
-        columns["concurrency"] = [9.0, 3.0, 2.0, 2.0, 3.0, 1.0] + [2.0] * 6
+    fourth = 0.0 if reserved else 3.0
+    columns = {
+        "throttles": [0.0] * 6 + [5.0, None, 1.0] + [0.0] * 3,
+        "concurrency": [9.0, 3.0, 2.0, 2.0, fourth, None, 2.0, 2.0, 3.0, 2.0, 2.0, 2.0],
+    }
     throttles = Interval(at(6), at(9), "throttles", is_open=is_open)
     queue = queue_of(runs(**columns), throttles=throttles, settings={"reserved_concurrency": reserved})
     found = onset.throttled_span(queue)
@@ -304,6 +317,7 @@ def test_an_unpolled_interval_ends_unless_its_mapping_is_off(facts, end, until):
         ([1.0, None, 1.0, 0.0, 0.0, None], [0.0] * 6, None),  # in fewer than half, points may be missing
         ([0.0] * 6, [0.0] * 6, None),
         ([1.0] * 6, [None] * 6, 6),
+        ([1.0] * 4 + [None, 0.0], [0.0] * 4 + [None, None], 4),
     ],
 )
 def test_polls_that_found_nothing_date_the_last_poll(empty, received, start):
@@ -353,6 +367,11 @@ def test_bad_messages_without_failures_begin_with_the_first_trouble():
     assert onset.bad_messages_span(lasting).end is None
     # Without an attempt that went well before, the start itself is the earliest.
     assert onset.bad_messages_span(queue_of(runs(range(12)), **facts)).earliest == at(4)
+    # What is not known to have been tried, or failed, was not well.
+    lost = queue_of(runs(tried=[1.0] * 3 + [None] + [1.0] * 8), **facts)
+    assert onset.bad_messages_span(lost).earliest == at(2)
+    uncounted = queue_of(runs().assign(failed=None), **facts)
+    assert onset.bad_messages_span(uncounted).earliest == at(3)
     # The item's first message dates failures only.
     item = {"by_item": Counter(a=9), "main_item_first_sent": at(2)}
     assert onset.bad_messages_span(queue_of(runs(), **item, **facts)).start == at(4)
