@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from worlds.looks import at, frame_of
 from worlds.messages import messages_in, plain
+from worlds.one_queue import Tables, pipeline_of
 from worlds.together import together
 
 from watchme_analysis.alarms import sections
@@ -548,3 +549,20 @@ def test_delays_are_described_from_the_shortest_to_the_longest():
     ]
     found = sections._alt(fired, [("a", "jobs"), ("b", "jobs")], "en")
     assert found == label("sensitivity-alt", "en", alarms="; ".join(parts))
+
+
+def test_a_metric_without_points_is_evaluated_over_the_time_of_all_queues():
+    queries = [
+        {"metric": "M", "resource": name, "stat": "Sum", "period_s": 300, "points": 0}
+        for name in ("jobs", "more")
+    ]
+    flows = (
+        pipeline_of(sent=[1.0] * 3), pipeline_of(queue="more", sent=[None] * 2 + [1.0] * 4),
+        pipeline_of(queue="none", sent=[]),
+    )  # fmt: skip
+    spec = replace(parsed(), rule=replace(parsed().rule, treat_missing_data="breaching"))
+    first, second, unknown = backtest_alarms(Tables(metric_queries=queries), flows, (spec,))
+    for one in (first, second):
+        assert (one.run.first, one.run.states.index[-1]) == (at(1), at(6))
+        assert len(one.run.states) == 6 and one.run.in_alarm_at_end
+    assert unknown.run is None

@@ -1,0 +1,98 @@
+"""Errors that a function logged by kind, and the last lines of its invocations that timed out."""
+
+from collections import Counter
+
+from worlds.looks import at
+from worlds.one_queue import Tables
+
+from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
+from watchme_analysis.queues.timeout_logs import TimeoutLogs, read_timeout_logs
+
+
+def event(place, text, ptr=None, **more):
+    """Return an error that the function logged at an interval."""
+    return {
+        "ptr": ptr or f"p-{place}", "time": at(place), "function": "worker", "kind": "error",
+        "error_type": text.split(":")[0], "message": text, "request_id": f"r-{place}",
+    } | more  # fmt: skip
+
+
+REFUSED = "ConnectionError: refused by 192.0.2.{} at 0x{}"
+EVENTS = [
+    event(1, "KeyError: 'a'"), event(2, REFUSED.format(1, "aa")), event(3, REFUSED.format(2, "bb")),
+    event(3, REFUSED.format(2, "bb")),  # the same event of another query
+    event(4, "Task timed out after 3.00 seconds", kind="timeout", error_type=None),
+    event(5, "TypeError: x", function="other"), event(6, "END", kind="end"),
+    event(7, "refused", error_type="ConnectionError"),
+]  # fmt: skip
+
+
+def errors(*bounds, queries=()):
+    tables = Tables(log_events=EVENTS, log_queries=list(queries))
+    return logged_errors(tables.table("log_events"), tables.table("log_queries"), "worker", *bounds)
+
+
+def test_errors_are_counted_once_by_kind_with_an_example_and_the_leading_one():
+    assert errors() == LoggedErrors(
+        Counter(unreachable=3, code_or_message=1, timeout=1),
+        {
+            "code_or_message": "KeyError: 'a'",
+            "unreachable": REFUSED.format(1, "aa"),
+            "timeout": "Task timed out after 3.00 seconds",
+        },
+        5, False, at(1), at(2), 1, REFUSED.format(1, "aa"), 2,
+    )  # fmt: skip
+    assert errors().main == "unreachable" and errors().share("unreachable", "timeout") == 0.8
+    bounded = errors(at(2), at(3))
+    assert (bounded.total, bounded.first, bounded.others_before) == (1, at(2), 0)
+    assert errors(None, at(2)).main == "code_or_message" and errors(at(7)).total == 1
+    none = errors(at(99))
+    assert none == LoggedErrors(Counter(), {}, 0, False)
+    assert none.main is None and none.share("timeout") == 0.0
+
+
+def test_a_query_that_was_cut_leaves_errors_out():
+    cut = [{"query_name": "errors", "function": "worker", "truncated": True}]
+    assert errors(queries=cut).truncated
+    assert not errors(queries=[cut[0] | {"function": "other"}]).truncated
+    assert not errors(queries=[cut[0] | {"truncated": None}]).truncated
+
+
+def invocation(number, *lines, end="timeout"):
+    """Return the events of an invocation: its start, its lines and its end."""
+    kinds = [("start", "START"), *(("application", line) for line in lines), (end, end.upper())]
+    return [
+        event(number * 10 + place, text, request_id=f"r-{number}", kind=kind)
+        for place, (kind, text) in enumerate(kinds)
+    ]
+
+
+def last_lines(*parts, bounds=(), function="worker"):
+    events = [one for part in parts for one in part]
+    return read_timeout_logs(Tables(log_events=events).table("log_events"), function, *bounds)
+
+
+GOOD = invocation(0, "GET https://api.example.com/x", "done", end="end")
+
+
+def test_timeouts_waited_for_a_call_or_hung_before_it():
+    calling = invocation(1, "begin", "POST /v1/jobs")
+    silent = invocation(2, "begin")
+    past = invocation(3, "GET https://api.example.com/x", "parsed")  # its last line names no call
+    found = last_lines(GOOD, calling, silent, past)
+    assert found == TimeoutLogs(1, 1, ("p-13", "p-22"))
+    assert found.total == 2
+    # Without a good invocation that calls, an invocation without a call says nothing.
+    assert last_lines(calling, silent) == TimeoutLogs(1, 0, ("p-13",))
+    failed = [event(5, "x", request_id="r-0")]
+    assert last_lines(GOOD, failed, silent) == TimeoutLogs()
+
+
+def test_only_timeouts_within_the_window_that_began_in_the_log_count():
+    calling = invocation(1, "POST /v1/jobs")
+    assert last_lines(calling, bounds=(at(12), at(13))).calling == 1
+    assert last_lines(calling, bounds=(at(12.1), None)) == TimeoutLogs()
+    assert last_lines(calling, bounds=(None, at(12))) == TimeoutLogs()
+    assert last_lines(calling[1:]) == TimeoutLogs()
+    assert last_lines(calling, function="other") == TimeoutLogs()
+    assert last_lines(calling, calling).calling == 1, "several queries return the same events"
