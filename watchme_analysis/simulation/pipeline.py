@@ -325,17 +325,17 @@ class SimulatedPipeline:
             for receipt in run.batch:
                 queue.delete(receipt)
         if self.done_s is not None:
-            self._note_done(run, failed)
+            self._note_done(self.done_s, run, failed)
         self.last_left_s = self.calendar.now_s
         if self.has_conditions:
             self.conditions.note(bool(failed))
         self.poll()
 
-    def _note_done(self, run: Invocation, failed: set[int] | None) -> None:
+    def _note_done(self, done_s: dict[int, float], run: Invocation, failed: set[int] | None) -> None:
         """Note the end of the first invocation that processed each message."""
         for _, message, _ in run.batch:
-            if self.done_s is not None and message not in (failed or ()):
-                self.done_s[message] = min(self.calendar.now_s, self.done_s.get(message, inf))
+            if message not in (failed or ()):
+                done_s[message] = min(self.calendar.now_s, done_s.get(message, inf))
 
     def _change(self, change: tuple[str, float | None]) -> None:
         """Change a setting; receives and invocations in progress keep the previous value."""
