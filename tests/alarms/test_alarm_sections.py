@@ -35,7 +35,7 @@ from watchme_analysis.simulation.figures import (
 from watchme_analysis.simulation.scenarios import Estimate, Load, Scenario, compare
 from watchme_analysis.simulation.settings import Settings
 from watchme_analysis.simulation.throttling import ThrottlingPoint
-from watchme_analysis.text.message import Share, message
+from watchme_analysis.text.message import Choice, Duration, Share, message
 from watchme_analysis.text.render import label, render
 from watchme_analysis.window import Window, parse_zone
 
@@ -129,6 +129,8 @@ def test_a_threshold_that_never_rings_is_drawn_as_never():
 
     picture = plot_alarm_sensitivity(pd.concat(parts))
     assert "never" in picture.words
+    assert (picture.name, picture.figure.axes[0].get_title("left")) == ("sensitivity", "dead, a-dlq")
+    assert picture.figure.axes[-1].get_xlabel() == label("sensitivity-axis", "en")
     assert "dead on a-dlq: 1 h after the start" in picture.alt
     assert "1 s" in picture.words
     assert plot_alarm_sensitivity(parts[1]).words[0].startswith("No threshold or M of N makes")
@@ -175,7 +177,24 @@ def test_throttling_is_said_loudly_where_it_loses():
         ThrottlingPoint("reserved", 300.0, 300.0, 5.0, False, Estimate(60.0, 1.0, 3)),
         ThrottlingPoint("maximum", 300.0, 300.0, 5.0, True, Estimate(0.0, 0.0, 3)),
     ]
-    alt = plot_throttling(points).alt
+    picture = plot_throttling(points)
+    alt = picture.alt
+    assert picture.name == "throttling"
+    [axis] = picture.figure.axes
+    assert axis.get_title("left") == label("throttling-panel", "en", seconds=300)
+    assert axis.get_xlabel() == label("throttling-axis-tried", "en")
+    assert (axis.get_ylabel(), axis.get_ylim()) == (label("throttling-axis-share", "en"), (-3.0, 100.0))
+    # A line for each poller and interval, and the maximum concurrency across.
+    drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in axis.get_lines()]
+    assert ([0.0, 300.0], [40.0, 2.0]) in drawn and ([300.0], [60.0]) in drawn
+    maximum = axis.get_lines()[-1]
+    assert (list(maximum.get_ydata()), maximum.get_color()) == ([0.0, 0.0], style.BLACK)
+    lines = [
+        label("throttling-line", "en", limit=2, poller=Choice(poller), interval=Duration(5.0))
+        for poller in ("backs_off", "scales")
+    ]
+    legend = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert sorted(legend) == sorted([*lines, label("throttling-line-maximum", "en", limit=2)])
     none, reserved = throttling_sentences(points)
     assert none.id == "throttling-maximum-none"
     said = messages_in(reserved)["throttling-reserved"]

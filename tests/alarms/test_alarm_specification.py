@@ -535,7 +535,7 @@ def test_times_in_alarm_are_bars_from_their_start_to_their_end(drawn):
     assert axis.get_ylim() == (1.6, -0.6)
     noticed = axis.get_lines()[-1]
     assert noticed.get_xdata()[0] == day(at(5)) and noticed.get_color() == style.BLACK
-    assert label("alarms-panel-noticed", "en") in shown.words
+    assert shown.name == "alarms" and label("alarms-panel-noticed", "en") in shown.words
     assert label("alarms-alt", "en", alarms="a / jobs (2 ×), b (1 ×)") in shown.alt
 
 

@@ -44,6 +44,7 @@ def queried(resource, metric, stat="Sum", **more):
         ("jobs-dead-letter-queue", 2, True),
         ("deadletters", 2, True),
         ("jobsdlq", 2, True),
+        ("jobsdlq.fifo", 2, True),
         ("jobs-dlq", 1, False),  # of nothing
         ("jobs", 2, False),
         ("idle", 2, False),

@@ -22,6 +22,7 @@ from watchme_analysis.simulation.scenarios import (
     usual_settings,
 )
 from watchme_analysis.simulation.settings import PollerSettings
+from watchme_analysis.text.message import Duration, Number
 from watchme_analysis.text.render import render
 
 SETTINGS, LOAD = usual_settings(), usual_load(LoadSettings(30, 1800.0, together=True))
@@ -237,7 +238,10 @@ def test_the_best_measure_is_said_with_what_it_changes():
     ],
 )
 def test_a_figure_is_rounded_as_its_interval(name, mean, half, values):
-    assert messages_in(estimate_of_figure(name, Estimate(mean, half, 3))) == {"estimate": values}
+    found = estimate_of_figure(name, Estimate(mean, half, 3))
+    assert messages_in(found) == {"estimate": values}
+    kind = Duration if name == "peak_age_s" else Number
+    assert {type(found.values[key]) for key in ("mean", "half")} == {kind}
 
 
 def test_measures_without_a_mean_or_a_clear_difference_are_not_named():

@@ -304,3 +304,21 @@ def test_a_predicted_figure_includes_its_ends_and_rates_are_counted_in_steps():
     assert not Predicted(None, None, None).includes(0.0)
     assert rate_steps([]) == () and rate_steps([0.0, 0.0]) == ((0.0, 2),)
     assert rate_steps([1.0, 10.0]) == tuple((float(end), int(end in (2, 10))) for end in range(1, 11))
+
+
+def test_measures_are_drawn_in_panels_with_their_names_from_above():
+    base = row("as is", {"dead_lettered": 4, "duplicates": 1, "peak_age_s": 600.0})
+    picture = figures.plot_measures([base, row("a better measure", {"dead_lettered": 0})])
+    assert picture.name == "measures"
+    first, *_, last = picture.figure.axes
+    names = ("dead_lettered", "duplicates", "peak_age_s")
+    titles = [axis.get_title("left") for axis in picture.figure.axes]
+    assert titles == [value_label("measures-panel", name, "en") for name in names]
+    assert [tick.get_text() for tick in first.get_yticklabels()] == ["as is", "a better measure"]
+    assert first.get_ylim() == (1.5, -0.5)
+    # The age is shown in minutes.
+    assert [line.get_xdata()[0] for line in last.get_lines()[:1]] == [10.0]
+    for figure, value in zip(names, ("4", "1", "10"), strict=True):
+        assert value_label("measures-panel", figure, "en") in picture.alt and value in picture.alt
+    none = figures.plot_measures([])
+    assert (none.name, none.words) == ("measures", (label("measures-figure-none", "en"),))
