@@ -566,3 +566,81 @@ def test_a_metric_without_points_is_evaluated_over_the_time_of_all_queues():
         assert (one.run.first, one.run.states.index[-1]) == (at(1), at(6))
         assert len(one.run.states) == 6 and one.run.in_alarm_at_end
     assert unknown.run is None
+
+
+def recorded(metric_name, *values, resource="jobs", stat="Sum", first=0):
+    """Return a point of a metric in each interval of 300 s."""
+    return [
+        {
+            "time": at(first + place), "namespace": "AWS/X", "metric": metric_name, "resource": resource,
+            "stat": stat, "period_s": 300, "value": value,
+        }
+        for place, value in enumerate(values)
+    ]  # fmt: skip
+
+
+def tried(spec, *points):
+    """Return the back-test of an alarm on six intervals of a queue."""
+    flow = pipeline_of(sent=[1.0] * 6, settings={"function_timeout_s": 4.0})
+    [found] = backtest_alarms(Tables(metrics=[one for part in points for one in part]), (flow,), (spec,))
+    raised = [] if found.run is None else [tuple(pair) for pair in found.run.raised]
+    return found, raised, messages_in(message_of(found.note))
+
+
+def test_an_alarm_of_a_shorter_period_is_tried_on_the_recorded_one():
+    spec = replace(parsed(), rule=replace(parsed().rule, period_s=60))
+    found, raised, notes = tried(spec, recorded("M", 1.0, 9.0, 1.0, 1.0))
+    assert raised == [(at(2), at(3))]
+    assert found.run.uncertainty_s == 240.0
+    assert notes["trial-coarse"] == {"period": "300", "earlier": "240"}
+    exact, _, none = tried(parsed(), recorded("M", 1.0, 9.0))
+    assert (exact.run.uncertainty_s, none) == (0.0, {})
+
+
+def test_few_samples_are_ignored_where_they_were_counted():
+    spec = parsed(stat="p50", low_samples="ignore")
+    values = recorded("M", 1.0, 9.0, 1.0, stat="p50")
+    _, raised, notes = tried(spec, values, recorded("M", 20.0, 19.0, 20.0, stat="SampleCount"))
+    assert (raised, notes) == ([], {}), "p50 needs twenty samples"
+    _, raised, notes = tried(spec, values)
+    assert raised == [(at(2), at(3))]
+    assert set(notes) - {"sentences"} == {"trial-no-samples"}
+    short = replace(spec, rule=replace(spec.rule, period_s=60))
+    assert {"trial-no-samples", "trial-coarse"} <= set(tried(short, values)[2])
+
+
+def test_a_ratio_an_expression_and_a_share_of_the_timeout_are_compared_in_their_units():
+    ratio = parsed(("metric",), ratio=["E", "I"], threshold=10)
+    parts = recorded("E", 1.0, 2.0, 1.0), recorded("I", 10.0, 10.0, 10.0)
+    assert tried(ratio, *parts)[1] == [(at(2), at(3))]
+    inputs = (MathInput("e", "jobs", "E", "Sum"), MathInput("i", "jobs", "I", "Sum"))
+    math = AlarmSpec("m", "jobs", rule=Rule(300, 8.0), expression="i - e", inputs=inputs)
+    # The last point stays within the range of three periods.
+    assert tried(math, *parts)[1] == [(at(1), at(2)), (at(3), at(6))]
+    refused, _, notes = tried(replace(math, expression="i -"), *parts)
+    assert refused.run is None and "error-metric-math" in notes
+    share = parsed(("threshold",), of_timeout=0.5, metric="Duration", over="function", stat="Maximum")
+    spent = recorded("Duration", 2000.0, 2001.0, 1.0, resource="worker", stat="Maximum")
+    assert tried(share, spent)[1] == [(at(2), at(3))], "half of four seconds, in milliseconds"
+
+
+@together(
+    ("rule", "raised", "message_id"),
+    [
+        ("ALARM(q) AND ALARM(other)", None, "trial-depends"),
+        ("ALARM(q) OR ALARM(other)", None, "trial-depends"),
+        ("ALARM(q) OR TRUE OR ALARM(other)", True, None),
+        ("ALARM(q) AND FALSE AND ALARM(other)", False, None),
+    ],
+)
+def test_a_composite_alarm_needs_those_that_decide_it(rule, raised, message_id):
+    specs = (
+        replace(parsed(), name="q"), replace(parsed(metric="unseen"), name="other"),
+        AlarmSpec("both", "queue", composite=rule),
+    )  # fmt: skip
+    flow = pipeline_of(sent=[1.0] * 6)
+    *_, both = backtest_alarms(Tables(metrics=recorded("M", 1.0, 9.0, 1.0)), (flow,), specs)
+    assert (both.run is None) is (raised is None)
+    assert raised is None or bool(both.run.raised) is raised
+    notes = messages_in(message_of(both.note))
+    assert notes == ({message_id: {"alarms": ["other"]}} if message_id else {})
