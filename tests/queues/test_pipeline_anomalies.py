@@ -1,5 +1,6 @@
 """Detectors of one pipeline, each on a frame that shows what it looks for and on one that does not."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ from worlds.together import together
 
 from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, RecordedSettings
 from watchme_analysis.queues.pipeline_anomalies import (
+    _by_clock,
+    _stays,
     around_most,
     clustering,
     find_failures,
@@ -18,6 +21,7 @@ from watchme_analysis.queues.pipeline_anomalies import (
     find_surge,
     find_throttles,
     find_unpolled,
+    lasting_rise,
     messages_a_run,
     run_times,
     timed_out_share,
@@ -232,3 +236,86 @@ def test_the_longest_time_without_a_receive_is_reported_over_lost_points():
     received[600:640] = 0.0
     found = find_unpolled(pipeline(visible=visible, received=received))
     assert (found.start, found.end - found.start) == (at(400), timedelta(minutes=100))
+
+
+def hourly(*parts):
+    """Return arrivals by the hour: a rate for so many hours, then the next."""
+    values = [rate for rate, hours in parts for _ in range(hours)]
+    return pd.Series(values, index=pd.date_range("2026-03-02", periods=len(values), freq="1h", tz="UTC"))
+
+
+def hour(number):
+    return (pd.Timestamp("2026-03-02T00:00Z") + pd.Timedelta(hours=number)).to_pydatetime()
+
+
+def test_a_rise_to_the_end_is_dated_at_its_greatest_likelihood():
+    found = lasting_rise(hourly((10.0, 72), (30.0, 48)))
+    assert (found.start, found.end, found.kind) == (hour(72), hour(120), "surge")
+    assert (found.count, found.base, found.outside_rate) == (1440.0, 480.0, 1.0)
+    # Poisson: 1440 seen where 480 are expected.
+    assert found.score == pytest.approx(1440 * math.log(3) - 960)
+    nothing = lasting_rise(hourly((0.0, 72), (3.0, 48)))
+    assert (nothing.base, nothing.count) == (1.0, 144.0), "one message at least is expected"
+    finer = hourly((10.0, 72), (30.0, 48)).resample("30min").ffill() / 2
+    assert lasting_rise(finer).start == hour(72)
+
+
+@together(
+    ("counts", "reported"),
+    [
+        (hourly((10.0, 120)), False),
+        (hourly((30.0, 72), (10.0, 48)), False),
+        (hourly((10.0, 24), (30.0, 11)), True),
+        (hourly((10.0, 24), (30.0, 10)), False),  # nowhere are eleven hours left after a day
+        # The last day of the rise has to hold half of what it had before.
+        (hourly((10.0, 72), (90.0, 24), (46.0, 24)), True),
+        (hourly((10.0, 72), (90.0, 24), (44.0, 24)), False),
+    ],
+)
+def test_a_rise_lasts_if_it_stays_for_half_of_a_day_at_least(counts, reported):
+    assert (lasting_rise(counts) is not None) is reported
+
+
+def test_hours_of_the_day_have_their_own_mean_and_others_that_of_all():
+    usual = _by_clock(np.array([1.0, 3.0, 8.0]), np.array([0, 0, 5]))
+    assert usual[:7].tolist() == [2.0, 4.0, 4.0, 4.0, 4.0, 8.0, 4.0]
+    assert _stays(np.array([10.0] * 10 + [5.0] * 10)) and not _stays(np.array([10.0] * 10 + [4.9] * 10))
+    assert _stays(np.array([10.0] * 76 + [5.0] * 24)) and not _stays(np.array([10.0] * 77 + [4.0] * 24))
+
+
+@together(
+    ("gap_min", "tries", "cut"),
+    [(180, 20, True), (179, 20, False), (180, 19, False), (300, 20, True)],
+)
+def test_three_hours_with_twenty_good_attempts_end_an_incident(gap_min, tries, cut):
+    """Two minutes of failures on each side of a gap in which so many attempts went well."""
+    first, second = 10, 11 + gap_min
+    frame = pd.DataFrame({"tried": 0.0, "failed": 0.0}, index=pipeline().frame.index)
+    frame.iloc[[first, first + 1, second, second + 1], :] = 5.0
+    frame.iloc[first + 2 : first + 2 + tries, 0] = 1.0
+    near = around_most(Interval(at(10), at(second + 2), "failures"), frame)
+    assert (len(near) < len(frame)) is cut
+
+
+def test_without_a_run_or_a_duration_nothing_is_slow():
+    assert find_slow_invocations(pipeline(invocations=0.0)) is None
+    assert find_slow_invocations(pipeline(duration_avg_s=np.nan)) is None
+    few = within(0, 1000, 9.0, each=500, other=np.nan)
+    assert run_times(pipeline(duration_avg_s=few), None) == (9.0, None)
+
+
+def test_failures_all_the_time_are_reported_from_the_first_to_the_last():
+    found = find_failures(pipeline(failed=within(2, 1000, 1.0, each=4)), 0)
+    # Every fourth of a thousand attempts from the third on: the last fails at minute 998.
+    assert found == Interval(
+        at(2), at(999), "failures", count=250.0, base=997.0, outside_rate=0.0, score=15.0
+    )
+
+
+def test_an_outage_is_one_with_a_single_receive_and_unknown_counts_do_not_extend_it():
+    once = RecordedSettings(max_receive_count=1)
+    assert find_failures(pipeline(failed=within(400, 500, 1.0), settings=once), 100).end == at(500)
+    failed = within(400, 500, 1.0)
+    failed[500:] = np.nan
+    assert find_failures(pipeline(failed=failed), 30).end == at(500)
+    assert find_failures(pipeline(failed=failed), 30).kind == "failures"

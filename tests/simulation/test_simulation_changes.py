@@ -109,3 +109,52 @@ def test_receives_and_maximum_concurrency_are_read_too():
         EarlierSetting("max_concurrency", 2400.0, 2.0),
     )
     assert len(notes) == 2
+
+
+def call(name, parameters, minute=30, resources=("jobs",)):
+    return minute, name, list(resources), parameters, None
+
+
+def test_each_setting_is_read_from_the_call_that_sets_it():
+    """Two calls each, so that the value of the first holds until the second."""
+    policy = {"attributes": {"RedrivePolicy": json.dumps({"maxReceiveCount": 5})}}
+    calls = (
+        call("SetQueueAttributes", policy), call("SetQueueAttributes", policy, 40),
+        call("UpdateFunctionConfiguration20150331v2", {"timeout": 7}, 31, ["worker"]),
+        call("UpdateFunctionConfiguration20150331v2", {"timeout": 9}, 41, ["worker"]),
+        call("UpdateEventSourceMapping20150331", {"scalingConfig": {"maximumConcurrency": 2}}, 32),
+        call("UpdateEventSourceMapping20150331", {"scalingConfig": {"maximumConcurrency": 3}}, 42),
+        call("PutFunctionConcurrency20171031", {"reservedConcurrentExecutions": 4}, 33, ["worker"]),
+        call("DeleteFunctionConcurrency20171031", {}, 43, ["worker"]),
+    )  # fmt: skip
+    earlier, notes = earlier_settings(pipeline(), Changes(*calls))
+    assert earlier == (
+        EarlierSetting("reserved_concurrency", 1980.0, None),
+        EarlierSetting("max_receive_count", 2400.0, 5.0),
+        EarlierSetting("function_timeout_s", 2460.0, 7.0),
+        EarlierSetting("max_concurrency", 2520.0, 2.0),
+        EarlierSetting("reserved_concurrency", 2580.0, 4.0),
+    )
+    assert [messages_in(note) for note in notes] == [
+        {"fit-changed": {"setting": "function_timeout_s", "after": 1860.0}},
+        {"fit-changed": {"setting": "max_concurrency", "after": 1920.0}},
+        {"fit-changed": {"setting": "max_receive_count", "after": 1800.0}},
+        {"fit-changed-reserved": {"after": 1980.0}},
+    ]
+
+
+def test_a_change_counts_after_the_first_interval_up_to_the_last():
+    for minute, is_read in ((0, False), (1, True), (119, True), (120, False)):
+        assert bool(earlier_settings(pipeline(), Changes(visibility(minute, "10")))[0]) is is_read
+    untimed = Pipeline("jobs", "worker", None, 60, pipeline().frame, Known())
+    earlier, notes = earlier_settings(untimed, Changes(visibility(30, "10")))
+    assert earlier == () and "fit-changed" in messages_in(notes[0]), "no advice without a timeout"
+    nothing = Pipeline("jobs", "worker", None, 60, pipeline().frame.iloc[:0], Known())
+    assert earlier_settings(nothing, Changes(visibility(30, "10"))) == ((), ())
+    # Throttles after the change do not show what was before it.
+    late = pipeline()
+    late.frame.iloc[60:, late.frame.columns.get_loc("throttles")] = 1.0
+    reserved = call("PutFunctionConcurrency20171031", {"reservedConcurrentExecutions": 1}, 60, ["worker"])
+    assert earlier_settings(late, Changes(reserved))[0] == (
+        EarlierSetting("reserved_concurrency", 3600.0, None),
+    )
