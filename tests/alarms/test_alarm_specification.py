@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from worlds.looks import at, frame_of
 from worlds.messages import messages_in, plain
 from worlds.one_queue import Tables, pipeline_of
+from worlds.queue_contexts import at, frame_of
 from worlds.together import together
 
 from watchme_analysis.alarms import sections

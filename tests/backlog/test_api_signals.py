@@ -21,7 +21,7 @@ TIMES = pd.date_range("2026-11-24T10:00Z", periods=6, freq="5min")
 )
 def test_durations_are_compared_with_those_before(durations_s, first, found):
     frame = pd.DataFrame({"duration_avg_s": durations_s, "received": 1.0, "invocations": 1.0}, index=TIMES)
-    look = SimpleNamespace(
+    context = SimpleNamespace(
         queue=SimpleNamespace(
             slow=SimpleNamespace(start=TIMES[first].to_pydatetime(), end=TIMES[-1] + pd.Timedelta("5min")),
             worst=None,
@@ -33,4 +33,4 @@ def test_durations_are_compared_with_those_before(durations_s, first, found):
         points=lambda *_: (),
         observation=lambda signal, *_, **__: signal,
     )
-    assert list(api.slower(look)) == found
+    assert list(api.slower(context)) == found

@@ -5,15 +5,15 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
-from worlds.looks import at, frame_of, queue_of
 from worlds.messages import messages_in
+from worlds.queue_contexts import at, frame_of, queue_of
 from worlds.together import together
 
 from watchme_analysis.backlog.chain import QueueSignals
 from watchme_analysis.backlog.context import BacklogContext, _severity
 from watchme_analysis.backlog.judge import Undoing, judge
 from watchme_analysis.backlog.recurrence import _item, _latency_drift, _weekday
-from watchme_analysis.backlog.signals.look import QueueObservation, Span
+from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.stats.intervals import Interval
 from watchme_analysis.text.message import Translated
 from watchme_analysis.window import parse_zone

@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
-from worlds.looks import at, queue_of
 from worlds.one_queue import Tables, investigation, pipeline_of
+from worlds.queue_contexts import at, queue_of
 from worlds.together import together
 
 from watchme_analysis.backlog import diagnosis
@@ -11,7 +11,7 @@ from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext, backlog_context
 from watchme_analysis.backlog.judge import Judgement, Undoing
 from watchme_analysis.backlog.missing import unread_dead_letters, unread_dumps
-from watchme_analysis.backlog.signals.look import QueueObservation, Span
+from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.queues.dlq_stock import DeadLetterStock
 from watchme_analysis.stats.intervals import Interval
 from watchme_analysis.text.message import message

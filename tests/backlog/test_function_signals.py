@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from worlds.looks import at, frame_of, look, said
+from worlds.queue_contexts import at, context_of, frame_of, said
 from worlds.together import together
 
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.signals import function
-from watchme_analysis.backlog.signals.look import Span
+from watchme_analysis.backlog.signals.queue_context import Span
 from watchme_analysis.queues.error_kinds import LoggedErrors
 from watchme_analysis.queues.timeout_logs import TimeoutLogs
 from watchme_analysis.stats.intervals import Interval
@@ -55,7 +55,7 @@ def logged(counts, examples=None, **more):
     ],
 )
 def test_nearly_all_or_some_invocations_fail_and_between_them_nothing_is_said(passed, signal):
-    found = said(function.failing_share(look(FRAME, **FAILING | {"passed_share": passed})))
+    found = said(function.failing_share(context_of(FRAME, **FAILING | {"passed_share": passed})))
     assert [(one["signal"], one["effect"]) for one in found] == (
         [] if signal is None else [(signal, 1 - passed)]
     )
@@ -64,7 +64,7 @@ def test_nearly_all_or_some_invocations_fail_and_between_them_nothing_is_said(pa
 
 
 def test_failing_invocations_are_counted_with_the_usual_rate_and_their_span():
-    [found] = said(function.failing_share(look(FRAME, **FAILING)))
+    [found] = said(function.failing_share(context_of(FRAME, **FAILING)))
     assert found == {
         "signal": "all_invocations_fail",
         "says": {
@@ -83,7 +83,7 @@ def test_failing_invocations_are_counted_with_the_usual_rate_and_their_span():
 def test_invocations_that_fail_no_more_than_ever_succeed():
     queried = ("invocations", "errors", "failed", "tried")
     rare = frame_of(tried=[10.0] * 12, failed=[1.0, 2.0] + [0.0] * 10)
-    assert said(function.failing_share(look(rare, queried=queried))) == [
+    assert said(function.failing_share(context_of(rare, queried=queried))) == [
         {
             "signal": "invocations_succeed",
             "says": {
@@ -96,10 +96,10 @@ def test_invocations_that_fail_no_more_than_ever_succeed():
             "unit": "share",
         }
     ]  # fmt: skip
-    [none] = said(function.failing_share(look(frame_of(tried=[0.0], failed=[0.0]), queried=queried)))
+    [none] = said(function.failing_share(context_of(frame_of(tried=[0.0], failed=[0.0]), queried=queried)))
     assert none["effect"] == 0.0
-    assert said(function.failing_share(look(rare))) == [], "the counters were not queried"
-    [messages] = said(function.failing_share(look(rare, queried=queried, by_message=True)))
+    assert said(function.failing_share(context_of(rare))) == [], "the counters were not queried"
+    [messages] = said(function.failing_share(context_of(rare, queried=queried, by_message=True)))
     assert messages["says"]["backlog-failures-usual"]["attempts"] == "messages"
 
 
@@ -107,7 +107,7 @@ def test_logged_errors_are_quoted_by_kind_with_their_share_and_span():
     errors = logged({"unreachable": 3, "timeout": 1}, {"unreachable": "Connection refused"})
     facts = FAILING | {"errors": errors, "failing_logged": (at(5), at(10)), "run_before_s": 1.0}
     frame = FRAME.assign(duration_avg_s=[1.0] * 3 + [9.0] * 6 + [1.0] * 3)
-    unreachable, timeout = said(function.errors(look(frame, **facts)))
+    unreachable, timeout = said(function.errors(context_of(frame, **facts)))
     rows = (
         "log_events",
         (
@@ -140,7 +140,7 @@ def test_logged_errors_are_quoted_by_kind_with_their_share_and_span():
     }
     # After a change of the function, a timeout may be the function's own.
     change = [changed()]
-    names = [one["signal"] for one in said(function.errors(look(FRAME, changes=change, **facts)))]
+    names = [one["signal"] for one in said(function.errors(context_of(FRAME, changes=change, **facts)))]
     assert names == ["errors_unreachable", "errors_timeout_since_change"]
 
 
@@ -148,7 +148,7 @@ def test_errors_of_messages_have_the_span_of_the_bad_messages_and_truncation_is_
     errors = LoggedErrors(Counter({"code_or_message": 2, "server_error": 2, "message": 2}), {}, 6, True)
     # No invocation ran in the three intervals before the failures.
     paused = FRAME.assign(tried=[10.0] * 3 + [0.0] * 3 + [10.0] * 6)
-    server, bad, code = said(function.errors(look(paused, **FAILING | {"errors": errors})))
+    server, bad, code = said(function.errors(context_of(paused, **FAILING | {"errors": errors})))
     names = [one["signal"] for one in (server, bad, code)]
     assert names == ["errors_of_server", "errors_of_message", "errors_of_code_or_message"]
     # A start is at most two intervals before the first effect, but bad messages begin with their first.
@@ -173,21 +173,21 @@ def test_errors_of_messages_have_the_span_of_the_bad_messages_and_truncation_is_
 def test_logged_errors_stand_in_for_failures_that_no_metric_counts(total, truncated, dead, queried, is_said):
     errors = LoggedErrors(Counter({"function": total}), {}, total, truncated)
     facts = {"errors": errors, "dead_lettered": dead, "settings": {"max_receive_count": 3}}
-    found = said(function.errors(look(FRAME, queried=queried, **facts)))
+    found = said(function.errors(context_of(FRAME, queried=queried, **facts)))
     assert len(found) == is_said
 
 
 def test_without_a_redrive_policy_a_dead_message_failed_once():
     errors = logged({"function": 6})
-    assert len(said(function.errors(look(FRAME, errors=errors, dead_lettered=6)))) == 1
-    assert said(function.errors(look(FRAME, errors=errors, dead_lettered=7))) == []
+    assert len(said(function.errors(context_of(FRAME, errors=errors, dead_lettered=6)))) == 1
+    assert said(function.errors(context_of(FRAME, errors=errors, dead_lettered=7))) == []
 
 
 def code_look(share=1.0, **facts):
-    """Return a look at failures of which a share is a Python error."""
+    """Return the context of failures of which a share is a Python error."""
     python = round(8 * share)
     errors = logged({"code_or_message": python, "timeout": 8 - python})
-    return look(FRAME, **FAILING | {"errors": errors} | facts)
+    return context_of(FRAME, **FAILING | {"errors": errors} | facts)
 
 
 def test_a_python_error_in_all_invocations_is_of_the_code():
@@ -237,7 +237,7 @@ def test_the_duration_of_failing_invocations_is_compared_with_the_one_before(
     during, before, at_limit, signal, message_id, effect
 ):
     facts = {"run_during_s": during, "run_before_s": before, "timed_out_share": at_limit}
-    found = said(function.durations(look(FRAME, **FAILING | facts)))
+    found = said(function.durations(context_of(FRAME, **FAILING | facts)))
     if signal is None:
         assert found == []
         return
@@ -259,8 +259,8 @@ def test_the_duration_of_failing_invocations_is_compared_with_the_one_before(
 
 def test_durations_without_failures_or_after_a_change():
     facts = {"run_during_s": 9.0, "run_before_s": 1.0, "timed_out_share": 1.0}
-    assert said(function.durations(look(FRAME, **facts))) == []
-    [since] = said(function.durations(look(FRAME, changes=[changed()], **FAILING | facts)))
+    assert said(function.durations(context_of(FRAME, **facts))) == []
+    [since] = said(function.durations(context_of(FRAME, changes=[changed()], **FAILING | facts)))
     assert since["signal"] == "invocations_at_timeout_since_change"
 
 
@@ -268,10 +268,10 @@ def test_slow_invocations_that_lead_into_failures_begin_the_wait_but_not_the_fai
     # Already three intervals before the first failure, invocations took nine seconds.
     frame = FRAME.assign(duration_avg_s=[1.0] * 3 + [9.0] * 6 + [1.0] * 3)
     facts = FAILING | {"run_during_s": 9.0, "run_before_s": 1.0}
-    [longer] = said(function.durations(look(frame, **facts)))
+    [longer] = said(function.durations(context_of(frame, **facts)))
     assert longer["span"] == Span(at(3), at(3), at(2), at(4), end=at(9), until=at(9))
     for during_s in (0.1, 2.0):
-        [short] = said(function.durations(look(frame, **facts | {"run_during_s": during_s})))
+        [short] = said(function.durations(context_of(frame, **facts | {"run_during_s": during_s})))
         assert short["span"] == SPAN
 
 
@@ -279,7 +279,7 @@ def test_slow_invocations_that_lead_into_failures_begin_the_wait_but_not_the_fai
 def test_a_lowered_timeout_is_below_the_durations_before(lacking):
     facts = FAILING | {"run_before_s": 12.0, "limit_lowered": True}
     limit = {"settings": {"function_timeout_s": 10.0}}
-    assert said(function.timeout_lowered(look(FRAME, **facts, **limit))) == [
+    assert said(function.timeout_lowered(context_of(FRAME, **facts, **limit))) == [
         {
             "signal": "timeout_lowered",
             "says": {"backlog-timeout-lowered": {"function": "worker", "before": 12.0, "limit": 10.0}},
@@ -289,11 +289,11 @@ def test_a_lowered_timeout_is_below_the_durations_before(lacking):
         }
     ]
     without = facts | limit | ({"settings": {}} if lacking == "function_timeout_s" else {lacking: None})
-    assert said(function.timeout_lowered(look(FRAME, **without))) == []
+    assert said(function.timeout_lowered(context_of(FRAME, **without))) == []
 
 
 def memory_look(during_s=4.0, before_s=2.0, mb=(1024.0, 512.0), changes=(), recorded=(), **facts):
-    """Return a look at failures whose runs had these megabytes before and during them."""
+    """Return the context of failures whose runs had these megabytes before and during them."""
     events = pd.DataFrame(
         [
             ("worker", at(6), mb[1]), ("worker", at(2), mb[0]), ("worker", at(1), 9999.0),
@@ -304,7 +304,7 @@ def memory_look(during_s=4.0, before_s=2.0, mb=(1024.0, 512.0), changes=(), reco
     tables = {"log_events": events, "changes": pd.DataFrame({"time": list(recorded)})}
     inv = SimpleNamespace(table=tables.get)
     facts = FAILING | {"run_before_s": before_s, "run_during_s": during_s} | facts
-    return look(FRAME, changes=changes, inv=inv, **facts)
+    return context_of(FRAME, changes=changes, inv=inv, **facts)
 
 
 def test_less_memory_is_found_between_the_last_run_before_and_the_first_after():
@@ -351,7 +351,7 @@ def test_memory_before_or_after_only_shows_no_change():
         events = pd.DataFrame({"function": "worker", "time": moments, "memory_mb": 512.0})
         tables = {"log_events": events, "changes": pd.DataFrame()}
         facts = FAILING | {"run_before_s": 2.0, "run_during_s": 4.0}
-        seen = look(FRAME, inv=SimpleNamespace(table=tables.get), **facts)
+        seen = context_of(FRAME, inv=SimpleNamespace(table=tables.get), **facts)
         assert said(function.memory_lowered(seen)) == []
 
 
@@ -362,18 +362,18 @@ def test_the_last_lines_of_timeouts_say_whether_they_waited_for_a_call():
         "rows": ("log_events", (("ptr", "in", ("p1", "p2")),)),
         "unit": "share",
     }
-    assert said(function.last_lines(look(FRAME, timeout_logs=TimeoutLogs(3, 1, ("p1", "p2"))))) == [
+    assert said(function.last_lines(context_of(FRAME, timeout_logs=TimeoutLogs(3, 1, ("p1", "p2"))))) == [
         common | {"signal": "waits_for_call", "effect": 0.75, "strength": 0.75},
         common | {"signal": "hangs_before_call", "effect": 0.25, "strength": 0.25},
     ]
-    [only] = said(function.last_lines(look(FRAME, timeout_logs=TimeoutLogs(0, 2, ("p1",)))))
+    [only] = said(function.last_lines(context_of(FRAME, timeout_logs=TimeoutLogs(0, 2, ("p1",)))))
     assert (only["signal"], only["effect"]) == ("hangs_before_call", 1.0)
-    assert said(function.last_lines(look(FRAME))) == []
+    assert said(function.last_lines(context_of(FRAME))) == []
 
 
 def test_the_change_right_before_failures_is_reported_with_its_row():
     facts = FAILING | {"first_trouble": lambda: at(6)}
-    [found] = said(function.changed(look(FRAME, changes=[changed()], **facts)))
+    [found] = said(function.changed(context_of(FRAME, changes=[changed()], **facts)))
     assert found == {
         "signal": "function_changed",
         "says": {
@@ -393,7 +393,7 @@ def test_the_change_right_before_failures_is_reported_with_its_row():
 
 def test_a_function_that_ran_well_since_its_last_change_was_not_broken_by_it():
     facts = FAILING | {"settings": {"function_modified_at": at(4)}}
-    assert said(function.changed(look(FRAME, **facts))) == [
+    assert said(function.changed(context_of(FRAME, **facts))) == [
         {
             "signal": "unchanged_and_ran_well",
             "says": {
@@ -409,8 +409,8 @@ def test_a_function_that_ran_well_since_its_last_change_was_not_broken_by_it():
 
 
 def ended_look(changes=(), frame=FRAME, **facts):
-    """Return a look at failures right after a change, with further changes."""
-    return look(frame, changes=[changed(), *changes], **FAILING | facts)
+    """Return the context of failures right after a change, with further changes."""
+    return context_of(frame, changes=[changed(), *changes], **FAILING | facts)
 
 
 def test_failures_after_a_change_end_by_the_next_one_or_by_themselves():
@@ -448,7 +448,7 @@ def test_what_counts_as_the_end_of_failures(facts, signal):
 
 
 def test_only_failures_after_a_change_that_ended_are_said_to_have_ended():
-    assert said(function.ended(look(FRAME, **FAILING))) == []
+    assert said(function.ended(context_of(FRAME, **FAILING))) == []
     open_frame = FRAME.iloc[:9]
     assert said(function.ended(ended_look(frame=open_frame))) == []
 
@@ -479,7 +479,7 @@ def test_no_invocation_after_the_failures_leaves_the_change_as_their_end():
 )
 def test_a_change_names_its_row_by_the_best_that_is_known(more, ids):
     change = Change(**{**vars(changed()), **more})
-    [found] = said(function.changed(look(FRAME, changes=[change], **FAILING)))
+    [found] = said(function.changed(context_of(FRAME, changes=[change], **FAILING)))
     assert {name for name in found["says"] if name != "backlog-changed-code"} == {
         *ids, "backlog-change-then-few-runs"
     }  # fmt: skip
@@ -504,8 +504,8 @@ def test_a_change_names_its_row_by_the_best_that_is_known(more, ids):
 
 def test_a_change_within_the_first_bad_interval_is_said_to_be_in_it():
     facts = FAILING | {"first_trouble": lambda: at(6)}
-    [found] = said(function.changed(look(FRAME, changes=[changed(minute=0.5)], **facts)))
+    [found] = said(function.changed(context_of(FRAME, changes=[changed(minute=0.5)], **facts)))
     assert found["says"]["backlog-change-in-first-interval"] == {}
     assert found["effect"] == -2.5
-    [same] = said(function.changed(look(FRAME, changes=[changed(minute=0)], **facts)))
+    [same] = said(function.changed(context_of(FRAME, changes=[changed(minute=0)], **facts)))
     assert same["says"]["backlog-change-then-trouble"] == {"lead": 0.0}

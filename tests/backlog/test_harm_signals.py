@@ -4,8 +4,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from worlds.backlog_world import World
-from worlds.looks import at, frame_of, look, said
 from worlds.messages import messages_in, plain
+from worlds.queue_contexts import at, context_of, frame_of, said
 from worlds.together import together
 
 from watchme_analysis.backlog.signals import harm
@@ -15,8 +15,8 @@ from watchme_analysis.stats.intervals import Interval
 
 
 def test_the_worst_queue_is_named_with_the_kinds_of_its_harm():
-    calm, worst = look(), look(harms=("dead_letters", "failures"))
-    assert said(harm.harm([calm, worst, look(harms=("slow",))])) == [
+    calm, worst = context_of(), context_of(harms=("dead_letters", "failures"))
+    assert said(harm.harm([calm, worst, context_of(harms=("slow",))])) == [
         {
             "signal": "harm",
             "says": {
@@ -44,9 +44,9 @@ def test_the_worst_queue_is_named_with_the_kinds_of_its_harm():
 
 
 def of_world(*facts):
-    """Return looks at the queue of a world, one for each set of facts, that read its tables."""
+    """Return contexts of the queue of a world, one for each set of facts, that read its tables."""
     inv = Investigation(World(hours=1), "backlog")
-    return [look(inv=inv, **each) for each in facts]
+    return [context_of(inv=inv, **each) for each in facts]
 
 
 def test_no_harm_is_as_sure_as_metrics_are_watched():
@@ -90,10 +90,10 @@ def test_metrics_of_work_that_a_queue_lacks_are_named():
 
 
 def receives_look(received, sent=1000.0, failed=0.0, throttles=0.0, **facts):
-    """Return a look at a queue with these sums."""
+    """Return the context of a queue with these sums."""
     counts = {"sent": sent, "received": received, "failed": failed, "throttles": throttles}
     frame = frame_of(**{name: [value] for name, value in counts.items()})
-    return look(frame, **{"queried": tuple(counts)} | facts)
+    return context_of(frame, **{"queried": tuple(counts)} | facts)
 
 
 def test_messages_that_came_back_without_a_failure_are_counted():
@@ -137,7 +137,7 @@ def test_each_queue_is_looked_at_and_without_messages_sent_the_ratio_is_unknown(
 
 def test_slow_hours_without_waiting_messages_are_ordinary():
     slow = Interval(at(2), at(8), "slow")
-    assert said(harm.ordinary([look(), look(slow=slow, slow_harmless=True)])) == [
+    assert said(harm.ordinary([context_of(), context_of(slow=slow, slow_harmless=True)])) == [
         {
             "signal": "slower_without_harm",
             "says": {"backlog-slow-without-harm": {"function": "worker", "span": (at(2), at(8))}},
@@ -146,20 +146,20 @@ def test_slow_hours_without_waiting_messages_are_ordinary():
             "unit": "min",
         }
     ]
-    assert said(harm.ordinary([look(slow=slow)])) == []
-    assert said(harm.ordinary([look(slow=slow, slow_harmless=True), look(harms=("slow",))])) == []
+    assert said(harm.ordinary([context_of(slow=slow)])) == []
+    assert said(harm.ordinary([context_of(slow=slow, slow_harmless=True), context_of(harms=("slow",))])) == []
 
 
 def test_a_daily_peak_is_reported_once():
     peaks = [SimpleNamespace(daily=False), SimpleNamespace(daily=True)]
-    assert said(harm.ordinary([look(), look(episodes=peaks), look(episodes=peaks)])) == [
+    assert said(harm.ordinary([context_of(), context_of(episodes=peaks), context_of(episodes=peaks)])) == [
         {
             "signal": "daily_peak",
             "says": {"backlog-daily-peak": {"queue": "jobs"}},
             "rows": ("metrics", (("visible", "in_flight", "age_s"), None, None)),
         }
     ]
-    assert said(harm.ordinary([look(episodes=peaks[:1])])) == []
+    assert said(harm.ordinary([context_of(episodes=peaks[:1])])) == []
 
 
 def test_single_bad_messages_are_a_share_of_those_sent_and_may_come_together():
@@ -182,16 +182,16 @@ def test_single_bad_messages_are_a_share_of_those_sent_and_may_come_together():
         "effect": 12.0,
         "unit": "log-likelihood ratio",
     }
-    assert said(harm.sporadic([look(), look(frame, **facts)])) == [alone, together]
-    assert said(harm.sporadic([look(frame, **facts | {"clustering": 7.0})])) == [alone]
+    assert said(harm.sporadic([context_of(), context_of(frame, **facts)])) == [alone, together]
+    assert said(harm.sporadic([context_of(frame, **facts | {"clustering": 7.0})])) == [alone]
 
 
 def test_a_look_names_the_queue_its_function_and_what_is_counted():
-    seen = look(queried=("sent",))
+    seen = context_of(queried=("sent",))
     assert (plain(seen.name), plain(seen.function)) == ("jobs", "worker")
     assert plain(seen.attempts) == "invocations"
     assert seen.step == at(1) - at(0) and seen.function_change is None
     assert seen.has("sent") and not seen.has("sent", "received") and seen.has()
-    unnamed = look()
+    unnamed = context_of()
     unnamed.queue.pipeline = replace(unnamed.queue.pipeline, function=None, by_message=True)
     assert (plain(unnamed.function), plain(unnamed.attempts)) == ("Lambda", "messages")

@@ -2,9 +2,9 @@
 
 from types import SimpleNamespace
 
-from worlds.looks import at, frame_of, queue_of
 from worlds.messages import messages_in
 from worlds.one_queue import event, investigation
+from worlds.queue_contexts import at, frame_of, queue_of
 from worlds.together import together
 
 from watchme_analysis.backlog import missing

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import pandas as pd
-from worlds.looks import at, frame_of, queue_of
 from worlds.one_queue import pipeline_of
+from worlds.queue_contexts import at, frame_of, queue_of
 
 from watchme_analysis.backlog import onset_order
 from watchme_analysis.stats.intervals import Interval

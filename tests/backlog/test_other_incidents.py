@@ -7,15 +7,15 @@ third.
 from dataclasses import replace
 from types import SimpleNamespace
 
-from worlds.looks import at, frame_of, queue_of
 from worlds.messages import messages_in
+from worlds.queue_contexts import at, frame_of, queue_of
 from worlds.together import together
 
 from watchme_analysis.backlog import other_incidents as others
 from watchme_analysis.backlog.chain import QueueSignals
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.other_incidents import OtherIncident
-from watchme_analysis.backlog.signals.look import QueueObservation, Span
+from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.episodes import TroubleInterval
 from watchme_analysis.stats.intervals import Interval

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from worlds.looks import at, frame_of, look, said
+from worlds.queue_contexts import at, context_of, frame_of, said
 from worlds.together import together
 
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.signals import api, concurrency, polling, queue_settings, senders
 from watchme_analysis.backlog.signals import message as of_messages
-from watchme_analysis.backlog.signals.look import Span
+from watchme_analysis.backlog.signals.queue_context import Span
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.queues.error_kinds import LoggedErrors
 from watchme_analysis.queues.latency_drift import LatencyDrift
@@ -40,7 +40,7 @@ def signals(found):
 
 
 def test_messages_that_no_one_received_are_reported_with_their_interval():
-    seen = look(FRAME, queried=("visible", "received"), unpolled=UNPOLLED)
+    seen = context_of(FRAME, queried=("visible", "received"), unpolled=UNPOLLED)
     assert said(polling.receives(seen)) == [
         {
             "signal": "unpolled",
@@ -51,7 +51,7 @@ def test_messages_that_no_one_received_are_reported_with_their_interval():
             "span": SPAN,
         }
     ]
-    assert said(polling.receives(look(FRAME, queried=("visible", "received")))) == [
+    assert said(polling.receives(context_of(FRAME, queried=("visible", "received")))) == [
         {
             "signal": "polled",
             "says": {"backlog-polled": {"queue": "jobs"}},
@@ -59,12 +59,12 @@ def test_messages_that_no_one_received_are_reported_with_their_interval():
         }
     ]
     for queried in (("visible",), ("received",)):
-        assert said(polling.receives(look(FRAME, queried=queried, unpolled=UNPOLLED))) == []
+        assert said(polling.receives(context_of(FRAME, queried=queried, unpolled=UNPOLLED))) == []
 
 
 def test_messages_wait_behind_a_disabled_mapping_where_no_metric_shows_it():
     facts = {"stalled": True, "balance": SimpleNamespace(visible=7)}
-    assert said(polling.waiting(look(FRAME, **facts))) == [
+    assert said(polling.waiting(context_of(FRAME, **facts))) == [
         {
             "signal": "waiting_behind_disabled_mapping",
             "says": {"backlog-waiting-behind-mapping": {"queue": "jobs", "waiting": 7}},
@@ -73,12 +73,12 @@ def test_messages_wait_behind_a_disabled_mapping_where_no_metric_shows_it():
             "unit": "messages",
         }
     ]
-    assert said(polling.waiting(look(FRAME, queried=("visible", "received"), **facts))) == []
-    assert said(polling.waiting(look(FRAME, **facts | {"stalled": False}))) == []
+    assert said(polling.waiting(context_of(FRAME, queried=("visible", "received"), **facts))) == []
+    assert said(polling.waiting(context_of(FRAME, **facts | {"stalled": False}))) == []
 
 
 def test_a_mapping_that_is_off_is_reported_with_its_state_and_the_open_interval():
-    off = look(FRAME, settings={"mapping_state": "Disabling"}, unpolled=UNPOLLED)
+    off = context_of(FRAME, settings={"mapping_state": "Disabling"}, unpolled=UNPOLLED)
     assert said(polling.mapping(off)) == [
         {
             "signal": "mapping_off",
@@ -88,16 +88,16 @@ def test_a_mapping_that_is_off_is_reported_with_its_state_and_the_open_interval(
         }
     ]
     for state in ("Enabled", None):
-        assert said(polling.mapping(look(FRAME, settings={"mapping_state": state}))) == []
+        assert said(polling.mapping(context_of(FRAME, settings={"mapping_state": state}))) == []
 
 
 def taken(count=40.0, deleted=20.0, **settings):
-    """Return a look at receives without an invocation."""
+    """Return the context of receives without an invocation."""
     receives = UnmatchedReceives(
         start=at(2), end=at(8), kind="unmatched_receives", count=count, base=50.0, deleted=deleted
     )
     frame = frame_of(**{name: [1.0] * 30 for name in RUNS})
-    return look(frame, settings=settings, unmatched_receives=receives)
+    return context_of(frame, settings=settings, unmatched_receives=receives)
 
 
 def test_receives_without_an_invocation_say_who_can_have_deleted_the_messages():
@@ -116,8 +116,8 @@ def test_receives_without_an_invocation_say_who_can_have_deleted_the_messages():
             "span": Span(at(2), at(2), at(2), at(2), at(8), at(8)),
         }
     ]
-    assert said(polling.unmatched(look(FRAME))) == []
-    assert polling.unmatched_receives(look(FRAME).queue) == ""
+    assert said(polling.unmatched(context_of(FRAME))) == []
+    assert polling.unmatched_receives(context_of(FRAME).queue) == ""
 
 
 @together(
@@ -136,21 +136,21 @@ def test_receives_without_an_invocation_returned_or_were_deleted(facts, message_
 
 def test_the_change_of_the_mapping_is_the_one_before_messages_waited_or_the_last():
     off = [changed("mapping_updated", enabled="false")]
-    [found] = said(polling.changed(look(FRAME, changes=off, unpolled=UNPOLLED)))
+    [found] = said(polling.changed(context_of(FRAME, changes=off, unpolled=UNPOLLED)))
     assert (found["signal"], found["span"].start) == ("mapping_changed", at(5))
     # Nothing shows since when it stands still; after the change hardly an invocation ran.
     few = frame_of(invocations=[1.0] * 6 + [0.0] * 6)
-    assert signals(polling.changed(look(few, changes=off, stalled=True))) == ["mapping_changed"]
-    assert signals(polling.changed(look(frame_of(invocations=[]), changes=off, stalled=True))) == [
+    assert signals(polling.changed(context_of(few, changes=off, stalled=True))) == ["mapping_changed"]
+    assert signals(polling.changed(context_of(frame_of(invocations=[]), changes=off, stalled=True))) == [
         "mapping_changed"
     ]
-    many = look(FRAME, changes=off, stalled=True)
+    many = context_of(FRAME, changes=off, stalled=True)
     assert signals(polling.changed(many)) == []
     for facts in ({"stalled": True}, {"changes": off}):
-        assert signals(polling.changed(look(few, **facts))) == [], facts
+        assert signals(polling.changed(context_of(few, **facts))) == [], facts
     # A change after the last metrics is a change before trouble too.
     late = [changed("mapping_updated", interval=20, enabled="false")]
-    assert signals(polling.changed(look(few, changes=late, stalled=True))) == ["mapping_changed"]
+    assert signals(polling.changed(context_of(few, changes=late, stalled=True))) == ["mapping_changed"]
 
 
 COUNTERS = ("sent", "received", "invocations", "errors", "throttles", "failed")
@@ -161,7 +161,7 @@ REDELIVERY = Interval(at(6), at(9), "redelivery", count=30.0)
 
 
 def test_receives_are_compared_with_the_messages_sent():
-    seen = look(RECEIVES, queried=COUNTERS)
+    seen = context_of(RECEIVES, queried=COUNTERS)
     values = {"queue": "jobs", "received": 123, "sent": 120, "failed": 2, "attempts": "invocations"}
     expected = {
         "signal": "received_once",
@@ -172,7 +172,7 @@ def test_receives_are_compared_with_the_messages_sent():
     }
     assert said(queue_settings.redelivery(seen)) == [expected]
     facts = {"redelivery": REDELIVERY, "throttles": Interval(at(1), at(2), "throttles")}
-    again = look(RECEIVES, queried=COUNTERS, settings={"reports_failures": False}, **facts)
+    again = context_of(RECEIVES, queried=COUNTERS, settings={"reports_failures": False}, **facts)
     assert said(queue_settings.redelivery(again)) == [
         expected
         | {
@@ -203,12 +203,12 @@ def test_receives_are_compared_with_the_messages_sent():
 )
 def test_receives_say_whether_messages_came_back_where_it_was_counted(facts, found):
     facts = {"frame": RECEIVES, "queried": COUNTERS} | facts
-    assert signals(queue_settings.redelivery(look(**facts))) == found
+    assert signals(queue_settings.redelivery(context_of(**facts))) == found
 
 
 def test_without_messages_sent_there_are_no_receives_per_message():
     nothing = RECEIVES.assign(received=0.0)
-    [found] = said(queue_settings.redelivery(look(nothing, queried=("received",))))
+    [found] = said(queue_settings.redelivery(context_of(nothing, queried=("received",))))
     assert found["signal"] == "received_once" and "effect" not in found
 
 
@@ -225,7 +225,7 @@ def test_the_visibility_timeout_is_compared_with_long_invocations(limit, timeout
     says = {"backlog-visibility-timeout": {"queue": "jobs", "limit": limit, "duration": pytest.approx(run)}}
     if timeout:
         says["backlog-function-timeout"] = {"timeout": timeout}
-    assert said(queue_settings.visibility_timeout(look(frame, settings=settings))) == [
+    assert said(queue_settings.visibility_timeout(context_of(frame, settings=settings))) == [
         {
             "signal": signal,
             "says": says,
@@ -235,18 +235,18 @@ def test_the_visibility_timeout_is_compared_with_long_invocations(limit, timeout
         }
     ]
     hidden = {"hidden": REDELIVERY, "settings": settings}
-    assert signals(queue_settings.visibility_timeout(look(frame, **hidden))) == []
-    assert signals(queue_settings.visibility_timeout(look(frame, redelivery=REDELIVERY, **hidden))) == [
+    assert signals(queue_settings.visibility_timeout(context_of(frame, **hidden))) == []
+    assert signals(queue_settings.visibility_timeout(context_of(frame, redelivery=REDELIVERY, **hidden))) == [
         signal
     ]
 
 
 def test_no_visibility_timeout_or_duration_is_compared_with_nothing():
     settings = {"visibility_timeout_s": 30.0}
-    assert signals(queue_settings.visibility_timeout(look(FRAME, settings=settings))) == []
+    assert signals(queue_settings.visibility_timeout(context_of(FRAME, settings=settings))) == []
     frame = frame_of(duration_max_s=[0.0])
-    assert signals(queue_settings.visibility_timeout(look(frame))) == []
-    [found] = said(queue_settings.visibility_timeout(look(frame, settings=settings)))
+    assert signals(queue_settings.visibility_timeout(context_of(frame))) == []
+    [found] = said(queue_settings.visibility_timeout(context_of(frame, settings=settings)))
     assert found["signal"] == "visibility_long" and "effect" not in found
 
 
@@ -255,7 +255,7 @@ def test_hidden_messages_are_reported_with_both_timeouts():
         "hidden": Interval(at(6), at(9), "hidden_messages", count=5.0),
         "settings": {"visibility_timeout_s": 43_200.0, "function_timeout_s": 30.0},
     }
-    assert said(queue_settings.hidden(look(FRAME, **facts))) == [
+    assert said(queue_settings.hidden(context_of(FRAME, **facts))) == [
         {
             "signal": "hidden_long",
             "says": {
@@ -271,16 +271,16 @@ def test_hidden_messages_are_reported_with_both_timeouts():
             "span": Span(at(6), at(5), at(0), at(7), end=at(9)),
         }
     ]  # fmt: skip
-    [unknown] = said(queue_settings.hidden(look(FRAME, hidden=facts["hidden"])))
+    [unknown] = said(queue_settings.hidden(context_of(FRAME, hidden=facts["hidden"])))
     values = unknown["says"]["backlog-hidden"]
     assert (values["limit"], values["timeout"]) == (None, None)
-    assert signals(queue_settings.hidden(look(FRAME, redelivery=REDELIVERY, **facts))) == []
-    assert signals(queue_settings.hidden(look(FRAME))) == []
+    assert signals(queue_settings.hidden(context_of(FRAME, redelivery=REDELIVERY, **facts))) == []
+    assert signals(queue_settings.hidden(context_of(FRAME))) == []
 
 
 def test_messages_deleted_more_often_than_they_exist_were_worked_on_twice():
     facts = {"redelivery": REDELIVERY, "balance": SimpleNamespace(duplicate_deletes=4)}
-    assert said(queue_settings.repeated_deletes(look(FRAME, **facts))) == [
+    assert said(queue_settings.repeated_deletes(context_of(FRAME, **facts))) == [
         {
             "signal": "deleted_repeatedly",
             "says": {"backlog-deleted-repeatedly": {"queue": "jobs", "deletes": 4}},
@@ -290,15 +290,15 @@ def test_messages_deleted_more_often_than_they_exist_were_worked_on_twice():
         }
     ]
     for lacking in ({"redelivery": None}, {"balance": SimpleNamespace(duplicate_deletes=0)}):
-        assert said(queue_settings.repeated_deletes(look(FRAME, **facts | lacking))) == []
+        assert said(queue_settings.repeated_deletes(context_of(FRAME, **facts | lacking))) == []
 
 
 @pytest.mark.parametrize("name", ["redelivery", "hidden"])
 def test_the_change_before_messages_came_back_or_hid_is_reported(name):
     change = [changed("queue_attributes", visibilitytimeout="8")]
-    found = said(queue_settings.changed(look(FRAME, changes=change, **{name: REDELIVERY})))
+    found = said(queue_settings.changed(context_of(FRAME, changes=change, **{name: REDELIVERY})))
     assert [(one["signal"], one["span"].start) for one in found] == [("visibility_changed", at(5))]
-    assert said(queue_settings.changed(look(FRAME, changes=change))) == []
+    assert said(queue_settings.changed(context_of(FRAME, changes=change))) == []
 
 
 SURGE = Interval(at(4), at(8), "surge", count=400.0, base=40.0)
@@ -319,7 +319,7 @@ def test_a_surge_of_arrivals_is_reported_with_its_ratio_and_what_it_came_before(
         "unit": "ratio",
         "span": Span(at(4), at(4), at(3), at(5), at(8), at(8)),
     }  # fmt: skip
-    assert said(senders.arrivals(look(FRAME, **facts))) == [expected]
+    assert said(senders.arrivals(context_of(FRAME, **facts))) == [expected]
 
 
 @together(
@@ -339,7 +339,7 @@ def test_a_surge_of_arrivals_is_reported_with_its_ratio_and_what_it_came_before(
     ],
 )
 def test_arrivals_rose_before_the_trouble_or_apart_from_it(facts, signal, when):
-    [found] = said(senders.arrivals(look(FRAME, **{"queried": ("sent",), "surge": SURGE} | facts)))
+    [found] = said(senders.arrivals(context_of(FRAME, **{"queried": ("sent",), "surge": SURGE} | facts)))
     assert (found["signal"], found["says"]["backlog-arrivals-rose"]["when"]) == (signal, when)
 
 
@@ -359,13 +359,13 @@ def test_arrivals_that_kept_their_rhythm_are_usual(facts, by, strength):
         "rows": ("metrics", ((by,), None, None)),
     }
     expected |= {} if strength is None else {"strength": strength}
-    assert said(senders.arrivals(look(FRAME, **facts))) == ([] if by is None else [expected])
+    assert said(senders.arrivals(context_of(FRAME, **facts))) == ([] if by is None else [expected])
 
 
 def test_a_function_at_its_maximum_while_messages_waited_is_at_capacity():
     frame = frame_of(visible=[0.0, 1.0, 5.0, 5.0, 5.0, None], concurrency=[9.0, 2.0, 3.0, 4.0, None, 9.0])
     facts = {"surge": SURGE, "settings": {"max_concurrency": 3, "reserved_concurrency": 5}}
-    assert said(senders.capacity(look(frame, **facts))) == [
+    assert said(senders.capacity(context_of(frame, **facts))) == [
         {
             "signal": "at_capacity",
             "says": {
@@ -378,8 +378,8 @@ def test_a_function_at_its_maximum_while_messages_waited_is_at_capacity():
         }
     ]
     for lacking in ({"surge": None}, {"settings": {}}, {"settings": {"max_concurrency": 5}}):
-        assert said(senders.capacity(look(frame, **facts | lacking))) == []
-    assert said(senders.capacity(look(frame_of(visible=[5.0], concurrency=[None]), **facts))) == []
+        assert said(senders.capacity(context_of(frame, **facts | lacking))) == []
+    assert said(senders.capacity(context_of(frame_of(visible=[5.0], concurrency=[None]), **facts))) == []
 
 
 THROTTLES = Interval(at(6), at(9), "throttles", count=60.0)
@@ -400,21 +400,21 @@ def test_throttled_deliveries_that_did_harm_have_a_span_unless_they_were_always_
     frame = frame_of(
         **RUNS, throttles=[0.0] * 6 + [20.0] * 3 + [0.0] * 3, concurrency=[6.0] * 3 + [5.0] * 5 + [4.0] * 4
     )
-    assert said(concurrency.throttles(look(frame, **facts))) == [expected]
-    [always] = said(concurrency.throttles(look(frame, **facts | {"throttled_always": True})))
+    assert said(concurrency.throttles(context_of(frame, **facts))) == [expected]
+    [always] = said(concurrency.throttles(context_of(frame, **facts | {"throttled_always": True})))
     assert always == {name: value for name, value in expected.items() if name != "span"}
-    [harmless] = said(concurrency.throttles(look(frame, **facts | {"harms": ("failures",)})))
+    [harmless] = said(concurrency.throttles(context_of(frame, **facts | {"harms": ("failures",)})))
     assert (harmless["signal"], harmless["says"]) == ("unthrottled", expected["says"])
     assert "span" not in harmless
-    [none] = said(concurrency.throttles(look(FRAME, queried=("throttles",))))
+    [none] = said(concurrency.throttles(context_of(FRAME, queried=("throttles",))))
     assert none["says"] == {"backlog-not-throttled": {"function": "worker"}}
     assert none["effect"] == 0.0
-    assert said(concurrency.throttles(look(FRAME, throttles=THROTTLES))) == []
+    assert said(concurrency.throttles(context_of(FRAME, throttles=THROTTLES))) == []
 
 
 def test_the_reserved_concurrency_of_a_throttled_function_is_reported():
     facts = {"harms": ("throttles",), "settings": {"reserved_concurrency": 2}}
-    assert said(concurrency.reserve(look(FRAME, **facts))) == [
+    assert said(concurrency.reserve(context_of(FRAME, **facts))) == [
         {
             "signal": "reserved_concurrency_low",
             "says": {"backlog-reserved-concurrency": {"function": "worker", "reserved": 2}},
@@ -423,15 +423,15 @@ def test_the_reserved_concurrency_of_a_throttled_function_is_reported():
             "unit": "executions",
         }
     ]
-    assert said(concurrency.reserve(look(FRAME, **facts | {"harms": ()}))) == []
-    assert said(concurrency.reserve(look(FRAME, **facts | {"settings": {}}))) == []
+    assert said(concurrency.reserve(context_of(FRAME, **facts | {"harms": ()}))) == []
+    assert said(concurrency.reserve(context_of(FRAME, **facts | {"settings": {}}))) == []
 
 
 def test_the_change_of_concurrency_before_the_first_throttle_is_reported():
     change = [changed("concurrency_set", reservedconcurrentexecutions="1")]
-    found = said(concurrency.changed(look(FRAME, changes=change, throttles=THROTTLES)))
+    found = said(concurrency.changed(context_of(FRAME, changes=change, throttles=THROTTLES)))
     assert [(one["signal"], one["span"].start) for one in found] == [("concurrency_changed", at(5))]
-    assert said(concurrency.changed(look(FRAME, changes=change))) == []
+    assert said(concurrency.changed(context_of(FRAME, changes=change))) == []
 
 
 DRIFT = LatencyDrift(at(2), at(1), at(3), 15.0, 1.0, 4.0, 0.2, 0.9)
@@ -471,12 +471,12 @@ DRIFT = LatencyDrift(at(2), at(1), at(3), 15.0, 1.0, 4.0, 0.2, 0.9)
 def test_a_duration_drifts_steps_or_is_steady(facts, expected):
     frame = frame_of(duration_avg_s=[1.0] * 3 + [4.0] * 9)
     rows = {"rows": ("metrics", (("duration_avg_s",), None, None))}
-    assert said(api.drift(look(frame, queried=("duration_avg_s",), **facts))) == [expected | rows]
-    assert said(api.drift(look(frame, **facts))) == []
+    assert said(api.drift(context_of(frame, queried=("duration_avg_s",), **facts))) == [expected | rows]
+    assert said(api.drift(context_of(frame, **facts))) == []
 
 
 def slow_look(during_s=2.0, each=1.0, slow=True, **facts):
-    """Return a look at invocations that take longer from the sixth interval on, with messages each."""
+    """Return the context of invocations that take longer from the sixth interval on, with messages each."""
     frame = frame_of(
         duration_avg_s=[1.0] * 6 + [during_s] * 3 + [9.0] * 3,
         received=[10.0] * 6 + [10.0 * each] * 6,
@@ -486,7 +486,7 @@ def slow_look(during_s=2.0, each=1.0, slow=True, **facts):
     )
     interval = SimpleNamespace(start=at(6), end=at(9), grew_from=at(6), is_open=False)
     facts = {"settings": {"batch_size": 10}} | facts
-    return look(frame, **{"slow" if slow else "worst": interval}, **facts)
+    return context_of(frame, **{"slow" if slow else "worst": interval}, **facts)
 
 
 def test_slower_invocations_are_compared_with_those_before():
@@ -506,7 +506,7 @@ def test_slower_invocations_are_compared_with_those_before():
     [same] = said(api.slower(slow_look(1.9)))
     assert (same["signal"], same["effect"]) == ("not_slower", 1.9) and "span" not in same
     assert said(api.slower(slow_look(failures=UNPOLLED))) == []
-    assert said(api.slower(look(FRAME))) == []
+    assert said(api.slower(context_of(FRAME))) == []
 
 
 def test_invocations_with_more_messages_may_take_as_many_times_as_long():
@@ -524,9 +524,9 @@ def test_invocations_with_more_messages_may_take_as_many_times_as_long():
 @pytest.mark.parametrize("name", ["failures", "slow"])
 def test_a_change_of_the_host_before_failures_or_slow_invocations_is_reported(name):
     change = [changed("host")]
-    found = said(api.changed(look(FRAME, changes=change, **{name: UNPOLLED})))
+    found = said(api.changed(context_of(FRAME, changes=change, **{name: UNPOLLED})))
     assert [(one["signal"], one["span"].start) for one in found] == [("host_changed", at(5))]
-    assert said(api.changed(look(FRAME, changes=change))) == []
+    assert said(api.changed(context_of(FRAME, changes=change))) == []
 
 
 # Thirty of forty attempts failed within three intervals, one at a time.
@@ -534,7 +534,7 @@ FAILURES = Interval(at(6), at(9), "failures", count=30.0, base=40.0)
 
 
 def failing(failed=(1.0, 0.0, 1.0, 0.0, 1.0, 0.0), tried=2.0, dead=1, **facts):
-    """Return a look at failures between good attempts."""
+    """Return the context of failures between good attempts."""
     frame = frame_of(failed=[0.0] * 3 + list(failed) + [0.0] * 3, tried=[tried] * 12)
     facts = {
         "failures": Interval(at(3), at(9), "failures"),
@@ -542,7 +542,7 @@ def failing(failed=(1.0, 0.0, 1.0, 0.0, 1.0, 0.0), tried=2.0, dead=1, **facts):
         "dead_lettered": dead,
         "settings": {"max_receive_count": 3},
     } | facts
-    return look(frame, **facts)
+    return context_of(frame, **facts)
 
 
 def test_messages_that_failed_and_pass_later_are_counted():
@@ -629,14 +629,14 @@ def test_after_failures_to_the_last_interval_nothing_is_known():
 
 
 def held_look(failed=3.0, **facts):
-    """Return a look at a FIFO queue whose messages waited from the fourth interval to the seventh."""
+    """Return the context of a FIFO queue whose messages waited from the fourth interval to the seventh."""
     frame = frame_of(failed=[5.0] * 4 + [1.0, failed - 1.0, None, 5.0], visible=[5.0] * 8)
     facts = {
         "worst": SimpleNamespace(start=at(4), end=at(7)),
         "settings": {"is_fifo": True, "max_receive_count": 3},
         "dead_lettered": 1,
     } | facts
-    return look(frame, **facts)
+    return context_of(frame, **facts)
 
 
 def test_messages_of_a_fifo_queue_wait_for_one_of_their_group():
@@ -661,12 +661,12 @@ def test_messages_of_a_fifo_queue_wait_for_one_of_their_group():
 
 
 def items_look(counts, first=None, **facts):
-    """Return a look at dead letters of items, which the settings call devices."""
+    """Return the context of dead letters of items, which the settings call devices."""
     settings = WorkItemSettings(unit_en="device", unit_ja="機器", item_keys=("device_id",))
     table = {"queue_messages": pd.DataFrame({"body": []})}.get
     inv = SimpleNamespace(table=table, work_items=settings)
     frame = FRAME.assign(failed=[0.0] * 6 + [10.0] * 3 + [0.0] * 3)
-    return look(frame, inv=inv, by_item=Counter(counts), main_item_first_sent=first, **facts)
+    return context_of(frame, inv=inv, by_item=Counter(counts), main_item_first_sent=first, **facts)
 
 
 def test_dead_letters_of_one_item_name_it_and_since_when():

@@ -1,8 +1,8 @@
 """Recorded changes: what they are called, what they touch and which of them fit a trouble."""
 
-from worlds.looks import at
 from worlds.messages import messages_in, plain
 from worlds.one_queue import Tables, event, pipeline_of
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.backlog import changes

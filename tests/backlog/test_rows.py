@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from worlds.looks import at
 from worlds.one_queue import event, investigation, pipeline_of
+from worlds.queue_contexts import at
 
 from watchme_analysis.backlog import rows
 from watchme_analysis.window import Window

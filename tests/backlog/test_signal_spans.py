@@ -6,11 +6,11 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from worlds.looks import at, frame_of, queue_of
+from worlds.queue_contexts import at, frame_of, queue_of
 from worlds.together import together
 
 from watchme_analysis.backlog.signals import onset
-from watchme_analysis.backlog.signals.look import Span
+from watchme_analysis.backlog.signals.queue_context import Span
 from watchme_analysis.queues.error_kinds import LoggedErrors
 from watchme_analysis.queues.latency_drift import LatencyDrift
 from watchme_analysis.queues.redelivery import UnmatchedReceives

@@ -14,8 +14,8 @@ TIMES = pd.date_range("2026-11-24T10:00Z", periods=36, freq="5min")
 FAILURES = SimpleNamespace(start=TIMES[26], end=TIMES[29])
 
 
-def look(frame=None, **queue):
-    """Return a look whose observations are signal, values of the sentence, and options."""
+def context_of(frame=None, **queue):
+    """Return a context whose observations are signal, values of the sentence, and options."""
     facts = {"failures": FAILURES, "harms": (), "errors": None, "surge": None} | queue
     pipeline = SimpleNamespace(frame=frame, queue="q", dlq="d", count=queue.get)
     return SimpleNamespace(
@@ -55,7 +55,9 @@ def test_a_host_without_points_is_silent_and_one_with_waiting_calls_runs(
 ):
     monkeypatch.setattr(api, "failures_span", lambda queue: "span")
     cpu = pd.Series([None if at in silent else 50.0 for at in range(36)], index=TIMES)
-    seen = look(pd.DataFrame({"cpu_pct": cpu}), run_before_s=durations_s[0], run_during_s=durations_s[1])
+    seen = context_of(
+        pd.DataFrame({"cpu_pct": cpu}), run_before_s=durations_s[0], run_during_s=durations_s[1]
+    )
     observed = list(api.host(seen))
     assert signals(observed) == found
     if found == ["host_silent"]:
@@ -65,13 +67,13 @@ def test_a_host_without_points_is_silent_and_one_with_waiting_calls_runs(
     short = SimpleNamespace(start=TIMES[26], end=TIMES[28])  # a point or two may be late
     early = SimpleNamespace(start=TIMES[0], end=TIMES[9])
     for failures in (None, early, *([short] if min(silent, default=0) == 26 else [])):
-        assert list(api.host(look(frame, failures=failures, run_before_s=1, run_during_s=1))) == []
+        assert list(api.host(context_of(frame, failures=failures, run_before_s=1, run_during_s=1))) == []
 
 
 def test_few_bad_messages_among_many_are_sporadic_and_may_come_together():
     def seen(**changes):
         facts = {"only_sporadic": True, "dead_lettered": 4, "clustering": 0.0, "sent": 400.0} | changes
-        return look(**facts)
+        return context_of(**facts)
 
     (only,) = harm.sporadic([seen()])
     assert only[1]["backlog-sporadic"]["sent"] == 400
@@ -102,9 +104,9 @@ def test_messages_of_many_items_are_of_many_senders():
         (0, 1, []),
     ):
         counts = Counter(dict.fromkeys(range(items), each))
-        observed = list(message.senders(look(by_item=counts, main_item_first_sent=None)))
+        observed = list(message.senders(context_of(by_item=counts, main_item_first_sent=None)))
         assert signals(observed) == found, (items, each)
-    (one,) = message.senders(look(by_item=Counter(dict.fromkeys("abcd", 5)), main_item_first_sent=None))
+    (one,) = message.senders(context_of(by_item=Counter(dict.fromkeys("abcd", 5)), main_item_first_sent=None))
     said = one[1]["backlog-items"]
     assert (said["dead"], said["total"], said["others"], said["item"]) == (5, 20, 3, "a")
 
@@ -112,7 +114,7 @@ def test_messages_of_many_items_are_of_many_senders():
 def test_many_good_runs_since_the_last_change_clear_it():
     frame = pd.DataFrame({"tried": 3.0, "failed": [None, 1.0] * 18}, index=TIMES)
     for modified, well in ((TIMES[20], 15.0), (TIMES[22], 10.0), (TIMES[23], None), (None, None)):
-        observed = list(function.changed(look(frame, modified=modified)))
+        observed = list(function.changed(context_of(frame, modified=modified)))
         assert [one[2]["effect"] for one in observed] == ([] if well is None else [well])
-    assert signals(function.changed(look(frame, modified=TIMES[0]))) == ["unchanged_and_ran_well"]
-    assert list(function.changed(look(frame, modified=TIMES[0], failures=None))) == []
+    assert signals(function.changed(context_of(frame, modified=TIMES[0]))) == ["unchanged_and_ran_well"]
+    assert list(function.changed(context_of(frame, modified=TIMES[0], failures=None))) == []

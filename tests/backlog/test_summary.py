@@ -3,14 +3,14 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
-from worlds.looks import at, frame_of, queue_of
 from worlds.messages import messages_in, plain
+from worlds.queue_contexts import at, frame_of, queue_of
 from worlds.together import together
 
 from watchme_analysis.backlog import summary
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext
-from watchme_analysis.backlog.signals.look import Span
+from watchme_analysis.backlog.signals.queue_context import Span
 from watchme_analysis.queues.redelivery import UnmatchedReceives
 from watchme_analysis.stats.intervals import Interval
 from watchme_analysis.text.message import message

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from worlds.looks import at, frame_of
 from worlds.one_queue import EVERYTHING, HOUR, SHARED, Tables, ids, pipeline_of, purge
+from worlds.queue_contexts import at, frame_of
 from worlds.together import together
 
 from watchme_analysis.queues import accounting

@@ -1,7 +1,7 @@
 """Messages that entered and left a DLQ, from its stock, its messages and recorded changes."""
 
-from worlds.looks import at
 from worlds.one_queue import EVERYTHING, SHARED, Tables, ids, message_in, pipeline_of, purge, snapshot, some
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.queues import dlq_stock

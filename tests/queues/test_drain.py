@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pandas as pd
-from worlds.looks import at
 from worlds.one_queue import DAY, pipeline_of
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.queues.drain import drain_rows

@@ -1,7 +1,7 @@
 """Trouble of a queue within a part of the window: failures, waiting messages, and idleness."""
 
-from worlds.looks import at
 from worlds.one_queue import DAY, HOUR, pipeline_of, some
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.queues import episodes

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from worlds.looks import at
 from worlds.one_queue import Tables
+from worlds.queue_contexts import at
 
 from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.queues.timeout_logs import TimeoutLogs, read_timeout_logs

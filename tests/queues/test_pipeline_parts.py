@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
-from worlds.looks import at, frame_of
 from worlds.one_queue import Tables, pipeline_of
+from worlds.queue_contexts import at, frame_of
 from worlds.together import together
 
 from watchme_analysis.queues import pipeline as parts

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from worlds.looks import at
 from worlds.one_queue import (
     DAY,
     EVERYTHING,
@@ -14,6 +13,7 @@ from worlds.one_queue import (
     pipeline_of,
     some,
 )
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.queues import anomalies

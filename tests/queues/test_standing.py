@@ -6,8 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from worlds.looks import at, frame_of
 from worlds.one_queue import DAY, EVERYTHING, HOUR, Tables, analysis, message_in, pipeline_of, some
+from worlds.queue_contexts import at, frame_of
 from worlds.together import together
 
 from watchme_analysis.queues import latency_drift, redelivery, standing

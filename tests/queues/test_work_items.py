@@ -2,13 +2,13 @@
 
 from collections import Counter
 
-from worlds.looks import at
 from worlds.one_queue import (
     INTERVAL,
     Tables,
     analysis,
     pipeline_of,
 )
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.queues import work_items

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 import pandas as pd
-from worlds.looks import at
 from worlds.one_queue import INTERVAL, analysis, balance, pipeline_of
 from worlds.one_queue import Tables as Given
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.config import WorkItemSettings

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from worlds.looks import frame_of
 from worlds.messages import messages_in
+from worlds.queue_contexts import frame_of
 from worlds.together import together
 
 from watchme_analysis.errors import InputError
@@ -382,13 +382,13 @@ def test_the_usual_duration_is_that_without_failures_and_varies_by_its_maxima():
         duration_avg_s=[1.0, 3.0, 2.0, 50.0], duration_max_s=[1.0, 3.0, 2.0, 60.0],
         invocations=[4.0] * 4, failed=[0.0, None, 0.0, 1.0],
     )  # fmt: skip
-    assert durations.usual(frame) == (2.0, 0.0)
-    mean, variation = durations.usual(frame, batched=True)
+    assert durations.usual_duration(frame) == (2.0, 0.0)
+    mean, variation = durations.usual_duration(frame, batched=True)
     # Halves of the mean are off by half, times the root of four invocations: 1 each, below 1.5.
     assert (mean, variation) == (2.0, pytest.approx(math.sqrt(2 / 3)))
     failing = frame.assign(failed=1.0)
-    assert durations.usual(failing)[0] == 2.5
-    assert durations.usual(frame_of(duration_avg_s=[0.0], failed=[0.0]))[0] == 0.001
+    assert durations.usual_duration(failing)[0] == 2.5
+    assert durations.usual_duration(frame_of(duration_avg_s=[0.0], failed=[0.0]))[0] == 0.001
     assert durations._between(frame_of(duration_avg_s=[9.0], invocations=[1.0]), 1.0) == 0.3
 
 

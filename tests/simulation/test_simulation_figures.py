@@ -15,7 +15,7 @@ from watchme_analysis.simulation import figures, model
 from watchme_analysis.simulation.advice import configured
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.fit import Fit, Recorded
-from watchme_analysis.simulation.replay import Predicted, rate_steps
+from watchme_analysis.simulation.replay import rate_steps
 from watchme_analysis.simulation.scenarios import (
     Comparison,
     Estimate,
@@ -298,10 +298,7 @@ def test_times_and_counts_of_nothing_are_refused(changes):
     assert Settings(queue=replace(QueueSettings(), max_receive_count=None))
 
 
-def test_a_predicted_figure_includes_its_ends_and_rates_are_counted_in_steps():
-    found = Predicted(2.0, 1.0, 3.0)
-    assert [found.includes(value) for value in (0.9, 1.0, 3.0, 3.1)] == [False, True, True, False]
-    assert not Predicted(None, None, None).includes(0.0)
+def test_rates_are_counted_in_steps():
     assert rate_steps([]) == () and rate_steps([0.0, 0.0]) == ((0.0, 2),)
     assert rate_steps([1.0, 10.0]) == tuple((float(end), int(end in (2, 10))) for end in range(1, 11))
 

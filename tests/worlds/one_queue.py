@@ -15,8 +15,8 @@ from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.stats.intervals import Interval
 from watchme_analysis.text.message import message_of
-from worlds.looks import NO_ERRORS, at, frame_of
 from worlds.messages import messages_in
+from worlds.queue_contexts import NO_ERRORS, at, frame_of
 
 HOUR = 12  # intervals of five minutes
 DAY = 24 * HOUR

@@ -1,6 +1,6 @@
 """What a detector of signals looks at: a queue of which a test states the facts that matter, and no case.
 
-A look returns what it is asked for instead of the rows of a case, so that a test can compare it.
+A context returns what it is asked for instead of the rows of a case, so that a test can compare it.
 """
 
 from collections import Counter
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from watchme_analysis.backlog.signals.look import Look
+from watchme_analysis.backlog.signals.queue_context import QueueContext
 from watchme_analysis.queues.error_kinds import LoggedErrors
 from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, RecordedSettings
 from watchme_analysis.queues.timeout_logs import TimeoutLogs
@@ -69,8 +69,8 @@ def queue_of(frame=None, settings=None, queried=(), by_message=False, **facts):
     return SimpleNamespace(**usual | facts)
 
 
-class Seen(Look):
-    """A look whose rows state what was asked for."""
+class Seen(QueueContext):
+    """A context whose rows state what was asked for."""
 
     def points(self, columns, start=None, end=None):
         return {"table": "metrics", "rows": 0, "sql": (tuple(columns), start, end)}
@@ -79,8 +79,8 @@ class Seen(Look):
         return {"table": table, "rows": 0, "sql": conditions if once_by is None else (*conditions, once_by)}
 
 
-def look(frame=None, *, changes=(), inv=None, **facts):
-    """Return a look at the queue of :func:`queue_of`."""
+def context_of(frame=None, *, changes=(), inv=None, **facts):
+    """Return the context of the queue of :func:`queue_of`."""
     return Seen(inv, queue_of(frame, **facts), tuple(changes))
 
 
