@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from worlds.health_constructed import CONSTRUCTED
 from worlds.health_scenarios import SCENARIOS
+from worlds.statement_rows import check_observations
+
+from watchme_analysis.health.detection import detected
+from watchme_analysis.inference.findings import Investigation
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "health_corpus.py"
 
@@ -36,22 +40,37 @@ def made_up_rows(corpus):
     return {name: list(mine) for name, mine in groupby(rows, lambda row: row["case"])}
 
 
+@pytest.fixture(scope="module")
+def compared():
+    """Statements whose queries were compared, by signal, messages and table."""
+    return set()
+
+
 @pytest.mark.parametrize(
-    ("part", "build", "cause"),
+    "world",
     [
-        *(pytest.param("made up", *each, id=each[0].__name__) for each in SCENARIOS.items()),
+        *(pytest.param(("made up", *each), id=each[0].__name__) for each in SCENARIOS.items()),
         *(
-            pytest.param("constructed", one.build, one.cause or "open", id=one.build.__name__)
+            pytest.param(("constructed", one.build, one.cause or "open"), id=one.build.__name__)
             for one in CONSTRUCTED
         ),
     ],
 )
-def test_the_corpus_holds_what_is_detected_in_made_up_cases(corpus, made_up_rows, part, build, cause):
-    """After a change of detectors: ``benchmarks/health_corpus.py collect --made-up``."""
-    found = corpus.rows_of(build(), part, build.__name__, "complete", {"cause": cause})
+def test_the_corpus_holds_what_is_detected_in_made_up_cases(
+    corpus, made_up_rows, world, compared, monkeypatch
+):
+    """After a change of detectors: ``benchmarks/health_corpus.py collect --made-up``.
+
+    Each statement can be read and is about the rows that its query returns.
+    """
+    part, build, cause = world
+    inv = Investigation(build(), "health")
+    monkeypatch.setattr(corpus, "Investigation", lambda *_: inv)  # what is detected is of use below
+    found = corpus.rows_of(inv.case, part, build.__name__, "complete", {"cause": cause})
     assert [{name: str(row[name]) for name in corpus.COLUMNS} for row in found] == made_up_rows[
         build.__name__
     ]
+    check_observations(inv.case, inv.once(detected), compared)
 
 
 @pytest.mark.slow

@@ -284,7 +284,8 @@ def no_common_network():
 
 def listening_on_loopback():
     made = without(case(on_service(**REFUSED)), "probes")
-    give(made, "app_processes", [{"file": "c.txt", "host": "127.0.0.1", "command": "uvicorn main:app"}])
+    process = {"file": "c.txt", "line": 1, "host": "127.0.0.1", "command": "uvicorn main:app"}
+    give(made, "app_processes", [process])
     return made
 
 
@@ -379,7 +380,8 @@ def pool_of_connections():
 
     made = case(fault, handlers=ON_LOOP, gauges=lambda second: {"in_flight": 25.0})
     row = {"file": "app.py", "context": "unknown", "line": 9}
-    limit = row | {"function": "lifespan", "call": "asyncpg.create_pool", "kind": "limit", "at_once": 5}
+    limit = row | {"line": 4, "function": "lifespan", "call": "asyncpg.create_pool", "kind": "limit"}
+    limit |= {"at_once": 5}
     calls = [
         row
         | {"function": "fetch", "call": "asyncpg.create_pool().acquire", "kind": "async_wait"}

@@ -3,6 +3,8 @@
 from functools import cache
 
 from watchme_analysis.health import diagnosis as health
+from watchme_analysis.text.message import Message
+from watchme_analysis.text.render import render
 from worlds.messages import messages_in
 
 
@@ -33,6 +35,28 @@ def check_health(inv, known=None):
         else:
             assert list(found.columns) == list(inv.case.table(table).columns), statement
     known |= compared
+
+
+def check_observations(case, observations, compared):
+    """Check that observations can be read, and that their queries return as many rows as they count.
+
+    One whose signal, messages and table are in the set ``compared`` has its query left out; others are added.
+    """
+    for one in observations:
+        for text in filter(None, (one.statement, one.detail)):
+            assert isinstance(text, Message), one.signal
+            for language in ("en", "ja"):
+                assert render(text, language)
+        said = (one.signal, frozenset(messages_in(one.statement)), one.table)
+        if said in compared:
+            continue
+        compared.add(said)
+        found = case.sql(one.sql)
+        assert len(found) == one.rows, (one.signal, one.sql)
+        if "source" in found:
+            assert one.table == ", ".join(sorted(found["source"].unique())), one.signal
+        else:
+            assert list(found.columns) == list(case.table(one.table).columns), one.signal
 
 
 def check_backlog(case, diagnosis, known=None):
