@@ -1,0 +1,421 @@
+"""Whole pages of text for a terminal: every line of a diagnosis, an import and a case.
+
+Spaces between words are not compared, since columns have their own tests; indents are.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Missing, Ranked
+from watchme_analysis.present.console import (
+    case_text,
+    diagnosis_text,
+    filled,
+    import_text,
+    value_table,
+    width,
+)
+from watchme_analysis.text.message import Choice, Duration, Names, Quotation, Resource, TimeSpan, message
+from watchme_analysis.text.render import label, note, render
+
+START = datetime(2026, 3, 2, 4, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def shape(text):
+    """The paragraphs of a text, each line with its indent and single spaces; wrapped lines are joined."""
+    lines = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        if indent == "    " and lines[-1].startswith("  - ") and not lines[-1].endswith((".", "]", ":")):
+            lines[-1] += " " + " ".join(line.split())
+        else:
+            lines.append(indent + " ".join(line.split()))
+    return lines
+
+
+def said(message_id, **values):
+    return " ".join(render(message(message_id, **values)).split())
+
+
+def words(*ids):
+    return " ".join(label(name, "en") for name in ids)
+
+
+TABLE = {"start": "2026-03-02T04:00:00Z", "end": "2026-03-02T05:30:00Z", "notes": []}
+COVERAGE = {
+    "probes": {**TABLE, "rows": 1200, "rejected": 3, "truncated": True, "notes": ["a", "b", "c", "d", "e"]},
+    "edge_log": {**TABLE, "rows": 7, "rejected": 1000, "truncated": False, "notes": ["f"]},
+}
+EVIDENCE = (
+    Evidence("all wait", "probes", 1, 0.5, sql="select 1\nfrom probes"),
+    Evidence(message("health-queue-never-full", room=5, waiting=3), "probes, edge_log", 1200, -4.0),
+)
+RANKING = (
+    Ranked(
+        Finding(
+            "app_threadpool", EVIDENCE, detail="all threads wait", not_covered=("the dark",),
+            next_test="Count threads.",
+        ),
+        0.876, "supported",
+    ),
+    Ranked(Finding("dependency_slow", ()), 0.05, "inconclusive"),
+    Ranked(Finding("edge_config", ()), 0.049, "inconclusive"),
+    Ranked(Finding("app_down", ()), 0.3, "refuted"),
+)  # fmt: skip
+
+
+RANKED = (
+    ("app_threadpool", "0.88", "supported", "-3.5"),
+    ("dependency_slow", "0.05", "inconclusive", "+0.0"),
+    ("edge_config", "0.05", "inconclusive", "+0.0"),
+    ("app_down", "0.30", "refuted", "+0.0"),
+)
+
+
+def diagnosis(**more):
+    given = {
+        "question": "health", "case": "case", "verdict": "supported", "cause": "app_threadpool",
+        "confidence": 0.876, "incident_start": START, "incident_end": None, "ranking": RANKING,
+        "coverage": COVERAGE, "summary": ("First.", "Second."),
+    }  # fmt: skip
+    return Diagnosis(**given | more)
+
+
+def covered():
+    heads = (f"print-coverage-{name}" for name in ("table", "rows", "rejected", "cut-off"))
+    yes = label("print-yes", "en")
+    return [
+        label("print-covered", "en"),
+        f"{words(*heads, 'print-window')} (2026-03-02, UTC)",
+        f"probes 1,200 3 {yes} 04:00:00 .. 05:30:00",
+        "edge_log 7 1,000 - 04:00:00 .. 05:30:00",
+    ]
+
+
+def test_every_line_of_a_diagnosis(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    names = cause_names("health")
+    found = diagnosis(
+        missing_evidence=(Missing("the log", "It helps.", "cp log FOLDER\nls"),),
+        extra={"endpoints": ["/health", "/jobs"], "queues": []},
+    )
+    text = diagnosis_text(found.to_dict(), UTC, with_sql=True, notes=("A paragraph.", ""), case="/a case")
+    named = message("cause-named", name=names["app_threadpool"], id=Resource("app_threadpool"))
+    cause = message("cause-alone", cause=named)
+    many, one = (
+        said("print-rows", table=Resource(table), rows=rows)
+        for table, rows in (("probes, edge_log", 1200), ("probes", 1))
+    )
+    assert shape(text) == [
+        said("print-head", verdict=Choice("supported"), cause=cause, confidence=Resource("0.88")),
+        "",
+        f"{label('print-incident', 'en')} {said('value', value=TimeSpan(START, None))}",
+        f"{label('print-endpoints', 'en')} /health, /jobs",
+        "",
+        "First.",
+        "Second.",
+        "",
+        "A paragraph.",
+        "",
+        words(*(f"print-ranking-{name}" for name in ("cause", "probability", "status", "weight", "name"))),
+        *(" ".join([*row, render(names[row[0]])]) for row in RANKED),
+        "",
+        "app_threadpool: all threads wait",
+        # The strongest statement first.
+        f"  - -4.0 {said('health-queue-never-full', room=5, waiting=3)} [{many}]",
+        f"  - +0.5 All wait. [{one}]",
+        "      select 1",
+        "      from probes",
+        f"  - {said('print-not-covered', text=Resource('the dark'))}",
+        f"  - {said('print-next-test', text=Resource('Count threads.'))}",
+        "",
+        "dependency_slow",  # one in twenty is open still
+        "",
+        said("print-other-causes", count=2),
+        "",
+        label("print-collect-next", "en"),
+        f"  - {said('print-missing', what=Resource('the log'), why=Resource('It helps.'))}",
+        "    cp log FOLDER",
+        "    ls",
+        "",
+        *covered(),
+        "",
+        label("print-notes", "en"),
+        "  - probes: a",
+        "  - probes: b",
+        "  - probes: c",
+        "  - edge_log: f",
+        f"  - {said('print-more', count=2)}",
+        "    watchme case show /a case",
+    ]
+
+
+def ranking_lines(text):
+    """The lines of the ranking, of which the first is the heading."""
+    lines = shape(text)
+    first = next(at for at, line in enumerate(lines) if line.startswith(label("print-ranking-cause", "en")))
+    return lines[first : lines.index("", first)]
+
+
+def test_a_narrow_terminal_leaves_out_the_names_of_the_causes(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert ranking_lines(diagnosis_text(diagnosis().to_dict(), UTC)) == [
+        words(*(f"print-ranking-{name}" for name in ("cause", "probability", "status", "weight"))),
+        *(" ".join(row) for row in RANKED),
+    ]
+
+
+def test_a_diagnosis_without_an_incident_or_further_causes_has_fewer_lines():
+    found = diagnosis(
+        verdict="no_incident", cause=None, incident_start=None, ranking=RANKING[3:], coverage={"t": QUIET}
+    )
+    lines = shape(diagnosis_text(found.to_dict(), UTC))
+    cause = message("print-no-single-cause")
+    assert lines[:5] == [
+        said("print-head", verdict=Choice("no_incident"), cause=cause, confidence=Resource("0.88")),
+        "",
+        "First.",
+        "Second.",
+        "",
+    ]
+    assert lines[-6:] == [
+        "",
+        said("print-other-causes", count=1),
+        "",
+        label("print-covered", "en"),
+        covered()[1].replace("2026-03-02, ", ""),
+        "t 0 0 - -",
+    ]
+
+
+def test_a_backlog_names_queues_functions_the_change_and_messages():
+    change = {"event_name": "UpdateFunctionCode", "user": "tanaka", "time": "2026-03-02T03:00:00Z"}
+    extra = {
+        "queues": ["q1", "q2"], "functions": ["f"], "change": change, "dead_letters": 1234, "lost": 5,
+        "missed_work": ["w"] * 7,
+    }  # fmt: skip
+    found = diagnosis(
+        question="backlog", cause=None, incident_end=START + timedelta(hours=1), ranking=(), extra=extra
+    )
+    lines = shape(diagnosis_text(found.to_dict(), UTC))
+    by = said(
+        "print-change-event", event=Resource("UpdateFunctionCode"), user=Resource("tanaka"),
+        time=Resource("2026-03-02 03:00:00 (UTC)"),
+    )  # fmt: skip
+    missed = message("missed-work-left", number=7)
+    counts = said("print-message-counts", moved=1234, deleted=5, missed=missed)
+    span = said("value", value=TimeSpan(START, START + timedelta(hours=1)))
+    paragraph = " ".join(lines[2 : lines.index("", 2)])
+    assert " ".join(paragraph.split()) == " ".join(
+        [
+            label("print-incident", "en"), span, label("print-queues", "en"), "q1, q2",
+            label("print-functions", "en"), "f", label("print-change", "en"), by,
+            label("print-messages", "en"), counts,
+        ]
+    )  # fmt: skip
+    bare = shape(diagnosis_text(diagnosis(question="backlog", cause=None, ranking=()).to_dict(), UTC))
+    counts = said("print-message-counts", moved=0, deleted=0, missed=message("missed-work", number=0))
+    assert bare[3] == f"{label('print-messages', 'en')} {counts}"
+
+
+def part(table, rows, rejected=0, notes=(), **bounds):
+    """What a file gave to a table."""
+    return {"table": table, "rows": rows, "rejected": rejected, "notes": list(notes)} | {
+        "start": None, "end": None
+    } | bounds  # fmt: skip
+
+
+def file(name, *parts, source="access", size=100, reason=None, **more):
+    """A file of a manifest; one without a source was left."""
+    entry = {"file": name, "source": source, "tables": list(parts), "bytes": size, "reason": reason}
+    return entry | {"sha256": "0123456789abcdef"} | more
+
+
+def imported(*files, **tables):
+    notes = {name: {"notes": notes} for name, notes in tables.items()}
+    return shape(import_text({"inputs": list(files), "tables": notes}, UTC))
+
+
+def heads(*names, shared="UTC"):
+    return f"{words(*(f'print-coverage-{name}' for name in names), 'print-window')} ({shared})"
+
+
+FILE_HEADS = ("file", "table", "rows", "rejected")
+
+
+def test_every_line_of_an_import():
+    shared = note("note-part-kept", problem=Quotation("cut"))
+    lines = imported(
+        file(
+            "a.log",
+            part("access_log", 1200, 3, [shared], start="2026-03-02T04:00:00Z", end="2026-03-02T05:30:00Z"),
+            part("error_log", 1),
+            reason=note(
+                "note-of-file",
+                file=Resource("a.log"),
+                note=message("note-part-kept", problem=Quotation("odd")),
+            ),
+        ),
+        file("b.log", part("access_log", 2, notes=[shared, shared]), assumed_zone="Asia/Tokyo"),
+        file("c.log", assumed_zone="Asia/Tokyo"),
+        file("d.log", source="x", unread="OSError", reason="no right"),
+        file("e.log", source=None, unread="OSError", reason="locked", size=0),
+        file("f.bin", source=None, reason="not known", size=1),
+        file("g.bin", source=None, reason="not known", size=4),
+        file("h.bin", source=None, reason="other", size=9),
+        access_log=["of a table", shared],
+    )
+    assert lines == [
+        heads(*FILE_HEADS, shared="2026-03-02, UTC"),
+        "a.log access_log 1,200 3 04:00:00 .. 05:30:00",
+        "a.log error_log 1 0 -",
+        "b.log access_log 2 0 -",
+        "",
+        label("print-notes", "en"),
+        f"  - a.log: {said('note-part-kept', problem=Quotation('odd'))}",
+        # Once for two files.
+        f"  - a.log and b.log: {said('note-part-kept', problem=Quotation('cut'))}",
+        f"  - c.log and d.log: {said('import-with-another')}",
+        "  - d.log: no right",
+        "  - access_log: of a table",
+        f"  - b.log and c.log: {said('import-assumed-zone', zone=Resource('Asia/Tokyo'))}",
+        "",
+        label("import-unread", "en"),
+        "  - d.log: no right",
+        "  - e.log: locked",
+        "",
+        label("import-left", "en"),
+        f"  - {said('import-sized', name=Resource('f.bin and g.bin'), bytes=5)}: not known",
+        f"  - {said('import-sized', name=Resource('h.bin'), bytes=9)}: other",
+    ]
+
+
+def test_an_import_of_thirty_parts_lists_each_and_of_more_only_those_with_rows():
+    empty = [file(f"e{number}.py", part("app_handlers", 0)) for number in range(27)]
+    given = [file("a.py", part("app_handlers", 2)), file("b.py", part("app_handlers", 0, 1))]
+    again = [file("a.py", part("app_calls", 0))]
+    assert len(imported(*given, *empty, *again)) == 1 + 30
+    assert imported(*given, *empty, *again, file("z.py", part("app_handlers", 0))) == [
+        heads(*FILE_HEADS),
+        "a.py app_handlers 2 0 -",
+        "b.py app_handlers 0 1 -",
+        "",
+        label("import-without-row", "en"),
+        f"  - {said('value', value=Names(('e0.py', 'e1.py', 'e2.py', *['z'] * 25), limit=3))}",
+    ]
+
+
+def test_many_files_with_rows_are_a_row_of_their_table():
+    start, end = "2026-03-0{}T04:00:00Z".format, "2026-03-0{}T05:00:00Z".format
+    logs = [
+        file(
+            f"logs/{number}.log",
+            part("access_log", 100, 2, start=start(number % 9 + 1), end=end(number % 9 + 1)),
+        )
+        for number in range(28)
+    ]
+    more = [file(f"{number}.py", part("app_handlers", 1)) for number in range(4)]
+    few = [file(f"p{number}.csv", part("probes", 5)) for number in range(3)]
+    many = [
+        said("import-many-files", count=count, place=Choice(place), folder=Resource(folder))
+        for count, place, folder in ((28, "folder", "logs"), (4, "root", ""))
+    ]
+    assert imported(*logs, *more, *few) == [
+        heads(*FILE_HEADS, shared="2026, UTC"),
+        f"{many[0]} access_log 2,800 56 03-01 04:00 .. 03-09 05:00",
+        f"{many[1]} app_handlers 4 0 -",
+        "p0.csv probes 5 0 -",
+        "p1.csv probes 5 0 -",
+        "p2.csv probes 5 0 -",
+    ]
+
+
+QUIET = {"rows": 0, "rejected": 0, "truncated": False, "start": None, "end": None, "notes": []}
+
+
+def test_every_line_of_a_case():
+    inputs = [
+        file("a.log", {"table": "probes"}, {"table": "edge_log"}, size=1234),
+        file("b.bin", source=None, reason="not known"),
+        file("c.log", reason="empty"),
+    ]
+    manifest = {
+        "name": "case", "title": message("print-yes"), "inputs": inputs,
+        "window": {"start": "2026-03-02T04:00:00Z", "end": "2026-03-02T05:00:00Z"},
+        "tables": {name: entry | {"notes": entry["notes"][:1]} for name, entry in COVERAGE.items()},
+    }  # fmt: skip
+    gaps = {
+        "probes": [(START, START + timedelta(seconds=40)), (START, START + timedelta(seconds=90))],
+        "edge_log": [],
+    }
+    silence = said("case-silence", count=2, longest=Duration(90.0))
+    assert shape(case_text(manifest, gaps, UTC)) == [
+        f"{label('print-case', 'en')} case",
+        f"{label('print-title', 'en')} {label('print-yes', 'en')}",
+        f"{label('print-window', 'en')} 2026-03-02 04:00:00 .. 2026-03-02 05:00:00 (UTC)",
+        "",
+        *covered()[1:],
+        "",
+        label("print-notes", "en"),
+        "  - probes: a",
+        "  - edge_log: f",
+        "",
+        label("case-silences", "en"),
+        f"  - probes: {silence}",
+        "",
+        label("case-files", "en"),
+        f"{words(*(f'print-coverage-{name}' for name in ('file', 'tables', 'bytes')))} sha256",
+        "a.log probes, edge_log 1,234 0123456789ab",
+        f"b.bin {label('case-file-left', 'en')} 100 0123456789ab",
+        "c.log - 100 0123456789ab",
+        "",
+        "  - b.bin: not known",
+        "  - c.log: empty",
+    ]
+    bare = {"name": "case", "inputs": inputs[:1], "tables": {"t": QUIET}}
+    assert shape(case_text(bare, {}, UTC)) == [
+        f"{label('print-case', 'en')} case",
+        "",
+        covered()[1].replace("2026-03-02, ", ""),
+        "t 0 0 - -",
+        "",
+        label("case-files", "en"),
+        f"{words(*(f'print-coverage-{name}' for name in ('file', 'tables', 'bytes')))} sha256",
+        "a.log probes, edge_log 1,234 0123456789ab",
+    ]
+
+
+def test_facts_of_a_case_and_of_a_diagnosis_stand_in_a_column():
+    manifest = {"name": "a", "title": "b", "inputs": [], "tables": {"t": QUIET}}
+    first, second = case_text(manifest, {}, UTC).splitlines()[:2]
+    # Two spaces after the longest label.
+    assert first.index("a", len(label("print-case", "en"))) == second.rindex("b") == 7
+    found = diagnosis(extra={"endpoints": ["/x"]}).to_dict()
+    incident, endpoints = diagnosis_text(found, UTC).splitlines()[2:4]
+    assert incident.index("2026") == endpoints.index("/x") == 10
+
+
+def test_text_is_as_wide_as_the_terminal_between_40_and_100_columns(monkeypatch):
+    for columns, expected in ((30, 40), (40, 40), (41, 41), (99, 99), (100, 100), (180, 100)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert width() == expected
+    monkeypatch.setenv("COLUMNS", "40")
+    text = " ".join(["word"] * 10)
+    assert filled(text, "- ") == "- " + " ".join(["word"] * 7) + "\n- word word word"
+    assert filled(text, "- ", "  ") == "- " + " ".join(["word"] * 7) + "\n  word word word"
+    assert filled(text, "- ", "") == "- " + " ".join(["word"] * 7) + "\nword word word"
+
+
+def test_a_column_of_truths_is_a_column_of_words():
+    assert value_table(["a", "flag"], [(1, True), (10, False)]).splitlines() == [
+        " a  flag",
+        " 1  True",
+        "10  False",
+    ]
