@@ -1,0 +1,372 @@
+"""Views of tables, texts, links and findings: everything that they show, as HTML and as text."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+from worlds.together import together
+
+from watchme_analysis.inference.findings import FINDING_MIME, Diagnosis, Evidence, Finding, Missing, Ranked
+from watchme_analysis.present.coverage import coverage_table, losses_table
+from watchme_analysis.present.display import (
+    FigureView,
+    LinksView,
+    TableView,
+    TextView,
+    cell,
+    coded,
+    column_heads,
+    table,
+)
+from watchme_analysis.present.finding import FindingsView, VerdictView, as_title, conclusion, next_evidence
+from watchme_analysis.text.message import (
+    Choice,
+    Code,
+    Duration,
+    Number,
+    Probability,
+    Resource,
+    TimeSpan,
+    message,
+)
+from watchme_analysis.text.render import label, render
+from watchme_analysis.window import parse_zone
+
+TOKYO = parse_zone("Asia/Tokyo")
+MOMENT = datetime(2025, 12, 11, 1, 2, 3, tzinfo=UTC)
+SECRET = "password=hunter2"
+MASKED = "password=***"
+
+
+def said(message_id, **values):
+    return render(message(message_id, **values), "en", TOKYO)
+
+
+def test_a_figure_is_a_png_with_its_description():
+    view = FigureView("timeline", b"\x89PNG", "What it shows.", ("a",))
+    assert view._repr_mimebundle_() == (
+        {"image/png": base64.b64encode(b"\x89PNG").decode(), "text/plain": "What it shows."},
+        {"image/png": {"alt": "What it shows.", "name": "timeline", "width": 760}},
+    )
+
+
+def test_a_table_as_html_and_text():
+    view = TableView(
+        "Caption <1>",
+        ("name <n>", "count", "command"),
+        (("a-b", "1", "x --since 1h"), (SECRET, "20", SECRET)),
+        "Note `code`.",
+        frozenset({1}),
+        frozenset({2}),
+    )
+    command = ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
+    assert view.to_html() == (
+        '<div class="watchme-table" style="overflow-x:auto">\n'
+        '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">\n'
+        '<caption style="text-align:left;font-weight:bold;padding:4px 0">Caption &lt;1&gt;</caption>\n'
+        '<thead><tr><th scope="col" style="text-align:left">name &lt;n&gt;</th>'
+        '<th scope="col" style="text-align:right">count</th>'
+        '<th scope="col" style="text-align:left">command</th></tr></thead>\n<tbody>\n'
+        # Short names with hyphens stay on a line; what is typed is not masked.
+        '<tr><td style="text-align:left;white-space:nowrap">a-b</td><td style="text-align:right">1</td>'
+        f'<td style="text-align:left{command}">'
+        'x <span style="white-space:nowrap">--since</span> 1h</td></tr>\n'
+        f'<tr><td style="text-align:left">{MASKED}</td><td style="text-align:right">20</td>'
+        f'<td style="text-align:left{command}">{SECRET}</td></tr>\n'
+        '</tbody>\n</table>\n<p style="margin:2px 0;font-size:90%">Note <code>code</code>.</p>\n</div>'
+    )
+    assert view.to_text().splitlines() == [
+        "Caption <1>",
+        "name <n>      count  command",
+        "a-b               1  x --since 1h",
+        f"{MASKED}     20  {SECRET}",
+        "Note `code`.",
+    ]
+    assert view._repr_mimebundle_() == {"text/html": view.to_html(), "text/plain": view.to_text()}
+
+
+def test_a_table_without_rows_is_its_caption_and_note():
+    view = TableView("Caption", ("name",), (), "None.")
+    assert view.to_html() == "<p><strong>Caption</strong><br>\nNone.</p>"
+    assert view.to_text() == "Caption\nNone."
+    assert TableView("Caption", ("n",), (("1",), ("a\nb",))).to_text() == "Caption\nn\n1\na ⏎ b"
+    assert "font-size:90%" not in TableView("Caption", ("n",), (("1",),)).to_html()
+
+
+def test_a_name_of_more_than_forty_letters_may_break():
+    def style_of(text):
+        return "nowrap" in TableView("c", ("h",), ((text,),)).to_html()
+
+    assert [style_of("a-" + "b" * length) for length in (38, 39)] == [True, False]
+    assert not style_of("ab")
+    # Code: a word with a hyphen and up to forty letters after it.
+    assert ["nowrap" in coded(f"`a-{'b' * length}`") for length in (40, 41)] == [True, False]
+
+
+def test_a_text_is_paragraphs_and_a_numbered_list():
+    assert TextView(("First `a`.", SECRET), ("one", "two"))._repr_mimebundle_() == {
+        "text/html": (
+            f"<p>First <code>a</code>.</p>\n<p>{MASKED}</p>\n<ol>\n<li>one</li>\n<li>two</li>\n</ol>"
+        ),
+        "text/plain": f"First `a`.\n{MASKED}\n1. one\n2. two",
+    }
+    assert TextView(("First.",))._repr_mimebundle_() == {"text/html": "<p>First.</p>", "text/plain": "First."}
+
+
+def test_links_are_listed_below_their_caption():
+    view = LinksView(
+        "Links <1>", (("a <b>", "https://example.com/?a=1&b=2"), (SECRET, "https://e")), "None <0>."
+    )
+    link = '<li><a href="{}" rel="noopener noreferrer">{}</a></li>'.format
+    assert view._repr_mimebundle_() == {
+        "text/html": (
+            "<p><strong>Links &lt;1&gt;</strong></p>\n<ul>\n"
+            f"{link('https://example.com/?a=1&amp;b=2', 'a &lt;b&gt;')}\n{link('https://e', MASKED)}\n</ul>"
+        ),
+        "text/plain": f"Links <1>\na <b>: https://example.com/?a=1&b=2\n{MASKED}: https://e",
+    }
+    assert LinksView("Links", (), "None <0>.")._repr_mimebundle_() == {
+        "text/html": "<p>None &lt;0&gt;.</p>",
+        "text/plain": "None <0>.",
+    }
+
+
+@together(
+    ("value", "shown"),
+    [
+        (False, label("cell-no", "en")),
+        (datetime(2025, 12, 11, 1, 2, 3), "2025-12-11 10:02:03"),  # without a zone: UTC
+        (1234567, "1,234,567"),
+        (0.12345, "0.123"),
+        ({"a": 1, "b": None}, "a 1, b –"),
+        (("a", ["b", 2.5]), "a, b, 2.5"),
+        ("text", "text"),
+    ],
+)
+def test_a_value_is_shown_by_its_kind(value, shown):
+    assert cell(value, TOKYO) == shown
+
+
+def test_columns_of_seconds_are_durations_and_those_of_shares_percentages():
+    frame = pd.DataFrame(
+        {
+            "wait_s": [1.5, None], "bad_share": [0.125, None], "n": [1, 2], "said": ["", ""],
+            "at": [pd.NaT, pd.NaT], "flag": [True, False],
+        }
+    )  # fmt: skip
+    shown = table(frame, "Caption", TOKYO, language="en")
+    # A column of empty text is left out; one without any time names no zone.
+    assert shown.heads == ("wait_s", "bad_share", "n", "at", "flag")
+    assert shown.rows == (("1.5 s", "12.5%", "1", "–", "yes"), ("–", "–", "2", "–", "no"))
+    assert (shown.caption, shown.note, shown.numeric) == ("Caption", "", {0, 1, 2})
+    assert table(frame.head(0), "Caption", TOKYO).note == label("table-nothing-recorded", "en")
+    # Of a frame without rows no column is known to be empty.
+    assert table(frame.head(0), "Caption", TOKYO).heads[3] == "said"
+    assert column_heads({"wait_s": "status"}, "en") == {"wait_s": label("column-status", "en")}
+
+
+def test_forty_rows_are_shown_and_the_others_counted():
+    def shown(rows, **more):
+        view = table(pd.DataFrame({"n": range(rows)}), "Caption", TOKYO, **more)
+        return len(view.rows), view.note
+
+    assert shown(40) == (40, "")
+    assert shown(42) == (40, said("table-more-rows", rows=2))
+    assert shown(3, limit=3) == (3, "")
+    assert shown(4, limit=3) == (3, said("table-more-rows", rows=1))
+
+
+COVERAGE = {
+    "probes": {
+        "rows": 1234, "start": "2025-12-11T01:02:03+00:00", "end": "2025-12-11T01:12:03+00:00",
+        "rejected": 2, "truncated": False, "notes": ["one", "two"],
+    },
+    "log_events": {
+        "rows": 10, "start": None, "end": None, "rejected": 0, "truncated": True, "notes": [],
+    },
+}  # fmt: skip
+
+
+def test_coverage_states_rows_times_and_losses_of_each_table():
+    shown = coverage_table(COVERAGE, TOKYO)
+    cut = said("coverage-cut-off", note=Resource(label("coverage-uncounted", "en")))
+    assert shown.rows == (
+        ("probes", "1,234", "2025-12-11 10:02:03", "2025-12-11 10:12:03", "2", "one; two"),
+        ("log_events", "10", "–", "–", "0", cut),
+    )
+    names = ("table", "rows", "first", "last", "rejected-lines", "notes")
+    assert shown.heads == tuple(label(f"column-{name}", "en") for name in names)
+    caption = Resource(label("coverage-caption", "en"))
+    assert shown.caption == said("table-times", caption=caption, zone=Resource("Asia/Tokyo"))
+    assert shown.numeric == {1, 4}
+
+
+def test_losses_list_absent_tables_rejected_lines_cut_rows_and_gaps():
+    gap = (MOMENT, MOMENT + timedelta(seconds=90))
+    counted = COVERAGE["log_events"] | {"notes": ["10 of 99."]}
+    coverage = COVERAGE | {"metrics": counted}
+    shown = losses_table(coverage, {"probes": [gap]}, {"edge_log": ["nginx_config", "app_down"]}, TOKYO)
+    kept = said("losses-kept", table=Resource("rejected_lines"))
+    between = said(
+        "losses-between", start=Resource("2025-12-11 10:02:03"), end=Resource("2025-12-11 10:03:33")
+    )
+    assert shown.rows == (
+        ("edge_log", said("losses-no-row"), said("losses-needed-by", causes=["app down", "nginx config"])),
+        ("probes", said("losses-rejected", lines=2), kept),
+        ("log_events", said("losses-cut-off"), said("coverage-uncounted")),
+        ("metrics", said("losses-cut-off"), "10 of 99."),
+        ("probes", said("losses-gap", lasted=Duration(90.0)), between),
+    )
+    assert shown.heads == tuple(label(f"column-{name}", "en") for name in ("table", "loss", "detail"))
+    caption = Resource(label("losses-caption", "en"))
+    assert shown.caption == said("table-times", caption=caption, zone=Resource("Asia/Tokyo"))
+    assert shown.note == ""
+    assert losses_table({}, {}, {}, TOKYO).note == label("losses-none", "en")
+
+
+def diagnosis(**more):
+    given = {
+        "question": "backlog", "case": "case", "verdict": "supported", "cause": "app_down",
+        "confidence": 0.876, "incident_start": MOMENT, "incident_end": None, "ranking": (), "coverage": {},
+        "summary": ("First.", message("cell-yes")),
+    }  # fmt: skip
+    return Diagnosis(**given | more)
+
+
+def test_a_verdict_is_shown_with_its_time_its_error_and_how_such_verdicts_fared():
+    error = {"function": "worker", "text": "KeyError: 'id'.", "count": 7, "total": 9}
+    view = VerdictView(
+        diagnosis(extra={"error": error}), TOKYO, {"app_down": message("cell-yes")}, "Of 9 cases <all>."
+    )
+    quoted = view.sentence().removeprefix(
+        " ".join(
+            [
+                said(
+                    "verdict-supported",
+                    cause=message("cause-alone", cause=Resource("app_down")),
+                    confidence=Probability(0.876),
+                ),
+                said("cause-title-sentence", title=message("cell-yes")),
+                said("verdict-time", span=TimeSpan(MOMENT, None)),
+            ]
+        )
+    )
+    assert "worker" in quoted and "KeyError: 'id'" in quoted and "7" in quoted
+    assert view._repr_mimebundle_() == {
+        FINDING_MIME: view.diagnosis.to_dict(),
+        "text/html": f"<p><strong>{coded(view.sentence())}</strong></p>\n<p>Of 9 cases &lt;all&gt;.</p>",
+        "text/plain": f"{view.sentence()}\nOf 9 cases <all>.",
+    }
+    bare = VerdictView(diagnosis(), TOKYO, {})
+    shown = bare._repr_mimebundle_()
+    assert shown["text/html"] == f"<p><strong>{coded(bare.sentence())}</strong></p>"
+    assert shown["text/plain"] == bare.sentence()
+
+
+def test_three_causes_of_at_least_a_twentieth_are_named_where_the_cause_is_open():
+    shares = (0.4, 0.3, 0.2, 0.06)
+    ranking = tuple(
+        Ranked(Finding(f"cause_{at}", ()), share, "inconclusive") for at, share in enumerate(shares)
+    )
+
+    def named(ranking):
+        (first, *_) = VerdictView(diagnosis(verdict="inconclusive", ranking=ranking), TOKYO, {})._verdict()
+        return [
+            (one.values["cause"].name, one.values["probability"].value) for one in first.items_of("causes")
+        ]
+
+    assert named(ranking) == [("cause 0", 0.4), ("cause 1", 0.3), ("cause 2", 0.2)]
+    edge = tuple(Ranked(Finding(f"c_{share}", ()), share, "inconclusive") for share in (0.9, 0.05, 0.049))
+    assert named(edge) == [("c 0.9", 0.9), ("c 0.05", 0.05)]
+
+
+def basis(side, weight, rows, table):
+    values = {"side": Choice(side), "weight": Number(weight), "rows": rows, "table": Resource(table)}
+    return said("finding-basis", **values)
+
+
+def test_hypotheses_are_listed_with_evidence_blind_spots_and_next_test():
+    evidence = (
+        Evidence("a clause", "probes", 3, 0.05, sql="select <1>"),
+        Evidence(message("cell-no"), "edge_log", 1200, -2.34, sql="select <1>"),
+        Evidence("third", "app_log", 1, 0.06),
+    )
+    full = Finding(
+        "app_down", evidence, detail="a detail", not_covered=("Dark.", "Night."), next_test="Count."
+    )
+    view = FindingsView(
+        (
+            Ranked(full, 0.05, "inconclusive"),
+            Ranked(Finding("edge_config", ()), 0.04, "inconclusive"),
+            Ranked(Finding("none", (), next_test="Wait."), 0.9, "refuted"),
+        ),
+        {"app_down": "The process <is> down"},
+        TOKYO,
+    )
+    heads = [
+        said("finding-head", title=Resource(title), status=Choice(status), probability=Probability(share))
+        for title, status, share in (
+            ("The process <is> down", "inconclusive", 0.05),
+            ("edge config", "inconclusive", 0.04),
+            ("none", "refuted", 0.9),
+        )
+    ]
+    # The heaviest first; a twentieth is neutral still.
+    no = f"▼ {label('cell-no', 'en')} [{basis('contradicts', 2.3, 1200, 'edge_log')}]"
+    third = f"▲ Third. [{basis('supports', 0.1, 1, 'app_log')}]"
+    clause = f"· A clause. [{basis('neutral', 0.1, 3, 'probes')}]"
+    unseen, test = label("finding-not-seen", "en"), label("finding-next-test", "en")
+    shown = view._repr_mimebundle_()
+    assert shown["text/plain"].split("\n\n") == [
+        "\n".join(
+            [heads[0], "A detail.", f"  {no}", f"  {third}", f"  {clause}", f"  {unseen} Dark.",
+             f"  {unseen} Night.", f"  {test} Count."]
+        ),
+        heads[1],
+        f"{heads[2]}\n  {test} Wait.",
+    ]  # fmt: skip
+    how = message("finding-query", command=Code("watchme case sql CASE"), method=Code("page.sql"))
+    rows = label("finding-its-rows", "en")
+    style = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:12em;overflow-y:auto"
+    query = (
+        f'<details id="rows-1"><summary>{rows}</summary>\n<p>{coded(render(how))}</p>\n'
+        f'<pre style="{style}"><code>select &lt;1&gt;</code></pre></details>'
+    )
+    absent = f"<p>{label('finding-no-evidence', 'en')}</p>"
+    assert shown["text/html"] == "\n".join(
+        [
+            f"<details open><summary><strong>{heads[0].replace('<is>', '&lt;is&gt;')}</strong></summary>",
+            "<p>A detail.</p>",
+            "<ul>",
+            f"<li>{coded(no)} {query}</li>",
+            f"<li>{coded(third)} </li>",
+            # The page has the same query already.
+            f'<li>{coded(clause)} <a href="#rows-1">{rows}</a></li>',
+            "</ul>",
+            f"<p><em>{unseen}</em> Dark. Night.</p>",
+            f"<p><em>{test}</em> Count.</p>",
+            "</details>",
+            f"<details><summary><strong>{heads[1]}</strong></summary>",
+            absent,
+            "</details>",
+            f"<details><summary><strong>{heads[2]}</strong></summary>",
+            absent,
+            f"<p><em>{test}</em> Wait.</p>",
+            "</details>",
+        ]
+    )
+
+
+def test_a_title_is_a_sentence_and_a_conclusion_its_paragraphs():
+    assert as_title("the process is down") == "The process is down."
+    assert as_title(message("cell-yes")).id == "cause-title-sentence"
+    assert conclusion(diagnosis(), TOKYO).paragraphs == ("First.", label("cell-yes", "en"))
+
+
+def test_evidence_to_collect_is_listed_with_its_command():
+    shown = next_evidence([Missing("changes", message("cell-yes"), "watchme case pull backlog")], TOKYO)
+    assert shown.rows == (("changes", label("cell-yes", "en"), "watchme case pull backlog"),)
+    assert shown.heads == tuple(label(f"next-evidence-{name}", "en") for name in ("what", "why", "how"))
+    assert (shown.caption, shown.note) == (label("next-evidence-caption", "en"), "")
+    assert shown.commands == {2}
+    assert next_evidence([]).note == label("next-evidence-none", "en")
