@@ -83,6 +83,7 @@ def test_each_cell_has_a_sign_its_weight_and_a_colour_as_deep_as_the_weight():
     assert [list(line.get_ydata()) for line in axis.get_lines()] == [[0.5] * 2, [1.5] * 2, [2.5] * 2]
     assert not any(side.get_visible() for side in axis.spines.values())
     assert not axis.xaxis.get_tick_params()["gridOn"]
+    assert axis.xaxis.get_ticks_position() == "top"
     assert picture.figure.get_supxlabel() == label("matrix-note", "en")
     assert picture.figure.get_figheight() == pytest.approx(2.1 + 0.24 * 4)
     counts = (("app_down", 1, 1, 2), ("edge_config", 1, 1, 2), ("dependency_slow", 1, 0, 3))
