@@ -12,6 +12,7 @@ from watchme_analysis.health.detection import DETECTORS, DETECTORS_WITHOUT_INCID
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import observe, signals_of
 from watchme_analysis.schema import conform, empty
+from worlds.statement_rows import check_observation
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 FAULT = (30.0, 60.0)
@@ -214,7 +215,10 @@ class Signals:
         """Return the observation of a signal; None without one."""
         assert signal in SIGNALS
         mine = [one for one in self.detectors if signal in {declared.id for declared in signals_of(one)}]
-        return next((one for detector in mine for one in self.of(detector) if one.signal == signal), None)
+        found = next((one for detector in mine for one in self.of(detector) if one.signal == signal), None)
+        if found is not None:
+            check_observation(found)
+        return found
 
     def among(self, *signals):
         """Return which of some signals were observed."""

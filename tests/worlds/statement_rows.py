@@ -3,6 +3,7 @@
 from functools import cache
 
 from watchme_analysis.health import diagnosis as health
+from watchme_analysis.schema import TABLES
 from watchme_analysis.text.message import Message
 from watchme_analysis.text.render import render
 from worlds.messages import messages_in
@@ -37,16 +38,32 @@ def check_health(inv, known=None):
     known |= compared
 
 
+# Units of an effect.
+UNITS = {
+    "MB", "connections", "files", "lines", "paths", "pct", "ratio", "requests", "routes", "s", "share",
+    "starts", "threads",
+}  # fmt: skip
+
+
+def check_observation(one):
+    """Check that an observation can be read in each language, names its tables, and has a known unit."""
+    for text in filter(None, (one.statement, one.detail)):
+        assert isinstance(text, Message), one.signal
+        for language in ("en", "ja"):
+            assert render(text, language)
+    assert one.statement, one.signal
+    assert set(one.table.split(", ")) <= TABLES.keys(), one.signal
+    assert one.effect_unit in (UNITS if one.effect is not None else {None}), one.signal
+    assert 0 <= one.strength <= 1, one.signal
+
+
 def check_observations(case, observations, compared):
-    """Check that observations can be read, and that their queries return as many rows as they count.
+    """Check observations, and that their queries return as many rows as they count.
 
     One whose signal, messages and table are in the set ``compared`` has its query left out; others are added.
     """
     for one in observations:
-        for text in filter(None, (one.statement, one.detail)):
-            assert isinstance(text, Message), one.signal
-            for language in ("en", "ja"):
-                assert render(text, language)
+        check_observation(one)
         said = (one.signal, frozenset(messages_in(one.statement)), one.table)
         if said in compared:
             continue
