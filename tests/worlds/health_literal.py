@@ -1,0 +1,163 @@
+"""A context of `/health` from literal rows: what each request became is stated, not judged.
+
+A detector is called with it directly, which takes milliseconds, so that each side of a limit can be tested.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from watchme_analysis.case.case_folder import Case
+from watchme_analysis.health.configuration import routes as routes_of
+from watchme_analysis.health.context import HealthContext, health_context
+from watchme_analysis.health.incident import Incident
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.schema import TABLES, conform, empty
+from worlds.statement_rows import check_observation
+
+START = pd.Timestamp("2026-03-02T04:00:00Z")
+HEALTH, JOBS, OTHER = "/svc/health", "/svc/jobs", "/other/health"
+USUAL = "192.0.2.11:8100"
+# The incident begins and ends with these seconds.
+BOUNDS = (20.0, 40.0)
+_FLOATS = (
+    "nginx_status", "edge_status", "origin_status", "upstream_status", "nginx_s", "edge_s", "connect_s",
+    "header_s", "response_s", "origin_s", "edge_ttfb_s", "nginx_bytes", "join_candidates",
+)  # fmt: skip
+_TEXTS = (
+    "path",
+    "route",
+    "method",
+    "upstream_addr",
+    "upstream_raw",
+    "client_addr",
+    "user_agent",
+    "joined_by",
+)
+
+
+def at(second):
+    return START + timedelta(seconds=second)
+
+
+def request(second, path=HEALTH, *, bad=False, took=0.02, edge=False, **columns):
+    """A request that Nginx passed on, and the edge logged if ``edge``; other columns are given by name."""
+    status = columns.get("nginx_status", 504.0 if bad else 200.0)
+    row = {
+        "start": at(second), "end": at(second + took), "path": path, "route": path, "method": "GET",
+        "client_addr": "192.0.2.100", "user_agent": "caller", "seen_nginx": True, "seen_edge": edge,
+        "nginx_start": at(second), "nginx_end": at(second + took), "nginx_status": status, "nginx_s": took,
+        "nginx_bytes": 60.0, "connect_s": 0.0, "header_s": None if status == 504 else took,
+        "response_s": took, "upstream_addr": USUAL, "upstream_status": status, "upstream_raw": None,
+        "edge_start": at(second) if edge else pd.NaT, "edge_end": at(second + took) if edge else pd.NaT,
+        "edge_status": status if edge else None, "edge_s": took if edge else None, "edge_ttfb_s": None,
+        "origin_status": None, "origin_s": None, "nginx_bad": bad, "edge_bad": bad and edge,
+        "joined_by": "ray" if edge else None, "join_candidates": 1.0 if edge else None, "nginx_file": "a.log",
+        "edge_file": "e.log" if edge else None, "cache_status": None, "origin_addr": None,
+    }  # fmt: skip
+    return row | columns
+
+
+def probe(second, vantage="inside", *, bad=False, took=0.01, path=HEALTH, **columns):
+    """A probe of a path; a bad one failed without a response."""
+    row = {
+        "start": at(second), "vantage": vantage, "path": path, "route": path,
+        "status": None if bad else 200.0, "duration_s": took, "error": None, "client_addr": None, "row": -1, "table": "probes",
+        "file": "probes.csv", "failed": bad, "slow": False, "bad": bad, "strained": bad,
+    }  # fmt: skip
+    return row | columns
+
+
+def _joined(requests):
+    rows = [row | {"nginx_line": n, "edge_line": n} for n, row in enumerate(requests, 1)]
+    frame = pd.DataFrame(rows, columns=[*request(0), "nginx_line", "edge_line"])
+    frame = frame.astype(dict.fromkeys(_FLOATS, "float64") | dict.fromkeys(_TEXTS, "string"))
+    frame = frame.astype(dict.fromkeys(("seen_nginx", "seen_edge", "nginx_bad", "edge_bad"), bool))
+    times = ("start", "end", "nginx_start", "nginx_end", "edge_start", "edge_end")
+    for name in times:
+        frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
+    return frame.sort_values("start", kind="stable", ignore_index=True)
+
+
+def _observed(joined, probes):
+    rows = []
+    for side, table in (("edge", "edge_log"), ("nginx", "access_log")):
+        for index, row in joined[joined[f"seen_{side}"]].iterrows():
+            bad, status = row[f"{side}_bad"], row[f"{side}_status"]
+            failed = bool(bad and status >= 499)
+            rows.append(
+                {
+                    "start": row[f"{side}_start"], "vantage": side, "path": row["path"],
+                    "route": row["route"], "status": status, "duration_s": row[f"{side}_s"], "error": None,
+                    "client_addr": row["client_addr"], "row": index, "table": table,
+                    "file": row[f"{side}_file"], "line": row[f"{side}_line"], "failed": failed,
+                    "slow": bool(bad and not failed), "bad": bad, "strained": bad,
+                }
+            )  # fmt: skip
+    rows += [row | {"line": number} for number, row in enumerate(probes, 2)]
+    frame = pd.DataFrame(rows, columns=[*probe(0), "line"]).assign(
+        usual_s=0.02, limit_s=0.52, timed_out=False
+    )
+    kinds = dict.fromkeys(("failed", "slow", "bad", "strained"), bool)
+    kinds |= dict.fromkeys(("vantage", "path", "route", "error", "client_addr", "table", "file"), "string")
+    kinds |= {"status": "float64", "duration_s": "float64", "start": "datetime64[us, UTC]"}
+    return frame.astype(kinds).sort_values("start", kind="stable", ignore_index=True)
+
+
+def context(
+    *requests, probes=(), routes=(HEALTH,), bounds=BOUNDS, upstreams=None, resolved=None, options=None,
+    window=None, **tables,
+):  # fmt: skip
+    """Return the context of requests, probes and rows of tables; ``bounds`` is None without an incident."""
+    joined = _joined(requests)
+    frames = {name: empty(name) for name in TABLES}
+    for side, name in (("nginx", "access_log"), ("edge", "edge_log")):
+        seen = joined[joined[f"seen_{side}"]]
+        logged = {"file": seen[f"{side}_file"], "line": seen[f"{side}_line"], "path": seen["path"]}
+        moment = {"time": seen["nginx_end"]} if side == "nginx" else {"start": seen["edge_start"]}
+        frames[name] = conform(name, pd.DataFrame({**logged, **moment}))
+    for name, rows in tables.items():
+        frames[name] = conform(name, pd.DataFrame(rows)) if len(rows) else empty(name)
+    rest = dict.fromkeys(("start", "end", "rejected", "truncated", "notes"))
+    manifest = {name: {"rows": len(frame)} | rest for name, frame in frames.items() if len(frame)}
+    case = Case(Path(), {"name": "made-up", "inputs": [], "tables": manifest}, frames)
+    inv = Investigation(case, "health", window, options or {})
+    observed = _observed(joined, probes)
+    incident = None
+    if bounds is not None:
+        incident = Incident(at(bounds[0]), at(bounds[1]), "incident", routes=tuple(routes))
+    for frame in (joined, observed):
+        frame["during"] = False if bounds is None else frame["start"].between(at(bounds[0]), at(bounds[1]))
+    known = dict.fromkeys((HEALTH, JOBS), USUAL) if upstreams is None else upstreams
+    nginx, edge = routes_of(frames["config_directives"])
+    found = HealthContext(
+        inv, joined, observed, incident, known, resolved or {}, nginx, edge, tuple(routes) if bounds else (),
+        observed[:0], pd.Series(False, index=observed.index), observed[:0],
+    )  # fmt: skip
+    inv._memory[health_context] = found
+    return found
+
+
+def seen(detector, found):
+    """Return the observations of a detector by signal, each of which is checked, with their queries' rows."""
+    by_signal = {}
+    for one in detector(found):
+        check_observation(one)
+        assert one.signal not in by_signal
+        by_signal[one.signal] = one
+    return by_signal
+
+
+def samples(metric, values, first=0.0, step=1.0, service=""):
+    """Rows of ``host_metrics``: values of a metric from a second on."""
+    return [
+        {
+            "file": "m.csv",
+            "service": service,
+            "metric": metric,
+            "time": at(first + step * place),
+            "value": value,
+        }
+        for place, value in enumerate(values)
+    ]
