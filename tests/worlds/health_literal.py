@@ -63,7 +63,8 @@ def probe(second, vantage="inside", *, bad=False, took=0.01, path=HEALTH, **colu
     """A probe of a path; a bad one failed without a response."""
     row = {
         "start": at(second), "vantage": vantage, "path": path, "route": path,
-        "status": None if bad else 200.0, "duration_s": took, "error": None, "client_addr": None, "row": -1, "table": "probes",
+        "status": None if bad else 200.0, "duration_s": took, "error": None, "client_addr": None, "row": -1,
+        "table": "probes",
         "file": "probes.csv", "failed": bad, "slow": False, "bad": bad, "strained": bad,
     }  # fmt: skip
     return row | columns
