@@ -24,6 +24,7 @@ BOUNDS = (20.0, 40.0)
 _FLOATS = (
     "nginx_status", "edge_status", "origin_status", "upstream_status", "nginx_s", "edge_s", "connect_s",
     "header_s", "response_s", "origin_s", "edge_ttfb_s", "nginx_bytes", "join_candidates",
+    "status", "duration_s",
 )  # fmt: skip
 _TEXTS = (
     "path",
@@ -70,40 +71,59 @@ def probe(second, vantage="inside", *, bad=False, took=0.01, path=HEALTH, **colu
     return row | columns
 
 
+def _kind(name):
+    if name in ("seen_nginx", "seen_edge", "nginx_bad", "edge_bad", "failed", "slow", "bad", "strained"):
+        return bool
+    if name in ("start", "end") or name.endswith(("_start", "_end")):
+        return "datetime64[us, UTC]"
+    return "float64" if name in _FLOATS else "string" if name in _TEXTS else None
+
+
+def _frame(rows, names):
+    """Return rows of values as a frame in order of time, each column made with its type at once."""
+    rows = sorted(rows, key=lambda row: row["start"])
+    columns = {name: [row[name] for row in rows] for name in names}
+    return pd.DataFrame({name: pd.Series(values, dtype=_kind(name)) for name, values in columns.items()})
+
+
 def _joined(requests):
-    rows = [row | {"nginx_line": n, "edge_line": n} for n, row in enumerate(requests, 1)]
-    frame = pd.DataFrame(rows, columns=[*request(0), "nginx_line", "edge_line"])
-    frame = frame.astype(dict.fromkeys(_FLOATS, "float64") | dict.fromkeys(_TEXTS, "string"))
-    frame = frame.astype(dict.fromkeys(("seen_nginx", "seen_edge", "nginx_bad", "edge_bad"), bool))
-    times = ("start", "end", "nginx_start", "nginx_end", "edge_start", "edge_end")
-    for name in times:
-        frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
-    return frame.sort_values("start", kind="stable", ignore_index=True)
+    rows = [row | {"nginx_line": number, "edge_line": number} for number, row in enumerate(requests, 1)]
+    return _frame(rows, [*request(0), "nginx_line", "edge_line"])
 
 
-def _observed(joined, probes):
+def _observed(requests, probes):
     rows = []
-    for side, table in (("edge", "edge_log"), ("nginx", "access_log")):
-        for index, row in joined[joined[f"seen_{side}"]].iterrows():
+    begun = sorted(range(len(requests)), key=lambda place: requests[place]["start"])
+    for index, place in enumerate(begun):
+        row = requests[place]
+        for side, table in (("edge", "edge_log"), ("nginx", "access_log")):
+            if not row[f"seen_{side}"]:
+                continue
             bad, status = row[f"{side}_bad"], row[f"{side}_status"]
-            failed = bool(bad and status >= 499)
+            failed = bool(bad and status is not None and status >= 499)
             rows.append(
                 {
                     "start": row[f"{side}_start"], "vantage": side, "path": row["path"],
                     "route": row["route"], "status": status, "duration_s": row[f"{side}_s"], "error": None,
                     "client_addr": row["client_addr"], "row": index, "table": table,
-                    "file": row[f"{side}_file"], "line": row[f"{side}_line"], "failed": failed,
+                    "file": row[f"{side}_file"], "line": place + 1, "failed": failed,
                     "slow": bool(bad and not failed), "bad": bad, "strained": bad,
                 }
             )  # fmt: skip
     rows += [row | {"line": number} for number, row in enumerate(probes, 2)]
-    frame = pd.DataFrame(rows, columns=[*probe(0), "line"]).assign(
-        usual_s=0.02, limit_s=0.52, timed_out=False
-    )
-    kinds = dict.fromkeys(("failed", "slow", "bad", "strained"), bool)
-    kinds |= dict.fromkeys(("vantage", "path", "route", "error", "client_addr", "table", "file"), "string")
-    kinds |= {"status": "float64", "duration_s": "float64", "start": "datetime64[us, UTC]"}
-    return frame.astype(kinds).sort_values("start", kind="stable", ignore_index=True)
+    frame = _frame(rows, [*probe(0), "line"])
+    return frame.assign(usual_s=0.02, limit_s=0.52, timed_out=False)
+
+
+_EMPTY = {name: empty(name) for name in TABLES}
+_NO_ROUTES = routes_of(_EMPTY["config_directives"])
+
+
+def _log(joined, side, moment):
+    """Return the log of a layer, of which detectors need no more than that it has rows."""
+    seen = joined[joined[f"seen_{side}"]]
+    names = {"file": f"{side}_file", "line": f"{side}_line", "path": "path", moment[0]: f"{side}_{moment[1]}"}
+    return pd.DataFrame({name: seen[column] for name, column in names.items()}) if len(seen) else None
 
 
 def context(
@@ -112,26 +132,25 @@ def context(
 ):  # fmt: skip
     """Return the context of requests, probes and rows of tables; ``bounds`` is None without an incident."""
     joined = _joined(requests)
-    frames = {name: empty(name) for name in TABLES}
-    for side, name in (("nginx", "access_log"), ("edge", "edge_log")):
-        seen = joined[joined[f"seen_{side}"]]
-        logged = {"file": seen[f"{side}_file"], "line": seen[f"{side}_line"], "path": seen["path"]}
-        moment = {"time": seen["nginx_end"]} if side == "nginx" else {"start": seen["edge_start"]}
-        frames[name] = conform(name, pd.DataFrame({**logged, **moment}))
+    logs = {
+        "access_log": _log(joined, "nginx", ("time", "end")),
+        "edge_log": _log(joined, "edge", ("start", "start")),
+    }
+    frames = _EMPTY | {name: frame for name, frame in logs.items() if frame is not None}
     for name, rows in tables.items():
-        frames[name] = conform(name, pd.DataFrame(rows)) if len(rows) else empty(name)
+        frames[name] = conform(name, pd.DataFrame(rows)) if len(rows) else _EMPTY[name]
     rest = dict.fromkeys(("start", "end", "rejected", "truncated", "notes"))
     manifest = {name: {"rows": len(frame)} | rest for name, frame in frames.items() if len(frame)}
     case = Case(Path(), {"name": "made-up", "inputs": [], "tables": manifest}, frames)
     inv = Investigation(case, "health", window, options or {})
-    observed = _observed(joined, probes)
+    observed = _observed(requests, probes)
     incident = None
     if bounds is not None:
         incident = Incident(at(bounds[0]), at(bounds[1]), "incident", routes=tuple(routes))
     for frame in (joined, observed):
         frame["during"] = False if bounds is None else frame["start"].between(at(bounds[0]), at(bounds[1]))
     known = dict.fromkeys((HEALTH, JOBS), USUAL) if upstreams is None else upstreams
-    nginx, edge = routes_of(frames["config_directives"])
+    nginx, edge = routes_of(frames["config_directives"]) if "config_directives" in tables else _NO_ROUTES
     found = HealthContext(
         inv, joined, observed, incident, known, resolved or {}, nginx, edge, tuple(routes) if bounds else (),
         observed[:0], pd.Series(False, index=observed.index), observed[:0],
