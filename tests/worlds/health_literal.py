@@ -137,6 +137,11 @@ def context(
         "edge_log": _log(joined, "edge", ("start", "start")),
     }
     frames = _EMPTY | {name: frame for name, frame in logs.items() if frame is not None}
+    if probes:
+        logged = {"file": "probes.csv", "line": range(2, 2 + len(probes))}
+        columns = {"time": "start", "path": "path", "vantage": "vantage"}
+        columns = {name: [row[column] for row in probes] for name, column in columns.items()}
+        frames["probes"] = pd.DataFrame(logged | columns)
     for name, rows in tables.items():
         frames[name] = conform(name, pd.DataFrame(rows)) if len(rows) else _EMPTY[name]
     rest = dict.fromkeys(("start", "end", "rejected", "truncated", "notes"))
