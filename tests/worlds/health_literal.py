@@ -100,7 +100,7 @@ def _observed(requests, probes):
             if not row[f"seen_{side}"]:
                 continue
             bad, status = row[f"{side}_bad"], row[f"{side}_status"]
-            failed = bool(bad and status is not None and status >= 499)
+            failed = bool(bad and status is not None and status >= 300)
             rows.append(
                 {
                     "start": row[f"{side}_start"], "vantage": side, "path": row["path"],
