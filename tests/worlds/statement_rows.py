@@ -40,7 +40,7 @@ def check_health(inv, known=None):
 
 # Units of an effect.
 UNITS = {
-    "MB", "connections", "files", "lines", "paths", "pct", "ratio", "requests", "routes", "s", "share",
+    "MB", "connections", "difference of shares", "files", "lines", "paths", "pct", "ratio", "requests", "routes", "s", "share",
     "starts", "threads",
 }  # fmt: skip
 

@@ -82,7 +82,8 @@ def _quick_between(context: HealthContext) -> list[Observation]:
     if len(quick) < FEWEST_OF_ROUTE or len(quick) < QUICK_SHARE * len(rows):
         return []
     text = message("health-quick-between", quick=len(quick), responses=len(rows), paths=context.endpoints)
-    return [Observation("quick_between", text, *of_observed(quick), len(quick) / len(rows))]
+    share = len(quick) / len(rows)
+    return [Observation("quick_between", text, *of_observed(quick), share, "share")]
 
 
 def _by_app_log(context: HealthContext) -> Observation | None:
