@@ -40,8 +40,8 @@ def check_health(inv, known=None):
 
 # Units of an effect.
 UNITS = {
-    "MB", "connections", "difference of shares", "files", "lines", "paths", "pct", "ratio", "requests", "routes", "s", "share",
-    "starts", "threads",
+    "MB", "connections", "difference of shares", "files", "lines", "paths", "pct", "ratio", "requests",
+    "routes", "s", "share", "starts", "threads",
 }  # fmt: skip
 
 
