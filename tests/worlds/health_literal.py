@@ -123,7 +123,9 @@ def _log(joined, side, moment):
     """Return the log of a layer, of which detectors need no more than that it has rows."""
     seen = joined[joined[f"seen_{side}"]]
     names = {"file": f"{side}_file", "line": f"{side}_line", "path": "path", moment[0]: f"{side}_{moment[1]}"}
-    return pd.DataFrame({name: seen[column] for name, column in names.items()}) if len(seen) else None
+    frame = pd.DataFrame({name: seen[column] for name, column in names.items()})
+    unknown = pd.Series(pd.NA, index=frame.index, dtype="string")
+    return frame.assign(host=unknown, upstream_response_time_s=seen["response_s"]) if len(seen) else None
 
 
 def context(
@@ -151,7 +153,11 @@ def context(
     observed = _observed(requests, probes)
     incident = None
     if bounds is not None:
-        incident = Incident(at(bounds[0]), at(bounds[1]), "incident", routes=tuple(routes))
+        begin, end = map(at, bounds)
+        mine = observed[observed["start"].between(begin, end) & observed["route"].isin(list(routes))]
+        outer = mine[~mine["vantage"].isin(["inside", "host"])]
+        counts = {"count": float(outer["bad"].sum()), "base": float(len(outer))}
+        incident = Incident(begin, end, "incident", routes=tuple(routes), **counts)
     for frame in (joined, observed):
         frame["during"] = False if bounds is None else frame["start"].between(at(bounds[0]), at(bounds[1]))
     known = dict.fromkeys((HEALTH, JOBS), USUAL) if upstreams is None else upstreams
