@@ -249,7 +249,7 @@ REMEDIES = [
         "concurrency_limit",
         ["docker compose up -d"],
     ),
-    (pool_of_connections, "app_saturation", "connections_full", ["`asyncpg.create_pool`", "5", "app.py:9"]),
+    (pool_of_connections, "app_saturation", "connections_full", ["`asyncpg.create_pool`", "5", "app.py:4"]),
     (
         lambda: memory(lambda second: 480.0, "500m"),
         "app_saturation",
