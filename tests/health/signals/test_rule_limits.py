@@ -132,6 +132,8 @@ def test_a_setting_of_the_edge_that_harms_one_location_alone_is_named():
     plain = rule(edge_rules, located(None, layer="edge"))["edge_plain"]
     assert (messages_in(plain.statement), plain.rows) == ({"health-edge-plain": {"paths": [HEALTH]}}, 4)
     assert rule(edge_rules, located(None, layer="edge"), BAD) == {}
+    # No location of the edge serves the affected path.
+    assert set(rule(edge_rules, _directives((), (("/other", {"limit_rate": "1k"}),)))) == {"edge_plain"}
 
 
 def test_a_cache_of_the_edge_harms_by_its_lock_and_by_what_it_keeps():
