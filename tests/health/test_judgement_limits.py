@@ -222,3 +222,15 @@ def test_a_layer_is_as_probable_as_its_causes_together():
     assert judge.named_layer(layers.values()) == "process"
     calm = {one.layer: one.status for one in judge.layer_findings(ranking, (), is_incident=False)}
     assert (calm["edge"], calm["nginx"]) == ("inconclusive", "inconclusive")
+
+
+def test_more_requests_than_usual_that_were_handled_are_no_incident():
+    absorbed, calm = (
+        Observation(signal, "It is so.", "probes", 9) for signal in ("arrivals_absorbed", "all_well")
+    )
+    situation = judge.Situation(incident=True, timed=True, spared=False)
+    said = judge.decide((absorbed, calm), situation)
+    assert (said.verdict, said.cause, said.route) == ("no_incident", "none", "calm")
+    assert said.probability == said.ranking[0].probability
+    # That all was well contradicts an incident without explaining it.
+    assert judge.decide((calm,), situation).verdict == "inconclusive"

@@ -375,3 +375,32 @@ def test_paths_of_several_services_that_turned_bad_at_once():
     assert found(*bad[:2]) is None
     # What began within the usual duration was under way still.
     assert found(bad[0], request(20.01, OTHER), *bad[1:]) is not None
+
+
+def test_one_endpoint_is_well_inside_and_another_one_is_not():
+    known = {HEALTH: USUAL, JOBS: USUAL}
+    callers = [request(21 + number, path, bad=True) for path in (HEALTH, JOBS) for number in range(6)]
+
+    def split(clear, bad):
+        probes = [probe(21.5 + number) for number in range(clear)]
+        probes += [probe(21.5 + number, path=JOBS, bad=number < bad) for number in range(10)]
+        found = context(*callers, probes=probes, routes=[HEALTH, JOBS], upstreams=known)
+        return seen(vantages, found).get("inside_split")
+
+    one = split(5, 3)
+    assert messages_in(one.statement) == {
+        "health-inside-split": {"clear": [HEALTH], "good": 5, "probes": 5, "median": 0.01, "bad": [JOBS]}
+    }
+    assert (one.table, one.rows, one.effect) == ("probes", 5, None)
+    assert split(4, 3) is None
+    # Three tenths of the probes are bad, and all callers met trouble.
+    assert split(5, 2) is None
+
+
+def test_where_trouble_is_thin_probes_tell_as_much_as_they_would_hardly_have_missed():
+    # Two of twelve requests are bad, none of them waits long, and no probe lies between two bad ones.
+    rows = [*spread(10, 21, 31), request(32, bad=True), request(36, bad=True)]
+    one = seen(vantages, context(*rows, probes=[probe(22 + number) for number in range(6)]))["inside_clear"]
+    # Six probes all miss trouble of a sixth with a probability of 0.335; of less than 0.05 they tell all.
+    assert one.strength == pytest.approx(6 * 0.18232 / 2.99573, rel=1e-3)
+    assert one.rows == 6
