@@ -400,3 +400,29 @@ def test_nginx_asks_at_a_port_at_which_nobody_listens():
     assert port(*refused, processes=[process | {"port": 8100}]) is None
     assert port(*refused, processes=[process | {"addr": "192.0.2.1"}]) is None
     assert port(*(line | {"kind": "upstream_closed"} for line in refused)) is None
+
+
+def test_a_limit_explains_the_requests_that_it_delays():
+    delays = [error(22 + number, "limit_req", message="delaying request") for number in range(6)]
+    slow = bad(6, nginx_status=200.0, response_s=0.01)
+    one = found(*slow, error_log=delays)["nginx_limits"]
+    assert messages_in(one.statement)["health-nginx-limits"] == {
+        "lines": 6, "kind": "nginx-error-limit-req", "paths": [HEALTH], "limited": 6, "bad": 6,
+    }  # fmt: skip
+    assert messages_in(one.detail)["health-nginx-limits-detail"] == {
+        "place": "nginx-location-of", "kind": "nginx-error-limit-req", "times": 6,
+    }  # fmt: skip
+    assert logged(one) == ("error_log", 6, 6, "requests", 1.0)
+    assert "nginx_limits" not in found(*slow, error_log=delays[:2])
+    assert found(*slow, error_log=delays[:3])["nginx_limits"].strength == 0.5
+    # What failed otherwise, or where the limit refuses alone, has another reason.
+    failed = bad(6, nginx_status=502.0)
+    assert "nginx_limits" not in found(*failed, error_log=delays)
+    refusals = [line | {"message": "limiting requests"} for line in delays]
+    assert "nginx_limits" not in found(*slow, error_log=refusals)
+    # Of many bad requests those of one endpoint in question.
+    others = [request(21 + number / 2, JOBS, bad=True) for number in range(20)]
+    mine = found(*slow, *others, error_log=delays, routes=[HEALTH, JOBS])["nginx_limits"]
+    assert messages_in(mine.statement)["health-nginx-limits"]["bad"] == 6
+    both = found(*slow[:5], *others, error_log=delays, routes=[HEALTH, JOBS])
+    assert "nginx_limits" not in both

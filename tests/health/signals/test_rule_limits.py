@@ -18,6 +18,7 @@ from watchme_analysis.health.configuration import (
 )
 from watchme_analysis.health.signals.rules import edge_rules, limits_in_force, nginx_rules, place_of
 from watchme_analysis.schema import conform, empty
+from watchme_analysis.text.message import Choice
 from watchme_analysis.text.render import label
 
 BAD = [request(21 + number, bad=True, nginx_status=502.0) for number in range(6)]
@@ -282,3 +283,32 @@ def test_handlers_name_their_six_nearest_blocking_calls():
     assert said.startswith("get (") and "2.5" in said and "app.py:3" in said
     assert row["in_answer"] == ""
     assert handlers_table(handlers[:0], limited).empty
+
+
+def test_a_limit_is_told_with_its_rate_its_key_and_what_becomes_of_the_rest():
+    zone = [
+        ("nginx", 90, 0, "limit_req_zone", ["$binary_remote_addr", "zone=peer:1m", "rate=5r/s"]),
+    ]  # fmt: skip
+
+    def told(setting):
+        table = located({"limit_req": setting}).to_dict("records") + [
+            {"file": "nginx.conf", "line": 9, "layer": layer, "id": number, "parent": parent,
+             "directive": name, "args": json.dumps(args), "block": False}
+            for layer, number, parent, name, args in zone
+        ]  # fmt: skip
+        conf = conform("config_directives", pd.DataFrame(table))
+        frame = settings_by_path(conf, [HEALTH, JOBS]).set_index("setting")
+        return frame.loc["limit_req", HEALTH]
+
+    key = label("directive-limit-key", "en", key="$binary_remote_addr")
+
+    def rate(how, burst):
+        return label("directive-rate", "en", rate="5", key=key, how=Choice(how), burst=burst)
+
+    assert told("zone=peer burst=10") == rate("delayed", "10")
+    assert told("zone=peer burst=10 nodelay") == rate("refused", "10")
+    assert told("zone=peer") == rate("refused", "0")
+    unknown = label("directive-limit-zone", "en", zone="none")
+    assert told("zone=none") == label(
+        "directive-rate", "en", rate="?", key=unknown, how=Choice("refused"), burst="0"
+    )
