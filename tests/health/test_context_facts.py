@@ -24,14 +24,14 @@ def rows(count, path=HEALTH, first=0.0, step=1.0, **more):
 def test_services_are_ordered_by_their_bad_requests():
     known = {HEALTH: USUAL, JOBS: USUAL, OTHER: OWN}
     bad = [*rows(2, first=21, bad=True), *rows(3, OTHER, 21, bad=True)]
-    found = context(*bad, routes=[HEALTH, OTHER], upstreams=known, resolved={OWN: "10.0.0.9:8200"})
+    found = context(*bad, routes=[HEALTH, OTHER], upstreams=known, resolved={OWN: "192.0.2.209:8200"})
     assert found.services == (OWN, USUAL)
     assert context(*bad[:4], routes=[HEALTH, OTHER], upstreams=known).services == (USUAL, OWN)
     # Several routes of a service count together; a route without an upstream does not.
     both = [*bad, *rows(2, JOBS, 21, bad=True)]
     assert context(*both, routes=[HEALTH, OTHER, JOBS, "/x"], upstreams=known).services == (USUAL, OWN)
-    assert found.known_as([OWN, USUAL]) == [OWN, "10.0.0.9:8200", USUAL]
-    assert found.hosts([OWN, USUAL]) == {"192.0.2.12", "10.0.0.9", "192.0.2.11"}
+    assert found.known_as([OWN, USUAL]) == [OWN, "192.0.2.209:8200", USUAL]
+    assert found.hosts([OWN, USUAL]) == {"192.0.2.12", "192.0.2.209", "192.0.2.11"}
 
 
 def test_without_an_incident_there_are_no_affected_routes_and_no_bounds():

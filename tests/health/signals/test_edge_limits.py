@@ -8,7 +8,7 @@ from worlds.together import together
 
 from watchme_analysis.health.signals.edge import edge, rewritten, way_to_edge, wrong_host
 
-ORIGIN = "203.0.113.1"
+ORIGIN = "192.0.2.201"
 GOOD = [
     request(number, edge=True, origin_addr=ORIGIN, origin_status=200.0, origin_s=0.02) for number in range(10)
 ]
@@ -111,9 +111,9 @@ def test_requests_whose_caller_left_were_held_by_the_edge_only_where_nginx_has_n
 
 
 def test_the_edge_asked_another_origin_than_usual():
-    other = {"origin_addr": "203.0.113.9", "origin_status": 502.0, "edge_status": 502.0}
+    other = {"origin_addr": "192.0.2.202", "origin_status": 502.0, "edge_status": 502.0}
     one = found(*lost(6, **other))["edge_elsewhere"]
-    sent = {"paths": [HEALTH], "origins": ["203.0.113.9"], "usual": ORIGIN}
+    sent = {"paths": [HEALTH], "origins": ["192.0.2.202"], "usual": ORIGIN}
     assert messages_in(one.statement) == {"health-edge-elsewhere": {"sent": 6, "bad": 6} | sent}
     assert messages_in(one.detail)["health-edge-elsewhere-detail"] == sent
     assert parts(one) == ("edge_log", 6, 6, "requests", 1.0, 1.0)

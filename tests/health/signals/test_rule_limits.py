@@ -206,18 +206,18 @@ def test_locations_differ_by_their_relevant_settings():
 def test_names_of_upstreams_are_resolved_by_requests_or_start_commands():
     conf = _directives((("/", {"proxy_pass": "http://svc:8100"}),), ())
     nginx, _ = routes(conf)
-    log = conform("access_log", pd_frame([(JOBS, "10.0.0.9:8100"), (HEALTH, "10.0.0.9:8100")]))
+    log = conform("access_log", pd_frame([(JOBS, "192.0.2.209:8100"), (HEALTH, "192.0.2.209:8100")]))
     none = empty("app_processes")
-    assert resolved_names(nginx, [log], none) == {"svc:8100": "10.0.0.9:8100"}
+    assert resolved_names(nginx, [log], none) == {"svc:8100": "192.0.2.209:8100"}
     # Two addresses, another port, or the name itself tell nothing.
-    two = conform("access_log", pd_frame([(JOBS, "10.0.0.9:8100"), (HEALTH, "10.0.0.8:8100")]))
+    two = conform("access_log", pd_frame([(JOBS, "192.0.2.209:8100"), (HEALTH, "192.0.2.208:8100")]))
     assert resolved_names(nginx, [two], none) == {}
-    for address in ("10.0.0.9:1", "svc:8100"):
+    for address in ("192.0.2.209:1", "svc:8100"):
         assert resolved_names(nginx, [conform("access_log", pd_frame([(JOBS, address)]))], none) == {}
-    process = [{"file": "c", "line": 1, "service": "svc", "addr": "10.0.0.7"}]
+    process = [{"file": "c", "line": 1, "service": "svc", "addr": "192.0.2.207"}]
     started = context(app_processes=process).table("app_processes")
-    assert resolved_names(nginx, [], started) == {"svc:8100": "10.0.0.7:8100"}
-    assert resolved_names(nginx, [log], started) == {"svc:8100": "10.0.0.9:8100"}
+    assert resolved_names(nginx, [], started) == {"svc:8100": "192.0.2.207:8100"}
+    assert resolved_names(nginx, [log], started) == {"svc:8100": "192.0.2.209:8100"}
     plain, _ = routes(located(None))
     assert resolved_names(plain, [log], none) == {}
 
