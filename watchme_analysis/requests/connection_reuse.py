@@ -186,13 +186,12 @@ def overtaken(followed: pd.DataFrame, used: pd.Series) -> pd.Series:
     found = pd.Series(False, index=waited.index)
     for route, mine in waited.groupby("route"):
         free = kept[kept["route"] == route]
-        if len(free):
-            # The soonest end of all that began at this place or later.
-            soonest = np.minimum.accumulate(_moments(free["nginx_end"])[::-1])[::-1]
-            after = np.searchsorted(_moments(free["nginx_start"]), _moments(mine["nginx_start"]), "right")
-            there = after < len(free)
-            ended = _moments(mine["nginx_end"])[there]
-            found[mine.index[there]] = soonest[after[there]] < ended
+        # The soonest end of all that began at this place or later.
+        soonest = np.minimum.accumulate(_moments(free["nginx_end"])[::-1])[::-1]
+        after = np.searchsorted(_moments(free["nginx_start"]), _moments(mine["nginx_start"]), "right")
+        there = after < len(free)
+        ended = _moments(mine["nginx_end"])[there]
+        found[mine.index[there]] = soonest[after[there]] < ended
     return found
 
 
