@@ -302,10 +302,14 @@ def test_requests_of_the_edge_alone_are_open_there():
 
 def test_the_four_highest_peaks_have_a_line():
     rows = opened(*((10, f"192.0.2.{number}:80", "/health", number) for number in range(1, 6)))
-    axis = plot_in_flight(
-        rows, WAITS, (message("load-in-process"), load()), ("/health", None), SPAN
-    ).figure.axes[0]
+    work = (message("load-in-process"), load())
+    axis = plot_in_flight(rows, WAITS, work, ("/health", None), SPAN).figure.axes[0]
     assert [line[0] for line in lines(axis)] == [f"192.0.2.{number}:80 ≤ {number}" for number in (5, 4, 3, 2)]
+    # Requests are counted in whole numbers, also where there is one alone.
+    single = plot_in_flight(rows[:1], WAITS, work, ("/health", None), SPAN).figure.axes[0]
+    assert all(tick == round(tick) for tick in (*axis.get_yticks(), *single.get_yticks()))
+    frame = axis.get_legend()
+    assert (frame.get_frame_on(), frame._fontsize, frame._ncols) == (False, 7, 2)
 
 
 @together(
