@@ -81,6 +81,7 @@ def test_each_cell_has_a_sign_its_weight_and_a_colour_as_deep_as_the_weight():
     ]  # fmt: skip
     assert (axis.get_xlim(), axis.get_ylim()) == ((-0.5, 2.5), (3.5, -0.5))
     assert [list(line.get_ydata()) for line in axis.get_lines()] == [[0.5] * 2, [1.5] * 2, [2.5] * 2]
+    assert {(line.get_color(), line.get_linewidth()) for line in axis.get_lines()} == {("#eeeeee", 0.7)}
     assert not any(side.get_visible() for side in axis.spines.values())
     assert not axis.xaxis.get_tick_params()["gridOn"]
     assert axis.xaxis.get_ticks_position() == "top"
