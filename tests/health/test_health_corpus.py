@@ -46,6 +46,7 @@ def compared():
     return set()
 
 
+@pytest.mark.slow(fast=16)
 @pytest.mark.parametrize(
     "world",
     [
