@@ -10,15 +10,27 @@ import pytest
 from worlds.aws_front import FAST
 from worlds.event_sources import Orders
 from worlds.kills import killed, kills, restarted
+from worlds.messages import messages_in
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
-from watchme_analysis.remedies.fifo_migration import CALLS, MigrationOptions, Switch, window_of
-from watchme_analysis.remedies.plan import read_plan, write_plan
+from watchme_analysis.remedies.fifo_migration import (
+    CALLS,
+    MigrationOptions,
+    Queue,
+    Source,
+    Switch,
+    differences,
+    fifo_name,
+    migration_plan,
+    window_of,
+)
+from watchme_analysis.remedies.plan import Plan, read_plan, write_plan
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.fifo import accounted, plan_migration, prepared
+from watchme_analysis.text.message import message
 
 OPTIONS = MigrationOptions(
     "", "", "", switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
@@ -286,3 +298,447 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(world, aws, tmp_path)
     applied = set(policy_of(plan.calls)["Statement"][0]["Action"])
     assert used.actions - nothing - {"cloudwatch:DescribeAlarms"} == applied
     assert plan.made <= datetime.now(UTC)
+
+
+QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
+QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:"
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
+EMPTY = Plan("", message("fifo-cost"), datetime(2026, 1, 1, tzinfo=UTC), "123456789012", "eu-west-1")
+
+
+def standard_queue(name="orders", tags=None, **attributes):
+    attributes = {"QueueArn": QUEUE_ARN + name, "VisibilityTimeout": "60", "DelaySeconds": "0", **attributes}
+    return Queue(name, QUEUE_URL + name, attributes, tags or {})
+
+
+def source_of(queue=None, dlq=None, mapping=None, **more):
+    mapped = {"UUID": "u-1", "FunctionArn": FUNCTION_ARN, "BatchSize": 25, **(mapping or {})}
+    return Source(queue or standard_queue(), dlq, mapped, 10.0, **more)
+
+
+def call_of(call):
+    return call and (f"{call.service}.{call.operation}", dict(call.parameters))
+
+
+def shown(step):
+    """Return what a step does: calls with parameters, and each condition as the call, selection and value."""
+
+    def conditions(each):
+        return [(call_of(one.call), one.select, one.value, one.within_s, one.held_s) for one in each]
+
+    found = {
+        "resource": step.resource,
+        "why": messages_in(step.why),
+        "call": call_of(step.call),
+        "before": conditions(step.before),
+        "expect": dict(step.expect),
+        "until": conditions(step.until),
+        "keep": dict(step.keep),
+        "undo": [call_of(each) for each in step.undo],
+        "undo_before": conditions(step.undo_before),
+        "undo_until": conditions(step.undo_until),
+        "hint": messages_in(step.hint),
+        "undo_hint": messages_in(step.undo_hint),
+        "is_once": not step.is_repeatable,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+# Parts of readings that several steps have.
+STOCK = [
+    "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+]  # fmt: skip
+NO_STOCK = "[" + ", ".join(f"Attributes.{name}" for name in STOCK) + "]"
+NEW_MAPPINGS = ("lambda.list_event_source_mappings", {"EventSourceArn": QUEUE_ARN + "orders.fifo"})
+NEW_MAPPING = {
+    "$read": {
+        "service": "lambda",
+        "operation": "list_event_source_mappings",
+        "parameters": {"EventSourceArn": QUEUE_ARN + "orders.fifo"},
+    },
+    "select": "EventSourceMappings[0].UUID",
+}
+# Lambda refuses an update while the state changes.
+SETTLED = (NEW_MAPPINGS, "contains(['Enabled', 'Disabled'], EventSourceMappings[0].State)", True, 300.0, 0.0)
+ENABLED = (NEW_MAPPINGS, "EventSourceMappings[].State", ["Enabled"], 300.0, 0.0)
+DISABLED = (NEW_MAPPINGS, "EventSourceMappings[].State", ["Disabled"], 300.0, 0.0)
+
+
+def stock(queue, within_s, held_s=0.0):
+    reading = ("sqs.get_queue_attributes", {"QueueUrl": QUEUE_URL + queue, "AttributeNames": STOCK})
+    return reading, NO_STOCK, ["0", "0", "0"], within_s, held_s
+
+
+def metrics(queue, window_s, *named):
+    queries = [
+        {
+            "Id": f"m{number}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/SQS",
+                    "MetricName": name,
+                    "Dimensions": [{"Name": "QueueName", "Value": queue}],
+                },
+                "Period": 60,
+                "Stat": stat,
+            },
+        }
+        for number, (name, stat) in enumerate(named)
+    ]
+    window = {"StartTime": {"$now": -window_s}, "EndTime": {"$now": 60.0}}
+    return "cloudwatch.get_metric_data", {"MetricDataQueries": queries, **window}
+
+
+def quiet(queue, window_s, within_s):
+    reading = metrics(
+        queue,
+        window_s,
+        ("NumberOfMessagesSent", "Sum"),
+        ("ApproximateNumberOfMessagesVisible", "Maximum"),
+        ("ApproximateNumberOfMessagesNotVisible", "Maximum"),
+        ("ApproximateNumberOfMessagesDelayed", "Maximum"),
+    )
+    return reading, "sum(MetricDataResults[].Values[])", 0.0, within_s, 0.0
+
+
+def test_every_step_of_a_small_migration():
+    options = MigrationOptions(
+        "orders.fifo", "orders-dlq.fifo", "order_id", window_s=900.0, wait_s=600.0, settle_s=60.0
+    )
+    plan = migration_plan(source_of(), options, [message("fifo-check-no-metrics")], EMPTY)
+    steps = {step.name: shown(step) for step in plan.steps}
+    assert list(steps) == [
+        "count messages", "create queue", "create mapping", "enable mapping", "producers", "drain",
+        "disable old mapping",
+    ]  # fmt: skip
+    assert steps["count messages"] == {
+        "resource": "orders",
+        "why": {"fifo-why-count": {"queue": "orders"}},
+        "call": ("sqs.get_queue_attributes", {"QueueUrl": QUEUE_URL + "orders", "AttributeNames": STOCK}),
+        "keep": {
+            "visible": "Attributes.ApproximateNumberOfMessages",
+            "in_flight": "Attributes.ApproximateNumberOfMessagesNotVisible",
+            "delayed": "Attributes.ApproximateNumberOfMessagesDelayed",
+        },
+    }
+    wanted = {
+        "VisibilityTimeout": "60",
+        "DelaySeconds": "0",
+        "FifoQueue": "true",
+        "ContentBasedDeduplication": "false",
+        "DeduplicationScope": "messageGroup",
+        "FifoThroughputLimit": "perMessageGroupId",
+    }
+    assert steps["create queue"] == {
+        "resource": "orders.fifo",
+        "why": {"fifo-why-create": {"queue": "orders.fifo", "old": "orders"}},
+        "call": ("sqs.create_queue", {"QueueName": "orders.fifo", "Attributes": wanted}),
+        "expect": {"QueueUrl": QUEUE_URL + "orders.fifo"},
+        "until": [
+            (
+                (
+                    "sqs.get_queue_attributes",
+                    {"QueueUrl": QUEUE_URL + "orders.fifo", "AttributeNames": ["All"]},
+                ),
+                "[Attributes.VisibilityTimeout, Attributes.DelaySeconds, Attributes.FifoQueue, "
+                "Attributes.ContentBasedDeduplication, Attributes.DeduplicationScope, "
+                "Attributes.FifoThroughputLimit]",
+                ["60", "0", "true", "false", "messageGroup", "perMessageGroupId"],
+                300.0,
+                0.0,
+            )
+        ],
+    }
+    assert steps["create mapping"] == {
+        "resource": "orders.fifo",
+        "why": {"fifo-why-mapping": {"queue": "orders.fifo", "function": "worker", "size": 10}},
+        # Not polled before its own step; a batch of a FIFO queue has ten messages at most.
+        "call": (
+            "lambda.create_event_source_mapping",
+            {
+                "EventSourceArn": QUEUE_ARN + "orders.fifo",
+                "FunctionName": FUNCTION_ARN,
+                "BatchSize": 10,
+                "Enabled": False,
+            },
+        ),
+        "until": [
+            (NEW_MAPPINGS, "EventSourceMappings[].[FunctionArn, BatchSize]", [[FUNCTION_ARN, 10]], 300.0, 0.0)
+        ],
+        "is_once": True,
+    }
+    assert steps["enable mapping"] == {
+        "resource": "orders.fifo",
+        "why": {"fifo-why-enable": {"queue": "orders.fifo", "function": "worker"}},
+        "call": ("lambda.update_event_source_mapping", {"UUID": NEW_MAPPING, "Enabled": True}),
+        "before": [SETTLED],
+        "until": [ENABLED],
+        # Its messages are processed before it is no longer polled.
+        "undo": [
+            ("lambda.update_event_source_mapping", {"UUID": NEW_MAPPING, "Enabled": True}),
+            ("lambda.update_event_source_mapping", {"UUID": NEW_MAPPING, "Enabled": False}),
+        ],
+        "undo_before": [stock("orders.fifo", 600.0, 60.0), quiet("orders.fifo", 900.0, 1500.0), SETTLED],
+        "undo_until": [DISABLED],
+        "undo_hint": {"fifo-hint-back": {"queue": "orders", "new": "orders.fifo"}},
+    }
+    assert steps["producers"] == {
+        "resource": "orders.fifo",
+        "why": {"fifo-why-producers": {"queue": "orders.fifo", "within": 600.0}},
+        "until": [
+            (
+                metrics("orders.fifo", 86_400.0, ("NumberOfMessagesSent", "Sum")),
+                "sum(MetricDataResults[].Values[]) > `0`",
+                True,
+                600.0,
+                0.0,
+            )
+        ],
+        "hint": {"fifo-hint-switch": {"queue": "orders", "new": "orders.fifo"}},
+    }
+    assert steps["drain"] == {
+        "resource": "orders",
+        # 900 s are 15 visibility timeouts.
+        "why": {"fifo-why-drain": {"queue": "orders", "window": 900.0, "timeouts": 15}},
+        "until": [stock("orders", 600.0, 60.0), quiet("orders", 900.0, 1500.0)],
+        "hint": {"fifo-hint-drain": {"queue": "orders", "new": "orders.fifo"}},
+    }
+    old_mapping = ("lambda.get_event_source_mapping", {"UUID": "u-1"})
+    assert steps["disable old mapping"] == {
+        "resource": "orders",
+        "why": {"fifo-why-disable": {"queue": "orders"}},
+        "call": ("lambda.update_event_source_mapping", {"UUID": "u-1", "Enabled": False}),
+        "before": [stock("orders", 600.0)],
+        "until": [(old_mapping, "State", "Disabled", 300.0, 0.0), ENABLED, stock("orders", 0.0, 60.0)],
+        "undo": [("lambda.update_event_source_mapping", {"UUID": "u-1", "Enabled": True})],
+        "undo_until": [(old_mapping, "State", "Enabled", 300.0, 0.0)],
+        "hint": {"fifo-hint-drain": {"queue": "orders", "new": "orders.fifo"}},
+    }
+    # Nothing of the queue or its mapping may change before the plan is applied.
+    everything = {"QueueUrl": QUEUE_URL + "orders", "AttributeNames": ["All"]}
+    assert [(call_of(each.call), each.select, each.value) for each in plan.relies_on] == [
+        (
+            ("sqs.get_queue_attributes", everything),
+            "[Attributes.VisibilityTimeout, Attributes.DelaySeconds]",
+            ["60", "0"],
+        ),
+        (old_mapping, "[State, BatchSize, ScalingConfig || `null`]", ["Enabled", 25, None]),
+        (("sqs.get_queue_url", {"QueueName": "orders.fifo"}), "QueueUrl", None),
+    ]
+    assert (plan.remedy, messages_in(plan.title)) == (
+        "fifo", {"fifo-plan": {"queue": "orders", "new": "orders.fifo"}}
+    )  # fmt: skip
+    assert [messages_in(each) for each in plan.reasons] == [
+        {"fifo-send-url": {"url": QUEUE_URL + "orders.fifo"}},
+        {"fifo-send-group": {"key": "order_id"}},
+        {"fifo-send-deduplication-own": {}},
+        {"fifo-send-no-delay": {"delay": 0.0}},
+    ]
+    assert [messages_in(each) for each in plan.costs] == [{"fifo-cost": {}}]
+    assert [messages_in(each) for each in plan.risks] == [
+        {"fifo-risk-roles": {"function": "worker", "new": "orders.fifo"}},
+        {"fifo-risk-blocks-forever": {}},  # without a DLQ
+        {"fifo-risk-order": {}},
+        {"fifo-check-no-metrics": {}},
+    ]
+    assert [messages_in(each) for each in plan.notes] == [{"fifo-note-stays": {"queue": "orders"}}]
+
+
+def test_a_migration_with_dlq_tags_key_policies_and_switches():
+    allow = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [QUEUE_ARN + "orders"]})
+    dlq = standard_queue("orders-dlq", RedriveAllowPolicy=allow, ApproximateNumberOfMessages="4")
+    redrive = json.dumps({"deadLetterTargetArn": dlq.arn, "maxReceiveCount": 3})
+    policy = {"Statement": [{"Resource": QUEUE_ARN + "orders"}, {"Resource": QUEUE_ARN + "orders-eu"}]}
+    queue = standard_queue(
+        tags={"team": "shop"}, RedrivePolicy=redrive, Policy=json.dumps(policy),
+        KmsMasterKeyId="alias/orders", KmsDataKeyReusePeriodSeconds="300", SqsManagedSseEnabled="false",
+    )  # fmt: skip
+    mapping = {
+        "BatchSize": 5,
+        "MaximumBatchingWindowInSeconds": 30,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 2},
+    }
+    source = source_of(queue, dlq, mapping, reserved=4, alarms=[("late", "orders"), ("dead", "orders-dlq")])
+    switch = Switch("checkout", "QUEUE_URL", QUEUE_URL + "orders", QUEUE_URL + "orders.fifo")
+    options = MigrationOptions(
+        "orders.fifo", "orders-dlq.fifo", "order_id", ("placed_at",), switches=(switch,), window_s=900.0
+    )
+    plan = migration_plan(source, options, [], EMPTY)
+    steps = {step.name: shown(step) for step in plan.steps}
+    assert list(steps) == [
+        "count messages", "count DLQ", "create DLQ", "create queue", "tag queue", "restrict DLQ",
+        "create mapping", "enable mapping", "switch checkout", "producers", "drain", "disable old mapping",
+    ]  # fmt: skip
+    assert steps["count DLQ"]["why"] == {"fifo-why-count": {"queue": "orders-dlq"}}
+    assert steps["count DLQ"]["call"][1]["QueueUrl"] == QUEUE_URL + "orders-dlq"
+    assert steps["create DLQ"]["call"][1] == {
+        "QueueName": "orders-dlq.fifo",
+        "Attributes": {
+            "VisibilityTimeout": "60",
+            "DelaySeconds": "0",
+            "FifoQueue": "true",
+            "ContentBasedDeduplication": "false",
+            "DeduplicationScope": "messageGroup",
+            "FifoThroughputLimit": "perMessageGroupId",
+        },
+    }
+    created = steps["create queue"]["call"][1]["Attributes"]
+    assert (created["KmsMasterKeyId"], created["KmsDataKeyReusePeriodSeconds"]) == ("alias/orders", "300")
+    assert "SqsManagedSseEnabled" not in created  # a key of KMS is instead of it
+    # The policy names the new queue; that of another one stays, though its name begins alike.
+    assert [each["Resource"] for each in json.loads(created["Policy"])["Statement"]] == [
+        QUEUE_ARN + "orders.fifo", QUEUE_ARN + "orders-eu"
+    ]  # fmt: skip
+    assert json.loads(created["RedrivePolicy"]) == {
+        "deadLetterTargetArn": QUEUE_ARN + "orders-dlq.fifo",
+        "maxReceiveCount": 3,
+    }
+    assert steps["create queue"]["until"][1] == (
+        ("sqs.get_queue_attributes", {"QueueUrl": QUEUE_URL + "orders.fifo", "AttributeNames": ["All"]}),
+        f"contains(Attributes.RedrivePolicy || '', '{QUEUE_ARN}orders-dlq.fifo')",
+        True,
+        0.0,
+        0.0,
+    )
+    tags = {"QueueUrl": QUEUE_URL + "orders.fifo", "Tags": {"team": "shop"}}
+    assert steps["tag queue"] == {
+        "resource": "orders.fifo",
+        "why": {"fifo-why-tag": {"queue": "orders.fifo", "count": 1}},
+        "call": ("sqs.tag_queue", tags),
+        "until": [
+            (
+                ("sqs.list_queue_tags", {"QueueUrl": QUEUE_URL + "orders.fifo"}),
+                "Tags", {"team": "shop"}, 300.0, 0.0,
+            )
+        ],
+    }  # fmt: skip
+    text = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [QUEUE_ARN + "orders.fifo"]})
+    dlq_url = QUEUE_URL + "orders-dlq.fifo"
+    assert steps["restrict DLQ"] == {
+        "resource": "orders-dlq.fifo",
+        "why": {"fifo-why-allow": {"dlq": "orders-dlq.fifo"}},
+        "call": (
+            "sqs.set_queue_attributes",
+            {"QueueUrl": dlq_url, "Attributes": {"RedriveAllowPolicy": text}},
+        ),
+        "until": [
+            (
+                (
+                    "sqs.get_queue_attributes",
+                    {"QueueUrl": dlq_url, "AttributeNames": ["RedriveAllowPolicy"]},
+                ),
+                f"contains(Attributes.RedriveAllowPolicy || '', '{QUEUE_ARN}orders.fifo')",
+                True,
+                300.0,
+                0.0,
+            )
+        ],
+    }
+    # Without the batching window, which mappings of FIFO queues do not have.
+    assert steps["create mapping"]["call"][1] == {
+        "EventSourceArn": QUEUE_ARN + "orders.fifo",
+        "FunctionName": FUNCTION_ARN,
+        "BatchSize": 5,
+        "Enabled": False,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 2},
+    }
+    configuration = {
+        "service": "lambda",
+        "operation": "get_function_configuration",
+        "parameters": {"FunctionName": "checkout"},
+    }
+
+    def changed_to(value):
+        variables = {"$read": configuration, "select": "Environment.Variables", "with": {"QUEUE_URL": value}}
+        parameters = {"FunctionName": "checkout", "Environment": {"Variables": variables}}
+        return "lambda.update_function_configuration", parameters
+
+    def shows(value):
+        reading = ("lambda.get_function_configuration", {"FunctionName": "checkout"})
+        select = '[Environment.Variables."QUEUE_URL", LastUpdateStatus]'
+        return reading, select, [value, "Successful"], 300.0, 0.0
+
+    assert steps["switch checkout"] == {
+        "resource": "checkout",
+        "why": {"fifo-why-switch": {"function": "checkout", "variable": "QUEUE_URL", "value": switch.new}},
+        "call": changed_to(switch.new),
+        "before": [shows(switch.old)],
+        "until": [shows(switch.new)],
+        "undo": [changed_to(switch.old)],
+        "undo_until": [shows(switch.old)],
+    }
+    assert [each.value for each in plan.relies_on] == [
+        ["60", "0", redrive, queue.attributes["Policy"]],
+        ["Enabled", 5, {"MaximumConcurrency": 2}],
+        None,  # neither new name exists
+        None,
+    ]
+    assert messages_in(plan.reasons[2]) == {"fifo-send-deduplication": {"keys": ["order_id", "placed_at"]}}
+    assert [messages_in(each) for each in plan.risks] == [
+        {"fifo-risk-roles": {"function": "worker", "new": "orders.fifo"}},
+        {"fifo-risk-blocks": {"blocked": 180.0, "receives": 3}},
+        {"fifo-risk-order": {}},
+        {"fifo-risk-both": {"count": 4}},
+        {"fifo-risk-partial": {"function": "worker"}},
+        {"fifo-risk-code": {"functions": ["checkout"]}},
+    ]
+    assert [messages_in(each) for each in plan.notes] == [
+        {"fifo-note-stays": {"queue": "orders"}},
+        {"fifo-note-dlq": {"dlq": "orders-dlq", "count": 4}},
+        {"fifo-note-window": {"window": 30.0}},
+        {"fifo-note-alarm": {"alarm": "late", "queue": "orders", "new": "orders.fifo"}},
+        {"fifo-note-alarm": {"alarm": "dead", "queue": "orders-dlq", "new": "orders-dlq.fifo"}},
+    ]
+
+
+def test_a_migration_that_keeps_the_order_onto_a_queue_that_exists():
+    queue = standard_queue(SqsManagedSseEnabled="true")
+    existing = {
+        "VisibilityTimeout": "60", "DelaySeconds": "0", "FifoQueue": "true", "SqsManagedSseEnabled": "true",
+        "ContentBasedDeduplication": "true",
+    }  # fmt: skip
+    source = source_of(queue, existing={"orders.fifo": existing}, existing_mappings=[{"UUID": "u-2"}])
+    options = MigrationOptions(
+        "orders.fifo", "-", "order_id", ("placed_at",),
+        keeps_order=True, is_high_throughput=False, is_content_based=True, window_s=150.0,
+    )  # fmt: skip
+    plan = migration_plan(source, options, [], EMPTY)
+    steps = {step.name: shown(step) for step in plan.steps}
+    assert list(steps) == [
+        "count messages", "hold mapping", "producers", "drain", "enable mapping", "disable old mapping"
+    ]  # fmt: skip
+    held = steps["hold mapping"]
+    assert held["why"] == {"fifo-why-hold": {"queue": "orders.fifo"}}
+    assert held["call"] == ("lambda.update_event_source_mapping", {"UUID": NEW_MAPPING, "Enabled": False})
+    assert held["until"] == [DISABLED]
+    assert held["undo_until"] == [DISABLED]
+    assert set(steps["enable mapping"]) == {"resource", "why", "call", "before", "until"}
+    assert steps["drain"]["why"]["fifo-why-drain"]["timeouts"] == 2  # 150 s are two and a half of them
+    assert messages_in(plan.reasons[2]) == {"fifo-send-content": {}}
+    assert [each.id for each in plan.risks] == ["fifo-risk-roles", "fifo-risk-blocks-forever"]
+    assert [messages_in(each) for each in plan.notes] == [
+        {"fifo-note-stays": {"queue": "orders"}},
+        {"fifo-note-exists": {"queue": "orders.fifo"}},
+    ]
+    assert len(plan.relies_on) == 2
+    with pytest.raises(InputError, match=r"orders\.fifo.*ContentBasedDeduplication"):
+        migration_plan(source, replace(options, is_content_based=False), [], EMPTY)
+
+
+def test_json_of_attributes_is_compared_as_json():
+    wanted = {"Policy": '{"a": 1, "b": 2}', "DelaySeconds": "0"}
+    assert differences({"Policy": '{"b":2,"a":1}', "DelaySeconds": "0"}, wanted) == []
+    assert differences({"Policy": '{"b":2}', "DelaySeconds": "5"}, wanted) == ["Policy", "DelaySeconds"]
+    assert differences({}, wanted) == ["Policy", "DelaySeconds"]
+
+
+def test_names_of_fifo_queues():
+    assert fifo_name("orders") == "orders.fifo"
+    assert fifo_name("orders", "orders-v2.fifo") == "orders-v2.fifo"
+    assert fifo_name("a" * 75) == "a" * 75 + ".fifo"  # 80 characters with the suffix
+    for wrong in ("a" * 76, "orders.v2", ""):
+        with pytest.raises(InputError):
+            fifo_name(wrong)
