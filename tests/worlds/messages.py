@@ -1,5 +1,8 @@
 """Messages as tests read them: by id and plain values, never by wording."""
 
+import pytest
+
+from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Message, Names, Number, Phrases, Sentences, TimeSpan
 
 
@@ -13,6 +16,13 @@ def messages_in(text):
         for inner in value.items if isinstance(value, Phrases | Sentences) else [value]:
             found |= messages_in(inner)
     return found
+
+
+def refusal(call, *arguments, error=InputError, **options):
+    """Return the messages of the error that a call raises, by id."""
+    with pytest.raises(error) as raised:
+        call(*arguments, **options)
+    return messages_in(raised.value.args[0])
 
 
 def plain(value):
