@@ -1,30 +1,35 @@
 """Plans: applied once, resumed after a kill at any moment, refused when the system has changed, undone."""
 
+import base64
+import hashlib
+import io
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from worlds.aws_front import FAST
 from worlds.kills import killed, kills, restarted
+from worlds.messages import messages_in, refusal
+from worlds.together import together
 
-from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.errors import InputError
+from watchme_analysis.cloudwatch.session import Aws, NotFoundError, ThrottledError
+from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.files import journal as journals
 from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies import apply as applying
 from watchme_analysis.remedies.apply import actions_of, apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, read_plan, write_plan
 from watchme_analysis.remedies.policy import action_of, policy_of
-from watchme_analysis.text.message import message
+from watchme_analysis.text.message import Code, message
 
-pytestmark = pytest.mark.usefixtures("front")
 WHY = message("plan-nothing")
 
 
 @pytest.fixture
-def aws():
+def aws(front):
     return Aws(rate_limits=FAST)
 
 
@@ -343,3 +348,418 @@ def test_actions_are_rows_of_what_was_done(aws, plan, tmp_path):
         ("set DelaySeconds", "done"),
         ("plan", "done"),
     ]
+
+
+@dataclass
+class Account(Aws):
+    """An account of attributes in memory; its waits are recorded and take no time.
+
+    ``changes[n]`` are attributes that somebody sets before the reading ``n``, counted from zero; ``problems``
+    are raised by an operation, one for each call.
+    """
+
+    attributes: dict = field(default_factory=dict)
+    changes: dict = field(default_factory=dict)
+    problems: dict = field(default_factory=dict)
+    made: list = field(default_factory=list)
+    waits: list = field(default_factory=list)
+    readings: int = 0
+
+    region = "eu-west-1"
+
+    def account(self):
+        return "123456789012"
+
+    def client(self, service):
+        return SimpleNamespace(can_paginate=lambda operation: False)
+
+    def sleep(self, seconds):
+        self.waits.append(round(seconds, 3))
+
+    def call(self, service, operation, **parameters):
+        if self.problems.get(operation):
+            raise self.problems[operation].pop(0)
+        if operation.startswith("get_"):
+            self.attributes |= self.changes.get(self.readings, {})
+            self.readings += 1
+            return {"Attributes": dict(self.attributes)}
+        self.made.append((operation, parameters))
+        self.attributes |= parameters["Attributes"]
+        return {"Result": "done", "Number": len(self.made)}
+
+
+def account_of(**attributes):
+    return Account(rate_limits=FAST, attributes=attributes)
+
+
+def shows(name, value, within_s=0.0, held_s=0.0):
+    return Condition(Call("sqs", "get_queue_attributes"), f"Attributes.{name}", value, within_s, held_s)
+
+
+def change(name, value):
+    return Call("sqs", "set_queue_attributes", {"Attributes": {name: value}})
+
+
+def step_of(name, old="0", new="5", **more):
+    options = {
+        "call": change(name, new),
+        "before": (shows(name, old),),
+        "until": (shows(name, new),),
+        "undo": (change(name, old),),
+        **more,
+    }
+    return Step(f"set {name}", f"queue {name}", WHY, **options)
+
+
+def small_plan(*steps, **options):
+    made = datetime(2026, 3, 2, tzinfo=UTC)
+    return Plan("test", WHY, made, "123456789012", "eu-west-1", steps=steps, **options)
+
+
+def applied(plan, path, account):
+    """Return the result of a plan, and the id of what was reported for each step."""
+    reports = []
+    result = apply_plan(plan, path, account, lambda step, said: reports.append((step.name, said.id)))
+    return result, reports
+
+
+def entries(path):
+    return [
+        {key: value for key, value in entry.items() if key != "at"} for entry in read_journal(path).entries
+    ]
+
+
+GETTING = "sqs get-queue-attributes"
+SETTING = "sqs set-queue-attributes"
+
+
+def test_each_entry_report_and_row_of_a_plan(tmp_path):
+    account = account_of(A="0", B="0")
+    # Conditions and later steps refer to what a step kept.
+    own = Condition(Call("sqs", "get_queue_attributes"), "`1`", {"$from": "set A.number"})
+    first = step_of("A", keep={"number": "Number"}, until=(shows("A", "5"), own))
+    second = step_of(
+        "B", new={"$from": "set A.number"}, before=(), until=(shows("B", {"$from": "set A.number"}),)
+    )
+    wait = Step("wait", "queue", message("plan-step-done"), until=(shows("A", "5"),))
+    plan = small_plan(first, second, wait, relies_on=(shows("A", "0"),))
+    result, reports = applied(plan, tmp_path / "j", account)
+    assert result == applying.ApplyResult(
+        "complete", ("set A", "set B", "wait"), message("plan-complete", count=3), tmp_path / "j"
+    )
+    assert account.attributes == {"A": "5", "B": 1}
+    assert reports == [(name, "plan-step-done") for name in ("set A", "set B", "wait")]
+    assert entries(tmp_path / "j") == [
+        {"key": "plan", "event": "intended", "plan": plan.digest, "remedy": "test"},
+        {"key": "set A", "event": "intended", "call": SETTING, "resource": "queue A"},
+        {"key": "set A", "event": "done", "made": {"number": 1}},
+        {"key": "set B", "event": "intended", "call": SETTING, "resource": "queue B"},
+        {"key": "set B", "event": "done"},
+        {"key": "wait", "event": "done"},
+        {"key": "plan", "event": "done", "plan": plan.digest},
+    ]
+    journal = read_journal(tmp_path / "j")
+    common = {"remedy": "test", "outcome": "done", "plan": plan.digest}
+    assert actions_of(plan, journal) == [
+        {
+            **common, "time": journal.entries[2]["at"], "step": "set A", "resource": "queue A",
+            "call": SETTING, "message": WHY.to_dict(), "number": 2,
+        },
+        {
+            **common, "time": journal.entries[4]["at"], "step": "set B", "resource": "queue B",
+            "call": SETTING, "message": WHY.to_dict(), "number": 4,
+        },
+        {
+            **common, "time": journal.entries[5]["at"], "step": "wait", "resource": "queue", "call": None,
+            "message": {"id": "plan-step-done", "values": {}}, "number": 5,
+        },
+        {
+            **common, "time": journal.entries[6]["at"], "step": "plan", "resource": None, "call": None,
+            "message": WHY.to_dict(), "number": 6,
+        },
+    ]  # fmt: skip
+    # The undo refers to nothing any more: values that were kept are filled in.
+    copied = step_of("A", keep={"number": "Number"}, undo=(change("A", {"$from": "set A.number"}),) * 2)
+    kept = small_plan(
+        replace(copied, undo_before=(shows("B", 1),), undo_until=(shows("A", 1),), undo_hint=WHY)
+    )
+    reverse = undo_plan(replace(kept, notes=(WHY,), costs=(WHY,), undo_on_surprise=True), journal)
+    assert reverse == replace(
+        kept,
+        title=message("plan-undo", plan=WHY),
+        steps=(
+            Step(
+                "undo set A", "queue A", message("plan-undo-step", step=Code("set A")), change("A", 1),
+                hint=WHY,
+            ),
+            Step(
+                "undo set A 2", "queue A", message("plan-undo-step", step=Code("set A")), change("A", 1),
+                before=(shows("B", 1),), until=(shows("A", 1),), hint=WHY,
+            ),
+        ),
+        notes=(WHY,),
+    )  # fmt: skip
+
+
+@together(
+    ("readings", "condition", "waits"),
+    [
+        # At once, without a wait.
+        ([{}], shows("A", "0"), []),
+        # The pauses grow, and the last reading is at the end of the wait: 0.2 + 1 + 2 + 5 + 5 + 1.8 = 15.
+        ([{}, {}, {}, {}, {}, {}, {"A": "5"}], shows("A", "5", 15.0), [0.2, 1.0, 2.0, 5.0, 5.0, 1.8]),
+        # It must hold for a second after it began to, and again from the start after a break.
+        ([{}, {}, {}], shows("A", "0", held_s=1.0), [0.2, 0.8]),
+        (
+            [{}, {"A": "5"}, {"A": "0"}, {}, {}],
+            shows("A", "0", within_s=1.0, held_s=1.5),
+            [0.2, 1.0, 1.5],
+        ),
+    ],
+)
+def test_readings_of_a_condition(readings, condition, waits):
+    account = account_of(A="0")
+    account.changes = dict(enumerate(readings))
+    applying.require(condition, account, {})
+    assert account.waits == waits
+
+
+def test_conditions_that_do_not_hold_or_can_not_be_read(tmp_path):
+    account = account_of(A="0")
+    values = {"call": GETTING, "select": "Attributes.A", "found": '"0"', "wanted": '"5"'}
+    with pytest.raises(applying.SurpriseError) as raised:
+        applying.require(shows("A", "5"), account, {})
+    assert not isinstance(raised.value, applying.NeverError)
+    assert (messages_in(raised.value.sentence), raised.value.event) == ({"plan-differs": values}, "failed")
+    with pytest.raises(applying.NeverError) as raised:
+        applying.require(shows("A", "5", 1.0), account, {})
+    assert messages_in(raised.value.sentence) == {"plan-never": {"within": 1.0, **values}}
+    assert account.waits == [0.2, 0.8]
+    account.problems = {"get_queue_attributes": [NotFoundError("absent"), ServiceError("denied")]}
+    applying.require(shows("A", None), account, {})  # what does not exist is null
+    with pytest.raises(applying.SurpriseError) as raised:
+        applying.require(shows("A", "0"), account, {})
+    assert messages_in(raised.value.sentence) == {"plan-call-failed": {"call": GETTING, "error": "denied"}}
+    # A long response is cut.
+    account.attributes = {"A": "x" * 300}
+    with pytest.raises(applying.SurpriseError) as raised:
+        applying.require(shows("A", {"b": "é", "a": 1}), account, {})
+    found = messages_in(raised.value.sentence)["plan-differs"]
+    assert (found["found"], found["wanted"]) == ('"' + "x" * 199 + "…", '{"a": 1, "b": "é"}')
+    account.attributes = {"A": "x" * 198}  # with its quotation marks 200 characters, the most that are shown
+    with pytest.raises(applying.SurpriseError) as raised:
+        applying.require(shows("A", None), account, {})
+    assert messages_in(raised.value.sentence)["plan-differs"]["found"] == '"' + "x" * 198 + '"'
+
+
+def test_a_stopped_step_is_on_record_with_its_reason(tmp_path):
+    hint = message("plan-step-settled")
+
+    def stopped(step, *problems, **attributes):
+        account = account_of(A="0", **attributes)
+        account.problems = {"set_queue_attributes": list(problems)}
+        path = tmp_path / str(len(list(tmp_path.iterdir())))
+        plan = small_plan(step)
+        result, reports = applied(plan, path, account)
+        assert (result.outcome, result.done) == ("stopped", ())
+        [(name, said)] = [(each["key"], each) for each in entries(path) if "sentence" in each]
+        found = messages_in(result.sentence)
+        assert (name, found["plan-stopped"]["step"]) == ("set A", "set A")
+        assert (said["sentence"]["id"], reports) == (
+            found["plan-stopped"]["why"],
+            [("set A", said["sentence"]["id"])],
+        )
+        [row] = actions_of(plan, read_journal(path))
+        assert (row["step"], row["outcome"], row["message"]) == ("set A", said["event"], said["sentence"])
+        return said["event"], found
+
+    failed = {"plan-call-failed": {"call": SETTING, "error": "broken"}}
+    once = step_of("A", is_repeatable=False)
+    for step, problem, event in (
+        (once, RetryableServiceError("broken"), "uncertain"),
+        (once, ServiceError("broken"), "not done"),
+        (once, ThrottledError("broken"), "not done"),  # AWS did not accept the call
+        (step_of("A"), RetryableServiceError("broken"), "not done"),
+    ):
+        assert stopped(step, problem) == (
+            event, {"plan-stopped": {"step": "set A", "why": "plan-call-failed"}, **failed}
+        )  # fmt: skip
+    # A hint is for people who are waited for.
+    never = step_of("A", until=(shows("B", "9", 1.0),), hint=hint)
+    event, found = stopped(never)
+    assert (event, found["plan-stopped"]["why"]) == ("failed", "plan-hint")
+    assert found["plan-hint"] == {"why": "plan-never", "hint": "plan-step-settled"}
+    event, found = stopped(step_of("A", old="1", hint=hint))
+    assert (event, found["plan-stopped"]["why"]) == ("failed", "plan-differs")
+    event, found = stopped(step_of("A", expect={"Result": "other"}))
+    assert found["plan-unexpected"] == {
+        "call": SETTING, "select": "Result", "found": '"done"', "wanted": '"other"'
+    }  # fmt: skip
+
+
+def test_a_call_that_must_not_act_twice_is_made_once(tmp_path):
+    account = Aws(rate_limits=replace(FAST, attempts=3))
+    single = applying.without_retries(account)
+    assert (single.rate_limits, single.actions) == (replace(FAST, attempts=1), account.actions)
+    assert single.actions is account.actions  # the policy counts its calls as well
+
+
+def interrupted(path, plan, step, event="intended"):
+    with open_journal(path) as journal:
+        journal.write("plan", journals.INTENDED, plan=plan.digest)
+        journal.write(step, event)
+
+
+def test_an_interrupted_step_is_settled_by_reading(tmp_path):
+    def resumed(step, event="intended", account=None, **problems):
+        account = account or account_of(A="5")
+        account.problems = problems
+        path = tmp_path / str(len(list(tmp_path.iterdir())))
+        plan = small_plan(step)
+        interrupted(path, plan, step.name, event)
+        result, reports = applied(plan, path, account)
+        return result.outcome, [said for _, said in reports], len(account.made), entries(path)[-2]
+
+    settled = {"key": "set A", "event": "done", "settled": True}
+    # The call has happened, so it is not made again, and what held before it does no longer.
+    for event in ("intended", "uncertain"):
+        assert resumed(step_of("A"), event) == ("complete", ["plan-step-settled"], 0, settled)
+    # It has not: the call is made.
+    assert resumed(step_of("A"), account=account_of(A="0"))[:3] == ("complete", ["plan-step-done"], 1)
+    # One of two conditions holds.
+    half = step_of("A", until=(shows("B", "0"), shows("A", "5")))
+    assert resumed(half, account=account_of(A="0", B="0"))[:3] == ("complete", ["plan-step-done"], 1)
+    # A failed or refused call is made again if its state is as before.
+    assert resumed(step_of("A"), "not done", account_of(A="0"))[:3] == ("complete", ["plan-step-done"], 1)
+    assert resumed(step_of("A"), "failed")[:3] == ("stopped", ["plan-differs"], 0)
+    # The response that is to be kept is lost, so the call is repeated.
+    keeping = step_of("A", keep={"number": "Number"})
+    assert resumed(keeping)[:3] == ("complete", ["plan-step-done"], 1)
+    assert resumed(replace(keeping, is_repeatable=False))[:3] == ("stopped", ["plan-step-uncertain"], 0)
+    outcome, reports, made, last = resumed(step_of("A"), get_queue_attributes=[ServiceError("denied")])
+    assert (outcome, reports, made, last["event"]) == ("stopped", ["plan-call-failed"], 0, "intended")
+    wait = Step("set A", "queue", WHY, until=(shows("A", "5"),))
+    assert resumed(wait)[:3] == ("complete", ["plan-step-done"], 0)
+
+
+def test_a_wait_may_end_without_being_seen(tmp_path):
+    wait = Step("wait", "queue", WHY, until=(shows("A", "5", 1.0),), may_be_unseen=True)
+    plan = small_plan(wait, step_of("B"))
+    account = account_of(A="0", B="0")
+    result, reports = applied(plan, tmp_path / "j", account)
+    assert (result.outcome, result.done) == ("complete", ("set B",))
+    complete = message("plan-complete", count=1)
+    assert messages_in(result.sentence) == {
+        "plan-unseen": {"complete": "plan-complete", "steps": ["wait"]}, **messages_in(complete)
+    }  # fmt: skip
+    assert reports == [("wait", "plan-step-unseen"), ("set B", "plan-step-done")]
+    assert {"key": "wait", "event": "unseen"} in entries(tmp_path / "j")
+    account.attributes["A"] = "5"
+    assert applied(plan, tmp_path / "j", account)[1] == []  # it is not waited for again
+
+
+def test_an_undo_after_a_surprise_goes_on_after_a_kill_and_may_fail(tmp_path):
+    wrong = step_of("B", old="7")
+    plan = small_plan(step_of("A"), wrong, undo_on_surprise=True)
+    account = account_of(A="0", B="0")
+    result, reports = applied(plan, tmp_path / "j", account)
+    why = {
+        "plan-stopped": {"step": "set B", "why": "plan-differs"},
+        "plan-differs": {"call": GETTING, "select": "Attributes.B", "found": '"0"', "wanted": '"7"'},
+    }
+    assert (result.outcome, result.done) == ("undone", ())
+    assert messages_in(result.sentence) == {"plan-undone": {"why": "plan-stopped"}, **why}
+    # The step that failed may have worked, so it is undone as well.
+    assert reports == [
+        ("set A", "plan-step-done"),
+        ("set B", "plan-differs"),
+        ("undo set B", "plan-step-done"),
+        ("undo set A", "plan-step-done"),
+    ]
+    assert account.attributes == {"A": "0", "B": "7"}
+    calls = len(account.made)
+    again, reports = applied(plan, tmp_path / "j", account)
+    assert (again, reports, len(account.made)) == (result, [], calls)  # also after B has become 7
+
+    account = account_of(A="0", B="0")
+    account.problems = {"set_queue_attributes": [ServiceError("broken")]}
+    bad_undo = small_plan(wrong, step_of("A"), undo_on_surprise=True)
+    result, reports = applied(bad_undo, tmp_path / "bad", account)
+    assert (result.outcome, result.done) == ("stopped", ())
+    assert messages_in(result.sentence) == {
+        "plan-undo-failed": {"why": "plan-stopped", "undo": "plan-call-failed"},
+        **why,
+        "plan-call-failed": {"call": SETTING, "error": "broken"},
+    }
+    assert reports == [("set B", "plan-differs"), ("undo set B", "plan-call-failed")]
+    last = entries(tmp_path / "bad")[-1]
+    assert (last["key"], last["event"], last["sentence"]["id"]) == (
+        "undo set B",
+        "not done",
+        "plan-call-failed",
+    )
+
+
+def test_a_plan_is_refused_elsewhere_with_another_journal_or_file(tmp_path):
+    account = account_of(A="0")
+    result, _ = applied(replace(small_plan(step_of("A")), region="us-east-1"), tmp_path / "j", account)
+    assert messages_in(result.sentence) == {
+        "plan-refused": {"why": "plan-other-place"},
+        "plan-other-place": {
+            "account": "123456789012", "region": "eu-west-1", "planned_account": "123456789012",
+            "planned_region": "us-east-1",
+        },
+    }  # fmt: skip
+    assert (result.outcome, result.done, entries(tmp_path / "j")) == ("refused", (), [])
+    with open_journal(tmp_path / "other") as journal:
+        journal.write("a message", "sent")
+    path = str(tmp_path / "other")
+    refused = refusal(apply_plan, small_plan(), tmp_path / "other", account)
+    assert refused == {"error-journal-other-remedy": {"path": path}}
+
+    file = tmp_path / "code"
+    file.write_bytes(b"code")
+    content = {"$file": str(file), "sha256": hashlib.sha256(b"code").hexdigest()}
+    plan = small_plan(step_of("A", call=change("A", [content])))
+    assert applied(plan, tmp_path / "f", account)[0].outcome == "stopped"  # [b"code"] is not "5"
+    assert account.attributes["A"] == [b"code"]
+    file.write_bytes(b"other")
+    assert refusal(apply_plan, plan, tmp_path / "g", account) == {
+        "error-plan-file-changed": {"path": str(file)}
+    }
+    file.unlink()
+    gone = refusal(apply_plan, plan, tmp_path / "h", account)
+    assert gone["error-plan-file-unreadable"]["path"] == str(file)
+    assert refusal(applying._resolved, [{"$from": "x.y"}], account, {}) == {
+        "error-plan-reference": {"name": "'x.y'"}
+    }
+
+
+def test_readings_and_responses_become_plain_values():
+    account = account_of(A="0")
+    read = {"$read": {"service": "sqs", "operation": "get_queue_attributes", "parameters": {}}}
+    assert applying._resolved({"x": [{**read, "select": "Attributes.A"}]}, account, {}) == {"x": ["0"]}
+    merged = {**read, "select": "Attributes", "with": {"B": {"C": "1"}}}
+    assert applying._resolved(merged, account, {}) == {"A": "0", "B": {"C": "1"}}
+    absent = refusal(applying._resolved, {**read, "select": "B"}, account, {}, error=NotFoundError)
+    assert absent == {"error-plan-reading": {"call": GETTING, "select": "B"}}
+    at = datetime(2026, 3, 2, 5, tzinfo=timezone(timedelta(hours=1)))
+    log = base64.b64encode(b"END RequestId").decode()
+    assert applying.plain(
+        {"at": at, "LogResult": log, "list": (1, b'{"a": 1}'), "bytes": b"\xff", "stream": io.BytesIO(b"[2]")}
+    ) == {
+        "at": "2026-03-02T04:00:00.000+00:00",
+        "LogResult": "END RequestId",
+        "list": [1, {"a": 1}],
+        "bytes": "\ufffd",
+        "stream": [2],
+    }
+
+
+def test_the_items_of_all_pages_are_one_response():
+    account = account_of()
+    pages = [{"Items": [1], "Owner": "a", "Token": "x"}, {"Items": [2, 3], "Owner": "b"}, {"More": [4]}]
+    account.client = lambda service: SimpleNamespace(can_paginate=lambda operation: True)
+    account.pages = lambda service, operation, **parameters: iter(pages)
+    found = applying.read_value(Condition(Call("lambda", "list_functions"), "@", None), account)
+    assert found == {"Items": [1, 2, 3], "Owner": "b", "Token": "x", "More": [4]}
