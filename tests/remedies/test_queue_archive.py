@@ -2,27 +2,40 @@
 
 import gzip
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
-from worlds.messages import messages_in
+from worlds.memory_queues import URL, MemoryQueues
+from worlds.messages import messages_in, refusal
 from worlds.queue_worker import Worker
 
 from watchme_analysis.cli.queue import queue_group
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import read_journal
+from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.files.journal import open_journal, read_journal
+from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.policy import action_of
-from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue, is_archive, read_archive
+from watchme_analysis.remedies.queue_archive import (
+    Archive,
+    ReadingLimits,
+    archive_queue,
+    is_archive,
+    read_archive,
+)
 from watchme_analysis.remedies.queue_purge import (
+    PurgeResult,
     actions_of_purge,
     calls_of_purge,
     journal_of,
     purge_queue,
     record_of,
 )
+from watchme_analysis.remedies.queue_reader import QueueCounts
+from watchme_analysis.text.message import Resource, message
 
 QUICK = ReadingLimits(visibility_timeout_s=1, settle_s=0.2)
 
@@ -227,3 +240,389 @@ def test_the_command_archives_shows_the_plan_and_purges(worker, tmp_path):
 def test_a_purge_needs_an_archive_and_a_reason(worker):
     with pytest.raises(InputError, match="needs --archive"):
         CliRunner().invoke(queue_group, ["purge", "x"], standalone_mode=False, catch_exceptions=False)
+
+
+DLQ = URL + "dead"
+MINUTE = ReadingLimits(visibility_timeout_s=60, settle_s=0.0)
+
+
+@pytest.fixture
+def memory():
+    account = MemoryQueues(rate_limits=FAST)
+    account.held["dead"] = {}
+    return account
+
+
+def lines_of(path):
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def test_the_lines_of_an_archive(memory, tmp_path):
+    memory.attributes["dead"] = {"DelaySeconds": "0"}
+    memory.put("dead", "b", SentTimestamp="1772424000000", SenderId="A")  # 2026-03-02T04:00:00Z
+    memory.put("dead", "c", "a", SentTimestamp="1772420400500", SenderId="B")
+    memory.held["dead"]["m1"]["MessageAttributes"] = {"ErrorMessage": {"StringValue": "KeyError: 'id'"}}
+    path = tmp_path / "new" / "dead.gz"
+    archive = archive_queue(memory, "dead", path, ReadingLimits(60, 5.0))
+    header, *messages, trailer = lines_of(path)
+    counts = {"visible": 3, "in_flight": 0, "delayed": 0}
+    made = datetime.fromisoformat(header["made"])
+    assert abs(datetime.now(UTC) - made) < timedelta(minutes=1)
+    assert header == {
+        "format": "watchme-queue-archive",
+        "format_version": 1,
+        "queue": DLQ,
+        "arn": "arn:aws:sqs:eu-west-1:123456789012:dead",
+        "made": header["made"],
+        "visibility_timeout_s": 60,
+        "attributes": {
+            "QueueArn": "arn:aws:sqs:eu-west-1:123456789012:dead",
+            "ApproximateNumberOfMessages": "3",
+            "ApproximateNumberOfMessagesNotVisible": "0",
+            "DelaySeconds": "0",
+        },
+        "counts": counts,
+    }
+    assert [(each["MessageId"], each["Body"]) for each in messages] == [("m1", "b"), ("m2", "c"), ("m3", "a")]
+    assert trailer == {
+        "messages": 3, "ended": trailer["ended"], "counts": counts, "not_released": 0, "missed": [],
+        "sha256": archive.sha256,
+    }  # fmt: skip
+    assert archive == Archive(
+        path, DLQ, header["arn"], made, {each["MessageId"]: each for each in messages},
+        QueueCounts(3, 0, 0), (), trailer["sha256"],
+    )  # fmt: skip
+    assert archive.summary == {
+        "count": 3,
+        "oldest": "2026-03-02T03:00:00.500000+00:00",
+        "newest": "2026-03-02T04:00:00+00:00",
+        "senders": {"B": 2, "A": 1},
+        "errors": {"KeyError: 'id'": 1},
+    }
+    assert replace(archive, messages={"m": {}}).summary == {
+        "count": 1, "oldest": None, "newest": None, "senders": {"unknown": 1}, "errors": {}
+    }  # fmt: skip
+    assert (memory.hidden, list(path.parent.iterdir())) == (set(), [path])
+    assert refusal(archive_queue, memory, "dead", path, MINUTE) == {
+        "error-archive-exists": {"path": str(path)}
+    }
+
+
+def test_a_message_that_is_received_twice_is_archived_once(memory, tmp_path):
+    memory.put("dead", "a", "b")
+    again = iter([None, "m1"])  # before the second call it is visible again
+    memory.before["receive_message"] = [lambda: memory.hidden.discard(next(again, None))]
+    archive = archive_queue(memory, "dead", tmp_path / "a.gz", MINUTE)
+    assert list(archive.messages) == ["m1", "m2"]
+
+
+def test_everything_that_an_archive_may_lack_is_stated(memory, tmp_path):
+    memory.put("dead", "a")
+    # Nothing is received when the first message may be visible again at once.
+    late = archive_queue(memory, "dead", tmp_path / "late.gz", ReadingLimits(0, 0.0))
+    assert [messages_in(each) for each in late.missed] == [
+        {"archive-count-differs": {"count": 1, "archived": 0}},
+        {"archive-out-of-time": {"visibility": 0.0}},
+    ]
+    memory.attributes["dead"] = {
+        "ApproximateNumberOfMessages": "0",
+        "ApproximateNumberOfMessagesDelayed": "3",
+    }
+    memory.answers["change_message_visibility_batch"] = [
+        {"Failed": [{"Id": "0", "SenderFault": True, "Code": "AccessDenied"}]}
+    ]
+    path = tmp_path / "hidden.gz"
+    hidden = archive_queue(memory, "dead", path, MINUTE)  # the message stays hidden
+    assert [messages_in(each) for each in hidden.missed] == [
+        {"archive-count-differs": {"count": 4, "archived": 1}},
+        {"archive-in-flight": {"count": 1}},
+        {"archive-delayed": {"count": 3}},
+    ]
+    assert hidden.counts == QueueCounts(0, 1, 3)
+    assert lines_of(path)[-1]["not_released"] == 1
+
+
+def test_an_interrupted_archive_releases_what_it_received(memory, tmp_path):
+    memory.put("dead", "a", "b")
+    for problem in (ServiceError("broken"), KeyboardInterrupt()):
+        memory.problems["receive_message"] = [None, problem]
+        with pytest.raises(type(problem)):
+            archive_queue(memory, "dead", tmp_path / "a.gz", MINUTE)
+        assert (memory.hidden, list(tmp_path.iterdir())) == (set(), [])
+    memory.problems["receive_message"] = [None]
+    # Another run wrote the file meanwhile: it is not replaced.
+    memory.before["receive_message"] = [lambda: (tmp_path / "a.gz").write_text("other")]
+    assert "error-archive-exists" in refusal(archive_queue, memory, "dead", tmp_path / "a.gz", MINUTE)
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["other"]
+
+
+def test_files_that_are_no_archive_state_what_is_wrong(memory, tmp_path):
+    memory.put("dead", "a")
+    path = tmp_path / "a.gz"
+    archive_queue(memory, "dead", path, MINUTE)
+    assert is_archive(path)
+    first, message, last = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+
+    def problem(*lines):
+        path.write_bytes(gzip.compress(b"".join(lines)))
+        said = refusal(read_archive, path)["error-archive-damaged"]
+        assert said["path"] == str(path)
+        return said["problem"]
+
+    assert problem(first) == "archive-damage-end"
+    assert problem(first, message, last[:-1]) == "archive-damage-cut"
+    assert problem(first.replace(b": 1,", b": 2,", 1), message, last) == "archive-damage-format"
+    assert problem(first, message, message, last) == "archive-damage-hash"
+    assert problem(first, last) == "archive-damage-hash"
+    path.write_text("plain")
+    assert not is_archive(path)
+    path.write_bytes(gzip.compress(b"other"))
+    assert not is_archive(path)
+    path.write_bytes(b"\x1f\x8b")
+    assert not is_archive(path)
+    assert not is_archive(tmp_path / "absent")
+    unreadable = refusal(read_archive, tmp_path / "absent")["error-archive-unreadable"]
+    assert unreadable["path"] == str(tmp_path / "absent")
+
+
+@pytest.fixture
+def archived(memory, tmp_path):
+    """An archive of two messages, with the calls of its reading left out."""
+    memory.put("dead", "a", "b", SentTimestamp="1772424000000", SenderId="A")
+    archive = archive_queue(memory, "dead", tmp_path / "a.gz", MINUTE)
+    memory.made.clear()
+    return archive
+
+
+def record_in(archive):
+    return json.loads(record_of(archive.path).read_text())
+
+
+def entries_in(archive):
+    """Return the entries of the journal of a purge without their times."""
+    entries = read_journal(journal_of(archive.path)).entries
+    return [{key: value for key, value in entry.items() if key != "at"} for entry in entries]
+
+
+HANDLES = {"m1": "handle-m1", "m2": "handle-m2"}
+
+
+def test_record_journal_and_action_of_a_deletion(memory, archived, tmp_path):
+    result = purge_queue(memory, "dead", archived, "lost", errors={"KeyError": 2}, limits=MINUTE)
+    sentence = message("purge-complete", queue=Resource("dead"))
+    record = record_of(archived.path)
+    assert (record.name, journal_of(archived.path).name) == (
+        "a.gz.purge-record.json", "a.gz.purge-journal.jsonl"
+    )  # fmt: skip
+    assert result == PurgeResult("complete", sentence, 2, (), QueueCounts(0, 0, 0), record)
+    journal = read_journal(journal_of(archived.path))
+    stored = record_in(archived)
+    assert stored == {
+        "remedy": "queue purge",
+        "queue": DLQ,
+        "reason": "lost",
+        "method": "delete",
+        "archive": "a.gz",
+        "sha256": archived.sha256,
+        "count": 2,
+        "oldest": "2026-03-02T04:00:00+00:00",
+        "newest": "2026-03-02T04:00:00+00:00",
+        "senders": {"A": 2},
+        "errors": {"KeyError": 2},
+        "began": journal.entries[0]["at"],
+        "state": "complete",
+        "ended": stored["ended"],
+        "deleted": 2,
+        "left": [],
+        "counts": {"visible": 0, "in_flight": 0, "delayed": 0},
+        "sentence": sentence.to_dict(),
+    }
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(stored["ended"])) < timedelta(minutes=1)
+    assert entries_in(archived) == [
+        {"key": "record", "event": "intended", "sha256": archived.sha256},
+        {"key": "hold", "event": "holding", "handles": HANDLES},
+        {"key": "messages", "event": "deleting", "ids": ["m1", "m2"]},
+        {"key": "messages", "event": "deleted", "ids": ["m1", "m2"]},
+        {"key": "record", "event": "done", "outcome": "complete", "sentence": sentence.to_dict()},
+    ]
+    assert actions_of_purge(journal, DLQ) == [
+        {
+            "time": journal.entries[-1]["at"], "remedy": "queue purge", "step": "purge", "resource": "dead",
+            "call": None, "outcome": "done", "message": sentence.to_dict(), "plan": archived.sha256,
+            "number": 4,
+        }
+    ]  # fmt: skip
+    # Nothing was in flight any more, so that nothing is released.
+    assert "change_message_visibility_batch" not in memory.operations()
+
+
+def test_what_is_not_archived_or_not_deleted_stays(memory, archived):
+    memory.put("dead", "new")
+    memory.held["dead"]["m1"]["MD5OfBody"] = "changed"
+    memory.answers["delete_message_batch"] = [
+        {"Failed": [{"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}]}
+    ]
+    result = purge_queue(memory, DLQ, archived, "lost", limits=MINUTE)
+    assert (result.outcome, result.deleted, result.left) == ("stopped", 0, ("m1", "m3"))
+    assert messages_in(result.sentence) == {
+        "purge-stopped": {"why": "purge-left"},
+        "purge-left": {"count": 3},
+    }
+    assert (memory.hidden, result.counts) == (set(), QueueCounts(3, 0, 0))
+    handles = {**HANDLES, "m3": "handle-m3"}
+    assert entries_in(archived)[1:5] == [
+        {"key": "hold", "event": "holding", "handles": handles},
+        {"key": "messages", "event": "deleting", "ids": ["m2"]},
+        {"key": "messages", "event": "deleted", "ids": []},
+        {"key": "hold", "event": "released"},
+    ]
+    record = record_in(archived)
+    assert (record["state"], record["deleted"], record["left"]) == ("stopped", 0, ["m1", "m3"])
+    assert "errors" in record  # those that the messages state
+    rows = actions_of_purge(read_journal(journal_of(archived.path)), DLQ)
+    assert [row["outcome"] for row in rows] == ["failed"]
+    # The next run deletes what is archived, counts both runs and keeps the beginning of the first.
+    memory.held["dead"].pop("m3")
+    memory.held["dead"]["m1"] = {**archived.messages["m1"]}
+    again = purge_queue(memory, DLQ, archived, "lost", limits=MINUTE)
+    assert (again.outcome, again.deleted) == ("complete", 2)
+    assert record_in(archived)["began"] == record["began"]
+    rows = actions_of_purge(read_journal(journal_of(archived.path)), DLQ)
+    assert [row["outcome"] for row in rows] == ["failed", "done"]
+
+
+@pytest.mark.parametrize("method", ["delete", "purge"])
+def test_an_interrupted_purge_releases_what_it_received(memory, archived, method):
+    memory.problems["receive_message"] = [None, KeyboardInterrupt()]
+    memory.held["dead"]["m1"]["MD5OfBody"] = "changed"
+    with pytest.raises(KeyboardInterrupt):
+        purge_queue(memory, DLQ, archived, "lost", method=method, limits=MINUTE)
+    assert memory.hidden == set()
+    assert record_in(archived)["state"] == "begun"
+    memory.problems["receive_message"] = [None, ServiceError("broken")]
+    result = purge_queue(memory, DLQ, archived, "lost", method=method, limits=MINUTE)
+    assert (result.outcome, memory.hidden) == ("stopped", set())
+    assert messages_in(result.sentence) == {
+        "purge-stopped": {"why": "purge-call-failed"}, "purge-call-failed": {"error": "broken"}
+    }  # fmt: skip
+    assert result.deleted == (1 if method == "delete" else None)  # by the first run
+
+
+@pytest.mark.parametrize("method", ["delete", "purge"])
+def test_messages_in_flight_are_not_purged(memory, archived, method):
+    memory.put("dead", "c")
+    memory.hidden.add("m3")  # another consumer has received it
+    result = purge_queue(
+        memory, DLQ, archived, "lost", method=method, limits=replace(MINUTE, visibility_timeout_s=0)
+    )
+    assert messages_in(result.sentence) == {
+        "purge-stopped": {"why": "purge-in-flight"}, "purge-in-flight": {"count": 1}
+    }  # fmt: skip
+    assert (result.outcome, result.counts) == ("stopped", QueueCounts(2, 1, 0))
+    assert not {"receive_message", "purge_queue"} & set(memory.operations())
+
+
+def test_handles_of_a_killed_run_are_released_first(memory, archived):
+    with open_journal(journal_of(archived.path)) as journal:
+        journal.write("record", "intended", sha256=archived.sha256)
+        journal.write("hold", "holding", handles={"m1": "handle-m1"})
+        journal.write("hold", "released")
+        journal.write("hold", "holding", handles=HANDLES)
+        journal.write("messages", "deleting", ids=["m2"])
+        journal.write("messages", "deleted", ids=["m2"])
+    memory.hidden |= {"m1", "m2"}
+    memory.held["dead"].pop("m2")
+    result = purge_queue(memory, DLQ, archived, "lost", limits=MINUTE)
+    assert (result.outcome, result.deleted) == ("complete", 2)
+    released = [made for operation, made in memory.made if operation == "change_message_visibility_batch"]
+    entries = [[entry["ReceiptHandle"] for entry in made["Entries"]] for made in released]
+    assert entries == [["handle-m1"]]  # m2 was deleted
+    # The same handles after a deletion without a result: the queue is empty, so it has worked.
+    with open_journal(journal_of(archived.path)) as journal:
+        journal.write("messages", "deleting", ids=["m9"])
+    assert purge_queue(memory, DLQ, archived, "lost", limits=MINUTE).deleted == 3
+
+
+def test_a_queue_is_purged_once_all_of_it_is_archived(memory, archived):
+    result = purge_queue(memory, DLQ, archived, "lost", method="purge", limits=MINUTE, purge_s=7.0)
+    assert (result.outcome, result.deleted, memory.held["dead"]) == ("complete", None, {})
+    assert memory.waits == [7.0]  # until PurgeQueue is over
+    sentence = message("purge-complete", queue=Resource("dead"))
+    assert entries_in(archived) == [
+        {"key": "record", "event": "intended", "sha256": archived.sha256},
+        {"key": "hold", "event": "holding", "handles": HANDLES},
+        {"key": "hold", "event": "released"},
+        {"key": "purge", "event": "intended"},
+        {"key": "purge", "event": "done"},
+        {"key": "record", "event": "done", "outcome": "complete", "sentence": sentence.to_dict()},
+    ]
+    assert record_in(archived)["method"] == "purge"
+    # An empty queue needs no call.
+    memory.made.clear()
+    again = purge_queue(memory, DLQ, archived, "lost", method="purge", limits=MINUTE)
+    assert (again.outcome, "purge_queue" in memory.operations()) == ("complete", False)
+
+
+def test_a_queue_with_other_messages_is_not_purged(memory, archived):
+    def why(**options):
+        found = purge_queue(memory, DLQ, archived, "lost", method="purge", limits=MINUTE, **options)
+        assert (found.outcome, "purge_queue" in memory.operations()) == ("stopped", False)
+        return {key: value for key, value in messages_in(found.sentence).items() if key != "purge-stopped"}
+
+    memory.put("dead", "c")
+    assert why() == {"purge-new-messages": {"count": 1, "method": "delete"}}
+    memory.held["dead"].pop("m3")
+    # SQS counts a message that was not received.
+    memory.attributes["dead"] = {"ApproximateNumberOfMessages": "3"}
+    assert why() == {"purge-count-differs": {"count": 3, "seen": 2}}
+    memory.attributes.clear()
+    memory.problems["purge_queue"] = [ServiceError("denied")]
+    stopped = purge_queue(memory, DLQ, archived, "lost", method="purge", limits=MINUTE)
+    assert messages_in(stopped.sentence)["purge-call-failed"] == {"error": "denied"}
+    assert memory.operations().count("purge_queue") == 1
+    memory.problems["purge_queue"] = [ServiceError("PurgeQueueInProgress")]
+    said = []
+    waited = purge_queue(
+        memory, DLQ, archived, "lost", method="purge", limits=MINUTE, purge_s=7.0, report=said.append
+    )
+    assert (waited.outcome, memory.waits[-2:]) == ("complete", [7.0, 7.0])
+    assert [each.id for each in said] == ["purge-waits"]
+
+
+def test_a_purge_is_refused_before_anything_is_written(memory, archived, tmp_path):
+    def why(archive):
+        result = purge_queue(memory, DLQ, archive, "lost", limits=MINUTE)
+        counts = QueueCounts(2, 0, 0)
+        assert result == PurgeResult("refused", result.sentence, None, (), counts, None)
+        assert not record_of(archive.path).exists()
+        found = messages_in(result.sentence)
+        return found[found.pop("purge-refused")["why"]]
+
+    other = "arn:aws:sqs:eu-west-1:123456789012:other"
+    assert why(replace(archived, arn=other)) == {"queue": other, "archive": "a.gz"}
+    missed = (message("archive-in-flight", count=1),)
+    assert why(replace(archived, missed=missed)) == {"archive": "a.gz", "missed": "archive-in-flight"}
+    path = str(journal_of(archived.path))
+    with open_journal(journal_of(archived.path)) as journal:
+        journal.write("record", "intended", sha256="of another archive")
+    assert refusal(purge_queue, memory, DLQ, archived, "lost") == {
+        "error-purge-journal-archive": {"path": path}
+    }
+    journal_of(archived.path).unlink()
+    with open_journal(journal_of(archived.path)) as journal:
+        journal.write("a message", "sent")
+    assert refusal(purge_queue, memory, DLQ, archived, "lost") == {
+        "error-purge-journal-remedy": {"path": path}
+    }
+    record_of(archived.path).write_text("notes of somebody")
+    assert "error-purge-journal-remedy" not in refusal(purge_queue, memory, DLQ, archived, "lost")
+    memory.attributes["dead"] = {"RedrivePolicy": "{}"}
+    assert "error-queue-with-redrive" in refusal(purge_queue, memory, DLQ, archived, "lost")
+
+
+def test_the_policy_of_a_purge_has_its_own_call(memory):
+    reading = ("get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch")
+    for method, last in (("delete", "delete_message_batch"), ("purge", "purge_queue")):
+        assert calls_of_purge(DLQ, method) == tuple(
+            Call("sqs", operation, {"QueueUrl": DLQ}) for operation in (*reading, last)
+        )

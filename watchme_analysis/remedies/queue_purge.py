@@ -160,8 +160,9 @@ def purge_queue(  # noqa: PLR0913  what is purged, why and how
             **archive.summary,
         }
         facts |= {"errors": dict(errors)} if errors else {}
-        begun = journal.last.get("record") or journal.write("record", INTENDED, sha256=archive.sha256)
-        facts["began"] = begun["at"]
+        if not journal.entries:
+            journal.write("record", INTENDED, sha256=archive.sha256)
+        facts["began"] = journal.entries[0]["at"]
         _write_record(record, {**facts, "state": "begun"})
         try:
             stopped = run.delete_all() if method == "delete" else run.purge(purge_s, report)
