@@ -45,6 +45,7 @@ class MemoryQueues(Aws):
     answers: dict = field(default_factory=lambda: defaultdict(list))
     before: dict = field(default_factory=lambda: defaultdict(list))
     on_sleep: object = None
+    put_so_far: int = 0
 
     region = "eu-west-1"
     target_name = "eu-west-1"
@@ -62,7 +63,8 @@ class MemoryQueues(Aws):
         messages = self.held.setdefault(queue, {})
         names = []
         for body in bodies:
-            names.append(f"m{sum(map(len, self.held.values())) + 1}")
+            self.put_so_far += 1
+            names.append(f"m{self.put_so_far}")
             messages[names[-1]] = {
                 "MessageId": names[-1],
                 "Body": body,
