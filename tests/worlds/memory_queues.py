@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import count
 
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 
@@ -30,6 +31,8 @@ class MemoryQueues(Aws):
         Exceptions that an operation raises, one for each call; None lets a call pass.
     answers
         Responses of an operation instead of its own, one for each call.
+    responses
+        The response of each other operation: a value, or a function of the parameters.
     before
         Functions to call before an operation.
     on_sleep
@@ -43,9 +46,10 @@ class MemoryQueues(Aws):
     waits: list = field(default_factory=list)
     problems: dict = field(default_factory=lambda: defaultdict(list))
     answers: dict = field(default_factory=lambda: defaultdict(list))
+    responses: dict = field(default_factory=dict)
     before: dict = field(default_factory=lambda: defaultdict(list))
     on_sleep: object = None
-    put_so_far: int = 0
+    numbers: object = field(default_factory=lambda: count(1))
 
     region = "eu-west-1"
     target_name = "eu-west-1"
@@ -63,8 +67,7 @@ class MemoryQueues(Aws):
         messages = self.held.setdefault(queue, {})
         names = []
         for body in bodies:
-            self.put_so_far += 1
-            names.append(f"m{self.put_so_far}")
+            names.append(f"m{next(self.numbers)}")
             messages[names[-1]] = {
                 "MessageId": names[-1],
                 "Body": body,
@@ -85,10 +88,19 @@ class MemoryQueues(Aws):
             raise problem
         if self.answers[operation]:
             return self.answers[operation].pop(0)
+        if operation in self.responses:
+            found = self.responses[operation]
+            return found(parameters) if callable(found) else found
         name = parameters.get("QueueName") or parameters["QueueUrl"].removeprefix(URL)
         if name not in self.held:
             raise NotFoundError(f"{name} does not exist")
         return getattr(self, operation)(name, parameters)
+
+    def client(self, service):
+        return None
+
+    def pages(self, service, operation, **parameters):
+        yield self.call(service, operation, **parameters)
 
     def get_queue_url(self, name, parameters):
         return {"QueueUrl": URL + name}
@@ -100,6 +112,15 @@ class MemoryQueues(Aws):
             "ApproximateNumberOfMessagesNotVisible": str(in_flight),
         }
         return {"Attributes": {"QueueArn": ARN + name, **counts, **self.attributes[name]}}
+
+    def send_message(self, name, parameters):
+        # As SQS names messages, so that a log can be searched for them.
+        message = f"00000000-0000-4000-8000-{next(self.numbers):012}"
+        attributes = parameters.get("MessageAttributes", {})
+        self.held[name][message] = {
+            "MessageId": message, "Body": parameters["MessageBody"], "MessageAttributes": attributes
+        }  # fmt: skip
+        return {"MessageId": message}
 
     def receive_message(self, name, parameters):
         found = [one for key, one in self.held[name].items() if key not in self.hidden]
