@@ -10,14 +10,29 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from worlds.hostile_rows import hostile_documents
+from worlds.memory_queues import URL, MemoryQueues
+from worlds.messages import messages_in, refusal
+from worlds.together import together
 
-from watchme_analysis.cloudwatch.session import Aws, RateLimits
-from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.redrive import Target, pending_messages, redrive, targets
+from watchme_analysis.cloudwatch.session import Aws, RateLimits, ThrottledError
+from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
+from watchme_analysis.files.journal import open_journal, read_journal
+from watchme_analysis.remedies.redrive import (
+    RedriveResult,
+    Rejection,
+    Target,
+    message_key,
+    pending_messages,
+    redrive,
+    targets,
+)
 
 # Sends what stands in a file, as the command does.
 RUN = """
@@ -331,3 +346,142 @@ def test_kills_lose_nothing_and_send_nothing_twice_unsaid(queue, front, tmp_path
     assert missing <= {f"body {name[1:]}" for name in last.unconfirmed}
     assert len(last.unconfirmed) <= 3
     assert last.sent + last.before + len(last.unconfirmed) == 40
+
+
+SQS_URL = URL + "uploads"
+
+
+@pytest.fixture
+def memory():
+    account = MemoryQueues(rate_limits=RateLimits(backoff_s=0.5, max_backoff_s=5.0))
+    account.held["uploads"] = {}
+    return account
+
+
+def refused_by_aws(code, text="said", error=ServiceError):
+    """Return the error of a call that SQS answered with a code."""
+    found = error(f"{code}: {text}.")
+    found.__cause__ = ClientError({"Error": {"Code": code, "Message": text}}, "SendMessage")
+    return found
+
+
+def entries(path):
+    return [{key: value for key, value in one.items() if key != "at"} for one in read_journal(path).entries]
+
+
+def test_what_is_sent_recorded_and_counted(memory, tmp_path):
+    lines = [
+        *messages(SQS_URL, 2),
+        json.dumps({"QueueUrl": SQS_URL, "MessageBody": "c", "MessageAttributes": {}}),
+    ]
+    regions = []
+    found = redrive(lines, tmp_path / "j", lambda region: regions.append(region) or memory, 2)
+    assert found == RedriveResult(sent=2, left=1)
+    assert regions == ["eu-west-1", "eu-west-1"]
+    assert memory.made[0] == ("send_message", json.loads(lines[0]))
+    key = hashlib.sha256(lines[0].encode()).hexdigest()[:32]
+    sent = "00000000-0000-4000-8000-000000000001"
+    assert entries(tmp_path / "j")[:2] == [
+        {"key": key, "event": "sending", "id": "m0", "queue": SQS_URL},
+        {"key": key, "event": "sent", "id": "m0", "queue": SQS_URL, "as": sent},
+    ]
+    # A message without an id in the DLQ has a placeholder, and a URL of another form no region.
+    other = json.dumps({**json.loads(lines[2]), "QueueUrl": "http://127.0.0.1:5000/1/uploads"})
+    memory.responses["send_message"] = {"MessageId": "s"}
+    assert redrive([other], tmp_path / "k", lambda region: regions.append(region) or memory).sent == 1
+    assert (regions[-1], entries(tmp_path / "k")[0]["id"]) == (None, "one without resent_message_id")
+
+
+def test_a_throttled_message_is_tried_eight_times(memory, tmp_path):
+    lines = messages(SQS_URL, 3)
+    memory.problems["send_message"] = [ThrottledError("Rate exceeded")] * 7
+    assert redrive(lines[:1], tmp_path / "j", lambda _: memory) == RedriveResult(sent=1)
+    assert (len(memory.made), len(memory.waits)) == (8, 7)
+    memory.problems["send_message"] = [ThrottledError("Rate exceeded")] * 8
+    found = redrive(lines, tmp_path / "j", lambda _: memory)
+    assert found == RedriveResult(before=1, left=2, stopped="Rate exceeded")
+    assert [one["event"] for one in entries(tmp_path / "j")[2:]] == ["sending", "not sent"]
+
+
+@together(
+    ("error", "reason"),
+    [
+        (
+            refused_by_aws("InvalidMessageContents", "odd  characters"),
+            "InvalidMessageContents: odd characters",
+        ),
+        (refused_by_aws("AWS.SimpleQueueService.InvalidAttributeValue"), "InvalidAttributeValue: said"),
+        (refused_by_aws("413", "long" * 100), "413: " + ("long" * 74)[:295]),
+        # A server error with such a code concerns the queue.
+        (refused_by_aws("InvalidParameterValue", error=RetryableServiceError), None),
+        (refused_by_aws("AccessDenied"), None),
+        (refused_by_aws("KmsAccessDenied"), None),
+        (ServiceError("of another kind"), None),
+    ],
+)
+def test_errors_of_a_single_message_and_of_all(error, reason):
+    memory = MemoryQueues(held={"uploads": {}})
+    memory.problems["send_message"] = [error]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "j"
+        lines = messages(SQS_URL, 2)
+        found = redrive(lines, path, lambda _: memory)
+        if reason is not None:
+            assert found == RedriveResult(sent=1, rejected=[Rejection("m0", reason)])
+            assert entries(path)[1]["reason"] == reason
+        elif error.retryable:  # it may have arrived
+            assert found == RedriveResult(unconfirmed=["m0"], left=1, stopped=str(error))
+            assert len(entries(path)) == 1
+        else:
+            assert (found.sent, found.left, found.rejected, bool(found.stopped)) == (0, 2, [], True)
+            assert entries(path)[1]["event"] == "not sent"
+
+
+def test_lines_of_earlier_runs_are_counted_by_their_last_entry(memory, tmp_path):
+    lines = messages(SQS_URL, 5)
+    with open_journal(tmp_path / "j") as journal:
+        for line, event in zip(lines, ("sending", "rejected", "failed", "gone", "not sent"), strict=True):
+            journal.write(message_key(line), event, queue=SQS_URL)
+    expected = RedriveResult(
+        before=2, unconfirmed=["m0"], rejected_before=[Rejection("m1", "unknown")], left=1
+    )
+    assert pending_messages(lines, tmp_path / "j") == ([lines[4]], expected)
+    assert pending_messages(lines, tmp_path / "j", retry_unconfirmed=True)[0] == [lines[0], lines[4]]
+    assert pending_messages(lines, tmp_path / "j", retry_rejected=True)[0] == [lines[1], lines[4]]
+    (tmp_path / "k").write_text('{"key": "a", "event": "done", "at": "2026-03-02T04:00:00+00:00"}\n')
+    path = str(tmp_path / "k")
+    assert refusal(pending_messages, lines, tmp_path / "k") == {"error-redrive-journal": {"path": path}}
+    assert refusal(redrive, lines, tmp_path / "k", None) == {"error-redrive-journal": {"path": path}}
+
+
+def test_deduplication_ids_of_a_fifo_queue(memory, tmp_path):
+    fifo = URL + "a.fifo"
+    memory.held["a.fifo"] = {}
+    [line] = messages(fifo, 1, MessageGroupId="g", MessageDeduplicationId="of the sender")
+    key = message_key(line)
+    # Another id than that of the sender, and the same at each attempt.
+    memory.problems["send_message"] = [refused_by_aws("AccessDenied")]
+    for _ in range(2):
+        redrive([line], tmp_path / "j", lambda _: memory)
+    ids = [made["MessageDeduplicationId"] for _, made in memory.made]
+    assert ids == [f"redrive-{key}"] * 2
+    assert entries(tmp_path / "j")[0] == {
+        "key": key, "event": "sending", "id": "m0", "queue": fifo, "deduplication": f"redrive-{key}"
+    }  # fmt: skip
+    # An attempt of the first release is repeated with the id that it had.
+    with open_journal(tmp_path / "k") as journal:
+        journal.write(key, "sending", queue=fifo)
+    assert redrive([line], tmp_path / "k", lambda _: memory).sent == 1
+    assert memory.made[-1][1]["MessageDeduplicationId"] == "of the sender"
+
+
+def test_messages_that_can_not_be_sent_as_they_were(memory, tmp_path):
+    lines = messages(SQS_URL, 2)
+    lines[0] = damaged(lines[0], MessageAttributes={"a": {"DataType": "Binary", "BinaryValue": "?"}})
+    lines[1] = damaged(lines[1], MessageBody="half \ud83d")
+    found = redrive(lines, tmp_path / "j", lambda _: memory)
+    assert [messages_in(one.reason.message) for one in found.rejected] == [
+        {"redrive-body-no-base64": {"name": "'a'"}}, {"redrive-body-no-unicode": {}}
+    ]  # fmt: skip
+    assert [one["event"] for one in entries(tmp_path / "j")] == ["rejected", "rejected"]
+    assert memory.made == []
