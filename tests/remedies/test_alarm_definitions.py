@@ -1,6 +1,8 @@
 """Alarms as definitions: what they watch, which can never fire, composite ones, and exports."""
 
+import hashlib
 import json
+import shlex
 import socket
 import threading
 from dataclasses import replace
@@ -9,15 +11,30 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
+from worlds.messages import messages_in
+from worlds.together import together
 
 from watchme_analysis.alarms.backtest import Rule
 from watchme_analysis.alarms.chains import Chain, cannot_fire
 from watchme_analysis.alarms.evidence import Evidence, is_better_together
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.queues.pipeline import RecordedSettings
-from watchme_analysis.remedies.alarm_definitions import Request, wanted_alarms
+from watchme_analysis.remedies.alarm_definitions import (
+    Definition,
+    Request,
+    defined,
+    differs,
+    existing_by_name,
+    is_other_watch,
+    is_same_watch,
+    parameters_of,
+    updated,
+    wanted_alarms,
+    with_evidence,
+)
 from watchme_analysis.remedies.alarm_export import HEALTH_CHECKS, exported, health_check_usd
-from watchme_analysis.text.message import message
+from watchme_analysis.text.message import Code, Resource, message
+from watchme_analysis.text.render import render
 
 TOPIC = "arn:aws:sns:ap-southeast-2:123456789012:on-call"
 
@@ -144,3 +161,528 @@ def _references(value):
     own = {value["Ref"]} if "Ref" in value else set()
     own |= {value["Fn::GetAtt"][0]} if "Fn::GetAtt" in value else set()
     return own.union(*map(_references, value.values()))
+
+
+ARN_OF_TOPIC = {"Fn::If": ["CreatesTopic", {"Ref": "AlarmTopic"}, {"Ref": "AlarmTopicArn"}]}
+SETTINGS = RecordedSettings(visibility_timeout_s=180.0, max_receive_count=3, function_timeout_s=30.0)
+COMMON = {
+    "ActionsEnabled": True, "AlarmActions": [TOPIC], "EvaluationPeriods": 1, "DatapointsToAlarm": 1,
+    "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "missing",
+}  # fmt: skip
+
+
+WHOLE = Chain("q", "f", "q-dlq", SETTINGS)
+
+
+def wanted_of(*specs, chains=(WHOLE,), **more):
+    return wanted_alarms(Request(specs, chains, TOPIC, **more))
+
+
+def parameters_without_words(definition):
+    assert definition.parameters["AlarmDescription"]
+    return {key: value for key, value in definition.parameters.items() if key != "AlarmDescription"}
+
+
+def test_all_parameters_of_each_kind_of_alarm():
+    dead = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
+    rule = Rule(30, 10.0, 5, 3, "GreaterThanOrEqualToThreshold", "breaching", low_samples="ignore")
+    slow = AlarmSpec("slow", "f", ("Duration",), "p99", rule, of_timeout=0.8)
+    rate = AlarmSpec("rate", "function", ("Errors", "Invocations"), "Sum", Rule(300, 10.0))
+    health = AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 2))
+    url = "https://example.com/" + "x" * 250
+    said = message("alarm-evidence-none")
+    fired = Evidence(60.0, 1, 0, said)
+    # The back-test names a check by path and vantage.
+    evidence = {("dead", "q-dlq"): fired, ("health", "/" + "x" * 250 + " (outside)"): fired}
+    found = wanted_of(health, dead, slow, rate, health_urls=(url,), evidence=evidence)
+    assert (found.cannot_fire, found.notes) == ((), ())
+    assert [(each.spec, each.resource, each.evidence) for each in found.definitions] == [
+        (health, url, fired), (dead, "q-dlq", fired), (slow, "f", None), (rate, "f", None)
+    ]  # fmt: skip
+    assert [parameters_without_words(each) for each in found.definitions] == [
+        {
+            **COMMON,
+            "AlarmName": f"health {url}"[:255],  # the longest that CloudWatch takes
+            "Namespace": "Watchme",
+            "MetricName": "HealthCheckFailed",
+            "Dimensions": [{"Name": "Url", "Value": url}],
+            "Period": 60,
+            "Statistic": "Minimum",
+            "Threshold": 0.0,
+            "EvaluationPeriods": 3,
+            "DatapointsToAlarm": 2,
+            "TreatMissingData": "breaching",
+        },
+        {
+            **COMMON,
+            "AlarmName": "q-dlq-dead",
+            "Threshold": 0.0,
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [{"Name": "QueueName", "Value": "q-dlq"}],
+            "Period": 300,
+            "Statistic": "Average",
+        },
+        {
+            **COMMON,
+            "AlarmName": "f-slow",
+            "Threshold": 24_000.0,  # milliseconds: 80 % of 30 seconds
+            "EvaluationPeriods": 5,
+            "DatapointsToAlarm": 3,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "TreatMissingData": "breaching",
+            "Namespace": "AWS/Lambda",
+            "MetricName": "Duration",
+            "Dimensions": [{"Name": "FunctionName", "Value": "f"}],
+            "Period": 60,  # the shortest of these metrics
+            "ExtendedStatistic": "p99",
+            "EvaluateLowSampleCountPercentile": "ignore",
+        },
+        {
+            **COMMON,
+            "AlarmName": "f-rate",
+            "Threshold": 10.0,
+            "Metrics": [
+                {
+                    "Id": name,
+                    "MetricStat": {
+                        "Metric": {
+                            "Namespace": "AWS/Lambda",
+                            "MetricName": metric,
+                            "Dimensions": [{"Name": "FunctionName", "Value": "f"}],
+                        },
+                        "Period": 300,
+                        "Stat": "Sum",
+                    },
+                    "ReturnData": False,
+                }
+                for name, metric in (("above", "Errors"), ("below", "Invocations"))
+            ]
+            + [{"Id": "share", "Expression": "100 * above / below", "ReturnData": True}],
+        },
+    ]
+    tm = replace(slow, stat="tm90")
+    [trimmed] = wanted_of(tm).definitions
+    assert trimmed.parameters["ExtendedStatistic"] == "tm90"
+
+
+def test_descriptions_have_the_rule_and_the_evidence_in_the_language_of_the_request():
+    dead = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
+    said = message("alarm-description", rule=Code(dead.in_words), resource=Resource("q-dlq"))
+    evidence = Evidence(None, 0, 0, message("alarm-evidence-none"))
+    for language in ("en", "ja"):
+        words = render(said, language).replace("`", "")
+        [plain] = wanted_of(dead, language=language).definitions
+        assert plain.parameters["AlarmDescription"] == words
+        [proved] = wanted_of(dead, language=language, evidence={("dead", "q-dlq"): evidence}).definitions
+        shown = render(evidence.sentence, language)
+        assert proved.parameters["AlarmDescription"] == f"{words} [watchme] {shown}"
+    long = "q" * 1100  # CloudWatch takes 1024 characters
+    for found in ({}, {("dead", long): evidence}):
+        [each] = wanted_of(dead, chains=[Chain("q", None, long)], evidence=found).definitions
+        assert len(each.parameters["AlarmDescription"]) == 1024
+
+
+def test_what_is_left_out_is_noted_once():
+    dead = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
+    more = AlarmSpec("more", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 5.0))
+    slow = AlarmSpec("slow", "function", ("Duration",), "Maximum", Rule(60, 0.0), of_timeout=0.8)
+    gone = AlarmSpec("gone", "other-queue", ("NumberOfMessagesSent",), "Sum", Rule(60, 0.0))
+    health = AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0))
+    empty = AlarmSpec("empty", "queue")
+    age = AlarmSpec("age", "queue", ("ApproximateAgeOfOldestMessage",), "Maximum", Rule(60, 600.0))
+    chains = [
+        Chain("q", "f", None), Chain("q", "g", "q-dlq", SETTINGS), Chain(None, "h", None, SETTINGS)
+    ]  # fmt: skip
+    found = wanted_of(dead, more, slow, gone, health, empty, age, chains=chains)
+    assert [each.name for each in found.definitions] == [
+        "q-dlq-dead", "q-dlq-more", "g-slow", "h-slow", "q-age"
+    ]  # fmt: skip
+    assert [messages_in(each) for each in found.notes] == [
+        {"alarm-without-dlq": {"queue": "q"}},
+        {"alarm-without-timeout": {"alarm": "slow", "function": "f"}},
+        {"alarm-without-resource": {"alarm": "gone", "resource": "other-queue"}},
+        {"alarm-without-url": {"alarm": "health"}},
+    ]
+    # Three receives, three minutes apart, are no older than 540 seconds.
+    assert [each.id for each in found.cannot_fire] == ["alarm-age-is-never-reached"]
+
+
+def test_a_composite_alarm_replaces_the_notifications_of_its_members():
+    said = message("alarm-evidence-none")
+    noisy, calm = Evidence(60.0, 12, 4, said), Evidence(90.0, 1, 0, said)
+    dead = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
+    late = AlarmSpec("late", "queue", ("ApproximateAgeOfOldestMessage",), "Maximum", Rule(300, 60.0))
+    both = AlarmSpec("both", "queue", composite='ALARM("dead") AND ALARM("late")')
+    chains = [Chain("q", None, "q-dlq"), Chain("r", None, "r-dlq"), Chain("s", None, None)]
+    evidence = {
+        ("dead", "q-dlq"): noisy, ("late", "q"): noisy, ("both", "q"): calm,
+        ("dead", "r-dlq"): calm, ("late", "r"): calm, ("both", "r"): calm,
+    }  # fmt: skip
+    found = wanted_of(both, dead, late, chains=chains, evidence=evidence)
+    actions = {each.name: each.parameters["AlarmActions"] for each in found.definitions}
+    assert actions == {
+        "q-dlq-dead": [], "r-dlq-dead": [TOPIC], "q-late": [], "r-late": [TOPIC], "s-late": [TOPIC],
+        "q-both": [TOPIC],
+    }  # fmt: skip
+    made = found.definitions[-1]
+    assert (made.spec, made.resource, made.evidence, made.is_composite) == (both, "q", calm, True)
+    assert parameters_without_words(made) == {
+        "AlarmName": "q-both",
+        "ActionsEnabled": True,
+        "AlarmActions": [TOPIC],
+        "AlarmRule": 'ALARM("q-dlq-dead") AND ALARM("q-late")',
+    }
+    notes = [messages_in(each) for each in found.notes]
+    assert notes == [
+        {"alarm-without-dlq": {"queue": "s"}},
+        {"alarm-composite-not-better": {"alarm": "both", "queues": ["r"]}},
+    ]
+
+
+EXISTING = {
+    "AlarmName": "q-dead",
+    "Namespace": "AWS/SQS",
+    "MetricName": "ApproximateNumberOfMessagesVisible",
+    "Dimensions": [{"Name": "QueueName", "Value": "q"}, {"Name": "A", "Value": "b"}],
+    "Statistic": "Average",
+    "Period": 300,
+    "EvaluationPeriods": 1,
+    "Threshold": 0.0,
+    "ComparisonOperator": "GreaterThanThreshold",
+    "AlarmActions": ["one", "two"],
+    "OKActions": [],
+    "StateValue": "OK",
+    "AlarmArn": "arn",
+}
+
+
+@together(
+    ("change", "is_different", "is_same_rule", "is_other"),
+    [
+        ({}, False, True, False),
+        ({"AlarmActions": ["two", "one"], "Dimensions": EXISTING["Dimensions"][::-1]}, False, True, False),
+        ({"AlarmDescription": "x"}, False, True, False),
+        ({"AlarmActions": ["one"]}, True, True, False),
+        ({"ActionsEnabled": False}, True, True, False),
+        ({"Threshold": 1.0}, True, False, False),
+        ({"Unit": "Count"}, True, False, False),
+        ({"MetricName": "NumberOfMessagesSent"}, True, False, True),
+        ({"Namespace": "x"}, True, False, True),
+        ({"Dimensions": []}, True, False, True),
+        ({"ThresholdMetricId": "m"}, True, False, True),
+    ],
+)
+def test_differences_of_two_alarms(change, is_different, is_same_rule, is_other):
+    other = {**EXISTING, **change}
+    assert differs(EXISTING, other) == is_different
+    assert is_same_watch(EXISTING, other) == is_same_rule
+    assert is_other_watch(EXISTING, other) == is_other
+
+
+def test_metrics_of_an_expression_are_compared():
+    def alarm(name="Errors", period=60, expression="m"):
+        metric = {"Namespace": "AWS/Lambda", "MetricName": name, "Dimensions": []}
+        stat = {"Metric": metric, "Period": period, "Stat": "Sum"}
+        return {"Metrics": [{"Id": "e", "Expression": expression}, {"Id": "m", "MetricStat": stat}]}
+
+    assert not differs(alarm(), {"Metrics": alarm()["Metrics"][::-1]})
+    assert differs(alarm(), alarm(period=300))
+    assert not is_other_watch(alarm(), alarm(period=300, expression="2 * m"))
+    assert is_other_watch(alarm(), alarm(name="Throttles"))
+    assert is_other_watch(alarm(), {**alarm(), "AlarmRule": "FALSE"})
+    assert defined(None) is None
+
+
+def test_an_update_keeps_what_people_have_set():
+    existing = {
+        **EXISTING,
+        "AlarmDescription": "Call Ana. [watchme] old",
+        "ActionsEnabled": False,
+        "Unit": "Count",
+    }
+    wanted = {
+        "AlarmName": "q-dead", "Threshold": 5.0, "AlarmActions": ["two", "three"], "ActionsEnabled": True,
+        "AlarmDescription": "Generated. [watchme] new", "InsufficientDataActions": ["one"],
+    }  # fmt: skip
+    kept = (
+        "Namespace",
+        "MetricName",
+        "Dimensions",
+        "Statistic",
+        "Period",
+        "EvaluationPeriods",
+        "ComparisonOperator",
+    )
+    assert updated(existing, wanted) == {
+        **{name: EXISTING[name] for name in kept},
+        "AlarmName": "q-dead",
+        "Unit": "Count",
+        "Threshold": 5.0,
+        "ActionsEnabled": False,
+        "AlarmActions": ["one", "two", "three"],
+        "InsufficientDataActions": ["one"],
+        "AlarmDescription": "Call Ana. [watchme] new",
+    }
+    assert with_evidence("", "Generated. [watchme] new") == "Generated. [watchme] new"
+    assert with_evidence("Own. [watchme] old", "Generated.") == "Own."
+    assert len(with_evidence("x" * 1100, "Generated. [watchme] new")) == 1024
+    # What AWS only reports is no parameter of the call, nor is what is empty.
+    stored = {**EXISTING, "Tags": [{"Key": "a"}], "Unit": None, "AlarmDescription": ""}
+    assert set(parameters_of(stored)) == {*kept, "AlarmName", "Threshold", "AlarmActions"}
+    assert parameters_of({"AlarmName": "c", "AlarmRule": "FALSE", "Period": 60}) == {
+        "AlarmName": "c", "AlarmRule": "FALSE"
+    }  # fmt: skip
+    assert existing_by_name([EXISTING]) == {"q-dead": EXISTING}
+
+
+def definition(name, **parameters):
+    return Definition(AlarmSpec(name, "queue"), "q", {"AlarmName": name, **parameters})
+
+
+MEMBER = definition(
+    "q-dead",
+    **{**COMMON, "OKActions": ["other"], "Period": 60, "Dimensions": [{"Name": "QueueName", "Value": "q"}]},
+)
+SILENT = definition("q-${x}", **{**COMMON, "AlarmActions": [], "Metrics": [
+    {"Id": "m", "ReturnData": False, "MetricStat": {
+        "Metric": {"Namespace": "AWS/SQS", "MetricName": "Sent", "Dimensions": [{"Name": "Q", "Value": "q"}]},
+        "Period": 60, "Stat": "Sum",
+    }},
+    {"Id": "e", "ReturnData": True, "Expression": "m * 2"},
+], "EvaluateLowSampleCountPercentile": "ignore"})  # fmt: skip
+BOTH = definition("q-both", AlarmRule='ALARM("q-dead")', AlarmActions=[TOPIC])
+
+
+def logical(name, words):
+    return words + hashlib.sha256(name.encode()).hexdigest()[:6]
+
+
+DEAD_NAME, SILENT_NAME, BOTH_NAME = (
+    logical("q-dead", "QDead"), logical("q-${x}", "QX"), logical("q-both", "QBoth")
+)  # fmt: skip
+
+
+def test_a_template_of_cloudformation():
+    template = json.loads(exported([MEMBER, SILENT, BOTH], "cloudformation", "on-call"))
+    silent = {key: value for key, value in SILENT.parameters.items() if key != "AlarmActions"}
+    assert template == {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Parameters": {
+            "AlarmTopicArn": {
+                "Type": "String",
+                "Default": "",
+                "Description": "ARN of an existing SNS topic; empty to create one.",
+            }
+        },
+        "Conditions": {"CreatesTopic": {"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}},
+        "Resources": {
+            "AlarmTopic": {
+                "Type": "AWS::SNS::Topic",
+                "Condition": "CreatesTopic",
+                "Properties": {"TopicName": "on-call"},
+            },
+            DEAD_NAME: {
+                "Type": "AWS::CloudWatch::Alarm",
+                # Every action is the topic, since that of an existing alarm may be of another account.
+                "Properties": {
+                    **MEMBER.parameters, "AlarmActions": [ARN_OF_TOPIC], "OKActions": [ARN_OF_TOPIC]
+                },
+            },
+            SILENT_NAME: {"Type": "AWS::CloudWatch::Alarm", "Properties": silent},
+            BOTH_NAME: {
+                "Type": "AWS::CloudWatch::CompositeAlarm",
+                "Properties": {**BOTH.parameters, "AlarmActions": [ARN_OF_TOPIC]},
+                "DependsOn": [DEAD_NAME],
+            },
+        },
+    }  # fmt: skip
+    existing = json.loads(exported([MEMBER], "cloudformation", TOPIC))
+    assert existing["Parameters"]["AlarmTopicArn"]["Default"] == TOPIC
+    assert existing["Resources"]["AlarmTopic"]["Properties"] == {"TopicName": "watchme-alarms"}
+
+
+def test_the_json_of_terraform():
+    common = {
+        "actions_enabled": True, "evaluation_periods": 1, "datapoints_to_alarm": 1,
+        "comparison_operator": "GreaterThanThreshold", "treat_missing_data": "missing",
+    }  # fmt: skip
+    topic = "${aws_sns_topic.alarms.arn}"
+    assert json.loads(exported([MEMBER, SILENT, BOTH], "terraform", "on-call")) == {
+        "resource": {
+            "aws_sns_topic": {"alarms": {"name": "on-call"}},
+            "aws_cloudwatch_metric_alarm": {
+                DEAD_NAME: {
+                    "alarm_name": "q-dead", **common, "period": 60, "dimensions": {"QueueName": "q"},
+                    "alarm_actions": [topic], "ok_actions": [topic],
+                },
+                SILENT_NAME: {
+                    "alarm_name": "q-$${x}",  # what Terraform would replace is escaped
+                    **common,
+                    "evaluate_low_sample_count_percentiles": "ignore",
+                    "metric_query": [
+                        {
+                            "id": "m",
+                            "return_data": False,
+                            "metric": {
+                                "namespace": "AWS/SQS", "metric_name": "Sent", "dimensions": {"Q": "q"},
+                                "period": 60, "stat": "Sum",
+                            },
+                        },
+                        {"id": "e", "return_data": True, "expression": "m * 2", "label": "e"},
+                    ],
+                },
+            },
+            "aws_cloudwatch_composite_alarm": {
+                BOTH_NAME: {
+                    "alarm_name": "q-both",
+                    "alarm_rule": 'ALARM("q-dead")',
+                    "alarm_actions": [topic],
+                    "depends_on": [f"aws_cloudwatch_metric_alarm.{DEAD_NAME}"],
+                }
+            },
+        }
+    }  # fmt: skip
+    existing = json.loads(exported([MEMBER], "terraform", TOPIC, ["https://example.com"], "lambda"))[
+        "resource"
+    ]
+    assert "aws_sns_topic" not in existing
+    assert existing["aws_cloudwatch_metric_alarm"][DEAD_NAME]["alarm_actions"] == [TOPIC]
+    [stack] = existing["aws_cloudformation_stack"].values()
+    assert (stack["name"], stack["capabilities"]) == ("watchme-alarms-health-check", ["CAPABILITY_IAM"])
+    [percent] = json.loads(exported([definition("%{x}")], "terraform"))["resource"][
+        "aws_cloudwatch_metric_alarm"
+    ].values()
+    assert percent == {"alarm_name": "%%{x}"}
+
+
+def test_a_script_of_commands():
+    silent = {key: value for key, value in SILENT.parameters.items() if key != "AlarmActions"}
+    member = {key: value for key, value in MEMBER.parameters.items() if not key.endswith("Actions")}
+
+    def command(operation, parameters):
+        return f"aws cloudwatch {operation} --cli-input-json {shlex.quote(json.dumps(parameters))}"
+
+    assert exported([MEMBER, SILENT, BOTH], "cli", "on call").splitlines() == [
+        "#!/bin/sh",
+        "set -eu",
+        "TOPIC=$(aws sns create-topic --name 'on call' --query TopicArn --output text)",
+        command("put-metric-alarm", member) + ' --alarm-actions "$TOPIC"',
+        command("put-metric-alarm", silent),
+        command("put-composite-alarm", {"AlarmName": "q-both", "AlarmRule": 'ALARM("q-dead")'})
+        + ' --alarm-actions "$TOPIC"',
+    ]
+    assert exported([], "cli", TOPIC) == f"#!/bin/sh\nset -eu\nTOPIC={TOPIC}\n"
+    *_, last = exported([], "cli", "", ["https://example.com"], "canary").splitlines()
+    words = shlex.split(last)
+    assert words[:7] == [
+        "aws", "cloudformation", "create-stack", "--stack-name", "watchme-alarms-health-check",
+        "--capabilities", "CAPABILITY_IAM",
+    ]  # fmt: skip
+    assert words[7] == "--template-body"
+    assert set(json.loads(words[8])) == {"AWSTemplateFormatVersion", "Parameters", "Resources"}
+
+
+def test_prices_of_health_checks():
+    # 43,800 runs a month (730 hours): a canary run is 0.0012 USD, and PutMetricData 0.01 USD a thousand.
+    assert health_check_usd("canary", 3) == pytest.approx(43_800 * (0.0012 + 0.00001))
+    # A request is 0.2 USD a million, and 128 MiB for a second a 0.125th of 0.0000166667 USD.
+    lambda_usd = 43_800 * (2e-7 + 3 * 0.125 * 0.0000166667 + 0.00001)
+    assert health_check_usd("lambda", 3) == pytest.approx(lambda_usd, rel=1e-4)
+
+
+def resources_of(kind, *urls):
+    found = json.loads(exported((), "cloudformation", "", urls, kind))
+    del found["Resources"]["AlarmTopic"], found["Parameters"]["AlarmTopicArn"]
+    return found["Parameters"], found["Resources"]
+
+
+def test_resources_of_a_check_by_a_function_and_by_a_canary():
+    urls = ("https://example.com/a", "https://example.com/b")
+
+    def role(*more):
+        logs = (
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "cloudwatch:PutMetricData",
+        )
+        allowed = [*((action, "*") for action in logs), *more]
+        assumed = {
+            "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"
+        }  # fmt: skip
+        document = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in allowed]
+        return {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [assumed]},
+                "Policies": [
+                    {
+                        "PolicyName": "health-check",
+                        "PolicyDocument": {"Version": "2012-10-17", "Statement": document},
+                    }
+                ],
+            },
+        }
+
+    described = "Runtime of the health check; choose another one when AWS retires this one."
+    parameters, resources = resources_of("lambda", *urls)
+    runtime = {"Type": "String", "Default": "python3.12", "Description": described}
+    assert parameters == {"HealthCheckRuntime": runtime}
+    code = resources["HealthCheckFunction"]["Properties"]["Code"]
+    assert resources == {
+        "HealthCheckRole": role(),
+        "HealthCheckFunction": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "Runtime": {"Ref": "HealthCheckRuntime"},
+                "Handler": "index.handler",
+                "Role": {"Fn::GetAtt": ["HealthCheckRole", "Arn"]},
+                "Timeout": 30,  # ten seconds for each URL, and ten more
+                "Code": code,
+                "Environment": {"Variables": {"URLS": "https://example.com/a https://example.com/b"}},
+            },
+        },
+        "HealthCheckSchedule": {
+            "Type": "AWS::Events::Rule",
+            "Properties": {
+                "ScheduleExpression": "rate(1 minute)",
+                "Targets": [{"Id": "check", "Arn": {"Fn::GetAtt": ["HealthCheckFunction", "Arn"]}}],
+            },
+        },
+        "HealthCheckPermission": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "FunctionName": {"Ref": "HealthCheckFunction"},
+                "Action": "lambda:InvokeFunction",
+                "Principal": "events.amazonaws.com",
+                "SourceArn": {"Fn::GetAtt": ["HealthCheckSchedule", "Arn"]},
+            },
+        },
+    }
+    parameters, resources = resources_of("canary", *urls)
+    assert parameters["HealthCheckRuntime"]["Default"] == "syn-python-selenium-14.0"
+    code = resources["HealthCheckCanary"]["Properties"]["Code"]
+    assert (code["Handler"], str(list(urls)) in code["Script"]) == ("check.handler", True)
+    assert resources == {
+        "HealthCheckBucket": {"Type": "AWS::S3::Bucket"},
+        "HealthCheckRole": role(
+            ("s3:PutObject", {"Fn::Sub": "${HealthCheckBucket.Arn}/*"}),
+            ("s3:GetBucketLocation", {"Fn::GetAtt": ["HealthCheckBucket", "Arn"]}),
+            ("s3:ListAllMyBuckets", "*"),
+        ),
+        "HealthCheckCanary": {
+            "Type": "AWS::Synthetics::Canary",
+            "Properties": {
+                "Name": "watchme-health-check",
+                "RuntimeVersion": {"Ref": "HealthCheckRuntime"},
+                "ExecutionRoleArn": {"Fn::GetAtt": ["HealthCheckRole", "Arn"]},
+                "ArtifactS3Location": {"Fn::Sub": "s3://${HealthCheckBucket}"},
+                "Schedule": {"Expression": "rate(1 minute)"},
+                "Code": code,
+                "StartCanaryAfterCreation": True,
+            },
+        },
+    }
+    for kind, named in ((None, urls), ("lambda", ())):
+        assert resources_of(kind, *named) == ({}, {})

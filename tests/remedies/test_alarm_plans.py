@@ -8,6 +8,8 @@ import boto3
 import pytest
 from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
+from worlds.memory_queues import MemoryQueues
+from worlds.messages import messages_in, refusal
 from worlds.order_system import create_order_system
 
 from watchme_analysis.alarms.backtest import Rule
@@ -15,15 +17,33 @@ from watchme_analysis.alarms.chains import Chain
 from watchme_analysis.alarms.evidence import Evidence
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.cloudwatch.account_state import describe_alarms
-from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
-from watchme_analysis.remedies.alarm_definitions import MARK, Request, wanted_alarms
-from watchme_analysis.remedies.alarms import CALLS, Place, alarm_plan, read_topic
+from watchme_analysis.queues.pipeline import RecordedSettings
+from watchme_analysis.remedies.alarm_definitions import (
+    DEFINED,
+    MARK,
+    Definition,
+    Request,
+    defined,
+    wanted_alarms,
+)
+from watchme_analysis.remedies.alarms import (
+    CALLS,
+    Place,
+    Topic,
+    alarm_plan,
+    monthly_usd,
+    read_topic,
+    topic_arn,
+    verify_plan,
+)
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
+from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms, plan_verification
-from watchme_analysis.text.message import message
+from watchme_analysis.text.message import Choice, Code, Count, Names, Number, Resource, message
 
 REGION = "ap-southeast-2"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:on-call"
@@ -352,3 +372,353 @@ def test_commands_plan_apply_verify_and_undo(system, topic, request_of, watchme,
     assert names() == []
     assert watchme("alarms", "plan", *source[:-2]).returncode == 2
     assert watchme("alarms", "plan").returncode == 2
+
+
+MADE = datetime(2026, 3, 2, 4, tzinfo=UTC)
+PLACE = Place("123456789012", REGION, MADE)
+NO_TOPIC = Topic(TOPIC, exists=False)
+CONFIRMED = Topic(TOPIC, exists=True, has_confirmed_subscription=True)
+DEAD = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
+RATE = AlarmSpec("rate", "function", ("Errors", "Invocations"), "Sum", Rule(300, 10.0))
+
+
+def wanted_of(*specs, **more):
+    return wanted_alarms(Request(specs, [Chain("q", "f", "q-dlq")], TOPIC, **more))
+
+
+def planned(wanted, *existing, topic=CONFIRMED):
+    return alarm_plan(wanted, {"MetricAlarms": existing}, topic, PLACE)
+
+
+def existing_of(definition, **changes):
+    """Return an alarm of DescribeAlarms, created from a definition."""
+    return {**definition.parameters, "StateValue": "OK", "AlarmArn": "arn", "OKActions": [], **changes}
+
+
+def put(parameters):
+    return Call("cloudwatch", "put_metric_alarm", dict(parameters))
+
+
+def test_the_step_of_a_new_and_of_a_changed_alarm():
+    wanted = wanted_of(DEAD)
+    [definition] = wanted.definitions
+    listed = Call(
+        "cloudwatch",
+        "describe_alarms",
+        {"AlarmNames": ["q-dlq-dead"], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]},
+    )
+    select = f"MetricAlarms[0] && MetricAlarms[0].{DEFINED}"
+
+    def shows(state, within_s=0.0):
+        return Condition(listed, select, defined(state), within_s)
+
+    def why(what):
+        words = {"rule": Code(DEAD.in_words), "resource": Resource("q-dlq")}
+        return message("alarm-step", what=Choice(what), **words)
+
+    plan = planned(wanted)
+    created = Step(
+        "q-dlq-dead",
+        "q-dlq",
+        why("create"),
+        put(definition.parameters),
+        before=(shows(None),),
+        until=(shows(definition.parameters, 30.0),),
+        undo=(Call("cloudwatch", "delete_alarms", {"AlarmNames": ["q-dlq-dead"]}),),
+        undo_until=(shows(None, 30.0),),
+    )
+    encrypted = Condition(
+        Call("sns", "get_topic_attributes", {"TopicArn": TOPIC}), "Attributes.KmsMasterKeyId || ''", ""
+    )
+    subscribed = Condition(
+        Call("sns", "list_subscriptions_by_topic", {"TopicArn": TOPIC}),
+        "Subscriptions[?starts_with(SubscriptionArn, 'arn:')] | length(@) > `0`",
+        True,
+    )
+    assert plan == Plan(
+        "alarms",
+        message("alarm-plan", count=Count(1), topic=Resource("on-call")),
+        MADE,
+        "123456789012",
+        REGION,
+        steps=(created,),
+        relies_on=(encrypted, subscribed, shows(None)),
+        costs=(message("alarm-cost", count=Count(1), usd=Number(0.1)),),
+    )
+    old = existing_of(definition, Threshold=5.0, AlarmDescription="Own.")
+    [changed] = planned(wanted, old).steps
+    new = {**definition.parameters, "AlarmDescription": "Own."}
+    restored = {
+        key: value for key, value in old.items() if key not in {"StateValue", "AlarmArn", "OKActions"}
+    }
+    assert changed == Step(
+        "q-dlq-dead",
+        "q-dlq",
+        why("update"),
+        put(new),
+        before=(shows(old),),
+        until=(shows(new, 30.0),),
+        undo=(put(restored),),
+        undo_until=(shows(old, 30.0),),
+    )
+
+
+def test_alarms_that_exist_are_noted():
+    evidence = {("rate", "f"): Evidence(60.0, 1, 0, message("alarm-evidence-none"))}
+    wanted = wanted_of(DEAD, RATE, evidence=evidence)
+    dead, rate = wanted.definitions
+    same = existing_of(dead, ActionsEnabled=False)
+    plan = planned(wanted, same)
+    assert [step.name for step in plan.steps] == ["f-rate"]
+    assert [messages_in(each) for each in plan.notes] == [
+        {"alarm-actions-disabled": {"alarm": "q-dlq-dead"}},
+        {"alarm-unchanged": {"count": 1, "alarms": ["q-dlq-dead"]}},
+    ]
+    assert [messages_in(each) for each in plan.reasons] == [
+        {"alarm-reason": {"alarm": "f-rate", "evidence": "alarm-evidence-none"}, "alarm-evidence-none": {}}
+    ]
+    assert [messages_in(each) for each in plan.costs] == [{"alarm-cost": {"count": 1, "usd": 0.2}}]
+    # The reasons and costs are those of the alarms that change.
+    unchanged = planned(wanted, existing_of(dead), existing_of(rate))
+    assert (unchanged.steps, unchanged.reasons, unchanged.costs) == ((), (), ())
+    [note] = unchanged.notes
+    assert messages_in(note)["alarm-unchanged"] == {"count": 2, "alarms": ["q-dlq-dead", "f-rate"]}
+    # One of another name with the same rule counts if it notifies somebody.
+    other = existing_of(dead, AlarmName="old", AlarmActions=["somebody"])
+    plan = planned(wanted, other)
+    assert [step.name for step in plan.steps] == ["f-rate"]
+    assert [messages_in(each) for each in plan.notes] == [
+        {"alarm-covered": {"alarm": "q-dlq-dead", "other": "old"}}
+    ]
+    for silent in ({"AlarmActions": []}, {"ActionsEnabled": False}):
+        assert len(planned(wanted, {**other, **silent}).steps) == 2
+    with pytest.raises(InputError, match="q-dlq-dead"):
+        planned(wanted, existing_of(dead, MetricName="NumberOfMessagesSent"))
+
+
+def test_the_steps_conditions_and_risks_of_a_topic():
+    emails = ("a@example.com", "b@example.com")
+    plan = planned(wanted_of(), topic=replace(NO_TOPIC, emails=emails))
+    attributes = Call("sns", "get_topic_attributes", {"TopicArn": TOPIC})
+    gone = Condition(attributes, "Attributes.TopicArn", None)
+    create = Step(
+        "create topic on-call",
+        TOPIC,
+        message("alarm-topic-step", topic=Resource("on-call")),
+        Call("sns", "create_topic", {"Name": "on-call"}),
+        before=(gone,),
+        until=(Condition(attributes, "Attributes.TopicArn", TOPIC, 30.0),),
+        undo=(Call("sns", "delete_topic", {"TopicArn": TOPIC}),),
+        undo_until=(gone,),
+    )
+    listed = Call("sns", "list_subscriptions_by_topic", {"TopicArn": TOPIC})
+    subscribe = [
+        Step(
+            f"subscribe {email}",
+            TOPIC,
+            message("alarm-subscribe-step", email=Resource(email)),
+            Call("sns", "subscribe", {"TopicArn": TOPIC, "Protocol": "email", "Endpoint": email}),
+            until=(Condition(listed, f"Subscriptions[?Endpoint=='{email}'].Endpoint | [0]", email, 30.0),),
+        )
+        for email in emails
+    ]
+    assert (plan.steps, plan.relies_on) == ((create, *subscribe), ())
+    assert messages_in(plan.title) == {"alarm-plan": {"count": 0, "topic": "on-call"}}
+    assert [messages_in(each) for each in plan.risks] == [{"alarm-to-confirm": {"emails": list(emails)}}]
+    assert [messages_in(each) for each in planned(wanted_of(), topic=NO_TOPIC).risks] == [
+        {"alarm-topic-without-subscription": {"topic": "on-call"}}
+    ]
+    encrypted = planned(wanted_of(), topic=replace(CONFIRMED, key="alias/own"))
+    assert [messages_in(each) for each in encrypted.risks] == [
+        {"alarm-topic-key": {"topic": "on-call", "key": "alias/own"}}
+    ]
+    assert [(each.select, each.value) for each in encrypted.relies_on] == [
+        ("Attributes.KmsMasterKeyId || ''", "alias/own"),
+        ("Subscriptions[?starts_with(SubscriptionArn, 'arn:')] | length(@) > `0`", True),
+    ]
+    unconfirmed = planned(wanted_of(), topic=replace(CONFIRMED, has_confirmed_subscription=False))
+    assert len(unconfirmed.relies_on) == 1
+    # Alarms that can never fire come first.
+    never = AlarmSpec("age", "queue", ("ApproximateAgeOfOldestMessage",), "Maximum", Rule(60, 600.0))
+    chain = Chain("q", None, None, RecordedSettings(visibility_timeout_s=180.0, max_receive_count=3))
+    plan = planned(wanted_alarms(Request([never], [chain], TOPIC)), topic=NO_TOPIC)
+    assert [each.id for each in plan.risks] == [
+        "alarm-age-is-never-reached", "alarm-topic-without-subscription"
+    ]  # fmt: skip
+
+
+def test_topics_by_name_and_by_arn():
+    assert topic_arn("on-call", "123456789012", REGION) == TOPIC
+    assert topic_arn("a", "1", "cn-north-1", "aws-cn") == "arn:aws-cn:sns:cn-north-1:1:a"
+    assert topic_arn(TOPIC, "1", REGION) == TOPIC
+    assert refusal(topic_arn, TOPIC, "1", "eu-west-1") == {
+        "error-topic-region": {"topic": TOPIC, "region": "eu-west-1"}
+    }
+
+
+def test_a_topic_as_sns_states_it():
+    account = MemoryQueues()
+    account.problems["get_topic_attributes"] = [NotFoundError("gone")]
+    emails = ["a@example.com", "b@example.com"]
+    assert read_topic(account, TOPIC, emails) == Topic(TOPIC, exists=False, emails=tuple(emails))
+    account.responses["get_topic_attributes"] = {"Attributes": {"KmsMasterKeyId": "alias/own"}}
+    known = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "a@example.com"}
+    confirmed = {"SubscriptionArn": f"{TOPIC}:1", "Endpoint": "c@example.com"}
+    account.responses["list_subscriptions_by_topic"] = {"Subscriptions": [known, confirmed]}
+    assert read_topic(account, TOPIC, emails) == Topic(
+        TOPIC, exists=True, has_confirmed_subscription=True, key="alias/own", emails=("b@example.com",)
+    )
+    account.responses["list_subscriptions_by_topic"] = {"Subscriptions": [known]}
+    assert not read_topic(account, TOPIC, emails).has_confirmed_subscription
+    # The only address is subscribed already, and was not confirmed.
+    assert refusal(read_topic, account, TOPIC, emails[:1]) == {"error-topic-unconfirmed": {"topic": TOPIC}}
+    key = f"arn:aws:kms:{REGION}:123456789012:alias/aws/sns"
+    account.responses["get_topic_attributes"] = {"Attributes": {"KmsMasterKeyId": key}}
+    assert refusal(read_topic, account, TOPIC, emails) == {
+        "error-topic-encrypted": {"topic": TOPIC, "key": "alias/aws/sns"}
+    }
+
+
+def test_prices_of_alarms():
+    dead, rate = wanted_of(DEAD, RATE).definitions
+    health = AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 3))
+    [checked] = wanted_of(health, health_urls=("https://example.com/health",)).definitions
+    both = Definition(AlarmSpec("both", "queue"), "q", {"AlarmName": "both", "AlarmRule": "FALSE"})
+    # 0.10 USD for each metric of an alarm, 0.50 for a composite alarm, and 0.30 for a metric of one's own.
+    prices = [monthly_usd([each]) for each in (dead, rate, checked, both)]
+    assert prices == [pytest.approx(usd) for usd in (0.1, 0.2, 0.4, 0.5)]
+    assert monthly_usd([dead, rate, checked, both]) == pytest.approx(1.2)
+    assert monthly_usd([]) == 0.0
+
+
+def alarm(name, actions=(TOPIC,), state="OK", **more):
+    return {"AlarmName": name, "AlarmActions": list(actions), "StateValue": state, **more}
+
+
+def set_state(name, state):
+    reason = "watchme alarms verify: a test of the notification; nothing is wrong."
+    parameters = {"AlarmName": name, "StateValue": state, "StateReason": reason}
+    return Call("cloudwatch", "set_alarm_state", parameters)
+
+
+def notified(name, action=TOPIC):
+    history = {
+        "AlarmName": name,
+        "AlarmTypes": ["MetricAlarm", "CompositeAlarm"],
+        "HistoryItemType": "Action",
+        "StartDate": "2026-03-02T04:00:00+00:00",
+    }
+    select = f"AlarmHistoryItems[?HistorySummary=='Successfully executed action {action}'] | length(@) > `0`"
+    return Condition(Call("cloudwatch", "describe_alarm_history", history), select, True, 120.0)
+
+
+def test_the_plan_that_tests_a_notification():
+    plan = verify_plan([alarm("a", state="INSUFFICIENT_DATA")], PLACE)
+    back = set_state("a", "INSUFFICIENT_DATA")
+    test = Step(
+        "test a",
+        "a",
+        message("alarm-verify-step", alarm=Resource("a"), actions=Names((TOPIC,))),
+        set_state("a", "ALARM"),
+        until=(notified("a"),),
+        undo=(back,),
+    )
+    said = message("alarm-restore-step", alarm=Resource("a"), state=Code("INSUFFICIENT_DATA"))
+    assert plan == Plan(
+        "alarms",
+        message("alarm-verify-plan", count=Count(1)),
+        MADE,
+        "123456789012",
+        REGION,
+        steps=(test, Step("restore a", "a", said, back)),
+        risks=(message("alarm-verify-risk"),),
+        undo_on_surprise=True,
+    )
+    two = verify_plan([alarm("a", [TOPIC, f"{TOPIC}-2"])], PLACE).steps[0]
+    assert two.until == (notified("a"), notified("a", f"{TOPIC}-2"))
+
+
+def test_which_alarms_are_tested():
+    other = f"{TOPIC}-other"
+    alarms = [
+        alarm("silent", []),
+        alarm("disabled", ActionsEnabled=False),
+        alarm("firing", state="ALARM"),
+        alarm("stops", [TOPIC, "arn:aws:automate:eu-west-1:ec2:stop"]),
+        alarm("okays", OKActions=["arn:aws:lambda:eu-west-1:123456789012:function:f"]),
+        alarm("tested"),
+        alarm("again"),
+        alarm("both", [TOPIC, other]),
+        alarm("other", [other]),
+    ]
+    plan = verify_plan(alarms, PLACE)
+    # One for each action; with `both`, the other topic is tested.
+    assert [step.name for step in plan.steps] == [
+        "test tested", "restore tested", "test both", "restore both"
+    ]  # fmt: skip
+    assert messages_in(plan.title) == {"alarm-verify-plan": {"count": 2}}
+    assert [messages_in(each) for each in plan.notes] == [
+        {"alarm-verify-silent": {"alarm": "silent"}},
+        {"alarm-verify-silent": {"alarm": "disabled"}},
+        {"alarm-verify-in-alarm": {"alarm": "firing"}},
+        {"alarm-verify-acts": {"alarm": "stops", "acting": ["stops"]}},
+        {"alarm-verify-acts": {"alarm": "okays", "acting": ["okays"]}},
+    ]
+    each = verify_plan(alarms, PLACE, each_alarm=True)
+    assert messages_in(each.title) == {"alarm-verify-plan": {"count": 4}}
+    assert refusal(verify_plan, alarms[:3], PLACE) == {"error-alarms-untestable": {}}
+
+
+def test_a_composite_alarm_is_tested_through_the_fewest_members():
+    members = [
+        alarm("a", []),
+        alarm("b", [], "INSUFFICIENT_DATA"),
+        alarm("firing", [], "ALARM"),
+        alarm("inner", [], AlarmRule='ALARM("a")'),
+    ]
+
+    def tested(rule, *others):
+        plan = verify_plan([alarm("c", AlarmRule=rule)], PLACE, [*members, *others])
+        return plan, [step.resource for step in plan.steps if step.name.startswith("test ")]
+
+    # `a` alone does not do, and a member that fires needs no setting.
+    plan, resources = tested('ALARM("firing") AND (ALARM("a") AND ALARM("b"))')
+    assert resources == ["a", "b"]
+    assert [step.name for step in plan.steps] == [
+        "test c: a", "test c: b", "notification of c", "restore c: a", "restore c: b", "end of c"
+    ]  # fmt: skip
+    first, second, notification, restored, again, end = plan.steps
+    sets = message("alarm-verify-member", member=Resource("a"), alarm=Resource("c"))
+    assert first == Step("test c: a", "a", sets, set_state("a", "ALARM"), undo=(set_state("a", "OK"),))
+    assert second.undo == (set_state("b", "INSUFFICIENT_DATA"),)
+    said = message("alarm-verify-notified", alarm=Resource("c"), actions=Names((TOPIC,)))
+    assert notification == Step("notification of c", "c", said, until=(notified("c"),))
+    said = message("alarm-restore-step", alarm=Resource("a"), state=Code("OK"))
+    assert restored == Step("restore c: a", "a", said, set_state("a", "OK"))
+    assert again.call == set_state("b", "INSUFFICIENT_DATA")
+    listed = {"AlarmNames": ["c"], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+    left = Condition(
+        Call("cloudwatch", "describe_alarms", listed), "CompositeAlarms[0].StateValue != 'ALARM'", True, 120.0
+    )
+    said = message("alarm-verify-left", alarm=Resource("c"))
+    assert end == Step("end of c", "c", said, until=(left,), may_be_unseen=True)
+    assert [messages_in(each) for each in plan.risks] == [
+        {"alarm-verify-risk": {}}, {"alarm-verify-unmarked": {"alarms": ["c"]}}
+    ]  # fmt: skip
+    assert tested('ALARM("b") OR ALARM("a")')[1] == ["b"]
+    # A composite member is not set, and a rule that no member fulfils is left alone.
+    for rule in ('ALARM("inner")', 'OK("a") AND ALARM("a")', 'ALARM("absent")'):
+        plan = verify_plan([alarm("c", AlarmRule=rule), alarm("d")], PLACE, members)
+        assert [messages_in(each) for each in plan.notes] == [{"alarm-verify-rule": {"alarm": "c"}}]
+        assert [step.resource for step in plan.steps] == ["d", "d"]
+        assert len(plan.risks) == 1
+    stops = alarm("stops", ["arn:aws:automate:eu-west-1:ec2:stop"])
+    plan = verify_plan([alarm("c", AlarmRule='ALARM("stops")'), alarm("d")], PLACE, [stops])
+    assert [messages_in(each) for each in plan.notes] == [
+        {"alarm-verify-acts": {"alarm": "c", "acting": ["stops"]}}
+    ]
+    # Of many members, all of them are tried at last: 20 members have more than a million sets.
+    names = [f"m{number}" for number in range(20)]
+    rule = " AND ".join(f'ALARM("{name}")' for name in names)
+    plan = verify_plan([alarm("c", AlarmRule=rule)], PLACE, [alarm(name, []) for name in names])
+    assert len(plan.steps) == 2 * 20 + 2
