@@ -419,10 +419,12 @@ def _containers(tables: Tables) -> Iterator[Setting]:
 
 
 def _processes(tables: Tables) -> Iterator[Setting]:
+    import pandas as pd
+
     processes = tables.table("app_processes")
     for row in processes.itertuples():
         name = str(row.service if isinstance(row.service, str) else row.app)
-        workers = None if row.workers != row.workers or row.workers is None else int(row.workers)
+        workers = None if pd.isna(row.workers) else int(row.workers)
         why = message("audit-one-worker") if workers == 1 else None
         at_least = message("audit-number-at-least", value=Count(2))
         yield _setting("workers", name, _number_message(workers), at_least, why)
