@@ -5,20 +5,36 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import boto3
+import jmespath
 import pytest
 from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
+from worlds.messages import messages_in, refusal
 from worlds.order_system import create_order_system
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
+from watchme_analysis.remedies.plan import Plan
 from watchme_analysis.remedies.policy import policy_of
-from watchme_analysis.remedies.queue_settings import CALLS, changed_values, helpful, raised
+from watchme_analysis.remedies.queue_settings import (
+    CALLS,
+    LiveSettings,
+    changed_values,
+    compared_figures,
+    helpful,
+    lowered,
+    moved,
+    raised,
+    settings_plan,
+    values_of,
+)
 from watchme_analysis.services.queue_settings import Simulated, live_settings, plan_settings
+from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import Comparison, Load, Scenario
 from watchme_analysis.simulation.settings import Outcome, PollerSettings, QueueSettings, Settings
+from watchme_analysis.text.message import Duration, Number, message
 
 LOAD = Load((1.0,))
 BASE = Settings(QueueSettings(180.0, max_receive_count=3), PollerSettings(10), function_timeout_s=30.0)
@@ -176,3 +192,253 @@ def test_the_command_states_that_no_setting_repairs_broken_code(shorter, front, 
     shown = watchme("settings", "plan", shorter.path, "--replications", "2", "--processes", "1")
     assert (shown.returncode, "No change of settings alone helps asr-queue" in shown.stderr) == (2, True)
     assert "sqs:SetQueueAttributes" in watchme("settings", "plan", "--print-policy").stdout
+
+
+EMPTY = Plan("", message("settings-cost"), datetime(2026, 3, 2, tzinfo=UTC), "123456789012", "eu-west-1")
+URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
+POLICY = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:dead", "maxReceiveCount": 3})
+
+
+def live(**more):
+    """Return the settings of the account, which are those of the simulation as configured."""
+    attributes = {"VisibilityTimeout": "180", "RedrivePolicy": POLICY}
+    return LiveSettings("orders", URL, attributes, "worker", 30.0, None, "u-1", None, **more)
+
+
+def call_of(call):
+    return f"{call.service}.{call.operation}", dict(call.parameters)
+
+
+def shown(conditions):
+    return [(call_of(each.call), each.select, each.value, each.within_s) for each in conditions]
+
+
+def test_every_step_of_a_measure_and_its_undo():
+    plan = settings_plan(row("now", BASE), BEST, live(), (), EMPTY)
+    visibility, timeout, receives, most = plan.steps
+    assert [(step.name, step.resource, messages_in(step.why)["settings-step"]) for step in plan.steps] == [
+        (
+            name, resource,
+            {"setting": setting, "has": has, "gets": "value", "old": old, "new": new, "resource": resource},
+        )
+        for name, resource, setting, has, old, new in (
+            ("visibility timeout", "orders", "visibility_timeout_s", "value", 180.0, 360.0),
+            ("function timeout", "worker", "function_timeout_s", "value", 30.0, 60.0),
+            ("receives before the DLQ", "orders", "max_receive_count", "value", 3.0, 5.0),
+            ("maximum concurrency", "orders", "max_concurrency", "nothing", 0.0, 2.0),
+        )
+    ]  # fmt: skip
+    assert isinstance(visibility.why.values["new"], Duration)
+    assert isinstance(most.why.values["new"], Number)
+
+    def attributes(value):
+        return "sqs.set_queue_attributes", {"QueueUrl": URL, "Attributes": {"VisibilityTimeout": value}}
+
+    read = ("sqs.get_queue_attributes", {"QueueUrl": URL, "AttributeNames": ["VisibilityTimeout"]})
+    select = "Attributes.VisibilityTimeout"
+    assert call_of(visibility.call) == attributes("360")
+    assert shown(visibility.before) == [(read, select, "180", 0.0)]
+    assert shown(visibility.until) == [(read, select, "360", 120.0)]
+    assert [call_of(each) for each in visibility.undo] == [attributes("180")]
+    assert shown(visibility.undo_until) == [(read, select, "180", 120.0)]
+
+    def configured(seconds):
+        return "lambda.update_function_configuration", {"FunctionName": "worker", "Timeout": seconds}
+
+    read = ("lambda.get_function_configuration", {"FunctionName": "worker"})
+    select = "[Timeout, LastUpdateStatus]"
+    assert call_of(timeout.call) == configured(60)
+    assert shown(timeout.before) == [(read, select, [30, "Successful"], 0.0)]
+    assert shown(timeout.until) == [(read, select, [60, "Successful"], 120.0)]
+    assert [call_of(each) for each in timeout.undo] == [configured(30)]
+    assert shown(timeout.undo_until) == [(read, select, [30, "Successful"], 120.0)]
+
+    read = ("sqs.get_queue_attributes", {"QueueUrl": URL, "AttributeNames": ["RedrivePolicy"]})
+    operation, changed = call_of(receives.call)
+    assert (operation, changed["QueueUrl"]) == ("sqs.set_queue_attributes", URL)
+    assert json.loads(changed["Attributes"]["RedrivePolicy"]) == {**json.loads(POLICY), "maxReceiveCount": 5}
+    assert shown(receives.before) == [(read, "Attributes.RedrivePolicy", POLICY, 0.0)]
+    [(call, select, value, within_s)] = shown(receives.until)
+    assert (call, value, within_s) == (read, True, 120.0)
+    [(_, undone, _, _)] = shown(receives.undo_until)
+    # SQS may write the policy in another way than it was given.
+    for text in ('{"maxReceiveCount":5}', '{"maxReceiveCount": "5", "a": 1}', '{"maxReceiveCount": 5,"a":1}'):
+        response = {"Attributes": {"RedrivePolicy": text}}
+        assert (jmespath.search(select, response), jmespath.search(undone, response)) == (True, False)
+    for text in ('{"maxReceiveCount": 50}', '{"maxReceiveCount": 3}'):
+        assert jmespath.search(select, {"Attributes": {"RedrivePolicy": text}}) is False
+    [undo] = receives.undo
+    assert undo.parameters["Attributes"] == {"RedrivePolicy": POLICY}
+
+    read = ("lambda.get_event_source_mapping", {"UUID": "u-1"})
+    select = "[ScalingConfig.MaximumConcurrency, State]"
+
+    def scaled(scaling):
+        return "lambda.update_event_source_mapping", {"UUID": "u-1", "ScalingConfig": scaling}
+
+    assert call_of(most.call) == scaled({"MaximumConcurrency": 2})
+    assert shown(most.before) == [(read, select, [None, "Enabled"], 0.0)]
+    assert shown(most.until) == [(read, select, [2, "Enabled"], 120.0)]
+    assert [call_of(each) for each in most.undo] == [scaled({})]
+    assert shown(most.undo_until) == [(read, select, [None, "Enabled"], 120.0)]
+    assert plan.relies_on == tuple(condition for step in plan.steps for condition in step.before)
+
+
+def test_reserved_concurrency_is_removed_by_a_step():
+    base = replace(BASE, poller=replace(BASE.poller, reserved_concurrency=2))
+    [step] = settings_plan(row("now", base), row("free", BASE), replace(live(), reserved=2), (), EMPTY).steps
+    read = ("lambda.get_function_concurrency", {"FunctionName": "worker"})
+    select = "ReservedConcurrentExecutions"
+    assert (step.name, step.resource) == ("reserved concurrency", "worker")
+    assert call_of(step.call) == ("lambda.delete_function_concurrency", {"FunctionName": "worker"})
+    assert shown(step.before) == [(read, select, 2, 0.0)]
+    assert shown(step.until) == [(read, select, None, 120.0)]
+    restored = {"FunctionName": "worker", "ReservedConcurrentExecutions": 2}
+    assert [call_of(each) for each in step.undo] == [("lambda.put_function_concurrency", restored)]
+    assert shown(step.undo_until) == [(read, select, 2, 120.0)]
+    said = messages_in(step.why)["settings-step"]
+    assert (said["has"], said["gets"], said["old"], said["new"]) == ("value", "nothing", 2.0, 0.0)
+
+
+def test_reasons_costs_and_risks_of_a_measure():
+    worse = row("together", BETTER, dead=(1, 1), age_s=1200.0, duplicates=4)
+    base = row("now", BASE, dead=(100, 100))
+    agreements = [
+        Agreement("peak_age_s", 900.0, 100.0, is_near=False, lowest=90.0, highest=110.0),
+        Agreement("lost", 10.0, 10.0, is_near=True, lowest=9.0, highest=11.0),
+    ]
+    plan = settings_plan(base, worse, live(), agreements, EMPTY)
+    assert (plan.remedy, messages_in(plan.title)) == (
+        "settings", {"settings-plan": {"queue": "orders", "measure": "together"}}
+    )  # fmt: skip
+    exact = {"now_half": 0.0, "then_half": 0.0}
+    assert [messages_in(each) for each in plan.reasons] == [
+        {"settings-reason": {"count": 2, "measure": "together"}},
+        {"settings-figure": {"figure": "lost", "now": 100.0, "then": 1.0, **exact}},
+        {"settings-figure": {"figure": "dead_lettered", "now": 100.0, "then": 1.0, **exact}},
+        {"settings-figure": {"figure": "peak_age_s", "now": 600.0, "then": 1200.0, **exact}},
+        {"settings-figure": {"figure": "duplicates", "now": 0.0, "then": 4.0, **exact}},
+    ]
+    assert [type(each.values["now"]) for each in plan.reasons[1:]] == [Number, Number, Duration, Number]
+    assert [messages_in(each) for each in plan.costs] == [{"settings-cost": {}}]
+    assert [messages_in(each) for each in plan.risks] == [
+        {"settings-raised": {"figure": "peak_age_s"}},
+        {"settings-raised": {"figure": "duplicates"}},
+        {"settings-doubt": {"figure": "peak_age_s", "recorded": 900.0, "simulated": 100.0}},
+    ]
+    # Figures that are zero in both are left out.
+    quiet = [each["figure"].key for each in compared_figures(base, base, ["duplicates", "lost"])]
+    assert quiet == ["lost"]
+
+
+def test_the_visibility_timeout_is_never_below_the_function_timeout():
+    low = Settings(QueueSettings(60.0, max_receive_count=3), PollerSettings(10), function_timeout_s=20.0)
+    plan = settings_plan(row("now", BASE), row("low", low), live(), (), EMPTY)
+    # Lowered together, the function goes first.
+    assert [step.name for step in plan.steps] == ["function timeout", "visibility timeout"]
+    equal = replace(low, queue=replace(low.queue, visibility_timeout_s=30.0), function_timeout_s=30.0)
+    assert len(settings_plan(row("now", BASE), row("equal", equal), live(), (), EMPTY).steps) == 1
+    below = row("below", replace(equal, function_timeout_s=31.0))
+    assert refusal(settings_plan, row("now", BASE), below, live(), (), EMPTY) == {
+        "error-visibility-below-timeout": {"hidden": "30", "timeout": "31"}
+    }
+    another = replace(live(), most=5)
+    assert refusal(settings_plan, row("now", BASE), BEST, another, (), EMPTY) == {
+        "error-setting-differs": {
+            "name": "max_concurrency", "queue": "orders", "has": "value", "live": 5.0, "had": "nothing",
+            "simulated": 0.0,
+        }
+    }  # fmt: skip
+
+
+def test_settings_as_the_account_has_them():
+    assert live().values() == {
+        "visibility_timeout_s": 180.0, "max_receive_count": 3.0, "function_timeout_s": 30.0,
+        "max_concurrency": None, "reserved_concurrency": None,
+    }  # fmt: skip
+    found = replace(live(), attributes={"VisibilityTimeout": "5"}, most=2, reserved=4)
+    assert found.values() == {
+        "visibility_timeout_s": 5.0, "max_receive_count": None, "function_timeout_s": 30.0,
+        "max_concurrency": 2.0, "reserved_concurrency": 4.0,
+    }  # fmt: skip
+    assert replace(live(), attributes={"RedrivePolicy": "[]"}).redrive_policy == {}
+    assert values_of(BETTER) == {
+        "visibility_timeout_s": 360.0, "max_receive_count": 5.0, "function_timeout_s": 60.0,
+        "max_concurrency": 2.0, "reserved_concurrency": None,
+    }  # fmt: skip
+
+
+def test_what_a_measure_changes():
+    def changed(**more):
+        return changed_values(BASE, replace(BASE, **more))
+
+    assert changed() == {}
+    assert changed(earlier=((60.0, BASE),)) == {}
+    assert changed(function_timeout_s=60.0) == {"function_timeout_s": 60.0}
+    assert changed(poller=replace(BASE.poller, max_concurrency=2)) == {"max_concurrency": 2.0}
+    # More than settings, and reserved concurrency alone, are no measures of settings.
+    assert changed(poller=replace(BASE.poller, batch_size=1)) is None
+    assert changed(poller=replace(BASE.poller, reserved_concurrency=2)) is None
+    reserved = replace(BASE, poller=replace(BASE.poller, reserved_concurrency=2))
+    assert changed_values(reserved, BASE) == {"reserved_concurrency": None}
+
+
+def test_a_figure_has_moved_beyond_both_intervals_and_by_a_relevant_difference():
+    def between(before, after, least=1.0, name="lost"):
+        return moved(row("a", BASE, dead=before), row("b", BASE, dead=after), name, least)
+
+    assert between((10,), (8,)) == -1
+    assert between((10,), (12,)) == 1
+    assert between((10,), (9,)) == -1  # the smallest relevant difference itself
+    assert between((10,), (9,), least=1.5) == 0
+    # Two values two apart: an interval of 12.7 on either side.
+    assert between((9, 11), (22, 22)) == 0
+    assert between((9, 11), (23, 23)) == 1
+    assert between((9, 11), (34, 36)) == 0
+    assert between((10,), (10,), name="mean_wait_s") == 0  # unknown
+
+
+def test_the_best_measure_changes_the_least():
+    def measure(name, dead, visibility_s=200.0, age_s=600.0, **more):
+        queue = replace(BASE.queue, visibility_timeout_s=visibility_s)
+        return row(name, replace(BASE, queue=queue, **more), dead=dead, age_s=age_s)
+
+    base = row("now", BASE, dead=(100,))
+    rows = [
+        measure("two settings", (5,), function_timeout_s=60.0),
+        measure("one setting", (5,)),
+        measure("best", (4,), 300.0),
+        measure("older", (1,), 400.0, age_s=900.0),
+        measure("a tenth", (90,), 500.0),  # the least that counts
+        measure("too little", (91,), 600.0),
+    ]
+    assert [each.scenario.measure for each in helpful([base, *rows])] == [
+        "best", "one setting", "two settings", "a tenth", "older"
+    ]  # fmt: skip
+    assert lowered(base, rows[0]) == ("lost", "dead_lettered")
+    assert helpful([base]) == ()
+
+
+def test_the_settings_of_a_queue_are_read(aws):
+    boto3.client("lambda").put_function_concurrency(
+        FunctionName="orders-worker", ReservedConcurrentExecutions=4
+    )
+    found = live_settings(aws, "orders")
+    assert (found.queue, found.url.endswith("/orders"), found.function) == ("orders", True, "orders-worker")
+    assert (found.timeout_s, found.reserved, found.most) == (30.0, 4, None)
+    [mapping] = boto3.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert found.mapping == mapping["UUID"]
+    boto3.client("sqs").create_queue(QueueName="lonely")
+    assert refusal(live_settings, aws, "lonely") == {
+        "error-settings-mappings": {"queue": "lonely", "number": "0"}
+    }
+
+
+def test_measures_by_name(aws):
+    plan = plan_settings(aws, simulations(BEST), "together")
+    assert len(plan.steps) == 4
+    refused = refusal(plan_settings, aws, simulations(BEST), "other")
+    assert refused["error-measure"] == {"measure": "'other'", "known": 1, "names": ["measure-quoted"]}
+    assert refusal(plan_settings, aws, simulations()) == {
+        "error-settings-no-help": {"queue": "orders", "traded": ""}
+    }
