@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -9,26 +10,36 @@ import sys
 import threading
 import time
 import urllib.request
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from worlds.kills import kills
+from worlds.messages import messages_in, refusal
 from worlds.shorter_case import BROKEN, write_shorter
+from worlds.stored_case import store_case
 
 from watchme_analysis.case.actions import read_actions
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import INTENDED, open_journal, read_journal
 from watchme_analysis.remedies.guard import (
     Guard,
+    GuardBacktest,
     GuardSettings,
     GuardState,
     LocalHost,
+    RestartEffect,
+    actions_of_guard,
     backtest_guard,
     check_settings,
     decide,
     evidence_commands,
 )
-from watchme_analysis.services.guard import backtest, record_restarts
+from watchme_analysis.services.guard import backtest, check_case, record_restarts
+from watchme_analysis.simulation.scenarios import Comparison
+from watchme_analysis.simulation.settings import Outcome
+from watchme_analysis.text.message import Resource, message
 
 START = datetime(2025, 11, 21, 1, tzinfo=UTC)
 URL = "http://127.0.0.1:1/health"
@@ -335,3 +346,213 @@ def test_a_restart_and_its_evidence_are_recorded_in_a_case(shorter, tmp_path):
     assert rows["resource"][0] == URL
     record_restarts(case, journal)
     assert len(read_actions(case)) == 2
+
+
+def test_each_action_at_its_limit():
+    def action(failures, *restarts_s, is_healthy=False):
+        restarts = [START - timedelta(seconds=ago) for ago in restarts_s]
+        state = GuardState(failures=failures, restarts=restarts)
+        found = decide(SETTINGS, state, is_healthy=is_healthy, now=START)
+        return found, state.failures
+
+    assert action(1) == ("none", 2)
+    assert action(2) == ("restart", 3)
+    assert action(5, is_healthy=True) == ("none", 0)
+    assert action(2, 60) == ("restart", 3)
+    assert action(2, 59) == ("cool down", 3)
+    # Two restarts a day; one just a day ago does not count, and the last one alone is waited for.
+    assert action(2, 86_400, 59) == ("cool down", 3)
+    assert action(2, 86_399, 61) == ("stop", 3)
+
+
+def entries_of(path):
+    return [
+        {key: value for key, value in entry.items() if key != "at"} for entry in read_journal(path).entries
+    ]
+
+
+def test_entries_and_rows_of_a_restart_that_works_or_not(tmp_path):
+    statuses = [503] * 3 + [200]
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Health)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/health"
+    settings = replace(quick(), url=url, recovery_s=20)
+    beats, recorded, reports, host = [], [], [], Host()
+    guard, notified = guard_of(
+        tmp_path / "e", settings, host, "r",
+        heartbeat=lambda: beats.append(1), record=lambda: recorded.append(1), report=reports.append,
+    )  # fmt: skip
+    guard.run(tmp_path / "j", threading.Event(), most_checks=4)
+    server.shutdown()
+    server.server_close()
+    (evidence,) = (tmp_path / "e").iterdir()
+    assert (host.ran, len(beats), len(recorded)) == (["r"], 4, 1)
+    assert re.fullmatch(r"\d{8}T\d{6}Z", evidence.name)
+    # Three failed checks are evidence; those after the restart are not.
+    assert len((evidence / "probes.csv").read_text().splitlines()) == 1 + 3
+    assert ids(reports) == ["guard-evidence", "guard-restarted"]
+    assert messages_in(reports[0]) == {"guard-evidence": {"folder": str(evidence)}}
+    assert notified == reports[1:]
+    said = messages_in(notified[0])["guard-restarted"]
+    assert (said["url"], 0 <= said["took"] < 5) == (url, True)
+    begun, done = entries_of(tmp_path / "j")
+    assert begun == {"key": "restart 1", "event": "intended", "evidence": str(evidence), "url": url}
+    assert done == {
+        "key": "restart 1", "event": "done", "sentence": notified[0].to_dict(), "seconds": done["seconds"]
+    }  # fmt: skip
+    assert 0 <= done["seconds"] < 5
+    journal = read_journal(tmp_path / "j")
+    assert actions_of_guard(journal) == [
+        {
+            "time": journal.entries[1]["at"], "remedy": "guard", "step": "restart 1", "resource": url,
+            "call": None, "outcome": "done", "number": 1, "plan": f"guard {journal.entries[0]['at']}",
+            "message": message(
+                "guard-action", what=notified[0], folder=Resource(str(evidence))
+            ).to_dict(),
+        }
+    ]  # fmt: skip
+    # The server is gone: the next restart fails, and the service is not healthy in time.
+    guard, notified = guard_of(tmp_path / "f", replace(settings, recovery_s=0), Host(failing="r"), "r")
+    guard.run(tmp_path / "j", threading.Event(), most_checks=3)
+    assert messages_in(notified[0]) == {"guard-restart-failed": {"command": "r", "error": "no"}}
+    failed = entries_of(tmp_path / "j")[-1]
+    assert (failed["key"], failed["event"], failed["reason"]) == ("restart 2", "failed", "no")
+    guard, notified = guard_of(tmp_path / "g", replace(settings, recovery_s=0), Host(), "r")
+    guard.run(tmp_path / "j", threading.Event(), most_checks=3)
+    said = messages_in(notified[0])["guard-not-healthy"]
+    assert (said["url"], said["within"] > 0) == (url, True)
+    failed = entries_of(tmp_path / "j")[-1]
+    assert (failed["key"], failed["event"], failed["reason"]) == ("restart 3", "failed", "not healthy")
+
+
+def test_the_outside_is_probed_and_saved(tmp_path):
+    guard, _ = guard_of(tmp_path, quick(), Host(), "r", outside_url="http://127.0.0.1:1/outside")
+    folder = guard._save_evidence()
+    [header, row] = (folder / "probes.csv").read_text().splitlines()
+    assert dict(zip(header.split(","), row.split(","), strict=False))["vantage"] == "outside"
+
+
+def test_a_guard_that_is_stopped_leaves_the_wait_to_its_next_run(tmp_path):
+    stop = threading.Event()
+    stop.set()
+    with open_journal(tmp_path / "j") as journal:
+        guard, notified = guard_of(tmp_path, replace(quick(), recovery_s=60), Host(), "r")
+        guard._await_healthy("restart 1", journal, stop)
+        assert (notified, journal.entries) == ([], [])
+    guard.run(tmp_path / "j", stop)
+    assert guard.host.ran == []
+
+
+def test_a_series_that_has_not_ended_counts_to_the_last_check():
+    found = backtest_guard(SETTINGS, series("..xxxxx"))
+    # Restarted at 40 s, and healthy from 60 s on at the earliest: that is the last check.
+    assert (found.restarts, found.failing_s, found.avoided_s) == ((START + timedelta(seconds=40),), 40, 0)
+    assert found.failing == ((START + timedelta(seconds=20), START + timedelta(seconds=60)),)
+    longer = backtest_guard(SETTINGS, series("..xxxxxxx"))
+    assert (longer.failing_s, longer.avoided_s) == (60, 20)
+    short = backtest_guard(SETTINGS, series("..xx"))
+    assert (short.restarts, short.failing_s, short.avoided_s) == ((), 10, 0)
+    twice = backtest_guard(replace(SETTINGS, cooldown_s=20), series(".xxxx..xxxx."))
+    first, second = ((START + timedelta(seconds=10 * each)) for each in (3, 9))
+    assert twice.restarts == (first, second)
+    # Each series is over 20 s after its restart: nothing could be avoided of the first.
+    assert (twice.failing_s, twice.avoided_s) == (80, 0)
+    assert twice.failing == tuple(
+        (START + timedelta(seconds=10 * begin), START + timedelta(seconds=10 * end))
+        for begin, end in ((1, 5), (7, 11))
+    )
+
+
+def test_the_sentences_of_a_backtest():
+    bare = GuardBacktest((), None, 16, 2, 20.0, 0.0, None)
+    first = {"count": 0, "failed": 2, "checks": 16, "failing": 20.0}
+    assert [messages_in(each) for each in bare.sentences] == [{"guard-backtest": first}]
+    later = START + timedelta(seconds=60)
+    full = replace(bare, restarts=(START, later), stopped=later, avoided_s=5.0, answered_inside=1)
+    assert [messages_in(each) for each in full.sentences] == [
+        {"guard-backtest": {**first, "count": 2}},
+        {"guard-backtest-avoided": {"avoided": 5.0, "first": START}},
+        {"guard-backtest-inside": {"count": 1}},
+        {"guard-backtest-stopped": {"time": later}},
+        {"guard-backtest-no-queue": {}},
+    ]
+
+    def runs(dead):
+        zero = {each.name: 0 for each in fields(Outcome)} | {"drained_s": None, "mean_wait_s": None}
+        values = {"lost": 1, "peak_age_s": 60.0, "behind_s": 30.0, "series": ()}
+        outcomes = tuple(Outcome(**{**zero, **values, "dead_lettered": number}) for number in dead)
+        return Comparison(None, outcomes)
+
+    effect = RestartEffect("jobs", runs((5, 5)), runs((1, 1)), runs((4, 6)), ("peak_age_s",))
+    said = [messages_in(each) for each in replace(full, effect=effect).sentences[4:]]
+    figures = {
+        "dead": 5.0, "dead_half": 0.0, "lost": 1.0, "lost_half": 0.0, "age": 60.0, "age_half": 0.0,
+        "behind": 30.0, "behind_half": 0.0,
+    }  # fmt: skip
+    half = pytest.approx(12.706, abs=0.001)  # Student's t of two runs
+    about = {"figures": "guard-effect-figures"}
+    assert said == [
+        {"guard-effect-unchanged": {"queue": "jobs", "runs": 2, **about}, "guard-effect-figures": figures},
+        {"guard-effect-cured": about, "guard-effect-figures": {**figures, "dead": 1.0}},
+        {"guard-effect-uncured": about, "guard-effect-figures": {**figures, "dead_half": half}},
+        {"guard-effect-differs": {"count": 1}},
+    ]
+    document = effect.to_dict()
+    assert (document["queue"], document["differing"]) == ("jobs", ["peak_age_s"])
+    assert {
+        key: {name: found["mean"] for name, found in document[key].items()} for key in ("cured", "uncured")
+    } == {
+        "cured": {"dead_lettered": 1.0, "lost": 1.0, "peak_age_s": 60.0, "behind_s": 30.0},
+        "uncured": {"dead_lettered": 5.0, "lost": 1.0, "peak_age_s": 60.0, "behind_s": 30.0},
+    }
+    assert len(replace(effect, differing=()).sentences) == 3
+
+
+def test_settings_at_their_limits_are_accepted():
+    check_settings(GuardSettings(URL, interval_s=2, timeout_s=2, cooldown_s=5, recovery_s=5))
+
+
+def test_the_probes_nearest_to_the_host_are_back_tested(tmp_path):
+    def probes(vantage, text, duration_s=0.1, path="/health"):
+        return [
+            {
+                "time": at, "vantage": vantage, "path": path, "status": 200 if is_healthy else None,
+                "error": None if is_healthy else "timeout", "duration_s": duration_s,
+            }
+            for at, is_healthy in series(text)
+        ]  # fmt: skip
+
+    def tested(name, *rows, **more):
+        case = store_case(tmp_path / name, probes=[row for each in rows for row in each])
+        return backtest(case.path, replace(SETTINGS, **more))
+
+    failing, healthy = probes("host", "xxxx"), probes("inside", "....")
+    found = tested("host", failing, healthy, probes("outside", "..xx"), probes("host", "....", path="/"))
+    assert (found.checks, found.failed, found.answered_inside, found.effect) == (4, 4, 1, None)
+    found = tested("inside", healthy, probes("outside", "xxxx"))
+    assert (found.failed, found.answered_inside) == (0, 0)
+    found = tested("outside", probes("outside", "x..."))
+    assert (found.failed, found.answered_inside) == (1, None)
+    # A check that took longer than the guard would wait has failed.
+    slow = probes("host", "....", 2.0)
+    assert tested("slow", slow, timeout_s=2.0).failed == 0
+    assert tested("slower", slow, timeout_s=1.9).failed == 4
+    assert tested("root", probes("host", "x", path="/"), url="http://192.0.2.1").failed == 1
+    assert refusal(tested, "other", probes("elsewhere", "x")) == {
+        "error-guard-no-probes": {"case": "made-up", "path": "/health", "known": "/health"}
+    }
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    write_probes(folder, series("."))
+    assert refusal(check_case, folder) == {"error-case-is-raw": {"folder": str(folder)}}
+    check_case(tmp_path / "host")
