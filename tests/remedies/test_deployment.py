@@ -1,19 +1,30 @@
 """Deployments against a Lambda that really runs the code: tested, switched, watched, and rolled back."""
 
+import base64
+import hashlib
+import io
 import json
+import os
 import threading
+import zipfile
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 from click.testing import CliRunner
 from worlds.kills import kills, restarted
 from worlds.lambda_front import zipped
+from worlds.memory_queues import MemoryQueues
+from worlds.messages import refusal
 
 from watchme_analysis.cli.deploy import deploy
 from watchme_analysis.cloudwatch import session
+from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.apply import apply_plan
 from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, sqs_event
+from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
+from watchme_analysis.text.message import Bytes, Duration, Resource, message
 
 OLD = "def lambda_handler(event, context):\n    return {'batchItemFailures': []}\n"
 NEW = OLD + "# new\n"
@@ -183,3 +194,249 @@ def test_the_front_answers_as_boto3_expects(lambdas):
     assert client.get_function_configuration(FunctionName=NAME)["LastUpdateStatus"] == "Successful"
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.get_alias(FunctionName=NAME, Name="none")
+
+
+@pytest.fixture
+def memory(tmp_path):
+    """An account with the function `orders`, whose code is a file."""
+    old = tmp_path / "old.zip"
+    old.write_bytes(zipped(lambda_function=OLD))
+    account = MemoryQueues()
+    account.responses = {
+        "get_function_configuration": {
+            "Handler": "lambda_function.lambda_handler", "Runtime": "python3.12", "PackageType": "Zip",
+            "CodeSha256": code_hash(old.read_bytes()),
+        },
+        "get_function": {"Code": {"Location": old.as_uri()}},
+        "get_alias": {"FunctionVersion": "4"},
+    }  # fmt: skip
+    return account
+
+
+def readable(code):
+    """Return a zip whose files everybody may read, as Lambda needs it."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        entry = zipfile.ZipInfo("lambda_function.py")
+        entry.external_attr = 0o644 << 16
+        archive.writestr(entry, code)
+    return made.getvalue()
+
+
+def planned_in(memory, tmp_path, code, *, skip_check=False, **options):
+    package = tmp_path / "package.zip"
+    package.write_bytes(readable(code))
+    settings = DeploymentOptions(**{"events": [("event", EVENT)], "watch_s": 0.0, **options})
+    return plan_deployment(package, NAME, memory, tmp_path / "plan.json", settings, skip_check=skip_check)
+
+
+def code_hash(data):
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def content(path):
+    return {"$file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+CONFIGURED = Call("lambda", "get_function_configuration", {"FunctionName": NAME})
+DESCRIBED = "[LastUpdateStatus, CodeSha256]"
+FAILURES = '?"[ERROR]" ?"Task timed out" ?"Runtime exited" ?"Runtime.ImportModuleError"'
+
+
+def invoked(qualifier):
+    """Return the step that invokes the new code with the recorded event."""
+    parameters = {
+        "FunctionName": NAME, "Qualifier": qualifier, "LogType": "Tail", "Payload": json.dumps(EVENT)
+    }  # fmt: skip
+    return Step(
+        "invoke 1",
+        NAME,
+        message("deploy-why-invoke", event=Resource("event")),
+        Call("lambda", "invoke", parameters),
+        expect={
+            "FunctionError": None,
+            "Payload.batchItemFailures || `[]`": [],
+            "contains(LogResult || '', '[ERROR]')": False,
+        },
+    )
+
+
+def watched(group, changed, last, count=3, within_s=600.0):
+    """Return the steps that watch real invocations, and errors since the change."""
+
+    def logged(pattern, step):
+        parameters = {
+            "logGroupName": group,
+            "startTime": {"$from": f"{step}.at_ms"},
+            "filterPattern": pattern,
+        }
+        return Call("logs", "filter_log_events", parameters)
+
+    why = message("deploy-why-watch", count=count, within=Duration(within_s))
+    reports = logged('"REPORT RequestId"', last)
+    seen = Condition(reports, f"length(events || `[]`) >= `{count}`", True, within_s)
+    none_failed = Condition(logged(FAILURES, changed), "(events || `[]`)[0].message", None)
+    why_none = message("deploy-why-no-errors", group=Resource(group))
+    return (
+        Step("await", group, why, until=(seen,), may_be_unseen=True),
+        Step("watch", group, why_none, until=(none_failed,)),
+    )
+
+
+def test_every_step_of_a_deployment(memory, tmp_path):
+    new = readable(NEW)
+    plan = planned_in(memory, tmp_path, NEW, watch_s=600.0)
+    made = plan.made
+    assert timedelta(0) <= datetime.now(UTC) - made < timedelta(minutes=1)
+    new_file, old_file = (tmp_path / f"plan.json.{kind}.zip" for kind in ("package", "rollback"))
+    assert (new_file.read_bytes(), old_file.read_bytes()) == (new, zipped(lambda_function=OLD))
+    old_hash, new_hash = code_hash(old_file.read_bytes()), code_hash(new)
+
+    def updated(file):
+        return Call("lambda", "update_function_code", {"FunctionName": NAME, "ZipFile": content(file)})
+
+    keep = Step(
+        "keep",
+        NAME,
+        message("deploy-why-keep", function=Resource(NAME)),
+        Call("lambda", "publish_version", {"FunctionName": NAME, "CodeSha256": old_hash}),
+        keep={"version": "Version"},
+    )
+    update = Step(
+        "update",
+        NAME,
+        message("deploy-why-update", function=Resource(NAME), size=Bytes(len(new))),
+        updated(new_file),
+        until=(Condition(CONFIGURED, DESCRIBED, ["Successful", new_hash], 300.0),),
+        undo=(updated(old_file),),
+        undo_until=(Condition(CONFIGURED, DESCRIBED, ["Successful", old_hash], 300.0),),
+    )
+    assert plan == Plan(
+        "deploy",
+        message("deploy-title", function=Resource(NAME)),
+        made,
+        "123456789012",
+        "eu-west-1",
+        steps=(keep, update, invoked("$LATEST"), *watched("/aws/lambda/orders", "update", "invoke 1")),
+        relies_on=(Condition(CONFIGURED, DESCRIBED, ["Successful", old_hash]),),
+        reasons=(message("deploy-checked", verdict=message("deploy-ready"), count=1),),
+        costs=(message("deploy-cost", count=1),),
+        risks=(message("deploy-risk-events", count=1), message("deploy-risk-latest")),
+        notes=(message("deploy-way-back", function=Resource(NAME)),),
+        undo_on_surprise=True,
+    )
+
+
+def test_a_deployment_behind_an_alias(memory, tmp_path):
+    memory.responses["get_function_configuration"]["LoggingConfig"] = {"LogGroup": "own"}
+    plan = planned_in(memory, tmp_path, NEW, alias="live", watch_s=60.0, watch_invocations=5)
+    names = [step.name for step in plan.steps]
+    assert names == ["keep", "update", "publish", "invoke 1", "switch", "await", "watch"]
+    new_hash = code_hash(readable(NEW))
+    version = {"$from": "publish.version"}
+    assert plan.steps[2] == Step(
+        "publish",
+        NAME,
+        message("deploy-why-publish", alias=Resource("live")),
+        Call("lambda", "publish_version", {"FunctionName": NAME, "CodeSha256": new_hash}),
+        keep={"version": "Version"},
+    )
+    assert plan.steps[3] == invoked(version)
+    aliased = Call("lambda", "get_alias", {"FunctionName": NAME, "Name": "live"})
+
+    def to(each):
+        return Call("lambda", "update_alias", {"FunctionName": NAME, "Name": "live", "FunctionVersion": each})
+
+    assert plan.steps[4] == Step(
+        "switch",
+        "orders:live",
+        message("deploy-why-switch", alias=Resource("live"), version=Resource("4")),
+        to(version),
+        until=(Condition(aliased, "FunctionVersion", version, 300.0),),
+        undo=(to("4"),),
+        undo_until=(Condition(aliased, "FunctionVersion", "4", 300.0),),
+    )
+    assert plan.steps[5:] == watched("own", "switch", "switch", 5, 60.0)
+    assert plan.relies_on[1:] == (Condition(aliased, "FunctionVersion", "4"),)
+    assert [each.id for each in plan.risks] == ["deploy-risk-events"]
+    untested = planned_in(memory, tmp_path, NEW, events=[])
+    assert [each.id for each in untested.risks] == ["deploy-risk-untested", "deploy-risk-latest"]
+    assert [step.name for step in untested.steps] == ["keep", "update"]
+
+
+def test_what_refuses_a_deployment(memory, tmp_path):
+    package = tmp_path / "package.zip"
+
+    def planned(code=NEW, **options):
+        return planned_in(memory, tmp_path, code, **options)
+
+    found = planned(MISSING)
+    assert found.verdict == message("deploy-problems", count=1)
+    risky = planned(MISSING, skip_check=True)
+    assert risky.risks[0] == found.problems[0]
+    assert risky.reasons == (message("deploy-checked", verdict=found.verdict, count=found.modules),)
+    configuration = memory.responses["get_function_configuration"]
+    configuration["PackageType"] = "Image"
+    assert refusal(planned) == {"error-function-image": {"function": NAME}}
+    del configuration["PackageType"]  # Lambda leaves it out for a zip
+    assert planned().remedy == "deploy"
+    # More than an upload takes: 50 MiB.
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("lambda_function.py", NEW)
+    with package.open("rb") as small:
+        data = small.read()
+    package.write_bytes(bytes(50 * 1024 * 1024 + 1 - len(data)) + data)
+    path = tmp_path / "new.json"
+    large = (package, NAME, memory, path, DeploymentOptions())
+    assert refusal(plan_deployment, *large, skip_check=True) == {
+        "error-package-size": {"package": str(package), "bytes": "52,428,801"}
+    }
+    # The code to go back to must be that which runs.
+    configuration["CodeSha256"] = "other"
+    assert refusal(planned, error=ServiceError) == {"error-code-not-running": {"function": NAME}}
+    memory.responses["get_function"] = {"Code": {"Location": (tmp_path / "gone").as_uri()}}
+    gone = refusal(planned, error=ServiceError)["error-code-not-downloaded"]
+    assert gone["function"] == NAME
+
+
+def test_a_folder_is_packed_the_same_way_each_time(memory, tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "lib" / "__pycache__").mkdir(parents=True)
+    (folder / "lambda_function.py").write_text(NEW)
+    (folder / "lib" / "tool.sh").write_text("exit")
+    (folder / "lib" / "tool.sh").chmod(0o755)
+    (folder / "lib" / "__pycache__" / "a.pyc").write_text("compiled")
+    packed = []
+    for at in (1, 2):
+        os.utime(folder / "lambda_function.py", (at, at))
+        plan_path = tmp_path / f"{at}.json"
+        plan_deployment(folder, NAME, memory, plan_path, DeploymentOptions(), skip_check=True)
+        packed.append(plan_path.with_name(f"{at}.json.package.zip").read_bytes())
+    assert packed[0] == packed[1]
+    with zipfile.ZipFile(io.BytesIO(packed[0])) as archive:
+        entries = [
+            (each.filename, oct(each.external_attr >> 16), each.compress_type) for each in archive.filelist
+        ]
+        assert archive.read("lambda_function.py").decode() == NEW
+    assert entries == [
+        ("lambda_function.py", "0o644", zipfile.ZIP_DEFLATED), ("lib/tool.sh", "0o755", zipfile.ZIP_DEFLATED)
+    ]  # fmt: skip
+
+
+def test_a_message_as_lambda_passes_it():
+    attributes = {"SentTimestamp": "1"}
+    assert sqs_event("half \ud83d", "m", "arn:aws:sqs:eu-west-1:1:q", attributes, "eu-west-1") == {
+        "Records": [
+            {
+                "messageId": "m",
+                "receiptHandle": "recorded",
+                "body": "half \ud83d",
+                "attributes": attributes,
+                "messageAttributes": {},
+                "md5OfBody": hashlib.md5(b"half \xed\xa0\xbd").hexdigest(),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q",
+                "awsRegion": "eu-west-1",
+            }
+        ]
+    }
