@@ -417,12 +417,30 @@ def test_a_message_that_no_log_shows_stops_the_run(memory, tmp_path):
         "redrive-not-seen": {"message": "m1", "log": "group", "within": 0.0},
     }
     assert audit.states == {"sent": 1, "not_sent": 1}
-    # Shown at last by the whole log, it goes on.
+    # Shown at last by the whole log, which is read from five minutes before the first message on, it goes on.
     (tmp_path / "j").unlink()
-    readings = iter(range(10))
-    memory.before["filter_log_events"] = [lambda: next(readings) == 2 and memory.silent.clear()]
+    memory.made.clear()
+    shown, memory.held["jobs"] = memory.responses["filter_log_events"], {}
+
+    def whole(parameters):
+        starts = [made["startTime"] for operation, made in memory.made if operation == "filter_log_events"]
+        if len(starts) > 1 and starts[-1] == starts[0] != starts[1]:
+            memory.silent.clear()
+        later = int(datetime.now(UTC).timestamp() * 1000)
+        note = {"eventId": "note", "timestamp": later, "logStreamName": "s", "message": "of another"}
+        found = shown(parameters)
+        return {"events": [*found["events"], note]}
+
+    memory.responses["filter_log_events"] = whole
     audit, _ = run(memory, small_task("a"), tmp_path / "j", replace(AT_ONCE, confirm_within_s=0.0))
     assert audit.states["deleted"] == 1
+
+
+def test_the_log_is_read_again_after_a_pause(memory, tmp_path):
+    memory.silent = {"a"}
+    memory.on_sleep = memory.silent.clear
+    audit, _ = run(memory, small_task("a"), tmp_path / "j")
+    assert (audit.outcome, memory.waits) == ("complete", [5.0])
 
 
 def test_errors_of_calls_stop_the_run_but_not_the_deletion(memory, tmp_path):

@@ -1,0 +1,191 @@
+"""Harm that a load test does elsewhere: limits, signs, and when each resource is read."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from worlds.aws_front import FAST
+from worlds.memory_queues import URL, MemoryQueues
+from worlds.messages import messages_in, refusal
+from worlds.together import together
+
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.remedies.harm_watch import (
+    HarmLimit,
+    HarmWatch,
+    calls_of_watch,
+    limits_from_the_hour_before,
+)
+from watchme_analysis.remedies.plan import Call
+from watchme_analysis.text.message import Duration, Number
+
+NOW = datetime(2026, 3, 2, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def aws():
+    account = MemoryQueues(rate_limits=FAST)
+    account.held = {"orders": {}, "dead": {}}
+    account.values, account.status = {}, "Complete"
+
+    def data(parameters):
+        """Return the values of each metric by its name."""
+        results = []
+        for query in parameters["MetricDataQueries"]:
+            values = account.values.get(query["MetricStat"]["Metric"]["MetricName"], [])
+            times = [NOW + timedelta(minutes=number) for number in range(len(values))]
+            results.append(
+                {
+                    "Id": query["Id"],
+                    "Label": "x",
+                    "Timestamps": times,
+                    "Values": values,
+                    "StatusCode": account.status,
+                }
+            )
+        return {"MetricDataResults": results}
+
+    account.responses["get_metric_data"] = data
+    return account
+
+
+@together(
+    ("kind", "resource", "name", "unit"),
+    [
+        ("depth", URL + "orders", "orders", Number),
+        ("dlq", URL + "dead", "dead", Number),
+        ("age", "orders", "orders", Duration),
+        ("errors", "worker", "worker", Number),
+        ("throttles", "worker", "worker", Number),
+        ("health", "https://example.com/health", "https://example.com/health", Number),
+    ],
+)
+def test_the_sentences_of_a_limit_and_of_its_sign(kind, resource, name, unit):
+    limit = HarmLimit(kind, resource, 5.0)
+    assert messages_in(limit.sentence) == {f"harm-limit-{kind}": {"name": name, "most": 5.0}}
+    assert isinstance(limit.sentence.values["most"], unit)
+    assert limit.sign(5.0) is None  # the highest value that is no harm
+    more = {"error": "refused"} if kind == "health" else {}
+    sign = limit.sign(6.0, "refused")
+    assert messages_in(sign) == {f"harm-{kind}": {"name": name, "value": 6.0, "most": 5.0, **more}}
+    assert isinstance(sign.values["value"], unit)
+    assert limit.is_metric == (kind in {"age", "errors", "throttles"})
+
+
+def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
+    kinds = [
+        ("depth", URL + "orders"), ("dlq", URL + "dead"), ("age", "orders"), ("errors", "worker"),
+        ("throttles", "worker"), ("health", "https://example.com"),
+    ]  # fmt: skip
+    # A few messages and a minute are no harm in any queue.
+    found = limits_from_the_hour_before(aws, kinds, NOW)
+    assert [each.most for each in found] == [10.0, 0.0, 60.0, 0.0, 0.0, 0.0]
+    assert [(each.kind, each.resource) for each in found] == kinds
+    aws.values = {
+        "ApproximateNumberOfMessagesVisible": [3.0, 20.0, 4.0], "ApproximateAgeOfOldestMessage": [90.0, 5.0],
+        "Errors": [2.0],
+    }  # fmt: skip
+    aws.put("dead", "a", "b")
+    aws.hidden.add("m1")
+    aws.made.clear()
+    assert [each.most for each in limits_from_the_hour_before(aws, kinds, NOW)] == [
+        20.0,
+        2.0,
+        90.0,
+        2.0,
+        0.0,
+        0.0,
+    ]
+    [(_, requested)] = [made for made in aws.made if made[0] == "get_metric_data"]
+    assert (requested["StartTime"], requested["EndTime"]) == (NOW - timedelta(hours=1), NOW)
+    shown = [
+        (each["MetricStat"]["Metric"]["Namespace"], each["MetricStat"]["Metric"]["MetricName"],
+         each["MetricStat"]["Metric"]["Dimensions"], each["MetricStat"]["Period"], each["MetricStat"]["Stat"])
+        for each in requested["MetricDataQueries"]
+    ]  # fmt: skip
+    queue = [{"Name": "QueueName", "Value": "orders"}]
+    worker = [{"Name": "FunctionName", "Value": "worker"}]
+    assert shown == [
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, 60, "Maximum"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", queue, 60, "Maximum"),
+        ("AWS/Lambda", "Errors", worker, 60, "Sum"),
+        ("AWS/Lambda", "Throttles", worker, 60, "Sum"),
+    ]
+    # Visible messages now, hidden ones left out.
+    aws.put("orders", *"x" * 25)
+    aws.hidden.add("m3")
+    assert limits_from_the_hour_before(aws, kinds[:1], NOW)[0].most == 24.0
+    # An endpoint alone is watched without AWS.
+    assert limits_from_the_hour_before(None, kinds[5:], NOW) == (
+        HarmLimit("health", "https://example.com", 0.0),
+    )
+    aws.status = "Forbidden"
+    refused = refusal(limits_from_the_hour_before, aws, kinds[3:4], NOW, error=ServiceError)
+    assert refused == {"error-metric-not-returned": {"metric": "x"}}
+
+
+def test_each_step_of_a_round(aws):
+    aws.put("orders", "a")
+    aws.put("dead", "b")
+    watched = [
+        HarmLimit("depth", URL + "orders", 0.0), HarmLimit("dlq", URL + "dead", 1.0),
+        HarmLimit("age", "orders", 60.0), HarmLimit("errors", "worker", 0.0),
+    ]  # fmt: skip
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    watch = HarmWatch(watched, aws, since)
+
+    def round_of():
+        return [messages_in(sign) if sign else None for sign in watch.steps()]
+
+    depth = {"harm-depth": {"name": "orders", "value": 1.0, "most": 0.0}}
+    assert round_of() == [depth, None, None]
+    assert aws.operations() == ["get_queue_attributes", "get_queue_attributes", "get_metric_data"]
+    assert aws.made[-1][1]["StartTime"] == since.replace(second=0, microsecond=0)
+    # CloudWatch has a point a minute, so it is not read again at once.
+    assert round_of() == [depth, None]
+    aws.values = {"Errors": [1.0]}
+    errors = {"harm-errors": {"name": "worker", "value": 1.0, "most": 0.0}}
+    watch.watched = watched[1:]
+    assert messages_in(watch.first_sign()) == errors  # a whole round, CloudWatch included
+    assert replace(watch, watched=watched[1:2]).first_sign() is None
+    often = HarmWatch(watched[2:], aws, since, metrics_s=0.0)
+    assert [len(list(often.steps())) for _ in range(2)] == [1, 1]
+    # The window is a minute at least.
+    later = datetime.now(UTC)
+    list(HarmWatch(watched[2:], aws, later).steps())
+    assert aws.made[-1][1]["EndTime"] == later + timedelta(minutes=1)
+    assert calls_of_watch(watched) == (
+        Call("sqs", "get_queue_attributes"), Call("cloudwatch", "get_metric_data")
+    )  # fmt: skip
+    assert calls_of_watch(watched[:1]) == (Call("sqs", "get_queue_attributes"),)
+    assert calls_of_watch(watched[2:3]) == (Call("cloudwatch", "get_metric_data"),)
+    assert calls_of_watch([HarmLimit("health", "https://example.com", 0.0)]) == ()
+
+
+def test_an_endpoint_that_fails_is_a_sign():
+    statuses = [200, 503]
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(statuses.pop(0))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Health)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/"
+    watch = HarmWatch([HarmLimit("health", url, 0.0)], None, NOW)
+    assert watch.first_sign() is None
+    bad = messages_in(watch.first_sign())
+    server.shutdown()
+    server.server_close()
+    assert bad == {"harm-health": {"name": url, "value": 1.0, "most": 0.0, "error": "status 503"}}
+    gone = messages_in(watch.first_sign())["harm-health"]
+    assert gone["error"] and gone["error"] != "status 503"
+    # One failed check is no harm where one is allowed.
+    assert HarmWatch([HarmLimit("health", url, 1.0)], None, NOW).first_sign() is None
