@@ -548,8 +548,9 @@ def test_the_probes_nearest_to_the_host_are_back_tested(tmp_path):
     assert tested("slow", slow, timeout_s=2.0).failed == 0
     assert tested("slower", slow, timeout_s=1.9).failed == 4
     assert tested("root", probes("host", "x", path="/"), url="http://192.0.2.1").failed == 1
-    assert refusal(tested, "other", probes("elsewhere", "x")) == {
-        "error-guard-no-probes": {"case": "made-up", "path": "/health", "known": "/health"}
+    elsewhere = [probes("elsewhere", "x", path=path) for path in ("/health", "/b")]
+    assert refusal(tested, "other", *elsewhere) == {
+        "error-guard-no-probes": {"case": "made-up", "path": "/health", "known": "/b, /health"}
     }
     folder = tmp_path / "raw"
     folder.mkdir()

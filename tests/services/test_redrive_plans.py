@@ -4,14 +4,30 @@ import json
 from dataclasses import replace
 
 import pytest
+from worlds.aws_front import FAST
+from worlds.memory_queues import URL as MEMORY_URL
+from worlds.memory_queues import MemoryQueues
+from worlds.messages import messages_in, refusal
+from worlds.stored_case import case_of, store_case
 
+from watchme_analysis.case.actions import read_actions
+from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
-from watchme_analysis.remedies.redrive import RedriveResult
+from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue
+from watchme_analysis.remedies.redrive import RedriveResult, Target, message_key
 from watchme_analysis.remedies.verified_redrive import RedriveLimits
+from watchme_analysis.services import redrive as service
 from watchme_analysis.services.redrive import (
     RedrivePlan,
+    _work_in,
+    aws_of_queue,
+    complete_redrive,
+    journal_beside,
     known_rate,
+    move_all,
+    plan_from_file,
     plan_of_work,
     plan_redrive,
     plan_sentences,
@@ -106,3 +122,219 @@ def test_work_that_was_never_done_gets_a_message_for_each_item_and_day(shorter, 
     assert (len(plan.pending), plan.retry_rejected, plan.is_imported) == (6, True, True)
     with pytest.raises(InputError):
         plan_of_work(shorter.path, "asr-queue", "{number}", tmp_path / "journal")
+
+
+WORK = WorkItemSettings(item_keys=("id",), day_keys=("day",))
+DLQ = MEMORY_URL + "jobs-dlq"
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """The account of each queue: `jobs` and its DLQ."""
+    account = MemoryQueues(rate_limits=FAST)
+    account.held = {"jobs": {}, "jobs-dlq": {}}
+    account.put("jobs-dlq", '{"id": "a", "day": "2026-03-02"}', "no json")
+    monkeypatch.setattr(service, "aws_of_queue", lambda url, profile, region: account)
+    return account
+
+
+@pytest.fixture
+def archive(memory, tmp_path):
+    memory.held["jobs-dlq"]["m1"]["Attributes"]["MessageGroupId"] = "g"
+    return archive_queue(memory, "jobs-dlq", tmp_path / "dlq.gz", ReadingLimits(60, 0.0))
+
+
+def test_messages_of_an_archive_are_for_a_queue_beside_it(archive, tmp_path, monkeypatch):
+    (tmp_path / "watchme.toml").write_text('[work_items]\nitem_keys = ["id"]\nday_keys = ["day"]\n')
+    monkeypatch.chdir(tmp_path)
+    plan = plan_from_file(archive.path, "jobs", retry_rejected=True)
+    assert plan.found.listed == (
+        ListedMessage("m1", "jobs", "jobs-dlq", "a", "2026-03-02"),
+        ListedMessage("m2", "jobs", "jobs-dlq", None, None),
+    )
+    assert dict(plan.found.urls) == {"jobs": MEMORY_URL + "jobs", "jobs-dlq": DLQ}
+    first, second = map(json.loads, plan.found.lines)
+    assert (first["QueueUrl"], first["MessageBody"]) == (
+        MEMORY_URL + "jobs",
+        '{"id": "a", "day": "2026-03-02"}',
+    )
+    assert first["MessageAttributes"]["resent_message_id"]["StringValue"] == "m1"
+    assert second["MessageBody"] == "no json"
+    assert plan.journal == tmp_path / "dlq.gz.redrive-journal.jsonl"
+    assert (plan.pending, plan.earlier) == (plan.found.lines, RedriveResult(left=2))
+    assert (plan.case, plan.is_imported, plan.holds_messages, plan.retry_rejected) == (
+        None,
+        False,
+        True,
+        True,
+    )
+    assert plan.text == "".join(f"{line}\n" for line in plan.found.lines)
+    assert plan.targets(1) == [Target("jobs", "123456789012", "eu-west-1", 1)]
+    assert plan.targets()[0].messages == 2
+    assert refusal(plan_from_file, archive.path) == {"error-archive-queue-missing": {}}
+
+
+def test_messages_of_a_list_are_those_of_a_queue(tmp_path):
+    def line(queue, body, message_id=None):
+        attributes = {"resent_message_id": {"StringValue": message_id}} if message_id else {}
+        return json.dumps(
+            {"QueueUrl": URL.format(queue), "MessageBody": body, "MessageAttributes": attributes}
+        )
+
+    lines = [line("a", '{"n": 1}', "m1"), line("b", "x"), line("a", "y")]
+    path = tmp_path / "list.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    whole = plan_from_file(path, journal=tmp_path / "j")
+    assert (whole.found.lines, whole.journal) == (tuple(lines), tmp_path / "j")
+    assert [(one.message_id, one.queue, one.dlq) for one in whole.found.listed] == [
+        ("m1", "a", None), (None, "b", None), (None, "a", None)
+    ]  # fmt: skip
+    assert plan_from_file(path, "a").found.lines == (lines[0], lines[2])
+    absent = refusal(plan_from_file, tmp_path / "absent")
+    assert absent["error-redrive-file-unreadable"]["path"] == str(tmp_path / "absent")
+    for text in ("{", "[]", '{"QueueUrl": "a"}', "3"):
+        path.write_text(text)
+        assert refusal(plan_from_file, path) == {"error-redrive-file-foreign": {"path": str(path)}}
+
+
+def test_a_case_leaves_out_messages_of_a_file(memory, archive, tmp_path):
+    done = [
+        {"request_id": "r", "function": "worker", "kind": "application", "message": "message_id=m2"},
+        {"request_id": "r", "function": "worker", "kind": "end", "message": "END"},
+    ]
+    case = store_case(
+        tmp_path / "case",
+        work_items=WORK,
+        queues=[{"queue": "jobs", "dlq": "jobs-dlq"}, {"queue": "jobs-dlq"}],
+        event_source_mappings=[{"queue": "jobs", "function": "worker", "state": "Enabled"}],
+        queue_messages=[
+            {"queue": "jobs-dlq", "source_queue": "jobs", "message_id": "m1", "body": None},
+            {"queue": "jobs-dlq", "source_queue": "jobs", "message_id": "m9", "body": None},
+        ],
+        log_events=done,
+    )
+    plan = plan_from_file(archive.path, "jobs", case.path)
+    # The body of the first is unknown in the case, so that the case says nothing of its content.
+    [(queue, message_id, reason)] = plan.found.excluded
+    assert (queue, message_id) == ("jobs", "m1")
+    assert plan.found.left_out == ((reason, 1),)
+    assert [one.message_id for one in plan.found.listed] == ["m2"]
+    assert (plan.is_imported, plan.case.path) == (True, case.path)
+    assert plan.journal == tmp_path / "case.redrive-journal.jsonl"
+
+
+def test_work_in_a_body():
+    assert _work_in('{"id": 7, "day": "2026-03-02"}', WORK) == ("7", "2026-03-02")
+    assert _work_in('{"other": 7}', WORK) == (None, None)
+    for text in ("[1]", "{", "[" * 100_000):
+        assert _work_in(text, WORK) == (None, None)
+
+
+def test_the_journal_of_the_first_release_is_used_if_it_exists(tmp_path):
+    folder = tmp_path / "case"
+    assert journal_beside(folder) == tmp_path / "case.redrive-journal.jsonl"
+    (tmp_path / "case.resent.jsonl").touch()
+    assert journal_beside(folder) == tmp_path / "case.resent.jsonl"
+
+
+def test_the_session_of_a_queue_is_of_the_region_of_its_url():
+    found = aws_of_queue(URL.format("q"), "prod", "eu-west-1")
+    assert (found.target.profile, found.target.region) == ("prod", "ap-northeast-1")
+    assert aws_of_queue("http://127.0.0.1:5000/1/q", None, "eu-west-1").target.region == "eu-west-1"
+
+
+def test_an_unknown_queue_and_a_template_without_placeholder_are_refused(shorter, tmp_path):
+    refused = refusal(plan_redrive, shorter, "absent")["error-redrive-unknown-queue"]
+    assert (refused["case"], refused["queue"]) == (shorter.name, "'absent'")
+    assert "asr-queue" in refused["known"].split(", ")
+    bare = case_of(functions=[{"function": "f"}])
+    assert refusal(plan_redrive, bare, "absent")["error-redrive-unknown-queue"]["known"] == "unknown"
+    unknown = refusal(plan_of_work, shorter.path, "absent", "{item}")["error-queue-url-missing"]
+    assert (unknown["queue"], "asr-queue" in unknown["known"]) == ("absent", True)
+
+
+def moved(memory, archive, case=None, events=(), excluded=(), **options):
+    """Return the result of moving the archived messages, whose journal has an event each."""
+    plan = plan_from_file(archive.path, "jobs", journal=archive.path.with_name("j"))
+    plan = replace(
+        plan, found=replace(plan.found, excluded=excluded), case=case, is_imported=case is not None
+    )
+    with open_journal(plan.journal) as journal:
+        for line, event in zip(plan.found.lines, events, strict=False):
+            if event:
+                journal.write(message_key(line), event, queue=MEMORY_URL + "jobs")
+    return move_all(plan, 5.0, **options)
+
+
+def test_a_dlq_is_moved_if_nothing_of_it_is_left_out(memory, archive, tmp_path):
+    case = store_case(tmp_path / "case", queues=[{"queue": "jobs"}])
+    memory.answers["list_message_move_tasks"] = [{"Results": []}] * 9
+    # One was deleted after it was processed, so that one is expected.
+    del memory.held["jobs-dlq"]["m1"]
+    task = {"Status": "COMPLETED", "StartedTimestamp": 1, "ApproximateNumberOfMessagesMoved": 1}
+    memory.answers["start_message_move_task"] = [{}]
+    memory.before["start_message_move_task"] = [
+        memory.held["jobs-dlq"].clear,
+        lambda: memory.answers.update({"list_message_move_tasks": [{"Results": [task]}]}),
+    ]
+    result = moved(memory, archive, case, ["deleted"])
+    assert (result.outcome, result.moved) == ("complete", 1)
+    assert read_journal(archive.path.with_name("j.move")).last["move"]["event"] == "done"
+    assert read_actions(case.path)[["remedy", "step"]].values.tolist() == [["redrive", "move task"]]
+
+
+def test_what_refuses_the_move_of_a_dlq(memory, archive):
+    def why(*events, **more):
+        archive.path.with_name("j").unlink(missing_ok=True)
+        memory.answers["list_message_move_tasks"] = [{"Results": []}] * 3
+        found = messages_in(moved(memory, archive, events=events, **more).sentence)
+        del found["move-refused"]
+        return found
+
+    assert why("failed", "processed") == {"move-left-out": {"count": 1, "total": 3}}
+    assert why("sending", "sent") == {"move-left-out": {"count": 2, "total": 4}}
+    excluded = (("jobs", "m9", "processed"), ("other", "m8", "processed"))
+    assert why(excluded=excluded) == {"move-left-out": {"count": 1, "total": 3}}
+    assert next(iter(why())) == "move-untested"
+    memory.answers["list_message_move_tasks"] = [{"Results": []}]
+    assert messages_in(moved(memory, archive, cancel=True).sentence) == {"move-none": {"dlq": "jobs-dlq"}}
+
+
+def test_messages_that_are_gone_are_not_expected_in_the_dlq(memory, archive):
+    memory.held["jobs-dlq"].clear()
+    task = {"Status": "COMPLETED", "StartedTimestamp": 1}
+    memory.answers["list_message_move_tasks"] = [{"Results": []}, {"Results": [task]}]
+    memory.answers["start_message_move_task"] = [{}]
+    assert moved(memory, archive, events=["gone", "deleted"]).outcome == "complete"
+
+
+def test_a_queue_without_dlq_has_nothing_to_move(memory, tmp_path):
+    path = tmp_path / "list.jsonl"
+    path.write_text(
+        json.dumps({"QueueUrl": MEMORY_URL + "jobs", "MessageBody": "x", "MessageAttributes": {}})
+    )
+    assert refusal(move_all, plan_from_file(path), 1.0) == {"error-queue-no-dlq": {"queue": "jobs"}}
+
+
+def test_a_complete_redrive_finds_the_dlq_and_is_recorded(memory, tmp_path):
+    line = {
+        "QueueUrl": MEMORY_URL + "jobs", "MessageBody": "no json",
+        "MessageAttributes": {"resent_message_id": {"StringValue": "m2"}},
+    }  # fmt: skip
+    path = tmp_path / "list.jsonl"
+    path.write_text(json.dumps(line))
+    policy = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:jobs-dlq"}
+    memory.attributes["jobs"] = {"RedrivePolicy": json.dumps(policy)}
+    memory.responses["list_event_source_mappings"] = {"EventSourceMappings": []}
+    case = store_case(tmp_path / "case", queues=[{"queue": "jobs"}])
+    plan = replace(plan_from_file(path), case=case, is_imported=True)
+    limits = RedriveLimits()
+    audit = complete_redrive(plan, limits)
+    assert messages_in(audit.sentence)["redrive-no-consumer"] == {"queue": "jobs"}
+    assert [(row.message_id, row.state) for row in audit.rows] == [("m2", "not_sent")]
+    with open_journal(plan.journal) as journal:
+        journal.write(
+            message_key(plan.found.lines[0]), "sent", id="m2", queue=MEMORY_URL + "jobs", **{"as": "s"}
+        )
+    complete_redrive(plan, limits)
+    assert read_actions(case.path)[["step", "outcome"]].values.tolist() == [["m2", "sent"]]
