@@ -53,8 +53,6 @@ class Followed:
     ----------
     is_own
         True for code of the function, False for an installed library or a layer.
-    source
-        Its imports and names; None for bytecode, native modules and namespace packages.
     error
         Why it can't be read or parsed.
     failing, optional
@@ -68,7 +66,6 @@ class Followed:
     """
 
     is_own: bool
-    source: ModuleSource | None = None
     error: SourceError | UnreadableError | None = None
     failing: list[tuple[Import, str]] = field(default_factory=list)
     optional: list[tuple[Import, str]] = field(default_factory=list)
@@ -226,7 +223,6 @@ class Modules:
             followed.error = found
             followed.is_importable = isinstance(found, SourceError) and not found.is_certain
         elif found is not None:
-            followed.source = found
             if followed.is_own:
                 followed.unknown_paths = self._extend_path(found)
             self._follow_imports(module, followed, found, depth)
