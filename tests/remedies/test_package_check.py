@@ -1,13 +1,16 @@
 """Packages built in a folder or zip, each with one defect; sentences are compared by id and values."""
 
 import io
+import itertools
 import struct
 import zipfile
+from dataclasses import replace
 
 import pytest
-from worlds.messages import messages_in
+from worlds.messages import messages_in, plain, refusal
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.remedies import package_check
 from watchme_analysis.remedies.lambda_runtime import lambda_runtime, standard_library
 from watchme_analysis.remedies.package_check import Function, check_package
 from watchme_analysis.text.message import CodePlace
@@ -33,9 +36,14 @@ def folder(path, files):
 def check(tmp_path):
     """Return a function that checks files; the handler's module is completed by a handler."""
 
+    numbers = itertools.count()
+
     def checked(files, layers=(), **function):
-        package = folder(tmp_path / "package", files)
-        above = [folder(tmp_path / f"layer{number}", each) for number, each in enumerate(layers)]
+        own = tmp_path / f"{next(numbers)}"
+        own.mkdir()
+        package = folder(own / "package", files)
+        package.mkdir(exist_ok=True)
+        above = [folder(own / f"layer{number}", each) for number, each in enumerate(layers)]
         return check_package(package, above, Function(**function))
 
     return checked
@@ -422,3 +430,201 @@ def test_modules_that_import_each_other_and_long_chains_are_followed(check):
     files |= {"lambda_function.py": "import m0\n" + HANDLER, "m400.py": "import m0\nimport yaml\n"}
     result = check(files)
     assert places(result) == [("m400.py", 2)] and result.modules == 402
+
+
+def said(texts):
+    """Return the messages of problems or notes, a place as file and line."""
+    found = []
+    for each in texts:
+        values = {}
+        for name, value in each.values.items():
+            values[name] = (value.file, value.line) if isinstance(value, CodePlace) else plain(value)
+        found.append((each.id, values))
+    return found
+
+
+def test_each_problem_names_module_place_and_runtime(check):
+    source = (
+        "import yaml\nimport Tools\nimport tools\nfrom . import x\nfrom tools import absent\n"
+        "import distutils\ndef later():\n    import numpy\n" + HANDLER
+    )
+    result = check({"lambda_function.py": source, "tools.py": "y = 1\n"})
+    file = "lambda_function.py"
+    common = {"runtime": "python3.12", "when": "import"}
+    assert said(result.problems) == [
+        ("deploy-missing-import", {"module": "yaml", "place": (file, 1), "layers": "none", **common}),
+        ("deploy-import-case", {"module": "Tools", "place": (file, 2), "file": "tools.py"}),
+        ("deploy-relative-import", {"module": ".", "place": (file, 4)}),
+        ("deploy-removed-import", {"module": "distutils", "place": (file, 6), **common}),
+        (
+            "deploy-missing-import",
+            {"module": "numpy", "place": (file, 8), "layers": "none", **common, "when": "call"},
+        ),
+        ("deploy-missing-name", {"name": "absent", "module": "tools", "place": (file, 5)}),
+    ]
+    assert result.verdict.id == "deploy-problems"
+    assert result.modules == 2
+    ready = check({"lambda_function.py": HANDLER, "tools.py": ""})
+    assert (ready.problems, ready.notes, ready.modules, ready.verdict.id) == ((), (), 1, "deploy-ready")
+
+
+def test_notes_state_what_may_be_intended(check):
+    source = (
+        "import os, sys\ntry:\n    import yaml\nexcept ImportError:\n    pass\nsys.path.append(FOLDER)\n"
+        "if os.environ:\n    import debugpy\n    from tools import absent\n" + HANDLER
+    )
+    result = check({"lambda_function.py": source, "tools.py": ""})
+    file = "lambda_function.py"
+    assert result.problems == ()
+    assert said(result.notes) == [
+        (
+            "deploy-missing-import",
+            {
+                "module": "debugpy", "place": (file, 8), "runtime": "python3.12", "layers": "none",
+                "when": "condition",
+            },
+        ),
+        ("deploy-optional-import", {"module": "yaml", "place": (file, 3)}),
+        ("deploy-missing-name", {"name": "absent", "module": "tools", "place": (file, 9)}),
+        ("deploy-path-change", {"place": (file, 6)}),
+    ]  # fmt: skip
+
+
+def test_what_is_wrong_with_a_handler(check):
+    def problem(source, files=(), **function):
+        [found] = said(check({"lambda_function.py": source, **dict(files)}, **function).problems)
+        return found
+
+    file = "lambda_function.py"
+    functions = "def first(): ...\nclass A: ...\ndef second(): ...\n"
+    assert problem(functions) == (
+        "deploy-no-handler-function",
+        {"handler": "lambda_handler", "file": file, "count": 2, "functions": ["first", "second"]},
+    )
+    place = {"handler": "lambda_handler", "place": (file, 2)}
+    assert problem("\nasync def lambda_handler(event, context): ...") == ("deploy-async-handler", place)
+    assert problem("\ndef lambda_handler(event): ...") == ("deploy-handler-arguments", place)
+    assert problem("x = (\n") == ("deploy-syntax", {"place": (file, 1), "reason": "'(' was never closed"})
+    assert problem(HANDLER, handler="app/main.run") == ("deploy-no-handler-module", {"path": "app/main.py"})
+    nested = {"src/app/main.py": HANDLER, "other/src/app/main.py": HANDLER}
+    assert problem(HANDLER, nested, handler="app.main.run") == (
+        "deploy-handler-in-folder", {"path": "app/main.py", "file": "src/app/main.py"}
+    )  # fmt: skip
+    assert refusal(check, {}, handler="no handler") == {
+        "error-handler-form": {"handler": "'no handler'", "example": "lambda_function.lambda_handler"}
+    }
+    assert refusal(check, {}, architecture="mips") == {"error-architecture-unknown": {"name": "'mips'"}}
+
+
+def test_native_files_of_a_library_are_one_problem(check):
+    names = [f"numpy/{name}.cpython-312-aarch64-linux-gnu.so" for name in ("a", "b", "c")]
+    files = dict.fromkeys(names, elf(183)) | {"numpy/__init__.py": "", "numpy/libx.so": elf(183)}
+    # A library that a native module of the same folder needs is part of that problem.
+    result = check({"lambda_function.py": HANDLER, **files})
+    needs = {"file": names[0], "more": 2, "built": "arm64", "needed": "x86_64"}
+    assert (said(result.problems), said(result.notes)) == ([("deploy-native", needs)], [])
+    alone = check({"lambda_function.py": HANDLER, "lib/libx.so": elf(183)})
+    library = {"file": "lib/libx.so", "more": 0, "built": "arm64", "needed": "x86_64"}
+    assert (said(alone.problems), said(alone.notes)) == ([], [("deploy-native-library", library)])
+    old = check({"lambda_function.py": HANDLER, "fast.cpython-311-x86_64-linux-gnu.so": elf(62)})
+    assert said(old.problems)[0][1]["needed"] == "Python 3.12"
+    # Big-endian files state their machine the other way round.
+    big = b"\x7fELF\x02\x02\x01" + bytes(9) + struct.pack(">HH", 3, 22) + bytes(44)
+    assert (
+        check({"lambda_function.py": HANDLER, "fast.so": big}).problems[0].values["built"].name
+        == "ELF machine 22"
+    )
+
+
+def test_layers_have_their_place_and_version(check):
+    layers = [
+        {"python/yaml.py": ""}, {"tool.py": ""},
+        {"python/lib/python3.11/site-packages/a.py": "", "python/lib/python3.9/site-packages/b.py": ""},
+        {"python/lib/python3.12/site-packages/numpy.py": ""},
+    ]  # fmt: skip
+    result = check({"lambda_function.py": "import yaml, numpy, a\n" + HANDLER}, layers)
+    place = ("lambda_function.py", 1)
+    assert said(result.problems) == [
+        (
+            "deploy-missing-import",
+            {"module": "a", "place": place, "runtime": "python3.12", "layers": "some", "when": "import"},
+        ),
+        ("deploy-layer-without-python", {"layer": "layer1"}),
+        (
+            "deploy-layer-version",
+            {"layer": "layer2", "versions": ["python3.11", "python3.9"], "runtime": "python3.12"},
+        ),
+    ]
+
+
+def test_sizes_at_their_limits(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "f.zip", [("lambda_function.py", HANDLER), ("data", "x" * 1000)])
+    packed, unpacked = path.stat().st_size, len(HANDLER) + 1000
+
+    def problems(direct, unzipped, layers=(), **function):
+        limited = replace(lambda_runtime("python3.12"), direct_upload_bytes=direct, unzipped_bytes=unzipped)
+        monkeypatch.setattr(package_check, "lambda_runtime", lambda name: limited)
+        return said(check_package(path, layers, Function(**function)).problems)
+
+    assert problems(packed, unpacked) == []
+    assert problems(packed - 1, unpacked - 1) == [
+        ("deploy-zip-size", {"size": packed, "limit": packed - 1}),
+        ("deploy-unzipped-size", {"size": unpacked, "limit": unpacked - 1, "layers": "none"}),
+    ]
+    assert problems(packed - 1, unpacked, is_uploaded=False) == []
+    layer = folder(tmp_path / "layer", {"python/a.py": "xyz"})
+    assert problems(packed, unpacked + 2, [layer]) == [
+        ("deploy-unzipped-size", {"size": unpacked + 3, "limit": unpacked + 2, "layers": "some"})
+    ]
+
+
+def test_modules_are_found_as_python_finds_them(check):
+    def missing(source, **files):
+        named = {name.replace("__", "/") + ".py": text for name, text in files.items()}
+        result = check({"lambda_function.py": source + HANDLER, **named})
+        return [each.values["module"].text for each in result.problems]
+
+    # A package is found before a module of the same name, and a folder without __init__ after it.
+    assert missing("import a.b\n", a="", a__b="") == ["a.b"]
+    assert missing("import n.m\n", n__m="") == []
+    assert missing("from n import m, absent\n", n__m="") == ["n.absent"]
+    assert missing("import p.q.r\n", p__q="") == ["p.q.r"]
+    assert missing("from p.q import *\n", p__q="x = 1") == []
+    # A module that makes its submodules itself, and one of the standard library.
+    assert missing("import s.t\n", s="import sys\nsys.modules['s.t'] = 1") == []
+    assert missing("import os.absent, json.decoder\n") == []
+
+
+def test_relative_imports_start_at_the_package(check):
+    package = {
+        "app/__init__.py": "from . import main\n",
+        "app/sub/__init__.py": "",
+        "app/tools.py": "x = 1\n",
+    }
+
+    def problems(source, handler="app.main.lambda_handler"):
+        result = check({**package, "app/main.py": source + HANDLER}, handler=handler)
+        return [(each.id, each.values["module"].text) for each in result.problems]
+
+    assert problems("from . import tools\nfrom .tools import x\nfrom .sub import __doc__\n") == []
+    assert problems("from .tools import y\n") == [("deploy-missing-name", "app.tools")]
+    assert problems("from .absent import y\n") == [("deploy-missing-import", "app.absent")]
+    assert problems("from ..other import y\n") == [("deploy-relative-import", "..other")]
+    inner = check(
+        {**package, "app/main.py": "", "app/sub/main.py": "from ..tools import x\n" + HANDLER},
+        handler="app.sub.main.lambda_handler",
+    )
+    assert (inner.problems, inner.modules) == ((), 5)
+
+
+def test_names_behind_a_star_are_followed(check):
+    def names(**files):
+        found = {f"{name}.py": text for name, text in files.items()}
+        result = check({"lambda_function.py": "from a import *\n", **found})
+        return ids(result.problems) + ids(result.notes)
+
+    assert names(a="from b import *\n", b=HANDLER) == []
+    assert names(a="from b import *\n", b="x = 1") == ["deploy-no-handler-function"]
+    assert names(a="from b import *\n", b="from a import *\n") == ["deploy-no-handler-function"]
+    # A native or installed module may define anything.
+    assert names(a="from os import *\n") == ["deploy-handler-unknown"]
