@@ -5,12 +5,22 @@ import tomllib
 from types import SimpleNamespace
 
 import pytest
+from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.cli.config import config_group
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.services.propose_config import Proposal, find_in_aws, find_in_files, toml_text
+from watchme_analysis.services.propose_config import (
+    MOST_QUEUES,
+    FoundValue,
+    Proposal,
+    find_in_aws,
+    find_in_files,
+    toml_text,
+)
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
 
 NGINX = """events {}
 http {
@@ -186,3 +196,156 @@ def test_the_command_works_without_aws_and_never_overwrites(tmp_path, monkeypatc
     assert watchme("config", "init", "nginx.conf", "--no-aws", "--force").returncode == 0
     assert watchme("config", "init", "--no-aws", "--to", "other.toml").returncode == 2
     assert config_group.commands.keys() == {"init", "show", "check"}
+
+
+def notes_of(found):
+    return [messages_in(each) for each in found.notes]
+
+
+def test_every_value_has_its_source():
+    found = Proposal()
+    account = Account(ORDERS, [WORKER], ["/aws/lambda/orders-worker"])
+    account.target = SimpleNamespace(profile="prod")
+    find_in_aws(account, found)
+    assert found.rows() == [
+        ("region", "eu-west-1", note("config-source-aws")),
+        ("profile", "prod", note("config-source-aws")),
+        ("systems.orders.queue", "orders", "sqs:ListQueues"),
+        ("systems.orders.dlq", "orders-dlq", note("config-source-redrive", queue=Resource("orders"))),
+        ("systems.orders.function", "orders-worker", "lambda:ListEventSourceMappings"),
+        ("systems.orders.log_groups", "/aws/lambda/orders-worker", "logs:DescribeLogGroups"),
+        (
+            "systems.orders.api", "https://pay.example.com/charge",
+            note("config-source-variable", name=Resource("CHARGE_URL"), function=Resource("orders-worker")),
+        ),
+    ]  # fmt: skip
+    assert (found.notes, found.failed) == ([], False)
+    found.systems["orders"]["log_groups"] = FoundValue(["a", "b"], "x")
+    assert ("systems.orders.log_groups", "a, b", "x") in found.rows()
+
+
+def test_functions_without_a_queue_are_noted_unless_queues_are_chosen():
+    account = Account(ORDERS, [WORKER, ("report", {}), ("alert", {})])
+    found = Proposal()
+    find_in_aws(account, found)
+    assert notes_of(found) == [{"config-init-functions": {"count": 2, "functions": ["alert", "report"]}}]
+    chosen = Proposal()
+    find_in_aws(account, chosen, ["orders*"])
+    # A DLQ that is named is a system of its own.
+    assert (list(chosen.systems), chosen.notes) == (["orders", "orders-dlq"], [])
+
+
+def test_refused_queues_are_noted_and_named():
+    class Refusing(Account):
+        def call(self, service, operation, *, QueueUrl, **options):  # noqa: N803
+            if QueueUrl.endswith("/orders"):
+                raise ServiceError("not allowed")
+            return super().call(service, operation, QueueUrl=QueueUrl, **options)
+
+    found = Proposal()
+    find_in_aws(Refusing({"mails": (None, "mailer"), "orders": (None, "worker")}), found)
+    assert {name: list(each) for name, each in found.systems.items()} == {
+        "mails": ["queue", "function"], "orders": ["queue"]
+    }  # fmt: skip
+    assert (found.failed, notes_of(found)) == (True, [{"config-init-refused": {"reason": "not allowed"}}])
+
+    class Elsewhere(Account):
+        @property
+        def region(self):
+            raise ServiceError("no region")
+
+    found = Proposal()
+    find_in_aws(Elsewhere(ORDERS), found)
+    assert (found.general, found.systems, notes_of(found)) == (
+        {}, {}, [{"config-init-refused": {"reason": "no region"}}]
+    )  # fmt: skip
+    # Without a list of queues no pattern can be wrong.
+    nothing = Proposal()
+    find_in_aws(Account({}), nothing, ["orders"])
+    assert nothing.systems == {}
+
+
+def test_only_so_many_queues_are_read():
+    read = []
+
+    class Counting(Account):
+        def call(self, service, operation, **options):
+            read.append(options)
+            return super().call(service, operation, **options)
+
+        def items(self, service, operation, key, **options):
+            if operation == "list_queues":
+                assert options == {"MaxResults": 1000}
+            return super().items(service, operation, key, **options)
+
+    queues = {f"q{number:03}": (None, None) for number in range(MOST_QUEUES + 1)}
+    found = Proposal()
+    find_in_aws(Counting(queues), found)
+    assert (len(read), list(found.systems)[-1]) == (MOST_QUEUES, f"q{MOST_QUEUES - 1:03}")
+    assert read[0]["AttributeNames"] == ["All"]
+    counts = {"count": MOST_QUEUES + 1, "read": MOST_QUEUES}
+    assert notes_of(found) == [{"config-init-many-queues": counts}]
+    whole = Proposal()
+    find_in_aws(Account(dict(list(queues.items())[:MOST_QUEUES])), whole)
+    assert whole.notes == []
+
+
+def test_several_functions_and_log_groups_of_a_queue():
+    account = Account(ORDERS, [WORKER], ["own", "/aws/lambda/second"])
+    mappings = account.lists["list_event_source_mappings"]
+    account.lists["list_event_source_mappings"] = [
+        *mappings, *mappings, {**mappings[0], "FunctionArn": arn("lambda", "second")}
+    ]  # fmt: skip
+    account.lists["list_functions"] = [
+        {"FunctionName": "orders-worker", "LoggingConfig": {"LogGroup": "own"}}, {"FunctionName": "second"}
+    ]  # fmt: skip
+    found = Proposal()
+    find_in_aws(account, found)
+    assert values(found, "orders")["function"] == ["orders-worker", "second"]
+    assert values(found, "orders")["log_groups"] == ["own", "/aws/lambda/second"]
+
+
+def test_health_and_ports_that_are_not_clear_are_noted(tmp_path):
+    path = tmp_path / "nginx.conf"
+    path.write_text(
+        """http {
+  upstream many { server 192.0.2.5:8001; server 192.0.2.6:8002; }
+  server {
+    listen 80; server_name _ api.example.com;
+    location /healthz { proxy_pass http://many; }
+    location /health { proxy_pass http://192.0.2.7:8003; }
+    location ~ /ready { proxy_pass http://192.0.2.7:8004; }
+  }
+}
+"""
+    )
+    found = Proposal()
+    find_in_files([path], found)
+    [(name, system)] = found.systems.items()
+    assert (name, {key: each.value for key, each in system.items()}) == (
+        "api-example-com",
+        {"health": "/healthz"},
+    )
+    assert notes_of(found) == [
+        {"config-init-several-health": {"file": "nginx.conf", "path": "/healthz", "others": ["/health"]}},
+        {"config-init-several-ports": {"file": "nginx.conf", "ports": ["8001", "8002"]}},
+    ]
+
+
+def test_a_file_without_systems_has_an_example():
+    lines = toml_text(Proposal()).splitlines()
+    assert lines[0] == "# Settings of watchme: docs/configuration.md describes every key."
+    assert lines[-3:] == ["# [systems.orders]", '# queue = "orders"', '# function = "orders-worker"']
+    assert all(not line or line.startswith("#") for line in lines)
+    # Each line that is commented out is valid once it is not.
+    shown = "\n".join(line.removeprefix("# ") for line in lines[2:])
+    assert tomllib.loads(shown) == {
+        "time_zone": "Europe/Berlin",
+        "language": "en",
+        "work_items": {"unit": {"en": "order", "ja": "注文"}, "item_keys": ["orderId"]},
+        "systems": {"orders": {"queue": "orders", "function": "orders-worker"}},
+    }
+    found = Proposal({"region": FoundValue("eu-west-1", "a\nb")}, {"orders": {"queue": FoundValue("é", "s")}})
+    text = toml_text(found)
+    assert 'region = "eu-west-1"  # a?b\n' in text
+    assert text.endswith('\n\n[systems.orders]\nqueue = "é"  # s\n')
