@@ -1,26 +1,42 @@
 import io
 import json
+import tomllib
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import boto3
 import pandas as pd
 import pytest
 from botocore.client import BaseClient
 from worlds.aws_front import FAST
+from worlds.memory_queues import URL, MemoryQueues
+from worlds.messages import messages_in, refusal
 
+from watchme_analysis.aws_shapes.prices import scan_cost_message
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
-from watchme_analysis.cloudwatch.account_state import sample_messages
+from watchme_analysis.cloudwatch.account_state import CHANGES_BEFORE, Scope, sample_messages
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache, ResponseStore
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
-from watchme_analysis.config import load_config
+from watchme_analysis.config import System, load_config
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.services.collect import Request, check_raw, pull
-from watchme_analysis.text.render import render
+from watchme_analysis.services import collect
+from watchme_analysis.services.collect import (
+    BackgroundCall,
+    Request,
+    _Pull,
+    check_raw,
+    named_resources,
+    pull,
+    pull_settings,
+)
+from watchme_analysis.text.message import Choice, Phrases, Resource, message
+from watchme_analysis.text.render import note, render
 from watchme_analysis.window import Window
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -628,3 +644,191 @@ def test_raw_responses_go_to_a_folder_that_holds_nothing(tmp_path):
     for raw in (tmp_path / "full", tmp_path / "full" / "file"):
         with pytest.raises(InputError, match=raw.name):
             check_raw(raw)
+
+
+def pull_of(tmp_path, **more):
+    """Return a pull of named resources, with its progress and announcements, in a memory account."""
+    account = MemoryQueues(rate_limits=FAST)
+    progress, announced = [], []
+    request = Request(WINDOW, **more)
+    return _Pull(account, request, tmp_path, progress.append, announced.append), account, progress, announced
+
+
+def notes_of(pull_):
+    return [messages_in(text.message) for text in pull_.notes]
+
+
+def test_messages_of_a_dlq_and_what_is_noted_of_them(tmp_path):
+    def noted(held, hidden=0, name="dead", sample=2, redrive=False):
+        made, account, *_ = pull_of(tmp_path, queues=("jobs",), sample=sample)
+        account.put(name, *["body"] * held)
+        counts = {
+            "ApproximateNumberOfMessages": str(held),
+            "ApproximateNumberOfMessagesNotVisible": str(hidden),
+        }
+        policy = {"RedrivePolicy": "{}"} if redrive else {}
+        made.scope = Scope(queues={name: counts | policy}, urls={name: URL + name}, dead_letter=[name])
+        made._state()
+        assert made.failures == {}
+        stored = tmp_path / "queues" / f"{name}-messages.json"
+        read = len(json.loads(stored.read_text())["Messages"]) if stored.exists() else None
+        stored.unlink(missing_ok=True)
+        return read, notes_of(made)
+
+    receive = {"pull-receive": {"queue": "dead"}}
+    assert noted(2) == (2, [receive])
+    assert noted(0) == (0, [])
+    assert noted(3) == (2, [{"pull-sample": {"read": 2, "held": 3, "queue": "dead"}}, receive])
+    assert noted(1, hidden=4) == (1, [{"pull-hidden": {"hidden": 4, "queue": "dead"}}, receive])
+    fifo = {"pull-sample-fifo": {"read": 2, "held": 3, "queue": "d.fifo"}}
+    assert noted(3, name="d.fifo") == (2, [fifo, {"pull-receive": {"queue": "d.fifo"}}])
+    assert noted(3, sample=0) == (None, [])
+    # Reading could move its messages on.
+    assert noted(3, redrive=True) == (None, [{"pull-own-redrive": {"queue": "dead"}}])
+
+
+def test_the_state_of_queues_and_functions_is_written(tmp_path):
+    made, account, progress, _ = pull_of(tmp_path, queues=("jobs",))
+    account.responses |= {"get_function_configuration": {"Timeout": 3}, "get_function_concurrency": {"x": 1}}
+    made.scope = Scope(
+        queues={"jobs": {"QueueArn": "arn"}}, functions=["worker"], mappings={"worker": [{"UUID": "u"}]}
+    )
+    made._state()
+    written = {
+        str(path.relative_to(tmp_path)): json.loads(path.read_text()) for path in tmp_path.rglob("*.json")
+    }
+    assert written == {
+        "queues/jobs.json": {"Attributes": {"QueueArn": "arn"}},
+        "functions/worker-mappings.json": {"EventSourceMappings": [{"UUID": "u"}]},
+        "functions/worker.json": {"Timeout": 3},
+        "functions/worker-concurrency.json": {"x": 1},
+    }
+    assert [messages_in(text.message) for text in progress] == [{"pull-part-function": {"name": "worker"}}]
+    account.problems["get_function_configuration"] = [ServiceError("denied")]
+    made.scope.functions = ["other"]
+    made.scope.mappings = {"other": []}
+    made._state()
+    assert list(made.failures.values()) == ["denied"]
+
+
+def test_old_windows_are_noted_at_the_ends_of_what_aws_keeps(tmp_path):
+    def noted(**ago):
+        start = datetime.now(UTC) - timedelta(**ago)
+        made, *_ = pull_of(tmp_path)
+        made.request = replace(made.request, window=Window(start, start + timedelta(hours=1)))
+        made._note_retention()
+        return [next(iter(each)) for each in notes_of(made)]
+
+    before = CHANGES_BEFORE.days
+    assert noted(days=29, hours=23) == []
+    assert noted(days=30, hours=1) == ["pull-alarm-history"]
+    assert noted(days=90 - before, hours=-1)[:1] == ["pull-alarm-history"]
+    assert noted(days=90 - before, hours=1) == ["pull-trail-retention", "pull-alarm-history"]
+
+
+def test_a_pull_is_empty_without_a_file_of_what_was_named(tmp_path):
+    made, *_ = pull_of(tmp_path, log_groups=("g", "h"))
+    made.failures = {"logs of g": "gone", "logs of h": "gone"}
+    (tmp_path / "alarms.json").write_text("{}")
+    assert made._is_empty()
+    del made.failures["logs of h"]
+    assert not made._is_empty()
+    (tmp_path / "alarms.json").unlink()
+    (tmp_path / "queries.json").write_text("[]")
+    assert made._is_empty()
+    made.scope = Scope(queues={"jobs": {}})
+    assert made._is_empty()
+    (tmp_path / "jobs.json").write_text("{}")
+    assert not made._is_empty()
+
+
+def test_the_title_of_a_case_has_what_was_pulled_and_is_missing(tmp_path):
+    made, *_ = pull_of(tmp_path, queues=("q",), functions=("f",), instances=("i",), log_groups=("g",))
+    made._settings()
+
+    def title(has, missing=()):
+        named = {"named": Resource("q, f, i, g"), "region": Resource("eu-west-1")}
+        said = message("pull-title", **named, has=Choice(has), missing=Phrases(tuple(missing)))
+        return {language: render(said, language) for language in ("en", "ja")}
+
+    found = tomllib.loads((tmp_path / "case.toml").read_text())
+    window = {"start": WINDOW.start.isoformat(), "end": WINDOW.end.isoformat()}
+    assert found == {"title": title("everything"), "window": window}
+    made.failures = {note("pull-part-metrics"): "denied"}
+    made._settings()
+    gaps = tomllib.loads((tmp_path / "case.toml").read_text())["title"]
+    assert gaps == title("gaps", [message("pull-part-metrics")])
+
+
+def test_settings_need_a_name_and_every_part(tmp_path):
+    account = MemoryQueues(rate_limits=FAST)
+    assert refusal(pull_settings, account, (), (), tmp_path / "case") == {"error-collect-no-queue": {}}
+    assert refusal(pull, account, Request(WINDOW), tmp_path / "case") == {"error-collect-nothing-named": {}}
+    account.put("jobs", "a")
+    account.responses |= {
+        "list_event_source_mappings": {"EventSourceMappings": []},
+        "describe_alarms": {"MetricAlarms": [], "CompositeAlarms": []},
+    }
+    case = pull_settings(account, ("jobs",), (), tmp_path / "case")
+    assert case.table("queues")["queue"].tolist() == ["jobs"]
+    assert "receive_message" not in account.operations()
+    account.problems["describe_alarms"] = [ServiceError("denied")] * 2
+    refused = refusal(pull_settings, account, ("jobs",), (), tmp_path / "other", error=ServiceError)
+    assert refused == {"sentences": {"sentences": ["denied"]}}
+    assert not (tmp_path / "other").exists()
+
+
+def test_resources_of_a_system_that_a_pull_starts_from():
+    system = System(
+        "s", ("q",), functions=("f",), instances=("i",),
+        log_groups=("/own", "/any/*", "/aws/lambda/f"),
+    )  # fmt: skip
+    assert named_resources(system) == {
+        "queues": ("q",), "functions": ("f",), "instances": ("i",), "log_groups": ("/own",)
+    }  # fmt: skip
+
+
+def test_a_background_call_is_cancelled_waited_for_and_counted():
+    main, done = MemoryQueues(), []
+    other = MemoryQueues(actions={"cloudtrail:LookupEvents"}, calls=3)
+    main.clone = lambda service: other
+    main.actions, main.calls = {"sqs:SendMessage"}, 2
+
+    def work(aws):
+        done.append(aws.cancelled.wait(5))
+        raise ServiceError("cancelled")
+
+    with BackgroundCall(main, "cloudtrail", work):
+        assert not other.cancelled.is_set()
+    assert done == [True]
+    assert (main.actions, main.calls) == ({"sqs:SendMessage", "cloudtrail:LookupEvents"}, 5)
+
+    def failing(aws):
+        raise ServiceError("denied")
+
+    other.cancelled.clear()
+    with BackgroundCall(main, "cloudtrail", failing) as call, pytest.raises(ServiceError, match="denied"):
+        call.finish()
+
+
+def test_the_scan_of_log_queries_is_announced_with_its_price(tmp_path, monkeypatch):
+    made, _, _, announced = pull_of(tmp_path, log_groups=("g",), max_scan_gb=3.0, usd_per_gb=0.01)
+    volume = SimpleNamespace(size_bytes=5e8)
+
+    def planned(sizes, volumes):
+        monkeypatch.setattr(collect, "estimate_scan", lambda aws, groups, window: (volumes, sizes))
+        monkeypatch.setattr(collect, "with_scan_estimate", lambda query, volumes: f"{query} with estimate")
+        queries = {"g": ["first", "second"]}
+        made._plan(queries)
+        return queries
+
+    # Two queries of 1.5 GB each are the ceiling.
+    queries = planned({"g": 1.5e9}, {"g": volume, "h": volume})
+    assert queries == {"g": ["first with estimate", "second with estimate"]}
+    assert made.log_bytes == 1e9
+    [text] = announced
+    assert text.message == message("pull-scan-at-most", cost=scan_cost_message(3e9, 0.01))
+    with pytest.raises(InputError):
+        planned({"g": 1.6e9}, {"g": volume})
+    planned({"g": 0.0}, {"g": SimpleNamespace(size_bytes=None)})
+    assert (len(announced), made.log_bytes) == (1, None)
