@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import shlex
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -763,3 +764,81 @@ def test_the_items_of_all_pages_are_one_response():
     account.pages = lambda service, operation, **parameters: iter(pages)
     found = applying.read_value(Condition(Call("lambda", "list_functions"), "@", None), account)
     assert found == {"Items": [1, 2, 3], "Owner": "b", "Token": "x", "More": [4]}
+
+
+def test_plans_that_can_not_be_are_refused(plan, tmp_path):
+    data = plan.to_dict()
+    first, second = data["steps"]
+    with pytest.raises(ValueError, match="same name"):
+        Plan.from_dict({**data, "steps": [first, {**second, "name": first["name"]}]})
+    with pytest.raises(ValueError, match="zone"):
+        Plan.from_dict({**data, "made": "2026-03-02T04:00:00"})
+    with pytest.raises(ValueError, match="format"):
+        Plan.from_dict({**data, "format_version": 0})
+    unreadable = refusal(read_plan, tmp_path / "absent")["error-plan-unreadable"]
+    assert unreadable["path"] == str(tmp_path / "absent")
+
+
+def test_everything_of_a_plan_is_stored(tmp_path):
+    step = step_of(
+        "A", keep={"number": "Number"}, expect={"Result": "done"}, is_repeatable=False, may_be_unseen=True,
+        undo_before=(shows("A", "5", 1.0, 2.0),), undo_until=(shows("A", "0"),), hint=WHY, undo_hint=WHY,
+    )  # fmt: skip
+    bare = Step("wait", "queue", WHY)
+    whole = small_plan(
+        step, bare, relies_on=(shows("A", "0"),), reasons=(WHY,), costs=(WHY,) * 2, risks=(WHY,) * 3,
+        notes=(WHY,) * 4, undo_on_surprise=True,
+    )  # fmt: skip
+    assert Plan.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
+    reading = {"service": "sqs", "operation": "get_queue_attributes", "parameters": {}}
+    condition = {"call": reading, "select": "Attributes.A", "value": "0", "within_s": 0.0}
+    why = {"id": "plan-nothing", "values": {}}
+    setting = {"service": "sqs", "operation": "set_queue_attributes"}
+    assert whole.to_dict() == {
+        "format": "watchme-plan",
+        "format_version": 1,
+        "remedy": "test",
+        "title": why,
+        "made": "2026-03-02T00:00:00+00:00",
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "reasons": [why],
+        "costs": [why] * 2,
+        "risks": [why] * 3,
+        "notes": [why] * 4,
+        "relies_on": [condition],
+        "undo_on_surprise": True,
+        "steps": [
+            {
+                "undo_before": [{**condition, "value": "5", "within_s": 1.0, "held_s": 2.0}],
+                "hint": why,
+                "undo_hint": why,
+                "name": "set A",
+                "resource": "queue A",
+                "why": why,
+                "call": {**setting, "parameters": {"Attributes": {"A": "5"}}},
+                "before": [condition],
+                "expect": {"Result": "done"},
+                "until": [{**condition, "value": "5"}],
+                "is_repeatable": False,
+                "keep": {"number": "Number"},
+                "undo": [{**setting, "parameters": {"Attributes": {"A": "0"}}}],
+                "undo_until": [condition],
+                "may_be_unseen": True,
+            },
+            {
+                "name": "wait", "resource": "queue", "why": why, "call": None, "before": [], "expect": {},
+                "until": [], "is_repeatable": True, "keep": {}, "undo": [], "undo_until": [],
+                "may_be_unseen": False,
+            },
+        ],
+    }  # fmt: skip
+    call = Call("sqs", "send_message", {"MessageBody": "it's"})
+    assert call.command == "aws sqs send-message --cli-input-json " + shlex.quote('{"MessageBody": "it\'s"}')
+    # Every call that the plan may make, readings within parameters included.
+    inner = {"$read": reading, "select": "Attributes"}
+    nested = small_plan(step_of("B", call=Call("sqs", "x", {"a": [{"b": inner}], "c": (inner,)})))
+    assert [each.operation for each in nested.calls] == [
+        "get_queue_attributes", "get_queue_attributes", "x", "set_queue_attributes", "get_queue_attributes",
+        "get_queue_attributes",
+    ]  # fmt: skip
