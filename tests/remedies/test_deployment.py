@@ -21,6 +21,7 @@ from watchme_analysis.cli.deploy import deploy
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.journal import read_journal
+from watchme_analysis.remedies import deployment
 from watchme_analysis.remedies.apply import apply_plan
 from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, sqs_event
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
@@ -364,7 +365,7 @@ def test_a_deployment_behind_an_alias(memory, tmp_path):
     assert [step.name for step in untested.steps] == ["keep", "update"]
 
 
-def test_what_refuses_a_deployment(memory, tmp_path):
+def test_what_refuses_a_deployment(memory, tmp_path, monkeypatch):
     package = tmp_path / "package.zip"
 
     def planned(code=NEW, **options):
@@ -380,17 +381,12 @@ def test_what_refuses_a_deployment(memory, tmp_path):
     assert refusal(planned) == {"error-function-image": {"function": NAME}}
     del configuration["PackageType"]  # Lambda leaves it out for a zip
     assert planned().remedy == "deploy"
-    # More than an upload takes: 50 MiB.
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("lambda_function.py", NEW)
-    with package.open("rb") as small:
-        data = small.read()
-    package.write_bytes(bytes(50 * 1024 * 1024 + 1 - len(data)) + data)
-    path = tmp_path / "new.json"
-    large = (package, NAME, memory, path, DeploymentOptions())
-    assert refusal(plan_deployment, *large, skip_check=True) == {
-        "error-package-size": {"package": str(package), "bytes": "52,428,801"}
-    }
+    size = len(readable(NEW))
+    monkeypatch.setattr(deployment, "_UPLOAD_BYTES", size)
+    assert planned().remedy == "deploy"
+    monkeypatch.setattr(deployment, "_UPLOAD_BYTES", size - 1)
+    assert refusal(planned) == {"error-package-size": {"package": str(package), "bytes": f"{size:,}"}}
+    monkeypatch.setattr(deployment, "_UPLOAD_BYTES", size)
     # The code to go back to must be that which runs.
     configuration["CodeSha256"] = "other"
     assert refusal(planned, error=ServiceError) == {"error-code-not-running": {"function": NAME}}

@@ -20,6 +20,7 @@ from watchme_analysis.remedies.fifo_checks import Messages, QueueCount, Traffic
 from watchme_analysis.remedies.fifo_migration import MigrationOptions, Source, Switch
 from watchme_analysis.services.fifo import (
     _count,
+    _switch,
     accounted,
     advise,
     groups_of_case,
@@ -246,7 +247,7 @@ def test_options_are_filled_in_and_variables_are_looked_up(world, aws, tmp_path,
         window_s=10_800.0,  # one and a half times the silence of two hours
     )
     assert {check.rule: check.status for check in checks}["groups"] == "ok"
-    _, chosen, checks = prepared(
+    source, chosen, checks = prepared(
         aws, "orders", group_key="id", name="v2", chosen=replace(wanted, window_s=5.0)
     )
     assert (chosen.name, chosen.dlq_name, chosen.group_key) == ("v2.fifo", "v2-dlq.fifo", "id")
@@ -254,18 +255,18 @@ def test_options_are_filled_in_and_variables_are_looked_up(world, aws, tmp_path,
     assert {check.rule: check.status for check in checks}["groups"] == "unknown"
     assert prepared(aws, "orders", group_key="id")[1].wait_s == 900.0  # the default
     # A variable may hold the ARN or the name as well.
-    for old, new in ((ARN + "orders", ARN + "orders.fifo"), ("orders", "orders.fifo")):
+    queue = source.queue
+
+    def switched(value, variable="QUEUE_URL"):
         world.functions.update_function_configuration(
-            FunctionName="checkout", Environment={"Variables": {"QUEUE_URL": old}}
+            FunctionName="checkout", Environment={"Variables": {"QUEUE_URL": value}}
         )
-        [switch] = prepared(aws, "orders", group_key="id", chosen=wanted)[1].switches
-        assert (switch.old, switch.new) == (old, new)
-    world.functions.update_function_configuration(
-        FunctionName="checkout", Environment={"Variables": {"QUEUE_URL": "another"}}
-    )
+        return _switch(aws, Switch("checkout", variable), queue, "orders.fifo")
+
+    for old, new in ((ARN + "orders", ARN + "orders.fifo"), ("orders", "orders.fifo")):
+        assert switched(old) == Switch("checkout", "QUEUE_URL", old, new)
     for variable, is_set in (("QUEUE_URL", "yes"), ("ABSENT", "no")):
-        wrong = replace(wanted, switches=(Switch("checkout", variable),))
-        assert refusal(prepared, aws, "orders", group_key="id", chosen=wrong) == {
+        assert refusal(switched, "another", variable) == {
             "error-fifo-variable": {
                 "variable": variable, "function": "checkout", "is_set": is_set, "queue": "orders"
             }
