@@ -639,6 +639,25 @@ def test_what_stops_a_load_test(memory, tmp_path):
     )
 
 
+def test_a_resumed_test_ends_where_the_system_differs_or_was_harmed(memory, tmp_path):
+    plan = queue_plan(2)
+    with open_journal(tmp_path / "j") as journal:
+        journal.write("run", "intended", plan=plan.digest, counts={"dlq": 0})
+    memory.account = lambda: "210987654321"
+    result, _ = run(memory, plan, tmp_path / "j")
+    assert (result.outcome, "plan-other-place" in messages_in(result.sentence)) == ("stopped", True)
+    assert (result.counts.sent, result.counts.not_sent) == (0, 2)
+    assert entries_of(tmp_path / "j")[-1][:2] == ("run", "done")
+    # Harm that shows when everything is done is part of the result as well.
+    del memory.account
+    depth = HarmLimit("depth", URL + "orders", 0)
+    late = queue_plan(1, [depth], limits=replace(AT_ONCE, poll_s=60.0))
+    memory.before["filter_log_events"] = [lambda: memory.put("orders", "x")]
+    result, _ = run(memory, late, tmp_path / "k")
+    assert (result.outcome, "harm-depth" in messages_in(result.sentence)) == ("stopped", True)
+    assert (result.counts.sent, result.counts.processed) == (1, 1)
+
+
 def test_failed_messages_stop_the_test_above_their_share(memory, tmp_path):
     # Two of twenty are the tenth that is allowed; the twentieth message is the last.
     memory.fails = {"body 0", "body 1"}

@@ -10,7 +10,7 @@ import pytest
 from worlds.messages import messages_in, plain, refusal
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies import package_check
+from watchme_analysis.remedies import package_check, package_modules
 from watchme_analysis.remedies.lambda_runtime import lambda_runtime, standard_library
 from watchme_analysis.remedies.package_check import Function, check_package
 from watchme_analysis.text.message import CodePlace
@@ -555,6 +555,17 @@ def test_layers_have_their_place_and_version(check):
             {"layer": "layer2", "versions": ["python3.11", "python3.9"], "runtime": "python3.12"},
         ),
     ]
+
+
+def test_a_source_over_the_limit_is_not_parsed(check, monkeypatch):
+    size = len(HANDLER)
+    files = {"lambda_function.py": HANDLER}
+    monkeypatch.setattr(package_modules, "_SOURCE_BYTES", size)
+    assert check(files).notes == ()
+    monkeypatch.setattr(package_modules, "_SOURCE_BYTES", size - 1)
+    result = check(files)
+    assert (ids(result.problems), ids(result.notes)) == ([], ["deploy-unparsed"])
+    assert result.notes[0].values["reason"].id == "package-source-large"
 
 
 def test_sizes_at_their_limits(tmp_path, monkeypatch):

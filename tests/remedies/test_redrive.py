@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 from worlds.hostile_rows import hostile_documents
 from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import messages_in, refusal
@@ -365,6 +365,13 @@ def refused_by_aws(code, text="said", error=ServiceError):
     return found
 
 
+def invalid(report):
+    """Return the error of a message that boto3 refuses before it is sent."""
+    found = ServiceError("invalid")
+    found.__cause__ = ParamValidationError(report=report)
+    return found
+
+
 def entries(path):
     return [{key: value for key, value in one.items() if key != "at"} for one in read_journal(path).entries]
 
@@ -417,6 +424,7 @@ def test_a_throttled_message_is_tried_eight_times(memory, tmp_path):
         (refused_by_aws("AccessDenied"), None),
         (refused_by_aws("KmsAccessDenied"), None),
         (ServiceError("of another kind"), None),
+        (invalid("Missing  DataType"), "Parameter validation failed: Missing DataType"),
     ],
 )
 def test_errors_of_a_single_message_and_of_all(error, reason):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from worlds.aws_front import FAST
+from worlds.backlog_world import World
 from worlds.memory_queues import URL as MEMORY_URL
 from worlds.memory_queues import MemoryQueues
 from worlds.messages import messages_in, refusal
@@ -70,6 +71,23 @@ def test_the_pace_is_what_the_function_takes_beside_its_usual_load(plan):
     assert known_rate(replace(plan, case=None)) is None
     assert known_rate(replace(plan, found=listed("asr-queue", "sed-queue"))) is None
     assert known_rate(replace(plan, found=listed("absent"))) is None
+
+
+def test_a_limit_of_concurrency_is_shared_with_the_usual_load(plan):
+    # Ten messages each half hour, of 1.5 seconds each, while two may run at once.
+    world = World(hours=1)
+    world.reserved = 2
+    world.table("metrics")
+    limited = replace(plan, case=case_of(**world.tables), found=listed("jobs"))
+    assert known_rate(limited) == pytest.approx(2 / 1.5 - 20 / 3600, rel=0.01)
+    # At least a tenth of it is left for a redrive, whatever the usual load.
+    world.at["sent"][:] = 200
+    world.tables = {}
+    world.table("metrics")
+    busy = replace(limited, case=case_of(**world.tables))
+    assert known_rate(busy) == pytest.approx(0.1 * 2 / 1.5, rel=0.05)
+    empty = case_of(queues=[{"queue": "jobs"}])
+    assert known_rate(replace(limited, case=empty)) is None  # no metrics
 
 
 def test_a_task_is_for_one_queue_and_keeps_what_was_left_out():
