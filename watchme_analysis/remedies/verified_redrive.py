@@ -331,9 +331,10 @@ def actions_of_redrive(journal: Journal) -> list[dict[str, Any]]:
 
 
 class _Run:
-    """A run, with what it knows so far; ``log`` is set by :meth:`check_system`."""
+    """A run, with what it knows so far; ``retry`` is set after it, and ``log`` by :meth:`check_system`."""
 
     log: ProcessedLog
+    retry: dict[str, bool]
 
     def __init__(
         self,
@@ -344,7 +345,6 @@ class _Run:
         report: Callable[[Message], None],
     ) -> None:
         self.task, self.journal, self.aws, self.limits, self.report = task, journal, aws, limits, report
-        self.retry: dict[str, bool] = {}
         self.sender = without_retries(aws)
         self.by_key = {item.key: item for item in task.items}
         self.result = RedriveResult()
