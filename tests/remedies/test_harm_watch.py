@@ -66,11 +66,11 @@ def test_the_sentences_of_a_limit_and_of_its_sign(kind, resource, name, unit):
     limit = HarmLimit(kind, resource, 5.0)
     assert messages_in(limit.sentence) == {f"harm-limit-{kind}": {"name": name, "most": 5.0}}
     assert isinstance(limit.sentence.values["most"], unit)
-    assert limit.sign(5.0) is None  # the highest value that is no harm
+    assert limit.harm(5.0) is None  # the highest value that is no harm
     more = {"error": "refused"} if kind == "health" else {}
-    sign = limit.sign(6.0, "refused")
-    assert messages_in(sign) == {f"harm-{kind}": {"name": name, "value": 6.0, "most": 5.0, **more}}
-    assert isinstance(sign.values["value"], unit)
+    harm = limit.harm(6.0, "refused")
+    assert messages_in(harm) == {f"harm-{kind}": {"name": name, "value": 6.0, "most": 5.0, **more}}
+    assert isinstance(harm.values["value"], unit)
     assert limit.is_metric == (kind in {"age", "errors", "throttles"})
 
 
@@ -137,7 +137,7 @@ def test_each_step_of_a_round(aws):
     watch = HarmWatch(watched, aws, since)
 
     def round_of():
-        return [messages_in(sign) if sign else None for sign in watch.steps()]
+        return [messages_in(harm) if harm else None for harm in watch.steps()]
 
     depth = {"harm-depth": {"name": "orders", "value": 1.0, "most": 0.0}}
     assert round_of() == [depth, None, None]
@@ -148,8 +148,8 @@ def test_each_step_of_a_round(aws):
     aws.values = {"Errors": [1.0]}
     errors = {"harm-errors": {"name": "worker", "value": 1.0, "most": 0.0}}
     watch.watched = watched[1:]
-    assert messages_in(watch.first_sign()) == errors  # a whole round, CloudWatch included
-    assert replace(watch, watched=watched[1:2]).first_sign() is None
+    assert messages_in(watch.first_harm()) == errors  # a whole round, CloudWatch included
+    assert replace(watch, watched=watched[1:2]).first_harm() is None
     often = HarmWatch(watched[2:], aws, since, metrics_s=0.0)
     assert [len(list(often.steps())) for _ in range(2)] == [1, 1]
     # The window is a minute at least.
@@ -180,12 +180,12 @@ def test_an_endpoint_that_fails_is_a_sign():
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}/"
     watch = HarmWatch([HarmLimit("health", url, 0.0)], None, NOW)
-    assert watch.first_sign() is None
-    bad = messages_in(watch.first_sign())
+    assert watch.first_harm() is None
+    bad = messages_in(watch.first_harm())
     server.shutdown()
     server.server_close()
     assert bad == {"harm-health": {"name": url, "value": 1.0, "most": 0.0, "error": "status 503"}}
-    gone = messages_in(watch.first_sign())["harm-health"]
+    gone = messages_in(watch.first_harm())["harm-health"]
     assert gone["error"] and gone["error"] != "status 503"
     # One failed check is no harm where one is allowed.
-    assert HarmWatch([HarmLimit("health", url, 1.0)], None, NOW).first_sign() is None
+    assert HarmWatch([HarmLimit("health", url, 1.0)], None, NOW).first_harm() is None
