@@ -15,7 +15,7 @@ Docstrings, annotations and formatted strings stay as they are.
    `--quick` leaves this step out.
 
 A mutation that changes nothing that can be observed is listed as survived too; a reader has to recognise it.
-Twenty mutations take about ten minutes on two cores.
+Twenty mutations take two to ten minutes on two cores: a survivor runs all fast tests.
 """
 
 from __future__ import annotations

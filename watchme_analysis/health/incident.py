@@ -79,7 +79,7 @@ class Incident(Interval):
     routes: tuple[str, ...]
 
 
-def scan(rows: pd.DataFrame, column: str = "bad", least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
+def scan(rows: pd.DataFrame, column: str, least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
     """Return the rows of the densest lasting run and its log-likelihood ratio; no rows without a clear one.
 
     Parameters
