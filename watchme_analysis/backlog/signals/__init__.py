@@ -1,6 +1,6 @@
 """Signals of one queue, by their place on the chain that a message passes.
 
-Entry point: the list `DETECTORS` of each module; `context.QueueContext` is what a detector receives.
+Entry point: the list `DETECTORS` of each module; `queue_context.QueueContext` is what a detector receives.
 
 Imports: `backlog.context`, `backlog.rows`, `backlog.changes`, `inference`, `queues`.
 
