@@ -227,7 +227,7 @@ def test_documents_one_after_the_other(file):
     assert len(problems) == 1
     values, problems = documents(file("[1] x"))
     assert (values, len(problems)) == ([[1]], 1)
-    deep = file("[1]" + "[" * 2000 + "7" + "]" * 2000 + " [8]")
+    deep = file("[1]" + "[" * 30_000 + "7" + "]" * 30_000 + " [8]")
     values, problems = documents(deep)
     assert (values[0], values[-1], problems) == ([1], [8], [])
     ((name, values),) = notes_of(deep.remarks)
@@ -274,7 +274,7 @@ def test_problems_are_rejected_and_noted(file):
     assert notes_of([first.reason]) == [("problem-not-aws-cli", {})]
     assert len(second.text) == 2000
     deep = []
-    for _ in range(5000):
+    for _ in range(30_000):
         deep = [deep]
     assert ResponseProblems([], [deep]).rejected(raw)[0].text == "nested too deeply to be shown"
     assert notes_of(problems.notes(raw)) == [

@@ -30,11 +30,12 @@ def test_an_interval_states_its_peaks_ages_and_bounds():
         visible=[0.0, 0.0, 3.0, 9.0, 5.0, 0.0], in_flight=[0.0, 0.0, 1.0, 2.0, 0.0, 4.0],
         age_s=[0.0, 0.0, 100.0, 900.0, None, 700.0],
     )  # fmt: skip
-    assert found == StandingInterval(
+    # As texts, because a missing number is not equal to itself.
+    assert repr(found) == repr(StandingInterval(
         start=at(2), end=at(6), kind="standing_messages", peak=11.0, peak_visible=9.0, peak_age_s=900.0,
         # Four messages have stood for two intervals at most where four or more are visible.
         waiting_age_s=900.0, grew_from=at(2), daily=False,
-    )  # fmt: skip
+    ))  # fmt: skip
     assert stood(visible=[0.0]) == ()
 
 

@@ -232,7 +232,7 @@ def test_source_that_can_not_be_parsed():
     assert isinstance(bare, SourceError)
     zero = read_module(b"x = '\x00'", 12)
     assert (zero.line, zero.is_certain, bool(zero.reason)) == (1, True, True)
-    nested = read("x = " + "not " * 5000 + "1\n")
+    nested = read("x = " + "not " * 100_000 + "1\n")
     assert (nested.line, nested.is_certain) == (1, False)
     assert messages_in(nested.reason) == {"package-nested": {}}
     # Grammar that an older version does not have.

@@ -34,7 +34,7 @@ def test_length_and_rate() -> None:
     assert (found.seconds, found.minutes, found.rate) == (5400.0, 90.0, 0.25)
     assert interval(0, 1, count=3.0, base=0.0).rate == inf
     assert isnan(interval(0, 1).rate)
-    assert interval(0, 1) == interval(0, 1)
+    assert interval(0, 1, count=1.0) != interval(0, 2, count=1.0)
 
 
 def test_scans_find_the_raised_part() -> None:

@@ -206,6 +206,18 @@ def own_authority(folder, address="127.0.0.1"):
             .not_valid_after(now + timedelta(days=1))
             .add_extension(x509.BasicConstraints(name == "authority", None), critical=True)
         )
+        # Python asks for these extensions from version 3.13 on.
+        issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(keys["authority"].public_key())
+        made = made.add_extension(issued_by, critical=False)
+        own = x509.SubjectKeyIdentifier.from_public_key(keys[name].public_key())
+        made = made.add_extension(own, critical=False)
+        if name == "authority":
+            signs = dict.fromkeys(
+                ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+                 "key_agreement", "encipher_only", "decipher_only"), False
+            )  # fmt: skip
+            usage = x509.KeyUsage(**signs, key_cert_sign=True, crl_sign=True)
+            made = made.add_extension(usage, critical=True)
         if name == "server":
             names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
             made = made.add_extension(names, critical=False)

@@ -6,6 +6,7 @@ rule (:func:`included_files`) and never out of the imported folder.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import re
@@ -33,6 +34,9 @@ MAIN_PATTERNS = ("nginx*.conf", "edge*.conf")
 PART_PATTERNS = ("conf.d/*.conf", "sites-enabled/*", "sites-available/*")
 # Files that include each other deeper than this are taken for a circle.
 MAX_INCLUDE_DEPTH = 10
+# Blocks within blocks. Real configurations have fewer than ten; crossplane calls itself for each, and at some
+# depth, which depends on Python, it ends or reports a wrong error.
+MAX_NESTED_BLOCKS = 100
 _STATEMENT = re.compile(
     rb"^\s*(?:(?:events|http|server|location\s[^\n{;]+|upstream\s+\S+)\s*\{"
     rb"|(?:proxy_pass|worker_processes|listen|include|server_name)\s+[^\n;]+;)",
@@ -59,30 +63,25 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
     statements, rejected
         Statements as crossplane's payload has them (``directive``, ``line``, ``args``, ``block``). When
         the text breaks off, or a brace is one too many, the statements before that place are kept, the
-        open blocks are closed, and the rest is rejected. A text whose blocks are nested too deeply for
-        crossplane is rejected as a whole.
+        open blocks are closed, and the rest is rejected. A text whose blocks are nested more than
+        :data:`MAX_NESTED_BLOCKS` deep is rejected as a whole.
     """
     import crossplane
 
     with tempfile.TemporaryDirectory(prefix="watchme-") as folder:
         path = Path(folder) / "nginx.conf"
-
-        def pass_on(error: Exception) -> None:
-            # crossplane would list it as an error of a line, and lose all statements.
-            if isinstance(error, RecursionError):
-                raise error
+        path.write_text(text, encoding="utf-8")
+        if _is_nested_too_deeply(path):
+            return [], [Rejected(name, 0, note("reject-nginx-nested"), shortened(text, 2000))]
 
         def payload(content: str) -> dict[str, Any]:
             path.write_text(content, encoding="utf-8")
-            answer = crossplane.parse(str(path), onerror=pass_on, single=True, check_ctx=False)
+            answer = crossplane.parse(str(path), single=True, check_ctx=False)
             config: dict[str, Any] = answer["config"][0]
             return config
 
         rejected = []
-        try:
-            config = payload(text)
-        except RecursionError:
-            return [], [Rejected(name, 0, note("reject-nginx-nested"), shortened(text, 2000))]
+        config = payload(text)
         if not config["parsed"] and config["errors"]:
             repaired, line, reason = _repair(path)
             tail = split_text(text)[line - 1 :]
@@ -130,6 +129,21 @@ def included_files(main: RawFile, pattern: str) -> list[RawFile]:
                 for path in sorted(found)
             ]
     return []
+
+
+def _is_nested_too_deeply(path: Path) -> bool:
+    """Return whether blocks are nested more than :data:`MAX_NESTED_BLOCKS` deep."""
+    import crossplane
+    from crossplane.errors import NgxParserBaseException
+
+    depth = 0
+    with contextlib.suppress(NgxParserBaseException):
+        for token, _, quoted in crossplane.lex(str(path)):
+            if token in ("{", "}") and not quoted:
+                depth += 1 if token == "{" else -1
+            if depth > MAX_NESTED_BLOCKS:
+                return True
+    return False
 
 
 def _repair(path: Path) -> tuple[str, int, str]:
