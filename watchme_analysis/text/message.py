@@ -62,7 +62,7 @@ class Number:
 
     def to_json(self) -> dict[str, Any]:
         """Return the value under the name of its kind."""
-        return {"number": _finite(self.value), "digits": self.digits}
+        return {"number": _json_number(self.value), "digits": self.digits}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Share:
 
     def to_json(self) -> dict[str, Any]:
         """Return the value under the name of its kind."""
-        return {"share": _finite(self.value)}
+        return {"share": _json_number(self.value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Probability:
 
     def to_json(self) -> dict[str, Any]:
         """Return the value under the name of its kind."""
-        return {"probability": _finite(self.value)}
+        return {"probability": _json_number(self.value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Duration:
 
     def to_json(self) -> dict[str, Any]:
         """Return the value under the name of its kind."""
-        return {"duration_s": _finite(self.seconds)}
+        return {"duration_s": _json_number(self.seconds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,9 +448,12 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-def _finite(number: float) -> float | None:
-    """Return a number for JSON, which has no NaN; null is unknown."""
-    return None if number != number else float(number)  # noqa: PLR0124  NaN alone differs from itself
+def _json_number(number: float) -> float | None:
+    """Return a number for JSON, null for NaN.
+
+    It has twelve significant digits: the last ones of a sum depend on the version of Python.
+    """
+    return None if number != number else float(f"{number:.12g}")  # noqa: PLR0124  NaN alone differs from itself
 
 
 def _text_to_json(text: Text) -> Any:
