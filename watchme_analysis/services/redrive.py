@@ -599,9 +599,9 @@ def _aws_by_region(profile: str | None, default: str | None = None) -> Callable[
 
     Calls are not retried: a retry after a broken connection could send a message twice.
     """
-    from watchme_analysis.cloudwatch.session import Aws, RateLimits, SessionTarget
+    from watchme_analysis.cloudwatch.session import Aws, RateLimits, SessionTarget, without_retries
 
     def aws_of(region: str | None) -> Aws:
-        return Aws(SessionTarget(profile, region or default), RateLimits(gap_s=SEND_GAP_S, attempts=1))
+        return without_retries(Aws(SessionTarget(profile, region or default), RateLimits(gap_s=SEND_GAP_S)))
 
     return cache(aws_of)
