@@ -1,6 +1,6 @@
 """Values that both fast parsers find in lines, and lines that they leave to the reference parser.
 
-Each case is a line of its own. What a parser accepts is compared with a literal value and with the whole row
+Each case is one line. What a parser accepts is compared with a literal value and with the whole row
 of the reference parser. Arrow's parser reads most of the lines that the compiled loop reads; a test lists the
 lines that only one of both reads.
 """
@@ -22,7 +22,7 @@ from watchme_analysis.access_logs.formats.json_log import shape_of
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.line_blocks import ROOM_BYTES
 
-# What a line is that the loop does not read itself.
+# The result for a line that the loop leaves to the reference parser.
 LEFT = object()
 
 
@@ -100,7 +100,7 @@ ADDRESSES = {
 def test_an_address_is_of_one_shape():
     names = ["192.0.2.a", "a.b.c.d", "::ffff:192.0.2.1", "fe80::1%eth0", "unix:", "example.com"]
     check(("$remote_addr|$status", b"", b"|200"), "client_addr", ADDRESSES, differs=names)
-    # At the end of a line there is no literal behind it.
+    # The literal behind a value is missing at the end of a line.
     check(("$status|$remote_addr", b"200|", b""), "client_addr", ADDRESSES, differs=names)
 
 

@@ -152,7 +152,7 @@ def arrivals_of(*counts, step_s=1):
         # Usually 20 in a second: the limit is 80, four times as many.
         ([20] * 8 + [79], None),
         ([20] * 8 + [80], (8, 1, 80, 20.0, 9)),
-        # Usually 1: five deviations more are 6, but fewer than 50 requests above the usual are no surge.
+        # Usually 1: five deviations more are 6, but a surge needs 50 requests above the usual.
         ([1] * 8 + [50], None),
         ([1] * 8 + [51], (8, 1, 51, 1.0, 9)),
         ([1] * 30 + [6] * 9, None),
@@ -236,7 +236,7 @@ def senders_of(*rows):
         # Of the 100 requests above the usual ones, at least 60 must be of the client.
         ([(10, "192.0.2.9", None)] * 60, {"value": "192.0.2.9", "requests": 60, "excess_pct": 60.0}),
         ([(10, "192.0.2.9", None)] * 59, None),
-        # What it usually sends is no excess: 10 in ten seconds are 1 in the second of the surge.
+        # Its usual requests do not count as excess: 10 in ten seconds are 1 in the second of the surge.
         ([(10, "192.0.2.9", None)] * 60 + [(at, "192.0.2.9", None) for at in range(10)], None),
         (
             [(10, "192.0.2.9", None)] * 61 + [(at, "192.0.2.9", None) for at in range(10)],

@@ -150,7 +150,7 @@ def folder(tmp_path):
         ("COPY /main.py .", "/w/main.py", "svc/main.py"),
         ("COPY pkg .", "a.py", "svc/pkg/a.py"),
         ("COPY pkg .", "pkg/a.py", None),
-        ("COPY pk? x/", "x/pkg", None),  # a folder is no file
+        ("COPY pk? x/", "x/pkg", None),  # a folder
         ("COPY *.txt x/", "x/x.txt", "svc/x.txt"),
         ("COPY *.py x/", "x/x.txt", None),
         ("COPY . .", "pkg/a.py", "svc/pkg/a.py"),

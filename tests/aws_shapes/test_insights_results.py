@@ -219,7 +219,7 @@ def test_pages_of_a_result_in_one_file(read):
     events, query = read(json.dumps(pages[0] | {"status": "Complete"}))
     assert query.truncated and events.retrieval.truncated
     assert notes_of(events.retrieval.notes) == [{"id": "note-query-page"}]
-    # Rows that --query left alone, and a document that is no result.
+    # Rows that --query left alone, and a document of another kind.
     events, query = read("\n".join(map(json.dumps, [[event("one")], 5])))
     assert (events.frame.message.tolist(), [each.text for each in events.retrieval.rejected]) == (
         ["one"],

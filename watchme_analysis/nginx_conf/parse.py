@@ -71,22 +71,23 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
     with tempfile.TemporaryDirectory(prefix="watchme-") as folder:
         path = Path(folder) / "nginx.conf"
         path.write_text(text, encoding="utf-8")
-        if _is_nested_too_deeply(path):
+        # Few configurations have so many blocks that they must be read twice.
+        if text.count("{") > MAX_NESTED_BLOCKS and _is_nested_too_deeply(path):
             return [], [Rejected(name, 0, note("reject-nginx-nested"), shortened(text, 2000))]
 
-        def payload(content: str) -> dict[str, Any]:
-            path.write_text(content, encoding="utf-8")
+        def payload() -> dict[str, Any]:
             answer = crossplane.parse(str(path), single=True, check_ctx=False)
             config: dict[str, Any] = answer["config"][0]
             return config
 
         rejected = []
-        config = payload(text)
+        config = payload()
         if not config["parsed"] and config["errors"]:
             repaired, line, reason = _repair(path)
             tail = split_text(text)[line - 1 :]
             rejected.append(Rejected(name, line, reason, shortened("\n".join(tail), 2000)))
-            config = payload(repaired)
+            path.write_text(repaired, encoding="utf-8")
+            config = payload()
     lines = split_text(text)
     for error in config["errors"]:
         number = error["line"] or 0
