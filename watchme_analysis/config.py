@@ -32,6 +32,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.limits import LIMIT_KEYS, Limits
+from watchme_analysis.safe_regex import compiled
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import Choice, Message, Names, Resource, Text
 from watchme_analysis.text.render import error_message
@@ -301,11 +302,8 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _date_pattern(value: Any) -> str:
-    try:
-        if isinstance(value, str) and re.compile(value).groups == 1:
-            return value
-    except re.error:
-        pass
+    if isinstance(value, str) and compiled(value).groups == 1:
+        return value
     raise ValueError
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from watchme_analysis import safe_regex
 from watchme_analysis.text.message import Message, message
 from watchme_analysis.text.render import error_message
 
@@ -36,7 +37,7 @@ _WORDS |= {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le, "gt": operator.gt,
     "ge": operator.ge, "contains": lambda a, b: b in a,
-    "matches": lambda a, b: re.search(b, a) is not None,
+    "matches": lambda a, b: safe_regex.compiled(b).search(a) is not None,
     "wildcard": lambda a, b: wildcard(b, a, ignore_case=True),
     "strict wildcard": lambda a, b: wildcard(b, a, ignore_case=False),
 }  # fmt: skip
@@ -85,11 +86,24 @@ _Ask = Callable[[Mapping[str, Any]], _Value]
 
 def wildcard(pattern: str, text: str, *, ignore_case: bool) -> bool:
     r"""Return True when a text matches a pattern with ``*`` as a wildcard and ``\*`` for an asterisk."""
-    parts = re.split(r"(\\[*\\]|\*)", pattern)
-    made = "".join(
-        ".*" if part == "*" else re.escape(part[1:] if part in (r"\*", r"\\") else part) for part in parts
-    )
-    return re.fullmatch(made, text, re.S | (re.I if ignore_case else 0)) is not None
+    literals = [""]
+    for part in re.split(r"(\\[*\\]|\*)", pattern):
+        if part == "*":
+            literals.append("")
+        else:
+            literals[-1] += part[1:] if part in (r"\*", r"\\") else part
+    if ignore_case:
+        literals, text = [literal.lower() for literal in literals], text.lower()
+    first, *between = literals
+    if not between:
+        return text == first
+    # The earliest place of each literal leaves the most room for the others, so nothing is tried twice.
+    last, at = between.pop(), len(first)
+    for literal in between:
+        at = text.find(literal, at) + len(literal)
+        if at < len(literal):
+            return False
+    return text.startswith(first) and text.endswith(last) and at <= len(text) - len(last)
 
 
 def compiled(expression: str) -> Callable[[Mapping[str, Any]], Answer]:
@@ -279,7 +293,7 @@ def _apply(function: Callable[..., Any], values: list[_Value]) -> _Value:
         return _Value(unknown=unknown)
     try:
         return _Value(function(*(value.value for value in values)))
-    except (TypeError, ValueError, re.error) as error:
+    except (TypeError, ValueError) as error:
         return _Value(unknown=frozenset({f"({error})"}))
 
 

@@ -7,7 +7,8 @@ https://nginx.org/en/docs/http/ngx_http_rewrite_module.html.
 :func:`effective_locations` lists the servers and locations of a configuration with the settings in force, and
 :func:`route` returns the one that serves a path. Rewrites are followed, and the named locations to which
 ``try_files`` and ``error_page`` lead. Not covered, and named in ``not_covered``: ``if`` blocks, files that
-``try_files`` may find, and upstreams that are named by variables.
+``try_files`` may find, upstreams that are named by variables, and regular expressions with look-around or
+back references.
 """
 
 from __future__ import annotations
@@ -16,38 +17,23 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from watchme_analysis.nginx_conf.tree import Block, ancestry, configuration_tree, in_force, locations_of
+from watchme_analysis.safe_regex import Match, UnsupportedPatternError, compiled
+from watchme_analysis.text.message import Code
 from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CLASSES = {
-    "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "lower": "a-z", "upper": "A-Z", "space": r"\s",
-    "xdigit": "0-9a-fA-F", "word": r"\w", "punct": r"!-/:-@\[-`{-~",
-}  # fmt: skip
 
-
-@lru_cache(maxsize=4096)
-def python_pattern(pattern: str) -> str:
-    r"""Return a PCRE pattern in Python syntax: names of groups, ``\z``, ``[[:alpha:]]``, late ``(?i)``."""
-    pattern = re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", pattern)
-    pattern = re.sub(r"\[:(\w+):\]", lambda named: _CLASSES.get(named[1], named[0]), pattern)
-    pattern = pattern.replace(r"\z", r"\Z")
-    # Python wants a flag for the rest of a pattern at its start, or around what it holds for.
-    late = re.fullmatch(r"(.+?)\(\?([ims]+)\)(.*)", pattern)
-    return f"{late[1]}(?{late[2]}:{late[3]})" if late else pattern
-
-
-def found(pattern: str, text: str, flags: int = 0) -> re.Match[str] | None:
-    """Return the first match of a PCRE pattern; None without one, or when Python can't read the pattern."""
+def found(pattern: str, text: str, ignore_case: bool = False) -> Match | None:
+    """Return the first match of a pattern of Nginx; None without one, or when it is in ``not_covered``."""
     try:
-        return re.search(python_pattern(pattern), text, flags)
-    except re.error:
+        return compiled(pattern, ignore_case=ignore_case).search(text)
+    except UnsupportedPatternError:
         return None
 
 
@@ -219,7 +205,7 @@ def rewritten(rewrites: Iterable[Sequence[str]], path: str) -> Rewritten:
     return Rewritten(path, searches=searches)
 
 
-def captures(match: re.Match[str]) -> dict[str, str]:
+def captures(match: Match) -> dict[str, str]:
     """Return the variables that a match sets: ``$1`` and those of named groups."""
     numbered = {str(at): text or "" for at, text in enumerate(match.groups(), 1)}
     return numbered | {name: text or "" for name, text in match.groupdict().items()}
@@ -265,7 +251,7 @@ def _fit(pattern: str, name: str) -> tuple[int, int]:
         return 1, -len(pattern.lstrip("*"))
     if pattern.endswith(".*") and fnmatch.fnmatchcase(name, pattern):
         return 2, -len(pattern)
-    if pattern.startswith("~") and found(pattern[1:], name, re.IGNORECASE):
+    if pattern.startswith("~") and found(pattern[1:], name, ignore_case=True):
         return 3, 0
     return _UNFIT
 
@@ -302,8 +288,7 @@ def _find(rows: Sequence[Location], parent: int | None, path: str) -> tuple[Loca
         if best["modifier"] == "^~":
             return chosen, False
     for row in here:
-        flags = re.IGNORECASE if row["modifier"] == "~*" else 0
-        if row["modifier"] in ("~", "~*") and found(row["path"], path, flags):
+        if row["modifier"] in ("~", "~*") and found(row["path"], path, row["modifier"] == "~*"):
             return _find(rows, int(row["location_id"]), path)[0] or row, True
     return chosen, False
 
@@ -378,7 +363,7 @@ def upstream_path(location: dict[str, Any], path: str, requested: str, stays: bo
     is_regex = location["modifier"] in ("~", "~*")
     if "$" in location["proxy_pass"]:
         # A URI with variables, or behind one, is asked for as it is: nothing of the path is put behind it.
-        match = found(location["path"], path, re.IGNORECASE) if is_regex else None
+        match = found(location["path"], path, ignore_case=True) if is_regex else None
         variables = {"uri": path, "document_uri": path, "request_uri": re.split(r"[?#]", requested)[0]}
         variables |= {"is_args": "", "args": "", "query_string": ""} | (captures(match) if match else {})
         parts = split_proxy_pass(filled(location["proxy_target"], variables))
@@ -447,15 +432,47 @@ def effective_locations(directives: pd.DataFrame) -> pd.DataFrame:
     for layer in directives["layer"].dropna().unique():
         tree = configuration_tree(directives, layer)
         holders = [*tree.inside("http"), tree]
-        for server in (server for holder in holders for server in holder.inside("server")):
+        servers = [server for holder in holders for server in holder.inside("server")]
+        # A server whose name cannot be compared may be chosen in place of any other.
+        unread = [pattern for server in servers for pattern in _names_by_pattern(server)]
+        for server in servers:
+            first = len(rows)
             base = {"layer": layer, "server_id": server.number}
             own = {"location_id": None, "parent_location_id": None, "modifier": "server", "path": None}
             rows.append(base | own | settings(server, server, tree))
             _add_locations(rows, base, server, server, tree)
+            notes = _unread([*unread, *_patterns(server)])
+            for row in rows[first:]:
+                row["not_covered"] = list(dict.fromkeys([*row["not_covered"], *notes]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
     for column in _INTEGERS:
         frame[column] = frame[column].astype("Int64")
     return frame
+
+
+def _names_by_pattern(server: Block) -> list[str]:
+    names = (name for entry in server.inside("server_name") for name in entry.args)
+    return [name[1:] for name in names if name.startswith("~")]
+
+
+def _patterns(block: Block) -> list[str]:
+    """Return the regular expressions of locations and rewrites in a block, with those further inside."""
+    patterns = [entry.args[0] for entry in block.inside("rewrite") if entry.args]
+    for location, modifier, path in locations_of(block):
+        patterns += [path] if modifier in ("~", "~*") else []
+        patterns += _patterns(location)
+    return patterns
+
+
+def _unread(patterns: Iterable[str]) -> list[str]:
+    """Return a sentence on each pattern that cannot be matched, such as one with look-around."""
+    notes: list[str] = []
+    for pattern in dict.fromkeys(patterns):
+        try:
+            compiled(pattern)
+        except UnsupportedPatternError:
+            notes.append(note("route-not-followed-pattern", pattern=Code(pattern)))
+    return notes
 
 
 def _add_locations(rows: list[Location], base: Location, block: Block, server: Block, tree: Block) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -24,6 +23,7 @@ from watchme_analysis.queues.work_done import (
     work_done,
     work_item_settings,
 )
+from watchme_analysis.safe_regex import compiled
 from watchme_analysis.window import parse_time, parse_zone
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _work_of(
         except InputError:
             local = None
     if local is None and moment is None:
-        day_in_path = re.compile(settings.day_in_path)
+        day_in_path = compiled(settings.day_in_path)
         days = [match[1] for value in content.values() if (match := day_in_path.search(str(value)))]
         local = days[0] if days else None
     return (None if moment is None else str(moment), None if local is None else str(local))

@@ -243,3 +243,4 @@ route-not-followed-grpc-pass = it is passed on by gRPC
 route-not-followed-mirror = requests are mirrored
 route-not-followed-split-clients = requests are split by share
 route-not-followed-variable = the upstream is named by a variable
+route-not-followed-pattern = the regular expression { $pattern } has look-around, a back reference or another construct that is not evaluated; it may apply instead

@@ -207,3 +207,4 @@ route-not-followed-grpc-pass = gRPC で転送されます
 route-not-followed-mirror = リクエストがミラーリングされます
 route-not-followed-split-clients = リクエストが割合で振り分けられます
 route-not-followed-variable = アップストリームが変数で指定されています
+route-not-followed-pattern = 正規表現 { $pattern } は先読み、後読み、後方参照など評価できない構文を含むため、これが適用される可能性があります
