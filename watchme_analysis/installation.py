@@ -1,4 +1,4 @@
-"""What of the project is installed: optional libraries (extras), and files beside the package.
+"""What of the project is installed: optional libraries (extras), files beside the package, and its Python.
 
 An installed wheel holds the notebooks, the pages of causes and a small case in its folder ``bundled``; a
 clone has them at its root.
@@ -6,6 +6,10 @@ clone has them at its root.
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -54,3 +58,36 @@ def require(extra: str, purpose: str) -> None:
                 extra=extra,
             )
         )
+
+
+# Makes a Python process, and those that it starts, import nothing from the working directory.
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+
+
+def python_command(*arguments: str) -> list[str]:
+    """Return the command line of this environment's Python, which imports nothing from the working directory.
+
+    A folder that was received from somebody may contain a ``ruff.py`` or ``jupyterlab.py``. Every process with
+    Python is started by this command line.
+
+    Parameters
+    ----------
+    arguments
+        Arguments such as ``-m`` and the name of a module.
+    """
+    return [sys.executable, "-P", *arguments]
+
+
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """Let processes that a library starts within the block import nothing from the working directory."""
+    before = {name: os.environ.get(name) for name in SAFE_PATH}
+    os.environ.update(SAFE_PATH)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

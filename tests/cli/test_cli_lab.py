@@ -3,6 +3,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,10 @@ from watchme_analysis.report.request import notebooks_folder
 @pytest.mark.slow
 def test_lab_is_this_environments_jupyterlab():
     command = lab_command(notebooks_folder(), ("--no-browser",))
-    assert command[:2] == [sys.executable, "-m"]
-    assert importlib.util.find_spec(f"{command[2]}.__main__")
-    assert command[3] == str(notebooks_folder())
+    assert command[0] == sys.executable
+    module = command[command.index("-m") + 1]
+    assert importlib.util.find_spec(f"{module}.__main__")
+    assert str(notebooks_folder()) in command
     assert command[-1] == "--no-browser"
 
 
@@ -25,14 +27,15 @@ def test_jupyterlab_asks_nobody_for_updates():
     from jupyterlab.labapp import LabApp
 
     lab = LabApp()
-    lab.parse_command_line(lab_command(notebooks_folder(), ())[3:])
+    lab.parse_command_line(lab_command(notebooks_folder(), ())[4:])
     assert lab.check_for_updates_class is NeverCheckForUpdate
 
 
 @pytest.fixture
-def started(monkeypatch):
+def started(monkeypatch, tmp_path):
     """Return the commands that would have replaced this process, with their environments."""
     commands = []
+    monkeypatch.chdir(tmp_path)  # restored at the end: the command changes the working directory
     monkeypatch.setattr(os, "execve", lambda _, command, environment: commands.append((command, environment)))
     return commands
 
@@ -44,9 +47,11 @@ def test_a_case_opens_in_copies_of_mine_and_the_clone_stays_as_it_is(
     stored = {path: path.read_bytes() for path in notebooks_folder().glob("*.ipynb")}
     done = watchme("lab", evidence, "--no-browser")
     assert done.returncode == 0, done.stderr
-    ((command, _),) = started
+    ((command, environment),) = started
+    # Neither a module nor a template beside the user is taken, also by the kernels of JupyterLab.
+    assert (Path.cwd(), environment["PYTHONSAFEPATH"]) == (Path("/"), "1")
     copy = tmp_path / "home" / "watchme" / "evidence" / "health_timeout.ipynb"
-    assert command[3] == str(copy) and command[-1] == "--no-browser"
+    assert str(copy) in command and command[-1] == "--no-browser"
     assert [path.name for path in copy.parent.iterdir()] == ["health_timeout.ipynb"]
     notebook = json.loads(copy.read_text())
     names = parameters_of(notebook)

@@ -27,6 +27,7 @@ from watchme_analysis.access_logs.parquet import write_parquet
 from watchme_analysis.access_logs.scan import AccessScan, chunks_of
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.files.decompress import PACKED_MAGIC, filling
+from watchme_analysis.installation import SAFE_PATH, python_command
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -174,7 +175,9 @@ def spark_session(settings: SparkSettings) -> SparkSession:
     from pyspark.sql import SparkSession
 
     # Tasks on this machine run the Python of this process; the setting of a cluster is not changed.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_PYTHON", python_command()[0])
+    for name, value in SAFE_PATH.items():
+        os.environ.setdefault(name, value)
     options = {"spark.app.name": "watchme access", "spark.log.level": "ERROR", **settings.options}
     options.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
     if options.get("spark.master", os.environ.get("MASTER", "local")).startswith("local"):

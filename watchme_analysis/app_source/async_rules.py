@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
+
+from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.installation import python_command
 
 # The rules that find blocking calls; others of the group are about style.
 KINDS = {
@@ -46,15 +49,16 @@ class RuleFinding(NamedTuple):
     call: str
 
 
-def async_rule_findings(root: Path, texts: Mapping[str, bytes]) -> list[RuleFinding]:
+def async_rule_findings(texts: Mapping[str, bytes]) -> list[RuleFinding]:
     """Return the blocking calls that ruff finds in coroutine functions.
+
+    ruff reads private copies under other names, so that no file of the evidence can be imported or is taken
+    for a setting.
 
     Parameters
     ----------
-    root
-        Folder of the project.
     texts
-        Content of its files by relative path; compressed files are ignored.
+        Content of the files of a project by relative path; compressed files are ignored.
 
     Returns
     -------
@@ -64,19 +68,22 @@ def async_rule_findings(root: Path, texts: Mapping[str, bytes]) -> list[RuleFind
     plain = [name for name in texts if name.endswith(".py")]
     if not plain:
         return []
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--exit-zero"]
-    command += ["--preview", "--select", "ASYNC", "--output-format", "json", "--", *plain]
+    copies = {f"{at}.py": name for at, name in enumerate(plain)}
+    command = python_command("-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--exit-zero")
+    command += ["--preview", "--select", "ASYNC", "--output-format", "json", "--", *copies]
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, timeout=TIMEOUT_S, check=True)
+        with TemporaryDirectory(dir=process_temp_dir()) as folder:
+            for copy, name in copies.items():
+                Path(folder, copy).write_bytes(texts[name])
+            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=TIMEOUT_S, check=True)
         answers = json.loads(done.stdout or b"[]")
     except (OSError, ValueError, subprocess.SubprocessError):
         return []
     found = []
-    real = root.resolve()
     for answer in answers:
         kind = KINDS.get(answer["code"])
         if kind is not None:
-            file = Path(answer["filename"]).relative_to(real).as_posix()
+            file = copies[Path(answer["filename"]).name]
             start, end = answer["location"], answer["end_location"]
             call = _written(texts[file], start, end)
             if not _ONLY_NAMES.fullmatch(call):

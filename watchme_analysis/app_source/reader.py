@@ -145,7 +145,7 @@ def _read_folder(root: Path, state: State) -> _Folder:
         texts = {name: text for name, text in texts.items() if name in taken}
     trees = {}
     with ThreadPoolExecutor(1) as pool, _no_collection():
-        rules = pool.submit(async_rule_findings, root, texts)
+        rules = pool.submit(async_rule_findings, texts)
         for name, text in texts.items():
             tree, rejected = parse_source(text, name)
             if tree is not None:

@@ -28,6 +28,7 @@ from watchme_analysis.cli.options import (
 from watchme_analysis.cli.output import TABLE, Output, form_options, output_of
 from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.config import load_config
+from watchme_analysis.installation import SAFE_PATH, python_command
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import error_sentence
@@ -38,6 +39,8 @@ FURTHER = ("alarms", "what-if")
 # jsonschema, which papermill imports, uses this module for address formats that no notebook has. Importing it
 # compiles a grammar, which takes longer than all other imports of papermill.
 ADDRESS_GRAMMAR = "rfc3987_syntax"
+# Working directory of JupyterLab: only an administrator can put files there.
+_NEUTRAL = "/"
 # Otherwise JupyterLab requests PyPI at each start to check for a newer version.
 _OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 
@@ -244,7 +247,7 @@ Examples:
 )
 @language_option
 def lab(arguments: tuple[str, ...], folder: Path | None, language: str) -> None:
-    """Open notebooks in JupyterLab; ARGUMENTS such as --no-browser are passed on.
+    """Open notebooks in JupyterLab; ARGUMENTS such as --no-browser are passed on, paths in them as absolute.
 
     With a CASE (a case or a folder of raw evidence), opens your copies of its notebooks, with the case filled
     in. Copies that are there already are left as they are, so that you can go on with them. Without a CASE,
@@ -265,10 +268,12 @@ def lab(arguments: tuple[str, ...], folder: Path | None, language: str) -> None:
         raise click.UsageError(error_sentence("error-folder-needs-case"))
     else:
         command = lab_command(notebooks_folder(), arguments)
+    # JupyterLab takes templates from its working directory.
+    os.chdir(_NEUTRAL)
     # The kernels that JupyterLab starts read the language from their environment.
-    os.execve(command[0], command, os.environ | {"WATCHME_LANGUAGE": language})
+    os.execve(command[0], command, os.environ | SAFE_PATH | {"WATCHME_LANGUAGE": language})
 
 
 def lab_command(notebooks: Path, arguments: tuple[str, ...]) -> list[str]:
     """Return the command line that opens the JupyterLab of this environment on a folder or a notebook."""
-    return [sys.executable, "-m", "jupyterlab", str(notebooks), _OFFLINE, *arguments]
+    return python_command("-m", "jupyterlab", str(notebooks), _OFFLINE, *arguments)

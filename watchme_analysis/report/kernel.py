@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from typing import Any, Self
 from watchme_analysis.config import FOLDER_VARIABLE
 from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
 from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.installation import python_command
 
 # Longest path of a Unix socket that all systems accept, minus the suffix that Jupyter adds.
 _LONGEST_SOCKET = 90
@@ -62,7 +62,7 @@ def running_kernel(folder: Path | None = None, question: str = "") -> Iterator[A
     Parameters
     ----------
     folder
-        Working directory of the kernel; by default an empty folder, in which no file can shadow a module.
+        Working directory of the kernel; by default an empty folder. No module is imported from it.
     question
         Question whose modules are imported early; any other word for both health and backlog.
     """
@@ -72,7 +72,7 @@ def running_kernel(folder: Path | None = None, question: str = "") -> Iterator[A
     home = Path(tempfile.mkdtemp(prefix="", dir=process_temp_dir()))
     modules = ", ".join(f"watchme_analysis.{one}" for one in _MODULES.get(question, _HEALTH + _BACKLOG))
     spec = KernelSpec(
-        argv=[sys.executable, "-c", _PRELOAD.format(modules=modules) + _LAUNCH, "-f", "{connection_file}"],
+        argv=python_command("-c", _PRELOAD.format(modules=modules) + _LAUNCH, "-f", "{connection_file}"),
         display_name="Python 3",
         language="python",
         env={

@@ -12,6 +12,7 @@ from typing import Any
 
 from watchme_analysis.config import LoadSettings
 from watchme_analysis.errors import InputError
+from watchme_analysis.installation import safe_path
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR
 from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
@@ -375,7 +376,7 @@ def compare(
         outcomes = [_replicate(task) for task in tasks]
     else:
         # No fork of this process, in which threads of Arrow, numpy or a notebook may hold locks.
-        with ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
+        with safe_path(), ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
             outcomes = list(pool.map(_replicate, tasks, chunksize=max(1, replications // 4)))
     return tuple(
         Comparison(scenario, tuple(outcomes[start : start + replications]))

@@ -10,6 +10,9 @@ import subprocess
 import sys
 from datetime import UTC
 
+from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.installation import python_command
+
 # numba imports them if they are installed: for linear algebra, and to detect coverage measurement.
 _SPARED = ("scipy", "coverage")
 
@@ -50,8 +53,9 @@ def compile_in_subprocesses() -> None:
     """Compile the loops and wait until they are cached; if that fails, readers compile them as before."""
     for step in (take_apart, put_together):
         code = f"from {__name__} import {step.__name__} as step; step()"
-        # -P: files in the user's current folder must not be imported.
-        subprocess.run([sys.executable, "-P", "-c", code], check=False, stderr=subprocess.DEVNULL)
+        # numba reads settings from its working directory.
+        command, home = python_command("-c", code), process_temp_dir()
+        subprocess.run(command, cwd=home, check=False, stderr=subprocess.DEVNULL)
 
 
 def take_apart() -> None:
