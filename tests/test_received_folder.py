@@ -49,6 +49,7 @@ COMMANDS = {
     "kernel": ("report", "health", ".", "--to", "../reports"),
     "jupyterlab": ("lab", ".", "--folder", "../copies", "--version"),
 }
+POOLS = ("ProcessPoolExecutor", "get_context", "multiprocessing.Pool", "Process")
 COMPARE = """
 from watchme_analysis.config import LoadSettings
 from watchme_analysis.simulation.scenarios import compare, scenarios, usual_load, usual_settings
@@ -79,17 +80,15 @@ def test_no_module_of_the_working_directory_runs_in_workers(shadowed):
 def test_every_python_process_ignores_modules_of_its_working_directory():
     """A process with Python is started by ``installation.python_command``, which has the option ``-P``."""
     for path in PACKAGE.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        named = {id(node.args[0]) for node in ast.walk(tree) if _is_path(node)}
-        for node in ast.walk(tree):
+        text = path.read_text(encoding="utf-8")
+        nodes = list(ast.walk(ast.parse(text)))
+        named = {id(node.args[0]) for node in nodes if _is_path(node)}
+        for node in nodes:
             is_python = isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable"
             is_home = path == PACKAGE / "installation.py"
             assert not is_python or is_home or id(node) in named, f"{path}:{node.lineno}"
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
-                "get_context",
-                "ProcessPoolExecutor",
-            ):
-                assert "safe_path()" in path.read_text(encoding="utf-8"), f"{path}:{node.lineno}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in POOLS:
+                assert "with safe_path()" in text, f"{path}:{node.lineno}"
 
 
 def _is_path(node):

@@ -67,8 +67,8 @@ SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 def python_command(*arguments: str) -> list[str]:
     """Return the command line of this environment's Python, which imports nothing from the working directory.
 
-    A folder that was received from somebody may contain a ``ruff.py`` or ``jupyterlab.py``. Every process with
-    Python is started by this command line.
+    A folder that was received from somebody may contain a ``ruff.py`` or ``jupyterlab.py``. Every process
+    with Python is started by this command line.
 
     Parameters
     ----------
