@@ -17,7 +17,6 @@ import argparse
 import http.client
 import io
 import json
-import logging
 import os
 import random
 import signal
@@ -100,16 +99,14 @@ class Trials:
     """The server, and a process that runs remedies and kills them."""
 
     def __enter__(self) -> Trials:
-        from moto.server import ThreadedMotoServer
         from worlds.aws_front import Server
+        from worlds.moto_server import MotoServer
 
-        self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self.moto.start()
-        self.port = self.moto.get_host_and_port()[1]
-        self.server = Server(self.port)
+        self.moto = MotoServer()
+        self.port = self.moto.port
+        self.server = Server(self.moto)
         # A killed process resets its connections, which the servers would report.
-        self.server.http.handle_error = lambda *_: None
-        logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+        self.server.http.handle_error = self.moto.http.handle_error = lambda *_: None
         os.environ |= {
             "AWS_ENDPOINT_URL": self.server.url,
             "AWS_ACCESS_KEY_ID": "testing",
@@ -129,7 +126,7 @@ class Trials:
         self.runner.stdin.close()  # type: ignore[union-attr]
         self.runner.wait()
         self.server.close()
-        self.moto.stop()
+        self.moto.close()
         self.folder.cleanup()
 
     def trial(self, remedy: str, seed: int) -> list[str]:

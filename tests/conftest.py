@@ -101,6 +101,18 @@ def pytest_collection_finish():
     gc.set_threshold(10_000, 5, 5)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_kernel_sockets_left():
+    """Refuse sockets of Jupyter kernels that a module leaves open.
+
+    The collector of garbage closes them at any later moment, with a warning in whichever test runs then.
+    """
+    yield
+    if zmq := sys.modules.get("zmq"):
+        sockets = [each for each in gc.get_objects() if issubclass(type(each), zmq.Socket)]
+        assert [each for each in sockets if not each.closed] == []
+
+
 @pytest.fixture
 def evidence(tmp_path):
     """A small folder of raw evidence in stock formats."""

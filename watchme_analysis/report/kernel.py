@@ -87,9 +87,17 @@ def running_kernel(folder: Path | None = None, question: str = "") -> Iterator[A
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             return spec
 
+    # papermill and nbclient leave the client of a manager that they were given connected.
+    clients: list[Any] = []
+
+    class ClosingManager(KernelManager):
+        def client(self, **options: Any) -> Any:
+            clients.append(super().client(**options))
+            return clients[-1]
+
     # Sockets in a private folder: two reports that start at the same time can't get the same port.
     local = os.name == "posix" and len(str(home)) < _LONGEST_SOCKET
-    manager = KernelManager(
+    manager = ClosingManager(
         kernel_spec_manager=ThisInterpreter(),
         connection_file=str(home / "kernel.json"),
         client_class="jupyter_client.asynchronous.AsyncKernelClient",
@@ -99,6 +107,8 @@ def running_kernel(folder: Path | None = None, question: str = "") -> Iterator[A
         manager.start_kernel(cwd=str(folder or home))
         yield manager
     finally:
+        for client in clients:
+            client.stop_channels()
         manager.shutdown_kernel(now=True)
         shutil.rmtree(home, ignore_errors=True)
 

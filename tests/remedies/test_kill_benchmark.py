@@ -1,0 +1,23 @@
+"""The command of docs/redrive.md that kills deliveries and remedies runs to its end."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.slow
+def test_kill_benchmark_prints_a_row_of_each_remedy():
+    ended = subprocess.run(
+        [sys.executable, "benchmarks/reliability.py", "--kills", "1"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    documented = re.findall(r"^\| (\S+) \| \d+ \|", (ROOT / "docs/redrive.md").read_text(), re.MULTILINE)
+    rows = [line.split() for line in ended.stdout.splitlines()]
+    trials = {row[0]: (row[1], row[4]) for row in rows if len(row) == 5 and row[1] == "1"}
+    assert {name.lower() for name in documented} == trials.keys(), ended.stderr
+    assert (set(trials.values()), ended.returncode) == ({("1", "none")}, 0)
