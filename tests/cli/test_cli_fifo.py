@@ -109,21 +109,25 @@ def test_applying_and_undoing_refuse_the_plan_of_another_command(watchme, tmp_pa
     from watchme_analysis.remedies.plan import Call, Plan, Step, write_plan
 
     path = tmp_path / "plan.json"
-    call = Call("sqs", "purge_queue", {"QueueUrl": "URL"})
-    steps = (Step("purge", "orders", text("Why"), call, undo=(call,)),)
+    call = Call("lambda", "delete_function_concurrency", {"FunctionName": "worker"})
     made = datetime(2026, 1, 1, tzinfo=UTC)
-    write_plan(Plan("loadtest", text("Title"), made, "123456789012", "ap-southeast-2", steps), path)
-    for words in (
-        ("fifo", "apply"), ("fifo", "undo"), ("settings", "apply"), ("settings", "undo"),
-        ("alarms", "apply"), ("alarms", "undo"), ("deploy", "apply"), ("deploy", "rollback"),
-    ):  # fmt: skip
-        ended = watchme(*words, path)
-        assert ended.returncode == 2
-        assert said("error-plan-of-other-remedy", path=str(path), remedy="loadtest") in ended.stderr
-        # The policy is that of the calls in the plan, whichever command prints it.
-        policy = watchme(*words, path, "--print-policy")
-        assert json.loads(policy.stdout)["Statement"][0]["Action"] == ["sqs:PurgeQueue"]
-        assert policy.returncode == 0
+    for remedy in ("fifo", "settings"):
+        steps = (Step("free", "worker", text("Why"), call, undo=(call,)),) if remedy == "settings" else ()
+        path.unlink(missing_ok=True)
+        write_plan(Plan(remedy, text("Title"), made, "123456789012", "ap-southeast-2", steps), path)
+        for words in (
+            ("fifo", "apply"), ("fifo", "undo"), ("settings", "apply"), ("settings", "undo"),
+            ("alarms", "apply"), ("alarms", "undo"), ("deploy", "apply"), ("deploy", "rollback"),
+        ):  # fmt: skip
+            if words[0] == remedy:
+                continue
+            ended = watchme(*words, path)
+            assert ended.returncode == 2
+            assert said("error-plan-of-other-remedy", path=str(path), remedy=remedy) in ended.stderr
+    # The policy is that of the calls in the plan, whichever command prints it.
+    policy = watchme("fifo", "apply", path, "--print-policy")
+    assert json.loads(policy.stdout)["Statement"][0]["Action"] == ["lambda:DeleteFunctionConcurrency"]
+    assert policy.returncode == 0
 
 
 def test_commands_that_plan_print_their_policy_without_a_case_or_a_queue(watchme):

@@ -42,6 +42,7 @@ def test_a_plan_is_printed_with_its_reasons_and_each_step():
         f"\n{said('plan-notes')}:", "  - one notes", "  - two notes",
         f"\n{said('plan-steps', count=3)}:",
         "  1. set: Why", f"     {SET.command}",
+        f"     {said('plan-undo-call', command=f'`{BACK.command}`')}",
         # Only a call without an undo is said to have none; a wait needs none.
         "  2. tag: Because", f"     {READ.command}", f"     {said('plan-no-undo')}",
         "  3. wait: Patience",
@@ -123,7 +124,8 @@ def test_a_plan_is_applied_and_undone_with_its_steps_printed(queue, tmp_path):
     write_plan(plan_of(step), path)
     applied = run(path)
     assert (applied.return_value, timeout(), applied.stderr) == (0, "60", "")
-    done, result, undo = lines_of(applied.stdout)
+    heading, call, done, result, undo = lines_of(applied.stdout)
+    assert (heading, call) == (said("plan-calls", count=1), f"longer: {step.call.command}")
     assert done.startswith("longer: ")
     assert undo == said("plan-undo-how", command=f"`watchme settings undo {path}`")
     document = json.loads(run(path, "--json").stdout)
@@ -133,25 +135,39 @@ def test_a_plan_is_applied_and_undone_with_its_steps_printed(queue, tmp_path):
         "outcome": "complete",
         "done": ["longer"],
         "journal": str(tmp_path / "plan.json.journal.jsonl"),
+        "calls": [{"step": "longer", **step.call.to_dict()}],
     }
     undone = run(path, is_undo=True)
     # The undo has worked; no undo of the undo is offered.
-    assert (undone.return_value, timeout(), len(lines_of(undone.stdout))) == (0, "30", 2)
+    assert (undone.return_value, timeout(), len(lines_of(undone.stdout))) == (0, "30", 4)
+
+
+def test_a_dry_run_shows_every_call_and_makes_none(queue, front, tmp_path):
+    timeout, step = queue
+    path = tmp_path / "plan.json"
+    write_plan(plan_of(step, undo_on_surprise=True), path)
+    front.calls.clear()
+    calls = [{"step": "longer", **each.to_dict()} for each in (step.call, *step.undo)]
+    shown = run(path, "--dry-run")
+    assert (shown.return_value, lines_of(shown.stdout)[1:]) == (
+        0, [f"longer: {each.command}" for each in (step.call, *step.undo)]
+    )  # fmt: skip
+    assert json.loads(run(path, "--dry-run", "--json").stdout) == {"calls": calls}
+    assert json.loads(run(path, "--dry-run", "--json", is_undo=True).stdout) == {"calls": calls[1:]}
+    assert not front.calls and [each.name for each in tmp_path.iterdir()] == ["plan.json"]
+    assert timeout() == "30"
 
 
 def test_the_rows_of_a_run_are_its_steps_and_its_end_is_said_beside_them(queue, tmp_path):
     _, step = queue
     path, journal = tmp_path / "plan.json", tmp_path / "own.jsonl"
-    write_plan(plan_of(step, remedy="deploy"), path)
-    rows = run(path, "--output", "jsonl", "--journal", str(journal), remedy="deploy")
+    write_plan(plan_of(step), path)
+    rows = run(path, "--output", "jsonl", "--journal", str(journal))
     [row] = [json.loads(line) for line in rows.stdout.splitlines()]
     assert (row.keys(), row["step"]) == ({"step", "sentence"}, "longer")
-    assert len(lines_of(rows.stderr)) == 1
+    # The calls, before they are made, and the end.
+    assert len(lines_of(rows.stderr)) == 3
     assert sorted(each.name for each in tmp_path.iterdir()) == ["own.jsonl", "plan.json"]
-    # The undo of a deployment has another name.
-    again = run(path, "--journal", str(journal), remedy="deploy")
-    command = f"`watchme deploy rollback {path}`"
-    assert lines_of(again.stdout)[-1] == said("plan-undo-how", command=command)
 
 
 def test_a_plan_of_another_remedy_or_region_is_refused(queue, tmp_path):

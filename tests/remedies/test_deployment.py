@@ -183,7 +183,7 @@ def test_the_commands(lambdas, tmp_path):
     policy = json.loads(run("apply", plan, "--print-policy").output)
     assert "lambda:InvokeFunction" in policy["Statement"][0]["Action"]
     applied = run("apply", plan, "--json", "--language", "ja")
-    assert (applied.return_value, json.loads(applied.output)["outcome"]) == (0, "complete")
+    assert (applied.return_value, json.loads(applied.stdout)["outcome"]) == (0, "complete")
     back = run("rollback", plan, "--language", "en")
     assert back.return_value == 0, back.output
     assert runs(lambdas, OLD)

@@ -337,6 +337,13 @@ def test_a_plan_is_the_same_after_json_and_a_damaged_one_is_refused():
     assert (len(most.items), most.sending_s) == (10_000, 3600.0)
 
 
+def test_a_plan_from_a_file_relies_on_readings_alone(tmp_path):
+    evil = Condition(Call("iam", "create_user", {"UserName": "evil"}), "User", None)
+    write_load_plan(replace(plan_of(url="http://192.0.2.1/jobs"), relies_on=(evil,)), tmp_path / "load.json")
+    found = refusal(read_load_plan, tmp_path / "load.json")["error-plan-call"]
+    assert (found["reason"], found["call"]) == ("reading", "iam create-user")
+
+
 def declared(tmp_path, monkeypatch, text=DECLARED):
     (tmp_path / "watchme.toml").write_text(text)
     monkeypatch.chdir(tmp_path)

@@ -96,9 +96,27 @@ def plan_lines(plan: Plan, language: str) -> Iterator[str]:
         yield f"  {number}. {step.name}: {rendered(step.why)}"
         if step.call is not None:
             yield f"     {step.call.command}"
+        for call in step.undo:
+            yield f"     {rendered(message('plan-undo-call', command=Code(call.command)))}"
         if step.call is not None and not step.undo:
             yield f"     {rendered(message('plan-no-undo'))}"
     yield ""
+
+
+def _changes(plan: Plan, *, is_undo: bool) -> Iterator[tuple[Step, Call]]:
+    """Yield the calls that a run may make to change something, with their steps, in their order."""
+    if not is_undo:
+        yield from ((step, step.call) for step in plan.steps if step.call is not None)
+    if is_undo or plan.undo_on_surprise:
+        yield from ((step, call) for step in reversed(plan.steps) for call in step.undo)
+
+
+def _show_calls(plan: Plan, out: Printer, *, is_undo: bool, err: bool) -> None:
+    """Print every call that a run may make, with its parameters, before the first one is made."""
+    calls = [*_changes(plan, is_undo=is_undo)]
+    out.print_message("plan-calls", err=err, count=len(calls))
+    for step, call in calls:
+        echo(f"  {step.name}: {call.command}", err=err)
 
 
 def print_policy(calls: Iterable[Call]) -> int:
@@ -115,6 +133,7 @@ def applying_options(command: F) -> F:
         click.argument("path", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path)),
         case_option,
         journal_option,
+        click.option("--dry-run", is_flag=True, help="Print every call of the plan, and make none."),
         language_option,
         session_options,
         output_options(),
@@ -150,6 +169,13 @@ def apply_and_print(
     if plan.remedy != remedy:
         raise InputError(error_message("error-plan-of-other-remedy", path=path, remedy=plan.remedy))
     out = Printer(options["language"])
+    calls = [
+        {"step": step.name, **call.to_dict()} for step, call in _changes(plan, is_undo=is_undo)
+    ]  # fmt: skip
+    _show_calls(plan, out, is_undo=is_undo, err=output.form != TABLE)
+    if options.get("dry_run"):
+        output.show(lambda: (), lambda: {"calls": calls}, lambda: calls)
+        return 0
     aws = session_of({**options, "region": options["region"] or plan.region})
     rows: list[dict[str, Any]] = []
 
@@ -162,7 +188,10 @@ def apply_and_print(
     result = run(plan, options.get("journal") or journal_of(path), aws, options["case"], on_step)
 
     def document() -> dict[str, Any]:
-        found = {"outcome": result.outcome, "done": list(result.done), "journal": str(result.journal)}
+        found = {
+            "outcome": result.outcome, "done": list(result.done), "journal": str(result.journal),
+            "calls": calls,
+        }  # fmt: skip
         return out.document(result.sentence) | found
 
     def lines() -> Iterator[str]:

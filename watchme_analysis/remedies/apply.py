@@ -2,7 +2,8 @@
 
 A step is on record before its call and after it. After a kill, a step without a result is settled by reading
 the system: its ``until`` decides whether the call has happened. Without ``until``, a repeatable call is made
-again, and any other is reported as uncertain.
+again, and any other is reported as uncertain. A step whose ``until`` came true only after the time limit is
+settled in the same way; as long as it has not, the next run waits for it.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 Outcome = Literal["complete", "refused", "stopped", "undone"]
 _PLAN = "plan"
 _UNCERTAIN, _UNSEEN = "uncertain", "unseen"
-# A step that failed made its call, but the system is not as expected after it.
-_MAY_HAVE_HAPPENED = frozenset({DONE, INTENDED, FAILED, _UNCERTAIN})
 _READINGS_S = (0.2, 1.0, 2.0, 5.0)
 _RESPONSE_CHARACTERS = 200
 
@@ -170,7 +169,7 @@ def undo_plan(plan: Plan, journal: Journal) -> Plan:
             hint=step.undo_hint,
         )
         for step in reversed(plan.steps)
-        if journal.event(step.name) in _MAY_HAVE_HAPPENED
+        if _may_have_been_called(step, journal)
         for number, call in enumerate(step.undo, 1)
     ]
     return replace(
@@ -286,19 +285,25 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
     if event in {DONE, _UNSEEN}:
         return
     made = _results(journal)
-    if event in {INTENDED, _UNCERTAIN} and step.call is not None:
-        settled = _settled(step, aws, made)
+    calls = step.call is not None
+    if step.call is not None and _may_have_been_called(step, journal):
+        # A response that was not as expected is not made good by reading.
+        settled = None if event == FAILED and step.expect else _settled(step, aws, made)
         if settled:
             journal.write(step.name, DONE, settled=True)
             report(step, message("plan-step-settled"))
             return
         if settled is None and not step.is_repeatable:
             raise SurpriseError(message("plan-step-uncertain", call=_name(step.call)), _UNCERTAIN)
-    else:
+        if event == FAILED:
+            # The call was made, and its effect may still come: it is repeated only if nothing has changed.
+            is_unchanged = all(_holds(condition, aws, made) for condition in step.before)
+            calls = settled is None or (step.is_repeatable and is_unchanged)
+    if calls and event not in {INTENDED, _UNCERTAIN}:
         for condition in step.before:
             require(condition, aws, made)
     kept: dict[str, Any] = {}
-    if step.call is not None:
+    if step.call is not None and calls:
         journal.write(step.name, INTENDED, call=_name(step.call).text, resource=step.resource)
         response = _called(step, step.call, aws, made)
         for select, wanted in step.expect.items():
@@ -316,6 +321,15 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
             return
     journal.write(step.name, DONE, **({"made": kept} if kept else {}))
     report(step, message("plan-step-done"))
+
+
+def _may_have_been_called(step: Step, journal: Journal) -> bool:
+    """Return whether a journal records a call of the step that was not refused."""
+    called = False
+    for entry in journal.entries:
+        if entry["key"] == step.name and entry["event"] in {INTENDED, DONE, _UNCERTAIN, NOT_DONE}:
+            called = entry["event"] != NOT_DONE
+    return called
 
 
 def _settled(step: Step, aws: Aws, made: Mapping[str, Any]) -> bool | None:
@@ -366,7 +380,7 @@ def require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
     while True:
         try:
             found = read_value(condition, aws, made)
-            wanted = _resolved(condition.value, aws, made)
+            wanted = _with_references(condition.value, made)
         except ServiceError as error:
             raise SurpriseError(_failure(condition.call, error)) from error
         if found == wanted:
@@ -397,7 +411,7 @@ def require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
 
 def _holds(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> bool:
     try:
-        return bool(read_value(condition, aws, made) == _resolved(condition.value, aws, made))
+        return bool(read_value(condition, aws, made) == _with_references(condition.value, made))
     except ServiceError as error:
         raise SurpriseError(_failure(condition.call, error), _UNCERTAIN) from error
 
@@ -437,7 +451,7 @@ def _results(journal: Journal) -> dict[str, Any]:
 
 def _resolved(value: Any, aws: Aws, made: Mapping[str, Any]) -> Any:
     """Return parameters with each reference, reading, time and file replaced by its value."""
-    return _with_contents(_with_readings(_with_references(value, made), aws))
+    return _with_readings(_with_contents(_with_references(value, made)), aws)
 
 
 def _with_readings(value: Any, aws: Aws) -> Any:
@@ -493,10 +507,11 @@ def _content(path: Path, sha256: str) -> bytes:
 def _with_references(value: Any, made: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         if set(value) == {REFERENCE}:
-            try:
-                return made[value[REFERENCE]]
-            except KeyError:
-                raise InputError(error_message("error-plan-reference", name=repr(value[REFERENCE]))) from None
+            found = made.get(value[REFERENCE])
+            # Anything else of a response could stand for a call or a file itself.
+            if not isinstance(found, str | int | float):
+                raise InputError(error_message("error-plan-reference", name=repr(value[REFERENCE])))
+            return found
         return {key: _with_references(each, made) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_with_references(each, made) for each in value]

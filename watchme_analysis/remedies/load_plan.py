@@ -24,6 +24,7 @@ from watchme_analysis.aws_shapes.prices import (
 )
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.remedies.allowed_calls import check_conditions
 from watchme_analysis.remedies.harm_watch import HarmLimit
 from watchme_analysis.remedies.plan import Condition
 from watchme_analysis.simulation.replay import Predicted, rate_steps, settings_from_dict, settings_to_dict
@@ -304,10 +305,10 @@ def read_load_plan(path: Path) -> LoadPlan:
     Raises
     ------
     InputError
-        When the file can't be read or is no plan of a load test.
+        When the file can't be read, is no plan of a load test, or relies on something else than readings.
     """
     try:
-        return LoadPlan.from_dict(json.loads(path.read_bytes()))
+        plan = LoadPlan.from_dict(json.loads(path.read_bytes()))
     except OSError as error:
         raise InputError(error_message("error-plan-unreadable", path=path, reason=error)) from error
     except (
@@ -315,6 +316,8 @@ def read_load_plan(path: Path) -> LoadPlan:
         InputError, jmespath.exceptions.JMESPathError,
     ) as error:  # fmt: skip
         raise InputError(error_message("error-loadtest-no-plan", path=path)) from error
+    check_conditions(plan.relies_on, path)
+    return plan
 
 
 def load_plan_sentences(plan: LoadPlan) -> list[Message]:

@@ -358,15 +358,18 @@ def write_plan(plan: Plan, path: Path) -> None:
 
 
 def read_plan(path: Path) -> Plan:
-    """Return the plan of a file.
+    """Return the plan of a file, which contains only calls of its remedy.
 
     Raises
     ------
     InputError
-        When the file can't be read or is no plan.
+        When the file can't be read, is no plan, or contains a call that its remedy never makes.
     """
+    from watchme_analysis.remedies.allowed_calls import check_calls
+
     try:
-        return Plan.from_dict(json.loads(path.read_bytes()))
+        plan = Plan.from_dict(json.loads(path.read_bytes()))
+        check_calls(plan, path)
     except OSError as error:
         raise InputError(error_message("error-plan-unreadable", path=path, reason=error)) from error
     except (
@@ -374,3 +377,4 @@ def read_plan(path: Path) -> Plan:
         jmespath.exceptions.JMESPathError,
     ) as error:  # fmt: skip
         raise InputError(error_message("error-plan-foreign", path=path, target=path)) from error
+    return plan

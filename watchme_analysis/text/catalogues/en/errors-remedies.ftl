@@ -35,6 +35,15 @@ error-package-no-zip = { $path } can't be read as a zip: { $problem }.
 error-package-many-files = { $folder } has more than { $most } files: give the folder of a function.
 error-plan-unreadable = The plan { $path } can't be read ({ $reason }).
 error-plan-foreign = { $path } is not a plan: write one with `watchme … plan CASE --to { $target }`.
+error-plan-remedy = { $path } is a plan of `{ $remedy }`, which applies no plans: make one with `watchme alarms`, `deploy`, `fifo` or `settings`.
+error-plan-call = { $path } is refused, and nothing was called: { $reason ->
+    [operation] a plan of `{ $remedy }` never calls { $call }
+    [reading] a condition of a plan only reads, and { $call } is no reading of `{ $remedy }`
+    [parameter] a plan of `{ $remedy }` never calls { $call } with this { $part }
+    [resource] a step calls { $call } on { $part }, which it does not name as its resource
+    [place] { $call } is for { $part }, which is outside the plan's account and region
+   *[file] { $call } would upload { $part }, which is not beside the plan
+  }. Make a new plan.
 error-archive-exists = { $path } exists: choose another place for the archive.
 error-archive-unreadable = The archive { $path } can't be read ({ $reason }).
 error-archive-damaged = { $path } is not a whole archive of a queue ({ $problem }): write one with `watchme queue archive`.

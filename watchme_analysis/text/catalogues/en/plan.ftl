@@ -30,6 +30,12 @@ plan-steps = { $count ->
 plan-nothing = There is nothing to do: the system already is as planned.
 plan-how-to-apply = Apply it with { $command }
 plan-undo-how = Undo it with { $command }
+plan-undo-call = Undo: { $command }
+plan-calls = { $count ->
+    [0] No calls that change anything.
+    [one] One call that changes something:
+   *[other] { $count } calls that change something:
+  }
 plan-no-undo = This step has no undo.
 plan-step-unseen = not seen: { $why }
 plan-unseen = { $complete } Nothing happened that would show the result of { $steps }.

@@ -35,6 +35,15 @@ error-package-no-zip = { $path } を zip として読み取れません: { $prob
 error-package-many-files = { $folder } には { $most } 個を超えるファイルがあります。関数のフォルダを指定してください。
 error-plan-unreadable = 計画 { $path } を読み取れません ({ $reason })。
 error-plan-foreign = { $path } は計画ではありません。`watchme … plan CASE --to { $target }` で作成してください。
+error-plan-remedy = { $path } は `{ $remedy }` の計画ですが、このコマンドが適用する計画はありません。`watchme alarms`、`deploy`、`fifo`、`settings` のいずれかで作成してください。
+error-plan-call = { $path } は拒否されました。何も呼び出していません。{ $reason ->
+    [operation] `{ $remedy }` の計画が { $call } を呼び出すことはありません
+    [reading] 計画の条件は読み取りだけですが、{ $call } は `{ $remedy }` の読み取りではありません
+    [parameter] `{ $remedy }` の計画が { $call } をこの { $part } で呼び出すことはありません
+    [resource] ステップは { $part } に対して { $call } を呼び出しますが、対象リソースとして示していません
+    [place] { $call } の対象 { $part } は、計画のアカウントとリージョンの外にあります
+   *[file] { $call } がアップロードする { $part } は、計画と同じフォルダーにありません
+  }。計画を作り直してください。
 error-archive-exists = { $path } はすでに存在します。アーカイブの保存先を変えてください。
 error-archive-unreadable = アーカイブ { $path } を読み取れません ({ $reason })。
 error-archive-damaged = { $path } はキューの完全なアーカイブではありません ({ $problem })。`watchme queue archive` で作成してください。

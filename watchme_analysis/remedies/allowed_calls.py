@@ -1,0 +1,365 @@
+"""The calls that the plan of each remedy may contain; a plan from a file with any other call is refused.
+
+A plan file may come from somebody else. So a remedy accepts the operations and parameters that it plans
+itself, on resources that the steps name and that are in the plan's account and region. Conditions only read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.plan import CONTENT, NOW, READING, REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.text.render import error_message
+
+# What a parameter may contain beside plain data.
+_PLAIN: frozenset[str] = frozenset()
+_KEPT = frozenset({REFERENCE})
+_FILE = frozenset({CONTENT})
+_READ = frozenset({READING})
+
+# Operations that only read, for the conditions of every plan.
+READINGS = frozenset(
+    (service, operation)
+    for service, operations in {
+        "cloudwatch": ("describe_alarms", "describe_alarm_history", "get_metric_data"),
+        "lambda": (
+            "get_alias", "get_event_source_mapping", "get_function_concurrency",
+            "get_function_configuration", "list_event_source_mappings",
+        ),
+        "logs": ("filter_log_events",),
+        "sns": ("get_topic_attributes", "list_subscriptions_by_topic"),
+        "sqs": ("get_queue_attributes", "get_queue_url", "list_queue_tags"),
+    }.items()
+    for operation in operations
+)  # fmt: skip
+
+_ALARM = dict.fromkeys(
+    (
+        "AlarmName", "AlarmDescription", "ActionsEnabled", "AlarmActions", "OKActions",
+        "InsufficientDataActions", "ActionConfiguration",
+    ),
+    _PLAIN,
+)  # fmt: skip
+_METRIC_ALARM = dict.fromkeys(
+    (
+        "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit",
+        "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
+        "EvaluateLowSampleCountPercentile", "Metrics", "ThresholdMetricId",
+        "EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval",
+    ),
+    _PLAIN,
+)  # fmt: skip
+_COMPOSITE_ALARM = dict.fromkeys(
+    ("AlarmRule", "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"),
+    _PLAIN,
+)
+_NEW_QUEUE = dict.fromkeys(
+    (
+        "VisibilityTimeout", "MessageRetentionPeriod", "MaximumMessageSize", "DelaySeconds",
+        "ReceiveMessageWaitTimeSeconds", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds",
+        "SqsManagedSseEnabled", "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope",
+        "FifoThroughputLimit", "Policy", "RedrivePolicy",
+    ),
+    _PLAIN,
+)  # fmt: skip
+_NEW_MAPPING = dict.fromkeys(
+    (
+        "EventSourceArn", "FunctionName", "BatchSize", "Enabled", "FilterCriteria", "FunctionResponseTypes",
+        "ScalingConfig", "MetricsConfig", "ProvisionedPollerConfig", "KMSKeyArn",
+    ),
+    _PLAIN,
+)  # fmt: skip
+
+# Parameters of each call by remedy. A table is a structure, a set names the values that are not plain data.
+CALLS: Mapping[str, Mapping[tuple[str, str], Mapping[str, Any]]] = {
+    "alarms": {
+        ("cloudwatch", "put_metric_alarm"): _ALARM | _METRIC_ALARM,
+        ("cloudwatch", "put_composite_alarm"): _ALARM | _COMPOSITE_ALARM,
+        ("cloudwatch", "delete_alarms"): {"AlarmNames": _PLAIN},
+        ("cloudwatch", "set_alarm_state"): dict.fromkeys(("AlarmName", "StateValue", "StateReason"), _PLAIN),
+        ("sns", "create_topic"): {"Name": _PLAIN},
+        ("sns", "delete_topic"): {"TopicArn": _PLAIN},
+        ("sns", "subscribe"): dict.fromkeys(("TopicArn", "Protocol", "Endpoint"), _PLAIN),
+    },
+    "deploy": {
+        ("lambda", "publish_version"): {"FunctionName": _PLAIN, "CodeSha256": _PLAIN},
+        ("lambda", "update_function_code"): {"FunctionName": _PLAIN, "ZipFile": _FILE},
+        ("lambda", "invoke"): {
+            "FunctionName": _PLAIN, "Qualifier": _KEPT, "LogType": _PLAIN, "Payload": _PLAIN,
+        },
+        ("lambda", "update_alias"): {"FunctionName": _PLAIN, "Name": _PLAIN, "FunctionVersion": _KEPT},
+    },
+    "fifo": {
+        ("sqs", "get_queue_attributes"): {"QueueUrl": _PLAIN, "AttributeNames": _PLAIN},
+        ("sqs", "create_queue"): {"QueueName": _PLAIN, "Attributes": _NEW_QUEUE},
+        ("sqs", "tag_queue"): {"QueueUrl": _PLAIN, "Tags": _PLAIN},
+        ("sqs", "set_queue_attributes"): {"QueueUrl": _PLAIN, "Attributes": {"RedriveAllowPolicy": _PLAIN}},
+        ("lambda", "create_event_source_mapping"): _NEW_MAPPING,
+        ("lambda", "update_event_source_mapping"): {"UUID": _READ, "Enabled": _PLAIN},
+        ("lambda", "update_function_configuration"): {
+            "FunctionName": _PLAIN, "Environment": {"Variables": _READ},
+        },
+    },
+    "settings": {
+        ("sqs", "set_queue_attributes"): {
+            "QueueUrl": _PLAIN, "Attributes": {"VisibilityTimeout": _PLAIN, "RedrivePolicy": _PLAIN},
+        },
+        ("lambda", "update_function_configuration"): {"FunctionName": _PLAIN, "Timeout": _PLAIN},
+        ("lambda", "update_event_source_mapping"): {
+            "UUID": _PLAIN, "ScalingConfig": {"MaximumConcurrency": _PLAIN},
+        },
+        ("lambda", "put_function_concurrency"): {
+            "FunctionName": _PLAIN, "ReservedConcurrentExecutions": _PLAIN,
+        },
+        ("lambda", "delete_function_concurrency"): {"FunctionName": _PLAIN},
+    },
+}  # fmt: skip
+
+# Parameters that name what a call changes; a step must name it as well.
+_NAMING = (
+    "QueueUrl", "QueueName", "FunctionName", "EventSourceArn", "AlarmName", "AlarmNames", "TopicArn", "Name",
+)  # fmt: skip
+_REGION = re.compile(r"(?<![a-z0-9-])[a-z]{2}(?:-[a-z]+)+-\d(?![a-z0-9-])")
+
+
+class _NotAllowedError(Exception):
+    """A call is not one of its remedy's; carries the kind of the reason and the call."""
+
+    def __init__(self, reason: str, call: Call, part: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.call, self.part = reason, call, part
+
+
+def check_calls(plan: Plan, path: Path) -> None:
+    """Check that a plan contains only calls of its remedy, before any of them is made.
+
+    Parameters
+    ----------
+    plan
+        Plan of a file.
+    path
+        The file; the files that the plan uploads must be beside it.
+
+    Raises
+    ------
+    InputError
+        When it contains another operation, parameter, resource, account, region or file.
+    """
+    allowed = CALLS.get(plan.remedy)
+    if allowed is None:
+        raise InputError(error_message("error-plan-remedy", path=path, remedy=plan.remedy))
+    try:
+        _check_readings(plan, plan.relies_on)
+        for step in plan.steps:
+            _check_readings(plan, (*step.before, *step.until, *step.undo_before, *step.undo_until))
+            for call in (*([step.call] if step.call else ()), *step.undo):
+                if (call.service, call.operation) not in allowed:
+                    raise _NotAllowedError("operation", call)
+                _check_parameters(call, call.parameters, allowed[call.service, call.operation], path)
+                _check_names(step, call)
+                _check_place(plan, call)
+            _check_redrive_policy(step)
+            _check_variables(plan, step)
+            _check_actions(step)
+    except _NotAllowedError as error:
+        raise InputError(
+            error_message(
+                "error-plan-call",
+                path=path,
+                remedy=plan.remedy,
+                call=f"{error.call.service} {error.call.operation.replace('_', '-')}",
+                reason=error.reason,
+                part=error.part,
+            )
+        ) from None
+
+
+def check_conditions(conditions: Iterable[Condition], path: Path) -> None:
+    """Check that conditions of a file only read.
+
+    Raises
+    ------
+    InputError
+        When one makes another call.
+    """
+    for call in (condition.call for condition in conditions):
+        if (call.service, call.operation) not in READINGS:
+            name = f"{call.service} {call.operation.replace('_', '-')}"
+            raise InputError(
+                error_message(
+                    "error-plan-call", path=path, remedy="loadtest", call=name, reason="reading", part=""
+                )
+            )
+
+
+def _check_readings(plan: Plan, conditions: Iterable[Condition]) -> None:
+    for condition in conditions:
+        _check_reading(plan, condition.call)
+
+
+def _check_reading(plan: Plan, call: Call) -> None:
+    if (call.service, call.operation) not in READINGS:
+        raise _NotAllowedError("reading", call)
+    for marker in _markers(call.parameters):
+        if marker not in {REFERENCE, NOW}:
+            raise _NotAllowedError("parameter", call, marker)
+    _check_place(plan, call)
+
+
+def _check_parameters(call: Call, parameters: Any, allowed: Mapping[str, Any], path: Path) -> None:
+    if not isinstance(parameters, Mapping):
+        raise _NotAllowedError("parameter", call, ", ".join(allowed))
+    for key, value in parameters.items():
+        rule = allowed.get(key)
+        if rule is None:
+            raise _NotAllowedError("parameter", call, key)
+        if isinstance(rule, Mapping):
+            _check_parameters(call, value, rule, path)
+            continue
+        markers = {*_markers(value)}
+        if not markers <= rule or (READING in rule and isinstance(value, Mapping) and not markers):
+            raise _NotAllowedError("parameter", call, key)
+        if CONTENT in markers and Path(value[CONTENT]).parent != path.resolve().parent:
+            raise _NotAllowedError("file", call, str(value[CONTENT]))
+
+
+def _markers(value: Any) -> Iterator[str]:
+    """Yield the keys of a value that stand for something else, such as ``$file``."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            if key.startswith("$"):
+                yield key
+            # The call of a reading is checked by itself.
+            if key != READING:
+                yield from _markers(each)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for each in value:
+            yield from _markers(each)
+
+
+def _named(call: Call) -> list[str]:
+    """Return the names of the resources that the parameters of a call state."""
+    values = [call.parameters[key] for key in _NAMING if key in call.parameters]
+    if (call.service, call.operation) in {
+        ("lambda", "update_alias"),
+        ("lambda", "create_event_source_mapping"),
+    }:
+        # The name of an alias, and the function that a queue invokes, are beside the resource.
+        values = values[:1] if call.operation == "update_alias" else [call.parameters.get("EventSourceArn")]
+    found: list[str] = []
+    for value in values:
+        found += [str(each) for each in (value if isinstance(value, list) else [value])]
+    return [*map(resource_name, found)]
+
+
+def _readings_in(value: Any) -> Iterator[Call]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            if key == READING:
+                yield Call.from_dict(each)
+            else:
+                yield from _readings_in(each)
+
+
+def _check_names(step: Step, call: Call) -> None:
+    """Check that a step names the resource that its call, or the reading in a parameter, is about."""
+    function, _, _ = step.resource.partition(":")
+    known = {step.name, step.resource, resource_name(step.resource), function}
+    readings = [*_readings_in(call.parameters)]
+    for each in (call, *readings):
+        if each is not call and (each.service, each.operation) not in READINGS:
+            raise _NotAllowedError("reading", each)
+        for name in _named(each):
+            if name not in known:
+                raise _NotAllowedError("resource", each, name)
+    if any([*_markers(each.parameters)] or not _named(each) for each in readings):
+        raise _NotAllowedError("parameter", call, READING)
+
+
+def _check_place(plan: Plan, call: Call) -> None:
+    """Check that queues, functions and mappings are in the plan's account and region."""
+    texts = [call.parameters.get(key) for key in ("QueueUrl", "EventSourceArn", "FunctionName")]
+    attributes = call.parameters.get("Attributes")
+    if isinstance(attributes, Mapping):
+        policy = json_value(attributes.get("RedrivePolicy"))
+        allow = json_value(attributes.get("RedriveAllowPolicy"))
+        texts.append(policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None)
+        texts += allow.get("sourceQueueArns", []) if isinstance(allow, dict) else []
+    for text in filter(None, texts):
+        if not _is_in(plan, str(text)):
+            raise _NotAllowedError("place", call, str(text))
+    for reading in _readings_in(call.parameters):
+        _check_place(plan, reading)
+
+
+def _is_in(plan: Plan, text: str) -> bool:
+    """Return whether a name, an ARN or the URL of a queue is in the account and region of a plan."""
+    if text.startswith("arn:"):
+        return text.split(":")[3:5] == [plan.region, plan.account]
+    if "/" not in text and ":" not in text:
+        return True
+    found = re.fullmatch(r"https?://([^/]+)/(\d+)/[^/]+", text)
+    if found is None or found[2] != plan.account:
+        return False
+    return {*_REGION.findall(found[1])} <= {plan.region}
+
+
+def _check_redrive_policy(step: Step) -> None:
+    """Check that a change of a redrive policy keeps its DLQ, and that the policy is read before."""
+    calls = [each for each in (step.call, *step.undo) if each and each.operation == "set_queue_attributes"]
+    texts = [each.parameters.get("Attributes", {}).get("RedrivePolicy") for each in calls]
+    if not any(texts):
+        return
+    policies = [json_value(text) for text in texts]
+    targets = {each.get("deadLetterTargetArn") if isinstance(each, dict) else None for each in policies}
+    read = [
+        condition.value
+        for condition in step.before
+        if condition.select == "Attributes.RedrivePolicy"
+        and condition.call.parameters.get("QueueUrl") == calls[0].parameters.get("QueueUrl")
+    ]
+    if len(targets) > 1 or len(texts) == 1 or any(text not in read for text in texts[1:]):
+        raise _NotAllowedError("parameter", calls[0], "RedrivePolicy")
+
+
+def _check_variables(plan: Plan, step: Step) -> None:
+    """Check that a change of environment variables changes one, to a queue of the plan."""
+    queues = {each.resource for each in plan.steps}
+    for call in (*([step.call] if step.call else ()), *step.undo):
+        variables = call.parameters.get("Environment", {}).get("Variables")
+        if variables is None:
+            continue
+        changed = variables.get("with")
+        if variables.get("select") != "Environment.Variables" or not isinstance(changed, Mapping):
+            raise _NotAllowedError("parameter", call, "Environment")
+        [*values] = changed.values()
+        if len(values) != 1 or not isinstance(values[0], str) or resource_name(values[0]) not in queues:
+            raise _NotAllowedError("parameter", call, "Environment")
+        if not _is_in(plan, values[0]):
+            raise _NotAllowedError("place", call, values[0])
+
+
+def _check_actions(step: Step) -> None:
+    """Check that an alarm notifies topics, and does otherwise only what its definition read before does."""
+    from watchme_analysis.remedies.alarm_definitions import DEFINED
+
+    kinds = ("AlarmActions", "OKActions", "InsufficientDataActions")
+    kept: set[str] = set()
+    for condition in step.before:
+        kind = "CompositeAlarms" if condition.select.startswith("CompositeAlarms") else "MetricAlarms"
+        is_own = condition.call.parameters.get("AlarmNames") == [step.name]
+        if not is_own or not isinstance(condition.value, Mapping):
+            continue
+        if condition.select == f"{kind}[0] && {kind}[0].{DEFINED}":
+            kept |= {str(each) for name in kinds for each in condition.value.get(name) or ()}
+    for call in (*([step.call] if step.call else ()), *step.undo):
+        for name in kinds:
+            for action in call.parameters.get(name) or ():
+                if action not in kept and str(action).split(":")[2:3] != ["sns"]:
+                    raise _NotAllowedError("parameter", call, name)
