@@ -8,7 +8,8 @@ import pytest
 from worlds.messages import refusal
 from worlds.printed import said
 
-from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, read_plan, write_plan
+from watchme_analysis.remedies.allowed_calls import read_plan
+from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, write_plan
 from watchme_analysis.text.message import message
 
 ACCOUNT, REGION = "123456789012", "ap-southeast-2"

@@ -21,8 +21,9 @@ from watchme_analysis.errors import InputError, RetryableServiceError, ServiceEr
 from watchme_analysis.files import journal as journals
 from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies import apply as applying
+from watchme_analysis.remedies.allowed_calls import read_plan
 from watchme_analysis.remedies.apply import actions_of, apply_plan, undo_plan
-from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, read_plan, write_plan
+from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, write_plan
 from watchme_analysis.remedies.policy import action_of, policy_of
 from watchme_analysis.text.message import Code, message
 

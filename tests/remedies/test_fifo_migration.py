@@ -15,6 +15,7 @@ from worlds.messages import messages_in
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
+from watchme_analysis.remedies.allowed_calls import read_plan
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.fifo_migration import (
     CALLS,
@@ -27,7 +28,7 @@ from watchme_analysis.remedies.fifo_migration import (
     migration_plan,
     window_of,
 )
-from watchme_analysis.remedies.plan import Plan, read_plan, write_plan
+from watchme_analysis.remedies.plan import Plan, write_plan
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.fifo import accounted, plan_migration, prepared
 from watchme_analysis.text.message import message

@@ -170,7 +170,8 @@ def verify_command(names: tuple[str, ...], plan: Path | None, **options: Any) ->
     People receive one notification for each topic, which says that it is a test. Afterwards, the alarm has
     its former state again. The history shows that SNS accepted the notification, not that anybody read it.
     """
-    from watchme_analysis.remedies.plan import read_plan, write_plan
+    from watchme_analysis.remedies.allowed_calls import read_plan
+    from watchme_analysis.remedies.plan import write_plan
     from watchme_analysis.services.alarm_plans import plan_verification
 
     output = output_of(options)

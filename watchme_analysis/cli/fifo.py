@@ -251,7 +251,7 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     aws = session_of(options)
     if after is not None:
         from watchme_analysis.files.journal import read_journal
-        from watchme_analysis.remedies.plan import read_plan
+        from watchme_analysis.remedies.allowed_calls import read_plan
         from watchme_analysis.services.fifo import accounted
         from watchme_analysis.services.remedies import journal_of
 

@@ -13,7 +13,8 @@ from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.options import case_option, language_option, policy_option, together
 from watchme_analysis.cli.output import TABLE, Output, file_option, form_options, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
-from watchme_analysis.remedies.plan import Call, Plan, Step, read_plan, write_plan
+from watchme_analysis.remedies.allowed_calls import read_plan
+from watchme_analysis.remedies.plan import Call, Plan, Step, write_plan
 from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
 from watchme_analysis.text.message import Code, Message, message
 from watchme_analysis.text.render import error_message, render

@@ -6,14 +6,17 @@ itself, on resources that the steps name and that are in the plan's account and 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jmespath
+
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, MessageError
 from watchme_analysis.remedies.plan import CONTENT, NOW, READING, REFERENCE, Call, Condition, Plan, Step
 from watchme_analysis.text.render import error_message
 
@@ -136,7 +139,7 @@ class _NotAllowedError(Exception):
         self.reason, self.call, self.part = reason, call, part
 
 
-def check_calls(plan: Plan, path: Path) -> None:
+def _check_calls(plan: Plan, path: Path) -> None:
     """Check that a plan contains only calls of its remedy, before any of them is made.
 
     Parameters
@@ -178,6 +181,27 @@ def check_calls(plan: Plan, path: Path) -> None:
                 part=error.part,
             )
         ) from None
+
+
+def read_plan(path: Path) -> Plan:
+    """Return the plan of a file, which contains only calls of its remedy.
+
+    Raises
+    ------
+    InputError
+        When the file can't be read, is no plan, or contains a call that its remedy never makes.
+    """
+    try:
+        plan = Plan.from_dict(json.loads(path.read_bytes()))
+        _check_calls(plan, path)
+    except OSError as error:
+        raise InputError(error_message("error-plan-unreadable", path=path, reason=error)) from error
+    except (
+        ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError, MessageError,
+        jmespath.exceptions.JMESPathError,
+    ) as error:  # fmt: skip
+        raise InputError(error_message("error-plan-foreign", path=path, target=path)) from error
+    return plan
 
 
 def check_conditions(conditions: Iterable[Condition], path: Path) -> None:

@@ -17,10 +17,8 @@ from typing import Any
 
 import jmespath
 
-from watchme_analysis.errors import InputError, MessageError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import Message, message_from_dict
-from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_word
 
 FORMAT = "watchme-plan"
@@ -355,26 +353,3 @@ def write_plan(plan: Plan, path: Path) -> None:
     check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "plan")
     text = json.dumps(plan.to_dict(), ensure_ascii=False, indent=2)
     write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))
-
-
-def read_plan(path: Path) -> Plan:
-    """Return the plan of a file, which contains only calls of its remedy.
-
-    Raises
-    ------
-    InputError
-        When the file can't be read, is no plan, or contains a call that its remedy never makes.
-    """
-    from watchme_analysis.remedies.allowed_calls import check_calls
-
-    try:
-        plan = Plan.from_dict(json.loads(path.read_bytes()))
-        check_calls(plan, path)
-    except OSError as error:
-        raise InputError(error_message("error-plan-unreadable", path=path, reason=error)) from error
-    except (
-        ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError, MessageError,
-        jmespath.exceptions.JMESPathError,
-    ) as error:  # fmt: skip
-        raise InputError(error_message("error-plan-foreign", path=path, target=path)) from error
-    return plan
