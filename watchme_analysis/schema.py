@@ -306,6 +306,7 @@ response_status | int | declared status code | the default
 background_tasks | json | names of functions given to background tasks, started as asyncio tasks or put into an own thread pool
 application_file | text | file of the application that serves the route, directly or through routers | no application found
 unknown_calls | json | names of calls on the event loop, for this handler and its application's middleware, of which it is unknown whether they block
+unknown_in_threads | json | the same of calls in threads for which its response waits
 """
         ),
     ),

@@ -237,6 +237,7 @@ def test_every_column_of_a_handler():
             "background_tasks": '["work"]',
             "application_file": "app.py",
             "unknown_calls": '["other.thing"]',
+            "unknown_in_threads": "[]",
         }
     ]
     rows = call_rows(calls)
@@ -620,7 +621,7 @@ def test_unknown_calls_of_middleware_count_for_each_handler():
         @app.middleware("http")
         async def around(request, call_next):
             vendor.check()
-        class Model(BaseModel): ...
+        class Model(pydantic.BaseModel): ...
         @app.get("/x")
         async def x(value):
             value.go()

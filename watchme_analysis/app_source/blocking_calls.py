@@ -8,11 +8,9 @@ a blocking call.
 from __future__ import annotations
 
 import ast
-import builtins
 import math
 import operator
 import re
-import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,17 +23,21 @@ from watchme_analysis.app_source.syntax import COMPREHENSIONS, keywords_of, last
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A pattern of calls, their kind, and whether they return plain values, whose methods do not block."""
+    """A pattern of calls, their kind, and whether they return plain values, whose methods do not block.
+
+    ``certain`` is False for calls that block only if there is much to do.
+    """
 
     kind: str
     pattern: re.Pattern[str]
     returns_values: bool
+    certain: bool
 
     def fits(self, dotted: str) -> bool:
         """Return True if a call is of this kind."""
-        return self.pattern.fullmatch(dotted) is not None and not self._is_method_of_a_result(dotted)
+        return self.pattern.fullmatch(dotted) is not None and not self.is_method_of_a_result(dotted)
 
-    def _is_method_of_a_result(self, dotted: str) -> bool:
+    def is_method_of_a_result(self, dotted: str) -> bool:
         """Return True for a method of what a call of this kind returned: ``client.create().text.strip``."""
         if not self.returns_values:
             return False
@@ -49,30 +51,24 @@ def _entries() -> dict[str, list[dict[str, Any]]]:
 
 
 @cache
-def _rules() -> tuple[_Rule, ...]:
+def _rules(table: str) -> tuple[_Rule, ...]:
     return tuple(
         _Rule(
-            entry["kind"],
+            entry.get("kind", table),
             re.compile(entry["pattern"], re.VERBOSE),
             entry.get("returns_values", False),
+            entry.get("certain", True),
         )
-        for entry in _entries()["call"]
+        for entry in _entries()[table]
     )
-
-
-@cache
-def _quick() -> re.Pattern[str]:
-    patterns = "|".join(entry["pattern"] for entry in _entries()["quick"])
-    return re.compile(patterns, re.VERBOSE)
 
 
 @lru_cache(maxsize=65536)
 def is_quick(dotted: str) -> bool:
     """Return True when a call is known to neither block nor compute for long.
 
-    These are the standard library and web frameworks, except for the calls that have a kind, methods of
-    built-in types, and methods of what a call with plain results returned. Of other libraries, and of values
-    of unknown origin, it is unknown.
+    These are the calls listed as such, methods of what a call with plain results returned, and methods of
+    built-in types by unmistakable names. Every other call is unknown.
 
     Parameters
     ----------
@@ -81,15 +77,19 @@ def is_quick(dotted: str) -> bool:
     """
     if kind_of(dotted, awaited=False) is not None:
         return False
-    if any(rule.pattern.fullmatch(dotted) for rule in _rules()):
+    if any(rule.pattern.fullmatch(dotted) for rule in _rules("call")):
         # A method of a result, as the rule says.
         return True
-    root = dotted.partition(".")[0].partition("(")[0].partition("[")[0]
-    is_library = root in sys.stdlib_module_names or hasattr(builtins, root)
-    return is_library or _quick().fullmatch(dotted) is not None
+    quick = _rules("quick")
+    if any(rule.pattern.fullmatch(dotted) or rule.is_method_of_a_result(dotted) for rule in quick):
+        return True
+    base, _, method = dotted.rpartition(".")
+    return bool(base) and any(rule.pattern.fullmatch(method) for rule in _rules("method"))
 
 
 _LOCKS = re.compile(r"(threading|multiprocessing)\.(Lock|RLock|Semaphore|BoundedSemaphore|Condition)\(\)")
+# The end of their block waits for all work that was given to them.
+_EXECUTORS = re.compile(r"concurrent\.futures(\.\w+)?\.\w+Executor\(\)|multiprocessing(\.pool)?\.\w*Pool\(\)")
 _OPERATORS: dict[type, Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -114,10 +114,31 @@ def kind_of(dotted: str, awaited: bool) -> str | None:
     awaited
         True if the call is awaited.
     """
+    rule = next((rule for rule in _rules("call") if rule.fits(dotted)), None)
     if awaited:
-        kind = next((rule.kind for rule in _rules() if rule.fits(dotted)), "async_wait")
-        return kind if kind in ("thread_pool", "process_pool") else "async_wait"
-    return next((rule.kind for rule in _rules() if rule.fits(dotted)), None)
+        return (
+            rule.kind if rule is not None and rule.kind in ("thread_pool", "process_pool") else "async_wait"
+        )
+    return rule.kind if rule is not None else None
+
+
+@lru_cache(maxsize=65536)
+def is_certain(dotted: str) -> bool:
+    """Return False for a call that blocks only if there is much to do."""
+    return next((rule.certain for rule in _rules("call") if rule.fits(dotted)), True)
+
+
+def is_short(call: ast.Call) -> bool:
+    """Return True when a call is given nothing but literals and encoded texts, whose size is small."""
+    return all(
+        isinstance(value, ast.Constant)
+        or (
+            isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Attribute)
+            and value.func.attr == "encode"
+        )
+        for value in call.args
+    )
 
 
 def tries_only(call: ast.Call) -> bool:
@@ -134,6 +155,11 @@ def tries_only(call: ast.Call) -> bool:
 def is_thread_lock(dotted: str) -> bool:
     """Return True when a value used in ``with`` is a lock that blocks its thread."""
     return _LOCKS.fullmatch(dotted) is not None
+
+
+def waits_at_end(dotted: str) -> bool:
+    """Return True when the end of a ``with`` block of a value waits for work on threads or processes."""
+    return _EXECUTORS.fullmatch(dotted) is not None
 
 
 def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:

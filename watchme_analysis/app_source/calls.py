@@ -8,6 +8,7 @@ coroutine function and in the thread pool when it is not. A dependency runs like
 from __future__ import annotations
 
 import ast
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,12 +18,15 @@ from watchme_analysis.app_source.blocking_calls import (
     HEAVY_STEPS,
     LOOPS,
     heavy_loop,
+    is_certain,
     is_quick,
+    is_short,
     is_thread_lock,
     kind_of,
     number,
     timeout_s,
     tries_only,
+    waits_at_end,
 )
 from watchme_analysis.app_source.handler import Handler, ScopedExpression
 from watchme_analysis.app_source.middleware import hooks_of
@@ -85,13 +89,21 @@ def caller_chosen_numbers(function: Function, constants: dict[str, float]) -> di
 LOOP = "event_loop"
 POOL = "thread_pool"
 PROCESS = "process_pool"
+# Functions that call their first argument.
+_CALLING = re.compile(
+    r"map|filter|functools\.reduce|itertools\.(accumulate|dropwhile|filterfalse|groupby|starmap|takewhile)"
+)
+_MEMORY = ("io.BytesIO()", "io.StringIO()")
+# Functions that open a file, by their last name. Whatever is given an open file reads or writes it.
+_OPENING = re.compile(r"(.*\.)?(open|\w*TemporaryFile|GzipFile|BZ2File|LZMAFile|extractfile)\(\)")
 
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
     """A call that blocks, waits or uses a shared resource.
 
-    ``is_certain`` is False if the called object may be another one, since the source leaves several open.
+    ``is_certain`` is False if the called object may be another one, since the source leaves several open, or
+    if the call blocks only when there is much to do.
     """
 
     line: int
@@ -219,25 +231,39 @@ class Calls:
                 (waiting if is_certain else uncertain).append(then)
         return found
 
-    def unknown_calls(self, handler: Handler) -> list[str]:
-        """Return the calls that a handler makes on the event loop and that may block or not, by name.
+    def unknown_calls(self, handler: Handler, context: str = LOOP) -> list[str]:
+        """Return the calls of a handler of which it is unknown whether they block, by name.
 
         The calls of its application's middleware are included, because they run around each request.
+
+        Parameters
+        ----------
+        handler
+            The handler.
+        context
+            ``event_loop``, with the tasks that it leaves behind there, or ``thread_pool``.
         """
+        application, origin = handler.application, f"{handler.method} {handler.path}"
         return sorted(
-            self._unknown.get((handler.application, f"{handler.method} {handler.path}"), set())
-            | self._unknown.get((handler.application, "middleware"), set())
+            self._unknown.get((application, origin, context), set())
+            | self._unknown.get((application, "middleware", context), set())
         )
 
     @cached_property
-    def _unknown(self) -> dict[tuple[str | None, str], set[str]]:
-        """Unknown calls on the event loop by application and origin, of all middleware together."""
-        found: dict[tuple[str | None, str], set[str]] = {}
+    def _unknown(self) -> dict[tuple[str | None, str, str], set[str]]:
+        """Unknown calls by application, origin and context, of all middleware together."""
+        found: dict[tuple[str | None, str, str], set[str]] = {}
         for at in self.reached:
-            if at.context in (LOOP, f"background_{LOOP}"):
-                origin = "middleware" if at.origin.startswith("middleware ") else at.origin
-                found.setdefault((at.application, origin), set()).update(self.body(at.function).unknown)
+            context = LOOP if at.context == f"background_{LOOP}" else at.context
+            origin = "middleware" if at.origin.startswith("middleware ") else at.origin
+            key = at.application, origin, context
+            found.setdefault(key, set()).update(self.body(at.function).unknown)
         return found
+
+    @cached_property
+    def _coroutines(self) -> set[str]:
+        """Last names of the project's coroutine functions."""
+        return {f.name.rpartition(".")[2] for f in self.project.functions.values() if f.is_async}
 
     def _read(self, function: Function, body: FunctionBody) -> None:
         module = function.module
@@ -266,11 +292,7 @@ class Calls:
                     body.sites.append(CallSite(node.lineno, loop, "cpu", None))
             elif isinstance(node, ast.With):
                 for item in node.items:
-                    dotted = self.project.resolve(item.context_expr, function, module) or ""
-                    if is_thread_lock(dotted) and not self._is_brief(item.context_expr, function):
-                        body.sites.append(
-                            CallSite(node.lineno, f"with {dotted.removesuffix('()')}", "lock", None)
-                        )
+                    self._enter(node.lineno, item.context_expr, function, body)
             elif isinstance(node, ast.Call):
                 waited = id(node) in awaited or id(node) in in_async_with
                 self._call(node, function, body, (waited, id(node) in taken, deferred.get(id(node), [])))
@@ -288,21 +310,66 @@ class Calls:
             body.edges.append(CallEdge(target, how))
             if how in ("background", "task", "pool"):
                 body.background.append(target.name)
-        is_certain = len(values) < 2
-        for dotted in values:
+        certain = len(values) < 2
+        for dotted in values or _unnamed(node.func):
             own = self._callee(dotted)
             if own is not None:
                 if not taken and not (awaited and returns_plain_value(own)):
-                    body.edges.append(CallEdge(own, "call", is_certain))
+                    body.edges.append(CallEdge(own, "call", certain))
                 continue
             kind = self._kind(node, dotted, awaited, [(target, how) for target, how, _ in deferred])
             if kind == "blocking_file" and self._reads_memory(node, function):
                 continue
+            if kind is not None and not is_certain(dotted) and is_short(node):
+                continue
             if kind is not None:
                 seconds = timeout_s(node, dotted, self._constants[function.module.name])
-                body.sites.append(CallSite(node.lineno, dotted.lstrip("?"), kind, seconds, is_certain))
-            elif not (awaited or deferred or is_quick(dotted) or self._is_own(dotted)):
+                is_sure = certain and is_certain(dotted)
+                body.sites.append(CallSite(node.lineno, dotted.lstrip("?"), kind, seconds, is_sure))
+            if awaited:
+                # Of an unknown object, it may be a coroutine of the project, which may block.
+                if dotted.startswith("?") and dotted.rpartition(".")[2].lstrip("?") in self._coroutines:
+                    body.unknown.append(dotted.lstrip("?"))
+            elif kind is None and not (deferred or tries_only(node) or self._is_own(dotted)):
+                self._without_kind(node, dotted, function, body)
+
+    def _without_kind(self, node: ast.Call, dotted: str, function: Function, body: FunctionBody) -> None:
+        """Add a call that is not known to block: what it calls in turn, or that it is unknown."""
+        if not is_quick(dotted):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            opened = (self.project.resolve(value, function, function.module) for value in given)
+            if any(_OPENING.fullmatch(value or "") for value in opened):
+                body.sites.append(CallSite(node.lineno, dotted.lstrip("?"), "blocking_file", None))
+            else:
                 body.unknown.append(dotted.lstrip("?"))
+            return
+        called = [keyword.value for keyword in node.keywords if keyword.arg == "key"]
+        if _CALLING.fullmatch(dotted):
+            called += node.args[:1]
+        for expression in called:
+            target, _ = self._target(expression, function)
+            name = self.project.resolve(expression, function, function.module)
+            if target is not None:
+                body.edges.append(CallEdge(target, "call"))
+            elif name is not None and (kind := kind_of(name, awaited=False)) is not None:
+                body.sites.append(CallSite(node.lineno, name.lstrip("?"), kind, None))
+            elif name is not None and not is_quick(name) and not self._is_own(name):
+                body.unknown.append(name.lstrip("?"))
+
+    def _enter(self, line: int, entered: ast.expr, function: Function, body: FunctionBody) -> None:
+        """Add what a ``with`` statement does with a value, apart from the call that makes it."""
+        dotted = self.project.resolve(entered, function, function.module) or ""
+        owner = self.project.class_of(dotted)
+        if is_thread_lock(dotted):
+            if not self._is_brief(entered, function):
+                body.sites.append(CallSite(line, f"with {dotted.removesuffix('()')}", "lock", None))
+        elif waits_at_end(dotted):
+            body.sites.append(CallSite(line, f"with {dotted.removesuffix('()')}", "lock", None))
+        elif owner is not None:
+            methods = (self.project.method(owner, name) for name in ("__enter__", "__exit__"))
+            body.edges += [CallEdge(method, "call") for method in methods if method is not None]
+        elif not isinstance(entered, ast.Call) and not is_quick(f"{dotted}.__enter__"):
+            body.unknown.append(f"with {source_text(entered)}")
 
     def _is_own(self, dotted: str) -> bool:
         """Return True for a class of the project without code of its own, such as a pydantic model.
@@ -310,7 +377,8 @@ class Calls:
         And for the methods that it inherits from a class of a library whose methods are known not to block.
         """
         if dotted in self.project.classes:
-            return True
+            above = self.project.ancestors(self.project.classes[dotted])
+            return all(name in self.project.classes or is_quick(name) for name in above)
         base, _, method = dotted.rpartition(".")
         owner = self.project.class_of(base)
         above = self.project.ancestors(owner) if owner is not None else []
@@ -319,11 +387,14 @@ class Calls:
     def _reads_memory(self, node: ast.Call, function: Function) -> bool:
         """Return True when a call reads a file that is in memory, as ``soundfile.read(io.BytesIO(data))``."""
         named = [
-            keyword.value for keyword in node.keywords if keyword.arg in ("file", "fp", "filepath_or_buffer")
+            keyword.value
+            for keyword in node.keywords
+            if keyword.arg in ("file", "fp", "fileobj", "filepath_or_buffer")
         ]
-        first = next(iter([*node.args, *named]), None)
-        value = self.project.resolve(first, function, function.module) if first is not None else None
-        return value in ("io.BytesIO()", "io.StringIO()")
+        if named:
+            return self.project.resolve(named[0], function, function.module) in _MEMORY
+        value = self.project.resolve(node.args[0], function, function.module) if node.args else None
+        return value in _MEMORY
 
     def _is_brief(self, lock: ast.expr, function: Function) -> bool:
         """Return True when a lock is held only for calls that neither block nor compute for long.
@@ -477,6 +548,13 @@ class Calls:
             return self._callee(dotted), used
         dotted = self.project.resolve(node, function, function.module) or ""
         return self._callee(dotted), used
+
+
+def _unnamed(called: ast.expr) -> list[str]:
+    """Return a name for a called expression whose value has none; none for the method of a literal text."""
+    if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Constant | ast.JoinedStr):
+        return []
+    return [f"?{source_text(called)}"]
 
 
 def _start(function: Function, origin: str, application: str | None) -> ReachedFunction:

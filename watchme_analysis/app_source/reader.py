@@ -82,6 +82,7 @@ def handler_rows(calls: Calls) -> list[dict[str, Any]]:
             "background_tasks": json.dumps(list(dict.fromkeys(calls.body(handler.function).background))),
             "application_file": handler.application,
             "unknown_calls": json.dumps(calls.unknown_calls(handler)),
+            "unknown_in_threads": json.dumps(calls.unknown_calls(handler, POOL)),
         }
         for handler in calls.handlers
     ]

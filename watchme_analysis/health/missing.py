@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from watchme_analysis.health.affected_service import container_of
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.detection import SIGNALS, health_causes
+from watchme_analysis.health.signals.source import unknown_calls
 from watchme_analysis.inference.engine import separation
 from watchme_analysis.inference.findings import Missing
-from watchme_analysis.text.message import Commands, Message, Text, message
+from watchme_analysis.text.message import Commands, Message, Names, Text, message
 from watchme_analysis.text.shell_quoting import shell_word
 
+# Names of unknown calls that are listed.
+UNKNOWN_CALLS = 5
 # Log-odds by which evidence comes first that would separate two likely causes which look the same.
 DECIDES = 10.0
 LOG_FORMAT = (
@@ -71,6 +74,9 @@ def missing_evidence(
             value = separation(wish.evidence, health_causes(), SIGNALS, probability) + DECIDES * decides
             what, why = (message(f"missing-{wish.name}-{part}") for part in ("what", "why"))
             said.append(Missing(what, why, wish.how, value))
+    if calls := unknown_calls(context):
+        why = message("missing-stacks-why", calls=Names(tuple(calls), UNKNOWN_CALLS))
+        said.append(Missing(message("missing-stacks-what"), why, stacks(addresses(context)), 0.0))
     return tuple(sorted(said, key=lambda item: -item.value))
 
 
@@ -299,6 +305,12 @@ def application_source(at: Addresses) -> Message:
         where=Commands(f"docker exec {at.container} pwd"),
         stacks=Commands("py-spy dump --pid PID"),
     )
+
+
+def stacks(at: Addresses) -> str:
+    """Return how to save what each thread of the process does at the moment."""
+    process = f"$(docker inspect -f '{{{{.State.Pid}}}}' {at.container})"
+    return f"py-spy dump --pid {process} > FOLDER/stacks.txt"
 
 
 def start_command(at: Addresses) -> str:

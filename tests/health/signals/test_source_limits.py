@@ -7,6 +7,7 @@ from worlds.health_literal import HEALTH, JOBS, USUAL, at, context, request, sam
 from worlds.messages import messages_in
 from worlds.together import together
 
+from watchme_analysis.health.missing import missing_evidence
 from watchme_analysis.health.signals.dependency import (
     callers,
     client_timeouts,
@@ -166,6 +167,35 @@ def test_handlers_that_call_nothing_and_wait_as_well():
     assert (one.table, one.rows) == ("app_handlers", 3)
     assert found["callers_wait"].strength == 0.5
     assert "bystanders_wait" not in dependent(AWAITS, requests=both[:-1], routes=[HEALTH, JOBS])
+
+
+def test_a_handler_with_unknown_or_further_calls_is_no_bystander():
+    both = {"requests": [*bad(), *bad(5, JOBS)], "routes": [HEALTH, JOBS]}
+    health, jobs, unused = HANDLERS
+    for name in ("unknown_calls", "unknown_in_threads"):
+        driver = [health, jobs | {name: json.dumps(["driver.Client().fetch"])}, unused]
+        assert "bystanders_wait" not in dependent(AWAITS, handlers=driver, **both), name
+        spared = dependent(AWAITS, handlers=driver)["callers_wait"]
+        assert "health-callers-wait-spared" not in messages_in(spared.statement)
+    more = call("driver.get", 11, by="GET /jobs")
+    for kind, where in (
+        ("blocking_io", "event_loop"),
+        ("blocking_file", "thread_pool"),
+        ("cpu", "event_loop"),
+        ("async_wait", "event_loop"),
+    ):
+        found = dependent(AWAITS, more | {"kind": kind, "context": where}, **both)
+        assert "bystanders_wait" not in found, kind
+    assert "bystanders_wait" in dependent(AWAITS, more | {"call": "asyncio.gather"}, **both)
+    assert "bystanders_wait" in dependent(AWAITS, more | {"context": "background_thread_pool"}, **both)
+
+
+def test_unknown_calls_are_listed_as_missing_evidence():
+    odd = [HANDLERS[0] | {"unknown_calls": json.dumps(["driver.get"])}, *HANDLERS[1:]]
+    for handlers, calls in ((odd, [{"calls": ["driver.get"]}]), (HANDLERS, [])):
+        found = missing_evidence(context(*REQUESTS, app_handlers=handlers, app_calls=[]), {})
+        said = [messages_in(item.why).get("missing-stacks-why") for item in found]
+        assert [one for one in said if one] == calls
 
 
 def logged(second, message, **more):

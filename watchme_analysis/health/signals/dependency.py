@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.affected_service import own_rows, own_source, own_within, source_rows, variables
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.handlers import handlers_by_route, limit_sizes
+from watchme_analysis.health.handlers import handlers_by_route, limit_sizes, origins
 from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.health.signals.nginx import reloads
 from watchme_analysis.health.signals.source import BLOCKING, calls_in_words
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _ALONE = {("async_wait", "event_loop"), ("blocking_io", "thread_pool")}
 # What waits for a timer or a task of the same process asks nobody.
 _WITHIN = r"^(?:asyncio|anyio)\.(?!open_connection|open_unix_connection|connect_tcp)"
+_COMBINED = r"asyncio\.(?:gather|wait_for|shield|create_task|ensure_future|TaskGroup.*)"
 # Without a route of the same process that does well and calls nothing, all of it may be held up.
 UNCONTESTED = 0.5
 # How HTTP clients, database drivers and SDKs log that the other side did not answer in time or at all.
@@ -65,10 +66,13 @@ def callers(context: HealthContext) -> list[Observation]:
     known = handlers_by_route(handlers, calls, [*context.routes, *calm])
     calling = {route: f"{one.method} {one.path}" in origins for route, one in known.items()}
     waiting = [route for route in context.routes if calling.get(route)]
+    is_open, busy = _with_unknown_calls(handlers), _with_calls(calls)
     idle = [
         name
         for name in context.routes
-        if calling.get(name) is False and sizes.get(name, 0) >= FEWEST_OF_ROUTE
+        if name in known
+        and known[name].origin not in is_open | busy
+        and sizes.get(name, 0) >= FEWEST_OF_ROUTE
     ]
     seen = []
     if idle:
@@ -79,7 +83,7 @@ def callers(context: HealthContext) -> list[Observation]:
     mine = outbound[
         outbound["reached_from"].isin([f"{known[name].method} {known[name].path}" for name in waiting])
     ]
-    spared = [name for name in calm if calling.get(name) is False]
+    spared = [name for name in calm if calling.get(name) is False and known[name].origin not in is_open]
     calls_made = calls_in_words(mine)
     text = message("health-callers-wait", paths=waiting, calls=calls_made)
     if spared:
@@ -96,6 +100,25 @@ def callers(context: HealthContext) -> list[Observation]:
             message("health-callers-wait-detail", paths=waiting, calls=calls_made),
         ),
     ]
+
+
+def _with_unknown_calls(handlers: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return the handlers with a call of which it is unknown whether it keeps them waiting."""
+    found = handlers[handlers[["unknown_calls", "unknown_in_threads"]].fillna("[]").ne("[]").any(axis=1)]
+    files, methods, paths = (found[name].fillna("") for name in ("application_file", "method", "path"))
+    return set(zip(files, methods + " " + paths, strict=True))
+
+
+def _with_calls(calls: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return the handlers that block, wait or compute before they respond.
+
+    The thread that a handler or its dependency runs on is no call of it.
+    """
+    thread = calls["kind"].eq("thread_pool") & calls["call"].eq("fastapi.Depends")
+    # The coroutines of the same process that it combines are calls of their own.
+    combined = calls["call"].fillna("").str.fullmatch(_COMBINED)
+    before = calls["context"].isin(["event_loop", "thread_pool"])
+    return set(origins(calls[before & ~thread & ~combined]))
 
 
 def _limit_may_be_short(context: HealthContext, routes: list[str]) -> bool:
@@ -250,7 +273,8 @@ def pool_of_connections_known(context: HealthContext) -> list[Observation]:
     if len(mine):
         text, sql = message("health-app-logged", lines=len(mine)), own_within(context, "app_log")
         return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
-    if len(calls) and not calls["call"].fillna("").str.contains(_POOLED, regex=True).any():
+    pooled = calls["call"].fillna("").str.contains(_POOLED, regex=True).any()
+    if len(calls) and not pooled and not _with_unknown_calls(own_source(context, "app_handlers")):
         text = message("health-no-pooled-calls")
         return [Observation("pool_of_connections_known", text, *source_rows(context, "app_calls"))]
     return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
@@ -64,7 +65,7 @@ def source(context: HealthContext) -> list[Observation]:
             text = message("health-blocking-in-used-handlers", calls=calls_in_words(called))
             sql = _rows_of(context, "app_calls", called)
         seen.append(Observation("blocking_in_loop", text, "app_calls", len(called), sql, detail=text))
-    elif (understood := _understood(handlers, used)) is not None and len(understood):
+    elif len(understood := _of_used(handlers, used)) and not _unknown_names(understood):
         spare = Choice("cpu-to-spare" if unused.any() else "none")
         text = message("health-no-blocking-in-loop", handlers=len(understood), except_for=spare)
         if len(understood) < len(handlers):
@@ -129,15 +130,25 @@ def _runs(calls: pd.DataFrame, used: set[tuple[str, str]]) -> pd.Series:
     return pd.Series(ran, index=calls.index, dtype=bool)
 
 
-def _understood(handlers: pd.DataFrame, used: set[tuple[str, str]]) -> pd.DataFrame | None:
-    """Return the used handlers, or None if one of them makes a call that may block or not."""
+def _of_used(handlers: pd.DataFrame, used: set[tuple[str, str]]) -> pd.DataFrame:
+    """Return the rows of used handlers; all if it is unknown which are used."""
     routes = zip(
         handlers["application_file"].fillna(""),
         handlers["method"].fillna("") + " " + handlers["path"].fillna(""),
         strict=True,
     )
-    mine = handlers[[not used or route in used for route in routes]]
-    return mine if mine["unknown_calls"].fillna("[]").eq("[]").all() else None
+    return handlers[[not used or route in used for route in routes]]
+
+
+def _unknown_names(handlers: pd.DataFrame) -> list[str]:
+    """Return the calls of handlers on the event loop of which it is unknown whether they block."""
+    return sorted({name for listed in handlers["unknown_calls"].dropna() for name in json.loads(listed)})
+
+
+def unknown_calls(context: HealthContext) -> list[str]:
+    """Return the calls of used handlers on the event loop of which it is unknown whether they block."""
+    handlers, calls = own_source(context, "app_handlers"), own_source(context, "app_calls")
+    return _unknown_names(_of_used(handlers, _used(context, handlers, calls))) if len(handlers) else []
 
 
 def _rows_of(context: HealthContext, table: str, rows: pd.DataFrame) -> str:

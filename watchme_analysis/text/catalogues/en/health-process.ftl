@@ -120,6 +120,6 @@ health-arrivals-route = Most of the excess asked for { $who }.
 # Dependencies
 health-bystanders-wait = { $paths } was slow or failed as well, though its handler calls nothing that could keep it waiting.
 health-callers-wait = Requests of { $paths } waited, and their handler waits for { $calls } before it responds.
-health-callers-wait-spared = Requests of { $paths } waited, and their handler waits for { $calls } before it responds. { $spared }, which calls nothing, was not affected.
+health-callers-wait-spared = Requests of { $paths } waited, and their handler waits for { $calls } before it responds. { $spared }, which waits for no other service, was not affected.
 health-callers-wait-detail = Requests of { $paths } wait for { $calls }.
 health-client-timeouts = The application logged { $lines } times that a call got no response: { $error }.

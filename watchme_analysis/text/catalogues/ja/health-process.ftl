@@ -112,6 +112,6 @@ health-arrivals-route = 増加分のほとんどは { $who } へのリクエス�
 # Dependencies
 health-bystanders-wait = { $paths } も遅いか失敗していますが、そのハンドラーには待たされるような呼び出しがありません。
 health-callers-wait = { $paths } へのリクエストが待たされています。そのハンドラーは応答の前に { $calls } を待ちます。
-health-callers-wait-spared = { $paths } へのリクエストが待たされています。そのハンドラーは応答の前に { $calls } を待ちます。何も呼び出さない { $spared } には影響がありません。
+health-callers-wait-spared = { $paths } へのリクエストが待たされています。そのハンドラーは応答の前に { $calls } を待ちます。ほかのサービスを待たない { $spared } には影響がありません。
 health-callers-wait-detail = { $paths } へのリクエストは { $calls } を待っています。
 health-client-timeouts = アプリケーションは、呼び出し先から応答がないことを { $lines } 回記録しました: { $error }。
