@@ -5,7 +5,7 @@ loads nothing heavy: each name is fetched from its module when it is first asked
 matplotlib and duckdb are imported by the functions that use them.
 
 - evidence: ``import_folder``, ``open_case``, ``Case``, ``Window``
-- answers: ``diagnose``, ``Diagnosis``
+- answers: ``diagnose``, ``Diagnosis``, and ``explain`` for pasted log lines
 - pages of a notebook: ``open_health``, ``open_backlog``, ``open_alarms``, ``open_what_if``
 - reports with an index: ``write_reports``
 - access logs without a case: ``read_access_logs``, ``LogOptions``, ``Selection``
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from watchme_analysis.config import load_config as load_config
     from watchme_analysis.errors import WatchmeError as WatchmeError
     from watchme_analysis.inference.findings import Diagnosis as Diagnosis
+    from watchme_analysis.log_messages.explain import explain as explain
     from watchme_analysis.notebook import open_alarms as open_alarms
     from watchme_analysis.notebook import open_backlog as open_backlog
     from watchme_analysis.notebook import open_health as open_health
@@ -74,6 +75,7 @@ _PUBLIC = {
     "config": ("load_config",),
     "errors": ("WatchmeError",),
     "inference.findings": ("Diagnosis",),
+    "log_messages.explain": ("explain",),
     "notebook": (
         "open_alarms",
         "open_backlog",

@@ -28,6 +28,7 @@ _COMMANDS = {
     "demo": "demo:demo",
     "case": "case:case_group",
     "diagnose": "diagnose:diagnose",
+    "explain": "explain:explain",
     "access": "access:access",
     "report": "report:report",
     "lab": "report:lab",

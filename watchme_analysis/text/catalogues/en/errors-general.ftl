@@ -95,3 +95,5 @@ error-magic-usage = { $magic }: { $problem }. { $usage }
 magic-missing = the following arguments are required: { $names }
 magic-unknown = unrecognized arguments: { $names }
 magic-no-value = { $names } needs a value
+error-explain-empty = There are no log lines to explain: paste them, name a file, or pipe the output of a command.
+error-explain-binary = The input is binary data and no text: unpack it first, or name a text file.

@@ -95,3 +95,5 @@ error-magic-usage = { $magic }: { $problem }。{ $usage }
 magic-missing = 引数が足りません: { $names }
 magic-unknown = 不明な引数です: { $names }
 magic-no-value = { $names } に値がありません
+error-explain-empty = 説明するログがありません。ログを貼り付けるか、ファイルを指定するか、コマンドの出力をパイプで渡してください。
+error-explain-binary = 入力はテキストではなくバイナリデータです。先に展開するか、テキストファイルを指定してください。

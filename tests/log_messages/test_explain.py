@@ -1,0 +1,92 @@
+"""Laws of an explanation: every line is counted once, and nothing is invented."""
+
+import random
+
+import pytest
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.log_messages.explain import MOST_LINES, explain
+from watchme_analysis.log_messages.known_messages import known_messages
+
+REFUSED = next(known.sample for known in known_messages() if known.id == "nginx-refused")
+SAMPLES = [known.sample for known in known_messages()]
+
+
+def counted(explanation):
+    return sum(each.lines for each in explanation.kinds) + explanation.unknown_lines + explanation.trace_lines
+
+
+def test_every_line_is_counted_once():
+    lines = [
+        *SAMPLES,
+        "nothing known",
+        '  File "app.py", line 3, in handle',
+        "Traceback (most recent call last):",
+    ]
+    random.Random(5).shuffle(lines)
+    assert counted(explain("\n".join(lines))) == len(lines)
+
+
+def test_order_of_lines_changes_no_count():
+    lines = [*SAMPLES, *SAMPLES[:20], "nothing known"]
+    mixed = random.Random(6).sample(lines, len(lines))
+    first, second = explain("\n".join(lines)), explain("\n".join(mixed))
+    assert {each.kind: each.lines for each in first.kinds} == {each.kind: each.lines for each in second.kinds}
+    assert first.unknown_lines == second.unknown_lines == 1
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "nginx-1  | ",
+        "[pod/web-7d9c/nginx] ",
+        "Mar  4 05:06:07 host nginx[31]: ",
+        "2026-03-04T05:06:07.000000000Z stderr F ",
+        "<187>",
+    ],
+)
+def test_prefix_of_a_collector_changes_no_meaning(prefix):
+    plain, prefixed = explain("\n".join(SAMPLES)), explain("\n".join(prefix + sample for sample in SAMPLES))
+    assert [each.kind for each in plain.kinds] == [each.kind for each in prefixed.kinds]
+
+
+def test_line_cut_at_its_end_keeps_its_meaning():
+    cut = REFUSED[: REFUSED.index("upstream: ")]
+    assert explain(cut).kinds[0].causes[0] == "app_down"
+
+
+def test_unknown_lines_are_shown_and_are_no_error():
+    explanation = explain("some text\nsome other text\n\nsome text")
+    assert (explanation.kinds, explanation.unknown_lines) == ((), 3)
+    assert explanation.unknown_samples == ("some text", "some other text")
+    assert explanation.to_list()[-1]["kind"] == "unknown"
+    assert explanation.to_list()[-1]["lines"] == 3
+
+
+@pytest.mark.parametrize("text", ["", " \n\t\n", "\x00\x01\x02ELF", "PK\x03\x04\x00"])
+def test_empty_or_binary_input_is_an_error(text):
+    with pytest.raises(InputError, match=r"no log lines|binary"):
+        explain(text)
+
+
+def test_long_input_is_cut_and_says_so():
+    explanation = explain("worker_connections are not enough\n" * (MOST_LINES + 1))
+    assert counted(explanation) == MOST_LINES
+    assert explanation.is_cut
+    assert "not read" in explanation.text()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_secrets_are_masked_everywhere(language):
+    secret = "hunter2hunter2"
+    lines = [f"password={secret} {sample}" for sample in SAMPLES] + [f"unknown token={secret}"]
+    explanation = explain("\n".join(lines))
+    assert secret not in explanation.text(language)
+    assert secret not in str(explanation.to_list(language))
+
+
+def test_explanation_has_a_short_representation():
+    explanation = explain("\n".join(SAMPLES))
+    assert len(repr(explanation)) < 200
+    assert "\n" not in repr(explanation)
+    assert str(explanation) == explanation.text("en")

@@ -1,0 +1,59 @@
+"""Each known message is recognised by its own sample, and states only what exists."""
+
+import re
+import subprocess
+
+import pytest
+
+from watchme_analysis.inference.causes import LAYERS, causes
+from watchme_analysis.log_messages.explain import explain
+from watchme_analysis.log_messages.known_messages import known_messages
+from watchme_analysis.text.message import values_of
+from watchme_analysis.text.render import render
+
+MESSAGES = known_messages()
+
+
+def test_each_sample_shows_its_own_message():
+    shown = {known.id: [each.kind for each in explain(known.sample).kinds] for known in MESSAGES}
+    assert shown == {known.id: [known.id] for known in MESSAGES}
+    assert len(shown) == len(MESSAGES) > 150
+
+
+def test_causes_and_layers_belong_to_one_question():
+    for known in MESSAGES:
+        stated = {*known.causes}
+        of_question = {question: {each.cause for each in causes(question)} for question in LAYERS}
+        fitting = [question for question, ids in of_question.items() if stated <= ids]
+        assert fitting, known.id
+        assert any({*known.excluded} <= {*LAYERS[question]} for question in fitting), known.id
+
+
+def test_no_likely_cause_lies_in_an_excluded_layer():
+    layer = {each.cause: each.layer for question in LAYERS for each in causes(question)}
+    wrong = {known.id for known in MESSAGES if {layer[cause] for cause in known.causes} & {*known.excluded}}
+    assert wrong == set()
+
+
+def test_each_message_has_a_source_and_a_japanese_meaning():
+    for known in MESSAGES:
+        assert known.source.startswith("https://"), known.id
+        assert re.search(r"[ぁ-ん]", render(known.meaning, "ja")), known.id
+        assert values_of(known.meaning), known.id
+
+
+def test_commands_are_valid_shell():
+    shown = "\n".join(command for known in MESSAGES for command in explain(known.sample).kinds[0].commands)
+    checked = subprocess.run(["bash", "-n"], input=shown, text=True, capture_output=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert not re.search(r"(?<![%${])\{[a-z_]+\}", shown)
+
+
+@pytest.mark.parametrize("value", ["$(id)", "';id;'", "`id`", "-rf", "x|id", "a&&id"])
+def test_hostile_value_reaches_no_command(value):
+    for known in MESSAGES:
+        for pattern in known.patterns:
+            parts = zip(pattern.literals, [*pattern.names, ""], strict=False)
+            line = "".join(literal + (value if name else "") for literal, name in parts)
+            for kind in explain(f"{line} end").kinds:
+                assert not [command for command in kind.commands if value in command], known.id

@@ -1,0 +1,261 @@
+"""Explain pasted lines: the known message of each line, and the number of those without one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.inference.causes import LAYERS, cause_names
+from watchme_analysis.log_messages.known_messages import KnownMessage, known_messages
+from watchme_analysis.redact import redacted, shortened
+from watchme_analysis.text.message import (
+    Bytes,
+    Choice,
+    Commands,
+    Message,
+    Phrases,
+    Resource,
+    Text,
+    in_each_language,
+    message,
+    value_of,
+)
+from watchme_analysis.text.printable import printable
+from watchme_analysis.text.render import error_message, filled, placeholders, render
+
+# Bytes and lines of a paste that are read, by choice: far more than a person copies, and under a second.
+MOST_CHARACTERS = 4 << 20
+MOST_LINES = 20_000
+# Characters of a line that are searched and of a sample that is shown, by choice.
+_LINE_CHARACTERS = 8_000
+_SAMPLE_CHARACTERS = 400
+# Different unknown lines that are shown, and commands for each message, by choice.
+_UNKNOWN_SAMPLES = 3
+_COMMANDS = 2
+# Values of a command come from evidence: no character that a shell interprets, and no option.
+_SAFE_VALUE = re.compile(r"[A-Za-z0-9][\w.:@/-]{0,199}", re.ASCII)
+# Lines of a stack trace that say where, and not what: they belong to the error beside them.
+_STACK_TRACE = re.compile(r"\s|Traceback \(most recent|During handling of the above|The above exception")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A kind of message in the text.
+
+    Attributes
+    ----------
+    kind
+        Id of the known message.
+    lines
+        Number of lines that contain it.
+    sample
+        The first of them, with secrets masked.
+    speaker
+        Layer that wrote the lines.
+    meaning
+        Meaning of the message in one sentence.
+    excluded
+        Layers that cannot be the cause of this message.
+    causes
+        Ids of the possible causes, the likeliest first; empty for a message that names no fault.
+    commands
+        Commands that would decide between them, at most two; none has a placeholder.
+    source
+        Address at which the vendor documents the message or writes it.
+    """
+
+    kind: str
+    lines: int
+    sample: str
+    speaker: str
+    meaning: Text
+    excluded: tuple[str, ...]
+    causes: tuple[str, ...]
+    commands: tuple[str, ...]
+    source: str
+
+    def to_dict(self, language: str = "en") -> dict[str, Any]:
+        """Return the fields, ready for JSON, with the meaning in a language."""
+        return {**vars(self), "meaning": render(self.meaning, language), "excluded": list(self.excluded),
+                "causes": list(self.causes), "commands": list(self.commands)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What pasted lines mean; each of them is counted once.
+
+    Attributes
+    ----------
+    kinds
+        The known messages: those with a cause first, then in the order of their first lines.
+    unknown_lines, unknown_samples
+        Number of lines without a known message, and the first different ones, with secrets masked.
+    trace_lines
+        Number of lines of stack traces, which belong to the error beside them.
+    is_cut
+        Whether lines beyond the limit were not read.
+    """
+
+    kinds: tuple[Explained, ...]
+    unknown_lines: int = 0
+    unknown_samples: tuple[str, ...] = ()
+    trace_lines: int = 0
+    is_cut: bool = False
+
+    def __repr__(self) -> str:
+        """Return the numbers in one line."""
+        return f"<Explanation: {len(self.kinds)} known messages, {self.unknown_lines:,} unknown lines>"
+
+    def __str__(self) -> str:
+        """Return the English text."""
+        return self.text()
+
+    def text(self, language: str = "en") -> str:
+        """Return the explanation for people, a paragraph for each kind of message."""
+        return "\n".join(render(each, language) for each in [*map(_paragraph, self.kinds), *_notes(self)])
+
+    def to_list(self, language: str = "en") -> list[dict[str, Any]]:
+        """Return an object for each kind, and a last one of the kind ``unknown`` where lines are unknown."""
+        found = [each.to_dict(language) for each in self.kinds]
+        if self.unknown_lines:
+            unknown = Explained(
+                "unknown", self.unknown_lines, self.unknown_samples[0], "", "", (), (), (), ""
+            )
+            found.append(unknown.to_dict() | {"speaker": None, "meaning": None, "source": None})
+        return found
+
+
+@dataclass
+class _Kind:
+    known: KnownMessage
+    values: Mapping[str, str]
+    sample: str
+    lines: int = field(default=1)
+
+
+def explain(text: str) -> Explanation:
+    """Return what pasted log lines mean, one kind of message at a time.
+
+    Lines of several programs may be mixed, cut at either end, and lack a time.
+
+    Parameters
+    ----------
+    text
+        The lines. Beyond 4 MiB or 20,000 lines they are not read.
+
+    Raises
+    ------
+    InputError
+        When the text is empty, or no text but binary data.
+
+    Examples
+    --------
+    >>> explain("[alert] 7#7: 1024 worker_connections are not enough").kinds[0].causes
+    ('nginx_config', 'traffic_surge')
+    """
+    lines = text[:MOST_CHARACTERS].splitlines()
+    is_cut = len(text) > MOST_CHARACTERS or len(lines) > MOST_LINES
+    lines = [line[:_LINE_CHARACTERS] for line in lines[:MOST_LINES] if line.strip()]
+    if not lines:
+        raise InputError(error_message("error-explain-empty"))
+    if _CONTROL_CHARACTERS.search(text, 0, _LINE_CHARACTERS):
+        raise InputError(error_message("error-explain-binary"))
+    kinds: dict[str, _Kind] = {}
+    unknown: list[str] = []
+    trace_lines = 0
+    for line in lines:
+        found = _known(line)
+        if found is None and _STACK_TRACE.match(line):
+            trace_lines += 1
+        elif found is None:
+            unknown.append(line)
+        elif found[0].id in kinds:
+            kinds[found[0].id].lines += 1
+        else:
+            kinds[found[0].id] = _Kind(*found, line)
+    ordered = sorted(kinds.values(), key=lambda kind: not kind.known.causes)
+    samples = tuple(map(_sample, [*dict.fromkeys(unknown)][:_UNKNOWN_SAMPLES]))
+    return Explanation(tuple(map(_explained, ordered)), len(unknown), samples, trace_lines, is_cut)
+
+
+def _known(line: str) -> tuple[KnownMessage, dict[str, str]] | None:
+    """Return the known message that a line contains, with its values; of several, the most specific one."""
+    best: tuple[int, KnownMessage, dict[str, str]] | None = None
+    for known in known_messages():
+        for pattern in known.patterns:
+            if best is not None and pattern.specificity <= best[0]:
+                continue
+            values = pattern.values(line)
+            if values is not None:
+                best = (pattern.specificity, known, values)
+    return best and best[1:]
+
+
+def _explained(kind: _Kind) -> Explained:
+    known, values = kind.known, kind.values
+    shown = {name: shortened(redacted(value), 200, "…") for name, value in values.items()}
+    return Explained(
+        known.id,
+        kind.lines,
+        _sample(kind.sample),
+        known.speaker,
+        in_each_language(known.meaning, lambda language, text: filled(text, shown, language)),
+        known.excluded,
+        known.causes,
+        _commands(known.commands, values),
+        known.source,
+    )
+
+
+def _commands(commands: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the first commands whose values are all known; no placeholder reaches a reader."""
+    safe = {name: value for name, value in values.items() if _SAFE_VALUE.fullmatch(value)}
+    complete = [filled(command, safe, "en") for command in commands]
+    return tuple(each for each in complete if not placeholders(each))[:_COMMANDS]
+
+
+def _paragraph(kind: Explained) -> Message:
+    names = _cause_names()
+    causes = tuple(
+        message("explain-cause", name=value_of(names[each]), cause=Resource(each)) for each in kind.causes
+    )
+    return message(
+        "explain-kind",
+        speaker=Choice(kind.speaker),
+        kind=Resource(kind.kind),
+        count=kind.lines,
+        sample=Resource(kind.sample),
+        meaning=value_of(kind.meaning),
+        excluded=Phrases(tuple(message("explain-layer", layer=Choice(each)) for each in kind.excluded)),
+        has_excluded=Choice("yes" if kind.excluded else "no"),
+        causes=Phrases(causes),
+        has_causes=Choice("yes" if causes else "no"),
+        commands=Commands("".join(f"\n    $ {each}" for each in kind.commands)),
+    )
+
+
+def _notes(explanation: Explanation) -> list[Message]:
+    """Return what is to be said about the lines that no known message explains."""
+    notes = []
+    if explanation.unknown_lines:
+        samples = "".join(f"\n    {printable(each)}" for each in explanation.unknown_samples)
+        notes.append(message("explain-unknown", count=explanation.unknown_lines, samples=Commands(samples)))
+    if explanation.trace_lines:
+        notes.append(message("explain-traces", count=explanation.trace_lines))
+    if explanation.is_cut:
+        notes.append(message("explain-cut", lines=MOST_LINES, size=Bytes(MOST_CHARACTERS)))
+    return notes
+
+
+@cache
+def _cause_names() -> dict[str, Text]:
+    return {cause: name for question in LAYERS for cause, name in cause_names(question).items()}
+
+
+def _sample(line: str) -> str:
+    return shortened(redacted(line.strip()), _SAMPLE_CHARACTERS, "…")

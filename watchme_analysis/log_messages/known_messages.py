@@ -1,0 +1,147 @@
+"""Known log messages as data.
+
+Each entry in ``log_messages/known/*.toml`` is one message of one program::
+
+    [[message]]
+    id = "nginx-connect-refused"
+    text = ['connect() failed (111: Connection refused){}upstream: "{}://{host}:{port}']
+    speaker = "nginx"                     # the layer that wrote the line
+    meaning = "Nginx reached {host}, and nothing listened on port {port} there."
+    ja = "..."                            # the same in Japanese, with the same values
+    excluded = ["edge"]                   # layers that cannot be the cause once this line is there
+    causes = ["app_down", "nginx_config"] # likeliest first, of one question
+    commands = ["ss -ltnp 'sport = :{port}'"]  # the first two whose values are known are shown
+    sample = '...'                        # a line that shows the message
+    source = "https://..."                # where the vendor states or writes it
+
+A text is the message as the program writes it. ``{}`` stands for anything, ``{name}`` for a value that the
+meaning and the commands can use. Adding an entry is enough: nothing else lists them.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from watchme_analysis.errors import InputError
+from watchme_analysis.inference.causes import LAYERS
+from watchme_analysis.text.message import Text, translated
+from watchme_analysis.text.render import placeholders
+
+SPEAKERS = (*dict.fromkeys(layer for layers in LAYERS.values() for layer in layers),)
+_KEYS = {"id", "text", "speaker", "meaning", "ja", "excluded", "causes", "commands", "sample", "source"}
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+# A value ends before these characters where the text does not say what follows it.
+_VALUE_END = re.compile(r"""[\s"'`,;)\]<>/]|$""")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The text of a message: literals in their order, and the name of the value after each of them.
+
+    Attributes
+    ----------
+    literals
+        Texts that a line contains in this order; the first one is empty where a value begins the text.
+    names
+        Name of the value after each literal, empty for one that is not used; as many as literals, or one
+        fewer.
+    """
+
+    literals: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @property
+    def specificity(self) -> int:
+        """Return the number of literal characters; of several messages in a line, the longest one counts."""
+        return sum(map(len, self.literals))
+
+    def values(self, line: str) -> dict[str, str] | None:
+        """Return the values that a line states; None if it does not contain the message.
+
+        The literals are searched from left to right, so the time is linear in the length of the line.
+        """
+        found: dict[str, str] = {}
+        at = 0
+        for number, literal in enumerate(self.literals):
+            start = line.find(literal, at)
+            if start < 0:
+                return None
+            if number and (name := self.names[number - 1]):
+                found[name] = line[at:start].strip()
+            at = start + len(literal)
+        if len(self.names) == len(self.literals) and (name := self.names[-1]):
+            end = _VALUE_END.search(line, at)
+            found[name] = line[at : end.start() if end else None]
+        return found
+
+
+@dataclass(frozen=True)
+class KnownMessage:
+    """One message of one program; the module shows each field."""
+
+    id: str
+    patterns: tuple[Pattern, ...]
+    speaker: str
+    meaning: Text
+    excluded: tuple[str, ...]
+    causes: tuple[str, ...]
+    commands: tuple[str, ...]
+    sample: str
+    source: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of the values that every text of the message states."""
+        return frozenset.intersection(*(frozenset(each.names) - {""} for each in self.patterns))
+
+
+@cache
+def known_messages() -> tuple[KnownMessage, ...]:
+    """Return all known messages, in the order of their files.
+
+    Raises
+    ------
+    InputError
+        When an entry is incomplete or contradicts itself.
+    """
+    folder = files(__package__).joinpath("known")
+    found = []
+    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".toml"):
+            entries = tomllib.loads(file.read_text(encoding="utf-8"))["message"]
+            found += [_parsed(file.name, entry) for entry in entries]
+    return tuple(found)
+
+
+def _parsed(file: str, entry: dict[str, object]) -> KnownMessage:
+    where = f"The message {entry.get('id')!r} in log_messages/known/{file}"
+    if wrong := sorted(_KEYS ^ entry.keys()):
+        raise InputError(f"{where} has a missing or unknown key: {wrong[0]!r}.")
+    texts = [entry["text"]] if isinstance(entry["text"], str) else list(entry["text"])  # type: ignore[call-overload]
+    known = KnownMessage(
+        id=str(entry["id"]),
+        patterns=tuple(_pattern(text) for text in texts),
+        speaker=str(entry["speaker"]),
+        meaning=translated(str(entry["meaning"]), str(entry["ja"])),
+        excluded=tuple(entry["excluded"]),  # type: ignore[arg-type]
+        causes=tuple(entry["causes"]),  # type: ignore[arg-type]
+        commands=tuple(entry["commands"]),  # type: ignore[arg-type]
+        sample=str(entry["sample"]),
+        source=str(entry["source"]),
+    )
+    if unknown := sorted({known.speaker, *known.excluded} - {*SPEAKERS}):
+        raise InputError(f"{where} names the layer {unknown[0]!r}: use {', '.join(SPEAKERS)}.")
+    english, japanese = placeholders(str(entry["meaning"])), placeholders(str(entry["ja"]))
+    if english != japanese or not english <= known.names:
+        raise InputError(f"{where} has other values in its meaning than in its text.")
+    return known
+
+
+def _pattern(text: str) -> Pattern:
+    parts = _PLACEHOLDER.split(text)
+    literals, names = parts[::2], parts[1::2]
+    return Pattern(tuple(literals[:-1] if not literals[-1] else literals), tuple(names))
