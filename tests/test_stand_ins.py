@@ -27,11 +27,40 @@ UUID = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
         ("https://api.example.com/x", "https://host-1.example/x"),
         ("https://sqs.eu-west-1.amazonaws.com/x", "https://sqs.eu-west-1.amazonaws.com/x"),
         ("http://10.0.0.5/", "http://198.18.0.2/"),
+        ("from fe80::1ff:fe23:4567:890a%eth0, ::ffff:192.0.2.7", "from 2001:db8::1%eth0, ::ffff:198.18.0.2"),
+        ("2001:0db8:85a3:0000:0000:8a2e:0370:7334", "2001:db8::1"),
+        ("mac 00:1B:44:11:3a:b7, 00-1b-44-11-3a-b7", "mac 02:00:00:00:00:01, 02:00:00:00:00:02"),
+        ("on i-0abcd1234ef567890 and i-1a2b3c4d", "on i-00000000000000001 and i-00000000000000002"),
+        ("+81 90-1234-5678, 090-1234-5678, 09012345678", "phone-1, phone-2, phone-3"),
+        ("(03) 1234-5678, (212) 555-0123, +12125550123", "phone-2, phone-3, phone-1"),
+        ("paid by 4111 1111 1111 1111 or 378282246310005", "paid by card-1 or card-2"),
+        ("電話番号は03-1234-5678です", "電話番号はphone-1です"),
+        (
+            "arn:aws:iam::123456789012:user/team/anna arn:aws:sts::123456789012:assumed-role/deploy/bert",
+            "arn:aws:iam::000000000001:user/team/user-1 arn:aws:sts::000000000001:assumed-role/deploy/user-2",
+        ),
     ],
 )
 def test_stand_ins_by_shape(text, shown):
     assert Redactor("ids").text(text) == shown
     assert Redactor("secrets").text(text) == text
+
+
+@together(
+    "text",
+    [
+        "at 2025-12-11T10:10:30+09:00, 1765535634609 ms, 1765535634609123 us",
+        "message 18849496460467696128 of 4111111111111112",  # a sequence number; a wrong check digit
+        "rows[::2] of std::vector, face::add, x[1::3], ::1",
+        "00:00:00:00:00:00 and 25-12-11-10-10-30",
+        "p50 +12 ms, +1234567, 09-12-2025, 200 504 1234",
+        "arn:aws:iam::aws:policy/x, role/deploy",
+        "i-am, mi-fi, i-deadbee",
+        "0.4111111111111111",
+    ],
+)
+def test_numbers_that_name_nobody_stay(text):
+    assert Redactor("ids").text(text) == text
 
 
 def test_the_two_hundred_and_fiftieth_address():

@@ -4,13 +4,14 @@ The levels, each with all of the one before:
 
 - ``secrets``: what :func:`watchme_analysis.redact.redacted` recognises, and values that the case itself names
   as secret, such as an environment variable ``PASSWORD``, wherever they occur.
-- ``ids``: devices, addresses, accounts, users, hosts, UUIDs and home folders become stand-ins of the same
-  shape, the same one everywhere, so that joins and diagnoses still work.
+- ``ids``: devices, addresses, accounts, users, hosts, instances, UUIDs, phone and card numbers and home
+  folders become stand-ins, the same one everywhere, so that joins and diagnoses still work.
 - ``share``: the bodies of messages and rejected lines are masked as a whole.
 
 Detectors such as detect-secrets and gitleaks look for secrets in source code, where a false alarm costs a
-look. Here it would cost evidence, so their token formats are used (in :mod:`watchme_analysis.redact`) and
-their entropy rules are not; neither is a dependency.
+look. Here it would cost evidence, so the token formats of gitleaks are used (in
+:mod:`watchme_analysis.redact`) and entropy rules are not. Neither is a dependency: gitleaks is a program, and
+detect-secrets 1.5 knows 22 of the 112 formats of gitleaks 8.
 
 Entry point: `Redactor`.
 
@@ -32,27 +33,80 @@ from watchme_analysis.redact import MASK, redacted, redacted_values
 LEVELS = ("secrets", "ids", "share")
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _HEX = r"[0-9A-Fa-f]{1,4}"
+
+
+def _ascii(pattern: str) -> re.Pattern[str]:
+    """Return a pattern for which Japanese text, which numbers stand in without a space, is no word."""
+    return re.compile(pattern, re.ASCII)
+
+
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("uuid", re.compile(r"(?i)(?<![0-9a-f-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f-])")),
     ("address", re.compile(rf"(?<![\d.])(?:{_OCTET}\.){{3}}{_OCTET}(?![\d.]*\d)")),
-    # Whole, or with a double colon; a time of day has neither.
+    # Whole, or with a double colon behind a first group of four digits, as all assigned ranges have; neither
+    # a time of day, a slice of Python nor a scope of C++ has such a form.
     (
         "address6",
-        re.compile(
-            rf"(?<![\w:.])(?:(?:{_HEX}:){{7}}{_HEX}|{_HEX}(?::{_HEX})*::(?:{_HEX}(?::{_HEX})*)?)(?![\w:])"
+        _ascii(
+            rf"(?<![\w:.])(?:(?:{_HEX}:){{7}}{_HEX}|(?=[0-9A-Fa-f:]{{0,40}}\d)(?:[0-9A-Fa-f]{{4}}(?::{_HEX}){{0,6}}"
+            rf"::(?:{_HEX}(?::{_HEX}){{0,6}})?|::ffff:{_HEX}:{_HEX}))(?![\w:]|\.\d)"
         ),
     ),
-    ("account", re.compile(r"(?<![\d.])\d{12}(?![\d.])")),
+    ("mac", _ascii(r"(?<![\w:.-])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:])")),
+    # With a letter: digits alone are a date and a time.
+    ("mac", _ascii(r"(?<![\w.-])(?=[\d-]{0,16}[A-Fa-f])[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}(?![\w-])")),
+    ("instance", _ascii(r"(?<![\w-])m?i-(?:[0-9a-f]{17}|[0-9a-f]{8})(?![\w-])")),
+    # International (E.164), and domestic numbers of Japan and North America.
+    (
+        "phone",
+        _ascii(
+            r"(?<![\w+.])\+[1-9](?:\d{7,14}|\d{0,2}[ .-]?\(?\d{1,4}\)?[ .-]\d{2,4}[ .-]\d{3,4}"
+            r"|\d{0,2}[ .-]\(?\d{2,5}\)?[ .-]\d{4,8}|\d{0,2}(?:[ .-]\d{1,2}){5})(?![\w-])"
+        ),
+    ),
+    ("phone", _ascii(r"(?<![\w.-])(?:\(0\d{1,4}\) ?|0\d{1,4}-)\d{1,4}-\d{3,4}(?![\w-])")),
+    ("phone", _ascii(r"(?<![\w.-])0[5789]0\d{8}(?![\w.-])")),
+    ("phone", _ascii(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?![\w-])")),
+    (
+        "card",
+        _ascii(
+            r"(?<![\w.-])(?:\d{13,19}|\d{4}(?P<by>[ -])\d{4}(?P=by)\d{4}(?P=by)\d{4}"
+            r"|\d{4}(?P<of>[ -])\d{6}(?P=of)\d{4,5})(?![\w-]|\.\d)"
+        ),
+    ),
+    ("account", _ascii(r"(?<![\d.])\d{12}(?![\d.])")),
+    # Of an ARN: the user, or the session behind the name of the role.
+    (
+        "user",
+        _ascii(
+            r"(?::(?:user|mfa|federated-user)/(?:[\w+=,.@-]{1,64}/){0,8}|:assumed-role/[\w+=,.@-]{1,64}/)"
+            r"(?P<name>[\w+=,.@-]{1,64})"
+        ),
+    ),
     ("user", re.compile(r"(?:(?<=/home/)|(?<=/Users/))[^/\s\"']+|(?<=\\Users\\)[^\\\s\"']+")),
     ("host", re.compile(r"(?:(?<=://)|(?<=\*\*\*@))(?!\d)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")),
 )
 # Addresses of the machine itself say nothing about anybody.
-_KEPT = re.compile(r"127\.\d+\.\d+\.\d+|0\.0\.0\.0|255\.255\.255\.255|.*\.amazonaws\.com|0{8}-.*")
+_KEPT = re.compile(
+    r"127\.\d+\.\d+\.\d+|0\.0\.0\.0|255\.255\.255\.255|(?:00:){5}00|(?:[Ff]{2}:){5}[Ff]{2}|.*\.amazonaws\.com|0{8}-.*"
+)
+# Card numbers of Visa, Mastercard, American Express, Diners Club, JCB and Discover.
+_CARD = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|35\d{14}|6(?:011|5\d\d)\d{12}"
+)
+# Digits of a phone number with the code of its country, ITU-T E.164; shorter ones are differences.
+_PHONE_DIGITS = range(8, 16)
+_DOMESTIC_DIGITS = range(10, 12)
 _SHAPES: Mapping[str, Callable[[int], str]] = {
     "uuid": lambda number: f"00000000-0000-4000-8000-{number:012x}",
     # The addresses for benchmarks, RFC 2544, and for documentation, RFC 3849.
     "address": lambda number: f"198.18.{number // 250 % 250}.{number % 250 + 1}",
     "address6": lambda number: f"2001:db8::{number:x}",
+    # A locally administered address.
+    "mac": lambda number: f"02:00:00:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}",
+    "instance": lambda number: f"i-{number:017x}",
+    "phone": lambda number: f"phone-{number}",
+    "card": lambda number: f"card-{number}",
     "account": lambda number: f"{number:012d}",
     "user": lambda number: f"user-{number}",
     "host": lambda number: f"host-{number}.example",
@@ -60,6 +114,8 @@ _SHAPES: Mapping[str, Callable[[int], str]] = {
 }
 # Shorter values are parts of other words; digits alone are counts.
 _SHORTEST_SECRET, _SHORTEST_NUMBER, _SHORTEST_NAME = 6, 5, 2
+# Digits of a number in JSON that may be an account; numbers of cards are longer.
+_SHORTEST_ID = 12
 
 
 class Redactor:
@@ -100,7 +156,7 @@ class Redactor:
         if self._identities is not None:
             text = self._identities.sub(lambda found: self._stand_in(self._kinds[found[0]], found[0]), text)
         for kind, pattern in _PATTERNS:
-            text = pattern.sub(lambda found, kind=kind: self._stand_in(kind, found[0]), text)  # type: ignore[misc]
+            text = pattern.sub(lambda found, kind=kind: self._replaced(kind, found), text)  # type: ignore[misc]
         return text
 
     def json_text(self, text: str) -> str:
@@ -120,9 +176,16 @@ class Redactor:
             return {self.text(str(key)): self.value(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.value(item) for item in value]
-        if isinstance(value, int) and self.level != "secrets" and len(str(value)) == 12:
-            return self.text(str(value))
+        if isinstance(value, int) and self.level != "secrets" and len(str(value)) >= _SHORTEST_ID:
+            text = self.text(str(value))
+            return value if text == str(value) else text
         return value
+
+    def _replaced(self, kind: str, found: re.Match[str]) -> str:
+        name = found["name"] if "name" in found.re.groupindex else found[0]
+        if (kind == "card" and not _is_card(name)) or (kind == "phone" and not _is_phone(name)):
+            return found[0]
+        return found[0][: len(found[0]) - len(name)] + self._stand_in(kind, name)
 
     def _stand_in(self, kind: str, value: str) -> str:
         if _KEPT.fullmatch(value) or value in self._made:
@@ -133,6 +196,21 @@ class Redactor:
             self._stand_ins[key] = _SHAPES[kind](self._numbers[kind])
             self._made.add(self._stand_ins[key])
         return self._stand_ins[key]
+
+
+def _is_card(value: str) -> bool:
+    """Return True for the number of a card: its beginning, its length and its check digit (Luhn) fit."""
+    digits = re.sub(r"\D", "", value)
+    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
+    return (
+        _CARD.fullmatch(digits) is not None
+        and sum(number // 10 + number % 10 for number in doubled) % 10 == 0
+    )
+
+
+def _is_phone(value: str) -> bool:
+    digits = sum(map(str.isdigit, value))
+    return digits in (_PHONE_DIGITS if value.startswith("+") else _DOMESTIC_DIGITS)
 
 
 def _is_name(value: str) -> bool:

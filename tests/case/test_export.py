@@ -28,6 +28,9 @@ SECRETS = {
     "login of a URL": "dbpassw0rd",
     "variable PASSWORD": "Tr0ub4dor",
     "key in compose": "composekey77",
+    "literal in source code": "litpassw0rd",
+    "pair in a task definition": "pairvalue55",
+    "Japanese name": "hiragana77",
 }
 IDENTITIES = {
     "device": "9f2c7d10-77aa-4c1e-9e55-0a1b2c3d4e5f",
@@ -40,10 +43,20 @@ IDENTITIES = {
     "host": "api.example.com",
     "home folder": "yamada",
     "server name": "media.example.net",
+    "MAC": "00:1b:44:11:3a:b7",
+    "phone": "+81 90-1234-5678",
+    "card": "4111 1111 1111 1111",
+    "instance": "i-0abcd1234ef567890",
+    "user of an ARN": "watanabe",
 }
+ORDINARY = {"name in source code": "recorded_day", "key in YAML": "emotion_kind", "type": "Optional"}
 BODIES = {"text of a body": "please transcribe the kitchen"}
-REMAINS = {"secrets": IDENTITIES | BODIES, "ids": BODIES, "share": {}}
-ALL = SECRETS | IDENTITIES | BODIES
+REMAINS = {
+    "secrets": IDENTITIES | ORDINARY | BODIES,
+    "ids": ORDINARY | BODIES,
+    "share": ORDINARY,
+}
+ALL = SECRETS | IDENTITIES | ORDINARY | BODIES
 
 
 def evidence(folder):
@@ -62,11 +75,21 @@ def evidence(folder):
     (folder / f"app-token={s[1]}.log").write_text(
         f"2025-12-11 01:10:30 ERROR [17] app: postgres://me:{s[4]}@{i[7]}/x failed for {i[1]} with {s[5]}\n"
         f"2025-12-11 01:10:31 ERROR [17] app: /home/{i[8]}/app.py, {s[6]}, Authorization: Bearer {s[2]}\n"
+        f"2025-12-11 01:10:33 ERROR [17] app: {i[10]} {i[11]} {i[12]} on {i[13]}\n"
+        "2025-12-11 01:10:33 ERROR [17] app: keyed by recorded_day, Optional\n"
+        f"2025-12-11 01:10:34 ERROR [17] app: arn:aws:iam::{i[2]}:user/ops/{i[14]} for emotion_kind\n"
+        f'2025-12-11 01:10:35 ERROR [17] app: {{"name": "DB_PASSWORD", "value": "{s[8]}"}}\n'
+        f"2025-12-11 01:10:35 ERROR [17] app: パスワード：{s[9]}\n"
+        f"2025-12-11 01:10:36 ERROR [17] app: login with {s[7]}\n"
         f"2025-12-11 01:10:32 ERROR [17] app: https://hooks.slack.com/services/{s[3]} of {i[7]} {s[5]}\n"
     )
     (folder / "nginx.conf").write_text(f"http {{ server {{ server_name *.{i[9]} api _; }} }}\n")
     (folder / "compose.yml").write_text(
         f"services:\n  web:\n    environment:\n      PASSWORD: {s[5]}\n      API_KEY: {s[6]}\n"
+        "      PARTITION_KEY: emotion_kind\n"
+    )
+    (folder / "main.py").write_text(
+        f"key = recorded_day\nPASSWORD = '{s[7]}'\ntoken: Optional[str] = None\ndef f(x): pass\n"
     )
     arn = f"arn:aws:sqs:us-east-1:{i[2]}:jobs"
     (folder / "queues" / "jobs.json").write_text(

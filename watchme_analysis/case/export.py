@@ -20,7 +20,7 @@ from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import unpacked_name
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.files.lines import decoded
-from watchme_analysis.redact import MASK, is_secret_name
+from watchme_analysis.redact import MASK, is_secret_value
 from watchme_analysis.schema import TABLES, conform
 from watchme_analysis.stand_ins import LEVELS, Redactor
 from watchme_analysis.text.message import stored_texts
@@ -41,14 +41,18 @@ _ITEM_KEYS = (
 )
 # Hosts of URLs and owners of home folders, which other texts name by themselves.
 _IN_TEXT = re.compile(
-    r"://(?:[^/\s@]{1,200}@)?(?P<host>(?!\d)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)|/(?:home|Users)/(?P<user>[\w.-]+)"
+    r"://(?:[^/\s@]{1,200}@)?(?P<host>(?!\d)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
+    r"|/(?:home|Users)/(?P<user>[\w.-]+)"
+    r"|:user/(?:[\w+=,.@-]{1,64}/){0,8}(?P<iam_user>[\w.-]+)"
 )
 _NO_HOSTS = ("localhost", "_", "-", "default")
 _ASSIGNMENT = re.compile(
-    r"""^[ \t-]*(?:export\s+|ENV\s+)?["']?(?P<name>[A-Za-z_][\w.-]{0,80})["']?[ \t]*[:=][ \t]*["']?"""
-    r"""(?P<value>[^\s"'#]+)""",
+    r"""^[ \t-]*(?:export\s+|ENV\s+)?["']?(?P<name>[A-Za-z_][\w.-]{0,80})["']?[ \t]*[:=][ \t]*"""
+    r"""(?P<quote>["']?)(?P<value>[^\s"'#]+)""",
     re.MULTILINE,
 )
+# Files in which a word without quotation marks is the name of something, such as a variable or a type.
+_SOURCE_CODE = frozenset({".py", ".js", ".mjs", ".cjs", ".ts", ".go", ".java", ".rb", ".rs", ".ipynb"})
 
 
 def export_case(case: Case, target: Path, level: str) -> Case:
@@ -164,9 +168,12 @@ def _copies(case: Case) -> list[Path]:
 def _secrets(case: Case) -> Iterator[str]:
     """Yield the values of variables and keys with a secret name in the configurations of the case."""
     for path in _copies(case):
+        is_code = path.suffix in _SOURCE_CODE
         for found in _ASSIGNMENT.finditer(decoded(path.read_bytes())):
             value = found["value"].rstrip(",;")
-            if is_secret_name(found["name"]) and not value.startswith(("$", "{", "[", MASK)):
+            if (is_code and not found["quote"]) or value.startswith(("$", "{", "[", MASK)):
+                continue
+            if is_secret_value(found["name"], value):
                 yield value
 
 
@@ -189,7 +196,10 @@ def _identities(case: Case) -> Iterator[tuple[str, str]]:
                 for found in device.finditer(text):
                     yield found["id"], "device"
                 for found in _IN_TEXT.finditer(text):
-                    yield (found["host"], "host") if found["host"] else (found["user"], "user")
+                    if found["host"]:
+                        yield found["host"], "host"
+                    else:
+                        yield found["user"] or found["iam_user"], "user"
     yield from _server_names(case)
 
 

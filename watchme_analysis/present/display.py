@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present.text_table import align_rows
-from watchme_analysis.redact import redacted
+from watchme_analysis.redact import redacted, redacted_cell
 from watchme_analysis.text.formats import format_number, format_time
 from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import duration_label, label, render
@@ -89,17 +89,17 @@ class TableView:
     def to_html(self) -> str:
         """Return the table as HTML that scrolls horizontally on a narrow screen."""
         if not self.rows:
-            return f"<p><strong>{escape(self.caption)}</strong><br>\n{coded(self.note)}</p>"
+            return f"<p><strong>{escape(redacted(self.caption))}</strong><br>\n{coded(self.note)}</p>"
         align = ["right" if place in self.numeric else "left" for place in range(len(self.heads))]
         head = "".join(
-            f'<th scope="col" style="text-align:{side}">{escape(text)}</th>'
+            f'<th scope="col" style="text-align:{side}">{escape(redacted(text))}</th>'
             for text, side in zip(self.heads, align, strict=True)
         )
         body = "".join(
             "<tr>"
             + "".join(
                 f'<td style="text-align:{side}{_COMMAND if at in self.commands else _unbroken(text)}">'
-                f"{_typed(escape(text)) if at in self.commands else escape(redacted(text))}</td>"
+                f"{self._shown(at, text)}</td>"
                 for at, (text, side) in enumerate(zip(row, align, strict=True))
             )
             + "</tr>\n"
@@ -110,22 +110,28 @@ class TableView:
         return (
             '<div class="watchme-table" style="overflow-x:auto">\n'
             '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">\n'
-            f"{caption}{escape(self.caption)}</caption>\n"
+            f"{caption}{escape(redacted(self.caption))}</caption>\n"
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n{note}</div>"
         )
+
+    def _shown(self, at: int, text: str) -> str:
+        return _typed(escape(text)) if at in self.commands else escape(redacted_cell(self.heads[at], text))
 
     def to_text(self) -> str:
         """Return the table as aligned text."""
         plain = [
             tuple(
-                (text if place in self.commands else redacted(text)).replace("\n", " ⏎ ")
+                (text if place in self.commands else redacted_cell(self.heads[place], text)).replace(
+                    "\n", " ⏎ "
+                )
                 for place, text in enumerate(row)
             )
             for row in self.rows
         ]
         words = [place for place in range(len(self.heads)) if place not in self.numeric]
-        table = [align_rows(self.heads, plain, words)] if plain else []
-        return "\n".join([self.caption, *table, *([self.note] if self.note else [])])
+        table = [align_rows(tuple(map(redacted, self.heads)), plain, words)] if plain else []
+        note = [redacted(self.note)] if self.note else []
+        return "\n".join([redacted(self.caption), *table, *note])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self.to_html(), "text/plain": self.to_text()}
@@ -171,8 +177,8 @@ class LinksView:
             f'<li><a href="{escape(url)}" rel="noopener noreferrer">{escape(redacted(text))}</a></li>'
             for text, url in self.links
         )
-        plain = [self.caption, *(f"{redacted(text)}: {url}" for text, url in self.links)]
-        html = f"<p><strong>{escape(self.caption)}</strong></p>\n<ul>\n{items}\n</ul>"
+        plain = [redacted(self.caption), *(f"{redacted(text)}: {url}" for text, url in self.links)]
+        html = f"<p><strong>{escape(redacted(self.caption))}</strong></p>\n<ul>\n{items}\n</ul>"
         return {"text/html": html, "text/plain": "\n".join(plain)}
 
 

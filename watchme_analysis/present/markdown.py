@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from watchme_analysis.present.display import TableView
-from watchme_analysis.redact import redacted
+from watchme_analysis.redact import redacted, redacted_cell
 
 # Characters that format, link, embed, quote or mention, wherever they stand. The hyphen, the plus sign and
 # the dot act at the start of a line only, where no sentence of this package has them.
@@ -34,7 +34,10 @@ def markdown_block(text: str, kind: str = "") -> str:
 def markdown_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return rows of text as a table."""
     lines = [[markdown_text(head) for head in heads], ["---"] * len(heads)]
-    lines += [[markdown_text(text) for text in row] for row in rows]
+    lines += [
+        [markdown_text(redacted_cell(head, text)) for head, text in zip(heads, row, strict=True)]
+        for row in rows
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
