@@ -49,7 +49,7 @@ def test_commands_are_valid_shell():
     assert not re.search(r"(?<![%${])\{[a-z_]+\}", shown)
 
 
-@pytest.mark.parametrize("value", ["$(id)", "';id;'", "`id`", "-rf", "x|id", "a&&id"])
+@pytest.mark.parametrize("value", ["$(id)`id`;'|id&&\"", "-rf"])
 def test_hostile_value_reaches_no_command(value):
     for known in MESSAGES:
         for pattern in known.patterns:
