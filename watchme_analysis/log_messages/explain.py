@@ -10,7 +10,7 @@ from typing import Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import LAYERS, cause_names
-from watchme_analysis.log_messages.known_messages import KnownMessage, known_messages
+from watchme_analysis.log_messages.known_messages import KnownMessage, Pattern, known_messages
 from watchme_analysis.redact import redacted, shortened
 from watchme_analysis.text.message import (
     Bytes,
@@ -184,16 +184,19 @@ def explain(text: str) -> Explanation:
 
 
 def _known(line: str) -> tuple[KnownMessage, dict[str, str]] | None:
-    """Return the known message that a line contains, with its values; of several, the most specific one."""
-    best: tuple[int, KnownMessage, dict[str, str]] | None = None
-    for known in known_messages():
-        for pattern in known.patterns:
-            if best is not None and pattern.specificity <= best[0]:
-                continue
-            values = pattern.values(line)
-            if values is not None:
-                best = (pattern.specificity, known, values)
-    return best and best[1:]
+    """Return the known message that a line contains, with its values; of several, the longest text counts."""
+    for pattern, known in _patterns():
+        values = pattern.values(line)
+        if values is not None:
+            return known, values
+    return None
+
+
+@cache
+def _patterns() -> tuple[tuple[Pattern, KnownMessage], ...]:
+    """Return the texts of all known messages, the longest first."""
+    texts = [(pattern, known) for known in known_messages() for pattern in known.patterns]
+    return tuple(sorted(texts, key=lambda text: -sum(map(len, text[0].literals))))
 
 
 def _explained(kind: _Kind) -> Explained:

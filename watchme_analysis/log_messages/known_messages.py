@@ -54,11 +54,6 @@ class Pattern:
     literals: tuple[str, ...]
     names: tuple[str, ...]
 
-    @property
-    def specificity(self) -> int:
-        """Return the number of literal characters; of several messages in a line, the longest one counts."""
-        return sum(map(len, self.literals))
-
     def values(self, line: str) -> dict[str, str] | None:
         """Return the values that a line states; None if it does not contain the message.
 
