@@ -137,50 +137,6 @@ def test_an_archive_states_what_it_holds_and_what_may_be_missing(tmp_path, monke
     assert json.loads(on_queue(*words, "--output", "jsonl").stdout) == about | {"missed": 1}
 
 
-def test_a_purge_needs_an_archive_and_a_reason_and_prints_its_result(tmp_path, monkeypatch, front):
-    file = tmp_path / "dlq.gz"
-    file.write_text("")
-    asked = []
-    summary = {"oldest": "a", "newest": "b", "senders": {"s": 1}, "errors": {}}
-    archive = SimpleNamespace(messages=[1], summary=summary, path=file)
-    monkeypatch.setattr("watchme_analysis.cli.queue.read_archive", lambda path: archive)
-
-    def purged(deleted=1, record=tmp_path / "record", outcome="complete"):
-        result = SimpleNamespace(deleted=deleted, sentence=DONE, record=record, outcome=outcome)
-
-        def purge(aws, queue, given, reason, **more):
-            asked.append((queue, given, reason, more["method"], more["limits"].visibility_timeout_s))
-            more["report"](OPEN)
-            return result
-
-        monkeypatch.setattr("watchme_analysis.services.queue_purge.purge_and_record", purge)
-
-    words = ("purge", "orders-dlq", "--archive", file, "--reason", " lost ", "--visibility-timeout", "60")
-    purged()
-    done = on_queue(*words, "--apply", "--method", "purge")
-    record = said("purge-record", record=str(tmp_path / "record"))
-    assert (done.return_value, lines_of(done.stdout)) == (
-        0, [one_line(OPEN), said("purge-deleted", count=1), one_line(DONE), record]
-    )  # fmt: skip
-    assert asked == [("orders-dlq", archive, "lost", "purge", 60)]
-    purged(None, None, "refused")
-    refused = on_queue(*words, "--apply", "--json")
-    about = {"queue": "orders-dlq", "outcome": "refused", "deleted": None, "record": None}
-    assert (refused.return_value, json.loads(refused.stdout)) == (2, about | {"sentences": [document(DONE)]})
-    planned = json.loads(on_queue(*words, "--json").stdout)
-    assert {name: planned[name] for name in ("queue", "method", "messages")} == {
-        "queue": "orders-dlq", "method": "delete", "messages": 1
-    }  # fmt: skip
-    assert planned["sentences"][0]["message"]["id"] == "purge-plan" and len(asked) == 2
-    for more in (("--reason", " "), ()):
-        missing = on_queue("purge", "orders-dlq", "--archive", file, *more)
-        assert is_error(missing.exception, "error-purge-needs")
-    assert is_error(on_queue("purge", "orders-dlq", "--reason", "x").exception, "error-purge-needs")
-
-
-# Deployments
-
-
 def test_the_check_of_a_package_has_its_problems_and_notes_in_each_form(capsys):
     checked = SimpleNamespace(problems=(OPEN,), notes=(message("balance-empty"),), verdict=DONE, modules=3)
     function = SimpleNamespace(handler="a.b", runtime="python3.13", architecture="arm64")

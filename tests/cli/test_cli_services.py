@@ -19,7 +19,7 @@ from watchme_analysis.cli.loadtest import _lines, _show_plan, _template, loadtes
 from watchme_analysis.cli.output import Output
 from watchme_analysis.cli.pull import _named, _print_result, table_rows
 from watchme_analysis.cli.query import run as run_query
-from watchme_analysis.cli.queue import _numbers, _plan
+from watchme_analysis.cli.queue import _numbers
 from watchme_analysis.cli.report import ReportProgress, _write_postmortems
 from watchme_analysis.cli.run import _chosen, _planned, _result
 from watchme_analysis.cli.run import run as run_command
@@ -36,7 +36,6 @@ from watchme_analysis.remedies.load_plan import (
     load_plan_sentences,
     write_load_plan,
 )
-from watchme_analysis.remedies.queue_archive import ReadingLimits
 from watchme_analysis.services.alarm_plans import AlarmRequest
 from watchme_analysis.simulation.replay import endpoint_settings, predicted_figures, predicted_runs
 from watchme_analysis.text.message import Code, Duration, Names, Number, Resource, message
@@ -282,33 +281,6 @@ def test_the_earlier_name_of_a_form_works_with_a_note(front, tmp_path):
 
 
 # Purges
-
-
-def test_the_plan_of_a_purge_states_the_messages_and_how_to_undo_it(tmp_path):
-    summary = {"oldest": "2026-01-01", "newest": "2026-01-02", "senders": {"a": 1200, "b": 1}, "errors": {}}
-    archive = SimpleNamespace(messages=[1, 2], summary=summary, path=tmp_path / "a.gz")
-    limits = ReadingLimits(60)
-    command = Code(f"watchme redrive --from {tmp_path / 'a.gz'} --queue SOURCE --apply")
-    head = message(
-        "purge-plan",
-        count=2,
-        queue=Resource("q"),
-        oldest=Resource("2026-01-01"),
-        newest=Resource("2026-01-02"),
-    )
-    senders = message("purge-plan-senders", senders=Resource("a (1,200), b (1)"))
-    tail = [
-        message("purge-plan-undo", command=command), message("purge-plan-apply", option=Code("--apply"))
-    ]  # fmt: skip
-    hidden = message("purge-plan-delete", visibility=Duration(60))
-    assert _plan("q", archive, "delete", {}, limits) == [head, hidden, senders, *tail]
-    at_once = message("purge-plan-purge", duration=Duration(60.0))
-    errors = message("purge-plan-errors", errors=Resource("KeyError (3)"))
-    assert _plan("q", archive, "purge", {"KeyError": 3}, limits) == [head, at_once, senders, errors, *tail]
-    archive.summary = summary | {"errors": {"KeyError": 3}}
-    assert _plan("q", archive, "purge", {}, limits)[3] == errors
-    archive.messages = []
-    assert _plan("q", archive, "delete", {}, limits) == [message("purge-plan-empty")]
 
 
 def test_few_names_are_counted_and_more_are_left_out():

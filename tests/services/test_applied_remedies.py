@@ -81,7 +81,7 @@ def test_steps_of_a_plan_are_recorded_also_when_it_stops(memory, raw, tmp_path):
 
 def test_a_purge_is_recorded_with_the_errors_of_the_case(memory, raw, tmp_path):
     for name, body in zip(NAMES, "abcd", strict=True):
-        memory.held["jobs-dlq"][name] = {"MessageId": name, "Body": body, "MD5OfBody": body, "Attributes": {}}
+        memory.held["jobs-dlq"][name] = {"MessageId": name, "Body": body, "Attributes": {}}
     archive = archive_queue(memory, "jobs-dlq", tmp_path / "a.gz", LIMITS)
 
     def logged(request, message_id, text, error_type):
@@ -98,7 +98,7 @@ def test_a_purge_is_recorded_with_the_errors_of_the_case(memory, raw, tmp_path):
     ]  # fmt: skip
     case = store_case(tmp_path / "case", log_events=events).path
     assert errors_of_case(archive, case) == {"KeyError": 2, "no type": 1}
-    options = {"method": "delete", "limits": LIMITS, "report": lambda _: None}
+    options = {"limits": LIMITS}
     refused = refusal(purge_and_record, memory, "jobs-dlq", archive, "lost", case=raw, **options)
     assert refused == {"error-purge-raw-evidence": {"case": str(raw)}}
     assert len(memory.held["jobs-dlq"]) == 4

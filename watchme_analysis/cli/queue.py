@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.options import (
-    ChoiceWithSuggestion,
     case_option,
     language_option,
     policy_option,
@@ -19,7 +18,6 @@ from watchme_analysis.cli.options import (
     visibility_option,
 )
 from watchme_analysis.cli.output import (
-    TABLE,
     check_folder,
     file_option,
     form_options,
@@ -27,17 +25,14 @@ from watchme_analysis.cli.output import (
     output_options,
 )
 from watchme_analysis.cli.plans import EXIT_CODES, print_policy
-from watchme_analysis.cli.terminal import Printer, echo
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits, archive_queue, read_archive
-from watchme_analysis.remedies.queue_purge import METHODS, PURGE_S, calls_of_purge
+from watchme_analysis.remedies.queue_purge import calls_of_purge
 from watchme_analysis.remedies.queue_reader import calls_of_reading
-from watchme_analysis.text.message import Code, Duration, Message, Resource, message
+from watchme_analysis.text.message import Choice, Code, Duration, Message, Resource, message
 from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_path
-
-if TYPE_CHECKING:
-    from watchme_analysis.text.message import Text
 
 _INCOMPLETE = 1
 # Senders or errors named in a line.
@@ -121,14 +116,6 @@ Exit codes: 0 the queue is empty; 1 messages are left, or AWS failed; 2 refused,
     help="Archive of this queue, of `watchme queue archive`.",
 )
 @click.option("--reason", help="Why the messages are removed, for the record.")
-@click.option(
-    "--method",
-    type=ChoiceWithSuggestion(METHODS),
-    default=METHODS[0],
-    show_default=True,
-    help="delete: delete each archived message; purge: call PurgeQueue, which also deletes messages that "
-    "arrive meanwhile.",
-)
 @case_option
 @click.option("--apply", "apply_now", is_flag=True, help="Delete; without it, only the plan is printed.")
 @visibility_option
@@ -141,12 +128,13 @@ def purge_command(queue: str, **options: Any) -> int:
 
     Every message is received and compared with the archive before it is deleted. A message that is not in
     the archive, or differs from it, stays. The queue must be empty in the end; its counts are read several
-    times. ARCHIVE.purge-record.json states time, reason, number, oldest, newest, senders and errors. The
-    journal ARCHIVE.purge-journal.jsonl lets an interrupted run continue: repeat the command.
+    times. ARCHIVE.purge-record.json states time, reason, number, oldest, newest, senders and errors, and the
+    deletions that SQS has confirmed. The journal ARCHIVE.purge-journal.jsonl lets an interrupted run
+    continue: repeat the command.
     """
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return print_policy(calls_of_purge("QUEUE", options["method"]))
+        return print_policy(calls_of_purge("QUEUE"))
     require_parameters("queue")
     if options["archive"] is None or not (options["reason"] or "").strip():
         raise InputError(error_message("error-purge-needs"))
@@ -165,44 +153,37 @@ def purge_command(queue: str, **options: Any) -> int:
 
     if not options["apply_now"]:
         errors = {} if options["case"] is None else errors_of_case(archive, options["case"])
-        said += _plan(queue, archive, options["method"], errors, limits)
-        show({"queue": queue, "method": options["method"], "messages": len(archive.messages)})
+        said += _plan(queue, archive, errors, limits)
+        show({"queue": queue, "messages": len(archive.messages)})
         return 0
-
-    def report(text: Text) -> None:
-        if output.form == TABLE:
-            echo(out.text(text))
 
     result = purge_and_record(
         session_of(options),
         queue,
         archive,
         options["reason"].strip(),
-        method=options["method"],
         case=options["case"],
         limits=limits,
-        report=report,
     )
-    said += [message("purge-deleted", count=result.deleted)] if result.deleted is not None else []
-    said += [result.sentence]
+    if result.outcome != "refused":
+        said.append(message("purge-deleted", count=result.deleted))
+    if result.uncertain:
+        said.append(message("purge-uncertain", count=len(result.uncertain), outcome=Choice(result.outcome)))
+    said.append(result.sentence)
     said += [message("purge-record", record=Resource(str(result.record)))] if result.record else []
     record = str(result.record) if result.record else None
-    show({"queue": queue, "outcome": result.outcome, "deleted": result.deleted, "record": record})
+    numbers = {"deleted": result.deleted, "uncertain": len(result.uncertain)}
+    show({"queue": queue, "outcome": result.outcome, **numbers, "record": record})
     return EXIT_CODES[result.outcome]
 
 
-def _plan(
-    queue: str, archive: Archive, method: str, errors: dict[str, int], limits: ReadingLimits
-) -> list[Message]:
+def _plan(queue: str, archive: Archive, errors: dict[str, int], limits: ReadingLimits) -> list[Message]:
     summary = archive.summary
     if not archive.messages:
         return [message("purge-plan-empty")]
     times = {name: Resource(str(summary[name])) for name in ("oldest", "newest")}
     said = [message("purge-plan", count=len(archive.messages), queue=Resource(queue), **times)]
-    if method == "delete":
-        said.append(message("purge-plan-delete", visibility=Duration(limits.visibility_timeout_s)))
-    else:
-        said.append(message("purge-plan-purge", duration=Duration(PURGE_S)))
+    said.append(message("purge-plan-delete", visibility=Duration(limits.visibility_timeout_s)))
     said.append(message("purge-plan-senders", senders=_numbers(summary["senders"])))
     if errors or summary["errors"]:
         said.append(message("purge-plan-errors", errors=_numbers(errors or summary["errors"])))

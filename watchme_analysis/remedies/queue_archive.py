@@ -248,6 +248,9 @@ def read_archive(path: Path) -> Archive:
             raise ValueError(error_message("archive-damage-format"))
         if hashlib.sha256(text).hexdigest() != stored or len(messages) != trailer["messages"]:
             raise ValueError(error_message("archive-damage-hash"))
+        for one in messages:
+            if body_hash(one) != one.get("MD5OfBody", body_hash(one)):
+                raise ValueError(error_message("archive-damage-body", message=one["MessageId"]))
         return Archive(
             path=path,
             url=str(header["queue"]),
@@ -262,6 +265,12 @@ def read_archive(path: Path) -> Archive:
         raise InputError(error_message("error-archive-unreadable", path=path, reason=error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error, RecursionError) as error:
         raise InputError(error_message("error-archive-damaged", path=path, problem=error)) from error
+
+
+def body_hash(one: Mapping[str, Any]) -> str:
+    """Return the MD5 hash of a message's body, computed as SQS does."""
+    body = str(one["Body"]).encode(errors="surrogatepass")
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def _lines(path: Path) -> Iterator[bytes]:

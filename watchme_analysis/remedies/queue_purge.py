@@ -1,8 +1,11 @@
 """Emptying a queue whose messages are all in an archive, with a record of what was removed and why.
 
-Messages are deleted one batch at a time by default, each only if the archive holds it with the same body. A
-message that arrived later stays. PurgeQueue is one call for any number of messages, but it also deletes what
-arrives while it works, up to a minute, and is allowed once in 60 seconds [1]_.
+Messages are received and deleted one batch at a time, each only if the archive holds it with the same body
+and attributes. A message that arrived later stays. PurgeQueue is never called: it would also delete what
+arrives while it works, up to a minute [1]_.
+
+The journal states each deletion before and after its call, and the record counts what SQS has confirmed. A
+deletion that was requested and not confirmed is uncertain, until the queue shows the message again.
 
 .. [1] https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html
 """
@@ -17,11 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.files.journal import DONE, INTENDED, Journal, open_journal
 from watchme_analysis.remedies.plan import Call
-from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits
+from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits, body_hash
 from watchme_analysis.remedies.queue_reader import (
     QueueCounts,
     await_visible,
@@ -35,19 +39,17 @@ from watchme_analysis.remedies.queue_reader import (
     release_messages,
     settled_counts,
 )
-from watchme_analysis.text.message import Code, Message, Quotation, Resource, message
+from watchme_analysis.text.message import Message, Quotation, Resource, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
-METHODS = ("delete", "purge")
 RECORD_SUFFIX, JOURNAL_SUFFIX = ".purge-record.json", ".purge-journal.jsonl"
-# Seconds that PurgeQueue takes, and in which it may not be called again.
-PURGE_S = 60.0
 _RECORD_BEGINNING = b'{\n  "remedy": "queue purge"'
-_HOLD, _PURGE = "hold", "purge"
+_HOLD = "hold"
 _HOLDING, _RELEASED = "holding", "released"
+_MESSAGES = "messages"
 _DELETING, _DELETED = "deleting", "deleted"
 _USUAL = ReadingLimits()
 
@@ -63,7 +65,9 @@ class PurgeResult:
     sentence
         Why it ended so.
     deleted
-        Number of messages deleted, those of earlier runs included; None for PurgeQueue, which does not say.
+        Number of messages whose deletion SQS has confirmed, those of earlier runs included.
+    uncertain
+        Ids of messages whose deletion was requested and not confirmed, and that were not received since.
     left
         Ids of messages that are not in the archive, or differ from it, and stay.
     counts
@@ -74,7 +78,8 @@ class PurgeResult:
 
     outcome: Literal["complete", "refused", "stopped"]
     sentence: Message
-    deleted: int | None
+    deleted: int
+    uncertain: tuple[str, ...]
     left: tuple[str, ...]
     counts: QueueCounts | None
     record: Path | None
@@ -90,23 +95,19 @@ def journal_of(archive: Path) -> Path:
     return archive.with_name(archive.name + JOURNAL_SUFFIX)
 
 
-def calls_of_purge(url: str, method: str) -> tuple[Call, ...]:
+def calls_of_purge(url: str) -> tuple[Call, ...]:
     """Return the calls that a purge may make, for the IAM policy."""
-    removing = "purge_queue" if method == "purge" else "delete_message_batch"
-    return (*calls_of_reading(url), Call("sqs", removing, {"QueueUrl": url}))
+    return (*calls_of_reading(url), Call("sqs", "delete_message_batch", {"QueueUrl": url}))
 
 
-def purge_queue(  # noqa: PLR0913  what is purged, why and how
+def purge_queue(
     aws: Aws,
     queue: str,
     archive: Archive,
     reason: str,
     *,
-    method: str = "delete",
     errors: Mapping[str, int] | None = None,
     limits: ReadingLimits = _USUAL,
-    purge_s: float = PURGE_S,
-    report: Callable[[Message], None] = lambda _: None,
 ) -> PurgeResult:
     """Delete the archived messages of a queue, or continue an interrupted run, and write the record.
 
@@ -120,16 +121,10 @@ def purge_queue(  # noqa: PLR0913  what is purged, why and how
         Archive of this queue.
     reason
         Why the messages are removed, for the record.
-    method
-        ``delete`` deletes each archived message; ``purge`` calls PurgeQueue once every message is archived.
     errors
         Number of messages by error, for the record; by default those that the messages state.
     limits
         Visibility timeout and patience.
-    purge_s
-        Seconds that PurgeQueue takes.
-    report
-        Called with sentences on the progress.
 
     Raises
     ------
@@ -144,42 +139,40 @@ def purge_queue(  # noqa: PLR0913  what is purged, why and how
     record = record_of(archive.path)
     check_replaceable(record, lambda first: first.startswith(_RECORD_BEGINNING), "purge-record")
     with open_journal(journal_of(archive.path)) as journal:
-        run = _Purge(aws, url, archive, journal, limits)
-        why = run.check(attributes)
-        if why is not None:
-            return PurgeResult(
-                "refused", message("purge-refused", why=why), None, (), counts_of(attributes), None
-            )
-        facts = {
+        facts: dict[str, Any] = {
             "remedy": "queue purge",
             "queue": url,
             "reason": reason,
-            "method": method,
             "archive": archive.path.name,
             "sha256": archive.sha256,
             **archive.summary,
         }
         facts |= {"errors": dict(errors)} if errors else {}
+
+        def state(**more: Any) -> None:
+            """Write the record with what is known of each message now."""
+            _write_record(record, {**facts, **run.numbers(), **more})
+
+        run = _Purge(aws, url, archive, journal, limits, lambda: state(state="begun"))
+        why = run.check(attributes)
+        if why is not None:
+            sentence = message("purge-refused", why=why)
+            return PurgeResult("refused", sentence, 0, (), (), counts_of(attributes), None)
         if not journal.entries:
             journal.write("record", INTENDED, sha256=archive.sha256)
         facts["began"] = journal.entries[0]["at"]
-        _write_record(record, {**facts, "state": "begun"})
+        state(state="begun")
         try:
-            stopped = run.delete_all() if method == "delete" else run.purge(purge_s, report)
+            stopped = run.delete_all()
         except ServiceError as error:
             stopped = message("purge-call-failed", error=Quotation(str(error)))
-        result = run.result(stopped, record, method)
-        _write_record(
-            record,
-            {
-                **facts,
-                "state": result.outcome,
-                "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-                "deleted": result.deleted,
-                "left": list(result.left),
-                "counts": result.counts and result.counts.to_dict(),
-                "sentence": result.sentence.to_dict(),
-            },
+        result = run.result(stopped, record)
+        state(
+            state=result.outcome,
+            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+            left=list(result.left),
+            counts=result.counts and result.counts.to_dict(),
+            sentence=result.sentence.to_dict(),
         )
         journal.write("record", DONE, outcome=result.outcome, sentence=result.sentence.to_dict())
         return result
@@ -210,11 +203,24 @@ def _write_record(path: Path, facts: Mapping[str, Any]) -> None:
 
 
 class _Purge:
-    """A run on one queue."""
+    """A run on one queue; ``note`` is called when more or less is known of a message."""
 
-    def __init__(self, aws: Aws, url: str, archive: Archive, journal: Journal, limits: ReadingLimits) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        url: str,
+        archive: Archive,
+        journal: Journal,
+        limits: ReadingLimits,
+        note: Callable[[], None],
+    ) -> None:
         self.aws, self.url, self.archive, self.journal, self.limits = aws, url, archive, journal, limits
+        self.note = note
         self.left: set[str] = set()
+        self.confirmed: set[str] = set()
+        self.requested: set[str] = set()
+        for entry in journal.entries:
+            self._count(entry)
 
     def check(self, attributes: Mapping[str, str]) -> Message | None:
         """Return why the queue may not be emptied; None when it may."""
@@ -254,15 +260,24 @@ class _Purge:
             if self._is_archived(one)
         }  # fmt: skip
         self.left |= handles.keys() - same.keys()
-        self.journal.write(_HOLD, _HOLDING, handles=handles)
+        self._write(_HOLD, _HOLDING, handles=handles)
         if same:
-            self.journal.write("messages", _DELETING, ids=sorted(same))
+            self._write(_MESSAGES, _DELETING, ids=sorted(same))
+            self.note()
             problems = delete_messages(self.aws, self.url, same)
-            self.journal.write("messages", _DELETED, ids=sorted(same.keys() - problems.keys()))
+            self._write(_MESSAGES, _DELETED, ids=sorted(same.keys() - problems.keys()))
+            self.note()
 
     def _is_archived(self, one: Mapping[str, Any]) -> bool:
+        """Return whether the archive holds a message as it was received, hash for hash and byte for byte."""
         known = self.archive.messages.get(str(one["MessageId"]))
-        return known is not None and known.get("MD5OfBody") == one.get("MD5OfBody")
+        if known is None:
+            return False
+        received = as_cli_prints(one)
+        same = ("Body", "MD5OfBody", "MessageAttributes")
+        return body_hash(received) == body_hash(known) and all(
+            received.get(name) == known.get(name) for name in same
+        )
 
     def _release(self) -> None:
         handles: dict[str, str] = {}
@@ -273,57 +288,34 @@ class _Purge:
                 handles = {name: one for name, one in handles.items() if name not in entry["ids"]}
         if handles:
             release_messages(self.aws, self.url, handles)
-            self.journal.write(_HOLD, _RELEASED)
+            self._write(_HOLD, _RELEASED)
 
-    def purge(self, purge_s: float, report: Callable[[Message], None]) -> Message | None:
-        """Call PurgeQueue if every message of the queue is archived; return why that was not possible."""
-        self._release()
-        hidden = await_visible(self.aws, self.url, self.limits.visibility_timeout_s)
-        if hidden:
-            return message("purge-in-flight", count=hidden)
-        seen: set[str] = set()
-        handles: dict[str, str] = {}
-        try:
-            for batch in receive_batches(self.aws, self.url, self.limits.visibility_timeout_s, seen):
-                handles |= {str(one["MessageId"]): str(one["ReceiptHandle"]) for one in batch}
-                self.journal.write(_HOLD, _HOLDING, handles=handles)
-                self.left |= {str(one["MessageId"]) for one in batch if not self._is_archived(one)}
-        except (ServiceError, KeyboardInterrupt):
-            self._release()
-            raise
-        self._release()
-        counts = settled_counts(self.aws, self.url, len(seen), self.limits.settle_s)
-        if self.left:
-            return message("purge-new-messages", count=len(self.left), method=Code("delete"))
-        if counts.total != len(seen):
-            return message("purge-count-differs", count=counts.total, seen=len(seen))
-        if not seen:
-            return None
-        self.journal.write(_PURGE, INTENDED)
-        try:
-            self.aws.call("sqs", "purge_queue", QueueUrl=self.url)
-        except ServiceError as error:
-            if "PurgeQueueInProgress" not in str(error):
-                raise
-            report(message("purge-waits"))
-            self.aws.sleep(purge_s)
-            self.aws.call("sqs", "purge_queue", QueueUrl=self.url)
-        self.aws.sleep(purge_s)
-        self.journal.write(_PURGE, DONE)
-        return None
+    def _write(self, key: str, event: str, **details: Any) -> None:
+        self._count(self.journal.write(key, event, **details))
 
-    def result(self, stopped: Message | None, record: Path, method: str) -> PurgeResult:
+    def _count(self, entry: Mapping[str, Any]) -> None:
+        """Keep apart the deletions that were requested and those that SQS has confirmed."""
+        if entry["event"] == _HOLDING:
+            # A message that is received is in the queue, whatever was recorded of it before.
+            self.confirmed -= entry["handles"].keys()
+            self.requested -= entry["handles"].keys()
+        elif entry["event"] == _DELETING:
+            self.requested |= set(entry["ids"])
+        elif entry["event"] == _DELETED:
+            self.requested -= set(entry["ids"])
+            self.confirmed |= set(entry["ids"])
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the number of confirmed deletions and the ids of uncertain ones, for the record."""
+        return {"deleted": len(self.confirmed), "uncertain": sorted(self.requested)}
+
+    def result(self, stopped: Message | None, record: Path) -> PurgeResult:
         """Read the queue again and return the result."""
         counts = settled_counts(self.aws, self.url, len(self.left), self.limits.settle_s)
-        is_complete = stopped is None and not counts.total
-        # A deletion without a result has worked if the queue is empty.
-        events = {_DELETED, _DELETING} if is_complete else {_DELETED}
-        entries = [each for each in self.journal.entries if each["event"] in events]
-        number = len({name for each in entries for name in each["ids"]}) if method == "delete" else None
-        if is_complete:
+        deleted, uncertain = len(self.confirmed), tuple(sorted(self.requested))
+        if stopped is None and not counts.total:
             sentence = message("purge-complete", queue=Resource(resource_name(self.url)))
-            return PurgeResult("complete", sentence, number, (), counts, record)
+            return PurgeResult("complete", sentence, deleted, uncertain, (), counts, record)
         why = stopped or message("purge-left", count=counts.total)
-        return PurgeResult(
-            "stopped", message("purge-stopped", why=why), number, tuple(sorted(self.left)), counts, record
-        )
+        sentence = message("purge-stopped", why=why)
+        return PurgeResult("stopped", sentence, deleted, uncertain, tuple(sorted(self.left)), counts, record)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
-    from watchme_analysis.text.message import Message
 
 
 def errors_of_case(archive: Archive, case: Path) -> dict[str, int]:
@@ -28,16 +26,14 @@ def errors_of_case(archive: Archive, case: Path) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def purge_and_record(  # noqa: PLR0913  what is purged, why and how
+def purge_and_record(
     aws: Aws,
     queue: str,
     archive: Archive,
     reason: str,
     *,
-    method: str,
     case: Path | None,
     limits: ReadingLimits,
-    report: Callable[[Message], None],
 ) -> PurgeResult:
     """Purge a queue, and record it in the table ``actions`` of a case, if there is one.
 
@@ -47,9 +43,7 @@ def purge_and_record(  # noqa: PLR0913  what is purged, why and how
         raise InputError(error_message("error-purge-raw-evidence", case=case))
     errors = None if case is None else errors_of_case(archive, case)
     try:
-        return purge_queue(
-            aws, queue, archive, reason, method=method, errors=errors, limits=limits, report=report
-        )
+        return purge_queue(aws, queue, archive, reason, errors=errors, limits=limits)
     finally:
         if case is not None:
             record_actions(case, actions_of_purge(read_journal(journal_of(archive.path)), archive.url))

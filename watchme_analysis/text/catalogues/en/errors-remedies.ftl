@@ -76,5 +76,6 @@ error-fifo-queue-or-plan = Give a QUEUE, or --after PLAN.
 error-fifo-switch = --switch { $text } is not FUNCTION:VARIABLE.
 archive-damage-end = it has no end
 archive-damage-format = its format is another one
+archive-damage-body = the body of { $message } does not have the hash that SQS stated
 archive-damage-hash = its hash does not fit its content
 archive-damage-cut = a line is cut off

@@ -16,7 +16,6 @@ archive-out-of-time = the reading took longer than most of the visibility timeou
 purge-plan = Delete { $count } archived messages of { $queue }, sent between { $oldest } and { $newest }.
 purge-plan-empty = The archive holds no message: there is nothing to delete.
 purge-plan-delete = Each message is received, hidden for at most { $visibility }, compared with the archive, and deleted. Messages that are not in the archive stay.
-purge-plan-purge = PurgeQueue is called once every message of the queue was found in the archive. It also deletes messages that arrive in the following { $duration }.
 purge-plan-senders = Senders: { $senders }
 purge-plan-errors = Errors: { $errors }
 purge-plan-undo = Undo: { $command } sends the messages again.
@@ -26,11 +25,12 @@ purge-other-queue = { $archive } is an archive of { $queue }.
 purge-incomplete-archive = { $archive } may lack messages: { $missed }
 purge-call-failed = { $error } The same command continues with the rest.
 purge-in-flight = { $count } messages are hidden by another reader. Stop it, or wait, and repeat the command.
-purge-new-messages = { $count } messages are not in the archive, so PurgeQueue was not called. Archive the queue again, or use the method { $method }.
-purge-count-differs = the queue states { $count } messages, and { $seen } were received, so PurgeQueue was not called. Repeat the command when nothing else reads the queue.
-purge-waits = The queue was purged less than a minute ago: waiting.
 purge-complete = { $queue } is empty.
 purge-stopped = The queue is not empty: { $why }
 purge-left = { $count } messages are left: they are not in the archive, or differ from it.
 purge-deleted = { $count } deleted
+purge-uncertain = { $outcome ->
+    [complete] { $count } deletions were requested and not confirmed; the queue holds these messages no longer.
+   *[stopped] { $count } deletions were requested and not confirmed: repeat the command.
+  }
 purge-record = record { $record }

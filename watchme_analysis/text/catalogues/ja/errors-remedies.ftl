@@ -76,5 +76,6 @@ error-fifo-queue-or-plan = QUEUE か --after PLAN のどちらかを指定して
 error-fifo-switch = --switch { $text } は FUNCTION:VARIABLE の形式ではありません。
 archive-damage-end = 終わりの行がありません
 archive-damage-format = 形式が異なります
+archive-damage-body = { $message } の本文が SQS の示したハッシュと一致しません
 archive-damage-hash = ハッシュが内容と一致しません
 archive-damage-cut = 行が途切れています

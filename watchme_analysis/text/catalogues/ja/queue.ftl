@@ -10,7 +10,6 @@ archive-out-of-time = 読み取りが可視性タイムアウト { $visibility }
 purge-plan = { $queue } のアーカイブ済みメッセージ { $count } 件 ({ $oldest } から { $newest } までに送信) を削除します。
 purge-plan-empty = アーカイブにメッセージがないため、削除するものはありません。
 purge-plan-delete = メッセージを受信し (最大 { $visibility } の間、ほかから見えなくなります)、アーカイブと照合してから削除します。アーカイブにないメッセージは残します。
-purge-plan-purge = キューのすべてのメッセージがアーカイブにあることを確認してから、PurgeQueue を呼び出します。その後 { $duration } の間に届いたメッセージも削除されます。
 purge-plan-senders = 送信者: { $senders }
 purge-plan-errors = エラー: { $errors }
 purge-plan-undo = 取り消し: { $command } でメッセージを再送信できます。
@@ -20,11 +19,12 @@ purge-other-queue = { $archive } は { $queue } のアーカイブです。
 purge-incomplete-archive = { $archive } は不足している可能性があります: { $missed }
 purge-call-failed = { $error } 同じコマンドで残りを続行できます。
 purge-in-flight = { $count } 件はほかの受信者が処理中です。停止するか待ってから、再実行してください。
-purge-new-messages = { $count } 件がアーカイブにないため、PurgeQueue を呼び出していません。アーカイブし直すか、方法 { $method } を使ってください。
-purge-count-differs = キューの属性では { $count } 件ですが、受信したのは { $seen } 件のため、PurgeQueue を呼び出していません。ほかに受信するものがないときに再実行してください。
-purge-waits = 1 分以内にパージされたキューのため、待機しています。
 purge-complete = { $queue } は空になりました。
 purge-stopped = キューは空ではありません: { $why }
 purge-left = アーカイブにないか、内容が異なるメッセージが { $count } 件残っています。
 purge-deleted = { $count } 件を削除しました
+purge-uncertain = { $outcome ->
+    [complete] { $count } 件の削除は要求後に確認できていませんが、キューにはもうありません。
+   *[stopped] { $count } 件の削除は要求後に確認できていません。同じコマンドを再実行してください。
+  }
 purge-record = 記録 { $record }
