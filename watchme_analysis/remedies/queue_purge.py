@@ -273,7 +273,7 @@ class _Purge:
         known = self.archive.messages.get(str(one["MessageId"]))
         if known is None:
             return False
-        received = as_cli_prints(one)
+        received = as_cli_prints(dict(one))
         same = ("Body", "MD5OfBody", "MessageAttributes")
         return body_hash(received) == body_hash(known) and all(
             received.get(name) == known.get(name) for name in same
