@@ -1,9 +1,12 @@
+import atexit
 import fcntl
 import gc
 import os
 import pickle
+import shutil
 import signal
 import sys
+import tempfile
 from collections import Counter
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -15,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from worlds.small_evidence import ACCESS, PROBES
 
-from watchme_analysis.config import KEYS, PREFIX
+from watchme_analysis.config import KEYS, PREFIX, trust_file
 
 # How long an example takes says something of the machine, and nothing of what is tested. The same examples
 # every time: a test that fails without a change stops a change that has nothing to do with it. So more of
@@ -35,10 +38,17 @@ settings.load_profile("project")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+ROOT = Path(__file__).resolve().parent.parent
+
 # The same settings for every test, whatever its working directory and whoever runs it.
 for key in KEYS:
     os.environ.pop(PREFIX + key.upper(), None)
 os.environ[PREFIX + "TIME_ZONE"] = "Asia/Tokyo"
+# The user of the tests trusts the settings of the repository, and no others.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="watchme-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)
+for settings_file in (ROOT / "watchme.toml", ROOT / "data" / "orders-failing" / "watchme.toml"):
+    trust_file(settings_file)
 
 # Tests with one of these markers take about so many times as long as others. Those of no single
 # package, which lie in this folder itself, play a whole incident or build a wheel.
@@ -46,7 +56,6 @@ MARKED = {"slow", "browser", "nginx", "spark", "netns", "fuzz"}
 SLOW_WEIGHT = 20
 WHOLE_WEIGHT = 200
 
-ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 
 

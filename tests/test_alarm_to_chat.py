@@ -16,6 +16,7 @@ from pathlib import Path
 import boto3
 import pytest
 from worlds.receivers import Webhook, mail_server, own_authority
+from worlds.settings_file import write_settings
 
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[1] / "docs" / "alarm-to-chat.md").read_text(encoding="utf-8")
@@ -138,7 +139,7 @@ def test_the_page_is_played_to_its_end(tmp_path, watchme, front, monkeypatch):
         )
         assert line in stated
         tables = tables.replace("smtp.example.com:587", f"127.0.0.1:{port}")
-        (project / "watchme.toml").write_text(f"{stated}\n{tables}")
+        write_settings(project, f"{stated}\n{tables}")
         where = {"LocationConstraint": "ap-southeast-2"}
         s3.create_bucket(Bucket="reports-example", CreateBucketConfiguration=where)
         assert sns.create_topic(Name="on-call")["TopicArn"] == TOPIC

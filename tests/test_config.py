@@ -1,11 +1,13 @@
 """Settings: their precedence, their sources, and what is said of invalid ones."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 from worlds.messages import messages_in
+from worlds.settings_file import write_settings
 from worlds.together import together
 
 from watchme_analysis.cli.config import config_group
@@ -39,12 +41,13 @@ def places(tmp_path):
 
 
 def write(places, project="", user=""):
-    (places.parents[1] / "watchme.toml").write_text(project)
+    write_settings(places.parents[1], project)
     (places.parents[2] / "config" / "watchme" / "watchme.toml").write_text(user)
 
 
 def load(places, **environ):
-    return load_config(places, {"XDG_CONFIG_HOME": str(places.parents[2] / "config"), **environ})
+    own = {"XDG_CONFIG_HOME": str(places.parents[2] / "config"), "XDG_DATA_HOME": os.environ["XDG_DATA_HOME"]}
+    return load_config(places, {**own, **environ})
 
 
 def test_without_any_file_times_are_utc_and_aws_decides(places):
@@ -103,7 +106,7 @@ def test_the_limits_of_a_run_come_from_the_environment_or_a_file(places):
 
 def test_the_nearest_file_upwards_counts(places):
     write(places, 'time_zone = "Europe/Berlin"')
-    (places / "watchme.toml").write_text('time_zone = "Asia/Seoul"')
+    write_settings(places, 'time_zone = "Asia/Seoul"')
     assert load(places).time_zone == "Asia/Seoul"
     assert load(places.parent).time_zone == "Europe/Berlin"
 

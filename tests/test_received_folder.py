@@ -1,9 +1,11 @@
 """Attacks by a folder that somebody else has made: what it holds is neither run nor obeyed."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -11,6 +13,12 @@ import pytest
 from worlds.small_evidence import ACCESS, PROBES
 
 import watchme_analysis
+from watchme_analysis.cloudwatch.cli_output import write_response
+from watchme_analysis.config import FILE, Config, System, WorkItemSettings, load_config
+from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.errors import InputError
+from watchme_analysis.limits import Limits
+from watchme_analysis.text.file_names import slug
 
 PACKAGE = Path(watchme_analysis.__file__).parent
 WATCHME = Path(sys.executable).with_name("watchme")
@@ -94,3 +102,119 @@ def test_every_python_process_ignores_modules_of_its_working_directory():
 def _is_path(node):
     """Return whether a node takes a path for its name, such as ``Path(sys.executable)``."""
     return isinstance(node, ast.Call) and ast.unparse(node.func) == "Path" and node.args
+
+
+FOLDER = 'type = "markdown"\nfolder = "x"'
+HARMFUL = """
+language = "ja"
+profile = "foreign"
+alarms = "/etc/passwd"
+
+[run]
+state = "../state"
+max_usd = 1e6
+
+[limits]
+rows = 9000000000
+lines = 7
+
+[work_items]
+item_keys = ["order"]
+
+[systems.orders]
+queue = "orders"
+api = "https://evil.example.com/"
+health = "https://evil.example.com/health"
+port = 22
+reports = "../reports"
+destinations = ["out", "files"]
+test = true
+
+[destinations.out]
+type = "slack"
+webhook = "file:~/.ssh/id_ed25519"
+when = "every-run"
+
+[destinations.files]
+type = "files"
+folder = "../reports"
+keep = "1d"
+"""
+
+
+@pytest.fixture
+def ordered(tmp_path, monkeypatch):
+    """A received folder whose ``watchme.toml`` gives orders; the working directory is below it."""
+    folder = tmp_path / "received" / "logs"
+    folder.mkdir(parents=True)
+    (folder.parent / FILE).write_text(HARMFUL)
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("WATCHME_TIME_ZONE")
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    return folder.parent / FILE
+
+
+def test_a_found_file_states_only_names_and_how_things_are_shown(ordered):
+    found = load_config()
+    names = System("orders", queues=("orders",))
+    items = WorkItemSettings(item_keys=("order",))
+    wanted = Config(language="ja", work_items=items, limits=Limits(lines=7), systems={"orders": names})
+    assert replace(found, sources={}, ignored=(), unconfirmed=None) == wanted
+    assert found.unconfirmed == ordered
+    assert {"profile", "run.state", "limits.rows", "systems.orders.api", "destinations.out"} < {
+        key.replace("destinations.out.type", "destinations.out") for key in found.ignored
+    }
+
+
+def test_a_file_is_trusted_for_its_path_and_content_only(ordered, watchme):
+    orders = load_config()
+    assert watchme("config", "trust", "--language", "en").returncode == 0
+    trusted = load_config()
+    assert (trusted.profile, trusted.limits.rows, trusted.ignored) == ("foreign", 9_000_000_000, ())
+    assert [*trusted.destinations] == ["out", "files"]
+    other = ordered.parent / "logs" / FILE
+    other.write_text(HARMFUL)
+    assert load_config().unconfirmed == other
+    other.unlink()
+    ordered.write_text(HARMFUL + "\n")
+    assert load_config() == orders
+
+
+def test_a_file_that_the_user_names_is_trusted(ordered, monkeypatch, watchme):
+    monkeypatch.setenv("WATCHME_CONFIG", str(ordered))
+    assert load_config().profile == "foreign"
+    shown = watchme("--config", ordered, "config", "show", "--json")
+    assert json.loads(shown.stdout)["run.max_usd"]["value"] == 1e6
+    assert shown.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words", [("run",), ("run", "--dry-run"), ("schedule", "install"), ("case", "pull", "backlog")]
+)
+def test_a_command_that_needs_an_untrusted_file_names_the_command_that_trusts_it(ordered, watchme, words):
+    before = sorted(ordered.parents[1].rglob("*"))
+    done = watchme(*words, "--language", "en")
+    assert done.returncode == 2, done.stderr
+    assert f"watchme config trust {ordered}" in done.stderr.splitlines()[-1]
+    assert sorted(ordered.parents[1].rglob("*")) == before
+
+
+def test_ignored_settings_are_said_in_one_sentence(ordered, watchme, evidence):
+    done = watchme("case", "import", evidence, "../case", "--language", "en")
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if "config trust" in line]
+    assert "profile" in line or "more" in line
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../x", "/etc", "a/../b", "", ".ssh", "a\\b", "C:x", "a\x00b"])
+def test_names_of_systems_and_destinations_stay_in_their_folder(tmp_path, name):
+    for table in (f"[systems.{json.dumps(name)}]", f"[destinations.{json.dumps(name)}]\n{FOLDER}"):
+        (tmp_path / FILE).write_text(table)
+        with pytest.raises(InputError):
+            load_config(tmp_path, {})
+    with pytest.raises(InputError):
+        Storage(tmp_path).within(name)
+    with pytest.raises(InputError):
+        write_response(tmp_path, name, {})
+    assert slug(name) == Path(slug(name)).name and slug(name) not in (".", "..", "")

@@ -4,16 +4,19 @@ A setting has the value of the first of these that states it:
 
 1. the option of the command or the argument of the function, such as ``--timezone``;
 2. the environment variable, which is ``WATCHME_`` and the key in capitals, such as ``WATCHME_TIME_ZONE``;
-3. ``watchme.toml`` in the working directory (or that of ``WATCHME_CONFIG_FOLDER``), else in the nearest
-   parent that has one;
+3. the file that ``WATCHME_CONFIG`` names; without it, ``watchme.toml`` in the working directory (or that of
+   ``WATCHME_CONFIG_FOLDER``), else in the nearest parent that has one;
 4. ``watchme/watchme.toml`` in the user's configuration folder, ``$XDG_CONFIG_HOME`` or ``~/.config``;
 5. the default.
 
+A file that was found by the search may be somebody else's: until the user confirms it (`trust_file`), it only
+states names of resources, how things are shown, and lower limits.
+
 Entry point: `load_config`.
 
-Imports: the standard library, `errors` and `limits` only.
+Imports: the standard library, `errors`, `limits`, `trusted` and `text` only.
 
-Never: writes a file, or changes the environment.
+Never: writes a file, apart from the confirmation of a file, or changes the environment.
 """
 
 from __future__ import annotations
@@ -34,13 +37,17 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.limits import LIMIT_KEYS, Limits
 from watchme_analysis.safe_regex import compiled
 from watchme_analysis.text.catalogue import LANGUAGES
+from watchme_analysis.text.file_names import is_file_name
 from watchme_analysis.text.message import Choice, Message, Names, Resource, Text
 from watchme_analysis.text.render import error_message
+from watchme_analysis.trusted import is_trusted, trust
 
 FILE = "watchme.toml"
 PREFIX = "WATCHME_"
 # Folder from which files are searched instead of the working directory: that of whoever started a notebook.
 FOLDER_VARIABLE = f"{PREFIX}CONFIG_FOLDER"
+# File that the user names instead of the search, and thereby trusts.
+FILE_VARIABLE = f"{PREFIX}CONFIG"
 # Characters of an invalid value that an error quotes.
 _LONGEST_QUOTE = 60
 # Where the language of messages is stated, in the order of POSIX.
@@ -521,6 +528,10 @@ _TABLE_VARIABLES = {"limits": f"{PREFIX}LIMIT_", "run": f"{PREFIX}RUN_"}
 # Keys of tables that are paths, relative to the file that states them.
 _TABLE_PATHS = frozenset({"run.state"})
 TABLE_KEYS = tuple(f"{table}.{key}" for table, fields in _TABLES.items() for key in fields)
+# What counts in a file that nobody has confirmed: names of resources and how things are shown. Limits are
+# only lowered. ``health`` counts where it is a path, since a URL is an address.
+_UNCONFIRMED = frozenset({"time_zone", "language", "region", "system", "work_items", "log_words", "limits"})
+_UNCONFIRMED_OF_SYSTEMS = frozenset({"queue", "dlq", "function", "instance", "log_groups", "error_words"})
 # Keys of the previous release, in files and in the manifests of cases.
 _FORMER_KEYS = {"device_keys": "item_keys"}
 
@@ -568,6 +579,10 @@ class Config:
     sources
         For each key the place that states it: an environment variable, a file or ``default``. Keys of a table
         are named with it: ``work_items.item_keys``.
+    unconfirmed
+        File that was found and that the user has not confirmed; None without such a file.
+    ignored
+        Keys of this file that have no effect until it is confirmed.
     """
 
     time_zone: str = "UTC"
@@ -584,6 +599,26 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     run: RunSettings = RunSettings()
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unconfirmed: Path | None = None
+    ignored: tuple[str, ...] = ()
+
+    def check_confirmed(self, *keys: str) -> None:
+        """Check that the file in force is the user's, before something is done that it orders.
+
+        Parameters
+        ----------
+        keys
+            Settings that are needed, such as ``profile``: an unconfirmed file in force must state none of
+            them. Without keys, no unconfirmed file may be in force.
+
+        Raises
+        ------
+        InputError
+            When an unconfirmed file states them. The sentence names the command that confirms it.
+        """
+        if self.unconfirmed is None or (keys and not set(keys) & set(self.ignored)):
+            return
+        raise InputError(error_message("error-config-unconfirmed", path=self.unconfirmed))
 
     def chosen_system(self, name: str | None = None) -> System | None:
         """Return a system by name, else that of the setting ``system``, else the only one.
@@ -650,6 +685,14 @@ _SETTINGS = {
     "system": _Setting(error_message("allowed-system"), lambda text: bool(text.strip())),
 }
 KEYS = (*_SETTINGS,)
+# Variables that leave a setting of a file without effect.
+_STRONGER = frozenset(
+    (
+        *(PREFIX + key.upper() for key in KEYS),
+        *(variable for setting in _SETTINGS.values() for variable in setting.aws_variables),
+        *(_TABLE_VARIABLES[table] + key.upper() for table in _TABLE_VARIABLES for key in _TABLES[table]),
+    )
+)
 # How the variables begin that state a setting: others change without a change of the settings.
 _VARIABLES = (PREFIX, "AWS_", *_LOCALE_VARIABLES)
 
@@ -671,16 +714,69 @@ def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = 
         file or variable, the key and the allowed values.
     """
     environ = os.environ if environ is None else environ
-    files = tuple((path, _text(path)) for path in _files(folder, environ))
+    files = tuple(_stated(path, environ) for path in _files(folder, environ))
     read = tuple((name, environ[name]) for name in environ if name.startswith(_VARIABLES))
     return _config(files, read)
 
 
+class _Stated(NamedTuple):
+    """A file in force: its text, and whether it is the user's."""
+
+    path: Path
+    text: str
+    is_confirmed: bool
+
+
+def _stated(path: Path, environ: Mapping[str, str]) -> _Stated:
+    text = _text(path)
+    is_own = path in (_named_file(environ), _user_file(environ))
+    return _Stated(path, text, is_own or is_trusted(path, text.encode(), environ))
+
+
+def found_file(folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Path | None:
+    """Return the ``watchme.toml`` that the search finds or the environment names; None without one.
+
+    Parameters
+    ----------
+    folder, environ
+        As for :func:`load_config`.
+    """
+    environ = os.environ if environ is None else environ
+    return next((path for path in _files(folder, environ) if path != _user_file(environ)), None)
+
+
+def trust_file(path: Path, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Confirm the present content of a ``watchme.toml``; return its keys that only now have an effect.
+
+    Parameters
+    ----------
+    path
+        The file.
+    environ
+        As for :func:`load_config`.
+
+    Raises
+    ------
+    InputError
+        When the file can't be read or is not valid, or the confirmation can't be stored.
+    """
+    environ = os.environ if environ is None else environ
+    text = _text(path)
+    _, ignored = _unconfirmed(_settings_in(path, text))
+    try:
+        trust(path, text.encode(), environ)
+    except OSError as error:
+        raise InputError(error_message("error-config-trust", path=path, reason=error)) from error
+    return ignored
+
+
 @lru_cache(maxsize=8)  # an import asks for the limits several times for each file
-def _config(texts: tuple[tuple[Path, str], ...], variables: tuple[tuple[str, str], ...]) -> Config:
+def _config(read: tuple[_Stated, ...], variables: tuple[tuple[str, str], ...]) -> Config:
     """Return the settings of these files, the strongest first, and of these environment variables."""
     environ = dict(variables)
-    files = [(path, _settings_in(path, text)) for path, text in texts]
+    files = [(each.path, _settings_in(each.path, each.text)) for each in read]
+    unconfirmed = next((each.path for each in read if not each.is_confirmed), None)
+    lowered, ignored = ({}, []) if unconfirmed is None else _confined(files)
     language, language_source = _locale_language(environ)
     values: dict[str, str | None] = {"time_zone": "UTC", "language": language}
     sources = dict.fromkeys(KEYS, "default") | {"language": language_source}
@@ -712,6 +808,12 @@ def _config(texts: tuple[tuple[Path, str], ...], variables: tuple[tuple[str, str
                 path, value = given
                 is_path = f"{table}.{key}" in _TABLE_PATHS
                 tables[table][key] = str(path.parent / value) if is_path else value
+    limits = Limits.from_dict(tables["limits"])
+    for key, value in lowered.items():
+        if sources[f"limits.{key}"] not in _STRONGER and value < getattr(limits, key):
+            limits, sources[f"limits.{key}"] = replace(limits, **{key: value}), str(unconfirmed)
+        elif value > getattr(limits, key):
+            ignored.append(f"limits.{key}")
     zone = str(values["time_zone"])
     systems = _systems(files, sources)
     destinations = _destinations(files, sources)
@@ -729,10 +831,47 @@ def _config(texts: tuple[tuple[Path, str], ...], variables: tuple[tuple[str, str
         system=values.get("system"),
         systems=MappingProxyType(systems),
         destinations=MappingProxyType(destinations),
-        limits=Limits.from_dict(tables["limits"]),
+        limits=limits,
         run=RunSettings(**tables["run"]),
         sources=MappingProxyType(sources),
+        unconfirmed=unconfirmed,
+        ignored=tuple(sorted(key for key in ignored if sources.get(key) not in _STRONGER)),
     )
+
+
+def _confined(files: list[tuple[Path, dict[str, Any]]]) -> tuple[dict[str, int], list[str]]:
+    """Leave in the first file what an unconfirmed file may state; return its limits, and what is left out."""
+    (path, data), *others = files
+    kept, left_out = _unconfirmed(data)
+    of_user = {name for _, other in others for name in other["systems"]}
+    ignored = [*left_out, *(f"systems.{name}" for name in kept["systems"] if name in of_user)]
+    kept["systems"] = {name: table for name, table in kept["systems"].items() if name not in of_user}
+    limits = dict(kept["limits"])
+    files[0] = (path, kept | {"limits": {}})
+    return limits, ignored
+
+
+def _unconfirmed(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what counts of the settings of an unconfirmed file, and the keys that do not."""
+    kept: dict[str, Any] = {}
+    ignored = []
+    for key, value in data.items():
+        if key == "systems":
+            kept[key] = {name: dict(table) for name, table in value.items()}
+            for name, table in kept[key].items():
+                for each in list(table):
+                    is_path = each == "health" and table[each].startswith("/")
+                    if each not in _UNCONFIRMED_OF_SYSTEMS and not is_path:
+                        del table[each]
+                        ignored.append(f"systems.{name}.{each}")
+        elif key in _UNCONFIRMED:
+            kept[key] = value
+        elif isinstance(value, dict):
+            kept[key] = {}
+            ignored += [f"{key}.{each}" for each in value]
+        else:
+            ignored.append(key)
+    return kept, tuple(sorted(ignored))
 
 
 def _systems(files: list[tuple[Path, dict[str, Any]]], sources: dict[str, str]) -> dict[str, System]:
@@ -788,9 +927,35 @@ def _user_file(environ: Mapping[str, str]) -> Path | None:
     return None if home is None else Path(home, "watchme", FILE)
 
 
+def _named_file(environ: Mapping[str, str]) -> Path | None:
+    """Return the path of the file that the environment names; None when it names none."""
+    named = environ.get(FILE_VARIABLE)
+    return Path(named).absolute() if named else None
+
+
+def inherited_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables that say where settings are, for a process with another working directory.
+
+    Parameters
+    ----------
+    environ
+        Environment variables; those of the process unless given.
+    """
+    environ = os.environ if environ is None else environ
+    return {
+        name: os.path.abspath(environ[name])  # noqa: PTH100  no link is followed
+        for name in (FILE_VARIABLE, FOLDER_VARIABLE)
+        if environ.get(name)
+    }
+
+
 def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
     """Return the files in force, the strongest first."""
-    found = []
+    found: list[Path] = []
+    named = _named_file(environ)
+    own = _user_file(environ)
+    if folder is None and named is not None:
+        return [named] if own is None or own == named or not own.is_file() else [named, own]
     try:
         given = folder or environ.get(FOLDER_VARIABLE)
         start = Path(given).absolute() if given else Path.cwd()
@@ -798,7 +963,6 @@ def _files(folder: Path | None, environ: Mapping[str, str]) -> list[Path]:
         start = None
     if start is not None:
         found += [path for path in _near(start) if os.path.isfile(path)][:1]  # noqa: PTH113  never raises
-    own = _user_file(environ)
     if own is not None and os.path.isfile(own) and own not in found:  # noqa: PTH113
         found.append(own)
     return found
@@ -876,7 +1040,7 @@ def _named(path: Path, table: str, stated: object) -> dict[str, Any]:
     if not isinstance(stated, dict) or not all(isinstance(each, dict) for each in stated.values()):
         raise InputError(error_message("error-config-named-tables", path=path, table=table, example=table))
     for name in stated:
-        if not re.fullmatch(r"[\w.-]+", name):
+        if not is_file_name(name) or not re.fullmatch(r"[\w.-]+", name):
             raise InputError(
                 error_message("error-config-table-name", path=path, table=table, name=_quoted(name))
             )

@@ -11,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
+from worlds.settings_file import write_settings
 from worlds.small_evidence import PROBES
 
 from watchme_analysis.case.importer import import_folder
@@ -559,7 +560,7 @@ def test_names_of_the_systems_are_checked_in_the_account(watchme, tmp_path, fron
     toml = '[systems.orders]\nqueue = "orders"\n[systems.refunds]\nqueue = "refunds"\n'
     none = watchme("config", "check", cwd=tmp_path)
     assert none.returncode == 2 and said("error-no-system") in one_line(none.stderr)
-    (tmp_path / "watchme.toml").write_text(toml)
+    write_settings(tmp_path, toml)
     good = watchme("config", "check", "--system", "orders", "--json", cwd=tmp_path)
     row = {"setting": "systems.orders.queue", "value": "orders", "problem": None}
     assert (good.returncode, json.loads(good.stdout)) == (0, [row])
@@ -592,9 +593,7 @@ def team(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     for name, value in (("LOG", tmp_path / "log"), ("TAB", tmp_path / "crontab"), ("HOME", tmp_path)):
         monkeypatch.setenv(name, str(value))
-    (tmp_path / "watchme.toml").write_text(
-        '[systems.orders]\nqueue = "orders"\n[systems.refunds]\nqueue = "r"\n'
-    )
+    write_settings(tmp_path, '[systems.orders]\nqueue = "orders"\n[systems.refunds]\nqueue = "r"\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -657,7 +656,7 @@ def test_timers_need_systems_and_programs(team, monkeypatch):
     missing = timers("install", "orders", "--yes").exception
     assert missing.args[0].id == "error-command-unavailable" and "systemctl" in str(missing)
     assert timers("install", "orders", "--cron", "--yes").exception.args[0].id == "error-crontab-unavailable"
-    (team / "watchme.toml").write_text("")
+    write_settings(team, "")
     assert is_error(timers("install").exception, "error-schedule-no-system", file="watchme.toml")
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from worlds.settings_file import write_settings
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SYSTEMS = """
@@ -32,7 +33,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
     folder = tmp_path / "project"
     folder.mkdir()
-    (folder / "watchme.toml").write_text(SYSTEMS)
+    write_settings(folder, SYSTEMS)
     return folder
 
 
@@ -120,7 +121,7 @@ def test_an_alarm_on_standard_input_leads_to_a_postmortem_once(project, watchme,
     calls = dict(front.calls)
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(event("refunds"))))
     toml = (project / "watchme.toml").read_text().replace("every-run", "changes")
-    (project / "watchme.toml").write_text(toml)
+    write_settings(project, toml)
     again = json.loads(watchme("run", "--event", "-", "--offline", cwd=project).stdout)["systems"][0]
     assert (again["status"], again["deliveries"]) == ("ok", [])
     assert front.calls["GetMetricData"] == calls["GetMetricData"]

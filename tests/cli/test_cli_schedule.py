@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from worlds.settings_file import write_settings
 
 from watchme_analysis.cli.run import run as run_command
 from watchme_analysis.cli.schedule import schedule
@@ -71,7 +72,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     team = tmp_path / "a team's 100%"
     team.mkdir()
-    (team / "watchme.toml").write_text(TOML)
+    write_settings(team, TOML)
     monkeypatch.chdir(team)
     return tmp_path
 
@@ -179,7 +180,8 @@ def test_the_line_of_a_crontab_runs_in_a_shell(tmp_path):
     line = crontab_line(job(folder, command=program), folder / "log")
     command = line.split(" ", 5)[5].replace("\\%", "%")
     subprocess.run(["sh", "-c", command], check=True)
-    assert (folder / "log").read_text().splitlines() == [str(folder), "run", "orders", "--wait", "10m"]
+    words = ["--config", str(folder / "watchme.toml"), "run", "orders", "--wait", "10m"]
+    assert (folder / "log").read_text().splitlines() == [str(folder), *words]
 
 
 @pytest.mark.parametrize(
@@ -350,7 +352,7 @@ def test_the_steps_of_the_dockerfile_lead_to_a_run(tmp_path):
     for path in ROOT.iterdir():
         (clone / path.name).symlink_to(path)
     (clone / "watchme.toml").unlink()
-    (clone / "watchme.toml").write_text('[systems.orders]\nqueue = "orders"\n')
+    write_settings(clone, '[systems.orders]\nqueue = "orders"\n')
     root.mkdir()
     where, env = root, {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     (tmp_path / "bin").mkdir()

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
+from worlds.settings_file import write_settings
 
 from watchme_analysis.cli.alarm_plans import _request
 from watchme_analysis.cli.aws import Progress
@@ -95,10 +96,11 @@ def test_alarms_are_exported_as_code_with_the_price_of_a_health_check(watchme, s
 
 
 def test_alarms_are_planned_from_the_options_else_from_the_system(tmp_path, monkeypatch):
-    (tmp_path / "watchme.toml").write_text(
+    write_settings(
+        tmp_path,
         '[systems.orders]\nqueue = "orders"\nfunction = "worker"\nalarms = "own.yaml"\n'
         'api = "https://example.com"\nhealth = "/health"\ndestinations = ["chat"]\n'
-        '[destinations.chat]\ntype = "sns"\ntopic = "arn:aws:sns:eu-west-1:123456789012:on-call"\n'
+        '[destinations.chat]\ntype = "sns"\ntopic = "arn:aws:sns:eu-west-1:123456789012:on-call"\n',
     )
     monkeypatch.chdir(tmp_path)
     options = {
@@ -223,9 +225,9 @@ def test_a_pull_is_of_the_names_in_the_options_else_of_the_only_system(tmp_path,
     options = {**none, "system": None}
     assert _named(options) == none
     assert _named(options | {"queues": ("q",)}) == none | {"queues": ("q",)}
-    (tmp_path / "watchme.toml").write_text('[systems.orders]\nqueue = "orders"\n')
+    write_settings(tmp_path, '[systems.orders]\nqueue = "orders"\n')
     assert _named(options)["queues"] == ("orders",)
-    (tmp_path / "watchme.toml").write_text('[systems.orders]\nqueue = "o"\n[systems.refunds]\nqueue = "r"\n')
+    write_settings(tmp_path, '[systems.orders]\nqueue = "o"\n[systems.refunds]\nqueue = "r"\n')
     with pytest.raises(InputError) as refused:
         _named(options)
     assert is_error(refused.value, "error-several-systems", file="watchme.toml", systems="orders, refunds")
@@ -426,7 +428,7 @@ def test_an_error_of_a_system_is_its_result(tmp_path, monkeypatch):
 
 def test_results_are_shown_on_a_terminal_while_others_run(tmp_path, monkeypatch, front):
     terminal = on_terminal(monkeypatch)
-    (tmp_path / "watchme.toml").write_text('[systems.orders]\nqueue = "orders"\n')
+    write_settings(tmp_path, '[systems.orders]\nqueue = "orders"\n')
     monkeypatch.chdir(tmp_path)
     found = {"system": "orders", "status": "ok", "error": None, "deliveries": [
         {"destination": "chat", "status": "confirmed", "detail": ""}
@@ -497,7 +499,7 @@ def test_the_exit_code_of_reports_is_that_of_the_worst(watchme, monkeypatch, sma
     assert (options["language"], options["redact"], options["notebooks"]) == ("en", None, None)
     assert report(watchme, monkeypatch, [good], *words, "--fail-on", "supported")[0].returncode == 3
     assert report(watchme, monkeypatch, [good, bad], *words, "--fail-on", "supported")[0].returncode == 1
-    (tmp_path / "watchme.toml").write_text('[systems.orders]\nreports = "pages"\n')
+    write_settings(tmp_path, '[systems.orders]\nreports = "pages"\n')
     _, [(_, _, to, _)] = report(watchme, monkeypatch, [good], *words, cwd=tmp_path)
     assert to.name == "pages"
     _, [(_, _, to, _)] = report(watchme, monkeypatch, [good], *words, "--to", "mine", cwd=tmp_path)

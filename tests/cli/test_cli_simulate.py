@@ -8,6 +8,7 @@ import re
 import pytest
 from click.testing import CliRunner
 from worlds.printed import lines_of, one_line, said
+from worlds.settings_file import write_settings
 from worlds.shorter_case import MESSAGES
 
 from watchme_analysis.cli.simulate import COLUMNS, LEGEND, simulate
@@ -122,7 +123,7 @@ USUAL = message(
 @pytest.fixture
 def calm(tmp_path, watchme):
     """Return a function that simulates the calm load with further options."""
-    (tmp_path / "watchme.toml").write_text(CALM)
+    write_settings(tmp_path, CALM)
 
     def simulated(*options, columns=200):
         words = ("simulate", "--replications", "1", "--processes", "1", *options)

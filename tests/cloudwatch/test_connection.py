@@ -9,6 +9,7 @@ import pytest
 from worlds.aws_front import FAST
 from worlds.messages import messages_in
 from worlds.scripted_aws import ScriptedAws
+from worlds.settings_file import write_settings
 
 import watchme_analysis as w
 from watchme_analysis.cloudwatch.connection import Connection, _Storage
@@ -113,7 +114,7 @@ def test_the_log_groups_of_the_system_are_searched_when_none_is_named(account, t
         f'[systems.{name}]\nlog_groups = ["{group}"]\n'
         for name, group in zip(("asr", "sed"), GROUPS, strict=True)
     )
-    (tmp_path / "watchme.toml").write_text(systems)
+    write_settings(tmp_path, systems)
     with pytest.raises(InputError, match="needs log groups"):
         w.connect().logs(ERRORS)  # two systems, of which none is chosen
     aws = w.connect(system="sed")
@@ -189,7 +190,7 @@ def test_profiles_are_accounts(account, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_region_comes_from_the_settings(account, tmp_path, monkeypatch):
-    (tmp_path / "watchme.toml").write_text('region = "eu-west-1"\n')
+    write_settings(tmp_path, 'region = "eu-west-1"\n')
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert repr(w.connect(offline=True)) == "<Connection to eu-west-1, offline>"
     with pytest.raises(InputError, match=r"No log group matches .* in eu-west-1"):
@@ -263,8 +264,8 @@ def test_what_a_connection_is_made_of(apart):
     )
     assert repr(made) == "<Connection to eu-west-1 a, eu-west-1 b>"
     assert not w.connect(cache=False).storage.stores
-    (apart / "watchme.toml").write_text(
-        'profile = "p"\nregion = "sa-east-1"\n[systems.s]\nlog_groups = ["/aws/lambda/*"]\n'
+    write_settings(
+        apart, 'profile = "p"\nregion = "sa-east-1"\n[systems.s]\nlog_groups = ["/aws/lambda/*"]\n'
     )
     found = w.connect()
     assert (found.targets, found.system_log_groups) == (

@@ -45,6 +45,7 @@ def test_a_service_runs_the_command_in_the_folder_of_the_settings():
     service, timer = units.values()
     # The mark by which only own units are replaced and removed.
     assert service.startswith(f"# {MARK}\n[Unit]\n") and timer.startswith(f"# {MARK}\n[Unit]\n")
+    file = '"/srv/a 100%%/watchme.toml"'
     assert settings_of(service) == {
         ("Unit", "Description"): "watchme run orders",
         ("Unit", "Wants"): "network-online.target",
@@ -52,7 +53,7 @@ def test_a_service_runs_the_command_in_the_folder_of_the_settings():
         ("Service", "Type"): "oneshot",
         # A percent sign and a dollar sign are doubled, and a word with spaces is quoted.
         ("Service", "WorkingDirectory"): "/srv/a 100%%",
-        ("Service", "ExecStart"): '"/opt/my \\"watchme\\" $$HOME" run orders --wait 10m',
+        ("Service", "ExecStart"): f'"/opt/my \\"watchme\\" $$HOME" --config {file} run orders --wait 10m',
         ("Service", "Nice"): "10",
     }
     assert settings_of(timer) == {
@@ -70,7 +71,8 @@ def test_a_job_of_all_systems_names_none():
     every = job("", every=timedelta(hours=2))
     service, timer = systemd_units(every).values()
     assert settings_of(service)["Unit", "Description"] == "watchme run of all systems"
-    assert settings_of(service)["Service", "ExecStart"] == "/usr/bin/watchme run --wait 10m"
+    command = "/usr/bin/watchme --config /srv/team/watchme.toml run --wait 10m"
+    assert settings_of(service)["Service", "ExecStart"] == command
     assert settings_of(timer)["Unit", "Description"].endswith("every 2 h")
     assert (every.name, job().name) == ("watchme-all", "watchme-orders")
 
@@ -88,7 +90,8 @@ def test_names_and_intervals_that_can_not_be_scheduled_are_refused():
 
 def test_the_line_of_a_crontab_changes_to_the_folder_and_keeps_the_output():
     line = crontab_line(job(folder="/srv/a 100%"), Path("/var/log/x.log"))
-    command = "cd '/srv/a 100\\%' && /usr/bin/watchme run orders --wait 10m >> /var/log/x.log 2>&1"
+    run = "/usr/bin/watchme --config '/srv/a 100\\%/watchme.toml' run orders --wait 10m"
+    command = f"cd '/srv/a 100\\%' && {run} >> /var/log/x.log 2>&1"
     assert line == f"*/15 * * * * {command} # {MARK}: watchme-orders"
     other = "5 * * * * other\n"
     whole = with_crontab_line(other, job(), line)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from worlds.settings_file import write_settings
 
 from watchme_analysis.cli.probe import probe as command
 from watchme_analysis.errors import InputError
@@ -361,7 +362,7 @@ queue = "bare"
     ],
 )
 def test_a_system_states_what_is_probed(tmp_path, monkeypatch, options, vantage, url):
-    (tmp_path / "watchme.toml").write_text(SYSTEM)
+    write_settings(tmp_path, SYSTEM)
     monkeypatch.chdir(tmp_path)
     lines = CliRunner().invoke(command, ["--system", "orders", "--curl", *options], catch_exceptions=False)
     assert vantage in lines.stdout

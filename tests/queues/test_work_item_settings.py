@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import pandas as pd
 import pytest
+from worlds.settings_file import write_settings
 
 from watchme_analysis.alarms.specification import read_specs
 from watchme_analysis.aws_shapes.work_keys import learned_keys
@@ -77,7 +78,7 @@ def test_another_system_names_its_work_by_other_keys(raw, tmp_path, monkeypatch)
     unnamed = items(folder, tmp_path / "case")[1][0]
     assert unnamed[0] is pd.NA
     assert unnamed[2] == "2025-12-10"  # a bare date is recognised, a name is not
-    (tmp_path / "watchme.toml").write_text('[work_items]\nitem_keys = ["camera"]\nday_keys = ["night"]\n')
+    write_settings(tmp_path, '[work_items]\nitem_keys = ["camera"]\nday_keys = ["night"]\n')
     assert items(folder, tmp_path / "case")[1][0][::2] == ["c7", "2025-12-10"]
 
 
@@ -152,7 +153,7 @@ def test_a_case_of_the_previous_version_is_read(raw, tmp_path):
 def test_alarms_come_from_the_configuration_else_from_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "dead-letters-any" in {spec.name for spec in read_specs()}
-    (tmp_path / "watchme.toml").write_text('alarms = "ours.yaml"')
+    write_settings(tmp_path, 'alarms = "ours.yaml"')
     (tmp_path / "ours.yaml").write_text(
         "alarms:\n  - {name: old, over: queue, metric: ApproximateAgeOfOldestMessage, stat: Maximum,"
         " period_s: 60, threshold: 60}\n"

@@ -16,6 +16,7 @@ from worlds.kills import kills, restarted
 from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import messages_in, refusal
 from worlds.queue_worker import Worker
+from worlds.settings_file import write_settings
 from worlds.together import together
 
 from watchme_analysis.case.actions import read_actions
@@ -345,7 +346,7 @@ def test_a_plan_from_a_file_relies_on_readings_alone(tmp_path):
 
 
 def declared(tmp_path, monkeypatch, text=DECLARED):
-    (tmp_path / "watchme.toml").write_text(text)
+    write_settings(tmp_path, text)
     monkeypatch.chdir(tmp_path)
 
 
@@ -390,7 +391,7 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     assert rows[["remedy", "outcome"]].values.tolist() == [["loadtest", "done"]]
     called = set.union(*(each.actions for each in made)) - {"sts:GetCallerIdentity"}
     assert called == {action_of(call) for call in CALLS}
-    (tmp_path / "watchme.toml").write_text(DECLARED.replace("test = true", ""))
+    write_settings(tmp_path, DECLARED.replace("test = true", ""))
     refused = watchme(*applying, cwd=tmp_path)
     assert (refused.returncode, "test = true" in refused.stderr) == (2, True)
     refused = watchme("loadtest", case, "--apply", cwd=tmp_path)

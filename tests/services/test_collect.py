@@ -14,6 +14,7 @@ from botocore.client import BaseClient
 from worlds.aws_front import FAST
 from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import messages_in, refusal
+from worlds.settings_file import write_settings
 
 from watchme_analysis.aws_shapes.prices import scan_cost_message
 from watchme_analysis.case.importer import import_folder
@@ -590,7 +591,7 @@ log_groups = ["/aws/lambda/gone-*"]
 def test_a_system_says_what_to_pull_and_a_check_says_what_is_missing(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "watchme.toml").write_text(TWO_SYSTEMS)
+    write_settings(tmp_path, TWO_SYSTEMS)
     boto3.client("logs").create_log_group(logGroupName=GROUP)
     with pytest.raises(InputError, match=r"several systems: .*sounds, gone"):
         run(capsys, "pull", "backlog", "case")
@@ -613,7 +614,7 @@ def test_a_system_says_what_to_pull_and_a_check_says_what_is_missing(account, tm
         "systems.sounds.functionsed-worker", "systems.sounds.log_groups/aws/lambda/sed-*",
     }  # fmt: skip
     assert len(lines) == 8
-    (tmp_path / "watchme.toml").write_text('[systems.sounds]\nqueue = "sed-queue"\n')
+    write_settings(tmp_path, '[systems.sounds]\nqueue = "sed-queue"\n')
     assert run(capsys, "config", "check")[0] == 0
 
 

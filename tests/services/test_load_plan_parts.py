@@ -12,6 +12,7 @@ from worlds.aws_front import FAST
 from worlds.backlog_world import World
 from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import messages_in, refusal
+from worlds.settings_file import write_settings
 from worlds.stored_case import case_of, store_case
 
 from watchme_analysis.case.actions import read_actions
@@ -342,9 +343,7 @@ def test_queues_dlqs_and_functions_of_other_systems_are_watched(aws):
 
 
 def test_a_plan_is_applied_to_what_is_still_declared(tmp_path, monkeypatch):
-    (tmp_path / "watchme.toml").write_text(
-        '[systems.staging]\ntest = true\napi = "http://127.0.0.1:1/jobs"\n'
-    )
+    write_settings(tmp_path, '[systems.staging]\ntest = true\napi = "http://127.0.0.1:1/jobs"\n')
     monkeypatch.chdir(tmp_path)
     made = datetime(2026, 3, 2, tzinfo=UTC)
     model = endpoint_settings(0.05, 0.1, None, 60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import io
+import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -16,7 +17,8 @@ import click
 
 from watchme_analysis.cli.error_sentences import BAD_INPUT, language_of_words, sentence_of
 from watchme_analysis.cli.every_command import complete_command, verbosity_options
-from watchme_analysis.cli.terminal import echo, show_traceback
+from watchme_analysis.cli.terminal import echo, say_ignored_settings, show_traceback
+from watchme_analysis.config import FILE, FILE_VARIABLE
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
 from watchme_analysis.text.render import error_message, error_sentence
@@ -117,13 +119,24 @@ Exit codes:
 Options such as -v and --debug may stand before or after the command.""",
 )
 @click.version_option(__version__, package_name="watchme_analysis")
-def cli() -> None:
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"Use and trust this {FILE} instead of the one that is found; also {FILE_VARIABLE}.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config_file: Path | None) -> None:
     """Find out why an event-driven system on AWS misbehaved.
 
     Evidence (logs, metrics, probes, queue state, configurations) is imported into a case, one folder that
     holds everything for later steps, all offline. Questions are answered from the case: `health` (why does
     an endpoint time out) and `backlog` (why do messages pile up or end in a dead-letter queue).
     """
+    if config_file is not None:
+        os.environ[FILE_VARIABLE] = str(config_file.absolute())
+    if ctx.invoked_subcommand != "config":
+        say_ignored_settings(language_of_words(sys.argv[1:]))
 
 
 cli.params += verbosity_options()

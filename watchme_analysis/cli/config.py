@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -11,22 +12,26 @@ from click.core import ParameterSource
 
 from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.completion import complete_queues
+from watchme_analysis.cli.error_sentences import language_of_words
 from watchme_analysis.cli.options import (
     language_option,
     system_option,
     timezone_option,
 )
 from watchme_analysis.cli.output import TABLE, form_options, output_of, output_options
-from watchme_analysis.cli.terminal import Printer, echo
-from watchme_analysis.config import FILE
+from watchme_analysis.cli.terminal import Printer, echo, say_ignored_settings
+from watchme_analysis.config import FILE, found_file, trust_file
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Choice, Resource, message
+from watchme_analysis.text.message import Choice, Names, Resource, message
 from watchme_analysis.text.render import error_message, error_sentence, label, render
 
 
 @click.group("config")
-def config_group() -> None:
-    """Write, show and check the settings (watchme.toml)."""
+@click.pass_context
+def config_group(ctx: click.Context) -> None:
+    """Write, show, check and trust the settings (watchme.toml)."""
+    if ctx.invoked_subcommand not in ("init", "trust"):
+        say_ignored_settings(language_of_words(sys.argv[1:]))
 
 
 @config_group.command(
@@ -84,6 +89,7 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
         find_in_aws(session_of(options), found, options["queues"])
     find_in_files(files, found)
     write_atomically(target, toml_text(found).encode())
+    trust_file(target)
     rows = [(key, value, render(source, language)) for key, value, source in found.rows()]
     names = ("setting", "value", "source")
     if output.form != TABLE:
@@ -164,6 +170,32 @@ def config_show(**options: Any) -> None:
         for key, value in values.items()
     ]
     echo(align_rows(heads, rows, words=(0, 1, 2, 3)))
+
+
+@config_group.command(
+    "trust",
+    short_help="Let a watchme.toml name profile, destinations and folders.",
+    epilog="""\b
+Examples:
+  watchme config trust
+  watchme config trust ~/orders/watchme.toml""",
+)
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@language_option
+def config_trust(file: Path | None, language: str) -> None:
+    """Trust the present content of FILE, by default of the watchme.toml that is found.
+
+    Read the file before. A found file that is not trusted, or was changed since, only states names of
+    resources, how things are shown, and lower limits. `watchme config init` trusts what it writes, and a file
+    that --config or WATCHME_CONFIG names is trusted.
+    """
+    found = found_file() if file is None else file.absolute()
+    if found is None:
+        raise InputError(error_message("error-config-none", file=FILE))
+    keys, out = trust_file(found), Printer(language)
+    out.print_message("config-trusted", path=str(found))
+    if keys:
+        out.print_message("config-trusted-keys", keys=Names(keys))
 
 
 @config_group.command(

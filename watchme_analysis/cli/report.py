@@ -27,7 +27,7 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.output import TABLE, Output, form_options, output_of
 from watchme_analysis.cli.terminal import Printer, echo, show_line
-from watchme_analysis.config import load_config
+from watchme_analysis.config import inherited_variables, load_config
 from watchme_analysis.installation import SAFE_PATH, python_command
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.printable import printable
@@ -268,10 +268,11 @@ def lab(arguments: tuple[str, ...], folder: Path | None, language: str) -> None:
         raise click.UsageError(error_sentence("error-folder-needs-case"))
     else:
         command = lab_command(notebooks_folder(), arguments)
+    # The kernels that JupyterLab starts read the language from their environment.
+    environ = os.environ | SAFE_PATH | inherited_variables() | {"WATCHME_LANGUAGE": language}
     # JupyterLab takes templates from its working directory.
     os.chdir(_NEUTRAL)
-    # The kernels that JupyterLab starts read the language from their environment.
-    os.execve(command[0], command, os.environ | SAFE_PATH | {"WATCHME_LANGUAGE": language})
+    os.execve(command[0], command, environ)
 
 
 def lab_command(notebooks: Path, arguments: tuple[str, ...]) -> list[str]:

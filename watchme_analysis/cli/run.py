@@ -101,6 +101,7 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     began, output = time.monotonic(), output_of(options, JSON)
     span = _digest_span(options["digest"], event)
     config = replace(load_config(), language=language)
+    config.check_confirmed()
     aws = session_of(options)
     chosen, window = _chosen(config, systems, event, None if options["offline"] else aws)
     runs = [_planned(config, system, window, options) for system in chosen]

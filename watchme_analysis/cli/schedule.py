@@ -244,12 +244,14 @@ def _jobs(systems: tuple[str, ...], every: float, *, must_exist: bool = True) ->
 
     config = load_config()
     if must_exist:
+        config.check_confirmed()
         if not config.systems:
             raise InputError(error_message("error-schedule-no-system", file=FILE))
         for name in systems:
             config.chosen_system(name)
+    file = _file(config)
     jobs = [
-        Job(name, timedelta(seconds=every), _folder(config), _program())
+        Job(name, timedelta(seconds=every), file.parent, _program(), file.name)
         for name in dict.fromkeys(systems or ("",))
     ]
     for job in jobs:
@@ -257,10 +259,10 @@ def _jobs(systems: tuple[str, ...], every: float, *, must_exist: bool = True) ->
     return jobs
 
 
-def _folder(config: Config) -> Path:
-    """Return the folder of the file that states the systems; else the working directory."""
+def _file(config: Config) -> Path:
+    """Return the file that states the systems; else that of the working directory."""
     stated = (source for key, source in config.sources.items() if key.startswith("systems."))
-    return Path(next(stated, FILE)).absolute().parent
+    return Path(next(stated, FILE)).absolute()
 
 
 def _program() -> Path:

@@ -17,7 +17,9 @@ from typing import Any
 
 import click
 
-from watchme_analysis.text.message import Message, Resource, Text, message
+from watchme_analysis.config import load_config
+from watchme_analysis.errors import InputError
+from watchme_analysis.text.message import Message, Names, Resource, Text, message
 from watchme_analysis.text.printable import JSON_ESCAPES, printable
 from watchme_analysis.text.render import render
 
@@ -39,6 +41,17 @@ def echo_data(text: str) -> None:
     """
     # Otherwise click removes escape sequences from output to a pipe.
     click.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
+
+
+def say_ignored_settings(language: str) -> None:
+    """Say on standard error which settings of a found file have no effect, because nobody confirmed it."""
+    try:
+        config = load_config()
+    except InputError:  # the command that needs the settings says it
+        return
+    if config.ignored:
+        said = message("config-ignored", path=Resource(str(config.unconfirmed)), keys=Names(config.ignored))
+        echo(render(said, language), err=True)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from typing import Any
 
 from watchme_analysis.aws_shapes.responses import iso_time
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
+from watchme_analysis.errors import InputError
+from watchme_analysis.text.file_names import is_file_name
+from watchme_analysis.text.render import error_message
 
 # JSON documents longer than this many bytes are compressed.
 _GZIP_FROM_BYTES = 100_000
@@ -25,7 +28,14 @@ def write_response(folder: Path, name: str, value: Any) -> None:
         Relative file name without ``.gz``.
     value
         Response of boto3, including datetimes.
+
+    Raises
+    ------
+    InputError
+        When the name would lead out of the folder.
     """
+    if not all(map(is_file_name, name.split("/"))):
+        raise InputError(error_message("error-no-file-name", name=repr(name), folder=folder))
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(value, indent=1, ensure_ascii=False, default=iso_time).encode()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import Resource, value_of
@@ -430,6 +431,8 @@ def _boto3_session(target: SessionTarget) -> Any:
     import boto3
     from botocore.session import get_session
 
+    if target.profile is None:  # otherwise another account than the one that the file names would be used
+        load_config().check_confirmed("profile")
     core = get_session()
     core.register_component("data_loader", _model_loader())
     # The AWS CLI obeys AWS_REGION, boto3 does not.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.cloudwatch.session import iam_policy
+from watchme_analysis.config import FILE
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.render import error_message
 
@@ -42,12 +43,15 @@ class Job:
         Folder of ``watchme.toml``.
     command
         Path of the program ``watchme``.
+    file
+        Name of the file of settings in the folder. The run names it, and thereby trusts its later content.
     """
 
     system: str
     every: timedelta
     folder: Path
     command: Path
+    file: str = FILE
 
     @property
     def name(self) -> str:
@@ -57,7 +61,12 @@ class Job:
     @property
     def arguments(self) -> list[str]:
         """Return the command with its arguments."""
-        return [str(self.command), "run", *([self.system] if self.system else []), "--wait", _WAIT]
+        return [str(self.command), "--config", str(self.folder / self.file), "run", *self.options]
+
+    @property
+    def options(self) -> list[str]:
+        """Return the arguments after ``run``."""
+        return [*([self.system] if self.system else []), "--wait", _WAIT]
 
 
 def check_job(job: Job) -> None:
@@ -185,7 +194,7 @@ COPY docs/causes ./docs/causes
 RUN sed -e '/--hash/d' -e 's/ [\\]$//' requirements.lock > constraints.txt \\
     && pip install --no-cache-dir --constraint constraints.txt ".[report]"
 COPY watchme.toml /etc/watchme/watchme.toml
-ENV WATCHME_CONFIG_FOLDER=/etc/watchme WATCHME_RUN_STATE=/var/lib/watchme
+ENV WATCHME_CONFIG=/etc/watchme/watchme.toml WATCHME_RUN_STATE=/var/lib/watchme
 RUN install --directory --owner 10001 /var/lib/watchme
 USER 10001
 WORKDIR /var/lib/watchme
@@ -393,7 +402,7 @@ def _task() -> dict[str, Any]:
 
 
 def _schedule(job: Job) -> dict[str, Any]:
-    overrides = {"containerOverrides": [{"name": "watchme", "command": job.arguments[2:]}]}
+    overrides = {"containerOverrides": [{"name": "watchme", "command": job.options}]}
     network = {
         "AwsvpcConfiguration": {
             "Subnets": [{"Ref": "Subnet"}],

@@ -15,6 +15,7 @@ from typing import Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.text.file_names import is_file_name
 from watchme_analysis.text.render import error_message
 
 # The folder holds results of diagnoses, so other users of the machine must not read it.
@@ -42,7 +43,9 @@ class Storage:
     checkpoint: Callable[[str], None] = field(default=no_checkpoint)
 
     def within(self, name: str) -> Storage:
-        """Return the storage of a subfolder."""
+        """Return the storage of a subfolder; a name that would lead out of the folder is refused."""
+        if not all(map(is_file_name, name.split("/"))):
+            raise InputError(error_message("error-no-file-name", name=repr(name), folder=self.folder))
         return Storage(self.folder / name, self.checkpoint)
 
     def create(self) -> None:

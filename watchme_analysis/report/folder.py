@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.render import error_message, label
 
 
@@ -41,12 +41,6 @@ PAGE = "report.html"
 STATUSES = ("running", "ok", "failed", "killed")
 _LOCK = ".lock"
 _PART = ".part"
-_LONGEST_SLUG = 60
-
-
-def slug(text: str) -> str:
-    """Return a text as part of a file name: words in any script, joined by hyphens."""
-    return re.sub(r"[^\w.]+", "-", text).strip("-.")[:_LONGEST_SLUG].strip("-.") or "unnamed"
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:

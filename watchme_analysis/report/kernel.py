@@ -13,7 +13,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from watchme_analysis.config import FOLDER_VARIABLE
+from watchme_analysis.config import FOLDER_VARIABLE, inherited_variables
 from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.installation import python_command
@@ -78,7 +78,8 @@ def running_kernel(folder: Path | None = None, question: str = "") -> Iterator[A
         env={
             "IPYTHONDIR": str(home / "ipython"),
             TAKE_AWAY_VARIABLE: str(home / "take-away"),
-            FOLDER_VARIABLE: os.environ.get(FOLDER_VARIABLE, str(folder or _working_directory(home))),
+            FOLDER_VARIABLE: str(folder or _working_directory(home)),
+            **inherited_variables(),
             **_ENVIRONMENT,
         },
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.inference.findings import FINDING_MIME
-from watchme_analysis.report.folder import slug
+from watchme_analysis.text.file_names import slug
 
 PNG = "image/png"
 # Tag of the cells with the answer to the question of a notebook, if it is more than the diagnosis.

@@ -23,10 +23,11 @@ from watchme_analysis.present.markdown import (
 from watchme_analysis.remedies.alarms import TEST_REASON
 from watchme_analysis.report.actions_taken import actions_taken
 from watchme_analysis.report.cause_page import remedy_page
-from watchme_analysis.report.folder import prepare, slug
+from watchme_analysis.report.folder import prepare
 from watchme_analysis.report.run import exported, shared_imports
 from watchme_analysis.report.summary import facts
 from watchme_analysis.services.diagnose import ALL, QUESTIONS, causes_of, chosen_questions
+from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import (
     Choice,

@@ -14,7 +14,7 @@ from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.base import POSTMORTEM_FORM, Delivery, DeliveryError
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.present.markdown import markdown_text
-from watchme_analysis.report.folder import slug
+from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.render import error_message
 
 

@@ -11,6 +11,9 @@ config-kind = { $kind ->
     [user-file] user file
    *[default] default
   }
+config-ignored = note: { $path } was found and is not trusted, so these settings have no effect: { $keys }. Read it, then trust it with `watchme config trust { $path }`.
+config-trusted = { $path } is trusted until it changes.
+config-trusted-keys = Settings that now have an effect: { $keys }.
 config-init-refused = Not looked up: { $reason }
 config-init-functions = { $count ->
     [one] { $count } function has

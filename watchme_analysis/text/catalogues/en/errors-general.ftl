@@ -6,6 +6,9 @@ error-config-no-type = { $path }: { $name } has no type: it must be { $allowed }
 error-config-no-table = { $path }: { $name } is { $value }, but must be a table: write [{ $example }] and its keys below.
 error-config-value = { $source }: { $key } is { $value }, but must be { $allowed }.
 error-config-no-systems = There is no system { $name }: { $file } states none. `watchme config init` writes one.
+error-config-unconfirmed = { $path } was found and is not trusted, so its systems are not run and its profile is not used. Read it, then trust it with `watchme config trust { $path }`.
+error-config-none = There is no { $file } in this folder or above: name the file.
+error-config-trust = The trust in { $path } can't be stored: { $reason }. Name the file with --config instead.
 error-config-unreadable = { $path } can't be read: { $reason }. Correct or remove the file.
 error-config-unknown-key = { $path } has the unknown key { $key }{ $known }
 error-config-table-name = { $path }: [{ $table }.{ $name }] has no valid name: use letters, digits, hyphens and dots.
@@ -13,6 +16,7 @@ error-config-lacks-key = { $path }: { $name } has no { $key }: it must be { $all
 error-config-unknown-table-key = { $path }: [{ $table }] has the unknown key { $key }{ $known }
 error-config-table-value = { $source }: { $table }.{ $key } is { $value }, but must be { $allowed }.
 error-config-no-destination = { $path }: systems.{ $system }.destinations names no destination { $name }{ $known }
+error-no-file-name = { $name } is no name of a file in { $folder }: it must have no slash and not begin with a dot.
 error-output-other-kind = { $path } exists and is not { $kind ->
     [parquet] a Parquet file
     [messages] a list of messages

@@ -11,6 +11,9 @@ config-kind = { $kind ->
     [user-file] ユーザーのファイル
    *[default] 既定値
   }
+config-ignored = 注意: 見つかった { $path } は信頼されていないため、次の設定は無視されます: { $keys }。内容を確認してから `watchme config trust { $path }` で信頼してください。
+config-trusted = { $path } は変更されるまで信頼されます。
+config-trusted-keys = 有効になった設定: { $keys }。
 config-init-refused = 取得できませんでした: { $reason }
 config-init-functions = キューのない関数が { $count } 個あり、どのシステムにも含まれていません: { $functions }。
 config-init-many-queues = { $count } 個のキューのうち、最初の { $read } 個だけを読み取りました。--queue で対象のキューを指定してください。

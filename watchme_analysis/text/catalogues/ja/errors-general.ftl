@@ -6,6 +6,9 @@ error-config-no-type = { $path }: { $name } に type がありません。指定
 error-config-no-table = { $path }: { $name } の値 { $value } は無効です。テーブルでなければなりません。[{ $example }] と書き、その下にキーを書いてください。
 error-config-value = { $source }: { $key } の値 { $value } は無効です。指定できる値: { $allowed }。
 error-config-no-systems = システム { $name } はありません。{ $file } にはシステムが書かれていません。`watchme config init` で作成できます。
+error-config-unconfirmed = 見つかった { $path } は信頼されていないため、そのシステムは実行されず、そのプロファイルも使われません。内容を確認してから `watchme config trust { $path }` で信頼してください。
+error-config-none = このフォルダにも上位のフォルダにも { $file } がありません。ファイルを指定してください。
+error-config-trust = { $path } への信頼を保存できません: { $reason }。代わりに --config でファイルを指定してください。
 error-config-unreadable = { $path } を読み取れません: { $reason }。ファイルを修正するか削除してください。
 error-config-unknown-key = { $path } に不明なキー { $key } があります{ $known }
 error-config-table-name = { $path }: [{ $table }.{ $name }] の名前は無効です。英数字、ハイフン、ピリオドを使ってください。
@@ -13,6 +16,7 @@ error-config-lacks-key = { $path }: { $name } に { $key } がありません。
 error-config-unknown-table-key = { $path }: [{ $table }] に不明なキー { $key } があります{ $known }
 error-config-table-value = { $source }: { $table }.{ $key } の値 { $value } は無効です。指定できる値: { $allowed }。
 error-config-no-destination = { $path }: systems.{ $system }.destinations に書かれた送信先 { $name } はありません{ $known }
+error-no-file-name = { $name } は { $folder } のファイル名に使えません。スラッシュを含まず、ピリオドで始まらない名前にしてください。
 error-output-other-kind = { $path } はすでに存在し、{ $kind ->
     [parquet] Parquet ファイル
     [messages] メッセージの一覧
