@@ -13,6 +13,7 @@ OUTPUT = {"--output", "--json"}
 # Commands without rows: they act on this machine or run until they are stopped.
 WITHOUT_ROWS = {
     "alarms export": "its forms are those of infrastructure code, chosen by --format",
+    "config trust": "one sentence",
     "demo": "runs two other commands",
     "lab": "opens JupyterLab",
     "mcp": "answers on standard output in its protocol",
@@ -21,7 +22,7 @@ WITHOUT_ROWS = {
     "schedule install": "shows the units; `schedule list` has rows",
     "schedule remove": "shows the units; `schedule list` has rows",
 }
-WITHOUT_TO = {"lab", "mcp", "schedule install", "schedule remove"}
+WITHOUT_TO = {"config trust", "lab", "mcp", "schedule install", "schedule remove"}
 CALL_AWS = {
     "alarms apply", "alarms plan", "alarms undo", "alarms verify", "audit", "case pull", "config check",
     "config init", "config show", "deploy apply", "deploy plan", "deploy rollback", "fifo apply",

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import tomllib
 import zipfile
 from collections import Counter
@@ -623,7 +624,7 @@ def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, t
     boto3.client("logs").create_log_group(logGroupName=GROUP)
     code, out, err = run(capsys, "config", "init")
     assert code == 0, err
-    system = load_config(tmp_path, {}).systems["sed-queue"]
+    system = load_config(tmp_path, {"XDG_DATA_HOME": os.environ["XDG_DATA_HOME"]}).systems["sed-queue"]
     assert system.stated() == {
         "queue": ("sed-queue",),
         "dlq": ("sed-queue-dlq",),
@@ -632,7 +633,7 @@ def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, t
         "log_groups": (GROUP,),
     }
     assert "do-not-tell" not in (tmp_path / "watchme.toml").read_text() + out + err
-    assert load_config(tmp_path, {}).region == "ap-southeast-2"
+    assert load_config(tmp_path, {"XDG_DATA_HOME": os.environ["XDG_DATA_HOME"]}).region == "ap-southeast-2"
     assert run(capsys, "config", "check")[0] == 0
 
 

@@ -1,6 +1,7 @@
 """A watchme.toml from queues, functions, nginx.conf and compose files, with sources and notes."""
 
 import json
+import os
 import tomllib
 from types import SimpleNamespace
 
@@ -187,7 +188,7 @@ def test_the_command_works_without_aws_and_never_overwrites(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nginx.conf").write_text(NGINX)
     assert watchme("config", "init", "nginx.conf", "--no-aws").returncode == 0
-    system = load_config(tmp_path, {}).systems["api-example-com"]
+    system = load_config(tmp_path, {"XDG_DATA_HOME": os.environ["XDG_DATA_HOME"]}).systems["api-example-com"]
     assert (system.health, system.port) == ("/api/healthz", 8017)
     before = (tmp_path / "watchme.toml").read_bytes()
     again = watchme("config", "init", "nginx.conf", "--no-aws")
