@@ -196,7 +196,7 @@ def test_the_command_works_without_aws_and_never_overwrites(tmp_path, monkeypatc
     assert (tmp_path / "watchme.toml").read_bytes() == before
     assert watchme("config", "init", "nginx.conf", "--no-aws", "--force").returncode == 0
     assert watchme("config", "init", "--no-aws", "--to", "other.toml").returncode == 2
-    assert config_group.commands.keys() == {"init", "show", "check"}
+    assert config_group.commands.keys() == {"init", "show", "check", "trust"}
 
 
 def notes_of(found):
