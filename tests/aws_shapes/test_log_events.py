@@ -91,6 +91,76 @@ def test_every_command_gives_the_same_events(tmp_path, name):
     )
 
 
+# Lines of a function that stops before START, or whose START was filtered out.
+OWN_LINES = {
+    "timeout": f"2025-12-11T01:10:31.000Z {ID} Task timed out after 3.00 seconds",
+    "import": "[ERROR] Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'",
+    "exit": f"RequestId: {ID} Error: Runtime exited with error: signal: killed",
+}
+
+
+@pytest.mark.parametrize("kind", ["get", "filter", "tail", "short"])
+@pytest.mark.parametrize("line", OWN_LINES.values(), ids=OWN_LINES)
+def test_lines_of_lambda_without_a_start_belong_to_the_function(tmp_path, kind, line):
+    event = {"timestamp": round(TIMES[0].timestamp() * 1000), "message": f"{line}\n", "ingestionTime": 1}
+    text = {
+        "get": json.dumps({"events": [event], "nextForwardToken": "f/1"}),
+        "filter": json.dumps({"events": [event | {"logStreamName": STREAM}], "searchedLogStreams": []}),
+        "tail": f"{TIMES[0].isoformat()} {STREAM} {line}\n",
+        "short": f"{TIMES[0]:%Y-%m-%dT%H:%M:%S} {line}\n",
+    }[kind]
+    name = f"asr-worker.{'json' if kind in ('get', 'filter') else 'log'}"
+    (row,) = imported(tmp_path, name, text).table("log_events").to_dict("records")
+    assert (row["function"], row["message"]) == ("asr-worker", line)
+    assert row["error_type"]
+
+
+@pytest.mark.parametrize("stream", [f" {STREAM}", ""])
+def test_plain_lines_belong_to_the_function_that_stream_or_evidence_shows(tmp_path, stream):
+    text = f"{TIMES[0]:%Y-%m-%dT%H:%M:%S.123Z}{stream} order 7 is done\n"
+    if not stream:
+        # Nothing else shows that this is the log of a function.
+        path = tmp_path / "evidence" / "functions" / "asr-worker.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"FunctionName": "asr-worker", "Timeout": 3}))
+    found = imported(tmp_path, "logs/asr-worker.log", text).table("log_events")
+    assert found[["function", "message"]].to_numpy().tolist() == [["asr-worker", "order 7 is done"]]
+
+
+def test_times_in_epoch_milliseconds_are_read(tmp_path):
+    written = [{"@timestamp": str(round(TIMES[0].timestamp() * 1000)), "@message": "a"},
+               {"@timestamp": insights(TIMES[1]), "@message": "b"}]  # fmt: skip
+    rows = [[{"field": name, "value": value} for name, value in row.items()] for row in written]
+    for name, value in (
+        ("logs/q.json", {"results": rows, "status": "Complete"}),
+        ("logs-insights.json", written),
+    ):
+        found = imported(tmp_path / name.replace("/", "-"), name, json.dumps(value)).table("log_events")
+        assert [time.to_pydatetime() for time in found["time"]] == TIMES[:2]
+
+
+def test_files_of_a_fifo_queue_keep_its_name(tmp_path):
+    files = {
+        "queues/orders.fifo.json": {
+            "Attributes": {"VisibilityTimeout": "30", "ApproximateNumberOfMessages": "1"}
+        },
+        "queues/orders.fifo-messages.json": {"Messages": [{"MessageId": "a", "Body": "{}"}]},
+        "queues/orders-messages.fifo.json": {"Messages": [{"MessageId": "b", "Body": "{}"}]},
+        "queues/orders.fifo-messages-2.json": {"Messages": [{"MessageId": "c", "Body": "{}"}]},
+    }
+    point = {"Timestamp": "2025-12-11T01:00:00+00:00", "Sum": 1.0, "Unit": "Count"}
+    for name in ("orders.fifo", "orders.fifo-NumberOfMessagesSent", "NumberOfMessagesSent-orders.fifo"):
+        files[f"metrics/{name}.json"] = {"Label": "NumberOfMessagesSent", "Datapoints": [point]}
+    for name, value in files.items():
+        path = tmp_path / "evidence" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value))
+    case = import_folder(tmp_path / "evidence", tmp_path / "case").case
+    for table, column in (("queues", "queue"), ("queue_messages", "queue"), ("metrics", "resource")):
+        assert set(case.table(table)[column]) == {"orders.fifo"}, table
+    assert sorted(case.table("queue_messages")["message_id"]) == ["a", "b", "c"]
+
+
 def test_an_export_is_compressed(tmp_path):
     (tmp_path / "evidence").mkdir()
     (tmp_path / "evidence" / "000000.gz").write_bytes(gzip.compress(FILES["export/000000"].encode()))

@@ -8,14 +8,20 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from worlds.aws_front import FAST
+from worlds.messages import refusal
 
 from watchme_analysis.cloudwatch.insights import window_planner as outlook
+from watchme_analysis.cloudwatch.insights.frame import result_frame
+from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.run import run_queries, run_query
+from watchme_analysis.cloudwatch.insights.window_planner import row_time
+from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, CancelledError, RateLimits
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.window import Window
@@ -91,6 +97,38 @@ def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second,
     assert Counter(numbers(answer)) == Counter(range(450))
     assert got == sorted(got, reverse=text != RAW)
     assert not answer.truncated
+
+
+def test_a_sort_without_a_direction_is_sent_with_one(front, aws):
+    # AWS documents no default; that of this fake is the other one.
+    load(front, range(0, 250_000, 1000))
+    answer = run_query(aws, ask("fields @timestamp, @message | sort @timestamp"), row_limit=100)
+    assert numbers(answer) == list(reversed(range(250)))
+    assert not answer.truncated
+
+
+def test_times_in_epoch_milliseconds_are_read(front, aws):
+    load(front, range(0, 250_000, 1000))
+    front.engine.epoch_ms = True
+    answer = run_query(aws, ask(), row_limit=100)
+    assert numbers(answer) == list(range(250))
+    assert not answer.truncated
+    times = result_frame(answer)["@timestamp"]
+    assert times.tolist() == [pd.Timestamp(T0 + 1000 * n, unit="ms", tz="UTC") for n in range(250)]
+
+
+def test_a_column_that_is_no_time_is_refused_in_a_sentence():
+    said = refusal(row_time, "yesterday", error=ServiceError)
+    assert said == {"error-insights-time": {"time": "yesterday"}}
+
+
+def test_an_arn_as_aws_lists_it_names_its_group(front, aws):
+    load(front, [0])
+    arn = f"arn:aws:logs:eu-west-1:123456789012:log-group:{GROUP}"
+    front.engine.tables[arn] = front.engine.tables[GROUP]
+    groups = matching_log_groups(aws, ResponseCache(), [f"{arn}:*", arn])
+    assert groups == [arn]
+    assert numbers(run_query(aws, replace(ask(), log_groups=tuple(groups)))) == [0]
 
 
 @pytest.mark.slow

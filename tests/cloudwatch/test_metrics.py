@@ -148,7 +148,11 @@ def test_a_tidy_frame_of_any_metrics(front):
     assert frame.completeness.tolist() == ["zero", "value", "missing", "missing"] * 2 + ["missing"] * 4
     assert frame.value.dropna().tolist() == [0, 3, 0, 3]
     assert set(frame.period_s) == {60}
-    assert (retrieval.rows, retrieval.truncated) == (12, False)
+    # No point at all of `Own`: perhaps there is no such metric.
+    assert (retrieval.rows, retrieval.truncated) == (12, True)
+    assert [messages_in(message_of(one)) for one in retrieval.notes] == [
+        {"note-metrics-without-points": {"resource": "Own", "intervals": 4}}
+    ]
     late, _ = get_metrics(
         Aws(rate_limits=FAST), wanted[:1], Window(now - timedelta(minutes=5), now), period_s=300
     )
@@ -461,13 +465,14 @@ def test_metrics_as_a_frame():
             "period_s": [60] * 6,
             "time": pd.to_datetime(MINUTES * 2).as_unit("us"),
             "value": [3.0, missing, 0.0, missing, 6.0, missing],
-            "completeness": ["value", "missing", "zero", "missing", "value", "missing"],
+            "completeness": ["value", "not_kept", "zero", "not_kept", "value", "not_kept"],
         }
     )
     texts = ["namespace", "metric", "dimensions", "stat", "completeness"]
     expected = expected.astype(dict.fromkeys(texts, "string") | {"value": "Float64"})
     pd.testing.assert_frame_equal(frame, expected)
     notes = [next(iter(messages_in(message_of(each)).items())) for each in how.notes]
+    assert notes.pop()[0] == "note-metrics-not-kept"
     assert notes == [
         ("metrics-incomplete", {"series": "m1"}),
         ("note-cloudwatch-message", {"code": "slow", "text": "late points"}),
@@ -489,11 +494,40 @@ def test_a_series_that_was_not_returned_is_missing():
         OLD,
         period_s=60,
     )
-    assert frame.completeness.tolist() == ["missing"] * 6
+    assert frame.completeness.tolist() == ["not_kept"] * 6
     assert frame.metric.tolist() == ["NumberOfMessagesSent"] * 3 + ["x"] * 3
-    assert not how.truncated
+    assert how.truncated
     empty, _ = get_metrics(ScriptedAws(), [], OLD, period_s=60)
     assert (list(empty.columns), len(empty)) == (list(COLUMNS), 0)
+
+
+def test_metrics_of_a_queue_that_does_not_exist_are_not_complete(front):
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=5)
+    wanted = incident_metrics(["no-such-queue"], [], [])
+    frame, how = get_metrics(Aws(rate_limits=FAST), wanted, Window(start, start + timedelta(hours=1)))
+    assert frame.value.isna().all()
+    assert how.truncated
+    (note,) = how.notes
+    assert messages_in(message_of(note)) == {
+        "note-metrics-without-points": {"resource": "no-such-queue", "intervals": 60}
+    }
+
+
+def test_points_that_are_no_longer_kept_are_not_missing(front):
+    # Points of a minute are kept for 15 days: two hours of the window are older.
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=15, hours=2)
+    front.metrics[SENT] = {int(start.timestamp()) + 4 * 3600: 3}
+    window = Window(start, start + timedelta(hours=5))
+    frame, how = get_metrics(Aws(rate_limits=FAST), [Metric(*SENT, "Sum")], window, period_s=60)
+    found = frame.completeness.value_counts().to_dict()
+    assert 115 <= found["not_kept"] <= 185
+    assert found["not_kept"] + found["missing"] == 300
+    assert how.truncated
+    said = messages_in(message_of(how.notes[0]))["note-metrics-not-kept"]
+    assert said["intervals"] == found["not_kept"]
+    # With the period that it names, all are there or missing.
+    coarse, how = get_metrics(Aws(rate_limits=FAST), [Metric(*SENT, "Sum")], window)
+    assert (set(coarse.completeness), how.truncated) == ({"value", "missing"}, False)
 
 
 def test_by_default_the_period_is_the_finest_that_is_kept():

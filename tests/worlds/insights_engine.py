@@ -196,6 +196,9 @@ class Engine:
         self.lock = threading.Lock()
         self.tables = {}
 
+    # Whether times come as epoch milliseconds, as of queries that computed with them.
+    epoch_ms = False
+
     def load(self, group, events):
         """Take (epoch milliseconds, message, stream) triples as a group's events."""
         frame = pd.DataFrame(events, columns=["ts", "message", "stream"])
@@ -265,8 +268,9 @@ class Engine:
             "bytesScanned": float(size),
         }
 
-    @staticmethod
-    def written(value, is_time):
+    def written(self, value, is_time):
+        if is_time and self.epoch_ms:
+            return str(int(value))
         if is_time:
             moment = pd.Timestamp(int(value), unit="ms")
             return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{int(value) % 1000:03d}"
@@ -341,7 +345,7 @@ class Engine:
         orders = []
         for part in split_list(rest):
             found = re.fullmatch(r"(?P<what>.+?)(?:\s+(?P<way>asc|desc))?", part, re.IGNORECASE)
-            orders.append(f"{Expression(found['what'], state['columns']).sql()} {found['way'] or 'desc'}")
+            orders.append(f"{Expression(found['what'], state['columns']).sql()} {found['way'] or 'asc'}")
         state["order"] = ", ".join(orders)
 
     def do_limit(self, state, rest):

@@ -167,6 +167,16 @@ def is_ascending(query: str) -> bool:
     return False
 
 
+def with_direction(query: str) -> str:
+    """Return the query with the direction of a sort by ``@timestamp``, of which AWS documents no default."""
+    commands = split_commands(query)
+    directed = [
+        f"{one} desc" if (found := _SORT.fullmatch(one)) and not found["direction"] else one
+        for one in commands
+    ]
+    return query if directed == commands else " | ".join(directed)
+
+
 def with_timestamp(query: str) -> str:
     """Return the query with ``@timestamp`` among its columns, by which windows are split."""
     if "@timestamp" in columns_of(query):

@@ -3,7 +3,8 @@
 ``aws logs filter-log-events`` and ``get-log-events`` (JSON), ``aws logs tail`` (text, with or without the
 name of the stream), exports to S3 (``000000.gz``), and results that the console of Logs Insights saved as CSV
 or JSON. None of them states its log group: a file is taken for the log of the function that it is named
-after, if Lambda wrote some of its lines.
+after, if Lambda wrote some of its lines or named its streams, or if the evidence describes that function
+(``functions/NAME.json``).
 
 Sources: https://docs.aws.amazon.com/cli/latest/reference/logs/ (the pages of these commands), and
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html.
@@ -43,11 +44,16 @@ _LINE = re.compile(
     r"(?:(?P<stream>\d{4}/\d\d/\d\d/\S*\[\S+\]\S+|[\w.-]+/[\w.-]+/[0-9a-f-]{32,36}) )?(?P<message>.*)",
     re.DOTALL,
 )
-# Lines that Lambda writes itself.
-_LAMBDA = re.compile(
-    rb"(?:START|END|REPORT) RequestId: [0-9a-f-]{36}|INIT_START Runtime Version: |\"type\": ?\"platform\."
+# Lines that Lambda writes itself, and the name of its streams: day, version, number.
+_LAMBDA_TEXT = (
+    r"(?:START|END|REPORT) RequestId: [0-9a-f-]{36}|INIT_START Runtime Version: |\"type\": ?\"platform\."
+    r"|RequestId: [0-9a-f-]{36} (?:Error: |Process exited)|\bTask timed out after [\d.]+ seconds"
+    r"|\bRuntime\.(?:[A-Z]\w*(?:Error|Exception|Exit|NotFound|Disconnected|Invalid\w*))\b"
 )
-_LAMBDA_KINDS = ("start", "end", "report", "init", "init_report")
+_LAMBDA_STREAM = r"\d{4}/\d\d/\d\d/(?:[\w.-]+)?\[(?:\$LATEST|\d+)\][0-9a-f]+"
+_LAMBDA = re.compile(_LAMBDA_TEXT)
+_LAMBDA_LINE = re.compile(rf"{_LAMBDA_TEXT}| {_LAMBDA_STREAM} ".encode())
+_LAMBDA_KINDS = ("start", "end", "report", "init", "init_report", "timeout")
 _STEM_ENDINGS = re.compile(r"([-_.](events?|logs?|tail|insights|results?))+$|\.(txt|log|csv|jsonl?)$")
 # Names of files that are not those of a function.
 _NO_NAMES = frozenset(
@@ -150,19 +156,41 @@ def _identified(raw: RawFile, records: list[dict[str, Any]]) -> list[dict[str, A
 
 
 def _function(raw: RawFile, cells: list[dict[str, Any]]) -> str | None:
-    """Return the function that a file is named after; None if Lambda wrote none of its lines.
+    """Return the function that a file is named after; None if nothing shows that it is one.
 
     Files of an export to S3 have numbers, so that a folder above them must have the name of the function.
     """
-    name = PurePath(raw.name).name
-    while _STEM_ENDINGS.search(name):
-        name = _STEM_ENDINGS.sub("", name)
+    name = _stem(raw)
     if _is_of_export(raw):
         above = (folder.name for folder in PurePath(raw.relative).parents)
         name = next((one for one in above if not _EXPORT_FOLDER.fullmatch(one)), "")
-    texts = (one.get("@message") for one in cells)
-    is_lambda = any(isinstance(text, str) and classify_message(text).kind in _LAMBDA_KINDS for text in texts)
-    return name if is_lambda and name.lower() not in _NO_NAMES and not name.isdigit() else None
+    is_named = name.lower() not in _NO_NAMES and not name.isdigit()
+    return name if is_named and (_describes(raw, name) or any(map(_is_of_lambda, cells))) else None
+
+
+def _is_of_lambda(cells: dict[str, Any]) -> bool:
+    """Return True for an event that Lambda wrote, or whose stream has a name of Lambda."""
+    stream, text = cells.get("@logStream"), cells.get("@message")
+    if isinstance(stream, str) and re.fullmatch(_LAMBDA_STREAM, stream):
+        return True
+    if not isinstance(text, str):
+        return False
+    return classify_message(text).kind in _LAMBDA_KINDS or _LAMBDA.search(text) is not None
+
+
+def _describes(raw: RawFile, name: str) -> bool:
+    """Return True when the evidence has the configuration or the triggers of a function."""
+    described = raw.once(_describes, lambda: {path.name for path in (raw.root / "functions").glob("*.json*")})
+    return any(
+        one.partition(".json")[0] in (name, f"{name}-mappings", f"{name}-concurrency") for one in described
+    )
+
+
+def _stem(raw: RawFile) -> str:
+    name = PurePath(raw.name).name
+    while _STEM_ENDINGS.search(name):
+        name = _STEM_ENDINGS.sub("", name)
+    return name
 
 
 def _is_of_export(raw: RawFile) -> bool:
@@ -190,7 +218,8 @@ def _is_text(raw: RawFile) -> bool:
     matches = [_LINE.match(decoded(line)) for line in lines]
     if not any(matches):
         return False
-    return PurePath(raw.name).name.isdigit() or any(map(_LAMBDA.search, lines))
+    name = _stem(raw)
+    return name.isdigit() or any(map(_LAMBDA_LINE.search, lines)) or _describes(raw, name)
 
 
 def looks_like(raw: RawFile) -> bool:

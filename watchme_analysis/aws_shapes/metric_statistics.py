@@ -114,7 +114,8 @@ def _label(raw: RawFile, label: str) -> str:
     """Return a label with the resource in front, which the name of the file adds if the label is a metric."""
     if label not in KNOWN_METRICS:
         return label
-    stem = PurePath(raw.name).name.split(".", 1)[0]
+    # The name of a FIFO queue ends with `.fifo`.
+    stem = re.sub(r"\.(?:json|csv)$", "", PurePath(raw.name).name)
     resource = re.sub(re.escape(label), "", stem, flags=re.IGNORECASE).strip("-_ ")
     return f"{resource} {label}"
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from watchme_analysis.retrieval import Retrieval
 
-_MESSAGES_NAME = re.compile(r"(?P<queue>.+?)-messages(?:[-_.]?[^-_.]*)?$")
+_MESSAGES_NAME = re.compile(r"(?P<queue>.+?)-messages(?:[-_.]?(?!fifo$)[^-_.]*)?(?P<fifo>\.fifo)?$")
 
 _QUEUE_FIELDS: FieldTable = {
     "visible": ("ApproximateNumberOfMessages", integer),
@@ -209,12 +209,13 @@ def _queue_of_messages(raw: RawFile) -> str | None:
     found = _MESSAGES_NAME.match(file_stem(raw))
     if found is None:
         return None
-    for neighbour in raw.beside(f"{found['queue']}.json"):
+    queue = found["queue"] + (found["fifo"] or "")
+    for neighbour in raw.beside(f"{queue}.json"):
         for value in documents(neighbour).values:
             attributes = value.get("Attributes", value) if isinstance(value, dict) else {}
             if isinstance(attributes, dict) and attributes.get("QueueArn"):
                 return resource_name(str(attributes["QueueArn"]))
-    return found["queue"]
+    return queue
 
 
 def _is_messages(raw: RawFile) -> bool:

@@ -318,8 +318,8 @@ class Connection:
         -------
         frame
             As :func:`watchme_analysis.cloudwatch.metrics.get_metrics`: ``time`` is the start of the interval
-            in UTC, ``value`` is null without a point, and ``completeness`` separates value, zero, missing
-            and not settled.
+            in UTC, ``value`` is null without a point, and ``completeness`` separates value, zero, missing,
+            not settled and not kept.
         retrieval
             Rows and completeness.
 

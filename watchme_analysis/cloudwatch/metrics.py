@@ -10,6 +10,7 @@ newest first by default, retention by period, start rounded down).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.metric_points import fill_intervals
+from watchme_analysis.aws_shapes.names import dimension_resource
 from watchme_analysis.aws_shapes.responses import json_text
 from watchme_analysis.cloudwatch.response_cache import ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.retrieval import Retrieval
-from watchme_analysis.text.message import Resource
+from watchme_analysis.text.message import Duration, Resource
 from watchme_analysis.text.render import error_message, note
 from watchme_analysis.window import Window
 
@@ -39,6 +41,9 @@ _SETTLED_AFTER = timedelta(hours=3)
 _PAGING_ATTEMPTS = 2
 # Age up to which points are kept -> their finest period in seconds.
 RETENTION = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455), 3600))
+# Points of periods below this one (s) are kept for a few hours.
+_SHORTEST_KEPT_S = 60
+_HIGH_RESOLUTION_KEPT = timedelta(hours=3)
 
 _QUEUE = (
     ("NumberOfMessagesSent", "Sum"),
@@ -139,6 +144,13 @@ def finest_period_s(start: datetime, now: datetime) -> int:
     """Return the finest period in seconds that CloudWatch keeps for a window's start; one day beyond all."""
     age = now - start
     return next((period for oldest, period in RETENTION if age <= oldest), 86_400)
+
+
+def kept_from(period_s: int, now: datetime) -> datetime:
+    """Return the time from which on CloudWatch still has points of a period in seconds."""
+    if period_s < _SHORTEST_KEPT_S:
+        return now - _HIGH_RESOLUTION_KEPT
+    return now - max((age for age, period in RETENTION if period_s % period == 0), default=RETENTION[0][0])
 
 
 def metric_queries(metrics: Sequence[Metric | Expression], period_s: int) -> list[dict[str, Any]]:
@@ -401,11 +413,13 @@ def get_metrics(
     -------
     frame
         ``namespace``, ``metric``, ``dimensions`` (JSON), ``stat``, ``period_s``, ``time`` (start of the
-        interval), ``value`` (null without a point) and ``completeness``: ``value``, ``zero``, ``missing`` or
-        ``not_settled`` (no point, or a point that may still change). A row of metric math has its label as
-        ``metric``, and no namespace, dimensions or stat.
+        interval), ``value`` (null without a point) and ``completeness``: ``value``, ``zero``, ``missing``,
+        ``not_settled`` (no point, or a point that may still change) or ``not_kept`` (no point, and too old
+        for CloudWatch to keep points of this period). A row of metric math has its label as ``metric``, and
+        no namespace, dimensions or stat.
     retrieval
-        Source and completeness of the rows; truncated when CloudWatch did not return all points.
+        Source and completeness of the rows; truncated when CloudWatch did not return all points, no longer
+        keeps some, or has no point at all of a resource, which may not exist.
 
     Raises
     ------
@@ -440,15 +454,46 @@ def get_metrics(
         )
         for item in response["Messages"]
     ]
+    kept = kept_from(period, asked_at)
+    old = frame["value"].isna() & (frame["time"] < pd.Timestamp(kept))
+    frame["completeness"] = frame["completeness"].mask(old, "not_kept")
+    if old.any():
+        finest = finest_period_s(window.start, asked_at)
+        notes.append(
+            note("note-metrics-not-kept", intervals=int(old.sum()), kept=kept, period=Duration(float(finest)))
+        )
+    empty = _without_points(frame[~old])
+    notes += [
+        note("note-metrics-without-points", resource=Resource(name), intervals=intervals)
+        for name, intervals in empty.items()
+    ]
     return frame, Retrieval(
         "cloudwatch_metrics",
         f"GetMetricData in {aws.target_name}",
         rows=len(frame),
         start=window.start,
         end=window.end,
-        truncated=bool(incomplete),
+        truncated=bool(incomplete) or bool(old.any()) or bool(empty),
         notes=tuple(notes),
     )
+
+
+def _without_points(frame: pd.DataFrame) -> dict[str, int]:
+    """Return the resources of which no metric has any point, and the number of their intervals."""
+    found = {}
+    for (namespace, dimensions), rows in frame.dropna(subset=["dimensions"]).groupby(
+        ["namespace", "dimensions"]
+    ):
+        if not rows["value"].notna().any():
+            found[_resource(str(namespace), str(dimensions))] = int(rows["time"].nunique())
+    return found
+
+
+def _resource(namespace: str, dimensions: str) -> str:
+    """Return the name of a resource by its dimensions as JSON; the namespace without dimensions."""
+    known = json.loads(dimensions)
+    named = ", ".join(f"{name}={value}" for name, value in known.items())
+    return dimension_resource(known) or named or namespace
 
 
 def _series_frame(

@@ -30,6 +30,7 @@ from watchme_analysis.cloudwatch.insights.query_api import (
 )
 from watchme_analysis.cloudwatch.insights.run import run_queries
 from watchme_analysis.cloudwatch.insights.scan_cost import planned_queries
+from watchme_analysis.cloudwatch.insights.window_planner import row_time
 from watchme_analysis.cloudwatch.response_cache import CacheEntry, ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import WatchmeError
@@ -225,7 +226,7 @@ def _save(cache: ResponseCache, result: QueryResult, now: datetime) -> None:
 
 
 def _time(row: Row) -> datetime:
-    return datetime.fromisoformat(row["@timestamp"]).replace(tzinfo=UTC)
+    return row_time(row["@timestamp"])
 
 
 def queries_by_groups(

@@ -35,7 +35,9 @@ def matching_log_groups(aws: Aws, cache: ResponseCache, patterns: Sequence[str])
         If AWS refuses the list of log groups.
     """
     found: dict[str, None] = {}
-    for pattern in patterns:
+    for given in patterns:
+        # DescribeLogGroups ends an ARN with `:*`, which StartQuery does not take.
+        pattern = given.removesuffix(":*") if given.startswith("arn:") else given
         if not any(mark in pattern for mark in _WILDCARDS):
             found[pattern] = None
             continue

@@ -14,7 +14,13 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, Row, unsplittable_reason
+from watchme_analysis.aws_shapes.insights_query_text import (
+    DEFAULT_LIMIT,
+    Row,
+    unsplittable_reason,
+    with_direction,
+)
+from watchme_analysis.aws_shapes.responses import utc_time
 from watchme_analysis.cloudwatch.insights.window_planner import Counts, QueryWindow
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
@@ -186,7 +192,7 @@ def start_query(
     has_arns = any(group.startswith("arn:") for group in query.log_groups)
     parameters: dict[str, Any] = {
         "logGroupIdentifiers" if has_arns else "logGroupNames": list(query.log_groups),
-        "queryString": text,
+        "queryString": with_direction(text),
         "startTime": bounds_s[0],
         "endTime": bounds_s[1],
     }
@@ -277,4 +283,10 @@ def stop_query(aws: Aws, query_id: str, attempts: int = 3) -> Exception | None:
 def rows_from_cells(results: list[list[dict[str, str]]]) -> list[Row]:
     """Return the rows of GetQueryResults (lists of ``field`` and ``value``) as dictionaries."""
     # Field names recur in every row; interned, each is stored once.
-    return [{intern(cell["field"]): cell["value"] for cell in cells if "value" in cell} for cells in results]
+    rows = [{intern(cell["field"]): cell["value"] for cell in cells if "value" in cell} for cells in results]
+    for row in rows:
+        stated = row.get("@timestamp", "")
+        # Epoch milliseconds where a query computed with it; the rest of the code reads one form.
+        if stated.isdecimal() and (moment := utc_time(stated)) is not None:
+            row["@timestamp"] = moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+    return rows

@@ -54,6 +54,7 @@ from watchme_analysis.cloudwatch.insights.window_planner import (
     WindowPlanner,
     count_bin_seconds,
     epoch_ms,
+    row_time,
     windows_by_count,
     windows_from_edge,
 )
@@ -641,7 +642,7 @@ def _without_repeated_events(rows: Iterable[Row]) -> list[Row]:
 def _lies_within(time_text: str | None, start: datetime, end: datetime) -> bool:
     if not time_text:
         return True
-    return start <= datetime.fromisoformat(time_text).replace(tzinfo=UTC) < end
+    return start <= row_time(time_text) < end
 
 
 def _window_text(task: Task) -> str:

@@ -26,6 +26,9 @@ from itertools import pairwise
 from statistics import median
 
 from watchme_analysis.aws_shapes.insights_query_text import Row
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.text.message import Quotation
+from watchme_analysis.text.render import error_message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -184,8 +187,22 @@ class Task:
 
 
 def epoch_ms(text: str) -> int:
-    """Return the epoch milliseconds of a time in a row, such as ``2025-12-11 01:00:00.000`` (UTC)."""
-    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+    """Return the epoch milliseconds of a time in a row, see :func:`row_time`."""
+    return (row_time(text) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def row_time(text: str) -> datetime:
+    """Return the time of a row, such as ``2025-12-11 01:00:00.000`` (UTC).
+
+    Raises
+    ------
+    ServiceError
+        If it is no time.
+    """
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise ServiceError(error_message("error-insights-time", time=Quotation(text))) from None
 
 
 def count_bin_seconds(window: QueryWindow) -> int:

@@ -231,6 +231,11 @@ unsplittable-column = it calls something else { $column }, by which windows are 
 unsplittable-order = its order ({ $command }) is not by @timestamp alone
 unsplittable-limit = it limits itself ({ $command })
 unsplittable-command = { $command } looks at several events together
+note-metrics-not-kept = { $intervals ->
+    [one] { $intervals } interval is
+   *[other] { $intervals } intervals are
+  } older than { $kept }, from when on CloudWatch keeps points of this period: ask for a period of { $period }.
+note-metrics-without-points = 0 of { $intervals } intervals of { $resource } have a value: check that it exists in this region and account.
 metrics-incomplete = CloudWatch did not return all points of { $series }.
 aws-returned = { $call } returned { $code }
 route-not-followed-if = an `if` block may change what happens here
