@@ -7,7 +7,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 # Not imported here: that takes a tenth of the time in which each worker collects all tests.
@@ -17,14 +16,9 @@ if find_spec("mcp") is None:
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import InputError, QueryError
+from watchme_analysis.mcp.answers import MOST_CHARACTERS, bounded
 from watchme_analysis.mcp.server import TOOLS, make_server
-from watchme_analysis.mcp.tools import (
-    MOST_CHARACTERS,
-    Tools,
-    _records,
-    _without_messages,
-    bounded,
-)
+from watchme_analysis.mcp.tools import Tools
 from watchme_analysis.services.claims import check_claim
 from watchme_analysis.services.diagnose import diagnose
 from watchme_analysis.text.render import render
@@ -86,7 +80,7 @@ def test_every_tool_is_listed_as_read_only():
 
 @pytest.mark.slow
 def test_cases_are_listed_and_diagnosed(tools):
-    (entry,) = call(tools, "list_cases").structured_content["result"]
+    (entry,) = call(tools, "list_cases").structured_content["cases"]
     assert entry["case"] == "pool"
     assert entry["tables"]["access_log"] > 0
     found = call(tools, "diagnose", case="pool").structured_content["health"]
@@ -219,50 +213,110 @@ def test_rows_are_limited_and_counted(cases):
         found = tools.sql("pool", query, **limit)
         assert (found["rows"], found["shown"]) == (60, shown)
         assert found["records"] == [{"n": number} for number in range(shown)]
-    assert _records(pd.DataFrame({"time": [pd.Timestamp("2026-03-02T04:00:00.1234Z")]}), 1) == [
-        {"time": "2026-03-02T04:00:00.123Z"}
+    found = tools.sql("pool", "select timestamptz '2026-03-02 04:00:00.1234+00' as time, 'a'::blob as blob")
+    assert found["records"] == [{"time": "2026-03-02T04:00:00.123Z", "blob": "a"}]
+
+
+def test_the_cells_of_rows_are_cut_and_sentences_are_not():
+    text = "x" * 500
+    found = bounded({"summary": [text], "sql": text, "records": [{"body": text, "n": 1}]})
+    assert found["summary"] == [text] and found["sql"] == text
+    assert found["records"] == [{"body": "x" * 400 + "… (500 characters)", "n": 1}]
+
+
+def test_the_evidence_of_the_last_causes_is_left_out_first():
+    """However small the answer is, its parts are whole, and the leading cause keeps its evidence longest."""
+    ranking = [
+        {"cause": f"c{n}", "evidence": [{"statement": f"{n}-{m} " + "y" * 90} for m in range(4)]}
+        for n in range(6)
     ]
+    value = {"cause": "c0", "summary": ["z" * 90] * 3, "ranking": ranking}
+    before = [4] * 6
+    for most in range(4_000, 1_000, -200):
+        found = bounded(value, most)
+        assert written(found) <= most
+        kept = [len(each["evidence"]) for each in found["ranking"]]
+        assert kept == sorted(kept, reverse=True) and all(a >= b for a, b in zip(before, kept, strict=False))
+        assert found["left_out"]["evidence"] == sum(len(one["evidence"]) for one in ranking) - sum(kept)
+        for entry, whole in zip(found["ranking"], ranking, strict=False):
+            assert entry["evidence"] == whole["evidence"][: len(entry["evidence"])]
+        before = kept
+    assert bounded({"case": "z" * 50}, 20).keys() == {"note"}
 
 
-def test_a_long_answer_is_cut_in_steps_until_it_fits():
-    """Each step: characters of a text, and items of a list, that are kept."""
-    for value, most, kept, note in (
-        ("x" * 1600, 24_000, 1600, None),
-        ("x" * 1601, 24_000, 1600, "… (1,601 characters)"),
-        ("x" * 1600, 500, 400, "… (1,600 characters)"),
-        ("x" * 1600, 300, 200, "… (1,600 characters)"),
-        ("x" * 1600, 150, 80, "… (1,600 characters)"),
-        (["y"] * 1000, 24_000, 1000, None),
-        (["y"] * 1001, 24_000, 1000, "… and 1 more"),
-        (["y"] * 60, 299, 50, "… and 10 more"),
-        (["y"] * 60, 100, 10, "… and 50 more"),
-        (["y"] * 60, 50, 3, "… and 57 more"),
-    ):
-        part = value[:kept]
-        expected = part if note is None else part + note if isinstance(value, str) else [*part, note]
-        assert bounded({"a": value}, most) == {"a": expected}, (value[:1], most)
-    # Exactly as many characters as the answer may have.
-    for length in (24_000, 24_001):
-        longest = [*["z" * 1500] * 15, "z" * (length - 15 * 1504 - 4)]
-        assert len(json.dumps(longest)) == length
-        assert (bounded(longest) == longest) == (length == MOST_CHARACTERS)
-    assert bounded(["z" * 50] * 9, 20).keys() == {"note"}
-    assert bounded({"a": 1, "b": None}) == {"a": 1, "b": None}
+def texts(value):
+    """Return every text in a JSON value."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    return (
+        {value}
+        if isinstance(value, str)
+        else set().union(*map(texts, value))
+        if isinstance(value, list)
+        else set()
+    )
 
 
-def test_a_diagnosis_for_an_agent_has_no_messages():
-    value = {"message": 1, "why": [{"what_message": 2, "notes_messages": [3], "messages": 4}], "n": 5}
-    assert _without_messages(value) == {"why": [{"messages": 4}], "n": 5}
+def written(value):
+    return len(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 @pytest.mark.slow
-def test_answers_are_bounded(cases):
-    found = Tools((cases,)).sql("pool", "select repeat('x', 20000) as text from access_log", limit=10_000)
-    assert (found["rows"] > 50, found["shown"]) == (True, 50)
-    assert len(json.dumps(found)) <= MOST_CHARACTERS
-    assert "characters" in found["records"][0]["text"]
-    assert Tools((cases,)).sql("pool", "select * from access_log", limit=-1)["shown"] == 0
-    assert "note" in bounded({str(number): "x" * 80 for number in range(5000)})
+def test_no_sentence_or_query_of_a_diagnosis_is_cut(tools, diagnosis):
+    result = call(tools, "diagnose", case="pool")
+    assert len(result.content[0].text) <= MOST_CHARACTERS
+    found, whole = result.structured_content["health"], diagnosis.to_dict()
+    assert texts(found) <= texts(whole)
+    assert [each["cause"] for each in found["ranking"]] == [each["cause"] for each in whole["ranking"]]
+    assert found["ranking"][0]["evidence"] and found["summary"] == whole["summary"]
+    counted = [sum(len(each["evidence"]) for each in one["ranking"]) for one in (whole, found)]
+    assert result.structured_content["left_out"] == {"evidence": counted[0] - counted[1]}
+
+
+def test_an_answer_stays_within_its_size_whatever_it_holds(tools):
+    for value in (
+        {str(number): "x" * 80 for number in range(5000)},
+        {"ranking": [{"evidence": [{"sql": "x" * 30_000}]}] * 3, "summary": ["y" * 30_000]},
+        {"layers": [[[["\n" * 20]]]] * 4_000},
+    ):
+        assert written(bounded(value)) <= MOST_CHARACTERS
+    found = tools.sql("pool", "select repeat('x', 20000) as text, * from access_log", limit=10_000)
+    assert written(found) <= MOST_CHARACTERS
+    assert found["rows"] > 50 > found["shown"] == len(found["records"]) == 50 - found["left_out"]["records"]
+    assert found["records"][0]["text"].endswith("… (20,000 characters)")
+
+
+def test_an_unknown_argument_is_refused_by_name(cases):
+    for name, arguments in (
+        ("diagnose", {"case": "pool", "quesiton": "health"}),
+        ("sql", {"case": "pool", "query": "select 1", "path": "/etc"}),
+        ("list_cases", {"folder": "/"}),
+    ):
+        result = call(Tools((cases,)), name, **arguments)
+        assert result.is_error
+        assert repr([*arguments][-1]) in result.content[0].text
+
+
+@pytest.mark.slow
+def test_a_query_is_ended_at_its_limits(cases):
+    hurried, tools = Tools((cases,), query_s=2), Tools((cases,))
+    for query in (
+        "select count(*) from range(1000000000000) a, range(1000) b",
+        "with recursive t(n) as (select 1 union all select n + 1 from t) select max(n) from t",
+    ):
+        with pytest.raises(QueryError, match="2 s"):
+            hurried.sql("pool", query)
+    for query, words in (
+        ("select repeat(repeat('x', 1000000), 1500)", "memory"),
+        ("select repeat('x', 10000000) from range(3000)", "memory"),
+        ("select list(range) from range(1000000000)", "memory"),
+        ("select * from range(1000000000)", "100,000 rows"),
+    ):
+        with pytest.raises(QueryError, match=words):
+            tools.sql("pool", query)
+    with pytest.raises(QueryError, match="memory"):
+        tools.check_claim("pool", "app_threadpool", "select repeat(repeat('x', 1000000), 1500)")
+    assert tools.sql("pool", "select 1 as n -- a comment")["records"] == [{"n": 1}]
 
 
 @pytest.mark.slow

@@ -61,6 +61,8 @@ class Case:
         Folder of the case.
     manifest
         Contents of ``manifest.json``.
+    database_settings
+        Settings of DuckDB for queries over the case, such as ``memory_limit``.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class Case:
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
     _checked: dict[str, tuple[int, int, int]] = field(default_factory=dict, repr=False)
     _database: DuckDBPyConnection | None = field(default=None, repr=False, compare=False)
+    database_settings: dict[str, str | int] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -253,7 +256,7 @@ class Case:
         import duckdb
 
         if self._database is None:
-            database = duckdb.connect()
+            database = duckdb.connect(config=dict(self.database_settings))
             tables = [str(self._file(name)) for name in TABLES]
             database.execute("set global TimeZone = 'UTC'")
             database.execute("set allowed_paths = $tables", {"tables": tables})

@@ -55,7 +55,7 @@ _ASSIGNMENT = re.compile(
 _SOURCE_CODE = frozenset({".py", ".js", ".mjs", ".cjs", ".ts", ".go", ".java", ".rb", ".rs", ".ipynb"})
 
 
-def export_case(case: Case, target: Path, level: str) -> Case:
+def export_case(case: Case, target: Path, level: str, redactor: Redactor | None = None) -> Case:
     """Write a case at a level of redaction into a new folder, and return the new case.
 
     Parameters
@@ -66,6 +66,8 @@ def export_case(case: Case, target: Path, level: str) -> Case:
         Folder that does not exist yet.
     level
         ``secrets``, ``ids`` or ``share``, see :mod:`watchme_analysis.stand_ins`.
+    redactor
+        From :func:`redactor_of`, to use its stand-ins for texts about the new case as well.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def export_case(case: Case, target: Path, level: str) -> Case:
     check_case_path(target)
     if target.exists():
         raise CaseError(error_message("error-target-exists", target=target))
-    redactor = redactor_of(case, level)
+    redactor = redactor or redactor_of(case, level)
     remove_leftovers(target.parent)
     work = temporary_path(target)
     try:

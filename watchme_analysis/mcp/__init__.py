@@ -7,5 +7,5 @@ Entry point: `server.make_server`.
 
 Imports: `services` and below; the SDK `mcp` only in `server`.
 
-Never: calls AWS, writes a file, or changes anything.
+Never: calls AWS, or changes anything. Copies of cases lie in the temporary folder of the process.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, WatchmeError
@@ -48,9 +49,20 @@ def make_server(tools: Tools) -> MCPServer[Any]:
 
         return run
 
-    server: MCPServer[Any] = MCPServer(
-        "watchme", instructions=INSTRUCTIONS, version=__version__, log_level="CRITICAL"
-    )
+    class Server(MCPServer[Any]):
+        """A server that refuses unknown arguments; that of the SDK ignores them."""
+
+        async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+            known = list(signature(getattr(tools, name)).parameters) if name in TOOLS else list(arguments)
+            for argument in arguments:
+                if argument not in known:
+                    sentence = error_message(
+                        "error-mcp-unknown-argument", tool=name, name=repr(argument), known=", ".join(known)
+                    )
+                    raise ToolError(str(sentence))
+            return await super().call_tool(name, arguments, context)
+
+    server = Server("watchme", instructions=INSTRUCTIONS, version=__version__, log_level="CRITICAL")
     hints = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
     for name in TOOLS:
         function = getattr(tools, name)

@@ -1,28 +1,41 @@
-"""The tools of the server as plain functions: they return JSON-ready values, bounded and redacted."""
+"""The tools of the server as plain functions: they return JSON-ready values, bounded and redacted.
+
+Every tool but `list_cases` reads a copy of the case that was exported at the level of redaction, so that no
+query can return more than the copy holds.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.case.export import redactor_of
+from watchme_analysis.case.actions import FILE as ACTIONS
+from watchme_analysis.case.export import export_case, redactor_of
+from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.mcp.answers import bounded
+from watchme_analysis.mcp.limited_query import MOST_SECONDS, limited_query
+from watchme_analysis.redact import redacted
 from watchme_analysis.services.claims import check_claim, claim_to_dict, question_of_cause
 from watchme_analysis.services.diagnose import chosen_questions, diagnose
-from watchme_analysis.text.render import error_message, render
+from watchme_analysis.text.render import error_message, render, text_of_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.case.case_folder import Case
     from watchme_analysis.inference.findings import Diagnosis
+    from watchme_analysis.stand_ins import Redactor
 
-# Bounds of an answer: an agent pays for every token, and a row may hold a whole response.
-MOST_ROWS, MOST_CHARACTERS, MOST_CELL = 50, 24_000, 400
+# Rows of an answer at most.
+MOST_ROWS = 50
 _REPLICATIONS = 5
 # A judgement shows the first rows of its strongest statements on each side; `evidence` shows more.
 _CLAIM_ROWS, _CLAIM_STATEMENTS = 3, 2
@@ -40,31 +53,47 @@ class Tools:
         Level of redaction of every answer.
     language
         Language of the sentences.
+    query_s
+        Seconds that a query may take.
     """
 
     folders: tuple[Path, ...]
     level: str = "secrets"
     language: str = "en"
-    # Time of the last change of a case, and its diagnosis then, by folder, question and start of the window.
-    _diagnoses: dict[tuple[Path, str, str | None], tuple[int, Diagnosis]] = field(
+    query_s: float = MOST_SECONDS
+    # The copy of a case, with the redaction that made it, by a hash of the case.
+    _copies: dict[str, tuple[Case, Redactor]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    # By the folder of the copy, the question and the start of the window.
+    _diagnoses: dict[tuple[Path, str, str | None], Diagnosis] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _lock: Any = field(default_factory=RLock, init=False, repr=False, compare=False)
 
-    def list_cases(self) -> list[dict[str, Any]]:
-        """Return the cases: name, title, window and tables with their numbers of rows."""
-        found = []
+    def list_cases(self) -> dict[str, Any]:
+        """Return the cases: name, title, window and tables with their numbers of rows; or the damage."""
+        found: dict[str, dict[str, Any]] = {}
         for folder in self.folders:
-            for path in sorted(folder.glob("*/manifest.json")):
-                case = self._case(path.parent.name)
-                window = case.window
-                entry = {
-                    "case": path.parent.name,
-                    "title": render(case.title, self.language),
-                    "window": None if window is None else str(window),
-                    "tables": {name: case.manifest["tables"][name]["rows"] for name in case.tables},
-                }
-                found.append(self._safe(case, entry))
-        return found
+            for name in _case_names(folder):
+                if name not in found:  # otherwise, that of an earlier folder is opened
+                    found[name] = {"case": name, **self._listed(folder / name)}
+        return bounded({"cases": list(found.values())})
+
+    def _listed(self, path: Path) -> dict[str, Any]:
+        """Return the title, window and tables of a case, or the reason why it can't be opened."""
+        try:
+            case = open_case(path)
+            window = case.window
+            entry = {
+                "title": render(case.title, self.language),
+                "window": None if window is None else str(window),
+                "tables": {name: case.manifest["tables"][name]["rows"] for name in case.tables},
+            }
+            safe: dict[str, Any] = redactor_of(case, self.level).value(entry)
+        except (WatchmeError, OSError) as error:
+            return {"damaged": redacted(render(text_of_error(error), self.language))}
+        return safe
 
     def diagnose(self, case: str, question: str = "all", since: str | None = None) -> dict[str, Any]:
         """Return the diagnosis of a case: verdict, ranking, summary, missing evidence.
@@ -112,9 +141,10 @@ class Tools:
             Rows to return, up to 50.
         """
         opened = self._case(case)
-        frame = opened.sql(query)
-        shown = _records(frame, min(limit, MOST_ROWS))
-        return self._safe(opened, {"rows": len(frame), "shown": len(shown), "records": shown})
+        frame = self._query(opened, query)
+        records = _records(frame, min(limit, MOST_ROWS))
+        found = self._safe(opened, {"rows": len(frame), "shown": len(records), "records": records})
+        return found | {"shown": len(found["records"])}
 
     def alarms(self, case: str) -> dict[str, Any]:
         """Return the back-test of the proposed and existing alarms on a case."""
@@ -164,7 +194,7 @@ class Tools:
     ) -> dict[str, Any]:
         """Return the check of a claim, with the first rows of its strongest statements on each side."""
         diagnosis = self._diagnosis(case, question_of_cause(case, cause))
-        check = check_claim(case, cause, reason_sql, diagnosis=diagnosis)
+        check = check_claim(case, cause, reason_sql, diagnosis=diagnosis, run=self._query)
         result = claim_to_dict(check, self.language)
         for side in ("evidence_for", "evidence_against"):
             found = sorted(result[side], key=lambda each: -abs(each["weight"]))
@@ -177,45 +207,43 @@ class Tools:
         return self._safe(case, result)
 
     def _diagnosis(self, case: Case, question: str, since: str | None = None) -> Diagnosis:
-        """Return the diagnosis of a case; that of an earlier call where the case has not changed since."""
-        changed_ns = (case.path / "manifest.json").stat().st_mtime_ns
-        known = self._diagnoses.get((case.path, question, since))
-        if known is None or known[0] != changed_ns:
-            known = (changed_ns, diagnose(question, case, since=since))
-            self._diagnoses[case.path, question, since] = known
-        return known[1]
+        """Return the diagnosis of a copy of a case; that of an earlier call where there is one."""
+        key = (case.path, question, since)
+        if key not in self._diagnoses:
+            self._diagnoses[key] = diagnose(question, case, since=since)
+        return self._diagnoses[key]
+
+    def _query(self, case: Case, query: str) -> pd.DataFrame:
+        return limited_query(case, query, self.query_s)
 
     def _case(self, name: str) -> Case:
-        if Path(name).name == name:
-            for folder in self.folders:
-                if (folder / name / "manifest.json").is_file():
-                    return open_case(folder / name)
+        """Return a copy of a case at the level of redaction; the same one while the case does not change."""
+        for folder in self.folders:
+            if name in _case_names(folder):
+                with self._lock:
+                    return self._copy(folder / name)
         raise InputError(error_message("error-mcp-no-case", name=repr(name)))
 
+    def _copy(self, folder: Path) -> Case:
+        # The manifest has the hash of every other file.
+        changing = [path.read_bytes() for path in (folder / MANIFEST, folder / ACTIONS) if path.is_file()]
+        key = hashlib.sha256(b"\0".join([str(folder.absolute()).encode(), *changing])).hexdigest()
+        if key not in self._copies:
+            case = open_case(folder)
+            redactor = redactor_of(case, self.level)
+            target = Path(tempfile.mkdtemp(prefix="case-", dir=process_temp_dir())) / folder.name
+            self._copies[key] = export_case(case, target, self.level, redactor), redactor
+        return self._copies[key][0]
+
     def _safe(self, case: Case, value: dict[str, Any]) -> dict[str, Any]:
-        """Return a value redacted, and cut to the size of an answer."""
-        safe: dict[str, Any] = bounded(redactor_of(case, self.level).value(value))
-        return safe
+        """Return a value with the stand-ins of the copy of a case, and of the size of an answer."""
+        redactor = next(used for copy, used in self._copies.values() if copy is case)
+        return bounded(redactor.value(value))
 
 
-def bounded(value: Any, most: int = MOST_CHARACTERS) -> Any:
-    """Return a value whose JSON has at most so many characters: long texts and lists are cut, and say so."""
-    for cell, items in ((MOST_CELL * 4, 1_000), (MOST_CELL, MOST_ROWS), (MOST_CELL // 2, 10), (80, 3)):
-        cut = _cut(value, cell, items)
-        if len(json.dumps(cut, ensure_ascii=False, default=str)) <= most:
-            return cut
-    return {"note": f"The answer has more than {most:,} characters: ask for less."}
-
-
-def _cut(value: Any, cell: int, items: int) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= cell else f"{value[:cell]}… ({len(value):,} characters)"
-    if isinstance(value, Mapping):
-        return {key: _cut(each, cell, items) for key, each in value.items()}
-    if isinstance(value, Sequence):
-        kept = [_cut(each, cell, items) for each in value[:items]]
-        return kept if len(value) <= items else [*kept, f"… and {len(value) - items:,} more"]
-    return value
+def _case_names(folder: Path) -> list[str]:
+    """Return the names of the cases in a folder, so that no name leads out of it."""
+    return sorted(path.parent.name for path in folder.glob("*/manifest.json"))
 
 
 def _without_messages(value: Any) -> Any:
@@ -231,6 +259,11 @@ def _without_messages(value: Any) -> Any:
 
 def _records(frame: pd.DataFrame, most: int) -> list[dict[str, Any]]:
     # A negative number would leave out the last rows instead.
-    text = frame.head(max(0, most)).to_json(orient="records", date_format="iso", date_unit="ms")
+    first = frame.head(max(0, most))
+    try:
+        text = first.to_json(orient="records", date_format="iso", date_unit="ms")
+    except UnicodeDecodeError:  # bytes that are no text
+        plain = {str(name): first[name].map(str, na_action="ignore") for name in first.select_dtypes(object)}
+        text = first.assign(**plain).to_json(orient="records", date_format="iso", date_unit="ms")
     records: list[dict[str, Any]] = json.loads(text)
     return records

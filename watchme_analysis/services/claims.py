@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from watchme_analysis.case.case_folder import Case
 from watchme_analysis.errors import InputError
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import causes_of, diagnose, questions_for
@@ -22,7 +24,6 @@ from watchme_analysis.text.suggestions import did_you_mean, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.case.case_folder import Case
     from watchme_analysis.inference.findings import Diagnosis, Ranked
 
 Judgement = Literal["supported", "contradicted", "undecided"]
@@ -90,6 +91,7 @@ def check_claim(
     reason_sql: str | None = None,
     since: str | None = None,
     diagnosis: Diagnosis | None = None,
+    run: Callable[[Case, str], pd.DataFrame] = Case.sql,
 ) -> ClaimCheck:
     """Return the check of the claim that a cause is behind the incident of a case.
 
@@ -108,6 +110,8 @@ def check_claim(
         Start of the window, as for a diagnosis.
     diagnosis
         The diagnosis of the case for the cause's question and this window, where there is one already.
+    run
+        Runs the query of the reason; by default without limits.
 
     Raises
     ------
@@ -127,7 +131,7 @@ def check_claim(
         if ranked.status == "refuted"
         else "undecided"
     )
-    reason = None if reason_sql is None else _check_reason(case, reason_sql, found)
+    reason = None if reason_sql is None else _check_reason(case, reason_sql, run(case, reason_sql), found)
     parts = {judged, *([reason.judgement] if reason else [])}
     whole: Judgement = (
         "contradicted" if "contradicted" in parts else "undecided" if "undecided" in parts else "supported"
@@ -159,9 +163,8 @@ def _why(found: Diagnosis, ranked: Ranked, judged: Judgement) -> Message:
     )
 
 
-def _check_reason(case: Case, query: str, found: Diagnosis) -> ReasonCheck:
+def _check_reason(case: Case, query: str, rows: pd.DataFrame, found: Diagnosis) -> ReasonCheck:
     """Return the check of a reason by the rows of its query."""
-    rows = case.sql(query)
     read = [name for name in TABLES if re.search(rf"\b{name}\b", query.lower())]
     if rows.empty:
         missing = [name for name in read if name not in case.tables]

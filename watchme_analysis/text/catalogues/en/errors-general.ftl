@@ -46,6 +46,7 @@ error-extra-missing = { $purpose ->
   } not installed: pip install '{ $distribution }[{ $extra }]'.
 error-mcp-missing = The server needs the extra `mcp`: pip install 'watchme-analysis[mcp]'.
 error-mcp-no-case = There is no case { $name }: list_cases names them.
+error-mcp-unknown-argument = The tool { $tool } has no argument { $name }: its arguments are { $known }.
 error-table-no-column = The table { $table } has no column { $columns }.
 error-no-table = There is no table { $table }: the tables are { $known }.
 error-language-unknown = The language { $name } is unknown: use one of { $known }.

@@ -46,6 +46,7 @@ error-extra-missing = { $purpose ->
   }されていません: pip install '{ $distribution }[{ $extra }]'
 error-mcp-missing = サーバーには追加パッケージ `mcp` が必要です: pip install 'watchme-analysis[mcp]'
 error-mcp-no-case = ケース { $name } はありません。list_cases で一覧を確認できます。
+error-mcp-unknown-argument = ツール { $tool } に引数 { $name } はありません。引数は { $known } です。
 error-table-no-column = テーブル { $table } に列 { $columns } はありません。
 error-no-table = テーブル { $table } はありません。使えるテーブルは { $known } です。
 error-language-unknown = 言語 { $name } は不明です。{ $known } を指定してください。
