@@ -156,3 +156,22 @@ def test_a_file_that_is_no_journal_is_refused_with_its_line(text, number):
         [*journal._entries(text, "steps.jsonl")]
     place = "steps.jsonl" if number is None else f"steps.jsonl:{number}"
     assert refusal(caught) == {"error-journal-foreign": {"place": place}}
+
+
+def test_entries_after_a_write_that_failed_are_whole(tmp_path):
+    """A full disk takes a part of an entry; once there is space, the next ones are read as written."""
+    path = tmp_path / "j"
+    with open_journal(path) as journal:
+        journal.write("a", "intended")
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 9, limits[1]))
+        try:
+            for _ in range(2):
+                with pytest.raises(InputError):
+                    journal.write("b", "intended")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        journal.write("a", "done")
+        written = [(entry["key"], entry["event"]) for entry in journal.entries]
+    found = [(entry["key"], entry["event"]) for entry in read_journal(path).entries]
+    assert found == written == [("a", "intended"), ("a", "done")]

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from worlds.shorter_case import BROKEN, write_shorter
 from worlds.stored_case import store_case
 
 from watchme_analysis.case.actions import read_actions
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import INTENDED, open_journal, read_journal
 from watchme_analysis.remedies.guard import (
     Guard,
@@ -185,6 +186,36 @@ def test_evidence_that_fails_does_not_prevent_the_restart(tmp_path):
     assert (saved / "not-saved.txt").read_text() == "two: no\n"
 
 
+def test_a_folder_that_cannot_be_written_does_not_prevent_the_restart(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    host = Host()
+    guard, notified = guard_of(blocked / "evidence", quick(), host, "r", commands={"one": "a"})
+    reported = []
+    guard.report = reported.append
+    guard.run(tmp_path / "j", threading.Event(), most_checks=3)
+    assert (host.ran, ids(notified)) == (["r"], ["guard-not-healthy"])
+    assert ids(reported) == ["guard-evidence-unsaved", "guard-not-healthy"]
+    entries = [entry for entry in read_journal(tmp_path / "j").entries if entry["event"] == INTENDED]
+    assert ["evidence" in entry for entry in entries] == [False]
+
+
+def test_a_full_disk_does_not_prevent_the_restart_nor_lift_the_limit(tmp_path):
+    host = Host()
+    guard, notified = guard_of(tmp_path / "evidence", quick(most_per_day=1), host, "r", commands={"one": "a"})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # no file takes a byte
+    try:
+        guard.run(tmp_path / "j", threading.Event(), most_checks=9)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert host.ran == ["a", "r"]
+    said = ids(notified)
+    assert said == [
+        "guard-unrecorded", "guard-unrecorded", "guard-not-healthy", "guard-stopped", "guard-unrecorded"
+    ]  # fmt: skip
+
+
 def test_a_guard_killed_in_a_restart_counts_it(tmp_path):
     guard, _ = guard_of(tmp_path, quick(most_per_day=1), Host(killing="r"), "r")
     with pytest.raises(KilledError):
@@ -252,6 +283,20 @@ def test_an_instance_of_systems_manager_runs_the_commands(front):
 
     host = ManagedHost(session.Aws(), "i-0123456789abcdef0")
     assert isinstance(host.run("true", 5), str)
+
+
+def test_a_command_that_systems_manager_does_not_know_yet_is_awaited(front):
+    from watchme_analysis.cloudwatch import session
+    from watchme_analysis.remedies.guard import ManagedHost
+
+    front.faults["GetCommandInvocation"].extend(["no invocation", "no invocation"])
+    host = ManagedHost(session.Aws(), "i-0123456789abcdef0")
+    assert isinstance(host.run("true", 5), str)
+    assert (front.calls["SendCommand"], front.calls["GetCommandInvocation"]) == (1, 3)
+    # It is not awaited for ever.
+    front.faults["GetCommandInvocation"].extend(["no invocation"] * 9)
+    assert "error-guard-remote-timeout" in refusal(host.run, "true", 0.5, error=ServiceError)
+    front.faults.clear()
 
 
 def test_a_guard_killed_at_any_moment_restarts_once_and_records_it_once(shorter, tmp_path, subtests):
@@ -437,7 +482,7 @@ def test_entries_and_rows_of_a_restart_that_works_or_not(tmp_path):
 
 def test_the_outside_is_probed_and_saved(tmp_path):
     guard, _ = guard_of(tmp_path, quick(), Host(), "r", outside_url="http://127.0.0.1:1/outside")
-    folder = guard._save_evidence()
+    folder, _ = guard._save_evidence()
     [header, row] = (folder / "probes.csv").read_text().splitlines()
     assert dict(zip(header.split(","), row.split(","), strict=False))["vantage"] == "outside"
 

@@ -137,13 +137,13 @@ def test_evidence_that_cannot_be_saved_is_noted(tmp_path):
         return "fine"
 
     made, *_ = make(tmp_path, run)
-    folder = made._save_evidence()
+    folder, _ = made._save_evidence()
     assert (folder / "good.txt").read_text() == "fine"
     assert (folder / "not-saved.txt").read_text() == "bad.txt: It broke.\n"
     assert (folder / "probes.csv").exists() and made._thread_commands(1.0) == []
 
     late, *_ = make(tmp_path / "late", run, evidence_s=-1.0)
-    folder = late._save_evidence()
+    folder, _ = late._save_evidence()
     lines = (folder / "not-saved.txt").read_text().splitlines()
     assert [line.partition(":")[0] for line in lines] == ["good.txt", "bad.txt"]
     assert not (folder / "good.txt").exists()

@@ -532,6 +532,7 @@ FAULTS = {
     "expired": RefusalError("InvalidParameterException", "the token has expired"),
     "bad token": RefusalError("InvalidNextToken", "the token does not hold any more"),
     "purging": RefusalError("AWS.SimpleQueueService.PurgeQueueInProgress", "Only one PurgeQueue is allowed"),
+    "no invocation": RefusalError("InvocationDoesNotExist", "the invocation does not exist"),
     "denied": RefusalError("AccessDeniedException", "not allowed"),
     "stale": RefusalError("ExpiredTokenException", "The security token included is expired"),
     "clock": RefusalError("InvalidSignatureException", "Signature expired: 1 is now earlier than 2"),

@@ -13,6 +13,7 @@ The pattern is a write-ahead log [1]_.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -53,6 +54,8 @@ class Journal:
     _file: IO[str] | None = None
     last: dict[str, dict[str, Any]] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
+    # Ends the line that a failed write may have left.
+    _torn: str = ""
 
     def event(self, key: str) -> str | None:
         """Return the last event of a key; None when the journal does not contain it."""
@@ -78,10 +81,14 @@ class Journal:
             raise InputError(f"The journal {self.path} is open for reading only.")
         entry = {"key": key, "event": event, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
         entry |= details
+        line = f"{self._torn}{json.dumps(entry)}\n".encode()
         try:
-            self._file.write(json.dumps(entry) + "\n")
-            self._file.flush()
+            # Not buffered: what a full disk refuses must not be written later, after the caller was told.
+            self._torn = "\n"
+            if os.write(self._file.fileno(), line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
+            self._torn = ""
         except OSError as error:
             raise InputError(error_message("error-journal-stops", path=self.path, reason=error)) from error
         self._add(entry)
@@ -129,6 +136,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
             journal._add(entry)
         if text and not text.endswith("\n"):
             file.write("\n")
+            file.flush()
         yield journal
 
 

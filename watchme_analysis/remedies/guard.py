@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit
 
-from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.cloudwatch.session import NotFoundError
+from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.probes import is_success
 from watchme_analysis.files.journal import DONE, FAILED, INTENDED, Journal, open_journal
@@ -191,7 +192,7 @@ class ManagedHost:
         names = {"CommandId": sent["Command"]["CommandId"], "InstanceId": self._instance}
         end = time.monotonic() + timeout_s
         while True:
-            found = self._aws.call("ssm", "get_command_invocation", **names)
+            found = self._invocation(names)
             if found["Status"] == "Success":
                 return str(found.get("StandardOutputContent", ""))
             if found["Status"] not in {"Pending", "InProgress", "Delayed"}:
@@ -215,6 +216,18 @@ class ManagedHost:
                     )
                 )
             self._aws.sleep(_SSM_POLL_S)
+
+    def _invocation(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """Return the state of a command; pending while SSM does not know it yet, or can't answer."""
+        try:
+            return self._aws.call("ssm", "get_command_invocation", **names)
+        except NotFoundError:
+            # InvocationDoesNotExist: the command was sent, and its invocation appears within seconds.
+            return {"Status": "Pending"}
+        except ServiceError as error:
+            if not error.retryable:
+                raise
+            return {"Status": "Pending"}
 
 
 def evidence_commands(url: str, container: str | None = None) -> dict[str, str]:
@@ -331,17 +344,22 @@ class Guard:
                 "guard-stopped", url=Resource(self.settings.url), count=self.settings.most_per_day
             )
             self._report_and_notify(sentence)
-            journal.write(_STOPPED, _STOPPED, sentence=sentence.to_dict())
+            self._write(journal, _STOPPED, _STOPPED, sentence=sentence.to_dict())
             self.record()
         elif action == "none" and state.failures == 0 and journal.event(_STOPPED) == _STOPPED:
             # Healthy again: the next time that the limit is reached is news.
-            journal.write(_STOPPED, DONE)
+            self._write(journal, _STOPPED, DONE)
 
     def _restart(self, journal: Journal, state: GuardState, stop: threading.Event) -> None:
         key = f"restart {len(state.restarts) + 1}"
-        folder = self._save_evidence()
-        self.report(message("guard-evidence", folder=Resource(str(folder))))
-        entry = journal.write(key, INTENDED, evidence=str(folder), url=self.settings.url)
+        folder, problem = self._save_evidence()
+        shown = Resource(str(folder))
+        if problem is None:
+            self.report(message("guard-evidence", folder=shown))
+        else:
+            self.report(message("guard-evidence-unsaved", folder=shown, error=as_message(problem)))
+        evidence = {} if problem else {"evidence": str(folder)}
+        entry = self._write(journal, key, INTENDED, **evidence, url=self.settings.url)
         state.restarts.append(datetime.fromisoformat(entry["at"]))
         try:
             self.host.run(self.restart_command, self.settings.recovery_s)
@@ -381,9 +399,21 @@ class Guard:
 
     def _end(self, journal: Journal, key: str, event: str, sentence: Message, **details: Any) -> None:
         """Record the end of a restart in the journal and the case, and notify a person."""
-        journal.write(key, event, sentence=sentence.to_dict(), **details)
+        self._write(journal, key, event, sentence=sentence.to_dict(), **details)
         self.record()
         self._report_and_notify(sentence)
+
+    def _write(self, journal: Journal, key: str, event: str, **details: Any) -> dict[str, Any]:
+        """Record an entry; what can't be written, such as on a full disk, is kept in memory and reported."""
+        try:
+            return journal.write(key, event, **details)
+        except InputError as error:
+            self._report_and_notify(message("guard-unrecorded", error=as_message(error)))
+            at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            entry = {"key": key, "event": event, "at": at, **details}
+            journal.entries.append(entry)
+            journal.last[key] = entry
+            return entry
 
     def _check(self, vantage: str, url: str) -> dict[str, Any]:
         row = prober.probe(vantage, url, lambda each: prober.fetch(each, self.settings.timeout_s, {}))
@@ -398,30 +428,51 @@ class Guard:
         except ServiceError as error:
             self.report(message("guard-unnotified", error=as_message(error)))
 
-    def _save_evidence(self) -> Path:
-        """Save evidence within the time limit; what fails is noted, and never prevents the restart."""
+    def _save_evidence(self) -> tuple[Path, Exception | None]:
+        """Save evidence within the time limit; what fails is noted, and never prevents the restart.
+
+        Returns
+        -------
+        pathlib.Path
+            Folder of the evidence.
+        Exception or None
+            Why nothing could be saved in it.
+        """
         end = time.monotonic() + self.settings.evidence_s
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         folder = self.folder / stamp
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return folder, error
         if self.outside_url is not None:
             self._check("outside", self.outside_url)
-        prober.append(str(folder / "probes.csv"), [*self._checks])
         notes = []
-        outputs: dict[str, str] = {}
+        saved = 0
+        problem: Exception | None = None
+        try:
+            prober.append(str(folder / "probes.csv"), [*self._checks])
+            saved += 1
+        except (WatchmeError, OSError) as error:
+            notes.append(f"probes.csv: {error}")
+            problem = error
         for name, command in [*self.commands.items(), *self._thread_commands(end)]:
             left_s = end - time.monotonic()
             if left_s <= 0:
                 notes.append(f"{name}: not saved, the time was over")
                 continue
             try:
-                outputs[name] = self.host.run(command, left_s)
-                (folder / name).write_text(outputs[name], encoding="utf-8", errors="replace")
+                output = self.host.run(command, left_s)
+                (folder / name).write_text(output, encoding="utf-8", errors="replace")
+                saved += 1
             except (ServiceError, OSError) as error:
                 notes.append(f"{name}: {error}")
         if notes:
-            (folder / "not-saved.txt").write_text("\n".join(notes) + "\n", encoding="utf-8")
-        return folder
+            try:
+                (folder / "not-saved.txt").write_text("\n".join(notes) + "\n", encoding="utf-8")
+            except OSError as error:
+                problem = problem or error
+        return folder, None if saved else problem
 
     def _thread_commands(self, end: float) -> list[tuple[str, str]]:
         """Return the commands for the threads of the processes that listen on the port."""

@@ -6,6 +6,8 @@ guard-stopped = { $url } keeps failing after { $count ->
    *[other] { $count } restarts
   } within a day. It is not restarted again: look at it.
 guard-evidence = Evidence saved in { $folder }
+guard-evidence-unsaved = No evidence could be saved in { $folder } ({ $error }); the restart goes on.
+guard-unrecorded = The guard goes on without its record, and counts restarts in memory: { $error }
 guard-restart-failed = The restart with { $command } failed: { $error }
 guard-restarted = { $url } was restarted after failed health checks, and was healthy after { $took }.
 guard-not-healthy = { $url } was restarted, but is still not healthy after { $within }.
