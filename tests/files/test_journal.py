@@ -1,6 +1,7 @@
 """Journals: an entry is on disk when it counts, and what is no journal is never continued."""
 
 import json
+import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
