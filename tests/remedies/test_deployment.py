@@ -7,7 +7,6 @@ import json
 import os
 import threading
 import zipfile
-from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -15,7 +14,7 @@ from click.testing import CliRunner
 from worlds.kills import kills, restarted
 from worlds.lambda_front import zipped
 from worlds.memory_queues import MemoryQueues
-from worlds.messages import refusal
+from worlds.messages import messages_in, refusal
 
 from watchme_analysis.cli.deploy import deploy
 from watchme_analysis.cloudwatch import session
@@ -24,8 +23,7 @@ from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies import deployment
 from watchme_analysis.remedies.apply import apply_plan
 from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, sqs_event
-from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
-from watchme_analysis.text.message import Bytes, Duration, Resource, message
+from watchme_analysis.text.message import message
 
 OLD = "def lambda_handler(event, context):\n    return {'batchItemFailures': []}\n"
 NEW = OLD + "# new\n"
@@ -51,7 +49,7 @@ def aws(front):
 def plan_of(aws, tmp_path, code, **options):
     package = tmp_path / "package.zip"
     package.write_bytes(zipped(lambda_function=code))
-    settings = {"events": [("event", EVENT)], "watch_s": 0.0, **options}
+    settings = {"events": [("event", EVENT)], "watch_s": 0.0, "late_s": 0.0, **options}
     return plan_deployment(
         package, NAME, aws, tmp_path / "plan.json", DeploymentOptions(**settings), skip_check=True
     )
@@ -114,6 +112,65 @@ def real_messages(lambdas, code, count):
     threading.Thread(target=run, daemon=True).start()
 
 
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+@pytest.mark.parametrize("failure", ["raises", "logs", "times out"])
+def test_a_failure_is_found_in_either_log_format(aws, lambdas, tmp_path, log_format, failure):
+    lambdas.log_format = log_format
+    logged = json.dumps({"level": "ERROR", "message": "not stored"})
+    code = {
+        "raises": RAISING,
+        "logs": LOGGING if log_format == "Text" else f"def lambda_handler(*_):\n    print({logged!r})\n",
+        "times out": NEW,
+    }[failure]
+    # The errors of real messages, which no test event shows.
+    plan = plan_of(aws, tmp_path, code, events=[], watch_s=20.0, watch_invocations=2)
+    lambdas.times_out = failure == "times out"
+    real_messages(lambdas, code, 2)
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "undone"
+    assert runs(lambdas, OLD)
+    # The event of a test shows them as well.
+    event = plan_of(aws, tmp_path, code)
+    assert apply_plan(event, tmp_path / "j2", aws).outcome == "undone"
+    assert runs(lambdas, OLD)
+
+
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+def test_good_code_stays_in_either_log_format(aws, lambdas, tmp_path, log_format):
+    lambdas.log_format = log_format
+    plan = plan_of(aws, tmp_path, NEW, watch_s=20.0, watch_invocations=2)
+    real_messages(lambdas, NEW, 3)
+    assert apply_plan(plan, tmp_path / "j", aws).done[-2:] == ("await", "watch")
+    assert runs(lambdas, NEW)
+
+
+def test_code_that_nothing_verifies_is_rolled_back(aws, lambdas, tmp_path):
+    result = apply_plan(plan_of(aws, tmp_path, NEW, watch_s=0.3), tmp_path / "j", aws)
+    assert (result.outcome, runs(lambdas, OLD)) == ("undone", True)
+    found = messages_in(result.sentence)
+    assert {"plan-never", "deploy-hint-unseen"} <= found.keys()
+
+
+def test_a_weighted_alias_states_the_share_of_the_new_version(aws, lambdas, tmp_path):
+    lambdas.publish(NAME, None)
+    function = lambdas.functions[NAME]
+    function["aliases"]["live"] = "1"
+    function["weights"]["live"] = {"7": 0.25, "8": 0.15}
+    plan = plan_of(aws, tmp_path, NEW, alias="live")
+    [risk] = [each for each in plan.risks if each.id == "deploy-risk-weights"]
+    values = messages_in(risk)["deploy-risk-weights"]
+    assert (values["share"], values["others"]) == (pytest.approx(0.6), ["7", "8"])
+    # The plan is for these weights.
+    function["weights"]["live"] = {"7": 0.5}
+    assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
+
+
+def test_a_log_without_reports_refuses_the_watch(memory, tmp_path):
+    logging = {"LogFormat": "JSON", "SystemLogLevel": "WARN"}
+    memory.responses["get_function_configuration"]["LoggingConfig"] = logging
+    assert "error-deploy-no-reports" in refusal(planned_in, memory, tmp_path, NEW, watch_s=60.0)
+    assert planned_in(memory, tmp_path, NEW).remedy == "deploy"
+
+
 def test_real_messages_that_fail_roll_back(aws, lambdas, tmp_path):
     plan = plan_of(aws, tmp_path, RAISING, events=[], watch_s=20.0, watch_invocations=2)
     real_messages(lambdas, RAISING, 2)
@@ -128,12 +185,6 @@ def test_real_messages_that_succeed_complete_it(aws, lambdas, tmp_path):
     plan = plan_of(aws, tmp_path, NEW, events=[], watch_s=20.0, watch_invocations=2)
     real_messages(lambdas, NEW, 2)
     assert apply_plan(plan, tmp_path / "j", aws).done[-2:] == ("await", "watch")
-
-
-def test_without_real_messages_the_result_says_so(aws, lambdas, tmp_path):
-    result = apply_plan(plan_of(aws, tmp_path, NEW, watch_s=0.3), tmp_path / "j", aws)
-    assert (result.outcome, result.sentence.id) == ("complete", "plan-unseen")
-    assert runs(lambdas, NEW)
 
 
 @pytest.mark.slow
@@ -237,132 +288,6 @@ def code_hash(data):
 
 def content(path):
     return {"$file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-CONFIGURED = Call("lambda", "get_function_configuration", {"FunctionName": NAME})
-DESCRIBED = "[LastUpdateStatus, CodeSha256]"
-FAILURES = '?"[ERROR]" ?"Task timed out" ?"Runtime exited" ?"Runtime.ImportModuleError"'
-
-
-def invoked(qualifier):
-    """Return the step that invokes the new code with the recorded event."""
-    parameters = {
-        "FunctionName": NAME, "Qualifier": qualifier, "LogType": "Tail", "Payload": json.dumps(EVENT)
-    }  # fmt: skip
-    return Step(
-        "invoke 1",
-        NAME,
-        message("deploy-why-invoke", event=Resource("event")),
-        Call("lambda", "invoke", parameters),
-        expect={
-            "FunctionError": None,
-            "Payload.batchItemFailures || `[]`": [],
-            "contains(LogResult || '', '[ERROR]')": False,
-        },
-    )
-
-
-def watched(group, changed, last, count=3, within_s=600.0):
-    """Return the steps that watch real invocations, and errors since the change."""
-
-    def logged(pattern, step):
-        parameters = {
-            "logGroupName": group,
-            "startTime": {"$from": f"{step}.at_ms"},
-            "filterPattern": pattern,
-        }
-        return Call("logs", "filter_log_events", parameters)
-
-    why = message("deploy-why-watch", count=count, within=Duration(within_s))
-    reports = logged('"REPORT RequestId"', last)
-    seen = Condition(reports, f"length(events || `[]`) >= `{count}`", True, within_s)
-    none_failed = Condition(logged(FAILURES, changed), "(events || `[]`)[0].message", None)
-    why_none = message("deploy-why-no-errors", group=Resource(group))
-    return (
-        Step("await", group, why, until=(seen,), may_be_unseen=True),
-        Step("watch", group, why_none, until=(none_failed,)),
-    )
-
-
-def test_every_step_of_a_deployment(memory, tmp_path):
-    new = readable(NEW)
-    plan = planned_in(memory, tmp_path, NEW, watch_s=600.0)
-    made = plan.made
-    assert timedelta(0) <= datetime.now(UTC) - made < timedelta(minutes=1)
-    new_file, old_file = (tmp_path / f"plan.json.{kind}.zip" for kind in ("package", "rollback"))
-    assert (new_file.read_bytes(), old_file.read_bytes()) == (new, zipped(lambda_function=OLD))
-    old_hash, new_hash = code_hash(old_file.read_bytes()), code_hash(new)
-
-    def updated(file):
-        return Call("lambda", "update_function_code", {"FunctionName": NAME, "ZipFile": content(file)})
-
-    keep = Step(
-        "keep",
-        NAME,
-        message("deploy-why-keep", function=Resource(NAME)),
-        Call("lambda", "publish_version", {"FunctionName": NAME, "CodeSha256": old_hash}),
-        keep={"version": "Version"},
-    )
-    update = Step(
-        "update",
-        NAME,
-        message("deploy-why-update", function=Resource(NAME), size=Bytes(len(new))),
-        updated(new_file),
-        until=(Condition(CONFIGURED, DESCRIBED, ["Successful", new_hash], 300.0),),
-        undo=(updated(old_file),),
-        undo_until=(Condition(CONFIGURED, DESCRIBED, ["Successful", old_hash], 300.0),),
-    )
-    assert plan == Plan(
-        "deploy",
-        message("deploy-title", function=Resource(NAME)),
-        made,
-        "123456789012",
-        "eu-west-1",
-        steps=(keep, update, invoked("$LATEST"), *watched("/aws/lambda/orders", "update", "invoke 1")),
-        relies_on=(Condition(CONFIGURED, DESCRIBED, ["Successful", old_hash]),),
-        reasons=(message("deploy-checked", verdict=message("deploy-ready"), count=1),),
-        costs=(message("deploy-cost", count=1),),
-        risks=(message("deploy-risk-events", count=1), message("deploy-risk-latest")),
-        notes=(message("deploy-way-back", function=Resource(NAME)),),
-        undo_on_surprise=True,
-    )
-
-
-def test_a_deployment_behind_an_alias(memory, tmp_path):
-    memory.responses["get_function_configuration"]["LoggingConfig"] = {"LogGroup": "own"}
-    plan = planned_in(memory, tmp_path, NEW, alias="live", watch_s=60.0, watch_invocations=5)
-    names = [step.name for step in plan.steps]
-    assert names == ["keep", "update", "publish", "invoke 1", "switch", "await", "watch"]
-    new_hash = code_hash(readable(NEW))
-    version = {"$from": "publish.version"}
-    assert plan.steps[2] == Step(
-        "publish",
-        NAME,
-        message("deploy-why-publish", alias=Resource("live")),
-        Call("lambda", "publish_version", {"FunctionName": NAME, "CodeSha256": new_hash}),
-        keep={"version": "Version"},
-    )
-    assert plan.steps[3] == invoked(version)
-    aliased = Call("lambda", "get_alias", {"FunctionName": NAME, "Name": "live"})
-
-    def to(each):
-        return Call("lambda", "update_alias", {"FunctionName": NAME, "Name": "live", "FunctionVersion": each})
-
-    assert plan.steps[4] == Step(
-        "switch",
-        "orders:live",
-        message("deploy-why-switch", alias=Resource("live"), version=Resource("4")),
-        to(version),
-        until=(Condition(aliased, "FunctionVersion", version, 300.0),),
-        undo=(to("4"),),
-        undo_until=(Condition(aliased, "FunctionVersion", "4", 300.0),),
-    )
-    assert plan.steps[5:] == watched("own", "switch", "switch", 5, 60.0)
-    assert plan.relies_on[1:] == (Condition(aliased, "FunctionVersion", "4"),)
-    assert [each.id for each in plan.risks] == ["deploy-risk-events"]
-    untested = planned_in(memory, tmp_path, NEW, events=[])
-    assert [each.id for each in untested.risks] == ["deploy-risk-untested", "deploy-risk-latest"]
-    assert [step.name for step in untested.steps] == ["keep", "update"]
 
 
 def test_what_refuses_a_deployment(memory, tmp_path, monkeypatch):

@@ -95,12 +95,33 @@ def code_hash(data):
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
+def _matches(pattern, text):
+    """Return whether a line of JSON fulfils a filter pattern such as ``{ $.a = "x" && $.b.c != "y" }``."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return False
+
+    def compared(found):
+        value = line
+        for name in found[1].split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        # A property that is missing is neither equal nor different.
+        return str(value is not None and (value == found[3]) == (found[2] == "="))
+
+    words = re.sub(r'\$\.([\w.]+) (!?=) "([^"]*)"', compared, pattern.strip("{} "))
+    assert re.fullmatch(r"(True|False|\|\||&&|[() ])*", words), pattern
+    return eval(words.replace("||", "or").replace("&&", "and"))
+
+
 class Lambdas:
     """Functions by name; ``log`` holds (milliseconds, group, text) of every line that they left."""
 
     def __init__(self):
         self.functions = {}
         self.log = []
+        self.log_format = "Text"
+        self.times_out = False
         self.pending = 0  # readings of the configuration that still show an update in progress
         self.invocations = []
         self.address = ""
@@ -119,6 +140,7 @@ class Lambdas:
             "runtime": runtime,
             "versions": {},
             "aliases": {},
+            "weights": {},  # of further versions, by alias
             "updating": 0,
         }
 
@@ -170,6 +192,7 @@ class Lambdas:
             "CodeSha256": code_hash(function["code"]),
             "LastUpdateStatus": status,
             "Version": "$LATEST",
+            "LoggingConfig": {"LogFormat": self.log_format, "LogGroup": f"/aws/lambda/{name}"},
         }
 
     def update(self, name, code):
@@ -194,7 +217,9 @@ class Lambdas:
             if requested["FunctionVersion"] not in self.functions[name]["versions"]:
                 raise LambdaRefusalError("ResourceNotFoundException", "no such version", 404)
             aliases[alias] = requested["FunctionVersion"]
-        return 200, {}, {"Name": alias, "FunctionVersion": aliases[alias]}
+        weights = self.functions[name]["weights"].get(alias)
+        routing = {"RoutingConfig": {"AdditionalVersionWeights": weights}} if weights else {}
+        return 200, {}, {"Name": alias, "FunctionVersion": aliases[alias], **routing}
 
     def code_of(self, name, qualifier):
         function = self.functions[name]
@@ -211,13 +236,35 @@ class Lambdas:
                 environment = self.environments[key] = _Environment(code, handler)
         found, printed = environment.run(event)
         request = str(uuid.uuid4())
-        lines = [f"START RequestId: {request} Version: {qualifier}", *printed]
-        if "error" in found:
-            lines.append(f"[ERROR] {found['error']}: {found['text']}")
-        lines += [f"END RequestId: {request}", f"REPORT RequestId: {request}\t{_USAGE}"]
+        if self.times_out:
+            found = {"error": "Sandbox.Timedout", "text": "Task timed out after 60.00 seconds"}
+        written = self._json_lines if self.log_format == "JSON" else self._text_lines
+        lines = written(request, qualifier, printed, found)
         now = round(time.time() * 1000) if at_ms is None else at_ms
         self.log += [(now, f"/aws/lambda/{name}", line) for line in lines]
         return found, lines
+
+    def _text_lines(self, request, qualifier, printed, found):
+        lines = [f"START RequestId: {request} Version: {qualifier}", *printed]
+        if self.times_out:
+            lines.append(f"2026-01-01T00:00:00.000Z {request} {found['text']}")
+        elif "error" in found:
+            lines.append(f"[ERROR] {found['error']}: {found['text']}")
+        return [*lines, f"END RequestId: {request}", f"REPORT RequestId: {request}\t{_USAGE}"]
+
+    def _json_lines(self, request, qualifier, printed, found):
+        """Return the lines of the log format JSON; a timeout is stated by the report alone."""
+        status = "timeout" if self.times_out else "error" if "error" in found else "success"
+        report = {"requestId": request, "metrics": {"durationMs": 3.1}, "status": status}
+        lines = [
+            json.dumps({"type": "platform.start", "record": {"requestId": request, "version": qualifier}}),
+            *printed,
+        ]
+        if status == "error":
+            lines.append(
+                json.dumps({"level": "ERROR", "errorType": found["error"], "errorMessage": found["text"]})
+            )
+        return [*lines, json.dumps({"type": "platform.report", "record": report})]
 
     def invoke(self, name, qualifier, body):
         event = json.loads(body)
@@ -233,13 +280,15 @@ class Lambdas:
         return 200, headers, found["result"]
 
     def filter_log_events(self, requested):
-        """Return the events of a group; a pattern is a quoted text, or several of which any suffices."""
-        words = re.findall(r'\??"([^"]*)"', requested.get("filterPattern", ""))
+        """Return the events of a group; a pattern is quoted texts, any of which suffices, or over JSON."""
+        pattern = requested.get("filterPattern", "")
+        words = [] if pattern.startswith("{") else re.findall(r'\??"([^"]*)"', pattern)
         events = [
             {"timestamp": at, "message": text, "eventId": str(number), "logStreamName": "s"}
             for number, (at, group, text) in enumerate(self.log)
             if group == requested["logGroupName"]
             and at >= requested.get("startTime", 0)
             and (not words or any(word in text for word in words))
+            and (not pattern.startswith("{") or _matches(pattern, text))
         ]
         return {"events": events, "searchedLogStreams": []}

@@ -15,7 +15,7 @@ import json
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,16 @@ from watchme_analysis.limits import MIB
 from watchme_analysis.remedies.apply import plain
 from watchme_analysis.remedies.package_check import Function, PackageCheck, check_package
 from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
-from watchme_analysis.text.message import Bytes, Duration, Message, Resource, message
+from watchme_analysis.text.message import (
+    Bytes,
+    Code,
+    Duration,
+    Message,
+    Names,
+    Resource,
+    Share,
+    message,
+)
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -39,11 +48,25 @@ _UPDATE_S = 300.0
 # Limit of an upload to the API; larger packages go through S3.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _UPLOAD_BYTES = 50 * MIB
-# Lines of a runtime that a failed invocation leaves, whatever the handler logs.
+# Lines that a failed invocation leaves in the text format: of the runtime, or an error that the handler logs.
 # https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
-_FAILURES = '?"[ERROR]" ?"Task timed out" ?"Runtime exited" ?"Runtime.ImportModuleError"'
+_TEXT_FAILURES = (
+    '?"[ERROR]" ?"[CRITICAL]" ?"Task timed out" ?"Runtime exited" ?"Runtime.ImportModuleError" '
+    '?"Status: timeout" ?"Status: error" ?"Status: failure"'
+)
+# The same in lines of JSON, which functions write in either format.
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
+_JSON_FAILURES = (
+    '{ $.level = "ERROR" || $.level = "CRITICAL" || $.level = "FATAL" || $.level = "error" || '
+    '($.type = "platform.report" && $.record.status != "success") }'
+)
+# One line of each invocation, by the format of the function's log.
+_REPORTS = {"Text": '"REPORT RequestId"', "JSON": '{ $.type = "platform.report" }'}
+# Texts in the end of a log that show an error; the value of a level may follow a space.
+_LOGGED_ERRORS = ("[ERROR]", "[CRITICAL]", '"level":"ERROR"', '"level": "ERROR"', "Task timed out")
 _FIRST_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip; a fixed one makes its hash reproducible
 _DOWNLOAD_S = 60
+_WEIGHTS = "RoutingConfig.AdditionalVersionWeights || `null`"
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,8 @@ class DeploymentOptions:
         How long to wait for real invocations, in seconds; 0 for not at all.
     watch_invocations
         Number of real invocations that must be seen without an error.
+    late_s
+        How long no error may appear after these invocations, in seconds: lines reach the log late.
     """
 
     alias: str | None = None
@@ -69,6 +94,7 @@ class DeploymentOptions:
     layers: Sequence[Path] = ()
     watch_s: float = 600.0
     watch_invocations: int = 3
+    late_s: float = 10.0
 
 
 def _settings(configuration: dict[str, Any]) -> Function:
@@ -147,10 +173,13 @@ def plan_deployment(
         ),
     ]
     qualifier: Any = "$LATEST"
+    weights: dict[str, float] | None = None
     if options.alias is not None:
-        current = _alias_version(name, options.alias)
-        old_version = _read_alias(name, options.alias, aws)
-        relies_on.append(Condition(current, "FunctionVersion", old_version))
+        found_alias = aws.call("lambda", "get_alias", FunctionName=name, Name=options.alias)
+        old_version = str(found_alias["FunctionVersion"])
+        weights = (found_alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or None
+        routing = f"[FunctionVersion, {_WEIGHTS}]"
+        relies_on.append(Condition(_alias_version(name, options.alias), routing, [old_version, weights]))
         qualifier = {REFERENCE: "publish.version"}
         steps.append(
             Step(
@@ -177,14 +206,22 @@ def plan_deployment(
         relies_on=tuple(relies_on),
         reasons=(message("deploy-checked", verdict=found.verdict, count=found.modules),),
         costs=(message("deploy-cost", count=len(options.events)),),
-        risks=tuple(_risks(options, found)),
+        risks=tuple(_risks(options, found, weights)),
         notes=(message("deploy-way-back", function=Resource(name)),),
         undo_on_surprise=True,
     )
 
 
-def _risks(options: DeploymentOptions, found: PackageCheck) -> list[Message]:
+def _risks(
+    options: DeploymentOptions, found: PackageCheck, weights: Mapping[str, float] | None
+) -> list[Message]:
     risks = list(found.problems)
+    if options.alias is not None and weights:
+        others = Names(tuple(weights), 10)
+        share = Share(max(0.0, 1.0 - sum(weights.values())))
+        risks.append(
+            message("deploy-risk-weights", alias=Resource(options.alias), share=share, others=others)
+        )
     if options.events:
         risks.append(message("deploy-risk-events", count=len(options.events)))
     else:
@@ -215,7 +252,7 @@ def _invocation(number: int, event: tuple[str, Any], name: str, qualifier: Any) 
         expect={
             "FunctionError": None,
             "Payload.batchItemFailures || `[]`": [],
-            "contains(LogResult || '', '[ERROR]')": False,
+            **{f"contains(LogResult || '', '{text}')": False for text in _LOGGED_ERRORS},
         },
     )
 
@@ -244,7 +281,12 @@ def _watch(
     Errors count since the first step of ``since``; invocations since the second, as those before may be the
     plan's own.
     """
-    group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
+    logging = configuration.get("LoggingConfig") or {}
+    group = logging.get("LogGroup") or f"/aws/lambda/{name}"
+    log_format = logging.get("LogFormat") or "Text"
+    if log_format == "JSON" and logging.get("SystemLogLevel") == "WARN":
+        # Lambda logs the reports of invocations without an error at the level INFO.
+        raise InputError(error_message("error-deploy-no-reports", function=name))
 
     def logged(pattern: str, step: str) -> Call:
         return Call(
@@ -259,13 +301,17 @@ def _watch(
 
     wanted = options.watch_invocations
     why = message("deploy-why-watch", count=wanted, within=Duration(options.watch_s))
-    seen = Condition(
-        logged('"REPORT RequestId"', since[1]), f"length(events || `[]`) >= `{wanted}`", True, options.watch_s
+    reports = logged(_REPORTS[log_format], since[1])
+    seen = Condition(reports, f"length(events || `[]`) >= `{wanted}`", True, options.watch_s)
+    failures = [logged(pattern, since[0]) for pattern in (_JSON_FAILURES, _TEXT_FAILURES)]
+    none_failed = tuple(
+        Condition(call, "(events || `[]`)[0].message", None, held_s=0.0 if number else options.late_s)
+        for number, call in enumerate(failures)
     )
-    none_failed = Condition(logged(_FAILURES, since[0]), "(events || `[]`)[0].message", None)
+    hint = message("deploy-hint-unseen", option=Code("--watch"))
     return [
-        Step("await", group, why, until=(seen,), may_be_unseen=True),
-        Step("watch", group, message("deploy-why-no-errors", group=Resource(group)), until=(none_failed,)),
+        Step("await", group, why, until=(seen,), hint=hint),
+        Step("watch", group, message("deploy-why-no-errors", group=Resource(group)), until=none_failed),
     ]
 
 
@@ -308,11 +354,6 @@ def sqs_event(
 
 def _alias_version(name: str, alias: str) -> Call:
     return Call("lambda", "get_alias", {"FunctionName": name, "Name": alias})
-
-
-def _read_alias(name: str, alias: str, aws: Aws) -> str:
-    found = aws.call("lambda", "get_alias", FunctionName=name, Name=alias)
-    return str(found["FunctionVersion"])
 
 
 def _save_package(plan_path: Path, kind: str, data: bytes) -> dict[str, str]:

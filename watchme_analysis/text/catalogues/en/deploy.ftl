@@ -92,6 +92,8 @@ deploy-risk-events = { $count ->
     [one] The recorded event is processed for real: what the handler writes or sends happens once more.
    *[other] The { $count } recorded events are processed for real: what the handler writes or sends happens once more.
   }
+deploy-risk-weights = The alias { $alias } is weighted: { $share } of its invocations go to the new version, the others to { $others }. The watched invocations and errors are those of all versions.
+deploy-hint-unseen = Nothing shows that the new code works, so it is rolled back. Wait longer with { $option }, or not at all with 0.
 deploy-risk-untested = No recorded event is given, so the first real message is the first test. Give one with --event or --case.
 deploy-risk-latest = The function is called without an alias: between update and rollback, real messages run the new code. SQS delivers failed ones again.
 deploy-way-back = The version published first keeps the current code of { $function }. It is not deleted.

@@ -10,6 +10,7 @@ error-journal-other-remedy = { $path } is the journal of another remedy: give an
 error-plan-file-changed = { $path } has changed since the plan was made: make a new plan.
 error-plan-file-unreadable = { $path }, a file of the plan, can't be read ({ $reason }).
 error-plan-reference = The plan refers to { $name }, which no earlier step kept: make a new plan.
+error-deploy-no-reports = The log of { $function } states no invocation without an error (SystemLogLevel WARN), so the watch would see nothing: set it to INFO, or give --watch 0.
 error-function-image = The function { $function } runs a container image: only zip packages are deployed here.
 error-package-size = { $package } has { $bytes } bytes zipped; an upload to the API may have 50 MiB.
 error-code-not-running = The downloaded code of { $function } is not the one that runs: try again.

@@ -10,6 +10,7 @@ error-journal-other-remedy = { $path } は別の対応のジャーナルです�
 error-plan-file-changed = { $path } は計画の作成後に変更されました。新しい計画を作成してください。
 error-plan-file-unreadable = 計画のファイル { $path } を読み取れません ({ $reason })。
 error-plan-reference = 計画は { $name } を参照していますが、それを残した先行ステップがありません。新しい計画を作成してください。
+error-deploy-no-reports = { $function } のログにはエラーのない呼び出しが記録されないため (SystemLogLevel WARN)、監視できません。INFO に設定するか、--watch 0 を指定してください。
 error-function-image = 関数 { $function } はコンテナイメージで動いています。ここでデプロイできるのは zip パッケージだけです。
 error-package-size = { $package } は圧縮後 { $bytes } バイトです。API でアップロードできるのは 50 MiB までです。
 error-code-not-running = ダウンロードした { $function } のコードは、動作中のものではありません。もう一度実行してください。
