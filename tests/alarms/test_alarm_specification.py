@@ -273,7 +273,7 @@ def test_the_standard_alarms_are_four_with_two_windows():
     assert all(spec.rule.treat_missing_data == "notBreaching" and spec.rule.sliding for spec in STANDARD)
     assert [spec.rule.extra_periods for spec in STANDARD] == [2] * 4
     assert all((one.rule.extra_periods, one.rule.sliding) == (0, False) for one in WALL_CLOCK)
-    nothing = {"first": None, "times_raised": 0, "in_alarm_at_end": False, "uncertainty_s": 0.0}
+    nothing = dict.fromkeys(("first", "times_raised", "in_alarm_at_end", "uncertainty_s"))
     columns = ["resource", "metric", "stat", "period_s", "points", "time", "value"]
     empty = pd.DataFrame({name: [] for name in columns})
     flow = Pipeline("jobs", None, None, 60, frame_of(sent=[1.0]))

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from worlds.one_queue import Tables, investigation, pipeline_of
+from worlds.one_queue import Tables, investigation
 from worlds.queue_contexts import at, queue_of
 from worlds.together import together
 
@@ -12,7 +12,6 @@ from watchme_analysis.backlog.context import BacklogContext, backlog_context
 from watchme_analysis.backlog.judge import Judgement, Undoing
 from watchme_analysis.backlog.missing import unread_dead_letters, unread_dumps
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
-from watchme_analysis.queues.dlq_stock import DeadLetterStock
 from watchme_analysis.stats.intervals import Interval
 from watchme_analysis.text.message import message
 
@@ -96,19 +95,6 @@ def test_a_log_alone_leads_with_the_function_that_logged_one_error_most():
     assert diagnosis.error_of_logs(investigation()) is None
     end = event(0, "a", "END") | {"kind": "end"}
     assert diagnosis.error_of_logs(investigation(log_events=[end])) is None
-
-
-def stocked(dead, moved_by_all=None, purged=0, dlq="jobs-dlq"):
-    stock = DeadLetterStock(moved=dead, moved_by_all=moved_by_all, purged=purged)
-    pipeline = pipeline_of(dlq=dlq, sent=[1.0])
-    return SimpleNamespace(pipeline=pipeline, dead_lettered=dead, balance=SimpleNamespace(dead_letters=stock))
-
-
-def test_dead_letters_of_a_shared_dlq_are_counted_once():
-    queues = (stocked(2, 9, 1), stocked(7, 9, 4), stocked(3, dlq=None), stocked(1, dlq="other-dlq"))
-    taken, lost = diagnosis._dead_letters(context_of(others=queues))
-    assert taken == {"jobs-dlq": 9, "jobs": 3, "other-dlq": 1}
-    assert lost == {"jobs-dlq": 4, "jobs": 0, "other-dlq": 0}
 
 
 @together(

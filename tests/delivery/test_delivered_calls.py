@@ -485,7 +485,8 @@ def test_what_a_run_did_is_in_its_result_and_in_the_history(tmp_path):
     assert (delivery["status"], delivery["detail"]) == ("confirmed", "receipt-1")
     [kept] = Storage(tmp_path / "orders").lines("history.jsonl")
     figures = {
-        "dead_letters": 0, "lost": 3, "late": 0, "missed_work": 0, "drifts": [], "alarms_without_cause": []
+        "dead_letters": None, "lost": 3, "late": None, "missed_work": None, "drifts": [],
+        "alarms_without_cause": [],
     }  # fmt: skip
     assert kept["figures"] == {"backlog": figures}
     names = ("started_at", "status", "error", "window", "questions", "gb_scanned", "telemetry")

@@ -431,7 +431,7 @@ def test_figures_of_a_diagnosis_are_what_the_digest_adds_up():
     }  # fmt: skip
     calm = _figures({"verdict": "no_incident", "alarms": alarms})
     assert calm["alarms_without_cause"] == [shown[0], shown[1], shown[3]]
-    assert [calm[name] for name in ("dead_letters", "lost", "late", "missed_work")] == [0, 0, 0, 0]
+    assert [calm[name] for name in ("dead_letters", "lost", "late", "missed_work")] == [None] * 4
     unknown = _figures({"verdict": "inconclusive", "alarms": alarms})
     assert unknown["alarms_without_cause"] == []
     drift["signal"] = sorted(_DRIFTS)[0]

@@ -15,6 +15,7 @@ from watchme_analysis.delivery.run import Run, run_digest
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.delivery.telemetry import Telemetry, TelemetryCost, cost_of, telemetry_of
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.text.render import label
 from watchme_analysis.window import Window, parse_zone
 
 WEEK = timedelta(days=7)
@@ -91,6 +92,21 @@ def test_the_texts_hold_the_figures(tmp_path, language):
     for part in ("orders", "dlq (orders-dlq)", "20", "0.015"):
         assert part in text, part
     assert len(content.sentences) == 9
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_digest_states_no_zero_for_an_unknown_count(tmp_path, language):
+    found = world(tmp_path, chat=Received())
+    found.run(2, diagnosis(**FAILING))
+    made = Digest.from_dict(digest(found, 32)["digest"])
+    assert (made.dead_letters, made.lost, made.missed_work, made.late) == (None,) * 4
+    sentences = digest_content(made, "orders", language, parse_zone("UTC")).sentences
+    unknown = [text.count(label("count-unknown", language)) for text in sentences]
+    assert (3 in unknown, 1 in unknown) == (True, True)
+    # Without an incident, no message was harmed.
+    calm = world(tmp_path / "calm", chat=Received())
+    calm.run(2, diagnosis())
+    assert Digest.from_dict(digest(calm, 32)["digest"]).lost == 0
 
 
 def alarm(name, *metrics, rule=None):

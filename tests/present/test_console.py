@@ -118,7 +118,8 @@ def test_a_backlog_names_its_queues_the_change_and_what_became_of_the_messages()
 @pytest.mark.parametrize(
     ("found", "name", "values"),
     [
-        ({}, "missed-work", {"number": 0}),
+        ({}, "missed-work-unknown", {}),
+        ({"missed_work": []}, "missed-work", {"number": 0}),
         ({"missed_work": ["a", "b"], "lost": 3}, "missed-work-left", {"number": 2}),
         (
             {"missed_work": ["a"], "dead_letters_without_work": 4},

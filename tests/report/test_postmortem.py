@@ -203,7 +203,8 @@ def test_the_impact_is_that_of_the_incident():
     assert impact_of(health | {"summary_messages": []}) is None
     assert impact_of(health | {"verdict": "no_incident"}) is None
     backlog = {"question": "backlog", "verdict": "inconclusive", "dead_letters_of_incident": 2, "lost": 0}
-    assert impact_of(backlog) is None  # what was missed is unknown
+    assert impact_of(backlog).values["missed"] == message("count-unknown")
+    assert impact_of(backlog | dict.fromkeys(("dead_letters_of_incident", "lost"))) is None
     assert impact_of(backlog | {"missed_work": [["a", "b"]]}).values["missed"] == Count(1)
 
 

@@ -32,6 +32,7 @@ NAMES = dict.fromkeys(
         "format",
         "note",
         "error_message",
+        "counts_message",
         "error_sentence",
         "_allowed",
         "words",
@@ -210,6 +211,10 @@ def uses():
                 else {each.arg for each in node.keywords}
             )
             for branch in branches(node.args[at]):
+                if called == "counts_message":
+                    found.append(
+                        (f"{path.name}:{node.lineno}", f"{branch.value}-partly", False, called, names)
+                    )
                 if isinstance(branch, ast.Constant) and isinstance(branch.value, str):
                     found.append((f"{path.name}:{node.lineno}", branch.value, False, called, names))
                 elif isinstance(branch, ast.JoinedStr) and isinstance(branch.values[0], ast.Constant):

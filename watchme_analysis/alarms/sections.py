@@ -369,7 +369,7 @@ def spared_by_a_check(found: Diagnosis, zone: tzinfo) -> tuple[str, ...]:
 
     The result is empty unless a change of the function caused the incident.
     """
-    change, dead_letters = found.extra.get("change"), found.extra.get("dead_letters_of_incident", 0)
+    change, dead_letters = found.extra.get("change"), found.extra.get("dead_letters_of_incident")
     if found.cause != "consumer_failing" or change is None or not dead_letters:
         return ()
     moment = format_time(datetime.fromisoformat(str(change["time"])), zone, seconds=False)

@@ -50,10 +50,11 @@ def standard_alarms(tables: Tables, pipelines: tuple[Pipeline, ...]) -> list[dic
     Returns
     -------
     list of dict
-        ``alarm``; ``resource``; ``first`` (datetime or None), ``times_raised``, ``in_alarm_at_end`` and
+        ``alarm``; ``resource``; ``first`` (datetime), ``times_raised``, ``in_alarm_at_end`` and
         ``uncertainty_s`` (the true time is earlier by at most this much, because the metric has a longer
-        period than the alarm), all evaluated on periods aligned to the clock; ``note``; and ``sliding``: the
-        same four values with the sliding window, which is CloudWatch's default.
+        period than the alarm), all evaluated on periods aligned to the clock and None without the metric,
+        ``first`` also where the alarm would not have fired; ``note``; and ``sliding``: the same four values
+        with the sliding window, which is CloudWatch's default.
 
     Notes
     -----
@@ -77,7 +78,7 @@ def _figures(result: AlarmBacktest) -> dict[str, Any]:
     run = result.run
     return {
         "first": run.first if run else None,
-        "times_raised": len(run.raised) if run else 0,
-        "in_alarm_at_end": run.in_alarm_at_end if run else False,
-        "uncertainty_s": run.uncertainty_s if run else 0.0,
+        "times_raised": len(run.raised) if run else None,
+        "in_alarm_at_end": run.in_alarm_at_end if run else None,
+        "uncertainty_s": run.uncertainty_s if run else None,
     }

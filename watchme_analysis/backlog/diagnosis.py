@@ -29,6 +29,8 @@ from watchme_analysis.inference.confidence import mapped
 from watchme_analysis.inference.engine import next_test
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.queues.accounting import known_total
+from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
 from watchme_analysis.text.message import Text
@@ -220,32 +222,34 @@ def _extra(
     healthy = judged.cause == "healthy"
     affected = () if healthy else context.affected
     start = None if judged.span is None else judged.span.start
-    by_dlq, lost_dead = _dead_letters(context)
-    lost = sum(item.balance.expired + item.balance.purged for item in context.queues) + sum(
-        lost_dead.values()
-    )
+    dead_letters, lost = _dead_letters(context)
     # The page asks for the work of all queues as well, which is kept.
     work = message_work(inv, context.queues) if inv.options.get("queue") else work_items(inv)
     dead = work[(work["state"] == "dead_lettered") & ~work["before_window"].fillna(False)]
     missed = dead[~dead["processed"].fillna(False)]
     known = None if judged.cause is None or healthy else judged.span
     elsewhere = apart(context, start, judged.end)
+    unread, dumps = unread_dead_letters(inv, context), unread_dumps(inv)
+    # An empty list states that there is no such work, which only whole evidence shows.
+    all_seen = dead_letters is not None and not unread and not dumps
+    missed_pairs, dead_pairs = work_pairs(missed), work_pairs(dead)
+    waiting_pairs = work_pairs(work[work["state"] == "waiting"])
+    of_incident = known_total(_taken(item) for item in affected if item not in elsewhere)
     return {
         "queues": sorted(item.pipeline.queue for item in affected),
         "functions": sorted({item.pipeline.function for item in affected if item.pipeline.function}),
         # The event of a trail: a configuration tells when it was changed, and no more.
         "change": change.to_dict() if change is not None and change.is_recorded else None,
-        "dead_letters": sum(by_dlq.values()),
-        "dead_letters_of_incident": sum(item.dead_lettered for item in affected if item not in elsewhere),
+        "dead_letters": dead_letters,
+        "dead_letters_of_incident": 0 if not affected and dead_letters is not None else of_incident,
         "lost": lost,
-        "missed_work": work_pairs(missed),
-        "dead_lettered_work": work_pairs(dead),
-        **({"unread_dumps": dumps} if (dumps := unread_dumps(inv)) else {}),
-        **({"dead_letters_without_work": unread} if (unread := unread_dead_letters(inv, context)) else {}),
-        "waiting_work": work_pairs(work[work["state"] == "waiting"]),
-        "missed_work_certain": not lost
-        and not unread
-        and not dumps
+        "missed_work": missed_pairs if missed_pairs or (all_seen and lost == 0) else None,
+        "dead_lettered_work": dead_pairs if dead_pairs or all_seen else None,
+        **({"unread_dumps": dumps} if dumps else {}),
+        **({"dead_letters_without_work": unread} if unread else {}),
+        "waiting_work": waiting_pairs if waiting_pairs or _nothing_waits(context) else None,
+        "missed_work_certain": all_seen
+        and lost == 0
         and bool(missed.empty or not any(item.throttles or item.redelivery for item in affected)),
         "incident_start_earliest": _iso(None if known is None else known.earliest),
         "incident_start_latest": _iso(None if known is None else known.latest),
@@ -265,13 +269,37 @@ def _in_iso(alarm: Mapping[str, Any]) -> dict[str, Any]:
     return {**alarm, "first": _iso(alarm["first"])}
 
 
-def _dead_letters(context: BacklogContext) -> tuple[dict[str, int], dict[str, int]]:
-    """Return by DLQ the messages that it took in and those it lost, each message once."""
-    taken: dict[str, int] = {}
+def _taken(queue: QueueAnalysis) -> int | None:
+    """Return the messages that a queue moved to its DLQ; None where no evidence shows it.
+
+    Without its attributes, a queue whose DLQ is not named may have one.
+    """
+    pipeline = queue.pipeline
+    unnamed = pipeline.dlq is None and pipeline.settings.visibility_timeout_s is None
+    return None if unnamed else queue.balance.dead_lettered
+
+
+def _dead_letters(context: BacklogContext) -> tuple[int | None, int | None]:
+    """Return the messages that the DLQs took in and those that were lost, each once; None where unknown."""
+    taken: dict[str, int | None] = {}
     lost: dict[str, int] = {}
     for queue in context.queues:
         key, stock = queue.pipeline.dlq or queue.pipeline.queue, queue.balance.dead_letters
-        own = queue.dead_lettered if stock.moved_by_all is None else stock.moved_by_all
-        taken[key] = max(taken.get(key, 0), own)
+        own = _taken(queue) if stock.moved_by_all is None else stock.moved_by_all
+        seen = taken.get(key)
+        taken[key] = own if seen is None else max(seen, own or 0)
         lost[key] = max(lost.get(key, 0), stock.lost)
-    return taken, lost
+    balances = [queue.balance for queue in context.queues]
+    # A balance that is open for lack of counts does not show a loss.
+    left = [None if each.unexplained is None else 0 for each in balances]
+    gone = sum(each.expired + each.purged for each in balances) + sum(lost.values())
+    return known_total(taken.values()), known_total([*left, *([gone] if left else [])])
+
+
+def _nothing_waits(context: BacklogContext) -> bool:
+    """Return True where the evidence shows that no queue holds a message."""
+    return bool(context.queues) and all(
+        {"visible", "in_flight"} <= item.pipeline.queried
+        and item.balance.visible + item.balance.in_flight == 0
+        for item in context.queues
+    )

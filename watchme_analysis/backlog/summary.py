@@ -20,6 +20,7 @@ from watchme_analysis.inference.weighing import consequence
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.text.message import (
+    Choice,
     Code,
     Message,
     Phrases,
@@ -27,6 +28,7 @@ from watchme_analysis.text.message import (
     Resource,
     Text,
     TimeSpan,
+    counts_message,
     in_each_language,
     message,
     sentences,
@@ -74,7 +76,9 @@ def summary(
             _days(context, found.cause),
             _bounds(context, judged),
             _dead_and_lost(extra),
-            _missing_work(extra, context.affected, unread),
+            _missing_work(extra, context.affected, unread)
+            if extra["missed_work"] is not None
+            else _unknown_work(extra, unread),
             _still_waiting(context) if found.incident_end is None else None,
         ),
         message(
@@ -152,7 +156,7 @@ def _collect(missing: Sequence[Missing]) -> Message:
 
 
 def _dead_and_lost(extra: Mapping[str, Any]) -> Message:
-    return message("backlog-dead-and-lost", dead=int(extra["dead_letters"]), lost=int(extra["lost"]))
+    return counts_message("backlog-dead-and-lost", dead=extra["dead_letters"], lost=extra["lost"])
 
 
 def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> tuple[Text, ...]:
@@ -171,7 +175,9 @@ def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> t
     test = None if is_level else message("backlog-next-test", test=value_of(ranking[0].finding.next_test))
     return (
         sentences(quoted_error(found.extra["error"]), _between(ranking)),
-        _trouble(queues, found.incident_start) if context.queues else message("backlog-no-queue-recorded"),
+        _trouble(queues, found.incident_start)
+        if queues or any(item.pipeline.queried for item in context.queues)
+        else message("backlog-no-queue-measured" if context.queues else "backlog-no-queue-recorded"),
         sentences(collect, test),
         *_one_receive(context),
     )
@@ -228,6 +234,15 @@ def _still_waiting(context: BacklogContext) -> Message | None:
     if any(item.stalled for item in context.affected):
         return message("backlog-still-waiting-behind-mapping", waiting=waiting)
     return message("backlog-still-waiting", waiting=waiting)
+
+
+def _unknown_work(extra: Mapping[str, Any], unread: int) -> Message:
+    """Return that it is unknown how much work is missing, and why."""
+    reasons = {"lost": extra["lost"], "files": extra.get("unread_dumps"), "bodies": unread}
+    return message(
+        "backlog-missing-work-unknown",
+        reason=Choice(next((name for name, is_so in reasons.items() if is_so), "none")),
+    )
 
 
 def _missing_work(

@@ -162,7 +162,7 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     if output.form != TABLE:
         output.write(result.assign(**{name: result[name].map(out.text) for name in ("rule", "note")}))
         return
-    dead = found.extra.get("dead_letters_of_incident", 0)
+    dead = found.extra.get("dead_letters_of_incident") or 0
     sentences = [] if sensitivity else alarm_advice(result, tests.start, tests.affected, dead, zone)
     lines: list[Text] = [
         *_when(tests.start, tests.detection, zone, found.verdict == "no_incident"),

@@ -11,6 +11,7 @@ from watchme_analysis.aws_shapes.prices import BYTES_PER_GB
 from watchme_analysis.delivery.changes import Incident, QuestionState
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.telemetry import TelemetryCost, cost_of
+from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 from watchme_analysis.text.message import (
     Bytes,
@@ -19,6 +20,7 @@ from watchme_analysis.text.message import (
     Number,
     Resource,
     TimeSpan,
+    counts_message,
     message,
     message_from_dict,
     value_of,
@@ -44,7 +46,7 @@ class Digest:
         Seconds of the period in which an incident was open.
     dead_letters, lost, missed_work, late
         Messages that moved to DLQs and were lost, work items that were missing, and messages that were
-        late, in these incidents.
+        late, in these incidents; None where unknown.
     drifts
         Sentences on durations that drifted, as messages in JSON.
     runs, failed_runs
@@ -60,16 +62,16 @@ class Digest:
     window: Window
     incidents: tuple[tuple[str, Incident], ...]
     impact_s: float
-    dead_letters: int
-    lost: int
-    missed_work: int
+    dead_letters: int | None
+    lost: int | None
+    missed_work: int | None
     drifts: tuple[Mapping[str, Any], ...]
     runs: int
     failed_runs: int
     gb: float
     usd: float
     alarms: tuple[tuple[str, str], ...]
-    late: int = 0
+    late: int | None = 0
     telemetry: TelemetryCost = field(default_factory=TelemetryCost)
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,7 +133,13 @@ def digest_of(
         if incident.start < window.end and (incident.end is None or incident.end >= window.start)
     ]
     incidents.sort(key=lambda item: item[1].start, reverse=True)
-    harm = [_harm(question, incident, runs) for question, incident in incidents]
+    # The health of endpoints says nothing of messages.
+    harm = [_harm(question, incident, runs) for question, incident in incidents if question == "backlog"]
+    was_looked_at = any("backlog" in entry.get("figures", {}) for entry in runs)
+
+    def total(name: str) -> int | None:
+        return known_total(each[name] for each in harm) if harm else 0 if was_looked_at else None
+
     figures = [each for entry in runs for each in entry.get("figures", {}).values()]
     drifts = {str(each): each for one in figures for each in one.get("drifts", ())}
     alarms = {
@@ -145,23 +153,23 @@ def digest_of(
         window,
         tuple(incidents),
         _open_s(window, [incident for _, incident in incidents]),
-        sum(each["dead_letters"] for each in harm),
-        sum(each["lost"] for each in harm),
-        sum(each["missed_work"] for each in harm),
+        total("dead_letters"),
+        total("lost"),
+        total("missed_work"),
         tuple(drifts.values()),
         len(runs),
         sum(entry["status"] == "failed" for entry in runs),
         gb,
         gb * usd_per_gb,
         tuple(sorted({(alarm, resource) for alarm, resource, _ in alarms})),
-        sum(each["late"] for each in harm),
+        total("late"),
         cost_of((entry["telemetry"] for entry in runs if entry.get("telemetry")), window.end - window.start),
     )
 
 
-def _harm(question: str, incident: Incident, runs: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the largest figures of the runs that saw an incident."""
-    found = dict.fromkeys(("dead_letters", "lost", "missed_work", "late"), 0)
+def _harm(question: str, incident: Incident, runs: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+    """Return the largest figures of the runs that saw an incident; None where no run knows one."""
+    found: dict[str, int | None] = dict.fromkeys(("dead_letters", "lost", "missed_work", "late"))
     for entry in runs:
         seen = (entry.get("questions", {}).get(question) or {}).get("incident") or {}
         if not seen.get("start"):
@@ -169,7 +177,9 @@ def _harm(question: str, incident: Incident, runs: Iterable[Mapping[str, Any]]) 
         start = datetime.fromisoformat(seen["start"])
         if incident.start <= start and (incident.end is None or start <= incident.end):
             figures = entry.get("figures", {}).get(question, {})
-            found = {name: max(number, int(figures.get(name) or 0)) for name, number in found.items()}
+            for name, number in found.items():
+                known = [each for each in (number, figures.get(name)) if each is not None]
+                found[name] = max(known, default=None)
     return found
 
 
@@ -204,8 +214,10 @@ def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> 
     found = [
         message("digest-incidents", count=len(digest.incidents), impact=Duration(digest.impact_s)),
         *(_of_incident(question, incident, language) for question, incident in digest.incidents[:_LISTED]),
-        message("digest-messages", dead=digest.dead_letters, lost=digest.lost, missing=digest.missed_work),
-        message("digest-late", count=digest.late),
+        counts_message(
+            "digest-messages", dead=digest.dead_letters, lost=digest.lost, missing=digest.missed_work
+        ),
+        counts_message("digest-late", count=digest.late),
     ]
     if digest.drifts:
         found += [message("digest-drift"), *map(message_from_dict, digest.drifts)]

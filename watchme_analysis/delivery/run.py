@@ -589,11 +589,12 @@ def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
         for alarm in diagnosis.get("alarms") or ()
         if alarm.get("times_raised")
     ]
+    missed = diagnosis.get("missed_work")
     return {
-        "dead_letters": diagnosis.get("dead_letters_of_incident") or 0,
-        "lost": diagnosis.get("lost") or 0,
-        "late": diagnosis.get("late") or 0,
-        "missed_work": len(diagnosis.get("missed_work") or ()),
+        "dead_letters": diagnosis.get("dead_letters_of_incident"),
+        "lost": diagnosis.get("lost"),
+        "late": diagnosis.get("late"),
+        "missed_work": None if missed is None else len(missed),
         "drifts": [
             item["message"]
             for ranked in diagnosis.get("ranking") or ()

@@ -144,7 +144,7 @@ class AlarmPage(Page):
     def advice(self) -> TextView:
         """Return sentences on the alarm to create first."""
         found, affected = self.diagnosis, self._tests.affected
-        dead = found.extra.get("dead_letters_of_incident", 0)
+        dead = found.extra.get("dead_letters_of_incident") or 0
         sentences = alarm_advice(
             self._tests.frame(self._tests.proposed_results), self._start, affected, dead, self.zone
         )

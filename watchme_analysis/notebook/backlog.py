@@ -274,7 +274,7 @@ class BacklogPage(Page):
 
     def _missed_rows(self) -> pd.DataFrame:
         columns = ("work_item", "time_or_day")
-        items = self.diagnosis.extra.get("missed_work", ())
+        items = self.diagnosis.extra.get("missed_work") or ()
         return records((dict(zip(columns, item, strict=False)) for item in items), columns)
 
     def _alarm_rows(self) -> pd.DataFrame:
@@ -314,7 +314,7 @@ class BacklogPage(Page):
         """Return a table of the missed work by what it is about."""
         extra = self.diagnosis.extra
         return missed_work_table(
-            extra.get("missed_work", ()), self._unit, extra.get("unread_dumps", ()), self.language
+            extra.get("missed_work"), self._unit, extra.get("unread_dumps", ()), self.language
         )
 
     @section(lambda page: page._of_the_queue(work_items(page.investigation)), Rows("queue_messages"))

@@ -35,6 +35,7 @@ from watchme_analysis.text.message import (
     Resource,
     Text,
     TimeSpan,
+    counts_message,
     message,
     message_of,
 )
@@ -470,12 +471,11 @@ class _Printed:
             )
             lines.append(self._fact("change", sentence))
         if found["question"] == "backlog":
-            sentence = self._render_message(
-                "print-message-counts",
-                moved=int(found.get("dead_letters") or 0),
-                deleted=int(found.get("lost") or 0),
-                missed=missed_work(found),
+            counts = counts_message(
+                "print-message-counts", moved=found.get("dead_letters"), deleted=found.get("lost")
             )
+            parts = [render(each, self.language, self.zone) for each in (counts, missed_work(found))]
+            sentence = ", ".join(parts) if self.language == "en" else "、".join(parts)
             lines.append(self._fact("messages", sentence))
         return lines
 
@@ -540,12 +540,15 @@ def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
 
 def missed_work(diagnosis: Mapping[str, Any]) -> Message:
     """Return a phrase on the number of missed work items, as far as the messages could be read."""
-    number = len(diagnosis.get("missed_work") or [])
+    missed = diagnosis.get("missed_work")
+    number = len(missed or [])
     known = Choice("some" if number else "none")
     if dumps := diagnosis.get("unread_dumps"):
         return message("missed-work-unread-dumps", number=number, known=known, dumps=Names(tuple(dumps)))
     if unread := diagnosis.get("dead_letters_without_work"):
         return message("missed-work-unread-messages", number=number, known=known, unread=int(unread))
+    if missed is None:
+        return message("missed-work-unknown")
     return message("missed-work-left" if diagnosis.get("lost") else "missed-work", number=number)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,19 @@ class Balance:
         if not self.sent or self.received is None:
             return None
         return self.received / self.sent
+
+
+def known_total(numbers: Iterable[int | None]) -> int | None:
+    """Return the sum of counts; None without any, and where a zero would only be that of the known ones.
+
+    Parameters
+    ----------
+    numbers
+        Counts; None where unknown.
+    """
+    counts = list(numbers)
+    total = sum(number or 0 for number in counts)
+    return total if total or (counts and None not in counts) else None
 
 
 def queue_balance(pipeline: Pipeline, tables: Tables) -> Balance:
@@ -194,12 +208,18 @@ def balance_frame(tables: Tables, interval_s: float | None = None, language: str
 
 def _row(pipeline: Pipeline, entry: Balance, language: str) -> dict[str, Any]:
     index = pipeline.frame.index
+    # Without the counts that a balance needs, it tells nothing of messages that went another way.
+    unknown = {"expired", "purged", "duplicate_deletes"} if entry.unexplained is None else set()
+    if pipeline.settings.visibility_timeout_s is None:  # nor is there a snapshot of the queue
+        unknown |= {name for name in ("visible", "in_flight") if pipeline.frame[name].isna().all()}
+    if pipeline.frame[["visible", "received"]].isna().all(axis=None):
+        unknown.add("stock_before")
     return {
         "queue": pipeline.queue,
         "start": index[0] if len(index) else None,
         "end": index[-1] + timedelta(seconds=pipeline.period_s) if len(index) else None,
         **{
-            name: getattr(entry, name)
+            name: None if name in unknown and not getattr(entry, name) else getattr(entry, name)
             for name in (
                 "sent", "stock_before", "received", "deleted", "visible", "in_flight", "dead_lettered",
                 "expired", "purged", "duplicate_deletes", "unexplained", "retry_amplification", "mean_stay_s",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from watchme_analysis.text.message import Message, message, message_from_dict
+from watchme_analysis.text.message import Message, counts_message, message, message_from_dict
 
 # Sentence of the summary that has the numbers of requests.
 _REQUESTS = "health-incident"
@@ -28,12 +28,13 @@ def impact_of(diagnosis: Mapping[str, Any]) -> Message | None:
             return None
         values = message_from_dict(found).values
         return message("impact-requests", **{name: values[name] for name in ("bad", "requests", "failed")})
-    numbers = [diagnosis.get(name) for name in ("dead_letters_of_incident", "lost")]
     missed = diagnosis.get("missed_work")
-    if missed is None or None in numbers:
-        return None
-    dead, lost = (int(number or 0) for number in numbers)
-    return message("impact-messages", dead=dead, lost=lost, missed=len(missed))
+    counts = {
+        "dead": diagnosis.get("dead_letters_of_incident"),
+        "lost": diagnosis.get("lost"),
+        "missed": None if missed is None else len(missed),
+    }
+    return None if set(counts.values()) == {None} else counts_message("impact-messages", **counts)
 
 
 def _within(stored: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

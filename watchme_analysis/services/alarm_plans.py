@@ -151,7 +151,7 @@ def _tested(request: AlarmRequest, specs: tuple[AlarmSpec, ...]) -> _Tested:
     opened = investigate(question, case)
     found = answer(opened)
     tests = CaseBacktest(opened, found, specs)
-    dead = int(found.extra.get("dead_letters_of_incident", 0))
+    dead = int(found.extra.get("dead_letters_of_incident") or 0)
     evidence = evidence_of(
         tests.frame(tests.proposed_results),
         tests.start,

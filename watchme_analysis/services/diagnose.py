@@ -170,11 +170,15 @@ def answer(investigation: Investigation) -> Diagnosis:
     return replace(found, missing_evidence=(*_unread(investigation), *found.missing_evidence))
 
 
-def late_messages(investigation: Investigation) -> int:
-    """Return the number of messages of a backlog that were late, over all queues."""
+def late_messages(investigation: Investigation) -> int | None:
+    """Return the number of messages of a backlog that were late, over all queues; None where unknown."""
+    from watchme_analysis.queues.accounting import known_total
     from watchme_analysis.queues.anomalies import analyse_queues
 
-    return sum(queue.late for queue in analyse_queues(investigation))
+    return known_total(
+        queue.late if {"visible", "deleted"} <= queue.pipeline.queried else queue.late or None
+        for queue in analyse_queues(investigation)
+    )
 
 
 def _unread(investigation: Investigation) -> list[Missing]:

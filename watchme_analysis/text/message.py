@@ -483,6 +483,22 @@ def _value_from_dict(name: str, data: Mapping[str, Any]) -> Value:
     return made
 
 
+def counts_message(name: str, **counts: int | None) -> Message:
+    """Return the message of counts; where one is unknown, the message ``NAME-partly``, which says so.
+
+    Parameters
+    ----------
+    name
+        Id of the message whose counts are all known.
+    counts
+        Counts; None where unknown.
+    """
+    known = {each: Count(count) for each, count in counts.items() if count is not None}
+    if len(known) == len(counts):
+        return message(name, **known)
+    return message(f"{name}-partly", **(dict.fromkeys(counts, message("count-unknown")) | known))
+
+
 def _text_from_json(stored: Any) -> Text:
     return stored if isinstance(stored, str) else message_from_dict(stored)
 

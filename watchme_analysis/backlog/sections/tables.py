@@ -159,14 +159,15 @@ def _in_unit(value: Any, metric: Any, language: str) -> str:
 
 
 def missed_work_table(
-    work: Iterable[Collection[str]], unit: Translated, unread: Sequence[str] = (), language: str = "en"
+    work: Iterable[Collection[str]] | None, unit: Translated, unread: Sequence[str] = (), language: str = "en"
 ) -> TableView:
     """Return the work that was missed, by what it is about.
 
     Parameters
     ----------
     work
-        Pairs of an item and a day or moment, as ``missed_work`` of a backlog diagnosis.
+        Pairs of an item and a day or moment, as ``missed_work`` of a backlog diagnosis; None where
+        unknown.
     unit
         What an item is called, such as a device or an order.
     unread
@@ -175,13 +176,15 @@ def missed_work_table(
         Language of caption, headings and note.
     """
     by_item: dict[str, list[str]] = {}
-    for item, when in work:
+    for item, when in work or ():
         by_item.setdefault(str(item), []).append(str(when))
     rows = tuple(
         (item, f"{len(times):,d}", ", ".join(times[:_NAMED]) + (", …" if len(times) > _NAMED else ""))
         for item, times in sorted(by_item.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     )
-    note = "" if rows else label("missed-work-none", language)
+    note = (
+        "" if rows else label("missed-work-none" if work is not None else "missed-work-not-known", language)
+    )
     if unread:
         note = render(message("missed-work-unread", files=unread), language)
     heads = (
@@ -306,13 +309,18 @@ def alarm_table(
         *(["note"] if noted else []),
     )  # fmt: skip
     heads = tuple(label(f"column-{name}", language) for name in names)
+    unevaluated = sum(alarm["sliding"]["times_raised"] is None for alarm, _ in evaluated)
     never = message(
         "alarms-never-fired",
-        never=len(evaluated) - len(rows),
+        never=len(evaluated) - len(rows) - unevaluated,
         alarms=len(evaluated),
         command=Code("watchme alarms backtest"),
     )
-    note = render(never if evaluated else message("alarms-none"), language)
+    notes = (
+        never if len(evaluated) > unevaluated else None,
+        message("alarms-without-metric", alarms=unevaluated) if unevaluated else None,
+    )
+    note = render(sentences(*notes) if evaluated else message("alarms-none"), language)
     return TableView(with_zone(label("alarms-caption", language), zone, language), heads, rows, note)
 
 

@@ -26,6 +26,7 @@ backlog-queues-affected-during = { $number ->
     [one] { $queues } was affected from { $span }.
    *[other] { $queues } were affected from { $span }.
   }
+backlog-no-queue-measured = The data holds no metrics of the queues, so whether they show trouble is unknown.
 backlog-no-queue-affected = No queue shows trouble.
 backlog-no-queue-recorded = The data holds no queue: no metrics and no settings of one.
 backlog-failing-days = The failures occurred on { $days } days, at the same time of day.
@@ -37,6 +38,13 @@ backlog-dead-and-lost = { $dead ->
   } and { $lost ->
     [one] { $lost } was lost.
    *[other] { $lost } were lost.
+  }
+backlog-dead-and-lost-partly = Messages moved to dead-letter queues: { $dead }. Messages lost: { $lost }.
+backlog-missing-work-unknown = How much work is missing is unknown{ $reason ->
+    [lost] , since lost messages leave no body.
+    [files] , since files of messages could not be read.
+    [bodies] , since the data lacks bodies of messages in dead-letter queues.
+   *[none] .
   }
 backlog-missing-work = { $missing ->
     [one] { $missing } work item is missing.

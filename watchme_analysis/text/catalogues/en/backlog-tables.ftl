@@ -32,9 +32,13 @@ dead-letters-empty = No rows: no message was read from a DLQ.
 patterns-caption = Latency drift and recurring failures
 patterns-empty = No rows: no duration drifts, and messages in DLQs do not belong to one weekday or one { $unit }.
 missed-work-caption = Missed work by { $unit }
+missed-work-not-known = Which work is missing is unknown.
 missed-work-none = No work item is known to be missed.
 missed-work-unread = These files could not be read, so the work of their messages is unknown: { $files }.
-messages-caption = Messages in DLQs and waiting messages: { $messages }
+messages-caption = { $messages ->
+    [0] Messages in DLQs and waiting messages
+   *[other] Messages in DLQs and waiting messages: { $messages }
+  }
 messages-empty = No rows: no message was read from a queue.
 redrive-caption = Redrive of messages in dead-letter queues
 redrive-listed = redrive
@@ -55,6 +59,10 @@ changes-before = { $time } before
 changes-after = { $time } after
 alarms-caption = Alarms
 alarms-none = No alarm could be evaluated.
+alarms-without-metric = { $alarms ->
+    [one] { $alarms } alarm was not evaluated: its metric is not in the case.
+   *[other] { $alarms } alarms were not evaluated: their metrics are not in the case.
+  }
 alarms-never-fired = { $never } of { $alarms } alarms never fired. Each alarm is evaluated every minute over a sliding window, which is CloudWatch’s default, as by { $command }.
 
 # Headings

@@ -36,6 +36,7 @@ digest-incidents = { $count ->
    *[other] { $count } incidents, open for { $impact } in total.
   }
 digest-incident = { $span }: { $cause }.
+digest-messages-partly = Messages moved to dead-letter queues: { $dead }. Messages lost: { $lost }. Work items missing: { $missing }.
 digest-messages = { $dead ->
     [one] { $dead } message moved to a dead-letter queue
    *[other] { $dead } messages moved to dead-letter queues
@@ -56,6 +57,7 @@ digest-cost = { $runs ->
     [one] { $runs } run
    *[other] { $runs } runs
   }, of which { $failed } failed. Log queries scanned { $size }, about { $usd } USD.
+digest-late-partly = Messages that were late: { $count }.
 digest-late = { $count ->
     [0] No message was late.
     [one] { $count } message was late: it waited in a backlog.

@@ -1,6 +1,7 @@
 ### Postmortem of a case in Markdown, and the impact of an incident.
 
 impact-requests = { $bad } of { $requests } requests were slow or failed ({ $failed } failed)
+impact-messages-partly = messages moved to a DLQ: { $dead }, lost: { $lost }; work items missing: { $missed }
 impact-messages = { $dead ->
     [one] { $dead } message was moved to a DLQ
    *[other] { $dead } messages were moved to a DLQ

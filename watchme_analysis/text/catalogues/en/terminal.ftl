@@ -14,7 +14,10 @@ print-functions = functions
 print-change = change
 print-change-event = { $event } by { $user } at { $time }
 print-messages = messages
-print-message-counts = { $moved } moved to dead-letter queues, { $deleted } deleted unprocessed, { $missed }
+count-unknown = unknown
+print-message-counts = { $moved } moved to dead-letter queues, { $deleted } deleted unprocessed
+print-message-counts-partly = moved to dead-letter queues: { $moved }, deleted unprocessed: { $deleted }
+missed-work-unknown = work missed: unknown
 missed-work = { $number ->
     [one] { $number } work item missed
    *[other] { $number } work items missed

@@ -32,9 +32,13 @@ dead-letters-empty = DLQ から読み取ったメッセージがありません�
 patterns-caption = 実行時間の漸増と繰り返し発生する失敗
 patterns-empty = 実行時間の漸増はなく、DLQ のメッセージは特定の曜日や{ $unit }に偏っていません。
 missed-work-caption = { $unit }別の未実施の処理
+missed-work-not-known = 未実施の処理は不明です。
 missed-work-none = 未実施の処理は見つかっていません。
 missed-work-unread = 次のファイルを読み取れなかったため、そのメッセージの処理内容は不明です: { $files }。
-messages-caption = DLQ のメッセージと待機中のメッセージ: { $messages } 件
+messages-caption = { $messages ->
+    [0] DLQ のメッセージと待機中のメッセージ
+   *[other] DLQ のメッセージと待機中のメッセージ: { $messages } 件
+  }
 messages-empty = キューから読み取ったメッセージがありません。
 redrive-caption = デッドレターキューのメッセージの再処理 (リドライブ)
 redrive-listed = 再処理
@@ -55,6 +59,7 @@ changes-before = { $time } 前
 changes-after = { $time } 後
 alarms-caption = アラーム
 alarms-none = 評価できるアラームがありません。
+alarms-without-metric = { $alarms } 件のアラームは、メトリクスがケースにないため評価していません。
 alarms-never-fired = アラーム { $alarms } 件のうち { $never } 件は発生しません。アラームは、CloudWatch の既定と同じく、スライディングウィンドウで 1 分ごとに評価しています ({ $command } も同じです)。
 
 # Headings

@@ -32,11 +32,13 @@ digest-incidents = { $count ->
    *[other] インシデントは { $count } 件、影響時間は合計 { $impact } でした。
   }
 digest-incident = { $span }: { $cause }。
+digest-messages-partly = デッドレターキューへ移動したメッセージ数: { $dead }。失われたメッセージ数: { $lost }。未処理の作業数: { $missing }。
 digest-messages = デッドレターキューへ移動したメッセージは { $dead } 件、失われたメッセージは { $lost } 件、未処理の作業は { $missing } 件でした。
 digest-drift = 処理時間の変化:
 digest-alarms = 原因なしに発報したはずのアラームは { $count } 件です: { $alarms }。
 digest-no-alarms = 原因なしに発報したはずのアラームはありません。
 digest-cost = 実行は { $runs } 回、うち失敗は { $failed } 回です。ログのクエリは { $size } をスキャンし、約 { $usd } USD でした。
+digest-late-partly = 遅延したメッセージ数: { $count }。
 digest-late = { $count ->
     [0] 遅延したメッセージはありませんでした。
    *[other] 遅延したメッセージ (バックログの中で待ったもの) は { $count } 件でした。

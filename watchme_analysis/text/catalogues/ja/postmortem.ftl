@@ -1,6 +1,7 @@
 ### ポストモーテム (Markdown) とインシデントの影響。
 
 impact-requests = { $requests } 件のリクエストのうち { $bad } 件が遅延または失敗 (失敗 { $failed } 件)
+impact-messages-partly = デッドレターキューへ移動したメッセージ: { $dead }、失われたメッセージ: { $lost }、未実施の処理: { $missed }
 impact-messages = デッドレターキューへ移動したメッセージ { $dead } 件、失われたメッセージ { $lost } 件、未実施の処理 { $missed } 件
 incident-duration = { $duration }{ $state ->
     [open] {" "}(継続中)
