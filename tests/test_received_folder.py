@@ -13,11 +13,17 @@ import pytest
 from worlds.small_evidence import ACCESS, PROBES
 
 import watchme_analysis
+from watchme_analysis.case.actions import record_actions
+from watchme_analysis.case.export import export_case
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.config import FILE, Config, System, WorkItemSettings, load_config
 from watchme_analysis.delivery.storage import Storage
-from watchme_analysis.errors import InputError
+from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.files.journal import open_journal
 from watchme_analysis.limits import Limits
+from watchme_analysis.report.html_page import write_index
 from watchme_analysis.text.file_names import slug
 
 PACKAGE = Path(watchme_analysis.__file__).parent
@@ -218,3 +224,102 @@ def test_names_of_systems_and_destinations_stay_in_their_folder(tmp_path, name):
     with pytest.raises(InputError):
         write_response(tmp_path, name, {})
     assert slug(name) == Path(slug(name)).name and slug(name) not in (".", "..", "")
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A folder of the user, whose files must neither be read nor changed."""
+    folder = tmp_path / "home" / "private"
+    folder.mkdir(parents=True)
+    (folder / "note.txt").write_text("hunter2-of-the-user\n")
+    (folder / "result.json").write_text('{"status": "ok", "case": "hunter2-of-the-user"}')
+    return folder
+
+
+def content(folder):
+    """Return each path below a folder with its bytes."""
+    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def link_reports(reports, secret):
+    """Put links where a report, its index and the end of a killed run write."""
+    for part in (".a.part", ".b.part"):
+        (reports / part).mkdir(parents=True)
+    (reports / ".a.part" / "result.json").symlink_to(secret / "note.txt")
+    (reports / ".b.part" / ".lock").symlink_to(secret / "lock")
+    (reports / ".c.part").symlink_to(secret)
+    (reports / "20260101T000000Z-health-x").symlink_to(secret)
+    (reports / "index.html").symlink_to(secret / "index.html")
+    (reports / ".index-rows.json").symlink_to(secret / "note.txt")
+
+
+def test_a_link_in_a_folder_of_reports_leads_nowhere(tmp_path, secret):
+    reports, before = tmp_path / "reports", content(secret)
+    link_reports(reports, secret)
+    write_index(reports)
+    assert content(secret) == before
+    assert "hunter2" not in (reports / "index.html").read_text()
+    (reports / ".lock").unlink()
+    (reports / ".lock").symlink_to(secret / "lock")
+    with pytest.raises(InputError):
+        write_index(reports)
+    assert content(secret) == before
+
+
+@pytest.mark.parametrize(
+    "part", ["files", "tables", "manifest.json", "tables/access_log.parquet", "actions.jsonl"]
+)
+def test_a_link_in_a_case_leads_nowhere(tmp_path, evidence, secret, part):
+    (evidence / "nginx.conf").write_text("http { server { listen 80; } }\n")
+    case = import_folder(evidence, tmp_path / "case").case.path
+    aside = secret / "aside"
+    if (case / part).exists():
+        (case / part).rename(aside)
+    else:
+        aside.write_text("")
+    (case / part).symlink_to(aside)
+    before = content(secret)
+    with pytest.raises(CaseError, match="is a link"):
+        open_case(case)
+    row = {"time": "2026-01-01T00:00:00Z", "plan": "p", "number": 1, "message": {}}
+    if part == "actions.jsonl":
+        with pytest.raises(InputError):
+            record_actions(case, [row])
+    assert content(secret) == before
+
+
+def test_a_link_within_the_files_of_a_case_is_not_exported(tmp_path, evidence, secret):
+    (evidence / "nginx.conf").write_text("http { server { listen 80; } }\n")
+    case = import_folder(evidence, tmp_path / "case").case
+    (case.path / "files" / "more").symlink_to(secret)
+    (case.path / "files" / "note.txt").symlink_to(secret / "note.txt")
+    made = export_case(open_case(case.path), tmp_path / "export", "secrets")
+    assert [path.name for path in (made.path / "files").iterdir()] == ["nginx.conf"]
+
+
+@pytest.mark.parametrize(
+    "name", ["lock", "run.log", "state.json", "outbox", "cases", "journals", "history.jsonl"]
+)
+def test_a_link_in_a_state_folder_is_refused(tmp_path, secret, name):
+    storage, before = Storage(tmp_path / "state" / "orders"), content(secret)
+    storage.create()
+    (storage.folder / name).symlink_to(secret if "." not in name else secret / "note.txt")
+    for write in (storage.create, lambda: storage.append(name, {}), lambda: storage.write(name, {})):
+        with pytest.raises(InputError):
+            write()
+    assert content(secret) == before
+
+
+def test_a_journal_is_not_appended_to_the_target_of_a_link(tmp_path, secret):
+    (tmp_path / "plan.journal.jsonl").symlink_to(secret / "new")
+    with pytest.raises(InputError), open_journal(tmp_path / "plan.journal.jsonl"):
+        pass
+    assert not (secret / "new").exists()
+
+
+def test_a_linked_folder_of_reports_is_named_by_the_user(tmp_path, evidence, secret, watchme):
+    (evidence / "reports").symlink_to(secret)
+    before = content(secret)
+    refused = watchme("report", "health", ".", cwd=evidence)
+    assert refused.returncode == 2 and "--to" in refused.stderr
+    assert content(secret) == before

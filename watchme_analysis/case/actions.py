@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import CaseError, InputError
+from watchme_analysis.files.atomic_write import no_link
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.text.render import error_message
 
@@ -44,7 +45,7 @@ def record_actions(case: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     if not new:
         return 0
     try:
-        with path.open("a+b") as file:
+        with open(path, "a+b", opener=no_link) as file:
             # The line of a killed run is ended, so that the next row does not continue it.
             if file.tell() and not _ends_with_newline(path):
                 file.write(b"\n")

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from watchme_analysis.case.actions import FILE as ACTIONS_FILE
 from watchme_analysis.case.actions import TABLE as ACTIONS
 from watchme_analysis.case.actions import read_actions
-from watchme_analysis.case.manifest import read_manifest
+from watchme_analysis.case.manifest import MANIFEST, read_manifest
 from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import CaseError, InputError, QueryError
 from watchme_analysis.files.limit_notes import limit_reached
@@ -141,6 +142,7 @@ class Case:
         listed = self.manifest["tables"]
         there = {path.stem for path in (self.path / "tables").glob("[!.]*.parquet")}
         for name in listed:
+            _check_link(self._file(name))
             if name not in there:
                 raise CaseError(error_message("error-case-table-missing", table=repr(name), case=self.path))
         for name in sorted(there.difference(listed)):
@@ -314,6 +316,11 @@ class Case:
         }
 
 
+def _check_link(path: Path) -> None:
+    if path.is_symlink():
+        raise CaseError(error_message("error-case-link", path=path))
+
+
 def _with_current_names(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return a stored table with the names of the data dictionary.
 
@@ -401,9 +408,12 @@ def read_case(folder: Path, tables: Mapping[str, pd.DataFrame] | None = None) ->
     Raises
     ------
     CaseError
-        When the folder's manifest can't be read, or the tables differ from it.
+        When the folder's manifest can't be read, the tables differ from it, or a part of the case is a link,
+        which may lead to files of the user.
     """
     check_case_path(folder)
+    for part in (MANIFEST, "tables", "files", ACTIONS_FILE):
+        _check_link(folder / part)
     case = Case(folder, read_manifest(folder), dict(tables or {}))
     case.check_files()
     return case

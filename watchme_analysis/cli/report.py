@@ -28,10 +28,11 @@ from watchme_analysis.cli.options import (
 from watchme_analysis.cli.output import TABLE, Output, form_options, output_of
 from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.config import inherited_variables, load_config
+from watchme_analysis.errors import InputError
 from watchme_analysis.installation import SAFE_PATH, python_command
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.printable import printable
-from watchme_analysis.text.render import error_sentence
+from watchme_analysis.text.render import error_message, error_sentence
 
 NOTEBOOK_FAILED = 1
 # Additional questions about a backlog, which `all` does not include.
@@ -118,6 +119,8 @@ def report(
     if to is None:
         chosen = load_config().chosen_system(system)
         to = Path((chosen.reports if chosen else None) or "reports")
+        if to.is_symlink():  # the folder may have come from somebody else
+            raise InputError(error_message("error-reports-link", folder=to, target=to.resolve()))
     if kind == "markdown":
         if notebooks is not None:
             raise click.UsageError(error_sentence("error-markdown-no-notebooks"))

@@ -49,17 +49,21 @@ class Storage:
         return Storage(self.folder / name, self.checkpoint)
 
     def create(self) -> None:
-        """Create the folder.
+        """Create the folder, and check that nothing in it is a link, which may lead to a file of the user.
 
         Raises
         ------
         InputError
-            When it can't be created or written to.
+            When it can't be created or written to, or has a link.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+            with os.scandir(self.folder) as entries:
+                link = next((entry.path for entry in entries if entry.is_symlink()), None)
         except OSError as error:
             raise InputError(error_message("error-state-folder", folder=self.folder, reason=error)) from error
+        if link is not None:
+            raise InputError(error_message("error-state-link", path=link))
 
     def read(self, name: str) -> dict[str, Any] | None:
         """Return a document; None when there is none.
@@ -82,7 +86,9 @@ class Storage:
         """Replace a document atomically and wait until it is on disk."""
         self.create()
         text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
-        write_atomically(self.folder / name, text.encode(errors="backslashreplace"), FILE_MODE)
+        write_atomically(
+            self.folder / name, text.encode(errors="backslashreplace"), FILE_MODE, follow_links=False
+        )
         self.checkpoint(f"wrote {name}")
 
     def append(self, name: str, entry: Mapping[str, Any]) -> None:
@@ -103,8 +109,14 @@ class Storage:
     def rewrite(self, name: str, entries: Iterable[Mapping[str, Any]]) -> None:
         """Replace a JSON Lines file atomically."""
         text = "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in entries)
-        write_atomically(self.folder / name, text.encode(errors="backslashreplace"), FILE_MODE)
+        write_atomically(
+            self.folder / name, text.encode(errors="backslashreplace"), FILE_MODE, follow_links=False
+        )
         self.checkpoint(f"rewrote {name}")
+
+    def _replace(self, name: str, text: str) -> None:
+        data = text.encode(errors="backslashreplace")
+        write_atomically(self.folder / name, data, FILE_MODE, follow_links=False)
 
     def lines(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the entries of a JSON Lines file; a line that a killed run left incomplete is skipped."""

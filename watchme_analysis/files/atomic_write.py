@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all."""
+"""Files that are written completely or not at all, and files whose name must not be a link."""
 
 from __future__ import annotations
 
@@ -42,7 +42,15 @@ def check_replaceable(path: Path, is_same_kind: Callable[[bytes], bool], kind: s
         raise InputError(error_message("error-output-other-kind", path=path, kind=Choice(kind)))
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
+def no_link(path: str, flags: int) -> int:
+    """Return the descriptor of a file whose name is not a link; the ``opener`` of :func:`open`.
+
+    A link in a folder that somebody else has made leads to a file of the user.
+    """
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, follow_links: bool = True) -> None:
     """Write a file so that readers see either the old or the new content, never a part.
 
     Concurrent writers of the same file use separate temporary files; the last to finish wins.
@@ -56,11 +64,15 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
         Its content.
     mode
         Permissions of the file before the process's umask.
+    follow_links
+        Whether the target of a link is written, as for a file that the user names. Otherwise the link itself
+        is replaced, as for files in a folder that may have come from somebody else.
     """
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-        return
-    path = path.resolve()
+    if follow_links:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        path = path.resolve()
     remove_leftovers(path.parent)
     aside = temporary_path(path)
     try:

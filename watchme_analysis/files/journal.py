@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.atomic_write import no_link
 from watchme_analysis.files.lines import split_text
 from watchme_analysis.text.render import error_message
 
@@ -119,7 +120,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
-        file = path.open("a+", encoding="utf-8", errors=_ERRORS)
+        file = open(path, "a+", encoding="utf-8", errors=_ERRORS, opener=no_link)  # noqa: SIM115
     except OSError as error:
         raise InputError(error_message("error-journal-unwritable", path=path, reason=error)) from error
     with file:

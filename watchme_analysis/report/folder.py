@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.files.atomic_write import no_link, write_atomically
 from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.render import error_message, label
 
@@ -47,14 +47,15 @@ def write_result(folder: Path, result: Mapping[str, Any]) -> None:
     """Write the ``result.json`` of a run."""
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     # A lone surrogate, which evidence may contain, is written as a JSON escape.
-    write_atomically(folder / RESULT, text.encode(errors="backslashreplace"))
+    write_atomically(folder / RESULT, text.encode(errors="backslashreplace"), follow_links=False)
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """Return the result of a run; None when the folder is not a run or its result is damaged."""
+    """Return the result of a run; None when the folder is not a run, is a link, or its result is damaged."""
     path = folder / RESULT
+    is_own = path.is_file() and not path.is_symlink() and not folder.is_symlink()
     try:
-        result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        result = json.loads(path.read_text(encoding="utf-8")) if is_own else None
     except (OSError, ValueError, RecursionError):
         return None
     return result if isinstance(result, dict) and result.get("status") in STATUSES else None
@@ -79,7 +80,11 @@ def prepare(reports: Path) -> None:
 @contextmanager
 def locked(reports: Path) -> Iterator[None]:
     """Lock the folder of reports against other processes that start or end a run."""
-    with (reports / _LOCK).open("a") as lock:
+    try:
+        lock = open(reports / _LOCK, "a", opener=no_link)  # noqa: SIM115  an opener
+    except OSError as error:
+        raise InputError(error_message("error-reports-unwritable", folder=reports, reason=error)) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -140,7 +145,9 @@ def _complete(part: Path, target: Path) -> None:
 def settle_killed(reports: Path) -> None:
     """Complete the folders of killed runs with the status ``killed``; call it under :func:`locked`."""
     for part in reports.glob(f".*{_PART}"):
-        with suppress(OSError), (part / _LOCK).open("a") as lock:
+        if part.is_symlink():  # of somebody else, and the target may be a folder of the user
+            continue
+        with suppress(OSError), open(part / _LOCK, "a", opener=no_link) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

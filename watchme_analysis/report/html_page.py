@@ -174,5 +174,5 @@ def write_index(reports: Path) -> Path:
         }
         page = template("index.html.j2").render(shown)
         # File names may be invalid UTF-8, and results may contain lone surrogates.
-        write_atomically(reports / INDEX, page.encode(errors="backslashreplace"))
+        write_atomically(reports / INDEX, page.encode(errors="backslashreplace"), follow_links=False)
     return reports / INDEX

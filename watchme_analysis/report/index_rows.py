@@ -157,4 +157,5 @@ def _read(reports: Path, language: str) -> dict[str, dict[str, Any]]:
 
 def _write(reports: Path, language: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
     # Names and texts may hold lone surrogates, which JSON escapes keep.
-    write_atomically(reports / _CACHE, json.dumps({"form": _form(language), "rows": entries}).encode("ascii"))
+    text = json.dumps({"form": _form(language), "rows": entries})
+    write_atomically(reports / _CACHE, text.encode("ascii"), follow_links=False)

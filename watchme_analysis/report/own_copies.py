@@ -54,7 +54,8 @@ def copy_notebooks(case: Path, folder: Path | None = None, language: str = "en")
         copy = folder / path.name
         if not copy.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(copy, _filled(notebook, case.resolve(), language).encode())
+            text = _filled(notebook, case.resolve(), language)
+            write_atomically(copy, text.encode(), follow_links=False)
         copies.append((questions.index(about), about != question, copy))
     if not copies:
         raise InputError(

@@ -40,7 +40,7 @@ class MarkdownSender:
             text = as_markdown(delivery.content)
             if delivery.page is not None:
                 text += "\n" + delivery.page.read_text(encoding="utf-8")
-            write_atomically(path, text.encode(errors="backslashreplace"))
+            write_atomically(path, text.encode(errors="backslashreplace"), follow_links=False)
         except OSError as error:
             raise DeliveryError(
                 error_message("error-destination-unwritable", path=path, reason=error), is_temporary=True

@@ -35,6 +35,7 @@ error-secret-no-key = The secret { $reference } is no JSON object with this key.
 error-secret-unreadable = The secret { $reference } can't be read: { $reason }.
 error-system-names-nothing = The system { $system } of { $file } names no queue, function or instance: state one.
 error-case-without-question = The case { $case } holds no evidence for a question.
+error-state-link = { $path } is a link, which a state folder has not: remove it, or state another folder as state in [run].
 error-state-folder = The state folder { $folder } can't be created ({ $reason }): state another one as state in [run].
 error-state-unreadable = { $path } can't be read: { $reason }. Remove it to begin without what it holds.
 error-state-version = { $path } has the version { $found }, not { $known }: use the release that wrote it, or remove it.

@@ -17,6 +17,7 @@ error-config-unknown-table-key = { $path }: [{ $table }] has the unknown key { $
 error-config-table-value = { $source }: { $table }.{ $key } is { $value }, but must be { $allowed }.
 error-config-no-destination = { $path }: systems.{ $system }.destinations names no destination { $name }{ $known }
 error-no-file-name = { $name } is no name of a file in { $folder }: it must have no slash and not begin with a dot.
+error-reports-link = { $folder } is a link to { $target }: name this folder with --to.
 error-output-other-kind = { $path } exists and is not { $kind ->
     [parquet] a Parquet file
     [messages] a list of messages

@@ -35,6 +35,7 @@ error-secret-no-key = シークレット { $reference } は、このキーを持
 error-secret-unreadable = シークレット { $reference } を読み取れません: { $reason }。
 error-system-names-nothing = { $file } のシステム { $system } に、キュー、関数、インスタンスがありません。いずれかを書いてください。
 error-case-without-question = ケース { $case } には、どの質問の証拠もありません。
+error-state-link = { $path } はリンクです。状態フォルダにはリンクを置けません。削除するか、[run] の state に別のフォルダを指定してください。
 error-state-folder = 状態フォルダ { $folder } を作成できません ({ $reason })。[run] の state に別のフォルダを指定してください。
 error-state-unreadable = { $path } を読み取れません: { $reason }。その内容なしで始める場合は削除してください。
 error-state-version = { $path } のバージョンは { $found } で、{ $known } ではありません。作成したリリースを使うか、削除してください。

@@ -17,6 +17,7 @@ error-config-unknown-table-key = { $path }: [{ $table }] に不明なキー { $k
 error-config-table-value = { $source }: { $table }.{ $key } の値 { $value } は無効です。指定できる値: { $allowed }。
 error-config-no-destination = { $path }: systems.{ $system }.destinations に書かれた送信先 { $name } はありません{ $known }
 error-no-file-name = { $name } は { $folder } のファイル名に使えません。スラッシュを含まず、ピリオドで始まらない名前にしてください。
+error-reports-link = { $folder } は { $target } へのリンクです。このフォルダを --to で指定してください。
 error-output-other-kind = { $path } はすでに存在し、{ $kind ->
     [parquet] Parquet ファイル
     [messages] メッセージの一覧
