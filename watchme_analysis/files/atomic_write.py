@@ -43,7 +43,7 @@ def check_replaceable(path: Path, is_same_kind: Callable[[bytes], bool], kind: s
 
 
 def no_link(path: str, flags: int) -> int:
-    """Return the descriptor of a file whose name is not a link; the ``opener`` of :func:`open`.
+    """Return the descriptor of a file whose name is not a link; the ``opener`` of ``open``.
 
     A link in a folder that somebody else has made leads to a file of the user.
     """
