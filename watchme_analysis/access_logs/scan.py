@@ -233,7 +233,12 @@ class AccessScan:
     def uses_assumed_zone(self) -> bool:
         """Return whether times without a zone were read in a zone that was assumed."""
         zone = self._options.zone
-        return isinstance(zone, NotedZone) and zone.used
+        return isinstance(zone, NotedZone) and zone.used and zone.is_assumed
+
+    def local_time_notes(self) -> list[str]:
+        """Return sentences about local times without a zone that occur twice or never."""
+        zone = self._options.zone
+        return list(zone.notes()) if isinstance(zone, NotedZone) else []
 
     def time_range(self) -> tuple[datetime | None, datetime | None]:
         """Return the first and last time in the logs, before selection; see :func:`time_range_of`."""

@@ -430,9 +430,11 @@ def read_file(source: Source, raw: RawFile) -> list[TablePart]:
         if not count or not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
             raise
         problem = raw.content.problem
-        raw = replace(raw, remarks=[note("note-nested", values=count, levels=DEEPEST)])
+        raw = replace(raw, remarks=[*raw.remarks, note("note-nested", values=count, levels=DEEPEST)])
         vars(raw)["content"] = Content(text.encode(), problem)
         pieces = list(source.read(raw))
+    if isinstance(raw.zone, NotedZone):
+        raw.remarks.extend(raw.zone.notes())
     if pieces and raw.remarks:
         first = pieces[0]
         file = Resource(raw.relative)

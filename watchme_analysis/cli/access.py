@@ -151,6 +151,7 @@ def access(files: tuple[str, ...], timezone: str, language: str, **options: Any)
     found = run(scan, new_summary, options, out)
     if scan.uses_assumed_zone:
         scan.notes.append(note("access-note-assumed-zone"))
+    scan.notes += scan.local_time_notes()
     report = access_report(found.summary, found.retrievals, scan.notes, options["sort"], found.senders)
     if report["left_out"] and not report["rows"]:
         report["reach"] = plain(dict(zip(("start", "end"), scan.time_range(), strict=True)))

@@ -91,12 +91,13 @@ def make_scan(
 
 
 def _log_zone(options: Options) -> tzinfo:
-    """Return the zone of times without one; if it is assumed, a zone that records whether it was used."""
+    """Return the zone of times without one, which records how it was used in this process."""
     from watchme_analysis.files.zones import NotedZone
 
-    if options["log_timezone"] or options["engine"] == "spark":
-        return parse_zone(options["log_timezone"] or "UTC")
-    return NotedZone(UTC)
+    zone = parse_zone(options["log_timezone"] or "UTC")
+    if options["engine"] == "spark":
+        return zone
+    return NotedZone(zone, is_assumed=not options["log_timezone"])
 
 
 def _named_columns(options: Options) -> tuple[str, ...]:

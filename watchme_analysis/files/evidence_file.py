@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError, unpacked
+from watchme_analysis.files.encodings import as_utf8
 from watchme_analysis.files.json_values import json_at, shallow
 from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import MIB, Limits
@@ -313,12 +314,18 @@ class RawFile:
 
     @cached_property
     def content(self) -> Content:
-        """The file's decompressed bytes, cut off at the limits."""
+        """The file's decompressed bytes, cut off at the limits; Japanese text is converted to UTF-8."""
         try:
             with self.open() as file:
-                return read_content(file)
+                found = read_content(file)
         except OSError as error:
             raise InputError(error_message("error-file-unreadable", path=self.path, reason=error)) from error
+        # Python's source states its encoding itself.
+        if self.name.endswith(".py"):
+            return found
+        data, remark = as_utf8(found.data)
+        self.remarks.extend([remark] if remark else [])
+        return Content(data, found.problem)
 
     def head(self, size: int = 65536) -> bytes:
         """Return the first decompressed bytes; of a large file, only these are read."""
@@ -326,10 +333,12 @@ class RawFile:
             return self.content.data[:size]
         with self.open() as file:
             first = file.read(size)
-        if not first.startswith(PACKED_MAGIC):
-            return first
-        with self.open() as file:
-            return _decompressed(file, size).data[:size]
+        if first.startswith(PACKED_MAGIC):
+            with self.open() as file:
+                first = _decompressed(file, size).data[:size]
+        # A cut may have split the last character.
+        whole, end, rest = first.rpartition(b"\n")
+        return as_utf8(whole + end).data + rest
 
     @cached_property
     def is_large(self) -> bool:

@@ -236,6 +236,22 @@ note-metrics-not-kept = { $intervals ->
    *[other] { $intervals } intervals are
   } older than { $kept }, from when on CloudWatch keeps points of this period: ask for a period of { $period }.
 note-metrics-without-points = 0 of { $intervals } intervals of { $resource } have a value: check that it exists in this region and account.
+note-encoding = { $lines ->
+    [one] { $lines } line
+   *[other] { $lines } lines
+  } in { $encoding } converted to UTF-8
+note-encoding-unknown = { $lines ->
+    [one] { $lines } line is
+   *[other] { $lines } lines are
+  } neither UTF-8 nor in a Japanese encoding, and their bytes are shown as \xNN: convert the file with { $command } and import it again
+note-times-repeated = { $times ->
+    [one] { $times } time lies
+   *[other] { $times } different times lie
+  } in the hour that occurs twice in { $zone }, when clocks are set back, from { $first } on: they are read as its first pass, unless the order of an error log shows the second
+note-times-skipped = { $times ->
+    [one] { $times } time does
+   *[other] { $times } different times do
+  } not exist in { $zone }, where clocks are set forward, from { $first } on: check the time zone of the log
 metrics-incomplete = CloudWatch did not return all points of { $series }.
 aws-returned = { $call } returned { $code }
 route-not-followed-if = an `if` block may change what happens here
