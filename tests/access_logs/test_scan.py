@@ -114,7 +114,7 @@ def test_an_assumed_zone_is_noted_when_a_time_was_read_with_it(tmp_path):
             pass
         assert found.uses_assumed_zone is uses
     (tmp_path / "access.log").write_text(line())
-    found = AccessScan([tmp_path], LogOptions(zone=NotedZone(UTC)))
+    found = AccessScan([tmp_path], LogOptions(zone=NotedZone(UTC, is_assumed=True)))
     assert len([*found]) == 1 and not found.uses_assumed_zone
 
 
