@@ -214,7 +214,7 @@ def test_every_line_is_a_record_joined_blank_or_rejected(tmp_path):
     assert rejections(found) == [
         (1, ["reject-error-head"], lines[0]),
         (5, ["reject-error-like"], lines[4]),
-        (6, ["reject-is-request"], lines[5]),
+        (6, ["reject-other-program"], lines[5]),
         (7, ["reject-invalid-time"], lines[6]),
         (8, ["reject-invalid-time"], lines[7]),
     ]
@@ -261,9 +261,9 @@ def test_a_zone_is_that_of_the_access_logs_beside_if_they_agree(tmp_path):
     assert read_error_log(raw)[0]["time"][0].hour == 1, "a zone that is stated counts"
 
 
-def test_a_prefix_is_that_of_most_of_the_first_lines(tmp_path):
+def test_prefix_of_a_collector_is_no_part_of_a_line(tmp_path):
     prefixed, plain = f"web-1  | {HEAD}first{TAIL}", f"{HEAD}second{TAIL}"
-    for lines, rows in (([prefixed, prefixed, plain], 3), ([prefixed, plain], 1), ([prefixed], 1)):
+    for lines, rows in (([prefixed, prefixed, plain], 3), ([prefixed, plain], 2), ([prefixed], 1)):
         frame, _ = read_error_log(laid(tmp_path, "\n".join(lines) + "\n"))
         assert len(frame) == rows
     assert not looks_like(laid(tmp_path, "junk\n" * 50 + plain))

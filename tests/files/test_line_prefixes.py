@@ -129,6 +129,6 @@ def test_error_logs_lose_their_prefixes_too(tmp_path, prefix):
     assert frame["kind"].tolist() == ["upstream_refused"] * 2
     assert frame["path"].iloc[1] == "/a"
     assert [(one.line, one.reason) for one in account.rejected] == [
-        (3, "it is a request, as an access log has them")
+        (3, "it is a line of another program")
     ]
     assert account.joined_lines == 1

@@ -35,6 +35,11 @@ _LINE = re.compile(
     r"(?P<pid>\d{1,10})#\d+: (?:\*(?P<connection>\d{1,18}) )?(?P<message>.*)",
     re.DOTALL,
 )
+# A line begins with its time, whatever a collector has put before it: program, host, stream or file.
+_BEGINNING = re.compile(
+    rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:debug|info|notice|warn|error|crit|alert|emerg)\] \d{1,10}#\d+: "
+)
+_PREFIX_BYTES = 512
 # In the order in which nginx writes them; a quoted value may hold any character.
 _TAIL = re.compile(
     r", client: (?P<client>[^,]+)"
@@ -98,8 +103,11 @@ _KINDS = tuple(
         ("configuration", r" in \S+:\d+$"),
     )
 )
-# A container writes both logs, often to the same file.
-_REQUEST_LINE = re.compile(rb"\{\"|\S+ - [^\[]{1,200} \[\d\d/[A-Z][a-z][a-z]/\d{4}:")
+# A container often writes access and application lines to the same file; no message of Nginx goes on so.
+_OTHER_RECORD = re.compile(
+    rb"(?:[\w.@-]+ +\| )?(?:\{\"|\S+ - [^\[]{1,200} \[\d\d/[A-Z][a-z][a-z]/\d{4}:"
+    rb"|[\[(]?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL): )"
+)
 _FIRST_LINES = 50
 # Number of bytes of an access log to search for an offset from UTC.
 _OFFSET_BYTES = 4096
@@ -145,6 +153,8 @@ def _is_prefixed(first: Iterable[bytes]) -> bool:
 def _written(line: bytes, *, prefixed: bool) -> bytes:
     """Return a line without padding, and without its prefix."""
     line = unpadded(line)
+    if begin := _BEGINNING.search(line, 0, _PREFIX_BYTES):
+        return line[begin.start() :]
     return line[prefix_size(line) :] if prefixed else line
 
 
@@ -188,8 +198,8 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             account.reject(at, reject_reason("reject-error-head"), line)
         elif line[:5].rstrip(b"/").isdigit() and line[4:5] == b"/":
             account.reject(at, reject_reason("reject-error-like"), line)
-        elif _REQUEST_LINE.match(line):
-            account.reject(at, reject_reason("reject-is-request"), line)
+        elif _OTHER_RECORD.match(line):
+            account.reject(at, reject_reason("reject-other-program"), line)
         else:
             records[-1][1].append(line)
             account.joined_lines += 1

@@ -46,10 +46,10 @@ from watchme_analysis.files.leftovers import (
     remove_leftovers,
     temporary_path,
 )
-from watchme_analysis.files.lines import decoded
+from watchme_analysis.files.lines import decoded, split_lines
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.files.time_limit import TimeLimitError, time_limit
-from watchme_analysis.files.zones import NotedZone
+from watchme_analysis.files.zones import NotedZone, offset_in
 from watchme_analysis.schema import FORMAT_VERSION
 from watchme_analysis.text.formats import readable_name
 from watchme_analysis.text.message import Choice, MessageText, Phrases, Resource, message, value_of
@@ -69,6 +69,9 @@ _MANY_BYTES = 256 << 20
 # Number of files in the error message when no file could be read.
 _NAMED = 3
 _OF_ITS_OWN = "left-own-case"
+# Readers of logs with a record on each line, whose lines may be mixed in one file.
+_OFFSET_BYTES = 64 << 10
+_LINE_READERS = ("nginx_access", "nginx_error", "uvicorn_log")
 # Environment variable with the folder for temporary imports, shared by a process and its child processes.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 
@@ -380,10 +383,12 @@ def _read_all(
         if source is None and not _is_own_case(reason):
             unread = _named_tables(raw)
         pieces: list[TablePart] = []
+        others: list[tuple[Source, TablePart]] = []
         if source is not None:
             try:
                 with time_limit(size):
                     pieces = [_with_torn_line(piece, raw) for piece in read_file(source, raw)]
+                    others = _of_other_readers(source, raw, pieces)
                 unread, reason = _nothing_read(source, pieces)
             except LeftOutError as error:
                 source, reason = None, text_of_error(error)
@@ -404,8 +409,9 @@ def _read_all(
         if source is not None:
             if source.keep:
                 kept.append((raw.name, raw.content.data))
-            for piece in pieces:
-                frames.setdefault(piece.table, []).append((source, piece))
+            for reader, piece in [*((source, piece) for piece in pieces), *others]:
+                frames.setdefault(piece.table, []).append((reader, piece))
+            pieces += [piece for _, piece in others]
         reports.append(
             FileReport(
                 raw.relative,
@@ -441,6 +447,49 @@ def read_file(source: Source, raw: RawFile) -> list[TablePart]:
         notes = [note("note-of-file", file=file, note=value_of(text)) for text in dict.fromkeys(raw.remarks)]
         pieces[0] = first._replace(retrieval=first.retrieval.with_notes(*notes))
     return pieces
+
+
+def _of_other_readers(
+    source: Source, raw: RawFile, pieces: list[TablePart]
+) -> list[tuple[Source, TablePart]]:
+    """Return the parts that other readers make of the lines which the reader of a mixed log rejected.
+
+    A container often writes access, error and application lines to one file. The lines that another reader
+    takes are no longer counted by the first one: its part in ``pieces`` is replaced.
+    """
+    if source.name not in _LINE_READERS or len(pieces) != 1 or (raw.is_large and "content" not in vars(raw)):
+        return []
+    rejected = {one.line: one for one in pieces[0].retrieval.rejected if one.line}
+    if not rejected or len(rejected) != pieces[0].retrieval.rejected_lines:
+        return []
+    lines = split_lines(raw.content.data)
+    # An error log has no offset from UTC; the requests in the same file do.
+    offset = offset_in(raw.content.data[:_OFFSET_BYTES]) if raw.settings.get("zone_is_assumed") else None
+    if offset is not None:
+        raw = replace(raw, zone=offset, settings={**raw.settings, "zone_is_assumed": False})
+    found: list[tuple[Source, TablePart]] = []
+    for other in sources():
+        if other is source or other.name not in _LINE_READERS or not rejected:
+            continue
+        part = replace(raw, remarks=[])
+        # Without the other lines, and with the same numbers.
+        mixed = b"\n".join(line if number in rejected else b"" for number, line in enumerate(lines, 1))
+        vars(part)["content"] = Content(mixed + b"\n", None)
+        if not other.looks_like(part):
+            continue
+        (piece,) = read_file(other, part)
+        if not piece.retrieval.rows:
+            continue
+        taken = rejected.keys() - {one.line for one in piece.retrieval.rejected}
+        rejected = {line: one for line, one in rejected.items() if line not in taken}
+        mine = replace(piece.retrieval, lines=len(taken), blank_lines=0, rejected=())
+        found.append((other, piece._replace(retrieval=mine)))
+    first = pieces[0].retrieval
+    taken_count = sum(piece.retrieval.lines or 0 for _, piece in found)
+    left_out = tuple(one for one in first.rejected if not one.line or one.line in rejected)
+    left = replace(first, lines=(first.lines or 0) - taken_count, rejected=left_out)
+    pieces[0] = pieces[0]._replace(retrieval=left)
+    return found
 
 
 def _named_tables(raw: RawFile) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import tzinfo
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,6 +53,8 @@ _ACCESS = re.compile(
     r"(?P<address>\S+?)(?::(?P<port>\d{1,5}))? - (?:\S+ \[(?P<time>[^\]]*)\] )?"
     r'"(?P<method>[A-Z-]+) (?P<target>\S+)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b'
 )
+# gunicorn/glogging.py: time, process and level, each in brackets.
+_GUNICORN = re.compile(rf"\[\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{{4}}\] \[\d{{1,10}}\] \[{_LEVEL}\] ")
 _LIFECYCLE = re.compile(
     r"(?:Started|Finished|Stopping) (?:server|parent|reloader) process"
     r"|Waiting for (?:connections|background tasks)"
@@ -91,11 +94,15 @@ def looks_like(raw: RawFile) -> bool:
 
 
 def looks_like_uvicorn(raw: RawFile) -> bool:
-    """Return True when one of the first lines is a request, or a start, as uvicorn logs it."""
-    for line in split_lines(raw.head())[:_SAMPLE_LINES]:
+    """Return True when one of the first lines is a request or a start of uvicorn, or any line of gunicorn."""
+    lines = (line for line in split_lines(raw.head()) if line.strip())
+    for line in islice(lines, _SAMPLE_LINES):
         text = _ANSI.sub("", decoded(unpadded(line)))
-        record = _stock_record(text[container_prefix(text)[0] :])
+        rest = text[container_prefix(text)[0] :]
+        record = _stock_record(rest)
         if record is not None and (_ACCESS.match(record.message) or _LIFECYCLE.match(record.message)):
+            return True
+        if _GUNICORN.match(rest):
             return True
     return False
 
