@@ -128,7 +128,5 @@ def test_error_logs_lose_their_prefixes_too(tmp_path, prefix):
     assert looks_like(raw)
     assert frame["kind"].tolist() == ["upstream_refused"] * 2
     assert frame["path"].iloc[1] == "/a"
-    assert [(one.line, one.reason) for one in account.rejected] == [
-        (3, "it is a line of another program")
-    ]
+    assert [(one.line, one.reason) for one in account.rejected] == [(3, "it is a line of another program")]
     assert account.joined_lines == 1
