@@ -337,3 +337,13 @@ def test_the_index_of_decisions_has_every_decision_with_its_title():
             title = text_of(document).splitlines()[0].removeprefix("# ")
             number, _, words = title.partition(". ")
             assert f"{number}. [{words}]({document.name})" in index
+
+
+def test_no_command_installs_a_name_that_no_index_has():
+    """The project is on no index: a clone is set up, or the file of a wheel is installed."""
+    named = re.compile(r"pip install [^\n]*watchme-analysis")
+    files = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]
+    files += [
+        path for path in (ROOT / "watchme_analysis").rglob("*") if path.suffix in (".py", ".ftl", ".toml")
+    ]
+    assert [str(path) for path in files if named.search(path.read_text(encoding="utf-8"))] == []

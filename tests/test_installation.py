@@ -28,8 +28,7 @@ def test_libraries_of_an_extra(monkeypatch):
             "purpose": "reports",
             "packages": "no_library_a, no_library_b",
             "missing": 2,
-            "distribution": "watchme-analysis",
-            "extra": "lab",
+            "command": "python3 tasks.py setup",
         }
     }
 

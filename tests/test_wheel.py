@@ -88,12 +88,12 @@ def test_the_core_diagnoses_and_names_the_extra_for_more(environment, tmp_path):
     assert shown.returncode == 0, shown.stderr
     assert "(app_threadpool)" in shown.stdout.splitlines()[0]
     assert "bundled/docs/causes/app_threadpool.md" in shown.stdout.replace("\n", "")
-    assert "pip install 'watchme-analysis[report]'" in " ".join(shown.stdout.split())
+    assert "pip install 'watchme_analysis-0.1.0-py3-none-any.whl[report]'" in " ".join(shown.stdout.split())
     case = packages / "watchme_analysis" / "bundled" / "data" / "health-threadpool"
     for words, extra in ((("report", "health", case), "report"), (("lab",), "lab")):
         refused = run(environment, "watchme", *words, cwd=tmp_path)
         assert refused.returncode == 2
-        assert f"'watchme-analysis[{extra}]'" in refused.stderr
+        assert f"-py3-none-any.whl[{extra}]'" in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
     assert not (tmp_path / "reports").exists()
 

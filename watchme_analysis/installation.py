@@ -14,10 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Choice, Count
+from watchme_analysis.text.message import Choice, Code, Count
 from watchme_analysis.text.render import error_message
+from watchme_analysis.version import __version__
 
-DISTRIBUTION = "watchme-analysis"
 # Modules by which an extra of pyproject.toml is recognised.
 EXTRAS = {
     "report": ("matplotlib", "papermill", "nbconvert", "ipykernel"),
@@ -29,6 +29,19 @@ _PACKAGE = Path(__file__).resolve().parent
 _BUNDLED = _PACKAGE / "bundled"
 # Folder with ``notebooks``, ``docs/causes`` and ``data``.
 PROJECT_FILES = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra: the set-up of a clone, or pip with the file of the wheel.
+
+    Parameters
+    ----------
+    extra
+        Name of the extra, such as ``report``.
+    """
+    if PROJECT_FILES != _BUNDLED:
+        return f"python3 tasks.py {'spark' if extra == 'spark' else 'setup'}"
+    return f"pip install 'watchme_analysis-{__version__}-py3-none-any.whl[{extra}]'"
 
 
 def require(extra: str, purpose: str) -> None:
@@ -54,8 +67,7 @@ def require(extra: str, purpose: str) -> None:
                 purpose=Choice(purpose),
                 packages=", ".join(missing),
                 missing=Count(len(missing)),
-                distribution=DISTRIBUTION,
-                extra=extra,
+                command=Code(install_command(extra)),
             )
         )
 

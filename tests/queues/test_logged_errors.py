@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pandas as pd
+from worlds.backlog_world import World
 from worlds.one_queue import Tables
 from worlds.queue_contexts import at
 
@@ -96,3 +98,18 @@ def test_only_timeouts_within_the_window_that_began_in_the_log_count():
     assert last_lines(calling[1:]) == TimeoutLogs()
     assert last_lines(calling, function="other") == TimeoutLogs()
     assert last_lines(calling, calling).calling == 1, "several queries return the same events"
+
+
+def test_a_sample_that_ends_at_its_limit_hides_no_error():
+    world = World()
+    world.fail(600, 720, 0.2, "ValueError: bad")
+    events, queries = world.table("log_events"), world.table("log_queries")
+    sample = queries.assign(query_name="first", truncated=True)
+    seen = events.head(3).assign(query_name="first")
+    both = (pd.concat([events, seen]), pd.concat([queries, sample]))
+    assert not logged_errors(*both, "job-runner").truncated
+    # An error that only the sample returned shows that the query of errors missed some.
+    other = seen.assign(message="KeyError: other", ptr=["a", "b", "c"])
+    assert logged_errors(pd.concat([events, other]), both[1], "job-runner").truncated
+    cut = queries.assign(truncated=True)
+    assert logged_errors(events, cut, "job-runner").truncated

@@ -29,7 +29,7 @@ from watchme_analysis.app_source.source_files import (
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, unpacked_name
 from watchme_analysis.files.storable_values import frame_of_rows
-from watchme_analysis.installation import DISTRIBUTION
+from watchme_analysis.installation import install_command
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import empty
 from watchme_analysis.text.message import Code, Resource
@@ -223,7 +223,7 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     advice: tuple[str, ...] = (
         ()
         if find_spec("ruff") is not None
-        else (note("note-without-ruff", command=Code(f"pip install '{DISTRIBUTION}[report]'")),)
+        else (note("note-without-ruff", command=Code(install_command("report"))),)
     )
     if raw.relative in folder.unread:
         notes = (

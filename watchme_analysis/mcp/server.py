@@ -7,7 +7,9 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.installation import install_command
 from watchme_analysis.mcp.tools import Tools
+from watchme_analysis.text.message import Code
 from watchme_analysis.text.render import error_message
 from watchme_analysis.version import __version__
 
@@ -37,7 +39,7 @@ def make_server(tools: Tools) -> MCPServer[Any]:
         from mcp.server.mcpserver.exceptions import ToolError
         from mcp_types import ToolAnnotations
     except ImportError as error:
-        raise InputError(error_message("error-mcp-missing")) from error
+        raise InputError(error_message("error-mcp-missing", command=Code(install_command("mcp")))) from error
 
     def as_tool(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)

@@ -181,6 +181,25 @@ class LoggedErrors:
         return self.counts.most_common(1)[0][0] if self.total else None
 
 
+def _lacks_errors(log_events: pd.DataFrame, queries: pd.DataFrame) -> bool:
+    """Return True when errors may be missing because queries reached their limits.
+
+    A sample, such as the first lines of a function, ends at its limit on purpose. It shows no gap where the
+    queries that returned all of their rows hold its errors as well.
+    """
+    cut = queries["truncated"].fillna(False)
+    if not cut.any() or cut.all():
+        return bool(cut.any())
+    errors = log_events[log_events["kind"].isin(["error", "timeout"])]
+
+    def found_by(names: pd.Series) -> set[tuple[object, ...]]:
+        rows = errors.loc[errors["query_name"].isin(names), ["function", "time", "message"]]
+        return set(rows.itertuples(index=False, name=None))
+
+    whole = found_by(queries.loc[~cut, "query_name"])
+    return not whole or not found_by(queries.loc[cut, "query_name"]) <= whole
+
+
 def logged_errors(
     log_events: pd.DataFrame,
     log_queries: pd.DataFrame,
@@ -201,7 +220,7 @@ def logged_errors(
     """
     import pandas as pd
 
-    is_cut = log_queries.loc[log_queries["function"] == function, "truncated"].fillna(False)
+    is_cut = bool(function) and _lacks_errors(log_events, log_queries[log_queries["function"] == function])
     is_error = (log_events["function"] == function) & log_events["kind"].isin(["error", "timeout"])
     events = log_events.loc[is_error, ["ptr", "time", "error_type", "message"]].drop_duplicates("ptr")
     if start is not None:
@@ -233,7 +252,7 @@ def logged_errors(
         counts,
         examples,
         int(sum(counts.values())),
-        bool(function) and bool(is_cut.any()),
+        is_cut,
         events["time"].min().to_pydatetime() if events["time"].notna().any() else None,
         None if first_of_main is pd.NaT else first_of_main.to_pydatetime(),
         int((events["time"] < first_of_main).sum()),

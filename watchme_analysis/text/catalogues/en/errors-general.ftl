@@ -44,8 +44,8 @@ error-extra-missing = { $purpose ->
   } { $packages }, which { $missing ->
     [one] is
    *[other] are
-  } not installed: pip install '{ $distribution }[{ $extra }]'.
-error-mcp-missing = The server needs the extra `mcp`: pip install 'watchme-analysis[mcp]'.
+  } not installed: { $command }.
+error-mcp-missing = The server needs the extra `mcp`: { $command }.
 error-mcp-no-case = There is no case { $name }: list_cases names them.
 error-mcp-unknown-argument = The tool { $tool } has no argument { $name }: its arguments are { $known }.
 error-table-no-column = The table { $table } has no column { $columns }.

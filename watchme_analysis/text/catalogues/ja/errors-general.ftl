@@ -44,8 +44,8 @@ error-extra-missing = { $purpose ->
   }には { $packages } が必要ですが、{ $missing ->
     [one] インストール
    *[other] いずれもインストール
-  }されていません: pip install '{ $distribution }[{ $extra }]'
-error-mcp-missing = サーバーには追加パッケージ `mcp` が必要です: pip install 'watchme-analysis[mcp]'
+  }されていません: { $command }
+error-mcp-missing = サーバーには追加パッケージ `mcp` が必要です: { $command }
 error-mcp-no-case = ケース { $name } はありません。list_cases で一覧を確認できます。
 error-mcp-unknown-argument = ツール { $tool } に引数 { $name } はありません。引数は { $known } です。
 error-table-no-column = テーブル { $table } に列 { $columns } はありません。
