@@ -3,6 +3,7 @@
 import email
 import email.policy
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -13,7 +14,7 @@ import boto3
 import pytest
 from worlds import receivers
 from worlds.deliveries import Received, at, diagnosis, world
-from worlds.receivers import Webhook, own_authority, unused_port
+from worlds.receivers import Webhook, dripping_server, own_authority, unused_port
 
 from watchme_analysis.config import DESTINATIONS, Destination
 from watchme_analysis.delivery.changes import CHANGES, Incident
@@ -23,7 +24,7 @@ from watchme_analysis.delivery.destinations.http_post import retry_after_s
 from watchme_analysis.delivery.destinations.markdown import as_markdown
 from watchme_analysis.delivery.destinations.registry import account_of, ownership_of, sender_of
 from watchme_analysis.delivery.destinations.smtp_mail import as_html
-from watchme_analysis.delivery.destinations.webhooks import slack_message, teams_message
+from watchme_analysis.delivery.destinations.webhooks import WebhookSender, slack_message, teams_message
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.ownership import OwnedElsewhereError
 from watchme_analysis.delivery.secret_values import Secret
@@ -159,11 +160,41 @@ def test_a_webhook_that_is_down_or_has_no_tls(tmp_path, webhook, monkeypatch):
 def test_retry_after_is_seconds_or_a_date(slack, webhook):
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     assert retry_after_s("7") == 7 and 80 < retry_after_s(soon) <= 90
-    assert retry_after_s(None) is retry_after_s("soon") is None
+    for other in (
+        None,
+        "soon",
+        "\N{SUPERSCRIPT TWO}",
+        "-1",
+        "1e9",
+        "9" * 400,
+        "Mon, 01 Jan 99999 00:00:00 GMT",
+    ):
+        assert retry_after_s(other) is None, other
     webhook.answers = [(429, {"Retry-After": "3"}, b"")]
     with pytest.raises(DeliveryError) as error:
         slack.send(DELIVERY)
     assert error.value.retry_after_s == 3
+
+
+@pytest.mark.parametrize("path", ["/services/\N{LATIN SMALL LETTER E WITH ACUTE}", "/a b", "/a\x7fb"])
+def test_a_webhook_that_is_no_url_is_a_failed_delivery(tmp_path, webhook, monkeypatch, path):
+    monkeypatch.setenv("SLACK_URL", f"http://127.0.0.1:{webhook.port}{path}")
+    with pytest.raises(DeliveryError) as error:
+        made(tmp_path, "slack", webhook="env:SLACK_URL").send(DELIVERY)
+    assert path not in str(error.value) and webhook.posted == []
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_response_in_drops_ends_with_the_total_time(tmp_path, begin):
+    """Each byte arrives in time, and the whole never does: while status, headers or body are sent."""
+    with dripping_server(begin) as port:
+        url = f"http://127.0.0.1:{port}/secret-part"
+        (tmp_path / "url").write_text(url)
+        secret = Secret(f"file:{tmp_path / 'url'}", lambda region: None)
+        began = time.monotonic()
+        with pytest.raises(DeliveryError, match=r"0\.5 s") as error:
+            WebhookSender(secret, "slack", timeout_s=0.5).send(DELIVERY)
+    assert error.value.may_have_arrived and time.monotonic() - began < 3
 
 
 # E-mail

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from itertools import count
+from threading import Event
 
 import pytest
 from worlds import deliveries
@@ -122,6 +123,55 @@ def test_a_failing_destination_affects_no_other_and_is_reported_once(tmp_path):
     assert down.arrived == [] and errors.arrived == [("delivery-failed",)]
     assert found.run(4, diagnosis(**FAILING))["status"] == "ok"
     assert down.arrived == good.arrived == [("new-incident",)]
+
+
+def test_a_run_without_a_report_blocks_no_folder_of_reports(tmp_path):
+    """A failed run and a report that could not be made are no failed deliveries of a folder."""
+    pages = FilesSender(tmp_path / "pages", Retention())
+    every = {"when": "every-run", "errors": True}
+    chat = Received()
+    found = world(tmp_path / "state", pages=({"type": "files", **every}, pages), chat=(every, chat))
+    failed = found.run(1, ServiceError("AWS is down."))
+    assert (failed["status"], outcomes(failed)) == ("failed", [("chat", "run-failed", "confirmed")])
+    found.report_error = ReportError("no")
+    partial = found.run(2, diagnosis(**FAILING))
+    assert (partial["status"], outcomes(partial)) == ("partial", [("chat", "new-incident", "confirmed")])
+    found.report_error = None
+    whole = found.run(3, diagnosis(**FAILING))
+    assert whole["status"] == "ok"
+    assert outcomes(whole) == [("pages", "no-change", "confirmed"), ("chat", "no-change", "confirmed")]
+    assert len([*(tmp_path / "pages").glob("*/report.html")]) == 1
+
+
+def test_no_exception_of_a_destination_ends_a_run(tmp_path):
+    class Broken(Received):
+        def send(self, delivery):
+            raise KeyError("secret-part")
+
+    good = Received()
+    result = world(tmp_path, broken=Broken(), good=good).run(2, diagnosis(**FAILING))
+    assert outcomes(result) == [
+        ("broken", "new-incident", "uncertain"),
+        ("good", "new-incident", "confirmed"),
+    ]
+    assert "KeyError" in result["deliveries"][0]["detail"] and "secret-part" not in json.dumps(result)
+
+
+def test_a_destination_that_never_ends_keeps_no_other_waiting(tmp_path, monkeypatch):
+    class Endless(Received):
+        def send(self, delivery):
+            released.wait()
+
+    released, good = Event(), Received()
+    monkeypatch.setattr(deliveries, "NO_WAIT", replace(deliveries.NO_WAIT, call_s=0.3))
+    found = world(tmp_path, endless=Endless(), good=good)
+    result = found.run(2, diagnosis(**FAILING))
+    assert outcomes(result) == [
+        ("endless", "new-incident", "uncertain"),
+        ("good", "new-incident", "confirmed"),
+    ]
+    assert result["seconds"] < 5
+    released.set()
 
 
 def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_path):

@@ -364,6 +364,21 @@ def test_what_is_named_must_exist(account, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_was_deleted_costs_no_other_part(account, tmp_path):
+    """A deleted function and a deleted queue are recorded as missing, and the rest is pulled."""
+    named = Request(WINDOW, queues=("sed-queue", "gone"), functions=("nobody",))
+    pulled = pull(Aws(rate_limits=FAST), named, tmp_path / "case")
+    assert {"queue gone", "function nobody"} <= set(pulled.failures)
+    assert set(open_case(tmp_path / "case").table("queues").queue) == {"sed-queue", "sed-queue-dlq"}
+    boto3.client("sqs").delete_queue(
+        QueueUrl=boto3.client("sqs").get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
+    )
+    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("sed-queue",)), tmp_path / "other")
+    assert [*pulled.failures] == ["queue sed-queue-dlq"]
+    assert set(pulled.report.case.table("queues").queue) == {"sed-queue"}
+
+
+@pytest.mark.slow
 def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypatch):
     items = Aws.items
 

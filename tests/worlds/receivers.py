@@ -88,6 +88,32 @@ class Webhook:
         self.server.server_close()
 
 
+@contextmanager
+def dripping_server(begin, every_s=0.1):
+    """Run a server that answers with the beginning and then a byte now and then, forever; yields its port."""
+    ended = threading.Event()
+
+    def talk(connection):
+        with suppress(OSError), connection:
+            connection.recv(65536)
+            connection.sendall(begin)
+            while not ended.wait(every_s):
+                connection.sendall(b"a")
+
+    def serve():
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=talk, args=(listening.accept()[0],), daemon=True).start()
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        ended.set()
+        listening.close()
+
+
 USUAL = {
     "connect": "220 ready",
     "EHLO": "250-here\r\n250 AUTH PLAIN",

@@ -14,7 +14,7 @@ from typing import Any
 from watchme_analysis.aws_shapes.cloudtrail import LOOKED_UP_EVENTS
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
-from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.text.message import Resource
 from watchme_analysis.text.render import error_message, note
@@ -51,6 +51,8 @@ class Scope:
         Event source mappings by function name.
     dead_letter
         Names of those queues that are the dead-letter queue of another.
+    missing
+        Names of queues that do not exist although they are named, or connected to others.
     """
 
     queues: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -58,29 +60,62 @@ class Scope:
     functions: list[str] = field(default_factory=list)
     mappings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     dead_letter: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
-def discover_scope(aws: Aws, queues: Iterable[str], functions: Iterable[str]) -> Scope:
+def discover_scope(
+    aws: Aws, queues: Iterable[str], functions: Iterable[str], *, all_must_exist: bool = True
+) -> Scope:
     """Return the named queues and functions, and those connected to them.
 
-    Event source mappings lead from queues to functions and back, redrive policies to dead-letter queues.
+    Event source mappings lead from queues to functions and back, redrive policies to dead-letter queues. A
+    function that was deleted stays in the scope, since its logs and metrics outlive it.
+
+    Parameters
+    ----------
+    aws
+        Account and region.
+    queues, functions
+        Names or ARNs.
+    all_must_exist
+        Whether each of them must exist, instead of at least one.
 
     Raises
     ------
     NotFoundError
-        If a named queue or function does not exist.
+        If a named queue or function does not exist; unless all must exist, if none of them does.
     """
-    scope = Scope()
-    for name in functions:
-        # For a function that does not exist, ListEventSourceMappings returns an empty list and no error.
-        aws.call("lambda", "get_function_configuration", FunctionName=resource_name(name))
-        _add_function(aws, scope, resource_name(name))
-    for name in queues:
-        _add_queue(aws, scope, resource_name(name))
+    scope, errors = Scope(), list[NotFoundError]()
+    named = [("function", resource_name(name)) for name in functions]
+    named += [("queue", resource_name(name)) for name in queues]
+    for kind, name in named:
+        try:
+            if kind == "queue":
+                _add_queue(aws, scope, name)
+            else:
+                # For a function that does not exist, ListEventSourceMappings returns an empty list.
+                aws.call("lambda", "get_function_configuration", FunctionName=name)
+        except NotFoundError as error:
+            errors.append(error)
+            if all_must_exist or len(errors) == len(named):
+                raise errors[0] from None
+            if kind == "queue":
+                scope.missing.append(name)
+        if kind == "function":
+            _add_function(aws, scope, name)
     for mapping in [mapping for found in scope.mappings.values() for mapping in found]:
         if ":sqs:" in str(mapping.get("EventSourceArn")):
-            _add_queue(aws, scope, resource_name(str(mapping["EventSourceArn"])))
+            _add_connected(aws, scope, resource_name(str(mapping["EventSourceArn"])))
     return scope
+
+
+def _add_connected(aws: Aws, scope: Scope, name: str) -> None:
+    """Add a queue that another resource refers to, which may have been deleted."""
+    try:
+        _add_queue(aws, scope, name)
+    except NotFoundError:
+        if name not in scope.missing:
+            scope.missing.append(name)
 
 
 def _add_queue(aws: Aws, scope: Scope, name: str) -> None:
@@ -94,8 +129,8 @@ def _add_queue(aws: Aws, scope: Scope, name: str) -> None:
     target = redrive.get("deadLetterTargetArn") if isinstance(redrive, dict) else None
     if target:
         dead_letter = resource_name(str(target))
-        _add_queue(aws, scope, dead_letter)
-        if dead_letter not in scope.dead_letter:
+        _add_connected(aws, scope, dead_letter)
+        if dead_letter in scope.queues and dead_letter not in scope.dead_letter:
             scope.dead_letter.append(dead_letter)
     mappings = aws.items(
         "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=attributes["QueueArn"]

@@ -16,7 +16,7 @@ from watchme_analysis.text.message import restored_texts, stored_texts
 NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
 _FAILURES = (RUN_FAILED, DELIVERY_FAILED)
 # Types of destinations that hold reports only.
-_PUBLISHERS = ("files", "s3")
+PUBLISHERS = ("files", "s3")
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,16 @@ def _notice_id(now: datetime, kind: str, about: str) -> str:
 
 def receives(destination: Destination, notice: Notice) -> bool:
     """Return whether a destination is to receive a notice."""
+    if notice.kind in (*_FAILURES, DIGEST) and destination.type in PUBLISHERS:  # without a report
+        return False
     if notice.kind in _FAILURES:
         return (
             destination.errors
             or destination.when == "failures"
             or (destination.when == "every-run" and notice.kind == RUN_FAILED)
         )
-    if notice.kind == DIGEST:  # it has no report to publish
-        return destination.when != "failures" and destination.type not in _PUBLISHERS
+    if notice.kind == DIGEST:
+        return destination.when != "failures"
     if notice.kind == NO_CHANGE:
         return destination.when == "every-run"
     return destination.when in ("every-run", "changes")

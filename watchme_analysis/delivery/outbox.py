@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any
 
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
@@ -24,7 +26,7 @@ from watchme_analysis.delivery.journal import (
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.text.message import restored_texts, stored_texts
-from watchme_analysis.text.render import masked_text, note, text_of_error
+from watchme_analysis.text.render import error_message, masked_text, note, text_of_error
 
 # A message that could not be delivered for so long is of no more use to its readers.
 GIVE_UP_AFTER = timedelta(days=1)
@@ -45,6 +47,8 @@ class Pace:
         Longest wait that a destination may ask for; beyond, the delivery is left to the next run.
     deadline
         Monotonic time after which nothing is repeated.
+    call_s
+        Seconds that one delivery may take in all, whatever the destination does meanwhile.
     sleep
         Function that waits.
     """
@@ -54,6 +58,7 @@ class Pace:
     max_backoff_s: float = 30.0
     max_wait_s: float = 60.0
     deadline: float = float("inf")
+    call_s: float = 120.0
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -158,7 +163,7 @@ class Outbox:
     ) -> float | None:
         """Deliver the notices of a destination; return the seconds until a failed call is repeated."""
         while queue:
-            notice = queue[0]
+            notice, began = queue[0], time.monotonic()
             try:
                 outcome = self._deliver(name, notice)
             except DeliveryError as error:
@@ -168,6 +173,8 @@ class Outbox:
             queue.pop(0)
             if outcome is not None:
                 outcomes[name, notice.id] = outcome
+            if time.monotonic() - began >= self.pace.call_s:  # the next one would take as long
+                return None
         return None
 
     def _deliver(self, name: str, notice: Notice) -> Delivered | None:
@@ -184,10 +191,13 @@ class Outbox:
             return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
         if not last:
             journal.write(notice.id, INTENDED)
-        delivery = replace(self.prepare(notice, name), thread_root=journal.thread_root(notice.thread))
+        try:
+            delivery = replace(self.prepare(notice, name), thread_root=journal.thread_root(notice.thread))
+        except Exception as error:
+            raise _unexpected(error, may_have_arrived=False) from error
         journal.write(notice.id, SENT)
         try:
-            receipt = sender.send(delivery)
+            receipt = within(self.pace.call_s, lambda: sender.send(delivery))
         except DeliveryError as error:
             sentence = masked_text(text_of_error(error))
             if error.may_have_arrived and not _is_repeatable(sender, journal.last(notice.id)):
@@ -206,6 +216,46 @@ class Outbox:
             return None
         backoff = random.uniform(0, min(self.pace.max_backoff_s, self.pace.backoff_s * 2**attempt))
         return max(wished, backoff)
+
+
+def within(seconds: float, send: Callable[[], str]) -> str:
+    """Return the receipt of a call that takes at most so many seconds.
+
+    A destination that sends a byte now and then keeps every timeout of a socket from ending. The call goes on
+    in the background then, and ends with the process.
+
+    Raises
+    ------
+    DeliveryError
+        When the call takes longer, or ends with an exception that nobody expected.
+    """
+    ended: Queue[str | BaseException] = Queue(1)
+
+    def call() -> None:
+        try:
+            ended.put(send())
+        except BaseException as error:  # raised again by the caller
+            ended.put(error)
+
+    Thread(target=call, daemon=True).start()
+    try:
+        outcome = ended.get(timeout=seconds)
+    except Empty:
+        # Not repeated in this run: it would take as long again.
+        raise DeliveryError(
+            error_message("error-delivery-slow", seconds=f"{seconds:g}"), may_have_arrived=True
+        ) from None
+    if isinstance(outcome, str):
+        return outcome
+    if isinstance(outcome, Exception) and not isinstance(outcome, DeliveryError):
+        raise _unexpected(outcome, may_have_arrived=True) from outcome
+    raise outcome
+
+
+def _unexpected(error: Exception, *, may_have_arrived: bool) -> DeliveryError:
+    """Return the error of a delivery for any exception, whose text may quote a secret."""
+    said = error_message("error-delivery-unexpected", reason=type(error).__name__)
+    return DeliveryError(said, may_have_arrived=may_have_arrived)
 
 
 def _is_repeatable(sender: Sender, last: Mapping[str, Any]) -> bool:

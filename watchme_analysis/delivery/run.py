@@ -29,6 +29,7 @@ from watchme_analysis.delivery.notice import (
     DELIVERY_FAILED,
     DIGEST,
     NO_CHANGE,
+    PUBLISHERS,
     RUN_FAILED,
     Notice,
     notice_of,
@@ -419,6 +420,7 @@ class _Work:
     def _store(self, questions: Mapping[str, QuestionState], notices: Sequence[Notice], failure: str) -> None:
         """Make what is to be delivered, then store the new state and the notices together."""
         made = [self._with_texts(notice) for notice in notices if notice.due]
+        made = [notice for notice in made if notice.due]
         failing = {name: error for name, error in self.state.failing.items() if name in self.run_.senders}
         self.state = SystemState(questions, (*self.state.pending, *made), failure, failing)
         write_state(self.storage, self.state)
@@ -449,7 +451,13 @@ class _Work:
                 continue
             self.storage.checkpoint(f"made {which.name}")
             pages[which.name] = f"{which.name}/{made}"
-        return replace(notice, pages=pages, has_diagnosis=True)
+        # A report that could not be made is never delivered, and must not keep later ones waiting.
+        due = tuple(
+            name
+            for name in notice.due
+            if self.run_.destinations[name].type not in PUBLISHERS or self._variant(name).name in pages
+        )
+        return replace(notice, due=due, pages=pages, has_diagnosis=True)
 
     def _variant(self, name: str) -> Variant:
         """Return the variant of a report that a destination receives."""

@@ -170,8 +170,8 @@ def pull(
 ) -> Pulled:
     """Retrieve the evidence of a request, write a case, and return the outcome.
 
-    A part that cannot be retrieved is reported with the reason, and the other parts are still retrieved. The
-    resources named in the request must exist.
+    A part that cannot be retrieved is reported with the reason, and the other parts are still retrieved. Of
+    the queues and functions named in the request, at least one must exist.
 
     Parameters
     ----------
@@ -326,7 +326,9 @@ class _Pull:
             **self.cache.get(
                 note("pull-part-scope"),
                 named,
-                lambda: asdict(discover_scope(self.aws, request.queues, request.functions)),
+                lambda: asdict(
+                    discover_scope(self.aws, request.queues, request.functions, all_must_exist=False)
+                ),
             )
         )
 
@@ -344,6 +346,8 @@ class _Pull:
     def _state(self) -> None:
         for name, attributes in self.scope.queues.items():
             self._write(f"queues/{name}.json", {"Attributes": attributes})
+        for name in self.scope.missing:
+            self.failures[note("pull-part-queue", name=Resource(name))] = note("pull-queue-missing")
         for name in self.scope.functions:
             self._part(note("pull-part-function", name=Resource(name)), partial(self._function, name))
         for name in self.scope.dead_letter if self.request.sample else []:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from threading import Event, Timer
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +27,7 @@ JSON = "application/json; charset=utf-8"
 _MOST_READ = 200_000
 # A gateway that gives up may have passed the request on.
 _GATEWAY_STATUSES = (502, 504)
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _TEMPORARY_STATUSES = (408, 425, 429)
 
 
@@ -51,7 +56,7 @@ def post(
     headers
         Further headers.
     timeout_s
-        Seconds to wait for the connection, and for each part of the response.
+        Seconds to wait for the connection, and then for the whole response.
 
     Raises
     ------
@@ -60,24 +65,37 @@ def post(
     """
     sent = {"Content-Type": content_type, "User-Agent": "watchme-analysis", **headers}
     connection, path = _connected(url, timeout_s)
+    is_over = Event()
+    watcher = Timer(timeout_s, _cut_off, (connection.sock, is_over))
+    watcher.daemon = True
+    watcher.start()
     try:
         try:
             connection.request("POST", path, data, sent)
             response = connection.getresponse()
             text = response.read(_MOST_READ).decode(errors="replace")
-        except TimeoutError as error:
-            raise DeliveryError(
-                error_message("error-no-response", seconds=f"{timeout_s:g}"), may_have_arrived=True
-            ) from error
+            if is_over.is_set():  # what ends without a length ends at any moment
+                raise TimeoutError
         except (OSError, http.client.HTTPException) as error:
-            raise DeliveryError(
-                error_message("error-connection-broke", reason=type(error).__name__), may_have_arrived=True
-            ) from error
+            if isinstance(error, TimeoutError) or is_over.is_set():
+                said = error_message("error-no-response", seconds=f"{timeout_s:g}")
+            else:
+                said = error_message("error-connection-broke", reason=type(error).__name__)
+            raise DeliveryError(said, may_have_arrived=True) from error
     finally:
+        watcher.cancel()
         connection.close()
     if 200 <= response.status < 300:
         return text
     raise _refused(response.status, response.reason, response.headers.get("Retry-After"))
+
+
+def _cut_off(connection: socket.socket, is_over: Event) -> None:
+    """End a connection whose time is over, although its other side sends something now and then."""
+    is_over.set()
+    with suppress(OSError):
+        # Not the method of a TLS connection, which would take its state from the thread that reads.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _connected(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str]:
@@ -87,7 +105,7 @@ def _connected(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, 
         host, port = parts.hostname, parts.port
     except ValueError:
         parts, host, port = None, None, None
-    if parts is None or parts.scheme not in ("http", "https") or not host:
+    if parts is None or parts.scheme not in ("http", "https") or not host or not url.isascii():
         raise DeliveryError(error_message("error-secret-no-url"))
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme)
@@ -134,11 +152,11 @@ def retry_after_s(value: str | None) -> float | None:
     """Return the seconds of a ``Retry-After`` header: a number, or a date; None without a valid one."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if _SECONDS.fullmatch(value.strip()):
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -29,6 +29,8 @@ error-query-target = { $target } could not be queried: { $reason }
 
 pull-part-scope = queues and functions
 pull-part-changes = changes (CloudTrail)
+pull-part-queue = queue { $name }
+pull-queue-missing = It does not exist: it was deleted, or has another name, region or account.
 pull-part-function = function { $name }
 pull-part-messages = messages of { $queue }
 pull-part-metrics = metrics

@@ -23,6 +23,8 @@ error-query-target = { $target } でクエリを実行できませんでした: 
 
 pull-part-scope = キューと関数
 pull-part-changes = 変更履歴 (CloudTrail)
+pull-part-queue = キュー { $name }
+pull-queue-missing = 存在しません。削除されたか、名前、リージョン、またはアカウントが異なります。
 pull-part-function = 関数 { $name }
 pull-part-messages = { $queue } のメッセージ
 pull-part-metrics = メトリクス
