@@ -47,7 +47,8 @@ def queue(stock=None, days=28, **signs):
     index = pd.date_range(MONDAY, periods=4 * days, freq="6h")
     frame = pd.DataFrame({"dlq_visible": np.nan if stock is None else stock}, index=index)
     settings = SimpleNamespace(function_timeout_s=signs.pop("timeout_s", None))
-    pipeline = SimpleNamespace(frame=frame, queue="q", function="f", settings=settings)
+    dead = frame["dlq_visible"]
+    pipeline = SimpleNamespace(frame=frame, dlq_messages=dead, queue="q", function="f", settings=settings)
     return SimpleNamespace(pipeline=pipeline, **signs)
 
 

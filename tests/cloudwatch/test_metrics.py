@@ -313,7 +313,7 @@ def test_what_refers_to_all_goes_with_all_and_selects_go_alone():
     wanted = metric_queries(incident_metrics([f"q{n}" for n in range(40)], [], []), 60)
     total = {"Id": "total", "Expression": "SUM(METRICS())"}
     assert len(batches([*wanted, total], window)) == 1
-    with pytest.raises(InputError, match=r"641 metric queries refer to each other .* split"):
+    with pytest.raises(InputError, match=r"721 metric queries refer to each other .* split"):
         batches([*metric_queries(incident_metrics([f"q{n}" for n in range(80)], [], []), 60), total], window)
     selects = [
         {"Id": f"s{n}", "Expression": 'SELECT MAX(Errors) FROM "AWS/Lambda"', "Period": 60} for n in (1, 2)
@@ -628,12 +628,12 @@ def test_metric_math_is_settled_as_a_whole(store):
 
 def test_the_catalogue_of_metrics():
     found = catalogue()
-    assert len(found) == 21
+    assert len(found) == 22
     assert found[0] == ("AWS/SQS", "QueueName", "NumberOfMessagesSent", "Sum")
     assert found[-1] == ("AWS/EC2", "InstanceId", "StatusCheckFailed", "Maximum")
     wanted = incident_metrics(["q"], ["f"], ["i"])
     assert wanted[0] == Metric("AWS/SQS", "NumberOfMessagesSent", (("QueueName", "q"),), "Sum")
-    assert wanted[8] == Metric("AWS/Lambda", "Invocations", (("FunctionName", "f"),), "Sum")
+    assert wanted[9] == Metric("AWS/Lambda", "Invocations", (("FunctionName", "f"),), "Sum")
     assert wanted[-1] == Metric("AWS/EC2", "StatusCheckFailed", (("InstanceId", "i"),), "Maximum")
     assert [(item.namespace, item.metric, item.stat) for item in wanted] == [
         (namespace, metric, stat) for namespace, _, metric, stat in found

@@ -29,6 +29,44 @@ def test_a_dlq_that_fills_is_counted_from_its_stock():
     assert stock([2.0] * 20 + [3.0] * 10).first_seen is None
 
 
+def hidden_between(first, last, count=60, messages=40.0):
+    """Return the visible and the hidden messages of a DLQ that a reader hides between two intervals."""
+    is_hidden = [first <= place < last for place in range(count)]
+    return [0.0 if each else messages for each in is_hidden], [
+        messages if each else 0.0 for each in is_hidden
+    ]
+
+
+def test_messages_that_a_reader_hides_have_not_left(subtests):
+    """Archives, redrives and pulls hide messages for minutes or hours, also until the end of the data."""
+    for first, last in ((20, 21), (20, 26), (20, 44), (50, 60), (59, 60)):
+        with subtests.test(first=first, last=last):
+            visible, hidden = hidden_between(first, last)
+            # The points of the first and the last interval contain both counts.
+            both = [*hidden]
+            both[first] = both[min(last, 59)] = 40.0
+            for in_flight in (hidden, both):
+                found = stock(visible, dlq_in_flight=in_flight)
+                assert (found.moved, found.left_for_unknown_reason, found.lost) == (0, 0, 0)
+                assert (found.held, found.at_end, ids(found.notes)) == (40, 40, {})
+            # A message that arrives meanwhile is one that was moved, and one that is deleted then has left.
+            more = [each + (5.0 if place >= 45 else 0.0) for place, each in enumerate(visible)]
+            assert stock(more, dlq_in_flight=hidden).moved == 5
+            delayed = stock([0.0] * 60, dlq_in_flight=visible, dlq_delayed=hidden)
+            assert (delayed.lost, delayed.held, delayed.at_end) == (0, 40, 40)
+
+
+def test_without_the_count_of_hidden_messages_a_fall_is_at_most_a_loss():
+    known = tuple(name for name in EVERYTHING if name != "dlq_in_flight")
+    visible, _ = hidden_between(30, 60)
+    pipeline = pipeline_of(known, dlq_visible=visible, sent=[0.0] * 60)
+    found = dlq_stock.dead_letter_stock(pipeline, Tables())
+    assert (found.left_for_unknown_reason, found.hidden_at_most, found.lost) == (40, 40, 0)
+    assert ids(found.notes) == {"stock-left-at-most": {"messages": 40, "dlq": "jobs-dlq"}}
+    purged = dlq_stock.dead_letter_stock(pipeline, Tables(changes=[purge(interval=30)]))
+    assert (purged.purged, purged.hidden_at_most, purged.lost) == (40, 0, 40)
+
+
 FALLEN = [0.0] + [40.0] * 19 + [0.0] * 200
 
 

@@ -111,10 +111,16 @@ class World:
         index = pd.date_range(START, periods=60 * self.hours, freq="1min")
         parts, queries = [], []
         ran = self.at["invocations"] > 0
-        series = {**METRICS, "dlq_visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Average")}
+        # Nothing hides the messages of the DLQ unless a test says so.
+        self.at.setdefault("dlq_in_flight", 0.0 * self.at["dlq_visible"])
+        series = {
+            **METRICS,
+            "dlq_visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Average"),
+            "dlq_in_flight": ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum"),
+        }
         for column, (namespace, metric, stat) in series.items():
             values = self.at[column] * (1000.0 if metric == "Duration" else 1.0)
-            resource = self.dlq if column == "dlq_visible" else self.queue
+            resource = self.dlq if column.startswith("dlq_") else self.queue
             keep = ~np.isnan(values)
             if namespace == "AWS/Lambda":
                 resource = self.function

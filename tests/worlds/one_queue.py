@@ -21,8 +21,8 @@ from worlds.queue_contexts import NO_ERRORS, at, frame_of
 HOUR = 12  # intervals of five minutes
 DAY = 24 * HOUR
 EVERYTHING = (
-    "sent", "received", "deleted", "visible", "in_flight", "age_s", "dlq_visible", "invocations", "errors",
-    "throttles", "tried", "failed", "duration_avg_s", "concurrency",
+    "sent", "received", "deleted", "visible", "in_flight", "age_s", "dlq_visible", "dlq_in_flight",
+    "invocations", "errors", "throttles", "tried", "failed", "duration_avg_s", "concurrency",
 )  # fmt: skip
 
 

@@ -151,7 +151,7 @@ def _weekday(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[str
 
 def _dead_letters_a_day(signs: QueueAnalysis, dead: pd.DataFrame, zone: tzinfo) -> dict[date, int]:
     """Return the DLQ messages by day: those sent or the rise of the stock, since purges empty the dump."""
-    stock = signs.pipeline.frame["dlq_visible"].dropna()
+    stock = signs.pipeline.dlq_messages.dropna()
     rises = stock - stock.shift(1, fill_value=0.0)
     if len(rises) and rises.index[0] == signs.pipeline.frame.index[0]:
         rises = rises.iloc[1:]  # the stock at the start of the window

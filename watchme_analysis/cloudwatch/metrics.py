@@ -53,6 +53,7 @@ _QUEUE = (
     ("ApproximateNumberOfMessagesVisible", "Maximum"),
     ("ApproximateNumberOfMessagesVisible", "Average"),
     ("ApproximateNumberOfMessagesNotVisible", "Maximum"),
+    ("ApproximateNumberOfMessagesDelayed", "Maximum"),
     ("ApproximateAgeOfOldestMessage", "Maximum"),
 )
 _FUNCTION = (

@@ -248,7 +248,7 @@ def _by_interval(
             for name in ("sent", "received", "deleted")
         }
         visible, in_flight = (_last(part[name]) for name in ("visible", "in_flight"))
-        dead = part["dlq_visible"].dropna()
+        dead = pipeline.dlq_messages.loc[part.index].dropna()
         moved = max(0.0, float(dead.iloc[-1]) - previous_dead) if len(dead) else 0.0
         previous_dead = float(dead.iloc[-1]) if len(dead) else previous_dead
         rest, reason = None, "shared-dlq"

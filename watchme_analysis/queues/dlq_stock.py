@@ -1,7 +1,9 @@
 """Messages that entered and left a DLQ, from its number of messages over time.
 
 SQS does not count messages moved to a DLQ by the redrive policy in NumberOfMessagesSent, and publishes no
-metrics for a queue that has been empty for about six hours. The number of visible messages remains as source.
+metrics for a queue that has been empty for about six hours. The number of messages remains as source:
+visible, hidden by a reader, and delayed together. To read, archive or redrive a DLQ hides its messages for
+minutes.
 Source: Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS".
 """
 
@@ -46,6 +48,9 @@ class DeadLetterStock:
         Messages that left, by cause.
     left_for_unknown_reason
         Messages that left without a record of the cause.
+    hidden_at_most
+        Those of ``left_for_unknown_reason`` that may only have been hidden by a reader, as the case has no
+        metric of hidden messages.
     held
         Messages in the DLQ at the start of the window.
     at_end
@@ -63,6 +68,7 @@ class DeadLetterStock:
     expired: int = 0
     redriven: int = 0
     left_for_unknown_reason: int = 0
+    hidden_at_most: int = 0
     held: int = 0
     at_end: int = 0
     first_seen: datetime | None = None
@@ -72,8 +78,8 @@ class DeadLetterStock:
 
     @property
     def lost(self) -> int:
-        """Number of messages deleted unprocessed."""
-        return self.purged + self.expired + self.left_for_unknown_reason
+        """Number of messages deleted unprocessed, without those that may only have been hidden."""
+        return self.purged + self.expired + self.left_for_unknown_reason - self.hidden_at_most
 
 
 def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
@@ -82,14 +88,14 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
     Parameters
     ----------
     pipeline
-        The pipeline; its ``dlq_visible`` column is read.
+        The pipeline; its number of messages in the DLQ is read.
     tables
         Source of the queue's snapshot (``queues``), the messages seen in it and the recorded changes.
     """
     if pipeline.dlq is None:
         return DeadLetterStock(moved=0, notes=(note("stock-no-dlq"),))
     snapshot = _snapshot(tables, pipeline.dlq)
-    series = pipeline.frame["dlq_visible"].dropna()
+    series = pipeline.dlq_messages.dropna()
     shared = _shared(tables, pipeline)
     if series.empty:
         return _without_series(pipeline, tables, snapshot, shared)
@@ -104,8 +110,15 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
     risen = series[series > held + (held > 0)]
     rise = None if risen.empty or not round(gained) else risen.index[0]
     notes = _other_policy(tables, pipeline)
-    if total_lost:
-        notes.append(note("stock-left", messages=total_lost, dlq=Resource(str(pipeline.dlq))))
+    ways = _ways_out(tables, pipeline, lost)
+    left = ways["left_for_unknown_reason"]
+    hidden_at_most = 0 if pipeline.hidden_in_dlq_is_known else left
+    if total_lost - hidden_at_most:
+        notes.append(
+            note("stock-left", messages=total_lost - hidden_at_most, dlq=Resource(str(pipeline.dlq)))
+        )
+    if hidden_at_most:
+        notes.append(note("stock-left-at-most", messages=left, dlq=Resource(str(pipeline.dlq))))
     moved, is_separated = (
         _own_share(pipeline, tables, round(gained), round(segments[-1][2]))
         if shared
@@ -123,7 +136,8 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
     return DeadLetterStock(
         moved=moved,
         moved_by_all=round(gained) if shared else None,
-        **_ways_out(tables, pipeline, lost),
+        **ways,
+        hidden_at_most=hidden_at_most,
         held=held,
         at_end=round(segments[-1][2]),
         first_seen=None if rise is None else rise.to_pydatetime(),
@@ -156,7 +170,7 @@ def dead_lettered_by(pipelines: Iterable[Pipeline], moment: datetime) -> int:
     """
     risen = {}
     for pipeline in pipelines:
-        stock = pipeline.frame["dlq_visible"]
+        stock = pipeline.dlq_messages
         held = stock.iloc[:1].fillna(0.0).sum()
         seen = stock[stock.index < moment]
         risen[pipeline.dlq or pipeline.queue] = (

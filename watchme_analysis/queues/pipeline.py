@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from watchme_analysis.stats.gaps import lost_points
@@ -296,6 +297,18 @@ DLQ_SERIES = {
         ("Average", "Maximum", "Minimum"),
         "last",
     ),
+    "dlq_in_flight": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesNotVisible",
+        ("Average", "Maximum", "Minimum"),
+        "last",
+    ),
+    "dlq_delayed": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesDelayed",
+        ("Average", "Maximum", "Minimum"),
+        "last",
+    ),
 }
 FUNCTION_SERIES = {
     "invocations": ("AWS/Lambda", "Invocations", ("Sum",), "sum"),
@@ -383,6 +396,31 @@ class Pipeline:
     def name(self) -> str:
         """The queue's name, for sentences."""
         return self.queue
+
+    @cached_property
+    def dlq_messages(self) -> pd.Series:
+        """Return the number of messages in the DLQ over time, those that a reader hides or delays included.
+
+        The points of different statistics of an interval in which messages were hidden do not add up: such an
+        interval counts at most as much as its neighbours.
+        """
+        import numpy as np
+
+        visible = self.frame["dlq_visible"]
+        others = self.frame[["dlq_in_flight", "dlq_delayed"]]
+        # CloudWatch returns all counts of a queue for an interval, or none.
+        missing = (others.isna() & others.notna().any()).any(axis="columns")
+        beside = others.fillna(0.0).sum(axis="columns")
+        total = (visible + beside).mask(missing)
+        near = np.fmax(total.shift(1), total.shift(-1))
+        limited = total.clip(upper=near)
+        limited = limited.where(limited >= visible, visible)
+        return total.where(beside == 0, limited)
+
+    @property
+    def hidden_in_dlq_is_known(self) -> bool:
+        """Whether the metrics tell a message that left the DLQ from one that a reader hides."""
+        return "dlq_in_flight" in self.queried
 
     def count(self, column: str) -> float | None:
         """Return a counter's total, or None when its series was not queried or not returned completely."""

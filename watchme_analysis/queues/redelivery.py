@@ -76,7 +76,7 @@ def _one_here_one_there(pipeline: Pipeline, due: pd.Series, lost: pd.Series) -> 
     frame = pipeline.frame
     if "deleted" not in pipeline.queried or pipeline.settings.is_fifo:
         return None
-    came_back = float((-frame["dlq_visible"].ffill().diff()).clip(lower=0.0).sum())
+    came_back = float((-pipeline.dlq_messages.ffill().diff()).clip(lower=0.0).sum())
     deleted = frame["deleted"].fillna(0.0).mask(lost, 0.0)
     beyond = (deleted - due).cumsum() - stock_before(frame) - came_back
     again = beyond.cummax().clip(lower=0.0).diff().fillna(0.0)
@@ -133,8 +133,9 @@ def _messages_per_invocation(pipeline: Pipeline) -> float:
 
 def _standing(pipeline: Pipeline) -> float:
     """Return the number of messages sent and not deleted because they still wait or are in the DLQ."""
-    last = pipeline.frame[["visible", "in_flight", "dlq_visible"]].ffill().iloc[-1:].fillna(0.0)
-    return float(last.to_numpy().sum())
+    last = pipeline.frame[["visible", "in_flight"]].ffill().iloc[-1:].fillna(0.0)
+    dead = pipeline.dlq_messages.ffill().iloc[-1:].fillna(0.0)
+    return float(last.to_numpy().sum() + dead.sum())
 
 
 # A poller waits minutes to fill a batch, and points arrive late: a shorter interval is not evidence.

@@ -139,6 +139,10 @@ column-after-start = after the start
 column-times-raised = times raised
 column-in-alarm-at-end = in alarm at the end
 stock-no-dlq = The queue has no dead-letter queue in the evidence.
+stock-left-at-most = At most { $messages ->
+    [one] one message
+   *[other] { $messages } messages
+  } left { $dlq }: without the metric of hidden messages, a reader may only have hidden them.
 stock-left = { $messages ->
     [one] { $messages } message
    *[other] { $messages } messages

@@ -136,6 +136,7 @@ column-after-start = 開始からの時間
 column-times-raised = 発生回数
 column-in-alarm-at-end = 終了時にアラーム状態
 stock-no-dlq = 証拠には、このキューのデッドレターキューがありません。
+stock-left-at-most = { $dlq } から最大 { $messages } 件のメッセージがなくなりました。非表示のメッセージのメトリクスがないため、受信者が一時的に隠しただけの可能性があります。
 stock-left = { $dlq } から { $messages } 件のメッセージがなくなりました。同じ時刻に移されたメッセージは数えていません。
 stock-shared = { $dlq } は { $queues } のデッドレターキューでもあります。{ $by ->
     [messages] 各メッセージに記録された送信元
