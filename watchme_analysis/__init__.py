@@ -12,7 +12,7 @@ matplotlib and duckdb are imported by the functions that use them.
 - logs, metrics and prices from AWS: ``connect``, ``Connection``
 - the same for prepared queries and metric math: ``Aws``, ``get_log_rows``, ``InsightsQuery``,
   ``get_metrics``, ``Metric``, ``Expression``
-- messages of dead-letter queues, sent again: ``plan_redrive``, ``send_redrive``
+- messages of dead-letter queues, sent again: ``plan_redrive``, ``complete_redrive``
 - settings of ``watchme.toml``: ``load_config``
 - how rows were obtained: ``Retrieval``; the base of all errors: ``WatchmeError``; ``__version__``
 """
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from watchme_analysis.report.run import write_reports as write_reports
     from watchme_analysis.retrieval import Retrieval as Retrieval
     from watchme_analysis.services.diagnose import diagnose as diagnose
+    from watchme_analysis.services.redrive import complete_redrive as complete_redrive
     from watchme_analysis.services.redrive import plan_redrive as plan_redrive
-    from watchme_analysis.services.redrive import send_redrive as send_redrive
     from watchme_analysis.version import __version__ as __version__
     from watchme_analysis.window import Window as Window
 
@@ -87,7 +87,7 @@ _PUBLIC = {
     "services.diagnose": ("diagnose",),
     "services.redrive": (
         "plan_redrive",
-        "send_redrive",
+        "complete_redrive",
     ),
     "version": ("__version__",),
     "window": ("Window",),

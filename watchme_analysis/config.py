@@ -103,7 +103,7 @@ class WorkItemSettings:
 
 @dataclass(frozen=True)
 class LogWords:
-    """Words by which log lines without a level tell of an error, beside the usual ones in English.
+    """Words by which log lines state errors, and work that was done, beside the usual ones in English.
 
     Attributes
     ----------
@@ -115,12 +115,15 @@ class LogWords:
         Words that make an error a timeout.
     status
         Words before the status code of an HTTP response.
+    done
+        Words by which a line says that the work of the message that it names was done.
     """
 
     error: tuple[str, ...] = ()
     no_error: tuple[str, ...] = ()
     timeout: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return a JSON-ready dictionary, as the manifest of a case holds it."""
@@ -406,7 +409,7 @@ _WORK_ITEM_FIELDS = {
     "unit_ja": _UNIT,
     "time_zone": _Field(error_message("allowed-zone"), _zone),
 }
-_LOG_WORD_FIELDS = dict.fromkeys(("error", "no_error", "timeout", "status"), _WORDS)
+_LOG_WORD_FIELDS = dict.fromkeys(("error", "no_error", "timeout", "status", "done"), _WORDS)
 _LOAD_FIELDS = {
     "senders": _Field(error_message("allowed-whole-number"), _whole_number),
     "interval_s": _Field(error_message("allowed-seconds"), _seconds),

@@ -7,14 +7,12 @@ from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.cli.output import Output
-from watchme_analysis.cli.redrive import _first_reasons, _print_plan, _print_result, _send, redrive
+from watchme_analysis.cli.redrive import _first_reasons, _print_plan, redrive
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.queues.redrive_list import RedriveList
 from watchme_analysis.remedies.redrive import RedriveResult, Rejection
 from watchme_analysis.services.redrive import RedrivePlan
-from watchme_analysis.text.message import Choice, Code, Duration, Names, Number, Phrases, Resource, message
-from watchme_analysis.text.render import note
+from watchme_analysis.text.message import Choice, Duration, Names, Number, Phrases, Resource, message
 
 OUT = Printer("en")
 REGION = "ap-northeast-1"
@@ -88,13 +86,20 @@ def test_the_list_has_the_same_messages_in_each_form(case, tmp_path):
 def test_the_plan_says_what_would_be_done(case):
     sentences = [
         message("redrive-plan-title", count=3, queue=Resource("orders")),
-        message("redrive-plan-first", within=Duration(120.0)),
+        message(
+            "redrive-plan-place",
+            queue=Resource("orders"),
+            account=Resource("123456789012"),
+            region=Resource(REGION),
+        ),
+        message("redrive-plan-hold", visibility=Duration(60.0), archived=Choice("no")),
+        # The visibility timeout of the queue is 30 seconds.
+        message("redrive-plan-first", within=Duration(120.0), quiet=Duration(60.0)),
         message("redrive-plan-rest", rate=Number(2.0), duration=Duration(1.5)),
-        message("redrive-plan-delete", visibility=Duration(60.0)),
+        message("redrive-plan-delete"),
         # Three messages are sent, and received and deleted in one call each.
         message("redrive-plan-cost", count=5),
         message("redrive-plan-undo"),
-        message("redrive-plan-may-move", option=Code("--move-task start")),
     ]
     words = (
         case, "--plan", "--rate", "2", "--confirm-within", "2m", "--visibility-timeout", "60"
@@ -119,14 +124,11 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_read(case, tmp_p
         ((case, "--from", body, "--create", body), "error-from-or-create", {}),
         ((), "error-redrive-no-messages", {}),
         ((case, "--create", body), "error-redrive-no-queue", {}),
-        ((case, "--send", "1", "--apply"), "error-send-or-apply", {}),
         ((case, "--region", "eu-west-1"), "error-redrive-region",
          {"queue": "orders", "region": REGION, "stated": "eu-west-1"}),
     ):  # fmt: skip
         assert is_error(run(*words).exception, message_id, **values), words
     assert run(case, "--region", REGION).return_value == 0
-    for count in ("0", "-1", "some"):
-        assert said("error-count-or-all", value=repr(count)) in run(case, "--send", count).exception.message
 
 
 def plan(path, pending=(), **changes):
@@ -173,72 +175,3 @@ def test_the_first_five_rejections_are_named():
         for one in rejections
     )
     assert _first_reasons(rejections) == Phrases(each, limit=5)
-
-
-def test_the_result_is_printed_with_what_is_unsure(tmp_path, capsys):
-    rejected, before = [Rejection("m-1", "Too long.")], [Rejection("m-0", "Empty.")]
-    result = RedriveResult(
-        sent=3, before=2, unconfirmed=["a"], rejected=rejected, rejected_before=before, left=4,
-        stopped=note("balance-open"),
-    )  # fmt: skip
-    _print_result(result, tmp_path, OUT)
-    out, err = capsys.readouterr()
-    assert lines_of(out) == [
-        said("redrive-result", sent=3, before=2, left=4, rejected=2),
-        said("redrive-keep-journal", journal=str(tmp_path)),
-    ]
-    assert lines_of(err) == [
-        said("redrive-unconfirmed", count=1, messages=Names(("a",), limit=5)),
-        said("redrive-rejected", count=1, reasons=_first_reasons(rejected)),
-        said("redrive-stopped-then", reason=message("balance-open")),
-    ]
-    _print_result(RedriveResult(sent=1, rejected_before=before), tmp_path, OUT)
-    assert capsys.readouterr().err == ""
-
-
-def test_what_was_sent_has_a_document_and_an_exit_code(tmp_path, capsys, monkeypatch):
-    asked = []
-    options = {"profile": "night", "region": REGION}
-    line = json.dumps({"QueueUrl": URL, "MessageBody": "x"})
-    made = plan(tmp_path / "journal", [line, line])
-
-    def sent(result, form="json", limit=1, **changes):
-        def send(given, most, **where):
-            asked.append((given, most, where))
-            return result
-
-        monkeypatch.setattr("watchme_analysis.services.redrive.send_redrive", send)
-        code = _send(plan(tmp_path / "journal", [line, line], **changes), limit, options, Output(form), OUT)
-        return code, capsys.readouterr()
-
-    code, (out, err) = sent(RedriveResult(sent=1, before=2, left=1))
-    assert (code, json.loads(out)) == (
-        0,
-        {"sent": 1, "before": 2, "left": 1, "unconfirmed": [], "rejected": [], "stopped": None,
-         "journal": str(tmp_path / "journal")},
-    )  # fmt: skip
-    # The target is printed before anything is sent; of two messages only one goes.
-    expected = said(
-        "redrive-sending", messages=1, queue="orders", account="123456789012", region=REGION,
-        has_profile=Choice("yes"), profile="night",
-    )  # fmt: skip
-    assert lines_of(err) == [expected]
-    assert asked == [(made, 1, options)]
-    rejected, before = [Rejection("m-1", "No.")], [Rejection("m-0", "No.")]
-    stopped = note("balance-open")
-    code, (out, _) = sent(
-        RedriveResult(unconfirmed=["a"], rejected=rejected, rejected_before=before, stopped=stopped), "jsonl"
-    )
-    row = json.loads(out)
-    assert (code, row["unconfirmed"], row["rejected"], row["stopped"]) == (1, 1, 2, said("balance-open"))
-    for result in (
-        RedriveResult(stopped="x"), RedriveResult(unconfirmed=["a"]), RedriveResult(rejected=rejected),
-        RedriveResult(rejected_before=before),
-    ):  # fmt: skip
-        assert sent(result)[0] == 1
-    # Without the URL of a queue there is no target to print.
-    unknown = RedriveList((), (), without_url=("orders",))
-    assert sent(RedriveResult(), found=unknown)[1].err == ""
-    assert (
-        said("redrive-result", sent=0, before=0, left=0, rejected=0) in sent(RedriveResult(), "table")[1].out
-    )

@@ -16,16 +16,15 @@ from watchme_analysis.cli.guard import _guard, _heartbeat, _notifier
 from watchme_analysis.cli.guard import guard as guard_command
 from watchme_analysis.cli.output import Output
 from watchme_analysis.cli.queue import queue_group
-from watchme_analysis.cli.redrive import _complete, _move
+from watchme_analysis.cli.redrive import _complete
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
 from watchme_analysis.remedies.guard import GuardSettings
-from watchme_analysis.remedies.move_task import MoveResult
 from watchme_analysis.remedies.redrive import RedriveResult
 from watchme_analysis.remedies.verified_redrive import RedriveAudit, RedriveLimits
 from watchme_analysis.services.redrive import RedrivePlan, plan_sentences
-from watchme_analysis.text.message import Number, message
+from watchme_analysis.text.message import message
 
 OUT = Printer("en")
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
@@ -77,33 +76,6 @@ def test_a_complete_redrive_writes_its_audit_and_returns_its_outcome(tmp_path, c
     assert (code, json.loads(out), err) == (1, {"sentence": one_line(DONE)} | audit.to_dict(), "")
     code, _, (out, err) = run("refused", "jsonl", to=None)
     assert (code, out.strip(), lines_of(err)) == (2, "", [one_line(DONE)])
-
-
-def test_a_move_task_is_announced_followed_and_cancelled(tmp_path, capsys, monkeypatch):
-    plan, asked = redrive_plan(tmp_path), []
-
-    def run(task, outcome, form="table"):
-        def move_all(given, rate, *, cancel, profile, region, report):
-            asked.append((given, rate, cancel, profile, region))
-            report(OPEN)
-            return MoveResult(outcome, DONE, 3)
-
-        monkeypatch.setattr("watchme_analysis.services.redrive.move_all", move_all)
-        options = {"move_task": task, "rate": None, "profile": None, "region": "eu-west-1"}
-        return _move(plan, options, Output(form), OUT), capsys.readouterr().out
-
-    announced = said("move-plan", count=1, queue="orders", rate=Number(1.0))
-    code, out = run("start", "complete")
-    assert (code, lines_of(out)) == (0, [announced, one_line(OPEN), one_line(DONE)])
-    assert asked == [(plan, 1.0, False, None, "eu-west-1")]
-    about = {"outcome": "refused", "moved": 3}
-    code, out = run("start", "refused", "json")
-    assert (code, json.loads(out)) == (2, document(DONE) | about)
-    code, out = run("start", "stopped", "jsonl")
-    assert (code, json.loads(out)) == (1, {"sentence": one_line(DONE), "outcome": "stopped", "moved": 3})
-    # A task that was cancelled is what was wanted.
-    code, out = run("cancel", "stopped")
-    assert (code, lines_of(out), asked[-1][2]) == (0, [one_line(OPEN), one_line(DONE)], True)
 
 
 # Queues

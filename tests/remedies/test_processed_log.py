@@ -1,4 +1,4 @@
-"""What a function's log shows about messages: only an invocation that ended without an error counts."""
+"""What a function's log shows about messages: only a line that says so of an invocation without an error."""
 
 import json
 import time
@@ -9,10 +9,11 @@ from worlds.aws_front import FAST
 from worlds.memory_queues import MemoryQueues
 from worlds.messages import refusal
 from worlds.queue_worker import Worker
+from worlds.together import together
 
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.config import LogWords, WorkItemSettings
-from watchme_analysis.remedies.processed_log import ProcessedLog, Processing, SentMessage
+from watchme_analysis.remedies.processed_log import RECEIVED_AGAIN, ProcessedLog, Processing, SentMessage
 from watchme_analysis.text.render import error_message
 
 ONE = "11111111-2222-4333-8444-555555555555"
@@ -34,54 +35,32 @@ def state_of(front, moto_port):
         )
         log = ProcessedLog(Aws(rate_limits=FAST), worker.function, datetime.now(UTC), KEYS, **options)
         log.read()
-        found = log.of(SentMessage(message, datetime.now(UTC), item, key))
+        sent_at = datetime.fromtimestamp(now / 1000, UTC)
+        found = log.of(SentMessage(message if item is None else None, sent_at, item, key))
         return found and (found.state, found.seen_by)
 
     return state
 
 
 START, END = f"START RequestId: {ONE} Version: 1", f"END RequestId: {ONE}"
+REPORT = f"REPORT RequestId: {ONE}\tDuration: 1.00 ms\tBilled Duration: 1 ms"
+DONE = f"processed {FIRST}"
 
 
 @pytest.mark.slow
 def test_lines_without_a_request_id_belong_to_the_invocation_that_runs(state_of):
-    assert state_of(START, f"handling {FIRST}") is None
-    assert state_of(END) == ("processed", "message")
-
-
-def test_an_error_anywhere_in_the_invocation_is_a_failure(state_of):
-    assert state_of(START, f"handling {FIRST}", "[ERROR] ValueError: x", END) == ("failed", "message")
-
-
-@pytest.mark.slow
-def test_a_timeout_is_a_failure(state_of):
-    said = f"2026-01-01T00:00:00.000Z {ONE} Task timed out after 3.00 seconds"
-    assert state_of(START, f"handling {FIRST}", said, END) == ("failed", "message")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("reports", "state"), [(True, "processed"), (False, "failed")])
-def test_an_error_of_another_message_of_the_batch(state_of, reports, state):
-    lines = (START, f"handling {FIRST}", f"[ERROR] ValueError: {SECOND}", END)
-    assert state_of(*lines, reports_failures=reports) == (state, "message")
-    assert state_of(END, message=SECOND, reports_failures=reports) == ("failed", "message")
-
-
-@pytest.mark.slow
-def test_a_later_attempt_that_succeeds_counts(state_of):
-    other = ONE.replace("1111", "2222", 1)
-    state_of(START, f"handling {FIRST}", "[ERROR] ValueError: x", END)
-    lines = (START.replace(ONE, other), f"handling {FIRST}", END.replace(ONE, other))
-    assert state_of(*lines) == ("processed", "message")
+    assert state_of(START, f"handling {FIRST}", DONE, END) is None
+    assert state_of(REPORT) == ("processed", "message")
 
 
 @pytest.mark.slow
 def test_work_is_found_in_json_logs(state_of):
     body = {"level": "INFO", "requestId": ONE, "message": "device_id=d1 local_date=2026-01-02 done"}
     end = {"type": "platform.report", "record": {"requestId": ONE, "metrics": {}}}
-    lines = [json.dumps(body), json.dumps(end)]
+    start = {"type": "platform.start", "record": {"requestId": ONE}}
+    lines = [json.dumps(start), json.dumps(body), json.dumps(end)]
     assert state_of(*lines, item="d1", key="2026-01-02") == ("processed", "work")
-    assert state_of(END, item="d2", key="2026-01-02") is None
+    assert state_of("x", item="d2", key="2026-01-02") is None
 
 
 def test_an_event_that_arrives_late_is_found_by_reading_the_whole_log(front, moto_port):
@@ -98,7 +77,7 @@ def test_an_event_that_arrives_late_is_found_by_reading_the_whole_log(front, mot
 
     put(now, "something else")
     log.read()
-    put(now - 180_000, START, f"handling {FIRST}", END)
+    put(now - 180_000, START, DONE, END, REPORT)
     message = SentMessage(FIRST, datetime.now(UTC))
     log.read()
     assert log.of(message) is None
@@ -136,6 +115,11 @@ def sent(message=FIRST, item=None, key=None):
     return SentMessage(message, SINCE, item, key)
 
 
+def state(*lines, message=FIRST, **options):
+    found = log_of(*lines, **options)[0].of(sent(message))
+    return found and found.state
+
+
 def test_request_error_and_end_of_an_invocation():
     log, _ = log_of(START, f"handling {FIRST}\r\n", "[ERROR] ValueError:  x\ty", "[ERROR] second", END)
     ended = SINCE + timedelta(seconds=4)
@@ -144,78 +128,124 @@ def test_request_error_and_end_of_an_invocation():
     assert log.of(sent(None)) is None
     long, _ = log_of(START, f"handling {FIRST}", "[ERROR] " + "x" * 300, END)
     assert long.of(sent()).error == "[ERROR] " + "x" * 192
-    # An invocation that has not ended says nothing, but an error is certain before its end.
-    assert log_of(START, f"handling {FIRST}")[0].of(sent()) is None
-    assert log_of(START, f"handling {FIRST}", "[ERROR] x")[0].of(sent()).state == "failed"
-    # A report that states an error ends a failed invocation.
-    report = f"REPORT RequestId: {ONE}\tDuration: 1.00 ms\tStatus: error\tError Type: Runtime.ExitError"
-    assert log_of(START, f"handling {FIRST}", report)[0].of(sent()).state == "failed"
-    report = f"REPORT RequestId: {ONE}\tDuration: 1.00 ms"
-    assert log_of(START, f"handling {FIRST}", report)[0].of(sent()).state == "processed"
+    # An invocation whose REPORT line was not read may still time out, but an error is certain before it.
+    assert state(START, DONE) is None
+    assert state(START, DONE, END) is None
+    assert state(START, DONE, "[ERROR] x") == "failed"
+    assert state(START, DONE, END, REPORT) == "processed"
+    for status in ("Status: error\tError Type: Runtime.ExitError", "Status: timeout", "Status: error"):
+        assert state(START, DONE, END, f"{REPORT}\t{status}") == "failed"
+    timeout = f"2026-01-01T00:00:00.000Z {ONE} Task timed out after 3.00 seconds"
+    assert state(START, DONE, END, REPORT, timeout) == "failed"
     words = LogWords(error=("kaputt",))
-    assert log_of(START, f"handling {FIRST}", "kaputt", END, words=words)[0].of(sent()).state == "failed"
-    assert log_of(START, f"handling {FIRST}", "kaputt", END)[0].of(sent()).state == "processed"
+    assert state(START, DONE, "kaputt", END, REPORT, words=words) == "failed"
+    assert state(START, DONE, "kaputt", END, REPORT) == "processed"
 
 
-def test_lines_of_several_streams_and_attempts():
+PROOF = (
+    f"processed {FIRST}",
+    f"[INFO]\t2026-01-01T00:00:00.000Z\t{ONE}\tstored message {FIRST} in 0.52 s",
+    json.dumps({"level": "INFO", "requestId": ONE, "message": "Completed", "message_id": FIRST}),
+    f"Successfully saved {FIRST}: {{'status': 'not checked'}}",
+)
+NO_PROOF = (
+    f"handling {FIRST}",
+    f"received {FIRST}",
+    f"[WARNING] skipping message {FIRST}: device is not registered",
+    f"skipped {FIRST}, done with it",
+    f"{FIRST} was not processed",
+    f"{FIRST} will be processed",
+    f"processed 0 of 1: {FIRST}",
+    f'handling {FIRST}: {{"status": "done"}}',
+    f"handling {FIRST}: 'processed'",
+    json.dumps({"level": "WARNING", "requestId": ONE, "message": f"stored {FIRST}"}),
+    json.dumps({"level": "INFO", "requestId": ONE, "message": "received", "body": "done", "id": FIRST}),
+    "{" * 5000 + f" processed {FIRST}",
+)
+
+
+@together(
+    ("line", "expected"), [*((line, "processed") for line in PROOF), *((line, "ended") for line in NO_PROOF)]
+)
+def test_a_line_that_only_names_a_message_proves_nothing(line, expected):
+    assert state(START, f"received {FIRST}", line, END, REPORT) == expected
+
+
+def test_words_of_the_team_say_that_work_was_done():
+    line = f"解析完了 {FIRST}"
+    assert state(START, line, END, REPORT) == "ended"
+    assert state(START, line, END, REPORT, words=LogWords(done=("完了",))) == "processed"
+    assert state(START, f"未完了 {FIRST}", END, REPORT, words=LogWords(done=("完了",))) == "ended"
+
+
+def test_lines_of_several_streams():
     other = ONE.replace("1111", "2222", 1)
-    start, end = START.replace(ONE, other), END.replace(ONE, other)
+    start, end, report = (text.replace(ONE, other) for text in (START, END, REPORT))
     # Two environments run at once: a line belongs to the request of its stream.
-    lines = (START, start, f"handling {FIRST}", "[ERROR] x", END, end)
-    log, _ = log_of(*lines, streams="abbaab")
-    assert log.of(sent()) == Processing("processed", other, "message", "", SINCE + timedelta(seconds=5))
-    assert log_of(f"handling {FIRST}", START, END)[0].of(sent()) is None  # before any request
-    # Processed once is processed, whatever an attempt before or after it shows.
-    failed = (start, f"handling {FIRST}", "[ERROR] x", end)
-    processed = (START, f"handling {FIRST}", END)
-    for attempts in ((*failed, *processed), (*processed, *failed)):
-        assert log_of(*attempts)[0].of(sent()).request_id == ONE
-    # The message id counts before the work; a failure of the message gives way to the work's success.
-    work = "device_id=d1 local_date=2026-01-02"
-    log, _ = log_of(start, f"handling {FIRST}", "[ERROR] x", end, START, work, END)
-    assert log.of(sent(item="d1", key="2026-01-02")).seen_by == "work"
-    assert log.of(sent()).state == "failed"
-    assert log.of(sent(item="d1", key="2026-01-03")).state == "failed"
-    assert log.of(sent(item="d1")).state == "failed"
-    log, _ = log_of(START, f"handling {FIRST} {work}", END)
-    assert log.of(sent(item="d1", key="2026-01-02")).seen_by == "message"
+    lines = (START, start, DONE, "[ERROR] x", END, end, report)
+    log, _ = log_of(*lines, streams="abbaabb")
+    assert log.of(sent()) == Processing("processed", other, "message", "", SINCE + timedelta(seconds=6))
+    assert state(DONE, START, END, REPORT) is None  # before any request
+
+
+def test_a_message_that_is_received_again_was_not_processed():
+    other = ONE.replace("1111", "2222", 1)
+    start, end, report = (text.replace(ONE, other) for text in (START, END, REPORT))
+    processed, failed = (START, DONE, END, REPORT), (start, f"handling {FIRST}", "[ERROR] x", end, report)
+    # A retry that succeeds is a success; a success before another attempt is none.
+    assert state(*failed, *processed) == "processed"
+    assert state(*processed, *failed) == "failed"
+    assert state(*failed) == "failed"
+    again = (*processed, start, DONE, end, report)
+    assert log_of(*again)[0].of(sent()) == Processing("failed", other, "message", RECEIVED_AGAIN)
+    assert state(*processed, start, f"handling {FIRST}") == "failed"
+
+
+def test_the_id_of_a_message_outweighs_its_work():
+    work, done = "device_id=d1 local_date=2026-01-02", "processed device_id=d1 local_date=2026-01-02"
+    other = ONE.replace("1111", "2222", 1)
+    start, end, report = (text.replace(ONE, other) for text in (START, END, REPORT))
+    success = (start, done, end, report)
+    log, _ = log_of(START, f"handling {FIRST}", "[ERROR] x", END, REPORT, *success)
+    assert log.of(sent(item="d1", key="2026-01-02")).state == "failed"
+    assert log.of(sent(None, item="d1", key="2026-01-02")).seen_by == "work"
+    assert log.of(sent(None, item="d1", key="2026-01-03")) is None
+    assert log.of(sent(None, item="d1")) is None
+    # Invocations that began before the send say nothing of it, whatever follows.
+    late = SentMessage(None, SINCE + timedelta(seconds=6), "d1", "2026-01-02")
+    assert log.of(late) is None
+    named, _ = log_of(START, work, END, REPORT)
+    assert named.of(sent(None, item="d1", key="2026-01-02")).state == "ended"
 
 
 def test_errors_that_name_messages_of_a_batch():
-    work = "device_id=d1 local_date=2026-01-02"
-    lines = (START, f"handling {FIRST}", work, f"[ERROR] ValueError: {SECOND}", END)
-    by_work = {"message": None, "item": "d1", "key": "2026-01-02"}
-    for reports, state in ((True, "processed"), (False, "failed")):
-        log, _ = log_of(*lines, reports_failures=reports)
-        assert [log.of(sent()).state, log.of(sent(**by_work)).state] == [state, state]
-        assert log.of(sent(SECOND)).state == "failed"
-    named = (START, f"handling {FIRST}", f"[ERROR] ValueError: {work}", END)
-    log, _ = log_of(*named, reports_failures=True)
-    assert (log.of(sent()).state, log.of(sent(**by_work)).state) == ("processed", "failed")
+    lines = (START, DONE, f"[ERROR] ValueError: {SECOND}", END, REPORT)
+    for reports, expected in ((True, "processed"), (False, "failed")):
+        assert state(*lines, reports_failures=reports) == expected
+        assert state(*lines, message=SECOND, reports_failures=reports) == "failed"
     # A timeout, or an error that names nothing, is that of the whole batch.
     timeout = f"2026-01-01T00:00:00.000Z {ONE} Task timed out after 3.00 seconds"
     for line in ("[ERROR] x", timeout, f"{timeout} {SECOND}"):
-        log, _ = log_of(START, f"handling {FIRST}", line, END, reports_failures=True)
-        assert log.of(sent()).state == "failed"
+        assert state(START, DONE, line, END, REPORT, reports_failures=True) == "failed"
 
 
-def test_each_reading_begins_two_minutes_before_the_last_event():
+def test_each_reading_begins_before_the_last_event():
     log, account = log_of(START, *["x"] * 599)
     log.read()
     log.read(whole=True)
     readings = [made for operation, made in account.made if operation == "filter_log_events"]
     # The first five minutes before the first message, since clocks differ.
-    starts = [SINCE_MS - 300_000, SINCE_MS + 599_000 - 120_000, SINCE_MS - 300_000]
+    starts = [SINCE_MS - 300_000, SINCE_MS + 599_000 - 30_000, SINCE_MS - 300_000]
     assert readings == [{"logGroupName": "/aws/lambda/worker", "startTime": start} for start in starts]
     early, account = log_of(START)
     early.read()
     last = [made["startTime"] for operation, made in account.made if operation == "filter_log_events"]
-    assert last == [SINCE_MS - 300_000, SINCE_MS - 120_000]
+    assert last == [SINCE_MS - 300_000, SINCE_MS - 30_000]
     assert account.operations().count("get_function_configuration") == 1
 
 
 def test_a_log_group_that_does_not_exist_yet_is_empty():
-    log, account = log_of(START, f"handling {FIRST}", END)
+    log, account = log_of(START, DONE, END, REPORT)
     account.problems["filter_log_events"] = [NotFoundError("logs:FilterLogEvents: no such group")]
     log.read()
     assert log.of(sent()).state == "processed"

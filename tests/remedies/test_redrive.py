@@ -28,22 +28,42 @@ from watchme_analysis.remedies.redrive import (
     RedriveResult,
     Rejection,
     Target,
+    check_owner,
     message_key,
+    open_lines,
     pending_messages,
-    redrive,
+    region_of,
+    send_one,
     targets,
 )
 
-# Sends what stands in a file, as the command does.
+# Sends the lines of a file, each once.
 RUN = """
 import sys
 from pathlib import Path
-from watchme_analysis.services.redrive import _aws_by_region
-from watchme_analysis.remedies.redrive import redrive
-lines, journal = Path(sys.argv[1]).read_text().splitlines(), Path(sys.argv[2])
+from watchme_analysis.cloudwatch.session import Aws, RateLimits
+from watchme_analysis.files.journal import open_journal
+from watchme_analysis.remedies.redrive import RedriveResult, open_lines, send_one
+lines, aws = Path(sys.argv[1]).read_text().splitlines(), Aws(rate_limits=RateLimits(gap_s=0.01, attempts=1))
 print("begun", flush=True)
-redrive(lines, journal, _aws_by_region(None))
+with open_journal(Path(sys.argv[2])) as journal:
+    found = RedriveResult()
+    for line in open_lines(lines, journal, found, retry_unconfirmed=False, retry_rejected=False):
+        send_one(line, journal, lambda _: aws, found)
 """
+
+
+def redrive(lines, path, aws_of, most=None, *, retry_unconfirmed=False, retry_rejected=False):
+    """Send the messages that no earlier run has sent, until one stops it."""
+    found, retry = RedriveResult(), {"retry_unconfirmed": retry_unconfirmed, "retry_rejected": retry_rejected}
+    with open_journal(path) as journal:
+        check_owner(journal)
+        for line in open_lines(lines, journal, found, **retry):
+            if found.stopped or (most is not None and found.sent + len(found.rejected) >= most):
+                found.left += 1
+            else:
+                send_one(line, journal, aws_of, found)
+    return found
 
 
 def aws_of(region):
@@ -210,6 +230,24 @@ def test_targets_name_queue_account_and_region():
     ]
 
 
+@together(
+    ("host", "region"),
+    [
+        ("sqs.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("sqs-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("sqs.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("sqs.ap-northeast-1.api.aws", "ap-northeast-1"),
+        ("vpce-0abc-1234.sqs.us-east-2.vpce.amazonaws.com", "us-east-2"),
+        ("eu-west-1.queue.amazonaws.com", "eu-west-1"),
+        ("queue.amazonaws.com", "us-east-1"),
+        ("127.0.0.1:5000", None),
+        ("queues.example.com", None),
+    ],
+)
+def test_each_form_of_a_url_states_its_region(host, region):
+    assert region_of(f"https://{host}/123456789012/uploads") == region
+
+
 def test_after_a_broken_connection_a_message_is_not_sent_without_a_request(queue, front, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 3)
     front.faults["SendMessage"].append("reset")
@@ -223,8 +261,8 @@ def test_after_a_broken_connection_a_message_is_not_sent_without_a_request(queue
     assert journal.read_bytes() == held
     on = redrive(lines, journal, aws_of)
     assert (on.sent, on.unconfirmed) == (2, ["m0"])
-    requested = redrive(lines, journal, aws_of, retry_unconfirmed=True)
-    assert (requested.sent, requested.before, requested.unconfirmed) == (1, 2, [])
+    requested = redrive(lines[:1], journal, aws_of, retry_unconfirmed=True)
+    assert (requested.sent, requested.before, requested.unconfirmed) == (1, 0, [])
     assert bodies(queue) == ["body 0", "body 1", "body 2"]
 
 
@@ -454,7 +492,9 @@ def test_lines_of_earlier_runs_are_counted_by_their_last_entry(memory, tmp_path)
         before=2, unconfirmed=["m0"], rejected_before=[Rejection("m1", "unknown")], left=1
     )
     assert pending_messages(lines, tmp_path / "j") == ([lines[4]], expected)
-    assert pending_messages(lines, tmp_path / "j", retry_unconfirmed=True)[0] == [lines[0], lines[4]]
+    # A message that failed was sent and not confirmed.
+    again = [lines[0], lines[2], lines[4]]
+    assert pending_messages(lines, tmp_path / "j", retry_unconfirmed=True)[0] == again
     assert pending_messages(lines, tmp_path / "j", retry_rejected=True)[0] == [lines[1], lines[4]]
     (tmp_path / "k").write_text('{"key": "a", "event": "done", "at": "2026-03-02T04:00:00+00:00"}\n')
     path = str(tmp_path / "k")

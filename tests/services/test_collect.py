@@ -210,8 +210,7 @@ def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_pat
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
     account.faults["ReceiveMessage"].extend([None, *[fault] * 20])
-    with pytest.raises(ServiceError):
-        sample_messages(Aws(rate_limits=FAST), url, 25)
+    assert len(sample_messages(Aws(rate_limits=FAST), url, 25)) == 10
     account.faults.clear()
     state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
@@ -270,8 +269,9 @@ def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_reported(
 
     monkeypatch.setattr(Aws, "call", failing)
     url = boto3.client("sqs").get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
-    with pytest.raises(ServiceError, match=r"stay hidden .* none is lost: .* InternalError"):
-        sample_messages(Aws(rate_limits=FAST), url, 10)
+    notes = []
+    assert len(sample_messages(Aws(rate_limits=FAST), url, 10, notes)) == 10
+    assert "InternalError" in notes[0]
     left[0] = 2
     assert len(sample_messages(Aws(rate_limits=FAST), url, 10)) == 10
 

@@ -8,32 +8,29 @@ from worlds.aws_front import FAST
 from worlds.backlog_world import World
 from worlds.memory_queues import URL as MEMORY_URL
 from worlds.memory_queues import MemoryQueues
-from worlds.messages import messages_in, refusal
+from worlds.messages import refusal
 from worlds.stored_case import case_of, store_case
 
-from watchme_analysis.case.actions import read_actions
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
 from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue
-from watchme_analysis.remedies.redrive import RedriveResult, Target, message_key
+from watchme_analysis.remedies.redrive import RedriveResult, Target
 from watchme_analysis.remedies.verified_redrive import RedriveLimits
 from watchme_analysis.services import redrive as service
 from watchme_analysis.services.redrive import (
     RedrivePlan,
     _work_in,
     aws_of_queue,
-    complete_redrive,
     journal_beside,
     known_rate,
-    move_all,
     plan_from_file,
     plan_of_work,
     plan_redrive,
     plan_sentences,
     redrive_task,
 )
+from watchme_analysis.text.message import Names, message
 
 URL = "https://sqs.ap-northeast-1.amazonaws.com/123456789012/{}"
 
@@ -108,26 +105,48 @@ def test_a_task_is_for_one_queue_and_keeps_what_was_left_out():
 
 def test_a_review_states_selection_steps_cost_and_undo():
     limits = RedriveLimits(rate_per_s=2.0)
+    steps = ["first-unknown", "rest", "delete", "cost", "undo"]
     for found, before, ids in (
-        (listed(*["q"] * 21), 0, ["title", "first", "rest", "delete", "cost", "undo", "may-move"]),
+        (listed(*["q"] * 21), 0, ["title", "place", "hold", *steps]),
         (
-            listed("q", left_out=(("processed", 2), ("no-body", 1)), may_have_run=4),
+            listed(
+                "q",
+                left_out=(("processed", 2), ("same-work", 1)),
+                may_have_run=4,
+                same_work=("device_id",),
+            ),
             5,
-            ["title", "earlier", "left-out", "may-have-run", "first", "rest", "delete", "cost", "undo"],
+            ["title", "place", "earlier", "left-out", "same-work", "may-have-run", "hold", *steps],
         ),
-        (listed("q", message_id=None, dlq=None), 0, ["title", "first", "rest", "cost", "undo-created"]),
+        (
+            listed("q", message_id=None, dlq=None),
+            0,
+            ["title", "place", "first-unknown", "rest", "cost", "undo-created"],
+        ),
     ):
         said = plan_sentences(plan_for(found, before), limits)
         assert [one.id.removeprefix("redrive-plan-") for one in said] == ids
         values = {one.id.removeprefix("redrive-plan-"): one.values for one in said}
         number = len(found.lines)
         assert values["title"]["count"].number == number
+        assert values["place"]["account"].name == "123456789012"
+        assert values["place"]["region"].name == "ap-northeast-1"
         assert values["rest"]["duration"].seconds == number / 2
         # Ten messages are received or deleted at once; messages that are in no queue are only sent.
         requests = {21: 21 + 6, 1: 3}[number] if "delete" in ids else number
         assert values["cost"]["count"].number == requests
-    earlier = plan_sentences(plan_for(listed("q", left_out=(("a", 2), ("b", 1))), 5), limits)
-    assert [one.values["count"].number for one in earlier[:3]] == [1, 5, 3]
+        if "same-work" in values:
+            joined = message("redrive-plan-same-work", count=1, keys=Names(("device_id",)))
+            assert joined in said
+            assert values["left-out"]["count"].number == 2
+
+
+def test_the_wait_for_a_message_follows_the_visibility_timeout(plan):
+    said = {one.id: one.values for one in plan_sentences(plan, RedriveLimits())}
+    [queue] = [row for row in plan.case.table("queues").to_dict("records") if row["queue"] == "asr-queue"]
+    first = said["redrive-plan-first"]
+    assert first["quiet"].seconds == 2 * queue["visibility_timeout_s"]
+    assert first["within"].seconds >= first["quiet"].seconds
 
 
 def test_work_that_was_never_done_gets_a_message_for_each_item_and_day(shorter, tmp_path):
@@ -269,90 +288,3 @@ def test_an_unknown_queue_and_a_template_without_placeholder_are_refused(shorter
     assert refusal(plan_redrive, bare, "absent")["error-redrive-unknown-queue"]["known"] == "unknown"
     unknown = refusal(plan_of_work, shorter.path, "absent", "{item}")["error-queue-url-missing"]
     assert (unknown["queue"], "asr-queue" in unknown["known"]) == ("absent", True)
-
-
-def moved(memory, archive, case=None, events=(), excluded=(), **options):
-    """Return the result of moving the archived messages, whose journal has an event each."""
-    plan = plan_from_file(archive.path, "jobs", journal=archive.path.with_name("j"))
-    plan = replace(
-        plan, found=replace(plan.found, excluded=excluded), case=case, is_imported=case is not None
-    )
-    with open_journal(plan.journal) as journal:
-        for line, event in zip(plan.found.lines, events, strict=False):
-            if event:
-                journal.write(message_key(line), event, queue=MEMORY_URL + "jobs")
-    return move_all(plan, 5.0, **options)
-
-
-def test_a_dlq_is_moved_if_nothing_of_it_is_left_out(memory, archive, tmp_path):
-    case = store_case(tmp_path / "case", queues=[{"queue": "jobs"}])
-    memory.answers["list_message_move_tasks"] = [{"Results": []}] * 9
-    # One was deleted after it was processed, so that one is expected.
-    del memory.held["jobs-dlq"]["m1"]
-    task = {"Status": "COMPLETED", "StartedTimestamp": 1, "ApproximateNumberOfMessagesMoved": 1}
-    memory.answers["start_message_move_task"] = [{}]
-    memory.before["start_message_move_task"] = [
-        memory.held["jobs-dlq"].clear,
-        lambda: memory.answers.update({"list_message_move_tasks": [{"Results": [task]}]}),
-    ]
-    result = moved(memory, archive, case, ["deleted"])
-    assert (result.outcome, result.moved) == ("complete", 1)
-    assert read_journal(archive.path.with_name("j.move")).last["move"]["event"] == "done"
-    assert read_actions(case.path)[["remedy", "step"]].values.tolist() == [["redrive", "move task"]]
-
-
-def test_what_refuses_the_move_of_a_dlq(memory, archive):
-    def why(*events, **more):
-        archive.path.with_name("j").unlink(missing_ok=True)
-        memory.answers["list_message_move_tasks"] = [{"Results": []}] * 3
-        found = messages_in(moved(memory, archive, events=events, **more).sentence)
-        del found["move-refused"]
-        return found
-
-    assert why("failed", "processed") == {"move-left-out": {"count": 1, "total": 3}}
-    assert why("sending", "sent") == {"move-left-out": {"count": 2, "total": 4}}
-    excluded = (("jobs", "m9", "processed"), ("other", "m8", "processed"))
-    assert why(excluded=excluded) == {"move-left-out": {"count": 1, "total": 3}}
-    assert next(iter(why())) == "move-untested"
-    memory.answers["list_message_move_tasks"] = [{"Results": []}]
-    assert messages_in(moved(memory, archive, cancel=True).sentence) == {"move-none": {"dlq": "jobs-dlq"}}
-
-
-def test_messages_that_are_gone_are_not_expected_in_the_dlq(memory, archive):
-    memory.held["jobs-dlq"].clear()
-    task = {"Status": "COMPLETED", "StartedTimestamp": 1}
-    memory.answers["list_message_move_tasks"] = [{"Results": []}, {"Results": [task]}]
-    memory.answers["start_message_move_task"] = [{}]
-    assert moved(memory, archive, events=["gone", "deleted"]).outcome == "complete"
-
-
-def test_a_queue_without_dlq_has_nothing_to_move(memory, tmp_path):
-    path = tmp_path / "list.jsonl"
-    path.write_text(
-        json.dumps({"QueueUrl": MEMORY_URL + "jobs", "MessageBody": "x", "MessageAttributes": {}})
-    )
-    assert refusal(move_all, plan_from_file(path), 1.0) == {"error-queue-no-dlq": {"queue": "jobs"}}
-
-
-def test_a_complete_redrive_finds_the_dlq_and_is_recorded(memory, tmp_path):
-    line = {
-        "QueueUrl": MEMORY_URL + "jobs", "MessageBody": "no json",
-        "MessageAttributes": {"resent_message_id": {"StringValue": "m2"}},
-    }  # fmt: skip
-    path = tmp_path / "list.jsonl"
-    path.write_text(json.dumps(line))
-    policy = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:jobs-dlq"}
-    memory.attributes["jobs"] = {"RedrivePolicy": json.dumps(policy)}
-    memory.responses["list_event_source_mappings"] = {"EventSourceMappings": []}
-    case = store_case(tmp_path / "case", queues=[{"queue": "jobs"}])
-    plan = replace(plan_from_file(path), case=case, is_imported=True)
-    limits = RedriveLimits()
-    audit = complete_redrive(plan, limits)
-    assert messages_in(audit.sentence)["redrive-no-consumer"] == {"queue": "jobs"}
-    assert [(row.message_id, row.state) for row in audit.rows] == [("m2", "not_sent")]
-    with open_journal(plan.journal) as journal:
-        journal.write(
-            message_key(plan.found.lines[0]), "sent", id="m2", queue=MEMORY_URL + "jobs", **{"as": "s"}
-        )
-    complete_redrive(plan, limits)
-    assert read_actions(case.path)[["step", "outcome"]].values.tolist() == [["m2", "sent"]]

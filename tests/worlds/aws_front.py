@@ -68,9 +68,6 @@ class Front:
         self.calls = Counter()
         # Entries that a batch call does not carry out, by operation: (Id, SenderFault) for one call each.
         self.failed_entries = defaultdict(deque)
-        self.move_tasks = []  # newest last; moto has none
-        self.move_one = lambda: False  # moves a message, and returns False when none is left
-        self.moves_per_poll = 2
         self.mappings = []  # event source mappings beside those of moto, which would invoke the function
         self.before = defaultdict(list)  # functions to call before an operation is served
         self.queries = {}
@@ -262,49 +259,6 @@ class Front:
         if more:
             answer["NextToken"] = str(skip + sum(len(item["Values"]) for item in answered))
         return answer
-
-    # Move tasks of SQS
-
-    def start_message_move_task(self, requested):
-        if any(task["Status"] in {"RUNNING", "CANCELLING"} for task in self.move_tasks):
-            raise RefusalError("UnsupportedOperation", "There is already a task running.")
-        task = {
-            "TaskHandle": f"task-{len(self.move_tasks)}",
-            "Status": "RUNNING",
-            "SourceArn": requested["SourceArn"],
-            "MaxNumberOfMessagesPerSecond": requested["MaxNumberOfMessagesPerSecond"],
-            "ApproximateNumberOfMessagesMoved": 0,
-            "ApproximateNumberOfMessagesToMove": 3,
-            "StartedTimestamp": int(time.time() * 1000),
-        }
-        self.move_tasks.append(task)
-        return {"TaskHandle": task["TaskHandle"]}
-
-    def list_message_move_tasks(self, requested):
-        tasks = [task for task in self.move_tasks if task["SourceArn"] == requested["SourceArn"]]
-        # The handle is stated for a running task only.
-        shown = [
-            {
-                name: value
-                for name, value in task.items()
-                if name != "TaskHandle" or task["Status"] == "RUNNING"
-            }
-            for task in reversed(tasks)
-        ]
-        for task in tasks:
-            if task["Status"] == "CANCELLING":
-                task["Status"] = "CANCELLED"
-            for _ in range(self.moves_per_poll):
-                if task["Status"] == "RUNNING" and self.move_one():
-                    task["ApproximateNumberOfMessagesMoved"] += 1
-                elif task["Status"] == "RUNNING":
-                    task["Status"] = "COMPLETED"
-        return {"Results": shown}
-
-    def cancel_message_move_task(self, requested):
-        task = next(one for one in self.move_tasks if one["TaskHandle"] == requested["TaskHandle"])
-        task["Status"] = "CANCELLING"
-        return {"ApproximateNumberOfMessagesMoved": task["ApproximateNumberOfMessagesMoved"]}
 
     def mappings_of(self, path):
         """The event source mappings of the queue or function that the path of a listing names."""
@@ -506,9 +460,6 @@ class RefusalError(Exception):
 
 
 OWN = {
-    "AmazonSQS.StartMessageMoveTask": "start_message_move_task",
-    "AmazonSQS.ListMessageMoveTasks": "list_message_move_tasks",
-    "AmazonSQS.CancelMessageMoveTask": "cancel_message_move_task",
     "Logs_20140328.StartQuery": "start_query",
     "Logs_20140328.GetQueryResults": "get_query_results",
     "Logs_20140328.StopQuery": "stop_query",

@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
@@ -56,6 +57,9 @@ class MemoryQueues(Aws):
 
     def account(self):
         return "123456789012"
+
+    def now(self):
+        return datetime.now(UTC) + timedelta(seconds=sum(wait for wait in self.waits if wait > 0))
 
     def sleep(self, seconds):
         self.waits.append(seconds)
@@ -137,7 +141,8 @@ class MemoryQueues(Aws):
         return {"Successful": [{"Id": entry["Id"]} for entry in parameters["Entries"]]}
 
     def change_message_visibility_batch(self, name, parameters):
-        self.hidden -= {entry["ReceiptHandle"].removeprefix("handle-") for entry in parameters["Entries"]}
+        shown = [each for each in parameters["Entries"] if not each["VisibilityTimeout"]]
+        self.hidden -= {each["ReceiptHandle"].removeprefix("handle-") for each in shown}
         return {"Successful": [{"Id": entry["Id"]} for entry in parameters["Entries"]]}
 
     def purge_queue(self, name, parameters):

@@ -12,6 +12,9 @@ import zipfile
 import boto3
 from botocore.config import Config
 
+# Of the source queue: a redrive waits for twice as long after each message.
+VISIBILITY_S = 5
+
 
 class Worker:
     """A pipeline in moto. ``fails`` decides by the body of a message whether its invocation fails.
@@ -22,10 +25,12 @@ class Worker:
         Bodies processed, in order.
     silent
         True for a function that does not log the ids of its messages.
+    is_curt
+        True for a function that does not say that a message was processed.
     """
 
     def __init__(self, front, moto_port, name="uploads", *, fifo=False):
-        self.front, self.done, self.silent = front, [], False
+        self.front, self.done, self.silent, self.is_curt = front, [], False, False
         self.fails = lambda body: False
         self.says = lambda message: None  # a line about a message, beside the usual one
         options = {
@@ -37,6 +42,7 @@ class Worker:
         self.suffix = ".fifo" if fifo else ""
         kind = {"FifoQueue": "true"} if fifo else {}
         self.dlq = self.sqs.create_queue(QueueName=f"{name}-dlq{self.suffix}", Attributes=kind)["QueueUrl"]
+        kind["VisibilityTimeout"] = str(VISIBILITY_S)
         arn = self.arn(self.dlq)
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})
         self.queue = self.sqs.create_queue(
@@ -108,6 +114,8 @@ class Worker:
         if self.fails(body):
             lines.append(f"[ERROR] ValueError: {body} can't be read")
         else:
+            if not self.silent and not self.is_curt:
+                lines.append(f"processed message_id={message['MessageId']}")
             self.done.append(body)
             self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         lines += [f"END RequestId: {request}", f"REPORT RequestId: {request}\tDuration: 1.00 ms\t"]
@@ -135,11 +143,3 @@ class Worker:
         while batch := self.sqs.receive_message(QueueUrl=self.dlq, MaxNumberOfMessages=10).get("Messages"):
             for message in batch:
                 self.sqs.delete_message(QueueUrl=self.dlq, ReceiptHandle=message["ReceiptHandle"])
-
-    def move_one(self):
-        """Move a message back to the queue, as a move task does; return whether there was one."""
-        batch = self.sqs.receive_message(QueueUrl=self.dlq, MaxNumberOfMessages=1).get("Messages", [])
-        for message in batch:
-            self.sqs.send_message(QueueUrl=self.queue, MessageBody=message["Body"])
-            self.sqs.delete_message(QueueUrl=self.dlq, ReceiptHandle=message["ReceiptHandle"])
-        return bool(batch)

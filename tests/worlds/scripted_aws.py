@@ -3,6 +3,7 @@
 import math
 import time
 from collections import deque
+from datetime import UTC, datetime
 
 from watchme_analysis.cloudwatch.session import SessionTarget
 from worlds.aws_front import FAST
@@ -32,6 +33,9 @@ class ScriptedAws:
         self.label = self.target_name = self.region = "eu-west-1"
 
     meta = events = property(lambda self: self)
+
+    def now(self):
+        return datetime.now(UTC)
 
     def client(self, _):
         return self

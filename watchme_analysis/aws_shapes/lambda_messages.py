@@ -70,6 +70,7 @@ _REPORT = re.compile(
 )
 _TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
 _ERROR_TYPE = re.compile(r"Error Type: (?P<name>[\w.]+)")
+_FAILED_STATUS = re.compile(r"Status: (?:error|failure)\b")
 _LEVEL = re.compile(
     r"\[(?P<bracket>ERROR|CRITICAL|FATAL|WARNING|WARN|INFO|DEBUG|TRACE)\]"
     r"|(?:^|[\t|]|- )\s*(?P<word>ERROR|CRITICAL|FATAL|WARNING|WARN|INFO|DEBUG|TRACE)(?=[\s:\t|]|$)"
@@ -221,6 +222,8 @@ def _add_report(message: str, facts: MessageFacts) -> None:
         facts.error_type = short_exception_name(failed["name"])
     elif "Status: timeout" in message:
         facts.error_type = "Task timed out"
+    elif _FAILED_STATUS.search(message):
+        facts.error_type = "ERROR"
 
 
 def _classify_application(message: str, facts: MessageFacts, words: _Words) -> None:
@@ -339,4 +342,6 @@ def _classify_platform(kind: str, record: Any) -> MessageFacts:
         facts.error_type = short_exception_name(str(record["errorType"]))
     elif record.get("status") == "timeout":
         facts.error_type = "Task timed out"
+    elif record.get("status") in {"error", "failure"}:
+        facts.error_type = "ERROR"
     return facts

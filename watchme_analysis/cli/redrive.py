@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.cli.aws import session_options
 from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import (
-    ChoiceWithSuggestion,
     CommandWithFormerOptions,
     FiniteRange,
     Seconds,
@@ -39,17 +38,16 @@ from watchme_analysis.text.message import (
     Choice,
     Message,
     Names,
-    Number,
     Phrases,
     Resource,
     Text,
     message,
     value_of,
 )
-from watchme_analysis.text.render import error_message, error_sentence
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
-    from watchme_analysis.remedies.redrive import RedriveResult, Rejection
+    from watchme_analysis.remedies.redrive import Rejection
     from watchme_analysis.remedies.verified_redrive import RedriveAudit
     from watchme_analysis.services.redrive import RedrivePlan
 
@@ -63,7 +61,7 @@ _SHOWN = 80
 DEFAULT_RATE_PER_S = 1.0
 _COMPLETE = (
     "show_plan", "apply_now", "rate", "limit", "confirm_within_s", "visibility_timeout",
-    "move_task", "print_policy", "language", "profile", "region",
+    "print_policy", "language", "profile", "region",
 )  # fmt: skip
 # States of messages in the audit, in the order in which they are printed; the first ones need nobody.
 _SETTLED = ("deleted", "gone", "excluded")
@@ -71,15 +69,6 @@ _STATES = (
     "deleted", "gone", "processed", "failed", "sent", "unconfirmed", "rejected", "not_sent", "returned",
     "excluded", "new",
 )  # fmt: skip
-
-
-class _Count(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs of some versions only
-    name = "N|all"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "all" or (str(value).isdecimal() and int(value) > 0):
-            return value
-        return self.fail(error_sentence("error-count-or-all", value=repr(value)), param, ctx)
 
 
 @click.command(
@@ -100,7 +89,6 @@ Examples:
   watchme redrive cases/last-night --apply            send, confirm, delete, audit
   watchme redrive --from uploads-dlq.jsonl.gz --queue uploads --apply
   watchme redrive cases/last-night --create body.json --queue daily --plan
-  watchme redrive cases/last-night --send 1           send one; nothing is confirmed or deleted
 
 Exit codes: 0 done; 1 a message is not sent, not confirmed or still in the dead-letter queue, or a file of
 messages can't be read; 2 bad input.""",
@@ -130,8 +118,14 @@ messages can't be read; 2 bad input.""",
     is_flag=True,
     help="Include messages that may have failed because of their own content: look at them first.",
 )
+@click.option(
+    "--same-work",
+    metavar="KEY",
+    multiple=True,
+    help="Of messages whose bodies have the same value of this key, send the first only; repeat it for more "
+    "keys. By default each message is work of its own.",
+)
 @file_option("the list, or with --apply what has become of each message (JSON)")
-@click.option("--send", type=_Count(), help="Send this many of the messages that are not sent yet.")
 @click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -140,7 +134,7 @@ messages can't be read; 2 bad input.""",
 @click.option(
     "--retry-unconfirmed",
     is_flag=True,
-    help="Include messages that an interrupted run may have sent already.",
+    help="Include messages that an earlier run has sent, or may have sent, and not confirmed.",
 )
 @click.option("--retry-rejected", is_flag=True, help="Include messages that SQS rejected in an earlier run.")
 @click.option("--plan", "show_plan", is_flag=True, help="Show what --apply would do, and do nothing.")
@@ -162,50 +156,41 @@ messages can't be read; 2 bad input.""",
     "--confirm-within",
     "confirm_within_s",
     type=Seconds(),
-    default="10m",
-    show_default=True,
-    help="Time in which the function's log must show that a message was processed.",
+    help="Time in which the function's log must show the invocation of a message.  [default: twice the "
+    "visibility timeout of its queue, at least 10m]",
 )
 @visibility_option
-@click.option(
-    "--move-task",
-    type=ChoiceWithSuggestion(["start", "cancel"]),
-    help="Let SQS move every message of the dead-letter queue back, at --rate; refused if one must stay, or "
-    "if none was redriven and confirmed before. cancel: cancel the running task.",
-)
 @policy_option
 @language_option
 @session_options
 @form_options(default="jsonl for the list, else table")
-def redrive(
-    case: Path | None, queue: str | None, *, send: str | None, to: Path | None, **options: Any
-) -> int:
+def redrive(case: Path | None, queue: str | None, *, to: Path | None, **options: Any) -> int:
     """List the messages of a CASE to redrive, as JSON Lines; with --apply, redrive them to the end.
 
     A line is the input of `aws sqs send-message --cli-input-json`: one message for its source queue, with the
-    body it had. The list holds each message of a dead-letter queue whose work was never done, once. Messages
-    that are left out are counted on standard error: their work was done after all, another message names the
-    same work, they can only fail again, or an earlier run has sent them. Fix the cause first
-    (`watchme diagnose backlog CASE`), then send one message and check that it is processed.
+    body it had. The list holds each message of a dead-letter queue. Messages that are left out are counted on
+    standard error: the log says that they were processed after all, they can only fail again, an earlier run
+    has sent them, or another message has the same values of the keys of --same-work. Fix the cause first
+    (`watchme diagnose backlog CASE`).
 
-    --apply sends one message and waits until the function's log shows that it was processed. It sends the
+    --apply receives the messages from the dead-letter queue and hides them from others until it ends. It
+    sends one message and waits until it was processed: the function's log says so of its id, and neither the
+    log nor the dead-letter queue shows it again for twice the visibility timeout of its queue. It sends the
     rest at a rate, deletes each message from the dead-letter queue after it was processed, and ends with an
     audit: found, sent, processed, deleted and remaining, by message id. It stops at the first failure.
 
-    --send only sends. A journal records each message before and after it is sent, so that no run sends it
-    twice. After an interruption the journal names the message that may have been sent; --retry-unconfirmed
-    sends it again. A message that SQS rejects is recorded with the reason, the others are sent. Queue,
-    account, region and number of messages are printed before the first message is sent. Sending needs
-    sqs:SendMessage. With --send, the messages stay in the dead-letter queue until they expire or are purged.
+    A message that was sent and not confirmed stays in the dead-letter queue. A journal records each message
+    before and after it is sent, so that no run sends it twice; --retry-unconfirmed sends it again. A message
+    that SQS rejects is recorded with the reason, the others are sent. Account and region of the queue are
+    shown, and checked before the first call.
     """
     is_form_stated = options["form"] is not None or options["as_json"]
-    output = output_of(options, JSON_LINES if _is_list(send, options) else TABLE)
+    is_list = not (options["apply_now"] or options["show_plan"])
+    output = output_of(options, JSON_LINES if is_list else TABLE)
     out = Printer(options["language"])
     complete = {name: options.pop(name) for name in _COMPLETE} | {"to": to}
     if complete["print_policy"]:
-        return _print_policy(is_move=complete["move_task"] is not None)
-    if send is not None and complete["apply_now"]:
-        raise InputError(error_message("error-send-or-apply"))
+        return _print_policy()
     check_folder(to)
     if to is not None:
         if complete["apply_now"]:
@@ -214,22 +199,14 @@ def redrive(
             check_replaceable(to, lambda first: first.startswith(_LISTED), "messages")
     plan = _planned(case, queue, options)
     _check_region(plan, complete["region"])
-    if complete["move_task"] is not None:
-        return _move(plan, complete, output, out)
-    if complete["apply_now"] or complete["show_plan"]:
+    if not is_list:
         return _complete(plan, complete, output, out)
     if to is not None:
         write_atomically(to, plan.text.encode())
-    if send is None and (to is None or is_form_stated):
+    if to is None or is_form_stated:
         _show_list(plan, output, out)
     _print_plan(plan, to, out)
-    if send is None:
-        return INCOMPLETE if plan.unread else 0
-    return _send(plan, None if send == "all" else int(send), complete, output, out)
-
-
-def _is_list(send: str | None, options: Mapping[str, Any]) -> bool:
-    return send is None and not any(options[name] for name in ("apply_now", "show_plan", "move_task"))
+    return INCOMPLETE if plan.unread else 0
 
 
 def _show_list(plan: RedrivePlan, output: Output, out: Printer) -> None:
@@ -260,31 +237,6 @@ def _check_region(plan: RedrivePlan, region: str | None) -> None:
             )
 
 
-def _send(
-    plan: RedrivePlan, limit: int | None, options: Mapping[str, Any], output: Output, out: Printer
-) -> int:
-    """Send messages without confirming them, and print the result."""
-    from watchme_analysis.services.redrive import send_redrive
-
-    if not plan.found.without_url:
-        _print_targets(plan, limit, options["profile"], out)
-    result = send_redrive(plan, limit, profile=options["profile"], region=options["region"])
-    if output.form == TABLE:
-        _print_result(result, plan.journal, out)
-    else:
-        about = {"sent": result.sent, "before": result.before, "left": result.left}
-        lists = {
-            "unconfirmed": [*result.unconfirmed],
-            "rejected": [each.message_id for each in (*result.rejected, *result.rejected_before)],
-        }
-        stopped = out.text(result.stopped) if result.stopped else None
-        whole = {**about, **lists, "stopped": stopped, "journal": str(plan.journal)}
-        counts = {name: len(found) for name, found in lists.items()}
-        output.write_document(whole, lambda: [{**whole, **counts}])
-    incomplete = result.stopped or result.unconfirmed or result.rejected or result.rejected_before
-    return INCOMPLETE if incomplete else 0
-
-
 def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> RedrivePlan:
     """Return the plan of a case, of a file, or of work without messages."""
     from watchme_analysis.services.redrive import plan_from_file, plan_of_work, plan_redrive
@@ -293,7 +245,8 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
     if source is not None and template is not None:
         raise InputError(error_message("error-from-or-create"))
     if source is not None:
-        options.pop("include_unknown")
+        for name in ("include_unknown", "same_work"):
+            options.pop(name)
         return plan_from_file(source, queue, case, **options)
     if case is None:
         raise InputError(error_message("error-redrive-no-messages"))
@@ -301,7 +254,8 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
         return plan_redrive(case, queue, **options)
     if queue is None:
         raise InputError(error_message("error-redrive-no-queue"))
-    options.pop("include_unknown")
+    for name in ("include_unknown", "same_work"):
+        options.pop(name)
     return plan_of_work(case, queue, template.read_text(encoding="utf-8").strip(), **options)
 
 
@@ -355,39 +309,25 @@ def _reporter(output: Output, out: Printer) -> Callable[[Message], None]:
     return report
 
 
-def _move(plan: RedrivePlan, options: dict[str, Any], output: Output, out: Printer) -> int:
-    """Start, follow or cancel a move task, and print what has become of it."""
-    from watchme_analysis.services.redrive import known_rate, move_all, redrive_task
-
-    is_cancel, report = options["move_task"] == "cancel", _reporter(output, out)
-    rate = options["rate"] or known_rate(plan) or DEFAULT_RATE_PER_S
-    if not is_cancel:
-        queue = Resource(resource_name(redrive_task(plan).queue_url))
-        report(message("move-plan", count=len(plan.pending), queue=queue, rate=Number(rate)))
-    result = move_all(
-        plan, rate, cancel=is_cancel, profile=options["profile"], region=options["region"], report=report
-    )
-    about = {"outcome": result.outcome, "moved": result.moved}
-    output.show(
-        lambda: [out.text(result.sentence)],
-        lambda: out.document(result.sentence) | about,
-        lambda: [{"sentence": out.text(result.sentence)} | about],
-    )
-    return 0 if is_cancel else EXIT_CODES[result.outcome]
-
-
 def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
+    from watchme_analysis.remedies.verified_redrive import NOT_IN_DLQ
+
     # A message that was created is in no queue: nothing is left to do once it was processed.
     created = [row for row in audit.rows if row.state == "processed" and row.message_id is None]
     if created:
         yield f"  {out.words('redrive-audit-created', count=len(created))}"
     rows = [row for row in audit.rows if row not in created]
-    for state in _STATES:
-        ids = [row.message_id or row.sent_as or "-" for row in rows if row.state == state]
+    # Messages that could not be received from the DLQ have a line of their own.
+    absent = [row for row in rows if row.reason == NOT_IN_DLQ]
+    shown = {state: [row for row in rows if row.state == state and row not in absent] for state in _STATES}
+    for state, of_state in (shown | {"not-in-dlq": absent}).items():
+        ids = [row.message_id or row.sent_as or "-" for row in of_state]
         if ids:
             said = out.words(f"redrive-audit-{state.replace('_', '-')}", count=len(ids))
             named = "" if state in _SETTLED else f": {', '.join(ids[:_MOST_IDS])}"
             yield f"  {said}{named}{', ...' if named and len(ids) > _MOST_IDS else ''}"
+    if again := sum(row.sends > 1 for row in audit.rows):
+        yield f"  {out.words('redrive-audit-sent-again', count=again)}"
     if audit.counts is not None:
         yield f"  {out.words('redrive-audit-dlq', count=audit.counts.total)}"
     if audit.unexplained:
@@ -396,13 +336,10 @@ def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
     yield out.words("redrive-audit-journal", journal=str(audit.journal))
 
 
-def _print_policy(*, is_move: bool) -> int:
-    from watchme_analysis.remedies.move_task import calls_of_move
+def _print_policy() -> int:
     from watchme_analysis.remedies.verified_redrive import RedriveTask, calls_of_redrive
 
-    return print_policy(
-        calls_of_move("DLQ") if is_move else calls_of_redrive(RedriveTask("QUEUE", (), "DLQ"))
-    )
+    return print_policy(calls_of_redrive(RedriveTask("QUEUE", (), "DLQ")))
 
 
 def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:
@@ -445,44 +382,13 @@ def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:
         message("redrive-list-left-out", count=number, reason=message(f"redrive-{reason}"))
         for reason, number in found.left_out
     ]
+    if found.same_work:
+        lines.append(message("redrive-same-work-keys", keys=Names(found.same_work)))
     if found.without_url:
         queues = Names(tuple(found.without_url), limit=len(found.without_url))
         lines.append(message("redrive-list-without-url", queues=queues))
     first, *below = map(out.text, lines)
     echo("\n".join([first, *(f"  {line}" for line in below)]), err=True)
-
-
-def _print_targets(plan: RedrivePlan, limit: int | None, profile: str | None, out: Printer) -> None:
-    for target in plan.targets(limit):
-        out.print_message(
-            "redrive-sending",
-            err=True,
-            messages=target.messages,
-            queue=target.queue,
-            account=str(target.account),
-            region=str(target.region),
-            has_profile=Choice("yes" if profile else "no"),
-            profile=profile or "",
-        )
-
-
-def _print_result(result: RedriveResult, journal: Path, out: Printer) -> None:
-    out.print_message(
-        "redrive-result",
-        sent=result.sent,
-        before=result.before,
-        left=result.left,
-        rejected=len(result.rejected) + len(result.rejected_before),
-    )
-    out.print_message("redrive-keep-journal", journal=str(journal))
-    if result.unconfirmed:
-        names = Names(tuple(result.unconfirmed), limit=_MOST_IDS)
-        out.print_message("redrive-unconfirmed", err=True, count=len(result.unconfirmed), messages=names)
-    if result.rejected:
-        reasons = _first_reasons(result.rejected)
-        out.print_message("redrive-rejected", err=True, count=len(result.rejected), reasons=reasons)
-    if result.stopped:
-        out.print_message("redrive-stopped-then", err=True, reason=value_of(result.stopped))
 
 
 def _first_reasons(rejections: list[Rejection]) -> Phrases:

@@ -16,8 +16,8 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.text.message import Resource
-from watchme_analysis.text.render import error_message, note
+from watchme_analysis.text.message import Resource, value_of
+from watchme_analysis.text.render import note, text_of_error
 from watchme_analysis.window import Window
 
 # Age of the oldest events that LookupEvents returns.
@@ -29,8 +29,16 @@ HISTORY_RETENTION = timedelta(days=30)
 CHANGES_BEFORE = timedelta(days=7)
 # Visibility timeout in seconds of messages that are read as a sample, so that each is returned once.
 _SAMPLE_VISIBILITY_S = 120
+# Share of that time after which no further message is received: those read first become visible again.
+_SAMPLE_SHARE = 0.8
 # Largest number of messages per ReceiveMessage or ChangeMessageVisibilityBatch call.
 _BATCH = 10
+# Receives for each ten messages, since a short poll returns less than there is, and further ones.
+_RECEIVES_PER_BATCH = 4
+_MORE_RECEIVES = 10
+# Empty responses in a row, and responses without a new message, after which the queue counts as read.
+_EMPTY_RESPONSES = 2
+_KNOWN_RESPONSES = 4
 # Attempts to make a batch of messages visible again.
 _VISIBILITY_ATTEMPTS = 3
 
@@ -159,12 +167,15 @@ def describe_function(aws: Aws, name: str) -> tuple[dict[str, Any], dict[str, An
     return configuration, aws.call("lambda", "get_function_concurrency", FunctionName=name)
 
 
-def sample_messages(aws: Aws, url: str, max_messages: int) -> list[dict[str, Any]]:
+def sample_messages(
+    aws: Aws, url: str, max_messages: int, notes: list[str] | None = None
+) -> list[dict[str, Any]]:
     """Return messages of a dead-letter queue and leave them in it.
 
     Messages are invisible to others while they are read, so that each is returned once. They are made visible
     again afterwards, also when reading fails. Reading counts as a receive, which the returned receive count
-    includes.
+    includes, so the number of receives is bounded, and the reading ends before the first messages may become
+    visible by themselves. Messages that were read are returned although a later call fails.
 
     Parameters
     ----------
@@ -174,37 +185,56 @@ def sample_messages(aws: Aws, url: str, max_messages: int) -> list[dict[str, Any
         URL of the queue. It must not have a redrive policy of its own: reading would move its messages on.
     max_messages
         Largest number of messages to read.
+    notes
+        Sentences on calls that failed are added to it.
+
+    Raises
+    ------
+    ServiceError
+        When the first messages can't be read.
     """
+    notes = [] if notes is None else notes
     messages: dict[str, dict[str, Any]] = {}
     handles: list[str] = []
-    was_empty = False
+    empty = known = 0
+    ends = aws.now() + timedelta(seconds=_SAMPLE_SHARE * _SAMPLE_VISIBILITY_S)
+    receives = _MORE_RECEIVES + _RECEIVES_PER_BATCH * -(-max_messages // _BATCH)
     try:
-        while len(messages) < max_messages:
+        while len(messages) < max_messages and receives and aws.now() < ends:
+            receives -= 1
             response = aws.call(
                 "sqs",
                 "receive_message",
                 QueueUrl=url,
                 MaxNumberOfMessages=min(_BATCH, max_messages - len(messages)),
                 VisibilityTimeout=_SAMPLE_VISIBILITY_S,
-                WaitTimeSeconds=aws.rate_limits.long_poll_s if was_empty else 0,
+                WaitTimeSeconds=aws.rate_limits.long_poll_s if empty else 0,
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
             received = response.get("Messages", [])
-            if was_empty and not received:
-                break
             # A short poll samples only some of SQS's servers, so an empty response proves nothing by itself.
-            was_empty = not received
+            empty = 0 if received else empty + 1
+            known = 0 if any(each["MessageId"] not in messages for each in received) else known + 1
             handles += [message["ReceiptHandle"] for message in received]
             messages.update((message["MessageId"], message) for message in received)
+            if empty == _EMPTY_RESPONSES or known == _KNOWN_RESPONSES:
+                break
+    except ServiceError as error:
+        if not messages:
+            raise
+        notes.append(text_of_error(error))
     finally:
-        _make_visible(aws, url, handles)
+        problem = _make_visible(aws, url, handles)
+        if problem is not None:
+            why = value_of(text_of_error(problem) if isinstance(problem, ServiceError) else problem)
+            notes.append(note("error-sample-hidden", seconds=_SAMPLE_VISIBILITY_S, problem=why))
     return [as_cli_prints(message) for message in messages.values()]
 
 
-def _make_visible(aws: Aws, url: str, handles: Sequence[str]) -> None:
-    """Make messages visible again; a batch that fails does not affect the others, but raises an error."""
-    problem: object = None
+def _make_visible(aws: Aws, url: str, handles: Sequence[str]) -> Any:
+    """Make messages visible again, and return why some are not; a batch that fails does not affect others."""
+    problem: Any = None
     for at in range(0, len(handles), _BATCH):
         entries = [
             {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
@@ -214,10 +244,7 @@ def _make_visible(aws: Aws, url: str, handles: Sequence[str]) -> None:
             problem = _batch_problem(aws, url, entries) or problem
         except ServiceError as error:
             problem = error
-    if problem is not None:
-        raise ServiceError(
-            error_message("error-sample-hidden", seconds=_SAMPLE_VISIBILITY_S, problem=problem)
-        )
+    return problem
 
 
 def _batch_problem(aws: Aws, url: str, entries: list[dict[str, Any]]) -> str | None:

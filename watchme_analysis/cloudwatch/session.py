@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
@@ -127,7 +128,7 @@ class RateLimits:
     long_poll_s
         ``WaitTimeSeconds`` of ReceiveMessage for a queue that seems to be empty.
     queue_poll_s
-        Time between two readings of the approximate counts of a queue, or of the state of a move task.
+        Time between two readings of the approximate counts of a queue.
     read_timeout_s
         Time to wait for each part of a response.
     """
@@ -353,6 +354,10 @@ class Aws:
         """Sleep; raise :class:`CancelledError` as soon as the work is cancelled."""
         if self.cancelled.wait(seconds) if seconds > 0 else self.cancelled.is_set():
             raise CancelledError(error_message("error-cancelled"))
+
+    def now(self) -> datetime:
+        """Return the time; with :meth:`sleep`, the clock of a remedy that waits."""
+        return datetime.now(UTC)
 
     def _wait_turn(self, action: str) -> None:
         turn = max(time.monotonic(), self._next_call.get(action, 0.0))

@@ -17,7 +17,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +37,11 @@ _ERRORS = "replace"
 _BEGINNINGS = tuple(f'{{"{name}": ' for name in ("key", *_FORMER_KEYS))
 
 
+def utc_now() -> datetime:
+    """Return the time of this machine."""
+    return datetime.now(UTC)
+
+
 @dataclass
 class Journal:
     """An opened journal; from :func:`open_journal`.
@@ -49,10 +54,13 @@ class Journal:
         Last entry of each key.
     entries
         All entries, in the order in which they were written.
+    now
+        Returns the time of an entry.
     """
 
     path: Path
     _file: IO[str] | None = None
+    now: Callable[[], datetime] = utc_now
     last: dict[str, dict[str, Any]] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     # Ends the line that a failed write may have left.
@@ -80,7 +88,7 @@ class Journal:
         """
         if self._file is None:
             raise InputError(f"The journal {self.path} is open for reading only.")
-        entry = {"key": key, "event": event, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        entry = {"key": key, "event": event, "at": self.now().isoformat(timespec="milliseconds")}
         entry |= details
         line = f"{self._torn}{json.dumps(entry)}\n".encode()
         try:
@@ -101,7 +109,7 @@ class Journal:
 
 
 @contextmanager
-def open_journal(path: Path) -> Iterator[Journal]:
+def open_journal(path: Path, now: Callable[[], datetime] = utc_now) -> Iterator[Journal]:
     """Open a journal for writing, with its earlier entries; one process at a time may hold it.
 
     An incomplete last line of a killed run is ended with a newline and ignored: its action had not begun,
@@ -111,6 +119,8 @@ def open_journal(path: Path) -> Iterator[Journal]:
     ----------
     path
         File of the journal; created, with its folder, when it does not exist.
+    now
+        Returns the time of an entry.
 
     Raises
     ------
@@ -132,7 +142,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
             _sync_folder(path.parent)
         file.seek(0)
         text = file.read()
-        journal = Journal(path, file)
+        journal = Journal(path, file, now)
         for entry in _entries(text, path):
             journal._add(entry)
         if text and not text.endswith("\n"):

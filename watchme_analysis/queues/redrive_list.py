@@ -1,16 +1,18 @@
-"""The messages to redrive: work that reached a DLQ and was never done, each item once."""
+"""The messages to redrive: those of a DLQ that can still be processed, each of them work of its own."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.queues.anomalies import analyse_queues
 from watchme_analysis.queues.pipeline import Tables, pipelines
-from watchme_analysis.queues.work_done import first_of, work_item_settings
+from watchme_analysis.queues.work_done import work_done, work_item_settings
 from watchme_analysis.queues.work_items import key_in_body, work_items
 
 FILE = "redrive.jsonl"
@@ -53,8 +55,10 @@ class RedriveList:
     without_url
         Queues of unknown account and region, whose URL has to be filled in.
     may_have_run
-        Number of lines whose work may have been done without evidence in the data: a throttled or repeated
-        delivery can succeed after its message was moved to the DLQ.
+        Number of lines whose work may have been done: the log or the counters suggest it, or a throttled or
+        repeated delivery can have succeeded after its message was moved to the DLQ.
+    same_work
+        Keys whose values make two messages the same work; none by default.
     listed
         Message and work of each line.
     excluded
@@ -67,6 +71,7 @@ class RedriveList:
     left_out: tuple[tuple[str, int], ...]
     without_url: tuple[str, ...] = ()
     may_have_run: int = 0
+    same_work: tuple[str, ...] = ()
     listed: tuple[ListedMessage, ...] = ()
     excluded: tuple[tuple[str, str, str], ...] = ()
     urls: tuple[tuple[str, str], ...] = ()
@@ -78,9 +83,13 @@ class RedriveList:
 
 
 def messages_to_redrive(
-    tables: Tables, queue: str | None = None, *, include_unknown: bool = False
+    tables: Tables,
+    queue: str | None = None,
+    *,
+    include_unknown: bool = False,
+    same_work: Sequence[str] = (),
 ) -> RedriveList:
-    """Return the messages whose work was never done and can still be done.
+    """Return the messages of DLQs that can still be processed.
 
     Parameters
     ----------
@@ -90,13 +99,14 @@ def messages_to_redrive(
         Only messages of this queue.
     include_unknown
         Include messages whose content may be the reason of the failure.
+    same_work
+        Keys of bodies: of messages of a queue with the same values of all of them, the first is listed.
 
     Notes
     -----
-    Messages are left out if the evidence shows their work as processed, also by another message; if a message
-    with the same work is in the list already (same item and day, else same body); and if their input is
-    missing or unreadable. Bodies come from the dump, so a message past its retention can be sent again. FIFO
-    queues receive the original group and deduplication ID, so that SQS accepts no duplicate within five
+    Messages are left out if the log says of their own invocation that they were processed, and if their input
+    is missing or unreadable. Bodies come from the dump, so a message past its retention can be sent again.
+    FIFO queues receive the original group and deduplication ID, so that SQS accepts no duplicate within five
     minutes. Attributes of the sender are kept where the dump has them.
     """
     frame = work_items(tables)
@@ -107,28 +117,36 @@ def messages_to_redrive(
     urls, given = _urls(tables), _given_attributes(tables)
     lines: list[str] = []
     reasons: dict[str, int] = {}
-    named: set[tuple[str, str, str]] = set()
+    named: set[tuple[str, str]] = set()
     listed, excluded = [], []
-    settings = work_item_settings(tables)
-    day_keys = settings.day_keys
+    settings, processed = work_item_settings(tables), work_done(tables).stated
     dlqs = {pipeline.queue: pipeline.dlq for pipeline in pipelines(tables)}
+    may_repeat = {item.pipeline.queue for item in analyse_queues(tables) if item.throttles or item.redelivery}
+    may_have_run = 0
     for row in dead.to_dict("records"):
-        work = _work(row, day_keys)
-        reason = _reason(row, is_listed=work in named, include_unknown=include_unknown)
+        work = _work(row, same_work)
+        reason = _reason(
+            row,
+            is_processed=str(row["message_id"]) in processed,
+            is_listed=work in named,
+            include_unknown=include_unknown,
+        )
         if reason is not None:
             reasons[reason] = reasons.get(reason, 0) + 1
             excluded.append((str(row["queue"]), str(row["message_id"]), reason))
             continue
-        named.add(work)
+        if work is not None:
+            named.add(work)
+        may_have_run += row["queue"] in may_repeat or bool(_known(row["processed"]) and row["processed"])
         listed.append(_listed(row, dlqs.get(row["queue"]), settings))
         lines.append(_line({**row, "message_attributes": given.get(row["message_id"])}, urls))
     used = set(dead["queue"]) if lines else set()
-    may_repeat = {item.pipeline.queue for item in analyse_queues(tables) if item.throttles or item.redelivery}
     return RedriveList(
         tuple(lines),
         tuple(sorted(reasons.items())),
         tuple(sorted(used - set(urls))),
-        sum(queue in may_repeat for queue, *_ in named),
+        may_have_run,
+        tuple(same_work),
         tuple(listed),
         tuple(excluded),
         tuple(urls.items()),
@@ -141,9 +159,9 @@ def _listed(row: dict[str, Any], dlq: str | None, settings: WorkItemSettings) ->
     return ListedMessage(str(row["message_id"]), str(row["queue"]), dlq, known.get("work_item"), key)
 
 
-def _reason(row: dict[str, Any], *, is_listed: bool, include_unknown: bool) -> str | None:
+def _reason(row: dict[str, Any], *, is_processed: bool, is_listed: bool, include_unknown: bool) -> str | None:
     """Return the reason for leaving out a DLQ message, or None."""
-    if _known(row["processed"]) and row["processed"]:
+    if is_processed:
         return "processed"
     if not _known(row["body"]):
         return "no-body"
@@ -178,20 +196,12 @@ def message_line(
     return _line({**row, "queue": queue, "work_item": None, "deduplication_id": None}, {queue: url})
 
 
-def _work(row: dict[str, Any], day_keys: tuple[str, ...]) -> tuple[str, str, str]:
-    """Return the identity of a message's work: queue, item and day, else the content of the body.
-
-    The moment in a message about a whole day is only its trigger, so it is not part of the identity.
-    """
-    body = str(row["body"])
-    try:
-        parsed = read_json(body)
-    except ValueError:
-        return str(row["queue"]), "", body
-    day = first_of(parsed, day_keys) if isinstance(parsed, dict) else None
-    if day is not None and _known(row["work_item"]):
-        return str(row["queue"]), str(row["work_item"]), str(day)
-    return str(row["queue"]), "", json.dumps(parsed, sort_keys=True)
+def _work(row: dict[str, Any], keys: Sequence[str]) -> tuple[str, str] | None:
+    """Return queue and values of the keys of a message's body; None when it lacks one of them."""
+    content = json_value(str(row["body"])) if keys else None
+    if not isinstance(content, dict) or any(content.get(key) is None for key in keys):
+        return None
+    return str(row["queue"]), json.dumps([content[key] for key in keys], sort_keys=True)
 
 
 def _line(row: dict[str, Any], urls: dict[str, str]) -> str:

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.aws_shapes.work_keys import learned_keys
-from watchme_analysis.config import WorkItemSettings, load_config
+from watchme_analysis.config import LogWords, WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables, cached_per_case
 from watchme_analysis.queues.standing import LOST_POINTS
@@ -24,6 +25,24 @@ _MESSAGE = re.compile(rf"message_?id{_VALUE}([0-9a-f-]{{36}})", re.IGNORECASE)
 _NAMES_MESSAGE = "message_?id"
 # Kinds of log events of an invocation that failed, and of one that ended.
 _FAILED, _ENDED = ("error", "timeout"), ("end", "report")
+# Usual words of a line that says that work was done, and words by which it says something else.
+_DONE = (
+    r"\b(?:processed|completed?|done|finished|succeeded|success(?:ful(?:ly)?)?|stored|saved|written|inserted"
+    r"|uploaded)\b"
+)
+_NOT_DONE = re.compile(
+    r"\b(?:no|not|never|nothing|cannot|without|unable|false|(?<![.\d])0(?![.\d])|un\w+|\w+n't|will|going"
+    r"|about|to be|being|if|when|until|before|wait\w*|retr\w+|start\w*|begin\w*|receiv\w*|skip\w*"
+    r"|ignor\w*|discard\w*|drop\w*|duplicate\w*|already|fail\w*|error\w*|partial\w*)\b|ません|ない|未|スキップ|失敗",
+    re.IGNORECASE,
+)
+# Data within a line: lists and texts in quotes; objects are cut from the first brace to the last.
+_DATA = re.compile(r"\[[^\[\]]*\]|\"[^\"]*\"|'[^']*'")
+# Characters of a line in which it says what was done.
+_STATEMENT = 2000
+# Keys of the text in a line that is a JSON object.
+_TEXT_KEYS = ("message", "msg", "event")
+_DONE_LEVELS = (None, "INFO", "DEBUG", "TRACE")
 # Longest delay in seconds between the end of the visibility timeout and the receive without a backlog.
 SLOW_POLL_S = 60.0
 
@@ -70,10 +89,14 @@ def _any_spelling(key: str) -> str:
 
 @dataclass(frozen=True)
 class Done:
-    """Work named by successful invocations: message IDs, and (function, item, day or moment)."""
+    """Work named by successful invocations: message IDs, and (function, item, day or moment).
+
+    ``stated`` are the IDs of messages of which a line says that their work was done.
+    """
 
     messages: frozenset[str] = frozenset()
     work: frozenset[tuple[str, str, str]] = frozenset()
+    stated: frozenset[str] = frozenset()
 
     def has(self, message_id: Any, function: str | None, item: str | None, key: str | None) -> bool:
         """Return whether an invocation with this message, or another message of the same work, succeeded."""
@@ -86,31 +109,42 @@ def work_done(tables: Tables) -> Done:
     """Return the work of the invocations that succeeded according to the function's log.
 
     Records are joined by request ID. A successful invocation named the message or the work, ended, and logged
-    neither an error nor a timeout.
+    neither an error nor a timeout, nor does its REPORT line state one.
     """
-    events = tables.table("log_events")[["request_id", "kind", "function", "message"]]
+    events = tables.table("log_events")[["request_id", "kind", "function", "message", "level", "error_type"]]
     events = events.dropna(subset=["request_id"])
     if events.empty:
         return Done()
-    requests, kinds = (
-        events[name].to_numpy(object, na_value=None).tolist() for name in ("request_id", "kind")
+    requests, kinds, errors = (
+        events[name].to_numpy(object, na_value=None).tolist() for name in ("request_id", "kind", "error_type")
     )
-    failed = {request for request, kind in zip(requests, kinds, strict=True) if kind in _FAILED}
+    failed = {
+        request
+        for request, kind, error in zip(requests, kinds, errors, strict=True)
+        if kind in _FAILED or (kind in _ENDED and error is not None)
+    }
     ended = {request for request, kind in zip(requests, kinds, strict=True) if kind in _ENDED} - failed
+    reported = {request for request, kind in zip(requests, kinds, strict=True) if kind == "report"} - failed
     is_named = [
         kind == "application" and request in ended for request, kind in zip(requests, kinds, strict=True)
     ]
     # Several queries may have returned the same event.
-    named = events.loc[is_named, ["function", "message"]].drop_duplicates()
+    named = events.loc[is_named, ["request_id", "function", "message", "level"]].drop_duplicates()
     work_in = work_in_log(work_item_settings(tables))
+    says = says_done(load_config().log_words)
     messages: set[str] = set()
+    stated: set[str] = set()
     work: set[tuple[str, str, str]] = set()
-    for function, text in zip(named["function"].tolist(), named["message"].fillna("").tolist(), strict=True):
-        messages.update(_message_ids(text))
-        found = work_in(text)
+    columns = (named[name].to_numpy(object, na_value=None).tolist() for name in named)
+    for request, function, text, level in zip(*columns, strict=True):
+        names = _message_ids(text or "")
+        messages.update(names)
+        if names and request in reported and says(text, level):
+            stated.update(names)
+        found = work_in(text or "")
         if found is not None:
             work.add((str(function), *found))
-    return Done(frozenset(messages), frozenset(work))
+    return Done(frozenset(messages), frozenset(work), frozenset(stated))
 
 
 def work_in_log(settings: WorkItemSettings) -> Callable[[str], tuple[str, str] | None]:
@@ -125,6 +159,30 @@ def work_in_log(settings: WorkItemSettings) -> Callable[[str], tuple[str, str] |
         return (item[1], moment_key(key[1])) if item and key else None
 
     return work_in
+
+
+def says_done(words: LogWords) -> Callable[[str, str | None], bool]:
+    """Return a function of a line and its level that returns whether it says that work was done.
+
+    A line that only names a message says nothing of its work: "received", "skipping". A warning proves
+    nothing. Words in the data that a line shows do not count.
+    """
+    own = "|".join(map(re.escape, words.done))
+    done = re.compile(f"{_DONE}|{own}" if own else _DONE, re.IGNORECASE)
+
+    def says(text: str, level: str | None) -> bool:
+        if level not in _DONE_LEVELS:
+            return False
+        if text[:1] == "{":
+            content = json_value(text)
+            found = first_of(content, _TEXT_KEYS) if isinstance(content, dict) else text
+            text = found if isinstance(found, str) else ""
+        text = text[:_STATEMENT]
+        first, last = text.find("{"), text.rfind("}")
+        statement = _DATA.sub(" ", text if first < 0 else f"{text[:first]} {text[max(first, last + 1) :]}")
+        return done.search(statement) is not None and _NOT_DONE.search(statement) is None
+
+    return says
 
 
 class Failed(NamedTuple):

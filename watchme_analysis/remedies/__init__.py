@@ -2,13 +2,13 @@
 
 A remedy makes a :class:`plan.Plan`: each call as data, with its reason, what must hold before and after it,
 and its undo. `apply.apply_plan` carries out any plan, with a journal (`files.journal`) that survives a kill.
-A redrive sends messages instead of changing settings: `redrive` sends each once, `verified_redrive` also
-confirms that it was processed and deletes it from the DLQ. `queue_archive` keeps the messages of a queue in a
+A redrive sends messages instead of changing settings: `redrive` sends one, `verified_redrive` holds it in the
+DLQ before, confirms that it was processed and deletes it. `queue_archive` keeps the messages of a queue in a
 file, and `queue_purge` deletes what such a file holds. `loadtest` sends what a `load_plan.LoadPlan` states to
 a test system, while `harm_watch` reads the other systems. `package_check` changes nothing: it states whether
 Lambda can import the handler of a package.
 
-Entry point: `apply.apply_plan`, `redrive.redrive`, `verified_redrive.run_redrive`,
+Entry point: `apply.apply_plan`, `verified_redrive.run_redrive`,
 `loadtest.run_load_test`, `package_check.check_package`.
 
 Imports: `simulation`, `queues`, `cloudwatch`, `app_source` and below.

@@ -1,26 +1,32 @@
 """Which of the messages sent to a queue its function has processed, read from the function's log.
 
-The log is read with FilterLogEvents, which costs nothing, from the time of the first send. An invocation
-that names a message's id, or its work item, and ends without an error has processed it. Lines that a
-function prints have no request id in the text format; they belong to the invocation that runs in their log
-stream, since an execution environment handles one invocation at a time [1]_.
+The log is read with FilterLogEvents, which costs nothing. Lines that a function prints have no request id in
+the text format; they belong to the invocation that runs in their log stream, since an execution environment
+handles one invocation at a time [1]_.
+
+An invocation that names a message says little: it may log the id before the work, skip the message, or report
+it as failed, and Lambda deletes what was not reported [2]_. A message counts as processed if its own
+invocation ended with a REPORT line without an error, a line says that the work of the message was done, and
+no later invocation received the message again. Where no line names the message's id, lines that name its work
+count, of invocations that began after the send.
 
 .. [1] https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+.. [2] https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from watchme_analysis.aws_shapes.lambda_messages import MessageFacts, classify_message
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.config import LogWords, WorkItemSettings
-from watchme_analysis.queues.work_done import moment_key, work_in_log
+from watchme_analysis.queues.work_done import moment_key, says_done, work_in_log
 from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:
@@ -28,11 +34,16 @@ if TYPE_CHECKING:
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # Events arrive out of order and late; CloudWatch Logs delivers most within seconds.
-_LATE = timedelta(minutes=2)
+_LATE = timedelta(seconds=30)
 # The clock of this machine may differ from that of Lambda.
-_CLOCK_DIFFERENCE = timedelta(minutes=5)
+CLOCK_DIFFERENCE = timedelta(minutes=5)
 _ERROR_CHARACTERS = 200
 _NO_WORDS = LogWords()
+# Reason of a failure that no line states.
+RECEIVED_AGAIN = "received again after an invocation without an error"
+
+# Id of a message, or item and day or moment of its work.
+_Name: TypeAlias = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,9 @@ class Processing:
     Attributes
     ----------
     state
-        ``processed`` or ``failed``; a failed message may be received again and processed later.
+        ``processed``: an invocation without an error says that the work was done. ``ended``: an invocation
+        without an error names the message, but no line says that its work was done. ``failed``: it may be
+        received again, and processed later.
     request_id
         Invocation that shows it.
     seen_by
@@ -73,7 +86,7 @@ class Processing:
         Time of the invocation's last line, by Lambda's clock.
     """
 
-    state: Literal["processed", "failed"]
+    state: Literal["processed", "ended", "failed"]
     request_id: str
     seen_by: Literal["message", "work"]
     error: str = ""
@@ -82,13 +95,17 @@ class Processing:
 
 @dataclass
 class _Invocation:
-    messages: set[str] = field(default_factory=set)
-    work: set[tuple[str, str]] = field(default_factory=set)
-    # Ids and work that lines with an error name, and whether a line names neither.
-    failed_messages: set[str] = field(default_factory=set)
-    failed_work: set[tuple[str, str]] = field(default_factory=set)
+    request: str
+    first_ms: int
+    named: set[_Name] = field(default_factory=set)
+    # Named by lines that say that the work was done, and by lines with an error.
+    done: set[_Name] = field(default_factory=set)
+    failed: set[_Name] = field(default_factory=set)
+    # Whether an error names neither a message nor work.
     has_other_error: bool = False
-    has_ended: bool = False
+    # Time of its START line, and whether its REPORT line was read.
+    started_ms: int | None = None
+    is_reported: bool = False
     error: str = ""
     last_ms: int = 0
 
@@ -105,12 +122,12 @@ class ProcessedLog:
     since
         When the first message was sent.
     settings
-        How log messages name their work.
+        Keys that the team states for the work of a message; evidence by work needs them.
     reports_failures
         Whether the function reports the failed messages of a batch (``ReportBatchItemFailures``). Then an
         error that names a message says nothing about the others of its batch.
     words
-        Words for errors beside the usual English ones.
+        Words for errors and for work that was done, beside the usual English ones.
     """
 
     def __init__(
@@ -125,13 +142,13 @@ class ProcessedLog:
     ) -> None:
         self._aws, self._words, self._reports_failures = aws, words, reports_failures
         self._function = function
-        self._since = self._first = since - _CLOCK_DIFFERENCE
+        self._since = self._first = since - CLOCK_DIFFERENCE
         self._work_in: Callable[[str], tuple[str, str] | None] = work_in_log(settings)
+        self._says_done = says_done(words)
         # Stream, time in milliseconds, text and facts by event id.
         self._events: dict[str, tuple[str, int, str, MessageFacts]] = {}
         self._group: str | None = None
-        self._by_message: dict[str, Processing] = {}
-        self._by_work: dict[tuple[str, str], Processing] = {}
+        self._by_name: dict[_Name, list[_Invocation]] = {}
 
     def group(self) -> str:
         """Return the log group of the function.
@@ -170,12 +187,29 @@ class ProcessedLog:
         self._judge()
 
     def of(self, message: SentMessage) -> Processing | None:
-        """Return what the log shows about a message; None when it does not name it."""
-        found = self._by_message.get(message.sent_as or "")
-        is_processed = found is not None and found.state == "processed"
-        if is_processed or message.work_item is None or message.work_key is None:
-            return found
-        return self._by_work.get((message.work_item, moment_key(message.work_key))) or found
+        """Return what the log shows about a message; None when no invocation with it has ended."""
+        own = self._by_name.get(message.sent_as or "", [])
+        if own:
+            return self._of_message(str(message.sent_as), own)
+        if message.work_item is None or message.work_key is None:
+            return None
+        work = (message.work_item, moment_key(message.work_key))
+        sent_ms = _milliseconds(message.sent_at)
+        after = [
+            self._outcome(each, work, "work")
+            for each in self._by_name.get(work, [])
+            if each.started_ms is not None and each.started_ms >= sent_ms
+        ]
+        found = [each for each in after if each is not None]
+        return next((each for state in _BY_WEIGHT for each in found if each.state == state), None)
+
+    def _of_message(self, name: str, invocations: Sequence[_Invocation]) -> Processing | None:
+        *earlier, last = (self._outcome(each, name, "message") for each in invocations)
+        # A queue delivers again what was not deleted from it: reported as failed, or taking too long.
+        again = next((each for each in earlier if each is not None and each.state != "failed"), None)
+        if again is not None and (last is None or last.state != "failed"):
+            return Processing("failed", invocations[-1].request, "message", RECEIVED_AGAIN)
+        return last
 
     def _add(self, events: Iterable[dict[str, Any]]) -> None:
         for event in events:
@@ -186,7 +220,7 @@ class ProcessedLog:
             self._since = max(self._since, datetime.fromtimestamp(time_ms / 1000, UTC))
 
     def _judge(self) -> None:
-        invocations: dict[str, _Invocation] = defaultdict(_Invocation)
+        invocations: dict[str, _Invocation] = {}
         running: dict[str, str | None] = {}
         for _, (stream, time_ms, text, facts) in sorted(self._events.items(), key=lambda item: item[1][1]):
             request = facts.request_id or running.get(stream)
@@ -194,49 +228,48 @@ class ProcessedLog:
                 running[stream] = facts.request_id
             if request is None:
                 continue
-            self._note(invocations[request], text, facts)
-            invocations[request].last_ms = time_ms
-        self._by_message, self._by_work = {}, {}
-        for request, invocation in invocations.items():
-            for message in invocation.messages:
-                self._note_outcome(self._by_message, message, request, invocation, "message")
-            for work in invocation.work:
-                self._note_outcome(self._by_work, work, request, invocation, "work")
+            invocation = invocations.setdefault(request, _Invocation(request, time_ms))
+            self._note(invocation, time_ms, text, facts)
+        self._by_name = defaultdict(list)
+        for invocation in invocations.values():
+            for name in invocation.named:
+                self._by_name[name].append(invocation)
 
-    def _note(self, invocation: _Invocation, text: str, facts: MessageFacts) -> None:
-        messages = {found for found in _UUID.findall(text) if found != facts.request_id}
-        work = self._work_in(text)
-        invocation.messages |= messages
-        invocation.work |= {work} if work else set()
-        if facts.kind in {"end", "report"}:
-            invocation.has_ended = True
-        if facts.kind not in {"error", "timeout"} and not (facts.kind == "report" and facts.error_type):
+    def _note(self, invocation: _Invocation, time_ms: int, text: str, facts: MessageFacts) -> None:
+        names: set[_Name] = {found for found in _UUID.findall(text) if found != facts.request_id}
+        if work := self._work_in(text):
+            names.add(work)
+        invocation.named |= names
+        invocation.last_ms = time_ms
+        if facts.kind == "start":
+            invocation.started_ms = time_ms
+        invocation.is_reported |= facts.kind == "report"
+        if not (facts.kind in {"error", "timeout"} or (facts.kind in {"end", "report"} and facts.error_type)):
+            if names and facts.kind == "application" and self._says_done(text, facts.level):
+                invocation.done |= names
             return
         invocation.error = invocation.error or shortened(" ".join(text.split()), _ERROR_CHARACTERS)
-        invocation.failed_messages |= messages
-        invocation.failed_work |= {work} if work else set()
-        is_whole = facts.kind in {"timeout", "report"} or not (messages or work)
-        invocation.has_other_error = invocation.has_other_error or is_whole
+        invocation.failed |= names
+        invocation.has_other_error |= facts.kind != "error" or not names
 
-    def _note_outcome(
-        self,
-        found: dict[Any, Processing],
-        key: Any,
-        request: str,
-        invocation: _Invocation,
-        seen_by: Literal["message", "work"],
-    ) -> None:
-        if key in found and found[key].state == "processed":
-            return
-        named = invocation.failed_messages | invocation.failed_work
-        has_failed = invocation.has_other_error or key in named
+    def _outcome(
+        self, invocation: _Invocation, name: _Name, seen_by: Literal["message", "work"]
+    ) -> Processing | None:
+        has_failed = invocation.has_other_error or name in invocation.failed
         if not self._reports_failures:
-            has_failed = has_failed or bool(named)
+            has_failed = has_failed or bool(invocation.failed)
         ended_at = datetime.fromtimestamp(invocation.last_ms / 1000, UTC)
         if has_failed:
-            found[key] = Processing("failed", request, seen_by, invocation.error, ended_at)
-        elif invocation.has_ended:
-            found[key] = Processing("processed", request, seen_by, ended_at=ended_at)
+            return Processing("failed", invocation.request, seen_by, invocation.error, ended_at)
+        # Without its REPORT line, a timeout or the end of the process may still follow.
+        if not invocation.is_reported:
+            return None
+        state: Literal["processed", "ended"] = "processed" if name in invocation.done else "ended"
+        return Processing(state, invocation.request, seen_by, ended_at=ended_at)
+
+
+# Work that was done stays done, whatever another invocation with it shows.
+_BY_WEIGHT = ("processed", "failed", "ended")
 
 
 def _milliseconds(time: datetime) -> int:

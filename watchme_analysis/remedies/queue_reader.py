@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import resource_name
@@ -136,9 +137,9 @@ def receive_batches(
         Ids of the messages yielded so far; filled by this function.
     """
     seen = set() if seen is None else seen
-    ends = time.monotonic() + _READING_SHARE * visibility_timeout_s
+    ends = aws.now() + timedelta(seconds=_READING_SHARE * visibility_timeout_s)
     empty = 0
-    while empty < _EMPTY_RESPONSES and time.monotonic() < ends:
+    while empty < _EMPTY_RESPONSES and aws.now() < ends:
         response = aws.call(
             "sqs",
             "receive_message",
@@ -169,6 +170,14 @@ def delete_messages(aws: Aws, url: str, handles: Mapping[str, str]) -> dict[str,
         Receipt handle by message id.
     """
     return _in_batches(aws, url, "delete_message_batch", handles, {})
+
+
+def hide_messages(aws: Aws, url: str, handles: Mapping[str, str], hidden_s: int) -> dict[str, str]:
+    """Keep received messages hidden for some seconds from now, and return the reason for each that is not.
+
+    SQS hides a message for at most 12 hours after it was received.
+    """
+    return _in_batches(aws, url, "change_message_visibility_batch", handles, {"VisibilityTimeout": hidden_s})
 
 
 def release_messages(aws: Aws, url: str, handles: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.journal import Journal, open_journal, read_journal
+from watchme_analysis.files.journal import Journal, read_journal
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import MessageText
 from watchme_analysis.text.render import error_message, text_of_error
@@ -30,7 +31,14 @@ if TYPE_CHECKING:
 
 # SQS discards duplicates of a deduplication id for 5 minutes; one minute is a margin for clock differences.
 _DEDUPLICATED = timedelta(minutes=4)
-_REGION = re.compile(r"https://sqs\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
+# Endpoints of SQS: usual, dual-stack, FIPS and VPC endpoints, and those of the first releases.
+_REGION = re.compile(
+    r"https?://(?:[\w.-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)"
+    r"|https?://(?:(?P<former>[a-z0-9-]+)\.)?queue\.amazonaws\.com"
+)
+# The endpoint of the first release, queue.amazonaws.com, is in this region.
+_FIRST_REGION = "us-east-1"
+UNKNOWN = "unknown"
 _PATH = re.compile(r"https?://[^/]+/(?P<account>\d+)/(?P<queue>[^/]+)/?$")
 SENDING, SENT, NOT_SENT, REJECTED = "sending", "sent", "not sent", "rejected"
 # Events that follow a message that was sent.
@@ -116,55 +124,10 @@ class RedriveResult:
     stopped: str = ""
 
 
-def redrive(
-    lines: Sequence[str],
-    journal: Path,
-    aws_of: Callable[[str | None], Aws],
-    most: int | None = None,
-    *,
-    retry_unconfirmed: bool = False,
-    retry_rejected: bool = False,
-) -> RedriveResult:
-    """Send the messages that no earlier run has sent, and record each in the journal.
-
-    Parameters
-    ----------
-    lines
-        Lines from :func:`watchme_analysis.queues.redrive_list.messages_to_redrive`.
-    journal
-        JSON Lines file to append to; it must be the same for all runs.
-    aws_of
-        Function that returns the AWS session of a region. The session must not retry calls: a retry after a
-        broken connection could send a message twice.
-    most
-        Largest number of messages to send in this run, rejected messages included; all when None.
-    retry_unconfirmed
-        Also send unconfirmed messages.
-    retry_rejected
-        Also send messages that SQS rejected in an earlier run.
-
-    Raises
-    ------
-    InputError
-        When another run uses the journal, or the journal can't be read or written.
-    """
-    found = RedriveResult()
-    with open_journal(journal) as opened:
-        check_owner(opened)
-        for line in open_lines(
-            lines, opened, found, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected
-        ):
-            if found.stopped or (most is not None and found.sent + len(found.rejected) >= most):
-                found.left += 1
-            else:
-                send_one(line, opened, aws_of, found)
-    return found
-
-
 def pending_messages(
     lines: Sequence[str], journal: Path, *, retry_unconfirmed: bool = False, retry_rejected: bool = False
 ) -> tuple[list[str], RedriveResult]:
-    """Return the messages that :func:`redrive` would send, and a result that counts the others.
+    """Return the messages that a redrive would send, and a result that counts the others.
 
     Neither the queue nor the journal is written.
 
@@ -185,22 +148,25 @@ def pending_messages(
 
 def targets(lines: Sequence[str]) -> list[Target]:
     """Return the queues that messages are sent to, in the order of their first message."""
-    numbers: dict[str, int] = {}
-    for line in lines:
-        url = json.loads(line)["QueueUrl"]
-        numbers[url] = numbers.get(url, 0) + 1
-    found = []
-    for url, number in numbers.items():
-        path, region = _PATH.match(url), _REGION.match(url)
-        found.append(
-            Target(
-                path["queue"] if path else url,
-                path["account"] if path else "unknown",
-                region["region"] if region else "unknown",
-                number,
-            )
-        )
-    return found
+    numbers = Counter(json.loads(line)["QueueUrl"] for line in lines)
+    return [target_of(url, number) for url, number in numbers.items()]
+
+
+def region_of(url: str) -> str | None:
+    """Return the region that the URL of a queue states; None for a URL of another form."""
+    found = _REGION.match(url)
+    return None if found is None else found["region"] or found["former"] or _FIRST_REGION
+
+
+def target_of(url: str, messages: int = 0) -> Target:
+    """Return queue, account and region of the URL of a queue."""
+    path = _PATH.match(url)
+    return Target(
+        path["queue"] if path else url,
+        path["account"] if path else UNKNOWN,
+        region_of(url) or UNKNOWN,
+        messages,
+    )
 
 
 def check_owner(journal: Journal) -> None:
@@ -227,7 +193,7 @@ def open_lines(
     for line in lines:
         message, entry = json.loads(line), journal.last.get(message_key(line), {})
         state = entry.get("event")
-        if state in AFTER_SENT:
+        if state in AFTER_SENT and not (retry_unconfirmed and state in {SENT, FAILED}):
             found.before += 1
         elif state == SENDING and not retry_unconfirmed and not _taken_once(message, entry):
             found.unconfirmed.append(message_id(message))
@@ -242,8 +208,7 @@ def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], f
     from watchme_analysis.cloudwatch.session import ThrottledError
 
     message = json.loads(line)
-    region = _REGION.match(message["QueueUrl"])
-    aws = aws_of(region["region"] if region else None)
+    aws = aws_of(region_of(message["QueueUrl"]))
     deduplication = _deduplication_id(line, message, journal)
     aws.client("sqs")  # slow; made before the first record, so that a kill leaves no unconfirmed message
     try:

@@ -1,18 +1,23 @@
 """A redrive to its end: messages are sent, confirmed as processed, deleted from the DLQ, and audited by id.
 
-One message goes first. The others follow, at a rate, once the function's log shows that it was processed.
-A message is deleted from the DLQ only after the log shows that its work was done. Each send and each
-deletion is in the journal before and after it, with the receipt handles of hidden messages, so that a run
-that was killed anywhere continues where it ended.
+A message is received from the DLQ before it is sent, and stays hidden until the run is done with it, so that
+nobody else can send it meanwhile. One message goes first. The others follow, at a rate, once it was
+processed. A message was processed if the log says so of its own invocation, and if neither a further
+invocation nor the DLQ shows it again for twice the visibility timeout of its queue: a message that the
+function did not process is not deleted from the queue, and received again. Anything else is sent, not
+confirmed: it stays in the DLQ.
+
+Each send and each deletion is in the journal before and after it, with the receipt handles of hidden
+messages, so that a run that was killed anywhere continues where it ended. :meth:`Aws.now` and
+:meth:`Aws.sleep` are the clock of a run.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,34 +28,42 @@ from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.journal import Journal, open_journal
 from watchme_analysis.remedies.plan import Call
-from watchme_analysis.remedies.processed_log import ProcessedLog, SentMessage
+from watchme_analysis.remedies.processed_log import (
+    CLOCK_DIFFERENCE,
+    RECEIVED_AGAIN,
+    ProcessedLog,
+    Processing,
+    SentMessage,
+)
 from watchme_analysis.remedies.queue_reader import (
     QueueCounts,
-    await_visible,
     check_readable,
     counts_of,
     delete_messages,
+    hide_messages,
     queue_attributes,
     receive_batches,
     release_messages,
-    settled_counts,
 )
 from watchme_analysis.remedies.redrive import (
-    AFTER_SENT,
     DELETED,
     DELETING,
     FAILED,
     GONE,
+    NOT_SENT,
     PROCESSED,
     REJECTED,
     SENDING,
     SENT,
+    UNKNOWN,
     UNNAMED,
     RedriveResult,
+    Target,
     check_owner,
     message_key,
     open_lines,
     send_one,
+    target_of,
 )
 from watchme_analysis.text.message import Duration, Message, Quotation, Resource, message
 
@@ -63,6 +76,12 @@ State = Literal[
 ]  # fmt: skip
 # Key and events of the receipt handles of messages that are hidden while the DLQ is read.
 _HOLD, _HOLDING, _RELEASED = "hold", "holding", "released"
+# Share of the visibility timeout for which a message must still be hidden when it is sent.
+_LEAST_HOLD = 0.1
+# Least time in seconds in which the log must show a message that was sent.
+_CONFIRM_WITHIN_S = 600.0
+# Reasons in the audit: of a failure that the DLQ shows, and of a message that was not sent.
+RETURNED, NOT_IN_DLQ = "moved to the DLQ again", "not-in-dlq"
 _NO_KEYS, _NO_WORDS = WorkItemSettings(), LogWords()
 _SHOWN_EVENTS = (SENT, REJECTED, PROCESSED, FAILED, DELETED, GONE)
 _OPEN_STATES = ("failed", "sent", "unconfirmed", "rejected", "not_sent")
@@ -113,6 +132,8 @@ class RedriveTask:
         Reason for leaving out a message of the DLQ, by message id.
     function
         Function that processes the queue; None takes that of the queue's event source mapping.
+    is_archived
+        Whether an archive holds the messages, so that those that are not in the DLQ are sent as well.
     """
 
     queue_url: str
@@ -120,6 +141,7 @@ class RedriveTask:
     dlq_url: str | None = None
     excluded: Mapping[str, str] = field(default_factory=dict)
     function: str | None = None
+    is_archived: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,22 +153,24 @@ class RedriveLimits:
     rate_per_s
         Messages to send per second, after the first.
     confirm_within_s
-        Seconds in which the log must show that a message was processed.
+        Seconds in which the log must show the invocation of a message; twice the visibility timeout of the
+        source queue, at least ten minutes, when None.
     visibility_timeout_s
-        Seconds for which a message of the DLQ is hidden at most while the DLQ is read.
+        Seconds for which messages of the DLQ are hidden; extended while the run needs them.
     poll_s
         Seconds between two readings of the log.
-    settle_s
-        Seconds in which the approximate attributes of a queue settle.
+    late_s
+        Seconds in which lines of the log arrive late: the least time in which no further invocation of a
+        message may be seen.
     most
         Largest number of messages to send in this run; all when None.
     """
 
     rate_per_s: float = 1.0
-    confirm_within_s: float = 600.0
+    confirm_within_s: float | None = None
     visibility_timeout_s: int = 300
-    poll_s: float = 5.0
-    settle_s: float = 60.0
+    poll_s: float = 3.0
+    late_s: float = 10.0
     most: int | None = None
 
 
@@ -160,17 +184,21 @@ class AuditRow:
         Id in the DLQ.
     state
         ``deleted`` from the DLQ after it was processed; ``gone``: processed, and not in the DLQ any more;
-        ``processed``, but still in the DLQ; ``failed``, ``sent``: the log shows a failure, or nothing;
-        ``unconfirmed``: it may have been sent; ``rejected`` by SQS; ``not_sent``; ``excluded``; ``new``:
-        in the DLQ, but not in the list; ``returned``: sent, and back in the DLQ.
+        ``processed``, but not deleted; ``failed``; ``sent``, but not confirmed; ``unconfirmed``: it may have
+        been sent; ``rejected`` by SQS; ``not_sent``; ``excluded``; ``new``: in the DLQ, but not in the list;
+        ``returned``: a copy that was sent, and is in the DLQ again.
     reason
-        Why it was excluded, rejected, or failed; empty otherwise.
+        Why it was excluded, rejected, or failed. Of a message that was sent: ``not-seen`` when no invocation
+        with it ended, ``not-stated`` when no line says that its work was done. Of a message that was not
+        sent: ``not-in-dlq`` when it could not be received from the DLQ. Empty otherwise.
     sent_as
         Id with which it was sent.
     request_id
         Invocation that processed it, or failed.
     in_dlq
-        Whether it was in the DLQ at the end; None when that was not read.
+        Whether it was in the DLQ when that was read last; None when it was not read.
+    sends
+        How often it was sent, or may have been.
     """
 
     message_id: str | None
@@ -179,6 +207,7 @@ class AuditRow:
     sent_as: str | None = None
     request_id: str | None = None
     in_dlq: bool | None = None
+    sends: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row, ready for JSON."""
@@ -201,7 +230,7 @@ class RedriveAudit:
     counts
         Numbers of messages in the DLQ at the end; None when there is no DLQ or it was not read.
     unexplained
-        Messages that the DLQ counts, but no row explains; None when the DLQ was not read to its end.
+        Messages that the DLQ counts, but that could not be received; None when the DLQ was not read.
     journal
         File of the journal.
     """
@@ -264,9 +293,10 @@ def run_redrive(  # noqa: PLR0913  the run, where it runs, and how a log names w
     limits
         Pace and patience.
     work_items, words
-        How the function's log names work and errors.
+        How the function's log names work, errors and work that was done. Only keys that the team states
+        belong here: evidence by work needs them.
     retry_unconfirmed, retry_rejected
-        As for :func:`watchme_analysis.remedies.redrive.redrive`.
+        Also send messages of earlier runs that were not confirmed, or that SQS rejected.
     report
         Called with each sentence on the progress.
 
@@ -277,7 +307,7 @@ def run_redrive(  # noqa: PLR0913  the run, where it runs, and how a log names w
     ServiceError
         When the queue, its function or their settings can't be read; nothing was sent then.
     """
-    with open_journal(journal_path) as journal:
+    with open_journal(journal_path, aws.now) as journal:
         check_owner(journal)
         run = _Run(task, journal, aws, limits, report)
         run.retry = {"retry_unconfirmed": retry_unconfirmed, "retry_rejected": retry_rejected}
@@ -291,6 +321,7 @@ def calls_of_redrive(task: RedriveTask) -> tuple[Call, ...]:
     """Return the calls that a redrive may make, for the IAM policy."""
     queue = {"QueueUrl": task.queue_url}
     calls = [
+        Call("sts", "get_caller_identity"),
         Call("sqs", "get_queue_attributes", queue),
         Call("sqs", "send_message", queue),
         Call("lambda", "list_event_source_mappings"),
@@ -330,11 +361,22 @@ def actions_of_redrive(journal: Journal) -> list[dict[str, Any]]:
     return rows
 
 
+@dataclass
+class _Held:
+    """A message of the DLQ that this run hides from others."""
+
+    handle: str
+    until: datetime
+
+
 class _Run:
     """A run, with what it knows so far; ``retry`` is set after it, and ``log`` by :meth:`check_system`."""
 
     log: ProcessedLog
     retry: dict[str, bool]
+    # Times in seconds that follow from the visibility timeout of the source queue.
+    confirm_within_s: float
+    quiet_s: float
 
     def __init__(
         self,
@@ -347,28 +389,35 @@ class _Run:
         self.task, self.journal, self.aws, self.limits, self.report = task, journal, aws, limits, report
         self.sender = without_retries(aws)
         self.by_key = {item.key: item for item in task.items}
+        self.by_id = {item.message_id: item.key for item in task.items if item.message_id is not None}
+        works = Counter((item.work_item, item.work_key) for item in task.items)
+        # Work that several messages name does not show which of them was processed.
+        self.own_work = {work for work, number in works.items() if number == 1}
         self.result = RedriveResult()
-        self.first_entry = len(journal.entries)
+        self.held: dict[str, _Held] = {}
         self.in_dlq: set[str] | None = None
         self.counts: QueueCounts | None = None
-        self.read_at = float("-inf")
+        # Keys of messages that were sent and not judged yet, and since when the log shows no further
+        # invocation, by key and invocation.
+        self.fresh: list[str] = []
+        self.quiet_since: dict[tuple[str, str], datetime] = {}
 
     # The system
 
     def check_system(self, work_items: WorkItemSettings, words: LogWords) -> Message | None:
         """Return why the system does not allow the redrive; None when it does."""
+        account, region = self.aws.account(), self.aws.region
+        target = target_of(self.task.queue_url)
+        if why := _other_place(account, region, target.account, target.region):
+            return why
         source = queue_attributes(self.aws, self.task.queue_url)
-        if self.task.dlq_url is not None:
-            dlq = queue_attributes(self.aws, self.task.dlq_url)
-            check_readable(dlq, self.task.dlq_url)
-            policy = json_value(source.get("RedrivePolicy"))
-            target = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
-            if target != dlq.get("QueueArn"):
-                return message(
-                    "redrive-other-dlq",
-                    queue=Resource(resource_name(self.task.queue_url)),
-                    dlq=Resource(resource_name(self.task.dlq_url)),
-                )
+        _, _, _, arn_region, arn_account, *_ = source["QueueArn"].split(":")
+        if why := _other_place(account, region, arn_account, arn_region):
+            return why
+        if target.region == UNKNOWN:
+            self.report(place_sentence(Target(target.queue, account, region, target.messages)))
+        if why := self._check_dlq(source):
+            return why
         mappings = self.aws.items(
             "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=source["QueueArn"]
         )
@@ -378,10 +427,16 @@ class _Run:
         names = [resource_name(str(one.get("FunctionArn"))) for one in enabled]
         function = self.task.function if self.task.function in names else names[0]
         mapping = enabled[names.index(function)]
+        visibility_s = float(source.get("VisibilityTimeout", 0))
+        self.quiet_s = quiet_of(visibility_s, self.limits)
+        self.confirm_within_s = confirm_within_of(visibility_s, self.limits)
+        sent = [
+            each.sent_at for key in self.by_key if not self._is_processed(key) for each in self._sent(key)
+        ]
         self.log = ProcessedLog(
             self.aws,
             function,
-            min((sent.sent_at for sent in self._sent().values()), default=datetime.now(UTC)),
+            min(sent, default=self.aws.now()),
             work_items,
             reports_failures="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
             words=words,
@@ -389,24 +444,47 @@ class _Run:
         self.log.group()
         return None
 
+    def _check_dlq(self, source: Mapping[str, str]) -> Message | None:
+        queue = Resource(resource_name(self.task.queue_url))
+        if self.task.dlq_url is None:
+            is_in_dlq = bool(self.by_id) and not self.task.is_archived
+            return message("redrive-no-dlq", queue=queue) if is_in_dlq else None
+        dlq = queue_attributes(self.aws, self.task.dlq_url)
+        check_readable(dlq, self.task.dlq_url)
+        policy = json_value(source.get("RedrivePolicy"))
+        target = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
+        if target == dlq.get("QueueArn"):
+            return None
+        return message("redrive-other-dlq", queue=queue, dlq=Resource(resource_name(self.task.dlq_url)))
+
     # The run
 
     def go(self) -> RedriveAudit:
+        try:
+            stopped = self._redriven()
+        finally:
+            self._release()
+        if self.task.dlq_url is not None and self.in_dlq is not None:
+            self.counts = counts_of(queue_attributes(self.aws, self.task.dlq_url))
+        return self._ended(stopped)
+
+    def _redriven(self) -> Message | None:
+        """Redrive the messages, and return why that stopped; None when every message was tried."""
         stopped: Message | None = None
         try:
             self._release()
-            self._read_log()
-            self._send_all()
+            self._redrive_all()
         except _StopError as stop:
             stopped = stop.sentence
         except ServiceError as error:
             stopped = message("redrive-call-failed", error=Quotation(str(error)))
-        try:
-            # What is confirmed is deleted, whatever stopped the sending.
-            self._delete_processed(read_all=True)
-        except ServiceError as error:
-            stopped = stopped or message("redrive-call-failed", error=Quotation(str(error)))
-        return self._ended(stopped)
+        if self.fresh:
+            # What was sent is confirmed, whatever stopped the sending.
+            try:
+                self._confirm(self.fresh)
+            except ServiceError as error:
+                stopped = stopped or message("redrive-call-failed", error=Quotation(str(error)))
+        return stopped
 
     def _ended(self, stopped: Message | None) -> RedriveAudit:
         is_created = not any(self._is_to_delete(item.message_id) for item in self.task.items)
@@ -418,51 +496,78 @@ class _Run:
         left += sum(row.state == "processed" and self._is_to_delete(row.message_id) for row in audit.rows)
         if stopped is not None:
             return self.audit("stopped", message("redrive-stopped", why=stopped))
-        if left or audit.unexplained:
+        if left:
             return self.audit("stopped", message("redrive-incomplete", count=left))
         return audit
 
-    def _send_all(self) -> None:
-        """Send one message and wait until it is processed, then the rest at the rate."""
-        pending = list(
-            open_lines([item.line for item in self.task.items], self.journal, self.result, **self.retry)
-        )
-        most = self.limits.most
-        pending = pending if most is None else pending[:most]
-        if pending and not any(self._is_processed(key) for key in self.by_key):
-            first = pending.pop(0)
-            self._send(first)
-            self._wait_for([message_key(first)])
-            self.report(message("redrive-first-processed"))
-            # Deleting this one also shows that the permission for it exists.
-            self._delete_processed(read_all=False)
-        began = time.monotonic()
-        for number, line in enumerate(pending, 1):
-            self.aws.sleep(began + number / self.limits.rate_per_s - time.monotonic())
-            self._send(line)
-            if time.monotonic() - self.read_at >= self.limits.poll_s:
-                self._read_log()
-                self._check_sent(self._open_keys())
-                self.report(message("redrive-progress", sent=number, count=len(pending)))
-        self._wait_for(self._open_keys())
+    def _redrive_all(self) -> None:
+        """Confirm what earlier runs have sent; then send a message, confirm it, and do so with the rest."""
+        if all(self._event(key) in {DELETED, GONE} for key in self.by_key):
+            return
+        self._sweep()
+        self._confirm([key for key in self.by_key if self._event(key) in {SENDING, SENT, FAILED}])
+        pending = {
+            message_key(line): line
+            for line in open_lines(
+                [item.line for item in self.task.items], self.journal, self.result, **self.retry
+            )
+        }
+        tries = len(pending) if self.limits.most is None else self.limits.most
+        while batch := [key for key in pending if self._may_send(key)][:tries]:
+            is_first = not any(self._is_processed(key) for key in self.by_key)
+            batch = batch[:1] if is_first else batch
+            self._send_batch([pending.pop(key) for key in batch])
+            tries -= len(batch)
+            self._confirm(self.fresh)
+            left = [key for key in batch if self._event(key) in {SENT, FAILED}]
+            if left:
+                raise _StopError(self._why_open(left[0]))
+            if is_first and self._is_processed(batch[0]):
+                self.report(message("redrive-first-processed"))
 
-    def _send(self, line: str) -> None:
-        send_one(line, self.journal, lambda _: self.sender, self.result)
-        if self.result.stopped:
-            raise _StopError(message("redrive-call-failed", error=Quotation(self.result.stopped)))
+    def _send_batch(self, lines: Sequence[str]) -> None:
+        """Send messages at the rate, and stop when one that was sent fails."""
+        began = read_at = self.aws.now()
+        for number, line in enumerate(lines):
+            self._pause((began - self.aws.now()).total_seconds() + number / self.limits.rate_per_s)
+            if (self.aws.now() - read_at).total_seconds() >= self.limits.poll_s:
+                read_at = self.aws.now()
+                self._read_log()
+                for key in self.fresh:
+                    if self._event(key) == FAILED:
+                        raise _StopError(self._why_open(key))
+                self.report(message("redrive-progress", sent=number, count=len(lines)))
+            key = message_key(line)
+            if self._may_send(key):
+                self.fresh.append(key)
+                send_one(line, self.journal, lambda _: self.sender, self.result)
+            if self.result.stopped:
+                raise _StopError(message("redrive-call-failed", error=Quotation(self.result.stopped)))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, and keep the messages of the DLQ hidden meanwhile."""
+        ends = self.aws.now() + timedelta(seconds=seconds)
+        while (left_s := (ends - self.aws.now()).total_seconds()) > 0:
+            self.aws.sleep(min(left_s, self.limits.visibility_timeout_s / 4))
+            self._keep()
 
     # Confirmation
 
-    def _sent(self) -> dict[str, SentMessage]:
-        """Return the messages that were sent, or may have been, by key."""
-        found: dict[str, SentMessage] = {}
+    def _sent(self, key: str) -> list[SentMessage]:
+        """Return the sends of a message, also those that may not have arrived."""
+        item, found = self.by_key[key], []
+        has_own_work = (item.work_item, item.work_key) in self.own_work
+        work = (item.work_item, item.work_key) if has_own_work else (None, None)
         for entry in self.journal.entries:
-            item = self.by_key.get(entry["key"])
-            if item is None or entry["event"] not in (SENDING, SENT):
+            if entry["key"] != key:
                 continue
-            at = datetime.fromisoformat(entry["at"])
-            found[item.key] = SentMessage(entry.get("as"), at, item.work_item, item.work_key)
-        return {key: sent for key, sent in found.items() if self._event(key) in {SENDING, *AFTER_SENT}}
+            if entry["event"] == SENDING:
+                found.append(SentMessage(None, datetime.fromisoformat(entry["at"]), *work))
+            elif entry["event"] == SENT and found:
+                found[-1] = replace(found[-1], sent_as=entry.get("as"))
+            elif entry["event"] in {NOT_SENT, REJECTED} and found:
+                found.pop()
+        return found
 
     def _event(self, key: str) -> str | None:
         return self.journal.event(key)
@@ -470,131 +575,139 @@ class _Run:
     def _is_processed(self, key: str) -> bool:
         return self._event(key) in {PROCESSED, DELETING, DELETED, GONE}
 
-    def _open_keys(self) -> list[str]:
-        """Return the keys of messages that were sent lately and not processed yet.
-
-        Messages of earlier runs whose time is over are reported by the audit; they don't stop the run.
-        """
-        patience = timedelta(seconds=self.limits.confirm_within_s)
-        sent = self._sent()
-        ours = {key for key in self.sent_now if key in sent}
-        young = {key for key, one in sent.items() if datetime.now(UTC) - one.sent_at < patience}
-        return [key for key in self.by_key if key in ours | young and not self._is_processed(key)]
-
-    @property
-    def sent_now(self) -> set[str]:
-        """Return the keys of the messages that this run has sent."""
-        return {entry["key"] for entry in self.journal.entries[self.first_entry :] if entry["event"] == SENT}
+    def _may_send(self, key: str) -> bool:
+        """Return whether the message is held, or is in no queue."""
+        name = self.by_key[key].message_id
+        if name is None or (held := self.held.get(name)) is None:
+            is_known = self.in_dlq is not None and name in self.in_dlq
+            return name is None or (self.task.is_archived and not is_known)
+        left_s = (held.until - self.aws.now()).total_seconds()
+        return left_s > _LEAST_HOLD * self.limits.visibility_timeout_s
 
     def _read_log(self, *, whole: bool = False) -> None:
+        """Read the log, and record the failures that it shows."""
         self.log.read(whole=whole)
-        self.read_at = time.monotonic()
-        for key, sent in self._sent().items():
-            found = self.log.of(sent)
-            if found is None or self._is_processed(key):
+        for key in self.by_key:
+            if self._event(key) not in {SENDING, SENT, FAILED}:
                 continue
-            details = {"request_id": found.request_id, "seen_by": found.seen_by}
-            if found.state == "processed":
-                self._note(key, PROCESSED, **details)
-            elif self.journal.last[key].get("request_id") != found.request_id:
+            found = self._found(key)
+            if found is None or found.state != "failed":
+                continue
+            if self.journal.last[key].get("request_id") != found.request_id:
+                details = {"request_id": found.request_id, "seen_by": found.seen_by}
                 self._note(key, FAILED, **details, reason=found.error)
+
+    def _found(self, key: str) -> Processing | None:
+        """Return what the log shows about the sends of a message: the best, since one is enough.
+
+        A copy that is in the DLQ was not processed, whatever the log shows.
+        """
+        sends = [each for each in self._sent(key) if not self._is_back(each)]
+        found = [each for each in map(self.log.of, sends) if each is not None]
+        order = ("processed", "ended", "failed")
+        return min(found, key=lambda each: order.index(each.state), default=None)
+
+    def _is_back(self, sent: SentMessage) -> bool:
+        """Return whether the copy of a message was received from the DLQ."""
+        return sent.sent_as is not None and sent.sent_as in (self.in_dlq or ())
+
+    def _is_settled(self, key: str) -> bool:
+        """Return whether waiting longer would show nothing more about a message that was sent."""
+        found, now = self._found(key), self.aws.now()
+        if found is None:
+            last = self._sent(key)[-1]
+            if self._is_back(last) or (last.sent_as is None and last.work_item is None):
+                return True
+            return (now - last.sent_at).total_seconds() > self.confirm_within_s
+        if found.state == "failed" or found.ended_at is None:
+            return True
+        since = self.quiet_since.setdefault((key, found.request_id), now)
+        # Long ago by any clock, or long enough since it was seen.
+        is_old = now - found.ended_at >= timedelta(seconds=self.quiet_s) + CLOCK_DIFFERENCE
+        return is_old or (now - since).total_seconds() >= self.quiet_s
 
     def _note(self, key: str, event: str, **details: Any) -> None:
         item = self.by_key[key]
         self.journal.write(key, event, id=item.message_id, queue=self.task.queue_url, **details)
 
-    def _check_sent(self, keys: Sequence[str]) -> None:
-        """Stop when a message failed, or was not seen within the time."""
-        sent = self._sent()
-        for key in keys:
-            entry = self.journal.last[key]
-            if entry["event"] == FAILED:
-                raise _StopError(
-                    message(
-                        "redrive-failed",
-                        message=Resource(str(self.by_key[key].message_id)),
-                        error=Quotation(str(entry.get("reason", ""))),
-                    )
-                )
-            waited_s = (datetime.now(UTC) - sent[key].sent_at).total_seconds()
-            if waited_s > self.limits.confirm_within_s:
-                self._read_log(whole=True)  # an event may have arrived late, after later ones
-                if self._is_processed(key):
-                    continue
-                raise _StopError(
-                    message(
-                        "redrive-not-seen",
-                        message=Resource(str(self.by_key[key].message_id)),
-                        log=Resource(self.log.group()),
-                        within=Duration(self.limits.confirm_within_s),
-                    )
-                )
-
-    def _wait_for(self, keys: Sequence[str]) -> None:
-        """Wait until the messages are processed."""
-        while True:
+    def _confirm(self, keys: Sequence[str]) -> None:
+        """Wait until nothing more is to be seen of messages; delete those that were processed."""
+        keys = [key for key in keys if self._event(key) in {SENDING, SENT, FAILED}]
+        while keys:
             self._read_log()
-            keys = [
-                key
-                for key in keys
-                if self._event(key) in {SENDING, *AFTER_SENT} and not self._is_processed(key)
-            ]
-            if not keys:
-                return
-            self._check_sent(keys)
-            self.aws.sleep(self.limits.poll_s)
+            settled = [self._is_settled(key) for key in keys]  # the time of quiet begins for each of them
+            if all(settled):
+                break
+            self._pause(self.limits.poll_s)
+        if keys:
+            self._read_log(whole=True)  # a line may have arrived late, after later ones
+            self._sweep()
+        for key in keys:
+            self._judge(key)
+        self.fresh = [key for key in self.fresh if key not in keys]
+        self._delete_processed()
 
-    # Deletion
+    def _judge(self, key: str) -> None:
+        """Record whether a message was processed, or came back to the DLQ."""
+        found = self._found(key)
+        if found is not None and found.state == "processed" and self._is_settled(key):
+            self._note(key, PROCESSED, request_id=found.request_id, seen_by=found.seen_by)
+        elif self._event(key) != FAILED and any(map(self._is_back, self._sent(key))):
+            self._note(key, FAILED, reason=RETURNED)
+
+    def _why_open(self, key: str) -> Message:
+        """Return why a message that was sent is not confirmed."""
+        name, log = Resource(str(self.by_key[key].message_id)), Resource(self.log.group())
+        if self._event(key) == FAILED:
+            reason = str(self.journal.last[key].get("reason", ""))
+            if reason in {RECEIVED_AGAIN, RETURNED}:
+                return message("redrive-came-back", message=name)
+            return message("redrive-failed", message=name, error=Quotation(reason))
+        if self._found(key) is not None:
+            return message("redrive-not-stated", message=name, log=log)
+        return message("redrive-not-seen", message=name, log=log, within=Duration(self.confirm_within_s))
+
+    # The DLQ
 
     def _is_to_delete(self, message_id: str | None) -> bool:
-        return message_id is not None and self.task.dlq_url is not None
+        """Return whether a message is deleted from the DLQ once it was processed."""
+        return self.task.dlq_url is not None and message_id is not None
 
-    def _wanted(self) -> dict[str, str]:
-        """Return the keys of processed messages that are still to be deleted, by message id."""
-        return {
-            item.message_id: key
-            for key, item in self.by_key.items()
-            if item.message_id is not None and self._event(key) in {PROCESSED, DELETING}
-        }
-
-    def _delete_processed(self, *, read_all: bool) -> None:
-        dlq = self.task.dlq_url
-        if dlq is None or not self._wanted():
+    def _sweep(self) -> None:
+        """Receive what the DLQ shows: hold the messages of the list, and release the others."""
+        dlq, hidden_s = self.task.dlq_url, self.limits.visibility_timeout_s
+        if dlq is None:
             return
-        self._sweep(dlq, read_all=read_all)
-        if not read_all:
-            return
-        if self._wanted() and counts_of(queue_attributes(self.aws, dlq)).in_flight:
-            # A killed run, or somebody else, hides messages: they are visible again after their timeout.
-            await_visible(self.aws, dlq, self.limits.visibility_timeout_s)
-            self._sweep(dlq, read_all=True)
-        self._account_for_missing(dlq)
+        others: dict[str, str] = {}
+        asked_at = self.aws.now()
+        for batch in receive_batches(self.aws, dlq, hidden_s):
+            handles = {str(one["MessageId"]): str(one["ReceiptHandle"]) for one in batch}
+            self.journal.write(_HOLD, _HOLDING, queue=dlq, handles=handles)
+            for name, handle in handles.items():
+                if name in self.by_id:
+                    self.held[name] = _Held(handle, asked_at + timedelta(seconds=hidden_s))
+                else:
+                    others[name] = handle
+            self._keep()
+            asked_at = self.aws.now()
+        self.in_dlq = self.held.keys() | others.keys()
+        if others:
+            release_messages(self.aws, dlq, others)
+            self.journal.write(_HOLD, _RELEASED, queue=dlq, names=sorted(others))
 
-    def _sweep(self, dlq: str, *, read_all: bool) -> None:
-        """Receive the messages of the DLQ, delete the processed ones and release the others."""
-        seen: set[str] = set()
-        deleted: set[str] = set()
-        try:
-            for batch in receive_batches(self.aws, dlq, self.limits.visibility_timeout_s, seen):
-                handles = {str(one["MessageId"]): str(one["ReceiptHandle"]) for one in batch}
-                self.journal.write(_HOLD, _HOLDING, queue=dlq, handles=handles)
-                wanted = self._wanted()
-                ours = {name: handle for name, handle in handles.items() if name in wanted}
-                if ours:
-                    for name in ours:
-                        self._note(wanted[name], DELETING)
-                    problems = delete_messages(self.aws, dlq, ours)
-                    for name in ours.keys() - problems.keys():
-                        self._note(wanted[name], DELETED)
-                    deleted |= ours.keys() - problems.keys()
-                if not read_all and not self._wanted():
-                    break
-        except (ServiceError, KeyboardInterrupt):
-            self._release()
-            raise
-        self._release()
-        if read_all:
-            self.in_dlq = seen - deleted
+    def _keep(self) -> None:
+        """Keep the held messages hidden; one that became visible is not held any more."""
+        hidden_s, now = self.limits.visibility_timeout_s, self.aws.now()
+        half = timedelta(seconds=hidden_s / 2)
+        due = {name: held.handle for name, held in self.held.items() if held.until - now < half}
+        if not due or self.task.dlq_url is None:
+            return
+        problems = hide_messages(self.aws, self.task.dlq_url, due, hidden_s)
+        for name, handle in due.items():
+            if name in problems:
+                del self.held[name]
+            else:
+                self.held[name] = _Held(handle, now + timedelta(seconds=hidden_s))
 
     def _release(self) -> None:
         """Make the messages visible that this run or an interrupted one has hidden."""
@@ -602,11 +715,13 @@ class _Run:
         for entry in self.journal.entries:
             if entry["key"] == _HOLD:
                 known = handles.setdefault(str(entry["queue"]), {})
-                if entry["event"] == _RELEASED:
-                    known.clear()
-                else:
+                if entry["event"] == _HOLDING:
                     known.update(entry["handles"])
+                else:
+                    for name in entry.get("names", list(known)):
+                        known.pop(name, None)
         deleted = {item.message_id for key, item in self.by_key.items() if self._event(key) == DELETED}
+        self.held = {}
         for url, known in handles.items():
             if known:
                 release_messages(
@@ -614,14 +729,26 @@ class _Run:
                 )
                 self.journal.write(_HOLD, _RELEASED, queue=url)
 
-    def _account_for_missing(self, dlq: str) -> None:
-        """Compare what was read with the queue's attributes, and settle messages that were not found."""
-        listed = self.in_dlq or set()
-        self.counts = settled_counts(self.aws, dlq, len(listed), self.limits.settle_s)
-        if self.counts.total != len(listed):
+    def _delete_processed(self) -> None:
+        """Delete the held messages that were processed, and settle those that are not in the DLQ."""
+        dlq = self.task.dlq_url
+        if dlq is None or self.in_dlq is None:
             return
-        for name, key in self._wanted().items():
-            if name not in listed:
+        ours = {name: held.handle for name, held in self.held.items() if self._is_processed(self.by_id[name])}
+        for name in ours:
+            self._note(self.by_id[name], DELETING)
+        problems = delete_messages(self.aws, dlq, ours) if ours else {}
+        for name in ours.keys() - problems.keys():
+            self._note(self.by_id[name], DELETED)
+            del self.held[name]
+            self.in_dlq.discard(name)
+        missing = [
+            key
+            for name, key in self.by_id.items()
+            if name not in self.in_dlq and self._event(key) in {PROCESSED, DELETING}
+        ]
+        if missing and counts_of(queue_attributes(self.aws, dlq)).total == len(self.in_dlq):
+            for key in missing:
                 # A deletion without a result has worked: the message is not in the queue any more.
                 self._note(key, DELETED if self._event(key) == DELETING else GONE)
 
@@ -637,7 +764,7 @@ class _Run:
             for name, reason in self.task.excluded.items()
         ]
         known = {row.message_id for row in rows}
-        sent_as = {row.sent_as for row in rows if row.sent_as}
+        sent_as = {entry["as"] for entry in self.journal.entries if "as" in entry}
         rows += [
             AuditRow(name, "returned" if name in sent_as else "new", in_dlq=True)
             for name in sorted((self.in_dlq or set()) - known)
@@ -648,18 +775,59 @@ class _Run:
         return RedriveAudit(outcome, sentence, tuple(rows), self.counts, unexplained, self.journal.path)
 
     def _row(self, item: RedriveItem, known: Mapping[str, Any]) -> AuditRow:
-        event = self._event(item.key)
-        state = _STATE_OF_EVENT.get(event, "not_sent")
+        state = _STATE_OF_EVENT.get(self._event(item.key), "not_sent")
+        reason = str(known.get("reason", "")) if state in ("rejected", "failed") else ""
+        is_in_dlq = self._is_in_dlq(item.message_id)
+        if state == "not_sent" and is_in_dlq is False and not self.task.is_archived:
+            reason = NOT_IN_DLQ
+        if state == "sent":
+            has_ended = hasattr(self, "log") and self._found(item.key) is not None
+            reason = "not-stated" if has_ended else "not-seen"
+        sends = len(self._sent(item.key))
         return AuditRow(
-            item.message_id,
-            state,
-            str(known.get("reason", "")) if state in ("rejected", "failed") else "",
-            known.get("as"),
-            known.get("request_id"),
-            self._is_in_dlq(item.message_id),
+            item.message_id, state, reason, known.get("as"), known.get("request_id"), is_in_dlq, sends
         )
 
     def _is_in_dlq(self, message_id: str | None) -> bool | None:
         if self.in_dlq is None or message_id is None:
             return None
         return message_id in self.in_dlq
+
+
+def _other_place(account: str, region: str, stated_account: str, stated_region: str) -> Message | None:
+    """Return that a session is not of the account or region of a queue; None when it is, or may be."""
+    fits = stated_account in (account, UNKNOWN) and stated_region in (region, UNKNOWN)
+    if fits:
+        return None
+    return message(
+        "redrive-other-place",
+        account=Resource(account),
+        region=Resource(region),
+        queue_account=Resource(stated_account),
+        queue_region=Resource(stated_region),
+    )
+
+
+def place_sentence(target: Target) -> Message:
+    """Return the sentence that states account and region of a queue."""
+    return message(
+        "redrive-plan-place",
+        queue=Resource(target.queue),
+        account=Resource(target.account),
+        region=Resource(target.region),
+    )
+
+
+def quiet_of(visibility_s: float, limits: RedriveLimits) -> float:
+    """Return for how many seconds no further invocation may be seen before a message counts as processed.
+
+    A message that was not deleted is received again after the visibility timeout.
+    """
+    return max(2 * visibility_s, limits.late_s)
+
+
+def confirm_within_of(visibility_s: float, limits: RedriveLimits) -> float:
+    """Return in how many seconds the log must show the invocation of a message that was sent."""
+    if limits.confirm_within_s is not None:
+        return limits.confirm_within_s
+    return max(_CONFIRM_WITHIN_S, 2 * visibility_s)

@@ -370,7 +370,7 @@ class _Pull:
         messages = self.cache.get(
             note("pull-part-messages", queue=Resource(name)),
             [],
-            lambda: sample_messages(self.aws, self.scope.urls[name], self.request.sample),
+            lambda: sample_messages(self.aws, self.scope.urls[name], self.request.sample, self.notes),
         )
         self._write(f"queues/{name}-messages.json", {"Messages": messages})
         held = int(attributes.get("ApproximateNumberOfMessages", 0))

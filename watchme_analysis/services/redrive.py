@@ -1,13 +1,11 @@
-"""Redrive of the messages of a case: selection, sending each message once, and the complete redrive."""
+"""Redrive of the messages of a case: selection, plan, and the redrive itself."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -28,26 +26,14 @@ from watchme_analysis.queues.redrive_list import (
 )
 from watchme_analysis.queues.work_done import first_of, work_item_settings
 from watchme_analysis.queues.work_items import key_in_body, work_items, work_pairs
-from watchme_analysis.remedies.move_task import (
-    MoveResult,
-    actions_of_move,
-    cancel_move_task,
-    run_move_task,
-)
 from watchme_analysis.remedies.queue_archive import is_archive, read_archive
 from watchme_analysis.remedies.queue_reader import BATCH, dead_letter_queue_url
 from watchme_analysis.remedies.redrive import (
-    DELETED,
-    FAILED,
-    GONE,
-    PROCESSED,
-    REJECTED,
-    SENDING,
-    SENT,
     RedriveResult,
     Target,
     pending_messages,
-    redrive,
+    region_of,
+    target_of,
     targets,
 )
 from watchme_analysis.remedies.verified_redrive import (
@@ -56,23 +42,23 @@ from watchme_analysis.remedies.verified_redrive import (
     RedriveLimits,
     RedriveTask,
     actions_of_redrive,
+    confirm_within_of,
+    place_sentence,
+    quiet_of,
     run_redrive,
 )
 from watchme_analysis.simulation.fit import fit, recorded
-from watchme_analysis.text.message import Code, Duration, Message, Number, Resource, message
+from watchme_analysis.text.message import Choice, Duration, Message, Names, Number, Resource, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
-# Seconds between two messages; the rate is far below the quota of a standard queue.
-SEND_GAP_S = 0.01
 _JOURNAL_SUFFIX = ".redrive-journal.jsonl"
 # Suffix of journals of the first release. An existing journal is still used, or messages would be sent twice.
 _FORMER_JOURNAL_SUFFIX = ".resent.jsonl"
 _TABLE = "queue_messages"
-# Suffix of the journal of a move task, beside that of the redrive.
-_MOVE_SUFFIX = ".move"
+_DEFAULT_LIMITS = RedriveLimits()
 # Share of the highest rate at which a redrive is sent at least, whatever the usual load.
 _LEAST_SHARE = 0.1
 # Messages per second that a function without a limit takes one after another, if it is quick enough: a case
@@ -89,7 +75,7 @@ class RedrivePlan:
     found
         Messages of the case that were never processed, and the number of excluded messages by reason.
     pending
-        Lines of ``found`` that :func:`send_redrive` would send.
+        Lines of ``found`` that :func:`complete_redrive` would send.
     earlier
         Results of earlier runs, from the journal.
     journal
@@ -104,6 +90,8 @@ class RedrivePlan:
         The case.
     is_imported
         Whether the case is a folder of its own, in which actions can be recorded; False for raw evidence.
+    is_archived
+        Whether the messages are those of an archive, which are sent also if they are in no DLQ any more.
     """
 
     found: RedriveList
@@ -116,6 +104,7 @@ class RedrivePlan:
     retry_rejected: bool = False
     case: Case | None = field(default=None, repr=False)
     is_imported: bool = False
+    is_archived: bool = False
 
     @property
     def text(self) -> str:
@@ -127,11 +116,12 @@ class RedrivePlan:
         return targets(self.pending[:limit])
 
 
-def plan_redrive(
+def plan_redrive(  # noqa: PLR0913  the messages, and which of them are sent
     case: Case | str | Path,
     queue: str | None = None,
     *,
     include_unknown: bool = False,
+    same_work: Sequence[str] = (),
     journal: Path | None = None,
     retry_unconfirmed: bool = False,
     retry_rejected: bool = False,
@@ -146,10 +136,12 @@ def plan_redrive(
         Only messages of this source queue; of all queues when None.
     include_unknown
         Include messages for which no evidence shows whether their content caused the failure.
+    same_work
+        Keys of bodies: of messages with the same values of all of them, only the first is sent.
     journal
         Journal of the messages sent; by default :func:`journal_beside` the case.
     retry_unconfirmed
-        Include messages that an interrupted run may have sent already.
+        Include messages that an earlier run has sent, or may have sent, and not confirmed.
     retry_rejected
         Include messages that SQS rejected in an earlier run.
 
@@ -173,7 +165,7 @@ def plan_redrive(
                 known=", ".join(known) or "unknown",
             )
         )
-    found = messages_to_redrive(investigation, queue, include_unknown=include_unknown)
+    found = messages_to_redrive(investigation, queue, include_unknown=include_unknown, same_work=same_work)
     journal = journal or journal_beside(opened.path if isinstance(case, Case) else Path(case))
     pending, earlier = pending_messages(
         found.lines, journal, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected
@@ -233,7 +225,8 @@ def plan_from_file(
         excluded=tuple(excluded),
         urls=urls,
     )
-    return _plan_of(chosen, journal or journal_beside(path if case is None else case), opened, case, retry)
+    journal = journal or journal_beside(path if case is None else case)
+    return replace(_plan_of(chosen, journal, opened, case, retry), is_archived=is_archive(path))
 
 
 def plan_of_work(
@@ -334,38 +327,6 @@ def _work_in(body: str, settings: WorkItemSettings) -> tuple[str | None, str | N
     return None if item is None else str(item), key_in_body(body, settings)
 
 
-def send_redrive(
-    plan: RedrivePlan, limit: int | None = None, *, profile: str | None = None, region: str | None = None
-) -> RedriveResult:
-    """Send pending messages to their source queues, each once, and record them in the journal.
-
-    Parameters
-    ----------
-    plan
-        From :func:`plan_redrive`.
-    limit
-        Largest number of messages to send; all when None.
-    profile
-        Profile of the AWS configuration; the profile of the environment by default.
-    region
-        Region of queues whose URL names none.
-
-    Raises
-    ------
-    InputError
-        When the URL of a queue is unknown, another run uses the journal, or it can't be written.
-    """
-    _check_urls(plan)
-    return redrive(
-        plan.found.lines,
-        plan.journal,
-        _aws_by_region(profile, region),
-        limit,
-        retry_unconfirmed=plan.retry_unconfirmed,
-        retry_rejected=plan.retry_rejected,
-    )
-
-
 def redrive_task(plan: RedrivePlan) -> RedriveTask:
     """Return the messages of a plan as a task for one queue.
 
@@ -392,6 +353,7 @@ def redrive_task(plan: RedrivePlan) -> RedriveTask:
         dlq_url=urls.get(plan.found.listed[0].dlq or ""),
         excluded={name: reason for queue, name, reason in plan.found.excluded if queue == queues[0]},
         function=None if found is None else found.function,
+        is_archived=plan.is_archived,
     )
 
 
@@ -428,30 +390,49 @@ def known_rate(plan: RedrivePlan) -> float | None:
 def plan_sentences(plan: RedrivePlan, limits: RedriveLimits) -> list[Message]:
     """Return what :func:`complete_redrive` would do, for review: selection, steps, cost, risks and undo."""
     task = redrive_task(plan)
-    number, left_out = len(plan.pending), sum(count for _, count in plan.found.left_out)
+    found, number = plan.found, len(plan.pending)
+    reasons = dict(found.left_out)
+    joined = reasons.pop("same-work", 0)
     said = [message("redrive-plan-title", count=number, queue=Resource(resource_name(task.queue_url)))]
+    said.append(place_sentence(target_of(task.queue_url)))
     if plan.earlier.before:
         said.append(message("redrive-plan-earlier", count=plan.earlier.before))
-    if left_out:
-        said.append(message("redrive-plan-left-out", count=left_out))
-    if plan.found.may_have_run:
-        said.append(message("redrive-plan-may-have-run", count=plan.found.may_have_run))
-    said += [
-        message("redrive-plan-first", within=Duration(limits.confirm_within_s)),
-        message(
-            "redrive-plan-rest",
-            rate=Number(limits.rate_per_s),
-            duration=Duration(number / limits.rate_per_s),
-        ),
-    ]
-    if any(item.message_id is not None for item in task.items):
-        said.append(message("redrive-plan-delete", visibility=Duration(limits.visibility_timeout_s)))
-        said += [message("redrive-plan-cost", count=_requests(number)), message("redrive-plan-undo")]
+    if plan.retry_unconfirmed:
+        said.append(message("redrive-plan-again"))
+    if reasons:
+        said.append(message("redrive-plan-left-out", count=sum(reasons.values())))
+    if found.same_work:
+        said.append(message("redrive-plan-same-work", count=joined, keys=Names(found.same_work)))
+    if found.may_have_run:
+        said.append(message("redrive-plan-may-have-run", count=found.may_have_run))
+    is_in_dlq = any(item.message_id is not None for item in task.items)
+    if is_in_dlq:
+        archived = Choice("yes" if task.is_archived else "no")
+        visibility = Duration(limits.visibility_timeout_s)
+        said.append(message("redrive-plan-hold", visibility=visibility, archived=archived))
+    visibility_s = None if plan.case is None else _visibility_s(plan.case, resource_name(task.queue_url))
+    if visibility_s is None:
+        said.append(message("redrive-plan-first-unknown"))
+    else:
+        within, quiet = confirm_within_of(visibility_s, limits), quiet_of(visibility_s, limits)
+        said.append(message("redrive-plan-first", within=Duration(within), quiet=Duration(quiet)))
+    rate, duration = Number(limits.rate_per_s), Duration(number / limits.rate_per_s)
+    said.append(message("redrive-plan-rest", rate=rate, duration=duration))
+    if is_in_dlq:
+        said += [
+            message("redrive-plan-delete"),
+            message("redrive-plan-cost", count=_requests(number)),
+            message("redrive-plan-undo"),
+        ]
     else:
         said += [message("redrive-plan-cost", count=number), message("redrive-plan-undo-created")]
-    if not left_out and task.dlq_url is not None:
-        said.append(message("redrive-plan-may-move", option=Code("--move-task start")))
     return said
+
+
+def _visibility_s(case: Case, queue: str) -> float | None:
+    """Return the visibility timeout of a queue of a case in seconds; None when it is unknown."""
+    pipeline = next(iter(pipelines(case, queue)), None)
+    return None if pipeline is None else pipeline.settings.visibility_timeout_s
 
 
 def _requests(messages: int) -> int:
@@ -461,7 +442,7 @@ def _requests(messages: int) -> int:
 
 def complete_redrive(
     plan: RedrivePlan,
-    limits: RedriveLimits,
+    limits: RedriveLimits = _DEFAULT_LIMITS,
     *,
     profile: str | None = None,
     region: str | None = None,
@@ -501,7 +482,7 @@ def complete_redrive(
             plan.journal,
             aws,
             limits,
-            work_items=load_config().work_items if plan.case is None else work_item_settings(plan.case),
+            work_items=load_config().work_items if plan.case is None else plan.case.work_items,
             words=load_config().log_words,
             retry_unconfirmed=plan.retry_unconfirmed,
             retry_rejected=plan.retry_rejected,
@@ -512,71 +493,11 @@ def complete_redrive(
             record_actions(case.path, actions_of_redrive(read_journal(plan.journal)))
 
 
-def move_all(
-    plan: RedrivePlan,
-    rate_per_s: float,
-    *,
-    cancel: bool = False,
-    profile: str | None = None,
-    region: str | None = None,
-    report: Callable[[Message], None] = lambda _: None,
-) -> MoveResult:
-    """Let SQS move every message of a plan's DLQ back, or cancel that.
-
-    Parameters
-    ----------
-    plan
-        From :func:`plan_redrive`. No message of the DLQ may be left out, and one must have been redriven and
-        confirmed, which the plan's journal shows.
-    rate_per_s
-        Messages per second.
-    cancel
-        Cancel the running task instead.
-    profile
-        Profile of the AWS configuration; the profile of the environment by default.
-    region
-        Region of queues whose URL names none.
-    report
-        Called with each sentence on the progress.
-
-    Raises
-    ------
-    InputError
-        When the messages are for several queues, the queue has no DLQ, or the journal can't be used.
-    ServiceError
-        When AWS can't be called.
-    """
-    task = redrive_task(plan)
-    aws = aws_of_queue(task.queue_url, profile, region)
-    dlq_url = task.dlq_url or dead_letter_queue_url(aws, task.queue_url)
-    if dlq_url is None:
-        raise InputError(error_message("error-queue-no-dlq", queue=resource_name(task.queue_url)))
-    if cancel:
-        return MoveResult("stopped", cancel_move_task(aws, dlq_url))
-    journal = read_journal(plan.journal)
-    events = [journal.event(item.key) for item in task.items]
-    move_journal = plan.journal.with_name(plan.journal.name + _MOVE_SUFFIX)
-    result = run_move_task(
-        aws,
-        dlq_url,
-        move_journal,
-        expected=sum(event not in {DELETED, GONE} for event in events),
-        left_out=len(task.excluded) + sum(event in {SENT, FAILED, REJECTED, SENDING} for event in events),
-        has_confirmed_one=any(event in {PROCESSED, DELETED, GONE} for event in events),
-        rate_per_s=rate_per_s,
-        report=report,
-    )
-    if plan.case is not None and plan.is_imported:
-        record_actions(plan.case.path, actions_of_move(read_journal(move_journal)))
-    return result
-
-
 def aws_of_queue(url: str, profile: str | None = None, region: str | None = None) -> Aws:
-    """Return the session of the region that the URL of a queue names, else of the region given."""
+    """Return the session of the region that the URL of a queue states, else of the region given."""
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
-    named = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", url)
-    return Aws(SessionTarget(profile, named[1] if named else region))
+    return Aws(SessionTarget(profile, region_of(url) or region))
 
 
 def _check_urls(plan: RedrivePlan) -> None:
@@ -592,16 +513,3 @@ def journal_beside(case: Path) -> Path:
     folder = case.resolve()
     former = folder.with_name(folder.name + _FORMER_JOURNAL_SUFFIX)
     return former if former.exists() else folder.with_name(folder.name + _JOURNAL_SUFFIX)
-
-
-def _aws_by_region(profile: str | None, default: str | None = None) -> Callable[[str | None], Aws]:
-    """Return a function that returns the session of a region, else of the default, created once per region.
-
-    Calls are not retried: a retry after a broken connection could send a message twice.
-    """
-    from watchme_analysis.cloudwatch.session import Aws, RateLimits, SessionTarget, without_retries
-
-    def aws_of(region: str | None) -> Aws:
-        return without_retries(Aws(SessionTarget(profile, region or default), RateLimits(gap_s=SEND_GAP_S)))
-
-    return cache(aws_of)

@@ -220,7 +220,7 @@ def redrive_table(found: RedriveList, language: str = "en") -> TableView:
             list=Code("watchme redrive CASE"),
             send=Code("aws sqs send-message --cli-input-json"),
             file=Resource(FILE),
-            test=Code("watchme redrive CASE --send 1"),
+            test=Code("watchme redrive CASE --apply --limit 1"),
         )
         notes = [how]
     if found.without_url:

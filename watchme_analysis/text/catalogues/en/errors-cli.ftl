@@ -44,7 +44,6 @@ error-pull-nothing-named = Nothing is named: give --queue, --function, --instanc
 error-several-systems = { $file } has several systems: give one of { $systems } with --system.
 error-query-parameter = { $text } is not a parameter: write NAME=VALUE, such as rows=20.
 error-purge-needs = A purge needs --archive FILE and --reason TEXT.
-error-send-or-apply = --send and --apply exclude each other: --apply also sends.
 error-from-or-create = --from and --create exclude each other.
 error-redrive-no-messages = The messages are missing: give a CASE, or --from FILE.
 error-redrive-region = { $queue } is in { $region }: --region { $stated } does not fit.
@@ -66,4 +65,3 @@ error-no-command = No such command { $command }.
 error-no-command-near = No such command { $command }. Did you mean `{ $near }`?
 error-choice = { $value } is not one of { $known }. { $near }
 error-not-finite = { $value } is not a finite number.
-error-count-or-all = { $value } is neither a number from 1 on nor 'all'.

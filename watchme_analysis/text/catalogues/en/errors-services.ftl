@@ -37,7 +37,6 @@ error-queue-url-missing = The URL of { $queue } is not in the case: its queues a
 error-archive-queue-missing = The queue that the messages of the archive are for is missing: give --queue NAME.
 error-redrive-nothing = There is no message to redrive: nothing is sent.
 error-redrive-several-queues = The messages are for several queues: give --queue, one of { $queues }.
-error-queue-no-dlq = { $queue } has no dead-letter queue: there is nothing to move.
 error-redrive-url-unknown = The URL of { $queues } is unknown, so nothing is sent: write the list with --to and add the URL, or pull the queue's attributes into the case.
 error-redrive-file-unreadable = { $path } can't be read ({ $reason }).
 error-redrive-file-foreign = { $path } is neither an archive of a queue nor a list of `watchme redrive`.

@@ -44,7 +44,6 @@ error-pull-nothing-named = 収集の対象がありません。--queue、--funct
 error-several-systems = { $file } に複数のシステムがあります。--system { $systems } のいずれかを指定してください。
 error-query-parameter = { $text } はパラメータではありません。rows=20 のように NAME=VALUE の形で書いてください。
 error-purge-needs = パージには --archive FILE と --reason TEXT が必要です。
-error-send-or-apply = --send と --apply は同時に指定できません (--apply は送信も行います)。
 error-from-or-create = --from と --create は同時に指定できません。
 error-redrive-no-messages = メッセージがありません。CASE または --from FILE を指定してください。
 error-redrive-region = { $queue } は { $region } のキューです。--region { $stated } と一致しません。
@@ -66,4 +65,3 @@ error-no-command = コマンド { $command } はありません。
 error-no-command-near = コマンド { $command } はありません。`{ $near }` のことですか？
 error-choice = { $value } は無効です。{ $known } のいずれかを指定してください。{ $near }
 error-not-finite = { $value } は有限の数ではありません。
-error-count-or-all = { $value } は無効です。1 以上の数または all を指定してください。

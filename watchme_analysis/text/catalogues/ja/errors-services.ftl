@@ -37,7 +37,6 @@ error-queue-url-missing = { $queue } の URL がケースにありません。�
 error-archive-queue-missing = アーカイブのメッセージの送信先のキューがありません。--queue NAME を指定してください。
 error-redrive-nothing = リドライブするメッセージがないため、何も送信しません。
 error-redrive-several-queues = メッセージが複数のキューに属しています。--queue で { $queues } のいずれかを指定してください。
-error-queue-no-dlq = { $queue } にはデッドレターキューがないため、移動するものがありません。
 error-redrive-url-unknown = { $queues } の URL が不明なため、何も送信しません。--to で一覧を書き出して URL を追加するか、キューの属性をケースに収集してください。
 error-redrive-file-unreadable = { $path } を読み取れません ({ $reason })。
 error-redrive-file-foreign = { $path } は、キューのアーカイブでも `watchme redrive` の一覧でもありません。
