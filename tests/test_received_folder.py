@@ -18,7 +18,7 @@ from watchme_analysis.case.export import export_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.cli_output import write_response
-from watchme_analysis.config import FILE, Config, System, WorkItemSettings, load_config
+from watchme_analysis.config import FILE, Config, LogWords, System, WorkItemSettings, load_config
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.journal import open_journal
@@ -127,6 +127,10 @@ lines = 7
 [work_items]
 item_keys = ["order"]
 
+[log_words]
+error = ["kaputt"]
+done = ["received"]
+
 [systems.orders]
 queue = "orders"
 api = "https://evil.example.com/"
@@ -165,7 +169,10 @@ def test_a_found_file_states_only_names_and_how_things_are_shown(ordered):
     found = load_config()
     names = System("orders", queues=("orders",))
     items = WorkItemSettings(item_keys=("order",))
-    wanted = Config(language="ja", work_items=items, limits=Limits(lines=7), systems={"orders": names})
+    words = LogWords(error=("kaputt",))  # `done` would decide what a redrive deletes
+    wanted = Config(
+        language="ja", work_items=items, log_words=words, limits=Limits(lines=7), systems={"orders": names}
+    )
     assert replace(found, sources={}, ignored=(), unconfirmed=None) == wanted
     assert found.unconfirmed == ordered
     assert {"profile", "run.state", "limits.rows", "systems.orders.api", "destinations.out"} < {

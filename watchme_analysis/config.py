@@ -867,6 +867,10 @@ def _unconfirmed(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ..
                     if each not in _UNCONFIRMED_OF_SYSTEMS and not is_path:
                         del table[each]
                         ignored.append(f"systems.{name}.{each}")
+        elif key == "log_words":
+            # What counts as processed decides what a redrive deletes.
+            kept[key] = {name: words for name, words in value.items() if name != "done"}
+            ignored += ["log_words.done"] if "done" in value else []
         elif key in _UNCONFIRMED:
             kept[key] = value
         elif isinstance(value, dict):
