@@ -108,7 +108,7 @@ def test_the_zone_of_the_last_log_that_states_one_counts(tmp_path):
 
 def test_an_assumed_zone_is_noted_when_a_time_was_read_with_it(tmp_path):
     (tmp_path / "access.log").write_text('{"time":"2025-12-11T01:10:30","status":200,"uri":"/a"}\n')
-    for zone, uses in ((NotedZone(ZoneInfo("Asia/Tokyo")), True), (UTC, False)):
+    for zone, uses in ((NotedZone(ZoneInfo("Asia/Tokyo"), is_assumed=True), True), (UTC, False)):
         found = AccessScan([tmp_path], LogOptions(zone=zone))
         for _ in found:
             pass

@@ -12,6 +12,7 @@ from watchme_analysis.app_source.start_command import (
     parse_command,
     parse_dockerfile,
 )
+from watchme_analysis.case.importer import import_folder
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.text.message import message_of
 
@@ -68,6 +69,67 @@ def test_commands(command, expected):
 )
 def test_other_commands_are_none(command):
     assert parse_command(command) is None
+
+
+SCRIPT = """\
+#!/bin/bash
+# don't run uvicorn main:app here
+if ! pgrep -f uvicorn main:app >/dev/null; then
+  log starting uvicorn main:app
+fi
+cat > x.service <<EOF
+ExecStart=/usr/bin/env uvicorn other:app --port 9000
+uvicorn third:app
+EOF
+echo "To start by hand:
+  uvicorn docs:app --workers 3
+"
+systemctl restart uvicorn
+uv pip install uvicorn fastapi
+apt-get install -y gunicorn
+curl -d "uvicorn x:y" localhost
+uvicorn --version
+case "$1" in
+  *) echo "it's uvicorn" ;;
+esac
+COMMAND
+"""
+
+
+@together(
+    "command",
+    [
+        "exec uvicorn main:app",
+        "then exec uvicorn main:app",
+        "uv run uvicorn main:app",
+        "poetry run -- uvicorn main:app",
+        "python -m uvicorn main:app",
+        "A=1 nohup uvicorn main:app &",
+        "tini -- uvicorn main:app",
+        "./wait-for-it.sh db:5432 -- uvicorn main:app",
+        "gosu app uvicorn main:app",
+        "sudo -u www /opt/venv/bin/uvicorn main:app",
+        "docker run image uvicorn main:app",
+        "bash -c 'cd /app\nexec uvicorn main:app'",
+    ],
+)
+def test_a_script_starts_what_it_runs_and_not_what_it_mentions(command):
+    frame, _ = parse_app_processes(SCRIPT.replace("COMMAND", command), "start.sh")
+    assert frame["app"].tolist() == ["main:app"], command
+
+
+def test_ordinary_scripts_are_left_and_no_errors(tmp_path):
+    ordinary = '#!/bin/sh\necho "it\'s done"\n'
+    names = ("deploy.sh", "start-db.sh", "api/docker-entrypoint.sh", "Makefile", "db.service")
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text(ordinary)
+    (tmp_path / "in" / "start.sh").write_text(SCRIPT.replace("COMMAND", "exec uvicorn main:app"))
+    report = import_folder(tmp_path / "in", tmp_path / "case")
+    inputs = {entry["file"]: entry for entry in report.case.manifest["inputs"]}
+    assert not any(entry.get("unread") for entry in inputs.values()), inputs
+    assert {name for name, entry in inputs.items() if entry.get("reason")} == set(names)
+    assert report.case.table("rejected_lines").empty
 
 
 def read_pieces(folder, name):

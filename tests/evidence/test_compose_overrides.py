@@ -212,6 +212,8 @@ services:
         "build_context": "svc",
         "health": HealthCheck("curl localhost", 90.0, 5.0, 0.5, 5),
         "health_disabled": False,
+        "image_known": False,
+        "is_one_shot": False,
         "environment": {"A": "1"},
     }
     # The first failing check at once: four more, 90 s apart; or each after 90 s and its time limit.
@@ -234,6 +236,8 @@ services:
         "build_context": "",
         "health": None,
         "health_disabled": False,
+        "image_known": False,
+        "is_one_shot": False,
         "environment": {},
         "files": {"image": "compose.yml"},
     }

@@ -27,7 +27,6 @@ from watchme_analysis.remedies.audit import (
     _redrive_policies,
     _timeout_chain,
     _visibility,
-    audit,
 )
 from watchme_analysis.schema import conform
 from watchme_analysis.services.audit import audit_case
@@ -118,7 +117,6 @@ def test_every_rule_reports_what_does_not_conform(evidence, tmp_path):
     ids = {key: consequence(each) for key, each in settings.items() if each.status == "change"}
     assert ids == {
         ("visibility_timeout", "orders"): "audit-visibility-short",
-        ("receive_count", "orders"): "audit-receives-few-after",
         ("dlq", "lonely"): "audit-dlq-missing-after",
         ("dlq_retention", "orders-dlq"): "audit-retention-short",
         ("redrive_allow_policy", "orders-dlq"): "audit-redrive-open",
@@ -135,9 +133,13 @@ def test_every_rule_reports_what_does_not_conform(evidence, tmp_path):
         ("encryption", "orders-dlq"): "audit-unencrypted",
         ("encryption", "lonely"): "audit-unencrypted",
         ("health_check", "api"): "audit-check-slow",
-        ("health_check", "worker"): "audit-check-missing",
         ("restart_policy", "api"): "audit-no-restart",
     }
+    # Three receives are the owner's choice: what speaks for and against it is said.
+    receives = settings["receive_count", "orders"]
+    assert (receives.status, consequence(receives)) == ("choice", "audit-receives-few-after")
+    # The image may have a health check.
+    assert settings["health_check", "worker"].status == "unknown"
     advised = settings["visibility_timeout", "orders"].recommended
     assert advised.values["value"].seconds == 6 * 30 + 20
     assert settings["restart_policy", "worker"].status == "ok"
@@ -199,29 +201,6 @@ def test_a_dlq_that_refuses_its_source_is_found(evidence, tmp_path):
     assert each.consequence.values["queues"].items == ("orders",)
 
 
-def test_health_handlers_that_share_the_pool_with_blocking_ones_are_found():
-    class Tables:
-        def table(self, name):
-            from watchme_analysis.schema import empty
-
-            if name == "app_handlers":
-                rows = [("GET", "/health", "thread_pool"), ("GET", "/slow", "thread_pool")]
-                return pd.DataFrame(rows, columns=["method", "path", "runs_on"])
-            if name == "app_calls":
-                return pd.DataFrame(
-                    [("GET /slow", "thread_pool", "blocking_io", 9.0)],
-                    columns=["reached_from", "context", "kind", "timeout_s"],
-                )
-            if name == "app_processes":
-                return pd.DataFrame([("api", "app:app", 1)], columns=["service", "app", "workers"])
-            return empty(name)
-
-    settings = {(each.rule, each.resource): each for each in audit(Tables(), knows_alarms=False)}
-    assert consequence(settings["thread_pool", "GET /health"]) == "audit-shared-pool"
-    assert ("thread_pool", "GET /slow") not in settings
-    assert consequence(settings["workers", "api"]) == "audit-one-worker"
-
-
 def test_the_command_prints_tables_and_json_in_both_languages(evidence, tmp_path, watchme):
     shown = watchme("audit", evidence, "--all")
     assert shown.returncode == 0, shown.stderr
@@ -238,7 +217,7 @@ def test_the_account_is_audited_as_it_is_now(front, watchme):
     shown = watchme("audit", "--live", "--queue", "orders", "--json")
     assert shown.returncode == 0, shown.stderr
     rows = {(row["rule"], row["resource"]): row["status"] for row in json.loads(shown.stdout)}
-    assert rows["receive_count", "orders"] == "change"
+    assert rows["receive_count", "orders"] == "choice"
     assert rows["visibility_timeout", "orders"] == "ok"
     assert rows["alarm", "orders-dlq"] == "change"  # the list of alarms was read, and is empty
     assert watchme("audit", "--live", "--queue", "missing").returncode == 1
@@ -284,7 +263,7 @@ def system(*queues, timeout_s=30, reserved=None, alarms=(), **mapping):
     )
 
 
-ORDER = ("change", "unknown", "ok")  # as the audit lists them
+ORDER = ("change", "choice", "unknown", "ok")  # as the audit lists them
 RULES = {
     "visibility_timeout": _visibility, "receive_count": _receives, "dlq": _dlqs, "dlq_retention": _dlqs,
     "redrive_allow_policy": _redrive_policies, "concurrency": _concurrency, "partial_batch": _partial_batches,
@@ -336,12 +315,12 @@ def test_the_visibility_timeout(visibility_s, window_s, status, current, advised
 
 
 def test_receives_before_the_dlq():
-    five = ("audit-number-at-least", 5)
+    five = ("audit-receives-advised", 5)
     assert of_rule(system(), "receive_count") == [("orders", "ok", ("audit-number", 5), five, NOTHING)]
     [few] = of_rule(system(queue_of(receives=4), dlq_of()), "receive_count")
     assert few == (
         "orders",
-        "change",
+        "choice",
         ("audit-number", 4),
         five,
         ("audit-receives-few-after", 4, 200.0, 800.0),
@@ -562,7 +541,7 @@ def test_containers_and_their_checks():
         }  # fmt: skip
 
     rows = [
-        *settings("slow", image="a", restart="no", **check("10s", "10s")),
+        *settings("slow", image="a", restart="no", ports_0="80:80", **check("10s", "10s")),
         *settings("quick", image="a", restart="always", **check("10s", "9s")),
         *settings("bare", image="a"),
     ]
@@ -571,13 +550,84 @@ def test_containers_and_their_checks():
     [slow, bare, quick] = of_rule(case, "health_check")
     assert slow[:4] == ("slow", "change", ("audit-check", 10.0, 10.0, 2), soon)
     assert slow[4][0] == "audit-check-slow"
-    assert bare == ("bare", "change", UNSET, soon, ("audit-check-missing",))
+    # The image may have one.
+    assert bare == ("bare", "unknown", UNKNOWN, soon, NOTHING)
     assert quick == ("quick", "ok", ("audit-check", 10.0, 9.0, 2), soon, NOTHING)
     stopped = ("audit-code", "unless-stopped")
     assert of_rule(case, "restart_policy") == [
         ("slow", "change", ("audit-code", "no"), stopped, ("audit-no-restart",)),
         ("bare", "change", ("audit-code", "no"), stopped, ("audit-no-restart",)),
         ("quick", "ok", ("audit-code", "always"), stopped, NOTHING),
+    ]
+
+
+COMPOSE = """\
+services:
+  api:
+    build: ./api
+    restart: always
+    ports: ["8000:8000"]
+    depends_on: {tables: {condition: service_completed_successfully}}
+  plain: {build: ./plain, restart: always}
+  unchecked: {build: ./api, restart: always, healthcheck: {disable: true}}
+  worker: {image: worker, deploy: {restart_policy: {condition: any}}}
+  tables: {build: ./plain}
+  migrate: {build: ./plain, command: alembic upgrade head}
+  shell: {build: ./plain, profiles: [tools]}
+  import: {build: ./plain, restart: "no"}
+"""
+OVERLAY = """\
+services:
+  api: {environment: {MODE: prod}}
+  worker: {restart: "no", ports: ["9000:9000"]}
+"""
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with two images, one of which has a health check, and services of every kind."""
+    folder = tmp_path / "repository"
+    for name, text in {
+        "docker-compose.yml": COMPOSE,
+        "docker-compose.prod.yml": OVERLAY,
+        "api/Dockerfile": "FROM python:3.12\nHEALTHCHECK --interval=10s \\\n  --timeout=3s CMD curl x\n",
+        "plain/Dockerfile": "FROM python:3.12\nHEALTHCHECK NONE\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_images_overlays_and_services_that_end_are_judged_as_what_they_are(repository, tmp_path):
+    case = import_folder(repository, tmp_path / "case").case
+    checks = {(one[0], one[1]): one[2] for one in of_rule(case, "health_check")}
+    assert checks == {
+        ("api", "ok"): ("audit-check", 10.0, 3.0, 3),
+        ("plain", "change"): UNSET,
+        ("unchecked", "change"): UNSET,
+        ("worker", "unknown"): UNKNOWN,
+    }
+    policies = [(one[0], one[1], one[2][1]) for one in of_rule(case, "restart_policy")]
+    assert policies == [
+        # What the overlay states itself is judged.
+        ("worker", "change", "no"),
+        ("api", "ok", "always"),
+        ("plain", "ok", "always"),
+        ("unchecked", "ok", "always"),
+        ("worker", "ok", "always"),
+    ]
+
+
+def test_two_applications_share_no_thread_pool():
+    handlers = [
+        {"method": "GET", "path": path, "runs_on": "thread_pool", "application_file": file}
+        for path, file in (("/health", "a/main.py"), ("/slow", "b/main.py"), ("/ready", "b/main.py"))
+    ]
+    calls = [call(9.0, "GET /slow", kind="blocking_io") | {"application_file": "b/main.py"}]
+    found = of_rule(case_of(app_handlers=handlers, app_calls=calls), "thread_pool")
+    assert [(one[0], one[1], one[4]) for one in found] == [
+        ("GET /ready", "change", ("audit-shared-pool", ["GET /slow"])),
+        ("GET /health", "ok", NOTHING),
     ]
 
 

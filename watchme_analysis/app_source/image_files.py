@@ -49,7 +49,10 @@ class Copy:
 
 @dataclass(slots=True)
 class Stage:
-    """A build stage: its base, names, working directory, variables, copies, and what it starts."""
+    """A build stage: its base, names, working directory, variables, copies, and what it starts.
+
+    ``healthcheck`` has the settings of its health check under the names of Compose; empty without one.
+    """
 
     base: str
     name: str
@@ -59,6 +62,7 @@ class Stage:
     command: Instruction | None = None
     entrypoint: Instruction | None = None
     inherited_command: Instruction | None = None
+    healthcheck: dict[str, str] = field(default_factory=dict)
 
     def started(self) -> list[Instruction]:
         """Return what the image may start, the whole command first.
@@ -110,7 +114,7 @@ def logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
         yield first + 1, at - first, line
 
 
-_HEREDOC = re.compile(r"<<-?[\"']?(\w+)")
+HEREDOC = re.compile(r"(?<!<)<<(?!<)-?\s*[\"']?(\w+)")
 _INSTRUCTIONS = frozenset(
     {
         "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
@@ -119,7 +123,9 @@ _INSTRUCTIONS = frozenset(
 )  # fmt: skip
 
 
-def build_stages(text: str, rejected: list[tuple[int, str, str]] | None = None) -> list[Stage]:
+def build_stages(  # noqa: PLR0912 - one branch for each instruction
+    text: str, rejected: list[tuple[int, str, str]] | None = None
+) -> list[Stage]:
     """Return the stages of a Dockerfile in order; a stage begins with what the stage below it has.
 
     Parameters
@@ -142,7 +148,7 @@ def build_stages(text: str, rejected: list[tuple[int, str, str]] | None = None) 
             if word and not word.startswith("#"):
                 problems.append((number, note("reject-no-instruction"), line))
             continue
-        begun = _HEREDOC.search(rest)
+        begun = HEREDOC.search(rest)
         heredoc = begun[1] if begun and word in ("RUN", "COPY", "ADD") else ""
         if word == "FROM":
             stages.append(_stage(rest, stages))
@@ -159,6 +165,8 @@ def build_stages(text: str, rejected: list[tuple[int, str, str]] | None = None) 
                 at.copies += _copy(rest, at)
             except ValueError as error:
                 problems.append((number, reason_of_command(error), line))
+        elif word == "HEALTHCHECK":
+            at.healthcheck = _healthcheck(rest)
         elif word == "CMD":
             at.command = Instruction(number, rest)
         elif word == "ENTRYPOINT":
@@ -184,7 +192,20 @@ def _stage(rest: str, stages: list[Stage]) -> Stage:
         below.command,
         below.entrypoint,
         below.command,
+        dict(below.healthcheck),
     )
+
+
+_HEALTH_OPTION = re.compile(r"--(?P<name>interval|timeout|start-period|retries)=(?P<value>\S+)")
+
+
+def _healthcheck(rest: str) -> dict[str, str]:
+    """Return the settings of a HEALTHCHECK instruction by their names in Compose; empty for NONE."""
+    _, _, command = rest.partition("CMD")
+    if rest.strip().upper() == "NONE" or not command.strip():
+        return {}
+    options = {found["name"].replace("-", "_"): found["value"] for found in _HEALTH_OPTION.finditer(rest)}
+    return {"test": command.strip(), **options}
 
 
 def _named(name: str, stages: list[Stage]) -> Stage | None:

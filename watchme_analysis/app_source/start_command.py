@@ -17,6 +17,7 @@ from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.app_source.image_files import (
+    HEREDOC,
     Image,
     build_stages,
     exec_words,
@@ -31,7 +32,7 @@ from watchme_analysis.app_source.started_application import (
     script_of,
     server_of_script,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, is_file_below
+from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, is_file_below, other_script
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
@@ -47,8 +48,22 @@ _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 _SEPARATORS = {"&&", "||", ";", "|", "&"}
 # Servers whose options are parsed; words before a server's name are programs that run it.
 _SERVERS = {"uvicorn", "gunicorn", "hypercorn", "granian"}
-# Programs that only print, install or stop the server that follows them.
-_NO_RUNNERS = {"echo", "printf", "pip", "pip3", "pkill", "killall", "grep", "which"}
+# Programs that run the command after their options. Any other program only mentions a server.
+_RUNNERS = re.compile(
+    r"exec|nohup|sudo|env|nice|ionice|taskset|setsid|stdbuf|timeout|time|chroot|numactl|unshare|setpriv|runuser"
+    r"|tini|dumb-init|gosu|su-exec|s6-setuidgid|chpst|catatonit|with-contenv|python[\d.]*|pypy[\d.]*"
+    r"|opentelemetry-instrument|ddtrace-run|newrelic-admin|scalene|py-spy|coverage|strace|perf|watchmedo"
+    r"|doppler|chamber|infisical|aws-vault|dotenv|honcho|systemd-run|entrypoint|.*entrypoint.*|.*\.sh"
+)
+# Programs of which only some subcommands run a command.
+_WITH_SUBCOMMAND = re.compile(
+    r"(uv|poetry|pipenv|pdm|rye|hatch|conda|mamba|micromamba|docker|podman|op|docker-compose)"
+)
+_SUBCOMMANDS = {"run", "exec"}
+# Words of the shell before a command.
+_KEYWORDS = {"then", "do", "else", "{", "("}
+# Lines that a quote of a script may span.
+_QUOTED_LINES = 100
 _SHELLS = {"sh", "bash", "ash", "dash"}
 _UVICORN = {
     "--host": "host",
@@ -146,7 +161,8 @@ def parse_command(
         words = exec_words(command[command.index("[") :])
     for at, word in enumerate(words[:-2]):
         if word.rsplit("/", 1)[-1] in _SHELLS and re.fullmatch(r"-\w*c", words[at + 1]):
-            return parse_command(words[at + 2], given, run_script)
+            lines = (parse_command(line, given, run_script) for line in words[at + 2].splitlines())
+            return next((one for one in lines if one is not None), None)
     found: dict[str, Any] = {}
     environment = dict(given or {})
     for part in _split(words):
@@ -159,13 +175,16 @@ def parse_command(
             environment |= {assignment["name"]: assignment["value"] for assignment in before}
             server = part[where].rsplit("/", 1)[-1]
             rest = [_expanded(word, environment) for word in part[where + 1 + (server == "fastapi") :]]
-            found |= _OWN.get(server, {}) | _options(server, rest)
+            stated = _options(server, rest)
+            if server in ("uvicorn", "hypercorn", "granian") and "app" not in stated:
+                return None
+            found |= _OWN.get(server, {}) | stated
             found["environment"] = json.dumps(environment, sort_keys=True, ensure_ascii=False)
             _from_environment(found, server, environment)
             if environment.get("SERVICE_NAME"):
                 found["service"] = environment["SERVICE_NAME"]
             return found
-        script = script_of(part) if run_script is not None and not _prints(part) else None
+        script = script_of(part) if run_script is not None else None
         if script is not None and run_script is not None:
             settings = run_script(script, environment)
             if settings is not None:
@@ -191,19 +210,22 @@ def _split(words: list[str]) -> Iterator[list[str]]:
 
 def _server_at(words: list[str]) -> int | None:
     """Return the position of the server's name in a command: first, or after programs that run it."""
-    if _prints(words):
-        return None
     for at, word in enumerate(words):
         name = word.rsplit("/", 1)[-1]
         if name in _SERVERS or (name == "fastapi" and words[at + 1 : at + 2] in (["run"], ["dev"])):
-            return at
+            return at if _runs(words[:at]) else None
     return None
 
 
-def _prints(words: list[str]) -> bool:
-    """Return True for a command that only prints, installs or stops what follows it."""
-    programs = (word for word in words if not _ASSIGNMENT.fullmatch(word))
-    return next(programs, "").rsplit("/", 1)[-1] in _NO_RUNNERS
+def _runs(before: list[str]) -> bool:
+    """Return True when the words before a server's name run it, rather than mention it."""
+    words = [word for word in before if not _ASSIGNMENT.fullmatch(word) and word not in _KEYWORDS]
+    if not words or words[-1] == "--":
+        return True
+    name = words[0].rsplit("/", 1)[-1]
+    if _WITH_SUBCOMMAND.fullmatch(name):
+        return not _SUBCOMMANDS.isdisjoint(words)
+    return _RUNNERS.fullmatch(name) is not None or words[0].startswith(("./", "/app/", "/opt/"))
 
 
 def _expanded(word: str, environment: Mapping[str, str]) -> str:
@@ -266,6 +288,42 @@ def _from_environment(found: dict[str, Any], server: str, environment: dict[str,
                 found[column] = _value(option, column, value)
 
 
+def _script_lines(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the lines of a shell script as :func:`logical_lines` does, without texts that it writes.
+
+    The lines of a quote are one line, and those of a here-document are left out.
+    """
+    lines = list(logical_lines(text))
+    at, until = 0, ""
+    while at < len(lines):
+        number, count, line = lines[at]
+        at += 1
+        if until:
+            until = "" if line.strip() == until else until
+            continue
+        if line.lstrip().startswith("#"):
+            yield number, count, line
+            continue
+        whole = line
+        for following in range(at, min(at + _QUOTED_LINES, len(lines) + 1)):
+            if not _has_open_quote(whole):
+                count += sum(one[1] for one in lines[at:following])
+                at, line = following, whole
+                break
+            whole += "\n" + lines[following][2] if following < len(lines) else ""
+        begun = HEREDOC.search(line)
+        until = begun[1] if begun else ""
+        yield number, count, line
+
+
+def _has_open_quote(text: str) -> bool:
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:
+        return True
+    return False
+
+
 _WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian")
 _ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:]+\]?(?::\d+)?)$")
 
@@ -306,7 +364,7 @@ def parse_app_processes(
     blank = joined = total = 0
     comment: dict[str, str] = {}
     find = _beside(root, name)
-    for number, count, line in logical_lines(text):
+    for number, count, line in _script_lines(text) if name.endswith(".sh") else logical_lines(text):
         total += count
         stripped = line.strip()
         if not stripped:
@@ -332,7 +390,8 @@ def parse_app_processes(
         comment = {}
     notes: list[str] = []
     frame = frame_of_rows("app_processes", rows, notes)
-    check_lines(name, total, len(frame) + len(rejected) + blank + joined)
+    if not name.endswith(".sh"):
+        check_lines(name, total, len(frame) + len(rejected) + blank + joined)
     return frame, Retrieval(
         source="app_process",
         origin=name,
@@ -461,6 +520,20 @@ def _nothing(path: str) -> None:
 def _read_dockerfile(raw: RawFile) -> Iterable[TablePart]:
     text = raw.content.data.decode("utf-8-sig", errors="backslashreplace")
     yield TablePart("app_processes", *parse_dockerfile(text, raw.relative, raw.root))
+    stages = build_stages(text)
+    if stages:
+        # The settings of the image, which those of a compose file go over.
+        last = stages[-1]
+        values = {
+            "base": last.base,
+            **{f"healthcheck.{name}": value for name, value in last.healthcheck.items()},
+        }
+        rows = [
+            {"file": raw.relative, "service": None, "path": f"image.{name}", "value": json.dumps(value)}
+            for name, value in values.items()
+        ]
+        frame = frame_of_rows("compose_settings", rows, raw.remarks)
+        yield TablePart("compose_settings", frame, Retrieval("dockerfile", raw.relative, rows=len(frame)))
 
 
 def _read(raw: RawFile) -> Iterable[TablePart]:
@@ -470,7 +543,12 @@ def _read(raw: RawFile) -> Iterable[TablePart]:
     )
     if raw.name.endswith(".sh"):
         # The other lines of a script are irrelevant to this table.
-        errors = tuple(piece for piece in retrieval.rejected if piece.reason != note("reject-no-server"))
+        errors = tuple(
+            piece
+            for piece in retrieval.rejected
+            if piece.reason != note("reject-no-server")
+            and any(word.decode() in piece.text for word in _WORDS)
+        )
         retrieval = replace(retrieval, lines=0, blank_lines=0, joined_lines=0, rejected=errors)
     service = raw.service("uvicorn_command") or raw.service("gunicorn_command")
     if service is not None:
@@ -501,6 +579,7 @@ SOURCES = (
         looks_like=_looks_like,
         read=_read,
         keep=True,
+        declined=other_script,
         samples=(
             (
                 "# api, 192.0.2.7\nulimit -n 1024 && uvicorn main:app --host 0.0.0.0 --port 8017\n",
@@ -511,11 +590,11 @@ SOURCES = (
     ),
     Source(
         name="dockerfile",
-        tables=("app_processes",),
+        tables=("app_processes", "compose_settings"),
         patterns=("Dockerfile*", "*.dockerfile"),
         looks_like=lambda raw: not raw.head().strip() or b"FROM" in raw.head().upper(),
         read=_read_dockerfile,
         keep=True,
-        samples=(('FROM python:3.11\nCMD ["uvicorn", "main:app", "--port", "8017"]\n', 1),),
+        samples=(('FROM python:3.11\nCMD ["uvicorn", "main:app", "--port", "8017"]\n', 2),),
     ),
 )

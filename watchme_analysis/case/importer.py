@@ -36,6 +36,7 @@ from watchme_analysis.files.evidence_file import (
     Spill,
     TablePart,
     link_problem,
+    other_script,
     size_key,
 )
 from watchme_analysis.files.json_values import DEEPEST, shallow
@@ -494,7 +495,9 @@ def _of_other_readers(
 
 def _named_tables(raw: RawFile) -> tuple[str, ...] | None:
     """Return the tables that a file is meant for by its name; None for an unknown name."""
-    # Source files outside the application are skipped on purpose, so they are not missing evidence.
+    # Source files outside the application and scripts are skipped on purpose, and are not missing evidence.
+    if other_script(raw) is not None:
+        return None
     named = [source for source in sources() if source.knows_name(raw) and source.name != "app_source"]
     return named[0].tables if named else None
 

@@ -96,7 +96,7 @@ def _print(found: tuple[Setting, ...], language: str, *, shows_all: bool) -> Non
     verdict = message(
         "audit-verdict",
         change=Count(counts["change"]),
-        ok=Count(counts["ok"]),
+        ok=Count(counts["ok"] + counts["choice"]),
         unknown=Count(counts["unknown"]),
     )
     echo(render(verdict, language))

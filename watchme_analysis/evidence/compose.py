@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table, unpacked_name
+from watchme_analysis.files.evidence_file import RawFile, Source, one_table, other_script, unpacked_name
 from watchme_analysis.files.json_values import flatten, leaf, within_limit
 from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
@@ -249,6 +249,7 @@ SOURCES = (
         patterns=("*.sh", "Makefile", "*.service"),
         looks_like=_lists_files,
         read=one_table("compose_settings", _read_commands),
+        declined=other_script,
         samples=(("docker compose -f compose.yml -f compose.prod.yml up -d\n", 2),),
     ),
 )
@@ -362,9 +363,14 @@ class ComposeService:
     build_context
         Relative path of the folder whose files the Dockerfile copies.
     health
-        Its health check; None when the file has none (the image may) or disables it.
+        Its health check, by the file over that of its Dockerfile; None when neither has one, or the file
+        disables it.
     health_disabled
         True if the file disables the check.
+    image_known
+        Whether the Dockerfile of its image is known, which may have a health check as well.
+    is_one_shot
+        Whether it is meant to end: a migration, a job, a tool that is started by hand.
     environment
         Variables that the file sets, as text.
     """
@@ -386,6 +392,8 @@ class ComposeService:
     build_context: str
     health: HealthCheck | None
     health_disabled: bool
+    image_known: bool
+    is_one_shot: bool
     environment: Mapping[str, str]
     files: Mapping[str, str]
 
@@ -407,11 +415,15 @@ def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
         Table ``compose_settings``.
     """
     rows = settings.dropna(subset=["service"])
+    of_images = settings[settings["service"].isna() & settings["path"].str.startswith("image.")]
     by_file: dict[str, dict[str, dict[str, Any]]] = {}
     for file, service, path, text in zip(
         *(rows[name] for name in ("file", "service", "path", "value")), strict=True
     ):
         by_file.setdefault(str(file), {}).setdefault(str(service), {})[path] = leaf(text)
+    images: dict[str, dict[str, Any]] = {}
+    for file, path, text in zip(*(of_images[name] for name in ("file", "path", "value")), strict=True):
+        images.setdefault(str(file), {})[path.removeprefix("image.")] = leaf(text)
     found = []
     for files in in_order(by_file, _listed_files(settings)):
         services: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -424,10 +436,23 @@ def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
                 services[service] = first, merged(kept, values)
                 above = origins.get(service, {})
                 origins[service] = merged({path: above[path] for path in kept}, dict.fromkeys(values, file))
-        found += [
-            _service(service, file, values, origins[service]) for service, (file, values) in services.items()
-        ]
+        ending = {
+            path.split(".")[1]
+            for _, values in services.values()
+            for path, value in values.items()
+            if path.startswith("depends_on.") and value == "service_completed_successfully"
+        }
+        for service, (file, values) in services.items():
+            image = images.get(_build(values, dirname(file))[1], {})
+            one = _service(service, file, _with_image(image, values), origins[service])
+            found.append(replace(one, is_one_shot=True) if service in ending else one)
     return tuple(found)
+
+
+def _with_image(image: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a service's settings over those of its Dockerfile."""
+    checks = {path: value for path, value in image.items() if path.startswith("healthcheck.")}
+    return merged(checks, values) | ({"image.base": image["base"]} if "base" in image else {})
 
 
 def _extended(
@@ -472,19 +497,51 @@ def _service(name: str, file: str, values: Mapping[str, Any], origins: Mapping[s
         memory_bytes=size_bytes(limits["memory_bytes"]),
         processes=_number(limits["processes"]),
         open_files=_number(limits["open_files"]),
-        restart=str(values.get("restart") or "no"),
+        restart=_restart(values),
         command=" ".join(_items(values, "command")),
         started=_started(values),
         dockerfile=dockerfile,
         build_context=context,
         health=None if disabled else _health(values),
         health_disabled=disabled,
+        image_known="image.base" in values,
+        is_one_shot=_is_one_shot(name, values),
         environment={
             name: str(values[f"environment.{name}"])
             for name in _items(values, "environment")
             if values.get(f"environment.{name}") is not None
         },
         files=dict(origins),
+    )
+
+
+def _restart(values: Mapping[str, Any]) -> str:
+    """Return the restart policy, of the short form or of deployments; ``no`` if none is stated."""
+    condition = values.get("deploy.restart_policy.condition")
+    deployed = {"any": "always", "none": "no"}.get(str(condition), condition)
+    return str(values.get("restart") or deployed or "no")
+
+
+# Names and commands of services that do one thing and end.
+_TASK = re.compile(
+    r"(?:^|[-_ /])(?:init|migrate|migrations?|alembic|setup|seed|bootstrap|collectstatic|loaddata"
+    r"|createbuckets?|createsuperuser|pytest)(?:$|[-_ .:])"
+)
+
+
+def _is_one_shot(name: str, values: Mapping[str, Any]) -> bool:
+    """Return True for a service that is meant to end, by what the file states about it."""
+    if any(path.startswith(("ports.", "expose.")) for path in values):
+        return False
+    stated = values.get("restart") is not None or values.get("deploy.restart_policy.condition") is not None
+    is_job = str(values.get("deploy.mode") or "").endswith("-job")
+    is_by_hand = any(path == "profiles" or path.startswith("profiles.") for path in values)
+    is_task = _TASK.search(" ".join([name, *_items(values, "command")])) is not None
+    return (
+        is_job
+        or is_by_hand
+        or (stated and _restart(values) in ("no", "on-failure"))
+        or (is_task and not stated)
     )
 
 

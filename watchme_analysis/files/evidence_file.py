@@ -392,6 +392,12 @@ class RawFile:
         return [RawFile(self.root, name, self.zone, self.settings, known=self.known) for name in names]
 
 
+def other_script(raw: RawFile) -> str | None:
+    """Return why a script is left that starts neither a server nor containers; None for other files."""
+    is_script = raw.name.endswith((".sh", ".service")) or Path(raw.name).name == "Makefile"
+    return note("left-other-script") if is_script else None
+
+
 @dataclass(frozen=True)
 class Source:
     """A kind of evidence file.

@@ -170,7 +170,7 @@ def _of_application(context: HealthContext, at: Addresses) -> list[_Wish]:
             ("app_handlers", "app_calls"),
         ),
         _Wish(context.table("app_processes").empty, "start-command", start_command(at), ("app_processes",)),
-        _Wish(context.table("compose_settings").empty, "containers", compose_file(), ("compose_settings",)),
+        _Wish(not context.compose_services, "containers", compose_file(), ("compose_settings",)),
     ]
 
 

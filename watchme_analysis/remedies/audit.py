@@ -7,8 +7,9 @@ A setting that the case lacks is ``unknown``, never a finding.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.alarms.chains import Chain, cannot_fire
@@ -22,7 +23,7 @@ from watchme_analysis.text.message import Code, Count, Duration, Message, Names,
 if TYPE_CHECKING:
     import pandas as pd
 
-Status = Literal["ok", "change", "unknown"]
+Status = Literal["ok", "change", "choice", "unknown"]
 _AWS = "https://docs.aws.amazon.com/"
 _SQS = f"{_AWS}AWSSimpleQueueService/latest/SQSDeveloperGuide/"
 # Page on which each rule is stated.
@@ -67,7 +68,8 @@ class Setting:
     resource
         Queue, function, alarm, service or location.
     status
-        ``ok``, ``change``, or ``unknown`` when the case lacks it.
+        ``ok``, ``change``, ``choice`` for a trade-off that its owner has decided, or ``unknown`` when the
+        case lacks it.
     current
         Its value.
     recommended
@@ -104,7 +106,7 @@ def audit(tables: Tables, *, knows_alarms: bool) -> tuple[Setting, ...]:
     """
     found = [each for rule in _RULES for each in rule(tables)]
     found += _alarms(tables, knows_alarms=knows_alarms)
-    order = {"change": 0, "unknown": 1, "ok": 2}
+    order = {"change": 0, "choice": 1, "unknown": 2, "ok": 3}
     return tuple(sorted(found, key=lambda each: order[each.status]))
 
 
@@ -175,8 +177,10 @@ def _receives(tables: Tables) -> Iterator[Setting]:
                     total=Duration(count * hidden_s),
                 )
             )
-        recommended = message("audit-number-at-least", value=Count(_LEAST_RECEIVES))
-        yield _setting("receive_count", each.queue, _number_message(count), recommended, why)
+        recommended = message("audit-receives-advised", value=Count(_LEAST_RECEIVES))
+        found = _setting("receive_count", each.queue, _number_message(count), recommended, why)
+        # More receives repeat work that fails: how many are right is a decision of the owner.
+        yield replace(found, status="choice") if why is not None else found
 
 
 def _dlqs(tables: Tables) -> Iterator[Setting]:
@@ -398,7 +402,15 @@ def _containers(tables: Tables) -> Iterator[Setting]:
         why: Message | None
         check = service.health
         recommended = message("audit-check-soon")
-        if check is None:
+        # An overlay states only what it changes; the rest is in the file that it goes over.
+        is_overlay = not any(re.match(r"(image|build)(\.|$)", path) for path in service.files)
+        if service.is_one_shot:
+            continue
+        if check is None and not service.health_disabled and (is_overlay or not service.image_known):
+            # The image may have one.
+            if not is_overlay:
+                yield _setting("health_check", service.name, None, recommended, None)
+        elif check is None:
             why = message("audit-check-missing")
             yield _setting("health_check", service.name, message("audit-unset"), recommended, why)
         else:
@@ -412,6 +424,10 @@ def _containers(tables: Tables) -> Iterator[Setting]:
             if check.timeout_s >= check.interval_s:
                 why = message("audit-check-slow", latest=Duration(check.latest_s))
             yield _setting("health_check", service.name, current, recommended, why)
+        if is_overlay and not any(
+            path.endswith(("restart", "restart_policy.condition")) for path in service.files
+        ):
+            continue
         why = message("audit-no-restart") if service.restart == "no" else None
         current = message("audit-code", value=Code(service.restart))
         recommended = message("audit-code", value=Code("unless-stopped"))
@@ -434,11 +450,18 @@ def _processes(tables: Tables) -> Iterator[Setting]:
     blocking = calls[
         (calls["context"] == "thread_pool") & calls["kind"].astype("string").str.startswith("blocking")
     ]
-    busy = {str(each) for each in blocking["reached_from"].dropna()}
+    # Each application has a process and a pool of its own.
+    busy: dict[str, set[str]] = {}
+    for file, route_called in zip(
+        blocking["application_file"].fillna(""), blocking["reached_from"], strict=True
+    ):
+        if isinstance(route_called, str):
+            busy.setdefault(str(file), set()).add(route_called)
     for row in pooled.itertuples():
         mine = f"{row.method} {row.path}"
-        others = tuple(sorted(busy - {mine}))
-        if mine in busy:
+        own = busy.get(row.application_file if isinstance(row.application_file, str) else "", set())
+        others = tuple(sorted(own - {mine}))
+        if mine in own:
             continue  # a handler that blocks belongs on the thread pool
         why = message("audit-shared-pool", others=Names(others)) if others else None
         recommended = message("audit-async-handler")

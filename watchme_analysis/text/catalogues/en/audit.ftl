@@ -19,6 +19,7 @@ audit-rule = { $rule ->
   }
 audit-status = { $status ->
     [change] change
+    [choice] trade-off
     [unknown] unknown
    *[ok] ok
   }
@@ -29,14 +30,15 @@ audit-at-least = at least { $value }
 audit-above = above { $value }
 audit-number = { $value }
 audit-number-at-least = at least { $value }
+audit-receives-advised = at least { $value } by AWS's advice
 audit-number-at-most = at most { $value }
 audit-name = { $value }
 audit-names = { $values }
 audit-code = { $value }
 audit-visibility-below-timeout = A message returns to the queue while the function with a timeout of { $timeout } still processes it, so it is processed twice.
 audit-visibility-short = A throttled or retried batch of { $function } returns before Lambda has tried again, and each receive counts towards the DLQ. AWS recommends 6 × { $timeout } function timeout plus { $window } batching window.
-audit-receives-few = Throttled receives count, so a message may reach the DLQ after { $count } receives without one failed invocation.
-audit-receives-few-after = A message that fails is in the DLQ after { $count } × { $visibility } = { $total }. Throttled receives count as well.
+audit-receives-few = With { $count } receives, failing work is repeated less. Throttled receives count, so a message may reach the DLQ without one failed invocation.
+audit-receives-few-after = A message that fails is in the DLQ after { $count } × { $visibility } = { $total }, and its work is repeated less. Throttled receives count, so throttling of this length moves good messages there as well.
 audit-dlq = a DLQ
 audit-dlq-missing = A message that always fails returns until it expires, and then it is lost.
 audit-dlq-missing-after = A message that always fails returns for { $retention }, and then it is lost.

@@ -19,6 +19,7 @@ audit-rule = { $rule ->
   }
 audit-status = { $status ->
     [change] 要変更
+    [choice] トレードオフ
     [unknown] 不明
    *[ok] 適合
   }
@@ -29,14 +30,15 @@ audit-at-least = { $value }以上
 audit-above = { $value }より長く
 audit-number = { $value }
 audit-number-at-least = { $value } 以上
+audit-receives-advised = AWS の推奨は { $value } 以上
 audit-number-at-most = { $value } 以下
 audit-name = { $value }
 audit-names = { $values }
 audit-code = { $value }
 audit-visibility-below-timeout = タイムアウト { $timeout }の関数が処理している間にメッセージがキューに戻り、二重に処理されます。
 audit-visibility-short = { $function } のスロットリングや再試行の途中でバッチがキューに戻り、受信回数が増えます。AWS は、関数のタイムアウト { $timeout } × 6 + バッチウィンドウ { $window }を推奨しています。
-audit-receives-few = スロットリングされた受信も数えられるため、呼び出しが 1 回も失敗しなくても { $count } 回の受信でデッドレターキューに移動することがあります。
-audit-receives-few-after = 失敗するメッセージは { $count } 回 × { $visibility } = { $total }でデッドレターキューに移動します。スロットリングされた受信も数えられます。
+audit-receives-few = { $count } 回の受信では、失敗する処理の繰り返しが少なくなります。スロットリングされた受信も数えられるため、呼び出しが 1 回も失敗しなくてもデッドレターキューに移動することがあります。
+audit-receives-few-after = 失敗するメッセージは { $count } 回 × { $visibility } = { $total }でデッドレターキューに移動し、処理の繰り返しが少なくなります。スロットリングされた受信も数えられるため、この長さのスロットリングでは正常なメッセージも移動します。
 audit-dlq = デッドレターキュー
 audit-dlq-missing = 失敗し続けるメッセージは保持期間が過ぎるまで繰り返し受信され、その後失われます。
 audit-dlq-missing-after = 失敗し続けるメッセージは { $retention }繰り返し受信され、その後失われます。
