@@ -1,5 +1,7 @@
 """Which trouble led to which, where two show in one queue."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from worlds.backlog_world import START, World
@@ -126,7 +128,7 @@ def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     )
     assert known.extra["missed_work_certain"]
     assert not unknown.extra["missed_work_certain"]
-    assert messages_in(unknown.summary[1])["backlog-missing-work-unread"]["unread"] == 40
+    assert messages_in(unknown.summary[1])["backlog-missing-work-unknown"] == {"reason": "bodies"}
     assert unknown.extra["dead_letters_without_work"] == 40
     assert "dead_letters_without_work" not in known.extra
     printed = console.missed_work(unknown.extra)
@@ -147,7 +149,7 @@ def test_the_path_of_a_file_names_the_day_of_its_work_and_a_body_without_any_lea
     world.tables["queue_messages"] = messages.assign(body='{"device_id": "device-1"}')
     nameless = diagnose(Investigation(world, "backlog"))
     assert not nameless.extra["missed_work_certain"]
-    assert messages_in(nameless.summary[1])["backlog-missing-work-unread"]["unread"] == 40
+    assert messages_in(nameless.summary[1])["backlog-missing-work-unknown"] == {"reason": "bodies"}
 
 
 @pytest.mark.slow
@@ -187,3 +189,17 @@ def test_a_cause_is_judged_by_the_worst_queue_that_shows_it():
     shown_by = judge(queues).shown_by
     assert shown_by["visibility_misconfig"] == "other"
     assert shown_by["consumer_failing"] == shown_by["throttled"] == "worst"
+
+
+@pytest.mark.slow
+def test_a_queue_is_affected_from_its_first_failure_and_not_from_the_change():
+    """The queue was idle after the deployment: the change began it, and nothing was harmed before it ran."""
+    world = World()
+    world.change(605, "UpdateFunctionCode20150331v2", "job-runner")
+    world.fail(631, 1000, 0.2, "Runtime.ImportModuleError: no module")
+    found = diagnose(Investigation(world, "backlog"))
+    said = messages_in(found.summary[0]) | messages_in(found.summary[1])
+    start = START.to_pydatetime()
+    assert said["backlog-began-with-change"]["time"] == start + timedelta(minutes=605)
+    begun, _ = said["backlog-queues-affected-during"]["span"]
+    assert begun == start + timedelta(minutes=631)

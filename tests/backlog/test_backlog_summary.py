@@ -237,14 +237,14 @@ def test_an_open_verdict_says_the_causes_the_queues_and_the_next_step():
 @together(
     ("queues", "start", "expected"),
     [
-        ([], at(6), {"backlog-no-queue-affected": {}}),
+        ([], at(6), {"backlog-no-queue-measured": {}}),
         (["a", "b"], None, {"backlog-queues-affected": {"queues": ["a", "b"], "number": 2}}),
     ],
 )
 def test_an_open_verdict_names_the_queues_with_trouble(queues, start, expected):
     _, second, _ = said(undecided(ranked(0.5, 0.3), queues, incident_start=start), context_of(queue_of()))
     assert second == expected
-    _, none, _ = said(undecided(ranked(0.5, 0.3), queues), context_of())
+    _, none, _ = said(undecided(ranked(0.5, 0.3), ()), context_of())
     assert none == {"backlog-no-queue-recorded": {}}
 
 

@@ -72,7 +72,7 @@ def summary(
             consequence(found.secondary_cause),
         ),
         sentences(
-            _extent(found, [item.pipeline.queue for item in others]),
+            _extent(found, context, change, [item.pipeline.queue for item in others]),
             _days(context, found.cause),
             _bounds(context, judged),
             _dead_and_lost(extra),
@@ -196,12 +196,17 @@ def _began_with(change: Change) -> Message:
     return message("backlog-began-with-change", time=change.time, change=change.what, resource=change.of)
 
 
-def _extent(found: Diagnosis, elsewhere: Sequence[str]) -> Message:
-    """Return which queues the incident affected, and when."""
+def _extent(
+    found: Diagnosis, context: BacklogContext, change: Change | None, elsewhere: Sequence[str]
+) -> Message:
+    """Return which queues the incident affected, and when: from the first trouble on, not from a change."""
     queues = [queue for queue in found.extra["queues"] if queue not in elsewhere]
     if found.incident_start is None:
         return message("backlog-queues-affected", queues=queues, number=len(queues))
-    span = TimeSpan(found.incident_start, found.incident_end)
+    harmed = [trouble_span(item) for item in context.affected if item.pipeline.queue in queues]
+    first = min((span[0] for span in harmed if span is not None), default=found.incident_start)
+    start = max(first, found.incident_start) if change is not None else found.incident_start
+    span = TimeSpan(start, found.incident_end)
     return message("backlog-queues-affected-during", queues=queues, number=len(queues), span=span)
 
 

@@ -217,11 +217,12 @@ class _Postmortem:
             resource, user = row.get("resource"), row.get("user")
             events.append((row["time"].to_pydatetime(), self._change(sentence, resource, user)))
         for alarm in page.diagnosis.extra.get("alarms", ()):
-            if alarm.get("first"):
+            # As on the page and by `watchme alarms backtest`: over CloudWatch's default, a sliding window.
+            if alarm["sliding"]["first"]:
                 fired = message(
                     "postmortem-alarm", alarm=Resource(alarm["alarm"]), resource=Resource(alarm["resource"])
                 )
-                events.append((datetime.fromisoformat(alarm["first"]), self._render(fired)))
+                events.append((datetime.fromisoformat(alarm["sliding"]["first"]), self._render(fired)))
         events += self._fired()
         for time, sentence, _ in actions_taken(page.investigation.case):
             events.append((time, self._render(sentence)))
