@@ -89,3 +89,32 @@ def test_only_a_supported_cause_comes_with_its_remedy():
     assert list(remedy_page(found | {"verdict": "supported"}, "en")) == ["throttled", "mapping_disabled"]
     assert remedy_page(found | {"verdict": "inconclusive"}, "en") == {}
     assert remedy_page(None, "en") == {}
+
+
+RESTART = re.compile(r"docker restart|[Rr]estart the (?:API|container)|then restart|API を再起動し|その後で再起動")
+SAVED = ("docker logs", "py-spy dump")
+
+
+def test_evidence_is_saved_before_a_restart_is_advised():
+    """Remedies, pages of causes and the runbook: a restart destroys the log and the stacks of the process."""
+    root = Path(__file__).resolve().parent.parent
+    texts = {}
+    for path in (root / "watchme_analysis").glob("*/causes/*.toml"):
+        for place, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            if re.match(r"(?:remedy|text) =", line):
+                texts[f"{path.name}:{place + 1}"] = line
+    for name in ("slow_leak", "app_saturation"):
+        for language in ("", ".ja"):
+            page = (root / "docs" / "causes" / f"{name}{language}.md").read_text(encoding="utf-8")
+            texts[f"{name}{language}.md"] = re.split(r"\n## (?:Fix|修正|対処)\n", page)[1]
+    advised = {name: text for name, text in texts.items() if RESTART.search(text)}
+    assert len(advised) >= 10
+    early = [
+        name
+        for name, text in advised.items()
+        if not all(0 <= text.find(saved) < RESTART.search(text).start() for saved in SAVED)
+    ]
+    assert early == []
+    for language in ("", ".ja"):
+        runbook = (root / "docs" / f"runbook{language}.md").read_text(encoding="utf-8")
+        assert all(runbook.index(saved) < runbook.index("watchme diagnose health") for saved in SAVED)

@@ -71,7 +71,7 @@ def test_a_postmortem_tells_what_happened_in_order_and_why(shorter_page):
     parts = dict(zip(headings(text), text.split("\n## ")[1:], strict=True))
     timeline = [line.split(" | ") for line in parts["Timeline"].splitlines() if line.startswith("| 2025")]
     assert [row[0] for row in timeline] == [
-        f"| 2025-11-18 {time}" for time in ("10:42:17", "10:42:17", "11:35:00", "11:45:00")
+        f"| 2025-11-18 {time}" for time in ("10:42:17", "10:42:17", "11:12:00", "11:43:00")
     ]
     for row, words in zip(
         timeline[1:], (("asr-worker", "tanaka"), ("on asr-worker",), ("asr-queue-dlq",)), strict=True
@@ -302,8 +302,8 @@ def test_events_are_in_the_order_of_their_times():
     }  # fmt: skip
     tables = {"alarm_history": history, "actions": pd.DataFrame([action])}
     alarms = [
-        {"alarm": "age", "resource": "q", "first": (START + timedelta(minutes=2)).isoformat()},
-        {"alarm": "never", "resource": "q", "first": None},
+        {"alarm": "age", "resource": "q", "sliding": {"first": (START + timedelta(minutes=2)).isoformat()}},
+        {"alarm": "never", "resource": "q", "sliding": {"first": None}},
     ]
     diagnosis = SimpleNamespace(
         incident_start=START, incident_end=START + timedelta(minutes=5), extra={"alarms": alarms}
