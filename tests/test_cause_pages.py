@@ -91,7 +91,9 @@ def test_only_a_supported_cause_comes_with_its_remedy():
     assert remedy_page(None, "en") == {}
 
 
-RESTART = re.compile(r"docker restart|[Rr]estart the (?:API|container)|then restart|API を再起動し|その後で再起動")
+RESTART = re.compile(
+    r"docker restart|[Rr]estart the (?:API|container)|then restart|API を再起動し|その後で再起動"
+)
 SAVED = ("docker logs", "py-spy dump")
 
 
