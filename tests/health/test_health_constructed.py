@@ -9,6 +9,7 @@ from worlds.health_constructed import CONSTRUCTED
 from worlds.health_world import Signals
 
 from watchme_analysis.health.detection import SIGNALS
+from watchme_analysis.log_messages.known_messages import known_messages
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "health_corpus.py"
 OF_SIGNALS = [
@@ -33,7 +34,9 @@ def entries(corpus):
 
 @pytest.mark.slow
 def test_every_signal_occurs_in_the_corpus_or_in_a_constructed_case(entries):
-    assert {seen.signal for one in entries for seen in one.observations} == set(SIGNALS)
+    # Each known line has a sample of its own (tests/log_messages).
+    known = {each.id for each in known_messages()}
+    assert {seen.signal for one in entries for seen in one.observations} == SIGNALS.keys() - known
 
 
 @pytest.mark.parametrize(("constructed", "signal"), OF_SIGNALS)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
-from watchme_analysis.health.context import health_context
+from watchme_analysis.health.context import edge_visible, health_context, is_timed
 from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.health.signals import (
     app_log,
@@ -13,6 +14,7 @@ from watchme_analysis.health.signals import (
     dependency,
     edge,
     event_loop,
+    known_lines,
     localisation,
     network,
     nginx,
@@ -49,20 +51,28 @@ _TOPICS = (
 DETECTORS = tuple(detector for topic in _TOPICS for detector in topic.DETECTORS)
 DETECTORS_WITHOUT_INCIDENT = (*arrivals.DETECTORS_WITHOUT_INCIDENT, nginx.unaccepted)
 # Signals by id. `starved` follows from what the other detectors returned.
-SIGNALS: dict[str, Signal] = by_id((*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, cpu.starved))
+SIGNALS: dict[str, Signal] = by_id(
+    (*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, cpu.starved, known_lines.known_lines)
+)
 
 
 @cache
 def health_causes() -> tuple[Cause, ...]:
     """Return the causes of the question, checked against its signals."""
-    return load_causes("health", SIGNALS)
+    return tuple(
+        replace(cause, signals={**known_lines.grades_of(cause), **cause.signals})
+        for cause in load_causes("health", SIGNALS)
+    )
 
 
 def detected(inv: Investigation) -> tuple[Observation, ...]:
     """Return the observations of all detectors; use as ``inv.once(detected)``."""
     found = inv.once(health_context)
     if found.incident is None:
-        return observe(DETECTORS_WITHOUT_INCIDENT, found)
+        # Where the evidence shows that callers were well, a line of an error changes nothing.
+        is_clear = is_timed(found) and edge_visible(found)
+        further = () if is_clear else (known_lines.known_lines,)
+        return observe((*DETECTORS_WITHOUT_INCIDENT, *further), found)
     seen = observe(DETECTORS, found)
     return (*seen, *cpu.starved(found, seen))
 

@@ -13,6 +13,7 @@ from typing import Any
 from watchme_analysis.health.calibration import confidence
 from watchme_analysis.health.detection import SIGNALS, health_causes
 from watchme_analysis.health.explaining_away import EXPLAINS
+from watchme_analysis.health.signals.known_lines import excluding_line
 from watchme_analysis.inference.causes import Cause, priors
 from watchme_analysis.inference.confidence import Route
 from watchme_analysis.inference.engine import explained_away, finding
@@ -224,7 +225,7 @@ def layer_findings(
         evidence = [item for entry in remaining or mine for item in entry.finding.evidence]
         status: Status = "inconclusive"
         sentence: Text = max(evidence, key=lambda item: item.weight).statement if evidence else ""
-        against = refuting("health", layer, observations)
+        against = refuting("health", layer, observations) or excluding_line(layer, observations)
         if probability >= NAMED_AT and _shows(layer, mine):
             status = "supported"
         elif against is not None:

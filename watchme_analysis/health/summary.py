@@ -15,6 +15,7 @@ from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.health.judge import LayerFinding, is_before_application, named_layer
 from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_source import LOOPBACK
+from watchme_analysis.health.signals.known_lines import GROUP
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import Cause, cause_names
@@ -337,7 +338,9 @@ def why(context: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, con
         brief = find_brief_failure(context.observed)
         return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
     if verdict == "inconclusive" and context.incident is None:
-        return _not_cleared(context)
+        evidence = first.finding.evidence
+        line = next((item.statement for item in evidence if item.check == GROUP and item.weight > 0), None)
+        return _not_cleared(context) if line is None else sentences(line, _open_causes(ranking))
     if (
         verdict == "inconclusive"
         and not is_before_application(first.finding.cause)
@@ -352,16 +355,7 @@ def why(context: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, con
             option=Code("--endpoint"),
         )
     if verdict == "inconclusive":
-        open_causes = tuple(
-            message(
-                "cause-in-question",
-                cause=value_of(names[entry.finding.cause]),
-                probability=Probability(entry.probability),
-            )
-            for entry in ranking
-            if entry.probability >= IN_QUESTION
-        )
-        return message("health-not-separated", causes=Phrases(open_causes))
+        return _open_causes(ranking)
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
     reason = finding.detail or (best.statement if best else None)
@@ -371,6 +365,20 @@ def why(context: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, con
         both = message("health-two-causes", first=cause, second=value_of(names[second.cause]))
         return sentences(both, reason, second.detail)
     return sentences(message("health-cause", cause=cause, confidence=Probability(confidence)), reason)
+
+
+def _open_causes(ranking: Sequence[Ranked]) -> Message:
+    names = cause_names("health")
+    open_causes = tuple(
+        message(
+            "cause-in-question",
+            cause=value_of(names[entry.finding.cause]),
+            probability=Probability(entry.probability),
+        )
+        for entry in ranking
+        if entry.probability >= IN_QUESTION
+    )
+    return message("health-not-separated", causes=Phrases(open_causes))
 
 
 def what_to_do(

@@ -10,7 +10,7 @@ from typing import Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import LAYERS, cause_names
-from watchme_analysis.log_messages.known_messages import KnownMessage, Pattern, known_messages
+from watchme_analysis.log_messages.known_messages import KnownMessage, known_message
 from watchme_analysis.redact import redacted, shortened
 from watchme_analysis.text.message import (
     Bytes,
@@ -169,7 +169,7 @@ def explain(text: str) -> Explanation:
     unknown: list[str] = []
     trace_lines = 0
     for line in lines:
-        found = _known(line)
+        found = known_message(line)
         if found is None and _STACK_TRACE.match(line):
             trace_lines += 1
         elif found is None:
@@ -181,22 +181,6 @@ def explain(text: str) -> Explanation:
     ordered = sorted(kinds.values(), key=lambda kind: not kind.known.causes)
     samples = tuple(map(_sample, [*dict.fromkeys(unknown)][:_UNKNOWN_SAMPLES]))
     return Explanation(tuple(map(_explained, ordered)), len(unknown), samples, trace_lines, is_cut)
-
-
-def _known(line: str) -> tuple[KnownMessage, dict[str, str]] | None:
-    """Return the known message that a line contains, with its values; of several, the longest text counts."""
-    for pattern, known in _patterns():
-        values = pattern.values(line)
-        if values is not None:
-            return known, values
-    return None
-
-
-@cache
-def _patterns() -> tuple[tuple[Pattern, KnownMessage], ...]:
-    """Return the texts of all known messages, the longest first."""
-    texts = [(pattern, known) for known in known_messages() for pattern in known.patterns]
-    return tuple(sorted(texts, key=lambda text: -sum(map(len, text[0].literals))))
 
 
 def _explained(kind: _Kind) -> Explained:

@@ -13,6 +13,7 @@ Each entry in ``log_messages/known/*.toml`` is one message of one program::
     commands = ["ss -ltnp 'sport = :{port}'"]  # the first two whose values are known are shown
     sample = '...'                        # a line that shows the message
     source = "https://..."                # where the vendor states or writes it
+    ordinary = true                       # optional: healthy systems write it as well
 
 A text is the message as the program writes it. ``{}`` stands for anything, ``{name}`` for a value that the
 meaning and the commands can use. Adding an entry is enough: nothing else lists them.
@@ -87,6 +88,7 @@ class KnownMessage:
     commands: tuple[str, ...]
     sample: str
     source: str
+    ordinary: bool
 
     @property
     def names(self) -> frozenset[str]:
@@ -112,9 +114,25 @@ def known_messages() -> tuple[KnownMessage, ...]:
     return tuple(found)
 
 
+def known_message(line: str) -> tuple[KnownMessage, dict[str, str]] | None:
+    """Return the known message that a line contains, with its values; of several, the longest text counts."""
+    for pattern, known in _patterns():
+        values = pattern.values(line)
+        if values is not None:
+            return known, values
+    return None
+
+
+@cache
+def _patterns() -> tuple[tuple[Pattern, KnownMessage], ...]:
+    """Return the texts of all known messages, the longest first."""
+    texts = [(pattern, known) for known in known_messages() for pattern in known.patterns]
+    return tuple(sorted(texts, key=lambda text: -sum(map(len, text[0].literals))))
+
+
 def _parsed(file: str, entry: dict[str, object]) -> KnownMessage:
     where = f"The message {entry.get('id')!r} in log_messages/known/{file}"
-    if wrong := sorted(_KEYS ^ entry.keys()):
+    if wrong := sorted(_KEYS ^ (entry.keys() - {"ordinary"})):
         raise InputError(f"{where} has a missing or unknown key: {wrong[0]!r}.")
     texts = [entry["text"]] if isinstance(entry["text"], str) else list(entry["text"])  # type: ignore[call-overload]
     known = KnownMessage(
@@ -127,6 +145,7 @@ def _parsed(file: str, entry: dict[str, object]) -> KnownMessage:
         commands=tuple(entry["commands"]),  # type: ignore[arg-type]
         sample=str(entry["sample"]),
         source=str(entry["source"]),
+        ordinary=bool(entry.get("ordinary", False)),
     )
     if unknown := sorted({known.speaker, *known.excluded} - {*SPEAKERS}):
         raise InputError(f"{where} names the layer {unknown[0]!r}: use {', '.join(SPEAKERS)}.")

@@ -28,6 +28,7 @@ check-connect = connect
 check-new-and-kept-connections = new and kept connections
 check-body = body
 check-rhythm = rhythm
+check-known-lines = known lines
 check-log = log
 check-threads = threads
 check-in-flight = in flight

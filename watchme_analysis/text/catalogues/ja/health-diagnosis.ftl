@@ -28,6 +28,7 @@ check-connect = 接続
 check-new-and-kept-connections = 新規接続とキープアライブ接続
 check-body = ボディ
 check-rhythm = 応答のリズム
+check-known-lines = 既知のログ行
 check-log = ログ
 check-threads = スレッド
 check-in-flight = 処理中のリクエスト

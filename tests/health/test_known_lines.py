@@ -1,0 +1,68 @@
+"""A few lines of a log narrow the answer before any incident is shown, and accuse nobody who is well."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.log_messages.known_messages import known_messages
+from watchme_analysis.services.diagnose import diagnose
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+SAMPLES = {known.id: known for known in known_messages()}
+FILES = {"nginx": "error.log", "process": "app.log", "dependency": "app.log"}
+SHOWN = [
+    "nginx-worker-connections",
+    "nginx-connect-timeout",
+    "nginx-big-header",
+    "nginx-refused",
+    "gunicorn-worker-timeout",
+    "sqlalchemy-queue-pool",
+    "kernel-oom",
+    "postgres-too-many",
+]
+
+
+def diagnosed(tmp_path, lines, name):
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / name).write_text("\n".join(lines) + "\n")
+    case = import_folder(folder, tmp_path / "case").case
+    return case, diagnose("health", case).to_dict()
+
+
+@pytest.mark.parametrize("message_id", SHOWN)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_line_names_its_causes_and_excludes_its_layers(tmp_path, message_id, count):
+    known = SAMPLES[message_id]
+    case, found = diagnosed(tmp_path, [known.sample] * count, FILES[known.speaker])
+    assert found["verdict"] == "inconclusive"
+    assert found["cause"] is None
+    first = found["ranking"][0]
+    assert first["cause"] in known.causes
+    refuted = {layer["layer"] for layer in found["layers"] if layer["status"] == "refuted"}
+    assert {*known.excluded} <= refuted
+    (evidence,) = [item for item in first["evidence"] if item["sql"] and item["weight"] > 1]
+    # Equal lines of a traceback are one record.
+    assert evidence["rows"] == len(case.sql(evidence["sql"])) >= 1
+
+
+def test_unknown_lines_change_nothing(tmp_path):
+    (tmp_path / "known").mkdir()
+    (tmp_path / "unknown").mkdir()
+    _, alone = diagnosed(tmp_path / "known", [SAMPLES["nginx-refused"].sample], "error.log")
+    noise = "2026/03/04 05:06:07 [info] 31#31: *3 something that nobody knows"
+    _, mixed = diagnosed(tmp_path / "unknown", [noise, SAMPLES["nginx-refused"].sample, noise], "error.log")
+    assert [one["cause"] for one in alone["ranking"]] == [one["cause"] for one in mixed["ranking"]]
+
+
+def test_an_error_line_accuses_nobody_where_callers_were_well(tmp_path):
+    folder = tmp_path / "evidence"
+    shutil.copytree(DATA / "health-healthy", folder)
+    before = diagnose("health", import_folder(folder, tmp_path / "before").case)
+    with (folder / "error.log").open("a") as log:
+        log.write(SAMPLES["nginx-refused"].sample + "\n")
+    after = diagnose("health", import_folder(folder, tmp_path / "after").case)
+    assert (before.verdict, after.verdict) == ("no_incident", "no_incident")
+    assert before.confidence == after.confidence

@@ -1,0 +1,115 @@
+"""Signals of known log lines, which say what happened where too few requests show an incident.
+
+Each message of :mod:`watchme_analysis.log_messages` is a signal with its own id. Its weights follow from its
+entry: the likeliest cause most, excluded layers decisively against. A single line counts in full, since its
+meaning is stated by whoever writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.rows import lines
+from watchme_analysis.inference.causes import GRADES, LAYERS, Cause, Grade, causes
+from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.log_messages.known_messages import KnownMessage, known_message, known_messages
+from watchme_analysis.text.message import Quotation, in_each_language, message, value_of
+from watchme_analysis.text.render import filled, render
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Different texts of a table that are searched, by choice: an application may log millions.
+MOST_TEXTS = 20_000
+# Group of these signals: of several lines, the strongest counts in full.
+GROUP = "known lines"
+# Grades of the causes of a message, in their order; further ones have the last.
+_BY_ORDER = ("strong", "fair", "weak")
+
+
+@cache
+def weighed_messages() -> dict[str, KnownMessage]:
+    """Return the known messages of the question that name a fault, by id."""
+    own = {cause.cause for cause in causes("health")}
+    layers = {*LAYERS["health"]}
+    return {
+        known.id: known
+        for known in known_messages()
+        if known.causes and not known.ordinary and {*known.causes} <= own and {*known.excluded} <= layers
+    }
+
+
+def grades_of(cause: Cause) -> dict[str, Grade]:
+    """Return what each known message says about a cause, by id."""
+    found = {}
+    for known in weighed_messages().values():
+        if cause.complement:
+            grade = "-strong"
+        elif cause.cause in known.causes:
+            grade = _BY_ORDER[min(known.causes.index(cause.cause), len(_BY_ORDER) - 1)]
+        elif cause.layer in known.excluded:
+            grade = "-decisive"
+        else:
+            continue
+        size = GRADES[grade.removeprefix("-")]
+        found[known.id] = Grade(grade, -size if grade[0] == "-" else size, render(known.meaning))
+    return found
+
+
+@detects(*weighed_messages(), group=GROUP, needs=("error_log", "app_log", "access_log"))
+def known_lines(context: HealthContext) -> list[Observation]:
+    """Return an observation of each known message that names a fault."""
+    found: dict[str, list[tuple[str, pd.DataFrame, str, dict[str, str]]]] = {}
+    for table, texts in _texts(context):
+        for text, rows in texts.groupby(texts, sort=False).groups.items():
+            match = known_message(str(text))
+            if match is not None and match[0].id in weighed_messages():
+                frame = context.table(table).loc[rows]
+                found.setdefault(match[0].id, []).append((table, frame, str(text), match[1]))
+    return [_observation(weighed_messages()[name], shown) for name, shown in found.items()]
+
+
+def _texts(context: HealthContext) -> Iterator[tuple[str, pd.Series]]:
+    """Yield the tables, with the text of each row as far as the table keeps it."""
+    errors = context.table("error_log")
+    if len(errors):
+        upstream = (', upstream: "' + errors["upstream"].astype("string") + '"').fillna("")
+        yield "error_log", _first(errors["message"].astype("string").fillna("") + upstream)
+    application = context.table("app_log")
+    if len(application):
+        yield "app_log", _first(application["message"].astype("string").fillna(""))
+    requests = context.table("access_log")
+    if len(requests):
+        status = requests["status"].astype("string").fillna("-")
+        yield "access_log", 'HTTP/1.1" ' + status + " "
+
+
+def _first(texts: pd.Series) -> pd.Series:
+    """Return the rows with the first different texts."""
+    known = texts.drop_duplicates().head(MOST_TEXTS)
+    return texts[texts.isin(known)]
+
+
+def _observation(
+    known: KnownMessage, shown: list[tuple[str, pd.DataFrame, str, dict[str, str]]]
+) -> Observation:
+    import pandas as pd
+
+    table, _, sample, values = shown[0]
+    rows = lines(table, pd.concat([frame for of_table, frame, _, _ in shown if of_table == table]))
+    meaning = in_each_language(known.meaning, lambda language, text: filled(text, values, language))
+    statement = message(
+        "health-known-line", count=rows.rows, error=Quotation(sample), meaning=value_of(meaning)
+    )
+    return Observation(known.id, statement, *rows)
+
+
+def excluding_line(layer: str, observations: Iterable[Observation]) -> Observation | None:
+    """Return the observation of a known line that excludes a layer; None without one."""
+    known = weighed_messages()
+    return next(
+        (one for one in observations if one.signal in known and layer in known[one.signal].excluded), None
+    )
