@@ -164,6 +164,27 @@ def test_recorded_actions_are_reported(evidence, tmp_path):
     assert f"{said} done |" in text
 
 
+def test_a_remedy_that_may_have_been_carried_out_is_to_be_checked(shorter, tmp_path):
+    """What was done is no open action; what is open is whether it was enough."""
+    case = shutil.copytree(shorter.path, tmp_path / "case")
+
+    def first_open(out):
+        ((file, found),) = write_postmortems("backlog", [case], tmp_path / out, language="en")
+        heading = f"## {label('postmortem-heading-open-actions', 'en')}\n\n"
+        return file.read_text().partition(heading)[2].splitlines()[0], found
+
+    remedy, found = first_open("before")
+    begun = datetime.fromisoformat(found["incident"]["start"])
+    check = said("postmortem-check-actions", remedy="").strip()
+    assert check not in remedy
+    earlier = {"time": (begun - timedelta(hours=1)).isoformat(), **ACTION}
+    record_actions(case, [earlier])
+    assert first_open("earlier")[0] == remedy
+    record_actions(case, [{"time": (begun + timedelta(seconds=1)).isoformat(), **ACTION, "number": 2}])
+    checked, _ = first_open("after")
+    assert check in checked and remedy.removeprefix("- [ ] ") in checked
+
+
 @pytest.mark.slow
 def test_without_an_incident_only_open_actions_follow_and_no_file_is_replaced(tmp_path):
     line = '192.0.2.7 - - [10/Dec/2025:10:{:02d}:00 +0000] "GET /health HTTP/1.1" 200 2 "-" "curl"\n'

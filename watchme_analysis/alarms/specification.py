@@ -31,6 +31,12 @@ _WHOLE = {"period_s", "evaluation_periods", "datapoints_to_alarm", "extra_period
 _NUMBERS = {"threshold", "of_timeout", "slower_than_s"}
 _STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|(p|tm)\d{1,2}(\.\d+)?|p100")
 _RULE = Rule(60, 0.0)
+_SHORTEST_S = 60
+# Longest range that CloudWatch evaluates, of periods of less than an hour and of longer ones, in seconds.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+_LONG_PERIOD_S = 3600
+_LONGEST_RANGE_S = 86_400
+_LONGEST_RANGE_OF_LONG_S = 604_800
 # Characters of an invalid value that an error shows.
 _LONGEST_VALUE = 60
 
@@ -254,6 +260,19 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     check_lone_point(rule.lone_point)
     if rule.period_s not in (10, 20, 30) and (rule.period_s < 60 or rule.period_s % 60):
         raise InputError(error_message("error-alarms-period", period=rule.period_s))
+    # Metrics of queues and functions have a point a minute, so a shorter period is planned as one of 60 s.
+    range_s = rule.evaluation_periods * max(rule.period_s, _SHORTEST_S)
+    most_s = _LONGEST_RANGE_S if rule.period_s < _LONG_PERIOD_S else _LONGEST_RANGE_OF_LONG_S
+    if range_s > most_s:
+        raise InputError(
+            error_message(
+                "error-alarms-range",
+                periods=rule.evaluation_periods,
+                period=rule.period_s,
+                range=range_s,
+                most=most_s,
+            )
+        )
     return rule
 
 

@@ -166,7 +166,9 @@ class _Postmortem:
         yield from self._taken(case)
         if not self._is_calm:
             yield self._heading("open-actions")
-            yield "\n".join(f"- [ ] {item}" for item in self._open_actions(summary))
+            yield "\n".join(
+                f"- [ ] {item}" for item in self._open_actions(summary, acted=self._was_acted(case))
+            )
         made = message("postmortem-made", version=Resource(__version__), case=Resource(case.name))
         yield f"---\n\n*{markdown_text(self._render(made))}*"
 
@@ -316,10 +318,21 @@ class _Postmortem:
         else:
             yield markdown_text(self._label("postmortem-no-actions"))
 
-    def _open_actions(self, summary: Sequence[str]) -> Iterator[str]:
-        """Yield what remains to be done: the remedy, what prevents it, and the evidence to collect."""
+    def _was_acted(self, case: Case) -> bool:
+        """Return whether the case records an action since the incident began that was done."""
+        begun = self._page.diagnosis.incident_start
+        times = [time for time, _, outcome in actions_taken(case) if outcome == "done"]
+        return any(begun is None or time >= begun for time in times)
+
+    def _open_actions(self, summary: Sequence[str], *, acted: bool = False) -> Iterator[str]:
+        """Yield what remains to be done: the remedy, what prevents it, and the evidence to collect.
+
+        An action that was ``acted`` upon may have been the remedy, so what remains is to check it.
+        """
         if summary:
-            yield markdown_text(summary[-1])
+            remedy = Resource(summary[-1])
+            check = self._render(message("postmortem-check-actions", remedy=remedy))
+            yield markdown_text(check if acted else summary[-1])
         for page in remedy_page(self._found, self._page.language).values():
             prevent = message("postmortem-prevent", page=Resource(f"docs/causes/{page.name}"))
             yield markdown_text(self._render(prevent))

@@ -16,6 +16,7 @@ error-alarms-lacks = { $place } needs { $key }.
 error-alarms-stat = { $place }: stat is { $stat }, and must be Sum, Average, Maximum, Minimum, SampleCount or a percentile such as p99.
 error-alarms-ratio = { $place }: ratio is { $value }, and must be a list of two metrics.
 error-alarms-period = period_s is { $period }, and must be 10, 20, 30 or a multiple of 60.
+error-alarms-range = { $periods } periods of { $period } s are { $range } s, and CloudWatch evaluates at most { $most } s of periods of this length: use fewer periods.
 error-alarms-in-place = { $place }: { $problem }
 error-alarms-text = { $place }: { $key } is { $value }, and must be a text.
 error-alarms-unreadable = The specification { $path } can't be read ({ $reason }): check the path.

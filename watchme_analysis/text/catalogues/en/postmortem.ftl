@@ -44,6 +44,7 @@ postmortem-alike = { $first } The same { $count ->
    *[other] for { $count } more
   } until { $until }.
 postmortem-no-actions = The case records no actions.
+postmortem-check-actions = Check whether the actions taken were enough. If not: { $remedy }
 postmortem-prevent = Decide on prevention: { $page }.
 postmortem-made = Made by watchme_analysis { $version } from the case { $case }.
 

@@ -16,6 +16,7 @@ error-alarms-lacks = { $place } に { $key } が必要です。
 error-alarms-stat = { $place }: stat の値 { $stat } は無効です。Sum、Average、Maximum、Minimum、SampleCount、または p99 のようなパーセンタイルを指定してください。
 error-alarms-ratio = { $place }: ratio の値 { $value } は無効です。2 つのメトリクスのリストを指定してください。
 error-alarms-period = period_s の値 { $period } は無効です。10、20、30、または 60 の倍数を指定してください。
+error-alarms-range = { $period } s の期間 { $periods } 個は { $range } s になりますが、CloudWatch がこの長さの期間で評価するのは最大 { $most } s です。期間の数を減らしてください。
 error-alarms-in-place = { $place }: { $problem }
 error-alarms-text = { $place }: { $key } の値 { $value } は無効です。文字列を指定してください。
 error-alarms-unreadable = アラームの仕様 { $path } を読み取れません ({ $reason })。パスを確認してください。

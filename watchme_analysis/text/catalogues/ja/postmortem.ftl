@@ -35,6 +35,7 @@ postmortem-rows = 最も強い根拠の行を取得するクエリ (watchme case
 postmortem-not-decided = 反証となる観測はありません。
 postmortem-alike = { $first } 同様の操作が { $until } までにさらに { $count } 件あります。
 postmortem-no-actions = このケースに対応の記録はありません。
+postmortem-check-actions = 実施済みの対応で十分か確認してください。不十分な場合: { $remedy }
 postmortem-prevent = 再発防止策を決めてください: { $page }。
 postmortem-made = watchme_analysis { $version } がケース { $case } から作成しました。
 
