@@ -79,6 +79,13 @@ def test_every_tool_is_listed_as_read_only():
 
 
 @pytest.mark.slow
+def test_pasted_lines_are_explained_without_a_case(tools):
+    line = "2026/03/04 05:06:07 [alert] 31#31: 1024 worker_connections are not enough"
+    found = call(tools, "explain", text=f"{line}\nunknown").structured_content["messages"]
+    assert [(one["kind"], one["lines"]) for one in found] == [("nginx-worker-connections", 1), ("unknown", 1)]
+    assert call(tools, "explain", text="").is_error
+
+
 def test_cases_are_listed_and_diagnosed(tools):
     (entry,) = call(tools, "list_cases").structured_content["cases"]
     assert entry["case"] == "pool"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mcp.server.mcpserver import MCPServer
 
-TOOLS = ("list_cases", "diagnose", "evidence", "sql", "alarms", "simulate", "check_claim")
+TOOLS = ("list_cases", "diagnose", "evidence", "sql", "alarms", "simulate", "explain", "check_claim")
 INSTRUCTIONS = """\
 Evidence of incidents in event-driven systems on AWS, read-only. Begin with list_cases, then diagnose.
 Before you state a cause, call check_claim: "supported" is the only judgement on which to act. With

@@ -20,6 +20,7 @@ from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.log_messages.explain import explain
 from watchme_analysis.mcp.answers import bounded
 from watchme_analysis.mcp.limited_query import MOST_SECONDS, limited_query
 from watchme_analysis.redact import redacted
@@ -173,6 +174,16 @@ class Tools:
             for row in compare(fitted.scenarios, _REPLICATIONS, 0, 1)
         ]
         return self._safe(opened, {"queue": fitted.pipeline.queue, "measures": measures})
+
+    def explain(self, text: str) -> dict[str, Any]:
+        """Return what pasted log lines mean, a kind of message each: layer, excluded layers, likely causes.
+
+        Parameters
+        ----------
+        text
+            Log lines of any usual program, without a case. They may be mixed and incomplete.
+        """
+        return bounded({"messages": explain(text).to_list(self.language)})
 
     def check_claim(self, case: str, cause: str, reason_sql: str | None = None) -> dict[str, Any]:
         """Return whether the evidence supports the claim "the cause is X because Y".
