@@ -69,7 +69,7 @@ urllib.parse.quote(n) | hashlib.sha256(n.encode()).hexdigest() | secrets.token_h
 set().add(1) | list().insert(0, 1) | io.BytesIO(data).read() | itertools.chain(rows, rows)
 fastapi.HTTPException(404) | ValueError(n) | print(n) | value.strip() | value.items()
 str(n).replace("a", "b") | Own(a=1) | asyncio.get_running_loop().time()
-tarfile.open(fileobj=io.BytesIO(data))
+tarfile.open(fileobj=io.BytesIO(data)) | asyncio.open_connection(n)[1].write(data)
 """.replace("\n", "|")
 
 
