@@ -10,6 +10,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from worlds.receivers import Webhook
 from worlds.small_evidence import ACCESS, PROBES
 
 import watchme_analysis
@@ -48,10 +49,11 @@ def shadowed(tmp_path):
 
 def run(folder, *words):
     """Return the finished command, run in a folder."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
         [WATCHME, *map(str, words)],
         cwd=folder,
-        env=os.environ | {"HOME": str(folder.parent / "home")},
+        env=environ | {"HOME": str(folder.parent / "home")},
         capture_output=True,
         text=True,
         check=False,
@@ -330,3 +332,76 @@ def test_a_linked_folder_of_reports_is_named_by_the_user(tmp_path, evidence, sec
     refused = watchme("report", "health", ".", cwd=evidence)
     assert refused.returncode == 2 and "--to" in refused.stderr
     assert content(secret) == before
+
+
+@pytest.fixture
+def webhook():
+    server = Webhook()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def trapped(tmp_path, secret, webhook, monkeypatch):
+    """A received folder with every trick at once, and the file that its code writes when run."""
+    folder, mark = tmp_path / "received", tmp_path / "run"
+    folder.mkdir()
+    code = f"open({str(mark)!r}, 'a').write(__name__ + '\\n')\n"
+    for name in {*sys.stdlib_module_names, *packages_distributions(), "ipykernel_launcher", "sitecustomize"}:
+        if name.isidentifier():
+            (folder / f"{name}.py").write_text(code)
+    (folder / "ruff").mkdir()
+    (folder / "ruff" / "__main__.py").write_text(code)
+    (folder / "ruff.toml").write_text(f'extend = "{secret / "note.txt"}"\n')
+    (folder / "service.py").write_text(HANDLER)
+    (folder / "access.log").write_text(ACCESS)
+    (folder / "probes.csv").write_text(PROBES)
+    (folder / "nginx.conf").write_text(f"http {{ include {secret}/*; server {{ listen 80; }} }}\n")
+    (folder / "error.log").symlink_to(secret / "note.txt")
+    (folder / "logs").symlink_to(secret)
+    orders = HARMFUL.replace('"file:~/.ssh/id_ed25519"', f'"file:{secret / "note.txt"}"')
+    orders = orders.replace("https://evil.example.com", webhook.url).replace("../", f"{secret.parent}/")
+    (folder / FILE).write_text(f"{orders}\n[destinations.out2]\ntype = 'slack'\nwebhook = 'env:STOLEN'\n")
+    link_reports(folder / "reports", secret)
+    for name in ("orders", "lock"):
+        (folder / ".watchme").mkdir(exist_ok=True)
+        (folder / ".watchme" / name).symlink_to(secret)
+    monkeypatch.setenv("STOLEN", webhook.url)
+    return folder, mark
+
+
+TRICKS = [
+    ("case", "import", ".", "../case"),
+    ("diagnose", "health", "."),
+    ("report", "health", "."),
+    ("report", "health", ".", "--format", "markdown"),
+    ("lab", ".", "--folder", "../copies", "--version"),
+    ("access", "access.log"),
+    ("run",),
+    ("run", "orders"),
+    ("schedule", "install", "--yes"),
+    ("case", "pull", "backlog"),
+    ("probe", "--once"),
+    ("loadtest",),
+    ("config", "show"),
+]
+
+
+@pytest.mark.slow
+def test_a_received_folder_with_every_trick_runs_sends_and_changes_nothing(
+    trapped, secret, webhook, tmp_path
+):
+    folder, mark = trapped
+    before = content(secret)
+    for words in TRICKS:
+        done = run(folder, *words)
+        print(words, done.returncode, done.stderr[-300:])
+        assert "Traceback" not in done.stderr, (words, done.stderr)
+        assert "hunter2" not in done.stdout + done.stderr, words
+        assert not mark.exists(), (words, mark.read_text())
+    assert content(secret) == before
+    assert webhook.posted == []
+    made = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")}
+    assert made <= {"received", "case", "copies", "home"}
+    inside = [path for path in (tmp_path / "case").rglob("*") if path.is_file()]
+    assert inside and not any(b"hunter2" in path.read_bytes() for path in inside)

@@ -38,7 +38,7 @@ def test_every_path_of_a_folder_is_accounted_for(evidence, tmp_path):
     (evidence / "notes.xyz").write_text("x")
     (evidence / ".hidden").write_text("x")
     (evidence / "sub").mkdir()
-    (evidence / "sub" / "probes-2.csv").write_text(PROBES)
+    (evidence / "sub" / "probes-2.csv").write_text(PROBES.replace("2025-12-11", "2025-12-12"))
     (evidence / "link").symlink_to(evidence / "sub")
     (evidence / "probes-away.csv").symlink_to("/etc/hostname")
     os.mkfifo(evidence / "access-pipe.log")

@@ -228,7 +228,10 @@ def test_links_out_of_the_folder_are_refused_and_named(evidence, tmp_path):
     assert entry(case, "broken.log")["reason"] == "a symbolic link that leads nowhere"
     assert entry(case, "loop.log")["reason"] == "a symbolic link that leads nowhere"
     assert {one.file for one in case.unread} == {"logs", "queues/jobs-dlq-messages.json"}
-    assert len(case.table("access_log")) == 6, "a link within the folder is followed"
+    assert entry(case, "access.log")["reason"].startswith("the same as access-copy.log"), (
+        "followed, counted once"
+    )
+    assert len(case.table("access_log")) == 3
     for path in (path for path in case.path.rglob("*") if path.is_file()):
         assert b"of this machine" not in path.read_bytes(), path
     (evidence / "more.txt").symlink_to(machine / "app.py")
@@ -238,10 +241,9 @@ def test_links_out_of_the_folder_are_refused_and_named(evidence, tmp_path):
 @pytest.mark.slow
 def test_a_folder_may_itself_be_a_link(evidence, tmp_path):
     (tmp_path / "link").symlink_to(evidence, target_is_directory=True)
-    (evidence / "other.log").symlink_to(evidence / "access.log")
     case = import_folder(tmp_path / "link", tmp_path / "case").case
     assert case.unread == []
-    assert len(case.table("access_log")) == 6
+    assert len(case.table("access_log")) == 3
 
 
 def test_settings_from_outside_of_the_folder_are_refused(evidence, tmp_path):
@@ -343,7 +345,7 @@ def test_another_zone_makes_the_case_anew(evidence, tmp_path):
 @pytest.mark.slow
 def test_what_is_said_of_many_files_is_said_once(evidence, tmp_path):
     for name in "abcde":
-        (evidence / f"access_{name}.log").write_text((evidence / "access.log").read_text())
+        (evidence / f"access_{name}.log").write_text(ACCESS.replace("/health", f"/{name}"))
     text = import_text(import_folder(evidence, tmp_path / "case").case.manifest, UTC)
     said = " ".join(text.partition("Notes:")[2].split())
     assert "access.log, access_a.log, access_b.log and 3 more: log_format combined" in said
@@ -419,7 +421,7 @@ def locked(monkeypatch):
 def test_what_may_not_be_read_is_named_and_the_others_are_read(evidence, tmp_path, locked):
     for name in ("old", ".cache"):
         (evidence / name).mkdir()
-        (evidence / name / "access.log").write_bytes((evidence / "access.log").read_bytes())
+        (evidence / name / "access.log").write_text(ACCESS.replace("/health", "/old"))
     (evidence / "notes.md").write_text("x")
     locked |= {"old", ".cache", "probes.csv", "notes.md"}
 
@@ -557,7 +559,7 @@ def test_a_killed_import_leaves_no_folder_behind_for_good(evidence, tmp_path, mo
 @pytest.mark.slow
 def test_a_case_of_the_process_has_the_tables_of_its_files(evidence, monkeypatch):
     rows = len(read_case(open_case(evidence).path).table("access_log"))
-    (evidence / "changed.log").write_text(ACCESS)
+    (evidence / "changed.log").write_text(ACCESS.replace("/health", "/other"))
     kept = open_case(evidence)
     stored = read_case(kept.path)
     assert len(kept.table("access_log")) == 2 * rows
@@ -615,6 +617,8 @@ def test_cases_side_by_side_are_not_taken_for_one(evidence, tmp_path):
         (evidence / name).write_text("{}\n")
     for name in ("monday", "tuesday"):
         shutil.copytree(evidence, tmp_path / "incidents" / name)
+        with (tmp_path / "incidents" / name / "access.log").open("a") as log:
+            log.write(ACCESS.replace("/health", f"/{name}"))
     folder = tmp_path / "incidents"
 
     with pytest.raises(
@@ -649,3 +653,48 @@ def test_a_folder_is_looked_through_no_more_often_for_many_logs_than_for_one(tmp
         assert case.table("access_log")["path"].nunique() == logs
 
     assert seen.count("many") == seen.count("one") > 0
+
+
+def test_a_case_of_other_evidence_is_replaced_only_by_force(evidence, tmp_path, watchme):
+    case, other = tmp_path / "case", tmp_path / "other"
+    import_folder(evidence, case)
+    (case / "notes.md").write_text("mine")
+    (case / "pictures").mkdir()
+    (case / "pictures" / "a.png").write_bytes(b"a")
+    other.mkdir()
+    (other / "probes.csv").write_bytes((evidence / "probes.csv").read_bytes())
+    before = {path: path.read_bytes() for path in case.rglob("*") if path.is_file()}
+    refused = watchme("case", "import", other, case)
+    assert refused.returncode == 2 and "--force" in refused.stderr
+    assert {path: path.read_bytes() for path in case.rglob("*") if path.is_file()} == before
+    assert watchme("case", "import", other, case, "--force").returncode == 0
+    assert open_case(case).tables == ["probes"]
+    assert (case / "notes.md").read_text() == "mine"
+
+
+def test_another_import_of_the_same_evidence_keeps_what_the_user_put_there(evidence, tmp_path):
+    case = import_folder(evidence, tmp_path / "case").case.path
+    (case / "notes.md").write_text("mine")
+    (case / "pictures").mkdir()
+    (case / "pictures" / "a.png").write_bytes(b"a")
+    with (evidence / "access.log").open("a") as log:
+        log.write(ACCESS.splitlines()[-1].replace("10:00:31", "10:00:41") + "\n")
+    again = import_folder(evidence, case)
+    assert again.changed and again.case.manifest["tables"]["access_log"]["rows"] == 4
+    assert (case / "notes.md").read_text() == "mine" and (case / "pictures" / "a.png").read_bytes() == b"a"
+    moved = evidence.rename(tmp_path / "moved")
+    (moved / "more.csv").write_text(PROBES.replace("2025-12-11", "2025-12-12"))
+    assert import_folder(moved, case).changed, "all of its files are here"
+
+
+def test_the_same_log_counts_once(evidence, tmp_path):
+    text = (evidence / "access.log").read_bytes()
+    (evidence / "a").mkdir()
+    (evidence / "a" / "access.log").write_bytes(text)
+    (evidence / "access.log.1.gz").write_bytes(gzip.compress(text))
+    case = import_folder(evidence, tmp_path / "case").case
+    assert case.manifest["tables"]["access_log"]["rows"] == len(ACCESS.splitlines())
+    left = {entry["file"]: entry for entry in case.manifest["inputs"] if entry["source"] is None}
+    assert set(left) == {"access.log", "access.log.1.gz"}
+    assert all(entry["reason"].startswith("the same as a/access.log") for entry in left.values())
+    assert case.unread == []

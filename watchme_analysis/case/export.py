@@ -135,7 +135,8 @@ def _write(case: Case, target: Path, redactor: Redactor) -> None:
             entry["file"] = unpacked_name(str(entry["file"]))
     for key in ("format_version", "made_with", "work_items", "time_zone", "window"):
         manifest[key] = case.manifest.get(key, {})
-    manifest.pop("fingerprint", None)
+    for key in ("fingerprint", "evidence"):  # hashes of what is not exported
+        manifest.pop(key, None)
     manifest["redacted"] = redactor.level
     (target / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
 

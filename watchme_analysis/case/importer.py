@@ -20,10 +20,11 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.aws_shapes.commands import expected_output
+from watchme_analysis.case.actions import FILE as ACTIONS_FILE
 from watchme_analysis.case.actions import record_actions, recorded_actions
 from watchme_analysis.case.case_folder import Case, check_case_path, no_folder, read_case
 from watchme_analysis.case.folders import check_one_case
-from watchme_analysis.case.manifest import MANIFEST, manifest_text
+from watchme_analysis.case.manifest import MANIFEST, manifest_text, read_manifest
 from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings, read_settings
 from watchme_analysis.case.writer import FileReport, HashedFile, sha256_of, write_tables
@@ -70,6 +71,10 @@ _MANY_BYTES = 256 << 20
 # Number of files in the error message when no file could be read.
 _NAMED = 3
 _OF_ITS_OWN = "left-own-case"
+# What a case consists of; everything else in its folder is the user's.
+_PARTS_OF_CASE = (MANIFEST, ACTIONS_FILE, "tables", "files")
+# Tables of logs, whose rows do not depend on the name of the file: the same file twice counts once.
+_OF_LOGS = frozenset({"access_log", "error_log", "edge_log", "probes", "app_log"})
 # Readers of logs with a record on each line, whose lines may be mixed in one file.
 _OFFSET_BYTES = 64 << 10
 _LINE_READERS = ("nginx_access", "nginx_error", "uvicorn_log")
@@ -93,7 +98,7 @@ class ImportReport:
     changed: bool
 
 
-def import_folder(
+def import_folder(  # noqa: PLR0913  what an import may depend on
     folder: str | Path,
     case: str | Path,
     *,
@@ -101,6 +106,7 @@ def import_folder(
     spill_from: int | None = None,
     zone_name: str | None = None,
     keep_tables: bool = False,
+    force: bool = False,
 ) -> ImportReport:
     """Import a folder of raw evidence and return the case.
 
@@ -109,7 +115,8 @@ def import_folder(
     folder
         Folder of evidence files; it is never written to.
     case
-        Folder of the case to write; an earlier import in it is replaced as a whole.
+        Folder of the case to write. An earlier import of the same evidence in it is replaced; files that the
+        user has put there are kept.
     progress
         Called with each file's name before it is read.
     spill_from
@@ -120,6 +127,8 @@ def import_folder(
         by default.
     keep_tables
         Whether the case keeps the tables that are in memory, instead of reading them back from its folder.
+    force
+        Whether a case of other evidence is replaced as well.
 
     Raises
     ------
@@ -127,7 +136,7 @@ def import_folder(
         When the folder is missing, has no file, or has no recognised file; when it contains several cases in
         sibling folders and no ``case.toml`` declares them a single case.
     CaseError
-        When the folder of the case contains something other than a case.
+        When the folder of the case contains something other than a case, or a case of other evidence.
     """
     source, target = Path(folder), Path(case)
     remove_leftovers(target.parent)
@@ -145,21 +154,15 @@ def import_folder(
         raise InputError(error_message("error-evidence-empty", source=source, first=first))
     if settings.file is None:
         check_one_case(source, names)
-    hashed: dict[str, HashedFile] = {}
-    for name in names:
-        try:
-            hashed[name] = HashedFile.of(source / name)
-        except InputError as error:
-            reason = (
-                _unreadable(error.__cause__) if isinstance(error.__cause__, OSError) else text_of_error(error)
-            )
-            left_out[name] = _LeftOut(reason, _named_tables(RawFile(source, name)))
+    hashed = _hashed(source, names, left_out)
     zone = "" if settings.states_zone or settings.zone_is_assumed else settings.zone_name
     fingerprint = _fingerprint(
         {name: file.sha256 for name, file in hashed.items()}
         | {name: out.reason for name, out in left_out.items()},
         [zone, settings.of_manifest],
     )
+    if not force:
+        _check_same_evidence(source, hashed, target)
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # a case that is damaged or of another version is imported again
             present = read_case(target)
@@ -195,17 +198,70 @@ def import_folder(
             manifest = write_tables(
                 work, target.name, settings, reports, frames, kept_tables if keep_tables else None
             )
-            manifest["fingerprint"] = fingerprint
+            manifest |= {"fingerprint": fingerprint, "evidence": _evidence_of(source)}
             for name, data in kept:
                 copy = work / "files" / name
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(data)
             (work / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
             record_actions(work, recorded_actions(target))
+            _keep_own_files(target, work)
             _replace(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return ImportReport(read_case(target, kept_tables), changed=True)
+
+
+def _hashed(source: Path, names: list[str], left_out: dict[str, _LeftOut]) -> dict[str, HashedFile]:
+    """Return the state of each file; those that can't be read are added to what is left out."""
+    hashed: dict[str, HashedFile] = {}
+    for name in names:
+        try:
+            hashed[name] = HashedFile.of(source / name)
+        except InputError as error:
+            reason = (
+                _unreadable(error.__cause__) if isinstance(error.__cause__, OSError) else text_of_error(error)
+            )
+            left_out[name] = _LeftOut(reason, _named_tables(RawFile(source, name)))
+    return hashed
+
+
+def _evidence_of(folder: Path) -> str:
+    """Return what identifies a folder of evidence in its case, without its path."""
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+
+
+def _check_same_evidence(source: Path, hashed: Mapping[str, HashedFile], target: Path) -> None:
+    """Check that the case in a folder is of this evidence: of the same folder, or of files that are all here.
+
+    Raises
+    ------
+    CaseError
+        When it is of other evidence. A case whose manifest can't be read is no such case.
+    """
+    if not (target / MANIFEST).is_file():
+        return
+    try:
+        manifest = read_manifest(target)
+    except CaseError:
+        return
+    known = {entry["sha256"] for entry in manifest["inputs"] if entry["sha256"]}
+    is_contained = known <= {file.sha256 for file in hashed.values()}
+    if manifest.get("evidence") != _evidence_of(source) and not is_contained:
+        raise CaseError(error_message("error-case-of-other-evidence", target=target, source=source))
+
+
+def _keep_own_files(former: Path, case: Path) -> None:
+    """Copy what the user has put into the folder of a case, such as notes, to the case that replaces it."""
+    if not (former / MANIFEST).is_file():
+        return
+    for path in former.iterdir():
+        if path.name in _PARTS_OF_CASE or is_temporary_name(path.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, case / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, case / path.name, follow_symlinks=False)
 
 
 def import_for_process(folder: Path) -> Case:
@@ -366,6 +422,7 @@ def _read_all(
     reports: list[FileReport] = []
     frames: Parts = {}
     kept: list[tuple[str, bytes]] = []
+    first_of: dict[str, str] = {}
     known: dict[Hashable, Any] = {size_key(name): file.bytes for name, file in hashed.items()}
     for name, (digest, size, _) in hashed.items():
         if progress is not None:
@@ -388,6 +445,7 @@ def _read_all(
         if source is not None:
             try:
                 with time_limit(size):
+                    _check_no_copy(source, raw, digest, first_of)
                     pieces = [_with_torn_line(piece, raw) for piece in read_file(source, raw)]
                     others = _of_other_readers(source, raw, pieces)
                 unread, reason = _nothing_read(source, pieces)
@@ -426,6 +484,22 @@ def _read_all(
             )
         )
     return reports, frames, kept
+
+
+def _check_no_copy(source: Source, raw: RawFile, digest: str, first_of: dict[str, str]) -> None:
+    """Check that a log is not the same as one before, unpacked where both are not large.
+
+    Raises
+    ------
+    LeftOutError
+        When it is.
+    """
+    if _OF_LOGS.isdisjoint(source.tables) or not (raw.is_large or raw.content.data):
+        return
+    key = digest if raw.is_large else hashlib.sha256(raw.content.data).hexdigest()
+    first = first_of.setdefault(key, raw.relative)
+    if first != raw.relative:
+        raise LeftOutError(error_message("left-copy", file=first))
 
 
 def read_file(source: Source, raw: RawFile) -> list[TablePart]:

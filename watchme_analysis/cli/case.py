@@ -12,7 +12,7 @@ import click
 from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import language_option, redact_option, timezone_option
-from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.output import TABLE, form_options, output_of, output_options, to_options
 from watchme_analysis.cli.pull import pull, table_rows
 from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.config import FILE, load_config
@@ -56,19 +56,23 @@ Examples:
     f"{FILE}, else UTC.",
 )
 @language_option
-@output_options()
+@form_options()
+@to_options(force="Replace a CASE of other evidence; let --to replace a file that exists.")
 def import_command(folder: Path, case: Path, timezone: str | None, language: str, **options: Any) -> int:
     """Import a FOLDER of raw evidence into a CASE.
 
     Files are recognised by name and content; docs/evidence.md lists them, and any may be gzipped. A case.toml
     in the folder takes precedence. Nothing is dropped silently: the printed table shows for each file its
     rows, its window and its rejected lines, and lists files that were left out with the reason. Importing the
-    same folder again changes nothing. In the other forms of --output, each table of the case is a row. The
-    exit code is 1 if a file of evidence could not be read.
+    same folder again changes nothing, and files that you put into the CASE are kept. A CASE of other evidence
+    is not replaced without --force. The same log twice counts once. In the other forms of --output, each
+    table of the case is a row. The exit code is 1 if a file of evidence could not be read.
     """
     from watchme_analysis.case.importer import import_folder
     from watchme_analysis.present import console
 
+    force = bool(options["force"])
+    options["force"] = force and options["file"] is not None
     output = output_of(options)
     zone = parse_zone(load_config().time_zone if timezone is None else timezone)
     out = Printer(language, zone)
@@ -77,7 +81,8 @@ def import_command(folder: Path, case: Path, timezone: str | None, language: str
         show_line(out.words("import-reading", file=name))
 
     on_terminal = sys.stderr.isatty()
-    report = import_folder(folder, case, progress=progress if on_terminal else None, zone_name=timezone)
+    shown = progress if on_terminal else None
+    report = import_folder(folder, case, progress=shown, zone_name=timezone, force=force)
     if on_terminal:
         show_line()
     manifest, unread = report.case.manifest, report.case.unread

@@ -136,11 +136,12 @@ def form_options(short_forms: Sequence[str] = (JSON,), default: str = TABLE) -> 
 
 def to_options(
     text: str = "Write the output to this new file; its name or --output states json, csv or jsonl.",
+    force: str = "Let --to replace a file that exists.",
 ) -> Callable[[F], F]:
     """Return a decorator that adds ``--to`` and ``--force``; :func:`output_of` reads them."""
     return together(
         click.option("--to", "file", type=click.Path(dir_okay=False, path_type=Path), help=text),
-        click.option("--force", is_flag=True, help="Let --to replace a file that exists."),
+        click.option("--force", is_flag=True, help=force),
     )
 
 

@@ -268,7 +268,7 @@ class _Pull:
         if self.cache.offline and self.cache.oldest is not None:
             oldest = self.cache.oldest.isoformat(timespec="seconds")
             self.notes.append(note("pull-offline", time=Resource(oldest)))
-        report = import_folder(self.folder, case)
+        report = import_folder(self.folder, case, force=True)
         usd = cost_usd(self.bytes_scanned, request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd, self.log_bytes)
 
@@ -280,7 +280,7 @@ class _Pull:
         if self.failures:
             reasons = Sentences(tuple(dict.fromkeys(map(message_of, self.failures.values()))))
             raise ServiceError(error_message("sentences", sentences=reasons))
-        return import_folder(self.folder, case).case
+        return import_folder(self.folder, case, force=True).case
 
     def _note_retention(self) -> None:
         """Add notes on expired records: AWS returns an empty response for them, as if nothing happened."""

@@ -5,6 +5,7 @@ error-actions-damaged = { $path } is damaged ({ $reason }): remove or repair it.
 error-case-unreadable = { $path } can't be read ({ $reason }).
 error-case-path-encoding = The path { $path } of the case is not UTF-8: give the folder another name.
 error-case-link = { $path } is a link, which a case has not: replace it by the file or folder itself.
+error-case-of-other-evidence = { $target } is a case of other evidence than { $source }: give a new folder, or --force to replace it.
 error-case-table-unlisted = The table { $table } of the case { $case } does not stand in its manifest: remove { $file }, or import the evidence anew.
 error-case-table-changed = The table { $table } of the case { $case } was changed or damaged since the import: import the evidence anew.
 error-case-table-missing = The table { $table } of the case { $case } is missing: import the evidence anew.

@@ -129,6 +129,7 @@ note-points-unreadable = series { $series } has { $points } points without a rea
 note-points-repeated = { $points } points came more than once and are kept once.
 note-points-conflicting = { $points } of them had another value in an earlier response; the last is kept.
 note-series-unanswered = { $series } series of the queries are in no response.
+left-copy = the same as { $file }, and counts once
 left-hidden = hidden
 left-folder-link = a symbolic link to a folder
 left-link-nowhere = a symbolic link that leads nowhere

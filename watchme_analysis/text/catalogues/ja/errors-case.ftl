@@ -5,6 +5,7 @@ error-actions-damaged = { $path } が壊れています ({ $reason })。削除�
 error-case-unreadable = { $path } を読み取れません ({ $reason })。
 error-case-path-encoding = ケースのパス { $path } は UTF-8 ではありません。フォルダに別の名前を付けてください。
 error-case-link = { $path } はリンクです。ケースにはリンクを置けません。実際のファイルまたはフォルダに置き換えてください。
+error-case-of-other-evidence = { $target } は { $source } とは別の証拠のケースです。新しいフォルダを指定するか、--force で置き換えてください。
 error-case-table-unlisted = テーブル { $table } はケース { $case } のマニフェストにありません。{ $file } を削除するか、証拠をもう一度インポートしてください。
 error-case-table-changed = ケース { $case } のテーブル { $table } は、インポートの後に変更されたか壊れています。証拠をもう一度インポートしてください。
 error-case-table-missing = ケース { $case } のテーブル { $table } がありません。証拠をもう一度インポートしてください。

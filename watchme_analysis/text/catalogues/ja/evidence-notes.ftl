@@ -93,6 +93,7 @@ note-points-unreadable = 系列 { $series } のうち、時刻または値を読
 note-points-repeated = 重複したデータポイント { $points } 個は 1 回だけ保存しました。
 note-points-conflicting = そのうち { $points } 個は以前のレスポンスと値が異なり、最後の値を保存しました。
 note-series-unanswered = クエリの系列 { $series } 個に対するレスポンスがありません。
+left-copy = { $file } と同じ内容のため、1 回だけ数えます
 left-hidden = 隠しファイル
 left-folder-link = フォルダへのシンボリックリンク
 left-link-nowhere = リンク先のないシンボリックリンク
