@@ -453,7 +453,7 @@ def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
     passed_on = joined.loc[joined["upstream_addr"].notna(), columns]
     well = passed_on[~passed_on["nginx_bad"]]
     for chosen in (well[~well["during"]], well):
-        for route, address in _commonest_upstreams(chosen):
+        for route, address in commonest_upstreams(chosen):
             found.setdefault(route, address)
     examples = joined[["route", "path"]].drop_duplicates("route").set_index("route")["path"]
     for route, path in examples.items():
@@ -461,12 +461,12 @@ def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
         if str(route) not in found and place is not None and place.addresses:
             found[str(route)] = place.addresses[0]
     # Where nothing went well in the whole record, and a variable names the address.
-    for route, address in _commonest_upstreams(passed_on):
+    for route, address in commonest_upstreams(passed_on):
         found.setdefault(route, address)
     return found
 
 
-def _commonest_upstreams(rows: pd.DataFrame) -> list[tuple[str, str]]:
+def commonest_upstreams(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the routes of requests, in order, each with its commonest upstream (the first by name)."""
     counts = rows.groupby(["route", "upstream_addr"]).size()
     return [(str(route), str(address)) for route, address in counts.groupby(level="route").idxmax()]
@@ -476,11 +476,10 @@ def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, 
     """Return the paths affected: routes as they are, a route of one path by that path."""
     if incident is None:
         return ()
-    found = []
-    for route in incident.routes:
-        paths = observed.loc[observed["route"] == route, "path"].unique()
-        found.append(str(paths[0]) if len(paths) == 1 else route)
-    return tuple(found)
+    paths = observed.loc[observed["route"].isin(incident.routes), ["route", "path"]].drop_duplicates()
+    alone = paths.drop_duplicates("route", keep=False)
+    only = dict(zip(alone["route"], alone["path"], strict=True))
+    return tuple(str(only.get(route, route)) for route in incident.routes)
 
 
 def short_of_usual(context: HealthContext, rows: pd.DataFrame, column: str) -> pd.Series:
@@ -503,9 +502,10 @@ def _usual_answer_s(context: HealthContext) -> dict[str, float]:
     calm = good[~good["during"] & good["vantage"].isin(["nginx", "edge", "outside"])]
     times: dict[str, float] = {}
     for rows in (inside, calm):
-        for route, group in rows.groupby("route"):
-            if len(group) >= FEWEST:
-                times.setdefault(str(route), float(group["duration_s"].quantile(0.9)))
+        counts = rows["route"].value_counts()
+        often = rows[rows["route"].isin(counts.index[counts >= FEWEST])]
+        for route, usual_s in often.groupby("route")["duration_s"].quantile(0.9).items():
+            times.setdefault(str(route), float(usual_s))
     return times
 
 

@@ -342,7 +342,8 @@ def find_incident(observed: pd.DataFrame, route: str | None = None) -> Incident 
     run = refined(pooled, run, "strained" if is_mild else "bad")
     run = widened(pooled, run)
     bad = run[run["strained"]]
-    own = [refined(rows[rows["route"] == name], found) for name, (found, _) in runs.items() if name in probed]
+    rows_of = dict(list(rows[rows["route"].isin(probed.intersection(runs))].groupby("route")))
+    own = [refined(rows_of[name], found) for name, (found, _) in runs.items() if name in rows_of]
     episodes = [bad, *(found for found in own if _goes_on(found, bad))]
     first, last = (
         min(run["start"].iloc[0] for run in episodes),
@@ -423,7 +424,9 @@ def _runs(rows: pd.DataFrame) -> tuple[dict[str, tuple[pd.DataFrame, float]], bo
     Where no route has a run of its own, all are taken together: trouble of a link or process may be thin in
     each. Last comes time in which most requests were slower than usual without being slow.
     """
-    grouped = {str(name): group for name, group in rows.groupby("route")}
+    often = rows["bad"].groupby(rows["route"]).sum()
+    bad_routes = rows["route"].isin(often.index[often >= MIN_BAD])
+    grouped = {str(name): group for name, group in rows[bad_routes].groupby("route")}
     for groups, column, least in (
         (grouped, "bad", MIN_SCORE),
         ({"": rows}, "bad", MIN_SCORE),

@@ -118,14 +118,12 @@ def refused_at_limit(
     if lines.empty:
         return found
     passed = observed["row"].map(joined["upstream_addr"].notna()).fillna(False).astype(bool)
-    outer = ~observed["vantage"].isin(INNER) & observed["failed"] & ~passed
-    for route, mine in lines.groupby("route"):
-        found |= (
-            outer
-            & (observed["route"] == route).fillna(False).astype(bool)
-            & observed["status"].isin(statuses_of(mine, routes))
-            & observed["start"].between(*_span(mine))
-        )
+    outer = observed[~observed["vantage"].isin(INNER) & observed["failed"] & ~passed]
+    lines_of = dict(list(lines.groupby("route")))
+    for route, seen in outer[outer["route"].isin(list(lines_of))].groupby("route"):
+        mine = lines_of[route]
+        is_refused = seen["status"].isin(statuses_of(mine, routes)) & seen["start"].between(*_span(mine))
+        found[seen.index[is_refused]] = True
     return found
 
 
@@ -157,28 +155,30 @@ def held_back(
 
     found = pd.Series(False, index=observed.index)
     lines = limit_lines(error_log)
-    lines = lines[~lines["delays"]]
-    for route in observed.loc[refused, "route"].unique():
+    lines_of = dict(list(lines[~lines["delays"]].groupby("route")))
+    spans = observed.groupby("vantage")["start"].agg(["min", "max"])
+    refused_of = observed[refused & observed["route"].isin(list(lines_of))]
+    rows_of = dict(list(observed[observed["route"].isin(refused_of["route"].unique())].groupby("route")))
+    for route, mine in refused_of.groupby("route", sort=False):
         if is_asked(str(route)) or is_health_check(str(route)):
             continue
-        mine = observed["route"].eq(route).fillna(False).astype(bool)
-        start, end = _span(lines[lines["route"] == route])
-        vantage = next(
-            (name for name in reversed(OUTER) if (refused & mine & observed["vantage"].eq(name)).any()), None
-        )
-        seen = observed["vantage"].eq(vantage).fillna(False).astype(bool)
-        rows = observed[mine & seen]
-        times = observed.loc[seen, "start"]
+        start, end = _span(lines_of[route])
+        vantages = set(mine["vantage"])
+        vantage = next((name for name in reversed(OUTER) if name in vantages), None)
+        if vantage is None:
+            continue
+        rows = rows_of[route][rows_of[route]["vantage"] == vantage]
+        first, last = spans.loc[vantage, ["min", "max"]]
         inside = rows["start"].between(start, end)
-        span_s = (min(end, times.max()) - max(start, times.min())).total_seconds()
-        other_s = (times.max() - times.min()).total_seconds() - span_s
+        span_s = (min(end, last) - max(start, first)).total_seconds()
+        other_s = (last - first).total_seconds() - span_s
         served = rows[inside & ~rows["bad"]]
         span_s = max(span_s, _SLACK_S)
         outside = int((~inside).sum())
         as_usual = outside >= FEWEST_OF_ROUTE and other_s > 0 and len(served) / span_s >= outside / other_s
         as_usual = as_usual and not _refused_usual(rows[inside], rows[~inside], refused, span_s / other_s)
         if as_usual or _sent_most(rows[inside], served, refused):
-            found |= refused & mine
+            found[mine.index] = True
     return found
 
 

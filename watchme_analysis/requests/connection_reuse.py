@@ -184,8 +184,9 @@ def overtaken(followed: pd.DataFrame, used: pd.Series) -> pd.Series:
     waited = rows[kind.eq(NEW).fillna(False) & rows["nginx_bad"]]
     kept = rows[kind.eq(KEPT).fillna(False) & ~rows["nginx_bad"]].sort_values("nginx_start")
     found = pd.Series(False, index=waited.index)
+    free_of = dict(list(kept[kept["route"].isin(waited["route"].unique())].groupby("route")))
     for route, mine in waited.groupby("route"):
-        free = kept[kept["route"] == route]
+        free = free_of.get(route, kept.iloc[:0])
         # The soonest end of all that began at this place or later.
         soonest = np.minimum.accumulate(_moments(free["nginx_end"])[::-1])[::-1]
         after = np.searchsorted(_moments(free["nginx_start"]), _moments(mine["nginx_start"]), "right")

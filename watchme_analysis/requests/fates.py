@@ -267,8 +267,14 @@ _KNOWN_SHARE = 0.1
 def _left_for_the_same(found: pd.DataFrame) -> pd.DataFrame:
     """Return fates in which requests whose caller left have the commonest other one of their route."""
     vague = found["fate"].isin(["client_left", "unknown"])
-    for route, rows in found[~vague].groupby("route"):
-        mine = (found["route"] == route) & vague
-        if mine.any() and len(rows) >= max(2, _KNOWN_SHARE * int(mine.sum())):
-            found.loc[mine, "fate"] = str(rows["fate"].mode().iloc[0])
+    known, left = found.loc[~vague, ["route", "fate"]], found.loc[vague, "route"].value_counts()
+    counts = known["route"].value_counts().reindex(left.index, fill_value=0)
+    enough = left.index[(counts >= 2) & (counts >= _KNOWN_SHARE * left)]
+    known = known[known["route"].isin(enough)]
+    commonest = {
+        str(route): str(fate)
+        for route, fate in known.groupby(["route", "fate"]).size().groupby("route").idxmax()
+    }
+    fates = found.loc[vague, "route"].map(commonest).dropna()
+    found.loc[fates.index, "fate"] = fates
     return found

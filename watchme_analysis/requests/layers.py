@@ -222,10 +222,10 @@ def slow_uploads(joined: pd.DataFrame, side: str) -> pd.Series:
         behind = behind.fillna(joined["nginx_s"]).fillna(joined["origin_s"])
     sent = joined["method"].isin(["POST", "PUT", "PATCH"]) & (joined[f"{side}_status"] < 400)
     waited = (sent & (joined[f"{side}_s"] - behind > SENDING_S)).fillna(False)
-    held = set()
-    for route, mine in joined.loc[waited, ["route", "start"]].groupby("route"):
-        first, last = mine["start"].min(), mine["start"].max()
-        near = sent & (joined["route"] == route) & joined["start"].between(first, last)
-        if len(mine) >= MOST * int(near.sum()):
-            held.add(route)
+    starts = joined.loc[waited].groupby("route")["start"].agg(["min", "max", "size"])
+    uploads = joined.loc[sent & joined["route"].isin(starts.index), ["route", "start"]].join(
+        starts, on="route"
+    )
+    near = uploads[uploads["start"].between(uploads["min"], uploads["max"])].groupby("route").size()
+    held = starts.index[starts["size"] >= MOST * near.reindex(starts.index, fill_value=0)]
     return (waited & ~joined["route"].isin(held)).astype(bool)

@@ -472,10 +472,12 @@ def _served_beside(view: _View) -> list[Observation]:
     if len(waiting) < FEWEST_CONNECTED:
         return []
     waiting = waiting.iloc[:: math.ceil(len(waiting) / MOST_WAITS)]
-    served = view.served
+    served = view.served.loc[:, ["route", "nginx_start", "nginx_end"]]
+    served = served[served["route"].isin(waiting["route"].unique())].sort_values("nginx_start")
+    served_of = dict(list(served.groupby("route")))
     overtaken = 0
     for route, mine in waiting.groupby("route"):
-        others = served[served["route"] == route].sort_values("nginx_start")
+        others = served_of.get(route, served.iloc[:0])
         starts, ends = (others[name].to_numpy() for name in ("nginx_start", "nginx_end"))
         first = np.searchsorted(starts, mine["nginx_start"].to_numpy(), side="right")
         until = mine["nginx_start"] + pd.to_timedelta(mine["nginx_s"] * PART_OF_WAIT, unit="s")

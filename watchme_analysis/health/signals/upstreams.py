@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.context import HealthContext, commonest_upstreams
 from watchme_analysis.health.rows import lines
 from watchme_analysis.health.signals.rules import place_of
 from watchme_analysis.health.thresholds import FEWEST, MOST
@@ -26,7 +26,7 @@ def error_kind(kind: str) -> Message | Resource:
 def usual_address(context: HealthContext) -> dict[str, str]:
     """Return by route the address that served it well, else the one of the next wider location."""
     good = context.well_served[context.well_served["upstream_addr"].notna()]
-    usual = {str(route): str(group["upstream_addr"].mode().iloc[0]) for route, group in good.groupby("route")}
+    usual = dict(commonest_upstreams(good))
     for route, endpoint in zip(context.routes, context.endpoints, strict=True):
         if route not in usual:
             wider = context.nginx_routes.wider(endpoint)
