@@ -1,6 +1,7 @@
 """Identities become stand-ins of the same shape, the same one everywhere."""
 
 import json
+from time import process_time
 
 from worlds.together import together
 
@@ -107,3 +108,29 @@ def test_json_keeps_its_form():
     assert Redactor("secrets").value([123456789012, ("token=abc",)]) == [123456789012, ["token=***"]]
     deep = "[" * 100_000
     assert redactor.json_text(deep) == deep
+
+
+def test_the_number_of_identities_does_not_slow_a_text_down():
+    """With a hundred times as many names, a search for each of them takes a hundred times as long."""
+
+    def seconds(count):
+        names = {f"{number * 7919 % 100_003:05d}-{number}": "device" for number in range(count)}
+        redactor = Redactor("ids", identities=names)
+        known = list(names)[:: count // 200]
+        texts = [f"Device {name} sent nothing to {number}-x; retry." for number, name in enumerate(known)]
+        begun = process_time()
+        found = [redactor.text(text) for text in texts]
+        assert found[7] == "Device device-8 sent nothing to 7-x; retry."
+        return process_time() - begun
+
+    assert seconds(20_000) < 20 * max(seconds(200), 0.005)
+
+
+def test_the_longest_name_that_stands_alone_is_replaced():
+    names = ["kit", "kit-7", "kit-7.a", "kit-7.abc", "台所", *(f"{number}-x" for number in range(1000, 1100))]
+    redactor = Redactor("ids", identities=dict.fromkeys(names, "device"))
+    text = "kit kit-7 kit-7.a kit-7.ab kit-7.abcd kits akit 台所 1001-x 1001-xy kit-7kit"
+    assert redactor.text(text) == (
+        "device-1 device-2 device-3 device-2.ab device-2.abcd kits akit device-4 device-5 1001-xy "
+        "device-1-7kit"
+    )

@@ -114,6 +114,10 @@ _SHAPES: Mapping[str, Callable[[int], str]] = {
 }
 # Shorter values are parts of other words; digits alone are counts.
 _SHORTEST_SECRET, _SHORTEST_NUMBER, _SHORTEST_NAME = 6, 5, 2
+# Characters by which values are looked up; no value is shorter.
+_HEAD = _SHORTEST_NAME
+# Different beginnings of values up to which a regular expression finds them.
+_MOST_HEADS = 50
 # Digits of a number in JSON that may be an account; numbers of cards are longer.
 _SHORTEST_ID = 12
 
@@ -136,25 +140,22 @@ class Redactor:
     ) -> None:
         self.level = level
         kept = [one for one in secrets if len(one) >= _SHORTEST_SECRET]
-        self._secrets = _any_of(kept, whole=False)
+        self._secrets = _Values(kept, whole=False)
         named = (
             {} if level == "secrets" else {n: kind for n, kind in (identities or {}).items() if _is_name(n)}
         )
         self._kinds = named
-        self._identities = _any_of(named, whole=True)
+        self._identities = _Values(named, whole=True)
         self._numbers: Counter[str] = Counter()
         self._stand_ins: dict[tuple[str, str], str] = {}
         self._made: set[str] = set()
 
     def text(self, text: str) -> str:
         """Return a text at the level."""
-        if self._secrets is not None:
-            text = self._secrets.sub(MASK, text)
-        text = redacted(text)
+        text = redacted(self._secrets.sub(lambda _: MASK, text))
         if self.level == "secrets":
             return text
-        if self._identities is not None:
-            text = self._identities.sub(lambda found: self._stand_in(self._kinds[found[0]], found[0]), text)
+        text = self._identities.sub(lambda name: self._stand_in(self._kinds[name], name), text)
         for kind, pattern in _PATTERNS:
             text = pattern.sub(lambda found, kind=kind: self._replaced(kind, found), text)  # type: ignore[misc]
         return text
@@ -217,9 +218,34 @@ def _is_name(value: str) -> bool:
     return len(value) >= (_SHORTEST_NUMBER if value.isdigit() else _SHORTEST_NAME) and value not in ("-", "_")
 
 
-def _any_of(values: Iterable[str], *, whole: bool) -> re.Pattern[str] | None:
-    """Return a pattern for any of the values, the longest first; None without values."""
-    found = "|".join(map(re.escape, sorted(set(values), key=lambda one: (-len(one), one))))
-    if not found:
-        return None
-    return re.compile(rf"(?<![A-Za-z0-9])(?:{found})(?![A-Za-z0-9])" if whole else found)
+class _Values:
+    """Values that are replaced in texts, the longest first, in time that does not grow with their number."""
+
+    def __init__(self, values: Iterable[str], *, whole: bool) -> None:
+        self._values = frozenset(values)
+        self._whole = whole
+        lengths: dict[str, set[int]] = {}
+        for value in self._values:
+            lengths.setdefault(value[:_HEAD], set()).add(len(value))
+        self._lengths = {head: sorted(found, reverse=True) for head, found in lengths.items()}
+        # An alternative for each beginning is tried at every place of a text, so many are looked up instead.
+        heads = "|".join(map(re.escape, sorted(lengths)))
+        if len(lengths) > _MOST_HEADS:
+            heads = f"[{''.join(map(re.escape, sorted({head[0] for head in lengths})))}]"
+        self._beginning = re.compile(rf"(?<![A-Za-z0-9])(?:{heads})" if whole else heads)
+
+    def sub(self, replaced: Callable[[str], str], text: str) -> str:
+        """Return a text with each value replaced."""
+        if not self._values:
+            return text
+        parts, done, at = [], 0, 0
+        while (place := self._beginning.search(text, at)) is not None:
+            start = place.start()
+            at = start + 1
+            for length in self._lengths.get(text[start : start + _HEAD], ()):
+                value, after = text[start : start + length], text[start + length : start + length + 1]
+                if value in self._values and not (self._whole and after.isascii() and after.isalnum()):
+                    parts += [text[done:start], replaced(value)]
+                    done = at = start + length
+                    break
+        return "".join([*parts, text[done:]])
