@@ -56,7 +56,7 @@ def write_paths(folder: Path, count: int) -> None:
             errors.append(
                 f"{time:%Y/%m/%d %H:%M:%S} [error] 31#31: *{number} upstream timed out (110: Connection "
                 f"timed out) while reading response header from upstream, client: {client}, server: _, "
-                f'request: "GET {path} HTTP/1.1", upstream: "http://127.0.0.1:8000{path}", host: "a.example.com"'
+                f'request: "GET {path} HTTP/1.1", upstream: "http://127.0.0.1:8000{path}"'
             )
     (folder / "access.log").write_text("\n".join(access) + "\n")
     (folder / "error.log").write_text("\n".join(errors) + "\n")
