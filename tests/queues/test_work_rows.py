@@ -104,9 +104,14 @@ def test_a_message_becomes_a_row_with_its_work_and_its_fate():
 
 
 def test_pairs_of_work_are_distinct_sorted_and_complete():
-    rows = [("b", "2"), ("a", "2"), ("a", "1"), ("a", "1"), (None, "1"), ("a", None)]
-    frame = pd.DataFrame(rows, columns=["work_item", "work_date"])
-    assert work_items.work_pairs(frame) == [["a", "1"], ["a", "2"], ["b", "2"]]
+    rows = [
+        ("b", None, "2"), ("a", "1 10:00", "1"), ("a", "1 11:00", "1"), ("a", "1 11:00", "1"),
+        (None, "1", "1"), ("a", None, None),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["work_item", "work_time", "work_date"])
+    # Moments of one day are different work; a day stands for a moment that is not stated.
+    assert work_items.work_pairs(frame) == [["a", "1 10:00"], ["a", "1 11:00"], ["b", "2"]]
+    assert work_items.day_pairs(frame) == [["a", "1"], ["b", "2"]]
 
 
 @together(
@@ -244,37 +249,6 @@ def test_a_line_of_a_fifo_queue_has_a_group_and_a_deduplication_id(more, group, 
         "QueueUrl": "https://sqs.example.com/1/jobs.fifo/", "MessageBody": "é", "MessageGroupId": "g",
         "MessageDeduplicationId": "m", "MessageAttributes": ORIGINAL,
     }  # fmt: skip
-
-
-@together(
-    ("more", "listed", "unknown", "reason"),
-    [
-        ({}, False, False, None),
-        ({}, True, False, "same-work"),
-        ({"processed": True}, False, True, "processed"),
-        ({"processed": False}, False, False, None),
-        ({"body": None}, False, True, "no-body"),
-        ({"recoverable": None}, False, False, "unknown-outcome"),
-        ({"recoverable": None}, False, True, None),
-        ({"recoverable": False}, False, True, "cannot-succeed"),
-    ],
-)
-def test_a_message_is_left_out_for_a_reason(more, listed, unknown, reason):
-    assert redrive_list._reason(row(**more), is_listed=listed, include_unknown=unknown) == reason
-
-
-@together(
-    ("more", "work"),
-    [
-        ({"body": '{"day": "1", "x": 2}', "work_item": "w"}, ("jobs", "w", "1")),
-        ({"body": '{"day": "1", "x": 2}'}, ("jobs", "", '{"day": "1", "x": 2}')),
-        ({"body": '{"x": 2, "a": 1}', "work_item": "w"}, ("jobs", "", '{"a": 1, "x": 2}')),
-        ({"body": "[2]", "work_item": "w"}, ("jobs", "", "[2]")),
-        ({"body": "{", "work_item": "w"}, ("jobs", "", "{")),
-    ],
-)
-def test_work_is_the_same_by_item_and_day_or_by_content(more, work):
-    assert redrive_list._work(row(**more), ("day",)) == work
 
 
 def test_urls_are_those_of_arns_with_region_and_account():

@@ -222,6 +222,10 @@ def test_groups_and_deduplication_ids():
     by_work = messages_of(rows, is_content_based=False)
     assert (by_work.groups, by_work.without_group, by_work.swallowed) == ({"a": 3, "b": 1}, 1, 1)
     assert messages_of(rows, is_content_based=True).swallowed == 3
+    # Other work of the same group and key would be swallowed whenever it is sent within five minutes.
+    other = messages_of([*rows, row("a", "1", 9000.0, body="y")], is_content_based=False)
+    assert (other.joined, by_work.joined) == (1, 0)
+    assert found(messages=other)["deduplication"] == ("problem", "fifo-check-joined")
     # Five minutes later the same id is delivered again; in between it is not, whatever the order of the rows.
     late = [row("a", "1", 300.0), row("a", "1", 0.0), row("a", "1", 299.9)]
     assert messages_of(late, is_content_based=False) == Messages({"a": 3}, 0, 1, 0)

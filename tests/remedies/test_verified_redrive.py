@@ -362,7 +362,9 @@ def test_each_entry_and_row_of_a_redrive(memory, tmp_path):
         "message_id": "m2", "state": "deleted", "reason": "", "sent_as": sent[1], "request_id": requests[1],
         "in_dlq": False, "sends": 1,
     }  # fmt: skip
-    assert said == [{"redrive-first-processed": {}}]
+    assert [next(iter(each)) for each in said] == [
+        "redrive-confirming", "redrive-first-processed", "redrive-confirming"
+    ]  # fmt: skip
     events = [entry[:2] for entry in entries_of(tmp_path / "j") if entry[0] != "hold"]
     assert events == [
         (name, event)
@@ -417,6 +419,17 @@ def test_a_message_without_proof_stays_in_the_dlq(memory, tmp_path, how, state, 
     assert body not in [each for _, each in memory.sent[len(sent) :]]
     audit, _ = run(memory, small_task("a", "b", "c"), tmp_path / "j", retry_unconfirmed=True)
     assert (audit.outcome, sum(row.sends > 1 for row in audit.rows)) == ("complete", 1)
+
+
+def test_a_success_that_comes_late_is_confirmed_by_the_next_run(memory, tmp_path):
+    # The function is busy with other messages for longer than a run waits.
+    read = memory.responses["filter_log_events"]
+    memory.responses["filter_log_events"] = {"events": []}
+    audit, _ = run(memory, small_task("a", "b"), tmp_path / "j")
+    assert [(row.state, row.reason) for row in audit.rows[:2]] == [("sent", "not-seen"), ("not_sent", "")]
+    memory.responses["filter_log_events"] = read
+    audit, _ = run(memory, small_task("a", "b"), tmp_path / "j")
+    assert (audit.outcome, [row.sends for row in audit.rows[:2]]) == ("complete", [1, 1])
 
 
 def test_a_report_that_states_a_timeout_may_arrive_after_the_end(memory, tmp_path):
@@ -530,6 +543,12 @@ def test_errors_of_calls_stop_the_run_but_not_the_deletion(memory, tmp_path):
     memory.problems["receive_message"] = [ServiceError("late")]
     audit, _ = run(memory, small_task("x", "y", "c"), tmp_path / "receiving")
     assert (why(audit), audit.states) == ({"redrive-call-failed": {"error": "late"}}, {"not_sent": 3})
+    # A message that can't be made visible again is visible by itself later, and the audit is complete.
+    memory.behaviour = {"c": "fail"}
+    memory.problems["change_message_visibility_batch"] = [ServiceError("refused")]
+    audit = run_redrive(small_task("x", "y", "c"), tmp_path / "releasing", memory, AT_ONCE)
+    assert ([*why(audit)], audit.states) == (["redrive-failed"], {"not_sent": 2, "failed": 1})
+    memory.hidden.clear()
     # What was received is released, also when the run is interrupted.
     memory.problems["send_message"] = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):

@@ -370,9 +370,8 @@ FAULTS = {
 def truth_of(world, model):
     """Return the truth in the fields of the recorded cases, as far as it is compared."""
     dead = [item for queue in world.queues for _, item in queue.dead]
-    local = {item.number: item.key[:10] for item in dead}
-    pairs = sorted({(item.device, local[item.number]) for item in dead})
-    missed = sorted({(item.device, local[item.number]) for item in dead if not item.ran_well})
+    pairs = sorted({(item.device, item.key) for item in dead})
+    missed = sorted({(item.device, item.key) for item in dead if not item.ran_well})
 
     def iso(moment):
         return (world.start + timedelta(seconds=moment)).isoformat()

@@ -186,10 +186,22 @@ def _recoverable(
 
 
 def work_pairs(frame: pd.DataFrame) -> list[list[str]]:
-    """Return the distinct ``[work_item, work_date]`` pairs of messages, sorted; without incomplete pairs."""
-    named = frame.dropna(subset=["work_item", "work_date"])
-    pairs = set(zip(named["work_item"], named["work_date"], strict=True))
-    return sorted([str(item), str(date)] for item, date in pairs)
+    """Return the distinct pairs of item and moment of messages, sorted; without incomplete pairs.
+
+    The local date stands for the moment of a message that states none.
+    """
+    return _pairs(frame.assign(when=frame["work_time"].fillna(frame["work_date"])), "when")
+
+
+def day_pairs(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the distinct pairs of item and local date of messages, sorted; without incomplete pairs."""
+    return _pairs(frame, "work_date")
+
+
+def _pairs(frame: pd.DataFrame, column: str) -> list[list[str]]:
+    named = frame.dropna(subset=["work_item", column])
+    pairs = set(zip(named["work_item"], named[column], strict=True))
+    return sorted([str(item), str(when)] for item, when in pairs)
 
 
 def _content(body: str | None) -> dict[str, Any]:

@@ -80,12 +80,15 @@ class Messages:
         five minutes before.
     with_group_id
         Messages that already have a message group id.
+    joined
+        Messages with the deduplication id of another one whose body differs, whenever they were sent.
     """
 
     groups: Mapping[str, int]
     without_group: int = 0
     swallowed: int = 0
     with_group_id: int = 0
+    joined: int = 0
 
     @property
     def count(self) -> int:
@@ -125,11 +128,14 @@ def messages_of(rows: Sequence[Mapping[str, Any]], *, is_content_based: bool) ->
     """
     groups = Counter(str(row["group"]) for row in rows if row["group"] is not None)
     last: dict[Any, float] = {}
+    bodies: dict[Any, set[Any]] = {}
     swallowed = 0
     for row in sorted(rows, key=lambda row: row["sent_s"] or 0.0):
         identity = row["body"] if is_content_based else (row["group"], row["key"])
         if row["sent_s"] is None or identity is None or (not is_content_based and row["key"] is None):
             continue
+        if row["body"] is not None:
+            bodies.setdefault(identity, set()).add(row["body"])
         if identity in last and row["sent_s"] - last[identity] < DEDUPLICATED_S:
             swallowed += 1
         else:
@@ -139,6 +145,7 @@ def messages_of(rows: Sequence[Mapping[str, Any]], *, is_content_based: bool) ->
         sum(row["group"] is None for row in rows),
         swallowed,
         sum(row["group_id"] is not None for row in rows),
+        sum(len(different) - 1 for different in bodies.values()),
     )
 
 
@@ -273,6 +280,8 @@ def _of_messages(source: Source, options: MigrationOptions, messages: Messages |
     status: Status = "problem" if messages.swallowed else "ok"
     sentence = message("fifo-check-swallowed", count=Count(messages.swallowed), total=Count(messages.count))
     yield Check("deduplication", status, sentence)
+    if messages.joined:
+        yield Check("deduplication", "problem", message("fifo-check-joined", count=Count(messages.joined)))
     if options.switches:
         is_ready = messages.with_group_id == messages.count
         sentence = message(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -462,10 +463,17 @@ class _Run:
     def go(self) -> RedriveAudit:
         try:
             stopped = self._redriven()
-        finally:
+        except BaseException:
+            with suppress(ServiceError):
+                self._release()
+            raise
+        # A call that fails at the end takes nothing from what is known: hidden messages become visible.
+        try:
             self._release()
-        if self.task.dlq_url is not None and self.in_dlq is not None:
-            self.counts = counts_of(queue_attributes(self.aws, self.task.dlq_url))
+            if self.task.dlq_url is not None and self.in_dlq is not None:
+                self.counts = counts_of(queue_attributes(self.aws, self.task.dlq_url))
+        except ServiceError as error:
+            stopped = stopped or message("redrive-call-failed", error=Quotation(str(error)))
         return self._ended(stopped)
 
     def _redriven(self) -> Message | None:
@@ -633,6 +641,8 @@ class _Run:
     def _confirm(self, keys: Sequence[str]) -> None:
         """Wait until nothing more is to be seen of messages; delete those that were processed."""
         keys = [key for key in keys if self._event(key) in {SENDING, SENT, FAILED}]
+        if keys:
+            self.report(message("redrive-confirming", count=len(keys), quiet=Duration(self.quiet_s)))
         while keys:
             self._read_log()
             settled = [self._is_settled(key) for key in keys]  # the time of quiet begins for each of them

@@ -25,7 +25,7 @@ from watchme_analysis.queues.redrive_list import (
     messages_to_redrive,
 )
 from watchme_analysis.queues.work_done import first_of, work_item_settings
-from watchme_analysis.queues.work_items import key_in_body, work_items, work_pairs
+from watchme_analysis.queues.work_items import day_pairs, key_in_body, work_items
 from watchme_analysis.remedies.queue_archive import is_archive, read_archive
 from watchme_analysis.remedies.queue_reader import BATCH, dead_letter_queue_url
 from watchme_analysis.remedies.redrive import (
@@ -264,7 +264,7 @@ def plan_of_work(
     frame = work_items(investigation)
     open_work = frame[(frame["state"] == "dead_lettered") & ~frame["processed"].fillna(value=False)]
     lines: dict[str, ListedMessage] = {}
-    for item, day in work_pairs(open_work):
+    for item, day in day_pairs(open_work):
         body = template.replace("{item}", json.dumps(item)[1:-1]).replace("{day}", day)
         line = message_line(urls[queue], None, body, group_id=item)
         lines.setdefault(line, ListedMessage(None, queue, None, item, day))

@@ -66,6 +66,10 @@ fifo-check-few-groups = { $groups ->
    *[other] { $groups } groups in the case, so { $groups } invocations
   } at most run at once.
 fifo-check-swallowed = { $count } of { $total } messages have the deduplication id of another one within five minutes before, so SQS would not deliver them.
+fifo-check-joined = { $count ->
+    [one] One message would have the deduplication id of another one although its body differs
+   *[other] { $count } messages would have the deduplication id of another one although their bodies differ
+  }: SQS does not deliver the second of them within five minutes. Let producers send an id of the whole body, or --content-based.
 fifo-check-group-id-sent = { $count } of { $total } messages already carry a message group id.
 fifo-check-no-dlq = { $queue } has no DLQ: a message that fails blocks its group until it expires.
 fifo-check-dlq = { $count ->

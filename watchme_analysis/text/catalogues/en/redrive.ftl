@@ -25,6 +25,10 @@ redrive-not-stated = an invocation with message { $message } ended without an er
 redrive-came-back = message { $message } was received again, or moved to the DLQ again, after an invocation without an error: the function reported it as failed, or took longer than the visibility timeout. Correct that. The same command continues with the rest.
 redrive-other-place = the queue is in account { $queue_account }, region { $queue_region }, but the session is in account { $account }, region { $region }. Give the --profile or --region of the queue.
 redrive-no-dlq = { $queue } has no DLQ, so nothing shows that its messages are still there.
+redrive-confirming = { $count ->
+    [one] Waiting until one message is confirmed: it must not be received again for { $quiet }.
+   *[other] Waiting until { $count } messages are confirmed: they must not be received again for { $quiet }.
+  }
 redrive-first-processed = The first message was processed. The rest follows.
 redrive-progress = { $sent } of { $count } sent
 redrive-event-sent = Message { $message } was sent to its source queue.

@@ -54,6 +54,7 @@ fifo-check-no-group = { $total } 件中 { $count } 件のメッセージから�
 fifo-check-groups = ケースのグループ数は { $groups }、最大同時実行数は { $most } です。
 fifo-check-few-groups = ケースのグループ数は { $groups } のため、同時に実行される呼び出しは最大 { $groups } です。
 fifo-check-swallowed = { $total } 件中 { $count } 件は、5 分以内に届いた別のメッセージと重複排除 ID が同じで、SQS が配信しません。
+fifo-check-joined = { $count } 件のメッセージは、本文が異なるのに別のメッセージと同じ重複排除 ID になります。5 分以内に送信すると、SQS は 2 件目を配信しません。本文全体から作った ID を送信するか、--content-based を使用してください。
 fifo-check-group-id-sent = { $total } 件中 { $count } 件のメッセージは、すでにメッセージグループ ID を持っています。
 fifo-check-no-dlq = { $queue } にはデッドレターキューがありません。失敗するメッセージは期限が切れるまでグループの後続を止めます。
 fifo-check-dlq = { $count ->

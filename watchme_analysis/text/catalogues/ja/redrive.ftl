@@ -16,6 +16,7 @@ redrive-not-stated = メッセージ { $message } の呼び出しはエラーな
 redrive-came-back = メッセージ { $message } は、エラーのない呼び出しの後に再び受信されたか、DLQ に戻りました。関数が失敗として報告したか、可視性タイムアウトより長くかかっています。修正してください。同じコマンドで残りを続行できます。
 redrive-other-place = キューはアカウント { $queue_account }、リージョン { $queue_region } にありますが、現在のセッションはアカウント { $account }、リージョン { $region } です。キューの --profile または --region を指定してください。
 redrive-no-dlq = { $queue } には DLQ がないため、メッセージがまだあるかどうかを確認できません。
+redrive-confirming = { $count } 件のメッセージの処理を確認しています。{ $quiet } の間、再び受信されないことを確認します。
 redrive-first-processed = 最初のメッセージが処理されました。残りを送信します。
 redrive-progress = { $count } 件中 { $sent } 件を送信しました
 redrive-event-sent = メッセージ { $message } を送信元のキューに送信しました。
