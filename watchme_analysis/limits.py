@@ -40,6 +40,9 @@ class Limits:
         Lines of a file that is read into memory.
     rows
         Rows of a table of a case that is loaded into memory.
+    table_mib
+        Memory of a table of a case, in MiB, and beyond it while it is at most ``unpacked_times`` as large as
+        its file.
     settings
         Values in a file of settings (compose, edge), aliases counted as often as they stand.
     nesting
@@ -60,6 +63,7 @@ class Limits:
     rejected_lines: int = 1_000_000
     lines: int = 5_000_000
     rows: int = 50_000_000
+    table_mib: int = 1024
     settings: int = 100_000
     nesting: int = 100
     expression_chars: int = 10_000

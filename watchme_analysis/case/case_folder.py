@@ -15,9 +15,11 @@ from watchme_analysis.case.actions import FILE as ACTIONS_FILE
 from watchme_analysis.case.actions import TABLE as ACTIONS
 from watchme_analysis.case.actions import read_actions
 from watchme_analysis.case.manifest import MANIFEST, read_manifest
+from watchme_analysis.case.table_size import exceeds_memory
 from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import CaseError, InputError, QueryError
 from watchme_analysis.files.limit_notes import limit_reached
+from watchme_analysis.limits import Limits
 from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
 from watchme_analysis.text.message import Choice, Message, Resource, value_of
@@ -155,8 +157,11 @@ class Case:
     def _check(self, name: str) -> None:
         """Compare the hash of a table file with the manifest; repeated only after the file has changed.
 
-        The check costs as much as reading the file, so only tables that are used are checked.
+        The check costs as much as reading the file, so only tables that are used are checked. It includes the
+        memory that the table takes.
         """
+        import duckdb
+
         path = self._file(name)
         try:
             stat = path.stat()
@@ -169,6 +174,13 @@ class Case:
             raise self._damaged(name, error) from error
         if found != self.manifest["tables"][name].get("sha256"):
             raise CaseError(error_message("error-case-table-changed", table=repr(name), case=self.path))
+        limits = load_config().limits
+        try:
+            is_large = exceeds_memory(path, limits)
+        except (*_UNREADABLE, duckdb.Error) as error:
+            raise self._damaged(name, str(error).partition("\n")[0]) from error
+        if is_large:
+            raise self._too_large(name, limits, "table_mib")
         self._checked[name] = state
 
     def _load(self, name: str) -> pd.DataFrame:
@@ -180,14 +192,7 @@ class Case:
         try:
             with pq.ParquetFile(path) as file:
                 if file.metadata.num_rows > limits.rows:
-                    raise CaseError(
-                        error_message(
-                            "error-case-table-large",
-                            table=repr(name),
-                            case=self.path,
-                            limit=limit_reached(limits, "rows"),
-                        )
-                    )
+                    raise self._too_large(name, limits, "rows")
                 stored = file.read().to_pandas()
             return conform(name, _with_current_names(name, stored))
         except InputError as error:
@@ -266,6 +271,12 @@ class Case:
             database.execute("set lock_configuration = true")
             self._database = database
         return self._database.cursor()
+
+    def _too_large(self, name: str, limits: Limits, key: str) -> CaseError:
+        limit = limit_reached(limits, key)
+        return CaseError(
+            error_message("error-case-table-large", table=repr(name), case=self.path, limit=limit)
+        )
 
     def _damaged(self, name: str, reason: object) -> CaseError:
         return CaseError(

@@ -80,15 +80,15 @@ def _config() -> Config:
 
 def _queues_of_case(folder: Path) -> list[str]:
     """Return the names of the queues in the tables of a case; none for another folder or a damaged case."""
-    import pyarrow.parquet as pq
+    from watchme_analysis.case.case_folder import read_case
 
     names: dict[str, None] = {}
     if not (folder / MANIFEST).is_file():
         return []
     for table, column in _QUEUE_COLUMNS.items():
         with suppress(Exception):  # a damaged file must not print anything into the shell
-            found = pq.read_table(folder / "tables" / f"{table}.parquet", columns=[column]).column(column)
-            names |= dict.fromkeys(str(value) for value in found.unique().to_pylist() if value)
+            found = read_case(folder).table(table)[column].dropna().unique()
+            names |= dict.fromkeys(str(value) for value in found if value)
     return [*names]
 
 
