@@ -474,3 +474,20 @@ def test_a_connection_is_read_from_the_further_values():
     found = error_requests._connections(log)
     assert [None if pd.isna(one) else int(one) for one in found] == [7, 123456789012345, None, None, None]
     assert pd.isna(error_requests._connections(log.drop(columns="extra"))).all()
+
+
+def test_a_retried_request_is_linked_in_a_log_without_tries_and_times():
+    """Nginx is refused at one server and served by the next; a request that failed comes first."""
+    refused = {"kind": "upstream_refused", "upstream_addr": FIRST, "message": "while connecting to upstream"}
+    served, failed = ({"status": status, "request_time_s": None} for status in (200, 502))
+    found = errors_to_requests(
+        errors(*(refused | {"time": at(second)} for second in (10, 20, 30))),
+        access(
+            served | {"time": at(10)},
+            failed | {"time": at(20)},
+            served | {"time": at(20)},
+            served | {"time": at(30), "upstream_status": 200, "upstream_addr": SECOND},
+        ),
+    )
+    assert linked(found) == [0, 1, None]
+    assert found["link"].tolist() == ["alone", "alone", "none"]

@@ -19,6 +19,7 @@ from worlds.health_alike import (
     probed_outside,
     restarting,
 )
+from worlds.health_constructed import container_created_anew
 from worlds.health_world import HEALTH, OTHER, USUAL, case, in_fault, investigate, moment, without
 
 from watchme_analysis.health import diagnosis as health
@@ -89,12 +90,8 @@ def container_off_its_network():
     return case(at_times(1, {"status": 502, "header_s": 3.1, "error": "upstream_unreachable"}))
 
 
-def address_of_a_container_that_was_recreated():
-    made = restarting(container_off_its_network(), 31)
-    log = made.table("access_log")
-    back = (log["time"] > moment(61)) & log["upstream_addr"].eq(USUAL)
-    log.loc[back, "upstream_addr"] = "192.0.2.21:8100"
-    return made
+def container_that_came_back_off_its_network():
+    return restarting(container_off_its_network(), 31)
 
 
 def nginx_can_not_resolve():
@@ -162,7 +159,8 @@ ALIKE = {
     kept_connections_are_reset: {NGINX, OPEN},
     first_packets_lost_everywhere: {NETWORK, SATURATION, OPEN},
     lossy_link: {NETWORK},
-    address_of_a_container_that_was_recreated: {NETWORK, NGINX, OPEN},
+    container_that_came_back_off_its_network: {NETWORK, NGINX, OPEN},
+    container_created_anew: {NGINX},
     nginx_can_not_resolve: {NGINX},
     nginx_returns_503: {NGINX},
     nginx_refuses_beside_a_held_loop: {NGINX, LOOP},

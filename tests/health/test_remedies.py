@@ -5,6 +5,7 @@ from worlds.health_alike import saying
 from worlds.health_constructed import (
     another_name_for_nginx,
     another_path_for_nginx,
+    container_created_anew,
     dead_server_beside_a_good_one,
     disk_without_space,
     edge_without_patience,
@@ -206,6 +207,12 @@ REMEDIES = [
     (nginx_misdirects, "nginx_config", "moved_upstream", [USUAL, "198.51.100.9:8017"]),
     (server_marked_down, "nginx_config", "server_down", [USUAL, "`down`"]),
     (dead_server_beside_a_good_one, "nginx_config", "dead_server", ["192.0.2.99:8100"]),
+    (
+        container_created_anew,
+        "nginx_config",
+        "stale_address",
+        [USUAL, "`nginx -t && nginx -s reload`", "`resolver`"],
+    ),
     (header_too_big, "nginx_config", "header_too_big", ["`proxy_buffer_size`", HEALTH]),
     (tls_to_a_plain_port, "nginx_config", "no_handshake", [f"`location = {HEALTH}`", "`proxy_ssl_name`"]),
     (nginx_gives_up, "nginx_config", "nginx_impatient", ["`proxy_read_timeout`", "900"]),
@@ -232,7 +239,12 @@ REMEDIES = [
     (port_published_no_more, "docker_network", "not_published", ["8100", "docker compose up -d api"]),
     (no_common_network, "docker_network", "networks_apart", ["api", "gate", "`networks:`"]),
     (listening_on_loopback, "docker_network", "listens_locally", ["`--host 0.0.0.0`"]),
-    (packets_lost, "docker_network", None, ["--force-recreate", f"http://{USUAL}{HEALTH}"]),
+    (
+        packets_lost,
+        "docker_network",
+        None,
+        ["docker restart", "`nginx -s reload`", f"http://{USUAL}{HEALTH}"],
+    ),
     (blocking_call, "app_event_loop", "blocking_in_loop", ["`requests.get`", "app.py:9"]),
     (call_in_a_thread, "app_threadpool", "pool_work", ["`requests.get`", "app.py:9"]),
     (open_files, "app_saturation", "files_full", ["1,024", "`ulimits: nofile`"]),
@@ -291,6 +303,15 @@ def test_a_remedy_names_what_was_observed(build, cause, signal, named):
         text = render(remedy, language)
         assert [words for words in named if words not in text] == [], text
         assert not placeholders(text)
+
+
+def test_only_a_changed_start_command_recreates_a_container():
+    """Nobody's address gets right by it: Nginx has to resolve the name again."""
+    for cause in CAUSES.values():
+        texts = [(None, cause.remedy), *((each.signal, each.text) for each in cause.remedies)]
+        for signal, text in texts:
+            said = render(text, "en")
+            assert "--force-recreate" not in said or signal == "listens_locally", (cause.cause, said)
 
 
 def test_each_remedy_by_a_signal_is_shown_by_a_world():

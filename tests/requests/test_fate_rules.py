@@ -88,8 +88,17 @@ def test_bad_requests_have_their_lines_first_and_each_line_belongs_to_one():
     found = request_fates(requests(good, {}, {"start": at(10.05)}), errors(line(10), line(10)))
     assert found[["row", "error_row"]].values.tolist() == [[1, 0], [2, 1]]
     # A line of a request that went well in the end is one of a try before.
-    found = request_fates(requests(good), errors(line(10)))
-    assert found[["row", "fate"]].values.tolist() == [[0, "refused"]]
+    assert request_fates(requests(good), errors(line(10))).empty
+    # A response that stopped has the status that was sent before.
+    found = request_fates(requests(good), errors(line(10, "upstream_timeout_body")))
+    assert found[["row", "fate"]].values.tolist() == [[0, "body_timeout"]]
+
+
+def test_a_fate_names_the_address_of_the_try_that_failed():
+    tries = '{"upstream_addr": "192.0.2.12:1, 192.0.2.11:8100", "upstream_status": "504, 200"}'
+    slow = timed(200.0, None, None, 4.5, 5.0) | {"upstream_addr": ADDRESS, "upstream_raw": tries}
+    found = request_fates(requests(slow, PASSED_ON | {"nginx_bad": True}), errors())
+    assert found["address"].tolist() == [ADDRESS, "192.0.2.12:1"]
 
 
 def test_without_an_access_log_the_lines_are_the_requests():
@@ -186,9 +195,9 @@ def test_the_step_that_took_longest_is_the_fate_of_a_slow_request(row, expected)
         (503, 197, {}, "nginx_responded"),
         (502, 157, {}, "unknown"),
         (504, 167, {}, "unknown"),
-        (503, 38, {}, "upstream_gave_up"),
-        (502, 38, {}, "upstream_gave_up"),
-        (504, 38, {}, "upstream_gave_up"),
+        (503, 38, {}, "unavailable"),
+        (502, 38, {}, "unknown"),
+        (504, 38, {}, "unknown"),
         (500, 38, {}, "application_error"),
         (503, 0, {"method": "HEAD"}, "unavailable"),
         (503, None, {}, "unavailable"),

@@ -8,6 +8,7 @@ import pytest
 from worlds.health_world import case, context_of
 
 import watchme_analysis as w
+from watchme_analysis.health.configuration import routes
 from watchme_analysis.requests.fates import FATES, LAYERS, OF_LINES, request_fates
 from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.schema import empty
@@ -43,14 +44,20 @@ def error(second: int, message: str, path: str = "/health") -> str:
     )
 
 
-def fates(folder: Path, accesses: list[str], errors: list[str]) -> list[str]:
+def fates(folder: Path, accesses: list[str], errors: list[str], conf: str | None = None) -> list[str]:
+    """Return the fates by the logs, and by a configuration whose server has the given directives."""
     folder.mkdir(exist_ok=True)
+    if conf is not None:
+        place = "location / { proxy_pass http://192.0.2.20:8017; }"
+        server = f"server {{ listen 80; {conf}\n{place} }}"
+        (folder / "nginx.conf").write_text(f"events {{}}\nhttp {{ {server} }}\n")
     (folder / "access.log").write_text("\n".join(accesses) + "\n")
     (folder / "error.log").write_text("\n".join(errors) + "\n")
     case = w.open_case(str(folder))
     joined = join_requests(case.table("access_log"), case.table("edge_log"))
     bad = (joined["nginx_status"] >= 300).fillna(False)
-    found = request_fates(joined.assign(nginx_bad=bad, edge_bad=False), case.table("error_log"))
+    nginx, _ = routes(case.table("config_directives"))
+    found = request_fates(joined.assign(nginx_bad=bad, edge_bad=False), case.table("error_log"), nginx.places)
     return [str(fate) for fate in found["fate"]]
 
 
@@ -91,9 +98,10 @@ def test_a_caller_that_left_waited_for_what_the_others_of_its_route_waited_for(t
         # A page of Nginx says of these only that an upstream failed.
         (502, 157, "GET", "unknown"),
         (504, 167, "GET", "unknown"),
-        (503, 38, "GET", "upstream_gave_up"),
-        (502, 38, "GET", "upstream_gave_up"),
-        (504, 0, "GET", "upstream_gave_up"),
+        # Without a configuration any page may be one of Nginx.
+        (503, 38, "GET", "unavailable"),
+        (502, 38, "GET", "unknown"),
+        (504, 0, "GET", "unknown"),
         (500, 21, "GET", "application_error"),
         (403, 22, "GET", "rejected"),
         # A response to HEAD has no body.
@@ -102,6 +110,30 @@ def test_a_caller_that_left_waited_for_what_the_others_of_its_route_waited_for(t
 )
 def test_without_a_line_status_and_size_remain(tmp_path, status, size, method, fate):
     assert fates(tmp_path, [access(10, status, size=size, method=method)], []) == [fate]
+
+
+@pytest.mark.parametrize(
+    ("conf", "status", "size", "fate"),
+    [
+        ("", 502, 1763, "upstream_gave_up"),
+        ("", 503, 497, "upstream_gave_up"),
+        ("error_page 404 /lost.html;", 502, 1763, "upstream_gave_up"),
+        # A page of one's own has any size, whatever status it is sent with.
+        ("error_page 500 502 /away.html;", 502, 1763, "unknown"),
+        ("error_page 502 503 =200 /away.html;", 503, 1763, "unavailable"),
+        # The file of nginx.org's packages, by which Nginx says of 502 only that an upstream failed.
+        ("error_page 500 502 503 504 /50x.html;", 503, 497, "nginx_responded"),
+        ("error_page 500 502 503 504 /50x.html;", 502, 497, "unknown"),
+        ("error_page 500 502 503 504 /50x.html;", 503, 498, "unavailable"),
+    ],
+)
+def test_only_a_page_that_nginx_cannot_have_is_the_upstreams(tmp_path, conf, status, size, fate):
+    assert fates(tmp_path, [access(10, status, size=size)], [], conf) == [fate]
+
+
+def test_a_request_served_by_another_try_has_no_fate(tmp_path):
+    lines = [access(10, 200), access(20, 502)]
+    assert fates(tmp_path, lines, [error(10, MESSAGES["refused"])]) == ["unknown"]
 
 
 def test_where_the_log_names_upstreams_no_size_says_who_responded():

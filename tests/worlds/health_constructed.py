@@ -12,7 +12,7 @@ import pandas as pd
 
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.schema import conform
-from worlds.health_alike import ON_LOOP, chance, gauge, probed_outside, saying, slow
+from worlds.health_alike import ON_LOOP, chance, gauge, probed_outside, restarting, saying, slow
 from worlds.health_scenarios import on, on_service
 from worlds.health_world import (
     FAULT,
@@ -100,8 +100,11 @@ def unavailable_without_a_limit():
 
 
 def limit_of_the_application():
-    """The application responds with 503 and a few bytes; Nginx's own page is larger."""
-    made = stock(case(on_service(status=503, header_s=0.01)))
+    """The application responds with 503 and a few bytes; Nginx's own page is larger, and it has no other."""
+    made = case(on_service(status=503, header_s=0.01), nginx=PLAIN)
+    directives = made.table("config_directives")
+    made = stock(made)
+    give(made, "config_directives", directives[directives["layer"] == "nginx"])
     log = made.table("access_log")
     log.loc[log["status"].eq(503), "body_bytes"] = 19
     return made
@@ -140,12 +143,33 @@ def dead_server_beside_a_good_one():
     def requested_first(path, second):
         if path == OTHER or int(second * 4) % 3:
             return None
-        return {"header_s": 4.0, "error": "upstream_timeout_connect"}
+        return {"header_s": 4.0, "error": "upstream_unreachable"}
 
     made = case(requested_first)
     made.table("error_log")["upstream_addr"] = DEAD
     made.table("access_log")["upstream_connect_time_s"] = 0.0
     return made
+
+
+def container_created_anew():
+    """The container comes back with another address; Nginx asks for the old one until it is reloaded."""
+    gone = {"status": 502, "header_s": 3.1, "error": "upstream_unreachable"}
+    made = restarting(case(on_service(**gone)), FAULT[0] + 1)
+    log = made.table("access_log")
+    back = (log["time"] > moment(FAULT[1])) & log["upstream_addr"].eq(USUAL)
+    log.loc[back, "upstream_addr"] = "192.0.2.21:8100"
+    return made
+
+
+def sync_workers_over_their_limit():
+    """Handlers take longer than gunicorn's time limit, and Nginx gets no response; no log has times."""
+    made = case(on(REPORT, status=502, header_s=3.0, error="upstream_closed"))
+    log = made.table("app_log")
+    made = stock(saying_nginx(made, "upstream prematurely closed connection while reading response header"))
+    give(made, "app_log", log.to_dict("records"))
+    made = saying(made, "[INFO] Using worker: sync", [0], "lifecycle", "INFO")
+    seconds = range(int(FAULT[0]), int(FAULT[1]))
+    return saying(made, "[CRITICAL] WORKER TIMEOUT (pid:17)", seconds, "other", "CRITICAL")
 
 
 def server_marked_down():
@@ -442,6 +466,18 @@ CONSTRUCTED = (
     Constructed(header_too_big, ("header_too_big",), NGINX, f"{PROXY}#proxy_buffer_size"),
     Constructed(tls_to_a_plain_port, ("no_handshake",), NGINX, f"{PROXY}#proxy_pass"),
     Constructed(dead_server_beside_a_good_one, ("dead_server",), NGINX, f"{PROXY}#proxy_next_upstream"),
+    Constructed(
+        container_created_anew,
+        ("stale_address",),
+        NGINX,
+        "https://nginx.org/en/docs/http/ngx_http_upstream_module.html#resolve",
+    ),
+    Constructed(
+        sync_workers_over_their_limit,
+        ("sync_worker_timeout",),
+        "dependency_slow",
+        "https://docs.gunicorn.org/en/stable/settings.html#timeout",
+    ),
     Constructed(
         server_marked_down,
         ("server_down",),

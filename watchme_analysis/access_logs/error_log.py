@@ -103,6 +103,8 @@ _KINDS = tuple(
         ("configuration", r" in \S+:\d+$"),
     )
 )
+# Nginx says where it stood; from the header on, the status had been sent.
+_BEFORE_HEADER = re.compile(r"while (?:connecting|SSL handshaking|reading response header|sending request)")
 # A container often writes access and application lines to the same file; no message of Nginx goes on so.
 _OTHER_RECORD = re.compile(
     rb"(?:[\w.@-]+ +\| )?(?:\{\"|\S+ - [^\[]{1,200} \[\d\d/[A-Z][a-z][a-z]/\d{4}:"
@@ -133,6 +135,17 @@ def kind_of(message: str, upstream: str | None) -> str:
     if _WENT_AWAY.search(message):
         return "client_closed" if upstream is None else "upstream_reset"
     return "other"
+
+
+def failed_before_header(messages: pd.Series) -> pd.Series:
+    """Return which messages on an upstream say that its response had not begun, so that another can be tried.
+
+    Parameters
+    ----------
+    messages
+        Column ``message`` of the table ``error_log``.
+    """
+    return messages.str.contains(_BEFORE_HEADER, na=False).astype(bool)
 
 
 def looks_like(raw: RawFile) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from watchme_analysis.access_logs.error_log import failed_before_header
 from watchme_analysis.access_logs.formats.column_sources import split_list
 from watchme_analysis.schema import empty
 
@@ -26,8 +27,6 @@ _NOTED_STATUS = {
     "upstream_unreachable": 502,
     "no_live_upstream": 502,
 }
-# A truncated response has the status that was sent before; each of these failures may be of either kind.
-_BEFORE_HEADER = re.compile(r"while (?:connecting|SSL handshaking|reading response header|sending request)")
 # Lines written at the end of a request, unless another upstream is tried.
 _ENDING = {
     *_NOTED_STATUS,
@@ -38,6 +37,7 @@ _ENDING = {
     "client_closed",
     "open_files",
 }
+_OF_TRIES_AND_TIMES = ("upstream_addr", "upstream_status", "request_time_s")
 # A quotation mark within a value is preceded by a backslash.
 _CONNECTION = re.compile(r'"connection": "(\d{1,15})"')
 _SECOND_US = 1_000_000
@@ -84,7 +84,8 @@ def errors_to_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.
     the status that Nginx records for such a failure, as far as both are known. Clients are compared if the
     two logs have any in common, because an access log may hold the address of a header, and the error log
     that of the connection. The error, logged in whole seconds, must lie within the request. An error that
-    ends a request is first compared with the end of requests.
+    ends a request is first compared with the end of requests. A try that fits no failed request is compared
+    with successful ones where the log has neither tries nor times: Nginx tried another server.
 
     Each try of a request matches one line of a kind (a request with two tries may have failed twice), and
     each error line matches one request. Ambiguous lines are not linked, with an exception: a worker writes
@@ -114,21 +115,28 @@ def errors_to_requests(error_log: pd.DataFrame, access_log: pd.DataFrame) -> pd.
     link = np.where(errors["path"].notna(), "none", "no_request").astype(object)
     with_client = bool(set(errors["client"].dropna()) & set(attempts["client"].dropna()))
     names = ("method", "host", "upstream", "service", "connection", *(("client",) if with_client else ()))
+    # Where the log knows the response alone, neither its tries nor its time, another try may have brought it.
+    is_retried = attempts["plain"].to_numpy() & (attempts["status"] < 400).to_numpy()
+    statuses = attempts["status"].mask(is_retried)
     alike = _alike(errors, attempts, names)
+    passes = [(alike, True, False), (alike, False, False)]
+    if is_retried.any():
+        passes.append((_alike(errors, attempts.assign(status=statuses), names), True, True))
     ending, last = errors["ending"].to_numpy(), attempts["last"].to_numpy()
+    of_tries = (errors["class"] == "upstream").to_numpy()
     classes, _ = errors["class"].where(errors["path"].notna()).factorize()
     for at in range(classes.max(initial=-1) + 1):
         free = np.ones(len(attempts), bool)
-        for at_end in (True, False):
+        for by, at_end, retries in passes:
             left = (classes == at) & (row < 0) & (ending | (not at_end))
             tries = free & (last | (not at_end))
-            pairs = _fitting(alike, (left, tries), names, at_end)
-            fitting = np.bincount(
-                pairs.error, alike[1].counts(tries)[pairs.attempt], len(alike[0].values["path"])
-            )
-            candidates[left] = fitting[alike[0].kind[left]]
+            if retries:
+                left, tries = left & of_tries & (candidates == 0), tries & is_retried
+            pairs = _fitting(by, (left, tries), names, at_end)
+            fitting = np.bincount(pairs.error, by[1].counts(tries)[pairs.attempt], len(by[0].values["path"]))
+            candidates[left] = fitting[by[0].kind[left]]
             link[left & (candidates > 0)] = "ambiguous"
-            for chosen, word in _certain(pairs, alike, (left, tries), errors, attempts, in_order=at_end):
+            for chosen, word in _certain(pairs, by, (left, tries), errors, attempts, in_order=at_end):
                 row[chosen.error] = attempts["row"].to_numpy()[chosen.attempt]
                 link[chosen.error] = word
                 free[chosen.attempt] = False
@@ -147,7 +155,8 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     kind = log["kind"].fillna("other").to_numpy(dtype=object)
-    before = log["message"].str.contains(_BEFORE_HEADER, na=False).to_numpy(dtype=bool)
+    before = failed_before_header(log["message"]).to_numpy(dtype=bool)
+    # A truncated response has the status that was sent before.
     lost = np.isin(kind, ["upstream_closed", "upstream_invalid", "upstream_reset"]) & before
     limit = np.isin(kind, ["limit_conn", "limit_req"])
     refused = limit & ~log["message"].str.contains("delaying|dry run", na=False).to_numpy(dtype=bool)
@@ -205,6 +214,10 @@ def _attempts(log: pd.DataFrame) -> pd.DataFrame:
             "last": True,
             "status": status,
             "asked": log["upstream_addr"].notna().to_numpy(dtype=bool),
+            "plain": log[["upstream_addr", "upstream_status", "request_time_s"]]
+            .isna()
+            .all(axis=1)
+            .to_numpy(),
             "path": log["path"].to_numpy(dtype=object, na_value=None),
             "method": log["method"].to_numpy(dtype=object, na_value=None),
             "host": _host(log["host"]),

@@ -2,7 +2,8 @@
 
 A log in the format ``combined`` names no upstream, but each response has its size. Nginx's page for a status
 has one of few sizes (``src/http/ngx_http_special_response.c``): they differ by the version that it shows and
-by the padding that it adds for some browsers.
+by the padding that it adds for some browsers. With ``error_page`` it sends a file instead; packages bring
+such files.
 """
 
 from __future__ import annotations
@@ -44,3 +45,17 @@ def nginx_page_sizes(status: int) -> frozenset[int]:
     }
     # Only pages of errors are padded.
     return frozenset(sizes | {size + len(_PADDING) for size in sizes if status >= 400})
+
+
+# Sizes in bytes of the files that packages bring and their configurations set by ``error_page``: versions of
+# docs/html/50x.html in Nginx's repository, and 404.html and 50x.html of Red Hat's packages (EPEL 7, RHEL 8).
+# Debian and Ubuntu set no ``error_page``.
+_PACKAGED_FILES = {
+    "50x.html": frozenset({383, 494, 497, 537, 3693, 4020}),
+    "404.html": frozenset({3650, 3971}),
+}
+
+
+def packaged_page_sizes(uri: str) -> frozenset[int]:
+    """Return the sizes in bytes of the packaged page at a URI of ``error_page``; empty for other pages."""
+    return _PACKAGED_FILES.get(uri.rpartition("/")[2], frozenset())

@@ -192,7 +192,8 @@ class HealthContext:
         """The fate of each bad request that began in the incident: the frame of :func:`request_fates`."""
         began = self.joined_during
         # A line is written when its request ends, which can be long after an incident of few seconds.
-        return request_fates(began, self.table("error_log") if began["seen_nginx"].any() else self.errors)
+        errors = self.table("error_log") if began["seen_nginx"].any() else self.errors
+        return request_fates(began, errors, self.nginx_routes.places)
 
     @cached_property
     def compose_services(self) -> tuple[ComposeService, ...]:
@@ -367,15 +368,14 @@ def _asked_about(context: HealthContext) -> frozenset[str]:
 def health_context(inv: Investigation) -> HealthContext:
     """Return the facts of an investigation; use as ``inv.once(health_context)``."""
     joined = join_requests(inv.table("access_log"), inv.table("edge_log"))
-    observed = _one_name(
-        judge_observations(observations(joined, inv.table("probes"), inv.table("error_log")))
-    )
+    nginx, edge = routes(inv.table("config_directives"))
+    seen = observations(joined, inv.table("probes"), inv.table("error_log"), nginx.places)
+    observed = _one_name(judge_observations(seen))
     for side in ("edge", "nginx"):
         waiting = joined.index[slow_uploads(joined, side)]
         mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
         observed.loc[mine, ["slow", "bad", "strained"]] = False
     endpoint = inv.options.get("endpoint")
-    nginx, edge = routes(inv.table("config_directives"))
     refused = refused_at_limit(observed, joined, inv.table("error_log"), nginx)
     about = {route_of(endpoint)} if endpoint else monitored_routes(observed)
     held = held_back(observed, refused, inv.table("error_log"), about.__contains__)
@@ -413,7 +413,8 @@ def joined_with_application(inv: Investigation) -> FollowedRequests:
 def followed(inv: Investigation) -> FollowedRequests:
     """Return every request followed through all layers, with its fate; use as ``inv.once(followed)``."""
     traced = inv.once(joined_with_application)
-    return replace(traced, frame=with_fates(traced.frame, inv.table("error_log")).copy())
+    places = inv.once(health_context).nginx_routes.places
+    return replace(traced, frame=with_fates(traced.frame, inv.table("error_log"), places).copy())
 
 
 def requests_view(case: Case) -> pd.DataFrame:

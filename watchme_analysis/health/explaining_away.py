@@ -40,6 +40,22 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
         "fate_slow_connect",
         "fate_connect_timeout",
     ),
+    # Whatever meets the address that a container no longer has, and that Nginx asks for as before.
+    "stale_address": (
+        "none_connected",
+        "unreachable",
+        "refused",
+        "refused_at_own_port",
+        "connect_slow",
+        "connect_lost",
+        "fate_unreachable",
+        "fate_refused",
+        "fate_connect_timeout",
+        "routed_as_before",
+        "nginx_passes_on",
+        "nginx_plain",
+        "restarted",
+    ),
     # Only responses that are longer than a packet stop, which some paths have.
     "fate_body_timeout": ("some_paths",),
     # A fate is a second look at what these found by other means.
@@ -65,7 +81,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # A container without a network does not reach others either: calls that wait for them are bad inside too.
     "unreachable": (*STANDSTILL, "inside_bad"),
     # A dead server is waited for in vain; the log gives that time to the one that answered after it.
-    "dead_server": ("not_arriving", "routed_well", "fate_connect_timeout"),
+    "dead_server": ("not_arriving", "routed_well"),
     # Who connects late arrives late.
     "queue_short": ("inside_bad", "cpu_idle"),
     "cpu_held": STANDSTILL,
@@ -77,6 +93,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "memory_lost": (*STANDSTILL, "refused", "refused_at_own_port", "inside_refused", "restarted_often"),
     "arrivals_up": UNDER_LOAD,
     "arrivals_absorbed": UNDER_LOAD,
+    # Gunicorn ends a worker together with its connection, and starts another one.
+    "sync_worker_timeout": ("fate_connection_dropped", "restarted", "restarted_often"),
     "files_full": STANDSTILL,
     "connections_used_up": WAITING_FOR_THREADS,
     # Who awaits one leaves the CPU and all that need none alone.

@@ -218,12 +218,15 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     unasked = found["error"].str.contains(UNRESOLVED, case=False).fillna(False).astype(bool)
     no_way_out = found["error"].str.contains(NO_WAY_OUT, case=False).fillna(False).astype(bool)
     unasked |= no_way_out & found["vantage"].eq("outside").astype(bool)
+    # Nginx waited for one server until a time limit before another one responded: late, but served.
+    waited = found["error"].str.startswith("upstream_timeout").fillna(False).astype(bool)
+    waited &= (status < 400) & found["error"].ne("upstream_timeout_body").fillna(False).astype(bool)
     failed = (status >= 500) | left | refused | missing | found["error"].notna().astype(bool)
-    found["failed"] = failed & ~unasked
+    found["failed"] = failed & ~unasked & ~waited
     good = found[~found["failed"] & found["duration_s"].notna()]
     found["usual_s"] = _usual_s(found, good)
     found["limit_s"] = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + SLOW_MARGIN_S)
-    found["slow"] = (found["duration_s"] > found["limit_s"]).fillna(False) & ~unasked
+    found["slow"] = ((found["duration_s"] > found["limit_s"]).fillna(False) & ~unasked) | waited
     # A client that left before the response was late left for reasons of its own.
     found["failed"] &= ~(left & (found["duration_s"] <= found["limit_s"]).fillna(False))
     ended_at_limit = (status == 504) | found["error"].str.startswith("upstream_timeout").fillna(False)

@@ -5,7 +5,8 @@ the upstream's host, so the packets travelled both ways and no event loop was in
 excludes layers, also where no log has durations and no configuration is available.
 
 Where a log names no upstream, the size of a response distinguishes Nginx's own pages from responses of the
-application.
+application. An unknown size shows nothing unless the configuration is available and sets no page for the
+status (``error_page``).
 
 Sources: connect(2) and tcp(7) (errors of connecting), the documentation of ngx_http_proxy_module (time
 limits, 502 and 504) and of ngx_http_limit_req_module, and RFC 9110, section 15.6 (502, 503, 504).
@@ -13,13 +14,18 @@ limits, 502 and 504) and of ngx_http_limit_req_module, and RFC 9110, section 15.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from watchme_analysis.access_logs.nginx_pages import nginx_page_sizes
+from watchme_analysis.access_logs.formats.column_sources import split_list
+from watchme_analysis.access_logs.nginx_pages import nginx_page_sizes, packaged_page_sizes
 from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.nginx_conf.error_pages import error_page
+from watchme_analysis.nginx_conf.routing import Location
 from watchme_analysis.requests.layers import layer_times
-from watchme_analysis.requests.observations import lines_of_requests
+from watchme_analysis.requests.observations import harms, lines_of_requests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +85,8 @@ FATES = {
     "unavailable": Fate(("edge", "network"), "A layer behind the network responded with 503."),
     "upstream_gave_up": Fate(
         ("edge", "network"),
-        "The response to 502, 503 or 504 has a size that no page of Nginx has: the upstream sent it.",
+        "The response to 502, 503 or 504 has a size that no page of Nginx has, and the configuration sets no "
+        "other: the upstream sent it.",
     ),
     "application_error": Fate(("edge", "network"), "The application responded with an error of its own."),
     "rejected": Fate(("network", "dependency"), "Nginx or the application rejected the request."),
@@ -124,7 +131,9 @@ OF_LINES = {
 SERVED = "served"
 
 
-def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame:
+def request_fates(
+    joined: pd.DataFrame, error_log: pd.DataFrame, places: Sequence[Location] = ()
+) -> pd.DataFrame:
     """Return the fate of each request that failed or was slow.
 
     Parameters
@@ -134,21 +143,23 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
         ``edge_bad`` (bool).
     error_log
         Table ``error_log``.
+    places
+        Locations of Nginx's configuration, from :func:`watchme_analysis.nginx_conf.routing.places_of`.
 
     Returns
     -------
     pandas.DataFrame
         ``start`` (time), ``route`` (route), ``method``, ``fate`` (text, of :data:`FATES`), ``address``
-        (text, upstream as host:port; null where not logged), ``pid`` (float, Nginx worker of the error log's
-        line),
-        ``row`` (index into ``joined``; -1 for a line without a request in the access log), ``error_row``
-        (index into ``error_log``; -1 without a line), by ``start``.
+        (text, upstream as host:port of the try that failed; null where not logged), ``pid`` (float, Nginx
+        worker of the error log's line), ``row`` (index into ``joined``; -1 for a line without a request in
+        the access log), ``error_row`` (index into ``error_log``; -1 without a line), by ``start``.
 
     Notes
     -----
     A line of the error log belongs to a request of its route that ended in the same second, or in the second
-    before or after; bad requests come first. Each line belongs to one request at most. A client that left
-    waited for what the others of its route waited for: where at least a tenth of the route's other bad
+    before or after; bad requests come first. Each line belongs to one request at most. A request that was
+    served although a try failed has no fate. A client that left waited for what
+    the others of its route waited for: where at least a tenth of the route's other bad
     requests have a known fate, it has the commonest of these.
     """
     import pandas as pd
@@ -168,7 +179,9 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
     )
     seen = joined[joined["seen_nginx"]]
     line_of = lines_of_requests(lines, seen)
-    bad = joined[joined["nginx_bad"] | joined["edge_bad"] | joined.index.isin(line_of.index)]
+    harming = lines.loc[harms(error_log.loc[lines["error_row"]], places).to_numpy(bool), "error_row"]
+    is_harmed = joined.index.isin(line_of.index[line_of.isin(harming)])
+    bad = joined[joined["nginx_bad"] | joined["edge_bad"] | is_harmed]
     mine = lines.set_index("error_row").reindex(line_of.reindex(bad.index))
     mine.index = bad.index
     found = pd.DataFrame(
@@ -176,8 +189,8 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
             "start": bad["start"],
             "route": bad["route"],
             "method": bad["method"],
-            "fate": mine["fate"].fillna(_fates_without_line(bad, joined)),
-            "address": mine["address"].fillna(bad["upstream_addr"]),
+            "fate": mine["fate"].fillna(_fates_without_line(bad, joined, places)),
+            "address": mine["address"].fillna(_failed_try(bad)),
             "pid": mine["pid"],
             "row": bad.index,
             "error_row": line_of.reindex(bad.index).fillna(-1).astype("int64"),
@@ -189,26 +202,37 @@ def request_fates(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame
     return _left_for_the_same(found).sort_values("start", kind="stable", ignore_index=True)
 
 
-def with_fates(frame: pd.DataFrame, error_log: pd.DataFrame) -> pd.DataFrame:
+def _failed_try(rows: pd.DataFrame) -> pd.Series:
+    """Return the upstream of each request's first try that failed; its last upstream where none is logged."""
+    found = rows["upstream_addr"].copy()
+    for at, raw in rows["upstream_raw"].dropna().items():
+        logged = json.loads(raw)
+        addresses, statuses = (split_list(logged.get(name)) for name in ("upstream_addr", "upstream_status"))
+        failed = (one for one, status in zip(addresses, statuses, strict=False) if not status < "500")
+        found[at] = next(failed, found[at])
+    return found
+
+
+def with_fates(frame: pd.DataFrame, error_log: pd.DataFrame, places: Sequence[Location] = ()) -> pd.DataFrame:
     """Return joined requests with the column ``fate``: ``served``, or how each bad one failed.
 
     Parameters
     ----------
-    frame, error_log
+    frame, error_log, places
         As for :func:`request_fates`.
     """
-    fates = request_fates(frame, error_log)
+    fates = request_fates(frame, error_log, places)
     fates = fates[fates["row"] >= 0].set_index("row")["fate"]
     return frame.assign(fate=fates.reindex(frame.index).fillna(SERVED).astype("string"))
 
 
-def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame) -> pd.Series:
+def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame, places: Sequence[Location]) -> pd.Series:
     """Return the fates that statuses and durations show."""
     import numpy as np
     import pandas as pd
 
     status = bad["nginx_status"]
-    is_page, is_other = _by_size(bad, joined)
+    is_page, is_other = _by_size(bad, joined, places)
     nginx, edge = bad["seen_nginx"].astype(bool), bad["edge_bad"].astype(bool)
     alone = bad["upstream_addr"].isna() & joined["upstream_addr"].notna().any()
     parts = layer_times(bad)
@@ -247,17 +271,23 @@ def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame) -> pd.Series:
 _OF_UPSTREAMS = {502, 504}
 
 
-def _by_size(bad: pd.DataFrame, joined: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return which responses have the size of Nginx's own page for their status, and which have another.
+def _by_size(
+    bad: pd.DataFrame, joined: pd.DataFrame, places: Sequence[Location]
+) -> tuple[pd.Series, pd.Series]:
+    """Return which responses have the size of a page of Nginx for their status, and which cannot be one.
 
-    Neither where the log names upstreams; a response to HEAD has no body.
+    Neither where the log names upstreams; a response to HEAD has no body. Only a configuration shows that a
+    size is no page of Nginx. The page that it sets for a status comes from Nginx, and has any size.
     """
     is_known = bad["nginx_bytes"].notna() & bad["method"].ne("HEAD").fillna(False).astype(bool)
     is_known &= not joined["upstream_addr"].notna().any()
-    is_page = is_known & False
-    for status, rows in bad[is_known].groupby("nginx_status"):
-        is_page.loc[rows.index] = rows["nginx_bytes"].isin(nginx_page_sizes(int(status)))
-    return is_page, is_known & ~is_page
+    is_page, is_other = is_known & False, is_known & False
+    for (status, path), rows in bad[is_known].groupby(["nginx_status", "path"]):
+        page = error_page(places, str(path), int(status))
+        sizes = nginx_page_sizes(int(status)) | (packaged_page_sizes(page.uri) if page else frozenset())
+        is_page.loc[rows.index] = rows["nginx_bytes"].isin(sizes)
+        is_other.loc[rows.index] = bool(places) and page is None
+    return is_page, is_other & ~is_page
 
 
 # Share of a route's other bad requests with a known fate from which on callers that left waited for the same.

@@ -6,9 +6,13 @@ Vantages in order along a request's path: ``outside`` (probes through the edge),
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from watchme_analysis.access_logs.error_log import failed_before_header
 from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.nginx_conf.error_pages import error_page
+from watchme_analysis.nginx_conf.routing import Location
 from watchme_analysis.requests.edge_join import client_requests, pairs_by_ray, pairs_by_time
 
 if TYPE_CHECKING:
@@ -48,6 +52,8 @@ _CONNECTION_REQUESTS = r'"connection_requests":\s*"?(\d+)'
 _SECONDS_APART = (0, 1, -1)
 # Nginx's status for a client that left; from here on a status says that there was no proper response.
 CLIENT_CLOSED = 499
+# Nginx's status for an upstream that refused, was unreachable or closed the connection.
+GATEWAY_ERROR = 502
 # Kinds of error log lines on failed requests.
 ERROR_KINDS = (
     "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
@@ -209,7 +215,10 @@ def _ray(ids: pd.Series) -> pd.Series:
 
 
 def observations(
-    joined: pd.DataFrame, probes: pd.DataFrame, error_log: pd.DataFrame | None = None
+    joined: pd.DataFrame,
+    probes: pd.DataFrame,
+    error_log: pd.DataFrame | None = None,
+    places: Sequence[Location] = (),
 ) -> pd.DataFrame:
     """Return the observations of every endpoint from every vantage, one row per request and vantage.
 
@@ -220,20 +229,26 @@ def observations(
     probes
         Table ``probes``.
     error_log
-        Table ``error_log``; its lines on failed requests count as observations of Nginx where the access
-        log has no times or is missing.
+        Table ``error_log``. Where the access log has no times, its lines show which of the responses were
+        late or truncated, and which requests failed that the access log lacks.
+    places
+        Locations of Nginx's configuration, from :func:`watchme_analysis.nginx_conf.routing.places_of`.
 
     Returns
     -------
     pandas.DataFrame
         ``start`` (time), ``vantage`` (``outside``, ``edge``, ``nginx``, ``host``, ``inside``), ``path``,
-        ``route``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text),
+        ``route``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text: of a probe, or
+        the kind of the error log's line on a request that failed or was late despite its status),
         ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), ``table``,
         ``file``, ``line`` (where it stands), by ``start``.
     """
     import pandas as pd
 
     parts = []
+    errors, lacking = pd.Series(dtype="object"), None
+    if error_log is not None and not joined["nginx_s"].notna().any():
+        errors, lacking = _errors_of_requests(error_log, joined, places)
     for side in ("edge", "nginx"):
         columns = [f"{side}_{name}" for name in ("start", "status", "s", "file", "line")]
         rows = joined.loc[joined[f"seen_{side}"], ["path", "route", "client_addr", *columns]]
@@ -246,7 +261,7 @@ def observations(
                     "route": rows["route"],
                     "status": rows[f"{side}_status"],
                     "duration_s": rows[f"{side}_s"],
-                    "error": None,
+                    "error": errors.reindex(rows.index) if side == "nginx" else None,
                     "client_addr": rows["client_addr"],
                     "row": rows.index,
                     "table": {"edge": "edge_log", "nginx": "access_log"}[side],
@@ -274,8 +289,8 @@ def observations(
             }
         )
     )
-    if error_log is not None and not joined["nginx_s"].notna().any():
-        parts.append(_failures(error_log, joined))
+    if lacking is not None:
+        parts.append(lacking)
     kinds = {
         "vantage": "string",
         "path": "string",
@@ -290,10 +305,21 @@ def observations(
     return found.sort_values("start", kind="stable", ignore_index=True)
 
 
-def _failures(error_log: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
-    """Return the failed requests of the error log, with the time at which they failed.
+def _errors_of_requests(
+    error_log: pd.DataFrame, joined: pd.DataFrame, places: Sequence[Location]
+) -> tuple[pd.Series, pd.DataFrame]:
+    """Return what lines of the error log add to an access log without times.
 
-    A line about a request that the access log has with a status of failure is that request, counted once.
+    Returns
+    -------
+    pandas.Series
+        Kind of the line, by index of the request in ``joined``, of requests whose status does not show that
+        they failed or were late: the response was truncated, or Nginx waited for a server until a time limit
+        before it tried another one. A try that failed at once harms nobody where another one succeeded
+        (``proxy_next_upstream``), unless ``error_page`` put another status in place of the error's.
+    pandas.DataFrame
+        Observations of requests that the access log lacks. It has one line for each request that it covers,
+        so that a line on one of its routes within its time is about one of its requests.
     """
     import pandas as pd
 
@@ -302,9 +328,19 @@ def _failures(error_log: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
         {"error_row": rows.index, "route": route_templates(rows["path"]), "start": rows["time"]}
     )
     seen = joined[joined["seen_nginx"]]
-    failed = seen[seen["nginx_status"] >= CLIENT_CLOSED]
-    rows = rows.drop(index=lines_of_requests(lines, failed.assign(nginx_bad=True)))
-    return pd.DataFrame(
+    is_failed = seen["nginx_status"] >= CLIENT_CLOSED
+    of_failed = lines_of_requests(lines, seen[is_failed].assign(nginx_bad=True))
+    left = lines[~lines["error_row"].isin(of_failed)]
+    of_others = lines_of_requests(left, seen[~is_failed].assign(nginx_bad=False))
+    is_harm = harms(rows, places)
+    errors = rows["kind"].reindex(of_others)[is_harm.reindex(of_others).to_numpy(bool)]
+    errors.index = of_others.index[is_harm.reindex(of_others).to_numpy(bool)]
+    slack = pd.Timedelta(seconds=1)
+    covered = left["route"].isin(seen["route"]) & left["start"].between(
+        seen["nginx_end"].min() - slack, seen["nginx_end"].max() + slack
+    )
+    rows = rows.loc[left.loc[~left["error_row"].isin(of_others) & ~covered, "error_row"]]
+    lacking = pd.DataFrame(
         {
             "start": rows["time"],
             "vantage": "nginx",
@@ -320,6 +356,27 @@ def _failures(error_log: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
             "line": floats(rows["line"]),
         }
     )
+    return errors, lacking
+
+
+def harms(lines: pd.DataFrame, places: Sequence[Location]) -> pd.Series:
+    """Return which lines on an upstream are about a request that failed or was late whatever its status.
+
+    Parameters
+    ----------
+    lines
+        Rows of the table ``error_log``.
+    places
+        As for :func:`observations`.
+    """
+    timed_out = lines["kind"].str.startswith("upstream_timeout").astype(bool)
+    truncated = lines["kind"].isin(["upstream_closed", "upstream_reset"])
+    found = timed_out | (truncated & ~failed_before_header(lines["message"]))
+    for path in lines.loc[~found, "path"].unique() if places else ():
+        page = error_page(places, str(path), GATEWAY_ERROR)
+        if page is not None and not page.keeps_status:
+            found |= lines["path"] == path
+    return found.fillna(False).astype(bool)
 
 
 def lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:

@@ -231,9 +231,35 @@ def test_lost_connections_leave_network_and_process(tmp_path):
 
 
 @pytest.mark.slow
-def test_lost_connections_to_several_hosts_name_the_network(tmp_path):
-    found = diagnosed(tmp_path, NO_CONNECTION, 504, every=2, hosts=("192.0.2.11", "192.0.2.12", "192.0.2.13"))
-    assert found["layer"] == "network"
+@pytest.mark.parametrize("hosts", [("[::1]",), ("[::1]", "192.0.2.12")])
+def test_a_retried_request_is_no_failure(tmp_path, hosts):
+    """Nginx is refused at one address of a name and served at the next; the log has no times."""
+    found = diagnosed(tmp_path, REFUSED, 200, every=2, hosts=hosts)
+    assert found["verdict"] == "inconclusive"
+    assert found["incident"] == {"start": None, "end": None}
+    counts = found["summary_messages"][0]
+    assert {"count": LASTS_S * len(ROUTES)} in numbers_in(counts)
+    assert {"count": 0} in numbers_in(counts)
+    # Without durations nothing shows that none of them was slow.
+    assert "refuted" not in statuses(found).values()
+
+
+@pytest.mark.slow
+def test_a_request_that_failed_at_two_servers_is_counted_once(tmp_path):
+    made = written(tmp_path, REFUSED, 502)
+    log = (tmp_path / "error.log").read_text()
+    other = log.replace("192.0.2.11", "192.0.2.12")
+    (tmp_path / "error.log").write_text("".join(sorted([*log.splitlines(True), *other.splitlines(True)])))
+    once, twice = (w.diagnose("health", one).to_dict() for one in (made, w.open_case(str(tmp_path))))
+    assert numbers_in(once["summary_messages"][0]) == numbers_in(twice["summary_messages"][0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("message", [NO_HEADER, NO_BODY])
+def test_a_response_that_was_late_or_stopped_is_bad_whatever_its_status(tmp_path, message):
+    found = diagnosed(tmp_path, message, 200)
+    assert found["incident"]["start"] is not None
+    assert {"count": (FAULT_S[1] - FAULT_S[0]) * len(ROUTES)} in numbers_in(found["summary_messages"][0])
 
 
 @pytest.mark.slow

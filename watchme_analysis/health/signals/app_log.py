@@ -6,13 +6,24 @@ from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.incident import SLOW_MARGIN_S
-from watchme_analysis.health.rows import of_joined, quoted
+from watchme_analysis.health.rows import lines, of_joined, quoted
 from watchme_analysis.health.thresholds import concerns
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.text.message import Choice, message
 
-# Gunicorn ends a worker whose loop has not called for its time limit, and says that memory may be why.
+# Gunicorn ends a worker that has not reported for its `--timeout` (docs.gunicorn.org, settings), by SIGABRT,
+# then by SIGKILL (murder_workers in arbiter.py). A sync worker reports between requests: its request took
+# longer. Other workers report however long a request takes, those on an event loop by a callback of the loop.
 WORKER_TIMEOUT = r"WORKER TIMEOUT"
+_TIMED_OUT_ID = rf"{WORKER_TIMEOUT} \(pid:(\d+)\)"
+_WORKER_CLASS = r"Using worker: (\S+)"
+_ON_A_LOOP = r"uvicorn|aiohttp|asgi|tornado|gevent|eventlet"
+# UvicornWorker logs what uvicorn does.
+_OF_UVICORN = r"Application startup complete|Started server process"
+# A worker that was ended by SIGKILL; the kernel's out-of-memory killer is one of those that send it.
+_KILLED_ID = r"Worker \(pid:(\d+)\) was sent SIGKILL|Worker with pid (\d+) was terminated due to signal 9\b"
+# Strength of a signal that others than the out-of-memory killer send as well.
+_BY_SIGNAL = 0.6
 # How clients of databases and HTTP say that a pool has no free connection, and servers that they have none.
 # A pool that is full and discards a connection (urllib3) makes nobody wait.
 _NO_CONNECTION = (
@@ -21,7 +32,7 @@ _NO_CONNECTION = (
     r"|[Nn]o free connection|[Tt]imed out (?:acquiring|getting|fetching) (?:a )?connection"
     r"|[Cc]ouldn't get a connection"
 )
-_LOOP_HELD = rf"Executing <(?:Task|Handle|TimerHandle)\b.* took [0-9.]+ seconds|{WORKER_TIMEOUT}"
+_LOOP_HELD = r"Executing <(?:Task|Handle|TimerHandle)\b.* took [0-9.]+ seconds"
 _NO_MEMORY = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
 _NO_FILES = r"Too many open files|EMFILE|out of system resource|Errno 24"
 _NO_ROOM = r"No space left on device|ENOSPC|Errno 28\b|Disk quota exceeded|disk is full"
@@ -45,14 +56,51 @@ _WORDS = (
 def log_words(context: HealthContext) -> list[Observation]:
     """Return observations of lines in which the application says what it lacks or waits for."""
     messages = context.of_incident(own_rows(context, "app_log"))["message"]
+    on_a_loop = worker_kind(context) == "loop"
     seen = []
-    for outcome, words, meaning, least in _WORDS:
+    for outcome, pattern, meaning, least in _WORDS:
+        words = f"{pattern}|{WORKER_TIMEOUT}" if outcome == "loop_held" and on_a_loop else pattern
         hits = int(says(messages, words).sum())
         if hits >= least:
             # By its words: a process out of descriptors says so thousands of times a second.
             sql = own_within(context, "app_log", f"regexp_matches(message, {quoted(words)})")
             text = message("health-log-words", meaning=Choice(meaning), lines=hits)
             seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=text))
+    return seen
+
+
+def worker_kind(context: HealthContext) -> str | None:
+    """Return how gunicorn's workers serve by their log: ``sync``, ``loop`` or ``other``; None: unknown."""
+    messages = own_rows(context, "app_log")["message"].dropna()
+    named = messages.str.extract(_WORKER_CLASS)[0].dropna()
+    if named.empty:
+        return "loop" if says(messages, _OF_UVICORN).any() else None
+    if named.iloc[-1] == "sync":
+        return "sync"
+    return "loop" if says(named.iloc[-1:], _ON_A_LOOP).any() else "other"
+
+
+@detects("sync_worker_timeout", group="log", needs=("app_log",))
+@detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
+def ended_workers(context: HealthContext) -> list[Observation]:
+    """Return observations of workers that gunicorn ended at its time limit, and of killed ones."""
+    log = own_rows(context, "app_log").dropna(subset=["message"])
+    during = context.of_incident(log)
+    seen = []
+    timed_out = during[says(during["message"], WORKER_TIMEOUT)]
+    if len(timed_out) and worker_kind(context) == "sync":
+        text = message("health-sync-worker-timeout", workers=len(timed_out))
+        rows = lines("app_log", timed_out)
+        seen.append(Observation("sync_worker_timeout", text, *rows, len(timed_out), "lines", detail=text))
+    killed_ids = during["message"].str.extract(_KILLED_ID).bfill(axis=1)[0].dropna()
+    known = log.loc[log["time"] <= context.end, "message"].str.extract(_TIMED_OUT_ID)[0].dropna()
+    killed = during.loc[killed_ids.index[~killed_ids.isin(known)]]
+    if len(killed) >= 2:
+        text = message("health-workers-killed", workers=len(killed))
+        rows = lines("app_log", killed)
+        seen.append(
+            Observation("memory_full", text, *rows, len(killed), "lines", strength=_BY_SIGNAL, detail=text)
+        )
     return seen
 
 
@@ -72,4 +120,4 @@ def turned_away(context: HealthContext) -> list[Observation]:
     return [Observation("concurrency_limit", text, *of_joined("nginx", away), detail=detail)]
 
 
-DETECTORS = (log_words, turned_away)
+DETECTORS = (log_words, ended_workers, turned_away)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.access_logs.routes import route_of
 from watchme_analysis.access_logs.surges import distinguishing_part
 from watchme_analysis.health.application_errors import monitored_routes
-from watchme_analysis.health.context import HealthContext, edge_visible
+from watchme_analysis.health.context import HealthContext, edge_visible, is_timed
 from watchme_analysis.health.incident import judge_requests
 from watchme_analysis.health.rows import Rows, of_joined, of_observed, select
 from watchme_analysis.health.signals.nginx import LOG_RESOLUTION_S
@@ -25,6 +25,8 @@ CALM_LOGS = ("probes", "access_log", "edge_log", "error_log")
 # How much calm one kind of record shows, against all three: probes show the paths that they ask, Nginx's log
 # what an edge before it let through, and an edge's log all that callers asked.
 ONE_PLACE, PART_OF_ALL = 0.7, 0.6
+# Share of it without durations: failures show, and slowness does not.
+UNTIMED = 0.5
 STOPPED_BY_CHANCE = 1e-6
 LONGEST_RATIO = 3.0
 # Arrivals during the incident, as a multiple of the busiest comparable interval: from this ratio they are a
@@ -59,6 +61,7 @@ def all_well(context: HealthContext) -> list[Observation]:
     shares = monitored.groupby("route")["strained"].agg(["mean", "size"])
     worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
+    strength *= 1.0 if is_timed(context) else UNTIMED
     rows = of_observed(once) if len(once) else Rows(table, 0, select(table))
     return [Observation("all_well", text, *rows, bad / max(total, 1), "share", strength)]
 

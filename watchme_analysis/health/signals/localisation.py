@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
 from watchme_analysis.health.rows import Rows, lines, of_joined
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import FATES
-from watchme_analysis.text.message import Duration, Names, Resource, TimeSpan, message
+from watchme_analysis.text.message import Duration, Message, Names, Resource, TimeSpan, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,6 @@ NEEDS = ("access_log", "error_log")
 
 @detects(*(f"fate_{name}" for name in FATES if name not in VAGUE), group="fate", needs=NEEDS)
 @detects(
-    "several_hosts",
     "only_connects_fail",
     "one_route_unconnected",
     "none_connected",
@@ -189,21 +189,17 @@ def _fates(view: _View) -> list[Observation]:
 
 
 def _unconnected(view: _View) -> list[Observation]:
-    """Return observations of what failed connections have in common: one route, or several hosts."""
+    """Return observations of what failed connections have in common."""
     rows = view.of(UNCONNECTED)
     rows = rows[rows["address"].notna()]
     if len(rows) < FEWEST:
         return []
-    by_host = rows.groupby(rows["address"].str.rpartition(":")[0])["start"].agg(["min", "max", "size"])
-    many = by_host[by_host["size"] >= FEWEST]
-    if len(many) > 1 and many["min"].max() < many["max"].min():
-        text = message("health-several-hosts", hosts=map(str, many.index))
-        return [Observation("several_hosts", text, *view.rows(rows))]
     # A process that ends is refused for a moment before its container is gone.
     silent = rows[rows["fate"] != "refused"]
     connected = len(_between(rows, view.served)) + _connected_late(view, rows)
     if len(silent) >= WHOLE * view.total and connected <= NEVER_SHARE * len(rows):
-        gone = message("health-none-connected", upstream=sorted(map(str, by_host.index)), bad=len(rows))
+        hosts = rows["address"].str.rpartition(":")[0].unique()
+        gone = message("health-none-connected", upstream=sorted(map(str, hosts)), bad=len(rows))
         return [Observation("none_connected", gone, *view.rows(rows)), *_one_route(view, rows)]
     if len(silent) == len(rows) >= WHOLE * view.total:
         text = message("health-only-connects-fail", served=len(view.served))
@@ -369,14 +365,32 @@ def _routing(view: _View) -> list[Observation]:
             if len(cut) and bool(short_of_usual(view.context, cut, "nginx_s").mean() > CALM_SHARE):
                 return []
     addresses = set(rows["address"].dropna())
-    logged = served[served["upstream_addr"].isin(addresses)]
-    if len(logged) < FEWEST_OF_ROUTE:
-        logged = _between(rows, served)
+    where: Names | Message = message("health-the-upstream")
+    if view.joined["upstream_addr"].notna().any():
+        logged = served[served["upstream_addr"].isin(addresses)]
+        where = Names(tuple(sorted(set(logged["upstream_addr"]))))
+    else:
+        logged = served.iloc[:0] if _has_another_server(view, addresses) else _between(rows, served)
     if len(logged) < FEWEST_OF_ROUTE:
         return before
-    where = Names(tuple(sorted(addresses))) if addresses else message("health-the-upstream")
     text = message("health-routed-well", upstream=where, served=len(logged))
     return [Observation("routed_well", text, *of_joined("nginx", logged))]
+
+
+def _has_another_server(view: _View, addresses: set[str]) -> bool:
+    """Return whether another server than those of the bad requests may have served the others.
+
+    The configuration names several, the error log does, or Nginx tried another one where one failed.
+    """
+    context = view.context
+    places = (context.nginx_routes.serving(path) for path in context.endpoints)
+    named = {name for place in places if place is not None for name in place.addresses}
+    known = {context.resolved.get(name, name) for name in named}
+    lines = context.errors[context.errors["upstream_addr"].notna()]
+    lines = lines[route_templates(lines["path"]).isin(context.routes)]
+    tried = set(lines["upstream_addr"])
+    is_retried = len(lines) > int(view.fates["error_row"].ge(0).sum())
+    return len(known) > 1 or len(addresses | tried) > 1 or is_retried
 
 
 def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import answered_by_the_host
 from watchme_analysis.health.context import HealthContext, joined_with_application
-from watchme_analysis.health.incident import INSTANT_S, made_slow
+from watchme_analysis.health.incident import INSTANT_S, USUAL_QUANTILE, made_slow
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals import listen_queue
@@ -103,6 +103,21 @@ def _by_access_log(context: HealthContext) -> list[Observation]:
     return seen
 
 
+def _usual_connects(context: HealthContext, passed_on: pd.DataFrame) -> pd.Series:
+    """Return the time that a connection to the upstream of each request usually takes, in seconds.
+
+    It is a round trip, which is long where the upstream is far away. Connections of the time outside of the
+    incident show it; kept ones, which take no time, do not.
+    """
+    mine = context.well_served[["upstream_addr", "connect_s", "during"]].dropna()
+    new = mine[~mine["during"] & (mine["connect_s"] > 0)].groupby("upstream_addr")["connect_s"]
+    usual = new.quantile(USUAL_QUANTILE)[new.size() >= MANY]
+    if not mine["during"].all():
+        return passed_on["upstream_addr"].map(usual).astype("float64").fillna(0.0)
+    every = mine.groupby("upstream_addr")["connect_s"].quantile(USUAL_QUANTILE)
+    return passed_on["upstream_addr"].map(every).astype("float64").fillna(0.0)
+
+
 def _none_connected(context: HealthContext, passed_on: pd.DataFrame) -> bool:
     """Return whether no connection came about from the first to the last one that did not: none was late."""
     import pandas as pd
@@ -117,6 +132,9 @@ def _none_connected(context: HealthContext, passed_on: pd.DataFrame) -> bool:
 
 def _connects(context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFrame) -> list[Observation]:
     """Return observations of the time to connect; where it was long, whether the queue or packets failed."""
+    usual_s = _usual_connects(context, passed_on)
+    longest, limit = float(parts["connect_s"].max()), SLOW_CONNECT_S + float(usual_s.max())
+    parts = parts.assign(connect_s=(parts["connect_s"] - usual_s).clip(lower=0.0))
     # Where no host has the address, the kernel asks for one for seconds (arp(7)): no packet was sent before.
     no_host = context.fates.loc[context.fates["fate"] == "unreachable", "row"]
     late = parts["connect_s"] > SLOW_CONNECT_S
@@ -132,14 +150,13 @@ def _connects(context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFra
     }
     connected = of_joined("nginx", passed_on[tries])
     if total >= FEWEST_OF_ROUTE and concerns(slow, total, LATE_SHARE):
-        longest = float(parts["connect_s"].max())
         # Who gave up connecting after a second or more sent first packets again, in vain.
         in_vain = parts["gave_up_in"].eq("connect") & (parts["connect_s"] >= RECONNECT_S[0])
         again = int((parts.loc[tries, "connect_s"].map(_retransmitted) | in_vain[tries].fillna(False)).sum())
         text: Text = message(
             "health-connect-slow",
             **connects,
-            limit=Duration(SLOW_CONNECT_S),
+            limit=Duration(limit),
             longest=Duration(longest),
             again=again,
         )
@@ -165,7 +182,7 @@ def _connects(context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFra
             quick=total - slow,
             requests=total,
             services=context.services,
-            limit=Duration(SLOW_CONNECT_S),
+            limit=Duration(limit),
         )
         return [Observation("connect_quick", text, *connected, slow / total, "share")]
     return []
@@ -341,7 +358,11 @@ def probe_connects(context: HealthContext) -> list[Observation]:
     Both go to one queue of the kernel, which accepts without the application: only the way differs.
     """
     inside, host = _connected_probes(context, "inside"), _connected_probes(context, "host")
-    slow = host[host["connect_s"] > SLOW_CONNECT_S]
+    probes = context.table("probes")
+    calm = probes[probes["vantage"].eq("host") & ~probes["time"].between(context.start, context.end)]
+    usual_s = calm["connect_s"].astype("float64").quantile(USUAL_QUANTILE)
+    limit_s = SLOW_CONNECT_S + (float(usual_s) if usual_s > 0 else 0.0)
+    slow = host[host["connect_s"] > limit_s]
     if not concerns(len(slow), len(host), CALM_SHARE):
         return []
     by_chance = (1 - len(slow) / len(host)) ** len(inside)
@@ -354,7 +375,7 @@ def probe_connects(context: HealthContext) -> list[Observation]:
         **connects,
         slow=len(slow),
         probes=len(host),
-        limit=Duration(SLOW_CONNECT_S),
+        limit=Duration(limit_s),
         inside=len(inside),
         longest_inside=Duration(float(inside["connect_s"].max())),
     )

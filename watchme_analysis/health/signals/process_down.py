@@ -14,7 +14,7 @@ from watchme_analysis.health.affected_service import container_of, gauges, own_r
 from watchme_analysis.health.application_errors import MOST_QUOTED, TRACEBACK, says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines, of_joined, of_observed
-from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
+from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT, worker_kind
 from watchme_analysis.health.signals.vantages import at_bad_moments
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
@@ -40,8 +40,8 @@ _REFUSED = r"refused"
 MISSED_SAMPLES = 3
 # Without another process that was measured meanwhile, the sampler itself may have stopped.
 ALONE = 0.6
-_ENDED = r"Finished server process|Application shutdown complete|Shutting down|Worker exiting"
-_READY = r"Application startup complete|Uvicorn running on|Listening at"
+ENDED = r"Finished server process|Application shutdown complete|Shutting down|Worker exiting"
+READY = r"Application startup complete|Uvicorn running on|Listening at"
 # Functions of servers that load the application: an error below them is one of the start.
 _AT_START = r"uvicorn[./]__main__|import_from_string|load_app\b|gunicorn[./]util|init_process\b"
 _NOT_LOADED = "Error loading ASGI app"
@@ -165,8 +165,8 @@ def lifecycle(context: HealthContext) -> list[Observation]:
 def _stopped(context: HealthContext, log: pd.DataFrame) -> list[Observation]:
     import pandas as pd
 
-    ended = log[says(log["message"], _ENDED)]
-    ready = log[says(log["message"], _READY) | log["kind"].eq("access")]
+    ended = log[says(log["message"], ENDED)]
+    ready = log[says(log["message"], READY) | log["kind"].eq("access")]
     bad = context.outer_affected[context.outer_affected["bad"]]
     for at in ended.loc[ended["time"] <= pd.Timestamp(context.end), "time"].iloc[::-1]:
         after = ready.loc[ready["time"] > at, "time"]
@@ -222,7 +222,7 @@ def restarts(context: HealthContext) -> list[Observation]:
     times = _count_starts(log, process_ids)
     reason = restart_reason(context, starts["time"])
     if reason is None and messages.str.contains(WORKER_TIMEOUT).any():
-        reason = message("health-restart-worker-timeout")
+        reason = message("health-restart-worker-timeout", worker=Choice(worker_kind(context) or "other"))
     text = message("health-restarted", times=times)
     follows = sentences(reason, message("health-restart-follows")) if reason else None
     return [
@@ -250,7 +250,7 @@ def _count_starts(log: pd.DataFrame, process_ids: pd.Series) -> int:
         Id of the process that a row says was started; null elsewhere.
     """
     between = log["kind"].eq("access") | log["level"].isin(["ERROR", "CRITICAL"])
-    between |= log["message"].fillna("").str.contains(f"{_ENDED}|{re.escape(TRACEBACK)}", regex=True)
+    between |= log["message"].fillna("").str.contains(f"{ENDED}|{re.escape(TRACEBACK)}", regex=True)
     starts = process_ids.dropna().to_frame("id").assign(after=between.astype(bool).cumsum())
     return int(starts.groupby(["after", "id"]).size().groupby("after").max().sum())
 

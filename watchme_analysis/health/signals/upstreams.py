@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.health.affected_service import own_rows
+from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext, commonest_upstreams
 from watchme_analysis.health.rows import lines
+from watchme_analysis.health.signals.process_down import ENDED, READY
 from watchme_analysis.health.signals.rules import place_of
-from watchme_analysis.health.thresholds import FEWEST, MOST
+from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.catalogue import catalogue
-from watchme_analysis.text.message import Code, Message, Names, Resource, Value, message, sentences
+from watchme_analysis.text.message import (
+    Code,
+    Count,
+    Instant,
+    Message,
+    Names,
+    Resource,
+    Text,
+    Value,
+    message,
+    sentences,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# Fates of connections that did not come about at all.
+UNCONNECTED = ("refused", "unreachable", "connect_timeout")
+# Longest time from the start of a process to the failures that follow from its deployment.
+DEPLOYED = timedelta(minutes=1)
+# Strength of a restart alone: a container that lost its network looks the same.
+UNPROVED = 0.4
 
 
 def error_kind(kind: str) -> Message | Resource:
@@ -47,12 +70,13 @@ def dead_server(context: HealthContext) -> tuple[list[Observation], list[str]]:
     """Return observations of a server that fails while another of its upstream serves the same paths well.
 
     Nginx tries the next one, so that the access log's last address is the usual one and its time the
-    dead one's; the error log names it. Returns what was seen, and of which routes.
+    dead one's; the error log names it. Packets to a server whose connections time out are lost on the way or
+    dropped by a filter, so that such a server may be there. Returns what was seen, and of which routes.
     """
     errors = context.errors
     mine = errors[errors["upstream_addr"].notna() & route_templates(errors["path"]).isin(context.routes)]
     usual = {*context.serving, *context.known_as(context.services)}
-    strange = mine[~mine["upstream_addr"].isin(usual)]
+    strange = mine[~mine["upstream_addr"].isin(usual) & mine["kind"].ne("upstream_timeout_connect")]
     routes = most_affected(strange, mine)
     strange, mine = (rows[route_templates(rows["path"]).isin(routes)] for rows in (strange, mine))
     if len(strange) < 2 or not context.services:
@@ -160,4 +184,48 @@ def elsewhere_by_errors(
     return [Observation("moved_upstream", text, *lines("error_log", moved), detail=detail)]
 
 
-DETECTORS = (wrong_port,)
+@detects("stale_address", group="upstream", needs=("app_log", "access_log/times", "error_log"))
+def stale_address(context: HealthContext) -> list[Observation]:
+    """Return an observation of connections to an address from before the process was started.
+
+    Nginx resolves the names of its upstreams when it loads its configuration (ngx_http_upstream_module,
+    `resolve`), and a container that is created anew may get another address. A process that is started and
+    stays, while the address that served before does not connect, is somewhere else, or cut off. The address
+    at which it is served afterwards shows which.
+    """
+    import pandas as pd
+
+    fates = context.fates[context.fates["route"].isin(context.routes)]
+    failed = fates[fates["fate"].isin(UNCONNECTED) & fates["address"].isin(context.serving)]
+    log = own_rows(context, "app_log")
+    log = log[log["time"].between(pd.Timestamp(context.start) - DEPLOYED, pd.Timestamp(context.end))]
+    started = log.loc[says(log["message"], f"{READY}|Started server process"), "time"]
+    ended = log.loc[says(log["message"], ENDED), "time"]
+    if len(failed) < WHOLE * len(fates) or started.empty or (ended > started.max()).any():
+        return []
+    # What failed since shows it: before, the process was not there.
+    since = failed[failed["start"] > started.max()]
+    if len(since) < FEWEST or len(since) < MOST * len(failed):
+        return []
+    asked = set(since["address"])
+    good = context.well_served[context.well_served["route"].isin(context.routes)]
+    later = set(good.loc[good["start"] > since["start"].max(), "upstream_addr"].dropna())
+    moved = later and not later & asked and {_port(one) for one in later} == {_port(one) for one in asked}
+    if later and not moved:
+        return []
+    stale: dict[str, Value] = {"address": Names(tuple(sorted(asked))), "failed": Count(len(since))}
+    moment = Instant(started.max().to_pydatetime())
+    text: Text = message("health-stale-address", **stale, at=moment)
+    if moved:
+        text = sentences(text, message("health-stale-address-moved", usual=sorted(later)))
+    detail = message("health-stale-address-detail", **stale, place=label(context))
+    strength = 1.0 if moved else UNPROVED
+    rows = lines("error_log", context.table("error_log").loc[since.loc[since["error_row"] >= 0, "error_row"]])
+    return [Observation("stale_address", text, *rows, strength=strength, detail=detail)]
+
+
+def _port(address: str) -> str:
+    return address.rpartition(":")[2]
+
+
+DETECTORS = (wrong_port, stale_address)

@@ -262,7 +262,10 @@ def other_services(context: HealthContext) -> list[Observation]:
     ]
     names = sorted({context.upstreams[str(route)] for route in others["route"]})
     bad = outer[outer["bad"]]
-    if len(mine) > 1 and not names and len(bad):
+    # Addresses that serve the same path are replicas of one service.
+    served = context.well_served[context.well_served["upstream_addr"].isin(list(mine))]
+    replicas = served.groupby("route")["upstream_addr"].nunique().max() > 1
+    if len(mine) > 1 and not replicas and not names and len(bad):
         text = message("health-others-bad", services=context.services)
         rows = _at_one_vantage(bad)
         return [Observation("others_bad", text, *of_observed(rows))]

@@ -46,7 +46,14 @@ health-restarted-detail =
         [one] The process was restarted once.
        *[other] The process was restarted { $times } times.
     }
-health-restart-worker-timeout = Its master process ended the worker, as the event loop did not respond in time.
+health-restart-worker-timeout =
+    { $worker ->
+        [sync] Gunicorn ended the worker, as its request took longer than `--timeout`.
+        [loop] Gunicorn ended the worker, as its event loop did not respond within `--timeout`.
+       *[other] Gunicorn ended the worker, as it did not report within `--timeout`.
+    }
+health-sync-worker-timeout = Gunicorn ended { $workers } sync workers whose request took longer than its `--timeout` (WORKER TIMEOUT). A sync worker serves one request at a time and has no event loop.
+health-workers-killed = { $workers } workers were ended by SIGKILL, and none of them had exceeded gunicorn's `--timeout` before, as when the kernel is out of memory.
 health-restart-wrong-port = The health check of the container requests port { $port }, while the server listens on { $listening }.
 health-restart-unhealthy = The health check of the container reports it as unhealthy { $soonest } to { $latest } after trouble begins, and the first restart came after { $after }.
 health-restart-follows = So the restart may be a consequence of the incident.
