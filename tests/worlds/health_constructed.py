@@ -176,7 +176,7 @@ def server_marked_down():
     """No server of the group is left but for a try at the backup now and then."""
     gone = {"status": 502, "header_s": 0.0, "error": "no_live_upstream", "address": "api"}
     tried = {"status": 502, "header_s": 0.0, "error": "upstream_refused", "address": DEAD}
-    made = case(lambda path, second: (gone if second % 10 > 1 else tried) if path == HEALTH else None)
+    made = case(lambda path, second: (gone if second % 10 > 1 else tried) if path in OWN_PATHS else None)
     rows = [
         (0, None, "http", [], True), (1, 0, "upstream", ["api"], True),
         (2, 1, "server", [USUAL, "down"], False), (3, 1, "server", [DEAD, "backup"], False),

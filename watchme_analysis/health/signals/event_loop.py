@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.incident import INSTANT_S
+from watchme_analysis.health.incident import INSTANT_S, made_slow
 from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
 from watchme_analysis.health.rows import of_joined, of_observed
 from watchme_analysis.health.signals.network import UNREACHABLE
@@ -40,6 +40,8 @@ def rhythms(context: HealthContext) -> list[Observation]:
     side = "nginx" if context.has("access_log") else "edge"
     slow = context.rows(side, bad=True)
     answered = slow[slow[f"{side}_status"] < 499]
+    # The kernel makes connections without the loop: a response that waited for one tells nothing of it.
+    answered = answered[~made_slow(answered["connect_s"].fillna(0.0), answered[f"{side}_s"])]
     inside, total, bunches = count_bunched_responses(answered)
     if bunches >= FEWEST and inside >= MOST * total:
         text = message("health-bunched", together=inside, slow=total, bunches=bunches)
