@@ -281,12 +281,19 @@ def _by_size(
     """
     is_known = bad["nginx_bytes"].notna() & bad["method"].ne("HEAD").fillna(False).astype(bool)
     is_known &= not joined["upstream_addr"].notna().any()
-    is_page, is_other = is_known & False, is_known & False
-    for (status, path), rows in bad[is_known].groupby(["nginx_status", "path"]):
-        page = error_page(places, str(path), int(status))
-        sizes = nginx_page_sizes(int(status)) | (packaged_page_sizes(page.uri) if page else frozenset())
-        is_page.loc[rows.index] = rows["nginx_bytes"].isin(sizes)
-        is_other.loc[rows.index] = bool(places) and page is None
+    known = bad.loc[is_known, ["nginx_status", "path", "nginx_bytes"]]
+    pairs = {
+        (status, path): error_page(places, str(path), int(status))
+        for status, path in known[["nginx_status", "path"]].drop_duplicates().itertuples(index=False)
+    }
+    pages = [pairs[pair] for pair in zip(known["nginx_status"], known["path"], strict=True)]
+    fits = [
+        size in nginx_page_sizes(int(status)) or (page is not None and size in packaged_page_sizes(page.uri))
+        for status, size, page in zip(known["nginx_status"], known["nginx_bytes"], pages, strict=True)
+    ]
+    is_page, is_other = is_known.copy(), is_known.copy()
+    is_page[known.index] = fits
+    is_other[known.index] = [bool(places) and page is None for page in pages]
     return is_page, is_other & ~is_page
 
 

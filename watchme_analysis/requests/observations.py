@@ -372,11 +372,10 @@ def harms(lines: pd.DataFrame, places: Sequence[Location]) -> pd.Series:
     timed_out = lines["kind"].str.startswith("upstream_timeout").astype(bool)
     truncated = lines["kind"].isin(["upstream_closed", "upstream_reset"])
     found = timed_out | (truncated & ~failed_before_header(lines["message"]))
-    for path in lines.loc[~found, "path"].unique() if places else ():
-        page = error_page(places, str(path), GATEWAY_ERROR)
-        if page is not None and not page.keeps_status:
-            found |= lines["path"] == path
-    return found.fillna(False).astype(bool)
+    paths = lines["path"].unique() if places else ()
+    pages = {path: error_page(places, str(path), GATEWAY_ERROR) for path in paths}
+    masked = [path for path, page in pages.items() if page is not None and not page.keeps_status]
+    return (found | lines["path"].isin(masked)).fillna(False).astype(bool)
 
 
 def lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
