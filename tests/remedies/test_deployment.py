@@ -98,23 +98,33 @@ def test_an_alias_never_points_to_code_that_failed(aws, lambdas, tmp_path):
     assert runs(lambdas, NEW, "live")
 
 
-def real_messages(lambdas, code, count):
-    """Invoke the function as its event source would, once the new code is there."""
+@pytest.fixture
+def real_messages(lambdas):
+    """A function that invokes the function as its event source would, once the new code is there."""
+    ended, threads = threading.Event(), []
 
-    def run():
-        for _ in range(2000):
-            if runs(lambdas, code):
-                break
-            threading.Event().wait(0.005)
-        for _ in range(count):
-            lambdas.run(NAME, EVENT)
+    def begin(code, count):
+        threads.append(threading.Thread(target=send, args=(code, count), daemon=True))
+        threads[-1].start()
 
-    threading.Thread(target=run, daemon=True).start()
+    def send(code, count):
+        while not runs(lambdas, code) and not ended.wait(0.005):
+            pass
+        # They keep coming: those before the watch begins do not count.
+        while not ended.is_set() and runs(lambdas, code):
+            for _ in range(count):
+                lambdas.run(NAME, EVENT)
+            ended.wait(0.3)
+
+    yield begin
+    ended.set()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
 @pytest.mark.parametrize("failure", ["raises", "logs", "times out"])
-def test_a_failure_is_found_in_either_log_format(aws, lambdas, tmp_path, log_format, failure):
+def test_a_failure_is_found_in_either_log_format(aws, lambdas, real_messages, tmp_path, log_format, failure):
     lambdas.log_format = log_format
     logged = json.dumps({"level": "ERROR", "message": "not stored"})
     code = {
@@ -125,7 +135,7 @@ def test_a_failure_is_found_in_either_log_format(aws, lambdas, tmp_path, log_for
     # The errors of real messages, which no test event shows.
     plan = plan_of(aws, tmp_path, code, events=[], watch_s=20.0, watch_invocations=2)
     lambdas.times_out = failure == "times out"
-    real_messages(lambdas, code, 2)
+    real_messages(code, 2)
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "undone"
     assert runs(lambdas, OLD)
     # The event of a test shows them as well.
@@ -135,10 +145,10 @@ def test_a_failure_is_found_in_either_log_format(aws, lambdas, tmp_path, log_for
 
 
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
-def test_good_code_stays_in_either_log_format(aws, lambdas, tmp_path, log_format):
+def test_good_code_stays_in_either_log_format(aws, lambdas, real_messages, tmp_path, log_format):
     lambdas.log_format = log_format
-    plan = plan_of(aws, tmp_path, NEW, watch_s=20.0, watch_invocations=2)
-    real_messages(lambdas, NEW, 3)
+    plan = plan_of(aws, tmp_path, NEW, events=[], watch_s=20.0, watch_invocations=2)
+    real_messages(NEW, 3)
     assert apply_plan(plan, tmp_path / "j", aws).done[-2:] == ("await", "watch")
     assert runs(lambdas, NEW)
 
@@ -171,9 +181,9 @@ def test_a_log_without_reports_refuses_the_watch(memory, tmp_path):
     assert planned_in(memory, tmp_path, NEW).remedy == "deploy"
 
 
-def test_real_messages_that_fail_roll_back(aws, lambdas, tmp_path):
+def test_real_messages_that_fail_roll_back(aws, lambdas, real_messages, tmp_path):
     plan = plan_of(aws, tmp_path, RAISING, events=[], watch_s=20.0, watch_invocations=2)
-    real_messages(lambdas, RAISING, 2)
+    real_messages(RAISING, 2)
     result = apply_plan(plan, tmp_path / "j", aws)
     assert result.outcome == "undone"
     assert "no" in json.dumps(result.sentence.to_dict())
@@ -181,9 +191,9 @@ def test_real_messages_that_fail_roll_back(aws, lambdas, tmp_path):
 
 
 @pytest.mark.slow
-def test_real_messages_that_succeed_complete_it(aws, lambdas, tmp_path):
+def test_real_messages_that_succeed_complete_it(aws, lambdas, real_messages, tmp_path):
     plan = plan_of(aws, tmp_path, NEW, events=[], watch_s=20.0, watch_invocations=2)
-    real_messages(lambdas, NEW, 2)
+    real_messages(NEW, 2)
     assert apply_plan(plan, tmp_path / "j", aws).done[-2:] == ("await", "watch")
 
 
