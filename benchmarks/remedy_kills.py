@@ -255,7 +255,7 @@ class Trials:
         """Compare the system and the record with those of a run without a kill."""
         from watchme_analysis.files.journal import read_journal
         from watchme_analysis.remedies.apply import actions_of, done_steps
-        from watchme_analysis.remedies.plan import read_plan
+        from watchme_analysis.remedies.allowed_calls import read_plan
         from watchme_analysis.services.remedies import journal_of
 
         path = Path(order["file"])
@@ -432,7 +432,7 @@ def deployment_plan(path: Path, front: Any, code: str) -> Plan:
 
 def apply_or_undo(order: dict[str, Any]) -> str:
     """Apply the plan of an order, or undo it, and return the outcome."""
-    from watchme_analysis.remedies.plan import read_plan
+    from watchme_analysis.remedies.allowed_calls import read_plan
     from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
 
     path = Path(order["file"])
