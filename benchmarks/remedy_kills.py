@@ -254,8 +254,8 @@ class Trials:
     def check_plan(self, order: dict[str, Any]) -> None:
         """Compare the system and the record with those of a run without a kill."""
         from watchme_analysis.files.journal import read_journal
-        from watchme_analysis.remedies.apply import actions_of, done_steps
         from watchme_analysis.remedies.allowed_calls import read_plan
+        from watchme_analysis.remedies.apply import actions_of, done_steps
         from watchme_analysis.services.remedies import journal_of
 
         path = Path(order["file"])
