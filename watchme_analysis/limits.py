@@ -40,6 +40,8 @@ class Limits:
         Lines of a file that is read into memory.
     rows
         Rows of a table of a case that is loaded into memory.
+    json_values
+        Values of a JSON document, counted by its commas and brackets, also those in texts.
     table_mib
         Memory of a table of a case, in MiB, and beyond it while it is at most ``unpacked_times`` as large as
         its file.
@@ -63,6 +65,7 @@ class Limits:
     rejected_lines: int = 1_000_000
     lines: int = 5_000_000
     rows: int = 50_000_000
+    json_values: int = 50_000_000
     table_mib: int = 1024
     settings: int = 100_000
     nesting: int = 100

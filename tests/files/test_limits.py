@@ -18,6 +18,7 @@ from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.line_blocks import blocks_from, blocks_of
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.case.importer import import_folder
+from watchme_analysis.errors import InputError
 from watchme_analysis.evidence.app_log import read_app_log
 from watchme_analysis.evidence.compose import read_compose
 from watchme_analysis.evidence.edge import read_edge
@@ -291,3 +292,27 @@ def test_a_file_that_reaches_a_limit_costs_no_other(tmp_path, limit):
     (lost,) = case.sql("select reason from rejected_lines where file = 'app.log.gz'")["reason"]
     assert "unpacked_times = 20" in lost
     assert json.dumps(entry)
+
+
+@pytest.mark.parametrize("name", ["queues/jobs.json", "edge_settings.json"])
+def test_json_of_very_many_values_is_not_parsed(tmp_path, limit, name):
+    """Three bytes of an empty object take sixty of memory, so that a packed file of 250 kB took 7 GB."""
+    arn = "arn:aws:sqs:us-east-1:123456789012:jobs"
+    documents = {
+        "queues/jobs.json": f'{{"Attributes": {{"QueueArn": "{arn}"}}, "x": [{"{}," * 1_000}{{}}]}}',
+        "edge_settings.json": f'{{"proxy_read_timeout": 100, "x": [{"{}," * 1_000}{{}}]}}',
+    }
+    (tmp_path / "raw" / "queues").mkdir(parents=True)
+    (tmp_path / "raw" / name).write_text(documents[name])
+    limit(json_values=3_000)
+    assert all(
+        entry["unread"] is None
+        for entry in import_folder(tmp_path / "raw", tmp_path / "a").case.manifest["inputs"]
+    )
+    limit(json_values=2_000)
+    problem = "json_values = 2000"
+    try:
+        (entry,) = import_folder(tmp_path / "raw", tmp_path / "b").case.manifest["inputs"]
+        assert problem in str(entry)
+    except InputError as error:
+        assert problem in str(error)

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from watchme_analysis.files import field_values
-from watchme_analysis.files.evidence_file import RawFile, load_json
+from watchme_analysis.files.evidence_file import RawFile, load_json, too_many_values
 from watchme_analysis.files.json_values import DEEPEST, json_at, read_json, shallow
 from watchme_analysis.files.lines import TEXT_LIMIT
 from watchme_analysis.files.storable_values import UNSTORABLE, escape_surrogates, frame_of_rows
@@ -57,6 +57,8 @@ def documents(raw: RawFile) -> Documents:
     """
     content = raw.content
     problems = [content.problem] if content.problem else []
+    if problem := too_many_values(content.data):
+        return Documents([], [*problems, problem])
     text = content.data.decode("utf-8-sig", errors="replace")
     values: list[Any] = []
     at = _skip_blank(text, 0)

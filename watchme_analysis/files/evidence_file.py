@@ -187,6 +187,17 @@ def _end_of_lines(data: bytes, lines: int) -> int:
     return at
 
 
+def too_many_values(data: bytes) -> str | None:
+    """Return the problem of JSON whose values take far more memory than its bytes; None without it.
+
+    A value begins with or follows a comma or bracket. An empty object of three bytes takes twenty times that.
+    """
+    limits = load_config().limits
+    if sum(map(data.count, (b",", b"[", b"{"))) <= limits.json_values:
+        return None
+    return note("problem-json-values", limit=limit_reached(limits, "json_values"))
+
+
 def load_json(data: bytes) -> tuple[Any, str | None]:
     """Return the JSON value, or its complete part, and the problem of the rest.
 
@@ -197,6 +208,8 @@ def load_json(data: bytes) -> tuple[Any, str | None]:
     value, problem
         ``problem`` is None for a complete document; ``value`` is None when no part is complete.
     """
+    if problem := too_many_values(data):
+        return None, problem
     text = data.decode("utf-8-sig", errors="replace")
     try:
         return _whole_json(text), None

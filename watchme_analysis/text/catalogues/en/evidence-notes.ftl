@@ -48,6 +48,7 @@ problem-no-log-tar = it is a tar archive, which is not read: { $command }
 problem-no-log-utf-16 = it is UTF-16 text, which is not read: { $command }
 problem-no-log-parquet = it is a Parquet file, and no log
 problem-json = JSON ends early or is damaged: { $error }
+problem-json-values = too many values in one JSON document ({ $limit })
 problem-json-damaged = JSON is damaged
 problem-not-aws-cli = not what the AWS CLI prints here
 

@@ -36,6 +36,7 @@ problem-no-log-tar = tar アーカイブは読み取れません: { $command }
 problem-no-log-utf-16 = UTF-16 のテキストは読み取れません: { $command }
 problem-no-log-parquet = ログではなく Parquet ファイルです
 problem-json = JSON が途切れているか、破損しています: { $error }
+problem-json-values = 1 つの JSON ドキュメントに含まれる値が多すぎます ({ $limit })
 problem-json-damaged = JSON が破損しています
 problem-not-aws-cli = AWS CLI の出力の形式ではありません
 
