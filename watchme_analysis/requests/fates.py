@@ -279,6 +279,8 @@ def _by_size(
     Neither where the log names upstreams; a response to HEAD has no body. Only a configuration shows that a
     size is no page of Nginx. The page that it sets for a status comes from Nginx, and has any size.
     """
+    import pandas as pd
+
     is_known = bad["nginx_bytes"].notna() & bad["method"].ne("HEAD").fillna(False).astype(bool)
     is_known &= not joined["upstream_addr"].notna().any()
     known = bad.loc[is_known, ["nginx_status", "path", "nginx_bytes"]]
@@ -291,10 +293,12 @@ def _by_size(
         size in nginx_page_sizes(int(status)) or (page is not None and size in packaged_page_sizes(page.uri))
         for status, size, page in zip(known["nginx_status"], known["nginx_bytes"], pages, strict=True)
     ]
-    is_page, is_other = is_known.copy(), is_known.copy()
-    is_page[known.index] = fits
-    is_other[known.index] = [bool(places) and page is None for page in pages]
-    return is_page, is_other & ~is_page
+    others = [bool(places) and page is None and not fit for page, fit in zip(pages, fits, strict=True)]
+    is_page, is_other = (
+        pd.Series(flags, index=known.index, dtype=bool).reindex(bad.index, fill_value=False)
+        for flags in (fits, others)
+    )
+    return is_page, is_other
 
 
 # Share of a route's other bad requests with a known fate from which on callers that left waited for the same.

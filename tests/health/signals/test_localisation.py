@@ -240,8 +240,14 @@ def test_a_retried_request_is_no_failure(tmp_path, hosts):
     counts = found["summary_messages"][0]
     assert {"count": LASTS_S * len(ROUTES)} in numbers_in(counts)
     assert {"count": 0} in numbers_in(counts)
-    # Without durations nothing shows that none of them was slow.
-    assert "refuted" not in statuses(found).values()
+    assert "refuted" not in {statuses(found)[layer] for layer in ("nginx", "process")}
+
+
+@pytest.mark.slow
+def test_a_log_without_times_refutes_no_cause_by_its_calm(tmp_path):
+    """Nothing failed; nothing shows that no request was slow."""
+    found = diagnosed(tmp_path, None, 200)
+    assert {entry["status"] for entry in found["ranking"]} == {"inconclusive"}
 
 
 @pytest.mark.slow
