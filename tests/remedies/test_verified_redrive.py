@@ -570,6 +570,27 @@ def test_handles_of_a_killed_run_are_released_first(memory, tmp_path):
     assert entries_of(tmp_path / "j")[-1] == ("hold", "released")
 
 
+def test_a_journal_alone_deletes_no_message(memory, tmp_path):
+    """It may have come with the list; the log of the function decides."""
+    task = small_task("a", "b", "c")
+    for event in ("processed", "deleting"):
+        with open_journal(tmp_path / event) as journal:
+            for number, item in enumerate(task.items[:2]):
+                key, about = item.key, {"id": item.message_id, "queue": JOBS}
+                if number:  # the journal states no send of the first
+                    journal.write(key, "sending", **about)
+                    journal.write(
+                        key, "sent", **about, **{"as": f"00000000-0000-4000-8000-00000000999{number}"}
+                    )
+                journal.write(key, event, **about)
+        memory.made.clear()
+        memory.behaviour = {"a": "fail", "b": "fail", "c": "fail"}
+        audit, _ = run(memory, task, tmp_path / event)
+        assert (audit.outcome, memory.held["dead"].keys()) == ("stopped", {"m1", "m2", "m3"})
+        assert "delete_message_batch" not in memory.operations()
+        assert not {"processed", "deleted"} & {row.state for row in audit.rows}
+
+
 def test_processed_messages_that_are_not_in_the_dlq_are_settled_by_its_counts(memory, tmp_path):
     task = small_task("a", "b")
     with open_journal(tmp_path / "j") as journal:

@@ -513,6 +513,7 @@ class _Run:
         if all(self._event(key) in {DELETED, GONE} for key in self.by_key):
             return
         self._sweep()
+        self._check_claims()
         self._confirm([key for key in self.by_key if self._event(key) in {SENDING, SENT, FAILED}])
         pending = {
             message_key(line): line
@@ -637,6 +638,28 @@ class _Run:
     def _note(self, key: str, event: str, **details: Any) -> None:
         item = self.by_key[key]
         self.journal.write(key, event, id=item.message_id, queue=self.task.queue_url, **details)
+
+    def _check_claims(self) -> None:
+        """Read the log again before a message is deleted that only the journal calls processed.
+
+        A journal may come with a list or an archive of somebody else, so it proves nothing.
+        """
+        claimed = [
+            key
+            for key, item in self.by_key.items()
+            if item.message_id in (self.in_dlq or ()) and self._event(key) in {PROCESSED, DELETING}
+        ]
+        if claimed:
+            self._read_log(whole=True)
+        for key in claimed:
+            found = self._found(key)
+            if found is not None and found.state == "processed":
+                continue
+            sends = self._sent(key)
+            if sends:
+                self._note(key, SENT, **{"as": sends[-1].sent_as})
+            else:
+                self._note(key, NOT_SENT)
 
     def _confirm(self, keys: Sequence[str]) -> None:
         """Wait until nothing more is to be seen of messages; delete those that were processed."""
