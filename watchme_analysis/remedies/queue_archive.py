@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import json
 import os
-import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -141,7 +140,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
     check_readable(attributes, url)
     # Messages hidden by a killed run are visible again after its visibility timeout.
     await_visible(aws, url, limits.visibility_timeout_s)
-    began = datetime.now(UTC)
+    began = aws.now()
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -170,7 +169,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
 
 def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: ReadingLimits) -> None:
     digest, handles, seen = hashlib.sha256(), {}, set[str]()
-    began = time.monotonic()
+    began = aws.now()
     with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
 
         def put(value: Mapping[str, Any]) -> None:
@@ -189,7 +188,7 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: Read
         except (ServiceError, KeyboardInterrupt):
             release_messages(aws, url, handles)
             raise
-        is_out_of_time = time.monotonic() - began > 0.8 * limits.visibility_timeout_s
+        is_out_of_time = (aws.now() - began).total_seconds() > 0.8 * limits.visibility_timeout_s
         problems = release_messages(aws, url, handles)
         counts = settled_counts(aws, url, len(seen), limits.settle_s)
         missed = []
@@ -203,7 +202,7 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: Read
             missed.append(message("archive-out-of-time", visibility=Duration(limits.visibility_timeout_s)))
         trailer = {
             "messages": len(seen),
-            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+            "ended": aws.now().isoformat(timespec="seconds"),
             "counts": counts.to_dict(),
             "not_released": len(problems),
             "missed": [each.to_dict() for each in missed],

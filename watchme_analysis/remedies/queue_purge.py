@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -169,7 +168,7 @@ def purge_queue(
         result = run.result(stopped, record)
         state(
             state=result.outcome,
-            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+            ended=aws.now().isoformat(timespec="seconds"),
             left=list(result.left),
             counts=result.counts and result.counts.to_dict(),
             sentence=result.sentence.to_dict(),

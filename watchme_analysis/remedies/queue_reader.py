@@ -11,7 +11,6 @@ Those are approximate: they settle about a minute after the last change [2]_.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -241,10 +240,10 @@ def await_visible(aws: Aws, url: str, within_s: float) -> int:
     within_s
         Longest wait in seconds; the visibility timeout of a killed run.
     """
-    ends = time.monotonic() + within_s
+    ends = aws.now() + timedelta(seconds=within_s)
     while True:
         hidden = counts_of(queue_attributes(aws, url)).in_flight
-        left_s = ends - time.monotonic()
+        left_s = (ends - aws.now()).total_seconds()
         if not hidden or left_s <= 0:
             return hidden
         aws.sleep(min(aws.rate_limits.queue_poll_s, left_s))
@@ -255,12 +254,12 @@ def settled_counts(aws: Aws, url: str, expected: int, settle_s: float) -> QueueC
 
     The counts are approximate, and a single reading may agree by chance.
     """
-    ends = time.monotonic() + settle_s
+    ends = aws.now() + timedelta(seconds=settle_s)
     agreed = 0
     while True:
         counts = counts_of(queue_attributes(aws, url))
         agreed = agreed + 1 if counts.total == expected and not counts.in_flight else 0
-        if agreed == _READINGS or time.monotonic() >= ends:
+        if agreed == _READINGS or aws.now() >= ends:
             return counts
         aws.sleep(aws.rate_limits.queue_poll_s)
 

@@ -1,0 +1,134 @@
+"""Laws of archive and purge, for drawn faults, kills, arrivals and other readers of the queue.
+
+The account is `worlds.queue_service`, which knows what really happened to each message.
+"""
+
+import json
+from dataclasses import replace
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from worlds.clocked_session import KilledError, Plan
+
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue, read_archive
+from watchme_analysis.remedies.queue_purge import purge_queue
+
+LIMITS = ReadingLimits(visibility_timeout_s=120, settle_s=60.0)
+CALLS = (
+    "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch", "GetQueueAttributes",
+)  # fmt: skip
+ACTORS = ("peeks", "discards", "fails")
+FAULTS = st.dictionaries(
+    st.tuples(st.sampled_from(CALLS), st.integers(1, 4)),
+    st.sampled_from(("throttle", "error", "drop", "lose")),
+    max_size=3,
+)
+KILLS = st.none() | st.tuples(st.sampled_from(CALLS), st.integers(1, 4), st.sampled_from(("before", "after")))
+WORLDS = st.fixed_dictionaries(
+    {
+        "count": st.integers(0, 25),
+        "seed": st.integers(0, 1000),
+        "sparse": st.booleans(),
+        "partial": st.sampled_from((0.0, 0.0, 0.3)),
+        "repeats": st.sampled_from((0.0, 0.1)),
+        "count_delay_s": st.sampled_from((0.0, 60.0)),
+    }
+)
+# What happens during the run: who else acts after how many seconds, which calls fail, and when the run dies.
+RUNS = st.tuples(st.lists(st.tuples(st.floats(0, 200), st.sampled_from(ACTORS)), max_size=3), FAULTS, KILLS)
+
+
+class World:
+    """A DLQ with messages, and people who read it as well."""
+
+    def __init__(self, server, count, seed, **account):
+        self.service = service = server.new(seed)
+        vars(service).update(account)
+        self.dlq = service.queue("uploads-dlq", retention_s=1_209_600)
+        self.source = service.queue("uploads", visibility_s=30, dlq=self.dlq)
+        for place in range(count):
+            self.fails(place)
+
+    def act(self, acts):
+        for after_s, actor in acts:
+            self.service.clock.at(self.service.clock.now + after_s, getattr(self, actor))
+
+    def peeks(self):
+        self.service.receive(self.dlq, 10, 30)
+
+    def discards(self):
+        for message in self.service.receive(self.dlq, 1, 30):
+            self.service.delete(self.dlq, message.handles[-1], "operator")
+
+    def fails(self, place="new"):
+        self.service.put_failed(self.dlq, self.source, json.dumps({"place": place}))
+
+    def deleted(self):
+        return {name for name, by in self.dlq.deleted.items() if by == "tool"}
+
+
+def archived(world, session, path, plan=None):
+    """Return the archive, None without one, and check that it lost nothing and claims nothing false."""
+    before = set(world.dlq.messages)
+    try:
+        archive = archive_queue(replace(session, plan=plan or Plan()), world.dlq.url, path, LIMITS)
+    except (ServiceError, KilledError):
+        archive = None
+    after = set(world.dlq.messages)
+    assert not world.deleted() and before - after <= set(world.dlq.deleted)
+    if archive is not None:
+        assert read_archive(path).messages == archive.messages
+        assert archive.missed or before & after <= set(archive.messages), "the archive is not complete"
+    return archive
+
+
+@settings(max_examples=25)
+@given(drawn=WORLDS, run=RUNS)
+def test_archive_is_complete_or_states_what_may_be_missing(
+    queue_server, clocked, tmp_path_factory, drawn, run
+):
+    acts, faults, kill = run
+    world = World(queue_server, **drawn, faults=faults)
+    world.act(acts)
+    path = tmp_path_factory.mktemp("archive") / "dlq.jsonl.gz"
+    archive = archived(world, clocked, path, Plan(kill)) or archived(world, clocked, path)
+    event("none" if archive is None else "missed" if archive.missed else "complete")
+    world.service.settle()
+    assert all(each.visible_s <= world.service.clock.now for each in world.dlq.messages.values())
+
+
+def purged(world, session, archive, plan=None):
+    """Return the result of a purge, None if it was killed or failed, and check what it states."""
+    try:
+        result = purge_queue(
+            replace(session, plan=plan or Plan()), world.dlq.url, archive, "test", limits=LIMITS
+        )
+    except (ServiceError, KilledError):
+        return None
+    deleted = world.deleted()
+    assert deleted <= set(archive.messages), "a message was deleted that is not in the archive"
+    assert result.deleted <= len(deleted) <= result.deleted + len(result.uncertain)
+    if result.record is not None:
+        record = json.loads(result.record.read_text(encoding="utf-8"))
+        assert (record["state"], record["deleted"]) == (result.outcome, result.deleted)
+    if result.outcome == "complete":
+        assert not set(world.dlq.messages) & set(archive.messages), "complete, but messages are left"
+    return result
+
+
+@settings(max_examples=25)
+@given(drawn=WORLDS, run=RUNS)
+def test_purge_deletes_archived_messages_alone_and_counts_them(
+    queue_server, clocked, tmp_path_factory, drawn, run
+):
+    acts, faults, kill = run
+    world = World(queue_server, **drawn)
+    archive = archived(world, clocked, tmp_path_factory.mktemp("purge") / "dlq.jsonl.gz")
+    world.act(acts)
+    world.service.calls.clear()
+    world.service.faults = faults
+    results = [purged(world, clocked, archive, Plan(kill)), purged(world, clocked, archive)]
+    event(", ".join(result.outcome if result else "none" for result in results))
+    assert world.deleted() <= set(archive.messages)

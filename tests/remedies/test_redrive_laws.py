@@ -1,0 +1,259 @@
+"""Laws of the redrive, for drawn handlers, faults, kills, other consumers and operators.
+
+The account is `worlds.queue_service`, which knows what really happened to each message.
+"""
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from worlds import queue_service
+from worlds.clocked_session import KilledError, Plan
+
+from watchme_analysis.config import WorkItemSettings
+from watchme_analysis.remedies.verified_redrive import RedriveItem, RedriveLimits, RedriveTask, run_redrive
+
+# Time is virtual, but each reading of the log is a call over HTTP.
+LIMITS = RedriveLimits(visibility_timeout_s=120, confirm_within_s=180.0, poll_s=10.0)
+PROCESSED = {"deleted", "gone", "processed"}
+CALLS = (
+    "SendMessage", "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "FilterLogEvents",
+    "GetQueueAttributes",
+)  # fmt: skip
+
+
+class World:
+    """A queue with its DLQ and its function, and the messages to redrive."""
+
+    def __init__(self, server, scripts, *, actors=(), seed=0, function=(), **account):
+        self.service = service = server.new(seed)
+        vars(service).update(account)
+        self.dlq = service.queue("uploads-dlq", retention_s=1_209_600)
+        self.source = service.queue("uploads", visibility_s=30, dlq=self.dlq, most_receives=3)
+        bodies = [json.dumps({"device": f"device-{place}", "place": place}) for place in range(len(scripts))]
+        self.scripts = dict(zip(bodies, scripts, strict=True))
+        self.planned = {service.put_failed(self.dlq, self.source, body).id: body for body in bodies}
+        service.function("worker", self.source, behaviour=self.behaviour, **dict(function))
+        for at_s, actor in actors:
+            service.clock.at(service.clock.now + at_s, getattr(self, actor))
+
+    def behaviour(self, body, attempt):
+        script = self.scripts.get(body, ("work",))
+        return script[min(attempt, len(script)) - 1]
+
+    def task(self):
+        items = tuple(
+            RedriveItem(
+                json.dumps({"QueueUrl": self.source.url, "MessageBody": body, "MessageAttributes": {}}), name
+            )
+            for name, body in self.planned.items()
+        )
+        return RedriveTask(self.source.url, items, self.dlq.url)
+
+    # Other people and consumers.
+
+    def peeks(self):
+        self.service.receive(self.dlq, 10, 30)
+
+    def resends(self):
+        for message in self.service.receive(self.dlq, 1, 30):
+            self.service.send(self.source, message.body, sender="operator")
+            self.service.delete(self.dlq, message.handles[-1], "operator")
+
+    def discards(self):
+        for message in self.service.receive(self.dlq, 1, 30):
+            self.service.delete(self.dlq, message.handles[-1], "operator")
+
+    def consumes(self):
+        for message in self.service.receive(self.source, 2):
+            self.service.processed[message.body] += 1
+            self.service.note(self.source, "processed", message, "consumer")
+            self.service.delete(self.source, message.handles[-1], "consumer")
+
+    def holds(self):
+        self.service.receive(self.source, 2)
+
+    def arrives(self):
+        self.service.send(self.source, json.dumps({"device": "new"}))
+
+    def fails(self):
+        self.service.put_failed(self.dlq, self.source, json.dumps({"device": "failed"}), ago_s=1.0)
+
+
+ACTORS = ("peeks", "resends", "discards", "consumes", "holds", "arrives", "fails")
+
+
+def redrive(world, session, journal, plan=None, **options):
+    """Return the audit of a run, None if it was killed, and check what it claims at its end."""
+    aws = replace(session, plan=plan or Plan(), actions=set(), service_facts={})
+    try:
+        audit = run_redrive(world.task(), journal, aws, LIMITS, **options)
+    except KilledError:
+        return None
+    check_audit(world, audit, is_same_work="work_items" in options)
+    return audit
+
+
+def check_audit(world, audit, *, is_same_work=False):
+    """Check what an audit says with the truth at this moment."""
+    service = world.service
+    rows = {row.message_id: row for row in audit.rows}
+    for name, body in world.planned.items():
+        row, done = rows[name], service.processed[body] or is_same_work
+        assert row.state not in PROCESSED or done, f"{row.state}, but never processed"
+        sends = len(service.sent_by.get((service.sender, body), ()))
+        assert row.sends >= sends, f"sent {sends} times, reported {row.sends}"
+        if audit.outcome == "complete":
+            assert done or name in world.dlq.messages, f"complete without {body}"
+            assert done or row.state not in PROCESSED, f"complete, {row.state}"
+
+
+def check_messages(world):
+    """Check the truth about each planned message after everything has ended."""
+    service = world.service
+    for place, (_, queue, what, name, body, by) in enumerate(service.history):
+        if (queue, what, by) == (world.dlq.name, "deleted", "tool"):
+            done = [each for each in service.history[:place] if each[2] == "processed" and each[4] == body]
+            assert done, f"{body} was deleted before it was processed"
+            assert name in world.planned, f"{body} was deleted although it is not in the list"
+    service.settle()
+    for name, body in world.planned.items():
+        is_safe = service.processed[body] or service.holds(body) or world.dlq.deleted.get(name) == "operator"
+        assert is_safe, f"{body} is lost"
+
+
+# Most messages and functions work, else no run comes to its later steps.
+WORKS = st.just(("work",))
+BEHAVIOURS = (
+    WORKS | WORKS | st.lists(st.sampled_from(queue_service.BEHAVIOURS), min_size=1, max_size=3).map(tuple)
+)
+FUNCTIONS = st.fixed_dictionaries(
+    {
+        "names": st.sampled_from(("after", "after", "after", "both", "before", "never")),
+        "json_logs": st.booleans(),
+        "reports": st.booleans(),
+        "batch_size": st.sampled_from((1, 10)),
+        "prints": st.booleans(),
+        "environments": st.sampled_from((1, 2)),
+    }
+)
+FAULTS = st.dictionaries(
+    st.tuples(st.sampled_from(CALLS), st.integers(1, 4)),
+    st.sampled_from(("throttle", "error", "drop", "lose")),
+    max_size=3,
+)
+KILLS = st.none() | st.tuples(st.sampled_from(CALLS), st.integers(1, 4), st.sampled_from(("before", "after")))
+WORLDS = st.fixed_dictionaries(
+    {
+        "scripts": st.lists(WORKS, min_size=1, max_size=4) | st.lists(BEHAVIOURS, min_size=1, max_size=4),
+        "function": FUNCTIONS,
+        "actors": st.lists(st.tuples(st.floats(0, 120), st.sampled_from(ACTORS)), max_size=3),
+        "faults": FAULTS,
+        "seed": st.integers(0, 1000),
+        "sparse": st.booleans(),
+        "partial": st.sampled_from((0.0, 0.3)),
+        "repeats": st.sampled_from((0.0, 0.1)),
+        "log_delay_s": st.sampled_from((1.0, 20.0)),
+        "count_delay_s": st.sampled_from((0.0, 60.0)),
+    }
+)
+
+
+def check_runs(world, session, journal, kill):
+    """Kill a run, repeat it twice, and check the laws at the end of each run and when all is over."""
+    runs = [redrive(world, session, journal, Plan(kill)), redrive(world, session, journal)]
+    for body in world.planned.values():
+        sent = world.service.sent_by.get(("tool", body), ())
+        assert len(sent) <= 1, f"{body} was sent {len(sent)} times, although nobody asked for it"
+    runs.append(redrive(world, session, journal, retry_unconfirmed=True))
+    event(", ".join(audit.outcome if audit else "killed" for audit in runs))
+    check_messages(world)
+
+
+@settings(max_examples=25)
+@given(drawn=WORLDS, kill=KILLS)
+def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_path_factory, drawn, kill):
+    check_runs(
+        World(queue_server, **drawn), clocked, tmp_path_factory.mktemp("redrive") / "journal.jsonl", kill
+    )
+
+
+@pytest.mark.fuzz
+@settings(max_examples=500, derandomize=False)
+@given(drawn=WORLDS, kill=KILLS)
+def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, drawn, kill):
+    check_runs(
+        World(queue_server, **drawn), clocked, tmp_path_factory.mktemp("redrive") / "journal.jsonl", kill
+    )
+
+
+@settings(max_examples=15)
+@given(
+    scripts=st.lists(BEHAVIOURS, min_size=1, max_size=3),
+    others=st.lists(st.tuples(st.floats(-300, 60), st.sampled_from(("work", "raise", "skip"))), max_size=3),
+    function=st.fixed_dictionaries({"names": st.sampled_from(("after", "both")), "reports": st.booleans()}),
+)
+def test_other_message_confirms_the_same_work_only_after_the_send(
+    queue_server, clocked, tmp_path_factory, scripts, others, function
+):
+    function["named"] = lambda message: json.loads(message.body)["device"]
+    world = World(queue_server, scripts, function=function)
+    service = world.service
+    for place, (at_s, act) in enumerate(others):
+        body = json.dumps({"device": f"device-{place}", "kind": "other"})
+        world.scripts[body] = (act,)
+        service.clock.at(service.clock.now + 300 + at_s, lambda body=body: service.send(world.source, body))
+    service.settle(300)
+    before, journal = Counter(service.processed), tmp_path_factory.mktemp("redrive") / "journal.jsonl"
+    audit = redrive(world, clocked, journal, work_items=WorkItemSettings(("device",)))
+    event(audit.outcome)
+    for row in audit.rows:
+        if row.state in PROCESSED:
+            device = json.loads(world.planned[row.message_id])["device"]
+            assert any(device in body for body in service.processed - before), row
+
+
+@pytest.mark.parametrize("json_logs", [False, True])
+@pytest.mark.parametrize("names", ["after", "both"])
+def test_healthy_function_ends_complete(queue_server, clocked, tmp_path, names, json_logs):
+    world = World(queue_server, [("work",)] * 12, function={"names": names, "json_logs": json_logs})
+    audit = redrive(world, clocked, tmp_path / "journal.jsonl")
+    assert audit.outcome == "complete", audit
+    assert not world.dlq.messages and set(world.service.processed.values()) == {1}
+    check_messages(world)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("call", CALLS)
+def test_killed_run_of_healthy_function_is_completed(queue_server, clocked, tmp_path_factory, call, moment):
+    for number in (1, 2):
+        journal = tmp_path_factory.mktemp("redrive") / "journal.jsonl"
+        world = World(queue_server, [("work",)] * 2, function={"names": "after"})
+        redrive(world, clocked, journal, Plan((call, number, moment)))
+        world.service.settle(LIMITS.visibility_timeout_s)  # what the killed run hid is visible again
+        redrive(world, clocked, journal)
+        audit = redrive(world, clocked, journal, retry_unconfirmed=True)
+        assert audit.outcome == "complete", (number, audit.rows)
+        check_messages(world)
+        # A message that was being sent may have been sent, and is then sent once more on demand.
+        assert sum(world.service.processed.values()) <= 3
+
+
+@settings(max_examples=12)
+@given(at=st.integers(1, 60), count=st.integers(1, 4), delay_s=st.sampled_from((1.0, 20.0)))
+def test_two_operators_send_nothing_twice(queue_server, clocked, tmp_path_factory, at, count, delay_s):
+    home = tmp_path_factory.mktemp("redrive")
+    world = World(queue_server, [("work",)] * count, function={"names": "after"}, log_delay_s=delay_s)
+
+    def second():
+        world.service.sender = "second"
+        redrive(world, clocked, home / "second.jsonl")
+        world.service.sender = "tool"
+
+    redrive(world, clocked, home / "first.jsonl", Plan(act_at=at, act=second))
+    second()
+    check_messages(world)
+    assert set(world.service.processed.values()) == {1}
