@@ -117,6 +117,16 @@ def test_evidence_is_saved_before_a_restart_is_advised():
         if not all(0 <= text.find(saved) < RESTART.search(text).start() for saved in SAVED)
     ]
     assert early == []
+    replaced = {name: text for name, text in texts.items() if "docker compose up -d" in text}
+    for path in PAGES.glob("*.md"):
+        fix = re.split(r"\n## (?:Fix|対処)\n", path.read_text(encoding="utf-8"))[1:]
+        replaced.update((path.name, text) for text in fix if "docker compose up -d" in text)
+    assert len(replaced) >= 10
+    assert [
+        name
+        for name, text in replaced.items()
+        if not 0 <= text.find("docker logs --timestamps") < text.find("docker compose up -d")
+    ] == []
     for language in ("", ".ja"):
         runbook = (root / "docs" / f"runbook{language}.md").read_text(encoding="utf-8")
         assert all(runbook.index(saved) < runbook.index("watchme diagnose health") for saved in SAVED)

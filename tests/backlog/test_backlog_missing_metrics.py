@@ -74,7 +74,7 @@ def test_without_metric_files_it_is_right_or_silent(raw_of, tmp_path, case, caus
         if "could not be read" in render(item.what):
             assert f"FOLDER/{render(item.what).partition(',')[0]}" in render(item.how)
             assert "watchme case import FOLDER CASE\n" in render(item.how)
-            assert "watchme case pull backlog CASE --queue QUEUE --since " in render(item.how)
+            assert "watchme case pull backlog --queue QUEUE --since " in render(item.how)
         for name in files:
             assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
 

@@ -22,7 +22,7 @@ def lacking(queue=None, **given):
 
 
 ALL = ("sent", "received", "visible", "age_s", "invocations", "errors", "duration_avg_s", "throttles")
-PULL = "watchme case pull backlog CASE --queue jobs --since 2026-11-24T10:00:00Z --until 2026-11-24T10:55:00Z"
+PULL = "watchme case pull backlog --queue jobs --since 2026-11-24T10:00:00Z --until 2026-11-24T10:55:00Z"
 AFFECTED = {"harms": ("failures",), "failures": Interval(at(4), at(8), "failures")}
 
 

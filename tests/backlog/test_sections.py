@@ -111,7 +111,12 @@ def test_messages_to_redrive_are_counted_by_what_is_known_of_them():
     assert shown.heads == ("", *heads("messages", "reason"))
     assert shown.numeric == {1} and shown.caption == label("redrive-caption", "en")
     assert render(message("redrive-without-url", queues=["jobs"]), "en") in shown.note
-    for word in ("watchme redrive CASE", "aws sqs send-message --cli-input-json", "--send 1", tables.FILE):
+    for word in (
+        "watchme redrive CASE",
+        "aws sqs send-message --cli-input-json",
+        "--apply --limit 1",
+        tables.FILE,
+    ):
         assert word in shown.note
 
 

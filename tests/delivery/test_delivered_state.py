@@ -418,9 +418,12 @@ def test_figures_of_a_diagnosis_are_what_the_digest_adds_up():
         {"alarm": "c", "resource": "q", "first": at(0).isoformat(), "times_raised": 0},
         {"alarm": "d", "resource": "q", "first": None, "times_raised": 1},
     ]
+    # The digest states the time of the page: that of the sliding window.
+    late = {"first": at(3).isoformat(), "times_raised": 1}
+    recorded = [{**one, **late, "sliding": one} for one in alarms]
     drift = {"signal": "duration_drift", "message": {"id": "one"}}
     found = {
-        "verdict": "supported", "incident": {"start": start}, "alarms": alarms, "dead_letters_of_incident": 4,
+        "verdict": "supported", "incident": {"start": start}, "alarms": recorded, "dead_letters_of_incident": 4,
         "lost": 3, "late": 2, "missed_work": ["x"],
         "ranking": [{"evidence": [{"signal": "other", "message": {}}]}],
     }  # fmt: skip
@@ -429,10 +432,10 @@ def test_figures_of_a_diagnosis_are_what_the_digest_adds_up():
         "dead_letters": 4, "lost": 3, "late": 2, "missed_work": 1, "drifts": [],
         "alarms_without_cause": [shown[0]],
     }  # fmt: skip
-    calm = _figures({"verdict": "no_incident", "alarms": alarms})
+    calm = _figures({"verdict": "no_incident", "alarms": recorded})
     assert calm["alarms_without_cause"] == [shown[0], shown[1], shown[3]]
     assert [calm[name] for name in ("dead_letters", "lost", "late", "missed_work")] == [None] * 4
-    unknown = _figures({"verdict": "inconclusive", "alarms": alarms})
+    unknown = _figures({"verdict": "inconclusive", "alarms": recorded})
     assert unknown["alarms_without_cause"] == []
     drift["signal"] = sorted(_DRIFTS)[0]
     ranking = [{"evidence": [{**drift, "message": None}, drift]}, {"evidence": [{**drift, "message": 2}]}]

@@ -59,7 +59,7 @@ def test_the_questions_that_a_case_answers(both):
     }
     refused = refusal(investigate, "backlog", case_of(probes=probes("/a")))["error-question-no-evidence"]
     assert (refused["case"], refused["question"]) == ("made-up", "backlog")
-    assert refused["command"] == "watchme case pull backlog NEW_CASE --queue QUEUE --since 2h"
+    assert refused["command"] == "watchme case pull backlog --queue QUEUE --since 2h"
     assert refused["others"] == ["error-question-other"]
 
 
@@ -135,14 +135,14 @@ def test_the_commands_that_read_a_file_again(both):
     assert again(queue) == {
         "missing-unread-how-from-aws": {
             "file": "FOLDER/queues/a.json", "commands": commands,
-            "pull": f"watchme case pull backlog CASE --queue QUEUE {whole}",
+            "pull": f"watchme case pull backlog --queue jobs {whole}",
         }
     }  # fmt: skip
     east = timezone(timedelta(hours=1))
     part = Window(START.astimezone(east), START + timedelta(minutes=5))
     pull = again(queue, window=part, queue="jobs")["missing-unread-how-from-aws"]["pull"]
     minutes = "--since 2026-03-02T04:00:00Z --until 2026-03-02T04:05:00Z"
-    assert pull == f"watchme case pull backlog CASE --queue jobs {minutes}"
+    assert pull == f"watchme case pull backlog --queue jobs {minutes}"
 
 
 def test_tables_that_causes_need_and_the_case_lacks(both):

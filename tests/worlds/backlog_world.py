@@ -35,6 +35,7 @@ class World:
     visibility_s: float = 180.0
     timeout_s: float = 30.0
     name: str = "made-up"
+    argument: str = "CASE"
     window: None = None
     unread: tuple = ()
     tables: dict = field(default_factory=dict)

@@ -42,6 +42,7 @@ class Tables:
     """Tables with these rows; all others are empty."""
 
     name = "made-up"
+    argument = "CASE"
     unread = ()
     window = None
 

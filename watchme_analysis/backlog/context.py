@@ -26,11 +26,14 @@ class BacklogContext:
         The queues that were harmed, the worst first.
     changes
         Changes that a trail recorded or a configuration tells of, oldest first.
+    case
+        The case as an argument of a command.
     """
 
     queues: tuple[QueueAnalysis, ...]
     affected: tuple[QueueAnalysis, ...]
     changes: tuple[Change, ...]
+    case: str = "CASE"
 
     @property
     def pipelines(self) -> tuple[Pipeline, ...]:
@@ -65,7 +68,7 @@ def backlog_context(inv: Investigation) -> BacklogContext:
     affected = sorted((item for item in queues if item.harms), key=_severity, reverse=True)
     recorded = recorded_changes(inv, found)
     changes = sorted([*recorded, *state_changes(inv, found, recorded)], key=lambda change: change.time)
-    return BacklogContext(queues, tuple(affected), tuple(changes))
+    return BacklogContext(queues, tuple(affected), tuple(changes), inv.case.argument)
 
 
 def _severity(queue: QueueAnalysis) -> float:

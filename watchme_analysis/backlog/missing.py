@@ -27,7 +27,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
 
     looked_at = context.affected[:1] or context.queues
     of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
-    pull = f"watchme case pull backlog CASE {of_queue} --since {start} --until {end}"
+    pull = f"watchme case pull backlog {of_queue} --since {start} --until {end}"
     runs = {*FUNCTION_METRICS, "throttles"}
     if what := _metrics_of(looked_at, runs, [item.pipeline.function or "FUNCTION" for item in looked_at]):
         why = sentences(message("missing-function-metrics-why"), *_unusable(inv, FUNCTION_SERIES))
@@ -41,17 +41,18 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
             message("missing-function-errors-what", function=Resource(function)),
             message("missing-function-errors-why"),
             _commands(
-                f"aws logs start-query --log-group-name {shell_word(f'/aws/lambda/{function}')} "
+                "ID=$(aws logs start-query --query queryId --output text "
+                f"--log-group-name {shell_word(f'/aws/lambda/{function}')} "
                 f"--start-time {_epoch(start)} --end-time {_epoch(end)} "
                 "--query-string 'fields @timestamp, @message, @requestId "
                 "| filter @message like /ERROR|Task timed out|Exception|exited/ "
-                "| sort @timestamp asc | limit 10000'\n"
-                f"aws logs get-query-results --query-id ID > {_file('logs', function, '-errors')}"
+                "| sort @timestamp asc | limit 10000')\n"
+                f"sleep 30; aws logs get-query-results --query-id $ID > {_file('logs', function, '-errors')}"
             ),
         )
     elif focus is not None and focus.failures is not None and focus.errors.truncated:
         option = shell_option("--function", function)
-        command = f"watchme case pull backlog CASE {option} --since {start} --until {end}"
+        command = f"watchme case pull backlog {option} --since {start} --until {end}"
         add(
             2.0,
             message("missing-more-errors-what", function=Resource(function)),
@@ -84,7 +85,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
             message("missing-queue-attributes-what", queue=Resource(queue)),
             message("missing-queue-attributes-why"),
             _commands(
-                f"aws sqs get-queue-attributes --queue-url {shell_word(f'URL_OF_{queue}')} "
+                f"{_url_of(queue)}\naws sqs get-queue-attributes --queue-url $URL "
                 f"--attribute-names All > {_file('queues', queue)}"
             ),
         )
@@ -94,7 +95,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     held = int((messages["queue"] == dlq).sum())
     if left > held:
         command = (
-            f"aws sqs receive-message --queue-url {shell_word(f'URL_OF_{dlq}')} --max-number-of-messages 10 "
+            f"{_url_of(dlq)}\naws sqs receive-message --queue-url $URL --max-number-of-messages 10 "
             f"--attribute-names All --visibility-timeout 600 >> {_file('queues', dlq, '-messages')}"
         )
         add(
@@ -121,11 +122,17 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
             message("missing-host-cpu-what"),
             message("missing-host-cpu-why"),
             _commands(
-                f"watchme case pull backlog CASE {of_queue} --instance INSTANCE_ID "
+                "aws ec2 describe-instances  # INSTANCE_ID\n"
+                f"watchme case pull backlog {of_queue} --instance INSTANCE_ID "
                 f"--since {start} --until {end}"
             ),
         )
     return tuple(sorted(found, key=lambda item: -item.value))
+
+
+def _url_of(queue: str) -> str:
+    """Return the command that stores the URL of a queue as ``$URL``."""
+    return f"URL=$(aws sqs get-queue-url {shell_option('--queue-name', queue)} --output text)"
 
 
 def _commands(text: str) -> Message:

@@ -34,7 +34,7 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
-from watchme_analysis.text.render import filled
+from watchme_analysis.text.render import filled, with_commands_for
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
 # Visibility timeout that AWS recommends, in timeouts of the function ("Using Lambda with Amazon SQS").
@@ -98,27 +98,40 @@ def filled_in(text: Text, context: BacklogContext, queue: str | None) -> Text:
     Parameters
     ----------
     text
-        Text with placeholders: ``{function_option}``; ``{queue_option}``, with a space before it, and empty
-        where several queues are affected; ``{queue}``; ``{mapping}`` (UUID of the event source mapping);
-        ``{visibility_s}`` (six times the function's timeout).
+        Text with placeholders: ``{case}``; ``{function_option}``; ``{queue_option}``, with a space before
+        it, and empty where several queues are affected; ``{queue}``; ``{mapping}`` (UUID of the event source
+        mapping); ``{visibility_s}`` (six times the function's timeout).
     context
         The queues.
     queue
-        Queue that shows the cause. What is not known keeps a word that says what to put there.
+        Queue that shows the cause; that of the most harm when None. A value that is not known keeps a word
+        that says what to put there, with the command that shows it.
     """
+    if queue is None and context.by_harm:
+        queue = context.by_harm[0].pipeline.queue
     pipeline = context.queue(queue).pipeline if queue is not None else None
     function = pipeline.function if pipeline is not None else None
     settings = pipeline.settings if pipeline is not None else RecordedSettings()
     timeout_s = settings.function_timeout_s
     only = len(context.affected) <= 1
+    option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
     values = {
-        "function_option": shell_option("--function-name", function or "FUNCTION", "FUNCTION"),
+        "case": context.case,
+        "function_option": option,
         "queue_option": f" {shell_option('--queue', queue or 'QUEUE', 'QUEUE')}" if only else "",
         "queue": shell_word(queue or "QUEUE", "QUEUE"),
         "mapping": shell_word(settings.mapping_uuid or "UUID", "UUID"),
         "visibility_s": "SECONDS" if timeout_s is None else f"{SAFE_TIMEOUTS * timeout_s:.0f}",
     }
-    return in_each_language(text, lambda language, words: filled(words, values, language))
+    commands = {
+        "FUNCTION": "aws lambda list-functions",
+        "QUEUE": "aws sqs list-queues",
+        "UUID": "aws lambda list-event-source-mappings",
+        "SECONDS": "aws lambda list-functions",
+    }
+    return in_each_language(
+        text, lambda language, words: with_commands_for(filled(words, values, language), commands, language)
+    )
 
 
 def other_trouble(queue: QueueAnalysis) -> Message:

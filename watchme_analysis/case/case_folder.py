@@ -24,6 +24,7 @@ from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
 from watchme_analysis.text.message import Choice, Message, Resource, value_of
 from watchme_analysis.text.render import error_message, note
+from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.text.suggestions import nearest
 from watchme_analysis.window import Window, parse_time
 
@@ -66,6 +67,8 @@ class Case:
         Contents of ``manifest.json``.
     database_settings
         Settings of DuckDB for queries over the case, such as ``memory_limit``.
+    given
+        The folder as the user named it, a case or raw evidence; None where a command can't name it.
     """
 
     path: Path
@@ -74,6 +77,14 @@ class Case:
     _checked: dict[str, tuple[int, int, int]] = field(default_factory=dict, repr=False)
     _database: DuckDBPyConnection | None = field(default=None, repr=False, compare=False)
     database_settings: dict[str, str | int] = field(default_factory=dict, repr=False, compare=False)
+    given: Path | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def argument(self) -> str:
+        """Return the case as the argument of a command that stands in a sentence; ``CASE`` if unknown."""
+        if self.given is None or "`" in str(self.given):
+            return "CASE"
+        return shell_path(self.given)
 
     @property
     def name(self) -> str:

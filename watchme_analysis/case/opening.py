@@ -24,5 +24,8 @@ def open_case(path: str | Path) -> Case:
     if not manifest.is_file():
         from watchme_analysis.case.importer import import_for_process
 
-        return import_for_process(folder)
-    return read_case(folder)
+        case = import_for_process(folder)
+    else:
+        case = read_case(folder)
+    case.given = folder
+    return case

@@ -593,9 +593,9 @@ def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers of a diagnosis that the digest adds up."""
     start = (diagnosis.get("incident") or {}).get("start")
     alarms = [
-        {"alarm": alarm["alarm"], "resource": alarm["resource"], "first": alarm["first"]}
+        {"alarm": alarm["alarm"], "resource": alarm["resource"], "first": alarm["sliding"]["first"]}
         for alarm in diagnosis.get("alarms") or ()
-        if alarm.get("times_raised")
+        if alarm["sliding"]["times_raised"]
     ]
     missed = diagnosis.get("missed_work")
     return {

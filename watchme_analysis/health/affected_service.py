@@ -41,6 +41,20 @@ def container_of(context: HealthContext) -> ComposeService | None:
     return None
 
 
+def named_service(context: HealthContext) -> str | None:
+    """Return the affected service's name as start commands and file names state it; None if it is unknown.
+
+    By the address that Nginx asks, else the only name there is.
+    """
+    processes = context.table("app_processes")
+    hosts = context.hosts(context.services[:1])
+    names = set(processes.loc[processes["addr"].isin(hosts), "service"].dropna())
+    if not names:
+        tables = (processes, context.table("app_log"), context.table("host_metrics"))
+        names = {name for table in tables for name in table["service"].fillna("").unique()}
+    return str(names.pop()) or None if len(names) == 1 else None
+
+
 def variables(context: HealthContext) -> Mapping[str, str]:
     """Return the variables that compose sets for the affected service's container."""
     mine = container_of(context)

@@ -1,7 +1,8 @@
 """The evidence that a `/health` diagnosis lacks, and the commands that collect it, ready to be pasted.
 
 Words in capitals are the reader's to fill in: FOLDER, ZONE, TOKEN, START and END, and HOST, PORT, SERVICE
-and CONTAINER where the case does not show them. Lines that begin with ``#`` say where to run the rest.
+and CONTAINER where the case does not show them; a command before shows CONTAINER. Lines that begin with
+``#`` say where to run the rest.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from watchme_analysis.health.affected_service import container_of
+from watchme_analysis.health.affected_service import container_of, named_service
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.detection import SIGNALS, health_causes
 from watchme_analysis.health.signals.source import unknown_calls
@@ -111,7 +112,8 @@ def addresses(context: HealthContext) -> Addresses:
 def _service_and_container(context: HealthContext) -> tuple[str, str]:
     composed = container_of(context)
     if composed is None:
-        return "SERVICE", "CONTAINER"
+        named = named_service(context)
+        return ("SERVICE", "CONTAINER") if named is None else (shell_word(named, "SERVICE"),) * 2
     service = shell_word(composed.name, "SERVICE")
     if composed.container_name:
         return service, shell_word(composed.container_name, "CONTAINER")
@@ -205,10 +207,29 @@ class Addresses:
     service: str
     container: str
 
+    @property
+    def process(self) -> str:
+        """Id of the container's first process on the host, as a word of a shell."""
+        return f"$(docker inspect -f '{{{{.State.Pid}}}}' {self.container})"
+
+    def commands(self) -> dict[str, str]:
+        """Return the command that shows the value of each word in capitals."""
+        return {
+            "CONTAINER": "docker ps",
+            "SERVICE": "docker compose ps",
+            "CONTAINER_IP": f"docker inspect {self.container}",
+            "PORT": "docker ps",
+            "HOST": "nginx -T | grep server_name",
+        }
+
+    def in_container(self, commands: str) -> str:
+        """Return commands about the container, after one that shows its name where the case does not."""
+        return f"docker ps  # CONTAINER\n{commands}" if self.container == "CONTAINER" else commands
+
 
 def inside_probes(at: Addresses) -> str:
     """Return how to probe from inside the container for ten minutes; nothing is installed there."""
-    return (
+    return at.in_container(
         "watchme probe --standalone > probe.py\n"
         f"docker cp probe.py {at.container}:/tmp/probe.py\n"
         f"docker exec {at.container} python /tmp/probe.py --to /tmp/probes.csv --for 600 "
@@ -275,7 +296,7 @@ def process_metrics(at: Addresses) -> Message:
     """Return how to sample, each second, what process and host use, and how often a quota throttled it."""
     port = at.port if at.port.isdecimal() else "PORT"
     sample = (
-        f"P=$(docker inspect -f '{{{{.State.Pid}}}}' {at.container}); H=$(getconf CLK_TCK)\n"
+        f"P={at.process}; H=$(getconf CLK_TCK)\n"
         "used() { sed 's/.*) //' /proc/$P/stat | awk '{print $12 + $13}'; }\n"
         "host() { awk '/^cpu / {print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6}' /proc/stat; }\n"
         "C=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$P/cgroup)/cpu.stat\n"
@@ -289,33 +310,32 @@ def process_metrics(at: Addresses) -> Message:
         "$(ls /proc/$P/fd | wc -l),$(( ($1 - $3) * 100 / ($1 - $3 + $2 - $4) )),"
         "$(awk '/^nr_throttled/ {print $2}' $C 2>/dev/null)\" >> FOLDER/metrics.csv; A=$B; done"
     )
-    return message("collect-process-metrics", commands=Commands(sample))
+    return message("collect-process-metrics", commands=Commands(at.in_container(sample)))
 
 
 def application_log(at: Addresses) -> str:
     """Return how to copy the application's log with the time of each line."""
-    return f"docker logs --timestamps {at.container} > FOLDER/app.log 2>&1"
+    return at.in_container(f"docker logs --timestamps {at.container} > FOLDER/app.log 2>&1")
 
 
 def application_source(at: Addresses) -> Message:
     """Return how to copy the application's source; it is read, never run."""
     return message(
         "collect-application-source",
-        commands=Commands(f"docker cp {at.container}:/app FOLDER/app"),
+        commands=Commands(at.in_container(f"docker cp {at.container}:/app FOLDER/app")),
         where=Commands(f"docker exec {at.container} pwd"),
-        stacks=Commands("py-spy dump --pid PID"),
+        stacks=Commands(f"sudo py-spy dump --pid {at.process}"),
     )
 
 
 def stacks(at: Addresses) -> str:
     """Return how to save what each thread of the process does at the moment."""
-    process = f"$(docker inspect -f '{{{{.State.Pid}}}}' {at.container})"
-    return f"py-spy dump --pid {process} > FOLDER/stacks.txt"
+    return at.in_container(f"sudo py-spy dump --pid {at.process} > FOLDER/stacks.txt")
 
 
 def start_command(at: Addresses) -> str:
     """Return how to note the start command of the server."""
-    return (
+    return at.in_container(
         'docker inspect -f \'{{join .Config.Entrypoint " "}} {{join .Config.Cmd " "}}\' '
         f"{at.container} > FOLDER/uvicorn_command.txt"
     )

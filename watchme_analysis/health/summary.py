@@ -39,7 +39,7 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
-from watchme_analysis.text.render import filled, placeholders, render
+from watchme_analysis.text.render import filled, placeholders, render, with_commands_for
 from watchme_analysis.text.shell_quoting import shell_word
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ CLIENT_CLOSED = 499
 # Placeholders of texts that each case fills.
 OF_CASE = {
     "host_url", "public_url", "public_host", "container_url", "service", "container", "container_ip",
-    "detail", "pool_threads",
+    "process", "detail", "pool_threads",
 }  # fmt: skip
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
 SERVER_ERROR = 500
@@ -65,8 +65,9 @@ def filled_in(context: HealthContext, text: Text, one: Observation | None = None
         Facts of the investigation.
     text
         Text with placeholders: ``{host_url}`` (URL that Nginx asks), ``{public_url}``, ``{container_url}``,
-        ``{container_ip}``, ``{public_host}``, ``{service}``, ``{container}``, ``{pool_threads}``,
-        ``{detail}`` and the values that the observation states.
+        ``{container_ip}``, ``{public_host}``, ``{service}``, ``{container}``, ``{process}`` (id of the
+        container's first process), ``{pool_threads}``, ``{detail}`` and the values that the observation
+        states. A value that is not known keeps a word in capitals, with the command that shows it.
     one
         Observation that the text belongs to, whose detail is ``{detail}``.
     """
@@ -90,6 +91,7 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
         "container_url": shell_word(f"http://{container}{inner}", "URL"),
         "service": at.service,
         "container": at.container,
+        "process": at.process,
         "container_ip": shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP"),
         "detail": render(one.detail, language) if one is not None and one.detail else "",
     }
@@ -98,7 +100,7 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
     stated = one.values() if one is not None else {}
     for name in (placeholders(text) & stated.keys()) - values.keys():
         values[name] = render(message("cause-text", text=stated[name]), language)
-    return filled(text, values, language)
+    return with_commands_for(filled(text, values, language), at.commands(), language)
 
 
 def remedy_of(context: HealthContext, cause: Cause, observations: Sequence[Observation]) -> Text:

@@ -112,6 +112,12 @@ class Tools:
         found = {}
         for each in chosen_questions(question, opened):
             result = self._diagnosis(opened, each, since).to_dict(self.language)
+            if "alarms" in result:
+                # One time for each alarm, that of the page.
+                result["alarms"] = [
+                    {name: value for name, value in (alarm | alarm["sliding"]).items() if name != "sliding"}
+                    for alarm in result["alarms"]
+                ]
             found[each] = _without_messages(result)
         return self._safe(opened, found)
 
@@ -243,7 +249,9 @@ class Tools:
             case = open_case(folder)
             redactor = redactor_of(case, self.level)
             target = Path(tempfile.mkdtemp(prefix="case-", dir=process_temp_dir())) / folder.name
-            self._copies[key] = export_case(case, target, self.level, redactor), redactor
+            copy = export_case(case, target, self.level, redactor)
+            copy.given = Path(folder.name)
+            self._copies[key] = copy, redactor
         return self._copies[key][0]
 
     def _safe(self, case: Case, value: dict[str, Any]) -> dict[str, Any]:

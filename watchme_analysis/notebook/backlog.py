@@ -348,7 +348,7 @@ class BacklogPage(Page):
         found = messages_to_redrive(self.investigation, self._queue)
         if found.lines:
             attach(FILE, found.text)
-        return redrive_table(found, self.language)
+        return redrive_table(found, self.language, self.investigation.case.argument)
 
     def resend(self) -> TableView:
         """Return the table of :meth:`redrive`, under its name in the previous release."""

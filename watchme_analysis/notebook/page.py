@@ -171,7 +171,8 @@ class Page:
     @section(lambda page: page._evidence_rows(), lambda page: page._leading_query(), plot="matrix")
     def findings(self) -> FindingsView:
         """Return all hypotheses with numbers, blind spots and next tests."""
-        return FindingsView(self.diagnosis.ranking, self._titles(), self.zone, self.language)
+        case = self.investigation.case.argument
+        return FindingsView(self.diagnosis.ranking, self._titles(), self.zone, self.language, case)
 
     @section(lambda page: page._verdict_row(), lambda page: page._leading_query())
     def verdict(self) -> VerdictView:

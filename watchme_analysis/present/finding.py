@@ -91,12 +91,16 @@ class VerdictView:
 
 @dataclass(frozen=True, slots=True)
 class FindingsView:
-    """All hypotheses, most probable first, with evidence, numbers, blind spots and next test."""
+    """All hypotheses, most probable first, with evidence, numbers, blind spots and next test.
+
+    ``case`` is the case as an argument of a command.
+    """
 
     ranking: tuple[Ranked, ...]
     titles: Mapping[str, Text]
     zone: tzinfo
     language: str = "en"
+    case: str = "CASE"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         linked: dict[str, int] = {}
@@ -181,7 +185,7 @@ class FindingsView:
         place = linked[item.sql] = len(linked) + 1
         style = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:12em;overflow-y:auto"
         query = f'<pre style="{style}"><code>{escape(item.sql)}</code></pre>'
-        how = message("finding-query", command=Code("watchme case sql CASE"), method=Code("page.sql"))
+        how = message("finding-query", command=Code(f"watchme case sql {self.case}"), method=Code("page.sql"))
         return (
             f'<details id="rows-{place}"><summary>{its_rows}</summary>\n<p>{coded(self._render(how))}</p>\n'
             f"{query}</details>"

@@ -99,7 +99,10 @@ def write_postmortems(
                     )
                 own = {name: value for name, value in given.items() if name not in foreign}
                 open_page = open_health if each == "health" else open_backlog
-                pages.append(open_page(case=str(shown), **own))
+                page = open_page(case=str(shown), **own)
+                if redact is not None:
+                    page.investigation.case.given = Path(page.investigation.case.name)
+                pages.append(page)
         prepare(Path(out))
         for page in pages:
             found = page.diagnosis.to_dict(page.language, page.zone)

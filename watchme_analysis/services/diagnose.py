@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from importlib import import_module
@@ -27,7 +28,7 @@ from watchme_analysis.text.message import (
     message,
 )
 from watchme_analysis.text.render import error_message
-from watchme_analysis.text.shell_quoting import shell_option, shell_word
+from watchme_analysis.text.shell_quoting import shell_option, shell_path
 from watchme_analysis.window import Window, parse_time
 
 QUESTIONS = ("health", "backlog")
@@ -41,7 +42,7 @@ _ABOUT = {
 # One command by question that collects evidence for it.
 COLLECT = {
     "health": "watchme probe URL --for 10m --to FOLDER/probes.csv",
-    "backlog": "watchme case pull backlog NEW_CASE --queue QUEUE --since 2h",
+    "backlog": "watchme case pull backlog --queue QUEUE --since 2h",
 }
 
 
@@ -197,19 +198,30 @@ def _unread(investigation: Investigation) -> list[Missing]:
 
 def _read_again(investigation: Investigation, file: UnreadFile) -> Message:
     """Return the commands that import a file after its repair; for AWS responses, also the pull."""
-    again = {
-        "file": Commands(shell_word(f"FOLDER/{file.file}")),
-        "commands": Commands("watchme case import FOLDER CASE"),
-    }
+    case, folder, again_in = investigation.case, "FOLDER", investigation.case.argument
+    if case.given is not None and case.given != case.path:
+        # Raw evidence is imported anew by each command.
+        folder = os.fspath(case.given)
+        commands = f"watchme diagnose {investigation.question} {shell_path(folder)}"
+    else:
+        commands = f"watchme case import FOLDER {again_in}"
+    again = {"file": Commands(shell_path(f"{folder}/{file.file}")), "commands": Commands(commands)}
     if not aws_tables().issuperset(file.tables):
         return message("missing-unread-how", **again)
-    pull = f"watchme case pull {investigation.question} CASE "
-    pull += shell_option("--queue", investigation.options.get("queue", "QUEUE"))
+    pull = f"watchme case pull {investigation.question} "
+    pull += shell_option("--queue", investigation.options.get("queue") or _a_queue(investigation))
     window = investigation.window or investigation.case.window
     if window is not None:
         start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (window.start, window.end))
         pull += f" --since {start} --until {end}"
     return message("missing-unread-how-from-aws", **again, pull=Commands(pull))
+
+
+def _a_queue(investigation: Investigation) -> str:
+    """Return a queue of the case that is no DLQ, whose connected resources a pull finds; else ``QUEUE``."""
+    queues = investigation.case.table("queues")
+    dlqs = set(queues["dlq"].dropna())
+    return next((str(name) for name in queues["queue"].dropna() if name not in dlqs), "QUEUE")
 
 
 def absent_tables(investigation: Investigation) -> dict[str, list[str]]:

@@ -195,7 +195,7 @@ def missed_work_table(
     return TableView(caption, heads, rows, note, frozenset({1}))
 
 
-def redrive_table(found: RedriveList, language: str = "en") -> TableView:
+def redrive_table(found: RedriveList, language: str = "en", case: str = "CASE") -> TableView:
     """Return the number of messages to redrive, and the number left out by reason.
 
     Parameters
@@ -204,6 +204,8 @@ def redrive_table(found: RedriveList, language: str = "en") -> TableView:
         From :func:`watchme_analysis.queues.redrive_list.messages_to_redrive`.
     language
         Language of caption, headings and cells.
+    case
+        The case as an argument of a command.
     """
     sure = len(found.lines) - found.may_have_run
     listed, left = (label(f"redrive-{name}", language) for name in ("listed", "left-out"))
@@ -217,10 +219,10 @@ def redrive_table(found: RedriveList, language: str = "en") -> TableView:
     if found.lines:
         how = message(
             "redrive-how",
-            list=Code("watchme redrive CASE"),
+            list=Code(f"watchme redrive {case}"),
             send=Code("aws sqs send-message --cli-input-json"),
             file=Resource(FILE),
-            test=Code("watchme redrive CASE --apply --limit 1"),
+            test=Code(f"watchme redrive {case} --apply --limit 1"),
         )
         notes = [how]
     if found.without_url:

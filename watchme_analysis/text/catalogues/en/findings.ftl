@@ -56,3 +56,4 @@ next-evidence-what = what
 next-evidence-why = why
 next-evidence-how = how
 next-evidence-none = Nothing that these hypotheses need is missing.
+value-shown-by = { $command } shows { $word }.

@@ -53,3 +53,4 @@ next-evidence-what = 対象
 next-evidence-why = 理由
 next-evidence-how = 方法
 next-evidence-none = 仮説の検証に必要なデータはすべてそろっています。
+value-shown-by = { $word } は { $command } で確認できます。

@@ -1,0 +1,69 @@
+"""Commands that a diagnosis advises name what the case holds, or are beside the command that shows it."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.backlog.chain import SIGNALS
+from watchme_analysis.backlog.context import BacklogContext
+from watchme_analysis.backlog.summary import filled_in
+from watchme_analysis.inference.causes import load_causes
+from watchme_analysis.text.render import render
+
+PROJECT = Path(__file__).resolve().parent.parent
+# Words in place of names that the bundled cases hold.
+HELD = {"CASE", "NEW_CASE", "FUNCTION", "QUEUE", "UUID", "PID", "CONTAINER", "SERVICE"}
+
+
+def commands_of(found):
+    """Yield each command of a diagnosis: those in its sentences, and those that collect more."""
+    sentences = [*found["summary"], *(entry["next_test"] or "" for entry in found["ranking"])]
+    for sentence in sentences:
+        yield from re.findall(r"`([a-z][a-z-]+ [^`]+)`", sentence)
+    for missing in found["missing_evidence"]:
+        yield from (line for line in missing["how"].splitlines() if not line.lstrip().startswith("#"))
+
+
+def words_in_capitals(command):
+    return {word for word in re.findall(r"[A-Z_]{3,}", command) if word.removeprefix("URL_OF_") in HELD}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize(
+    "name",
+    ["backlog-49", "backlog-dlq", "backlog-healthy", "health-healthy", "health-threadpool", "orders-failing"],
+)
+def test_commands_name_what_the_case_holds(watchme, name, language):
+    printed = watchme("diagnose", f"data/{name}", "--language", language, "--json", cwd=PROJECT)
+    found = [one for one in json.loads(printed.stdout).values() if one is not None]
+    commands = [command for one in found for command in commands_of(one)]
+    assert len(commands) > 3
+    if name == "health-healthy":
+        # Without an incident, it is unknown which of the two services would be restarted.
+        assert "docker ps" in commands
+        commands = [command for command in commands if not re.search("CONTAINER|SERVICE|docker", command)]
+    assert {command: words for command in commands if (words := words_in_capitals(command))} == {}
+    redrives = [command for command in commands if command.startswith("watchme redrive")]
+    assert all(shlex.split(command)[2] == f"data/{name}" for command in redrives)
+    assert bool(redrives) == (name in {"backlog-49", "backlog-dlq", "orders-failing"})
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_sentence_with_an_unknown_name_states_the_command_that_shows_it(language):
+    unknown = BacklogContext((), (), ())
+    shown_by = {
+        "FUNCTION": "list-functions", "QUEUE": "list-queues", "UUID": "list-event-source-mappings",
+        "SECONDS": "list-functions",
+    }  # fmt: skip
+    seen = set()
+    for cause in load_causes("backlog", SIGNALS):
+        for text in (cause.next_test, cause.remedy):
+            said = render(filled_in(text, unknown, None), language)
+            held = {word for word in shown_by if re.search(rf"\b{word}\b", said)}
+            assert [word for word in held if shown_by[word] not in said] == [], said
+            seen |= held
+    assert seen == set(shown_by)
