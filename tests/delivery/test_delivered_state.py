@@ -423,7 +423,8 @@ def test_figures_of_a_diagnosis_are_what_the_digest_adds_up():
     recorded = [{**one, **late, "sliding": one} for one in alarms]
     drift = {"signal": "duration_drift", "message": {"id": "one"}}
     found = {
-        "verdict": "supported", "incident": {"start": start}, "alarms": recorded, "dead_letters_of_incident": 4,
+        "verdict": "supported", "incident": {"start": start}, "alarms": recorded,
+        "dead_letters_of_incident": 4,
         "lost": 3, "late": 2, "missed_work": ["x"],
         "ranking": [{"evidence": [{"signal": "other", "message": {}}]}],
     }  # fmt: skip
