@@ -445,6 +445,7 @@ error = ["kaputt"]
 no_error = ["kein"]
 timeout = ["zu spät"]
 status = ["Status"]
+done = ["fertig"]
 
 [load]
 senders = 3
@@ -505,7 +506,7 @@ def test_every_setting_of_a_file(places):
         work_items=WorkItemSettings(
             ("camera",), ("at",), ("night",), "/(x)/", "camera", "camera", "Europe/Berlin"
         ),
-        log_words=LogWords(("kaputt", "defekt"), ("kein",), ("zu spät",), ("Status",)),
+        log_words=LogWords(("kaputt", "defekt"), ("kein",), ("zu spät",), ("Status",), ("fertig",)),
         load=LoadSettings(3, 2.0, together=True),
         system="orders",
         systems={
