@@ -21,8 +21,9 @@ from itertools import count
 
 ACCOUNT = "123456789012"
 REGION = "ap-southeast-2"
-# How a function treats a message. "work" does the work; "late" does it and fails or times out afterwards.
-BEHAVIOURS = ("work", "raise", "timeout", "report", "skip", "late", "late timeout")
+# How a function treats a message. "work" does the work, "late" does it and fails or times out afterwards, and
+# "claim" says that it did and then reports that it failed.
+BEHAVIOURS = ("work", "raise", "timeout", "report", "claim", "skip", "late", "late timeout")
 EPOCH_S = 1_765_000_000.0
 # A receipt handle lets the visibility of a message be extended to this many seconds after it was received.
 MOST_HIDDEN_S = 43_200
@@ -325,13 +326,15 @@ class Service:
             if act in ("timeout", "late timeout"):
                 at_s, status = function.timeout_s, "timeout"
                 break
-            if act in ("raise", "late") or (act == "report" and not function.reports):
+            if act == "claim":
+                log("INFO", f"processed {function.named(message)}")
+            if act in ("raise", "late") or (act in ("report", "claim") and not function.reports):
                 raised = {"log_level": "ERROR", "errorMessage": "no file", "errorType": "OSError"}
                 trace = '[ERROR] OSError: no file\nTraceback (most recent call last):\n  File "app.py"\n'
                 lines.append((at_s, trace, {"timestamp": _stamp(now + at_s), "requestId": request, **raised}))
                 status = "error"
                 break
-            if act == "report":
+            if act in ("report", "claim"):
                 failed.add(message.id)
             elif function.names in ("after", "both"):
                 log("INFO", f"processed {function.named(message)}")
