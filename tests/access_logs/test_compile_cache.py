@@ -131,21 +131,6 @@ def test_arrow_uses_the_memory_of_the_system(monkeypatch):
     assert (len(pools), loaded) == (2, [1])
 
 
-def test_loops_are_compiled_in_processes_that_import_nothing_of_the_users(monkeypatch):
-    commands = []
-    monkeypatch.setattr(
-        compilation.subprocess, "run", lambda command, **options: commands.append((command, options))
-    )
-    compilation.compile_in_subprocesses()
-    module = "watchme_analysis.access_logs.engine.compilation"
-    assert [command for command, _ in commands] == [
-        [sys.executable, "-P", "-c", f"from {module} import {step} as step; step()"]
-        for step in ("take_apart", "put_together")
-    ]
-    quiet = {"check": False, "stderr": compilation.subprocess.DEVNULL}
-    assert [options for _, options in commands] == [quiet] * 2
-
-
 def test_the_loops_that_split_lines_are_compiled_by_an_empty_block(monkeypatch):
     from watchme_analysis.access_logs.engine import compiled_parser
 

@@ -11,7 +11,7 @@ OUT = Printer("en")
 
 
 def row(state, message_id="m", sent_as=None):
-    return SimpleNamespace(state=state, message_id=message_id, sent_as=sent_as)
+    return SimpleNamespace(state=state, message_id=message_id, sent_as=sent_as, reason="")
 
 
 def lines(*rows, counts=None, unexplained=0):

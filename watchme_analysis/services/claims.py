@@ -91,7 +91,7 @@ def check_claim(
     reason_sql: str | None = None,
     since: str | None = None,
     diagnosis: Diagnosis | None = None,
-    run: Callable[[Case, str], pd.DataFrame] = Case.sql,
+    run: Callable[[Case, str], pd.DataFrame] = lambda case, query: case.sql(query),
 ) -> ClaimCheck:
     """Return the check of the claim that a cause is behind the incident of a case.
 
