@@ -3,43 +3,11 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from watchme_analysis.cli.redrive import _audit_lines, _short
+from watchme_analysis.cli.redrive import _short
 from watchme_analysis.cli.report import ReportProgress
 from watchme_analysis.cli.terminal import Printer
 
 OUT = Printer("en")
-
-
-def row(state, message_id="m", sent_as=None):
-    return SimpleNamespace(state=state, message_id=message_id, sent_as=sent_as, reason="")
-
-
-def lines(*rows, counts=None, unexplained=0):
-    audit = SimpleNamespace(
-        rows=rows, counts=counts, unexplained=unexplained, sentence="Done.", journal=Path("journal")
-    )
-    *listed, sentence, journal = _audit_lines(audit, OUT)
-    assert (sentence, "journal" in journal) == ("Done.", True)
-    return listed
-
-
-def test_an_audit_lists_the_messages_of_each_state_that_need_somebody():
-    assert lines() == []
-    failed = [row("failed", f"m{number}") for number in range(6)]
-    (said,) = lines(*failed[:5])
-    assert said.endswith(": m0, m1, m2, m3, m4") and "5" in said
-    (said,) = lines(*failed)
-    assert said.endswith(": m0, m1, m2, m3, m4, ...") and "6" in said
-    (said,) = lines(row("rejected", None, "s"), row("rejected", None))
-    assert said.endswith(": s, -")
-    deleted, processed, left = lines(row("excluded", "x"), row("processed", "p"), row("deleted", "d"))
-    named = [line.endswith(f": {name}") for line, name in ((deleted, "d"), (processed, "p"), (left, "x"))]
-    assert named == [False, True, False]
-    # A message that was created is in no queue, and nothing is left to do with it.
-    created, sent = lines(row("sent", "s"), row("processed", None), row("processed", None))
-    assert "2" in created and ":" not in created and sent.endswith(": s")
-    rest = lines(counts=SimpleNamespace(total=37), unexplained=12)
-    assert [number in line for number, line in zip(("37", "12"), rest, strict=True)] == [True, True]
 
 
 def test_a_body_is_cut_where_it_is_too_long_for_a_table():

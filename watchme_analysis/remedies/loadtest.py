@@ -621,10 +621,11 @@ class _Run:
                 continue
             ended = found.ended_at or datetime.now(UTC)
             details = {"as": entry["as"], "request_id": found.request_id, "ended": ended.isoformat()}
-            if found.state == "processed":
-                self.journal.write(str(number), _PROCESSED, **details)
-            else:
+            # Nothing is deleted by it, so an invocation that ended without an error has done its work.
+            if found.state == "failed":
                 self.journal.write(str(number), FAILED, **details, reason=found.error)
+            else:
+                self.journal.write(str(number), _PROCESSED, **details)
         failed = max(len(self._numbers(FAILED)), self._read_queue())
         self._check_errors(failed, max(failed, len(self._numbers(FAILED, _PROCESSED))))
 
