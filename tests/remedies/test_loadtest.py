@@ -463,7 +463,8 @@ def memory():
     def work(parameters):
         for name, one in list(account.held["jobs"].items()):
             request = REQUEST.format(len(events))
-            lines = [f"START RequestId: {request}", f"handling {name}", f"END RequestId: {request}"]
+            report = f"REPORT RequestId: {request}\tDuration: 1.00 ms\tBilled Duration: 1 ms"
+            lines = [f"START RequestId: {request}", f"handling {name}", report]
             if one["Body"] in account.fails:
                 lines.insert(2, "[ERROR] ValueError: no")
             for line in [] if account.is_silent else lines:
