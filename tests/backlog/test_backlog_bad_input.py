@@ -147,7 +147,9 @@ def as_it_is(found):
     ids=["no list of queries", "unsorted", "duplicated", "overlapping dumps"],
 )
 def test_the_answer_stays_the_same(raw, whole, damage, says):
-    assert as_it_is(whole)[:2] == (280, 14)
+    # Recordings of one device at different moments are different work.
+    bodies = [message["Body"] for message in read(raw / "queues/jobs-dlq-messages.json")["Messages"]]
+    assert as_it_is(whole)[:2] == (len(bodies), len(set(bodies))) == (280, 196)
     damage(raw)
     case = open_case(raw)
     found = ask(case)

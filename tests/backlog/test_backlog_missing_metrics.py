@@ -72,9 +72,11 @@ def test_without_metric_files_it_is_right_or_silent(raw_of, tmp_path, case, caus
         files = re.findall(r"FOLDER/(\S+)", render(item.how))
         assert files or "watchme case pull" in render(item.how)
         if "could not be read" in render(item.what):
-            assert f"FOLDER/{render(item.what).partition(',')[0]}" in render(item.how)
-            assert "watchme case import FOLDER CASE\n" in render(item.how)
-            assert "watchme case pull backlog --queue QUEUE --since " in render(item.how)
+            # The commands name the folder that was given and a queue of its evidence.
+            raw = tmp_path / "raw"
+            assert f"repair {raw}/{render(item.what).partition(',')[0]} or" in render(item.how)
+            assert f"watchme diagnose backlog {raw}\n" in render(item.how)
+            assert "watchme case pull backlog --queue asr-queue --since " in render(item.how)
         for name in files:
             assert any(source.knows_name(RawFile(tmp_path, name)) for source in sources()), name
 

@@ -20,7 +20,16 @@ from watchme_analysis.window import Window, parse_zone
 
 WEEK = timedelta(days=7)
 FAILING = {"start": 1, "cause": "consumer_failing"}
-ALARM = {"alarm": "dlq", "resource": "orders-dlq", "times_raised": 1}
+
+
+def standard_alarm(name, first):
+    """Return a standard alarm that first fires at a time, and an hour later by periods of the clock."""
+    late = None if first is None else first + timedelta(hours=1)
+    by_clock, sliding = (
+        {"times_raised": int(each is not None), "first": None if each is None else each.isoformat()}
+        for each in (late, first)
+    )
+    return {"alarm": name, "resource": "orders-dlq", **by_clock, "sliding": sliding}
 
 
 def week(folder, **senders):
@@ -32,9 +41,9 @@ def week(folder, **senders):
     found.run(4, diagnosis(**FAILING, end=3.5, dead_letters_of_incident=4))
     found.run(5, ServiceError("AWS is down."))
     alarms = [
-        ALARM | {"first": at(5.5).isoformat()},
-        ALARM | {"alarm": "age", "first": at(-400).isoformat()},
-        ALARM | {"alarm": "quiet", "times_raised": 0, "first": None},
+        standard_alarm("dlq", at(5.5)),
+        standard_alarm("age", at(-400)),
+        standard_alarm("quiet", None),
     ]
     found.run(30, diagnosis(alarms=alarms))
     found.run(31, diagnosis(start=30.5))

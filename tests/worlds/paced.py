@@ -11,7 +11,7 @@ TIMED = ("Duration", "ApproximateAgeOfOldestMessage")
 class Paced:
     """A case whose clock runs so many times as slowly; quacks like a case."""
 
-    name, window, unread = "paced", None, ()
+    name, window, unread, argument = "paced", None, (), "CASE"
 
     def __init__(self, case, factor, start):
         names = ("metrics", "metric_queries", "queues", "queue_messages", "functions", "changes",
