@@ -27,7 +27,7 @@ from watchme_analysis.access_logs.parquet import write_parquet
 from watchme_analysis.access_logs.scan import AccessScan, chunks_of
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.files.decompress import PACKED_MAGIC, filling
-from watchme_analysis.installation import SAFE_PATH, python_command
+from watchme_analysis.installation import python_command, safe_path
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -176,8 +176,6 @@ def spark_session(settings: SparkSettings) -> SparkSession:
 
     # Tasks on this machine run the Python of this process; the setting of a cluster is not changed.
     os.environ.setdefault("PYSPARK_PYTHON", python_command()[0])
-    for name, value in SAFE_PATH.items():
-        os.environ.setdefault(name, value)
     options = {"spark.app.name": "watchme access", "spark.log.level": "ERROR", **settings.options}
     options.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
     if options.get("spark.master", os.environ.get("MASTER", "local")).startswith("local"):
@@ -191,7 +189,8 @@ def spark_session(settings: SparkSettings) -> SparkSession:
     for name, value in options.items():
         builder = builder.config(name, value)
     try:
-        with warnings.catch_warnings():
+        # The workers of Java's process inherit its environment.
+        with warnings.catch_warnings(), safe_path():
             warnings.simplefilter("ignore", FutureWarning)
             return builder.getOrCreate()
     except (PySparkException, Py4JError, OSError, RuntimeError) as error:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import QueryError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.installation import python_command
 from watchme_analysis.mcp.query_process import OUT_OF_MEMORY, PROCESS_MIB, REFUSED
 from watchme_analysis.text.render import error_message
 
@@ -33,7 +33,7 @@ def limited_query(case: Case, query: str, seconds: float = MOST_SECONDS) -> pd.D
     """
     import pyarrow as pa
 
-    command = [sys.executable, "-P", "-m", "watchme_analysis.mcp.query_process"]
+    command = python_command("-m", "watchme_analysis.mcp.query_process")
     # Each thread of these libraries reserves memory that would count.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     try:

@@ -33,7 +33,7 @@ _DONE = (
 _NOT_DONE = re.compile(
     r"\b(?:no|not|never|nothing|cannot|without|unable|false|(?<![.\d])0(?![.\d])|un\w+|\w+n't|will|going"
     r"|about|to be|being|if|when|until|before|wait\w*|retr\w+|start\w*|begin\w*|receiv\w*|skip\w*"
-    r"|ignor\w*|discard\w*|drop\w*|duplicate\w*|already|fail\w*|error\w*|partial\w*)\b|ません|ない|未|スキップ|失敗",
+    r"|ignor\w*|discard\w*|drop\w*|duplicate\w*|already|fail\w*|error\w*|partial\w*)\b|ません|ない|未|スキップ|失",
     re.IGNORECASE,
 )
 # Data within a line: lists and texts in quotes; objects are cut from the first brace to the last.
