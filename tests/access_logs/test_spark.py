@@ -249,11 +249,12 @@ class Builder:
     def getOrCreate(self):  # noqa: N802 - Spark's own name
         if self.failure:
             raise self.failure
+        self.environment = dict(os.environ)
         return self
 
 
 def test_a_session_on_this_machine_speaks_to_this_machine_alone(monkeypatch):
-    for name in ("MASTER", "PYSPARK_PYTHON"):
+    for name in ("MASTER", "PYSPARK_PYTHON", "PYTHONSAFEPATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(spark, "find_spec", lambda name: name)
     monkeypatch.setattr(spark.shutil, "which", lambda name: name)
@@ -263,6 +264,8 @@ def test_a_session_on_this_machine_speaks_to_this_machine_alone(monkeypatch):
 
     assert spark_session(SparkSettings({"spark.driver.extraJavaOptions": "-Da=b"})) is builder
     assert os.environ["PYSPARK_PYTHON"] == sys.executable
+    # Only what Spark starts imports nothing from the working directory: the caller's processes do as before.
+    assert builder.environment["PYTHONSAFEPATH"] and "PYTHONSAFEPATH" not in os.environ
     quiet = builder.options.pop("spark.driver.extraJavaOptions")
     assert quiet.startswith("-Dlog4j2.configurationFile=file:///") and quiet.endswith("properties -Da=b")
     assert builder.options == {

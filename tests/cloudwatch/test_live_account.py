@@ -190,7 +190,7 @@ def test_messages_that_stay_hidden_are_noted():
     notes = []
     assert len(sample_messages(aws, URL, 1, notes)) == 1
     assert messages_in(notes[0]) == {
-        "error-sample-hidden": {"seconds": "120", "problem": "aws-returned"},
+        "error-sample-hidden": {"seconds": 120, "problem": "aws-returned"},
         "aws-returned": {"call": "sqs:ChangeMessageVisibility", "code": "InternalError"},
     }
 

@@ -174,7 +174,8 @@ def test_a_claim_shows_the_first_rows_of_its_reason_and_of_the_strongest_stateme
     assert [row["status"] for row in reported["reason"]["first_rows"]] == [200, 202, 504]
     assert reported["evidence_for"] == []
     (against,) = reported["evidence_against"]
-    assert (against["weight"], against["rows"], len(against["first_rows"])) == (-0.3, 4, 3)
+    assert against["weight"] < 0
+    assert (against["rows"], len(against["first_rows"])) == (4, 3)
 
 
 @pytest.mark.slow

@@ -3,12 +3,14 @@
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Message, Names, Number, Phrases, Sentences, TimeSpan
+from watchme_analysis.text.message import Message, MessageText, Names, Number, Phrases, Sentences, TimeSpan
 
 
 def messages_in(text):
     """Return the values of each message in a text by its id; those within phrases and values as well."""
     found = {}
+    if isinstance(text, MessageText):
+        text = text.message
     if not isinstance(text, Message):
         return found
     found[text.id] = {name: plain(value) for name, value in text.values.items()}
