@@ -181,6 +181,7 @@ class ThreeDays:
                 ("AWS/SQS", "NumberOfMessagesDeleted", queue): deleted,
                 ("AWS/Lambda", "Invocations", function): received,
                 ("AWS/Lambda", "Errors", function): failed,
+                ("AWS/Lambda", "Throttles", function): [],
             }
             for key, moments in counted.items():
                 self.front.metrics[key] = by_minute(minutes, moments)
