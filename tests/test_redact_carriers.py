@@ -142,7 +142,7 @@ INNOCENT = [
     '{"name": "visible", "value": 12, "unit": "Count"}',
     "name: asr-worker, value: 12",
     "env:\n  - name: DB_PASSWORD\n    valueFrom:\n      secretKeyRef: db\n",
-    "npm_config_registry=https://registry.npmjs.org/",
+    "npm_config_registry=https://packages.example.com/",
     "npm_package_version and npm_lifecycle_event",
     "hf_model_name_or_path_of_the_transcriber",
     "sk-learn, task-force-of-2025-and-more",
