@@ -189,7 +189,7 @@ def setup(arguments: list[str]) -> int:
         pip(VENV, ["install", "--no-deps", "--no-build-isolation", "--editable", "."])
         # Where PYTHONDONTWRITEBYTECODE is set, each later command would compile all that it imports again.
         run([tool("python"), "-m", "compileall", "-q", "watchme_analysis"])
-        # Whoever runs this script runs the code beside it, so its settings are confirmed as well.
+        # Running this script already trusts the clone's code, so the clone's settings are trusted as well.
         run([tool("watchme"), "config", "trust", str(ROOT / "watchme.toml")], stdout=subprocess.DEVNULL)
         if run([tool("watchme"), "diagnose", "all", str(EXAMPLE)], stdout=subprocess.DEVNULL):
             raise TaskError(

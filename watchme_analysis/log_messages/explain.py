@@ -27,7 +27,7 @@ from watchme_analysis.text.message import (
 from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import error_message, filled, placeholders, render
 
-# Bytes and lines of a paste that are read, by choice: far more than a person copies, and under a second.
+# Characters and lines of a paste that are read, by choice: far more than a person copies.
 MOST_CHARACTERS = 4 << 20
 MOST_LINES = 20_000
 # Characters of a line that are searched and of a sample that is shown, by choice.
