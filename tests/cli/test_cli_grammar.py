@@ -37,7 +37,8 @@ ABOUT_A_QUEUE = {
 }  # fmt: skip
 # Options of one meaning: the same sentence in each command but those that are named, for a reason.
 SAME = {
-    "--output": set(), "--json": set(), "--csv": set(), "--force": {"case import"}, "--language": set(),
+    "--output": set(), "--json": set(), "--csv": set(), "--language": set(),
+    "--force": {"case import", "case pull"},
     "-v": set(), "--debug": set(), "--since": set(), "--until": set(), "--system": {"loadtest"},
     "--profile": {"query run"}, "--region": {"query run"},  # repeatable there
     "--timezone": {"case import"},  # first of all the zone of the logs

@@ -16,6 +16,7 @@ from worlds.aws_front import FAST
 from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import messages_in, refusal
 from worlds.settings_file import write_settings
+from worlds.small_evidence import PROBES
 
 from watchme_analysis.aws_shapes.prices import scan_cost_message
 from watchme_analysis.case.importer import import_folder
@@ -26,7 +27,7 @@ from watchme_analysis.cloudwatch.insights.cached import QueryOptions
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache, ResponseStore
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.config import System, load_config
-from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.errors import CaseError, InputError, ServiceError
 from watchme_analysis.services import collect
 from watchme_analysis.services.collect import (
     BackgroundCall,
@@ -502,6 +503,38 @@ def test_the_same_words_offline_give_the_same_case(account, tmp_path, monkeypatc
     assert "Offline: nothing was retrieved" in err
     cached = open_case(tmp_path / "case").table("log_queries").cached_at
     assert cached.notna().all()
+
+
+@pytest.mark.slow
+def test_a_pull_replaces_a_case_of_other_evidence_only_by_force(account, tmp_path, monkeypatch, capsys):
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "probes.csv").write_text(PROBES)
+    wanted, aws = Request(WINDOW, functions=("sed-worker",), sample=0), Aws(rate_limits=FAST)
+    earlier = replace(wanted, window=replace(WINDOW, start=START + timedelta(hours=1)))
+    cases = {
+        "imported": lambda case: import_folder(tmp_path / "evidence", case),
+        "of another window": lambda case: pull(aws, earlier, case),
+        "of other resources": lambda case: pull(aws, replace(wanted, queues=("sed-queue",)), case),
+    }
+    for name, write in cases.items():
+        case = tmp_path / name.replace(" ", "-")
+        write(case)
+        (case / "notes.md").write_text("mine")
+        before = {path: path.read_bytes() for path in case.rglob("*") if path.is_file()}
+        calls = account.calls["StartQuery"]
+        refused = refusal(pull, aws, wanted, case, error=CaseError)
+        assert "error-case-of-other-evidence" in refused, name
+        assert {path: path.read_bytes() for path in case.rglob("*") if path.is_file()} == before, name
+        assert account.calls["StartQuery"] == calls, "refused before anything is paid for"
+    # The same request fills the gaps of its own case.
+    pull(aws, wanted, case, force=True)
+    assert pull(aws, wanted, case).report.case.table("functions")["function"].tolist() == ["sed-worker"]
+    assert (case / "notes.md").read_text() == "mine"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    words = ("pull", "backlog", tmp_path / "imported", "--function", "sed-worker", "--since", "7h")
+    assert "error-case-of-other-evidence" in refusal(run, capsys, *words, error=CaseError)
+    assert run(capsys, *words, "--force")[0] == 0
+    assert (tmp_path / "imported" / "notes.md").read_text() == "mine"
 
 
 @pytest.mark.slow

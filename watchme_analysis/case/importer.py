@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -98,6 +98,52 @@ class ImportReport:
     changed: bool
 
 
+@dataclass(frozen=True)
+class EvidenceOrigin:
+    """Origin of evidence: a folder, or the request that it was retrieved for.
+
+    Attributes
+    ----------
+    identity
+        Path of the folder, or the request with its account; a case holds only its hash.
+    name
+        Name of the origin in sentences.
+    """
+
+    identity: bytes
+    name: str
+
+    @property
+    def digest(self) -> str:
+        """Hash of the identity."""
+        return hashlib.sha256(self.identity).hexdigest()[:16]
+
+    def check(self, target: Path, hashes: Collection[str] = ()) -> None:
+        """Check that the case in a folder is of this origin, or of files that are all here.
+
+        Parameters
+        ----------
+        target
+            Folder of the case. Without a case, or with one whose manifest can't be read, nothing is checked.
+        hashes
+            SHA-256 of the files of this origin.
+
+        Raises
+        ------
+        CaseError
+            When the case is of other evidence.
+        """
+        if not (target / MANIFEST).is_file():
+            return
+        try:
+            manifest = read_manifest(target)
+        except CaseError:
+            return
+        known = {entry["sha256"] for entry in manifest["inputs"] if entry["sha256"]}
+        if manifest.get("evidence") != self.digest and not (hashes and known <= set(hashes)):
+            raise CaseError(error_message("error-case-of-other-evidence", target=target, source=self.name))
+
+
 def import_folder(  # noqa: PLR0913  what an import may depend on
     folder: str | Path,
     case: str | Path,
@@ -107,6 +153,7 @@ def import_folder(  # noqa: PLR0913  what an import may depend on
     zone_name: str | None = None,
     keep_tables: bool = False,
     force: bool = False,
+    origin: EvidenceOrigin | None = None,
 ) -> ImportReport:
     """Import a folder of raw evidence and return the case.
 
@@ -129,6 +176,8 @@ def import_folder(  # noqa: PLR0913  what an import may depend on
         Whether the case keeps the tables that are in memory, instead of reading them back from its folder.
     force
         Whether a case of other evidence is replaced as well.
+    origin
+        What the folder was retrieved for, if it is temporary; by default its path identifies the evidence.
 
     Raises
     ------
@@ -161,8 +210,9 @@ def import_folder(  # noqa: PLR0913  what an import may depend on
         | {name: out.reason for name, out in left_out.items()},
         [zone, settings.of_manifest],
     )
+    origin = origin or EvidenceOrigin(os.fsencode(source.resolve()), str(source))
     if not force:
-        _check_same_evidence(source, hashed, target)
+        origin.check(target, {file.sha256 for file in hashed.values()})
     if (target / MANIFEST).is_file():
         with suppress(CaseError):  # a case that is damaged or of another version is imported again
             present = read_case(target)
@@ -198,7 +248,7 @@ def import_folder(  # noqa: PLR0913  what an import may depend on
             manifest = write_tables(
                 work, target.name, settings, reports, frames, kept_tables if keep_tables else None
             )
-            manifest |= {"fingerprint": fingerprint, "evidence": _evidence_of(source)}
+            manifest |= {"fingerprint": fingerprint, "evidence": origin.digest}
             for name, data in kept:
                 copy = work / "files" / name
                 copy.parent.mkdir(parents=True, exist_ok=True)
@@ -224,31 +274,6 @@ def _hashed(source: Path, names: list[str], left_out: dict[str, _LeftOut]) -> di
             )
             left_out[name] = _LeftOut(reason, _named_tables(RawFile(source, name)))
     return hashed
-
-
-def _evidence_of(folder: Path) -> str:
-    """Return what identifies a folder of evidence in its case, without its path."""
-    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-
-
-def _check_same_evidence(source: Path, hashed: Mapping[str, HashedFile], target: Path) -> None:
-    """Check that the case in a folder is of this evidence: of the same folder, or of files that are all here.
-
-    Raises
-    ------
-    CaseError
-        When it is of other evidence. A case whose manifest can't be read is no such case.
-    """
-    if not (target / MANIFEST).is_file():
-        return
-    try:
-        manifest = read_manifest(target)
-    except CaseError:
-        return
-    known = {entry["sha256"] for entry in manifest["inputs"] if entry["sha256"]}
-    is_contained = known <= {file.sha256 for file in hashed.values()}
-    if manifest.get("evidence") != _evidence_of(source) and not is_contained:
-        raise CaseError(error_message("error-case-of-other-evidence", target=target, source=source))
 
 
 def _keep_own_files(former: Path, case: Path) -> None:

@@ -12,7 +12,7 @@ import click
 from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import language_option, redact_option, timezone_option
-from watchme_analysis.cli.output import TABLE, form_options, output_of, output_options, to_options
+from watchme_analysis.cli.output import TABLE, case_output_of, case_output_options, output_of, output_options
 from watchme_analysis.cli.pull import pull, table_rows
 from watchme_analysis.cli.terminal import Printer, echo, show_line
 from watchme_analysis.config import FILE, load_config
@@ -56,8 +56,7 @@ Examples:
     f"{FILE}, else UTC.",
 )
 @language_option
-@form_options()
-@to_options(force="Replace a CASE of other evidence; let --to replace a file that exists.")
+@case_output_options()
 def import_command(folder: Path, case: Path, timezone: str | None, language: str, **options: Any) -> int:
     """Import a FOLDER of raw evidence into a CASE.
 
@@ -71,9 +70,7 @@ def import_command(folder: Path, case: Path, timezone: str | None, language: str
     from watchme_analysis.case.importer import import_folder
     from watchme_analysis.present import console
 
-    force = bool(options["force"])
-    options["force"] = force and options["file"] is not None
-    output = output_of(options)
+    output, force = case_output_of(options)
     zone = parse_zone(load_config().time_zone if timezone is None else timezone)
     out = Printer(language, zone)
 

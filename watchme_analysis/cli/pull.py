@@ -27,7 +27,7 @@ from watchme_analysis.cli.options import (
     queues_option,
     system_option,
 )
-from watchme_analysis.cli.output import TABLE, Output, output_of, output_options
+from watchme_analysis.cli.output import TABLE, Output, case_output_of, case_output_options
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
@@ -67,7 +67,7 @@ Examples:
     help="Also write the raw responses to this folder, in the AWS CLI's format.",
 )
 @policy_option
-@output_options()
+@case_output_options()
 @aws_options
 def pull(question: str | None, case: Path | None, **options: Any) -> int:
     """Pull the evidence of an incident from AWS into a CASE.
@@ -77,16 +77,17 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     logs, the state of queues and functions, alarms and recorded changes. It changes nothing in the account
     except the receive count of messages that it reads from dead-letter queues (--dlq-sample 0 reads none).
 
-    Responses are cached, so the same command with --offline writes the case again without AWS. In the other
-    forms of --output, each table of the case is a row. The exit code is 1 if a part could not be retrieved;
-    the case then holds the other parts and names the missing one.
+    Responses are cached, so the same command with --offline writes the case again without AWS. A CASE of
+    other evidence, such as another window, is not replaced without --force, and files that you put into the
+    CASE are kept. In the other forms of --output, each table of the case is a row. The exit code is 1 if a
+    part could not be retrieved; the case then holds the other parts and names the missing one.
     """
     from watchme_analysis.case.importer import check_new_case
     from watchme_analysis.cloudwatch.session import iam_policy
     from watchme_analysis.services.collect import Request, check_raw
     from watchme_analysis.services.collect import pull as pull_case
 
-    output, sample = output_of(options), options["dlq_sample"]
+    (output, force), sample = case_output_of(options), options["dlq_sample"]
     if sample is None:
         sample = 0 if question == "health" else Request.sample
     if options["print_policy"]:
@@ -117,7 +118,13 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     progress = Progress(out)
     try:
         pulled = pull_case(
-            aws, request, target, raw=options["raw"], progress=progress, announce=progress.announce
+            aws,
+            request,
+            target,
+            raw=options["raw"],
+            progress=progress,
+            announce=progress.announce,
+            force=force,
         )
     finally:
         progress.done()

@@ -20,7 +20,7 @@ from typing import Any
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, scan_cost_message
 from watchme_analysis.case.case_folder import Case
-from watchme_analysis.case.importer import ImportReport, check_new_case, import_folder
+from watchme_analysis.case.importer import EvidenceOrigin, ImportReport, check_new_case, import_folder
 from watchme_analysis.cloudwatch.account_state import (
     CHANGES_BEFORE,
     HISTORY_RETENTION,
@@ -159,7 +159,7 @@ class Pulled:
     log_bytes: float | None = None
 
 
-def pull(
+def pull(  # noqa: PLR0913  the parameters of a request, its folders and its callbacks
     aws: Aws,
     request: Request,
     case: Path,
@@ -167,6 +167,7 @@ def pull(
     raw: Path | None = None,
     progress: Callable[[str], None] | None = None,
     announce: Callable[[str], None] | None = None,
+    force: bool = False,
 ) -> Pulled:
     """Retrieve the evidence of a request, write a case, and return the outcome.
 
@@ -187,9 +188,14 @@ def pull(
         Called with the name of the part that is being retrieved.
     announce
         Called before the log queries start, with a sentence on the largest amount that they will scan.
+    force
+        Whether a case of other evidence is replaced. A case of the same account, window and named resources
+        is always replaced, since the same request fills its gaps.
 
     Raises
     ------
+    CaseError
+        When the folder of the case contains something other than a case, or a case of other evidence.
     InputError
         When the request names nothing, or log queries would scan more than the ceiling.
     ServiceError
@@ -199,10 +205,26 @@ def pull(
         raise InputError(error_message("error-collect-nothing-named"))
     check_new_case(case)
     check_raw(raw)
+    origin = _origin(aws, request)
+    if not force:
+        origin.check(case)
     if raw is not None:
-        return _Pull(aws, request, raw, progress, announce).write(case)
+        return _Pull(aws, request, raw, progress, announce).write(case, origin, force=force)
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
-        return _Pull(aws, request, Path(folder), progress, announce).write(case)
+        return _Pull(aws, request, Path(folder), progress, announce).write(case, origin, force=force)
+
+
+def _origin(aws: Aws, request: Request) -> EvidenceOrigin:
+    """Return what identifies the evidence of a request."""
+    store = request.options.cache.store
+    place = f"{aws.account()}/{aws.region}" if store is None else store.account_region
+    kinds = (request.queues, request.functions, request.instances, request.log_groups)
+    window = request.window
+    bounds = [window.start.isoformat(), window.end.isoformat()]
+    identity = json.dumps([place, bounds, *map(sorted, kinds)])
+    return EvidenceOrigin(
+        identity.encode(), f"{', '.join(name for kind in kinds for name in kind)} ({window})"
+    )
 
 
 def pull_settings(aws: Aws, queues: tuple[str, ...], functions: tuple[str, ...], case: Path) -> Case:
@@ -252,7 +274,7 @@ class _Pull:
         self.bytes_scanned = 0.0
         self.log_bytes: float | None = None
 
-    def write(self, case: Path) -> Pulled:
+    def write(self, case: Path, origin: EvidenceOrigin, *, force: bool) -> Pulled:
         """Retrieve all parts, state first and logs last, and import them into a case."""
         request = self.request
         self.progress(note("pull-part-scope"))
@@ -268,7 +290,7 @@ class _Pull:
         if self.cache.offline and self.cache.oldest is not None:
             oldest = self.cache.oldest.isoformat(timespec="seconds")
             self.notes.append(note("pull-offline", time=Resource(oldest)))
-        report = import_folder(self.folder, case, force=True)
+        report = import_folder(self.folder, case, origin=origin, force=force)
         usd = cost_usd(self.bytes_scanned, request.usd_per_gb)
         return Pulled(report, self.scope, self.failures, self.notes, self.bytes_scanned, usd, self.log_bytes)
 
@@ -280,7 +302,7 @@ class _Pull:
         if self.failures:
             reasons = Sentences(tuple(dict.fromkeys(map(message_of, self.failures.values()))))
             raise ServiceError(error_message("sentences", sentences=reasons))
-        return import_folder(self.folder, case, force=True).case
+        return import_folder(self.folder, case).case
 
     def _note_retention(self) -> None:
         """Add notes on expired records: AWS returns an empty response for them, as if nothing happened."""
