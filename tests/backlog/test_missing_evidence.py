@@ -1,15 +1,19 @@
 """Missing evidence: what it is worth, and the command that collects it."""
 
+from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 from worlds.messages import messages_in
 from worlds.one_queue import event, investigation
 from worlds.queue_contexts import at, frame_of, queue_of
+from worlds.settings_file import write_settings
 from worlds.together import together
 
 from watchme_analysis.backlog import missing
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.stats.intervals import Interval
+from watchme_analysis.window import Window
 
 
 def lacking(queue=None, **given):
@@ -116,7 +120,25 @@ def test_more_errors_are_collected_in_parts_where_the_query_was_cut():
         assert "missing-more-errors-what" not in lacking(queue_of(queried=ALL, **facts), log_queries=queries)
 
 
-def test_without_a_window_commands_keep_words_for_it():
-    assert missing._window(BacklogContext((), (), ())) == ("START", "END")
-    assert (missing._epoch("START"), missing._epoch("2026-11-24T10:00:00Z")) == ("START", "1795514400")
-    assert missing._file("queues", "a/b") == "FOLDER/queues/a-b.json"
+def test_the_window_and_the_instances_are_those_that_the_case_knows():
+    unknown = missing.missing_evidence(investigation(), BacklogContext((), (), ()))
+    assert all("--since START --until END" in commands(one) for one in unknown[:2])
+    [logs] = [one for one in unknown if one.what.id == "missing-function-errors-what"]
+    assert "--start-time $(date -d START +%s) --end-time $(date -d END +%s)" in commands(logs)
+    hour = Window(at(0), at(0) + timedelta(hours=1))
+    inv = replace(investigation(), window=hour)
+    bounds = "--since 2026-11-24T10:00:00Z --until 2026-11-24T11:00:00Z"
+    assert bounds in commands(missing.missing_evidence(inv, BacklogContext((), (), ()))[0])
+    cpu = [{"time": at(0), "namespace": "AWS/EC2", "metric": "NetworkIn", "resource": "i-0123456789abcdef0"}]
+    found = lacking(queue_of(queried=ALL), metrics=cpu)["missing-host-cpu-what"]
+    assert "--instance i-0123456789abcdef0 --since" in commands(found)
+
+
+def test_the_instance_of_the_system_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "--instance INSTANCE_ID" in commands(lacking(queue_of(queried=ALL))["missing-host-cpu-what"])
+    write_settings(
+        tmp_path, '[systems.s]\nqueue = "jobs"\ninstance = ["i-0123456789abcdef0", "i-0123456789abcdef1"]\n'
+    )
+    found = commands(lacking(queue_of(queried=ALL))["missing-host-cpu-what"])
+    assert "--queue jobs --instance i-0123456789abcdef0 --instance i-0123456789abcdef1 --since" in found

@@ -11,6 +11,7 @@ from watchme_analysis.cli.redrive import _first_reasons, _print_plan, redrive
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.queues.redrive_list import RedriveList
 from watchme_analysis.remedies.redrive import RedriveResult, Rejection
+from watchme_analysis.services.diagnose import collecting
 from watchme_analysis.services.redrive import RedrivePlan
 from watchme_analysis.text.message import Choice, Duration, Names, Number, Phrases, Resource, message
 
@@ -156,7 +157,7 @@ def test_what_is_left_out_stands_below_the_number_of_messages(tmp_path, capsys):
         said("redrive-left-rejected", count=1, reasons=_first_reasons(rejected)),
         # Of the two messages of the list, not of the one that is left to send.
         said("redrive-of-these", which=Choice("all"), all=2, count=1, reason=message("redrive-may-have-run")),
-        said("redrive-no-messages"),
+        said("redrive-no-messages", **collecting("backlog", None)),
         said("redrive-file-unread", file="x.json", reason="No JSON."),
         said("redrive-list-left-out", count=4, reason=message("redrive-processed")),
         said("redrive-list-left-out", count=1, reason=message("redrive-same-work")),

@@ -56,7 +56,8 @@ def test_a_named_queue_is_diagnosed_and_modelled(tables):
 
 def test_a_case_without_a_queue_is_refused():
     case = case_of(functions=[{"function": "f"}])
-    assert refusal(what_if_of_case, case) == {"error-simulate-no-queue": {"case": "made-up"}}
+    refused = refusal(what_if_of_case, case)["error-simulate-no-queue"]
+    assert (refused["case"], refused["meanings"]) == ("made-up", ["value-shown-by"])
 
 
 def test_measures_of_the_same_load_are_simulated(tables, tmp_path):

@@ -125,7 +125,11 @@ def _log(joined, side, moment):
     names = {"file": f"{side}_file", "line": f"{side}_line", "path": "path", moment[0]: f"{side}_{moment[1]}"}
     frame = pd.DataFrame({name: seen[column] for name, column in names.items()})
     unknown = pd.Series(pd.NA, index=frame.index, dtype="string")
-    return frame.assign(host=unknown, upstream_response_time_s=seen["response_s"]) if len(seen) else None
+    return (
+        frame.assign(host=unknown, origin_addr=unknown, upstream_response_time_s=seen["response_s"])
+        if len(seen)
+        else None
+    )
 
 
 def context(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from watchme_analysis.backlog.context import FUNCTION_METRICS, QUEUE_METRICS, BacklogContext
+from watchme_analysis.config import load_config
 from watchme_analysis.inference.findings import Investigation, Missing
 from watchme_analysis.queues.anomalies import QueueAnalysis
-from watchme_analysis.queues.pipeline import FUNCTION_SERIES, QUEUE_SERIES
+from watchme_analysis.queues.pipeline import FUNCTION_SERIES, QUEUE_SERIES, Pipeline
 from watchme_analysis.queues.work_items import work_items
 from watchme_analysis.text.message import Commands, Message, Resource, Text, message, sentences
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
+
+# Ids of EC2 instances: 8 or 17 hexadecimal digits.
+_INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
 
 def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missing, ...]:
@@ -19,7 +25,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     queue = focus.pipeline.queue if focus else "QUEUE"
     function = (focus.pipeline.function if focus else None) or "FUNCTION"
     dlq = (focus.pipeline.dlq if focus else None) or f"{queue}-dlq"
-    start, end = _window(context)
+    start, end = _window(inv, context)
     found: list[Missing] = []
 
     def add(value: float, what: Text, why: Text, how: Message) -> None:
@@ -122,8 +128,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
             message("missing-host-cpu-what"),
             message("missing-host-cpu-why"),
             _commands(
-                "aws ec2 describe-instances  # INSTANCE_ID\n"
-                f"watchme case pull backlog {of_queue} --instance INSTANCE_ID "
+                f"watchme case pull backlog {of_queue} {_instances(inv, focus.pipeline)} "
                 f"--since {start} --until {end}"
             ),
         )
@@ -173,24 +178,34 @@ def _unusable(
             )
 
 
-def _window(context: BacklogContext) -> tuple[str, str]:
-    """Return the window of the metrics as the AWS CLI takes it."""
+def _window(inv: Investigation, context: BacklogContext) -> tuple[str, str]:
+    """Return the window of the metrics, else that of the case, as the AWS CLI takes it."""
     frames = [item.pipeline.frame for item in context.queues if len(item.pipeline.frame)]
-    if not frames:
+    whole = inv.window or inv.case.window
+    if frames:
+        start, end = min(frame.index[0] for frame in frames), max(frame.index[-1] for frame in frames)
+    elif whole is not None:
+        start, end = whole.start.astimezone(UTC), whole.end.astimezone(UTC)
+    else:
         return "START", "END"
-    return (
-        f"{min(frame.index[0] for frame in frames):%Y-%m-%dT%H:%M:%SZ}",
-        f"{max(frame.index[-1] for frame in frames):%Y-%m-%dT%H:%M:%SZ}",
-    )
+    return f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _epoch(text: str) -> str:
-    from datetime import datetime
-
     try:
-        return str(int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()))
+        return str(int(datetime.fromisoformat(text).timestamp()))
     except ValueError:
-        return text
+        return f"$(date -d {text} +%s)"
+
+
+def _instances(inv: Investigation, pipeline: Pipeline) -> str:
+    """Return the options of the instances that the case names, else those of the queue's system."""
+    named = (inv.table(table)["resource"].dropna() for table in ("metrics", "metric_queries"))
+    known = sorted({str(name) for names in named for name in names if _INSTANCE.fullmatch(str(name))})
+    if not known:
+        systems = load_config().systems.values()
+        known = [name for one in systems if pipeline.queue in one.queues for name in one.instances]
+    return " ".join(shell_option("--instance", name) for name in known or ["INSTANCE_ID"])
 
 
 def unread_dumps(inv: Investigation) -> list[str]:

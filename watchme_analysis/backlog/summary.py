@@ -15,6 +15,7 @@ from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.polling import unmatched_receives
 from watchme_analysis.inference.causes import cause_names, load_causes
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
+from watchme_analysis.inference.placeholders import with_meanings
 from watchme_analysis.inference.quoted_error import quoted_error
 from watchme_analysis.inference.weighing import consequence
 from watchme_analysis.queues.anomalies import QueueAnalysis
@@ -34,7 +35,7 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
-from watchme_analysis.text.render import filled, with_commands_for
+from watchme_analysis.text.render import filled
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
 # Visibility timeout that AWS recommends, in timeouts of the function ("Using Lambda with Amazon SQS").
@@ -123,14 +124,8 @@ def filled_in(text: Text, context: BacklogContext, queue: str | None) -> Text:
         "mapping": shell_word(settings.mapping_uuid or "UUID", "UUID"),
         "visibility_s": "SECONDS" if timeout_s is None else f"{SAFE_TIMEOUTS * timeout_s:.0f}",
     }
-    commands = {
-        "FUNCTION": "aws lambda list-functions",
-        "QUEUE": "aws sqs list-queues",
-        "UUID": "aws lambda list-event-source-mappings",
-        "SECONDS": "aws lambda list-functions",
-    }
     return in_each_language(
-        text, lambda language, words: with_commands_for(filled(words, values, language), commands, language)
+        text, lambda language, words: with_meanings(filled(words, values, language), language)
     )
 
 

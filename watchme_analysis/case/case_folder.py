@@ -87,6 +87,11 @@ class Case:
         return shell_path(self.given)
 
     @property
+    def raw_evidence(self) -> str | None:
+        """Return the folder of raw evidence that the user named; None for a case, which does not know it."""
+        return None if self.given is None or self.given == self.path else str(self.given)
+
+    @property
     def name(self) -> str:
         """Return the name of the case."""
         return str(self.manifest["name"])

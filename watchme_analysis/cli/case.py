@@ -310,7 +310,13 @@ def _contents(case: Case) -> Message:
 def _print_next(opened: Case, case: Path, out: Printer) -> None:
     """Print the tables that a case lacks for its questions, and the commands to run next."""
     from watchme_analysis.present.console import filled
-    from watchme_analysis.services.diagnose import COLLECT, absent_tables, investigate, questions_for
+    from watchme_analysis.services.diagnose import (
+        QUESTIONS,
+        absent_tables,
+        collecting,
+        investigate,
+        questions_for,
+    )
 
     questions = questions_for(opened)
     echo()
@@ -320,8 +326,8 @@ def _print_next(opened: Case, case: Path, out: Printer) -> None:
             echo(filled(out.words("case-absent-tables", question=question, tables=tables), "", "  "))
     if not questions:
         out.print_message("case-no-question")
-        for question, command in COLLECT.items():
-            echo(f"    {command}  # {question}")
+        for question in QUESTIONS:
+            echo(filled(out.words("case-collect", question=question, **collecting(question, opened)), "    "))
         return
     out.print_message("case-next")
     for question in questions:

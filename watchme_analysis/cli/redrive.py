@@ -344,6 +344,8 @@ def _print_policy() -> int:
 
 def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:
     """Print on standard error the number of listed messages, and the reasons for those left out."""
+    from watchme_analysis.services.diagnose import collecting
+
     found, earlier = plan.found, plan.earlier
     lines: list[Text] = [
         message(
@@ -373,7 +375,7 @@ def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:
             )
         )
     if not plan.holds_messages:
-        lines.append(message("redrive-no-messages"))
+        lines.append(message("redrive-no-messages", **collecting("backlog", plan.case)))
     lines += [
         error_message("redrive-file-unread", file=file.file, reason=value_of(file.reason))
         for file in plan.unread

@@ -77,6 +77,8 @@ def _port(address: str) -> str:
 
 
 # Directives of a location that can fail or delay a request.
+# Names in server_name that callers can use: neither a pattern nor `_` nor `localhost`.
+_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*\.[a-z0-9-]+", re.IGNORECASE)
 _RELEVANT = """
 proxy_pass fastcgi_pass uwsgi_pass grpc_pass root alias return rewrite try_files deny allow auth_request
 auth_basic proxy_connect_timeout proxy_read_timeout proxy_send_timeout send_timeout limit_req limit_conn
@@ -166,6 +168,11 @@ class Routes:
         """Return ``address`` and ``options`` of the known servers to which a path is passed."""
         row = route_among(self.places, path)
         return (row or {}).get("upstream_servers") or []
+
+    def host_of(self, path: str) -> str | None:
+        """Return the host name of the server that a path is for; None if it has none that callers can use."""
+        names = (route_among(self.places, path) or {}).get("server_names") or []
+        return next((name for name in names if _HOST_NAME.fullmatch(name)), None)
 
     def may_refuse(self, path: str) -> bool:
         """Return False if requests of a path are passed on and nothing in force responds to them with 503.

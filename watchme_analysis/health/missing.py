@@ -1,14 +1,15 @@
 """The evidence that a `/health` diagnosis lacks, and the commands that collect it, ready to be pasted.
 
-Words in capitals are the reader's to fill in: FOLDER, ZONE, TOKEN, START and END, and HOST, PORT, SERVICE
-and CONTAINER where the case does not show them; a command before shows CONTAINER. Lines that begin with
-``#`` say where to run the rest.
+Words in capitals stand for what the case does not show; :mod:`watchme_analysis.inference.placeholders` says
+what to put there. Lines that begin with ``#`` say where to run the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, timedelta
+from ipaddress import ip_address
 
 from watchme_analysis.health.affected_service import container_of, named_service
 from watchme_analysis.health.context import HealthContext, once_per_context
@@ -41,6 +42,8 @@ _EDGE_PHASES = (
     "http_ratelimit", "http_request_origin", "http_config_settings", "http_request_dynamic_redirect",
     "http_request_transform", "http_request_late_transform",
 )  # fmt: skip
+# Longest window that one call of Cloudflare's logs/received covers.
+_MOST_EDGE_LOG = timedelta(hours=1)
 _CLOUDFLARE = "https://api.cloudflare.com/client/v4/zones/ZONE"
 
 
@@ -88,7 +91,8 @@ def addresses(context: HealthContext) -> Addresses:
     inner = context.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
     upstream = context.services[0] if context.services else "127.0.0.1:PORT"
     hosts = [context.table(name)["host"].dropna() for name in ("edge_log", "access_log", "error_log")]
-    host = next((str(names.mode().iloc[0]) for names in hosts if len(names)), "HOST")
+    host = next((str(names.mode().iloc[0]) for names in hosts if len(names)), None)
+    host = host or context.edge_routes.host_of(endpoint) or context.nginx_routes.host_of(endpoint) or "HOST"
     service, container = _service_and_container(context)
     processes = context.table("app_processes")
     mine = processes[processes["addr"] == upstream.rsplit(":", 1)[0]]
@@ -99,6 +103,7 @@ def addresses(context: HealthContext) -> Addresses:
         upstream = f"{upstream.rsplit(':', 1)[0]}:{port}"
     return Addresses(
         public_host=shell_word(host, "HOST"),
+        origin_ip=_origin_ip(context) or "ORIGIN_IP",
         outside=f"https://{host}{endpoint}",
         upstream=upstream,
         host=f"http://{upstream}{inner}",
@@ -107,6 +112,27 @@ def addresses(context: HealthContext) -> Addresses:
         service=service,
         container=container,
     )
+
+
+def _origin_ip(context: HealthContext) -> str | None:
+    """Return the origin's IP address: that of most requests at the edge, else as configured there."""
+    seen = context.table("edge_log")["origin_addr"].dropna()
+    servers = context.edge_routes.servers(context.example_path)
+    for address in [*seen.mode(), *(server["address"] for server in servers)]:
+        host = str(address).split(",")[0].strip()
+        if not _is_ip(host):
+            host = host.rpartition(":")[0]
+        if _is_ip(host):
+            return host
+    return None
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _service_and_container(context: HealthContext) -> tuple[str, str]:
@@ -146,7 +172,7 @@ def _of_layers(context: HealthContext) -> list[_Wish]:
     config = set(context.table("config_directives")["layer"].dropna())
     no_edge_config = "edge" not in config and context.table("edge_settings").empty
     return [
-        _Wish(context.table("edge_log").empty, "edge-requests", edge_log(), ("edge_log",)),
+        _Wish(context.table("edge_log").empty, "edge-requests", edge_log(context), ("edge_log",)),
         _Wish(not context.collected("error_log"), "nginx-errors", error_log(), ("error_log",)),
         _Wish(
             "nginx" not in config, "nginx-configuration", nginx_configuration(), ("config_directives/nginx",)
@@ -184,6 +210,8 @@ class Addresses:
     ----------
     public_host
         Host name that callers use, as a word of a shell.
+    origin_ip
+        IP address at which the edge reaches the origin.
     outside
         URL through the edge.
     upstream
@@ -199,6 +227,7 @@ class Addresses:
     """
 
     public_host: str
+    origin_ip: str
     outside: str
     upstream: str
     host: str
@@ -212,24 +241,14 @@ class Addresses:
         """Id of the container's first process on the host, as a word of a shell."""
         return f"$(docker inspect -f '{{{{.State.Pid}}}}' {self.container})"
 
-    def commands(self) -> dict[str, str]:
-        """Return the command that shows the value of each word in capitals."""
-        return {
-            "CONTAINER": "docker ps",
-            "SERVICE": "docker compose ps",
-            "CONTAINER_IP": f"docker inspect {self.container}",
-            "PORT": "docker ps",
-            "HOST": "nginx -T | grep server_name",
-        }
-
-    def in_container(self, commands: str) -> str:
-        """Return commands about the container, after one that shows its name where the case does not."""
-        return f"docker ps  # CONTAINER\n{commands}" if self.container == "CONTAINER" else commands
+    def shown_by(self) -> dict[str, str]:
+        """Return the commands that show values of this container."""
+        return {"CONTAINER_IP": f"docker inspect {self.container}"}
 
 
 def inside_probes(at: Addresses) -> str:
     """Return how to probe from inside the container for ten minutes; nothing is installed there."""
-    return at.in_container(
+    return (
         "watchme probe --standalone > probe.py\n"
         f"docker cp probe.py {at.container}:/tmp/probe.py\n"
         f"docker exec {at.container} python /tmp/probe.py --to /tmp/probes.csv --for 600 "
@@ -273,10 +292,16 @@ def nginx_configuration() -> str:
     return "nginx -T > FOLDER/nginx.conf"
 
 
-def edge_log() -> Message:
-    """Return how to fetch the edge's request log of up to an hour."""
+def edge_log(context: HealthContext) -> Message:
+    """Return how to fetch the edge's request log: of the incident, else of the window, an hour at most."""
+    start, end = "START", "END"
+    span = context.incident or context.inv.window or context.inv.case.window
+    if span is not None:
+        first = span.start.astimezone(UTC).replace(second=0, microsecond=0)
+        last = min((span.end or first + _MOST_EDGE_LOG) + timedelta(minutes=1), first + _MOST_EDGE_LOG)
+        start, end = f"{first:%Y-%m-%dT%H:%M:%SZ}", f"{last:%Y-%m-%dT%H:%M:%SZ}"
     fetch = (
-        f"curl -sH 'Authorization: Bearer TOKEN' '{_CLOUDFLARE}/logs/received?start=START&end=END"
+        f"curl -sH 'Authorization: Bearer TOKEN' '{_CLOUDFLARE}/logs/received?start={start}&end={end}"
         f"&timestamps=unixnano&fields={','.join(_EDGE_FIELDS)}' > FOLDER/edge.jsonl"
     )
     return message("collect-edge-log", commands=Commands(fetch))
@@ -310,19 +335,19 @@ def process_metrics(at: Addresses) -> Message:
         "$(ls /proc/$P/fd | wc -l),$(( ($1 - $3) * 100 / ($1 - $3 + $2 - $4) )),"
         "$(awk '/^nr_throttled/ {print $2}' $C 2>/dev/null)\" >> FOLDER/metrics.csv; A=$B; done"
     )
-    return message("collect-process-metrics", commands=Commands(at.in_container(sample)))
+    return message("collect-process-metrics", commands=Commands(sample))
 
 
 def application_log(at: Addresses) -> str:
     """Return how to copy the application's log with the time of each line."""
-    return at.in_container(f"docker logs --timestamps {at.container} > FOLDER/app.log 2>&1")
+    return f"docker logs --timestamps {at.container} > FOLDER/app.log 2>&1"
 
 
 def application_source(at: Addresses) -> Message:
     """Return how to copy the application's source; it is read, never run."""
     return message(
         "collect-application-source",
-        commands=Commands(at.in_container(f"docker cp {at.container}:/app FOLDER/app")),
+        commands=Commands(f"docker cp {at.container}:/app FOLDER/app"),
         where=Commands(f"docker exec {at.container} pwd"),
         stacks=Commands(f"sudo py-spy dump --pid {at.process}"),
     )
@@ -330,12 +355,12 @@ def application_source(at: Addresses) -> Message:
 
 def stacks(at: Addresses) -> str:
     """Return how to save what each thread of the process does at the moment."""
-    return at.in_container(f"sudo py-spy dump --pid {at.process} > FOLDER/stacks.txt")
+    return f"sudo py-spy dump --pid {at.process} > FOLDER/stacks.txt"
 
 
 def start_command(at: Addresses) -> str:
     """Return how to note the start command of the server."""
-    return at.in_container(
+    return (
         'docker inspect -f \'{{join .Config.Entrypoint " "}} {{join .Config.Cmd " "}}\' '
         f"{at.container} > FOLDER/uvicorn_command.txt"
     )

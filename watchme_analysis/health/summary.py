@@ -21,6 +21,7 @@ from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import Cause, cause_names
 from watchme_analysis.inference.engine import IN_QUESTION
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
+from watchme_analysis.inference.placeholders import with_meanings
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.observations import OUTER
 from watchme_analysis.text.message import (
@@ -39,7 +40,7 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
-from watchme_analysis.text.render import filled, placeholders, render, with_commands_for
+from watchme_analysis.text.render import filled, placeholders, render
 from watchme_analysis.text.shell_quoting import shell_word
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
 CLIENT_CLOSED = 499
 # Placeholders of texts that each case fills.
 OF_CASE = {
-    "host_url", "public_url", "public_host", "container_url", "service", "container", "container_ip",
-    "process", "detail", "pool_threads",
+    "host_url", "public_url", "public_host", "origin_ip", "container_url", "service", "container",
+    "container_ip", "process", "detail", "pool_threads",
 }  # fmt: skip
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
 SERVER_ERROR = 500
@@ -65,9 +66,9 @@ def filled_in(context: HealthContext, text: Text, one: Observation | None = None
         Facts of the investigation.
     text
         Text with placeholders: ``{host_url}`` (URL that Nginx asks), ``{public_url}``, ``{container_url}``,
-        ``{container_ip}``, ``{public_host}``, ``{service}``, ``{container}``, ``{process}`` (id of the
-        container's first process), ``{pool_threads}``, ``{detail}`` and the values that the observation
-        states. A value that is not known keeps a word in capitals, with the command that shows it.
+        ``{container_ip}``, ``{public_host}``, ``{origin_ip}``, ``{service}``, ``{container}``, ``{process}``
+        (id of the container's first process), ``{pool_threads}``, ``{detail}`` and the values that the
+        observation states. A value that is not known keeps a word in capitals, with what to put there.
     one
         Observation that the text belongs to, whose detail is ``{detail}``.
     """
@@ -88,6 +89,7 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
         "host_url": shell_word(f"http://{service}{inner}", "URL"),
         "public_url": shell_word(at.outside, "URL"),
         "public_host": at.public_host,
+        "origin_ip": at.origin_ip,
         "container_url": shell_word(f"http://{container}{inner}", "URL"),
         "service": at.service,
         "container": at.container,
@@ -100,7 +102,7 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
     stated = one.values() if one is not None else {}
     for name in (placeholders(text) & stated.keys()) - values.keys():
         values[name] = render(message("cause-text", text=stated[name]), language)
-    return with_commands_for(filled(text, values, language), at.commands(), language)
+    return with_meanings(filled(text, values, language), language, at.shown_by())
 
 
 def remedy_of(context: HealthContext, cause: Cause, observations: Sequence[Observation]) -> Text:

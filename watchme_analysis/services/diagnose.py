@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from importlib import import_module
@@ -12,10 +11,11 @@ from types import ModuleType
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.reader_registry import aws_tables
-from watchme_analysis.config import System
+from watchme_analysis.config import System, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import Cause, causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
+from watchme_analysis.inference.placeholders import explained_commands, in_folder, meanings
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import (
     Choice,
@@ -25,10 +25,11 @@ from watchme_analysis.text.message import (
     Quotation,
     Resource,
     Sentences,
+    Value,
     message,
 )
 from watchme_analysis.text.render import error_message
-from watchme_analysis.text.shell_quoting import shell_option, shell_path
+from watchme_analysis.text.shell_quoting import shell_option, shell_path, shell_word
 from watchme_analysis.window import Window, parse_time
 
 QUESTIONS = ("health", "backlog")
@@ -39,12 +40,6 @@ _ABOUT = {
     "health": ("probes", "access_log", "edge_log", "error_log", "app_log"),
     "backlog": ("metrics", "queues", "log_events"),
 }
-# One command by question that collects evidence for it.
-COLLECT = {
-    "health": "watchme probe URL --for 10m --to FOLDER/probes.csv",
-    "backlog": "watchme case pull backlog --queue QUEUE --since 2h",
-}
-
 
 # What a diagnosis of each question is about.
 _SUBJECT_NAMES = {"health": "endpoint", "backlog": "queue"}
@@ -117,7 +112,7 @@ def investigate(
                 case=opened.name,
                 question=question,
                 tables=", ".join(_ABOUT[question]),
-                command=Code(COLLECT[question]),
+                **collecting(question, opened),
                 others=Sentences(tuple(others)),
             )
         )
@@ -168,7 +163,12 @@ def diagnose(
 def answer(investigation: Investigation) -> Diagnosis:
     """Return the diagnosis of an investigation."""
     found: Diagnosis = _answering(investigation.question).diagnose(investigation)
-    return replace(found, missing_evidence=(*_unread(investigation), *found.missing_evidence))
+    folder = investigation.case.raw_evidence
+    missing = (
+        replace(item, how=explained_commands(item.how, folder))
+        for item in (*_unread(investigation), *found.missing_evidence)
+    )
+    return replace(found, missing_evidence=tuple(missing))
 
 
 def late_messages(investigation: Investigation) -> int | None:
@@ -198,18 +198,16 @@ def _unread(investigation: Investigation) -> list[Missing]:
 
 def _read_again(investigation: Investigation, file: UnreadFile) -> Message:
     """Return the commands that import a file after its repair; for AWS responses, also the pull."""
-    case, folder, again_in = investigation.case, "FOLDER", investigation.case.argument
-    if case.given is not None and case.given != case.path:
+    case = investigation.case
+    commands = f"watchme case import FOLDER {case.argument}"
+    if case.raw_evidence is not None:
         # Raw evidence is imported anew by each command.
-        folder = os.fspath(case.given)
-        commands = f"watchme diagnose {investigation.question} {shell_path(folder)}"
-    else:
-        commands = f"watchme case import FOLDER {again_in}"
-    again = {"file": Commands(shell_path(f"{folder}/{file.file}")), "commands": Commands(commands)}
+        commands = f"watchme diagnose {investigation.question} FOLDER"
+    again = {"file": Commands(shell_path(f"FOLDER/{file.file}")), "commands": Commands(commands)}
     if not aws_tables().issuperset(file.tables):
         return message("missing-unread-how", **again)
     pull = f"watchme case pull {investigation.question} "
-    pull += shell_option("--queue", investigation.options.get("queue") or _a_queue(investigation))
+    pull += shell_option("--queue", investigation.options.get("queue") or _a_queue(case))
     window = investigation.window or investigation.case.window
     if window is not None:
         start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (window.start, window.end))
@@ -217,11 +215,38 @@ def _read_again(investigation: Investigation, file: UnreadFile) -> Message:
     return message("missing-unread-how-from-aws", **again, pull=Commands(pull))
 
 
-def _a_queue(investigation: Investigation) -> str:
-    """Return a queue of the case that is no DLQ, whose connected resources a pull finds; else ``QUEUE``."""
-    queues = investigation.case.table("queues")
-    dlqs = set(queues["dlq"].dropna())
-    return next((str(name) for name in queues["queue"].dropna() if name not in dlqs), "QUEUE")
+def collecting(question: str, case: Case | None) -> dict[str, Value]:
+    """Return a command that collects evidence for a question, and what to put in place of unknown values.
+
+    Returns
+    -------
+    dict
+        ``command``, and the sentences ``meanings``; values of a message.
+    """
+    if question == "backlog":
+        command = f"watchme case pull backlog {shell_option('--queue', _a_queue(case))} --since 2h"
+    else:
+        system = load_config().chosen_system()
+        url = (system.health_url if system is not None else None) or "HEALTH_URL"
+        command = f"watchme probe {shell_word(url)} --for 10m --to FOLDER/probes.csv"
+    folder = case.raw_evidence if case is not None else None
+    command = in_folder(command, folder)
+    return {"command": Code(command), "meanings": Sentences(meanings(command))}
+
+
+def _a_queue(case: Case | None) -> str:
+    """Return a queue of the case that is no DLQ, whose connected resources a pull finds; else of the system.
+
+    ``QUEUE`` if both name none.
+    """
+    if case is not None:
+        queues = case.table("queues")
+        dlqs = set(queues["dlq"].dropna())
+        for name in queues["queue"].dropna():
+            if name not in dlqs:
+                return str(name)
+    system = load_config().chosen_system()
+    return system.queues[0] if system is not None and system.queues else "QUEUE"
 
 
 def absent_tables(investigation: Investigation) -> dict[str, list[str]]:

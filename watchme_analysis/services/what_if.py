@@ -11,7 +11,7 @@ from watchme_analysis.case.case_folder import Case
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.queues.pipeline import pipelines
-from watchme_analysis.services.diagnose import answer, investigate
+from watchme_analysis.services.diagnose import answer, collecting, investigate
 from watchme_analysis.simulation.fit import recorded
 from watchme_analysis.simulation.model import Model, model_of
 from watchme_analysis.text.render import error_message
@@ -83,4 +83,4 @@ def what_if_model(investigation: Investigation, diagnosis: Diagnosis, slots: int
 
 
 def _without_queue(case: Case) -> InputError:
-    return InputError(error_message("error-simulate-no-queue", case=case.name))
+    return InputError(error_message("error-simulate-no-queue", case=case.name, **collecting("backlog", case)))

@@ -116,26 +116,6 @@ def filled(pattern: str, values: Mapping[str, str], language: str) -> str:
     return re.sub(_BETWEEN, "", said) if language == "ja" else said
 
 
-def with_commands_for(text: str, commands: Mapping[str, str], language: str) -> str:
-    """Return a text followed by the command that shows the value of each word in capitals that it holds.
-
-    Parameters
-    ----------
-    text
-        The text.
-    commands
-        Command by word, such as ``docker ps`` by ``CONTAINER``.
-    language
-        Language of the text.
-    """
-    held = [word for word in commands if re.search(rf"\b{word}\b(?!-)", text)]
-    said = [
-        render(message("value-shown-by", word=Resource(word), command=Code(commands[word])), language)
-        for word in held
-    ]
-    return ("" if language == "ja" else " ").join([text, *said])
-
-
 def note(message_id: str, /, **values: Any) -> MessageText:
     """Return a sentence about evidence: its English text, with the message that other languages render.
 

@@ -18,6 +18,6 @@ error-simulate-setting = A simulation needs a { $setting ->
     [function_timeout_s] function timeout
    *[horizon_s] horizon
   } above 0, not { $value }: correct the settings.
-error-simulate-no-queue = The case { $case } has no queue, so there is nothing to simulate: import or pull the metrics of one first (`watchme case pull backlog --queue NAME`).
+error-simulate-no-queue = The case { $case } has no queue, so there is nothing to simulate: import or pull the metrics of one first ({ $command }). { $meanings }
 error-simulate-unsorted = The arrivals of a simulation go back in time: sort them.
 error-simulate-groups = { $groups } message groups were given for { $messages } messages: give one to each message, or none.

@@ -57,3 +57,15 @@ next-evidence-why = why
 next-evidence-how = how
 next-evidence-none = Nothing that these hypotheses need is missing.
 value-shown-by = { $command } shows { $word }.
+placeholder-case = CASE is the folder of the case.
+placeholder-folder = FOLDER is the folder of raw evidence that the case is imported from.
+placeholder-health-url = HEALTH_URL is the URL of the health endpoint, as callers request it.
+placeholder-origin-ip = ORIGIN_IP is the address of the server behind the edge, which its DNS record at the edge holds.
+placeholder-start = START is the start of the incident in UTC, such as 2025-12-11T01:00:00Z.
+placeholder-end = END is the end of the incident in UTC, such as 2025-12-11T02:00:00Z.
+placeholder-token = TOKEN is an API token that may read the zone at Cloudflare and its logs.
+placeholder-url = URL is the address that the handler calls.
+placeholder-zone = ZONE is the id of the zone, which its overview at Cloudflare shows.
+collect-placeholders =
+    # { $meanings }
+    { $how }

@@ -43,7 +43,7 @@ collect-error-log =
     { $commands }
     # its level must be warn or lower: { $setting }
 collect-edge-log =
-    # START and END such as 2025-12-11T01:00:00Z, an hour apart at most
+    # one call returns an hour at most
     { $commands }
     # If log retention is off, a Logpush job of http_requests with the same fields writes the same.
     # Cloudflare offers both for Enterprise zones only. Without them, probe through the edge and around it.

@@ -104,7 +104,7 @@ redrive-of-these = of { $which ->
     [these] these
    *[all] all { $all }
   } { $count }: { $reason }
-redrive-no-messages = the case holds no messages: `watchme case pull backlog --queue NAME` samples the DLQ
+redrive-no-messages = the case holds no messages: { $command } samples the DLQ. { $meanings }
 redrive-file-unread = { $file } could not be read, its messages are not listed: { $reason }
 redrive-list-without-url = fill in the URL of { $queues }: the queue's attributes are not in the case
 redrive-rejection = { $id } ({ $reason })

@@ -127,6 +127,7 @@ case-file-left = left
 case-absent-tables = Not in the case, but useful for { $question }: { $tables }.
 case-no-question = No question can be diagnosed yet: docs/evidence.md lists the evidence for each. To collect it:
 case-next = Next:
+case-collect = { $question }: { $command }. { $meanings }
 case-list-empty = { $folder } holds no case: `watchme case import FOLDER CASE` makes one.
 print-from = from
 print-until = until

@@ -18,6 +18,6 @@ error-simulate-setting = シミュレーションの{ $setting ->
     [function_timeout_s] 関数のタイムアウト
    *[horizon_s] 期間
   }は 0 より大きくなければなりません ({ $value } は無効です)。設定を修正してください。
-error-simulate-no-queue = ケース { $case } にはキューがないため、シミュレーションできません。先にキューのメトリクスをインポートまたは収集してください (`watchme case pull backlog --queue NAME`)。
+error-simulate-no-queue = ケース { $case } にはキューがないため、シミュレーションできません。先にキューのメトリクスをインポートまたは収集してください ({ $command })。{ $meanings }
 error-simulate-unsorted = シミュレーションの到着が時刻順ではありません。並べ替えてください。
 error-simulate-groups = メッセージ { $messages } 件に対してメッセージグループが { $groups } 個あります。すべてのメッセージに 1 つずつ指定するか、省略してください。

@@ -54,3 +54,15 @@ next-evidence-why = 理由
 next-evidence-how = 方法
 next-evidence-none = 仮説の検証に必要なデータはすべてそろっています。
 value-shown-by = { $word } は { $command } で確認できます。
+placeholder-case = CASE はケースのフォルダです。
+placeholder-folder = FOLDER はケースのインポート元である、元の証拠のフォルダです。
+placeholder-health-url = HEALTH_URL は呼び出し元から見たヘルスチェックの URL です。
+placeholder-origin-ip = ORIGIN_IP はエッジの背後にあるサーバーのアドレスで、エッジの DNS レコードに記載されています。
+placeholder-start = START はインシデントの開始時刻 (UTC) で、2025-12-11T01:00:00Z の形式です。
+placeholder-end = END はインシデントの終了時刻 (UTC) で、2025-12-11T02:00:00Z の形式です。
+placeholder-token = TOKEN は Cloudflare のゾーンとそのログを読み取れる API トークンです。
+placeholder-url = URL はハンドラーが呼び出すアドレスです。
+placeholder-zone = ZONE はゾーン ID で、Cloudflare のゾーンの概要に表示されます。
+collect-placeholders =
+    # { $meanings }
+    { $how }

@@ -43,7 +43,7 @@ collect-error-log =
     { $commands }
     # ログレベルは warn 以下にしてください: { $setting }
 collect-edge-log =
-    # START と END は 2025-12-11T01:00:00Z の形式で、間隔は最大 1 時間
+    # 1 回の呼び出しで取得できるのは最大 1 時間分です
     { $commands }
     # ログの保持が無効な場合は、同じフィールドの Logpush ジョブ (http_requests) でも取得できます。
     # どちらも Cloudflare の Enterprise ゾーンだけで利用できます。ない場合は、エッジ経由と直接の両方でプローブを実行してください。

@@ -74,7 +74,7 @@ redrive-of-these = { $which ->
     [these] このうち
    *[all] 全 { $all } 件のうち
   } { $count } 件: { $reason }
-redrive-no-messages = ケースにメッセージがありません。`watchme case pull backlog --queue NAME` で DLQ のサンプルを取得できます
+redrive-no-messages = ケースにメッセージがありません。{ $command } で DLQ のサンプルを取得できます。{ $meanings }
 redrive-file-unread = { $file } を読み取れないため、そのメッセージは一覧にありません: { $reason }
 redrive-list-without-url = { $queues } の URL を記入してください。キューの属性がケースにありません
 redrive-rejection = { $id } ({ $reason })

@@ -94,6 +94,7 @@ case-file-left = 対象外
 case-absent-tables = ケースにないが { $question } の診断に役立つテーブル: { $tables }。
 case-no-question = まだ診断できる質問がありません。必要な証拠は docs/evidence.md を参照してください。収集するコマンド:
 case-next = 次のコマンド:
+case-collect = { $question }: { $command }。{ $meanings }
 case-list-empty = { $folder } にケースがありません。`watchme case import FOLDER CASE` で作成できます。
 print-from = 開始
 print-until = 終了

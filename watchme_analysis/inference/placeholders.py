@@ -1,0 +1,96 @@
+"""Words in capitals that stand for values which a case does not hold, and what to put in their place.
+
+Entry points: :func:`with_meanings` for a sentence that contains commands, :func:`explained_commands` for
+commands to paste. Each word stands for one value everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from watchme_analysis.text.message import Code, Commands, Message, Resource, Sentences, Text, message
+from watchme_analysis.text.render import render
+from watchme_analysis.text.shell_quoting import shell_path
+
+# Command that shows the value, by word.
+_SHOWN_BY = {
+    "CONTAINER": "docker ps",
+    "SERVICE": "docker compose ps",
+    "CONTAINER_IP": "docker inspect CONTAINER",
+    "PORT": "docker ps",
+    "HOST": "nginx -T | grep server_name",
+    "FUNCTION": "aws lambda list-functions",
+    "QUEUE": "aws sqs list-queues",
+    "UUID": "aws lambda list-event-source-mappings",
+    "SECONDS": "aws lambda list-functions",
+    "INSTANCE_ID": "aws ec2 describe-instances",
+}
+# Words whose value no command shows: a message says what they are.
+_DESCRIBED = ("CASE", "FOLDER", "HEALTH_URL", "ORIGIN_IP", "START", "END", "TOKEN", "URL", "ZONE")
+WORDS = (*_SHOWN_BY, *_DESCRIBED)
+
+
+def held_words(text: str) -> list[str]:
+    """Return the words in a text that stand for a value; variables of a shell, such as ``$URL``, do not."""
+    return [word for word in WORDS if re.search(rf"(?<![\w$-]){word}\b(?![-=(])", text)]
+
+
+def meanings(text: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> tuple[Message, ...]:
+    """Return what to put in place of each word that a text holds."""
+    commands = _SHOWN_BY | dict(shown_by)
+    return tuple(
+        message("value-shown-by", word=Resource(word), command=Code(commands[word]))
+        if word in commands
+        else message(f"placeholder-{word.lower().replace('_', '-')}")
+        for word in held_words(text)
+    )
+
+
+def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return a text followed by a sentence for each word in capitals: what to put in its place.
+
+    Parameters
+    ----------
+    text
+        The text.
+    language
+        Language of the text.
+    shown_by
+        Commands that show the value of a word, where the case makes them more exact.
+    """
+    said = [render(meaning, language) for meaning in meanings(text, shown_by)]
+    return ("" if language == "ja" else " ").join([text, *said])
+
+
+def explained_commands(how: Text, folder: str | None) -> Text:
+    """Return commands with the folder of the evidence, and with comments on the words that remain.
+
+    Parameters
+    ----------
+    how
+        Commands, or a message whose values contain them.
+    folder
+        Folder of the evidence; None if it is unknown.
+    """
+    if isinstance(how, str):
+        how = in_folder(how, folder)
+    else:
+        values = {
+            name: Commands(in_folder(value.text, folder)) if isinstance(value, Commands) else value
+            for name, value in how.values.items()
+        }
+        how = replace(how, values=MappingProxyType(values))
+    said = meanings(render(how))
+    shown = Commands(how) if isinstance(how, str) else how
+    return message("collect-placeholders", meanings=Sentences(said), how=shown) if said else how
+
+
+def in_folder(command: str, folder: str | None) -> str:
+    """Return a command with the folder of the evidence in place of ``FOLDER``, if it is known."""
+    if folder is None:
+        return command
+    # A word that is quoted already goes on after the folder: `'FOLDER/my log'`, `raw'/my log'`.
+    return re.sub(r"('?)\bFOLDER\b", lambda word: f"{shell_path(folder)}{word[1]}", command)
