@@ -166,7 +166,7 @@ def measure_import(case: Path, rounds: int) -> None:
         targets = iter(range(rounds))
         command = f"import {case.name}"
         taken = take_turns(
-            {command: lambda: run(WATCHME, "import", case, f"{folder}/{next(targets)}")}, rounds
+            {command: lambda: run(WATCHME, "case", "import", case, f"{folder}/{next(targets)}")}, rounds
         )
     size = unpacked_bytes(case) / 1e6
     speed = size / statistics.median(sample.clock_s for sample in taken[command])

@@ -310,12 +310,6 @@ def test_an_invalid_system_is_one_sentence(places, text, said):
     assert "\n" not in str(error.value)
 
 
-def test_a_key_of_the_previous_release_still_works(places):
-    write(places, '[work_items]\ndevice_keys = ["camera"]\n')
-    assert load(places).work_items.item_keys == ("camera",)
-    assert WorkItemSettings.from_dict({"device_keys": ["camera"]}).item_keys == ("camera",)
-
-
 def test_an_invalid_variable_is_named(places):
     with pytest.raises(InputError, match=r"^WATCHME_TIME_ZONE: time_zone is 'Mars', but must be"):
         load(places, WATCHME_TIME_ZONE="Mars")

@@ -122,7 +122,7 @@ def test_an_output_of_aws_fills_its_table(tmp_path, name):
     file, text, table = OUTPUTS[name]
     laid(tmp_path / "evidence", {file: text})
 
-    page = run("import", tmp_path / "evidence", tmp_path / "case")
+    page = run("case", "import", tmp_path / "evidence", tmp_path / "case")
     rows = run("case", "sql", tmp_path / "case", f"select count(*) as n from {table}", "--csv")
 
     assert rows.split() == ["n", "1"]
@@ -145,7 +145,7 @@ def test_another_output_of_aws_ends_with_the_commands_that_are_read(tmp_path):
     files = {OUTPUTS["aws lambda list-functions"][0]: OUTPUTS["aws lambda list-functions"][1]}
     laid(tmp_path / "evidence", {**files, "metrics/list.json": '{"Metrics": [{"MetricName": "Errors"}]}'})
 
-    page = run("import", tmp_path / "evidence", tmp_path / "case")
+    page = run("case", "import", tmp_path / "evidence", tmp_path / "case")
 
     assert "`aws cloudwatch get-metric-data`" in " ".join(page.split())
 
@@ -163,7 +163,7 @@ def test_a_repository_is_one_page_and_names_the_evidence_that_a_diagnosis_needs(
     files |= {f"tests/test_{at}.py": "a = 1\n" for at in range(40)}
     laid(tmp_path / "repository", files)
 
-    page = run("import", tmp_path / "repository", tmp_path / "case")
+    page = run("case", "import", tmp_path / "repository", tmp_path / "case")
 
     assert len(page.splitlines()) < 40
     assert "app_handlers" in page

@@ -183,7 +183,7 @@ def test_each_probe_is_one_word(subtests, shell):
 def test_the_next_command_takes_the_case_as_one_word(name, evidence, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     case = name.replace("/", "-")
-    done = CliRunner().invoke(cli, ["import", str(evidence), "--", case], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["case", "import", str(evidence), "--", case], standalone_mode=False)
     (line,) = [line for line in done.stdout.splitlines() if line.strip().startswith("watchme diagnose")]
     words = shlex.split(line)
     assert len(words) == 4

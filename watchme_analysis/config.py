@@ -90,15 +90,14 @@ class WorkItemSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> WorkItemSettings:
-        """Return the settings of :meth:`to_dict`, also those of an earlier version.
+        """Return the settings of :meth:`to_dict`.
 
         Raises
         ------
         ValueError
             When a value is not valid.
         """
-        current = {_FORMER_KEYS.get(key, key): value for key, value in data.items()}
-        return cls(**{key: _checked_value(_WORK_ITEM_FIELDS, key, value) for key, value in current.items()})
+        return cls(**{key: _checked_value(_WORK_ITEM_FIELDS, key, value) for key, value in data.items()})
 
 
 @dataclass(frozen=True)
@@ -535,8 +534,6 @@ TABLE_KEYS = tuple(f"{table}.{key}" for table, fields in _TABLES.items() for key
 # only lowered. ``health`` counts where it is a path, since a URL is an address.
 _UNCONFIRMED = frozenset({"time_zone", "language", "region", "system", "work_items", "log_words", "limits"})
 _UNCONFIRMED_OF_SYSTEMS = frozenset({"queue", "dlq", "function", "instance", "log_groups", "error_words"})
-# Keys of the previous release, in files and in the manifests of cases.
-_FORMER_KEYS = {"device_keys": "item_keys"}
 
 
 def _checked_value(fields: Mapping[str, _Field], key: str, value: object) -> Any:
@@ -1093,16 +1090,15 @@ def _table(path: Path, name: str, stated: object, fields: Mapping[str, _Field]) 
             error_message("error-config-no-table", path=path, name=name, value=_quoted(stated), example=name)
         )
     found = {}
-    for stated_key, value in _units(stated).items():
-        key = _FORMER_KEYS.get(stated_key, stated_key)
+    for key, value in _units(stated).items():
         if key not in fields:
             raise InputError(
                 error_message(
                     "error-config-unknown-table-key",
                     path=path,
                     table=name,
-                    key=_quoted(stated_key),
-                    known=_suggestion(stated_key, fields),
+                    key=_quoted(key),
+                    known=_suggestion(key, fields),
                 )
             )
         found[key] = _checked_key(str(path), name, fields, key, value)

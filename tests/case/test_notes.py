@@ -40,12 +40,6 @@ def test_a_stored_note_is_read_with_its_message(tmp_path):
     assert render(found, "en") == found != render(found, "ja")
 
 
-def test_notes_of_earlier_versions_are_read_as_they_are(tmp_path):
-    (found,) = rewritten(imported(tmp_path), lambda stored: stored["text"])
-    assert not isinstance(found, MessageText)
-    assert "mime.types" in render(found, "ja")
-
-
 def test_notes_of_later_versions_are_read_as_text(tmp_path):
     case = imported(tmp_path)
     unknown = {"id": "note-of-a-later-version", "values": {}}

@@ -356,14 +356,6 @@ def test_queries_over_a_case(case):
     refused = error_of(case.sql, "select colour from probes")["error-sql-refused"]
     assert refused["case"] == "case"
     assert "\n" not in refused["reason"] and not refused["reason"].endswith((".", "?", "!"))
-    # A table whose columns were named otherwise is shown with the names of today.
-    path = case.path / "tables/probes.parquet"
-    frame = pd.read_parquet(path)
-    frame.rename(columns={"vantage": "place"}).to_parquet(path, index=False)
-    case.manifest["tables"]["probes"]["sha256"] = sha256_of(path)
-    other = Case(case.path, case.manifest)
-    assert other.sql("select vantage from probes")["vantage"].tolist() == ["inside", "outside"]
-    assert other.table("probes")["vantage"].tolist() == ["inside", "outside"]
 
 
 def test_tables_that_are_not_those_of_the_manifest(case, tmp_path):
@@ -564,11 +556,6 @@ def test_manifests_of_others(tmp_path):
         assert next(iter(error_of(read_manifest, tmp_path))) == message_id
     path.unlink()
     assert next(iter(error_of(read_manifest, tmp_path))) == "error-manifest-unreadable"
-    # Cases of earlier versions have neither of these.
-    old = {name: value for name, value in MANIFEST.items() if name not in ("work_items", "log_words")}
-    old["inputs"] = [{name: value for name, value in MANIFEST["inputs"][0].items() if name != "unread"}]
-    path.write_text(json.dumps(old))
-    assert read_manifest(tmp_path) == old
 
 
 ACTION = {

@@ -18,7 +18,7 @@ WATCHME = Path(sys.executable).with_name("watchme")
 @pytest.mark.slow
 def test_help_teaches_every_command():
     text = subprocess.run([WATCHME, "--help"], capture_output=True, text=True, check=True)
-    for word in ("import", "case", "diagnose", "report", "lab", "Exit codes"):
+    for word in ("case", "diagnose", "report", "lab", "Exit codes"):
         assert word in text.stdout
 
 
@@ -32,7 +32,7 @@ def test_the_list_of_commands_is_not_cut_off_on_a_narrow_terminal(watchme, words
 @pytest.mark.slow
 def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path):
     (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    first = watchme("import", evidence, tmp_path / "case")
+    first = watchme("case", "import", evidence, tmp_path / "case")
     assert first.returncode == 0, first.stderr
     assert "window (2025-12-11, Asia/Tokyo)" in first.stdout
     assert "access.log  access_log     3         0  10:00:01 .. 10:00:31\n" in first.stdout
@@ -40,7 +40,7 @@ def test_import_prints_what_it_took_and_what_it_left(watchme, evidence, tmp_path
     assert first.stdout.endswith(f"\nNext:\n    watchme diagnose health {tmp_path / 'case'}\n")
     reported = " ".join(first.stdout.split()).partition("Not in the case, but useful for health: ")[2]
     assert "error_log, " in reported
-    again = watchme("import", evidence, tmp_path / "case")
+    again = watchme("case", "import", evidence, tmp_path / "case")
     assert "unchanged" in again.stdout
 
 
@@ -48,7 +48,7 @@ def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_
     (evidence / "queues").mkdir()
     (evidence / "queues" / "jobs-dlq-messages.json").write_text("no messages")
     (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
-    reported = watchme("import", evidence, tmp_path / "case")
+    reported = watchme("case", "import", evidence, tmp_path / "case")
     assert reported.returncode == 1
     assert "1 file of evidence could not be read: queues/jobs-dlq-messages.json." in reported.stderr
     assert "Could not be read, though it is evidence:\n  - queues/jobs-dlq-messages.json" in reported.stdout
@@ -66,16 +66,16 @@ def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_
 @pytest.mark.slow
 def test_import_takes_times_without_a_zone_for_those_of_the_option(watchme, evidence, tmp_path):
     (evidence / "app.log").write_text("2025-12-11 10:00:05,000 INFO [7] app: done\n")
-    assert watchme("import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo").returncode == 0
+    assert watchme("case", "import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo").returncode == 0
     found = watchme("case", "sql", tmp_path / "case", "select hour(time) as h from app_log", "--csv")
     assert found.stdout == "h\n1\n"
     (evidence / "case.toml").write_text('time_zone = "UTC"\n')
-    reported = watchme("import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo")
+    reported = watchme("case", "import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo")
     assert "read as UTC, as case.toml states, and not as Asia/Tokyo." in reported.stderr
 
 
 def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):
-    watchme("import", evidence, tmp_path / "case")
+    watchme("case", "import", evidence, tmp_path / "case")
     shown = watchme("case", "show", tmp_path / "case", "--timezone", "UTC")
     assert shown.returncode == 0, shown.stderr
     tables, _, files = shown.stdout.partition("Files of the case:")
@@ -89,7 +89,7 @@ def test_case_show_tells_tables_windows_and_hashes(watchme, evidence, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ("import", write_shorter, "case"),
+        ("case", "import", write_shorter, "case"),
         ("case", "show", "{shorter}"),
         ("diagnose", "health", "{health}"),
         ("alarms", "backtest", "{shorter}"),
@@ -112,7 +112,7 @@ def test_tables_are_no_wider_than_the_terminal(watchme, words, shorter, bundled,
 @pytest.mark.parametrize(
     "words",
     [
-        ("import", "nowhere", "case"),
+        ("case", "import", "nowhere", "case"),
         ("case", "show", "nowhere"),
         ("diagnose", "health", "nowhere"),
         ("diagnose", "weather", "nowhere"),
@@ -124,7 +124,7 @@ def test_tables_are_no_wider_than_the_terminal(watchme, words, shorter, bundled,
         ("diagnose", "health", "evidence", "--timezone", "Mars/Olympus"),
         ("diagnose", "health", "evidence/probes.csv"),
         ("diagnose", "health"),
-        ("import", "evidence", "/proc/case"),
+        ("case", "import", "evidence", "/proc/case"),
         ("case", "sql", "evidence", ""),
         ("case", "sql", "evidence", "select 1", "--limit", "-1"),
         ("report", "health", "evidence", "--to", "/proc/reports"),
@@ -189,7 +189,7 @@ def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(watchme,
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
     (evidence / "access.log").write_text(ACCESS * 100_000)
-    command = [WATCHME, "import", evidence, tmp_path / "in/case"]
+    command = [WATCHME, "case", "import", evidence, tmp_path / "in/case"]
     # Whoever runs the tests under nohup has them ignore a hang-up, and their children.
     as_usual = partial(signal.signal, end, signal.SIG_DFL)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=as_usual) as process:  # noqa: PLW1509

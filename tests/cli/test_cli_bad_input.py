@@ -79,7 +79,7 @@ def options_of_time():
 
 def options_of_zones():
     for name in NO_ZONES:
-        yield "import", "evidence", "other", "--timezone", name
+        yield "case", "import", "evidence", "other", "--timezone", name
         yield "case", "show", "case", "--timezone", name
         yield "diagnose", "health", "case", "--timezone", name
         yield "access", "evidence/access.log", "--timezone", name
@@ -89,7 +89,7 @@ def options_of_zones():
 
 def names_of_what_is_not_there():
     for name in NO_FOLDERS:
-        yield "import", name, "other"
+        yield "case", "import", name, "other"
         yield "case", "show", name
         yield "case", "sql", name, "select 1"
         yield "diagnose", "health", name
@@ -101,7 +101,7 @@ def names_of_what_is_not_there():
         yield "report", "health", "case", "--notebooks", name
         yield "query", "show", name
         yield "query", "run", name
-        yield "pull", name
+        yield "case", "pull", name
         yield "probe", name
         yield "access", "evidence/access.log", "--by", name
         yield "access", "evidence/access.log", "--only", name
@@ -123,12 +123,11 @@ def counts():
             yield "simulate", "case", option, text
         yield "redrive", "case", "--send", text
     for text in ("nan", "inf", "-inf", "0", "x"):
-        yield "simulate", "case", "--cores", text
         if text != "0":
             for option in ("--max-scan-gb", "--usd-per-gb"):
-                yield "pull", "backlog", "--queue", "q", "--offline", option, text
+                yield "case", "pull", "backlog", "--queue", "q", "--offline", option, text
         yield "query", "run", "worker_errors", "--log-group", "/x", "--offline", "--deadline", text
-        yield "pull", "backlog", "--queue", "q", "--offline", "--dlq-sample", text
+        yield "case", "pull", "backlog", "--queue", "q", "--offline", "--dlq-sample", text
 
 
 def urls_and_headers():
@@ -149,7 +148,7 @@ def queries():
 
 def commands_that_call_aws():
     """Yield invalid options of commands that call AWS; AWS must not be called for them."""
-    pull = ("pull", "backlog", "--queue", "q")
+    pull = ("case", "pull", "backlog", "--queue", "q")
     query = ("query", "run", "worker_errors", "--log-group", "/x")
     for command in (pull, query):
         for text in NO_MOMENTS:
@@ -159,10 +158,10 @@ def commands_that_call_aws():
             yield *command, "--timezone", name
         yield *command, "--since", "1h", "--until", "2h"
     for name in ("evidence", "/dev/null", "/dev/null/case", "binary", "binary/case", "a" * 5000):
-        yield "pull", "backlog", name, "--queue", "q"
+        yield "case", "pull", "backlog", name, "--queue", "q"
     for name in ("evidence", "/dev/null", "binary", "a" * 5000):
         yield *pull, "--raw", name
-    yield "pull", "backlog"
+    yield "case", "pull", "backlog"
     yield "query", "run", "nowhere"
 
 
@@ -171,8 +170,6 @@ def zones_and_numbers_without_effect():
     for name in NO_ZONES:
         yield "simulate", "--timezone", name
         yield "alarms", "backtest", "case", "--timezone", name
-    for text in ("nan", "inf", "-inf", "0"):
-        yield "simulate", "--cores", text
     for text in ("nan", "inf", "-1", "1e99", "1e3", *TOO_LONG):
         for option in ("--every", "--for", "--timeout"):
             yield "probe", "http://127.0.0.1:9/", option, text
@@ -233,7 +230,7 @@ def folder(tmp_path_factory):
     (root / "evidence" / "probes.csv").write_text(PROBES)
     (root / "binary").write_bytes(b"\xff\xfe\0\0")
     (root / "loop").symlink_to("loop")
-    subprocess.run([WATCHME, "import", "evidence", "case"], cwd=root, check=True, capture_output=True)
+    subprocess.run([WATCHME, "case", "import", "evidence", "case"], cwd=root, check=True, capture_output=True)
     return root
 
 
@@ -297,7 +294,7 @@ OUTPUTS = {
     "list of messages": ("redrive", "case", "--to"),
     "journal": ("redrive", "case", "--journal"),
     "probes": ("probe", "http://127.0.0.1:9/", "--for", "0s", "--to"),
-    "case": ("import", "evidence"),
+    "case": ("case", "import", "evidence"),
     "exported case": ("case", "export", "case", "--redact", "ids"),
     "report folder": ("report", "health", "case", "--to"),
 }
@@ -346,7 +343,8 @@ def test_a_case_toml_that_can_not_be_used_is_one_sentence(fault_of, folder, name
     shutil.copytree(folder / "evidence", evidence)
     write(evidence / "case.toml", CASE_TOMLS[name])
 
-    assert [fault_of(words) for words in (("import", evidence, "new"), ("diagnose", "health", evidence))] == [
+    for_import, for_diagnosis = ("case", "import", evidence, "new"), ("diagnose", "health", evidence)
+    assert [fault_of(words) for words in (for_import, for_diagnosis)] == [
         "",
         "",
     ]
@@ -415,7 +413,7 @@ def test_files_whose_names_are_not_utf_8_are_read(watchme, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert r"access-caf\xe9.log" in run("import", evidence, "case")
+    assert r"access-caf\xe9.log" in run("case", "import", evidence, "case")
     assert r"access-caf\xe9.log" in run("case", "show", "case")
     assert r"access-caf\xe9.log" in run("case", "sql", "case", "select distinct file from access_log")
     assert "/health" in run("diagnose", "health", evidence)
@@ -429,7 +427,7 @@ def test_a_service_that_fails_is_exit_1(monkeypatch, fault_of):
         raise ServiceError("AWS can't be reached: check the network.")
 
     monkeypatch.setattr("watchme_analysis.cli.pull.query_options_of", fail)
-    monkeypatch.setattr(sys, "argv", ["watchme", "pull", "backlog", "--queue", "q"])
+    monkeypatch.setattr(sys, "argv", ["watchme", "case", "pull", "backlog", "--queue", "q"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
@@ -443,7 +441,7 @@ def test_a_service_that_fails_is_exit_1(monkeypatch, fault_of):
         ["access", "s3://bucket/web/"],
         ["access", "access.log", "--parquet", "s3://bucket/requests.parquet"],
         ["query", "run", "cold_starts", "--log-group", "/aws/lambda/w"],
-        ["pull", "backlog", "--queue", "q"],
+        ["case", "pull", "backlog", "--queue", "q"],
     ],
     ids=lambda words: " ".join(words[:3]),
 )
@@ -477,6 +475,6 @@ def test_a_fault_of_the_program_stays_visible(monkeypatch, fault_of):
         raise TypeError("a fault")
 
     monkeypatch.setattr("watchme_analysis.cli.pull.query_options_of", fail)
-    monkeypatch.setattr(sys, "argv", ["watchme", "pull", "backlog", "--queue", "q"])
+    monkeypatch.setattr(sys, "argv", ["watchme", "case", "pull", "backlog", "--queue", "q"])
     with pytest.raises(TypeError):
         main()

@@ -9,7 +9,6 @@ from worlds.queue_worker import Worker
 from worlds.shorter_case import MESSAGES, write_shorter
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.cli import cli
 from watchme_analysis.cli.redrive import redrive
 from watchme_analysis.errors import InputError
 
@@ -116,23 +115,6 @@ def test_without_the_url_of_a_queue_nothing_is_sent(tmp_path, front):
     assert isinstance(result.exception, InputError)
     assert "so nothing is sent" in str(result.exception)
     assert front.calls["SendMessage"] == 0
-
-
-def test_the_names_of_the_release_before_work_with_a_note(shorter):
-    case = str(shorter.path)
-    words = ["resend", case, "--unknown-too", "--send-unsure", "--send-rejected"]
-    result = CliRunner().invoke(cli, words, catch_exceptions=False)
-    assert result.exit_code == 0
-    assert [line.split(";")[0] for line in result.stderr.splitlines()[:4]] == [
-        "note: watchme resend is now called watchme redrive",
-        "note: --unknown-too is now called --include-unknown",
-        "note: --send-unsure is now called --retry-unconfirmed",
-        "note: --send-rejected is now called --retry-rejected",
-    ]
-    listed = CliRunner().invoke(cli, ["--help"]).stdout
-    assert "redrive" in listed
-    assert "resend" not in listed
-    assert "unknown-too" not in CliRunner().invoke(cli, ["redrive", "--help"]).stdout
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from watchme_analysis.cli.diagnose import _rows
 from watchme_analysis.cli.loadtest import _lines, _show_plan, _template, loadtest
 from watchme_analysis.cli.output import Output
 from watchme_analysis.cli.pull import _named, _print_result, table_rows
-from watchme_analysis.cli.query import run as run_query
 from watchme_analysis.cli.queue import _numbers
 from watchme_analysis.cli.report import ReportProgress, _write_postmortems
 from watchme_analysis.cli.run import _chosen, _planned, _result
@@ -260,26 +259,6 @@ def test_progress_is_a_line_each_half_minute_elsewhere(capsys, monkeypatch):
         said("progress", text=f"step {number}", elapsed=Duration(elapsed))
         for number, elapsed in ((1, 30), (3, 60))
     ]
-
-
-def test_the_earlier_name_of_a_form_works_with_a_note(front, tmp_path):
-    words = [
-        "request",
-        "--format",
-        "json",
-        "--cache",
-        str(tmp_path),
-        "--language",
-        "en",
-        "-p",
-        "request_id=x",
-    ]
-    ended = CliRunner().invoke(run_query, words, standalone_mode=False)
-    assert isinstance(ended.exception, InputError)
-    new = message(
-        "command-new-name", old=Resource("--format"), new=Resource("--output, with jsonl for JSON Lines")
-    )
-    assert lines_of(ended.stderr)[0] == said("print-note", text=new)
 
 
 # Purges

@@ -10,13 +10,13 @@ from watchme_analysis.cli import main
     [
         (("diagnoze", "health", "evidence"), "diagnose"),
         (("diagnose", "helth", "evidence"), "health"),
-        (("pull", "backlogs", "case"), "backlog"),
+        (("case", "pull", "backlogs", "case"), "backlog"),
         (("report", "healht", "evidence"), "health"),
         (("access", "evidence", "--by", "pth"), "path"),
         (("access", "evidence", "--sort", "p9"), "p99"),
         (("diagnose", "health", "evidenze"), "evidence"),
         (("case", "show", "evidenc/"), "evidence"),
-        (("import", "evidence2", "case"), "evidence"),
+        (("case", "import", "evidence2", "case"), "evidence"),
     ],
 )
 def test_a_mistyped_word_is_answered_with_the_one_it_resembles(watchme, evidence, words, meant):

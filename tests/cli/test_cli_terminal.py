@@ -172,7 +172,7 @@ def test_commands_over_hostile_evidence_print_nothing_that_a_terminal_obeys(data
     backlog = write_backlog(tmp_path / "backlog", HOSTILE)
     case = tmp_path / "case"
     requested = (
-        (("import", health, case), "a service"),
+        (("case", "import", health, case), "a service"),
         (("case", "show", case), "a service"),
         (("diagnose", "health", case, "--sql"), "a path"),
         (("case", "sql", case, "select access_log.path from access_log, app_log limit 3"), "a path"),

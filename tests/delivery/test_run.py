@@ -320,9 +320,7 @@ def test_runs_of_a_day_share_a_limit_and_a_killed_run_counts_with_its_own(tmp_pa
 
 def test_a_long_journal_keeps_the_roots_of_threads_and_what_is_unfinished(tmp_path, monkeypatch):
     storage = Storage(tmp_path)
-    before = [
-        {"notice": "old", "event": "sent", "at": "2025-11-25T00:00:00+00:00"}
-    ]  # as releases before wrote
+    before = [{"key": "old", "event": "sent", "at": "2025-11-25T00:00:00+00:00"}]
     storage.create()
     storage.rewrite("chat.jsonl", before)
     monkeypatch.setattr(os, "fsync", lambda file: None)

@@ -129,15 +129,6 @@ def test_the_end_that_a_kill_cut_off_is_ended_and_ignored(tmp_path):
 
 
 @together(
-    "name",
-    ["message", "notice"],
-)
-def test_the_key_of_an_earlier_release_is_read(name):
-    found = journal._entry(json.dumps({name: "a", "event": DONE, "at": AT}))
-    assert found == {"key": "a", name: "a", "event": DONE, "at": AT}
-
-
-@together(
     ("text", "number"),
     [
         ("other\n", 1),

@@ -382,18 +382,6 @@ def test_the_sections_of_alarms_show_what_fired_and_what_could_not_be_tested(bac
     assert swept.axes[0].texts[0].get_text() == said("sensitivity-none")
 
 
-def test_names_of_the_release_before_warn_and_show_the_same(backtested, shorter_page):
-    for page, old, new in (
-        (backtested, "noticed", "time_to_detect"),
-        (backtested, "rings", "fires"),
-        (backtested, "lessons", "improvements"),
-        (shorter_page, "resend", "redrive"),
-    ):
-        with pytest.warns(DeprecationWarning, match=f"page.{old}.*page.{new}"):
-            found = getattr(page, old)()
-        assert found == getattr(page, new)()
-
-
 def test_the_lists_of_a_backlog_have_its_numbers(page):
     [change] = page.changes().rows
     assert change[2:4] == ("new code deployed", "asr-worker")

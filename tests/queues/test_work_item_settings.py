@@ -1,7 +1,6 @@
 """Work items by the settings of a case: their keys, and the zone of their local dates."""
 
 import json
-from hashlib import sha256
 
 import pandas as pd
 import pytest
@@ -129,25 +128,6 @@ def test_the_work_of_learned_keys_is_found_in_the_log(raw, tmp_path, monkeypatch
     (folder / "logs" / "jobs-worker.log").write_text(text)
     done = work_done(import_folder(folder, tmp_path / "case").case)
     assert {work[1:] for work in done.work} == {("A-7", "2025-12-10T22:00:00+00:00")}
-
-
-@pytest.mark.slow
-def test_a_case_of_the_previous_version_is_read(raw, tmp_path):
-    found = import_folder(
-        raw({"device_id": "a", "recorded_at": "2025-12-10T22:00:00Z"}), tmp_path / "case"
-    ).case
-    path = tmp_path / "case" / "tables" / "queue_messages.parquet"
-    frame = pd.read_parquet(path).rename(columns={"work_item": "device_id"})
-    frame.to_parquet(path)
-    manifest = json.loads((tmp_path / "case" / "manifest.json").read_text())
-    manifest["tables"]["queue_messages"]["sha256"] = sha256(path.read_bytes()).hexdigest()
-    manifest["work_items"]["device_keys"] = manifest["work_items"].pop("item_keys")
-    del manifest["log_words"]
-    (tmp_path / "case" / "manifest.json").write_text(json.dumps(manifest))
-    old = read_case(tmp_path / "case")
-    assert old.table("queue_messages")["work_item"].tolist() == ["a"]
-    assert read_case(tmp_path / "case").sql("select work_item from queue_messages").iloc[0, 0] == "a"
-    assert old.work_items.item_keys == found.work_items.item_keys == ("device_id", "deviceId")
 
 
 def test_alarms_come_from_the_configuration_else_from_the_package(tmp_path, monkeypatch):

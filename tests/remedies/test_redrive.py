@@ -294,7 +294,7 @@ def test_a_journal_of_any_content_is_used_or_refused_in_one_sentence(tmp_path, e
     url = "https://sqs.eu-west-1.amazonaws.com/123456789012/uploads.fifo"
     lines = messages(url, 1, MessageGroupId="g", MessageDeduplicationId="d{}")
     entry = {
-        "message": hashlib.sha256(lines[0].encode()).hexdigest()[:32], "id": "m0", "queue": url,
+        "key": hashlib.sha256(lines[0].encode()).hexdigest()[:32], "id": "m0", "queue": url,
         "event": event, "at": "2025-12-11T01:00:00.000+00:00", "reason": "x",
     }  # fmt: skip
     journal = tmp_path / "journal"
@@ -325,23 +325,10 @@ def test_an_entry_that_a_kill_cut_off_counts_for_nothing_at_any_length(queue, tm
 
 def test_an_entry_after_one_that_was_cut_off_counts(queue, front, tmp_path):
     journal, lines = tmp_path / "journal", messages(queue, 1)
-    journal.write_text('{"message": "0123')
+    journal.write_text('{"key": "0123')
     front.faults["SendMessage"].append("reset")
     for _ in range(2):
         assert redrive(lines, journal, aws_of).unconfirmed == ["m0"]
-
-
-@pytest.mark.slow
-def test_a_journal_of_the_first_release_is_continued(queue, tmp_path):
-    journal, lines = tmp_path / "journal", messages(queue, 2)
-    redrive(lines, journal, aws_of, 1)
-    entries = [json.loads(line) for line in journal.read_text().splitlines()]
-    journal.write_text(
-        "".join(json.dumps({"message": entry.pop("key"), **entry}) + "\n" for entry in entries)
-    )
-    found = redrive(lines, journal, aws_of)
-    assert (found.sent, found.before) == (1, 1)
-    assert bodies(queue) == ["body 0", "body 1"]
 
 
 def test_another_file_and_a_second_run_are_refused_before_anything_is_sent(queue, front, tmp_path):
@@ -516,11 +503,6 @@ def test_deduplication_ids_of_a_fifo_queue(memory, tmp_path):
     assert entries(tmp_path / "j")[0] == {
         "key": key, "event": "sending", "id": "m0", "queue": fifo, "deduplication": f"redrive-{key}"
     }  # fmt: skip
-    # An attempt of the first release is repeated with the id that it had.
-    with open_journal(tmp_path / "k") as journal:
-        journal.write(key, "sending", queue=fifo)
-    assert redrive([line], tmp_path / "k", lambda _: memory).sent == 1
-    assert memory.made[-1][1]["MessageDeduplicationId"] == "of the sender"
 
 
 def test_messages_that_can_not_be_sent_as_they_were(memory, tmp_path):

@@ -309,7 +309,7 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("watchme_analysis.cloudwatch.session._GAP_FACTORS", {})
     account.polls = 10**6
     cases = [tmp_path / "one", tmp_path / "two"]
-    assert run(capsys, "pull", "backlog", cases[0], "--queue", "sed-queue", "--deadline", "1")[0] == 1
+    assert run(capsys, "case", "pull", "backlog", cases[0], "--queue", "sed-queue", "--deadline", "1")[0] == 1
     account.polls = 1
     assert run(capsys, "query", "run", "worker_errors")[0] == 0
     sampling = {("sqs", "ReceiveMessage"), ("sqs", "ChangeMessageVisibilityBatch")}
@@ -319,7 +319,8 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
         for service, operation in {("cloudwatch" if s == "monitoring" else s, o) for s, o in called}
     }
     called.clear()
-    assert run(capsys, "pull", "health", cases[1], "--queue", "sed-queue", "--function", "sed-worker")[0] == 0
+    names = ["--queue", "sed-queue", "--function", "sed-worker"]
+    assert run(capsys, "case", "pull", "health", cases[1], *names)[0] == 0
     assert not called & sampling
     names = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"}
     assert (
@@ -329,7 +330,7 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
 
 def allowed(capsys, *words):
     """The actions of the printed policy."""
-    _, printed, _ = run(capsys, "pull", *words, "--print-policy")
+    _, printed, _ = run(capsys, "case", "pull", *words, "--print-policy")
     return {action for statement in json.loads(printed)["Statement"] for action in statement["Action"]}
 
 
@@ -488,7 +489,7 @@ def run(capsys, *arguments):
 @pytest.mark.slow
 def test_the_same_words_offline_give_the_same_case(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    words = ["pull", "backlog", tmp_path / "case", "--queue", "sed-queue", "--since", "7h"]
+    words = ["case", "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", "--since", "7h"]
     code, out, err = run(capsys, *words)
     assert (code, "next: watchme diagnose backlog" in out) == (0, True)
     assert err.index("will scan at most") < err.index("counts as one receive")
@@ -542,7 +543,9 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     account.faults["LookupEvents"].append("denied")
     window = ["--since", START.isoformat(), "--until", WINDOW.end.isoformat()]
-    code, out, err = run(capsys, "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *window)
+    code, out, err = run(
+        capsys, "case", "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *window
+    )
     assert code == 1
     assert "sed-queue-dlq" in out
     assert "missing: changes (CloudTrail)" in err
@@ -553,7 +556,9 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     again = err.splitlines()[-1].split()
     assert again[:2] == ["again:", "--since"]
     before = account.calls.copy()
-    code, _, err = run(capsys, "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *again[1:5])
+    code, _, err = run(
+        capsys, "case", "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *again[1:5]
+    )
     assert (code, "missing" in err) == (0, False)
     assert account.calls["StartQuery"] == before["StartQuery"]
     assert account.calls["LookupEvents"] > before["LookupEvents"]
@@ -573,7 +578,7 @@ def test_the_price_is_the_one_that_was_stated(account, tmp_path, monkeypatch, ca
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     hour = int(START.timestamp()) // 3600 * 3600 + 3600
     account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
-    words = ["pull", "health", tmp_path / "case", "--function", "sed-worker", "--usd-per-gb", "2"]
+    words = ["case", "pull", "health", tmp_path / "case", "--function", "sed-worker", "--usd-per-gb", "2"]
     _, _, err = run(capsys, *words)
     assert "15.000 GB, about 30.0000 USD at 2 USD a GB" in err
     case = open_case(tmp_path / "case")
@@ -610,7 +615,7 @@ def test_an_instance_and_a_whole_log_group(account, tmp_path):
 def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_stated(account, tmp_path, capsys):
     minute = int(START.timestamp()) // 60 * 60
     account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
-    words = ["pull", "health", tmp_path / "case", "--instance", "i-1", "--since", "7h"]
+    words = ["case", "pull", "health", tmp_path / "case", "--instance", "i-1", "--since", "7h"]
     code, _, err = run(capsys, *words, "--cache", tmp_path / "kept", "--raw", tmp_path / "raw")
     assert (code, err.count("missing")) == (0, 0)
     assert set(open_case(tmp_path / "case").table("metrics").value) == {97.0}
@@ -643,13 +648,13 @@ def test_a_system_says_what_to_pull_and_a_check_says_what_is_missing(account, tm
     write_settings(tmp_path, TWO_SYSTEMS)
     boto3.client("logs").create_log_group(logGroupName=GROUP)
     with pytest.raises(InputError, match=r"several systems: .*sounds, gone"):
-        run(capsys, "pull", "backlog", "case")
-    code, out, _ = run(capsys, "pull", "backlog", "case", "--system", "sounds", "--since", "7h")
+        run(capsys, "case", "pull", "backlog", "case")
+    code, out, _ = run(capsys, "case", "pull", "backlog", "case", "--system", "sounds", "--since", "7h")
     assert (code, "queues: sed-queue" in out, "functions: sed-worker" in out) == (0, True, True)
     assert open_case(tmp_path / "case").table("queues")["queue"].tolist()
     # A named resource is stronger than the system.
     with pytest.raises(NotFoundError, match="nowhere"):
-        run(capsys, "pull", "backlog", "other", "--system", "sounds", "--queue", "nowhere")
+        run(capsys, "case", "pull", "backlog", "other", "--system", "sounds", "--queue", "nowhere")
     code, out, _ = run(capsys, "query", "run", "worker_first", "--system", "sounds", "--since", "7h")
     assert code == 0
     code, out, _ = run(capsys, "config", "check")

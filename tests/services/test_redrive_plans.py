@@ -22,7 +22,6 @@ from watchme_analysis.services.redrive import (
     RedrivePlan,
     _work_in,
     aws_of_queue,
-    journal_beside,
     known_rate,
     plan_from_file,
     plan_of_work,
@@ -265,13 +264,6 @@ def test_work_in_a_body():
     assert _work_in('{"other": 7}', WORK) == (None, None)
     for text in ("[1]", "{", "[" * 100_000):
         assert _work_in(text, WORK) == (None, None)
-
-
-def test_the_journal_of_the_first_release_is_used_if_it_exists(tmp_path):
-    folder = tmp_path / "case"
-    assert journal_beside(folder) == tmp_path / "case.redrive-journal.jsonl"
-    (tmp_path / "case.resent.jsonl").touch()
-    assert journal_beside(folder) == tmp_path / "case.resent.jsonl"
 
 
 def test_the_session_of_a_queue_is_of_the_region_of_its_url():

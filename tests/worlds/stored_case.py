@@ -54,6 +54,7 @@ def _manifest(frames, window, work_items, hash_of):
         "title": "",
         "time_zone": "UTC",
         "work_items": work_items.to_dict(),
+        "log_words": {},
         "window": {"start": str(start), "end": str(end)} if start and start != end else None,
         "made_with": {},
         "tables": tables,

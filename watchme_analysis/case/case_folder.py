@@ -210,7 +210,7 @@ class Case:
                 if file.metadata.num_rows > limits.rows:
                     raise self._too_large(name, limits, "rows")
                 stored = file.read().to_pandas()
-            return conform(name, _with_current_names(name, stored))
+            return conform(name, stored)
         except InputError as error:
             raise self._damaged(name, error) from error
         except _UNREADABLE as error:
@@ -305,7 +305,7 @@ class Case:
         return [
             UnreadFile(str(entry["file"]), entry["reason"], tuple(entry["unread"]))
             for entry in self.manifest["inputs"]
-            if entry.get("unread") is not None
+            if entry["unread"] is not None
         ]
 
     def coverage(self) -> dict[str, Any]:
@@ -346,18 +346,6 @@ class Case:
 def _check_link(path: Path) -> None:
     if path.is_symlink():
         raise CaseError(error_message("error-case-link", path=path))
-
-
-def _with_current_names(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a stored table with the names of the data dictionary.
-
-    Columns are stored in its order, so that a column which was renamed since is known by its place.
-    """
-    names = table_schema(name).names
-    if len(frame.columns) != len(names):
-        return frame
-    pairs = zip(frame.columns, names, strict=True)
-    return frame.rename(columns={stored: now for stored, now in pairs if stored not in names})
 
 
 def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:

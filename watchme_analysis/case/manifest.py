@@ -61,8 +61,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if found["format_version"] != FORMAT_VERSION:
         raise CaseError(error_message("error-manifest-version", folder=folder))
     manifest: dict[str, Any] = restored_texts(found)
-    # Cases of earlier versions have no settings of work items and logs.
-    wrong = _wrong({"work_items": {}, "log_words": {}, **manifest}, _FIELDS)
+    wrong = _wrong(manifest, _FIELDS)
     if wrong:
         raise CaseError(error_message("error-manifest-damaged", path=path, place=repr(wrong)))
     return manifest
@@ -136,7 +135,7 @@ def _are_tables(value: Any) -> bool:
 
 def _are_inputs(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(entry, dict) and not _wrong({"unread": None, **entry}, _INPUT) for entry in value
+        isinstance(entry, dict) and not _wrong(entry, _INPUT) for entry in value
     )
 
 

@@ -52,12 +52,6 @@ _COMMANDS = {
     "config": "config:config_group",
 }
 
-# Earlier spellings of `watchme case import` and `watchme case pull`, which work for one release, unlisted.
-_SHORT_FORMS = {"import": "case:import_command", "pull": "pull:pull"}
-
-# Names of the previous release, which still work and print a note.
-_FORMER_NAMES = {"resend": "redrive"}
-
 
 class Commands(click.Group):
     """Group of commands that are imported when they are used."""
@@ -68,12 +62,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command after importing its module; None when there is no such command."""
-        if cmd_name in _FORMER_NAMES:
-            from watchme_analysis.cli.options import note_new_name
-
-            note_new_name(f"watchme {cmd_name}", f"watchme {_FORMER_NAMES[cmd_name]}")
-            cmd_name = _FORMER_NAMES[cmd_name]
-        place = _COMMANDS.get(cmd_name) or _SHORT_FORMS.get(cmd_name)
+        place = _COMMANDS.get(cmd_name)
         if place is None:
             return None
         module, name = place.split(":")
@@ -86,8 +75,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name, and the rest; the error suggests a similar one."""
         word = args[0]
-        known = {*_COMMANDS, *_SHORT_FORMS, *_FORMER_NAMES}
-        if not word.startswith("-") and word not in known:
+        if not word.startswith("-") and word not in _COMMANDS:
             near = nearest(word, _COMMANDS)
             said = error_sentence(
                 "error-no-command" if near is None else "error-no-command-near",

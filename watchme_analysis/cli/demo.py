@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from watchme_analysis.cli.options import CommandWithFormerOptions, language_option
+from watchme_analysis.cli.options import language_option
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.text.render import text_of_error
 
@@ -15,8 +15,6 @@ CASE = "data/health-threadpool"
 
 
 @click.command(
-    cls=CommandWithFormerOptions,
-    former_options={"--out": "--to"},
     short_help="Investigate a small bundled case.",
     epilog="""\b
 Examples:

@@ -11,7 +11,6 @@ import click
 
 from watchme_analysis.cli.aws import session_options
 from watchme_analysis.cli.options import (
-    CommandWithFormerOptions,
     FiniteRange,
     Seconds,
     case_option,
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 
 @click.command(
     "loadtest",
-    cls=CommandWithFormerOptions,
-    former_options={"--result": "--to"},
     short_help="Replay a case's arrivals against a declared test system.",
     epilog="""\b
 Examples:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -14,13 +13,10 @@ from typing import Any, TypeVar
 import click
 
 from watchme_analysis.cli.completion import complete_queues, complete_systems
-from watchme_analysis.cli.error_sentences import language_of_words
-from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.stand_ins import LEVELS
 from watchme_analysis.text.catalogue import LANGUAGES
-from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import error_sentence, text_of_error
 from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.window import parse_span
@@ -37,30 +33,6 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
         return command
 
     return add
-
-
-class CommandWithFormerOptions(click.Command):
-    """A command whose options were renamed since the previous release; the old names work and print a note.
-
-    Parameters
-    ----------
-    former_options
-        New name of each old name, such as ``{"--unknown-too": "--include-unknown"}``.
-    """
-
-    def __init__(self, *arguments: Any, former_options: Mapping[str, str], **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
-        self._former_options = former_options
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Replace old names by new ones, then parse the arguments."""
-        for at, argument in enumerate(args):
-            old, equals, value = argument.partition("=")
-            new = self._former_options.get(old)
-            if new is not None:
-                note_new_name(old, new)
-                args[at] = new + equals + value
-        return super().parse_args(ctx, args)
 
 
 class ChoiceWithSuggestion(click.Choice):  # type: ignore[type-arg]  # generic in the stubs of some versions only
@@ -99,12 +71,6 @@ def require_parameters(*names: str) -> None:
                 param_hint=param.opts[-1] if is_option else str(param.human_readable_name),
                 param_type="option" if is_option else "argument",
             )
-
-
-def note_new_name(old: str, new: str) -> None:
-    """Print on standard error that a command or option has a new name."""
-    out = Printer(language_of_words(sys.argv[1:]))
-    out.note(message("command-new-name", old=Resource(old), new=Resource(new)))
 
 
 def configured(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:

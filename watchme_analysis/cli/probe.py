@@ -13,7 +13,6 @@ import click
 
 from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.options import (
-    CommandWithFormerOptions,
     Seconds,
     language_option,
     seconds_option,
@@ -89,8 +88,6 @@ def _urls_of_system(name: str | None, vantage: str) -> tuple[str, ...]:
 
 
 @click.command(
-    cls=CommandWithFormerOptions,
-    former_options={"--output": "--to"},
     short_help="Probe URLs at an interval and record the results.",
     epilog="""\b
 Examples:

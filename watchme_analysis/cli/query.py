@@ -17,13 +17,11 @@ from watchme_analysis.cli.aws import (
 )
 from watchme_analysis.cli.completion import complete_queries
 from watchme_analysis.cli.options import (
-    ChoiceWithSuggestion,
     configured,
     language_option,
-    note_new_name,
     system_option,
 )
-from watchme_analysis.cli.output import JSON_LINES, TABLE, output_of, output_options
+from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
@@ -153,8 +151,6 @@ Examples:
     "--flatten", is_flag=True, help="Show the fields of JSON messages as columns, such as message.level."
 )
 @output_options(["json", "csv"])
-# The earlier option, of which json means JSON Lines; it works for one release.
-@click.option("--format", "former", type=ChoiceWithSuggestion(["table", "csv", "json"]), hidden=True)
 @aws_options
 def run(name: str, **options: Any) -> int:
     """Run a query and print its rows; scanned bytes and missing rows are reported on standard error.
@@ -177,10 +173,6 @@ def run(name: str, **options: Any) -> int:
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
     check_window(options)
-    former = options.pop("former")
-    if former is not None:
-        note_new_name("--format", "--output, with jsonl for JSON Lines")
-        options["form"] = options["form"] or {"json": JSON_LINES}.get(former, former)
     output = output_of(options)
     item = library_query(name)
     text = item.filled(_pairs(options["parameters"]))

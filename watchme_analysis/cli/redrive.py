@@ -14,7 +14,6 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.cli.aws import session_options
 from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import (
-    CommandWithFormerOptions,
     FiniteRange,
     Seconds,
     language_option,
@@ -73,14 +72,6 @@ _STATES = (
 
 @click.command(
     "redrive",
-    cls=CommandWithFormerOptions,
-    former_options={
-        "--unknown-too": "--include-unknown",
-        "--send-unsure": "--retry-unconfirmed",
-        "--send-rejected": "--retry-rejected",
-        "--out": "--to",
-        "--audit": "--to",
-    },
     short_help="List or redrive messages of dead-letter queues.",
     epilog="""\b
 Examples:

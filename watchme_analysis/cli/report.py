@@ -14,7 +14,6 @@ from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import (
     FOUND,
     ChoiceWithSuggestion,
-    CommandWithFormerOptions,
     endpoint_option,
     fail_on_option,
     language_option,
@@ -47,8 +46,6 @@ _OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 
 
 @click.command(
-    cls=CommandWithFormerOptions,
-    former_options={"--out": "--to"},
     short_help="Write a page with figures, findings and next steps.",
     epilog="""\b
 Examples:

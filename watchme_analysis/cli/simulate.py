@@ -10,7 +10,6 @@ import click
 
 from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import (
-    FiniteRange,
     language_option,
     queue_option,
     simulation_options,
@@ -70,8 +69,6 @@ Examples:
 @click.argument("case", type=CASE, required=False)
 @queue_option
 @click.option("--api-slots", type=click.IntRange(1), help="Calls that the API processes at the same time.")
-# Without effect since queues are no longer simulated together; accepted for one release.
-@click.option("--cores", type=FiniteRange(0, min_open=True), hidden=True)
 @window_options()
 @simulation_options(1)
 @timezone_option
@@ -128,8 +125,6 @@ def simulate(case: Path | None, api_slots: int | None, **options: Any) -> None:
             echo(f"metrics: {note}", err=True)
         spared = spared_by_a_check(diagnosis, zone)
         wanted, measured, notes = fitted.scenarios, fitted.recorded, fitted.notes
-        if options["cores"] is not None:
-            notes = (*notes, message("simulate-cores-ignored", queue=Resource(fitted.pipeline.queue)))
         title = message(
             "simulate-fitted", queue=Resource(fitted.pipeline.queue), case=Resource(str(case)), **scope
         )

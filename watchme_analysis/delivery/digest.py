@@ -95,7 +95,7 @@ class Digest:
                 "incidents": tuple((name, Incident.from_dict(each)) for name, each in data["incidents"]),
                 "drifts": tuple(data["drifts"]),
                 "alarms": tuple(map(tuple, data["alarms"])),
-                "telemetry": TelemetryCost(**data.get("telemetry", {})),
+                "telemetry": TelemetryCost(**data["telemetry"]),
             }
         )
 

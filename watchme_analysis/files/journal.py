@@ -30,11 +30,9 @@ from watchme_analysis.files.lines import split_text
 from watchme_analysis.text.render import error_message
 
 INTENDED, DONE, NOT_DONE, FAILED = "intended", "done", "not done", "failed"
-# Earlier releases had another name for the key in journals of redrives and of deliveries.
-_FORMER_KEYS = ("message", "notice")
-# A kill can cut an entry of an earlier release within a character; the entries themselves are ASCII.
+# Entries are ASCII; a file with other bytes is refused as foreign, with its line.
 _ERRORS = "replace"
-_BEGINNINGS = tuple(f'{{"{name}": ' for name in ("key", *_FORMER_KEYS))
+_BEGINNING = '{"key": '
 
 
 def utc_now() -> datetime:
@@ -188,7 +186,7 @@ def _entries(text: str, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _may_be_an_entry(line: str) -> bool:
-    return any(beginning.startswith(line[: len(beginning)]) for beginning in _BEGINNINGS)
+    return _BEGINNING.startswith(line[: len(_BEGINNING)])
 
 
 def _entry(line: str) -> dict[str, Any] | None:
@@ -203,9 +201,6 @@ def _entry(line: str) -> dict[str, Any] | None:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if isinstance(entry, Mapping) and "key" not in entry:
-        former = next((name for name in _FORMER_KEYS if name in entry), "key")
-        entry = {"key": entry.get(former), **entry}
     if not isinstance(entry, Mapping) or not all(
         isinstance(entry.get(name), str) for name in ("key", "event", "at")
     ):

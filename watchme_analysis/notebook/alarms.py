@@ -19,7 +19,7 @@ from watchme_analysis.alarms.sections import (
 from watchme_analysis.alarms.sensitivity import UNPUBLISHED
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.time_to_detect import Detection
-from watchme_analysis.notebook.page import Page, warn_of_new_name
+from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, TableView, TextView
 from watchme_analysis.services.backtest import CaseBacktest
@@ -165,18 +165,3 @@ class AlarmPage(Page):
         columns = ("alarm", "resource", "finding", "instead", "effect")
         advice = self._tests.advice(self.specs)
         return records(({name: getattr(one, name) for name in columns} for one in advice), columns)
-
-    def noticed(self) -> TextView:
-        """Return the sentences of :meth:`time_to_detect`, under its name in the previous release."""
-        warn_of_new_name("noticed", "time_to_detect")
-        return self.time_to_detect()
-
-    def rings(self) -> FigureView:
-        """Return the figure of :meth:`fires`, under its name in the previous release."""
-        warn_of_new_name("rings", "fires")
-        return self.fires()
-
-    def lessons(self) -> TableView:
-        """Return the table of :meth:`improvements`, under its name in the previous release."""
-        warn_of_new_name("lessons", "improvements")
-        return self.improvements()

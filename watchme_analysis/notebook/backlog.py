@@ -21,7 +21,7 @@ from watchme_analysis.backlog.sections.tables import (
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
 from watchme_analysis.notebook.console_links import console_view, links
-from watchme_analysis.notebook.page import Page, warn_of_new_name
+from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, LinksView, TableView, column_heads, table
 from watchme_analysis.present.style import Mark
@@ -349,11 +349,6 @@ class BacklogPage(Page):
         if found.lines:
             attach(FILE, found.text)
         return redrive_table(found, self.language, self.investigation.case.argument)
-
-    def resend(self) -> TableView:
-        """Return the table of :meth:`redrive`, under its name in the previous release."""
-        warn_of_new_name("resend", "redrive")
-        return self.redrive()
 
     @section(lambda page: records(page._console_links, ("link", "url")), Rows("queues"))
     def console(self) -> LinksView:

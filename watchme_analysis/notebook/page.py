@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -78,11 +77,6 @@ def _resolved(case: str) -> Path:
         raise InputError(error_message("error-page-no-case"))
     here = [path] if path.is_absolute() else [path, PROJECT_FILES / path, PROJECT_FILES / "notebooks" / path]
     return next((place for place in here if place.is_dir()), path)
-
-
-def warn_of_new_name(old: str, new: str) -> None:
-    """Warn that a method of a page has a new name; the old name works until the next release."""
-    warnings.warn(f"page.{old}() is now called page.{new}().", DeprecationWarning, stacklevel=3)
 
 
 def _utc(times: pd.Series) -> pd.Series:

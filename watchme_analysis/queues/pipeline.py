@@ -574,8 +574,7 @@ def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None)
     def value(source: Any, name: str, kind: Callable[[Any], Any] = float) -> Any:
         import pandas as pd
 
-        # A case saved by an older version lacks columns that were added later.
-        if source is None or pd.isna(source.get(name)):
+        if source is None or pd.isna(source[name]):
             return None
         return kind(source[name])
 

@@ -100,7 +100,7 @@ class Condition:
         found = {
             "call": self.call.to_dict(), "select": self.select, "value": self.value, "within_s": self.within_s
         }  # fmt: skip
-        # Left out where it is not used, so that plans of earlier versions keep their digest.
+        # Left out where it is not used: people read plans.
         return found | ({"held_s": self.held_s} if self.held_s else {})
 
     @classmethod
@@ -173,15 +173,15 @@ class Step:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step, ready for JSON."""
-        # Left out where they are not used, so that plans of earlier versions keep their digest.
-        later: dict[str, Any] = {}
+        # Left out where they are not used: people read plans.
+        used: dict[str, Any] = {}
         if self.undo_before:
-            later["undo_before"] = [each.to_dict() for each in self.undo_before]
+            used["undo_before"] = [each.to_dict() for each in self.undo_before]
         if self.hint is not None:
-            later["hint"] = self.hint.to_dict()
+            used["hint"] = self.hint.to_dict()
         if self.undo_hint is not None:
-            later["undo_hint"] = self.undo_hint.to_dict()
-        return later | {
+            used["undo_hint"] = self.undo_hint.to_dict()
+        return used | {
             "name": self.name,
             "resource": self.resource,
             "why": self.why.to_dict(),

@@ -209,7 +209,7 @@ def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], f
 
     message = json.loads(line)
     aws = aws_of(region_of(message["QueueUrl"]))
-    deduplication = _deduplication_id(line, message, journal)
+    deduplication = _deduplication_id(line, message)
     aws.client("sqs")  # slow; made before the first record, so that a kill leaves no unconfirmed message
     try:
         parameters = _parameters(message, deduplication)
@@ -242,19 +242,14 @@ def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], f
     found.left += 1
 
 
-def _deduplication_id(line: str, message: dict[str, Any], journal: Journal) -> str | None:
+def _deduplication_id(line: str, message: dict[str, Any]) -> str | None:
     """Return the deduplication id to send with; None for a standard queue.
 
     It differs from that of the sender, since SQS accepts, but does not deliver, a message whose id it has
     seen within five minutes. It is the same at each attempt, so that a repeated attempt is not delivered
-    twice. An attempt of the first release, which kept the sender's id, is repeated with that one.
+    twice.
     """
-    if "MessageDeduplicationId" not in message:
-        return None
-    last = journal.last.get(message_key(line), {})
-    if last.get("event") == SENDING and "deduplication" not in last:
-        return str(message["MessageDeduplicationId"])
-    return f"redrive-{message_key(line)}"
+    return f"redrive-{message_key(line)}" if "MessageDeduplicationId" in message else None
 
 
 def _parameters(message: dict[str, Any], deduplication: str | None = None) -> dict[str, Any]:

@@ -55,8 +55,6 @@ if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
 _JOURNAL_SUFFIX = ".redrive-journal.jsonl"
-# Suffix of journals of the first release. An existing journal is still used, or messages would be sent twice.
-_FORMER_JOURNAL_SUFFIX = ".resent.jsonl"
 _TABLE = "queue_messages"
 _DEFAULT_LIMITS = RedriveLimits()
 # Share of the highest rate at which a redrive is sent at least, whatever the usual load.
@@ -506,10 +504,6 @@ def _check_urls(plan: RedrivePlan) -> None:
 
 
 def journal_beside(case: Path) -> Path:
-    """Return the journal of a case's redrive, ``CASE.redrive-journal.jsonl`` beside its folder.
-
-    If ``CASE.resent.jsonl``, the name used by the first release, exists, it is returned instead.
-    """
+    """Return the journal of a case's redrive, ``CASE.redrive-journal.jsonl`` beside its folder."""
     folder = case.resolve()
-    former = folder.with_name(folder.name + _FORMER_JOURNAL_SUFFIX)
-    return former if former.exists() else folder.with_name(folder.name + _JOURNAL_SUFFIX)
+    return folder.with_name(folder.name + _JOURNAL_SUFFIX)

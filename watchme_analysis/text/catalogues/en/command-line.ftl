@@ -43,7 +43,6 @@ command-did-you-mean = Did you mean { $words }?
 command-invalid = Invalid value for { $name }: { $problem }
 command-no-room = No room is left ({ $file }): make room where the command writes and in { $folder }, or let TMPDIR name another folder for what is passing.
 command-file = { $file } can't be read or written: { $reason }. Check the path and your rights.
-command-new-name = { $old } is now called { $new }; the old name works until the next release.
 config-heading-found = found
 config-checked = { $names ->
     [one] { $names } name

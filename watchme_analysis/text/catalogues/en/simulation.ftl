@@ -184,7 +184,6 @@ simulate-runs = { $count ->
     [one] { $count } replication
    *[other] { $count } replications
   }
-simulate-cores-ignored = --cores has no effect: { $queue } is simulated alone.
 column-unfailed = never failed
 column-lost = lost
 column-duplicates = duplicates

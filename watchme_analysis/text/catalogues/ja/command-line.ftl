@@ -36,7 +36,6 @@ command-did-you-mean = { $words } のことですか？
 command-invalid = { $name } の値が正しくありません: { $problem }
 command-no-room = 空き容量がありません ({ $file })。書き込み先と { $folder } の容量を空けるか、TMPDIR で一時ファイルの置き場所を変えてください。
 command-file = { $file } を読み書きできません: { $reason }。パスと権限を確認してください。
-command-new-name = { $old } の名前は { $new } に変わりました。以前の名前は次のリリースまで使えます。
 config-heading-found = 確認結果
 config-checked = { $names } 個の名前を確認しました。問題があるもの: { $wrong } 個。
 config-unset = { $meaning ->

@@ -169,7 +169,6 @@ simulate-load = { $senders } 個の送信元が { $interval } ごとに 1 件ず
   }、同時処理数 { $slots } の API、{ $runs }、シード { $seed }
 simulate-fitted = { $queue }: { $case } に基づくモデル、{ $runs }、シード { $seed }
 simulate-runs = { $count } 回
-simulate-cores-ignored = { $queue } だけをシミュレーションするため、--cores は無視されます。
 column-unfailed = 失敗なし
 column-lost = 失われた処理
 column-duplicates = 重複
