@@ -733,38 +733,28 @@ def _stated(path: Path, environ: Mapping[str, str]) -> _Stated:
     return _Stated(path, text, is_own or is_trusted(path, text.encode(), environ))
 
 
-def found_file(folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Path | None:
-    """Return the ``watchme.toml`` that the search finds or the environment names; None without one.
-
-    Parameters
-    ----------
-    folder, environ
-        As for :func:`load_config`.
-    """
-    environ = os.environ if environ is None else environ
-    return next((path for path in _files(folder, environ) if path != _user_file(environ)), None)
+def found_file() -> Path | None:
+    """Return the ``watchme.toml`` that the search finds or the environment names; None without one."""
+    return next((path for path in _files(None, os.environ) if path != _user_file(os.environ)), None)
 
 
-def trust_file(path: Path, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+def trust_file(path: Path) -> tuple[str, ...]:
     """Confirm the present content of a ``watchme.toml``; return its keys that only now have an effect.
 
     Parameters
     ----------
     path
         The file.
-    environ
-        As for :func:`load_config`.
 
     Raises
     ------
     InputError
         When the file can't be read or is not valid, or the confirmation can't be stored.
     """
-    environ = os.environ if environ is None else environ
     text = _text(path)
     _, ignored = _unconfirmed(_settings_in(path, text))
     try:
-        trust(path, text.encode(), environ)
+        trust(path, text.encode(), os.environ)
     except OSError as error:
         raise InputError(error_message("error-config-trust", path=path, reason=error)) from error
     return ignored
@@ -937,19 +927,12 @@ def _named_file(environ: Mapping[str, str]) -> Path | None:
     return Path(named).absolute() if named else None
 
 
-def inherited_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the variables that say where settings are, for a process with another working directory.
-
-    Parameters
-    ----------
-    environ
-        Environment variables; those of the process unless given.
-    """
-    environ = os.environ if environ is None else environ
+def inherited_variables() -> dict[str, str]:
+    """Return the variables that say where settings are, for a process with another working directory."""
     return {
-        name: os.path.abspath(environ[name])  # noqa: PTH100  no link is followed
+        name: os.path.abspath(os.environ[name])  # noqa: PTH100  no link is followed
         for name in (FILE_VARIABLE, FOLDER_VARIABLE)
-        if environ.get(name)
+        if os.environ.get(name)
     }
 
 

@@ -19,7 +19,7 @@ from watchme_analysis.cloudwatch.insights import window_planner as outlook
 from watchme_analysis.cloudwatch.insights.frame import result_frame
 from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
-from watchme_analysis.cloudwatch.insights.run import run_queries, run_query
+from watchme_analysis.cloudwatch.insights.run import run_queries
 from watchme_analysis.cloudwatch.insights.window_planner import row_time
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, CancelledError, RateLimits
@@ -60,7 +60,7 @@ def numbers(answer):
 @pytest.mark.slow
 def test_one_query_and_one_poll_more_than_needed(front, aws):
     load(front, range(0, 60_000, 100))
-    answer = run_query(aws, ask(**counted(range(0, 60_000, 100))))
+    answer = run_queries(aws, [ask(**counted(range(0, 60_000, 100)))])[0]
     assert numbers(answer) == list(range(600))
     assert not answer.truncated
     assert (answer.queries_started, answer.records_matched, answer.records_scanned) == (1, 600, 600)
@@ -72,14 +72,14 @@ def test_one_query_and_one_poll_more_than_needed(front, aws):
 def test_partial_rows_of_a_running_query_are_not_taken(front, aws):
     front.polls = 4
     load(front, range(0, 1000, 10))
-    assert len(run_query(aws, ask()).rows) == 100
+    assert len(run_queries(aws, [ask()])[0].rows) == 100
 
 
 def test_pages_are_followed_and_an_expired_token_starts_over(front, aws):
     front.page = 10
     load(front, range(0, 35_000, 1000))
     front.faults["GetQueryResults"].extend([None, None, "expired"])
-    assert numbers(run_query(aws, ask())) == list(range(35))
+    assert numbers(run_queries(aws, [ask()])[0]) == list(range(35))
 
 
 @pytest.mark.slow(fast=1)
@@ -92,7 +92,7 @@ def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second,
     spread = random.Random(4)
     offsets = sorted(spread.randrange(0, 3_600_000) for _ in range(450))
     load(front, offsets)
-    answer = run_query(aws, ask(text), row_limit=100)
+    answer = run_queries(aws, [ask(text)], row_limit=100)[0]
     got = [offsets[number] for number in numbers(answer)]
     assert Counter(numbers(answer)) == Counter(range(450))
     assert got == sorted(got, reverse=text != RAW)
@@ -102,7 +102,7 @@ def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second,
 def test_a_sort_without_a_direction_is_sent_with_one(front, aws):
     # AWS documents no default; that of this fake is the other one.
     load(front, range(0, 250_000, 1000))
-    answer = run_query(aws, ask("fields @timestamp, @message | sort @timestamp"), row_limit=100)
+    answer = run_queries(aws, [ask("fields @timestamp, @message | sort @timestamp")], row_limit=100)[0]
     assert numbers(answer) == list(reversed(range(250)))
     assert not answer.truncated
 
@@ -110,7 +110,7 @@ def test_a_sort_without_a_direction_is_sent_with_one(front, aws):
 def test_times_in_epoch_milliseconds_are_read(front, aws):
     load(front, range(0, 250_000, 1000))
     front.engine.epoch_ms = True
-    answer = run_query(aws, ask(), row_limit=100)
+    answer = run_queries(aws, [ask()], row_limit=100)[0]
     assert numbers(answer) == list(range(250))
     assert not answer.truncated
     times = result_frame(answer)["@timestamp"]
@@ -128,13 +128,13 @@ def test_an_arn_as_aws_lists_it_names_its_group(front, aws):
     front.engine.tables[arn] = front.engine.tables[GROUP]
     groups = matching_log_groups(aws, ResponseCache(), [f"{arn}:*", arn])
     assert groups == [arn]
-    assert numbers(run_query(aws, replace(ask(), log_groups=tuple(groups)))) == [0]
+    assert numbers(run_queries(aws, [replace(ask(), log_groups=tuple(groups))])[0]) == [0]
 
 
 @pytest.mark.slow
 def test_the_window_is_half_open(front, aws):
     load(front, [-1, 0, 999, 59_999, 60_000, 60_999])
-    answer = run_query(aws, ask(end=START + timedelta(minutes=1)))
+    answer = run_queries(aws, [ask(end=START + timedelta(minutes=1))])[0]
     assert numbers(answer) == [1, 2, 3]
 
 
@@ -145,7 +145,7 @@ def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_secon
     front.end_is_whole_second = whole_second
     load(front, [*range(0, 60_000, 100), *range(60_000, 61_000, 10)])
     text = f"fields @timestamp, @message | sort @timestamp {order}"
-    answer = run_query(aws, ask(text, end=START + timedelta(minutes=1)), row_limit=90)
+    answer = run_queries(aws, [ask(text, end=START + timedelta(minutes=1))], row_limit=90)[0]
     assert sorted(numbers(answer)) == list(range(600))
     assert (answer.truncated, answer.records_matched) == (False, 600)
 
@@ -154,7 +154,7 @@ def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_secon
 def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
     offsets = [0, 500, *([60_000 + n % 1000 for n in range(2000)]), 120_000]
     load(front, offsets)
-    answer = run_query(aws, ask(), row_limit=100)
+    answer = run_queries(aws, [ask()], row_limit=100)[0]
     assert Counter(numbers(answer)) == Counter(range(len(offsets)))
     assert not answer.truncated
 
@@ -169,14 +169,14 @@ def test_a_second_that_may_not_be_queried_alone_is_queried_with_its_neighbour(
     load(front, offsets)
     text = f"fields @timestamp, @message | sort @timestamp {order}"
     for counts in (counted(offsets), {"counts": ()}):
-        answer = run_query(Aws(rate_limits=FAST), ask(text, **counts), row_limit=100)
+        answer = run_queries(Aws(rate_limits=FAST), [ask(text, **counts)], row_limit=100)[0]
         assert Counter(numbers(answer)) == Counter(range(len(offsets)))
         assert not answer.truncated
 
 
 def test_a_burst_in_one_millisecond_says_truncated(front, aws):
     load(front, [0, *([60_000] * 300), 120_000])
-    answer = run_query(aws, ask(), row_limit=100)
+    answer = run_queries(aws, [ask()], row_limit=100)[0]
     assert answer.truncated
     assert any("one millisecond" in note for note in answer.notes)
     assert {0, 301} <= set(numbers(answer))
@@ -190,17 +190,17 @@ def test_a_burst_in_one_millisecond_says_truncated(front, aws):
 )
 def test_other_queries_are_never_split(front, aws, text):
     load(front, range(0, 3_600_000, 1000))
-    answer = run_query(aws, ask(text), row_limit=10_000)
+    answer = run_queries(aws, [ask(text)], row_limit=10_000)[0]
     assert answer.queries_started == 1
     assert len(answer.rows) == {"s": 12, "d": 3600, "l": 7}[text.split("| ")[-1][0]]
 
 
 def test_more_groups_than_a_query_returns_are_said_to_be_missing(front, aws):
     load(front, range(0, 300_000, 1000))
-    answer = run_query(aws, ask("stats count(*) as n by @message"), row_limit=100)
+    answer = run_queries(aws, [ask("stats count(*) as n by @message")], row_limit=100)[0]
     assert (len(answer.rows), answer.truncated, answer.queries_started) == (100, True, 1)
     assert any("stats looks at several events together" in note for note in answer.notes)
-    limited = run_query(aws, ask("stats count(*) as n by @message | limit 100"), row_limit=100)
+    limited = run_queries(aws, [ask("stats count(*) as n by @message | limit 100")], row_limit=100)[0]
     assert (len(limited.rows), limited.truncated) == (100, False)
     assert "limit" not in front.started[-1]
 
@@ -208,14 +208,14 @@ def test_more_groups_than_a_query_returns_are_said_to_be_missing(front, aws):
 def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(front, aws):
     front.counted_over = 5
     load(front, range(0, 300_000, 1000))
-    answer = run_query(aws, ask())
+    answer = run_queries(aws, [ask()])[0]
     assert (len(answer.rows), answer.truncated, answer.queries_started) == (300, True, 1)
     assert any(
         "300 rows came, and CloudWatch counts 305: run the query again" in note for note in answer.notes
     )
     # As many rows as come at most may be all there are: only what follows them tells.
     front.counted_over = 0
-    answer = run_query(aws, ask(), row_limit=300)
+    answer = run_queries(aws, [ask()], row_limit=300)[0]
     assert (sorted(numbers(answer)), answer.truncated) == (list(range(300)), False)
     assert answer.queries_started == 2
 
@@ -224,13 +224,13 @@ def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(
 def test_a_lower_limit_than_was_requested_loses_nothing_in_silence(front, aws):
     front.most_rows = 10_000
     load(front, [*range(0, 3_600_000, 1000), *(1_800_000 + n // 15 for n in range(15_000))])
-    answer = run_query(aws, ask())
+    answer = run_queries(aws, [ask()])[0]
     assert sorted(numbers(answer)) == list(range(18_600))
     assert not answer.truncated
     for whole in ("stats count(*) as n by @message", "fields @message | limit 18000"):
-        answer = run_query(aws, ask(whole))
+        answer = run_queries(aws, [ask(whole)])[0]
         assert (len(answer.rows), answer.truncated) == (10_000, True)
-    answer = run_query(aws, ask("fields @message | limit 10000"))
+    answer = run_queries(aws, [ask("fields @message | limit 10000")])[0]
     assert (len(answer.rows), answer.truncated) == (10_000, False)
 
 
@@ -240,14 +240,14 @@ def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whol
     front.end_is_whole_second = whole_second
     offsets = range(500, 3_600_000, 1000)
     load(front, offsets)
-    answer = run_query(aws, ask(**counted(offsets)), row_limit=400)
+    answer = run_queries(aws, [ask(**counted(offsets))], row_limit=400)[0]
     assert Counter(numbers(answer)) == Counter(range(3600))
     assert not answer.truncated
     # One event tells which it is; the last second of each window is then all that may be owed.
     assert answer.records_scanned <= 3600 + 1
     assert answer.queries_started <= (13 if whole_second else 12 + 1 + 11)
     started = len(front.started)
-    again = run_query(aws, ask(**counted(offsets)), row_limit=400)
+    again = run_queries(aws, [ask(**counted(offsets))], row_limit=400)[0]
     assert (again.queries_started, again.records_scanned, len(front.started)) == (12, 3600, started + 12)
 
 
@@ -257,7 +257,7 @@ def test_events_at_whole_seconds_tell_nothing_and_few_windows_owe(front, aws, wh
     front.end_is_whole_second = whole_second
     offsets = range(0, 3_600_000, 1000)
     load(front, offsets)
-    answer = run_query(aws, ask(**counted(offsets)), row_limit=100)
+    answer = run_queries(aws, [ask(**counted(offsets))], row_limit=100)[0]
     assert Counter(numbers(answer)) == Counter(range(3600))
     assert not answer.truncated
     windows = 60
@@ -269,7 +269,7 @@ def test_a_rare_line_is_not_queried_in_as_many_windows_as_events_would_need(fron
     offsets = range(0, 3_600_000, 500)
     load(front, offsets)
     text = "fields @timestamp, @message | filter @message like /77$/"
-    answer = run_query(aws, ask(text, **counted(offsets)), row_limit=100)
+    answer = run_queries(aws, [ask(text, **counted(offsets))], row_limit=100)[0]
     assert sorted(numbers(answer)) == list(range(77, 7200, 100))
     assert answer.records_scanned <= 1.05 * 7200
     assert answer.queries_started <= 6
@@ -278,7 +278,7 @@ def test_a_rare_line_is_not_queried_in_as_many_windows_as_events_would_need(fron
 @pytest.mark.slow
 def test_without_counts_three_slices_tell_how_to_cut_the_rest(front, aws):
     load(front, range(0, 3_600_000, 100))
-    answer = run_query(aws, ask(counts=()), row_limit=1000)
+    answer = run_queries(aws, [ask(counts=())], row_limit=1000)[0]
     assert numbers(answer) == list(range(36_000))
     assert answer.records_scanned <= 1.1 * 36_000
     assert answer.queries_started <= 60
@@ -289,7 +289,7 @@ def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws):
     """Of other bursts, and without counts: test_window_planner, whose model needs no server."""
     offsets = [*range(0, 3_600_000, 720), *range(1_817_300, 1_877_300, 2)]
     load(front, offsets)
-    answer = run_query(aws, ask(**counted(offsets)), row_limit=10_000)
+    answer = run_queries(aws, [ask(**counted(offsets))], row_limit=10_000)[0]
     assert sorted(numbers(answer)) == list(range(len(offsets)))
     assert answer.records_scanned <= 2 * len(offsets)
 
@@ -297,7 +297,7 @@ def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws):
 @pytest.mark.slow
 def test_a_short_window_is_queried_whole(front, aws):
     load(front, range(0, 40_000, 1000))
-    answer = run_query(aws, ask(end=START + timedelta(seconds=40), counts=()))
+    answer = run_queries(aws, [ask(end=START + timedelta(seconds=40), counts=())])[0]
     assert (len(answer.rows), answer.queries_started) == (40, 1)
 
 
@@ -305,7 +305,7 @@ def test_a_short_window_is_queried_whole(front, aws):
 def test_a_timeout_is_queried_again_in_halves(front, aws):
     load(front, range(0, 3_600_000, 60_000))
     front.timeout_over_s = 1000
-    answer = run_query(aws, ask())
+    answer = run_queries(aws, [ask()])[0]
     assert sorted(numbers(answer)) == list(range(60))
     assert not answer.truncated
 
@@ -313,7 +313,7 @@ def test_a_timeout_is_queried_again_in_halves(front, aws):
 def test_a_timeout_of_a_query_that_stays_whole_is_said(front, aws):
     load(front, range(0, 3_600_000, 60_000))
     front.timeout_over_s = 1000
-    answer = run_query(aws, ask("stats count(*)"))
+    answer = run_queries(aws, [ask("stats count(*)")])[0]
     assert answer.truncated
     assert answer.status == "Timeout"
 
@@ -321,9 +321,9 @@ def test_a_timeout_of_a_query_that_stays_whole_is_said(front, aws):
 def test_a_failed_query_is_tried_once_more(front, aws):
     load(front, [0, 1])
     front.fail_next = 1
-    assert len(run_query(aws, ask()).rows) == 2
+    assert len(run_queries(aws, [ask()])[0].rows) == 2
     front.fail_next = 2
-    answer = run_query(aws, ask())
+    answer = run_queries(aws, [ask()])[0]
     assert (answer.status, answer.truncated) == ("Failed", True)
 
 
@@ -334,22 +334,22 @@ def test_passing_faults_are_waited_out(front, aws, fault):
     front.faults["StartQuery"].extend([fault, fault])
     if fault != "busy":
         front.faults["GetQueryResults"].extend([fault, None, fault])
-    assert len(run_query(aws, ask()).rows) == 100
+    assert len(run_queries(aws, [ask()])[0].rows) == 100
 
 
 def test_faults_that_last_are_an_error_in_a_sentence(front, aws):
     load(front, [0])
     front.faults["StartQuery"].extend(["throttle"] * 20)
     with pytest.raises(RetryableServiceError, match=r"ThrottlingException.*try again later"):
-        run_query(aws, ask())
+        run_queries(aws, [ask()])[0]
     front.faults["StartQuery"].clear()
     front.faults["StartQuery"].append("denied")
     with pytest.raises(ServiceError, match="print-policy"):
-        run_query(aws, ask())
+        run_queries(aws, [ask()])[0]
     with pytest.raises(ServiceError, match="does not exist"):
-        run_query(aws, InsightsQuery(RAW, ("/nowhere",), ask().window))
+        run_queries(aws, [InsightsQuery(RAW, ("/nowhere",), ask().window)])[0]
     with pytest.raises(ServiceError, match="MalformedQuery"):
-        run_query(aws, ask("frobnicate @message"))
+        run_queries(aws, [ask("frobnicate @message")])[0]
 
 
 @pytest.mark.slow
@@ -368,7 +368,7 @@ def test_a_refusal_says_what_where_and_what_to_do_next(front, aws, fault, next_s
     with pytest.raises(
         ServiceError, match=rf"logs:StartQuery in ap-southeast-2 returned \w+: .*: {next_step}\.$"
     ):
-        run_query(aws, ask())
+        run_queries(aws, [ask()])[0]
     assert front.calls["StartQuery"] == 1
 
 
@@ -385,7 +385,7 @@ def test_few_slots_are_shared(front, aws):
 def test_the_deadline_stops_what_runs_and_says_so(front, aws):
     front.polls = 10_000
     load(front, range(10))
-    answer = run_query(aws, ask(), deadline_s=0.2)
+    answer = run_queries(aws, [ask()], deadline_s=0.2)[0]
     assert answer.truncated
     assert any("deadline" in note for note in answer.notes)
     assert front.stopped == ["query-0"]
@@ -417,7 +417,7 @@ def test_throttled_calls_slow_down_and_recover(front):
     aws = Aws(rate_limits=replace(FAST, gap_s=1e-4))
     front.faults["StartQuery"].extend(["throttle"] * 3)
     load(front, [0])
-    run_query(aws, ask())
+    run_queries(aws, [ask()])[0]
     assert aws._slowdown["logs:StartQuery"] == pytest.approx(0.9 * 8)
     assert aws._slowdown["logs:GetQueryResults"] == 1
 
@@ -428,7 +428,7 @@ def test_a_deadline_ends_a_series_of_throttled_calls(front):
     front.faults["StartQuery"].extend(["throttle"] * 10_000)
     load(front, [0])
     with pytest.raises(RetryableServiceError, match="in every attempt: try again later"):
-        run_query(Aws(rate_limits=patient), ask(), deadline_s=0.3)
+        run_queries(Aws(rate_limits=patient), [ask()], deadline_s=0.3)[0]
     assert front.calls["StartQuery"] < 1000
 
 
@@ -508,7 +508,7 @@ def test_a_slow_query_is_polled_ever_less(front):
     front.polls = 8
     load(front, [0])
     began = time.monotonic()
-    run_query(Aws(rate_limits=RateLimits(gap_s=0, first_poll_s=0.02, max_poll_s=10)), ask())
+    run_queries(Aws(rate_limits=RateLimits(gap_s=0, first_poll_s=0.02, max_poll_s=10)), [ask()])[0]
     # A quarter of its age between polls: eight more polls take at least 0.02 * 1.25**8 in theory.
     assert time.monotonic() - began > 0.1
     assert front.calls["GetQueryResults"] == 9
@@ -572,7 +572,7 @@ def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, **more)
     query = ask(text, end=START + timedelta(minutes=10), **counts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(outlook, "_EVENTS_PER_QUERY", worth)
-        answer = run_query(Aws(rate_limits=FAST), query, row_limit=cap)
+        answer = run_queries(Aws(rate_limits=FAST), [query], row_limit=cap)[0]
     got = numbers(answer)
     assert len(got) == len(set(got))
     times = [row["@timestamp"] for row in answer.rows]

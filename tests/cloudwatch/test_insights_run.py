@@ -29,7 +29,6 @@ from watchme_analysis.cloudwatch.insights.run import (
     filled_width_ms,
     join_parts,
     run_queries,
-    run_query,
 )
 from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, Task
 from watchme_analysis.cloudwatch.session import BusyError, RateLimits
@@ -77,7 +76,7 @@ def test_a_result_of_one_query():
     account = ScriptedAws(
         [done([], "Running"), done(rows_at(1, 2), recordsMatched=2.0, recordsScanned=7, bytesScanned=9)]
     )
-    result = run_query(account, query())
+    result = run_queries(account, [query()])[0]
     assert as_dict(result) == {
         "rows": rows_at(1, 2),
         "status": "Complete",
@@ -111,7 +110,7 @@ def test_a_result_of_one_query():
 def test_what_is_started(text, window, sent):
     start, end = (START + timedelta(seconds=second) for second in window)
     account = ScriptedAws([done([])])
-    run_query(account, query(text, Window(start, end)), row_limit=50)
+    run_queries(account, [query(text, Window(start, end))], row_limit=50)
     expected, first, last, limit = sent
     if isinstance(expected, bool):  # with the filter of the window, or without
         bounds = [round(moment.timestamp() * 1000) for moment in (start, end)]
@@ -130,7 +129,7 @@ def test_what_is_started(text, window, sent):
 
 def test_groups_are_named_by_arn_if_one_is():
     account = ScriptedAws([done([])])
-    run_query(account, InsightsQuery(RAW, ("a", "arn:aws:logs:x"), HOUR, counts=((FIRST, 1),)))
+    run_queries(account, [InsightsQuery(RAW, ("a", "arn:aws:logs:x"), HOUR, counts=((FIRST, 1),))])
     assert account.started[0]["logGroupIdentifiers"] == ["a", "arn:aws:logs:x"]
     assert "logGroupNames" not in account.started[0]
 
@@ -179,12 +178,12 @@ def test_no_query_is_no_result():
 def test_a_refused_second_is_repeated_with_its_neighbour():
     window = Window(START, START + timedelta(milliseconds=1))
     account = ScriptedAws(ServiceError("the end must be after the start"), [done(rows_at(0))])
-    result = run_query(account, query(window=window))
+    result = run_queries(account, [query(window=window)])[0]
     assert (result.status, result.rows) == ("Complete", rows_at(0))
     assert [each["endTime"] - FIRST for each in account.started] == [0, 1]
     again = ScriptedAws(*[ServiceError("no access")] * 2)
     with pytest.raises(ServiceError, match="no access"):
-        run_query(again, query(window=window))
+        run_queries(again, [query(window=window)])
     assert len(again.started) == 2
 
 
@@ -195,7 +194,7 @@ def test_the_end_is_probed_and_the_gaps_are_queried():
     rows = rows_at(1.5), rows_at(61.5)
     # The event at 61.5 s is not returned for its second alone, so the first window has a gap at its end.
     account = ScriptedAws([done(rows[0])], [done(rows[1])], [done([])], [done(rows_at(59.7))])
-    result = run_query(account, query(window=window, counts=counts), row_limit=100)
+    result = run_queries(account, [query(window=window, counts=counts)], row_limit=100)[0]
     assert [row["@ptr"] for row in result.rows] == ["at 1.5", "at 59.7", "at 61.5"]
     assert account.service_facts == {"insights_end_includes_second": False}
     seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
@@ -208,11 +207,11 @@ def test_the_end_is_probed_and_the_gaps_are_queried():
     assert result.queries_started == 4
     # It is returned: no gap is left, also in later runs.
     account = ScriptedAws([done(rows[0])], [done(rows[1])], [done(rows[1])])
-    run_query(account, query(window=window, counts=counts), row_limit=100)
+    run_queries(account, [query(window=window, counts=counts)], row_limit=100)
     assert account.service_facts == {"insights_end_includes_second": True}
     later = ScriptedAws([done(rows[0])], [done(rows[1])])
     later.service_facts = account.service_facts
-    run_query(later, query(window=window, counts=counts), row_limit=100)
+    run_queries(later, [query(window=window, counts=counts)], row_limit=100)
     assert [each["endTime"] - FIRST for each in later.started] == [59, 119]
 
 
@@ -221,7 +220,7 @@ def test_a_probe_that_is_refused_leaves_the_gaps_to_queries_of_two_seconds():
     counts = ((FIRST, 80), (FIRST + 60, 80))
     refused = ServiceError("the end must be after the start")
     account = ScriptedAws([done(rows_at(1.5))], [done(rows_at(61.5))], refused, [done([])])
-    result = run_query(account, query(window=window, counts=counts), row_limit=100)
+    result = run_queries(account, [query(window=window, counts=counts)], row_limit=100)[0]
     assert (result.status, account.service_facts) == ("Complete", {})
     seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
     assert seconds == [(0, 59), (60, 120), (61, 61), (59, 60)]
@@ -234,7 +233,9 @@ def test_the_rest_of_an_overfull_window_is_queried_again():
     )
     # Three rows of the second query are as many as come, so what follows them is looked for.
     account.scripts.append([done(rows_at(5))])
-    result = run_query(account, query(window=Window(START, START + timedelta(seconds=10))), row_limit=3)
+    result = run_queries(account, [query(window=Window(START, START + timedelta(seconds=10)))], row_limit=3)[
+        0
+    ]
     assert [row["@ptr"] for row in result.rows] == [f"at {second}" for second in (1, 2, 3, 4, 5)]
     bounds = [each["startTime"] - FIRST for each in account.started]
     assert bounds == [0, 3, 5]
@@ -244,7 +245,7 @@ def test_the_rest_of_an_overfull_window_is_queried_again():
 def test_the_newest_rows_first():
     text = "fields @timestamp | sort @timestamp desc"
     account = ScriptedAws([done(rows_at(5, 4, 3), recordsMatched=4.0)], [done(rows_at(3, 2))])
-    result = run_query(account, query(text, Window(START, START + timedelta(seconds=10))), row_limit=3)
+    result = run_queries(account, [query(text, Window(START, START + timedelta(seconds=10)))], row_limit=3)[0]
     assert [row["@ptr"] for row in result.rows] == ["at 5", "at 4", "at 3", "at 2"]
     assert [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started] == [
         (0, 10),
@@ -255,7 +256,7 @@ def test_the_newest_rows_first():
 def test_rows_without_pointers_cannot_be_split():
     rows = [{"@timestamp": written(1)}, {"@timestamp": written(2)}]
     account = ScriptedAws([done(rows, recordsMatched=9.0)])
-    result = run_query(account, query(), row_limit=2)
+    result = run_queries(account, [query()], row_limit=2)[0]
     assert (result.rows, result.truncated, result.records_matched) == (rows, True, 9.0)
     hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
     assert notes_of(result.notes) == [("insights-rows-missing", hour | {"reason": "pointers"})]
@@ -264,14 +265,14 @@ def test_rows_without_pointers_cannot_be_split():
 def test_rows_that_the_service_counted_and_did_not_return():
     hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
     account = ScriptedAws([done(rows_at(1), resultCount=3, recordsMatched=1.0)])
-    result = run_query(account, query())
+    result = run_queries(account, [query()])[0]
     assert (result.rows, result.truncated) == (rows_at(1), True)
     assert notes_of(result.notes) == [("insights-shortfall", hour | {"rows": 1, "counted": 3})]
 
 
 def test_a_window_that_timed_out_is_queried_in_halves():
     account = ScriptedAws([done([], "Timeout")], [done(rows_at(1))], [done(rows_at(9))], [done([])])
-    result = run_query(account, query(window=Window(START, START + timedelta(seconds=10))))
+    result = run_queries(account, [query(window=Window(START, START + timedelta(seconds=10)))])[0]
     assert ([row["@ptr"] for row in result.rows], result.truncated) == (["at 1", "at 9"], False)
     seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
     # The first half may have missed what lies after the first millisecond of its last second.
@@ -288,7 +289,7 @@ def test_a_window_that_timed_out_is_queried_in_halves():
 )
 def test_a_query_that_did_not_complete(text, status, starts):
     account = ScriptedAws(*[[done(rows_at(1), status)]] * starts)
-    result = run_query(account, query(text))
+    result = run_queries(account, [query(text)])[0]
     assert (result.rows, result.status, result.truncated) == (rows_at(1), status, True)
     assert result.queries_started == starts
     hour = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
@@ -306,7 +307,7 @@ def test_a_query_that_did_not_complete(text, status, starts):
 )
 def test_a_query_that_cannot_be_split_and_returns_as_many_rows_as_it_may(text, rows, truncated):
     account = ScriptedAws([done([{"x": str(number)} for number in range(rows)], recordsMatched=40.0)])
-    result = run_query(account, query(text), row_limit=4)
+    result = run_queries(account, [query(text)], row_limit=4)[0]
     assert (len(result.rows), result.truncated, result.records_matched) == (rows, truncated, 40.0)
     reason = next(iter(messages_in(message_of(unsplittable_reason(text)))))
     expected = [("insights-unsplittable", {"rows": 4, "reason": reason})]
@@ -585,7 +586,7 @@ def test_the_log_of_a_run(caplog):
         [done([])],
         [done([])],
     )
-    run_query(account, query(window=Window(START, START + timedelta(seconds=10))))
+    run_queries(account, [query(window=Window(START, START + timedelta(seconds=10)))])
     texts = [re.sub(r"\d\.\d\d s", "N s", record.getMessage()) for record in caplog.records]
     first, ten = "2025-12-11T01:00:00+00:00", "2025-12-11T01:00:10+00:00"
     assert texts[:6] == [
@@ -602,7 +603,7 @@ def test_the_log_of_a_run(caplog):
     account = ScriptedAws([done([], "Running"), ServiceError("refused")])
     account.stop_errors.extend([OSError("a")] * 3)
     with pytest.raises(ServiceError):
-        run_query(account, query())
+        run_queries(account, [query()])
     assert caplog.records[-1].getMessage() == "query query-1 could not be stopped"
     caplog.clear()
     run_queries(ScriptedAws(), [query()], deadline_s=0)
@@ -666,7 +667,9 @@ def test_rows_of_one_millisecond_do_not_show_where_to_cut():
     account = ScriptedAws(
         [done(rows_at(0, 0, 0), recordsMatched=3.0)], [done(rows_at(0))], [done(rows_at(9))]
     )
-    result = run_query(account, query(window=Window(START, START + timedelta(seconds=10))), row_limit=3)
+    result = run_queries(account, [query(window=Window(START, START + timedelta(seconds=10)))], row_limit=3)[
+        0
+    ]
     assert [row["@ptr"] for row in result.rows] == ["at 0", "at 9"]
     seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
     # Events at whole seconds show nothing of the end, so the halves leave no gap.
@@ -678,7 +681,7 @@ def test_a_millisecond_that_is_full(matched, truncated):
     rows = [row | {"@ptr": str(number)} for number, row in enumerate(rows_at(0, 0, 0))]
     account = ScriptedAws([done(rows, recordsMatched=matched)])
     window = Window(START, START + timedelta(milliseconds=1))
-    result = run_query(account, query(window=window), row_limit=3)
+    result = run_queries(account, [query(window=window)], row_limit=3)[0]
     assert (result.rows, result.truncated, len(account.started)) == (rows, truncated, 1)
     bounds = {"start": START.isoformat(), "end": START.isoformat(), "reason": "millisecond"}
     assert notes_of(result.notes) == ([("insights-rows-missing", bounds)] if truncated else [])

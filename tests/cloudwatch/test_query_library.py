@@ -9,7 +9,7 @@ from watchme_analysis.cloudwatch.insights.cached import get_log_rows
 from watchme_analysis.cloudwatch.insights.frame import result_frame, typed_frame
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
 from watchme_analysis.cloudwatch.insights.query_library import library, library_query
-from watchme_analysis.cloudwatch.insights.run import run_query
+from watchme_analysis.cloudwatch.insights.run import run_queries
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import Window
@@ -48,7 +48,7 @@ def run(front):
     def ask(name, **parameters):
         text = library_query(name).filled(parameters or GIVEN.get(name))
         window = Window(START, START + timedelta(hours=1))
-        return result_frame(run_query(Aws(rate_limits=FAST), InsightsQuery(text, (GROUP,), window)))
+        return result_frame(run_queries(Aws(rate_limits=FAST), [InsightsQuery(text, (GROUP,), window)])[0])
 
     return ask
 
@@ -90,7 +90,10 @@ def test_runs_that_were_killed_are_among_the_errors(front):
     front.engine.load(GROUP, [(start_ms + n, line, "s") for n, line in enumerate((killed, LINES[0], gone))])
     window = Window(START, START + timedelta(hours=1))
     requested = InsightsQuery(library_query("worker_errors").filled(None), (GROUP,), window)
-    assert result_frame(run_query(Aws(rate_limits=FAST), requested))["@message"].tolist() == [killed, gone]
+    assert result_frame(run_queries(Aws(rate_limits=FAST), [requested])[0])["@message"].tolist() == [
+        killed,
+        gone,
+    ]
 
 
 def test_parameters_are_checked():
@@ -172,10 +175,10 @@ def test_an_empty_answer_has_the_same_columns_of_the_same_types(front, text):
     front.engine.load(GROUP, [(start + 60_000 * n, line, "s") for n in range(3)])
     window = Window(START, START + timedelta(minutes=10))
     filled = result_frame(
-        run_query(Aws(rate_limits=FAST), InsightsQuery(text, (GROUP,), window), row_limit=2)
+        run_queries(Aws(rate_limits=FAST), [InsightsQuery(text, (GROUP,), window)], row_limit=2)[0]
     )
     before = Window(START - timedelta(minutes=10), START)
-    empty = result_frame(run_query(Aws(rate_limits=FAST), InsightsQuery(text, (GROUP,), before)))
+    empty = result_frame(run_queries(Aws(rate_limits=FAST), [InsightsQuery(text, (GROUP,), before)])[0])
     assert (len(filled) > 0, len(empty)) == (True, 0)
     expected = filled.dtypes.drop("@initDuration", errors="ignore")
     assert empty.dtypes[expected.index].to_dict() == expected.to_dict()
@@ -188,7 +191,7 @@ def test_flattened_messages_overwrite_nothing(front):
         GROUP, [(int(START.timestamp() * 1000), message, "s"), (int(START.timestamp() * 1000), "plain", "s")]
     )
     query = InsightsQuery("fields @timestamp, @message", (GROUP,), Window(START, START + timedelta(1)))
-    frame = result_frame(run_query(Aws(rate_limits=FAST), query), flatten=True)
+    frame = result_frame(run_queries(Aws(rate_limits=FAST), [query])[0], flatten=True)
     assert list(frame.columns[:3]) == ["@timestamp", "@message", "@ptr"]
     assert frame["@timestamp"].notna().all()
     assert frame["message.record.n"].dropna().tolist() == [3]

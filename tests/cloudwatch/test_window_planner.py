@@ -42,7 +42,7 @@ def retrieve(offsets, *, known=True, cap=1000, whole=True, order="asc", takes=0.
     with pytest.MonkeyPatch.context() as patch:
         for module in (retrieval, flight):
             patch.setattr(module, "time", model)
-        answer = retrieval.run_query(model, query, row_limit=cap)
+        answer = retrieval.run_queries(model, [query], row_limit=cap)[0]
     numbers = [int(row["@ptr"]) for row in answer.rows]
     assert len(numbers) == len(set(numbers))
     if not answer.truncated:

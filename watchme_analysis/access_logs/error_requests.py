@@ -37,7 +37,6 @@ _ENDING = {
     "client_closed",
     "open_files",
 }
-_OF_TRIES_AND_TIMES = ("upstream_addr", "upstream_status", "request_time_s")
 # A quotation mark within a value is preceded by a backslash.
 _CONNECTION = re.compile(r'"connection": "(\d{1,15})"')
 _SECOND_US = 1_000_000

@@ -44,8 +44,6 @@ class EventType(NamedTuple):
     ----------
     kind
         Kind of change, such as ``function_code``; several calls may share one.
-    touches
-        Kind of resource that the call changes, such as ``function`` or ``queue``.
     api_version
         Suffix of the event name in CloudTrail; Lambda's calls have one, those of other services do not.
     looked_up
@@ -54,43 +52,42 @@ class EventType(NamedTuple):
     """
 
     kind: str
-    touches: str
     api_version: str = ""
     looked_up: bool = True
 
 
 # Event name without its API version -> type. All lists of events in the package are derived from this table.
 EVENT_TYPES = {
-    "CreateFunction": EventType("function_created", "function", "20150331"),
-    "DeleteFunction": EventType("function_deleted", "function", "20150331"),
-    "UpdateFunctionCode": EventType("function_code", "function", "20150331v2"),
-    "UpdateFunctionConfiguration": EventType("function_configuration", "function", "20150331v2"),
-    "PutFunctionConcurrency": EventType("concurrency_set", "function", "20171031"),
-    "DeleteFunctionConcurrency": EventType("concurrency_removed", "function", "20171031"),
-    "CreateAlias": EventType("alias_created", "function", "20150331"),
-    "UpdateAlias": EventType("alias_updated", "function", "20150331"),
-    "DeleteAlias": EventType("alias_deleted", "function", "20150331"),
-    "PublishLayerVersion": EventType("layer_published", "function", "20181031", looked_up=False),
-    "CreateEventSourceMapping": EventType("mapping_created", "mapping", "20150331"),
-    "UpdateEventSourceMapping": EventType("mapping_updated", "mapping", "20150331"),
-    "DeleteEventSourceMapping": EventType("mapping_deleted", "mapping", "20150331"),
-    "CreateQueue": EventType("queue_created", "queue"),
-    "DeleteQueue": EventType("queue_deleted", "queue"),
-    "SetQueueAttributes": EventType("queue_attributes", "queue"),
-    "AddPermission": EventType("queue_permission", "queue"),
-    "RemovePermission": EventType("queue_permission", "queue"),
-    "PurgeQueue": EventType("purge", "queue"),
-    "StartMessageMoveTask": EventType("redrive_started", "queue"),
-    "CancelMessageMoveTask": EventType("redrive_cancelled", "queue"),
-    "PutMetricAlarm": EventType("alarm_set", "alarm"),
-    "PutCompositeAlarm": EventType("alarm_set", "alarm"),
-    "DeleteAlarms": EventType("alarm_deleted", "alarm"),
-    "EnableAlarmActions": EventType("alarm_actions", "alarm"),
-    "DisableAlarmActions": EventType("alarm_actions", "alarm"),
-    "SetAlarmState": EventType("alarm_state", "alarm"),
-    "RebootInstances": EventType("instance_power", "instance", looked_up=False),
-    "StopInstances": EventType("instance_power", "instance", looked_up=False),
-    "StartInstances": EventType("instance_power", "instance", looked_up=False),
+    "CreateFunction": EventType("function_created", "20150331"),
+    "DeleteFunction": EventType("function_deleted", "20150331"),
+    "UpdateFunctionCode": EventType("function_code", "20150331v2"),
+    "UpdateFunctionConfiguration": EventType("function_configuration", "20150331v2"),
+    "PutFunctionConcurrency": EventType("concurrency_set", "20171031"),
+    "DeleteFunctionConcurrency": EventType("concurrency_removed", "20171031"),
+    "CreateAlias": EventType("alias_created", "20150331"),
+    "UpdateAlias": EventType("alias_updated", "20150331"),
+    "DeleteAlias": EventType("alias_deleted", "20150331"),
+    "PublishLayerVersion": EventType("layer_published", "20181031", looked_up=False),
+    "CreateEventSourceMapping": EventType("mapping_created", "20150331"),
+    "UpdateEventSourceMapping": EventType("mapping_updated", "20150331"),
+    "DeleteEventSourceMapping": EventType("mapping_deleted", "20150331"),
+    "CreateQueue": EventType("queue_created"),
+    "DeleteQueue": EventType("queue_deleted"),
+    "SetQueueAttributes": EventType("queue_attributes"),
+    "AddPermission": EventType("queue_permission"),
+    "RemovePermission": EventType("queue_permission"),
+    "PurgeQueue": EventType("purge"),
+    "StartMessageMoveTask": EventType("redrive_started"),
+    "CancelMessageMoveTask": EventType("redrive_cancelled"),
+    "PutMetricAlarm": EventType("alarm_set"),
+    "PutCompositeAlarm": EventType("alarm_set"),
+    "DeleteAlarms": EventType("alarm_deleted"),
+    "EnableAlarmActions": EventType("alarm_actions"),
+    "DisableAlarmActions": EventType("alarm_actions"),
+    "SetAlarmState": EventType("alarm_state"),
+    "RebootInstances": EventType("instance_power", looked_up=False),
+    "StopInstances": EventType("instance_power", looked_up=False),
+    "StartInstances": EventType("instance_power", looked_up=False),
 }
 # Many further calls of EC2, ECS and IAM change a host or permissions; they are recognized by their form.
 _EVENT_PATTERNS = (

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -39,7 +38,6 @@ from watchme_analysis.window import parse_zone
 if TYPE_CHECKING:
     from watchme_analysis.services.alarm_plans import AlarmRequest
 
-F = TypeVar("F", bound=Callable[..., Any])
 _FORMATS = ("cloudformation", "terraform", "cli")
 _HEALTH_CHECKS = ("canary", "lambda")
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT = ("Watchme", "GuardHeartbeat")
 _HEARTBEAT_S = 60.0
-_SUBJECT = 100  # characters of an SNS subject
 
 
 @click.command(

@@ -27,8 +27,6 @@ from watchme_analysis.remedies.alarm_definitions import (
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.text.shell_quoting import shell_word
 
-FORMATS = ("cloudformation", "terraform", "cli")
-HEALTH_CHECKS = ("canary", "lambda")
 # Logical name of the topic, and of the parameter with the ARN of an existing one.
 _TOPIC, _TOPIC_ARN = "AlarmTopic", "AlarmTopicArn"
 _HAS_NO_TOPIC = "CreatesTopic"
@@ -57,7 +55,7 @@ def exported(
     definitions
         The alarms.
     form
-        One of :data:`FORMATS`.
+        ``cloudformation``, ``terraform`` or ``cli``.
     topic
         Name of the topic to create, or ARN of an existing one.
     health_urls

@@ -96,7 +96,6 @@ class Processing:
 @dataclass
 class _Invocation:
     request: str
-    first_ms: int
     named: set[_Name] = field(default_factory=set)
     # Named by lines that say that the work was done, and by lines with an error.
     done: set[_Name] = field(default_factory=set)
@@ -228,7 +227,7 @@ class ProcessedLog:
                 running[stream] = facts.request_id
             if request is None:
                 continue
-            invocation = invocations.setdefault(request, _Invocation(request, time_ms))
+            invocation = invocations.setdefault(request, _Invocation(request))
             self._note(invocation, time_ms, text, facts)
         self._by_name = defaultdict(list)
         for invocation in invocations.values():

@@ -33,6 +33,7 @@ MAX_LOG_GROUPS = 50
 MAX_LIMIT = 100_000
 # Statuses of a query whose rows are not complete yet.
 UNFINISHED_STATUSES = frozenset({"Scheduled", "Running", "Unknown"})
+_STOP_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ def fetch_pages(aws: Aws, query_id: str, first_page: dict[str, Any]) -> Finished
     return FinishedQuery(str(page.get("status", "Unknown")), rows, page.get("statistics") or {})
 
 
-def stop_query(aws: Aws, query_id: str, attempts: int = 3) -> Exception | None:
+def stop_query(aws: Aws, query_id: str) -> Exception | None:
     """Return the error that prevented a query from stopping, None when it stopped or had ended.
 
     This works also after the work was cancelled, because a query that is not stopped continues and is
@@ -266,7 +267,7 @@ def stop_query(aws: Aws, query_id: str, attempts: int = 3) -> Exception | None:
     client = aws.client("logs")
     aws.actions.add("logs:StopQuery")
     problem: Exception | None = None
-    for attempt in range(attempts):
+    for attempt in range(_STOP_ATTEMPTS):
         try:
             client.stop_query(queryId=query_id)
         except Exception as error:  # after any error, other queries have to be stopped as well

@@ -24,7 +24,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from watchme_analysis.aws_shapes.insights_query_text import (
     Row,
@@ -72,11 +71,6 @@ _MAX_ESTIMATED_CUTS = 2
 _COUNT_LIMIT = 10_000
 # A query that ended as Failed is started again this often.
 _MAX_RESTARTS = 1
-
-
-def run_query(aws: Aws, query: InsightsQuery, **options: Any) -> QueryResult:
-    """Return the result of one query; parameters and errors as for :func:`run_queries`."""
-    return run_queries(aws, [query], **options)[0]
 
 
 def run_queries(
