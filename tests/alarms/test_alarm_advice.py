@@ -117,7 +117,7 @@ def test_an_age_that_no_message_reaches_is_lowered_to_half_of_its_life(oldest, m
     world = Recorded(age_s={10: oldest})
     assert advised(world, AGE, start=10) == [
         (
-            "age",
+            "age_gt_600_max_60s_1of1",
             "jobs",
             {
                 message_id: {
@@ -232,7 +232,7 @@ def test_resources_with_the_same_advice_are_one():
         minute(10),
         7200.0,
     )
-    assert [(each.alarm, each.resource) for each in found] == [("age", "jobs, jobs")]
+    assert [(each.alarm, each.resource) for each in found] == [("age_gt_600_max_60s_1of1", "jobs, jobs")]
     assert isinstance(found[0], Advice)
 
 

@@ -653,3 +653,16 @@ def test_a_composite_alarm_needs_those_that_decide_it(rule, raised, message_id):
     assert raised is None or bool(both.run.raised) is raised
     notes = messages_in(message_of(both.note))
     assert notes == ({message_id: {"alarms": ["other"]}} if message_id else {})
+
+
+def test_an_alarm_of_a_file_that_is_a_standard_alarm_has_its_name_everywhere():
+    entry = {
+        "name": "too old", "over": "queue", "metric": "ApproximateAgeOfOldestMessage", "stat": "Maximum",
+        "period_s": 60, "threshold": 600, "treat_missing_data": "notBreaching",
+    }  # fmt: skip
+    both = {"name": "both", "composite": """ALARM("too old") AND NOT OK('later')"""}
+    entries = [entry, entry | {"name": "later", "threshold": 601}, entry | {"name": "again"}, both]
+    age, later, again, composite = parse_specs({"alarms": entries})
+    assert (age.name, age.label) == ("age_gt_600_max_60s_1of1", "too old")
+    assert [(one.name, one.label) for one in (later, again)] == [("later", ""), ("again", "")]
+    assert composite.composite == 'ALARM("age_gt_600_max_60s_1of1") AND NOT OK("later")'

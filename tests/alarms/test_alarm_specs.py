@@ -40,10 +40,11 @@ def test_the_teams_alarms_ring_where_they_should():
     frame = backtest_frame(backtest_alarms(world, pipelines(world), read_specs()), start, 86400.0).set_index(
         "alarm"
     )
-    assert frame.loc["dead-letters", "times_raised"] == 1
-    assert frame.loc["message-age", "times_raised"] == 0
+    assert frame.loc["dlq_visible_gt_10_avg_300s_1of1", "times_raised"] == 1
+    assert frame.loc["age_gt_600_max_60s_1of1", "times_raised"] == 0
     any_dead, ten_dead = (
-        frame.loc[name, "minutes_after_start"] for name in ("dead-letters-any", "dead-letters")
+        frame.loc[name, "minutes_after_start"]
+        for name in ("dead-letters-any", "dlq_visible_gt_10_avg_300s_1of1")
     )
     assert any_dead < ten_dead
     assert frame.loc["duration-near-timeout", "times_raised"] == 0
@@ -132,7 +133,10 @@ def test_the_command_tells_first_ring_and_delay(shorter):
     result = CliRunner().invoke(alarms, ["backtest", str(shorter.path), "--json"])
     assert result.exit_code == 0, result.output
     rows = [row for row in json.loads(result.output) if row["times_raised"]]
-    assert {row["alarm"] for row in rows} >= {"dead-letters", "dead-letters-any", "error-rate"}
+    # The names of a diagnosis, with those of the file beside them.
+    names = {row["alarm"]: row["label"] for row in rows}
+    assert (names["dlq_visible_gt_10_avg_300s_1of1"], names["dead-letters-any"]) == ("dead-letters", "")
+    assert names["error_rate_gt_10pct_300s_3of12"] == "error-rate"
     assert all(row["minutes_after_start"] > 0 for row in rows)
 
 

@@ -98,7 +98,7 @@ def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
     proposed = backtest_frame(
         backtest_alarms(failing, pipelines(failing), read_specs()), AT, DAY_S
     ).set_index("alarm")
-    assert frame.loc["dead", "first"] == proposed.loc["dead-letters", "first"]
+    assert frame.loc["dead", "first"] == proposed.loc["dlq_visible_gt_10_avg_300s_1of1", "first"]
     assert frame.loc["dead", "note"] == "", "points of a minute are as fine as an alarm of five needs them"
     assert frame.loc["rate", "first"] < frame.loc["dead", "first"]
     assert pd.isna(frame.loc["band", "times_raised"])
@@ -194,14 +194,14 @@ def test_the_lead_is_counted_until_people_noticed(failing):
     tried = backtest_alarms(failing, pipelines(failing), specs)
     start, seen = AT + pd.Timedelta(minutes=601), AT + pd.Timedelta(minutes=700)
     frame = backtest_frame(tried, start, DAY_S, seen).set_index("alarm")
-    row = frame.loc["dead-letters"]
+    row = frame.loc["dlq_visible_gt_10_avg_300s_1of1"]
     assert row["minutes_after_start"] + row["lead_minutes"] == pytest.approx(99)
 
 
 @pytest.mark.slow
 def test_an_age_that_no_message_reaches_is_found(failing):
     found = advise(failing, pipelines(failing), read_specs(), AT + pd.Timedelta(minutes=601), DAY_S)
-    [age] = [each for each in found if each.alarm == "message-age"]
+    [age] = [each for each in found if each.alarm == "age_gt_600_max_60s_1of1"]
     assert "3 receives × 180 s = 540 s" in age.finding
     assert "above 270 s" in age.instead
 
@@ -213,13 +213,13 @@ def test_a_job_that_runs_once_a_night_can_not_fail_three_times_an_hour():
         values[:] = 0.0
     world.run(180, 5, 1.5, failed=5)
     found = advise(world, pipelines(world), read_specs(), AT + pd.Timedelta(minutes=180), DAY_S)
-    [rate] = [each for each in found if each.alarm == "error-rate"]
+    [rate] = [each for each in found if each.alarm == "error_rate_gt_10pct_300s_3of12"]
     assert "at most 1 of 12 periods" in rate.finding
     assert rate.effect.startswith("fires 1 min after the start")
     frame = backtest_frame(backtest_alarms(world, pipelines(world), read_specs()), AT, DAY_S).set_index(
         "alarm"
     )
-    assert frame.loc["error-rate", "times_raised"] == 0
+    assert frame.loc["error_rate_gt_10pct_300s_3of12", "times_raised"] == 0
 
 
 def test_an_average_that_hides_a_maximum_is_found():
@@ -239,16 +239,20 @@ def test_an_average_that_hides_a_maximum_is_found():
 @pytest.mark.slow
 def test_thresholds_move_the_ring_and_stay_within_what_can_be(failing):
     frame = sensitivity(failing, pipelines(failing), read_specs(), AT + pd.Timedelta(minutes=601), DAY_S)
-    dead = frame[(frame["alarm"] == "dead-letters") & (frame["evaluation_periods"] == 1)]
+    dead = frame[(frame["alarm"] == "dlq_visible_gt_10_avg_300s_1of1") & (frame["evaluation_periods"] == 1)]
     minutes = dead.sort_values("threshold")["minutes_after_start"].dropna().tolist()
     assert minutes == sorted(minutes)
     assert len(set(minutes)) > 1
-    assert frame[frame["alarm"].str.startswith("error-rate")]["threshold"].max() < 100
+    assert frame[frame["alarm"].str.startswith("error_rate_gt_10pct_300s_3of12")]["threshold"].max() < 100
     shares = frame[frame["alarm"] == "duration-near-timeout"]
     assert sorted(set(shares["threshold"])) == [22.5, 45.0, 90.0]
     units = frame.set_index("alarm")["threshold_unit"].to_dict()
     assert units["duration-near-timeout"] == "% of the timeout"
-    assert (units["error-rate"], units["message-age"], units["dead-letters"]) == ("%", "s", "")
+    assert (
+        units["error_rate_gt_10pct_300s_3of12"],
+        units["age_gt_600_max_60s_1of1"],
+        units["dlq_visible_gt_10_avg_300s_1of1"],
+    ) == ("%", "s", "")
 
 
 @pytest.mark.slow
@@ -262,7 +266,7 @@ def test_what_is_not_published_moves_only_what_is_named(failing):
         "first_insufficient",
         "rings_ok",
     }
-    assert "dead-letters" not in set(frame["alarm"])
+    assert "dlq_visible_gt_10_avg_300s_1of1" not in set(frame["alarm"])
 
 
 def test_a_specification_is_read_or_refused_in_a_sentence(tmp_path):
@@ -285,7 +289,7 @@ def test_a_composite_alarm_of_a_specification_rings_for_its_own_queue(failing):
 
 @pytest.mark.slow
 def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_vain(failing):
-    specs = [spec for spec in read_specs() if spec.name == "dead-letters"]
+    specs = [spec for spec in read_specs() if spec.name == "dlq_visible_gt_10_avg_300s_1of1"]
     tried = backtest_alarms(failing, pipelines(failing), specs)
     began = tried[0].run.first
     start, span = began + 5 * HOUR, {"jobs-dlq": [(began - HOUR, began + HOUR)]}
@@ -301,7 +305,7 @@ def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_va
 def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     world = World()
     world.at["age_s"][600:640] = [400.0] * 40
-    [spec] = [spec for spec in read_specs() if spec.name == "message-age"]
+    [spec] = [spec for spec in read_specs() if spec.name == "age_gt_600_max_60s_1of1"]
     rang = AT + pd.Timedelta(minutes=600)
     start, span = rang + hours * HOUR, {"jobs": [(rang - HOUR, rang + HOUR)]}
     early = replace(spec, rule=replace(spec.rule, threshold=270.0))

@@ -41,11 +41,16 @@ def test_what_would_be_better_is_printed_beside_the_back_test(shorter):
     result = backtest(shorter.path)
     assert result.exit_code == 0
     better = " ".join(result.output.partition("better: ")[2].split())
-    assert "message-age on asr-queue: A message that always fails moves to the DLQ after" in better
+    assert (
+        "age_gt_600_max_60s_1of1 on asr-queue: A message that always fails moves to the DLQ after" in better
+    )
     assert "instead: age above 270 s, 1 of 60 points, and an alarm on the first message in the DLQ" in better
     assert "It fires 6 times for one incident" in better
     first = " ".join(result.output.split("alarm  ")[0].split())
-    assert "error-rate on asr-worker fires first without false alarms or repetitions" in first
+    assert (
+        "error_rate_gt_10pct_300s_3of12 on asr-worker fires first without false alarms or repetitions"
+        in first
+    )
     assert "By then 0 of 10 messages were seen in dead-letter queues" in first
     assert "The incident began with new code deployed on asr-worker at 2025-11-18 10:42" in first
 
@@ -54,9 +59,16 @@ def test_what_would_be_better_is_printed_beside_the_back_test(shorter):
 def test_settings_of_one_alarm_on_one_resource_stand_together(shorter, monkeypatch):
     monkeypatch.setenv("COLUMNS", "90")
     lines = backtest(shorter.path, "--sensitivity").stdout.splitlines()
-    titles = [line for line in lines if line.startswith(("error-rate  ", "dead-letters  "))]
-    assert titles == ["dead-letters  asr-queue-dlq", "error-rate  asr-worker"]
-    below = lines[lines.index("error-rate  asr-worker") + 1 :]
+    titles = [
+        line
+        for line in lines
+        if line.startswith(("error_rate_gt_10pct_300s_3of12  ", "dlq_visible_gt_10_avg_300s_1of1  "))
+    ]
+    assert titles == [
+        "dlq_visible_gt_10_avg_300s_1of1  asr-queue-dlq",
+        "error_rate_gt_10pct_300s_3of12  asr-worker",
+    ]
+    below = lines[lines.index("error_rate_gt_10pct_300s_3of12  asr-worker") + 1 :]
     assert [line.split()[:5] for line in below[:3]] == [
         ["2.5", "%", "1", "of", "12"],
         ["2.5", "%", "3", "of", "12"],
@@ -69,7 +81,7 @@ def test_alarms_that_watch_nothing_in_the_case_are_named(bundled):
     result = backtest(bundled("health-healthy").path)
     assert "never fired: 8 of 8" in result.output
     said = next(line for line in result.output.splitlines() if line.startswith("not evaluated"))
-    assert "dead-letters," in said
+    assert "age_gt_600_max_60s_1of1," in said
     assert "health-checks" not in said
 
 
@@ -93,7 +105,7 @@ def test_a_dump_without_its_queries_says_that_labels_were_read(evidence, shorter
     assert "no list of queries beside it, so series are identified by their labels" in result.stderr
     # Alarms fire at the same times; those without distinguishable series are named, over two lines.
     at = [
-        [line.split() for line in text.splitlines() if line.startswith("error-rate ")]
+        [line.split() for line in text.splitlines() if line.startswith("error_rate_gt_10pct_300s_3of12 ")]
         for text in (whole, result.stdout)
     ]
     assert at[0] == at[1] != []
@@ -111,8 +123,8 @@ def test_statistics_that_no_alarm_reads_leave_it_untried_and_the_queue_unfitted(
     changed(evidence / "metrics" / "metric-data-queries.json", as_trimmed_means)
     rows = json.loads(backtest(evidence, "--json").stdout)
     untried = {row["alarm"]: row["note"] for row in rows if row["times_raised"] is None}
-    assert untried["message-age"].startswith("ApproximateAgeOfOldestMessage (Maximum) of ")
-    assert "is not in the case" in untried["message-age"]
+    assert untried["age_gt_600_max_60s_1of1"].startswith("ApproximateAgeOfOldestMessage (Maximum) of ")
+    assert "is not in the case" in untried["age_gt_600_max_60s_1of1"]
     with pytest.raises(InputError, match="no average Duration"):
         CliRunner().invoke(simulate, [str(evidence), "--processes", "1"], catch_exceptions=False)
 
@@ -210,12 +222,14 @@ def test_a_back_test_has_its_rows_in_json(watchme, small_case, own):
     assert fired.pop("false_a_week") == pytest.approx(604_800 / 31)
     # The check of 10:00:10 failed when its 30 seconds had passed.
     assert fired == {
-        "alarm": "health-checks", "rule": one_line(rule), "first": "2025-12-11T01:00:40.000000Z",
+        "alarm": "health-checks", "label": "", "rule": one_line(rule),
+        "first": "2025-12-11T01:00:40.000000Z",
         "cleared": None, "times_raised": 1, "minutes_after_start": None, "lead_minutes": None,
         "in_alarm_at_end": True, "note": "",
     }  # fmt: skip
     assert quiet == {
-        "alarm": "health-checks", "rule": one_line(rule), "first": None, "cleared": None, "times_raised": 0,
+        "alarm": "health-checks", "label": "", "rule": one_line(rule), "first": None, "cleared": None,
+        "times_raised": 0,
         "minutes_after_start": None, "lead_minutes": None, "false_a_week": 0.0, "in_alarm_at_end": False,
         "note": "",
     }  # fmt: skip
@@ -258,11 +272,11 @@ def test_the_required_alarms_are_listed_beside_those_of_the_case(watchme, eviden
         )  # fmt: skip
 
     assert rows == [
-        {"alarm": "health-checks", "kind": "required", "on": "probes",
+        {"alarm": "health-checks", "label": "", "kind": "required", "on": "probes",
          "rule": rule("failed checks Sum", "0", "1", "checks")},
-        {"alarm": "dead", "kind": "required", "on": "dlq",
+        {"alarm": "dead", "label": "", "kind": "required", "on": "dlq",
          "rule": rule("ApproximateNumberOfMessagesVisible Average", "0", "1")},
-        {"alarm": "mine", "kind": "existing", "on": "uploads",
+        {"alarm": "mine", "label": "", "kind": "existing", "on": "uploads",
          "rule": rule("ApproximateAgeOfOldestMessage Maximum", "30 s", "2")},
     ]  # fmt: skip
     table = lines_of(watchme("alarms", "list", "--spec", own).stdout)

@@ -24,6 +24,7 @@ from watchme_analysis.text.render import render
 
 AT = missing.Addresses(
     public_host="api.example.com",
+    origin_ip="192.0.2.44",
     outside="https://api.example.com/svc/health",
     upstream="127.0.0.1:8017",
     host="http://127.0.0.1:8017/health",
@@ -156,12 +157,13 @@ def test_the_edge_is_queried_for_its_log_and_rules_in_the_shape_that_the_import_
         "curl",
         f"case \"$*\" in *logs/received*) echo '{json.dumps(record)}';; *) echo '{json.dumps(rules)}';; esac",
     )  # fmt: skip
-    for command in (render(missing.edge_log()), render(missing.edge_configuration())):
+    log = render(missing.edge_log(context_of(case(on_service(**GONE)))))
+    for command in (log, render(missing.edge_configuration())):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     assert made.table("edge_log")["ray_id"].tolist() == ["8f2a11b022c03344"]
     assert made.table("edge_settings")["file"].nunique() == 2 + len(missing._EDGE_PHASES)
-    requested = re.search(r"fields=([\w,]+)", render(missing.edge_log()))[1].split(",")
+    requested = re.search(r"fields=([\w,]+)", log)[1].split(",")
     assert {"RayID", "OriginResponseStatus", "CacheCacheStatus", "EdgeTimeToFirstByteMs"} <= set(requested)
 
 

@@ -70,7 +70,7 @@ def test_the_alarms_of_a_case_are_back_tested(evidence, tools):
     import_folder(evidence, tools.folders[1] / "queue")
     found = tools.alarms("queue")["alarms"]
     assert {(each["alarm"], each["resource"]) for each in found} == {
-        ("message-age", "jobs"),
+        ("age_gt_600_max_60s_1of1", "jobs"),
         ("dead-letters-of-failing-runs", "jobs"),
         ("health-checks", "/health from inside"),
         ("health-checks", "/health from outside"),

@@ -76,19 +76,13 @@ def parse_rule(text: str) -> CompositeRule:
 
 
 def with_names(text: str, names: Mapping[str, str]) -> str:
-    """Return a rule with each alarm name replaced by that in ``names``; states and operators in capitals.
-
-    Raises
-    ------
-    KeyError
-        When a name has no replacement.
-    """
+    """Return a rule with the alarm names in ``names`` replaced; states and operators in capitals."""
 
     def replaced(term: re.Match[str]) -> str:
         if term["word"]:
             return term["word"].upper()
         name = next(given for given in (term["quoted"], term["single"], term["bare"]) if given is not None)
-        return f'{term["state"].upper()}("{names[name]}")'
+        return f'{term["state"].upper()}("{names.get(name, name)}")'
 
     return _TERM.sub(replaced, text)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from watchme_analysis.alarms.backtest import Rule, check_periods
-from watchme_analysis.alarms.composite import parse_rule
+from watchme_analysis.alarms.composite import parse_rule, with_names
 from watchme_analysis.alarms.evaluation import check_lone_point, check_rule_numbers
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError
@@ -81,6 +81,8 @@ class AlarmSpec:
         Metric math expression and its metrics.
     slower_than_s
         For probes: response time in seconds above which a check fails too.
+    label
+        Name in its file, where the alarm is a standard alarm and so has the name of that one everywhere.
     """
 
     name: str
@@ -93,6 +95,7 @@ class AlarmSpec:
     expression: str = ""
     inputs: tuple[MathInput, ...] = ()
     slower_than_s: float | None = None
+    label: str = ""
 
     @property
     def in_words(self) -> str:
@@ -134,6 +137,35 @@ class AlarmSpec:
         return self.rule.threshold, "s" if self.metrics == ("ApproximateAgeOfOldestMessage",) else ""
 
 
+_AGE = ("ApproximateAgeOfOldestMessage",)
+
+
+def _of_standard(period_s: int, threshold: float, m: int = 1, n: int = 1) -> Rule:
+    """Return a rule that treats missing data as not breaching, as resources without activity have no data."""
+    return Rule(period_s, threshold, n, m, treat_missing_data="notBreaching")
+
+
+# The alarms of every backlog diagnosis. Names consist of metric, threshold, period and M of N.
+STANDARD = (
+    AlarmSpec(
+        "dlq_visible_gt_10_avg_300s_1of1",
+        "dlq",
+        ("ApproximateNumberOfMessagesVisible",),
+        "Average",
+        _of_standard(300, 10.0),
+    ),
+    AlarmSpec(
+        "error_rate_gt_10pct_300s_3of12",
+        "function",
+        ("Errors", "Invocations"),
+        "Sum",
+        _of_standard(300, 10.0, 3, 12),
+    ),
+    AlarmSpec("age_gt_600_max_60s_1of1", "queue", _AGE, "Maximum", _of_standard(60, 600.0)),
+    AlarmSpec("age_gt_600_max_300s_1of1", "queue", _AGE, "Maximum", _of_standard(300, 600.0)),
+)
+
+
 def threshold_label(value: str, unit: str, language: str) -> str:
     """Return a threshold with its unit, one of those of :attr:`AlarmSpec.limit`, in a language."""
     kind = {"": "count", "s": "seconds", "%": "percent", OF_TIMEOUT: "timeout"}[unit]
@@ -142,6 +174,9 @@ def threshold_label(value: str, unit: str, language: str) -> str:
 
 def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmSpec, ...]:
     """Return the alarms of a parsed specification.
+
+    An alarm with the definition of a standard alarm of a diagnosis is that alarm: it gets its name, and keeps
+    that of the file as label.
 
     Parameters
     ----------
@@ -158,7 +193,29 @@ def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmS
     entries = content.get("alarms") if isinstance(content, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise InputError(error_message("error-alarms-no-list", file=origin, bundled=BUNDLED))
-    return tuple(_spec(entry, number, origin) for number, entry in enumerate(entries, 1))
+    specs = [_spec(entry, number, origin) for number, entry in enumerate(entries, 1)]
+    labels: dict[str, str] = {}
+    for spec in specs:
+        name = _standard_name(spec)
+        if name is not None:
+            # Of two equal alarms, the first is the standard one; the other keeps its own name.
+            labels.setdefault(name, spec.name)
+    names = {label: name for name, label in labels.items()}
+    return tuple(_renamed(spec, names) for spec in specs)
+
+
+def _standard_name(spec: AlarmSpec) -> str | None:
+    """Return the name of the standard alarm that an alarm is; None for any other."""
+    return next((one.name for one in STANDARD if replace(spec, name=one.name) == one), None)
+
+
+def _renamed(spec: AlarmSpec, names: Mapping[str, str]) -> AlarmSpec:
+    """Return an alarm under its standard name, if it has one, and with such names in a composite rule."""
+    if spec.composite:
+        held = not names.keys().isdisjoint(parse_rule(spec.composite).names)
+        return replace(spec, composite=with_names(spec.composite, names)) if held else spec
+    name = names.get(spec.name, spec.name)
+    return spec if name == spec.name else replace(spec, name=name, label=spec.name)
 
 
 def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:

@@ -5,38 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from watchme_analysis.alarms.backtest import Rule
-from watchme_analysis.alarms.specification import AlarmSpec
+from watchme_analysis.alarms.specification import STANDARD
 from watchme_analysis.alarms.trials import AlarmBacktest, backtest_alarms
 from watchme_analysis.queues.pipeline import Pipeline, Tables
-
-_AGE = ("ApproximateAgeOfOldestMessage",)
-
-
-def _rule(period_s: int, threshold: float, m: int = 1, n: int = 1) -> Rule:
-    """Return a rule that treats missing data as not breaching, as resources without activity have no data."""
-    return Rule(period_s, threshold, n, m, treat_missing_data="notBreaching")
-
-
-# Names consist of metric, threshold, period and M of N.
-STANDARD = (
-    AlarmSpec(
-        "dlq_visible_gt_10_avg_300s_1of1",
-        "dlq",
-        ("ApproximateNumberOfMessagesVisible",),
-        "Average",
-        _rule(300, 10.0),
-    ),
-    AlarmSpec(
-        "error_rate_gt_10pct_300s_3of12",
-        "function",
-        ("Errors", "Invocations"),
-        "Sum",
-        _rule(300, 10.0, 3, 12),
-    ),
-    AlarmSpec("age_gt_600_max_60s_1of1", "queue", _AGE, "Maximum", _rule(60, 600.0)),
-    AlarmSpec("age_gt_600_max_300s_1of1", "queue", _AGE, "Maximum", _rule(300, 600.0)),
-)
 
 # The same alarms with CloudWatch's other evaluation window: exactly N periods aligned to the clock.
 WALL_CLOCK = tuple(

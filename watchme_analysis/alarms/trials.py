@@ -99,8 +99,8 @@ MINUTE_S = 60.0
 # Time before the diagnosed start of an incident in which an alarm still counts for it.
 EARLY = timedelta(hours=1)
 COLUMNS = (
-    "alarm", "resource", "rule", "first", "cleared", "times_raised", "minutes_after_start", "lead_minutes",
-    "false_a_week", "in_alarm_at_end", "note",
+    "alarm", "label", "resource", "rule", "first", "cleared", "times_raised", "minutes_after_start",
+    "lead_minutes", "false_a_week", "in_alarm_at_end", "note",
 )  # fmt: skip
 
 
@@ -297,7 +297,8 @@ def backtest_frame(
     Returns
     -------
     pandas.DataFrame
-        ``alarm``, ``resource``, ``rule``, ``first``, ``cleared``, ``times_raised``,
+        ``alarm``, ``label`` (name in the specification where that differs), ``resource``, ``rule``,
+        ``first``, ``cleared``, ``times_raised``,
         ``minutes_after_start`` (of the first time that the alarm fired for the incident; an alarm in state
         ALARM since long before the start notifies nobody), ``lead_minutes`` (from then until people noticed;
         negative when people were earlier), ``false_a_week`` (false alarms a week: those before the start that
@@ -342,6 +343,7 @@ def _row(
     known = bool(after) and start is not None
     return {
         "alarm": item.spec.name,
+        "label": item.spec.label,
         "resource": item.resource,
         "rule": item.spec.in_words,
         "first": raised[0][0] if raised else None,

@@ -34,6 +34,7 @@ from watchme_analysis.text.render import error_message, note
 if TYPE_CHECKING:
     import pandas as pd
 
+    from watchme_analysis.alarms.specification import AlarmSpec
     from watchme_analysis.alarms.time_to_detect import Detection
 
 # Number of alarms that could not be evaluated for which the reason is printed.
@@ -82,12 +83,14 @@ def list_command(case: Path | None, spec: Path | None, **options: Any) -> None:
         found += [("existing", one) for one in existing_alarms(Investigation(open_case(case), "backlog"))]
     out = Printer(options["language"])
     rows = [
-        {"alarm": one.name, "kind": kind, "on": one.over, "rule": out.text(one.summary)}
+        {"alarm": one.name, "label": one.label, "kind": kind, "on": one.over, "rule": out.text(one.summary)}
         for kind, one in found
     ]
     if output.form != TABLE:
         output.write_document(rows, lambda: rows)
         return
+    for one in dict.fromkeys(one for _, one in found if one.label):
+        echo(_labelled(one, out))
     heads = [out.words(f"alarms-column-{name}") for name in ("alarm", "kind", "on", "rule")]
     cells = [(row["alarm"], out.words(f"alarms-kind-{row['kind']}"), row["on"], row["rule"]) for row in rows]
     echo(align_rows(heads, cells, words=range(len(heads))))
@@ -171,6 +174,9 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     ]
     for line in lines:
         echo(filled(out.text(line)))
+    for one in specs:
+        if one.label:
+            echo(_labelled(one, out))
     _show(result, out)
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))
     if without:
@@ -194,12 +200,19 @@ def _required_alarms(system: str | None) -> str:
     return (chosen.alarms if chosen else None) or ""
 
 
+def _labelled(spec: AlarmSpec, out: Printer) -> str:
+    """Return that an alarm of the specification is a standard alarm, under whose name it is shown."""
+    from watchme_analysis.present.console import filled
+
+    return filled(out.words("backtest-standard", alarm=spec.name, label=spec.label))
+
+
 def _show(result: pd.DataFrame, out: Printer) -> None:
     """Print the alarms that fired, the number of others, and why some could not be evaluated."""
     from watchme_analysis.present.console import filled
 
     quiet = result["times_raised"].fillna(0).eq(0)
-    shown = result[~quiet].drop(columns=["rule", "threshold_factor"], errors="ignore")
+    shown = result[~quiet].drop(columns=["label", "rule", "threshold_factor"], errors="ignore")
     if len(shown):
         echo(_table(_by_setting(shown, out) if "evaluation_periods" in shown else shown, out))
     missed = result[result["times_raised"].isna()].drop_duplicates(["alarm", "note"])

@@ -64,7 +64,7 @@ class AlarmPage(Page):
         return rules_table(
             (
                 (
-                    spec.name,
+                    f"{spec.name} ({spec.label})" if spec.label else spec.name,
                     render(spec.summary, self.language),
                     value_label("alarm-over", spec.over, self.language),
                 )

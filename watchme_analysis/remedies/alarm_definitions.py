@@ -235,7 +235,7 @@ class _Builder:
 
 def alarm_name(resource: str, spec: AlarmSpec) -> str:
     """Return the name of the alarm of a requirement on a resource."""
-    return f"{resource}-{spec.name}"
+    return f"{resource}-{spec.label or spec.name}"
 
 
 def _metric_alarm(spec: AlarmSpec, chain: Chain, resource: str, request: Request) -> Definition:

@@ -102,6 +102,7 @@ backtest-incident = incident from { $start } ({ $zone })
 backtest-no-reaction = no reaction of people is recorded: give --noticed to compare alarms with it
 backtest-noticed = people noticed by { $time }: { $how }
 backtest-noticed-option = as --noticed states
+backtest-standard = { $alarm } is the alarm { $label } of the specification.
 backtest-not-evaluated = not evaluated, because the case lacks what they monitor: { $alarms }
 backtest-better = better: { $alarm } on { $resource }: { $finding }
 backtest-instead = instead: { $instead }; then it { $effect }

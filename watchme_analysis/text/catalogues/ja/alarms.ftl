@@ -88,6 +88,7 @@ backtest-incident = インシデントの開始: { $start } ({ $zone })
 backtest-no-reaction = 人の対応が記録されていません。アラームと比べるには --noticed を指定してください
 backtest-noticed = 人が気づいた時刻: { $time } ({ $how })
 backtest-noticed-option = --noticed の指定
+backtest-standard = { $alarm } は、アラーム定義の { $label } です。
 backtest-not-evaluated = 監視対象がケースにないため、評価していないアラーム: { $alarms }
 backtest-better = 改善案: { $resource } の { $alarm }: { $finding }
 backtest-instead = 代わりの設定: { $instead }。変更後の動作: { $effect }
