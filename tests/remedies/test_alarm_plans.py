@@ -20,13 +20,10 @@ from watchme_analysis.cloudwatch.account_state import describe_alarms
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
-from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.remedies.alarm_definitions import (
-    DEFINED,
     MARK,
     Definition,
     Request,
-    defined,
     wanted_alarms,
 )
 from watchme_analysis.remedies.alarms import (
@@ -40,10 +37,10 @@ from watchme_analysis.remedies.alarms import (
     verify_plan,
 )
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
-from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
+from watchme_analysis.remedies.plan import Call, Condition, Step
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms, plan_verification
-from watchme_analysis.text.message import Choice, Code, Count, Names, Number, Resource, message
+from watchme_analysis.text.message import Code, Names, Resource, message
 
 REGION = "ap-southeast-2"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:on-call"
@@ -376,7 +373,6 @@ def test_commands_plan_apply_verify_and_undo(system, topic, request_of, watchme,
 
 MADE = datetime(2026, 3, 2, 4, tzinfo=UTC)
 PLACE = Place("123456789012", REGION, MADE)
-NO_TOPIC = Topic(TOPIC, exists=False)
 CONFIRMED = Topic(TOPIC, exists=True, has_confirmed_subscription=True)
 DEAD = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
 RATE = AlarmSpec("rate", "function", ("Errors", "Invocations"), "Sum", Rule(300, 10.0))
@@ -393,74 +389,6 @@ def planned(wanted, *existing, topic=CONFIRMED):
 def existing_of(definition, **changes):
     """Return an alarm of DescribeAlarms, created from a definition."""
     return {**definition.parameters, "StateValue": "OK", "AlarmArn": "arn", "OKActions": [], **changes}
-
-
-def put(parameters):
-    return Call("cloudwatch", "put_metric_alarm", dict(parameters))
-
-
-def test_the_step_of_a_new_and_of_a_changed_alarm():
-    wanted = wanted_of(DEAD)
-    [definition] = wanted.definitions
-    listed = Call(
-        "cloudwatch",
-        "describe_alarms",
-        {"AlarmNames": ["q-dlq-dead"], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]},
-    )
-    select = f"MetricAlarms[0] && MetricAlarms[0].{DEFINED}"
-
-    def shows(state, within_s=0.0):
-        return Condition(listed, select, defined(state), within_s)
-
-    def why(what):
-        words = {"rule": Code(DEAD.in_words), "resource": Resource("q-dlq")}
-        return message("alarm-step", what=Choice(what), **words)
-
-    plan = planned(wanted)
-    created = Step(
-        "q-dlq-dead",
-        "q-dlq",
-        why("create"),
-        put(definition.parameters),
-        before=(shows(None),),
-        until=(shows(definition.parameters, 30.0),),
-        undo=(Call("cloudwatch", "delete_alarms", {"AlarmNames": ["q-dlq-dead"]}),),
-        undo_until=(shows(None, 30.0),),
-    )
-    encrypted = Condition(
-        Call("sns", "get_topic_attributes", {"TopicArn": TOPIC}), "Attributes.KmsMasterKeyId || ''", ""
-    )
-    subscribed = Condition(
-        Call("sns", "list_subscriptions_by_topic", {"TopicArn": TOPIC}),
-        "Subscriptions[?starts_with(SubscriptionArn, 'arn:')] | length(@) > `0`",
-        True,
-    )
-    assert plan == Plan(
-        "alarms",
-        message("alarm-plan", count=Count(1), topic=Resource("on-call")),
-        MADE,
-        "123456789012",
-        REGION,
-        steps=(created,),
-        relies_on=(encrypted, subscribed, shows(None)),
-        costs=(message("alarm-cost", count=Count(1), usd=Number(0.1)),),
-    )
-    old = existing_of(definition, Threshold=5.0, AlarmDescription="Own.")
-    [changed] = planned(wanted, old).steps
-    new = {**definition.parameters, "AlarmDescription": "Own."}
-    restored = {
-        key: value for key, value in old.items() if key not in {"StateValue", "AlarmArn", "OKActions"}
-    }
-    assert changed == Step(
-        "q-dlq-dead",
-        "q-dlq",
-        why("update"),
-        put(new),
-        before=(shows(old),),
-        until=(shows(new, 30.0),),
-        undo=(put(restored),),
-        undo_until=(shows(old, 30.0),),
-    )
 
 
 def test_alarms_that_exist_are_noted():
@@ -494,57 +422,6 @@ def test_alarms_that_exist_are_noted():
         assert len(planned(wanted, {**other, **silent}).steps) == 2
     with pytest.raises(InputError, match="q-dlq-dead"):
         planned(wanted, existing_of(dead, MetricName="NumberOfMessagesSent"))
-
-
-def test_the_steps_conditions_and_risks_of_a_topic():
-    emails = ("a@example.com", "b@example.com")
-    plan = planned(wanted_of(), topic=replace(NO_TOPIC, emails=emails))
-    attributes = Call("sns", "get_topic_attributes", {"TopicArn": TOPIC})
-    gone = Condition(attributes, "Attributes.TopicArn", None)
-    create = Step(
-        "create topic on-call",
-        TOPIC,
-        message("alarm-topic-step", topic=Resource("on-call")),
-        Call("sns", "create_topic", {"Name": "on-call"}),
-        before=(gone,),
-        until=(Condition(attributes, "Attributes.TopicArn", TOPIC, 30.0),),
-        undo=(Call("sns", "delete_topic", {"TopicArn": TOPIC}),),
-        undo_until=(gone,),
-    )
-    listed = Call("sns", "list_subscriptions_by_topic", {"TopicArn": TOPIC})
-    subscribe = [
-        Step(
-            f"subscribe {email}",
-            TOPIC,
-            message("alarm-subscribe-step", email=Resource(email)),
-            Call("sns", "subscribe", {"TopicArn": TOPIC, "Protocol": "email", "Endpoint": email}),
-            until=(Condition(listed, f"Subscriptions[?Endpoint=='{email}'].Endpoint | [0]", email, 30.0),),
-        )
-        for email in emails
-    ]
-    assert (plan.steps, plan.relies_on) == ((create, *subscribe), ())
-    assert messages_in(plan.title) == {"alarm-plan": {"count": 0, "topic": "on-call"}}
-    assert [messages_in(each) for each in plan.risks] == [{"alarm-to-confirm": {"emails": list(emails)}}]
-    assert [messages_in(each) for each in planned(wanted_of(), topic=NO_TOPIC).risks] == [
-        {"alarm-topic-without-subscription": {"topic": "on-call"}}
-    ]
-    encrypted = planned(wanted_of(), topic=replace(CONFIRMED, key="alias/own"))
-    assert [messages_in(each) for each in encrypted.risks] == [
-        {"alarm-topic-key": {"topic": "on-call", "key": "alias/own"}}
-    ]
-    assert [(each.select, each.value) for each in encrypted.relies_on] == [
-        ("Attributes.KmsMasterKeyId || ''", "alias/own"),
-        ("Subscriptions[?starts_with(SubscriptionArn, 'arn:')] | length(@) > `0`", True),
-    ]
-    unconfirmed = planned(wanted_of(), topic=replace(CONFIRMED, has_confirmed_subscription=False))
-    assert len(unconfirmed.relies_on) == 1
-    # Alarms that can never fire come first.
-    never = AlarmSpec("age", "queue", ("ApproximateAgeOfOldestMessage",), "Maximum", Rule(60, 600.0))
-    chain = Chain("q", None, None, RecordedSettings(visibility_timeout_s=180.0, max_receive_count=3))
-    plan = planned(wanted_alarms(Request([never], [chain], TOPIC)), topic=NO_TOPIC)
-    assert [each.id for each in plan.risks] == [
-        "alarm-age-is-never-reached", "alarm-topic-without-subscription"
-    ]  # fmt: skip
 
 
 def test_topics_by_name_and_by_arn():
@@ -610,32 +487,6 @@ def notified(name, action=TOPIC):
     }
     select = f"AlarmHistoryItems[?HistorySummary=='Successfully executed action {action}'] | length(@) > `0`"
     return Condition(Call("cloudwatch", "describe_alarm_history", history), select, True, 120.0)
-
-
-def test_the_plan_that_tests_a_notification():
-    plan = verify_plan([alarm("a", state="INSUFFICIENT_DATA")], PLACE)
-    back = set_state("a", "INSUFFICIENT_DATA")
-    test = Step(
-        "test a",
-        "a",
-        message("alarm-verify-step", alarm=Resource("a"), actions=Names((TOPIC,))),
-        set_state("a", "ALARM"),
-        until=(notified("a"),),
-        undo=(back,),
-    )
-    said = message("alarm-restore-step", alarm=Resource("a"), state=Code("INSUFFICIENT_DATA"))
-    assert plan == Plan(
-        "alarms",
-        message("alarm-verify-plan", count=Count(1)),
-        MADE,
-        "123456789012",
-        REGION,
-        steps=(test, Step("restore a", "a", said, back)),
-        risks=(message("alarm-verify-risk"),),
-        undo_on_surprise=True,
-    )
-    two = verify_plan([alarm("a", [TOPIC, f"{TOPIC}-2"])], PLACE).steps[0]
-    assert two.until == (notified("a"), notified("a", f"{TOPIC}-2"))
 
 
 def test_which_alarms_are_tested():

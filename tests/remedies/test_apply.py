@@ -4,7 +4,6 @@ import base64
 import hashlib
 import io
 import json
-import shlex
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -25,7 +24,7 @@ from watchme_analysis.remedies.allowed_calls import read_plan
 from watchme_analysis.remedies.apply import actions_of, apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, write_plan
 from watchme_analysis.remedies.policy import action_of, policy_of
-from watchme_analysis.text.message import Code, message
+from watchme_analysis.text.message import message
 
 WHY = message("plan-nothing")
 
@@ -437,74 +436,6 @@ GETTING = "sqs get-queue-attributes"
 SETTING = "sqs set-queue-attributes"
 
 
-def test_each_entry_report_and_row_of_a_plan(tmp_path):
-    account = account_of(A="0", B="0")
-    # Conditions and later steps refer to what a step kept.
-    own = Condition(Call("sqs", "get_queue_attributes"), "`1`", {"$from": "set A.number"})
-    first = step_of("A", keep={"number": "Number"}, until=(shows("A", "5"), own))
-    second = step_of(
-        "B", new={"$from": "set A.number"}, before=(), until=(shows("B", {"$from": "set A.number"}),)
-    )
-    wait = Step("wait", "queue", message("plan-step-done"), until=(shows("A", "5"),))
-    plan = small_plan(first, second, wait, relies_on=(shows("A", "0"),))
-    result, reports = applied(plan, tmp_path / "j", account)
-    assert result == applying.ApplyResult(
-        "complete", ("set A", "set B", "wait"), message("plan-complete", count=3), tmp_path / "j"
-    )
-    assert account.attributes == {"A": "5", "B": 1}
-    assert reports == [(name, "plan-step-done") for name in ("set A", "set B", "wait")]
-    assert entries(tmp_path / "j") == [
-        {"key": "plan", "event": "intended", "plan": plan.digest, "remedy": "test"},
-        {"key": "set A", "event": "intended", "call": SETTING, "resource": "queue A"},
-        {"key": "set A", "event": "done", "made": {"number": 1}},
-        {"key": "set B", "event": "intended", "call": SETTING, "resource": "queue B"},
-        {"key": "set B", "event": "done"},
-        {"key": "wait", "event": "done"},
-        {"key": "plan", "event": "done", "plan": plan.digest},
-    ]
-    journal = read_journal(tmp_path / "j")
-    common = {"remedy": "test", "outcome": "done", "plan": plan.digest}
-    assert actions_of(plan, journal) == [
-        {
-            **common, "time": journal.entries[2]["at"], "step": "set A", "resource": "queue A",
-            "call": SETTING, "message": WHY.to_dict(), "number": 2,
-        },
-        {
-            **common, "time": journal.entries[4]["at"], "step": "set B", "resource": "queue B",
-            "call": SETTING, "message": WHY.to_dict(), "number": 4,
-        },
-        {
-            **common, "time": journal.entries[5]["at"], "step": "wait", "resource": "queue", "call": None,
-            "message": {"id": "plan-step-done", "values": {}}, "number": 5,
-        },
-        {
-            **common, "time": journal.entries[6]["at"], "step": "plan", "resource": None, "call": None,
-            "message": WHY.to_dict(), "number": 6,
-        },
-    ]  # fmt: skip
-    # The undo refers to nothing any more: values that were kept are filled in.
-    copied = step_of("A", keep={"number": "Number"}, undo=(change("A", {"$from": "set A.number"}),) * 2)
-    kept = small_plan(
-        replace(copied, undo_before=(shows("B", 1),), undo_until=(shows("A", 1),), undo_hint=WHY)
-    )
-    reverse = undo_plan(replace(kept, notes=(WHY,), costs=(WHY,), undo_on_surprise=True), journal)
-    assert reverse == replace(
-        kept,
-        title=message("plan-undo", plan=WHY),
-        steps=(
-            Step(
-                "undo set A", "queue A", message("plan-undo-step", step=Code("set A")), change("A", 1),
-                hint=WHY,
-            ),
-            Step(
-                "undo set A 2", "queue A", message("plan-undo-step", step=Code("set A")), change("A", 1),
-                before=(shows("B", 1),), until=(shows("A", 1),), hint=WHY,
-            ),
-        ),
-        notes=(WHY,),
-    )  # fmt: skip
-
-
 @together(
     ("readings", "condition", "waits"),
     [
@@ -822,68 +753,3 @@ def test_plans_that_can_not_be_are_refused(plan, tmp_path):
         Plan.from_dict({**data, "format_version": 0})
     unreadable = refusal(read_plan, tmp_path / "absent")["error-plan-unreadable"]
     assert unreadable["path"] == str(tmp_path / "absent")
-
-
-def test_everything_of_a_plan_is_stored(tmp_path):
-    step = step_of(
-        "A", keep={"number": "Number"}, expect={"Result": "done"}, is_repeatable=False, may_be_unseen=True,
-        undo_before=(shows("A", "5", 1.0, 2.0),), undo_until=(shows("A", "0"),), hint=WHY, undo_hint=WHY,
-    )  # fmt: skip
-    bare = Step("wait", "queue", WHY)
-    whole = small_plan(
-        step, bare, relies_on=(shows("A", "0"),), reasons=(WHY,), costs=(WHY,) * 2, risks=(WHY,) * 3,
-        notes=(WHY,) * 4, undo_on_surprise=True,
-    )  # fmt: skip
-    assert Plan.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
-    reading = {"service": "sqs", "operation": "get_queue_attributes", "parameters": {}}
-    condition = {"call": reading, "select": "Attributes.A", "value": "0", "within_s": 0.0}
-    why = {"id": "plan-nothing", "values": {}}
-    setting = {"service": "sqs", "operation": "set_queue_attributes"}
-    assert whole.to_dict() == {
-        "format": "watchme-plan",
-        "format_version": 1,
-        "remedy": "test",
-        "title": why,
-        "made": "2026-03-02T00:00:00+00:00",
-        "account": "123456789012",
-        "region": "eu-west-1",
-        "reasons": [why],
-        "costs": [why] * 2,
-        "risks": [why] * 3,
-        "notes": [why] * 4,
-        "relies_on": [condition],
-        "undo_on_surprise": True,
-        "steps": [
-            {
-                "undo_before": [{**condition, "value": "5", "within_s": 1.0, "held_s": 2.0}],
-                "hint": why,
-                "undo_hint": why,
-                "name": "set A",
-                "resource": "queue A",
-                "why": why,
-                "call": {**setting, "parameters": {"Attributes": {"A": "5"}}},
-                "before": [condition],
-                "expect": {"Result": "done"},
-                "until": [{**condition, "value": "5"}],
-                "is_repeatable": False,
-                "keep": {"number": "Number"},
-                "undo": [{**setting, "parameters": {"Attributes": {"A": "0"}}}],
-                "undo_until": [condition],
-                "may_be_unseen": True,
-            },
-            {
-                "name": "wait", "resource": "queue", "why": why, "call": None, "before": [], "expect": {},
-                "until": [], "is_repeatable": True, "keep": {}, "undo": [], "undo_until": [],
-                "may_be_unseen": False,
-            },
-        ],
-    }  # fmt: skip
-    call = Call("sqs", "send_message", {"MessageBody": "it's"})
-    assert call.command == "aws sqs send-message --cli-input-json " + shlex.quote('{"MessageBody": "it\'s"}')
-    # Every call that the plan may make, readings within parameters included.
-    inner = {"$read": reading, "select": "Attributes"}
-    nested = small_plan(step_of("B", call=Call("sqs", "x", {"a": [{"b": inner}], "c": (inner,)})))
-    assert [each.operation for each in nested.calls] == [
-        "get_queue_attributes", "get_queue_attributes", "x", "set_queue_attributes", "get_queue_attributes",
-        "get_queue_attributes",
-    ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import shutil
 import socket
@@ -11,13 +10,12 @@ import sys
 import threading
 import time
 import urllib.request
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from worlds.kills import kills
-from worlds.messages import messages_in, refusal
+from worlds.messages import refusal
 from worlds.shorter_case import BROKEN, write_shorter
 from worlds.stored_case import store_case
 
@@ -26,21 +24,15 @@ from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import INTENDED, open_journal, read_journal
 from watchme_analysis.remedies.guard import (
     Guard,
-    GuardBacktest,
     GuardSettings,
     GuardState,
     LocalHost,
-    RestartEffect,
-    actions_of_guard,
     backtest_guard,
     check_settings,
     decide,
     evidence_commands,
 )
 from watchme_analysis.services.guard import backtest, check_case, record_restarts
-from watchme_analysis.simulation.scenarios import Comparison
-from watchme_analysis.simulation.settings import Outcome
-from watchme_analysis.text.message import Resource, message
 
 START = datetime(2025, 11, 21, 1, tzinfo=UTC)
 URL = "http://127.0.0.1:1/health"
@@ -410,76 +402,6 @@ def test_each_action_at_its_limit():
     assert action(2, 86_399, 61) == ("stop", 3)
 
 
-def entries_of(path):
-    return [
-        {key: value for key, value in entry.items() if key != "at"} for entry in read_journal(path).entries
-    ]
-
-
-def test_entries_and_rows_of_a_restart_that_works_or_not(tmp_path):
-    statuses = [503] * 3 + [200]
-
-    class Health(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Health)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}/health"
-    settings = replace(quick(), url=url, recovery_s=20)
-    beats, recorded, reports, host = [], [], [], Host()
-    guard, notified = guard_of(
-        tmp_path / "e", settings, host, "r",
-        heartbeat=lambda: beats.append(1), record=lambda: recorded.append(1), report=reports.append,
-    )  # fmt: skip
-    guard.run(tmp_path / "j", threading.Event(), most_checks=4)
-    server.shutdown()
-    server.server_close()
-    (evidence,) = (tmp_path / "e").iterdir()
-    assert (host.ran, len(beats), len(recorded)) == (["r"], 4, 1)
-    assert re.fullmatch(r"\d{8}T\d{6}Z", evidence.name)
-    # Three failed checks are evidence; those after the restart are not.
-    assert len((evidence / "probes.csv").read_text().splitlines()) == 1 + 3
-    assert ids(reports) == ["guard-evidence", "guard-restarted"]
-    assert messages_in(reports[0]) == {"guard-evidence": {"folder": str(evidence)}}
-    assert notified == reports[1:]
-    said = messages_in(notified[0])["guard-restarted"]
-    assert (said["url"], 0 <= said["took"] < 5) == (url, True)
-    begun, done = entries_of(tmp_path / "j")
-    assert begun == {"key": "restart 1", "event": "intended", "evidence": str(evidence), "url": url}
-    assert done == {
-        "key": "restart 1", "event": "done", "sentence": notified[0].to_dict(), "seconds": done["seconds"]
-    }  # fmt: skip
-    assert 0 <= done["seconds"] < 5
-    journal = read_journal(tmp_path / "j")
-    assert actions_of_guard(journal) == [
-        {
-            "time": journal.entries[1]["at"], "remedy": "guard", "step": "restart 1", "resource": url,
-            "call": None, "outcome": "done", "number": 1, "plan": f"guard {journal.entries[0]['at']}",
-            "message": message(
-                "guard-action", what=notified[0], folder=Resource(str(evidence))
-            ).to_dict(),
-        }
-    ]  # fmt: skip
-    # The server is gone: the next restart fails, and the service is not healthy in time.
-    guard, notified = guard_of(tmp_path / "f", replace(settings, recovery_s=0), Host(failing="r"), "r")
-    guard.run(tmp_path / "j", threading.Event(), most_checks=3)
-    assert messages_in(notified[0]) == {"guard-restart-failed": {"command": "r", "error": "no"}}
-    failed = entries_of(tmp_path / "j")[-1]
-    assert (failed["key"], failed["event"], failed["reason"]) == ("restart 2", "failed", "no")
-    guard, notified = guard_of(tmp_path / "g", replace(settings, recovery_s=0), Host(), "r")
-    guard.run(tmp_path / "j", threading.Event(), most_checks=3)
-    said = messages_in(notified[0])["guard-not-healthy"]
-    assert (said["url"], said["within"] > 0) == (url, True)
-    failed = entries_of(tmp_path / "j")[-1]
-    assert (failed["key"], failed["event"], failed["reason"]) == ("restart 3", "failed", "not healthy")
-
-
 def test_the_outside_is_probed_and_saved(tmp_path):
     guard, _ = guard_of(tmp_path, quick(), Host(), "r", outside_url="http://127.0.0.1:1/outside")
     folder, _ = guard._save_evidence()
@@ -516,51 +438,6 @@ def test_a_series_that_has_not_ended_counts_to_the_last_check():
         (START + timedelta(seconds=10 * begin), START + timedelta(seconds=10 * end))
         for begin, end in ((1, 5), (7, 11))
     )
-
-
-def test_the_sentences_of_a_backtest():
-    bare = GuardBacktest((), None, 16, 2, 20.0, 0.0, None)
-    first = {"count": 0, "failed": 2, "checks": 16, "failing": 20.0}
-    assert [messages_in(each) for each in bare.sentences] == [{"guard-backtest": first}]
-    later = START + timedelta(seconds=60)
-    full = replace(bare, restarts=(START, later), stopped=later, avoided_s=5.0, answered_inside=1)
-    assert [messages_in(each) for each in full.sentences] == [
-        {"guard-backtest": {**first, "count": 2}},
-        {"guard-backtest-avoided": {"avoided": 5.0, "first": START}},
-        {"guard-backtest-inside": {"count": 1}},
-        {"guard-backtest-stopped": {"time": later}},
-        {"guard-backtest-no-queue": {}},
-    ]
-
-    def runs(dead):
-        zero = {each.name: 0 for each in fields(Outcome)} | {"drained_s": None, "mean_wait_s": None}
-        values = {"lost": 1, "peak_age_s": 60.0, "behind_s": 30.0, "series": ()}
-        outcomes = tuple(Outcome(**{**zero, **values, "dead_lettered": number}) for number in dead)
-        return Comparison(None, outcomes)
-
-    effect = RestartEffect("jobs", runs((5, 5)), runs((1, 1)), runs((4, 6)), ("peak_age_s",))
-    said = [messages_in(each) for each in replace(full, effect=effect).sentences[4:]]
-    figures = {
-        "dead": 5.0, "dead_half": 0.0, "lost": 1.0, "lost_half": 0.0, "age": 60.0, "age_half": 0.0,
-        "behind": 30.0, "behind_half": 0.0,
-    }  # fmt: skip
-    half = pytest.approx(12.706, abs=0.001)  # Student's t of two runs
-    about = {"figures": "guard-effect-figures"}
-    assert said == [
-        {"guard-effect-unchanged": {"queue": "jobs", "runs": 2, **about}, "guard-effect-figures": figures},
-        {"guard-effect-cured": about, "guard-effect-figures": {**figures, "dead": 1.0}},
-        {"guard-effect-uncured": about, "guard-effect-figures": {**figures, "dead_half": half}},
-        {"guard-effect-differs": {"count": 1}},
-    ]
-    document = effect.to_dict()
-    assert (document["queue"], document["differing"]) == ("jobs", ["peak_age_s"])
-    assert {
-        key: {name: found["mean"] for name, found in document[key].items()} for key in ("cured", "uncured")
-    } == {
-        "cured": {"dead_lettered": 1.0, "lost": 1.0, "peak_age_s": 60.0, "behind_s": 30.0},
-        "uncured": {"dead_lettered": 5.0, "lost": 1.0, "peak_age_s": 60.0, "behind_s": 30.0},
-    }
-    assert len(replace(effect, differing=()).sentences) == 3
 
 
 def test_settings_at_their_limits_are_accepted():

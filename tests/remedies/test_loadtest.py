@@ -49,7 +49,6 @@ from watchme_analysis.remedies.loadtest import (
     calls_of_load_test,
     closeness_s,
     compare_with_prediction,
-    counts_sentence,
     message_parameters,
     run_load_test,
 )
@@ -63,7 +62,7 @@ from watchme_analysis.simulation.replay import (
     predicted_figures,
     predicted_runs,
 )
-from watchme_analysis.text.message import Choice, Duration, Resource, message
+from watchme_analysis.text.message import Choice, Duration, message
 from watchme_analysis.text.render import label, render
 
 QUICK = LoadLimits(drain_s=10, timeout_s=5, poll_s=0.03, metrics_s=0.0)
@@ -506,72 +505,6 @@ def run(memory, plan, path, **options):
     said = []
     result = run_load_test(plan, path, memory, report=said.append, **options)
     return result, [messages_in(each) for each in said]
-
-
-def test_each_entry_of_a_load_test_and_its_result(memory, tmp_path):
-    plan = queue_plan()
-    result, said = run(memory, plan, tmp_path / "j")
-    assert said[-1] == {"loadtest-progress": {"sent": 2, "count": 2}}
-    sentence = message("loadtest-complete", count=2)
-    counts = LoadCounts(2, 2, 0, 0, 2, 2, 0)
-    assert (result.outcome, result.sentence, result.counts) == ("complete", sentence, counts)
-    assert (result.errors, result.journal, counts.open) == ({}, tmp_path / "j", 0)
-    first, *entries, last = entries_of(tmp_path / "j")
-    counted = {"visible": 0, "in_flight": 0, "delayed": 0, "dlq": 0}
-    assert first == ("run", "intended", {"plan": plan.digest, "counts": counted})
-    by_message = {
-        number: [(event, more) for key, event, more in entries if key == number] for number in ("0", "1")
-    }
-    for number, events in by_message.items():
-        sent_as = SENT_AS.format(int(number) + 1)
-        (_, begun), (_, sent), (_, processed) = events
-        assert [event for event, _ in events] == ["intended", "sent", "processed"]
-        assert (begun, sent, processed["as"]) == ({}, {"as": sent_as}, sent_as)
-        assert processed["request_id"] in {REQUEST.format(0), REQUEST.format(3)}
-        assert datetime.fromisoformat(processed["ended"]).tzinfo is not None
-    queue = [(event, more) for key, event, more in entries if key == "queue"]
-    assert queue[-1] == ("done", {"sent": 2, "total": 0, "waiting": 0, "dead": 0})
-    action = message("loadtest-action", target=Resource("jobs"), end=sentence, counts=counts_sentence(counts))
-    assert last == (
-        "run", "done",
-        {"outcome": "complete", "sentence": sentence.to_dict(), "action": action.to_dict()},
-    )  # fmt: skip
-    assert messages_in(counts_sentence(counts)) == {
-        "loadtest-counts": {
-            "planned": 2, "sent": 2, "delivered": 2, "processed": 2, "failed": 0, "open": 0
-        }
-    }  # fmt: skip
-    journal = read_journal(tmp_path / "j")
-    at = [datetime.fromisoformat(entry["at"]) for entry in journal.entries if entry["event"] == "intended"][
-        1:
-    ]
-    assert result.sent_s == (0.0, (at[1] - at[0]).total_seconds())
-    ended = [datetime.fromisoformat(journal.last[number]["ended"]) for number in "01"]
-    assert result.done_s == tuple((each - at[0]).total_seconds() for each in ended)
-    assert actions_of_load_test(plan, journal) == [
-        {
-            "time": journal.entries[-1]["at"], "remedy": "loadtest", "step": "load test", "resource": "jobs",
-            "call": "sqs send-message", "outcome": "done", "message": action.to_dict(), "plan": plan.digest,
-            "number": len(journal.entries) - 1,
-        }
-    ]  # fmt: skip
-    document = result.to_dict()
-    assert document["counts"] == {
-        "planned": 2, "sent": 2, "not_sent": 0, "unconfirmed": 0, "delivered": 2, "processed": 2, "failed": 0,
-        "is_by_queue": False, "open": 0,
-    }  # fmt: skip
-    assert (document["outcome"], document["message"], document["errors"]) == (
-        "complete", sentence.to_dict(), {}
-    )  # fmt: skip
-    assert (document["sent_s"], document["done_s"]) == (list(result.sent_s), list(result.done_s))
-    assert (document["journal"], len(document["compared"])) == (str(tmp_path / "j"), 6)
-    # What has ended is not run again.
-    again, said = run(memory, plan, tmp_path / "j")
-    assert (again, said) == (result, [{"loadtest-was-run": {}}])
-    other = replace(plan, id="loadtest-2")
-    assert refusal(run, memory, other, tmp_path / "j") == {
-        "error-loadtest-journal": {"path": str(tmp_path / "j")}
-    }
 
 
 def test_a_killed_test_goes_on_with_what_was_not_sent(memory, tmp_path):

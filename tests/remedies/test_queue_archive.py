@@ -3,7 +3,6 @@
 import gzip
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -20,7 +19,6 @@ from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.queue_archive import (
-    Archive,
     ReadingLimits,
     archive_queue,
     is_archive,
@@ -35,7 +33,7 @@ from watchme_analysis.remedies.queue_purge import (
     record_of,
 )
 from watchme_analysis.remedies.queue_reader import QueueCounts
-from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.message import message
 
 QUICK = ReadingLimits(visibility_timeout_s=1, settle_s=0.2)
 
@@ -249,57 +247,6 @@ def lines_of(path):
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
 
 
-def test_the_lines_of_an_archive(memory, tmp_path):
-    memory.attributes["dead"] = {"DelaySeconds": "0"}
-    memory.put("dead", "b", SentTimestamp="1772424000000", SenderId="A")  # 2026-03-02T04:00:00Z
-    memory.put("dead", "c", "a", SentTimestamp="1772420400500", SenderId="B")
-    memory.held["dead"]["m1"]["MessageAttributes"] = {"ErrorMessage": {"StringValue": "KeyError: 'id'"}}
-    path = tmp_path / "new" / "dead.gz"
-    archive = archive_queue(memory, "dead", path, ReadingLimits(60, 5.0))
-    header, *messages, trailer = lines_of(path)
-    counts = {"visible": 3, "in_flight": 0, "delayed": 0}
-    made = datetime.fromisoformat(header["made"])
-    assert abs(datetime.now(UTC) - made) < timedelta(minutes=1)
-    assert header == {
-        "format": "watchme-queue-archive",
-        "format_version": 1,
-        "queue": DLQ,
-        "arn": "arn:aws:sqs:eu-west-1:123456789012:dead",
-        "made": header["made"],
-        "visibility_timeout_s": 60,
-        "attributes": {
-            "QueueArn": "arn:aws:sqs:eu-west-1:123456789012:dead",
-            "ApproximateNumberOfMessages": "3",
-            "ApproximateNumberOfMessagesNotVisible": "0",
-            "DelaySeconds": "0",
-        },
-        "counts": counts,
-    }
-    assert [(each["MessageId"], each["Body"]) for each in messages] == [("m1", "b"), ("m2", "c"), ("m3", "a")]
-    assert trailer == {
-        "messages": 3, "ended": trailer["ended"], "counts": counts, "not_released": 0, "missed": [],
-        "sha256": archive.sha256,
-    }  # fmt: skip
-    assert archive == Archive(
-        path, DLQ, header["arn"], made, {each["MessageId"]: each for each in messages},
-        QueueCounts(3, 0, 0), (), trailer["sha256"],
-    )  # fmt: skip
-    assert archive.summary == {
-        "count": 3,
-        "oldest": "2026-03-02T03:00:00.500000+00:00",
-        "newest": "2026-03-02T04:00:00+00:00",
-        "senders": {"B": 2, "A": 1},
-        "errors": {"KeyError: 'id'": 1},
-    }
-    assert replace(archive, messages={"m": {}}).summary == {
-        "count": 1, "oldest": None, "newest": None, "senders": {"unknown": 1}, "errors": {}
-    }  # fmt: skip
-    assert (memory.hidden, list(path.parent.iterdir())) == (set(), [path])
-    assert refusal(archive_queue, memory, "dead", path, MINUTE) == {
-        "error-archive-exists": {"path": str(path)}
-    }
-
-
 def test_a_message_that_is_received_twice_is_archived_once(memory, tmp_path):
     memory.put("dead", "a", "b")
     again = iter([None, "m1"])  # before the second call it is visible again
@@ -397,55 +344,6 @@ def entries_in(archive):
 
 
 HANDLES = {"m1": "handle-m1", "m2": "handle-m2"}
-
-
-def test_record_journal_and_action_of_a_deletion(memory, archived, tmp_path):
-    result = purge_queue(memory, "dead", archived, "lost", errors={"KeyError": 2}, limits=MINUTE)
-    sentence = message("purge-complete", queue=Resource("dead"))
-    record = record_of(archived.path)
-    assert (record.name, journal_of(archived.path).name) == (
-        "a.gz.purge-record.json", "a.gz.purge-journal.jsonl"
-    )  # fmt: skip
-    assert result == PurgeResult("complete", sentence, 2, (), (), QueueCounts(0, 0, 0), record)
-    journal = read_journal(journal_of(archived.path))
-    stored = record_in(archived)
-    assert stored == {
-        "remedy": "queue purge",
-        "queue": DLQ,
-        "reason": "lost",
-        "archive": "a.gz",
-        "sha256": archived.sha256,
-        "count": 2,
-        "oldest": "2026-03-02T04:00:00+00:00",
-        "newest": "2026-03-02T04:00:00+00:00",
-        "senders": {"A": 2},
-        "errors": {"KeyError": 2},
-        "began": journal.entries[0]["at"],
-        "state": "complete",
-        "ended": stored["ended"],
-        "deleted": 2,
-        "uncertain": [],
-        "left": [],
-        "counts": {"visible": 0, "in_flight": 0, "delayed": 0},
-        "sentence": sentence.to_dict(),
-    }
-    assert abs(datetime.now(UTC) - datetime.fromisoformat(stored["ended"])) < timedelta(minutes=1)
-    assert entries_in(archived) == [
-        {"key": "record", "event": "intended", "sha256": archived.sha256},
-        {"key": "hold", "event": "holding", "handles": HANDLES},
-        {"key": "messages", "event": "deleting", "ids": ["m1", "m2"]},
-        {"key": "messages", "event": "deleted", "ids": ["m1", "m2"]},
-        {"key": "record", "event": "done", "outcome": "complete", "sentence": sentence.to_dict()},
-    ]
-    assert actions_of_purge(journal, DLQ) == [
-        {
-            "time": journal.entries[-1]["at"], "remedy": "queue purge", "step": "purge", "resource": "dead",
-            "call": None, "outcome": "done", "message": sentence.to_dict(), "plan": archived.sha256,
-            "number": 4,
-        }
-    ]  # fmt: skip
-    # Nothing was in flight any more, so that nothing is released.
-    assert "change_message_visibility_batch" not in memory.operations()
 
 
 def test_what_is_not_archived_or_not_deleted_stays(memory, archived):

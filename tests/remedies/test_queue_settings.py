@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import boto3
-import jmespath
 import pytest
 from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
@@ -211,93 +210,6 @@ def call_of(call):
 
 def shown(conditions):
     return [(call_of(each.call), each.select, each.value, each.within_s) for each in conditions]
-
-
-def test_every_step_of_a_measure_and_its_undo():
-    plan = settings_plan(row("now", BASE), BEST, live(), (), EMPTY)
-    visibility, timeout, receives, most = plan.steps
-    assert [(step.name, step.resource, messages_in(step.why)["settings-step"]) for step in plan.steps] == [
-        (
-            name, resource,
-            {"setting": setting, "has": has, "gets": "value", "old": old, "new": new, "resource": resource},
-        )
-        for name, resource, setting, has, old, new in (
-            ("visibility timeout", "orders", "visibility_timeout_s", "value", 180.0, 360.0),
-            ("function timeout", "worker", "function_timeout_s", "value", 30.0, 60.0),
-            ("receives before the DLQ", "orders", "max_receive_count", "value", 3.0, 5.0),
-            ("maximum concurrency", "orders", "max_concurrency", "nothing", 0.0, 2.0),
-        )
-    ]  # fmt: skip
-    assert isinstance(visibility.why.values["new"], Duration)
-    assert isinstance(most.why.values["new"], Number)
-
-    def attributes(value):
-        return "sqs.set_queue_attributes", {"QueueUrl": URL, "Attributes": {"VisibilityTimeout": value}}
-
-    read = ("sqs.get_queue_attributes", {"QueueUrl": URL, "AttributeNames": ["VisibilityTimeout"]})
-    select = "Attributes.VisibilityTimeout"
-    assert call_of(visibility.call) == attributes("360")
-    assert shown(visibility.before) == [(read, select, "180", 0.0)]
-    assert shown(visibility.until) == [(read, select, "360", 120.0)]
-    assert [call_of(each) for each in visibility.undo] == [attributes("180")]
-    assert shown(visibility.undo_until) == [(read, select, "180", 120.0)]
-
-    def configured(seconds):
-        return "lambda.update_function_configuration", {"FunctionName": "worker", "Timeout": seconds}
-
-    read = ("lambda.get_function_configuration", {"FunctionName": "worker"})
-    select = "[Timeout, LastUpdateStatus]"
-    assert call_of(timeout.call) == configured(60)
-    assert shown(timeout.before) == [(read, select, [30, "Successful"], 0.0)]
-    assert shown(timeout.until) == [(read, select, [60, "Successful"], 120.0)]
-    assert [call_of(each) for each in timeout.undo] == [configured(30)]
-    assert shown(timeout.undo_until) == [(read, select, [30, "Successful"], 120.0)]
-
-    read = ("sqs.get_queue_attributes", {"QueueUrl": URL, "AttributeNames": ["RedrivePolicy"]})
-    operation, changed = call_of(receives.call)
-    assert (operation, changed["QueueUrl"]) == ("sqs.set_queue_attributes", URL)
-    assert json.loads(changed["Attributes"]["RedrivePolicy"]) == {**json.loads(POLICY), "maxReceiveCount": 5}
-    assert shown(receives.before) == [(read, "Attributes.RedrivePolicy", POLICY, 0.0)]
-    [(call, select, value, within_s)] = shown(receives.until)
-    assert (call, value, within_s) == (read, True, 120.0)
-    [(_, undone, _, _)] = shown(receives.undo_until)
-    # SQS may write the policy in another way than it was given.
-    for text in ('{"maxReceiveCount":5}', '{"maxReceiveCount": "5", "a": 1}', '{"maxReceiveCount": 5,"a":1}'):
-        response = {"Attributes": {"RedrivePolicy": text}}
-        assert (jmespath.search(select, response), jmespath.search(undone, response)) == (True, False)
-    for text in ('{"maxReceiveCount": 50}', '{"maxReceiveCount": 3}'):
-        assert jmespath.search(select, {"Attributes": {"RedrivePolicy": text}}) is False
-    [undo] = receives.undo
-    assert undo.parameters["Attributes"] == {"RedrivePolicy": POLICY}
-
-    read = ("lambda.get_event_source_mapping", {"UUID": "u-1"})
-    select = "[ScalingConfig.MaximumConcurrency, State]"
-
-    def scaled(scaling):
-        return "lambda.update_event_source_mapping", {"UUID": "u-1", "ScalingConfig": scaling}
-
-    assert call_of(most.call) == scaled({"MaximumConcurrency": 2})
-    assert shown(most.before) == [(read, select, [None, "Enabled"], 0.0)]
-    assert shown(most.until) == [(read, select, [2, "Enabled"], 120.0)]
-    assert [call_of(each) for each in most.undo] == [scaled({})]
-    assert shown(most.undo_until) == [(read, select, [None, "Enabled"], 120.0)]
-    assert plan.relies_on == tuple(condition for step in plan.steps for condition in step.before)
-
-
-def test_reserved_concurrency_is_removed_by_a_step():
-    base = replace(BASE, poller=replace(BASE.poller, reserved_concurrency=2))
-    [step] = settings_plan(row("now", base), row("free", BASE), replace(live(), reserved=2), (), EMPTY).steps
-    read = ("lambda.get_function_concurrency", {"FunctionName": "worker"})
-    select = "ReservedConcurrentExecutions"
-    assert (step.name, step.resource) == ("reserved concurrency", "worker")
-    assert call_of(step.call) == ("lambda.delete_function_concurrency", {"FunctionName": "worker"})
-    assert shown(step.before) == [(read, select, 2, 0.0)]
-    assert shown(step.until) == [(read, select, None, 120.0)]
-    restored = {"FunctionName": "worker", "ReservedConcurrentExecutions": 2}
-    assert [call_of(each) for each in step.undo] == [("lambda.put_function_concurrency", restored)]
-    assert shown(step.undo_until) == [(read, select, 2, 120.0)]
-    said = messages_in(step.why)["settings-step"]
-    assert (said["has"], said["gets"], said["old"], said["new"]) == ("value", "nothing", 2.0, 0.0)
 
 
 def test_reasons_costs_and_risks_of_a_measure():
