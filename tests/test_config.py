@@ -21,8 +21,6 @@ from watchme_analysis.config import (
     RunSettings,
     System,
     WorkItemSettings,
-    _quoted,
-    _suggestion,
     check_text,
     load_config,
     source_kind,
@@ -702,19 +700,6 @@ def test_the_error_of_an_invalid_text(text, message, values):
     found = error_of(check_text, text)[message]
     assert {key: found[key] for key in values} == values
     assert found.get("path", found.get("source")) == "watchme.toml"
-
-
-def test_suggestions_name_the_nearest_or_all():
-    near = messages_in(_suggestion("Queu", ["dlq", "queue"]))
-    assert near == {"config-near": {"word": "queue"}}
-    assert messages_in(_suggestion("zzz", ["a", "b"])) == {"config-known": {"kind": "keys", "names": "a, b"}}
-    empty = messages_in(_suggestion("zzz", [], "systems"))
-    assert empty["config-known"] == {"kind": "systems", "names": "list-empty"}
-
-
-def test_a_long_value_is_quoted_in_part():
-    assert _quoted("x" * 58) == repr("x" * 58)  # sixty characters with its quotes
-    assert _quoted("x" * 59) == "'" + "x" * 59 + "…"
 
 
 def test_errors_of_systems(places):

@@ -9,9 +9,6 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.schema import (
     DTYPES,
     TABLES,
-    Column,
-    Table,
-    _columns,
     conform,
     empty,
     frame_of_columns,
@@ -82,14 +79,6 @@ def error_of(call, *arguments):
     with pytest.raises(InputError) as raised:
         call(*arguments)
     return messages_in(raised.value.args[0])
-
-
-def test_a_column_as_it_is_written_down():
-    assert _columns("a | int | the meaning | none\n\nb | text | other\n") == (
-        Column("a", "int", "the meaning", "none"),
-        Column("b", "text", "other", "not recorded"),
-    )
-    assert Table("t", "A row.", _columns("a | int | x")).names == ["a"]
 
 
 def test_rows_become_a_table_with_every_kind_of_column():

@@ -2,13 +2,10 @@
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-import pyarrow as pa
 import pytest
 
-from watchme_analysis.access_logs.engine import compilation, compile_cache, jit
-from watchme_analysis.access_logs.engine.compilation import load_numba, load_with_less_memory
+from watchme_analysis.access_logs.engine import compile_cache
 
 
 @pytest.fixture
@@ -64,96 +61,3 @@ def test_the_loop_over_lines_is_compiled_for_a_version_of_python(tmp_path, monke
         assert compile_cache.is_compiled() is False
     (tmp_path / "line_loop_1" / f"line_loop.parse_lines-238.py{version}.1.nbc").touch()
     assert compile_cache.is_compiled() is True
-
-
-def test_functions_are_compiled_into_the_folder_and_numbas_own_setting_stays(monkeypatch, tmp_path):
-    made = []
-
-    def njit(**options):
-        return lambda function: made.append((options, function, jit.config.CACHE_DIR)) or "compiled"
-
-    monkeypatch.setattr(jit, "njit", njit)
-    monkeypatch.setattr(jit, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(jit, "config", SimpleNamespace(CACHE_DIR="own"))
-    assert jit.compiled(len) == "compiled"
-    assert jit.compiled_for_little(max) == "compiled"
-    assert jit.config.CACHE_DIR == "own"
-    options = {"cache": True, "boundscheck": False, "_nrt": False, "forceinline": True}
-    assert made == [
-        (options | {"nogil": True}, len, str(tmp_path)),
-        (options | {"nogil": False}, max, str(tmp_path)),
-    ]
-
-    def fails(**options):
-        raise KeyError
-
-    monkeypatch.setattr(jit, "njit", fails)
-    with pytest.raises(KeyError):
-        jit.compiled(len)
-    assert jit.config.CACHE_DIR == "own"
-
-
-def test_numba_is_loaded_without_its_optional_imports(monkeypatch):
-    seen = []
-
-    class Finder:
-        """Records which modules cannot be imported while numba is loaded."""
-
-        def find_spec(self, name, path=None, target=None):
-            if name.startswith("numba"):
-                seen.append({one for one in compilation._SPARED if sys.modules.get(one, one) is None})
-                raise ImportError(name)
-
-    # numba was loaded by other tests.
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("numba", *compilation._SPARED)]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
-    with pytest.raises(ImportError):
-        load_numba()
-    assert seen == [{"scipy", "coverage"}]
-    assert not set(compilation._SPARED) & set(sys.modules), "afterwards they can be imported"
-    monkeypatch.setitem(sys.modules, "scipy", "loaded already")
-    with pytest.raises(ImportError):
-        load_numba()
-    assert (seen[1], sys.modules["scipy"]) == ({"coverage"}, "loaded already")
-    monkeypatch.setitem(sys.modules, "numba", "loaded already")
-    load_numba()
-    assert len(seen) == 2
-
-
-def test_arrow_uses_the_memory_of_the_system(monkeypatch):
-    pools, loaded = [], []
-    monkeypatch.setattr(pa, "set_memory_pool", pools.append)
-    monkeypatch.setattr(compilation, "load_numba", lambda: loaded.append(1))
-    load_with_less_memory(loop=False)
-    assert ([pool.backend_name for pool in pools], loaded) == (["system"], [])
-    load_with_less_memory(loop=True)
-    assert (len(pools), loaded) == (2, [1])
-
-
-def test_the_loops_that_split_lines_are_compiled_by_an_empty_block(monkeypatch):
-    from watchme_analysis.access_logs.engine import compiled_parser
-
-    made, loaded = [], []
-    monkeypatch.setattr(compilation, "load_numba", lambda: loaded.append(1))
-    monkeypatch.setattr(compiled_parser, "CompiledLines", lambda *given: made.append(given))
-    compilation.take_apart()
-    ((program, buf, (starts, ends), _),) = made
-    assert (program.log_format.name, len(buf), buf.flags.writeable) == ("combined", 64, False)
-    assert (len(starts), len(ends), starts.dtype, loaded) == (0, 0, "int64", [1])
-
-
-def test_the_loops_that_fill_columns_are_compiled_by_lines_of_every_kind(monkeypatch):
-    from watchme_analysis.access_logs.engine import engine as engines
-
-    loops, chunks, read = [], [], engines.Engine.read
-    monkeypatch.setattr(compilation, "load_with_less_memory", lambda *, loop: loops.append(loop))
-    monkeypatch.setattr(engines.Engine, "read", lambda *given: chunks.append(read(*given)))
-    compilation.put_together()
-    (chunk,) = chunks
-    assert (loops, chunk.lines, chunk.rejected) == ([True], 15, [])
-    # Of three requests, one is not ASCII, and one has control characters: both are ambiguous.
-    assert chunk.reference_lines == 10
-    assert chunk.table["path"].to_pylist()[:3] == ["/a", "/\\xff", None]
-    assert chunk.table["request"].to_pylist()[2] is not None
-    assert chunk.table["request_time_s"].to_pylist() == [0.1] * 15

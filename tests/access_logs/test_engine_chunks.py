@@ -183,12 +183,6 @@ def test_times_of_prefixes_are_read_by_the_reference_parser_alone(engine):
     assert (len(chunk.table), chunk.reference_lines) == (3, 3 if engine == "exact" else 0)
 
 
-def test_samples_are_spread_over_a_block():
-    assert engines._sample_rows(0) == []
-    assert engines._sample_rows(32) == engines._sample_rows(33)[:32] == [*range(32)]
-    assert engines._sample_rows(100) == [*range(0, 96, 3)]
-
-
 @together(
     ("data", "lines"),
     [

@@ -432,50 +432,6 @@ def test_pairs_are_compared_in_parts(monkeypatch):
     test_groups_of_different_seconds_do_not_touch()
 
 
-def test_tries_are_those_of_the_raw_values():
-    tries = [
-        {"upstream_addr": f"{FIRST}, {SECOND} : {FIRST}", "upstream_status": "502, 504 : 200"},
-        {"upstream_addr": f"{FIRST}, {SECOND}", "upstream_status": "-, 200"},
-        {"upstream_status": "502, 200"},
-        {"upstream_addr": f"{FIRST}, {SECOND}, {FIRST}", "upstream_status": "502"},
-    ]
-    logged = access(
-        *(
-            {"time": at(10.4), "path": f"/{n}", "status": 200, "upstream_addr": FIRST, "upstream_status": 200}
-            | {"upstream_raw": json.dumps(one)}
-            for n, one in enumerate(tries)
-        )
-    )
-    rows = error_requests._attempts(logged)[["row", "last", "upstream", "status"]]
-    found = [
-        (row, last, *(None if pd.isna(one) else one for one in (upstream, status)))
-        for row, last, upstream, status in rows.itertuples(index=False)
-    ]
-    assert found == [
-        *((row, True, FIRST, 200.0) for row in range(4)),
-        (0, False, FIRST, 502.0),
-        (0, False, SECOND, 504.0),
-        (1, False, FIRST, None),
-        (2, False, None, 502.0),
-        (3, False, FIRST, 502.0),
-        (3, False, SECOND, None),
-    ]
-
-
-def test_a_connection_is_read_from_the_further_values():
-    extras = [
-        '{"connection": "7"}',
-        '{"a": "b", "connection": "123456789012345"}',
-        None,
-        '{"connection": "x"}',
-    ]
-    extras.append('{"connection": "1234567890123456"}')
-    log = access(*({"time": at(10), "extra": one} for one in extras))
-    found = error_requests._connections(log)
-    assert [None if pd.isna(one) else int(one) for one in found] == [7, 123456789012345, None, None, None]
-    assert pd.isna(error_requests._connections(log.drop(columns="extra"))).all()
-
-
 def test_a_retried_request_is_linked_in_a_log_without_tries_and_times():
     """Nginx is refused at one server and served by the next; a request that failed comes first."""
     refused = {"kind": "upstream_refused", "upstream_addr": FIRST, "message": "while connecting to upstream"}

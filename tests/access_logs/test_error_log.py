@@ -4,7 +4,6 @@ import pytest
 from worlds.messages import messages_in
 from worlds.together import together
 
-from watchme_analysis.access_logs import error_log
 from watchme_analysis.access_logs.error_log import kind_of, looks_like, read_error_log
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.window import parse_zone
@@ -219,23 +218,6 @@ def test_every_line_is_a_record_joined_blank_or_rejected(tmp_path):
         (8, ["reject-invalid-time"], lines[7]),
     ]
     assert (found.lines, found.blank_lines, found.joined_lines, found.rows) == (9, 1, 1, 2)
-
-
-@together(
-    ("upstream", "address"),
-    [
-        ("http://192.0.2.20:8017/health", "192.0.2.20:8017"),
-        ("fastcgi://unix:/run/php.sock:", "unix:/run/php.sock"),
-        ("http://unix:/run/app.sock:/a", "unix:/run/app.sock"),
-        ("http://unix:/run/app.sock", "unix:/run/app.sock"),
-        ("http://[::1", None),
-        ("app", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_an_upstream_has_an_address(upstream, address):
-    assert error_log._address(upstream) == address
 
 
 def test_a_zone_is_that_of_the_access_logs_beside_if_they_agree(tmp_path):

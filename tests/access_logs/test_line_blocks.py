@@ -61,14 +61,6 @@ LONG = [
 ]
 
 
-def test_a_long_line_is_a_block_of_its_own_with_its_beginning(longest):
-    for data, blocks in LONG:
-        assert shown(blocks_of(data, 100)) == blocks, data
-        assert (
-            shown(line_blocks._without_long_lines(Block(b"##" + data + b"##", 2, 2 + len(data)), 5)) == blocks
-        )
-
-
 def whole(blocks):
     """Return the bytes without the boundaries of blocks, except those of lines that are too long."""
     found = []

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from worlds.messages import messages_in
-from worlds.together import together
 
 from watchme_analysis.access_logs import scan as scans
 from watchme_analysis.access_logs.accounting import AccessLogAccounting
@@ -245,24 +244,6 @@ def test_a_long_line_is_rejected_with_its_size():
     (one,) = account.rejected
     assert (one.line, one.text) == (2, "beginning")
     assert messages_in(one.reason.message)["problem-long-line"]["bytes"] == str(9 << 20)
-
-
-@together(
-    ("size", "name", "head"),
-    [
-        (16 << 20, "access.log", 65_536),
-        ((16 << 20) - 1, "access.log", 0),
-        ((16 << 20) // 20, "access.log.gz", 65_536),
-        ((16 << 20) // 20 - 1, "access.log.gz", 0),
-    ],
-)
-def test_a_log_is_large_enough_for_the_compiled_loop(size, name, head):
-    data = b"x" * (16 << 20)
-
-    def first(size=1 << 16):
-        return data[:size] if name.endswith(".gz") or size == 1 << 16 else b""
-
-    assert len(scans._large_head(SimpleNamespace(head=first), size)) == head
 
 
 def test_a_window_is_given_as_times_or_spans(tmp_path, monkeypatch):

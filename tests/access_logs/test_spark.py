@@ -162,17 +162,6 @@ def test_a_selection_of_rows_is_written(session, logs, tmp_path_factory):
     assert sum(map(len, tables)) == 24
 
 
-def test_objects_need_no_folder(monkeypatch):
-    written = []
-    monkeypatch.setattr(spark, "write_parquet", lambda name, tables: written.append((name, [*tables])) or 7)
-    assert spark._written("s3://logs/out/", None, 3, iter(["table"])) == 7
-    assert spark._written("s3://logs/out", str.upper, 12, iter(["table"])) == 7
-    assert written == [
-        ("s3://logs/out/part-00003.parquet", ["table"]),
-        ("s3://logs/out/part-00012.parquet", ["TABLE"]),
-    ]
-
-
 def test_no_inputs_need_no_session(session):
     found = SparkScan(SimpleNamespace(inputs=[], selection=None))
     assert (found.aggregate(AccessSummary).requests, found.retrievals(), session.ranges) == (0, [], [])
@@ -196,24 +185,6 @@ def test_a_log_that_cant_be_read_is_an_error_of_its_task(logs, session, monkeypa
         found.aggregate(AccessSummary)
     said = messages_in(caught.value.args[0])["error-file-unreadable"]
     assert said == {"path": str(logs / "access.log"), "reason": "reason-denied"}
-
-
-@together(
-    ("text", "kind", "said"),
-    [
-        ("x\nwatchme_analysis.errors.InputError: can't read a\n at Java", InputError, "can't read a"),
-        ("x.errors.InputError: ", ServiceError, None),
-        ("an error: of Spark\n: java.io.IOException: full", ServiceError, None),
-    ],
-)
-def test_the_sentence_of_a_task_is_the_error(text, kind, said):
-    found = spark._failure(SparkError(text))
-    assert type(found) is kind
-    if said:
-        assert str(found) == said
-    else:
-        message = messages_in(found.args[0])["error-spark-failed"]
-        assert message["reason"] == reason_of(SparkError(text))
 
 
 def test_a_failure_of_spark_is_an_error_of_the_service(session, logs):

@@ -4,16 +4,13 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from worlds.messages import messages_in
 
 from watchme_analysis import notebook
 from watchme_analysis.alarms.backtest import AlarmRun
 from watchme_analysis.alarms.sections import (
-    _panel,
     advice_table,
     backtest_table,
     plot_alarm_sensitivity,
@@ -49,32 +46,6 @@ HOUR = timedelta(hours=1)
         ]
     }
 )
-
-
-def test_a_panel_shows_the_delay_of_each_m_of_n_and_never_apart_from_it():
-    rows = pd.DataFrame(
-        [(1, 1, 10.0, 4.0, 0.5), (1, 1, 5.0, 2.0, 0.0), (2, 2, 10.0, None, 0.0), (2, 2, 5.0, 8.0, None)],
-        columns=[
-            "datapoints_to_alarm", "evaluation_periods", "threshold", "minutes_after_start", "false_a_week",
-        ],
-    ).assign(threshold_unit="s")  # fmt: skip
-    axis = Figure().subplots()
-    _panel(axis, rows, "en")
-    never = 8.0 * 1.3
-    first, marked, second, marked_too = (np.array(line.get_xydata()) for line in axis.lines)
-    assert (first == marked).all() and first == pytest.approx(np.array([[-0.07, 2.0], [0.93, 4.0]]))
-    assert second == pytest.approx(np.array([[0.0, 8.0], [1.0, np.nan]]), nan_ok=True)
-    assert marked_too == pytest.approx(np.array([[0.0, 8.0], [1.0, never]]))
-    (false,) = axis.texts
-    assert (false.get_text(), false.xy) == ("0.5", (pytest.approx(0.93), 4.0))
-    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["5 s", "10 s"]
-    assert (axis.get_xlim(), axis.get_ylim()) == ((-0.5, 1.5), (0, never * 1.15))
-    ticks = [tick.get_text() for tick in axis.get_yticklabels()]
-    assert ticks[-1] == label("sensitivity-never", "en") and ticks[0] == "0"
-    assert axis.get_yticks()[-1] == never and max(axis.get_yticks()[:-1]) <= 8.8
-    none = rows.assign(minutes_after_start=None)
-    _panel(other := Figure().subplots(), none, "en")
-    assert other.get_ylim() == pytest.approx((0, 1.3 * 1.15))
 
 
 def tried(*raised, resource="a-dlq"):
@@ -125,7 +96,6 @@ def test_a_threshold_that_never_rings_is_drawn_as_never():
         frame = backtest_frame([tried(*rings)], START, 86_400.0)
         limit = {"threshold": threshold, "threshold_unit": "s"}
         parts.append(frame.assign(**limit, datapoints_to_alarm=1, evaluation_periods=1))
-    import pandas as pd
 
     picture = plot_alarm_sensitivity(pd.concat(parts))
     assert "never" in picture.words

@@ -310,7 +310,6 @@ def test_a_chain_names_the_resource_that_an_alarm_watches():
     assert chain(dlq=None).resource("dlq") is None
 
 
-TWO = {"evaluation_periods": 2, "datapoints_to_alarm": 2}
 AGE = parsed(metric="ApproximateAgeOfOldestMessage", stat="Maximum", threshold=540)
 LIFE = {"max_receive_count": 3, "visibility_timeout_s": 180.0}
 
@@ -546,18 +545,6 @@ def test_times_in_alarm_are_bars_from_their_start_to_their_end(drawn):
     assert noticed.get_xdata()[0] == day(at(5)) and noticed.get_color() == style.BLACK
     assert shown.name == "alarms" and label("alarms-panel-noticed", "en") in shown.words
     assert label("alarms-alt", "en", alarms="a / jobs (2 ×), b (1 ×)") in shown.alt
-
-
-def test_delays_are_described_from_the_shortest_to_the_longest():
-    rows = [("a", "jobs", 1.0), ("a", "jobs", 120.0), ("b", "jobs", 5.0)]
-    fired = pd.DataFrame(rows, columns=["alarm", "resource", "minutes_after_start"])
-    between = label("losses-between", "en", start="60 s", end="2 h")
-    parts = [
-        label("sensitivity-alt-alarm", "en", alarm="a", resource="jobs", after=between),
-        label("sensitivity-alt-alarm", "en", alarm="b", resource="jobs", after="5 min"),
-    ]
-    found = sections._alt(fired, [("a", "jobs"), ("b", "jobs")], "en")
-    assert found == label("sensitivity-alt", "en", alarms="; ".join(parts))
 
 
 def test_a_metric_without_points_is_evaluated_over_the_time_of_all_queues():

@@ -9,7 +9,6 @@ import pytest
 from watchme_analysis.app_source import reader as app_source
 from watchme_analysis.app_source.reader import read_app_source
 from watchme_analysis.app_source.source_files import nearest, parse_source, source_files
-from watchme_analysis.case.importer import import_folder
 from watchme_analysis.files.evidence_file import RawFile
 
 APP = (
@@ -26,19 +25,6 @@ def write(folder, **texts):
 
 def retrieval(folder, name):
     return read_app_source(RawFile(folder, name))[0][2]
-
-
-@pytest.mark.slow
-def test_an_import_lists_the_folder_once_and_parses_each_file_once(tmp_path, monkeypatch):
-    write(tmp_path / "raw", **{f"part{i}": APP for i in range(5)})
-    listed, parsed = [], []
-    monkeypatch.setattr(app_source, "source_files", lambda root: listed.append(root) or source_files(root))
-    monkeypatch.setattr(
-        app_source, "parse_source", lambda data, name: parsed.append(name) or parse_source(data, name)
-    )
-    case = import_folder(tmp_path / "raw", tmp_path / "case").case
-    assert len(case.table("app_calls")) == 5
-    assert (len(listed), sorted(parsed)) == (1, [f"part{i}.py" for i in range(5)])
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 from worlds.together import together
 
-from watchme_analysis.app_source.async_rules import _written, async_rule_findings
+from watchme_analysis.app_source.async_rules import async_rule_findings
 from watchme_analysis.app_source.names import Project
 from watchme_analysis.app_source.source_files import (
     is_source,
@@ -306,24 +306,6 @@ def test_source_that_can_not_be_parsed():
 )
 def test_formatted_strings_that_older_versions_do_not_read(source, older):
     assert older_fstrings(source.encode()).decode() == older
-
-
-def place(row, column):
-    return {"row": row, "column": column}
-
-
-@together(
-    ("text", "start", "end", "call"),
-    [
-        (b"x\n  open('a')\n", place(2, 3), place(2, 12), "open"),
-        (b"open(f(1), (2)).read()\n", place(1, 1), place(1, 23), "open().read"),
-        (b"open(\n  'a'\n)\n", place(1, 1), place(3, 2), "open"),
-        (b"x\ropen('a')\r\n", place(2, 1), place(2, 10), "open"),
-        (b"requests.get(url=f(\n1))", place(1, 1), place(2, 3), "requests.get"),
-    ],
-)
-def test_a_call_as_it_is_written(text, start, end, call):
-    assert _written(text, start, end) == call
 
 
 def test_rules_find_blocking_calls_where_ruff_runs():

@@ -9,7 +9,6 @@ from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.aws_shapes.metric_points import (
-    _point_times,
     finish,
     interval_starts,
     metric_data_parts,
@@ -303,23 +302,6 @@ def test_notes_on_a_response(read):
     assert notes[8][1] == {"series": ["m1"]}
     assert points.retrieval.truncated and listed.retrieval.truncated
     assert [each.text for each in points.retrieval.rejected] == ['"no series"']
-
-
-@together(
-    ("times", "expected"),
-    [
-        ([minute(0), minute(1)], [0, 60]),
-        ([int(START.timestamp()), minute(1)], [0, 60]),
-        (["2025-12-11T01:00:00", minute(1)], [0, 60]),
-        ([int(START.timestamp()), 1e300, True, None], [0]),
-        (["2025-12-11T01:00:00", "9999-12-31T23:00:00Z", "x"], [0]),
-        ([True, None], []),
-    ],
-)
-def test_times_of_points(times, expected):
-
-    found = _point_times(times, UTC).dropna()
-    assert [round((time - pd.Timestamp(START)).total_seconds()) for time in found] == expected
 
 
 def test_values_that_no_column_holds_are_no_points(read):

@@ -273,20 +273,6 @@ def test_readers_by_kind_name_and_content(tmp_path):
     assert "probes" in found["known"].split(", ")
 
 
-@pytest.mark.parametrize(
-    ("sizes", "spill_from"),
-    [
-        ({"a.log": importer._MANY_BYTES - 1}, importer.SPILL_FROM),
-        ({"a.log": importer._MANY_BYTES}, importer.SPILL_FROM // 16),
-        # A compressed file counts ten times.
-        ({"a.gz": importer._MANY_BYTES // 10}, importer.SPILL_FROM),
-        ({"a.gz": importer._MANY_BYTES // 10 + 1}, importer.SPILL_FROM // 16),
-    ],
-)
-def test_from_which_size_rows_are_kept_on_disk(sizes, spill_from):
-    assert importer._spill_from(sizes) == spill_from
-
-
 def test_a_folder_that_cannot_be_replaced_is_an_error_after_three_attempts(tmp_path, monkeypatch):
     attempts = []
 

@@ -14,14 +14,13 @@ import pytest
 from worlds.messages import messages_in
 from worlds.together import together
 
-from watchme_analysis.case import reader_registry, time_order
+from watchme_analysis.case import reader_registry
 from watchme_analysis.case.actions import FILE, read_actions, record_actions, recorded_actions
 from watchme_analysis.case.case_folder import Case, no_folder, read_case
 from watchme_analysis.case.export import export_case
 from watchme_analysis.case.importer import check_new_case, import_folder
 from watchme_analysis.case.manifest import case_folders, read_manifest
 from watchme_analysis.case.settings import CaseSettings
-from watchme_analysis.case.time_order import write_sorted
 from watchme_analysis.case.verification import case_problems
 from watchme_analysis.case.writer import FileReport, HashedFile, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, QueryError
@@ -179,53 +178,6 @@ def test_rows_on_disk_and_rows_in_memory_are_one_table(tmp_path):
     assert kept == {}, "a table with rows on disk may exceed memory"
     # The temporary files are gone.
     assert [path.name for path in (tmp_path / "case").rglob("*")] == ["tables", "access_log.parquet"]
-
-
-@pytest.mark.parametrize(
-    ("held", "queries"),
-    [(100, 1), (2, 3), (1, 4)],
-)
-def test_rows_are_sorted_by_seconds_that_fit_into_memory(tmp_path, monkeypatch, held, queries):
-    monkeypatch.setattr(time_order, "STRETCH_ROWS", held)
-    times = [at(0), at(0), at(1), at(1), at(2), None]
-    frame = table("access_log", time=times, line=range(6))
-    conditions = list(time_order._stretches('"time"', _seconds([(0, 2), (60, 2), (120, 1), (None, 1)])))
-    assert (
-        conditions
-        == {
-            100: ['"time" >= to_timestamp(0)', '"time" is null'],
-            2: [
-                '"time" >= to_timestamp(0) and "time" < to_timestamp(60)',
-                '"time" >= to_timestamp(60) and "time" < to_timestamp(120)',
-                '"time" >= to_timestamp(120)',
-                '"time" is null',
-            ],
-            1: [
-                '"time" >= to_timestamp(0) and "time" < to_timestamp(60)',
-                '"time" >= to_timestamp(60) and "time" < to_timestamp(120)',
-                '"time" >= to_timestamp(120)',
-                '"time" is null',
-            ],
-        }[held]
-    )
-    frame.to_parquet(tmp_path / "a.parquet", index=False)
-    found = write_sorted("access_log", [tmp_path / "a.parquet"], tmp_path / "out.parquet")
-    assert found == (6, at(0), at(2))
-    assert pd.read_parquet(tmp_path / "out.parquet")["line"].tolist() == list(range(6))
-
-
-def _seconds(pairs):
-    import pyarrow as pa
-
-    return pa.table({"second": [second for second, _ in pairs], "rows": [rows for _, rows in pairs]})
-
-
-def test_intervals_hold_as_many_seconds_as_fit(monkeypatch):
-    monkeypatch.setattr(time_order, "STRETCH_ROWS", 3)
-    found = list(time_order._stretches("t", _seconds([(0, 2), (1, 1), (2, 1)])))
-    assert found == ["t >= to_timestamp(0) and t < to_timestamp(2)", "t >= to_timestamp(2)"]
-    assert list(time_order._stretches("t", _seconds([(None, 5)]))) == ["t is null"]
-    assert list(time_order._stretches("t", _seconds([]))) == []
 
 
 @together(

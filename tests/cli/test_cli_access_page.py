@@ -1,9 +1,7 @@
 """The page of ``watchme access``, line by line, and the parts that only some logs have."""
 
-import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,22 +9,15 @@ from worlds.printed import lines_of, one_line, said
 from worlds.together import together
 
 from watchme_analysis.cli import access_run
-from watchme_analysis.cli.access_run import _doubted, _until_stopped, _with_progress
 from watchme_analysis.cli.access_text import (
     Page,
-    _choice,
-    _key,
-    _no_match,
-    _no_times,
-    _surge,
-    _with_gaps,
     about,
     errors_part,
     notes_of,
     table_of,
 )
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.text.message import Choice, Duration, Names, Resource
+from watchme_analysis.text.message import Resource
 
 OUT = Printer("en", ZoneInfo("Asia/Tokyo"))
 PAGE = Page(2, 200, OUT, len("2025-12-11 "))
@@ -231,106 +222,9 @@ def test_what_an_input_lacks_is_listed():
     assert about(read(rejected=1, first_rejected=torn), PAGE)[1:] == ["  It is cut."]
 
 
-@together(
-    ("text", "is_error_log", "kind"), [("x", False, "text"), ("{", False, "json"), ("{", True, "errors")]
-)
-def test_an_input_of_which_nothing_could_be_read_has_advice(text, is_error_log, kind):
-    from watchme_analysis.cli.access_text import _JSON_FORMAT
-
-    rejected = [{"line": 1, "reason": "No.", "text": text}]
-    one = read(rows=0, rejected=4, first_rejected=rejected)
-    advice = about(one, PAGE, is_error_log=is_error_log)[2:]
-    assert one_line(" ".join(advice)) == said("access-unread", kind=Choice(kind), json_format=_JSON_FORMAT)
-
-
 def test_a_note_of_several_inputs_is_told_once():
     inputs = [read(notes=["One."]), read(name="b.log", notes=["One.", "Two."])]
     assert notes_of(inputs, PAGE) == [f"{said('access-logs', logs=2)}: One.", "b.log: Two."]
-
-
-def test_the_range_of_the_logs_is_named_where_nothing_is_in_the_window():
-    start, end = "2025-12-11T01:00:00+00:00", "2025-12-11T02:00:00+00:00"
-    shown = {"start": "2025-12-11 10:00:00", "end": "2025-12-11 11:00:00"}
-    for reach, known in (
-        ({"start": start, "end": end}, "both"), ({"start": start, "end": None}, "start"), ({}, "nothing")
-    ):  # fmt: skip
-        values = {name: shown[name] if reach.get(name) else "-" for name in shown}
-        expected = said("access-no-match", known=Choice(known), **values)
-        assert one_line(_no_match({"reach": reach}, PAGE)) == expected
-
-
-def test_what_was_chosen_is_counted():
-    report = {"requests": 2, "untimed": 3, "only": [], "slower_than_s": None}
-    assert _choice(report, PAGE) == []
-    for only, slow, filters, untimed in (
-        (["status=5xx", "method=GET"], None, "only", 0), ([], 0.5, "slow", 3), (["a=b"], 3.0, "both", 3)
-    ):  # fmt: skip
-        [shown] = _choice(report | {"only": only, "slower_than_s": slow}, PAGE)
-        assert shown == said(
-            "access-chosen", count=2, filters=Choice(filters), only=", ".join(only), seconds=f"{slow or 0:g}",
-            untimed=untimed,
-        )  # fmt: skip
-
-
-SURGE = {
-    "start": "2025-12-11T01:00:00+00:00", "end": "2025-12-11T01:05:00+00:00", "requests": 500, "steps": 5,
-    "step_s": 60.0, "usual_requests": 9.6, "senders_counted": True, "client": None, "agent": None,
-}  # fmt: skip
-
-
-def test_a_surge_names_the_sender_of_most_requests_and_how_to_choose_it():
-    assert _surge({"surge": None}, PAGE) == ""
-    head = said(
-        "access-surge", start="2025-12-11 10:00:00", end="2025-12-11 10:05:00", requests=500, steps=5,
-        step=Duration(60.0), usual=10,
-    )  # fmt: skip
-    for counted in (True, False):
-        none = said("access-surge-no-sender", counted=Choice("yes" if counted else "no"))
-        assert lines_of(_surge({"surge": SURGE | {"senders_counted": counted}}, PAGE)) == [head, none]
-    client = {"value": "192.0.2.7", "excess_pct": 93.25, "requests": 480}
-    agent = {"value": "long agent/1.0", "distinguishing": "agent", "excess_pct": 50.0, "requests": 250}
-    expected = [
-        said(
-            "access-surge-sender", share=share, kind=Choice(kind), sender=sender, requests=requests, only=only
-        )
-        for share, kind, sender, requests, only in (
-            ("93.2%", "client", "192.0.2.7", 480, "--only client=192.0.2.7"),
-            ("50.0%", "agent", "agent", 250, "--only 'agent=*agent*'"),
-        )
-    ]
-    assert lines_of(_surge({"surge": SURGE | {"client": client, "agent": agent}}, PAGE)) == [head, *expected]
-
-
-def test_logs_without_times_say_what_they_have_instead():
-    assert _no_times({}, PAGE) == said("access-no-times")
-    unknown = ["took", "n" * 41]
-    shown = Names(("took", "n" * 39 + "…"), limit=20)
-    assert _no_times({"further_fields": unknown}, PAGE) == said("access-unknown-fields", fields=shown)
-    assert "took, spent" in _no_times({"fields_of_times": ["took", "spent"], "further_fields": unknown}, PAGE)
-
-
-def test_moments_without_a_request_are_a_row_of_zeros():
-    def row(key):
-        return {"key": key, "requests": 1, "bytes": 2, "share_pct": 10.0, "timed": 1, "p50_s": 0.1}
-
-    minutes = [row(f"2025-12-11T01:{minute:02}:00+00:00") for minute in (0, 1, 3, 7)]
-    total = {"requests": 4, "bytes": 8, "p50_s": 0.1, "share_pct": 100.0}
-    found = [*_with_gaps(minutes, {"groups": minutes, "by": "minute", "total": total})]
-    assert [each["key"].replace("2025-12-11T", "").replace(":00+00:00", "") for each in found] == [
-        "01:00", "01:01", "01:02", "01:03", "01:04/01:06", "01:07"
-    ]  # fmt: skip
-    gap = found[2]
-    assert [gap[name] for name in ("requests", "bytes", "timed", "share_pct", "p50_s")] == [
-        0,
-        0,
-        0,
-        0.0,
-        None,
-    ]
-    keys = [row("/a"), row("/b")]
-    assert [*_with_gaps(keys, {"groups": keys, "by": "path", "total": total})] == keys
-    shown = [_key(each, {"by": "minute"}, PAGE) for each in (found[0], found[4])]
-    assert shown == ["2025-12-11 10:00", "2025-12-11 10:04 .. 10:06"]
 
 
 def test_errors_without_a_request_are_counted_and_the_last_linked_ones_shown():
@@ -365,73 +259,3 @@ def test_errors_without_a_request_are_counted_and_the_last_linked_ones_shown():
 
 
 # Progress
-
-
-class Scan:
-    """A scan of two logs, of which one is read."""
-
-    def __init__(self, chunks, error=None):
-        self.chunks, self.error, self.notes = chunks, error, []
-        self.inputs, self.retrievals = [SimpleNamespace(name="a"), SimpleNamespace(name="b")], ["a"]
-
-    def __iter__(self):
-        yield from self.chunks
-        if self.error is not None:
-            raise self.error
-
-    def share_read(self):
-        return 0.5
-
-
-def chunk(lines, rows=0, filtered=0):
-    return SimpleNamespace(lines=lines, table=[1] * rows, filtered=filtered)
-
-
-def test_a_scan_that_is_stopped_says_how_many_logs_are_unread():
-    scan = Scan([chunk(1)], KeyboardInterrupt())
-    assert len([*_until_stopped(scan, OUT)]) == 1
-    assert scan.notes == [said("access-note-stopped", unread=1)]
-    whole = Scan([chunk(1)])
-    assert len([*_until_stopped(whole, OUT)]) == 1 and whole.notes == []
-
-
-def test_many_lines_of_which_none_is_read_are_doubted_once(capsys, monkeypatch):
-    monkeypatch.setattr(access_run, "_MANY_LINES", 10)
-
-    def doubted(*chunks):
-        assert len([*_doubted(chunks, OUT)]) == len(chunks)
-        return lines_of(capsys.readouterr().err)
-
-    assert doubted(chunk(10)) == []
-    assert doubted(chunk(6), chunk(5), chunk(20)) == [said("access-doubted", lines=11)]
-    # Lines that were read, or left out by a filter, show that the format is right.
-    assert doubted(chunk(6), chunk(1, rows=1), chunk(20)) == []
-    assert doubted(chunk(6), chunk(1, filtered=1), chunk(20)) == []
-
-
-def test_progress_is_one_line_on_a_terminal_and_cleared_at_the_end(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    moments = iter([0.0, 0.4, 0.6, 1.0, 1.2])
-    shown = Terminal()
-    monkeypatch.setattr("sys.stderr", shown)
-    monkeypatch.setattr(access_run.time, "monotonic", lambda: next(moments))
-    monkeypatch.setenv("COLUMNS", "200")
-    # At most two lines a second: after 0.6 and 1.2 seconds.
-    assert len([*_with_progress(Scan([chunk(3)] * 4), OUT)]) == 4
-    first, second, end = shown.getvalue().split("\r\033[K")[1:]
-
-    def progress(lines, rate):
-        return said(
-            "access-progress", known=Choice("share"), share="50%", left=Duration(0), log=2, logs=2,
-            lines=lines, rate=rate, name="b",
-        )  # fmt: skip
-
-    assert (first, second, end) == (progress(6, 10), progress(12, 10), "")
-    # A scan that is quick shows nothing, and so clears nothing.
-    moments = iter([0.0, 0.1])
-    quick = Terminal()
-    monkeypatch.setattr("sys.stderr", quick)
-    assert [*_with_progress(Scan([chunk(3)]), OUT)] and quick.getvalue() == ""

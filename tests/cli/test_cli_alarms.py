@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -12,8 +11,7 @@ from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
 from worlds.shorter_case import write_shorter
 
-from watchme_analysis.alarms.time_to_detect import Detection
-from watchme_analysis.cli.alarms import _show, _when, alarms
+from watchme_analysis.cli.alarms import _show, alarms
 from watchme_analysis.cli.simulate import simulate
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import InputError
@@ -176,7 +174,6 @@ def test_the_list_has_required_alarms_and_those_of_a_case(watchme, evidence, tmp
 
 
 TOKYO = ZoneInfo("Asia/Tokyo")
-START = datetime(2025, 12, 11, 1, 0, 30, tzinfo=UTC)
 OWN = """
 alarms:
 - {name: health-checks, over: probes, metric: failed, stat: Sum, period_s: 60, threshold: 0}
@@ -284,17 +281,6 @@ def test_the_required_alarms_are_listed_beside_those_of_the_case(watchme, eviden
     kind = said("alarms-kind-required")
     assert table == [
         heads, *(f"{row['alarm']} {kind} {row['on']} {one_line(row['rule'])}" for row in rows[:2])
-    ]  # fmt: skip
-
-
-def test_the_start_is_printed_with_the_reaction_as_far_as_both_are_known():
-    begun = message("backtest-incident", start=Resource("2025-12-11 10:00"), zone=Resource("Asia/Tokyo"))
-    noticed = Detection(datetime(2025, 12, 11, 2, 30, 59, tzinfo=UTC), "a mail")
-    assert _when(None, None, TOKYO, True) == [message("backtest-no-start", known=Choice("calm"))]
-    assert _when(None, noticed, TOKYO, False) == [message("backtest-no-start", known=Choice("unknown"))]
-    assert _when(START, None, TOKYO, False) == [begun, message("backtest-no-reaction")]
-    assert _when(START, noticed, TOKYO, False) == [
-        begun, message("backtest-noticed", time=Resource("2025-12-11 11:30"), how=Resource("a mail"))
     ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from worlds.printed import lines_of, one_line, said
 
-from watchme_analysis.cli.audit import _as_json, _print, _row
+from watchme_analysis.cli.audit import _print
 from watchme_analysis.remedies.audit import SOURCES, Setting
 from watchme_analysis.text.message import Choice, Code, Resource, message
 
@@ -70,20 +70,6 @@ def test_resources_with_the_same_consequence_share_its_sentence(printed):
     below = printed(*found)[4:]
     twice, lost = (said("audit-consequence", text=text(each)) for each in ("Twice.", "Lost."))
     assert below == [f"a, b: {rule}", twice, source, f"c: {rule}", lost, source, verdict(3, 0, 0)]
-
-
-def test_a_setting_in_json_has_its_messages_and_in_rows_its_sentences():
-    one, other = setting("a", "change", "Twice."), setting("b", "ok")
-    about = {"rule": RULE, "resource": "a", "status": "change", "source": SOURCES[RULE]}
-    assert _row(one, "en") == about | {
-        "current": "`30` s", "recommended": "`180` s", "consequence": "Twice."
-    }  # fmt: skip
-    assert _row(other, "en")["consequence"] is None
-    assert _as_json(one, "en") == about | {
-        name: {"sentence": sentence, "message": text(sentence).to_dict()}
-        for name, sentence in (("current", "`30` s"), ("recommended", "`180` s"), ("consequence", "Twice."))
-    }
-    assert _as_json(other, "en")["consequence"] is None
 
 
 def test_names_go_with_the_account_and_either_that_or_a_case_is_audited(watchme, small_case):

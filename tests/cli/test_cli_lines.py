@@ -3,15 +3,10 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from watchme_analysis.cli.redrive import _short
 from watchme_analysis.cli.report import ReportProgress
 from watchme_analysis.cli.terminal import Printer
 
 OUT = Printer("en")
-
-
-def test_a_body_is_cut_where_it_is_too_long_for_a_table():
-    assert (_short("x" * 80), _short("x" * 81)) == ("x" * 80, "x" * 80 + "…")
 
 
 def test_progress_names_the_report_and_each_new_section(capsys):

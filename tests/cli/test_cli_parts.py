@@ -3,19 +3,16 @@
 import json
 import logging
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
 from worlds.settings_file import write_settings
-from worlds.small_evidence import PROBES
 
-from watchme_analysis.case.importer import import_folder
-from watchme_analysis.cli import _check_words, _stopped, cli
+from watchme_analysis.cli import cli
 from watchme_analysis.cli.error_sentences import language_of_words, sentence_of
 from watchme_analysis.cli.every_command import complete_command
 from watchme_analysis.cli.options import (
@@ -28,10 +25,8 @@ from watchme_analysis.cli.options import (
     seconds_of,
 )
 from watchme_analysis.cli.output import output_of
-from watchme_analysis.cli.probe import _line_of
 from watchme_analysis.cli.process_settings import module_hidden
-from watchme_analysis.cli.query import _pairs, _print_costs, _print_table
-from watchme_analysis.cli.run import _digest_span, _result_lines, _worst, destinations_of, state_folder
+from watchme_analysis.cli.run import destinations_of, state_folder
 from watchme_analysis.cli.schedule import schedule
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import Config, Destination, RunSettings, System
@@ -263,22 +258,6 @@ def test_the_language_of_the_words_is_the_first_that_is_known(monkeypatch):
     assert language_of_words(["--language"]) == "en" and language_of_words(["ja"]) == "en"
 
 
-def test_words_that_are_no_text_are_refused_unless_they_name_a_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    word = "odd\udcff"
-    with pytest.raises(InputError) as refused:
-        _check_words(["plain", word])
-    assert is_error(refused.value, "error-word-not-utf8", word=repr("odd\\xff"))
-    (tmp_path / word).write_text("")
-    _check_words([word])
-
-
-def test_a_signal_ends_the_command_with_its_own_code():
-    with pytest.raises(SystemExit) as ended:
-        _stopped(15, None)
-    assert ended.value.code == 143
-
-
 # Queries
 
 
@@ -305,65 +284,7 @@ def test_a_query_is_shown_with_its_parameters(watchme):
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [row["query"] for row in listed]
 
 
-def test_parameters_of_a_query_are_names_with_values():
-    assert _pairs(("a=b=c", " d =")) == {"a": "b=c", "d": ""}
-    with pytest.raises(InputError) as refused:
-        _pairs(("a",))
-    assert is_error(refused.value, "error-query-parameter", text="'a'")
-
-
-def test_the_cost_of_each_result_is_printed_beside_its_rows(capsys):
-    from watchme_analysis.aws_shapes.prices import scan_cost_message
-
-    query = SimpleNamespace(log_groups=("/a", "/b"))
-
-    def result(rows, truncated=False, notes=()):
-        return SimpleNamespace(
-            query=query,
-            rows=[1] * rows,
-            truncated=truncated,
-            queries_started=2,
-            bytes_scanned=2e9,
-            notes=notes,
-        )
-
-    def line(where, rows, complete):
-        cost = scan_cost_message(2e9, 0.5)
-        return said("query-result", where=where, rows=rows, complete=Choice(complete), queries=2, cost=cost)
-
-    _print_costs("here", [result(3)], 0.5, OUT)
-    assert lines_of(capsys.readouterr().err) == [line("here", 3, "yes")]
-    _print_costs("here", [result(3, notes=["A note."]), result(0, truncated=True)], 0.5, OUT)
-    from watchme_analysis.cloudwatch.insights.cached import log_groups_label
-
-    where = f"here, {log_groups_label(query)}"
-    assert lines_of(capsys.readouterr().err) == [
-        line(where, 3, "yes"), said("print-note", text="A note."), line(where, 0, "no")
-    ]  # fmt: skip
-
-
-def test_rows_of_logs_are_printed_without_their_line_breaks(capsys):
-    import pandas as pd
-
-    frame = pd.DataFrame({"@ptr": ["p"], "@message": pd.array(["one\n"], dtype="string"), "n": [3]})
-    _print_table(frame, OUT)
-    assert lines_of(capsys.readouterr().out) == ["@message n", "one 3"]
-    _print_table(frame.iloc[:0], OUT)
-    assert lines_of(capsys.readouterr().out) == [said("query-no-rows")]
-
-
 # Probes and guards
-
-
-def test_a_probe_is_a_line_with_its_result_or_its_error():
-    row = {
-        "timestamp": "T", "vantage": "inside", "path": "/h", "status": 200, "seconds": 0.1234, "error": ""
-    }  # fmt: skip
-    seen = said("probe-seen", status="200", seconds="0.123")
-    assert _line_of(OUT, row, None) == f"T inside /h {seen}"
-    assert _line_of(OUT, row | {"error": "timeout\x1b"}, None) == "T inside /h timeout\\x1b"
-    lost = _line_of(OUT, row, OSError(28, "No space"))
-    assert lost == f"T inside /h {seen} - " + said("probe-not-written", reason=message("reason-full"))
 
 
 def test_the_script_of_probes_is_printed_and_curl_runs_until_it_is_stopped(watchme):
@@ -430,61 +351,7 @@ def test_a_guard_needs_one_way_to_restart_and_a_folder(watchme, tmp_path):
         assert (ended.returncode, said(message_id) in one_line(ended.stderr)) == (2, True)
 
 
-def test_a_recorder_of_restarts_survives_a_case_that_is_gone(small_case, tmp_path, capsys, monkeypatch):
-    from watchme_analysis.cli.guard import _recorder
-
-    def gone(case, journal):
-        assert (case, journal) == (small_case.path, tmp_path)
-        raise InputError(note("balance-open"))
-
-    monkeypatch.setattr("watchme_analysis.services.guard.record_restarts", gone)
-    _recorder(small_case.path, tmp_path, OUT)()
-    assert lines_of(capsys.readouterr().err) == [said("balance-open")]
-
-
 # Runs
-
-
-def test_a_result_for_people_has_each_question_and_delivery():
-    found = {
-        "system": "orders", "error": "It failed.",
-        "questions": {
-            "backlog": {"verdict": "supported", "cause": "throttled", "changes": ["new-incident", "worse"]},
-            "health": {"verdict": "no_incident", "cause": None, "changes": []},
-        },
-        "deliveries": [
-            {"destination": "chat", "status": "confirmed", "detail": "r-1"},
-            {"destination": "site", "status": "planned", "detail": ""},
-        ],
-    }  # fmt: skip
-    assert [*_result_lines(found)] == [
-        "orders backlog: supported, throttled (new-incident, worse)",
-        "orders health: no_incident",
-        "  chat: confirmed r-1",
-        "  site: planned",
-        "orders: It failed.",
-    ]
-    assert [*_result_lines({"system": "x", "error": None})] == []
-
-
-def test_the_status_of_a_run_is_that_of_its_worst_system():
-    for statuses, worst in (
-        (["ok", "partial"], "partial"), (["partial", "busy"], "busy"), (["busy", "failed", "ok"], "failed"),
-        (["ok"], "ok"),
-    ):  # fmt: skip
-        assert _worst([{"status": each} for each in statuses]) == worst
-
-
-def test_a_digest_is_of_whole_days():
-    assert _digest_span(None, "event") is None
-    assert [_digest_span(text, None) for text in ("1d", "48h")] == [timedelta(days=1), timedelta(days=2)]
-    for text in ("23h", "25h"):
-        with pytest.raises(InputError) as refused:
-            _digest_span(text, None)
-        assert is_error(refused.value, "error-digest-days", value=repr(text))
-    with pytest.raises(click.UsageError) as refused:
-        _digest_span("1d", "event")
-    assert refused.value.message == error_sentence("error-digest-without-event")
 
 
 def test_a_system_without_destinations_has_the_folder_of_its_reports(tmp_path):
@@ -661,25 +528,6 @@ def test_timers_need_systems_and_programs(team, monkeypatch):
 
 
 # Servers, examples and reports
-
-
-def test_an_agent_is_served_only_folders_with_cases(watchme, tmp_path, monkeypatch):
-    served = []
-    made = SimpleNamespace(run=served.append)
-    monkeypatch.setattr(
-        "watchme_analysis.mcp.server.make_server", lambda tools: (served.append(tools), made)[1]
-    )
-    empty = watchme("mcp", "--cases", tmp_path)
-    expected = said("error-folder-without-case", folder=str(tmp_path))
-    assert empty.returncode == 2 and expected in one_line(empty.stderr)
-    (tmp_path / "evidence").mkdir()
-    (tmp_path / "evidence" / "probes.csv").write_text(PROBES)
-    import_folder(tmp_path / "evidence", tmp_path / "one")
-    assert watchme("mcp", "--cases", tmp_path).returncode == 0
-    tools, channel = served
-    assert (tools.folders, tools.level, tools.language, channel) == ((tmp_path,), "secrets", "en", "stdio")
-    watchme("mcp", "--cases", tmp_path, "--redact", "ids", "--language", "ja")
-    assert (served[2].level, served[2].language) == ("ids", "ja")
 
 
 def test_the_example_is_diagnosed_and_reported(watchme, tmp_path, monkeypatch):

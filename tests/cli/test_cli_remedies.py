@@ -2,25 +2,17 @@
 
 import json
 import threading
-from datetime import UTC, datetime
-from pathlib import Path
-from types import SimpleNamespace
 
-import pytest
 from click.testing import CliRunner
-from worlds.printed import is_error, lines_of, one_line, said
+from worlds.printed import lines_of, one_line, said
 
-from watchme_analysis.cli.deploy import _show_check
-from watchme_analysis.cli.deploy import deploy as deploy_group
-from watchme_analysis.cli.guard import _guard, _heartbeat, _notifier
+from watchme_analysis.cli.guard import _heartbeat
 from watchme_analysis.cli.guard import guard as guard_command
 from watchme_analysis.cli.output import Output
-from watchme_analysis.cli.queue import queue_group
 from watchme_analysis.cli.redrive import _complete
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.errors import ServiceError
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
-from watchme_analysis.remedies.guard import GuardSettings
 from watchme_analysis.remedies.redrive import RedriveResult
 from watchme_analysis.remedies.verified_redrive import RedriveAudit, RedriveLimits
 from watchme_analysis.services.redrive import RedrivePlan, plan_sentences
@@ -30,10 +22,6 @@ OUT = Printer("en")
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
 LINE = json.dumps({"QueueUrl": URL, "MessageBody": "x"})
 DONE, OPEN = message("balance-open"), message("detect-no-incident")
-
-
-def document(said_message):
-    return {"sentence": one_line(said_message), "message": said_message.to_dict()}
 
 
 # Redrives
@@ -81,129 +69,7 @@ def test_a_complete_redrive_writes_its_audit_and_returns_its_outcome(tmp_path, c
 # Queues
 
 
-def on_queue(*words):
-    return CliRunner().invoke(queue_group, [*map(str, words), "--language", "en"], standalone_mode=False)
-
-
-def test_an_archive_states_what_it_holds_and_what_may_be_missing(tmp_path, monkeypatch, front):
-    file = tmp_path / "dlq.gz"
-
-    def archived(*missed):
-        found = SimpleNamespace(messages=[1, 2], sha256="0" * 64, missed=missed)
-        monkeypatch.setattr("watchme_analysis.cli.queue.archive_queue", lambda *given: found)
-        return found
-
-    archived()
-    about = {"queue": "orders-dlq", "archive": str(file), "messages": 2, "sha256": "0" * 64}
-    words = ("archive", "orders-dlq", "--to", file)
-    values = {"count": 2, "queue": "orders-dlq", "archive": str(file)}
-    hashed = said("archive-hash", hash=f"`{'0' * 64}`")
-    done = on_queue(*words)
-    assert (done.return_value, lines_of(done.stdout)) == (0, [said("archive-done", **values), hashed])
-    assert json.loads(on_queue(*words, "--json").stdout) == about | {"missed": []}
-    archived(OPEN)
-    cut = on_queue(*words)
-    expected = [said("archive-incomplete", **values), one_line(OPEN), hashed]
-    assert (cut.return_value, lines_of(cut.stdout)) == (1, expected)
-    assert json.loads(on_queue(*words, "--json").stdout) == about | {"missed": [document(OPEN)]}
-    assert json.loads(on_queue(*words, "--output", "jsonl").stdout) == about | {"missed": 1}
-
-
-def test_the_check_of_a_package_has_its_problems_and_notes_in_each_form(capsys):
-    checked = SimpleNamespace(problems=(OPEN,), notes=(message("balance-empty"),), verdict=DONE, modules=3)
-    function = SimpleNamespace(handler="a.b", runtime="python3.13", architecture="arm64")
-
-    def shown(form, function=function):
-        _show_check(checked, Output(form), OUT, Path("build"), function)
-        return capsys.readouterr().out
-
-    noted = said("print-note", text=message("balance-empty"))
-    assert lines_of(shown("table")) == [one_line(OPEN), noted, one_line(DONE)]
-    # Before a plan the notes are not shown again, and the function is known from there.
-    assert lines_of(shown("table", None)) == [one_line(OPEN), one_line(DONE)]
-    parts = {
-        "package": "build", "verdict": document(DONE), "problems": [document(OPEN)],
-        "notes": [document(message("balance-empty"))], "modules": 3,
-    }  # fmt: skip
-    assert json.loads(shown("json", None)) == parts
-    of_function = {"handler": "a.b", "runtime": "python3.13", "architecture": "arm64"}
-    assert json.loads(shown("json")) == parts | of_function
-    assert [json.loads(line) for line in shown("jsonl").splitlines()] == [
-        {"kind": "problem", "sentence": one_line(OPEN)},
-        {"kind": "note", "sentence": one_line(message("balance-empty"))},
-    ]
-
-
-def test_a_deployment_is_planned_with_the_options_or_refused(tmp_path, monkeypatch, front):
-    from watchme_analysis.remedies.plan import Plan
-
-    asked = []
-    event, layer, to = (tmp_path / name for name in ("event.json", "layer", "plan.json"))
-    event.write_text("{}")
-    layer.mkdir()
-    made = Plan("deploy", DONE, datetime(2026, 1, 1, tzinfo=UTC), "123456789012", "eu-west-1")
-
-    def plan(package, name, aws, path, chosen, *, skip_check):
-        asked.append((package, name, path, chosen, skip_check))
-        return answers.pop()
-
-    answers = [made]
-    monkeypatch.setattr("watchme_analysis.remedies.deployment.plan_deployment", plan)
-    monkeypatch.setattr("watchme_analysis.services.deploy.recorded_events", lambda *given: given)
-    words = [
-        "plan", str(tmp_path), "--function", "f", "--alias", "live", "--event", str(event),
-        "--layer", str(layer), "--watch", "5", "--watch-invocations", "2", "--skip-check", "--to", str(to),
-        "--json", "--language", "en",
-    ]  # fmt: skip
-    done = CliRunner().invoke(deploy_group, words, standalone_mode=False)
-    assert (done.return_value, json.loads(done.stdout)) == (0, made.to_dict())
-    [(package, name, path, chosen, skip_check)] = asked
-    assert (package, name, path, skip_check) == (tmp_path, "f", to, True)
-    assert (chosen.alias, chosen.layers, chosen.watch_s, chosen.watch_invocations) == (
-        "live",
-        (layer,),
-        5.0,
-        2,
-    )
-    assert chosen.events == ((event,), None, "f", "en")
-    for given, name in (
-        ((), "PACKAGE"), ((str(tmp_path),), "--function"), ((str(tmp_path), "--function", "f"), "--to")
-    ):  # fmt: skip
-        missing = CliRunner().invoke(deploy_group, ["plan", *given], standalone_mode=False).exception
-        assert missing.param_hint == name
-
-
 # The guard
-
-
-def options_of_guard(tmp_path, **changes):
-    return {
-        "command": "restart it", "container": None, "instance": None, "folder": tmp_path, "topic": None,
-        "heartbeat": False, "language": "en", "notify_command": None, "outside_url": None, "profile": None,
-        "region": None, **changes,
-    }  # fmt: skip
-
-
-SETTINGS = GuardSettings("http://127.0.0.1/health")
-
-
-def test_a_guard_restarts_by_a_command_or_a_container(tmp_path, capsys):
-    made = _guard(SETTINGS, options_of_guard(tmp_path, outside_url="https://example.com/health"))
-    assert (made.settings, made.restart_command, made.folder) == (SETTINGS, "restart it", tmp_path)
-    assert made.outside_url == "https://example.com/health" and type(made.host).__name__ == "LocalHost"
-    made.report(DONE)
-    assert (lines_of(capsys.readouterr().out), made.heartbeat()) == ([one_line(DONE)], None)
-    container = _guard(SETTINGS, options_of_guard(tmp_path, command=None, container="my api"))
-    assert container.restart_command == "docker restart 'my api'"
-    for changes, message_id in (
-        ({"container": "x"}, "error-guard-one-restart"), ({"command": None}, "error-guard-one-restart"),
-        ({"folder": None}, "error-guard-no-evidence"),
-    ):  # fmt: skip
-        with pytest.raises(InputError) as refused:
-            _guard(SETTINGS, options_of_guard(tmp_path, **changes))
-        assert is_error(refused.value, message_id)
-    with pytest.raises(Exception, match="ftp"):
-        _guard(SETTINGS, options_of_guard(tmp_path, outside_url="ftp://example.com"))
 
 
 def test_a_guard_runs_until_it_is_stopped_and_records_in_its_case(tmp_path, small_case, monkeypatch):
@@ -232,20 +98,6 @@ class Calls:
         self.made.append((service, operation, values))
         if self.error is not None:
             raise self.error
-
-
-def test_a_person_is_notified_by_topic_and_by_command(tmp_path, monkeypatch):
-    ran, aws = [], Calls()
-    monkeypatch.setattr(
-        "watchme_analysis.remedies.guard.LocalHost.run", lambda self, *given: ran.append(given)
-    )
-    _notifier(options_of_guard(tmp_path, topic="t", notify_command="mail me"), aws, "en")(DONE)
-    text = one_line(DONE)
-    assert aws.made == [("sns", "publish", {"TopicArn": "t", "Subject": "watchme guard", "Message": text})]
-    assert ran == [(f"mail me '{text}'", 60.0)]
-    _notifier(options_of_guard(tmp_path), Calls(), "en")(DONE)
-    _notifier(options_of_guard(tmp_path, topic="t"), None, "en")(DONE)
-    assert len(ran) == 1
 
 
 def test_the_heartbeat_is_published_once_a_minute_and_survives_a_failure(monkeypatch, capsys):

@@ -13,19 +13,15 @@ from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
 from worlds.settings_file import write_settings
 
-from watchme_analysis.cli.alarm_plans import _request
 from watchme_analysis.cli.aws import Progress
-from watchme_analysis.cli.diagnose import _rows
-from watchme_analysis.cli.loadtest import _lines, _show_plan, _template, loadtest
-from watchme_analysis.cli.output import Output
-from watchme_analysis.cli.pull import _named, _print_result, table_rows
-from watchme_analysis.cli.queue import _numbers
-from watchme_analysis.cli.report import ReportProgress, _write_postmortems
+from watchme_analysis.cli.loadtest import _template, loadtest
+from watchme_analysis.cli.pull import _named
+from watchme_analysis.cli.report import ReportProgress
 from watchme_analysis.cli.run import _chosen, _planned, _result
 from watchme_analysis.cli.run import run as run_command
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.cloudwatch.account_state import Scope
-from watchme_analysis.config import Config, Destination, RunSettings, System, load_config
+from watchme_analysis.config import Config, Destination, RunSettings, System
 from watchme_analysis.delivery.run_lock import RunInProgressError
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.load_plan import (
@@ -33,12 +29,10 @@ from watchme_analysis.remedies.load_plan import (
     LoadLimits,
     LoadPlan,
     LoadTarget,
-    load_plan_sentences,
     write_load_plan,
 )
-from watchme_analysis.services.alarm_plans import AlarmRequest
 from watchme_analysis.simulation.replay import endpoint_settings, predicted_figures, predicted_runs
-from watchme_analysis.text.message import Code, Duration, Names, Number, Resource, message
+from watchme_analysis.text.message import Duration, Number, message
 from watchme_analysis.text.render import note
 
 OUT = Printer("en")
@@ -94,44 +88,6 @@ def test_alarms_are_exported_as_code_with_the_price_of_a_health_check(watchme, s
         assert refused.returncode == 2 and said(message_id) in one_line(refused.stderr)
 
 
-def test_alarms_are_planned_from_the_options_else_from_the_system(tmp_path, monkeypatch):
-    write_settings(
-        tmp_path,
-        '[systems.orders]\nqueue = "orders"\nfunction = "worker"\nalarms = "own.yaml"\n'
-        'api = "https://example.com"\nhealth = "/health"\ndestinations = ["chat"]\n'
-        '[destinations.chat]\ntype = "sns"\ntopic = "arn:aws:sns:eu-west-1:123456789012:on-call"\n',
-    )
-    monkeypatch.chdir(tmp_path)
-    options = {
-        "system": None, "queues": (), "functions": (), "health_urls": (), "spec": None, "topic": None,
-        "language": "en", "timezone": "UTC",
-    }  # fmt: skip
-    found = _request(None, options)
-    assert (found.queues, found.functions, found.topic) == (
-        ("orders",), ("worker",), "arn:aws:sns:eu-west-1:123456789012:on-call"
-    )  # fmt: skip
-    assert found.spec.endswith("own.yaml") and found.health_urls == (
-        load_config().systems["orders"].health_url,
-    )
-    stated = {
-        "queues": ("q",), "functions": ("f",), "health_urls": ("https://example.org",), "spec": "x.yaml",
-        "topic": "t", "emails": ("a@example.com",),
-    }  # fmt: skip
-    assert _request(tmp_path, options | stated) == AlarmRequest(
-        tmp_path,
-        ("q",),
-        ("f",),
-        "x.yaml",
-        "t",
-        ("a@example.com",),
-        ("https://example.org",),
-        "en",
-        found.zone,
-    )
-    # The names of the system are not added to those of a case.
-    assert _request(tmp_path, options).queues == ()
-
-
 def test_the_test_of_alarms_needs_a_name(watchme, front):
     ended = watchme("alarms", "verify")
     assert ended.returncode == 2 and said("error-no-alarm-named") in one_line(ended.stderr)
@@ -163,30 +119,6 @@ class Queried:
     def table(self, name):
         assert name == "log_queries"
         return self.queries
-
-
-def test_a_pull_prints_what_it_found_and_what_is_missing(small_case, capsys):
-    from watchme_analysis.aws_shapes.prices import size_message, usd_message
-
-    found = pulled(Queried(small_case), {"failed": note("balance-open")})
-    _print_result(found, Path("cases/new"), OUT, Output("table"))
-    out, err = capsys.readouterr()
-    assert lines_of(out) == [
-        said("pull-queues", queues=Names(("orders", "orders-dlq"), limit=2)),
-        said("pull-functions", functions=Names(("worker",), limit=1)),
-        f"{said('print-coverage-table')} {said('print-coverage-rows')}",
-        "access_log 3",
-        "probes 2",
-        said("pull-cut", queries=Names(("cut",), limit=1)),
-        said("pull-scanned", size=size_message(2e9), price=usd_message(0.01)),
-        said("pull-case", case="cases/new", contents=message("case-contents", tables=2, rows=5)),
-    ]
-    assert lines_of(err) == [
-        said("pull-missing", part="failed", reason=message("balance-open")),
-        said("print-note", text="A note."),
-    ]
-    _print_result(found, Path("x"), OUT, Output("json"))
-    assert json.loads(capsys.readouterr().out) == table_rows(small_case)
 
 
 def test_a_pull_names_the_missing_parts_and_how_to_repeat_it(
@@ -264,16 +196,6 @@ def test_progress_is_a_line_each_half_minute_elsewhere(capsys, monkeypatch):
 # Purges
 
 
-def test_few_names_are_counted_and_more_are_left_out():
-    from watchme_analysis.cli.queue import _MOST_NAMES
-
-    names = {f"n{number}": number for number in range(_MOST_NAMES + 1)}
-    shown = [f"n{number} ({number})" for number in range(_MOST_NAMES)]
-    assert _numbers(names) == Resource(", ".join(shown) + ", ...")
-    del names["n0"]
-    assert _numbers(names).name.count("...") == 0
-
-
 # Load tests
 
 
@@ -288,49 +210,6 @@ def load():
         3.0, NOW, 60.0, items, limits=LoadLimits(), watched=(), relies_on=(), model=model,
         predicted=predicted, replications=2,
     )  # fmt: skip
-
-
-def test_the_plan_of_a_load_test_is_shown_in_each_form(load, tmp_path, capsys):
-    sentences = [one_line(each) for each in load_plan_sentences(load)]
-    stored = json.loads(json.dumps(load.to_dict()))
-
-    def shown(form="table", path=None):
-        assert _show_plan(load, path, Output(form), OUT) == 0
-        return capsys.readouterr().out
-
-    first, *rest, how = lines_of(shown())
-    assert [first, *(line.removeprefix("- ") for line in rest)] == sentences
-    assert all(line.startswith("- ") for line in rest)
-    assert how == said("loadtest-how-to-write", command=Code("watchme loadtest PLAN --apply"))
-    file = tmp_path / "load plan.json"
-    last = lines_of(shown(path=file))[-1]
-    assert last == said("loadtest-how-to-apply", command=Code(f"watchme loadtest '{file}' --apply"))
-    assert json.loads(shown("json")) == stored
-    rows = [json.loads(line)["sentence"] for line in shown("jsonl").splitlines()]
-    assert [one_line(row) for row in rows] == sentences
-    write_load_plan(load, file)
-    same = CliRunner().invoke(loadtest, [str(file), "--json", "--language", "en"], standalone_mode=False)
-    assert json.loads(same.stdout) == stored
-    # An endpoint needs no call to AWS, so there is no policy.
-    policy = CliRunner().invoke(loadtest, [str(file), "--print-policy"], standalone_mode=False)
-    assert is_error(policy.exception, "error-loadtest-no-policy")
-    general = CliRunner().invoke(loadtest, ["--print-policy"], standalone_mode=False)
-    assert general.return_value == 0 and json.loads(general.stdout)["Statement"]
-
-
-def test_the_result_of_a_load_test_is_its_sentences_and_the_table(load, tmp_path):
-    compared = [
-        SimpleNamespace(sentence=message("balance-open"), position="unknown"),
-        SimpleNamespace(sentence=None, position="unknown"),
-    ]
-    result = SimpleNamespace(
-        sentences=(message("detect-no-incident"), message("balance-open"), message("balance-empty")),
-        compared=compared, journal=tmp_path,
-    )  # fmt: skip
-    # A figure that is compared stands in the table; without a known figure there is none.
-    assert [*_lines(load, result, OUT)] == [
-        said("detect-no-incident"), said("balance-empty"), said("loadtest-journal", journal=str(tmp_path))
-    ]  # fmt: skip
 
 
 def test_a_load_test_needs_a_case_or_a_plan_and_an_end(small_case, tmp_path):
@@ -424,19 +303,6 @@ def test_results_are_shown_on_a_terminal_while_others_run(tmp_path, monkeypatch,
 # Diagnoses and reports
 
 
-def test_a_diagnosis_has_a_row_for_each_cause():
-    entry = {"cause": "a", "probability": 0.9, "status": "supported", "log_odds": 2.0, "evidence": []}
-    found = {
-        "question": "health", "case": "c", "verdict": "supported", "incident": {"start": "s", "end": None},
-        "ranking": [entry, entry | {"cause": "b"}],
-    }  # fmt: skip
-    row = {
-        "question": "health", "case": "c", "verdict": "supported", "cause": "a", "probability": 0.9,
-        "status": "supported", "log_odds": 2.0, "incident_start": "s", "incident_end": None,
-    }  # fmt: skip
-    assert [*_rows(found)] == [row, row | {"cause": "b"}]
-
-
 def test_each_question_of_a_case_has_its_heading(watchme, evidence, tmp_path):
     (evidence / "queues").mkdir()
     (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
@@ -485,24 +351,6 @@ def test_the_exit_code_of_reports_is_that_of_the_worst(watchme, monkeypatch, sma
     assert to == Path("mine")
     refused = watchme("report", *words, "--format", "markdown", "--notebooks", tmp_path)
     assert refused.returncode == 2 and said("error-markdown-no-notebooks") in one_line(refused.stderr)
-
-
-def test_postmortems_are_rows_with_their_verdict(tmp_path, monkeypatch, capsys):
-    found = {"question": "health", "case": "c", "verdict": "supported", "cause": "a", "confidence": 0.9}
-    monkeypatch.setattr(
-        "watchme_analysis.report.postmortem.write_postmortems",
-        lambda question, cases, to, **options: [(to / "c.md", found)],
-    )
-    monkeypatch.chdir(tmp_path)
-    given = ("health", (Path("c"),), Path("out"))
-    assert _write_postmortems(*given, None, Output("table"), language="en") == 0
-    assert capsys.readouterr().out == "out/c.md\n"
-    assert _write_postmortems(*given, "supported", Output("json"), language="en") == 3
-    row = {
-        "question": "health", "case": "c", "status": "ok", "verdict": "supported", "cause": "a",
-        "confidence": 0.9, "page": "out/c.md",
-    }  # fmt: skip
-    assert json.loads(capsys.readouterr().out) == [row]
 
 
 def test_the_progress_of_a_report_is_one_line_on_a_terminal(monkeypatch):

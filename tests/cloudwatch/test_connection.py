@@ -19,7 +19,7 @@ from watchme_analysis.cloudwatch.insights.query_library import (
     library,
     library_query,
 )
-from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
+from watchme_analysis.cloudwatch.response_cache import CacheMissError
 from watchme_analysis.cloudwatch.session import SessionTarget
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.message import message_of
@@ -246,39 +246,6 @@ def apart(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def test_what_a_connection_is_made_of(apart):
-    assert w.connect() == Connection(
-        (SessionTarget(None, None),), _Storage(None, stores=True, offline=False, refresh=False), "Asia/Tokyo"
-    )
-    made = w.connect(["a", "b"], "eu-west-1", cache=str(apart), refresh=True, deadline_s=5.0)
-    targets = (SessionTarget("a", "eu-west-1"), SessionTarget("b", "eu-west-1"))
-    assert made == Connection(
-        targets,
-        _Storage(apart, stores=True, offline=False, refresh=True),
-        "Asia/Tokyo",
-        max_scan_gb=100.0,
-        usd_per_gb=0.005,
-        deadline_s=5.0,
-    )
-    assert repr(made) == "<Connection to eu-west-1 a, eu-west-1 b>"
-    assert not w.connect(cache=False).storage.stores
-    write_settings(
-        apart, 'profile = "p"\nregion = "sa-east-1"\n[systems.s]\nlog_groups = ["/aws/lambda/*"]\n'
-    )
-    found = w.connect()
-    assert (found.targets, found.system_log_groups) == (
-        (SessionTarget("p", "sa-east-1"),),
-        ("/aws/lambda/*",),
-    )
-    for how in ({"cache": False}, {"refresh": True}):
-        with pytest.raises(InputError) as raised:
-            w.connect(offline=True, **how)
-        assert messages_in(raised.value.args[0]) == {"error-offline-with-cache": {}}
-    with pytest.raises(InputError) as raised:
-        w.connect(usd_per_gb=1, zebra=2, ape=1)
-    assert messages_in(raised.value.args[0]) == {"error-connection-limit": {"name": "ape"}}
 
 
 def connected(*scripts, targets=1, offline=False, **answers):
@@ -543,13 +510,6 @@ def test_errors_of_a_query_of_the_library(apart):
     # Braces that are no parameter stay as they are.
     text = LibraryQuery("n", "", "", (), " a {b} {rows} ", (Parameter("rows", "integer", "", "5"),))
     assert text.filled() == "a {b} 5"
-
-
-def test_a_store_of_responses(apart):
-    aws = ScriptedAws(get_caller_identity=[{"Account": "123456789012"}])
-    assert _Storage(None, stores=False, offline=False, refresh=False).cache_of(aws) == ResponseCache()
-    found = _Storage(apart, stores=True, offline=False, refresh=True).cache_of(aws)
-    assert (found.store.folder, found.refresh, found.offline) == (apart, True, False)
 
 
 def test_queries_start_until_the_ceiling_is_exceeded(apart):

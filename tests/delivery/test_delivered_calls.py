@@ -19,7 +19,7 @@ from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
 from watchme_analysis.delivery.destinations.http_post import _connected, post
 from watchme_analysis.delivery.destinations.s3 import S3Sender
-from watchme_analysis.delivery.destinations.slack_app import SlackAppSender, _timeline
+from watchme_analysis.delivery.destinations.slack_app import SlackAppSender
 from watchme_analysis.delivery.destinations.smtp_mail import EmailSender
 from watchme_analysis.delivery.destinations.webhooks import slack_message
 from watchme_analysis.delivery.notice import Notice
@@ -201,18 +201,6 @@ def test_refusals_of_slack_say_whether_the_message_may_have_arrived(hook, app, m
     monkeypatch.delenv("SLACK_TOKEN")
     sender = SlackAppSender(Secret("env:SLACK_TOKEN", None), "C1", app.api)
     assert is_error(refusal(sender.send, DELIVERY), "error-secret-missing", reference="env:SLACK_TOKEN")
-
-
-def test_the_timeline_is_the_first_figure_if_it_is_a_picture(page):
-    result = json.loads((page / "result.json").read_text())
-
-    def timeline(figures):
-        (page / "result.json").write_text(json.dumps(result | {"figures": figures}))
-        return _timeline(replace(DELIVERY, page=page))
-
-    assert timeline(["01-timeline.png", "02.png"]) == page / "01-timeline.png"
-    assert [timeline(figures) for figures in ([], None, ["report.html"], ["none.png"])] == [None] * 4
-    assert _timeline(DELIVERY) is None
 
 
 # Mail

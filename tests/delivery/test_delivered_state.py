@@ -30,7 +30,7 @@ from watchme_analysis.delivery.digest import Digest, digest_content
 from watchme_analysis.delivery.journal import shortened
 from watchme_analysis.delivery.notice import Notice, notice_of, notice_of_change, receives, with_due
 from watchme_analysis.delivery.outbox import Delivered, Outbox
-from watchme_analysis.delivery.run import _DRIFTS, _figures, logged
+from watchme_analysis.delivery.run import logged
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.delivery.system_state import SystemState, read_state, write_state
@@ -408,39 +408,6 @@ def test_a_report_is_copied_once_with_its_note_and_linked(tmp_path):
 
 
 # Digests and history
-
-
-def test_figures_of_a_diagnosis_are_what_the_digest_adds_up():
-    start = at(1).isoformat()
-    alarms = [
-        {"alarm": "a", "resource": "q", "first": at(0).isoformat(), "times_raised": 1, "rule": "r"},
-        {"alarm": "b", "resource": "q", "first": at(2).isoformat(), "times_raised": 1},
-        {"alarm": "c", "resource": "q", "first": at(0).isoformat(), "times_raised": 0},
-        {"alarm": "d", "resource": "q", "first": None, "times_raised": 1},
-    ]
-    # The digest states the time of the page: that of the sliding window.
-    late = {"first": at(3).isoformat(), "times_raised": 1}
-    recorded = [{**one, **late, "sliding": one} for one in alarms]
-    drift = {"signal": "duration_drift", "message": {"id": "one"}}
-    found = {
-        "verdict": "supported", "incident": {"start": start}, "alarms": recorded,
-        "dead_letters_of_incident": 4,
-        "lost": 3, "late": 2, "missed_work": ["x"],
-        "ranking": [{"evidence": [{"signal": "other", "message": {}}]}],
-    }  # fmt: skip
-    shown = [{name: alarm[name] for name in ("alarm", "resource", "first")} for alarm in alarms]
-    assert _figures(found) == {
-        "dead_letters": 4, "lost": 3, "late": 2, "missed_work": 1, "drifts": [],
-        "alarms_without_cause": [shown[0]],
-    }  # fmt: skip
-    calm = _figures({"verdict": "no_incident", "alarms": recorded})
-    assert calm["alarms_without_cause"] == [shown[0], shown[1], shown[3]]
-    assert [calm[name] for name in ("dead_letters", "lost", "late", "missed_work")] == [None] * 4
-    unknown = _figures({"verdict": "inconclusive", "alarms": recorded})
-    assert unknown["alarms_without_cause"] == []
-    drift["signal"] = sorted(_DRIFTS)[0]
-    ranking = [{"evidence": [{**drift, "message": None}, drift]}, {"evidence": [{**drift, "message": 2}]}]
-    assert _figures({"verdict": "no_incident", "ranking": ranking})["drifts"] == [{"id": "one"}]
 
 
 def digest(**changes):

@@ -1,6 +1,5 @@
 import contextlib
 import csv
-import errno
 import http.client
 import os
 import signal
@@ -12,7 +11,6 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
@@ -673,57 +671,12 @@ def test_headers_of_options_and_files(tmp_path):
     assert raised.value.values == {"place": str(file)}
 
 
-def test_headers_of_a_request():
-    own = {"User-Agent": "watchme-probe/1", "Connection": "close"}
-    assert prober._request_headers(urlsplit("http://a/"), {"X": "1"}) == own | {"X": "1"}
-    # What is given replaces it, in any case; a user is sent as basic authorization, "a%20:" decoded.
-    given = prober._request_headers(urlsplit("http://a%20@b/"), {"user-agent": "x"})
-    assert given == {"Connection": "close", "Authorization": "Basic YSA6", "user-agent": "x"}
-
-
-def test_lines_and_summaries(tmp_path):
-    row = {"timestamp": "t", "vantage": "host", "path": "/", "status": 200, "seconds": 0.25, "error": None}
-    assert prober.line_of(row, None) == "t host / 200 in 0.250 s"
-    failed = row | {"error": "refused", "status": None}
-    assert prober.line_of(failed, OSError("full")) == "t host / refused - NOT WRITTEN: full"
-    printed = []
-    writer = prober.Writer(
-        str(tmp_path / "a.csv"), line=lambda row, problem: printed.append(problem) or "line"
-    )
-    writer(row)
-    assert (printed, writer.summary()) == ([None], f"1 probes written to {tmp_path}/a.csv")
-    quiet = prober.Writer(str(tmp_path), quiet=True, line=lambda *_: printed.append(1))
-    quiet(row)
-    assert (printed, quiet.summary()) == ([None], f"0 probes written to {tmp_path}, 1 could not be written")
-    cells = [prober._cell(value) for value in (0.25, None, 5, "x", 0)]
-    assert cells == ["0.2500", "", "5", "x", "0"]
-
-
 def test_a_probe_states_when_where_and_what():
     before = pd.Timestamp.now("UTC").floor("ms")
     row = prober.probe("host", "http://example.com?x=1", lambda url: {"status": len(url)})
     stamp = row.pop("timestamp")
     assert row == {"vantage": "host", "path": "/", "status": 22}
     assert stamp.endswith("Z") and before <= pd.Timestamp(stamp) <= pd.Timestamp.now("UTC")
-
-
-def left():
-    return 5.0
-
-
-def test_an_address_of_an_unknown_family_is_passed_over(server):
-    family = (99, socket.SOCK_STREAM, 0, "", ("x", 1))
-    unreachable = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("255.255.255.255", 9))
-    good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.server_port))
-    with prober._first_connected([family, unreachable, good], left) as connected:
-        assert connected.getpeername() == ("127.0.0.1", server.server_port)
-    with pytest.raises(OSError, match="the name has no address"):
-        prober._first_connected([], left)
-    with pytest.raises(OSError, match="family not supported"):
-        prober._first_connected([family], left)
-    with pytest.raises(OSError) as raised:
-        prober._first_connected([unreachable], left)
-    assert raised.value.errno in (errno.EACCES, errno.ENETUNREACH, errno.EPERM)
 
 
 def test_the_times_at_which_targets_are_probed(monkeypatch):

@@ -5,7 +5,6 @@ import gzip
 import lzma
 from functools import partial
 from io import BytesIO
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -13,7 +12,6 @@ from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.files import decompress
-from watchme_analysis.limits import Limits
 
 TAR = b"access.log".ljust(257, b"\0") + b"ustar\0" + b"00"
 LINES = b"GET / HTTP/1.1\n" * 40
@@ -104,10 +102,6 @@ def test_zstandard_that_ends_early_is_read_up_to_there():
     assert problem["problem-zstandard"]["error"]
 
 
-def test_a_piece_of_zstandard_is_small_so_that_damage_costs_little():
-    assert max(map(len, decompress._zstd(BytesIO(PACKINGS["zstd"](NUMBERS * 4))))) == 16 << 10
-
-
 @together(
     ("first", "kind", "command"),
     [
@@ -144,65 +138,3 @@ def test_memory_is_filled_from_pieces_of_any_size():
         found.append(bytes(room[:count]))
     assert found == [b"ab", b"cde", b"fg"]
     assert fill(room) == 0
-
-
-@together(("bytes_", "refused"), [(1 << 20, False), ((1 << 20) + 1, True)])
-def test_what_is_unpacked_is_limited_by_its_size_and_its_ratio(bytes_, refused):
-    """Of 40,000 compressed bytes twenty times as many may be unpacked, which is less than a mebibyte."""
-    packed = SimpleNamespace(read_bytes=40_000)
-    limits = Limits(unpacked_mib=1, unpacked_times=20)
-    left = [bytes_, 5]
-    fill = decompress._limited(lambda room: left.pop(0), packed, limits)
-    assert fill(memoryview(b"")) == bytes_
-    if not refused:
-        assert fill(memoryview(b"")) == 5
-        return
-    with pytest.raises(decompress.TruncatedError) as caught:
-        fill(memoryview(b""))
-    said = messages_in(caught.value.reason.message)["problem-unpacked"]
-    assert (said["read"], said["times"]) == ("1 MiB", 20)
-    # Of more compressed bytes more is unpacked.
-    packed.read_bytes = 60_000
-    assert fill(memoryview(b"")) == 5
-
-
-def test_bytes_that_were_read_are_returned_first_and_counted():
-    for first, room in ((b"abc", 2), (b"abc", 5)):
-        rejoined = decompress._Rejoined(first, BytesIO(b"defg"))
-        buffer = memoryview(bytearray(room))
-        found = b""
-        while count := rejoined.readinto(buffer):
-            found += bytes(buffer[:count])
-        assert (found, rejoined.read_bytes) == (b"abcdefg", 7)
-        rejoined = decompress._Rejoined(first, BytesIO(b"defg"))
-        assert [rejoined.read(room) for _ in range(4)][:2] == [first[:room], first[room:] or b"defg"]
-    rejoined = decompress._Rejoined(b"abc", BytesIO(b"defg"))
-    assert (rejoined.read(), rejoined.read(), rejoined.read(), rejoined.read_bytes) == (
-        b"abc",
-        b"defg",
-        b"",
-        7,
-    )
-    assert not rejoined.closed
-    rejoined.close()
-    assert rejoined.closed
-
-
-def test_other_failures_than_damage_are_raised_again_after_the_good_part():
-    """An interrupt, or a connection that fails, is no damage of the file."""
-    packed = gzip.compress(NUMBERS)
-    left = [packed[:3000]]
-
-    def plain(room):
-        if not left:
-            raise ConnectionError("reset")
-        piece = left.pop()
-        room[: len(piece)] = piece
-        return len(piece)
-
-    fill, room = decompress._gunzipping(plain), memoryview(bytearray(1 << 20))
-    count = fill(room)
-    assert NUMBERS.startswith(bytes(room[:count])) and count > 1000
-    for _ in range(2):
-        with pytest.raises(ConnectionError):
-            fill(room)

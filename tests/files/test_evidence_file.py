@@ -162,21 +162,6 @@ def test_the_first_bytes_of_a_file_are_a_file_of_their_own():
     assert inner.closed
 
 
-@together(
-    ("lines", "end"),
-    [(0, 0), (1, 2), (2, 4), (4, 7), (9, 7)],
-)
-def test_as_many_lines_are_kept_as_the_limit_allows(lines, end):
-    assert evidence_file._end_of_lines(b"a\nb\nc\nd", lines) == end
-
-
-def test_lines_are_counted_on_in_the_next_part(monkeypatch):
-    """The second line ends within the part, and the third begins in it."""
-    monkeypatch.setattr(evidence_file, "_COUNTED_BYTES", 5)
-    data = b"a\nb\nc\nd\ne\nf\n"
-    assert [evidence_file._end_of_lines(data, lines) for lines in range(1, 8)] == [2, 4, 6, 8, 10, 12, 12]
-
-
 def test_the_limits_of_a_file_are_named(tmp_path):
     size = read_content(BytesIO(b"x" * (MIB + 1)), Limits(file_mib=1))
     assert (len(size.data), messages_in(size.problem.message)["problem-size"]["read"]) == (MIB, "1 MiB")
@@ -185,13 +170,6 @@ def test_the_limits_of_a_file_are_named(tmp_path):
     assert messages_in(lines.problem.message)["problem-lines"]["lines"] == 1
     assert messages_in(lines.problem.message)["limit-reached"]["limit"] == "lines = 1"
     assert read_content(BytesIO(b"a\nb"), Limits(lines=1)) == (b"a\nb", None)
-
-
-def test_of_a_compressed_file_hardly_more_is_read_than_wanted():
-    # The first piece of gzip data is as large as a piece of a stream.
-    packed = gzip.compress(b"x" * MIB)
-    assert len(evidence_file._decompressed(BytesIO(packed), 10).data) < MIB // 2
-    assert evidence_file._decompressed(BytesIO(packed)).data == b"x" * MIB
 
 
 @together(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from worlds.messages import messages_in
-from worlds.together import together
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files import journal
@@ -128,7 +127,7 @@ def test_the_end_that_a_kill_cut_off_is_ended_and_ignored(tmp_path):
         assert path.read_text().count("\n") == 3, "a whole line needs no end"
 
 
-@together(
+@pytest.mark.parametrize(
     ("text", "number"),
     [
         ("other\n", 1),
@@ -143,10 +142,12 @@ def test_the_end_that_a_kill_cut_off_is_ended_and_ignored(tmp_path):
         (line(**entry("a")) + "abc", None),  # an end that no entry begins with
     ],
 )
-def test_a_file_that_is_no_journal_is_refused_with_its_line(text, number):
+def test_a_file_that_is_no_journal_is_refused_with_its_line(text, number, tmp_path):
+    path = tmp_path / "steps.jsonl"
+    path.write_text(text)
     with pytest.raises(InputError) as caught:
-        [*journal._entries(text, "steps.jsonl")]
-    place = "steps.jsonl" if number is None else f"steps.jsonl:{number}"
+        read_journal(path)
+    place = str(path) if number is None else f"{path}:{number}"
     assert refusal(caught) == {"error-journal-foreign": {"place": place}}
 
 

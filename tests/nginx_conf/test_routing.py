@@ -406,26 +406,6 @@ def test_a_search_that_never_ends_is_an_error_of_the_server():
     assert [one["return_status"] for one in found] == [500, 204, 500]
 
 
-@together(
-    ("pattern", "name", "rank"),
-    [
-        ("a.example.com", "a.example.com", (0, 0)),
-        (".example.com", "example.com", (0, 0)),
-        ("*.example.com", "a.example.com", (1, -12)),
-        (".example.com", "a.b.example.com", (1, -12)),
-        ("*.example.com", "example.com", (9, 0)),
-        ("a.*", "a.example.com", (2, -3)),
-        ("b.*", "a.example.com", (9, 0)),
-        (r"~^(?<sub>\w+)\.example\.com$", "A.example.com", (3, 0)),
-        ("~^b", "a.example.com", (9, 0)),
-        ("_", "a.example.com", (9, 0)),
-        ("*.a.example.com", "b.example.com", (9, 0)),
-    ],
-)
-def test_names_of_servers_have_an_order(pattern, name, rank):
-    assert routing._fit(pattern, name) == rank
-
-
 SERVERS = """http {
   server { listen 80; server_name one.example.com; return 301 https://one.example.com$request_uri; }
   server { listen 443; server_name one.example.com; location / { proxy_pass http://192.0.2.1; } }
@@ -633,21 +613,6 @@ def test_patterns_of_nginx(pattern, text, matches):
 )
 def test_a_rate_is_per_second(text, rate):
     assert routing.rate_per_s(text) == rate
-
-
-@together(
-    ("listen", "port"),
-    [
-        ("80", 80),
-        ("192.0.2.1:8080", 8080),
-        ("192.0.2.1", 80),
-        ("[::]:443", 443),
-        ("unix:/a", None),
-        ("*:1", 1),
-    ],
-)
-def test_a_port_is_that_of_its_listen(listen, port):
-    assert routing._port(listen) == port
 
 
 @together(

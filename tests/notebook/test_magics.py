@@ -76,21 +76,3 @@ def test_an_expected_error_is_one_line(shell, requested, magic, line, cell):
     with pytest.raises(UsageError) as error:
         shell.run_cell_magic(magic, line, cell)
     assert "\n" not in str(error.value)
-
-
-def test_problems_of_arguments_are_messages_and_rows_need_no_name(shell, requested):
-    from watchme_analysis.notebook.magics import _problem
-    from watchme_analysis.text.message import Resource, message
-
-    for sentence, kind in (
-        ("the following arguments are required: case", "missing"),
-        ("unrecognized arguments: case", "unknown"),
-        ("argument case: expected one argument", "no-value"),
-    ):  # fmt: skip
-        assert _problem(sentence) == message(f"magic-{kind}", names=Resource("case"))
-    assert _problem("something else") == Resource("something else")
-    before = {*shell.user_ns}
-    shown = shell.run_cell_magic("insights", "--profile night --system orders --until 1h", "x")
-    assert requested[0] == ("night", None, {"system": "orders"})
-    assert requested[1] == ("x", None, "24h", "1h") and shown["n"].tolist() == [1]
-    assert {name for name in {*shell.user_ns} - before if not name.startswith("_")} == set()

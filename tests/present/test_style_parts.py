@@ -137,25 +137,6 @@ def test_a_window_of_two_days_names_both():
     )
 
 
-def test_letters_of_changes_stand_at_the_top_of_their_lines():
-    window = Window(START, START + timedelta(seconds=100))
-    # 3.5 s of 100 s are apart.
-    for seconds, texts in ((3.4, ["A–B"]), (3.6, ["A", "B"])):
-        marks = (style.Mark(START, "x"), style.Mark(START + timedelta(seconds=seconds), "y"))
-        _, (axis,) = style.new_figure([1.0])
-        style._label_marks(axis, style.AxisSpan(window, UTC, None, marks))
-        assert [text.get_text() for text in axis.texts] == texts
-    first = axis.texts[0]
-    assert (first.xy, first.xycoords) == ((style.day_number(START), 1.0), ("data", "axes fraction"))
-    assert (first.get_ha(), first.get_va(), first.get_fontweight(), first.get_zorder()) == (
-        "left",
-        "top",
-        "bold",
-        5,
-    )
-    assert (first.get_position(), first.get_fontsize()) == ((2, -1), 8)
-
-
 def test_a_figure_without_data_is_its_reason(monkeypatch):
     monkeypatch.setattr(style, "finish", undrawn)
     reason = message("matrix-empty")

@@ -321,18 +321,6 @@ def test_a_window_of_any_length_has_a_readable_time_axis(hours):
     assert len(ticks) - sum(word in {"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"} for word in ticks) >= 2
 
 
-def test_the_colours_of_pixels_are_those_that_sorting_all_of_them_finds():
-    import numpy as np
-
-    from watchme_analysis.present.style import WHITE, _colors
-
-    for pixels in ([[WHITE, 5, WHITE], [5, 7, WHITE]], [[3, 3], [9, 3]], [[WHITE, WHITE]]):
-        flat = np.array(pixels)
-        expected = np.unique(flat, return_inverse=True, return_counts=True)
-        for mine, theirs in zip(_colors(flat), expected, strict=True):
-            assert np.array_equal(mine, theirs.reshape(mine.shape))
-
-
 def test_a_log_without_durations_shows_when_requests_failed(drawn):
     log = access_log()
     log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})

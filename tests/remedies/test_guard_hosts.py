@@ -237,35 +237,6 @@ def test_what_the_command_line_makes_of_its_options(tmp_path, monkeypatch):
         command._guard(settings, options | {"outside_url": "ftp://example.com"})
 
 
-def test_a_topic_of_an_alarm_is_created_subscribed_and_told_of():
-    assert (
-        alarms.topic_arn("on-call", "123456789012", "eu-west-1")
-        == "arn:aws:sns:eu-west-1:123456789012:on-call"
-    )
-    own = "arn:aws:sns:eu-west-1:123456789012:on-call"
-    assert alarms.topic_arn(own, "x", "eu-west-1") == own
-    with pytest.raises(InputError):
-        alarms.topic_arn(own, "x", "eu-west-2")
-    new = alarms.Topic(own, exists=False, emails=("a@example.com",))
-    create, subscribe = alarms._topic_steps(new)
-    assert (create.call.operation, create.call.parameters) == ("create_topic", {"Name": "on-call"})
-    assert [each.value for each in (*create.before, *create.until)] == [None, own]
-    assert [each.operation for each in create.undo] == ["delete_topic"]
-    assert create.undo_until == create.before
-    assert subscribe.call.parameters == {"TopicArn": own, "Protocol": "email", "Endpoint": "a@example.com"}
-    assert subscribe.until[0].value == "a@example.com"
-    assert "'a@example.com'" in subscribe.until[0].select
-    assert alarms._topic_conditions(new) == []
-    assert [each.id for each in alarms._topic_risks(new)] == ["alarm-to-confirm"]
-    known = alarms.Topic(own, exists=True, has_confirmed_subscription=True, key="k")
-    assert alarms._topic_steps(known) == []
-    assert [each.value for each in alarms._topic_conditions(known)] == ["k", True]
-    assert [each.id for each in alarms._topic_risks(known)] == ["alarm-topic-key"]
-    silent = alarms.Topic(own, exists=True)
-    assert [each.value for each in alarms._topic_conditions(silent)] == [""]
-    assert [each.id for each in alarms._topic_risks(silent)] == ["alarm-topic-without-subscription"]
-
-
 def test_alarms_cost_by_metric_and_health_metrics_cost_more():
     def alarm(**parameters):
         return SimpleNamespace(is_composite=False, parameters=parameters)

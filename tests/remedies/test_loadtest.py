@@ -17,7 +17,6 @@ from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import messages_in, refusal
 from worlds.queue_worker import Worker
 from worlds.settings_file import write_settings
-from worlds.together import together
 
 from watchme_analysis.case.actions import read_actions
 from watchme_analysis.cloudwatch import session
@@ -43,11 +42,9 @@ from watchme_analysis.remedies.loadtest import (
     Compared,
     LoadCounts,
     LoadResult,
-    _position,
     _Run,
     actions_of_load_test,
     calls_of_load_test,
-    closeness_s,
     compare_with_prediction,
     message_parameters,
     run_load_test,
@@ -730,36 +727,6 @@ def test_the_sentences_of_a_result(tmp_path):
     assert said[2] == {"loadtest-unconfirmed": {"count": 2}}
     nothing = replace(result, counts=LoadCounts(5, 0, 5, 0, 0, 0, 0), compared=(), errors={})
     assert nothing.sentences == (sentence,)
-
-
-@together(
-    ("name", "measured", "low", "high", "position"),
-    [
-        # A second, or a tenth of the highest value, whichever is more, is close enough.
-        ("p95_s", 4.0, 5.0, 6.0, "within"),
-        ("p95_s", 3.9, 5.0, 6.0, "below"),
-        ("p95_s", 7.0, 5.0, 6.0, "within"),
-        ("p95_s", 7.1, 5.0, 6.0, "above"),
-        ("p95_s", 110.0, 50.0, 100.0, "within"),
-        ("p95_s", 110.1, 50.0, 100.0, "above"),
-        ("most_waiting", 6.0, 5.0, 5.0, "within"),
-        ("most_waiting", 6.1, 5.0, 5.0, "above"),
-        # All messages are done, or not.
-        ("done", 4.0, 5.0, 5.0, "below"),
-        ("done", 5.0, 5.0, 5.0, "within"),
-        ("p95_s", None, 1.0, 1.0, "unknown"),
-        ("p95_s", 1.0, None, None, "unknown"),
-    ],
-)
-def test_positions_beside_the_simulated_range(name, measured, low, high, position):
-    assert _position(queue_plan(), name, measured, Predicted(low, low, high)) == position
-
-
-def test_the_latency_of_an_endpoint_is_compared_more_closely():
-    plan = plan_of(number=1, url="http://192.0.2.1/jobs")
-    assert (closeness_s(plan), closeness_s(queue_plan())) == (0.01, 1.0)
-    assert _position(plan, "p95_s", 0.061, Predicted(0.05, 0.05, 0.05)) == "above"
-    assert _position(plan, "p95_s", 0.06, Predicted(0.05, 0.05, 0.05)) == "within"
 
 
 def test_parameters_of_a_marked_message():

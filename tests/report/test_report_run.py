@@ -22,7 +22,6 @@ from watchme_analysis.report.run import (
     NoProgress,
     TimeLimit,
     _fill,
-    _looked_at,
     _without_path,
     shared_imports,
 )
@@ -55,17 +54,6 @@ def test_time_is_left_until_the_limit_and_without_one_always():
     assert TimeLimit(5.0, until=time.monotonic() - 1).left_s == 0.0
     # No time at all is a limit.
     assert TimeLimit.of(0.0).left_s == 0.0
-
-
-def test_the_window_is_that_of_the_parameters_as_far_as_they_state_one():
-    since = "2025-12-11T01:30:00+00:00"
-    whole = request_of().case.manifest["window"]
-    assert _looked_at(request_of()) == whole
-    assert _looked_at(request_of(parameters={"since": since})) == whole | {"start": since}
-    assert _looked_at(request_of(parameters={"until": since})) == whole | {"end": since}
-    timeless = request_of()
-    timeless.case.manifest["window"] = None
-    assert _looked_at(timeless) is None
 
 
 def test_the_path_of_a_redacted_case_is_its_name_wherever_it_stands():

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
-from worlds.messages import messages_in, refusal
+from worlds.messages import refusal
 from worlds.stored_case import case_of, store_case
 
 from watchme_analysis.alarms.specification import AlarmSpec
@@ -12,7 +12,6 @@ from watchme_analysis.config import System
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.services.backtest import CaseBacktest
 from watchme_analysis.services.diagnose import (
-    _read_again,
     absent_tables,
     chosen_questions,
     investigate,
@@ -120,29 +119,6 @@ def test_the_subject_of_a_question(both, tmp_path):
     assert subject_of_system("health", both, None) is None
     stored = store_case(tmp_path / "case", probes=probes("/a", "/a"))
     assert investigate("health", str(stored.path)).case.name == "made-up"
-
-
-def test_the_commands_that_read_a_file_again(both):
-    def again(file, question="backlog", window=None, **options):
-        investigation = Investigation(both, question, window, options)
-        return messages_in(_read_again(investigation, SimpleNamespace(**file)))
-
-    log = {"file": "my log", "tables": ("access_log",)}
-    commands = "watchme case import FOLDER CASE"
-    assert again(log) == {"missing-unread-how": {"file": "'FOLDER/my log'", "commands": commands}}
-    queue = {"file": "queues/a.json", "tables": ("queues",)}
-    whole = "--since 2026-03-02T04:00:00Z --until 2026-03-02T05:00:00Z"
-    assert again(queue) == {
-        "missing-unread-how-from-aws": {
-            "file": "FOLDER/queues/a.json", "commands": commands,
-            "pull": f"watchme case pull backlog --queue jobs {whole}",
-        }
-    }  # fmt: skip
-    east = timezone(timedelta(hours=1))
-    part = Window(START.astimezone(east), START + timedelta(minutes=5))
-    pull = again(queue, window=part, queue="jobs")["missing-unread-how-from-aws"]["pull"]
-    minutes = "--since 2026-03-02T04:00:00Z --until 2026-03-02T04:05:00Z"
-    assert pull == f"watchme case pull backlog --queue jobs {minutes}"
 
 
 def test_tables_that_causes_need_and_the_case_lacks(both):

@@ -15,7 +15,6 @@ from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
 from watchme_analysis.simulation import calibration, durations
 from watchme_analysis.simulation.durations import RunTime
 from watchme_analysis.simulation.fit import (
-    Fit,
     Recorded,
     _failing_shares,
     _faults,
@@ -29,13 +28,11 @@ from watchme_analysis.simulation.fit import (
 from watchme_analysis.simulation.scenarios import Comparison, Load
 from watchme_analysis.simulation.settings import (
     ApiSettings,
-    Backoff,
     FaultInterval,
     PollerSettings,
     QueueSettings,
     Settings,
 )
-from watchme_analysis.text.message import message
 
 
 def said(notes):
@@ -257,71 +254,6 @@ def test_groups_are_those_of_the_queues_own_messages_or_their_items():
     assert _groups(flow(), none) is None
 
 
-FITTED = Fit(
-    Settings(
-        queue=QueueSettings(300.0),
-        poller=PollerSettings(reserved_concurrency=2),
-        api=ApiSettings(12.0, failing_share=0.1),
-    ),
-    Load((6.0,), interval_s=300.0),
-    (message("fit-groups", groups=5, source=message("backlog-changed-code")), message("fit-capacity")),
-)
-
-
-def varied(vary, fitted=FITTED):
-    """Return the settings, load and notes of each candidate."""
-    return [(one.settings, one.load, said(one.notes)) for one in vary(fitted)]
-
-
-def test_arrivals_are_varied_within_their_interval():
-    found = varied(calibration._arrivals)
-    assert [load for _, load, _ in found] == [replace(FITTED.load, within_s=width) for width in (75.0, 15.0)]
-    assert [notes["fit-arrivals-nearest"] for *_, notes in found] == [{"width": 75.0}, {"width": 15.0}]
-    assert all({"fit-groups", "fit-capacity"} <= set(notes) for *_, notes in found)
-    assert all(settings == FITTED.settings for settings, *_ in found)
-
-
-def test_the_order_of_returning_messages_is_turned_round_for_a_standard_queue():
-    [(settings, load, notes)] = varied(calibration._orders)
-    assert settings == replace(FITTED.settings, queue=replace(FITTED.settings.queue, returns_first=False))
-    assert notes["fit-order-nearest"] == {"order": "later"} and load == FITTED.load
-    [(back, _, notes)] = varied(calibration._orders, replace(FITTED, settings=settings))
-    assert back == FITTED.settings and notes["fit-order-nearest"] == {"order": "first"}
-    fifo = replace(FITTED, settings=replace(FITTED.settings, queue=QueueSettings(is_fifo=True)))
-    assert varied(calibration._orders, fifo) == []
-    assert varied(calibration._groups) == []
-    groups = varied(calibration._groups, fifo)
-    assert [load.groups for _, load, _ in groups] == [5, 100, 1000]
-    assert [notes for *_, notes in groups] == [
-        {"fit-capacity": {}, "fit-groups-nearest": {"groups": many}} for many in (5, 100, 1000)
-    ]
-
-
-def test_retries_of_throttled_batches_are_varied_where_concurrency_is_reserved():
-    found = varied(calibration._retries)
-    intervals = [1.0, 2.0, 7.5, 10.0, 12.0, 15.0, 20.0, 30.0, 45.0, 60.0]
-    assert [settings.poller for settings, *_ in found] == [
-        replace(FITTED.settings.poller, throttle_retry_s=interval) for interval in intervals
-    ]
-    assert [notes["fit-retries-nearest"]["interval"] for *_, notes in found] == intervals
-    assert "fit-capacity" in found[0][2]
-    free = replace(FITTED, settings=replace(FITTED.settings, poller=PollerSettings()))
-    assert varied(calibration._retries, free) == []
-
-
-def test_the_back_off_is_varied_where_invocations_fail_or_are_throttled():
-    found = varied(calibration._backoffs)
-    backoffs = [Backoff(0.5, 0.7, 2), Backoff(0.67, 0.7, 2), Backoff(0.5, 0.5, 2), Backoff(0.0, 0.5, 2)]
-    assert [settings.poller.backoff for settings, *_ in found] == backoffs
-    assert [tuple(notes["fit-backoff-nearest"].values()) for *_, notes in found] == [
-        (one.above_share, one.factor, one.least_batches) for one in backoffs
-    ]
-    well = replace(FITTED.settings, poller=PollerSettings(), api=ApiSettings(12.0))
-    assert varied(calibration._backoffs, replace(FITTED, settings=well)) == []
-    fails = replace(well, api=ApiSettings(12.0, failing_share=0.1))
-    assert len(varied(calibration._backoffs, replace(FITTED, settings=fails))) == 4
-
-
 @together(
     ("api", "fails"),
     [
@@ -375,28 +307,3 @@ def test_a_message_of_a_batch_takes_what_the_fixed_part_leaves():
     assert found["duration_avg_s"].tolist() == pytest.approx([1.0, 0.1 / 3])
     assert found["duration_max_s"].tolist() == pytest.approx([2.0, (2.0 - 0.9) / 3])
     assert found["invocations"].tolist() == [6.0, 6.0]
-
-
-def test_the_usual_duration_is_that_without_failures_and_varies_by_its_maxima():
-    frame = frame_of(
-        duration_avg_s=[1.0, 3.0, 2.0, 50.0], duration_max_s=[1.0, 3.0, 2.0, 60.0],
-        invocations=[4.0] * 4, failed=[0.0, None, 0.0, 1.0],
-    )  # fmt: skip
-    assert durations.usual_duration(frame) == (2.0, 0.0)
-    mean, variation = durations.usual_duration(frame, batched=True)
-    # Halves of the mean are off by half, times the root of four invocations: 1 each, below 1.5.
-    assert (mean, variation) == (2.0, pytest.approx(math.sqrt(2 / 3)))
-    failing = frame.assign(failed=1.0)
-    assert durations.usual_duration(failing)[0] == 2.5
-    assert durations.usual_duration(frame_of(duration_avg_s=[0.0], failed=[0.0]))[0] == 0.001
-    assert durations._between(frame_of(duration_avg_s=[9.0], invocations=[1.0]), 1.0) == 0.3
-
-
-def test_the_maximum_of_four_invocations_tells_their_variation():
-    # Blom: the greatest of four lies z = 0.853 above the mean; log(max / mean) = z sigma - sigma ** 2 / 2.
-    z = 1.0491313979639725  # the normal quantile of (4 - 0.375) / 4.25
-    sigma = 0.5
-    ratio = math.exp(z * sigma - sigma**2 / 2)
-    columns = {"duration_avg_s": [1.0] * 2, "duration_max_s": [ratio] * 2, "invocations": [4.0] * 2}
-    assert durations._within(frame_of(**columns)) == pytest.approx(math.sqrt(math.expm1(sigma**2)))
-    assert durations._within(frame_of(**columns | {"invocations": [4.0, 3.0]})) is None

@@ -140,18 +140,6 @@ def throttling(patience_s=0.0, mean=10.0, half=1.0, limit="reserved", retry_s=5.
     return ThrottlingPoint(limit, 300.0, patience_s, retry_s, backs_off, Estimate(mean, half, 3))
 
 
-def test_a_line_of_throttling_is_in_order_of_the_time_that_a_batch_is_tried():
-    axis = Figure().subplots()
-    stroke = {"color": "blue", "linestyle": "--"}
-    figures._line(axis, [throttling(300.0, None, None), throttling(0.0, 40.0, 2.0)], stroke, "s", "label")
-    line = axis.get_lines()[0]
-    assert (list(line.get_xdata()), list(line.get_ydata())) == ([0.0, 300.0], [40.0, 0.0])
-    assert (line.get_color(), line.get_marker(), line.get_linestyle()) == ("blue", "s", "--")
-    [bars] = axis.collections
-    assert [part[:, 1].tolist() for part in bars.get_segments()] == [[38.0, 42.0], [0.0, 0.0]]
-    assert axis.get_legend_handles_labels()[1] == ["label"]
-
-
 def test_throttling_is_said_as_shares_by_what_is_documented():
     maximum = [throttling(300.0, 2.0, limit="maximum"), throttling(300.0, 3.0, limit="maximum")]
     reserved = [

@@ -7,7 +7,7 @@ from worlds.together import together
 
 from watchme_analysis.simulation.scenarios import Load
 from watchme_analysis.simulation.settings import ApiSettings, PollerSettings, QueueSettings, Settings
-from watchme_analysis.simulation.throttling import _limited, _percent, burst_settings, throttling_sweep
+from watchme_analysis.simulation.throttling import _limited, burst_settings, throttling_sweep
 
 
 def test_a_burst_is_of_two_hundred_messages_before_a_healthy_function():
@@ -34,12 +34,6 @@ def test_a_limit_of_two_is_reserved_or_the_mappings_maximum(limit, reserved, mos
             throttle_retry_s=45.0, backs_off=False,
         ),
     )  # fmt: skip
-
-
-def test_messages_moved_without_a_failure_are_a_share_of_those_sent():
-    found = _percent([(1, 4), (3, 4), (0, 0)])
-    assert (found.mean, found.seen) == (50.0, 2)
-    assert _percent([(0, 0)]).mean is None
 
 
 def test_every_combination_is_simulated_with_the_same_arrivals():
