@@ -340,14 +340,14 @@ def test_what_to_do_names_queue_function_and_mapping_as_words_of_a_shell():
     text = "{function_option}|{case}{queue_option}|{queue}|{mapping}|{visibility_s}"
     known = pipelines_of("orders", function_timeout_s=30.0, mapping_uuid="7b-1")
     assert summary.filled_in(text, known, "orders") == (
-        "--function-name worker|CASE --queue orders|orders|7b-1|180"
+        "--function-name worker|CASE --queue orders|orders|7b-1|180 CASE is the folder of the case."
     )
     # Of several queues none is left out, and what is not known keeps a word for it.
     several = pipelines_of("orders", "-rf")
     assert summary.filled_in(text, several, "-rf") == (
         "--function-name worker|CASE|QUEUE|UUID|SECONDS `aws sqs list-queues` shows QUEUE. "
         "`aws lambda list-event-source-mappings` shows UUID. "
-        "`aws lambda list-functions` shows SECONDS."
+        "`aws lambda list-functions` shows SECONDS. CASE is the folder of the case."
     )
     unknown = summary.filled_in(text, BacklogContext((), (), (), "cases/x"), None)
     assert unknown.startswith("--function-name FUNCTION|cases/x --queue QUEUE|QUEUE|UUID|SECONDS ")

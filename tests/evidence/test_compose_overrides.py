@@ -66,7 +66,7 @@ def test_an_override_goes_over_the_file_beside_it(tmp_path):
     }  # fmt: skip
 
 
-def test_another_file_is_merged_only_if_a_command_lists_it(tmp_path):
+def test_files_that_a_command_lists_are_one_project(tmp_path):
     names = ["api", "api", "cache"]
     assert [one.name for one in services(tmp_path, compose=BASE, compose_prod=OVER)] == names
     script = "cd /srv\ndocker compose -f compose.yml \\\n  --file=compose.prod.yml -p x up -d\n"
@@ -106,7 +106,7 @@ def test_what_a_service_is_built_from_and_starts(tmp_path, text, started, docker
     [
         (["a/compose.yml", "b/compose.yml"], [("a/compose.yml",), ("b/compose.yml",)]),
         (["compose-api.yml", "compose-jobs.yaml"], [("compose-api.yml",), ("compose-jobs.yaml",)]),
-        # Of several variants nobody knows which one is in force.
+        # Of several variants nobody knows which one is in force: each is merged onto the base by itself.
         (
             [
                 "compose.dev.yml",
@@ -116,10 +116,10 @@ def test_what_a_service_is_built_from_and_starts(tmp_path, text, started, docker
                 "compose.override.yml",
             ],
             [
-                ("compose.dev.yml",),
                 ("docker-compose.yml",),
                 ("compose.yml", "compose.override.yml"),
-                ("compose.prod.yml",),
+                ("compose.yml", "compose.dev.yml"),
+                ("compose.yml", "compose.prod.yml"),
             ],
         ),
     ],
@@ -374,3 +374,84 @@ def test_a_value_that_yaml_cannot_make(tmp_path):
     (rejected,) = how.rejected
     assert rejected.line == 0
     assert next(iter(messages_in(message_of(rejected.reason)))) == "compose-value"
+
+
+# From https://docs.docker.com/reference/compose-file/merge/, and the lists that it says are appended.
+DOCUMENTED = """\
+services:
+  foo:
+    image: a
+    build: .
+    command: python app.py
+    ports: ["8080:80", "9090:90"]
+    expose: ["3000"]
+    dns: [192.0.2.1]
+    env_file: [a.env]
+    environment: {FOO: "1", KEPT: "1"}
+    labels: ["a=1"]
+    volumes: ["./data:/work", "logs:/log"]
+    networks: [inner]
+    depends_on: [db]
+    mem_limit: 1g
+"""
+LATER = """\
+services:
+  foo:
+    build: {dockerfile: Dockerfile.prod}
+    command: [gunicorn, app]
+    ports: ["8443:443", "9090:90"]
+    expose: ["4000", "5000"]
+    dns: [192.0.2.2]
+    env_file: [b.env]
+    environment: [FOO=2, NEW=1]
+    labels: {b: "2"}
+    volumes: ["./work:/work:ro"]
+    networks: {outer: {aliases: [x]}}
+    depends_on: {cache: {condition: service_healthy}}
+    mem_limit: 2g
+"""
+
+
+def test_overlays_are_merged_as_documented(tmp_path):
+    base, foo = services(tmp_path, compose=DOCUMENTED, compose_prod=LATER)
+    assert (base.memory_bytes, foo.memory_bytes) == (2**30, 2 * 2**30)
+    assert (foo.build_context, foo.dockerfile, foo.command) == ("", "Dockerfile.prod", "gunicorn app")
+    assert [outer for _, outer, _ in foo.ports] == ["8080", "9090", "8443"]
+    assert foo.environment == {"FOO": "2", "KEPT": "1", "NEW": "1"}
+    assert set(foo.networks) == {"inner", "outer"}
+    stated = {
+        path: "prod" if file == "compose.prod.yml" else "base"
+        for path, file in foo.files.items()
+        if path.split(".")[0] in ("expose", "dns", "env_file", "labels", "volumes", "depends_on", "image")
+    }
+    assert stated == {
+        "image": "base", "expose.0": "base", "expose.1": "prod", "expose.2": "prod", "dns.0": "base",
+        "dns.1": "prod", "env_file.0": "base", "env_file.1": "prod", "labels.a": "base", "labels.b": "prod",
+        "volumes.0": "prod", "volumes.1": "base", "depends_on.db": "base",
+        "depends_on.cache.condition": "prod",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("later", "ports", "environment", "memory"),
+    [
+        ("ports: !override ['1:1']", ["1"], {"FOO": "1", "KEPT": "1"}, 2**30),
+        ("ports: !reset []", [], {"FOO": "1", "KEPT": "1"}, 2**30),
+        ("environment: !override [A=1]", ["8080", "9090"], {"A": "1"}, 2**30),
+        ("environment: !override {A: '1'}", ["8080", "9090"], {"A": "1"}, 2**30),
+        ("environment: {FOO: !reset null}", ["8080", "9090"], {"KEPT": "1"}, 2**30),
+        ("mem_limit: !reset null", ["8080", "9090"], {"FOO": "1", "KEPT": "1"}, None),
+        ("ports: []", ["8080", "9090"], {"FOO": "1", "KEPT": "1"}, 2**30),
+    ],
+)
+def test_tags_reset_and_override_replace_a_setting(tmp_path, later, ports, environment, memory):
+    text = f"services:\n  foo:\n    {later}\n"
+    (foo,) = services(tmp_path, compose=DOCUMENTED, compose_override=text)
+    assert ([outer for _, outer, _ in foo.ports], foo.environment, foo.memory_bytes) == (
+        ports, environment, memory,
+    )  # fmt: skip
+
+
+def test_a_service_that_an_overlay_resets_is_gone(tmp_path):
+    text = "services:\n  foo: !reset null\n  new: {image: b}\n"
+    assert [one.name for one in services(tmp_path, compose=DOCUMENTED, compose_override=text)] == ["new"]

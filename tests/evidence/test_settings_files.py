@@ -43,6 +43,7 @@ def test_a_compose_file_gives_one_row_per_setting(tmp_path):
         "restart": "always",
         "mem_limit": "2g",
         "cpus": 1.0,
+        "ports.!anew": True,
         "ports.0": "127.0.0.1:8017:8017",
         "environment.SERVICE_NAME": "behavior",
         "environment.FROM_HOST": None,

@@ -609,12 +609,36 @@ def test_images_overlays_and_services_that_end_are_judged_as_what_they_are(repos
     }
     policies = [(one[0], one[1], one[2][1]) for one in of_rule(case, "restart_policy")]
     assert policies == [
-        # What the overlay states itself is judged.
-        ("worker", "change", "no"),
+        # The overlay is merged onto its base, and judged where that changes a setting.
+        ("worker (docker-compose.prod.yml)", "change", "no"),
         ("api", "ok", "always"),
         ("plain", "ok", "always"),
         ("unchecked", "ok", "always"),
         ("worker", "ok", "always"),
+    ]
+
+
+OVERLAID = {
+    "compose.yml": "services:\n  api: {image: a, restart: always, healthcheck: "
+    "{test: t, interval: 9s, timeout: 1s}}\n",
+    "compose.override.yml": "services:\n  api: {environment: {A: '1'}}\n  jobs: {image: b}\n",
+    "compose.prod.yml": "services:\n  api: {restart: !reset null, healthcheck: {timeout: 9s}}\n",
+    "compose.test.yml": "services:\n  api: {environment: {A: '2'}}\n",
+}
+
+
+def test_each_overlay_is_judged_once_for_what_it_changes(tmp_path):
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    for name, text in OVERLAID.items():
+        (folder / name).write_text(text)
+    case = import_folder(folder, tmp_path / "case").case
+    assert [(one[0], one[1]) for one in of_rule(case, "restart_policy")] == [
+        ("jobs", "change"), ("api", "change"), ("api (compose.yml)", "ok"),
+    ]  # fmt: skip
+    assert [(one[0], one[1], one[2][1:3]) for one in of_rule(case, "health_check") if len(one[2]) > 2] == [
+        ("api (compose.yml, compose.prod.yml)", "change", (9.0, 9.0)),
+        ("api (compose.yml)", "ok", (9.0, 1.0)),
     ]
 
 

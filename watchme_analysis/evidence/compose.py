@@ -1,9 +1,12 @@
 """Docker Compose files: settings by service, override files, and resource limits of containers.
 
 Which files are merged follows https://docs.docker.com/reference/cli/docker/compose/: ``compose.yaml`` with
-the override file beside it, or the files that a command lists with ``-f``. Any other file stands alone. How
-they are merged follows https://docs.docker.com/reference/compose-file/merge/: the value of a later file
-replaces that of an earlier file, lists of ports etc. are extended, and commands are replaced as a whole.
+the override file beside it, or the files that a command lists with ``-f``. An overlay such as
+``compose.prod.yaml`` that no command lists is merged onto the ``compose.yaml`` beside it, as a variant of its
+own. Any other file stands alone. How files are merged follows
+https://docs.docker.com/reference/compose-file/merge/: mappings are merged, single values replaced, lists
+extended, commands replaced as a whole, and volumes replaced by their path in the container. ``!reset``
+removes a setting, and ``!override`` replaces it as a whole.
 Defaults of health checks follow https://docs.docker.com/reference/dockerfile/#healthcheck.
 """
 
@@ -13,7 +16,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from posixpath import dirname, join, normpath
+from posixpath import basename, dirname, join, normpath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table, other_script, unpacked_name
@@ -30,6 +34,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Path below a setting that a later file replaces or removes as a whole.
+_ANEW = "!anew"
+
+
+def _overridden(value: Any) -> Any:
+    """Return the value of ``!override`` with a mark; a single value replaces an earlier one anyway."""
+    items = dict(enumerate(value)) if isinstance(value, list) else value
+    return {_ANEW: True, **items} if isinstance(items, dict) else value
+
+
+# What stands for the values of Compose's own tags.
+_TAGS = MappingProxyType({"override": _overridden, "reset": lambda _: {_ANEW: True}})
+
+
 def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
     """Yield path and JSON value of each setting of a service.
 
@@ -40,12 +58,17 @@ def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
         return
     plain = dict(settings)
     for name in ("environment", "labels"):
-        listed = plain.get(name)
+        listed, marked = plain.get(name), {}
+        if isinstance(listed, dict) and 0 in listed:
+            marked = {key: value for key, value in listed.items() if not isinstance(key, int)}
+            listed = [value for key, value in listed.items() if isinstance(key, int)]
         if isinstance(listed, list):
             pairs = (str(item).partition("=") for item in listed)
-            plain[name] = {key: value if equals else None for key, equals, value in pairs}
+            plain[name] = marked | {key: value if equals else None for key, equals, value in pairs}
     if isinstance(plain.get("environment"), dict):
-        given = {name: value for name, value in plain["environment"].items() if value is not None}
+        given = {
+            name: value for name, value in plain["environment"].items() if value is not None and name != _ANEW
+        }
         plain["environment"] = plain["environment"] | mask_secrets(given)
     yield from flatten(plain)
 
@@ -103,7 +126,7 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], list[Rejected]]:
     while True:
         limited: list[str] = []
         try:
-            value = read_yaml("".join(lines[:keep]), limited)
+            value = read_yaml("".join(lines[:keep]), limited, _TAGS)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             # YAML also counts U+2028 and others as line ends, which no editor does.
@@ -152,7 +175,13 @@ _FILE_OPTION = re.compile(r"(?:^|\s)(?:-f|--file)[ =]?(?P<file>[^\s;&|]+)")
 _FILE_VARIABLE = re.compile(r"^\s*(?:export\s+)?COMPOSE_FILE=[\"']?(?P<files>[^\s\"']+)", re.M)
 # Settings that a later file replaces as a whole, and lists to which it adds.
 _WHOLE = re.compile(r"(command|entrypoint|healthcheck\.test)(\.\d+)?")
-_GROWS = re.compile(r"(ports|expose|networks|dns|volumes|devices)\.(\d+)(.*)")
+_ITEM = re.compile(r"([^.]+(?:\.[^.]+)*?)\.(\d+)((?:\..*)?)")
+# Items of these are the same if they have the same path in the container.
+_MOUNTS = ("volumes", "devices")
+# Settings that are a list of names or a mapping by name.
+_NAMED = ("networks", "depends_on")
+# An overlay of the file that Compose looks for by itself.
+_OVERLAY = re.compile(r"(?:docker-)?compose\..+\.ya?ml")
 
 
 def in_order(files: Iterable[str], listed: Iterable[tuple[str, ...]] = ()) -> list[tuple[str, ...]]:
@@ -180,6 +209,19 @@ def in_order(files: Iterable[str], listed: Iterable[tuple[str, ...]] = ()) -> li
         if first is not None and override is not None and not {first, override} & used:
             projects[first, override] = None
             used |= {first, override}
+        overlays = [
+            file
+            for name, file in known.items()
+            if dirname(name) == folder
+            and _OVERLAY.fullmatch(basename(name))
+            and file not in used
+            and file != override
+        ]
+        if first is not None and overlays:
+            if first not in used:
+                projects[first,] = None
+            projects |= dict.fromkeys((first, overlay) for overlay in overlays)
+            used |= {first, *overlays}
     alone = [(file,) for file in known.values() if file not in used]
     order = list(known.values())
     return sorted([*alone, *projects], key=lambda project: (order.index(project[0]), len(project)))
@@ -264,23 +306,107 @@ def _listed_files(settings: pd.DataFrame) -> list[tuple[str, ...]]:
     return [tuple(files) for files in lists.values()]
 
 
+@dataclass(frozen=True)
+class _Stated:
+    """The value of a setting, and the file that states it."""
+
+    value: Any
+    file: str
+
+
 def merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """Return the combined settings of a service of two files, by dotted path."""
-    replaced = {found[1] for path in later if (found := _WHOLE.fullmatch(path))}
-    values = {
-        path: value
-        for path, value in earlier.items()
-        if not ((found := _WHOLE.fullmatch(path)) and found[1] in replaced)
+    first = {path: _Stated(value, "") for path, value in earlier.items()}
+    both = _merged(first, {path: _Stated(value, "") for path, value in later.items()})
+    return {path: one.value for path, one in both.items()}
+
+
+def _merged(earlier: Mapping[str, _Stated], later: Mapping[str, _Stated]) -> dict[str, _Stated]:
+    """Return the combined settings of a service by dotted path, each with the file that states it."""
+    if _ANEW in later:
+        earlier = {}
+    holders = {above for path in earlier for above in _above(path)[:-1]}
+    # An empty list or mapping adds nothing.
+    later = {
+        path: one for path, one in later.items() if one.value not in (None, [], {}) or path not in holders
     }
-    sizes: dict[str, int] = {}
-    for path in values:
-        if found := _GROWS.fullmatch(path):
-            sizes[found[1]] = max(sizes.get(found[1], 0), int(found[2]) + 1)
-    for path, value in later.items():
-        found = _GROWS.fullmatch(path)
-        place = f"{found[1]}.{int(found[2]) + sizes.get(found[1], 0)}{found[3]}" if found else path
-        values[place] = value
+    heads = {path.split(".")[0] for path in earlier} & {path.split(".")[0] for path in later}
+    named = [name for name in _NAMED if name in heads]
+    earlier, later = _by_name(earlier, named), _by_name(later, named)
+    anew = {path.removesuffix(f".{_ANEW}") for path in later if path.endswith(f".{_ANEW}")}
+    anew |= {found[1] for path in later if (found := _WHOLE.fullmatch(path))}
+    later = {path: one for path, one in later.items() if not path.endswith(_ANEW)}
+    holders = {above for path in later for above in _above(path)[:-1]}
+    # A single value takes the place of a list or mapping, and the other way round.
+    values = {
+        path: one
+        for path, one in earlier.items()
+        if anew.isdisjoint(above := _above(path))
+        and later.keys().isdisjoint(above[:-1])
+        and path not in holders
+    }
+    items = _lists(values)
+    values |= {path: one for path, one in later.items() if not _ITEM.fullmatch(path)}
+    for name, added in _lists(later).items():
+        there = items.get(name, {})
+        places = {_identity(name, item): place for place, item in there.items()}
+        free = max(there, default=-1) + 1
+        for item in added.values():
+            place = places.setdefault(_identity(name, item), free)
+            free = max(free, place + 1)
+            former = there.get(place, {})
+            if _plain(former) == _plain(item):
+                continue
+            for rest in former:
+                del values[f"{name}.{place}{rest}"]
+            there[place] = item
+            for rest, one in item.items():
+                values[f"{name}.{place}{rest}"] = one
     return values
+
+
+def _above(path: str) -> list[str]:
+    """Return a path and those above it."""
+    parts = path.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def _by_name(values: Mapping[str, _Stated], named: Iterable[str]) -> dict[str, _Stated]:
+    """Return settings with the short forms of a build, and of lists of names, in their long form."""
+    found: dict[str, _Stated] = {}
+    for path, one in values.items():
+        head, _, rest = path.partition(".")
+        if head in named and rest.isdigit():
+            found[f"{head}.{one.value}"] = replace(one, value=None)
+        elif path == "build" and one.value is not None:
+            found["build.context"] = one
+        else:
+            found[path] = one
+    return found
+
+
+def _lists(values: Mapping[str, _Stated]) -> dict[str, dict[int, dict[str, _Stated]]]:
+    """Return the items of each list of settings: by list, by place, by path within the item."""
+    found: dict[str, dict[int, dict[str, _Stated]]] = {}
+    for path, one in values.items():
+        if item := _ITEM.fullmatch(path):
+            found.setdefault(item[1], {}).setdefault(int(item[2]), {})[item[3]] = one
+    return found
+
+
+def _plain(item: Mapping[str, _Stated]) -> dict[str, Any]:
+    return {rest: one.value for rest, one in item.items()}
+
+
+def _identity(name: str, item: Mapping[str, _Stated]) -> str:
+    """Return what identifies an item of a list: an equal one takes its place."""
+    plain = _plain(item)
+    if name in _MOUNTS:
+        if ".target" in plain:
+            return str(plain[".target"])
+        source, _, target = str(plain.get("", "")).partition(":")
+        return target.partition(":")[0] or source
+    return json.dumps(plain, sort_keys=True)
 
 
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -399,15 +525,23 @@ class ComposeService:
 
     def file_of(self, *settings: str) -> str:
         """Return the compose file that sets one of some settings, by their dotted paths or heads of them."""
-        for setting in settings:
-            for path, file in self.files.items():
-                if path == setting or path.startswith(f"{setting}."):
-                    return file
-        return self.file
+        return next(iter(self.files_of(*settings)), self.file)
+
+    def files_of(self, *settings: str) -> tuple[str, ...]:
+        """Return the compose files that set some settings; empty if none does."""
+        found = (
+            file
+            for setting in settings
+            for path, file in self.files.items()
+            if path == setting or path.startswith(f"{setting}.")
+        )
+        return tuple(dict.fromkeys(found))
 
 
 def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
-    """Return the services of all compose files, in order; a file and its override are merged.
+    """Return the services of all compose files, in order; each overlay is merged onto its base.
+
+    A service of a base comes before those of its overlays, and all of them have the base as first file.
 
     Parameters
     ----------
@@ -426,16 +560,20 @@ def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
         images.setdefault(str(file), {})[path.removeprefix("image.")] = leaf(text)
     found = []
     for files in in_order(by_file, _listed_files(settings)):
-        services: dict[str, tuple[str, dict[str, Any]]] = {}
-        origins: dict[str, dict[str, Any]] = {}
+        stated: dict[str, tuple[str, dict[str, _Stated]]] = {}
         for file in files:
             for service in by_file[file]:
                 values = _extended(by_file, file, service)
-                first, earlier = services.get(service, (file, {}))
-                kept = _unlimited(earlier, values)
-                services[service] = first, merged(kept, values)
-                above = origins.get(service, {})
-                origins[service] = merged({path: above[path] for path in kept}, dict.fromkeys(values, file))
+                if values.keys() == {_ANEW}:  # `!reset` of the service
+                    stated.pop(service, None)
+                    continue
+                first, earlier = stated.get(service, (file, {}))
+                own = {path: _Stated(value, file) for path, value in values.items()}
+                stated[service] = first, _merged(_unlimited(earlier, values), own)
+        services = {
+            service: (file, {path: one.value for path, one in values.items()})
+            for service, (file, values) in stated.items()
+        }
         ending = {
             path.split(".")[1]
             for _, values in services.values()
@@ -444,7 +582,8 @@ def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
         }
         for service, (file, values) in services.items():
             image = images.get(_build(values, dirname(file))[1], {})
-            one = _service(service, file, _with_image(image, values), origins[service])
+            origins = {path: one.file for path, one in stated[service][1].items()}
+            one = _service(service, file, _with_image(image, values), origins)
             found.append(replace(one, is_one_shot=True) if service in ending else one)
     return tuple(found)
 

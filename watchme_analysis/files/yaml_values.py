@@ -5,6 +5,8 @@ A YAML alias repeats a value, and aliases of aliases let ten lines stand for bil
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
@@ -20,12 +22,16 @@ _DEEPEST = 50
 _LONGEST_KEY = 1024
 
 
-def read_yaml(text: str, problems: list[str] | None = None) -> Any:
+def read_yaml(
+    text: str,
+    problems: list[str] | None = None,
+    tags: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+) -> Any:
     """Return the value of a YAML text.
 
     An alias is kept as its text, ``*name``, if it repeats the value that it is in, or once aliases have
     repeated as many values as a file of settings may have. A value that is nested too deeply is its text, and
-    the value of a tag such as ``!reset`` is its plain value.
+    the value of a tag is its plain value, unless ``tags`` has the tag.
 
     Parameters
     ----------
@@ -33,6 +39,8 @@ def read_yaml(text: str, problems: list[str] | None = None) -> Any:
         The text.
     problems
         Takes a sentence if aliases were kept as text because of the limit.
+    tags
+        By tag without its ``!``: returns what stands for the plain value.
 
     Raises
     ------
@@ -118,12 +126,15 @@ def read_yaml(text: str, problems: list[str] | None = None) -> Any:
             shown = text[first.start_mark.index : last.end_mark.index]
             return yaml.ScalarNode("tag:yaml.org,2002:str", shown, first.start_mark, last.end_mark)
 
-    def plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+    def plain(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+        value: Any = None
         if isinstance(node, yaml.MappingNode):
-            return loader.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return loader.construct_sequence(node, deep=True)
-        return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+            value = loader.construct_mapping(node, deep=True)
+        elif isinstance(node, yaml.SequenceNode):
+            value = loader.construct_sequence(node, deep=True)
+        elif isinstance(node, yaml.ScalarNode):
+            value = loader.construct_scalar(node)
+        return tags[suffix](value) if suffix in tags else value
 
     Loader.add_multi_constructor("!", plain)
     value = yaml.load(text, Loader)  # a SafeLoader

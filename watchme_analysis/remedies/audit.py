@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.alarms.chains import Chain, cannot_fire
 from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
-from watchme_analysis.evidence.compose import compose_services, duration_s
+from watchme_analysis.evidence.compose import ComposeService, compose_services, duration_s
 from watchme_analysis.nginx_conf.defaults import PROXY_READ_TIMEOUT_S
 from watchme_analysis.nginx_conf.routing import effective_locations, route
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables, pipelines
@@ -398,14 +398,35 @@ def _longest_call_s(tables: Tables, path: str) -> float | None:
 
 
 def _containers(tables: Tables) -> Iterator[Setting]:
+    """Yield the settings of each service; of an overlay, only those that differ from its base."""
+    seen: set[tuple[str, str, Setting]] = set()
     for service in compose_services(tables.table("compose_settings")):
+        several = len(set(service.files.values())) > 1
+        for setting in _of_container(service):
+            key = service.file, service.name, setting
+            if key in seen:
+                continue
+            seen.add(key)
+            named = (service.files_of(path) for path in _STATED_AS[setting.rule])
+            files = next(filter(None, named), ()) if several else ()
+            yield replace(setting, resource=f"{service.name} ({', '.join(files)})") if files else setting
+
+
+# Paths in a compose file by rule; the first one that is set is in force.
+_STATED_AS = {
+    "health_check": ("healthcheck",),
+    "restart_policy": ("restart", "deploy.restart_policy"),
+}
+
+
+def _of_container(service: ComposeService) -> Iterator[Setting]:
+    """Yield the settings of a service of merged compose files."""
+    if not service.is_one_shot:
         why: Message | None
         check = service.health
         recommended = message("audit-check-soon")
-        # An overlay states only what it changes; the rest is in the file that it goes over.
+        # An overlay without its base states only what it changes.
         is_overlay = not any(re.match(r"(image|build)(\.|$)", path) for path in service.files)
-        if service.is_one_shot:
-            continue
         if check is None and not service.health_disabled and (is_overlay or not service.image_known):
             # The image may have one.
             if not is_overlay:
@@ -427,7 +448,7 @@ def _containers(tables: Tables) -> Iterator[Setting]:
         if is_overlay and not any(
             path.endswith(("restart", "restart_policy.condition")) for path in service.files
         ):
-            continue
+            return
         why = message("audit-no-restart") if service.restart == "no" else None
         current = message("audit-code", value=Code(service.restart))
         recommended = message("audit-code", value=Code("unless-stopped"))
