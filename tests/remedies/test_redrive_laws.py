@@ -4,6 +4,7 @@ The account is `worlds.queue_service`, which knows what really happened to each 
 """
 
 import json
+import uuid
 from collections import Counter
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from worlds import queue_service
 from worlds.clocked_session import KilledError, Plan
 
 from watchme_analysis.config import WorkItemSettings
+from watchme_analysis.files.journal import open_journal
 from watchme_analysis.remedies.verified_redrive import RedriveItem, RedriveLimits, RedriveTask, run_redrive
 
 # Time is virtual, but each reading of the log is a call over HTTP.
@@ -86,11 +88,11 @@ class World:
 ACTORS = ("peeks", "resends", "discards", "consumes", "holds", "arrives", "fails")
 
 
-def redrive(world, session, journal, plan=None, **options):
+def redrive(world, session, journal, plan=None, limits=LIMITS, **options):
     """Return the audit of a run, None if it was killed, and check what it claims at its end."""
     aws = replace(session, plan=plan or Plan(), actions=set(), service_facts={})
     try:
-        audit = run_redrive(world.task(), journal, aws, LIMITS, **options)
+        audit = run_redrive(world.task(), journal, aws, limits, **options)
     except KilledError:
         return None
     check_audit(world, audit, is_same_work="work_items" in options)
@@ -233,13 +235,54 @@ def test_killed_run_of_healthy_function_is_completed(queue_server, clocked, tmp_
         journal = tmp_path_factory.mktemp("redrive") / "journal.jsonl"
         world = World(queue_server, [("work",)] * 2, function={"names": "after"})
         redrive(world, clocked, journal, Plan((call, number, moment)))
-        world.service.settle(LIMITS.visibility_timeout_s)  # what the killed run hid is visible again
-        redrive(world, clocked, journal)
+        again = redrive(world, clocked, journal)  # at once, while the killed run still hides messages
+        assert not {"hidden", "not-received"} & {row.reason for row in again.rows}, (number, again.rows)
         audit = redrive(world, clocked, journal, retry_unconfirmed=True)
         assert audit.outcome == "complete", (number, audit.rows)
         check_messages(world)
         # A message that was being sent may have been sent, and is then sent once more on demand.
         assert sum(world.service.processed.values()) <= 3
+
+
+EVENTS = st.lists(
+    st.sampled_from(("sending", "sent", "not sent", "processed", "failed", "deleting", "deleted", "gone")),
+    max_size=4,
+)
+
+
+@settings(max_examples=25)
+@given(
+    scripts=st.lists(BEHAVIOURS, min_size=1, max_size=4),
+    claims=st.lists(EVENTS, min_size=4, max_size=4),
+    discarded=st.integers(0, 3),
+)
+def test_journal_of_somebody_else_proves_nothing(
+    queue_server, clocked, tmp_path_factory, scripts, claims, discarded
+):
+    world = World(queue_server, scripts, function={"names": "after"})
+    path = tmp_path_factory.mktemp("redrive") / "journal.jsonl"
+    with open_journal(path, clocked.now) as journal:
+        for item, events in zip(world.task().items, claims, strict=False):
+            sent_as = str(uuid.uuid4())
+            for said in events:
+                more = {"as": sent_as} if said == "sent" else {}
+                journal.write(item.key, said, id=item.message_id, queue=world.source.url, **more)
+    for _ in range(discarded):
+        world.discards()
+    audit = redrive(world, clocked, path)
+    event(audit.outcome)
+    check_messages(world)
+
+
+def test_finished_redrive_is_complete_again_while_the_log_shows_it(queue_server, clocked, tmp_path):
+    world = World(queue_server, [("work",)] * 3, function={"names": "after"})
+    path = tmp_path / "journal.jsonl"
+    first, again = redrive(world, clocked, path), redrive(world, clocked, path)
+    assert (again.outcome, again.states) == (first.outcome, first.states) == ("complete", {"deleted": 3})
+    world.service.logs.clear()
+    audit = redrive(world, clocked, path)
+    assert (audit.outcome, audit.states) == ("stopped", {"unproven": 3})
+    assert set(world.service.processed.values()) == {1}
 
 
 @settings(max_examples=12)
@@ -253,7 +296,9 @@ def test_two_operators_send_nothing_twice(queue_server, clocked, tmp_path_factor
         redrive(world, clocked, home / "second.jsonl")
         world.service.sender = "tool"
 
-    redrive(world, clocked, home / "first.jsonl", Plan(act_at=at, act=second))
+    # The first run stands still during the whole second one, and can't extend the time for which it holds.
+    patient = replace(LIMITS, visibility_timeout_s=1800)
+    redrive(world, clocked, home / "first.jsonl", Plan(act_at=at, act=second), patient)
     second()
     check_messages(world)
     assert set(world.service.processed.values()) == {1}

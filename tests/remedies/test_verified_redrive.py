@@ -1,6 +1,7 @@
 """Complete redrives: every message processed before it leaves the DLQ, whatever ends a run."""
 
 import json
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -443,13 +444,14 @@ def test_no_other_operator_can_send_a_message_that_is_held(memory, tmp_path):
 
     def second():
         if not other:
+            memory.on_sleep = None
             other.append(run_redrive(small_task("a", "b", "c"), tmp_path / "k", memory, AT_ONCE))
 
     # The other one has a copy of the case and a journal of its own.
     memory.on_sleep = second
     audit, _ = run(memory, small_task("a", "b", "c"), tmp_path / "j")
     assert audit.states == {"deleted": 3}
-    assert {(row.state, row.reason) for row in other[0].rows} == {("not_sent", "not-in-dlq")}
+    assert {(row.state, row.reason) for row in other[0].rows} == {("not_sent", "hidden")}
     assert other[0].outcome == "stopped"
     assert sorted(body for _, body in memory.sent) == ["a", "b", "c"]
     # Nor does it send what the first has deleted.
@@ -461,7 +463,7 @@ def test_messages_that_left_the_dlq_are_skipped(memory, tmp_path):
     del memory.held["dead"]["m2"]
     audit, _ = run(memory, small_task("a", "b", "c"), tmp_path / "j")
     assert [(row.state, row.reason) for row in audit.rows] == [
-        ("deleted", ""), ("not_sent", "not-in-dlq"), ("deleted", "")
+        ("deleted", ""), ("not_sent", "not-received"), ("deleted", "")
     ]  # fmt: skip
     assert audit.outcome == "stopped"
     # An archive holds them, so that they are sent from it.
@@ -498,7 +500,7 @@ def test_a_message_that_is_not_held_any_more_is_not_sent(memory, tmp_path):
     audit, _ = run(memory, small_task("a", "b", "c"), tmp_path / "j", replace(AT_ONCE, late_s=40.0))
     assert [body for _, body in memory.sent] == ["a", "c"]
     assert [(row.state, row.reason) for row in audit.rows] == [
-        ("deleted", ""), ("not_sent", "not-in-dlq"), ("deleted", "")
+        ("deleted", ""), ("not_sent", "not-received"), ("deleted", "")
     ]  # fmt: skip
 
 
@@ -592,20 +594,26 @@ def test_a_journal_alone_deletes_no_message(memory, tmp_path):
 
 
 def test_processed_messages_that_are_not_in_the_dlq_are_settled_by_its_counts(memory, tmp_path):
+    """Neither is in the DLQ: one was removed by somebody, the deletion of the other has worked."""
     task = small_task("a", "b")
-    with open_journal(tmp_path / "j") as journal:
-        for item, event in zip(task.items, ("processed", "deleting"), strict=True):
-            journal.write(item.key, event, id=item.message_id, queue=JOBS)
-    # Neither is in the DLQ: one was removed by somebody, the deletion of the other has worked.
-    memory.held["dead"] = {}
-    audit, _ = run(memory, task, tmp_path / "j")
+
+    def journal_of(*events):
+        with open_journal(tmp_path / events[1], memory.now) as journal:
+            for item, event in zip(task.items, events, strict=True):
+                sent_as = str(uuid.uuid4())
+                about = {"id": item.message_id, "queue": JOBS}
+                journal.write(item.key, "sending", **about)
+                journal.write(item.key, "sent", **about, **{"as": sent_as})
+                journal.write(item.key, event, **about)
+                memory.invoke(sent_as, {"Body": item.message_id})
+        memory.held["dead"] = {}
+        return tmp_path / events[1]
+
+    audit, _ = run(memory, task, journal_of("processed", "deleting"))
     assert (audit.outcome, [row.state for row in audit.rows]) == ("complete", ["gone", "deleted"])
-    with open_journal(tmp_path / "k") as journal:
-        journal.write(task.items[0].key, "processed", id="m1", queue=JOBS)
-        journal.write(task.items[1].key, "deleted", id="m2", queue=JOBS)
     # SQS counts two messages that were not received, so nothing can be said.
     memory.attributes["dead"] = {"ApproximateNumberOfMessages": "2"}
-    audit, _ = run(memory, task, tmp_path / "k")
+    audit, _ = run(memory, task, journal_of("processed", "deleted"))
     assert [row.state for row in audit.rows] == ["processed", "deleted"]
     assert messages_in(audit.sentence) == {"redrive-incomplete": {"count": 1}}
     assert (audit.outcome, audit.unexplained, audit.counts) == ("stopped", 2, QueueCounts(2, 0, 0))

@@ -65,8 +65,8 @@ _COMPLETE = (
 # States of messages in the audit, in the order in which they are printed; the first ones need nobody.
 _SETTLED = ("deleted", "gone", "excluded")
 _STATES = (
-    "deleted", "gone", "processed", "failed", "sent", "unconfirmed", "rejected", "not_sent", "returned",
-    "excluded", "new",
+    "deleted", "gone", "processed", "unproven", "failed", "sent", "unconfirmed", "rejected", "not_sent",
+    "returned", "excluded", "new",
 )  # fmt: skip
 
 
@@ -301,17 +301,18 @@ def _reporter(output: Output, out: Printer) -> Callable[[Message], None]:
 
 
 def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
-    from watchme_analysis.remedies.verified_redrive import NOT_IN_DLQ
+    from watchme_analysis.remedies.verified_redrive import HIDDEN, NOT_RECEIVED
 
     # A message that was created is in no queue: nothing is left to do once it was processed.
     created = [row for row in audit.rows if row.state == "processed" and row.message_id is None]
     if created:
         yield f"  {out.words('redrive-audit-created', count=len(created))}"
     rows = [row for row in audit.rows if row not in created]
-    # Messages that could not be received from the DLQ have a line of their own.
-    absent = [row for row in rows if row.reason == NOT_IN_DLQ]
-    shown = {state: [row for row in rows if row.state == state and row not in absent] for state in _STATES}
-    for state, of_state in (shown | {"not-in-dlq": absent}).items():
+    # Messages that could not be received from the DLQ have lines of their own.
+    absent = {reason: [row for row in rows if row.reason == reason] for reason in (HIDDEN, NOT_RECEIVED)}
+    received = [row for row in rows if row.reason not in absent]
+    shown = {state: [row for row in received if row.state == state] for state in _STATES}
+    for state, of_state in (shown | absent).items():
         ids = [row.message_id or row.sent_as or "-" for row in of_state]
         if ids:
             said = out.words(f"redrive-audit-{state.replace('_', '-')}", count=len(ids))

@@ -8,8 +8,9 @@ function did not process is not deleted from the queue, and received again. Anyt
 confirmed: it stays in the DLQ.
 
 Each send and each deletion is in the journal before and after it, with the receipt handles of hidden
-messages, so that a run that was killed anywhere continues where it ended. :meth:`Aws.now` and
-:meth:`Aws.sleep` are the clock of a run.
+messages, so that a run that was killed anywhere continues where it ended. A journal proves nothing by
+itself, since it may come from somebody else: a message that it calls processed counts as such only if the log
+shows it again. :meth:`Aws.now` and :meth:`Aws.sleep` are the clock of a run.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
 State = Literal[
-    "deleted", "gone", "processed", "failed", "sent", "unconfirmed", "rejected", "not_sent", "excluded",
-    "new", "returned",
+    "deleted", "gone", "processed", "unproven", "failed", "sent", "unconfirmed", "rejected", "not_sent",
+    "excluded", "new", "returned",
 ]  # fmt: skip
 # Key and events of the receipt handles of messages that are hidden while the DLQ is read.
 _HOLD, _HOLDING, _RELEASED = "hold", "holding", "released"
@@ -81,11 +82,13 @@ _HOLD, _HOLDING, _RELEASED = "hold", "holding", "released"
 _LEAST_HOLD = 0.1
 # Least time in seconds in which the log must show a message that was sent.
 _CONFIRM_WITHIN_S = 600.0
-# Reasons in the audit: of a failure that the DLQ shows, and of a message that was not sent.
-RETURNED, NOT_IN_DLQ = "moved to the DLQ again", "not-in-dlq"
+# Share of the visibility timeout after which the DLQ is read again for messages that another reader hides.
+_HIDDEN_SHARE = 0.25
+# Reasons in the audit: of a failure that the DLQ shows, and of messages that were not sent.
+RETURNED, NOT_RECEIVED, HIDDEN = "moved to the DLQ again", "not-received", "hidden"
 _NO_KEYS, _NO_WORDS = WorkItemSettings(), LogWords()
 _SHOWN_EVENTS = (SENT, REJECTED, PROCESSED, FAILED, DELETED, GONE)
-_OPEN_STATES = ("failed", "sent", "unconfirmed", "rejected", "not_sent")
+_OPEN_STATES = ("unproven", "failed", "sent", "unconfirmed", "rejected", "not_sent")
 _STATE_OF_EVENT: dict[str | None, State] = {
     SENDING: "unconfirmed", SENT: "sent", REJECTED: "rejected", PROCESSED: "processed", FAILED: "failed",
     DELETING: "processed", DELETED: "deleted", GONE: "gone",
@@ -185,13 +188,15 @@ class AuditRow:
         Id in the DLQ.
     state
         ``deleted`` from the DLQ after it was processed; ``gone``: processed, and not in the DLQ any more;
-        ``processed``, but not deleted; ``failed``; ``sent``, but not confirmed; ``unconfirmed``: it may have
-        been sent; ``rejected`` by SQS; ``not_sent``; ``excluded``; ``new``: in the DLQ, but not in the list;
+        ``processed``, but not deleted; ``unproven``: processed according to the journal alone; ``failed``;
+        ``sent``, but not confirmed; ``unconfirmed``: it may have been sent; ``rejected`` by SQS;
+        ``not_sent``; ``excluded``; ``new``: in the DLQ, but not in the list;
         ``returned``: a copy that was sent, and is in the DLQ again.
     reason
         Why it was excluded, rejected, or failed. Of a message that was sent: ``not-seen`` when no invocation
         with it ended, ``not-stated`` when no line says that its work was done. Of a message that was not
-        sent: ``not-in-dlq`` when it could not be received from the DLQ. Empty otherwise.
+        sent: ``not-received`` when it could not be received from the DLQ, ``hidden`` when the DLQ counts
+        more messages than could be received. Empty otherwise.
     sent_as
         Id with which it was sent.
     request_id
@@ -402,6 +407,8 @@ class _Run:
         # invocation, by key and invocation.
         self.fresh: list[str] = []
         self.quiet_since: dict[tuple[str, str], datetime] = {}
+        # Keys of messages that the journal calls processed, and the log does not.
+        self.unproven: set[str] = set()
 
     # The system
 
@@ -431,9 +438,7 @@ class _Run:
         visibility_s = float(source.get("VisibilityTimeout", 0))
         self.quiet_s = quiet_of(visibility_s, self.limits)
         self.confirm_within_s = confirm_within_of(visibility_s, self.limits)
-        sent = [
-            each.sent_at for key in self.by_key if not self._is_processed(key) for each in self._sent(key)
-        ]
+        sent = [each.sent_at for key in self.by_key for each in self._sent(key)]
         self.log = ProcessedLog(
             self.aws,
             function,
@@ -510,9 +515,12 @@ class _Run:
 
     def _redrive_all(self) -> None:
         """Confirm what earlier runs have sent; then send a message, confirm it, and do so with the rest."""
-        if all(self._event(key) in {DELETED, GONE} for key in self.by_key):
+        if any(map(self._is_processed, self.by_key)):
+            self._read_log(whole=True)
+        self._check_claims()
+        if all(self._event(key) in {DELETED, GONE} and self._is_processed(key) for key in self.by_key):
             return
-        self._sweep()
+        self._sweep_hidden()
         self._check_claims()
         self._confirm([key for key in self.by_key if self._event(key) in {SENDING, SENT, FAILED}])
         pending = {
@@ -582,7 +590,7 @@ class _Run:
         return self.journal.event(key)
 
     def _is_processed(self, key: str) -> bool:
-        return self._event(key) in {PROCESSED, DELETING, DELETED, GONE}
+        return self._event(key) in {PROCESSED, DELETING, DELETED, GONE} and key not in self.unproven
 
     def _may_send(self, key: str) -> bool:
         """Return whether the message is held, or is in no queue."""
@@ -624,8 +632,8 @@ class _Run:
         """Return whether waiting longer would show nothing more about a message that was sent."""
         found, now = self._found(key), self.aws.now()
         if found is None:
-            last = self._sent(key)[-1]
-            if self._is_back(last) or (last.sent_as is None and last.work_item is None):
+            last = next(reversed(self._sent(key)), None)
+            if last is None or self._is_back(last) or (last.sent_as is None and last.work_item is None):
                 return True
             return (now - last.sent_at).total_seconds() > self.confirm_within_s
         if found.state == "failed" or found.ended_at is None:
@@ -640,23 +648,20 @@ class _Run:
         self.journal.write(key, event, id=item.message_id, queue=self.task.queue_url, **details)
 
     def _check_claims(self) -> None:
-        """Read the log again before a message is deleted that only the journal calls processed.
+        """Doubt the messages that the journal calls processed, and the log does not.
 
-        A journal may come with a list or an archive of somebody else, so it proves nothing.
+        A journal may come with a list or an archive of somebody else, so it proves nothing. A message that
+        is in the DLQ is confirmed or sent like any other.
         """
-        claimed = [
-            key
-            for key, item in self.by_key.items()
-            if item.message_id in (self.in_dlq or ()) and self._event(key) in {PROCESSED, DELETING}
-        ]
-        if claimed:
-            self._read_log(whole=True)
-        for key in claimed:
+        self.unproven = set()
+        for key in filter(self._is_processed, self.by_key):
             found = self._found(key)
             if found is not None and found.state == "processed":
                 continue
             sends = self._sent(key)
-            if sends:
+            if self.by_key[key].message_id not in (self.in_dlq or ()):
+                self.unproven.add(key)
+            elif sends:
                 self._note(key, SENT, **{"as": sends[-1].sent_as})
             else:
                 self._note(key, NOT_SENT)
@@ -728,6 +733,33 @@ class _Run:
             release_messages(self.aws, dlq, others)
             self.journal.write(_HOLD, _RELEASED, queue=dlq, names=sorted(others))
 
+    def _sweep_hidden(self) -> None:
+        """Receive what the DLQ shows, and what a killed run or another reader hides for the moment.
+
+        A run that was killed between a receive and its entry in the journal leaves messages hidden for the
+        visibility timeout. A FIFO queue also withholds messages behind those that are held.
+        """
+        self._sweep()
+        dlq, hidden_s = self.task.dlq_url, self.limits.visibility_timeout_s
+        if dlq is None or self.in_dlq is None:
+            return
+        ends = self.aws.now() + timedelta(seconds=hidden_s)
+        while any(
+            name not in self.in_dlq and self._event(key) not in {DELETED, GONE}
+            for name, key in self.by_id.items()
+        ):
+            counts, left_s = (
+                counts_of(queue_attributes(self.aws, dlq)),
+                (ends - self.aws.now()).total_seconds(),
+            )
+            is_fifo = dlq.endswith(".fifo")
+            hidden = counts.total - len(self.in_dlq) - (counts.visible if is_fifo else 0)
+            if hidden <= 0 or left_s <= 0:
+                return
+            self.report(message("redrive-hidden", count=hidden, within=Duration(left_s)))
+            self._pause(min(left_s, _HIDDEN_SHARE * hidden_s))
+            self._sweep()
+
     def _keep(self) -> None:
         """Keep the held messages hidden; one that became visible is not held any more."""
         hidden_s, now = self.limits.visibility_timeout_s, self.aws.now()
@@ -744,10 +776,9 @@ class _Run:
 
     def _release(self) -> None:
         """Make the messages visible that this run or an interrupted one has hidden."""
-        handles: dict[str, dict[str, str]] = {}
+        known: dict[str, str] = {}
         for entry in self.journal.entries:
-            if entry["key"] == _HOLD:
-                known = handles.setdefault(str(entry["queue"]), {})
+            if entry["key"] == _HOLD and entry["queue"] == self.task.dlq_url:
                 if entry["event"] == _HOLDING:
                     known.update(entry["handles"])
                 else:
@@ -755,12 +786,10 @@ class _Run:
                         known.pop(name, None)
         deleted = {item.message_id for key, item in self.by_key.items() if self._event(key) == DELETED}
         self.held = {}
-        for url, known in handles.items():
-            if known:
-                release_messages(
-                    self.aws, url, {name: one for name, one in known.items() if name not in deleted}
-                )
-                self.journal.write(_HOLD, _RELEASED, queue=url)
+        dlq = self.task.dlq_url
+        if dlq is not None and known:
+            release_messages(self.aws, dlq, {name: one for name, one in known.items() if name not in deleted})
+            self.journal.write(_HOLD, _RELEASED, queue=dlq)
 
     def _delete_processed(self) -> None:
         """Delete the held messages that were processed, and settle those that are not in the DLQ."""
@@ -778,7 +807,9 @@ class _Run:
         missing = [
             key
             for name, key in self.by_id.items()
-            if name not in self.in_dlq and self._event(key) in {PROCESSED, DELETING}
+            if name not in self.in_dlq
+            and self._event(key) in {PROCESSED, DELETING}
+            and self._is_processed(key)
         ]
         if missing and counts_of(queue_attributes(self.aws, dlq)).total == len(self.in_dlq):
             for key in missing:
@@ -809,10 +840,12 @@ class _Run:
 
     def _row(self, item: RedriveItem, known: Mapping[str, Any]) -> AuditRow:
         state = _STATE_OF_EVENT.get(self._event(item.key), "not_sent")
+        state = "unproven" if item.key in self.unproven else state
         reason = str(known.get("reason", "")) if state in ("rejected", "failed") else ""
         is_in_dlq = self._is_in_dlq(item.message_id)
         if state == "not_sent" and is_in_dlq is False and not self.task.is_archived:
-            reason = NOT_IN_DLQ
+            is_hidden = self.counts is not None and self.counts.total > len(self.in_dlq or ())
+            reason = HIDDEN if is_hidden else NOT_RECEIVED
         if state == "sent":
             has_ended = hasattr(self, "log") and self._found(item.key) is not None
             reason = "not-stated" if has_ended else "not-seen"

@@ -29,6 +29,10 @@ redrive-confirming = { $count ->
     [one] Waiting until one message is confirmed: it must not be received again for { $quiet }.
    *[other] Waiting until { $count } messages are confirmed: they must not be received again for { $quiet }.
   }
+redrive-hidden = { $count ->
+    [one] One message of the DLQ is hidden by a killed run or another reader. Waiting up to { $within } for it.
+   *[other] { $count } messages of the DLQ are hidden by a killed run or another reader. Waiting up to { $within } for them.
+  }
 redrive-first-processed = The first message was processed. The rest follows.
 redrive-progress = { $sent } of { $count } sent
 redrive-event-sent = Message { $message } was sent to its source queue.
@@ -47,8 +51,8 @@ redrive-plan-left-out = { $count ->
   }
 redrive-plan-place = The queue { $queue } is in account { $account }, region { $region }.
 redrive-plan-earlier = { $count ->
-    [one] An earlier run has sent one message. It is deleted once it is confirmed, and not sent again.
-   *[other] Earlier runs have sent { $count } messages. They are deleted once they are confirmed, and not sent again.
+    [one] According to the journal, an earlier run has sent one message. It is deleted once the log confirms it, and not sent again.
+   *[other] According to the journal, earlier runs have sent { $count } messages. They are deleted once the log confirms them, and not sent again.
   }
 redrive-plan-again = Risk: messages that were sent before without confirmation are sent again, perhaps for the second time.
 redrive-plan-same-work = { $count ->
@@ -72,12 +76,14 @@ redrive-plan-undo = Undo: a sent message can't be recalled. Until it was process
 redrive-audit-deleted = { $count } processed and deleted from the DLQ
 redrive-audit-gone = { $count } processed; they had left the DLQ before (expired, or deleted by somebody else)
 redrive-audit-processed = { $count } processed, but not deleted from the DLQ: repeat the command
+redrive-audit-unproven = { $count } processed according to the journal alone: the log does not show it. If the journal is not yours, name another one with --journal
 redrive-audit-failed = { $count } failed
 redrive-audit-sent = { $count } sent, not confirmed: the log does not say that they were processed. They are in the DLQ
 redrive-audit-unconfirmed = { $count } may have been sent: an interrupted run or a broken connection left no result
 redrive-audit-rejected = { $count } rejected by SQS
 redrive-audit-not-sent = { $count } not sent yet
-redrive-audit-not-in-dlq = { $count } not sent: they could not be received from the DLQ. They were deleted, moved, or are hidden by somebody else
+redrive-audit-not-received = { $count } not sent: they could not be received from the DLQ. They were deleted, moved, or are hidden by somebody else
+redrive-audit-hidden = { $count } not sent: the DLQ counts more messages than could be received, so another reader hides them. Run the same command again later
 redrive-audit-sent-again = { $count } sent, or perhaps sent, more than once
 redrive-audit-returned = { $count } copies that were sent, and are in the DLQ again
 redrive-audit-excluded = { $count } left out: see the list without --apply for the reasons
