@@ -1,13 +1,10 @@
 """Commands that change an account, over results that are made up: what each prints, writes and returns."""
 
 import json
-import threading
 
-from click.testing import CliRunner
 from worlds.printed import lines_of, one_line, said
 
 from watchme_analysis.cli.guard import _heartbeat
-from watchme_analysis.cli.guard import guard as guard_command
 from watchme_analysis.cli.output import Output
 from watchme_analysis.cli.redrive import _complete
 from watchme_analysis.cli.terminal import Printer
@@ -70,22 +67,6 @@ def test_a_complete_redrive_writes_its_audit_and_returns_its_outcome(tmp_path, c
 
 
 # The guard
-
-
-def test_a_guard_runs_until_it_is_stopped_and_records_in_its_case(tmp_path, small_case, monkeypatch):
-    ran = []
-    stop = threading.Event()
-    monkeypatch.setattr("watchme_analysis.evidence.prober.stop_on_signals", lambda: stop)
-    monkeypatch.setattr(
-        "watchme_analysis.remedies.guard.Guard.run", lambda self, *given: ran.append((self, *given))
-    )
-    words = ["http://127.0.0.1/health", "--restart", "x", "--evidence", str(tmp_path), "--failures", "4"]
-    for more in ((), ("--case", str(small_case.path))):
-        done = CliRunner().invoke(guard_command, [*words, *more], standalone_mode=False)
-        assert done.return_value == 0, done.exception
-    (alone, journal, event), (recorded, *_) = ran
-    assert (journal, event, alone.settings.failures) == (tmp_path / "guard.journal.jsonl", stop, 4)
-    assert alone.record is not recorded.record and recorded.record.__name__ == "record"
 
 
 class Calls:

@@ -18,22 +18,11 @@ from watchme_analysis.cli.loadtest import _template, loadtest
 from watchme_analysis.cli.pull import _named
 from watchme_analysis.cli.report import ReportProgress
 from watchme_analysis.cli.run import _chosen, _planned, _result
-from watchme_analysis.cli.run import run as run_command
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.cloudwatch.account_state import Scope
 from watchme_analysis.config import Config, Destination, RunSettings, System
 from watchme_analysis.delivery.run_lock import RunInProgressError
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.remedies.load_plan import (
-    LoadItem,
-    LoadLimits,
-    LoadPlan,
-    LoadTarget,
-    write_load_plan,
-)
-from watchme_analysis.simulation.replay import endpoint_settings, predicted_figures, predicted_runs
 from watchme_analysis.text.message import Duration, Number, message
-from watchme_analysis.text.render import note
 
 OUT = Printer("en")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,60 +85,6 @@ def test_the_test_of_alarms_needs_a_name(watchme, front):
 # Pulls
 
 
-def pulled(case, failures=(), notes=("A note.",)):
-    scope = Scope(queues={"orders": {}, "orders-dlq": {}}, functions=["worker"])
-    report = SimpleNamespace(case=case)
-    return SimpleNamespace(
-        report=report, scope=scope, failures=dict(failures), notes=[*notes], bytes_scanned=2e9, usd=0.01
-    )
-
-
-class Queried:
-    """A case with log queries, of which one was cut off and one failed."""
-
-    def __init__(self, case):
-        import pandas as pd
-
-        self.manifest, self.tables, self.coverage = case.manifest, case.tables, case.coverage
-        self.queries = pd.DataFrame(
-            [("whole", False, 3), ("cut", True, 10_000), ("failed", True, 5), ("late", True, None)],
-            columns=["query_name", "truncated", "rows"],
-        )
-
-    def table(self, name):
-        assert name == "log_queries"
-        return self.queries
-
-
-def test_a_pull_names_the_missing_parts_and_how_to_repeat_it(
-    watchme, small_case, front, tmp_path, monkeypatch
-):
-    asked = []
-
-    def pull(aws, request, target, **more):
-        asked.append((request.queues, request.sample, target.name, more["raw"]))
-        return pulled(Queried(small_case), {"metrics": note("balance-open")})
-
-    monkeypatch.setattr("watchme_analysis.services.collect.pull", pull)
-    bounds = ("--since", "2026-01-01T00:00Z", "--until", "2026-01-01T02:00Z", "--cache", tmp_path / "cache")
-    words = ("case", "pull", "backlog", "--queue", "orders", *bounds)
-    ended = watchme(*words)
-    name = "backlog-20260101T0000Z"
-    assert ended.returncode == 1
-    again = {"start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T02:00:00+00:00"}
-    assert lines_of(ended.stderr)[-1] == said("pull-again", **again)
-    assert lines_of(ended.stdout)[-1] == said("print-next", command=f"watchme diagnose backlog {name}")
-    health = ("case", "pull", "health", tmp_path / "new", "--function", "f", "--dlq-sample", "3", *bounds)
-    watchme(*health)
-    watchme("case", "pull", "health", tmp_path / "new", "--function", "f", *bounds)
-    # A thousand messages of a DLQ for a backlog, none for health unless they are wanted.
-    assert [(queues, sample) for queues, sample, *_ in asked] == [(("orders",), 1000), ((), 3), ((), 0)]
-    assert [name for *_, name, _ in asked] == [name, "new", "new"]
-    for more, message_id in ((("backlog",), "error-pull-nothing-named"), ((), "error-question-missing")):
-        refused = watchme("case", "pull", *more, cwd=tmp_path)
-        assert refused.returncode == 2 and said(message_id) in one_line(refused.stderr)
-
-
 def test_a_pull_is_of_the_names_in_the_options_else_of_the_only_system(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     none = {"queues": (), "functions": (), "instances": (), "log_groups": ()}
@@ -197,19 +132,6 @@ def test_progress_is_a_line_each_half_minute_elsewhere(capsys, monkeypatch):
 
 
 # Load tests
-
-
-@pytest.fixture(scope="module")
-def load():
-    """The plan of a load test of four requests."""
-    items = tuple(LoadItem(0.01 * place, "{}", None, "POST", f"/jobs?n={place}") for place in range(4))
-    model, sent_s = endpoint_settings(0.05, 0.1, None, 60), [item.at_s for item in items]
-    predicted = predicted_figures(sent_s, predicted_runs(model, sent_s, replications=2))
-    return LoadPlan(
-        "loadtest-1", "night", "uploads", NOW, "", "", LoadTarget("staging", "endpoint", "http://192.0.2.1"),
-        3.0, NOW, 60.0, items, limits=LoadLimits(), watched=(), relies_on=(), model=model,
-        predicted=predicted, replications=2,
-    )  # fmt: skip
 
 
 def test_a_load_test_needs_a_case_or_a_plan_and_an_end(small_case, tmp_path):
@@ -282,22 +204,6 @@ def test_an_error_of_a_system_is_its_result(tmp_path, monkeypatch):
     assert (failed["system"], failed["status"]) == ("orders", "failed")
     assert failed["error"].startswith("No password=") and "hunter22" not in failed["error"]
     assert (tmp_path / "run.log").exists()
-
-
-def test_results_are_shown_on_a_terminal_while_others_run(tmp_path, monkeypatch, front):
-    terminal = on_terminal(monkeypatch)
-    write_settings(tmp_path, '[systems.orders]\nqueue = "orders"\n')
-    monkeypatch.chdir(tmp_path)
-    found = {"system": "orders", "status": "ok", "error": None, "deliveries": [
-        {"destination": "chat", "status": "confirmed", "detail": ""}
-    ]}  # fmt: skip
-    monkeypatch.setattr("watchme_analysis.cli.run._result", lambda *given: found)
-    printed = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", printed)
-    code = run_command.main(["--offline", "--language", "en"], standalone_mode=False)
-    line = json.loads(printed.getvalue())
-    assert (code, line["status"], line["systems"]) == (0, "ok", [found]) and 0 <= line["seconds"] < 60
-    assert terminal.getvalue() == "  chat: confirmed\n"
 
 
 # Diagnoses and reports
@@ -388,81 +294,6 @@ def test_reports_are_numbered_from_two_on(capsys):
         assert lines_of(capsys.readouterr().err) == [f"{before}health c: {cell}"]
 
 
-def test_a_load_test_writes_its_result_and_returns_its_outcome(load, tmp_path, monkeypatch):
-    file, asked = tmp_path / "plan.json", []
-    write_load_plan(load, file)
-    sentence = message("balance-open")
-
-    def applied(outcome):
-        document = {"outcome": outcome, "compared": [{"figure": "a"}]}
-        result = SimpleNamespace(
-            outcome=outcome, sentence=sentence, sentences=(sentence,), compared=(), sent_s=(),
-            journal=tmp_path / "j", to_dict=lambda: document,
-        )  # fmt: skip
-
-        def apply(plan, journal, **more):
-            asked.append((plan.id, journal, more["case"], more["headers"], more["profile"], more["region"]))
-            more["report"](message("detect-no-incident"))
-            return result
-
-        monkeypatch.setattr("watchme_analysis.services.loadtest.apply_load_test", apply)
-        return document
-
-    def run(*words):
-        given = [str(file), "--apply", "--language", "en", *map(str, words)]
-        return CliRunner().invoke(loadtest, given, standalone_mode=False)
-
-    document, to = applied("complete"), tmp_path / "result.json"
-    done = run("--to", to)
-    journal = said("loadtest-journal", journal=str(tmp_path / "j"))
-    assert (done.return_value, lines_of(done.stdout)) == (
-        0, [said("detect-no-incident"), one_line(sentence), journal]
-    )  # fmt: skip
-    assert json.loads(to.read_text()) == document
-    assert asked == [("loadtest-1", tmp_path / "plan.json.journal.jsonl", None, {}, None, None)]
-    document = applied("stopped")
-    stopped = run("--json", "--journal", tmp_path / "own")
-    assert (stopped.return_value, json.loads(stopped.stdout)) == (1, document)
-    assert asked[-1][1] == tmp_path / "own"
-    applied("refused")
-    refused = run("--output", "jsonl")
-    assert (refused.return_value, json.loads(refused.stdout)) == (2, {"figure": "a"})
-    assert lines_of(refused.stderr) == [one_line(sentence)]
-    # What is no result is not replaced by one.
-    to.write_text("mine")
-    assert isinstance(run("--to", to).exception, InputError) and to.read_text() == "mine"
-    picture = tmp_path / "figure.png"
-    picture.write_text("mine")
-    assert isinstance(run("--figure", picture).exception, InputError) and picture.read_text() == "mine"
-    headers = run("--header", f"@{tmp_path / 'none'}").exception
-    assert headers.args[0].id == "error-as-is" and len(asked) == 3
-    run("--header", "X-Own: 1")
-    assert asked[-1][3] == {"X-Own": "1"}
-
-
-def test_a_load_test_is_planned_with_the_options(load, small_case, tmp_path, monkeypatch):
-    asked = []
-
-    def plan(case, wanted, *, profile, region):
-        asked.append((case, wanted, profile, region))
-        return load
-
-    monkeypatch.setattr("watchme_analysis.services.loadtest.plan_load_test", plan)
-    words = [
-        str(small_case.path), "--system", "staging", "--endpoint", "/jobs", "--for", "5m",
-        "--region", "eu-west-1", "--to", str(tmp_path / "plan.json"), "--json", "--language", "en",
-    ]  # fmt: skip
-    done = CliRunner().invoke(loadtest, words, standalone_mode=False)
-    stored = json.loads(json.dumps(load.to_dict()))
-    assert (done.return_value, json.loads(done.stdout)) == (0, stored)
-    assert json.loads((tmp_path / "plan.json").read_text()) == stored
-    [(case, wanted, profile, region)] = asked
-    assert (case, wanted.system, wanted.endpoint, wanted.longest_s, wanted.template) == (
-        small_case.path, "staging", "/jobs", 300.0, None
-    )  # fmt: skip
-    assert (profile, region) == (None, "eu-west-1")
-
-
 def test_the_run_of_a_system_has_the_options_and_the_settings(tmp_path, monkeypatch, front):
     site = Destination("site", "s3", settings={"bucket": "b"})
     system = System("orders", queues=("orders",), destinations=("site",))
@@ -539,30 +370,3 @@ def test_a_migration_is_planned_if_its_check_finds_no_problem(watchme, tmp_path,
     assert watchme("fifo", "check", "orders").returncode == 1
     # The problems become risks of the plan, if that is wanted.
     assert watchme(*words, "--skip-check").returncode == 0 and asked[-1] == ("source", "chosen", (bad,))
-
-
-def test_alarms_are_tested_by_name_or_by_the_plan_that_made_them(watchme, tmp_path, monkeypatch, front):
-    from watchme_analysis.remedies.plan import Call, Plan, Step, write_plan
-
-    asked = []
-    why = message("balance-open")
-    steps = (
-        Step("age", "age", why, Call("cloudwatch", "put_metric_alarm", {"AlarmName": "age"})),
-        Step("topic", "t", why, Call("sns", "create_topic", {"Name": "t"})), Step("wait", "w", why),
-    )  # fmt: skip
-    write_plan(Plan("alarms", why, NOW, "123456789012", "ap-southeast-2", steps), tmp_path / "plan.json")
-
-    def verification(aws, names, *, each_alarm):
-        asked.append((names, each_alarm))
-        return Plan("alarms", why, NOW, "123456789012", "ap-southeast-2", notes=(message("balance-empty"),))
-
-    monkeypatch.setattr("watchme_analysis.services.alarm_plans.plan_verification", verification)
-    tested = watchme("alarms", "verify", "first", "--plan", tmp_path / "plan.json", "--all")
-    assert asked == [(("first", "age"), True)]
-    assert lines_of(tested.stdout)[0] == said("balance-empty") and tested.returncode == 0
-    rows = watchme("alarms", "verify", "first", "--json")
-    assert asked[1] == (("first",), False) and lines_of(rows.stderr)[0] == said("balance-empty")
-    document = json.loads(rows.stdout)
-    assert document["outcome"] == "complete" and document["journal"].endswith(
-        "verify.plan.json.journal.jsonl"
-    )

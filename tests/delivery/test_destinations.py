@@ -17,7 +17,14 @@ from worlds.deliveries import Received, at, diagnosis, world
 from worlds.receivers import Webhook, dripping_server, own_authority, unused_port
 
 from watchme_analysis.config import DESTINATIONS, Destination
-from watchme_analysis.delivery.changes import CHANGES, Incident
+from watchme_analysis.delivery.changes import (
+    CAUSE_KNOWN,
+    NEW_INCIDENT,
+    RECURRING,
+    RESOLVED,
+    WORSE,
+    Incident,
+)
 from watchme_analysis.delivery.content import Content, content_of
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.http_post import retry_after_s
@@ -470,7 +477,10 @@ def test_secrets_come_from_aws(tmp_path, front):
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize("kind", [*CHANGES, "no-change", "run-failed", "delivery-failed"])
+@pytest.mark.parametrize(
+    "kind",
+    [NEW_INCIDENT, RECURRING, RESOLVED, CAUSE_KNOWN, WORSE, "no-change", "run-failed", "delivery-failed"],
+)
 def test_every_kind_has_texts_in_both_languages(kind, language):
     before = replace(INCIDENT, cause="downstream_slow", impact={"lost": 1})
     after = replace(

@@ -58,8 +58,8 @@ def test_unknown_settings_are_assumed_and_said():
     ("spent", "message_id"),
     [
         (None, None),
-        (RunTime(2.0, 1.0, True), "fit-fixed-time"),
-        (RunTime(0.0, 1.0, False), "fit-fixed-time-unknown"),
+        (RunTime(2.0, True), "fit-fixed-time"),
+        (RunTime(), "fit-fixed-time-unknown"),
     ],
 )
 def test_service_times_are_said_with_the_fixed_part_and_what_was_cut_off(spent, message_id):
@@ -177,7 +177,7 @@ def test_durations_that_a_timeout_cuts_off_are_extrapolated(failed, longest, mea
 
 
 def test_of_a_batch_that_times_out_the_first_message_alone_was_processed():
-    spent = RunTime(1.0, 0.5, True)
+    spent = RunTime(1.0, True)
     cut = flow(
         failed=[0.0, 2.0] + [0.0] * 4, duration_max_s=[2.5, 30.0] + [2.5] * 4, received=[8.0] * 6,
         tried=[2.0] * 6, invocations=[2.0] * 6, settings={"batch_size": 4},
@@ -295,7 +295,7 @@ def test_a_figure_agrees_within_a_fifth_or_a_small_difference(name, recorded, si
 
 
 def test_a_message_of_a_batch_takes_what_the_fixed_part_leaves():
-    spent = RunTime(2.0, 1.0, True)
+    spent = RunTime(2.0, True)
     assert spent.of_message(5.0, 3.0) == 1.0
     assert spent.of_message(5.0, 0.5) == 3.0
     # At least a tenth of a duration belongs to the messages.

@@ -18,7 +18,6 @@ from watchme_analysis.window import Window
 NEW_INCIDENT, CAUSE_KNOWN, WORSE = "new-incident", "cause-known", "worse"
 RESOLVED, RECURRING = "resolved", "recurring"
 # The same order decides which of several changes of one run is the headline.
-CHANGES = (NEW_INCIDENT, RECURRING, RESOLVED, CAUSE_KNOWN, WORSE)
 # A measure of the impact that has grown by this factor since it was last delivered is worth another message:
 # each message then tells of a doubling, so that a growing incident sends a few and not one per run.
 _WORSE_FACTOR = 2.0
@@ -114,7 +113,7 @@ class Change:
     Attributes
     ----------
     kinds
-        Kinds of :data:`CHANGES`; the first is the headline.
+        Kinds of this module; the first is the headline.
     incident
         The incident after the change.
     before

@@ -28,7 +28,7 @@ class Notice:
     id
         Unique name; part of the names of files and of deduplication keys.
     kinds
-        Kinds of :data:`.changes.CHANGES`, or one of this module; the first is the headline.
+        Kinds of :mod:`.changes`, or one of this module; the first is the headline.
     system, question
         System, and question of the diagnosis; None for a failure.
     created_at

@@ -33,10 +33,9 @@ _MIN_MAXIMUM_INTERVALS = 2
 
 @dataclass(frozen=True)
 class RunTime:
-    """Durations: n messages take ``fixed_s`` plus n times ``each_s``; both measured if ``is_measured``."""
+    """Durations: a batch takes ``fixed_s`` and then a time for each message; measured if ``is_measured``."""
 
     fixed_s: float = 0.0
-    each_s: float = 0.0
     is_measured: bool = False
 
     def of_message(self, run_s: float, messages: float) -> float:
@@ -63,22 +62,21 @@ def run_time(pipeline: Pipeline) -> RunTime | None:
     chosen = without_failures if without_failures.sum() >= MIN_FIT_INTERVALS else ran
     n, run_s = each[chosen].to_numpy(), frame.loc[chosen, "duration_avg_s"].to_numpy()
     weights = frame.loc[chosen, "invocations"].to_numpy()
-    share = float(np.average(run_s, weights=weights) / np.average(n, weights=weights))
     near = np.ones(len(n), dtype=bool)
-    fixed, slope = 0.0, share
+    fixed, slope = 0.0, 0.0
     for _ in range(3):
         if (
             near.sum() < MIN_FIT_INTERVALS
             or np.sqrt(np.cov(n[near], aweights=weights[near])) < MIN_BATCH_SPREAD
         ):
-            return RunTime(0.0, share)
+            return RunTime()
         slope, fixed = np.polyfit(n[near], run_s[near], 1, w=np.sqrt(weights[near]))
         off = np.abs(run_s - fixed - slope * n) * np.sqrt(weights)
         near = off <= OUTLIER_MEDIANS * max(float(np.median(off)), 1e-9)
     if slope <= 0.0:
-        return RunTime(0.0, share)
+        return RunTime()
     # A fixed part below zero is noise, so the whole duration is attributed to the messages.
-    return RunTime(float(fixed), float(slope), True) if fixed > 0.0 else RunTime(0.0, share, True)
+    return RunTime(float(fixed), True) if fixed > 0.0 else RunTime(0.0, True)
 
 
 def in_messages(pipeline: Pipeline, spent: RunTime) -> pd.DataFrame:
