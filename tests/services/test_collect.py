@@ -532,7 +532,7 @@ def test_a_pull_replaces_a_case_of_other_evidence_only_by_force(account, tmp_pat
     assert pull(aws, wanted, case).report.case.table("functions")["function"].tolist() == ["sed-worker"]
     assert (case / "notes.md").read_text() == "mine"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    words = ("pull", "backlog", tmp_path / "imported", "--function", "sed-worker", "--since", "7h")
+    words = ("case", "pull", "backlog", tmp_path / "imported", "--function", "sed-worker", "--since", "7h")
     assert "error-case-of-other-evidence" in refusal(run, capsys, *words, error=CaseError)
     assert run(capsys, *words, "--force")[0] == 0
     assert (tmp_path / "imported" / "notes.md").read_text() == "mine"
