@@ -197,6 +197,35 @@ def test_plans_change_only_what_their_steps_name(tmp_path, subtests):
     assert refusal(read_plan, path) == {"error-plan-remedy": {"path": str(path), "remedy": "loadtest"}}
 
 
+def test_new_queue_grants_only_what_the_old_one_grants(tmp_path):
+    path = tmp_path / "plan.json"
+
+    def statement(principal, queue):
+        return {"Effect": "Allow", "Principal": principal, "Action": "sqs:*", "Resource": queue}
+
+    def created(*granted, read=True):
+        old = json.dumps({"Statement": [statement({"AWS": ACCOUNT}, ARN)]})
+        call = Call("sqs", "get_queue_attributes", {"QueueUrl": URL, "AttributeNames": ["Policy"]})
+        attributes = {"FifoQueue": "true", "Policy": json.dumps({"Statement": [*granted]})}
+        step = Step(
+            "create", "orders.fifo", WHY,
+            Call("sqs", "create_queue", {"QueueName": "orders.fifo", "Attributes": attributes}),
+        )  # fmt: skip
+        conditions = (Condition(call, "Attributes.Policy", old),) if read else ()
+        path.write_text(json.dumps(plan_of("fifo", step, relies_on=conditions).to_dict()))
+        return path
+
+    own = statement({"AWS": ACCOUNT}, f"{ARN}.fifo")
+    assert read_plan(created(own)).steps
+    for granted, read in (
+        ([statement("*", f"{ARN}.fifo")], True),
+        ([own, statement({"AWS": "999999999999"}, f"{ARN}.fifo")], True),
+        ([own], False),
+    ):
+        found = refusal(read_plan, created(*granted, read=read))["error-plan-call"]
+        assert (found["reason"], found["part"]) == ("parameter", "Policy")
+
+
 def test_the_action_that_an_alarm_has_already_is_kept(tmp_path):
     from watchme_analysis.remedies.alarm_definitions import DEFINED, defined
 

@@ -124,6 +124,8 @@ CALLS: Mapping[str, Mapping[tuple[str, str], Mapping[str, Any]]] = {
     },
 }  # fmt: skip
 
+# Reads the policy of a queue that a new one takes over.
+ACCESS_POLICY = "Attributes.Policy"
 # Parameters that name what a call changes; a step must name it as well.
 _NAMING = (
     "QueueUrl", "QueueName", "FunctionName", "EventSourceArn", "AlarmName", "AlarmNames", "TopicArn", "Name",
@@ -168,6 +170,7 @@ def _check_calls(plan: Plan, path: Path) -> None:
                 _check_names(step, call)
                 _check_place(plan, call)
             _check_redrive_policy(step)
+            _check_access_policy(plan, step)
             _check_variables(plan, step)
             _check_actions(step)
     except _NotAllowedError as error:
@@ -350,6 +353,24 @@ def _check_redrive_policy(step: Step) -> None:
     ]
     if len(targets) > 1 or len(texts) == 1 or any(text not in read for text in texts[1:]):
         raise _NotAllowedError("parameter", calls[0], "RedrivePolicy")
+
+
+def _check_access_policy(plan: Plan, step: Step) -> None:
+    """Check that a new queue grants what an existing one does, as its policy is read again before the run."""
+    for call in (*([step.call] if step.call else ()), *step.undo):
+        stated = call.parameters.get("Attributes", {}).get("Policy")
+        if stated is None:
+            continue
+        kept = set()
+        for condition in plan.relies_on:
+            if condition.select == ACCESS_POLICY and isinstance(condition.value, str):
+                old = resource_name(str(condition.call.parameters.get("QueueUrl")))
+                for partition in ("aws", "aws-cn", "aws-us-gov"):
+                    arn = f"arn:{partition}:sqs:{plan.region}:{plan.account}:"
+                    new = json.dumps(f"{arn}{call.parameters.get('QueueName')}")
+                    kept.add(condition.value.replace(json.dumps(f"{arn}{old}"), new))
+        if stated not in kept:
+            raise _NotAllowedError("parameter", call, "Policy")
 
 
 def _check_variables(plan: Plan, step: Step) -> None:
