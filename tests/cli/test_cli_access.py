@@ -167,6 +167,20 @@ def test_minutes_stand_in_their_order_and_zone(log):
     assert "(1 more: --top 3)" in page
 
 
+def test_a_surge_names_its_sender_and_how_to_choose_it(tmp_path):
+    line = '{} - - [11/Dec/2025:10:{:02}:{:02} +0900] "GET /a HTTP/1.1" 200 12 "-" "{}"\n'
+    lines = []
+    for second in range(0, 3600, 10):
+        at = divmod(second, 60)
+        lines.append(line.format(f"192.0.2.{10 + second % 70}", *at, f"curl/{second % 7}"))
+        lines += [line.format("192.0.2.9", *at, "ExampleBot")] * (19 if 1800 <= second < 2100 else 0)
+    (tmp_path / "access.log").write_text("".join(lines))
+    page = run(str(tmp_path / "access.log"), "--timezone", "Asia/Tokyo").stdout
+    assert "10:30:00" in page and "10:35:00" in page
+    for word in ("client=192.0.2.9", "agent=ExampleBot"):
+        assert f"--only {word})" in page
+
+
 @pytest.mark.slow
 def test_moments_without_a_request_are_said(tmp_path):
     moments = ("10:10:30", "10:11:59", "10:13:00", "10:14:10", "10:59:59")
