@@ -69,6 +69,8 @@ class Case:
         Settings of DuckDB for queries over the case, such as ``memory_limit``.
     given
         The folder as the user named it, a case or raw evidence; None where a command can't name it.
+    raw_evidence
+        The folder of raw evidence as the user named it; None for a case, which does not know it.
     """
 
     path: Path
@@ -78,6 +80,7 @@ class Case:
     _database: DuckDBPyConnection | None = field(default=None, repr=False, compare=False)
     database_settings: dict[str, str | int] = field(default_factory=dict, repr=False, compare=False)
     given: Path | None = field(default=None, repr=False, compare=False)
+    raw_evidence: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def argument(self) -> str:
@@ -85,11 +88,6 @@ class Case:
         if self.given is None or "`" in str(self.given):
             return "CASE"
         return shell_path(self.given)
-
-    @property
-    def raw_evidence(self) -> str | None:
-        """Return the folder of raw evidence that the user named; None for a case, which does not know it."""
-        return None if self.given is None or self.given == self.path else str(self.given)
 
     @property
     def name(self) -> str:

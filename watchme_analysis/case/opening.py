@@ -25,6 +25,7 @@ def open_case(path: str | Path) -> Case:
         from watchme_analysis.case.importer import import_for_process
 
         case = import_for_process(folder)
+        case.raw_evidence = str(folder)
     else:
         case = read_case(folder)
     case.given = folder

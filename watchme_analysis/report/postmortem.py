@@ -102,6 +102,7 @@ def write_postmortems(
                 page = open_page(case=str(shown), **own)
                 if redact is not None:
                     page.investigation.case.given = Path(page.investigation.case.name)
+                    page.investigation.case.raw_evidence = None
                 pages.append(page)
         prepare(Path(out))
         for page in pages:
