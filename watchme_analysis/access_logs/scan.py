@@ -39,6 +39,7 @@ from watchme_analysis.access_logs.line_blocks import (
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.decompress import PACKED_MAGIC, TruncatedError
+from watchme_analysis.files.encodings import not_utf8
 from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile
 from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.files.lines import long_line_problem, split_lines
@@ -116,6 +117,8 @@ _LOG = logging.getLogger(__name__)
 MANY_INPUTS = 1000
 # Number of bytes to search for an offset from UTC.
 _HEAD_BYTES = 4096
+# Bytes of a block by which its encoding is determined.
+_ENCODING_BYTES = 1 << 16
 # Bytes that are sampled to decide if the compiled loop can parse a log.
 _LARGE_HEAD_BYTES = 1 << 16
 # Compressed logs decompress to hardly more than this many times their size.
@@ -368,7 +371,7 @@ class AccessScan:
         constants = {"file": one.name, "service": None}
         engine = self.engine_for(one)
         self._stream = None
-        blocks = partial(replace(one, open=opened).blocks, self.block_bytes)
+        blocks = partial(_with_encoding, partial(replace(one, open=opened).blocks, self.block_bytes), account)
         _LOG.info("%s: reading, %s bytes stored", one.name, one.size)
         try:
             yield from chunks_of(blocks, engine, account, constants)
@@ -385,6 +388,20 @@ class AccessScan:
         )
         note_file_change(one, account)
         self.retrievals.append(account.retrieval())
+
+
+def _with_encoding(
+    blocks: Callable[[Buffers], Iterator[Block]], account: AccessLogAccounting, buffers: Buffers
+) -> Iterator[Block]:
+    """Yield blocks, and note the encoding of a log whose bytes are not UTF-8."""
+    is_noted = False
+    for block in blocks(buffers):
+        if not is_noted:
+            beginning = bytes(block.data[block.start : min(block.stop, block.start + _ENCODING_BYTES)])
+            remark = not_utf8(beginning)
+            account.notes += [remark] if remark else []
+            is_noted = bool(remark)
+        yield block
 
 
 def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:

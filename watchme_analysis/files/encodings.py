@@ -75,6 +75,17 @@ def as_utf8(data: bytes) -> Converted:
     return Converted(data, note("note-encoding-unknown", lines=unread, command=command))
 
 
+def not_utf8(data: bytes) -> str:
+    """Return a sentence for lines in a Japanese encoding that are read as they are; empty for others."""
+    if data.isascii() and _JIS not in data:
+        return ""
+    found = _encoding([line for line in data.splitlines() if not _is_utf8(line)][:_SAMPLE_LINES] or [b""])
+    if found is None:
+        return ""
+    command = Code(f"iconv -f {found.upper().replace('_', '-').replace('ISO2022', 'ISO-2022')} -t UTF-8")
+    return note("note-encoding-kept", encoding=Resource(_NAMES[found]), command=command)
+
+
 def _pieces(data: bytes) -> Iterator[bytes]:
     """Yield consecutive parts of about a mebibyte that end at a line feed."""
     at = 0

@@ -243,6 +243,7 @@ note-encoding = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines
   } in { $encoding } converted to UTF-8
+note-encoding-kept = The log is in { $encoding }, and the bytes of its characters are shown as \xNN: convert it with { $command }
 note-encoding-unknown = { $lines ->
     [one] { $lines } line is
    *[other] { $lines } lines are

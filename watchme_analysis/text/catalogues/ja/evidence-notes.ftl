@@ -201,6 +201,7 @@ unsplittable-command = { $command } が複数のイベントをまとめて処�
 note-metrics-not-kept = { $intervals } 個の区間は、CloudWatch がこの期間 (period) のデータポイントを保持している { $kept } より前です。期間を { $period } にして取得してください。
 note-metrics-without-points = { $resource } の { $intervals } 個の区間のうち、値があるものは 0 個です。このリージョンとアカウントに存在するか確認してください。
 note-encoding = { $encoding } の { $lines } 行を UTF-8 に変換しました
+note-encoding-kept = ログの文字コードは { $encoding } です。その文字のバイトは \xNN と表示しています。{ $command } で変換してください
 note-encoding-unknown = { $lines } 行が UTF-8 でも日本語の文字コードでもないため、そのバイトを \xNN と表示しています。ファイルを { $command } で変換して、もう一度取り込んでください
 note-times-repeated = { $first } 以降の { $times } 種類の時刻は、{ $zone } で時計が戻されて 2 回現れる 1 時間にあります。エラーログの順序から 2 回目と分かる場合を除き、1 回目として読み取りました
 note-times-skipped = { $first } 以降の { $times } 種類の時刻は、時計が進められる { $zone } には存在しません。ログのタイムゾーンを確認してください
