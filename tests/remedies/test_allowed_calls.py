@@ -203,26 +203,29 @@ def test_new_queue_grants_only_what_the_old_one_grants(tmp_path):
     def statement(principal, queue):
         return {"Effect": "Allow", "Principal": principal, "Action": "sqs:*", "Resource": queue}
 
-    def created(*granted, read=True):
+    def created(*granted, read=True, polled=ARN, undo=False):
         old = json.dumps({"Statement": [statement({"AWS": ACCOUNT}, ARN)]})
         call = Call("sqs", "get_queue_attributes", {"QueueUrl": URL, "AttributeNames": ["Policy"]})
         attributes = {"FifoQueue": "true", "Policy": json.dumps({"Statement": [*granted]})}
-        step = Step(
-            "create", "orders.fifo", WHY,
-            Call("sqs", "create_queue", {"QueueName": "orders.fifo", "Attributes": attributes}),
-        )  # fmt: skip
-        conditions = (Condition(call, "Attributes.Policy", old),) if read else ()
+        creation = Call("sqs", "create_queue", {"QueueName": "orders.fifo", "Attributes": attributes})
+        step = Step("create", "orders.fifo", WHY, creation, undo=(creation,) if undo else ())
+        mapping = Call("lambda", "get_event_source_mapping", {"UUID": "mapping"})
+        conditions = (Condition(mapping, "EventSourceArn", polled),)
+        conditions += (Condition(call, "Attributes.Policy", old),) if read else ()
         path.write_text(json.dumps(plan_of("fifo", step, relies_on=conditions).to_dict()))
         return path
 
     own = statement({"AWS": ACCOUNT}, f"{ARN}.fifo")
     assert read_plan(created(own)).steps
-    for granted, read in (
-        ([statement("*", f"{ARN}.fifo")], True),
-        ([own, statement({"AWS": "999999999999"}, f"{ARN}.fifo")], True),
-        ([own], False),
+    for granted, more in (
+        ([statement("*", f"{ARN}.fifo")], {}),
+        ([own, statement({"AWS": "999999999999"}, f"{ARN}.fifo")], {}),
+        ([own], {"read": False}),
+        ([own], {"polled": f"{ARN}-public"}),
+        ([own], {"polled": ARN.replace("sqs", "kinesis")}),
+        ([own], {"undo": True}),
     ):
-        found = refusal(read_plan, created(*granted, read=read))["error-plan-call"]
+        found = refusal(read_plan, created(*granted, **more))["error-plan-call"]
         assert (found["reason"], found["part"]) == ("parameter", "Policy")
 
 

@@ -14,7 +14,7 @@ from worlds.messages import messages_in
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import read_journal
+from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.allowed_calls import read_plan
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.fifo_migration import (
@@ -186,6 +186,31 @@ def test_a_changed_queue_refuses_the_plan(world, aws, tmp_path):
     world.sqs.set_queue_attributes(QueueUrl=world.url_of("orders"), Attributes={"VisibilityTimeout": "90"})
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
     assert states(world) == {"": ("Enabled", 3, 0)}
+
+
+@pytest.mark.parametrize("queue", ["orders", "orders-dlq"])
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_plan_that_grants_what_the_live_queue_does_not_is_refused(world, aws, tmp_path, queue, is_begun):
+    url = world.url_of(queue)
+    granted = json.dumps({"Version": "2012-10-17", "Statement": [statement(world.arn(queue))]})
+    world.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": granted})
+    write_plan(ready(world, aws), tmp_path / "plan.json")
+    plan = read_plan(tmp_path / "plan.json")
+    world.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    with open_journal(tmp_path / "j") as journal:
+        if is_begun:  # as the sender of a plan could write it
+            journal.write("plan", "intended", plan=plan.digest, remedy=plan.remedy)
+            for step in plan.steps:
+                journal.write(step.name, "intended")
+    world.front.calls.clear()
+    result = apply_plan(plan, tmp_path / "j", aws)
+    assert result.outcome == "refused", result
+    assert not {"CreateQueue", "TagQueue", "SetQueueAttributes"} & world.front.calls.keys()
+    assert states(world) == {"": ("Enabled", 3, 0)}
+
+
+def statement(arn):
+    return {"Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "sqs:*", "Resource": arn}
 
 
 @pytest.mark.slow
@@ -386,7 +411,7 @@ def test_a_migration_that_keeps_the_order_onto_a_queue_that_exists():
         {"fifo-note-stays": {"queue": "orders"}},
         {"fifo-note-exists": {"queue": "orders.fifo"}},
     ]
-    assert len(plan.relies_on) == 2
+    assert len(plan.relies_on) == 3
     with pytest.raises(InputError, match=r"orders\.fifo.*ContentBasedDeduplication"):
         migration_plan(source, replace(options, is_content_based=False), [], EMPTY)
 

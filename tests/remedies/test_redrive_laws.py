@@ -192,6 +192,30 @@ def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, draw
     )
 
 
+@pytest.mark.parametrize("batch_size", [1, 10])
+@pytest.mark.parametrize("again", ["raise", "timeout", "report"])
+def test_reported_failure_is_not_processed_though_no_later_line_names_it(
+    queue_server, clocked, tmp_path, again, batch_size
+):
+    function = {"names": "after", "reports": True, "batch_size": batch_size}
+    world = World(queue_server, [("claim", again)], function=function)
+    audit = redrive(world, clocked, tmp_path / "journal.jsonl")
+    row = audit.rows[0]
+    assert (audit.outcome, row.state, row.in_dlq) == ("stopped", "failed", True), audit
+    check_messages(world)
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_healthy_function_that_reports_failures_ends_complete(queue_server, clocked, tmp_path, is_busy):
+    world = World(queue_server, [("work",)] * 12, function={"names": "after", "reports": True})
+    if is_busy:
+        for second in range(3600):
+            world.service.clock.at(world.service.clock.now + second, world.arrives)
+    audit = redrive(world, clocked, tmp_path / "journal.jsonl")
+    assert audit.outcome == "complete", audit
+    check_messages(world)
+
+
 @settings(max_examples=15)
 @given(
     scripts=st.lists(BEHAVIOURS, min_size=1, max_size=3),

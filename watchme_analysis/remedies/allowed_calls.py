@@ -124,8 +124,10 @@ CALLS: Mapping[str, Mapping[tuple[str, str], Mapping[str, Any]]] = {
     },
 }  # fmt: skip
 
-# Reads the policy of a queue that a new one takes over.
+# Read the policy of a queue that a new one takes over, the queue of the plan's mapping, and its DLQ.
 ACCESS_POLICY = "Attributes.Policy"
+SOURCE_QUEUE = "EventSourceArn"
+SOURCE_DLQ = "Attributes.RedrivePolicy"
 # Parameters that name what a call changes; a step must name it as well.
 _NAMING = (
     "QueueUrl", "QueueName", "FunctionName", "EventSourceArn", "AlarmName", "AlarmNames", "TopicArn", "Name",
@@ -356,21 +358,57 @@ def _check_redrive_policy(step: Step) -> None:
 
 
 def _check_access_policy(plan: Plan, step: Step) -> None:
-    """Check that a new queue grants what an existing one does, as its policy is read again before the run."""
-    for call in (*([step.call] if step.call else ()), *step.undo):
-        stated = call.parameters.get("Attributes", {}).get("Policy")
-        if stated is None:
-            continue
-        kept = set()
-        for condition in plan.relies_on:
-            if condition.select == ACCESS_POLICY and isinstance(condition.value, str):
-                old = resource_name(str(condition.call.parameters.get("QueueUrl")))
-                for partition in ("aws", "aws-cn", "aws-us-gov"):
-                    arn = f"arn:{partition}:sqs:{plan.region}:{plan.account}:"
-                    new = json.dumps(f"{arn}{call.parameters.get('QueueName')}")
-                    kept.add(condition.value.replace(json.dumps(f"{arn}{old}"), new))
-        if stated not in kept:
+    """Check that a new queue grants what the plan's source queue or its DLQ does.
+
+    All of it is read again before the first call: the policy, the queue of the mapping, and its DLQ.
+    """
+    for call in step.undo:
+        if stated_policy(call) is not None:
             raise _NotAllowedError("parameter", call, "Policy")
+    stated = step.call and stated_policy(step.call)
+    if step.call is None or stated is None:
+        return
+    kept = set()
+    for arn in _source_arns(plan):
+        place, _, old = arn.rpartition(":")
+        new = json.dumps(f"{place}:{step.call.parameters.get('QueueName')}")
+        for condition in plan.relies_on:
+            queue = resource_name(str(condition.call.parameters.get("QueueUrl")))
+            if (condition.select, queue) == (ACCESS_POLICY, old) and isinstance(condition.value, str):
+                kept.add(condition.value.replace(json.dumps(arn), new))
+    if stated not in kept:
+        raise _NotAllowedError("parameter", step.call, "Policy")
+
+
+def stated_policy(call: Call) -> Any:
+    """Return the access policy that a call gives a queue; None for none."""
+    return call.parameters.get("Attributes", {}).get("Policy")
+
+
+def granting_conditions(plan: Plan) -> list[Condition]:
+    """Return what a plan that gives a new queue an access policy relies on for it; empty for other plans."""
+    is_granting = any(step.call and stated_policy(step.call) is not None for step in plan.steps)
+    selects = (ACCESS_POLICY, SOURCE_QUEUE, SOURCE_DLQ)
+    return [each for each in plan.relies_on if is_granting and each.select in selects]
+
+
+def _source_arns(plan: Plan) -> list[str]:
+    """Return the ARN of the queue whose mapping a plan relies on, and of its DLQ."""
+    place = re.compile(rf"arn:[a-z-]+:sqs:{re.escape(plan.region)}:{re.escape(plan.account)}:[^:]+")
+    mapped = {
+        str(each.value)
+        for each in plan.relies_on
+        if each.select == SOURCE_QUEUE and each.call.operation == "get_event_source_mapping"
+    }
+    if len(mapped) != 1:
+        return []
+    found, source = [*mapped], resource_name(*mapped)
+    for each in plan.relies_on:
+        policy = json_value(each.value) if each.select == SOURCE_DLQ else None
+        queue = resource_name(str(each.call.parameters.get("QueueUrl")))
+        if isinstance(policy, dict) and queue == source:
+            found.append(str(policy.get("deadLetterTargetArn")))
+    return [arn for arn in found if place.fullmatch(arn)]
 
 
 def _check_variables(plan: Plan, step: Step) -> None:

@@ -22,6 +22,7 @@ import jmespath
 from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError, without_retries
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
+from watchme_analysis.remedies.allowed_calls import granting_conditions
 from watchme_analysis.remedies.plan import CONTENT, NOW, READING, REFERENCE, Call, Condition, Plan, Step
 from watchme_analysis.text.message import (
     Code,
@@ -122,9 +123,11 @@ def apply_plan(
             _with_contents(call.parameters)  # a missing file is found before anything is changed
         try:
             check_place(plan, aws)
-            if journal.event(_PLAN) is None:
-                for condition in plan.relies_on:
-                    require(condition, aws, {})
+            is_new = journal.event(_PLAN) is None
+            # A journal may come with the plan of somebody else: what a plan grants is checked by each run.
+            for condition in plan.relies_on if is_new else granting_conditions(plan):
+                require(condition, aws, {})
+            if is_new:
                 journal.write(_PLAN, INTENDED, plan=plan.digest, remedy=plan.remedy)
         except SurpriseError as surprise:
             return ApplyResult("refused", (), message("plan-refused", why=surprise.sentence), journal.path)

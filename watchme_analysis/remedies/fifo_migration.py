@@ -31,7 +31,7 @@ from typing import Any
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.allowed_calls import ACCESS_POLICY
+from watchme_analysis.remedies.allowed_calls import ACCESS_POLICY, SOURCE_DLQ, SOURCE_QUEUE
 from watchme_analysis.remedies.plan import NOW, READING, Call, Condition, Plan, Step
 from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Resource, message
 from watchme_analysis.text.render import error_message
@@ -335,12 +335,16 @@ def _relied_on(source: Source, options: MigrationOptions) -> list[Condition]:
     call = Call("sqs", "get_queue_attributes", {"QueueUrl": old.url, "AttributeNames": ["All"]})
     select = f"[{', '.join(f'Attributes.{name}' for name in names)}]"
     found = [Condition(call, select, [old.attributes[name] for name in names])]
+    if "RedrivePolicy" in old.attributes:
+        read = Call("sqs", "get_queue_attributes", {"QueueUrl": old.url, "AttributeNames": ["RedrivePolicy"]})
+        found.append(Condition(read, SOURCE_DLQ, old.attributes["RedrivePolicy"]))
     for queue in (old, source.dlq):
         if queue is not None and queue.attributes.get("Policy"):
             read = Call("sqs", "get_queue_attributes", {"QueueUrl": queue.url, "AttributeNames": ["Policy"]})
             found.append(Condition(read, ACCESS_POLICY, queue.attributes["Policy"]))
     mapping = Call("lambda", "get_event_source_mapping", {"UUID": source.mapping["UUID"]})
     settings = ["Enabled", source.mapping.get("BatchSize"), source.mapping.get("ScalingConfig") or None]
+    found.append(Condition(mapping, SOURCE_QUEUE, old.arn))
     found.append(Condition(mapping, "[State, BatchSize, ScalingConfig || `null`]", settings))
     names = [options.name] if source.dlq is None else [options.name, options.dlq_name]
     missing = [

@@ -139,7 +139,7 @@ class ProcessedLog:
         reports_failures: bool = False,
         words: LogWords = _NO_WORDS,
     ) -> None:
-        self._aws, self._words, self._reports_failures = aws, words, reports_failures
+        self._aws, self._words, self.reports_failures = aws, words, reports_failures
         self._function = function
         self._since = self._first = since - CLOCK_DIFFERENCE
         self._work_in: Callable[[str], tuple[str, str] | None] = work_in_log(settings)
@@ -255,7 +255,7 @@ class ProcessedLog:
         self, invocation: _Invocation, name: _Name, seen_by: Literal["message", "work"]
     ) -> Processing | None:
         has_failed = invocation.has_other_error or name in invocation.failed
-        if not self._reports_failures:
+        if not self.reports_failures:
             has_failed = has_failed or bool(invocation.failed)
         ended_at = datetime.fromtimestamp(invocation.last_ms / 1000, UTC)
         if has_failed:

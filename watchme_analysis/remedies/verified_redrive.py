@@ -4,8 +4,10 @@ A message is received from the DLQ before it is sent, and stays hidden until the
 nobody else can send it meanwhile. One message goes first. The others follow, at a rate, once it was
 processed. A message was processed if the log says so of its own invocation, and if neither a further
 invocation nor the DLQ shows it again for twice the visibility timeout of its queue: a message that the
-function did not process is not deleted from the queue, and received again. Anything else is sent, not
-confirmed: it stays in the DLQ.
+function did not process is not deleted from the queue, and received again. A function that reports the failed
+messages of a batch fails without a line of the log, and may name no message when it receives it again. Then
+the counts of the queue must show that the message has left it, too. Anything else is sent, not confirmed: it
+stays in the DLQ.
 
 Each send and each deletion is in the journal before and after it, with the receipt handles of hidden
 messages, so that a run that was killed anywhere continues where it ended. A journal proves nothing by
@@ -20,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,6 +85,9 @@ _HOLD, _HOLDING, _RELEASED = "hold", "holding", "released"
 _LEAST_HOLD = 0.1
 # Least time in seconds in which the log must show a message that was sent.
 _CONFIRM_WITHIN_S = 600.0
+# The counts of a queue settle a minute after the last change:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+_COUNTS_SETTLE_S = 60.0
 # Share of the visibility timeout after which the DLQ is read again for messages that another reader hides.
 _HIDDEN_SHARE = 0.25
 # Reasons in the audit: of a failure that the DLQ shows, and of messages that were not sent.
@@ -194,7 +200,8 @@ class AuditRow:
         ``returned``: a copy that was sent, and is in the DLQ again.
     reason
         Why it was excluded, rejected, or failed. Of a message that was sent: ``not-seen`` when no invocation
-        with it ended, ``not-stated`` when no line says that its work was done. Of a message that was not
+        with it ended, ``not-stated`` when no line says that its work was done, ``in-queue`` when the
+        function may have reported it as failed, and it may still be in its queue. Of a message that was not
         sent: ``not-received`` when it could not be received from the DLQ, ``hidden`` when the DLQ counts
         more messages than could be received. Empty otherwise.
     sent_as
@@ -383,6 +390,8 @@ class _Run:
     # Times in seconds that follow from the visibility timeout of the source queue.
     confirm_within_s: float
     quiet_s: float
+    # Seconds after which a message that is received again and again is in the DLQ; infinite without a DLQ.
+    moved_s: float
 
     def __init__(
         self,
@@ -407,6 +416,8 @@ class _Run:
         # invocation, by key and invocation.
         self.fresh: list[str] = []
         self.quiet_since: dict[tuple[str, str], datetime] = {}
+        # Counts of the source queue, and when they were read.
+        self.source_counts: list[tuple[datetime, QueueCounts]] = []
         # Keys of messages that the journal calls processed, and the log does not.
         self.unproven: set[str] = set()
 
@@ -438,6 +449,9 @@ class _Run:
         visibility_s = float(source.get("VisibilityTimeout", 0))
         self.quiet_s = quiet_of(visibility_s, self.limits)
         self.confirm_within_s = confirm_within_of(visibility_s, self.limits)
+        policy = json_value(source.get("RedrivePolicy"))
+        receives = float(policy.get("maxReceiveCount", inf)) if isinstance(policy, dict) else inf
+        self.moved_s = receives * visibility_s
         sent = [each.sent_at for key in self.by_key for each in self._sent(key)]
         self.log = ProcessedLog(
             self.aws,
@@ -638,10 +652,40 @@ class _Run:
             return (now - last.sent_at).total_seconds() > self.confirm_within_s
         if found.state == "failed" or found.ended_at is None:
             return True
+        quiet_s = self._quiet_s(key, found)
+        if quiet_s < self.quiet_s:
+            return False
+        is_patient = quiet_s < self.quiet_s + self.confirm_within_s
+        return found.state != "processed" or not is_patient or self._has_left_queue(key, found)
+
+    def _quiet_s(self, key: str, found: Processing) -> float:
+        """Return for how many seconds no later invocation has been seen, by any clock."""
+        now = self.aws.now()
         since = self.quiet_since.setdefault((key, found.request_id), now)
-        # Long ago by any clock, or long enough since it was seen.
-        is_old = now - found.ended_at >= timedelta(seconds=self.quiet_s) + CLOCK_DIFFERENCE
-        return is_old or (now - since).total_seconds() >= self.quiet_s
+        ended_at = now if found.ended_at is None else found.ended_at
+        return max((now - since).total_seconds(), (now - ended_at - CLOCK_DIFFERENCE).total_seconds())
+
+    def _has_left_queue(self, key: str, found: Processing) -> bool:
+        """Return whether a message that the function may have reported as failed has left the source queue.
+
+        A batch whose invocation succeeds is deleted from the queue, unless the function reports failed
+        messages of it. Either the queue was empty after the invocation, and before the message could move to
+        the DLQ; or no message waits in it after the time in which this message moves to the DLQ.
+        """
+        if not self.log.reports_failures:
+            return True
+        now = self.aws.now()
+        ended_at = now - timedelta(seconds=self._quiet_s(key, found))
+        moves_at_s = max(each.sent_at for each in self._sent(key)).timestamp() + self.moved_s
+        settled_at = ended_at + timedelta(seconds=_COUNTS_SETTLE_S)
+        if any(
+            not counts.total and settled_at <= at and at.timestamp() <= moves_at_s
+            for at, counts in self.source_counts
+        ):
+            return True
+        # One visibility timeout more, since the message is received again a moment after each of them.
+        moved_s = ended_at.timestamp() + self.moved_s + self.quiet_s / 2
+        return any(not counts.visible and at.timestamp() >= moved_s for at, counts in self.source_counts)
 
     def _note(self, key: str, event: str, **details: Any) -> None:
         item = self.by_key[key]
@@ -655,11 +699,12 @@ class _Run:
         """
         self.unproven = set()
         for key in filter(self._is_processed, self.by_key):
-            found = self._found(key)
-            if found is not None and found.state == "processed":
+            found, is_in_dlq = self._found(key), self.by_key[key].message_id in (self.in_dlq or ())
+            is_stated = found is not None and found.state == "processed"
+            if found is not None and is_stated and (not is_in_dlq or self._has_left_queue(key, found)):
                 continue
             sends = self._sent(key)
-            if self.by_key[key].message_id not in (self.in_dlq or ()):
+            if not is_in_dlq:
                 self.unproven.add(key)
             elif sends:
                 self._note(key, SENT, **{"as": sends[-1].sent_as})
@@ -673,6 +718,9 @@ class _Run:
             self.report(message("redrive-confirming", count=len(keys), quiet=Duration(self.quiet_s)))
         while keys:
             self._read_log()
+            if self.log.reports_failures:
+                counts = counts_of(queue_attributes(self.aws, self.task.queue_url))
+                self.source_counts.append((self.aws.now(), counts))
             settled = [self._is_settled(key) for key in keys]  # the time of quiet begins for each of them
             if all(settled):
                 break
@@ -688,7 +736,8 @@ class _Run:
     def _judge(self, key: str) -> None:
         """Record whether a message was processed, or came back to the DLQ."""
         found = self._found(key)
-        if found is not None and found.state == "processed" and self._is_settled(key):
+        is_processed = found is not None and found.state == "processed" and self._is_settled(key)
+        if found is not None and is_processed and self._has_left_queue(key, found):
             self._note(key, PROCESSED, request_id=found.request_id, seen_by=found.seen_by)
         elif self._event(key) != FAILED and any(map(self._is_back, self._sent(key))):
             self._note(key, FAILED, reason=RETURNED)
@@ -701,7 +750,12 @@ class _Run:
             if reason in {RECEIVED_AGAIN, RETURNED}:
                 return message("redrive-came-back", message=name)
             return message("redrive-failed", message=name, error=Quotation(reason))
-        if self._found(key) is not None:
+        found = self._found(key)
+        if found is not None and found.state == "processed":
+            return message(
+                "redrive-in-queue", message=name, queue=Resource(resource_name(self.task.queue_url))
+            )
+        if found is not None:
             return message("redrive-not-stated", message=name, log=log)
         return message("redrive-not-seen", message=name, log=log, within=Duration(self.confirm_within_s))
 
@@ -847,8 +901,9 @@ class _Run:
             is_hidden = self.counts is not None and self.counts.total > len(self.in_dlq or ())
             reason = HIDDEN if is_hidden else NOT_RECEIVED
         if state == "sent":
-            has_ended = hasattr(self, "log") and self._found(item.key) is not None
-            reason = "not-stated" if has_ended else "not-seen"
+            found = self._found(item.key) if hasattr(self, "log") else None
+            is_stated = found is not None and found.state == "processed"
+            reason = "not-seen" if found is None else "in-queue" if is_stated else "not-stated"
         sends = len(self._sent(item.key))
         return AuditRow(
             item.message_id, state, reason, known.get("as"), known.get("request_id"), is_in_dlq, sends
