@@ -317,14 +317,6 @@ def test_every_signal_is_graded_or_explains():
     assert used | {name for link in LINKS for name in link.signals} == set(SIGNALS)
 
 
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(("throttles", "reason"), [(None, "redelivered"), (1, "throttled")])
-def test_missing_work_that_may_have_run_says_why(throttles, reason):
-    extra = {"missed_work": [["a", "b"]], "missed_work_certain": False, "lost": 0}
-    said = summary._missing_work(extra, [SimpleNamespace(throttles=throttles)])
-    assert messages_in(said) == {f"backlog-missing-work-{reason}": {"missing": 1}}
-
-
 def pipelines_of(*queues, **settings):
     """Return a context of affected queues with one function and some settings."""
     items = [

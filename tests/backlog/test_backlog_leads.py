@@ -12,10 +12,12 @@ from watchme_analysis.backlog.context import backlog_context
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.judge import judge
 from watchme_analysis.backlog.signals.queue_context import QueueObservation
+from watchme_analysis.delivery.changes import impact_of as impact_measures
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.present import console
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.work_done import surely_ran
+from watchme_analysis.report.impact import impact_of
 from watchme_analysis.text.message import Choice, Count
 
 REFUSED = "ConnectionError: [Errno 111] Connection refused"
@@ -134,6 +136,40 @@ def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     printed = console.missed_work(unknown.extra)
     assert (printed.id, printed.values["unread"]) == ("missed-work-unread-messages", Count(40))
     assert printed.values["known"] == Choice("none")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("Task timed out after 30.00 seconds", "timed_out"),
+        ("ReadTimeout: HTTPConnectionPool(host='192.0.2.7', port=80): Read timed out.", "timed_out"),
+        ("HTTPError: 504 Server Error: Gateway Time-out for url: http://192.0.2.7/x", "timed_out"),
+        ("ConnectionError: ('Connection aborted.', RemoteDisconnected('closed'))", "timed_out"),
+        ("ECONNRESET: socket hang up", "timed_out"),
+        (None, "no_errors"),
+        ("ConnectTimeout: Connection to 192.0.2.7 timed out. (connect timeout=5)", None),
+        ("HTTPError: 503 Server Error: Service Unavailable for url: http://192.0.2.7/x", None),
+        ("Runtime.ImportModuleError: No module named 'requests'", None),
+    ],
+)
+def test_work_of_calls_without_a_response_may_have_been_done(error, reason):
+    world = World()
+    world.fail(600, 700, 30.0, error or REFUSED)
+    found = diagnose(Investigation(world if error else world.without("log_events"), "backlog"))
+    stated = found.to_dict()
+    assert stated["missed_work"]
+    assert (stated["missed_work_certain"], stated["missed_work_may_have_run"]) == (reason is None, reason)
+    printed, impact = console.missed_work(stated), impact_of(stated)
+    assert printed.id == ("missed-work-at-most" if reason else "missed-work")
+    assert (impact.id, impact_measures(stated).get("missed-work")) == (
+        ("impact-messages-partly", None) if reason else ("impact-messages", len(stated["missed_work"]))
+    )
+    if found.verdict == "supported":
+        ending = "-at-most" if reason else ""
+        assert f"backlog-missing-work{ending}" in messages_in(found.summary[1])
+    # Among lost messages as well, the number is neither the least nor the most.
+    assert reason is None or console.missed_work({**stated, "lost": 3}).id == "missed-work-unknown"
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ CHANGE = Change(
 )  # fmt: skip
 EXTRA = {
     "dead_letters": 3, "lost": 0, "missed_work": [["a", "b"]] * 2, "missed_work_certain": True,
-    "queues": ["jobs"], "error": None,
+    "missed_work_may_have_run": None, "queues": ["jobs"], "error": None,
 }  # fmt: skip
 NEXT, LATER = message("missing-changes-what"), message("missing-changes-why")
 BOUNDS = Span(at(6), at(6), at(5), at(7))
@@ -185,18 +185,16 @@ def test_the_bounds_of_a_start_are_said_where_they_are_far_apart(span, expected)
 
 
 @together(
-    ("extra", "unread", "throttles", "message_id", "values"),
+    ("extra", "unread", "message_id", "values"),
     [
-        ({"lost": 4, "unread_dumps": ["f"]}, 1, None, "backlog-missing-work-lost", {"lost": 4}),
-        ({"unread_dumps": ["f"]}, 1, None, "backlog-missing-work-unread-files", {"files": ["f"]}),
-        ({}, 5, None, "backlog-missing-work-unread", {"unread": 5}),
-        ({}, 0, 1, "backlog-missing-work", {}),
-        ({"missed_work_certain": False}, 0, 1, "backlog-missing-work-throttled", {}),
-        ({"missed_work_certain": False}, 0, None, "backlog-missing-work-redelivered", {}),
+        ({"lost": 4, "unread_dumps": ["f"]}, 1, "backlog-missing-work-lost", {"lost": 4}),
+        ({"unread_dumps": ["f"]}, 1, "backlog-missing-work-unread-files", {"files": ["f"]}),
+        ({}, 5, "backlog-missing-work-unread", {"unread": 5}),
+        ({}, 0, "backlog-missing-work", {}),
     ],
 )
-def test_the_number_of_missing_work_says_how_certain_it_is(extra, unread, throttles, message_id, values):
-    found = summary._missing_work(EXTRA | extra, [queue_of(throttles=throttles)], unread)
+def test_the_number_of_missing_work_says_how_certain_it_is(extra, unread, message_id, values):
+    found = summary._missing_work(EXTRA | extra, unread)
     assert messages_in(found) == {message_id: {"missing": 2} | values}
 
 

@@ -42,7 +42,7 @@ def test_errors_are_counted_once_by_kind_with_an_example_and_the_leading_one():
             "unreachable": REFUSED.format(1, "aa"),
             "timeout": "Task timed out after 3.00 seconds",
         },
-        5, False, at(1), at(2), 1, REFUSED.format(1, "aa"), 2,
+        5, False, at(1), at(2), 1, REFUSED.format(1, "aa"), 2, open_outcomes=1,
     )  # fmt: skip
     assert errors().main == "unreachable" and errors().share("unreachable", "timeout") == 0.8
     bounded = errors(at(2), at(3))

@@ -233,6 +233,8 @@ def _extra(
     # An empty list states that there is no such work, which only whole evidence shows.
     all_seen = dead_letters is not None and not unread and not dumps
     missed_pairs, dead_pairs = work_pairs(missed), work_pairs(dead)
+    reasons = [item.may_have_run for item in context.queues if item.pipeline.queue in set(missed["queue"])]
+    may_have_run = next(filter(None, reasons), None)
     waiting_pairs = work_pairs(work[work["state"] == "waiting"])
     of_incident = known_total(_taken(item) for item in affected if item not in elsewhere)
     return {
@@ -248,9 +250,8 @@ def _extra(
         **({"unread_dumps": dumps} if dumps else {}),
         **({"dead_letters_without_work": unread} if unread else {}),
         "waiting_work": waiting_pairs if waiting_pairs or _nothing_waits(context) else None,
-        "missed_work_certain": all_seen
-        and lost == 0
-        and bool(missed.empty or not any(item.throttles or item.redelivery for item in affected)),
+        "missed_work_certain": all_seen and lost == 0 and may_have_run is None,
+        "missed_work_may_have_run": may_have_run,
         "incident_start_earliest": _iso(None if known is None else known.earliest),
         "incident_start_latest": _iso(None if known is None else known.latest),
         "alarms": [

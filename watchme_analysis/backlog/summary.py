@@ -77,7 +77,7 @@ def summary(
             _days(context, found.cause),
             _bounds(context, judged),
             _dead_and_lost(extra),
-            _missing_work(extra, context.affected, unread)
+            _missing_work(extra, unread)
             if extra["missed_work"] is not None
             else _unknown_work(extra, unread),
             _still_waiting(context) if found.incident_end is None else None,
@@ -258,11 +258,14 @@ def _unknown_work(extra: Mapping[str, Any], unread: int) -> Message:
     )
 
 
-def _missing_work(
-    extra: Mapping[str, Any], affected: Sequence[QueueAnalysis] = (), unread: int = 0
-) -> Message:
+def _missing_work(extra: Mapping[str, Any], unread: int = 0) -> Message:
     """Return how much work is missing, and whether that number is certain."""
-    number = len(extra["missed_work"])
+    number, reason = len(extra["missed_work"]), extra["missed_work_may_have_run"]
+    if reason and (extra["lost"] or extra.get("unread_dumps") or unread):
+        # The number is neither the least nor the most.
+        return _unknown_work(extra, unread)
+    if reason:
+        return message("backlog-missing-work-at-most", missing=number, reason=Choice(reason))
     if extra["lost"]:
         # Lost messages leave no body that would name their work.
         return message("backlog-missing-work-lost", missing=number, lost=int(extra["lost"]))
@@ -270,11 +273,7 @@ def _missing_work(
         return message("backlog-missing-work-unread-files", missing=number, files=dumps)
     if unread:
         return message("backlog-missing-work-unread", missing=number, unread=unread)
-    if extra["missed_work_certain"]:
-        return message("backlog-missing-work", missing=number)
-    if any(item.throttles for item in affected):
-        return message("backlog-missing-work-throttled", missing=number)
-    return message("backlog-missing-work-redelivered", missing=number)
+    return message("backlog-missing-work", missing=number)
 
 
 def _one_receive(context: BacklogContext) -> list[Message]:

@@ -597,7 +597,8 @@ def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
         for alarm in diagnosis.get("alarms") or ()
         if alarm["sliding"]["times_raised"]
     ]
-    missed = diagnosis.get("missed_work")
+    # The most that may be missing is no count of what is.
+    missed = None if diagnosis.get("missed_work_may_have_run") else diagnosis.get("missed_work")
     return {
         "dead_letters": diagnosis.get("dead_letters_of_incident"),
         "lost": diagnosis.get("lost"),

@@ -314,7 +314,11 @@ class BacklogPage(Page):
         """Return a table of the missed work by what it is about."""
         extra = self.diagnosis.extra
         return missed_work_table(
-            extra.get("missed_work"), self._unit, extra.get("unread_dumps", ()), self.language
+            extra.get("missed_work"),
+            self._unit,
+            extra.get("unread_dumps", ()),
+            self.language,
+            perhaps_done=bool(extra.get("missed_work_may_have_run")),
         )
 
     @section(lambda page: page._of_the_queue(work_items(page.investigation)), Rows("queue_messages"))

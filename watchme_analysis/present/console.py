@@ -541,14 +541,16 @@ def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
 def missed_work(diagnosis: Mapping[str, Any]) -> Message:
     """Return a phrase on the number of missed work items, as far as the messages could be read."""
     missed = diagnosis.get("missed_work")
-    number = len(missed or [])
-    known = Choice("some" if number else "none")
+    number, is_open = len(missed or []), bool(diagnosis.get("missed_work_may_have_run"))
+    known = Choice("some" if number and not is_open else "none")
     if dumps := diagnosis.get("unread_dumps"):
         return message("missed-work-unread-dumps", number=number, known=known, dumps=Names(tuple(dumps)))
     if unread := diagnosis.get("dead_letters_without_work"):
         return message("missed-work-unread-messages", number=number, known=known, unread=int(unread))
-    if missed is None:
+    if missed is None or (is_open and diagnosis.get("lost")):
         return message("missed-work-unknown")
+    if is_open:
+        return message("missed-work-at-most", number=number)
     return message("missed-work-left" if diagnosis.get("lost") else "missed-work", number=number)
 
 

@@ -186,6 +186,21 @@ class QueueAnalysis:
         return self.balance.dead_lettered or 0
 
     @property
+    def may_have_run(self) -> str | None:
+        """Why a message in the DLQ may have been processed although no evidence shows it; None if it was not.
+
+        ``throttled``, ``redelivered``, ``timed_out`` (a caller that stops waiting does not stop the called
+        service) or ``no_errors`` (the log does not say why attempts failed).
+        """
+        if self.throttles is not None:
+            return "throttled"
+        if self.redelivery is not None:
+            return "redelivered"
+        if self.errors.open_outcomes:
+            return "timed_out"
+        return None if self.errors.total else "no_errors"
+
+    @property
     def only_sporadic(self) -> bool:
         """Return whether all DLQ messages are sporadic: single bad messages among messages that succeed."""
         return self.failures is None and are_sporadic(self.pipeline, self.dead_lettered, self.by_item)

@@ -94,6 +94,12 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
 )
 _KINDS = tuple((kind, re.compile("|".join(parts), re.IGNORECASE)) for kind, parts in _PATTERNS)
+# Errors of a caller that sent its request and lost the connection, or whose gateway got no response.
+_LOST_RESPONSE = re.compile(
+    r"Connection ?(Reset|aborted)|ECONNRESET|RemoteDisconnected|IncompleteRead|Broken ?Pipe|EPIPE"
+    r"|socket hang up|502 Server Error|Bad Gateway",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=1 << 10)  # many messages fail with the same error
@@ -106,6 +112,20 @@ def error_kind(text: str) -> str:
         The error's type and message, with traceback.
     """
     return next((kind for kind, pattern in _KINDS if pattern.search(text)), "other")
+
+
+def leaves_outcome_open(text: str) -> bool:
+    """Return whether the work may have been done although an invocation ended with this error.
+
+    The caller stopped waiting for a response, which says nothing about the called service: it may have
+    completed the request. A connection that was refused or never made carried no request.
+
+    Parameters
+    ----------
+    text
+        The error's type and message, with traceback.
+    """
+    return error_kind(text) == "timeout" or _LOST_RESPONSE.search(text) is not None
 
 
 def error_words(text: str) -> str:
@@ -159,6 +179,8 @@ class LoggedErrors:
     leading, leading_count
         The text of the most common error, and the number of its log events. Errors that differ only in
         numbers and IDs count as the same error.
+    open_outcomes
+        Number of errors after which the work may have been done; see :func:`leaves_outcome_open`.
     """
 
     counts: Counter[str]
@@ -170,6 +192,7 @@ class LoggedErrors:
     others_before: int = 0
     leading: str = ""
     leading_count: int = 0
+    open_outcomes: int = 0
 
     def share(self, *kinds: str) -> float:
         """Return the share of these kinds among all errors, 0 without errors."""
@@ -232,11 +255,13 @@ def logged_errors(
     kinds: dict[tuple[str, str], str] = {}
     alike: Counter[str] = Counter()
     words: dict[str, str] = {}
+    open_outcomes = 0
     said = events[["error_type", "message"]].fillna("")
     for (name, message), number in said.value_counts().items():
         text = str(message) if name in message else f"{name} {message}"
         kind = kinds[name, message] = error_kind(text)
         counts[kind] += int(number)
+        open_outcomes += int(number) if leaves_outcome_open(text) else 0
         first_line = without_runtime_prefix(" ".join(text.split("\n", 1)[0].split()))
         if kind not in examples:
             examples[kind] = shortened(first_line, _LONGEST_EXAMPLE)
@@ -258,4 +283,5 @@ def logged_errors(
         int((events["time"] < first_of_main).sum()),
         words.get(leading, ""),
         alike[leading],
+        open_outcomes,
     )

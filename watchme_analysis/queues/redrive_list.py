@@ -55,8 +55,9 @@ class RedriveList:
     without_url
         Queues of unknown account and region, whose URL has to be filled in.
     may_have_run
-        Number of lines whose work may have been done: the log or the counters suggest it, or a throttled or
-        repeated delivery can have succeeded after its message was moved to the DLQ.
+        Number of lines whose work may have been done: the log or the counters suggest it, a throttled or
+        repeated delivery can have succeeded after its message was moved to the DLQ, or the log leaves open
+        whether the called service did the work.
     same_work
         Keys whose values make two messages the same work; none by default.
     listed
@@ -121,7 +122,7 @@ def messages_to_redrive(
     listed, excluded = [], []
     settings, processed = work_item_settings(tables), work_done(tables).stated
     dlqs = {pipeline.queue: pipeline.dlq for pipeline in pipelines(tables)}
-    may_repeat = {item.pipeline.queue for item in analyse_queues(tables) if item.throttles or item.redelivery}
+    may_repeat = {item.pipeline.queue for item in analyse_queues(tables) if item.may_have_run}
     may_have_run = 0
     for row in dead.to_dict("records"):
         work = _work(row, same_work)

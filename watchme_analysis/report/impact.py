@@ -28,7 +28,8 @@ def impact_of(diagnosis: Mapping[str, Any]) -> Message | None:
             return None
         values = message_from_dict(found).values
         return message("impact-requests", **{name: values[name] for name in ("bad", "requests", "failed")})
-    missed = diagnosis.get("missed_work")
+    # The most that may be missing is no count of what is.
+    missed = None if diagnosis.get("missed_work_may_have_run") else diagnosis.get("missed_work")
     counts = {
         "dead": diagnosis.get("dead_letters_of_incident"),
         "lost": diagnosis.get("lost"),

@@ -159,7 +159,12 @@ def _in_unit(value: Any, metric: Any, language: str) -> str:
 
 
 def missed_work_table(
-    work: Iterable[Collection[str]] | None, unit: Translated, unread: Sequence[str] = (), language: str = "en"
+    work: Iterable[Collection[str]] | None,
+    unit: Translated,
+    unread: Sequence[str] = (),
+    language: str = "en",
+    *,
+    perhaps_done: bool = False,
 ) -> TableView:
     """Return the work that was missed, by what it is about.
 
@@ -174,6 +179,8 @@ def missed_work_table(
         Files of messages that could not be read.
     language
         Language of caption, headings and note.
+    perhaps_done
+        Whether some of the work may have been done, which the note states.
     """
     by_item: dict[str, list[str]] = {}
     for item, when in work or ():
@@ -185,8 +192,10 @@ def missed_work_table(
     note = (
         "" if rows else label("missed-work-none" if work is not None else "missed-work-not-known", language)
     )
+    if rows and perhaps_done:
+        note = label("missed-work-perhaps-done", language)
     if unread:
-        note = render(message("missed-work-unread", files=unread), language)
+        note = f"{note} {render(message('missed-work-unread', files=unread), language)}".strip()
     heads = (
         render(message("unit", unit=unit), language),
         *(label(f"column-{name}", language) for name in ("items", "which")),

@@ -68,13 +68,14 @@ backlog-missing-work-unread = { $missing ->
     [one] { $unread } DLQ message
    *[other] { $unread } DLQ messages
   } is unknown.
-backlog-missing-work-throttled = { $missing ->
-    [one] Up to { $missing } work item is missing: a throttled message may still have been processed, and the data does not show it.
-   *[other] Up to { $missing } work items are missing: a throttled message may still have been processed, and the data does not show it.
-  }
-backlog-missing-work-redelivered = { $missing ->
-    [one] Up to { $missing } work item is missing: a message that became visible during an invocation may still have been processed, and the data does not show it.
-   *[other] Up to { $missing } work items are missing: a message that became visible during an invocation may still have been processed, and the data does not show it.
+backlog-missing-work-at-most = { $missing ->
+    [one] At most { $missing } work item is missing
+   *[other] At most { $missing } work items are missing
+  }: { $reason ->
+    [throttled] a throttled message may still have been processed, and the data does not show it.
+    [redelivered] a message that became visible during an invocation may still have been processed, and the data does not show it.
+    [timed_out] an invocation that stopped waiting for a response does not show whether the called service did the work.
+   *[no_errors] the data holds no error of the failed attempts, so some of their messages may have been processed.
   }
 backlog-still-waiting = { $waiting ->
     [one] { $waiting } message still waits.

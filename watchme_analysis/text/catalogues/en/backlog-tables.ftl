@@ -34,6 +34,7 @@ patterns-empty = No rows: no duration drifts, and messages in DLQs do not belong
 missed-work-caption = Missed work by { $unit }
 missed-work-not-known = Which work is missing is unknown.
 missed-work-none = No work item is known to be missed.
+missed-work-perhaps-done = Some of this work may have been done: the data does not show it.
 missed-work-unread = These files could not be read, so the work of their messages is unknown: { $files }.
 messages-caption = { $messages ->
     [0] Messages in DLQs and waiting messages

@@ -22,6 +22,10 @@ missed-work = { $number ->
     [one] { $number } work item missed
    *[other] { $number } work items missed
   }
+missed-work-at-most = { $number ->
+    [one] at most { $number } work item missed
+   *[other] at most { $number } work items missed
+  }
 missed-work-left = { $number ->
     [one] { $number } work item missed by what is left
    *[other] { $number } work items missed by what is left

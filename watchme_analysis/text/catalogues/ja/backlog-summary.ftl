@@ -41,8 +41,12 @@ backlog-missing-work = 未実施の処理は { $missing } 件です。
 backlog-missing-work-lost = 残っているメッセージによると、未実施の処理は { $missing } 件です。失われた { $lost } 件のメッセージの処理内容は不明です。
 backlog-missing-work-unread-files = 読み取れたメッセージによると、未実施の処理は { $missing } 件です。読み取れなかったファイル: { $files }。
 backlog-missing-work-unread = 手元のメッセージによると、未実施の処理は { $missing } 件です。DLQ のメッセージ { $unread } 件の処理内容は不明です。
-backlog-missing-work-throttled = 未実施の処理は最大 { $missing } 件です。スロットリングされたメッセージは、その後処理された可能性があります (データからは確認できません)。
-backlog-missing-work-redelivered = 未実施の処理は最大 { $missing } 件です。処理中に再び受信可能になったメッセージは、処理が完了した可能性があります (データからは確認できません)。
+backlog-missing-work-at-most = 未実施の処理は最大 { $missing } 件です。{ $reason ->
+    [throttled] スロットリングされたメッセージは、その後処理された可能性があります (データからは確認できません)。
+    [redelivered] 処理中に再び受信可能になったメッセージは、処理が完了した可能性があります (データからは確認できません)。
+    [timed_out] 応答を待たずに終了した呼び出しからは、呼び出し先が処理を完了したかどうか確認できません。
+   *[no_errors] 失敗した呼び出しのエラーがデータにないため、処理されたメッセージが含まれる可能性があります。
+  }
 backlog-still-waiting = まだ { $waiting } 件のメッセージが待機しています。
 backlog-still-waiting-behind-mapping = イベントソースマッピングが無効なため、まだ { $waiting } 件のメッセージが待機しています。
 backlog-older-dead-letters = 対象期間の開始時点で、{ $dlq } には { $dead } 件のメッセージがありました。その処理内容は不明なため、未実施の処理には数えていません。

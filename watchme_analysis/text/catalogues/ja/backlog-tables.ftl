@@ -34,6 +34,7 @@ patterns-empty = 実行時間の漸増はなく、DLQ のメッセージは特�
 missed-work-caption = { $unit }別の未実施の処理
 missed-work-not-known = 未実施の処理は不明です。
 missed-work-none = 未実施の処理は見つかっていません。
+missed-work-perhaps-done = この中には実施済みの処理が含まれる可能性があります (データからは確認できません)。
 missed-work-unread = 次のファイルを読み取れなかったため、そのメッセージの処理内容は不明です: { $files }。
 messages-caption = { $messages ->
     [0] DLQ のメッセージと待機中のメッセージ

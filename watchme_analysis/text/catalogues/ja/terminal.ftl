@@ -19,6 +19,7 @@ print-message-counts = デッドレターキューへ移動 { $moved } 件、未
 print-message-counts-partly = デッドレターキューへ移動: { $moved }、未処理のまま削除: { $deleted }
 missed-work-unknown = 未実施の処理は不明
 missed-work = 未実施の処理 { $number } 件
+missed-work-at-most = 未実施の処理は最大 { $number } 件
 missed-work-left = 残っているメッセージから分かる未実施の処理 { $number } 件
 missed-work-unread-dumps = { $known ->
     [some] 未実施の処理は少なくとも { $number } 件 ({ $dumps } を読み取れなかったため)
