@@ -1,12 +1,12 @@
-"""Fit the map from probability to confidence of backlog verdicts on first looks.
+"""Fit the map from probability and signals to confidence of backlog verdicts on first looks.
 
     python benchmarks/backlog_calibration.py                      # fit and write the map
     python benchmarks/backlog_calibration.py SET=FOLDER...        # look at new worlds first, once
 
 FOLDER holds ``cases`` and ``truth`` as ``backlog_worlds.py`` writes them. A look diagnoses each case and adds
-a row to ``backlog_first_looks.csv``: set, case, outcome (``right``, ``open`` or ``wrong``) and the engine's
-probability. Looks count only when no rule was changed because of these cases. The map goes into
-``calibration.json`` beside the rules of the question.
+a row to ``backlog_first_looks.csv``: set, outcome (``right``, ``open`` or ``wrong``), confidence, number of
+independent signals and the engine's probability. Looks count only when no rule was changed because of these
+cases. The map goes into ``calibration.json`` beside the rules of the question.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from watchme_analysis.case.opening import open_case
+from watchme_analysis.inference.engine import independent_signals
 from watchme_analysis.services.diagnose import diagnose
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from worlds.reliability import confidence_map, wilson
+from worlds.reliability import confidence_points, read_first_looks, wilson
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_LOOKS = Path(__file__).with_name("backlog_first_looks.csv")
 SHIPPED = ROOT / "watchme_analysis" / "backlog" / "calibration.json"
-COLUMNS = ("set", "case", "outcome", "probability")
 
 
 def main() -> None:
@@ -36,35 +36,32 @@ def main() -> None:
             raise SystemExit(__doc__)
         name, _, folder = argument.partition("=")
         _look(name, Path(folder))
-    with FIRST_LOOKS.open(newline="", encoding="utf-8") as file:
-        looks = [row for row in csv.DictReader(file) if row["outcome"] != "open"]
-    fitted = [(float(row["probability"]), row["outcome"] == "right") for row in looks]
-    points = confidence_map(fitted)
-    right = sum(is_right for _, is_right in fitted)
+    looks = read_first_looks(FIRST_LOOKS)
+    points = confidence_points(looks)
+    right = sum(look.is_right for look in looks)
     figures = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "looks": len(fitted),
+        "looks": len(looks),
         "right": right,
         "confidence": points,
     }
     SHIPPED.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    low, high = wilson(right, len(fitted))
-    print(f"{right} of {len(fitted)} decided verdicts were right ({low:.2f} to {high:.2f}). Map: {points}")
+    low, high = wilson(right, len(looks))
+    print(f"{right} of {len(looks)} decided verdicts were right ({low:.2f} to {high:.2f}). Map: {points}")
 
 
 def _look(name: str, folder: Path) -> None:
     counts: Counter[str] = Counter()
-    is_new = not FIRST_LOOKS.exists()
     with FIRST_LOOKS.open("a", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
-        if is_new:
-            rows.writerow(COLUMNS)
         for case in sorted((folder / "cases").iterdir()):
             truth = json.loads((folder / "truth" / f"{case.name}.json").read_text(encoding="utf-8"))
             found = diagnose("backlog", open_case(str(case)))
             is_right = found.cause in truth.get("accepted", [truth["cause"]])
             outcome = "open" if found.cause is None else "right" if is_right else "wrong"
-            rows.writerow((name, case.name, outcome, round(found.ranking[0].probability, 4)))
+            top = found.ranking[0]
+            signals = independent_signals(top.finding)
+            rows.writerow((name, outcome, round(found.confidence, 4), signals, round(top.probability, 4)))
             counts[outcome] += 1
     print(name, dict(counts))
 

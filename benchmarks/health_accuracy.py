@@ -1,16 +1,14 @@
 """How often the ``/health`` diagnosis is right, how sure it is, and what it does without evidence.
 
-    python benchmarks/health_accuracy.py NAME=CASES... [--truth TRUTH] [--made-up] [--ablate] [--ship]
-        [--first-look]
+    python benchmarks/health_accuracy.py NAME=CASES... [--truth TRUTH] [--made-up] [--ablate] [--first-look]
 
 CASES is a folder of folders, each a case or raw evidence, and NAME what to call them; its subfolder
 ``truth``, or TRUTH, holds one ``CASE.json`` for each with ``cause`` (``none`` for a healthy one), ``also``
 (the second of two faults), ``fault_start``, ``fault_end`` and ``run_end`` (epoch seconds or null).
 ``--made-up`` adds the made-up faults of the tests. Prints a line per case and a reliability table; with
 ``--ablate [NAME...]`` also the same verdicts with each table taken away in turn and with only the poorest
-evidence left; with ``--ship`` the figures are written into the package, whose reports quote them.
-``--first-look`` appends the verdicts to ``health_first_looks.csv``: once, for cases that the rules have not
-seen. ``health_calibration.py`` fits the confidence on that file.
+evidence left. ``--first-look`` appends the verdicts to ``health_first_looks.csv``: once, for cases that the
+rules have not seen. ``health_calibration.py`` fits the confidence on that file.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from health_calibration import Asked, record_first_looks, ship, show, show_left_out
+from health_calibration import Asked, record_first_looks, show
 
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
@@ -278,14 +276,10 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("cases", nargs="*", metavar="NAME=CASES")
     parser.add_argument("--truth", type=Path)
-    parser.add_argument(
-        "--about", action="append", default=[], metavar="NAME=WHAT", help="shipped with --ship"
-    )
     parser.add_argument("--made-up", action="store_true")
     parser.add_argument(
         "--ablate", nargs="*", metavar="NAME", help="sets to take evidence from; all if none named"
     )
-    parser.add_argument("--ship", action="store_true")
     parser.add_argument("--first-look", action="store_true", help="append to the first looks")
     options = parser.parse_args(arguments)
     sources = [recorded(argument, options.truth) for argument in options.cases]
@@ -321,11 +315,8 @@ def main(arguments: list[str]) -> int:
         for part in dict.fromkeys(row.part for row in cut):
             show(f"{part}, evidence taken away", [row for row in cut if row.part == part])
         show("all sets, evidence taken away", cut)
-    crossed = show_left_out(told)
     if options.first_look:
         record_first_looks(rows)
-    if options.ship:
-        ship(rows, dict(entry.split("=", 1) for entry in options.about), crossed)
     return 0
 
 

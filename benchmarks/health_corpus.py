@@ -1,16 +1,13 @@
 """A corpus of `/health` cases reduced to what the inference engine sees, and how the rules do on it.
 
     python benchmarks/health_corpus.py collect SET[:VARIANT]=FOLDER... [--truth TRUTH] [--made-up] [--bundled]
-    python benchmarks/health_corpus.py evaluate [--cases] [--prune] [--halves] [--corpus FILE]
+    python benchmarks/health_corpus.py evaluate [--cases] [--prune] [--corpus FILE]
 
 ``collect`` detects the signals in the cases of each folder and replaces the rows of these sets in the corpus:
 case, variant, truth, and one row for each observation (signal, strength, value, rows). TRUTH, or the folder
 ``truth``, holds one ``CASE.json`` for each case with ``cause`` and perhaps ``secondary_cause`` and
 ``other_causes``. ``evaluate`` applies the current causes and rules to the corpus within seconds: no case is
-opened. ``--prune`` lists the grades of cause files that can be left out or lowered a step, alone and
-together, then the explained signals and the signals that can be left out together, without a change of what a
-diagnosis names. ``--halves`` leaves out what a part of the corpus does not need, and counts the cases of the
-other part that are named otherwise then.
+opened. ``--prune`` lists the signals that can be left out together without a change of what is named.
 """
 
 from __future__ import annotations
@@ -21,7 +18,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,9 +26,8 @@ from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.health import judge
 from watchme_analysis.health.context import health_context
-from watchme_analysis.health.detection import SIGNALS, detected, health_causes
+from watchme_analysis.health.detection import SIGNALS, detected
 from watchme_analysis.health.diagnosis import situation
-from watchme_analysis.inference.causes import GRADES, Cause, layer_grades
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
 
@@ -40,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(__file__).resolve().parent / "corpus" / "health.csv"
 COLUMNS = ("set", "case", "variant", "truth", "also", "signal", "strength", "value", "rows")
 # Facts about a case that are no signals; they are stored as rows of their own.
-SITUATION = ("incident", "timed", "spared", "edge_visible")
+SITUATION = ("incident", "timed", "edge_visible")
 CONTROL = "none"
 # Truth of a constructed case whose evidence names a layer at most.
 OPEN = "open"
@@ -80,7 +75,7 @@ def read_corpus(path: Path = CORPUS) -> list[Entry]:
                     *key,
                     row["truth"],
                     tuple(row["also"].split()),
-                    judge.Situation(False, False, False, edge_visible=False),
+                    judge.Situation(False, False, edge_visible=False),
                 ),
             )
             if row["signal"] in SITUATION:
@@ -176,7 +171,7 @@ def outcome(entry: Entry, said: judge.Decision) -> str:
         return "open"
     if said.verdict == "no_incident":
         return "missed"
-    if said.cause == entry.truth or (said.cause in entry.right and said.second is not None):
+    if said.cause == entry.truth or (said.cause in entry.right and said.other is not None):
         return "right"
     return "sure" if said.confidence >= SURE else "wrong"
 
@@ -221,40 +216,17 @@ def evaluate(options: argparse.Namespace) -> int:
             )
     show(table(found))
     if options.prune:
-        for kind, alone in (("alone", True), ("together", False)):
-            grades = unneeded_grades(entries, alone=alone)
-            print(f"\n{len(grades)} grades can be left out or lowered {kind}:\n")
-            for signal, cause, grade, lower in grades:
-                print(f"- {signal} for {cause}: {grade}, {lower}")
-        pairs = unneeded_pairs(entries)
-        print(f"\n{len(pairs)} signals need not explain another one:\n")
-        print("\n".join(f"- {signal}: {name}" for signal, name in pairs))
         left_out = unneeded_signals(entries)
         print(f"\n{len(left_out)} signals can be left out together, or were not observed:\n")
         print("\n".join(f"- {signal}" for signal in left_out))
-    if options.halves:
-        for name, one, other in halves(entries):
-            print(f"\nWhat {name} do not need ({len(one)} cases), left out on the {len(other)} others:")
-            print(", ".join(f"{count} {what}" for what, count in effect_of_pruning(one, other).items()))
     return 0
-
-
-@contextmanager
-def using(causes: tuple[Cause, ...]) -> Iterator[None]:
-    """Let all rules weigh these causes meanwhile."""
-    kept = judge.health_causes
-    judge.health_causes = lambda: causes  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        judge.health_causes = kept
 
 
 def said_of(entry: Entry) -> tuple[object, float]:
     """Return all that a diagnosis names for an entry, and its confidence."""
     said = judge.decide(entry.observations, entry.situation)
-    found = judge.layer_findings(said.ranking, entry.observations, is_incident=entry.situation.incident)
-    beside = None if said.second is None else said.second.finding.cause
+    found = judge.layer_findings(said, entry.observations, is_incident=entry.situation.incident)
+    beside = said.other
     status = tuple(sorted((one.layer, one.status) for one in found))
     refuted = frozenset(one.finding.cause for one in said.ranking if one.status == "refuted")
     return (said.verdict, said.cause, beside, said.secondary, status, refuted), said.confidence
@@ -304,113 +276,6 @@ def unneeded_signals(entries: Sequence[Entry]) -> list[str]:
     return found
 
 
-def unneeded_grades(entries: Sequence[Entry], *, alone: bool = False) -> list[tuple[str, str, str, str]]:
-    """Return grades of observed signals that can be left out, or lowered: signal, cause, grade and new one.
-
-    Each is lowered together with all before it, and put back if that changes what is named or moves a
-    confidence by more than :data:`NO_CHANGE`; ``alone``, it is put back in any case. Grades that the causes
-    of a layer share are left as they are: they state what a way of failing excludes.
-    """
-    original = health_causes()
-    having, unchanged = having_signals(entries), Unchanged(entries)
-    current = {cause.cause: cause for cause in original}
-    of_layers = {cause.cause: layer_grades("health", cause.layer) for cause in original}
-    grades = sorted(
-        (abs(cause.signals[signal].log_odds), len(having[signal]), cause.cause, signal)
-        for cause in original
-        for signal in cause.signals
-        if signal in having and signal not in of_layers[cause.cause]
-    )
-    found = []
-    steps = list(GRADES)
-    for _, _, name, signal in grades:
-        cause = current[name]
-        grade = cause.signals[signal]
-        sign = "-" if grade.log_odds < 0 else ""
-        at = steps.index(grade.grade.removeprefix("-"))
-        rest = {key: other for key, other in cause.signals.items() if key != signal}
-        tried = [("left out", rest)]
-        if at:
-            size = GRADES[steps[at - 1]]
-            lower = replace(grade, grade=sign + steps[at - 1], log_odds=-size if sign else size)
-            tried.append((lower.grade, {**cause.signals, signal: lower}))
-        for label, signals in tried:
-            current[name] = replace(cause, signals=signals)
-            with using(tuple(current.values())):
-                is_unneeded = unchanged(having[signal])
-            if is_unneeded:
-                found.append((signal, name, grade.grade, label))
-            if not is_unneeded or alone:
-                current[name] = cause
-            if is_unneeded:
-                break
-    return sorted(found)
-
-
-def halves(entries: Sequence[Entry]) -> Iterator[tuple[str, list[Entry], list[Entry]]]:
-    """Yield names of parts of a corpus, each with its entries and the others; a case is in one of them."""
-    cases = sorted({entry.case for entry in entries})
-    for name, chosen in (
-        ("the shared cases", {entry.case for entry in entries if entry.part == "shared"}),
-        ("all but the shared cases", {entry.case for entry in entries if entry.part != "shared"}),
-        ("every second case from the first on", set(cases[::2])),
-        ("every second case from the second on", set(cases[1::2])),
-    ):
-        yield (
-            name,
-            [entry for entry in entries if entry.case in chosen],
-            [entry for entry in entries if entry.case not in chosen],
-        )
-
-
-def effect_of_pruning(one: Sequence[Entry], other: Sequence[Entry]) -> Counter[str]:
-    """Return counts of what is named otherwise in some entries without the grades that others do not need."""
-    lowered = unneeded_grades(one)
-    before = [(outcome(entry, said), said_of(entry)[0]) for entry, said in decisions(other)]
-    with using(with_lowered(health_causes(), lowered)):
-        after = [(outcome(entry, said), said_of(entry)[0]) for entry, said in decisions(other)]
-    found = Counter({"left out or lowered": len(lowered)})
-    for (was, named_before), (now, named_after) in zip(before, after, strict=True):
-        found["named otherwise"] += named_before != named_after
-        found["no longer right"] += was == "right" != now
-        found["right only now"] += was != "right" == now
-        found["wrong only now"] += now in WRONG and was not in WRONG
-    return found
-
-
-def with_lowered(causes: Sequence[Cause], lowered: Sequence[tuple[str, str, str, str]]) -> tuple[Cause, ...]:
-    """Return causes with grades left out or lowered as :func:`unneeded_grades` found them."""
-    current = {cause.cause: cause for cause in causes}
-    for signal, name, _, label in lowered:
-        cause = current[name]
-        signals = dict(cause.signals)
-        if label == "left out":
-            del signals[signal]
-        else:
-            size = GRADES[label.removeprefix("-")]
-            log_odds = -size if label.startswith("-") else size
-            signals[signal] = replace(signals[signal], grade=label, log_odds=log_odds)
-        current[name] = replace(cause, signals=signals)
-    return tuple(current.values())
-
-
-def unneeded_pairs(entries: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Return pairs of signals of which one need not explain the other, all left out together."""
-    having, unchanged = having_signals(entries), Unchanged(entries)
-    found = []
-    for signal, names in tuple(judge.EXPLAINS.items()):
-        for name in names:
-            with_explaining = {id(entry) for entry in having.get(signal, ())}
-            both = [entry for entry in having.get(name, ()) if id(entry) in with_explaining]
-            before = judge.EXPLAINS[signal]
-            judge.EXPLAINS[signal] = tuple(one for one in before if one != name)
-            if unchanged(both):
-                found.append((signal, name))
-            else:
-                judge.EXPLAINS[signal] = before
-    return found
-
-
 def main(arguments: list[str]) -> int:
     """Run one of the two commands."""
     parser = argparse.ArgumentParser(
@@ -427,7 +292,6 @@ def main(arguments: list[str]) -> int:
     one = commands.add_parser("evaluate")
     one.add_argument("--cases", action="store_true")
     one.add_argument("--prune", action="store_true")
-    one.add_argument("--halves", action="store_true")
     one.set_defaults(run=evaluate)
     options = parser.parse_args(arguments)
     return int(options.run(options))

@@ -294,10 +294,10 @@ class Engine:
         """Return the verdict with its layers, and its confidence."""
         where = self.diagnosis.situation(found)
         said = self.judge.decide(seen, where)
-        layers = self.judge.layer_findings(said.ranking, seen, is_incident=where.incident)
+        layers = self.judge.layer_findings(said, seen, is_incident=where.incident)
         refuted = sorted(one.layer for one in layers if one.status == "refuted")
-        second = said.second.finding.cause if said.second else None
-        return (said.verdict, said.cause, second, self.judge.named_layer(layers), refuted), said.confidence
+        named = said.verdict, said.cause, said.other, self.judge.named_layer(layers), refuted
+        return named, said.confidence
 
     def read(self, name: str, case: Any) -> Run:
         """Run a case with the values as they are."""

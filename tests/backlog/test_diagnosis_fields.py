@@ -29,7 +29,7 @@ SPAN = Span(at(5), at(5), at(4), at(6))
 
 
 def judgement(cause="consumer_failing", probability=0.9, secondary=None, lead=None, span=SPAN, end=None):
-    top = SimpleNamespace(probability=probability, finding=SimpleNamespace(cause=cause))
+    top = SimpleNamespace(probability=probability, finding=SimpleNamespace(cause=cause, evidence=()))
     return Judgement((top,), cause, secondary, {}, {cause: lead} if lead else {}, span, end)
 
 
@@ -105,8 +105,7 @@ def test_a_verdict_follows_from_the_named_cause(cause, verdict):
     found = diagnosis._concluded(investigation(), judgement(cause, end=at(9), secondary="x"))
     assert (found.question, found.case, found.verdict, found.cause) == ("backlog", "made-up", verdict, cause)
     assert (found.incident_start, found.incident_end, found.secondary_cause) == (at(5), at(9), "x")
-    expected = 0.9 if cause is None else diagnosis.confidence(0.9)
-    assert found.confidence == expected
+    assert (found.confidence == 0.9) == (cause is None)
     assert diagnosis._concluded(investigation(), judgement(cause, span=None)).incident_start is None
 
 

@@ -1,16 +1,13 @@
-import csv
 import math
 from pathlib import Path
 
 import pytest
 from worlds.reliability import (
     LOOKS_PER_POINT,
-    SCALES,
     FirstLook,
-    Weighed,
     brier,
     confidence_map,
-    left_out,
+    confidence_points,
     read_first_looks,
     reliability,
     wilson,
@@ -18,11 +15,11 @@ from worlds.reliability import (
 
 from watchme_analysis.health.calibration import confidence, measured, track_record
 from watchme_analysis.health.judge import Decision
-from watchme_analysis.inference.confidence import ROUTES, mapped
-from watchme_analysis.inference.weighing import NAMED_AT
+from watchme_analysis.inference.causes import Cause
+from watchme_analysis.inference.confidence import mapped
+from watchme_analysis.inference.engine import weigh
 
 ROOT = Path(__file__).resolve().parents[2]
-FIRST_LOOKS = ROOT / "benchmarks" / "health_first_looks.csv"
 PROBABILITIES = [number / 200 for number in range(201)]
 
 
@@ -49,30 +46,10 @@ def test_briers_score():
     assert math.isnan(brier([]))
 
 
-def weighed(name, odds, truth="a"):
-    return Weighed(name, frozenset({truth}), {"a": odds, "b": 0.0}, {"a": 0.0, "b": 0.0})
-
-
-def test_the_factor_fitted_without_a_case_does_not_know_that_case():
-    right = [weighed(f"right{n}", 2.0) for n in range(9)]
-    wrong = weighed("wrong", 2.0, truth="b")
-    scales = left_out([*right, wrong])
-    # Without the one wrong case nothing speaks against the strongest weights; with it, all others are tamed.
-    assert scales["wrong"] == SCALES[-1]
-    assert {scales[f"right{n}"] for n in range(9)} < set(SCALES[:-1])
-
-
-def test_probabilities_and_surprise_follow_the_factor():
-    case = weighed("one", math.log(3))
-    assert case.probabilities(1.0)["a"] == pytest.approx(0.75)
-    assert case.surprise(1.0) == pytest.approx(-math.log(0.75))
-    assert case.probabilities(2.0)["a"] == pytest.approx(0.9)
-
-
 FIGURES = {
     "edges": [[0.0, 0.8], [0.8, 0.9], [0.9, 0.95], [0.95, 1.0]],
+    "date": "2026-01-02",
     "unseen": {
-        "date": "2026-01-02",
         "cases": 60,
         "open": 4,
         "bins": [
@@ -106,34 +83,20 @@ def test_nothing_is_said_where_nothing_was_measured():
     assert track_record("supported", 0.97, {}) == ""
 
 
-def test_the_page_on_calibration_states_the_figures_that_ship():
+def test_the_figures_that_ship_add_up_and_are_those_of_the_page():
     text = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
-    found = measured()
-    assert f"Measured on {found['date']}." in text
-    assert f"Fitted on {found['unseen']['date']}." in text
-    for part in found["sets"]:
-        assert f"| {part['name']} | {part['cases']} | {part['right']} |" in text
-    for one in found["unseen"]["bins"]:
-        assert f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} |" in text
-    for one in found["unseen"]["routes"]:
-        assert f"| `{one['route']}` | {one['count']} | {one['promised']:.2f} | {one['right']} |" in text
-
-
-def test_the_figures_that_ship_add_up():
-    found = measured()
-    decided = sum(part["right"] + part["wrong"] for part in found["sets"])
-    assert decided == sum(one["count"] for one in found["bins"])
-    assert sum(part["right"] for part in found["sets"]) == sum(one["right"] for one in found["bins"])
-    unseen = found["unseen"]
+    assert f"Fitted on {measured()['date']}" in text
+    unseen = measured()["unseen"]
+    if not unseen:
+        return
     assert unseen["cases"] == unseen["open"] + sum(one["count"] for one in unseen["bins"])
     for name in ("count", "right"):
-        assert sum(one[name] for one in unseen["routes"]) == sum(one[name] for one in unseen["bins"])
-    for one in (*found["bins"], *unseen["bins"], *unseen["routes"]):
-        assert [one["interval"][0], one["interval"][1]] == pytest.approx(
-            wilson(one["right"], one["count"]), abs=1e-3
-        )
-    assert all(part["what"] for part in found["sets"])
-    assert track_record("supported", 0.95)
+        assert sum(one[name] for one in unseen["signals"]) == sum(one[name] for one in unseen["bins"])
+    for one in (*unseen["bins"], *unseen["signals"]):
+        interval = wilson(one["right"], one["count"])
+        assert one["interval"] == pytest.approx(list(interval), abs=1e-3)
+    for one in unseen["bins"]:
+        assert f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} |" in text
 
 
 def test_a_map_is_linear_between_its_points_and_constant_outside():
@@ -167,52 +130,36 @@ def test_few_looks_promise_less_and_move_no_point_alone():
     assert len(reversed_by_prior) == 1
 
 
-def test_a_first_look_of_rules_with_limits_tells_its_route_by_its_confidence(tmp_path):
+def test_confidence_rises_with_probability_and_with_the_number_of_signals():
+    for signals in (1, 2, 3):
+        promised = [confidence(probability, signals) for probability in PROBABILITIES]
+        assert promised == sorted(promised)
+        assert 0 < promised[0] <= promised[-1] < 1
+    for probability in (one for one in PROBABILITIES if one >= 0.7):
+        promised = [confidence(probability, signals) for signals in (1, 2, 3, 9)]
+        assert promised == sorted(promised)
+
+
+def test_a_map_promises_no_more_on_few_signals_than_on_many():
+    few, many = (
+        [FirstLook("a", signals, 0.95, 0.9, is_right) for is_right in outcomes]
+        for signals, outcomes in ((1, [True] * 40), (3, [True] * 30 + [False] * 10))
+    )
+    points = confidence_points([*few, *many])
+    for probability in PROBABILITIES:
+        assert mapped(probability, points["1"]) <= mapped(probability, points["3"])
+
+
+def test_first_looks_are_read_without_the_open_ones(tmp_path):
     path = tmp_path / "looks.csv"
     path.write_text(
-        "set,outcome,confidence,route,probability\n"
-        "old,right,0.97,,\nold,wrong,0.89,,\nold,right,0.8,,\nold,open,0.4,,\nnew: logs,right,0.7,one,0.85\n"
+        "set,outcome,confidence,signals,probability\nnew: logs,right,0.7,2,0.85\nnew,open,0.4,1,0.4\n"
     )
-    several, one, unlimited, new = read_first_looks(path)
-    assert (several.route, one.route, unlimited.route) == ("several", "one", "several")
-    assert [several.probability, one.probability, unlimited.probability] == pytest.approx([0.985, 0.945, 0.8])
-    assert new == FirstLook("new", "one", 0.85, 0.7, True)
-
-
-@pytest.mark.parametrize("route", ROUTES)
-def test_confidence_rises_with_probability(route):
-    promised = [confidence(route, probability) for probability in PROBABILITIES]
-    assert promised == sorted(promised)
-    assert 0 < promised[0] <= promised[-1] < 1
-
-
-def test_a_verdict_on_one_observation_promises_less_than_one_on_several():
-    requested = [probability for probability in PROBABILITIES if probability >= NAMED_AT]
-    assert all(
-        confidence("one", probability) < confidence("several", probability) for probability in requested
-    )
+    assert read_first_looks(path) == [FirstLook("new", 2, 0.85, 0.7, True)]
 
 
 def test_an_inconclusive_verdict_states_the_probability_itself():
-    assert Decision("inconclusive", None, 0.99, ()).confidence == 0.99
-    assert Decision("supported", "app_down", 0.99, (), "pair").confidence == confidence("pair", 0.99)
-
-
-@pytest.mark.parametrize("route", ROUTES)
-def test_the_maps_that_ship_are_those_of_the_first_looks(route):
-    mine = [look for look in read_first_looks(FIRST_LOOKS) if look.route == route]
-    assert measured()["confidence"][route] == confidence_map(
-        (look.probability, look.is_right) for look in mine
-    )
-    (figures,) = [one for one in measured()["unseen"]["routes"] if one["route"] == route]
-    assert (figures["count"], figures["right"]) == (len(mine), sum(look.is_right for look in mine))
-    promised = sum(confidence(route, look.probability) for look in mine) / len(mine)
-    assert figures["promised"] == pytest.approx(promised, abs=1e-3)
-
-
-def test_every_first_look_has_a_known_route():
-    with FIRST_LOOKS.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {look.route for look in read_first_looks(FIRST_LOOKS)} == set(ROUTES)
-    assert {row["outcome"] for row in rows} == {"right", "open", "wrong"}
-    assert measured()["unseen"]["cases"] == len(rows)
+    (only,) = weigh([Cause("a", "health", "A", "a", "process", "Look.")], [], {}).ranking
+    for verdict in ("inconclusive", "supported"):
+        said = Decision(verdict, "a", (only,), {})
+        assert (said.confidence == only.probability) == (verdict == "inconclusive")

@@ -37,13 +37,9 @@ needs = {compose_settings = "潮の満ち引き"}
 [needs]
 compose_settings = "the tides"
 
-[signals.edge_alone]
-grade = "decisive"
-reason = "Full moons answer by themselves."
-
-[signals.refused_at_once]
-grade = "decisive"
-reason = "The moon is quick."
+[grades]
+edge_alone = "decisive"  # Full moons answer by themselves.
+refused_at_once = "decisive"  # The moon is quick.
 """
 
 
@@ -91,20 +87,18 @@ def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
     assert "Look up." in cause_page.steps(page["moon_phase"])
 
 
-def test_every_cause_has_its_own_page_and_a_reason_for_each_grade():
+def test_every_cause_has_its_own_page():
     found = detection.health_causes()
     assert all(one.page == f"{one.cause}.md" for one in found if not one.complement)
     assert [one.cause for one in found if one.complement] == ["none"]
     for one in found:
-        assert all(grade.reason.endswith(".") for grade in one.signals.values()), one.cause
         assert one.cannot_see, one.cause
 
 
 def test_every_text_of_a_cause_is_there_in_japanese():
     for one in detection.health_causes():
-        tests = [grade.next_test for grade in one.signals.values() if grade.next_test]
-        reasons = [pair.reason for pair in one.confounders]
-        texts = [one.title, one.name, one.next_test, *one.needs.values(), *one.cannot_see, *tests, *reasons]
+        tests = one.next_tests.values()
+        texts = [one.title, one.name, one.next_test, *one.needs.values(), *one.cannot_see, *tests]
         assert all(isinstance(text, Message) for text in texts), one.cause
         for text in texts:
             english, japanese = ({*re.findall(r"\{\w+\}", render(text, name))} for name in ("en", "ja"))

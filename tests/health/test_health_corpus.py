@@ -1,10 +1,7 @@
 """The current rules on the corpus of recorded cases: what was right stays right."""
 
 import csv
-import importlib.util
-import sys
 from itertools import groupby
-from pathlib import Path
 
 import pytest
 from worlds.health_constructed import CONSTRUCTED
@@ -13,18 +10,6 @@ from worlds.statement_rows import check_observations
 
 from watchme_analysis.health.detection import detected
 from watchme_analysis.inference.findings import Investigation
-
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "health_corpus.py"
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    spec = importlib.util.spec_from_file_location("health_corpus", BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["health_corpus"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["health_corpus"]
 
 
 @pytest.fixture(scope="module")
@@ -111,35 +96,3 @@ def test_a_signal_that_is_taken_away_changes_the_verdicts_that_hang_on_it(corpus
         for cases in (entries, without)
     )
     assert right > poorer
-
-
-@pytest.mark.slow
-def test_what_can_be_left_out_together_changes_nothing(corpus):
-    entries = [one for one in corpus.read_corpus() if one.part == "bundled"]
-    before = [corpus.said_of(one) for one in entries]
-    left_out = {
-        (cause, signal) for signal, cause, _, lower in corpus.unneeded_grades(entries) if lower == "left out"
-    }
-    assert left_out
-    rest = [
-        corpus.replace(
-            one,
-            signals={key: each for key, each in one.signals.items() if (one.cause, key) not in left_out},
-        )
-        for one in corpus.health_causes()
-    ]
-    with corpus.using(tuple(rest)):
-        assert [named for named, _ in map(corpus.said_of, entries)] == [named for named, _ in before]
-    signals = corpus.unneeded_signals(entries)
-    assert not {one.signal for entry in entries for one in entry.observations} & set(signals)
-    assert [named for named, _ in map(corpus.said_of, entries)] == [named for named, _ in before]
-
-
-@pytest.mark.slow
-def test_what_some_cases_do_not_need_changes_nothing_on_them_and_may_on_others(corpus):
-    entries = corpus.read_corpus()
-    one = [entry for entry in entries if entry.part == "bundled"]
-    other = [entry for entry in entries if entry.part == "made up"]
-    assert corpus.effect_of_pruning(one, one)["left out or lowered"] > 0
-    assert corpus.effect_of_pruning(one, one)["named otherwise"] == 0
-    assert corpus.effect_of_pruning(one, other)["named otherwise"] > 0

@@ -155,8 +155,8 @@ def ranked(cause, probability=0.8, status="supported", *weights, **more):
     return Ranked(Finding(cause, evidence, **more), probability, status)
 
 
-def reason(*ranking, verdict="supported", requests=(*CALM, *BAD), **more):
-    return messages_in(why(context(*requests, **more), ranking, verdict, 0.9))
+def reason(*ranking, verdict="supported", requests=(*CALM, *BAD), others=(), **more):
+    return messages_in(why(context(*requests, **more), ranking, verdict, 0.9, others))
 
 
 def test_the_reason_is_the_cause_with_its_mechanism_or_strongest_statement():
@@ -168,9 +168,10 @@ def test_the_reason_is_the_cause_with_its_mechanism_or_strongest_statement():
     assert "cell-no" in said and "cell-yes" not in said
     assert "cell-yes" in reason(ranked("app_down", 0.8, "supported", -1.0, 3.0))
     assert "cell-yes" not in reason(ranked("app_down", 0.8, "supported", -1.0))
-    two = reason(ranked("app_down"), ranked("edge_config", 0.1, "supported", detail=message("cell-no")))
+    both = ranked("app_down"), ranked("edge_config", 0.1, "supported", detail=message("cell-no"))
+    two = reason(*both, others=["edge_config"])
     assert "health-two-causes" in two and "cell-no" in two
-    assert "health-two-causes" not in reason(ranked("app_down"), ranked("edge_config", 0.1, "inconclusive"))
+    assert "health-two-causes" not in reason(*both)
 
 
 def test_causes_in_question_are_named_where_none_is_settled():

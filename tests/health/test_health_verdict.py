@@ -10,7 +10,7 @@ from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.summary import what_happened
-from watchme_analysis.inference.weighing import consequence, with_second_cause
+from watchme_analysis.present.cause_words import consequence, with_second_cause
 from watchme_analysis.schema import conform
 from watchme_analysis.text.render import render
 

@@ -66,3 +66,16 @@ def test_an_error_line_accuses_nobody_where_callers_were_well(tmp_path):
     after = diagnose("health", import_folder(folder, tmp_path / "after").case)
     assert (before.verdict, after.verdict) == ("no_incident", "no_incident")
     assert before.confidence == after.confidence
+
+
+def test_a_line_says_nothing_of_what_callers_met_long_after_it(tmp_path):
+    """With the logs of Nginx alone nobody is cleared, but what is over excludes no layer either."""
+    said = {}
+    for name, line in (("without", ""), ("with", SAMPLES["nginx-refused"].sample + "\n")):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(DATA / "health-healthy" / "access.log", folder)
+        (folder / "error.log").write_text(line.replace(line[:19], "2026/11/24 15:23:50") if line else "")
+        found = diagnose("health", import_folder(folder, tmp_path / f"{name}-case").case).to_dict()
+        said[name] = found["verdict"], found["layers"]
+    assert said["with"] == said["without"]

@@ -1,7 +1,5 @@
 """Cause files: how they are read, and what is wrong with a file in one sentence."""
 
-import math
-
 import pytest
 
 from watchme_analysis.errors import InputError
@@ -20,9 +18,8 @@ next_test = "Look."
 blind_spots = ["the dark"]
 [needs]
 probes = "something"
-[signals.seen]
-grade = "-strong"
-reason = "It is never seen."
+[grades]
+seen = "-strong"  # It is never seen.
 """,
     "b": """
 title = "Another title"
@@ -32,15 +29,9 @@ order = 1
 prior = -1.4
 page = "b.md"
 next_test = "Look again."
-[signals.seen]
-grade = "decisive"
-reason = "It is always seen."
-[[confounders]]
-cause = "a"
-signals = ["seen"]
-separated_by = "measured"
-table = "host_metrics"
-reason = "Nobody measured."
+follows = ["a"]
+[grades]
+seen = "decisive"  # It is always seen.
 """,
     "z": """
 title = "None of these"
@@ -58,9 +49,14 @@ def folder(tmp_path, monkeypatch):
     for name, text in VALID.items():
         (tmp_path / f"{name}.toml").write_text(text)
     monkeypatch.setattr(module, "cause_folder", lambda question: tmp_path)
-    module.causes.cache_clear()
+    clear()
     yield tmp_path
+    clear()
+
+
+def clear():
     module.causes.cache_clear()
+    module.layer_grades.cache_clear()
 
 
 def test_files_become_causes_in_their_order_with_the_complement_last(folder):
@@ -71,7 +67,7 @@ def test_files_become_causes_in_their_order_with_the_complement_last(folder):
     assert (second.prior, first.prior) == (-1.4, 0.0)
     assert first.needs == {"probes": "something"}
     assert first.cannot_see == ("the dark",)
-    assert second.confounders[0].cause == "a"
+    assert second.follows == ("a",)
     assert none.complement
     assert none.page is None
 
@@ -79,23 +75,18 @@ def test_files_become_causes_in_their_order_with_the_complement_last(folder):
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        ("a", ('grade = "-strong"', 'grade = "huge"'), "gives the signal 'seen' the grade 'huge'"),
-        ("a", ('reason = "It is never seen."', ""), "gives no reason for the grade of the signal 'seen'"),
-        ("a", ("[signals.seen]", "[signals.unheard]"), "refers to the signal 'unheard'"),
+        ("a", ('seen = "-strong"', 'seen = "huge"'), "gives the signal 'seen' the grade 'huge'"),
+        ("a", ("seen = ", "unheard = "), "refers to the signal 'unheard'"),
         ("a", ("probes =", "dreams ="), "refers to the table 'dreams'"),
         ("a", ('page = "a.md"', ""), "lacks 'page'"),
         ("a", ('title = "A title"', ""), "lacks the text 'title'"),
         ("a", ("order = 2", "odour = 2"), "has the unknown key 'odour'"),
         ("a", ('layer = "nginx"', 'layer = "moon"'), "has the unknown layer 'moon'"),
         ("a", ("order = 2", "order = "), "is not valid TOML"),
-        ("b", ('cause = "a"', 'cause = "y"'), "names the cause 'y'"),
-        ("b", ('separated_by = "measured"', ""), "has a confounder without 'separated_by'"),
-        ("b", ('separated_by = "measured"', 'separated_by = "lost"'), "refers to the signal 'lost'"),
-        ("b", ('table = "host_metrics"', 'table = "host"'), "refers to the table 'host'"),
+        ("b", ('follows = ["a"]', 'follows = ["y"]'), "names the cause 'y'"),
         ("a", ("[needs]", 'ja = "no"\n[needs]'), "in the table [ja]"),
         ("a", ("[needs]", "[ja]\nlook = 1\n[needs]"), "has the unknown key 'look' in [ja]"),
         ("a", ("[needs]", '[ja]\nblind_spots = ["1", "2"]\n[needs]'), "has 1 blind_spots, but 2 of them"),
-        ("a", ('reason = "It', 'why = "It'), "must give the signal 'seen' a 'grade' and a 'reason'"),
     ],
 )
 def test_a_file_with_a_mistake_is_named_in_one_sentence(folder, file, change, message):
@@ -141,20 +132,17 @@ def test_a_mistake_in_a_remedy_is_named_in_one_sentence(folder, change, message)
         module.load_causes("health", SIGNALS)
 
 
-def test_a_layer_shares_its_grades_and_its_prior_among_its_causes(folder):
+def test_a_layer_shares_its_grades_among_its_causes(folder):
     (folder / "_layers.toml").write_text(
-        '[signals.measured]\nreason = "Measured."\nedge = "fair"\nnginx = "-weak"\n'
-        '[signals.seen]\nreason = "Seen."\nedge = "weak"\n'
+        '[grades]\nmeasured = { edge = "fair", nginx = "-weak" }\nseen = { edge = "weak" }\n'
     )
     (folder / "c.toml").write_text(VALID["b"].replace("prior = -1.4", "prior = 0.5").replace("order = 1", ""))
     _, second, first, _ = found = module.load_causes("health", SIGNALS)
     assert [one.cause for one in found] == ["c", "b", "a", "z"]
     assert (second.log_odds("measured"), first.log_odds("measured")) == (1.5, -0.7)
     assert second.log_odds("seen") == 4.0  # a cause's own grade prevails
-    log2 = math.log(2)
-    assert module.priors(found) == pytest.approx({"c": 0.5 - log2, "b": -1.4 - log2, "a": 0.0, "z": 0.0})
-    (folder / "_layers.toml").write_text('[signals.seen]\nreason = "Seen."\nmoon = "weak"\n')
-    module.causes.cache_clear()
+    (folder / "_layers.toml").write_text('[grades]\nseen = { moon = "weak" }\n')
+    clear()
     with pytest.raises(InputError, match=r"_layers.toml has the unknown layer 'moon'"):
         module.causes("health")
 
@@ -165,31 +153,25 @@ def test_japanese_texts_stand_beside_the_english_ones(folder):
 title = "題"
 blind_spots = ["闇"]
 needs = {probes = "何か"}
-confounders = ["不明"]
 next_tests = {seen = "数える"}
 """
-    for text in ('next_test = "Count."', ja, VALID["b"][VALID["b"].index("[[") :].replace('"a"', '"b"')):
-        with (folder / "a.toml").open("a") as file:
-            file.write(text + "\n")
+    with (folder / "a.toml").open("a") as file:
+        file.write('[next_tests]\nseen = "Count."\n' + ja)
     _, first, _ = module.load_causes("health", SIGNALS)
-    pair = first.confounders[0]
     texts = (
         first.title,
         first.cannot_see[0],
         first.needs["probes"],
-        pair.reason,
-        first.signals["seen"].next_test,
+        first.next_tests["seen"],
     )
-    assert [render(text, "ja") for text in texts] == ["題", "闇", "何か", "不明", "数える"]
+    assert [render(text, "ja") for text in texts] == ["題", "闇", "何か", "数える"]
     assert [render(text) for text in texts] == [
         "A title",
         "the dark",
         "something",
-        "Nobody measured.",
         "Count.",
     ]
     assert first.name == "the first cause"  # not translated
-    assert (pair.signals, pair.separated_by, pair.table) == (("seen",), "measured", "host_metrics")
 
 
 def test_a_question_without_cause_files_says_so(folder):

@@ -1,26 +1,27 @@
-"""Observations, groups, explaining away, confounders, and the worth of missing evidence."""
+"""Laws of the engine, on drawn causes and observations, and what a finding says."""
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from worlds.messages import messages_in
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.inference.causes import GRADES, Cause, Confounder, Grade
+from watchme_analysis.inference.causes import GRADES, Cause
 from watchme_analysis.inference.engine import (
-    DEPENDENT,
     check_name,
-    confounded,
-    deciding_evidence,
     explained_away,
     finding,
-    group_factors,
+    independent_signals,
     next_test,
     separation,
+    weigh,
 )
 from watchme_analysis.inference.signals import Observation, Signal, by_count, by_id, detects, observe
 from watchme_analysis.text.message import Quotation, message
-from watchme_analysis.text.render import render
 
 SIGNALS = {
     name: Signal(name, group, (need,))
@@ -31,14 +32,13 @@ SIGNALS = {
         ("cpu_known", "cpu", "host_metrics"),
     )
 }
+LOG_ODDS = {f"{sign}{grade}": float(f"{sign}{size}") for grade, size in GRADES.items() for sign in ("", "-")}
 
 
-def cause(name, confounders=(), **grades):
-    signals = {
-        signal: Grade(grade, math.copysign(GRADES[grade.lstrip("-")], -grade.startswith("-") or 1), "Why.")
-        for signal, grade in grades.items()
-    }
-    return Cause(name, "health", name, name, "process", "Look.", signals=signals, confounders=confounders)
+def cause(name, layer="process", **grades):
+    more = {key: grades.pop(key) for key in ("complement", "prior", "next_tests") if key in grades}
+    by_signal = {signal: LOG_ODDS[grade] for signal, grade in grades.items()}
+    return Cause(name, "health", name, name, layer, "Look.", grades=by_signal, **more)
 
 
 def seen(signal, strength=1.0, **more):
@@ -47,6 +47,100 @@ def seen(signal, strength=1.0, **more):
 
 def weights(found):
     return {item.signal: item.weight for item in found.evidence}
+
+
+def chances(causes, observations):
+    return {entry.finding.cause: entry.probability for entry in weigh(causes, observations, SIGNALS).ranking}
+
+
+GRADES_DRAWN = st.dictionaries(st.sampled_from([*SIGNALS]), st.sampled_from([*LOG_ODDS]))
+CAUSES = st.lists(
+    st.builds(
+        lambda grades, layer, prior: cause("", layer, prior=prior, **grades),
+        GRADES_DRAWN,
+        st.sampled_from(["edge", "nginx", "process"]),
+        st.floats(-2, 1),
+    ),
+    min_size=1,
+    max_size=5,
+).map(lambda drawn: [replace(one, cause=f"cause{place}") for place, one in enumerate(drawn)])
+OBSERVATIONS = st.lists(
+    st.builds(seen, st.sampled_from([*SIGNALS]), st.floats(0.1, 1)),
+    max_size=4,
+    unique_by=lambda one: one.signal,
+)
+
+
+@given(CAUSES, OBSERVATIONS)
+def test_a_layer_is_as_probable_as_its_causes_together_at_most_and_as_each_of_them_at_least(causes, observed):
+    weighed = weigh(causes, observed, SIGNALS)
+    for layer, probability in weighed.layers.items():
+        names = {one.cause for one in causes if one.layer == layer}
+        mine = [entry.probability for entry in weighed.ranking if entry.finding.cause in names]
+        assert max(mine) - 1e-9 <= probability <= min(sum(mine), 1.0) + 1e-9
+
+
+@given(CAUSES, OBSERVATIONS)
+def test_the_order_of_causes_and_observations_changes_nothing(causes, observed):
+    usual, turned = chances(causes, observed), chances(causes[::-1], observed[::-1])
+    assert turned == pytest.approx(usual)
+
+
+@given(CAUSES, OBSERVATIONS, GRADES_DRAWN)
+def test_a_cause_of_which_nothing_was_observed_changes_no_other_one(causes, observed, grades):
+    for one in observed:
+        grades.pop(one.signal, None)
+    more = chances([*causes, cause("invented", **grades)], observed)
+    invented = more.pop("invented")
+    assert more == pytest.approx(chances(causes, observed))
+    assert invented <= 0.05
+
+
+@given(CAUSES, OBSERVATIONS)
+def test_more_evidence_for_a_cause_never_makes_it_less_probable(causes, observed):
+    first = replace(causes[0], grades={**causes[0].grades, "loss": 1.5})
+    others = [replace(one, grades={**one.grades, "loss": 0.0}) for one in causes[1:]]
+    strengths = [
+        chances(
+            [first, *others], [*(one for one in observed if one.signal != "loss"), seen("loss", strength)]
+        )
+        for strength in (0.25, 0.5, 1.0)
+    ]
+    for less, more in pairwise(strengths):
+        assert more[first.cause] >= less[first.cause] - 1e-9
+
+
+def test_probabilities_are_those_of_added_log_odds():
+    one, two = cause("one", loss="strong", stop="-weak", prior=-0.7), cause("two", stop="weak")
+    found = chances([one, two], [seen("loss", 0.5), seen("stop")])
+    # The third is something else, the fourth both: the better grade of each, and a second cause is rare.
+    odds = [math.exp(1.25 - 0.7 - 0.7), math.exp(0.7), math.exp(-1), math.exp(1.25 + 0.7 - 0.7 - 5.5)]
+    assert found["one"] == pytest.approx((odds[0] + odds[3]) / sum(odds))
+    assert found["two"] == pytest.approx((odds[1] + odds[3]) / sum(odds))
+
+
+def test_two_causes_are_named_where_neither_explains_what_the_other_does():
+    one = cause("one", "edge", loss="decisive", stop="-decisive", delay="-decisive")
+    two = cause("two", "nginx", loss="-decisive", stop="decisive", cpu_known="decisive")
+    none = cause("none", "none", complement=True, loss="-strong")
+    both = weigh([one, two, none], [seen("loss"), seen("stop"), seen("cpu_known")], SIGNALS)
+    status = {entry.finding.cause: entry.status for entry in both.ranking}
+    assert status == {"one": "supported", "two": "supported", "none": "refuted"}
+    # What speaks for the other is no evidence against the one.
+    against = {
+        name: min(weights(entry.finding).values()) for entry in both.ranking if (name := entry.finding.cause)
+    }
+    assert against["one"] > 0 and against["two"] > 0
+    alone = weigh([one, two, none], [seen("loss")], SIGNALS)
+    assert [entry.status for entry in alone.ranking].count("supported") == 1
+
+
+def test_a_weak_sign_names_nothing_though_it_is_the_likeliest_explanation():
+    statuses = {}
+    for grade in ("weak", "fair"):
+        (entry,) = weigh([cause("one", loss=grade)], [seen("loss")], SIGNALS).ranking
+        statuses[grade] = entry.status, round(entry.probability, 1)
+    assert statuses == {"weak": ("inconclusive", 0.8), "fair": ("supported", 0.9)}
 
 
 def test_a_weight_is_the_grade_times_the_strength():
@@ -58,64 +152,49 @@ def test_a_weight_is_the_grade_times_the_strength():
 
 
 def test_of_one_group_and_sign_the_strongest_counts_in_full_and_others_a_quarter():
-    assert group_factors([("a", 4.0), ("b", -3.0), ("a", 2.5), ("a", -2.0), ("a", 1.0)]) == [
-        1.0, 1.0, 0.25, 1.0, 0.25,
-    ]  # fmt: skip
-    one = cause("one", loss="fair", delay="decisive")
-    found = finding(one, [one], [seen("loss"), seen("delay")], SIGNALS)
-    assert weights(found) == {"delay": 4.0, "loss": 1.5 * DEPENDENT}
+    one = cause("one", loss="fair", delay="decisive", stop="-weak")
+    found = finding(one, [one], [seen("loss"), seen("delay"), seen("stop")], SIGNALS)
+    assert weights(found) == {"delay": 4.0, "loss": 1.5 / 4, "stop": -0.7}
+    assert independent_signals(found) == 1
+    assert (
+        independent_signals(
+            finding(cause("two", loss="fair", stop="weak"), [one], [*map(seen, SIGNALS)], SIGNALS)
+        )
+        == 2
+    )
 
 
 def test_what_follows_from_a_clear_observation_counts_a_quarter():
     explains = {"loss": ("stop",)}
-    both = explained_away([seen("loss"), seen("stop")], SIGNALS, explains)
-    assert [one.strength for one in both] == [1.0, DEPENDENT]
-    assert messages_in(both[1].statement)["finding-follows"]["check"] in ("network", "check-network")
     for strength, left in ((0.4, 1.0), (0.5, 0.25)):
         found = explained_away([seen("loss", strength), seen("stop")], SIGNALS, explains)
         assert [one.strength for one in found] == [strength, left]
+    assert messages_in(found[1].statement)["finding-follows"]["check"] in ("network", "check-network")
+    apart = explained_away([seen("loss"), seen("stop")], SIGNALS, explains, lambda earlier, later: False)
+    assert [one.strength for one in apart] == [1.0, 1.0]
 
 
-def alike():
-    pair = Confounder("quota", ("stop",), "cpu_known", "host_metrics", "The CPU is not known.")
-    return cause("loop", (pair,), stop="decisive"), cause("quota", stop="weak")
-
-
-def test_causes_that_look_alike_share_grades_until_something_separates_them():
-    loop, quota = alike()
-    shared = finding(quota, [loop, quota], [seen("stop")], SIGNALS)
-    assert weights(shared) == {"stop": GRADES["decisive"]}
-    assert render(shared.evidence[0].statement).endswith("The CPU is not known.")
-    apart = finding(quota, [loop, quota], [seen("stop"), seen("cpu_known")], SIGNALS)
-    assert weights(apart) == {"stop": GRADES["weak"]}
-    assert confounded([loop, quota], [seen("loss")]) == []
-
-
-def test_evidence_that_separates_two_likely_causes_decides():
-    both = alike()
-    likely, clear = {"loop": 0.5, "quota": 0.4}, {"loop": 0.95, "quota": 0.05}
-    assert deciding_evidence(both, [seen("stop")], likely) == {"host_metrics"}
-    assert deciding_evidence(both, [seen("stop")], clear) == set()
-    assert deciding_evidence(both, [seen("stop"), seen("cpu_known")], likely) == set()
-    # A cause that has no probability is not in question.
-    for known in ({"loop": 0.9}, {"quota": 0.9}):
-        assert deciding_evidence(both, [seen("stop")], known) == set()
-    for probability, tables in ((0.1, {"host_metrics"}), (0.09, set())):
-        assert deciding_evidence(both, [seen("stop")], {"loop": 0.8, "quota": probability}) == tables
+def test_observations_count_for_the_causes_that_they_are_about():
+    one, two = cause("one", loss="strong"), cause("two", loss="strong")
+    weighed = weigh([one, two], [seen("loss")], SIGNALS, lambda about, _: about.cause == "one")
+    assert [(entry.finding.cause, len(entry.finding.evidence)) for entry in weighed.ranking] == [
+        ("one", 1),
+        ("two", 0),
+    ]
 
 
 def test_missing_evidence_is_worth_what_it_would_separate():
     causes = [cause("one", loss="strong", stop="weak"), cause("two", loss="-strong", stop="weak")]
     even, settled = {"one": 0.5, "two": 0.5}, {"one": 1.0, "two": 0.0}
-    assert separation(["probes"], causes, SIGNALS, even) == pytest.approx(GRADES["strong"])
-    assert separation(["probes/host"], causes, SIGNALS, even) == pytest.approx(GRADES["strong"])
-    assert separation(["probes/inside"], causes, SIGNALS, even) == 0
-    assert separation(["app_log"], causes, SIGNALS, even) == 0
-    assert separation(["probes"], causes, SIGNALS, settled) == 0
+    assert separation(["probes"], causes, SIGNALS.values(), even) == pytest.approx(GRADES["strong"])
+    assert separation(["probes/host"], causes, SIGNALS.values(), even) == pytest.approx(GRADES["strong"])
+    assert separation(["probes/inside"], causes, SIGNALS.values(), even) == 0
+    assert separation(["app_log"], causes, SIGNALS.values(), even) == 0
+    assert separation(["probes"], causes, SIGNALS.values(), settled) == 0
     # Only the causes that have a probability take part, and their shares sum to one.
     causes.append(cause("three", loss="decisive"))
-    assert separation(["probes"], causes, SIGNALS, {"one": 0.25, "two": 0.25}) == pytest.approx(2.5)
-    assert separation(["probes"], causes, SIGNALS, {}) == 0
+    assert separation(["probes"], causes, SIGNALS.values(), {"one": 0.25, "two": 0.25}) == pytest.approx(2.5)
+    assert separation(["probes"], causes, SIGNALS.values(), {}) == 0
 
 
 def test_the_mechanism_is_reported_for_the_cause_that_its_signal_supports_most():
@@ -128,7 +207,7 @@ def test_the_mechanism_is_reported_for_the_cause_that_its_signal_supports_most()
 
 
 def test_of_several_mechanisms_the_strongest_is_reported_and_then_the_place_in_the_source():
-    signals = {**SIGNALS, "line": Signal("line", "source", ())}
+    signals = {**SIGNALS, "line": Signal("line", "source", ("app_calls",))}
     one = cause("one", loss="strong", delay="strong", stop="fair", line="weak")
     error = message("quotation", text=Quotation("reset by peer"))
     for observations, said in (
@@ -153,16 +232,14 @@ def test_a_group_is_named_by_the_catalogue_or_by_its_own_words():
 
 
 def test_a_signal_may_bring_its_own_next_test():
-    own = Grade("strong", 2.5, "Why.", "Count {detail}.")
-    one = Cause("one", "health", "one", "one", "process", "Look.", signals={"loss": own})
+    one = cause("one", loss="strong", next_tests={"loss": "Count {detail}."})
 
     def fill(text, observation):
         return text.replace("{detail}", observation.detail if observation else "nothing")
 
     assert next_test(one, [seen("loss", detail="packets")], fill) == "Count packets."
     assert next_test(one, [seen("stop")], fill) == "Look."
-    both = {"stop": Grade("decisive", 4.0, "Why.", "Stop it."), "loss": own}
-    two = Cause("two", "health", "two", "two", "process", "Look.", signals=both)
+    two = cause("two", stop="decisive", loss="strong", next_tests={**one.next_tests, "stop": "Stop it."})
     assert next_test(two, [seen("loss", detail="all"), seen("stop", 0.5, detail="-")], fill) == "Count all."
     assert next_test(two, [seen("loss", detail="all"), seen("stop", 0.7, detail="-")], fill) == "Stop it."
 

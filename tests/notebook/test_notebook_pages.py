@@ -7,7 +7,7 @@ from watchme_analysis import notebook
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
 from watchme_analysis.inference.findings import FINDING_MIME
-from watchme_analysis.inference.quoted_error import quoted_error
+from watchme_analysis.present.cause_words import quoted_error
 from watchme_analysis.text.render import label, render
 
 PROBES = "timestamp,vantage,path,status,seconds,error\n" + "".join(

@@ -15,8 +15,7 @@ from watchme_analysis.health.incident import judge_observations
 from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
 from watchme_analysis.health.sections.followed import plot_waterfall
 from watchme_analysis.health.sections.timeline import plot_health_timeline
-from watchme_analysis.inference.findings import Evidence, Finding
-from watchme_analysis.inference.weighing import weigh
+from watchme_analysis.inference.findings import Evidence, Finding, Ranked
 from watchme_analysis.present import style
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.queues.baseline import binned
@@ -257,14 +256,12 @@ def test_backlog_timeline_has_every_panel_with_its_unit_and_one_zone():
 
 
 def test_matrix_shows_weights_and_silence():
-    ranking = weigh(
-        [
-            Finding("one", (Evidence("s", "probes", 3, 2.0, check="vantages"),)),
-            Finding("two", (Evidence("s", "probes", 3, -1.5, check="vantages"),)),
-            Finding("three", ()),
-        ]
-    )
-    picture = plot_evidence_matrix(ranking, {})
+    weights = {"one": 2.0, "two": -1.5}
+    ranking = [
+        Ranked(Finding(name, (Evidence("s", "probes", 3, weight, check="vantages"),)), 0.5, "inconclusive")
+        for name, weight in weights.items()
+    ]
+    picture = plot_evidence_matrix([*ranking, Ranked(Finding("three", ()), 0.0, "inconclusive")], {})
     assert {"▲2.0", "▼1.5", "·"} <= set(picture.words)
     assert "one" in picture.alt
     assert "(1 for, 0 against, 0 neutral)" in picture.alt
@@ -285,7 +282,7 @@ EMPTY_FIGURES = {
         SPAN,
     ),
     "backlog": lambda: plot_backlog_timeline(binned(pipelines(Tables())), SPAN),
-    "matrix": lambda: plot_evidence_matrix(weigh([Finding("one", ())]), {}),
+    "matrix": lambda: plot_evidence_matrix([Ranked(Finding("one", ()), 1.0, "inconclusive")], {}),
 }
 
 

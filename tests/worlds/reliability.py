@@ -1,27 +1,22 @@
-"""How far stated confidences can be trusted: reliability, Brier's score, fitted maps and scales."""
+"""How far stated confidences can be trusted: reliability, Brier's score and fitted maps."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from watchme_analysis.inference.confidence import SIGNALS, key_of, mapped
+
 EDGES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-# Factors of all weights that are tried; 1 leaves them as they are.
-SCALES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 # Looks that a point of a confidence map rests on at least, so that one outcome alone moves no point.
 LOOKS_PER_POINT = 10
 # Right and wrong looks that a share counts beforehand, so that few looks promise less: Jeffreys' prior,
 # Beta(1/2, 1/2).
 PRIOR_RIGHT, PRIOR_WRONG = 0.5, 0.5
-# Rules before maps stated no more than this by a route: the confidence shows the route, and only that the
-# probability was as high or higher.
-FORMER_MOST = {0.97: "several", 0.89: "one", 0.75: "pair"}
-# No probability is taken for certain, so that one surprise does not outweigh everything.
-_LEAST = 1e-4
 
 
 @dataclass(frozen=True)
@@ -100,62 +95,6 @@ def brier(verdicts: Sequence[tuple[float, bool]]) -> float:
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """A case as its causes were weighed.
-
-    Attributes
-    ----------
-    group
-        What is left out together, such as the case that this evidence was taken from.
-    truth
-        The causes that are right: one, or two of two faults.
-    log_odds, priors
-        By cause: sum of the weights, and log-odds before them.
-    """
-
-    group: str
-    truth: frozenset[str]
-    log_odds: Mapping[str, float]
-    priors: Mapping[str, float]
-
-    def probabilities(self, scale: float) -> dict[str, float]:
-        """Return the causes' probabilities with all weights multiplied by a factor."""
-        scores = {cause: self.priors.get(cause, 0.0) + scale * odds for cause, odds in self.log_odds.items()}
-        top = max(scores.values())
-        parts = {cause: math.exp(score - top) for cause, score in scores.items()}
-        return {cause: part / sum(parts.values()) for cause, part in parts.items()}
-
-    def surprise(self, scale: float) -> float:
-        """Return how surprising the truth is, in nats."""
-        found = self.probabilities(scale)
-        return -math.log(max(_LEAST, sum(found.get(cause, 0.0) for cause in self.truth)))
-
-
-def left_out(cases: Sequence[Weighed]) -> dict[str, float]:
-    """Return for each group the factor of all weights that fits every other group best.
-
-    A factor near 1 throughout says that the weights are as strong as the cases bear; one that jumps says that
-    few cases decide it.
-    """
-    sums: dict[str, list[float]] = {}
-    for case in cases:
-        mine = sums.setdefault(case.group, [0.0] * len(SCALES))
-        for place, scale in enumerate(SCALES):
-            mine[place] += case.surprise(scale)
-    total = [sum(column) for column in zip(*sums.values(), strict=True)]
-    return {
-        group: min(zip(SCALES, (a - b for a, b in zip(total, mine, strict=True)), strict=True), key=_second)[
-            0
-        ]
-        for group, mine in sums.items()
-    }
-
-
-def _second(pair: tuple[float, float]) -> float:
-    return pair[1]
-
-
-@dataclass(frozen=True)
 class FirstLook:
     """A decided verdict on a recording that the rules had not seen.
 
@@ -163,8 +102,8 @@ class FirstLook:
     ----------
     part
         Set of recordings that it belongs to; variants of the same recordings belong to one set.
-    route
-        How the verdict came about.
+    signals
+        Number of independent signals that speak for the verdict.
     probability
         What the inference engine gave it, 0 to 1.
     confidence
@@ -174,32 +113,53 @@ class FirstLook:
     """
 
     part: str
-    route: str
+    signals: int
     probability: float
     confidence: float
     is_right: bool
+
+    @property
+    def key(self) -> str:
+        """Part of the map that the verdict belongs to."""
+        return key_of(self.signals)
 
 
 def read_first_looks(path: Path) -> list[FirstLook]:
     """Return the decided verdicts of a CSV file of first looks.
 
-    Columns: ``set``, ``outcome`` (``right``, ``wrong``, ``open``), ``confidence``, ``route`` and
-    ``probability``. Where route and probability are empty, they follow from the confidence. A probability
-    that is only known to reach what its route stated at most counts halfway from there to 1.
+    Columns: ``set``, ``outcome`` (``right``, ``wrong``, ``open``), ``confidence``, ``signals`` and
+    ``probability``.
     """
     with path.open(encoding="utf-8", newline="") as file:
-        return [_first_look(row) for row in csv.DictReader(file) if row["outcome"] != "open"]
+        return [
+            FirstLook(
+                row["set"].partition(":")[0],
+                int(row["signals"]),
+                float(row["probability"]),
+                float(row["confidence"]),
+                row["outcome"] == "right",
+            )
+            for row in csv.DictReader(file)
+            if row["outcome"] != "open"
+        ]
 
 
-def _first_look(row: Mapping[str, str]) -> FirstLook:
-    confidence = float(row["confidence"])
-    route, probability = row["route"], row["probability"]
-    if not route:
-        route = FORMER_MOST.get(confidence, "several")
-    if not probability:
-        probability = str((confidence + 1) / 2 if confidence in FORMER_MOST else confidence)
-    part = row["set"].partition(":")[0]
-    return FirstLook(part, route, float(probability), confidence, row["outcome"] == "right")
+def confidence_points(looks: Iterable[FirstLook]) -> dict[str, list[list[float]]]:
+    """Return the map from probability and number of signals to confidence that fits some looks best.
+
+    Each number of signals has its own points, and promises no more than a larger number does.
+    """
+    by_key: dict[str, list[tuple[float, bool]]] = {key: [] for key in SIGNALS}
+    for look in looks:
+        by_key[look.key].append((look.probability, look.is_right))
+    fitted = {key: confidence_map(mine) for key, mine in by_key.items()}
+    places = sorted({place for points in fitted.values() for place, _ in points})
+    found: dict[str, list[list[float]]] = {}
+    most = [1.0] * len(places)
+    for key in reversed(SIGNALS):
+        most = [min(level, mapped(place, fitted[key])) for place, level in zip(places, most, strict=True)]
+        found[key] = [[place, round(level, 4)] for place, level in zip(places, most, strict=True)]
+    return dict(reversed(found.items()))
 
 
 @dataclass(frozen=True)

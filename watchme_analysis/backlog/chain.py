@@ -4,8 +4,7 @@
 
 One rule: a signal is explained by an earlier, overlapping signal of the same queue that acts on it.
 :data:`LINKS` says which signals act on which, and by which mechanism. An explained signal is a consequence:
-it counts a quarter (:func:`seen_for`), and it is the secondary cause of the cause that its explanation
-supports.
+it counts a quarter, and it is the secondary cause of the cause that its explanation supports.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from itertools import product
 
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.signals import (
@@ -26,8 +27,7 @@ from watchme_analysis.backlog.signals import (
     senders,
 )
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
-from watchme_analysis.inference.causes import Cause
-from watchme_analysis.inference.engine import DEPENDENT, EXPLAINS_FROM
+from watchme_analysis.inference.engine import EXPLAINS_FROM, explained_away
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Signal, by_id, observe
 
@@ -189,40 +189,22 @@ class QueueSignals:
 
 
 def explain(queue: QueueSignals, links: Sequence[Link] = LINKS) -> QueueSignals:
-    """Return the signals of a queue with the pairs of which the earlier explains the later."""
+    """Return the signals of a queue, weakened where an earlier one explains a later one, with these pairs."""
     seen = {item.signal: item for item in queue.observations}
-    pairs = tuple(
-        (earlier, later, link.secondary if seen[later].strength >= EXPLAINS_FROM else None)
-        for link in links
-        for earlier in link.signals
-        for later in link.acts_on
-        if earlier in seen and later in seen and _explains(seen[earlier], seen[later], queue.slack)
-    )
-    return replace(queue, explained=pairs)
+    acts_on = partial(_acts_on, slack=queue.slack)
+    explains: dict[str, set[str]] = {}
+    pairs = []
+    for link in links:
+        for earlier, later in product(link.signals, link.acts_on):
+            explains.setdefault(earlier, set()).add(later)
+            if earlier in seen and later in seen and acts_on(seen[earlier], seen[later]):
+                secondary = link.secondary if seen[later].strength >= EXPLAINS_FROM else None
+                pairs.append((earlier, later, secondary))
+    weakened = explained_away(queue.observations, SIGNALS, explains, acts_on)
+    return replace(queue, observations=weakened, explained=tuple(pairs))
 
 
-def seen_for(cause: Cause, queue: QueueSignals) -> tuple[QueueObservation, ...]:
-    """Return the observations of a queue as they count for a cause.
-
-    A consequence says a quarter for the causes that it supports, since another signal explains it as well. It
-    says a quarter against the causes that its explanation supports, since they set it off. It says all
-    against the others.
-    """
-    explained_by: dict[str, list[str]] = {}
-    for earlier, later, _ in queue.explained:
-        explained_by.setdefault(later, []).append(earlier)
-    found = []
-    for item in queue.observations:
-        earlier_ones = explained_by.get(item.signal, ())
-        set_off = any(cause.log_odds(earlier) > 0 for earlier in earlier_ones)
-        if earlier_ones and (set_off or cause.log_odds(item.signal) > 0):
-            found.append(replace(item, strength=DEPENDENT * item.strength))
-        else:
-            found.append(item)
-    return tuple(found)
-
-
-def _explains(earlier: QueueObservation, later: QueueObservation, slack: timedelta) -> bool:
+def _acts_on(earlier: QueueObservation, later: QueueObservation, slack: timedelta) -> bool:
     """Return whether a signal began first and still acted when the other began.
 
     A signal without a beginning is a permanent condition: it acts all the time, and did no harm by itself.

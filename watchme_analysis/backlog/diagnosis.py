@@ -25,8 +25,8 @@ from watchme_analysis.backlog.other_incidents import (
 )
 from watchme_analysis.backlog.summary import filled_in, older_dead_letters, summary
 from watchme_analysis.inference.causes import Cause, load_causes
-from watchme_analysis.inference.confidence import mapped
-from watchme_analysis.inference.engine import next_test
+from watchme_analysis.inference.confidence import confidence_at
+from watchme_analysis.inference.engine import independent_signals, next_test
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.accounting import known_total
@@ -65,15 +65,15 @@ def _calibration() -> dict[str, Any]:
     return found
 
 
-def confidence(probability: float) -> float:
-    """Return the share of first looks that were right, of verdicts at this probability.
+def confidence(top: Ranked) -> float:
+    """Return the share of first looks that were right, of verdicts like one.
 
     Parameters
     ----------
-    probability
-        What the inference engine gives the named cause, 0 to 1.
+    top
+        The named cause with its evidence.
     """
-    return mapped(probability, _calibration()["confidence"])
+    return confidence_at(_calibration()["confidence"], top.probability, independent_signals(top.finding))
 
 
 def queue_signals(inv: Investigation) -> tuple[QueueSignals, ...]:
@@ -101,7 +101,7 @@ def _concluded(inv: Investigation, judged: Judgement) -> Diagnosis:
         verdict=verdicts.get(cause, "supported"),
         cause=cause,
         secondary_cause=judged.secondary_cause,
-        confidence=top.probability if cause is None else confidence(top.probability),
+        confidence=top.probability if cause is None else confidence(top),
         incident_start=None if judged.span is None else judged.span.start,
         incident_end=judged.end,
         ranking=judged.ranking,
@@ -178,9 +178,7 @@ def leading_error(context: BacklogContext, judged: Judgement) -> dict[str, Any] 
     """
     named = judged.cause
     about_errors = named is None or any(
-        grade.log_odds > 0
-        for name, grade in _cause(named).signals.items()
-        if SIGNALS[name].group == "error kind"
+        grade > 0 and SIGNALS[name].group == "error kind" for name, grade in _cause(named).grades.items()
     )
     if not about_errors and judged.secondary_cause != "downstream_saturated":
         return None

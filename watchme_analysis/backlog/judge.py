@@ -10,12 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from watchme_analysis.backlog.chain import LINKS, SIGNALS, SYSTEM, Link, QueueSignals, explain, seen_for
+from watchme_analysis.backlog.chain import LINKS, SIGNALS, SYSTEM, Link, QueueSignals, explain
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.inference.causes import Cause, load_causes
-from watchme_analysis.inference.engine import finding
+from watchme_analysis.inference.engine import weigh
 from watchme_analysis.inference.findings import Ranked
-from watchme_analysis.inference.weighing import NAMED_AT, weigh
 
 QUESTION = "backlog"
 
@@ -84,22 +83,22 @@ def judge(
     causes = load_causes(QUESTION, SIGNALS)
     queues = [explain(without(queue, skip), links) for queue in queues]
     affected = [queue for queue in queues if queue.harmed]
-    system = [item for queue in queues for item in queue.observations if item.signal in SYSTEM]
-    findings, shown_by = [], {}
-    for cause in causes:
-        own: list[QueueObservation] = []
-        if affected:
-            queue = _shown_by(cause, affected)
-            shown_by[cause.cause] = queue.queue
-            own = [item for item in seen_for(cause, queue) if item.signal not in SYSTEM]
-        findings.append(finding(cause, causes, [*own, *system], SIGNALS))
+    shown_by = {cause.cause: _shown_by(cause, affected).queue for cause in causes} if affected else {}
+    mine = {*shown_by.values()}
+    seen = [
+        item
+        for queue in queues
+        for item in queue.observations
+        if item.signal in SYSTEM or queue.queue in mine
+    ]
     ranking = weigh(
-        findings,
-        {cause.cause: cause.prior for cause in causes},
-        may_be_another=True,
-    )
+        causes,
+        seen,
+        SIGNALS,
+        lambda cause, one: one.signal in SYSTEM or one.queue == shown_by[cause.cause],
+    ).ranking
     top = ranking[0]
-    named = top.probability >= NAMED_AT and top.finding.log_odds > 0
+    named = top.status == "supported"
     leads = {
         cause.cause: lead
         for cause in causes

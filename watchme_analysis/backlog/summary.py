@@ -16,8 +16,7 @@ from watchme_analysis.backlog.signals.polling import unmatched_receives
 from watchme_analysis.inference.causes import cause_names, load_causes
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
 from watchme_analysis.inference.placeholders import with_meanings
-from watchme_analysis.inference.quoted_error import quoted_error
-from watchme_analysis.inference.weighing import consequence
+from watchme_analysis.present.cause_words import consequence, quoted_error
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.text.message import (

@@ -1,7 +1,7 @@
 """How sure a ``/health`` verdict is, and how often verdicts as sure as it were right, as last measured.
 
-The figures stand in ``calibration.json`` beside this module, which ``benchmarks/health_calibration.py`` and
-``benchmarks/health_accuracy.py`` write: no number is written here.
+The figures stand in ``calibration.json`` beside this module, which ``benchmarks/health_calibration.py``
+writes: no number is written here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from watchme_analysis.inference.confidence import Route, mapped
+from watchme_analysis.inference.confidence import confidence_at
 from watchme_analysis.text.message import Count, Resource, Share, Text, Value, message
 
 FILE = "calibration.json"
@@ -30,17 +30,17 @@ def measured() -> Mapping[str, Any]:
     return found
 
 
-def confidence(route: Route, probability: float) -> float:
-    """Return the share of first looks that were right, of verdicts by this route at this probability.
+def confidence(probability: float, signals: int) -> float:
+    """Return the share of first looks that were right, of verdicts like one.
 
     Parameters
     ----------
-    route
-        How the verdict came about.
     probability
-        What the inference engine gives it, 0 to 1.
+        What the inference engine gives the verdict, 0 to 1.
+    signals
+        Number of independent signals that speak for it.
     """
-    return mapped(probability, measured()["confidence"][route])
+    return confidence_at(measured()["confidence"], probability, signals)
 
 
 def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | None = None) -> Text:
@@ -62,7 +62,7 @@ def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | N
     unseen = found.get("unseen", {})
     if not unseen.get("cases"):
         return ""
-    made: dict[str, Value] = {"cases": Count(unseen["cases"]), "date": Resource(unseen["date"])}
+    made: dict[str, Value] = {"cases": Count(unseen["cases"]), "date": Resource(found["date"])}
     if verdict == "inconclusive":
         return message("track-record-inconclusive", **made, open=Count(unseen["open"]))
     low, high = (SURE, 1.0) if confidence >= SURE else _bounds(found, confidence)

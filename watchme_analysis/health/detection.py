@@ -16,6 +16,7 @@ from watchme_analysis.health.signals import (
     event_loop,
     known_lines,
     localisation,
+    lookalikes,
     network,
     nginx,
     process,
@@ -50,9 +51,10 @@ _TOPICS = (
 )
 DETECTORS = tuple(detector for topic in _TOPICS for detector in topic.DETECTORS)
 DETECTORS_WITHOUT_INCIDENT = (*arrivals.DETECTORS_WITHOUT_INCIDENT, nginx.unaccepted)
-# Signals by id. `starved` follows from what the other detectors returned.
+# These follow from what the other detectors returned.
+FOLLOWING = (cpu.starved, lookalikes.lookalikes)
 SIGNALS: dict[str, Signal] = by_id(
-    (*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, cpu.starved, known_lines.known_lines)
+    (*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, *FOLLOWING, known_lines.known_lines)
 )
 
 
@@ -60,7 +62,7 @@ SIGNALS: dict[str, Signal] = by_id(
 def health_causes() -> tuple[Cause, ...]:
     """Return the causes of the question, checked against its signals."""
     return tuple(
-        replace(cause, signals={**known_lines.grades_of(cause), **cause.signals})
+        replace(cause, grades={**known_lines.grades_of(cause), **cause.grades})
         for cause in load_causes("health", SIGNALS)
     )
 
@@ -74,7 +76,7 @@ def detected(inv: Investigation) -> tuple[Observation, ...]:
         further = () if is_clear else (known_lines.known_lines,)
         return observe((*DETECTORS_WITHOUT_INCIDENT, *further), found)
     seen = observe(DETECTORS, found)
-    return (*seen, *cpu.starved(found, seen))
+    return (*seen, *(one for detector in FOLLOWING for one in detector(found, seen)))
 
 
 def observed(inv: Investigation) -> tuple[Observation, ...]:

@@ -70,7 +70,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # Who is refused a connection had none.
     "refused": ("fate_refused", "new_alone_bad"),
     "refused_at_own_port": ("fate_refused", "new_alone_bad"),
-    "moved_upstream": ("route_elsewhere",),
+    # Who is sent elsewhere waits there, whatever the handler calls that usually answers.
+    "moved_upstream": ("route_elsewhere", "callers_wait", "fate_header_timeout"),
     "all_paths": ("all_routes",),
     "some_paths": ("same_upstream_served", "health_check_served"),
     "nginx_passes_on": ("routed_well",),

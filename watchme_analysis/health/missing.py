@@ -6,7 +6,7 @@ what to put there. Lines that begin with ``#`` say where to run the rest.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from ipaddress import ip_address
@@ -22,8 +22,6 @@ from watchme_analysis.text.shell_quoting import shell_word
 
 # Names of unknown calls that are listed.
 UNKNOWN_CALLS = 5
-# Log-odds by which evidence comes first that would separate two likely causes which look the same.
-DECIDES = 10.0
 LOG_FORMAT = (
     'log_format timed \'$remote_addr - [$time_iso8601] $msec $request_id "$request" $status '
     "$body_bytes_sent rt=$request_time uct=$upstream_connect_time uht=$upstream_header_time "
@@ -57,9 +55,7 @@ class _Wish:
     evidence: tuple[str, ...]
 
 
-def missing_evidence(
-    context: HealthContext, probability: Mapping[str, float], deciding: Collection[str] = ()
-) -> tuple[Missing, ...]:
+def missing_evidence(context: HealthContext, probability: Mapping[str, float]) -> tuple[Missing, ...]:
     """Return the evidence that is not there; what separates the causes still in question best comes first.
 
     Parameters
@@ -68,14 +64,11 @@ def missing_evidence(
         Facts of the investigation.
     probability
         By cause.
-    deciding
-        Tables without which two likely causes look the same: what fills them comes before all else.
     """
     said = []
     for wish in _wishes(context):
-        decides = not set(deciding).isdisjoint(wish.evidence)
-        if wish.absent or decides:
-            value = separation(wish.evidence, health_causes(), SIGNALS, probability) + DECIDES * decides
+        if wish.absent:
+            value = separation(wish.evidence, health_causes(), SIGNALS.values(), probability)
             what, why = (message(f"missing-{wish.name}-{part}") for part in ("what", "why"))
             said.append(Missing(what, why, wish.how, value))
     if calls := unknown_calls(context):

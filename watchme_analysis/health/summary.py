@@ -12,7 +12,7 @@ from watchme_analysis.health.context import HealthContext, edge_visible, is_time
 from watchme_analysis.health.detection import health_causes
 from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
 from watchme_analysis.health.incident import find_brief_failure, judge_requests
-from watchme_analysis.health.judge import LayerFinding, is_before_application, named_layer
+from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, cause_of, named_layer
 from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.known_lines import GROUP
@@ -335,7 +335,13 @@ def _not_cleared(context: HealthContext) -> Message:
     return message("health-too-little" if edge_visible(context) else "health-edge-not-cleared")
 
 
-def why(context: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, confidence: float) -> Text:
+def why(
+    context: HealthContext,
+    ranking: Sequence[Ranked],
+    verdict: Verdict,
+    confidence: float,
+    others: Sequence[str] = (),
+) -> Text:
     """Return the cause with its mechanism, or why none is named."""
     first, names = ranking[0], cause_names("health")
     if verdict == "no_incident":
@@ -347,7 +353,7 @@ def why(context: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, con
         return _not_cleared(context) if line is None else sentences(line, _open_causes(ranking))
     if (
         verdict == "inconclusive"
-        and not is_before_application(first.finding.cause)
+        and cause_of(first).layer not in BEFORE_APPLICATION
         and (well := spared(context))
     ):
         return message(
@@ -364,7 +370,7 @@ def why(context: HealthContext, ranking: Sequence[Ranked], verdict: Verdict, con
     best = next((item for item in finding.evidence if item.weight > 0), None)
     reason = finding.detail or (best.statement if best else None)
     cause = value_of(names[finding.cause])
-    second = next((entry.finding for entry in ranking[1:] if entry.status == "supported"), None)
+    second = next((entry.finding for entry in ranking[1:] if entry.finding.cause in others), None)
     if second is not None:
         both = message("health-two-causes", first=cause, second=value_of(names[second.cause]))
         return sentences(both, reason, second.detail)

@@ -6,8 +6,6 @@ one signal alone has stands beside it, with its source.
 
 from __future__ import annotations
 
-from watchme_analysis.inference.layers import REFUTED_FROM
-
 # Requests, probes or lines that show something: one or two may have a cause of their own, such as a client
 # that leaves and tries again.
 FEWEST = 3
@@ -21,7 +19,7 @@ PART = 0.3
 MOST = 0.5
 # Share from which something holds for an incident as a whole. Requests that were under way at its bounds may
 # differ.
-WHOLE = REFUTED_FROM
+WHOLE = 0.85
 # Share of bad requests up to which a route is served well. Clients make mistakes of their own.
 CALM_SHARE = 0.1
 # Probability below which something did not happen by chance.

@@ -1,6 +1,6 @@
-"""Findings, their weights, and the ranking of causes.
+"""The weighing of evidence: findings, sets of causes, and their ranking.
 
-Entry point: `findings.Diagnosis`, `weighing`; `placeholders` explains words in commands to paste.
+Entry point: `engine.weigh`, `findings.Diagnosis`; `placeholders` explains words in commands to paste.
 
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `text`.
 

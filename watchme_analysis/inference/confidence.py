@@ -1,23 +1,43 @@
-"""Confidence of a verdict: a monotone map from the engine's probability, one for each route to a verdict.
+"""Confidence of a verdict: a map from the engine's probability and the number of independent signals.
 
-The engine's probability assumes that its grades are right and that its causes are all there are. How often it
-is right in fact depends on how the verdict came about, so each route has its own map. The points of a map are
-data, fitted on verdicts about cases that the rules had not seen; this module only reads between them.
+The engine's probability assumes that its grades are right and that its causes are all there are. A single
+signal that is misread makes a wrong verdict as probable as a right one; several rarely err together. The
+points of the map are data, fitted on verdicts about cases that the rules had not seen; this module only reads
+between them.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
 
-# Ways to a verdict: a cause by several independent observations, or by a single one without which it is not
-# supported; two faults of which neither would be supported alone; no incident.
-Route = Literal["several", "one", "pair", "calm"]
-ROUTES: tuple[Route, ...] = get_args(Route)
+Points = Sequence[Sequence[float]]
+# Numbers of independent signals that the map tells apart; the last one stands for more as well. By choice:
+# first looks are too few for a finer division.
+SIGNALS = ("1", "2", "3")
 
 
-def mapped(probability: float, points: Sequence[Sequence[float]]) -> float:
+def key_of(signals: int) -> str:
+    """Return the part of the map for a number of independent signals."""
+    return SIGNALS[min(max(signals, 1), len(SIGNALS)) - 1]
+
+
+def confidence_at(points: Mapping[str, Points], probability: float, signals: int) -> float:
+    """Return the share of verdicts like one that should be right.
+
+    Parameters
+    ----------
+    points
+        The map: for each of :data:`SIGNALS`, points as for :func:`mapped`.
+    probability
+        The engine's probability, 0 to 1.
+    signals
+        Number of independent signals that speak for the verdict.
+    """
+    return mapped(probability, points[key_of(signals)])
+
+
+def mapped(probability: float, points: Points) -> float:
     """Return the confidence at a probability: linear between the points of a map, constant outside.
 
     Parameters

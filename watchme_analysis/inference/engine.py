@@ -1,54 +1,173 @@
-"""The inference engine: from observations to a ranking of causes.
+"""The inference engine: from observations to the probability of each set of causes.
 
-The weight of an observation for a cause is the grade that the cause gives to its signal, in log-odds, times
-the strength of the observation. Two rules correct for observations that depend on each other:
+A candidate is a set of causes that would explain what was observed: none at all, a single one, or two
+together. Its score, in log-odds, is a plain sum:
 
-- **Explaining away.** A signal that follows from another one that was observed, whatever the cause, counts a
-  quarter.
-- **Groups.** Within a group of signals, for each cause and each sign, the strongest weight counts in full and
-  further ones a quarter.
+- For each observation, the largest grade that a cause of the set gives its signal, times the share of the
+  bad requests or messages that it is about.
+- The prior of each cause.
+- :data:`SECOND_CAUSE` off for a second cause.
 
-The weights and the prior of a cause add up to its log-odds; the probabilities of all causes sum to 1. Each
-step can be checked by hand. Sources: I. J. Good, *Probability and the Weighing of Evidence* (1950), for
-weights that add up; Pearl, *Probabilistic Reasoning in Intelligent Systems* (1988), for explaining away.
+Two rules correct for observations that depend on each other. A signal that follows from another one that was
+observed counts a quarter (:func:`explained_away`). Within a group of signals, for each sign, the strongest
+weight counts in full and further ones a quarter.
+
+A softmax over all candidates gives their probabilities. One candidate stands for something else. Each cause
+of which nothing was observed has a fixed part of it, so that a further cause changes nothing where none of
+its signals shows. The probability of a cause or a layer is the sum over the sets that contain it: those of
+two causes of a pair add up to more than 1. Each step can be checked by hand.
+
+Sources: I. J. Good, *Probability and the Weighing of Evidence* (1950), for weights that add up; Pearl,
+*Probabilistic Reasoning in Intelligent Systems* (1988), for explaining away.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TypeVar
 
-from watchme_analysis.inference.causes import Cause, Confounder
-from watchme_analysis.inference.findings import Evidence, Finding
+from watchme_analysis.inference.causes import GRADES, Cause
+from watchme_analysis.inference.findings import Evidence, Finding, Ranked, Status
 from watchme_analysis.inference.signals import Observation, Signal
 from watchme_analysis.text.catalogue import catalogue
 from watchme_analysis.text.message import Message, Quotation, Resource, Text, message, sentences
 
-# Share of its weight at which an observation counts that depends on another one.
+# Share of its weight at which an observation counts that depends on another one; by choice.
 DEPENDENT = 0.25
-# Strength from which an observation explains others.
+# Strength from which an observation explains others; by choice.
 EXPLAINS_FROM = 0.5
-# A cause or confounder this probable is still in question.
-IN_QUESTION = 0.1
+# Log-odds that a second cause costs, about 1 in 250: two faults rarely begin together. By choice.
+SECOND_CAUSE = 5.5
+# Log-odds of something that no file describes, beside 0 of a usual cause. By choice.
+SOMETHING_ELSE = -1.0
+# Part of it that a cause has of which nothing was observed: there is room for twenty. By choice.
+UNSEEN_PART = 0.05
+# Probability from which a cause or layer is named. Below, a rival may be half as likely: the evidence does
+# not separate them. By choice.
+NAMED_AT = 0.7
+# Probability from which a cause is still in question, and below which one is unlikely; by choice.
+IN_QUESTION, UNLIKELY = 0.1, 0.05
+# Sums of weights (log-odds) from which a cause may be named, and up to which it counts as refuted, by choice.
+# Where hardly anything was observed, a weak sign is the likeliest explanation, but names nothing.
+SUPPORTED_FROM, REFUTED_AT = 1.0, -1.0
+
+Seen = TypeVar("Seen", bound=Observation)
 
 
-def confounded(causes: Iterable[Cause], observations: Iterable[Observation]) -> list[tuple[str, Confounder]]:
-    """Return the pairs of causes that these observations do not separate: a cause and its confounder."""
-    seen = {one.signal for one in observations}
-    return [
-        (cause.cause, pair)
+@dataclass(frozen=True)
+class Weighing:
+    """What observations say of all causes of a question.
+
+    Attributes
+    ----------
+    ranking
+        Causes, most probable first. What speaks against one of a pair and for the other is the other's
+        doing, and no evidence against the one.
+    layers
+        Probability that a cause of each layer is at work.
+    """
+
+    ranking: tuple[Ranked, ...]
+    layers: Mapping[str, float]
+
+
+def weigh(
+    causes: Sequence[Cause],
+    observations: Sequence[Seen],
+    signals: Mapping[str, Signal],
+    counts: Callable[[Cause, Seen], bool] = lambda cause, one: True,
+) -> Weighing:
+    """Return the probability of each cause and layer.
+
+    Parameters
+    ----------
+    causes
+        All causes of the question.
+    observations
+        Observations after :func:`explained_away`.
+    signals
+        Signals by id.
+    counts
+        Whether an observation is about a cause: those of one queue say nothing about another one's.
+    """
+    weights = {
+        cause.cause: [
+            cause.log_odds(one.signal) * one.strength if counts(cause, one) else 0.0 for one in observations
+        ]
         for cause in causes
-        for pair in cause.confounders
-        if pair.separated_by not in seen and not seen.isdisjoint(pair.signals)
-    ]
+    }
+    groups = [signals[one.signal].group for one in observations]
+    likely = _probabilities([cause for cause in causes if any(weights[cause.cause])], weights, groups)
+    unseen = {cause.cause for cause in causes if not any(weights[cause.cause])}
+
+    def probability_of(named: set[str]) -> float:
+        mine = sum(found for members, found in likely.items() if not named.isdisjoint(members))
+        return mine + UNSEEN_PART * likely[()] * len(unseen & named)
+
+    best = max(likely, key=lambda members: likely[members])
+    known = {cause.cause: cause for cause in causes}
+    beside = {best[0]: known[best[1]], best[1]: known[best[0]]} if len(best) == 2 else {}
+    ranking = []
+    for cause in causes:
+        own = [one for one in observations if counts(cause, one)]
+        found = finding(cause, causes, own, signals, beside=beside.get(cause.cause))
+        probability = probability_of({cause.cause})
+        ranking.append(Ranked(found, probability, _status(cause, found, probability)))
+    of_layer: dict[str, set[str]] = {}
+    for cause in causes:
+        of_layer.setdefault(cause.layer, set()).add(cause.cause)
+    return Weighing(
+        tuple(sorted(ranking, key=lambda entry: (-entry.probability, entry.finding.cause))),
+        {layer: probability_of(mine) for layer, mine in of_layer.items()},
+    )
+
+
+def _status(cause: Cause, found: Finding, probability: float) -> Status:
+    """Return the status of a cause; only evidence for the others contradicts the one that stands for none."""
+    if probability >= NAMED_AT and found.log_odds >= SUPPORTED_FROM:
+        return "supported"
+    if found.log_odds <= REFUTED_AT or (cause.complement and probability < UNLIKELY):
+        return "refuted"
+    return "inconclusive"
+
+
+def _probabilities(
+    causes: Sequence[Cause], weights: Mapping[str, Sequence[float]], groups: Sequence[str]
+) -> dict[tuple[str, ...], float]:
+    """Return the probability of each set of causes by their ids; the empty set stands for something else."""
+    having = [cause for cause in causes if not cause.complement and max(weights[cause.cause]) > 0]
+    scores: dict[tuple[str, ...], float] = {(): SOMETHING_ELSE}
+    for members in (*((cause,) for cause in causes), *combinations(having, 2)):
+        best = [max(each) for each in zip(*(weights[cause.cause] for cause in members), strict=True)]
+        prior = sum(cause.prior for cause in members) - SECOND_CAUSE * (len(members) - 1)
+        scores[tuple(cause.cause for cause in members)] = prior + sum(_beside_each_other(best, groups))
+    top = max(scores.values())
+    total = sum(math.exp(score - top) for score in scores.values())
+    return {members: math.exp(score - top) / total for members, score in scores.items()}
+
+
+def _beside_each_other(weights: Sequence[float], groups: Sequence[str]) -> list[float]:
+    """Return weights as they count beside others of their group: the strongest of each sign in full."""
+    counted = list(weights)
+    met: set[tuple[str, bool]] = set()
+    for place in sorted(range(len(weights)), key=lambda place: -abs(weights[place])):
+        key = groups[place], weights[place] > 0
+        if weights[place] and key in met:
+            counted[place] *= DEPENDENT
+        elif weights[place]:
+            met.add(key)
+    return counted
 
 
 def explained_away(
-    observations: Sequence[Observation],
+    observations: Sequence[Seen],
     signals: Mapping[str, Signal],
     explains: Mapping[str, Iterable[str]],
-) -> tuple[Observation, ...]:
+    acts_on: Callable[[Seen, Seen], bool] = lambda earlier, later: True,
+) -> tuple[Seen, ...]:
     """Return the observations, weakened where they follow from another one.
 
     Parameters
@@ -59,12 +178,16 @@ def explained_away(
         Signals by id.
     explains
         Ids of the signals that follow from a signal whatever the cause, by its id.
+    acts_on
+        Whether one observation can have brought another one about, as far as their times tell.
     """
     by: dict[str, str] = {}
+    seen = {one.signal: one for one in observations}
     for one in observations:
         if one.strength >= EXPLAINS_FROM:
             for name in explains.get(one.signal, ()):
-                by[name] = signals[one.signal].group
+                if name in seen and acts_on(one, seen[name]):
+                    by[name] = signals[one.signal].group
     return tuple(
         replace(
             one,
@@ -82,66 +205,48 @@ def finding(
     causes: Iterable[Cause],
     observations: Sequence[Observation],
     signals: Mapping[str, Signal],
+    *,
+    beside: Cause | None = None,
 ) -> Finding:
-    """Return the finding for a cause: the weights of all observations, the mechanism, and the next test.
+    """Return the finding for a cause: the weights of all observations, and the mechanism.
 
     Parameters
     ----------
     cause
         The cause.
     causes
-        All causes of the question; a cause that the observations do not separate from this one lends it its
-        grades.
+        All causes of the question.
     observations
         Observations after :func:`explained_away`.
     signals
         Signals by id.
+    beside
+        Another cause that is at work as well: what speaks for it does not speak against this one.
     """
-    known = {one.cause: one for one in causes}
-    open_pairs = confounded(known.values(), observations)
-    shared = [(name, pair) for name, pair in open_pairs if pair.cause == cause.cause]
-    weighed = []
-    for one in observations:
-        lent = [known[name].log_odds(one.signal) for name, pair in shared if one.signal in pair.signals]
-        weight = max([cause.log_odds(one.signal), *lent]) * one.strength
-        if weight:
-            reasons = dict.fromkeys(pair.reason for _, pair in open_pairs if one.signal in pair.signals)
-            weighed.append((one, weight, sentences(one.statement, *reasons)))
-    weighed.sort(key=lambda item: -abs(item[1]))
-    factors = group_factors([(signals[one.signal].group, weight) for one, weight, _ in weighed])
+    groups = [signals[one.signal].group for one in observations]
+    weights = _beside_each_other([cause.log_odds(one.signal) * one.strength for one in observations], groups)
     evidence = [
         Evidence(
-            statement,
+            one.statement,
             one.table,
             one.rows,
-            weight * factor,
+            weight,
             one.effect,
             one.effect_unit,
             one.sql,
             signals[one.signal].group,
             one.signal,
         )
-        for (one, weight, statement), factor in zip(weighed, factors, strict=True)
+        for one, weight in zip(observations, weights, strict=True)
+        if weight and not (weight < 0 and beside is not None and beside.log_odds(one.signal) > 0)
     ]
     evidence.sort(key=lambda item: -abs(item.weight))
-    return Finding(cause.cause, tuple(evidence), detail=_detail(cause, known.values(), observations, signals))
+    return Finding(cause.cause, tuple(evidence), detail=_detail(cause, causes, observations, signals))
 
 
-def group_factors(weights: Sequence[tuple[str, float]]) -> list[float]:
-    """Return the factor of each weight: 1 for the strongest of its group and sign, a quarter for others.
-
-    Parameters
-    ----------
-    weights
-        Group and log-odds of each observation for one cause, the strongest first.
-    """
-    seen: set[tuple[str, bool]] = set()
-    factors = []
-    for group, weight in weights:
-        key = group, weight > 0
-        factors.append(DEPENDENT if key in seen else 1.0)
-        seen.add(key)
-    return factors
+def independent_signals(found: Finding) -> int:
+    """Return how many groups of signals speak for a cause, each with at least the smallest grade."""
+    return len({item.check for item in found.evidence if item.weight >= GRADES["weak"]})
 
 
 def check_name(group: str) -> Text:
@@ -172,10 +277,11 @@ def _detail(
     for one in observations:
         mine = cause.log_odds(one.signal)
         if one.detail and mine > 0 and mine >= max(other.log_odds(one.signal) for other in others):
-            found.append((mine * one.strength, _quotes(one.detail), one.detail, signals[one.signal].group))
+            found.append((mine * one.strength, _quotes(one.detail), one.detail, one.signal))
     found.sort(key=lambda item: item[:2], reverse=True)
     said = [words for *_, words, _ in found[:1]]
-    place = next((words for *_, words, group in found[1:] if group == "source"), None)
+    # The source shows the place.
+    place = next((words for *_, words, name in found[1:] if "app_calls" in signals[name].needs), None)
     return sentences(*said, place) or None
 
 
@@ -198,32 +304,17 @@ def next_test(
     fill
         Fills in the placeholders of a text; receives the observation that the test belongs to, if any.
     """
-    mine = [
-        (cause.signals[one.signal].log_odds * one.strength, one)
-        for one in observations
-        if one.signal in cause.signals and cause.signals[one.signal].next_test
-    ]
+    mine = [one for one in observations if one.signal in cause.next_tests]
     if mine:
-        _, best = max(mine, key=lambda item: item[0])
-        return fill(cause.signals[best.signal].next_test or "", best)
+        best = max(mine, key=lambda one: cause.log_odds(one.signal) * one.strength)
+        return fill(cause.next_tests[best.signal], best)
     return fill(cause.next_test, None)
-
-
-def deciding_evidence(
-    causes: Iterable[Cause], observations: Iterable[Observation], probability: Mapping[str, float]
-) -> set[str]:
-    """Return the evidence that would separate causes which look alike and are both in question."""
-    return {
-        pair.table
-        for cause, pair in confounded(causes, observations)
-        if min(probability.get(cause, 0.0), probability.get(pair.cause, 0.0)) >= IN_QUESTION
-    }
 
 
 def separation(
     evidence: Iterable[str],
-    causes: Iterable[Cause],
-    signals: Mapping[str, Signal],
+    causes: Sequence[Cause],
+    signals: Iterable[Signal],
     probability: Mapping[str, float],
 ) -> float:
     """Return how well some missing evidence would separate the causes that are still in question.
@@ -240,14 +331,14 @@ def separation(
     probability
         Current probability by cause.
     """
+    named = tuple(evidence)
+    total = sum(probability.get(one.cause, 0.0) for one in causes) or 1.0
+    shares = [probability.get(one.cause, 0.0) / total for one in causes]
     spreads: dict[str, float] = {}
-    known, named = list(causes), tuple(evidence)
-    total = sum(probability.get(one.cause, 0.0) for one in known) or 1.0
-    shares = [probability.get(one.cause, 0.0) / total for one in known]
-    for signal in signals.values():
+    for signal in signals:
         if not any(one == name or one.startswith(f"{name}/") for one in signal.needs for name in named):
             continue
-        grades = [one.log_odds(signal.id) for one in known]
+        grades = [one.log_odds(signal.id) for one in causes]
         mean = sum(share * grade for share, grade in zip(shares, grades, strict=True))
         variance = sum(share * (grade - mean) ** 2 for share, grade in zip(shares, grades, strict=True))
         spreads[signal.group] = max(spreads.get(signal.group, 0.0), math.sqrt(max(variance, 0.0)))

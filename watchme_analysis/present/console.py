@@ -12,7 +12,7 @@ from posixpath import commonpath
 from typing import Any
 
 from watchme_analysis.inference.causes import cause_names
-from watchme_analysis.inference.weighing import with_second_cause
+from watchme_analysis.present.cause_words import with_second_cause
 from watchme_analysis.present.finding import OPEN_FROM
 from watchme_analysis.present.text_table import (
     align_rows,

@@ -9,8 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.inference.findings import FINDING_MIME
-from watchme_analysis.inference.quoted_error import quoted_error
-from watchme_analysis.inference.weighing import with_second_cause
+from watchme_analysis.present.cause_words import quoted_error, with_second_cause
 from watchme_analysis.present.display import TableView, TextView, coded
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.formats import as_sentence

@@ -12,7 +12,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.health.calibration import track_record
 from watchme_analysis.inference.findings import stored_sentences
-from watchme_analysis.inference.weighing import with_second_cause
+from watchme_analysis.present.cause_words import with_second_cause
 from watchme_analysis.report.impact import impact_of
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 from watchme_analysis.text.catalogue import LANGUAGES

@@ -12,8 +12,8 @@ from worlds.health_world import Signals
 import watchme_analysis as w
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.health.signals.localisation import VAGUE
-from watchme_analysis.inference.causes import layer_grades
-from watchme_analysis.inference.weighing import NAMED_AT
+from watchme_analysis.inference.causes import GRADES, layer_grades
+from watchme_analysis.inference.engine import NAMED_AT
 from watchme_analysis.requests.fates import FATES, LAYERS
 
 REFUSED = "connect() failed (111: Connection refused) while connecting to upstream"
@@ -290,11 +290,13 @@ def test_the_log_of_nginx_alone_does_not_clear_the_edge(tmp_path):
 
 def test_the_file_of_layers_contradicts_what_a_fate_excludes():
     for layer in LAYERS:
-        grades = layer_grades("health", layer)
+        grades = layer_grades("health")[layer]
         with_signal = {name: fate for name, fate in FATES.items() if name not in VAGUE}
         excluded = {f"fate_{name}" for name, fate in with_signal.items() if layer in fate.excludes}
         contradicted = {
-            name for name, grade in grades.items() if name.startswith("fate_") and grade.grade == "-decisive"
+            name
+            for name, grade in grades.items()
+            if name.startswith("fate_") and grade == -GRADES["decisive"]
         }
         assert contradicted == excluded
 

@@ -6,7 +6,7 @@ from worlds.health_literal import at, context, request, samples, seen
 from worlds.messages import messages_in
 from worlds.together import together
 
-from watchme_analysis.health.signals.cpu import cpu, cpu_sampled, held, machine
+from watchme_analysis.health.signals.cpu import cpu, held, machine
 from watchme_analysis.health.signals.process import memory, process
 
 PROCESS = {"file": "c.txt", "line": 1, "addr": "192.0.2.11", "port": 8100, "service": ""}
@@ -429,15 +429,3 @@ def test_a_quota_that_throttles_is_named():
     }
     assert of_machine("throttled_pct", [29.0, 31.0, 29.0], [10.0, 9.0, 10.0]) is None
     assert of_machine("throttled_pct", [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]) is None
-
-
-def test_cpu_that_was_sampled_twice_is_known():
-    one = seen(cpu_sampled, context(host_metrics=gauges(cpu_pct=[5.0, 6.0], cpu_pct_before=[1.0])))[
-        "cpu_sampled"
-    ]
-    assert messages_in(one.statement) == {"health-cpu-sampled": {"samples": 2}}
-    assert (one.table, one.rows) == ("host_metrics", 2)
-    assert "metric = 'cpu_pct'" in one.sql and "value is not null" in one.sql
-    assert seen(cpu_sampled, context(host_metrics=gauges(cpu_pct=[5.0]))) == {}
-    assert seen(cpu_sampled, context(host_metrics=gauges(threads=[5.0] * 3))) == {}
-    assert seen(cpu_sampled, context()) == {}

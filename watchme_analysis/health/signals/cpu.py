@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import gauges, own_source, own_within, waiting
+from watchme_analysis.health.affected_service import gauges, own_source, waiting
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.health.rows import quoted, within
@@ -351,20 +351,12 @@ def _own_use(context: HealthContext, metrics: pd.DataFrame) -> float:
     return float(middles.max()) if len(middles) else 0.0
 
 
-@detects("cpu_sampled", group="cpu", needs=("host_metrics",))
-def cpu_sampled(context: HealthContext) -> list[Observation]:
-    """Return whether the CPU of the affected process was sampled in the incident."""
-    if not context.has("host_metrics"):
-        return []
-    wide = gauges(context)
-    if "cpu_pct" not in wide:
-        return []
-    rows = int(wide.loc[context.start : context.end, "cpu_pct"].notna().sum())
-    if rows < FEWEST_SAMPLES:
-        return []
-    sql = own_within(context, "host_metrics", "metric = 'cpu_pct'", "value is not null")
-    text = message("health-cpu-sampled", samples=rows)
-    return [Observation("cpu_sampled", text, "host_metrics", rows, sql)]
+def is_sampled(context: HealthContext) -> bool:
+    """Return True when the CPU of the affected process was sampled in the incident."""
+    wide = gauges(context) if context.has("host_metrics") else None
+    if wide is None or "cpu_pct" not in wide:
+        return False
+    return int(wide.loc[context.start : context.end, "cpu_pct"].notna().sum()) >= FEWEST_SAMPLES
 
 
-DETECTORS = (machine, cpu_sampled)
+DETECTORS = (machine,)

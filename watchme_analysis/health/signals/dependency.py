@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import own_rows, own_source, own_within, source_rows, variables
+from watchme_analysis.health.affected_service import own_rows, own_source, source_rows, variables
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, limit_sizes, origins
@@ -266,18 +266,4 @@ def _open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
     return pd.Series(count, index=moments.index)
 
 
-@detects("pool_of_connections_known", group="connections", needs=("app_log", "app_calls"))
-def pool_of_connections_known(context: HealthContext) -> list[Observation]:
-    """Return whether the application could have logged a lack of connections, or its source excludes one."""
-    mine, calls = context.of_incident(own_rows(context, "app_log")), own_source(context, "app_calls")
-    if len(mine):
-        text, sql = message("health-app-logged", lines=len(mine)), own_within(context, "app_log")
-        return [Observation("pool_of_connections_known", text, "app_log", len(mine), sql)]
-    pooled = calls["call"].fillna("").str.contains(_POOLED, regex=True).any()
-    if len(calls) and not pooled and not _with_unknown_calls(own_source(context, "app_handlers")):
-        text = message("health-no-pooled-calls")
-        return [Observation("pool_of_connections_known", text, *source_rows(context, "app_calls"))]
-    return []
-
-
-DETECTORS = (callers, client_timeouts, connections, pool_of_connections_known)
+DETECTORS = (callers, client_timeouts, connections)

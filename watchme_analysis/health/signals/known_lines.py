@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines
-from watchme_analysis.inference.causes import GRADES, LAYERS, Cause, Grade, causes
+from watchme_analysis.health.thresholds import MANY
+from watchme_analysis.inference.causes import GRADES, LAYERS, Cause, causes
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.log_messages.known_messages import KnownMessage, known_message, known_messages
 from watchme_analysis.text.message import Quotation, in_each_language, message, value_of
-from watchme_analysis.text.render import filled, render
+from watchme_analysis.text.render import filled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,20 +43,16 @@ def weighed_messages() -> dict[str, KnownMessage]:
     }
 
 
-def grades_of(cause: Cause) -> dict[str, Grade]:
-    """Return what each known message says about a cause, by id."""
+def grades_of(cause: Cause) -> dict[str, float]:
+    """Return the log-odds of each known message for a cause, by id."""
     found = {}
     for known in weighed_messages().values():
         if cause.complement:
-            grade = "-strong"
+            found[known.id] = -GRADES["strong"]
         elif cause.cause in known.causes:
-            grade = _BY_ORDER[min(known.causes.index(cause.cause), len(_BY_ORDER) - 1)]
+            found[known.id] = GRADES[_BY_ORDER[min(known.causes.index(cause.cause), len(_BY_ORDER) - 1)]]
         elif cause.layer in known.excluded:
-            grade = "-decisive"
-        else:
-            continue
-        size = GRADES[grade.removeprefix("-")]
-        found[known.id] = Grade(grade, -size if grade[0] == "-" else size, render(known.meaning))
+            found[known.id] = -GRADES["decisive"]
     return found
 
 
@@ -68,8 +65,16 @@ def known_lines(context: HealthContext) -> list[Observation]:
             match = known_message(str(text))
             if match is not None and match[0].id in weighed_messages():
                 frame = context.table(table).loc[rows]
+                if _is_over(context, frame):
+                    continue
                 found.setdefault(match[0].id, []).append((table, frame, str(text), match[1]))
     return [_observation(weighed_messages()[name], shown) for name, shown in found.items()]
+
+
+def _is_over(context: HealthContext, written: pd.DataFrame) -> bool:
+    """Return True when many callers fared well after some lines: what these say holds no more."""
+    later = context.outer[context.outer["start"] > written["time"].max()]
+    return int((~later["bad"]).sum()) >= MANY
 
 
 def _texts(context: HealthContext) -> Iterator[tuple[str, pd.Series]]:
