@@ -4,7 +4,7 @@ Python's engine backtracks, so a pattern such as ``(a+)+$`` takes exponential ti
 RE2 takes time in proportion to the text, for any pattern. It has no look-around and no back references. Nginx
 (PCRE) and Cloudflare (Rust's engine, which is linear, too) agree with its syntax otherwise.
 
-Entry point: `compiled`.
+Entry points: `compiled` for texts, `compiled_bytes` for lines of logs.
 
 Imports: RE2 and the standard library.
 
@@ -20,6 +20,8 @@ from typing import Any, Protocol
 _KEPT_PATTERNS = 1024
 # Memory of one compiled pattern; RE2 refuses a larger one, such as ((a{1000}){1000}){1000}.
 _PATTERN_BYTES = 4 << 20
+# The same of a log format, which has a group for each variable.
+_FORMAT_BYTES = 64 << 20
 
 
 class UnsupportedPatternError(ValueError):
@@ -78,6 +80,57 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> Pattern:
         raise UnsupportedPatternError(
             reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         ) from error
+
+
+class BytesMatch(Protocol):
+    """A match in bytes, as those of `re`."""
+
+    def end(self) -> int:
+        """Return the end of the match."""
+
+    def groups(self) -> tuple[bytes, ...]:
+        """Return the values of all groups, each of which takes part in every match."""
+
+
+class BytesPattern(Protocol):
+    """A compiled pattern of bytes, as those of `re`."""
+
+    def match(self, line: bytes) -> BytesMatch | None:
+        """Return the match at the start of a line."""
+
+    def fullmatch(self, line: bytes) -> BytesMatch | None:
+        """Return the match of a whole line."""
+
+    def search(self, line: bytes) -> BytesMatch | None:
+        """Return the first match in a line."""
+
+
+@lru_cache(maxsize=_KEPT_PATTERNS)
+def compiled_bytes(pattern: bytes) -> BytesPattern:
+    """Return a compiled pattern of bytes, in which ``.`` is any byte.
+
+    Parameters
+    ----------
+    pattern
+        Regular expression in the syntax of RE2.
+
+    Raises
+    ------
+    UnsupportedPatternError
+        When the pattern is invalid or too large.
+    """
+    import re2
+
+    options: Any = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.dot_nl = True
+    options.log_errors = False
+    options.max_mem = _FORMAT_BYTES
+    try:
+        found: BytesPattern = re2.compile(pattern, options)
+    except re2.error as error:
+        raise UnsupportedPatternError(str(error)) from error
+    return found
 
 
 class _Pattern:

@@ -34,7 +34,7 @@ def java_pattern(log_format: LogFormat) -> str:
 
     It requires ``Pattern.DOTALL``, which RegexSerDe sets, and a match of the whole line.
     """
-    text = log_format.pattern.pattern.decode()
+    text = log_format.expression.decode()
     return _NEEDLESS.sub(lambda found: found[1] if found[1] in _PLAIN else found[0], text)
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
 from watchme_analysis.access_logs.formats.log_variables import SURE_PATTERNS, Variable, kind_of
 from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
+from watchme_analysis.safe_regex import BytesPattern
 from watchme_analysis.text.message import Resource, value_of
 from watchme_analysis.text.render import note
 
@@ -109,7 +110,7 @@ def known_part(log_format: LogFormat, line: bytes) -> bytes | None:
     if log_format.known is None:
         return None
     found = _beginning(log_format.known).match(line)
-    return None if found is None else found[0]
+    return None if found is None else line[: found.end() - 1]
 
 
 def _rests(base: LogFormat, lines: Sequence[bytes]) -> list[bytes]:
@@ -126,15 +127,16 @@ def _rests(base: LogFormat, lines: Sequence[bytes]) -> list[bytes]:
         if start is not None and (
             base.names[-1] != "http_x_forwarded_for" or _ADDRESSES.fullmatch(start.groups()[-1])
         ):
-            rest = line[start.end() :]
+            rest = line[start.end() - 1 :]
             if base.line_start is None or not base.line_start.search(rest):
                 found.append(rest)
     return found
 
 
 @lru_cache(maxsize=256)
-def _beginning(base: LogFormat) -> re.Pattern[bytes]:
-    return re.compile(base.pattern.pattern + rb"(?=[ \t])", re.DOTALL)
+def _beginning(base: LogFormat) -> BytesPattern:
+    """Return a regular expression of a line of a format and the blank behind it."""
+    return base.followed_by(rb"[ \t]")
 
 
 def _fields_of(rest: bytes) -> _Fields | None:

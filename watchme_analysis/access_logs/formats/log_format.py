@@ -25,6 +25,7 @@ from watchme_analysis.access_logs.formats.log_variables import (
     kind_of,
 )
 from watchme_analysis.errors import FormatError
+from watchme_analysis.safe_regex import BytesPattern, UnsupportedPatternError, compiled_bytes
 from watchme_analysis.text.render import error_message
 
 Escape = Literal["default", "json", "none", "apache", "kept"]
@@ -32,8 +33,10 @@ Escape = Literal["default", "json", "none", "apache", "kept"]
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _ESCAPES = ("default", "json", "none")
 _ESCAPING = ("default", "json", "apache")
-# Longer lines are matched with values without spaces, to avoid quadratic time.
+# Longer lines are matched with values without spaces.
 LONG_LINE = 1 << 16
+# Characters of a format in an error.
+_QUOTED = 100
 _EXAMPLE = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 
 
@@ -96,26 +99,35 @@ class LogFormat:
         return self.escape in ("json", "none")
 
     @cached_property
-    def pattern(self) -> re.Pattern[bytes]:
-        """Regular expression of a line with a group for each variable."""
-        return self._compile(rb"[^\"]*?" if self.escape in ("default", "apache") else rb".*?")
+    def expression(self) -> bytes:
+        """Regular expression of a line with a group for each variable, where ``.`` is any byte."""
+        return self._joined(rb"[^\"]*?" if self.escape in ("default", "apache") else rb".*?")
 
     @cached_property
-    def narrow_pattern(self) -> re.Pattern[bytes]:
-        """As :attr:`pattern`, for lines too long for backtracking over the ends of unquoted texts."""
-        return self._compile(rb"[^\s\"]*")
+    def pattern(self) -> BytesPattern:
+        """Compiled :attr:`expression`."""
+        return self._compile(self.expression)
 
     @cached_property
-    def line_start(self) -> re.Pattern[bytes] | None:
+    def narrow_pattern(self) -> BytesPattern:
+        """As :attr:`pattern`, for long lines, whose unquoted texts then hold no spaces."""
+        return self._compile(self._joined(rb"[^\t-\r \"]*"))
+
+    def followed_by(self, further: bytes) -> BytesPattern:
+        """Return :attr:`pattern` with a further expression behind it."""
+        return self._compile(self.expression + further)
+
+    @cached_property
+    def line_start(self) -> BytesPattern | None:
         """Regular expression that matches only at a line's start; None if no start is distinctive."""
         parts = [re.escape(self.literals[0])]
         for variable, literal in zip(self.variables[: self._start_size], self.literals[1:], strict=False):
             if variable.kind in SURE_PATTERNS:
                 pattern = SURE_PATTERNS[variable.kind]
             else:
-                pattern = rb"[^\s\"]+" if variable.kind == "text" else self.value_pattern(variable)
+                pattern = rb"[^\t-\r \"]+" if variable.kind == "text" else self.value_pattern(variable)
             parts.append(b"(?:" + pattern + b")" + re.escape(literal))
-        return re.compile(b"".join(parts)) if self._start_size else None
+        return self._compile(b"".join(parts)) if self._start_size else None
 
     @cached_property
     def start_sign(self) -> tuple[int, int, int, int]:
@@ -216,11 +228,24 @@ class LogFormat:
             at += len(literal)
         return True
 
-    def _compile(self, free: bytes) -> re.Pattern[bytes]:
+    def _compile(self, expression: bytes) -> BytesPattern:
+        """Return a regular expression whose time is linear in a line, since formats and lines are received.
+
+        RE2 has no possessive quantifiers and needs none; in the expression, they end before a quotation mark
+        that no repetition takes.
+        """
+        try:
+            return compiled_bytes(expression.replace(b"*+", b"*"))
+        except UnsupportedPatternError as error:
+            raise FormatError(
+                error_message("error-log-format-large", format=repr(self.label[:_QUOTED]))
+            ) from error
+
+    def _joined(self, free: bytes) -> bytes:
         parts = [re.escape(self.literals[0])]
         for variable, literal in zip(self.variables, self.literals[1:], strict=True):
             parts.append(b"(" + self.group_pattern(variable, free) + b")" + re.escape(literal))
-        return re.compile(b"".join(parts), re.DOTALL)
+        return b"".join(parts)
 
     def group_pattern(self, variable: Variable, free: bytes) -> bytes:
         """Return a regular expression for the values of any variable, with ``free`` for unquoted texts."""

@@ -12,6 +12,7 @@ error-unknown-log-format = The log_format { $format } is no format and no name o
 error-log-format-escape = The log_format { $format } has escape={ $escape }: it is default, json or none.
 error-log-format-empty = The log_format { $format } has no variable: give a format such as { $example }.
 error-log-format-adjacent = The log_format { $format } has ${ $first } and ${ $second } without anything between them, so that no reader can tell where one ends: put a space or another mark there.
+error-log-format-large = The log_format { $format } is too large to be read: remove variables that the analysis does not need.
 error-s3-no-bucket = { $name } names no bucket: give s3://bucket/key, or a prefix that ends with a slash.
 error-s3-no-object = There is no object { $name }: give a key, a pattern, or a prefix with a slash at its end.
 error-s3-unlisted = { $name } can't be listed: { $reason }.

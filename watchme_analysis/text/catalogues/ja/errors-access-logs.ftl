@@ -12,6 +12,7 @@ error-unknown-log-format = { $format } は log_format の書式でも名前で�
 error-log-format-escape = log_format { $format } の escape={ $escape } は無効です。default、json、none のいずれかを指定してください。
 error-log-format-empty = log_format { $format } に変数がありません。{ $example } のような書式を指定してください。
 error-log-format-adjacent = log_format { $format } では ${ $first } と ${ $second } の間に区切りがないため、どこで終わるか判別できません。間に空白などの記号を入れてください。
+error-log-format-large = log_format { $format } が大きすぎて解析できません。分析に不要な変数を取り除いてください。
 error-s3-no-bucket = { $name } にバケット名がありません。s3://bucket/key、または末尾がスラッシュのプレフィックスを指定してください。
 error-s3-no-object = オブジェクト { $name } がありません。キー、パターン、または末尾がスラッシュのプレフィックスを指定してください。
 error-s3-unlisted = { $name } の一覧を取得できません: { $reason }。
