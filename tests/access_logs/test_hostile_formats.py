@@ -19,9 +19,9 @@ END = "!END"
 
 
 def seconds(text, escape, line):
-    """Return the CPU time in seconds to read a line, the best of three."""
+    """Return the CPU time in seconds to read a line, the best of five."""
     spent = []
-    for _ in range(3):
+    for _ in range(5):
         parser = ReferenceParser([compile_format(text, escape)], UTC)
         with suppress(ValueError):
             parser.row(b"a" + END.encode())
@@ -43,12 +43,12 @@ def seconds(text, escape, line):
         # Longer lines are read without spaces in their values.
         (TEXTS, "default", 70_000, b"", b"x", b" yyq"),
         # The start of another line is looked for in each text.
-        (TIMED, "default", 4000, b"a [10/Dec/2025:10:00:00 +0000] ", b"b", b" b "),
+        (TIMED, "default", 8000, b"a [10/Dec/2025:10:00:00 +0000] ", b"b", b" b "),
     ],
 )
 def test_time_of_hostile_line_is_linear(text, escape, size, before, unit, behind):
     small, large = (before + unit * length + behind + END.encode() for length in (size, 8 * size))
-    assert seconds(text, escape, large) < 16 * max(seconds(text, escape, small), 1e-4)
+    assert seconds(text, escape, large) < 16 * max(seconds(text, escape, small), 2e-4)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_time_of_hostile_format_is_linear(variable, value):
         line = value * (count - 1) + b'" ' + END.encode()
         return seconds(f"{variable} " * count + END, "default", line)
 
-    assert spent(64) < 16 * max(spent(8), 1e-4)
+    assert spent(64) < 16 * max(spent(8), 2e-4)
 
 
 def test_oversized_format_is_refused_in_a_sentence():

@@ -289,13 +289,16 @@ def test_the_format_of_most_lines_is_the_most_common(tmp_path):
     assert AccessScan([tmp_path]).most_common_format().name == "common", "the first log has none"
 
 
-@pytest.mark.parametrize("encoding", ["cp932", "euc_jp", "utf-8"])
-def test_encoding_of_a_stream_is_noted_unless_it_is_utf8(monkeypatch, encoding):
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("cp932", "CP932"), ("euc_jp", "EUC-JP"), ("iso2022_jp", "ISO-2022-JP"), ("utf-8", None)],
+)
+def test_encoding_of_a_stream_is_noted_unless_it_is_utf8(monkeypatch, encoding, name):
     text = "".join(line(minute, "/検索/カタカナとひらがな") for minute in range(30))
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(text.encode(encoding))))
     found = AccessScan(["-"])
     assert sum(chunk.table.num_rows for chunk in found) == 30
     [noted] = found.retrievals
     said = [each for each in noted.notes if "note-encoding-kept" in messages_in(each)]
-    assert len(said) == (encoding != "utf-8")
-    assert all(encoding.upper().replace("_", "-") in each for each in said)
+    assert len(said) == (name is not None)
+    assert all(f"iconv -f {name} -t UTF-8" in each for each in said)
