@@ -248,11 +248,15 @@ class Trials:
             return ["unconfirmed"] * uncertain
         self.worker.work()
         done = Counter(self.worker.done)
-        unconfirmed = order["states"].get("unconfirmed", 0)
         require(max(done.values(), default=0) <= 1, "a message was sent twice")
-        require(len(done) + len(left) >= MESSAGES, "a message was lost")
-        require(len(left) == unconfirmed <= 1, "the DLQ differs from the audit")
-        require(order["states"].get("deleted", 0) + unconfirmed == MESSAGES, "the audit differs")
+        states = order["states"]
+        for place, name in enumerate(order["ids"]):
+            is_done, is_left, state = f"body {place}" in done, name in left, states[name]
+            require(is_done or is_left, f"message {place} was lost: {state}")
+            require(is_left == (state == "unconfirmed"), f"message {place} is {state}, in the DLQ: {is_left}")
+            require(state in {"deleted", "unconfirmed"}, f"message {place} is {state}")
+        unconfirmed = list(states.values()).count("unconfirmed")
+        require(len(states) == MESSAGES and unconfirmed <= 1, f"the audit differs: {states}")
         return ["unconfirmed"] * unconfirmed
 
     def check_plan(self, order: dict[str, Any]) -> None:
@@ -494,7 +498,8 @@ def perform(order: dict[str, Any]) -> None:
     quick = QuickAws(rate_limits=aws.rate_limits)
     limits = RedriveLimits(1e6, confirm_within_s=20.0, visibility_timeout_s=VISIBILITY_S, late_s=1.0)
     task = RedriveTask(order["queue"], tuple(items), order["dlq"])
-    order["states"] = run_redrive(task, path, quick, limits).states
+    audit = run_redrive(task, path, quick, limits)
+    order["states"] = {row.message_id: row.state for row in audit.rows}
 
 
 def run_orders() -> int:

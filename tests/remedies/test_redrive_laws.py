@@ -298,6 +298,24 @@ def test_journal_of_somebody_else_proves_nothing(
     check_messages(world)
 
 
+@pytest.mark.parametrize("last", ["sent", "processed", "deleting"])
+def test_id_of_another_processed_message_proves_nothing(queue_server, clocked, tmp_path, last):
+    world = World(queue_server, [("raise",), ("work",)], function={"names": "after"})
+    other = world.service.send(world.source, json.dumps({"device": "other"}))
+    world.service.settle(60)
+    assert world.service.processed[other.body]
+    item = world.task().items[0]
+    with open_journal(tmp_path / "j", clocked.now) as journal:
+        about = {"id": item.message_id, "queue": world.source.url}
+        journal.write(item.key, "sending", **about)
+        journal.write(item.key, "sent", **about, **{"as": other.id})
+        if last != "sent":
+            journal.write(item.key, last, **about)
+    row = redrive(world, clocked, tmp_path / "j").rows[0]
+    assert (row.state, row.in_dlq) == ("sent", True), row
+    check_messages(world)
+
+
 def test_finished_redrive_is_complete_again_while_the_log_shows_it(queue_server, clocked, tmp_path):
     world = World(queue_server, [("work",)] * 3, function={"names": "after"})
     path = tmp_path / "journal.jsonl"

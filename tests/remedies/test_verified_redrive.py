@@ -19,6 +19,7 @@ from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.queue_reader import QueueCounts
+from watchme_analysis.remedies.redrive import seal_of
 from watchme_analysis.remedies.verified_redrive import (
     AuditRow,
     RedriveAudit,
@@ -603,7 +604,8 @@ def test_processed_messages_that_are_not_in_the_dlq_are_settled_by_its_counts(me
                 sent_as = str(uuid.uuid4())
                 about = {"id": item.message_id, "queue": JOBS}
                 journal.write(item.key, "sending", **about)
-                journal.write(item.key, "sent", **about, **{"as": sent_as})
+                seal = seal_of(item.key, sent_as)
+                journal.write(item.key, "sent", **about, **{"as": sent_as, "seal": seal})
                 journal.write(item.key, event, **about)
                 memory.invoke(sent_as, {"Body": item.message_id})
         memory.held["dead"] = {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from watchme_analysis.files.journal import Journal, read_journal
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import MessageText
 from watchme_analysis.text.render import error_message, text_of_error
+from watchme_analysis.trusted import seal
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -216,7 +218,8 @@ def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], f
     except ValueError as error:
         _reject(line, message, journal, text_of_error(error), found)
         return
-    _write(journal, line, message, SENDING, **({"deduplication": deduplication} if deduplication else {}))
+    more = {"deduplication": deduplication} if deduplication else {}
+    _write(journal, line, message, SENDING, **more, seal=seal_of(message_key(line)))
     for attempt in range(_TRIES):
         try:
             answer = aws.call("sqs", "send_message", **parameters)
@@ -234,7 +237,10 @@ def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], f
                 return
             break
         else:
-            _write(journal, line, message, SENT, **{"as": answer["MessageId"]})
+            sent_as = str(answer["MessageId"])
+            _write(
+                journal, line, message, SENT, **{"as": sent_as, "seal": seal_of(message_key(line), sent_as)}
+            )
             found.sent += 1
             found.stopped = ""
             return
@@ -324,6 +330,14 @@ def _write(journal: Journal, line: str, message: dict[str, Any], event: str, **d
 def message_key(line: str) -> str:
     """Return the key of a message in the journal, a hash of its line."""
     return hashlib.sha256(line.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def seal_of(key: str, sent_as: str | None = None) -> str:
+    """Return the seal of an entry that a message was sent: a journal may come from somebody else.
+
+    Without it, an id of any other message that was processed would prove that this message was.
+    """
+    return seal(f"{key} {sent_as}", os.environ)
 
 
 def message_id(message: dict[str, Any]) -> str:

@@ -67,6 +67,7 @@ from watchme_analysis.remedies.redrive import (
     check_owner,
     message_key,
     open_lines,
+    seal_of,
     send_one,
     target_of,
 )
@@ -585,7 +586,10 @@ class _Run:
     # Confirmation
 
     def _sent(self, key: str) -> list[SentMessage]:
-        """Return the sends of a message, also those that may not have arrived."""
+        """Return the sends of a message, also those that may not have arrived.
+
+        The id and the work of an entry that this user has not written prove nothing.
+        """
         item, found = self.by_key[key], []
         has_own_work = (item.work_item, item.work_key) in self.own_work
         work = (item.work_item, item.work_key) if has_own_work else (None, None)
@@ -593,9 +597,12 @@ class _Run:
             if entry["key"] != key:
                 continue
             if entry["event"] == SENDING:
-                found.append(SentMessage(None, datetime.fromisoformat(entry["at"]), *work))
+                shown = work if entry.get("seal") == seal_of(key) else (None, None)
+                found.append(SentMessage(None, datetime.fromisoformat(entry["at"]), *shown))
             elif entry["event"] == SENT and found:
-                found[-1] = replace(found[-1], sent_as=entry.get("as"))
+                sent_as = entry.get("as")
+                is_own = sent_as is not None and entry.get("seal") == seal_of(key, sent_as)
+                found[-1] = replace(found[-1], sent_as=sent_as if is_own else None)
             elif entry["event"] in {NOT_SENT, REJECTED} and found:
                 found.pop()
         return found
@@ -707,7 +714,8 @@ class _Run:
             if not is_in_dlq:
                 self.unproven.add(key)
             elif sends:
-                self._note(key, SENT, **{"as": sends[-1].sent_as})
+                sent_as = sends[-1].sent_as
+                self._note(key, SENT, **{"as": sent_as, "seal": seal_of(key, sent_as)})
             else:
                 self._note(key, NOT_SENT)
 
