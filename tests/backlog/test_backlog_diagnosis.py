@@ -350,26 +350,3 @@ def test_no_remedy_of_a_backlog_is_left_with_a_placeholder(language):
     for cause in load_causes("backlog", SIGNALS):
         for text in (cause.remedy, cause.next_test):
             assert placeholders(render(summary.filled_in(text, known, "orders"), language)) == set()
-
-
-def ranked(log_odds, *shares):
-    """Return causes with the same log-odds and these probabilities."""
-    causes = zip(load_causes("backlog", SIGNALS), shares, strict=False)
-    return [
-        SimpleNamespace(finding=SimpleNamespace(cause=cause.cause, log_odds=log_odds), probability=share)
-        for cause, share in causes
-    ]
-
-
-@pytest.mark.parametrize(
-    ("ranking", "ids"),
-    [
-        (ranked(0.0, 0.3, 0.1, 0.1), {"backlog-nothing-supports", "backlog-least-contradicted"}),
-        (ranked(0.0, 0.3, 0.3, 0.25), {"backlog-nothing-supports"}),
-        (ranked(1.0, 0.3, 0.3, 0.25), {"backlog-equally-likely"}),
-        (ranked(1.0, 0.3, 0.3, 0.2), {"backlog-not-separated", "cause-in-question"}),
-    ],
-)
-def test_an_open_verdict_says_between_which_causes_it_is(ranking, ids):
-    said = messages_in(summary._between(ranking))
-    assert {name for name in said if name.startswith(("backlog-", "cause-in"))} == ids

@@ -175,10 +175,15 @@ def test_the_reason_is_the_cause_with_its_mechanism_or_strongest_statement():
 
 
 def test_causes_in_question_are_named_where_none_is_settled():
-    ranking = [ranked("app_down", 0.5), ranked("edge_config", 0.3), ranked("none", 0.0001)]
+    ranking = [
+        ranked("app_down", 0.5, "inconclusive", 1.0),
+        ranked("edge_config", 0.3, "inconclusive", 1.0),
+        ranked("none", 0.0001, "inconclusive", 1.0),
+    ]
     said = why(context(*CALM, *BAD), ranking, "inconclusive", 0.5)
     assert said.id == "health-not-separated"
-    assert [one.values["probability"].value for one in said.items_of("causes")] == [0.5, 0.3]
+    assert len(said.items_of("causes")) == 2
+    assert why(context(*CALM, *BAD), [ranked("app_down")], "inconclusive", 0.5).id == "health-nothing-speaks"
     # The process served the monitored endpoint well.
     jobs = rows(6, path=JOBS, bad=True)
     probes = [probe(21 + number, "outside") for number in range(6)]
@@ -187,7 +192,9 @@ def test_causes_in_question_are_named_where_none_is_settled():
     assert (said["spared"], said["paths"], said["probability"], said["option"]) == (
         [HEALTH], [JOBS], 0.5, "--endpoint",
     )  # fmt: skip
-    edge = reason(ranked("edge_config", 0.5), verdict="inconclusive", requests=jobs, **more)
+    edge = reason(
+        ranked("edge_config", 0.5, "inconclusive", 1.0), verdict="inconclusive", requests=jobs, **more
+    )
     assert "health-not-separated" in edge
 
 

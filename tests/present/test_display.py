@@ -263,21 +263,19 @@ def test_a_verdict_is_shown_with_its_time_its_error_and_how_such_verdicts_fared(
     assert shown["text/plain"] == bare.sentence()
 
 
-def test_three_causes_of_at_least_a_twentieth_are_named_where_the_cause_is_open():
-    shares = (0.4, 0.3, 0.2, 0.06)
-    ranking = tuple(
-        Ranked(Finding(f"cause_{at}", ()), share, "inconclusive") for at, share in enumerate(shares)
-    )
-
-    def named(ranking):
+def test_an_open_verdict_names_the_causes_that_are_not_told_apart_without_numbers():
+    def verdict(*shares):
+        evidence = (Evidence("", "probes", 1, 1.0),)
+        ranking = tuple(
+            Ranked(Finding(f"cause_{at}", evidence), share, "inconclusive") for at, share in enumerate(shares)
+        )
         (first, *_) = VerdictView(diagnosis(verdict="inconclusive", ranking=ranking), TOKYO, {})._verdict()
-        return [
-            (one.values["cause"].name, one.values["probability"].value) for one in first.items_of("causes")
-        ]
+        return first
 
-    assert named(ranking) == [("cause 0", 0.4), ("cause 1", 0.3), ("cause 2", 0.2)]
-    edge = tuple(Ranked(Finding(f"c_{share}", ()), share, "inconclusive") for share in (0.9, 0.05, 0.049))
-    assert named(edge) == [("c 0.9", 0.9), ("c 0.05", 0.05)]
+    assert verdict(0.4, 0.3, 0.19).items_of("causes") == ("cause 0", "cause 1")
+    assert verdict(0.6, 0.2).items_of("causes") == ("cause 0",)
+    silent = diagnosis(verdict="inconclusive", ranking=(Ranked(Finding("a", ()), 0.1, "inconclusive"),))
+    assert VerdictView(silent, TOKYO, {})._verdict()[0].id == "verdict-open"
 
 
 def basis(side, weight, rows, table):
@@ -311,6 +309,8 @@ def test_hypotheses_are_listed_with_evidence_blind_spots_and_next_test():
             ("none", "refuted", 0.9),
         )
     ]
+    # Causes that the evidence does not tell apart have no number.
+    heads[0] = said("finding-head-in-question", title=Resource("The process <is> down"))
     # The heaviest first; a twentieth is neutral still.
     no = f"▼ {label('cell-no', 'en')} [{basis('contradicts', 2.3, 1200, 'edge_log')}]"
     third = f"▲ Third. [{basis('supports', 0.1, 1, 'app_log')}]"

@@ -14,6 +14,7 @@ from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.polling import unmatched_receives
 from watchme_analysis.inference.causes import cause_names, load_causes
+from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
 from watchme_analysis.inference.placeholders import with_meanings
 from watchme_analysis.present.cause_words import consequence, quoted_error
@@ -39,8 +40,6 @@ from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
 # Visibility timeout that AWS recommends, in timeouts of the function ("Using Lambda with Amazon SQS").
 SAFE_TIMEOUTS = 6
-# Causes count as equally likely from this share of the likeliest one's probability on.
-AS_LIKELY = 0.8
 
 
 def summary(
@@ -178,8 +177,8 @@ def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> t
             _trouble(queues, found.incident_start),
             message("backlog-look-for-consumer"),
         )
-    is_level = bool(_level(ranking))
-    test = None if is_level else message("backlog-next-test", test=value_of(ranking[0].finding.next_test))
+    likely = undecided(ranking)
+    test = message("backlog-next-test", test=value_of(likely[0].finding.next_test)) if likely else None
     return (
         sentences(quoted_error(found.extra["error"]), _between(ranking)),
         _trouble(queues, found.incident_start)
@@ -285,32 +284,13 @@ def _one_receive(context: BacklogContext) -> list[Message]:
     return [message("backlog-one-receive", queues=once, setting=Code("maxReceiveCount"))] if once else []
 
 
-def _level(ranking: Sequence[Ranked]) -> int:
-    """Return how many causes are about as likely as the likeliest where these are more than two, else 0."""
-    level = sum(item.probability >= AS_LIKELY * ranking[0].probability for item in ranking)
-    return level if level > 2 else 0
-
-
 def _between(ranking: Sequence[Ranked]) -> Text:
-    """Return between which causes the evidence does not decide."""
-    level, names, number = _level(ranking), cause_names(QUESTION), len(ranking)
-    if ranking[0].finding.log_odds <= 0:
-        first = value_of(names[ranking[0].finding.cause])
-        return sentences(
-            message("backlog-nothing-supports", causes=number),
-            None if level else message("backlog-least-contradicted", cause=first),
-        )
-    if level:
-        return message("backlog-equally-likely", level=level, causes=number)
-    likely = tuple(
-        message(
-            "cause-in-question",
-            cause=value_of(names[item.finding.cause]),
-            probability=Probability(item.probability),
-        )
-        for item in ranking[:2]
-    )
-    return message("backlog-not-separated", causes=Phrases(likely))
+    """Return between which causes the evidence does not decide, as one group without numbers."""
+    names = cause_names(QUESTION)
+    group = [message("value", value=value_of(names[entry.finding.cause])) for entry in undecided(ranking)]
+    if not group:
+        return message("backlog-nothing-supports", causes=len(ranking))
+    return message("backlog-not-separated", number=len(group), causes=Phrases(tuple(group)))
 
 
 def _also_changed(found: Diagnosis, context: BacklogContext) -> list[Message]:

@@ -19,7 +19,7 @@ from watchme_analysis.health.signals.known_lines import GROUP
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import Cause, cause_names
-from watchme_analysis.inference.engine import IN_QUESTION
+from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.placeholders import with_meanings
 from watchme_analysis.inference.signals import Observation
@@ -378,17 +378,12 @@ def why(
 
 
 def _open_causes(ranking: Sequence[Ranked]) -> Message:
+    """Return the causes that the evidence does not separate as one group, without numbers."""
     names = cause_names("health")
-    open_causes = tuple(
-        message(
-            "cause-in-question",
-            cause=value_of(names[entry.finding.cause]),
-            probability=Probability(entry.probability),
-        )
-        for entry in ranking
-        if entry.probability >= IN_QUESTION
-    )
-    return message("health-not-separated", causes=Phrases(open_causes))
+    group = [message("value", value=value_of(names[entry.finding.cause])) for entry in undecided(ranking)]
+    if not group:
+        return message("health-nothing-speaks", causes=len(ranking))
+    return message("health-not-separated", number=len(group), causes=Phrases(tuple(group)))
 
 
 def what_to_do(

@@ -48,8 +48,9 @@ UNSEEN_PART = 0.05
 # Probability from which a cause or layer is named. Below, a rival may be half as likely: the evidence does
 # not separate them. By choice.
 NAMED_AT = 0.7
-# Probability from which a cause is still in question, and below which one is unlikely; by choice.
-IN_QUESTION, UNLIKELY = 0.1, 0.05
+# Probability below which a cause is unlikely, and share of the likeliest one's from which evidence does not
+# separate two; by choice.
+UNLIKELY, ALIKE = 0.05, 0.5
 # Sums of weights (log-odds) from which a cause may be named, and up to which it counts as refuted, by choice.
 # Where hardly anything was observed, a weak sign is the likeliest explanation, but names nothing.
 SUPPORTED_FROM, REFUTED_AT = 1.0, -1.0
@@ -242,6 +243,23 @@ def finding(
     ]
     evidence.sort(key=lambda item: -abs(item.weight))
     return Finding(cause.cause, tuple(evidence), detail=_detail(cause, causes, observations, signals))
+
+
+def undecided(ranking: Sequence[Ranked]) -> tuple[Ranked, ...]:
+    """Return the causes that the evidence does not separate from the likeliest one, that one included.
+
+    Parameters
+    ----------
+    ranking
+        Causes, most probable first.
+
+    Returns
+    -------
+    tuple of Ranked
+        Empty where nothing speaks for any of them.
+    """
+    alike = [one for one in ranking if one.probability >= ALIKE * ranking[0].probability]
+    return tuple(one for one in alike if one.status != "refuted" and one.finding.speaks_for)
 
 
 def independent_signals(found: Finding) -> int:

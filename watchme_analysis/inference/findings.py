@@ -115,6 +115,11 @@ class Finding:
         """Return the sum of the weights of the evidence."""
         return sum(item.weight for item in self.evidence)
 
+    @property
+    def speaks_for(self) -> bool:
+        """Return True when something speaks for the cause, whatever speaks against it."""
+        return any(item.weight > 0 for item in self.evidence)
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:

@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.present.cause_words import quoted_error, with_second_cause
 from watchme_analysis.present.display import TableView, TextView, coded
@@ -62,16 +63,13 @@ class VerdictView:
         span = TimeSpan(found.incident_start, found.incident_end) if found.incident_start else None
         when = [message("verdict-time", span=span)] if span else []
         if found.verdict == "inconclusive":
-            likely = [entry for entry in found.ranking if entry.probability >= OPEN_FROM]
-            named = tuple(
-                message(
-                    "cause-with-probability",
-                    cause=Resource(_words(entry.finding.cause)),
-                    probability=Probability(entry.probability),
-                )
-                for entry in likely[:3]
-            )
-            return [message("verdict-inconclusive", causes=Phrases(named)), *when]
+            group = tuple(_words(entry.finding.cause) for entry in undecided(found.ranking))
+            return [
+                message("verdict-inconclusive", number=len(group), causes=Phrases(group))
+                if group
+                else message("verdict-open"),
+                *when,
+            ]
         cause = found.cause or ""
         named_cause = with_second_cause(cause, found.secondary_cause, found.other_causes)
         title = [as_title(self.titles[cause])] if cause in self.titles else []
@@ -113,11 +111,15 @@ class FindingsView:
 
     def _head(self, entry: Ranked) -> str:
         cause = entry.finding.cause
-        title = self.titles.get(cause) or Resource(_words(cause))
+        named = self.titles.get(cause) or Resource(_words(cause))
+        title = Resource(named) if isinstance(named, str) else named
+        is_open = all(one.status != "supported" for one in self.ranking)
+        if is_open and entry in undecided(self.ranking):
+            return self._render(message("finding-head-in-question", title=title))
         return self._render(
             message(
                 "finding-head",
-                title=Resource(title) if isinstance(title, str) else title,
+                title=title,
                 status=Choice(entry.status),
                 probability=Probability(entry.probability),
             )

@@ -4,10 +4,11 @@
 backlog-cause = { $title } (confidence { $confidence }).
 backlog-began-with-change = It began with a change of { $resource } at { $time }: { $change }.
 backlog-no-cause-explains = None of { $causes } causes explains this.
-backlog-not-separated = The evidence does not separate the causes: { $causes }.
-backlog-equally-likely = The evidence does not separate the causes: { $level } of { $causes } are about equally likely.
+backlog-not-separated = { $number ->
+    [one] The evidence points to { $causes }, but does not settle the cause.
+   *[other] The evidence does not tell these causes apart: { $causes }.
+  }
 backlog-nothing-supports = No evidence supports any of { $causes } causes.
-backlog-least-contradicted = The least contradicted is { $cause }.
 backlog-all-well = { $queues ->
     [one] In { $queues } queue no work was late or lost, and none failed in numbers.
    *[other] In { $queues } queues no work was late or lost, and none failed in numbers.

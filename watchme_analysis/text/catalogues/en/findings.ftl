@@ -1,7 +1,11 @@
 ### Verdict, findings and the evidence to collect, as notebooks, pages and the terminal show them.
 
 verdict-no-incident = No incident ({ $confidence } sure).
-verdict-inconclusive = Inconclusive: the evidence does not settle the cause (likeliest: { $causes }).
+verdict-inconclusive = { $number ->
+    [one] Inconclusive: the evidence points to { $causes }, but does not settle the cause.
+   *[other] Inconclusive: the evidence does not tell { $causes } apart.
+  }
+verdict-open = Inconclusive: no evidence speaks for a cause.
 verdict-supported = Supported: { $cause } ({ $confidence } sure).
 verdict-time = Time of the incident: { $span }.
 cause-named = { $name } ({ $id })
@@ -28,7 +32,6 @@ error-leading = { $function } fails with { $error } ({ $part ->
       }
    *[some] { $errors } of { $total } logged errors
   }).
-cause-with-probability = { $cause } { $probability }
 cause-title-sentence = { $title }.
 
 finding-head = { $status ->
@@ -36,6 +39,7 @@ finding-head = { $status ->
     [refuted] { $title }: refuted, { $probability }
    *[inconclusive] { $title }: inconclusive, { $probability }
   }
+finding-head-in-question = { $title }: in question
 finding-no-evidence = The data holds nothing that shows or excludes it.
 finding-not-seen = Not seen:
 finding-next-test = Next test:

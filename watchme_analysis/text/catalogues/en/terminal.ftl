@@ -4,7 +4,7 @@ value = { $value }
 print-head = { $verdict ->
     [supported] SUPPORTED: { $cause }, confidence { $confidence }
     [no_incident] NO INCIDENT: { $cause }, confidence { $confidence }
-   *[inconclusive] INCONCLUSIVE: { $cause }, confidence { $confidence }
+   *[inconclusive] INCONCLUSIVE: { $cause }
   }
 print-no-single-cause = no single cause
 print-incident = incident

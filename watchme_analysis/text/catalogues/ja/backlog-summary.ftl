@@ -4,10 +4,11 @@
 backlog-cause = 原因: { $title } (確度 { $confidence })。
 backlog-began-with-change = { $time } の { $resource } の変更 ({ $change }) から始まっています。
 backlog-no-cause-explains = { $causes } 件の原因のいずれでも説明できません。
-backlog-not-separated = 手元のデータでは原因を区別できません: { $causes }。
-backlog-equally-likely = 手元のデータでは原因を区別できません。{ $causes } 件のうち { $level } 件の可能性がほぼ同じです。
+backlog-not-separated = { $number ->
+    [one] 手元のデータは{ $causes }を示していますが、原因を確定できません。
+   *[other] 手元のデータでは次の原因を区別できません: { $causes }。
+  }
 backlog-nothing-supports = { $causes } 件の原因のいずれについても、裏付けるデータがありません。
-backlog-least-contradicted = 矛盾が最も少ない原因は、{ $cause } です。
 backlog-all-well = { $queues } 個のキューで、処理の遅延や消失はなく、失敗の増加もありません。
 
 # Extent

@@ -1,7 +1,11 @@
 ### 結論、仮説ごとの所見、追加で収集すべきデータ。ノートブック、ページ、端末で共通です。
 
 verdict-no-incident = インシデントは発生していません (確度 { $confidence })。
-verdict-inconclusive = 原因は特定できていません。手元のデータでは原因を 1 つに絞れません (有力な候補: { $causes })。
+verdict-inconclusive = { $number ->
+    [one] 原因は特定できていません。手元のデータは { $causes } を示していますが、確定できません。
+   *[other] 原因は特定できていません。手元のデータでは、{ $causes } を区別できません。
+  }
+verdict-open = 原因は特定できていません。いずれの原因についても、裏付けるデータがありません。
 verdict-supported = 原因を特定しました: { $cause } (確度 { $confidence })。
 verdict-time = インシデントの期間: { $span }。
 cause-named = { $name } ({ $id })
@@ -28,7 +32,6 @@ error-leading = { $function } が失敗しています: { $error } ({ $part ->
       }
    *[some] ログのエラー { $total } 件中 { $errors } 件
   })。
-cause-with-probability = { $cause } { $probability }
 cause-title-sentence = { $title }。
 
 finding-head = { $status ->
@@ -36,6 +39,7 @@ finding-head = { $status ->
     [refuted] { $title }: 否定、{ $probability }
    *[inconclusive] { $title }: 未確定、{ $probability }
   }
+finding-head-in-question = { $title }: 候補
 finding-no-evidence = この原因を裏付けるデータも、否定するデータもありません。
 finding-not-seen = 確認できなかった点:
 finding-next-test = 次の確認:

@@ -4,7 +4,7 @@ value = { $value }
 print-head = { $verdict ->
     [supported] 原因を特定: { $cause }、確度 { $confidence }
     [no_incident] インシデントなし: { $cause }、確度 { $confidence }
-   *[inconclusive] 原因は未確定: { $cause }、確度 { $confidence }
+   *[inconclusive] 原因は未確定: { $cause }
   }
 print-no-single-cause = 単独の原因なし
 print-incident = 期間
