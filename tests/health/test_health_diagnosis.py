@@ -92,6 +92,12 @@ def test_every_cause_is_ranked_with_a_next_test(fault):
     assert all(entry.finding.next_test for entry in said.ranking)
 
 
+def test_the_layer_is_that_of_the_named_cause(fault):
+    _, said, _ = fault
+    layers = {one.cause: one.layer for one in health_causes()}
+    assert said.verdict != "supported" or said.extra["layer"] == layers[said.cause]
+
+
 def test_says_it_in_three_sentences(fault):
     _, said, _ = fault
     assert len(said.summary) == 3

@@ -103,7 +103,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
                 "probability": round(decision.probability, 4),
                 "signals": decision.signals,
             },
-            "layer": named_layer(layers),
+            "layer": cause_of(ranking[0]).layer if verdict == "supported" else named_layer(layers),
             "layers": [layer.to_dict() for layer in layers],
         },
         summary=(
