@@ -132,7 +132,7 @@ time | time | when it was logged (whole seconds)
 level | text | debug .. emerg
 pid | int | process
 connection | int | connection number after `*` | not about a connection
-kind | text | upstream_timeout_connect, upstream_timeout_header, upstream_timeout_body, upstream_timeout_send, upstream_refused, upstream_reset, upstream_closed, upstream_invalid, upstream_unreachable, upstream_disabled, no_live_upstream, limit_conn, limit_req, buffering_to_disk, disk_full, request_too_large, denied, missing_file, client_invalid, client_closed, open_files, worker_connections, worker_crash, tls, resolver, configuration, reload, startup, shutdown, other
+kind | text | upstream_timeout_connect, upstream_timeout_header, upstream_timeout_body, upstream_timeout_send, upstream_queue_full, upstream_refused, upstream_reset, upstream_closed, upstream_invalid, upstream_unreachable, upstream_disabled, no_live_upstream, limit_conn, limit_req, buffering_to_disk, disk_full, request_too_large, denied, missing_file, client_invalid, client_closed, open_files, worker_connections, worker_crash, tls, resolver, configuration, reload, startup, shutdown, other
 message | text | the message without its `key: value` tail
 client_addr | text | client
 server | text | server name

@@ -70,7 +70,7 @@ def test_a_line_is_taken_apart(tmp_path):
         ("accept4() failed (24: Too many open files)", "open_files"),
         ("connect() to unix:/run/app.sock failed (2: No such file or directory) while connecting to upstream", "upstream_unreachable"),
         ("connect() to unix:/run/app.sock failed (13: Permission denied) while connecting to upstream", "upstream_unreachable"),
-        ("connect() to unix:/run/app.sock failed (11: Resource temporarily unavailable) while connecting to upstream", "upstream_refused"),
+        ("connect() to unix:/run/app.sock failed (11: Resource temporarily unavailable) while connecting to upstream", "upstream_queue_full"),
         ("socket() failed (24: Too many open files) while connecting to upstream", "open_files"),
         ("512 worker_connections are not enough while connecting to upstream", "worker_connections"),
         ("SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) while SSL handshaking", "tls"),

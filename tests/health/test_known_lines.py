@@ -79,3 +79,23 @@ def test_a_line_says_nothing_of_what_callers_met_long_after_it(tmp_path):
         found = diagnose("health", import_folder(folder, tmp_path / f"{name}-case").case).to_dict()
         said[name] = found["verdict"], found["layers"]
     assert said["with"] == said["without"]
+
+
+def test_a_full_queue_of_a_socket_is_no_refusal(tmp_path):
+    """Whoever refuses does not listen; here somebody listens, and takes no connections (unix(7))."""
+    line = (
+        "2026/03/04 05:06:{:02d} [error] 7#7: *{} connect() to unix:/run/app.sock failed ({}) while "
+        'connecting to upstream, client: 192.0.2.9, server: example.com, request: "GET /health HTTP/1.1", '
+        'upstream: "http://unix:/run/app.sock:/health", host: "example.com"'
+    )
+    signals = {}
+    for name, error in (
+        ("full", "11: Resource temporarily unavailable"),
+        ("refused", "111: Connection refused"),
+    ):
+        (tmp_path / name).mkdir()
+        lines = [line.format(second, second, error) for second in range(30)]
+        _, found = diagnosed(tmp_path / name, lines, "error.log")
+        signals[name] = {item["signal"] for one in found["ranking"] for item in one["evidence"]}
+    assert "fate_refused" in signals["refused"] - signals["full"]
+    assert "fate_connect_timeout" in signals["full"]

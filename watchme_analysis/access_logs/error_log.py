@@ -70,8 +70,9 @@ _KINDS = tuple(
         ("open_files", r"but only \d+ files are available"),
         ("disk_full", r"No space left on device|Disk quota exceeded"),
         ("worker_connections", r"worker_connections are (not enough|more than)"),
-        # Error 11: the queue of a Unix socket is full.
-        ("upstream_refused", r"(Connection refused|connect\(\).*\(11: ).*upstream"),
+        # Error 11: something listens at a Unix socket, but takes no connections: its queue is full (unix(7)).
+        ("upstream_queue_full", r"connect\(\).*\(11: .*upstream"),
+        ("upstream_refused", r"Connection refused.*upstream"),
         ("upstream_reset", r"(Connection reset by peer|Broken pipe).*(upstream|proxying)"),
         ("upstream_unreachable", r"(No route to host|Host is unreachable|Network is unreachable).*upstream"),
         (

@@ -23,6 +23,7 @@ _NOTED_STATUS = {
     "upstream_timeout_connect": 504,
     "upstream_timeout_header": 504,
     "upstream_timeout_send": 504,
+    "upstream_queue_full": 502,
     "upstream_refused": 502,
     "upstream_unreachable": 502,
     "no_live_upstream": 502,

@@ -120,6 +120,7 @@ OF_LINES = {
     "upstream_refused": "refused",
     "upstream_unreachable": "unreachable",
     "upstream_timeout_connect": "connect_timeout",
+    "upstream_queue_full": "connect_timeout",
     "upstream_timeout_header": "header_timeout",
     "upstream_timeout_send": "header_timeout",
     "upstream_timeout_body": "body_timeout",

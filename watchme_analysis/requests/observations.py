@@ -57,7 +57,8 @@ GATEWAY_ERROR = 502
 # Kinds of error log lines on failed requests.
 ERROR_KINDS = (
     "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
-    "upstream_refused", "upstream_reset", "upstream_closed", "upstream_unreachable", "no_live_upstream",
+    "upstream_queue_full", "upstream_refused", "upstream_reset", "upstream_closed", "upstream_unreachable",
+    "no_live_upstream",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@
 nginx-error-upstream-timeout-connect = timeout while connecting
 nginx-error-upstream-timeout-header = timeout while waiting for the response header
 nginx-error-upstream-timeout-body = timeout while reading the body
+nginx-error-upstream-queue-full = socket of the upstream full
 nginx-error-upstream-refused = connection refused
 nginx-error-upstream-unreachable = host unreachable
 nginx-error-upstream-reset = connection reset

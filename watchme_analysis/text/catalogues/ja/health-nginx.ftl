@@ -5,6 +5,7 @@
 nginx-error-upstream-timeout-connect = 接続時のタイムアウト
 nginx-error-upstream-timeout-header = 応答ヘッダー待ちのタイムアウト
 nginx-error-upstream-timeout-body = 応答ボディ読み取り時のタイムアウト
+nginx-error-upstream-queue-full = アップストリームのソケットが満杯
 nginx-error-upstream-refused = 接続拒否
 nginx-error-upstream-unreachable = ホスト到達不可
 nginx-error-upstream-reset = 接続リセット
