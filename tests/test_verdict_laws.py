@@ -1,0 +1,170 @@
+"""Laws of verdicts: what says nothing about the affected service changes no verdict."""
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import PurePath
+from zoneinfo import ZoneInfo
+
+import pytest
+from worlds.altered_evidence import (
+    altered,
+    at_other_times,
+    renaming,
+    shuffled,
+    slower,
+    with_another_service,
+    with_third_service,
+)
+from worlds.backlog_draws import make
+from worlds.health_scenarios import SCENARIOS
+
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.services.diagnose import diagnose
+
+DRAWN = ("throttled 3", "visibility_misconfig 7", "mapping_disabled 18")  # cause and seed
+BUNDLED = ("health-threadpool", "health-healthy", "backlog-49", "backlog-dlq", "backlog-healthy")
+RAW = ("orders-failing", *BUNDLED, *DRAWN)
+MADE_UP = {made.__name__: made for made in SCENARIOS}
+
+LATER = timedelta(days=17, hours=3, minutes=11)
+BERLIN, CLOCKS_GO_BACK = ZoneInfo("Europe/Berlin"), datetime(2025, 10, 26, 1, tzinfo=UTC)
+PARTS = ("verdict", "cause", "secondary_cause", "other_causes", "layer", "dead_letters")
+
+
+@pytest.fixture(scope="module")
+def usual(data, tmp_path_factory):
+    """Return a function that returns texts of a case by path, the case itself, and its verdict."""
+    known = {}
+
+    def read(name):
+        if name not in known:
+            folder = data / name
+            if name in DRAWN:
+                folder = tmp_path_factory.mktemp("drawn")
+                make(int(name.split()[1]), folder, name.split()[0])
+            files = {}
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and path.name not in ("README.md", "watchme.toml"):
+                    raw = path.read_bytes()
+                    text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+                    files[path.relative_to(folder).as_posix().removesuffix(".gz")] = text
+            case = import_folder(folder, tmp_path_factory.mktemp("case")).case
+            known[name] = files, case, verdict_of(case)
+        return known[name]
+
+    return read
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Return a function: the verdict on texts by path. A path that ends in ``.gz`` is packed."""
+    number = count()
+
+    def verdict(files, *more):
+        folder = tmp_path / f"evidence-{next(number)}"
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        return verdict_of(import_folder(folder, folder.with_suffix(".case")).case, *more)
+
+    return verdict
+
+
+def verdict_of(case, *more):
+    """Return what a verdict consists of, without its confidence, and ``more`` fields of the diagnosis."""
+    found = diagnose("health" if {"probes", "access_log"} & set(case.tables) else "backlog", case)
+    parts = found.to_dict()
+    layers = {entry["layer"]: entry["status"] for entry in parts.get("layers", ())}
+    between = {"start": found.incident_start, "end": found.incident_end}
+    return {name: parts.get(name) for name in PARTS + more} | {"layers": layers} | between
+
+
+def moved(verdict, by):
+    """Return a verdict whose incident began and ended so much later."""
+    return verdict | {bound: verdict[bound] and verdict[bound] + by for bound in ("start", "end")}
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", RAW)
+def test_other_names_change_no_verdict(name, usual, judged):
+    files, _, verdict = usual(name)
+    rename = renaming(files)
+    assert judged({rename(path): rename(text) for path, text in files.items()}) == verdict
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", RAW)
+def test_later_clock_moves_the_incident_alone(name, usual, judged):
+    files, _, verdict = usual(name)
+    later = {path: at_other_times(text, lambda at: at + LATER) for path, text in files.items()}
+    assert judged(later) == moved(verdict, LATER)
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", RAW)
+def test_clocks_going_back_change_no_verdict(name, usual, judged):
+    files, case, verdict = usual(name)
+    start, end = verdict["start"] or case.window.start, verdict["end"] or case.window.end
+    step = timedelta(seconds=1) if name.startswith("health") else timedelta(minutes=5)  # as logs and metrics
+    by = (CLOCKS_GO_BACK - start - (end - start) / 2) // step * step
+    there = {path: at_other_times(text, lambda at: at + by, BERLIN) for path, text in files.items()}
+    assert judged(there) == moved(verdict, by)
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", [*RAW, *MADE_UP])
+def test_slower_system_gets_the_same_verdict(name, usual):
+    case = MADE_UP[name]() if name in MADE_UP else usual(name)[1]
+    no_times = dict.fromkeys(("start", "end"))
+    assert verdict_of(slower(case)) | no_times == verdict_of(case) | no_times
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", BUNDLED)
+def test_another_healthy_service_changes_no_verdict(name, usual, judged):
+    files, _, verdict = usual(name)
+    assert judged(with_another_service(files)) == verdict
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("made", MADE_UP.values())
+def test_names_clock_and_neighbour_change_no_made_up_verdict(made):
+    case, verdict = made(), verdict_of(made())
+    later = altered(case, lambda text: at_other_times(text, lambda at: at + LATER), lambda at: at + LATER)
+    found = [verdict_of(altered(case, renaming(()))), verdict_of(with_third_service(case)), verdict_of(later)]
+    assert found == [verdict, verdict, moved(verdict, LATER)]
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", RAW)
+@pytest.mark.parametrize("copy", ["again/{}.gz", "{} (1){}"])
+def test_second_copy_of_each_file_changes_nothing(name, copy, usual, judged):
+    files, case, _ = usual(name)
+    paths = {path: PurePath(path) for path in files}
+    parts = {
+        path: (path,) if ".gz" in copy else (at.with_suffix(""), at.suffix) for path, at in paths.items()
+    }
+    assert judged(
+        files | {copy.format(*parts[path]): text for path, text in files.items()}, "summary"
+    ) == verdict_of(case, "summary")
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", ["health-threadpool", "health-healthy"])
+def test_order_within_a_second_changes_nothing(name, usual, judged):
+    files, case, _ = usual(name)
+    logs = {
+        path: shuffled(path, text) for path, text in files.items() if path.endswith((".log", ".csv", "l"))
+    }
+    assert judged(files | logs, "summary") == verdict_of(case, "summary")
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize("name", RAW)
+def test_order_of_files_changes_nothing(name, usual, judged):
+    files, _, verdict = usual(name)
+    parts = sorted({path.split("/")[0] for path in files}, reverse=True)
+    order = sorted(files, reverse=True)
+    assert judged({f"{parts.index(path.split('/')[0]):03d}/{path}": files[path] for path in order}) == verdict
