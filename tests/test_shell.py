@@ -161,6 +161,7 @@ def test_each_probe_is_one_word(subtests, shell):
             outside, host, inside = (f"http://{name}/{part}" for part in ("o", "h", "i"))
             at = missing.Addresses(
                 public_host=shell_word(name, "HOST"),
+                origin_ip="192.0.2.1",
                 outside=outside,
                 upstream=f"{name}:8000",
                 host=host,

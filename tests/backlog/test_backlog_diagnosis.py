@@ -240,7 +240,7 @@ def test_with_no_log_a_deployment_is_less_sure_where_runs_got_as_far_as_good_one
         world.change(595, "UpdateFunctionCode20150331v2", "job-runner", functionName="job-runner")
         found = ask(world.without("log_events", "log_queries"))
         assert found.cause == "consumer_failing"
-        sure.append(found.confidence)
+        sure.append(found.ranking[0].probability)
     assert sure[1] < sure[0]
 
 

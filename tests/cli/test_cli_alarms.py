@@ -78,8 +78,8 @@ def test_settings_of_one_alarm_on_one_resource_stand_together(shorter, monkeypat
 def test_alarms_that_watch_nothing_in_the_case_are_named(bundled):
     result = backtest(bundled("health-healthy").path)
     assert "never fired: 8 of 8" in result.output
-    said = next(line for line in result.output.splitlines() if line.startswith("not evaluated"))
-    assert "age_gt_600_max_60s_1of1," in said
+    said = result.output[result.output.index("not evaluated") :]
+    assert "age_gt_600_max_60s_1of1" in said
     assert "health-checks" not in said
 
 

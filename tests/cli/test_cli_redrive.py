@@ -85,7 +85,7 @@ def test_a_case_without_messages_says_how_to_get_them(tmp_path):
     none = CliRunner().invoke(redrive, [str(folder)], catch_exceptions=False)
     assert none.exit_code == 0
     assert none.stderr.splitlines()[0] == "0 messages to redrive"
-    assert "`watchme case pull backlog --queue NAME` samples the DLQ" in none.stderr
+    assert "`watchme case pull backlog --queue asr-queue --since 2h` samples the DLQ" in none.stderr
 
 
 @pytest.mark.slow
