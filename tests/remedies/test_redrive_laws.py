@@ -184,7 +184,7 @@ def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_pat
 
 
 @pytest.mark.fuzz
-@settings(max_examples=500, derandomize=False)
+@settings(max_examples=500, derandomize=True)
 @given(drawn=WORLDS, kill=KILLS)
 def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, drawn, kill):
     check_runs(
