@@ -224,7 +224,7 @@ def layer_findings(
     left = [entry for entry in found if entry.status != "refuted"]
     # Where all others are excluded, the last one is named, unless these together are as likely all the same.
     if is_incident and len(left) == 1 and left[0].layer != "dependency":
-        is_likely = left[0].probability > LIKELIER_THAN_NOT * sum(one.probability for one in found)
+        is_likely = left[0].probability > LIKELIER_THAN_NOT * sum(decision.layers.values())
         found = [replace(one, status="supported") if one is left[0] and is_likely else one for one in found]
     return tuple(found)
 
