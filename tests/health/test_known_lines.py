@@ -69,7 +69,7 @@ def test_an_error_line_accuses_nobody_where_callers_were_well(tmp_path):
 
 
 def test_a_line_says_nothing_of_what_callers_met_long_after_it(tmp_path):
-    """With the logs of Nginx alone nobody is cleared, but what is over excludes no layer either."""
+    """Lines of an earlier fault exclude no layer, although Nginx's logs do not exclude the edge."""
     said = {}
     for name, line in (("without", ""), ("with", SAMPLES["nginx-refused"].sample + "\n")):
         folder = tmp_path / name
@@ -82,7 +82,7 @@ def test_a_line_says_nothing_of_what_callers_met_long_after_it(tmp_path):
 
 
 def test_a_full_queue_of_a_socket_is_no_refusal(tmp_path):
-    """Whoever refuses does not listen; here somebody listens, and takes no connections (unix(7))."""
+    """A socket whose queue is full has a listener that accepts no connections (unix(7))."""
     line = (
         "2026/03/04 05:06:{:02d} [error] 7#7: *{} connect() to unix:/run/app.sock failed ({}) while "
         'connecting to upstream, client: 192.0.2.9, server: example.com, request: "GET /health HTTP/1.1", '

@@ -126,7 +126,7 @@ def test_two_causes_are_named_where_neither_explains_what_the_other_does():
     both = weigh([one, two, none], [seen("loss"), seen("stop"), seen("cpu_known")], SIGNALS)
     status = {entry.finding.cause: entry.status for entry in both.ranking}
     assert status == {"one": "supported", "two": "supported", "none": "refuted"}
-    # What speaks for the other is no evidence against the one.
+    # Evidence for one cause does not count against the other.
     against = {
         name: min(weights(entry.finding).values()) for entry in both.ranking if (name := entry.finding.cause)
     }
