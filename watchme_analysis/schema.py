@@ -292,6 +292,52 @@ value | json | the value
         ),
     ),
     Table(
+        "container_events",
+        "One event of a container, pod, task or load balancer target, or one state of it.",
+        _columns(
+            """
+file | text | file that the row came from
+line | int | line number, from 1; in a JSON file the number of the row, from 1
+time | time | when it happened; of an event that is counted, the last time | only an age is stated, or a state without its time
+first_time | time | the first time of an event that is counted | as for time, or it happened once
+platform | text | kubernetes, ecs, docker, alb
+object | text | name of the pod, container, task or target
+service | text | name of the workload, service or target group, also where the object's name tells it | not known
+address | text | IP address of the object, with its port where stated
+kind | text | started, stopped, killed_for_memory, restarted, crash_loop, image_error, start_failed, scheduling_failed, evicted, probe_refused, probe_timed_out, probe_failed, unhealthy, healthy, other
+probe | text | liveness, readiness, startup, container (health check of the container), lb (load balancer) | not about a probe
+path | text | path that the probe asked for
+reason | text | reason and message in the platform's words, secrets masked
+exit_code | int | exit code of the process | it did not end
+count | int | how often it happened
+"""
+        ),
+        "time",
+    ),
+    Table(
+        "container_settings",
+        "One health check of a container or target group, or the limits of a container.",
+        _columns(
+            """
+file | text | file that the row came from
+platform | text | as in container_events
+object | text | as in container_events
+service | text | as in container_events
+address | text | as in container_events
+container | text | name of the container within its pod or task | the object is the container
+probe | text | as in container_events | the row states limits
+path | text | path that the probe asks for | it runs a command or opens a connection
+port | text | port that it asks, by number or name
+period_s | float | time between probes
+timeout_s | float | time after which a probe fails
+failure_threshold | int | failures in a row until something is done
+start_delay_s | float | time from the start in which probes are not made or do not count
+memory_bytes | int | memory limit | no limit
+cpus | float | CPU limit | no limit
+"""
+        ),
+    ),
+    Table(
         "app_handlers",
         "One HTTP handler found in an application's source.",
         _columns(

@@ -219,6 +219,20 @@ def query(at):
             "queryString": f"fields @message | limit {at + 1}", "output": f"a{at}.json"}  # fmt: skip
 
 
+def kubernetes_event(at):
+    return {"kind": "Event", "reason": "BackOff", "message": "Back-off restarting failed container", "count": 2,
+            "lastTimestamp": ISO, "involvedObject": {"kind": "Pod", "name": f"p{at}"}}  # fmt: skip
+
+
+def inspected(at):
+    return {"Name": f"/c{at}", "State": {"OOMKilled": True, "ExitCode": 137, "FinishedAt": ISO, "Health": {"Log": []}},
+            "Config": {"Labels": {}}, "HostConfig": {"Memory": 1}, "NetworkSettings": {"Networks": {}}}  # fmt: skip
+
+
+def target(at):
+    return {"Target": {"Id": f"t{at}"}, "TargetHealth": {"State": "unhealthy", "Reason": "Target.Timeout"}}
+
+
 def text(prefix):
     return lambda at: f"{prefix}{at}"
 
@@ -258,6 +272,18 @@ SHAPES = (
           head=b"services:\n  api:\n    mem_limit: 2g\n", is_one_text=True),
     lines("compose_command", "up.sh", "compose_settings", "value", "docker compose -f c{at}.yml up -d",
           lambda at: f'"c{at}.yml"'),
+    lines("docker_events", "docker-events.txt", "container_events", "object",
+          "2025-12-11T01:10:30.123456789Z container die 3f1c (exitCode=1, name=c{at})", text("c")),
+    listed("docker_inspect", "docker-inspect.json", "container_events", "object", inspected, text("c"), key=""),
+    listed("ecs", "target-health.json", "container_events", "object", target, text("t"), key="TargetHealthDescriptions"),
+    Shape("kubernetes", "kubectl-events.json", "container_events", "object", kubernetes_event, text("p"),
+          b'{"apiVersion": "v1", "kind": "List", "items": [', b",\n", b"]}", is_json=True),
+    lines("kubernetes_table", "kubectl-events.txt", "container_events", "object",
+          "2m15s       Warning   BackOff   pod/p{at}   Back-off restarting failed container", text("p"),
+          head=b"LAST SEEN   TYPE      REASON    OBJECT   MESSAGE\n"),
+    lines("kubernetes_description", "kubectl-describe.txt", "container_events", "reason",
+          "  Warning  BackOff  2m   kubelet  line {at}", text("BackOff: line "), is_one_text=True,
+          head=b"Name:   api-0\nEvents:\n  Type     Reason   Age  From     Message\n"),
     lines("app_source", "app.py", "app_handlers", "path", '@app.get("/g{at}")\ndef g{at}(): ...', text("/g"),
           head=b"from fastapi import FastAPI\napp = FastAPI()\n", is_one_text=True),
     listed("cloudwatch_metrics", "metrics/a.json", "metrics", "value", series, lambda at: at + 0.5, key="MetricDataResults"),

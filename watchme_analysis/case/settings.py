@@ -6,6 +6,7 @@
     time_zone = "Europe/Berlin"         # of log times without a zone
     work_time_zone = "Europe/Berlin"    # of the local dates of work items
     log_format = "timed"                # a name in nginx.conf, or the format itself
+    collected_at = "2025-12-11T12:05Z"  # when commands ran whose output states ages, such as kubectl
 
     [window]
     start = "2025-12-11T10:00+01:00"
@@ -31,7 +32,7 @@ from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window, parse_time, parse_zone
 
 FILE = "case.toml"
-_KNOWN = {"title", "time_zone", "timezone", "window", "log_format", "files", "work_time_zone"}
+_KNOWN = {"title", "time_zone", "timezone", "window", "log_format", "files", "work_time_zone", "collected_at"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class CaseSettings:
         ISO bounds of the window; None when the file does not set them.
     log_format
         Name or text of the access log's format.
+    collected_at
+        Moment from which ages count back that commands printed; None when the file does not set it.
     kinds
         File name to kind, for files named in ``[files]``.
     work_items
@@ -70,6 +73,7 @@ class CaseSettings:
     zone_is_assumed: bool = False
     window: dict[str, str] | None = None
     log_format: str | None = None
+    collected_at: datetime | None = None
     kinds: dict[str, str] = field(default_factory=dict)
     work_items: WorkItemSettings = field(default_factory=WorkItemSettings)
     log_words: LogWords = field(default_factory=LogWords)
@@ -77,7 +81,9 @@ class CaseSettings:
     @property
     def of_readers(self) -> dict[str, Any]:
         """Return the settings that file readers may use."""
-        stated = {"log_format": self.log_format} if self.log_format else {}
+        stated: dict[str, Any] = {"log_format": self.log_format} if self.log_format else {}
+        if self.collected_at is not None:
+            stated["collected_at"] = self.collected_at
         configured = {"work_items": self.work_items, "log_words": self.log_words}
         return {**stated, **configured, "zone_is_assumed": self.zone_is_assumed}
 
@@ -154,6 +160,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
         zone_is_assumed=is_assumed,
         window=_window(path, data.get("window"), zone),
         log_format=data.get("log_format"),
+        collected_at=_moment(data["collected_at"], zone) if "collected_at" in data else None,
         kinds=kinds,
         work_items=work_items,
         log_words=log_words,

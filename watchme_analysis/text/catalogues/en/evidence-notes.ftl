@@ -51,6 +51,7 @@ problem-json = JSON ends early or is damaged: { $error }
 problem-json-values = too many values in one JSON document ({ $limit })
 problem-json-damaged = JSON is damaged
 problem-not-aws-cli = not what the AWS CLI prints here
+problem-kind-not-read = objects of this kind are not read: { $kind }
 
 ## Logs and metrics of hosts
 
@@ -86,6 +87,14 @@ note-untimed = { $entries ->
     [one] { $entries } entry
    *[other] { $entries } entries
   } without a readable time.
+note-only-ages = { $entries ->
+    [one] { $entries } event has
+   *[other] { $entries } events have
+  } an age and no time. Their times are known with `collected_at` in case.toml, the moment at which the command ran.
+note-states-untimed = { $entries ->
+    [one] { $entries } entry is a state
+   *[other] { $entries } entries are states
+  } without the time at which it began.
 note-entries-missing = entries are missing, this is one page of several (NextToken).
 note-events-damaged = the details of { $events ->
     [one] { $events } event
@@ -196,6 +205,7 @@ value-no-time = { $value } is not a time
 value-no-seconds = { $value } can't be seconds: the log must be written with times in seconds
 value-option-number = { $option } wants a number, not { $value }
 reject-no-time = no time
+reject-no-event = no event
 reject-invalid-time = its time is not valid
 reject-edge-no-time = no EdgeStartTimestamp
 reject-csv-cells = { $cells } cells under { $columns } columns

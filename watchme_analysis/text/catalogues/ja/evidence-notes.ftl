@@ -39,6 +39,7 @@ problem-json = JSON が途切れているか、破損しています: { $error }
 problem-json-values = 1 つの JSON ドキュメントに含まれる値が多すぎます ({ $limit })
 problem-json-damaged = JSON が破損しています
 problem-not-aws-cli = AWS CLI の出力の形式ではありません
+problem-kind-not-read = この種類のオブジェクトは読み取りません: { $kind }
 
 ## ログとホストのメトリクス
 
@@ -62,6 +63,8 @@ note-without-ruff = ruff がインストールされていないため、ruff �
 ## AWS のレスポンス
 
 note-untimed = 時刻を読み取れない項目が { $entries } 件あります。
+note-only-ages = { $entries } 件のイベントには経過時間だけがあり、時刻がありません。コマンドを実行した時刻を case.toml の `collected_at` に指定すると、時刻が分かります。
+note-states-untimed = { $entries } 件は状態だけで、始まった時刻がありません。
 note-entries-missing = 複数ページのうちの 1 ページのため、項目が欠けています (NextToken)。
 note-events-damaged = イベント { $events } 件の詳細を読み取れません。
 note-repeated-events = { $table } の重複イベント { $repeated } 件を除外しました。
@@ -160,6 +163,7 @@ value-no-time = { $value } は時刻ではありません
 value-no-seconds = { $value } は秒数として大きすぎます。時間を秒単位で記録したログが必要です
 value-option-number = { $option } の値 { $value } は数値ではありません
 reject-no-time = 時刻がありません
+reject-no-event = イベントがありません
 reject-invalid-time = 時刻が無効です
 reject-edge-no-time = EdgeStartTimestamp がありません
 reject-csv-cells = { $columns } 列に対してセルが { $cells } 個あります

@@ -1,0 +1,144 @@
+"""Rows of ``container_events`` and ``container_settings``, whichever platform they come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.aws_shapes.responses import json_text, of_file, table_frame, table_result
+from watchme_analysis.files.evidence_file import RawFile, TablePart
+from watchme_analysis.files.lines import TEXT_LIMIT
+from watchme_analysis.files.storable_values import escape_surrogates
+from watchme_analysis.redact import redacted, shortened
+from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import note
+
+if TYPE_CHECKING:
+    from watchme_analysis.files.line_accounting import TextAccounting
+
+# What the kubelet, Docker and load balancers write about a failed probe: Go's net package names the errors of
+# connections, and a status is one that the process answered with.
+_FAILURES = (
+    ("probe_refused", re.compile(r"connection refused|no route to host", re.I)),
+    (
+        "probe_timed_out",
+        re.compile(r"deadline exceeded|timed? ?out|timeout|Client\.Timeout|health check exceeded", re.I),
+    ),
+)
+# Exit code of a process that SIGKILL ended: 128 + 9.
+KILLED = 137
+_URL = re.compile(r"https?://(?P<address>\[?[\w.:%-]+\]?:\d+|[\w.-]+)(?P<path>/[^\s\"'?]*)?")
+
+
+def failure_kind(reason: str) -> str:
+    """Return the kind of event that a failed probe is: refused, timed out, or failed in another way."""
+    return next((kind for kind, pattern in _FAILURES if pattern.search(reason)), "probe_failed")
+
+
+def asked_by(reason: str) -> tuple[str | None, str | None]:
+    """Return the address and the path of the URL that a probe's message quotes; None where it has none."""
+    found = _URL.search(reason)
+    return (found["address"], found["path"]) if found else (None, None)
+
+
+@dataclass
+class ContainerRows:
+    """The rows that a file gives, collected one by one.
+
+    Attributes
+    ----------
+    raw
+        The file.
+    platform
+        Platform of all rows.
+    events, settings
+        Rows so far.
+    rejected
+        What could not become a row.
+    ages
+        Number of events of which only an age is known, and no moment at which it was stated.
+    """
+
+    raw: RawFile
+    platform: str
+    events: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    ages: int = 0
+
+    def event(self, kind: str, reason: str = "", **values: Any) -> None:
+        """Add an event; ``values`` are further columns."""
+        row = {"file": self.raw.relative, "platform": self.platform, "kind": kind, **values}
+        row["reason"] = redacted(reason.strip()) or None
+        self.events.append({"time": None, "line": len(self.events) + 1} | row)
+
+    def failed_probe(self, reason: str, **values: Any) -> None:
+        """Add a probe that failed, with the address and path of the URL that its message quotes."""
+        address, path = asked_by(reason)
+        found = {"address": address, "path": path} | {name: value for name, value in values.items() if value}
+        self.event(failure_kind(reason), reason, **found)
+
+    def setting(self, **values: Any) -> None:
+        """Add a health check or limits, if any of them is stated."""
+        if any(value is not None for name, value in values.items() if name not in _IDENTITY):
+            self.settings.append({"file": self.raw.relative, "platform": self.platform, **values})
+
+    def each(self, items: Iterable[Any], add: Callable[[ContainerRows, dict[str, Any]], None]) -> None:
+        """Add the rows of each item by a function; an item that it can't read is rejected as a whole."""
+        for item in items:
+            before = len(self.events), len(self.settings)
+            try:
+                add(self, item)
+            except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+                del self.events[before[0] :], self.settings[before[1] :]
+                kind = str(item.get("kind") or "?") if isinstance(item, dict) else type(item).__name__
+                reason = note("problem-kind-not-read", kind=Resource(shortened(kind, 40)))
+                text = shortened(json_text(item) or "", TEXT_LIMIT)
+                self.rejected.append(Rejected(self.raw.relative, 0, reason, escape_surrogates(text)))
+
+    def parts(self, source: str, damage: Sequence[str] = ()) -> tuple[TablePart, ...]:
+        """Return the rows of a JSON file as parts of both tables."""
+        frame, retrieval = table_result(self.raw, source, "container_events", self.events)
+        problems = tuple(Rejected(self.raw.relative, 0, problem) for problem in damage)
+        notes = (*self._notes(), *(one for one in damage))
+        counted = replace(
+            retrieval, rejected=(*problems, *self.rejected), truncated=bool(damage), notes=notes
+        )
+        return (TablePart("container_events", frame, counted), *self._settings(source))
+
+    def parts_of_lines(self, account: TextAccounting) -> tuple[TablePart, ...]:
+        """Return the rows of a text file as parts of both tables; ``account`` has counted its lines."""
+        account.notes += self._notes()
+        for row in self.events:
+            account.add(row)
+        frame, retrieval = account.finish([])
+        times = [row["time"] for row in self.events if row["time"] is not None]
+        bounds = {"start": min(times), "end": max(times)} if times else {}
+        return (
+            TablePart("container_events", frame, replace(retrieval, **bounds)),
+            *self._settings(account.source),
+        )
+
+    def _notes(self) -> list[str]:
+        untimed = sum(row["time"] is None for row in self.events) - self.ages
+        found = [of_file(self.raw, "note-only-ages", entries=self.ages)] if self.ages else []
+        return [*found, *([of_file(self.raw, "note-states-untimed", entries=untimed)] if untimed else [])]
+
+    def _settings(self, source: str) -> tuple[TablePart, ...]:
+        if not self.settings:
+            return ()
+        frame = table_frame("container_settings", self.settings, self.raw.remarks)
+        retrieval = Retrieval(source, self.raw.relative, rows=len(frame))
+        return (TablePart("container_settings", frame, retrieval),)
+
+
+_IDENTITY = ("object", "service", "address", "container", "probe")
+
+
+def within_year_one(moment: datetime | None) -> datetime | None:
+    """Return a time, None for the zero time of Go, which Docker and Kubernetes write for none."""
+    return None if moment is None or moment.year == 1 else moment
