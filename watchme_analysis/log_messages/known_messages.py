@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -35,6 +36,8 @@ from watchme_analysis.text.render import placeholders
 SPEAKERS = (*dict.fromkeys(layer for layers in LAYERS.values() for layer in layers),)
 _KEYS = {"id", "text", "speaker", "meaning", "ja", "excluded", "causes", "commands", "sample", "source"}
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
+# Characters of the part of a text by which lines are looked up, by choice: rare enough, and in every text.
+_PART = 5
 # A value ends before these characters where the text does not say what follows it.
 _VALUE_END = re.compile(r"""[\s"'`,;)\]<>/]|$""")
 
@@ -54,6 +57,13 @@ class Pattern:
 
     literals: tuple[str, ...]
     names: tuple[str, ...]
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Return every run of `_PART` characters in the literals; a line with the message contains them all."""
+        return frozenset(
+            literal[at : at + _PART] for literal in self.literals for at in range(len(literal) - _PART + 1)
+        )
 
     def values(self, line: str) -> dict[str, str] | None:
         """Return the values that a line states; None if it does not contain the message.
@@ -116,7 +126,10 @@ def known_messages() -> tuple[KnownMessage, ...]:
 
 def known_message(line: str) -> tuple[KnownMessage, dict[str, str]] | None:
     """Return the known message that a line contains, with its values; of several, the longest text counts."""
-    for pattern, known in _patterns():
+    parts = {line[at : at + _PART] for at in range(len(line) - _PART + 1)}
+    found = _patterns_of_part()
+    for number in sorted({number for part in parts & found.keys() for number in found[part]}):
+        pattern, known = _patterns()[number]
         values = pattern.values(line)
         if values is not None:
             return known, values
@@ -128,6 +141,17 @@ def _patterns() -> tuple[tuple[Pattern, KnownMessage], ...]:
     """Return the texts of all known messages, the longest first."""
     texts = [(pattern, known) for known in known_messages() for pattern in known.patterns]
     return tuple(sorted(texts, key=lambda text: -sum(map(len, text[0].literals))))
+
+
+@cache
+def _patterns_of_part() -> dict[str, list[int]]:
+    """Return the numbers of the texts by one part of each, the one that the fewest texts contain."""
+    parts = [pattern.parts for pattern, _ in _patterns()]
+    count = Counter(part for each in parts for part in each)
+    found: dict[str, list[int]] = {}
+    for number, each in enumerate(parts):
+        found.setdefault(min(each, key=lambda part: (count[part], part)), []).append(number)
+    return found
 
 
 def _parsed(file: str, entry: dict[str, object]) -> KnownMessage:
@@ -152,6 +176,8 @@ def _parsed(file: str, entry: dict[str, object]) -> KnownMessage:
     english, japanese = placeholders(str(entry["meaning"])), placeholders(str(entry["ja"]))
     if english != japanese or not english <= known.names:
         raise InputError(f"{where} has other values in its meaning than in its text.")
+    if not all(pattern.parts for pattern in known.patterns):
+        raise InputError(f"{where} has a text without {_PART} characters in a row.")
     return known
 
 
