@@ -60,7 +60,7 @@ class Pattern:
 
     @property
     def parts(self) -> frozenset[str]:
-        """Return every run of `_PART` characters in the literals; a line with the message contains them all."""
+        """Return each run of `_PART` characters of the literals; a line with the message has all."""
         return frozenset(
             literal[at : at + _PART] for literal in self.literals for at in range(len(literal) - _PART + 1)
         )
