@@ -314,8 +314,10 @@ def session() -> Aws:
     """Return a session at a test's pace."""
     from watchme_analysis.cloudwatch.session import Aws, RateLimits
 
-    limits = RateLimits(gap_s=0, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0, queue_poll_s=0.01)
-    return Aws(rate_limits=limits)
+    pace = RateLimits(
+        gap_s=0, backoff_s=0.002, max_backoff_s=0.01, long_poll_s=0, queue_poll_s=0.01, counts_settle_s=0.05
+    )
+    return Aws(rate_limits=pace)
 
 
 # Two alarms: one that exists and differs, and one to create.
@@ -456,7 +458,7 @@ def require(holds: bool, what: str) -> None:
 
 def perform(order: dict[str, Any]) -> None:
     """Run the remedy of an order to its end."""
-    from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue, read_archive
+    from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue, read_archive
     from watchme_analysis.remedies.queue_purge import purge_queue
     from watchme_analysis.remedies.verified_redrive import (
         RedriveItem,
@@ -469,13 +471,13 @@ def perform(order: dict[str, Any]) -> None:
         order["outcome"] = apply_or_undo(order)
         return
     aws = session()
-    path, reading = Path(order["file"]), ReadingLimits(VISIBILITY_S, 0.2)
+    path, reading = Path(order["file"]), ReadingOptions(VISIBILITY_S)
     if order["remedy"] == "archive":
         if not path.exists():
             archive_queue(aws, order["dlq"], path, reading)
         return
     if order["remedy"] == "purge":
-        purge_queue(aws, order["dlq"], read_archive(path), "benchmark", limits=reading)
+        purge_queue(aws, order["dlq"], read_archive(path), "benchmark", reading=reading)
         return
     items = [
         RedriveItem(

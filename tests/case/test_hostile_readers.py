@@ -5,12 +5,12 @@ WATCHME_FUZZ_SEED.
 """
 
 import codecs
-import os
 import random
 
 import pytest
-from hypothesis import given, seed, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from worlds.drawn import drawn
 from worlds.hostile_rows import SHAPES, hostile_piece, hostile_value
 
 from watchme_analysis.case.importer import import_folder, read_file, recognise
@@ -19,16 +19,7 @@ from watchme_analysis.errors import WatchmeError
 from watchme_analysis.files.evidence_file import RawFile
 
 BY_NAME = {source.name: source for source in sources()}
-# All tests of this module together take about so many seconds.
-EXAMPLES = max(6, int(float(os.environ.get("WATCHME_FUZZ_SECONDS", "0")) * 0.8))
-SEED = os.environ.get("WATCHME_FUZZ_SEED")
 GOOD = 5
-
-
-def drawn(test):
-    """Draw the same examples every time, unless a seed asks for others."""
-    test = settings(max_examples=EXAMPLES, derandomize=SEED is None)(test)
-    return seed(int(SEED))(test) if SEED else test
 
 
 class Reading:
@@ -73,7 +64,7 @@ def test_a_hostile_row_costs_itself_at_most_and_is_reported(shape, tmp_path_fact
     assert usual.source is BY_NAME[shape.source]
     assert wanted <= usual.values
 
-    @drawn
+    @drawn(least=6, per_s=0.8)  # all tests of this module together take about so many seconds
     @given(st.randoms(), st.sampled_from([0, 2, GOOD]))
     def check(chance, at):
         piece = hostile_piece(chance, shape)
@@ -110,7 +101,7 @@ VALUES_ANYWHERE = [shape for shape in SHAPES if shape.is_json and shape.between 
 def test_any_value_in_the_place_of_a_document_is_read_or_reported(shape, tmp_path_factory):
     folder = tmp_path_factory.mktemp("values")
 
-    @drawn
+    @drawn(least=6, per_s=0.8)
     @given(st.randoms())
     def check(chance):
         piece = shape.piece(hostile_value(chance, shape))

@@ -10,12 +10,16 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from worlds.clocked_session import KilledError, Plan
+from worlds.drawn import drawn
+from worlds.messages import messages_in
+from worlds.queue_service import EPOCH_S
 
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue, read_archive
+from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue, read_archive
 from watchme_analysis.remedies.queue_purge import purge_queue, record_of
 
-LIMITS = ReadingLimits(visibility_timeout_s=120, settle_s=60.0)
+READING = ReadingOptions(120)
+COUNTS_SETTLE_S = 60.0
 CALLS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueAttributes")
 ACTORS = ("peeks", "discards", "fails")
 FAULTS = st.dictionaries(
@@ -66,12 +70,26 @@ class World:
     def deleted(self):
         return {name for name, by in self.dlq.deleted.items() if by == "tool"}
 
+    def left(self, archive):
+        """Return the archived messages in the queue that its counts must show.
+
+        SQS may deliver a message that was deleted, from a copy on another server. Counts show it a minute
+        later.
+        """
+        names, settled_s = set(), self.service.clock.now - EPOCH_S - COUNTS_SETTLE_S
+        for name in archive.messages.keys() & self.dlq.messages.keys():
+            events = [(at, what) for at, _, what, each, *_ in self.service.history if each == name]
+            deleted = [place for place, (_, what) in enumerate(events) if what == "deleted"]
+            came_back_s = events[deleted[-1] + 1][0] if deleted else 0.0
+            names |= {name} if came_back_s < settled_s else set()
+        return names
+
 
 def archived(world, session, path, plan=None):
     """Return the archive, None without one, and check that it lost nothing and claims nothing false."""
     before = set(world.dlq.messages)
     try:
-        archive = archive_queue(replace(session, plan=plan or Plan()), world.dlq.url, path, LIMITS)
+        archive = archive_queue(replace(session, plan=plan or Plan()), world.dlq.url, path, READING)
     except (ServiceError, KilledError):
         archive = None
     after = set(world.dlq.messages)
@@ -83,12 +101,12 @@ def archived(world, session, path, plan=None):
 
 
 @settings(max_examples=25)
-@given(drawn=WORLDS, run=RUNS)
+@given(world=WORLDS, run=RUNS)
 def test_archive_is_complete_or_states_what_may_be_missing(
-    queue_server, clocked, tmp_path_factory, drawn, run
+    queue_server, clocked, tmp_path_factory, world, run
 ):
     acts, faults, kill = run
-    world = World(queue_server, **drawn, faults=faults)
+    world = World(queue_server, **world, faults=faults)
     world.act(acts)
     path = tmp_path_factory.mktemp("archive") / "dlq.jsonl.gz"
     archive = archived(world, clocked, path, Plan(kill)) or archived(world, clocked, path)
@@ -101,20 +119,21 @@ def purged(world, session, archive, plan=None):
     """Return the result of a purge, None if it was killed or failed, and check it and its record."""
     aws = replace(session, plan=plan or Plan())
     try:
-        result = purge_queue(aws, world.dlq.url, archive, "test", limits=LIMITS)
+        result = purge_queue(aws, world.dlq.url, archive, "test", reading=READING)
     except (ServiceError, KilledError):
         result = None
-    deleted = world.deleted()
+    deleted, gone = world.deleted(), set(archive.messages) - world.left(archive)
     assert deleted <= set(archive.messages), "a message was deleted that is not in the archive"
     record = {"deleted": 0, "uncertain": []}
     if record_of(archive.path).exists():
         record = json.loads(record_of(archive.path).read_text(encoding="utf-8"))
-    assert record["deleted"] <= len(deleted) <= record["deleted"] + len(record["uncertain"])
+    assert record["deleted"] <= len(gone), "a message that is left was recorded as deleted"
+    assert len(deleted - set(world.dlq.messages)) <= record["deleted"] + len(record["uncertain"])
     if result is not None and result.record is not None:
         stated = (result.outcome, result.deleted, list(result.uncertain))
         assert (record["state"], record["deleted"], record["uncertain"]) == stated
     if result is not None and result.outcome == "complete":
-        assert not set(world.dlq.messages) & set(archive.messages), "complete, but messages are left"
+        assert not world.left(archive), "complete, but messages are left"
     return result
 
 
@@ -131,11 +150,11 @@ def check_purge(world, session, path, run):
 
 
 @settings(max_examples=25)
-@given(drawn=WORLDS, run=RUNS)
+@given(world=WORLDS, run=RUNS)
 def test_purge_deletes_archived_messages_alone_and_counts_them(
-    queue_server, clocked, tmp_path_factory, drawn, run
+    queue_server, clocked, tmp_path_factory, world, run
 ):
-    check_purge(World(queue_server, **drawn), clocked, tmp_path_factory.mktemp("purge") / "dlq.gz", run)
+    check_purge(World(queue_server, **world), clocked, tmp_path_factory.mktemp("purge") / "dlq.gz", run)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -147,16 +166,68 @@ def test_killed_purge_is_completed_and_its_record_is_true(
         world = World(queue_server, 12, number)
         archive = archived(world, clocked, tmp_path_factory.mktemp("purge") / "dlq.jsonl.gz")
         purged(world, clocked, archive, Plan((call, number, moment)))
-        world.service.settle(LIMITS.visibility_timeout_s)  # what the killed run hid is visible again
+        world.service.settle(READING.visibility_timeout_s)  # what the killed run hid is visible again
         assert purged(world, clocked, archive).outcome == "complete"
         assert world.deleted() == set(archive.messages)
 
 
-@pytest.mark.xfail(
-    reason="a deletion by an older receipt handle is confirmed and deletes nothing; counts lag a minute"
+class Meddling(Plan):
+    """Another reader receives what the purge holds, right before the first deletion."""
+
+    def __init__(self, world, hidden_s, kill=None):
+        super().__init__(kill)
+        self.world, self.hidden_s = world, hidden_s
+
+    def before(self, operation):
+        if operation == "DeleteMessageBatch" and operation not in self.calls:
+            for message in self.world.dlq.messages.values():
+                message.visible_s = 0.0  # its visibility timeout has ended
+            self.world.service.receive(self.world.dlq, 10, self.hidden_s)
+        super().before(operation)
+
+
+@pytest.mark.parametrize(
+    ("hidden_s", "outcome"), [(5, "complete"), (30_000, "stopped")], ids=["for 5 s", "for hours"]
 )
+def test_deletion_that_sqs_accepts_without_an_effect_is_not_recorded(
+    queue_server, clocked, tmp_path, hidden_s, outcome
+):
+    """An older receipt handle deletes nothing. The message is deleted when it can be received again."""
+    world = World(queue_server, 4, 1, count_delay_s=60.0)
+    archive = archived(world, clocked, tmp_path / "dlq.gz")
+    assert (
+        purged(world, clocked, archive, Meddling(world, hidden_s, ("DeleteMessageBatch", 1, "after"))) is None
+    )
+    record = json.loads(record_of(archive.path).read_text(encoding="utf-8"))
+    requested = set(record["uncertain"])
+    assert requested and (record["deleted"], world.deleted()) == (0, set())
+    result = purged(world, clocked, archive, Meddling(world, hidden_s))
+    assert result.outcome == outcome
+    if outcome == "complete":
+        assert world.deleted() == set(archive.messages)
+    else:
+        assert (result.deleted, set(result.uncertain)) == (0, requested)
+        assert "purge-in-flight" in messages_in(result.sentence)
+
+
+def test_purge_claims_nothing_before_the_counts_have_settled(queue_server, clocked, tmp_path):
+    for count, late in ((0, 0), (12, 0), (12, 1)):
+        world = World(queue_server, count, 1, count_delay_s=0.0)  # right at once, which nobody can know
+        archive = archived(world, clocked, tmp_path / f"{count} {late}.gz")
+        began_s = world.service.clock.now
+        for _ in range(late):
+            world.fails()
+        said = []
+        reading = replace(READING, report=said.append)
+        result = purge_queue(clocked, world.dlq.url, archive, "test", reading=reading)
+        deleted_s = [EPOCH_S + at for at, _, what, *_ in world.service.history if what == "deleted"]
+        assert world.service.clock.now - max([began_s, *deleted_s]) >= COUNTS_SETTLE_S
+        assert (result.deleted, result.uncertain, len(result.left)) == (count, (), late)
+        assert [next(iter(messages_in(each))) for each in said] == ["queue-counts-settling"]
+
+
 @pytest.mark.fuzz
-@settings(max_examples=400, derandomize=True)
-@given(drawn=WORLDS, run=RUNS)
-def test_drawn_purges_break_no_law(queue_server, clocked, tmp_path_factory, drawn, run):
-    check_purge(World(queue_server, **drawn), clocked, tmp_path_factory.mktemp("purge") / "dlq.gz", run)
+@drawn(least=100, per_s=0.3)
+@given(world=WORLDS, run=RUNS)
+def test_drawn_purges_break_no_law(queue_server, clocked, tmp_path_factory, world, run):
+    check_purge(World(queue_server, **world), clocked, tmp_path_factory.mktemp("purge") / "dlq.gz", run)

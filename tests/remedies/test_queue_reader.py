@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from worlds.aws_front import FAST
 from worlds.memory_queues import URL, MemoryQueues
-from worlds.messages import refusal
+from worlds.messages import messages_in, refusal
 
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.remedies.plan import Call
@@ -150,33 +150,42 @@ def test_hidden_messages_are_waited_for(aws):
     assert aws.waits == [pytest.approx(0.01, abs=0.005)]
 
 
-def test_counts_settle_when_two_readings_agree(aws):
+def test_counts_are_relied_on_when_they_agree_for_the_whole_settling_time(aws):
     assert counts_of({"ApproximateNumberOfMessages": "3"}) == QueueCounts(3, 0, 0)
-
-    def read(*totals, in_flight="0", settle_s=60.0):
-        aws.waits.clear()
-        aws.answers["get_queue_attributes"] = [
-            {
-                "Attributes": {
-                    "ApproximateNumberOfMessages": str(total),
-                    "ApproximateNumberOfMessagesNotVisible": in_flight,
-                    "ApproximateNumberOfMessagesDelayed": "1",
-                }
-            }
-            for total in totals
-        ]
-        return settled_counts(aws, Q, 3, settle_s), len(aws.waits)
-
-    # Two visible ones and a delayed one are three.
-    assert read(2, 2) == (QueueCounts(2, 0, 1), 1)
-    assert read(2, 1, 2, 2) == (QueueCounts(2, 0, 1), 3)
-    assert read(5, settle_s=0.0) == (QueueCounts(5, 0, 1), 0)
-    assert read(1, in_flight="1", settle_s=0.0) == (QueueCounts(1, 1, 1), 0)
     assert (QueueCounts(5, 2, 1).total, QueueCounts(5, 2, 1).to_dict()) == (
         8, {"visible": 5, "in_flight": 2, "delayed": 1}
     )  # fmt: skip
-    # With a hidden message, an equal total is no agreement: the third of these readings ends it in time.
-    hidden = [{"ApproximateNumberOfMessages": "1", "ApproximateNumberOfMessagesNotVisible": "2"}] * 2
-    clear = [{"ApproximateNumberOfMessages": "3"}] * 2
-    aws.answers["get_queue_attributes"] = [{"Attributes": each} for each in (*hidden, *clear)]
-    assert settled_counts(aws, Q, 3, 60.0) == QueueCounts(3, 0, 0)
+    aws.rate_limits = replace(aws.rate_limits, queue_poll_s=20.0, counts_settle_s=60.0)
+
+    def read(*totals, in_flight=0):
+        """Return the counts and the seconds waited; the last total is stated from then on."""
+        aws.waits.clear()
+        readings = iter(totals)
+        state = {}
+
+        def answer(parameters):
+            state["total"] = next(readings, state.get("total"))
+            visible = state["total"] - in_flight - 1
+            return {
+                "Attributes": {
+                    "ApproximateNumberOfMessages": str(visible),
+                    "ApproximateNumberOfMessagesNotVisible": str(in_flight),
+                    "ApproximateNumberOfMessagesDelayed": "1",
+                }
+            }
+
+        aws.get_queue_attributes = lambda name, parameters: answer(parameters)
+        said = []
+        found = settled_counts(aws, Q, 3, said.append)
+        assert [messages_in(each) for each in said] == [
+            {"queue-counts-settling": {"settle": 60.0, "within": 120.0}}
+        ]
+        return found.total, sum(aws.waits)
+
+    assert read(3) == (3, 60.0)
+    assert read(5, 3, 3, 3) == (3, 80.0)  # they settle some time after the change
+    assert read(3, 3, 4, 3) == (3, 120.0)  # an early agreement is no proof
+    assert read(5) == (5, 60.0)
+    assert read(3, 3, 3, 5) == (5, 60.0)
+    assert read(4, 3, 3, 3, 4, 3) == (4, 80.0)  # others use the queue
+    assert read(3, in_flight=1) == (3, 60.0)

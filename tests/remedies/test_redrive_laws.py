@@ -13,6 +13,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from worlds import queue_service
 from worlds.clocked_session import KilledError, Plan
+from worlds.drawn import drawn
 
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.journal import open_journal
@@ -176,19 +177,19 @@ def check_runs(world, session, journal, kill):
 
 
 @settings(max_examples=25)
-@given(drawn=WORLDS, kill=KILLS)
-def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_path_factory, drawn, kill):
+@given(world=WORLDS, kill=KILLS)
+def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_path_factory, world, kill):
     check_runs(
-        World(queue_server, **drawn), clocked, tmp_path_factory.mktemp("redrive") / "journal.jsonl", kill
+        World(queue_server, **world), clocked, tmp_path_factory.mktemp("redrive") / "journal.jsonl", kill
     )
 
 
 @pytest.mark.fuzz
-@settings(max_examples=500, derandomize=True)
-@given(drawn=WORLDS, kill=KILLS)
-def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, drawn, kill):
+@drawn(least=300, per_s=0.3)
+@given(world=WORLDS, kill=KILLS)
+def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, world, kill):
     check_runs(
-        World(queue_server, **drawn), clocked, tmp_path_factory.mktemp("redrive") / "journal.jsonl", kill
+        World(queue_server, **world), clocked, tmp_path_factory.mktemp("redrive") / "journal.jsonl", kill
     )
 
 

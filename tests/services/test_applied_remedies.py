@@ -14,14 +14,14 @@ from watchme_analysis.case.actions import read_actions
 from watchme_analysis.config import System
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.remedies.plan import Call, Plan, Step
-from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue
+from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue
 from watchme_analysis.services.check_config import check_system
 from watchme_analysis.services.queue_purge import errors_of_case, purge_and_record
 from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
 from watchme_analysis.text.message import message
 
 WHY = message("plan-nothing")
-LIMITS = ReadingLimits(60, 0.0)
+READING = ReadingOptions(60)
 NAMES = [f"00000000-0000-4000-8000-{number:012}" for number in range(4)]
 
 
@@ -82,7 +82,7 @@ def test_steps_of_a_plan_are_recorded_also_when_it_stops(memory, raw, tmp_path):
 def test_a_purge_is_recorded_with_the_errors_of_the_case(memory, raw, tmp_path):
     for name, body in zip(NAMES, "abcd", strict=True):
         memory.held["jobs-dlq"][name] = {"MessageId": name, "Body": body, "Attributes": {}}
-    archive = archive_queue(memory, "jobs-dlq", tmp_path / "a.gz", LIMITS)
+    archive = archive_queue(memory, "jobs-dlq", tmp_path / "a.gz", READING)
 
     def logged(request, message_id, text, error_type):
         common = {"request_id": request, "function": "worker"}
@@ -98,7 +98,7 @@ def test_a_purge_is_recorded_with_the_errors_of_the_case(memory, raw, tmp_path):
     ]  # fmt: skip
     case = store_case(tmp_path / "case", log_events=events).path
     assert errors_of_case(archive, case) == {"KeyError": 2, "no type": 1}
-    options = {"limits": LIMITS}
+    options = {"reading": READING}
     refused = refusal(purge_and_record, memory, "jobs-dlq", archive, "lost", case=raw, **options)
     assert refused == {"error-purge-raw-evidence": {"case": str(raw)}}
     assert len(memory.held["jobs-dlq"]) == 4

@@ -14,7 +14,7 @@ from worlds.stored_case import case_of, store_case
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
-from watchme_analysis.remedies.queue_archive import ReadingLimits, archive_queue
+from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue
 from watchme_analysis.remedies.redrive import RedriveResult, Target
 from watchme_analysis.remedies.verified_redrive import RedriveLimits
 from watchme_analysis.services import redrive as service
@@ -177,7 +177,7 @@ def memory(monkeypatch):
 @pytest.fixture
 def archive(memory, tmp_path):
     memory.held["jobs-dlq"]["m1"]["Attributes"]["MessageGroupId"] = "g"
-    return archive_queue(memory, "jobs-dlq", tmp_path / "dlq.gz", ReadingLimits(60, 0.0))
+    return archive_queue(memory, "jobs-dlq", tmp_path / "dlq.gz", ReadingOptions(60))
 
 
 def test_messages_of_an_archive_are_for_a_queue_beside_it(archive, tmp_path, monkeypatch):

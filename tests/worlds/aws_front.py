@@ -36,6 +36,7 @@ FAST = RateLimits(
     max_backoff_s=0.01,
     long_poll_s=0,
     queue_poll_s=0.03,
+    counts_settle_s=0.05,
 )
 
 

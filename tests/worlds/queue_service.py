@@ -76,7 +76,7 @@ class Queue:
     messages: dict = field(default_factory=dict)
     deleted: dict = field(default_factory=dict)
     expired: set = field(default_factory=set)
-    counted: deque = field(default_factory=lambda: deque(maxlen=512))
+    counted: deque = field(default_factory=lambda: deque(maxlen=8192))
     url: str = ""
 
     @property
@@ -280,13 +280,20 @@ class Service:
                 self.note(queue, "expired", message)
 
     def counts(self, queue):
-        """Return the numbers of visible and of hidden messages, as they were a short time ago."""
+        """Return the numbers of visible and of hidden messages, each as it was a short time ago.
+
+        Nothing says that both are of the same moment.
+        """
         self._expire(queue)
         self._count(queue)
-        moment = self.clock.now - self.rng.uniform(0, self.count_delay_s)
-        until = next((each[1] for each in reversed(queue.counted) if each[0] <= moment), queue.counted[0][1])
-        hidden = sum(visible_s > moment for visible_s in until)
-        return len(until) - hidden, hidden
+        found = []
+        for is_hidden in (False, True):
+            moment = self.clock.now - self.rng.uniform(0, self.count_delay_s)
+            before = (each[1] for each in reversed(queue.counted) if each[0] <= moment)
+            found.append(
+                sum((visible_s > moment) == is_hidden for visible_s in next(before, queue.counted[0][1]))
+            )
+        return tuple(found)
 
     def _count(self, queue):
         queue.counted.append((self.clock.now, [each.visible_s for each in queue.messages.values()]))

@@ -120,6 +120,16 @@ def _show_calls(plan: Plan, out: Printer, *, is_undo: bool, err: bool) -> None:
         echo(f"  {step.name}: {call.command}", err=err)
 
 
+def reporter_of(output: Output, out: Printer) -> Callable[[Message], None]:
+    """Return a function that prints progress where the output is for people."""
+
+    def report(said: Message) -> None:
+        if output.form == TABLE:
+            echo(out.text(said))
+
+    return report
+
+
 def print_policy(calls: Iterable[Call]) -> int:
     """Print the least IAM policy that calls need; return the exit code."""
     from watchme_analysis.remedies.policy import policy_of

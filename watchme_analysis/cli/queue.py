@@ -24,10 +24,10 @@ from watchme_analysis.cli.output import (
     output_of,
     output_options,
 )
-from watchme_analysis.cli.plans import EXIT_CODES, print_policy
+from watchme_analysis.cli.plans import EXIT_CODES, print_policy, reporter_of
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits, archive_queue, read_archive
+from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, archive_queue, read_archive
 from watchme_analysis.remedies.queue_purge import calls_of_purge
 from watchme_analysis.remedies.queue_reader import calls_of_reading
 from watchme_analysis.text.message import Choice, Code, Duration, Message, Resource, message
@@ -66,7 +66,8 @@ def archive_command(queue: str, to: Path, **options: Any) -> int:
 
     The messages stay in the queue. While it is read, they are hidden for the visibility timeout at most, and
     made visible again; their receive count rises by one. The file ends with a hash, and with the counts that
-    the queue's attributes state after the reading. What may be missing is stated in the file and printed.
+    the queue's attributes state one to two minutes after the reading, when they have settled. What may be
+    missing is stated in the file and printed.
 
     A queue with a redrive policy of its own is refused, since reading could move its messages. After an
     interruption, repeat the command.
@@ -76,7 +77,8 @@ def archive_command(queue: str, to: Path, **options: Any) -> int:
         return print_policy(calls_of_reading("QUEUE"))
     require_parameters("queue", "to")
     check_folder(to)
-    found = archive_queue(session_of(options), queue, to, ReadingLimits(options["visibility_timeout"]))
+    reading = ReadingOptions(options["visibility_timeout"], reporter_of(output, out))
+    found = archive_queue(session_of(options), queue, to, reading)
     about = {"queue": queue, "archive": str(to), "messages": len(found.messages), "sha256": found.sha256}
 
     def lines() -> Iterator[str]:
@@ -127,10 +129,10 @@ def purge_command(queue: str, **options: Any) -> int:
     """Delete the messages of a QUEUE, a name or a URL, that a complete archive holds.
 
     Every message is received and compared with the archive before it is deleted. A message that is not in
-    the archive, or differs from it, stays. The queue must be empty in the end; its counts are read several
-    times. ARCHIVE.purge-record.json states time, reason, number, oldest, newest, senders and errors, and the
-    deletions that SQS has confirmed. The journal ARCHIVE.purge-journal.jsonl lets an interrupted run
-    continue: repeat the command.
+    the archive, or differs from it, stays. A deletion counts only after the queue's counts have agreed for a
+    minute, so the command takes one to two minutes more. ARCHIVE.purge-record.json states time, reason,
+    number, oldest, newest, senders and errors, and which deletions are done or uncertain. The journal
+    ARCHIVE.purge-journal.jsonl lets an interrupted run continue: repeat the command.
     """
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
@@ -141,7 +143,7 @@ def purge_command(queue: str, **options: Any) -> int:
     from watchme_analysis.services.queue_purge import errors_of_case, purge_and_record
 
     said: list[Message] = []
-    archive, limits = read_archive(options["archive"]), ReadingLimits(options["visibility_timeout"])
+    archive = read_archive(options["archive"])
 
     def show(about: dict[str, Any]) -> None:
         sentences = [*map(out.document, said)]
@@ -153,7 +155,7 @@ def purge_command(queue: str, **options: Any) -> int:
 
     if not options["apply_now"]:
         errors = {} if options["case"] is None else errors_of_case(archive, options["case"])
-        said += _plan(queue, archive, errors, limits)
+        said += _plan(queue, archive, errors, options["visibility_timeout"])
         show({"queue": queue, "messages": len(archive.messages)})
         return 0
 
@@ -163,7 +165,7 @@ def purge_command(queue: str, **options: Any) -> int:
         archive,
         options["reason"].strip(),
         case=options["case"],
-        limits=limits,
+        reading=ReadingOptions(options["visibility_timeout"], reporter_of(output, out)),
     )
     if result.outcome != "refused":
         said.append(message("purge-deleted", count=result.deleted))
@@ -177,13 +179,13 @@ def purge_command(queue: str, **options: Any) -> int:
     return EXIT_CODES[result.outcome]
 
 
-def _plan(queue: str, archive: Archive, errors: dict[str, int], limits: ReadingLimits) -> list[Message]:
+def _plan(queue: str, archive: Archive, errors: dict[str, int], visibility_timeout_s: int) -> list[Message]:
     summary = archive.summary
     if not archive.messages:
         return [message("purge-plan-empty")]
     times = {name: Resource(str(summary[name])) for name in ("oldest", "newest")}
     said = [message("purge-plan", count=len(archive.messages), queue=Resource(queue), **times)]
-    said.append(message("purge-plan-delete", visibility=Duration(limits.visibility_timeout_s)))
+    said.append(message("purge-plan-delete", visibility=Duration(visibility_timeout_s)))
     said.append(message("purge-plan-senders", senders=_numbers(summary["senders"])))
     if errors or summary["errors"]:
         said.append(message("purge-plan-errors", errors=_numbers(errors or summary["errors"])))

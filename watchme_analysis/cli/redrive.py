@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,12 @@ from watchme_analysis.cli.output import (
     form_options,
     output_of,
 )
-from watchme_analysis.cli.plans import EXIT_CODES, print_policy
+from watchme_analysis.cli.plans import EXIT_CODES, print_policy, reporter_of
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import (
     Choice,
-    Message,
     Names,
     Phrases,
     Resource,
@@ -271,7 +270,7 @@ def _complete(plan: RedrivePlan, options: dict[str, Any], output: Output, out: P
         )
         return 0
 
-    report = _reporter(output, out)
+    report = reporter_of(output, out)
     for line in sentences:
         report(line)
     audit = complete_redrive(
@@ -288,16 +287,6 @@ def _complete(plan: RedrivePlan, options: dict[str, Any], output: Output, out: P
         out.text(audit.sentence),
     )
     return EXIT_CODES[audit.outcome]
-
-
-def _reporter(output: Output, out: Printer) -> Callable[[Message], None]:
-    """Return a function that prints progress where the output is for people."""
-
-    def report(said: Message) -> None:
-        if output.form == TABLE:
-            echo(out.text(said))
-
-    return report
 
 
 def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:

@@ -106,6 +106,11 @@ class SessionTarget:
         )
 
 
+# The counts of a queue may not be right until a minute after its last change:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+QUEUE_COUNTS_SETTLE_S = 60.0
+
+
 @dataclass(frozen=True)
 class RateLimits:
     """Limits on the number and the pace of calls; all durations in seconds.
@@ -129,6 +134,8 @@ class RateLimits:
         ``WaitTimeSeconds`` of ReceiveMessage for a queue that seems to be empty.
     queue_poll_s
         Time between two readings of the approximate counts of a queue.
+    counts_settle_s
+        Time after the last change of a queue in which its counts may be wrong.
     read_timeout_s
         Time to wait for each part of a response.
     """
@@ -142,6 +149,7 @@ class RateLimits:
     attempts: int = 8
     long_poll_s: int = 1
     queue_poll_s: float = 5.0
+    counts_settle_s: float = QUEUE_COUNTS_SETTLE_S
     read_timeout_s: float = 60.0
 
 

@@ -30,6 +30,7 @@ from typing import Any
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import ACCESS_POLICY, SOURCE_DLQ, SOURCE_QUEUE
 from watchme_analysis.remedies.plan import NOW, READING, Call, Condition, Plan, Step
@@ -205,7 +206,7 @@ class MigrationOptions:
     is_content_based: bool = False
     window_s: float = 0.0
     wait_s: float = 900.0
-    settle_s: float = 60.0
+    settle_s: float = QUEUE_COUNTS_SETTLE_S
 
 
 def fifo_name(name: str, wanted: str | None = None) -> str:

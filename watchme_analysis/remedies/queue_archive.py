@@ -13,7 +13,7 @@ import json
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,19 +48,19 @@ _LONGEST_LINE = 16 << 20
 
 
 @dataclass(frozen=True)
-class ReadingLimits:
-    """How long messages are hidden, and how long the approximate counts of a queue may take to settle.
+class ReadingOptions:
+    """How a queue is read.
 
     Attributes
     ----------
     visibility_timeout_s
         Seconds for which a message is hidden at most.
-    settle_s
-        Seconds in which the counts settle.
+    report
+        Called with sentences about the progress.
     """
 
     visibility_timeout_s: int = 300
-    settle_s: float = 60.0
+    report: Callable[[Message], None] = lambda said: None
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Archive:
         }
 
 
-def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = ReadingLimits()) -> Archive:
+def archive_queue(aws: Aws, queue: str, path: Path, reading: ReadingOptions = ReadingOptions()) -> Archive:
     """Write every message of a queue to an archive, leave them in the queue, and return the archive.
 
     A run that was killed has changed nothing but the visibility of messages: repeat it.
@@ -123,8 +123,8 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
         Name or URL. The queue must not have a redrive policy of its own.
     path
         File to write; an earlier archive is not replaced.
-    limits
-        Visibility timeout and patience.
+    reading
+        Visibility timeout, and who is told of the progress.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
     attributes = queue_attributes(aws, url)
     check_readable(attributes, url)
     # Messages hidden by a killed run are visible again after its visibility timeout.
-    await_visible(aws, url, limits.visibility_timeout_s)
+    await_visible(aws, url, reading.visibility_timeout_s)
     began = aws.now()
     header = {
         "format": FORMAT,
@@ -147,7 +147,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
         "queue": url,
         "arn": attributes.get("QueueArn", ""),
         "made": began.isoformat(timespec="seconds"),
-        "visibility_timeout_s": limits.visibility_timeout_s,
+        "visibility_timeout_s": reading.visibility_timeout_s,
         "attributes": attributes,
         "counts": counts_of(queue_attributes(aws, url)).to_dict(),
     }
@@ -156,7 +156,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
     aside = temporary_path(path)
     try:
         with aside.open("xb") as raw, in_use(aside):
-            _write(aws, url, raw, header, limits)
+            _write(aws, url, raw, header, reading)
             raw.flush()
             os.fsync(raw.fileno())
         os.link(aside, path)  # fails if the file exists by now, which a rename would overwrite
@@ -167,7 +167,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, limits: ReadingLimits = Read
     return read_archive(path)
 
 
-def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: ReadingLimits) -> None:
+def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], reading: ReadingOptions) -> None:
     digest, handles, seen = hashlib.sha256(), {}, set[str]()
     began = aws.now()
     with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
@@ -179,7 +179,7 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: Read
 
         put(header)
         try:
-            for batch in receive_batches(aws, url, limits.visibility_timeout_s):
+            for batch in receive_batches(aws, url, reading.visibility_timeout_s):
                 for one in batch:
                     handles[str(one["MessageId"])] = str(one["ReceiptHandle"])
                     if one["MessageId"] not in seen:
@@ -188,9 +188,9 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: Read
         except (ServiceError, KeyboardInterrupt):
             release_messages(aws, url, handles)
             raise
-        is_out_of_time = (aws.now() - began).total_seconds() > 0.8 * limits.visibility_timeout_s
+        is_out_of_time = (aws.now() - began).total_seconds() > 0.8 * reading.visibility_timeout_s
         problems = release_messages(aws, url, handles)
-        counts = settled_counts(aws, url, len(seen), limits.settle_s)
+        counts = settled_counts(aws, url, len(seen), reading.report)
         missed = []
         if counts.total != len(seen):
             missed.append(message("archive-count-differs", count=counts.total, archived=len(seen)))
@@ -199,7 +199,7 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], limits: Read
         if counts.delayed:
             missed.append(message("archive-delayed", count=counts.delayed))
         if is_out_of_time:
-            missed.append(message("archive-out-of-time", visibility=Duration(limits.visibility_timeout_s)))
+            missed.append(message("archive-out-of-time", visibility=Duration(reading.visibility_timeout_s)))
         trailer = {
             "messages": len(seen),
             "ended": aws.now().isoformat(timespec="seconds"),

@@ -4,10 +4,12 @@ Messages are received and deleted one batch at a time, each only if the archive 
 and attributes. A message that arrived later stays. PurgeQueue is never called: it would also delete what
 arrives while it works, up to a minute [1]_.
 
-The journal states each deletion before and after its call, and the record counts what SQS has confirmed. A
-deletion that was requested and not confirmed is uncertain, until the queue shows the message again.
+SQS also accepts a deletion that deletes nothing, where another reader has received the message since [2]_.
+So a deletion counts as done only after the counts of the queue have settled and show that it holds nothing
+but what was left. Until then it is uncertain. The journal states each deletion before and after its call.
 
 .. [1] https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html
+.. [2] https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.files.journal import DONE, INTENDED, Journal, open_journal
 from watchme_analysis.remedies.plan import Call
-from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits, body_hash
+from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, body_hash
 from watchme_analysis.remedies.queue_reader import (
     QueueCounts,
     await_visible,
@@ -49,8 +51,10 @@ _RECORD_BEGINNING = b'{\n  "remedy": "queue purge"'
 _HOLD = "hold"
 _HOLDING, _RELEASED = "holding", "released"
 _MESSAGES = "messages"
-_DELETING, _DELETED = "deleting", "deleted"
-_USUAL = ReadingLimits()
+_DELETING, _DELETED, _GONE = "deleting", "deleted", "gone"
+_USUAL = ReadingOptions()
+# Readings of the queue in a row that deleted nothing, after which a further one would learn nothing new.
+_IDLE_READINGS = 2
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,19 @@ class PurgeResult:
     Attributes
     ----------
     outcome
-        ``complete``: the queue is empty. ``refused``: nothing was deleted. ``stopped``: messages are left.
+        ``complete``: the queue is empty. ``refused``: nothing was deleted. ``stopped``: messages are left, or
+        may be.
     sentence
         Why it ended so.
     deleted
-        Number of messages whose deletion SQS has confirmed, those of earlier runs included.
+        Number of messages whose deletion SQS has accepted, and which the queue holds no longer according to
+        its settled counts; those of earlier runs included.
     uncertain
-        Ids of messages whose deletion was requested and not confirmed, and that were not received since.
+        Ids of other messages whose deletion was requested, and that were not received since.
     left
         Ids of messages that are not in the archive, or differ from it, and stay.
     counts
-        Numbers of messages in the queue at the end.
+        Numbers of messages in the queue, as they were last read; None when they were not.
     record
         File of the record; None when nothing was deleted.
     """
@@ -106,7 +112,7 @@ def purge_queue(
     reason: str,
     *,
     errors: Mapping[str, int] | None = None,
-    limits: ReadingLimits = _USUAL,
+    reading: ReadingOptions = _USUAL,
 ) -> PurgeResult:
     """Delete the archived messages of a queue, or continue an interrupted run, and write the record.
 
@@ -122,8 +128,8 @@ def purge_queue(
         Why the messages are removed, for the record.
     errors
         Number of messages by error, for the record; by default those that the messages state.
-    limits
-        Visibility timeout and patience.
+    reading
+        Visibility timeout, and who is told of the progress.
 
     Raises
     ------
@@ -152,7 +158,7 @@ def purge_queue(
             """Write the record with what is known of each message now."""
             _write_record(record, {**facts, **run.numbers(), **more})
 
-        run = _Purge(aws, url, archive, journal, limits, lambda: state(state="begun"))
+        run = _Purge(aws, url, archive, journal, reading, lambda: state(state="begun"))
         why = run.check(attributes)
         if why is not None:
             sentence = message("purge-refused", why=why)
@@ -210,14 +216,17 @@ class _Purge:
         url: str,
         archive: Archive,
         journal: Journal,
-        limits: ReadingLimits,
+        reading: ReadingOptions,
         note: Callable[[], None],
     ) -> None:
-        self.aws, self.url, self.archive, self.journal, self.limits = aws, url, archive, journal, limits
+        self.aws, self.url, self.archive, self.journal, self.reading = aws, url, archive, journal, reading
         self.note = note
+        self.counts: QueueCounts | None = None
         self.left: set[str] = set()
-        self.confirmed: set[str] = set()
+        # Ids of deletions that were requested, that SQS has accepted as well, and whose messages are gone.
         self.requested: set[str] = set()
+        self.accepted: set[str] = set()
+        self.gone: set[str] = set()
         for entry in journal.entries:
             self._count(entry)
 
@@ -239,19 +248,40 @@ class _Purge:
         return Resource(self.archive.path.name)
 
     def delete_all(self) -> Message | None:
-        """Delete every message that the archive holds; return why that stopped."""
+        """Delete every message that the archive holds; return why the queue is not empty, or may not be."""
         self._release()
-        hidden = await_visible(self.aws, self.url, self.limits.visibility_timeout_s)
+        await_visible(self.aws, self.url, self.reading.visibility_timeout_s)
+        idle, agree = 0, False
+        while True:
+            before, self.left = self.left, set()
+            idle = 0 if self._read() else idle + 1
+            # What is received before and after the counts were read is what they have counted.
+            if agree and idle and self.left == before:
+                break
+            if self.counts and idle >= _IDLE_READINGS:
+                if self.counts.in_flight:
+                    return message("purge-in-flight", count=self.counts.in_flight)
+                return message("purge-in-use", count=self.counts.total, received=len(self.left))
+            self.counts = settled_counts(self.aws, self.url, len(self.left), self.reading.report)
+            agree = self.counts.total == len(self.left) and not self.counts.in_flight
+            if agree and not self.left:
+                break
+        self._write(_MESSAGES, _GONE)
+        return message("purge-left", count=len(self.left)) if self.left else None
+
+    def _read(self) -> bool:
+        """Receive every message, delete those that the archive holds, and return whether there were some."""
+        found = False
         try:
-            for batch in receive_batches(self.aws, self.url, self.limits.visibility_timeout_s):
-                self._delete(batch)
+            for batch in receive_batches(self.aws, self.url, self.reading.visibility_timeout_s):
+                found |= self._delete(batch)
         except (ServiceError, KeyboardInterrupt):
             self._release()
             raise
         self._release()
-        return message("purge-in-flight", count=hidden) if hidden else None
+        return found
 
-    def _delete(self, batch: list[dict[str, Any]]) -> None:
+    def _delete(self, batch: list[dict[str, Any]]) -> bool:
         handles = {str(one["MessageId"]): str(one["ReceiptHandle"]) for one in batch}
         same = {
             str(one["MessageId"]): str(one["ReceiptHandle"])
@@ -266,6 +296,7 @@ class _Purge:
             problems = delete_messages(self.aws, self.url, same)
             self._write(_MESSAGES, _DELETED, ids=sorted(same.keys() - problems.keys()))
             self.note()
+        return bool(same)
 
     def _is_archived(self, one: Mapping[str, Any]) -> bool:
         """Return whether the archive holds a message as it was received, hash for hash and byte for byte."""
@@ -293,28 +324,30 @@ class _Purge:
         self._count(self.journal.write(key, event, **details))
 
     def _count(self, entry: Mapping[str, Any]) -> None:
-        """Keep apart the deletions that were requested and those that SQS has confirmed."""
+        """Keep apart the deletions that were requested, those that SQS has accepted, and messages gone."""
         if entry["event"] == _HOLDING:
             # A message that is received is in the queue, whatever was recorded of it before.
-            self.confirmed -= entry["handles"].keys()
-            self.requested -= entry["handles"].keys()
+            for ids in (self.requested, self.accepted, self.gone):
+                ids.difference_update(entry["handles"])
         elif entry["event"] == _DELETING:
             self.requested |= set(entry["ids"])
         elif entry["event"] == _DELETED:
             self.requested -= set(entry["ids"])
-            self.confirmed |= set(entry["ids"])
+            self.accepted |= set(entry["ids"])
+        elif entry["event"] == _GONE:
+            self.gone |= self.accepted
+            self.accepted = set()
 
     def numbers(self) -> dict[str, Any]:
-        """Return the number of confirmed deletions and the ids of uncertain ones, for the record."""
-        return {"deleted": len(self.confirmed), "uncertain": sorted(self.requested)}
+        """Return the number of messages gone and the ids of uncertain ones, for the record."""
+        return {"deleted": len(self.gone), "uncertain": sorted(self.requested | self.accepted)}
 
     def result(self, stopped: Message | None, record: Path) -> PurgeResult:
-        """Read the queue again and return the result."""
-        counts = settled_counts(self.aws, self.url, len(self.left), self.limits.settle_s)
-        deleted, uncertain = len(self.confirmed), tuple(sorted(self.requested))
-        if stopped is None and not counts.total:
+        """Return the result of a run that has ended."""
+        numbers = {**self.numbers(), "counts": self.counts, "record": record}
+        numbers["uncertain"] = tuple(numbers["uncertain"])
+        if stopped is None:
             sentence = message("purge-complete", queue=Resource(resource_name(self.url)))
-            return PurgeResult("complete", sentence, deleted, uncertain, (), counts, record)
-        why = stopped or message("purge-left", count=counts.total)
-        sentence = message("purge-stopped", why=why)
-        return PurgeResult("stopped", sentence, deleted, uncertain, tuple(sorted(self.left)), counts, record)
+            return PurgeResult("complete", sentence, left=(), **numbers)
+        sentence = message("purge-stopped", why=stopped)
+        return PurgeResult("stopped", sentence, left=tuple(sorted(self.left)), **numbers)

@@ -2,7 +2,7 @@
 
 A short poll of SQS samples some of its servers, so an empty response proves nothing by itself [1]_. The
 reading ends after several empty responses in a row, and its result is compared with the queue's attributes.
-Those are approximate: they settle about a minute after the last change [2]_.
+Those are approximate, and may be wrong until a minute after the last change [2]_.
 
 .. [1] https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 .. [2] https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
@@ -11,7 +11,7 @@ Those are approximate: they settle about a minute after the last change [2]_.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.plan import Call
+from watchme_analysis.text.message import Duration, Message, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ _EMPTY_RESPONSES = 3
 # again during the reading would be received twice.
 _READING_SHARE = 0.8
 _ATTEMPTS = 3
-# Readings of the counts in a row that must agree.
-_READINGS = 2
 # Codes for a message that is not in flight any more.
 _NOT_IN_FLIGHT = re.compile(r"ReceiptHandleIsInvalid|MessageNotInflight|InvalidParameterValue")
 _COUNTS = {
@@ -249,17 +248,29 @@ def await_visible(aws: Aws, url: str, within_s: float) -> int:
         aws.sleep(min(aws.rate_limits.queue_poll_s, left_s))
 
 
-def settled_counts(aws: Aws, url: str, expected: int, settle_s: float) -> QueueCounts:
-    """Return the counts of a queue once they state an expected total twice in a row, or after a time.
+def settled_counts(aws: Aws, url: str, expected: int, report: Callable[[Message], None]) -> QueueCounts:
+    """Return the counts of a queue after its last change, which the caller has just made.
 
-    The counts are approximate, and a single reading may agree by chance.
+    Counts that state the expected total, and no message in flight, have done so for the whole time in which
+    counts may be wrong. Others were read after this time at the earliest.
+
+    Parameters
+    ----------
+    aws, url
+        Account and region, and the queue.
+    expected
+        Number of messages that the queue should hold.
+    report
+        Called with a sentence before the wait.
     """
-    ends = aws.now() + timedelta(seconds=settle_s)
-    agreed = 0
+    settle_s = aws.rate_limits.counts_settle_s
+    report(message("queue-counts-settling", settle=Duration(settle_s), within=Duration(2 * settle_s)))
+    began, agreed_since = aws.now(), None
     while True:
         counts = counts_of(queue_attributes(aws, url))
-        agreed = agreed + 1 if counts.total == expected and not counts.in_flight else 0
-        if agreed == _READINGS or aws.now() >= ends:
+        is_expected = counts.total == expected and not counts.in_flight
+        agreed_since = (agreed_since or aws.now()) if is_expected else None
+        if (aws.now() - (agreed_since or began)).total_seconds() >= settle_s:
             return counts
         aws.sleep(aws.rate_limits.queue_poll_s)
 

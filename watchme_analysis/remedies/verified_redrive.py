@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
-from watchme_analysis.cloudwatch.session import without_retries
+from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S, without_retries
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.journal import Journal, open_journal
@@ -86,9 +86,6 @@ _HOLD, _HOLDING, _RELEASED = "hold", "holding", "released"
 _LEAST_HOLD = 0.1
 # Least time in seconds in which the log must show a message that was sent.
 _CONFIRM_WITHIN_S = 600.0
-# The counts of a queue settle a minute after the last change:
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
-_COUNTS_SETTLE_S = 60.0
 # Share of the visibility timeout after which the DLQ is read again for messages that another reader hides.
 _HIDDEN_SHARE = 0.25
 # Reasons in the audit: of a failure that the DLQ shows, and of messages that were not sent.
@@ -684,7 +681,7 @@ class _Run:
         now = self.aws.now()
         ended_at = now - timedelta(seconds=self._quiet_s(key, found))
         moves_at_s = max(each.sent_at for each in self._sent(key)).timestamp() + self.moved_s
-        settled_at = ended_at + timedelta(seconds=_COUNTS_SETTLE_S)
+        settled_at = ended_at + timedelta(seconds=QUEUE_COUNTS_SETTLE_S)
         if any(
             not counts.total and settled_at <= at and at.timestamp() <= moves_at_s
             for at, counts in self.source_counts

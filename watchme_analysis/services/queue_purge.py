@@ -11,7 +11,7 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
 from watchme_analysis.queues.work_done import failed_with
-from watchme_analysis.remedies.queue_archive import Archive, ReadingLimits
+from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions
 from watchme_analysis.remedies.queue_purge import PurgeResult, actions_of_purge, journal_of, purge_queue
 from watchme_analysis.text.render import error_message
 
@@ -33,7 +33,7 @@ def purge_and_record(
     reason: str,
     *,
     case: Path | None,
-    limits: ReadingLimits,
+    reading: ReadingOptions,
 ) -> PurgeResult:
     """Purge a queue, and record it in the table ``actions`` of a case, if there is one.
 
@@ -43,7 +43,7 @@ def purge_and_record(
         raise InputError(error_message("error-purge-raw-evidence", case=case))
     errors = None if case is None else errors_of_case(archive, case)
     try:
-        return purge_queue(aws, queue, archive, reason, errors=errors, limits=limits)
+        return purge_queue(aws, queue, archive, reason, errors=errors, reading=reading)
     finally:
         if case is not None:
             record_actions(case, actions_of_purge(read_journal(journal_of(archive.path)), archive.url))

@@ -1,5 +1,6 @@
 ### Archive and purge of a queue.
 
+queue-counts-settling = Waiting until the queue's counts have agreed for { $settle }, { $within } at most.
 archive-done = { $count ->
     [one] One message of { $queue } is in { $archive }, and in the queue as before.
    *[other] All { $count } messages of { $queue } are in { $archive }, and in the queue as before.
@@ -24,13 +25,17 @@ purge-refused = Nothing was deleted: { $why }
 purge-other-queue = { $archive } is an archive of { $queue }.
 purge-incomplete-archive = { $archive } may lack messages: { $missed }
 purge-call-failed = { $error } The same command continues with the rest.
+purge-in-use = { $count ->
+    [one] The queue states one message
+   *[other] The queue states { $count } messages
+  }, and { $received } can be received. Something else sends or reads messages. Stop it, or wait, and repeat the command.
 purge-in-flight = { $count } messages are hidden by another reader. Stop it, or wait, and repeat the command.
 purge-complete = { $queue } is empty.
-purge-stopped = The queue is not empty: { $why }
+purge-stopped = The queue is not empty, or not shown to be: { $why }
 purge-left = { $count } messages are left: they are not in the archive, or differ from it.
 purge-deleted = { $count } deleted
 purge-uncertain = { $outcome ->
-    [complete] { $count } deletions were requested and not confirmed; the queue holds these messages no longer.
-   *[stopped] { $count } deletions were requested and not confirmed: repeat the command.
+    [complete] { $count } deletions were requested without a response; the queue holds these messages no longer.
+   *[stopped] { $count } deletions were requested and are uncertain: repeat the command.
   }
 purge-record = record { $record }

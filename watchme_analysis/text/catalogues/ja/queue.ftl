@@ -1,5 +1,6 @@
 ### キューのアーカイブとパージ。
 
+queue-counts-settling = キューの件数が { $settle } の間一致するまで待機しています (最長 { $within })。
 archive-done = { $queue } のメッセージ { $count } 件をすべて { $archive } に保存しました。メッセージは元のままキューにあります。
 archive-incomplete = { $queue } のメッセージ { $count } 件を { $archive } に保存しましたが、不足している可能性があります:
 archive-hash = SHA-256 { $hash }
@@ -18,13 +19,14 @@ purge-refused = 何も削除していません: { $why }
 purge-other-queue = { $archive } は { $queue } のアーカイブです。
 purge-incomplete-archive = { $archive } は不足している可能性があります: { $missed }
 purge-call-failed = { $error } 同じコマンドで残りを続行できます。
+purge-in-use = キューの属性では { $count } 件ですが、受信できるのは { $received } 件です。ほかに送信または受信するものがあります。停止するか待ってから、再実行してください。
 purge-in-flight = { $count } 件はほかの受信者が処理中です。停止するか待ってから、再実行してください。
 purge-complete = { $queue } は空になりました。
-purge-stopped = キューは空ではありません: { $why }
+purge-stopped = キューは空ではないか、空であることを確認できていません: { $why }
 purge-left = アーカイブにないか、内容が異なるメッセージが { $count } 件残っています。
 purge-deleted = { $count } 件を削除しました
 purge-uncertain = { $outcome ->
-    [complete] { $count } 件の削除は要求後に確認できていませんが、キューにはもうありません。
-   *[stopped] { $count } 件の削除は要求後に確認できていません。同じコマンドを再実行してください。
+    [complete] { $count } 件の削除は要求に応答がありませんでしたが、キューにはもうありません。
+   *[stopped] { $count } 件の削除は要求しましたが、確認できていません。同じコマンドを再実行してください。
   }
 purge-record = 記録 { $record }
