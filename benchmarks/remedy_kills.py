@@ -116,6 +116,11 @@ class Trials:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
         self.folder = tempfile.TemporaryDirectory()
+        # Keys and stored responses of the trials are not those of the user who runs them.
+        os.environ |= {
+            name: f"{self.folder.name}/{name}"
+            for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+        }
         self.runner = subprocess.Popen(
             [sys.executable, __file__, "--runner"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -1,5 +1,6 @@
 """The command of docs/redrive.md that kills deliveries and remedies runs to its end."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,11 +12,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.mark.slow
-def test_kill_benchmark_prints_a_row_of_each_remedy():
+def test_kill_benchmark_prints_a_row_of_each_remedy(tmp_path):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     ended = subprocess.run(
         [sys.executable, "benchmarks/reliability.py", "--kills", "1"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False, env=environ | {"HOME": str(tmp_path)},
     )  # fmt: skip
+    assert not [*tmp_path.rglob("*")], "the benchmark writes to the home folder of its user"
     documented = re.findall(r"^\| (\S+) \| \d+ \|", (ROOT / "docs/redrive.md").read_text(), re.MULTILINE)
     rows = [line.split() for line in ended.stdout.splitlines()]
     trials = {row[0]: (row[1], row[4]) for row in rows if len(row) == 5 and row[1] == "1"}

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -87,6 +88,7 @@ def chromium(home):
         [CHROMIUM, *QUIET, f"--user-data-dir={home}", "about:blank"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env=os.environ | {"HOME": str(home), "XDG_CONFIG_HOME": str(home)},  # its crash reports
     )
     try:
         port = home / "DevToolsActivePort"
