@@ -14,20 +14,7 @@ from watchme_analysis.aws_shapes.lambda_functions import function_row, mapping_r
 from watchme_analysis.aws_shapes.sqs import queue_row
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.remedies.audit import (
-    SOURCES,
-    _alarms,
-    _concurrency,
-    _containers,
-    _dlqs,
-    _encryption,
-    _partial_batches,
-    _processes,
-    _receives,
-    _redrive_policies,
-    _timeout_chain,
-    _visibility,
-)
+from watchme_analysis.remedies.audit import SOURCES, audit
 from watchme_analysis.schema import conform
 from watchme_analysis.services.audit import audit_case
 
@@ -263,15 +250,6 @@ def system(*queues, timeout_s=30, reserved=None, alarms=(), **mapping):
     )
 
 
-ORDER = ("change", "choice", "unknown", "ok")  # as the audit lists them
-RULES = {
-    "visibility_timeout": _visibility, "receive_count": _receives, "dlq": _dlqs, "dlq_retention": _dlqs,
-    "redrive_allow_policy": _redrive_policies, "concurrency": _concurrency, "partial_batch": _partial_batches,
-    "encryption": _encryption, "timeout_chain": _timeout_chain, "health_check": _containers,
-    "restart_policy": _containers, "workers": _processes, "thread_pool": _processes,
-}  # fmt: skip
-
-
 def of_rule(case, rule, *, knows_alarms=True):
     """Return resource, status, current and recommended value, and consequence of each setting of a rule."""
 
@@ -279,11 +257,8 @@ def of_rule(case, rule, *, knows_alarms=True):
         [(name, values)] = messages_in(said).items() if said else [(None, {})]
         return name, *values.values()
 
-    tables = Investigation(case, "backlog")
-    # One rule alone, since the others take most of the time.
-    settings = RULES[rule](tables) if rule in RULES else _alarms(tables, knows_alarms=knows_alarms)
+    settings = audit(Investigation(case, "backlog"), knows_alarms=knows_alarms)
     found = [each for each in settings if each.rule == rule]
-    found.sort(key=lambda each: ORDER.index(each.status))
     return [
         (each.resource, each.status, plain(each.current), plain(each.recommended), plain(each.consequence))
         for each in found
