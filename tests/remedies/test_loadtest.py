@@ -42,7 +42,6 @@ from watchme_analysis.remedies.loadtest import (
     Compared,
     LoadCounts,
     LoadResult,
-    _Run,
     actions_of_load_test,
     calls_of_load_test,
     compare_with_prediction,
@@ -631,34 +630,6 @@ def test_a_system_that_differs_refuses_the_test(memory, tmp_path):
     assert why(queue_plan()) == {"queue": "jobs", "count": 1}
     nobody = replace(queue_plan(), target=replace(queue_plan().target, function=None))
     assert refusal(run, memory, nobody, tmp_path / "k") == {"error-loadtest-needs-aws": {}}
-
-
-def test_the_time_before_a_send_is_used_for_what_is_due(memory, tmp_path):
-    waits, reads = [], []
-
-    def step(poll_s, read_ago_s, watched=(), left_s=9.0, open_requests=0):
-        plan = queue_plan(1, watched, limits=replace(AT_ONCE, poll_s=poll_s))
-        with open_journal(tmp_path / str(len(list(tmp_path.iterdir())))) as journal:
-            tested = _Run(plan, journal, memory, {}, lambda _: None)
-        tested.requests = SimpleNamespace(open=open_requests, wait=waits.append)
-        tested._read, tested._collect = lambda: reads.append("all"), lambda: reads.append("responses")
-        tested._read_at = time.monotonic() - read_ago_s
-        waits.clear()
-        reads.clear()
-        memory.made.clear()
-        tested._work_or_wait(left_s)
-        return waits[:], reads[:], memory.operations()
-
-    # Nothing is due: it waits, for 50 ms at most, and takes the responses of open requests.
-    assert step(60.0, 0.0) == ([0.05], [], [])
-    assert step(60.0, 0.0, left_s=0.01, open_requests=2) == ([0.01], ["responses"], [])
-    assert step(0.5, 0.0)[1] == []
-    (waited,), read, _ = step(0.5, 0.48)
-    assert (waited <= 0.02, read) == (True, [])
-    assert step(0.5, 0.5) == ([], ["all"], [])
-    # The next call of the watch comes before a reading that is due.
-    depth = HarmLimit("depth", URL + "orders", 0)
-    assert step(0.5, 9.0, [depth]) == ([], [], ["get_queue_attributes"])
 
 
 def test_messages_are_counted_by_the_queue_if_no_log_names_them(memory, tmp_path):

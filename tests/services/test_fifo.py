@@ -16,11 +16,9 @@ from worlds.stored_case import case_of, store_case
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.files.journal import DONE
 from watchme_analysis.remedies.fifo_advice import Groups
-from watchme_analysis.remedies.fifo_checks import Messages, QueueCount, Traffic
+from watchme_analysis.remedies.fifo_checks import Messages, Traffic
 from watchme_analysis.remedies.fifo_migration import MigrationOptions, Source, Switch
 from watchme_analysis.services.fifo import (
-    _count,
-    _switch,
     accounted,
     advise,
     groups_of_case,
@@ -247,21 +245,21 @@ def test_options_are_filled_in_and_variables_are_looked_up(world, aws, tmp_path,
         window_s=10_800.0,  # one and a half times the silence of two hours
     )
     assert {check.rule: check.status for check in checks}["groups"] == "ok"
-    source, chosen, checks = prepared(
+    _, chosen, checks = prepared(
         aws, "orders", group_key="id", name="v2", chosen=replace(wanted, window_s=5.0)
     )
     assert (chosen.name, chosen.dlq_name, chosen.group_key) == ("v2.fifo", "v2-dlq.fifo", "id")
     assert (chosen.time_keys, chosen.window_s) == ((), 5.0)
     assert {check.rule: check.status for check in checks}["groups"] == "unknown"
     assert prepared(aws, "orders", group_key="id")[1].wait_s == 900.0  # the default
-    # A variable may hold the ARN or the name as well.
-    queue = source.queue
 
+    # A variable may hold the ARN or the name as well.
     def switched(value, variable="QUEUE_URL"):
         world.functions.update_function_configuration(
             FunctionName="checkout", Environment={"Variables": {"QUEUE_URL": value}}
         )
-        return _switch(aws, Switch("checkout", variable), queue, "orders.fifo")
+        chosen = MigrationOptions("", "", "", switches=(Switch("checkout", variable),))
+        return prepared(aws, "orders", group_key="id", chosen=chosen)[1].switches[0]
 
     for old, new in ((ARN + "orders", ARN + "orders.fifo"), ("orders", "orders.fifo")):
         assert switched(old) == Switch("checkout", "QUEUE_URL", old, new)
@@ -386,16 +384,3 @@ def test_the_states_of_mappings_and_alarms_after_a_migration(world, aws):
     for last in ({}, {"count messages": {"event": "started"}}):
         journal = SimpleNamespace(last=last)
         assert refusal(accounted, aws, plan, journal) == {"error-fifo-not-applied": {}}
-
-
-def test_points_of_the_minute_of_the_count_are_uncertain(world, aws):
-    now = datetime.now(UTC)
-    start = (now - timedelta(minutes=3)).replace(second=40)
-    first = start.replace(second=0)
-    key = ("AWS/SQS", "NumberOfMessagesSent", (("QueueName", "orders"),))
-    world.front.metrics[key] = {
-        int((first + timedelta(seconds=seconds)).timestamp()): value
-        for seconds, value in ((-1, 100), (0, 1), (59, 2), (60, 4), (120, 8))
-    }
-    # 15 sent since the beginning of the minute, three of them within it; two were dead-lettered.
-    assert _count(aws, "orders", world.url, start, 6, 2) == QueueCount("orders", 6, 0, 15, 0, 2, 3)

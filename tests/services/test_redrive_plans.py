@@ -20,7 +20,6 @@ from watchme_analysis.remedies.verified_redrive import RedriveLimits
 from watchme_analysis.services import redrive as service
 from watchme_analysis.services.redrive import (
     RedrivePlan,
-    _work_in,
     aws_of_queue,
     known_rate,
     plan_from_file,
@@ -259,11 +258,14 @@ def test_a_case_leaves_out_messages_of_a_file(memory, archive, tmp_path):
     assert plan.journal == tmp_path / "case.redrive-journal.jsonl"
 
 
-def test_work_in_a_body():
-    assert _work_in('{"id": 7, "day": "2026-03-02"}', WORK) == ("7", "2026-03-02")
-    assert _work_in('{"other": 7}', WORK) == (None, None)
-    for text in ("[1]", "{", "[" * 100_000):
-        assert _work_in(text, WORK) == (None, None)
+def test_bodies_of_an_archive_state_their_work_or_none(memory, tmp_path, monkeypatch):
+    (tmp_path / "watchme.toml").write_text('[work_items]\nitem_keys = ["id"]\nday_keys = ["day"]\n')
+    monkeypatch.chdir(tmp_path)
+    memory.held["jobs-dlq"].clear()
+    memory.put("jobs-dlq", '{"id": 7, "day": "2026-03-02"}', '{"other": 7}', "[1]", "{", "[" * 100_000)
+    archive = archive_queue(memory, "jobs-dlq", tmp_path / "dlq.gz", ReadingOptions(60))
+    listed = plan_from_file(archive.path, "jobs").found.listed
+    assert [(one.work_item, one.work_key) for one in listed] == [("7", "2026-03-02"), *[(None, None)] * 4]
 
 
 def test_the_session_of_a_queue_is_of_the_region_of_its_url():
