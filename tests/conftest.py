@@ -44,11 +44,11 @@ ROOT = Path(__file__).resolve().parent.parent
 for key in KEYS:
     os.environ.pop(PREFIX + key.upper(), None)
 os.environ[PREFIX + "TIME_ZONE"] = "Asia/Tokyo"
-# Keys, trusted files, stored responses and the history of kernels are not those of the user who runs tests.
+# Keys, trusted files, caches and the history of kernels are not those of the user who runs the tests.
 # The user of the tests trusts the settings of the repository, and no others.
 USER_FOLDER = tempfile.mkdtemp(prefix="watchme-tests-")
 atexit.register(shutil.rmtree, USER_FOLDER, ignore_errors=True)
-for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "IPYTHONDIR"):
+for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "IPYTHONDIR", "MPLCONFIGDIR"):
     os.environ[name] = f"{USER_FOLDER}/{name}"
 for settings_file in (ROOT / "watchme.toml", ROOT / "data" / "orders-failing" / "watchme.toml"):
     trust_file(settings_file)
