@@ -3,21 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from worlds.scripted_aws import ScriptedAws
 
-from watchme_analysis.cloudwatch.insights.scan_cost import _stored_bytes
+from watchme_analysis.cloudwatch.insights.scan_cost import estimate_scan
+from watchme_analysis.errors import ServiceError
 from watchme_analysis.window import Window
-
-
-class Groups:
-    """Log groups as an account lists them."""
-
-    def __init__(self, *groups):
-        self.groups = groups
-
-    def items(self, service, operation, key, **parameters):
-        assert (service, operation, key) == ("logs", "describe_log_groups", "logGroups")
-        prefix = parameters["logGroupNamePrefix"]
-        return [group for group in self.groups if group["logGroupName"].startswith(prefix)]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +24,9 @@ def test_a_window_holds_its_share_of_what_is_kept(age, more, share):
     created = (now - age).timestamp() * 1000
     group = {"logGroupName": "/app/a", "creationTime": created, "storedBytes": 1000} | more
     other = {"logGroupName": "/app/a-longer", "creationTime": created, "storedBytes": 7}
-    found = _stored_bytes(
-        Groups(other, group), ["/app/a", "/app/missing"], Window(now - timedelta(days=1), now)
+    aws = ScriptedAws(
+        get_metric_data=[ServiceError("denied")],
+        describe_log_groups=[{"logGroups": [other, group]}, {"logGroups": []}],
     )
-    assert found == {"/app/a": pytest.approx(1000 * share, rel=0.01)}
+    _, sizes = estimate_scan(aws, ["/app/a", "/app/missing"], Window(now - timedelta(days=1), now))
+    assert sizes == {"/app/a": pytest.approx(1000 * share, rel=0.01), "/app/missing": 0.0}

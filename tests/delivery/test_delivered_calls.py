@@ -1,6 +1,7 @@
 """Calls of destinations over a network: what each sends, and what its failures mean."""
 
 import json
+import smtplib
 import socket
 from dataclasses import replace
 from datetime import timedelta
@@ -79,6 +80,17 @@ def test_a_request_has_its_type_path_and_headers(hook):
         "watchme-analysis",
     )
     assert second["Content-Type"] == "application/json; charset=utf-8"
+
+
+def test_a_status_says_whether_to_repeat_and_whether_it_arrived(hook):
+    for status, temporary, arrived in (
+        (400, False, False), (404, False, False), (408, True, False), (425, True, False), (429, True, False),
+        (499, False, False), (500, True, False), (502, True, True), (503, True, False), (504, True, True),
+    ):  # fmt: skip
+        hook.answers = [(status, {"Retry-After": "7"}, b"")]
+        error = refusal(post, f"http://127.0.0.1:{hook.port}", b"{}")
+        assert error.args[0].id == "error-destination-status" and str(status) in str(error)
+        assert (error.is_temporary, error.may_have_arrived, error.retry_after_s) == (temporary, arrived, 7.0)
 
 
 def test_a_url_that_is_none_or_closed_was_sent_nothing(monkeypatch):
@@ -206,13 +218,22 @@ def test_refusals_of_slack_say_whether_the_message_may_have_arrived(hook, app, m
 # Mail
 
 
-def test_a_mail_server_out_of_reach_is_a_temporary_failure(monkeypatch):
+def test_a_mail_server_out_of_reach_or_that_refuses_for_now_is_a_temporary_failure(monkeypatch):
     sender = EmailSender("mail.example.com", 587, "a@example.com", ("b@example.com",))
     monkeypatch.setattr("smtplib.SMTP.__init__", lambda *given, **more: (_ for _ in ()).throw(TimeoutError()))
     place = "mail.example.com:587"
     error = refusal(sender.send, DELIVERY)
     assert is_error(error, "error-mail-silent", place=place, seconds=f"{sender.timeout_s:g}")
     assert (error.is_temporary, error.may_have_arrived) == (True, False)
+    for code, temporary in ((399, False), (400, True), (499, True), (500, False)):
+
+        def refuses(*given, code=code, **more):
+            raise smtplib.SMTPConnectError(code, b"")
+
+        monkeypatch.setattr("smtplib.SMTP.__init__", refuses)
+        error = refusal(sender.send, DELIVERY)
+        assert is_error(error, "error-mail-refused", place=place, code=code)
+        assert (error.is_temporary, error.may_have_arrived) == (temporary, False)
     secret = replace(sender, password=Secret("env:NO_SUCH_PASSWORD", None))
     assert is_error(refusal(secret.send, DELIVERY), "error-secret-missing", reference="env:NO_SUCH_PASSWORD")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from worlds.deliveries import at, diagnosis
 from worlds.printed import is_error, one_line, said
-from worlds.together import together
 
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.changes import Incident
@@ -19,12 +18,12 @@ from watchme_analysis.delivery.content import Content, content_of
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.eventbridge import EventBridgeSender, event_detail
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
-from watchme_analysis.delivery.destinations.http_post import _refused, retry_after_s
+from watchme_analysis.delivery.destinations.http_post import retry_after_s
 from watchme_analysis.delivery.destinations.markdown import MarkdownSender, as_markdown
 from watchme_analysis.delivery.destinations.registry import ownership_of, sender_of
 from watchme_analysis.delivery.destinations.s3 import S3Sender
 from watchme_analysis.delivery.destinations.slack_app import SlackAppSender
-from watchme_analysis.delivery.destinations.smtp_mail import EmailSender, _refusal, as_html
+from watchme_analysis.delivery.destinations.smtp_mail import EmailSender, as_html
 from watchme_analysis.delivery.destinations.sns import SnsSender, amazon_q_notification
 from watchme_analysis.delivery.destinations.webhooks import (
     WebhookSender,
@@ -328,26 +327,6 @@ def test_plain_text_has_one_empty_line_between_its_parts():
         "Cause: code <x>", "", f"{OPEN}: {CONTENT.link}",
     ]  # fmt: skip
     assert BARE.lines() == ["Title <1>", "", "It [fails].", "Since 2.", ""]
-
-
-@together(
-    ("status", "temporary", "arrived"),
-    [
-        (400, False, False), (404, False, False), (408, True, False), (425, True, False), (429, True, False),
-        (499, False, False), (500, True, False), (502, True, True), (503, True, False), (504, True, True),
-    ],
-)  # fmt: skip
-def test_a_status_says_whether_to_repeat_and_whether_it_arrived(status, temporary, arrived):
-    error = _refused(status, "", "7")
-    assert is_error(error, "error-destination-status", status=str(status))
-    assert (error.is_temporary, error.may_have_arrived, error.retry_after_s) == (temporary, arrived, 7.0)
-
-
-@together(("code", "temporary"), [(399, False), (400, True), (499, True), (500, False)])
-def test_a_mail_server_refuses_for_a_time_with_a_code_of_four_hundred(code, temporary):
-    error = _refusal("localhost:25", code)
-    assert is_error(error, "error-mail-refused", place="localhost:25", code=code)
-    assert (error.is_temporary, error.may_have_arrived) == (temporary, False)
 
 
 def test_the_wish_to_wait_is_seconds_or_a_date_with_or_without_a_zone():

@@ -19,8 +19,6 @@ from watchme_analysis.delivery.changes import (
     Change,
     Incident,
     QuestionState,
-    _is_worse,
-    _overlap,
     compare,
 )
 from watchme_analysis.delivery.content import Content
@@ -314,16 +312,24 @@ def test_incidents_overlap_if_they_share_a_moment():
     for start, end, overlaps in (
         (2, 3, True), (2.1, 3, False), (0, 1, True), (0, 0.9, False), (0, None, True), (1.5, 1.6, True)
     ):  # fmt: skip
-        other = replace(INCIDENT, start=at(start), end=None if end is None else at(end))
-        assert (_overlap(one, other), _overlap(other, one)) == (overlaps, overlaps)
+        bounds = {"start": at(start).isoformat(), "end": end and at(end).isoformat()}
+        seen = {"verdict": "inconclusive", "cause": None, "confidence": 0.9, "incident": bounds}
+        state = QuestionState(past=(one,))
+        _, changes = compare("orders", "backlog", state, seen, Window(at(-1), at(9)))
+        assert ("new-incident" in [kind for each in changes for kind in each.kinds]) is not overlaps
 
 
 def test_harm_is_worse_when_it_has_doubled():
+    bounds = {"start": INCIDENT.start.isoformat(), "end": None}
     for before, now, worse in (
         ({"lost": 5}, {"lost": 9}, False), ({"lost": 5}, {"lost": 10}, True), ({}, {"lost": 1}, True),
-        ({}, {"lost": 0}, False), ({"lost": 5}, {}, False), ({"lost": 9}, {"lost": 9, "endpoints": 1}, True),
+        ({}, {"lost": 0}, False), ({"lost": 5}, {}, False),
+        ({"lost": 9}, {"lost": 9, "endpoints": ["/"]}, True),
     ):  # fmt: skip
-        assert _is_worse(before, now) == worse
+        seen = {"verdict": "inconclusive", "cause": None, "confidence": 0.9, "incident": bounds} | now
+        state = QuestionState(replace(INCIDENT, impact=before, cause=None))
+        _, changes = compare("orders", "backlog", state, seen, Window(at(0), at(9)))
+        assert ("worse" in [kind for each in changes for kind in each.kinds]) is worse
 
 
 # Reports in a folder

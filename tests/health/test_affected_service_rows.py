@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 from worlds.health_literal import HEALTH, JOBS, USUAL, at, context, probe, request
-from worlds.health_world import _directives
+from worlds.health_world import directives
 from worlds.together import together
 
 from watchme_analysis.health.affected_service import (
@@ -282,7 +282,7 @@ def test_lines_of_limits_are_refusals_or_delays():
     assert not delays_requests(found[:1], none)
     # A log may lack the lines on delays: the configuration has a burst whose requests wait.
     for setting, delays in (("zone=peer burst=9", True), ("zone=peer burst=9 nodelay", False)):
-        conf = _directives((("/", {"proxy_pass": f"http://{USUAL}", "limit_req": setting}),), ())
+        conf = directives((("/", {"proxy_pass": f"http://{USUAL}", "limit_req": setting}),), ())
         nginx, _ = routes(conf)
         assert delays_requests(found[:1], nginx) is delays
         assert statuses_of(found[:1], nginx) == {503.0}

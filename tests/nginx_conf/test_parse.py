@@ -9,7 +9,6 @@ from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import (
     IDS_PER_FILE,
     SOURCES,
-    _repair,
     included_files,
     parse_configuration,
     parse_nginx_config,
@@ -143,16 +142,16 @@ def test_a_torn_file_keeps_its_whole_statements(tmp_path):
 
 
 def test_what_is_kept_of_a_torn_file_stays_in_its_lines_with_its_blocks_closed(tmp_path):
-    path = tmp_path / "torn.conf"
     for text, kept, line in (
-        ("a 1;\nb {\n  c 'x;{';\n  d 2\n  e", ["a1;", "b{", 'c"x;{";}'], 4),
-        ("a {\n  b {\n  }\n  c 1;\n", ["a{", "b{", "}", "c1;}"], 4),
-        ("# a {\na;\n}\n", ["", "a;"], 3),
-        ("a", [""], 1),
+        ("a 1;\nb {\n  c 'x;{';\n  d 2\n  e", [(1, "a", "1"), (2, "b"), (3, "c", "x;{")], 4),
+        ("a {\n  b {\n  }\n  c 1;\n", [(1, "a"), (2, "b"), (4, "c", "1")], 4),
+        ("# a {\na;\n}\n", [(2, "a")], 3),
+        ("a", [], 1),
     ):
-        path.write_text(text)
-        repaired, at, _ = _repair(path)
-        assert ([row.replace(" ", "") for row in repaired.splitlines()], at) == (kept, line)
+        lay(tmp_path, nginx_conf=text)
+        frame, retrieval = read(tmp_path)
+        found = [(at, *said) for at, said in zip(frame["line"], statements(frame), strict=True)]
+        assert (found, retrieval.rejected[0].line) == (kept, line)
 
 
 def read_whole(text):

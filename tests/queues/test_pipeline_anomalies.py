@@ -12,8 +12,6 @@ from worlds.together import together
 
 from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, RecordedSettings
 from watchme_analysis.queues.pipeline_anomalies import (
-    _by_clock,
-    _stays,
     around_most,
     clustering,
     find_failures,
@@ -274,13 +272,6 @@ def test_a_rise_to_the_end_is_dated_at_its_greatest_likelihood():
 )
 def test_a_rise_lasts_if_it_stays_for_half_of_a_day_at_least(counts, reported):
     assert (lasting_rise(counts) is not None) is reported
-
-
-def test_hours_of_the_day_have_their_own_mean_and_others_that_of_all():
-    usual = _by_clock(np.array([1.0, 3.0, 8.0]), np.array([0, 0, 5]))
-    assert usual[:7].tolist() == [2.0, 4.0, 4.0, 4.0, 4.0, 8.0, 4.0]
-    assert _stays(np.array([10.0] * 10 + [5.0] * 10)) and not _stays(np.array([10.0] * 10 + [4.9] * 10))
-    assert _stays(np.array([10.0] * 76 + [5.0] * 24)) and not _stays(np.array([10.0] * 77 + [4.0] * 24))
 
 
 @together(

@@ -116,7 +116,7 @@ def case(fault, *, gauges=None, processes=(), nginx=(), edge=(), handlers=()):
         "error_log": conform("error_log", pd.DataFrame(errors)) if errors else empty("error_log"),
         "app_log": _app_log(answers),
         "host_metrics": _metrics(gauges),
-        "config_directives": _directives(nginx, edge),
+        "config_directives": directives(nginx, edge),
         "app_processes": conform("app_processes", pd.DataFrame(processes))
         if processes
         else empty("app_processes"),
@@ -156,7 +156,7 @@ def _metrics(gauges):
     return conform("host_metrics", pd.DataFrame(rows))
 
 
-def _directives(nginx, edge):
+def directives(nginx, edge):
     rows = []
     for layer, locations in (("nginx", nginx), ("edge", edge)):
         if not locations:

@@ -109,7 +109,7 @@ Examples:
   watchme queue purge uploads-dlq --archive uploads-dlq.jsonl.gz --reason "input files are lost"
   watchme queue purge uploads-dlq --archive uploads-dlq.jsonl.gz --reason "input files are lost" --apply
 
-Exit codes: 0 the queue is empty; 1 messages are left, or AWS failed; 2 refused, or bad input.""",
+Exit codes: 0 the queue is empty; 1 messages are left, or may be, or AWS failed; 2 refused, or bad input.""",
 )
 @queue_argument
 @click.option(

@@ -70,7 +70,8 @@ def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[s
 
     with tempfile.TemporaryDirectory(prefix="watchme-") as folder:
         path = Path(folder) / "nginx.conf"
-        path.write_text(text, encoding="utf-8")
+        # crossplane ignores a last word that no space follows.
+        path.write_text(f"{text}\n", encoding="utf-8")
         # Few configurations have so many blocks that they must be read twice.
         if text.count("{") > MAX_NESTED_BLOCKS and _is_nested_too_deeply(path):
             return [], [Rejected(name, 0, note("reject-nginx-nested"), shortened(text, 2000))]
