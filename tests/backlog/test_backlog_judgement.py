@@ -1,33 +1,17 @@
 """The judgement on signals: start, end and queue of a cause, and the order of queues."""
 
-from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
 
-import pandas as pd
-from worlds.messages import messages_in
-from worlds.queue_contexts import at, frame_of, queue_of
+from worlds.queue_contexts import at, queue_of
 from worlds.together import together
 
 from watchme_analysis.backlog.chain import QueueSignals
-from watchme_analysis.backlog.context import BacklogContext, _severity
+from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import Undoing, judge
-from watchme_analysis.backlog.recurrence import _item, _latency_drift, _weekday
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
-from watchme_analysis.stats.intervals import Interval
-from watchme_analysis.text.message import Translated
-from watchme_analysis.window import parse_zone
 
 
-def test_a_queue_is_the_worse_the_more_messages_were_harmed():
-    nothing = SimpleNamespace(lost=0)
-    assert _severity(queue_of(balance=nothing)) == 0.0
-    facts = {
-        "dead_lettered": 2, "balance": SimpleNamespace(lost=3), "failures": Interval(at(0), at(1), "f", 7.0),
-        "worst": SimpleNamespace(peak=4.0), "redelivery": Interval(at(0), at(1), "r", 10.0),
-        "throttles": Interval(at(0), at(1), "t", 200.0), "creeping": True,
-    }  # fmt: skip
-    assert _severity(queue_of(**facts)) == 6.0 + 9.0 + 7.0 + 8.0 + 2.0 + 2.0 + 20.0
+def test_the_queue_with_most_harm_comes_first():
     one, two = queue_of(), queue_of(first_trouble=lambda: at(3))
     two.pipeline = replace(two.pipeline, queue="more")
     context = BacklogContext((one, two), (two,), ())
@@ -87,33 +71,3 @@ def test_the_worst_queue_that_shows_a_cause_is_the_one_that_it_is_judged_by():
     assert found.shown_by["mapping_disabled"] == "worst"
     calm = judge([signals("jobs", *CODE, harmed=False)])
     assert (calm.span, calm.end, dict(calm.shown_by), dict(calm.leads)) == (None, None, {}, {})
-
-
-def analysed(**facts):
-    queue = queue_of(frame_of(dlq_visible=[0.0] * 12), **facts)
-    return queue
-
-
-def test_patterns_state_their_effect_and_their_sentence():
-    found = _item(analysed(by_item=Counter(a=9, b=1, c=1, d=1)), Translated("device", "機器"))
-    assert (found["pattern"], found["effect"], found["effect_unit"], found["chance"]) == (
-        "one item", 0.75, "share", None
-    )  # fmt: skip
-    assert messages_in(found["says"])["pattern-says-item"]["share"] == 0.75
-    assert messages_in(found["says"])["pattern-says-item"]["even"] == 0.25
-    drift = SimpleNamespace(
-        growth=2.0, hours=36.0, correlation=0.9, steepest_share=0.2, before_s=1.0, after_s=2.0,
-        start_low=at(1), start_high=at(2),
-    )  # fmt: skip
-    found = _latency_drift(analysed(drift=drift, settings={"function_timeout_s": 30.0}))
-    assert {name: found[name] for name in ("pattern", "effect", "effect_unit", "chance")} == {
-        "pattern": "creeping run time", "effect": 2.0, "effect_unit": "ratio", "chance": None
-    }  # fmt: skip
-    texts = messages_in(found["says"])
-    assert texts["pattern-says-drift"] == {"function": "worker", "before": 1.0, "after": 2.0, "days": 1.5}
-    assert texts["pattern-says-timeout"] == {"timeout": 30.0}
-    assert texts["pattern-says-began"] == {"earliest": at(1), "latest": at(2)}
-    assert "pattern-says-timeout" not in messages_in(_latency_drift(analysed(drift=drift))["says"])
-    assert _latency_drift(analysed()) is None
-    nothing = queue_of(frame_of(dlq_visible=[]))
-    assert _weekday(nothing, pd.DataFrame({"sent_at": []}), parse_zone("UTC")) is None

@@ -1,23 +1,11 @@
-import math
-from collections import Counter
-from datetime import timedelta
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
-from worlds.messages import messages_in
 
-from watchme_analysis.backlog.recurrence import (
-    _dead_letters_a_day,
-    _item,
-    _latency_drift,
-    _weekday,
-    patterns,
-)
-from watchme_analysis.text.message import Translated
+from watchme_analysis.backlog.recurrence import patterns
 
 UTC = ZoneInfo("UTC")
 
@@ -39,94 +27,6 @@ def weekly(weeks=3, days=(0,), hour=3):
     return world
 
 
-MONDAY = pd.Timestamp("2026-03-02T00:00:00Z")
-
-
-def queue(stock=None, days=28, **signs):
-    """Return an analysis of a queue with the stock of its DLQ in steps of six hours."""
-    index = pd.date_range(MONDAY, periods=4 * days, freq="6h")
-    frame = pd.DataFrame({"dlq_visible": np.nan if stock is None else stock}, index=index)
-    settings = SimpleNamespace(function_timeout_s=signs.pop("timeout_s", None))
-    dead = frame["dlq_visible"]
-    pipeline = SimpleNamespace(frame=frame, dlq_messages=dead, queue="q", function="f", settings=settings)
-    return SimpleNamespace(pipeline=pipeline, **signs)
-
-
-def sent(*days):
-    times = [MONDAY + pd.Timedelta(days=day, hours=20) for day in days]
-    return pd.DataFrame({"sent_at": pd.to_datetime(times, utc=True)})
-
-
-def weekday(*days, zone=UTC, of=28):
-    said = _weekday(queue(days=of), sent(*days), zone)
-    return said and (said["effect"], said["chance"], messages_in(said["says"])["pattern-says-weekday"])
-
-
-def test_messages_of_one_weekday_are_told_from_chance():
-    share, chance, said = weekday(0, 7, 14, 21)
-    assert (share, chance) == (1.0, pytest.approx(7 / math.comb(28, 4)))
-    assert (said["weekday"], said["least"], said["hit"], said["such"]) == ("mon", 1, 4, 4)
-    assert (said["others"], said["days"]) == (0, 24)
-    # Three of three weeks may be chance once in 27 times, and a week has no rhythm.
-    assert weekday(0, 7, 14, of=21) == (
-        1.0,
-        pytest.approx(7 / math.comb(21, 3)),
-        said | {"hit": 3, "such": 3, "days": 18},
-    )
-    assert weekday(0, 7, of=14) is None and weekday(0, of=13) is None
-    assert weekday(0, 7, 14, of=20) is not None
-    # The day is that of the reader, in whose zone a further day begins.
-    assert weekday(0, 7, 14, 21, zone=ZoneInfo("Asia/Tokyo"))[2]["weekday"] == "tue"
-    # Single messages of other days do not hide many of one day, at the price of a second test.
-    few = [*[0, 7, 14, 21] * 8, *range(1, 28, 2)]
-    share, chance, said = weekday(*few)
-    assert (share, said["least"], chance) == (1.0, 3, pytest.approx(14 / math.comb(28, 4)))
-    assert weekday(*range(28)) is None
-    assert weekday(100) is None and weekday() is None
-
-
-def test_messages_of_a_day_are_those_sent_or_the_rise_of_the_stock():
-    stock = [5, 5, 8, 8, 2, 2, 4, 4.5, *[4.5] * 8]
-    days = _dead_letters_a_day(queue(stock, days=4), sent(0, 0, 1, 1, 1, 3), UTC)
-    day = MONDAY.date()
-    assert days == {day: 3, day + timedelta(days=1): 3, day + timedelta(days=3): 1}
-    later = [np.nan, 5, *[5] * 14]
-    assert _dead_letters_a_day(queue(later, days=4), sent(), UTC) == {day: 5}
-
-
-def test_one_item_holds_far_more_than_an_even_share_of_the_messages():
-    for counts, share in (
-        ({"a": 6, **dict.fromkeys(range(9), 1)}, 0.4),
-        ({"a": 39, **dict.fromkeys(range(61), 1)}, None),
-        ({"a": 6, "b": 4}, None),  # less than three times an even share
-        ({"a": 3, "b": 0, "c": 0, "d": 1}, None),  # four messages
-        ({"a": 5}, None),
-        ({"a": 4, "b": 1, "c": 0, "d": 0}, 0.8),
-    ):
-        found = _item(queue(by_item=Counter(counts)), Translated("item", "品"))
-        assert (found and found["effect"]) == share, counts
-    said = messages_in(found["says"])["pattern-says-item"]
-    assert (said["messages"], said["total"], said["items"], said["item"]) == (4, 5, 4, "a")
-
-
-def test_a_drift_is_reported_from_a_size_a_length_and_a_steadiness_on():
-    usual = {
-        "growth": 1.3, "hours": 24.0, "correlation": 0.8, "steepest_share": 0.5, "before_s": 1.0,
-        "after_s": 2.0,        "start_low": MONDAY.to_pydatetime(), "start_high": MONDAY.to_pydatetime(),
-    }  # fmt: skip
-    for change, is_told in (
-        ({}, True), ({"growth": 1.29}, False), ({"hours": 23.9}, False), ({"correlation": 0.79}, False),
-        ({"steepest_share": 0.51}, False),
-    ):  # fmt: skip
-        assert (_latency_drift(queue(drift=SimpleNamespace(**usual | change))) is not None) == is_told, change
-    assert _latency_drift(queue(drift=None)) is None
-    for timeout_s, number in ((None, 2), (30.0, 3)):
-        found = _latency_drift(queue(drift=SimpleNamespace(**usual), timeout_s=timeout_s))
-        assert len(found["says"].items_of("sentences")) == number
-    assert messages_in(found["says"])["pattern-says-drift"]["days"] == 1.0
-
-
-@pytest.mark.slow
 def test_a_weekly_rhythm_is_found_though_each_week_was_purged():
     (row,) = found(weekly(weeks=4), "one weekday").itertuples()
     assert row.says == "Messages moved to the DLQ on 4 of 4 Mondays and on 0 of 24 other days (UTC)."
@@ -161,7 +61,6 @@ def test_one_week_is_no_rhythm():
     assert found(weekly(weeks=1), "one weekday").empty
 
 
-@pytest.mark.slow
 def test_one_device_holds_seven_in_ten():
     world = World()
     world.fail(600, 900, 0.2, "HTTPError: 404 Client Error: Not Found for url: x", share=0.2)
@@ -176,7 +75,6 @@ def test_one_device_holds_seven_in_ten():
     assert found(world, "one item").empty
 
 
-@pytest.mark.slow
 def test_a_creep_is_reported_before_it_does_harm():
     world = World(hours=120)
     rng = np.random.default_rng(5)

@@ -18,7 +18,7 @@ from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.aws_calls import delivered, region_of
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
-from watchme_analysis.delivery.destinations.http_post import _connected, post
+from watchme_analysis.delivery.destinations.http_post import post
 from watchme_analysis.delivery.destinations.s3 import S3Sender
 from watchme_analysis.delivery.destinations.slack_app import SlackAppSender
 from watchme_analysis.delivery.destinations.smtp_mail import EmailSender
@@ -124,14 +124,15 @@ def test_a_proxy_of_the_environment_is_used_unless_the_host_is_excepted(hook, mo
 
     def connect(connection):
         opened.append(connection)
+        raise ConnectionRefusedError
 
     monkeypatch.setattr("http.client.HTTPSConnection.connect", connect)
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{hook.port}")
-    _, path = _connected("https://hook.example.com/a", 5.0)
-    _connected("https://excepted.example.com:444/a", 5.0)
+    for url in ("https://hook.example.com/a", "https://excepted.example.com:444/a"):
+        refusal(post, url, b"x", 5.0)
     tunnelled, direct = opened
-    assert (path, tunnelled.host, tunnelled.port, tunnelled._tunnel_host) == (
-        "/a", "127.0.0.1", hook.port, "hook.example.com"
+    assert (tunnelled.host, tunnelled.port, tunnelled._tunnel_host) == (
+        "127.0.0.1", hook.port, "hook.example.com"
     )  # fmt: skip
     assert (direct.host, direct.port, direct._tunnel_host) == ("excepted.example.com", 444, None)
 
@@ -528,14 +529,13 @@ def test_a_long_history_is_cut_to_the_time_of_the_longest_digest(tmp_path, monke
 
 
 def test_cases_of_earlier_runs_are_removed_but_for_the_last_ones(tmp_path):
-    from watchme_analysis.delivery.run import _KEPT_CASES
-
-    found = world(tmp_path, chat=Received())
-    for hour in range(1, _KEPT_CASES + 4):
+    found, kept = world(tmp_path, chat=Received()), []
+    for hour in range(1, 11):
         found.run(hour, diagnosis())
-    left = sorted(int(path.name) for path in (tmp_path / "orders" / "cases").iterdir())
-    # That of this run, and so many before it.
-    assert left == [*range(3, _KEPT_CASES + 4)]
+        left = sorted(int(path.name) for path in (tmp_path / "orders" / "cases").iterdir())
+        assert left == [*range(left[0], hour + 1)]  # the last ones, that of this run among them
+        kept.append(len(left))
+    assert kept[-1] == max(kept) < 10
 
 
 def test_a_digest_is_delivered_once_and_a_dry_one_only_named(tmp_path):
