@@ -5,8 +5,10 @@ from pathlib import Path
 from click import Context
 
 from watchme_analysis.cli import cli
+from watchme_analysis.health.running_platform import commands
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
+from watchme_analysis.text.render import filled
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
 HEADINGS = {
@@ -104,7 +106,7 @@ def test_evidence_is_saved_before_a_restart_is_advised():
     for path in (root / "watchme_analysis").glob("*/causes/*.toml"):
         for place, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
             if re.match(r"(?:remedy|text) =", line):
-                texts[f"{path.name}:{place + 1}"] = line
+                texts[f"{path.name}:{place + 1}"] = filled(line, commands("docker", "api", "api-1"), "en")
     for name in ("slow_leak", "app_saturation"):
         for language in ("", ".ja"):
             page = (root / "docs" / "causes" / f"{name}{language}.md").read_text(encoding="utf-8")

@@ -135,6 +135,28 @@ def own_threads():
     return calls(made, {"call": "Executor().submit", "kind": "thread_pool", "context": "event_loop"})
 
 
+def reported(kind, reason, **settings):
+    """Let Kubernetes report an event of the container that does not listen."""
+    made = process_down()
+    whose = {
+        "file": "k.json",
+        "platform": "kubernetes",
+        "object": "api-0",
+        "service": "api",
+        "address": USUAL,
+    }
+    row = whose | {
+        "line": 1,
+        "time": moment(FAULT[0] + 1),
+        "kind": kind,
+        "probe": "liveness",
+        "reason": reason,
+    }
+    give(made, "container_events", [row])
+    give(made, "container_settings", [whose | settings])
+    return made
+
+
 def logged(words, level="error"):
     made = case(on_service(status=500, header_s=0.01))
     return saying(made, words, [FAULT[0] + 1, FAULT[0] + 2, FAULT[0] + 3], level)
@@ -247,7 +269,7 @@ REMEDIES = [
     ),
     (blocking_call, "app_event_loop", "blocking_in_loop", ["`requests.get`", "app.py:9"]),
     (call_in_a_thread, "app_threadpool", "pool_work", ["`requests.get`", "app.py:9"]),
-    (open_files, "app_saturation", "files_full", ["1,024", "`ulimits: nofile`"]),
+    (open_files, "app_saturation", "files_full", ["1,024", "`ulimits`"]),
     (
         lambda: logged("OSError: [Errno 24] Too many open files"),
         "app_saturation",
@@ -281,6 +303,32 @@ REMEDIES = [
     (own_threads, "app_saturation", "threads_of_its_own", ["Executor().submit"]),
     (disk_without_space, "app_saturation", "disk_full", ["`df -h`"]),
     (failing_starts, "app_down", "start_fails", ["No module named 'requests'", "docker logs -f"]),
+    (
+        lambda: reported(
+            "probe_timed_out", "Unhealthy", probe="liveness", path="/svc/healthz", timeout_s=0.01
+        ),
+        "app_down",
+        "container_probe_strict",
+        ["10 ms", HEALTH],
+    ),
+    (
+        lambda: reported("image_error", "ErrImagePull"),
+        "app_down",
+        "container_not_started",
+        ["ErrImagePull", "kubectl logs -f statefulset/api"],
+    ),
+    (
+        lambda: reported("crash_loop", "BackOff"),
+        "app_down",
+        "container_crash_loop",
+        ["kubectl logs --previous --tail 50 statefulset/api"],
+    ),
+    (
+        lambda: reported("killed_for_memory", "OOMKilled", memory_bytes=2**28),
+        "app_saturation",
+        "container_out_of_memory",
+        ["256", "`resources.limits.memory`"],
+    ),
     (process_down, "app_down", None, ["docker compose up -d"]),
     (slow_dependency, "dependency_slow", "callers_wait", ["`httpx.AsyncClient().get`", "app.py:9"]),
     (flood, "traffic_surge", "arrivals_up", ["192.0.2.66", "`limit_req`"]),

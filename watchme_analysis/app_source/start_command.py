@@ -541,8 +541,8 @@ def _read(raw: RawFile) -> Iterable[TablePart]:
     frame, retrieval = parse_app_processes(
         content.data.decode("utf-8-sig", errors="backslashreplace"), raw.relative, raw.root
     )
-    if raw.name.endswith(".sh"):
-        # The other lines of a script are irrelevant to this table.
+    if raw.name.endswith((".sh", ".service")):
+        # The other lines of a script or systemd unit are irrelevant to this table.
         errors = tuple(
             piece
             for piece in retrieval.rejected
@@ -551,6 +551,8 @@ def _read(raw: RawFile) -> Iterable[TablePart]:
         )
         retrieval = replace(retrieval, lines=0, blank_lines=0, joined_lines=0, rejected=errors)
     service = raw.service("uvicorn_command") or raw.service("gunicorn_command")
+    if raw.name.endswith(".service"):
+        service = Path(raw.name).stem
     if service is not None:
         frame["service"] = frame["service"].fillna(service)
     if content.problem:
@@ -575,6 +577,7 @@ SOURCES = (
             "start*.sh",
             "*entrypoint*.sh",
             "*command*.txt",
+            "*.service",
         ),
         looks_like=_looks_like,
         read=_read,

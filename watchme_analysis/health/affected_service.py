@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from watchme_analysis.inference.findings import Investigation
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_ADDRESS = re.compile(r"[\d.]+|\[?[0-9a-fA-F:]*:[0-9a-fA-F:.]*\]?")
 
 
 def answered_by_the_host(context: HealthContext) -> bool:
@@ -53,6 +56,56 @@ def named_service(context: HealthContext) -> str | None:
         tables = (processes, context.table("app_log"), context.table("host_metrics"))
         names = {name for table in tables for name in table["service"].fillna("").unique()}
     return str(names.pop()) or None if len(names) == 1 else None
+
+
+@once_per_context
+def own_containers(context: HealthContext, table: str) -> pd.DataFrame:
+    """Return the affected service's rows of ``container_events`` or ``container_settings``; do not modify.
+
+    A container belongs to it by its address, or by the name that Nginx, start commands or compose files have
+    for the service. Where none of these is known, the only service there is counts, else the one that an
+    affected path names.
+    """
+    rows = context.table(table)
+    names = _containers_named(context)
+    mine = rows["service"].fillna(rows["object"]).isin(names) | _host(rows["address"]).isin(_hosts(context))
+    return rows[mine]
+
+
+@once_per_context
+def _containers_named(context: HealthContext) -> frozenset[str]:
+    """Return the names of the affected service in the tables of containers."""
+    import pandas as pd
+
+    parts = [context.table(name) for name in ("container_events", "container_settings")]
+    rows = pd.concat([part[["object", "service", "address"]] for part in parts], ignore_index=True)
+    known = rows["service"].fillna(rows["object"])
+    every = {str(name) for name in known.dropna()}
+    hosts = _hosts(context)
+    by_address = set(known[_host(rows["address"]).isin(hosts)].dropna())
+    if by_address:
+        return frozenset(by_address)
+    stated = {host.split(".")[0] for host in hosts if not _ADDRESS.fullmatch(host)} - {"localhost", "unix"}
+    composed, named = container_of(context), named_service(context)
+    stated |= {name for name in (composed and composed.name, named) if name}
+    if stated:
+        # A Service is often named like its workload with an ending, or the other way round.
+        alike = {name for name in every for one in stated if f"{name}-".startswith(f"{one}-")}
+        return frozenset(every & stated or alike)
+    if len(every) == 1 and (not hosts or rows["address"].isna().all()):
+        return frozenset(every)
+    return frozenset(name for name in every for route in context.routes if f"/{name}/" in f"{route}/")
+
+
+def _hosts(context: HealthContext) -> set[str]:
+    """Return names and addresses of the affected services; without an incident, of all that Nginx asked."""
+    errors = context.table("error_log")["upstream_addr"].dropna()
+    asked = context.services or (*map(str, errors.unique()), *context.upstreams.values())
+    return context.hosts(asked) - {*LOOPBACK}
+
+
+def _host(addresses: pd.Series) -> pd.Series:
+    return addresses.str.replace(r":\d+$", "", regex=True)
 
 
 def variables(context: HealthContext) -> Mapping[str, str]:

@@ -485,17 +485,17 @@ def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, 
 
 def short_of_usual(context: HealthContext, rows: pd.DataFrame, column: str) -> pd.Series:
     """Return, for each request, whether a column of seconds is shorter than its endpoint takes at least."""
-    return rows["route"].map(_usual_answer_s(context)).astype("float64") * MARGIN > rows[column]
+    return rows["route"].map(usual_answers_s(context)).astype("float64") * MARGIN > rows[column]
 
 
 def longest_answer_s(context: HealthContext, rows: pd.DataFrame) -> float:
     """Return the longest that an endpoint of some requests usually takes; NaN where none is known."""
-    usual = _usual_answer_s(context)
+    usual = usual_answers_s(context)
     return max((usual[route] for route in rows["route"].unique() if route in usual), default=float("nan"))
 
 
 @once_per_context
-def _usual_answer_s(context: HealthContext) -> dict[str, float]:
+def usual_answers_s(context: HealthContext) -> dict[str, float]:
     """Return by route the time that nine of ten good answers take inside, else outside the incident."""
     observed = context.observed[["route", "vantage", "during", "bad", "duration_s"]]
     good = observed[~observed["bad"] & observed["duration_s"].notna()]

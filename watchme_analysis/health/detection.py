@@ -19,6 +19,7 @@ from watchme_analysis.health.signals import (
     lookalikes,
     network,
     nginx,
+    orchestrator,
     process,
     process_down,
     rules,
@@ -46,6 +47,7 @@ _TOPICS = (
     app_log,
     source,
     process_down,
+    orchestrator,
     dependency,
     arrivals,
 )
@@ -73,7 +75,7 @@ def detected(inv: Investigation) -> tuple[Observation, ...]:
     if found.incident is None:
         # Where the evidence shows that callers were well, a line of an error changes nothing.
         is_clear = is_timed(found) and edge_visible(found)
-        further = () if is_clear else (known_lines.known_lines,)
+        further = () if is_clear else (known_lines.known_lines, *orchestrator.DETECTORS)
         return observe((*DETECTORS_WITHOUT_INCIDENT, *further), found)
     seen = observe(DETECTORS, found)
     return (*seen, *(one for detector in FOLLOWING for one in detector(found, seen)))

@@ -30,6 +30,18 @@ UNDER_LOAD = (
     "fate_header_timeout",
     "fate_unavailable",
 )
+# What callers and logs meet while a container ends and starts again.
+RESTARTS = (
+    "refused",
+    "refused_at_own_port",
+    "fate_refused",
+    "inside_refused",
+    "restarted",
+    "restarted_often",
+    "container_ended",
+    "container_crash_loop",
+    "container_probe_refused",
+)
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # Where no host is, the kernel asks for its address for seconds before a connection fails (arp(7)),
     # whatever is lost on the way.
@@ -92,6 +104,20 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # one refuses connections until it restarts.
     "memory_at_limit": STANDSTILL,
     "memory_lost": (*STANDSTILL, "refused", "refused_at_own_port", "inside_refused", "restarted_often"),
+    # The kernel kills a container at its memory limit, whatever then restarts it; a known line says it again.
+    "container_out_of_memory": (
+        *STANDSTILL,
+        *RESTARTS,
+        "container_probe_timeout",
+        "target_timeout",
+        "kernel-oom",
+        "container-oom-killed",
+    ),
+    # A kubelet restarts a container whose liveness probe fails, and a load balancer's target is replaced.
+    "container_probe_timeout": RESTARTS,
+    "target_timeout": RESTARTS,
+    "container_crash_loop": ("container_ended", "container_probe_refused", "kubernetes-crash-loop"),
+    "container_not_started": ("kubernetes-image", "kubernetes-unschedulable"),
     "arrivals_up": UNDER_LOAD,
     "arrivals_absorbed": UNDER_LOAD,
     # Gunicorn ends a worker together with its connection, and starts another one.

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from watchme_analysis.health.affected_service import container_of, named_service
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.detection import SIGNALS, health_causes
+from watchme_analysis.health.running_platform import commands, platform_of, running_object, shown_by
 from watchme_analysis.health.signals.source import unknown_calls
 from watchme_analysis.inference.engine import separation
 from watchme_analysis.inference.findings import Missing
@@ -104,6 +105,7 @@ def addresses(context: HealthContext) -> Addresses:
         port=port,
         service=service,
         container=container,
+        platform=platform_of(context),
     )
 
 
@@ -129,6 +131,9 @@ def _is_ip(host: str) -> bool:
 
 
 def _service_and_container(context: HealthContext) -> tuple[str, str]:
+    running = running_object(context)
+    if running is not None:
+        return shell_word(running[0], "SERVICE"), shell_word(running[1], "CONTAINER")
     composed = container_of(context)
     if composed is None:
         named = named_service(context)
@@ -216,7 +221,9 @@ class Addresses:
     port
         Port inside the container.
     service, container
-        The Compose service and its container, as words of a shell.
+        The service, as its platform names it, and its container, as words of a shell.
+    platform
+        What runs them: ``docker``, ``kubernetes``, ``ecs`` or ``systemd``.
     """
 
     public_host: str
@@ -228,15 +235,25 @@ class Addresses:
     port: str
     service: str
     container: str
+    platform: str = "docker"
+
+    @property
+    def commands(self) -> dict[str, str]:
+        """The commands of the platform for this service, by placeholder."""
+        return commands(self.platform, self.service, self.container)
+
+    def log_between(self, start: str, end: str) -> str:
+        """Return the command that shows the service's log between two times, given in ISO 8601."""
+        return self.commands["log_between"].replace("START", start).replace("END", end)
 
     @property
     def process(self) -> str:
         """Id of the container's first process on the host, as a word of a shell."""
-        return f"$(docker inspect -f '{{{{.State.Pid}}}}' {self.container})"
+        return self.commands["process"]
 
     def shown_by(self) -> dict[str, str]:
         """Return the commands that show values of this container."""
-        return {"CONTAINER_IP": f"docker inspect {self.container}"}
+        return shown_by(self.platform, self.service, self.container)
 
 
 def inside_probes(at: Addresses) -> str:
@@ -333,7 +350,7 @@ def process_metrics(at: Addresses) -> Message:
 
 def application_log(at: Addresses) -> str:
     """Return how to copy the application's log with the time of each line."""
-    return f"docker logs --timestamps {at.container} > FOLDER/app.log 2>&1"
+    return f"{at.commands['log']} > FOLDER/app.log 2>&1"
 
 
 def application_source(at: Addresses) -> Message:

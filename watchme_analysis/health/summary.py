@@ -14,6 +14,7 @@ from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
 from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, cause_of, named_layer
 from watchme_analysis.health.missing import addresses
+from watchme_analysis.health.running_platform import SETTINGS, commands, settings
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.known_lines import GROUP
 from watchme_analysis.health.signals.nginx import SEVERE
@@ -51,7 +52,7 @@ CLIENT_CLOSED = 499
 # Placeholders of texts that each case fills.
 OF_CASE = {
     "host_url", "public_url", "public_host", "origin_ip", "container_url", "service", "container",
-    "container_ip", "process", "detail", "pool_threads",
+    "container_ip", "detail", "pool_threads", *SETTINGS, *commands("docker", "", ""),
 }  # fmt: skip
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
 SERVER_ERROR = 500
@@ -66,9 +67,10 @@ def filled_in(context: HealthContext, text: Text, one: Observation | None = None
         Facts of the investigation.
     text
         Text with placeholders: ``{host_url}`` (URL that Nginx asks), ``{public_url}``, ``{container_url}``,
-        ``{container_ip}``, ``{public_host}``, ``{origin_ip}``, ``{service}``, ``{container}``, ``{process}``
-        (id of the container's first process), ``{pool_threads}``, ``{detail}`` and the values that the
-        observation states. A value that is not known keeps a word in capitals, with what to put there.
+        ``{container_ip}``, ``{public_host}``, ``{origin_ip}``, ``{service}``, ``{container}``,
+        ``{pool_threads}``, ``{detail}``, the commands and settings of
+        :mod:`watchme_analysis.health.running_platform`, and the values that the observation states. A value
+        that is not known keeps a word in capitals, with what to put there.
     one
         Observation that the text belongs to, whose detail is ``{detail}``.
     """
@@ -93,7 +95,8 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
         "container_url": shell_word(f"http://{container}{inner}", "URL"),
         "service": at.service,
         "container": at.container,
-        "process": at.process,
+        **at.commands,
+        **{name: render(place, language) for name, place in settings(at.platform).items()},
         "container_ip": shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP"),
         "detail": render(one.detail, language) if one is not None and one.detail else "",
     }
@@ -246,7 +249,7 @@ def _container_log(context: HealthContext) -> Code:
     """Return the command that shows the log of the affected container in the incident."""
     moments = (context.start, context.end)
     since_utc, until_utc = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in moments)
-    return Code(f"docker logs --since {since_utc} --until {until_utc} {addresses(context).container}")
+    return Code(addresses(context).log_between(since_utc, until_utc))
 
 
 def _with_status(status: int, count: int) -> Message:

@@ -26,6 +26,9 @@ _SHOWN_BY = {
     "QUEUE": "aws sqs list-queues",
     "UUID": "aws lambda list-event-source-mappings",
     "SECONDS": "aws lambda list-functions",
+    "CLUSTER": "aws ecs list-clusters",
+    "LOG_GROUP": "aws logs describe-log-groups",
+    "TASK": "aws ecs list-tasks --cluster CLUSTER",
     "INSTANCE_ID": "aws ec2 describe-instances",
 }
 # Words whose value no command shows: a message says what they are.

@@ -37,7 +37,7 @@ QUESTIONS = ("health", "backlog")
 ALL = "all"
 # Tables by question; a case needs at least one of them.
 _ABOUT = {
-    "health": ("probes", "access_log", "edge_log", "error_log", "app_log"),
+    "health": ("probes", "access_log", "edge_log", "error_log", "app_log", "container_events"),
     "backlog": ("metrics", "queues", "log_events"),
 }
 

@@ -37,6 +37,7 @@ check-host-cpu = host cpu
 check-descriptors = descriptors
 check-connections = connections
 check-memory = memory
+check-container-probes = container probes
 check-restarts = restarts
 check-arrivals = arrivals
 check-dependency = dependency

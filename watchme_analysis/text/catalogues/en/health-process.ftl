@@ -72,6 +72,47 @@ health-little-own-cpu = The process itself used little CPU meanwhile.
 health-published-before = Nginx connects to { $address }, which served { $requests } requests well before.
 health-not-published = By compose, no container publishes port { $port } any more, to which Nginx connects. Published are { $published }.
 
+# Containers, as what runs them tells
+health-container =
+    { $kind ->
+        [container-out-of-memory] { $platform } reports { $times ->
+            [one] one kill
+           *[other] { $times } kills
+          } for lack of memory of { $objects }: { $reason }.
+        [container-crash-loop] { $platform } waits before it starts { $objects } again, which ends soon after each start: { $reason }.
+        [container-not-started] { $platform } could not start { $objects }: { $reason }.
+        [container-ended] { $platform } reports that { $objects } ended ({ $times ->
+            [one] once
+           *[other] { $times } times
+          }): { $reason }.
+        [container-probe-refused] { $times ->
+            [one] One probe
+           *[other] { $times } probes
+          } of { $objects } by { $platform } met no listener: { $reason }.
+        [container-probe-timeout] { $times ->
+            [one] One probe
+           *[other] { $times } probes
+          } of { $objects } by { $platform } got no response in time, on a connection that does not pass Nginx: { $reason }.
+        [target-timeout] { $times ->
+            [one] One health check
+           *[other] { $times } health checks
+          } of { $objects } by the load balancer ({ $platform }) got no response in time: { $reason }.
+       *[container-probe-status] { $times ->
+            [one] One probe
+           *[other] { $times } probes
+          } of { $objects } by { $platform } got a response whose status counts as a failure: { $reason }.
+    }
+health-container-untimed = The evidence does not state when.
+health-probe-strict =
+    { $probe ->
+        [lb] The health check of the load balancer
+        [container] The health check of the container
+       *[other] The { $probe } probe
+    } fails after { $timeout } ({ $times ->
+        [one] once
+       *[other] { $times } times
+    }), while good responses of { $path } usually take up to { $usual }: the probe is stricter than the endpoint.
+
 # Source of the application
 health-call = { $call } in { $function } ({ $place })
 health-blocking-in-loop = The source blocks the event loop: { $calls }.
@@ -128,3 +169,40 @@ health-callers-wait = Requests of { $paths } waited, and their handler waits for
 health-callers-wait-spared = Requests of { $paths } waited, and their handler waits for { $calls } before it responds. { $spared }, which waits for no other service, was not affected.
 health-callers-wait-detail = Requests of { $paths } wait for { $calls }.
 health-client-timeouts = The application logged { $lines } times that a call got no response: { $error }.
+
+# Where what runs a service has its settings
+platform-memory-setting =
+    { $platform ->
+        [kubernetes] `resources.limits.memory` of its container
+        [ecs] `memory` in the task definition
+        [systemd] `MemoryMax=` in its unit
+       *[docker] `mem_limit` in the compose file
+    }
+platform-cpu-setting =
+    { $platform ->
+        [kubernetes] `resources.limits.cpu` of its container
+        [ecs] `cpu` in the task definition
+        [systemd] `CPUQuota=` in its unit
+       *[docker] `cpus` in the compose file
+    }
+platform-files-setting =
+    { $platform ->
+        [kubernetes] the node's container runtime, `LimitNOFILE=` in its unit
+        [ecs] `ulimits` in the task definition
+        [systemd] `LimitNOFILE=` in its unit
+       *[docker] `ulimits` in the compose file
+    }
+platform-restart-setting =
+    { $platform ->
+        [kubernetes] `restartPolicy: Always`, which every Deployment has,
+        [ecs] A `desiredCount` of the service above 0
+        [systemd] `Restart=always` in its unit
+       *[docker] `restart: unless-stopped` in the compose file
+    }
+platform-probe-setting =
+    { $platform ->
+        [kubernetes] `timeoutSeconds` of the probe
+        [ecs] `HealthCheckTimeoutSeconds` of the target group, `timeout` of `healthCheck` in the task definition
+        [systemd] `WatchdogSec=` in its unit
+       *[docker] `timeout` of `healthcheck` in the compose file
+    }

@@ -37,6 +37,7 @@ check-host-cpu = ホストの CPU
 check-descriptors = ファイルディスクリプター
 check-connections = 接続プール
 check-memory = メモリ
+check-container-probes = コンテナのプローブ
 check-restarts = 再起動
 check-arrivals = 到着数
 check-dependency = 依存先

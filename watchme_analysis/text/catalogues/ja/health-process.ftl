@@ -64,6 +64,26 @@ health-little-own-cpu = その間、プロセス自身の CPU 使用率は低い
 health-published-before = Nginx が接続する { $address } は、以前はリクエスト { $requests } 件に正常に応答していました。
 health-not-published = compose の設定では、Nginx が接続するポート { $port } を公開しているコンテナがなくなっています。公開されているのは { $published } です。
 
+# コンテナを動かすものの記録
+health-container =
+    { $kind ->
+        [container-out-of-memory] { $platform } の記録では、{ $objects } がメモリ不足で { $times } 回強制終了されました: { $reason }。
+        [container-crash-loop] { $objects } は起動のたびにすぐ終了し、{ $platform } が次の起動を待機させています: { $reason }。
+        [container-not-started] { $platform } は { $objects } を起動できませんでした: { $reason }。
+        [container-ended] { $platform } の記録では、{ $objects } が { $times } 回終了しました: { $reason }。
+        [container-probe-refused] { $platform } から { $objects } へのプローブ { $times } 回では、待ち受けるプロセスがありませんでした: { $reason }。
+        [container-probe-timeout] Nginx を経由しない { $platform } から { $objects } へのプローブ { $times } 回で、時間内に応答がありませんでした: { $reason }。
+        [target-timeout] ロードバランサー ({ $platform }) から { $objects } へのヘルスチェック { $times } 回で、時間内に応答がありませんでした: { $reason }。
+       *[container-probe-status] { $platform } から { $objects } へのプローブ { $times } 回で、失敗とみなされるステータスが返りました: { $reason }。
+    }
+health-container-untimed = 時刻は証拠にありません。
+health-probe-strict =
+    { $probe ->
+        [lb] ロードバランサーのヘルスチェック
+        [container] コンテナのヘルスチェック
+       *[other] { $probe } プローブ
+    } は { $timeout } で失敗します ({ $times } 回)。一方、{ $path } の正常な応答は通常最大 { $usual } かかるため、プローブがエンドポイントより厳しくなっています。
+
 # Source of the application
 health-call = { $function } の { $call } ({ $place })
 health-blocking-in-loop = ソースコードではイベントループがブロックされます: { $calls }。
@@ -120,3 +140,40 @@ health-callers-wait = { $paths } へのリクエストが待たされていま�
 health-callers-wait-spared = { $paths } へのリクエストが待たされています。そのハンドラーは応答の前に { $calls } を待ちます。ほかのサービスを待たない { $spared } には影響がありません。
 health-callers-wait-detail = { $paths } へのリクエストは { $calls } を待っています。
 health-client-timeouts = アプリケーションは、呼び出し先から応答がないことを { $lines } 回記録しました: { $error }。
+
+# サービスを動かすものの設定の場所
+platform-memory-setting =
+    { $platform ->
+        [kubernetes] コンテナの `resources.limits.memory`
+        [ecs] タスク定義の `memory`
+        [systemd] ユニットの `MemoryMax=`
+       *[docker] Compose ファイルの `mem_limit`
+    }
+platform-cpu-setting =
+    { $platform ->
+        [kubernetes] コンテナの `resources.limits.cpu`
+        [ecs] タスク定義の `cpu`
+        [systemd] ユニットの `CPUQuota=`
+       *[docker] Compose ファイルの `cpus`
+    }
+platform-files-setting =
+    { $platform ->
+        [kubernetes] ノードのコンテナランタイムのユニットの `LimitNOFILE=`
+        [ecs] タスク定義の `ulimits`
+        [systemd] ユニットの `LimitNOFILE=`
+       *[docker] Compose ファイルの `ulimits`
+    }
+platform-restart-setting =
+    { $platform ->
+        [kubernetes] Deployment に必ず設定される `restartPolicy: Always`
+        [ecs] サービスの `desiredCount` (1 以上)
+        [systemd] ユニットの `Restart=always`
+       *[docker] Compose ファイルの `restart: unless-stopped`
+    }
+platform-probe-setting =
+    { $platform ->
+        [kubernetes] プローブの `timeoutSeconds`
+        [ecs] ターゲットグループの `HealthCheckTimeoutSeconds`、またはタスク定義の `healthCheck` の `timeout`
+        [systemd] ユニットの `WatchdogSec=`
+       *[docker] Compose ファイルの `healthcheck` の `timeout`
+    }

@@ -1,0 +1,151 @@
+"""What runs the affected service, and the commands and settings by which people handle it there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from watchme_analysis.health.affected_service import own_containers
+from watchme_analysis.health.context import HealthContext, once_per_context
+from watchme_analysis.text.message import Choice, Message, message
+
+# Settings of a service that remedies name; the message `platform-SETTING` says where each platform has it.
+SETTINGS = ("memory_setting", "cpu_setting", "files_setting", "restart_setting", "probe_setting")
+# Commands that texts name, by platform and placeholder. `{service}` and `{container}` are words of a shell.
+_COMMANDS: Mapping[str, Mapping[str, str]] = {
+    "docker": {
+        "log": "docker logs --timestamps {container}",
+        "log_between": "docker logs --since START --until END {container}",
+        "last_log": "docker logs --tail 50 {container}",
+        "follow_log": "docker logs -f {container}",
+        "restart": "docker restart {container}",
+        "start": "docker compose up -d {service}",
+        "ended": "docker ps -a --filter status=exited --filter status=restarting",
+        "workers": "docker top {container}",
+        "inside": "docker exec {container}",
+        "usage": "docker stats --no-stream",
+        "set_cpu": "docker update --cpus NUMBER {container}",
+        "process": "$(docker inspect -f '{{.State.Pid}}' {container})",
+    },
+    "kubernetes": {
+        "log": "kubectl logs --timestamps --all-containers {service}",
+        "log_between": "kubectl logs --timestamps --since-time START {service}",
+        "last_log": "kubectl logs --previous --tail 50 {service}",
+        "follow_log": "kubectl logs -f {service}",
+        "restart": "kubectl rollout restart {service}",
+        "start": "kubectl rollout restart {service}",
+        "ended": "kubectl get pods -o wide",
+        "workers": "kubectl exec {service} -- ps aux",
+        "inside": "kubectl exec {service} --",
+        "usage": "kubectl top pods",
+        "set_cpu": "kubectl set resources {service} --limits=cpu=NUMBER",
+        # On the pod's node.
+        "process": "$(crictl inspect -o go-template --template '{{.info.pid}}' $(crictl ps -q --label "
+        "io.kubernetes.pod.name={container}))",
+    },
+    "ecs": {
+        "log": "aws logs tail LOG_GROUP --since 1h",
+        "log_between": "aws logs tail LOG_GROUP --since START",
+        "last_log": "aws logs tail LOG_GROUP --since 10m",
+        "follow_log": "aws logs tail LOG_GROUP --follow",
+        "restart": "aws ecs update-service --cluster CLUSTER --service {service} --force-new-deployment",
+        "start": "aws ecs update-service --cluster CLUSTER --service {service} --force-new-deployment",
+        "ended": "aws ecs list-tasks --cluster CLUSTER --service-name {service} --desired-status STOPPED",
+        "workers": "aws ecs execute-command --cluster CLUSTER --task TASK --interactive --command 'ps aux'",
+        "inside": "aws ecs execute-command --cluster CLUSTER --task TASK --interactive --command",
+        "usage": "aws cloudwatch list-metrics --namespace AWS/ECS",
+        "set_cpu": "aws ecs register-task-definition --cli-input-json file://task-definition.json",
+        # On the instance of a task with the launch type EC2.
+        "process": "$(docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter name={service}))",
+    },
+    "systemd": {
+        "log": "journalctl -u {service} -o short-iso-precise",
+        "log_between": "journalctl -u {service} --since START --until END",
+        "last_log": "journalctl -u {service} -n 50",
+        "follow_log": "journalctl -fu {service}",
+        "restart": "systemctl restart {service}",
+        "start": "systemctl start {service}",
+        "ended": "systemctl list-units --failed",
+        "workers": "systemctl status {service}",
+        "inside": "nsenter -n -t $(systemctl show -p MainPID --value {service})",
+        "usage": "systemd-cgtop -n 1",
+        "set_cpu": "systemctl set-property {service} CPUQuota=NUMBER%",
+        "process": "$(systemctl show -p MainPID --value {service})",
+    },
+}
+# Commands that show the value of a word in capitals, where they differ from Docker's.
+_SHOWN_BY = {
+    "docker": {"CONTAINER_IP": "docker inspect {container}"},
+    "kubernetes": {
+        "SERVICE": "kubectl get deployments -A",
+        "CONTAINER": "kubectl get pods -A",
+        "CONTAINER_IP": "kubectl get pods -o wide",
+        "PORT": "kubectl get services -A",
+    },
+    "ecs": {
+        "SERVICE": "aws ecs list-services --cluster CLUSTER",
+        "CONTAINER_IP": "aws ecs describe-tasks --cluster CLUSTER --tasks TASK",
+    },
+    "systemd": {"SERVICE": "systemctl list-units --type service", "PORT": "ss -ltnp"},
+}
+
+
+@once_per_context
+def platform_of(context: HealthContext) -> str:
+    """Return what runs the affected service: ``kubernetes``, ``ecs``, ``systemd``, else ``docker``."""
+    for table in ("container_events", "container_settings"):
+        told = own_containers(context, table)["platform"].replace("alb", "ecs")
+        if len(told):
+            return str(told.mode().iloc[0])
+    processes = context.table("app_processes")["file"]
+    is_unit = len(processes) > 0 and processes.str.endswith(".service").all()
+    return "systemd" if is_unit and not context.compose_services else "docker"
+
+
+@once_per_context
+def running_object(context: HealthContext) -> tuple[str, str] | None:
+    """Return service and container by what the platform tells; None where it tells nothing.
+
+    The service of Kubernetes is named with its kind, as kubectl takes it.
+    """
+    for table in ("container_events", "container_settings"):
+        rows = own_containers(context, table)
+        named = rows["service"].dropna()
+        if named.empty:
+            continue
+        service, objects = str(named.mode().iloc[0]), rows["object"].dropna()
+        container = str(objects.mode().iloc[0]) if len(objects) else service
+        if platform_of(context) == "kubernetes":
+            kind = "statefulset" if re.fullmatch(rf"{re.escape(service)}-\d+", container) else "deployment"
+            service = f"{kind}/{service}"
+        return service, container
+    return None
+
+
+def commands(platform: str, service: str, container: str) -> dict[str, str]:
+    """Return the commands of a platform by placeholder.
+
+    Parameters
+    ----------
+    platform
+        As :func:`platform_of` returns it.
+    service, container
+        Words of a shell.
+    """
+    return {name: _named(text, service, container) for name, text in _COMMANDS[platform].items()}
+
+
+def shown_by(platform: str, service: str, container: str) -> dict[str, str]:
+    """Return the commands that show the value of a word in capitals; parameters as :func:`commands`."""
+    return {word: _named(text, service, container) for word, text in _SHOWN_BY[platform].items()}
+
+
+def _named(text: str, service: str, container: str) -> str:
+    return text.replace("{service}", service).replace("{container}", container)
+
+
+def settings(platform: str) -> dict[str, Message]:
+    """Return where each setting of :data:`SETTINGS` stands on a platform."""
+    return {
+        name: message(f"platform-{name.replace('_', '-')}", platform=Choice(platform)) for name in SETTINGS
+    }

@@ -1,0 +1,180 @@
+"""Signals of what runs the containers: Kubernetes, ECS, Docker and load balancers.
+
+They say why a container ended, that it does not come up, and how its probes fared. Their meaning is stated in
+the documentation of the platforms, which the grades of the causes name.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.affected_service import own_containers
+from watchme_analysis.health.context import HealthContext, usual_answers_s
+from watchme_analysis.health.rows import lines
+from watchme_analysis.health.thresholds import FEWEST, MANY
+from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.text.message import (
+    Choice,
+    Count,
+    Duration,
+    Names,
+    Number,
+    Quotation,
+    Resource,
+    Text,
+    Value,
+    message,
+    sentences,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A container in a crash loop is started again after five minutes at most; until then its last end explains
+# refused connections (kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy).
+BACK_OFF = timedelta(minutes=5)
+# Strength of a state without its time, by choice: it may be older than the incident.
+UNTIMED = 0.5
+# Exit codes of a process that ended by itself when it was asked to: 0, and 128 + SIGTERM.
+ON_REQUEST = (0, 143)
+# Exit code of a process that SIGKILL ended, as the kernel does for memory.
+SIGKILL = 137
+# How platforms say that a probe was answered with a status that it does not accept.
+_STATUS = r"statuscode: \d{3}|with these codes: \[\d{3}|ResponseCodeMismatch"
+# Names of pods or tasks that a sentence lists.
+_NAMED = 3
+_PLATFORMS = {
+    "kubernetes": "Kubernetes", "ecs": "Amazon ECS", "docker": "Docker", "alb": "Elastic Load Balancing",
+}  # fmt: skip
+# Kinds of events that say that a container does not come up.
+NOT_STARTED = ("image_error", "start_failed", "scheduling_failed")
+
+
+@detects("container_out_of_memory", group="memory", needs=("container_events",))
+@detects(
+    "container_crash_loop", "container_not_started", "container_ended", group="restarts",
+    needs=("container_events",),
+)  # fmt: skip
+def ends(context: HealthContext) -> list[Observation]:
+    """Return observations of containers of the affected service that ended or did not come up."""
+    rows = _meanwhile(context)
+    of = rows["kind"]
+    killed = rows[of == "killed_for_memory"]
+    ended = rows[(of == "stopped") | (of == "evicted")]
+    # What ended by itself on request was replaced or restarted by somebody.
+    ended = ended[~ended["exit_code"].isin(ON_REQUEST).fillna(False)]
+    if len(killed):
+        # Docker tells of a kill for memory and of the end that follows; both are one.
+        ended = ended[~ended["exit_code"].eq(SIGKILL).fillna(False)]
+    granted = own_containers(context, "container_settings")["memory_bytes"].dropna()
+    facts: dict[str, Value] = {"granted": Number(round(granted.min() / 2**20))} if len(granted) else {}
+    found = [
+        *_observed("container_out_of_memory", killed, 1, facts),
+        *_observed("container_crash_loop", rows[of == "crash_loop"], 1),
+        *_observed("container_not_started", rows[of.isin(NOT_STARTED)], 1),
+    ]
+    return found or _observed("container_ended", ended, FEWEST)
+
+
+@detects("container_probe_refused", group="listening", needs=("container_events",))
+@detects(
+    "container_probe_strict", "container_probe_timeout", "target_timeout", "container_probe_status",
+    group="container probes", needs=("container_events", "container_settings"),
+)  # fmt: skip
+def probes(context: HealthContext) -> list[Observation]:
+    """Return observations of failed probes of the affected service's containers."""
+    rows = _meanwhile(context)
+    late, of_target = rows[rows["kind"] == "probe_timed_out"], rows["probe"].eq("lb").fillna(False)
+    strict = _strict(context, late)
+    status = rows[(rows["kind"] == "probe_failed") & rows["reason"].str.contains(_STATUS).fillna(False)]
+    return [
+        *_observed("container_probe_refused", rows[rows["kind"] == "probe_refused"], 1),
+        *(
+            strict
+            or [
+                *_observed("container_probe_timeout", late[~of_target[late.index]], 1),
+                *_observed("target_timeout", late[of_target[late.index]], 1),
+            ]
+        ),
+        *_observed("container_probe_status", status, 1),
+    ]
+
+
+def _meanwhile(context: HealthContext) -> pd.DataFrame:
+    """Return the events of the affected service that belong to the incident, and states without a time."""
+    import pandas as pd
+
+    rows = own_containers(context, "container_events")
+    last, first = rows["time"], rows["first_time"].fillna(rows["time"])
+    if context.incident is not None:
+        during = (last >= pd.Timestamp(context.start - BACK_OFF)) & (first <= pd.Timestamp(context.end))
+    else:
+        # Of what many callers fared well after, nothing holds any more.
+        well = context.outer.loc[~context.outer["bad"], "start"].sort_values()
+        during = last > well.iloc[-MANY] if len(well) >= MANY else last.notna()
+    return rows[during.fillna(False) | last.isna()]
+
+
+def _observed(
+    signal: str, rows: pd.DataFrame, enough: float, facts: dict[str, Value] | None = None
+) -> list[Observation]:
+    """Return the observation of some events, as strong as their number and their times allow."""
+    if rows.empty:
+        return []
+    timed = rows[rows["time"].notna()]
+    shown = timed if len(timed) else rows
+    times = int(shown["count"].fillna(1).sum())
+    reason = str(shown["reason"].dropna().mode().iloc[0]) if shown["reason"].notna().any() else ""
+    objects = tuple(dict.fromkeys(map(str, shown["object"].fillna(shown["service"]).dropna())))
+    values: dict[str, Value] = {
+        "kind": Choice(signal.replace("_", "-")),
+        "platform": Resource(_PLATFORMS[str(shown["platform"].iloc[0])]),
+        "objects": Names(objects, _NAMED),
+        "times": Count(times),
+        "reason": Quotation(reason),
+    }
+    detail = message("health-container", **values)
+    text: Text = sentences(detail, message("health-container-untimed") if timed.empty else None)
+    strength = by_count(times, enough) * (UNTIMED if timed.empty else 1.0)
+    behind = lines("container_events", shown)
+    return [
+        Observation(signal, text, *behind, strength=strength, detail=detail, facts=facts or {}),
+    ]
+
+
+def _strict(context: HealthContext, late: pd.DataFrame) -> list[Observation]:
+    """Return an observation of a probe that waits for less than its path usually takes, where callers wait.
+
+    Only good responses outside the incident tell what is usual: within, they may be late for the same reason
+    for which the probe fails.
+    """
+    settings, every = own_containers(context, "container_settings"), context.table("container_settings")
+    of_target_groups = every[every["probe"].eq("lb").fillna(False)]
+    # A target group has a name of its own; the only one there is belongs to the targets that are told of.
+    settings = of_target_groups if settings.empty and len(of_target_groups) == 1 else settings
+    settings = settings[settings["timeout_s"].notna() & settings["path"].notna()]
+    usual = usual_answers_s(context)
+    inner = context.nginx_routes.passed_as(list(usual))
+    for probe, path, timeout_s, objects in zip(
+        *(settings[name] for name in ("probe", "path", "timeout_s", "object")), strict=True
+    ):
+        failed = late[late["probe"].eq(probe).fillna(False)]
+        taken = [seconds for route, seconds in usual.items() if path in (route, inner.get(route))]
+        if failed.empty or not taken or max(taken) < timeout_s:
+            continue
+        values: dict[str, Value] = {
+            "probe": Choice(str(probe)),
+            "times": Count(int(failed["count"].fillna(1).sum())),
+            "path": Resource(str(path)),
+            "timeout": Duration(float(timeout_s)),
+            "usual": Duration(max(taken)),
+        }
+        text = message("health-probe-strict", **values)
+        rows = lines("container_events", failed)
+        facts: dict[str, Value] = {"object": Resource(str(objects))} if isinstance(objects, str) else {}
+        return [Observation("container_probe_strict", text, *rows, timeout_s, "s", 1.0, text, facts=facts)]
+    return []
+
+
+DETECTORS = (ends, probes)
