@@ -207,7 +207,7 @@ def test_every_column_of_a_joined_request():
         "nginx_line": 1, "edge_start": at(0.8), "edge_end": at(1.05), "edge_status": 203, "edge_s": 0.25,
         "edge_ttfb_s": 0.2, "edge_bytes": 30, "cache_status": "miss", "origin_addr": "192.0.2.1",
         "origin_status": 204, "origin_s": 0.15, "handshake_s": 0.04, "edge_file": "edge.jsonl",
-        "edge_line": 1,
+        "edge_line": 1, "error_row": -1,
     }  # fmt: skip
 
 

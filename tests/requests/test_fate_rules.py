@@ -1,10 +1,11 @@
-"""The fate of a request from its error log line, its status, its size or its durations, from literal rows."""
+"""The fate of a request from its error log line, its status or its durations, from literal rows."""
 
 import pandas as pd
-from worlds.request_rows import at
+from worlds.request_rows import access, at, requested
 from worlds.together import together
 
-from watchme_analysis.requests.fates import request_fates, with_fates
+from watchme_analysis.requests.fates import request_fates
+from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.schema import conform, empty
 
 ADDRESS = "192.0.2.11:8100"
@@ -14,9 +15,9 @@ REQUEST = {
     "seen_edge": False, "nginx_bad": True, "edge_bad": False, "nginx_end": at(10.1), "nginx_status": 502.0,
     "nginx_s": 0.1, "nginx_bytes": None, "connect_s": None, "header_s": None, "response_s": None,
     "upstream_addr": None, "upstream_raw": None, "edge_status": None, "edge_s": None, "origin_s": None,
-    "origin_status": None,
+    "origin_status": None, "origin_addr": None, "cache_status": None, "edge_end": at(10.1), "error_row": -1,
 }  # fmt: skip
-NUMBERS = [name for name in REQUEST if name.endswith(("_s", "_status", "_bytes"))]
+NUMBERS = [name for name in REQUEST if name.endswith(("_s", "_status", "_bytes")) and name != "cache_status"]
 # Another request that was passed on, so that the log names upstreams.
 PASSED_ON = {
     "nginx_bad": False,
@@ -26,6 +27,10 @@ PASSED_ON = {
     "nginx_end": at(0),
 }
 BY_EDGE = {"seen_nginx": False, "seen_edge": True, "nginx_bad": False, "edge_bad": True, "nginx_status": None}
+# Bad at the edge alone, with the same status as at Nginx.
+IN_TIME = {"nginx_bad": False, "edge_bad": True, "nginx_s": None, "edge_status": 502.0}
+# A record of Nginx without a counterpart at the edge.
+LOGGED = {"nginx_bad": False, "nginx_status": 200.0, "start": at(5), "nginx_end": at(11), "route": "/other"}
 
 
 def requests(*rows):
@@ -45,17 +50,17 @@ def fate(row, *others):
     return request_fates(requests(row, *others), errors())["fate"].iloc[-1]
 
 
-def test_a_line_of_the_error_log_states_fate_upstream_and_worker():
-    found = request_fates(
-        requests({}, PASSED_ON), errors(line(9, "reload"), line(10, upstream_addr="192.0.2.12:1", pid=7))
+def joined_fates(rows, *lines):
+    """Return the fates of requests with these ends and statuses, and of these lines."""
+    log = (
+        access(*(requested(end, 0.1, status=status, path="/health") for end, status in rows))
+        if rows
+        else empty("access_log")
     )
-    assert found.drop(columns="start").to_dict("records") == [
-        {
-            "route": "/health", "method": "GET", "fate": "refused", "address": "192.0.2.12:1", "pid": 7.0,
-            "row": 0, "error_row": 1,
-        }
-    ]  # fmt: skip
-    assert found["start"].tolist() == [at(10)]
+    joined = join_requests(log, empty("edge_log"), errors(*lines))
+    return request_fates(
+        joined.assign(nginx_bad=joined["nginx_status"] >= 300, edge_bad=False), errors(*lines)
+    )
 
 
 @together(
@@ -67,30 +72,27 @@ def test_a_line_of_the_error_log_states_fate_upstream_and_worker():
         (12, {}, "unknown"),
         (8, {}, "unknown"),
         (10, {"path": None}, "unknown"),
-        (10, {"path": "/other"}, "unknown"),
         (10, {"kind": "limit_req", "message": "limiting requests"}, "limited"),
         # A request that a limit delays is served.
         (10, {"kind": "limit_req", "message": "delaying request"}, "unknown"),
         (10, {"kind": "limit_req", "message": None}, "limited"),
-        (10, {"kind": "notice"}, "unknown"),
+        (10, {"kind": "no_live_upstream"}, "unknown"),
     ],
 )
 def test_a_line_belongs_to_a_request_of_its_route_that_ended_in_its_second_or_beside_it(
     second, more, expected
 ):
-    found = request_fates(requests({}), errors(line(second, **more)))
+    found = joined_fates([(5, 200), (10.1, 502), (20, 200)], line(second, **more))
     assert found["fate"].tolist() == [expected]
-    assert (found["error_row"] >= 0).tolist() == [expected != "unknown"]
 
 
-def test_bad_requests_have_their_lines_first_and_each_line_belongs_to_one():
-    good = {"nginx_bad": False, "nginx_status": 200.0, "start": at(9)}
-    found = request_fates(requests(good, {}, {"start": at(10.05)}), errors(line(10), line(10)))
+def test_a_line_belongs_to_one_request_and_failed_requests_come_first():
+    found = joined_fates([(9.9, 200), (10.9, 500), (11.0, 500)], line(9), line(11))
     assert found[["row", "error_row"]].values.tolist() == [[1, 0], [2, 1]]
-    # A line of a request that went well in the end is one of a try before.
-    assert request_fates(requests(good), errors(line(10))).empty
+    # A line of a request that went well in the end is one of an attempt before.
+    assert joined_fates([(10, 200)], line(10)).empty
     # A response that stopped has the status that was sent before.
-    found = request_fates(requests(good), errors(line(10, "upstream_timeout_body")))
+    found = joined_fates([(10, 200)], line(10, "upstream_timeout_body"))
     assert found[["row", "fate"]].values.tolist() == [[0, "body_timeout"]]
 
 
@@ -101,16 +103,14 @@ def test_a_fate_names_the_address_of_the_try_that_failed():
     assert found["address"].tolist() == [ADDRESS, "192.0.2.12:1"]
 
 
-def test_without_an_access_log_the_lines_are_the_requests():
-    by_edge = requests(BY_EDGE | {"start": at(30), "edge_s": 0.1})
-    found = request_fates(by_edge, errors(line(40), line(20, upstream_addr=ADDRESS, method="POST")))
-    assert found[["start", "fate", "address", "method", "row", "error_row"]].fillna("").values.tolist() == [
-        [at(20), "refused", ADDRESS, "POST", -1, 1],
-        [at(30), "edge_responded", "", "GET", 0, -1],
-        [at(40), "refused", "", "", -1, 0],
+def test_lines_that_the_access_log_does_not_cover_are_requests_of_their_own():
+    lines = line(40), line(20, upstream_addr=ADDRESS)
+    found = joined_fates([], *lines)
+    assert found[["start", "fate", "address", "row", "error_row"]].fillna("").values.tolist() == [
+        [at(20), "refused", ADDRESS, -1, 1],
+        [at(40), "refused", "", -1, 0],
     ]
-    # With an access log a line that fits no request is about none.
-    assert len(request_fates(requests({}), errors(line(40)))) == 1
+    assert joined_fates([(19, 200), (41, 200)], *lines).empty
 
 
 @together(
@@ -118,22 +118,20 @@ def test_without_an_access_log_the_lines_are_the_requests():
     [
         (BY_EDGE, "edge_responded"),
         (BY_EDGE | {"origin_status": 0.0}, "edge_responded"),
-        (BY_EDGE | {"origin_status": 504.0}, "held_by_edge"),
-        # Nginx was in time: it states durations, or the edge has another status, or the origin took less
-        # than half of the edge's time.
-        ({"nginx_bad": False, "edge_bad": True}, "held_by_edge"),
-        ({"nginx_bad": False, "edge_bad": True, "nginx_s": None, "edge_status": 502.0}, "unknown"),
-        ({"nginx_bad": False, "edge_bad": True, "nginx_s": None, "edge_status": 524.0}, "held_by_edge"),
-        (
-            {"nginx_bad": False, "edge_bad": True, "nginx_s": None, "edge_status": 502.0, "edge_s": 1.0,
-             "origin_s": 0.49},
-            "held_by_edge",
-        ),
-        (
-            {"nginx_bad": False, "edge_bad": True, "nginx_s": None, "edge_status": 502.0, "edge_s": 1.0,
-             "origin_s": 0.5},
-            "unknown",
-        ),
+        # The origin had the request: its status, or its time, says what became of it.
+        (BY_EDGE | {"origin_status": 504.0}, "unknown"),
+        (BY_EDGE | {"origin_status": 500.0, "edge_status": 500.0}, "application_error"),
+        (BY_EDGE | {"origin_status": 200.0, "edge_s": 2.0, "origin_s": 0.1}, "held_by_edge"),
+        (BY_EDGE | {"origin_status": 200.0, "edge_s": 2.0, "origin_s": 1.9}, "unknown"),
+        # Without a log of Nginx, nobody knows whether it received the request.
+        (BY_EDGE | {"edge_status": 522.0}, "unknown"),
+        # Nginx was in time: it states durations, or the edge has another status, or the origin was quick.
+        (IN_TIME | {"edge_s": 1.0, "nginx_s": 0.3}, "held_by_edge"),
+        (IN_TIME | {"edge_s": 1.0, "nginx_s": 0.45}, "unknown"),
+        (IN_TIME, "unknown"),
+        (IN_TIME | {"edge_status": 524.0}, "held_by_edge"),
+        (IN_TIME | {"edge_s": 1.0, "origin_s": 0.39}, "held_by_edge"),
+        (IN_TIME | {"edge_s": 1.0, "origin_s": 0.4}, "unknown"),
         ({"nginx_bad": True, "edge_bad": True}, "unknown"),
         ({"nginx_status": 499.0}, "client_left"),
         ({"nginx_status": 500.0}, "application_error"),
@@ -147,6 +145,33 @@ def test_without_an_access_log_the_lines_are_the_requests():
 )  # fmt: skip
 def test_a_status_states_the_fate_where_there_is_no_line(row, expected):
     assert fate(row) == expected
+
+
+@together(
+    ("row", "other", "lines", "expected"),
+    [
+        ({"edge_status": 522.0}, {}, 0, "never_arrived"),
+        ({"edge_status": 499.0}, {}, 0, "edge_responded"),
+        # Nginx's record may be of this very request, joined badly.
+        ({"edge_status": 522.0}, {"route": "/health", "nginx_end": at(10.1)}, 0, "unknown"),
+        ({"edge_status": 499.0}, {"route": "/health", "nginx_end": at(10.1)}, 0, "unknown"),
+        ({"edge_status": 522.0, "cache_status": "stale"}, {}, 0, "edge_responded"),
+        # Nginx logs no request that it cannot accept, but says so.
+        ({"edge_status": 522.0}, {}, 3, "nginx_resources"),
+        ({"edge_status": 522.0}, {}, 2, "never_arrived"),
+    ],
+)
+def test_a_request_that_the_edge_failed_and_nginx_did_not_log_never_arrived(row, other, lines, expected):
+    short = [line(10, "worker_connections", path=None)] * lines
+    found = request_fates(requests(BY_EDGE | row, LOGGED | other), errors(*short))
+    assert found["fate"].tolist() == [expected]
+
+
+def test_a_request_that_the_edge_sent_to_another_origin_never_arrived():
+    usual = {"origin_addr": "192.0.2.1", "origin_status": 200.0, "seen_edge": True, "edge_bad": False}
+    away = BY_EDGE | {"origin_addr": "192.0.2.9", "origin_status": 404.0, "edge_status": 404.0}
+    found = request_fates(requests(LOGGED | usual, away), errors())
+    assert found["fate"].tolist() == ["never_arrived"]
 
 
 @together(
@@ -188,26 +213,6 @@ def test_the_step_that_took_longest_is_the_fate_of_a_slow_request(row, expected)
     assert fate(row, timed(200.0, 0.0, 0.01, 0.01, 0.01) | {"nginx_bad": False}) == expected
 
 
-@together(
-    ("status", "size", "more", "expected"),
-    [
-        # The pages of Nginx 1.26.3: https://github.com/nginx/nginx/blob/release-1.26.3/src/http/
-        (503, 197, {}, "nginx_responded"),
-        (502, 157, {}, "unknown"),
-        (504, 167, {}, "unknown"),
-        (503, 38, {}, "unavailable"),
-        (502, 38, {}, "unknown"),
-        (504, 38, {}, "unknown"),
-        (500, 38, {}, "application_error"),
-        (503, 0, {"method": "HEAD"}, "unavailable"),
-        (503, None, {}, "unavailable"),
-        (503, 197, {"upstream_addr": ADDRESS}, "unavailable"),
-    ],
-)
-def test_the_size_of_a_response_shows_who_wrote_it(status, size, more, expected):
-    assert fate({"nginx_status": float(status), "nginx_bytes": size, "nginx_s": None} | more) == expected
-
-
 def test_callers_that_left_waited_for_what_a_tenth_of_the_others_waited_for():
     def fates(known, left):
         rows = [timed(504.0, 0.5, None, 4.5, 5.0)] * known + [{"nginx_status": 499.0, "nginx_s": None}] * left
@@ -222,16 +227,3 @@ def test_callers_that_left_waited_for_what_a_tenth_of_the_others_waited_for():
     assert fates(2, 21) == {"client_left"}
     assert fates(1, 1) == {"client_left"}
     assert fates(2, 1) == {"slow_header"}
-
-
-def test_requests_that_went_well_are_served():
-    rows = requests({"nginx_bad": False}, {}).set_index(pd.Index([7, 9]))
-    found = with_fates(rows, errors(line(11)))
-    assert found["fate"].tolist() == ["served", "refused"]
-    assert str(found["fate"].dtype) == "string"
-    assert found["path"].tolist() == ["/health", "/health"]
-    # Lines without a request have no row.
-    assert with_fates(rows.assign(seen_nginx=False), errors(line(40)))["fate"].tolist() == [
-        "served",
-        "unknown",
-    ]

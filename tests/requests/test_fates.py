@@ -9,7 +9,7 @@ from worlds.health_world import case, context_of
 
 import watchme_analysis as w
 from watchme_analysis.health.configuration import routes
-from watchme_analysis.requests.fates import FATES, LAYERS, OF_LINES, request_fates
+from watchme_analysis.requests.fates import request_fates
 from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.schema import empty
 
@@ -54,7 +54,7 @@ def fates(folder: Path, accesses: list[str], errors: list[str], conf: str | None
     (folder / "access.log").write_text("\n".join(accesses) + "\n")
     (folder / "error.log").write_text("\n".join(errors) + "\n")
     case = w.open_case(str(folder))
-    joined = join_requests(case.table("access_log"), case.table("edge_log"))
+    joined = join_requests(*(case.table(name) for name in ("access_log", "edge_log", "error_log")))
     bad = (joined["nginx_status"] >= 300).fillna(False)
     nginx, _ = routes(case.table("config_directives"))
     found = request_fates(joined.assign(nginx_bad=bad, edge_bad=False), case.table("error_log"), nginx.places)
@@ -75,9 +75,9 @@ def test_a_line_logged_a_second_before_its_request_is_joined_once(tmp_path):
     assert found == ["refused", "unknown"]
 
 
-def test_a_line_of_another_route_is_not_joined(tmp_path):
-    found = fates(tmp_path, [access(10, 502)], [error(10, MESSAGES["refused"], "/other")])
-    assert found == ["unknown"]
+def test_a_line_of_a_route_that_the_access_log_lacks_is_a_request_of_its_own(tmp_path):
+    found = fates(tmp_path, [access(10, 502)], [error(11, MESSAGES["refused"], "/other")])
+    assert found == ["unknown", "refused"]
 
 
 @pytest.mark.slow
@@ -161,8 +161,3 @@ def test_the_edge_held_what_nginx_or_the_edge_shows_to_have_been_served_in_time(
     late = served.assign(**late, response_s=None, edge_bad=True, nginx_bad=False)
     late = late.astype({"nginx_s": "float64", "response_s": "float64"})
     assert set(request_fates(late, empty("error_log"))["fate"]) == {fate}
-
-
-def test_every_fate_of_a_line_is_known_and_excludes_known_layers():
-    assert set(OF_LINES.values()) <= FATES.keys()
-    assert {layer for fate in FATES.values() for layer in fate.excludes} <= set(LAYERS)

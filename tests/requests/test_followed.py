@@ -7,18 +7,12 @@ from worlds.together import together
 
 from watchme_analysis.requests.app_join import join_app
 from watchme_analysis.requests.concurrency import latency_lag
-from watchme_analysis.requests.fates import with_fates
-from watchme_analysis.requests.followed import OUTCOMES, fate_counts, follow_requests
+from watchme_analysis.requests.followed import fate_counts, follow_requests
 from watchme_analysis.requests.layers import layer_times
 from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.requests.waterfall import LAYERS, chosen_requests, waterfall
 from watchme_analysis.schema import empty
 from watchme_analysis.stats.clock_skew import nested_skew, peak_skew, skew_of_logs
-
-
-def stopped(end, after, body_bytes):
-    """A request whose header came at once; of the body so much came until Nginx gave up."""
-    return requested(end, after, upstream_header_time_s=0.0, body_bytes=body_bytes)
 
 
 def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says():
@@ -64,7 +58,7 @@ def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
         "nginx_line"
     )
     assert joined["app_line"].tolist()[:40] == list(range(1, 41))
-    assert joined["outcome"].tolist()[40] == "gave_up"
+    assert not joined["app_seen"].tolist()[40]
 
 
 def test_two_answers_at_one_moment_are_no_sure_pair():
@@ -106,53 +100,24 @@ def calm():
 
 @pytest.mark.slow
 @together(
-    ("request_row", "record", "fate"),
+    ("request_row", "record", "after_s"),
     [
-        (requested(20, 0.1), {"time": at(20)}, "answered"),
-        (given_up(20, 5.0), {"time": at(23), "status": 202}, "app_late"),
-        (given_up(20, 5.0, 499), {"time": at(17)}, "answer_lost"),
-        (given_up(20, 5.0), {"time": at(30), "client_addr": "127.0.0.1"}, "app_silent"),
-        (given_up(20, 5.0) | {"upstream_addr": "192.0.2.99:1"}, {"time": at(60)}, "gave_up"),
-        (
-            {"time": at(20), "status": 503, "request_time_s": 0.0},
-            {"time": at(40)},
-            "nginx_answered",
-        ),
-        (stopped(20, 5.0, 0), {"time": at(15)}, "cut_short"),
-        (stopped(20, 5.0, 20), {"time": at(15)}, "answered"),
-        (stopped(20, 0.1, 0), {"time": at(19.9)}, "answered"),
+        (requested(20, 0.1), {"time": at(20)}, 0.0),
+        # A response that came too late, one that was lost on its way, and none.
+        (given_up(20, 5.0), {"time": at(23), "status": 202}, 3.0),
+        (given_up(20, 5.0, 499), {"time": at(17)}, -3.0),
+        (given_up(20, 5.0), {"time": at(30), "client_addr": "127.0.0.1"}, None),
+        (given_up(20, 5.0) | {"upstream_addr": "192.0.2.99:1"}, {"time": at(60)}, None),
     ],
-)  # fmt: skip
-def test_what_became_of_a_request_at_nginx(request_row, record, fate):
+)
+def test_the_application_log_shows_when_a_response_left(request_row, record, after_s):
     rows, lines = calm()
     rows, lines = [*rows, request_row], [*lines, record, {"time": at(90), "path": "/x"}]
     found = follow_requests(join_requests(access(*rows), empty("edge_log")), app(*lines)).frame
-    assert found["outcome"].tolist() == ["answered"] * 5 + [fate]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("row", "fate"),
-    [
-        ({"cache_status": "hit", "origin_addr": "192.0.2.1"}, "edge_answered"),
-        ({"status": 403, "origin_status": 0}, "edge_answered"),
-        ({"status": 522, "origin_status": 0, "origin_addr": "192.0.2.9"}, "edge_in_vain"),
-        ({"start": at(70), "end": at(71), "origin_addr": "192.0.2.1"}, "not_followed"),
-    ],
-)
-def test_what_became_of_a_request_that_only_the_edge_saw(row, fate):
-    outer = {"start": at(10), "end": at(10.2), "ray_id": "f" * 16, "duration_ms": 200.0}
-    joined = join_requests(access(requested(5, 0.1), requested(15, 0.1)), edge(outer | row))
-    found = follow_requests(joined, empty("app_log")).frame
-    assert found.loc[found["seen_edge"], "outcome"].tolist() == [fate]
-
-
-def test_an_edge_that_gave_up_before_nginx_answered():
-    outer = {"start": at(10), "end": at(13), "status": 524, "ray_id": "a" * 16, "duration_ms": 3000.0}
-    found = follow_requests(
-        join_requests(access(requested(15, 4.9, edge_ray_id="a" * 16)), edge(outer)), empty("app_log")
+    assert found["app_seen"].tolist() == [True] * 5 + [after_s is not None]
+    assert found["app_after_s"].iloc[-1] == pytest.approx(
+        math.nan if after_s is None else after_s, nan_ok=True, abs=0.02
     )
-    assert found.frame["outcome"].tolist() == ["edge_left"]
 
 
 def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
@@ -162,14 +127,12 @@ def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
         join_requests(access(*rows), empty("edge_log")), app(*lines, {"time": at(60), "path": "/x"})
     ).frame
     during = found["start"] >= at(10)
-    judged = with_fates(found.assign(nginx_bad=during, edge_bad=False), empty("error_log"))
-    counts = fate_counts(judged.assign(during=during), ["/svc/health"])
-    assert counts["fate"].tolist() == ["slow_header", "served"]
-    assert set(counts["outcome"]) <= set(OUTCOMES)
-    numbers = counts.set_index("outcome")[["baseline", "incident", "sure"]]
-    assert numbers.loc["app_silent"].tolist() == [0, 2, 2]
-    assert numbers.loc["answered"].tolist() == [5, 0, 5]
-    assert counts["example"].tolist() == ["access.log:7", "access.log:3"]
+    judged = found.assign(during=during, fate=during.map({True: "header_timeout", False: "served"}))
+    counts = fate_counts(judged, ["/svc/health"])
+    assert counts.values.tolist() == [
+        ["/svc/health", "header_timeout", 0, 2, 0, 0, 2, "access.log:7"],
+        ["/svc/health", "served", 5, 0, 5, 0, 5, "access.log:3"],
+    ]
 
 
 def test_nested_intervals_bound_the_difference_of_two_clocks():

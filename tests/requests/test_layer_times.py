@@ -204,9 +204,9 @@ def test_twenty_samples_at_the_outer_vantages_go_before_those_from_inside():
 
 
 FOLLOWED = {
-    "route": "/a", "fate": "served", "outcome": "answered", "during": False, "app_joined_by": "time",
-    "app_seen": True, "join_candidates": 1.0, "seen_edge": True, "seen_nginx": True, "ray": "r",
-    "request_id": None, "nginx_file": "access.log", "nginx_line": 7.0, "edge_file": "edge.log",
+    "route": "/a", "fate": "served", "during": False, "app_joined_by": "time", "app_log_there": True,
+    "app_after_s": 0.0, "app_seen": True, "join_candidates": 1.0, "seen_edge": True, "seen_nginx": True,
+    "ray": "r", "request_id": None, "nginx_file": "access.log", "nginx_line": 7.0, "edge_file": "edge.log",
     "edge_line": 8.0,
 }  # fmt: skip
 
@@ -222,10 +222,10 @@ def test_fates_are_counted_by_route_the_commonest_in_the_incident_first():
         during | {"fate": "refused"}, {"fate": "limited"}, {"route": "/c"},
     ]  # fmt: skip
     assert counted(*rows) == [
-        ["/a", "refused", "answered", 0, 2, 2, "ray r"],
-        ["/a", "served", "answered", 2, 1, 3, "ray x"],
-        ["/a", "limited", "answered", 1, 0, 1, "ray r"],
-        ["/b", "served", "answered", 1, 0, 1, "ray r"],
+        ["/a", "refused", 0, 2, 2, 0, 2, "ray r"],
+        ["/a", "served", 2, 1, 3, 0, 3, "ray x"],
+        ["/a", "limited", 1, 0, 1, 0, 1, "ray r"],
+        ["/b", "served", 1, 0, 1, 0, 1, "ray r"],
     ]
     assert counted(*rows, routes=["/b", "/a"])[0][0] == "/b"
 
@@ -242,12 +242,18 @@ def test_fates_are_counted_by_route_the_commonest_in_the_incident_first():
     ],
 )
 def test_a_request_is_joined_surely_by_an_id_or_the_only_record(row, sure):
-    assert counted(row)[0][5] == sure
+    assert counted(row)[0][6] == sure
+
+
+def test_responses_that_the_application_logged_are_counted_where_it_has_a_log():
+    late, none = {"app_after_s": 3.0}, {"app_seen": False, "app_after_s": NAN}
+    assert counted({}, late, none)[0][4:6] == [2, 1]
+    assert counted(none | {"app_log_there": False})[0][4:6] == [pd.NA, pd.NA]
 
 
 def test_an_example_is_named_by_its_ray_its_id_or_its_line():
-    assert counted({"ray": None, "request_id": "q"})[0][6] == "request q"
-    assert counted({"ray": None})[0][6] == "access.log:7"
-    assert counted({"ray": None, "seen_nginx": False})[0][6] == "edge.log:8"
+    assert counted({"ray": None, "request_id": "q"})[0][7] == "request q"
+    assert counted({"ray": None})[0][7] == "access.log:7"
+    assert counted({"ray": None, "seen_nginx": False})[0][7] == "edge.log:8"
     # Of several the one in the middle.
-    assert counted(*({"ray": name} for name in "abc"))[0][6] == "ray b"
+    assert counted(*({"ray": name} for name in "abc"))[0][7] == "ray b"

@@ -13,6 +13,7 @@ from watchme_analysis.health.configuration import routes as routes_of
 from watchme_analysis.health.context import HealthContext, health_context
 from watchme_analysis.health.incident import Incident
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.requests.observations import error_rows
 from watchme_analysis.schema import TABLES, conform, empty
 from worlds.statement_rows import check_observation
 
@@ -152,6 +153,7 @@ def context(
         frames[name] = conform(name, pd.DataFrame(rows)) if len(rows) else _EMPTY[name]
     rest = dict.fromkeys(("start", "end", "rejected", "truncated", "notes"))
     manifest = {name: {"rows": len(frame)} | rest for name, frame in frames.items() if len(frame)}
+    joined["error_row"] = error_rows(joined, frames["error_log"])
     case = Case(Path(), {"name": "made-up", "inputs": [], "tables": manifest}, frames)
     inv = Investigation(case, "health", window, options or {})
     observed = _observed(requests, probes)

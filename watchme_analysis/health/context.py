@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -18,7 +18,7 @@ from watchme_analysis.health.rate_limits import held_back, refused_at_limit
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import ENOUGH
-from watchme_analysis.requests.fates import request_fates, with_fates
+from watchme_analysis.requests.fates import SERVED, request_fates
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
 from watchme_analysis.requests.layers import slow_uploads
 from watchme_analysis.requests.observations import INNER, join_requests, observations
@@ -188,12 +188,20 @@ class HealthContext:
         return self.of_incident(self.table("error_log"))
 
     @cached_property
+    def all_fates(self) -> pd.DataFrame:
+        """The fates of bad requests: the frame of :func:`request_fates`."""
+        return request_fates(self.joined, self.table("error_log"), self.nginx_routes.places)
+
+    @cached_property
     def fates(self) -> pd.DataFrame:
-        """The fate of each bad request that began in the incident: the frame of :func:`request_fates`."""
-        began = self.joined_during
-        # A line is written when its request ends, which can be long after an incident of few seconds.
-        errors = self.table("error_log") if began["seen_nginx"].any() else self.errors
-        return request_fates(began, errors, self.nginx_routes.places)
+        """The fates of the bad requests that began in the incident."""
+        return self.of_incident(self.all_fates, "start")
+
+    @cached_property
+    def fate(self) -> pd.Series:
+        """The fate of each joined request: ``served``, or how it failed or was slow."""
+        known = self.all_fates[self.all_fates["row"] >= 0].set_index("row")["fate"]
+        return known.reindex(self.joined.index).fillna(SERVED).astype("string")
 
     @cached_property
     def compose_services(self) -> tuple[ComposeService, ...]:
@@ -367,18 +375,19 @@ def _asked_about(context: HealthContext) -> frozenset[str]:
 
 def health_context(inv: Investigation) -> HealthContext:
     """Return the facts of an investigation; use as ``inv.once(health_context)``."""
-    joined = join_requests(inv.table("access_log"), inv.table("edge_log"))
+    error_log = inv.table("error_log")
+    joined = join_requests(inv.table("access_log"), inv.table("edge_log"), error_log)
     nginx, edge = routes(inv.table("config_directives"))
-    seen = observations(joined, inv.table("probes"), inv.table("error_log"), nginx.places)
+    seen = observations(joined, inv.table("probes"), error_log, nginx.places)
     observed = _one_name(judge_observations(seen))
     for side in ("edge", "nginx"):
         waiting = joined.index[slow_uploads(joined, side)]
         mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
         observed.loc[mine, ["slow", "bad", "strained"]] = False
     endpoint = inv.options.get("endpoint")
-    refused = refused_at_limit(observed, joined, inv.table("error_log"), nginx)
+    refused = refused_at_limit(observed, joined, error_log, nginx)
     about = {route_of(endpoint)} if endpoint else monitored_routes(observed)
-    held = held_back(observed, refused, inv.table("error_log"), about.__contains__)
+    held = held_back(observed, refused, error_log, about.__contains__)
     observed.loc[held, ["failed", "bad", "strained"]] = False
     incident = find_incident(observed, route_of(endpoint) if endpoint else None)
     own = handler_refusals(joined, observed, None if endpoint else incident)
@@ -394,7 +403,7 @@ def health_context(inv: Investigation) -> HealthContext:
     # hundreds of them.
     joined, observed = joined.copy(), observed.copy()
     upstreams = _usual_upstreams(joined, nginx)
-    resolved = resolved_names(nginx, (joined, inv.table("error_log")), inv.table("app_processes"))
+    resolved = resolved_names(nginx, (joined, error_log), inv.table("app_processes"))
     endpoints = _endpoints(observed, incident)
     return HealthContext(
         inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own], refused,
@@ -402,23 +411,16 @@ def health_context(inv: Investigation) -> HealthContext:
     )  # fmt: skip
 
 
-def joined_with_application(inv: Investigation) -> FollowedRequests:
-    """Return every request followed through all layers; use as ``inv.once(joined_with_application)``."""
+def followed(inv: Investigation) -> FollowedRequests:
+    """Return every request followed through all layers, with its fate; use as ``inv.once(followed)``."""
     found = inv.once(health_context)
     paths = found.joined["path"].dropna().unique()
     inner = found.nginx_routes.passed_as(str(path) for path in paths)
-    return follow_requests(found.joined, inv.table("app_log"), inner)
-
-
-def followed(inv: Investigation) -> FollowedRequests:
-    """Return every request followed through all layers, with its fate; use as ``inv.once(followed)``."""
-    traced = inv.once(joined_with_application)
-    places = inv.once(health_context).nginx_routes.places
-    return replace(traced, frame=with_fates(traced.frame, inv.table("error_log"), places).copy())
+    return follow_requests(found.joined.assign(fate=found.fate), inv.table("app_log"), inner)
 
 
 def requests_view(case: Case) -> pd.DataFrame:
-    """Return the frame that queries know as ``requests``: that of :class:`FollowedRequests` with ``fate``."""
+    """Return the frame that queries know as ``requests``: that of :func:`followed`."""
     return Investigation(case, "health").once(followed).frame
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, WHOLE
 from watchme_analysis.nginx_conf.defaults import PROXY_READ_TIMEOUT_S
+from watchme_analysis.requests.layers import SLOW_MARGIN_S
 from watchme_analysis.requests.observations import INNER_FIRST, OUTER
 from watchme_analysis.stats.interval_scan import bounds_likelihood, densest_run, likeliest_bounds
 from watchme_analysis.stats.intervals import Interval
@@ -40,13 +41,10 @@ NEARLY_ALL = 0.9
 # Share of strained observations from which time beside an incident belongs to it, and half its own share.
 DENSE_STRAIN = 0.3
 # A request is slow from this many times the usual duration, and so many seconds more. The seconds are a bound
-# of perception: people take 0.1 s for instant, and lose the flow of thought at 1 s. Without it, doubled
-# milliseconds would count. What took no longer than an instant waited for nobody.
+# of perception (SLOW_MARGIN_S), and people take 0.1 s for instant. Without it, doubled milliseconds would
+# count. What took no longer than an instant waited for nobody.
 SLOW_RATIO = 2.0
-SLOW_MARGIN_S = 0.5
 INSTANT_S = 0.1
-# Share of a request's time from which the layer that took it made it slow.
-MOST_OF_TIME = 0.6
 # A request is strained from so many seconds more: too little for an incident, enough to belong to one.
 STRAIN_MARGIN_S = 0.15
 # Quantile of the durations that is usual: low enough that a long incident does not set the standard.
@@ -235,19 +233,6 @@ def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     strain = (found["usual_s"] * SLOW_RATIO).clip(lower=found["usual_s"] + STRAIN_MARGIN_S)
     found["strained"] = found["bad"] | (found["duration_s"] > strain).fillna(False)
     return found
-
-
-def made_slow(spent_s: pd.Series, total_s: pd.Series) -> pd.Series:
-    """Return which requests a layer made slow: by more than the margin, and by most of their time.
-
-    Parameters
-    ----------
-    spent_s
-        Seconds that passed in the layer.
-    total_s
-        Seconds of the whole request.
-    """
-    return (spent_s > SLOW_MARGIN_S) & (spent_s > MOST_OF_TIME * total_s)
 
 
 def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:

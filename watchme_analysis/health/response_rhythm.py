@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.health.incident import INSTANT_S, SLOW_MARGIN_S
+from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.thresholds import FEWEST, MANY
+from watchme_analysis.requests.layers import SLOW_MARGIN_S
 
 if TYPE_CHECKING:
     import pandas as pd

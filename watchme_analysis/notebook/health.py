@@ -189,7 +189,7 @@ class HealthPage(Page):
         lambda page: fate_counts(page.followed.frame, page.routes), lambda page: "select * from requests"
     )
     def fates(self) -> TableView:
-        """Return the number of requests by fate, and by what became of the application's response."""
+        """Return the number of requests by fate, and how many of their responses the application logged."""
         counts = fate_counts(self.followed.frame, list(self.routes))
         return fates_table(counts, clocks(self.followed.skews), self.language)
 

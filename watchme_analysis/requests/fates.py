@@ -1,8 +1,8 @@
-"""The fate of each bad request: how it failed, and which layers that excludes.
+"""The fate of each request: how it failed or why it was slow. The only classification of requests.
 
 Nginx's error log and statuses state how far a request came. A refused connection, for example, was refused by
 the upstream's host, so the packets travelled both ways and no event loop was involved. Each fate therefore
-excludes layers, also where no log has durations and no configuration is available.
+excludes layers (`health/causes/_layers.toml`), also without durations in a log and without a configuration.
 
 Where a log names no upstream, the size of a response distinguishes Nginx's own pages from responses of the
 application. An unknown size shows nothing unless the configuration is available and sets no page for the
@@ -16,118 +16,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.formats.column_sources import split_list
 from watchme_analysis.access_logs.nginx_pages import nginx_page_sizes, packaged_page_sizes
-from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.nginx_conf.error_pages import error_page
 from watchme_analysis.nginx_conf.routing import Location
-from watchme_analysis.requests.layers import layer_times
-from watchme_analysis.requests.observations import harms, lines_of_requests
+from watchme_analysis.requests.edge_join import CACHED
+from watchme_analysis.requests.layers import layer_times, made_slow
+from watchme_analysis.requests.observations import FATE_OF_LINE, harms, lines_alone
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Layers in the order in which a request passes them.
 LAYERS = ("client", "edge", "nginx", "network", "process", "dependency")
-
-
-@dataclass(frozen=True)
-class Fate:
-    """How a request failed.
-
-    Attributes
-    ----------
-    excludes
-        Layers that cannot have caused it.
-    reason
-        Why they are excluded.
-    """
-
-    excludes: tuple[str, ...]
-    reason: str
-
-
-_BEFORE_NGINX = ("client", "edge")
-FATES = {
-    "limited": Fate(
-        ("edge", "network", "process", "dependency"), "A limit of Nginx refused it before any upstream."
-    ),
-    "too_large": Fate(("edge", "network", "process", "dependency"), "Nginx refused its size by itself."),
-    "nginx_resources": Fate(
-        ("edge", "network", "process", "dependency"), "Nginx lacked a resource or a name of its own."
-    ),
-    "nginx_responded": Fate(
-        ("network", "process", "dependency"), "Nginx responded by itself and contacted no upstream."
-    ),
-    "refused": Fate(
-        (*_BEFORE_NGINX, "network", "dependency"),
-        "A refusal comes from the upstream's host, so packets travelled both ways; nothing listened there.",
-    ),
-    "unreachable": Fate((*_BEFORE_NGINX, "dependency"), "Nginx found no host at the upstream's address."),
-    "connect_timeout": Fate(
-        (*_BEFORE_NGINX, "dependency"),
-        "Nginx's own connection was never accepted: the packets were lost, or the queue of new connections "
-        "was full.",
-    ),
-    "connection_dropped": Fate(
-        _BEFORE_NGINX, "The upstream's side ended the connection before the response was complete."
-    ),
-    "header_timeout": Fate(("edge",), "Nginx was connected and waited for the response until its own limit."),
-    "body_timeout": Fate(
-        _BEFORE_NGINX, "The response's header arrived, and its body stopped on the way to Nginx."
-    ),
-    "invalid_response": Fate(
-        (*_BEFORE_NGINX, "network", "dependency"), "Nginx could not use the response that arrived."
-    ),
-    "unavailable": Fate(("edge", "network"), "A layer behind the network responded with 503."),
-    "upstream_gave_up": Fate(
-        ("edge", "network"),
-        "The response to 502, 503 or 504 has a size that no page of Nginx has, and the configuration sets no "
-        "other: the upstream sent it.",
-    ),
-    "application_error": Fate(("edge", "network"), "The application responded with an error of its own."),
-    "rejected": Fate(("network", "dependency"), "Nginx or the application rejected the request."),
-    "slow_connect": Fate((*_BEFORE_NGINX, "dependency"), "The time passed while Nginx connected."),
-    "slow_header": Fate(("edge",), "The time passed between the connection and the response's header."),
-    "slow_body": Fate(("edge",), "The time passed between the response's header and its end."),
-    "slow_nginx": Fate(
-        ("network", "process", "dependency"), "The time passed in Nginx, not in its upstream."
-    ),
-    "held_by_edge": Fate(
-        ("nginx", "network", "process", "dependency"),
-        "The time passed before Nginx received the request, or after it had responded.",
-    ),
-    "edge_responded": Fate(
-        ("nginx", "network", "process", "dependency"), "The edge responded, and Nginx received no request."
-    ),
-    "client_left": Fate((), "The caller closed the connection before the response."),
-    "unknown": Fate((), "The logs state only that it failed or was slow."),
-}
-# Fates by kind of error log line.
-OF_LINES = {
-    "limit_req": "limited",
-    "limit_conn": "limited",
-    "request_too_large": "too_large",
-    "denied": "nginx_responded",
-    "missing_file": "nginx_responded",
-    "worker_connections": "nginx_resources",
-    "open_files": "nginx_resources",
-    "disk_full": "nginx_resources",
-    "resolver": "nginx_resources",
-    "upstream_refused": "refused",
-    "upstream_unreachable": "unreachable",
-    "upstream_timeout_connect": "connect_timeout",
-    "upstream_queue_full": "connect_timeout",
-    "upstream_timeout_header": "header_timeout",
-    "upstream_timeout_send": "header_timeout",
-    "upstream_timeout_body": "body_timeout",
-    "upstream_reset": "connection_dropped",
-    "upstream_closed": "connection_dropped",
-    "upstream_invalid": "invalid_response",
-}
+# Fates by who responded, or where the request ended or lost its time.
+BY_EDGE = ("edge_responded", "held_by_edge", "never_arrived")
+BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded")
+UNCONNECTED = ("refused", "unreachable", "connect_timeout", "slow_connect")
+# The upstream was connected, and its response was late.
+LATE = ("header_timeout", "slow_header")
+BY_UPSTREAM = ("unavailable", "upstream_gave_up", "application_error", "rejected")
+FATES = (
+    *BY_EDGE,
+    *BY_NGINX,
+    "slow_nginx",
+    *UNCONNECTED,
+    *LATE,
+    "connection_dropped",
+    "invalid_response",
+    "body_timeout",
+    "slow_body",
+    *BY_UPSTREAM,
+    "client_left",
+    "unknown",
+)
+# Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
+GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
+# Share of the edge's requests without a record at Nginx up to which Nginx's records without a counterpart at
+# the edge are others. More may be the same requests, joined badly.
+OTHERS_SHARE = 0.3
+# Lines of connections that Nginx could not accept, from which on it logged no request for those.
+MANY_UNACCEPTED = 3
 # Of a request that was neither slow nor failed, in tables of all requests.
 SERVED = "served"
 
@@ -143,68 +74,55 @@ def request_fates(
         Frame of :func:`watchme_analysis.requests.observations.join_requests` with ``nginx_bad`` and
         ``edge_bad`` (bool).
     error_log
-        Table ``error_log``.
+        Table ``error_log``, as given to that function.
     places
         Locations of Nginx's configuration, from :func:`watchme_analysis.nginx_conf.routing.places_of`.
 
     Returns
     -------
     pandas.DataFrame
-        ``start`` (time), ``route`` (route), ``method``, ``fate`` (text, of :data:`FATES`), ``address``
-        (text, upstream as host:port of the try that failed; null where not logged), ``pid`` (float, Nginx
-        worker of the error log's line), ``row`` (index into ``joined``; -1 for a line without a request in
-        the access log), ``error_row`` (index into ``error_log``; -1 without a line), by ``start``.
+        ``start`` (time), ``route`` (route), ``fate`` (text, of :data:`FATES`), ``address`` (text, upstream as
+        host:port of the attempt that failed; null where not logged), ``row`` (index into ``joined``; -1 for a
+        line without a request in the access log), ``error_row`` (index into ``error_log``; -1 without a
+        line), by ``start``.
 
     Notes
     -----
-    A line of the error log belongs to a request of its route that ended in the same second, or in the second
-    before or after; bad requests come first. Each line belongs to one request at most. A request that was
-    served although a try failed has no fate. A client that left waited for what
-    the others of its route waited for: where at least a tenth of the route's other bad
-    requests have a known fate, it has the commonest of these.
+    A request that was served although an attempt failed has no fate. A client that left waited for what the
+    others of its route waited for: where at least a tenth of the route's other bad requests have a known
+    fate, it has the commonest of these.
     """
     import pandas as pd
 
-    lines = error_log[error_log["kind"].isin(list(OF_LINES)) & error_log["path"].notna()]
-    lines = lines[~lines["message"].fillna("").str.startswith("delaying").astype(bool)]
-    lines = pd.DataFrame(
-        {
-            "start": lines["time"],
-            "route": route_templates(lines["path"]).astype("string"),
-            "method": lines["method"],
-            "fate": lines["kind"].map(OF_LINES).astype("string"),
-            "address": lines["upstream_addr"],
-            "pid": lines["pid"].astype("float64"),
-            "error_row": lines.index,
-        }
-    )
-    seen = joined[joined["seen_nginx"]]
-    line_of = lines_of_requests(lines, seen)
-    harming = lines.loc[harms(error_log.loc[lines["error_row"]], places).to_numpy(bool), "error_row"]
-    is_harmed = joined.index.isin(line_of.index[line_of.isin(harming)])
+    lines = error_log.loc[
+        error_log["kind"].isin(list(FATE_OF_LINE)), ["kind", "message", "path", "upstream_addr"]
+    ]
+    lines = lines.assign(fate=lines["kind"].map(FATE_OF_LINE).astype("string"))
+    is_harmed = joined["error_row"].isin(lines.index[harms(lines, places)])
     bad = joined[joined["nginx_bad"] | joined["edge_bad"] | is_harmed]
-    mine = lines.set_index("error_row").reindex(line_of.reindex(bad.index))
-    mine.index = bad.index
+    mine = lines.reindex(bad["error_row"]).set_axis(bad.index)
     found = pd.DataFrame(
         {
             "start": bad["start"],
             "route": bad["route"],
-            "method": bad["method"],
-            "fate": mine["fate"].fillna(_fates_without_line(bad, joined, places)),
-            "address": mine["address"].fillna(_failed_try(bad)),
-            "pid": mine["pid"],
+            "fate": mine["fate"]
+            .fillna(_fates_at_edge(bad, joined, error_log))
+            .fillna(_fates_without_line(bad, joined, places)),
+            "address": mine["upstream_addr"].fillna(_failed_attempt(bad)),
             "row": bad.index,
-            "error_row": line_of.reindex(bad.index).fillna(-1).astype("int64"),
+            "error_row": bad["error_row"],
         }
     )
-    # Without an access log the lines are all that is known of the requests.
-    alone = lines[~lines["error_row"].isin(line_of)] if seen.empty else lines.iloc[:0]
-    found = pd.concat([found, alone.assign(row=-1)], ignore_index=True) if len(alone) else found
+    alone = lines_alone(error_log, joined)
+    if len(alone):
+        own = lines.loc[alone.index]
+        alone = alone.assign(fate=own["fate"].fillna("unknown"), address=own["upstream_addr"], row=-1)
+        found = pd.concat([found, alone.assign(error_row=alone.index)], ignore_index=True)
     return _left_for_the_same(found).sort_values("start", kind="stable", ignore_index=True)
 
 
-def _failed_try(rows: pd.DataFrame) -> pd.Series:
-    """Return the upstream of each request's first try that failed; its last upstream where none is logged."""
+def _failed_attempt(rows: pd.DataFrame) -> pd.Series:
+    """Return the upstream of each request's first failed attempt; of its last one where none is logged."""
     found = rows["upstream_addr"].copy()
     for at, raw in rows["upstream_raw"].dropna().items():
         logged = json.loads(raw)
@@ -214,17 +132,67 @@ def _failed_try(rows: pd.DataFrame) -> pd.Series:
     return found
 
 
-def with_fates(frame: pd.DataFrame, error_log: pd.DataFrame, places: Sequence[Location] = ()) -> pd.DataFrame:
-    """Return joined requests with the column ``fate``: ``served``, or how each bad one failed.
+def usual_origin(joined: pd.DataFrame) -> str | None:
+    """Return the origin from which the edge got what went well."""
+    good = joined.loc[joined["seen_edge"] & ~joined["edge_bad"], "origin_addr"].dropna()
+    return str(good.mode().iloc[0]) if len(good) else None
 
-    Parameters
-    ----------
-    frame, error_log, places
-        As for :func:`request_fates`.
-    """
-    fates = request_fates(frame, error_log, places)
-    fates = fates[fates["row"] >= 0].set_index("row")["fate"]
-    return frame.assign(fate=fates.reindex(frame.index).fillna(SERVED).astype("string"))
+
+def covered_by_nginx(edge: pd.DataFrame, joined: pd.DataFrame) -> pd.Series:
+    """Return which requests of the edge ended before a cut log of Nginx did, which can't hold later ones."""
+    import pandas as pd
+
+    logged = joined["nginx_end"].max()
+    late = joined["edge_end"] > logged + pd.Timedelta(seconds=1)
+    is_cut = (late & joined["origin_status"].between(200, 399)).any()
+    return edge["edge_end"].le(logged) | ~is_cut
+
+
+def _fates_at_edge(bad: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.Series:
+    """Return the fates of requests that ended or lost their time before Nginx; null for all others."""
+    import numpy as np
+    import pandas as pd
+
+    edge, nginx = bad["edge_bad"].astype(bool), bad["seen_nginx"].astype(bool)
+    alone, unanswered = edge & ~nginx, bad["origin_status"].fillna(0) == 0
+    gateway = bad["edge_status"].isin(GATEWAY)
+    cached = bad["cache_status"].isin(CACHED)
+    span = bad.loc[alone, "start"].min(), bad.loc[alone, "edge_end"].max()
+    others = joined["seen_nginx"] & ~joined["seen_edge"] & joined["nginx_end"].between(*span)
+    others &= joined["route"].isin(bad.loc[alone, "route"])
+    unaccepted = error_log["kind"].isin(["worker_connections", "open_files"]) & error_log["time"].between(
+        *span
+    )
+    has_log = bool(joined["seen_nginx"].any())
+
+    def is_lost(rows: pd.Series) -> pd.Series:
+        """Return which of some rows are in no record of Nginx, as a log of it shows that would hold them."""
+        known = has_log and others.sum() < OTHERS_SHARE * max(int(rows.sum()), 1)
+        return rows & known & covered_by_nginx(bad, joined)
+
+    # A caller that left (499) was refused by no one, unless its request never arrived at Nginx.
+    left = alone & bad["edge_status"].eq(499) & ~is_lost(alone & bad["edge_status"].eq(499))
+    lost = is_lost(alone & gateway & ~cached)
+    usual = usual_origin(joined)
+    elsewhere = alone & bad["origin_addr"].notna() & bad["origin_addr"].ne(usual) & (usual is not None)
+    quick_origin = made_slow(bad["edge_s"] - bad["origin_s"], bad["edge_s"])
+    # Nginx was in time where its own status or duration, or the origin's at the edge, shows it.
+    spared = edge & nginx & ~bad["nginx_bad"].astype(bool)
+    spared &= (
+        bad["edge_status"].ne(bad["nginx_status"])
+        | made_slow(bad["edge_s"] - bad["nginx_s"], bad["edge_s"])
+        | quick_origin
+    )
+    chosen = {
+        "edge_responded": alone & unanswered & ~left & (~gateway | cached),
+        "nginx_resources": lost & (unaccepted.sum() >= MANY_UNACCEPTED),
+        "never_arrived": lost | elsewhere,
+        "held_by_edge": spared | (alone & ~gateway & ~left & quick_origin),
+    }
+    names = np.select(
+        [mask.fillna(False).to_numpy(bool) for mask in chosen.values()], list(chosen), default=""
+    )
+    return pd.Series(names, index=bad.index, dtype="string").replace("", pd.NA)
 
 
 def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame, places: Sequence[Location]) -> pd.Series:
@@ -232,10 +200,13 @@ def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame, places: Sequenc
     import numpy as np
     import pandas as pd
 
-    status = bad["nginx_status"]
+    # Of a request without a record at Nginx, the edge knows its origin's status.
+    nginx = bad["seen_nginx"].astype(bool)
+    status = bad["nginx_status"].where(nginx, bad["origin_status"])
     is_page, is_other = _by_size(bad, joined, places)
-    nginx, edge = bad["seen_nginx"].astype(bool), bad["edge_bad"].astype(bool)
-    alone = bad["upstream_addr"].isna() & joined["upstream_addr"].notna().any()
+    alone = (
+        bad["seen_nginx"].astype(bool) & bad["upstream_addr"].isna() & joined["upstream_addr"].notna().any()
+    )
     parts = layer_times(bad)
     slowest = parts[["nginx_s", "connect_s", "header_s", "body_s"]].fillna(-1.0)
     timed = bad["response_s"].notna() | (bad["nginx_s"].notna() & alone)
@@ -246,15 +217,7 @@ def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame, places: Sequenc
         index=bad.index,
     )
     ended = status.isin([499, 504]) | (status < 400)
-    # Nginx's log shows that it was not late where it has durations; else the edge's own status or time does.
-    spared = ~bad["nginx_bad"].astype(bool) & (
-        bad["nginx_s"].notna()
-        | (bad["edge_status"] != status).fillna(False).astype(bool)
-        | (bad["origin_s"] < bad["edge_s"] / 2).fillna(False).astype(bool)
-    )
     chosen = {
-        "edge_responded": ~nginx & edge & (bad["origin_status"].isna() | (bad["origin_status"] == 0)),
-        "held_by_edge": edge & (spared | ~nginx),
         "nginx_responded": (alone & (status >= 300) & (status != 499))
         | (is_page & ~status.isin(_OF_UPSTREAMS)),
         "timed": timed & ended,

@@ -12,6 +12,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LAYERS = ("edge", "nginx", "connect", "header", "body")
+# Seconds by which a request must be longer to be slow: people lose the flow of thought at 1 s.
+SLOW_MARGIN_S = 0.5
+# Share of a request's time from which the layer that took it made it slow.
+MOST_OF_TIME = 0.6
+
+
+def made_slow(spent_s: pd.Series, total_s: pd.Series) -> pd.Series:
+    """Return which requests a layer made slow: by more than the margin, and by most of their time.
+
+    Parameters
+    ----------
+    spent_s
+        Seconds that passed in the layer.
+    total_s
+        Seconds of the whole request.
+    """
+    return (spent_s > SLOW_MARGIN_S) & (spent_s > MOST_OF_TIME * total_s)
 
 
 def logs_connects(joined: pd.DataFrame) -> bool:

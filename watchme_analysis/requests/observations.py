@@ -54,12 +54,29 @@ _SECONDS_APART = (0, 1, -1)
 CLIENT_CLOSED = 499
 # Nginx's status for an upstream that refused, was unreachable or closed the connection.
 GATEWAY_ERROR = 502
-# Kinds of error log lines on failed requests.
-ERROR_KINDS = (
-    "upstream_timeout_connect", "upstream_timeout_header", "upstream_timeout_body", "upstream_timeout_send",
-    "upstream_queue_full", "upstream_refused", "upstream_reset", "upstream_closed", "upstream_unreachable",
-    "no_live_upstream",
-)  # fmt: skip
+# How a request ended at Nginx, by the kind of its line in the error log; null: the line does not say.
+FATE_OF_LINE = {
+    "limit_req": "limited",
+    "limit_conn": "limited",
+    "request_too_large": "too_large",
+    "denied": "nginx_responded",
+    "missing_file": "nginx_responded",
+    "worker_connections": "nginx_resources",
+    "open_files": "nginx_resources",
+    "disk_full": "nginx_resources",
+    "resolver": "nginx_resources",
+    "upstream_refused": "refused",
+    "upstream_unreachable": "unreachable",
+    "upstream_timeout_connect": "connect_timeout",
+    "upstream_queue_full": "connect_timeout",
+    "upstream_timeout_header": "header_timeout",
+    "upstream_timeout_send": "header_timeout",
+    "upstream_timeout_body": "body_timeout",
+    "upstream_reset": "connection_dropped",
+    "upstream_closed": "connection_dropped",
+    "upstream_invalid": "invalid_response",
+    "no_live_upstream": None,
+}
 
 
 def floats(values: pd.Series) -> np.ndarray[Any, Any]:
@@ -69,13 +86,15 @@ def floats(values: pd.Series) -> np.ndarray[Any, Any]:
     return values.to_numpy(dtype="float64", na_value=np.nan)  # type: ignore[no-any-return]
 
 
-def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFrame:
+def join_requests(
+    access_log: pd.DataFrame, edge_log: pd.DataFrame, error_log: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the edge's and Nginx's records, joined where they are of the same request.
 
     Parameters
     ----------
-    access_log, edge_log
-        Tables of these names, either may be empty.
+    access_log, edge_log, error_log
+        Tables of these names, each may be empty.
 
     Returns
     -------
@@ -95,7 +114,8 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
         ``header_s``, ``response_s`` (all counted from when the upstream was asked), ``upstream_addr``,
         ``upstream_status``, ``upstream_raw`` (what was logged of several tries), ``connection_requests``
         (float, the request's place among those of its connection), ``nginx_file``,
-        ``nginx_line``. Seconds are float, NaN where the layer did not log them.
+        ``nginx_line``; ``error_row`` (int, index of its line in ``error_log``; -1 without one). Seconds are
+        float, NaN where the layer did not log them.
     """
     import pandas as pd
 
@@ -140,7 +160,59 @@ def join_requests(access_log: pd.DataFrame, edge_log: pd.DataFrame) -> pd.DataFr
     }
     once = {f"{side}_{name}" for side in ("edge", "nginx") for name in _OF_BOTH}
     rest = {name: records[name] for records in (nginx, edge) for name in records if name not in once}
-    return pd.DataFrame(found | rest)
+    joined = pd.DataFrame(found | rest)
+    return joined.assign(error_row=-1 if error_log is None else error_rows(joined, error_log))
+
+
+def request_lines(error_log: pd.DataFrame) -> pd.DataFrame:
+    """Return ``start`` (time) and ``route`` of the error log's lines on failed requests or attempts."""
+    import pandas as pd
+
+    lines = error_log[error_log["kind"].isin(list(FATE_OF_LINE)) & error_log["path"].notna()]
+    lines = lines[~lines["message"].fillna("").str.startswith("delaying").astype(bool)]
+    return pd.DataFrame({"start": lines["time"], "route": route_templates(lines["path"])})
+
+
+def error_rows(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.Series:
+    """Return the index of the error log's line of each request, -1 without one.
+
+    A line belongs to one request of its route that ended in its second, or in the one before or after.
+    Requests with a status of failure come first; the lines that they leave are about others.
+    """
+    import pandas as pd
+
+    lines = request_lines(error_log)
+    found = pd.Series(-1, index=joined.index)
+    is_failed = joined["nginx_status"] >= CLIENT_CLOSED
+    for requests in (joined[joined["seen_nginx"] & is_failed], joined[joined["seen_nginx"] & ~is_failed]):
+        second = requests["nginx_end"].dt.floor("s")
+        left = pd.DataFrame({"row": requests.index, "route": requests["route"], "second": second})
+        for apart in _SECONDS_APART:
+            own = lines.assign(second=lines["start"].dt.floor("s") + pd.Timedelta(seconds=apart))
+            own = own.drop(columns="start").reset_index(names="line")
+            own, left = (
+                part.assign(number=part.groupby(["route", "second"]).cumcount()) for part in (own, left)
+            )
+            pairs = own.merge(left, on=["route", "second", "number"])
+            found[pairs["row"]] = pairs["line"].to_numpy()
+            lines, left = lines.drop(index=pairs["line"]), left[~left["row"].isin(pairs["row"])]
+    return found
+
+
+def lines_alone(error_log: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines of :func:`request_lines` about requests that Nginx's access log lacks.
+
+    It has one line for each request that it covers, so that a line on one of its routes within its time is
+    about one of its requests.
+    """
+    import pandas as pd
+
+    seen, lines = joined[joined["seen_nginx"]], request_lines(error_log)
+    slack = pd.Timedelta(seconds=1)
+    covered = lines["route"].isin(seen["route"]) & lines["start"].between(
+        seen["nginx_end"].min() - slack, seen["nginx_end"].max() + slack
+    )
+    return lines[~covered & ~lines.index.isin(joined["error_row"])]
 
 
 def _at(records: Frame, places: pd.Series) -> Frame:
@@ -230,8 +302,9 @@ def observations(
     probes
         Table ``probes``.
     error_log
-        Table ``error_log``. Where the access log has no times, its lines show which of the responses were
-        late or truncated, and which requests failed that the access log lacks.
+        Table ``error_log``, as given to :func:`join_requests`. Where the access log has no times, its lines
+        show which of the responses were late or truncated, and which requests failed that the access log
+        lacks.
     places
         Locations of Nginx's configuration, from :func:`watchme_analysis.nginx_conf.routing.places_of`.
 
@@ -319,34 +392,22 @@ def _errors_of_requests(
         before it tried another one. A try that failed at once harms nobody where another one succeeded
         (``proxy_next_upstream``), unless ``error_page`` put another status in place of the error's.
     pandas.DataFrame
-        Observations of requests that the access log lacks. It has one line for each request that it covers,
-        so that a line on one of its routes within its time is about one of its requests.
+        Observations of requests that the access log lacks.
     """
     import pandas as pd
 
-    rows = error_log[error_log["kind"].isin(ERROR_KINDS) & error_log["path"].notna()]
-    lines = pd.DataFrame(
-        {"error_row": rows.index, "route": route_templates(rows["path"]), "start": rows["time"]}
-    )
-    seen = joined[joined["seen_nginx"]]
-    is_failed = seen["nginx_status"] >= CLIENT_CLOSED
-    of_failed = lines_of_requests(lines, seen[is_failed].assign(nginx_bad=True))
-    left = lines[~lines["error_row"].isin(of_failed)]
-    of_others = lines_of_requests(left, seen[~is_failed].assign(nginx_bad=False))
-    is_harm = harms(rows, places)
-    errors = rows["kind"].reindex(of_others)[is_harm.reindex(of_others).to_numpy(bool)]
-    errors.index = of_others.index[is_harm.reindex(of_others).to_numpy(bool)]
-    slack = pd.Timedelta(seconds=1)
-    covered = left["route"].isin(seen["route"]) & left["start"].between(
-        seen["nginx_end"].min() - slack, seen["nginx_end"].max() + slack
-    )
-    rows = rows.loc[left.loc[~left["error_row"].isin(of_others) & ~covered, "error_row"]]
+    of_upstream = error_log[error_log["kind"].str.contains("upstream").fillna(False).astype(bool)]
+    others = joined.loc[~(joined["nginx_status"] >= CLIENT_CLOSED), "error_row"]
+    others = others[others.isin(of_upstream.index[harms(of_upstream, places)])]
+    errors = pd.Series(error_log.loc[others, "kind"].to_numpy(), index=others.index, dtype="object")
+    alone = lines_alone(of_upstream, joined)
+    rows = error_log.loc[alone.index]
     lacking = pd.DataFrame(
         {
-            "start": rows["time"],
+            "start": alone["start"],
             "vantage": "nginx",
             "path": rows["path"],
-            "route": route_templates(rows["path"]),
+            "route": alone["route"],
             "status": float("nan"),
             "duration_s": float("nan"),
             "error": rows["kind"],
@@ -377,45 +438,3 @@ def harms(lines: pd.DataFrame, places: Sequence[Location]) -> pd.Series:
     pages = {path: error_page(places, str(path), GATEWAY_ERROR) for path in paths}
     masked = [path for path, page in pages.items() if page is not None and not page.keeps_status]
     return (found | lines["path"].isin(masked)).fillna(False).astype(bool)
-
-
-def lines_of_requests(lines: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
-    """Return the index of the error log's line by index of the request in ``joined``.
-
-    Parameters
-    ----------
-    lines
-        Lines of the error log with ``error_row`` (index), ``route`` and ``start``.
-    seen
-        Requests that Nginx logged, with ``route``, ``nginx_end`` and ``nginx_bad`` (bool): bad ones come
-        first. A line belongs to a request of its route that ended in its second, or in the one before or
-        after.
-    """
-    import pandas as pd
-
-    if seen.empty or lines.empty:
-        return pd.Series(dtype="int64")
-    requests = pd.DataFrame(
-        {
-            "row": seen.index,
-            "route": seen["route"].to_numpy(),
-            "second": seen["nginx_end"].dt.floor("s").array,
-            "bad": seen["nginx_bad"].to_numpy(),
-        }
-    ).sort_values("bad", ascending=False, kind="stable")
-    left = lines[["error_row", "route", "start"]]
-    found = []
-    for apart in _SECONDS_APART:
-        second = left["start"].dt.floor("s") + pd.Timedelta(seconds=apart)
-        keyed = left.assign(second=second)
-        keys = ["route", "second", "number"]
-        keyed["number"] = keyed.groupby(["route", "second"]).cumcount()
-        requests["number"] = requests.groupby(["route", "second"]).cumcount()
-        pairs = keyed.merge(requests, on=keys)
-        found.append(pairs[["row", "error_row"]])
-        left = left[~left["error_row"].isin(pairs["error_row"])]
-        requests = requests[~requests["row"].isin(pairs["row"])]
-        if left.empty or requests.empty:
-            break
-    pairs = pd.concat(found, ignore_index=True)
-    return pd.Series(pairs["error_row"].to_numpy(), index=pairs["row"].to_numpy(), dtype="int64")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from watchme_analysis.requests.app_join import GAVE_UP
 from watchme_analysis.requests.followed import FollowedRequests
 from watchme_analysis.stats.clock_skew import NOTHING
 from watchme_analysis.stats.time_pairs import in_whole_seconds
@@ -83,7 +84,7 @@ def waterfall(followed: FollowedRequests, chosen: dict[str, int]) -> pd.DataFram
         parts = {
             "edge": _edge(followed.frame, row),
             **_nginx(followed.frame, row, shift),
-            "app": _app(row, shift, whole=whole),
+            "app": _app(followed.frame, row, shift, whole=whole),
         }
         rows += [(name, what, row["start"], layer, *parts[layer]) for layer in LAYERS if layer in parts]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
@@ -156,18 +157,19 @@ def _upstream(row: pd.Series, asked_at: float, end: float) -> dict[str, _Row]:
     }
 
 
-def _app(row: pd.Series, shift: float, *, whole: bool) -> _Row:
+def _app(frame: pd.DataFrame, row: pd.Series, shift: float, *, whole: bool) -> _Row:
     nan = float("nan")
     if row["app_seen"]:
         side = "nginx" if row["seen_nginx"] else "edge"
         at = (row[f"{side}_end"] - row["start"]).total_seconds() + row["app_after_s"] - shift
-        if whole and side == "nginx" and row["outcome"] == "answered":
+        if whole and side == "nginx" and row["nginx_status"] not in GAVE_UP:
             # Nginx had the answer before it was done, whatever it rounded its own time to.
             begin, end = ((row[f"nginx_{name}"] - row["start"]).total_seconds() for name in ("start", "end"))
             at = min(max(at, begin - shift), end - shift)
         by = message(f"layer-note-by-{row['app_joined_by']}", candidates=_count(row["app_candidates"]))
         return ("seen", nan, at, at, float(row["app_status"]), by)
-    if row["outcome"] in ("edge_answered", "nginx_answered", "edge_in_vain"):
+    named = frame["upstream_addr"].notna().any() and not isinstance(row["upstream_addr"], str)
+    if named if row["seen_nginx"] else frame["seen_nginx"].any():
         return ("not asked", nan, nan, nan, nan, message("layer-note-not-reached"))
     if row["app_log_there"]:
         return ("not seen", nan, nan, nan, nan, message("layer-note-no-response"))

@@ -220,18 +220,25 @@ def test_layers_are_listed_with_their_times_and_what_is_unknown_as_a_dash():
 
 
 def test_fates_are_listed_with_their_counts():
-    names = ("route", "fate", "outcome", "baseline", "incident", "sure", "example")
-    counts = pd.DataFrame(
-        [("/health", "header_timeout", "app_late", 1000, 2500, 1200, "ray 1f")], columns=names
-    )
+    names = ("route", "fate", "baseline", "incident", "app", "app_late", "sure", "example")
+    rows = [
+        ("/health", "header_timeout", 1000, 2500, 1300, 7, 1200, "ray 1f"),
+        ("/health", "served", 4, 5, None, None, 9, "ray 2f"),
+    ]
+    counts = pd.DataFrame(rows, columns=names).astype({"app": "Int64", "app_late": "Int64"})
     table = fates_table(counts, message("clocks-unknown"))
-    fate, outcome = label("fate-header-timeout", "en"), label("outcome-app-late", "en")
-    assert table.rows == (("/health", fate, outcome, "1,000", "2,500", "1,200", "ray 1f"),)
-    columns = ("endpoint", "fate", "outcome", "baseline", "incident", "joined-surely", "example")
+    late, served = label("fate-header-timeout", "en"), label("fate-served", "en")
+    assert table.rows == (
+        ("/health", late, "1,000", "2,500", "1,300", "7", "1,200", "ray 1f"),
+        ("/health", served, "4", "5", "–", "–", "9", "ray 2f"),
+    )
+    columns = (
+        "endpoint", "fate", "baseline", "incident", "app-responses", "app-late", "joined-surely", "example",
+    )  # fmt: skip
     assert table.heads == tuple(label(f"column-{column}", "en") for column in columns)
     assert table.caption == label("fates-caption", "en")
     assert table.note == label("fates-note", "en", clocks=label("clocks-unknown", "en"))
-    assert table.numeric == {3, 4, 5}
+    assert table.numeric == {2, 3, 4, 5, 6}
     assert fates_table(counts[:0], message("clocks-unknown")).note == label("fates-none", "en")
 
 

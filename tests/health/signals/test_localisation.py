@@ -11,10 +11,8 @@ from worlds.health_world import Signals
 
 import watchme_analysis as w
 from watchme_analysis.case.case_folder import Case
-from watchme_analysis.health.signals.localisation import VAGUE
-from watchme_analysis.inference.causes import GRADES, layer_grades
 from watchme_analysis.inference.engine import NAMED_AT
-from watchme_analysis.requests.fates import FATES, LAYERS
+from watchme_analysis.requests.fates import LAYERS
 
 REFUSED = "connect() failed (111: Connection refused) while connecting to upstream"
 NO_HEADER = "upstream timed out (110: Connection timed out) while reading response header from upstream"
@@ -286,19 +284,6 @@ def test_the_log_of_nginx_alone_does_not_clear_the_edge(tmp_path):
     assert found["verdict"] == "inconclusive"
     assert found["layer"] is None
     assert statuses(found)["edge"] == "inconclusive"
-
-
-def test_the_file_of_layers_contradicts_what_a_fate_excludes():
-    for layer in LAYERS:
-        grades = layer_grades("health")[layer]
-        with_signal = {name: fate for name, fate in FATES.items() if name not in VAGUE}
-        excluded = {f"fate_{name}" for name, fate in with_signal.items() if layer in fate.excludes}
-        contradicted = {
-            name
-            for name, grade in grades.items()
-            if name.startswith("fate_") and grade == -GRADES["decisive"]
-        }
-        assert contradicted == excluded
 
 
 def timed_line(second: int, start_s: float, route: str, code: int, lasted_s: float, upstream: str) -> str:

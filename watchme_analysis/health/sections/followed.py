@@ -213,7 +213,7 @@ def _second(value: float, language: str) -> str:
 
 
 def fates_table(counts: pd.DataFrame, clocks: Text, language: str = "en") -> TableView:
-    """Return the fates of requests by route, and what became of their responses.
+    """Return the fates of requests by route, and how many responses the application logged.
 
     Parameters
     ----------
@@ -224,22 +224,26 @@ def fates_table(counts: pd.DataFrame, clocks: Text, language: str = "en") -> Tab
     language
         Language of caption, headings and cells.
     """
+    import pandas as pd
+
     rows = tuple(
         (
             str(row.route),
             label(f"fate-{str(row.fate).replace('_', '-')}", language),
-            label(f"outcome-{str(row.outcome).replace('_', '-')}", language),
-            f"{row.baseline:,d}",
-            f"{row.incident:,d}",
-            f"{row.sure:,d}",
+            *(
+                "–" if pd.isna(count) else f"{count:,d}"
+                for count in (row.baseline, row.incident, row.app, row.app_late, row.sure)
+            ),
             str(row.example),
         )
         for row in counts.itertuples()
     )
     note = render(message("fates-note", clocks=clocks), language) if rows else label("fates-none", language)
-    names = ("endpoint", "fate", "outcome", "baseline", "incident", "joined-surely", "example")
+    names = (
+        "endpoint", "fate", "baseline", "incident", "app-responses", "app-late", "joined-surely", "example",
+    )  # fmt: skip
     heads = tuple(label(f"column-{name}", language) for name in names)
-    return TableView(label("fates-caption", language), heads, rows, note, frozenset({3, 4, 5}))
+    return TableView(label("fates-caption", language), heads, rows, note, frozenset({2, 3, 4, 5, 6}))
 
 
 def clocks(skews: Mapping[tuple[str, str], Skew]) -> Text:

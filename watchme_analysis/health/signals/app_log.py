@@ -5,10 +5,10 @@ from __future__ import annotations
 from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.incident import SLOW_MARGIN_S
 from watchme_analysis.health.rows import lines, of_joined, quoted
 from watchme_analysis.health.thresholds import concerns
 from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.requests.layers import SLOW_MARGIN_S
 from watchme_analysis.text.message import Choice, message
 
 # Gunicorn ends a worker that has not reported for its `--timeout` (docs.gunicorn.org, settings), by SIGABRT,

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
-from watchme_analysis.health.incident import INSTANT_S, MOST_OF_TIME, made_slow
+from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.signals.rules import edge_rule, matched_rules, rows_of_rules, timeout_rule
-from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, PART, concerns
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, concerns
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
+from watchme_analysis.requests.fates import GATEWAY, covered_by_nginx, usual_origin
+from watchme_analysis.requests.layers import MOST_OF_TIME, made_slow
 from watchme_analysis.text.message import Choice, Duration, Names, Resource, Text, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
-GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
 # A name, and the table that says it with the query for its rows and their number.
 _Set = tuple[str, tuple[str, str, int]]
 _LOGS = {"edge": "edge_log", "nginx": "access_log"}
@@ -55,7 +55,8 @@ def edge(context: HealthContext) -> list[Observation]:
     """Return observations of requests as the edge and as Nginx logged them."""
     if not context.has("edge_log"):
         return _without_edge_log(context)
-    bad = _within_nginx_log(context, context.rows("edge", bad=True))
+    bad = context.rows("edge", bad=True)
+    bad = bad[covered_by_nginx(bad, context.joined)]
     if len(bad) < FEWEST:
         return []
     parts = _sorted_out(context, bad)
@@ -84,80 +85,31 @@ def edge(context: HealthContext) -> list[Observation]:
     return seen
 
 
-def _within_nginx_log(context: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
-    """Return the requests that ended before Nginx's log did: a log that was cut can't hold later ones."""
-    import pandas as pd
-
-    if not context.has("access_log") or bad.empty:
-        return bad
-    edge = context.joined[context.joined["seen_edge"]]
-    logged = context.joined["nginx_end"].max()
-    late = edge["edge_end"] > logged + pd.Timedelta(seconds=1)
-    was_cut = (late & edge["origin_status"].between(200, 399)).any()
-    return bad[bad["edge_end"] <= logged] if was_cut else bad
-
-
 def _sorted_out(context: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the edge's bad requests by what became of them at the origin, each in one part."""
+    fate = context.fate[bad.index]
     unanswered = bad["origin_status"].fillna(0) == 0
-    gateway = bad["edge_status"].isin(GATEWAY)
-    nginx_fine = bad["seen_nginx"] & ~bad["nginx_bad"]
-    origin_quick = made_slow(bad["edge_s"] - bad["origin_s"], bad["edge_s"])
-    slower = made_slow(bad["edge_s"] - bad["nginx_s"].fillna(0.0), bad["edge_s"])
     # Nginx logs that its caller left (499); without a common id the two records may not be joined.
-    cut = gateway & (
+    cut = bad["edge_status"].isin(GATEWAY) & (
         (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= INSTANT_S))
     )
-    # What Nginx logged without a partner at the edge may be the same requests, joined badly.
-    during = context.joined_during
-    single = int((~during["seen_edge"] & during["route"].isin(context.routes)).sum())
-    # A caller that left (499) was refused by no one, unless Nginx's log shows that it never arrived there.
-    left_early = bad["edge_status"] == 499
-    if context.has("access_log") and single < PART * max(int(left_early.sum()), 1):
-        left_early &= False
-    alone = (
-        unanswered
-        & ~bad["seen_nginx"]
-        & ~left_early
-        & (~gateway | bad["cache_status"].isin(["hit", "stale", "updating"]))
-    )
-    usual = _usual_origin(context)
-    other = bad["origin_addr"].notna() & (usual is not None) & (bad["origin_addr"] != usual)
-    nowhere = gateway & ~bad["seen_nginx"] & context.has("access_log")
-    nowhere &= single < PART * max(int(nowhere.sum()), 1) and not _turned_away_by_nginx(context)
+    slow_origin = ~unanswered & ~made_slow(bad["edge_s"] - bad["origin_s"], bad["edge_s"])
+    never = fate.eq("never_arrived")
     parts: dict[str, pd.DataFrame] = {}
     left, shown = bad.index, bad[list(_SHOWN)]
     # The origin's bad answer or time, passed on as it came, explains the rest.
     for name, chosen in (
-        ("edge_alone", alone),
-        ("edge_elsewhere", other & ~bad["seen_nginx"]),
+        ("edge_alone", fate.eq("edge_responded")),
+        ("edge_elsewhere", never & bad["origin_addr"].ne(usual_origin(context.joined)).fillna(False)),
         ("edge_impatient", cut & short_of_usual(context, bad, "edge_s")),
-        (
-            "edge_waits",
-            ((nginx_fine & slower) | (~bad["seen_nginx"] & ~gateway & ~left_early))
-            & (origin_quick | unanswered),
-        ),
-        ("edge_never_arrived", nowhere),
+        ("edge_waits", fate.eq("held_by_edge") & ~slow_origin),
+        ("edge_never_arrived", never),
     ):
         mine = left[chosen.loc[left].astype(bool)]
         parts[name] = shown.loc[mine]
         left = left.difference(mine)
     parts["passed_on"] = shown.loc[left]
     return parts
-
-
-def _turned_away_by_nginx(context: HealthContext) -> bool:
-    """Return whether Nginx logs that it could accept no more connections: it logs no request for those."""
-    errors = context.errors
-    return int(errors["kind"].isin(["worker_connections", "open_files"]).sum()) >= FEWEST
-
-
-def _usual_origin(context: HealthContext) -> str | None:
-    """Return the origin that served what was well."""
-    good = context.joined.loc[
-        context.joined["seen_edge"] & ~context.joined["edge_bad"], "origin_addr"
-    ].dropna()
-    return str(good.mode().iloc[0]) if len(good) else None
 
 
 def _in_edge_log(
@@ -207,7 +159,7 @@ def _elsewhere(context: HealthContext, rows: pd.DataFrame, total: int) -> Observ
     sent: dict[str, Value] = {
         "paths": Names(context.endpoints),
         "origins": Names(tuple(map(str, rows["origin_addr"].value_counts().index))),
-        "usual": Resource(str(_usual_origin(context))),
+        "usual": Resource(str(usual_origin(context.joined))),
     }
     text = message("health-edge-elsewhere", sent=len(rows), bad=total, **sent)
     detail = message("health-edge-elsewhere-detail", **sent)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.incident import INSTANT_S, made_slow
+from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
 from watchme_analysis.health.rows import of_joined, of_observed
 from watchme_analysis.health.signals.network import UNREACHABLE
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
-from watchme_analysis.requests.layers import logs_connects
+from watchme_analysis.requests.layers import logs_connects, made_slow
 from watchme_analysis.text.message import Duration, Share, message, sentences
 
 if TYPE_CHECKING:

@@ -18,18 +18,14 @@ from watchme_analysis.health.context import HealthContext, first_segment, short_
 from watchme_analysis.health.rows import Rows, lines, of_joined
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
-from watchme_analysis.requests.fates import FATES
+from watchme_analysis.requests.fates import FATES, LATE, UNCONNECTED
 from watchme_analysis.text.message import Duration, Message, Names, Resource, TimeSpan, message
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Fates of connections that did not come about.
-UNCONNECTED = ("refused", "connect_timeout", "unreachable", "slow_connect")
 # Strength of the same address where another setting of Nginx may have ended the requests.
 ANOTHER_SETTING = 0.6
-# Fates in which the upstream was connected and its response was late.
-LATE = ("header_timeout", "slow_header")
 # Bad requests without a single lost connection by which lost packets are excluded: with one in ten packets
 # lost, so many connections would all succeed with a probability below 5 %.
 FEWEST_CONNECTED = 15
@@ -251,7 +247,7 @@ def _closed_at_once(view: _View) -> list[Observation]:
     """
     rows = view.of(("connection_dropped",))
     lasted_s = view.logged(rows, "nginx_s")["nginx_s"].dropna()
-    if len(rows) < WHOLE * view.total or len(lasted_s) < FEWEST_CONNECTED:
+    if len(rows) < MOST * view.total or len(lasted_s) < FEWEST_CONNECTED:
         return []
     served = _between(rows, view.served)
     if len(served) < FEWEST_OF_ROUTE:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import answered_by_the_host
-from watchme_analysis.health.context import HealthContext, joined_with_application
-from watchme_analysis.health.incident import INSTANT_S, USUAL_QUANTILE, made_slow
+from watchme_analysis.health.context import HealthContext, followed
+from watchme_analysis.health.incident import INSTANT_S, USUAL_QUANTILE
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals import listen_queue
@@ -24,7 +24,7 @@ from watchme_analysis.health.thresholds import (
 )
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.connection_reuse import KEPT, NEW, NOT_TOLD, connections_used
-from watchme_analysis.requests.layers import layer_times, logs_connects
+from watchme_analysis.requests.layers import layer_times, logs_connects, made_slow
 from watchme_analysis.text.message import (
     Code,
     Count,
@@ -327,7 +327,7 @@ def new_connections(context: HealthContext) -> list[Observation]:
     # Too few of either kind: to follow all requests into the application takes long.
     if bad < NEW_BAD_SHARE * FEWEST_NEW or good < (1 - KEPT_BAD_SHARE) * FEWEST_NEW:
         return []
-    frame = context.inv.once(joined_with_application).frame
+    frame = context.inv.once(followed).frame
     chosen = frame["during"] & frame["seen_nginx"] & frame["route"].isin(context.routes)
     mine = frame[chosen & frame["upstream_addr"].isin(context.services)]
     used = connections_used(frame)["to_app"].reindex(mine.index)

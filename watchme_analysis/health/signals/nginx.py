@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
-from watchme_analysis.health.incident import made_slow
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
 from watchme_analysis.health.rows import lines, of_joined, of_observed
 from watchme_analysis.health.signals.rules import nginx_rule, place_of
@@ -37,6 +36,7 @@ from watchme_analysis.health.thresholds import (
     concerns,
 )
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
+from watchme_analysis.requests.layers import made_slow
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import (
     Code,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.health.affected_service import own_source, source_rows
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.handlers import Handler, handlers_by_route
-from watchme_analysis.health.incident import SLOW_MARGIN_S, judge_requests
+from watchme_analysis.health.incident import judge_requests
 from watchme_analysis.health.rows import of_joined, of_observed
 from watchme_analysis.health.thresholds import BY_CHANCE, CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, PART
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.layers import SLOW_MARGIN_S
 from watchme_analysis.requests.observations import OUTER
 from watchme_analysis.text.message import Choice, Count, Duration, Instant, Names, Value, message
 

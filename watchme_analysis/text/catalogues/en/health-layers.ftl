@@ -20,6 +20,7 @@ health-fate-slow-header = { $count } of { $bad } bad requests of { $paths } wait
 health-fate-slow-nginx = { $count } of { $bad } bad requests of { $paths } spent their time in Nginx itself ({ $span }).
 health-fate-held-by-edge = { $count } of { $bad } bad requests of { $paths } were slow or failed at the edge, not at Nginx ({ $span }).
 health-fate-edge-responded = { $count } of { $bad } bad requests of { $paths } got the edge's response; Nginx did not receive them ({ $span }).
+health-fate-never-arrived = { $count } of { $bad } bad requests of { $paths } failed at the edge; Nginx did not receive them ({ $span }).
 health-the-upstream = the upstream
 health-only-connects-fail = Only connecting failed; { $served } connected requests were served as usual.
 health-one-route-unconnected = All failed connections of { $paths } were to { $upstream }, while { $others } beside it were served.

@@ -20,6 +20,7 @@ health-fate-slow-header = { $paths } の問題のあるリクエスト { $bad } 
 health-fate-slow-nginx = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、Nginx 自身で時間がかかりました ({ $span })。
 health-fate-held-by-edge = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、Nginx ではなくエッジで遅延または失敗しました ({ $span })。
 health-fate-edge-responded = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、エッジが応答し、Nginx には届いていません ({ $span })。
+health-fate-never-arrived = { $paths } の問題のあるリクエスト { $bad } 件のうち { $count } 件は、エッジで失敗し、Nginx に届いていません ({ $span })。
 health-the-upstream = アップストリーム
 health-only-connects-fail = 失敗したのは接続だけです。接続済みのリクエスト { $served } 件は通常どおり処理されました。
 health-one-route-unconnected = { $paths } の失敗した接続はすべて { $upstream } 宛てで、同じサービスの { $others } は正常に処理されました。
