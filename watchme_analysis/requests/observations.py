@@ -177,14 +177,16 @@ def error_rows(joined: pd.DataFrame, error_log: pd.DataFrame) -> pd.Series:
     """Return the index of the error log's line of each request, -1 without one.
 
     A line belongs to one request of its route that ended in its second, or in the one before or after.
-    Requests with a status of failure come first; the lines that they leave are about others.
+    Requests that Nginx failed come first, then those whose client left; the lines that they leave are about
+    attempts of others.
     """
     import pandas as pd
 
     lines = request_lines(error_log)
     found = pd.Series(-1, index=joined.index)
-    is_failed = joined["nginx_status"] >= CLIENT_CLOSED
-    for requests in (joined[joined["seen_nginx"] & is_failed], joined[joined["seen_nginx"] & ~is_failed]):
+    is_failed, has_left = (joined["nginx_status"] > CLIENT_CLOSED), joined["nginx_status"] == CLIENT_CLOSED
+    for chosen in (is_failed, has_left, ~is_failed & ~has_left):
+        requests = joined[joined["seen_nginx"] & chosen]
         second = requests["nginx_end"].dt.floor("s")
         left = pd.DataFrame({"row": requests.index, "route": requests["route"], "second": second})
         for apart in _SECONDS_APART:

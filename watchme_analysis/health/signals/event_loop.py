@@ -9,9 +9,9 @@ from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
 from watchme_analysis.health.rows import of_joined, of_observed
-from watchme_analysis.health.signals.network import UNREACHABLE
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
+from watchme_analysis.requests.fates import UNCONNECTED
 from watchme_analysis.requests.layers import logs_connects, made_slow
 from watchme_analysis.text.message import Duration, Share, message, sentences
 
@@ -197,10 +197,9 @@ def _timed_requests(context: HealthContext) -> tuple[pd.DataFrame, str]:
 
 def _not_reached(context: HealthContext) -> bool:
     """Return whether Nginx logs failed connections more often than responses that it waited for in vain."""
-    errors = context.errors
-    kinds = errors.loc[errors["upstream_addr"].isin(context.known_as(context.services)), "kind"]
-    unreached = int(kinds.isin([*UNREACHABLE, "upstream_timeout_connect"]).sum())
-    return unreached >= FEWEST and unreached > int(kinds.eq("upstream_timeout_header").sum())
+    mine = context.fates[context.fates["address"].isin(context.known_as(context.services))]
+    unreached = int(mine["fate"].isin(UNCONNECTED).sum())
+    return unreached >= FEWEST and unreached > int(mine["fate"].eq("header_timeout").sum())
 
 
 DETECTORS = (rhythms,)

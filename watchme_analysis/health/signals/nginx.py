@@ -36,7 +36,7 @@ from watchme_analysis.health.thresholds import (
     concerns,
 )
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
-from watchme_analysis.requests.layers import made_slow
+from watchme_analysis.requests.fates import BY_NGINX
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import (
     Code,
@@ -108,32 +108,28 @@ def nginx(context: HealthContext) -> list[Observation]:
     """Return observations of Nginx's bad requests by the layer that caused them."""
     bad = context.rows("nginx", bad=True)
     seen = [*_errors(context), *taken_out(context), *renames(context, bad)]
-    if len(bad) < FEWEST or not context.joined["upstream_addr"].notna().any():
-        # Without upstreams in the log, lines of the error log show what Nginx refused itself.
-        refused = context.fates.loc[context.fates["fate"].eq("nginx_responded"), "row"]
-        by_line = _concerning(context, bad[bad.index.isin(refused)], bad, _alone)
-        return seen + ([by_line] if by_line is not None else unseen(context, bad))
-    total = len(bad)
+    fate, total = context.fate[bad.index], len(bad)
     passed_on = bad[bad["upstream_addr"].notna()]
-    alone = bad[bad["upstream_addr"].isna() & bad["nginx_status"].notna() & (bad["nginx_status"] != 499)]
-    held, moved = _held(context, bad), _moved(context, passed_on)
-    cut = passed_on[passed_on["nginx_status"] == 504]
-    cut = cut[short_of_usual(context, cut, "nginx_s")] if len(cut) else cut
-    refused = passed_on[
-        (passed_on["nginx_status"] >= 300)
-        & (passed_on["nginx_status"] < 500)
-        & (passed_on["nginx_status"] != 499)
-    ]
-    makers = ((alone, _alone), (held, _waits), (moved, _elsewhere), (cut, _impatient), (refused, _mangles))
+    moved, cut = _moved(context, passed_on), passed_on[passed_on["nginx_status"] == 504]
+    makers = (
+        (bad[fate.isin(BY_NGINX) & bad["nginx_status"].ne(499)], _alone),
+        (_held(context, bad[fate.eq("slow_nginx")]), _waits),
+        (moved, _elsewhere),
+        (cut[short_of_usual(context, cut, "nginx_s")], _impatient),
+        (passed_on[fate[passed_on.index].eq("rejected")], _mangles),
+    )
+    is_named = context.joined["upstream_addr"].notna().any()
     # A few may end at a dead server, with no other left to try: all would, were they sent astray.
-    dead, routes = dead_server(context) if len(moved) < CALM_SHARE * total else ([], [])
+    dead, routes = dead_server(context) if is_named and len(moved) < CALM_SHARE * total else ([], [])
     seen += dead
     explained = int(passed_on["route"].isin(routes).sum())
     for rows, maker in makers:
         if (one := _concerning(context, rows, bad, maker)) is not None:
             seen.append(one)
             explained += len(rows) if concerns(len(rows), total) else 0
-    if explained < PART * total and len(passed_on) >= MOST * total:
+    if not is_named and not any(one.signal == "nginx_alone" for one in seen):
+        seen += unseen(context, bad)
+    if explained < PART * total and len(passed_on) >= max(MOST * total, FEWEST):
         text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=context.services)
         seen.append(
             Observation("nginx_passes_on", text, *of_joined("nginx", passed_on), strength=by_count(total))
@@ -149,14 +145,13 @@ def _concerning(
     return replace(maker(context, *of_all), share=len(rows) / len(bad)) if of_all is not None else None
 
 
-def _held(context: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
-    """Return requests whose time passed in Nginx itself, not in a slow client's sending or reading."""
-    long = made_slow(bad["nginx_s"] - bad["response_s"].fillna(0.0), bad["nginx_s"])
+def _held(context: HealthContext, slow: pd.DataFrame) -> pd.DataFrame:
+    """Return requests that neither a client's sending or reading made slow in Nginx."""
     # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
-    short = (bad["method"] == "GET").fillna(False).astype(bool) & ~(bad["nginx_bytes"] > 65536)
+    short = (slow["method"] == "GET").fillna(False).astype(bool) & ~(slow["nginx_bytes"] > 65536)
     lines = limit_lines(context.errors)
-    limited = bad["route"].isin(lines.loc[lines["kind"] == "limit_req", "route"])
-    return bad[long & (short | limited)]
+    limited = slow["route"].isin(lines.loc[lines["kind"] == "limit_req", "route"])
+    return slow[short | limited]
 
 
 def _moved(context: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:

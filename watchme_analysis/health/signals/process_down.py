@@ -110,13 +110,14 @@ def connected(context: HealthContext) -> list[Observation]:
             "health-connected", services=context.services, made=len(made), passed_on=len(passed_on)
         )
         return [Observation("connected", text, *of_joined("nginx", made))]
-    errors = context.errors
-    mine = errors[errors["upstream_addr"].isin(context.known_as(context.services))]
-    waited = mine[mine["kind"].isin(["upstream_timeout_header", "upstream_timeout_body"])]
+    mine = context.fates[context.fates["address"].isin(context.known_as(context.services))]
+    mine = mine[mine["error_row"] >= 0]
+    waited = mine[mine["fate"].isin(["header_timeout", "body_timeout"])]
     if len(waited) < ENOUGH or len(waited) < WHOLE * len(mine):
         return []
     text = message("health-connected-errors", services=context.services, waited=len(waited), errors=len(mine))
-    return [Observation("connected", text, *lines("error_log", waited))]
+    rows = lines("error_log", context.table("error_log").loc[waited["error_row"]])
+    return [Observation("connected", text, *rows)]
 
 
 @detects("metrics_gap", group="samples", needs=("host_metrics",))
