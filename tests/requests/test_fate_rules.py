@@ -4,7 +4,7 @@ import pandas as pd
 from worlds.request_rows import access, at, requested
 from worlds.together import together
 
-from watchme_analysis.requests.fates import request_fates
+from watchme_analysis.requests.fates import attempts, request_fates
 from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.schema import conform, empty
 
@@ -14,8 +14,9 @@ REQUEST = {
     "start": at(10), "path": "/health", "route": "/health", "method": "GET", "seen_nginx": True,
     "seen_edge": False, "nginx_bad": True, "edge_bad": False, "nginx_end": at(10.1), "nginx_status": 502.0,
     "nginx_s": 0.1, "nginx_bytes": None, "connect_s": None, "header_s": None, "response_s": None,
-    "upstream_addr": None, "upstream_raw": None, "edge_status": None, "edge_s": None, "origin_s": None,
-    "origin_status": None, "origin_addr": None, "cache_status": None, "edge_end": at(10.1), "error_row": -1,
+    "upstream_addr": None, "upstream_raw": None, "upstream_status": None, "edge_status": None, "edge_s": None,
+    "origin_s": None, "origin_status": None, "origin_addr": None, "cache_status": None, "edge_end": at(10.1),
+    "error_row": -1,
 }  # fmt: skip
 NUMBERS = [name for name in REQUEST if name.endswith(("_s", "_status", "_bytes")) and name != "cache_status"]
 # Another request that was passed on, so that the log names upstreams.
@@ -101,6 +102,25 @@ def test_a_fate_names_the_address_of_the_try_that_failed():
     slow = timed(200.0, None, None, 4.5, 5.0) | {"upstream_addr": ADDRESS, "upstream_raw": tries}
     found = request_fates(requests(slow, PASSED_ON | {"nginx_bad": True}), errors())
     assert found["address"].tolist() == [ADDRESS, "192.0.2.12:1"]
+
+
+def test_a_retried_request_has_one_fate_and_an_address_for_each_attempt():
+    tries = (
+        '{"upstream_addr": "192.0.2.12:1, 192.0.2.11:8100", "upstream_status": "502, 200",'
+        ' "upstream_connect_time": "-, 0.001", "upstream_header_time": "-, 0.300",'
+        ' "upstream_response_time": "0.002, 0.310"}'
+    )
+    again = requested(10, 0.312, path="/health", upstream_raw=tries)
+    joined = join_requests(access(again, requested(11, 0.1)), empty("edge_log"), errors(line(10)))
+    found = attempts(joined)
+    assert found["row"].tolist() == [0, 0, 1]
+    assert found["attempt"].tolist() == [1, 2, 1]
+    assert found["address"].tolist() == ["192.0.2.12:1", ADDRESS, ADDRESS]
+    assert found["status"].fillna(-1).tolist() == [502, 200, -1]
+    assert found["connect_s"].fillna(-1).tolist() == [-1, 0.001, 0.0]
+    assert found["response_s"].tolist() == [0.002, 0.31, 0.1]
+    # It was served, so that its failed attempt is no fate of it.
+    assert request_fates(joined.assign(nginx_bad=False, edge_bad=False), errors(line(10))).empty
 
 
 def test_lines_that_the_access_log_does_not_cover_are_requests_of_their_own():

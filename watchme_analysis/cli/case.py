@@ -269,19 +269,21 @@ def case_sql(case: Path, query: str, limit: int, language: str, **options: Any) 
 
     Times are UTC. The query can read the case only and writes nothing. Each statement of a diagnosis has a
     query that returns its rows: `watchme diagnose health CASE --sql` prints them, --json has them as `sql`,
-    and the report shows them folded. Two views exist besides the tables. `requests` has one row for each
-    request, joined across edge, Nginx and application. `linked_errors` is `error_log` with the access log
-    line of each error.
+    and the report shows them folded. Three views exist besides the tables. `requests` has one row for each
+    request, joined across edge, Nginx and application. `attempts` has one row for each upstream that Nginx
+    tried, with the `row` of its request. `linked_errors` is `error_log` with the access log line of each
+    error.
     """
     from watchme_analysis.access_logs.error_requests import errors_with_requests
     from watchme_analysis.case.opening import open_case
-    from watchme_analysis.health.context import requests_view
+    from watchme_analysis.health.context import attempts_view, requests_view
     from watchme_analysis.present import console
 
     output = output_of(options)
     opened = open_case(case)
     views: dict[str, Callable[[], pd.DataFrame]] = {
         "requests": lambda: requests_view(opened),
+        "attempts": lambda: attempts_view(opened),
         "linked_errors": lambda: errors_with_requests(opened.table("error_log"), opened.table("access_log")),
     }
     found = opened.sql(query, {name: view() for name, view in views.items() if name in query.lower()})

@@ -18,7 +18,7 @@ from watchme_analysis.health.rate_limits import held_back, refused_at_limit
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import ENOUGH
-from watchme_analysis.requests.fates import SERVED, request_fates
+from watchme_analysis.requests.fates import SERVED, attempts, request_fates
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
 from watchme_analysis.requests.layers import slow_uploads
 from watchme_analysis.requests.observations import INNER, join_requests, observations
@@ -420,8 +420,13 @@ def followed(inv: Investigation) -> FollowedRequests:
 
 
 def requests_view(case: Case) -> pd.DataFrame:
-    """Return the frame that queries know as ``requests``: that of :func:`followed`."""
-    return Investigation(case, "health").once(followed).frame
+    """Return the frame that queries know as ``requests``: that of :func:`followed`, its index as ``row``."""
+    return Investigation(case, "health").once(followed).frame.rename_axis("row").reset_index()
+
+
+def attempts_view(case: Case) -> pd.DataFrame:
+    """Return the frame that queries know as ``attempts``: that of :func:`attempts`."""
+    return attempts(Investigation(case, "health").once(health_context).joined)
 
 
 def _one_name(observed: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.formats.column_sources import split_list
@@ -59,6 +60,14 @@ GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
 OTHERS_SHARE = 0.3
 # Lines of connections that Nginx could not accept, from which on it logged no request for those.
 MANY_UNACCEPTED = 3
+# Nginx's variables of the attempts of a request.
+_OF_ATTEMPTS = (
+    "upstream_addr",
+    "upstream_status",
+    "upstream_connect_time",
+    "upstream_header_time",
+    "upstream_response_time",
+)
 # Of a request that was neither slow nor failed, in tables of all requests.
 SERVED = "served"
 
@@ -121,15 +130,48 @@ def request_fates(
     return _left_for_the_same(found).sort_values("start", kind="stable", ignore_index=True)
 
 
+def attempts(joined: pd.DataFrame) -> pd.DataFrame:
+    """Return the attempts of requests that Nginx passed on, each with its own upstream.
+
+    Nginx tries the next server of an upstream where one fails (``proxy_next_upstream``), and logs the values
+    of all attempts in one list.
+
+    Parameters
+    ----------
+    joined
+        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``row`` (index into ``joined``), ``attempt`` (int, from 1), ``address`` (text, host:port), ``status``
+        (float; NaN: no response), ``connect_s``, ``header_s``, ``response_s`` (float, seconds).
+    """
+    import pandas as pd
+
+    columns = ["upstream_addr", "upstream_status", "connect_s", "header_s", "response_s"]
+    names = dict(zip(columns, ("address", "status", *columns[2:]), strict=True))
+    raw = joined["upstream_raw"]
+    single = joined.loc[raw.isna() & joined["upstream_addr"].notna(), columns]
+    rows = single.rename(columns=names).assign(row=single.index, attempt=1).to_dict("records")
+    for at, logged in raw.dropna().items():
+        lists = [split_list(json.loads(logged).get(name)) for name in _OF_ATTEMPTS]
+        rows += [
+            {"row": at, "attempt": number} | dict(zip(names.values(), values, strict=True))
+            for number, values in enumerate(zip_longest(*lists), 1)
+        ]
+    found = pd.DataFrame(rows, columns=["row", "attempt", *names.values()])
+    for name in ("status", *columns[2:]):
+        found[name] = pd.to_numeric(found[name], errors="coerce").astype("float64")
+    found["address"] = found["address"].astype("string").replace("-", pd.NA)
+    return found.sort_values(["row", "attempt"], ignore_index=True)
+
+
 def _failed_attempt(rows: pd.DataFrame) -> pd.Series:
     """Return the upstream of each request's first failed attempt; of its last one where none is logged."""
-    found = rows["upstream_addr"].copy()
-    for at, raw in rows["upstream_raw"].dropna().items():
-        logged = json.loads(raw)
-        addresses, statuses = (split_list(logged.get(name)) for name in ("upstream_addr", "upstream_status"))
-        failed = (one for one, status in zip(addresses, statuses, strict=False) if not status < "500")
-        found[at] = next(failed, found[at])
-    return found
+    tried = attempts(rows[rows["upstream_raw"].notna()])
+    first = tried[~(tried["status"] < 500)].drop_duplicates("row").set_index("row")["address"]
+    return first.reindex(rows.index).fillna(rows["upstream_addr"])
 
 
 def usual_origin(joined: pd.DataFrame) -> str | None:
