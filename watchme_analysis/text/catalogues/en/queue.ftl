@@ -31,11 +31,14 @@ purge-in-use = { $count ->
   }, and { $received } can be received. Something else sends or reads messages. Stop it, or wait, and repeat the command.
 purge-in-flight = { $count } messages are hidden by another reader. Stop it, or wait, and repeat the command.
 purge-complete = { $queue } is empty.
-purge-stopped = The queue is not empty, or not shown to be: { $why }
-purge-left = { $count } messages are left: they are not in the archive, or differ from it.
+purge-stopped = The purge is not complete: { $why }
+purge-left = { $count ->
+    [one] One message is left: it is not in the archive, or differs from it.
+   *[other] { $count } messages are left: they are not in the archive, or differ from it.
+  }
 purge-deleted = { $count } deleted
 purge-uncertain = { $outcome ->
     [complete] { $count } deletions were requested without a response; the queue holds these messages no longer.
-   *[stopped] { $count } deletions were requested and are uncertain: repeat the command.
+   *[stopped] { $count } deletions were requested and are not shown to have taken effect: repeat the command.
   }
 purge-record = record { $record }
