@@ -12,16 +12,17 @@ from worlds.together import together
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
+from watchme_analysis.schema import conform
 from watchme_analysis.simulation import calibration, durations
 from watchme_analysis.simulation.durations import RunTime
 from watchme_analysis.simulation.fit import (
     Recorded,
     _failing_shares,
     _faults,
-    _groups,
     _pauses,
     assumed,
     fit,
+    recorded,
     timing,
     with_slots,
 )
@@ -248,10 +249,11 @@ def test_groups_are_those_of_the_queues_own_messages_or_their_items():
         ],
         columns=["queue", "source_queue", "group_id", "work_item"],
     )  # fmt: skip
-    tables = SimpleNamespace(table={"queue_messages": messages}.get)
-    assert _groups(flow(), tables) == 3
+    messages = conform("queue_messages", messages)
+    found = replace(flow(), dlq=None)
+    assert recorded(found, SimpleNamespace(table={"queue_messages": messages}.get)).groups == 3
     none = SimpleNamespace(table={"queue_messages": messages.iloc[4:]}.get)
-    assert _groups(flow(), none) is None
+    assert recorded(found, none).groups is None
 
 
 @together(

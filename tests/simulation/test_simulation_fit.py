@@ -8,7 +8,8 @@ import pandas as pd
 
 from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, failed_tries
 from watchme_analysis.queues.pipeline import RecordedSettings as Known
-from watchme_analysis.simulation.fit import Recorded, _dead_receives, fit
+from watchme_analysis.schema import conform, empty
+from watchme_analysis.simulation.fit import Recorded, fit, recorded
 from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import ApiSettings, Arrivals, FaultInterval, Settings
 from watchme_analysis.text.message import message
@@ -70,8 +71,9 @@ def test_dead_letters_tell_the_receives_that_no_policy_does():
     queued = pipeline()
     without = replace(queued, settings=replace(queued.settings, max_receive_count=None), dlq="dead")
     messages = pd.DataFrame({"queue": "dead", "source_queue": "queue", "receive_count": [6, 6, 7]})
-    table = {"queue_messages": messages}
-    assert _dead_receives(without, SimpleNamespace(table=table.__getitem__)) == 5
+    messages = conform("queue_messages", messages)
+    tables = SimpleNamespace(table=lambda name: messages if name == "queue_messages" else empty(name))
+    assert recorded(without, tables).dead_receives == 5
     measured = Recorded(48.0, 3.0, 0.0, 0.0, dead_receives=5)
     found = fit(without, measured)
     assert found.settings.queue.max_receive_count == 5

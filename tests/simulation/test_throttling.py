@@ -1,13 +1,10 @@
 """Conditions under which throttling alone fills a DLQ: the simulated settings, and what is counted."""
 
-from dataclasses import replace
-
 import pytest
-from worlds.together import together
 
 from watchme_analysis.simulation.scenarios import Load
-from watchme_analysis.simulation.settings import ApiSettings, PollerSettings, QueueSettings, Settings
-from watchme_analysis.simulation.throttling import _limited, burst_settings, throttling_sweep
+from watchme_analysis.simulation.settings import ApiSettings, QueueSettings, Settings
+from watchme_analysis.simulation.throttling import burst_settings, throttling_sweep
 
 
 def test_a_burst_is_of_two_hundred_messages_before_a_healthy_function():
@@ -18,22 +15,6 @@ def test_a_burst_is_of_two_hundred_messages_before_a_healthy_function():
         function_timeout_s=60.0,
     )
     assert load == Load((200.0,))
-
-
-@together(
-    ("limit", "reserved", "most"),
-    [("reserved", 2, None), ("maximum", None, 2)],
-)
-def test_a_limit_of_two_is_reserved_or_the_mappings_maximum(limit, reserved, most):
-    settings = Settings(poller=PollerSettings(batch_size=7, max_concurrency=9, reserved_concurrency=9))
-    assert _limited(settings, limit, 900.0, 225.0, 45.0, False) == replace(
-        settings,
-        queue=replace(settings.queue, visibility_timeout_s=900.0),
-        poller=replace(
-            settings.poller, reserved_concurrency=reserved, max_concurrency=most, throttle_patience_s=225.0,
-            throttle_retry_s=45.0, backs_off=False,
-        ),
-    )  # fmt: skip
 
 
 def test_every_combination_is_simulated_with_the_same_arrivals():
