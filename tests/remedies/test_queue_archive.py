@@ -381,6 +381,15 @@ def test_what_is_not_archived_or_not_deleted_stays(memory, archived):
     assert [row["outcome"] for row in rows] == ["failed", "done"]
 
 
+def test_purge_ends_though_no_deletion_succeeds(memory, archived):
+    refused = [{"Id": str(at), "SenderFault": True, "Code": "ReceiptHandleIsInvalid"} for at in range(2)]
+    memory.answers["delete_message_batch"] = [{"Failed": refused}] * 9
+    result = purge_queue(memory, DLQ, archived, "lost", reading=MINUTE)
+    assert (result.outcome, result.deleted, result.uncertain) == ("stopped", 0, ("m1", "m2"))
+    assert "purge-in-use" in messages_in(result.sentence)
+    assert len(memory.answers["delete_message_batch"]) == 7  # two were tried
+
+
 def test_an_interrupted_purge_releases_what_it_received(memory, archived):
     memory.problems["receive_message"] = [None, KeyboardInterrupt()]
     memory.held["dead"]["m1"]["MD5OfBody"] = "changed"

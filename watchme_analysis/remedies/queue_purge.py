@@ -53,7 +53,7 @@ _HOLDING, _RELEASED = "holding", "released"
 _MESSAGES = "messages"
 _DELETING, _DELETED, _GONE = "deleting", "deleted", "gone"
 _USUAL = ReadingOptions()
-# Readings of the queue in a row that deleted nothing, after which a further one would learn nothing new.
+# Readings of the queue in a row without a further deletion, after which another would learn nothing new.
 _IDLE_READINGS = 2
 
 
@@ -253,15 +253,16 @@ class _Purge:
         await_visible(self.aws, self.url, self.reading.visibility_timeout_s)
         idle, agree = 0, False
         while True:
-            before, self.left = self.left, set()
-            idle = 0 if self._read() else idle + 1
+            before, self.left, deleted = self.left, set(), len(self.accepted)
+            found = self._read()
             # What is received before and after the counts were read is what they have counted.
-            if agree and idle and self.left == before:
+            if agree and not found and self.left == before:
                 break
+            idle = 0 if len(self.accepted) > deleted else idle + 1
             if self.counts and idle >= _IDLE_READINGS:
                 if self.counts.in_flight:
                     return message("purge-in-flight", count=self.counts.in_flight)
-                return message("purge-in-use", count=self.counts.total, received=len(self.left))
+                return message("purge-in-use", count=self.counts.total, left=len(self.left))
             self.counts = settled_counts(self.aws, self.url, len(self.left), self.reading.report)
             agree = self.counts.total == len(self.left) and not self.counts.in_flight
             if agree and not self.left:
@@ -270,7 +271,7 @@ class _Purge:
         return message("purge-left", count=len(self.left)) if self.left else None
 
     def _read(self) -> bool:
-        """Receive every message, delete those that the archive holds, and return whether there were some."""
+        """Receive every message, delete those that the archive holds, and return whether it held some."""
         found = False
         try:
             for batch in receive_batches(self.aws, self.url, self.reading.visibility_timeout_s):

@@ -28,7 +28,7 @@ purge-call-failed = { $error } The same command continues with the rest.
 purge-in-use = { $count ->
     [one] The queue states one message
    *[other] The queue states { $count } messages
-  }, and { $received } can be received. Something else sends or reads messages. Stop it, or wait, and repeat the command.
+  }, of which { $left } stay. Another program sends or reads messages, or deletions failed. Repeat the command when nothing else uses the queue.
 purge-in-flight = { $count } messages are hidden by another reader. Stop it, or wait, and repeat the command.
 purge-complete = { $queue } is empty.
 purge-stopped = The purge is not complete: { $why }
