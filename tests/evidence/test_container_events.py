@@ -162,13 +162,15 @@ def test_docker_tells_a_kill_for_memory_from_an_end(imported):
         "com.docker.compose.service=api, name=shop-api-1)\n"
         '{"Type": "container", "Action": "health_status: unhealthy", "timeNano": 1772424013000000000, '
         '"Actor": {"ID": "3f1c0a", "Attributes": {"name": "shop-api-1"}}}\n'
+        "2026-03-02T05:00:14.000000000+01:00 container health_status: healthy 3f1c0a (image=api, name=shop-api-1)\n"
         "nonsense\n"
     )
     case = imported(**{"what.log": lines})
     assert shown(case) == [
         "04:00:12.123456 - shop-api-1 api - killed_for_memory - - 1",
         "04:00:12.223456 - shop-api-1 api - stopped - 137 1",
-        "04:00:13.000000 - shop-api-1 api - unhealthy - - 1",
+        "04:00:13.000000 - shop-api-1 api - unhealthy container - 1",
+        "04:00:14.000000 - shop-api-1 api - healthy container - 1",
     ]
     assert len(case.table("rejected_lines")) == 1
 

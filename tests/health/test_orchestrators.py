@@ -208,6 +208,15 @@ def test_what_befalls_another_container_changes_no_verdict(name, fate, diagnosed
     assert told == without
 
 
+def test_container_that_its_own_check_finds_unhealthy_clears_nginx(diagnosed):
+    told = {"docker-events.txt": docker_events("shop-api-1", "health_status: unhealthy")}
+    _, found = diagnosed("told", logs(hanging, DOCKER_UPSTREAM), **told)
+    status = {entry["layer"]: entry["status"] for entry in found["layers"]}
+    assert status["nginx"] == "refuted"
+    shown = {item["signal"] for entry in found["ranking"] for item in entry["evidence"]}
+    assert "container_unhealthy" in shown
+
+
 def test_kill_without_its_time_weighs_less_than_one_in_the_incident(diagnosed):
     untimed = {name: value for name, value in KILLED.items() if name != "finishedAt"}
     found = [

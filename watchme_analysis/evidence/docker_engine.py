@@ -87,7 +87,9 @@ def _text_event(text: str, raw: RawFile) -> tuple[datetime, str, str, dict[str, 
         return None
     given = {one["name"]: one["value"] for one in _ATTRIBUTE.finditer(found["attributes"] or "")}
     given.setdefault("name", found["id"] or "")
-    return _EPOCH + timedelta(microseconds=moment), found["type"], found["action"].strip(), given
+    # A status and a command stand before the id of the container, with nothing between.
+    action = re.sub(r"^(health_status: \w+) .*", r"\1", found["action"].strip())
+    return _EPOCH + timedelta(microseconds=moment), found["type"], action, given
 
 
 def _json_event(text: str) -> tuple[datetime, str, str, dict[str, str]] | None:
@@ -118,6 +120,7 @@ def _add_event(
         time=time,
         object=name,
         service=_service(given, name),
+        probe="container" if action.startswith("health_status") else None,
         exit_code=integer(given.get("exitCode")),
         count=1,
     )

@@ -80,6 +80,7 @@ def ends(context: HealthContext) -> list[Observation]:
 @detects("container_probe_refused", group="listening", needs=("container_events",))
 @detects(
     "container_probe_strict", "container_probe_timeout", "target_timeout", "container_probe_status",
+    "container_unhealthy",
     group="container probes", needs=("container_events", "container_settings"),
 )  # fmt: skip
 def probes(context: HealthContext) -> list[Observation]:
@@ -87,7 +88,9 @@ def probes(context: HealthContext) -> list[Observation]:
     rows = _meanwhile(context)
     late, of_target = rows[rows["kind"] == "probe_timed_out"], rows["probe"].eq("lb").fillna(False)
     strict = _strict(context, late)
-    status = rows[(rows["kind"] == "probe_failed") & rows["reason"].str.contains(_STATUS).fillna(False)]
+    failed = rows["kind"] == "probe_failed"
+    is_status = rows["reason"].str.contains(_STATUS).fillna(False)
+    unhealthy = rows[(failed & ~is_status | (rows["kind"] == "unhealthy")) & ~of_target]
     return [
         *_observed("container_probe_refused", rows[rows["kind"] == "probe_refused"], 1),
         *(
@@ -97,7 +100,8 @@ def probes(context: HealthContext) -> list[Observation]:
                 *_observed("target_timeout", late[of_target[late.index]], 1),
             ]
         ),
-        *_observed("container_probe_status", status, 1),
+        *_observed("container_probe_status", rows[failed & is_status], 1),
+        *_observed("container_unhealthy", unhealthy, 1),
     ]
 
 

@@ -97,6 +97,10 @@ health-container =
             [one] One health check
            *[other] { $times } health checks
           } of { $objects } by the load balancer ({ $platform }) got no response in time: { $reason }.
+        [container-unhealthy] { $platform } found { $objects } unhealthy by a check that does not pass Nginx ({ $times ->
+            [one] once
+           *[other] { $times } times
+          }): { $reason }.
        *[container-probe-status] { $times ->
             [one] One probe
            *[other] { $times } probes

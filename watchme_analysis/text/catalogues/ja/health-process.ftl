@@ -74,6 +74,7 @@ health-container =
         [container-probe-refused] { $platform } から { $objects } へのプローブ { $times } 回では、待ち受けるプロセスがありませんでした: { $reason }。
         [container-probe-timeout] Nginx を経由しない { $platform } から { $objects } へのプローブ { $times } 回で、時間内に応答がありませんでした: { $reason }。
         [target-timeout] ロードバランサー ({ $platform }) から { $objects } へのヘルスチェック { $times } 回で、時間内に応答がありませんでした: { $reason }。
+        [container-unhealthy] { $platform } は、Nginx を経由しないチェックで { $objects } を { $times } 回 unhealthy と判定しました: { $reason }。
        *[container-probe-status] { $platform } から { $objects } へのプローブ { $times } 回で、失敗とみなされるステータスが返りました: { $reason }。
     }
 health-container-untimed = 時刻は証拠にありません。
