@@ -69,6 +69,13 @@ TARGET_GROUP = {
     "TargetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/api/0123456789abcdef",
     "TargetGroupName": "api", "HealthCheckPath": "/health", "HealthCheckTimeoutSeconds": 2, "Port": 8000,
 }  # fmt: skip
+COMPOSED = """services:
+  api:
+    image: api:1
+    healthcheck:
+      test: ["CMD", "curl", "-f", "http://localhost:8000/health"]
+      timeout: 1s
+"""
 LATE_TARGET = [
     {
         "createdAt": stamp(second),
@@ -125,6 +132,15 @@ SITUATIONS = {
         },
         ("app_down", None),
         "aws ecs update-service --cluster CLUSTER --service api --force-new-deployment",
+    ),
+    "health check of a compose file stricter than the endpoint": (
+        logs(refused, DOCKER_UPSTREAM, usual=1.2),
+        {
+            "docker-events.txt": docker_events("shop-api-1", "health_status: unhealthy", "die"),
+            "compose.yml": COMPOSED,
+        },
+        ("app_down", None),
+        "`timeout` of `healthcheck` in the compose file",
     ),
     "restart loop of Docker": (
         logs(refused, DOCKER_UPSTREAM),

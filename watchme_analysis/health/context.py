@@ -33,7 +33,7 @@ R = TypeVar("R")
 # Tables that are empty when all is well.
 QUIET = ("error_log",)
 # The path of a URL in the command of a health check.
-_URL_PATH = re.compile(r"https?://[^/\s\"']+(/[^\s\"'\\]*)")
+URL_PATH = re.compile(r"https?://[^/\s\"']+(/[^\s\"'\\]*)")
 # How much longer than usual a good response may take; a caller that gave up sooner has too short a timeout.
 MARGIN = 1.5
 # Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
@@ -279,7 +279,7 @@ class HealthContext:
             return str(probed.mode().iloc[0])
         settings = self.table("compose_settings")
         tests = settings.loc[settings["path"].str.startswith("healthcheck.test"), "value"].dropna()
-        urls = (_URL_PATH.search(text) for text in tests)
+        urls = (URL_PATH.search(text) for text in tests)
         stated = next((found[1] for found in urls if found), None)
         if stated is not None:
             return stated

@@ -6,11 +6,12 @@ the documentation of the platforms, which the grades of the causes name.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import own_containers
-from watchme_analysis.health.context import HealthContext, usual_answers_s
+from watchme_analysis.health.affected_service import container_of, own_containers
+from watchme_analysis.health.context import URL_PATH, HealthContext, usual_answers_s
 from watchme_analysis.health.rows import lines
 from watchme_analysis.health.thresholds import FEWEST, MANY
 from watchme_analysis.inference.signals import Observation, by_count, detects
@@ -87,7 +88,7 @@ def probes(context: HealthContext) -> list[Observation]:
     """Return observations of failed probes of the affected service's containers."""
     rows = _meanwhile(context)
     late, of_target = rows[rows["kind"] == "probe_timed_out"], rows["probe"].eq("lb").fillna(False)
-    strict = _strict(context, late)
+    strict = _strict(context, rows)
     failed = rows["kind"] == "probe_failed"
     is_status = rows["reason"].str.contains(_STATUS).fillna(False)
     unhealthy = rows[(failed & ~is_status | (rows["kind"] == "unhealthy")) & ~of_target]
@@ -147,38 +148,45 @@ def _observed(
     ]
 
 
-def _strict(context: HealthContext, late: pd.DataFrame) -> list[Observation]:
+def _strict(context: HealthContext, rows: pd.DataFrame) -> list[Observation]:
     """Return an observation of a probe that waits for less than its path usually takes, where callers wait.
 
     Only good responses outside the incident tell what is usual: within, they may be late for the same reason
-    for which the probe fails.
+    for which the probe fails. Docker's events do not say why a check failed.
     """
-    settings, every = own_containers(context, "container_settings"), context.table("container_settings")
-    of_target_groups = every[every["probe"].eq("lb").fillna(False)]
-    # A target group has a name of its own; the only one there is belongs to the targets that are told of.
-    settings = of_target_groups if settings.empty and len(of_target_groups) == 1 else settings
-    settings = settings[settings["timeout_s"].notna() & settings["path"].notna()]
     usual = usual_answers_s(context)
     inner = context.nginx_routes.passed_as(list(usual))
-    for probe, path, timeout_s, objects in zip(
-        *(settings[name] for name in ("probe", "path", "timeout_s", "object")), strict=True
-    ):
-        failed = late[late["probe"].eq(probe).fillna(False)]
+    for probe, path, timeout_s in _checks(context):
+        failed = rows[rows["kind"].isin(("probe_timed_out", "unhealthy")) & rows["probe"].eq(probe)]
         taken = [seconds for route, seconds in usual.items() if path in (route, inner.get(route))]
         if failed.empty or not taken or max(taken) < timeout_s:
             continue
         values: dict[str, Value] = {
-            "probe": Choice(str(probe)),
+            "probe": Choice(probe),
             "times": Count(int(failed["count"].fillna(1).sum())),
-            "path": Resource(str(path)),
-            "timeout": Duration(float(timeout_s)),
+            "path": Resource(path),
+            "timeout": Duration(timeout_s),
             "usual": Duration(max(taken)),
         }
         text = message("health-probe-strict", **values)
-        rows = lines("container_events", failed)
-        facts: dict[str, Value] = {"object": Resource(str(objects))} if isinstance(objects, str) else {}
-        return [Observation("container_probe_strict", text, *rows, timeout_s, "s", 1.0, text, facts=facts)]
+        behind = lines("container_events", failed)
+        return [Observation("container_probe_strict", text, *behind, timeout_s, "s", detail=text)]
     return []
+
+
+def _checks(context: HealthContext) -> Iterator[tuple[str, str, float]]:
+    """Yield kind, path and timeout in seconds of each probe that asks the affected service for a path."""
+    settings, every = own_containers(context, "container_settings"), context.table("container_settings")
+    of_target_groups = every[every["probe"].eq("lb").fillna(False)]
+    # A target group has a name of its own; the only one there is belongs to the targets that are told of.
+    settings = of_target_groups if settings.empty and len(of_target_groups) == 1 else settings
+    known = settings[settings["timeout_s"].notna() & settings["path"].notna()]
+    for probe, path, timeout_s in zip(known["probe"], known["path"], known["timeout_s"], strict=True):
+        yield str(probe), str(path), float(timeout_s)
+    composed = container_of(context)
+    asked = URL_PATH.search(composed.health.test) if composed and composed.health else None
+    if composed and composed.health and asked:
+        yield "container", asked[1], composed.health.timeout_s
 
 
 DETECTORS = (ends, probes)
