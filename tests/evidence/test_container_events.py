@@ -253,3 +253,23 @@ def test_secrets_in_reasons_are_masked(imported):
     text = " ".join(case.table("container_events")["reason"].dropna())
     assert "hunter2x" not in text
     assert "sk-0123" not in text
+
+
+def test_ends_that_somebody_asked_for_are_no_failures(imported):
+    killing = {
+        "kind": "Event", "reason": "Killing", "message": "Stopping container web",
+        "lastTimestamp": "2026-03-02T04:00:00Z", "involvedObject": {"kind": "Pod", "name": POD},
+    }  # fmt: skip
+    probed = killing | {"message": "Container web failed liveness probe, will be restarted"}
+    task = {
+        "taskArn": "task/main/0f3c", "stopCode": "ServiceSchedulerInitiated", "stoppedAt": "2026-03-02T04:00:12+00:00",
+        "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/0123456789012345678)",
+        "containers": [{"name": "web", "exitCode": 137}],
+    }  # fmt: skip
+    case = imported(
+        **{
+            "a.json": {"apiVersion": "v1", "kind": "List", "items": [killing, probed]},
+            "b.json": {"tasks": [task]},
+        }
+    )
+    assert case.table("container_events")["kind"].tolist() == ["other", "stopped", "other", "other"]

@@ -36,7 +36,7 @@ _KINDS = (
     ("probe", re.compile(r"is unhealthy in|failed \w+ health checks|health checks? failed", re.I)),
     ("healthy", re.compile(r"has reached a steady state")),
     ("started", re.compile(r"has started \d+ tasks")),
-    ("stopped", re.compile(r"has stopped \d+ running tasks|Essential container in task exited")),
+    ("stopped", re.compile(r"Essential container in task exited")),
 )
 _SERVICE = re.compile(r"\(service (?P<name>[^),]+)")
 _TASK = re.compile(r"\(task (?P<id>[\w-]+)\)")
@@ -84,21 +84,24 @@ def _task_rows(rows: ContainerRows, task: dict[str, Any]) -> None:
     started, ended = utc_time(task.get("startedAt")), utc_time(task.get("stoppedAt"))
     if started is not None:
         rows.event("started", str(task.get("lastStatus") or ""), time=started, count=1, **whose)
+    stopped_for, code_of_task = str(task.get("stoppedReason") or ""), task.get("stopCode")
+    # Deployments, scaling and people end tasks on purpose.
+    on_request = code_of_task == "UserInitiated" or stopped_for.startswith("Scaling activity")
     for container in task.get("containers") or ():
         code, reason = integer(container.get("exitCode")), str(container.get("reason") or "")
         if code is not None or reason:
             said = f"{container.get('name') or ''}: exit code {code} {reason}"
-            _add(rows, said, "stopped", time=ended, exit_code=code, count=1, **whose)
-    if reason := str(task.get("stoppedReason") or ""):
-        code = task.get("stopCode")
+            _add(
+                rows, said, "other" if on_request else "stopped", time=ended, exit_code=code, count=1, **whose
+            )
+    if stopped_for:
         # The container's own row tells of its end; the task follows it.
-        otherwise = "other" if code == "EssentialContainerExited" else "stopped"
-        found = "other" if otherwise == "other" else _kind(reason, otherwise)
-        said = f"{code}: {reason}" if code else reason
-        if found == "other":
+        follows = on_request or code_of_task == "EssentialContainerExited"
+        said = f"{code_of_task}: {stopped_for}" if code_of_task else stopped_for
+        if follows:
             rows.event("other", said, time=ended, count=1, **whose)
         else:
-            _add(rows, said, otherwise, time=ended, count=1, **whose)
+            _add(rows, said, "stopped", time=ended, count=1, **whose)
     elif task.get("healthStatus") in ("HEALTHY", "UNHEALTHY"):
         rows.event(task["healthStatus"].lower(), task["healthStatus"], probe="container", **whose)
 

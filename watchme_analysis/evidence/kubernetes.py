@@ -27,7 +27,6 @@ from watchme_analysis.text.render import note
 # Kinds by the reason of an event. `Failed` and `BackOff` have several meanings, told by their messages.
 _REASONS = {
     "Started": "started",
-    "Killing": "stopped",
     "OOMKilling": "killed_for_memory",
     "SystemOOM": "killed_for_memory",
     "OOMKilled": "killed_for_memory",
@@ -84,6 +83,9 @@ def workload_of(pod: str) -> str:
 
 
 def _kind(reason: str, message: str) -> str:
+    if reason == "Killing":
+        # Without a probe, somebody asked for it: a deployment, a deletion or a scale-down.
+        return "stopped" if _PROBE.search(message) else "other"
     if reason in ("Failed", "BackOff") and _IMAGE.search(message):
         return "image_error"
     return _REASONS.get(reason, "other")
