@@ -210,6 +210,23 @@ def test_deletion_that_sqs_accepts_without_an_effect_is_not_recorded(
         assert "purge-in-flight" in messages_in(result.sentence)
 
 
+def test_counts_of_other_messages_prove_no_deletion(queue_server, clocked, tmp_path):
+    """As many messages as were left are in the queue, but another one than that which was left."""
+    world = World(queue_server, 1, 1)
+    archive = archived(world, clocked, tmp_path / "dlq.gz")
+    world.fails()
+    (late,) = world.dlq.messages.keys() - archive.messages.keys()
+
+    class Discarding(Meddling):
+        def after(self, operation):
+            if operation == "ChangeMessageVisibilityBatch" and late in world.dlq.messages:
+                world.service.delete(world.dlq, world.dlq.messages[late].handles[-1], "operator")
+            super().after(operation)
+
+    result = purged(world, clocked, archive, Discarding(world, 5))
+    assert (result.outcome, result.deleted, world.deleted()) == ("complete", 1, set(archive.messages))
+
+
 def test_purge_claims_nothing_before_the_counts_have_settled(queue_server, clocked, tmp_path):
     for count, late in ((0, 0), (12, 0), (12, 1)):
         world = World(queue_server, count, 1, count_delay_s=0.0)  # right at once, which nobody can know
