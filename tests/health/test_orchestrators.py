@@ -44,7 +44,7 @@ def diagnosed(tmp_path):
 
 def docker_events(name, *kinds):
     lines = []
-    for number, second in enumerate(range(BEGIN, END, 20)):
+    for number, second in enumerate(range(BEGIN, END, 10)):
         lines += [
             f"{stamp(second)[:-1]}.{number:09}Z container {kind} 3f1c0a (exitCode=1, image=api, name={name})"
             for kind in kinds
@@ -125,7 +125,7 @@ SITUATIONS = {
                 {
                     "tasks": [
                         ecs_task(second, UNHEALTHY, exitCode=137)
-                        for second in (BEGIN, BEGIN + 30, BEGIN + 60)
+                        for second in (BEGIN, BEGIN + 15, BEGIN + 30)
                     ]
                 }
             )
@@ -167,6 +167,7 @@ def test_the_platform_names_the_cause(name, diagnosed):
     assert found["ranking"][0]["probability"] > probability[cause]
 
 
+@pytest.mark.slow
 def test_late_probe_of_a_quick_endpoint_is_a_process_that_hangs(diagnosed):
     told = {"pods.json": listed(pod(**PROBE)), "events.json": listed(event("Unhealthy", LATE, BEGIN, END, 9))}
     _, found = diagnosed("told", logs(hanging), **told)
@@ -224,6 +225,7 @@ def test_what_befalls_another_container_changes_no_verdict(name, fate, diagnosed
     assert told == without
 
 
+@pytest.mark.slow
 def test_container_that_its_own_check_finds_unhealthy_clears_nginx(diagnosed):
     told = {"docker-events.txt": docker_events("shop-api-1", "health_status: unhealthy")}
     _, found = diagnosed("told", logs(hanging, DOCKER_UPSTREAM), **told)
@@ -233,6 +235,7 @@ def test_container_that_its_own_check_finds_unhealthy_clears_nginx(diagnosed):
     assert "container_unhealthy" in shown
 
 
+@pytest.mark.slow
 def test_kill_without_its_time_weighs_less_than_one_in_the_incident(diagnosed):
     untimed = {name: value for name, value in KILLED.items() if name != "finishedAt"}
     found = [

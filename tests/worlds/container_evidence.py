@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
-FAULT = (300, 390)  # seconds after START
-LENGTH = 480
+FAULT = (120, 165)  # seconds after START
+LENGTH = 240
 POD, ADDRESS = "api-5d4f7c9b8-x2x7k", "192.0.2.40"
 UPSTREAM = f"{ADDRESS}:8000"
 CONFIGURATION = """events {}

@@ -61,7 +61,8 @@ _UNITS = {
 }  # fmt: skip
 _EVENTS_HEADER = re.compile(r"^(?:NAMESPACE +)?LAST SEEN +.*REASON .*MESSAGE", re.M)
 _PODS_HEADER = re.compile(r"^(?:NAMESPACE +)?NAME +READY +STATUS +RESTARTS +AGE", re.M)
-_DESCRIBED = re.compile(r"^Name: +\S+[\s\S]*^(?:Containers|Events):", re.M)
+# Lines that a described pod has.
+_DESCRIBED = (re.compile(r"^Name: +\S", re.M), re.compile(r"^(?:Containers|Events):", re.M))
 _PROBE_SETTING = re.compile(
     r"(?P<action>http-get (?:https?://)?\S*?:(?P<port>\w+)(?P<path>/\S*)?|\S+.*?) delay=(?P<delay>\S+) "
     r"timeout=(?P<timeout>\S+) period=(?P<period>\S+) #success=\d+ #failure=(?P<failure>\d+)"
@@ -540,7 +541,7 @@ SOURCES = (
         name="kubernetes_description",
         tables=("container_events", "container_settings"),
         patterns=("kubectl-describe*",),
-        looks_like=lambda raw: bool(_DESCRIBED.search(_head(raw))),
+        looks_like=lambda raw: all(line.search(_head(raw)) for line in _DESCRIBED),
         read=read_description,
         by_content=True,
         samples=(
