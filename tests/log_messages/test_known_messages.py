@@ -7,7 +7,7 @@ import pytest
 
 from watchme_analysis.inference.causes import LAYERS, causes
 from watchme_analysis.log_messages.explain import explain
-from watchme_analysis.log_messages.known_messages import known_messages
+from watchme_analysis.log_messages.known_messages import known_message, known_messages
 from watchme_analysis.text.message import values_of
 from watchme_analysis.text.render import render
 
@@ -18,6 +18,16 @@ def test_each_sample_shows_its_own_message():
     shown = {known.id: [each.kind for each in explain(known.sample).kinds] for known in MESSAGES}
     assert shown == {known.id: [known.id] for known in MESSAGES}
     assert len(shown) == len(MESSAGES) > 150
+
+
+def test_each_text_is_found_within_a_line():
+    """The longest text of a line counts: another message may be found, but none with shorter texts only."""
+    for known in MESSAGES:
+        for pattern in known.patterns:
+            found = known_message(f"before {'value'.join(pattern.literals)} after")
+            assert found, (known.id, pattern)
+            length = max(sum(map(len, each.literals)) for each in found[0].patterns)
+            assert length >= sum(map(len, pattern.literals)), (known.id, pattern)
 
 
 def test_causes_and_layers_belong_to_one_question():
