@@ -128,7 +128,7 @@ cp) mkdir -p "$3"; printf '{source}' > "$3/main.py";;
 esac"""
     tool(home, "docker", script)
     log, source = render(missing.application_log(AT)), render(missing.application_source(AT))
-    for command in (log, source, render(missing.start_command(AT)), render(missing.compose_file())):
+    for command in (log, source, render(missing.start_command(AT)), render(missing.definition(AT))):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     (line,) = made.table("app_log").itertuples()

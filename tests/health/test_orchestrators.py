@@ -159,6 +159,10 @@ def test_the_platform_names_the_cause(name, diagnosed):
     assert (found["verdict"], found["cause"], found["secondary_cause"]) == ("supported", cause, secondary)
     _, without = diagnosed("without", evidence)
     assert remedy in " ".join(found["summary"])
+    if "kubectl" in remedy:
+        collected = " ".join(entry["how"] for entry in found["missing_evidence"])
+        assert "kubectl cp" in collected
+        assert "docker" not in collected
     own = [item for item in found["ranking"][0]["evidence"] if item["table"] == "container_events"]
     assert own
     for item in own:

@@ -151,7 +151,13 @@ def _wishes(context: HealthContext) -> list[_Wish]:
     vantages = set(context.table("probes")["vantage"].dropna())
     untimed = len(access) > 0 and not access["upstream_response_time_s"].notna().any()
     return [
-        _Wish("inside" not in vantages, "inside-probes", inside_probes(at), ("probes/inside",)),
+        _Wish(
+            # A process of systemd usually has the host's own network.
+            "inside" not in vantages and at.platform != "systemd",
+            "inside-probes",
+            inside_probes(at),
+            ("probes/inside",),
+        ),
         _Wish(
             "outside" not in vantages and context.table("edge_log").empty,
             "outside-probes",
@@ -196,7 +202,12 @@ def _of_application(context: HealthContext, at: Addresses) -> list[_Wish]:
             ("app_handlers", "app_calls"),
         ),
         _Wish(context.table("app_processes").empty, "start-command", start_command(at), ("app_processes",)),
-        _Wish(not context.compose_services, "containers", compose_file(), ("compose_settings",)),
+        _Wish(
+            not context.compose_services and not context.has("container_settings"),
+            "containers",
+            definition(at),
+            ("compose_settings",),
+        ),
     ]
 
 
@@ -258,12 +269,12 @@ class Addresses:
 
 def inside_probes(at: Addresses) -> str:
     """Return how to probe from inside the container for ten minutes; nothing is installed there."""
+    inside, copy, place = (at.commands[name] for name in ("inside", "copy_command", "copy_place"))
     return (
         "watchme probe --standalone > probe.py\n"
-        f"docker cp probe.py {at.container}:/tmp/probe.py\n"
-        f"docker exec {at.container} python /tmp/probe.py --to /tmp/probes.csv --for 600 "
-        f"{shell_word(at.inside)}\n"
-        f"docker cp {at.container}:/tmp/probes.csv FOLDER/probes-inside.csv"
+        f"{copy} probe.py {place}:/tmp/probe.py\n"
+        f"{inside} python /tmp/probe.py --to /tmp/probes.csv --for 600 {shell_word(at.inside)}\n"
+        f"{copy} {place}:/tmp/probes.csv FOLDER/probes-inside.csv"
     )
 
 
@@ -357,8 +368,8 @@ def application_source(at: Addresses) -> Message:
     """Return how to copy the application's source; it is read, never run."""
     return message(
         "collect-application-source",
-        commands=Commands(f"docker cp {at.container}:/app FOLDER/app"),
-        where=Commands(f"docker exec {at.container} pwd"),
+        commands=Commands(at.commands["source_command"]),
+        where=Commands(at.commands["source_folder"]),
         stacks=Commands(f"sudo py-spy dump --pid {at.process}"),
     )
 
@@ -370,12 +381,9 @@ def stacks(at: Addresses) -> str:
 
 def start_command(at: Addresses) -> str:
     """Return how to note the start command of the server."""
-    return (
-        'docker inspect -f \'{{join .Config.Entrypoint " "}} {{join .Config.Cmd " "}}\' '
-        f"{at.container} > FOLDER/uvicorn_command.txt"
-    )
+    return at.commands["start_command"]
 
 
-def compose_file() -> str:
-    """Print the containers' settings with everything merged in."""
-    return "docker compose config > FOLDER/compose.yml"
+def definition(at: Addresses) -> str:
+    """Return how to print the settings of the service's containers, with everything merged in."""
+    return at.commands["definition_command"]

@@ -21,11 +21,18 @@ _COMMANDS: Mapping[str, Mapping[str, str]] = {
         "restart": "docker restart {container}",
         "start": "docker compose up -d {service}",
         "ended": "docker ps -a --filter status=exited --filter status=restarting",
-        "workers": "docker top {container}",
+        "list_workers": "docker top {container}",
         "inside": "docker exec {container}",
         "usage": "docker stats --no-stream",
         "set_cpu": "docker update --cpus NUMBER {container}",
         "process": "$(docker inspect -f '{{.State.Pid}}' {container})",
+        "copy_command": "docker cp",
+        "copy_place": "{container}",
+        "source_command": "docker cp {container}:/app FOLDER/app",
+        "source_folder": "docker exec {container} pwd",
+        "start_command": 'docker inspect -f \'{{join .Config.Entrypoint " "}} {{join .Config.Cmd " "}}\' '
+        "{container} > FOLDER/uvicorn_command.txt",
+        "definition_command": "docker compose config > FOLDER/compose.yml",
     },
     "kubernetes": {
         "log": "kubectl logs --timestamps --all-containers {service}",
@@ -35,13 +42,20 @@ _COMMANDS: Mapping[str, Mapping[str, str]] = {
         "restart": "kubectl rollout restart {service}",
         "start": "kubectl rollout restart {service}",
         "ended": "kubectl get pods -o wide",
-        "workers": "kubectl exec {service} -- ps aux",
-        "inside": "kubectl exec {service} --",
+        "list_workers": "kubectl exec {container} -- ps aux",
+        "inside": "kubectl exec {container} --",
         "usage": "kubectl top pods",
         "set_cpu": "kubectl set resources {service} --limits=cpu=NUMBER",
         # On the pod's node.
         "process": "$(crictl inspect -o go-template --template '{{.info.pid}}' $(crictl ps -q --label "
         "io.kubernetes.pod.name={container}))",
+        "copy_command": "kubectl cp",
+        "copy_place": "{container}",
+        "source_command": "kubectl cp {container}:/app FOLDER/app",
+        "source_folder": "kubectl exec {container} -- pwd",
+        "start_command": "kubectl exec {container} -- sh -c \"tr '\\\\0' ' ' < /proc/1/cmdline\" "
+        "> FOLDER/uvicorn_command.txt",
+        "definition_command": "kubectl get deployments,pods,events -o json > FOLDER/kubectl.json",
     },
     "ecs": {
         "log": "aws logs tail LOG_GROUP --since 1h",
@@ -51,12 +65,20 @@ _COMMANDS: Mapping[str, Mapping[str, str]] = {
         "restart": "aws ecs update-service --cluster CLUSTER --service {service} --force-new-deployment",
         "start": "aws ecs update-service --cluster CLUSTER --service {service} --force-new-deployment",
         "ended": "aws ecs list-tasks --cluster CLUSTER --service-name {service} --desired-status STOPPED",
-        "workers": "aws ecs execute-command --cluster CLUSTER --task TASK --interactive --command 'ps aux'",
-        "inside": "aws ecs execute-command --cluster CLUSTER --task TASK --interactive --command",
+        # On the instance of a task with the launch type EC2, as are the following ones of Docker.
+        "list_workers": "docker top $(docker ps -q --filter name={service})",
+        "inside": "docker exec $(docker ps -q --filter name={service})",
         "usage": "aws cloudwatch list-metrics --namespace AWS/ECS",
         "set_cpu": "aws ecs register-task-definition --cli-input-json file://task-definition.json",
-        # On the instance of a task with the launch type EC2.
         "process": "$(docker inspect -f '{{.State.Pid}}' $(docker ps -q --filter name={service}))",
+        "copy_command": "docker cp",
+        "copy_place": "$(docker ps -q --filter name={service})",
+        "source_command": "docker cp $(docker ps -q --filter name={service}):/app FOLDER/app",
+        "source_folder": "docker exec $(docker ps -q --filter name={service}) pwd",
+        "start_command": "aws ecs describe-task-definition --task-definition {service} --output text "
+        "--query 'taskDefinition.containerDefinitions[].command' > FOLDER/uvicorn_command.txt",
+        "definition_command": "aws ecs describe-task-definition --task-definition {service} "
+        "> FOLDER/task-definition.json",
     },
     "systemd": {
         "log": "journalctl -u {service} -o short-iso-precise",
@@ -66,11 +88,17 @@ _COMMANDS: Mapping[str, Mapping[str, str]] = {
         "restart": "systemctl restart {service}",
         "start": "systemctl start {service}",
         "ended": "systemctl list-units --failed",
-        "workers": "systemctl status {service}",
+        "list_workers": "systemctl status {service}",
         "inside": "nsenter -n -t $(systemctl show -p MainPID --value {service})",
         "usage": "systemd-cgtop -n 1",
         "set_cpu": "systemctl set-property {service} CPUQuota=NUMBER%",
         "process": "$(systemctl show -p MainPID --value {service})",
+        "copy_command": "cp",
+        "copy_place": "",
+        "source_command": "cp -r $(systemctl show -p WorkingDirectory --value {service}) FOLDER/app",
+        "source_folder": "systemctl show -p WorkingDirectory {service}",
+        "start_command": "systemctl cat {service} > FOLDER/{service}.service",
+        "definition_command": "systemctl cat {service} > FOLDER/{service}.service",
     },
 }
 # Commands that show the value of a word in capitals, where they differ from Docker's.
