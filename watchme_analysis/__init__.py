@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from watchme_analysis.config import load_config as load_config
     from watchme_analysis.errors import WatchmeError as WatchmeError
     from watchme_analysis.inference.findings import Diagnosis as Diagnosis
-    from watchme_analysis.log_messages.explain import explain as explain
+    from watchme_analysis.services.explain import explain as explain
     from watchme_analysis.notebook import open_alarms as open_alarms
     from watchme_analysis.notebook import open_backlog as open_backlog
     from watchme_analysis.notebook import open_health as open_health
@@ -75,7 +75,7 @@ _PUBLIC = {
     "config": ("load_config",),
     "errors": ("WatchmeError",),
     "inference.findings": ("Diagnosis",),
-    "log_messages.explain": ("explain",),
+    "services.explain": ("explain",),
     "notebook": (
         "open_alarms",
         "open_backlog",

@@ -128,7 +128,7 @@ extra | json | variables of the format that have no column here | none
             _WHERE
             + """
 service | text | suffix of the file name | none
-time | time | when it was logged (whole seconds)
+time | time | when it was logged (whole seconds) | the line states none
 level | text | debug .. emerg
 pid | int | process
 connection | int | connection number after `*` | not about a connection

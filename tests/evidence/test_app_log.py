@@ -2,6 +2,7 @@
 import pandas as pd
 import pytest
 
+from watchme_analysis.case.importer import import_folder
 from watchme_analysis.evidence.app_log import looks_like, looks_like_uvicorn, read_app_log
 from watchme_analysis.files.evidence_file import RawFile
 
@@ -305,3 +306,33 @@ def test_the_service_of_a_file_that_is_known_by_its_content(tmp_path):
 def test_text_that_an_application_may_have_logged(tmp_path, data, text):
     (tmp_path / "app.log").write_bytes(data)
     assert looks_like(RawFile(tmp_path, "app.log")) is text
+
+
+@pytest.mark.parametrize(
+    ("line", "time"),
+    [
+        ("Dec 11 01:10:30 host python[29]: it failed", pd.NaT),
+        ("<14>Dec 11 01:10:30 host python[29]: it failed", pd.NaT),
+        ("2025-12-11T01:10:30.471+0000 host python[29]: it failed", TIME),
+        ("2025-12-11T01:10:30.471000000Z it failed", TIME),
+    ],
+)
+def test_prefixes_of_syslog_and_containers_are_no_part_of_a_message(tmp_path, line, time):
+    frame, _ = read(tmp_path, line + "\n")
+    assert frame["message"].tolist() == ["it failed"]
+    assert frame["time"].iloc[0] is time or frame["time"].iloc[0] == time
+
+
+def test_of_other_text_only_lines_of_known_programs_are_rows(tmp_path):
+    text = "what we saw:\nDec 11 01:10:30 host kernel: Out of memory: Killed process 8 (x)\n  total-vm:1kB\n\n"
+    case = import_folder(written(tmp_path, "host.txt", text), tmp_path / "case").case
+    assert case.table("app_log")["message"].tolist() == ["Out of memory: Killed process 8 (x)\n  total-vm:1kB"]
+    (rejected,) = case.table("rejected_lines")["line"]
+    assert rejected == 1
+
+
+def written(folder, name, text):
+    evidence = folder / "evidence"
+    evidence.mkdir()
+    (evidence / name).write_text(text)
+    return evidence

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.case.importer import import_folder
+from watchme_analysis.errors import InputError
 from watchme_analysis.log_messages.known_messages import known_messages
 from watchme_analysis.services.diagnose import diagnose
 
@@ -99,3 +100,46 @@ def test_a_full_queue_of_a_socket_is_no_refusal(tmp_path):
         signals[name] = {item["signal"] for one in found["ranking"] for item in one["evidence"]}
     assert "fate_refused" in signals["refused"] - signals["full"]
     assert "fate_connect_timeout" in signals["full"]
+
+
+def test_a_full_socket_is_the_process_and_no_network(tmp_path):
+    """A Unix socket crosses no network (unix(7)): whoever takes its connections is too slow."""
+    line = (
+        "2026/03/04 05:{:02d}:30 [error] 7#7: *{} connect() to unix:/run/app.sock failed (11: Resource "
+        "temporarily unavailable) while connecting to upstream, client: 192.0.2.9, server: example.com, "
+        'request: "GET /health HTTP/1.1", upstream: "uwsgi://unix:/run/app.sock:", host: "example.com"'
+    )
+    _, found = diagnosed(tmp_path, [line.format(minute, minute) for minute in range(9)], "error.log")
+    assert found["incident"]["start"]
+    assert found["layer"] == "process"
+    assert {"edge", "network"} <= {one["layer"] for one in found["layers"] if one["status"] == "refuted"}
+
+
+PASTES = {
+    "journalctl": "Dec 11 01:10:30 host docker[29]: FATAL ERROR: Reached heap limit Allocation failed - "
+    "JavaScript heap out of memory",
+    "journalctl -o short-iso": "2025-12-11T01:10:30+0000 host kernel: Out of memory: Killed process 812 (node)",
+    "kubectl describe": "  Last State: Terminated\n    Reason: OOMKilled\n    Exit Code: 137",
+    "without time": "[crit] 7#7: *8 connect() to unix:/run/app.sock failed (2: No such file or directory) "
+    'while connecting to upstream, client: 192.0.2.9, server: example.com, request: "GET / HTTP/1.1"',
+    "cut at its start": "*8 connect() to unix:/run/app.sock failed (2: No such file or directory) while "
+    "connecting to upstream, client: 192.0.2.9, server: example.com",
+    "wrapped": "2026/03/04 05:06:07 [error] 7#7: *8 connect() failed (111: Connection refused) while\n"
+    'connecting to upstream,\nclient: 192.0.2.9,\nrequest: "GET / HTTP/1.1",\n'
+    'upstream: "http://192.0.2.20:8000/"',
+}
+
+
+@pytest.mark.parametrize("paste", PASTES)
+@pytest.mark.parametrize("name", ["paste.txt", "error.log"])
+def test_a_paste_in_a_file_of_any_name_is_evidence(tmp_path, paste, name):
+    _, found = diagnosed(tmp_path, [PASTES[paste]], name)
+    first = found["ranking"][0]
+    assert first["cause"] in {"app_saturation", "app_down", "nginx_config"}
+    assert first["probability"] > 0.4
+    assert [item for item in first["evidence"] if item["rows"]]
+
+
+def test_prose_is_no_evidence(tmp_path):
+    with pytest.raises(InputError, match=r"notes\.txt"):
+        diagnosed(tmp_path, ["We restarted the container at noon, and then it was well again."], "notes.txt")

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from watchme_analysis.inference.causes import LAYERS, causes
-from watchme_analysis.log_messages.explain import explain
 from watchme_analysis.log_messages.known_messages import known_message, known_messages
+from watchme_analysis.services.explain import explain
 from watchme_analysis.text.message import values_of
 from watchme_analysis.text.render import render
 
@@ -36,7 +36,7 @@ def test_causes_and_layers_belong_to_one_question():
         of_question = {question: {each.cause for each in causes(question)} for question in LAYERS}
         fitting = [question for question, ids in of_question.items() if stated <= ids]
         assert fitting, known.id
-        assert any({*known.excluded} <= {*LAYERS[question]} for question in fitting), known.id
+        assert any({known.speaker, *known.excluded} <= {*LAYERS[question]} for question in fitting), known.id
 
 
 def test_no_likely_cause_lies_in_an_excluded_layer():

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 _LINE = re.compile(
-    r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>debug|info|notice|warn|error|crit|alert|emerg)\] "
+    r"(?:(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) )?\[(?P<level>debug|info|notice|warn|error|crit|alert|emerg)\] "
     r"(?P<pid>\d{1,10})#\d+: (?:\*(?P<connection>\d{1,18}) )?(?P<message>.*)",
     re.DOTALL,
 )
 # A line begins with its time, whatever a collector has put before it: program, host, stream or file.
 _BEGINNING = re.compile(
-    rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:debug|info|notice|warn|error|crit|alert|emerg)\] \d{1,10}#\d+: "
+    rb"(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?\[(?:debug|info|notice|warn|error|crit|alert|emerg)\] \d{1,10}#\d+: "
 )
 _PREFIX_BYTES = 512
 # In the order in which nginx writes them; a quoted value may hold any character.
@@ -183,8 +183,8 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     Returns
     -------
     frame, retrieval
-        Lines without a time continue the line before (a message may hold line breaks). Before the first
-        line with a time they are rejected, as are requests, which a container writes between them.
+        Lines without a level continue the line before (a message may hold line breaks). Before the first
+        line with one they are rejected, as are requests, which a container writes between them.
     """
     account = TextAccounting(raw, "nginx_error", "error_log")
     zone = raw.zone
@@ -226,9 +226,12 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
                 account.reject(at + offset, reject_reason("reject-invalid-time"), line)
             continue
         account.rows.append({"file": raw.relative, "line": at, **row})
-    moments = across_repeated_hours([int(str(row["time"])) for row in account.rows], zone)
-    for row, moment in zip(account.rows, moments, strict=True):
+    timed = [row for row in account.rows if row["time"] is not None]
+    moments = across_repeated_hours([int(str(row["time"])) for row in timed], zone)
+    for row, moment in zip(timed, moments, strict=True):
         row["time"] = moment
+    if untimed := len(account.rows) - len(timed):
+        account.notes.append(note("note-lines-without-time", lines=untimed))
     return account.finish(["time"])
 
 
@@ -253,8 +256,8 @@ def _zone_beside(raw: RawFile) -> tuple[tzinfo, str] | None:
 def _row(line: bytes, service: str | None, zone: tzinfo) -> dict[str, object] | None:
     found = _LINE.match(decoded(line))
     assert found is not None
-    moment = _moment(found["time"], zone)
-    if moment is None:
+    moment = _moment(found["time"], zone) if found["time"] else None
+    if moment is None and found["time"]:
         return None
     message, tail = _message_and_tail(found["message"])
     upstream = tail["upstream"] if tail else None
@@ -265,7 +268,7 @@ def _row(line: bytes, service: str | None, zone: tzinfo) -> dict[str, object] | 
         "level": found["level"],
         "pid": int(found["pid"]),
         "connection": int(found["connection"]) if found["connection"] else None,
-        "kind": kind_of(message, upstream),
+        "kind": kind_of(message.replace("\n", " "), upstream),
         "message": message,
         "client_addr": tail["client"] if tail else None,
         "server": (tail["server"] or None) if tail else None,
@@ -287,10 +290,10 @@ def _message_and_tail(text: str) -> tuple[str, re.Match[str] | None]:
     """Return a record's message, and its tail with the request; None without one.
 
     What a program writes to the log below a complete line does not change its request, and a message of
-    several lines has its tail at the end.
+    several lines has its tail at the end. A paste may be wrapped anywhere.
     """
     first, _, below = text.partition("\n")
-    for part, rest in ((first, below), (text, "")):
+    for part, rest in ((first, below), (text, ""), (" ".join(text.split()), "")):
         at = part.find(", client: ")
         tail = _TAIL.match(part, at) if at >= 0 else None
         if tail is not None:

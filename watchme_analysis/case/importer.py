@@ -77,7 +77,7 @@ _PARTS_OF_CASE = (MANIFEST, ACTIONS_FILE, "tables", "files")
 _OF_LOGS = frozenset({"access_log", "error_log", "edge_log", "probes", "app_log"})
 # Readers of logs with a record on each line, whose lines may be mixed in one file.
 _OFFSET_BYTES = 64 << 10
-_LINE_READERS = ("nginx_access", "nginx_error", "uvicorn_log")
+_LINE_READERS = ("nginx_access", "nginx_error", "uvicorn_log", "known_lines")
 # Environment variable with the folder for temporary imports, shared by a process and its child processes.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 

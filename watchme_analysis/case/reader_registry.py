@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
+from watchme_analysis.evidence.app_log import UNKNOWN_TEXT
 from watchme_analysis.files.evidence_file import Source
 
 # Modules that declare SOURCES; add a new reader here.
@@ -42,7 +43,7 @@ def sources() -> tuple[Source, ...]:
     found: list[Source] = []
     for name in MODULES:
         found.extend(import_module(f"watchme_analysis.{name}").SOURCES)
-    return tuple(found)
+    return (*found, UNKNOWN_TEXT)
 
 
 @cache

@@ -39,8 +39,8 @@ def explain(pasted: Path, **options: Any) -> int:
 
     Exit codes: 0 also where no line is known; 2 for empty or binary input.
     """
-    from watchme_analysis.log_messages.explain import MOST_CHARACTERS
-    from watchme_analysis.log_messages.explain import explain as explain_text
+    from watchme_analysis.services.explain import MOST_CHARACTERS
+    from watchme_analysis.services.explain import explain as explain_text
 
     output = output_of(options)
     out = Printer(str(options["language"]))

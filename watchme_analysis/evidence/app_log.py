@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
@@ -16,6 +16,8 @@ from watchme_analysis.files.field_values import LARGEST_WHOLE, microseconds
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import container_prefix, decoded, split_lines, unpadded
+from watchme_analysis.log_messages.known_messages import known_message
+from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +55,7 @@ _ACCESS = re.compile(
     r"(?P<address>\S+?)(?::(?P<port>\d{1,5}))? - (?:\S+ \[(?P<time>[^\]]*)\] )?"
     r'"(?P<method>[A-Z-]+) (?P<target>\S+)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b'
 )
+_REQUEST = re.compile(r'HTTP/\d(?:\.\d)?" \d{3}\b')
 # gunicorn/glogging.py: time, process and level, each in brackets.
 _GUNICORN = re.compile(rf"\[\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{{4}}\] \[\d{{1,10}}\] \[{_LEVEL}\] ")
 _LIFECYCLE = re.compile(
@@ -76,6 +79,9 @@ _SAMPLE_LINES = 200
 # Different lines whose reading is remembered.
 _REMEMBERED = 1 << 10
 _TEXT_BYTES = 4096
+# Names of files with pasted lines; prose, code and data have endings of their own.
+_ROTATED = re.compile(r"[.-][\d.-]+$")
+_TEXT_ENDINGS = {"", ".log", ".txt", ".out", ".err"}
 _ERROR_LEVELS = {"ERROR", "CRITICAL", "FATAL", "EXCEPTION"}
 
 
@@ -107,6 +113,19 @@ def looks_like_uvicorn(raw: RawFile) -> bool:
     return False
 
 
+def looks_known(raw: RawFile) -> bool:
+    """Return True for text with a record that states its level, or a line that a known program writes."""
+    if PurePath(_ROTATED.sub("", raw.name)).suffix not in _TEXT_ENDINGS or not looks_like(raw):
+        return False
+    lines = islice((line for line in split_lines(raw.head()) if line.strip()), _SAMPLE_LINES)
+    return any(_record(text, raw)[1].fields.get("level") or _is_known(text) for text in map(decoded, lines))
+
+
+def _is_known(text: str) -> bool:
+    """Return whether a known program writes a line; requests belong to an access log, in whatever format."""
+    return known_message(text) is not None and not _REQUEST.search(text)
+
+
 def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Return the table ``app_log`` and the retrieval of an application's log.
 
@@ -121,7 +140,28 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         Tracebacks and indented lines are joined to the record before; other lines without a time are
         records of their own.
     """
-    account = TextAccounting(raw, "app_log", "app_log")
+    return _read(raw, "app_log", lambda text: True)
+
+
+def read_known_lines(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the lines of an unknown text that known programs wrote, as ``app_log``, and the retrieval.
+
+    Parameters
+    ----------
+    raw
+        File, such as the output of ``journalctl``.
+
+    Returns
+    -------
+    frame, retrieval
+        Lines without a time, a level and a known message are rejected.
+    """
+    return _read(raw, "known_lines", _is_known)
+
+
+def _read(raw: RawFile, source: str, is_record: Callable[[str], bool]) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the records of a file; a line that begins none is one if the function says so."""
+    account = TextAccounting(raw, source, "app_log")
     # A file that is recognised by its content is usually named like its service.
     named = SOURCES[0].knows_name(raw)
     service = raw.service("app") or raw.service("uvicorn") or ("" if named else Path(raw.name).stem)
@@ -133,24 +173,26 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
     last: tuple[int, _Record, list[str]] | None = None
     # Lines that begin no record, without their prefixes: an error that repeats has the same traceback again.
-    known: dict[bytes, str] = {}
+    known: dict[bytes, _Record] = {}
     for at, line in account.lines_of(raw.content.data):
-        record, rest = None, known.get(line)
-        if rest is None:
+        begins, record = False, known.get(line)
+        if record is None:
             text = _ANSI.sub("", decoded(unpadded(line)))
             if not text.strip(" \t\0"):
                 account.blank_lines += 1
                 continue
-            record, rest = _record(text, raw)
-            if record is None and len(known) < _REMEMBERED:
-                known[line] = rest
-        if record is None and last is not None and _continues(rest, last[1], bool(last[2])):
-            last[2].append(rest)
+            begins, record = _record(text, raw)
+            if not begins and len(known) < _REMEMBERED:
+                known[line] = record
+        if not begins and last is not None and _continues(record.message, last[1], bool(last[2])):
+            last[2].append(record.message)
             account.joined_lines += 1
-            continue
-        if last is not None:
-            add(*last)
-        last = at, record or _Record({}, rest), []
+        elif begins or is_record(record.message):
+            if last is not None:
+                add(*last)
+            last = at, record, []
+        else:
+            account.reject(at, note("reject-unknown-line"), line)
     if last is not None:
         add(*last)
     return account.finish(["time"])
@@ -165,17 +207,17 @@ def _continues(text: str, record: _Record, under_way: bool) -> bool:
     return under_way or record.fields.get("level") in _ERROR_LEVELS or bool(_TRACEBACK.match(text))
 
 
-def _record(text: str, raw: RawFile) -> tuple[_Record | None, str]:
-    """Return the record that a line begins, None for a continuation line, and the line without prefixes."""
-    size, runtime_time = container_prefix(text)
+def _record(text: str, raw: RawFile) -> tuple[bool, _Record]:
+    """Return whether a line begins a record or may continue one, and the record without prefixes."""
+    size, prefix_time = container_prefix(text)
     rest = text[size:]
     record = _json_record(rest, raw) or _stock_record(rest) or _timed_record(rest, raw)
-    if record is None:
-        access = _ACCESS.match(rest)
-        record = _Record({"time": microseconds(access["time"], raw.zone)}, rest) if access else None
-    if record is not None and record.fields.get("time") is None and runtime_time is not None:
-        record.fields["time"] = microseconds(runtime_time)
-    return record, rest
+    if record is None and (access := _ACCESS.match(rest)):
+        record = _Record({"time": microseconds(access["time"], raw.zone)}, rest)
+    begins, record = record is not None, record or _Record({}, rest)
+    if record.fields.get("time") is None and prefix_time is not None:
+        record.fields["time"] = microseconds(prefix_time, raw.zone)
+    return begins, record
 
 
 def _json_record(text: str, raw: RawFile) -> _Record | None:
@@ -214,10 +256,10 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
 
 def _wrapped_record(text: str, time: Any, raw: RawFile) -> _Record | None:
     """Return the record inside a line of Docker's json-file driver, at the driver's time if it has none."""
-    record, rest = _record(text, raw)
-    if record is None and not _TRACEBACK.match(rest):
-        record = _Record({}, rest)
-    if record is not None and record.fields.get("time") is None:
+    begins, record = _record(text, raw)
+    if not begins and _TRACEBACK.match(record.message):
+        return None
+    if record.fields.get("time") is None:
         # Parsed only if needed, because parsing takes a seventh of the time of a line.
         record.fields["time"] = microseconds(time)
     return record
@@ -314,5 +356,18 @@ SOURCES = (
                 1,
             ),
         ),
+    ),
+)
+
+# Tried after all other readers.
+UNKNOWN_TEXT = Source(
+    name="known_lines",
+    tables=("app_log",),
+    patterns=(),
+    looks_like=looks_known,
+    read=one_table("app_log", read_known_lines),
+    by_content=True,
+    samples=(
+        ("Dec 11 01:10:30 host kernel: Out of memory: Killed process 812 (python) total-vm:4194304kB\n", 1),
     ),
 )

@@ -107,24 +107,34 @@ _PREFIX = re.compile(
     rb")?"
 )
 _PREFIX_TIME = re.compile(_ISO)
-# An application writes times of its own, so only a container runtime's times belong to the prefix: with nine
-# digits, or before the name of a stream.
+# An application writes times of its own, so only others' times belong to the prefix: a container runtime's,
+# with nine digits or before the name of a stream, and those of syslog and journalctl, before host and program.
 _CONTAINER_PREFIX = re.compile(
     (
         _CONTAINER
+        + rb"(?:<\d{1,3}>)?"
         + rb"(?:(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:\d{9}Z|\d{1,9}Z(?= "
         + _NODE_STREAM
         + rb"))) ?"
-        rb"(?:" + _NODE_STREAM + rb")?)?"
+        rb"(?:"
+        + _NODE_STREAM
+        + rb")?|"
+        + _BSD
+        + rb" \S+ [\w./()-]+(?:\[[\w.]{1,40}\])?: |(?P<iso>"
+        + _ISO
+        + rb") \S+ (?:kernel|[\w./()-]+\[\d{1,10}\]): )?"
     ).decode(),
     re.ASCII,
 )
 
 
 def container_prefix(line: str) -> tuple[int, str | None]:
-    """Return the size in characters of a container runtime's prefix, and its time; None without one."""
+    """Return the size in characters of the prefix of a container runtime or of syslog, and its time.
+
+    The time is None without one, or without its year.
+    """
     found = _CONTAINER_PREFIX.match(line)
-    return (found.end(), found["time"]) if found else (0, None)
+    return (found.end(), found["time"] or found["iso"]) if found else (0, None)
 
 
 def prefix_size(line: bytes) -> int:

@@ -77,7 +77,7 @@ def detected(inv: Investigation) -> tuple[Observation, ...]:
         is_clear = is_timed(found) and edge_visible(found)
         further = () if is_clear else (known_lines.known_lines, *orchestrator.DETECTORS)
         return observe((*DETECTORS_WITHOUT_INCIDENT, *further), found)
-    seen = observe(DETECTORS, found)
+    seen = observe((*DETECTORS, known_lines.known_lines), found)
     return (*seen, *(one for detector in FOLLOWING for one in detector(found, seen)))
 
 

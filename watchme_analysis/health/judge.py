@@ -13,7 +13,7 @@ from typing import Any
 from watchme_analysis.health.calibration import confidence
 from watchme_analysis.health.detection import SIGNALS, health_causes
 from watchme_analysis.health.explaining_away import EXPLAINS
-from watchme_analysis.health.signals.known_lines import excluding_line
+from watchme_analysis.health.signals.known_lines import excluding_line, has_several_causes
 from watchme_analysis.health.thresholds import WHOLE
 from watchme_analysis.inference.causes import GRADES, Cause, layer_grades
 from watchme_analysis.inference.engine import (
@@ -159,8 +159,12 @@ def cause_of(entry: Ranked) -> Cause:
 
 
 def _own_weights(found: Finding) -> list[float]:
-    """Return the weights of what shows more than how far requests came."""
-    return [item.weight for item in found.evidence if item.check not in SHARED_GROUPS]
+    """Return the weights of what shows more than how far requests came, or what several causes write."""
+    return [
+        item.weight
+        for item in found.evidence
+        if item.check not in SHARED_GROUPS and not has_several_causes(item.signal)
+    ]
 
 
 def _shows_itself(found: Finding) -> bool:

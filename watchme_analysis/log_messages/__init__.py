@@ -2,9 +2,9 @@
 
 The knowledge is data: each entry of ``known/*.toml`` is one message of one program, with its source.
 
-Entry point: `explain.explain`, for lines that a person pastes.
+Entry point: `known_messages.known_message`, for one line.
 
-Imports: `text`, `redact`, and the names of layers and causes from `inference`.
+Imports: `text`.
 
-Never: opens a file, or runs one of the commands that it proposes.
+Never: opens a file other than its own, or runs one of the commands that it proposes.
 """

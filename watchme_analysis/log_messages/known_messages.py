@@ -29,11 +29,9 @@ from functools import cache
 from importlib.resources import files
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.inference.causes import LAYERS
 from watchme_analysis.text.message import Text, translated
 from watchme_analysis.text.render import placeholders
 
-SPEAKERS = (*dict.fromkeys(layer for layers in LAYERS.values() for layer in layers),)
 _KEYS = {"id", "text", "speaker", "meaning", "ja", "excluded", "causes", "commands", "sample", "source"}
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 # Characters of the part of a text by which lines are looked up, by choice: rare enough, and in every text.
@@ -171,8 +169,6 @@ def _parsed(file: str, entry: dict[str, object]) -> KnownMessage:
         source=str(entry["source"]),
         ordinary=bool(entry.get("ordinary", False)),
     )
-    if unknown := sorted({known.speaker, *known.excluded} - {*SPEAKERS}):
-        raise InputError(f"{where} names the layer {unknown[0]!r}: use {', '.join(SPEAKERS)}.")
     english, japanese = placeholders(str(entry["meaning"])), placeholders(str(entry["ja"]))
     if english != japanese or not english <= known.names:
         raise InputError(f"{where} has other values in its meaning than in its text.")

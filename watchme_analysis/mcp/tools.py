@@ -20,7 +20,7 @@ from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
-from watchme_analysis.log_messages.explain import explain
+from watchme_analysis.services.explain import explain
 from watchme_analysis.mcp.answers import bounded
 from watchme_analysis.mcp.limited_query import MOST_SECONDS, limited_query
 from watchme_analysis.redact import redacted

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.health.affected_service import service_name
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines
 from watchme_analysis.health.thresholds import MANY
 from watchme_analysis.inference.causes import GRADES, LAYERS, Cause, causes
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.log_messages.known_messages import KnownMessage, known_message, known_messages
+from watchme_analysis.requests.fates import OF_LINES
 from watchme_analysis.text.message import Quotation, in_each_language, message, value_of
 from watchme_analysis.text.render import filled
 
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 # Different texts of a table that are searched, by choice: an application may log millions.
 MOST_TEXTS = 20_000
+# Kinds of lines of Nginx's error log that are weighed as the fates of their requests. A full listen queue is
+# weighed there as a connection that timed out, which says less.
+_FATES = OF_LINES.keys() - {"upstream_queue_full"}
 # Group of these signals: of several lines, the strongest counts in full.
 GROUP = "known lines"
 # Grades of the causes of a message, in their order; further ones have the last.
@@ -62,12 +68,11 @@ def known_lines(context: HealthContext) -> list[Observation]:
     found: dict[str, list[tuple[str, pd.DataFrame, str, dict[str, str]]]] = {}
     for table, texts in _texts(context):
         for text, rows in texts.groupby(texts, sort=False).groups.items():
-            match = known_message(str(text))
+            match = known_message(str(text).replace("\n", " "))
             if match is not None and match[0].id in weighed_messages():
                 frame = context.table(table).loc[rows]
-                if _is_over(context, frame):
-                    continue
-                found.setdefault(match[0].id, []).append((table, frame, str(text), match[1]))
+                if not _is_over(context, frame):
+                    found.setdefault(match[0].id, []).append((table, frame, str(text), match[1]))
     return [_observation(weighed_messages()[name], shown) for name, shown in found.items()]
 
 
@@ -78,18 +83,40 @@ def _is_over(context: HealthContext, written: pd.DataFrame) -> bool:
 
 
 def _texts(context: HealthContext) -> Iterator[tuple[str, pd.Series]]:
-    """Yield the tables, with the text of each row as far as the table keeps it."""
-    errors = context.table("error_log")
+    """Yield the tables, with the text of each row as far as the table keeps it.
+
+    Of an incident, lines that say more than the fates of requests, which are weighed as such, and lines that
+    are about no other service.
+    """
+    import pandas as pd
+
+    errors, application = context.table("error_log"), context.table("app_log")
+    if context.incident is not None:
+        errors, application = (
+            pd.concat([context.of_incident(frame), frame[frame["time"].isna()]])
+            for frame in (errors, application)
+        )
+        is_own = errors["path"].isna() | route_templates(errors["path"]).isin(context.routes)
+        errors = errors[is_own & ~errors["kind"].isin(_FATES)]
+        # A log with requests is that of one server.
+        serving = set(application.loc[application["kind"].eq("access"), "service"])
+        others = serving - {service_name(context, context.table("app_log"))}
+        application = application[~application["service"].isin(others)]
     if len(errors):
         upstream = (', upstream: "' + errors["upstream"].astype("string") + '"').fillna("")
-        yield "error_log", _first(errors["message"].astype("string").fillna("") + upstream)
-    application = context.table("app_log")
+        yield "error_log", _first(errors["message"].astype("string").fillna("") + _limited(errors) + upstream)
     if len(application):
         yield "app_log", _first(application["message"].astype("string").fillna(""))
     requests = context.table("access_log")
-    if len(requests):
+    if len(requests) and context.incident is None:
         status = requests["status"].astype("string").fillna("-")
         yield "access_log", 'HTTP/1.1" ' + status + " "
+
+
+def _limited(errors: pd.DataFrame) -> pd.Series:
+    """Return the clients of requests that a limit held back, which tell whose limit it was."""
+    client = (", client: " + errors["client_addr"].astype("string") + ",").fillna("")
+    return client.where(errors["kind"].isin(["limit_req", "limit_conn"]), "")
 
 
 def _first(texts: pd.Series) -> pd.Series:
@@ -110,6 +137,12 @@ def _observation(
         "health-known-line", count=rows.rows, error=Quotation(sample), meaning=value_of(meaning)
     )
     return Observation(known.id, statement, *rows)
+
+
+def has_several_causes(signal: str) -> bool:
+    """Return whether a signal is a known line whose causes it does not tell apart."""
+    known = weighed_messages().get(signal)
+    return known is not None and len(known.causes) > 1
 
 
 def excluding_line(layer: str, observations: Iterable[Observation]) -> Observation | None:

@@ -158,6 +158,10 @@ reject-sampled = it was not read: none of { $lines } lines from all over it is o
 reject-error-head = no time, level and process at its start
 reject-error-like = begins like an error log line but is not one
 reject-other-program = it is a line of another program
+note-lines-without-time = { $lines ->
+    [one] one line states
+   *[other] { $lines } lines state
+} no time
 reject-gone = it was gone before it was read
 reject-broke-off = reading it broke off: { $reason }
 reject-unreadable = it can't be read: { $reason }

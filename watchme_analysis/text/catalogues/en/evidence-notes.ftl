@@ -154,6 +154,7 @@ left-own-case = a case of its own: its folder is left
 left-reader-failed = the reader { $reader } failed: { $error }
 left-named-like = named like { $reader }, but its content is not
 left-not-recognised = not recognised
+reject-unknown-line = no known program writes it
 left-other-script = a script that starts neither a server nor containers
 left-other-python = Python beside the application: tests, migrations or installed packages are not read
 left-cloudflare = its lines are Cloudflare's: name it edge.jsonl

@@ -123,6 +123,7 @@ reject-sampled = 全体から選んだ { $lines } 行がどの形式にも一致
 reject-error-head = 先頭に時刻、レベル、プロセスがありません
 reject-error-like = エラーログの行に似ていますが、異なります
 reject-other-program = 別のプログラムの行です
+note-lines-without-time = 時刻のない行が { $lines } 行あります
 reject-gone = 読み取る前に削除されました
 reject-broke-off = 読み取りの途中で失敗しました: { $reason }
 reject-unreadable = 読み取れません: { $reason }

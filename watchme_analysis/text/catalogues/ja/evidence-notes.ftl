@@ -112,6 +112,7 @@ left-own-case = 独立したケースのため、フォルダごと取り込み�
 left-reader-failed = リーダー { $reader } でエラーが発生しました: { $error }
 left-named-like = 名前は { $reader } のものですが、内容が異なります
 left-not-recognised = 証拠として認識できません
+reject-unknown-line = 既知のプログラムの行ではありません
 left-other-script = サーバーもコンテナも起動しないスクリプト
 left-other-python = アプリケーション以外の Python ファイル (テスト、マイグレーション、インストール済みパッケージ) は読み取りません
 left-cloudflare = 行が Cloudflare の形式です。ファイル名を edge.jsonl にしてください
