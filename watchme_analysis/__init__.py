@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from watchme_analysis.config import load_config as load_config
     from watchme_analysis.errors import WatchmeError as WatchmeError
     from watchme_analysis.inference.findings import Diagnosis as Diagnosis
-    from watchme_analysis.services.explain import explain as explain
     from watchme_analysis.notebook import open_alarms as open_alarms
     from watchme_analysis.notebook import open_backlog as open_backlog
     from watchme_analysis.notebook import open_health as open_health
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from watchme_analysis.report.run import write_reports as write_reports
     from watchme_analysis.retrieval import Retrieval as Retrieval
     from watchme_analysis.services.diagnose import diagnose as diagnose
+    from watchme_analysis.services.explain import explain as explain
     from watchme_analysis.services.redrive import complete_redrive as complete_redrive
     from watchme_analysis.services.redrive import plan_redrive as plan_redrive
     from watchme_analysis.version import __version__ as __version__

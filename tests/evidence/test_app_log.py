@@ -324,9 +324,13 @@ def test_prefixes_of_syslog_and_containers_are_no_part_of_a_message(tmp_path, li
 
 
 def test_of_other_text_only_lines_of_known_programs_are_rows(tmp_path):
-    text = "what we saw:\nDec 11 01:10:30 host kernel: Out of memory: Killed process 8 (x)\n  total-vm:1kB\n\n"
+    text = (
+        "what we saw:\nDec 11 01:10:30 host kernel: Out of memory: Killed process 8 (x)\n  total-vm:1kB\n\n"
+    )
     case = import_folder(written(tmp_path, "host.txt", text), tmp_path / "case").case
-    assert case.table("app_log")["message"].tolist() == ["Out of memory: Killed process 8 (x)\n  total-vm:1kB"]
+    assert case.table("app_log")["message"].tolist() == [
+        "Out of memory: Killed process 8 (x)\n  total-vm:1kB"
+    ]
     (rejected,) = case.table("rejected_lines")["line"]
     assert rejected == 1
 

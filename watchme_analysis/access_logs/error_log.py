@@ -31,13 +31,15 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 _LINE = re.compile(
-    r"(?:(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) )?\[(?P<level>debug|info|notice|warn|error|crit|alert|emerg)\] "
+    r"(?:(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) )?"
+    r"\[(?P<level>debug|info|notice|warn|error|crit|alert|emerg)\] "
     r"(?P<pid>\d{1,10})#\d+: (?:\*(?P<connection>\d{1,18}) )?(?P<message>.*)",
     re.DOTALL,
 )
 # A line begins with its time, whatever a collector has put before it: program, host, stream or file.
 _BEGINNING = re.compile(
-    rb"(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?\[(?:debug|info|notice|warn|error|crit|alert|emerg)\] \d{1,10}#\d+: "
+    rb"(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?"
+    rb"\[(?:debug|info|notice|warn|error|crit|alert|emerg)\] \d{1,10}#\d+: "
 )
 _PREFIX_BYTES = 512
 # In the order in which nginx writes them; a quoted value may hold any character.
@@ -226,13 +228,18 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
                 account.reject(at + offset, reject_reason("reject-invalid-time"), line)
             continue
         account.rows.append({"file": raw.relative, "line": at, **row})
+    _date(account, zone)
+    return account.finish(["time"])
+
+
+def _date(account: TextAccounting, zone: tzinfo) -> None:
+    """Correct the times of the rows in an hour that clocks repeated, and note rows without a time."""
     timed = [row for row in account.rows if row["time"] is not None]
     moments = across_repeated_hours([int(str(row["time"])) for row in timed], zone)
     for row, moment in zip(timed, moments, strict=True):
         row["time"] = moment
     if untimed := len(account.rows) - len(timed):
         account.notes.append(note("note-lines-without-time", lines=untimed))
-    return account.finish(["time"])
 
 
 def _zone_beside(raw: RawFile) -> tuple[tzinfo, str] | None:

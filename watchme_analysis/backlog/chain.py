@@ -9,10 +9,10 @@ it counts a quarter, and it is the secondary cause of the cause that its explana
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import product
 
 from watchme_analysis.backlog.context import BacklogContext
@@ -21,15 +21,18 @@ from watchme_analysis.backlog.signals import (
     concurrency,
     function,
     harm,
+    known_lines,
     message,
     polling,
     queue_settings,
     senders,
 )
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
+from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.engine import EXPLAINS_FROM, explained_away
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.inference.signals import Signal, by_id, observe
+from watchme_analysis.inference.known_lines import grades_of
+from watchme_analysis.inference.signals import Observation, Signal, by_id, observe
 
 # The nodes of the chain and the detectors of their signals, in the order in which a message passes them.
 NODES = {
@@ -42,9 +45,10 @@ NODES = {
     "message": message.DETECTORS,
 }
 _OF_QUEUE = tuple(detector for detectors in NODES.values() for detector in detectors)
-SIGNALS: Mapping[str, Signal] = by_id((*_OF_QUEUE, *harm.DETECTORS))
-# Signals that are read from all queues together.
-SYSTEM = frozenset(by_id(harm.DETECTORS))
+_OF_SYSTEM = (*harm.DETECTORS, *known_lines.DETECTORS)
+SIGNALS: Mapping[str, Signal] = by_id((*_OF_QUEUE, *_OF_SYSTEM))
+# Signals that are about no queue in particular.
+SYSTEM = frozenset(by_id(_OF_SYSTEM))
 # Metric intervals by which an effect may seem to begin before its cause, or to end before what ended it.
 SLACK_INTERVALS = 2
 
@@ -218,20 +222,32 @@ def _acts_on(earlier: QueueObservation, later: QueueObservation, slack: timedelt
 
 
 def observed(inv: Investigation, context: BacklogContext) -> tuple[QueueSignals, ...]:
-    """Return the signals of each queue, the worst-hit first; those of harm belong to the first."""
+    """Return the signals of each queue, the worst-hit first; those of the system belong to the first.
+
+    Lines of logs alone are those of a queue without a name.
+    """
     queue_contexts = [_queue_context(inv, context, item.pipeline.queue) for item in context.by_harm]
-    found = []
-    for place, queue_context in enumerate(queue_contexts):
-        own = [item for item in observe(_OF_QUEUE, queue_context) if isinstance(item, QueueObservation)]
-        if place == 0:
-            own += [
-                item for item in observe(harm.DETECTORS, queue_contexts) if isinstance(item, QueueObservation)
-            ]
-        pipeline = queue_context.pipeline
-        found.append(
-            QueueSignals(pipeline.queue, pipeline.period_s, bool(queue_context.queue.harms), tuple(own))
-        )
-    return tuple(found)
+    of_system = list(observe(harm.DETECTORS, queue_contexts))
+    # Where metrics show harm or none, a line of an error changes nothing.
+    if not any(one.signal in ("harm", "no_harm") for one in of_system):
+        of_system += observe(known_lines.DETECTORS, inv)
+    found: list[QueueSignals] = []
+    for queue_context in queue_contexts:
+        own = [*observe(_OF_QUEUE, queue_context), *(() if found else of_system)]
+        pipeline, is_harmed = queue_context.pipeline, bool(queue_context.queue.harms)
+        found.append(QueueSignals(pipeline.queue, pipeline.period_s, is_harmed, _of_queues(own)))
+    return tuple(found) or (QueueSignals("", 0.0, False, _of_queues(of_system)),)
+
+
+def _of_queues(observations: Iterable[Observation]) -> tuple[QueueObservation, ...]:
+    return tuple(item for item in observations if isinstance(item, QueueObservation))
+
+
+@cache
+def backlog_causes() -> tuple[Cause, ...]:
+    """Return the causes of the question, checked against its signals."""
+    found = load_causes("backlog", SIGNALS)
+    return tuple(replace(cause, grades={**grades_of(cause), **cause.grades}) for cause in found)
 
 
 def _queue_context(inv: Investigation, context: BacklogContext, queue: str) -> QueueContext:

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from watchme_analysis.alarms.standard import standard_alarms
-from watchme_analysis.backlog.chain import SIGNALS, QueueSignals, observed
+from watchme_analysis.backlog.chain import SIGNALS, QueueSignals, backlog_causes, observed
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext, backlog_context
 from watchme_analysis.backlog.judge import QUESTION, Judgement, Undoing, judge
@@ -24,7 +24,7 @@ from watchme_analysis.backlog.other_incidents import (
     set_apart,
 )
 from watchme_analysis.backlog.summary import filled_in, older_dead_letters, summary
-from watchme_analysis.inference.causes import Cause, load_causes
+from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.confidence import confidence_at
 from watchme_analysis.inference.engine import independent_signals, next_test
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict
@@ -167,7 +167,7 @@ def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ra
 
 
 def _cause(name: str) -> Cause:
-    return next(cause for cause in load_causes(QUESTION, SIGNALS) if cause.cause == name)
+    return next(cause for cause in backlog_causes() if cause.cause == name)
 
 
 def leading_error(context: BacklogContext, judged: Judgement) -> dict[str, Any] | None:

@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from watchme_analysis.backlog.chain import LINKS, SIGNALS, SYSTEM, Link, QueueSignals, explain
+from watchme_analysis.backlog.chain import LINKS, SIGNALS, SYSTEM, Link, QueueSignals, backlog_causes, explain
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
-from watchme_analysis.inference.causes import Cause, load_causes
+from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.engine import weigh
 from watchme_analysis.inference.findings import Ranked
+from watchme_analysis.inference.known_lines import tells_causes_apart
 
 QUESTION = "backlog"
 
@@ -80,25 +81,18 @@ def judge(
     skip, links
         Signals to leave out and links to use, to measure what each is worth.
     """
-    causes = load_causes(QUESTION, SIGNALS)
+    causes = backlog_causes()
     queues = [explain(without(queue, skip), links) for queue in queues]
     affected = [queue for queue in queues if queue.harmed]
     shown_by = {cause.cause: _shown_by(cause, affected).queue for cause in causes} if affected else {}
-    mine = {*shown_by.values()}
-    seen = [
-        item
-        for queue in queues
-        for item in queue.observations
-        if item.signal in SYSTEM or queue.queue in mine
-    ]
     ranking = weigh(
         causes,
-        seen,
+        [item for queue in queues for item in queue.observations],
         SIGNALS,
-        lambda cause, one: one.signal in SYSTEM or one.queue == shown_by[cause.cause],
+        lambda cause, one: one.signal in SYSTEM or one.queue == shown_by.get(cause.cause),
     ).ranking
     top = ranking[0]
-    named = top.status == "supported"
+    named = top.status == "supported" and tells_causes_apart(QUESTION, top.finding)
     leads = {
         cause.cause: lead
         for cause in causes

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchme_analysis.backlog.chain import SIGNALS, QueueSignals
+from watchme_analysis.backlog.chain import QueueSignals, backlog_causes
 from watchme_analysis.backlog.context import BacklogContext
-from watchme_analysis.backlog.judge import QUESTION, Judgement
+from watchme_analysis.backlog.judge import Judgement
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.queue_context import QueueObservation
-from watchme_analysis.inference.causes import Cause, load_causes
+from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.episodes import TroubleInterval, settled_after, trouble_within
@@ -102,7 +102,7 @@ class OtherIncident:
         )
 
     def _diagnosed(self, cause: str) -> Message:
-        names = {one.cause: one.name for one in load_causes(QUESTION, SIGNALS)}
+        names = {one.cause: one.name for one in backlog_causes()}
         return message(
             "backlog-other-cause", cause=value_of(names[cause]), confidence=Probability(self.confidence)
         )
@@ -185,7 +185,7 @@ def set_apart(queues: Sequence[QueueSignals], others: Sequence[OtherIncident]) -
     others
         Other incidents; what speaks for the cause of one, in its queue and its time, belongs to it.
     """
-    by_name = {cause.cause: cause for cause in load_causes(QUESTION, SIGNALS)}
+    by_name = {cause.cause: cause for cause in backlog_causes()}
     for other in others:
         if other.cause is not None:
             cause = by_name[other.cause]

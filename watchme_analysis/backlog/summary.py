@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from watchme_analysis.backlog.chain import SIGNALS
+from watchme_analysis.backlog.chain import backlog_causes
 from watchme_analysis.backlog.changes import FUNCTION_EVENTS, Change, change_before
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.polling import unmatched_receives
-from watchme_analysis.inference.causes import cause_names, load_causes
+from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
 from watchme_analysis.inference.placeholders import with_meanings
@@ -62,7 +62,7 @@ def summary(
     if found.cause is None:
         return _undecided(found, context, collect)
     others = apart(context, found.incident_start, found.incident_end)
-    cause = next(one for one in load_causes(QUESTION, SIGNALS) if one.cause == found.cause)
+    cause = next(one for one in backlog_causes() if one.cause == found.cause)
     return (
         sentences(
             quoted_error(extra["error"]),
@@ -218,7 +218,7 @@ def _extent(
 
 def _days(context: BacklogContext, cause: str) -> Message | None:
     """Return on how many days invocations failed at the same time, where these are several."""
-    own = next(one for one in load_causes(QUESTION, SIGNALS) if one.cause == cause)
+    own = next(one for one in backlog_causes() if one.cause == cause)
     if context.focus is None or own.layer not in ("function", "api"):
         return None
     days = len(context.focus.failing_days)

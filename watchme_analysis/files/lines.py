@@ -108,7 +108,7 @@ _PREFIX = re.compile(
 )
 _PREFIX_TIME = re.compile(_ISO)
 # An application writes times of its own, so only others' times belong to the prefix: a container runtime's,
-# with nine digits or before the name of a stream, and those of syslog and journalctl, before host and program.
+# with nine digits or before the name of a stream, and syslog's and journalctl's, before host and program.
 _CONTAINER_PREFIX = re.compile(
     (
         _CONTAINER

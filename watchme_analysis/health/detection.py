@@ -30,6 +30,7 @@ from watchme_analysis.health.signals import (
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.engine import explained_away
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.inference.known_lines import grades_of
 from watchme_analysis.inference.signals import Observation, Signal, by_id, observe
 
 # The topics of signals, from where an incident lies to its mechanism.
@@ -64,7 +65,7 @@ SIGNALS: dict[str, Signal] = by_id(
 def health_causes() -> tuple[Cause, ...]:
     """Return the causes of the question, checked against its signals."""
     return tuple(
-        replace(cause, grades={**known_lines.grades_of(cause), **cause.grades})
+        replace(cause, grades={**grades_of(cause), **cause.grades})
         for cause in load_causes("health", SIGNALS)
     )
 

@@ -13,7 +13,6 @@ from typing import Any
 from watchme_analysis.health.calibration import confidence
 from watchme_analysis.health.detection import SIGNALS, health_causes
 from watchme_analysis.health.explaining_away import EXPLAINS
-from watchme_analysis.health.signals.known_lines import excluding_line, has_several_causes
 from watchme_analysis.health.thresholds import WHOLE
 from watchme_analysis.inference.causes import GRADES, Cause, layer_grades
 from watchme_analysis.inference.engine import (
@@ -25,6 +24,7 @@ from watchme_analysis.inference.engine import (
     weigh,
 )
 from watchme_analysis.inference.findings import Finding, Ranked, Status, Verdict
+from watchme_analysis.inference.known_lines import excluding_line, names_one_cause
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.fates import LAYERS
 from watchme_analysis.text.message import Text
@@ -163,7 +163,7 @@ def _own_weights(found: Finding) -> list[float]:
     return [
         item.weight
         for item in found.evidence
-        if item.check not in SHARED_GROUPS and not has_several_causes(item.signal)
+        if item.check not in SHARED_GROUPS and names_one_cause("health", item)
     ]
 
 
@@ -211,7 +211,7 @@ def layer_findings(
         probability = decision.layers.get(layer, 0.0)
         remaining = [entry for entry in mine if entry.status != "refuted"]
         evidence = [item for entry in remaining or mine for item in entry.finding.evidence]
-        against = refuting(layer, observations) or excluding_line(layer, observations)
+        against = refuting(layer, observations) or excluding_line("health", layer, observations)
         status: Status = "inconclusive"
         sentence: Text = max(evidence, key=lambda item: item.weight).statement if evidence else ""
         if probability >= NAMED_AT and _shows(layer, mine):

@@ -16,12 +16,12 @@ from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, caus
 from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_platform import SETTINGS, commands, settings
 from watchme_analysis.health.running_source import LOOPBACK
-from watchme_analysis.health.signals.known_lines import GROUP
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import Cause, cause_names
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
+from watchme_analysis.inference.known_lines import GROUP
 from watchme_analysis.inference.placeholders import with_meanings
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.observations import OUTER

@@ -41,6 +41,9 @@ _ABOUT = {
     "backlog": ("metrics", "queues", "log_events"),
 }
 
+# Tables that help only whoever asks a question: they may be about the other one.
+_MAY_BE_ABOUT = {"health": (), "backlog": ("app_log",)}
+
 # What a diagnosis of each question is about.
 _SUBJECT_NAMES = {"health": "endpoint", "backlog": "queue"}
 
@@ -102,7 +105,7 @@ def investigate(
             error_message("error-question-unknown", question=repr(question), known=", ".join(QUESTIONS))
         )
     opened = case if isinstance(case, Case) else open_case(case)
-    if question not in questions_for(opened):
+    if not {*opened.tables}.intersection(_ABOUT[question] + _MAY_BE_ABOUT[question]):
         others = [
             message("error-question-other", question=Resource(other)) for other in questions_for(opened)
         ]

@@ -73,3 +73,7 @@ placeholder-zone = ZONE is the id of the zone, which its overview at Cloudflare 
 collect-placeholders =
     # { $meanings }
     { $how }
+known-line = { $count ->
+    [one] 1 line says { $error }: { $meaning }
+   *[other] { $count } lines say { $error }: { $meaning }
+}

@@ -82,7 +82,3 @@ health-wrong-port = { $address } refused { $errors } connections for { $paths }.
 
 health-wrong-port-detail = Nginx passes requests in { $place } to { $address }, where nothing listens; the process listens on { $listens }.
 check-upstream-port = port of the upstream
-health-known-line = { $count ->
-    [one] 1 line says { $error }: { $meaning }
-   *[other] { $count } lines say { $error }: { $meaning }
-}

@@ -70,3 +70,4 @@ placeholder-zone = ZONE はゾーン ID で、Cloudflare のゾーンの概要�
 collect-placeholders =
     # { $meanings }
     { $how }
+known-line = { $count } 行に { $error } とあります。{ $meaning }

@@ -82,4 +82,3 @@ health-wrong-port = { $paths } への接続 { $errors } 件が { $address } で�
 
 health-wrong-port-detail = Nginx は { $place } のリクエストを、待ち受けのない { $address } に転送しています。プロセスは { $listens } で待ち受けています。
 check-upstream-port = アップストリームのポート
-health-known-line = { $count } 行に { $error } とあります。{ $meaning }

@@ -1,0 +1,67 @@
+"""Lines of a log alone say what failed; where metrics show harm or none, they change nothing."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.services.diagnose import diagnose, questions_for
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+IMPORT_ERROR = (
+    "[ERROR] Runtime.ImportModuleError: Unable to import module 'worker': No module named 'requests'"
+)
+
+
+def diagnosed(folder, name, lines):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("\n".join(lines) + "\n")
+    case = import_folder(folder, folder.parent / f"{folder.name}-case").case
+    return case, diagnose("backlog", case).to_dict()
+
+
+@pytest.mark.parametrize("name", ["app.log", "lambda.txt"])
+def test_an_error_with_one_cause_names_it(tmp_path, name):
+    case, found = diagnosed(tmp_path / "evidence", name, [IMPORT_ERROR, IMPORT_ERROR])
+    assert (found["verdict"], found["cause"]) == ("supported", "consumer_failing")
+    assert found["confidence"] < 1
+    assert found["queues"] == []
+    evidence = [item for item in found["ranking"][0]["evidence"] if item["rows"]]
+    assert [item["rows"] for item in evidence] == [len(case.sql(item["sql"])) for item in evidence]
+
+
+def test_an_error_with_several_causes_names_none(tmp_path):
+    line = "SQS delete message failed: The receipt handle has expired."
+    _, found = diagnosed(tmp_path / "evidence", "app.log", [line])
+    assert (found["verdict"], found["cause"]) == ("inconclusive", None)
+    assert found["ranking"][0]["cause"] == "visibility_misconfig"
+
+
+def test_unknown_lines_stay_open(tmp_path):
+    _, found = diagnosed(tmp_path / "evidence", "app.log", ["INFO: something that nobody knows"])
+    assert (found["verdict"], found["cause"]) == ("inconclusive", None)
+    assert (
+        len({item["probability"] for item in found["ranking"]} - {found["ranking"][-1]["probability"]}) <= 1
+    )
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in DATA.glob("backlog-*")))
+def test_a_line_changes_nothing_where_metrics_show_the_queue(tmp_path, example):
+    said = {}
+    for name, lines in (("without", []), ("with", [IMPORT_ERROR])):
+        folder = tmp_path / name
+        shutil.copytree(DATA / example, folder)
+        _, said[name] = (
+            diagnosed(folder, "app.log", lines)
+            if lines
+            else (None, diagnose("backlog", import_folder(folder, tmp_path / "plain").case).to_dict())
+        )
+    assert [said["with"][key] for key in ("verdict", "cause", "confidence")] == [
+        said["without"][key] for key in ("verdict", "cause", "confidence")
+    ]
+
+
+def test_a_log_alone_is_a_question_of_backlogs_only_for_who_asks(tmp_path):
+    case, _ = diagnosed(tmp_path / "evidence", "app.log", [IMPORT_ERROR])
+    assert questions_for(case) == ("health",)

@@ -1,0 +1,119 @@
+"""Known log lines as signals: each message of :mod:`watchme_analysis.log_messages` is one, with its own id.
+
+Its weights follow from its entry: the likeliest cause most, excluded layers decisively against. A single line
+counts in full, since its meaning is stated by whoever writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from watchme_analysis.inference.causes import GRADES, LAYERS, Cause, causes
+from watchme_analysis.inference.findings import Evidence, Finding
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.log_messages.known_messages import KnownMessage, known_message, known_messages
+from watchme_analysis.text.message import Message, Quotation, in_each_language, message, value_of
+from watchme_analysis.text.render import filled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Different texts of a table that are searched, by choice: an application may log millions.
+MOST_TEXTS = 20_000
+# Group of these signals: of several lines, the strongest counts in full.
+GROUP = "known lines"
+# Grades of the causes of a message, in their order; further ones have the last.
+_BY_ORDER = ("strong", "fair", "weak")
+
+
+class Written(NamedTuple):
+    """Rows of a table with one known message.
+
+    Attributes
+    ----------
+    table, rows
+        The table, and its rows.
+    sample
+        The text of the first.
+    values
+        What it states, by the names of the message's placeholders.
+    """
+
+    table: str
+    rows: pd.DataFrame
+    sample: str
+    values: dict[str, str]
+
+
+@cache
+def weighed_messages(question: str) -> dict[str, KnownMessage]:
+    """Return the known messages of a question that name a fault, by id."""
+    own = {cause.cause for cause in causes(question)}
+    layers = {*LAYERS[question]}
+    return {
+        known.id: known
+        for known in known_messages()
+        if known.causes and not known.ordinary and {*known.causes} <= own and {*known.excluded} <= layers
+    }
+
+
+def grades_of(cause: Cause) -> dict[str, float]:
+    """Return the log-odds of each known message for a cause, by id."""
+    found = {}
+    for known in weighed_messages(cause.question).values():
+        if cause.complement:
+            found[known.id] = -GRADES["strong"]
+        elif cause.cause in known.causes:
+            found[known.id] = GRADES[_BY_ORDER[min(known.causes.index(cause.cause), len(_BY_ORDER) - 1)]]
+        elif cause.layer in known.excluded:
+            found[known.id] = -GRADES["decisive"]
+    return found
+
+
+def written(question: str, table: str, frame: pd.DataFrame, texts: pd.Series) -> list[tuple[str, Written]]:
+    """Return the rows of a table that hold known messages, by their ids.
+
+    Parameters
+    ----------
+    question
+        ``health`` or ``backlog``.
+    table, frame
+        A table, and the rows of it that count.
+    texts
+        Text of each row.
+    """
+    known = texts.drop_duplicates().head(MOST_TEXTS)
+    found = []
+    for text, rows in texts[texts.isin(known)].groupby(texts, sort=False).groups.items():
+        match = known_message(str(text).replace("\n", " "))
+        if match is not None and match[0].id in weighed_messages(question):
+            found.append((match[0].id, Written(table, frame.loc[rows], str(text), match[1])))
+    return found
+
+
+def statement(question: str, name: str, shown: Written, count: int) -> Message:
+    """Return the sentence on so many rows with a known message."""
+    known = weighed_messages(question)[name]
+    meaning = in_each_language(known.meaning, lambda language, text: filled(text, shown.values, language))
+    return message("known-line", count=count, error=Quotation(shown.sample), meaning=value_of(meaning))
+
+
+def excluding_line(question: str, layer: str, observations: Iterable[Observation]) -> Observation | None:
+    """Return the observation of a known line that excludes a layer; None without one."""
+    known = weighed_messages(question)
+    return next(
+        (one for one in observations if one.signal in known and layer in known[one.signal].excluded), None
+    )
+
+
+def names_one_cause(question: str, evidence: Evidence) -> bool:
+    """Return False for a known line with several causes, which does not tell them apart."""
+    known = weighed_messages(question).get(evidence.signal)
+    return known is None or len(known.causes) == 1
+
+
+def tells_causes_apart(question: str, found: Finding) -> bool:
+    """Return whether more speaks for a cause than known lines with several causes."""
+    return any(item.weight > 0 and names_one_cause(question, item) for item in found.evidence)
