@@ -118,7 +118,7 @@ def test_a_full_socket_is_the_process_and_no_network(tmp_path):
 PASTES = {
     "journalctl": "Dec 11 01:10:30 host docker[29]: FATAL ERROR: Reached heap limit Allocation failed - "
     "JavaScript heap out of memory",
-    "journalctl -o short-iso": "2025-12-11T01:10:30+0000 host kernel: Out of memory: Killed process 812 (node)",
+    "journalctl -o short-iso": "2025-12-11T01:10:30+0000 host kernel: Out of memory: Killed process 8 (x)",
     "kubectl describe": "  Last State: Terminated\n    Reason: OOMKilled\n    Exit Code: 137",
     "without time": "[crit] 7#7: *8 connect() to unix:/run/app.sock failed (2: No such file or directory) "
     'while connecting to upstream, client: 192.0.2.9, server: example.com, request: "GET / HTTP/1.1"',

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.services.explain import MOST_LINES, explain
 from watchme_analysis.log_messages.known_messages import known_messages
+from watchme_analysis.services.explain import MOST_LINES, explain
 
 REFUSED = next(known.sample for known in known_messages() if known.id == "nginx-refused")
 SAMPLES = [known.sample for known in known_messages()]

@@ -207,6 +207,8 @@ def _extent(
 ) -> Message:
     """Return which queues the incident affected, and when: from the first trouble on, not from a change."""
     queues = [queue for queue in found.extra["queues"] if queue not in elsewhere]
+    if not queues and not context.queues:
+        return message("backlog-no-queue-recorded")
     if found.incident_start is None:
         return message("backlog-queues-affected", queues=queues, number=len(queues))
     harmed = [trouble_span(item) for item in context.affected if item.pipeline.queue in queues]
