@@ -12,14 +12,14 @@ from watchme_analysis.health.rows import lines
 from watchme_analysis.health.thresholds import MANY
 from watchme_analysis.inference.known_lines import GROUP, Written, statement, weighed_messages, written
 from watchme_analysis.inference.signals import Observation, detects
-from watchme_analysis.requests.fates import OF_LINES
+from watchme_analysis.requests.observations import FATE_OF_LINE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Kinds of lines of Nginx's error log that are weighed as the fates of their requests. A full listen queue is
 # weighed there as a connection that timed out, which says less.
-_FATES = OF_LINES.keys() - {"upstream_queue_full"}
+_FATES = FATE_OF_LINE.keys() - {"upstream_queue_full"}
 
 
 @detects(*weighed_messages("health"), group=GROUP, needs=("error_log", "app_log", "access_log"))
