@@ -57,7 +57,7 @@ def test_statuses_are_counted_by_vantage_route_and_phase():
     found = status_counts(frame, at(10), at(20))
     assert found.values.tolist() == [
         ["nginx", "/a", "after", "no answer", 1], ["nginx", "/a", "baseline", "200", 2],
-        ["nginx", "/a", "incident", "504", 1], ["nginx", "/a", "incident", "timeout", 1],
+        ["nginx", "/a", "incident", "504", 1], ["nginx", "/a", "incident", "no answer", 1],
     ]  # fmt: skip
     assert list(found) == ["vantage", "route", "phase", "status", "count"]
     assert set(status_counts(frame)["phase"]) == {"all"}

@@ -4,7 +4,6 @@ import pandas as pd
 from worlds.together import together
 
 from watchme_analysis.backlog.sections.tables import onset_table
-from watchme_analysis.health.sections.tables import by_connection_table
 from watchme_analysis.inference.findings import Evidence, Finding, Missing, Ranked
 from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import FigureView, TableView, TextView, cell, coded, table
@@ -235,18 +234,3 @@ def test_a_command_to_collect_evidence_is_set_as_what_is_typed():
     what, _, how = shown.to_html().rpartition("<td")
     assert "font-family:monospace" in how
     assert "font-family:monospace" not in what
-
-
-def test_new_connections_stand_beside_kept_ones_with_what_overtook_them():
-    row = {
-        "hop": "to_app", "route": "/a", "connection": "new", "baseline": 3, "baseline_bad": 0, "incident": 4,
-        "incident_bad": 4, "baseline_median_s": 0.002, "incident_median_s": 3.0,
-    }  # fmt: skip
-    nothing = float("nan")
-    kept = row | {"connection": "kept", "incident_bad": 1, "incident_median_s": nothing}
-    shown = by_connection_table(pd.DataFrame([row, kept]), (2, 4))
-    assert shown.rows == (
-        ("Nginx to application", "/a", "0 of 3 → 4 of 4", "0 of 3 → 1 of 4", "–", "2 ms → 3 s", "2 ms → –"),
-    )
-    assert "Of 4 bad requests to the application over new connections 2 were overtaken" in shown.note
-    assert by_connection_table(pd.DataFrame([row]).iloc[:0], (0, 0)).note.startswith("No rows")

@@ -6,7 +6,6 @@ from watchme_analysis.requests.connection_reuse import (
     connections_used,
     keepalive_ports,
     outcome_by_connection,
-    overtaken,
 )
 from watchme_analysis.requests.followed import follow_requests
 from watchme_analysis.requests.observations import join_requests
@@ -106,15 +105,6 @@ def test_new_connections_are_compared_with_kept_ones_outside_the_incident_and_in
 def test_no_requests_are_compared_as_no_rows():
     frame = judged(followed(access(requested(1, 0.1)))).iloc[:0]
     assert outcome_by_connection(frame, connections_used(frame), [HEALTH]).empty
-
-
-def test_a_wait_is_overtaken_by_what_began_later_and_was_answered_sooner():
-    frame = one_of_each()
-    used = connections_used(frame)["to_app"]
-    assert overtaken(frame, used).tolist() == [True]
-    elsewhere = frame["nginx_bad"].map({True: "/svc/jobs", False: HEALTH})
-    assert overtaken(frame.assign(route=elsewhere), used).tolist() == [False]
-    assert overtaken(frame.assign(nginx_end=frame["nginx_end"].max()), used).tolist() == [False]
 
 
 @pytest.mark.slow

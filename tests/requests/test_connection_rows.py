@@ -8,7 +8,6 @@ from watchme_analysis.requests.connection_reuse import (
     connections_used,
     keepalive_ports,
     outcome_by_connection,
-    overtaken,
 )
 
 NAN = float("nan")
@@ -107,23 +106,3 @@ def test_outcomes_are_counted_by_hop_route_connection_and_phase():
         ["to_app", "/a", "new", 2, 2, 2, 1.5, 0, 0, 0, None],
         ["to_app", "/a", "kept", 2, 0, 2, 1.0, 1, 1, 1, 3.0],
     ]
-
-
-def test_a_bad_request_over_a_new_connection_was_overtaken_by_a_later_one():
-    def result(*kept, **bad):
-        rows = followed(
-            {"nginx_bad": True, "nginx_start": at(10), "nginx_end": at(20)} | bad,
-            *({"nginx_start": at(begin), "nginx_end": at(end)} | more for begin, end, more in kept),
-        )
-        kinds = pd.Series(["new"] + ["kept"] * len(kept), dtype="string")
-        return overtaken(rows, kinds).tolist()
-
-    assert result((11, 19, {})) == [True]
-    assert result((11, 20, {})) == [False]
-    assert result((10, 19, {})) == [False]  # at the same moment
-    assert result((11, 19, {"nginx_bad": True})) == [False]
-    assert result((11, 19, {"route": "/b"})) == [False]
-    assert result((12, 25, {}), (13, 19, {})) == [True]
-    assert result((11, 19, {"nginx_s": NAN})) == [False]
-    assert result((11, 19, {}), nginx_bad=False) == []
-    assert result() == [False]

@@ -74,7 +74,7 @@ def test_times_stand_beside_what_the_outermost_layer_logged():
     )
     assert list(frame) == [
         "start", "path", "route", "status", "total_s", *(f"{name}_s" for name in LAYERS), "gave_up_in",
-        "worst", "phase",
+        "phase",
     ]  # fmt: skip
     assert (
         frame[["start", "path", "route", "phase"]].values.tolist()

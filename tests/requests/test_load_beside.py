@@ -11,7 +11,7 @@ from watchme_analysis.requests.concurrency import (
     pile_up_start,
     sampling_step_s,
 )
-from watchme_analysis.requests.layers import logs_connects, slow_uploads, status_classes
+from watchme_analysis.requests.layers import logs_connects, slow_uploads
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 
@@ -77,30 +77,6 @@ def test_the_start_of_a_rise_is_looked_for_only_shortly_before():
     assert pile_up_start(gauge, at(8).to_pydatetime()) == at(2)
     assert pile_up_start(gauge, at(8).to_pydatetime(), reach_s=3.0) == at(8)
     assert pile_up_start(gauge[:0], at(8).to_pydatetime()) == at(8)
-
-
-def test_statuses_are_counted_by_who_failed_most_failures_first():
-    counts = pd.DataFrame(
-        [
-            ("/calm", "nginx", "all", "200", 9), ("/bad", "nginx", "after", "504", 2),
-            ("/bad", "nginx", "baseline", "504", 1), ("/bad", "nginx", "incident", "503", 4),
-            ("/bad", "nginx", "incident", "302", 5), ("/bad", "outside", "incident", "timeout", 6),
-            ("/some", "edge", "all", "522", 3), ("/some", "edge", "all", "404", 7),
-            ("/some", "edge", "all", "499", 1), ("/some", "edge", "all", "502", 1),
-        ],
-        columns=["route", "vantage", "phase", "status", "count"],
-    )  # fmt: skip
-    found = status_classes(counts)
-    assert list(found) == [
-        "route", "vantage", "phase", "1xx–3xx", "4xx", "499", "502", "504", "52x", "other 5xx", "no answer",
-    ]  # fmt: skip
-    assert found.values.tolist() == [
-        ["/bad", "nginx", "baseline", 0, 0, 0, 0, 3, 0, 0, 0],
-        ["/bad", "nginx", "incident", 5, 0, 0, 0, 0, 0, 4, 0],
-        ["/bad", "outside", "incident", 0, 0, 0, 0, 0, 0, 0, 6],
-        ["/some", "edge", "baseline", 0, 7, 1, 1, 0, 3, 0, 0],
-        ["/calm", "nginx", "baseline", 9, 0, 0, 0, 0, 0, 0, 0],
-    ]
 
 
 def uploads(*rows, side="nginx"):

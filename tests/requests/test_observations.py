@@ -350,7 +350,7 @@ def test_frames_for_figures_agree_with_the_rows():
     assert partly[["baseline_timed", "incident_timed"]].iloc[0].tolist() == [8, 5]
     assert "(8 → 5 timed)" in comparison_table(partly, UTC).rows[0][5]
     counts = status_counts(observed, at(10), None).set_index("status")["count"]
-    assert counts.to_dict() == {"200": 10, "timeout": 6}
+    assert counts.to_dict() == {"200": 10, "no answer": 6}
 
 
 def test_error_counts_keep_what_is_not_about_a_request():

@@ -20,7 +20,7 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import ENOUGH
 from watchme_analysis.requests.fates import SERVED, attempts, request_fates
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
-from watchme_analysis.requests.layers import slow_uploads
+from watchme_analysis.requests.layers import layer_times, slow_uploads
 from watchme_analysis.requests.observations import INNER, join_requests, observations
 
 if TYPE_CHECKING:
@@ -196,6 +196,15 @@ class HealthContext:
     def fates(self) -> pd.DataFrame:
         """The fates of the bad requests that began in the incident."""
         return self.of_incident(self.all_fates, "start")
+
+    @cached_property
+    def layer_times(self) -> pd.DataFrame:
+        """The time that each layer added to each joined request: the frame of :func:`layer_times`."""
+        return layer_times(self.joined)
+
+    def lines_of(self, fates: pd.DataFrame) -> pd.DataFrame:
+        """Return the lines of Nginx's error log of some of :attr:`fates`."""
+        return self.table("error_log").loc[fates.loc[fates["error_row"] >= 0, "error_row"]]
 
     @cached_property
     def fate(self) -> pd.Series:

@@ -198,8 +198,7 @@ def status_counts(
     Returns
     -------
     pandas.DataFrame
-        ``vantage``, ``route``, ``phase``, ``status`` (text: the number, else the client's error or
-        ``no answer``), ``count`` (int).
+        ``vantage``, ``route``, ``phase``, ``status`` (text: the number, or ``no answer``), ``count`` (int).
     """
     import pandas as pd
 
@@ -211,7 +210,7 @@ def status_counts(
             "vantage": observed["vantage"],
             "route": observed["route"],
             "phase": phases(observed["start"], start, end).fillna("all"),
-            "status": number.fillna(observed["error"]).fillna("no answer"),
+            "status": number.fillna("no answer"),
         }
     )
     return frame.groupby(list(frame.columns), as_index=False).size().rename(columns={"size": "count"})

@@ -219,8 +219,7 @@ def _failures(context: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
         kinds.append((silent, message("health-failed-silent", count=silent)))
     most_first = sorted(kinds, key=lambda kind: -kind[0])
     yield message("health-failed-with", kinds=Phrases(tuple(said for _, said in most_first)))
-    rows_with_line = context.fates.loc[context.fates["route"].isin(context.routes), "error_row"]
-    lines = context.table("error_log").loc[rows_with_line[rows_with_line >= 0]]
+    lines = context.lines_of(context.fates[context.fates["route"].isin(context.routes)])
     if (failed["status"] == SERVER_ERROR).sum() >= FEWEST and (raised := _raised(context)) is not None:
         yield _exception(raised)
     for words, count in lines["message"].value_counts().head(1).items():

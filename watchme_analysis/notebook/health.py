@@ -36,9 +36,9 @@ from watchme_analysis.requests.concurrency import (
     other_requests_in_flight,
     sampling_step_s,
 )
-from watchme_analysis.requests.connection_reuse import connections_used, outcome_by_connection, overtaken
+from watchme_analysis.requests.connection_reuse import connections_used, outcome_by_connection
 from watchme_analysis.requests.followed import FollowedRequests, fate_counts
-from watchme_analysis.requests.layers import layer_shares, layer_times, status_classes
+from watchme_analysis.requests.layers import layer_shares, layer_times
 from watchme_analysis.requests.observations import phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
 from watchme_analysis.text.render import render, value_label
@@ -204,19 +204,16 @@ class HealthPage(Page):
         lag = latency_lag(found.observed, route, jobs, sampling_step_s(found.joined))
         return plot_in_flight(opened, found.observed, jobs, (route, lag), self.span())
 
-    @section(lambda page: page._by_connection[0], lambda page: "select * from requests")
+    @section(lambda page: page._by_connection, lambda page: "select * from requests")
     def by_connection(self) -> TableView:
         """Return a table that compares requests over new connections and keep-alive connections."""
-        return by_connection_table(*self._by_connection, self.language)
+        return by_connection_table(self._by_connection, self.language)
 
     @cached_property
-    def _by_connection(self) -> tuple[pd.DataFrame, tuple[int, int]]:
-        """Return outcomes by kind of connection; and the affected requests: overtaken ones, and all."""
+    def _by_connection(self) -> pd.DataFrame:
         frame, affected = self.followed.frame, list(self.context.routes)
         shown = self.routes[: min(len(affected), _COMPARED) + 1] if affected else self.routes[:_COMPARED]
-        mine, used = frame[frame["during"] & frame["route"].isin(affected)], connections_used(frame)
-        passed = overtaken(mine, used["to_app"])
-        return outcome_by_connection(frame, used, shown), (int(passed.sum()), len(passed))
+        return outcome_by_connection(frame, connections_used(frame), shown)
 
     @property
     def followed(self) -> FollowedRequests:
@@ -297,12 +294,12 @@ class HealthPage(Page):
 
     @section(lambda page: page._statuses, Rows("access_log"))
     def statuses(self) -> TableView:
-        """Return the number of responses by status (499, 502, 504 and 52x apart), endpoint and vantage."""
+        """Return the number of responses by status, endpoint and vantage."""
         return status_table(self._statuses, self.language)
 
     @cached_property
     def _statuses(self) -> pd.DataFrame:
-        frame = status_classes(status_counts(self.context.observed, *self._bounds))
+        frame = status_counts(self.context.observed, *self._bounds)
         return frame[frame["route"].isin(self.routes)]
 
     @section(lambda page: page._errors, Rows("error_log"))

@@ -69,9 +69,8 @@ def layer_times(
         ``header_s`` (from connected to the first byte;
         with the connecting where that is not logged, and with the servers that failed it before), ``body_s``
         (from first byte to last), all float
-        seconds, never negative, NaN where not logged; ``gave_up_in`` (text: ``connect``, ``header``,
-        ``body``, the step in which the upstream's time limit passed; null otherwise); ``worst`` (text:
-        the layer that took longest), ``phase``.
+        seconds, never negative, NaN where not logged; ``gave_up_in`` (text: ``connect`` or
+        ``header``, the step in which the upstream's time limit passed; null otherwise), ``phase``.
     """
     import numpy as np
     import pandas as pd
@@ -103,11 +102,6 @@ def layer_times(
     gave_up = np.select([no_connect & failed, no_header & failed], ["connect", "header"], default="").astype(
         object
     )
-    known = frame.notna().any(axis=1)
-    worst = pd.Series(pd.NA, index=joined.index, dtype="string")
-    if known.any():
-        longest = frame[known].fillna(-1.0).to_numpy().argmax(axis=1)
-        worst[known] = np.array(LAYERS)[longest]
     outer = joined["edge_status"].where(joined["seen_edge"], joined["nginx_status"])
     return pd.DataFrame(
         {
@@ -118,7 +112,6 @@ def layer_times(
             "total_s": np.where(np.isnan(edge), nginx, edge),
             **frame,
             "gave_up_in": pd.Series(gave_up, index=joined.index, dtype="string").replace("", pd.NA),
-            "worst": worst,
             "phase": phases(joined["start"], start, end),
         }
     )
@@ -159,55 +152,6 @@ def layer_shares(layers: pd.DataFrame, routes: Sequence[str]) -> pd.DataFrame:
     key = found["route"].map(order) * 10 + found["phase"].map(phases)
     columns = ["route", "phase", "requests", *names, "gave_up"]
     return pd.DataFrame(found.loc[key.sort_values().index, columns]).reset_index(drop=True)
-
-
-STATUS_CLASSES = ("1xx–3xx", "4xx", "499", "502", "504", "52x", "other 5xx", "no answer")
-
-
-def status_classes(counts: pd.DataFrame) -> pd.DataFrame:
-    """Return counts of statuses in classes that show which layer failed.
-
-    499 is Nginx's word for a client that left, 502 and 504 a gateway's for an upstream that refused or took
-    too long, 520 to 529 Cloudflare's for trouble with the origin.
-
-    Parameters
-    ----------
-    counts
-        Frame of :func:`watchme_analysis.health.frames.status_counts`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``route``, ``vantage``, ``phase`` (``baseline``: all time outside the incident) and a column per
-        class of :data:`STATUS_CLASSES` that occurs (int), most failures first.
-    """
-    import pandas as pd
-
-    rows = counts.assign(
-        phase=counts["phase"].replace({"after": "baseline", "all": "baseline"}),
-        kind=counts["status"].map(_status_class),
-    )
-    keys = ["route", "vantage", "phase"]
-    wide = rows.pivot_table(index=keys, columns="kind", values="count", aggfunc="sum", fill_value=0)
-    present = [name for name in STATUS_CLASSES if name in wide.columns]
-    wide = wide[present].astype("int64").reset_index()
-    wide.columns.name = None
-    bad = wide[[name for name in present if name not in ("1xx–3xx", "4xx")]].sum(axis=1)
-    worst = bad.groupby(wide["route"]).transform("sum")
-    order = pd.DataFrame({"worst": -worst, **wide[keys]}).sort_values(["worst", *keys], kind="stable").index
-    return wide.loc[order].reset_index(drop=True)
-
-
-def _status_class(status: str) -> str:
-    if not status.isdigit():
-        return "no answer"
-    if status in ("499", "502", "504"):
-        return status
-    if status.startswith("52"):
-        return "52x"
-    if status.startswith("5"):
-        return "other 5xx"
-    return "4xx" if status.startswith("4") else "1xx–3xx"
 
 
 # Seconds that a layer must have had a request longer than the layer behind it.

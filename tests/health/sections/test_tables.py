@@ -75,7 +75,7 @@ def test_connections_have_a_row_for_each_hop_and_route():
         connection("kept", incident_bad=2, incident_median_s=0.004),
         connection("kept", hop="to_nginx", route="/jobs"),
     ]
-    shown = by_connection_table(pd.DataFrame(rows), (2, 4))
+    shown = by_connection_table(pd.DataFrame(rows))
     counts = [f"{part(0, 30)} → {part(bad, 10)}" for bad in (4, 2, 1)]
     assert shown.rows == (
         (label("hop-to-app", "en"), "/health", *counts, "2 ms → 3 s", "2 ms → 4 ms"),
@@ -86,30 +86,26 @@ def test_connections_have_a_row_for_each_hop_and_route():
         "median-over-new", "median-over-keep-alive",
     )  # fmt: skip
     assert shown.caption == label("by-connection-caption", "en")
-    note, overtaken = (
-        label("by-connection-note", "en"),
-        label("by-connection-overtaken", "en", overtaken=2, requests=4),
-    )
-    assert shown.note.split() == f"{note} {overtaken}".split()
+    assert shown.note == label("by-connection-note", "en")
     assert shown.numeric == {2, 3, 4, 5, 6}
-    assert by_connection_table(pd.DataFrame(rows), (0, 0)).note == note
-    none = by_connection_table(pd.DataFrame(rows)[:0], (0, 0))
+    none = by_connection_table(pd.DataFrame(rows)[:0])
     assert (none.rows, none.note) == ((), label("by-connection-none", "en"))
 
 
-def test_statuses_have_a_column_for_each_class_that_occurred():
-    names = ("route", "vantage", "phase", "499", "502", "no answer")
+def test_statuses_have_a_column_each_with_their_counts_before_and_in_the_incident():
     frame = pd.DataFrame(
         [
-            ("/health", "nginx", "baseline", 1200, 0, 0),
-            ("/health", "nginx", "incident", 10, 0, 30),
-            ("/jobs", "edge", "incident", 5, 0, 0),
+            ("/health", "nginx", "baseline", "499", 1200),
+            ("/health", "nginx", "incident", "499", 10),
+            ("/health", "nginx", "incident", "no answer", 30),
+            ("/jobs", "edge", "after", "499", 3),
+            ("/jobs", "edge", "incident", "499", 5),
         ],
-        columns=names,
+        columns=("route", "vantage", "phase", "status", "count"),
     )
     shown = status_table(frame)
-    assert shown.rows == (("/health", "Nginx", "1,200 → 10", "0 → 30"), ("/jobs", "edge", "0 → 5", "0"))
-    assert shown.heads == (*heads("endpoint", "vantage"), "499", label("status-class-no-answer", "en"))
+    assert shown.rows == (("/health", "Nginx", "1,200 → 10", "0 → 30"), ("/jobs", "edge", "3 → 5", "0"))
+    assert shown.heads == (*heads("endpoint", "vantage"), "499", label("status-no-answer", "en"))
     assert (shown.caption, shown.note) == (label("statuses-caption", "en"), "")
     assert shown.numeric == {2, 3}
     assert status_table(frame[:0]).note == label("requests-none", "en")

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present.display import TableView, cell
 from watchme_analysis.text.formats import format_number
-from watchme_analysis.text.message import message, sentences
-from watchme_analysis.text.render import duration_label, label, render, value_label
+from watchme_analysis.text.render import duration_label, label, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,16 +92,13 @@ _BY_CONNECTION = (
 )
 
 
-def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int], language: str = "en") -> TableView:
+def by_connection_table(frame: pd.DataFrame, language: str = "en") -> TableView:
     """Return results of requests over new and over keep-alive connections.
 
     Parameters
     ----------
     frame
         Frame of :func:`watchme_analysis.requests.connection_reuse.outcome_by_connection`.
-    overtaken
-        Bad requests of the incident over new connections that one over a keep-alive connection overtook, of
-        how many.
     language
         Language of caption, headings and notes.
     """
@@ -122,16 +118,12 @@ def by_connection_table(frame: pd.DataFrame, overtaken: tuple[int, int], languag
                 ),
             )
         )
-    said = [message("by-connection-note")]
-    if overtaken[1]:
-        said.append(message("by-connection-overtaken", overtaken=overtaken[0], requests=overtaken[1]))
-    if not rows:
-        said = [message("by-connection-none")]
+    note = "by-connection-note" if rows else "by-connection-none"
     return TableView(
         label("by-connection-caption", language),
         _heads(_BY_CONNECTION, language),
         tuple(rows),
-        render(sentences(*said), language),
+        label(note, language),
         _from(2, len(_BY_CONNECTION)),
     )
 
@@ -144,30 +136,26 @@ def _bad(row: Any, language: str) -> str:
 
 
 def status_table(frame: pd.DataFrame, language: str = "en") -> TableView:
-    """Return counts of responses by class of status, baseline → incident in one cell.
+    """Return counts of responses by status, baseline → incident in one cell.
 
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.requests.layers.status_classes`.
+        Frame of :func:`watchme_analysis.health.frames.status_counts`.
     language
         Language of caption and headings.
     """
-    classes = [
-        name for name in frame.columns if name not in ("route", "vantage", "phase") and frame[name].sum()
-    ]
+    statuses = sorted(frame["status"].unique(), key=lambda status: (not status.isdigit(), status))
     rows = []
-    for (route, vantage), group in frame.groupby(["route", "vantage"], sort=False):
-        counts = [
-            [int(group.loc[group["phase"] == phase, name].sum()) for phase in ("baseline", "incident")]
-            for name in classes
-        ]
-        cells = [f"{before:,d} → {during:,d}" if before or during else "0" for before, during in counts]
+    for (route, vantage), group in frame.groupby(["route", "vantage"]):
+        counts = group["count"].groupby([group["status"], group["phase"].eq("incident")]).sum()
+        pairs = [[int(counts.get((status, during), 0)) for during in (False, True)] for status in statuses]
+        cells = [f"{before:,d} → {during:,d}" if before or during else "0" for before, during in pairs]
         rows.append((str(route), value_label("vantage", str(vantage), language), *cells))
     note = "" if rows else label("requests-none", language)
     heads = (
         *_heads(("endpoint", "vantage"), language),
-        *(value_label("status-class", name, language) for name in classes),
+        *(value_label("status", name, language) for name in statuses),
     )
     caption = label("statuses-caption", language)
     return TableView(caption, heads, tuple(rows), note, _from(2, len(heads)))

@@ -154,8 +154,7 @@ class _View:
         """Return the lines behind some bad requests: of the error log where it has half of them."""
         with_line = rows[rows["error_row"] >= 0]
         if len(with_line) >= MOST * len(rows):
-            places = self.context.table("error_log").loc[with_line["error_row"], ["file", "line"]]
-            return lines("error_log", places)
+            return lines("error_log", self.context.lines_of(with_line))
         side = "nginx" if self.logged(rows, "seen_nginx")["seen_nginx"].mean() >= 0.5 else "edge"
         logged = self.logged(rows, f"seen_{side}", f"{side}_file", f"{side}_line")
         return of_joined(side, logged[logged[f"seen_{side}"]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.affected_service import answered_by_the_host
 from watchme_analysis.health.context import HealthContext, followed
@@ -24,7 +24,7 @@ from watchme_analysis.health.thresholds import (
 )
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.connection_reuse import KEPT, NEW, NOT_TOLD, connections_used
-from watchme_analysis.requests.layers import layer_times, logs_connects, made_slow
+from watchme_analysis.requests.layers import logs_connects, made_slow
 from watchme_analysis.text.message import (
     Code,
     Count,
@@ -48,7 +48,6 @@ RETRANSMIT_S = (0.195, 0.26)
 RECONNECT_S = (0.995, 1.07)
 # Strength of time limits in the error log: a connection that nobody accepts runs into them as well.
 BY_ERRORS = 0.5
-UNREACHABLE = ("upstream_refused", "upstream_unreachable")
 # What the access log may have told already of connections that came late.
 OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short"}
 # So many of each at least, so large a share of the new ones bad, and so small a one of the others: a process
@@ -94,7 +93,7 @@ def _by_access_log(context: HealthContext) -> list[Observation]:
     passed_on = _passed_on(context)
     if len(passed_on) < FEWEST_OF_ROUTE or passed_on["response_s"].isna().all():
         return []
-    parts = layer_times(passed_on, connects_logged=logs_connects(context.joined))
+    parts = context.layer_times.loc[passed_on.index]
     seen = [*_connects(context, passed_on, parts), *_sent_again(passed_on, context.services)]
     bad = passed_on[passed_on["nginx_bad"] & passed_on["route"].isin(context.routes)]
     stalled = _stalled(parts.loc[bad.index])
@@ -245,57 +244,41 @@ def _body(context: HealthContext, passed_on: pd.DataFrame, stalled: pd.DataFrame
 
 
 def _by_error_log(context: HealthContext, seen_signals: set[str]) -> list[Observation]:
-    errors = context.errors
-    mine = errors[errors["upstream_addr"].isin(context.known_as(context.services))]
+    """Return what the lines of the bad requests show where the access log has no times."""
+    fates = context.fates
+    mine = fates[fates["address"].isin(context.known_as(context.services)) & (fates["error_row"] >= 0)]
     if len(mine) < FEWEST:
         return []
-    kinds = mine["kind"].value_counts()
-    total = len(mine)
     seen = []
 
-    def of(*names: str) -> int:
-        return int(sum(kinds.get(name, 0) for name in names))
+    def signal(name: str, rows: pd.DataFrame, how: Text | None = None, **more: Any) -> Observation:
+        logged = context.lines_of(rows)
+        kind = error_kind(str(logged["kind"].mode().iloc[0]))
+        values: dict[str, Value] = {"services": Names(context.services), "kind": kind}
+        text = message("health-upstream-errors", **values, errors=len(rows), total=len(mine))
+        how = how or message("health-upstream-errors-detail", **values)
+        return Observation(name, text, *lines("error_log", logged), detail=how, **more)
 
-    unreachable = of(*UNREACHABLE)
-    if concerns(unreachable, total):
-        kind = next(name for name in kinds.index if name in UNREACHABLE)
-        errors_of: dict[str, Value] = {"services": Names(context.services), "kind": error_kind(str(kind))}
-        text = message("health-upstream-errors", **errors_of, errors=unreachable, total=total)
-        rows = lines("error_log", mine[mine["kind"].isin(UNREACHABLE)])
-        detail = message("health-upstream-errors-detail", **errors_of)
-        if kind == "upstream_unreachable":
-            seen.append(Observation("unreachable", text, *rows, detail=detail))
-        elif (
-            mine.loc[mine["kind"] == kind, "upstream_addr"]
-            .isin({*context.serving, *started_at(context)})
-            .all()
-        ):
-            # Nginx asks the port that serves at other times, or at which a process is started.
-            share = float(context.fates["fate"].eq("refused").mean())
-            seen.append(Observation("refused_at_own_port", text, *rows, detail=detail, share=share))
+    turned_away = mine[mine["fate"].isin(["refused", "unreachable"])]
+    if concerns(len(turned_away), len(mine)):
+        own = {*context.serving, *started_at(context)}
+        if str(turned_away["fate"].mode().iloc[0]) == "unreachable":
+            seen.append(signal("unreachable", turned_away))
+        # Nginx asks the port that serves at other times, or at which a process is started.
+        elif turned_away.loc[turned_away["fate"].eq("refused"), "address"].isin(own).all():
+            share = float(fates["fate"].eq("refused").mean())
+            seen.append(signal("refused_at_own_port", turned_away, share=share))
         else:
-            seen.append(Observation("refused", text, *rows, detail=detail))
-    connects = message(
-        "health-connect-timeout-detail", services=context.services, times=of("upstream_timeout_connect")
-    )
-    stalls = message("health-body-stalls-detail", paths=context.endpoints)
-    for kind, outcome, known, detail in (
-        ("connect", "connect_slow", OF_CONNECTING, connects),
-        ("body", "body_stalls", {"body_stalls"}, stalls),
-    ):
-        late = of(f"upstream_timeout_{kind}")
-        if kind == "connect" and _none_connected(context, _passed_on(context)):
-            continue
-        if concerns(late, total) and not seen_signals & known:
-            text = message(
-                "health-upstream-errors",
-                errors=late,
-                total=total,
-                services=context.services,
-                kind=error_kind(f"upstream_timeout_{kind}"),
-            )
-            rows = lines("error_log", mine[mine["kind"] == f"upstream_timeout_{kind}"])
-            seen.append(Observation(outcome, text, *rows, strength=BY_ERRORS, detail=detail))
+            seen.append(signal("refused", turned_away))
+    late = mine[mine["fate"].eq("connect_timeout")]
+    is_told = seen_signals & OF_CONNECTING or _none_connected(context, _passed_on(context))
+    if concerns(len(late), len(mine)) and not is_told:
+        how = message("health-connect-timeout-detail", services=context.services, times=len(late))
+        seen.append(signal("connect_slow", late, strength=BY_ERRORS, how=how))
+    stopped = mine[mine["fate"].eq("body_timeout")]
+    if concerns(len(stopped), len(mine)) and "body_stalls" not in seen_signals:
+        how = message("health-body-stalls-detail", paths=context.endpoints)
+        seen.append(signal("body_stalls", stopped, strength=BY_ERRORS, how=how))
     return seen
 
 

@@ -83,9 +83,9 @@ def inside_refused(context: HealthContext) -> list[Observation]:
 def refused_past_inside(context: HealthContext) -> list[Observation]:
     """Return an observation of a usual address that refuses while the process responds in its container."""
     probes, _ = at_bad_moments(context, "inside")
-    errors = context.errors
     usual = context.serving.intersection(context.services)
-    refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].isin(usual)]
+    fates = context.fates[context.fates["fate"].eq("refused") & context.fates["address"].isin(usual)]
+    refused = context.lines_of(fates)
     if len(refused) < FEWEST or len(probes) < FEWEST or probes["bad"].any():
         return []
     where: dict[str, Value] = {"services": Names(tuple(dict.fromkeys(refused["upstream_addr"])))}
@@ -116,8 +116,7 @@ def connected(context: HealthContext) -> list[Observation]:
     if len(waited) < ENOUGH or len(waited) < WHOLE * len(mine):
         return []
     text = message("health-connected-errors", services=context.services, waited=len(waited), errors=len(mine))
-    rows = lines("error_log", context.table("error_log").loc[waited["error_row"]])
-    return [Observation("connected", text, *rows)]
+    return [Observation("connected", text, *lines("error_log", context.lines_of(waited)))]
 
 
 @detects("metrics_gap", group="samples", needs=("host_metrics",))

@@ -14,6 +14,7 @@ from watchme_analysis.health.signals.process_down import ENDED, READY
 from watchme_analysis.health.signals.rules import place_of
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
+from watchme_analysis.requests.fates import UNCONNECTED
 from watchme_analysis.text.catalogue import catalogue
 from watchme_analysis.text.message import (
     Code,
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Fates of connections that did not come about at all.
-UNCONNECTED = ("refused", "unreachable", "connect_timeout")
 # Longest time from the start of a process to the failures that follow from its deployment.
 DEPLOYED = timedelta(minutes=1)
 # Strength of a restart alone: a container that lost its network looks the same.
@@ -121,9 +120,8 @@ def started_at(context: HealthContext) -> list[str]:
 @detects("wrong_port", group="upstream port", needs=("error_log", "app_processes"))
 def wrong_port(context: HealthContext) -> list[Observation]:
     """Return an observation of a refused port on which, by the start commands, no process listens."""
-    errors = context.errors
-    refused = errors[errors["kind"].eq("upstream_refused") & errors["upstream_addr"].notna()]
-    refused = refused[route_templates(refused["path"]).isin(context.routes)]
+    fates = context.fates[context.fates["route"].isin(context.routes)]
+    refused = context.lines_of(fates[fates["fate"].eq("refused") & fates["address"].notna()])
     if len(refused) < FEWEST:
         return []
     address = str(refused["upstream_addr"].mode().iloc[0])
@@ -196,7 +194,11 @@ def stale_address(context: HealthContext) -> list[Observation]:
     import pandas as pd
 
     fates = context.fates[context.fates["route"].isin(context.routes)]
-    failed = fates[fates["fate"].isin(UNCONNECTED) & fates["address"].isin(context.serving)]
+    failed = fates[
+        fates["fate"].isin(UNCONNECTED)
+        & fates["fate"].ne("slow_connect")
+        & fates["address"].isin(context.serving)
+    ]
     log = own_rows(context, "app_log")
     log = log[log["time"].between(pd.Timestamp(context.start) - DEPLOYED, pd.Timestamp(context.end))]
     started = log.loc[says(log["message"], f"{READY}|Started server process"), "time"]
@@ -220,7 +222,7 @@ def stale_address(context: HealthContext) -> list[Observation]:
         text = sentences(text, message("health-stale-address-moved", usual=sorted(later)))
     detail = message("health-stale-address-detail", **stale, place=label(context))
     strength = 1.0 if moved else UNPROVED
-    rows = lines("error_log", context.table("error_log").loc[since.loc[since["error_row"] >= 0, "error_row"]])
+    rows = lines("error_log", context.lines_of(since))
     return [Observation("stale_address", text, *rows, strength=strength, detail=detail)]
 
 

@@ -31,7 +31,6 @@ column-cliffs-delta = effect (Cliff's δ)
 # Connections
 by-connection-caption = New connections against keep-alive connections
 by-connection-note = A new connection needs the network, room in the listen queue and a process that accepts it. A keep-alive connection needs a response alone. More connections are opened during a jam, so more bad requests over new ones prove little. Unknown: connected in under half a millisecond or kept alive, and no response in the application's log.
-by-connection-overtaken = Of { $requests } bad requests to the application over new connections { $overtaken } were overtaken by a later one for the same endpoint over a keep-alive connection: it was served before they ended.
 by-connection-none = No rows: neither the edge's handshakes nor $connection_requests, $upstream_connect_time or the ports in the application's log were recorded.
 hop-to-nginx = to Nginx
 hop-to-app = Nginx to application
@@ -147,6 +146,5 @@ call-context-event-loop = event loop
 call-context-thread-pool = thread pool
 call-context-process-pool = process pool
 call-context-unknown = thread that the source does not show
-status-class-no-answer = no response
-status-class-other-5xx = other 5xx
+status-no-answer = no response
 upstream-not-asked = not passed on

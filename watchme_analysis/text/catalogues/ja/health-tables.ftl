@@ -31,7 +31,6 @@ column-cliffs-delta = 効果量 (Cliff の δ)
 # Connections
 by-connection-caption = 新規接続とキープアライブ接続の比較
 by-connection-note = 新規接続には、ネットワーク、待ち受けキューの空き、接続を受け付けるプロセスが必要です。キープアライブ接続に必要なのは応答だけです。混雑時は新規接続が増えるため、新規接続の不良が多いだけでは判断できません。不明: 0.5 ミリ秒未満で接続したかキープアライブ接続で、アプリケーションのログに応答がないものです。
-by-connection-overtaken = 新規接続でアプリケーションに送られた不良リクエスト { $requests } 件のうち { $overtaken } 件は、同じエンドポイントへの後続のリクエストに追い越されました。後続のリクエストはキープアライブ接続で、先に応答を受け取っています。
 by-connection-none = 行なし: エッジのハンドシェイク、$connection_requests、$upstream_connect_time、アプリケーションのログのポートのいずれも記録されていません。
 hop-to-nginx = Nginx まで
 hop-to-app = Nginx からアプリケーションまで
@@ -144,6 +143,5 @@ call-context-event-loop = イベントループ
 call-context-thread-pool = スレッドプール
 call-context-process-pool = プロセスプール
 call-context-unknown = ソースからは不明なスレッド
-status-class-no-answer = 応答なし
-status-class-other-5xx = その他の 5xx
+status-no-answer = 応答なし
 upstream-not-asked = 転送なし
