@@ -35,7 +35,7 @@ LAYERS = ("client", "edge", "nginx", "network", "process", "dependency")
 # Fates by who responded, or where the request ended or lost its time.
 BY_EDGE = ("edge_responded", "held_by_edge", "never_arrived")
 BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded")
-UNCONNECTED = ("refused", "unreachable", "connect_timeout", "slow_connect")
+UNCONNECTED = ("refused", "unreachable", "connect_timeout")
 # The upstream was connected, and its response was late.
 LATE = ("header_timeout", "slow_header")
 BY_UPSTREAM = ("unavailable", "upstream_gave_up", "application_error", "rejected")
@@ -44,6 +44,7 @@ FATES = (
     *BY_NGINX,
     "slow_nginx",
     *UNCONNECTED,
+    "slow_connect",
     *LATE,
     "connection_dropped",
     "invalid_response",

@@ -24,6 +24,8 @@ from watchme_analysis.text.message import Duration, Message, Names, Resource, Ti
 if TYPE_CHECKING:
     import pandas as pd
 
+# Fates of requests that lost their time connecting.
+CONNECTING = (*UNCONNECTED, "slow_connect")
 # Strength of the same address where another setting of Nginx may have ended the requests.
 ANOTHER_SETTING = 0.6
 # Bad requests without a single lost connection by which lost packets are excluded: with one in ten packets
@@ -185,7 +187,7 @@ def _fates(view: _View) -> list[Observation]:
 
 def _unconnected(view: _View) -> list[Observation]:
     """Return observations of what failed connections have in common."""
-    rows = view.of(UNCONNECTED)
+    rows = view.of(CONNECTING)
     rows = rows[rows["address"].notna()]
     if len(rows) < FEWEST:
         return []
@@ -342,7 +344,7 @@ def _constancy(view: _View) -> list[Observation]:
 
 def _routing(view: _View) -> list[Observation]:
     """Return observations that Nginx chose an upstream that works, and did not give up too soon."""
-    rows = view.of((*UNCONNECTED, *LATE, "connection_dropped", "slow_body"))
+    rows = view.of((*CONNECTING, *LATE, "connection_dropped", "slow_body"))
     if len(rows) < max(WHOLE * view.total, FEWEST):
         return []
     served = view.served
@@ -398,7 +400,7 @@ def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
         return []
     text = message("health-routed-as-before", upstream=sorted(addresses), served=len(same))
     # Whether a connection comes about depends on the address alone; a response may miss a new time limit.
-    strength = 1.0 if rows["fate"].isin(UNCONNECTED).all() else ANOTHER_SETTING
+    strength = 1.0 if rows["fate"].isin(CONNECTING).all() else ANOTHER_SETTING
     return [Observation("routed_as_before", text, *of_joined("nginx", same), strength=strength)]
 
 
