@@ -1,6 +1,7 @@
 """One request across edge, Nginx and application: joined, followed, split into layers.
 
-Entry point: `observations.join_requests` (the join), `followed.follow_requests`, `layers.layer_times`.
+Entry points: `observations.join_requests` (the join), `fates.request_fates`, `fates.attempts`,
+`layers.layer_times`, `followed.follow_requests`.
 
 Imports: `access_logs`, `stats` and below.
 

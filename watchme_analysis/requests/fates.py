@@ -24,7 +24,7 @@ from watchme_analysis.access_logs.nginx_pages import nginx_page_sizes, packaged_
 from watchme_analysis.nginx_conf.error_pages import error_page
 from watchme_analysis.nginx_conf.routing import Location
 from watchme_analysis.requests.edge_join import CACHED
-from watchme_analysis.requests.layers import layer_times, made_slow
+from watchme_analysis.requests.layers import layer_times, logs_connects, made_slow
 from watchme_analysis.requests.observations import FATE_OF_LINE, harms, lines_alone
 
 if TYPE_CHECKING:
@@ -92,15 +92,15 @@ def request_fates(
     -------
     pandas.DataFrame
         ``start`` (time), ``route`` (route), ``fate`` (text, of :data:`FATES`), ``address`` (text, upstream as
-        host:port of the attempt that failed; null where not logged), ``row`` (index into ``joined``; -1 for a
-        line without a request in the access log), ``error_row`` (index into ``error_log``; -1 without a
+        host:port of the last attempt that failed; null where not logged), ``row`` (index into ``joined``; -1
+        for a line without a request in the access log), ``error_row`` (index into ``error_log``; -1 without a
         line), by ``start``.
 
     Notes
     -----
-    A request that was served although an attempt failed has no fate. A client that left waited for what the
-    others of its route waited for: where at least a tenth of the route's other bad requests have a known
-    fate, it has the commonest of these.
+    A request that was served although an attempt failed has no fate, unless it was slow. A client that left
+    waited for what the others of its route waited for: where at least a tenth of the route's other bad
+    requests have a known fate, it has the commonest of these.
     """
     import pandas as pd
 
@@ -169,10 +169,10 @@ def attempts(joined: pd.DataFrame) -> pd.DataFrame:
 
 
 def _failed_attempt(rows: pd.DataFrame) -> pd.Series:
-    """Return the upstream of each request's first failed attempt; of its last one where none is logged."""
+    """Return the upstream of each request's last failed attempt; of its last one where none is logged."""
     tried = attempts(rows[rows["upstream_raw"].notna()])
-    first = tried[~(tried["status"] < 500)].drop_duplicates("row").set_index("row")["address"]
-    return first.reindex(rows.index).fillna(rows["upstream_addr"])
+    failed = tried[~(tried["status"] < 500)].groupby("row")["address"].last()
+    return failed.reindex(rows.index).fillna(rows["upstream_addr"])
 
 
 def usual_origin(joined: pd.DataFrame) -> str | None:
@@ -203,9 +203,8 @@ def _fates_at_edge(bad: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFr
     span = bad.loc[alone, "start"].min(), bad.loc[alone, "edge_end"].max()
     others = joined["seen_nginx"] & ~joined["seen_edge"] & joined["nginx_end"].between(*span)
     others &= joined["route"].isin(bad.loc[alone, "route"])
-    unaccepted = error_log["kind"].isin(["worker_connections", "open_files"]) & error_log["time"].between(
-        *span
-    )
+    unaccepted = error_log.loc[error_log["time"].between(*span), "kind"]
+    unaccepted = unaccepted.isin(["worker_connections", "open_files"])
     has_log = bool(joined["seen_nginx"].any())
 
     def is_lost(rows: pd.Series) -> pd.Series:
@@ -232,9 +231,8 @@ def _fates_at_edge(bad: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFr
         "never_arrived": lost | elsewhere,
         "held_by_edge": spared | (alone & ~gateway & ~left & quick_origin),
     }
-    names = np.select(
-        [mask.fillna(False).to_numpy(bool) for mask in chosen.values()], list(chosen), default=""
-    )
+    masks = [mask.fillna(False).to_numpy(bool) for mask in chosen.values()]
+    names = np.select(masks, list(chosen), default="")
     return pd.Series(names, index=bad.index, dtype="string").replace("", pd.NA)
 
 
@@ -247,10 +245,8 @@ def _fates_without_line(bad: pd.DataFrame, joined: pd.DataFrame, places: Sequenc
     nginx = bad["seen_nginx"].astype(bool)
     status = bad["nginx_status"].where(nginx, bad["origin_status"])
     is_page, is_other = _by_size(bad, joined, places)
-    alone = (
-        bad["seen_nginx"].astype(bool) & bad["upstream_addr"].isna() & joined["upstream_addr"].notna().any()
-    )
-    parts = layer_times(bad)
+    alone = nginx & bad["upstream_addr"].isna() & joined["upstream_addr"].notna().any()
+    parts = layer_times(bad, connects_logged=logs_connects(joined))
     slowest = parts[["nginx_s", "connect_s", "header_s", "body_s"]].fillna(-1.0)
     timed = bad["response_s"].notna() | (bad["nginx_s"].notna() & alone)
     slow_in = pd.Series(
