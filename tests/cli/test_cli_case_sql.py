@@ -27,6 +27,8 @@ def test_case_sql_knows_every_request_followed_through_the_layers(bundled):
     rows = dict(line.split(",") for line in said.splitlines()[1:])
     assert int(rows["header_timeout"]) == 65
     assert sum(map(int, rows.values())) == 134 + 65
+    waited = "select round(median(spent_header_s)) as s from requests where fate = 'header_timeout'"
+    assert run("case", "sql", folder, waited, "--csv").output.splitlines() == ["s", "5.0"]
     joined = "select count(*) as n from attempts join requests using (row) where path = '/health'"
     assert run("case", "sql", folder, joined, "--csv").output.splitlines() == ["n", "199"]
 

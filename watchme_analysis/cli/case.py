@@ -254,7 +254,7 @@ def case_export(case: Path, out: Path, redact: str, language: str, **options: An
 Examples:
   watchme case sql CASE 'show tables'
   watchme case sql CASE 'select path, count(*) from access_log group by path order by 2 desc'
-  watchme case sql CASE "select start, path, edge_s, app_after_s from requests where fate = 'header_timeout'"
+  watchme case sql CASE "select start, spent_header_s from requests where fate = 'header_timeout'"
 """,
 )
 @click.argument("case", type=CASE)

@@ -20,7 +20,7 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import ENOUGH
 from watchme_analysis.requests.fates import SERVED, attempts, request_fates
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
-from watchme_analysis.requests.layers import layer_times, slow_uploads
+from watchme_analysis.requests.layers import LAYERS, layer_times, slow_uploads
 from watchme_analysis.requests.observations import INNER, join_requests, observations
 
 if TYPE_CHECKING:
@@ -421,11 +421,17 @@ def health_context(inv: Investigation) -> HealthContext:
 
 
 def followed(inv: Investigation) -> FollowedRequests:
-    """Return every request followed through all layers, with its fate; use as ``inv.once(followed)``."""
+    """Return every request followed through all layers; use as ``inv.once(followed)``.
+
+    Its frame has the columns ``fate`` (text) and ``spent_edge_s``, ``spent_nginx_s``, ``spent_connect_s``,
+    ``spent_header_s`` and ``spent_body_s`` (float, seconds of :func:`layer_times`) as well.
+    """
     found = inv.once(health_context)
     paths = found.joined["path"].dropna().unique()
     inner = found.nginx_routes.passed_as(str(path) for path in paths)
-    return follow_requests(found.joined.assign(fate=found.fate), inv.table("app_log"), inner)
+    spent = found.layer_times[[f"{layer}_s" for layer in LAYERS]].add_prefix("spent_")
+    joined = found.joined.assign(fate=found.fate).join(spent)
+    return follow_requests(joined, inv.table("app_log"), inner)
 
 
 def requests_view(case: Case) -> pd.DataFrame:
