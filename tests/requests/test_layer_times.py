@@ -28,34 +28,34 @@ def requests(*rows):
 
 
 def parts(row, *others, **options):
-    """Milliseconds by layer (None: unknown), the step that was given up in, and the longest layer."""
+    """Milliseconds by layer (None: unknown), and the step that was given up in."""
     found = layer_times(requests(row, *others), **options).iloc[0]
     spans = tuple(
         None if math.isnan(found[f"{name}_s"]) else round(found[f"{name}_s"] * 1e3) for name in LAYERS
     )
-    return spans, *(None if pd.isna(found[name]) else found[name] for name in ("gave_up_in", "worst"))
+    return spans, None if pd.isna(found["gave_up_in"]) else found["gave_up_in"]
 
 
 @together(
     ("row", "expected"),
     [
-        ({}, ((40, 10, 10, 110, 30), None, "header")),
+        ({}, ((40, 10, 10, 110, 30), None)),
         # Without the edge's log its part is unknown.
-        ({"edge_s": None}, ((None, 10, 10, 110, 30), None, "header")),
+        ({"edge_s": None}, ((None, 10, 10, 110, 30), None)),
         ({"nginx_s": None, "connect_s": None, "header_s": None, "response_s": None},
-         ((200, None, None, None, None), None, "edge")),
+         ((200, None, None, None, None), None)),
         # Nginx responded itself.
         ({"connect_s": None, "header_s": None, "response_s": None},
-         ((40, 160, None, None, None), None, "nginx")),
+         ((40, 160, None, None, None), None)),
         # Never connected, or no header: the time limit of that step passed, if the request failed.
         ({"connect_s": None, "header_s": None, "nginx_status": 504.0},
-         ((40, 10, 150, 0, 0), "connect", "connect")),
-        ({"header_s": None, "nginx_status": 499.0}, ((40, 10, 10, 140, 0), "header", "header")),
-        ({"header_s": None, "nginx_status": 498.0}, ((40, 10, 10, 140, 0), None, "header")),
+         ((40, 10, 150, 0, 0), "connect")),
+        ({"header_s": None, "nginx_status": 499.0}, ((40, 10, 10, 140, 0), "header")),
+        ({"header_s": None, "nginx_status": 498.0}, ((40, 10, 10, 140, 0), None)),
         # Of several tries the header's time is that of the last; all of it was waited for.
-        ({"upstream_raw": "{}"}, ((40, 10, 10, 140, 0), None, "header")),
+        ({"upstream_raw": "{}"}, ((40, 10, 10, 140, 0), None)),
         # No part is negative: clocks round.
-        ({"edge_s": 0.15, "response_s": 0.17}, ((0, 0, 10, 110, 50), None, "header")),
+        ({"edge_s": 0.15, "response_s": 0.17}, ((0, 0, 10, 110, 50), None)),
     ],
 )  # fmt: skip
 def test_each_layer_has_its_part_of_a_request(row, expected):
@@ -63,9 +63,9 @@ def test_each_layer_has_its_part_of_a_request(row, expected):
 
 
 def test_connect_times_that_are_not_logged_belong_to_the_header():
-    assert parts({"connect_s": None}) == ((40, 10, None, 120, 30), None, "header")
-    assert parts({"connect_s": None}, connects_logged=True) == ((40, 10, 150, 0, 30), None, "connect")
-    assert parts({}, connects_logged=False) == ((40, 10, None, 120, 30), None, "header")
+    assert parts({"connect_s": None}) == ((40, 10, None, 120, 30), None)
+    assert parts({"connect_s": None}, connects_logged=True) == ((40, 10, 150, 0, 30), None)
+    assert parts({}, connects_logged=False) == ((40, 10, None, 120, 30), None)
 
 
 def test_times_stand_beside_what_the_outermost_layer_logged():
