@@ -118,12 +118,11 @@ def by_connection_table(frame: pd.DataFrame, language: str = "en") -> TableView:
                 ),
             )
         )
-    note = "by-connection-note" if rows else "by-connection-none"
     return TableView(
         label("by-connection-caption", language),
         _heads(_BY_CONNECTION, language),
         tuple(rows),
-        label(note, language),
+        label("by-connection-note" if rows else "by-connection-none", language),
         _from(2, len(_BY_CONNECTION)),
     )
 
