@@ -76,6 +76,7 @@ def joined_fates(rows, *lines):
         (10, {"kind": "limit_req", "message": "limiting requests"}, "limited"),
         # A request that a limit delays is served.
         (10, {"kind": "limit_req", "message": "delaying request"}, "unknown"),
+        (10, {"kind": "limit_req", "message": "limiting requests, dry run, excess: 1.0"}, "unknown"),
         (10, {"kind": "limit_req", "message": None}, "limited"),
         (10, {"kind": "no_live_upstream"}, "unknown"),
     ],
