@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from watchme_analysis.backlog.chain import SIGNALS
+from watchme_analysis.backlog.chain import backlog_causes
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.summary import filled_in
-from watchme_analysis.inference.causes import load_causes
 from watchme_analysis.inference.placeholders import held_words
 from watchme_analysis.text.render import render
 
@@ -70,7 +69,7 @@ def test_a_sentence_with_an_unknown_name_states_the_command_that_shows_it(langua
         "SECONDS": "list-functions",
     }  # fmt: skip
     seen = set()
-    for cause in load_causes("backlog", SIGNALS):
+    for cause in backlog_causes():
         for text in (cause.next_test, cause.remedy):
             said = render(filled_in(text, unknown, None), language)
             held = {word for word in shown_by if re.search(rf"\b{word}\b", said)}

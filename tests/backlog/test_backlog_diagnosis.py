@@ -8,10 +8,9 @@ from worlds.backlog_world import START, World
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog import summary
-from watchme_analysis.backlog.chain import LINKS, SIGNALS
+from watchme_analysis.backlog.chain import LINKS, SIGNALS, backlog_causes
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.inference.causes import load_causes
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.text.render import placeholders, render
@@ -20,7 +19,7 @@ IMPORT = "Runtime.ImportModuleError: Unable to import module 'app': No module na
 REFUSED = "ConnectionError: [Errno 111] Connection refused"
 NOT_FOUND = "HTTPError: 404 Client Error: Not Found for url: http://192.0.2.7/x"
 TIMED_OUT = "Task timed out after 30.00 seconds"
-CAUSES = load_causes("backlog", SIGNALS)
+CAUSES = backlog_causes()
 
 
 def ask(world):
@@ -347,6 +346,6 @@ def test_what_to_do_names_queue_function_and_mapping_as_words_of_a_shell():
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_no_remedy_of_a_backlog_is_left_with_a_placeholder(language):
     known = pipelines_of("orders", function_timeout_s=30.0, mapping_uuid="7b-1")
-    for cause in load_causes("backlog", SIGNALS):
+    for cause in backlog_causes():
         for text in (cause.remedy, cause.next_test):
             assert placeholders(render(summary.filled_in(text, known, "orders"), language)) == set()

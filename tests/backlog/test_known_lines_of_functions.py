@@ -1,5 +1,6 @@
 """Lines of a log alone say what failed; where metrics show harm or none, they change nothing."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -65,3 +66,31 @@ def test_a_line_changes_nothing_where_metrics_show_the_queue(tmp_path, example):
 def test_a_log_alone_is_a_question_of_backlogs_only_for_who_asks(tmp_path):
     case, _ = diagnosed(tmp_path / "evidence", "app.log", [IMPORT_ERROR])
     assert questions_for(case) == ("health",)
+
+
+def test_settings_alone_narrow_and_name_nothing(tmp_path):
+    evidence = tmp_path / "evidence"
+    arn = "arn:aws:{}:ap-northeast-1:123456789012:{}"
+    files = {
+        "queues/jobs.json": {
+            "Attributes": {"QueueArn": arn.format("sqs", "jobs"), "VisibilityTimeout": "30"}
+        },
+        "functions/worker.json": {"FunctionName": "worker", "Timeout": 30},
+        "functions/worker-concurrency.json": {"ReservedConcurrentExecutions": 1},
+        "functions/worker-mappings.json": {
+            "EventSourceMappings": [
+                {
+                    "UUID": "00000000-0000-0000-0000-000000000001",
+                    "EventSourceArn": arn.format("sqs", "jobs"),
+                    "FunctionArn": arn.format("lambda", "function:worker"),
+                    "State": "Enabled",
+                }
+            ]
+        },
+    }
+    for name, value in files.items():
+        (evidence / name).parent.mkdir(parents=True, exist_ok=True)
+        (evidence / name).write_text(json.dumps(value))
+    found = diagnose("backlog", import_folder(evidence, tmp_path / "case").case).to_dict()
+    assert (found["verdict"], found["cause"]) == ("inconclusive", None)
+    assert [item["cause"] for item in found["ranking"][:2]] == ["throttled", "visibility_misconfig"]

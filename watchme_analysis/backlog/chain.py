@@ -49,6 +49,8 @@ _OF_SYSTEM = (*harm.DETECTORS, *known_lines.DETECTORS)
 SIGNALS: Mapping[str, Signal] = by_id((*_OF_QUEUE, *_OF_SYSTEM))
 # Signals that are about no queue in particular.
 SYSTEM = frozenset(by_id(_OF_SYSTEM))
+# Signals of which one shows wherever metrics tell whether messages were harmed.
+MEASURED = frozenset({"harm", "no_harm"})
 # Metric intervals by which an effect may seem to begin before its cause, or to end before what ended it.
 SLACK_INTERVALS = 2
 
@@ -229,7 +231,7 @@ def observed(inv: Investigation, context: BacklogContext) -> tuple[QueueSignals,
     queue_contexts = [_queue_context(inv, context, item.pipeline.queue) for item in context.by_harm]
     of_system = list(observe(harm.DETECTORS, queue_contexts))
     # Where metrics show harm or none, a line of an error changes nothing.
-    if not any(one.signal in ("harm", "no_harm") for one in of_system):
+    if not any(one.signal in MEASURED for one in of_system):
         of_system += observe(known_lines.DETECTORS, inv)
     found: list[QueueSignals] = []
     for queue_context in queue_contexts:

@@ -10,12 +10,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from watchme_analysis.backlog.chain import LINKS, SIGNALS, SYSTEM, Link, QueueSignals, backlog_causes, explain
+from watchme_analysis.backlog.chain import (
+    LINKS,
+    MEASURED,
+    SIGNALS,
+    SYSTEM,
+    Link,
+    QueueSignals,
+    backlog_causes,
+    explain,
+)
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.engine import weigh
 from watchme_analysis.inference.findings import Ranked
-from watchme_analysis.inference.known_lines import tells_causes_apart
+from watchme_analysis.inference.known_lines import names_one_cause
 
 QUESTION = "backlog"
 
@@ -85,14 +94,22 @@ def judge(
     queues = [explain(without(queue, skip), links) for queue in queues]
     affected = [queue for queue in queues if queue.harmed]
     shown_by = {cause.cause: _shown_by(cause, affected).queue for cause in causes} if affected else {}
+    # Without metrics, settings are all that speaks of a queue.
+    measured = any(
+        queue.harmed or any(item.signal in MEASURED for item in queue.observations) for queue in queues
+    )
     ranking = weigh(
         causes,
         [item for queue in queues for item in queue.observations],
         SIGNALS,
-        lambda cause, one: one.signal in SYSTEM or one.queue == shown_by.get(cause.cause),
+        lambda cause, one: one.signal in SYSTEM or not measured or one.queue == shown_by.get(cause.cause),
     ).ranking
     top = ranking[0]
-    named = top.status == "supported" and tells_causes_apart(QUESTION, top.finding)
+    # A setting says what can happen, and not that it did.
+    named = top.status == "supported" and any(
+        item.weight > 0 and names_one_cause(QUESTION, item) and (measured or item.signal in SYSTEM)
+        for item in top.finding.evidence
+    )
     leads = {
         cause.cause: lead
         for cause in causes

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchme_analysis.inference.causes import GRADES, LAYERS, Cause, causes
-from watchme_analysis.inference.findings import Evidence, Finding
+from watchme_analysis.inference.findings import Evidence
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.log_messages.known_messages import KnownMessage, known_message, known_messages
 from watchme_analysis.text.message import Message, Quotation, in_each_language, message, value_of
@@ -112,8 +112,3 @@ def names_one_cause(question: str, evidence: Evidence) -> bool:
     """Return False for a known line with several causes, which does not tell them apart."""
     known = weighed_messages(question).get(evidence.signal)
     return known is None or len(known.causes) == 1
-
-
-def tells_causes_apart(question: str, found: Finding) -> bool:
-    """Return whether more speaks for a cause than known lines with several causes."""
-    return any(item.weight > 0 and names_one_cause(question, item) for item in found.evidence)

@@ -11,6 +11,10 @@ from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueOb
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.text.message import Message, Share, message
 
+# Batches that the poller of a standard queue hands over at once when messages arrive (AWS Lambda Developer
+# Guide, "Scaling behavior of Amazon SQS event source mappings").
+BATCHES_AT_ONCE = 5
+
 
 @detects("throttled", "unthrottled", group="throttles", needs=["metrics"])
 def throttles(context: QueueContext) -> Iterator[QueueObservation]:
@@ -32,9 +36,12 @@ def throttles(context: QueueContext) -> Iterator[QueueObservation]:
 
 @detects("reserved_concurrency_low", group="concurrency limit", needs=["functions"])
 def reserve(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return the reserved concurrency of a function whose deliveries are throttled."""
-    reserved = context.settings.reserved_concurrency
-    if reserved is not None and "throttles" in context.queue.harms:
+    """Return the reserved concurrency of a function whose deliveries are throttled, or have to be."""
+    reserved, most = context.settings.reserved_concurrency, context.settings.max_concurrency
+    unmeasured = not context.has("throttles") and (most is None or reserved is None or reserved < most)
+    if reserved is not None and (
+        "throttles" in context.queue.harms or (unmeasured and reserved < BATCHES_AT_ONCE)
+    ):
         yield context.observation(
             "reserved_concurrency_low",
             message("backlog-reserved-concurrency", function=context.function, reserved=int(reserved)),

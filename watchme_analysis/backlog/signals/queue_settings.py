@@ -16,6 +16,10 @@ from watchme_analysis.text.message import Duration, message, sentences
 # none came back.
 ABOUT_ONCE = 1.03
 
+# Function timeouts that a visibility timeout should hold: a throttled batch is tried again meanwhile (AWS
+# Lambda Developer Guide, "Configuring a queue to use with Lambda").
+ADVISED_TIMES = 6
+
 
 @detects("redelivered", "received_once", group="redelivery", needs=["metrics"])
 def redelivery(context: QueueContext) -> Iterator[QueueObservation]:
@@ -80,6 +84,28 @@ def visibility_timeout(context: QueueContext) -> Iterator[QueueObservation]:
     )
 
 
+@detects("visibility_below_advice", group="visibility timeout", needs=["queues", "functions"])
+def advised(context: QueueContext) -> Iterator[QueueObservation]:
+    """Return a visibility timeout that leaves no time for another attempt, where nobody measured a run."""
+    limit, timeout = context.settings.visibility_timeout_s, context.settings.function_timeout_s
+    if limit is None or timeout is None or context.has("duration_max_s"):
+        return
+    if limit < ADVISED_TIMES * timeout:
+        yield context.observation(
+            "visibility_below_advice",
+            message(
+                "backlog-visibility-below-advice",
+                queue=context.name,
+                limit=Duration(limit),
+                timeout=Duration(timeout),
+                times=ADVISED_TIMES,
+            ),
+            context.settings_rows("queues"),
+            effect=limit / timeout if timeout else None,
+            unit="ratio",
+        )
+
+
 @detects("hidden_long", group="visibility timeout", needs=["queues", "metrics"])
 def hidden(context: QueueContext) -> Iterator[QueueObservation]:
     """Return messages that stand in flight for hours though no invocation works on them."""
@@ -126,4 +152,4 @@ def changed(context: QueueContext) -> Iterator[QueueObservation]:
         yield from change_observation(context, "visibility_changed", VISIBILITY_EVENTS, found.start)
 
 
-DETECTORS = (redelivery, visibility_timeout, hidden, repeated_deletes, changed)
+DETECTORS = (redelivery, visibility_timeout, advised, hidden, repeated_deletes, changed)

@@ -21,6 +21,7 @@ backlog-receives-throttled = Throttled deliveries count as receives as well.
 backlog-receives-beyond = The receives without a reason began at { $since }.
 backlog-visibility-timeout = The visibility timeout of { $queue } is { $limit }, and long invocations take { $duration } (90th percentile of the maximum duration).
 backlog-function-timeout = The timeout of the function is { $timeout }.
+backlog-visibility-below-advice = The visibility timeout of { $queue } is { $limit } and the timeout of its function { $timeout }; AWS advises { $times } times that, since a throttled batch is tried again meanwhile.
 backlog-hidden = From { $since } on, up to { $hidden ->
     [one] { $hidden } message of { $queue } was
    *[other] { $hidden } messages of { $queue } were

@@ -21,6 +21,7 @@ backlog-receives-throttled = スロットリングされた配信も受信回数
 backlog-receives-beyond = 理由のない受信は { $since } に始まりました。
 backlog-visibility-timeout = { $queue } の可視性タイムアウトは { $limit } です。長い呼び出しの実行時間は { $duration } です (最大実行時間の 90 パーセンタイル)。
 backlog-function-timeout = 関数のタイムアウトは { $timeout } です。
+backlog-visibility-below-advice = { $queue } の可視性タイムアウトは { $limit }、関数のタイムアウトは { $timeout } です。スロットリングされたバッチはその間に再試行されるため、AWS は関数のタイムアウトの { $times } 倍を推奨しています。
 backlog-hidden = { $since } 以降、{ $queue } では最大 { $hidden } 件のメッセージが、どの呼び出しにも処理されないまま数時間にわたって処理中 (in flight) でした。可視性タイムアウトが { $limit }、関数のタイムアウトが { $timeout } のため、失敗したメッセージは長い間再び受信できません。
 backlog-deleted-repeatedly = { $queue } では、メッセージの数より { $deletes } 回多く削除されています。
 
