@@ -423,7 +423,9 @@ def test_the_reserved_concurrency_of_a_throttled_function_is_reported():
             "unit": "executions",
         }
     ]
-    assert said(concurrency.reserve(context_of(FRAME, **facts | {"harms": ()}))) == []
+    assert (
+        said(concurrency.reserve(context_of(FRAME, **facts | {"harms": (), "queried": ("throttles",)}))) == []
+    )
     assert said(concurrency.reserve(context_of(FRAME, **facts | {"settings": {}}))) == []
 
 
