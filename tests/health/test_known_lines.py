@@ -143,3 +143,14 @@ def test_a_paste_in_a_file_of_any_name_is_evidence(tmp_path, paste, name):
 def test_prose_is_no_evidence(tmp_path):
     with pytest.raises(InputError, match=r"notes\.txt"):
         diagnosed(tmp_path, ["We restarted the container at noon, and then it was well again."], "notes.txt")
+
+
+def test_a_single_file_is_evidence(tmp_path):
+    paste = tmp_path / "paste.txt"
+    paste.write_text(SAMPLES["nginx-big-header"].sample + "\n")
+    (tmp_path / "other.log").write_text(SAMPLES["kernel-oom"].sample + "\n")
+    found = diagnose("health", paste)
+    assert found.ranking[0].finding.cause == "nginx_config"
+    assert "app_log" not in found.coverage
+    paste.write_text(SAMPLES["kernel-oom"].sample + "\n")
+    assert diagnose("health", paste).ranking[0].finding.cause == "app_saturation"

@@ -80,9 +80,9 @@ Examples:
 def diagnose(question: str, case: Path, with_sql: bool, **options: Any) -> int:
     """Name the cause behind a CASE, or say what evidence would decide.
 
-    CASE is a case or a folder of raw evidence. Without QUESTION, or with `all`, health and backlog are
-    answered, as far as the CASE has evidence for them; --json is then an object by question. --output csv and
-    jsonl have a row for each cause.
+    CASE is a case, a folder of raw evidence or a file of it. Without QUESTION, or with `all`, health and
+    backlog are answered, as far as the CASE has evidence for them; --json is then an object by question.
+    --output csv and jsonl have a row for each cause.
 
     The answer is supported (one cause), inconclusive (the evidence does not separate the causes, or is
     missing) or no incident, with the probability of every cause considered, the evidence for and against it,

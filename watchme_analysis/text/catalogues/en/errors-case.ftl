@@ -42,15 +42,15 @@ error-case-table-unwritable = The table { $table } can't be written to { $folder
 error-case-source-unreadable = { $path } can't be read: { $reason }.
 error-case-table-damaged = The table { $table } of the case { $case } can't be read ({ $reason }): import the evidence anew.
 error-is-a-file = { $path } is a file, not a folder: give { $wanted ->
-    [case] a case or a folder of raw evidence
+    [case] a case, a folder of raw evidence or a file of it
    *[evidence] the folder that the evidence lies in
   }.
 error-no-folder = There is no folder { $path }: give { $wanted ->
-    [case] a case or a folder of raw evidence
+    [case] a case, a folder of raw evidence or a file of it
    *[evidence] the folder that the evidence lies in
   }.
 error-no-folder-near = There is no folder { $path }: give { $wanted ->
-    [case] a case or a folder of raw evidence
+    [case] a case, a folder of raw evidence or a file of it
    *[evidence] the folder that the evidence lies in
   }. Did you mean `{ $near }`?
 error-evidence-first-left = {" "}that are read: { $file } is left out ({ $reason })

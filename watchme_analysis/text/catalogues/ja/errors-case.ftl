@@ -42,15 +42,15 @@ error-case-table-unwritable = テーブル { $table } を { $folder } に書き�
 error-case-source-unreadable = { $path } を読み取れません: { $reason }。
 error-case-table-damaged = ケース { $case } のテーブル { $table } を読み取れません ({ $reason })。証拠をもう一度インポートしてください。
 error-is-a-file = { $path } はフォルダではなくファイルです。{ $wanted ->
-    [case] ケースまたは証拠のフォルダ
+    [case] ケース、証拠のフォルダまたは証拠のファイル
    *[evidence] 証拠のあるフォルダ
   }を指定してください。
 error-no-folder = フォルダ { $path } がありません。{ $wanted ->
-    [case] ケースまたは証拠のフォルダ
+    [case] ケース、証拠のフォルダまたは証拠のファイル
    *[evidence] 証拠のあるフォルダ
   }を指定してください。
 error-no-folder-near = フォルダ { $path } がありません。{ $wanted ->
-    [case] ケースまたは証拠のフォルダ
+    [case] ケース、証拠のフォルダまたは証拠のファイル
    *[evidence] 証拠のあるフォルダ
   }を指定してください。`{ $near }` のことですか？
 error-evidence-first-left = {" "}(取り込まなかったファイル: { $file } ({ $reason }))
