@@ -63,9 +63,17 @@ def test_a_line_changes_nothing_where_metrics_show_the_queue(tmp_path, example):
     ]
 
 
-def test_a_log_alone_is_a_question_of_backlogs_only_for_who_asks(tmp_path):
-    case, _ = diagnosed(tmp_path / "evidence", "app.log", [IMPORT_ERROR])
-    assert questions_for(case) == ("health",)
+@pytest.mark.parametrize(
+    ("line", "questions"),
+    [
+        (IMPORT_ERROR, ("backlog",)),
+        ("[CRITICAL] WORKER TIMEOUT (pid:31)", ("health",)),
+        ("INFO: something that nobody knows", ("health",)),
+    ],
+)
+def test_the_lines_of_a_log_alone_tell_which_question_they_answer(tmp_path, line, questions):
+    case, _ = diagnosed(tmp_path / "evidence", "app.log", [line])
+    assert questions_for(case) == questions
 
 
 def test_settings_alone_narrow_and_name_nothing(tmp_path):

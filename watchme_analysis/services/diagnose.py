@@ -15,6 +15,7 @@ from watchme_analysis.config import System, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import Cause, causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
+from watchme_analysis.inference.known_lines import written
 from watchme_analysis.inference.placeholders import explained_commands, in_folder, meanings
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import (
@@ -51,6 +52,12 @@ _SUBJECT_NAMES = {"health": "endpoint", "backlog": "queue"}
 def questions_for(case: Case) -> tuple[str, ...]:
     """Return the questions that the case contains evidence for."""
     held = set(case.tables)
+    if held.intersection({*_ABOUT["health"], *_ABOUT["backlog"]}) == {"app_log"}:
+        # The log of an application or of a function: its lines tell which.
+        log = case.table("app_log")
+        texts = log["message"].astype("string").fillna("")
+        of = [question for question in QUESTIONS if written(question, "app_log", log, texts)]
+        return tuple(of) or ("health",)
     return tuple(question for question in QUESTIONS if held.intersection(_ABOUT[question]))
 
 
