@@ -29,7 +29,7 @@ SURGE_RATIO, DEVIATIONS = 4.0, 5.0
 # Requests above the usual number from which a surge is more than a page with its images.
 LEAST_EXCESS = 50
 # Share of the excess that makes it the surge of one client or agent.
-MOST = 0.6
+ONE_SENDER_SHARE = 0.6
 # Columns of senders, and the words for them.
 SENDERS = {"client": "client_addr", "agent": "user_agent"}
 # Steps in seconds; the longest is used that a log has at least so many of: 10 s in an hour, minutes in a day.
@@ -231,9 +231,9 @@ class SenderCounts:
             elsewhere = max(self.surge.all_steps - len(self.surge.steps), 1)
             excess = during - other * len(self.surge.steps) / elsewhere
             at = int(excess.argmax()) if len(texts) else -1
-            if at < 0 or texts[at] is None or excess[at] < MOST * self.surge.excess:
+            if at < 0 or texts[at] is None or excess[at] < ONE_SENDER_SHARE * self.surge.excess:
                 continue
-            if other[at] >= MOST * other.sum() > 0:
+            if other[at] >= ONE_SENDER_SHARE * other.sum() > 0:
                 # A proxy in front, or the only program that ever calls, shows nothing about the surge.
                 continue
             value = str(texts[at])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ROW_IN = 0.3
 _PANEL_IN = 1.75
 _MARKERS = ("o", "s", "^")
-_MOST = 6
+MAX_ALARMS_DRAWN = 6
 # Alignment and offset of the number beside a marker; the markers of one threshold are side by side.
 _BESIDE: tuple[tuple[Any, tuple[int, int]], ...] = (("right", (-3, 3)), ("center", (0, 4)), ("left", (3, 3)))
 
@@ -88,7 +88,7 @@ def plot_alarm_sensitivity(frame: pd.DataFrame, language: str = "en") -> FigureV
     """
     words = style.drawn_language(language)
     fired = frame[frame["minutes_after_start"].notna()] if len(frame) else frame
-    chosen = list(dict.fromkeys(zip(fired["alarm"], fired["resource"], strict=True)))[:_MOST]
+    chosen = list(dict.fromkeys(zip(fired["alarm"], fired["resource"], strict=True)))[:MAX_ALARMS_DRAWN]
     if not chosen:
         return style.empty_figure("sensitivity", message("sensitivity-none"), language)
     figure, axes = style.new_figure([_PANEL_IN] * len(chosen))

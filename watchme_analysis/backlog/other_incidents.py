@@ -35,7 +35,7 @@ from watchme_analysis.window import Window
 # Trouble of other queues that ended this long before an incident does not belong to it.
 APART = timedelta(hours=1)
 # Other incidents of one queue that are reported at most.
-MOST = 4
+MAX_OTHER_INCIDENTS = 4
 # Shortest time before or after an incident that is diagnosed by itself.
 SHORTEST = timedelta(hours=2)
 # Trouble that begins so soon after an incident's rest, or ends so near before it, belongs to it.
@@ -297,7 +297,7 @@ def _of_queue(
     whole = Window(frame.index[0].to_pydatetime(), frame.index[-1].to_pydatetime() + step)
     parts = list(_around(whole, queue, found.incident_start, found.incident_end))
     number = len(others)
-    while parts and number < MOST:
+    while parts and number < MAX_OTHER_INCIDENTS:
         part = parts.pop(0)
         trouble = trouble_within(pipeline, part.start, part.end)
         if (

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
 # From so many DLQ messages on, a single work item can be made out as the source of most of them.
 LEAST_PILED = 5
-MOST = 2 / 3
+CLEAR_MAJORITY = 2 / 3
 # Receives beyond the messages sent, as a share, from which on throttled deliveries return in numbers.
 RETURNING = 0.02
 
@@ -301,7 +301,7 @@ def piled_on_one(by_item: Counter[str]) -> bool:
     share = by_item.most_common(1)[0][1] / total
     # The number of items without DLQ messages is unknown: among few others, only a clear majority is far
     # beyond a share.
-    return share >= MOST or (share >= 0.4 and share >= 3.0 / len(by_item))
+    return share >= CLEAR_MAJORITY or (share >= 0.4 and share >= 3.0 / len(by_item))
 
 
 def are_sporadic(pipeline: Pipeline, dead_lettered: int, by_item: Counter[str]) -> bool:

@@ -157,7 +157,7 @@ def layer_shares(layers: pd.DataFrame, routes: Sequence[str]) -> pd.DataFrame:
 # Seconds that a layer must have had a request longer than the layer behind it.
 SENDING_S = 0.4
 # Share of slow uploads of a route from which the layer is the reason, and not single clients.
-MOST = 0.8
+HELD_UPLOADS_SHARE = 0.8
 
 
 def slow_uploads(joined: pd.DataFrame, side: str) -> pd.Series:
@@ -188,5 +188,5 @@ def slow_uploads(joined: pd.DataFrame, side: str) -> pd.Series:
         starts, on="route"
     )
     near = uploads[uploads["start"].between(uploads["min"], uploads["max"])].groupby("route").size()
-    held = starts.index[starts["size"] >= MOST * near.reindex(starts.index, fill_value=0)]
+    held = starts.index[starts["size"] >= HELD_UPLOADS_SHARE * near.reindex(starts.index, fill_value=0)]
     return (waited & ~joined["route"].isin(held)).astype(bool)

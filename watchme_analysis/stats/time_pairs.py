@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 # Records of the second log that are compared with each record of the first, at most.
-_MOST = 400
+MAX_COMPARED = 400
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def possible_pairs(
     keys: Sequence[str],
     *,
     around: Array | None = None,
-    most: int = _MOST,
+    most: int = MAX_COMPARED,
 ) -> Pairs:
     """Return the pairs that agree in all keys with the second record's time within the first's bounds.
 

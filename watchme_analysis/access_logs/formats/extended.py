@@ -27,7 +27,7 @@ from watchme_analysis.text.render import note
 _LEAST_LINES = 3
 _LEAST_SHARE = 0.1
 # Of fewer lines than these, more than this share is needed.
-_MOST = 0.5
+SMALL_FILE_SHARE = 0.5
 # A separator, a label, and the opening of a value; then the value, and its closing.
 _FIELD = re.compile(
     rb"(?P<before>[ \t]+(?:\|[ \t]+)?(?:[A-Za-z][\w.-]{0,40}[=])?)"
@@ -86,7 +86,7 @@ def extended_formats(formats: Sequence[LogFormat], lines: Sequence[bytes], size:
     base = max(rests, key=lambda one: (len(rests[one]), -sum(map(len, rests[one]))))
     count = len(rests[base])
     enough = count >= _LEAST_LINES and count >= _LEAST_SHARE * size
-    if not enough and count <= _MOST * size:
+    if not enough and count <= SMALL_FILE_SHARE * size:
         return []
     blanks = [rest for rest in rests[base] if _BLANKS.fullmatch(rest)]
     found: list[LogFormat] = [_with_blanks(base, blank) for blank in sorted(set(blanks))]
