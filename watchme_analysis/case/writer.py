@@ -347,6 +347,8 @@ def _span(tables: dict[str, dict[str, Any]], names: Iterable[str]) -> tuple[date
 
 def _observed_window(tables: dict[str, dict[str, Any]]) -> dict[str, str] | None:
     span = _span(tables, OBSERVED)
-    if span is None or span[0] == span[1]:
+    if span is None:
         return None
-    return {"start": span[0].isoformat(), "end": span[1].isoformat()}
+    # A window has a length; logs state whole seconds.
+    end = max(span[1], span[0] + timedelta(seconds=1))
+    return {"start": span[0].isoformat(), "end": end.isoformat()}
