@@ -265,14 +265,18 @@ value | json | the value
             + """
 service | text | service named by the comment or by SERVICE_NAME | not named
 addr | text | address named by the comment before it | not named
-command | text | the command line
+command | text | the command line | a file of settings alone
+server | text | program: uvicorn, gunicorn, hypercorn, granian, uwsgi or php-fpm | unknown
 app | text | module:attribute
 application_file | text | file of the case in which this application is defined, by the Dockerfile's COPY, the script, or its place beside the command | not found
 host | text | --host
 port | int | --port
-workers | int | --workers
+workers | int | processes: --workers, `processes` of uWSGI, `pm.max_children` of PHP-FPM | not stated
+threads | int | --threads: threads of each process that serve requests | not stated
+worker_class | text | --worker-class of gunicorn; `async`, `gevent` and such of uWSGI | not stated
+settings_file | text | file with further settings of the server | none named or found
 limit_concurrency | int | --limit-concurrency | no limit
-backlog | int | --backlog | uvicorn's 2048
+backlog | int | --backlog, `listen` of uWSGI, `listen.backlog` of PHP-FPM | uvicorn's and gunicorn's 2048
 timeout_keep_alive_s | float | --timeout-keep-alive | uvicorn's 5
 open_files_limit | int | ulimit -n before the command | not set there
 environment | json | variables set on the command line

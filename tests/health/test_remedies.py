@@ -216,6 +216,13 @@ def flood_through_a_proxy(agent="ExampleBot/2.1"):
     return made
 
 
+def workers_used_up():
+    made = pool_used_up()
+    command = {"file": "gunicorn_command.txt", "line": 1, "command": "gunicorn -w 2 shop.wsgi"}
+    give(made, "app_processes", [{**command, "server": "gunicorn", "workers": 2}])
+    return made
+
+
 REMEDIES = [
     (
         limited_in_a_known_place,
@@ -297,6 +304,7 @@ REMEDIES = [
         ["`mem_limit`", "900"],
     ),
     (memory_grown_without_a_limit, "app_saturation", "memory_full", ["`mem_limit`"]),
+    (workers_used_up, "app_threadpool", "workers_full", ["gunicorn", "2", "`--workers`"]),
     (throttled, "app_saturation", "host_cpu_full", ["nr_throttled", "`cpus`"]),
     (host_out_of_cpu, "app_saturation", "host_cpu_full", ["`docker stats --no-stream`"]),
     (cpu_held, "app_saturation", "cpu_held", ["4%", "`cpus`"]),

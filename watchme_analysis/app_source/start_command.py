@@ -1,4 +1,4 @@
-"""Start commands of application servers: uvicorn, gunicorn, hypercorn, granian and FastAPI's own command.
+"""Start commands of servers: uvicorn, gunicorn, hypercorn, granian, uWSGI and FastAPI's own command.
 
 Reads files of command lines in shell syntax, and the last ``CMD`` or ``ENTRYPOINT`` of a Dockerfile. A
 comment before a command may name the service and the address on which it listens: ``# billing,
@@ -7,6 +7,7 @@ comment before a command may name the service and the address on which it listen
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -47,7 +48,7 @@ RunScript = Callable[[str, Mapping[str, str]], dict[str, Any] | None]
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 _SEPARATORS = {"&&", "||", ";", "|", "&"}
 # Servers whose options are parsed; words before a server's name are programs that run it.
-_SERVERS = {"uvicorn", "gunicorn", "hypercorn", "granian"}
+_SERVERS = {"uvicorn", "gunicorn", "hypercorn", "granian", "uwsgi"}
 # Programs that run the command after their options. Any other program only mentions a server.
 _RUNNERS = re.compile(
     r"exec|nohup|sudo|env|nice|ionice|taskset|setsid|stdbuf|timeout|time|chroot|numactl|unshare|setpriv|runuser"
@@ -79,6 +80,11 @@ _GUNICORN = {
     "--bind": "bind",
     "-w": "workers",
     "--workers": "workers",
+    "-k": "worker_class",
+    "--worker-class": "worker_class",
+    "--threads": "threads",
+    "-c": "settings_file",
+    "--config": "settings_file",
     "--worker-connections": "limit_concurrency",
     "--backlog": "backlog",
     "--keep-alive": "timeout_keep_alive_s",
@@ -98,11 +104,34 @@ _GRANIAN = {
     "--backlog": "backlog",
     "--backpressure": "limit_concurrency",
 }
+# Options by which workers of uWSGI serve many requests at once (uwsgi-docs, "Async").
+UWSGI_ASYNC = ("async", "gevent", "asyncio", "ugreen")
+_UWSGI = {
+    "-s": "bind",
+    "--socket": "bind",
+    "--http": "bind",
+    "--http-socket": "bind",
+    "-p": "workers",
+    "--processes": "workers",
+    "--workers": "workers",
+    "--threads": "threads",
+    "-l": "backlog",
+    "--listen": "backlog",
+    "--ini": "settings_file",
+    "--yaml": "settings_file",
+    "-y": "settings_file",
+    "--json": "settings_file",
+    "--xml": "settings_file",
+    "-x": "settings_file",
+    "--emperor": "settings_file",
+    **{f"--{name}": "worker_class" for name in UWSGI_ASYNC},
+}
 # Defaults of servers that differ from those of uvicorn.
 _OWN: dict[str, dict[str, int | float]] = {
     "gunicorn": {"timeout_keep_alive_s": 2.0},
     "hypercorn": {"backlog": 100},
     "granian": {"backlog": 1024},
+    "uwsgi": {"backlog": 100},
 }
 _FLAGS = {
     "--reload",
@@ -120,7 +149,9 @@ _FLAGS = {
     "--preload",
     "--daemon",
 }
-_INTEGERS = {"port", "workers", "limit_concurrency", "backlog"}
+_INTEGERS = {"port", "workers", "threads", "limit_concurrency", "backlog"}
+# What `gunicorn` reads from its folder without `--config` (docs.gunicorn.org, settings, "config").
+_GUNICORN_FILE = "gunicorn.conf.py"
 
 
 def parse_command(
@@ -141,9 +172,9 @@ def parse_command(
     -------
     dict or None
         Columns of ``app_processes`` that the command states, and ``app_dir``, the folder of its modules, if
-        stated. None when it starts neither uvicorn, gunicorn, hypercorn, granian nor FastAPI's own command.
-        Programs before it (``tini --``, ``uv run``) are skipped, and so are options whose number is in an
-        unknown variable.
+        stated. None when it starts neither uvicorn, gunicorn, hypercorn, granian, uWSGI nor FastAPI's own
+        command. Programs before it (``tini --``, ``uv run``) are skipped, and so are options whose number is
+        in an unknown variable.
 
     Raises
     ------
@@ -178,7 +209,7 @@ def parse_command(
             stated = _options(server, rest)
             if server in ("uvicorn", "hypercorn", "granian") and "app" not in stated:
                 return None
-            found |= _OWN.get(server, {}) | stated
+            found |= _OWN.get(server, {}) | stated | {"server": "uvicorn" if server == "fastapi" else server}
             found["environment"] = json.dumps(environment, sort_keys=True, ensure_ascii=False)
             _from_environment(found, server, environment)
             if environment.get("SERVICE_NAME"):
@@ -188,7 +219,7 @@ def parse_command(
         if script is not None and run_script is not None:
             settings = run_script(script, environment)
             if settings is not None:
-                found |= settings
+                found |= settings | {"server": "uvicorn"}
                 found["environment"] = json.dumps(environment, sort_keys=True, ensure_ascii=False)
                 return found
         set_here = filter(None, map(_ASSIGNMENT.fullmatch, part))
@@ -239,21 +270,28 @@ def _expanded(word: str, environment: Mapping[str, str]) -> str:
 
 
 def _options(server: str, words: list[str]) -> dict[str, Any]:
-    names = {"gunicorn": _GUNICORN, "hypercorn": _HYPERCORN, "granian": _GRANIAN}.get(server, _UVICORN)
+    own = {"gunicorn": _GUNICORN, "hypercorn": _HYPERCORN, "granian": _GRANIAN, "uwsgi": _UWSGI}
+    names = own.get(server, _UVICORN)
     found: dict[str, Any] = {}
     at = 0
     while at < len(words):
         word = words[at]
         at += 1
         if not word.startswith("-"):
-            found.setdefault("app", word)
+            is_file = server == "uwsgi" and word.endswith((".ini", ".yaml", ".yml", ".json", ".xml"))
+            found.setdefault("settings_file" if is_file else "app", word)
             continue
         option, equals, value = word.partition("=")
         if option in _FLAGS:
             continue
-        if not equals:
-            value = words[at] if at < len(words) else ""
-            at += 1
+        if not word.startswith("--") and len(option) > 2 and word[:2] in names:
+            # The value of a short option may follow it at once: -w4.
+            option, value = word[:2], word[2:].removeprefix("=")
+        elif not equals:
+            # Flags of uWSGI are too many to be listed.
+            is_flag = server == "uwsgi" and words[at : at + 1] and words[at].startswith("-")
+            value = words[at] if at < len(words) and not is_flag else ""
+            at += not is_flag
         column = names.get(option)
         if column == "bind":
             # host:port, :port, host, or unix:PATH
@@ -262,7 +300,7 @@ def _options(server: str, words: list[str]) -> dict[str, Any]:
             if port.isdigit():
                 found["port"] = int(port)
         elif column and "$" not in value:
-            found[column] = _value(option, column, value)
+            found[column] = option[2:] if option[2:] in UWSGI_ASYNC else _value(option, column, value)
     return found
 
 
@@ -324,7 +362,7 @@ def _has_open_quote(text: str) -> bool:
     return False
 
 
-_WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian")
+_WORDS = (b"uvicorn", b"gunicorn", b"fastapi", b"hypercorn", b"granian", b"uwsgi")
 _ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:]+\]?(?::\d+)?)$")
 
 
@@ -446,6 +484,8 @@ def _script_runner(root: Path | None, find: FindFile) -> RunScript | None:
 def _located(row: dict[str, Any], root: Path | None, find: FindFile) -> dict[str, Any]:
     """Return a row with the file of its application, if it is found."""
     folder = row.pop("app_dir", "") or ""
+    if root is not None and row.get("server") == "gunicorn":
+        row = _with_settings_file(row, root, find)
     if root is None or row.get("application_file") is not None:
         return row
     app, service = row.get("app"), row.get("service")
@@ -456,6 +496,33 @@ def _located(row: dict[str, Any], root: Path | None, find: FindFile) -> dict[str
     # Beside other services, the file of a service carries its name: app-billing.py.
     own = find(f"{app.partition(':')[0]}-{service}.py") if service else None
     return row | {"application_file": own or application_file(root, app, find, folders)}
+
+
+def _with_settings_file(row: dict[str, Any], root: Path, find: FindFile) -> dict[str, Any]:
+    """Return the row of a gunicorn with what its configuration file sets and the command does not.
+
+    What the file computes remains unknown.
+    """
+    stated = row.get("settings_file")
+    file = find((stated or _GUNICORN_FILE).removeprefix("file:"))
+    if file is None:
+        return row
+    try:
+        module = ast.parse((root / file).read_bytes())
+    except (SyntaxError, ValueError):
+        return row | {"settings_file": file}
+    assigned: dict[str, Any] = {"worker_class": "sync", "workers": 1, "threads": 1}
+    for statement in module.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        for target in (one for one in targets if isinstance(one, ast.Name)):
+            literal = statement.value if isinstance(statement, ast.Assign) else None
+            assigned[target.id] = literal.value if isinstance(literal, ast.Constant) else None
+    found = {
+        name: assigned[name]
+        for name, kind in (("worker_class", str), ("workers", int), ("threads", int), ("backlog", int))
+        if row.get(name) is None and isinstance(assigned.get(name), kind)
+    }
+    return row | found | {"settings_file": file}
 
 
 def parse_dockerfile(

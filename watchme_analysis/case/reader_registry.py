@@ -18,6 +18,8 @@ MODULES = (
     "evidence.probes",
     "evidence.app_log",
     "evidence.host_metrics",
+    # Before nginx_conf, because a pool of PHP-FPM may lie in a folder conf.d as well.
+    "app_source.worker_settings",
     "nginx_conf.parse",
     "evidence.edge_settings",
     "app_source.start_command",

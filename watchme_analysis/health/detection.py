@@ -26,6 +26,7 @@ from watchme_analysis.health.signals import (
     source,
     upstreams,
     vantages,
+    workers,
 )
 from watchme_analysis.inference.causes import Cause, load_causes
 from watchme_analysis.inference.engine import explained_away
@@ -44,6 +45,7 @@ _TOPICS = (
     network,
     event_loop,
     process,
+    workers,
     cpu,
     app_log,
     source,

@@ -6,7 +6,9 @@ from __future__ import annotations
 # process without CPU, descriptors or connections stands still and answers in bunches, as a blocked loop does.
 STANDSTILL = ("stop_and_go", "held_waits", "bunched", "bursts", "cpu_idle", "not_arriving")
 # Who waits for a connection holds a thread, and paths that need none do well.
-WAITING_FOR_THREADS = ("pool_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
+WAITING_FOR_THREADS = ("pool_full", "workers_full", "pool_paths", "pool_work", "some_paths", "cpu_idle")
+# Handlers that get too little of the CPU, or of memory, hold their workers for longer.
+WAITING_FOR_WORKERS = ("workers_full", "worker_queue_full")
 # What runs out under a flood runs out because of it.
 UNDER_LOAD = (
     *STANDSTILL,
@@ -16,6 +18,7 @@ UNDER_LOAD = (
     "cpu_held",
     "host_cpu_full",
     "queue_full",
+    "worker_queue_full",
     "queue_short",
     "connect_slow",
     "files_full",
@@ -73,6 +76,9 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # A fate is a second look at what these found by other means.
     "connect_slow": ("fate_connect_timeout", "fate_slow_connect"),
     "queue_full": ("fate_connect_timeout", "fate_slow_connect"),
+    "worker_queue_full": ("fate_connect_timeout", "fate_slow_connect"),
+    # Who waits in the queue of the kernel waits for a worker, whatever the path.
+    "workers_full": ("worker_queue_full", "all_routes", "fate_header_timeout", "cpu_idle"),
     "nginx_impatient": ("fate_header_timeout",),
     "nginx_alone": ("fate_nginx_responded",),
     # A connection that Nginx can't accept is in no access log.
@@ -97,12 +103,13 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "dead_server": ("not_arriving", "routed_well"),
     # Who connects late arrives late.
     "queue_short": ("inside_bad", "cpu_idle"),
-    "cpu_held": STANDSTILL,
-    "host_cpu_full": STANDSTILL,
+    "cpu_full": WAITING_FOR_WORKERS,
+    "cpu_held": (*STANDSTILL, *WAITING_FOR_WORKERS),
+    "host_cpu_full": (*STANDSTILL, *WAITING_FOR_WORKERS),
     "starved": STANDSTILL,
     # A process at its limit waits until memory is freed (memory.high in the kernel's cgroup-v2.rst). A killed
     # one refuses connections until it restarts.
-    "memory_at_limit": STANDSTILL,
+    "memory_at_limit": (*STANDSTILL, *WAITING_FOR_WORKERS),
     "memory_lost": (*STANDSTILL, "refused", "refused_at_own_port", "inside_refused", "restarted_often"),
     # The kernel kills a container at its memory limit, whatever then restarts it; a known line says it again.
     "container_out_of_memory": (

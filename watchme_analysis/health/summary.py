@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_rows, own_source, variables
+from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.application_errors import MOST_QUOTED, LoggedException, commonest_exception
 from watchme_analysis.health.context import HealthContext, edge_visible, is_timed, once_per_context, spared
 from watchme_analysis.health.detection import health_causes
@@ -120,7 +121,9 @@ def remedy_of(context: HealthContext, cause: Cause, observations: Sequence[Obser
 
 @once_per_context
 def _pool_threads(context: HealthContext) -> Message:
-    """Return the threads of the pool that handlers share, with their number where the source has it."""
+    """Return what the threads or workers that handlers share do when none is free, with their number."""
+    if server_kind(context) == "workers":
+        return message("health-pool-workers")
     calls = own_source(context, "app_calls")
     handlers = handlers_by_route(own_source(context, "app_handlers"), calls, list(context.routes))
     tokens = pool_tokens(calls, context.table("app_processes"), handlers.values(), variables(context))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchme_analysis.health.affected_service import own_rows, own_within
+from watchme_analysis.health.app_server import worker_kind
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines, of_joined, quoted
@@ -16,10 +17,6 @@ from watchme_analysis.text.message import Choice, message
 # longer. Other workers report however long a request takes, those on an event loop by a callback of the loop.
 WORKER_TIMEOUT = r"WORKER TIMEOUT"
 _TIMED_OUT_ID = rf"{WORKER_TIMEOUT} \(pid:(\d+)\)"
-_WORKER_CLASS = r"Using worker: (\S+)"
-_ON_A_LOOP = r"uvicorn|aiohttp|asgi|tornado|gevent|eventlet"
-# UvicornWorker logs what uvicorn does.
-_OF_UVICORN = r"Application startup complete|Started server process"
 # A worker that was ended by SIGKILL; the kernel's out-of-memory killer is one of those that send it.
 _KILLED_ID = r"Worker \(pid:(\d+)\) was sent SIGKILL|Worker with pid (\d+) was terminated due to signal 9\b"
 # Strength of a signal that others than the out-of-memory killer send as well.
@@ -67,17 +64,6 @@ def log_words(context: HealthContext) -> list[Observation]:
             text = message("health-log-words", meaning=Choice(meaning), lines=hits)
             seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=text))
     return seen
-
-
-def worker_kind(context: HealthContext) -> str | None:
-    """Return how gunicorn's workers serve by their log: ``sync``, ``loop`` or ``other``; None: unknown."""
-    messages = own_rows(context, "app_log")["message"].dropna()
-    named = messages.str.extract(_WORKER_CLASS)[0].dropna()
-    if named.empty:
-        return "loop" if says(messages, _OF_UVICORN).any() else None
-    if named.iloc[-1] == "sync":
-        return "sync"
-    return "loop" if says(named.iloc[-1:], _ON_A_LOOP).any() else "other"
 
 
 @detects("sync_worker_timeout", group="log", needs=("app_log",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_rows, own_within
+from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.response_rhythm import count_bunched_responses, held_waits, response_rhythm
@@ -33,6 +34,9 @@ WAITED_IN_VAIN = (499, 504, 524)
 @detects("bunched", "held_waits", "quick_between", group="rhythm", needs=("access_log/times",))
 def rhythms(context: HealthContext) -> list[Observation]:
     """Return observations of an application that pauses and then responds to all, or never pauses."""
+    if server_kind(context) == "workers":
+        # Requests that wait for one of few workers make the same rhythm, and no loop is held.
+        return []
     seen = []
     observation = _by_app_log(context)
     if observation is not None:

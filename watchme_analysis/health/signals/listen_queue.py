@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.health.app_server import own_processes, server_kind
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.signals.vantages import at_bad_moments
 from watchme_analysis.health.thresholds import FEWEST, MANY, MOST, WHOLE
@@ -51,8 +52,10 @@ def state(
         return ("connect_lost", text) if is_sent_again else ("connect_slow", "")
     if room is not None and (through := _through_the_queue(context)):
         return "connect_slow", message("health-queue-had-room", room=room, probes=through)
+    # A loop takes connections whatever its handlers do. Workers take one when they are free.
+    full_queue = "worker_queue_full" if server_kind(context) == "workers" else "queue_full"
     if fills := filled(passed_on, parts):
-        return "queue_full", fills
+        return full_queue, fills
     served = _served_between(passed_on, parts)
     if room is None:
         is_lost = is_sent_again and waiting <= SHORTEST_BACKLOG and served >= MANY
@@ -61,7 +64,7 @@ def state(
     full = message("health-queue-maybe-full", room=room, waiting=waiting)
     if served:
         return "queue_short", sentences(full, message("health-queue-short"))
-    return "queue_full", full
+    return full_queue, full
 
 
 def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:
@@ -153,10 +156,7 @@ def _served_between(passed_on: pd.DataFrame, parts: pd.DataFrame) -> int:
 
 def _room(context: HealthContext) -> int | None:
     """Return how many connections wait in the kernel until the affected server takes them; None: unknown."""
-    processes = context.table("app_processes")
-    hosts = context.hosts(context.services[:1])
-    mine = processes[processes["addr"].isin(hosts)]
-    mine = mine if len(mine) else processes
+    mine = own_processes(context)
     return int(mine["backlog"].fillna(OWN_BACKLOG).min()) if len(mine) else None
 
 

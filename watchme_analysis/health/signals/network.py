@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import answered_by_the_host
+from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext, followed
 from watchme_analysis.health.incident import INSTANT_S, USUAL_QUANTILE
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
@@ -49,7 +51,7 @@ RECONNECT_S = (0.995, 1.07)
 # Strength of time limits in the error log: a connection that nobody accepts runs into them as well.
 BY_ERRORS = 0.5
 # What the access log may have told already of connections that came late.
-OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short"}
+OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short", "worker_queue_full"}
 # So many of each at least, so large a share of the new ones bad, and so small a one of the others: a process
 # that is stuck now and then is stuck for kept connections too, and more new ones are opened in the jam.
 FEWEST_NEW, NEW_BAD_SHARE, KEPT_BAD_SHARE = 20, 0.9, 0.05
@@ -58,14 +60,19 @@ UNTOLD_SHARE = 0.1
 
 @detects(
     "connect_lost",
-    "queue_full",
     "queue_short",
     "connect_quick",
     "retransmitted",
     group="connect",
     needs=("access_log/times",),
 )
-@detects("connect_slow", group="connect", needs=("access_log/times", "error_log"))
+@detects(
+    "connect_slow",
+    "queue_full",
+    "worker_queue_full",
+    group="connect",
+    needs=("access_log/times", "error_log"),
+)
 @detects("refused", "refused_at_own_port", "unreachable", group="connect", needs=("error_log",))
 @detects("body_stalls", group="body", needs=("access_log/times", "error_log"))
 @detects("listens_locally", group="start command", needs=("app_processes",))
@@ -75,7 +82,8 @@ def network(context: HealthContext) -> list[Observation]:
     if context.has("access_log"):
         seen += _by_access_log(context)
     if context.has("error_log"):
-        seen += _by_error_log(context, {one.signal for one in seen})
+        known = {one.signal for one in seen}
+        seen += _by_error_log(context, known) + _full_socket(context, known)
     return seen + _local_address(context)
 
 
@@ -166,7 +174,7 @@ def _connects(context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFra
             return []
         text = sentences(text, queue_text)
         detail = message(
-            "health-queue-full-detail" if outcome.startswith("queue") else "health-connect-slow-detail",
+            "health-queue-full-detail" if "queue" in outcome else "health-connect-slow-detail",
             **connects,
         )
         return [Observation(outcome, text, *connected, slow / total, "share", by_count(slow), detail)]
@@ -280,6 +288,25 @@ def _by_error_log(context: HealthContext, seen_signals: set[str]) -> list[Observ
         how = message("health-body-stalls-detail", paths=context.endpoints)
         seen.append(signal("body_stalls", stopped, strength=BY_ERRORS, how=how))
     return seen
+
+
+def _full_socket(context: HealthContext, seen_signals: set[str]) -> list[Observation]:
+    """Return an observation of connections that a full listen queue of a Unix socket turned away (unix(7)).
+
+    A loop takes connections unless it is held. Workers take none while all of them serve, and the server may
+    be either where nothing shows which.
+    """
+    errors = context.errors
+    mine = errors[route_templates(errors["path"]).isin(context.routes)]
+    full = mine[mine["kind"] == "upstream_queue_full"]
+    if not concerns(len(full), len(mine)) or seen_signals & {"queue_full", "worker_queue_full"}:
+        return []
+    kind = error_kind("upstream_queue_full")
+    services = Names(tuple(sorted(set(full["upstream_addr"].dropna()))))
+    text = message("health-upstream-errors", errors=len(full), total=len(mine), services=services, kind=kind)
+    detail = message("health-socket-queue-full-detail", services=services, times=len(full))
+    outcome = "queue_full" if server_kind(context) == "loop" else "worker_queue_full"
+    return [Observation(outcome, text, *lines("error_log", full), detail=detail)]
 
 
 def _local_address(context: HealthContext) -> list[Observation]:

@@ -16,6 +16,7 @@ from watchme_analysis.health.affected_service import (
     variables,
     waiting,
 )
+from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
 from watchme_analysis.health.rows import at_times, quoted
@@ -60,7 +61,8 @@ def process(context: HealthContext) -> list[Observation]:
                 said = (f"metric = {quoted(metric)}", "value is not null", *conditions)
                 return own_within(context, "host_metrics", *said)
 
-            seen += _threads(context, during, samples)
+            if server_kind(context) != "workers":
+                seen += _threads(context, during, samples)
             granted = container_of(context)
             others = _others_cpu(metrics, service, during)
             outer = waiting(context, during.index)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.affected_service import container_of, gauges, own_rows, own_within, service_name
+from watchme_analysis.health.app_server import worker_kind
 from watchme_analysis.health.application_errors import MOST_QUOTED, TRACEBACK, says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines, of_joined, of_observed
-from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT, worker_kind
+from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
 from watchme_analysis.health.signals.vantages import at_bad_moments
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects

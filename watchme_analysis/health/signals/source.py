@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import container_of, gauges, own_source, source_conditions
+from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, origins
 from watchme_analysis.health.rows import quoted, select
@@ -37,7 +38,7 @@ OWN_THREADS = ("thread_pool", "unbounded_task")
 def source(context: HealthContext) -> list[Observation]:
     """Return observations of what runs, by the source, on the event loop, the pool and threads of its own."""
     handlers, calls = own_source(context, "app_handlers"), own_source(context, "app_calls")
-    if handlers.empty:
+    if handlers.empty or server_kind(context) == "workers":
         return []
     seen = []
     used = _used(context, handlers, calls)

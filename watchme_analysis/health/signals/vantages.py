@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.affected_service import own_source, source_rows
+from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.handlers import Handler, handlers_by_route
 from watchme_analysis.health.incident import judge_requests
@@ -190,7 +191,9 @@ def _at_one_vantage(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _all_need_threads(context: HealthContext, routes: list[str]) -> bool:
-    """Return whether all of these paths need a thread: that all are bad then does not show where."""
+    """Return whether all of these paths need a thread or worker: that all are bad does not show where."""
+    if server_kind(context) == "workers":
+        return True
     known = handlers_by_route(own_source(context, "app_handlers"), own_source(context, "app_calls"), routes)
     return bool(known) and all(handler.uses_threads for handler in known.values())
 
@@ -199,7 +202,7 @@ def _all_need_threads(context: HealthContext, routes: list[str]) -> bool:
 def handler_paths(context: HealthContext) -> list[Observation]:
     """Return whether the bad paths are those whose handlers need a thread of one pool."""
     table = own_source(context, "app_handlers")
-    if table.empty:
+    if table.empty or server_kind(context) == "workers":
         return []
     calm, sizes = context.calm_neighbours(), context.outer_during.groupby("route").size()
     known = handlers_by_route(table, own_source(context, "app_calls"), list(sizes.index))

@@ -5,8 +5,9 @@ health-no-requests = The data holds no request or probe that could have been slo
 
 cause-text = { $text }
 health-not-collected = No { $table }: { $what } could not be seen.
-health-pool-threads = { $threads } worker threads
-health-pool-threads-unknown = all threads called { $name }
+health-pool-threads = { $threads } worker threads stand in the same call, the main thread is idle
+health-pool-threads-unknown = all threads called { $name } stand in the same call, the main thread is idle
+health-pool-workers = every worker process stands in the same call
 
 # Names of checks
 check-incident = incident
@@ -31,6 +32,8 @@ check-rhythm = rhythm
 check-known-lines = known lines
 check-log = log
 check-threads = threads
+check-server = server
+check-workers = workers
 check-in-flight = in flight
 check-cpu = cpu
 check-host-cpu = host cpu

@@ -11,6 +11,7 @@ health-queue-short = Connected requests got a response at once: the server is no
 health-queue-never-full = The queue of connections holds { $room }, and at most { $waiting } connected requests waited at one time: it was never full.
 health-queue-hardly-used = { $served } requests that were connected meanwhile got a response at once, and at most { $waiting } waited at one time. A full queue of connections would make many wait, so packets were lost.
 health-queue-fills = The { $failed } slow or failed connections came one after another ({ $runs } runs of them and of the { $connected } others, where chance makes { $expected }), and { $waited } of the others then waited for a response. A queue of connections that fills up makes such an order, lost packets do not.
+health-socket-queue-full-detail = The listen queue of { $services } is full: it turned { $times } connections away.
 health-queue-full-detail = The queue of connections of { $services } is full ({ $slow } of { $requests } requests connect slowly).
 health-retransmitted = { $hits } of { $waits } long waits for a response from { $services } lasted just over { $time }, when TCP sends a lost packet again.
 health-retransmitted-detail = Packets to or from { $services } are lost and sent again ({ $hits } waits of that length).

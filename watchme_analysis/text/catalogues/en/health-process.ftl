@@ -24,6 +24,15 @@ health-pool-full-detail =
     }
 health-pool-free = The process had at most { $threads } threads, fewer than a pool of { $pool }.
 health-pool-free-by-requests = At most { $requests } requests were open in the process, fewer than a pool of { $pool } threads.
+health-server-of-class = { $program } ({ $kind })
+health-no-event-loop = Each process and thread of { $server } serves one request at a time: it has no event loop.
+health-workers-full = { $server } serves { $at_once } requests at once. { $crowded } of { $bad } bad requests arrived while more were open, up to { $open }.
+health-workers-full-detail =
+    { $known ->
+        [known] All { $at_once } workers and threads of { $server } are taken, up to { $open } requests are open at once; requests of { $holders } hold them, while others are far quicker once they have one.
+       *[unknown] All { $at_once } workers and threads of { $server } are taken; up to { $open } requests are open at once.
+    }
+health-workers-free = At most { $open } requests were open at { $server } at one time, which serves { $at_once } at once.
 health-not-arriving = In { $samples } samples Nginx had { $outside } requests open on average, and the application { $inside }.
 health-files-full = Open files of the process stood at { $files } of { $limit } allowed.
 health-log-words =

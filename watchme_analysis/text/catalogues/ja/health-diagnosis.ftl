@@ -5,8 +5,9 @@ health-no-requests = 遅延や失敗を判定できるリクエストやプロ�
 
 cause-text = { $text }
 health-not-collected = { $table } がないため、{ $what }は確認できませんでした。
-health-pool-threads = { $threads } 本のワーカースレッド
-health-pool-threads-unknown = { $name } という名前のすべてのスレッド
+health-pool-threads = { $threads } 本のワーカースレッドが同じ呼び出しで止まり、メインスレッドがアイドル
+health-pool-threads-unknown = { $name } という名前のすべてのスレッドが同じ呼び出しで止まり、メインスレッドがアイドル
+health-pool-workers = すべてのワーカープロセスが同じ呼び出しで停止している状態
 
 # Names of checks
 check-incident = インシデント
@@ -31,6 +32,8 @@ check-rhythm = 応答のリズム
 check-known-lines = 既知のログ行
 check-log = ログ
 check-threads = スレッド
+check-server = サーバー
+check-workers = ワーカー
 check-in-flight = 処理中のリクエスト
 check-cpu = CPU
 check-host-cpu = ホストの CPU

@@ -11,6 +11,7 @@ health-queue-short = 接続できたリクエストにはすぐ応答があり�
 health-queue-never-full = 接続キューの上限は { $room } 件で、接続済みのリクエストが同時に待っていたのは最大 { $waiting } 件でした。キューがいっぱいになったことはありません。
 health-queue-hardly-used = その間に接続できたリクエスト { $served } 件にはすぐ応答があり、同時に待っていたのは最大 { $waiting } 件でした。接続キューがいっぱいなら多数が待つため、失われたのはパケットです。
 health-queue-fills = 遅延または失敗した接続 { $failed } 件は連続して起きていて (その他の接続 { $connected } 件との交代で { $runs } 区間。偶然なら { $expected } 区間)、その他のうち { $waited } 件は接続後に応答を待ちました。この並びは接続キューがいっぱいになるときのもので、パケット損失では生じません。
+health-socket-queue-full-detail = { $services } の待ち受けキューがあふれ、接続 { $times } 件が受け付けられませんでした。
 health-queue-full-detail = { $services } の接続キューがいっぱいです (リクエスト { $requests } 件中 { $slow } 件で接続が遅延)。
 health-retransmitted = { $services } の応答を長く待ったリクエスト { $waits } 件のうち { $hits } 件の待ち時間は { $time } をわずかに超えています。これは TCP が失われたパケットを再送する時間です。
 health-retransmitted-detail = { $services } との間でパケットが失われ、再送されています (該当する待ち時間 { $hits } 件)。

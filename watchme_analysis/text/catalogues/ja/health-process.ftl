@@ -24,6 +24,15 @@ health-pool-full-detail =
     }
 health-pool-free = プロセスのスレッド数は最大 { $threads } で、プールの { $pool } に達していません。
 health-pool-free-by-requests = プロセスで処理中のリクエストは最大 { $requests } 件で、プールの { $pool } スレッドに達していません。
+health-server-of-class = { $program } ({ $kind })
+health-no-event-loop = { $server } の各プロセスとスレッドは一度に 1 件のリクエストを処理し、イベントループを持ちません。
+health-workers-full = { $server } が同時に処理できるリクエストは { $at_once } 件です。異常なリクエスト { $bad } 件のうち { $crowded } 件は、それより多くのリクエスト (最大 { $open } 件) が処理中の間に届きました。
+health-workers-full-detail =
+    { $known ->
+        [known] { $server } の { $at_once } 個のワーカーとスレッドがすべて使用中です (処理中のリクエストは最大 { $open } 件)。{ $holders } がワーカーを占有しており、ほかのエンドポイントはワーカーを得ればずっと速く応答しています。
+       *[unknown] { $server } の { $at_once } 個のワーカーとスレッドがすべて使用中です (処理中のリクエストは最大 { $open } 件)。
+    }
+health-workers-free = { $server } で処理中のリクエストは最大 { $open } 件で、同時に処理できる { $at_once } 件に達していません。
 health-not-arriving = { $samples } サンプルの平均で、Nginx の処理中リクエストは { $outside } 件、アプリケーションの処理中リクエストは { $inside } 件でした。
 health-files-full = プロセスのオープンファイル数が上限 { $limit } に対して { $files } に達していました。
 health-log-words =
