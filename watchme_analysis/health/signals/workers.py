@@ -88,7 +88,9 @@ def _timed_at_server(context: HealthContext) -> tuple[pd.DataFrame, str]:
     joined = context.joined
     side = "nginx" if joined["nginx_s"].notna().any() else "edge"
     address = joined["upstream_addr"].fillna(joined["route"].map(context.upstreams).astype("string"))
-    mine = joined[f"{side}_s"].notna() & ~context.fate.isin([*BY_EDGE, *BY_NGINX, *UNCONNECTED])
+    mine = joined[f"{side}_s"].notna() & ~context.fate.isin(
+        [*BY_EDGE, *BY_NGINX, *UNCONNECTED, "slow_connect"]
+    )
     if context.services:
         mine &= address.isin(context.services)
     return joined[mine].assign(address=address[mine].fillna("")), side
