@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from watchme_analysis.case.case_folder import Case
-from watchme_analysis.health.context import health_context
+from watchme_analysis.health.context import KEEP_SLOWDOWN, health_context
 from watchme_analysis.health.detection import DETECTORS, DETECTORS_WITHOUT_INCIDENT, SIGNALS
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import observe, signals_of
@@ -203,11 +203,12 @@ class Signals:
 
     Only the detectors that declare a signal run, which takes a fraction of what all take. Observations have
     the strength that they are detected with: none is weakened by another that explains it. The signal
-    ``starved``, which is drawn from the others, can't be requested.
+    ``starved``, which is drawn from the others, can't be requested. A slowdown without harm
+    has its signals too.
     """
 
     def __init__(self, made):
-        self.found = context_of(made)
+        self.found = context_of(made, **{KEEP_SLOWDOWN: "yes"})
         self.detectors = DETECTORS_WITHOUT_INCIDENT if self.found.incident is None else DETECTORS
         self.of = cache(lambda detector: observe((detector,), self.found))
 

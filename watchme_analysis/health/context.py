@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from watchme_analysis.access_logs.routes import route_of, same_endpoint
 from watchme_analysis.evidence.compose import ComposeService, compose_services
 from watchme_analysis.health.application_errors import handler_refusals, is_health_check, monitored_routes
 from watchme_analysis.health.configuration import Routes, resolved_names, routes
+from watchme_analysis.health.harm import URL_PATH, harmed, is_harmful, time_limits_s
 from watchme_analysis.health.incident import Incident, find_incident, judge_observations, judge_requests
 from watchme_analysis.health.rate_limits import held_back, refused_at_limit
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MOST
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+# Option of an investigation that treats a slowdown as an incident, to find its cause.
+KEEP_SLOWDOWN = "keep_slowdown"
 # Tables that are empty when all is well.
 QUIET = ("error_log",)
-# The path of a URL in the command of a health check.
-URL_PATH = re.compile(r"https?://[^/\s\"']+(/[^\s\"'\\]*)")
 # How much longer than usual a good response may take; a caller that gave up sooner has too short a timeout.
 MARGIN = 1.5
 # Share of what callers met that must have a duration before slowness can be ruled out; else so many probes
@@ -91,6 +91,8 @@ class HealthContext:
         For each observation whether a limit of Nginx refused the request.
     held_back
         Observations that count as well: requests beyond the usual that a limit of Nginx refused.
+    slowdown
+        A slowdown that harmed nobody, where there is no incident. Its requests count as well.
     """
 
     inv: Investigation
@@ -105,6 +107,7 @@ class HealthContext:
     handler_refusals: pd.DataFrame
     refused: pd.Series
     held_back: pd.DataFrame
+    slowdown: Incident | None = None
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the case."""
@@ -403,6 +406,9 @@ def health_context(inv: Investigation) -> HealthContext:
     if own.any():
         observed.loc[own, ["failed", "bad", "strained"]] = False
         incident = find_incident(observed)
+    slowdown = None
+    if incident is not None and not inv.options.get(KEEP_SLOWDOWN):
+        observed, incident, slowdown = _without_slowdown(inv, observed, incident, (nginx, edge))
     observed["during"] = _during(observed["start"], incident)
     joined["during"] = _during(joined["start"], incident)
     for side in ("edge", "nginx"):
@@ -416,8 +422,27 @@ def health_context(inv: Investigation) -> HealthContext:
     endpoints = _endpoints(observed, incident)
     return HealthContext(
         inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own], refused,
-        observed[held],
+        observed[held], slowdown,
     )  # fmt: skip
+
+
+def _without_slowdown(
+    inv: Investigation, observed: pd.DataFrame, incident: Incident, layers: tuple[Routes, Routes]
+) -> tuple[pd.DataFrame, Incident | None, Incident | None]:
+    """Return observations, incident and slowdown: of an incident that harmed nobody, only the last.
+
+    Beside a slowdown, what failed or waited near a limit may be an incident of its own.
+    """
+    services = compose_services(inv.table("compose_settings"))
+    limits_s = time_limits_s(observed, layers, inv.table("container_settings"), services)
+    harm = harmed(observed, limits_s)
+    if is_harmful(incident, observed, harm, inv.table("container_events")):
+        return observed, incident, None
+    judged = observed.copy()
+    judged.loc[~harm.any(axis=1), ["slow", "bad", "strained"]] = False
+    endpoint = inv.options.get("endpoint")
+    beside = find_incident(judged, route_of(endpoint) if endpoint else None)
+    return (judged, None, incident) if beside is None else (observed, beside, None)
 
 
 def followed(inv: Investigation) -> FollowedRequests:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from watchme_analysis.health.affected_service import gauges
-from watchme_analysis.health.context import HealthContext, edge_visible, health_context, is_timed
+from watchme_analysis.health.context import (
+    KEEP_SLOWDOWN,
+    HealthContext,
+    edge_visible,
+    health_context,
+    is_timed,
+)
 from watchme_analysis.health.detection import detected, observed
 from watchme_analysis.health.judge import (
     Decision,
@@ -18,14 +26,26 @@ from watchme_analysis.health.judge import (
     named_layer,
 )
 from watchme_analysis.health.missing import missing_evidence
-from watchme_analysis.health.signals.rules import unread
+from watchme_analysis.health.signals.rules import MOST_NAMED, unread
 from watchme_analysis.health.summary import filled_in, known_layer, what_happened, what_to_do, why
+from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.engine import next_test
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.concurrency import pile_up_start
 from watchme_analysis.text.formats import as_sentence
-from watchme_analysis.text.message import Resource, Text, in_each_language, message, value_of
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Message,
+    Resource,
+    Text,
+    TimeSpan,
+    in_each_language,
+    message,
+    sentences,
+    value_of,
+)
 
 
 def _with_tests(context: HealthContext, entry: Ranked, seen: Sequence[Observation]) -> Ranked:
@@ -58,6 +78,74 @@ def diagnose(inv: Investigation) -> Diagnosis:
     return conclude(context, decide(seen, situation(context)), seen)
 
 
+@dataclass(frozen=True)
+class Degradation:
+    """A slowdown of a route that failed nobody: from when to when (None while open), and its cause if known.
+
+    ``usual_s`` and ``now_s`` are the median durations outside and during it in seconds.
+    """
+
+    route: str
+    start: datetime
+    end: datetime | None
+    usual_s: float
+    now_s: float
+    cause: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of ``degradation`` in a diagnosis."""
+        start, end = (
+            moment and moment.isoformat(timespec="milliseconds") for moment in (self.start, self.end)
+        )
+        seconds = {"usual_s": round(self.usual_s, 4), "now_s": round(self.now_s, 4)}
+        return {"route": self.route, "start": start, "end": end, **seconds, "cause": self.cause}
+
+    def message(self) -> Message:
+        """Return the slowdown in sentences."""
+        return message(
+            "health-degradation",
+            path=Resource(self.route),
+            span=TimeSpan(self.start, self.end),
+            usual=Duration(self.usual_s),
+            now=Duration(self.now_s),
+            about=Choice("cause" if self.cause else "none"),
+            cause=value_of(cause_names("health")[self.cause]) if self.cause else Resource(""),
+        )
+
+
+def degradation(context: HealthContext) -> tuple[Degradation, ...]:
+    """Return the slowdowns that are no incident, by route, the probed first; none beside an incident.
+
+    The cause is the one that an incident of the same requests would have. Without the edge in the evidence,
+    none is named.
+    """
+    if context.slowdown is None:
+        return ()
+    inv = context.inv
+    as_incident = Investigation(inv.case, inv.question, inv.window, {**inv.options, KEEP_SLOWDOWN: "yes"})
+    slow = as_incident.once(health_context)
+    where = situation(slow)
+    decision = decide(as_incident.once(detected), where)
+    is_named = decision.verdict == "supported" and where.timed and where.edge_visible
+    end = None if context.slowdown.is_open else context.slowdown.end
+    found = []
+    for route, path in zip(slow.routes, slow.endpoints, strict=True):
+        rows = slow.outer_requests[slow.outer_requests["route"] == route]
+        during = rows["start"].between(slow.start, slow.end)
+        usual_s, now_s = (float(rows.loc[part, "duration_s"].median()) for part in (~during, during))
+        # A record that is slow throughout shows the usual duration by its fastest responses alone.
+        usual_s = float(slow.affected["usual_s"].median()) if math.isnan(usual_s) else usual_s
+        found.append(Degradation(path, slow.start, end, usual_s, now_s, decision.cause if is_named else None))
+    return tuple(found)
+
+
+def _slowdowns(slowed: Sequence[Degradation]) -> Iterator[Message]:
+    """Yield the first slowdowns in sentences, and the number of the others."""
+    yield from (one.message() for one in slowed[:MOST_NAMED])
+    if len(slowed) > MOST_NAMED:
+        yield message("health-degradation-more", routes=len(slowed) - MOST_NAMED)
+
+
 def situation(context: HealthContext) -> Situation:
     """Return what a verdict depends on besides the observations."""
     return Situation(context.incident is not None, is_timed(context), edge_visible(context))
@@ -82,6 +170,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
     missing = missing_evidence(context, {entry.finding.cause: entry.probability for entry in ranking})
     begun, ended = _span(context, cause) if verdict != "no_incident" else (None, None)
     layers = layer_findings(decision, observations, is_incident=context.incident is not None)
+    slowed = degradation(context)
     stopped = next((one.statement for one in observations if one.signal == "arrivals_stopped"), None)
     reason = why(context, ranking, verdict, decision.confidence, others)
     return Diagnosis(
@@ -99,6 +188,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
         missing_evidence=missing,
         extra={
             "endpoints": list(context.endpoints),
+            "degradation": [one.to_dict() for one in slowed],
             "confidence_from": {
                 "probability": round(decision.probability, 4),
                 "signals": decision.signals,
@@ -107,7 +197,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
             "layers": [layer.to_dict() for layer in layers],
         },
         summary=(
-            what_happened(context, begun, stopped),
+            sentences(what_happened(context, begun, stopped), *_slowdowns(slowed)),
             (known_layer(layers, stopped) if verdict == "inconclusive" else None) or reason,
             what_to_do(context, ranking[0], verdict, missing, others, observations),
         ),

@@ -17,6 +17,7 @@ from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, caus
 from watchme_analysis.health.missing import addresses
 from watchme_analysis.health.running_platform import SETTINGS, commands, settings
 from watchme_analysis.health.running_source import LOOPBACK
+from watchme_analysis.health.signals.arrivals import calm_message
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import Cause, cause_names
@@ -174,7 +175,7 @@ def what_happened(context: HealthContext, begun: datetime | None, stopped: Text 
     if incident is None:
         judged = context.outer_requests
         bad, total = int(judged["bad"].sum()), len(judged)
-        calm = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
+        calm = calm_message(context, bad, total)
         if stopped is not None:
             calm = message("health-arrived", bad=bad, total=total)
         brief = find_brief_failure(context.observed)
@@ -350,8 +351,7 @@ def why(
     """Return the cause with its mechanism, or why none is named."""
     first, names = ranking[0], cause_names("health")
     if verdict == "no_incident":
-        brief = find_brief_failure(context.observed)
-        return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
+        return _no_cause(context)
     if verdict == "inconclusive" and context.incident is None:
         evidence = first.finding.evidence
         line = next((item.statement for item in evidence if item.check == GROUP and item.weight > 0), None)
@@ -380,6 +380,14 @@ def why(
         both = message("health-two-causes", first=cause, second=value_of(names[second.cause]))
         return sentences(both, reason, second.detail)
     return sentences(message("health-cause", cause=cause, confidence=Probability(confidence)), reason)
+
+
+def _no_cause(context: HealthContext) -> Message:
+    """Return why a record without an incident needs no cause."""
+    if context.slowdown is not None:
+        return message("health-degradation-no-incident")
+    brief = find_brief_failure(context.observed)
+    return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
 
 
 def _open_causes(ranking: Sequence[Ranked]) -> Message:

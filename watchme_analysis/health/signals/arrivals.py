@@ -51,7 +51,7 @@ def all_well(context: HealthContext) -> list[Observation]:
     judged = judge_requests(outer)
     bad, total = int(judged["bad"].sum()), len(judged)
     table = next((name for name in CALM_LOGS if context.has(name)), "probes")
-    text = message("health-all-well", bad=bad, total=total) if total else message("health-no-requests")
+    text = calm_message(context, bad, total)
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
     places = sum(context.has(name) for name in ("probes", "access_log", "edge_log"))
     alone = ONE_PLACE if context.has("edge_log") or (endpoint and table == "probes") else PART_OF_ALL
@@ -64,6 +64,13 @@ def all_well(context: HealthContext) -> list[Observation]:
     strength *= 1.0 if is_timed(context) else UNTIMED
     rows = of_observed(once) if len(once) else Rows(table, 0, select(table))
     return [Observation("all_well", text, *rows, bad / max(total, 1), "share", strength)]
+
+
+def calm_message(context: HealthContext, bad: int, total: int) -> Message:
+    """Return that no endpoint harmed callers for long, with the number of bad requests and of all."""
+    if not total:
+        return message("health-no-requests")
+    return message("health-no-harm" if context.slowdown else "health-all-well", bad=bad, total=total)
 
 
 @detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))

@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import container_of, own_containers
-from watchme_analysis.health.context import URL_PATH, HealthContext, usual_answers_s
+from watchme_analysis.health.context import HealthContext, usual_answers_s
+from watchme_analysis.health.harm import URL_PATH
 from watchme_analysis.health.rows import lines
 from watchme_analysis.health.thresholds import FEWEST, MANY
 from watchme_analysis.inference.signals import Observation, by_count, detects

@@ -1,6 +1,7 @@
 ### Observations on the incident as a whole.
 
 health-all-well = No endpoint was slow or failing for long: { $bad } of { $total } requests and probes were bad.
+health-no-harm = No endpoint failed for long or kept callers waiting near a time limit: { $bad } of { $total } requests and probes did.
 health-no-requests = The data holds no request or probe that could have been slow or failing.
 
 cause-text = { $text }

@@ -21,10 +21,16 @@ health-piled-up = リクエストは { $begun } からプロセス内に滞留�
 health-callers-left = { $path } へのリクエスト { $requests } 件は、すべて応答の前に呼び出し元が切断しました。待ち時間がハンドラーの処理時間より短いためです。
 health-own-errors = アプリケーション自身が { $path } へのリクエスト { $requests } 件に即座に { $statuses } を返しました。ハンドラーまたは呼び出し元の問題です。
 health-held-back = Nginx の制限により、{ $path } へのリクエスト { $requests } 件が { $statuses } で拒否されました ({ $span })。通常を超えるリクエストを抑えたもので、ほかの失敗の原因ではありません。
+health-degradation = { $path } の応答が遅くなりました ({ $span })。中央値は { $now } でした (通常は { $usual })。{ $about ->
+    [cause] 原因として最も可能性が高いのは { $cause } です。
+   *[none] {""}
+  }
+health-degradation-more = ほかに { $routes } 件のルートの応答も遅くなりました。
 health-brief-failure = { $start } から { $lasted } の間に、リクエスト { $bad } 件が遅延または失敗しました。短時間のため、障害か再起動やリロードかを区別できません。
 
 # Cause
 health-no-cause-needed = 原因を調べるべき異常はありません。
+health-degradation-no-incident = 呼び出し元に影響しない遅延は、インシデントではありません。
 health-brief-no-cause = 短時間で解消した異常のため、原因は特定していません。
 health-too-little = 長く異常が続いたエンドポイントはありません。ただし、観測が少ないか遅いものが多いため、インシデントがなかったとは言えません。
 health-no-times = 長く異常が続いたエンドポイントはありません。ただし、データに所要時間がないため、遅延がなかったとは言えません。
