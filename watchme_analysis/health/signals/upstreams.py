@@ -199,11 +199,15 @@ def stale_address(context: HealthContext) -> list[Observation]:
         & fates["fate"].ne("slow_connect")
         & fates["address"].isin(context.serving)
     ]
+    if len(failed) < WHOLE * len(fates):
+        return []
+    if runs_at := _runs_at(context, failed):
+        return _named_elsewhere(context, failed, runs_at)
     log = own_rows(context, "app_log")
     log = log[log["time"].between(pd.Timestamp(context.start) - DEPLOYED, pd.Timestamp(context.end))]
     started = log.loc[says(log["message"], f"{READY}|Started server process"), "time"]
     ended = log.loc[says(log["message"], ENDED), "time"]
-    if len(failed) < WHOLE * len(fates) or started.empty or (ended > started.max()).any():
+    if started.empty or (ended > started.max()).any():
         return []
     # What failed since shows it: before, the process was not there.
     since = failed[failed["start"] > started.max()]
@@ -224,6 +228,38 @@ def stale_address(context: HealthContext) -> list[Observation]:
     strength = 1.0 if moved else UNPROVED
     rows = lines("error_log", context.lines_of(since))
     return [Observation("stale_address", text, *rows, strength=strength, detail=detail)]
+
+
+def _runs_at(context: HealthContext, failed: pd.DataFrame) -> list[str]:
+    """Return where containers of the configured name run, if connections fail at none of these addresses.
+
+    A container of several networks has an address in each, of which one is recorded: another network's says
+    nothing, and Docker's networks differ in the first half of their addresses.
+    """
+    import pandas as pd
+
+    asked = set(failed["address"])
+    names = {name.rpartition(":")[0] for name, address in context.resolved.items() if address in asked}
+    tables = [context.table(name) for name in ("container_settings", "container_events")]
+    rows = pd.concat([table[["object", "service", "address"]] for table in tables]).dropna(subset=["address"])
+    mine = rows[rows["service"].isin(names) | rows["object"].isin(names)]
+    hosts = set(mine["address"].str.replace(r":\d+$", "", regex=True))
+    failing = {one.rpartition(":")[0] for one in asked}
+    is_near = {one.split(".")[:2] == other.split(".")[:2] for one in hosts for other in failing}
+    return sorted(hosts) if hosts.isdisjoint(failing) and is_near == {True} else []
+
+
+def _named_elsewhere(context: HealthContext, failed: pd.DataFrame, runs_at: list[str]) -> list[Observation]:
+    """Return an observation of an upstream's name whose container has another address than Nginx asks."""
+    good = context.well_served[context.well_served["upstream_addr"].isin(failed["address"])]
+    if len(failed) < FEWEST or (good["start"] > failed["start"].max()).any():
+        return []
+    address = Names(tuple(sorted(set(failed["address"]))))
+    stale: dict[str, Value] = {"address": address, "failed": Count(len(failed))}
+    text = message("health-stale-address-container", **stale, runs_at=runs_at)
+    detail = message("health-stale-address-detail", **stale, place=label(context))
+    errors = context.table("error_log").loc[failed.loc[failed["error_row"] >= 0, "error_row"]]
+    return [Observation("stale_address", text, *lines("error_log", errors), detail=detail)]
 
 
 def _port(address: str) -> str:

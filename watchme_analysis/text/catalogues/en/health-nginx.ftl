@@ -68,6 +68,7 @@ health-header-too-big-detail = Nginx's buffer in { $place } is too small for the
 health-dead-server = { $errors } of { $total } upstream errors on { $paths } name { $address } ({ $kind }), which serves nothing well, though { $usual } serves these paths.
 health-dead-server-detail = Nginx uses { $address } beside { $usual } for the same paths, and it never responds well ({ $kind }).
 health-stale-address = The process started { $at } and has not ended since, while { $failed } connections to { $address } failed, which served before.
+health-stale-address-container = { $failed } connections to { $address } failed, which served before, while the container of that name runs at { $runs_at }.
 health-stale-address-moved = Afterwards it was served at { $usual }.
 health-stale-address-detail = Nginx ({ $place }) asks for { $address }, the address of its upstream from before the container was created anew ({ $failed } connections failed).
 health-server-down = { $servers } is marked { $mark } in the upstream that Nginx passes { $path } to.

@@ -68,6 +68,7 @@ health-header-too-big-detail = Nginx の { $place } のバッファは、アプ�
 health-dead-server = { $paths } のアップストリームエラー { $total } 件のうち { $errors } 件は { $address } に関するものです ({ $kind })。このパスは { $usual } が正常に処理していますが、{ $address } は一度も正常に応答していません。
 health-dead-server-detail = Nginx は同じパスに { $usual } のほか { $address } も使っていますが、{ $address } は一度も正常に応答していません ({ $kind })。
 health-stale-address = プロセスは { $at } に起動し、その後終了していません。一方、以前は応答していた { $address } への接続が { $failed } 件失敗しました。
+health-stale-address-container = 以前は応答していた { $address } への接続 { $failed } 件が失敗しましたが、その名前のコンテナは { $runs_at } で動作しています。
 health-stale-address-moved = その後のリクエストは { $usual } が処理しました。
 health-stale-address-detail = Nginx ({ $place }) は、コンテナが作り直される前のアップストリームのアドレス { $address } に接続しようとしています (失敗した接続 { $failed } 件)。
 health-server-down = Nginx が { $path } を転送するアップストリームで、{ $servers } に { $mark } が指定されています。
