@@ -70,7 +70,7 @@ def test_a_sentence_with_an_unknown_name_states_the_command_that_shows_it(langua
     }  # fmt: skip
     seen = set()
     for cause in backlog_causes():
-        for text in (cause.next_test, cause.remedy):
+        for text in (cause.next_test, cause.remedy.text):
             said = render(filled_in(text, unknown, None), language)
             held = {word for word in shown_by if re.search(rf"\b{word}\b", said)}
             assert [word for word in held if shown_by[word] not in said] == [], said

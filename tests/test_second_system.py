@@ -56,7 +56,7 @@ def test_the_diagnosis_has_the_orders_and_no_word_of_another_team(folder, watchm
     assert all(re.fullmatch(r"A-[0-9a-f]{8}", order) for order, _ in found["missed_work"])
     assert len(found["missed_work"]) > 300
     assert not re.search(FIRST_TEAM, done.stdout)
-    japanese = watchme("diagnose", "backlog", ".", "--language", "ja", cwd=folder)
+    japanese = watchme("diagnose", "backlog", ".", "--language", "ja", "--all", cwd=folder)
     assert not re.search(FIRST_TEAM, japanese.stdout)
 
 

@@ -94,6 +94,7 @@ def test_no_surface_states_a_zero_that_the_evidence_does_not_show(case, language
         form: printed("diagnose", "backlog", case.path, "--language", language, "--output", form)
         for form in ("table", "json")
     }
+    said["all"] = printed("diagnose", "backlog", case.path, "--language", language, "--all")
     said["mcp"] = json.dumps(Tools((case.path.parent,)).diagnose(case.path.name), ensure_ascii=False)
     out = tmp_path / "reports"
     printed("report", "backlog", case.path, "--to", out, "--language", language)

@@ -232,7 +232,7 @@ def test_series_that_name_no_metric_are_said_to_be_of_no_use(raw):
 
 def test_a_person_reads_the_notes_below_the_answer(raw):
     (raw / "metrics/metric-data-queries.json").unlink()
-    result = CliRunner().invoke(cli, ["diagnose", "backlog", str(raw)])
+    result = CliRunner().invoke(cli, ["diagnose", "backlog", str(raw), "--all"])
     assert "metrics: metrics/all.json: no list of queries beside it" in result.stdout
 
 

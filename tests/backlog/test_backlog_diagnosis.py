@@ -347,5 +347,5 @@ def test_what_to_do_names_queue_function_and_mapping_as_words_of_a_shell():
 def test_no_remedy_of_a_backlog_is_left_with_a_placeholder(language):
     known = pipelines_of("orders", function_timeout_s=30.0, mapping_uuid="7b-1")
     for cause in backlog_causes():
-        for text in (cause.remedy, cause.next_test):
+        for text in (cause.remedy.text, cause.next_test):
             assert placeholders(render(summary.filled_in(text, known, "orders"), language)) == set()

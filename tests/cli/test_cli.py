@@ -57,7 +57,7 @@ def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_
     assert answer["missing_evidence"][0]["what"] == "queues/jobs-dlq-messages.json, which could not be read"
     assert answer["coverage"]["queue_messages"]["truncated"]
     assert answer["missed_work_certain"] is False
-    text = " ".join(watchme("diagnose", "backlog", tmp_path / "case").stdout.split())
+    text = " ".join(watchme("diagnose", "backlog", tmp_path / "case", "--all").stdout.split())
     assert "work missed: unknown, as queues/jobs-dlq-messages.json could not be read" in text
     assert "0 work items missed" not in text
     assert "jobs-dlq-messages.json could not be read" in watchme("redrive", tmp_path / "case").stderr
@@ -159,7 +159,7 @@ def test_diagnose_prints_one_json_object(watchme, bundled):
 
 @pytest.mark.slow
 def test_diagnose_without_json_is_for_a_person(watchme, bundled):
-    answer = watchme("diagnose", "health", bundled("health-healthy").path)
+    answer = watchme("diagnose", "health", bundled("health-healthy").path, "--all")
     assert answer.returncode == 0, answer.stderr
     assert "confidence" in answer.stdout
     assert "Asia/Tokyo" in answer.stdout
@@ -174,7 +174,7 @@ def test_diagnose_without_json_is_for_a_person(watchme, bundled):
 @pytest.mark.slow
 def test_sentences_are_as_wide_as_the_terminal_and_count_one_row_as_one(watchme, bundled):
     case = bundled("backlog-dlq").path
-    answer = watchme("diagnose", "backlog", case, columns=70)
+    answer = watchme("diagnose", "backlog", case, "--all", columns=70)
     assert answer.returncode == 0, answer.stderr
     said = answer.stdout.partition("Collect next:")[0].splitlines()
     assert max(map(len, said)) <= 70

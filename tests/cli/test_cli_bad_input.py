@@ -416,7 +416,7 @@ def test_files_whose_names_are_not_utf_8_are_read(watchme, tmp_path):
     assert r"access-caf\xe9.log" in run("case", "import", evidence, "case")
     assert r"access-caf\xe9.log" in run("case", "show", "case")
     assert r"access-caf\xe9.log" in run("case", "sql", "case", "select distinct file from access_log")
-    assert "/health" in run("diagnose", "health", evidence)
+    assert "/health" in run("diagnose", "health", evidence, "--all")
     page = run("access", evidence / os.fsdecode(b"access-caf\xe9.log"), "--parquet", "rows.parquet")
     assert r"access-caf\xe9.log" in page
     assert r"access-caf\xe9.log" in run("access", evidence, "--json").replace("\\\\", "\\")

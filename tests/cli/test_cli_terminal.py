@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pty
+import re
 import subprocess
 import sys
 import unicodedata
@@ -26,6 +27,8 @@ HOSTILE = "\x1b[31m\x1b]0;t\x07\x9b2K\x08\r\u202egnp.exe\u2066\u200f\u061c\ufeff
 
 def obeyed(text):
     kinds = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    # Whole lines of the command's own are bold, and perhaps in a colour.
+    text = re.sub("^(?:\x1b\\[3[123]m)?\x1b\\[1m(.*)\x1b\\[0m$", r"\1", text, flags=re.MULTILINE)
     return {c for c in text if unicodedata.category(c) in kinds and c not in "\n\t"}
 
 

@@ -43,7 +43,7 @@ from worlds.health_scenarios import (
 from worlds.health_world import FAULT, HEALTH, JOBS, USUAL, Signals, case, give, moment
 
 from watchme_analysis.health.detection import health_causes
-from watchme_analysis.health.summary import remedy_of
+from watchme_analysis.health.summary import filled_in, remedy_of
 from watchme_analysis.text.render import placeholders, render
 
 CAUSES = {one.cause: one for one in health_causes()}
@@ -354,9 +354,9 @@ def test_a_remedy_names_what_was_observed(build, cause, signal, named):
     seen = Signals(build())
     observations = [one for each in CAUSES[cause].remedies if (one := seen.get(each.signal))]
     assert signal is None or signal in {one.signal for one in observations}
-    remedy = remedy_of(seen.found, CAUSES[cause], observations)
+    remedy, shown = remedy_of(CAUSES[cause], observations)
     for language in ("en", "ja"):
-        text = render(remedy, language)
+        text = render(filled_in(seen.found, remedy.text, shown), language)
         assert [words for words in named if words not in text] == [], text
         assert not placeholders(text)
 
@@ -364,7 +364,7 @@ def test_a_remedy_names_what_was_observed(build, cause, signal, named):
 def test_only_a_changed_start_command_recreates_a_container():
     """Nobody's address gets right by it: Nginx has to resolve the name again."""
     for cause in CAUSES.values():
-        texts = [(None, cause.remedy), *((each.signal, each.text) for each in cause.remedies)]
+        texts = [(None, cause.remedy.text), *((each.signal, each.text) for each in cause.remedies)]
         for signal, text in texts:
             said = render(text, "en")
             assert "--force-recreate" not in said or signal == "listens_locally", (cause.cause, said)

@@ -105,18 +105,22 @@ def test_a_file_with_a_mistake_is_named_in_one_sentence(folder, file, change, me
 REMEDY = """
 [[remedies]]
 signal = "seen"
-text = "Move {address} back, then run `curl -w '%{time_total}'`."
-ja = "{address} を戻し、`curl -w '%{time_total}'` を実行してください。"
+restore = "Move {address} back, then run `curl -w '%{time_total}'`."
+ja.restore = "{address} を戻し、`curl -w '%{time_total}'` を実行してください。"
 """
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('text = "Move', 'words = "Move'), "has a remedy without 'text'"),
+        (('restore = "Move', 'words = "Move'), "has a remedy without 'restore'"),
         (('signal = "seen"', ""), "has a remedy without 'signal'"),
         (('signal = "seen"', 'signal = "seen"\nwhere = "there"'), "has the unknown key 'where' in a remedy"),
-        (('ja = "{address}', 'ja = "{usual}'), "has a remedy for 'seen' with other values in Japanese"),
+        (
+            ('ja.restore = "{address}', 'ja.restore = "{usual}'),
+            "has a remedy for 'seen' with other values in Japanese",
+        ),
+        (('signal = "seen"', 'signal = "seen"\nsave = "all"'), "has the unknown save 'all'"),
         (('signal = "seen"', 'signal = "unheard"'), "refers to the signal 'unheard'"),
     ],
 )

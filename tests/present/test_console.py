@@ -7,7 +7,8 @@ import pytest
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Missing, Ranked
 from watchme_analysis.present.console import case_text, diagnosis_text, missed_work, value_table
 from watchme_analysis.present.finding import FindingsView, VerdictView
-from watchme_analysis.present.text_table import truncate, truncate_middle, wrapped
+from watchme_analysis.present.text_table import truncate, truncate_middle
+from watchme_analysis.text.wrapping import wrapped
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
 

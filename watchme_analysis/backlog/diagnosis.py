@@ -14,6 +14,7 @@ from watchme_analysis.alarms.standard import standard_alarms
 from watchme_analysis.backlog.chain import SIGNALS, QueueSignals, backlog_causes, observed
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext, backlog_context
+from watchme_analysis.backlog.facts import facts, headline, reaches_end, steps
 from watchme_analysis.backlog.judge import QUESTION, Judgement, Undoing, judge
 from watchme_analysis.backlog.missing import missing_evidence, unread_dead_letters, unread_dumps
 from watchme_analysis.backlog.other_incidents import (
@@ -22,12 +23,13 @@ from watchme_analysis.backlog.other_incidents import (
     incidents_elsewhere,
     other_incidents,
     set_apart,
+    trouble_span,
 )
 from watchme_analysis.backlog.summary import filled_in, older_dead_letters, summary
 from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.confidence import confidence_at
 from watchme_analysis.inference.engine import independent_signals, next_test
-from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict
+from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict, iso_time
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
@@ -94,6 +96,7 @@ def _verdict(inv: Investigation) -> Diagnosis:
 def _concluded(inv: Investigation, judged: Judgement) -> Diagnosis:
     """Return a judgement as a diagnosis, without what only the main incident's has."""
     cause, top = judged.cause, judged.ranking[0]
+    start, end = _bounds(inv.once(backlog_context), judged)
     verdicts: dict[str | None, Verdict] = {"healthy": "no_incident", None: "inconclusive"}
     return Diagnosis(
         question=QUESTION,
@@ -102,11 +105,21 @@ def _concluded(inv: Investigation, judged: Judgement) -> Diagnosis:
         cause=cause,
         secondary_cause=judged.secondary_cause,
         confidence=top.probability if cause is None else confidence(top),
-        incident_start=None if judged.span is None else judged.span.start,
-        incident_end=judged.end,
+        incident_start=start,
+        incident_end=end,
         ranking=judged.ranking,
         coverage=inv.case.coverage(),
     )
+
+
+def _bounds(context: BacklogContext, judged: Judgement) -> tuple[datetime | None, datetime | None]:
+    """Return start and end of the incident: as judged, else those of the worst-hit queue's harm."""
+    if judged.span is not None or context.focus is None or judged.cause == "healthy":
+        return None if judged.span is None else judged.span.start, judged.end
+    span = trouble_span(context.focus)
+    if span is None:
+        return None, judged.end
+    return span[0], None if reaches_end(context.focus) else span[1]
 
 
 def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple[Diagnosis, Judgement]:
@@ -128,7 +141,11 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
         },
     )
     return replace(
-        found, summary=summary(found, context, judged, change, unread_dead_letters(inv, context))
+        found,
+        summary=summary(found, context, judged, change, unread_dead_letters(inv, context)),
+        headline=headline(found, context),
+        facts=facts(inv, context, found, change),
+        now=steps(inv, context, found, judged),
     ), judged
 
 
@@ -250,8 +267,8 @@ def _extra(
         "waiting_work": waiting_pairs if waiting_pairs or _nothing_waits(context) else None,
         "missed_work_certain": all_seen and lost == 0 and may_have_run is None,
         "missed_work_may_have_run": may_have_run,
-        "incident_start_earliest": _iso(None if known is None else known.earliest),
-        "incident_start_latest": _iso(None if known is None else known.latest),
+        "incident_start_earliest": iso_time(None if known is None else known.earliest),
+        "incident_start_latest": iso_time(None if known is None else known.latest),
         "alarms": [
             {**_in_iso(entry), "sliding": _in_iso(entry["sliding"])}
             for entry in standard_alarms(inv, context.pipelines)
@@ -259,13 +276,9 @@ def _extra(
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="milliseconds")
-
-
 def _in_iso(alarm: Mapping[str, Any]) -> dict[str, Any]:
     """Return an alarm's entry with the time at which it would first have fired as ISO 8601 text."""
-    return {**alarm, "first": _iso(alarm["first"])}
+    return {**alarm, "first": iso_time(alarm["first"])}
 
 
 def _taken(queue: QueueAnalysis) -> int | None:

@@ -26,6 +26,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     function = (focus.pipeline.function if focus else None) or "FUNCTION"
     dlq = (focus.pipeline.dlq if focus else None) or f"{queue}-dlq"
     start, end = _window(inv, context)
+    pull = pull_command(inv, context)
     found: list[Missing] = []
 
     def add(value: float, what: Text, why: Text, how: Message) -> None:
@@ -33,7 +34,6 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
 
     looked_at = context.affected[:1] or context.queues
     of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
-    pull = f"watchme case pull backlog {of_queue} --since {start} --until {end}"
     runs = {*FUNCTION_METRICS, "throttles"}
     if what := _metrics_of(looked_at, runs, [item.pipeline.function or "FUNCTION" for item in looked_at]):
         why = sentences(message("missing-function-metrics-why"), *_unusable(inv, FUNCTION_SERIES))
@@ -133,6 +133,13 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
             ),
         )
     return tuple(sorted(found, key=lambda item: -item.value))
+
+
+def pull_command(inv: Investigation, context: BacklogContext) -> str:
+    """Return the command that pulls the evidence on the worst-hit queue, in the window of the metrics."""
+    queue = context.by_harm[0].pipeline.queue if context.queues else "QUEUE"
+    start, end = _window(inv, context)
+    return f"watchme case pull backlog {shell_option('--queue', queue)} --since {start} --until {end}"
 
 
 def _url_of(queue: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from watchme_analysis.backlog.chain import backlog_causes
@@ -82,7 +83,7 @@ def summary(
         ),
         message(
             "backlog-remedy",
-            remedy=value_of(filled_in(cause.remedy, context, judged.shown_by.get(found.cause))),
+            remedy=value_of(filled_in(cause.remedy.text, context, judged.shown_by.get(found.cause))),
         ),
         *_also_changed(found, context),
         *_one_receive(context),
@@ -91,7 +92,9 @@ def summary(
     )
 
 
-def filled_in(text: Text, context: BacklogContext, queue: str | None) -> Text:
+def filled_in(
+    text: Text, context: BacklogContext, queue: str | None, more: Mapping[str, str] = MappingProxyType({})
+) -> Text:
     """Return the text of a next test or remedy with the names and numbers of a queue.
 
     Parameters
@@ -105,6 +108,8 @@ def filled_in(text: Text, context: BacklogContext, queue: str | None) -> Text:
     queue
         Queue that shows the cause; that of the most harm when None. A value that is not known keeps a word
         that says what to put there, with the command that shows it.
+    more
+        Values of further placeholders.
     """
     if queue is None and context.by_harm:
         queue = context.by_harm[0].pipeline.queue
@@ -115,6 +120,7 @@ def filled_in(text: Text, context: BacklogContext, queue: str | None) -> Text:
     only = len(context.affected) <= 1
     option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
     values = {
+        **more,
         "case": context.case,
         "function_option": option,
         "queue_option": f" {shell_option('--queue', queue or 'QUEUE', 'QUEUE')}" if only else "",

@@ -12,17 +12,11 @@ from watchme_analysis.access_logs.summary import BY_TIME, TIMED
 from watchme_analysis.access_logs.summary_json import is_unread
 from watchme_analysis.access_logs.surges import SENDERS
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.present.text_table import (
-    aligned_lines,
-    display_width,
-    terminal_width,
-    truncate,
-    truncate_middle,
-    wrapped,
-)
+from watchme_analysis.present.text_table import aligned_lines, terminal_width, truncate, truncate_middle
 from watchme_analysis.text.formats import format_percent, format_time
 from watchme_analysis.text.message import Choice, Duration, Names, Resource
 from watchme_analysis.text.shell_quoting import shell_word
+from watchme_analysis.text.wrapping import display_width, wrapped
 
 Report = Mapping[str, Any]
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # Option that states the subject of each question.
 _SUBJECTS = {"health": "endpoint", "backlog": "queue"}
+# Colour of the line on the cause.
+_COLOURS = {"supported": "red", "inconclusive": "yellow", "no_incident": "green"}
 
 
 class CommandWithOptionalQuestion(click.Command):
@@ -69,7 +71,10 @@ Examples:
 )
 @click.argument("case", type=CASE)
 @output_options()
-@click.option("--sql", "with_sql", is_flag=True, help="Print below each statement the query for its rows.")
+@click.option("--all", "everything", is_flag=True, help="Print all causes, their evidence and the coverage.")
+@click.option(
+    "--sql", "with_sql", is_flag=True, help="As --all, with the query for the rows of each statement."
+)
 @window_options()
 @endpoint_option
 @queue_option
@@ -77,12 +82,14 @@ Examples:
 @timezone_option
 @language_option
 @fail_on_option
-def diagnose(question: str, case: Path, with_sql: bool, **options: Any) -> int:
+def diagnose(question: str, case: Path, everything: bool, with_sql: bool, **options: Any) -> int:
     """Name the cause behind a CASE, or say what evidence would decide.
 
     CASE is a case, a folder of raw evidence or a file of it. Without QUESTION, or with `all`, health and
     backlog are answered, as far as the CASE has evidence for them; --json is then an object by question.
     --output csv and jsonl have a row for each cause.
+
+    Printed are headline, facts, cause, what to do now and three reasons, in 25 lines; --all prints the rest.
 
     The answer is supported (one cause), inconclusive (the evidence does not separate the causes, or is
     missing) or no incident, with the probability of every cause considered, the evidence for and against it,
@@ -127,8 +134,21 @@ def diagnose(question: str, case: Path, with_sql: bool, **options: Any) -> int:
     for at, (each, diagnosis) in enumerate(found.items()):
         if len(found) > 1:
             echo(("\n" if at else "") + f"{each}\n{'=' * len(each)}\n")
-        echo(_text(diagnosis, case, zone, language, with_sql))
+        if everything or with_sql:
+            echo(_text(diagnosis, case, zone, language, with_sql))
+        else:
+            _print_short(diagnosis, f"watchme diagnose {each} {shell_path(case)} --all", zone, language)
     return code
+
+
+def _print_short(diagnosis: Diagnosis, more: str, zone: tzinfo, language: str) -> None:
+    """Print the short answer of a diagnosis, in bold and colour on a terminal."""
+    from watchme_analysis.inference.answer import short_answer
+    from watchme_analysis.present.console import width
+
+    for part, line in short_answer(diagnosis, language, zone, width(), more):
+        colour = _COLOURS[diagnosis.verdict] if part == "cause" else None
+        echo(line, bold=part in ("headline", "cause") or None, fg=colour)
 
 
 def _rows(diagnosis: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -24,9 +24,9 @@ from watchme_analysis.text.printable import JSON_ESCAPES, printable
 from watchme_analysis.text.render import render
 
 
-def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
-    """Print a text for people, on standard output or standard error."""
-    click.echo(printable(str(text)), nl=nl, err=err)
+def echo(text: object = "", *, nl: bool = True, err: bool = False, **style: Any) -> None:
+    """Print a text for people, on standard output or standard error; ``style`` counts on a terminal."""
+    click.echo(click.style(printable(str(text)), **style) if style else printable(str(text)), nl=nl, err=err)
 
 
 def echo_json(text: str, *, nl: bool = True) -> None:

@@ -17,6 +17,7 @@ from watchme_analysis.health.context import (
     is_timed,
 )
 from watchme_analysis.health.detection import detected, observed
+from watchme_analysis.health.facts import facts, headline, steps
 from watchme_analysis.health.judge import (
     Decision,
     Situation,
@@ -173,7 +174,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
     slowed = degradation(context)
     stopped = next((one.statement for one in observations if one.signal == "arrivals_stopped"), None)
     reason = why(context, ranking, verdict, decision.confidence, others)
-    return Diagnosis(
+    found = Diagnosis(
         question="health",
         case=context.inv.case.name,
         verdict=verdict,
@@ -201,6 +202,12 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
             (known_layer(layers, stopped) if verdict == "inconclusive" else None) or reason,
             what_to_do(context, ranking[0], verdict, missing, others, observations),
         ),
+    )
+    return replace(
+        found,
+        headline=headline(context, found),
+        facts=facts(context, found),
+        now=steps(context, found, observations),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_rows, own_source, variables
@@ -20,7 +21,7 @@ from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.arrivals import calm_message
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
-from watchme_analysis.inference.causes import Cause, cause_names
+from watchme_analysis.inference.causes import Cause, Remedy, cause_names
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.known_lines import GROUP
@@ -110,14 +111,16 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
     return with_meanings(filled(text, values, language), language, at.shown_by())
 
 
-def remedy_of(context: HealthContext, cause: Cause, observations: Sequence[Observation]) -> Text:
-    """Return what to do about a cause: the first remedy whose values are known, else that of the cause."""
-    for remedy in cause.remedies:
+def remedy_of(cause: Cause, observations: Sequence[Observation]) -> tuple[Remedy, Observation | None]:
+    """Return what to do about a cause, and the observation whose values it names, for :func:`filled_in`.
+
+    It is the first remedy whose values are known, else that of the cause.
+    """
+    for remedy, one in product(cause.remedies, observations):
         named = placeholders(render(remedy.text)) - OF_CASE
-        for one in observations:
-            if one.signal == remedy.signal and named <= one.values().keys():
-                return filled_in(context, remedy.text, one)
-    return filled_in(context, cause.remedy)
+        if one.signal == remedy.signal and named <= one.values().keys():
+            return remedy, one
+    return cause.remedy, None
 
 
 @once_per_context
@@ -182,7 +185,7 @@ def what_happened(context: HealthContext, begun: datetime | None, stopped: Text 
         short = _brief(*brief) if brief else None
         return sentences(stopped, calm, short, _alerts(context), *_refusals(context), *_held_back(context))
     rows = outer[outer["during"] & outer["route"].isin(incident.routes)]
-    middle, usual = _medians(context)
+    middle, usual = medians_s(context)
     piled = begun is not None and begun < incident.start
     return sentences(
         message(
@@ -193,7 +196,7 @@ def what_happened(context: HealthContext, begun: datetime | None, stopped: Text 
             failed=int(judge_requests(rows)["failed"].sum()),
             span=TimeSpan(incident.start, None if incident.is_open else incident.end),
         ),
-        *_failures(context, rows),
+        *_failures(context),
         message("health-median-rose", usual=Duration(usual), during=Duration(middle))
         if middle > 1.5 * usual
         else None,
@@ -202,13 +205,17 @@ def what_happened(context: HealthContext, begun: datetime | None, stopped: Text 
     )
 
 
-def _failures(context: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
-    """Yield how the requests of the incident failed, and the words of Nginx's error log for most of them."""
+def failed_requests(context: HealthContext) -> pd.DataFrame:
+    """Return the failed requests of the incident, once each, as their callers saw them."""
+    outer = context.outer
+    failed = outer[outer["during"] & outer["route"].isin(context.routes) & outer["failed"]]
     # What a caller received is what the outermost vantage saw.
-    failed = rows[rows["failed"]].sort_values("vantage", key=lambda vantage: vantage.map(OUTER.index))
-    failed = failed[(failed["row"] < 0) | ~failed.duplicated("row")]
-    if failed.empty:
-        return
+    failed = failed.sort_values("vantage", key=lambda vantage: vantage.map(OUTER.index))
+    return failed[(failed["row"] < 0) | ~failed.duplicated("row")]
+
+
+def kinds_of_failure(failed: pd.DataFrame) -> Phrases:
+    """Return how requests failed, the commonest kind first, as phrases."""
     kinds = [
         *(
             (int(count), _with_status(int(status), int(count)))
@@ -221,15 +228,29 @@ def _failures(context: HealthContext, rows: pd.DataFrame) -> Iterator[Message]:
     ]
     if silent := int((failed["status"].isna() & failed["error"].isna()).sum()):
         kinds.append((silent, message("health-failed-silent", count=silent)))
-    most_first = sorted(kinds, key=lambda kind: -kind[0])
-    yield message("health-failed-with", kinds=Phrases(tuple(said for _, said in most_first)))
-    lines = context.lines_of(context.fates[context.fates["route"].isin(context.routes)])
+    return Phrases(tuple(said for _, said in sorted(kinds, key=lambda kind: -kind[0])))
+
+
+def error_of(context: HealthContext, failed: pd.DataFrame) -> Message | None:
+    """Return the error of the failed requests in its own words: an exception, else most lines of Nginx."""
     if (failed["status"] == SERVER_ERROR).sum() >= FEWEST and (raised := _raised(context)) is not None:
-        yield _exception(raised)
+        return _exception(raised)
+    lines = context.lines_of(context.fates[context.fates["route"].isin(context.routes)])
     for words, count in lines["message"].value_counts().head(1).items():
-        if count <= len(failed) / 2:
-            return
-        yield _error_line(str(words), int(count), lines.loc[lines["message"] == words, "upstream_addr"])
+        if count > len(failed) / 2:
+            of_words = lines["message"] == words
+            return _error_line(str(words), int(count), lines.loc[of_words, "upstream_addr"])
+    return None
+
+
+def _failures(context: HealthContext) -> Iterator[Message]:
+    """Yield how the requests of the incident failed, and the error in its own words."""
+    failed = failed_requests(context)
+    if failed.empty:
+        return
+    yield message("health-failed-with", kinds=kinds_of_failure(failed))
+    if (error := error_of(context, failed)) is not None:
+        yield error
 
 
 @once_per_context
@@ -324,7 +345,8 @@ def _brief(start: datetime, end: datetime, bad: int) -> Message:
     return message("health-brief-failure", start=start, bad=bad, lasted=lasted)
 
 
-def _medians(context: HealthContext) -> tuple[float, float]:
+def medians_s(context: HealthContext) -> tuple[float, float]:
+    """Return the median response time in seconds during the incident and outside; NaN where unknown."""
     rows = context.observed[context.observed["route"].isin(context.routes[:1])]
     for vantage in ("outside", "edge", "nginx"):
         mine = rows[(rows["vantage"] == vantage) & rows["duration_s"].notna()]
@@ -353,8 +375,7 @@ def why(
     if verdict == "no_incident":
         return _no_cause(context)
     if verdict == "inconclusive" and context.incident is None:
-        evidence = first.finding.evidence
-        line = next((item.statement for item in evidence if item.check == GROUP and item.weight > 0), None)
+        line = known_line(ranking)
         return _not_cleared(context) if line is None else sentences(line, _open_causes(ranking))
     if (
         verdict == "inconclusive"
@@ -388,6 +409,12 @@ def _no_cause(context: HealthContext) -> Message:
         return message("health-degradation-no-incident")
     brief = find_brief_failure(context.observed)
     return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
+
+
+def known_line(ranking: Sequence[Ranked]) -> Text | None:
+    """Return what a line of a known program says for the likeliest cause; None without one."""
+    evidence = ranking[0].finding.evidence
+    return next((item.statement for item in evidence if item.check == GROUP and item.weight > 0), None)
 
 
 def _open_causes(ranking: Sequence[Ranked]) -> Message:
@@ -431,7 +458,8 @@ def what_to_do(
     if verdict == "supported" or is_shown:
         known = {one.cause: one for one in health_causes()}
         named = (first.finding.cause, *others)
-        texts = [value_of(remedy_of(context, known[cause], observations)) for cause in named]
+        remedies = [remedy_of(known[cause], observations) for cause in named]
+        texts = [value_of(filled_in(context, remedy.text, one)) for remedy, one in remedies]
         also = (message("health-remedy-also", remedy=text) for text in texts[1:])
         return sentences(message("health-remedy", remedy=texts[0]), *also)
     return message("health-next-test", test=value_of(first.finding.next_test))

@@ -10,7 +10,9 @@ documentation) reads it from here, so that adding a cause means adding one file,
     page = "edge_config.md"                      # in docs/causes
     blind_spots = ["rules of the edge that it does not export"]
     next_test = "Ask the origin without the edge: ..."
-    remedy = "Remove the rule, then check ..."   # what to do once the cause is known ...
+    save = "process"                             # what to save first, an entry of `_saves.toml`; optional
+    restore = "Remove the rule, then check ..."  # what to do once the cause is known ...
+    prevent = "Then ..."                         # ... and what keeps it from coming back; optional
     follows = ["app_down"]                       # causes that this one sets off or is fed by
 
     [needs]                                      # tables, and what they show
@@ -30,8 +32,8 @@ documentation) reads it from here, so that adding a cause means adding one file,
 
     [[remedies]]                                 # ... and what exactly, by what was observed: the first one
     signal = "edge_elsewhere"                    # counts whose signal is there and names all of its values
-    text = "Let the edge send {paths} to {usual} again, then check ..."
-    ja = "..."
+    restore = "Let the edge send {paths} to {usual} again, then check ..."
+    ja.restore = "..."
 
 A file that refers to something unknown is rejected at load time with one sentence.
 """
@@ -50,7 +52,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.signals import Signal
 from watchme_analysis.schema import TABLES
 from watchme_analysis.text.message import Text, translated
-from watchme_analysis.text.render import placeholders
+from watchme_analysis.text.render import placeholders, render
 
 # Log-odds by grade: two to one, about five to one, twelve to one, and more than fifty to one.
 GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
@@ -64,33 +66,51 @@ LAYERS = {
 }  # fmt: skip
 # Grades that all causes of a layer share.
 _LAYERS_FILE = "_layers.toml"
+# What to save before service is restored, by name; the first entry is the usual one.
+_SAVES_FILE = "_saves.toml"
 _TEXTS = ("title", "name", "layer", "next_test")
 # Texts that a file may also hold in Japanese, in [ja].
 _TRANSLATED = {
-    "title", "name", "next_test", "next_tests", "needs", "blind_spots", "remedy",
+    "title", "name", "next_test", "next_tests", "needs", "blind_spots", "restore", "prevent",
 }  # fmt: skip
 _OPTIONAL = {
     "prior", "page", "needs", "blind_spots", "grades", "next_tests", "complement", "order", "events", "ja",
-    "follows", "remedy", "remedies",
+    "follows", "save", "restore", "prevent", "remedies",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """What to do once a cause is known and a signal shows what exactly is at fault.
+    """What to do once a cause is known, in the order of its parts; a part may be empty.
+
+    The texts have the placeholders of :attr:`Cause.next_test`, and values that the signal states
+    (:meth:`watchme_analysis.inference.signals.Observation.values`).
 
     Attributes
     ----------
+    save
+        What to save, because the next part destroys it.
+    restore
+        What restores service.
+    prevent
+        What keeps the fault from coming back.
     signal
-        Id of the signal.
-    text
-        Text with placeholders: values that the signal states
-        (:meth:`watchme_analysis.inference.signals.Observation.values`), and those of
-        :attr:`Cause.next_test`.
+        Id of the signal that shows what exactly is at fault; empty for the remedy of the cause itself.
     """
 
-    signal: str
-    text: Text
+    save: Text = ""
+    restore: Text = ""
+    prevent: Text = ""
+    signal: str = ""
+
+    @property
+    def text(self) -> Text:
+        """All parts as one text."""
+        parts = [part for part in (self.save, self.restore, self.prevent) if part]
+        japanese = None
+        if not all(isinstance(part, str) for part in parts):
+            japanese = "".join(render(part, "ja") for part in parts)
+        return translated(" ".join(render(part) for part in parts), japanese)
 
 
 @dataclass(frozen=True)
@@ -113,7 +133,7 @@ class Cause:
         The check that would confirm or refute the cause; may contain ``{placeholders}`` that the question
         fills in.
     remedy
-        What to do once the cause is known, with the same placeholders; empty for a cause without a fault.
+        What to do once the cause is known; empty for a cause without a fault.
     remedies
         What to do where a signal shows what exactly is at fault, in the order of preference.
     prior
@@ -142,7 +162,7 @@ class Cause:
     name: Text
     layer: str
     next_test: Text
-    remedy: Text = ""
+    remedy: Remedy = Remedy()
     remedies: tuple[Remedy, ...] = ()
     prior: float = 0.0
     page: str | None = None
@@ -178,7 +198,7 @@ def causes(question: str) -> tuple[Cause, ...]:
     found = [
         _parsed(question, entry.name, entry.read_text(encoding="utf-8"))
         for entry in cause_folder(question).iterdir()
-        if entry.name.endswith(".toml") and entry.name != _LAYERS_FILE
+        if entry.name.endswith(".toml") and entry.name not in (_LAYERS_FILE, _SAVES_FILE)
     ]
     if not found:
         raise InputError(f"The question {question!r} has no cause files.")
@@ -187,6 +207,14 @@ def causes(question: str) -> tuple[Cause, ...]:
         replace(cause, grades={**layer_grades(question).get(cause.layer, {}), **cause.grades})
         for _, cause in ordered
     )
+
+
+@cache
+def saves(question: str) -> Mapping[str, Text]:
+    """Return what to save before service is restored, by name, the usual first: ``causes/_saves.toml``."""
+    file = cause_folder(question).joinpath(_SAVES_FILE)
+    found = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {name: translated(entry["text"], entry["ja"]) for name, entry in found.items()}
 
 
 @cache
@@ -279,8 +307,8 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         name=translated(found["name"], japanese.get("name")),
         layer=found["layer"],
         next_test=translated(found["next_test"], japanese.get("next_test")),
-        remedy=translated(found.get("remedy", ""), japanese.get("remedy")),
-        remedies=tuple(_remedy(where, entry) for entry in found.get("remedies", ())),
+        remedy=_parts(where, question, found, japanese),
+        remedies=tuple(_remedy(where, question, entry) for entry in found.get("remedies", ())),
         prior=float(found.get("prior", 0.0)),
         page=page,
         needs={name: translated(text, japanese.get("needs", {}).get(name)) for name, text in needs.items()},
@@ -324,12 +352,24 @@ def _log_odds(where: str, signal: str, grade: object) -> float:
     return -size if str(grade).startswith("-") else size
 
 
-def _remedy(where: str, entry: Any) -> Remedy:
-    if missing := [name for name in ("signal", "text") if not entry.get(name)]:
+def _remedy(where: str, question: str, entry: Any) -> Remedy:
+    if missing := [name for name in ("signal", "restore") if not entry.get(name)]:
         raise InputError(f"{where} has a remedy without {missing[0]!r}.")
-    if unknown := sorted(entry.keys() - {"signal", "text", "ja"}):
+    if unknown := sorted(entry.keys() - {"signal", "save", "restore", "prevent", "ja"}):
         raise InputError(f"{where} has the unknown key {unknown[0]!r} in a remedy.")
-    english, japanese = str(entry["text"]), entry.get("ja")
-    if japanese is not None and placeholders(english) != placeholders(japanese):
-        raise InputError(f"{where} has a remedy for {entry['signal']!r} with other values in Japanese.")
-    return Remedy(str(entry["signal"]), translated(english, japanese))
+    japanese = entry.get("ja", {})
+    for name, text in japanese.items():
+        if placeholders(entry.get(name, "")) != placeholders(text):
+            raise InputError(f"{where} has a remedy for {entry['signal']!r} with other values in Japanese.")
+    return replace(_parts(where, question, entry, japanese), signal=str(entry["signal"]))
+
+
+def _parts(where: str, question: str, entry: Mapping[str, Any], japanese: Mapping[str, str]) -> Remedy:
+    """Return the parts of a remedy."""
+    known, save = saves(question), entry.get("save")
+    if save is not None and save not in known:
+        raise InputError(f"{where} has the unknown save {save!r}: use {', '.join(known)}.")
+    restore, prevent = (
+        translated(entry.get(name, ""), japanese.get(name)) for name in ("restore", "prevent")
+    )
+    return Remedy(known[save] if save else "", restore, prevent)

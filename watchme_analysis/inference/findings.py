@@ -15,8 +15,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from watchme_analysis.redact import redacted_values
-from watchme_analysis.text.message import Message, Text, message_from_dict, message_of
+from watchme_analysis.inference.placeholders import commands_in
+from watchme_analysis.redact import redacted_values, shortened
+from watchme_analysis.text.message import (
+    Choice,
+    Instant,
+    Message,
+    Text,
+    Value,
+    message,
+    message_from_dict,
+    message_of,
+)
 from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
@@ -28,9 +38,80 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Status = Literal["supported", "refuted", "inconclusive"]
 Verdict = Literal["supported", "inconclusive", "no_incident"]
+StepKind = Literal["save", "restore", "prevent", "test"]
 SCHEMA_VERSION = "2"
 # MIME type of a diagnosis in a notebook, for nbval to compare and the report to collect.
 FINDING_MIME = "application/vnd.watchme.finding+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A figure that holds without any cause.
+
+    Attributes
+    ----------
+    id
+        Name of the figure, such as ``waiting_now``.
+    value
+        The figure, ready for JSON; None where unknown, never 0.
+    unit
+        Unit of the value, such as ``s`` or ``messages``; None without one.
+    message
+        The figure as a phrase without a full stop.
+    """
+
+    id: str
+    value: Any
+    unit: Text | None
+    message: Text
+
+    def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
+        """Return a JSON-ready dictionary, with the phrase rendered and, beside it, its message."""
+        unit = None if self.unit is None else render(self.unit, language)
+        return {
+            "id": self.id,
+            "value": self.value,
+            "unit": unit,
+            **_rendered("message", self.message, language, zone),
+        }
+
+
+def fact(fact_id: str, value: Any, shown: Value | int | None = None, unit: Text | None = None) -> Fact:
+    """Return a fact whose phrase is the message ``fact-ID`` with its value, or with "unknown" for None.
+
+    Parameters
+    ----------
+    fact_id, value, unit
+        As for :class:`Fact`.
+    shown
+        The value within the phrase; the value itself, a whole number, by default.
+    """
+    said = message("count-unknown") if value is None else value if shown is None else shown
+    return Fact(fact_id, value, unit, message(f"fact-{fact_id.replace('_', '-')}", value=said))
+
+
+def state_fact(state: str | None, end: datetime | None) -> Fact:
+    """Return whether an incident is ``open`` or has ``ended``, and when; None where it is unknown."""
+    ended = message("count-unknown") if end is None else Instant(end)
+    return Fact("state", state, None, message("fact-state", state=Choice(state or "unknown"), end=ended))
+
+
+def iso_time(moment: datetime | None) -> str | None:
+    """Return a time as a diagnosis writes it in JSON; None for None."""
+    return None if moment is None else moment.isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of what to do now: ``save`` evidence, ``restore`` service, ``prevent``, or ``test`` a cause."""
+
+    kind: StepKind
+    text: Text
+
+    def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
+        """Return a JSON-ready dictionary, with the text rendered, its message and its commands."""
+        rendered = _rendered("text", self.text, language, zone)
+        return {"kind": self.kind, **rendered, "commands": commands_in(rendered["text"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +152,10 @@ class Evidence:
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return a JSON-ready dictionary, with the statement rendered and, beside it, its message."""
-        message = {"message": self.statement.to_dict()} if isinstance(self.statement, Message) else {}
+        said = {"message": self.statement.to_dict()} if isinstance(self.statement, Message) else {}
         return {
             "statement": render(self.statement, language, zone),
-            **message,
+            **said,
             "check": self.check,
             "signal": self.signal,
             "table": self.table,
@@ -211,10 +292,7 @@ def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tz
     """
     stored = data.get(name) or ()
     messages = data.get(f"{name}_messages") or [None] * len(stored)
-    texts = (
-        message_from_dict(message) if message else text
-        for text, message in zip(stored, messages, strict=True)
-    )
+    texts = (message_from_dict(said) if said else text for text, said in zip(stored, messages, strict=True))
     return tuple(render(text, language, zone) for text in texts)
 
 
@@ -262,10 +340,12 @@ class Investigation:
         return self._memory[compute]  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """The diagnosis of a case for a question.
 
+    ``headline`` says in one sentence what happened, ``facts`` give its figures, both without any cause.
+    ``now`` has the steps in their order, also while the cause is open.
     ``secondary_cause`` is what the cause set off or is fed by; ``other_causes`` are faults independent of it.
     ``extra`` holds the fields that exist for a single question, such as ``endpoints`` for health, and
     ``queues`` and ``dead_letters`` for backlog. They are ready for JSON, except for messages, which
@@ -286,6 +366,32 @@ class Diagnosis:
     other_causes: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     summary: tuple[Text, ...] = ()
+    headline: Text = ""
+    facts: tuple[Fact, ...] = ()
+    now: tuple[Step, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return question, case, verdict and cause in one line."""
+        case, cause = shortened(self.case, 80), self.cause or "open"
+        return f"<Diagnosis {self.question} of {case!r}: {self.verdict}, {cause}, {self.confidence:.0%}>"
+
+    def __str__(self) -> str:
+        """Return :meth:`text` in English."""
+        return self.text()
+
+    def text(self, language: str = "en", zone: tzinfo = UTC) -> str:
+        """Return headline, facts, cause, steps and reasons as `watchme diagnose` prints them.
+
+        Parameters
+        ----------
+        language
+            ``en`` or ``ja``.
+        zone
+            Time zone of the times.
+        """
+        from watchme_analysis.inference.answer import short_answer
+
+        return "\n".join(line for _, line in short_answer(self, language, zone))
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return the JSON object that ``watchme diagnose --json`` prints, with secrets masked.
@@ -297,12 +403,14 @@ class Diagnosis:
         zone
             Time zone of the times within sentences; all other times are in UTC.
         """
-        between = self.incident_start, self.incident_end
-        start, end = (moment and moment.isoformat(timespec="milliseconds") for moment in between)
+        start, end = iso_time(self.incident_start), iso_time(self.incident_end)
         result = {
             "question": self.question,
             "case": self.case,
             "schema_version": SCHEMA_VERSION,
+            **_rendered("headline", self.headline, language, zone),
+            "facts": [fact.to_dict(language, zone) for fact in self.facts],
+            "now": [step.to_dict(language, zone) for step in self.now],
             "verdict": self.verdict,
             "cause": self.cause,
             "secondary_cause": self.secondary_cause,

@@ -34,6 +34,17 @@ _SHOWN_BY = {
 # Words whose value no command shows: a message says what they are.
 _DESCRIBED = ("CASE", "FOLDER", "HEALTH_URL", "ORIGIN_IP", "START", "END", "TOKEN", "URL", "ZONE")
 WORDS = (*_SHOWN_BY, *_DESCRIBED)
+# Programs that advice calls: other code in backticks is a directive, a call or a setting.
+_PROGRAMS = (
+    "aws", "awk", "cp", "curl", "df", "docker", "journalctl", "kubectl", "nginx", "nsenter", "pgrep", "ss",
+    "sudo", "systemctl", "systemd-cgtop", "top", "watchme",
+)  # fmt: skip
+
+
+def commands_in(text: str) -> list[str]:
+    """Return the commands in a text, which stand in backticks, in their order."""
+    quoted = re.findall(r"`([^`]+)`", text)
+    return [code for code in quoted if code.split()[0] in _PROGRAMS]
 
 
 def held_words(text: str) -> list[str]:

@@ -14,14 +14,7 @@ from typing import Any
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.present.cause_words import with_second_cause
 from watchme_analysis.present.finding import OPEN_FROM
-from watchme_analysis.present.text_table import (
-    align_rows,
-    aligned_lines,
-    display_width,
-    fit_table,
-    terminal_width,
-    wrapped,
-)
+from watchme_analysis.present.text_table import align_rows, aligned_lines, fit_table, terminal_width
 from watchme_analysis.text.formats import (
     as_sentence,
     format_number,
@@ -40,6 +33,7 @@ from watchme_analysis.text.message import (
     message_of,
 )
 from watchme_analysis.text.render import label, render
+from watchme_analysis.text.wrapping import display_width, wrapped
 
 # Largest number of notes per table below a diagnosis.
 _MOST_NOTES = 3

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView, TableView
-from watchme_analysis.present.text_table import wrapped
 from watchme_analysis.simulation.throttling import LIMIT
 from watchme_analysis.text.formats import format_number
 from watchme_analysis.text.message import (
@@ -23,6 +22,7 @@ from watchme_analysis.text.message import (
     value_of,
 )
 from watchme_analysis.text.render import label, render, value_label
+from watchme_analysis.text.wrapping import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,132 @@
+"""The short answer: headline, facts, cause, what to do now and reasons, on a screen of a terminal."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watchme_analysis.delivery.changes import NEW_INCIDENT, QuestionState, compare
+from watchme_analysis.inference.placeholders import held_words
+from watchme_analysis.services.diagnose import diagnose
+from watchme_analysis.text.wrapping import display_width
+from watchme_analysis.window import Window
+
+NAMES = (
+    "backlog-49",
+    "backlog-dlq",
+    "backlog-healthy",
+    "health-healthy",
+    "health-threadpool",
+    "orders-failing",
+)
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+STOPPED, MINUTES, WAITING = 302, 392, 890
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_fits_on_a_screen(watchme, bundled, name):
+    case = bundled(name).path
+    question = "health" if name.startswith("health") else "backlog"
+    found = diagnose(question, case)
+    assert len(repr(found)) <= 200 and "\n" not in repr(found)
+    assert str(found) == found.text("en", UTC)
+    for language in ("en", "ja"):
+        printed = watchme(
+            "diagnose", question, case, "--language", language, "--timezone", "UTC", columns=80
+        ).stdout
+        lines = printed.splitlines()
+        assert len(lines) <= 25
+        # The path of the case may be longer than a line.
+        assert max(display_width(line) for line in lines if str(case) not in line) <= 80
+        assert "--all`" in lines[-1]
+        assert "\x1b" not in printed, "a pipe gets neither colour nor bold"
+        stated = found.to_dict(language)
+        assert printed.startswith(stated["headline"][:20])
+        assert str(stated["headline"]) not in {str(fact["message"]) for fact in stated["facts"]}
+        assert [step["kind"] for step in stated["now"]] in (
+            [],
+            ["save", "restore"],
+            ["save", "restore", "prevent"],
+        )
+        assert (found.verdict == "no_incident") == (not stated["now"])
+
+
+@pytest.fixture
+def unknown_consumer(tmp_path):
+    """Metrics of a queue alone: messages arrive each minute, and from a moment on none is deleted."""
+    waiting = [max(0, round((at - STOPPED + 1) * WAITING / (MINUTES - STOPPED))) for at in range(MINUTES)]
+    series = {
+        "ApproximateNumberOfMessagesVisible": ("Maximum", waiting),
+        "ApproximateAgeOfOldestMessage": ("Maximum", [max(2, (at - STOPPED) * 60) for at in range(MINUTES)]),
+        "NumberOfMessagesDeleted": ("Sum", [10 * (at < STOPPED) for at in range(MINUTES)]),
+    }
+    queries, results = [], []
+    times = [(START + timedelta(minutes=at)).isoformat() for at in range(MINUTES)]
+    for number, (name, (statistic, values)) in enumerate(series.items()):
+        metric = {
+            "Namespace": "AWS/SQS",
+            "MetricName": name,
+            "Dimensions": [{"Name": "QueueName", "Value": "uploads"}],
+        }
+        stat = {"Metric": metric, "Period": 60, "Stat": statistic}
+        queries.append({"Id": f"m{number}", "MetricStat": stat, "ReturnData": True})
+        results.append({"Id": f"m{number}", "Timestamps": times, "Values": values, "StatusCode": "Complete"})
+    folder = tmp_path / "evidence"
+    (folder / "metrics").mkdir(parents=True)
+    (folder / "metrics" / "metric-data-queries.json").write_text(json.dumps(queries))
+    (folder / "metrics" / "all.json").write_text(json.dumps({"MetricDataResults": results}))
+    return folder
+
+
+def test_a_queue_of_an_unknown_consumer_has_its_facts(unknown_consumer):
+    found = diagnose("backlog", unknown_consumer).to_dict()
+    stopped = START + timedelta(minutes=STOPPED)
+    assert (found["verdict"], found["cause"]) == ("inconclusive", None)
+    assert found["headline"] == (
+        "uploads has 890 waiting messages, the oldest for 1 h 29 min; "
+        "nothing was deleted since 2026-03-02 14:02:00 UTC."
+    )
+    facts = {fact["id"]: fact["value"] for fact in found["facts"]}
+    known = {name: value for name, value in facts.items() if value is not None}
+    assert known == {
+        "affected_resource": ["uploads"],
+        "first_harm": stopped.isoformat(timespec="milliseconds"),
+        "state": "open",
+        "waiting_now": 890,
+        "waiting_peak": 890,
+        "oldest_age": 5340.0,
+        "growth": 593,
+        "late_messages": known["late_messages"],
+    }
+    assert {*facts} - {*known} == {"failed_invocations", "dead_letters", "lost_messages", "work_items"}
+    save, test = found["now"]
+    assert [save["kind"], test["kind"]] == ["save", "test"]
+    (pull,) = save["commands"]
+    assert pull.startswith("watchme case pull backlog --queue uploads --since 2026-03-02T09:00:00Z")
+    assert not held_words(pull)
+
+
+def test_a_notice_is_sent_for_facts_without_a_cause(unknown_consumer):
+    found = diagnose("backlog", unknown_consumer).to_dict()
+    window = Window(START, START + timedelta(minutes=MINUTES))
+    state, changes = compare("team", "backlog", QuestionState(), found, window)
+    assert [change.kind for change in changes] == [NEW_INCIDENT]
+    assert state.open is not None and state.open.end is None
+
+
+def test_lines_of_a_known_program_are_the_headline(tmp_path):
+    folder = tmp_path / "pasted"
+    folder.mkdir()
+    refused = "connect() failed (111: Connection refused) while connecting to upstream"
+    rows = (
+        f"2026/03/02 14:02:0{second} [error] 7#7: *{second} {refused}, client: 192.0.2.7, "
+        'server: example.com, request: "GET /health HTTP/1.1", '
+        'upstream: "http://192.0.2.20:8000/health", host: "example.com"\n'
+        for second in range(3)
+    )
+    (folder / "error.log").write_text("".join(rows))
+    found = diagnose("health", folder).to_dict()
+    assert "192.0.2.20:8000" in found["headline"]
+    assert "refused" in found["headline"]
+    assert {fact["id"]: fact["value"] for fact in found["facts"]}["affected_resource"] is None

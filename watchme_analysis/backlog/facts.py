@@ -1,0 +1,285 @@
+"""What is known of a backlog without any cause: its headline and figures; and what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchme_analysis.backlog.chain import backlog_causes
+from watchme_analysis.backlog.changes import Change
+from watchme_analysis.backlog.context import BacklogContext
+from watchme_analysis.backlog.judge import QUESTION, Judgement
+from watchme_analysis.backlog.missing import pull_command
+from watchme_analysis.backlog.other_incidents import trouble_span
+from watchme_analysis.backlog.summary import filled_in
+from watchme_analysis.inference.answer import next_steps
+from watchme_analysis.inference.causes import Remedy, saves
+from watchme_analysis.inference.findings import (
+    Diagnosis,
+    Fact,
+    Investigation,
+    Step,
+    fact,
+    iso_time,
+    state_fact,
+)
+from watchme_analysis.queues.accounting import known_total
+from watchme_analysis.queues.anomalies import QueueAnalysis
+from watchme_analysis.queues.drain import drain_rows
+from watchme_analysis.queues.work_done import unit_of, work_item_settings
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Instant,
+    Names,
+    Number,
+    Quotation,
+    Resource,
+    Share,
+    Text,
+    TimeSpan,
+    message,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Intervals at the end of a record that may lack their points, and over which nothing deleted is a standstill.
+LAST_INTERVALS = 3
+# Span before the end over which a backlog's growth is measured.
+GROWTH_SPAN = timedelta(hours=1)
+# Share of failed invocations from which failing itself is the headline, beside a backlog.
+MOSTLY = 0.5
+
+
+def reaches_end(queue: QueueAnalysis) -> bool:
+    """Return whether messages wait at the end of a queue's record, or its trouble reaches that end."""
+    span, frame = trouble_span(queue), queue.pipeline.frame
+    open_backlog = queue.worst is not None and queue.worst.is_open
+    last = timedelta(seconds=LAST_INTERVALS * queue.pipeline.period_s)
+    return open_backlog or (span is not None and len(frame) > 0 and span[1] >= frame.index[-1] - last)
+
+
+def headline(found: Diagnosis, context: BacklogContext) -> Text:
+    """Return in one sentence what fails or waits, since when, with the error in its own words."""
+    if found.verdict == "no_incident":
+        return message("backlog-all-well", queues=len(context.queues))
+    error = found.extra.get("error")
+    queue = context.focus
+    if queue is None:
+        if error:
+            return message(
+                "headline-logged",
+                function=Resource(error["function"]),
+                count=int(error["count"]),
+                error=Quotation(str(error["text"]).rstrip(". ")),
+            )
+        measured = any(item.pipeline.queried for item in context.queues)
+        kind = "affected" if measured else "measured" if context.queues else "recorded"
+        return message(f"backlog-no-queue-{kind}")
+    return _of_queue(found, queue, error)
+
+
+def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | None) -> Text:
+    """Return the headline of the worst-hit queue, by the harm that most messages met."""
+    pipeline, failures, worst = queue.pipeline, queue.failures, queue.worst
+    name, is_open = Resource(pipeline.queue), found.incident_end is None
+
+    def spanned(start: datetime, end: datetime) -> dict[str, Any]:
+        state = Choice("open" if is_open else "ended")
+        return {"state": state, "start": start, "span": TimeSpan(start, max(start, end))}
+
+    failed = 0.0 if failures is None else failures.count
+    if failures is not None and (
+        failures.rate >= MOSTLY or worst is None or failed + queue.dead_lettered >= worst.peak_visible
+    ):
+        about_it = error if error and error["function"] == pipeline.function else None
+        part = message("headline-share", share=Share(failures.rate))
+        if failures.count >= failures.base:
+            part = message("headline-every")
+        return message(
+            "headline-failing",
+            who=Resource(pipeline.function or pipeline.queue),
+            part=part,
+            said=Choice("error" if about_it else "none"),
+            error=Quotation(str(about_it["text"]).rstrip(". ")) if about_it else Resource(""),
+            **spanned(failures.start, failures.end),
+        )
+    now, stopped = _waiting(queue), _undeleted_since(queue)
+    if worst is not None or (now and (queue.unpolled is not None or queue.stalled)):
+        begun, ended = trouble_span(queue) or (found.incident_start, found.incident_end)
+        age_s = _oldest_s(queue) if is_open else worst and worst.peak_age_s
+        shown = now if is_open and now is not None else round(worst.peak_visible) if worst else now or 0
+        return message(
+            "headline-waiting",
+            queue=name,
+            waiting=shown,
+            aged=Choice("known" if age_s else "unknown"),
+            age=Duration(age_s or 0.0),
+            deletes=Choice("stopped" if is_open and stopped is not None else "unknown"),
+            since=stopped or message("count-unknown"),
+            **(spanned(begun, ended or begun) if begun else {"state": Choice("open")}),
+        )
+    return _of_lesser_harm(found, queue, spanned)
+
+
+def _of_lesser_harm(
+    found: Diagnosis, queue: QueueAnalysis, spanned: Callable[[datetime, datetime], dict[str, Any]]
+) -> Text:
+    """Return the headline of a queue whose messages neither fail nor wait."""
+    pipeline, span = queue.pipeline, trouble_span(queue)
+    name = Resource(pipeline.queue)
+    if span is not None and queue.dead_lettered:
+        return message("headline-dead-letters", queue=name, dead=queue.dead_lettered, **spanned(*span))
+    if queue.balance.lost:
+        return message("headline-lost", queue=name, lost=queue.balance.lost)
+    if queue.throttles is not None:
+        function = Resource(pipeline.function or pipeline.queue)
+        times = spanned(queue.throttles.start, queue.throttles.end)
+        return message("headline-throttled", function=function, count=round(queue.throttles.count), **times)
+    names = [pipeline.queue]
+    if found.incident_start is None:
+        return message("backlog-queues-affected", queues=names, number=1)
+    return message("backlog-queues-affected-since", queues=names, number=1, since=found.incident_start)
+
+
+def facts(
+    inv: Investigation, context: BacklogContext, found: Diagnosis, change: Change | None
+) -> tuple[Fact, ...]:
+    """Return the figures of a backlog, of the affected queues; of all queues without an incident."""
+    extra, calm = found.extra, found.verdict == "no_incident"
+    names = [*extra["queues"], *extra["functions"]]
+    queues = context.affected or context.queues
+    starts = [first for item in context.affected if (first := item.first_trouble()) is not None]
+    start = None if calm else min(starts, default=found.incident_start)
+    state = None if start is None else "open" if found.incident_end is None else "ended"
+    waiting = known_total(map(_waiting, queues))
+    ages = [age for item in queues if (age := _oldest_s(item)) is not None]
+    oldest = max(ages, default=None)
+    peaks = [item.pipeline.frame["visible"].max() for item in queues if "visible" in item.pipeline.queried]
+    peak = round(max(peaks)) if peaks and max(peaks) >= 0 else None
+    failing = [item.failures for item in context.affected if item.failures is not None]
+    counted = bool(queues) and all(item.errors_counted for item in queues)
+    failed = round(sum(one.count for one in failing)) if failing else 0 if counted else None
+    tried = round(sum(one.base for one in failing))
+    missed = None if extra["missed_work_may_have_run"] else extra["missed_work"]
+    late = [item.late if {"visible", "deleted"} <= item.pipeline.queried else None for item in queues]
+    unit = unit_of(work_item_settings(inv))
+    items = None if missed is None else len(missed)
+    listed = [
+        fact("affected_resource", names if names or calm else None, Names(tuple(names))),
+        fact("first_harm", iso_time(start), None if start is None else Instant(start)),
+        state_fact(state, found.incident_end),
+        fact("waiting_now", waiting, unit="messages"),
+        fact("waiting_peak", peak, unit="messages"),
+        fact("oldest_age", oldest, Duration(oldest or 0.0), "s"),
+        *(_prospects(context) if waiting else ()),
+        fact(
+            "failed_invocations",
+            failed,
+            message("fact-of-total", part=failed, total=tried) if failed else None,
+            "invocations",
+        ),
+        fact("late_messages", known_total(late), unit="messages"),
+        fact("dead_letters", extra["dead_letters_of_incident"], unit="messages"),
+        fact("lost_messages", extra["lost"], unit="messages"),
+        Fact(
+            "work_items",
+            items,
+            message("value", value=unit),
+            message("fact-work-items", unit=unit, value=message("count-unknown") if items is None else items),
+        ),
+    ]
+    if calm:
+        listed = [one for one in listed if one.id not in ("first_harm", "state")]
+    if change is not None:
+        shown = message(
+            "fact-preceding-change-value", time=change.time, change=change.what, resource=change.of
+        )
+        listed.insert(3, fact("preceding_change", iso_time(change.time), shown))
+    if error := extra.get("error"):
+        listed.append(fact("error", str(error["text"]), Quotation(str(error["text"]))))
+    return tuple(listed)
+
+
+def _prospects(context: BacklogContext) -> list[Fact]:
+    """Return how fast the worst-hit queue grows, and when it would be drained."""
+    queue = context.focus
+    if queue is None:
+        return []
+    growth = _growth_per_hour(queue)
+    found = [fact("growth", growth, Number(growth or 0.0), "messages/h")]
+    drained = drain_rows((queue.pipeline,))["drained_at"].dropna()
+    if len(drained) and queue.pipeline.queried >= {"sent", "deleted"}:
+        moment = drained.iloc[0].to_pydatetime()
+        found.append(fact("drained_at", iso_time(moment), Instant(moment)))
+    return found
+
+
+def _last(queue: QueueAnalysis, column: str) -> float | None:
+    """Return the last value of a metric near the end of the record; None where it is not known."""
+    if column not in queue.pipeline.queried:
+        return None
+    values: pd.Series[Any] = queue.pipeline.frame[column].iloc[-LAST_INTERVALS:].dropna()
+    return float(values.iloc[-1]) if len(values) else None
+
+
+def _waiting(queue: QueueAnalysis) -> int | None:
+    """Return the messages that wait or are in flight at the end; None where unknown."""
+    balance = queue.balance
+    known = "visible" in queue.pipeline.queried or queue.pipeline.settings.visibility_timeout_s is not None
+    found = balance.visible + balance.in_flight
+    return found if known or found else None
+
+
+def _oldest_s(queue: QueueAnalysis) -> float | None:
+    """Return the age in seconds of the oldest message at the end; None where unknown."""
+    return _last(queue, "age_s")
+
+
+def _undeleted_since(queue: QueueAnalysis) -> datetime | None:
+    """Return since when no message was deleted while some waited; None where some were, or unknown."""
+    frame, pipeline = queue.pipeline.frame, queue.pipeline
+    if not {"deleted", "visible"} <= pipeline.queried or frame.empty:
+        return None
+    deleted = frame["deleted"].fillna(0.0) > 0
+    step = timedelta(seconds=pipeline.period_s)
+    begun = frame.index[deleted][-1] + step if deleted.any() else frame.index[0]
+    rest = frame.loc[frame.index >= begun, "visible"].dropna()
+    lasting = len(rest) >= LAST_INTERVALS and bool((rest.iloc[1:] > 0).all())
+    return begun.to_pydatetime() if lasting else None
+
+
+def _growth_per_hour(queue: QueueAnalysis) -> int | None:
+    """Return by how many messages an hour the queue grew at the end; negative where it shrank."""
+    if "visible" not in queue.pipeline.queried:
+        return None
+    visible = queue.pipeline.frame["visible"].dropna()
+    visible = visible[visible.index >= visible.index[-1] - GROWTH_SPAN] if len(visible) else visible
+    hours = (visible.index[-1] - visible.index[0]).total_seconds() / 3600.0 if len(visible) > 1 else 0.0
+    return round(float(visible.iloc[-1] - visible.iloc[0]) / hours) if hours else None
+
+
+def steps(
+    inv: Investigation, context: BacklogContext, found: Diagnosis, judged: Judgement
+) -> tuple[Step, ...]:
+    """Return what to do now: save evidence, then restore and prevent, or the next test of an open cause."""
+    if found.verdict == "no_incident":
+        return ()
+    shared = saves(QUESTION)
+    remedy = Remedy()
+    if found.cause is not None:
+        remedy = next(one for one in backlog_causes() if one.cause == found.cause).remedy
+    queue = judged.shown_by.get(str(found.cause))
+    values = {"pull": pull_command(inv, context)}
+
+    def fill(text: Text) -> Text:
+        return filled_in(text, context, queue, values)
+
+    save = Step("save", fill(remedy.save or shared["case"]))
+    if found.cause is None:
+        return next_steps(found.ranking, found.missing_evidence, save)
+    listed = [save]
+    listed += [Step("restore", fill(remedy.restore))] if remedy.restore else []
+    return (*listed, *([Step("prevent", fill(remedy.prevent))] if remedy.prevent else ()))

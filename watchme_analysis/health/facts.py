@@ -1,0 +1,153 @@
+"""What is known of an incident of endpoints without any cause: headline and figures; and what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+from typing import TYPE_CHECKING
+
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.detection import health_causes
+from watchme_analysis.health.summary import (
+    error_of,
+    failed_requests,
+    filled_in,
+    kinds_of_failure,
+    known_line,
+    medians_s,
+    remedy_of,
+    what_happened,
+)
+from watchme_analysis.health.thresholds import MOST
+from watchme_analysis.inference.answer import next_steps
+from watchme_analysis.inference.causes import saves
+from watchme_analysis.inference.findings import Diagnosis, Fact, Step, fact, iso_time, state_fact
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.text.message import (
+    Choice,
+    Duration,
+    Instant,
+    Message,
+    Names,
+    Quotation,
+    Resource,
+    Text,
+    TimeSpan,
+    message,
+    sentences,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Nginx responds with this status after its time limit for the upstream (ngx_http_upstream_module).
+GATEWAY_TIMEOUT = 504
+# Texts of probers and of the table of requests for a response that did not come in time.
+TIMED_OUT = r"time[d ]*_?\s*out"
+
+
+def headline(context: HealthContext, found: Diagnosis) -> Text:
+    """Return in one sentence which endpoint fails or is slow, since when, with the error in its own words."""
+    incident = context.incident
+    if incident is None:
+        line = known_line(found.ranking) if found.verdict == "inconclusive" else None
+        return line or _first(what_happened(context, None))
+    failed = failed_requests(context)
+    error = error_of(context, failed) if len(failed) else None
+    how = _how(failed) if len(failed) > MOST * incident.count else message("headline-slow")
+    during_s, usual_s = medians_s(context)
+    if not len(failed) and during_s > usual_s:
+        how = message("headline-slower", usual=Duration(usual_s), during=Duration(during_s))
+    tenths = round(10.0 * incident.count / incident.base)
+    part = "every" if incident.count == incident.base else "tenths" if 1 <= tenths <= 9 else "counts"
+    return message(
+        "headline-requests",
+        paths=Names(context.endpoints, limit=3),
+        how=how,
+        part=Choice(part),
+        tenths=tenths,
+        bad=int(incident.count),
+        requests=int(incident.base),
+        state=Choice("open" if incident.is_open else "ended"),
+        start=incident.start,
+        span=TimeSpan(incident.start, incident.end),
+        said=Choice("error" if error else "none"),
+        error=error.values["error"] if error else Resource(""),
+    )
+
+
+def _first(text: Text) -> Text:
+    """Return the first of several sentences."""
+    return text.items_of("sentences")[0] if isinstance(text, Message) and text.id == "sentences" else text
+
+
+def _how(failed: pd.DataFrame) -> Message:
+    """Return how most of the failed requests failed."""
+    status = failed["status"]
+    late = (status == GATEWAY_TIMEOUT) | failed["error"].str.contains(TIMED_OUT, case=False).fillna(False)
+    if late.sum() > MOST * len(failed):
+        return message("headline-timed-out")
+    if status.isna().sum() > MOST * len(failed):
+        return message("headline-silent")
+    return message("headline-status", status=Resource(str(int(status.mode().iloc[0]))))
+
+
+def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
+    """Return the figures of an incident, or those of all requests without one."""
+    incident, calm = context.incident, found.verdict == "no_incident"
+    paths = context.endpoints
+    if incident is None:
+        requests = context.outer_requests
+        total = len(requests) or None
+        lost, bad = int(requests["failed"].sum()), int(requests["bad"].sum())
+        none_known = fact("affected_resource", [] if calm else None, Names(()))
+        return (none_known, *_of_requests(lost, bad, total))
+    failed = failed_requests(context)
+    listed = [
+        fact("affected_resource", list(paths), Names(paths)),
+        fact("first_harm", iso_time(incident.start), Instant(incident.start)),
+        state_fact("open" if incident.is_open else "ended", incident.end),
+        *_of_requests(min(len(failed), int(incident.count)), int(incident.count), int(incident.base)),
+    ]
+    if len(failed):
+        counts = {str(int(status)): int(count) for status, count in failed["status"].value_counts().items()}
+        if silent := int(failed["status"].isna().sum()):
+            counts["none"] = silent
+        shown = message("fact-statuses-value", kinds=kinds_of_failure(failed))
+        listed.append(fact("statuses", counts, shown, "requests"))
+    during_s, usual_s = medians_s(context)
+    medians = message("fact-response-time-value", during=Duration(during_s), usual=Duration(usual_s))
+    listed.append(fact("response_time", None if isnan(during_s) else round(during_s, 3), medians, "s"))
+    error = error_of(context, failed) if len(failed) else None
+    if error is not None and isinstance(words := error.values["error"], Quotation):
+        listed.append(fact("error", words.text, words))
+    return tuple(listed)
+
+
+def _of_requests(failed: int, bad: int, total: int | None) -> list[Fact]:
+    """Return the facts on failed and late requests; unknown where no request is on record."""
+    known = total is not None
+    of_all = message("fact-of-total", part=failed, total=total or 0)
+    return [
+        fact("failed_requests", failed if known else None, of_all, "requests"),
+        fact("late_requests", bad - failed if known else None, unit="requests"),
+    ]
+
+
+def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Observation]) -> tuple[Step, ...]:
+    """Return what to do now: save evidence, then restore and prevent, or the next test of an open cause."""
+    if found.verdict == "no_incident":
+        return ()
+    usual = next(iter(saves("health").values()))
+    if found.cause is None:
+        save = Step("save", filled_in(context, usual))
+        return next_steps(found.ranking, found.missing_evidence, save)
+    known = {one.cause: one for one in health_causes()}
+    remedies = [remedy_of(known[cause], observations) for cause in (found.cause, *found.other_causes)]
+    first, shown = remedies[0]
+    listed = [Step("save", filled_in(context, first.save or usual, shown))]
+    for kind in ("restore", "prevent"):
+        texts = (filled_in(context, getattr(remedy, kind), one) for remedy, one in remedies)
+        if text := sentences(*dict.fromkeys(texts)):
+            listed.append(Step("restore" if kind == "restore" else "prevent", text))
+    return tuple(listed)

@@ -1,0 +1,147 @@
+"""The short answer of a diagnosis: headline, facts, cause, steps and reasons, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+
+from watchme_analysis.inference.causes import causes
+from watchme_analysis.inference.engine import undecided
+from watchme_analysis.inference.findings import Diagnosis, Evidence, Fact, Missing, Ranked, Step
+from watchme_analysis.redact import redacted
+from watchme_analysis.text.message import (
+    Choice,
+    Code,
+    Phrases,
+    Probability,
+    Text,
+    message,
+    sentences,
+    value_of,
+    values_of,
+)
+from watchme_analysis.text.printable import printable
+from watchme_analysis.text.render import render
+from watchme_analysis.text.wrapping import wrapped
+
+# Reasons for a cause that are shown.
+MOST_REASONS = 3
+# Lines and columns of the short answer: a screen of a terminal.
+MOST_LINES, COLUMNS = 25, 80
+# Lines that a reason is cut to, in turn, until the answer is short enough.
+_REASON_LINES = (9, 2, 1)
+
+
+def short_answer(
+    found: Diagnosis, language: str = "en", zone: tzinfo = UTC, width: int = COLUMNS, more: str = ""
+) -> list[tuple[str, str]]:
+    """Return headline, facts, cause, steps and reasons as lines, at most :data:`MOST_LINES`.
+
+    Parameters
+    ----------
+    found
+        The diagnosis.
+    language, zone
+        As for :func:`watchme_analysis.text.render.render`.
+    width
+        Columns of a line. A word that is longer, such as a path, is not broken.
+    more
+        Command that prints the rest; its line is the last.
+
+    Returns
+    -------
+    list of tuple
+        Part (``headline``, ``facts``, ``cause``, ``now``, ``reasons`` or ``more``) and line.
+    """
+
+    def paragraph(text: Text, mark: str = "", columns: int = width) -> list[str]:
+        said = printable(redacted(render(text, language, zone)))
+        return wrapped(said, columns, mark, " " * len(mark))
+
+    headline = paragraph(found.headline) if found.headline else []
+    facts = [render(one.message, language, zone) for one in found.facts if not _is_quoted(one, found)]
+    parts = [
+        ("headline", headline),
+        ("facts", paragraph(" · ".join(facts)) if facts else []),
+        ("cause", paragraph(_cause(found))),
+        ("now", [line for at, step in enumerate(found.now, 1) for line in paragraph(step.text, f"{at}. ")]),
+    ]
+    lines = [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
+    last = [("more", line) for line in paragraph(message("answer-more", command=Code(more)))] if more else []
+    left = MOST_LINES - len(lines) - len(last)
+    # With room for an ellipsis, which some terminals draw in two columns.
+    reasons = [paragraph(item.statement, "- ", width - 3) for item in _reasons(found)]
+    for most in _REASON_LINES:
+        cut = [one if len(one) <= most else [*one[: most - 1], f"{one[most - 1]} …"] for one in reasons]
+        if sum(map(len, cut)) <= left:
+            break
+    shown = [("reasons", line) for one in cut for line in one] if reasons else []
+    # The first steps matter most; all steps and reasons are in the full answer.
+    lines = [*lines[: MOST_LINES - len(last)], *shown[: max(0, left)], *last]
+    while lines and not lines[-1][1]:
+        lines.pop()
+    return lines
+
+
+def _reasons(found: Diagnosis) -> list[Evidence]:
+    """Return the strongest evidence for the cause, of an open one for the likeliest."""
+    entries = [entry for entry in found.ranking if entry.finding.cause == found.cause]
+    entries = entries or [*undecided(found.ranking)[:1]]
+    known = [item for entry in entries for item in entry.finding.evidence if item.weight > 0]
+    evidence = [item for item in known if item.statement != found.headline]
+    return sorted(evidence, key=lambda item: -item.weight)[:MOST_REASONS]
+
+
+def _is_quoted(one: Fact, found: Diagnosis) -> bool:
+    """Return whether the headline quotes a fact, which is the error then."""
+    return one.id == "error" and "error" in values_of(found.headline)
+
+
+def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step) -> tuple[Step, ...]:
+    """Return what to do while the cause is open: save, then one test.
+
+    Parameters
+    ----------
+    ranking, missing
+        Those of the diagnosis: the test of the likeliest cause counts, else the evidence to collect.
+    save
+        The first step; a command that it names is not repeated.
+    """
+    if group := undecided(ranking):
+        return save, Step("test", group[0].finding.next_test)
+    if not missing:
+        return (save,)
+    first = missing[0]
+    lines = [line.partition("  #")[0] for line in render(first.how).splitlines() if line[:1] != "#"]
+    collect = message("step-collect", what=value_of(first.what), why=value_of(first.why))
+    # Several lines belong together; they stand in the list of missing evidence.
+    shown = f"`{lines[0]}`" if len(lines) == 1 and lines[0] not in render(save.text) else None
+    return save, Step("test", sentences(collect, shown))
+
+
+def _cause(found: Diagnosis) -> Text:
+    """Return whether the cause was found, which it is, and how sure that is."""
+    sure = Probability(found.confidence)
+    known = {one.cause: one for one in causes(found.question)}
+    if found.verdict == "no_incident":
+        return message("answer-no-incident", confidence=sure)
+    if found.cause is not None:
+        seconds = [name for name in (found.secondary_cause, *found.other_causes) if name in known]
+        return message(
+            "answer-cause-found",
+            confidence=sure,
+            title=value_of(known[found.cause].title),
+            also=Choice("some" if seconds else "none"),
+            seconds=Phrases(tuple(message("value", value=value_of(known[name].name)) for name in seconds)),
+        )
+    group = undecided(found.ranking)
+    names = [message("value", value=value_of(known[entry.finding.cause].name)) for entry in group]
+    layer = found.extra.get("layer")
+    return message(
+        "answer-cause-open",
+        number=len(names),
+        causes=Phrases(tuple(names)),
+        known=Choice("layer" if layer else "none"),
+        layer=message(f"layer-{layer}") if layer else message("count-unknown"),
+        considered=len(found.ranking),
+    )

@@ -1,0 +1,103 @@
+### The short answer of a diagnosis: headline, facts, cause and steps.
+
+# Headline
+headline-failing = { $state ->
+    [open] { $who } has failed on { $part } since { $start }
+   *[ended] { $who } failed on { $part } from { $span }
+  }{ $said ->
+    [error] : { $error }
+   *[none] .
+  }
+headline-every = every invocation
+headline-share = { $share } of its invocations
+headline-waiting = { $state ->
+    [open] { $queue } has { $waiting ->
+        [one] { $waiting } waiting message
+       *[other] { $waiting } waiting messages
+      }
+   *[ended] { $queue } had up to { $waiting ->
+        [one] { $waiting } waiting message
+       *[other] { $waiting } waiting messages
+      } from { $span }
+  }{ $aged ->
+    [known] , the oldest for { $age }
+   *[unknown] {""}
+  }{ $deletes ->
+    [stopped] ; nothing was deleted since { $since }.
+   *[unknown] .
+  }
+headline-dead-letters = { $state ->
+    [open] { $queue } has moved { $dead } messages to its DLQ since { $start }.
+   *[ended] { $queue } moved { $dead } messages to its DLQ from { $span }.
+  }
+headline-lost = { $lost } messages of { $queue } were deleted without being processed.
+headline-throttled = { $state ->
+    [open] { $function } has been throttled { $count } times since { $start }.
+   *[ended] { $function } was throttled { $count } times from { $span }.
+  }
+headline-logged = { $function } logged { $error } ({ $count ->
+    [one] one time
+   *[other] { $count } times
+  }).
+headline-requests = { $paths } { $how } for { $part ->
+    [every] every request
+    [tenths] { $tenths } in 10 requests
+   *[counts] { $bad } of { $requests } requests
+  } { $state ->
+    [open] since { $start }
+   *[ended] from { $span }
+  }{ $said ->
+    [error] : { $error }
+   *[none] .
+  }
+headline-timed-out = timed out
+headline-silent = gave no response
+headline-status = responded with { $status }
+headline-slow = was slow or failed
+headline-slower = took { $during } instead of { $usual }
+
+# Facts
+fact-affected-resource = Affected: { $value }
+fact-first-harm = First harm: { $value }
+fact-state = { $state ->
+    [open] Still open at the end of the data
+    [ended] Ended: { $end }
+   *[unknown] Open or ended: unknown
+  }
+fact-preceding-change = Change before it: { $value }
+fact-preceding-change-value = { $time }, { $resource }: { $change }
+fact-waiting-now = Waiting now: { $value }
+fact-waiting-peak = At the peak: { $value }
+fact-oldest-age = Oldest: { $value }
+fact-growth = Growth per hour: { $value }
+fact-drained-at = Drained at this rate: { $value }
+fact-failed-invocations = Failed invocations: { $value }
+fact-late-messages = Late messages: { $value }
+fact-dead-letters = Moved to a DLQ: { $value }
+fact-lost-messages = Lost: { $value }
+fact-work-items = Missing ({ $unit }): { $value }
+fact-failed-requests = Failed requests: { $value }
+fact-of-total = { $part } of { $total }
+fact-late-requests = Late requests: { $value }
+fact-statuses = How they failed: { $value }
+fact-statuses-value = { $kinds }
+fact-response-time = Median response time: { $value }
+fact-response-time-value = { $during } (usually { $usual })
+fact-error = Error: { $value }
+
+# Cause
+answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $also ->
+    [some] {" "}Also: { $seconds }.
+   *[none] {""}
+  }
+answer-cause-open = Cause open{ $known ->
+    [layer] {" "}(but it lies here: { $layer })
+   *[none] {""}
+  }: { $number ->
+    [0] no evidence speaks for any of { $considered } causes.
+    [one] the evidence points to { $causes }, but does not settle it.
+   *[other] the evidence does not tell these apart: { $causes }.
+  }
+answer-no-incident = No incident ({ $confidence } sure).
+step-collect = Collect { $what }: { $why }
+answer-more = More: { $command }

@@ -1,0 +1,94 @@
+### 診断の要点: 見出し、事実、原因、手順。
+
+# 見出し
+headline-failing = { $state ->
+    [open] { $who } は { $start } から{ $part }に失敗しています
+   *[ended] { $who } は { $span } に{ $part }に失敗しました
+  }{ $said ->
+    [error] : { $error }
+   *[none] 。
+  }
+headline-every = すべての呼び出し
+headline-share = 呼び出しの { $share } 
+headline-waiting = { $state ->
+    [open] { $queue } で { $waiting } 件のメッセージが待機しています
+   *[ended] { $queue } で { $span } に最大 { $waiting } 件のメッセージが待機しました
+  }{ $aged ->
+    [known] {" "}(最も古いものは { $age })
+   *[unknown] {""}
+  }{ $deletes ->
+    [stopped] 。{ $since } から 1 件も削除されていません。
+   *[unknown] 。
+  }
+headline-dead-letters = { $state ->
+    [open] { $start } から、{ $queue } の { $dead } 件のメッセージが DLQ に移動しています。
+   *[ended] { $span } に、{ $queue } の { $dead } 件のメッセージが DLQ に移動しました。
+  }
+headline-lost = { $queue } の { $lost } 件のメッセージが、処理されないまま削除されました。
+headline-throttled = { $state ->
+    [open] { $function } は { $start } から { $count } 回スロットリングされています。
+   *[ended] { $function } は { $span } に { $count } 回スロットリングされました。
+  }
+headline-logged = { $function } のログに{ $error }が { $count } 件あります。
+headline-requests = { $state ->
+    [open] { $start } から
+   *[ended] { $span } に
+  }、{ $paths } への{ $part ->
+    [every] すべてのリクエスト
+    [tenths] リクエスト 10 件中 { $tenths } 件
+   *[counts] リクエスト { $requests } 件中 { $bad } 件
+  }{ $how }{ $said ->
+    [error] : { $error }
+   *[none] 。
+  }
+headline-timed-out = がタイムアウトしました
+headline-silent = に応答がありませんでした
+headline-status = に { $status } を返しました
+headline-slow = が遅延または失敗しました
+headline-slower = の応答に、通常の { $usual } に対して { $during } かかりました
+
+# 事実
+fact-affected-resource = 影響を受けたリソース: { $value }
+fact-first-harm = 最初の影響: { $value }
+fact-state = { $state ->
+    [open] データの末尾でも継続中
+    [ended] 終了: { $end }
+   *[unknown] 継続中か終了したかは不明
+  }
+fact-preceding-change = 直前の変更: { $value }
+fact-preceding-change-value = { $time }、{ $resource }: { $change }
+fact-waiting-now = 現在の待機: { $value }
+fact-waiting-peak = 最大の待機: { $value }
+fact-oldest-age = 最も古いメッセージの経過時間: { $value }
+fact-growth = 1 時間あたりの増加: { $value }
+fact-drained-at = この速度で処理し終える時刻: { $value }
+fact-failed-invocations = 失敗した呼び出し: { $value }
+fact-late-messages = 遅延したメッセージ: { $value }
+fact-dead-letters = DLQ に移動: { $value }
+fact-lost-messages = 消失: { $value }
+fact-work-items = 未実施 ({ $unit }): { $value }
+fact-failed-requests = 失敗したリクエスト: { $value }
+fact-of-total = { $total } 件中 { $part } 件
+fact-late-requests = 遅延したリクエスト: { $value }
+fact-statuses = 失敗の内訳: { $value }
+fact-statuses-value = { $kinds }
+fact-response-time = 応答時間の中央値: { $value }
+fact-response-time-value = { $during } (通常は { $usual })
+fact-error = エラー: { $value }
+
+# 原因
+answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $also ->
+    [some] 関連: { $seconds }。
+   *[none] {""}
+  }
+answer-cause-open = 原因は未確定{ $known ->
+    [layer] {" "}(箇所は判明: { $layer })
+   *[none] {""}
+  }: { $number ->
+    [0] { $considered } 件の原因のいずれにも、裏付けるデータがありません。
+    [one] データは{ $causes }を示していますが、確定できません。
+   *[other] 次の原因を区別できません: { $causes }。
+  }
+answer-no-incident = インシデントなし (確度 { $confidence })。
+step-collect = { $what }を収集してください。{ $why }
+answer-more = 詳細: { $command }
