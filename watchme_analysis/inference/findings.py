@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from watchme_analysis.inference.placeholders import commands_in
@@ -389,8 +390,8 @@ class Diagnosis:
         zone
             Time zone of the times.
         """
-        from watchme_analysis.inference.answer import short_answer
-
+        # By name: the module of the answer ranks causes, and so builds on this one.
+        short_answer = import_module("watchme_analysis.inference.answer").short_answer
         return "\n".join(line for _, line in short_answer(self, language, zone))
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
