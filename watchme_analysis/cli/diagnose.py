@@ -147,8 +147,10 @@ def _print_short(diagnosis: Diagnosis, more: str, zone: tzinfo, language: str) -
     from watchme_analysis.present.console import width
 
     for part, line in short_answer(diagnosis, language, zone, width(), more):
-        colour = _COLOURS[diagnosis.verdict] if part == "cause" else None
-        echo(line, bold=part in ("headline", "cause") or None, fg=colour)
+        style: dict[str, Any] = {"bold": True} if part in ("headline", "cause") else {}
+        if part == "cause":
+            style["fg"] = _COLOURS[diagnosis.verdict]
+        echo(line, **style)
 
 
 def _rows(diagnosis: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
