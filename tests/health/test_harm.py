@@ -86,6 +86,7 @@ def test_slowdown_without_harm_is_a_degradation(slowdown, usual_s, now_s, tmp_pa
             seconds=2
         )
     assert found["degradation"][0]["route"] in found["summary"][0]
+    assert [one["value"] for one in found["facts"] if one["id"] == "degradation"] == found["degradation"]
 
 
 HARM = {

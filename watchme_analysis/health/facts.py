@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.detection import health_causes
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 # Nginx responds with this status after its time limit for the upstream (ngx_http_upstream_module).
 GATEWAY_TIMEOUT = 504
+# Slowdowns that are facts, by choice; the field ``degradation`` holds all.
+MOST_SLOWED = 3
 # Texts of probers and of the table of requests for a response that did not come in time.
 TIMED_OUT = r"time[d ]*_?\s*out"
 
@@ -101,7 +103,8 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
         total = len(requests) or None
         lost, bad = int(requests["failed"].sum()), int(requests["bad"].sum())
         none_known = fact("affected_resource", [] if calm else None, Names(()))
-        return (none_known, *_of_requests(lost, bad, total))
+        slowed = [_slowed(entry) for entry in found.extra["degradation"][:MOST_SLOWED]]
+        return (none_known, *slowed, *_of_requests(lost, bad, total))
     failed = failed_requests(context)
     listed = [
         fact("affected_resource", list(paths), Names(paths)),
@@ -122,6 +125,17 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
     if error is not None and isinstance(words := error.values["error"], Quotation):
         listed.append(fact("error", words.text, words))
     return tuple(listed)
+
+
+def _slowed(entry: Mapping[str, Any]) -> Fact:
+    """Return a slowdown that is no incident, from the field ``degradation``."""
+    shown = message(
+        "fact-degradation-value",
+        path=Resource(entry["route"]),
+        during=Duration(entry["now_s"]),
+        usual=Duration(entry["usual_s"]),
+    )
+    return fact("degradation", dict(entry), shown)
 
 
 def _of_requests(failed: int, bad: int, total: int | None) -> list[Fact]:

@@ -83,6 +83,8 @@ fact-statuses = How they failed: { $value }
 fact-statuses-value = { $kinds }
 fact-response-time = Median response time: { $value }
 fact-response-time-value = { $during } (usually { $usual })
+fact-degradation = Slower: { $value }
+fact-degradation-value = { $path }, { $during } (usually { $usual })
 fact-error = Error: { $value }
 
 # Cause

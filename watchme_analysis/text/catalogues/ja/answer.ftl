@@ -74,6 +74,8 @@ fact-statuses = 失敗の内訳: { $value }
 fact-statuses-value = { $kinds }
 fact-response-time = 応答時間の中央値: { $value }
 fact-response-time-value = { $during } (通常は { $usual })
+fact-degradation = 応答の遅延: { $value }
+fact-degradation-value = { $path }、{ $during } (通常 { $usual })
 fact-error = エラー: { $value }
 
 # 原因
