@@ -796,26 +796,28 @@ class _Run:
         """Receive what the DLQ shows, and what a killed run or another reader hides for the moment.
 
         A run that was killed between a receive and its entry in the journal leaves messages hidden for the
-        visibility timeout. A FIFO queue also withholds messages behind those that are held.
+        visibility timeout. A FIFO queue also withholds messages behind those that are held. That nothing is
+        hidden must be stated for the whole time in which counts may be wrong.
         """
         self._sweep()
         dlq, hidden_s = self.task.dlq_url, self.limits.visibility_timeout_s
+        settle_s = self.aws.rate_limits.counts_settle_s
         if dlq is None or self.in_dlq is None:
             return
-        ends = self.aws.now() + timedelta(seconds=hidden_s)
-        while any(
+        ends, none_since = self.aws.now() + timedelta(seconds=hidden_s), None
+        while missing := sum(
             name not in self.in_dlq and self._event(key) not in {DELETED, GONE}
             for name, key in self.by_id.items()
         ):
-            counts, left_s = (
-                counts_of(queue_attributes(self.aws, dlq)),
-                (ends - self.aws.now()).total_seconds(),
-            )
-            is_fifo = dlq.endswith(".fifo")
+            counts = counts_of(queue_attributes(self.aws, dlq))
+            now, is_fifo = self.aws.now(), dlq.endswith(".fifo")
             hidden = counts.total - len(self.in_dlq) - (counts.visible if is_fifo else 0)
-            if hidden <= 0 or left_s <= 0:
+            none_since = None if hidden > 0 else none_since or now
+            is_settled = none_since is not None and (now - none_since).total_seconds() >= settle_s
+            left_s = (ends - now).total_seconds()
+            if is_settled or left_s <= 0:
                 return
-            self.report(message("redrive-hidden", count=hidden, within=Duration(left_s)))
+            self.report(message("redrive-hidden", count=missing, within=Duration(left_s)))
             self._pause(min(left_s, _HIDDEN_SHARE * hidden_s))
             self._sweep()
 

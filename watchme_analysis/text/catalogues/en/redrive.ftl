@@ -31,8 +31,8 @@ redrive-confirming = { $count ->
    *[other] Waiting until { $count } messages are confirmed: they must not be received again for { $quiet }.
   }
 redrive-hidden = { $count ->
-    [one] One message of the DLQ is hidden by a killed run or another reader. Waiting up to { $within } for it.
-   *[other] { $count } messages of the DLQ are hidden by a killed run or another reader. Waiting up to { $within } for them.
+    [one] One message cannot be received at the moment: a killed run or another reader hides it, or it is gone. Waiting up to { $within } for it.
+   *[other] { $count } messages cannot be received at the moment: a killed run or another reader hides them, or they are gone. Waiting up to { $within } for them.
   }
 redrive-first-processed = The first message was processed. The rest follows.
 redrive-progress = { $sent } of { $count } sent
