@@ -41,7 +41,6 @@ def test_a_mistyped_verb_is_answered_in_japanese_as_well(capsys, monkeypatch):
         ("diagnose", "weather", "evidence"),
         ("diagnose", "health", "nowhere"),
         ("diagnose", "health", "nowhere/evidence"),
-        ("diagnose", "health", "evidence/probes.csv"),
         ("case", "show", "evid"),
     ],
 )

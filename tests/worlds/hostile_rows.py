@@ -269,6 +269,8 @@ SHAPES = (
           head=b'{"rules": [{"action": "bypass", "paths": []}], '),
     lines("app_process", "uvicorn_command.txt", "app_processes", "app", "uvicorn main{at}:app --port 80{at:02}",
           lambda at: f"main{at}:app"),
+    lines("uwsgi_settings", "uwsgi.ini", "app_processes", "workers", "[uwsgi]\nprocesses = {at}", int),
+    lines("php_fpm_pool", "php-fpm.conf", "app_processes", "workers", "[pool{at}]\npm.max_children = {at}", int),
     lines("dockerfile", "Dockerfile", "app_processes", "app", "COPY g{at} ./", lambda at: "main:app",
           head=b"FROM python:3.11\n", tail=b'\nCMD ["uvicorn", "main:app", "--port", "8017"]\n', is_one_text=True),
     lines("compose", "compose.yml", "compose_settings", "path", "    x{at}: 1", text("x"),
