@@ -380,7 +380,10 @@ def test_commands_and_pages_use_the_setting(places, monkeypatch, data):
     monkeypatch.chdir(places)
     monkeypatch.delenv("WATCHME_TIME_ZONE")
     case = str(data / "health-healthy")
-    assert "Europe/Berlin" in CliRunner().invoke(diagnose, ["health", case, "--all"], catch_exceptions=False).stdout
+    assert (
+        "Europe/Berlin"
+        in CliRunner().invoke(diagnose, ["health", case, "--all"], catch_exceptions=False).stdout
+    )
     assert "UTC" in CliRunner().invoke(diagnose, ["health", case, "--all", "--timezone", "UTC"]).stdout
     assert str(open_health(case=case).zone) == "Europe/Berlin"
     assert str(open_health(case=case, timezone="UTC").zone) == "UTC"
