@@ -8,7 +8,7 @@ from watchme_analysis.cli import cli
 from watchme_analysis.health.running_platform import commands
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
-from watchme_analysis.text.render import filled
+from watchme_analysis.text.render import filled, render
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
 HEADINGS = {
@@ -103,10 +103,11 @@ def test_evidence_is_saved_before_a_restart_is_advised():
     """Remedies, pages of causes and the runbook: a restart destroys the log and the stacks of the process."""
     root = Path(__file__).resolve().parent.parent
     texts = {}
-    for path in (root / "watchme_analysis").glob("*/causes/*.toml"):
-        for place, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-            if re.match(r"(?:remedy|text) =", line):
-                texts[f"{path.name}:{place + 1}"] = filled(line, commands("docker", "api", "api-1"), "en")
+    for question, language in product(QUESTIONS, ENDINGS):
+        for cause in causes_of(question):
+            for place, remedy in enumerate((cause.remedy, *cause.remedies)):
+                text = filled(render(remedy.text, language), commands("docker", "api", "api-1"), language)
+                texts[f"{cause.cause} {place} {language}"] = text
     for name in ("slow_leak", "app_saturation"):
         for language in ("", ".ja"):
             page = (root / "docs" / "causes" / f"{name}{language}.md").read_text(encoding="utf-8")
