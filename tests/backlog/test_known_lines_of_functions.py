@@ -40,7 +40,7 @@ def test_an_error_with_several_causes_names_none(tmp_path):
 
 
 def test_unknown_lines_stay_open(tmp_path):
-    _, found = diagnosed(tmp_path / "evidence", "app.log", ["INFO: something that nobody knows"])
+    _, found = diagnosed(tmp_path / "evidence", "app.log", ["INFO: something unknown"])
     assert (found["verdict"], found["cause"]) == ("inconclusive", None)
     assert (
         len({item["probability"] for item in found["ranking"]} - {found["ranking"][-1]["probability"]}) <= 1
@@ -68,7 +68,7 @@ def test_a_line_changes_nothing_where_metrics_show_the_queue(tmp_path, example):
     [
         (IMPORT_ERROR, ("backlog",)),
         ("[CRITICAL] WORKER TIMEOUT (pid:31)", ("health",)),
-        ("INFO: something that nobody knows", ("health",)),
+        ("INFO: something unknown", ("health",)),
     ],
 )
 def test_the_lines_of_a_log_alone_tell_which_question_they_answer(tmp_path, line, questions):

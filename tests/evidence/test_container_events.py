@@ -45,7 +45,7 @@ EVENTS = f"""LAST SEEN   TYPE      REASON      OBJECT                    MESSAGE
 10s         Warning   Failed      pod/{POD}   Failed to pull image "api:8": not found
 5s          Normal    Scheduled   pod/worker-0              Successfully assigned default/worker-0
 <unknown>   Warning   BackOff     pod/{POD}   Back-off restarting failed container web
-a line that is no event
+an unknown line
 """
 
 
@@ -107,7 +107,7 @@ def test_age_gets_a_time_only_if_the_moment_is_stated(imported, known):
         f"{at[2]} - worker-0 worker - other - - -",
         f"- - {POD} api - crash_loop - - -",
     ]
-    assert case.table("rejected_lines")["text"].tolist() == ["a line that is no event"]
+    assert case.table("rejected_lines")["text"].tolist() == ["an unknown line"]
     notes = " ".join(case.manifest["tables"]["container_events"]["notes"])
     assert ("collected_at" in notes) == (not known)
 
@@ -255,7 +255,7 @@ def test_secrets_in_reasons_are_masked(imported):
     assert "sk-0123" not in text
 
 
-def test_ends_that_somebody_asked_for_are_no_failures(imported):
+def test_requested_ends_are_no_failures(imported):
     killing = {
         "kind": "Event", "reason": "Killing", "message": "Stopping container web",
         "lastTimestamp": "2026-03-02T04:00:00Z", "involvedObject": {"kind": "Pod", "name": POD},

@@ -59,7 +59,7 @@ def test_requests_beyond_the_workers_wait_for_one(tmp_path, files):
 
 
 @pytest.mark.slow
-def test_free_workers_keep_nobody_waiting(tmp_path):
+def test_free_workers_keep_no_request_waiting(tmp_path):
     write_case(tmp_path, {COMMAND: "gunicorn -w 40 shop.wsgi\n"}, workers=40)
     found = diagnosed(tmp_path)
     assert status(found, "app_threadpool") == "refuted"

@@ -53,7 +53,7 @@ def test_unknown_lines_change_nothing(tmp_path):
     (tmp_path / "known").mkdir()
     (tmp_path / "unknown").mkdir()
     _, alone = diagnosed(tmp_path / "known", [SAMPLES["nginx-refused"].sample], "error.log")
-    noise = "2026/03/04 05:06:07 [info] 31#31: *3 something that nobody knows"
+    noise = "2026/03/04 05:06:07 [info] 31#31: *3 something unknown"
     _, mixed = diagnosed(tmp_path / "unknown", [noise, SAMPLES["nginx-refused"].sample, noise], "error.log")
     assert [one["cause"] for one in alone["ranking"]] == [one["cause"] for one in mixed["ranking"]]
 
@@ -103,7 +103,7 @@ def test_a_full_queue_of_a_socket_is_no_refusal(tmp_path):
 
 
 def test_a_full_socket_is_the_process_and_no_network(tmp_path):
-    """A Unix socket crosses no network (unix(7)): whoever takes its connections is too slow."""
+    """A Unix socket crosses no network (unix(7)): the process that takes its connections is too slow."""
     line = (
         "2026/03/04 05:{:02d}:30 [error] 7#7: *{} connect() to unix:/run/app.sock failed (11: Resource "
         "temporarily unavailable) while connecting to upstream, client: 192.0.2.9, server: example.com, "

@@ -229,7 +229,7 @@ def test_counts_of_other_messages_prove_no_deletion(queue_server, clocked, tmp_p
 
 def test_purge_claims_nothing_before_the_counts_have_settled(queue_server, clocked, tmp_path):
     for count, late in ((0, 0), (12, 0), (12, 1)):
-        world = World(queue_server, count, 1, count_delay_s=0.0)  # right at once, which nobody can know
+        world = World(queue_server, count, 1, count_delay_s=0.0)  # right at once, which no reader can know
         archive = archived(world, clocked, tmp_path / f"{count} {late}.gz")
         began_s = world.service.clock.now
         for _ in range(late):

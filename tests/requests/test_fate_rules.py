@@ -144,7 +144,7 @@ def test_lines_that_the_access_log_does_not_cover_are_requests_of_their_own():
         (BY_EDGE | {"origin_status": 500.0, "edge_status": 500.0}, "application_error"),
         (BY_EDGE | {"origin_status": 200.0, "edge_s": 2.0, "origin_s": 0.1}, "held_by_edge"),
         (BY_EDGE | {"origin_status": 200.0, "edge_s": 2.0, "origin_s": 1.9}, "unknown"),
-        # Without a log of Nginx, nobody knows whether it received the request.
+        # Without a log of Nginx, it is unknown whether it received the request.
         (BY_EDGE | {"edge_status": 522.0}, "unknown"),
         # Nginx was in time: it states durations, or the edge has another status, or the origin was quick.
         (IN_TIME | {"edge_s": 1.0, "nginx_s": 0.3}, "held_by_edge"),

@@ -36,7 +36,7 @@ def well(second):
 
 
 def refused(second):
-    """While the fault lasts, nobody listens."""
+    """While the fault lasts, no process listens."""
     return (0.0, 502, "111: Connection refused") if in_fault(second) else well(second)
 
 

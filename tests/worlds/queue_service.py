@@ -282,7 +282,7 @@ class Service:
     def counts(self, queue):
         """Return the numbers of visible and of hidden messages, each as it was a short time ago.
 
-        Nothing says that both are of the same moment.
+        Both may be of different moments.
         """
         self._expire(queue)
         self._count(queue)

@@ -48,5 +48,8 @@ def _with_one_file(file: Path) -> Path:
     inside = folder / file.name
     with suppress(FileNotFoundError):
         inside.unlink()
-    shutil.copyfile(file, inside)
+    try:
+        os.link(file.resolve(), inside)  # a log may have gigabytes
+    except OSError:
+        shutil.copyfile(file, inside)
     return folder

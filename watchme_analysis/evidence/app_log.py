@@ -122,7 +122,7 @@ def looks_known(raw: RawFile) -> bool:
 
 
 def _is_known(text: str) -> bool:
-    """Return whether a known program writes a line; requests belong to an access log, in whatever format."""
+    """Return whether a known program writes a line; requests belong to an access log of any format."""
     return known_message(text) is not None and not _REQUEST.search(text)
 
 

@@ -85,7 +85,7 @@ def workload_of(pod: str) -> str:
 
 def _kind(reason: str, message: str) -> str:
     if reason == "Killing":
-        # Without a probe, somebody asked for it: a deployment, a deletion or a scale-down.
+        # Without a probe, it was requested: a deployment, a deletion or a scale-down.
         return "stopped" if _PROBE.search(message) else "other"
     if reason in ("Failed", "BackOff") and _IMAGE.search(message):
         return "image_error"

@@ -1,7 +1,7 @@
 """The server of the affected application: a loop that serves all requests, or workers that serve one each.
 
 Worker processes and their threads are a pool. A request that finds all of them taken waits in the queue of
-the kernel, on whatever path. Sources: https://docs.gunicorn.org/en/stable/design.html (sync and gthread
+the kernel, on every path. Sources: https://docs.gunicorn.org/en/stable/design.html (sync and gthread
 workers), https://uwsgi-docs.readthedocs.io/en/latest/ThingsToKnow.html,
 https://www.php.net/manual/en/install.fpm.configuration.php (`pm.max_children`) and
 https://puma.io/puma/file.README.html (clustered mode).

@@ -92,7 +92,7 @@ class HealthContext:
     held_back
         Observations that count as well: requests beyond the usual that a limit of Nginx refused.
     slowdown
-        A slowdown that harmed nobody, where there is no incident. Its requests count as well.
+        A slowdown that harmed no caller, where there is no incident. Its requests count as well.
     """
 
     inv: Investigation
@@ -429,7 +429,7 @@ def health_context(inv: Investigation) -> HealthContext:
 def _without_slowdown(
     inv: Investigation, observed: pd.DataFrame, incident: Incident, layers: tuple[Routes, Routes]
 ) -> tuple[pd.DataFrame, Incident | None, Incident | None]:
-    """Return observations, incident and slowdown: of an incident that harmed nobody, only the last.
+    """Return observations, incident and slowdown: of an incident that harmed no caller, only the last.
 
     Beside a slowdown, what failed or waited near a limit may be an incident of its own.
     """

@@ -81,7 +81,7 @@ def diagnose(inv: Investigation) -> Diagnosis:
 
 @dataclass(frozen=True)
 class Degradation:
-    """A slowdown of a route that failed nobody: from when to when (None while open), and its cause if known.
+    """A slowdown of a route without a failure: from when to when (None while open), and its cause if known.
 
     ``usual_s`` and ``now_s`` are the median durations outside and during it in seconds.
     """

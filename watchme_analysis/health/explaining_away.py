@@ -77,7 +77,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connect_slow": ("fate_connect_timeout", "fate_slow_connect"),
     "queue_full": ("fate_connect_timeout", "fate_slow_connect"),
     "worker_queue_full": ("fate_connect_timeout", "fate_slow_connect"),
-    # Who waits in the queue of the kernel waits for a worker, whatever the path.
+    # A request in the queue of the kernel waits for a worker, on every path.
     "workers_full": ("worker_queue_full", "all_routes", "fate_header_timeout", "cpu_idle"),
     "nginx_impatient": ("fate_header_timeout",),
     "nginx_alone": ("fate_nginx_responded",),
@@ -111,7 +111,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # one refuses connections until it restarts.
     "memory_at_limit": (*STANDSTILL, *WAITING_FOR_WORKERS),
     "memory_lost": (*STANDSTILL, "refused", "refused_at_own_port", "inside_refused", "restarted_often"),
-    # The kernel kills a container at its memory limit, whatever then restarts it; a known line says it again.
+    # The kernel kills a container at its memory limit, before it is restarted; a known line says it again.
     "container_out_of_memory": (
         *STANDSTILL,
         *RESTARTS,

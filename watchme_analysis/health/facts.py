@@ -101,16 +101,18 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
     if incident is None:
         requests = context.outer_requests
         total = len(requests) or None
-        lost, bad = int(requests["failed"].sum()), int(requests["bad"].sum())
+        failing = requests["failed"]
+        lost, late = int(failing.sum()), int((requests["bad"] & ~failing).sum())
         none_known = fact("affected_resource", [] if calm else None, Names(()))
         slowed = [_slowed(entry) for entry in found.extra["degradation"][:MOST_SLOWED]]
-        return (none_known, *slowed, *_of_requests(lost, bad, total))
+        return (none_known, *slowed, *_of_requests(lost, late, total))
     failed = failed_requests(context)
+    lost = min(len(failed), int(incident.count))
     listed = [
         fact("affected_resource", list(paths), Names(paths)),
         fact("first_harm", iso_time(incident.start), Instant(incident.start)),
         state_fact("open" if incident.is_open else "ended", incident.end),
-        *_of_requests(min(len(failed), int(incident.count)), int(incident.count), int(incident.base)),
+        *_of_requests(lost, int(incident.count) - lost, int(incident.base)),
     ]
     if len(failed):
         counts = {str(int(status)): int(count) for status, count in failed["status"].value_counts().items()}
@@ -138,13 +140,13 @@ def _slowed(entry: Mapping[str, Any]) -> Fact:
     return fact("degradation", dict(entry), shown)
 
 
-def _of_requests(failed: int, bad: int, total: int | None) -> list[Fact]:
+def _of_requests(failed: int, late: int, total: int | None) -> list[Fact]:
     """Return the facts on failed and late requests; unknown where no request is on record."""
     known = total is not None
     of_all = message("fact-of-total", part=failed, total=total or 0)
     return [
         fact("failed_requests", failed if known else None, of_all, "requests"),
-        fact("late_requests", bad - failed if known else None, unit="requests"),
+        fact("late_requests", late if known else None, unit="requests"),
     ]
 
 

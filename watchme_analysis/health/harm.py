@@ -1,7 +1,7 @@
 """The harm of a slowdown: callers that failed or left, and waits near a time limit.
 
 Without harm, a slowdown is a degradation and no incident. Time limits come from the case: health checks of
-containers and load balancers, read timeouts of the edge and Nginx, and callers that gave up. Whoever calls
+containers and load balancers, read timeouts of the edge and Nginx, and callers that gave up. A caller
 without a known limit is given that of a health check on the internet.
 """
 

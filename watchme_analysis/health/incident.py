@@ -42,7 +42,7 @@ NEARLY_ALL = 0.9
 DENSE_STRAIN = 0.3
 # A request is slow from this many times the usual duration, and so many seconds more. The seconds are a bound
 # of perception (SLOW_MARGIN_S), and people take 0.1 s for instant. Without it, doubled milliseconds would
-# count. What took no longer than an instant waited for nobody.
+# count. What took no longer than an instant did not wait.
 SLOW_RATIO = 2.0
 INSTANT_S = 0.1
 # A request is strained from so many seconds more: too little for an incident, enough to belong to one.

@@ -42,7 +42,7 @@ _ABOUT = {
     "backlog": ("metrics", "queues", "log_events"),
 }
 
-# Tables that help only whoever asks a question: they may be about the other one.
+# Tables that count when a question is asked by name: they may be about the other one.
 _MAY_BE_ABOUT = {"health": (), "backlog": ("app_log",)}
 
 # What a diagnosis of each question is about.

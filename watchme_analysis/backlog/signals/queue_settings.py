@@ -86,7 +86,7 @@ def visibility_timeout(context: QueueContext) -> Iterator[QueueObservation]:
 
 @detects("visibility_below_advice", group="visibility timeout", needs=["queues", "functions"])
 def advised(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return a visibility timeout that leaves no time for another attempt, where nobody measured a run."""
+    """Return a visibility timeout too short for another attempt, where no metric shows how long runs take."""
     limit, timeout = context.settings.visibility_timeout_s, context.settings.function_timeout_s
     if limit is None or timeout is None or context.has("duration_max_s"):
         return

@@ -52,7 +52,7 @@ def state(
         return ("connect_lost", text) if is_sent_again else ("connect_slow", "")
     if room is not None and (through := _through_the_queue(context)):
         return "connect_slow", message("health-queue-had-room", room=room, probes=through)
-    # A loop takes connections whatever its handlers do. Workers take one when they are free.
+    # A loop takes connections while its handlers run. Workers take one when they are free.
     full_queue = "worker_queue_full" if server_kind(context) == "workers" else "queue_full"
     if fills := filled(passed_on, parts):
         return full_queue, fills

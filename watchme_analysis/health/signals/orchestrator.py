@@ -64,7 +64,7 @@ def ends(context: HealthContext) -> list[Observation]:
     of = rows["kind"]
     killed = rows[of == "killed_for_memory"]
     ended = rows[(of == "stopped") | (of == "evicted")]
-    # What ended by itself on request was replaced or restarted by somebody.
+    # A process that ended on request was replaced or restarted on purpose.
     ended = ended[~ended["exit_code"].isin(ON_REQUEST).fillna(False)]
     if len(killed):
         # Docker tells of a kill for memory and of the end that follows; both are one.

@@ -1,7 +1,7 @@
 """Signals of servers whose workers serve one request each: whether all of them were taken.
 
 Nginx's times show how many requests were open at the server. Those beyond its number wait in the queue of the
-kernel, whatever they ask for.
+kernel, on every path.
 """
 
 from __future__ import annotations
