@@ -55,11 +55,17 @@ def test_an_answer_fits_on_a_screen(watchme, bundled, name):
 @pytest.fixture
 def unknown_consumer(tmp_path):
     """Metrics of a queue alone: messages arrive each minute, and from a moment on none is deleted."""
+    return queue_metrics(tmp_path)
+
+
+def queue_metrics(tmp_path, *received):
+    """Return a folder with the metrics of the queue, perhaps with its receives."""
     waiting = [max(0, round((at - STOPPED + 1) * WAITING / (MINUTES - STOPPED))) for at in range(MINUTES)]
     series = {
         "ApproximateNumberOfMessagesVisible": ("Maximum", waiting),
         "ApproximateAgeOfOldestMessage": ("Maximum", [max(2, (at - STOPPED) * 60) for at in range(MINUTES)]),
         "NumberOfMessagesDeleted": ("Sum", [10 * (at < STOPPED) for at in range(MINUTES)]),
+        **{name: ("Sum", [10 * (at < STOPPED) for at in range(MINUTES)]) for name in received},
     }
     queries, results = [], []
     times = [(START + timedelta(minutes=at)).isoformat() for at in range(MINUTES)]
@@ -105,6 +111,13 @@ def test_a_queue_of_an_unknown_consumer_has_its_facts(unknown_consumer):
     (pull,) = save["commands"]
     assert pull.startswith("watchme case pull backlog --queue uploads --since 2026-03-02T09:00:00Z")
     assert not held_words(pull)
+
+
+def test_no_mapping_is_blamed_where_the_consumer_is_unknown(tmp_path):
+    found = diagnose("backlog", queue_metrics(tmp_path, "NumberOfMessagesReceived"))
+    assert (found.verdict, found.cause) == ("inconclusive", None)
+    likeliest = {entry.finding.cause for entry in found.ranking[:2]}
+    assert likeliest == {"mapping_disabled", "consumer_failing"}
 
 
 def test_a_notice_is_sent_for_facts_without_a_cause(unknown_consumer):

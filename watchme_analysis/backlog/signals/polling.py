@@ -20,9 +20,12 @@ LONGEST_SHOWN = 160
 MOSTLY = 0.5
 
 
-@detects("unpolled", "polled", group="receives", needs=["metrics"])
+@detects("unpolled", "unpolled_by_consumer", "polled", group="receives", needs=["metrics"])
 def receives(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return the longest time in which messages waited and none was received, or that there was none."""
+    """Return the longest time in which messages waited and none was received, or that there was none.
+
+    Lambda polls whether its function works or not; another consumer that breaks receives nothing either.
+    """
     if not context.has("visible", "received"):
         return
     unpolled = context.queue.unpolled
@@ -33,10 +36,11 @@ def receives(context: QueueContext) -> Iterator[QueueObservation]:
             context.points(("received", "visible")),
         )
         return
+    is_lambda = context.pipeline.function is not None or context.settings.mapping_state is not None
     yield context.observation(
-        "unpolled",
+        "unpolled" if is_lambda else "unpolled_by_consumer",
         message(
-            "backlog-unpolled",
+            "backlog-unpolled" if is_lambda else "backlog-unpolled-by-consumer",
             queue=context.name,
             lasted=Duration(60.0 * unpolled.minutes),
             since=unpolled.start,
