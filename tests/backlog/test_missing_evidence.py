@@ -5,10 +5,9 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from worlds.messages import messages_in
-from worlds.one_queue import event, investigation
-from worlds.queue_contexts import at, frame_of, queue_of
+from worlds.one_queue import investigation
+from worlds.queue_contexts import at, queue_of
 from worlds.settings_file import write_settings
-from worlds.together import together
 
 from watchme_analysis.backlog import missing
 from watchme_analysis.backlog.context import BacklogContext
@@ -51,62 +50,6 @@ def test_missing_metrics_are_worth_most_and_are_pulled_with_their_queue():
     assert "missing-metrics-of-what" not in lacking(queue_of(queried=ALL, **AFFECTED))
     none = missing.missing_evidence(inv, BacklogContext((), (), ()))
     assert none[0].what.id == none[1].what.id == "missing-all-metrics-what"
-
-
-def test_statistics_that_do_not_serve_are_named():
-    queried = [{"metric": "Duration", "stat": "Minimum", "resource": "worker"}]
-    found = missing._unusable(investigation(metric_queries=queried), missing.FUNCTION_SERIES)
-    [one] = found
-    assert messages_in(one) == {
-        "missing-statistic": {"metric": "Duration", "returned": ["Minimum"], "usable": ["Average", "p50"]}
-    }
-    queried += [{"metric": "Duration", "stat": "p90", "resource": "worker"}]
-    assert not list(missing._unusable(investigation(metric_queries=queried), missing.FUNCTION_SERIES))
-
-
-@together(
-    ("facts", "value"),
-    [(AFFECTED, 8.0), ({"harms": ("slow",)}, 4.0), ({}, 4.0)],
-)
-def test_the_functions_log_is_worth_more_where_it_failed(facts, value):
-    found = lacking(queue_of(queried=ALL, **facts))["missing-function-errors-what"]
-    assert (found.value, said(found)[0]) == (value, {"function": "worker"})
-    command = commands(found)
-    assert "--log-group-name /aws/lambda/worker --start-time 1795514400 --end-time 1795517700 " in command
-    assert command.endswith("> FOLDER/logs/worker-errors.json")
-
-
-def test_changes_settings_and_dead_letters_are_collected_into_files_of_their_resource():
-    dead = SimpleNamespace(at_end=5)
-    balance = SimpleNamespace(visible=0, in_flight=0, dead_letters=dead)
-    facts = AFFECTED | {"dead_lettered": 5, "balance": balance}
-    messages = [{"queue": "jobs-dlq", "message_id": "m"}]
-    found = lacking(queue_of(queried=ALL, **facts), queue_messages=messages)
-    assert {name: one.value for name, one in found.items()} == {
-        "missing-function-errors-what": 8.0, "missing-dead-letters-what": 6.0, "missing-changes-what": 5.0,
-        "missing-mapping-what": 4.0, "missing-queue-attributes-what": 4.0, "missing-concurrency-what": 2.0,
-        "missing-host-cpu-what": 1.0,
-    }  # fmt: skip
-    assert said(found["missing-dead-letters-what"])[0] == {"dead": 4, "dlq": "jobs-dlq"}
-    for name, ending in (
-        ("dead-letters", ">> FOLDER/queues/jobs-dlq-messages.json"),
-        ("changes", "> FOLDER/cloudtrail.json"),
-        ("mapping", "> FOLDER/functions/worker-mappings.json"),
-        ("queue-attributes", "> FOLDER/queues/jobs.json"),
-        ("concurrency", "> FOLDER/functions/worker-concurrency.json"),
-        ("host-cpu", "--until 2026-11-24T10:55:00Z"),
-    ):
-        assert commands(found[f"missing-{name}-what"]).endswith(ending), name
-    whole = lacking(
-        queue_of(
-            frame_of(cpu_pct=[1.0]), queried=ALL,
-            settings={"mapping_state": "Enabled", "visibility_timeout_s": 30.0},
-        ),
-        log_queries=[{"function": "worker", "query_name": "errors"}], changes=[event("PurgeQueue")],
-        functions=[{"function": "worker", "concurrency_known": True}],
-    )  # fmt: skip
-    assert whole == {}
-    assert lacking(queue_of(queried=ALL))["missing-changes-what"].value == 1.0
 
 
 def test_more_errors_are_collected_in_parts_where_the_query_was_cut():

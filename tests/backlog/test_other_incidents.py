@@ -17,7 +17,6 @@ from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.other_incidents import OtherIncident
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.queues.episodes import TroubleInterval
 from watchme_analysis.stats.intervals import Interval
 from watchme_analysis.text.message import message
 from watchme_analysis.window import Window
@@ -95,19 +94,6 @@ def test_incidents_are_ordered_and_the_rest_beside_each_is_looked_at_too():
     assert sorted(item.start for item in found) == [at(2 * HOUR), at(6 * HOUR), at(15 * HOUR)]
 
 
-@together(("already", "number"), [(3, 1), (4, 0)])
-def test_at_most_four_other_incidents_are_reported(already, number):
-    def ask(inv):
-        answer = {"verdict": "supported", "confidence": 0.8, "incident_start": None, "incident_end": None}
-        return SimpleNamespace(cause="downstream_down", **answer)
-
-    queue, inv = queue_of(day(2, 10, 15)), Investigation(SimpleNamespace(), "backlog")
-    before = [other(-5, -4)] * already
-    assert len(list(others._of_queue(inv, queue, found_of(), ask, before))) == number
-    during = [other(2 * HOUR, None)]
-    assert list(others._of_queue(inv, queue, found_of(), ask, during)) == [], "another queue showed them"
-
-
 @together(
     ("queue", "found", "answers", "answer"),
     [
@@ -134,84 +120,11 @@ def test_the_same_cause_again_is_another_incident_unless_it_comes_and_goes():
     assert unclear.cause is None
 
 
-WHOLE = Window(at(0), at(DAY))
-
-
-@together(
-    ("start", "end", "retried", "windows"),
-    [
-        # An hour before the start and two hours to look at.
-        (3 * HOUR, None, 0, [(0, 2 * HOUR)]),
-        (3 * HOUR - 1, None, 0, []),
-        (0, DAY - 3 * HOUR, 0, [(DAY - 2 * HOUR, DAY)]),
-        (0, DAY - 3 * HOUR + 1, 0, []),
-        (0, DAY - 4 * HOUR, 2, [(DAY - 2 * HOUR, DAY)]),
-        (0, DAY - 4 * HOUR, 3, []),
-        (0, None, 0, []),
-    ],
-)
-def test_two_hours_are_the_least_that_is_looked_at(start, end, retried, windows):
-    settings = {"visibility_timeout_s": 3600.0, "max_receive_count": retried}
-    queue = queue_of(day(), settings=settings)
-    found = list(others._around(WHOLE, queue, at(start), None if end is None else at(end)))
-    assert found == [Window(at(first), at(last)) for first, last in windows]
-
-
-def trouble(start, end, count=0.0, age_s=0.0, only_waited=False):
-    return TroubleInterval(
-        start=at(start), end=at(end), kind="trouble", count=count, base=40.0, age_s=age_s,
-        only_waited=only_waited,
-    )  # fmt: skip
-
-
-@together(
-    ("start", "end", "part", "leads"),
-    [
-        (2 * HOUR, 3 * HOUR, (HOUR, DAY), True),  # within an hour of where the rest begins
-        (2 * HOUR + 1, 3 * HOUR, (HOUR, DAY), False),
-        (2 * HOUR, 3 * HOUR, (0, DAY), False),
-        (5 * HOUR, 8 * HOUR, (0, 9 * HOUR), True),
-        (5 * HOUR, 8 * HOUR - 1, (0, 9 * HOUR), False),
-        (5 * HOUR, 8 * HOUR, (0, DAY), False),
-    ],
-)
-def test_trouble_near_a_cut_belongs_to_what_was_cut_off(start, end, part, leads):
-    assert others._leads_over(trouble(start, end), Window(*map(at, part)), WHOLE) is leads
-
-
-@together(
-    ("waited", "cause", "explained", "is_none"),
-    [
-        (True, None, "consumer_failing", True),
-        (False, None, None, False),
-        (True, "throttled", "consumer_failing", False),
-        (False, "slow_leak", "slow_leak", True),
-        (False, "consumer_failing", "consumer_failing", False),
-    ],
-)
-def test_a_wait_that_nothing_explains_is_no_incident(waited, cause, explained, is_none):
-    assert others._is_none_of_its_own(trouble(0, 1, only_waited=waited), cause, explained) is is_none
-
-
-def test_trouble_without_failures_or_age_was_not_polled():
-    assert messages_in(others._moved(trouble(0, 1)))["value"] == {"value": ["backlog-observed-unpolled"]}
-    failed = messages_in(others._moved(trouble(0, 1, count=2.6)))
-    assert failed["backlog-observed-failures"] == {"failed": 3, "tried": 40}
-
-
 def other(start=2, end=4, cause="downstream_down", queue="jobs"):
     """Return another incident between two intervals."""
     moved = message("backlog-observed-unpolled")
     closed = None if end is None else at(end)
     return OtherIncident(queue, at(start), closed, cause, 0.81234, moved, Window(at(0), at(HOUR)))
-
-
-@together(
-    ("start", "end", "other_end", "overlaps"),
-    [(4, 5, 4, False), (3, 5, 4, True), (0, 2, 4, False), (0, 3, 4, True), (9, 10, None, True)],
-)
-def test_incidents_overlap_where_they_share_a_moment(start, end, other_end, overlaps):
-    assert others._overlaps(trouble(start, end), other(end=other_end)) is overlaps
 
 
 def test_another_incident_states_its_cause_and_the_options_that_diagnose_it():
@@ -297,27 +210,3 @@ def test_trouble_of_another_queue_an_hour_away_is_apart(first, last, start, end,
     spans = others.spans_of_others(context, found)
     own = ((at(first), at(last)),)
     assert spans == (dict.fromkeys(("other", "other-dlq", "worker"), own) if is_apart else {})
-
-
-def test_spans_of_other_incidents_are_those_of_queue_dlq_and_function():
-    focus = queue_of(day())
-    context = BacklogContext((focus,), (focus,), ())
-    found = found_of()
-    found.extra = {"other_incidents": [other().to_dict(), other(5, None).to_dict()]}
-    own = ((at(2), at(4)), (at(5), None))
-    assert others.spans_of_others(context, found) == dict.fromkeys(("jobs", "jobs-dlq", "worker"), own)
-    unnamed = queue_of(day())
-    unnamed.pipeline = replace(unnamed.pipeline, dlq=None, function=None)
-    context = BacklogContext((unnamed,), (unnamed,), ())
-    assert others.spans_of_others(context, found) == {"jobs": own}
-
-
-@together(
-    "name",
-    ["failures", "slow", "redelivery", "unpolled", "unmatched_receives", "throttles", "hidden", "worst"],
-)
-def test_each_trouble_counts_for_the_end_of_a_queues_trouble(name):
-    facts = {"failures": Interval(at(1), at(2), "failures"), name: Interval(at(3), at(5), name)}
-    queue = queue_of(day(), first_trouble=lambda: at(1), **facts)
-    assert others.trouble_span(queue) == (at(1), at(5))
-    assert others.trouble_span(queue_of(day(), first_trouble=lambda: at(1))) is None

@@ -38,7 +38,6 @@ def test_rows_are_counted_and_queried_by_the_same_conditions():
         assert found == {"table": "changes", "rows": number, "sql": sql}
     once = rows.matching(inv, "changes", once_by="event_name")
     assert once == {"table": "changes", "rows": 1, "sql": "select distinct on (event_name) * from changes"}
-    assert rows._sql("period_s", "=", 60) == "period_s = 60"
 
 
 def test_the_window_holds_for_rows_and_points():

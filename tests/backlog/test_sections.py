@@ -5,15 +5,12 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-import pytest
-from matplotlib.figure import Figure
 from worlds.together import together
 
 from watchme_analysis.backlog.sections import tables, timeline
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.present import style
-from watchme_analysis.text.formats import format_number
-from watchme_analysis.text.message import Duration, Number, Translated, message
+from watchme_analysis.text.message import Duration, Translated, message
 from watchme_analysis.text.render import label, render, value_label
 from watchme_analysis.window import Window
 
@@ -253,82 +250,9 @@ def test_onsets_of_an_open_incident_are_all_listed_with_their_surprise():
     assert empty.note == label("onsets-empty", "en")
 
 
-def binned(queue, name, *values, step_s=300.0):
-    return [
-        (queue, name, AT + timedelta(seconds=step_s * place), value, step_s)
-        for place, value in enumerate(values)
-    ]
-
-
 def series(*parts):
     columns = ["queue", "series", "time", "value", "step_s"]
     return pd.DataFrame([one for part in parts for one in part], columns=columns)
-
-
-BLUE = {"color": "blue", "linestyle": "--"}
-
-
-def drawn_panel(name, rows):
-    """Return the axis of a panel, on which the queue `b` has a colour."""
-    [panel] = [one for one in timeline.PANELS if one.series == name]
-    timeline._draw(axis := Figure().subplots(), panel, rows, {"b": BLUE}, "en")
-    return axis
-
-
-def test_a_panel_shows_each_queue_the_coloured_in_front_and_lone_points_as_points():
-    axis = drawn_panel(
-        "sent", series(binned("b", "sent", 1.0, 2.0, None), binned("c", "sent", 4.0, None, 5.0))
-    )
-    grey, alone, own, none = axis.get_lines()
-    assert grey.get_ydata()[0] == 4.0 and own.get_ydata()[:2].tolist() == [1.0, 2.0]
-    assert alone.get_ydata().tolist() == [4.0, 5.0] and len(none.get_ydata()) == 0
-    assert [line.get_color() for line in axis.get_lines()] == [style.GREY, style.GREY, "blue", "blue"]
-    assert [line.get_zorder() for line in axis.get_lines()] == [2, 2, 3, 3]
-    assert (grey.get_linewidth(), own.get_linewidth()) == (0.8, 1.3)
-    assert (own.get_linestyle(), alone.get_marker(), alone.get_markersize()) == ("--", ".", 2.6)
-    # A tenth and a bit above the highest.
-    assert axis.get_ylim() == (0.0, pytest.approx(5.0 * 1.12))
-    title = label("panel-per-step", "en", title=label("panel-sent", "en"), step=Duration(300.0))
-    assert title in [axis.get_title(loc) for loc in ("left", "center", "right")]
-    assert axis.yaxis.get_major_formatter()(12345.0, 0) == format_number(12345.0, 4)
-    assert axis.yaxis.get_major_locator()._integer
-
-
-def test_panels_of_zeros_seconds_one_host_and_nothing():
-    assert drawn_panel("visible", series(binned("b", "visible", 0.0))).get_ylim() == (0.0, 1.0)
-    assert drawn_panel("visible", series(binned("b", "visible", 0.5))).get_ylim() == (
-        0.0,
-        pytest.approx(0.56),
-    )
-    ages = drawn_panel("age_s", series(binned("b", "age_s", 30.0, 90.0)))
-    assert (
-        ages.get_ylim()[1] >= 90.0 and label("panel-age-s", "en") in ages.get_title("left") + ages.get_title()
-    )
-    host = drawn_panel("cpu_pct", series(binned("b", "cpu_pct", 9.0, 8.0), binned("c", "cpu_pct", 9.0, 8.0)))
-    line, _ = host.get_lines()
-    assert (line.get_ydata().tolist(), line.get_color(), line.get_zorder()) == ([9.0, 8.0], style.BLACK, 3)
-    assert not host.yaxis.get_major_locator()._integer
-    none = drawn_panel("sent", series())
-    assert [text.get_text() for text in none.texts] == [label("absent-metric", "en")] and not none.get_lines()
-
-
-def test_the_key_and_the_description_of_a_timeline_name_its_queues():
-    entries = timeline._entries({"b": BLUE}, 3, "en")
-    rest, host = label("line-other-queues", "en", queues=3), label("line-host", "en")
-    assert [(one.get_label(), one.get_color()) for one in entries] == [
-        ("b", "blue"), (rest, style.GREY), (host, style.BLACK)
-    ]  # fmt: skip
-    assert [one.get_label() for one in timeline._entries({"b": BLUE}, 0, "en")] == ["b", host]
-    rows = series(
-        binned("a", "visible", 4.0, 9.0), binned("a", "age_s", 90.0), binned("c", "sent", 1.0),
-        binned("b", "dlq_visible", 7.0), binned("b", "visible", 99.0),
-    )  # fmt: skip
-    visible = label("backlog-alt-visible", "en", peak=Number(9.0))
-    age = label("backlog-alt-age-s", "en", peak=Duration(90.0))
-    one = label("backlog-alt-queue", "en", queue="a", peaks=f"{visible}, {age}")
-    assert timeline._alt(rows, ["a", "c"], "en") == label("backlog-alt", "en", queues=one)
-    dead = label("backlog-alt-dlq-visible", "en", peak=Number(7.0))
-    assert dead in timeline._alt(rows, ["b"], "en")
 
 
 def test_a_timeline_without_points_says_so():

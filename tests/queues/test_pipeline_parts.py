@@ -1,9 +1,8 @@
 """How queues are paired with functions and DLQs, and which series become the columns of a pipeline."""
 
 import pandas as pd
-import pytest
 from worlds.one_queue import Tables, pipeline_of
-from worlds.queue_contexts import at, frame_of
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.queues import pipeline as parts
@@ -90,9 +89,6 @@ def test_without_a_mapping_the_names_and_the_counts_pair_queues_and_functions():
     metrics = points("q", "NumberOfMessagesReceived", *received) + runs("f", *received)
     metrics += runs("g", *reversed(received))
     indexed = parts.metric_groups(Tables(metrics=metrics))
-    assert parts._likeness("q", "f", indexed) == pytest.approx(1.0)
-    assert parts._likeness("jobs-queue", "jobs-worker-2", indexed) == 1.0
-    assert parts._likeness("big-jobs", "jobs", indexed) == 0.5
     assert parts.functions_of(Tables(metrics=metrics), ["q"], indexed) == {"q": "f"}
 
 
@@ -140,23 +136,6 @@ def test_points_without_a_query_are_complete():
     assert parts.complete_series(none, {("q", "M", "Sum")}) == {("q", "M", "Sum")}
     partly = Tables(metric_queries=[queried("q", "M", status="PartialData")]).table("metric_queries")
     assert parts.complete_series(partly, {("q", "M", "Sum")}) == set()
-
-
-@together(
-    ("columns", "settings", "otherwise"),
-    [
-        ({}, {}, False),
-        ({"throttles": [2.0], "invocations": [100.0]}, {}, False),
-        ({"throttles": [2.1], "invocations": [100.0]}, {}, True),
-        ({"duration_max_s": [31.0]}, {"is_fifo": True, "visibility_timeout_s": 30.0}, True),
-        ({"duration_max_s": [30.0]}, {"is_fifo": True, "visibility_timeout_s": 30.0}, False),
-        ({"duration_max_s": [31.0]}, {"visibility_timeout_s": 30.0}, False),
-        ({"duration_max_s": [31.0]}, {"is_fifo": True}, False),
-    ],
-)
-def test_messages_stay_undeleted_by_throttles_or_late_deletes_of_a_fifo_queue(columns, settings, otherwise):
-    found = parts._undeleted_otherwise(frame_of(**{"sent": [1.0]} | columns), RecordedSettings(**settings))
-    assert bool(found) is otherwise
 
 
 def test_a_pipeline_has_its_settings_and_its_series_on_one_grid():
@@ -219,5 +198,4 @@ def test_without_metrics_a_pipeline_has_no_intervals():
     [found] = pipelines(Tables(queues=[{"queue": "jobs"}]))
     assert (len(found.frame), found.period_s, found.function, found.dlq) == (0, 60, None, None)
     assert found.queried == frozenset() and found.settings == RecordedSettings()
-    assert parts._reports_failures(None) is None and parts._reports_failures("[]") is False
     assert pipeline_of(sent=[1.0, 2.0]).count("sent") == 3.0

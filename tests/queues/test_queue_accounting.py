@@ -1,14 +1,11 @@
 """The balance of a queue: every message is deleted, waiting, dead, lost or unexplained."""
 
-from dataclasses import replace
-
 import pytest
-from worlds.one_queue import EVERYTHING, HOUR, SHARED, Tables, ids, pipeline_of, purge
+from worlds.one_queue import EVERYTHING, Tables, ids, pipeline_of, purge
 from worlds.queue_contexts import at, frame_of
 from worlds.together import together
 
 from watchme_analysis.queues import accounting
-from watchme_analysis.text.render import label
 from watchme_analysis.window import Window
 
 
@@ -126,29 +123,3 @@ def test_the_description_of_a_queue_is_its_end_unless_a_window_was_selected():
     tables.window = Window(at(0), at(12))
     found = accounted(tables, **columns)
     assert (found.visible, found.in_flight) == (8, 6), "the last of three points"
-
-
-def test_a_balance_by_interval_counts_what_each_leaves_to_the_next():
-    length = 2 * HOUR
-    pipeline = pipeline_of(
-        sent=first(20.0, length), received=first(20.0, length), deleted=first(12.0, length),
-        visible=[3.0] * length, in_flight=[1.0] * length, dlq_visible=[0.0] * HOUR + [4.0] * HOUR,
-    )  # fmt: skip
-    one, two = accounting._by_interval(pipeline, Tables(), 3600.0, "en")
-    assert one == {
-        "queue": "jobs", "start": at(0), "end": at(HOUR), "sent": 20, "received": 20, "deleted": 12,
-        "stock_before": 0, "visible": 3, "in_flight": 1, "dead_lettered": 0, "expired": None, "purged": None,
-        "duplicate_deletes": None, "unexplained": 4, "reasons": label("balance-step-delayed", "en"),
-        "retry_amplification": 1.0, "mean_stay_s": None,
-    }  # fmt: skip
-    # Four were left, four more died: the remainder of the hour before.
-    assert (two["stock_before"], two["dead_lettered"], two["unexplained"]) == (4, 4, -4)
-    assert (two["retry_amplification"], two["start"]) == (None, at(HOUR))
-    unknown, _ = accounting._by_interval(
-        replace(pipeline, queried=frozenset({"sent"})), Tables(), 3600.0, "en"
-    )
-    assert (unknown["received"], unknown["visible"], unknown["unexplained"]) == (None, None, None)
-    assert unknown["reasons"] == label("balance-step-unknown", "en")
-    shared, _ = accounting._by_interval(pipeline, Tables(queues=SHARED), 3600.0, "en")
-    assert (shared["dead_lettered"], shared["unexplained"]) == (None, None)
-    assert shared["reasons"] == label("balance-step-shared-dlq", "en")

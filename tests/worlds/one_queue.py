@@ -5,18 +5,15 @@ Other columns are null, and other tables are empty.
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pandas as pd
 
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
 from watchme_analysis.schema import conform, empty
-from watchme_analysis.stats.intervals import Interval
 from watchme_analysis.text.message import message_of
 from worlds.messages import messages_in
-from worlds.queue_contexts import NO_ERRORS, at, frame_of
+from worlds.queue_contexts import at, frame_of
 
 HOUR = 12  # intervals of five minutes
 DAY = 24 * HOUR
@@ -24,12 +21,6 @@ EVERYTHING = (
     "sent", "received", "deleted", "visible", "in_flight", "age_s", "dlq_visible", "dlq_in_flight",
     "invocations", "errors", "throttles", "tried", "failed", "duration_avg_s", "concurrency",
 )  # fmt: skip
-
-
-INTERVAL = Interval(at(4), at(8), "any", count=20.0)
-
-
-BALANCE = SimpleNamespace(visible=0, in_flight=0, dead_lettered=0, lost=0)
 
 
 def pipeline_of(queried=EVERYTHING, dlq="jobs-dlq", settings=None, queue="jobs", **columns):
@@ -69,21 +60,6 @@ def ids(notes):
 def some(number, *places, value=10.0, base=0.0):
     """Return values of which those within the places (first, last) differ."""
     return [value if any(first <= k < last for first, last in places) else base for k in range(number)]
-
-
-def analysis(pipeline=None, **facts):
-    """Return the analysis of a queue with these facts, and nothing else wrong."""
-    nothing = dict.fromkeys(
-        ("failures", "slow", "timed_out_share", "passed_share", "run_before_s", "run_during_s", "surge",
-         "throttles", "redelivery", "unpolled", "drift")
-    )  # fmt: skip
-    nothing |= {"balance": BALANCE, "errors": NO_ERRORS, "surge_daily": False, "episodes": ()}
-    return QueueAnalysis(pipeline or pipeline_of(sent=[10.0] * 20), **nothing | facts)
-
-
-def balance(**values):
-    """Return the counts of a balance that harms read."""
-    return SimpleNamespace(**vars(BALANCE) | values)
 
 
 def snapshot(visible, in_flight=0, **more):

@@ -1,18 +1,13 @@
-"""What a detector of signals looks at: a queue of which a test states the facts that matter, and no case.
-
-A context returns what it is asked for instead of the rows of a case, so that a test can compare it.
-"""
+"""The analysis of a queue of which a test states the facts that matter, without a case."""
 
 from collections import Counter
 from types import SimpleNamespace
 
 import pandas as pd
 
-from watchme_analysis.backlog.signals.queue_context import QueueContext
 from watchme_analysis.queues.error_kinds import LoggedErrors
 from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, RecordedSettings
 from watchme_analysis.queues.timeout_logs import TimeoutLogs
-from worlds.messages import messages_in, plain
 
 START = pd.Timestamp("2026-11-24T10:00Z").to_pydatetime()
 NO_ERRORS = LoggedErrors(Counter(), {}, 0, False)
@@ -67,38 +62,3 @@ def queue_of(frame=None, settings=None, queried=(), by_message=False, **facts):
         "first_trouble": lambda: None,
     }
     return SimpleNamespace(**usual | facts)
-
-
-class Seen(QueueContext):
-    """A context whose rows state what was asked for."""
-
-    def points(self, columns, start=None, end=None):
-        return {"table": "metrics", "rows": 0, "sql": (tuple(columns), start, end)}
-
-    def matching(self, table, *conditions, once_by=None):
-        return {"table": table, "rows": 0, "sql": conditions if once_by is None else (*conditions, once_by)}
-
-
-def context_of(frame=None, *, changes=(), inv=None, **facts):
-    """Return the context of the queue of :func:`queue_of`."""
-    return Seen(inv, queue_of(frame, **facts), tuple(changes))
-
-
-def said(observations):
-    """Return observations as dictionaries: signal, values of the sentences, rows, and what else is set."""
-    found = []
-    for one in observations:
-        says = {name: values for name, values in messages_in(one.statement).items() if name != "sentences"}
-        entry = {"signal": one.signal, "says": says, "rows": (one.table, one.sql)}
-        if one.effect is not None:
-            entry |= {"effect": one.effect, "unit": one.effect_unit}
-        if one.strength != 1.0:
-            entry["strength"] = one.strength
-        for name in ("span", "event"):
-            if getattr(one, name) is not None:
-                entry[name] = getattr(one, name)
-        if one.detail is not None:
-            entry["detail"] = messages_in(one.detail) or plain(one.detail)
-        assert one.queue == "jobs"
-        found.append(entry)
-    return found
