@@ -43,15 +43,16 @@ def edge_rows(raw: Path) -> Iterator[str]:
 def compose_file(testbed: Testbed) -> str:
     """Return a Compose file that describes the containers: addresses, commands, limits, restarts."""
     options, lines = testbed.options, ["services:"]
-    for service in testbed.services:
+    for service in (*testbed.services, *testbed.replicas):
         lines += [
             f"  {service.name}:",
             f"    command: {service.command()}",
             "    restart: always",
             "    networks:",
             "      watchme-network:",
-            f"        ipv4_address: {service.address.rpartition(':')[0]}",
         ]
+        if not options.names:
+            lines.append(f"        ipv4_address: {service.address.rpartition(':')[0]}")
         if service is testbed.target and options.cpus:
             lines.append(f"    cpus: {options.cpus:g}")
         if service is testbed.target and options.memory_mb:
@@ -69,17 +70,23 @@ def collect(testbed: Testbed, out: Path, confs: dict[str, str], probed: list[Pat
     shutil.copy(testbed.work / "logs" / "access.log", out / "access.log")
     shutil.copy(testbed.work / "logs" / "origin-error.log", out / "error.log")
     commands = ""
-    for service in testbed.services:
+    for service in (*testbed.services, *testbed.replicas):
         ending = "" if service is testbed.services[0] else f"-{service.name}"
         shutil.copy(service.log, out / f"app{ending}.log")
         shutil.copy(service.work / "metrics.csv", out / f"metrics{ending}.csv")
         commands += f"# {service.name}, {service.address.rpartition(':')[0]}\n{service.command()}\n"
-    for file in ("app.py", "common.py"):
-        shutil.copy(testbed.services[0].work / file, out / file)
+    for file in ("app.py", "app.js", "common.py"):
+        if (testbed.services[0].work / file).exists():
+            shutil.copy(testbed.services[0].work / file, out / file)
     for name, conf in confs.items():
         (out / name).write_text(conf)
-    (out / "uvicorn_command.txt").write_text(commands)
-    if testbed.network.isolated:
+    (out / ("uvicorn_command.txt" if testbed.options.server == "uvicorn" else "start.sh")).write_text(
+        commands
+    )
+    if testbed.kubelet:
+        for name, text in testbed.kubelet.shown.items():
+            (out / name).write_text(text)
+    elif testbed.network.isolated:
         (out / "compose.yml").write_text(compose_file(testbed))
     if testbed.options.edge:
         rows = edge_rows(testbed.work / "logs" / "edge.raw")

@@ -1,4 +1,4 @@
-"""The network of a recording: addresses, namespaces, and the loss of packets.
+"""The network of a recording: addresses, namespaces, and links with delay and loss.
 
 Isolated, the recorder has a network namespace of its own with addresses reserved for documentation
 (RFC 5737), so that recordings can run side by side. Each service runs in a further namespace and is reached
@@ -13,10 +13,12 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 BRIDGE_ADDRESS = "172.28.0.1"
 # Source address of all connections that choose no other.
 PROBE_ADDRESS = "192.0.2.8"
+LINK = str(Path(__file__).with_name("link.py"))
 # Set in the recorder's environment once it runs in a network namespace of its own.
 ISOLATED = "WATCHME_RECORDER_ISOLATED"
 
@@ -133,6 +135,29 @@ class Namespace:
             f"-n {self.name} link set {theirs} up",
         )
 
+    def connect_by_link(self, delay_s: float) -> subprocess.Popen[str]:
+        """Connect the namespace by a link that delays packets each way, and return the link's process."""
+        ours, theirs = self.interfaces
+        _ip(f"link delete {ours}", f"tuntap add dev {ours} mode tap", f"tuntap add dev {ours}r mode tap")
+        words = [sys.executable, LINK, ours, f"{ours}r", f"{delay_s:g}"]
+        link = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if link.stdout is None or not link.stdout.readline():
+            raise RuntimeError(
+                "A link with delay or loss needs TAP devices (/dev/net/tun), which do not work here."
+            )
+        _ip(
+            f"link set {ours} master br0",
+            f"link set {ours} up",
+            f"link set {ours}r netns {self.name} name {theirs}",
+            f"-n {self.name} addr add {self.address}/24 dev {theirs}",
+            f"-n {self.name} link set {theirs} up",
+        )
+        return link
+
+    def take_address(self, address: str) -> None:
+        """Give the namespace a further address."""
+        _ip(f"-n {self.name} addr add {address}/24 dev {self.interfaces[1]}")
+
     def disconnect(self) -> None:
         """Remove the interfaces, as the removal of a container does."""
         _ip(f"link delete {self.interfaces[0]}")
@@ -141,48 +166,7 @@ class Namespace:
         """Delete the namespace with its interfaces."""
         subprocess.run(["ip", "netns", "delete", self.name], capture_output=True, check=False)
 
-    def lose_packets(self, share_pct: float) -> None:
-        """Drop a percentage of the packets that arrive in the namespace; 0 removes the rule.
-
-        Uses netem if the kernel has it, else nftables, else iptables; the latter two run inside the
-        namespace.
-
-        Raises
-        ------
-        RuntimeError
-            When none of the three is available.
-        """
-        ours, theirs = self.interfaces
-        rule = f"ip protocol tcp numgen random mod 1000 < {round(share_pct * 10)} drop"
-        chain = f"chain arriving {{\ntype filter hook input priority 0\niifname {theirs} {rule}\n}}"
-        table = f"table ip loss {{\n{chain}\n}}\n"
-        chance = f"-m statistic --mode random --probability {share_pct / 100:g}"
-        if not share_pct:
-            for words in (
-                ["tc", "qdisc", "del", "dev", ours, "root"],
-                [*self.enter, "nft", "delete", "table", "ip", "loss"],
-                [*self.enter, "iptables", "-F", "INPUT"],
-            ):
-                _try(words)
-            return
-        ways = (
-            (["tc", "qdisc", "add", "dev", ours, "root", "netem", "loss", f"{share_pct:g}%"], ""),
-            ([*self.enter, "nft", "-f", "-"], table),
-            ([*self.enter, *f"iptables -A INPUT -i {theirs} -p tcp {chance} -j DROP".split()], ""),
-        )
-        if not any(_try(words, text) for words, text in ways):
-            raise RuntimeError(
-                "Dropping packets needs tc with netem, nft or iptables; none of them works here."
-            )
-
 
 def _ip(*commands: str) -> None:
     for command in commands:
         subprocess.run(["ip", *command.split()], check=True)
-
-
-def _try(words: list[str], text: str = "") -> bool:
-    try:
-        return subprocess.run(words, input=text, text=True, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False

@@ -63,11 +63,11 @@ def _head(name: str, http: str, level: str = "notice", connections: int = WORKER
 
 @dataclass(frozen=True)
 class Route:
-    """Where the origin sends the requests of a service: its name, prefix (``/`` at the end) and address."""
+    """Where the origin sends the requests of a service: its name, prefix (``/`` at the end) and addresses."""
 
     service: str
     prefix: str
-    address: str
+    addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,8 @@ class Origin:
         Connections to each service that are kept open.
     error_level
         Level of the error log.
+    retries
+        True if failed requests are sent to the next address of a service.
     http, server, location, health
         Further directives: of all servers, of the server, of the faulty service, of its ``/health`` alone.
     upstream
@@ -113,6 +115,7 @@ class Origin:
     client_limit: int = 0
     keepalive: int = 0
     error_level: str = "notice"
+    retries: bool = True
     http: str = ""
     server: str = ""
     location: str = ""
@@ -126,12 +129,17 @@ class Origin:
         faulty = next(route for route in self.routes if route.service == self.faulty)
         upstreams = "".join(
             f"    upstream {route.service}_api {{\n"
-            f"        server {(self.upstream if route is faulty else '') or route.address};\n"
+            + "".join(
+                f"        server {address}{'' if self.retries else ' max_fails=0'};\n"
+                for address in ((self.upstream,) if self.upstream and route is faulty else route.addresses)
+            )
             + (f"        keepalive {self.keepalive};\n" if self.keepalive else "")
             + "    }\n"
             for route in self.routes
         )
         http, server = self.http, self.server
+        if not self.retries:
+            http += "proxy_next_upstream off;\n"
         if self.edge:
             http += f"set_real_ip_from {self.edge};\nreal_ip_header CF-Connecting-IP;\n"
         if self.client_limit:

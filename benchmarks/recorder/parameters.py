@@ -14,6 +14,9 @@ APPS = (
     "deep_health",
     "sync_reads",
     "result_cache",
+    "db_pool",
+    "flask_reads",
+    "node_api",
 )
 
 
@@ -38,13 +41,29 @@ class Parameters:
     probe_every: float = _option(1.0, "seconds between two probes of a path")
     client_timeout: float = _option(8.0, "timeout of the probes, in seconds")
     app: str = _option("thread_pool", "application", choices=APPS)
-    workers: int = _option(1, "processes of uvicorn")
+    server: str = _option("uvicorn", "server of the application", choices=("uvicorn", "gunicorn", "node"))
+    workers: int = _option(1, "processes of uvicorn or gunicorn")
+    threads: int = _option(1, "threads of each sync worker of gunicorn")
+    worker_timeout: int = _option(30, "gunicorn's --timeout, in seconds")
+    timeout_keep_alive: int | None = _option(
+        None, "uvicorn's --timeout-keep-alive, in seconds (its own)", int
+    )
     limit_concurrency: int | None = _option(None, "uvicorn's --limit-concurrency (none)", int)
     cpus: float | None = _option(None, "CPU limit in cores, as a container's cpus (none)", float)
     memory_mb: int | None = _option(None, "memory limit in MB, as a container's mem_limit (none)", int)
     fetch_timeout: float = _option(120.0, "time limit of the application for the store, in seconds")
     services: int = _option(1, "services behind the origin", int)
     faulty: str = _option("behavior", "service that faults concern", choices=("behavior", "emotion"))
+    replicas: int = _option(1, "processes of the faulty service, each with an address of its own")
+    retries: bool = _option(
+        True, "the origin sends a failed request to another replica, and leaves the failed one out"
+    )
+    link_delay: float | None = _option(
+        None,
+        "link to the faulty service that can lose packets, with this delay each way, in seconds (none)",
+        float,
+    )
+    names: bool = _option(False, "the origin has names of services instead of addresses, as with Compose")
     prefixes: bool = _option(False, "put each service behind a prefix that the origin strips")
     edge: bool = _option(True, "requests pass through the edge")
     log_format: str = _option(
@@ -60,6 +79,7 @@ class Parameters:
     )
     delay: float = _option(6.0, "response time of the store during the fault or load, in seconds")
     summary_s: float = _option(0.2, "response time of the store for summaries at all times, in seconds")
+    health_s: float = _option(0.0, "response time of the store for /health at all times, in seconds")
     clip_bytes: int = _option(1_500_000, "size of a clip during own_threads and memory_kills")
     loss: float = _option(30.0, "packets dropped in packet_loss, in %%")
     neighbours: int = _option(12, "busy processes in neighbours")
@@ -68,7 +88,24 @@ class Parameters:
     flood_clients: int = _option(1, "client addresses of a flood or burst")
     limit_per_minute: int = _option(6, "requests of /health per minute allowed in rate_limit_health")
     connections: int = _option(7, "worker_connections of the origin in few_connections")
+    probe_timeout: float = _option(1.0, "timeoutSeconds of the liveness probe in strict_probe")
+    probe_period: float = _option(3.0, "periodSeconds of that probe")
+    address_taken: bool = _option(False, "stale_address: another container has the old address")
     network: str = _option("auto", "where the application runs", choices=("auto", "namespace", "loopback"))
+
+    def command(self) -> str:
+        """Return the command line of the server, with ``{host}`` and ``{port}``."""
+        if self.server == "node":
+            return "env PORT={port} node app.js"
+        if self.server == "gunicorn":
+            asgi = "" if self.app == "flask_reads" else " --worker-class uvicorn.workers.UvicornWorker"
+            threads = f" --threads {self.threads}" if self.threads > 1 else ""
+            workers = f"--workers {self.workers}{threads}{asgi} --timeout {self.worker_timeout}"
+            return f"gunicorn app:app --bind {{host}}:{{port}} {workers}"
+        further = {"limit-concurrency": self.limit_concurrency, "timeout-keep-alive": self.timeout_keep_alive}
+        given = "".join(f" --{name} {value}" for name, value in further.items() if value)
+        start = f"uvicorn app:app --host {{host}} --port {{port}} --workers {self.workers}"
+        return f"{start}{given} --log-config log.json"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

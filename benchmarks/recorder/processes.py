@@ -66,7 +66,8 @@ def metrics(service: Service, path: Path) -> Iterator[None]:
                 pct = max(0.0, used.cpu_s - spent_s) / (now - at) * 100
                 spent_s, at = used.cpu_s, now
                 if used.threads:
-                    row = (time.time(), pct, service.open_requests(), *used[1:], throttled())
+                    in_flight = service.open_requests()
+                    row = (time.time(), pct, "" if in_flight is None else in_flight, *used[1:], throttled())
                     file.write("{:.3f},{:.1f},{},{},{:.1f},{},{}\n".format(*row))
 
     thread = threading.Thread(target=sample)

@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +60,10 @@ def probes(testbed: Testbed) -> Iterator[list[Path]]:
     files, running, target = [], [], testbed.services[0]
     front, prefix = testbed.front, testbed.prefix(target.name)
     others = [f"{front}{testbed.prefix(service.name)}/health" for service in testbed.services[1:]]
-    options = testbed.options
+    options, behind = testbed.options, testbed.origin.routes[0].addresses[0]
     vantages: tuple[tuple[str, list[str], list[str]], ...] = (
         ("inside", target.enter, [f"{target.inside_address}{path}" for path in ("/health", "/v1/report")]),
-        ("host", [], [f"{target.address}{path}" for path in ("/health", "/v1/report")]),
+        ("host", testbed.resolving, [f"{behind}{path}" for path in ("/health", "/v1/report")]),
         ("outside", [], [*(f"{front}{prefix}{path}" for path in ("/health", "/v1/report")), *others]),
     )
     for vantage, enter, places in vantages:
@@ -102,7 +104,7 @@ def record(name: str, options: Parameters, seed: int | None, out: Path) -> None:
             f"http://{testbed.front}", addresses, testbed.network.client(MONITOR), random.Random(seed)
         )
         with ExitStack() as observed:
-            for service in testbed.services:
+            for service in (*testbed.services, *testbed.replicas):
                 observed.enter_context(metrics(service, service.work / "metrics.csv"))
             probed = observed.enter_context(probes(testbed))
             # A daemon, so that Ctrl-C ends the recording and not only the waiting for it.
@@ -205,6 +207,22 @@ def parameters_of(scenario: str, seed: int | None, given: dict[str, Any]) -> Par
     return Parameters(**usual | given)
 
 
+def missing_packages(options: Parameters) -> str:
+    """Return how to install what a recording lacks; empty if nothing is missing."""
+    if options.server == "node" and shutil.which("node") is None:
+        return "node was not found; on Debian: apt-get install nodejs"
+    needed = {"gunicorn": options.server == "gunicorn", "sqlalchemy": options.app == "db_pool"}
+    if not any(wanted and find_spec(package) is None for package, wanted in needed.items()):
+        return ""
+    folder = Path(sys.prefix) / "recorder"
+    file = Path(__file__).with_name("requirements.txt")
+    return (
+        f"{options.server if options.server == 'gunicorn' else 'SQLAlchemy'} was not found; install it: "
+        f"{sys.executable} -m pip install --require-hashes --no-deps --target {folder} -r {file}; "
+        f"then set PYTHONPATH={folder}"
+    )
+
+
 def main(words: list[str] | None = None) -> None:
     """Parse the command line, then record a case or run a load test."""
     # Nginx's error log and uvicorn's lines carry no zone: a recording must not depend on the machine's.
@@ -225,6 +243,8 @@ def main(words: list[str] | None = None) -> None:
         parser.error("the fault must end within the recording: raise --seconds")
     if (options.prefixes or options.faulty == "emotion") and not loads:
         options.services = 2
+    if missing := missing_packages(options):
+        parser.error(missing)
     if find_nginx() is None and not url:
         parser.error("nginx was not found; on Debian: apt-get install nginx-light")
     if not url and options.network != "loopback" and namespaces_allowed():

@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kubelet import Kubelet
 from network import free_port, listening
 from parameters import Parameters
 from testbed import HERE, USUAL_CLIP_BYTES, USUAL_DELAY_S, Testbed
@@ -27,6 +28,8 @@ LAYERS = {
     "traffic_surge": "client",
     "none": None,
 }
+# Last part of the address of a container that was created again.
+NEW_ADDRESS = 31
 Draw = Callable[[random.Random], Any]
 Change = Callable[[Testbed, Parameters], None]
 
@@ -96,6 +99,7 @@ def slow_store(testbed: Testbed, options: Parameters) -> None:
 def usual_store(testbed: Testbed, options: Parameters) -> None:
     """Restore the store's response time and the size of its clips."""
     testbed.store.delay_s, testbed.store.clip_bytes = USUAL_DELAY_S, USUAL_CLIP_BYTES
+    testbed.store.slow_for = None
 
 
 def large_clips(testbed: Testbed, options: Parameters) -> None:
@@ -216,20 +220,109 @@ def end_neighbours(testbed: Testbed, options: Parameters) -> None:
         testbed.end_process(f"neighbour-{number}")
 
 
+# Orchestrator and addresses
+
+
+def deploy_strict_probe(testbed: Testbed, options: Parameters) -> None:
+    """Deploy the service with a liveness probe."""
+    testbed.kubelet = Kubelet(testbed.target, options.probe_timeout, options.probe_period)
+    testbed.kubelet.deploy()
+
+
+def deploy_without_probe(testbed: Testbed, options: Parameters) -> None:
+    """Deploy the service without a probe."""
+    if testbed.kubelet:
+        testbed.kubelet.leave()
+    start(testbed, options)
+
+
+def recreate_elsewhere(testbed: Testbed, options: Parameters) -> None:
+    """Create the container again at another address; Nginx keeps the old one."""
+    target = testbed.target
+    target.stop()
+    if target.namespace is None:
+        raise RuntimeError("stale_address needs a network namespace.")
+    old = target.namespace
+    old.disconnect()
+    target.namespace = replace(old, address=f"172.28.0.{NEW_ADDRESS}")
+    target.address = target.address.replace(old.address, target.namespace.address)
+    target.namespace.connect()
+    if options.address_taken and testbed.other.namespace:
+        testbed.other.namespace.take_address(old.address)
+    testbed.write_hosts()
+    start(testbed, options)
+
+
+# Replicas
+
+
+def stop_replica(testbed: Testbed, options: Parameters) -> None:
+    """Stop one process of the service."""
+    testbed.replicas[0].stop()
+
+
+def start_replica(testbed: Testbed, options: Parameters) -> None:
+    """Start that process again."""
+    testbed.replicas[0].start()
+    testbed.await_service(testbed.replicas[0])
+
+
+def remove_replica(testbed: Testbed, options: Parameters) -> None:
+    """Kill one process of the service and remove its network interfaces."""
+    replica = testbed.replicas[0]
+    replica.stop(signal.SIGKILL)
+    if replica.namespace:
+        replica.namespace.disconnect()
+
+
+def create_replica(testbed: Testbed, options: Parameters) -> None:
+    """Connect that namespace again and start the process."""
+    if testbed.replicas[0].namespace:
+        testbed.replicas[0].namespace.connect()
+    start_replica(testbed, options)
+
+
+def stop_replicas(testbed: Testbed, options: Parameters) -> None:
+    """Stop all processes of the service."""
+    for service in (testbed.target, *testbed.replicas):
+        service.stop()
+
+
+def start_replicas(testbed: Testbed, options: Parameters) -> None:
+    """Start all processes of the service."""
+    for service in (testbed.target, *testbed.replicas):
+        service.start()
+    for service in (testbed.target, *testbed.replicas):
+        testbed.await_service(service)
+
+
+def slow_store_of_replica(testbed: Testbed, options: Parameters) -> None:
+    """Slow the responses of the store to one process of the service."""
+    testbed.store.slow_for = testbed.replicas[0].address.rpartition(":")[0]
+    slow_store(testbed, options)
+
+
+def replace_in_turn(testbed: Testbed, options: Parameters) -> None:
+    """Deploy all processes of the service, one after another, as soon as Nginx uses the last one again."""
+    for service in (testbed.target, *testbed.replicas):
+        service.stop()
+        service.start()
+        testbed.await_service(service)
+        # The default of `fail_timeout`, for which Nginx leaves a failed address out.
+        time.sleep(11)
+
+
 # Network
 
 
 def lose_packets(testbed: Testbed, options: Parameters) -> None:
     """Drop packets that arrive at the service."""
-    if testbed.target.namespace is None:
-        raise RuntimeError("packet_loss needs a network namespace: Linux, root, ip and unshare.")
-    testbed.target.namespace.lose_packets(options.loss)
+    testbed.lose_packets(options.loss)
 
 
 def keep_packets(testbed: Testbed, options: Parameters) -> None:
     """Drop no packets."""
-    if testbed.target.namespace:
-        testbed.target.namespace.lose_packets(0)
+    testbed.lose_packets(0)
 
 
 # Nginx and edge
@@ -290,6 +383,11 @@ def keep_prefix(testbed: Testbed, options: Parameters) -> None:
 def few_connections(testbed: Testbed, options: Parameters) -> None:
     """Allow the worker process fewer connections than its callers and upstreams need."""
     testbed.reload_origin(worker_connections=options.connections)
+
+
+def keep_connections(testbed: Testbed, options: Parameters) -> None:
+    """Keep connections for longer than the service keeps them."""
+    testbed.reload_origin(keepalive=16)
 
 
 def harmless_reload(testbed: Testbed, options: Parameters) -> None:
@@ -367,6 +465,9 @@ def allow_and_start_other(testbed: Testbed, options: Parameters) -> None:
     testbed.await_service(testbed.other)
 
 
+_GUNICORN = {"server": "gunicorn", "app": "flask_reads", "workers": 3}
+_NODE = {"server": "node", "app": "node_api"}
+_APART = {"network": "namespace"}
 _STORE_APPS = {"app": one_of("async_client", "deep_health", "sync_reads")}
 # Paces of a production system: few requests, checks with their own intervals, short outages.
 COMMON_DRAWS: dict[str, Draw] = {
@@ -480,7 +581,7 @@ SCENARIOS: dict[str, Scenario] = {
         "docker_network",
         lose_packets,
         keep_packets,
-        defaults={"network": "namespace"},
+        defaults={"link_delay": 0.0} | _APART,
         draws={"loss": between(25, 45), "fault_for": one_of(25, 30, 35)},
     ),
     "slow_dependency": Scenario(
@@ -657,6 +758,234 @@ SCENARIOS: dict[str, Scenario] = {
         end_flood,
         defaults={"flood_rate": 5.0},
         draws={"flood_rate": between(2, 8)},
+    ),
+    "gunicorn": Scenario(
+        "none: gunicorn with sync workers",
+        "none",
+        defaults=_GUNICORN,
+        draws={"workers": between(2, 4), "threads": one_of(1, 4)},
+    ),
+    "gunicorn_sync": Scenario(
+        "the store becomes slow, and requests that wait for it hold all sync workers of gunicorn",
+        "app_threadpool",
+        slow_store,
+        usual_store,
+        defaults=_GUNICORN,
+        draws={
+            "workers": between(2, 4),
+            "delay": between(6.0, 12.0),
+            "rate": between(2.0, 4.0),
+            "fault_for": one_of(25, 30, 35),
+        },
+        secondary_cause="dependency_slow",
+    ),
+    "gunicorn_timeout": Scenario(
+        "the store takes longer than gunicorn's `--timeout`, which ends the sync workers that wait for it",
+        "app_threadpool",
+        slow_store,
+        usual_store,
+        defaults=_GUNICORN | {"delay": 20.0, "worker_timeout": 4},
+        draws={
+            "workers": between(2, 4),
+            "delay": between(12.0, 20.0),
+            "worker_timeout": between(3, 5),
+            "read_timeout": one_of(5, 10),
+            "rate": between(2.0, 4.0),
+            "fault_for": one_of(25, 30, 35),
+        },
+        secondary_cause="dependency_slow",
+    ),
+    "gunicorn_threads": Scenario(
+        "the store becomes slow, and requests that wait for it hold all threads of gunicorn's workers",
+        "app_threadpool",
+        slow_store,
+        usual_store,
+        defaults=_GUNICORN | {"threads": 4, "workers": 2},
+        draws={
+            "threads": between(3, 5),
+            "delay": between(8.0, 14.0),
+            "rate": between(3.0, 5.0),
+            "fault_for": one_of(25, 30, 35),
+        },
+        secondary_cause="dependency_slow",
+    ),
+    "gunicorn_event_loop": Scenario(
+        "the store becomes slow, and coroutines in gunicorn's UvicornWorkers block their event loops",
+        "app_event_loop",
+        slow_store,
+        usual_store,
+        defaults={"server": "gunicorn", "app": "event_loop", "workers": 2, "delay": 3.0},
+        draws={
+            "delay": between(2.0, 4.0),
+            "rate": between(1.5, 2.5),
+            "worker_timeout": one_of(3, 30),
+            "fault_for": one_of(20, 25, 30),
+        },
+    ),
+    "gunicorn_dependency": Scenario(
+        "the store becomes slow; its callers in gunicorn's UvicornWorkers wait with an asynchronous client",
+        "dependency_slow",
+        slow_store,
+        usual_store,
+        defaults={"server": "gunicorn", "app": "async_client", "workers": 2, "delay": 8.0},
+        draws={"delay": between(7.0, 12.0), "fault_for": one_of(20, 25, 30)},
+    ),
+    "node": Scenario("none: Node", "none", defaults=_NODE),
+    "node_event_loop": Scenario(
+        "clips become large, and Node computes on them in its event loop",
+        "app_event_loop",
+        large_clips,
+        usual_store,
+        defaults=_NODE | {"clip_bytes": 3_000_000, "rate": 2.0},
+        draws={"clip_bytes": between(2_000_000, 4_000_000), "rate": between(1.0, 2.5)},
+    ),
+    "node_dependency": Scenario(
+        "the store becomes slow; Node waits for it without blocking",
+        "dependency_slow",
+        slow_store,
+        usual_store,
+        defaults=_NODE | {"delay": 8.0},
+        draws={"delay": between(7.0, 12.0), "fault_for": one_of(20, 25, 30)},
+    ),
+    "node_crash": Scenario(
+        "clips are empty, and an uncaught exception ends Node after each start",
+        "app_down",
+        large_clips,
+        usual_store,
+        defaults=_NODE | {"clip_bytes": 0},
+        draws={"fault_for": one_of(20, 25, 30)},
+    ),
+    "replicas": Scenario(
+        "one of several processes behind an upstream is stopped; Nginx sends its requests to the others",
+        "none",
+        stop_replica,
+        start_replica,
+        defaults={"replicas": 3, "app": "async_client"},
+        draws={"replicas": between(2, 3)},
+    ),
+    "replicas_in_turn": Scenario(
+        "a deployment replaces several processes one after another, without harm",
+        "none",
+        replace_in_turn,
+        defaults={"replicas": 2, "app": "async_client", "keepalive": 0},
+        draws={"fault_for": one_of(30, 35)},
+    ),
+    "replica_removed": Scenario(
+        "the container of one of several processes is removed, and Nginx retries no request",
+        "app_down",
+        remove_replica,
+        create_replica,
+        defaults={"replicas": 2, "app": "async_client", "retries": False} | _APART,
+        draws={"replicas": between(2, 3), "fault_for": one_of(25, 30, 35), "rate": between(3.0, 5.0)},
+    ),
+    "replicas_stopped": Scenario(
+        "all processes behind an upstream are stopped and started later",
+        "app_down",
+        stop_replicas,
+        start_replicas,
+        defaults={"replicas": 3},
+        draws={"replicas": between(2, 3)},
+    ),
+    "replica_event_loop": Scenario(
+        "the store becomes slow for one of several processes, which waits for it with blocking calls",
+        "app_event_loop",
+        slow_store_of_replica,
+        usual_store,
+        defaults={"replicas": 2, "app": "event_loop", "delay": 3.0} | _APART,
+        draws={
+            "replicas": between(2, 3),
+            "retries": one_of(True, False),
+            "delay": between(2.0, 4.0),
+            "rate": between(2.0, 4.0),
+            "fault_for": one_of(20, 25, 30),
+        },
+    ),
+    "replica_dependency": Scenario(
+        "the store becomes slow for one of several processes, which times out and responds with 503",
+        "dependency_slow",
+        slow_store_of_replica,
+        usual_store,
+        defaults={"replicas": 2, "app": "async_client", "fetch_timeout": 2.0, "delay": 8.0} | _APART,
+        draws={
+            "replicas": between(2, 3),
+            "fetch_timeout": between(1.0, 3.0),
+            "delay": between(6.0, 20.0),
+            "fault_for": one_of(20, 25, 30),
+        },
+    ),
+    "remote": Scenario(
+        "none: the service is in another region, 80 to 150 ms away",
+        "none",
+        defaults={"link_delay": 0.1, "keepalive": 0} | _APART,
+        draws=_STORE_APPS | {"link_delay": between(0.08, 0.15)},
+    ),
+    "remote_loss": Scenario(
+        "a percentage of the packets to a service in another region is dropped",
+        "docker_network",
+        lose_packets,
+        keep_packets,
+        defaults={"link_delay": 0.1, "keepalive": 0} | _APART,
+        draws={
+            "link_delay": between(0.08, 0.15),
+            "loss": between(25, 45),
+            "fault_for": one_of(25, 30, 35),
+            "rate": between(2.0, 5.0),
+        },
+    ),
+    "keepalive_race": Scenario(
+        "a reload keeps connections for longer than the service does, which closes some as they are used",
+        "nginx_config",
+        keep_connections,
+        usual_origin,
+        defaults={"app": "async_client", "timeout_keep_alive": 1, "keepalive": 0, "retries": False}
+        | _APART
+        | {"link_delay": 0.12, "rate": 1.0},
+        draws={
+            "link_delay": between(0.1, 0.15),
+            "rate": between(0.7, 1.5),
+            "probe_every": one_of(1, 2, 3),
+            "fault_for": one_of(60, 70),
+            "seconds": between(110, 120),
+        },
+    ),
+    "db_pool": Scenario(
+        "queries become slow and hold all connections of the pool that `/health` also needs",
+        "app_saturation",
+        slow_store,
+        usual_store,
+        defaults={"app": "db_pool", "delay": 6.0, "rate": 3.0},
+        draws={"delay": between(5.0, 10.0), "rate": between(2.0, 4.0), "fault_for": one_of(20, 25, 30)},
+        secondary_cause="dependency_slow",
+    ),
+    "db_pool_usual": Scenario("none: a pool of database connections", "none", defaults={"app": "db_pool"}),
+    "strict_probe": Scenario(
+        "a deployment adds a liveness probe that waits one second for a `/health` that usually takes longer",
+        "app_down",
+        deploy_strict_probe,
+        deploy_without_probe,
+        defaults={"app": "deep_health", "health_s": 1.4},
+        draws={
+            "health_s": between(1.2, 1.8),
+            "probe_period": between(2, 3),
+            "fault_for": one_of(30, 35),
+            "error_level": one_of("notice", "error"),
+        },
+    ),
+    "lenient_probe": Scenario(
+        "a deployment adds a liveness probe that waits for longer than `/health` takes",
+        "none",
+        deploy_strict_probe,
+        deploy_without_probe,
+        defaults={"app": "deep_health", "health_s": 1.4, "probe_timeout": 5.0},
+        draws={"health_s": between(1.2, 1.8), "fault_for": one_of(25, 30)},
+    ),
+    "stale_address": Scenario(
+        "the container is created again at another address, and Nginx keeps the one of its start",
+        "nginx_config",
+        recreate_elsewhere,
+        usual_origin,
+        defaults={"names": True, "services": 2} | _APART,
+        draws={"address_taken": one_of(False, True)},
     ),
 }
 

@@ -18,6 +18,14 @@ from typing import IO
 from network import Namespace
 
 APPS_FOLDER = Path(__file__).resolve().parent / "apps"
+# Applications that are others with a changed line.
+VARIANTS = {
+    "deep_health": (
+        "async_client",
+        'return {"status": "ok"}',
+        'return {"status": "ok", "store_bytes": len(await fetch("/health.txt"))}',
+    )
+}
 CGROUP = Path("/sys/fs/cgroup")
 # Docker waits 100 ms before the first restart and doubles that each time; a process that has run for 10 s
 # resets it (https://docs.docker.com/engine/containers/start-containers-automatically/).
@@ -26,7 +34,7 @@ RESTART_RESET_S = 10.0
 
 
 class Service:
-    """A uvicorn process that is started again whenever it ends without having been stopped.
+    """A server's process that is started again whenever it ends without having been stopped.
 
     Parameters
     ----------
@@ -39,7 +47,7 @@ class Service:
     namespace
         Network namespace, or None if it runs on the host.
     command
-        Options of uvicorn after host and port.
+        Command line with ``{host}`` and ``{port}``.
     environment
         Environment variables of the application.
     """
@@ -54,7 +62,7 @@ class Service:
         environment: dict[str, str],
     ) -> None:
         self.name, self.work, self.address, self.namespace = name, work, address, namespace
-        self.options, self.environment = command, environment
+        self.template, self.environment = command, environment
         self.groups: list[Path] = []
         self.process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
@@ -78,18 +86,18 @@ class Service:
     def command(self) -> str:
         """Return the command line, as it is stored in the case."""
         host, _, port = self.address.rpartition(":")
-        return (
-            f"uvicorn app:app --host {'0.0.0.0' if self.namespace else host} --port {port} {self.options} "
-            "--log-config log.json"
-        )
+        return self.template.format(host="0.0.0.0" if self.namespace else host, port=port)
 
     def create(self, app: str) -> None:
         """Create the network namespace and the folder with the source of an application."""
         if self.namespace:
             self.namespace.create()
         self.gauges.mkdir(parents=True)
-        for source, target in ((f"{app}.py", "app.py"), ("common.py", "common.py")):
-            shutil.copy(APPS_FOLDER / source, self.work / target)
+        name, *changed = VARIANTS.get(app, (app, "", ""))
+        source = next(APPS_FOLDER.glob(f"{name}.*"))
+        (self.work / f"app{source.suffix}").write_text(source.read_text().replace(*changed))
+        if source.suffix == ".py":
+            shutil.copy(APPS_FOLDER / "common.py", self.work)
         (self.work / "log.json").write_text(_log_config())
         self._log = self.log.open("ab")
 
@@ -176,10 +184,11 @@ class Service:
                 found += [int(child) for task in tasks for child in (task / "children").read_text().split()]
         return found
 
-    def open_requests(self) -> int:
-        """Return the number of requests in flight."""
+    def open_requests(self) -> int | None:
+        """Return the number of requests in flight; None if the application does not count them."""
         contents = [(self.gauges / str(pid)).read_bytes() for pid in self.pids() if self._counts(pid)]
-        return sum(int(struct.unpack("<q", content)[0]) for content in contents if len(content) == 8)
+        counts = [int(struct.unpack("<q", content)[0]) for content in contents if len(content) == 8]
+        return sum(counts) if counts else None
 
     def _counts(self, pid: int) -> bool:
         return (self.gauges / str(pid)).exists()
@@ -187,8 +196,10 @@ class Service:
     def _spawn(self, environment: dict[str, str]) -> None:
         # The shell joins the control groups before it becomes the process: a namespace hides /sys/fs/cgroup.
         join = "".join(f"echo $$ > {group}/cgroup.procs; " for group in self.groups)
-        words = [*self.enter, sys.executable, "-m", *self.command().split()]
-        given = {"GAUGES": str(self.gauges), "PYTHONUNBUFFERED": "1"} | self.environment | environment
+        words = self.command().split()
+        words = [*self.enter, *([] if words[0] == "env" else [sys.executable, "-m"]), *words]
+        given = {"GAUGES": str(self.gauges), "HOME": str(self.work), "PYTHONUNBUFFERED": "1"}
+        given |= self.environment | environment
         self.process = subprocess.Popen(
             ["sh", "-c", f'{join}exec "$@"', "sh", *words],
             cwd=self.work,

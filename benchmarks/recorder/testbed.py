@@ -17,11 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kubelet import Kubelet
 from network import Namespace, Network, free_port, listening
 from nginx_configs import Origin, Route, edge_conf
 from parameters import Parameters
 from services import Service
 
+# Last part of the address of the second process of a service; the others follow.
+REPLICAS = 21
 HERE = Path(__file__).resolve().parent
 START_LIMIT_S = 30
 USUAL_DELAY_S = 0.02
@@ -34,13 +37,17 @@ SERVICES = (
 
 
 class Store(http.server.ThreadingHTTPServer):
-    """Answers requests with ``clip_bytes`` after ``delay_s`` seconds; summaries take ``summary_s`` more."""
+    """Answers requests with ``clip_bytes`` after ``delay_s`` seconds; some paths take ``more_s`` longer.
+
+    ``slow_for`` is the only address for which ``delay_s`` holds; None: it holds for all.
+    """
 
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, host: str, summary_s: float) -> None:
-        self.delay_s, self.clip_bytes, self.summary_s = USUAL_DELAY_S, USUAL_CLIP_BYTES, summary_s
+    def __init__(self, host: str, more_s: dict[str, float]) -> None:
+        self.delay_s, self.clip_bytes, self.more_s = USUAL_DELAY_S, USUAL_CLIP_BYTES, more_s
+        self.slow_for: str | None = None
         self.closing = threading.Event()
         super().__init__((host, 0), _StoreHandler)
         self._serve()
@@ -65,9 +72,10 @@ class _StoreHandler(http.server.BaseHTTPRequestHandler):
     server: Store
 
     def do_GET(self) -> None:
-        summary = self.path.startswith("/summaries/")
-        self.server.closing.wait(self.server.delay_s + (self.server.summary_s if summary else 0))
-        size = USUAL_CLIP_BYTES if summary else self.server.clip_bytes
+        store, kind = self.server, self.path.split("/")[1]
+        slow = store.slow_for in (None, self.client_address[0])
+        store.closing.wait((store.delay_s if slow else USUAL_DELAY_S) + store.more_s.get(kind, 0.0))
+        size = USUAL_CLIP_BYTES if kind in store.more_s else store.clip_bytes
         # The application may have given up.
         with contextlib.suppress(OSError):
             self.send_response(200)
@@ -110,6 +118,8 @@ class Testbed:
         Addresses of edge and origin.
     services
         The services behind the origin. The first is probed from inside, and its files have plain names.
+    replicas
+        The further processes of the faulty service.
     origin
         Settings of the host's Nginx.
     processes
@@ -122,7 +132,9 @@ class Testbed:
         self.work, self.options = work, options
         self.network = Network.create(isolated)
         self.services: list[Service] = []
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.replicas: list[Service] = []
+        self.kubelet: Kubelet | None = None
+        self.processes: dict[str, subprocess.Popen[Any]] = {}
         self.active = threading.Event()
 
     def __enter__(self) -> Testbed:
@@ -139,7 +151,7 @@ class Testbed:
         self.active.clear()
         for name in reversed(list(self.processes)):
             self.end_process(name)
-        for service in self.services:
+        for service in (*self.services, *self.replicas):
             service.remove()
         if hasattr(self, "store"):
             self.store.closing.set()
@@ -176,6 +188,11 @@ class Testbed:
         (self.work / "edge.conf").write_text(edge_conf(self.network.edge, self.network.origin, rule))
         self.processes["edge"].send_signal(signal.SIGHUP)
 
+    def lose_packets(self, share_pct: float) -> None:
+        """Drop a percentage of the TCP segments that the link carries to the faulty service."""
+        self.processes["link"].stdin.write(f"{share_pct:g}\n")
+        self.processes["link"].stdin.flush()
+
     def await_service(self, service: Service) -> None:
         """Wait until a service accepts connections."""
         wait_for(lambda: listening(service.address), f"The service {service.name}")
@@ -200,19 +217,28 @@ class Testbed:
         for folder in ("logs", "tmp"):
             (self.work / folder).mkdir()
         options = self.options
-        self.store = Store(self.network.store_host, options.summary_s)
+        more_s = {"summaries": options.summary_s, "health.txt": options.health_s}
+        self.store = Store(self.network.store_host, more_s)
         for name, port, last, _ in SERVICES[: options.services]:
-            self._add_service(name, port, last)
+            self.services.append(self._new_service(name, port, last))
+            if name == options.faulty:
+                self.replicas = [
+                    self._new_service(f"{name}-{number + 2}", port, REPLICAS + number)
+                    for number in range(options.replicas - 1)
+                ]
         self.target.limit(options.cpus, options.memory_mb)
-        for service in self.services:
+        if options.link_delay is not None and self.target.namespace:
+            self.processes["link"] = self.target.namespace.connect_by_link(options.link_delay)
+        for service in (*self.services, *self.replicas):
             service.start()
-        for service in self.services:
+        for service in (*self.services, *self.replicas):
             self.await_service(service)
+        self.write_hosts()
         bare = ("/", "/emotion/")
         self.origin = Origin(
             listen=self.network.origin,
             routes=tuple(
-                Route(service.name, known[3] if options.prefixes else path, service.address)
+                Route(service.name, known[3] if options.prefixes else path, self._addresses(service))
                 for service, known, path in zip(self.services, SERVICES, bare, strict=False)
             ),
             edge=self.network.edge.rpartition(":")[0] if options.edge else None,
@@ -221,6 +247,7 @@ class Testbed:
             client_limit=options.client_limit,
             keepalive=options.keepalive,
             error_level=options.error_level,
+            retries=options.retries,
             faulty=options.faulty,
         )
         (self.work / "nginx.conf").write_text(self.origin.text())
@@ -229,12 +256,30 @@ class Testbed:
             (self.work / "edge.conf").write_text(edge_conf(self.network.edge, self.network.origin))
             self._start_nginx("edge", "edge.conf", self.network.edge)
 
-    def _add_service(self, name: str, port: int, last: int) -> None:
+    def _addresses(self, service: Service) -> tuple[str, ...]:
+        """Return the addresses of a service in the origin's configuration."""
+        if self.options.names:
+            return (f"{service.name}:{service.address.rpartition(':')[2]}",)
+        replicas = self.replicas if service is self.target else []
+        return tuple(one.address for one in (service, *replicas))
+
+    def write_hosts(self) -> None:
+        """Write the names and addresses of the services to the file that :attr:`resolving` uses."""
+        hosts = [f"{one.address.rpartition(':')[0]} {one.name}\n" for one in self.services]
+        (self.work / "hosts").write_text("".join(["127.0.0.1 localhost\n", *hosts]))
+
+    @property
+    def resolving(self) -> list[str]:
+        """Return the command prefix under which names of services are resolved, if the origin has names."""
+        mount = 'mount --bind "$0" /etc/hosts && exec "$@"'
+        words = ["unshare", "--mount", "sh", "-c", mount, str(self.work / "hosts")]
+        return words if self.options.names else []
+
+    def _new_service(self, name: str, port: int, last: int) -> Service:
         options, namespace, address = self.options, None, f"127.0.0.1:{free_port()}"
         if self.network.isolated:
             namespace = Namespace(f"watchme-{os.getpid()}-{name}", f"172.28.0.{last}")
             address = f"{namespace.address}:{port}"
-        limit = f" --limit-concurrency {options.limit_concurrency}" if options.limit_concurrency else ""
         environment = {
             "STORE_URL": f"http://{self.network.store_host}:{self.store.server_port}",
             "FETCH_TIMEOUT_S": f"{options.fetch_timeout:g}",
@@ -244,16 +289,19 @@ class Testbed:
             self.work / name,
             address,
             namespace,
-            f"--workers {options.workers}{limit}",
+            options.command(),
             environment,
         )
-        self.services.append(service)
         service.create(options.app)
+        return service
 
     def _start_nginx(self, name: str, conf: str, address: str) -> None:
         log = f"logs/{name}-error.log"
         nginx = find_nginx() or "nginx"
-        self.start_process(name, [nginx, "-p", str(self.work), "-e", log, "-c", str(self.work / conf)])
+        resolving = self.resolving if name == "origin" else []
+        self.start_process(
+            name, [*resolving, nginx, "-p", str(self.work), "-e", log, "-c", str(self.work / conf)]
+        )
         wait_for(lambda: listening(address), f"The Nginx of the {name}")
 
     def start_neighbour(self, name: str) -> None:

@@ -15,15 +15,14 @@ import httpx
 
 HOST = "api.example.com"
 # Paths that callers read, by application; {number} is that of a recent job.
-READS = {
-    "event_loop": ("/v1/report",),
-    "thread_pool": ("/v1/report",),
-    "own_threads": ("/v1/report",),
-    "async_client": ("/v1/report", "/v1/results/{number}", "/v1/summary"),
-    "deep_health": ("/v1/report", "/v1/results/{number}", "/v1/summary"),
-    "sync_reads": ("/v1/report", "/v1/results/{number}", "/v1/summary"),
-    "result_cache": ("/v1/report", "/v1/results/{number}"),
-}
+READS = (
+    dict.fromkeys(("event_loop", "thread_pool", "own_threads"), ("/v1/report",))
+    | dict.fromkeys(("result_cache", "db_pool"), ("/v1/report", "/v1/results/{number}"))
+    | dict.fromkeys(
+        ("async_client", "deep_health", "sync_reads", "flask_reads", "node_api"),
+        ("/v1/report", "/v1/results/{number}", "/v1/summary"),
+    )
+)
 MAX_REDIRECTS = 5
 CLIENT_TIMEOUT_S = 30
 

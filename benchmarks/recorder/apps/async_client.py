@@ -1,4 +1,4 @@
-"""An API that waits for its store with an asynchronous client; /health needs nothing."""
+"""An API that waits for its store with an asynchronous client."""
 
 import asyncio
 import logging
