@@ -143,3 +143,29 @@ def test_lines_of_a_known_program_are_the_headline(tmp_path):
     assert "192.0.2.20:8000" in found["headline"]
     assert "refused" in found["headline"]
     assert {fact["id"]: fact["value"] for fact in found["facts"]}["affected_resource"] is None
+
+
+def pasted(tmp_path, name, text):
+    """Return a file with pasted text."""
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("question", ["health", "backlog"])
+def test_text_of_no_known_program_leaves_the_cause_open(tmp_path, question):
+    found = diagnose(question, pasted(tmp_path, "notes.txt", "The site was slow again.\n"))
+    assert (found.verdict, found.cause) == ("inconclusive", None)
+    assert "The site was slow again." in found.to_dict()["headline"]
+
+
+def test_a_restarting_container_of_docker_ps_is_the_headline(tmp_path):
+    columns = ("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES")
+    rows = (
+        ("b7063ce22375", "web", '"nginx"', "2 hours ago", "Up 22 minutes", "80/tcp", "web-1"),
+        ("b7661640bdf4", "api", '"gunicorn"', "2 hours ago", "Restarting (3) 38 seconds ago", "", "api-1"),
+    )
+    text = "\n".join("".join(f"{cell:32}" for cell in row).rstrip() for row in (columns, *rows))
+    found = diagnose("health", pasted(tmp_path, "docker-ps.txt", f"$ docker ps\n{text}\n")).to_dict()
+    assert found["ranking"][0]["cause"] == "app_down"
+    assert "api-1" in found["headline"]
+    assert "Restarting (3)" in found["headline"]

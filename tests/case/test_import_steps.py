@@ -121,7 +121,7 @@ def test_folders_that_hold_no_evidence(tmp_path, evidence):
     assert found["error-evidence-empty"]["first"] == "error-evidence-first-left"
     assert found["error-evidence-first-left"]["file"] == ".a"
     for name in "abcd":
-        (source / name).write_text("x")
+        (source / name).write_bytes(b"\0x\0x")
     found = error_of(import_folder, source, tmp_path / "case")
     assert len(found["error-no-evidence"]["left"]) == 5
     assert error_of(import_folder, evidence, evidence) == {

@@ -143,7 +143,7 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
     return replace(
         found,
         summary=summary(found, context, judged, change, unread_dead_letters(inv, context)),
-        headline=headline(found, context),
+        headline=headline(found, context, inv.table("app_log")),
         facts=facts(inv, context, found, change),
         now=steps(inv, context, found, judged),
     ), judged

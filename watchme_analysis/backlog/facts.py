@@ -24,6 +24,7 @@ from watchme_analysis.inference.findings import (
     iso_time,
     state_fact,
 )
+from watchme_analysis.inference.known_lines import known_line, unknown_lines
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.drain import drain_rows
@@ -61,7 +62,7 @@ def reaches_end(queue: QueueAnalysis) -> bool:
     return open_backlog or (span is not None and len(frame) > 0 and span[1] >= frame.index[-1] - last)
 
 
-def headline(found: Diagnosis, context: BacklogContext) -> Text:
+def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -> Text:
     """Return in one sentence what fails or waits, since when, with the error in its own words."""
     if found.verdict == "no_incident":
         return message("backlog-all-well", queues=len(context.queues))
@@ -77,7 +78,8 @@ def headline(found: Diagnosis, context: BacklogContext) -> Text:
             )
         measured = any(item.pipeline.queried for item in context.queues)
         kind = "affected" if measured else "measured" if context.queues else "recorded"
-        return message(f"backlog-no-queue-{kind}")
+        lines = None if context.queues else known_line(found.ranking) or unknown_lines(app_log)
+        return lines or message(f"backlog-no-queue-{kind}")
     return _of_queue(found, queue, error)
 
 

@@ -29,6 +29,7 @@ from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings, read_settings
 from watchme_analysis.case.writer import FileReport, HashedFile, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, LeftOutError, WatchmeError, reason_of
+from watchme_analysis.evidence.app_log import is_plain_text
 from watchme_analysis.files.evidence_file import (
     PACKED_ENDINGS,
     Content,
@@ -228,6 +229,10 @@ def import_folder(  # noqa: PLR0913  what an import may depend on
             sizes = {name: file.bytes for name, file in hashed.items()}
             spill = Spill(work, _spill_from(sizes) if spill_from is None else spill_from)
             reports, frames, kept = _read_all(source, hashed, settings, progress, spill)
+            if not any(report.source for report in reports) and (texts := _plain_texts(source, reports)):
+                # A text without a known line is no error: its lines are shown, and the answer is open.
+                as_texts = replace(settings, kinds=settings.kinds | dict.fromkeys(texts, "app_log"))
+                reports, frames, kept = _read_all(source, hashed, as_texts, progress, spill)
             reports += [
                 FileReport(readable_name(name), None, out.reason, 0, "", unread=out.unread)
                 for name, out in left_out.items()
@@ -590,6 +595,13 @@ def _of_other_readers(
     left = replace(first, lines=(first.lines or 0) - taken_count, rejected=left_out)
     pieces[0] = pieces[0]._replace(retrieval=left)
     return found
+
+
+def _plain_texts(source: Path, reports: list[FileReport]) -> list[str]:
+    """Return the names of the files that hold plain text."""
+    return [
+        report.file for report in reports if report.sha256 and is_plain_text(RawFile(source, report.file))
+    ]
 
 
 def _named_tables(raw: RawFile) -> tuple[str, ...] | None:

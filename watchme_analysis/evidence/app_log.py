@@ -113,9 +113,14 @@ def looks_like_uvicorn(raw: RawFile) -> bool:
     return False
 
 
+def is_plain_text(raw: RawFile) -> bool:
+    """Return True for a file that is named like a text and holds lines of text."""
+    return PurePath(_ROTATED.sub("", raw.name)).suffix in _TEXT_ENDINGS and looks_like(raw)
+
+
 def looks_known(raw: RawFile) -> bool:
     """Return True for text with a record that states its level, or a line that a known program writes."""
-    if PurePath(_ROTATED.sub("", raw.name)).suffix not in _TEXT_ENDINGS or not looks_like(raw):
+    if not is_plain_text(raw):
         return False
     lines = islice((line for line in split_lines(raw.head()) if line.strip()), _SAMPLE_LINES)
     return any(_record(text, raw)[1].fields.get("level") or _is_known(text) for text in map(decoded, lines))

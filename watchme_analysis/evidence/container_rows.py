@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.responses import json_text, of_file, table_frame, table_result
@@ -142,3 +143,21 @@ _IDENTITY = ("object", "service", "address", "container", "probe")
 def within_year_one(moment: datetime | None) -> datetime | None:
     """Return a time, None for the zero time of Go, which Docker and Kubernetes write for none."""
     return None if moment is None or moment.year == 1 else moment
+
+
+def cells_of(line: str, header: Sequence[re.Match[str]]) -> dict[str, str] | None:
+    """Return the cells of a line by the columns of the header above; None where they do not fit."""
+    starts = [one.start() for one in header]
+    names = [one[0].upper() for one in header]
+    aligned = all(start <= len(line) and line[start - 1 : start].strip() == "" for start in starts[1:])
+    if aligned:
+        bounds = pairwise([*starts, len(line)])
+        cells = [line[start:end].strip() for start, end in bounds]
+    else:
+        cells = re.split(r"\s{2,}", line.strip(), maxsplit=len(names) - 1)
+    return dict(zip(names, cells, strict=True)) if len(cells) == len(names) else None
+
+
+def header_of(line: str) -> list[re.Match[str]]:
+    """Return the names of the columns of a table as its first line has them."""
+    return list(re.finditer(r"\S+(?: \S+)*", line))

@@ -1,7 +1,8 @@
-"""Docker: ``docker events`` (text or ``--format '{{json .}}'``) and ``docker inspect`` of containers.
+"""Docker: ``docker events`` (text or ``--format '{{json .}}'``), ``docker inspect`` and ``docker ps``.
 
 Fields and actions follow https://docs.docker.com/reference/cli/docker/system/events/ and
-https://docs.docker.com/reference/api/engine/ (ContainerInspect). A container that the kernel killed for its
+https://docs.docker.com/reference/api/engine/ (ContainerInspect), states those of
+https://docs.docker.com/reference/cli/docker/container/ls/. A container that the kernel killed for its
 memory has the event ``oom`` before ``die``, and ``OOMKilled`` in its state.
 """
 
@@ -21,7 +22,13 @@ from watchme_analysis.aws_shapes.responses import (
     number,
     utc_time,
 )
-from watchme_analysis.evidence.container_rows import KILLED, ContainerRows, within_year_one
+from watchme_analysis.evidence.container_rows import (
+    KILLED,
+    ContainerRows,
+    cells_of,
+    header_of,
+    within_year_one,
+)
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.json_values import read_json
@@ -43,6 +50,9 @@ _KINDS = {
     "health_status: unhealthy": "unhealthy",
     "die": "stopped",
 }
+_LIST_HEADER = re.compile(r"^(?:CONTAINER ID|NAMES?) +.*\bCOMMAND\b.* STATUS +PORTS", re.M)
+_STATUS = re.compile(r"(?P<state>Restarting|Exited|Dead|Up)(?: \((?P<code>\d+)\))?")
+_STATES = {"Restarting": "crash_loop", "Exited": "stopped", "Dead": "stopped"}
 # Names by which Compose and Swarm label the service of a container.
 _SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name")
 _NANOSECONDS = 1e9
@@ -191,6 +201,39 @@ def _add_container(rows: ContainerRows, item: dict[str, Any]) -> None:
     rows.setting(**whose, memory_bytes=integer(host.get("Memory")) or None, cpus=cpus)
 
 
+def read_list(raw: RawFile) -> Iterable[TablePart]:
+    """Return the parts of ``docker ps`` or ``docker compose ps``: the state of each container."""
+    rows = ContainerRows(raw, "docker")
+    account = TextAccounting(raw, "docker_ps", "container_events")
+    header: list[re.Match[str]] = []
+    for at, line in account.lines_of(raw.content.data):
+        text = decoded(line).rstrip()
+        if not text:
+            account.blank_lines += 1
+        elif _LIST_HEADER.match(text):
+            header = header_of(text)
+            account.filtered += 1
+        elif (cells := cells_of(text, header) if header else None) is None:
+            account.reject(at, note("reject-no-event"), line)
+        else:
+            name = cells.get("NAMES") or cells.get("NAME") or ""
+            service = cells.get("SERVICE") or _service({}, name)
+            rows.ages += 1
+            _add_state(rows, cells["STATUS"], line=at, object=name, service=service, count=1)
+    return rows.parts_of_lines(account)
+
+
+def _add_state(rows: ContainerRows, status: str, **values: Any) -> None:
+    """Add what the status of a container states, such as ``Restarting (3) 38 seconds ago``."""
+    found = _STATUS.match(status)
+    state, code = (found["state"], integer(found["code"])) if found else ("", None)
+    health = re.search(r"\((un)?healthy\)", status)
+    if health:
+        rows.event(health[0].strip("()"), status, probe="container", **values)
+    else:
+        rows.event(_STATES.get(state, "other"), status, exit_code=code, **values)
+
+
 def _path(test: Any) -> str | None:
     found = re.search(r"https?://[^/\s\"']+(?P<path>/[^\s\"'?]*)", " ".join(map(str, test)))
     return found["path"] if found else None
@@ -234,6 +277,21 @@ SOURCES = (
             (
                 '[{"Name": "/api-1", "State": {"OOMKilled": true, "ExitCode": 137, '
                 '"FinishedAt": "2026-03-02T04:00:12.123456789Z"}}]',
+                1,
+            ),
+        ),
+    ),
+    Source(
+        name="docker_ps",
+        tables=("container_events",),
+        patterns=("docker-ps*", "docker-compose-ps*"),
+        looks_like=lambda raw: _LIST_HEADER.search(raw.head().decode("utf-8", errors="replace")) is not None,
+        read=read_list,
+        by_content=True,
+        samples=(
+            (
+                "CONTAINER ID   IMAGE   COMMAND   CREATED       STATUS                        PORTS  NAMES\n"
+                '3f1c0a2b4d5e   api:1   "serve"   2 hours ago   Restarting (3) 8 seconds ago         api-1\n',
                 1,
             ),
         ),

@@ -11,14 +11,13 @@ ran: a line before the table (as ``date`` prints it), or ``collected_at`` of ``c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from itertools import pairwise
 from typing import Any
 
 from watchme_analysis.aws_shapes.responses import child, documents, has_key, integer, number, utc_time
-from watchme_analysis.evidence.container_rows import ContainerRows, within_year_one
+from watchme_analysis.evidence.container_rows import ContainerRows, cells_of, header_of, within_year_one
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded
@@ -256,23 +255,6 @@ def _quantity(text: Any) -> float | None:
 # Tables
 
 
-def _cells(line: str, header: Sequence[re.Match[str]]) -> dict[str, str] | None:
-    """Return the cells of a line by the columns of the header above; None where they do not fit."""
-    starts = [one.start() for one in header]
-    names = [one[0].upper() for one in header]
-    aligned = all(start <= len(line) and line[start - 1 : start].strip() == "" for start in starts[1:])
-    if aligned:
-        bounds = pairwise([*starts, len(line)])
-        cells = [line[start:end].strip() for start, end in bounds]
-    else:
-        cells = re.split(r"\s{2,}", line.strip(), maxsplit=len(names) - 1)
-    return dict(zip(names, cells, strict=True)) if len(cells) == len(names) else None
-
-
-def _header(line: str) -> list[re.Match[str]]:
-    return list(re.finditer(r"\S+(?: \S+)*", line))
-
-
 def _age_s(text: str) -> float | None:
     if not _AGE.fullmatch(text):
         return None
@@ -322,12 +304,12 @@ def read_tables(raw: RawFile) -> Iterable[TablePart]:
         if not text:
             account.blank_lines += 1
         elif _EVENTS_HEADER.match(text) or _PODS_HEADER.match(text):
-            header = _header(text)
+            header = header_of(text)
             account.filtered += 1
         elif moment is not None:
             ages.now = moment
             account.filtered += 1
-        elif (cells := _cells(text, header) if header else None) is None:
+        elif (cells := cells_of(text, header) if header else None) is None:
             account.reject(at, note("reject-no-event"), line)
         elif "MESSAGE" in cells:
             _event_line(rows, ages, at, cells)
@@ -389,8 +371,8 @@ def read_description(raw: RawFile) -> Iterable[TablePart]:
             header = []
             pods.append({"name": text.partition(":")[2].strip(), "containers": {}, "events": []})
         elif re.match(r"\s+Type +Reason +Age", text):
-            header = _header(text)
-        elif header and pods and (cells := _cells(text, header)) is not None:
+            header = header_of(text)
+        elif header and pods and (cells := cells_of(text, header)) is not None:
             if not cells["REASON"].startswith("---"):
                 pods[-1]["events"].append((at, cells))
         elif header or not pods:

@@ -64,7 +64,7 @@ def own_containers(context: HealthContext, table: str) -> pd.DataFrame:
 
     A container belongs to it by its address, or by the name that Nginx, start commands or compose files have
     for the service. Where none of these is known, the only service there is counts, else the one that an
-    affected path names.
+    affected path names; of evidence without a request, every container.
     """
     rows = context.table(table)
     names = _containers_named(context)
@@ -92,7 +92,8 @@ def _containers_named(context: HealthContext) -> frozenset[str]:
         # A Service is often named like its workload with an ending, or the other way round.
         alike = {name for name in every for one in stated if f"{name}-".startswith(f"{one}-")}
         return frozenset(every & stated or alike)
-    if len(every) == 1 and (not hosts or rows["address"].isna().all()):
+    # Without a request, the evidence is about its containers.
+    if (not hosts and context.outer.empty) or (len(every) == 1 and rows["address"].isna().all()):
         return frozenset(every)
     return frozenset(name for name in every for route in context.routes if f"/{name}/" in f"{route}/")
 

@@ -13,7 +13,6 @@ from watchme_analysis.health.summary import (
     failed_requests,
     filled_in,
     kinds_of_failure,
-    known_line,
     medians_s,
     remedy_of,
     what_happened,
@@ -21,7 +20,8 @@ from watchme_analysis.health.summary import (
 from watchme_analysis.health.thresholds import MOST
 from watchme_analysis.inference.answer import next_steps
 from watchme_analysis.inference.causes import saves
-from watchme_analysis.inference.findings import Diagnosis, Fact, Step, fact, iso_time, state_fact
+from watchme_analysis.inference.findings import Diagnosis, Fact, Ranked, Step, fact, iso_time, state_fact
+from watchme_analysis.inference.known_lines import known_line, unknown_lines
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.text.message import (
     Choice,
@@ -53,6 +53,8 @@ def headline(context: HealthContext, found: Diagnosis) -> Text:
     incident = context.incident
     if incident is None:
         line = known_line(found.ranking) if found.verdict == "inconclusive" else None
+        if line is None and context.outer.empty:
+            line = _strongest(found.ranking) or unknown_lines(context.table("app_log"))
         return line or _first(what_happened(context, None))
     failed = failed_requests(context)
     error = error_of(context, failed) if len(failed) else None
@@ -76,6 +78,12 @@ def headline(context: HealthContext, found: Diagnosis) -> Text:
         said=Choice("error" if error else "none"),
         error=error.values["error"] if error else Resource(""),
     )
+
+
+def _strongest(ranking: Sequence[Ranked]) -> Text | None:
+    """Return the statement that speaks most for the likeliest cause, None where none does."""
+    evidence = [item for item in ranking[0].finding.evidence if item.weight > 0]
+    return max(evidence, key=lambda item: item.weight).statement if evidence else None
 
 
 def _first(text: Text) -> Text:

@@ -24,7 +24,7 @@ from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import Cause, Remedy, cause_names
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
-from watchme_analysis.inference.known_lines import GROUP
+from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.placeholders import with_meanings
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.observations import OUTER
@@ -409,12 +409,6 @@ def _no_cause(context: HealthContext) -> Message:
         return message("health-degradation-no-incident")
     brief = find_brief_failure(context.observed)
     return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
-
-
-def known_line(ranking: Sequence[Ranked]) -> Text | None:
-    """Return what a line of a known program says for the likeliest cause; None without one."""
-    evidence = ranking[0].finding.evidence
-    return next((item.statement for item in evidence if item.check == GROUP and item.weight > 0), None)
 
 
 def _open_causes(ranking: Sequence[Ranked]) -> Message:

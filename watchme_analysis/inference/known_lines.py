@@ -1,20 +1,21 @@
 """Known log lines as signals: each message of :mod:`watchme_analysis.log_messages` is one, with its own id.
 
-Its weights follow from its entry: the likeliest cause most, excluded layers decisively against. A single line
+Its weights follow from its entry: the first two causes most, excluded layers decisively against. A single line
 counts in full, since its vendor states its meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchme_analysis.inference.causes import GRADES, LAYERS, Cause, causes
-from watchme_analysis.inference.findings import Evidence
+from watchme_analysis.inference.findings import Evidence, Ranked
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.log_messages.known_messages import KnownMessage, known_message, known_messages
-from watchme_analysis.text.message import Message, Quotation, in_each_language, message, value_of
+from watchme_analysis.redact import shortened
+from watchme_analysis.text.message import Message, Quotation, Text, in_each_language, message, value_of
 from watchme_analysis.text.render import filled
 
 if TYPE_CHECKING:
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
 # Different texts of a table that are searched, by choice: an application may log millions.
 MOST_TEXTS = 20_000
+# Characters of a line that are quoted at most.
+MOST_QUOTED = 120
 # Group of these signals: of several lines, the strongest counts in full.
 GROUP = "known lines"
-# Grades of the causes of a message, in their order; further ones have the last.
-_BY_ORDER = ("strong", "fair", "weak")
+# Grades of the causes of a message, in their order; further ones have the last. A line that has two likely
+# causes does not tell them apart.
+_BY_ORDER = ("strong", "strong", "fair")
 
 
 class Written(NamedTuple):
@@ -98,6 +102,20 @@ def statement(question: str, name: str, shown: Written, count: int) -> Message:
     known = weighed_messages(question)[name]
     meaning = in_each_language(known.meaning, lambda language, text: filled(text, shown.values, language))
     return message("known-line", count=count, error=Quotation(shown.sample), meaning=value_of(meaning))
+
+
+def known_line(ranking: Sequence[Ranked]) -> Text | None:
+    """Return what a line of a known program says for the likeliest cause; None without one."""
+    evidence = ranking[0].finding.evidence
+    return next((item.statement for item in evidence if item.check == GROUP and item.weight > 0), None)
+
+
+def unknown_lines(log: pd.DataFrame) -> Message | None:
+    """Return a sentence on lines of an application's log that no known program wrote, None without a line."""
+    if log.empty:
+        return None
+    first = str(log["message"].iloc[0]).splitlines()[0]
+    return message("unknown-lines", count=len(log), first=Quotation(shortened(first, MOST_QUOTED)))
 
 
 def excluding_line(question: str, layer: str, observations: Iterable[Observation]) -> Observation | None:

@@ -103,3 +103,7 @@ answer-cause-open = Cause open{ $known ->
 answer-no-incident = No incident ({ $confidence } sure).
 step-collect = Collect { $what }: { $why }
 answer-more = More: { $command }
+unknown-lines = { $count ->
+    [one] The only line of text was written by no known program: { $first }.
+   *[other] { $count } lines of text were written by no known program. The first: { $first }.
+ }

@@ -94,3 +94,4 @@ answer-cause-open = 原因は未確定{ $known ->
 answer-no-incident = インシデントなし (確度 { $confidence })。
 step-collect = { $what }を収集してください。{ $why }
 answer-more = 詳細: { $command }
+unknown-lines = 既知のプログラムが出力した行はありません ({ $count } 行のテキスト)。最初の行: { $first }
