@@ -1,7 +1,7 @@
 """Known log lines as signals: each message of :mod:`watchme_analysis.log_messages` is one, with its own id.
 
-Its weights follow from its entry: the first two causes most, excluded layers decisively against. A single line
-counts in full, since its vendor states its meaning.
+Its weights follow from its entry: the first two causes most, excluded layers decisively against. A single
+line counts in full, since its vendor states its meaning.
 """
 
 from __future__ import annotations
