@@ -41,16 +41,20 @@ class Kubelet:
         self.service, self.timeout_s, self.period_s = service, timeout_s, period_s
         self.pod = f"{service.name}-{HASH}-{SUFFIX}"
         self.events: dict[tuple[str, str], dict[str, Any]] = {}
-        self.restarts, self.started, self.ended = 0, "", ("", "")
+        self.restarts, self.started, self.ended = 0, _now(), ("", "")
         self.shown: dict[str, str] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def deploy(self) -> None:
-        """Replace the process by that of the new pod, and probe it until :meth:`leave`."""
+        """Replace the process by that of a new pod, and probe it until :meth:`leave`."""
         self.service.stop()
         self._event("Scheduled", f"Successfully assigned default/{self.pod} to node-1")
         self._start()
+        self.watch()
+
+    def watch(self) -> None:
+        """Probe the running process until :meth:`leave`."""
         self._thread.start()
 
     def leave(self) -> None:

@@ -47,7 +47,7 @@ class Stream:
     rate_per_s
         Jobs per second, independent of the responses. Each comes with one read.
     reads
-        Paths that are read, in turn.
+        Paths that are read.
     body_bytes
         Size of a job's request body.
     monitor_every_s
@@ -115,8 +115,15 @@ class Callers:
                 return
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             client = clients[number % len(clients)]
-            read = stream.reads[number % len(stream.reads)]
-            for method, route in (("POST", "/async-process/{number}"), ("GET", read)):
+            pair = [
+                ("POST", "/async-process/{number}"),
+                ("GET", stream.reads[number % len(stream.reads)]),
+            ]
+            if self.rng:
+                # Otherwise each route would reach the same replica every time.
+                pair[1] = ("GET", self.rng.choice(stream.reads))
+                self.rng.shuffle(pair)
+            for method, route in pair:
                 path = stream.prefix + route.format(number=f"{number:05d}")
                 body = bytes(stream.body_bytes) if method == "POST" else None
                 group.create_task(self._ask(client, method, path, stream.prefix + route, body))
