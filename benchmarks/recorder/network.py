@@ -155,8 +155,8 @@ class Namespace:
         return link
 
     def take_address(self, address: str) -> None:
-        """Give the namespace a further address."""
-        _ip(f"-n {self.name} addr add {address}/24 dev {self.interfaces[1]}")
+        """Give the namespace a further address, and let its neighbours know, as Docker does."""
+        _ip(f"-n {self.name} addr add {address}/24 dev {self.interfaces[1]}", f"neigh flush to {address}")
 
     def disconnect(self) -> None:
         """Remove the interfaces, as the removal of a container does."""
