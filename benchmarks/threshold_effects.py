@@ -273,7 +273,7 @@ class Engine:
         """Return the detectors of a case."""
         if found.incident is None:
             return tuple(self.detection.DETECTORS_WITHOUT_INCIDENT)
-        return (*self.detection.DETECTORS, self.detection.cpu.starved)
+        return tuple(self.detection.DETECTORS)
 
     def detect(self, run: Run, number: int | None = None, found: Any = None) -> list[Any]:
         """Return all observations; with a number of a threshold only detectors that read it run again."""
@@ -283,8 +283,7 @@ class Engine:
                 seen += run.seen[detector]
                 continue
             READ.clear()
-            arguments = (seen,) if detector is self.detection.cpu.starved else ()
-            mine = tuple(detector(found or self.opened(run), *arguments))
+            mine = tuple(detector(found or self.opened(run)))
             seen += mine
             if number is None:
                 run.seen[detector], run.read[detector] = mine, set(READ)

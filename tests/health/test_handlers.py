@@ -128,37 +128,6 @@ def test_few_threads_do_not_speak_against_an_executor_of_unknown_size():
 
 
 @pytest.mark.slow
-def test_each_pool_has_threads_of_its_own():
-    """The health check hands a trifle to asyncio's threads, which jobs hold; a plain handler has others."""
-    handlers = [
-        {
-            "file": "app.py", "line": line, "function": "f", "method": "GET", "runs_on": place,
-            "path": path.removeprefix("/svc"),
-        }
-        for line, (path, place) in enumerate(
-            [(HEALTH, "event_loop"), (JOBS, "event_loop"), (REPORT, "thread_pool")]
-        )
-    ]  # fmt: skip
-    made = case(
-        lambda path, second: {"status": 504, "header_s": 8.0, "inside_s": 8.0} if path == HEALTH else None,
-        handlers=handlers,
-        gauges=lambda second: {"threads": 12.0},
-    )
-    give(
-        made,
-        "app_calls",
-        [handed_over("asyncio.to_thread"), handed_over("fastapi.BackgroundTasks().add_task")],
-    )
-    seen = Signals(made)
-    reported = messages_in(seen["pool_paths"].statement)["health-pool-paths"]
-    assert (reported["bad"], reported["elsewhere"]) == ([HEALTH], "other-threads")
-    assert "pool_free" not in seen
-    left = handed_over("fastapi.BackgroundTasks().add_task") | {"reached_from": "GET /jobs"}
-    give(made, "app_calls", [left])
-    assert "loop_paths_too" in Signals(made)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "kept"),
     [
@@ -178,42 +147,6 @@ def test_the_source_of_another_service_does_not_speak_for_this_one(files, kept):
     assert own_source(context_of(made), "app_handlers")["file"].tolist() == kept
     give(made, "app_processes", [{"addr": "192.0.2.99"}])
     assert own_source(context_of(made), "app_handlers")["file"].tolist() == files
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("status", "outcome"), [(200, "pool_paths"), (502, "loop_paths_too")])
-def test_what_fails_at_once_did_not_do_well_beside_what_waits(status, outcome):
-    handlers = [
-        {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": path, "runs_on": place}
-        for path, place in ((HEALTH, "thread_pool"), (JOBS, "event_loop"))
-    ]
-    made = case(
-        lambda path, second: {
-            HEALTH: {"status": 504, "header_s": 8.0},
-            JOBS: {"status": status, "header_s": 0.7},
-        }.get(path),
-        handlers=handlers,
-    )
-    assert outcome in Signals(made)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("call", "kind", "is_seen"),
-    [
-        ("threading.Thread().start", "unbounded_task", True),
-        ("concurrent.futures.ThreadPoolExecutor().submit", "thread_pool", True),
-        ("asyncio.create_task", "unbounded_task", False),
-    ],
-)
-def test_threads_that_the_source_starts_itself_compete_with_the_loop(call, kind, is_seen):
-    handler = {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": "/healthz"}
-    made = case(lambda path, second: {"header_s": 2.0}, handlers=[handler | {"runs_on": "event_loop"}])
-    start = {"file": "app.py", "line": 3, "function": "start", "call": call, "kind": kind}
-    give(made, "app_calls", [start | {"context": "event_loop"}])
-    seen = Signals(made)
-    assert ("threads_of_its_own" in seen) is is_seen
-    assert not is_seen or f"'{kind}'" in str(seen["threads_of_its_own"].sql)
 
 
 @pytest.mark.slow

@@ -63,21 +63,6 @@ def test_tls_requested_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     assert "no_handshake" not in Signals(made)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("fate", "is_refusal"),
-    [
-        ({"status": 403}, True),
-        ({"status": 503, "header_s": 0.05}, True),
-        ({"status": 504, "header_s": 0.05}, False),
-        ({"status": 503, "header_s": 4.0}, False),
-    ],
-)
-def test_who_is_stuck_refuses_nobody_at_once(fate, is_refusal):
-    made = case(lambda path, second: fate if path == HEALTH else None)
-    assert ("refused_at_once" in Signals(made)) is is_refusal
-
-
 def lossy(backlog):
     """First packets are lost, and each job waits for such in the loop: nothing is answered for long."""
 
@@ -160,5 +145,4 @@ def test_work_that_takes_cpu_holds_no_loop_of_a_process_with_cpu_to_spare(kind, 
     call = {"file": "app.py", "line": 9, "function": "f", "call": "c", "kind": kind, "context": "event_loop"}
     call |= {"reached_from": f"GET {HEALTH}", "is_certain": True}
     give(made, "app_calls", [call])
-    expected = "blocking_in_loop" if blocks else "no_blocking_in_loop"
-    assert Signals(made).among("blocking_in_loop", "no_blocking_in_loop") == {expected}
+    assert ("blocking_in_loop" in Signals(made)) is blocks

@@ -98,17 +98,6 @@ def test_a_rule_for_others_or_without_such_an_effect_does_not(one):
 
 
 @pytest.mark.slow
-def test_rules_that_all_leave_the_path_alone_speak_against_the_edge():
-    made = exported(rule(f'http.request.uri.path eq "{JOBS}"'))
-    assert set(weigh_edge(made)[0]) == {"edge_plain"}
-    # A part that was not given out may hold the one that does not.
-    made.manifest["tables"]["edge_settings"]["rejected"] = 1
-    outcomes, left = weigh_edge(made)
-    assert not outcomes
-    assert "health-edge-settings-rejected" in left
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "message_id", "words"),
     [

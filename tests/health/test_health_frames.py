@@ -2,15 +2,12 @@
 
 import pandas as pd
 import pytest
-from worlds.health_literal import at
-from worlds.together import together
+from worlds.health_world import moment as at
 
 from watchme_analysis.health.frames import (
     baseline_comparison,
     change_marks,
-    dense_bins,
     error_counts,
-    status_counts,
 )
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.text.render import label
@@ -48,19 +45,6 @@ def test_an_incident_is_compared_with_all_time_around_it():
     # Without an end the incident lasts to the end of the data.
     assert baseline_comparison(frame, at(10), None)["incident_count"].tolist() == [4, 2]
     assert baseline_comparison(frame[:0], at(10), None).empty
-
-
-def test_statuses_are_counted_by_vantage_route_and_phase():
-    frame = observed(
-        row(0), row(1), row(10, status=504), row(11, status=None, error="timeout"), row(30, status=None),
-    )  # fmt: skip
-    found = status_counts(frame, at(10), at(20))
-    assert found.values.tolist() == [
-        ["nginx", "/a", "after", "no answer", 1], ["nginx", "/a", "baseline", "200", 2],
-        ["nginx", "/a", "incident", "504", 1], ["nginx", "/a", "incident", "no answer", 1],
-    ]  # fmt: skip
-    assert list(found) == ["vantage", "route", "phase", "status", "count"]
-    assert set(status_counts(frame)["phase"]) == {"all"}
 
 
 def line(second, kind, path=None, upstream=None):
@@ -123,42 +107,3 @@ def test_changes_of_all_logs_are_in_order_of_time():
     assert list(found) == ["time", "what", "source"]
     nothing = change_marks(empty("changes"), empty("error_log"), empty("app_log"))
     assert (len(nothing), str(nothing["time"].dtype)) == (0, "datetime64[us, UTC]")
-
-
-def test_a_layer_of_more_than_eight_thousand_requests_is_laid_out_in_steps():
-    many = pd.DataFrame(
-        {
-            "start": [at(number % 10) for number in range(8001)], "vantage": "nginx",
-            "duration_s": [0.001 * (number % 10) for number in range(8001)], "failed": False,
-        }
-    )  # fmt: skip
-    many.loc[3, ["duration_s", "failed"]] = [7.0, True]
-    many.loc[13, "duration_s"] = None
-    found = dense_bins(many)
-    # A step of a second for ten: 801 requests in the first, which took no time.
-    assert found.iloc[0].tolist() == [
-        "nginx",
-        at(0),
-        801,
-        0,
-        801,
-        0.0,
-        0.0,
-        pytest.approx(float("nan"), nan_ok=True),
-        1,
-    ]
-    fourth = found.iloc[3]
-    assert fourth.tolist() == ["nginx", at(3), 800, 1, 798, 0.003, 0.003, 7.0, 1]
-    assert list(found) == [
-        "vantage", "time", "requests", "failed", "timed", "median_s", "p99_s", "failed_s", "step_s",
-    ]  # fmt: skip
-    assert dense_bins(many[:8000]).empty
-    assert list(dense_bins(many[:0])) == list(found)
-
-
-@together(("seconds", "step_s"), [(180, 1), (181, 2), (361, 5), (901, 10), (1801, 30)])
-def test_a_record_has_at_most_180_steps(seconds, step_s):
-    many = pd.DataFrame(
-        {"start": [at(0)] * 8000 + [at(seconds)], "vantage": "edge", "duration_s": 0.1, "failed": False}
-    )
-    assert set(dense_bins(many)["step_s"]) == {step_s}

@@ -111,12 +111,6 @@ def turned_away():
         (gateway, "edge_never_arrived", "health-edge-never-arrived", {"statuses": ["504"]}),
         (without_edge_log, "edge_never_arrived", "health-edge-never-arrived-by-probes", {"paths": [HEALTH]}),
         (
-            held,
-            "nginx_waits",
-            "health-nginx-waits",
-            {"paths": [HEALTH], "time": pytest.approx(3.0, abs=0.01)},
-        ),
-        (
             errors_alone,
             "moved_upstream",
             "health-moved-upstream-by-errors",

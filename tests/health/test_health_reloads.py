@@ -149,14 +149,6 @@ def test_where_no_connection_comes_about_the_container_may_be_gone_as_well_as_it
 
 
 @pytest.mark.slow
-def test_an_address_that_served_the_route_before_was_not_chosen_anew():
-    made = case(refused)
-    assert "routed_as_before" in Signals(made)
-    moved = case(lambda path, second: refused(path, second, address=ELSEWHERE))
-    assert "routed_as_before" not in Signals(moved)
-
-
-@pytest.mark.slow
 def test_services_without_known_upstreams_are_distinguished_by_their_health_checks():
     made = of_stock_logs(case(refused))
     assert "all_paths" in Signals(made)

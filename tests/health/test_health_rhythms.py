@@ -1,6 +1,5 @@
 """A loop that is held for a moment now and then, distinguished from what only looks like it."""
 
-import pandas as pd
 import pytest
 from worlds.health_world import (
     FAULT,
@@ -18,7 +17,6 @@ from worlds.health_world import (
 from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
-from watchme_analysis.health.response_rhythm import held_waits
 from watchme_analysis.health.signals.vantages import at_bad_moments, vantages
 
 
@@ -59,74 +57,6 @@ def test_answers_as_quick_as_ever_between_standstills_speak_against_a_lack_of_cp
         return {"header_s": wait, "inside_s": wait} if path != OTHER else None
 
     assert "quick_between" not in Signals(without(case(starved), *poor))
-
-
-def request_frame(*rows):
-    """Requests as (begun, answered, status); all are connected at once."""
-    return pd.DataFrame(
-        {
-            "nginx_start": [moment(begun) for begun, _, _ in rows],
-            "nginx_end": [moment(ended) for _, ended, _ in rows],
-            "nginx_s": [ended - begun for begun, ended, _ in rows],
-            "nginx_status": [status for _, _, status in rows],
-            "connect_s": 0.0,
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    ("rows", "held"),
-    [
-        ([(0, 1, 200), (0.2, 1, 200), (0.4, 1.001, 200)], [True]),
-        ([(0, 1, 200), (0.2, 0.21, 200), (0.4, 1, 200)], [False]),
-        # There was no other caller in that time, so none was kept waiting.
-        ([(0, 1, 200), (0.95, 1, 200)], []),
-        # What never came to an end shows no standstill.
-        ([(0, 5, 504), (0.2, 5.2, 504), (0.4, 5.4, 504)], []),
-        ([], []),
-    ],
-)
-def test_a_wait_is_held_when_others_requested_in_it_and_nobody_was_answered(rows, held):
-    waits, found = held_waits(request_frame(*rows))
-    assert found.tolist() == held
-    assert len(waits) == len(found)
-
-
-@pytest.mark.slow
-def test_an_application_that_nobody_reaches_does_not_stop_and_go():
-    """Connections fail for seconds, then those made meanwhile are answered together."""
-
-    def cut(path, second):
-        phase = second % 6
-        if path == OTHER:
-            return None
-        if phase < 4.5:
-            return {"status": 504, "connect_s": 2.0, "header_s": 0.0, "error": "upstream_timeout_connect"}
-        return {"header_s": 6.0 - phase}
-
-    made = case(cut)
-    assert Signals(made).among("stop_and_go", "connect_slow") == {"connect_slow"}
-    # A log without times leaves it to the errors to tell whether Nginx reached the application.
-    made.table("access_log")[[name for name in made.table("access_log") if name.endswith("_time_s")]] = None
-    assert "stop_and_go" not in Signals(made)
-    assert "stop_and_go" in Signals(without(made, "error_log"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("missing", [("connect",), ("connect", "header", "response", "request")])
-def test_an_application_that_gets_no_requests_does_not_stop_and_go_whatever_times_the_log_has(missing):
-    """The edge refuses all for seconds, and what it then lets through is answered together."""
-
-    def refused(path, second):
-        if path == OTHER:
-            return None
-        phase = second % 6
-        return {"header_s": 6.0 - phase} if phase >= 4.5 else {"at_nginx": False, "edge_status": 503}
-
-    made = case(refused)
-    log = made.table("access_log")
-    log[[name for name in log if name.endswith("_time_s") and any(word in name for word in missing)]] = None
-    assert "stop_and_go" not in Signals(made)
 
 
 def by_hand(*probes):

@@ -130,11 +130,6 @@ def call_in_a_thread():
     return calls(pool_used_up(), {"call": "requests.get", "kind": "blocking_io", "context": "thread_pool"})
 
 
-def own_threads():
-    made = handled(case(starved), "event_loop")
-    return calls(made, {"call": "Executor().submit", "kind": "thread_pool", "context": "event_loop"})
-
-
 def reported(kind, reason, **settings):
     """Let Kubernetes report an event of the container that does not listen."""
     made = process_down()
@@ -248,7 +243,7 @@ REMEDIES = [
     (renamed_by_nginx, "nginx_config", "nginx_renames", ["/state", "`rewrite`"]),
     (denied, "nginx_config", "nginx_alone", ["`deny all`", f"`location = {HEALTH}`", "403"]),
     (another_name_for_nginx, "nginx_config", "nginx_alone", ["404", "`return, try_files, root`"]),
-    (held_by_nginx, "nginx_config", "nginx_waits", ["`limit_req`", HEALTH]),
+    (held_by_nginx, "nginx_config", "fate_slow_nginx", ["`limit_req`", HEALTH]),
     (host_that_the_application_refuses, "nginx_config", "nginx_mangles", ["`proxy_set_header Host`", "400"]),
     (too_large, "nginx_config", "fate_too_large", ["`client_max_body_size`", JOBS]),
     (origin_of_its_own, "edge_config", "edge_elsewhere", ["192.0.2.1", "198.51.100.9", HEALTH]),
@@ -308,7 +303,6 @@ REMEDIES = [
     (throttled, "app_saturation", "host_cpu_full", ["nr_throttled", "`cpus`"]),
     (host_out_of_cpu, "app_saturation", "host_cpu_full", ["`docker stats --no-stream`"]),
     (cpu_held, "app_saturation", "cpu_held", ["4%", "`cpus`"]),
-    (own_threads, "app_saturation", "threads_of_its_own", ["Executor().submit"]),
     (disk_without_space, "app_saturation", "disk_full", ["`df -h`"]),
     (failing_starts, "app_down", "start_fails", ["No module named 'requests'", "docker logs -f"]),
     (

@@ -313,22 +313,6 @@ def listening_on_loopback():
     return made
 
 
-def health_check_bad_inside_and_jobs_well():
-    """Packets are lost; the health check asks a store over the same way, the jobs' endpoint nobody."""
-
-    def lost(path, second):
-        turn = int(second * 4) % 3
-        if path == OTHER or turn == 2:
-            return None
-        return {"header_s": (0.215, 1.03)[turn], "inside_s": 1.04}
-
-    made = case(lost)
-    probes = made.table("probes")
-    jobs = probes[probes["vantage"] == "inside"].assign(path=JOBS, duration_s=0.01)
-    made._frames["probes"] = pd.concat([probes, jobs.assign(line=jobs["line"] + 1000)], ignore_index=True)
-    return made
-
-
 def short_queue():
     def late(path, second):
         again = (0.0, 1.02)[chance(path, second) < 0.5]
@@ -526,18 +510,11 @@ CONSTRUCTED = (
         "https://www.uvicorn.org/settings/#socket-binding",
     ),
     Constructed(
-        health_check_bad_inside_and_jobs_well,
-        ("inside_split",),
-        NETWORK,
-        "https://www.rfc-editor.org/rfc/rfc6298",
-    ),
-    Constructed(
         queue_that_fills,
         ("queue_full",),
         "app_event_loop",
         "https://man7.org/linux/man-pages/man2/listen.2.html",
     ),
-    Constructed(short_queue, ("queue_short",), None, "https://man7.org/linux/man-pages/man2/listen.2.html"),
     Constructed(
         memory_grown_without_a_limit,
         ("memory_full",),

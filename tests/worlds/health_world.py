@@ -202,9 +202,8 @@ class Signals:
     """The observations made in a system by signal, each detected when it is requested.
 
     Only the detectors that declare a signal run, which takes a fraction of what all take. Observations have
-    the strength that they are detected with: none is weakened by another that explains it. The signal
-    ``starved``, which is drawn from the others, can't be requested. A slowdown without harm
-    has its signals too.
+    the strength that they are detected with: none is weakened by another that explains it. A slowdown
+    without harm has its signals too.
     """
 
     def __init__(self, made):

@@ -16,7 +16,6 @@ from watchme_analysis.health.signals import (
     event_loop,
     known_lines,
     localisation,
-    lookalikes,
     network,
     nginx,
     orchestrator,
@@ -56,11 +55,7 @@ _TOPICS = (
 )
 DETECTORS = tuple(detector for topic in _TOPICS for detector in topic.DETECTORS)
 DETECTORS_WITHOUT_INCIDENT = (*arrivals.DETECTORS_WITHOUT_INCIDENT, nginx.unaccepted)
-# These follow from what the other detectors returned.
-FOLLOWING = (cpu.starved, lookalikes.lookalikes)
-SIGNALS: dict[str, Signal] = by_id(
-    (*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, *FOLLOWING, known_lines.known_lines)
-)
+SIGNALS: dict[str, Signal] = by_id((*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, known_lines.known_lines))
 
 
 @cache
@@ -80,8 +75,7 @@ def detected(inv: Investigation) -> tuple[Observation, ...]:
         is_clear = is_timed(found) and edge_visible(found)
         further = () if is_clear else (known_lines.known_lines, *orchestrator.DETECTORS)
         return observe((*DETECTORS_WITHOUT_INCIDENT, *further), found)
-    seen = observe((*DETECTORS, known_lines.known_lines), found)
-    return (*seen, *(one for detector in FOLLOWING for one in detector(found, seen)))
+    return observe((*DETECTORS, known_lines.known_lines), found)
 
 
 def observed(inv: Investigation) -> tuple[Observation, ...]:

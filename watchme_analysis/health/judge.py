@@ -115,11 +115,9 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     if not named:
         return Decision("inconclusive", None, ranking, layers)
     cause = named[0].finding.cause
-    if cause == "none":
-        # Nobody fared badly where the evidence would have shown it, or more requests came and all went well.
-        is_clear = situation.timed and situation.edge_visible and not situation.incident
-        if is_clear or any(one.signal == "arrivals_absorbed" for one in observations):
-            return Decision("no_incident", "none", ranking, layers)
+    # Nobody fared badly where the evidence would have shown it.
+    if cause == "none" and situation.timed and situation.edge_visible and not situation.incident:
+        return Decision("no_incident", "none", ranking, layers)
     if cause == "none" or not situation.incident:
         return Decision("inconclusive", None, ranking, layers)
     in_order = sorted(named, key=lambda entry: LAYERS.index(cause_of(entry).layer))

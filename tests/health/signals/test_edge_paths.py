@@ -87,7 +87,6 @@ def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
     answers = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(probed))])
     made._frames["app_log"] = answers.sort_values("time", ignore_index=True)
     seen = Signals(made)
-    assert "stop_and_go" not in seen, "a process without requests sends no responses"
     reported = messages_in(seen["edge_renames"].detail)["health-edge-renames-unjoined-detail"]
     assert reported["number"] == "several"
     assert reported["other"].startswith("/live/svc/")

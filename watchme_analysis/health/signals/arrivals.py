@@ -126,9 +126,7 @@ def stopped(context: HealthContext) -> list[Observation]:
     return signals
 
 
-@detects(
-    "arrivals_up", "arrivals_usual", "arrivals_absorbed", group="arrivals", needs=("access_log", "edge_log")
-)
+@detects("arrivals_up", "arrivals_usual", group="arrivals", needs=("access_log", "edge_log"))
 def arrivals(context: HealthContext) -> list[Observation]:
     """Return observations of arrivals at the affected service, compared with its busiest time otherwise."""
     side = "nginx" if context.has("access_log") else "edge"
@@ -148,12 +146,7 @@ def arrivals(context: HealthContext) -> list[Observation]:
     if ratio >= SURGE_RATIO:
         senders = _senders(rows, inside, length_s, _span_s(other))
         strength = by_count(ratio - 1, CLEAR_RATIO - 1)
-        whom = senders.values()
-        bad = context.outer_affected
-        if not bad["failed"].any() and bad["bad"].mean() < MOST:
-            text = sentences(message("health-arrivals-absorbed", **numbers), *whom)
-            return [Observation("arrivals_absorbed", text, *arrived, ratio, "ratio")]
-        text = sentences(message("health-arrivals-up", **numbers), *whom)
+        text = sentences(message("health-arrivals-up", **numbers), *senders.values())
         facts = {name: each.values["who"] for name, each in senders.items()}
         return [Observation("arrivals_up", text, *arrived, ratio, "ratio", strength, text, facts=facts)]
     if ratio <= USUAL_RATIO:

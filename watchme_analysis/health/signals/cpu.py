@@ -1,20 +1,15 @@
 """Signals of the CPU: full, shared, held at a ceiling, idle, or taken by neighbours on the machine.
 
-Metrics of the machine or the control group show best that a process is not given the CPU. Where there are
-none, three things together do: the process stands still on every path, no call in its source can hold its
-loop, and it uses a little CPU all the time, or threads next to the loop use much. A loop that waits uses none
-meanwhile, one that computes much.
+Metrics of the machine or the control group show best that a process is not given the CPU.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import gauges, own_source, waiting
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.health.rows import quoted, within
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
@@ -56,14 +51,6 @@ MORE_THREADS, CROWD_THREADS = 3, 8
 FLAT_SHARE, FLAT_TELLS, RISE_TELLS = 0.75, 0.6, 0.4
 # Samples with no more than this share of the usual dispersion may be held: means of so many decide.
 STEADIER, SMOOTHED = 0.3, 3
-STANDS_STILL = ("stop_and_go", "held_waits", "bunched", "bursts")
-# All paths, and the loop's own among them: a full pool of threads is none of these.
-ON_THE_LOOP = ("handler_off_pool", "loop_paths_too")
-# Who is given a little CPU uses some in nearly every sample while so many requests wait; sampling rounds the
-# least to nothing.
-NOTHING_PCT, NOTHING_SHARE, WAITING = 0.5, 0.15, 2
-# Threads that compute while the loop waits for them are what a source may show wrongly to be none.
-THREADS_TELL = 0.6
 # How metrics of a whole machine or control group are called, in words of their names.
 _MACHINE = re.compile(r"host|node|machine|system|total|group|cgroup")
 _MACHINE_NAMES = re.compile(r"host|node|machine|system|ec2")
@@ -233,48 +220,6 @@ def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Observati
     return [Observation("cpu_idle", text, "host_metrics", len(used), sql, float(used.median()), "pct")]
 
 
-@detects("starved", group="cpu", needs=("host_metrics",))
-def starved(context: HealthContext, seen: Sequence[Observation]) -> list[Observation]:
-    """Return an observation of a process that stands still though no call in its source could block its loop.
-
-    Parameters
-    ----------
-    context
-        Facts of the investigation.
-    seen
-        What all checks saw. What explains the standstill already leaves nothing to find.
-    """
-    by = {one.signal: one for one in seen}
-    explained = {name for one in seen for name in EXPLAINS.get(one.signal, ())}
-    still = [by[name] for name in STANDS_STILL if name in by and name not in explained]
-    on_loop = "all_paths" in by and any(name in by for name in ON_THE_LOOP)
-    # A source without a single call that matters may be one of which little was read.
-    is_read = "no_blocking_in_loop" in by and len(own_source(context, "app_calls")) > 0
-    if not still or not on_loop or not is_read:
-        return []
-    if "cpu_idle" in by and _always_runs(context):
-        cpu, text, strength = by["cpu_idle"], message("health-starved"), 1.0
-    elif {"cpu_full", "threads_of_its_own"} <= set(by):
-        cpu, text, strength = by["cpu_full"], message("health-starved-by-threads"), THREADS_TELL
-    else:
-        return []
-    return [
-        Observation(
-            "starved", text, cpu.table, cpu.rows, cpu.sql, cpu.effect, cpu.effect_unit, strength, text
-        )
-    ]
-
-
-def _always_runs(context: HealthContext) -> bool:
-    """Return whether the process used some CPU in nearly every sample while requests waited for it."""
-    wide = gauges(context)
-    used = wide.loc[context.start : context.end, "cpu_pct"].dropna()
-    open_now = waiting(context, used.index)
-    if open_now is not None:
-        used = used[open_now >= WAITING]
-    return len(used) >= HELD_SAMPLES and float((used <= NOTHING_PCT).mean()) <= NOTHING_SHARE
-
-
 @detects("host_cpu_full", group="host cpu", needs=("host_metrics",))
 def machine(context: HealthContext) -> list[Observation]:
     """Return an observation of a full host, stolen time or a CPU quota, while the process uses little."""
@@ -349,14 +294,6 @@ def _own_use(context: HealthContext, metrics: pd.DataFrame) -> float:
     mine = rows[~named.str.lower().str.fullmatch(_MACHINE_NAMES.pattern).astype(bool)]
     middles = mine.groupby(mine["service"].fillna(""))["value"].median()
     return float(middles.max()) if len(middles) else 0.0
-
-
-def is_sampled(context: HealthContext) -> bool:
-    """Return True when the CPU of the affected process was sampled in the incident."""
-    wide = gauges(context) if context.has("host_metrics") else None
-    if wide is None or "cpu_pct" not in wide:
-        return False
-    return int(wide.loc[context.start : context.end, "cpu_pct"].notna().sum()) >= FEWEST_SAMPLES
 
 
 DETECTORS = (machine,)

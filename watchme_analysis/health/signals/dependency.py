@@ -43,10 +43,6 @@ MORE = 3.0
 _WAITED_FOR = re.compile(
     r"(sqlalchemy|sqlmodel|psycopg_pool|asyncpg|aiomysql|aiopg|httpx|aiohttp|pymongo|motor)\b.*"
 )
-# Clients that wait for a free connection of a pool of their own, as calls of the source name them.
-_POOLED = (
-    r"sqlalchemy|psycopg|asyncpg|aiopg|mysql|oracle|odbc|mongo|redis|supabase|postgrest|httpx|cursor|[Pp]ool"
-)
 
 
 @detects("callers_wait", "bystanders_wait", group="dependency", needs=("app_calls",))

@@ -12,7 +12,7 @@ from watchme_analysis.health.app_server import own_processes, server_kind
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.signals.vantages import at_bad_moments
 from watchme_analysis.health.thresholds import FEWEST, MANY, MOST, WHOLE
-from watchme_analysis.text.message import Text, message, sentences
+from watchme_analysis.text.message import Text, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +62,7 @@ def state(
         text = message("health-queue-hardly-used", waiting=waiting, served=served)
         return ("connect_lost", text) if is_lost else ("connect_slow", "")
     full = message("health-queue-maybe-full", room=room, waiting=waiting)
-    if served:
-        return "queue_short", sentences(full, message("health-queue-short"))
-    return full_queue, full
+    return ("connect_slow", full) if served else (full_queue, full)
 
 
 def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:

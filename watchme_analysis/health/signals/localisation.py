@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 # Fates of requests that lost their time connecting.
 CONNECTING = (*UNCONNECTED, "slow_connect")
-# Strength of the same address where another setting of Nginx may have ended the requests.
-ANOTHER_SETTING = 0.6
 # Bad requests without a single lost connection by which lost packets are excluded: with one in ten packets
 # lost, so many connections would all succeed with a probability below 5 %.
 FEWEST_CONNECTED = 15
@@ -59,32 +57,31 @@ NEEDS = ("access_log", "error_log")
 @detects("connects_well", "same_upstream_served", "all_phases_slow", group="packets", needs=NEEDS)
 @detects(
     "routed_well",
-    "routed_as_before",
-    "route_elsewhere",
-    "never_served",
     "served_between",
     group="routing",
     needs=NEEDS,
 )
 @detects("served_beside", group="beside", needs=NEEDS)
-@detects(
-    "all_routes", "health_check", "health_check_served", "waits_for_nothing", group="routes", needs=NEEDS
-)
+@detects("all_routes", "health_check", "waits_for_nothing", group="routes", needs=NEEDS)
 def localised(context: HealthContext) -> list[Observation]:
     """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
     fates = context.fates[context.fates["route"].isin(context.routes)]
     if fates.empty:
         return []
     view = _View(context, context.joined_during, fates)
-    seen = [
-        *_fates(view),
-        *_unconnected(view),
-        *_closed_at_once(view),
-        *_connected(view),
-        *_phases(view),
-        *_routing(view),
-    ]
-    return [*seen, *_constancy(view), *_whole_service(view), *_waits_for_nothing(view), *_served_beside(view)]
+    topics = (
+        _fates,
+        _unconnected,
+        _closed_at_once,
+        _connected,
+        _phases,
+        _routing,
+        _served_between,
+        _whole_service,
+        _waits_for_nothing,
+        _served_beside,
+    )
+    return [one for topic in topics for one in topic(view)]
 
 
 @dataclass(frozen=True)
@@ -309,37 +306,25 @@ def _phases(view: _View) -> list[Observation]:
     return [Observation("all_phases_slow", text, *view.rows(rows))]
 
 
-def _constancy(view: _View) -> list[Observation]:
-    """Return observations of a single route that failed without exception, or only at times."""
+def _served_between(view: _View) -> list[Observation]:
+    """Return an observation of a single route that was served now and then while it failed."""
     rows = view.of(LATE)
     if len(rows) < max(WHOLE * view.total, FEWEST_CONNECTED) or view.all_routes:
         return []
-    calm = view.calm
-    served = view.served
     addresses = set(rows["address"].dropna())
-    others = view.addresses(calm) if len(calm) else set()
-    serving = others | set(served["upstream_addr"].dropna())
+    others = view.addresses(view.calm) if len(view.calm) else set()
+    serving = others | set(view.served["upstream_addr"].dropna())
     is_shared = bool(addresses & serving)
     # Durations, where they are known, tell more of a route that leads where others lead: see `_routing`.
     is_told_by_durations = is_shared and len(view.timed(rows)) >= MOST * len(rows)
-    if is_told_by_durations or rows["start"].dt.floor("s").nunique() < MANY:
+    leads_elsewhere = bool(addresses and serving) and not is_shared
+    if is_told_by_durations or leads_elsewhere or rows["start"].dt.floor("s").nunique() < MANY:
         return []
-    if addresses and serving and not is_shared:
-        text = message(
-            "health-route-elsewhere",
-            paths=view.context.endpoints,
-            upstream=sorted(addresses),
-            others=sorted(map(str, calm["route"].unique())),
-            usual=sorted(serving),
-        )
-        return [Observation("route_elsewhere", text, *view.rows(rows))]
-    between = _between(rows, served)
+    between = _between(rows, view.served)
+    if len(between) < max(CALM_SHARE * len(rows), FEWEST_OF_ROUTE):
+        return []
     text = message("health-served-between", paths=view.context.endpoints, served=len(between))
-    if len(between) <= NEVER_SHARE * len(rows) and not is_shared:
-        return [Observation("never_served", text, *view.rows(rows))]
-    if len(between) >= max(CALM_SHARE * len(rows), FEWEST_OF_ROUTE):
-        return [Observation("served_between", text, *of_joined("nginx", between))]
-    return []
+    return [Observation("served_between", text, *of_joined("nginx", between))]
 
 
 def _routing(view: _View) -> list[Observation]:
@@ -348,15 +333,13 @@ def _routing(view: _View) -> list[Observation]:
     if len(rows) < max(WHOLE * view.total, FEWEST):
         return []
     served = view.served
-    before = _routed_as_before(view, rows)
     late = rows[rows["fate"].isin(LATE)]
     if len(late):
         timed = view.timed(late)
         # Without durations a time limit that is too short for the route looks the same.
         if len(timed) < MOST * len(late):
-            whole = view.all_routes
-            if not whole:
-                return before
+            if not view.all_routes:
+                return []
         else:
             cut = timed[timed["nginx_status"] == 504]
             if len(cut) and bool(short_of_usual(view.context, cut, "nginx_s").mean() > CALM_SHARE):
@@ -369,7 +352,7 @@ def _routing(view: _View) -> list[Observation]:
     else:
         logged = served.iloc[:0] if _has_another_server(view, addresses) else _between(rows, served)
     if len(logged) < FEWEST_OF_ROUTE:
-        return before
+        return []
     text = message("health-routed-well", upstream=where, served=len(logged))
     return [Observation("routed_well", text, *of_joined("nginx", logged))]
 
@@ -390,20 +373,6 @@ def _has_another_server(view: _View, addresses: set[str]) -> bool:
     return len(known) > 1 or len(addresses | tried) > 1 or is_retried
 
 
-def _routed_as_before(view: _View, rows: pd.DataFrame) -> list[Observation]:
-    """Return an observation of requests passed to the addresses that serve the same routes well otherwise."""
-    good = view.context.well_served
-    addresses = set(rows["address"].dropna())
-    before = ~good["during"] & good["route"].isin(view.context.routes)
-    same = good[before & good["upstream_addr"].isin(addresses)]
-    if len(same) < FEWEST_OF_ROUTE or not addresses <= set(same["upstream_addr"]):
-        return []
-    text = message("health-routed-as-before", upstream=sorted(addresses), served=len(same))
-    # Whether a connection comes about depends on the address alone; a response may miss a new time limit.
-    strength = 1.0 if rows["fate"].isin(CONNECTING).all() else ANOTHER_SETTING
-    return [Observation("routed_as_before", text, *of_joined("nginx", same), strength=strength)]
-
-
 def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
     """Return served requests of the bad requests' routes between the first and the last bad one of each."""
     spans = rows.groupby("route")["start"].agg(["min", "max"])
@@ -418,16 +387,6 @@ def _whole_service(view: _View) -> list[Observation]:
     if len(rows):
         text = message("health-all-routes", paths=sorted(map(str, rows["route"].unique())))
         signals.append(Observation("all_routes", text, *view.rows(rows)))
-    calm = view.calm
-    mine = [
-        name
-        for name in calm["route"].unique()
-        if is_health_check(str(name)) and view.context.is_same_service(str(name)) is True
-    ]
-    alive = calm[calm["route"].isin(mine)]
-    if len(alive) >= FEWEST_OF_ROUTE and len(view.of(LATE)) >= WHOLE * view.total:
-        text = message("health-check-served", paths=sorted(map(str, alive["route"].unique())))
-        signals.append(Observation("health_check_served", text, *of_joined("nginx", alive)))
     named = [name for name in view.fates["route"].unique() if is_health_check(str(name))]
     checks = view.fates[view.fates["route"].isin(named)]
     if len(checks) >= FEWEST:

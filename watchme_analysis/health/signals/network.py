@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import answered_by_the_host
 from watchme_analysis.health.app_server import server_kind
-from watchme_analysis.health.context import HealthContext, followed
+from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.incident import INSTANT_S, USUAL_QUANTILE
 from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.running_source import LOOPBACK
@@ -25,7 +25,6 @@ from watchme_analysis.health.thresholds import (
     concerns,
 )
 from watchme_analysis.inference.signals import Observation, by_count, detects
-from watchme_analysis.requests.connection_reuse import KEPT, NEW, NOT_TOLD, connections_used
 from watchme_analysis.requests.layers import logs_connects, made_slow
 from watchme_analysis.text.message import (
     Code,
@@ -51,16 +50,11 @@ RECONNECT_S = (0.995, 1.07)
 # Strength of time limits in the error log: a connection that nobody accepts runs into them as well.
 BY_ERRORS = 0.5
 # What the access log may have told already of connections that came late.
-OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "queue_short", "worker_queue_full"}
-# So many of each at least, so large a share of the new ones bad, and so small a one of the others: a process
-# that is stuck now and then is stuck for kept connections too, and more new ones are opened in the jam.
-FEWEST_NEW, NEW_BAD_SHARE, KEPT_BAD_SHARE = 20, 0.9, 0.05
-UNTOLD_SHARE = 0.1
+OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "worker_queue_full"}
 
 
 @detects(
     "connect_lost",
-    "queue_short",
     "connect_quick",
     "retransmitted",
     group="connect",
@@ -327,40 +321,6 @@ def _local_address(context: HealthContext) -> list[Observation]:
     return [Observation("listens_locally", text, *lines("app_processes", local), detail=detail)]
 
 
-@detects("new_alone_bad", group="new and kept connections", needs=("access_log/times",))
-def new_connections(context: HealthContext) -> list[Observation]:
-    """Return observations of requests over new connections to the affected services, and over kept ones."""
-    bad, good = (
-        int(context.rows("nginx", bad=is_bad)["upstream_addr"].isin(context.services).sum())
-        for is_bad in (True, False)
-    )
-    # Too few of either kind: to follow all requests into the application takes long.
-    if bad < NEW_BAD_SHARE * FEWEST_NEW or good < (1 - KEPT_BAD_SHARE) * FEWEST_NEW:
-        return []
-    frame = context.inv.once(followed).frame
-    chosen = frame["during"] & frame["seen_nginx"] & frame["route"].isin(context.routes)
-    mine = frame[chosen & frame["upstream_addr"].isin(context.services)]
-    used = connections_used(frame)["to_app"].reindex(mine.index)
-    new, kept = (mine.loc[used.eq(way).fillna(False), "nginx_bad"] for way in (NEW, KEPT))
-    if min(len(new), len(kept)) < FEWEST_NEW or used.eq(NOT_TOLD).sum() > UNTOLD_SHARE * len(mine):
-        return []
-    bad_new, bad_kept = int(new.sum()), int(kept.sum())
-    if bad_new < NEW_BAD_SHARE * len(new) or bad_kept > KEPT_BAD_SHARE * len(kept):
-        return []
-    text = message(
-        "health-new-alone-bad",
-        services=context.services,
-        bad_new=bad_new,
-        new=len(new),
-        bad_kept=bad_kept,
-        kept=len(kept),
-    )
-    rows = mine[used.isin([NEW, KEPT]).fillna(False)]
-    effect = bad_new / len(new) - bad_kept / len(kept)
-    seen = Observation("new_alone_bad", text, *of_joined("nginx", rows), effect, "difference of shares")
-    return [seen]
-
-
 @detects("connect_slow_from_host", group="connect", needs=("probes/host", "probes/inside"))
 def probe_connects(context: HealthContext) -> list[Observation]:
     """Return an observation of connections that are slow from the host and quick from inside.
@@ -505,4 +465,4 @@ def published(context: HealthContext) -> list[Observation]:
     return []
 
 
-DETECTORS = (network, new_connections, probe_connects, cut_from_host, published, networks)
+DETECTORS = (network, probe_connects, cut_from_host, published, networks)

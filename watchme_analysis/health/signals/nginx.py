@@ -15,7 +15,7 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
 from watchme_analysis.health.rate_limits import delays_requests, limit_lines
-from watchme_analysis.health.rows import lines, of_joined, of_observed
+from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.health.signals.rules import nginx_rule, place_of
 from watchme_analysis.health.signals.upstreams import (
     dead_server,
@@ -32,10 +32,9 @@ from watchme_analysis.health.thresholds import (
     MANY,
     MOST,
     PART,
-    WHOLE,
     concerns,
 )
-from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
+from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import BY_NGINX
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import (
@@ -86,7 +85,6 @@ SEVERE = ("crit", "alert", "emerg")
 
 @detects(
     "nginx_alone",
-    "nginx_waits",
     "nginx_impatient",
     "nginx_mangles",
     "nginx_passes_on",
@@ -109,11 +107,10 @@ def nginx(context: HealthContext) -> list[Observation]:
     bad = context.rows("nginx", bad=True)
     seen = [*_errors(context), *taken_out(context), *renames(context, bad)]
     fate, total = context.fate[bad.index], len(bad)
-    passed_on = bad[bad["upstream_addr"].notna()]
+    passed_on = bad[bad["upstream_addr"].notna() & fate.ne("slow_nginx")]
     moved, cut = _moved(context, passed_on), passed_on[passed_on["nginx_status"] == 504]
     makers = (
         (bad[fate.isin(BY_NGINX) & bad["nginx_status"].ne(499)], _alone),
-        (_held(context, bad[fate.eq("slow_nginx")]), _waits),
         (moved, _elsewhere),
         (cut[short_of_usual(context, cut, "nginx_s")], _impatient),
         (passed_on[fate[passed_on.index].eq("rejected")], _mangles),
@@ -143,15 +140,6 @@ def _concerning(
     """Return what is said of some bad requests where they are many of all, or most of one endpoint's."""
     of_all = (rows, len(bad)) if concerns(len(rows), len(bad)) else most_of_one(context, rows, bad)
     return replace(maker(context, *of_all), share=len(rows) / len(bad)) if of_all is not None else None
-
-
-def _held(context: HealthContext, slow: pd.DataFrame) -> pd.DataFrame:
-    """Return requests that neither a client's sending or reading made slow in Nginx."""
-    # A large answer may wait for its reader, and an upload for its sender; a short answer to a GET can't.
-    short = (slow["method"] == "GET").fillna(False).astype(bool) & ~(slow["nginx_bytes"] > 65536)
-    lines = limit_lines(context.errors)
-    limited = slow["route"].isin(lines.loc[lines["kind"] == "limit_req", "route"])
-    return slow[short | limited]
 
 
 def _moved(context: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
@@ -196,14 +184,6 @@ def _seen(
     """Return what Nginx's log shows of some bad requests, and how it is Nginx's doing."""
     strength = by_count(len(rows))
     return Observation(outcome, text, *of_joined("nginx", rows), *effect, strength=strength, detail=detail)
-
-
-def _waits(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    spent = float((rows["nginx_s"] - rows["response_s"].fillna(0.0)).median())
-    time = Duration(spent)
-    text = message("health-nginx-waits", held=len(rows), bad=total, paths=context.endpoints, time=time)
-    detail = message("health-nginx-waits-detail", place=label(context), time=time)
-    return _seen("nginx_waits", text, rows, (spent, "s"), sentences(detail, nginx_rule(context)))
 
 
 def _elsewhere(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
@@ -381,30 +361,6 @@ def _header_too_big(context: HealthContext, mine: pd.DataFrame) -> list[Observat
     return [Observation("header_too_big", text, *lines("error_log", lost), strength=strength, detail=detail)]
 
 
-@detects("refused_at_once", group="answers", needs=("access_log", "edge_log"))
-def at_once(context: HealthContext) -> list[Observation]:
-    """Return an observation of bad requests that were refused at once: a blocked process refuses none."""
-    mine = context.outer_affected
-    bad = mine[mine["bad"] & mine["duration_s"].notna()]
-    refusals = bad["status"].between(300, 503) & ~bad["status"].isin(UNANSWERED)
-    # A 500 that the application is logged to have answered is its own word as well.
-    own = context.joined["upstream_status"].eq(500) & context.joined["nginx_status"].eq(500)
-    refused = bad[(refusals | bad["row"].map(own).eq(True)) & ~bad["slow"]]
-    if len(bad) < ENOUGH or len(refused) < WHOLE * len(bad):
-        return []
-    text = message(
-        "health-refused-at-once",
-        refused=len(refused),
-        bad=len(bad),
-        paths=context.endpoints,
-        median=Duration(float(refused["duration_s"].median())),
-        statuses=[int(status) for status in refused["status"].value_counts().index],
-    )
-    table = str(refused["table"].mode().iloc[0])
-    mine = refused[refused["table"] == table]
-    return [Observation("refused_at_once", text, *of_observed(mine))]
-
-
 def _answers(log: pd.DataFrame) -> pd.DataFrame:
     """Return what an application logged of requests, ``path`` without its query."""
     mine = log.loc[
@@ -524,4 +480,4 @@ def _chance(loads: pd.DataFrame, interval: tuple[pd.Timestamp, pd.Timestamp], re
     return float(1 - (1 - min(part, 1.0)) ** moments)
 
 
-DETECTORS = (at_once, nginx, reloads)
+DETECTORS = (nginx, reloads)

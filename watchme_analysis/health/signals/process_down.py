@@ -52,15 +52,12 @@ _STARTED = r"Started server process \[(\d+)\]"
 RESTART_S = 5.0 + 10.0
 
 
-@detects("inside_refused", "inside_listens", group="listening", needs=("probes/inside",))
+@detects("inside_refused", group="listening", needs=("probes/inside",))
 def inside_refused(context: HealthContext) -> list[Observation]:
-    """Return observations of probes inside the container's own network: refused, or somebody listened."""
+    """Return an observation of refused probes inside the container's own network."""
     probes, _ = at_bad_moments(context, "inside")
     bad = probes[probes["bad"]]
     refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
-    if refused.empty and len(bad) >= FEWEST:
-        text = message("health-inside-listens", bad=len(bad), probes=len(probes))
-        return [Observation("inside_listens", text, *of_observed(bad))]
     if len(refused) < 2 or len(refused) < MOST * len(bad):
         return []
     text = message("health-inside-refused", refused=len(refused), probes=len(probes))

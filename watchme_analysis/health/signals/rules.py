@@ -51,11 +51,9 @@ MOST_REQUESTS = 300
 _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
 
 
-@detects(
-    "edge_rule", "edge_plain", group="edge configuration", needs=("config_directives/edge", "edge_settings")
-)
+@detects("edge_rule", group="edge configuration", needs=("config_directives/edge", "edge_settings"))
 def edge_rules(context: HealthContext) -> list[Observation]:
-    """Return observations of rules of the edge for the affected paths alone, or that none exists."""
+    """Return an observation of rules of the edge for the affected paths alone."""
     if not context.edge_routes:
         return edge_settings(context)
     rule = edge_rule(context)
@@ -64,9 +62,6 @@ def edge_rules(context: HealthContext) -> list[Observation]:
     if rule:
         text = sentences(message("health-edge-rule", paths=context.endpoints), rule)
         return [Observation("edge_rule", text, "config_directives", rows, sql, detail=rule)]
-    if context.calm_neighbours():
-        text = message("health-edge-plain", paths=context.endpoints)
-        return edge_settings(context) or [Observation("edge_plain", text, "config_directives", rows, sql)]
     return edge_settings(context)
 
 
@@ -322,30 +317,25 @@ def _rule_sentences(rules: Sequence[EdgeRule]) -> Text | None:
 
 
 def edge_settings(context: HealthContext) -> list[Observation]:
-    """Return observations of exported rules that treat the affected requests apart, or that none does."""
+    """Return an observation of exported rules that treat the affected requests apart."""
     table = context.table("edge_settings")
     if table.empty:
         return []
     apart = _rules_of_affected(context)
-    if apart:
-        rule = setting_rule(context)
-        count = len(_request_fields(context, affected=True))
-        concerned = message(
-            "health-edge-setting",
-            paths=context.endpoints,
-            concerned=round(apart[0].affected * count),
-            count=count,
-            others=Share(apart[0].others),
-        )
-        sql, rows = rows_of_rules(context, [one.rule for one in apart])
-        text = sentences(concerned, rule)
-        return [Observation("edge_rule", text, "edge_settings", rows, sql, detail=rule)]
-    if unread(context) or not context.calm_neighbours() or not context.inv.once(matched_rules):
+    if not apart:
         return []
-    text = message("health-edge-settings-plain", paths=context.endpoints)
-    return [
-        Observation("edge_plain", text, "edge_settings", len(table), select("edge_settings"), strength=0.5)
-    ]
+    rule = setting_rule(context)
+    count = len(_request_fields(context, affected=True))
+    concerned = message(
+        "health-edge-setting",
+        paths=context.endpoints,
+        concerned=round(apart[0].affected * count),
+        count=count,
+        others=Share(apart[0].others),
+    )
+    sql, rows = rows_of_rules(context, [one.rule for one in apart])
+    text = sentences(concerned, rule)
+    return [Observation("edge_rule", text, "edge_settings", rows, sql, detail=rule)]
 
 
 def rows_of_rules(context: HealthContext, rules: Sequence[EdgeRule]) -> tuple[str, int]:

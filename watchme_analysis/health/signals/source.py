@@ -1,4 +1,4 @@
-"""Signals of the application's source: calls on the event loop, on the thread pool and on own threads."""
+"""Signals of the application's source: calls on the event loop and on the thread pool."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watchme_analysis.health.handlers import handlers_by_route, origins
 from watchme_analysis.health.rows import quoted, select
 from watchme_analysis.health.signals.cpu import granted_part, has_cpu_to_spare
 from watchme_analysis.inference.signals import Observation, detects
-from watchme_analysis.text.message import Choice, Code, CodePlace, Phrases, message
+from watchme_analysis.text.message import Code, CodePlace, Phrases, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,20 +23,11 @@ BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 LOOPS, POOLS = ("event_loop", "background_event_loop"), ("thread_pool", "background_thread_pool")
 # Calls for which a start waits hold the loop before anybody is served.
 _NOT_STARTED = f"not (context = '{LOOPS[0]}' and coalesce(starts_with(reached_from, 'startup '), false))"
-# A pool has its size; threads that are started one by one have no bound.
-OWN_THREADS = ("thread_pool", "unbounded_task")
 
 
-@detects(
-    "blocking_in_loop",
-    "no_blocking_in_loop",
-    "pool_work",
-    "threads_of_its_own",
-    group="source",
-    needs=("app_calls",),
-)
+@detects("blocking_in_loop", "pool_work", group="source", needs=("app_calls",))
 def source(context: HealthContext) -> list[Observation]:
-    """Return observations of what runs, by the source, on the event loop, the pool and threads of its own."""
+    """Return observations of what blocks, by the source, the event loop or a thread of the pool."""
     handlers, calls = own_source(context, "app_handlers"), own_source(context, "app_calls")
     if handlers.empty or server_kind(context) == "workers":
         return []
@@ -66,18 +57,6 @@ def source(context: HealthContext) -> list[Observation]:
             text = message("health-blocking-in-used-handlers", calls=calls_in_words(called))
             sql = _rows_of(context, "app_calls", called)
         seen.append(Observation("blocking_in_loop", text, "app_calls", len(called), sql, detail=text))
-    elif len(understood := _of_used(handlers, used)) and not _unknown_names(understood):
-        spare = Choice("cpu-to-spare" if unused.any() else "none")
-        text = message("health-no-blocking-in-loop", handlers=len(understood), except_for=spare)
-        if len(understood) < len(handlers):
-            text = message(
-                "health-no-blocking-in-used-handlers",
-                used=len(understood),
-                handlers=len(handlers),
-                except_for=spare,
-            )
-        sql = _rows_of(context, "app_handlers", understood)
-        seen.append(Observation("no_blocking_in_loop", text, "app_handlers", len(understood), sql))
     known = handlers_by_route(handlers, calls, list(context.routes))
     mine = [route for route in context.routes if route in known and known[route].uses_threads]
     on_pool = blocking[blocking["context"].isin(POOLS)]
@@ -85,27 +64,6 @@ def source(context: HealthContext) -> list[Observation]:
         text = message("health-pool-work", paths=mine, calls=calls_in_words(on_pool))
         sql = in_context(POOLS)
         seen.append(Observation("pool_work", text, "app_calls", len(on_pool), sql, detail=text))
-    elsewhere = calls[
-        calls["kind"].isin(OWN_THREADS)
-        & calls["call"].fillna("").str.contains("submit|Executor|Thread", regex=True)
-    ]
-    if len(elsewhere):
-        text = message("health-own-threads", calls=sorted(set(elsewhere["call"])))
-        seen.append(
-            Observation(
-                "threads_of_its_own",
-                text,
-                "app_calls",
-                len(elsewhere),
-                select(
-                    "app_calls",
-                    f"kind in ({', '.join(map(quoted, OWN_THREADS))})",
-                    "regexp_matches(call, 'submit|Executor|Thread')",
-                    *source_conditions(context, "app_calls", calls),
-                ),
-                detail=text,
-            )
-        )
     return seen
 
 

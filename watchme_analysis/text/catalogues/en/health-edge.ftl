@@ -34,9 +34,7 @@ health-edge-renames-detail = The edge requests { $other } instead of { $path }.
 
 # Configuration and settings
 health-edge-rule = The edge's configuration treats { $paths } differently from the paths that did well.
-health-edge-plain = The edge's configuration treats { $paths } as it treats the paths that did well.
 health-edge-setting = A rule of the edge's settings applies to { $concerned } of { $count } kinds of bad requests of { $paths }, and to { $others } of those that did well.
-health-edge-settings-plain = No rule of the edge's settings treats { $paths } differently from the paths that did well.
 health-rule-edge-setting = Rule { $rule } of the edge ({ $condition }): { $effect }.
 health-rule-edge-settings-more =
     { $count ->

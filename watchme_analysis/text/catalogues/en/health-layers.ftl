@@ -27,10 +27,8 @@ health-one-route-unconnected = All failed connections of { $paths } were to { $u
 health-connects-well = All { $late } requests that timed out were connected, and no connection failed meanwhile.
 health-same-upstream-served = { $others } of the same upstream ({ $upstream }) were served well meanwhile ({ $served } requests).
 health-all-phases-slow = Bad requests of { $paths } were delayed in every phase: { $connecting } while connecting, { $waiting } while waiting, { $reading } while reading.
-health-route-elsewhere = { $paths } leads to { $upstream }, which served nothing; { $others } lead to { $usual }.
 health-served-between = Between its first and last failure { $paths } was served { $served } times.
 health-routed-well = { $upstream } served { $served } other requests well between the bad ones.
-health-check-served = { $paths } of the same service was served meanwhile.
 health-all-routes = All routes of the service were affected: { $paths }.
 health-check-affected = A health check was affected: { $paths }.
 health-waits-for-nothing = { $paths } usually responds within { $usual }, as quickly as { $other } ({ $quickest }), the quickest route of the service: it usually waits for no dependency.
@@ -68,7 +66,6 @@ check-reload = reloads of Nginx
 
 health-none-connected = Nginx tried to connect to { $upstream } for { $bad } requests, and no connection came about in that time.
 
-health-routed-as-before = Nginx asked { $upstream }, which served { $served } requests of the same paths well before or after.
 check-reload-at-the-end = reload at the end
 
 health-refused-past-inside = { $services } refused { $errors } connections, while all { $probes } probes inside the container were answered well. The address served requests before.

@@ -7,7 +7,6 @@ health-connect-quick = { $quick } of { $requests } requests to { $services } con
 health-connect-quick-or-refused = { $quick } of { $requests } requests to { $services } connected or were refused within { $limit }.
 health-queue-had-room = The queue of connections holds { $room }. { $probes } probes from inside, which go through it as well, got a response at the same moments, so it had room.
 health-queue-maybe-full = The queue of connections holds { $room }, and up to { $waiting } connected requests waited at one time: it may have been full.
-health-queue-short = Connected requests got a response at once: the server is not stuck.
 health-queue-never-full = The queue of connections holds { $room }, and at most { $waiting } connected requests waited at one time: it was never full.
 health-queue-hardly-used = { $served } requests that were connected meanwhile got a response at once, and at most { $waiting } waited at one time. A full queue of connections would make many wait, so packets were lost.
 health-queue-fills = The { $failed } slow or failed connections came one after another ({ $runs } runs of them and of the { $connected } others, where chance makes { $expected }), and { $waited } of the others then waited for a response. A queue of connections that fills up makes such an order, lost packets do not.
@@ -29,10 +28,5 @@ health-cut-from-host-detail = Connections from the host to { $services } are cut
 
 # Rhythm of responses
 health-bunched = { $together } of { $slow } slow responses were sent in { $bunches } bunches from several endpoints within 20 ms, though they had been requested at different times.
-health-held-waits = During { $held } of { $waits } long waits for { $services } nobody got a response, though other requests were open as well (longest { $longest }).
-health-loop-blocked-detail = The event loop is blocked for up to { $longest } at a time.
 health-quick-between = { $quick } of { $responses } responses of { $paths } were as quick as usual between the standstills.
-health-rhythm-numbers = { $silent } of the incident passed in silences over { $limit } (otherwise { $usual_silent }, longest { $longest }), and { $bursts } of responses were sent within 10 ms of the previous one (otherwise { $usual_bursts }).
-health-stop-and-go = The application stops and then responds to everything at once.
-health-bursts = The application responds in bursts.
-health-steady = The application responded steadily.
+health-steady = The application responded steadily: its longest silence was { $longest }, while callers waited { $waited }.

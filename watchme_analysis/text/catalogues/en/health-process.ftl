@@ -129,28 +129,13 @@ health-probe-strict =
 # Source of the application
 health-call = { $call } in { $function } ({ $place })
 health-blocking-in-loop = The source blocks the event loop: { $calls }.
-health-no-blocking-in-loop =
-    { $except_for ->
-        [cpu-to-spare] The source has { $handlers } handlers and no blocking call on the event loop, except for work that would take CPU, which the process had to spare.
-       *[none] The source has { $handlers } handlers and no blocking call on the event loop.
-    }
 health-pool-work = In the source, { $paths } needs a thread of the pool, which is shared with { $calls }.
-health-own-threads = The source starts threads or executors beside the event loop: { $calls }.
-health-starved = Nothing in the source blocks the event loop and the process used a little CPU all the time, yet it stands still: it is not given the CPU.
-health-starved-by-threads = Nothing in the source blocks the event loop and threads beside it used the CPU, yet it stands still: the event loop is not given the CPU.
-health-or-no-cpu = A process without CPU would show the same, and its CPU is not known.
 health-possible-call = possibly { $call } in { $function } ({ $place })
 health-blocking-in-used-handlers = The source blocks the event loop in handlers that callers used: { $calls }.
-health-no-blocking-in-used-handlers =
-    { $except_for ->
-        [cpu-to-spare] { $used } of { $handlers } handlers in the source were used, and have no blocking call on the event loop, except for work that would take CPU, which the process had to spare.
-       *[none] { $used } of { $handlers } handlers in the source were used, and have no blocking call on the event loop.
-    }
 
 # A process that is not there
 health-inside-refused = { $refused } of { $probes } probes from inside the container were refused while callers outside were served badly: nothing listened there.
 health-inside-refused-detail = Nothing listened on { $services }: connections from inside were refused as well.
-health-inside-listens = { $bad } of { $probes } probes from inside were slow or failed, and none was refused.
 health-connected = Nginx connected to { $services } for { $made } of { $passed_on } bad requests.
 health-connected-errors = { $waited } of { $errors } upstream errors on { $services } came after a connection was made.
 health-metrics-gap = No metric of the process was sampled for { $gap } of the incident (usually every { $step }).
@@ -170,7 +155,6 @@ health-start-fails-detail = Each start fails: { $error }.
 
 # Arrivals
 health-arrivals-up = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise.
-health-arrivals-absorbed = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise. No request failed, and most got a response in their usual time.
 health-arrivals-usual = During the incident { $rate } requests per second arrived, { $ratio } times the busiest time otherwise: no more than usual.
 health-arrivals-client = Most of the excess came from { $who }.
 health-arrivals-agent = Most of the excess has { $who } in its user agent, which other requests rarely have.

@@ -27,10 +27,8 @@ health-one-route-unconnected = { $paths } の失敗した接続はすべて { $u
 health-connects-well = タイムアウトした { $late } 件はすべて接続済みで、その間に失敗した接続はありません。
 health-same-upstream-served = 同じアップストリーム ({ $upstream }) の { $others } は、その間も正常に処理されました ({ $served } 件)。
 health-all-phases-slow = { $paths } の問題のあるリクエストはすべての段階で遅延しました: 接続中 { $connecting } 件、応答待ち { $waiting } 件、受信中 { $reading } 件。
-health-route-elsewhere = { $paths } の転送先 { $upstream } は 1 件も処理していません。{ $others } の転送先は { $usual } です。
 health-served-between = 最初と最後の失敗の間に、{ $paths } は { $served } 件正常に処理されました。
 health-routed-well = { $upstream } は、問題のあるリクエストの間に他の { $served } 件を正常に処理しました。
-health-check-served = 同じサービスの { $paths } は、その間も正常に処理されました。
 health-all-routes = サービスのすべてのルートが影響を受けました: { $paths }。
 health-check-affected = ヘルスチェックが影響を受けました: { $paths }。
 health-waits-for-nothing = { $paths } の通常の応答時間は { $usual } で、同じサービスで最も速い { $other } ({ $quickest }) と同程度です。通常は依存先の応答を待っていません。
@@ -68,7 +66,6 @@ check-reload = Nginx の設定の再読み込み
 
 health-none-connected = Nginx は { $bad } 件のリクエストで { $upstream } への接続を試みましたが、その間に確立した接続は 1 本もありません。
 
-health-routed-as-before = Nginx が転送した { $upstream } は、この期間の前後に同じパスのリクエスト { $served } 件を正常に処理しています。
 check-reload-at-the-end = 終了時の再読み込み
 
 health-refused-past-inside = { $services } への接続 { $errors } 件が拒否されましたが、コンテナ内からのプローブ { $probes } 件はすべて正常でした。このアドレスは以前リクエストを処理していました。

@@ -7,7 +7,6 @@ health-connect-quick = { $services } へのリクエスト { $requests } 件の�
 health-connect-quick-or-refused = { $services } へのリクエスト { $requests } 件のうち { $quick } 件は { $limit } 以内に接続したか、拒否されました。
 health-queue-had-room = 接続キューの上限は { $room } 件です。同じキューを通るコンテナ内のプローブ { $probes } 件には同じ時刻に応答があったため、キューには空きがありました。
 health-queue-maybe-full = 接続キューの上限は { $room } 件で、接続済みのリクエストが同時に最大 { $waiting } 件待っていました。キューがいっぱいだった可能性があります。
-health-queue-short = 接続できたリクエストにはすぐ応答があり、サーバーは停止していません。
 health-queue-never-full = 接続キューの上限は { $room } 件で、接続済みのリクエストが同時に待っていたのは最大 { $waiting } 件でした。キューがいっぱいになったことはありません。
 health-queue-hardly-used = その間に接続できたリクエスト { $served } 件にはすぐ応答があり、同時に待っていたのは最大 { $waiting } 件でした。接続キューがいっぱいなら多数が待つため、失われたのはパケットです。
 health-queue-fills = 遅延または失敗した接続 { $failed } 件は連続して起きていて (その他の接続 { $connected } 件との交代で { $runs } 区間。偶然なら { $expected } 区間)、その他のうち { $waited } 件は接続後に応答を待ちました。この並びは接続キューがいっぱいになるときのもので、パケット損失では生じません。
@@ -29,10 +28,5 @@ health-cut-from-host-detail = ホストから { $services } への接続が途�
 
 # Rhythm of responses
 health-bunched = 遅い応答 { $slow } 件のうち { $together } 件は、リクエスト時刻が異なるのに、複数のエンドポイントから 20 ms 以内にまとめて返されました ({ $bunches } 回)。
-health-held-waits = { $services } の応答を長く待った { $waits } 件のうち { $held } 件では、ほかのリクエストもあったのに、その間どのリクエストにも応答がありませんでした (最長 { $longest })。
-health-loop-blocked-detail = イベントループが 1 回につき最長 { $longest } ブロックされています。
 health-quick-between = { $paths } の応答 { $responses } 件のうち { $quick } 件は、停止と停止の間に通常どおりの速さで返されました。
-health-rhythm-numbers = インシデント期間の { $silent } は { $limit } を超える無応答でした (通常は { $usual_silent }、最長 { $longest })。また、応答の { $bursts } は直前の応答から 10 ms 以内に返されました (通常は { $usual_bursts })。
-health-stop-and-go = アプリケーションは停止と一斉応答を繰り返しています。
-health-bursts = アプリケーションの応答が一時に集中しています。
-health-steady = アプリケーションは安定して応答していました。
+health-steady = アプリケーションは途切れずに応答していました (最長の無応答 { $longest }、呼び出し元の待ち時間 { $waited })。

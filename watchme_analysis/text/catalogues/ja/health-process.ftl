@@ -97,28 +97,13 @@ health-probe-strict =
 # Source of the application
 health-call = { $function } の { $call } ({ $place })
 health-blocking-in-loop = ソースコードではイベントループがブロックされます: { $calls }。
-health-no-blocking-in-loop =
-    { $except_for ->
-        [cpu-to-spare] ソースコードのハンドラー { $handlers } 個には、CPU を使う処理を除き、イベントループをブロックする呼び出しはありません。プロセスの CPU には余裕がありました。
-       *[none] ソースコードのハンドラー { $handlers } 個には、イベントループをブロックする呼び出しはありません。
-    }
 health-pool-work = ソースコードでは、{ $paths } はプールのスレッドを必要とし、そのプールを { $calls } と共有しています。
-health-own-threads = ソースコードでは、イベントループとは別にスレッドやエグゼキューターを起動しています: { $calls }。
-health-starved = ソースコードにイベントループをブロックする処理はなく、プロセスは常に少しずつ CPU を使っていましたが、停止しています。CPU が割り当てられていません。
-health-starved-by-threads = ソースコードにイベントループをブロックする処理はなく、別のスレッドが CPU を使っている間、イベントループは停止しています。イベントループに CPU が割り当てられていません。
-health-or-no-cpu = CPU が不足したプロセスでも同じ現象が見られますが、CPU 使用率は不明です。
 health-possible-call = { $function } の { $call } ({ $place }、可能性あり)
 health-blocking-in-used-handlers = ソースコードでは、呼び出されたハンドラーでイベントループがブロックされます: { $calls }。
-health-no-blocking-in-used-handlers =
-    { $except_for ->
-        [cpu-to-spare] ソースコードのハンドラー { $handlers } 個のうち呼び出された { $used } 個には、CPU を使う処理を除き、イベントループをブロックする呼び出しはありません。プロセスの CPU には余裕がありました。
-       *[none] ソースコードのハンドラー { $handlers } 個のうち呼び出された { $used } 個には、イベントループをブロックする呼び出しはありません。
-    }
 
 # A process that is not there
 health-inside-refused = コンテナ外の呼び出し元が影響を受けている間、コンテナ内からのプローブ { $probes } 件のうち { $refused } 件が接続を拒否されました。待ち受けているプロセスがありませんでした。
 health-inside-refused-detail = { $services } で待ち受けているプロセスがなく、コンテナ内からの接続も拒否されました。
-health-inside-listens = コンテナ内からのプローブ { $probes } 件のうち { $bad } 件が遅いか失敗しましたが、接続の拒否はありませんでした。
 health-connected = 遅いか失敗したリクエスト { $passed_on } 件のうち { $made } 件で、Nginx は { $services } に接続できました。
 health-connected-errors = { $services } に関するアップストリームエラー { $errors } 件のうち { $waited } 件は、接続の確立後に発生しました。
 health-metrics-gap = インシデント中の { $gap } の間、プロセスのメトリクスが取得されていません (通常は { $step } ごと)。
@@ -138,7 +123,6 @@ health-start-fails-detail = 起動のたびに失敗しています: { $error }�
 
 # Arrivals
 health-arrivals-up = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍です。
-health-arrivals-absorbed = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍です。失敗したリクエストはなく、ほとんどが通常の時間で応答を受け取りました。
 health-arrivals-usual = インシデント中は毎秒 { $rate } 件のリクエストが到着しました。それ以外で最も多い時間帯の { $ratio } 倍で、通常の範囲です。
 health-arrivals-client = 増加分のほとんどは { $who } からのものです。
 health-arrivals-agent = 増加分のほとんどのユーザーエージェントには { $who } が含まれます。ほかのリクエストにはほとんどありません。
