@@ -157,7 +157,7 @@ def _table(bench: Bench) -> list[tuple[str, str, str, str]]:
         rows.append(
             ("ours, gzip against plain", f"{packed:.2f} s", f"{ratio:.2f}x", f"<= {_GZIP_GOAL:g}x{missed}")
         )
-    for way, text in (("aggregate", "the loop"), ("aggregate_arrow", "Arrow alone")):
+    for way, text in (("aggregate", "the loop"), ("aggregate_exact", "the reference parser")):
         for log in ("few", "many"):
             for one in bench.found.get((way, log), ())[:1]:
                 missed = "" if one["peak_mb"] <= _PEAK_GOAL_MB else "  MISSED"
@@ -208,7 +208,7 @@ def main() -> None:
         bench.rounds(slow, 1)
         if asked.only is None:
             bench.rounds(
-                [(way, log) for way in ("aggregate", "aggregate_arrow") for log in ("few", "many")], 1
+                [(way, log) for way in ("aggregate", "aggregate_exact") for log in ("few", "many")], 1
             )
         after = os.getloadavg()
         size = logs["many"].stat().st_size / 1e6

@@ -59,11 +59,11 @@ def watchme(path: Path) -> int:
     return len(frame)
 
 
-def watchme_arrow(path: Path) -> int:
-    """Our reader without numba."""
+def watchme_exact(path: Path) -> int:
+    """Our reader without numba: the reference parser."""
     from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
 
-    frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="arrow"))
+    frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="exact"))
     return len(frame)
 
 
@@ -80,9 +80,9 @@ def aggregate(path: Path, engine: str = "numba") -> int:
     return summary.requests
 
 
-def aggregate_arrow(path: Path) -> int:
+def aggregate_exact(path: Path) -> int:
     """Our streaming aggregate without numba."""
-    return aggregate(path, "arrow")
+    return aggregate(path, "exact")
 
 
 def regex(path: Path) -> int:
@@ -187,9 +187,9 @@ WAYS: dict[str, Callable[[Path], int]] = {
     way.__name__: way
     for way in (
         watchme,
-        watchme_arrow,
+        watchme_exact,
         aggregate,
-        aggregate_arrow,
+        aggregate_exact,
         regex,
         one_column,
         duckdb,

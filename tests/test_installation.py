@@ -20,7 +20,7 @@ from watchme_analysis.limits import LIMIT_KEYS, Limits
 
 def test_libraries_of_an_extra(monkeypatch):
     monkeypatch.setitem(installation.EXTRAS, "lab", ("json", "no_library_a", "no_library_b"))
-    require("access", "reports")
+    require("report", "reports")
     with pytest.raises(InputError) as raised:
         require("lab", "reports")
     assert messages_in(raised.value.args[0]) == {

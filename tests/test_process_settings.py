@@ -46,7 +46,7 @@ import scipy.linalg  # was not hidden from whoever imports it later
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["numba", "arrow"])
+@pytest.mark.parametrize("engine", ["numba", "exact"])
 def test_reading_logs_leaves_the_process_unchanged(tmp_path, engine):
     (tmp_path / "access.log").write_text("".join(LINE.format(number) for number in range(300)))
     command = [sys.executable, "-c", READ_A_LOG, str(tmp_path / "access.log"), engine]

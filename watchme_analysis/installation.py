@@ -22,7 +22,6 @@ from watchme_analysis.version import __version__
 EXTRAS = {
     "report": ("matplotlib", "papermill", "nbconvert", "ipykernel"),
     "lab": ("jupyterlab", "ipywidgets", "ipympl"),
-    "access": ("numba",),
     "spark": ("pyspark",),
 }
 _PACKAGE = Path(__file__).resolve().parent

@@ -6,15 +6,28 @@ What it finds is printed with the seed and as few lines as show it; put those in
 
 import json
 import random
+from datetime import UTC
 from pathlib import Path
 
 import pytest
-from worlds.access_fuzz import SECONDS, SEED, differences, rounds, rounds_for, selections, smallest
+from worlds.access_fuzz import (
+    SECONDS,
+    SEED,
+    chunk_differences,
+    differences,
+    rounds,
+    rounds_for,
+    selections,
+    smallest,
+)
 
 from watchme_analysis.access_logs.engine.chunk import Selection
+from watchme_analysis.access_logs.engine.engine import Engine
 from watchme_analysis.access_logs.formats.apache import compile_apache
+from watchme_analysis.access_logs.formats.json_log import unescape
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.formats.stock import stock_format
+from watchme_analysis.files.lines import decoded
 
 CORPUS = [
     json.loads(line) for line in Path(__file__).with_name("access_corpus.jsonl").read_text().splitlines()
@@ -50,15 +63,27 @@ def test_what_was_found_once_stays_mended(case, decode):
     assert differences(known, case["lines"].encode("latin-1"), selection, decode) == []
 
 
-def test_the_comparison_sees_a_wrong_cell(monkeypatch):
-    from watchme_analysis.access_logs.engine import arrow_parser as access_arrow
+@pytest.mark.fuzz
+def test_a_plain_pattern_matches_a_line_as_the_exact_pattern_does_or_not_at_all():
+    print(f"WATCHME_FUZZ_SEED={SEED}, {SECONDS / 2} s")
+    matched = 0
+    for _, (formats, data) in zip(rounds_for(SECONDS / 2), rounds(SEED), strict=False):
+        for log_format, line in ((log_format, line) for line in data.split(b"\n") for log_format in formats):
+            plain = log_format.plain_values(line)
+            if plain is None:
+                continue
+            matched += 1
+            exact = log_format.match(line)
+            assert exact is not None, (log_format.text, line)
+            convert = unescape if log_format.escape == "json" else decoded
+            texts = [convert(value) for value in exact]
+            assert list(plain) == [None if text in ("", "-") else text for text in texts], line
+    assert matched
 
-    line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"\n'
-    monkeypatch.setattr(access_arrow, "_DASH", b"+")
 
-    assert any("referer" in one for one in differences([compile_format(line_format())], line))
+def test_the_comparison_sees_a_wrong_cell():
+    line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "%s" "curl"\n'
+    combined = compile_format(stock_format("combined").text)
+    found, exact = (Engine([combined], UTC, engine="exact").read(line % referer) for referer in (b"a", b"b"))
 
-
-def line_format():
-
-    return stock_format("combined").text
+    assert any("referer" in one for one in chunk_differences(found, exact))

@@ -9,9 +9,9 @@ from worlds.together import together
 
 from watchme_analysis.access_logs.formats.column_sources import (
     column_sources,
+    columns_of,
     row_of,
     split_list,
-    upstream_columns,
 )
 from watchme_analysis.access_logs.formats.variable_names import adapted, plain_label, request_seconds
 
@@ -86,6 +86,23 @@ def test_variables_fill_columns(values, columns):
     assert row(**values) == columns
 
 
+def test_many_requests_have_the_columns_that_each_has_alone():
+    requests = [
+        {"request": request, "uri": uri, "status": status, "host": host, "http_host": "a", "bytes_sent": size,
+         "time_iso8601": "2025-12-11T12:00:00Z", "upstream_response_time": taken, "upstream_addr": "b:80"}
+        for request, uri in (("GET /a?b HTTP/1.1", "/a"), ("junk", "/c"), (None, None))
+        for status, host, size in (("200", "a", "1"), ("504", None, None))
+        for taken in (None, "0.1", "0.1, 0.2")
+    ]  # fmt: skip
+    together = columns_of({name: [one[name] for one in requests] for name in requests[0]}, UTC)
+
+    alone = [row_of(one, UTC) for one in requests]
+
+    assert {column: [*values] for column, values in together.items()} == {
+        column: [row[column] for row in alone] for column in alone[0]
+    }
+
+
 def test_a_time_without_a_zone_is_of_the_zone_of_the_log():
     nine = timezone(timedelta(hours=9))
     assert row_of({"time_iso8601": "2025-12-11T21:00:00"}, nine)["time"] == NOON
@@ -128,8 +145,8 @@ def test_an_invalid_value_is_named_with_its_variable(values, of):
     ],
 )  # fmt: skip
 def test_upstreams_are_summed_up_and_the_last_one_counts(values, columns):
-    found = upstream_columns(values)
-    assert {name: value for name, value in found.items() if value is not None} == columns
+    found = row(**values)
+    assert {name: value for name, value in found.items() if name.startswith("upstream")} == columns
 
 
 @together(

@@ -32,7 +32,7 @@ PLAIN = {
     "kubernetes": {"pod": "web-7", "labels": {"app": "api"}},
     "user_agent": "curl",
 }
-MODES = {"numba": (200, 0), "arrow": (200, 0), "exact": (200, 200)}
+MODES = {"numba": (200, 0), "exact": (200, 200)}
 
 
 def read(data, engine, formats=None):

@@ -83,15 +83,7 @@ ALIKE = [
 ]
 
 
-@pytest.mark.parametrize("engine", ["numba", "arrow"])
-def test_lines_with_the_same_fields_are_read_in_columns(engine):
-    data = "".join(f"{line}\n" for line in [HTTPS, *ALIKE]).encode()
-
-    assert read(HTTPS, *ALIKE, engine=engine).reference_lines == 0
-    assert differences(stock_formats(), data) == []
-
-
-# Values that only the exact way reads, or nobody.
+# Values that are not usual, or invalid.
 STRANGE = [
     UNESCAPED.replace("2018-11-30T22:22:48.364000Z", "2018-11-30T22:23:01.000000Z"),
     HTTPS.replace(" 0.086 ", " 8.6e-2 "),

@@ -631,7 +631,7 @@ def test_an_athena_table_is_printed_for_a_log_or_a_format(log):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["numba", "arrow"])
+@pytest.mark.parametrize("engine", ["numba", "exact"])
 def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
     # Lines of the exact way as well; pandas alone takes a fifth of the memory that a summary may take.
     (tmp_path / "access.log").write_text(LINES + LINES.replace("health", "監視"))
@@ -660,7 +660,7 @@ def test_a_summary_loads_no_pandas_and_no_scipy(tmp_path, engine):
 
 
 @pytest.mark.parametrize(
-    ("engine", "kept", "times"), [("numba", False, 1), ("numba", True, 0), ("arrow", False, 0)]
+    ("engine", "kept", "times"), [("numba", False, 1), ("numba", True, 0), ("exact", False, 0)]
 )
 def test_the_loop_is_compiled_apart_once_and_only_where_it_reads(log, monkeypatch, engine, kept, times):
     made = []

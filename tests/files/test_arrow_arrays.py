@@ -15,7 +15,6 @@ from watchme_analysis.files.arrow_arrays import (
     arrow_type,
     bool_array,
     even_offsets,
-    joined,
     nulls,
     nulls_of,
     number_array,
@@ -27,8 +26,6 @@ from watchme_analysis.files.arrow_arrays import (
     text_array,
     text_parts,
     truths_of,
-    unless_empty,
-    where,
     whole,
 )
 
@@ -111,14 +108,6 @@ def test_booleans_come_back():
     array = pa.array([True, None, False])
     assert truths_of(array).tolist() == [True, False, False]
     assert truths_of(array, null=True).tolist() == [True, True, False]
-
-
-def test_texts_are_chosen_and_joined_row_by_row():
-    texts = array_of(["a", "", None], "text")
-    assert where(np.array([True, False, True]), texts).to_pylist() == ["a", None, None]
-    assert where(pa.array([False, True, True]), texts).to_pylist() == [None, "", None]
-    assert unless_empty(texts).to_pylist() == ["a", None, None]
-    assert joined("<", texts, ">", array_of(["x", "y", "z"], "text")).to_pylist() == ["<a>x", "<>y", None]
 
 
 def test_parts_of_columns_are_one_array():

@@ -109,7 +109,7 @@ def test_a_long_line_is_a_block_of_its_own(limit, place, length):
         assert kept == data.replace(long.rstrip(b"\n") + (b"" if place.endswith("an end") else b"\n"), b"")
 
 
-@pytest.mark.parametrize("engine", ["arrow", "numba", "exact"])
+@pytest.mark.parametrize("engine", ["numba", "exact"])
 def test_a_long_line_costs_itself_alone(limit, tmp_path, engine):
     limit(line_mib=1)
     log = tmp_path / "access.log"

@@ -102,7 +102,7 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """
     data, problem = raw.content
     account = AccessLogAccounting(raw.relative)
-    engine = "auto" if len(data) >= FAST_FROM else "arrow"
+    engine = "auto" if len(data) >= FAST_FROM else "exact"
     tables = _tables(raw, lambda _: blocks_of(data), account, engine)
     frame = conform("access_log", frame_of(tables, ACCESS_COLUMNS))
     if problem is not None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from watchme_analysis.access_logs.accounting import AccessLogAccounting, note_file_change, unreadable_log
 from watchme_analysis.access_logs.engine.chunk import Chunk, RejectedLine, Selection, shifted
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
-from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine
+from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine, has_numba
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
 from watchme_analysis.access_logs.formats.candidates import Candidates, candidate_formats
 from watchme_analysis.access_logs.formats.extended import is_unnamed
@@ -139,7 +139,6 @@ class LogOptions:
         Zone of times without a zone.
     engine
         A value of :data:`watchme_analysis.access_logs.engine.engine.ENGINES`; all return the same rows.
-        ``auto`` parses a small log with Arrow.
     decode_escapes
         True to decode the escapes of Nginx's default escaping, or Apache's, in texts; a selected path is
         still compared with the logged text.
@@ -201,6 +200,9 @@ class AccessScan:
         self._candidates = {one.name: formats_of(one.path, self._options, known) for one in inputs}
         many = len(inputs) > MANY_INPUTS
         self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
+        is_large = any((one.size or 0) >= FAST_FROM for one in inputs)
+        if is_large and self._options.engine == "auto" and not has_numba():
+            self.notes.append(note("access-note-without-numba"))
         self.retrievals: list[Retrieval] = []
         self.block_bytes = BLOCK_BYTES
         # True to skip a large log if no line of a sample can be parsed.
@@ -332,11 +334,11 @@ class AccessScan:
         name = chosen_engine(self._options.engine)
         if self._options.engine != "auto" or name != "numba" or one.size is None:
             return name
-        # Loading numba takes time, and 100 MB.
+        # Loading numba takes as long as the reference parser takes for a log below this size.
         if one.name not in self._pays:
             lines = split_lines(_large_head(one, one.size))
             self._pays[one.name] = self._engine(one, name, lines).uses_compiled_parser(lines)
-        return name if self._pays[one.name] else "arrow"
+        return name if self._pays[one.name] else "exact"
 
     def account_for(self, one: Input) -> AccessLogAccounting:
         """Return the accounting of an input before it is read."""

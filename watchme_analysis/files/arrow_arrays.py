@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.schema import Kind
@@ -131,31 +130,6 @@ def truths_of(array: pa.Array, *, null: bool = False) -> Array:
     return np.where(nulls_of(array), null, bits[array.offset : array.offset + len(array)] == 1)
 
 
-def where(chosen: Array | pa.Array, values: pa.Array) -> pa.Array:
-    """Return the values where ``chosen`` is true, else null."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    mask = bool_array(chosen) if isinstance(chosen, np.ndarray) else chosen
-    return pc.if_else(mask, values, nulls(1, values.type)[0])
-
-
-def joined(*parts: Any) -> pa.Array:
-    """Return texts and columns of texts concatenated row by row, null where a part is null."""
-    import pyarrow.compute as pc
-
-    return pc.binary_join_element_wise(
-        *(scalar_of(part, "text") if isinstance(part, str) else part for part in (*parts, ""))
-    )
-
-
-def unless_empty(texts: pa.Array) -> pa.Array:
-    """Return texts with null for empty texts."""
-    import pyarrow.compute as pc
-
-    return where(pc.not_equal(texts, scalar_of("", "text")), texts)
-
-
 def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return a column as a single array, copied only if it has several chunks."""
     import pyarrow as pa
@@ -214,9 +188,14 @@ def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
         return nulls(len(values), arrow_type(kind))
     valid = np.array([value is not None for value in values], bool) if missing else None
     if kind in ("text", "json"):
-        texts = [b"" if value is None else str(value).encode() for value in values]
-        offsets = np.array([0, *accumulate(map(len, texts))], np.int64)
-        return text_array(offsets, b"".join(texts), valid)
+        texts = ["" if value is None else str(value) for value in values]
+        joined_texts = "".join(texts)
+        data = joined_texts.encode()
+        # Characters beyond ASCII take several bytes.
+        sized = texts if len(data) == len(joined_texts) else [text.encode() for text in texts]
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, sized), np.int64, len(texts)), out=offsets[1:])
+        return text_array(offsets, data, valid)
     dtype = np.float64 if kind == "float" else np.int64
     return number_array(np.array([0 if value is None else value for value in values], dtype), valid, kind)
 

@@ -1,8 +1,7 @@
 """HTTP request lines in logs: method, path, query and protocol.
 
-`split_request` is the reference. Three faster implementations must agree with it: `PLAIN_REQUEST` for whole
-columns in Arrow and `SQL_REQUEST` for Trino, both regular expressions in this module, and the compiled loops
-of `access_logs.engine`.
+`split_request` is the reference. Two faster implementations must agree with it: `SQL_REQUEST` for Trino, a
+regular expression in this module, and the compiled loops of `access_logs.engine`.
 """
 
 from __future__ import annotations
@@ -15,13 +14,6 @@ _REQUEST = re.compile(
 _OLD_REQUEST = re.compile(r"(?P<method>[A-Z][A-Z0-9_-]*) (?P<target>/\S*)")
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
-# For Arrow: matches a subset of the lines; other lines are left to the reference.
-_PLAIN_TARGET = r"(?P<path>/[^? ]*)(?:\?(?P<query>[^ ]*))?"
-_PLAIN_HOST = "(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?# ]*)?"
-PLAIN_REQUEST = (
-    rf"\A(?P<method>[A-Z][A-Z0-9_-]*) {_PLAIN_HOST}{_PLAIN_TARGET} (?P<protocol>HTTP/[0-9](?:\.[0-9])?)\z"
-)
-PLAIN_TARGET = rf"\A{_PLAIN_TARGET}\z"
 # For Trino: groups 1 to 4 are method, path, query and protocol. Scheme and host are dropped.
 _SQL_TARGET = r"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?]*?)(?:[?](.*?))?"
 _SQL_PROTOCOL = r"HTTP/[0-9](?:[.][0-9])?"

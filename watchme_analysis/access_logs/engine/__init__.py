@@ -1,13 +1,13 @@
-"""The parsers of access logs: one reference parser, and two fast parsers that must agree with it.
+"""The parsers of access logs: the reference parser, and a compiled parser that must agree with it.
 
 Entry point: `engine.Engine`, which parses one block into a `chunk.Chunk`.
 
-- `reference_parser`: one line at a time; correct and slow. The fast parsers leave ambiguous lines to it.
+- `reference_parser`: which format a line has, and its values; `reference_lines` converts those of many lines
+  together. It defines the correct result.
 - `compiled_parser` (with numba): `line_loop` over lines, `value_loops` for times, numbers, request lines and
   other values, `column_loops` from spans to columns, `simd` for many bytes at once, `columns` for the table.
   `jit`, `compilation` and `compile_cache` compile and keep them. `route_loop` replaces ids in paths.
-- `arrow_parser` (without numba): whole columns with numpy and Arrow.
-- `program`: a format as slots for both fast parsers.
+- `program`: a format as slots for the compiled parser, which leaves ambiguous lines to the reference parser.
 
 Imports: `access_logs.formats`, `files` and below; numba only in the modules that `jit` compiles.
 

@@ -1,45 +1,38 @@
-"""Blocks of an access log into tables: by a fast parser, and ambiguous lines by the reference parser.
+"""Blocks of an access log into tables: by the compiled loop, and all other lines by the reference parser.
 
-The format of a block is that of most lines of a sample. All engines return the same rows.
+The format of a block is that of most lines of a sample. Both parsers return the same rows.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.access_logs.engine.chunk import Chunk, RejectedLine, Selection, merged
-from watchme_analysis.access_logs.engine.columns import rows_table
-from watchme_analysis.access_logs.engine.escapes import unescaped_row, unescaped_table
+from watchme_analysis.access_logs.engine.chunk import Chunk, Selection, merged
+from watchme_analysis.access_logs.engine.escapes import unescaped_table
 from watchme_analysis.access_logs.engine.program import Program, compile_program
+from watchme_analysis.access_logs.engine.reference_lines import ReferenceLines
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
-from watchme_analysis.access_logs.formats.extended import known_part
+from watchme_analysis.access_logs.formats.column_sources import column_sources
 from watchme_analysis.access_logs.formats.json_log import shape_of
-from watchme_analysis.access_logs.formats.load_balancer import TYPES, load_balancer_plan
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.access_logs.line_blocks import ROOM_BYTES, Block, block_of
-from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.lines import prefix_sizes
-from watchme_analysis.installation import require
-from watchme_analysis.text.render import error_message, text_of_error
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
     from watchme_analysis.access_logs.engine.compiled_parser import CompiledLines
 
     Array = np.ndarray[Any, Any]
 
     Bounds = tuple[Array, Array]
-
-# Beginnings of lines without a configured format whose format follows from one line.
-_SHAPED = (b"{", *TYPES)
 
 
 def most_common_plan(size: int, reader: ReferenceParser) -> LogFormat | None:
@@ -54,55 +47,47 @@ def most_common_plan(size: int, reader: ReferenceParser) -> LogFormat | None:
     """
     if reader.fields is not None:
         return None
-    shaped = [line for line in reader.others if line.startswith(_SHAPED)]
+    shaped = [line for line in reader.others if line.startswith(b"{")]
     if 2 * len(shaped) > size:
-        plans = Counter(_plan_of(line, reader) for line in shaped)
+        plans = Counter(shape_of(line, reader.keys) for line in shaped)
         plan = plans.most_common(1)[0][0]
         if plan is not None:
             return plan
     return reader.formats[0] if len(reader.others) < size else None
 
 
-def _plan_of(line: bytes, reader: ReferenceParser) -> LogFormat | None:
-    return shape_of(line, reader.keys) if line.startswith(b"{") else load_balancer_plan(line)
-
-
 # Bytes below which loading the compiled parser costs more than it saves.
 FAST_FROM = 16 << 20
-# How lines are read: by the fastest parser that is installed, by loops that numba compiles, by Arrow in whole
-# columns, or one by one by the reference parser.
-ENGINES = ("auto", "numba", "arrow", "exact")
+# Lines are read by the compiled loop where it pays and is installed, by the loop, or by the reference parser.
+ENGINES = ("auto", "numba", "exact")
 # Number of lines of a block whose formats are compared.
 _SAMPLE = 32
-# Lines of a block that may be truncated lines of a longer format are rejected below this count and this share
-# of the block; more of them are hardly all truncated at the same position.
-_MOST_TRUNCATED = 3
-_TRUNCATED_SHARE = 0.002
 # A carriage return.
 _RETURN = 13
 
 
 @cache
-def _has_numba() -> bool:
+def has_numba() -> bool:
+    """Return whether numba is installed."""
     return find_spec("numba") is not None
 
 
 def chosen_engine(requested: str) -> str:
-    """Return the engine to use: the stated one, for ``auto`` the compiled parser where numba is installed.
+    """Return the engine to use: the stated one, for ``auto`` the compiled loop where numba is installed.
 
     Raises
     ------
     InputError
-        If the engine does not exist, or needs a package that is not installed.
+        If the engine does not exist, or numba is not installed, as on Macs with an Intel processor.
     """
     if requested not in ENGINES:
         raise InputError(
             error_message("error-unknown-engine", engine=repr(requested), known=", ".join(ENGINES))
         )
-    if requested == "numba" and not _has_numba():
-        require("access", "parsers")
+    if requested == "numba" and not has_numba():
+        raise InputError(error_message("error-numba-missing"))
     if requested == "auto":
-        return "numba" if _has_numba() else "arrow"
+        return "numba" if has_numba() else "exact"
     return requested
 
 
@@ -161,31 +146,28 @@ class Engine:
         reader.prepare(sample)
         given = constants or {}
         chunk = buf[:size], bounds
-        program = self._program_for(len(sample), reader)
-        if program is None:
-            return self._by_reference(chunk, np.arange(lines), reader, given)
+        plan = self._plan(len(sample), reader)
+        program = None if plan is None else self._program(plan)
+        if plan is None or program is None:
+            return self._by_reference(chunk, np.arange(lines), reader, given, plan)
         # A line without its end may be truncated, and is left to the reference parser.
         whole = lines - (not _has_line_end(chunk[0]))
         bounds = bounds[0][:whole], bounds[1][:whole]
         if reader.prefixed:
             bounds = bounds[0] + prefix_sizes(chunk[0], bounds), bounds[1]
-        quick = (
-            self._compiled(program, buf, bounds)
-            if self._engine == "numba" and program.fits_compiled_parser
-            else self._columnar(program, chunk[0], bounds, given)
-        )
-        ambiguous = self._by_reference(chunk, np.append(quick.others, np.arange(whole, lines)), reader, given)
+        compiled = self._compiled(program, buf, bounds)
+        others = np.append(compiled.others, np.arange(whole, lines))
+        ambiguous = self._by_reference(chunk, others, reader, given)
         if self._decode:
-            table = quick.table(given, ambiguous.table[:0])
-            table = merged(unescaped_table(table, program.log_format.escape), ambiguous.table)
+            table = compiled.table(given, ambiguous.table[:0])
+            table = merged(unescaped_table(table, plan.escape), ambiguous.table)
         else:
-            table = quick.table(given, ambiguous.table)
-        name = program.log_format.described
+            table = compiled.table(given, ambiguous.table)
         return ambiguous._replace(
             table=table,
             lines=lines,
-            filtered=quick.read - len(quick.rows) + ambiguous.filtered,
-            formats=ambiguous.formats + Counter({name: quick.read}),
+            filtered=compiled.read - len(compiled.rows) + ambiguous.filtered,
+            formats=ambiguous.formats + Counter({plan.described: compiled.read}),
         )
 
     def _bounds(self, buf: Array, size: int) -> Bounds:
@@ -208,99 +190,47 @@ class Engine:
 
         return CompiledLines(program, buf, bounds, self._selection)
 
-    def _columnar(self, program: Program, buf: Array, bounds: Bounds, constants: dict[str, Any]) -> _Columnar:
-        from watchme_analysis.access_logs.engine.arrow_parser import arrow_table
-
-        table, others = arrow_table(program, (buf, bounds), self._selection.needed, constants)
-        return _Columnar(len(table), self._selection.apply(table), others)
-
     def uses_compiled_parser(self, lines: Sequence[bytes]) -> bool:
         """Return whether the compiled parser parses most of such lines."""
         reader = ReferenceParser(self._formats, self._zone)
         reader.prepare(lines)
-        program = self._program_for(len(lines), reader)
-        return self._engine == "numba" and program is not None and program.fits_compiled_parser
+        plan = self._plan(len(lines), reader)
+        return plan is not None and self._program(plan) is not None
 
-    def _program_for(self, size: int, reader: ReferenceParser) -> Program | None:
-        """Return the program for the format of most lines of a sample, None for the reference parser."""
+    def _plan(self, size: int, reader: ReferenceParser) -> LogFormat | None:
+        """Return the format of most lines of a sample, None if the lines are read one by one."""
         plan = most_common_plan(size, reader)
-        program = None if plan is None else self._program(plan)
         # Only the reference parser reads the time of a prefix.
-        timeless = program is not None and reader.prefixed and not program.sources.times
-        return None if timeless else program
+        timeless = plan is not None and reader.prefixed and not column_sources(plan.names).times
+        return None if timeless else plan
 
     def _program(self, log_format: LogFormat) -> Program | None:
+        """Return the program of the compiled loop for a format, None for the reference parser."""
+        if self._engine != "numba":
+            return None
         if log_format not in self._programs:
             program = compile_program(log_format, self._selection.needed)
-            self._programs[log_format] = program if self._suits(program) else None
+            fits = program is not None and program.fits_compiled_parser
+            self._programs[log_format] = program if fits else None
         return self._programs[log_format]
 
-    def _suits(self, program: Program | None) -> bool:
-        if program is None or self._engine == "exact":
-            return False
-        from watchme_analysis.access_logs.engine.arrow_parser import can_read
-
-        return (self._engine == "numba" and program.fits_compiled_parser) or can_read(program)
-
     def _by_reference(
-        self, chunk: tuple[Array, Bounds], rows: Array, reader: ReferenceParser, constants: dict[str, Any]
+        self,
+        chunk: tuple[Array, Bounds],
+        rows: Array,
+        reader: ReferenceParser,
+        constants: dict[str, Any],
+        plan: LogFormat | None = None,
     ) -> Chunk:
         buf, bounds = chunk
-        found: list[dict[str, Any]] = []
-        rejected: list[RejectedLine] = []
-        shorter: dict[LogFormat, list[tuple[dict[str, Any], RejectedLine]]] = {}
-        blank = filtered = 0
-        for row, line in zip(rows, _lines(buf, bounds, rows), strict=True):
-            if not reader.strip_prefix(line).strip(b" \t\0") or reader.is_directive(line):
-                blank += 1
-                continue
-            # A write after a truncation leaves NUL bytes before the line.
-            try:
-                values, log_format = reader.row_and_format(line.lstrip(b"\0"))
-            except ValueError as error:
-                rejected.append(RejectedLine(int(row) + 1, text_of_error(error), line))
-                continue
-            is_cut = row + 1 == len(bounds[0]) and not _has_line_end(buf)
-            known = None
-            if is_cut and log_format is not None and not log_format.literals[-1]:
-                reader.used[log_format.described] -= 1
-                plain = reader.strip_prefix(line)
-                known = known_part(log_format, plain)
-                if known is None:
-                    rejected.append(RejectedLine(int(row) + 1, reject_reason("reject-cut"), line))
-                    continue
-                # A blank follows the known part, so that only fields behind it may be cut.
-                values, log_format = reader.row_and_format(line[: len(line) - len(plain)] + known)
-            if not self._selection.takes(values):
-                filtered += 1
-                continue
-            # Decoded after the selection, which applies to the logged text.
-            if self._decode and log_format is not None:
-                values = unescaped_row(values, log_format.escape)
-            found.append({**values, **constants, "line": int(row) + 1})
-            if log_format is not None and known is None and log_format.begins(reader.formats[0]):
-                reason = reject_reason("reject-truncated", format=reader.formats[0].name)
-                truncated = RejectedLine(int(row) + 1, reason, line)
-                shorter.setdefault(log_format, []).append((found[-1], truncated))
-        for log_format, pairs in shorter.items():
-            if len(pairs) < max(_MOST_TRUNCATED, _TRUNCATED_SHARE * len(bounds[0])):
-                reader.used[log_format.described] -= len(pairs)
-                found = [row for row in found if not any(row is one for one, _ in pairs)]
-                rejected = sorted([*rejected, *(line for _, line in pairs)])
-        table = rows_table(found, self._selection.needed)
-        return Chunk(table, rejected, len(rows), blank, filtered, reader.used, len(rows), _has_line_end(buf))
-
-
-class _Columnar(NamedTuple):
-    """The rows that Arrow parsed of a block; the same interface as :class:`CompiledLines`."""
-
-    read: int
-    rows: pa.Table
-    others: Array
-
-    def table(self, _constants: dict[str, Any], further: pa.Table) -> pa.Table:
-        """Return the selected rows, with further rows at their places."""
-        return merged(self.rows, further)
+        has_end = _has_line_end(buf)
+        lines = ReferenceLines(reader, self._selection, constants, decode=self._decode)
+        indexes = rows.tolist()
+        numbered = [*zip(indexes, _lines(buf, bounds, indexes), strict=True)]
+        table = lines.read(numbered, plan, len(bounds[0]), is_cut=not has_end)
+        return Chunk(
+            table, lines.rejected, len(rows), lines.blank, lines.filtered, reader.used, len(rows), has_end
+        )
 
 
 def _has_line_end(buf: Array) -> bool:
@@ -320,9 +250,10 @@ def _line_bounds(buf: Array) -> Bounds:
     return starts, ends - returns
 
 
-def _lines(buf: Array, bounds: Bounds, rows: Any) -> list[bytes]:
-    starts, ends = bounds
-    return [buf[starts[row] : ends[row]].tobytes() for row in rows]
+def _lines(buf: Array, bounds: Bounds, rows: Iterable[int]) -> list[bytes]:
+    data = buf.data
+    starts, ends = bounds[0].tolist(), bounds[1].tolist()
+    return [bytes(data[starts[row] : ends[row]]) for row in rows]
 
 
 def _sample_rows(lines: int) -> list[int]:

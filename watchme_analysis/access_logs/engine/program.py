@@ -14,7 +14,6 @@ from watchme_analysis.access_logs.formats.column_sources import (
     ColumnSources,
     column_sources,
 )
-from watchme_analysis.access_logs.formats.derived import DerivedFormat, known_names
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
 from watchme_analysis.access_logs.formats.log_variables import Variable
 
@@ -63,13 +62,11 @@ class Program:
     @cached_property
     def sources(self) -> ColumnSources:
         """The variables that fill each column."""
-        return column_sources(known_names(self.log_format))
+        return column_sources(self.log_format.names)
 
     @cached_property
     def fits_compiled_parser(self) -> bool:
-        """Return whether the compiled loop parses the format; Arrow parses nearly all with a program."""
-        if isinstance(self.log_format, DerivedFormat):
-            return False
+        """Return whether the compiled loop parses the format."""
         variables, literals = self.log_format.variables, self.log_format.literals
         # A blank line is not a request, even if the format matches it.
         telling = any(literal.strip() for literal in literals)

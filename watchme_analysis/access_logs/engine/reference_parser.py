@@ -1,6 +1,6 @@
-"""The reference parser: access log lines parsed individually, exact and slow.
+"""The reference parser: the format and the values of access log lines, one line at a time.
 
-The fast parsers leave ambiguous lines to it and are compared with it. A line that matches no format is
+The compiled parser leaves ambiguous lines to it and is compared with it. A line that matches no format is
 rejected with the position at which it departs from the format with the longest match.
 """
 
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 
 from watchme_analysis.access_logs.formats import load_balancer as load_balancer_lines
 from watchme_analysis.access_logs.formats import w3c as w3c_lines
@@ -117,6 +118,27 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WRAPPED = ("log", "message", "MESSAGE")
 
 
+class Reading(NamedTuple):
+    """A way to read a line.
+
+    Attributes
+    ----------
+    name
+        Name of the format in notes.
+    values
+        Variables of the line; missing values are None.
+    log_format
+        The format; None for lines of programs without one.
+    may_wrap
+        True for a JSON object that is no request itself, and may hold the line of a program.
+    """
+
+    name: str
+    values: dict[str, str | None]
+    log_format: LogFormat | None = None
+    may_wrap: bool = False
+
+
 @dataclass
 class ReferenceParser:
     """Parses lines individually and exactly, in the formats that may have written them.
@@ -162,62 +184,94 @@ class ReferenceParser:
         """
         return self.row_and_format(line)[0]
 
-    def row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
-        """Return a line's columns and its format; None for JSON with known keys.
+    def row_and_format(
+        self, line: bytes, reading: Reading | None = None
+    ) -> tuple[dict[str, object], LogFormat | None]:
+        """Return a line's columns and its format; None for lines of programs without one.
 
         If the program writes no times, that of the prefix of a container runtime or syslog counts.
+
+        Parameters
+        ----------
+        line
+            The line.
+        reading
+            The only reading of the line, if it is known.
 
         Raises
         ------
         ValueError
             With the reason why the line is not a request.
         """
-        row, log_format = self._row_and_format(self.strip_prefix(line))
+        text = self.strip_prefix(line)
+        row, log_format = self._row_and_format(text, self._readings(text) if reading is None else [reading])
         if row.get("time") is None and self.prefixed:
             row["time"] = prefix_time(line.removeprefix(BYTE_ORDER_MARK), self.zone)
         return row, log_format
 
-    def _row_and_format(self, line: bytes) -> tuple[dict[str, object], LogFormat | None]:
+    def _row_and_format(
+        self, line: bytes, readings: Iterable[Reading]
+    ) -> tuple[dict[str, object], LogFormat | None]:
         reason = ""
+        for found in readings:
+            if found.may_wrap:
+                wrapped = self._unwrapped(found.values)
+                if wrapped is None:
+                    raise ValueError(_reason_no_request(keys_in(line)))
+                return wrapped
+            try:
+                row = row_of(found.values, self.zone)
+            except ValueError as error:
+                if found.log_format is None:
+                    raise
+                reason = text_of_error(error)
+                continue
+            self.used[found.name] += 1
+            return row, found.log_format
+        raise ValueError(reason or self._reason_unmatched(line))
+
+    def _reason_unmatched(self, line: bytes) -> str:
+        where = mismatch_reason(self.formats[0], line) if self.formats else None
+        return where or reason_unmatched(line)
+
+    def first_reading(self, line: bytes) -> Reading:
+        """Return the first format that matches a line without a prefix, with the values in this format.
+
+        If a value is invalid, :meth:`row` tries further formats.
+
+        Raises
+        ------
+        ValueError
+            With the reason why the line is not a request.
+        """
+        found = next(self._readings(line), None)
+        if found is None:
+            raise ValueError(self._reason_unmatched(line))
+        return found
+
+    def _readings(self, line: bytes) -> Iterator[Reading]:
+        """Yield the formats that match a line, in the order in which they are tried, with its values."""
         if self.is_directive(line):
             raise ValueError(reject_reason("reject-directive"))
         if self.fields is not None:
-            row = row_of(self.fields.values(line), self.zone)
-            self.used[w3c_lines.NAME] += 1
-            return row, None
+            yield Reading(w3c_lines.NAME, self.fields.values(line))
+            return
         for log_format in self.formats:
             values = format_values(log_format, line)
-            if values is None:
-                # The rest of a truncated line may look like the beginning of another format.
-                if log_format is self.formats[0] and log_format.is_several(line):
-                    break
-                continue
-            try:
-                row = row_of(values, self.zone)
-            except ValueError as error:
-                reason = text_of_error(error)
-                continue
-            self.used[log_format.described] += 1
-            return row, log_format
+            if values is not None:
+                yield Reading(log_format.described, values, log_format)
+            # The rest of a truncated line may look like the beginning of another format.
+            elif log_format is self.formats[0] and log_format.is_several(line):
+                break
         if line.lstrip().startswith(b"{"):
             by_key = values_of(line, self.keys)
             if by_key is None:
                 raise ValueError(reject_reason("reject-no-json"))
-            if not is_request(by_key):
-                wrapped = self._unwrapped(by_key)
-                if wrapped is None:
-                    raise ValueError(_reason_no_request(keys_in(line)))
-                return wrapped
-            row = row_of(by_key, self.zone)
-            self.used["JSON"] += 1
-            return row, None
+            yield Reading("JSON", by_key, may_wrap=not is_request(by_key))
+            return
         written = self._values_of_program(line)
         if written is not None:
-            row = row_of(written[1], self.zone)
-            self.used[written[0]] += 1
-            return row, None
-        where = mismatch_reason(self.formats[0], line) if self.formats and not reason else None
-        raise ValueError(reason or where or reason_unmatched(line))
+            yield Reading(*written)
 
     def _values_of_program(self, line: bytes) -> tuple[str, dict[str, str | None]] | None:
         """Return the program or the kind of format that wrote a line without a plan, and its variables."""
@@ -248,7 +302,8 @@ class ReferenceParser:
         if inner is None:
             return None
         try:
-            row, log_format = self._row_and_format(_COLOURS.sub(b"", inner.rstrip("\r\n").encode()))
+            text = _COLOURS.sub(b"", inner.rstrip("\r\n").encode())
+            row, log_format = self._row_and_format(text, self._readings(text))
         except ValueError:
             return None
         if row.get("time") is None:
@@ -341,6 +396,11 @@ def with_extended(formats: Sequence[LogFormat], sample: Sequence[bytes], zone: t
 
 def format_values(log_format: LogFormat, line: bytes) -> dict[str, str | None] | None:
     """Return the variables of a line by a format, missing values None; None when it does not match."""
+    if not log_format.may_match(line):
+        return None
+    plain = log_format.plain_values(line)
+    if plain is not None:
+        return dict(zip(log_format.names, plain, strict=True))
     found = log_format.match(line)
     if found is None:
         return None

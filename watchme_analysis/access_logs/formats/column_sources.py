@@ -1,17 +1,19 @@
 """The variable of a log format that fills each column of ``access_log``.
 
-:func:`column_sources` returns it for the variables of a format. All readers use it: :func:`row_of` for one
-request (the reference parser), `engine.program` for the compiled and the Arrow parser, and `athena` for SQL.
+:func:`column_sources` returns it for the variables of a format. All readers use it: :func:`columns_of` and
+:func:`row_of` for values as texts (the reference parser), `engine.program` for the compiled parser, and
+`athena` for SQL.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
+from typing import Any
 
 from watchme_analysis.files.field_values import microseconds, number, whole_number
 from watchme_analysis.files.request_line import split_request, split_target
@@ -64,7 +66,11 @@ QUERIES = ("args", "query_string")
 REQUEST_PARTS = (*TARGETS, *QUERIES, "request_method", "server_protocol")
 _SEPARATOR = re.compile(r", | : |,\s*$|\s:\s*$")
 
+# The columns of a request line.
+_REQUEST_COLUMNS = ("method", "path", "query", "protocol", "request")
+
 Values = Mapping[str, str | None]
+Texts = Sequence[str | None]
 
 
 @dataclass(frozen=True)
@@ -151,15 +157,26 @@ def split_list(value: str | None) -> list[str]:
     return [entry.strip() for entry in _SEPARATOR.split(value) if entry.strip()]
 
 
-def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
-    """Return a request's columns, times as microseconds since the epoch.
+def row_of(values: Values, zone: tzinfo) -> dict[str, Any]:
+    """Return a request's columns: :func:`columns_of` for a single request."""
+    columns = columns_of({name: (value,) for name, value in values.items()}, zone)
+    return {column: found[0] for column, found in columns.items()}
+
+
+def columns_of(values: Mapping[str, Texts], zone: tzinfo) -> dict[str, Sequence[Any]]:
+    """Return the columns of requests of one format, times as microseconds since the epoch.
 
     Parameters
     ----------
     values
-        Variables of the format with their values; missing values are None.
+        Variables of the format with their value in each request; missing values are None.
     zone
         Zone of times without a zone.
+
+    Returns
+    -------
+    dict
+        Values of each column; columns without a source may be missing.
 
     Raises
     ------
@@ -167,77 +184,117 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, object]:
         If a value is invalid for its variable.
     """
     sources = column_sources(tuple(values))
-    row: dict[str, object] = {"time": _time(values, sources.times, zone)}
-    used: set[str] = set()
-    for columns, convert in ((sources.texts, str), (sources.integers, whole_number)):
-        for column, names in columns.items():
-            if not names:
-                continue
-            # The first variable usually has a value, and a generator would take a tenth of a row's time.
-            name = names[0]
-            if values[name] is None:
-                name = next((name for name in names if values[name] is not None), "")
-                if not name:
-                    continue
-            try:
-                row[column] = convert(values[name])
-            except ValueError as error:
-                raise ValueError(error_message("problem-of", of=f"${name}", problem=error)) from None
-            # A second variable with the same value adds no information.
-            if len(names) > 1:
-                used.update(other for other in names if values[other] == values[name])
-    duration = sources.duration
-    taken = None if duration is None else _decimal(duration, values[duration])
-    row["request_time_s"] = None if taken is None or duration is None else taken / DURATIONS[duration]
-    row.update(_request(values, sources, used))
-    row.update(upstream_columns(values))
-    further = {
-        name: values[name] for name in sources.further if values[name] is not None and name not in used
-    }
-    row["extra"] = json.dumps(further, sort_keys=True, ensure_ascii=False) if further else None
-    return row
+    # Variables that add nothing to the columns of a request, by request.
+    repeated: list[set[str]] = [set() for _ in next(iter(values.values()))] if sources.further else []
+    columns: dict[str, Sequence[Any]] = {}
+    times = [_each(name, partial(_time, zone=zone), values[name]) for name in sources.times]
+    if times:
+        columns["time"] = reduce(_preferred, times)
+    for column, names in sources.texts.items():
+        if names:
+            columns[column] = _chosen(values, names, repeated)
+    for column, names in sources.integers.items():
+        if names:
+            columns[column] = _each(names[0], whole_number, values[names[0]])
+            _chosen(values, names, repeated)
+        # Only a missing value is replaced, so the value that replaces none may be invalid.
+        chosen = values[names[0]] if names else ()
+        for name in names[1:]:
+            needed = [
+                value if text is None else None for text, value in zip(chosen, values[name], strict=True)
+            ]
+            columns[column] = _preferred(columns[column], _each(name, whole_number, needed))
+            chosen = _preferred(chosen, needed)
+    if sources.duration is not None:
+        taken = _each(sources.duration, number, values[sources.duration])
+        unit = DURATIONS[sources.duration]
+        columns["request_time_s"] = [None if value is None else value / unit for value in taken]
+    columns.update(_request_columns(values, sources, repeated))
+    columns.update(upstream_columns(values))
+    if sources.further:
+        rows = zip(*(values[name] for name in sources.further), strict=True)
+        columns["extra"] = [
+            _json_object(
+                {name: value for name, value in zip(sources.further, row, strict=True) if name not in known}
+            )
+            for row, known in zip(rows, repeated, strict=True)
+        ]
+    return columns
 
 
-def _time(values: Values, names: Sequence[str], zone: tzinfo) -> int | None:
-    found: int | None = None
-    for name in names:
-        value = values[name]
-        if value is None:
-            continue
-        moment = microseconds(value, zone)
-        if moment is None:
-            problem = error_message("value-no-time", value=repr(value))
-            raise ValueError(error_message("problem-of", of=f"${name}", problem=problem))
-        found = moment if found is None else found
-    return found
-
-
-def _decimal(name: str, value: str | None) -> float | None:
+def _each(name: str, convert: Callable[[str | None], Any], texts: Texts) -> list[Any]:
+    """Return the converted values of a variable; many values of a log are equal, and are converted once."""
     try:
-        return number(value)
+        known = {text: convert(text) for text in set(texts)}
     except ValueError as error:
         raise ValueError(error_message("problem-of", of=f"${name}", problem=error)) from None
+    return [known[text] for text in texts]
 
 
-def _request(values: Values, sources: ColumnSources, used: set[str]) -> dict[str, object]:
-    """Return the columns of the request line, and add to ``used`` the variables that repeat a part of it."""
+def _preferred(first: Sequence[Any], second: Sequence[Any]) -> Sequence[Any]:
+    """Return values, with those of a second sequence where they are missing."""
+    return [other if value is None else value for value, other in zip(first, second, strict=True)]
+
+
+def _chosen(values: Mapping[str, Texts], names: Sequence[str], repeated: Sequence[set[str]]) -> Texts:
+    """Return the first known value of each request, after adding other variables with the same value."""
+    chosen: Texts = reduce(_preferred, (values[name] for name in names))
+    # A second variable with the same value adds no information.
+    for name in names[1:]:
+        for known, value, text in zip(repeated, values[name], chosen, strict=True):
+            if value == text:
+                known.add(name)
+    return chosen
+
+
+def _json_object(values: Values) -> str | None:
+    """Return the known values as a JSON object, None without any."""
+    known = {name: value for name, value in values.items() if value is not None}
+    return json.dumps(known, sort_keys=True, ensure_ascii=False) if known else None
+
+
+def _time(value: str | None, zone: tzinfo) -> int | None:
+    moment = microseconds(value, zone)
+    if moment is None and value is not None:
+        raise ValueError(error_message("value-no-time", value=repr(value)))
+    return moment
+
+
+def _request_columns(
+    values: Mapping[str, Texts], sources: ColumnSources, repeated: Sequence[set[str]]
+) -> dict[str, Sequence[Any]]:
+    """Return the columns of the request line, after adding the variables that repeat a part of it."""
+    names = sources.present(("request", *REQUEST_PARTS))
+    if not names:
+        return {}
+    rows = [*zip(*(values[name] for name in names), strict=True)]
+    known = {row: _request(dict(zip(names, row, strict=True))) for row in set(rows)}
+    for row, unneeded in zip(rows, repeated, strict=False):
+        unneeded.update(known[row][1])
+    parts = [known[row][0] for row in rows]
+    return {column: [part.get(column) for part in parts] for column in _REQUEST_COLUMNS}
+
+
+def _request(values: Values) -> tuple[Mapping[str, str | None], set[str]]:
+    """Return the columns of a request line, and the variables that repeat a part of it."""
     whole = values.get("request")
     parts = split_request(whole) if whole is not None else None
     if parts is not None:
+        if len(values) == 1:
+            return parts, set()
         target = f"{parts['path']}?{parts['query']}" if parts["query"] else parts["path"]
         repeated = (target, parts["method"], parts["query"], parts["path"])
         names = (*TARGETS, *QUERIES, "request_method")
-        used.update(name for name in names if values.get(name) in repeated)
+        used = {name for name in names if values.get(name) in repeated}
         if values.get("server_protocol") == parts["protocol"]:
             used.add("server_protocol")
-        return dict(parts)
-    row: dict[str, object] = {"request": whole}
-    if values.get("request_method") is not None:
-        row["method"] = values["request_method"]
-        used.add("request_method")
-    if values.get("server_protocol") is not None:
-        row["protocol"] = values["server_protocol"]
-        used.add("server_protocol")
+        return parts, used
+    row: dict[str, str | None] = {"request": whole}
+    used = set()
+    for column, name in (("method", "request_method"), ("protocol", "server_protocol")):
+        if values.get(name) is not None:
+            row[column] = values[name]
+            used.add(name)
     found = next((name for name in TARGETS if values.get(name)), None)
     if found is not None:
         used.add(found)
@@ -246,10 +303,10 @@ def _request(values: Values, sources: ColumnSources, used: set[str]) -> dict[str
     if query is not None and row.get("query") in (None, values[query]):
         used.add(query)
         row["query"] = values[query]
-    return row
+    return row, used
 
 
-def upstream_columns(values: Values) -> dict[str, object]:
+def upstream_columns(values: Mapping[str, Texts]) -> dict[str, Sequence[Any]]:
     """Return the columns of upstream variables: sums over tries, last values, number of tries, raw values.
 
     Raises
@@ -257,27 +314,41 @@ def upstream_columns(values: Values) -> dict[str, object]:
     ValueError
         If a value is invalid for its variable.
     """
-    row: dict[str, object] = {}
     present = [name for name in UPSTREAM if name in values]
     if not present:
-        return row
-    lists = {name: split_list(values[name]) for name in present}
-    row["upstream_tries"] = tries = max(len(entries) for entries in lists.values())
-    for column, name in UPSTREAM_TIMES.items():
-        numbers = [_decimal(name, entry) for entry in lists.get(name, ())]
-        known = [value for value in numbers if value is not None]
-        # Rounded to the precision of the log, to remove the error of floating point sums.
-        row[column] = round(sum(known), 6) if known else None
-    addresses = lists.get("upstream_addr")
-    if addresses:
-        row["upstream_addr"] = None if addresses[-1] == "-" else addresses[-1]
-    statuses = lists.get("upstream_status")
-    if statuses:
-        try:
-            row["upstream_status"] = whole_number(statuses[-1])
-        except ValueError as error:
-            raise ValueError(error_message("problem-of", of="$upstream_status", problem=error)) from None
-    if tries > 1:
-        logged = {name: values[name] for name in present if values[name] is not None}
-        row["upstream_raw"] = json.dumps(logged, sort_keys=True, ensure_ascii=False)
-    return row
+        return {}
+    columns: dict[str, Sequence[Any]] = {
+        column: _each(name, _total, values[name]) for column, name in UPSTREAM_TIMES.items() if name in values
+    }
+    if "upstream_addr" in values:
+        columns["upstream_addr"] = _each("upstream_addr", _last_address, values["upstream_addr"])
+    if "upstream_status" in values:
+        columns["upstream_status"] = _each("upstream_status", _last_status, values["upstream_status"])
+    counts = (_each(name, _count, values[name]) for name in present)
+    columns["upstream_tries"] = tries = [max(row) for row in zip(*counts, strict=True)]
+    rows = zip(*(values[name] for name in present), strict=True)
+    columns["upstream_raw"] = [
+        _json_object(dict(zip(present, row, strict=True))) if count > 1 else None
+        for row, count in zip(rows, tries, strict=True)
+    ]
+    return columns
+
+
+def _count(value: str | None) -> int:
+    return len(split_list(value))
+
+
+def _total(value: str | None) -> float | None:
+    known = [taken for taken in map(number, split_list(value)) if taken is not None]
+    # Rounded to the precision of the log, to remove the error of floating point sums.
+    return round(sum(known), 6) if known else None
+
+
+def _last_address(value: str | None) -> str | None:
+    entries = split_list(value)
+    return entries[-1] if entries and entries[-1] != "-" else None
+
+
+def _last_status(value: str | None) -> int | None:
+    entries = split_list(value)
+    return whole_number(entries[-1]) if entries else None

@@ -1,7 +1,7 @@
 """Access logs in JSON: parsed by the format that wrote them, or by the usual names of keys.
 
 Log shippers reorder keys and add their own, so no format describes their lines. Nevertheless a program writes
-all its lines alike: :func:`shape_of` derives a format from a line's shape, which the fast parsers support.
+all its lines alike: :func:`shape_of` derives a format from a line's shape, which both parsers support.
 Lines of another shape are left to the reference parser, which uses their keys.
 """
 

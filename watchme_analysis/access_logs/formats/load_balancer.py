@@ -1,8 +1,5 @@
 """The access log of an Application Load Balancer.
 
-:func:`load_balancer_values` is the reference for single lines. :func:`load_balancer_plan` does the same for
-whole columns of lines with documented formats of times and addresses; other lines are left to the reference.
-
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html.
 New fields are added at the end of a line from time to time.
 """
@@ -10,22 +7,10 @@ New fields are added at the end of a line from time to time.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.access_logs.formats.derived import Derivation, DerivedFormat, Texts
 from watchme_analysis.access_logs.formats.json_proxies import without_port
-from watchme_analysis.access_logs.formats.log_variables import Variable, kind_of
-from watchme_analysis.files.arrow_arrays import nulls_of, scalar_of, truths_of, where
 from watchme_analysis.files.field_values import microseconds, number
 from watchme_analysis.files.lines import decoded
-from watchme_analysis.files.time_columns import moments_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
-    Array = np.ndarray[Any, Any]
 
 NAME = "Application Load Balancer"
 _ARN = "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067"
@@ -110,71 +95,3 @@ def _request_time(parts: list[float | None], known: dict[str, str | None]) -> st
         return f"{sum(part or 0 for part in parts):.6f}"
     began, ended = (microseconds(known.get(name)) for name in ("request_creation_time", "time_iso8601"))
     return None if began is None or ended is None or ended < began else f"{(ended - began) / 1e6:.6f}"
-
-
-# Number of fields up to the creation time of a request, which is logged since 2018. Older lines have no plan.
-_MIN_PLANNED_FIELDS = NAMES.index("request_creation_time") + 1
-_TYPE = rf"\A(?:{'|'.join(one.decode().strip() for one in TYPES)})\z"
-_SECONDS = r"\A[0-9]{1,6}(?:\.[0-9]{1,6})?\z"
-# An IPv6 address with a port has brackets.
-_CLIENT = r"\A(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+)):[0-9]+\z"
-_HOST = rf"\A{AUTHORITY.pattern.replace('(', '(?P<host>', 1)}"
-
-
-def load_balancer_plan(line: bytes) -> DerivedFormat | None:
-    """Return the plan of lines with the fields of a line, None if only the reference parser supports them."""
-    fields = fields_of(line)
-    if fields is None or not _MIN_PLANNED_FIELDS <= len(fields) <= len(NAMES):
-        return None
-    marks = ['"' if field.startswith('"') else "" for field in fields]
-    literals = [f"{before} {after}" for before, after in pairwise(marks)]
-    variables = tuple(_variable(name, mark) for name, mark in zip(NAMES, marks, strict=False))
-    plain = tuple(literal.encode() for literal in (marks[0], *literals, marks[-1]))
-    return DerivedFormat(NAME, NAME, "kept", plain, variables, derivation=_DERIVATION)
-
-
-def _variable(name: str, mark: str) -> Variable:
-    if name == "time_iso8601":
-        return Variable("time_text", "text", quoted=False)
-    kind = kind_of(name)
-    # A value that is not enclosed has no spaces.
-    return Variable(name, "token" if kind == "text" and not mark else kind, bool(mark))
-
-
-def _derived(texts: Texts) -> tuple[dict[str, pa.Array], Array]:
-    import pyarrow.compute as pc
-
-    parts = [texts(name) for name in PARTS]
-    client, target = texts("client"), texts("target")
-    fit = [pc.match_substring_regex(part, _SECONDS) for part in parts]
-    million = scalar_of(1e6, "float")
-    seconds = [where(fits, part).cast("float64") for fits, part in zip(fit, parts, strict=True)]
-    whole = [pc.round(pc.multiply(one, million)).cast("int64") for one in seconds]
-    # Without a response of a target: from the creation of the request to its response.
-    created = texts("request_creation_time")
-    waited = pc.subtract(moments_of(texts("time_text")), moments_of(created))
-    waited = where(pc.greater_equal(waited, scalar_of(0, "int")), waited)
-    taken = pc.coalesce(pc.add(pc.add(whole[0], whole[1]), whole[2]), waited)
-    requested = pc.extract_regex(texts("request"), _HOST)
-    made = {
-        "remote_addr": pc.replace_substring_regex(client, _CLIENT, r"\1\2"),
-        "upstream_addr": target,
-        "host": pc.coalesce(texts("domain_name"), pc.struct_field(requested, "host")),
-        "request_time": pc.divide(taken.cast("float64"), million),
-        "upstream_response_time": parts[1],
-    }
-    sure = truths_of(pc.match_substring_regex(texts("type"), _TYPE))
-    # A missing time, or a time in another format, may be valid for the reference parser.
-    sure &= ~nulls_of(taken) | nulls_of(created)
-    for one in (*fit, pc.match_substring_regex(client, _CLIENT), pc.invert(pc.match_substring(target, ","))):
-        sure &= truths_of(one, null=True)
-    return made, sure
-
-
-_DERIVATION = Derivation(
-    used_up=frozenset(("client", "target", "domain_name", *PARTS)),
-    # Requests that were sent to no target have times of -1.
-    nothing=b"-1",
-    made=("remote_addr", "upstream_addr", "host", "request_time", "upstream_response_time"),
-    make=_derived,
-)

@@ -130,6 +130,7 @@ access-note-percentiles = There are so many values of { $by } that their percent
 access-note-last-errors = Of { $errors } errors the last { $listed } are listed, and the last { $listed } with their requests.
 access-note-masked = Passwords, tokens and names in e-mail addresses are shown as { $mask }; the logs hold them.
 access-note-copy = { $copy } is left out: { $whole } begins with all its lines.
+access-note-without-numba = The package numba is not installed, so this log was read at a fraction of the speed; the results are the same.
 access-note-not-compared = The { $logs } logs are read in the order of their names and not compared for copies.
 
 ## Reasons for rejected lines

@@ -18,6 +18,7 @@ error-s3-no-object = There is no object { $name }: give a key, a pattern, or a p
 error-s3-unlisted = { $name } can't be listed: { $reason }.
 error-no-known-log-format = No line of { $names } is of a log_format that is known: --format says which it is. What other programs write has none, and AWS documents tables of its own logs.
 error-access-log-column = An access log has no column { $columns }: it has { $known }.
+error-numba-missing = The engine numba needs the package numba, which is not installed: leave out --engine numba, or use another platform than a Mac with an Intel processor, for which there is no such package.
 error-spark-missing = The engine spark needs the package pyspark, which is not installed: python3 tasks.py spark brings it to a clone, pip install pyspark elsewhere; or leave out --engine spark.
 error-spark-java = The engine spark needs Java 17 or newer, which is not installed: on Debian or Ubuntu apt install default-jre-headless brings it; or leave out --engine spark.
 error-spark-start = Spark can't be started: { $reason }

@@ -39,8 +39,7 @@ error-extra-missing = { $purpose ->
     [page] The page and its figures need
     [lab] Notebooks in JupyterLab need
     [lab-figures] Figures with zoom and hover need
-    [widgets] Widgets need
-   *[parsers] Compiled parsers need
+   *[widgets] Widgets need
   } { $packages }, which { $missing ->
     [one] is
    *[other] are

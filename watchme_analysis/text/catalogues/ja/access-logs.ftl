@@ -95,6 +95,7 @@ access-note-percentiles = { $by } の値の種類が多いため、パーセン�
 access-note-last-errors = エラー { $errors } 件のうち、最後の { $listed } 件と、対応するリクエストがある最後の { $listed } 件を表示します。
 access-note-masked = パスワード、トークン、メールアドレスの名前部分は { $mask } と表示しています。ログには元の値が残っています。
 access-note-copy = { $copy } を除外しました。すべての行が { $whole } の先頭に含まれています。
+access-note-without-numba = パッケージ numba がインストールされていないため、読み取りに何倍もの時間がかかりました。結果は同じです。
 access-note-not-compared = { $logs } 個のログを名前の順に読み取ります。重複するコピーかどうかは比較していません。
 
 ## 行を除外した理由

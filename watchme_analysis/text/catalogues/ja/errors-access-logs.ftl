@@ -18,6 +18,7 @@ error-s3-no-object = オブジェクト { $name } がありません。キー、
 error-s3-unlisted = { $name } の一覧を取得できません: { $reason }。
 error-no-known-log-format = { $names } には、既知の log_format の行がありません。--format で書式を指定してください。ほかのプログラムの出力には書式がなく、AWS が出力するログには AWS のドキュメントに記載されたテーブルがあります。
 error-access-log-column = アクセスログに列 { $columns } はありません。使える列は { $known } です。
+error-numba-missing = エンジン numba に必要なパッケージ numba がインストールされていません。--engine numba を外してください。Intel プロセッサの Mac 用のパッケージはないため、その場合は別の環境を使ってください。
 error-spark-missing = エンジン spark に必要なパッケージ pyspark がインストールされていません。クローンでは python3 tasks.py spark、それ以外では pip install pyspark でインストールするか、--engine spark を外してください。
 error-spark-java = エンジン spark に必要な Java 17 以降がインストールされていません。Debian や Ubuntu では apt install default-jre-headless でインストールするか、--engine spark を外してください。
 error-spark-start = Spark を起動できません: { $reason }

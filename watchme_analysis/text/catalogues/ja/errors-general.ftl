@@ -39,8 +39,7 @@ error-extra-missing = { $purpose ->
     [page] ページとその図の作成
     [lab] JupyterLab でのノートブックの利用
     [lab-figures] ズームとホバーに対応した図の表示
-    [widgets] ウィジェットの表示
-   *[parsers] コンパイル済みパーサーの利用
+   *[widgets] ウィジェットの表示
   }には { $packages } が必要ですが、{ $missing ->
     [one] インストール
    *[other] いずれもインストール
