@@ -453,7 +453,7 @@ def test_the_content_of_a_notice_has_its_facts_and_steps_apart():
     ]
     assert names[said("delivery-system")] == "orders"
     assert (content.sentences, content.steps) == (
-        (said("backlog-dead-and-lost", dead=0, lost=0),),
+        (said("backlog-all-well", queues=2),),
         content.steps,
     )
     assert len(content.steps) == 1 and content.link == "https://example.com"

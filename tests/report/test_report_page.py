@@ -9,7 +9,7 @@ from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import check_index, write_index, write_page
 from watchme_analysis.report.summary import action_rows, facts
-from watchme_analysis.text.message import Choice, Duration, Resource, message, sentences
+from watchme_analysis.text.message import Choice, Duration, Resource, message
 from watchme_analysis.text.render import label, render
 
 make = nbformat.v4
@@ -66,29 +66,6 @@ def test_the_answer_and_what_to_do_come_right_after_the_title(tmp_path):
     page = (tmp_path / "report.html").read_text()
     parts = ("Why does it?", "The proxy gives up too early.", "<strong>Fix</strong>", "On this page.")
     assert sorted(parts, key=page.index) == list(parts)
-
-
-def test_the_conclusion_does_not_repeat_the_facts_above_it():
-    extent = sentences(
-        message("backlog-queues-affected", queues=["jobs"], number=1),
-        message("backlog-dead-and-lost", dead=3, lost=0),
-        message("backlog-still-waiting", waiting=4),
-    )
-    rest = message("balance-woke", messages=2)
-    stored = {
-        "verdict": "supported",
-        "queues": ["jobs"],
-        "dead_letters_of_incident": 3,
-        "lost": 0,
-        "missed_work": [],
-        "summary": [render(extent), "An older version said this.", render(rest)],
-        "summary_messages": [extent.to_dict(), None, rest.to_dict()],
-    }
-    waiting = render(message("backlog-still-waiting", waiting=4))
-    shown = [waiting, "An older version said this.", render(rest)]
-    assert facts(result(diagnosis={"question": "backlog", **stored})).summary == tuple(shown)
-    unknown = {name: value for name, value in stored.items() if name != "queues"}
-    assert facts(result(diagnosis=unknown)).summary == tuple(stored["summary"]), "no facts are above it"
 
 
 def test_words_of_the_evidence_are_escaped(tmp_path):

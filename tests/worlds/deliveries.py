@@ -13,7 +13,7 @@ from watchme_analysis.delivery.outbox import Pace
 from watchme_analysis.delivery.run import Collected, Run, Stages, run_system
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.delivery.telemetry import Telemetry
-from watchme_analysis.text.message import Quotation, Resource, message
+from watchme_analysis.text.message import Resource, message
 from watchme_analysis.window import Window
 
 DAY = datetime(2025, 11, 25, tzinfo=UTC)
@@ -44,9 +44,7 @@ def diagnosis(start=None, end=None, cause=None, **more):
     """Return the diagnosis of a backlog as JSON; hours of the day bound the incident."""
     verdict = "no_incident" if start is None else "supported" if cause else "inconclusive"
     said = [
-        message("error-leading", function=Resource("orders-worker"), error=Quotation("No module named 'x'"))
-        if False
-        else message("backlog-dead-and-lost", dead=more.get("dead_letters_of_incident", 0), lost=0),
+        message("backlog-all-well", queues=2),
         message("backlog-remedy", remedy=Resource("Undo the change.")),
     ]
     return {

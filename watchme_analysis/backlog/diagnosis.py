@@ -142,7 +142,7 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
     )
     return replace(
         found,
-        summary=summary(found, context, judged, change, unread_dead_letters(inv, context)),
+        summary=summary(found, context, judged, change),
         headline=headline(found, context, inv.table("app_log")),
         facts=facts(inv, context, found, change),
         now=steps(inv, context, found, judged),

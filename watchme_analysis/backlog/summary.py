@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 
 from watchme_analysis.backlog.chain import backlog_causes
 from watchme_analysis.backlog.changes import FUNCTION_EVENTS, Change, change_before
@@ -22,7 +20,6 @@ from watchme_analysis.present.cause_words import consequence, quoted_error
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.text.message import (
-    Choice,
     Code,
     Message,
     Phrases,
@@ -30,7 +27,6 @@ from watchme_analysis.text.message import (
     Resource,
     Text,
     TimeSpan,
-    counts_message,
     in_each_language,
     message,
     sentences,
@@ -44,9 +40,11 @@ SAFE_TIMEOUTS = 6
 
 
 def summary(
-    found: Diagnosis, context: BacklogContext, judged: Judgement, change: Change | None, unread: int
+    found: Diagnosis, context: BacklogContext, judged: Judgement, change: Change | None
 ) -> tuple[Text, ...]:
-    """Return a diagnosis as cause, extent and next step, then what its cause does not explain.
+    """Return a diagnosis as cause and next step, then what its cause does not explain.
+
+    Its figures are facts, which stand above the summary everywhere.
 
     Parameters
     ----------
@@ -54,32 +52,22 @@ def summary(
         The diagnosis without its summary, the queues, and the judgement.
     change
         The change that brought it about.
-    unread
-        DLQ messages that name no work.
     """
-    extra, collect = found.extra, _collect(found.missing_evidence)
+    collect = _collect(found.missing_evidence)
     if found.verdict == "no_incident":
-        return (message("backlog-all-well", queues=len(context.queues)), _dead_and_lost(extra), collect)
+        return (message("backlog-all-well", queues=len(context.queues)), collect)
     if found.cause is None:
         return _undecided(found, context, collect)
     others = apart(context, found.incident_start, found.incident_end)
     cause = next(one for one in backlog_causes() if one.cause == found.cause)
     return (
         sentences(
-            quoted_error(extra["error"]),
+            quoted_error(found.extra["error"]),
             message("backlog-cause", title=value_of(cause.title), confidence=Probability(found.confidence)),
             None if change is None else _began_with(change),
             consequence(found.secondary_cause),
-        ),
-        sentences(
-            _extent(found, context, change, [item.pipeline.queue for item in others]),
             _days(context, found.cause),
             _bounds(context, judged),
-            _dead_and_lost(extra),
-            _missing_work(extra, unread)
-            if extra["missed_work"] is not None
-            else _unknown_work(extra, unread),
-            _still_waiting(context) if found.incident_end is None else None,
         ),
         message(
             "backlog-remedy",
@@ -167,61 +155,28 @@ def _collect(missing: Sequence[Missing]) -> Message:
     return message("backlog-collect-next", what=value_of(missing[0].what), why=value_of(missing[0].why))
 
 
-def _dead_and_lost(extra: Mapping[str, Any]) -> Message:
-    return counts_message("backlog-dead-and-lost", dead=extra["dead_letters"], lost=extra["lost"])
-
-
 def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> tuple[Text, ...]:
     """Return the summary of a diagnosis that names no cause."""
-    ranking, queues = found.ranking, list(found.extra["queues"])
+    ranking = found.ranking
     if context.focus is not None and context.focus.unmatched_receives is not None:
         return (
             sentences(
                 _unmatched(context)[0],
                 message("backlog-no-cause-explains", causes=len(ranking)),
             ),
-            _trouble(queues, found.incident_start),
             message("backlog-look-for-consumer"),
         )
     likely = undecided(ranking)
     test = message("backlog-next-test", test=value_of(likely[0].finding.next_test)) if likely else None
     return (
         sentences(quoted_error(found.extra["error"]), _between(ranking)),
-        _trouble(queues, found.incident_start)
-        if queues or any(item.pipeline.queried for item in context.queues)
-        else message("backlog-no-queue-measured" if context.queues else "backlog-no-queue-recorded"),
         sentences(collect, test),
         *_one_receive(context),
     )
 
 
-def _trouble(queues: Sequence[str], start: datetime | None) -> Message:
-    """Return which queues show trouble, and since when."""
-    if not queues:
-        return message("backlog-no-queue-affected")
-    if start is None:
-        return message("backlog-queues-affected", queues=queues, number=len(queues))
-    return message("backlog-queues-affected-since", queues=queues, number=len(queues), since=start)
-
-
 def _began_with(change: Change) -> Message:
     return message("backlog-began-with-change", time=change.time, change=change.what, resource=change.of)
-
-
-def _extent(
-    found: Diagnosis, context: BacklogContext, change: Change | None, elsewhere: Sequence[str]
-) -> Message:
-    """Return which queues the incident affected, and when: from the first trouble on, not from a change."""
-    queues = [queue for queue in found.extra["queues"] if queue not in elsewhere]
-    if not queues and not context.queues:
-        return message("backlog-no-queue-recorded")
-    if found.incident_start is None:
-        return message("backlog-queues-affected", queues=queues, number=len(queues))
-    harmed = [trouble_span(item) for item in context.affected if item.pipeline.queue in queues]
-    first = min((span[0] for span in harmed if span is not None), default=found.incident_start)
-    start = max(first, found.incident_start) if change is not None else found.incident_start
-    span = TimeSpan(start, found.incident_end)
-    return message("backlog-queues-affected-during", queues=queues, number=len(queues), span=span)
 
 
 def _days(context: BacklogContext, cause: str) -> Message | None:
@@ -243,43 +198,6 @@ def _bounds(context: BacklogContext, judged: Judgement) -> Message | None:
     if (begun.latest - begun.earliest).total_seconds() <= 2.0 * context.focus.pipeline.period_s:
         return None
     return message("backlog-began-between", earliest=begun.earliest, latest=begun.latest)
-
-
-def _still_waiting(context: BacklogContext) -> Message | None:
-    """Return how many messages of the affected queues wait at the end, where any do."""
-    waiting = sum(item.balance.visible + item.balance.in_flight for item in context.affected)
-    if not waiting:
-        return None
-    if any(item.stalled for item in context.affected):
-        return message("backlog-still-waiting-behind-mapping", waiting=waiting)
-    return message("backlog-still-waiting", waiting=waiting)
-
-
-def _unknown_work(extra: Mapping[str, Any], unread: int) -> Message:
-    """Return that it is unknown how much work is missing, and why."""
-    reasons = {"lost": extra["lost"], "files": extra.get("unread_dumps"), "bodies": unread}
-    return message(
-        "backlog-missing-work-unknown",
-        reason=Choice(next((name for name, is_so in reasons.items() if is_so), "none")),
-    )
-
-
-def _missing_work(extra: Mapping[str, Any], unread: int = 0) -> Message:
-    """Return how much work is missing, and whether that number is certain."""
-    number, reason = len(extra["missed_work"]), extra["missed_work_may_have_run"]
-    if reason and (extra["lost"] or extra.get("unread_dumps") or unread):
-        # The number is neither the least nor the most.
-        return _unknown_work(extra, unread)
-    if reason:
-        return message("backlog-missing-work-at-most", missing=number, reason=Choice(reason))
-    if extra["lost"]:
-        # Lost messages leave no body that would name their work.
-        return message("backlog-missing-work-lost", missing=number, lost=int(extra["lost"]))
-    if dumps := extra.get("unread_dumps"):
-        return message("backlog-missing-work-unread-files", missing=number, files=dumps)
-    if unread:
-        return message("backlog-missing-work-unread", missing=number, unread=unread)
-    return message("backlog-missing-work", missing=number)
 
 
 def _one_receive(context: BacklogContext) -> list[Message]:

@@ -21,7 +21,6 @@ from watchme_analysis.text.message import (
     Choice,
     Duration,
     Instant,
-    Message,
     Names,
     Resource,
     Text,
@@ -135,41 +134,13 @@ def facts(result: Mapping[str, Any]) -> ResultFacts:
         made=_moment(result.get("started_at"), zone, language),
         seconds=MISSING if seconds is None else duration_label(float(seconds), language),
         answer=tuple(result.get("answer") or ()),
-        summary=_summary(found, language, zone, repeats=not (subject and harm)),
+        summary=stored_sentences(found, "summary", language, zone),
         track_record=_track_record(result, language),
         error=label("report-killed", language)
         if result.get("status") == "killed"
         else sentence(result.get("error"), language),
         subject=subject,
     )
-
-
-# Sentences of a summary that say no more than the facts above it: resources, incident and impact.
-_FACTS_ABOVE = frozenset(
-    {"backlog-queues-affected", "backlog-queues-affected-since", "backlog-queues-affected-during"}
-    | {"backlog-dead-and-lost", "backlog-missing-work"}
-)
-
-
-def _summary(found: Mapping[str, Any], language: str, zone: tzinfo, *, repeats: bool) -> tuple[str, ...]:
-    """Return the sentences of the conclusion; without ``repeats`` those that the facts above them leave."""
-    said = stored_sentences(found, "summary", language, zone)
-    messages = found.get("summary_messages")
-    if repeats or not messages:
-        return said
-    left = []
-    for text, stored in zip(said, messages, strict=True):
-        parts = _parts(message_from_dict(stored)) if stored else ()
-        kept = [part for part in parts if not isinstance(part, Message) or part.id not in _FACTS_ABOVE]
-        if len(kept) < len(parts):
-            left += [render(sentences(*kept), language, zone)] if kept else []
-        else:
-            left.append(text)
-    return tuple(left)
-
-
-def _parts(said: Message) -> tuple[Text, ...]:
-    return said.items_of("sentences") if said.id == "sentences" else (said,)
 
 
 def _subject(found: Mapping[str, Any], language: str) -> str:
