@@ -10,11 +10,11 @@ from worlds.backlog_world import METRICS, World
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.backlog.frames import balance
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.queues.accounting import balance_frame as balance
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
 ERROR = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"

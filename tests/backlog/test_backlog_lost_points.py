@@ -7,8 +7,8 @@ import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.backlog.frames import balance
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.queues.accounting import balance_frame as balance
 
 pytestmark = pytest.mark.slow
 

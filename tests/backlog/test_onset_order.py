@@ -4,7 +4,7 @@ from worlds.backlog_draws import make
 from worlds.backlog_twists import alone
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.frames import onset_order
+from watchme_analysis.backlog.onset_order import onset_order
 from watchme_analysis.case.opening import open_case
 
 

@@ -28,24 +28,20 @@ def compared(**columns):
     row = {
         "resource": "worker", "metric": "duration_avg_s", "unit": "s", "baseline_points": 1200,
         "incident_points": 30, "baseline_median": 1.5, "incident_median": 90.0, "baseline_p90": 2.0,
-        "incident_p90": None, "effect": 0.987, "rank": None,
+        "incident_p90": None, "effect": 0.987, "rank": None, "baseline_per_h": 12.0, "incident_per_h": 24.0,
+        "baseline_total": 1200.0, "incident_total": 30.0,
     }  # fmt: skip
     return row | columns
 
 
-RATES = pd.DataFrame(
-    [("worker", "duration_avg_s", 12.0, 24.0, 1200.0, 30.0)],
-    columns=[
-        "resource", "metric", "baseline_per_h", "incident_per_h", "baseline_total", "incident_total",
-    ],
-)  # fmt: skip
-
-
 def test_metrics_are_compared_each_in_its_unit_the_affected_first():
     same = compared(resource="other", effect=0.5)
-    sent = compared(resource="jobs", metric="sent", unit=None, effect=0.5, rank=0.25)
+    sent = compared(
+        resource="jobs", metric="sent", unit=None, effect=0.5, rank=0.25, baseline_per_h=None,
+        incident_per_h=None, baseline_total=None, incident_total=None,
+    )  # fmt: skip
     frame = pd.DataFrame([same, compared(resource="busy"), compared(), sent])
-    shown = tables.comparison_table(frame, RATES, ("worker", "jobs"))
+    shown = tables.comparison_table(frame, ("worker", "jobs"))
     duration = value_label("queue-metric", "duration_avg_s", "en")
     median = ("1.5 s → 90 s", "2 s → –", "0.99")
     assert shown.rows == (
@@ -54,7 +50,7 @@ def test_metrics_are_compared_each_in_its_unit_the_affected_first():
             "jobs", value_label("queue-metric", "sent", "en"), "1,200 → 30", "", "", "1.5 → 90", "2 → –",
             "0.5", "0.25",
         ),
-        ("busy", duration, "1,200 → 30", "", "", *median, "–"),
+        ("busy", duration, "1,200 → 30", "12 → 24", "1,200 → 30", *median, "–"),
     )  # fmt: skip
     assert shown.heads == heads(
         "queue-or-function", "metric", "points", "per-hour", "total", "median", "p90", "effect", "unusual"
@@ -67,13 +63,13 @@ def test_metrics_are_compared_each_in_its_unit_the_affected_first():
 
 
 def test_metrics_that_moved_nowhere_are_left_out():
-    shown = tables.comparison_table(pd.DataFrame([compared(effect=None), compared(effect=0.5)]), RATES)
+    shown = tables.comparison_table(pd.DataFrame([compared(effect=None), compared(effect=0.5)]))
     assert (shown.rows, shown.numeric) == ((), set(range(2, 8)))
     assert shown.heads[-1] == label("column-effect", "en")
     assert label("comparison-empty", "en") in shown.note
     assert label("comparison-left-out", "en", metrics=2) in shown.note
     assert label("comparison-unusual", "en") not in shown.note
-    whole = tables.comparison_table(pd.DataFrame([compared()]), RATES, ("worker",))
+    whole = tables.comparison_table(pd.DataFrame([compared()]), ("worker",))
     assert whole.note == label("comparison-effect", "en")
 
 

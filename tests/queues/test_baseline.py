@@ -3,8 +3,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from worlds.backlog_world import START as BEGUN
+from worlds.backlog_world import World
 
-from watchme_analysis.queues.baseline import COMPARISON_COLUMNS, binned, comparison_rows, has_moved, rates
+from watchme_analysis.queues.baseline import baseline_comparison, binned, has_moved
 from watchme_analysis.queues.pipeline import COLUMNS, Pipeline
 from watchme_analysis.stats.comparison import probability_larger
 
@@ -91,92 +93,23 @@ def test_without_a_point_the_bins_have_their_columns_and_no_row():
     assert binned([pipeline({"sent": [math.nan, math.nan]})]).empty
 
 
-def test_rates_before_and_during_an_incident_are_by_the_hour():
-    made = pipeline(
-        {"sent": [6, 6, 6, 12, 24], "errors": [0, math.nan, 0, 3, 1], "visible": [1] * 5}, period_s=600
-    )
-    start, end = START + pd.Timedelta(minutes=30), START + pd.Timedelta(minutes=40)
-    columns = ["resource", "metric", "baseline_total", "incident_total", "baseline_per_h", "incident_per_h"]
-    assert rates([made], start, end).to_dict("split")["data"] == [
-        ["jobs", "sent", 18.0, 12.0, 36.0, 72.0],
-        ["worker", "errors", 0.0, 3.0, 0.0, 18.0],
-    ]
-    still_open = rates([made], start, None)
-    assert list(still_open) == columns
-    assert still_open["incident_total"].tolist() == [36.0, 4.0]
-    assert still_open["incident_per_h"].tolist() == [108.0, 12.0]
-    from_the_first = rates([made], START, end)
-    assert from_the_first["baseline_per_h"].isna().all()
-    assert from_the_first["incident_total"].tolist() == [30.0, 3.0]
-
-
-def test_rates_leave_out_what_was_not_queried_what_has_no_owner_and_what_has_no_incident():
-    made = pipeline({"sent": [1, 2], "errors": [1, 1]}, queried=frozenset({"sent"}))
-    assert rates([made], START, None)["metric"].tolist() == ["sent"]
-    alone = pipeline({"sent": [1, 2], "errors": [1, 1]}, function=None)
-    assert rates([alone], START, None)["metric"].tolist() == ["sent"]
-    assert rates([made], None, None).empty
-    assert rates([pipeline({})], START, None).empty
-
-
-def test_metrics_are_compared_with_the_time_before_the_incident():
-    made = pipeline(
-        {"sent": [1, 2, 3, 4, math.nan, 40, 80, 7], "dlq_visible": [0] * 8, "cpu_pct": [5] * 8}, dlq="dead"
-    )
-    start, end = START + pd.Timedelta(minutes=5), START + pd.Timedelta(minutes=7)
-    found = comparison_rows((made, made), start, end).set_index("metric")
-    assert list(found.reset_index()) == ["metric", *(name for name in COMPARISON_COLUMNS if name != "metric")]
-    assert found["resource"].to_dict() == {"sent": "jobs", "dlq_visible": "dead", "cpu_pct": "host"}
-    assert found["unit"].to_dict() == {"sent": "messages", "dlq_visible": "messages", "cpu_pct": "%"}
-    sent = found.loc["sent"].drop(["resource", "unit", "rank"]).to_dict()
-    assert sent == pytest.approx(
-        {
-            "baseline_points": 4,
-            "incident_points": 2,
-            "baseline_median": 2.5,
-            "incident_median": 60.0,
-            "baseline_p90": 3.7,
-            "incident_p90": 76.0,
-            "ratio": 24.0,
-            "effect": 1.0,
-        }
-    )
-    assert found.loc["cpu_pct", "effect"] == 0.5 and found.loc["cpu_pct", "ratio"] == 1.0
-    assert pd.isna(found.loc["dlq_visible", "ratio"]), "nothing can be divided by zero"
-    still_open = comparison_rows((made,), start, None).set_index("metric")
-    assert still_open.loc["sent", "incident_points"] == 3
-    assert comparison_rows((made,), None, None).empty
-
-
-def test_a_side_without_points_is_null_and_a_metric_without_any_has_no_row():
-    new = pipeline({"sent": [math.nan, math.nan, 3, 4]}, function=None)
-    (row,) = comparison_rows((new,), START + pd.Timedelta(minutes=2), None).itertuples()
-    assert (row.baseline_points, row.incident_points, row.incident_median) == (0, 2, 3.5)
-    assert all(
-        pd.isna(value) for value in (row.baseline_median, row.baseline_p90, row.ratio, row.effect, row.rank)
-    )
-    gone = pipeline({"sent": [3, 4, math.nan]}, function=None)
-    (row,) = comparison_rows((gone,), START + pd.Timedelta(minutes=2), None).itertuples()
-    assert (row.baseline_median, row.baseline_p90) == (3.5, pytest.approx(3.9))
-    assert pd.isna(row.incident_median) and pd.isna(row.ratio) and pd.isna(row.rank)
-
-
-def test_the_rank_is_the_share_of_past_windows_nearer_to_the_usual_median():
-    def rank(before, during):
-        made = pipeline({"sent": [*before, *during]}, function=None)
-        return comparison_rows((made,), START + pd.Timedelta(minutes=len(before)), None)["rank"].iloc[0]
-
-    # Medians of windows of two: 10, 10, 10, 10 and 30 around a usual 10.
-    past = [10, 10, 30, 30, 10, 10, 10, 10, 10, 10]
-    assert rank(past, [20, 20]) == pytest.approx(0.8)
-    assert rank(past, [40, 40]) == 1.0
-    assert rank(past, [30, 30]) == pytest.approx(0.8), "one as far away is not nearer"
-    assert rank(past, [10, 10]) == 0.0
-    assert rank([99, *past], [40, 40]) == 1.0, "windows end where the incident begins"
-    assert pd.isna(rank(past[:8], [40, 40])), "four windows are too few"
-    assert pd.isna(rank([math.nan] * 4 + past[4:], [40, 40])), "windows without a point do not count"
-
-
 def test_an_effect_counts_from_five_points_on_each_side():
     assert has_moved(1.0, 5, 40) and has_moved(0.0, 40, 5)
     assert not has_moved(1.0, 4, 40) and not has_moved(1.0, 40, 4) and not has_moved(None, 40, 40)
+
+
+def test_metrics_are_compared_with_the_time_before_the_incident():
+    world = World()
+    world.fail(600, 800, 0.1, "ImportError: no module")
+    sent, errors = world.at["sent"], world.at["errors"]
+    began, ended = (BEGUN + pd.Timedelta(minutes=minute) for minute in (600, 800))
+    found = baseline_comparison(world, began, ended).set_index("metric")
+    assert found.loc["errors", "resource"] == "job-runner" and found.loc["sent", "resource"] == "jobs"
+    assert found.loc["sent", "baseline_total"] == sent[:600].sum()
+    assert found.loc["sent", "incident_per_h"] == pytest.approx(sent[600:800].sum() / 200 * 60)
+    assert found.loc["errors", "incident_total"] == errors[600:800].sum() > 0
+    assert pd.isna(found.loc["visible", "incident_total"]), "a level has no total"
+    assert found["rank"].dropna().between(0, 1).all()
+    still_open = baseline_comparison(world, began).set_index("metric")
+    assert still_open.loc["sent", "incident_total"] == sent[600:].sum()
+    assert baseline_comparison(world).empty

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.frames import balance, drain_forecast
+from watchme_analysis.queues.accounting import balance_frame as balance
+from watchme_analysis.queues.drain import drain_rows
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.text.render import label
 
@@ -74,7 +75,7 @@ def test_the_drain_forecast_holds_the_truth():
     end = START + pd.Timedelta(minutes=665)
     metrics = world.table("metrics")
     world.tables["metrics"] = metrics[metrics["time"] < end]
-    (row,) = drain_forecast(world).itertuples()
+    (row,) = drain_rows(pipelines(world)).itertuples()
     truth = START + pd.Timedelta(minutes=int(np.flatnonzero(moments[665:] == 0)[0]) + 665)
     assert row.backlog == moments[664] > 200
     assert (row.arrivals_per_min, row.capacity_per_min) == (2.0, 8.0)
@@ -89,13 +90,13 @@ def test_a_surge_that_is_on_may_go_on_and_one_that_is_over_does_not(at, never):
     world, *_ = served(hours=16)
     metrics = world.table("metrics")
     world.tables["metrics"] = metrics[metrics["time"] < START + pd.Timedelta(minutes=at)]
-    (row,) = drain_forecast(world).itertuples()
+    (row,) = drain_rows(pipelines(world)).itertuples()
     assert pd.notna(row.drained_at) and pd.isna(row.drained_at_high) == never
 
 
 def test_a_queue_that_gets_more_than_it_takes_never_drains():
     world, *_ = served(surge=(0, 1440), each=12)
-    (row,) = drain_forecast(world).itertuples()
+    (row,) = drain_rows(pipelines(world)).itertuples()
     assert pd.isna(row.drained_at) and pd.isna(row.drained_at_high)
 
 

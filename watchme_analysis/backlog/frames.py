@@ -1,4 +1,4 @@
-"""Frames for the backlog figures and tables.
+"""Frames of dead letters and changes for the page of a backlog.
 
 Every function takes an object with ``table(name)`` (a case or an investigation), reads nothing else and
 returns a tidy frame. Times are UTC and mark the start of an interval; missing values stay null.
@@ -10,11 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.backlog.changes import recorded_changes
-from watchme_analysis.backlog.onset_order import onset_rows
-from watchme_analysis.queues.accounting import balance_frame
-from watchme_analysis.queues.anomalies import analyse_queues
-from watchme_analysis.queues.baseline import comparison_rows
-from watchme_analysis.queues.drain import drain_rows
 from watchme_analysis.queues.error_kinds import logged_errors
 from watchme_analysis.queues.pipeline import Tables, pipelines
 from watchme_analysis.queues.work_done import failed_with
@@ -23,55 +18,6 @@ from watchme_analysis.text.render import error_message, label, render, value_lab
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def balance(tables: Tables, interval_s: float | None = None, language: str = "en") -> pd.DataFrame:
-    """Return the balance of every queue; see :func:`watchme_analysis.queues.accounting.queue_balance`.
-
-    ``reasons`` are in a language.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per queue (and interval, when ``interval_s`` is set): ``queue``, ``start``, ``end``,
-        ``sent``, ``stock_before``, ``received``, ``deleted``, ``visible``, ``in_flight``,
-        ``dead_lettered``, ``expired``, ``purged``, ``duplicate_deletes``, ``unexplained``, ``reasons``
-        (text), ``retry_amplification`` (receives per message), ``mean_stay_s`` (by Little's law; null for an
-        interval).
-    """
-    return balance_frame(tables, interval_s, language)
-
-
-def baseline_comparison(
-    tables: Tables, start: datetime | None = None, end: datetime | None = None
-) -> pd.DataFrame:
-    """Return a comparison of the incident with the time before it, metric by metric.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``resource``, ``metric``, ``unit``, ``baseline_points``, ``incident_points``,
-        ``baseline_median``, ``incident_median``, ``baseline_p90``, ``incident_p90``, ``ratio``,
-        ``effect`` (probability that a point of the incident exceeds one of the baseline, 0 to 1),
-        ``rank`` (share of the metric's own past windows of the same length whose median is nearer to
-        the baseline's than the incident's is, 0 to 1; null with fewer than five such windows).
-    """
-    return comparison_rows(pipelines(tables), start, end)
-
-
-def drain_forecast(tables: Tables, language: str = "en") -> pd.DataFrame:
-    """Return a forecast of the time at which each backlog will have drained.
-
-    ``note`` is in a language.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``queue``, ``at``, ``backlog``, ``arrivals_per_min``, ``capacity_per_min``, ``drained_at``,
-        ``drained_at_low``, ``drained_at_high`` (80 % interval; null when it does not drain at that rate),
-        ``head_of_line_delay_s`` (wait of a message sent now), ``note``.
-    """
-    return drain_rows(pipelines(tables), language)
 
 
 def dead_letters_by(tables: Tables, key: str = "work_item", language: str = "en") -> pd.DataFrame:
@@ -175,17 +121,3 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
     return frame.astype(
         text | {"time": "datetime64[us, UTC]", "minutes_before_start": "Float64", "named": "boolean"}
     )
-
-
-def onset_order(tables: Tables) -> pd.DataFrame:
-    """Return the order of the metric onsets of the affected queues.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``queue``, ``function``, ``metric``, ``onset``, ``onset_earliest`` (end of the last normal
-        interval with data), ``uncertainty_s`` (length of an interval), ``direction`` (``up``, ``down``),
-        ``baseline``, ``value``, ``effect``, ``surprise`` (of the hour among the days before; null where
-        another analysis dates the metric or the history is too short); earliest first.
-    """
-    return onset_rows(tuple(item for item in analyse_queues(tables) if item.harms))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.queues.anomalies import QueueAnalysis
+from watchme_analysis.queues.anomalies import analyse_queues
 from watchme_analysis.queues.baseline import COMPARED
-from watchme_analysis.queues.pipeline import COUNTS, Pipeline
+from watchme_analysis.queues.pipeline import COUNTS, Pipeline, Tables
 from watchme_analysis.stats.comparison import probability_larger
 from watchme_analysis.stats.metric_onsets import metric_onsets
 
@@ -71,19 +71,27 @@ ONSET_COLUMNS = (
 )  # fmt: skip
 
 
-def onset_rows(signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
-    """Return the time at which each metric of the affected pipelines left its usual range, earliest first.
+def onset_order(tables: Tables) -> pd.DataFrame:
+    """Return the time at which each metric of the affected queues left its usual range, earliest first.
 
     Arrivals, failures and throttles are dated by their scans. Any other metric is dated within the first hour
     that resembles no hour of the days before (:mod:`watchme_analysis.stats.metric_onsets`; ``surprise``), at
     the first point beyond all but two in a thousand of the points before the trouble. With less than a day of
     history, the first such point alone is used. The uncertainty of an onset is the length of its interval
-    plus the gap since the last usual point. See :data:`ONSET_COLUMNS`.
+    plus the gap since the last usual point.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``queue``, ``function``, ``metric``, ``onset``, ``onset_earliest`` (end of the last normal
+        interval with data), ``uncertainty_s`` (length of an interval), ``direction`` (``up``, ``down``),
+        ``baseline``, ``value``, ``effect``, ``surprise`` (of the hour among the days before; null where
+        another analysis dates the metric or the history is too short).
     """
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
-    for item in signs:
+    for item in (queue for queue in analyse_queues(tables) if queue.harms):
         first = item.first_trouble()
         if first is None and item.creeping is not None:
             first = item.creeping.start

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.backlog import frames
+from watchme_analysis.backlog.frames import changes_near, dead_letters_by
+from watchme_analysis.backlog.onset_order import onset_order
 from watchme_analysis.backlog.recurrence import patterns
 from watchme_analysis.backlog.sections.tables import (
     alarm_table,
@@ -25,7 +26,9 @@ from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, LinksView, TableView, column_heads, table
 from watchme_analysis.present.style import Mark
-from watchme_analysis.queues.baseline import STEPS_S, binned, rates
+from watchme_analysis.queues.accounting import balance_frame
+from watchme_analysis.queues.baseline import STEPS_S, baseline_comparison, binned
+from watchme_analysis.queues.drain import drain_rows
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
 from watchme_analysis.queues.work_done import unit_of, work_item_settings
@@ -140,7 +143,7 @@ class BacklogPage(Page):
 
     @cached_property
     def _changes(self) -> Any:
-        frame = frames.changes_near(self.investigation, self._start)
+        frame = changes_near(self.investigation, self._start)
         inside = (frame["time"] >= self.window.start) & (frame["time"] < self.window.end)
         return frame[inside].sort_values("time", kind="stable")
 
@@ -159,43 +162,41 @@ class BacklogPage(Page):
         return change_table(self._changes, self.zone, self.language)
 
     @section(
-        lambda page: page._of_the_queue(frames.onset_order(page.investigation)),
+        lambda page: page._of_the_queue(onset_order(page.investigation)),
         Rows("metrics"),
         plot="timeline",
     )
     def onsets(self) -> TableView:
         """Return a table of the order in which the metrics of the affected queues changed."""
-        moved = self._of_the_queue(frames.onset_order(self.investigation))
+        moved = self._of_the_queue(onset_order(self.investigation))
         return onset_table(moved, self.zone, self._bounds[1], self.language)
 
     @section(
-        lambda page: frames.baseline_comparison(page.investigation, *page._bounds),
+        lambda page: baseline_comparison(page.investigation, *page._bounds),
         Rows("metrics"),
         plot="timeline",
     )
     def comparison(self) -> TableView:
         """Return a table that compares each metric in the incident with the time before."""
-        start, end = self._bounds
-        found = pipelines(self.investigation)
         chosen = {
             name
-            for pipeline in found
+            for pipeline in pipelines(self.investigation)
             if pipeline.queue in self.affected
             for name in (pipeline.queue, pipeline.function, pipeline.dlq)
             if name is not None
         }
-        compared = frames.baseline_comparison(self.investigation, start, end)
-        return comparison_table(compared, rates(found, start, end), chosen, self.language)
+        compared = baseline_comparison(self.investigation, *self._bounds)
+        return comparison_table(compared, chosen, self.language)
 
     @section(
-        lambda page: frames.balance(page.investigation, language=page.language),
+        lambda page: balance_frame(page.investigation, language=page.language),
         Rows("metrics", "namespace = 'AWS/SQS'"),
         plot="timeline",
     )
     def balance(self) -> TableView:
         """Return the message balance of every queue."""
         return self._table(
-            frames.balance(self.investigation, language=self.language),
+            balance_frame(self.investigation, language=self.language),
             _BALANCE,
             self._label("balance-caption"),
             self._label("balance-empty"),
@@ -225,14 +226,14 @@ class BacklogPage(Page):
         return replace(found, note=f"{found.note} {note}".strip())
 
     @section(
-        lambda page: frames.drain_forecast(page.investigation, page.language),
+        lambda page: drain_rows(pipelines(page.investigation), page.language),
         Rows("metrics", "namespace = 'AWS/SQS'"),
         plot="timeline",
     )
     def forecast(self) -> TableView:
         """Return a forecast of the drain time of each remaining backlog."""
         return self._table(
-            frames.drain_forecast(self.investigation, self.language),
+            drain_rows(pipelines(self.investigation), self.language),
             _FORECAST,
             self._label("forecast-caption"),
             self._label("forecast-empty"),
@@ -264,13 +265,13 @@ class BacklogPage(Page):
         window = self.window
         seconds = (window.end - window.start).total_seconds()
         step_s = next((step for step in STEPS_S if seconds / step <= _FEW), STEPS_S[-1])
-        frame = frames.balance(self.investigation, step_s, self.language)
+        frame = balance_frame(self.investigation, step_s, self.language)
         frame = frame[frame["queue"].isin(self.affected)]
         # Steps are aligned to the clock in UTC, so the first may begin before the window.
         return frame.assign(start=frame["start"].clip(lower=window.start)), step_s
 
     def _dead_letter_rows(self, key: str) -> pd.DataFrame:
-        return self._of_the_queue(frames.dead_letters_by(self.investigation, key, self.language))
+        return self._of_the_queue(dead_letters_by(self.investigation, key, self.language))
 
     def _missed_rows(self) -> pd.DataFrame:
         columns = ("work_item", "time_or_day")

@@ -182,9 +182,15 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
 
 
 def balance_frame(tables: Tables, interval_s: float | None = None, language: str = "en") -> pd.DataFrame:
-    """Return the balance of every queue as a frame, one row per queue, or per queue and interval.
+    """Return the balance of every queue, one row per queue, or per queue and interval.
 
-    ``reasons`` are in a language.
+    Returns
+    -------
+    pandas.DataFrame
+        ``queue``, ``start``, ``end``, ``sent``, ``stock_before``, ``received``, ``deleted``, ``visible``,
+        ``in_flight``, ``dead_lettered``, ``expired``, ``purged``, ``duplicate_deletes``, ``unexplained``,
+        ``reasons`` (text in a language), ``retry_amplification`` (receives per message), ``mean_stay_s`` (by
+        Little's law; null for an interval).
     """
     import pandas as pd
 

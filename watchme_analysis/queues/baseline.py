@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.queues.pipeline import COLUMNS, COUNTS, QUEUE_SERIES, Pipeline
+from watchme_analysis.queues.pipeline import COLUMNS, COUNTS, Pipeline, Tables, pipelines
 from watchme_analysis.stats.comparison import probability_larger
 
 if TYPE_CHECKING:
@@ -60,17 +60,12 @@ def binned(pipelines: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
                         }
                     )
                 )
-    if not parts:
-        return pd.DataFrame(
-            {
-                "queue": pd.Series(dtype="string"),
-                "series": pd.Series(dtype="string"),
-                "time": pd.Series(dtype="datetime64[us, UTC]"),
-                "value": pd.Series(dtype="float64"),
-                "step_s": pd.Series(dtype="int64"),
-            }
-        )
-    return pd.concat(parts, ignore_index=True).astype({"queue": "string", "series": "string"})
+    kinds = {
+        "queue": "string", "series": "string", "time": "datetime64[us, UTC]", "value": "float64",
+        "step_s": "int64",
+    }  # fmt: skip
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(kinds))
+    return found.astype(kinds)
 
 
 def _step(pipelines: Sequence[Pipeline], most: int) -> int:
@@ -80,44 +75,6 @@ def _step(pipelines: Sequence[Pipeline], most: int) -> int:
         (pipeline.frame.index[-1] - pipeline.frame.index[0]).total_seconds() for pipeline in pipelines
     )
     return next((step for step in STEPS_S if span_s / step <= most), STEPS_S[-1])
-
-
-def rates(pipelines: Sequence[Pipeline], start: datetime | None, end: datetime | None) -> pd.DataFrame:
-    """Return the totals and hourly rates of every counter, before and during an incident.
-
-    Parameters
-    ----------
-    pipelines
-        Pipelines of :func:`watchme_analysis.queues.pipeline.pipelines`.
-    start, end
-        Bounds of the incident. Without a start there is no incident; without an end it is still open.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``resource`` (queue or function), ``metric`` (a counter of a pipeline's frame), ``baseline_total``,
-        ``incident_total``, ``baseline_per_h``, ``incident_per_h`` (float; null where a side has no time). A
-        series that was not queried has no row. A point that CloudWatch did not return counts as zero.
-    """
-    import pandas as pd
-
-    rows = []
-    for pipeline in pipelines:
-        if not len(pipeline.frame) or start is None:
-            continue
-        before = pipeline.frame.index < pd.Timestamp(start)
-        during = ~before & (pipeline.frame.index < pd.Timestamp(end) if end is not None else True)
-        hours = [side.sum() * pipeline.period_s / 3600 for side in (before, during)]
-        for column in COUNTS:
-            resource = pipeline.queue if column in QUEUE_SERIES else pipeline.function
-            if resource is None or column not in pipeline.queried:
-                continue
-            totals = [float(pipeline.frame.loc[side, column].sum()) for side in (before, during)]
-            per_h = [total / length if length else None for total, length in zip(totals, hours, strict=True)]
-            rows.append((resource, column, *totals, *per_h))
-    columns = ["resource", "metric", "baseline_total", "incident_total", "baseline_per_h", "incident_per_h"]
-    kinds = {name: "string" if name in columns[:2] else "Float64" for name in columns}
-    return pd.DataFrame(rows, columns=columns).astype(kinds)
 
 
 COMPARED = {
@@ -131,7 +88,8 @@ OWNER = {"dlq_visible": "dlq", "cpu_pct": "host"} | dict.fromkeys(
 )
 COMPARISON_COLUMNS = (
     "resource", "metric", "unit", "baseline_points", "incident_points", "baseline_median", "incident_median",
-    "baseline_p90", "incident_p90", "ratio", "effect", "rank",
+    "baseline_p90", "incident_p90", "baseline_total", "incident_total", "baseline_per_h", "incident_per_h",
+    "effect", "rank",
 )  # fmt: skip
 MIN_PAST_WINDOWS = 5
 # Smallest distance of a relevant effect from 0.5, and the number of points that each side needs for it.
@@ -140,38 +98,54 @@ MIN_EFFECT, ENOUGH = 0.05, 5
 ERRORS = 3.0
 
 
-def comparison_rows(
-    pipelines: tuple[Pipeline, ...], start: datetime | None, end: datetime | None
+def baseline_comparison(
+    tables: Tables, start: datetime | None = None, end: datetime | None = None
 ) -> pd.DataFrame:
-    """Return the comparison of every metric within the incident with the time before it.
+    """Return a comparison of the incident with the time before it, metric by metric.
 
-    Autocorrelation makes p-values useless here. The effect is the probability that a point of the incident
-    exceeds a point of the baseline. The rank is the share of the metric's past windows of the same length
-    that were nearer to its usual median. See :data:`COMPARISON_COLUMNS`.
+    Autocorrelation makes p-values useless here, so that ranks and effects are compared.
+
+    Parameters
+    ----------
+    tables
+        Case or investigation.
+    start, end
+        Bounds of the incident. Without a start there is no incident; without an end it is still open.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``resource``, ``metric``, ``unit``, ``baseline_points``, ``incident_points``,
+        ``baseline_median``, ``incident_median``, ``baseline_p90``, ``incident_p90``; of a counter that was
+        queried ``baseline_total``, ``incident_total``, ``baseline_per_h``, ``incident_per_h``, for which a
+        missing point counts as zero;
+        ``effect`` (probability that a point of the incident exceeds one of the baseline, 0 to 1),
+        ``rank`` (share of the metric's own past windows of the same length whose median is nearer to
+        the baseline's than the incident's is, 0 to 1; null with fewer than five such windows).
     """
     import pandas as pd
 
-    rows: list[dict[str, Any]] = []
-    seen: set[tuple[str, str]] = set()
-    for pipeline in pipelines if start is not None else ():
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for pipeline in pipelines(tables) if start is not None else ():
         for metric, unit in COMPARED.items():
             resource = {"dlq": pipeline.dlq, "host": "host", "function": pipeline.function}.get(
                 OWNER.get(metric, ""), pipeline.queue
             )
-            if resource is None or (resource, metric) in seen:
+            if resource is None or (resource, metric) in rows:
                 continue
-            seen.add((resource, metric))
-            row = _compare(pipeline.frame[metric], start, end)
+            counted = metric in COUNTS and metric in pipeline.queried
+            row = _compare(pipeline.frame[metric], start, end, pipeline.period_s if counted else None)
             if row is not None:
-                rows.append({"resource": resource, "metric": metric, "unit": unit, **row})
-    frame = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
+                rows[resource, metric] = {"resource": resource, "metric": metric, "unit": unit, **row}
+    frame = pd.DataFrame(list(rows.values()), columns=list(COMPARISON_COLUMNS))
     return frame.astype(
         dict.fromkeys(("baseline_points", "incident_points"), "Int64")
         | dict.fromkeys(COMPARISON_COLUMNS[5:], "Float64")
     )
 
 
-def _compare(series: pd.Series, start: Any, end: Any) -> dict[str, Any] | None:
+def _compare(series: pd.Series, start: Any, end: Any, period_s: int | None) -> dict[str, Any] | None:
+    """Return one metric before and during an incident; ``period_s`` is that of a counter, else None."""
     before = series[series.index < start]
     during = series[series.index >= start]
     if end is not None:
@@ -179,18 +153,17 @@ def _compare(series: pd.Series, start: Any, end: Any) -> dict[str, Any] | None:
     known, inside = before.dropna(), during.dropna()
     if known.empty and inside.empty:
         return None
-    medians = [float(part.median()) if len(part) else None for part in (known, inside)]
-    return {
-        "baseline_points": len(known),
-        "incident_points": len(inside),
-        "baseline_median": medians[0],
-        "incident_median": medians[1],
-        "baseline_p90": float(known.quantile(0.9)) if len(known) else None,
-        "incident_p90": float(inside.quantile(0.9)) if len(inside) else None,
-        "ratio": medians[1] / medians[0] if medians[0] and medians[1] is not None else None,
-        "effect": probability_larger(known, inside),
-        "rank": _rank(before, len(during), medians),
-    }
+    row: dict[str, Any] = {"effect": probability_larger(known, inside)}
+    medians = []
+    for side, whole, part in (("baseline", before, known), ("incident", during, inside)):
+        medians.append(float(part.median()) if len(part) else None)
+        row |= {f"{side}_points": len(part), f"{side}_median": medians[-1]}
+        row[f"{side}_p90"] = float(part.quantile(0.9)) if len(part) else None
+        if period_s is not None:
+            total = float(part.sum())
+            hours = len(whole) * period_s / 3600
+            row |= {f"{side}_total": total, f"{side}_per_h": total / hours if hours else None}
+    return row | {"rank": _rank(before, len(during), medians)}
 
 
 def has_moved(effect: float | None, before: int, during: int) -> bool:

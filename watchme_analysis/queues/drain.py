@@ -23,12 +23,19 @@ LATELY = timedelta(minutes=30)
 
 
 def drain_rows(pipelines: tuple[Pipeline, ...], language: str = "en") -> pd.DataFrame:
-    """Return a forecast for each queue that holds a backlog at the end; see :data:`COLUMNS`.
+    """Return a forecast of the time at which each backlog at the end of the data will have drained.
 
     Capacity is the number of deletes per minute while messages waited. Arrivals are the median of the last
     day's hours, which a past surge does not change. The bounds combine the 10th and 90th percentile of the
     hourly arrivals with those of the capacity. A surge may continue, so the late bound uses the arrivals of
-    the last half hour where these are higher. Notes are in a language.
+    the last half hour where these are higher.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``queue``, ``at``, ``backlog``, ``arrivals_per_min``, ``capacity_per_min``, ``drained_at``,
+        ``drained_at_low``, ``drained_at_high`` (80 % interval; null when it does not drain at that rate),
+        ``head_of_line_delay_s`` (wait of a message sent now), ``note`` (in a language).
     """
     import pandas as pd
 

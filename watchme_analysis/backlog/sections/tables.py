@@ -46,42 +46,35 @@ _ONSETS = {
 }
 
 
-def comparison_table(
-    frame: pd.DataFrame, rates: pd.DataFrame, affected: Collection[str] = (), language: str = "en"
-) -> TableView:
+def comparison_table(frame: pd.DataFrame, affected: Collection[str] = (), language: str = "en") -> TableView:
     """Return the comparison of baseline and incident for the metrics of queues and functions.
 
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.backlog.frames.baseline_comparison`.
-    rates
-        Frame of :func:`watchme_analysis.queues.baseline.rates`.
+        Frame of :func:`watchme_analysis.queues.baseline.baseline_comparison`.
     affected
         Resources listed first, with all of their metrics; of other resources only metrics that changed.
     language
         Language of caption, headings and notes.
     """
-    per_h = {(row.resource, row.metric): row for row in rates.itertuples()}
     shown = [row for row in frame.itertuples() if row.resource in affected or _moved(row)]
     shown.sort(key=lambda row: row.resource not in affected)
     ranked = bool(frame["rank"].notna().any())
-    rows = []
-    for row in shown:
-        rate = per_h.get((row.resource, row.metric))
-        rows.append(
-            (
-                str(row.resource),
-                value_label("queue-metric", str(row.metric), language),
-                f"{row.baseline_points:,d} → {row.incident_points:,d}",
-                "" if rate is None else _change(rate.baseline_per_h, rate.incident_per_h, None, language),
-                "" if rate is None else _change(rate.baseline_total, rate.incident_total, None, language),
-                _change(row.baseline_median, row.incident_median, row.unit, language),
-                _change(row.baseline_p90, row.incident_p90, row.unit, language),
-                _number(row.effect, 2),
-                *([_number(row.rank, 2)] if ranked else []),
-            )
+    rows = [
+        (
+            str(row.resource),
+            value_label("queue-metric", str(row.metric), language),
+            f"{row.baseline_points:,d} → {row.incident_points:,d}",
+            _change(row.baseline_per_h, row.incident_per_h, None, language),
+            _change(row.baseline_total, row.incident_total, None, language),
+            _change(row.baseline_median, row.incident_median, row.unit, language),
+            _change(row.baseline_p90, row.incident_p90, row.unit, language),
+            _number(row.effect, 2),
+            *([_number(row.rank, 2)] if ranked else []),
         )
+        for row in shown
+    ]
     names = (
         "queue-or-function", "metric", "points", "per-hour", "total", "median", "p90", "effect",
         *(["unusual"] if ranked else []),
@@ -107,7 +100,7 @@ def onset_table(
     Parameters
     ----------
     frame
-        Frame of :func:`watchme_analysis.backlog.frames.onset_order`.
+        Frame of :func:`watchme_analysis.backlog.onset_order.onset_order`.
     zone
         Zone of the times.
     end
@@ -340,8 +333,9 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _change(before: Any, during: Any, unit: Any, language: str) -> str:
+    """Return a value before and during an incident; empty where neither is known."""
     known = [_with_unit(value, unit, language) for value in (before, during)]
-    return f"{known[0]} → {known[1]}"
+    return "" if set(known) == {"–"} else f"{known[0]} → {known[1]}"
 
 
 def _with_unit(value: Any, unit: Any, language: str) -> str:
