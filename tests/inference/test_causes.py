@@ -79,13 +79,13 @@ def test_files_become_causes_in_their_order_with_the_complement_last(folder):
         ("a", ("seen = ", "unheard = "), "refers to the signal 'unheard'"),
         ("a", ("probes =", "dreams ="), "refers to the table 'dreams'"),
         ("a", ('page = "a.md"', ""), "lacks 'page'"),
-        ("a", ('title = "A title"', ""), "lacks the text 'title'"),
+        ("a", ('title = "A title"', ""), "lacks 'title'"),
         ("a", ("order = 2", "odour = 2"), "has the unknown key 'odour'"),
         ("a", ('layer = "nginx"', 'layer = "moon"'), "has the unknown layer 'moon'"),
         ("a", ("order = 2", "order = "), "is not valid TOML"),
         ("b", ('follows = ["a"]', 'follows = ["y"]'), "names the cause 'y'"),
         ("a", ("[needs]", 'ja = "no"\n[needs]'), "in the table [ja]"),
-        ("a", ("[needs]", "[ja]\nlook = 1\n[needs]"), "has the unknown key 'look' in [ja]"),
+        ("a", ("[needs]", "[ja]\nlook = 1\n[needs]"), "[ja], has the unknown key 'look'"),
         ("a", ("[needs]", '[ja]\nblind_spots = ["1", "2"]\n[needs]'), "has 1 blind_spots, but 2 of them"),
     ],
 )
@@ -113,9 +113,9 @@ ja.restore = "{address} を戻し、`curl -w '%{time_total}'` を実行してく
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('restore = "Move', 'words = "Move'), "has a remedy without 'restore'"),
-        (('signal = "seen"', ""), "has a remedy without 'signal'"),
-        (('signal = "seen"', 'signal = "seen"\nwhere = "there"'), "has the unknown key 'where' in a remedy"),
+        (('restore = "Move', 'words = "Move'), "in a remedy, lacks 'restore'"),
+        (('signal = "seen"', ""), "in a remedy, lacks 'signal'"),
+        (('signal = "seen"', 'signal = "seen"\nwhere = "there"'), "in a remedy, has the unknown key 'where'"),
         (
             ('ja.restore = "{address}', 'ja.restore = "{usual}'),
             "has a remedy for 'seen' with other values in Japanese",
@@ -132,7 +132,7 @@ def test_a_mistake_in_a_remedy_is_named_in_one_sentence(folder, change, message)
     assert placeholders(render(remedy.text)) == {"address"}
     module.causes.cache_clear()
     (folder / "b.toml").write_text(VALID["b"] + REMEDY.replace(*change))
-    with pytest.raises(InputError, match=r"^The cause file health/causes/b.toml .*" + message):
+    with pytest.raises(InputError, match=r"^The cause file health/causes/b.toml.*" + message):
         module.load_causes("health", SIGNALS)
 
 

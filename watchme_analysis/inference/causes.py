@@ -41,7 +41,7 @@ A file that refers to something unknown is rejected at load time with one senten
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -68,15 +68,17 @@ LAYERS = {
 _LAYERS_FILE = "_layers.toml"
 # What to save before service is restored, by name; the first entry is the usual one.
 _SAVES_FILE = "_saves.toml"
+# Parts of a remedy, in their order.
+_PARTS = ("save", "restore", "prevent")
 _TEXTS = ("title", "name", "layer", "next_test")
 # Texts that a file may also hold in Japanese, in [ja].
-_TRANSLATED = {
+_TRANSLATED = (
     "title", "name", "next_test", "next_tests", "needs", "blind_spots", "restore", "prevent",
-}  # fmt: skip
-_OPTIONAL = {
-    "prior", "page", "needs", "blind_spots", "grades", "next_tests", "complement", "order", "events", "ja",
-    "follows", "save", "restore", "prevent", "remedies",
-}  # fmt: skip
+)  # fmt: skip
+_KEYS = (
+    *_TEXTS, *_TRANSLATED, "save", "prior", "page", "grades", "complement", "order", "events", "ja",
+    "follows", "remedies",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -232,11 +234,9 @@ def layer_grades(question: str) -> Mapping[str, Mapping[str, float]]:
         return {}
     where = _where(question, _LAYERS_FILE)
     found: dict[str, dict[str, float]] = {}
-    layers = LAYERS[question]
     for name, entry in tomllib.loads(file.read_text(encoding="utf-8"))["grades"].items():
         for layer, grade in entry.items():
-            if layer not in layers:
-                raise InputError(f"{where} has the unknown layer {layer!r}: use {', '.join(layers)}.")
+            _check_layer(where, question, layer)
             found.setdefault(layer, {})[name] = _log_odds(where, name, grade)
     return found
 
@@ -284,22 +284,25 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where} is not valid TOML: {error}.") from error
-    for name in _TEXTS:
-        if not isinstance(found.get(name), str) or not found[name].strip():
-            raise InputError(f"{where} lacks the text {name!r}.")
-    if unknown := sorted(found.keys() - {*_TEXTS, *_OPTIONAL}):
-        raise InputError(f"{where} has the unknown key {unknown[0]!r}.")
     complement = bool(found.get("complement", False))
-    page = found.get("page")
-    if not complement and not (isinstance(page, str) and page.endswith(".md")):
-        raise InputError(f"{where} lacks 'page', the file in docs/causes that explains the fix.")
-    if found["layer"] not in (layers := LAYERS[question]):
-        raise InputError(f"{where} has the unknown layer {found['layer']!r}: use {', '.join(layers)}.")
-    needs = found.get("needs", {})
+    _check(where, found, _KEYS, (*_TEXTS, *(() if complement else ("page",))))
+    _check_layer(where, question, found["layer"])
+    needs, japanese = found.get("needs", {}), found.get("ja", {})
     if strange := [name for name in needs if name.partition("/")[0] not in TABLES]:
         raise InputError(f"{where} refers to the table {strange[0]!r}, which the data dictionary lacks.")
-    japanese = _japanese(where, found)
-    tests = japanese.get("next_tests", {})
+    if not isinstance(japanese, dict):
+        raise InputError(f"{where} must hold its Japanese texts in the table [ja].")
+    _check(f"{where}, [ja],", japanese, _TRANSLATED)
+    blind_spots, blind_spots_ja = found.get("blind_spots", ()), japanese.get("blind_spots", ())
+    if len(blind_spots_ja) not in (0, len(blind_spots)):
+        raise InputError(
+            f"{where} has {len(blind_spots)} blind_spots, but {len(blind_spots_ja)} of them in [ja]."
+        )
+
+    def named(table: str) -> dict[str, Text]:
+        other = japanese.get(table, {})
+        return {name: translated(words, other.get(name)) for name, words in found.get(table, {}).items()}
+
     cause = Cause(
         cause=file.removesuffix(".toml"),
         question=question,
@@ -307,16 +310,14 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         name=translated(found["name"], japanese.get("name")),
         layer=found["layer"],
         next_test=translated(found["next_test"], japanese.get("next_test")),
-        remedy=_parts(where, question, found, japanese),
-        remedies=tuple(_remedy(where, question, entry) for entry in found.get("remedies", ())),
+        remedy=_remedy(where, question, found, japanese),
+        remedies=tuple(_signal_remedy(where, question, entry) for entry in found.get("remedies", ())),
         prior=float(found.get("prior", 0.0)),
-        page=page,
-        needs={name: translated(text, japanese.get("needs", {}).get(name)) for name, text in needs.items()},
-        cannot_see=_paired(found.get("blind_spots", ()), japanese.get("blind_spots", ())),
+        page=found.get("page"),
+        needs=named("needs"),
+        cannot_see=tuple(starmap(translated, zip_longest(blind_spots, blind_spots_ja))),
         grades={name: _log_odds(where, name, grade) for name, grade in found.get("grades", {}).items()},
-        next_tests={
-            name: translated(text, tests.get(name)) for name, text in found.get("next_tests", {}).items()
-        },
+        next_tests=named("next_tests"),
         complement=complement,
         follows=tuple(found.get("follows", ())),
         events={name: tuple(names) for name, names in found.get("events", {}).items()},
@@ -324,21 +325,17 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
     return (complement, int(found.get("order", 0))), cause
 
 
-def _japanese(where: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the Japanese texts of a cause file, checked against the English ones."""
-    texts = found.get("ja", {})
-    if not isinstance(texts, dict):
-        raise InputError(f"{where} must hold its Japanese texts in the table [ja].")
-    if unknown := sorted(texts.keys() - _TRANSLATED):
-        raise InputError(f"{where} has the unknown key {unknown[0]!r} in [ja].")
-    count, expected = len(texts.get("blind_spots", ())), len(found.get("blind_spots", ()))
-    if count not in (0, expected):
-        raise InputError(f"{where} has {expected} blind_spots, but {count} of them in [ja].")
-    return texts
+def _check(where: str, entry: Mapping[str, Any], known: Collection[str], needed: Iterable[str] = ()) -> None:
+    """Raise an error for the first key that an entry lacks, or that is unknown."""
+    if lacking := [name for name in needed if not str(entry.get(name, "")).strip()]:
+        raise InputError(f"{where} lacks {lacking[0]!r}.")
+    if unknown := sorted(entry.keys() - set(known)):
+        raise InputError(f"{where} has the unknown key {unknown[0]!r}.")
 
 
-def _paired(english: Sequence[str], japanese: Sequence[str]) -> tuple[Text, ...]:
-    return tuple(starmap(translated, zip_longest(english, japanese)))
+def _check_layer(where: str, question: str, layer: str) -> None:
+    if layer not in (layers := LAYERS[question]):
+        raise InputError(f"{where} has the unknown layer {layer!r}: use {', '.join(layers)}.")
 
 
 def _log_odds(where: str, signal: str, grade: object) -> float:
@@ -352,24 +349,19 @@ def _log_odds(where: str, signal: str, grade: object) -> float:
     return -size if str(grade).startswith("-") else size
 
 
-def _remedy(where: str, question: str, entry: Any) -> Remedy:
-    if missing := [name for name in ("signal", "restore") if not entry.get(name)]:
-        raise InputError(f"{where} has a remedy without {missing[0]!r}.")
-    if unknown := sorted(entry.keys() - {"signal", "save", "restore", "prevent", "ja"}):
-        raise InputError(f"{where} has the unknown key {unknown[0]!r} in a remedy.")
+def _signal_remedy(where: str, question: str, entry: Any) -> Remedy:
+    """Return what to do where a signal shows what is at fault."""
+    _check(f"{where}, in a remedy,", entry, ("signal", *_PARTS, "ja"), ("signal", "restore"))
     japanese = entry.get("ja", {})
     for name, text in japanese.items():
         if placeholders(entry.get(name, "")) != placeholders(text):
             raise InputError(f"{where} has a remedy for {entry['signal']!r} with other values in Japanese.")
-    return replace(_parts(where, question, entry, japanese), signal=str(entry["signal"]))
+    return replace(_remedy(where, question, entry, japanese), signal=str(entry["signal"]))
 
 
-def _parts(where: str, question: str, entry: Mapping[str, Any], japanese: Mapping[str, str]) -> Remedy:
-    """Return the parts of a remedy."""
+def _remedy(where: str, question: str, entry: Mapping[str, Any], japanese: Mapping[str, str]) -> Remedy:
     known, save = saves(question), entry.get("save")
     if save is not None and save not in known:
         raise InputError(f"{where} has the unknown save {save!r}: use {', '.join(known)}.")
-    restore, prevent = (
-        translated(entry.get(name, ""), japanese.get(name)) for name in ("restore", "prevent")
-    )
+    restore, prevent = (translated(entry.get(name, ""), japanese.get(name)) for name in _PARTS[1:])
     return Remedy(known[save] if save else "", restore, prevent)

@@ -10,7 +10,7 @@ cause, and -2.3 is ten to one against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from importlib import import_module
@@ -66,16 +66,6 @@ class Fact:
     unit: Text | None
     message: Text
 
-    def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
-        """Return a JSON-ready dictionary, with the phrase rendered and, beside it, its message."""
-        unit = None if self.unit is None else render(self.unit, language)
-        return {
-            "id": self.id,
-            "value": self.value,
-            "unit": unit,
-            **_rendered("message", self.message, language, zone),
-        }
-
 
 def fact(fact_id: str, value: Any, shown: Value | int | None = None, unit: Text | None = None) -> Fact:
     """Return a fact whose phrase is the message ``fact-ID`` with its value, or with "unknown" for None.
@@ -108,11 +98,6 @@ class Step:
 
     kind: StepKind
     text: Text
-
-    def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
-        """Return a JSON-ready dictionary, with the text rendered, its message and its commands."""
-        rendered = _rendered("text", self.text, language, zone)
-        return {"kind": self.kind, **rendered, "commands": commands_in(rendered["text"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +199,7 @@ class Missing:
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return a JSON-ready dictionary, with the sentences rendered and, beside them, their messages."""
-        result: dict[str, Any] = {}
-        for name, text in (("what", self.what), ("why", self.why), ("how", self.how)):
-            result |= _rendered(name, text, language, zone)
-        return result
+        return _in_json({"what": self.what, "why": self.why, "how": self.how}, language, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,52 +213,48 @@ class Ranked:
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return the entry of ``ranking`` in a diagnosis."""
         found = self.finding
-        return {
-            "cause": found.cause,
-            "probability": round(self.probability, 4),
-            "status": self.status,
-            **_rendered("detail", found.detail, language, zone),
-            "log_odds": round(found.log_odds, 3),
-            "evidence": [item.to_dict(language, zone) for item in found.evidence],
-            **_rendered_list("not_covered", found.not_covered, language, zone),
-            **_rendered("next_test", found.next_test, language, zone),
-        }
+        return _in_json(
+            {
+                "cause": found.cause,
+                "probability": round(self.probability, 4),
+                "status": self.status,
+                "detail": found.detail,
+                "log_odds": round(found.log_odds, 3),
+                "evidence": [item.to_dict(language, zone) for item in found.evidence],
+                "not_covered": found.not_covered,
+                "next_test": found.next_test,
+            },
+            language,
+            zone,
+        )
 
 
-def _rendered(name: str, text: Text | None, language: str, zone: tzinfo) -> dict[str, Any]:
-    """Return a JSON field with a sentence and, if the sentence is a message, a second field with that."""
-    said = None if text is None else message_of(text)
-    if isinstance(said, Message):
-        return {name: render(said, language, zone), f"{name}_message": said.to_dict()}
-    return {name: None if text is None else render(text, language, zone)}
+def _in_json(fields: Mapping[str, Any], language: str, zone: tzinfo) -> dict[str, Any]:
+    """Return fields with each text rendered and, beside a message, the message itself.
 
-
-def _rendered_list(name: str, texts: Iterable[Text], language: str, zone: tzinfo) -> dict[str, Any]:
-    """Return a JSON field with sentences, and one with their messages: null for a plain string."""
-    items = tuple(texts)
-    fields: dict[str, Any] = {name: [render(text, language, zone) for text in items]}
-    said = tuple(map(message_of, items))
-    if any(isinstance(text, Message) for text in said):
-        messages = [text.to_dict() if isinstance(text, Message) else None for text in said]
-        fields[f"{name}_messages"] = messages
-    return fields
-
-
-def _rendered_extra(fields: Mapping[str, Any], language: str, zone: tzinfo) -> dict[str, Any]:
-    """Return fields of one question with each message rendered and, beside it, as a message."""
-    rendered: dict[str, Any] = {}
+    ``NAME_message`` stands beside a sentence, ``NAME_messages`` beside a list of them, with null for a plain
+    string.
+    """
+    found: dict[str, Any] = {}
     for name, value in fields.items():
-        if isinstance(value, Message):
-            rendered |= _rendered(name, value, language, zone)
-        elif isinstance(value, Mapping):
-            rendered[name] = _rendered_extra(value, language, zone)
-        elif isinstance(value, list):
-            rendered[name] = [
-                _rendered_extra(item, language, zone) if isinstance(item, Mapping) else item for item in value
-            ]
-        else:
-            rendered[name] = value
-    return rendered
+        several = isinstance(value, list | tuple)
+        parts = [
+            message_of(part) if isinstance(part, str | Message) else part
+            for part in (value if several else (value,))
+        ]
+        shown = [
+            _in_json(part, language, zone)
+            if isinstance(part, Mapping)
+            else render(part, language, zone)
+            if isinstance(part, Message)
+            else part
+            for part in parts
+        ]
+        messages = [part.to_dict() if isinstance(part, Message) else None for part in parts]
+        found[name] = shown if several else shown[0]
+        if any(messages):
+            found[f"{name}_messages" if several else f"{name}_message"] = messages if several else messages[0]
+    return found
 
 
 def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tzinfo) -> tuple[str, ...]:
@@ -409,22 +387,37 @@ class Diagnosis:
             "question": self.question,
             "case": self.case,
             "schema_version": SCHEMA_VERSION,
-            **_rendered("headline", self.headline, language, zone),
-            "facts": [fact.to_dict(language, zone) for fact in self.facts],
-            "now": [step.to_dict(language, zone) for step in self.now],
+            "headline": self.headline,
+            "facts": [
+                {
+                    "id": fact.id,
+                    "value": fact.value,
+                    "unit": None if fact.unit is None else render(fact.unit, language),
+                    "message": fact.message,
+                }
+                for fact in self.facts
+            ],
+            "now": [
+                {
+                    "kind": step.kind,
+                    "text": step.text,
+                    "commands": commands_in(render(step.text, language, zone)),
+                }
+                for step in self.now
+            ],
             "verdict": self.verdict,
             "cause": self.cause,
             "secondary_cause": self.secondary_cause,
             "other_causes": list(self.other_causes),
             "confidence": round(self.confidence, 4),
             "incident": {"start": start, "end": end},
-            **_rendered_list("summary", self.summary, language, zone),
+            "summary": self.summary,
             "ranking": [entry.to_dict(language, zone) for entry in self.ranking],
             "coverage": {
-                table: {**entry, **_rendered_list("notes", entry.get("notes") or (), language, zone)}
+                table: {**entry, "notes": list(entry.get("notes") or ())}
                 for table, entry in self.coverage.items()
             },
             "missing_evidence": [item.to_dict(language, zone) for item in self.missing_evidence],
-            **_rendered_extra(self.extra, language, zone),
+            **self.extra,
         }
-        return redacted_values(result)  # type: ignore[no-any-return]
+        return redacted_values(_in_json(result, language, zone))  # type: ignore[no-any-return]
