@@ -1,27 +1,21 @@
 """Laws of the engine, on drawn causes and observations, and what a finding says."""
 
-import math
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds.messages import messages_in
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import GRADES, Cause
 from watchme_analysis.inference.engine import (
-    check_name,
-    explained_away,
     finding,
-    independent_signals,
     next_test,
     separation,
     weigh,
 )
-from watchme_analysis.inference.signals import Observation, Signal, by_count, by_id, detects, observe
-from watchme_analysis.text.message import Quotation, message
+from watchme_analysis.inference.signals import Observation, Signal, by_id, detects, observe
 
 SIGNALS = {
     name: Signal(name, group, (need,))
@@ -110,15 +104,6 @@ def test_more_evidence_for_a_cause_never_makes_it_less_probable(causes, observed
         assert more[first.cause] >= less[first.cause] - 1e-9
 
 
-def test_probabilities_are_those_of_added_log_odds():
-    one, two = cause("one", loss="strong", stop="-weak", prior=-0.7), cause("two", stop="weak")
-    found = chances([one, two], [seen("loss", 0.5), seen("stop")])
-    # The third is something else, the fourth both: the better grade of each, and a second cause is rare.
-    odds = [math.exp(1.25 - 0.7 - 0.7), math.exp(0.7), math.exp(-1), math.exp(1.25 + 0.7 - 0.7 - 5.5)]
-    assert found["one"] == pytest.approx((odds[0] + odds[3]) / sum(odds))
-    assert found["two"] == pytest.approx((odds[1] + odds[3]) / sum(odds))
-
-
 def test_two_causes_are_named_where_neither_explains_what_the_other_does():
     one = cause("one", "edge", loss="decisive", stop="-decisive", delay="-decisive")
     two = cause("two", "nginx", loss="-decisive", stop="decisive", cpu_known="decisive")
@@ -133,54 +118,6 @@ def test_two_causes_are_named_where_neither_explains_what_the_other_does():
     assert against["one"] > 0 and against["two"] > 0
     alone = weigh([one, two, none], [seen("loss")], SIGNALS)
     assert [entry.status for entry in alone.ranking].count("supported") == 1
-
-
-def test_a_weak_sign_names_nothing_though_it_is_the_likeliest_explanation():
-    statuses = {}
-    for grade in ("weak", "fair"):
-        (entry,) = weigh([cause("one", loss=grade)], [seen("loss")], SIGNALS).ranking
-        statuses[grade] = entry.status, round(entry.probability, 1)
-    assert statuses == {"weak": ("inconclusive", 0.8), "fair": ("supported", 0.9)}
-
-
-def test_a_weight_is_the_grade_times_the_strength():
-    one = cause("one", loss="strong", stop="-weak")
-    found = finding(one, [one], [seen("loss", 0.5), seen("stop"), seen("cpu_known")], SIGNALS)
-    assert weights(found) == {"loss": 1.25, "stop": -0.7}
-    assert found.log_odds == pytest.approx(0.55)
-    assert [item.check for item in found.evidence] == ["network", "rhythm"]
-
-
-def test_of_one_group_and_sign_the_strongest_counts_in_full_and_others_a_quarter():
-    one = cause("one", loss="fair", delay="decisive", stop="-weak")
-    found = finding(one, [one], [seen("loss"), seen("delay"), seen("stop")], SIGNALS)
-    assert weights(found) == {"delay": 4.0, "loss": 1.5 / 4, "stop": -0.7}
-    assert independent_signals(found) == 1
-    assert (
-        independent_signals(
-            finding(cause("two", loss="fair", stop="weak"), [one], [*map(seen, SIGNALS)], SIGNALS)
-        )
-        == 2
-    )
-
-
-def test_what_follows_from_a_clear_observation_counts_a_quarter():
-    explains = {"loss": ("stop",)}
-    for strength, left in ((0.4, 1.0), (0.5, 0.25)):
-        found = explained_away([seen("loss", strength), seen("stop")], SIGNALS, explains)
-        assert [one.strength for one in found] == [strength, left]
-    assert messages_in(found[1].statement)["finding-follows"]["check"] in ("network", "check-network")
-    apart = explained_away([seen("loss"), seen("stop")], SIGNALS, explains, lambda earlier, later: False)
-    assert [one.strength for one in apart] == [1.0, 1.0]
-
-
-def test_observations_count_for_the_causes_that_they_are_about():
-    one, two = cause("one", loss="strong"), cause("two", loss="strong")
-    weighed = weigh([one, two], [seen("loss")], SIGNALS, lambda about, _: about.cause == "one")
-    assert [(entry.finding.cause, len(entry.finding.evidence)) for entry in weighed.ranking] == [
-        ("one", 1),
-        ("two", 0),
-    ]
 
 
 def test_missing_evidence_is_worth_what_it_would_separate():
@@ -206,31 +143,6 @@ def test_the_mechanism_is_reported_for_the_cause_that_its_signal_supports_most()
     assert finding(strong, [strong], [seen("stop", detail="it stops")], SIGNALS).detail is None
 
 
-def test_of_several_mechanisms_the_strongest_is_reported_and_then_the_place_in_the_source():
-    signals = {**SIGNALS, "line": Signal("line", "source", ("app_calls",))}
-    one = cause("one", loss="strong", delay="strong", stop="fair", line="weak")
-    error = message("quotation", text=Quotation("reset by peer"))
-    for observations, said in (
-        ([seen("stop", detail="it stops"), seen("loss", detail="loss")], "loss"),
-        ([seen("stop", detail="it stops"), seen("loss", 0.5, detail="loss")], "it stops"),
-        # Of equally strong ones, the one that quotes an error.
-        ([seen("loss", detail="loss"), seen("delay", detail=error)], error),
-        ([seen("line", detail="app.py:3")], "app.py:3"),
-    ):
-        assert finding(one, [one], observations, signals).detail == said
-    observations = [
-        seen("stop", detail="it stops"),
-        seen("loss", detail="loss"),
-        seen("line", detail="app.py:3"),
-    ]
-    assert finding(one, [one], observations, signals).detail.items_of("sentences") == ("loss", "app.py:3")
-
-
-def test_a_group_is_named_by_the_catalogue_or_by_its_own_words():
-    assert check_name("host and inside").id == "check-host-and-inside"
-    assert check_name("no_such group") == "no such group"
-
-
 def test_a_signal_may_bring_its_own_next_test():
     one = cause("one", loss="strong", next_tests={"loss": "Count {detail}."})
 
@@ -254,21 +166,3 @@ def test_a_detector_returns_only_signals_that_it_declares():
     assert [one.signal for one in observe([detector], "ac")] == ["a", "c"]
     with pytest.raises(InputError, match="'x' undeclared"):
         observe([detector], "x")
-
-
-def test_a_signal_is_declared_in_one_way():
-    @detects("a", group="one", needs=("probes",))
-    def first(context):
-        return []
-
-    @detects("a", group="two", needs=("probes",))
-    def second(context):
-        return []
-
-    assert len(by_id([first, first])) == 1
-    with pytest.raises(InputError, match="'a' is declared twice"):
-        by_id([first, second])
-
-
-def test_six_rows_count_in_full():
-    assert [by_count(count) for count in (0, 3, 6, 60)] == [0, 0.5, 1, 1]

@@ -3,10 +3,8 @@ from datetime import UTC
 
 import pandas as pd
 import pytest
-from worlds.together import together
 
-from watchme_analysis.access_logs.routes import route_of, same_endpoint
-from watchme_analysis.health.frames import baseline_comparison, error_counts, status_counts
+from watchme_analysis.health.frames import baseline_comparison, status_counts
 from watchme_analysis.health.incident import judge_observations
 from watchme_analysis.health.sections.tables import comparison_table
 from watchme_analysis.requests.concurrency import in_flight, pile_up_start
@@ -14,7 +12,6 @@ from watchme_analysis.requests.layers import LAYERS, layer_shares, layer_times
 from watchme_analysis.requests.observations import join_requests, observations
 from watchme_analysis.requests.waterfall import chosen_requests
 from watchme_analysis.schema import conform, empty
-from watchme_analysis.stats.comparison import cliffs_delta
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 
@@ -294,35 +291,6 @@ def test_a_gauge_that_does_not_rise_dates_nothing():
     assert pile_up_start(gauge.iloc[:0], at(6)) == at(6)
 
 
-@together(
-    ("path", "route"),
-    [
-        ("/v1/results/54b49bfd9d25", "/v1/results/*"),
-        ("/users/42/clips", "/users/*/clips"),
-        ("/d/1f0e9d6c-0a55-4f0d-9c3e-2f6f3f1f9a11", "/d/*"),
-        ("/days/2025-12-11", "/days/*"),
-        ("/v1/report", "/v1/report"),
-        ("/static/site.css", "/static/site.css"),
-        ("/behavior-analysis/features/health", "/behavior-analysis/features/health"),
-    ],
-)
-def test_paths_that_differ_in_an_id_are_one_family(path, route):
-    assert route_of(path) == route
-
-
-def test_a_stripped_prefix_is_found_again_unless_two_fit():
-    assert same_endpoint("/health", ["/api/health", "/api/jobs"]) == "/api/health"
-    assert same_endpoint("/health", ["/a/health", "/b/health"]) is None
-    assert same_endpoint("/health", ["/health", "/b/health"]) == "/health"
-
-
-def test_cliffs_delta():
-    assert cliffs_delta([1, 2, 3], [4, 5]) == 1.0
-    assert cliffs_delta([1, 2], [1, 2]) == 0.0
-    assert cliffs_delta([5], [1, 9]) == 0.0
-    assert math.isnan(cliffs_delta([], [1]))
-
-
 def probes(*rows):
     base = {"file": "probes.csv", "path": "/health", "vantage": "outside", "status": 200}
     return conform("probes", pd.DataFrame([base | row for row in rows]))
@@ -351,18 +319,6 @@ def test_frames_for_figures_agree_with_the_rows():
     assert "(8 → 5 timed)" in comparison_table(partly, UTC).rows[0][5]
     counts = status_counts(observed, at(10), None).set_index("status")["count"]
     assert counts.to_dict() == {"200": 10, "no answer": 6}
-
-
-def test_error_counts_keep_what_is_not_about_a_request():
-    errors = conform(
-        "error_log",
-        pd.DataFrame(
-            [{"file": "error.log", "time": at(n), "kind": "limit_req", "path": "/health"} for n in range(3)]
-            + [{"file": "error.log", "time": at(9), "kind": "reload"}]
-        ),
-    )
-    found = error_counts(errors)
-    assert found.set_index("kind")["count"].to_dict() == {"limit_req": 3, "reload": 1}
 
 
 @pytest.mark.slow

@@ -28,14 +28,12 @@ from watchme_analysis.backlog.other_incidents import (
 from watchme_analysis.backlog.summary import filled_in, older_dead_letters, summary
 from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.confidence import confidence_at
-from watchme_analysis.inference.engine import independent_signals, next_test
+from watchme_analysis.inference.engine import independent_signals
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict, iso_time
-from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
-from watchme_analysis.text.message import Text
 
 # Points of the map from probability to confidence; benchmarks/backlog_calibration.py writes them.
 CALIBRATION = "calibration.json"
@@ -171,16 +169,8 @@ def _change(context: BacklogContext, judged: Judgement, cause: str) -> Change | 
 def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ranked:
     """Return a ranked cause with its blind spots and its next test, which names the function."""
     cause = _cause(entry.finding.cause)
-    queue = judged.shown_by.get(cause.cause)
-
-    def fill(text: Text, observation: Observation | None) -> Text:
-        del observation
-        return filled_in(text, context, queue)
-
-    return replace(
-        entry,
-        finding=replace(entry.finding, not_covered=cause.cannot_see, next_test=next_test(cause, (), fill)),
-    )
+    test = filled_in(cause.next_test, context, judged.shown_by.get(cause.cause))
+    return replace(entry, finding=replace(entry.finding, not_covered=cause.cannot_see, next_test=test))
 
 
 def _cause(name: str) -> Cause:

@@ -8,7 +8,6 @@ the first effect.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -36,24 +35,21 @@ def failures_span(queue: QueueAnalysis) -> Span | None:
     """Return the span of the failures of a queue's function."""
     if queue.failures is None:
         return None
-    first = queue.failing_days[0][0]
     end = None if _still_failing(queue) else queue.failing_days[-1][1]
-    lucky, lucky_all = queue.passed_share or 0.0, _all_well_share(queue)
-    span = _between_runs(queue, first, _last_good(queue, first, None, lucky, lucky_all), host=True)
-    return replace(span, end=end, until=_well_again(queue, end))
+    return _began(
+        queue, queue.failing_days[0][0], *_passing(queue), host=True, end=end, until=_well_again(queue, end)
+    )
 
 
 def waiting_span(queue: QueueAnalysis) -> Span | None:
     """Return the span in which invocations waited: slow ones that lead into the failures, or none failed."""
     failures = failures_span(queue)
     if failures is None:
-        return None if queue.slow is None else slow_span(queue)
+        return slow_span(queue)
     first = _slow_before(queue, failures.shown)
     if first == failures.shown:
         return failures
-    lucky, lucky_all = queue.passed_share or 0.0, _all_well_share(queue)
-    good = _last_good(queue, first, None, lucky, lucky_all)
-    return replace(_between_runs(queue, first, good, host=True), end=failures.end, until=failures.until)
+    return _began(queue, first, *_passing(queue), host=True, end=failures.end, until=failures.until)
 
 
 def slow_span(queue: QueueAnalysis) -> Span | None:
@@ -63,8 +59,7 @@ def slow_span(queue: QueueAnalysis) -> Span | None:
         return None
     later = queue.pipeline.frame["invocations"][queue.pipeline.frame.index >= slow.end]
     end = slow.end if float(later.fillna(0.0).sum()) > 0 else None
-    span = _between_runs(queue, slow.start, _last_good(queue, slow.start, None, 0.0, 0.0), host=True)
-    return replace(span, end=end, until=_drained(queue, end))
+    return _began(queue, slow.start, host=True, end=end, until=_drained(queue, end))
 
 
 def backlog_span(queue: QueueAnalysis) -> Span | None:
@@ -73,8 +68,7 @@ def backlog_span(queue: QueueAnalysis) -> Span | None:
     if worst is None:
         return None
     end = None if worst.is_open else worst.end
-    good = _last_good(queue, worst.grew_from, None, 0.0, 0.0)
-    return replace(_between_runs(queue, worst.grew_from, good), end=end, until=end)
+    return _began(queue, worst.grew_from, end=end, until=end)
 
 
 def drift_span(queue: QueueAnalysis) -> Span | None:
@@ -128,9 +122,8 @@ def throttled_span(queue: QueueAnalysis) -> Span | None:
     limit = settings.reserved_concurrency if settings.reserved_concurrency is not None else held
     beyond = ~(frame["concurrency"].fillna(0.0) <= limit)
     end = None if throttles.is_open or settings.reserved_concurrency else throttles.end
-    good = _last_good(queue, throttles.start, beyond, 0.0, 0.0)
     # Fewer runs at once are never refused, so that none tells when all was well again.
-    return replace(_between_runs(queue, throttles.start, good, unseen=False), end=end)
+    return _began(queue, throttles.start, beyond=beyond, unseen=False, end=end)
 
 
 def redelivery_span(queue: QueueAnalysis) -> Span | None:
@@ -153,9 +146,8 @@ def redelivery_span(queue: QueueAnalysis) -> Span | None:
         and limit < float(longest.quantile(0.9))
     ):
         end = None
-    good = _last_good(queue, first, beyond, 0.0, 0.0)
     # Shorter runs go well all the time, so that none tells when all was well again.
-    return replace(_between_runs(queue, found.start, good, unseen=False), end=end)
+    return _began(queue, found.start, before=first, beyond=beyond, unseen=False, end=end)
 
 
 def unpolled_span(queue: QueueAnalysis) -> Span | None:
@@ -166,9 +158,8 @@ def unpolled_span(queue: QueueAnalysis) -> Span | None:
         return None
     # After a purge nothing waits any more, and still nobody polls.
     end = None if unpolled.is_open or off else unpolled.end
-    good = _last_good(queue, unpolled.start, None, 0.0, 0.0)
     until = _drained(queue, end)
-    between = replace(_between_runs(queue, unpolled.start, good), end=end, until=until)
+    between = _began(queue, unpolled.start, end=end, until=until)
     if "empty_receives" not in queue.pipeline.queried:
         return between
     is_polled = frame["empty_receives"].fillna(0.0) + frame["received"].fillna(0.0) > 0
@@ -236,57 +227,49 @@ def _drained(queue: QueueAnalysis, end: datetime | None) -> datetime | None:
     return max([end, *(item.end for item in stood)])
 
 
-def _between_runs(
-    queue: QueueAnalysis, first: datetime, good: datetime | None, *, unseen: bool = True, host: bool = False
+def _began(  # noqa: PLR0913 - what is known of a fault, each of it optional
+    queue: QueueAnalysis,
+    first: datetime,
+    lucky: float = 0.0,
+    lucky_all: float = 0.0,
+    *,
+    before: datetime | None = None,
+    beyond: pd.Series | None = None,
+    unseen: bool = True,
+    host: bool = False,
+    end: datetime | None = None,
+    until: datetime | None = None,
 ) -> Span:
-    """Return the span of trouble that first showed in an interval, after a last good invocation."""
-    step = timedelta(seconds=queue.pipeline.period_s)
-    shown = _first_error(queue, first) or first + step
-    before_window = unseen and good is None
-    if good is None:
-        # No invocation before would have shown it.
-        good = min(first, queue.pipeline.frame.index[0].to_pydatetime())
-    elif host and queue.errors.share("function", "message", "code_or_message") < 0.5:
-        good, shown = host_moved(queue.pipeline.frame, good, shown) or (good, shown)
-    before = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
-    return Span(first, shown - before, good, shown, perhaps_before=before_window)
+    """Return the span of trouble that began after the last invocation which it would have hit.
 
-
-def _last_good(
-    queue: QueueAnalysis, first: datetime, beyond: pd.Series | None, lucky: float, lucky_all: float
-) -> datetime | None:
-    """Return when the last invocation began that succeeded, and would not have under the trouble.
-
-    Parameters
-    ----------
-    queue
-        The analysis.
-    first
-        Start of the trouble.
-    beyond
-        Intervals whose invocations a setting would have hit; all of them where None.
-    lucky, lucky_all
-        Share of the invocations, and of whole intervals, that succeed under the trouble: so may the last ones
-        before it showed, but not many in a row.
+    That is one before ``before`` (else ``first``, the interval in which the trouble showed), in an interval
+    of ``beyond``. Where it is none in the window, the trouble may be older (``unseen``). Of the invocations,
+    and of whole intervals, the shares ``lucky`` and ``lucky_all`` succeed under the trouble: so may the last
+    ones before it, but not many in a row. ``host`` lets the load of a host narrow the start down.
     """
-    frame = queue.pipeline.frame
+    frame, step = queue.pipeline.frame, timedelta(seconds=queue.pipeline.period_s)
     tried = frame["tried"].fillna(0.0)
     passed = tried - frame["failed"].fillna(0.0)
     well = passed > 0 if beyond is None else (passed > 0) & beyond
-    before = passed[well & (passed.index < first)][::-1]
+    earlier = passed[well & (passed.index < (before or first))][::-1]
     # What comes and goes lets the runs of one interval pass together.
-    all_well = (before == tried[before.index]).cumsum()
-    good = before.index[_beyond_luck(before.cumsum(), all_well, lucky, lucky_all)]
-    return good[0].to_pydatetime() if len(good) else None
+    all_well = (earlier == tried[earlier.index]).cumsum()
+    sure = earlier.index[_beyond_luck(earlier.cumsum(), all_well, lucky, lucky_all)]
+    shown = _first_error(queue, first) or first + step
+    # Without such an invocation, the window's first interval bounds the start.
+    good = sure[0].to_pydatetime() if len(sure) else min(first, frame.index[0].to_pydatetime())
+    if len(sure) and host and queue.errors.share("function", "message", "code_or_message") < 0.5:
+        good, shown = host_moved(frame, good, shown) or (good, shown)
+    earliest = min((shown - good) / 2, PERIODS_BEFORE_EFFECT * step)
+    return Span(first, shown - earliest, good, shown, end, until, perhaps_before=unseen and not len(sure))
 
 
-def _all_well_share(queue: QueueAnalysis) -> float:
-    """Return the share of the intervals with runs, while some failed, in which every run went well."""
-    if queue.failures is None:
-        return 0.0
+def _passing(queue: QueueAnalysis) -> tuple[float, float]:
+    """Return the share of the invocations, and of the intervals with any, that go well while some fail."""
+    assert queue.failures is not None
     inside = within(queue.pipeline.frame, queue.failures.start, queue.failures.end)
     failed = inside["failed"].fillna(0.0)[inside["tried"] > 0]
-    return float((failed == 0).mean()) if len(failed) else 0.0
+    return queue.passed_share or 0.0, float((failed == 0).mean()) if len(failed) else 0.0
 
 
 def _first_error(queue: QueueAnalysis, first: datetime) -> datetime | None:
@@ -323,17 +306,12 @@ def _still_failing(queue: QueueAnalysis) -> bool:
     failed = later["failed"].fillna(0.0)[later["tried"] > 0]
     passed = float((tried - failed).sum())
     all_well = int((failed == 0).sum())
-    return not _beyond_luck(passed, all_well, queue.passed_share or 0.0, _all_well_share(queue))
+    return not _beyond_luck(passed, all_well, *_passing(queue))
 
 
 def _beyond_luck(passed: Any, all_well: Any, lucky: float, lucky_all: float) -> Any:
-    """Return whether so many runs, and whole intervals, are unlikely to have gone well under the fault.
+    """Return whether so many runs that went well, and whole intervals, are unlikely under the fault.
 
-    Parameters
-    ----------
-    passed, all_well
-        Runs that went well, and intervals in which all did: numbers, or a series of each.
-    lucky, lucky_all
-        Share of the runs, and of whole intervals, that go well under the fault.
+    All but the shares may be numbers or a series of them.
     """
     return (lucky**passed < BY_LUCK) & ((lucky_all == 0) | (lucky_all**all_well < BY_LUCK))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from watchme_analysis.backlog.signals.onset import surge_span
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
-from watchme_analysis.text.message import Choice, Number, Share, TimeSpan, message
+from watchme_analysis.text.message import Choice, Number, TimeSpan, message
 
 # How far invocations that kept to their rhythm stand in for arrivals, which nobody counted.
 STANDS_IN = 0.4
@@ -48,28 +48,6 @@ def arrivals(context: QueueContext) -> Iterator[QueueObservation]:
     )
 
 
-@detects("at_capacity", group="capacity", needs=["metrics", "event_source_mappings"])
-def capacity(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return how often the function ran at its maximum while messages waited."""
-    settings, frame = context.settings, context.pipeline.frame
-    limits = [limit for limit in (settings.max_concurrency, settings.reserved_concurrency) if limit]
-    waiting = frame[frame["visible"].fillna(0.0) > 0]["concurrency"].dropna()
-    if not limits or waiting.empty or context.queue.surge is None:
-        return
-    share = float((waiting >= min(limits)).mean())
-    if share:
-        yield context.observation(
-            "at_capacity",
-            message(
-                "backlog-at-capacity", function=context.function, limit=int(min(limits)), share=Share(share)
-            ),
-            context.points(("concurrency", "visible")),
-            strength=share,
-            effect=share,
-            unit="share",
-        )
-
-
 def _rose_first(context: QueueContext) -> bool:
     """Return whether arrivals rose before the first trouble, which began while their backlog stood."""
     surge, span, trouble = context.queue.surge, surge_span(context.queue), context.queue.first_trouble()
@@ -84,4 +62,4 @@ def _rose_first(context: QueueContext) -> bool:
     return surge.start <= trouble + slack and (span.until is None or trouble <= span.until)
 
 
-DETECTORS = (arrivals, capacity)
+DETECTORS = (arrivals,)

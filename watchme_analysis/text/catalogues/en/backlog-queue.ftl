@@ -10,7 +10,6 @@ backlog-arrivals-rose = { $when ->
     [after] { $queue } had { $arrivals } arrivals from { $span }, { $ratio } times the usual number. They rose only after the first trouble.
    *[no-trouble] { $queue } had { $arrivals } arrivals from { $span }, { $ratio } times the usual number. No message waited because of them.
   }
-backlog-at-capacity = { $function } ran at its limit of { $limit } concurrent executions in { $share } of the intervals in which messages waited.
 
 # Settings
 backlog-receives = { $attempts ->

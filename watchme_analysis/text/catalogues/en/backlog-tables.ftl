@@ -219,7 +219,6 @@ message-state-waiting = waiting
 
 # Groups of signals
 check-blind-spots = blind spots
-check-capacity = capacity
 check-change = change
 check-concurrency-limit = concurrency limit
 check-daily-peak = daily peak

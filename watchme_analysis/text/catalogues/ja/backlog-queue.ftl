@@ -10,7 +10,6 @@ backlog-arrivals-rose = { $when ->
     [after] { $queue } には { $span } の間に { $arrivals } 件のメッセージが到着しました (通常の { $ratio } 倍)。増加は最初の異常より後に始まっています。
    *[no-trouble] { $queue } には { $span } の間に { $arrivals } 件のメッセージが到着しました (通常の { $ratio } 倍)。このために待たされたメッセージはありません。
   }
-backlog-at-capacity = メッセージが待機していた時間帯の { $share } で、{ $function } の同時実行数は上限の { $limit } に達していました。
 
 # Settings
 backlog-receives = { $attempts ->

@@ -189,7 +189,6 @@ message-state-waiting = 待機中
 
 # シグナルのグループ
 check-blind-spots = データの欠落
-check-capacity = 処理能力
 check-change = 変更
 check-concurrency-limit = 同時実行数の上限
 check-daily-peak = 毎日のピーク
