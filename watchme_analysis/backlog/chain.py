@@ -228,7 +228,7 @@ def observed(inv: Investigation, context: BacklogContext) -> tuple[QueueSignals,
 
     Lines of logs alone are those of a queue without a name.
     """
-    queue_contexts = [_queue_context(inv, context, item.pipeline.queue) for item in context.by_harm]
+    queue_contexts = [QueueContext(inv, item, context.changes) for item in context.by_harm]
     of_system = list(observe(harm.DETECTORS, queue_contexts))
     # Where metrics show harm or none, a line of an error changes nothing.
     if not any(one.signal in MEASURED for one in of_system):
@@ -252,6 +252,6 @@ def backlog_causes() -> tuple[Cause, ...]:
     return tuple(replace(cause, grades={**grades_of(cause), **cause.grades}) for cause in found)
 
 
-def _queue_context(inv: Investigation, context: BacklogContext, queue: str) -> QueueContext:
-    analysis = next(item for item in context.queues if item.pipeline.queue == queue)
-    return QueueContext(inv, analysis, context.changes)
+def cause_named(name: str) -> Cause:
+    """Return the cause with an id."""
+    return next(cause for cause in backlog_causes() if cause.cause == name)

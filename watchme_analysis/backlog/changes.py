@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.cloudtrail import base_event_name, event_kind
-from watchme_analysis.files.json_values import read_json
+from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.queues.pipeline import Pipeline, Tables
 from watchme_analysis.queues.redelivery import hides_long
@@ -130,9 +130,10 @@ def recorded_changes(tables: Tables, pipelines: tuple[Pipeline, ...]) -> tuple[C
     frame = frame[frame["error_code"].isna() & ~frame["read_only"].fillna(False) & frame["time"].notna()]
     mappings = tables.table("event_source_mappings")
     found = []
-    for row in frame.sort_values("time", kind="stable").itertuples():
-        parameters = _json(row.parameters)
-        names = {str(item) for item in _json(row.resources, [])} | {str(v) for v in _leaves(parameters)}
+    frame = frame.sort_values("time", kind="stable").astype(object)
+    for row in frame.where(frame.notna(), None).itertuples():
+        parameters = json_value(row.parameters)
+        names = {str(item) for item in (*(json_value(row.resources) or ()), *_leaves(parameters))}
         names |= {re.split(r"[:/]", name)[-1] for name in names}
         touched = tuple(pipeline for pipeline in pipelines if _touches(pipeline, names, mappings))
         kind, settings = str(event_kind(row.event_name) or ""), _settings(parameters)
@@ -141,10 +142,10 @@ def recorded_changes(tables: Tables, pipelines: tuple[Pipeline, ...]) -> tuple[C
         found.append(
             Change(
                 time=row.time.to_pydatetime(),
-                event_id=None if _missing(row.event_id) else str(row.event_id),
+                event_id=row.event_id and str(row.event_id),
                 event_name=str(row.event_name),
-                user=None if _missing(row.user) else str(row.user),
-                resource=None if _missing(row.resource) else str(row.resource),
+                user=row.user and str(row.user),
+                resource=row.resource and str(row.resource),
                 what=_description(str(row.event_name), kind, settings),
                 queues=tuple(pipeline.queue for pipeline in touched),
                 kind=kind,
@@ -203,23 +204,6 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], pipeline: Pipel
 
 def _description(event: str, kind: str, settings: Mapping[str, str]) -> Message:
     """Return the description of a change, with the value that it sets."""
-    if kind in HOST_EVENTS or kind == "permissions":
-        return message(
-            "backlog-changed-permissions" if kind == "permissions" else "backlog-changed-host",
-            event=Resource(base_event_name(event)),
-        )
-    if (said := _new_value(kind, settings)) is not None:
-        return said
-    if kind in ("mapping_updated", "mapping_created"):
-        state = {"false": "disabled", "true": "enabled"}.get(settings.get("enabled", ""), "changed")
-        return message(f"backlog-mapping-{state}")
-    if kind in _DESCRIBED:
-        return message(f"backlog-changed-{_DESCRIBED[kind]}")
-    return message("backlog-changed-other", event=Resource(base_event_name(event)))
-
-
-def _new_value(kind: str, settings: Mapping[str, str]) -> Message | None:
-    """Return the description of a change that sets a value, None for other changes."""
     if kind in FUNCTION_EVENTS and "timeout" in settings:
         return message("backlog-changed-function-timeout", value=_seconds(settings["timeout"]))
     if kind == "queue_attributes" and "visibilitytimeout" in settings:
@@ -227,7 +211,13 @@ def _new_value(kind: str, settings: Mapping[str, str]) -> Message | None:
     if kind == "concurrency_set":
         reserved = Resource(str(settings.get("reservedconcurrentexecutions", "?")))
         return message("backlog-changed-concurrency", value=reserved)
-    return None
+    if kind in ("mapping_updated", "mapping_created"):
+        state = {"false": "disabled", "true": "enabled"}.get(settings.get("enabled", ""), "changed")
+        return message(f"backlog-mapping-{state}")
+    if kind in _DESCRIBED:
+        return message(f"backlog-changed-{_DESCRIBED[kind]}")
+    name = "permissions" if kind == "permissions" else "host" if kind in HOST_EVENTS else "other"
+    return message(f"backlog-changed-{name}", event=Resource(base_event_name(event)))
 
 
 # Descriptions of changes without a value, by kind.
@@ -264,15 +254,6 @@ def _touches(pipeline: Pipeline, names: set[str], mappings: pd.DataFrame) -> boo
     return bool(names & (own | uuids))
 
 
-def _json(text: Any, default: Any = None) -> Any:
-    if _missing(text):
-        return {} if default is None else default
-    try:
-        return read_json(text)
-    except ValueError:
-        return {} if default is None else default
-
-
 def _leaves(value: Any) -> list[Any]:
     """Return the scalar values inside a JSON value."""
     if isinstance(value, dict):
@@ -293,12 +274,6 @@ def _find(value: Any, name: str) -> Any:
             if inner is not None:
                 return inner
     return None
-
-
-def _missing(value: Any) -> bool:
-    import pandas as pd
-
-    return value is None or (not isinstance(value, dict | list) and bool(pd.isna(value)))
 
 
 # The resource whose configuration holds the time of the last change of a kind.

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from watchme_analysis.alarms.standard import standard_alarms
-from watchme_analysis.backlog.chain import SIGNALS, QueueSignals, backlog_causes, observed
+from watchme_analysis.backlog.chain import SIGNALS, QueueSignals, cause_named, observed
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext, backlog_context
 from watchme_analysis.backlog.facts import facts, headline, reaches_end, steps
@@ -26,7 +26,6 @@ from watchme_analysis.backlog.other_incidents import (
     trouble_span,
 )
 from watchme_analysis.backlog.summary import filled_in, older_dead_letters, summary
-from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.confidence import confidence_at
 from watchme_analysis.inference.engine import independent_signals
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict, iso_time
@@ -168,13 +167,9 @@ def _change(context: BacklogContext, judged: Judgement, cause: str) -> Change | 
 
 def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ranked:
     """Return a ranked cause with its blind spots and its next test, which names the function."""
-    cause = _cause(entry.finding.cause)
+    cause = cause_named(entry.finding.cause)
     test = filled_in(cause.next_test, context, judged.shown_by.get(cause.cause))
     return replace(entry, finding=replace(entry.finding, not_covered=cause.cannot_see, next_test=test))
-
-
-def _cause(name: str) -> Cause:
-    return next(cause for cause in backlog_causes() if cause.cause == name)
 
 
 def leading_error(context: BacklogContext, judged: Judgement) -> dict[str, Any] | None:
@@ -185,7 +180,7 @@ def leading_error(context: BacklogContext, judged: Judgement) -> dict[str, Any] 
     """
     named = judged.cause
     about_errors = named is None or any(
-        grade > 0 and SIGNALS[name].group == "error kind" for name, grade in _cause(named).grades.items()
+        grade > 0 and SIGNALS[name].group == "error kind" for name, grade in cause_named(named).grades.items()
     )
     if not about_errors and judged.secondary_cause != "downstream_saturated":
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.backlog.chain import backlog_causes
+from watchme_analysis.backlog.chain import cause_named
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
@@ -270,9 +270,7 @@ def steps(
     if found.verdict == "no_incident":
         return ()
     shared = saves(QUESTION)
-    remedy = Remedy()
-    if found.cause is not None:
-        remedy = next(one for one in backlog_causes() if one.cause == found.cause).remedy
+    remedy = Remedy() if found.cause is None else cause_named(found.cause).remedy
     queue = judged.shown_by.get(str(found.cause))
     values = {"pull": pull_command(inv, context)}
 

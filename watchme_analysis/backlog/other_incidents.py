@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchme_analysis.backlog.chain import QueueSignals, backlog_causes
+from watchme_analysis.backlog.chain import QueueSignals, cause_named
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import Judgement
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.queue_context import QueueObservation
-from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.episodes import TroubleInterval, settled_after, trouble_within
@@ -97,14 +96,14 @@ class OtherIncident:
                 span=TimeSpan(self.start, self.end),
                 observed=self.moved,
             ),
-            message("backlog-other-cause-unclear") if self.cause is None else self._diagnosed(self.cause),
+            message("backlog-other-cause-unclear")
+            if self.cause is None
+            else message(
+                "backlog-other-cause",
+                cause=value_of(cause_named(self.cause).name),
+                confidence=Probability(self.confidence),
+            ),
             message("backlog-diagnose-other", options=Code(options)),
-        )
-
-    def _diagnosed(self, cause: str) -> Message:
-        names = {one.cause: one.name for one in backlog_causes()}
-        return message(
-            "backlog-other-cause", cause=value_of(names[cause]), confidence=Probability(self.confidence)
         )
 
 
@@ -153,7 +152,9 @@ def incidents_elsewhere(
     name = next(queue for queue in shown if queue != focus.pipeline.queue)
     queue = context.queue(str(name))
     cause = two[shown.index(name)]
-    if not {*OF_ONE_QUEUE, *_own_limit(queue)} & set(two):
+    # A function's own limit throttles its queue alone, unlike the account's.
+    limited = queue.pipeline.settings.reserved_concurrency is not None
+    if not {*OF_ONE_QUEUE, *(("throttled",) if limited else ())} & set(two):
         return ()
     pipeline = queue.pipeline
     alone = ask(replace(inv, options={**inv.options, "queue": pipeline.queue}, _memory={}))
@@ -170,11 +171,6 @@ def incidents_elsewhere(
     )
 
 
-def _own_limit(queue: QueueAnalysis) -> tuple[str, ...]:
-    """Return the cause that is of one queue where its function has a limit of its own, not the account's."""
-    return ("throttled",) if queue.pipeline.settings.reserved_concurrency is not None else ()
-
-
 def set_apart(queues: Sequence[QueueSignals], others: Sequence[OtherIncident]) -> tuple[QueueSignals, ...]:
     """Return the signals of queues without those that show another incident.
 
@@ -185,25 +181,22 @@ def set_apart(queues: Sequence[QueueSignals], others: Sequence[OtherIncident]) -
     others
         Other incidents; what speaks for the cause of one, in its queue and its time, belongs to it.
     """
-    by_name = {cause.cause: cause for cause in backlog_causes()}
-    for other in others:
-        if other.cause is not None:
-            cause = by_name[other.cause]
-            queues = [
-                replace(
-                    queue,
-                    observations=tuple(
-                        one for one in queue.observations if not _shows(one, queue.queue, other, cause)
-                    ),
-                )
-                for queue in queues
-            ]
-    return tuple(queues)
+    return tuple(
+        replace(
+            queue,
+            observations=tuple(
+                one
+                for one in queue.observations
+                if not any(_shows(one, queue.queue, other) for other in others)
+            ),
+        )
+        for queue in queues
+    )
 
 
-def _shows(one: QueueObservation, queue: str, other: OtherIncident, cause: Cause) -> bool:
-    """Return whether an observation shows another incident."""
-    if queue != other.queue or cause.log_odds(one.signal) <= 0:
+def _shows(one: QueueObservation, queue: str, other: OtherIncident) -> bool:
+    """Return whether an observation speaks for the cause of another incident, in its queue and its time."""
+    if queue != other.queue or other.cause is None or cause_named(other.cause).log_odds(one.signal) <= 0:
         return False
     span = one.span
     return span is None or (
@@ -221,14 +214,14 @@ def apart(context: BacklogContext, start: datetime | None, end: datetime | None)
     start, end
         The incident of the worst-hit queue; no end while it is open.
     """
-    return tuple(item for item in context.affected[1:] if _is_apart(item, start, end))
-
-
-def _is_apart(queue: QueueAnalysis, start: datetime | None, end: datetime | None) -> bool:
-    span = trouble_span(queue)
-    if span is None or start is None:
-        return False
-    return span[1] < start - APART or (end is not None and span[0] > end + APART)
+    if start is None:
+        return ()
+    return tuple(
+        item
+        for item in context.affected[1:]
+        if (span := trouble_span(item)) is not None
+        and (span[1] < start - APART or (end is not None and span[0] > end + APART))
+    )
 
 
 def trouble_span(queue: QueueAnalysis) -> tuple[datetime, datetime] | None:
@@ -302,12 +295,18 @@ def _of_queue(
         trouble = trouble_within(pipeline, part.start, part.end)
         if (
             trouble is None
-            or _leads_over(trouble, part, whole)
-            or any(_overlaps(trouble, item) for item in others)
+            # It reaches to where the incident was cut off, and so is part of it.
+            or (part.start > whole.start and trouble.start <= part.start + CUT)
+            or (part.end < whole.end and trouble.end >= part.end - CUT)
+            or any(
+                trouble.end > item.start and (item.end is None or trouble.start < item.end) for item in others
+            )
         ):
             continue
         alone = ask(replace(inv, window=part, options={"queue": pipeline.queue}, _memory={}))
-        if alone.verdict == "no_incident" or _is_none_of_its_own(trouble, alone.cause, found.cause):
+        shows_again = alone.cause == found.cause and alone.cause in COMES_AND_GOES
+        unexplained = trouble.only_waited and alone.cause is None
+        if alone.verdict == "no_incident" or shows_again or unexplained:
             continue
         start, end = alone.incident_start or trouble.start, alone.incident_end
         if end is None and part.end < whole.end:
@@ -329,21 +328,6 @@ def _around(whole: Window, queue: QueueAnalysis, start: datetime, end: datetime 
         rest = settled_after(queue.pipeline, end) + max(APART, retried)
         if rest + SHORTEST <= whole.end:
             yield Window(rest, whole.end)
-
-
-def _is_none_of_its_own(trouble: TroubleInterval, cause: str | None, explained: str | None) -> bool:
-    """Return whether trouble is the same incident that shows again, or a wait that nothing explains."""
-    return (cause == explained and cause in COMES_AND_GOES) or (trouble.only_waited and cause is None)
-
-
-def _leads_over(trouble: TroubleInterval, part: Window, whole: Window) -> bool:
-    """Return whether trouble reaches to where an incident was cut off, and so is part of it."""
-    after, before = part.start > whole.start, part.end < whole.end
-    return (after and trouble.start <= part.start + CUT) or (before and trouble.end >= part.end - CUT)
-
-
-def _overlaps(trouble: TroubleInterval, other: OtherIncident) -> bool:
-    return trouble.end > other.start and (other.end is None or trouble.start < other.end)
 
 
 def _moved(trouble: TroubleInterval) -> Message:

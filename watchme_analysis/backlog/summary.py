@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from watchme_analysis.backlog.chain import backlog_causes
+from watchme_analysis.backlog.chain import cause_named
 from watchme_analysis.backlog.changes import FUNCTION_EVENTS, Change, change_before
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
@@ -59,7 +59,7 @@ def summary(
     if found.cause is None:
         return _undecided(found, context, collect)
     others = apart(context, found.incident_start, found.incident_end)
-    cause = next(one for one in backlog_causes() if one.cause == found.cause)
+    cause = cause_named(found.cause)
     return (
         sentences(
             quoted_error(found.extra["error"]),
@@ -181,8 +181,7 @@ def _began_with(change: Change) -> Message:
 
 def _days(context: BacklogContext, cause: str) -> Message | None:
     """Return on how many days invocations failed at the same time, where these are several."""
-    own = next(one for one in backlog_causes() if one.cause == cause)
-    if context.focus is None or own.layer not in ("function", "api"):
+    if context.focus is None or cause_named(cause).layer not in ("function", "api"):
         return None
     days = len(context.focus.failing_days)
     return message("backlog-failing-days", days=days) if days > 1 else None
