@@ -10,7 +10,7 @@ import pytest
 from watchme_analysis.backlog.chain import backlog_causes
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.summary import filled_in
-from watchme_analysis.inference.placeholders import held_words
+from watchme_analysis.text.command_words import held_words
 from watchme_analysis.text.render import render
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watchme_analysis.delivery.changes import NEW_INCIDENT, QuestionState, compare
-from watchme_analysis.inference.placeholders import held_words
 from watchme_analysis.services.diagnose import diagnose
+from watchme_analysis.text.command_words import held_words
 from watchme_analysis.text.wrapping import display_width
 from watchme_analysis.window import Window
 

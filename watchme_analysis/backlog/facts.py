@@ -13,7 +13,6 @@ from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.missing import pull_command
 from watchme_analysis.backlog.other_incidents import trouble_span
 from watchme_analysis.backlog.summary import filled_in
-from watchme_analysis.inference.answer import next_steps
 from watchme_analysis.inference.causes import Remedy, saves
 from watchme_analysis.inference.findings import (
     Diagnosis,
@@ -25,6 +24,7 @@ from watchme_analysis.inference.findings import (
     state_fact,
 )
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
+from watchme_analysis.present.short_answer import next_steps
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.drain import drain_rows

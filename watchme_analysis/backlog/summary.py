@@ -15,10 +15,10 @@ from watchme_analysis.backlog.signals.polling import unmatched_receives
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
-from watchme_analysis.inference.placeholders import with_meanings
 from watchme_analysis.present.cause_words import consequence, quoted_error
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import RecordedSettings
+from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (
     Code,
     Message,

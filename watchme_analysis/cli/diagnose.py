@@ -143,8 +143,8 @@ def diagnose(question: str, case: Path, everything: bool, with_sql: bool, **opti
 
 def _print_short(diagnosis: Diagnosis, more: str, zone: tzinfo, language: str) -> None:
     """Print the short answer of a diagnosis, in bold and colour on a terminal."""
-    from watchme_analysis.inference.answer import short_answer
     from watchme_analysis.present.console import width
+    from watchme_analysis.present.short_answer import short_answer
 
     for part, line in short_answer(diagnosis, language, zone, width(), more):
         style: dict[str, Any] = {"bold": True} if part in ("headline", "cause") else {}

@@ -18,11 +18,11 @@ from watchme_analysis.health.summary import (
     what_happened,
 )
 from watchme_analysis.health.thresholds import MOST
-from watchme_analysis.inference.answer import next_steps
 from watchme_analysis.inference.causes import saves
 from watchme_analysis.inference.findings import Diagnosis, Fact, Ranked, Step, fact, iso_time, state_fact
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.present.short_answer import next_steps
 from watchme_analysis.text.message import (
     Choice,
     Duration,

@@ -1,6 +1,6 @@
 """The evidence that a `/health` diagnosis lacks, and the commands that collect it, ready to be pasted.
 
-Words in capitals stand for what the case does not show; :mod:`watchme_analysis.inference.placeholders` says
+Words in capitals stand for what the case does not show; :mod:`watchme_analysis.text.command_words` says
 what to put there. Lines that begin with ``#`` say where to run the rest.
 """
 

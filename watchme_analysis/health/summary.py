@@ -25,9 +25,9 @@ from watchme_analysis.inference.causes import Cause, Remedy, cause_names
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
-from watchme_analysis.inference.placeholders import with_meanings
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.observations import OUTER
+from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (
     Choice,
     Code,

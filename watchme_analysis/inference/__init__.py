@@ -1,6 +1,6 @@
 """The weighing of evidence: findings, sets of causes, and their ranking.
 
-Entry point: `engine.weigh`, `findings.Diagnosis`; `placeholders` explains words in commands to paste.
+Entry point: `engine.weigh`, `findings.Diagnosis`.
 
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `text`.
 

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, tzinfo
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from watchme_analysis.inference.placeholders import commands_in
 from watchme_analysis.redact import redacted_values, shortened
+from watchme_analysis.text.command_words import commands_in
 from watchme_analysis.text.message import (
     Choice,
     Instant,
@@ -368,8 +368,8 @@ class Diagnosis:
         zone
             Time zone of the times.
         """
-        # By name: the module of the answer ranks causes, and so builds on this one.
-        short_answer = import_module("watchme_analysis.inference.answer").short_answer
+        # By name, since `present` builds on this package.
+        short_answer = import_module("watchme_analysis.present.short_answer").short_answer
         return "\n".join(line for _, line in short_answer(self, language, zone))
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:

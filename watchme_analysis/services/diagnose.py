@@ -16,7 +16,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import Cause, causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
 from watchme_analysis.inference.known_lines import written
-from watchme_analysis.inference.placeholders import explained_commands, in_folder, meanings
+from watchme_analysis.text.command_words import explained_commands, in_folder, meanings
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import (
     Choice,
