@@ -108,6 +108,7 @@ def test_a_calm_verdict_needs_the_metrics_of_queues_and_functions():
     for namespace in ("AWS/SQS", "AWS/Lambda"):
         found = ask(unanswered(World(), namespace))
         assert found.verdict == "inconclusive"
+        assert render(found.headline), "whatever is open, the headline says what is known"
         assert any(
             render(item.how).startswith("watchme case pull backlog") for item in found.missing_evidence
         )

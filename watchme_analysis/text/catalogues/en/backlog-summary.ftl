@@ -24,6 +24,7 @@ backlog-queues-affected-since = { $number ->
    *[other] { $queues } are affected, since { $since }.
   }
 backlog-no-queue-measured = The data holds no metrics of the queues, so whether they show trouble is unknown.
+backlog-no-queue-affected = No queue shows trouble.
 backlog-no-queue-recorded = The data holds no queue: no metrics and no settings of one.
 backlog-failing-days = The failures occurred on { $days } days, at the same time of day.
 backlog-perhaps-before = It may have begun before this window: no invocation in it had succeeded until then.

@@ -21,6 +21,7 @@ backlog-queues-affected-since = { $number ->
    *[other] { $since } から { $queues } が影響を受けています。
   }
 backlog-no-queue-measured = キューのメトリクスがデータにないため、異常の有無は不明です。
+backlog-no-queue-affected = 異常のあるキューはありません。
 backlog-no-queue-recorded = データにキューのメトリクスも設定もありません。
 backlog-failing-days = 失敗は { $days } 日間、同じ時間帯に発生しています。
 backlog-perhaps-before = 対象期間より前に始まった可能性があります。期間内では、それまで呼び出しが一度も成功していません。
