@@ -24,7 +24,7 @@ HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotli
          "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane", "fluent", "babel")
 # Compiled loops and what drives them, loaded where many lines are read; nobody else may.
 COMPILED_PARTS = (
-    "column_loops", "compiled_parser", "jit", "line_loop", "route_loop", "simd", "value_loops",
+    "addresses", "column_loops", "compiled_parser", "jit", "line_loop", "route_loop", "value_loops",
 )
 COMPILED = {f"watchme_analysis.access_logs.engine.{name}" for name in COMPILED_PARTS}
 brought, seen = {}, set()

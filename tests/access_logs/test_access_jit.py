@@ -32,7 +32,7 @@ def test_a_change_in_any_source_is_a_new_cache(tmp_path):
     (folder / "access" / f"line_loop.parse_lines-1.py3{sys.version_info.minor}.1.nbc").touch()
     assert run(RUN, tmp_path) == [before, "True"]
 
-    source = tmp_path / "watchme_analysis" / "access_logs" / "engine" / "simd.py"
+    source = tmp_path / "watchme_analysis" / "access_logs" / "engine" / "addresses.py"
     source.write_text(source.read_text() + "\n")
 
     after, is_compiled = run(RUN, tmp_path)

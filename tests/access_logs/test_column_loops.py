@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from worlds.together import together
 
 from watchme_analysis.access_logs.engine import column_loops as gathered
-from watchme_analysis.access_logs.engine.simd import WIDTH
+from watchme_analysis.access_logs.engine.addresses import WORD
 from watchme_analysis.access_logs.engine.value_loops import NULL
 from watchme_analysis.access_logs.line_blocks import ROOM_BYTES
 
@@ -83,7 +83,7 @@ def test_texts_come_to_stand_one_behind_the_other(lines):
     sizes, widths, missing = np.empty((3, 2), np.int64)
     bits = np.empty((2, (len(rows) + 7) // 8), np.uint8)
     gathered.measure_texts(spans, rows, sizes, widths, bits, missing)
-    rooms = [np.empty(size + WIDTH, np.uint8) for size in sizes]
+    rooms = [np.empty(size + WORD, np.uint8) for size in sizes]
     offsets = np.empty((2, len(rows) + 1), np.int64)
     targets = np.array([room.ctypes.data for room in rooms])
     gathered.copy_texts(buf, spans, rows, np.arange(2), offsets, targets)
@@ -98,24 +98,13 @@ def test_texts_come_to_stand_one_behind_the_other(lines):
         assert widths[at] == (lengths[0] if same else -1)
 
 
-def test_what_lines_hold_is_reached_from_the_first_text_to_the_last():
-    # A column a row, a line a column; the last line's texts stand elsewhere.
-    starts = np.array([[40, 100, -7], [30, -1, -1], [-1, 120, -2]], np.int32)
-    spans = np.array([[column.ctypes.data, 0] for column in starts])
-    assert gathered.text_extent(spans, 0, 1) == (30, 120)
-    assert gathered.text_extent(spans, 1, 1) == (100, 120)
-    for first, last in ((0, 2), (2, 1), (2, 2)):
-        low, high = gathered.text_extent(spans, first, last)
-        assert len(range(low, high)) == 0
-
-
 def test_offsets_that_are_known_are_not_filled_in():
     texts = b"".join(b"%032d" % number for number in range(5000))
     buf = np.frombuffer(texts + bytes(ROOM_BYTES), np.uint8)
     starts = np.arange(0, len(texts), 32, np.int32)
     ends = starts + np.int32(32)
     spans, rows = np.array([[starts.ctypes.data, ends.ctypes.data]]), np.arange(5000)
-    room = np.empty(len(texts) + WIDTH, np.uint8)
+    room = np.empty(len(texts) + WORD, np.uint8)
     nowhere = np.empty((0, 5001), np.int64)
     gathered.copy_texts(buf, spans, rows, np.array([-1]), nowhere, np.array([room.ctypes.data]))
     assert room[: len(texts)].tobytes() == texts
@@ -128,7 +117,7 @@ def test_room_is_left_for_texts_that_are_put_in():
     sizes, widths, missing = np.empty((3, 1), np.int64)
     offsets, bits = np.empty((1, 4), np.int64), np.empty((1, 1), np.uint8)
     gathered.measure_texts(spans, rows, sizes, widths, bits, missing)
-    data = np.empty(sizes[0] + WIDTH, np.uint8)
+    data = np.empty(sizes[0] + WORD, np.uint8)
     gathered.copy_texts(buf, spans, rows, np.zeros(1, np.int64), offsets, np.array([data.ctypes.data]))
     gathered.insert_texts(np.frombuffer(b"1234", np.uint8), np.array([0, 4]), np.array([1]), offsets[0], data)
     assert (data[:10].tobytes(), missing[0], bits[0, 0]) == (b"abc1234def", 0, 0b111)
@@ -212,7 +201,7 @@ def test_texts_of_rows_are_measured_and_copied_in_the_order_of_the_rows():
     expected = [b"" if row == 4 else b"%03d" % row * (row % 14 + 1) for row in rows]
     assert sizes.tolist() == [len(b"".join(expected))] * 2
     assert (missing.tolist(), bits.tolist()) == ([1, 1], [[0b11110111, 0b11]] * 2)
-    room = np.full((2, sizes[0] + WIDTH), 33, np.uint8)
+    room = np.full((2, sizes[0] + WORD), 33, np.uint8)
     offsets = np.full((1, 11), -7)
     targets = np.array([one.ctypes.data for one in room])
     # The offsets of the first are known, and those of the second are filled in.
@@ -227,7 +216,7 @@ def test_texts_of_more_rows_than_fit_a_cache_follow_one_another():
     spans, _held = spans_of([(2 * at, 2 * at + at % 3) for at in range(count)])
     rows = np.arange(count)
     expected = b"".join(b"ab"[: at % 3] + b"a" * (at % 3 > 2) for at in range(count))
-    room, offsets = np.zeros(len(expected) + WIDTH, np.uint8), np.full((1, count + 1), -7)
+    room, offsets = np.zeros(len(expected) + WORD, np.uint8), np.full((1, count + 1), -7)
     gathered.copy_texts(buf, spans, rows, np.array([0]), offsets, np.array([room.ctypes.data]))
     assert bytes(room[: len(expected)]) == expected
     assert offsets[0].tolist() == np.cumsum([0, *(at % 3 for at in rows)]).tolist()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Bytes of a block whose data is released after parsing, or kept; each block has an overhead of some ms.
 BLOCK_BYTES = 3 << 19
 KEPT_BLOCK_BYTES = 16 << 20
-# Bytes behind a block's end that vector instructions may read.
+# Bytes behind a block's end that the compiled loop may read.
 ROOM_BYTES = 64
 _MOST_THREADS = 8
 # Bytes of a line above the limit that are kept, for the list of rejected lines.

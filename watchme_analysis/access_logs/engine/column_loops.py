@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from watchme_analysis.access_logs.engine.addresses import WORD, place_of, put_word, small_at, word_at
 from watchme_analysis.access_logs.engine.ascii_codes import BACKSLASH, QUOTE
 from watchme_analysis.access_logs.engine.jit import compiled, compiled_for_little
-from watchme_analysis.access_logs.engine.simd import (
-    NEAR,
-    WIDTH,
-    copy_bytes,
-    place_of,
-    small_at,
-    touch,
-    word_at,
-)
 from watchme_analysis.access_logs.engine.value_loops import NULL, int64
 
 _UNSIGNED = int64(2**63 - 1)
@@ -134,17 +126,6 @@ def measure_texts(spans: Any, rows: Any, sizes: Any, widths: Any, bits: Any, mis
 
 
 @compiled
-def text_extent(spans: Any, first: int, last: int) -> Any:
-    """Return the start of a line's first text and the end of another line's last; no texts if start > end."""
-    begin, end = _UNSIGNED, int64(0)
-    for column in range(len(spans)):
-        low, high = small_at(spans[column, 0] + 4 * first), small_at(spans[column, 0] + 4 * last)
-        begin = min(begin, low) if low >= 0 else begin
-        end = max(end, high)
-    return begin, end
-
-
-@compiled
 def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, targets: Any) -> None:
     """Copy the texts of several spans in the rows to their targets.
 
@@ -160,18 +141,13 @@ def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, target
         Start of each text and end of the last, filled in: ``int64[.., rows + 1]``.
     targets
         Address of a span's first target byte, ``int64[spans]``, modified. The targets are followed by
-        ``WIDTH`` more bytes, because whole vectors are written, whose excess the next text overwrites.
+        ``WORD`` more bytes, because whole words are written, whose excess the next text overwrites.
     """
     source = place_of(buf)
     offsets[:, 0] = 0
     # All columns of some rows before those of the next, so that their lines stay in the cache.
     for first in range(0, len(rows), _AT_ONCE):
         behind = min(first + _AT_ONCE, len(rows))
-        low, high = text_extent(spans, rows[first], rows[behind - 1])
-        # Sequential reads are prefetched. Column by column, each text would be a cache miss, which would take
-        # most of the time.
-        for near in range(low, high, NEAR):
-            touch(source + near)
         for column in range(len(spans)):
             starts, ends = spans[column]
             slot, to = slots[column], targets[column]
@@ -180,10 +156,8 @@ def copy_texts(buf: Any, spans: Any, rows: Any, slots: Any, offsets: Any, target
                 begin = small_at(starts + 4 * rows[index])
                 # Nulls and texts that are inserted later have no bytes to copy.
                 size = small_at(ends + 4 * rows[index]) - begin if begin >= 0 else max(int64(0), -2 - begin)
-                step = int64(0)
-                while begin >= 0 and step < size:
-                    copy_bytes(to + step, source + begin + step)
-                    step += WIDTH
+                for step in range(0, size if begin >= 0 else 0, WORD):
+                    put_word(to + step, word_at(source + begin + step))
                 to += size
                 at += size
                 if slot >= 0:

@@ -334,8 +334,8 @@ class MergedRows(NamedTuple):
         """
         import numpy as np
 
+        from watchme_analysis.access_logs.engine.addresses import WORD
         from watchme_analysis.access_logs.engine.column_loops import copy_texts, insert_texts, measure_texts
-        from watchme_analysis.access_logs.engine.simd import WIDTH
 
         count = len(self.lines)
         given = {column: whole(self.further[column]) for column in columns if len(self.places)}
@@ -363,19 +363,19 @@ class MergedRows(NamedTuple):
         vary = widths < 0
         slots = np.where(vary, np.cumsum(vary) - 1, -1)
         offsets = room_for(int(np.count_nonzero(vary)), count + 1, kind=np.int64)
-        ends = np.cumsum(sizes + WIDTH)
+        ends = np.cumsum(sizes + WORD)
         data = room_for(int(ends[-1]), kind=np.uint8)
-        copy_texts(buf, places, self.lines, slots, offsets, data.ctypes.data + ends - sizes - WIDTH)
+        copy_texts(buf, places, self.lines, slots, offsets, data.ctypes.data + ends - sizes - WORD)
         for at, column in enumerate(filled):
             if missing[at] == count:
                 found[column] = nulls(count, arrow_type("text"))
                 continue
-            room = data[ends[at] - sizes[at] - WIDTH : ends[at]]
+            room = data[ends[at] - sizes[at] - WORD : ends[at]]
             stand = offsets[slots[at]] if vary[at] else even_offsets(count, int(widths[at]))
             if column in given:
                 bounds, texts = text_parts(given[column])
                 insert_texts(texts, bounds, self.places, stand, room)
-            found[column] = text_array(stand, room[:-WIDTH], Bits(bits[at], int(missing[at])))
+            found[column] = text_array(stand, room[:-WORD], Bits(bits[at], int(missing[at])))
         return found
 
     def merged(self, column: str, values: pa.Array) -> pa.Array:

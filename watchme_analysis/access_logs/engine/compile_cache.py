@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 # Every compiled function includes code of these.
-_SOURCES = ("column_loops", "jit", "line_loop", "route_loop", "simd", "value_loops")
+_SOURCES = ("addresses", "column_loops", "jit", "line_loop", "route_loop", "value_loops")
 
 
 @cache

@@ -7,16 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from watchme_analysis.access_logs.engine.addresses import byte_at, place_of
 from watchme_analysis.access_logs.engine.ascii_codes import BACKSLASH, COLON, DOT, LETTER_Z, MINUS, ZERO
 from watchme_analysis.access_logs.engine.jit import compiled
-from watchme_analysis.access_logs.engine.simd import (
-    WIDTH,
-    byte_at,
-    leading_digits,
-    lowest_bit,
-    matches,
-    place_of,
-)
 from watchme_analysis.access_logs.engine.value_loops import (
     ADDRESS,
     INT,
@@ -35,7 +28,7 @@ from watchme_analysis.access_logs.engine.value_loops import (
     TOKEN,
     enclosed_end,
     follows,
-    int64,
+    leading_digits,
     may_be_two,
     number_end,
     read_list,
@@ -52,13 +45,8 @@ from watchme_analysis.access_logs.engine.value_loops import (
 def find_lines(buf: Any, size: int, starts: Any, ends: Any) -> Any:
     """Return the number of line ends, after filling in starts and ends of lines while there is room."""
     line, start, place = 0, 0, place_of(buf)
-    for at in range(0, size, WIDTH):
-        bits = matches(place + at, 10)
-        if size - at < WIDTH:
-            bits &= (int64(1) << (size - at)) - 1
-        while bits != 0:
-            end = at + lowest_bit(bits)
-            bits &= bits - 1
+    for end in range(size):
+        if byte_at(place + end) == 10:
             if line < len(starts):
                 starts[line] = start
                 ends[line] = end - 1 if end > start and byte_at(place + end - 1) == 13 else end

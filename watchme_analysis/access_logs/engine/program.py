@@ -79,7 +79,7 @@ class Program:
         """Literals, their bounds and first bytes, kinds and slots in the layout of the loop."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.simd import WORD
+        from watchme_analysis.access_logs.engine.addresses import WORD
 
         literals = self.log_format.literals
         bounds = np.cumsum([0, *map(len, literals)]).astype(np.int64)

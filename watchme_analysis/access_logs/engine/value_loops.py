@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from watchme_analysis.access_logs.engine.addresses import WORD, byte_at, word_at
 from watchme_analysis.access_logs.engine.ascii_codes import (
     BACKSLASH,
     COLON,
@@ -32,16 +33,6 @@ from watchme_analysis.access_logs.engine.ascii_codes import (
     UNDERSCORE,
 )
 from watchme_analysis.access_logs.engine.jit import compiled
-from watchme_analysis.access_logs.engine.simd import (
-    SAME,
-    WIDTH,
-    WORD,
-    byte_at,
-    is_same,
-    leading_digits,
-    plain_run,
-    starts_with,
-)
 
 INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
 QUOTED, TEXT, UNESCAPED, LIST_TIME, LIST_STATUS, LIST_ADDRESS = 7, 8, 9, 10, 11, 12
@@ -64,6 +55,22 @@ MICRO = 10 ** np.arange(6, -1, -1)
 TENS = 10 ** np.arange(0, 9)
 MILLION = 1_000_000
 POWERS = 10.0 ** np.arange(0, 19)
+
+
+@compiled
+def leading_digits(at: int) -> Any:
+    """Return the number of at most eight digits at an address times 16, plus the number of digits."""
+    value, count = int64(0), int64(0)
+    while count < WORD and 48 <= byte_at(at + count) <= 57:
+        value = value * 10 + byte_at(at + count) - 48
+        count += 1
+    return value << 4 | count
+
+
+@compiled
+def starts_with(at: int, word: Any, mask: Any) -> Any:
+    """Return whether the eight bytes at an address equal those of a word in the bits of a mask."""
+    return word_at(at) & mask == word
 
 
 @compiled
@@ -95,10 +102,13 @@ def moment_of(year: int, month: int, day: int, clock: Any) -> Any:
 
 @compiled
 def repeats(at: int, known: int, size: int) -> Any:
-    """Return whether texts of 17 to 32 bytes at two addresses are equal; False for the address -1."""
+    """Return whether texts of at least eight bytes at two addresses are equal; False for the address -1."""
     if known < 0:
         return False
-    return is_same(at, known) and is_same(at + size - SAME, known + size - SAME)
+    for step in range(0, size - WORD, WORD):
+        if word_at(at + step) != word_at(known + step):
+            return False
+    return word_at(at + size - WORD) == word_at(known + size - WORD)
 
 
 @compiled
@@ -168,11 +178,11 @@ def run_end(at: int, low: int, stop: int, other: int) -> Any:
 
     Line ends are below every ``low``.
     """
-    while True:
-        run = plain_run(at, low, stop, other)
-        at += run
-        if run < WIDTH:
-            return at
+    char = byte_at(at)
+    while low <= char <= 126 and char != stop and char != other:
+        at += 1
+        char = byte_at(at)
+    return at
 
 
 @compiled
