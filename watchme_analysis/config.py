@@ -35,6 +35,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.limits import LIMIT_KEYS, Limits
+from watchme_analysis.redact import described
 from watchme_analysis.safe_regex import compiled
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.file_names import is_file_name
@@ -547,7 +548,7 @@ def _checked_value(fields: Mapping[str, _Field], key: str, value: object) -> Any
         raise ValueError(found.allowed) from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Config:
     """Settings in force.
 
@@ -601,6 +602,10 @@ class Config:
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     unconfirmed: Path | None = None
     ignored: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return systems, time zone and language in one line."""
+        return described(self, f"of {len(self.systems)} systems, {self.time_zone}, {self.language}")
 
     def check_confirmed(self, *keys: str) -> None:
         """Check that the file in force is the user's, before something is done that it orders.

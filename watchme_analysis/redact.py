@@ -334,6 +334,11 @@ def _curl_logins(text: str) -> Iterator[tuple[int, int]]:
             yield found.span("secret")
 
 
+def described(thing: object, about: str) -> str:
+    """Return the ``repr`` of an object in one line: its class and what it is about, with secrets masked."""
+    return f"<{type(thing).__name__} {shortened(' '.join(about.split()), 150, '…')}>"
+
+
 def shortened(text: str, longest: int, end: str = "") -> str:
     """Return a text of at most so many characters; secrets of one that is cut are masked before the cut.
 

@@ -12,13 +12,9 @@ from watchme_analysis.backlog.context import backlog_context
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.backlog.judge import judge
 from watchme_analysis.backlog.signals.queue_context import QueueObservation
-from watchme_analysis.delivery.changes import impact_of as impact_measures
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.present import console
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.work_done import surely_ran
-from watchme_analysis.report.impact import impact_of
-from watchme_analysis.text.message import Choice, Count
 
 REFUSED = "ConnectionError: [Errno 111] Connection refused"
 TIMED_OUT = "Task timed out after 30.00 seconds"
@@ -132,9 +128,7 @@ def test_dead_letters_that_nobody_read_leave_the_missing_work_open():
     assert not unknown.extra["missed_work_certain"]
     assert unknown.extra["dead_letters_without_work"] == 40
     assert "dead_letters_without_work" not in known.extra
-    printed = console.missed_work(unknown.extra)
-    assert (printed.id, printed.values["unread"]) == ("missed-work-unread-messages", Count(40))
-    assert printed.values["known"] == Choice("none")
+    assert [one.value for one in unknown.facts if one.id == "work_items"] == [None]
 
 
 @pytest.mark.slow
@@ -159,13 +153,8 @@ def test_work_of_calls_without_a_response_may_have_been_done(error, reason):
     stated = found.to_dict()
     assert stated["missed_work"]
     assert (stated["missed_work_certain"], stated["missed_work_may_have_run"]) == (reason is None, reason)
-    printed, impact = console.missed_work(stated), impact_of(stated)
-    assert printed.id == ("missed-work-at-most" if reason else "missed-work")
-    assert (impact.id, impact_measures(stated).get("missed-work")) == (
-        ("impact-messages-partly", None) if reason else ("impact-messages", len(stated["missed_work"]))
-    )
-    # Among lost messages as well, the number is neither the least nor the most.
-    assert reason is None or console.missed_work({**stated, "lost": 3}).id == "missed-work-unknown"
+    missing = next(one.value for one in found.facts if one.id == "work_items")
+    assert missing == (None if reason else len(stated["missed_work"]))
 
 
 @pytest.mark.slow

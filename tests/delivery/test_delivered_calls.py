@@ -479,7 +479,7 @@ def test_a_dry_run_delivers_nothing_that_is_pending(tmp_path):
 
 def test_what_a_run_did_is_in_its_result_and_in_the_history(tmp_path):
     found = world(tmp_path, chat=Received())
-    result = found.run(2, diagnosis(start=1, cause="throttled", lost=3))
+    result = found.run(2, diagnosis(start=1, cause="throttled", facts={"lost_messages": 3}))
     seconds = result.pop("seconds")
     [case] = (tmp_path / "orders" / "cases").iterdir()
     incident = {"start": at(1).isoformat(), "end": None}

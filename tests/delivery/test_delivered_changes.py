@@ -12,7 +12,6 @@ from watchme_analysis.delivery.changes import (
     WORSE,
     QuestionState,
     compare,
-    impact_of,
 )
 from watchme_analysis.window import Window
 
@@ -23,8 +22,8 @@ def at(hour):
     return DAY + timedelta(hours=hour)
 
 
-def found(start=None, end=None, cause=None, verdict=None, **extra):
-    """Return a diagnosis; hours of the day, and None for an incident that is open."""
+def found(start=None, end=None, cause=None, verdict=None, **facts):
+    """Return a diagnosis; hours of the day, None for an incident that is open, and the values of facts."""
     default = "no_incident" if start is None else "supported" if cause else "inconclusive"
     return {
         "verdict": verdict or default,
@@ -34,7 +33,7 @@ def found(start=None, end=None, cause=None, verdict=None, **extra):
             "start": None if start is None else at(start).isoformat(),
             "end": None if end is None else at(end).isoformat(),
         },
-        **extra,
+        "facts": [{"id": name, "value": value} for name, value in facts.items()],
     }
 
 
@@ -53,11 +52,11 @@ def test_an_incident_from_its_beginning_to_its_end():
         (1, found()),
         (2, found(start=1.5)),
         (3, found(start=1.5)),
-        (4, found(start=1.5, cause="consumer_failing", dead_letters_of_incident=10)),
-        (5, found(start=1.5, cause="consumer_failing", dead_letters_of_incident=19)),
-        (6, found(start=1.5, cause="consumer_failing", dead_letters_of_incident=20)),
-        (7, found(start=1.5, end=6.5, cause="consumer_failing", dead_letters_of_incident=21)),
-        (8, found(start=1.5, end=6.5, cause="consumer_failing", dead_letters_of_incident=21)),
+        (4, found(start=1.5, cause="consumer_failing", dead_letters=10)),
+        (5, found(start=1.5, cause="consumer_failing", dead_letters=19)),
+        (6, found(start=1.5, cause="consumer_failing", dead_letters=20)),
+        (7, found(start=1.5, end=6.5, cause="consumer_failing", dead_letters=21)),
+        (8, found(start=1.5, end=6.5, cause="consumer_failing", dead_letters=21)),
         (9, found()),
     )
     assert kinds == [[], [(NEW_INCIDENT,)], [], [(CAUSE_KNOWN, WORSE)], [], [(WORSE,)], [(RESOLVED,)], [], []]
@@ -70,7 +69,7 @@ def test_an_incident_from_its_beginning_to_its_end():
 def test_slow_growth_is_delivered_when_it_has_doubled_since_the_last_message():
     kinds, _ = looks(
         *(
-            (hour, found(start=0.5, cause="throttled", lost=count))
+            (hour, found(start=0.5, cause="throttled", lost_messages=count))
             for hour, count in enumerate((5, 6, 7, 9, 10, 11, 19, 20), 1)
         )
     )
@@ -137,11 +136,19 @@ def test_a_cause_that_gives_way_to_another_is_a_change_and_one_that_gets_unknown
     assert state.open.cause == "unpolled"
 
 
-def test_the_impact_counts_messages_work_and_endpoints():
-    counted = {
-        "dead_letters_of_incident": 3,
-        "lost": 0,
-        "missed_work": [["a", "b"]],
-        "endpoints": ["/x", "/y"],
-    }
-    assert impact_of(counted) == {"dead-letters": 3, "missed-work": 1, "endpoints": 2}
+def test_messages_that_wait_are_an_incident_also_without_a_cause_or_a_beginning():
+    waiting = {"affected_resource": ["uploads"], "waiting_now": 890, "waiting_peak": 890}
+    more = {**waiting, "waiting_now": 1780, "waiting_peak": 1780}
+    kinds, state = looks(
+        (2, found(verdict="inconclusive")),
+        (3, found(verdict="inconclusive", **waiting)),
+        (4, found(verdict="inconclusive", **waiting)),
+        (5, found(verdict="inconclusive", **more)),
+        (6, found()),
+    )
+    assert kinds == [[], [(NEW_INCIDENT,)], [], [(WORSE,)], [(RESOLVED,)]]
+    assert state.past[0].impact == {"affected_resource": 1, "waiting_peak": 1780}
+    # A first message that waits is no harm, a first one that is lost is.
+    for name, kind in (("waiting_peak", []), ("lost_messages", [(WORSE,)])):
+        kinds, _ = looks((2, found(start=1, **{name: 0})), (3, found(start=1, **{name: 1})))
+        assert kinds[-1] == kind

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from worlds.deliveries import at, diagnosis
-from worlds.printed import is_error, one_line, said
+from worlds.deliveries import FACT, at, diagnosis
+from worlds.printed import is_error, said
 
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.changes import Incident
@@ -36,8 +36,9 @@ from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.errors import InputError
 from watchme_analysis.services.diagnose import causes_of
 from watchme_analysis.text.message import Duration, TimeSpan, value_of
+from watchme_analysis.text.render import render
 
-INCIDENT = Incident("orders-backlog-1", at(1.5), None, "consumer_failing", None, 0.9, {"lost": 2})
+INCIDENT = Incident("orders-backlog-1", at(1.5), None, "consumer_failing", None, 0.9, {"lost_messages": 2})
 NOTICE = Notice("20251125T020000Z-worse-x", ("worse", "cause-known"), "orders", "backlog", at(2), INCIDENT)
 CONTENT = Content(
     "Title <1>", ("Changed & more.",), ("It [fails].", "Since 2."), ("Undo it.",), (("Cause", "code <x>"),),
@@ -45,7 +46,7 @@ CONTENT = Content(
 )  # fmt: skip
 BARE = replace(CONTENT, changes=(), steps=(), facts=(), link=None)
 DELIVERY = Delivery(NOTICE, CONTENT, None)
-OPEN, TO_DO = said("delivery-open-report"), said("delivery-what-to-do")
+OPEN, TO_DO = said("delivery-open-report"), said("answer-now")
 
 
 def mrkdwn(text):
@@ -64,9 +65,9 @@ def test_slack_receives_a_block_for_each_part():
         "blocks": [
             header,
             section("Changed &amp; more."),
+            section("*Cause:* code &lt;x&gt;"),
             section("It [fails].\nSince 2."),
             section(f"*{TO_DO}*\nUndo it."),
-            {"type": "section", "fields": [mrkdwn("*Cause*\ncode &lt;x&gt;")]},
             {"type": "actions", "elements": [button]},
         ],
     }
@@ -76,10 +77,10 @@ def test_slack_receives_a_block_for_each_part():
 def test_parts_of_a_slack_message_are_cut_at_its_limits():
     facts = tuple((f"f{number}", "v" * 3000) for number in range(11))
     long = replace(CONTENT, title="t" * 151, changes=("c" * 3001,), facts=facts)
-    header, changes, *_, fields, _ = slack_message(long)["blocks"]
+    header, changes, listed, *_ = slack_message(long)["blocks"]
     assert header["text"]["text"] == "t" * 149 + "…"
     assert changes["text"]["text"] == "c" * 2999 + "…"
-    assert [len(field["text"]) for field in fields["fields"]] == [2000] * 10
+    assert len(listed["text"]["text"]) == 3000
     assert (cut("abc", 3), cut("abcd", 3), cut("a  d", 3)) == ("abc", "ab…", "a…")
 
 
@@ -95,11 +96,11 @@ def test_teams_receives_a_card_in_which_evidence_makes_no_link():
         "body": [
             block(r"Title \<1\>", size="Large", weight="Bolder"),
             block("Changed & more.", weight="Bolder"),
+            {"type": "FactSet", "facts": [{"title": "Cause", "value": r"code \<x\>"}]},
             block(r"It \[fails\]."),
             block("Since 2."),
             block(TO_DO, weight="Bolder", separator=True),
             block("Undo it."),
-            {"type": "FactSet", "facts": [{"title": "Cause", "value": r"code \<x\>"}], "separator": True},
         ],
         "fallbackText": "Title <1>",
         "msteams": {"width": "Full"},
@@ -112,7 +113,7 @@ def test_teams_receives_a_card_in_which_evidence_makes_no_link():
     assert (len(bare["body"]), "actions" in bare) == (3, False)
     long = teams_message(replace(CONTENT, sentences=("s" * 4001,), facts=(("a", "f" * 4001),)))
     texts = [*(each.get("text", "") for each in long["attachments"][0]["content"]["body"])]
-    assert texts[2] == "s" * 3999 + "…"
+    assert texts[3] == "s" * 3999 + "…"
 
 
 def test_amazon_q_receives_a_notification_in_the_thread_of_the_incident():
@@ -125,7 +126,7 @@ def test_amazon_q_receives_a_notification_in_the_thread_of_the_incident():
         "content": {
             "textType": "client-markdown",
             "title": title,
-            "description": "Changed &amp; more.\n\nIt [fails].\n\nSince 2.\n\nCause: code &lt;x&gt;",
+            "description": "Changed &amp; more.\n\nCause: code &lt;x&gt;\n\nIt [fails].\n\nSince 2.",
             "nextSteps": ["Undo it.", link],
             "keywords": ["orders", "backlog", "worse"],
         },
@@ -210,10 +211,12 @@ def test_an_event_has_the_incident_and_every_text():
         "thread": "orders-backlog-1",
         "incident": {
             "id": "orders-backlog-1", "start": "2025-11-25T01:30:00+00:00", "end": None,
-            "cause": "consumer_failing", "secondary_cause": None, "confidence": 0.9, "impact": {"lost": 2},
+            "cause": "consumer_failing", "secondary_cause": None, "confidence": 0.9,
+            "impact": {"lost_messages": 2},
         },
         "error": None,
         "title": "Title <1>",
+        "facts": {"Cause": "code <x>"},
         "sentences": ["Changed & more.", "It [fails].", "Since 2."],
         "steps": ["Undo it."],
         "language": "en",
@@ -289,13 +292,13 @@ def test_html_has_every_part_escaped():
     page = as_html(replace(CONTENT, link='https://example.com/?a="b"'))
     assert page == (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Title &lt;1&gt;</title></head>'
-        "<body><h1>Title &lt;1&gt;</h1><p><b>Changed &amp; more.</b></p><p>It [fails].</p><p>Since 2.</p>"
-        f"<h2>{TO_DO}</h2><p>Undo it.</p>"
+        "<body><h1>Title &lt;1&gt;</h1><p><b>Changed &amp; more.</b></p>"
         '<table><tr><th align="left">Cause</th><td>code &lt;x&gt;</td></tr></table>'
+        f"<p>It [fails].</p><p>Since 2.</p><h2>{TO_DO}</h2><p>Undo it.</p>"
         f'<p><a href="https://example.com/?a=&quot;b&quot;">{OPEN}</a></p></body></html>\n'
     )
     assert as_html(BARE).endswith(
-        "<h1>Title &lt;1&gt;</h1><p>It [fails].</p><p>Since 2.</p><table></table></body></html>\n"
+        "<h1>Title &lt;1&gt;</h1><table></table><p>It [fails].</p><p>Since 2.</p></body></html>\n"
     )
 
 
@@ -303,8 +306,8 @@ def test_markdown_has_every_part_and_the_postmortem_below(tmp_path):
     text = as_markdown(CONTENT)
     parts = text.removesuffix("\n").split("\n\n")
     assert [part.replace("\\", "") for part in parts] == [
-        "# Title <1>", "**Changed & more.**", "It [fails].", "Since 2.", f"## {TO_DO}", "Undo it.",
-        "- Cause: code <x>", f"[{OPEN}](<{CONTENT.link}>)",
+        "# Title <1>", "**Changed & more.**", "- Cause: code <x>", "It [fails].", "Since 2.", f"## {TO_DO}",
+        "Undo it.", f"[{OPEN}](<{CONTENT.link}>)",
     ]  # fmt: skip
     assert "[fails]" not in text
     assert [part.replace("\\", "") for part in as_markdown(BARE).split("\n\n")] == [
@@ -323,8 +326,8 @@ def test_markdown_has_every_part_and_the_postmortem_below(tmp_path):
 
 def test_plain_text_has_one_empty_line_between_its_parts():
     assert CONTENT.lines() == [
-        "Title <1>", "", "Changed & more.", "", "It [fails].", "Since 2.", "", "Undo it.", "",
-        "Cause: code <x>", "", f"{OPEN}: {CONTENT.link}",
+        "Title <1>", "", "Changed & more.", "", "Cause: code <x>", "", "It [fails].", "Since 2.", "",
+        f"{TO_DO}:", "1. Undo it.", "", f"{OPEN}: {CONTENT.link}",
     ]  # fmt: skip
     assert BARE.lines() == ["Title <1>", "", "It [fails].", "Since 2.", ""]
 
@@ -417,11 +420,12 @@ def texts_of(kinds, before=None, earlier=0, **changes):
     notice = replace(
         NOTICE, kinds=kinds, before=before, earlier=earlier, incident=replace(INCIDENT, **changes)
     )
-    return content_of(notice, diagnosis(start=1.5, cause="consumer_failing"), "en", UTC).changes
+    found = diagnosis(start=1.5, cause="consumer_failing", facts={"lost_messages": 2, "dead_letters": 1})
+    return content_of(notice, found, "en", UTC).changes
 
 
 def test_sentences_on_changes_have_the_numbers_of_the_incident():
-    other = replace(INCIDENT, cause="downstream_slow", impact={"lost": 1})
+    other = replace(INCIDENT, cause="downstream_slow", impact={"lost_messages": 1})
     unknown = replace(INCIDENT, cause=None, impact={})
     span = TimeSpan(at(1.5), at(3))
     resolved = said("delivery-resolved", span=span, duration=Duration(5400.0))
@@ -435,28 +439,23 @@ def test_sentences_on_changes_have_the_numbers_of_the_incident():
     changed = said("delivery-cause-changed", cause=fails, before=slow)
     assert texts_of(("cause-known",), before=other) == (changed,)
     assert texts_of(("cause-known",), before=other, cause=None) == ()
-    worse = texts_of(("worse",), before=other, impact={"lost": 2, "endpoints": 1})
+    worse = texts_of(("worse",), before=other, impact={"lost_messages": 2, "dead_letters": 1})
     assert worse == (
-        said("delivery-worse-lost", before=1, now=2), said("delivery-worse-endpoints", before=0, now=1)
+        said("delivery-worse", before=1, now=FACT), said("delivery-worse", before=0, now=FACT)
     )  # fmt: skip
     # A measure that has not grown is not named, and without an earlier look none is.
-    assert texts_of(("worse",), before=other, impact={"lost": 1}) == ()
+    assert texts_of(("worse",), before=other, impact={"lost_messages": 1}) == ()
     assert texts_of(("worse",)) == ()
 
 
 def test_the_content_of_a_notice_has_its_facts_and_steps_apart():
-    found = diagnosis(start=1.5, cause="consumer_failing")
+    found = diagnosis(start=1.5, cause="consumer_failing", facts={"lost_messages": 1})
     content = content_of(replace(NOTICE, kinds=("new-incident",)), found, "en", UTC, "https://example.com")
-    names = dict(content.facts)
-    assert [*names] == [
-        said(f"{name}") for name in ("delivery-system", "page-cause", "page-confidence", "page-incident")
-    ]
-    assert names[said("delivery-system")] == "orders"
-    assert (content.sentences, content.steps) == (
-        (said("backlog-all-well", queues=2),),
-        content.steps,
-    )
-    assert len(content.steps) == 1 and content.link == "https://example.com"
+    (name, value), *_ = content.facts
+    assert f"{name}: {value}" == render(FACT)
+    assert (content.sentences, content.steps) == (("Cause: consumer_failing.",), ("Undo the change.",))
+    kind = said("delivery-kind-new-incident")
+    assert content.title == said("delivery-title", kind=kind, system="orders", what="orders-worker fails.")
     kind = said("delivery-kind-run-failed")
     failed = Notice("id", ("run-failed",), "orders", "backlog", at(2), error="It broke.")
     plain = content_of(failed, None, "en", UTC)
@@ -464,20 +463,3 @@ def test_the_content_of_a_notice_has_its_facts_and_steps_apart():
     assert (plain.changes, plain.steps, plain.facts, plain.link) == ((), (), (), None)
     assert len(plain.sentences) == 1 and re.search("It broke", plain.sentences[0])
     assert content_of(replace(failed, error=""), None, "en", UTC).sentences == ()
-
-
-def test_a_notice_without_an_incident_has_the_headline_of_its_diagnosis():
-    quiet = replace(NOTICE, kinds=("no-change",), incident=None)
-    kind = said("delivery-kind-no-change")
-
-    def titled(what, found, notice=quiet):
-        title = content_of(notice, found, "en", UTC).title
-        assert title == said("delivery-title", kind=kind, system="orders", what=what)
-
-    unknown = said("delivery-cause-unknown")
-    titled(unknown, diagnosis(start=1.5))
-    fails = next(one.title for one in causes_of("backlog") if one.cause == "consumer_failing")
-    titled(one_line(fails), diagnosis(start=1.5, cause="consumer_failing"))
-    # With an incident, its cause counts, also where this diagnosis names none.
-    titled(one_line(fails), diagnosis(start=1.5), replace(quiet, incident=INCIDENT))
-    titled(unknown, diagnosis(start=1.5), replace(quiet, incident=replace(INCIDENT, cause=None)))

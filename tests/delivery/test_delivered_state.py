@@ -37,7 +37,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Bytes, Duration, Number, TimeSpan, message
 from watchme_analysis.window import Window
 
-INCIDENT = Incident("orders-backlog-1", at(1.5), None, "consumer_failing", None, 0.9, {"lost": 2})
+INCIDENT = Incident("orders-backlog-1", at(1.5), None, "consumer_failing", None, 0.9, {"lost_messages": 2})
 NOTICE = Notice("n-1", ("new-incident",), "orders", "backlog", at(2), INCIDENT, due=("chat",))
 CONTENT = Content("Title", (), (), (), (), "en")
 
@@ -293,7 +293,7 @@ def test_a_cause_that_is_found_after_the_end_is_told_of_the_known_incident():
     def found(cause, start=1, end=2):
         bounds = {"start": at(start).isoformat(), "end": end and at(end).isoformat()}
         verdict = "supported" if cause else "inconclusive"
-        return {"verdict": verdict, "cause": cause, "confidence": 0.9, "incident": bounds, "lost": 3}
+        return {"verdict": verdict, "cause": cause, "confidence": 0.9, "incident": bounds}
 
     state, _ = compare("orders", "backlog", QuestionState(), found(None), Window(at(0), at(3)))
     other = replace(INCIDENT, id="other", start=at(-9), end=at(-8))
@@ -322,12 +322,13 @@ def test_incidents_overlap_if_they_share_a_moment():
 def test_harm_is_worse_when_it_has_doubled():
     bounds = {"start": INCIDENT.start.isoformat(), "end": None}
     for before, now, worse in (
-        ({"lost": 5}, {"lost": 9}, False), ({"lost": 5}, {"lost": 10}, True), ({}, {"lost": 1}, True),
-        ({}, {"lost": 0}, False), ({"lost": 5}, {}, False),
-        ({"lost": 9}, {"lost": 9, "endpoints": ["/"]}, True),
+        (5, {"lost_messages": 9}, False), (5, {"lost_messages": 10}, True), (0, {"lost_messages": 1}, True),
+        (0, {"lost_messages": 0}, False), (5, {}, False),
+        (9, {"lost_messages": 9, "affected_resource": ["/"]}, True),
     ):  # fmt: skip
-        seen = {"verdict": "inconclusive", "cause": None, "confidence": 0.9, "incident": bounds} | now
-        state = QuestionState(replace(INCIDENT, impact=before, cause=None))
+        seen = {"verdict": "inconclusive", "cause": None, "confidence": 0.9, "incident": bounds}
+        seen["facts"] = [{"id": name, "value": value} for name, value in now.items()]
+        state = QuestionState(replace(INCIDENT, impact={"lost_messages": before}, cause=None))
         _, changes = compare("orders", "backlog", state, seen, Window(at(0), at(9)))
         assert ("worse" in [kind for each in changes for kind in each.kinds]) is worse
 
@@ -438,7 +439,7 @@ def test_a_digest_has_a_sentence_for_each_number():
     cost = {"alarms": 2, "alarm_usd": Number(0.5), "metrics": 100, "request_usd": Number(0.25)}
     plain = (
         said("digest-incidents", count=0, impact=Duration(0.0)),
-        said("digest-messages", dead=1, lost=2, missing=3),
+        said("digest-messages", dead=1, lost=2, missing=3, unit="device"),
         said("digest-late", count=6),
         said("digest-no-alarms"),
         said("digest-cost", runs=4, failed=1, size=Bytes(5e9), usd=Number(0.25)),
@@ -460,7 +461,7 @@ def test_a_digest_names_incidents_drifts_and_alarms():
     )  # fmt: skip
     found = sentences(made).sentences
     assert found[0] == said("digest-incidents", count=2, impact=Duration(5400.0))
-    unknown = said("delivery-cause-unknown")
+    unknown = said("verdict-name-inconclusive")
     assert found[2] == said("digest-incident", span=TimeSpan(at(1.5), at(3)), cause=unknown)
     assert unknown not in found[1]
     assert found[5:7] == (said("digest-drift"), said("digest-late", count=1))

@@ -37,7 +37,6 @@ from watchme_analysis.delivery.ownership import OwnedElsewhereError
 from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Resource, message, sentences
 
 INCIDENT = Incident("orders-backlog-20251125T013000Z-abc123", at(1.5), None, "consumer_failing")
 NOTICE = Notice("20251125T020000Z-new-incident-x", ("new-incident",), "orders", "backlog", at(2), INCIDENT)
@@ -106,7 +105,7 @@ def test_slack_receives_blocks_in_which_evidence_mentions_nobody(slack, webhook)
     assert "&lt;!channel&gt;" in body.decode() and "<!channel>" not in body.decode()
     long = replace(CONTENT, title="t" * 999, sentences=("s" * 9999,), link=None)
     blocks = slack_message(long)["blocks"]
-    assert len(blocks[0]["text"]["text"]) == 150 and len(blocks[2]["text"]["text"]) == 3000
+    assert len(blocks[0]["text"]["text"]) == 150 and len(blocks[3]["text"]["text"]) == 3000
 
 
 def test_teams_receives_an_adaptive_card_and_its_errors_within_a_success_count(tmp_path, webhook):
@@ -117,7 +116,7 @@ def test_teams_receives_an_adaptive_card_and_its_errors_within_a_success_count(t
     assert attached["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert attached["content"]["type"] == "AdaptiveCard"
     assert attached["content"]["actions"][0]["url"] == CONTENT.link
-    assert "\\[x\\](https" in json.loads(webhook.posted[0][1])["attachments"][0]["content"]["body"][2]["text"]
+    assert "\\[x\\](https" in json.loads(webhook.posted[0][1])["attachments"][0]["content"]["body"][3]["text"]
     assert "actions" not in teams_message(replace(CONTENT, link=None))["attachments"][0]["content"]
     webhook.answers = [(200, {}, b"failed: Microsoft Teams endpoint returned HTTP error 429 with x")]
     with pytest.raises(DeliveryError, match="HTTP error 429") as error:
@@ -482,12 +481,10 @@ def test_secrets_come_from_aws(tmp_path, front):
     [NEW_INCIDENT, RECURRING, RESOLVED, CAUSE_KNOWN, WORSE, "no-change", "run-failed", "delivery-failed"],
 )
 def test_every_kind_has_texts_in_both_languages(kind, language):
-    before = replace(INCIDENT, cause="downstream_slow", impact={"lost": 1})
-    after = replace(
-        INCIDENT, end=at(3), impact={"lost": 2, "dead-letters": 5, "missed-work": 1, "endpoints": 1}
-    )
+    before = replace(INCIDENT, cause="downstream_slow", impact={"lost_messages": 1})
+    after = replace(INCIDENT, end=at(3), impact={"lost_messages": 2, "dead_letters": 5})
     notice = replace(NOTICE, kinds=(kind,), incident=after, before=before, earlier=2, error="It broke.")
-    found = diagnosis(start=1.5, cause="consumer_failing")
+    found = diagnosis(start=1.5, cause="consumer_failing", facts={"lost_messages": 2, "dead_letters": 5})
     content = content_of(
         notice, None if kind.endswith("failed") else found, language, UTC, "https://x.example"
     )
@@ -495,25 +492,9 @@ def test_every_kind_has_texts_in_both_languages(kind, language):
     for text in (slack_message(content), teams_message(content), as_html(content), as_markdown(content)):
         assert "orders" in json.dumps(text)
     if kind == "worse":
-        assert len(content.changes) == 4
+        assert len(content.changes) == 2
     if not kind.endswith("failed"):
         assert len(content.steps) == 1 and len(content.sentences) == 1
-
-
-def test_what_to_do_about_two_causes_is_one_step():
-    remedies = (
-        message(message_id, remedy=Resource(text))
-        for message_id, text in (("health-remedy", "Restart it."), ("health-remedy-also", "Remove it."))
-    )
-    both = sentences(*remedies).to_dict()
-    found = diagnosis(start=1.5, cause="consumer_failing")
-    found |= {"summary": ["It is slow.", "Now."], "summary_messages": [None, both]}
-    content = content_of(replace(NOTICE, kinds=("new-incident",)), found, "en", UTC)
-    assert content.steps == ("Now: Restart it. Also: Remove it.",)
-    assert content.sentences == ("It is slow.",)
-
-
-# Every destination in every kind of trouble
 
 
 def all_senders(tmp_path, url, smtp_port):

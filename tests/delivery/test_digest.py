@@ -20,6 +20,7 @@ from watchme_analysis.window import Window, parse_zone
 
 WEEK = timedelta(days=7)
 FAILING = {"start": 1, "cause": "consumer_failing"}
+HARM = {"dead_letters": 5, "lost_messages": 1, "late_messages": 7, "work_items": 1}
 
 
 def standard_alarm(name, first):
@@ -36,9 +37,9 @@ def week(folder, **senders):
     """Return a world after a day with one incident, a failed run and two alarms."""
     found = world(folder, **senders)
     found.telemetry = Telemetry(2, 1, 0, 3.0, 100)
-    found.run(2, diagnosis(**FAILING, dead_letters_of_incident=3))
-    found.run(3, diagnosis(**FAILING, dead_letters_of_incident=5, lost=1, late=7, missed_work=[["a", "b"]]))
-    found.run(4, diagnosis(**FAILING, end=3.5, dead_letters_of_incident=4))
+    found.run(2, diagnosis(**FAILING, facts={"dead_letters": 3}))
+    found.run(3, diagnosis(**FAILING, facts=HARM))
+    found.run(4, diagnosis(**FAILING, end=3.5, facts={"dead_letters": 4}))
     found.run(5, ServiceError("AWS is down."))
     alarms = [
         standard_alarm("dlq", at(5.5)),

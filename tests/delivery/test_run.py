@@ -216,8 +216,8 @@ def test_a_delivery_that_may_have_arrived_is_uncertain_and_not_repeated(tmp_path
 
 STORY = [
     (2, diagnosis(start=1.5)),
-    (3, diagnosis(start=1.5, cause="consumer_failing", dead_letters_of_incident=4)),
-    (4, diagnosis(start=1.5, end=3.5, cause="consumer_failing", dead_letters_of_incident=4)),
+    (3, diagnosis(start=1.5, cause="consumer_failing", facts={"dead_letters": 4})),
+    (4, diagnosis(start=1.5, end=3.5, cause="consumer_failing", facts={"dead_letters": 4})),
 ]
 NOTICES = [("new-incident",), ("cause-known", "worse"), ("resolved", "worse")]
 

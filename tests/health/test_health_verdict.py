@@ -10,7 +10,6 @@ from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.summary import what_happened
-from watchme_analysis.present.cause_words import consequence, with_second_cause
 from watchme_analysis.schema import conform
 from watchme_analysis.text.render import render
 
@@ -35,29 +34,6 @@ def test_a_pool_that_filled_before_callers_were_harmed_is_said_to_have():
     assert said.cause == "app_threadpool"
     assert said.incident_start < moment(FAULT[0] - 3)
     assert messages_in(said.summary[0])["health-piled-up"]["begun"] == said.incident_start
-
-
-@pytest.mark.parametrize(
-    ("secondary", "followed"),
-    [
-        ("downstream_saturated", "downstream_saturated"),
-        ("throttled", "throttled"),
-        # A second cause that feeds the first one, or follows from it.
-        ("edge_config", "linked"),
-    ],
-)
-def test_a_second_cause_is_named_with_its_mechanism(secondary, followed):
-    sentence = messages_in(consequence(secondary))["cause-consequence"]
-    assert sentence["followed"] == ("other" if followed == "linked" else followed)
-    phrase = messages_in(with_second_cause("app_event_loop", secondary))["cause-and-second"]
-    assert (phrase["followed"], phrase["second"]) == (followed, secondary)
-    beside = messages_in(with_second_cause("app_event_loop", None, ["edge_config"]))["cause-and-second"]
-    assert (beside["followed"], beside["second"]) == ("other", "edge_config")
-
-
-def test_without_a_second_cause_the_first_stands_alone():
-    assert consequence(None) is None
-    assert with_second_cause("app_event_loop", None).id == "cause-alone"
 
 
 def said_by_log(*messages):

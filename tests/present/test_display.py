@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 from worlds.together import together
 
-from watchme_analysis.inference.findings import FINDING_MIME, Diagnosis, Evidence, Finding, Missing, Ranked
+from watchme_analysis.inference.findings import (
+    FINDING_MIME,
+    Diagnosis,
+    Evidence,
+    Finding,
+    Missing,
+    Ranked,
+    fact,
+)
 from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import (
     FigureView,
@@ -18,7 +26,7 @@ from watchme_analysis.present.display import (
     column_heads,
     table,
 )
-from watchme_analysis.present.finding import FindingsView, VerdictView, as_title, conclusion, next_evidence
+from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
 from watchme_analysis.text.message import (
     Choice,
     Code,
@@ -26,7 +34,6 @@ from watchme_analysis.text.message import (
     Number,
     Probability,
     Resource,
-    TimeSpan,
     message,
 )
 from watchme_analysis.text.render import label, render
@@ -233,49 +240,21 @@ def diagnosis(**more):
     return Diagnosis(**given | more)
 
 
-def test_a_verdict_is_shown_with_its_time_its_error_and_how_such_verdicts_fared():
-    error = {"function": "worker", "text": "KeyError: 'id'.", "count": 7, "total": 9}
-    view = VerdictView(
-        diagnosis(extra={"error": error}), TOKYO, {"app_down": message("cell-yes")}, "Of 9 cases <all>."
+def test_a_verdict_is_the_short_answer_with_how_such_verdicts_fared():
+    found = diagnosis(
+        headline="It [fails] <all>.", facts=(fact("lost_messages", 3), fact("waiting_now", None))
     )
-    quoted = view.sentence().removeprefix(
-        " ".join(
-            [
-                said(
-                    "verdict-supported",
-                    cause=message("cause-alone", cause=Resource("app_down")),
-                    confidence=Probability(0.876),
-                ),
-                said("cause-title-sentence", title=message("cell-yes")),
-                said("verdict-time", span=TimeSpan(MOMENT, None)),
-            ]
-        )
-    )
-    assert "worker" in quoted and "KeyError: 'id'" in quoted and "7" in quoted
-    assert view._repr_mimebundle_() == {
-        FINDING_MIME: view.diagnosis.to_dict(),
-        "text/html": f"<p><strong>{coded(view.sentence())}</strong></p>\n<p>Of 9 cases &lt;all&gt;.</p>",
-        "text/plain": f"{view.sentence()}\nOf 9 cases <all>.",
-    }
-    bare = VerdictView(diagnosis(), TOKYO, {})
-    shown = bare._repr_mimebundle_()
-    assert shown["text/html"] == f"<p><strong>{coded(bare.sentence())}</strong></p>"
-    assert shown["text/plain"] == bare.sentence()
-
-
-def test_an_open_verdict_names_the_causes_that_are_not_told_apart_without_numbers():
-    def verdict(*shares):
-        evidence = (Evidence("", "probes", 1, 1.0),)
-        ranking = tuple(
-            Ranked(Finding(f"cause_{at}", evidence), share, "inconclusive") for at, share in enumerate(shares)
-        )
-        (first, *_) = VerdictView(diagnosis(verdict="inconclusive", ranking=ranking), TOKYO, {})._verdict()
-        return first
-
-    assert verdict(0.4, 0.3, 0.19).items_of("causes") == ("cause 0", "cause 1")
-    assert verdict(0.6, 0.2).items_of("causes") == ("cause 0",)
-    silent = diagnosis(verdict="inconclusive", ranking=(Ranked(Finding("a", ()), 0.1, "inconclusive"),))
-    assert VerdictView(silent, TOKYO, {})._verdict()[0].id == "verdict-open"
+    shown = VerdictView(found, TOKYO, "Of 9 cases <all>.")._repr_mimebundle_()
+    assert shown[FINDING_MIME] == found.to_dict()
+    assert shown["text/plain"] == f"{found.text()}\nOf 9 cases <all>."
+    for part in (
+        "It [fails] &lt;all&gt;.",
+        "<b>3</b>",
+        f"<b>{said('count-unknown')}</b>",
+        "88%",
+        "9 cases &lt;",
+    ):
+        assert part in shown["text/html"]
 
 
 def basis(side, weight, rows, table):
@@ -357,9 +336,7 @@ def test_hypotheses_are_listed_with_evidence_blind_spots_and_next_test():
     )
 
 
-def test_a_title_is_a_sentence_and_a_conclusion_its_paragraphs():
-    assert as_title("the process is down") == "The process is down."
-    assert as_title(message("cell-yes")).id == "cause-title-sentence"
+def test_a_conclusion_has_its_paragraphs():
     assert conclusion(diagnosis(), TOKYO).paragraphs == ("First.", label("cell-yes", "en"))
 
 

@@ -14,15 +14,15 @@ from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook import open_health
+from watchme_analysis.present.short_answer import stored_answer
 from watchme_analysis.remedies.alarms import TEST_REASON
 from watchme_analysis.report.actions_taken import actions_taken
-from watchme_analysis.report.impact import impact_of
 from watchme_analysis.report.postmortem import _new_file, _Postmortem, postmortem, write_postmortems
 from watchme_analysis.services.diagnose import causes_of
-from watchme_analysis.text.message import Choice, Count, message
+from watchme_analysis.text.message import Choice, message
 from watchme_analysis.text.render import label, render
 
-PARTS = ("summary", "timeline", "impact", "cause", "ruled-out", "actions", "open-actions")
+PARTS = ("open-actions", "timeline", "impact", "cause", "ruled-out", "actions")
 
 ACTION = {
     "remedy": "restart", "step": "one", "resource": "api", "call": None, "outcome": "done", "plan": "abc",
@@ -86,14 +86,14 @@ def test_a_postmortem_tells_what_happened_in_order_and_why(shorter_page):
     # A row per device with the moments of its recordings, each of which is missing work of its own.
     moments = [re.findall(r"2025-11-18T\d\d:\d\d:00", line) for line in parts["Impact"].splitlines()]
     assert [len(row) for row in moments if row] == [2, 2, 2, 2, 1, 1]
-    head, summary = text.split("\n## ")[0], shorter_page.diagnosis.summary
-    confidence = f"{shorter_page.diagnosis.confidence:.0%}"
-    assert "backlog-shorter" in head and confidence in head and "3 h 18 min" in head
-    # The last sentence of the summary is the first open action.
-    assert parts["Summary"].count("\n\n") == len(summary) - 1
+    head, found = text.split("\n## ")[0], shorter_page.diagnosis
+    answer = stored_answer(found.to_dict(), "en", shorter_page.zone)
+    lines = head.replace("\\", "").splitlines()
+    facts = [f"- **{name}:** {value}" for name, value in answer.facts]
+    assert [line for line in lines if line] == [f"# {answer.headline}", *facts, f"**{answer.cause}**"]
     actions = [line for line in parts["Open actions"].splitlines() if line.startswith("- [ ] ")]
-    assert len(actions) == 2 + len(shorter_page.diagnosis.missing_evidence)
-    assert "docs/causes/consumer\\_failing.md" in actions[1]
+    assert len(actions) == len(found.now) + 1 + len(found.missing_evidence)
+    assert "docs/causes/consumer\\_failing.md" in actions[len(found.now)]
     assert shorter_page.findings.sql in parts["Cause"]
 
 
@@ -174,7 +174,7 @@ def test_a_remedy_that_may_have_been_carried_out_is_to_be_checked(shorter, tmp_p
     def first_open(out):
         ((file, found),) = write_postmortems("backlog", [case], tmp_path / out, language="en")
         heading = f"## {label('postmortem-heading-open-actions', 'en')}\n\n"
-        return file.read_text().partition(heading)[2].splitlines()[0], found
+        return file.read_text().partition(heading)[2].splitlines()[1], found
 
     remedy, found = first_open("before")
     begun = datetime.fromisoformat(found["incident"]["start"])
@@ -198,7 +198,7 @@ def test_without_an_incident_only_open_actions_follow_and_no_file_is_replaced(tm
         write_postmortems("health", [tmp_path / "calm"], out)
     files = sorted(out.glob("*.md"))
     # Without durations in the log, an incident can't be excluded: what to collect is open.
-    expected = [label(f"postmortem-heading-{part}", "en") for part in ("summary", "open-actions")]
+    expected = [label(f"postmortem-heading-{part}", "en") for part in ("open-actions",)]
     assert [headings(file.read_text()) for file in files] == [expected] * 2
 
 
@@ -214,22 +214,6 @@ def test_what_can_not_be_written_is_said(evidence, tmp_path, watchme):
     done = watchme(*words)
     assert done.returncode == 0
     assert done.stdout.strip() == str(next(out.glob("*.md")))
-
-
-def test_the_impact_is_that_of_the_incident():
-    incident = {
-        "id": "health-incident",
-        "values": {name: {"count": 3} for name in ("bad", "requests", "failed")},
-    }
-    nested = {"id": "sentences", "values": {"sentences": {"sentences": ["text", incident]}}}
-    health = {"question": "health", "verdict": "supported", "summary_messages": [None, nested]}
-    assert impact_of(health).values["bad"] == Count(3)
-    assert impact_of(health | {"summary_messages": []}) is None
-    assert impact_of(health | {"verdict": "no_incident"}) is None
-    backlog = {"question": "backlog", "verdict": "inconclusive", "dead_letters_of_incident": 2, "lost": 0}
-    assert impact_of(backlog).values["missed"] == message("count-unknown")
-    assert impact_of(backlog | dict.fromkeys(("dead_letters_of_incident", "lost"))) is None
-    assert impact_of(backlog | {"missed_work": [["a", "b"]]}).values["missed"] == Count(1)
 
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -266,37 +250,6 @@ def test_a_cause_that_is_ruled_out_has_the_strongest_evidence_against_it():
     ):
         line = found._other(ranked("app_down", "refuted", *evidence, probability=probability))
         assert line.replace("\\", "") == f"- **{title('app_down')}** {shown}"
-
-
-def test_causes_are_listed_by_status_without_those_that_are_named():
-    names = ("app_down", "edge_config", "dependency_slow", "app_threadpool")
-    ranking = (*map(ranked, names), ranked("traffic_surge", "inconclusive"))
-    named = {"cause": names[0], "secondary_cause": names[1], "other_causes": names[2:3]}
-    found = made(
-        investigation=SimpleNamespace(question="health"), diagnosis=SimpleNamespace(ranking=ranking, **named)
-    )
-    found._facts = SimpleNamespace(causes=("Title",))
-    heading, listed = found._others("refuted", "ruled-out")
-    assert heading == f"## {said('postmortem-heading-ruled-out')}"
-    assert [line.split("**")[1] for line in listed.splitlines()] == [title("app_threadpool")]
-    assert [*found._others("supported", "ruled-out")] == []
-    # Where no cause is named, each is listed.
-    found._facts.causes = ()
-    assert len([*found._others("refuted", "ruled-out")][1].splitlines()) == 4
-
-
-def test_the_cause_has_its_reasons_and_the_query_of_its_rows():
-    found = made(findings=SimpleNamespace(sql="select 1"))
-    found._facts = SimpleNamespace(
-        causes=("One", "Two"), confidence="90%", reasons=(("It fails.", "probes, 3 rows"), ("So.", "x"))
-    )
-    title, reasons, rows = found._cause()
-    assert (title, reasons) == ("**One; Two** (90%)", "- It fails. (probes, 3 rows)\n- So. (x)")
-    assert rows == f"{said('postmortem-rows')}\n\n```sql\nselect 1\n```"
-    found._page.findings.sql = None
-    assert len([*found._cause()]) == 2
-    found._facts.causes = ()
-    assert [*found._cause()] == [said("postmortem-cause-unknown")]
 
 
 def test_a_change_names_its_resource_and_who_made_it():
@@ -348,42 +301,6 @@ def test_events_are_in_the_order_of_their_times():
     ]
     diagnosis.incident_end = None
     assert len(found._events()) == 6
-
-
-def test_the_head_has_the_facts_of_the_incident_and_the_window():
-    window = SimpleNamespace(start=START, end=START + timedelta(hours=1))
-    found = made(window=window)
-    found._facts = SimpleNamespace(
-        incident="From 4.", duration="1 h", impact="", causes=("One", "Two"), confidence="90%", verdict="open"
-    )
-    case = SimpleNamespace(title="A case")
-    found._has_incident = False
-    between = said("losses-between", start="2026-03-02 04:00:00", end="2026-03-02 05:00:00")
-
-    def row(name, text):
-        return f"- **{said(name)}:** {text}"
-
-    first, last = row("page-case", "A case"), row("page-window", f"{between} (UTC)")
-    assert [*found._head(case)] == [first, last]
-    found._has_incident = True
-    incident = [row("page-incident", "From 4."), row("page-duration", "1 h")]
-    assert [*found._head(case)] == [first, *incident, row("postmortem-cause", "One; Two (90%)"), last]
-    found._facts.impact, found._facts.causes = "3 lost", ()
-    impact = row("page-impact", "3 lost")
-    assert [*found._head(case)] == [first, *incident, impact, row("postmortem-cause", "open (90%)"), last]
-
-
-def test_what_remains_is_the_remedy_and_the_evidence_to_collect():
-    missing = SimpleNamespace(what="The log", why="It decides.", how="cp a b\ncp c d")
-    found = made(diagnosis=SimpleNamespace(missing_evidence=(missing,)))
-    found._found = {"question": "health", "verdict": "inconclusive", "cause": None}
-    *before, log = found._open_actions(["First.", "Now: do it."])
-    assert before == ["Now: do it."]
-    head, empty, *block = log.splitlines()
-    assert (head, empty) == ("The log: It decides.", "")
-    assert [line.strip() for line in block if "```" not in line] == ["cp a b", "cp c d"]
-    assert all(line.startswith("  ") for line in block)
-    assert [*found._open_actions([])] == [log]
 
 
 def test_actions_taken_are_a_table_or_a_sentence(evidence, tmp_path):

@@ -100,7 +100,7 @@ def test_a_report_is_one_folder_and_a_line_in_the_index(report, evidence, notebo
     assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
 
     index = re.sub("</?time>", "", (out / "index.html").read_text())
-    for words in (f"{run.name}/report.html", "Supported", "nginx_config", "91%", "2025-12-11 10:00:10"):
+    for words in (f"{run.name}/report.html", "nginx_config", "91%"):
         assert words in index
     assert "index.html" in said.splitlines()[-1]
     assert "cell 1 of 6" in progress

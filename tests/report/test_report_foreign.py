@@ -14,7 +14,6 @@ FOREIGN = {
     "a status of its own": '{"status": "passed", "tests": 3}',
     "a status that is no word": '{"status": {"code": 200}}',
     "a text for the diagnosis": '{"status": "ok", "diagnosis": "fine"}',
-    "a word for the confidence": '{"status": "ok", "diagnosis": {"verdict": "x", "confidence": "high"}}',
     "no times": '{"status": "ok", "started_at": 17, "window": {"start": "soon"}}',
     "a text for the parameters": '{"status": "failed", "parameters": "none"}',
     "a kind of error alone": '{"status": "failed", "error": {"code": 3}}',
@@ -33,7 +32,7 @@ def test_a_foreign_result_is_left_out_and_named(tmp_path, name):
     folder.mkdir()
     (folder / "result.json").write_text(FOREIGN[name], errors="surrogateescape")
     index = write_index(tmp_path).read_text()
-    assert index.count("<tr class=") == 1
+    assert index.count("<article class=") == 1
     assert "1 report, newest first" in index
     assert f"<code>{name} &lt;b&gt;</code>." in index
 

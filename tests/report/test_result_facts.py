@@ -1,9 +1,9 @@
 """Facts of a stored result: causes, reasons, times, impact, and what changed since the earlier run."""
 
-from datetime import UTC, datetime
-
+from watchme_analysis.inference.findings import fact
+from watchme_analysis.present.short_answer import Answer
 from watchme_analysis.report.summary import change_since, facts, language_of, sentence
-from watchme_analysis.text.message import Quotation, Resource, TimeSpan, message
+from watchme_analysis.text.message import Quotation, Resource, message
 from watchme_analysis.text.render import label, render
 
 
@@ -11,18 +11,11 @@ def evidence(weight, **more):
     return {"statement": f"said {weight}", "weight": weight, "table": "probes", "rows": 7, **more}
 
 
+WAITING = fact("waiting_now", 5)
 FOUND = {
-    "question": "health", "verdict": "supported", "cause": "app_threadpool",
-    "secondary_cause": "dependency_slow",
-    "other_causes": ["app_threadpool", "unknown_cause"], "confidence": 0.876, "endpoints": ["/health"],
-    "incident": {"start": "2026-03-02T04:00:00+00:00", "end": None},
-    "summary": ["First.", "Last."],
-    "ranking": [
-        {"cause": "other", "evidence": [evidence(9.0)]},
-        {"cause": "app_threadpool",
-         "evidence": [evidence(1.0), evidence(3.0), evidence(-4.0), evidence(0.0), evidence(2.0),
-                      evidence(0.5)]},
-    ],
+    "question": "health", "verdict": "supported", "cause": "app_threadpool", "confidence": 0.876,
+    "headline": "It fails.", "facts": [WAITING.to_dict()], "cause_line": "Cause found.",
+    "now": [{"text": "Restart it."}], "reasons": [evidence(3.0), evidence(2.0)],
 }  # fmt: skip
 RESULT = {
     "question": "health", "case": "c", "status": "ok", "diagnosis": FOUND, "seconds": 65.0,
@@ -38,18 +31,19 @@ def found(**changes):
 def test_facts_are_in_the_language_and_the_zone_of_the_report():
     shown = facts(RESULT)
     assert (shown.question, shown.case, shown.title, shown.mark) == ("health", "c", "c", "supported")
-    assert len(shown.causes) == 2 and shown.headline == shown.causes[0]
-    assert [text for text, _ in shown.reasons] == ["said 3.0", "said 2.0", "said 1.0", "said 0.5"]
-    assert "probes" in shown.reasons[0][1] and "7" in shown.reasons[0][1]
-    assert (shown.confidence, shown.subject, shown.summary) == ("88%", "/health", ("First.", "Last."))
-    assert "2026-03-02 13:00:00" in shown.incident and "Asia/Tokyo" in shown.incident
+    assert shown.answer == Answer(
+        "It fails.",
+        (("Waiting now", "5"),),
+        "Cause found.",
+        ("Restart it.",),
+        tuple((f"said {weight}", "probes, 7 rows") for weight in (3.0, 2.0)),
+    )
     assert "12:00:00" in shown.window and "14:30:00" in shown.window and "15:00:00" in shown.made
-    assert "1 h 30 min" in shown.duration
-    assert (shown.seconds, shown.impact, shown.error) == ("65 s", "", "")
+    assert (shown.seconds, shown.error, shown.headline) == ("65 s", "", "It fails.")
     assert shown.track_record
     assert facts(RESULT | {"title": "t"}).title == "t"
-    japanese = facts(RESULT | {"parameters": {"language": "ja"}})
-    assert japanese.causes != shown.causes and "13:00:00" not in japanese.incident
+    (fact_in_japanese,) = facts(RESULT, "ja").answer.facts
+    assert ": ".join(fact_in_japanese) == render(WAITING.message, "ja")
     assert [language_of({"parameters": {"language": name}}) for name in ("ja", "fr")] == ["ja", "en"]
 
 
@@ -59,16 +53,8 @@ def test_a_run_that_failed_or_was_killed_names_no_cause():
         ("killed", None),
     ):
         shown = facts(RESULT | {"status": status, "error": error, "diagnosis": None, "seconds": None})
-        assert (shown.mark, shown.causes, shown.reasons, shown.headline, shown.subject) == (
-            status,
-            (),
-            (),
-            "",
-            "",
-        )
-        assert (shown.confidence, shown.seconds, shown.incident, shown.duration) == ("–", "–", "–", "–")
+        assert (shown.mark, shown.answer.cause, shown.seconds) == (status, "", "–")
         assert shown.error == (label("report-killed", "en") if error is None else sentence(error))
-    assert facts(RESULT | {"status": "failed", "error": "text"}).causes == ()
     assert "S" in sentence(error_of("InputError", section="S"))
     assert (sentence(error_of("InputError")), sentence(error_of("ValueError"))) == ("No.", "ValueError: No.")
     assert (sentence(None), sentence("text")) == ("", "text")
@@ -78,46 +64,31 @@ def error_of(kind, **more):
     return {"kind": kind, "message": "No.", **more}
 
 
-def test_a_headline_says_the_cause_or_that_there_is_no_incident():
-    assert found(verdict="no_incident").headline and not found(verdict="no_incident").subject
-    assert found(verdict="inconclusive").headline == "" and found(verdict="inconclusive").reasons == ()
-    assert facts(RESULT | {"answer": ["Yes."]}).headline == ""
-    assert facts(RESULT | {"answer": ["Yes."]}).answer == ("Yes.",)
-    queues = found(queues=["q"], functions=["f"], endpoints=[])
-    assert queues.subject == "q and f"
-    assert found(incident={"start": "2026-03-02T04:00:00+00:00", "end": "2026-03-02T03:00:00+00:00"}).duration
-    stored = message("quotation", text=Quotation("x"))
-    leading = {"cause": "app_threadpool", "evidence": [evidence(1.0, message=stored.to_dict())]}
-    assert found(ranking=[leading]).reasons[0][0] == render(stored)
+def test_a_page_has_the_headline_of_its_diagnosis_or_its_own_answer():
+    assert found(headline="", verdict="no_incident").headline == "No incident"
+    assert facts(RESULT | {"answer": ["Yes.", "No."]}).headline == "Yes."
+    stored = message("headline-lost", lost=3, queue=Resource("q"))
+    assert found(headline_message=stored.to_dict()).headline == render(stored)
+    quoting = message("headline-logged", function=Resource("f"), count=2, error=Quotation("x"))
+    error = fact("error", "x", Quotation("x")).to_dict()
+    shown = found(headline_message=quoting.to_dict(), facts=[error, WAITING.to_dict()])
+    assert [name for name, _ in shown.answer.facts] == ["Waiting now"]
 
 
 def test_a_later_run_is_compared_with_the_earlier_one():
     def changed(**changes):
         return change_since(RESULT | {"diagnosis": FOUND | changes}, RESULT, "en")
 
-    same = changed()
-    assert same == label("index-unchanged", "en")
-    earlier = facts(RESULT | {"diagnosis": FOUND | {"verdict": "no_incident"}})
-    assert earlier.verdict in changed(verdict="no_incident")
-    other = found(cause="edge_config", secondary_cause=None, other_causes=[])
-    assert other.causes[0] in changed(cause="edge_config", secondary_cause=None, other_causes=[])
-    incident = {"start": "2026-03-02T02:00:00+00:00", "end": "2026-03-02T03:00:00+00:00"}
-    assert "11:00:00" in changed(incident=incident) and "13:00:00" not in changed(incident=incident)
+    assert changed() == label("index-unchanged", "en")
+    assert changed(verdict="no_incident") == render(
+        message("index-verdict-was", before=Resource(label("verdict-name-no-incident", "en")))
+    )
+    other = changed(cause="edge_config", cause_line="Cause: edge.")
+    assert other == render(message("index-cause-was", before=Resource("Cause: edge.")))
+    fewer = changed(facts=[fact("waiting_now", 4).to_dict()])
+    assert fewer == render(message("index-facts-were", before=Resource("Waiting now: 4")))
+    # A figure that was unknown is not named as one that has changed.
+    assert changed(facts=[fact("waiting_now", None).to_dict()]) == label("index-unchanged", "en")
     assert change_since(None, RESULT, "en") == ""
     assert change_since(RESULT | {"status": "failed"}, RESULT, "en") == ""
     assert change_since(RESULT, RESULT | {"diagnosis": None}, "en") == ""
-
-
-def test_a_changed_impact_is_named_if_it_was_known():
-    span = TimeSpan(datetime(2026, 3, 2, 4, tzinfo=UTC))
-
-    def result(bad):
-        said = message("health-incident", paths=["/health"], bad=bad, requests=9, failed=1, span=span)
-        return RESULT | {"diagnosis": FOUND | {"summary_messages": [said.to_dict(), None]}}
-
-    before, now = result(3), result(4)
-    assert facts(before).impact != facts(now).impact
-    expected = render(message("index-impact-was", before=Resource(facts(before).impact)))
-    assert change_since(before, now, "en") == expected
-    # An impact that was unknown is not named as one that has changed.
-    assert change_since(RESULT, now, "en") == label("index-unchanged", "en")

@@ -189,7 +189,7 @@ def test_an_unknown_language_is_refused():
 
 
 def test_sentences_are_joined_as_the_language_does():
-    one = message("verdict-no-incident", confidence=Probability(0.9))
+    one = message("answer-no-incident", confidence=Probability(0.9))
     both = sentences(one, "", sentences(one, "Plain."))
     assert len(both.values["sentences"].items) == 3
     assert render(both) == "No incident (90% sure). No incident (90% sure). Plain."

@@ -13,10 +13,12 @@ from watchme_analysis.delivery.outbox import Pace
 from watchme_analysis.delivery.run import Collected, Run, Stages, run_system
 from watchme_analysis.delivery.storage import Storage
 from watchme_analysis.delivery.telemetry import Telemetry
-from watchme_analysis.text.message import Resource, message
+from watchme_analysis.text.message import message
 from watchme_analysis.window import Window
 
 DAY = datetime(2025, 11, 25, tzinfo=UTC)
+# What each fact says, whatever its value.
+FACT = message("fact-lost-messages", value=1)
 NO_WAIT = Pace(backoff_s=0, sleep=lambda seconds: None)
 
 
@@ -40,12 +42,12 @@ def at(hour):
     return DAY + timedelta(hours=hour)
 
 
-def diagnosis(start=None, end=None, cause=None, **more):
+def diagnosis(start=None, end=None, cause=None, facts=None, **more):
     """Return the diagnosis of a backlog as JSON; hours of the day bound the incident."""
     verdict = "no_incident" if start is None else "supported" if cause else "inconclusive"
-    said = [
-        message("backlog-all-well", queues=2),
-        message("backlog-remedy", remedy=Resource("Undo the change.")),
+    listed = [
+        {"id": name, "value": value, "message": f"{name}: {value}", "message_message": FACT.to_dict()}
+        for name, value in (facts or {}).items()
     ]
     return {
         "question": "backlog",
@@ -58,8 +60,10 @@ def diagnosis(start=None, end=None, cause=None, **more):
             "start": None if start is None else at(start).isoformat(),
             "end": None if end is None else at(end).isoformat(),
         },
-        "summary": ["0 messages moved.", "Now: Undo the change."],
-        "summary_messages": [each.to_dict() for each in said],
+        "headline": "orders-worker fails.",
+        "facts": listed,
+        "cause_line": f"Cause: {cause}.",
+        "now": [{"kind": "restore", "text": "Undo the change."}],
         "ranking": [],
         **more,
     }

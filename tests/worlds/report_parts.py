@@ -9,7 +9,13 @@ ANSWER = {
     "secondary_cause": None,
     "confidence": 0.91,
     "incident": {"start": "2025-12-11T01:00:10.000+00:00", "end": None},
-    "summary": ["The proxy gives up too early."],
+    "headline": "/health timed out since 10:00.",
+    "facts": [{"id": "failed_requests", "value": 3, "message": "Failed requests: 3"}],
+    "cause_line": "Cause found (91% sure): nginx_config.",
+    "now": [{"kind": "restore", "text": "Raise the `proxy_read_timeout`."}],
+    "reasons": [
+        {"statement": "The proxy gives up too early.", "table": "error_log", "rows": 7, "weight": 3.0}
+    ],
 }
 # A picture of one black pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="

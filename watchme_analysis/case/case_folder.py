@@ -20,6 +20,7 @@ from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import CaseError, InputError, QueryError
 from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import Limits
+from watchme_analysis.redact import described
 from watchme_analysis.schema import TABLES, conform, empty, table_schema
 from watchme_analysis.text.formats import has_odd_bytes, readable_name
 from watchme_analysis.text.message import Choice, Message, Resource, value_of
@@ -55,7 +56,7 @@ class UnreadFile(NamedTuple):
     tables: tuple[str, ...]
 
 
-@dataclass
+@dataclass(repr=False)
 class Case:
     """An opened case.
 
@@ -81,6 +82,17 @@ class Case:
     database_settings: dict[str, str | int] = field(default_factory=dict, repr=False, compare=False)
     given: Path | None = field(default=None, repr=False, compare=False)
     raw_evidence: str | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """Return name, number of tables and window in one line."""
+        return described(self, f"{self.name!r}: {len(self.tables)} tables, {self.window or 'without times'}")
+
+    def _repr_html_(self) -> str:
+        """Return the tables of the case with their rows and windows, as a table."""
+        import pandas as pd
+
+        columns = ["rows", "rejected", "truncated", "start", "end"]
+        return str(pd.DataFrame.from_dict(self.coverage(), orient="index", columns=columns).to_html())
 
     @property
     def argument(self) -> str:

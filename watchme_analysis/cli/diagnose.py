@@ -13,6 +13,7 @@ from watchme_analysis.cli.completion import CASE, complete_question_or_case
 from watchme_analysis.cli.options import (
     FOUND,
     ChoiceWithSuggestion,
+    CommandWithOptionalQuestion,
     endpoint_option,
     fail_on_option,
     language_option,
@@ -26,7 +27,7 @@ from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo
 from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
-from watchme_analysis.text.message import message
+from watchme_analysis.text.message import Code, message
 from watchme_analysis.text.render import error_sentence
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
@@ -38,20 +39,6 @@ if TYPE_CHECKING:
 _SUBJECTS = {"health": "endpoint", "backlog": "queue"}
 # Colour of the line on the cause.
 _COLOURS = {"supported": "red", "inconclusive": "yellow", "no_incident": "green"}
-
-
-class CommandWithOptionalQuestion(click.Command):
-    """A command with the arguments QUESTION and CASE, of which the first may be left out."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; a single one is the CASE, for every question that it has evidence for."""
-        if not ctx.resilient_parsing:
-            words, _, _ = self.make_parser(ctx).parse_args(args=[*args])
-            given = [word for name in ("question", "case") if isinstance(word := words.get(name), str)]
-            # A question alone is an error, because the CASE is missing.
-            if len(given) == 1 and given[0] not in (*QUESTIONS, ALL):
-                args = [ALL, *args]
-        return super().parse_args(ctx, args)
 
 
 @click.command(
@@ -144,9 +131,12 @@ def diagnose(question: str, case: Path, everything: bool, with_sql: bool, **opti
 def _print_short(diagnosis: Diagnosis, more: str, zone: tzinfo, language: str) -> None:
     """Print the short answer of a diagnosis, in bold and colour on a terminal."""
     from watchme_analysis.present.console import width
-    from watchme_analysis.present.short_answer import short_answer
+    from watchme_analysis.present.short_answer import short_answer, stored_answer
+    from watchme_analysis.text.render import render
 
-    for part, line in short_answer(diagnosis, language, zone, width(), more):
+    answer = stored_answer(diagnosis.to_dict(language, zone), language, zone)
+    last = render(message("answer-more", command=Code(more)), language)
+    for part, line in short_answer(answer, width(), last):
         style: dict[str, Any] = {"bold": True} if part in ("headline", "cause") else {}
         if part == "cause":
             style["fg"] = _COLOURS[diagnosis.verdict]

@@ -15,6 +15,7 @@ import click
 from watchme_analysis.cli.completion import complete_queues, complete_systems
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.services.diagnose import ALL
 from watchme_analysis.stand_ins import LEVELS
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.render import error_sentence, text_of_error
@@ -51,6 +52,25 @@ class ChoiceWithSuggestion(click.Choice):  # type: ignore[type-arg]  # generic i
                 near=did_you_mean(nearest(str(value), known)),
             )
             self.fail(said, param, ctx)
+
+
+class CommandWithOptionalQuestion(click.Command):
+    """A command with the arguments QUESTION and CASE, or several, of which the first may be left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; without a question, the cases are those of every question they have."""
+        if not ctx.resilient_parsing:
+            words, _, _ = self.make_parser(ctx).parse_args(args=[*args])
+            choices = next(param.type for param in self.params if param.name == "question")
+            known = choices.choices if isinstance(choices, click.Choice) else ()
+            first, others = words.get("question"), words.get("cases") or words.get("case")
+            # A question alone is an error, because the CASE is missing; so is an unknown one before a CASE.
+            is_case = isinstance(first, str) and first not in known
+            if is_case and (
+                not isinstance(others, str | tuple) or ("cases" in words and Path(str(first)).exists())
+            ):
+                args = [ALL, *args]
+        return super().parse_args(ctx, args)
 
 
 def require_parameters(*names: str) -> None:

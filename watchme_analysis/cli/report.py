@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from watchme_analysis.cli.completion import CASE
+from watchme_analysis.cli.completion import CASE, complete_question_or_case
 from watchme_analysis.cli.options import (
     FOUND,
     ChoiceWithSuggestion,
+    CommandWithOptionalQuestion,
     endpoint_option,
     fail_on_option,
     language_option,
@@ -46,15 +47,22 @@ _OFFLINE = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 
 
 @click.command(
+    cls=CommandWithOptionalQuestion,
     short_help="Write a page with figures, findings and next steps.",
     epilog="""\b
 Examples:
+  watchme report cases/last-night
   watchme report health cases/last-night
   watchme report all cases/* --to ~/reports --timezone UTC
   watchme report what-if cases/last-night --queue uploads
   watchme report all cases/last-night --format markdown --language ja --redact ids""",
 )
-@click.argument("question", type=ChoiceWithSuggestion([*QUESTIONS, *FURTHER, ALL]))
+@click.argument(
+    "question",
+    required=False,
+    type=ChoiceWithSuggestion([*QUESTIONS, *FURTHER, ALL]),
+    shell_complete=complete_question_or_case,
+)
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=CASE)
 @window_options()
 @timezone_option
@@ -92,16 +100,16 @@ def report(
 ) -> int:
     """Write a report of each CASE: a page with figures, findings and next steps.
 
-    The notebook of the question runs over each CASE (a case or a folder of raw evidence). `all` reports on
-    health and backlog, as far as a case holds evidence for them. `alarms` back-tests alarms on a backlog,
-    `what-if` simulates countermeasures.
+    The notebook of the question runs over each CASE (a case or a folder of raw evidence). Without QUESTION,
+    or with `all`, health and backlog are reported, as far as a case holds evidence for them. `alarms`
+    back-tests alarms on a backlog, `what-if` simulates countermeasures.
 
     Each report is a folder below --to with report.html, the executed notebook, result.json and the figures as
     PNG. index.html in --to lists all reports, newest first. --output json, csv and jsonl print a row for each
     report, with its verdict and its page.
 
-    With --format markdown, a postmortem is written to --to instead: summary, timeline, impact, cause, causes
-    that are ruled out, actions taken and open actions. An existing file is never replaced.
+    With --format markdown, a postmortem is written to --to instead: facts, cause, open actions, timeline,
+    causes that are ruled out and actions taken. An existing file is never replaced.
 
     Exit codes: 0 all reports are complete; 1 a notebook failed (its report is kept as far as it came and
     marked in the index); 2 bad input, nothing was written; 3 with --fail-on, if no notebook failed and a
@@ -212,9 +220,9 @@ class ReportProgress:
             echo(f"  {found.error}", err=True)
         if self._quiet:
             return
-        cause = f": {found.cause} ({found.confidence})" if found.mark == "supported" else ""
-        echo(f"{request.question} {name}: {found.verdict}{cause}, {found.seconds}")
-        for sentence in found.answer:
+        echo(f"{request.question} {name}, {found.seconds}")
+        said = (found.headline, found.answer.cause if found.mark in ("supported", "inconclusive") else "")
+        for sentence in filter(None, found.own or said):
             echo(filled(sentence, "  "))
         echo(f"  {page}")
 

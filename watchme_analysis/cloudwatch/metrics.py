@@ -23,6 +23,7 @@ from watchme_analysis.aws_shapes.responses import json_text
 from watchme_analysis.cloudwatch.response_cache import ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.redact import described
 from watchme_analysis.retrieval import Retrieval
 from watchme_analysis.text.message import Duration, Resource
 from watchme_analysis.text.render import error_message, note
@@ -84,7 +85,7 @@ _ALL_METRICS = re.compile(r"\bMETRICS\s*\(")
 _QUERY_NAME = re.compile(r"\b[a-z]\w*\b")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Metric:
     """Metric of CloudWatch.
 
@@ -103,8 +104,12 @@ class Metric:
     dimensions: tuple[tuple[str, str], ...]
     stat: str
 
+    def __repr__(self) -> str:
+        """Return metric, statistic and dimensions in one line."""
+        return described(self, f"{self.namespace} {self.metric} {self.stat} {dict(self.dimensions)}")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Expression:
     """Metric math over the metrics of the same call, which are named m0, m1, … by their position.
 
@@ -118,6 +123,10 @@ class Expression:
 
     text: str
     label: str = ""
+
+    def __repr__(self) -> str:
+        """Return the expression in one line."""
+        return described(self, self.text)
 
 
 def incident_metrics(

@@ -22,7 +22,7 @@ from typing import Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import RetryableServiceError, ServiceError
-from watchme_analysis.redact import shortened
+from watchme_analysis.redact import described, shortened
 from watchme_analysis.text.message import Resource, value_of
 from watchme_analysis.text.render import error_message, note
 
@@ -153,7 +153,7 @@ class RateLimits:
     read_timeout_s: float = 60.0
 
 
-@dataclass
+@dataclass(repr=False)
 class Aws:
     """Calls to the services of one account in one region.
 
@@ -189,6 +189,10 @@ class Aws:
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _next_call: dict[str, float] = field(default_factory=dict, repr=False)
     _slowdown: dict[str, float] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        """Return profile and region in one line."""
+        return described(self, f"to {self.target}")
 
     @property
     def region(self) -> str:

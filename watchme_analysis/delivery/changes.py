@@ -23,9 +23,9 @@ RESOLVED, RECURRING = "resolved", "recurring"
 _WORSE_FACTOR = 2.0
 # Incidents of a question that are remembered; an earlier one does not count as recurring.
 _REMEMBERED = 50
-# Fields of a diagnosis that count what was harmed, with the name of the measure.
-_COUNTS = {"dead_letters_of_incident": "dead-letters", "lost": "lost"}
-_LISTS = {"missed_work": "missed-work", "endpoints": "endpoints"}
+# Facts that count what was harmed; the first of a loss is worth a message by itself.
+LOSSES = ("affected_resource", "dead_letters", "lost_messages", "work_items")
+COUNTS = (*LOSSES, "waiting_peak", "failed_invocations", "late_messages", "failed_requests", "late_requests")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Incident:
     confidence
         Confidence of that diagnosis, 0 to 1.
     impact
-        Largest value of each measure that was delivered, such as ``dead-letters``.
+        Largest value of each fact that was delivered, such as ``dead_letters``.
     """
 
     id: str
@@ -133,16 +133,6 @@ class Change:
         return self.kinds[0]
 
 
-def impact_of(diagnosis: Mapping[str, Any]) -> dict[str, int]:
-    """Return the measures of harm in a diagnosis: messages in DLQs and lost, work missed, endpoints."""
-    found = {measure: int(diagnosis[name]) for name, measure in _COUNTS.items() if diagnosis.get(name)}
-    found |= {measure: len(diagnosis[name]) for name, measure in _LISTS.items() if diagnosis.get(name)}
-    if diagnosis.get("missed_work_may_have_run"):
-        # The most that may be missing is no count of what is.
-        found.pop("missed-work", None)
-    return found
-
-
 def compare(
     system: str, question: str, state: QuestionState, diagnosis: Mapping[str, Any], window: Window
 ) -> tuple[QuestionState, tuple[Change, ...]]:
@@ -161,7 +151,10 @@ def compare(
     """
     if state.seen_until is not None and window.end <= state.seen_until:
         return state, ()
-    seen, current = replace(state, seen_until=window.end), _current(system, question, diagnosis)
+    seen, current = (
+        replace(state, seen_until=window.end),
+        _current(system, question, diagnosis, window, state.open),
+    )
     if current is None:
         if state.open is None or diagnosis["verdict"] != "no_incident":
             return seen, ()
@@ -176,12 +169,22 @@ def compare(
     return _continued(seen, state.open, current)
 
 
-def _current(system: str, question: str, diagnosis: Mapping[str, Any]) -> Incident | None:
-    """Return the incident of a diagnosis; None without one."""
-    bounds = diagnosis.get("incident") or {}
-    if diagnosis["verdict"] == "no_incident" or not bounds.get("start"):
+def _current(
+    system: str, question: str, diagnosis: Mapping[str, Any], window: Window, known: Incident | None
+) -> Incident | None:
+    """Return the incident of a diagnosis, which may be the known one that is open; None without one."""
+    if diagnosis["verdict"] == "no_incident":
         return None
-    start = datetime.fromisoformat(bounds["start"])
+    figures = {one["id"]: one["value"] for one in diagnosis.get("facts") or ()}
+    counts = {name: figures[name] for name in COUNTS if figures.get(name)}
+    impact = {name: len(found) if isinstance(found, list) else int(found) for name, found in counts.items()}
+    bounds = diagnosis.get("incident") or {}
+    begun = bounds.get("start") or figures.get("first_harm")
+    if not begun and not (figures.get("affected_resource") and figures.get("waiting_now")):
+        return None
+    # Messages that wait since an unknown time were first seen at the end of the data.
+    seen_since = window.end if known is None else known.start
+    start = datetime.fromisoformat(begun) if begun else seen_since
     end = datetime.fromisoformat(bounds["end"]) if bounds.get("end") else None
     supported = diagnosis["verdict"] == "supported"
     digest = hashlib.sha256(f"{system}/{question}/{start.isoformat()}".encode()).hexdigest()[:6]
@@ -192,7 +195,7 @@ def _current(system: str, question: str, diagnosis: Mapping[str, Any]) -> Incide
         diagnosis["cause"] if supported else None,
         diagnosis.get("secondary_cause") if supported else None,
         float(diagnosis["confidence"]),
-        impact_of(diagnosis),
+        impact,
     )
 
 
@@ -264,7 +267,8 @@ def _merged(before: Incident, current: Incident) -> Incident:
 
 def _is_worse(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
     return any(
-        number > 0 and number >= _WORSE_FACTOR * before.get(measure, 0) for measure, number in now.items()
+        number >= _WORSE_FACTOR * before[name] if before.get(name) else name in LOSSES
+        for name, number in now.items()
     )
 
 

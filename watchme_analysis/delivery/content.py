@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
 from watchme_analysis.delivery.changes import CAUSE_KNOWN, RECURRING, RESOLVED, WORSE
 from watchme_analysis.delivery.notice import Notice
-from watchme_analysis.inference.findings import stored_sentences
-from watchme_analysis.report.summary import facts
+from watchme_analysis.present.short_answer import stored_answer
 from watchme_analysis.services.diagnose import causes_of
-from watchme_analysis.text.formats import MISSING
 from watchme_analysis.text.message import (
     Duration,
     Message,
     MessageText,
     Quotation,
     Resource,
-    Text,
     TimeSpan,
     message,
     message_from_dict,
     value_of,
 )
 from watchme_analysis.text.render import label, render
-
-# Messages of a summary that say what to do.
-_STEPS = ("remedy", "next-test", "collect-next", "correct-exception", "do-nothing")
 
 
 @dataclass(frozen=True)
@@ -42,11 +36,11 @@ class Content:
     changes
         Sentences on what has changed.
     sentences
-        Sentences of the diagnosis: what happened, since when, who is affected, why.
+        Whether the cause was found, which it is, and how sure that is; or the error of a failure.
     steps
-        Sentences on what to do now.
+        What to do now, in this order.
     facts
-        Label and value of the main facts.
+        Name and figure of each fact, which come before the sentences.
     language
         Language of the texts.
     link
@@ -69,14 +63,14 @@ class Content:
     @property
     def steps_label(self) -> str:
         """Heading of the steps."""
-        return label("delivery-what-to-do", self.language)
+        return label("answer-now", self.language)
 
     def lines(self) -> list[str]:
         """Return the content as lines of plain text; an empty line separates paragraphs."""
-        parts = [*self.changes, "", *self.sentences, ""]
+        parts = [*self.changes, "", *(f"{name}: {value}" for name, value in self.facts), ""]
+        parts += [*self.sentences, ""]
         if self.steps:
-            parts += [*self.steps, ""]
-        parts += [f"{name}: {value}" for name, value in self.facts]
+            parts += [f"{self.steps_label}:", *(f"{at}. {step}" for at, step in enumerate(self.steps, 1))]
         if self.link:
             parts += ["", f"{self.link_label}: {self.link}"]
         found = [self.title, ""]
@@ -115,69 +109,23 @@ def content_of(
         title = rendered(message("delivery-title-plain", kind=Resource(kind), system=Resource(notice.system)))
         error = (rendered(message("delivery-error", error=_error(notice.error))),) if notice.error else ()
         return Content(title, (), error, (), (), language, link)
-    zone_name = str(zone)
-    result = {
-        "status": "ok",
-        "question": notice.question,
-        "diagnosis": diagnosis,
-        "parameters": {"language": language, "timezone": zone_name},
-    }
-    shown = facts(result)
-    title = rendered(
-        message(
-            "delivery-title",
-            kind=Resource(kind),
-            system=Resource(notice.system),
-            what=_headline(notice, shown.headline, language),
-        )
+    found = stored_answer(diagnosis, language, zone)
+    said = message(
+        "delivery-title", kind=Resource(kind), system=Resource(notice.system), what=Resource(found.headline)
     )
-    found = [
-        (text, _is_step(stored))
-        for text, stored in zip(
-            stored_sentences(diagnosis, "summary", language, zone),
-            diagnosis.get("summary_messages") or [None] * len(diagnosis.get("summary") or ()),
-            strict=True,
-        )
-    ]
-    named = [
-        (label("delivery-system", language), notice.system),
-        (label("page-cause", language), " + ".join(shown.causes) or MISSING),
-        (label("page-confidence", language), shown.confidence),
-        (label("page-incident", language), shown.incident),
-        (label("page-impact", language), shown.impact or MISSING),
-    ]
     return Content(
-        title,
-        tuple(map(rendered, _changes(notice))),
-        tuple(text for text, is_step in found if not is_step),
-        tuple(text for text, is_step in found if is_step),
-        tuple((name, value) for name, value in named if value != MISSING),
+        rendered(said),
+        tuple(map(rendered, _changes(notice, diagnosis.get("facts") or ()))),
+        tuple(filter(None, [found.cause])),
+        found.now,
+        found.facts,
         language,
         link,
     )
 
 
-def _headline(notice: Notice, headline: str, language: str) -> Resource:
-    """Return the cause in words, that of the incident where the diagnosis names none any more."""
-    if notice.incident is None:
-        return Resource(headline or label("delivery-cause-unknown", language))
-    titles = {one.cause: one.title for one in causes_of(str(notice.question))}
-    cause = titles.get(str(notice.incident.cause))
-    return Resource(label("delivery-cause-unknown", language) if cause is None else render(cause, language))
-
-
-def _is_step(stored: Mapping[str, Any] | None) -> bool:
-    """Return whether a text of a summary says what to do: of several sentences the first one decides."""
-    if stored is None:
-        return False
-    said: Text = message_from_dict(stored)
-    if isinstance(said, Message) and said.id == "sentences":
-        said = said.items_of("sentences")[0]
-    return isinstance(said, Message) and said.id.partition("-")[2] in _STEPS
-
-
-def _changes(notice: Notice) -> list[Message]:
-    """Return the sentences on what has changed."""
+def _changes(notice: Notice, facts: Iterable[Mapping[str, Any]]) -> list[Message]:
+    """Return the sentences on what has changed, of a notice and the facts of its diagnosis."""
     incident, before = notice.incident, notice.before
     if incident is None:
         return []
@@ -196,11 +144,11 @@ def _changes(notice: Notice) -> list[Message]:
         elif cause is not None and former is not None:
             found.append(message("delivery-cause-changed", cause=value_of(cause), before=value_of(former)))
     if WORSE in notice.kinds and before is not None:
-        for measure, now in incident.impact.items():
-            if now > before.impact.get(measure, 0):
-                found.append(
-                    message(f"delivery-worse-{measure}", before=before.impact.get(measure, 0), now=now)
-                )
+        for fact in facts:
+            now, was = (one.impact.get(fact["id"], 0) for one in (incident, before))
+            if now > was:
+                phrase = message_from_dict(fact["message_message"])
+                found.append(message("delivery-worse", now=phrase, before=was))
     return found
 
 

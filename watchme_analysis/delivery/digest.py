@@ -8,10 +8,12 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB
+from watchme_analysis.config import load_config
 from watchme_analysis.delivery.changes import Incident, QuestionState
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.telemetry import TelemetryCost, cost_of
 from watchme_analysis.queues.accounting import known_total
+from watchme_analysis.queues.work_done import unit_of
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 from watchme_analysis.text.message import (
     Bytes,
@@ -214,8 +216,12 @@ def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> 
     found = [
         message("digest-incidents", count=len(digest.incidents), impact=Duration(digest.impact_s)),
         *(_of_incident(question, incident, language) for question, incident in digest.incidents[:_LISTED]),
-        counts_message(
-            "digest-messages", dead=digest.dead_letters, lost=digest.lost, missing=digest.missed_work
+        message(
+            "digest-messages",
+            dead=_or_unknown(digest.dead_letters),
+            lost=_or_unknown(digest.lost),
+            missing=_or_unknown(digest.missed_work),
+            unit=unit_of(load_config().work_items),
         ),
         counts_message("digest-late", count=digest.late),
     ]
@@ -232,6 +238,10 @@ def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> 
     title = rendered(message("digest-title", system=Resource(system), span=span))
     facts = ((label("delivery-system", language), system),)
     return Content(title, (), tuple(map(rendered, found)), (), facts, language)
+
+
+def _or_unknown(number: int | None) -> Message | int:
+    return message("count-unknown") if number is None else number
 
 
 def _of_telemetry(digest: Digest) -> list[Message]:
@@ -256,5 +266,5 @@ def _of_telemetry(digest: Digest) -> list[Message]:
 def _of_incident(question: str, incident: Incident, language: str) -> Message:
     titles = {one.cause: one.title for one in causes_of(question)} if question in QUESTIONS else {}
     title = titles.get(str(incident.cause))
-    cause = Resource(label("delivery-cause-unknown", language)) if title is None else value_of(title)
+    cause = Resource(label("verdict-name-inconclusive", language)) if title is None else value_of(title)
     return message("digest-incident", span=TimeSpan(incident.start, incident.end), cause=cause)

@@ -597,13 +597,12 @@ def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
         for alarm in diagnosis.get("alarms") or ()
         if alarm["sliding"]["times_raised"]
     ]
-    # The most that may be missing is no count of what is.
-    missed = None if diagnosis.get("missed_work_may_have_run") else diagnosis.get("missed_work")
+    facts = {one["id"]: one["value"] for one in diagnosis.get("facts") or ()}
     return {
-        "dead_letters": diagnosis.get("dead_letters_of_incident"),
-        "lost": diagnosis.get("lost"),
-        "late": diagnosis.get("late"),
-        "missed_work": None if missed is None else len(missed),
+        "dead_letters": facts.get("dead_letters"),
+        "lost": facts.get("lost_messages"),
+        "late": facts.get("late_messages"),
+        "missed_work": facts.get("work_items"),
         "drifts": [
             item["message"]
             for ranked in diagnosis.get("ranking") or ()

@@ -24,7 +24,7 @@ from watchme_analysis.report.postmortem import write_postmortems
 from watchme_analysis.report.run import NoProgress, write_reports
 from watchme_analysis.report.summary import sentence
 from watchme_analysis.services.collect import Request, named_resources, pull
-from watchme_analysis.services.diagnose import answer, investigate, late_messages, questions_for
+from watchme_analysis.services.diagnose import answer, investigate, questions_for
 from watchme_analysis.text.message import value_of
 from watchme_analysis.text.render import error_message, note
 from watchme_analysis.window import Window
@@ -122,11 +122,7 @@ class AwsSource:
         redactor = redactor_of(case, level)
         found = {}
         for question in questions:
-            investigation = investigate(question, case)
-            result = answer(investigation).to_dict()
-            if question == "backlog":
-                result["late"] = late_messages(investigation)
-            found[question] = redactor.value(result)
+            found[question] = redactor.value(answer(investigate(question, case)).to_dict())
         return found
 
     def report(self, case: Path, question: str, wanted: Variant, out: Path, seconds: float) -> str:

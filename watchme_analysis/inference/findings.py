@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from watchme_analysis.redact import redacted_values, shortened
+from watchme_analysis.redact import described, redacted_values, shortened
 from watchme_analysis.text.command_words import commands_in
 from watchme_analysis.text.message import (
     Choice,
@@ -45,7 +46,7 @@ SCHEMA_VERSION = "2"
 FINDING_MIME = "application/vnd.watchme.finding+json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Fact:
     """A figure that holds without any cause.
 
@@ -65,6 +66,10 @@ class Fact:
     value: Any
     unit: Text | None
     message: Text
+
+    def __repr__(self) -> str:
+        """Return id and value in one line."""
+        return described(self, f"{self.id}: {self.value!r}")
 
 
 def fact(fact_id: str, value: Any, shown: Value | int | None = None, unit: Text | None = None) -> Fact:
@@ -92,15 +97,19 @@ def iso_time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="milliseconds")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Step:
     """A step of what to do now: ``save`` evidence, ``restore`` service, ``prevent``, or ``test`` a cause."""
 
     kind: StepKind
     text: Text
 
+    def __repr__(self) -> str:
+        """Return kind and text in one line."""
+        return described(self, f"{self.kind}: {render(self.text)}")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Evidence:
     """An observation and its weight for or against a cause.
 
@@ -136,6 +145,10 @@ class Evidence:
     check: str = ""
     signal: str = ""
 
+    def __repr__(self) -> str:
+        """Return weight and statement in one line."""
+        return described(self, f"{self.weight:+.1f}: {render(self.statement)}")
+
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return a JSON-ready dictionary, with the statement rendered and, beside it, its message."""
         said = {"message": self.statement.to_dict()} if isinstance(self.statement, Message) else {}
@@ -153,7 +166,7 @@ class Evidence:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Finding:
     """The finding for a cause.
 
@@ -177,6 +190,10 @@ class Finding:
     not_covered: tuple[Text, ...] = ()
     next_test: Text = ""
 
+    def __repr__(self) -> str:
+        """Return cause and number of statements in one line."""
+        return described(self, f"{self.cause}: {len(self.evidence)} statements")
+
     @property
     def log_odds(self) -> float:
         """Return the sum of the weights of the evidence."""
@@ -188,7 +205,7 @@ class Finding:
         return any(item.weight > 0 for item in self.evidence)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Missing:
     """Evidence that the case lacks, with the reason to collect it and the steps to do so."""
 
@@ -197,18 +214,26 @@ class Missing:
     how: Text
     value: float = 1.0
 
+    def __repr__(self) -> str:
+        """Return the missing evidence in one line."""
+        return described(self, render(self.what))
+
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return a JSON-ready dictionary, with the sentences rendered and, beside them, their messages."""
         return _in_json({"what": self.what, "why": self.why, "how": self.how}, language, zone)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ranked:
     """A finding with the probability of its cause among all causes of the question."""
 
     finding: Finding
     probability: float
     status: Status
+
+    def __repr__(self) -> str:
+        """Return cause, status and probability in one line."""
+        return described(self, f"{self.finding.cause}: {self.status}, {self.probability:.0%}")
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return the entry of ``ranking`` in a diagnosis."""
@@ -275,7 +300,7 @@ def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tz
     return tuple(render(text, language, zone) for text in texts)
 
 
-@dataclass
+@dataclass(repr=False)
 class Investigation:
     """A case together with the question and the window of an analysis.
 
@@ -297,6 +322,10 @@ class Investigation:
     options: Mapping[str, str] = field(default_factory=dict)
     _memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        """Return question and case in one line."""
+        return described(self, f"{self.question} of {self.case.name}")
+
     def table(self, name: str) -> pd.DataFrame:
         """Return the rows of a table inside the window, and rows without a time; do not modify the frame."""
         from watchme_analysis.schema import TABLES
@@ -317,6 +346,11 @@ class Investigation:
         if compute not in self._memory:
             self._memory[compute] = compute(self)
         return self._memory[compute]  # type: ignore[no-any-return]
+
+
+def _answers() -> ModuleType:
+    """Return the module of the short answer, by name, since `present` builds on this package."""
+    return import_module("watchme_analysis.present.short_answer")
 
 
 @dataclass(frozen=True, repr=False)
@@ -351,12 +385,27 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         """Return question, case, verdict and cause in one line."""
-        case, cause = shortened(self.case, 80), self.cause or "open"
-        return f"<Diagnosis {self.question} of {case!r}: {self.verdict}, {cause}, {self.confidence:.0%}>"
+        about = f"{self.question} of {shortened(self.case, 80)!r}"
+        return described(self, f"{about}: {self.verdict}, {self.cause or 'open'}, {self.confidence:.0%}")
 
     def __str__(self) -> str:
         """Return :meth:`text` in English."""
         return self.text()
+
+    def _repr_html_(self) -> str:
+        """Return the answer as HTML, which a notebook displays."""
+        answer_html = import_module("watchme_analysis.present.finding").answer_html
+        return answer_html(_answers().stored_answer(self.to_dict()))  # type: ignore[no-any-return]
+
+    @property
+    def cause_line(self) -> Text:
+        """Return in one sentence whether the cause was found, which it is, and how sure that is."""
+        return _answers().cause_line(self)  # type: ignore[no-any-return]
+
+    @property
+    def reasons(self) -> tuple[Evidence, ...]:
+        """Return the strongest evidence for the cause, of an open one for the likeliest."""
+        return _answers().reasons(self)  # type: ignore[no-any-return]
 
     def text(self, language: str = "en", zone: tzinfo = UTC) -> str:
         """Return headline, facts, cause, steps and reasons as `watchme diagnose` prints them.
@@ -368,9 +417,8 @@ class Diagnosis:
         zone
             Time zone of the times.
         """
-        # By name, since `present` builds on this package.
-        short_answer = import_module("watchme_analysis.present.short_answer").short_answer
-        return "\n".join(line for _, line in short_answer(self, language, zone))
+        answer = _answers().stored_answer(self.to_dict(language, zone), language, zone)
+        return "\n".join(line for _, line in _answers().short_answer(answer))
 
     def to_dict(self, language: str = "en", zone: tzinfo = UTC) -> dict[str, Any]:
         """Return the JSON object that ``watchme diagnose --json`` prints, with secrets masked.
@@ -397,6 +445,7 @@ class Diagnosis:
                 }
                 for fact in self.facts
             ],
+            "cause_line": self.cause_line,
             "now": [
                 {
                     "kind": step.kind,
@@ -405,6 +454,7 @@ class Diagnosis:
                 }
                 for step in self.now
             ],
+            "reasons": [item.to_dict(language, zone) for item in self.reasons],
             "verdict": self.verdict,
             "cause": self.cause,
             "secondary_cause": self.secondary_cause,

@@ -10,9 +10,11 @@ from typing import Any
 MOST_CHARACTERS, MOST_CELL = 24_000, 400
 # Lists of rows; long texts in their cells are cut, and end with their length.
 _ROWS = ("records", "first_rows", "alarms")
-# Lists whose last parts are left out, in this order: first the evidence of the causes of the lowest rank.
+# Lists whose last parts are left out, in this order: first the work of messages, of which a fact has the
+# number, then the evidence of the causes of the lowest rank.
 _LEFT_OUT_FIRST = (
-    "evidence", "first_rows", "evidence_against", "evidence_for", "not_covered", "layers", "endpoints",
+    "dead_lettered_work", "missed_work", "waiting_work", "evidence", "first_rows", "evidence_against",
+    "evidence_for", "not_covered", "layers", "endpoints",
     "records", "alarms", "measures", "missing_evidence", "cases", "ranking", "summary",
 )  # fmt: skip
 # Characters that the statement of what was left out may take.

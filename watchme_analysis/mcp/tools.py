@@ -97,7 +97,7 @@ class Tools:
         return safe
 
     def diagnose(self, case: str, question: str = "all", since: str | None = None) -> dict[str, Any]:
-        """Return the diagnosis of a case: verdict, ranking, summary, missing evidence.
+        """Return the diagnosis of a case: headline, facts, cause, what to do now, ranking, missing evidence.
 
         Parameters
         ----------
@@ -271,7 +271,7 @@ def _without_messages(value: Any) -> Any:
         return {
             key: _without_messages(each)
             for key, each in value.items()
-            if key != "message" and not key.endswith(("_message", "_messages"))
+            if not (key.endswith(("_message", "_messages")) or (key == "message" and isinstance(each, dict)))
         }
     return [_without_messages(each) for each in value] if isinstance(value, list) else value
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _MOST_BARS = 14
 
 
-@dataclass
+@dataclass(repr=False)
 class AlarmPage(Page):
     """Sections of the alarms notebook, one method each.
 

@@ -108,7 +108,7 @@ _PATTERNS = {
 _FEW = 15
 
 
-@dataclass
+@dataclass(repr=False)
 class BacklogPage(Page):
     """Sections of the backlog notebook, one method each."""
 

@@ -74,7 +74,7 @@ _AFFECTED = 5
 _COMPARED = 3
 
 
-@dataclass
+@dataclass(repr=False)
 class HealthPage(Page):
     """Sections of the health notebook, one method each."""
 

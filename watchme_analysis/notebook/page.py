@@ -26,6 +26,7 @@ from watchme_analysis.present.display import (
 from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.present.style import AxisSpan, Mark, drawn_language, mark_letter
+from watchme_analysis.redact import described
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate
 from watchme_analysis.stats.gaps import silent_intervals
@@ -86,7 +87,7 @@ def _utc(times: pd.Series) -> pd.Series:
     return pd.to_datetime(times.astype("object"), utc=True, format="ISO8601").dt.as_unit("us")
 
 
-@dataclass
+@dataclass(repr=False)
 class Page:
     """Sections that the notebooks of all questions have.
 
@@ -103,6 +104,10 @@ class Page:
     investigation: Investigation
     zone: tzinfo
     language: str
+
+    def __repr__(self) -> str:
+        """Return question and case in one line."""
+        return described(self, f"of {self.investigation!r}")
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
@@ -170,8 +175,8 @@ class Page:
 
     @section(lambda page: page._verdict_row(), lambda page: page._leading_query())
     def verdict(self) -> VerdictView:
-        """Return the verdict; the output also contains the full diagnosis as JSON."""
-        return VerdictView(self.diagnosis, self.zone, self._titles(), language=self.language)
+        """Return headline, facts, cause and steps; the output also contains the full diagnosis as JSON."""
+        return VerdictView(self.diagnosis, self.zone, language=self.language)
 
     @section(sql=lambda page: page._leading_query())
     def conclusion(self) -> TextView:

@@ -52,7 +52,7 @@ def _processes() -> int:
     return 1 if hasattr(sys.modules["__main__"], "__file__") else os.cpu_count() or 1
 
 
-@dataclass
+@dataclass(repr=False)
 class WhatIfPage(Page):
     """Sections of the what-if notebook, one method each.
 

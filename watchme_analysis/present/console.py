@@ -12,8 +12,8 @@ from posixpath import commonpath
 from typing import Any
 
 from watchme_analysis.inference.causes import cause_names
-from watchme_analysis.present.cause_words import with_second_cause
 from watchme_analysis.present.finding import OPEN_FROM
+from watchme_analysis.present.short_answer import stored_answer
 from watchme_analysis.present.text_table import align_rows, aligned_lines, fit_table, terminal_width
 from watchme_analysis.text.formats import (
     as_sentence,
@@ -27,8 +27,6 @@ from watchme_analysis.text.message import (
     Names,
     Resource,
     Text,
-    TimeSpan,
-    counts_message,
     message,
     message_of,
 )
@@ -374,10 +372,14 @@ class _Printed:
     def lines(self, notes: Sequence[Text], case: str) -> list[str]:
         """Return the lines of the text."""
         found = self.diagnosis
-        lines = [filled(self._head())]
-        about = [*self._incident(), *self._subjects()]
-        lines += ["", *about] if about else []
-        lines += ["", *(filled(sentence) for sentence in found["summary"])]
+        answer = stored_answer(found, self.language, self.zone)
+        facts = (f"{name}: {value}" if value else name for name, value in answer.facts)
+        paragraphs = (answer.headline, " · ".join(facts), answer.cause)
+        lines = [line for text in paragraphs if text for line in (filled(text), "")]
+        lines += [filled(step, f"{at}. ", "   ") for at, step in enumerate(answer.now, 1)]
+        # The steps are above.
+        rest = (text for text in found["summary"] if not any(step in text for step in answer.now))
+        lines += ["", *map(filled, rest)]
         for note in notes:
             lines += ["", filled(self._text(note))] if note else []
         lines += ["", self._ranking()]
@@ -413,65 +415,6 @@ class _Printed:
 
     def _label(self, message_id: str) -> str:
         return label(message_id, self.language)
-
-    def _head(self) -> str:
-        found = self.diagnosis
-        cause: Message = (
-            with_second_cause(
-                found["cause"],
-                found["secondary_cause"],
-                found.get("other_causes", ()),
-                cause_names(found["question"]),
-            )
-            if found["cause"]
-            else message("print-no-single-cause")
-        )
-        return self._render_message(
-            "print-head",
-            verdict=Choice(found["verdict"]),
-            cause=cause,
-            confidence=Resource(f"{found['confidence']:.2f}"),
-        )
-
-    def _incident(self) -> list[str]:
-        start, end = (self.diagnosis["incident"][bound] for bound in ("start", "end"))
-        if not start:
-            return []
-        ends = datetime.fromisoformat(end) if end else None
-        return [self._fact("incident", self._value(TimeSpan(datetime.fromisoformat(start), ends)))]
-
-    def _fact(self, name: str, text: str) -> str:
-        """Return a line with a name in the left column."""
-        shown = self._label(f"print-{name}")
-        return filled(f"{shown}{' ' * max(1, 10 - display_width(shown))}{text}", rest=" " * 10)
-
-    def _value(self, value: Any) -> str:
-        return self._text(message("value", value=value))
-
-    def _subjects(self) -> list[str]:
-        found = self.diagnosis
-        lines = [
-            self._fact(name, ", ".join(found[name]))
-            for name in ("endpoints", "queues", "functions")
-            if found.get(name)
-        ]
-        if found.get("change"):
-            change = found["change"]
-            sentence = self._render_message(
-                "print-change-event",
-                event=Resource(str(change.get("event_name"))),
-                user=Resource(str(change.get("user"))),
-                time=Resource(f"{format_time(change.get('time'), self.zone)} ({self.zone})"),
-            )
-            lines.append(self._fact("change", sentence))
-        if found["question"] == "backlog":
-            counts = counts_message(
-                "print-message-counts", moved=found.get("dead_letters"), deleted=found.get("lost")
-            )
-            parts = [render(each, self.language, self.zone) for each in (counts, missed_work(found))]
-            sentence = ", ".join(parts) if self.language == "en" else "、".join(parts)
-            lines.append(self._fact("messages", sentence))
-        return lines
 
     def _ranking(self) -> str:
         names = cause_names(self.diagnosis["question"])
@@ -530,22 +473,6 @@ def _matters(entry: Mapping[str, Any], cause: str | None) -> bool:
     """Return True if the evidence on a cause is shown: it is the diagnosed cause, or not yet ruled out."""
     is_open = entry["status"] != "refuted" and entry["probability"] >= OPEN_FROM
     return bool(is_open or entry["cause"] == cause)
-
-
-def missed_work(diagnosis: Mapping[str, Any]) -> Message:
-    """Return a phrase on the number of missed work items, as far as the messages could be read."""
-    missed = diagnosis.get("missed_work")
-    number, is_open = len(missed or []), bool(diagnosis.get("missed_work_may_have_run"))
-    known = Choice("some" if number and not is_open else "none")
-    if dumps := diagnosis.get("unread_dumps"):
-        return message("missed-work-unread-dumps", number=number, known=known, dumps=Names(tuple(dumps)))
-    if unread := diagnosis.get("dead_letters_without_work"):
-        return message("missed-work-unread-messages", number=number, known=known, unread=int(unread))
-    if missed is None or (is_open and diagnosis.get("lost")):
-        return message("missed-work-unknown")
-    if is_open:
-        return message("missed-work-at-most", number=number)
-    return message("missed-work-left" if diagnosis.get("lost") else "missed-work", number=number)
 
 
 def _bullet(text: str) -> str:

@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present.text_table import align_rows
-from watchme_analysis.redact import redacted, redacted_cell
+from watchme_analysis.redact import described, redacted, redacted_cell
 from watchme_analysis.text.formats import format_number, format_time
 from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import duration_label, label, render
@@ -31,7 +31,7 @@ _SHORT = 40
 _COMMAND = ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FigureView:
     """A figure as PNG.
 
@@ -55,13 +55,17 @@ class FigureView:
     words: tuple[str, ...] = ()
     figure: Any = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        """Return the name in one line."""
+        return described(self, self.name)
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
         about = {"alt": self.alt, "name": self.name, "width": DISPLAY_WIDTH_PX}
         return data, {"image/png": about}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TableView:
     """A table for people.
 
@@ -85,6 +89,10 @@ class TableView:
     note: str = ""
     numeric: frozenset[int] = field(default_factory=frozenset)
     commands: frozenset[int] = field(default_factory=frozenset)
+
+    def __repr__(self) -> str:
+        """Return caption and number of rows in one line."""
+        return described(self, f"{self.caption!r}: {len(self.rows)} rows")
 
     def to_html(self) -> str:
         """Return the table as HTML that scrolls horizontally on a narrow screen."""
@@ -137,12 +145,16 @@ class TableView:
         return {"text/html": self.to_html(), "text/plain": self.to_text()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TextView:
     """Paragraphs of text, such as a conclusion, followed by a numbered list of ``items``."""
 
     paragraphs: tuple[str, ...]
     items: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return the beginning of the text in one line."""
+        return described(self, " ".join((*self.paragraphs, *self.items)))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         text = [*self.paragraphs, *(f"{place}. {item}" for place, item in enumerate(self.items, 1))]
@@ -152,7 +164,7 @@ class TextView:
         return {"text/html": "\n".join(html), "text/plain": redacted("\n".join(text))}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LinksView:
     """Links with their texts, or the sentence ``empty`` where there are none.
 
@@ -169,6 +181,10 @@ class LinksView:
     caption: str
     links: tuple[tuple[str, str], ...]
     empty: str
+
+    def __repr__(self) -> str:
+        """Return caption and number of links in one line."""
+        return described(self, f"{self.caption!r}: {len(self.links)} links")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         if not self.links:

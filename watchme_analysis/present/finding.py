@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import FINDING_MIME
-from watchme_analysis.present.cause_words import quoted_error, with_second_cause
 from watchme_analysis.present.display import TableView, TextView, coded
-from watchme_analysis.redact import redacted
+from watchme_analysis.present.short_answer import Answer, short_answer, stored_answer
+from watchme_analysis.redact import described, redacted
 from watchme_analysis.text.formats import as_sentence
 from watchme_analysis.text.message import (
     Choice,
     Code,
     Number,
-    Phrases,
     Probability,
     Resource,
     Text,
-    TimeSpan,
     message,
     sentences,
 )
@@ -37,56 +35,51 @@ _SIDES = {1: "supports", -1: "contradicts", 0: "neutral"}
 OPEN_FROM = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class VerdictView:
-    """The verdict as a sentence and, for programs, the full diagnosis as JSON.
+    """The short answer of a diagnosis and, for programs, the full diagnosis as JSON.
 
     ``track_record`` is a sentence on the accuracy of such verdicts in recorded cases; empty if unknown.
     """
 
     diagnosis: Diagnosis
     zone: tzinfo
-    titles: Mapping[str, Text]
     track_record: Text = ""
     language: str = "en"
 
-    def sentence(self) -> str:
-        """Return the verdict in sentences, of which the last quotes the leading error."""
-        verdict = sentences(*self._verdict(), quoted_error(self.diagnosis.extra.get("error")))
-        return render(verdict, self.language, self.zone)
-
-    def _verdict(self) -> list[Text]:
-        found = self.diagnosis
-        sure = Probability(found.confidence)
-        if found.verdict == "no_incident":
-            return [message("verdict-no-incident", confidence=sure)]
-        span = TimeSpan(found.incident_start, found.incident_end) if found.incident_start else None
-        when = [message("verdict-time", span=span)] if span else []
-        if found.verdict == "inconclusive":
-            group = tuple(_words(entry.finding.cause) for entry in undecided(found.ranking))
-            return [
-                message("verdict-inconclusive", number=len(group), causes=Phrases(group))
-                if group
-                else message("verdict-open"),
-                *when,
-            ]
-        cause = found.cause or ""
-        named_cause = with_second_cause(cause, found.secondary_cause, found.other_causes)
-        title = [as_title(self.titles[cause])] if cause in self.titles else []
-        return [message("verdict-supported", cause=named_cause, confidence=sure), *title, *when]
+    def __repr__(self) -> str:
+        """Return the diagnosis in one line."""
+        return described(self, f"of {self.diagnosis!r}")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        sentence = self.sentence()
         record = render(self.track_record, self.language, self.zone)
+        answer = stored_answer(self.diagnosis.to_dict(), self.language, self.zone)
+        text = [line for _, line in short_answer(answer)]
         return {
             FINDING_MIME: self.diagnosis.to_dict(),
-            "text/html": f"<p><strong>{coded(sentence)}</strong></p>"
+            "text/html": answer_html(answer, self.language)
             + (f"\n<p>{escape(record)}</p>" if record else ""),
-            "text/plain": "\n".join(filter(None, (sentence, record))),
+            "text/plain": "\n".join(filter(None, ("\n".join(text), record))),
         }
 
 
-@dataclass(frozen=True, slots=True)
+def answer_html(answer: Answer, language: str = "en") -> str:
+    """Return headline, facts, cause, steps and reasons as HTML for a notebook."""
+    facts = " · ".join(f"{escape(name)}: <b>{escape(value)}</b>" for name, value in answer.facts)
+    parts = [
+        f"<p><b>{coded(answer.headline)}</b></p>",
+        f"<p>{facts}</p>",
+        f"<p><b>{coded(answer.cause)}</b></p>",
+    ]
+    reasons = [f"{coded(text)} <small>{escape(rows)}</small>" for text, rows in answer.reasons]
+    for heading, tag, items in (("now", "ol", [*map(coded, answer.now)]), ("reasons", "ul", reasons)):
+        if items:
+            listed = "".join(f"<li>{item}</li>" for item in items)
+            parts.append(f"<p>{escape(label(f'answer-{heading}', language))}</p><{tag}>{listed}</{tag}>")
+    return "\n".join(parts)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class FindingsView:
     """All hypotheses, most probable first, with evidence, numbers, blind spots and next test.
 
@@ -98,6 +91,10 @@ class FindingsView:
     zone: tzinfo
     language: str = "en"
     case: str = "CASE"
+
+    def __repr__(self) -> str:
+        """Return the number of causes in one line."""
+        return described(self, f"of {len(self.ranking)} causes")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         linked: dict[str, int] = {}
@@ -191,11 +188,6 @@ class FindingsView:
             f'<details id="rows-{place}"><summary>{its_rows}</summary>\n<p>{coded(self._render(how))}</p>\n'
             f"{query}</details>"
         )
-
-
-def as_title(title: Text) -> Text:
-    """Return the title of a cause as a sentence."""
-    return as_sentence(title) if isinstance(title, str) else message("cause-title-sentence", title=title)
 
 
 def rendered_sentence(text: Text, language: str, zone: tzinfo) -> str:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from typing import Any
 
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.engine import undecided
-from watchme_analysis.inference.findings import Diagnosis, Evidence, Fact, Missing, Ranked, Step
+from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.message import (
     Choice,
-    Code,
     Phrases,
     Probability,
+    Resource,
     Text,
     message,
+    message_from_dict,
     sentences,
     value_of,
-    values_of,
 )
 from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import render
@@ -32,21 +34,73 @@ MOST_LINES, COLUMNS = 25, 80
 _REASON_LINES = (9, 2, 1)
 
 
-def short_answer(
-    found: Diagnosis, language: str = "en", zone: tzinfo = UTC, width: int = COLUMNS, more: str = ""
-) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class Answer:
+    """The short answer of a diagnosis as texts of one language, the same on every surface.
+
+    Attributes
+    ----------
+    headline
+        A sentence on what happened; empty where the diagnosis has none.
+    facts
+        Name and figure of each fact, without an error that the headline quotes.
+    cause
+        Whether the cause was found, which it is, and how sure that is.
+    now
+        What to do, in this order.
+    reasons
+        The strongest statements, each with its table and number of rows.
+    """
+
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    cause: str
+    now: tuple[str, ...]
+    reasons: tuple[tuple[str, str], ...]
+
+
+def stored_answer(diagnosis: Mapping[str, Any], language: str = "en", zone: tzinfo = UTC) -> Answer:
+    """Return the short answer of a stored diagnosis.
+
+    Parameters
+    ----------
+    diagnosis
+        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, of any language.
+    language, zone
+        As for :func:`watchme_analysis.text.render.render`.
+    """
+
+    def said(stored: Mapping[str, Any], name: str, kept: str = "") -> str:
+        found = stored.get(kept or f"{name}_message")
+        return render(message_from_dict(found), language, zone) if found else str(stored.get(name) or "")
+
+    def rows(item: Mapping[str, Any]) -> str:
+        about = message("page-rows", table=Resource(str(item["table"])), rows=int(item["rows"]))
+        return render(about, language)
+
+    quoted = ((diagnosis.get("headline_message") or {}).get("values") or {}).get("error") or {}
+    hidden = "error" if any(quoted.values()) else ""
+    phrases = [said(one, "message") for one in diagnosis.get("facts") or () if one["id"] != hidden]
+    return Answer(
+        said(diagnosis, "headline"),
+        tuple((name, value) for name, _, value in (phrase.partition(": ") for phrase in phrases)),
+        said(diagnosis, "cause_line"),
+        tuple(said(step, "text") for step in diagnosis.get("now") or ()),
+        tuple((said(one, "statement", "message"), rows(one)) for one in diagnosis.get("reasons") or ()),
+    )
+
+
+def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tuple[str, str]]:
     """Return headline, facts, cause, steps and reasons as lines, at most :data:`MOST_LINES`.
 
     Parameters
     ----------
     found
-        The diagnosis.
-    language, zone
-        As for :func:`watchme_analysis.text.render.render`.
+        The answer.
     width
         Columns of a line. A word that is longer, such as a path, is not broken.
     more
-        Command that prints the rest; its line is the last.
+        Sentence on how to see the rest; it is the last line.
 
     Returns
     -------
@@ -54,23 +108,21 @@ def short_answer(
         Part (``headline``, ``facts``, ``cause``, ``now``, ``reasons`` or ``more``) and line.
     """
 
-    def paragraph(text: Text, mark: str = "", columns: int = width) -> list[str]:
-        said = printable(redacted(render(text, language, zone)))
-        return wrapped(said, columns, mark, " " * len(mark))
+    def paragraph(text: str, mark: str = "", columns: int = width) -> list[str]:
+        return wrapped(printable(redacted(text)), columns, mark, " " * len(mark))
 
-    headline = paragraph(found.headline) if found.headline else []
-    facts = [render(one.message, language, zone) for one in found.facts if not _is_quoted(one, found)]
+    facts = " · ".join(f"{name}: {value}" if value else name for name, value in found.facts)
     parts = [
-        ("headline", headline),
-        ("facts", paragraph(" · ".join(facts)) if facts else []),
-        ("cause", paragraph(_cause(found))),
-        ("now", [line for at, step in enumerate(found.now, 1) for line in paragraph(step.text, f"{at}. ")]),
+        ("headline", paragraph(found.headline) if found.headline else []),
+        ("facts", paragraph(facts) if facts else []),
+        ("cause", paragraph(found.cause)),
+        ("now", [line for at, step in enumerate(found.now, 1) for line in paragraph(step, f"{at}. ")]),
     ]
     lines = [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
-    last = [("more", line) for line in paragraph(message("answer-more", command=Code(more)))] if more else []
+    last = [("more", line) for line in paragraph(more)] if more else []
     left = MOST_LINES - len(lines) - len(last)
     # With room for an ellipsis, which some terminals draw in two columns.
-    reasons = [paragraph(item.statement, "- ", width - 3) for item in _reasons(found)]
+    reasons = [paragraph(text, "- ", width - 3) for text, _ in found.reasons]
     for most in _REASON_LINES:
         cut = [one if len(one) <= most else [*one[: most - 1], f"{one[most - 1]} …"] for one in reasons]
         if sum(map(len, cut)) <= left:
@@ -83,18 +135,13 @@ def short_answer(
     return lines
 
 
-def _reasons(found: Diagnosis) -> list[Evidence]:
+def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
     """Return the strongest evidence for the cause, of an open one for the likeliest."""
     entries = [entry for entry in found.ranking if entry.finding.cause == found.cause]
     entries = entries or [*undecided(found.ranking)[:1]]
     known = [item for entry in entries for item in entry.finding.evidence if item.weight > 0]
     evidence = [item for item in known if item.statement != found.headline]
-    return sorted(evidence, key=lambda item: -item.weight)[:MOST_REASONS]
-
-
-def _is_quoted(one: Fact, found: Diagnosis) -> bool:
-    """Return whether the headline quotes a fact, which is the error then."""
-    return one.id == "error" and "error" in values_of(found.headline)
+    return tuple(sorted(evidence, key=lambda item: -item.weight)[:MOST_REASONS])
 
 
 def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step) -> tuple[Step, ...]:
@@ -119,7 +166,7 @@ def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step
     return save, Step("test", sentences(collect, shown))
 
 
-def _cause(found: Diagnosis) -> Text:
+def cause_line(found: Diagnosis) -> Text:
     """Return whether the cause was found, which it is, and how sure that is."""
     sure = Probability(found.confidence)
     known = {one.cause: one for one in causes(found.question)}
@@ -130,12 +177,13 @@ def _cause(found: Diagnosis) -> Text:
         return message(
             "answer-cause-found",
             confidence=sure,
-            title=value_of(known[found.cause].title),
+            title=value_of(known[found.cause].title if found.cause in known else found.cause),
             also=Choice("some" if seconds else "none"),
             seconds=Phrases(tuple(message("value", value=value_of(known[name].name)) for name in seconds)),
         )
     group = undecided(found.ranking)
-    names = [message("value", value=value_of(known[entry.finding.cause].name)) for entry in group]
+    ids = [entry.finding.cause for entry in group]
+    names = [message("value", value=value_of(known[name].name if name in known else name)) for name in ids]
     layer = found.extra.get("layer")
     return message(
         "answer-cause-open",

@@ -54,7 +54,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
     found = facts(result)
-    question = _titled(node.cells, found.headline)
+    question = _titled(node.cells, "" if found.own or found.error else found.headline)
     resources = {
         "result": result,
         "facts": found,
@@ -147,14 +147,21 @@ def check_index(reports: Path) -> None:
     check_replaceable(reports / INDEX, lambda first: _INDEX_MARK in first, "index")
 
 
-def write_index(reports: Path) -> Path:
+def write_index(reports: Path, language: str | None = None) -> Path:
     """Write the ``index.html`` of a folder of reports, newest first; return its path.
 
     Killed runs are listed as killed. Folders with a ``result.json`` of another program are left out and
     named. The file is replaced atomically, under a lock, so that the index is always complete.
+
+    Parameters
+    ----------
+    reports
+        Folder of the reports.
+    language
+        Language of the reader; the configured one by default.
     """
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    language = load_config().language
+    language = language or load_config().language
     with locked(reports):
         settle_killed(reports)
         rows, foreign = index_rows(reports, language)

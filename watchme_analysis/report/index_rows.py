@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.present.display import coded
 from watchme_analysis.report.folder import PAGE, RESULT, read_result
 from watchme_analysis.report.summary import change_since, facts
 from watchme_analysis.text.catalogue import read_sources
@@ -103,7 +104,7 @@ def _rendered(reports: Path, name: str, before: str | None, language: str) -> st
     earlier = None if before is None else read_result(reports / before)
     notebook = result.get("notebook", "")
     row = {
-        "facts": facts(result),
+        "facts": facts(result, language),
         "page": _link(reports, name, PAGE),
         "result": _link(reports, name, RESULT),
         "notebook": _link(reports, name, notebook) if notebook else "",
@@ -120,6 +121,7 @@ def template(name: str) -> Any:
     # Without the newline at its end, so that rows can be joined.
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, keep_trailing_newline=True)
     environment.filters["dates"] = _with_whole_dates
+    environment.filters["coded"] = coded
     return environment.get_template(name)
 
 

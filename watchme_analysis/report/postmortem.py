@@ -1,7 +1,7 @@
 """A postmortem of a case as Markdown for a wiki, from the same sections and sentences as its page.
 
-No notebook runs, so the extra ``report`` is not needed. The order is that of a postmortem: summary, impact,
-timeline, cause, causes that are ruled out, actions taken, open actions.
+No notebook runs, so the extra ``report`` is not needed. It begins with headline, facts, cause and
+open actions; timeline, impact, reasons, causes that are ruled out and actions taken follow.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.inference.findings import stored_sentences
 from watchme_analysis.notebook import open_backlog, open_health
 from watchme_analysis.present.markdown import (
     markdown_block,
@@ -153,46 +152,24 @@ class _Postmortem:
         self._has_incident = not self._is_calm and page.incident is not None
 
     def parts(self) -> Iterator[str]:
-        facts, case = self._facts, self._page.investigation.case
-        is_found = self._has_incident
-        unnamed = (
-            self._label("postmortem-open-cause") if is_found else self._label("postmortem-open-incident")
-        )
-        yield f"# {markdown_text(facts.headline or unnamed)}"
-        yield "\n".join(self._head(case))
-        summary = stored_sentences(self._found, "summary", self._page.language, self._page.zone)
-        yield self._heading("summary")
-        # The last sentence says what to do, which is an open action.
-        shown = summary if self._is_calm or len(summary) == 1 else summary[:-1]
-        yield from (markdown_text(text) for text in shown)
+        case, answer = self._page.investigation.case, self._facts.answer
+        yield f"# {markdown_text(self._facts.headline)}"
+        facts = ((markdown_text(name), markdown_text(value)) for name, value in answer.facts)
+        yield "\n".join(f"- **{name}:** {value}" for name, value in facts)
+        yield f"**{markdown_text(answer.cause)}**"
+        if not self._is_calm:
+            yield self._heading("open-actions")
+            yield "\n".join(f"- [ ] {item}" for item in self._open_actions(acted=self._was_acted(case)))
         if self._has_incident:
             yield from self._of_incident()
         yield from self._taken(case)
-        if not self._is_calm:
-            yield self._heading("open-actions")
-            yield "\n".join(
-                f"- [ ] {item}" for item in self._open_actions(summary, acted=self._was_acted(case))
-            )
-        made = message("postmortem-made", version=Resource(__version__), case=Resource(case.name))
-        yield f"---\n\n*{markdown_text(self._render(made))}*"
-
-    def _head(self, case: Case) -> Iterator[str]:
-        """Yield the lines below the title."""
-        facts = self._facts
         window = self._page.window
         between = [Resource(format_time(bound, self._page.zone)) for bound in (window.start, window.end)]
-        rows: list[tuple[str, str]] = [(self._label("page-case"), self._render(case.title))]
-        if self._has_incident:
-            rows += [
-                (self._label("page-incident"), facts.incident),
-                (self._label("page-duration"), facts.duration),
-            ]
-            rows += [(self._label("page-impact"), facts.impact)] if facts.impact else []
-            cause = "; ".join(facts.causes) or facts.verdict
-            rows += [(self._label("postmortem-cause"), f"{cause} ({facts.confidence})")]
-        shown = self._render(message("losses-between", start=between[0], end=between[1]))
-        rows += [(self._label("page-window"), f"{shown} ({self._page.zone})")]
-        return (f"- **{name}:** {markdown_text(text)}" for name, text in rows)
+        looked_at = message("losses-between", start=between[0], end=between[1])
+        made = message("postmortem-made", version=Resource(__version__), case=Resource(case.name))
+        about = f"{self._render(case.title)}, {self._render(looked_at)} ({self._page.zone})"
+        rest = f"{about}. {self._render(made)}"
+        yield f"---\n\n*{markdown_text(rest)}*"
 
     def _of_incident(self) -> Iterator[str]:
         page = self._page
@@ -200,7 +177,6 @@ class _Postmortem:
         heads = (self._label("column-time"), self._label("postmortem-event"))
         yield f"{markdown_text(self._zone_note())}\n\n{markdown_rows(heads, self._events())}"
         yield self._heading("impact")
-        yield markdown_text(self._facts.impact)
         shown = page.sections.get("missed_work") or page.sections.get("fates")
         yield markdown_table(shown()) if shown else ""
         yield self._heading("cause")
@@ -263,14 +239,9 @@ class _Postmortem:
         )
 
     def _cause(self) -> Iterator[str]:
-        facts = self._facts
-        if not facts.causes:
-            yield markdown_text(self._label("postmortem-cause-unknown"))
-            return
-        titles = "; ".join(facts.causes)
-        yield f"**{markdown_text(titles)}** ({markdown_text(facts.confidence)})"
-        reasons = [f"- {markdown_text(text)} ({markdown_text(rows)})" for text, rows in facts.reasons]
-        yield "\n".join(reasons)
+        answer = self._facts.answer
+        yield markdown_text(answer.cause)
+        yield "\n".join(f"- {markdown_text(text)} ({markdown_text(rows)})" for text, rows in answer.reasons)
         query = self._page.findings.sql
         if query:
             yield f"{markdown_text(self._label('postmortem-rows'))}\n\n{markdown_block(query, 'sql')}"
@@ -278,7 +249,7 @@ class _Postmortem:
     def _others(self, status: str, heading: str) -> Iterator[str]:
         """Yield the causes of a status with the evidence on them; the named causes are left out."""
         found = self._page.diagnosis
-        named = {found.cause, found.secondary_cause, *found.other_causes} if self._facts.causes else set()
+        named = {found.cause, found.secondary_cause, *found.other_causes}
         entries = [
             entry for entry in found.ranking if entry.status == status and entry.finding.cause not in named
         ]
@@ -328,19 +299,22 @@ class _Postmortem:
         times = [time for time, _, outcome in actions_taken(case) if outcome == "done"]
         return any(begun is None or time >= begun for time in times)
 
-    def _open_actions(self, summary: Sequence[str], *, acted: bool = False) -> Iterator[str]:
-        """Yield what remains to be done: the remedy, what prevents it, and the evidence to collect.
+    def _open_actions(self, *, acted: bool = False) -> Iterator[str]:
+        """Yield what remains to be done: the steps, what prevents it, and the evidence to collect.
 
         An action that was ``acted`` upon may have been the remedy, so what remains is to check it.
         """
-        if summary:
-            remedy = Resource(summary[-1])
-            check = self._render(message("postmortem-check-actions", remedy=remedy))
-            yield markdown_text(check if acted else summary[-1])
+        missing = self._page.diagnosis.missing_evidence
+        for step, text in zip(self._page.diagnosis.now, self._facts.answer.now, strict=True):
+            if step.kind == "test" and missing and self._render(missing[0].why) in text:
+                continue  # it is in the list of evidence to collect, with its command
+            is_done = acted and step.kind == "restore"
+            check = message("postmortem-check-actions", remedy=Resource(text))
+            yield markdown_text(self._render(check) if is_done else text)
         for page in remedy_page(self._found, self._page.language).values():
             prevent = message("postmortem-prevent", page=Resource(f"docs/causes/{page.name}"))
             yield markdown_text(self._render(prevent))
-        for item in self._page.diagnosis.missing_evidence:
+        for item in missing:
             head = markdown_text(f"{self._render(item.what)}: {self._render(item.why)}")
             block = markdown_block(self._render(item.how))
             # Indented as the text of the list item, so that it belongs to it.

@@ -213,7 +213,7 @@ def make_reports(
             results.append(result)
     finally:
         # Also when interrupted, so that the index lists the finished reports.
-        write_index(reports)
+        write_index(reports, requests[0].language if requests else None)
     return results
 
 

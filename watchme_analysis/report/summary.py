@@ -11,17 +11,11 @@ from watchme_analysis import errors
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.health.calibration import track_record
-from watchme_analysis.inference.findings import stored_sentences
-from watchme_analysis.present.cause_words import with_second_cause
-from watchme_analysis.report.impact import impact_of
-from watchme_analysis.services.diagnose import QUESTIONS, causes_of
+from watchme_analysis.present.short_answer import Answer, stored_answer
 from watchme_analysis.text.catalogue import LANGUAGES
-from watchme_analysis.text.formats import MISSING, as_sentence, format_percent, format_time
+from watchme_analysis.text.formats import MISSING, as_sentence, format_time
 from watchme_analysis.text.message import (
-    Choice,
-    Duration,
     Instant,
-    Names,
     Resource,
     Text,
     TimeSpan,
@@ -32,8 +26,6 @@ from watchme_analysis.text.message import (
 from watchme_analysis.text.render import duration_label, label, render, value_label
 from watchme_analysis.window import parse_zone
 
-# Observations that a page gives as reasons, at most.
-MOST_REASONS = 4
 # Verdicts of a diagnosis that have a name in the catalogues, ``verdict-name-…``.
 _VERDICTS = ("supported", "inconclusive", "no_incident", "failed", "killed", "running")
 
@@ -48,120 +40,79 @@ class ResultFacts:
         As in the result.
     mark
         CSS class: the verdict, ``failed`` or ``killed``.
-    headline
-        Title of the page: the cause in words, or that there is no incident; empty where neither is known.
-    verdict, cause, confidence
-        Values of the diagnosis; a dash for a missing value.
-    causes
-        Title of each named cause; empty without one.
-    reasons
-        The strongest observations for the named cause, each with its table and number of rows.
-    incident
-        Start and end of the incident, in the zone of the report.
-    duration
-        Length of the incident, until the end of the data if it is open; a dash without one.
-    impact
-        Requests, messages and work items that the incident harmed; empty where unknown.
+    verdict
+        Name of the verdict or of the status.
+    answer
+        The short answer of the diagnosis: headline, facts, cause, steps and reasons.
+    own
+        Sentences of the answer to the question of the notebook; empty if the answer is the diagnosis.
     window
         Analysed window, in the zone of the report.
     made, seconds
         Start of the run and its duration.
-    answer
-        Sentences of the answer to the question of the notebook; empty if the answer is the diagnosis.
-    summary
-        Sentences of the conclusion of the diagnosis.
     track_record
         Sentence on the accuracy of such verdicts in recorded cases; empty if unknown.
     error
         Sentence on the error; empty without an error.
-    subject
-        Affected queues and functions, or endpoints; empty without an incident.
     """
 
     question: str
     case: str
     title: str
     mark: str
-    headline: str
     verdict: str
-    cause: str
-    causes: tuple[str, ...]
-    reasons: tuple[tuple[str, str], ...]
-    confidence: str
-    incident: str
-    duration: str
-    impact: str
+    answer: Answer
+    own: tuple[str, ...]
     window: str
     made: str
     seconds: str
-    answer: tuple[str, ...]
-    summary: tuple[str, ...]
     track_record: str
     error: str
-    subject: str
+
+    @property
+    def headline(self) -> str:
+        """Return the title of the page: the first sentence of its answer, else the verdict."""
+        return next(iter(self.own), None) or self.answer.headline or as_sentence(self.verdict).rstrip(".")
 
 
-def facts(result: Mapping[str, Any]) -> ResultFacts:
-    """Return the main facts of a ``result.json``, including an incomplete result of a killed run."""
-    zone, language = _zone(result), language_of(result)
+def facts(result: Mapping[str, Any], language: str | None = None) -> ResultFacts:
+    """Return the main facts of a ``result.json``, including an incomplete result of a killed run.
+
+    Parameters
+    ----------
+    result
+        Content of the file.
+    language
+        Language of the reader; that of the report by default.
+    """
+    zone, language = _zone(result), language or language_of(result)
     found = result.get("diagnosis") or {}
     status = result.get("status")
     failed = status != "ok"
-    incident = found.get("incident") or {}
-    looked_at = result.get("window") or {}
-    cause = with_second_cause(
-        found.get("cause") or MISSING, found.get("secondary_cause"), found.get("other_causes") or ()
-    )
+    mark = str(status if failed else found.get("verdict"))
     seconds = result.get("seconds")
-    causes = () if failed else _causes(found, language)
-    subject = "" if failed else _subject(found, language)
-    harm = None if failed else impact_of(found)
     return ResultFacts(
         question=str(result.get("question", "")),
         case=str(result.get("case", "")),
         title=str(result.get("title") or result.get("case", "")),
-        mark=str(status) if failed else str(found.get("verdict")),
-        verdict=_verdict_name(str(status if failed else found.get("verdict")), language),
-        headline=_headline(found, causes, language) if not failed and not result.get("answer") else "",
-        cause=render(cause, language),
-        causes=causes,
-        reasons=_reasons(found, language, zone) if causes else (),
-        confidence=format_percent(found["confidence"]) if "confidence" in found else MISSING,
-        incident=_span(incident, zone, language),
-        duration=_duration(incident, looked_at, language),
-        impact="" if harm is None else render(harm, language),
-        window=_span(looked_at, zone, language),
+        mark=mark,
+        verdict=_verdict_name(mark, language),
+        answer=stored_answer({} if failed else found, language, zone),
+        own=() if failed else tuple(result.get("answer") or ()),
+        window=_span(result.get("window") or {}, zone, language),
         made=_moment(result.get("started_at"), zone, language),
         seconds=MISSING if seconds is None else duration_label(float(seconds), language),
-        answer=tuple(result.get("answer") or ()),
-        summary=stored_sentences(found, "summary", language, zone),
-        track_record=_track_record(result, language),
+        track_record="" if failed else _track_record(result, language),
         error=label("report-killed", language)
         if result.get("status") == "killed"
         else sentence(result.get("error"), language),
-        subject=subject,
     )
-
-
-def _subject(found: Mapping[str, Any], language: str) -> str:
-    """Return the resources that an incident affected: queues and functions, or endpoints; else empty."""
-    if found.get("verdict") == "no_incident":
-        return ""
-    names = [*(found.get("queues") or ()), *(found.get("functions") or ()), *(found.get("endpoints") or ())]
-    return render(message("value", value=Names(tuple(map(str, names)))), language) if names else ""
 
 
 def _verdict_name(verdict: str, language: str) -> str:
     if verdict not in _VERDICTS:
         return verdict
     return label(f"verdict-name-{verdict.replace('_', '-')}", language)
-
-
-def _headline(found: Mapping[str, Any], causes: tuple[str, ...], language: str) -> str:
-    """Return the title of a page: the first cause in words, or that there is no incident; else empty."""
-    if found.get("verdict") == "no_incident":
-        return as_sentence(label("verdict-name-no-incident", language)).rstrip(".")
-    return causes[0] if causes else ""
 
 
 def action_rows(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -175,32 +126,6 @@ def action_rows(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         )
         for entry in result.get("actions") or ()
     ]
-
-
-def _causes(found: Mapping[str, Any], language: str) -> tuple[str, ...]:
-    """Return the titles of the causes that a diagnosis names, the leading one first."""
-    question = found.get("question")
-    if found.get("verdict") != "supported" or question not in QUESTIONS:
-        return ()
-    titles = {one.cause: one.title for one in causes_of(str(question))}
-    named = [found.get("cause"), found.get("secondary_cause"), *(found.get("other_causes") or ())]
-    return tuple(render(titles[cause], language) for cause in dict.fromkeys(named) if cause in titles)
-
-
-def _reasons(found: Mapping[str, Any], language: str, zone: tzinfo) -> tuple[tuple[str, str], ...]:
-    """Return the strongest observations for the leading cause, each with its table and number of rows."""
-    ranking = found.get("ranking") or ()
-    mine: Mapping[str, Any] = next(
-        (entry for entry in ranking if entry.get("cause") == found.get("cause")), {}
-    )
-    strongest = sorted(mine.get("evidence") or (), key=lambda item: -item["weight"])[:MOST_REASONS]
-    reasons = []
-    for item in strongest:
-        if item["weight"] > 0:
-            said = message_from_dict(item["message"]) if item.get("message") else str(item["statement"])
-            rows = message("page-rows", table=Resource(str(item["table"])), rows=int(item["rows"]))
-            reasons.append((render(said, language, zone), render(rows, language)))
-    return tuple(reasons)
 
 
 def _span(bounds: Mapping[str, Any], zone: tzinfo, language: str) -> str:
@@ -217,17 +142,6 @@ def _moment(stored: str | datetime | None, zone: tzinfo, language: str) -> str:
         return MISSING
     moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
     return render(message("value", value=Instant(moment)), language, zone)
-
-
-def _duration(bounds: Mapping[str, Any], window: Mapping[str, Any], language: str) -> str:
-    """Return the length of an incident, until the end of the window if it is open."""
-    start, end = bounds.get("start"), bounds.get("end")
-    until = end or window.get("end")
-    if not start or not until:
-        return MISSING
-    seconds = (datetime.fromisoformat(until) - datetime.fromisoformat(start)).total_seconds()
-    state = Choice("ended" if end else "open")
-    return render(message("incident-duration", duration=Duration(max(0.0, seconds)), state=state), language)
 
 
 def change_since(earlier: Mapping[str, Any] | None, result: Mapping[str, Any], language: str) -> str:
@@ -252,20 +166,23 @@ def change_since(earlier: Mapping[str, Any] | None, result: Mapping[str, Any], l
     both = [one for one in runs if isinstance(one, Mapping)]
     if len(both) < 2:
         return ""
-    before, now = both
     changes: list[Text] = []
-    verdicts = [_verdict_name(str(one.get("verdict")), language) for one in (before, now)]
-    causes = ["; ".join(_causes(one, language)) for one in (before, now)]
+    verdicts = [_verdict_name(str(one.get("verdict")), language) for one in both]
+    causes = [[one.get(name) for name in ("cause", "secondary_cause", "other_causes")] for one in both]
+    answers = [stored_answer(one, language, zone) for one in both]
     if verdicts[0] != verdicts[1]:
         changes.append(message("index-verdict-was", before=Resource(verdicts[0])))
     elif causes[0] != causes[1]:
-        changes.append(message("index-cause-was", before=Resource(causes[0])))
-    spans = [_span(one.get("incident") or {}, zone, language) for one in (before, now)]
-    if spans[0] != spans[1]:
-        changes.append(message("index-incident-was", before=Resource(spans[0])))
-    harms = [impact_of(one) for one in (before, now)]
-    if harms[0] != harms[1] and harms[0] is not None:
-        changes.append(message("index-impact-was", before=Resource(render(harms[0], language))))
+        changes.append(message("index-cause-was", before=Resource(answers[0].cause)))
+    # A figure that was unknown is not named as one that has changed.
+    unknown = label("count-unknown", language)
+    other = [
+        f"{name}: {value}"
+        for name, value in answers[0].facts
+        if value != unknown and (name, value) not in answers[1].facts
+    ]
+    if other:
+        changes.append(message("index-facts-were", before=Resource(" · ".join(other))))
     return render(sentences(*changes) or message("index-unchanged"), language)
 
 

@@ -178,18 +178,12 @@ def answer(investigation: Investigation) -> Diagnosis:
         replace(item, how=explained_commands(item.how, folder))
         for item in (*_unread(investigation), *found.missing_evidence)
     )
-    return replace(found, missing_evidence=tuple(missing))
-
-
-def late_messages(investigation: Investigation) -> int | None:
-    """Return the number of messages of a backlog that were late, over all queues; None where unknown."""
-    from watchme_analysis.queues.accounting import known_total
-    from watchme_analysis.queues.anomalies import analyse_queues
-
-    return known_total(
-        queue.late if {"visible", "deleted"} <= queue.pipeline.queried else queue.late or None
-        for queue in analyse_queues(investigation)
+    # The named cause has one number everywhere: the confidence, which recorded cases have confirmed.
+    ranking = tuple(
+        replace(entry, probability=found.confidence) if entry.finding.cause == found.cause else entry
+        for entry in found.ranking
     )
+    return replace(found, missing_evidence=tuple(missing), ranking=ranking)
 
 
 def _unread(investigation: Investigation) -> list[Missing]:

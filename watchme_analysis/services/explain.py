@@ -11,7 +11,7 @@ from typing import Any
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import LAYERS, cause_names
 from watchme_analysis.log_messages.known_messages import KnownMessage, known_message
-from watchme_analysis.redact import redacted, shortened
+from watchme_analysis.redact import described, redacted, shortened
 from watchme_analysis.text.message import (
     Bytes,
     Choice,
@@ -43,7 +43,7 @@ _STACK_TRACE = re.compile(r"\s|Traceback \(most recent|During handling of the ab
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explained:
     """A kind of message in the text.
 
@@ -78,6 +78,10 @@ class Explained:
     causes: tuple[str, ...]
     commands: tuple[str, ...]
     source: str
+
+    def __repr__(self) -> str:
+        """Return kind and number of lines in one line."""
+        return described(self, f"{self.kind}: {self.lines} lines")
 
     def to_dict(self, language: str = "en") -> dict[str, Any]:
         """Return the fields, ready for JSON, with the meaning in a language."""

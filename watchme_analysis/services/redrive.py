@@ -26,6 +26,7 @@ from watchme_analysis.queues.redrive_list import (
 )
 from watchme_analysis.queues.work_done import first_of, work_item_settings
 from watchme_analysis.queues.work_items import day_pairs, key_in_body, work_items
+from watchme_analysis.redact import described
 from watchme_analysis.remedies.queue_archive import is_archive, read_archive
 from watchme_analysis.remedies.queue_reader import BATCH, dead_letter_queue_url
 from watchme_analysis.remedies.redrive import (
@@ -64,7 +65,7 @@ _LEAST_SHARE = 0.1
 _SEQUENTIAL_PER_S = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RedrivePlan:
     """Messages of a case to redrive that no earlier run has sent.
 
@@ -103,6 +104,20 @@ class RedrivePlan:
     case: Case | None = field(default=None, repr=False)
     is_imported: bool = False
     is_archived: bool = False
+
+    def __repr__(self) -> str:
+        """Return the number of messages in one line."""
+        return described(
+            self,
+            f"of {len(self.pending)} messages; {sum(count for _, count in self.found.left_out)} left out",
+        )
+
+    def _repr_html_(self) -> str:
+        """Return how many messages are sent, and how many are left out for which reason, as a table."""
+        import pandas as pd
+
+        rows = [("to send", len(self.pending)), *self.found.left_out]
+        return str(pd.DataFrame(rows, columns=["outcome", "messages"]).to_html(index=False))
 
     @property
     def text(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.files.arrow_arrays import number_array, numbers_of, scalar_of
+from watchme_analysis.redact import described
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Bounds = tuple[Array, Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """Selection of rows and columns of a log.
 
@@ -41,6 +42,10 @@ class Selection:
     since: int | None = None
     until: int | None = None
     path_prefix: str | None = None
+
+    def __repr__(self) -> str:
+        """Return the number of columns in one line."""
+        return described(self, f"of {len(self.columns)} columns")
 
     @property
     def needed(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from watchme_analysis.aws_shapes.responses import utc_time
 from watchme_analysis.cloudwatch.insights.window_planner import Counts, QueryWindow
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.redact import described
 from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
@@ -36,7 +37,7 @@ UNFINISHED_STATUSES = frozenset({"Scheduled", "Running", "Unknown"})
 _STOP_ATTEMPTS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InsightsQuery:
     """A query, its log groups and its window.
 
@@ -68,6 +69,12 @@ class InsightsQuery:
     name: str = ""
     counts: Counts = ()
     counts_bin_s: int = 60
+
+    def __repr__(self) -> str:
+        """Return log groups, window and text in one line."""
+        return described(
+            self, f"{self.name} over {len(self.log_groups)} log groups, {self.window}: {self.text}"
+        )
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.log_groups) <= MAX_LOG_GROUPS:

@@ -68,14 +68,10 @@ def event_detail(delivery: Delivery) -> dict[str, Any]:
         "system": notice.system,
         "question": notice.question,
         "thread": notice.thread,
-        "incident": None
-        if incident is None
-        else {
-            **incident.to_dict(),
-            "impact": dict(incident.impact),
-        },
+        "incident": incident and incident.to_dict(),
         "error": notice.error or None,
         "title": content.title,
+        "facts": dict(content.facts),
         "sentences": [*content.changes, *content.sentences],
         "steps": list(content.steps),
         "language": content.language,

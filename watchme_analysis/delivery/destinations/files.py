@@ -145,7 +145,7 @@ class FilesSender:
             with locked(self.folder):
                 for name in self.retention.expired(self.folder, delivery):
                     remove_report(self.folder / name)
-            write_index(self.folder)
+            write_index(self.folder, delivery.content.language)
         except InputError as error:
             raise DeliveryError(as_message(error)) from error
         except (OSError, WatchmeError) as error:

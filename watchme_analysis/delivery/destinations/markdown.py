@@ -57,13 +57,13 @@ def as_markdown(content: Content) -> str:
     """Return the texts of a notice as Markdown."""
     parts = [f"# {markdown_text(content.title)}"]
     parts += [f"**{markdown_text(text)}**" for text in content.changes]
-    parts += map(markdown_text, content.sentences)
-    if content.steps:
-        parts += [f"## {content.steps_label}", *map(markdown_text, content.steps)]
     if content.facts:
         parts.append(
             "\n".join(f"- {markdown_text(name)}: {markdown_text(value)}" for name, value in content.facts)
         )
+    parts += map(markdown_text, content.sentences)
+    if content.steps:
+        parts += [f"## {content.steps_label}", *map(markdown_text, content.steps)]
     if content.link:
         parts.append(f"[{content.link_label}](<{content.link}>)")
     return "\n\n".join(parts) + "\n"

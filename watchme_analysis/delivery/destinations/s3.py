@@ -81,7 +81,7 @@ class S3Sender:
                 for old in self.retention.expired(self.copy, delivery):
                     self._delete(aws, old)
                     remove_report(self.copy / old)
-            self._put(aws, INDEX, write_index(self.copy).read_bytes())
+            self._put(aws, INDEX, write_index(self.copy, delivery.content.language).read_bytes())
         except OSError as error:
             raise DeliveryError(
                 error_message("error-site-copy-unwritable", folder=self.copy, reason=error), is_temporary=True

@@ -195,5 +195,5 @@ def as_html(content: Content) -> str:
     return (
         f'<!DOCTYPE html><html lang="{content.language}"><head><meta charset="utf-8">'
         f"<title>{escape(content.title)}</title></head><body><h1>{escape(content.title)}</h1>"
-        f"{changes}{paragraphs(content.sentences)}{steps}<table>{rows}</table>{link}</body></html>\n"
+        f"{changes}<table>{rows}</table>{paragraphs(content.sentences)}{steps}{link}</body></html>\n"
     )

@@ -75,10 +75,10 @@ def amazon_q_notification(delivery: Delivery) -> dict[str, Any]:
     content, notice = delivery.content, delivery.notice
     paragraphs = [
         *content.changes,
+        "\n".join(f"{name}: {value}" for name, value in content.facts),
         *content.sentences,
-        *(f"{name}: {value}" for name, value in content.facts),
     ]
-    description = "\n\n".join(map(slack_text, paragraphs))
+    description = "\n\n".join(map(slack_text, filter(None, paragraphs)))
     steps = [slack_text(step) for step in content.steps]
     if content.link:
         steps.append(f"{content.link_label}: {content.link}")

@@ -21,9 +21,6 @@ from watchme_analysis.text.render import error_message
 # Characters of a header and of a section in Block Kit.
 _SLACK_HEADER = 150
 _SLACK_SECTION = 3000
-# Facts of a section in Block Kit, and characters of each.
-_SLACK_FIELDS = 10
-_SLACK_FIELD = 2000
 # Bytes of a message to Teams are limited to 28 kB; a card repeats each text once at most.
 _TEAMS_TEXT = 4000
 # Error that Teams reports within a successful response.
@@ -88,16 +85,11 @@ def slack_message(content: Content) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [{"type": "header", "text": header}]
     texts = (
         "\n".join(map(slack_text, content.changes)),
+        "\n".join(f"*{slack_text(name)}:* {slack_text(value)}" for name, value in content.facts),
         "\n".join(map(slack_text, content.sentences)),
         "\n".join([f"*{content.steps_label}*", *map(slack_text, content.steps)]) if content.steps else "",
     )
     blocks += [{"type": "section", "text": _mrkdwn(cut(text, _SLACK_SECTION))} for text in texts if text]
-    if content.facts:
-        fields = [
-            _mrkdwn(cut(f"*{slack_text(name)}*\n{slack_text(value)}", _SLACK_FIELD))
-            for name, value in content.facts[:_SLACK_FIELDS]
-        ]
-        blocks.append({"type": "section", "fields": fields})
     if content.link:
         button = {
             "type": "button",
@@ -121,15 +113,15 @@ def teams_message(content: Content) -> dict[str, Any]:
     """Return the message for a Teams-compatible webhook, with an Adaptive Card."""
     body: list[dict[str, Any]] = [_block(content.title, size="Large", weight="Bolder")]
     body += [_block(text, weight="Bolder") for text in content.changes]
-    body += [_block(text) for text in content.sentences]
-    if content.steps:
-        body.append(_block(content.steps_label, weight="Bolder", separator=True))
-        body += [_block(text) for text in content.steps]
     if content.facts:
         facts = [
             {"title": name, "value": teams_text(cut(value, _TEAMS_TEXT))} for name, value in content.facts
         ]
-        body.append({"type": "FactSet", "facts": facts, "separator": True})
+        body.append({"type": "FactSet", "facts": facts})
+    body += [_block(text) for text in content.sentences]
+    if content.steps:
+        body.append(_block(content.steps_label, weight="Bolder", separator=True))
+        body += [_block(text) for text in content.steps]
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

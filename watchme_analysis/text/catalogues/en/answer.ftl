@@ -60,7 +60,7 @@ headline-slower = took { $during } instead of { $usual }
 fact-affected-resource = Affected: { $value }
 fact-first-harm = First harm: { $value }
 fact-state = { $state ->
-    [open] Still open at the end of the data
+    [open] State: still open at the end of the data
     [ended] Ended: { $end }
    *[unknown] Open or ended: unknown
   }
@@ -102,6 +102,8 @@ answer-cause-open = Cause open{ $known ->
   }
 answer-no-incident = No incident ({ $confidence } sure).
 step-collect = Collect { $what }: { $why }
+answer-now = Now
+answer-reasons = Reasons
 answer-more = More: { $command }
 unknown-lines = { $count ->
     [one] The only line of text was written by no known program: { $first }.

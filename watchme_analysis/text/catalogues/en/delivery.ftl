@@ -10,10 +10,8 @@ delivery-kind-run-failed = Run failed
 delivery-kind-delivery-failed = Delivery failed
 delivery-title = { $kind } in { $system }: { $what }
 delivery-title-plain = { $kind } in { $system }
-delivery-cause-unknown = the cause is not known yet
 delivery-error = Error: { $error }
 delivery-open-report = Open the report
-delivery-what-to-do = What to do now
 delivery-system = System
 delivery-resolved = The incident has ended. It lasted { $duration } ({ $span }).
 delivery-recurring = { $count ->
@@ -22,10 +20,7 @@ delivery-recurring = { $count ->
   }
 delivery-cause-known = The cause is now known: { $cause }.
 delivery-cause-changed = Newer data names another cause: { $cause }. Before, it was: { $before }.
-delivery-worse-dead-letters = Messages in dead-letter queues rose from { $before } to { $now }.
-delivery-worse-lost = Lost messages rose from { $before } to { $now }.
-delivery-worse-missed-work = Missing work items rose from { $before } to { $now }.
-delivery-worse-endpoints = Affected endpoints rose from { $before } to { $now }.
+delivery-worse = { $now } ({ $before } when it was last delivered).
 
 # Digest of a period
 delivery-kind-digest = Digest
@@ -36,17 +31,7 @@ digest-incidents = { $count ->
    *[other] { $count } incidents, open for { $impact } in total.
   }
 digest-incident = { $span }: { $cause }.
-digest-messages-partly = Messages moved to dead-letter queues: { $dead }. Messages lost: { $lost }. Work items missing: { $missing }.
-digest-messages = { $dead ->
-    [one] { $dead } message moved to a dead-letter queue
-   *[other] { $dead } messages moved to dead-letter queues
-  }, { $lost ->
-    [one] { $lost } was lost
-   *[other] { $lost } were lost
-  }, and { $missing ->
-    [one] { $missing } work item was missing.
-   *[other] { $missing } work items were missing.
-  }
+digest-messages = Moved to dead-letter queues: { $dead }. Lost: { $lost }. Missing ({ $unit }): { $missing }.
 digest-drift = Durations that drifted:
 digest-alarms = { $count ->
     [one] { $count } alarm would have fired without a cause: { $alarms }.

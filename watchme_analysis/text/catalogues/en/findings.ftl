@@ -1,23 +1,5 @@
 ### Verdict, findings and the evidence to collect, as notebooks, pages and the terminal show them.
 
-verdict-no-incident = No incident ({ $confidence } sure).
-verdict-inconclusive = { $number ->
-    [one] Inconclusive: the evidence points to { $causes }, but does not settle the cause.
-   *[other] Inconclusive: the evidence does not tell { $causes } apart.
-  }
-verdict-open = Inconclusive: no evidence speaks for a cause.
-verdict-supported = Supported: { $cause } ({ $confidence } sure).
-verdict-time = Time of the incident: { $span }.
-cause-named = { $name } ({ $id })
-cause-alone = { $cause }
-cause-and-second = { $followed ->
-    [downstream_saturated] { $cause }, which set off a saturated downstream
-    [downstream_down] { $cause }, until it no longer responded
-    [throttled] { $cause }, which set off throttling
-    [mapping_disabled] { $cause }, after which the event source mapping was disabled
-    [linked] { $cause }, linked with { $second }
-   *[other] { $cause }, and { $second } beside it
-  }
 cause-consequence = { $followed ->
     [downstream_saturated] As a consequence, the API was saturated.
     [downstream_down] The API finally stopped responding.
@@ -32,7 +14,6 @@ error-leading = { $function } fails with { $error } ({ $part ->
       }
    *[some] { $errors } of { $total } logged errors
   }).
-cause-title-sentence = { $title }.
 
 finding-head = { $status ->
     [supported] { $title }: supported, { $probability }

@@ -5,21 +5,15 @@ page-answer = Answer
 page-incomplete = What follows is the report as far as it came.
 page-case = Case
 page-cause = Cause of the incident
-page-confidence = Confidence
-page-incident = Incident
-page-duration = Duration
-page-impact = Impact
 page-window = Window
 page-made = Report made
 page-files = Files
 page-remedy = How to make sure, fix and prevent it
-page-beside = Second cause:
 page-rows = { $table }, { $rows ->
     [one] { $rows } row
    *[other] { $rows } rows
   }
 page-code = Code
-page-affected = Affected
 page-warnings = Warnings of the notebook
 page-traceback = Position in the code
 page-figure = Figure without a description
@@ -38,8 +32,8 @@ verdict-name-failed = failed
 verdict-name-killed = killed
 verdict-name-running = running
 page-error-in = In “{ $section }”: { $error }
-verdict-name-supported = supported
-verdict-name-inconclusive = inconclusive
+verdict-name-supported = cause found
+verdict-name-inconclusive = cause open
 verdict-name-no-incident = no incident
 
 index-title = Reports
@@ -47,20 +41,13 @@ index-count = { $count ->
     [one] { $count } report, newest first.
    *[other] { $count } reports, newest first.
   }
-index-caption = Each run with its answer. Times are in the time zone of each report.
-index-question = Question
-index-verdict = Verdict
-index-cause = Cause
 index-change = Change since the previous run
-index-took = Took
 index-result = result
 index-notebook = notebook
-index-why = why
 index-left-out = Left out, because their result.json is not one of a report:
 index-verdict-was = The verdict was: { $before }.
 index-cause-was = The cause was: { $before }.
-index-incident-was = The incident was: { $before }.
-index-impact-was = The impact was: { $before }.
+index-facts-were = Before: { $before }.
 index-unchanged = No change.
 report-no-diagnosis = The notebook displayed no diagnosis.
 report-interrupted = The notebook was interrupted, since the time for reports, { $seconds } s, was over.

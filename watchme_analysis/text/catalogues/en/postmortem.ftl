@@ -1,22 +1,5 @@
-### Postmortem of a case in Markdown, and the impact of an incident.
+### Postmortem of a case in Markdown, of an incident.
 
-impact-requests = { $bad } of { $requests } requests were slow or failed ({ $failed } failed)
-impact-messages-partly = messages moved to a DLQ: { $dead }, lost: { $lost }; work items missing: { $missed }
-impact-messages = { $dead ->
-    [one] { $dead } message was moved to a DLQ
-   *[other] { $dead } messages were moved to a DLQ
-  }, { $lost } lost; { $missed ->
-    [one] { $missed } work item is missing
-   *[other] { $missed } work items are missing
-  }
-incident-duration = { $duration }{ $state ->
-    [open] {" "}(still open)
-   *[ended] {""}
-  }
-postmortem-open-cause = Incident without a confirmed cause
-postmortem-open-incident = No incident is confirmed or excluded
-postmortem-cause = Cause
-postmortem-heading-summary = Summary
 postmortem-heading-timeline = Timeline
 postmortem-heading-impact = Impact
 postmortem-heading-cause = Cause
@@ -36,7 +19,6 @@ postmortem-change = { $resource }: { $what }{ $known ->
     [known] {" "}(by { $user })
    *[unknown] {""}
   }
-postmortem-cause-unknown = The evidence does not separate the remaining causes.
 postmortem-rows = Query for the rows of the strongest statement, for watchme case sql:
 postmortem-not-decided = No observation contradicts it.
 postmortem-alike = { $first } The same { $count ->

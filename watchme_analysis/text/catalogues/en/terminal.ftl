@@ -1,52 +1,7 @@
 ### Headings and labels of a diagnosis in the terminal.
 
 value = { $value }
-print-head = { $verdict ->
-    [supported] SUPPORTED: { $cause }, confidence { $confidence }
-    [no_incident] NO INCIDENT: { $cause }, confidence { $confidence }
-   *[inconclusive] INCONCLUSIVE: { $cause }
-  }
-print-no-single-cause = no single cause
-print-incident = incident
-print-endpoints = endpoints
-print-queues = queues
-print-functions = functions
-print-change = change
-print-change-event = { $event } by { $user } at { $time }
-print-messages = messages
 count-unknown = unknown
-print-message-counts = { $moved } moved to dead-letter queues, { $deleted } deleted unprocessed
-print-message-counts-partly = moved to dead-letter queues: { $moved }, deleted unprocessed: { $deleted }
-missed-work-unknown = work missed: unknown
-missed-work = { $number ->
-    [one] { $number } work item missed
-   *[other] { $number } work items missed
-  }
-missed-work-at-most = { $number ->
-    [one] at most { $number } work item missed
-   *[other] at most { $number } work items missed
-  }
-missed-work-left = { $number ->
-    [one] { $number } work item missed by what is left
-   *[other] { $number } work items missed by what is left
-  }
-missed-work-unread-dumps = { $known ->
-    [some] at least { $number ->
-        [one] { $number } work item missed, as { $dumps } could not be read
-       *[other] { $number } work items missed, as { $dumps } could not be read
-      }
-   *[none] work missed: unknown, as { $dumps } could not be read
-  }
-missed-work-unread-messages = { $known ->
-    [some] at least { $number ->
-        [one] { $number } work item missed
-       *[other] { $number } work items missed
-      }
-   *[none] work missed: unknown
-  }, as the data holds no work item for { $unread ->
-    [one] { $unread } DLQ message
-   *[other] { $unread } DLQ messages
-  }
 print-remedies = How to make sure, fix and prevent it: { $pages }
 print-ranking-cause = cause
 print-ranking-probability = probability

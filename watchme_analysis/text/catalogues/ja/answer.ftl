@@ -51,9 +51,9 @@ headline-slower = の応答に、通常の { $usual } に対して { $during } �
 fact-affected-resource = 影響を受けたリソース: { $value }
 fact-first-harm = 最初の影響: { $value }
 fact-state = { $state ->
-    [open] データの末尾でも継続中
+    [open] 状態: データの末尾でも継続中
     [ended] 終了: { $end }
-   *[unknown] 継続中か終了したかは不明
+   *[unknown] 継続中か終了したか: 不明
   }
 fact-preceding-change = 直前の変更: { $value }
 fact-preceding-change-value = { $time }、{ $resource }: { $change }
@@ -93,5 +93,7 @@ answer-cause-open = 原因は未確定{ $known ->
   }
 answer-no-incident = インシデントなし (確度 { $confidence })。
 step-collect = { $what }を収集してください。{ $why }
+answer-now = 今すぐ行うこと
+answer-reasons = 根拠
 answer-more = 詳細: { $command }
 unknown-lines = 既知のプログラムが出力した行はありません ({ $count } 行のテキスト)。最初の行: { $first }

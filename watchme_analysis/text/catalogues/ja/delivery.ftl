@@ -8,21 +8,16 @@ delivery-kind-recurring = インシデントが再発
 delivery-kind-no-change = 変化なし
 delivery-kind-run-failed = 実行に失敗
 delivery-kind-delivery-failed = 通知に失敗
-delivery-title = { $system }: { $kind }({ $what })
+delivery-title = { $system }: { $kind } - { $what }
 delivery-title-plain = { $system }: { $kind }
-delivery-cause-unknown = 原因は未確定
 delivery-error = エラー: { $error }
 delivery-open-report = レポートを開く
-delivery-what-to-do = 今すべきこと
 delivery-system = システム
 delivery-resolved = インシデントは終了しました。継続時間は { $duration } です ({ $span })。
 delivery-recurring = 同じ原因は過去に { $count } 回発生しています。
 delivery-cause-known = 原因が特定されました: { $cause }。
 delivery-cause-changed = 新しいデータは別の原因を示しています: { $cause }。以前の原因: { $before }。
-delivery-worse-dead-letters = デッドレターキューのメッセージが { $before } 件から { $now } 件に増えました。
-delivery-worse-lost = 失われたメッセージが { $before } 件から { $now } 件に増えました。
-delivery-worse-missed-work = 未処理の作業が { $before } 件から { $now } 件に増えました。
-delivery-worse-endpoints = 影響を受けたエンドポイントが { $before } 件から { $now } 件に増えました。
+delivery-worse = { $now } (前回の通知では { $before })。
 
 # 期間のまとめ
 delivery-kind-digest = まとめ
@@ -32,8 +27,7 @@ digest-incidents = { $count ->
    *[other] インシデントは { $count } 件、影響時間は合計 { $impact } でした。
   }
 digest-incident = { $span }: { $cause }。
-digest-messages-partly = デッドレターキューへ移動したメッセージ数: { $dead }。失われたメッセージ数: { $lost }。未処理の作業数: { $missing }。
-digest-messages = デッドレターキューへ移動したメッセージは { $dead } 件、失われたメッセージは { $lost } 件、未処理の作業は { $missing } 件でした。
+digest-messages = DLQ に移動: { $dead }、消失: { $lost }、未実施 ({ $unit }): { $missing }。
 digest-drift = 処理時間の変化:
 digest-alarms = 原因なしに発報したはずのアラームは { $count } 件です: { $alarms }。
 digest-no-alarms = 原因なしに発報したはずのアラームはありません。

@@ -1,23 +1,5 @@
 ### 結論、仮説ごとの所見、追加で収集すべきデータ。ノートブック、ページ、端末で共通です。
 
-verdict-no-incident = インシデントは発生していません (確度 { $confidence })。
-verdict-inconclusive = { $number ->
-    [one] 原因は特定できていません。手元のデータは { $causes } を示していますが、確定できません。
-   *[other] 原因は特定できていません。手元のデータでは、{ $causes } を区別できません。
-  }
-verdict-open = 原因は特定できていません。いずれの原因についても、裏付けるデータがありません。
-verdict-supported = 原因を特定しました: { $cause } (確度 { $confidence })。
-verdict-time = インシデントの期間: { $span }。
-cause-named = { $name } ({ $id })
-cause-alone = { $cause }
-cause-and-second = { $followed ->
-    [downstream_saturated] { $cause } (その結果、下流が飽和しました)
-    [downstream_down] { $cause } (最終的に応答しなくなりました)
-    [throttled] { $cause } (その結果、スロットリングが発生しました)
-    [mapping_disabled] { $cause } (その後、イベントソースマッピングが無効化されました)
-    [linked] { $cause }、関連: { $second }
-   *[other] { $cause } および { $second }
-  }
 cause-consequence = { $followed ->
     [downstream_saturated] その結果、API が飽和しました。
     [downstream_down] 最終的に API が応答しなくなりました。
@@ -32,7 +14,6 @@ error-leading = { $function } が失敗しています: { $error } ({ $part ->
       }
    *[some] ログのエラー { $total } 件中 { $errors } 件
   })。
-cause-title-sentence = { $title }。
 
 finding-head = { $status ->
     [supported] { $title }: 裏付けあり、{ $probability }

@@ -1,15 +1,15 @@
 ### エッジのログ、設定から分かる、リクエストに対するエッジの動作。
 
-health-edge-passes-on = エッジの影響はありません。{ $paths } の異常なリクエスト { $bad } 件のうち { $passed } 件はそのまま転送され、時間がかかった、または異常な応答を返したのはオリジンです。
+health-edge-passes-on = エッジの影響はありません。{ $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $passed } 件はそのまま転送され、時間がかかった、または異常な応答を返したのはオリジンです。
 health-edge-passes-on-by-probes = Nginx のログでも、{ $paths } へのリクエスト { $requests } 件中 { $bad } 件がプローブと同様に異常でした。
-health-edge-waits = { $paths } の異常なリクエスト { $bad } 件のうち { $held } 件は、エッジで待たされていました。所要時間の中央値はエッジで { $edge }、オリジンで { $origin } です。
+health-edge-waits = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $held } 件は、エッジで待たされていました。所要時間の中央値はエッジで { $edge }、オリジンで { $origin } です。
 health-edge-waits-detail = オリジンは { $origin } で応答していますが、{ $paths } へのリクエストはエッジで待たされています。
 health-edge-alone = { $paths } の異常な応答 { $bad } 件のうち { $responses } 件は、エッジがオリジンに問い合わせずに自ら返したものです (ステータス { $statuses })。
 health-edge-alone-detail = { $paths } にはエッジが自ら { $statuses } を返しています。
 health-edge-cache-status = キャッシュステータスは { $status } が最多です。
-health-edge-elsewhere = { $paths } の異常なリクエスト { $bad } 件のうち { $sent } 件は、ほかのリクエストを処理した { $usual } ではなく { $origins } に送られ、Nginx には届いていません。
+health-edge-elsewhere = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $sent } 件は、ほかのリクエストを処理した { $usual } ではなく { $origins } に送られ、Nginx には届いていません。
 health-edge-elsewhere-detail = エッジが { $paths } を { $usual } ではなく { $origins } に送っています。
-health-edge-impatient = { $paths } の異常なリクエスト { $bad } 件のうち { $ended } 件は、エッジが { $cut } でタイムアウトしました。このエンドポイントは正常時でも最長 { $needs } かかります (Nginx には 499 が記録されています)。
+health-edge-impatient = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $ended } 件は、エッジが { $cut } でタイムアウトしました。このエンドポイントは正常時でも最長 { $needs } かかります (Nginx には 499 が記録されています)。
 health-edge-impatient-detail = エッジのタイムアウトは { $cut } ですが、{ $paths } は最長 { $needs } かかります。
 health-edge-never-arrived = エッジで異常だった { $paths } へのリクエスト { $bad } 件のうち { $lost } 件 (ステータス { $statuses }) は、Nginx に届いていません。その間に Nginx は別のリクエスト { $others } 件を処理しています。
 health-edge-never-arrived-by-probes = インシデントの間、{ $paths } へのリクエストは Nginx に 1 件も届いていません。ほかのリクエストは { $others } 件届いており、インシデント前はこのパスのリクエストも { $before } 件届いていました。
@@ -21,20 +21,23 @@ health-edge-wrong-host-configured = 呼び出し元は { $name } を要求し、
 health-edge-wrong-host-detail = エッジが { $name } の代わりに { $given } を要求しています。
 health-edge-renames-unjoined =
     { $number ->
-        [one] エッジが転送した { $paths } の異常なリクエスト { $lost } 件は、Nginx に記録されていません。代わりに、エッジには誰も要求していない { $other } が同じステータス { $status } で { $hits } 件記録されています。
-       *[several] エッジが転送した { $paths } の異常なリクエスト { $lost } 件は、Nginx に記録されていません。代わりに、エッジには誰も要求していない { $other } などのパスが同じステータス { $status } で { $hits } 件記録されています。
+        [one] エッジが転送した { $paths } の遅延または失敗したリクエスト { $lost } 件は、Nginx に記録されていません。代わりに、エッジには誰も要求していない { $other } が同じステータス { $status } で { $hits } 件記録されています。
+       *[several] エッジが転送した { $paths } の遅延または失敗したリクエスト { $lost } 件は、Nginx に記録されていません。代わりに、エッジには誰も要求していない { $other } などのパスが同じステータス { $status } で { $hits } 件記録されています。
     }
 health-edge-renames-unjoined-detail =
     { $number ->
         [one] エッジが { $paths } の代わりに { $other } を要求しています。
        *[several] エッジが { $paths } の代わりに { $other } などのパスを要求しています。
     }
-health-edge-renames = { $paths } の異常なリクエスト { $bad } 件のうち { $renamed } 件は、呼び出し元がエッジに要求したものとは別のパスで Nginx に記録されています ({ $path } が { $other } になるなど)。
+health-edge-renames = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $renamed } 件は、呼び出し元がエッジに要求したものとは別のパスで Nginx に記録されています ({ $path } が { $other } になるなど)。
 health-edge-renames-detail = エッジが { $path } の代わりに { $other } を要求しています。
 
 # Configuration and settings
 health-edge-rule = エッジの設定では、{ $paths } の扱いが正常だったパスと異なります。
 health-edge-setting = エッジのあるルールが、{ $paths } の異常なリクエスト { $count } 種類のうち { $concerned } 種類に適用されます。正常だったリクエストに適用される割合は { $others } です。
+health-edge-plain = エッジの設定では、{ $paths } の扱いは正常だったパスと同じです。
+health-edge-setting = エッジのあるルールが、{ $paths } の遅延または失敗したリクエスト { $count } 種類のうち { $concerned } 種類に適用されます。正常だったリクエストに適用される割合は { $others } です。
+health-edge-settings-plain = エッジのルールには、{ $paths } を正常だったパスと区別するものはありません。
 health-rule-edge-setting = エッジのルール { $rule } ({ $condition }): { $effect }。
 health-rule-edge-settings-more = 同様のルールがほかに { $count } 件あります。
 health-rule-edge-location = エッジのロケーション { $location } では { $settings } が設定されています。

@@ -26,7 +26,7 @@ health-pool-free = プロセスのスレッド数は最大 { $threads } で、�
 health-pool-free-by-requests = プロセスで処理中のリクエストは最大 { $requests } 件で、プールの { $pool } スレッドに達していません。
 health-server-of-class = { $program } ({ $kind })
 health-no-event-loop = { $server } の各プロセスとスレッドは一度に 1 件のリクエストを処理し、イベントループを持ちません。
-health-workers-full = { $server } が同時に処理できるリクエストは { $at_once } 件です。異常なリクエスト { $bad } 件のうち { $crowded } 件は、それより多くのリクエスト (最大 { $open } 件) が処理中の間に届きました。
+health-workers-full = { $server } が同時に処理できるリクエストは { $at_once } 件です。遅延または失敗したリクエスト { $bad } 件のうち { $crowded } 件は、それより多くのリクエスト (最大 { $open } 件) が処理中の間に届きました。
 health-workers-full-detail =
     { $known ->
         [known] { $server } の { $at_once } 個のワーカーとスレッドがすべて使用中です (処理中のリクエストは最大 { $open } 件)。{ $holders } がワーカーを占有しており、ほかのエンドポイントはワーカーを得ればずっと速く応答しています。
@@ -60,7 +60,7 @@ health-restart-unhealthy = コンテナのヘルスチェックは、異常の�
 health-restart-follows = このため、再起動はインシデントの結果である可能性があります。
 health-turned-away = { $paths } の異常な応答 { $bad } 件のうち { $refused } 件は、アプリケーションサーバーが即座に返した 503 です。
 health-turned-away-detail = アプリケーションサーバーがリクエストを拒否しています (limit_concurrency { $limits })。
-health-connections-full = { $paths } の異常なリクエスト { $bad } 件のうち { $crowded } 件は、{ $pool } ({ $place }) の接続を必要とする処理中のリクエストが { $size } 件を超えている間に届きました。プールの接続数は { $size } です。
+health-connections-full = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $crowded } 件は、{ $pool } ({ $place }) の接続を必要とする処理中のリクエストが { $size } 件を超えている間に届きました。プールの接続数は { $size } です。
 health-connections-spared = 接続を必要としないエンドポイントは正常でした: { $calm }。
 health-connections-full-detail = { $pool } ({ $place }) の { $size } 本の接続がすべて使用中で、{ $paths } へのリクエストが空きを待っています。
 health-asked-by-name = Nginx は { $address } に名前で接続しています。

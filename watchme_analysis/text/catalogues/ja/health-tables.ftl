@@ -18,10 +18,10 @@ column-lines = 行数
 
 # Baseline against incident
 baseline-caption = 平常時 (インシデント以外の全期間) と障害時の比較
-comparison-note = 不良: 失敗したか、通常の所要時間の 2 倍を 0.5 秒以上超えたリクエストです。Cliff の δ: 障害時のすべてのリクエストがほかのすべてより長ければ +1、差がなければ 0 です。
+comparison-note = 遅延または失敗: 失敗したか、通常の所要時間の 2 倍を 0.5 秒以上超えたリクエストです。Cliff の δ: 障害時のすべてのリクエストがほかのすべてより長ければ +1、差がなければ 0 です。
 comparison-timed = (所要時間あり { $baseline } → { $incident })
-column-bad-baseline = 不良 (平常時)
-column-bad-incident = 不良 (障害時)
+column-bad-baseline = 遅延または失敗 (平常時)
+column-bad-incident = 遅延または失敗 (障害時)
 column-of-these-failed = うち失敗
 column-median-change = 中央値、平常時 → 障害時
 column-p90-change = p90、平常時 → 障害時
@@ -35,9 +35,9 @@ by-connection-none = 行なし: エッジのハンドシェイク、$connection_
 hop-to-nginx = Nginx まで
 hop-to-app = Nginx からアプリケーションまで
 column-connection = 接続
-column-bad-over-new = 新規接続の不良、平常時 → 障害時
-column-bad-over-keep-alive = キープアライブの不良、平常時 → 障害時
-column-bad-over-unknown = 不明な接続の不良、平常時 → 障害時
+column-bad-over-new = 新規接続の遅延または失敗、平常時 → 障害時
+column-bad-over-keep-alive = キープアライブの遅延または失敗、平常時 → 障害時
+column-bad-over-unknown = 不明な接続の遅延または失敗、平常時 → 障害時
 column-median-over-new = 新規接続の中央値、平常時 → 障害時
 column-median-over-keep-alive = キープアライブの中央値、平常時 → 障害時
 

@@ -1,16 +1,5 @@
 ### ポストモーテム (Markdown) とインシデントの影響。
 
-impact-requests = { $requests } 件のリクエストのうち { $bad } 件が遅延または失敗 (失敗 { $failed } 件)
-impact-messages-partly = デッドレターキューへ移動したメッセージ: { $dead }、失われたメッセージ: { $lost }、未実施の処理: { $missed }
-impact-messages = デッドレターキューへ移動したメッセージ { $dead } 件、失われたメッセージ { $lost } 件、未実施の処理 { $missed } 件
-incident-duration = { $duration }{ $state ->
-    [open] {" "}(継続中)
-   *[ended] {""}
-  }
-postmortem-open-cause = 原因が確定していないインシデント
-postmortem-open-incident = インシデントの有無が確定していない
-postmortem-cause = 原因
-postmortem-heading-summary = 概要
 postmortem-heading-timeline = 経緯
 postmortem-heading-impact = 影響
 postmortem-heading-cause = 原因
@@ -30,7 +19,6 @@ postmortem-change = { $resource }: { $what }{ $known ->
     [known] {" "}(実施者: { $user })
    *[unknown] {""}
   }
-postmortem-cause-unknown = 手元の証拠では、残っている原因を区別できません。
 postmortem-rows = 最も強い根拠の行を取得するクエリ (watchme case sql で実行できます):
 postmortem-not-decided = 反証となる観測はありません。
 postmortem-alike = { $first } 同様の操作が { $until } までにさらに { $count } 件あります。

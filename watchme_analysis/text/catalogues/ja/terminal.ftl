@@ -1,34 +1,7 @@
 ### 端末に表示する診断の見出しとラベル。
 
 value = { $value }
-print-head = { $verdict ->
-    [supported] 原因を特定: { $cause }、確度 { $confidence }
-    [no_incident] インシデントなし: { $cause }、確度 { $confidence }
-   *[inconclusive] 原因は未確定: { $cause }
-  }
-print-no-single-cause = 単独の原因なし
-print-incident = 期間
-print-endpoints = 対象パス
-print-queues = キュー
-print-functions = 関数
-print-change = 変更
-print-change-event = { $time } に { $user } が { $event } を実行
-print-messages = 件数
 count-unknown = 不明
-print-message-counts = デッドレターキューへ移動 { $moved } 件、未処理のまま削除 { $deleted } 件
-print-message-counts-partly = デッドレターキューへ移動: { $moved }、未処理のまま削除: { $deleted }
-missed-work-unknown = 未実施の処理は不明
-missed-work = 未実施の処理 { $number } 件
-missed-work-at-most = 未実施の処理は最大 { $number } 件
-missed-work-left = 残っているメッセージから分かる未実施の処理 { $number } 件
-missed-work-unread-dumps = { $known ->
-    [some] 未実施の処理は少なくとも { $number } 件 ({ $dumps } を読み取れなかったため)
-   *[none] 未実施の処理は不明 ({ $dumps } を読み取れなかったため)
-  }
-missed-work-unread-messages = { $known ->
-    [some] 未実施の処理は少なくとも { $number } 件
-   *[none] 未実施の処理は不明
-  } (DLQ メッセージ { $unread } 件には処理内容のデータがないため)
 print-remedies = 確認、修正、再発防止の手順: { $pages }
 print-ranking-cause = 原因
 print-ranking-probability = 確率
