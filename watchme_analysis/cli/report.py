@@ -221,8 +221,7 @@ class ReportProgress:
         if self._quiet:
             return
         echo(f"{request.question} {name}, {found.seconds}")
-        said = (found.headline, found.answer.cause if found.mark in ("supported", "inconclusive") else "")
-        for sentence in filter(None, found.own or said):
+        for sentence in filter(None, found.own or (found.answer.headline, found.answer.cause)):
             echo(filled(sentence, "  "))
         echo(f"  {page}")
 
