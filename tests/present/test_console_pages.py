@@ -114,7 +114,6 @@ def test_every_line_of_a_diagnosis(monkeypatch):
     assert shape(text) == [
         render(found.cause_line),
         "",
-        "",
         "First.",
         "Second.",
         "",
@@ -173,9 +172,8 @@ def test_a_diagnosis_without_an_incident_or_further_causes_has_fewer_lines():
         verdict="no_incident", cause=None, incident_start=None, ranking=RANKING[3:], coverage={"t": QUIET}
     )
     lines = shape(diagnosis_text(found.to_dict(), UTC))
-    assert lines[:6] == [
+    assert lines[:5] == [
         render(found.cause_line),
-        "",
         "",
         "First.",
         "Second.",

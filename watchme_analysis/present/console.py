@@ -376,10 +376,11 @@ class _Printed:
         facts = (f"{name}: {value}" if value else name for name, value in answer.facts)
         paragraphs = (answer.headline, " · ".join(facts), answer.cause)
         lines = [line for text in paragraphs if text for line in (filled(text), "")]
-        lines += [filled(step, f"{at}. ", "   ") for at, step in enumerate(answer.now, 1)]
+        steps = [filled(step, f"{at}. ", "   ") for at, step in enumerate(answer.now, 1)]
+        lines += [*steps, ""] if steps else []
         # The steps are above.
         rest = (text for text in found["summary"] if not any(step in text for step in answer.now))
-        lines += ["", *map(filled, rest)]
+        lines += map(filled, rest)
         for note in notes:
             lines += ["", filled(self._text(note))] if note else []
         lines += ["", self._ranking()]
