@@ -11,10 +11,15 @@ def evidence(weight, **more):
     return {"statement": f"said {weight}", "weight": weight, "table": "probes", "rows": 7, **more}
 
 
+def stored(one):
+    said = {"message": render(one.message), "message_message": one.message.to_dict()}
+    return {"id": one.id, "value": one.value, **said}
+
+
 WAITING = fact("waiting_now", 5)
 FOUND = {
     "question": "health", "verdict": "supported", "cause": "app_threadpool", "confidence": 0.876,
-    "headline": "It fails.", "facts": [WAITING.to_dict()], "cause_line": "Cause found.",
+    "headline": "It fails.", "facts": [stored(WAITING)], "cause_line": "Cause found.",
     "now": [{"text": "Restart it."}], "reasons": [evidence(3.0), evidence(2.0)],
 }  # fmt: skip
 RESULT = {
@@ -67,11 +72,11 @@ def error_of(kind, **more):
 def test_a_page_has_the_headline_of_its_diagnosis_or_its_own_answer():
     assert found(headline="", verdict="no_incident").headline == "No incident"
     assert facts(RESULT | {"answer": ["Yes.", "No."]}).headline == "Yes."
-    stored = message("headline-lost", lost=3, queue=Resource("q"))
-    assert found(headline_message=stored.to_dict()).headline == render(stored)
+    lost = message("headline-lost", lost=3, queue=Resource("q"))
+    assert found(headline_message=lost.to_dict()).headline == render(lost)
     quoting = message("headline-logged", function=Resource("f"), count=2, error=Quotation("x"))
-    error = fact("error", "x", Quotation("x")).to_dict()
-    shown = found(headline_message=quoting.to_dict(), facts=[error, WAITING.to_dict()])
+    error = stored(fact("error", "x", Quotation("x")))
+    shown = found(headline_message=quoting.to_dict(), facts=[error, stored(WAITING)])
     assert [name for name, _ in shown.answer.facts] == ["Waiting now"]
 
 
@@ -85,10 +90,10 @@ def test_a_later_run_is_compared_with_the_earlier_one():
     )
     other = changed(cause="edge_config", cause_line="Cause: edge.")
     assert other == render(message("index-cause-was", before=Resource("Cause: edge.")))
-    fewer = changed(facts=[fact("waiting_now", 4).to_dict()])
+    fewer = changed(facts=[stored(fact("waiting_now", 4))])
     assert fewer == render(message("index-facts-were", before=Resource("Waiting now: 4")))
     # A figure that was unknown is not named as one that has changed.
-    assert changed(facts=[fact("waiting_now", None).to_dict()]) == label("index-unchanged", "en")
+    assert changed(facts=[stored(fact("waiting_now", None))]) == label("index-unchanged", "en")
     assert change_since(None, RESULT, "en") == ""
     assert change_since(RESULT | {"status": "failed"}, RESULT, "en") == ""
     assert change_since(RESULT, RESULT | {"diagnosis": None}, "en") == ""

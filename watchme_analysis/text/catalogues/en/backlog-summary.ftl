@@ -29,35 +29,6 @@ backlog-no-queue-recorded = The data holds no queue: no metrics and no settings 
 backlog-failing-days = The failures occurred on { $days } days, at the same time of day.
 backlog-perhaps-before = It may have begun before this window: no invocation in it had succeeded until then.
 backlog-began-between = It began between { $earliest } and { $latest }.
-backlog-missing-work-unknown = How much work is missing is unknown{ $reason ->
-    [lost] , since lost messages leave no body.
-    [files] , since files of messages could not be read.
-    [bodies] , since the data lacks bodies of messages in dead-letter queues.
-   *[none] .
-  }
-backlog-missing-work-lost = By the messages that remain, missing ({ $unit }): { $missing }; the work of { $lost ->
-    [one] the lost message
-   *[other] { $lost } lost messages
-  } is unknown.
-backlog-missing-work-unread-files = By the messages that could be read, missing ({ $unit }): { $missing }; these files could not be read: { $files }.
-backlog-missing-work-unread = By the messages at hand, missing ({ $unit }): { $missing }; the work of { $unread ->
-    [one] { $unread } DLQ message
-   *[other] { $unread } DLQ messages
-  } is unknown.
-backlog-missing-work-at-most = Missing ({ $unit }): at most { $missing }, since { $reason ->
-    [throttled] a throttled message may still have been processed, and the data does not show it.
-    [redelivered] a message that became visible during an invocation may still have been processed, and the data does not show it.
-    [timed_out] an invocation that stopped waiting for a response does not show whether the called service did the work.
-   *[no_errors] the data holds no error of the failed attempts, so some of their messages may have been processed.
-  }
-backlog-still-waiting = { $waiting ->
-    [one] { $waiting } message still waits.
-   *[other] { $waiting } messages still wait.
-  }
-backlog-still-waiting-behind-mapping = { $waiting ->
-    [one] { $waiting } message still waits behind a disabled event source mapping.
-   *[other] { $waiting } messages still wait behind a disabled event source mapping.
-  }
 backlog-older-dead-letters = { $dead ->
     [one] { $dlq } held { $dead } message when this window began. Its
    *[other] { $dlq } held { $dead } messages when this window began. Their

@@ -26,23 +26,6 @@ backlog-no-queue-recorded = データにキューのメトリクスも設定も�
 backlog-failing-days = 失敗は { $days } 日間、同じ時間帯に発生しています。
 backlog-perhaps-before = 対象期間より前に始まった可能性があります。期間内では、それまで呼び出しが一度も成功していません。
 backlog-began-between = 開始時刻は { $earliest } から { $latest } までの間です。
-backlog-missing-work-unknown = 未実施の処理の件数は不明です{ $reason ->
-    [lost] {" "}(失われたメッセージの本文が残っていないため)。
-    [files] {" "}(読み取れなかったメッセージのファイルがあるため)。
-    [bodies] {" "}(DLQ のメッセージの本文がデータにないため)。
-   *[none] 。
-  }
-backlog-missing-work-lost = 残っているメッセージによると、未実施 ({ $unit }) は { $missing } です。失われた { $lost } 件のメッセージの処理内容は不明です。
-backlog-missing-work-unread-files = 読み取れたメッセージによると、未実施 ({ $unit }) は { $missing } です。読み取れなかったファイル: { $files }。
-backlog-missing-work-unread = 手元のメッセージによると、未実施 ({ $unit }) は { $missing } です。DLQ のメッセージ { $unread } 件の処理内容は不明です。
-backlog-missing-work-at-most = 未実施 ({ $unit }) は最大 { $missing } です。{ $reason ->
-    [throttled] スロットリングされたメッセージは、その後処理された可能性があります (データからは確認できません)。
-    [redelivered] 処理中に再び受信可能になったメッセージは、処理が完了した可能性があります (データからは確認できません)。
-    [timed_out] 応答を待たずに終了した呼び出しからは、呼び出し先が処理を完了したかどうか確認できません。
-   *[no_errors] 失敗した呼び出しのエラーがデータにないため、処理されたメッセージが含まれる可能性があります。
-  }
-backlog-still-waiting = まだ { $waiting } 件のメッセージが待機しています。
-backlog-still-waiting-behind-mapping = イベントソースマッピングが無効なため、まだ { $waiting } 件のメッセージが待機しています。
 backlog-older-dead-letters = 対象期間の開始時点で、{ $dlq } には { $dead } 件のメッセージがありました。その処理内容は不明なため、未実施の処理には数えていません。
 
 # Next step

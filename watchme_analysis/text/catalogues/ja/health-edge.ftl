@@ -34,10 +34,7 @@ health-edge-renames-detail = エッジが { $path } の代わりに { $other } �
 
 # Configuration and settings
 health-edge-rule = エッジの設定では、{ $paths } の扱いが正常だったパスと異なります。
-health-edge-setting = エッジのあるルールが、{ $paths } の異常なリクエスト { $count } 種類のうち { $concerned } 種類に適用されます。正常だったリクエストに適用される割合は { $others } です。
-health-edge-plain = エッジの設定では、{ $paths } の扱いは正常だったパスと同じです。
 health-edge-setting = エッジのあるルールが、{ $paths } の遅延または失敗したリクエスト { $count } 種類のうち { $concerned } 種類に適用されます。正常だったリクエストに適用される割合は { $others } です。
-health-edge-settings-plain = エッジのルールには、{ $paths } を正常だったパスと区別するものはありません。
 health-rule-edge-setting = エッジのルール { $rule } ({ $condition }): { $effect }。
 health-rule-edge-settings-more = 同様のルールがほかに { $count } 件あります。
 health-rule-edge-location = エッジのロケーション { $location } では { $settings } が設定されています。
