@@ -304,17 +304,14 @@ class _Postmortem:
 
         An action that was ``acted`` upon may have been the remedy, so what remains is to check it.
         """
-        missing = self._page.diagnosis.missing_evidence
         for step, text in zip(self._page.diagnosis.now, self._facts.answer.now, strict=True):
-            if step.kind == "test" and missing and self._render(missing[0].why) in text:
-                continue  # it is in the list of evidence to collect, with its command
             is_done = acted and step.kind == "restore"
             check = message("postmortem-check-actions", remedy=Resource(text))
             yield markdown_text(self._render(check) if is_done else text)
         for page in remedy_page(self._found, self._page.language).values():
             prevent = message("postmortem-prevent", page=Resource(f"docs/causes/{page.name}"))
             yield markdown_text(self._render(prevent))
-        for item in missing:
+        for item in self._page.diagnosis.missing_evidence:
             head = markdown_text(f"{self._render(item.what)}: {self._render(item.why)}")
             block = markdown_block(self._render(item.how))
             # Indented as the text of the list item, so that it belongs to it.
