@@ -89,8 +89,8 @@ def test_every_surface_begins_with_the_same_answer(cases, name, language, tmp_pa
         facts = [value for _, value in answer.facts] if surface == "page" else facts
         for part in (answer.headline, *facts, answer.cause, *steps):
             # An agent knows the case by its name alone.
-            part = part.replace(str(cases / name), name) if surface == "mcp" else part
-            found = words.find(plain(part), at)
+            named = part.replace(str(cases / name), name) if surface == "mcp" else part
+            found = words.find(plain(named), at)
             assert found >= 0, (surface, part)
             at = found
         sure = f"{page.diagnosis.confidence:.0%}"
