@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -22,6 +22,7 @@ from watchme_analysis.requests.fates import SERVED, attempts, request_fates
 from watchme_analysis.requests.followed import FollowedRequests, follow_requests
 from watchme_analysis.requests.layers import LAYERS, layer_times, slow_uploads
 from watchme_analysis.requests.observations import INNER, join_requests, observations
+from watchme_analysis.requests.replicas import replica_counts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -228,7 +229,10 @@ class HealthContext:
 
     @cached_property
     def services(self) -> tuple[str, ...]:
-        """Usual upstream addresses of the affected routes, the most affected first."""
+        """Addresses of the affected routes, most affected first: failing replicas, else usual upstreams."""
+        if self.replicas["failing"].any():
+            failing = self.replicas[self.replicas["failing"]]
+            return tuple(map(str, failing.sort_values("bad", ascending=False, kind="stable").index))
         counts: dict[str, int] = {}
         bad = self.observed_during.loc[self.observed_during["bad"], "route"].value_counts()
         for route in self.routes:
@@ -236,6 +240,16 @@ class HealthContext:
                 address = self.upstreams[route]
                 counts[address] = counts.get(address, 0) + int(bad.get(route, 0))
         return tuple(sorted(counts, key=lambda address: -counts[address]))
+
+    @cached_property
+    def replicas(self) -> pd.DataFrame:
+        """How each of several servers served the affected routes: the frame of :func:`replica_counts`."""
+        served = self.well_served.loc[self.well_served["route"].isin(self.routes), "upstream_addr"].dropna()
+        stated = (server["address"] for path in self.endpoints for server in self.nginx_routes.servers(path))
+        during = self.joined_during
+        affected = during[during["route"].isin(self.routes)]
+        fates = self.fates[self.fates["route"].isin(self.routes)]
+        return replica_counts(affected, fates, {*map(str, served), *self.known_as(stated)})
 
     def known_as(self, services: Iterable[str]) -> list[str]:
         """Return services by all their names: as the configuration has them, and as logs do."""
@@ -420,10 +434,14 @@ def health_context(inv: Investigation) -> HealthContext:
     upstreams = _usual_upstreams(joined, nginx)
     resolved = resolved_names(nginx, (joined, error_log), inv.table("app_processes"))
     endpoints = _endpoints(observed, incident)
-    return HealthContext(
+    found = HealthContext(
         inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own], refused,
         observed[held], slowdown,
     )  # fmt: skip
+    # Probes inside and on the host ask one replica, and do not state which.
+    if found.replicas["failing"].any():
+        return replace(found, observed=observed[~observed["vantage"].isin(INNER)])
+    return found
 
 
 def _without_slowdown(

@@ -68,6 +68,8 @@ def cpu(
     before: pd.DataFrame,
     samples: Callable[..., str],
     cores: float | None = None,
+    *,
+    serves_others: bool = False,
 ) -> list[Observation]:
     """Return observations of the CPU of the affected process.
 
@@ -84,6 +86,8 @@ def cpu(
         Gives the query for the samples of a metric.
     cores
         How many cores the container may use, None where that is unknown.
+    serves_others
+        Whether the process served other routes well meanwhile, so that it was given CPU.
     """
     if "cpu_pct" not in mine or mine["cpu_pct"].notna().sum() < FEWEST_SAMPLES:
         return []
@@ -98,7 +102,8 @@ def cpu(
         grown = float(mine["threads"].median() - before["threads"].max())
     pressed = _pressed(used, calm, others, part, grown >= CROWD_THREADS)
     if pressed is None:
-        return held(mine, before, samples) or _idle(used, calm, samples("cpu_pct"), part)
+        ceiling = [] if serves_others else held(mine, before, samples)
+        return ceiling or _idle(used, calm, samples("cpu_pct"), part)
     text, strength = pressed
     sql, middle = samples("cpu_pct"), float(used.median())
     seen = [Observation("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, text)]

@@ -68,7 +68,12 @@ def localised(context: HealthContext) -> list[Observation]:
     fates = context.fates[context.fates["route"].isin(context.routes)]
     if fates.empty:
         return []
-    view = _View(context, context.joined_during, fates)
+    joined = context.joined_during
+    # Other replicas that serve the same routes well say nothing about the way to the failing one.
+    if context.replicas["failing"].any():
+        others = context.replicas.index[~context.replicas["failing"]]
+        joined = joined[~joined["upstream_addr"].isin(others) | joined.index.isin(fates["row"])]
+    view = _View(context, joined, fates)
     topics = (
         _fates,
         _unconnected,

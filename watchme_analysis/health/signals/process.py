@@ -67,7 +67,9 @@ def process(context: HealthContext) -> list[Observation]:
             others = _others_cpu(metrics, service, during)
             outer = waiting(context, during.index)
             open_too = during if outer is None else during.assign(waiting=outer)
-            seen += cpu(open_too, others, before, samples, granted.cpus if granted else None)
+            cores = granted.cpus if granted else None
+            spared = bool(context.calm_neighbours())
+            seen += cpu(open_too, others, before, samples, cores, serves_others=spared)
             seen += _files(context, during, samples, granted.open_files if granted else None)
             bytes_granted = granted.memory_bytes if granted else None
             seen += memory(

@@ -1,0 +1,55 @@
+"""Replicas: servers that share the requests of the same routes, and which of them an incident is about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Share of a replica's requests from which it fails, and up to which it serves well, by choice: a replica that
+# fails serves hardly a request, and clients make mistakes of their own.
+FAILING_SHARE = 0.5
+CALM_SHARE = 0.1
+# Requests of a replica that show how it serves.
+FEWEST = 3
+
+
+def replica_counts(requests: pd.DataFrame, fates: pd.DataFrame, servers: Collection[str]) -> pd.DataFrame:
+    """Return how each of several replicas served the requests of an incident.
+
+    A load balancer gives each server a share of the requests of a route (ngx_http_upstream_module), so that a
+    fault of one replica shows in the requests that were sent to it.
+
+    Parameters
+    ----------
+    requests
+        Requests of the affected routes in the incident: ``upstream_addr`` (text), ``nginx_bad`` (bool).
+    fates
+        Frame of :func:`watchme_analysis.requests.fates.request_fates`: a bad request counts for the replica
+        that it failed at, also where another one was tried afterwards.
+    servers
+        Addresses (``host:port``) that serve these routes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``requests``, ``bad`` (int), ``failing`` (bool), by address; no rows without two servers. No replica
+        is failing where none differs from the others.
+    """
+    import pandas as pd
+
+    known = fates[fates["row"].isin(requests.index) & fates["address"].notna()]
+    failed_at = known.drop_duplicates("row").set_index("row")["address"]
+    address = failed_at.reindex(requests.index).fillna(requests["upstream_addr"])
+    mine = requests.assign(address=address)[address.isin(list(servers))]
+    alone = fates[(fates["row"] < 0) & fates["address"].isin(list(servers))]["address"].value_counts()
+    counts = mine.groupby("address")["nginx_bad"].agg(requests="size", bad="sum")
+    counts = counts.reindex(counts.index.union(alone.index), fill_value=0).astype("int64")
+    counts = counts.add(pd.DataFrame({"requests": alone, "bad": alone}).reindex(counts.index, fill_value=0))
+    share = counts["bad"] / counts["requests"]
+    failing = (share >= FAILING_SHARE) & (counts["bad"] >= FEWEST)
+    others = ~failing & (share <= CALM_SHARE) & (counts["requests"] >= FEWEST)
+    is_apart = failing.any() and others.any() and (failing | others).all()
+    return counts.assign(failing=failing & is_apart)[: len(counts) if len(counts) > 1 else 0]
