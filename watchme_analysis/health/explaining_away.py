@@ -20,7 +20,7 @@ WAITING_FOR_WORKERS = ("workers_full", "worker_queue_full")
 EXPLAINS: dict[str, tuple[str, ...]] = {
     # Where no host is, the kernel asks for its address for seconds before a connection fails (arp(7)),
     # whatever is lost on the way.
-    "none_connected": ("connect_lost", "fate_connect_timeout"),
+    "none_connected": ("connect_lost", "fate_connect_timeout", "not_arriving"),
     # Whatever meets the address that a container no longer has, and that Nginx asks for as before.
     "stale_address": ("unreachable", "fate_unreachable", "nginx_passes_on", "restarted"),
     # Only responses that are longer than a packet stop, which some paths have.
@@ -75,8 +75,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
         "fate_header_timeout",
         "fate_unavailable",
     ),
-    # Who waits for a connection leaves the CPU and all that need none alone.
-    "connections_used_up": ("cpu_idle",),
+    # Who waits for a connection leaves the CPU and all that need none alone, and has called nobody yet.
+    "connections_used_up": ("cpu_idle", "some_paths", "callers_wait", "client_timeouts"),
     "connections_full": ("some_paths", "cpu_idle", "callers_wait"),
     # Who never asked was not answered badly by anybody.
     "edge_not_reached": ("outside_bad_nginx_fine",),

@@ -53,10 +53,11 @@ def _bunched(context: HealthContext) -> list[Observation]:
     groups: Any = answered.groupby((apart_s > BUNCH_S).cumsum())
     begun = groups[f"{side}_start"]
     spread_s = (begun.max() - begun.min()).dt.total_seconds()
-    sizes = groups.size()[(groups["route"].nunique() >= 2) & (spread_s >= SPREAD_S)]
-    sizes = sizes[sizes >= FEWEST]
+    sizes = groups.size()[spread_s >= SPREAD_S]
+    # Callers of one route may wait for the same thing; several routes share the loop.
+    mixed = groups["route"].nunique()[sizes.index] >= 2
     inside, total = int(sizes.sum()), len(answered)
-    if len(sizes) < FEWEST or inside < MOST * total:
+    if len(sizes) < FEWEST or mixed.sum() < FEWEST - 1 or inside < MOST * total:
         return []
     text = message("health-bunched", together=inside, slow=total, bunches=len(sizes))
     return [Observation("bunched", text, *of_joined(side, answered), inside / total, "share")]

@@ -241,6 +241,8 @@ def _runs_at(context: HealthContext, failed: pd.DataFrame) -> list[str]:
     asked = set(failed["address"])
     names = {name.rpartition(":")[0] for name, address in context.resolved.items() if address in asked}
     tables = [context.table(name) for name in ("container_settings", "container_events")]
+    processes = context.table("app_processes")[["service", "addr"]]
+    tables.append(processes.set_axis(["service", "address"], axis=1).assign(object=processes["service"]))
     rows = pd.concat([table[["object", "service", "address"]] for table in tables]).dropna(subset=["address"])
     mine = rows[rows["service"].isin(names) | rows["object"].isin(names)]
     hosts = set(mine["address"].str.replace(r":\d+$", "", regex=True))

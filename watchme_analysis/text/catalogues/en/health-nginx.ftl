@@ -81,3 +81,5 @@ health-wrong-port = { $address } refused { $errors } connections for { $paths }.
 
 health-wrong-port-detail = Nginx passes requests in { $place } to { $address }, where nothing listens; the process listens on { $listens }.
 check-upstream-port = port of the upstream
+health-keepalive-race = { $dropped } of { $bad } bad requests were dropped by the upstream without a response. Nginx keeps an idle connection for { $kept }, the upstream closes it after { $closed }, and the process did not end.
+health-keepalive-race-detail = Nginx keeps idle connections to the upstream for { $kept }, and the upstream closes them after { $closed }: a request that is sent at that moment is dropped.

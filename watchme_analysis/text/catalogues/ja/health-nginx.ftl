@@ -81,3 +81,5 @@ health-wrong-port = { $paths } への接続 { $errors } 件が { $address } で�
 
 health-wrong-port-detail = Nginx は { $place } のリクエストを、待ち受けのない { $address } に転送しています。プロセスは { $listens } で待ち受けています。
 check-upstream-port = アップストリームのポート
+health-keepalive-race = 異常なリクエスト { $bad } 件のうち { $dropped } 件は、アップストリームが応答せずに接続を閉じました。Nginx はアイドル接続を { $kept } 保持しますが、アップストリームは { $closed } で閉じます。プロセスは終了していません。
+health-keepalive-race-detail = Nginx はアップストリームへのアイドル接続を { $kept } 保持しますが、アップストリームは { $closed } で閉じます。その瞬間に送信されたリクエストは破棄されます。
