@@ -194,15 +194,13 @@ def stale_address(context: HealthContext) -> list[Observation]:
     import pandas as pd
 
     fates = context.fates[context.fates["route"].isin(context.routes)]
-    failed = fates[
-        fates["fate"].isin(UNCONNECTED)
-        & fates["fate"].ne("slow_connect")
-        & fates["address"].isin(context.serving)
-    ]
+    failed = fates[fates["fate"].isin(UNCONNECTED) & fates["fate"].ne("slow_connect")]
     if len(failed) < WHOLE * len(fates):
         return []
     if runs_at := _runs_at(context, failed):
         return _named_elsewhere(context, failed, runs_at)
+    if not failed["address"].isin(context.serving).all():
+        return []
     log = own_rows(context, "app_log")
     log = log[log["time"].between(pd.Timestamp(context.start) - DEPLOYED, pd.Timestamp(context.end))]
     started = log.loc[says(log["message"], f"{READY}|Started server process"), "time"]
