@@ -50,6 +50,19 @@ def in_the_fault(table, column="time"):
     return table[column].map(lambda at: in_fault((at - moment(0)).total_seconds())).astype(bool)
 
 
+def configured(made, rows):
+    """Give a case Nginx's directives: id, parent, name, arguments, whether it opens a block."""
+    names = ("id", "parent", "directive", "args", "block")
+    directives = [
+        {"file": "nginx.conf", "layer": "nginx", "line": row[0] + 1}
+        | dict(zip(names, row, strict=True))
+        | {"args": json.dumps(row[3])}
+        for row in rows
+    ]
+    give(made, "config_directives", directives)
+    return made
+
+
 def saying_nginx(made, words):
     made.table("error_log")["message"] = words
     return made
@@ -151,6 +164,34 @@ def dead_server_beside_a_good_one():
     return made
 
 
+def replica_without_responses():
+    """Every other request goes to a second server, which accepts it and responds to none in the fault."""
+
+    def requested(path, second):
+        if path == OTHER or int(second) % 2:
+            return None
+        return {"status": 504, "header_s": 4.0, "error": "upstream_timeout_read", "address": DEAD}
+
+    made = without(case(requested), "probes", "app_log", "host_metrics", "app_handlers", "app_calls")
+    log = made.table("access_log")
+    calm = ~in_the_fault(log) & log["upstream_addr"].eq(USUAL)
+    log.loc[calm & (log.index % 2 == 0), "upstream_addr"] = DEAD
+    return made
+
+
+def connections_kept_for_too_long():
+    """Nginx keeps idle connections for 60 s, which uvicorn closes after 5 s: some requests get no response."""
+    dropped = {"status": 502, "header_s": 0.001, "error": "upstream_closed"}
+    made = case(lambda path, second: dropped if path in OWN_PATHS and not int(second) % 3 else None)
+    rows = [
+        (0, None, "http", [], True), (1, 0, "upstream", ["api"], True), (2, 1, "server", [USUAL], False),
+        (3, 1, "keepalive", ["16"], False), (10, 0, "server", [], True), (11, 10, "location", ["/"], True),
+        (12, 11, "proxy_pass", ["http://api"], False),
+    ]  # fmt: skip
+    give(made, "app_processes", [{"file": "start.sh", "line": 1, "server": "uvicorn", "workers": 1}])
+    return configured(without(made, "probes", "app_handlers", "app_calls"), rows)
+
+
 def container_created_anew():
     """The container comes back with another address; Nginx asks for the old one until it is reloaded."""
     gone = {"status": 502, "header_s": 3.1, "error": "upstream_unreachable"}
@@ -183,15 +224,7 @@ def server_marked_down():
         (10, 0, "server", [], True), (11, 10, "location", ["/"], True),
         (12, 11, "proxy_pass", ["http://api"], False),
     ]  # fmt: skip
-    names = ("id", "parent", "directive", "args", "block")
-    directives = [
-        {"file": "nginx.conf", "layer": "nginx", "line": row[0] + 1}
-        | dict(zip(names, row, strict=True))
-        | {"args": json.dumps(row[3])}
-        for row in rows
-    ]
-    give(made, "config_directives", directives)
-    return made
+    return configured(made, rows)
 
 
 # The edge and the way to it.
@@ -450,6 +483,18 @@ CONSTRUCTED = (
     Constructed(header_too_big, ("header_too_big",), NGINX, f"{PROXY}#proxy_buffer_size"),
     Constructed(tls_to_a_plain_port, ("no_handshake",), NGINX, f"{PROXY}#proxy_pass"),
     Constructed(dead_server_beside_a_good_one, ("dead_server",), NGINX, f"{PROXY}#proxy_next_upstream"),
+    Constructed(
+        replica_without_responses,
+        ("one_replica",),
+        None,
+        "https://nginx.org/en/docs/http/ngx_http_upstream_module.html#upstream",
+    ),
+    Constructed(
+        connections_kept_for_too_long,
+        ("keepalive_race",),
+        NGINX,
+        "https://nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive_timeout",
+    ),
     Constructed(
         container_created_anew,
         ("stale_address",),

@@ -29,6 +29,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connect_slow": ("fate_connect_timeout",),
     "refused": ("fate_refused",),
     "refused_at_own_port": ("fate_refused",),
+    # A connection that the upstream closes as it is used is dropped at once, wherever Nginx sends its request.
+    "keepalive_race": ("closed_at_once", "nginx_passes_on", "routed_well"),
     # A port without a listener refuses on all paths, whoever should listen there.
     "fate_refused": ("all_paths",),
     # Who is sent elsewhere waits there, whatever the handler calls that usually answers.
