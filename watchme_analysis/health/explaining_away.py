@@ -77,6 +77,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
         "fate_header_timeout",
         "fate_unavailable",
     ),
+    # Gunicorn ends a worker whose loop is held, together with its connections.
+    "loop_held": ("fate_connection_dropped", "restarted", "restarted_often"),
     # Who waits for a connection leaves the CPU and all that need none alone, and has called nobody yet.
     "connections_used_up": ("cpu_idle", "some_paths", "callers_wait", "client_timeouts"),
     "connections_full": ("some_paths", "cpu_idle", "callers_wait"),

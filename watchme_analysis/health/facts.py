@@ -122,6 +122,10 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
         state_fact("open" if incident.is_open else "ended", incident.end),
         *_of_requests(lost, int(incident.count) - lost, int(incident.base)),
     ]
+    if (replicas := context.replicas)["failing"].any():
+        failing = list(map(str, replicas.index[replicas["failing"]]))
+        shown = message("fact-failing-replicas-value", failing=Names(tuple(failing)), replicas=len(replicas))
+        listed.append(fact("failing_replicas", failing, shown))
     if len(failed):
         counts = {str(int(status)): int(count) for status, count in failed["status"].value_counts().items()}
         if silent := int(failed["status"].isna().sum()):

@@ -41,7 +41,7 @@ def replica_counts(requests: pd.DataFrame, fates: pd.DataFrame, servers: Collect
     import pandas as pd
 
     known = fates[fates["row"].isin(requests.index) & fates["address"].notna()]
-    failed_at = known.drop_duplicates("row").set_index("row")["address"]
+    failed_at = known.drop_duplicates("row").set_index("row")["address"].astype("string")
     address = failed_at.reindex(requests.index).fillna(requests["upstream_addr"])
     mine = requests.assign(address=address)[address.isin(list(servers))]
     alone = fates[(fates["row"] < 0) & fates["address"].isin(list(servers))]["address"].value_counts()

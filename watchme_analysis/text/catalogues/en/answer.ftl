@@ -85,6 +85,8 @@ fact-response-time = Median response time: { $value }
 fact-response-time-value = { $during } (usually { $usual })
 fact-degradation = Slower: { $value }
 fact-degradation-value = { $path }, { $during } (usually { $usual })
+fact-failing-replicas = Failing replicas: { $value }
+fact-failing-replicas-value = { $failing } (of { $replicas })
 fact-error = Error: { $value }
 
 # Cause

@@ -76,6 +76,8 @@ fact-response-time = 応答時間の中央値: { $value }
 fact-response-time-value = { $during } (通常は { $usual })
 fact-degradation = 応答の遅延: { $value }
 fact-degradation-value = { $path }、{ $during } (通常 { $usual })
+fact-failing-replicas = 異常なレプリカ: { $value }
+fact-failing-replicas-value = { $failing } (全 { $replicas } 台)
 fact-error = エラー: { $value }
 
 # 原因

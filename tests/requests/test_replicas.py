@@ -1,0 +1,44 @@
+"""Which of several servers of the same routes an incident is about."""
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.requests.replicas import replica_counts
+
+FIRST, SECOND, THIRD = "192.0.2.11:8000", "192.0.2.12:8000", "192.0.2.13:8000"
+
+
+def counted(bad, *, retried_at=None, servers=(FIRST, SECOND, THIRD)):
+    """Return the counts of 30 requests, a third to each server; those to servers in ``bad`` fail.
+
+    With ``retried_at``, each request was served by that server after the attempt that failed.
+    """
+    tried = [servers[at % len(servers)] for at in range(30)]
+    failed = [at for at in range(30) if tried[at] in bad]
+    logged = [retried_at if retried_at and at in failed else tried[at] for at in range(30)]
+    requests = pd.DataFrame({"upstream_addr": logged, "nginx_bad": [at in failed for at in range(30)]})
+    fates = pd.DataFrame({"row": failed, "address": [tried[at] for at in failed]})
+    return replica_counts(requests.astype({"upstream_addr": "string"}), fates, {*servers})
+
+
+@pytest.mark.parametrize("bad", [{FIRST}, {SECOND, THIRD}])
+def test_the_replicas_that_fail_are_failing(bad):
+    counts = counted(bad)
+    assert {*counts.index[counts["failing"]]} == bad
+    assert counts["requests"].sum() == 30
+    assert counts["bad"].sum() == 10 * len(bad)
+
+
+@pytest.mark.parametrize("bad", [set(), {FIRST, SECOND, THIRD}])
+def test_no_replica_is_failing_where_all_fare_alike(bad):
+    assert not counted(bad)["failing"].any()
+
+
+def test_a_retried_request_counts_for_the_replica_that_it_failed_at():
+    counts = counted({FIRST}, retried_at=SECOND)
+    assert counts.loc[FIRST].to_dict() == {"requests": 10, "bad": 10, "failing": True}
+    assert counts.loc[SECOND, "bad"] == 0
+
+
+def test_a_single_server_is_no_replica():
+    assert counted({FIRST}, servers=(FIRST,)).empty
