@@ -180,7 +180,7 @@ def replica_without_responses():
 
 
 def connections_kept_for_too_long():
-    """Nginx keeps idle connections for 60 s, which uvicorn closes after 5 s: some requests get no response."""
+    """Nginx keeps idle connections for 60 s, which uvicorn closes after 5 s; some requests fail."""
     dropped = {"status": 502, "header_s": 0.001, "error": "upstream_closed"}
     made = case(lambda path, second: dropped if path in OWN_PATHS and not int(second) % 3 else None)
     rows = [

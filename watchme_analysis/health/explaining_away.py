@@ -29,7 +29,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "connect_slow": ("fate_connect_timeout",),
     "refused": ("fate_refused",),
     "refused_at_own_port": ("fate_refused",),
-    # A connection that the upstream closes as it is used is dropped at once, wherever Nginx sends its request.
+    # A connection that the upstream closes as it is used is dropped at once, whatever Nginx sends to it.
     "keepalive_race": ("closed_at_once", "nginx_passes_on", "routed_well"),
     # A port without a listener refuses on all paths, whoever should listen there.
     "fate_refused": ("all_paths",),

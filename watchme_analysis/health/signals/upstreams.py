@@ -191,16 +191,19 @@ def stale_address(context: HealthContext) -> list[Observation]:
     stays, while the address that served before does not connect, is somewhere else, or cut off. The address
     at which it is served afterwards shows which.
     """
-    import pandas as pd
-
     fates = context.fates[context.fates["route"].isin(context.routes)]
     failed = fates[fates["fate"].isin(UNCONNECTED) & fates["fate"].ne("slow_connect")]
     if len(failed) < WHOLE * len(fates):
         return []
     if runs_at := _runs_at(context, failed):
         return _named_elsewhere(context, failed, runs_at)
-    if not failed["address"].isin(context.serving).all():
-        return []
+    return _started_since(context, failed) if failed["address"].isin(context.serving).all() else []
+
+
+def _started_since(context: HealthContext, failed: pd.DataFrame) -> list[Observation]:
+    """Return an observation of a process that was started, and is not served at the address of before."""
+    import pandas as pd
+
     log = own_rows(context, "app_log")
     log = log[log["time"].between(pd.Timestamp(context.start) - DEPLOYED, pd.Timestamp(context.end))]
     started = log.loc[says(log["message"], f"{READY}|Started server process"), "time"]
