@@ -51,7 +51,7 @@ def test_times_without_a_zone_are_utc_unless_stated():
     assert parse_time("2025-12-11T10:00") == datetime(2025, 12, 11, 10, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2h30", "", "12:00", "5 m"])
+@pytest.mark.parametrize("text", ["tomorrow", "2h30", "", "12:00", "5 m"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(InputError, match="is not a valid time"):
         parse_time(text, now=NOW)
@@ -135,3 +135,16 @@ def test_windows_in_words_and_bounds_of_python():
     assert parse_time("1765414800.5") == datetime(2025, 12, 11, 1, 0, 0, 500_000, tzinfo=UTC)
     assert parse_time("123456789") == datetime.fromtimestamp(123456789, UTC)
     assert list(error_of(parse_time, "500ms")) == ["error-time-invalid"]  # a span, but none of a log
+
+
+def test_words_for_days_and_units_and_the_zone_of_japan_are_understood():
+    now, japan = datetime(2026, 3, 2, 16, tzinfo=UTC), parse_zone("JST")
+    assert parse_time("yesterday", UTC, now) == datetime(2026, 3, 1, tzinfo=UTC)
+    # In Japan it is the third of March already.
+    assert parse_time("today", japan, now) == datetime(2026, 3, 2, 15, tzinfo=UTC)
+    for text in ("90m", "90 min", "1 hour 30 minutes", "1.5 hours", "1h30m"):
+        assert parse_span(text) == timedelta(minutes=90)
+        assert parse_time(text, UTC, now) == now - timedelta(minutes=90)
+    for text in ("1 houres", "yesterdays", "hour"):
+        with pytest.raises(InputError):
+            parse_time(text, UTC, now)

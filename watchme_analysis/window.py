@@ -11,6 +11,14 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.text.render import error_message
 
 _SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)", re.ASCII)
+# Units as people write them, after a number: `1 hour`, `2 hours 30 min`.
+_WORDS = re.compile(
+    r"(?<=\d)\s*(s|m|h|d|w)(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?|ays?|eeks?)\b\s*", re.ASCII
+)
+# Days before today, whose beginning a word names.
+_DAYS = {"today": 0, "yesterday": 1}
+# Zones that have no IANA name of this form, and one meaning.
+_ZONES = {"JST": "Asia/Tokyo"}
 _LONGEST = timedelta(days=36525)
 # So many characters of a text that can't be used are shown.
 _SHOWN = 60
@@ -72,7 +80,7 @@ def parse_zone(name: str) -> tzinfo:
         When the zone is unknown.
     """
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(_ZONES.get(name, name))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InputError(error_message("error-zone-unknown", name=repr(name))) from error
 
@@ -93,15 +101,16 @@ def _known(moment: datetime, text: str) -> datetime:
 
 
 def parse_span(text: str) -> timedelta:
-    """Return the time span of a text such as ``90s``, ``2h``, ``1d12h``, ``500ms``.
+    """Return the time span of a text such as ``90s``, ``2h``, ``1d12h``, ``500ms``, ``1 hour``.
 
     Raises
     ------
     InputError
         When the text is no span.
     """
-    parts = list(_SPAN.finditer(text.strip()))
-    if not parts or "".join(part.group() for part in parts) != text.strip():
+    short = _WORDS.sub(r"\1", text.strip())
+    parts = list(_SPAN.finditer(short))
+    if not parts or "".join(part.group() for part in parts) != short:
         raise InputError(error_message("error-duration-invalid", text=repr(_short(text))))
     seconds = sum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts)
     if seconds > _LONGEST.total_seconds():
@@ -115,8 +124,8 @@ def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = Non
     Parameters
     ----------
     text
-        ``2025-12-11T10:00+09:00``, ``2025-12-11``, ``1765415400`` (epoch seconds), ``now``, or ``2h``
-        (two hours before ``now``).
+        ``2025-12-11T10:00+09:00``, ``2025-12-11``, ``1765415400`` (epoch seconds), ``now``, ``2h`` or
+        ``2 hours`` (before ``now``), ``today`` or ``yesterday`` (its beginning).
     zone
         Zone of times written without one; UTC unless given.
     now
@@ -133,7 +142,10 @@ def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = Non
         return current.astimezone(UTC)
     if re.fullmatch(r"\d{9,11}(\.\d+)?", text):
         return _known(datetime.fromtimestamp(float(text), UTC), text)
-    if _SPAN.match(text) and re.fullmatch(r"(?:\d+(?:\.\d+)?[smhdw])+", text):
+    if text in _DAYS:
+        local = current.astimezone(zone or UTC) - timedelta(days=_DAYS[text])
+        return _known(local.replace(hour=0, minute=0, second=0, microsecond=0), text)
+    if re.fullmatch(r"(?:\d+(?:\.\d+)?[smhdw])+", _WORDS.sub(r"\1", text)):
         return _known(current - parse_span(text), text)
     try:
         moment = datetime.fromisoformat(text)

@@ -241,3 +241,11 @@ def test_every_command_has_an_example(watchme):
     ]
     assert len(commands) > 12
     assert silent == []
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "## Confirm"), ("ja", "## 確認")])
+def test_the_page_of_a_cause_is_shown_in_each_language(watchme, language, heading):
+    shown = watchme("cause", "consumer_failing", "--language", language)
+    assert shown.stdout.startswith("# consumer_failing") and heading in shown.stdout.splitlines()
+    wrong = watchme("cause", "consumer_falling")
+    assert wrong.returncode == 2 and "Did you mean `consumer_failing`?" in wrong.stderr

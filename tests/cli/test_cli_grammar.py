@@ -15,6 +15,7 @@ WITHOUT_ROWS = {
     "alarms export": "its forms are those of infrastructure code, chosen by --format",
     "config trust": "one sentence",
     "demo": "runs two other commands",
+    "cause": "shows a page",
     "lab": "opens JupyterLab",
     "mcp": "answers on standard output in its protocol",
     "probe": "appends to a file",
@@ -22,7 +23,7 @@ WITHOUT_ROWS = {
     "schedule install": "shows the units; `schedule list` has rows",
     "schedule remove": "shows the units; `schedule list` has rows",
 }
-WITHOUT_TO = {"config trust", "lab", "mcp", "schedule install", "schedule remove"}
+WITHOUT_TO = {"cause", "config trust", "lab", "mcp", "schedule install", "schedule remove"}
 CALL_AWS = {
     "alarms apply", "alarms plan", "alarms undo", "alarms verify", "audit", "case pull", "config check",
     "config init", "config show", "deploy apply", "deploy plan", "deploy rollback", "fifo apply",

@@ -30,6 +30,7 @@ _COMMANDS = {
     "demo": "demo:demo",
     "case": "case:case_group",
     "diagnose": "diagnose:diagnose",
+    "cause": "cause:cause",
     "explain": "explain:explain",
     "access": "access:access",
     "report": "report:report",
