@@ -1,0 +1,152 @@
+"""What the figures of the health page show, by their panels, words and descriptions."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
+from watchme_analysis.health.sections.timeline import plot_health_timeline
+from watchme_analysis.present import style
+from watchme_analysis.requests.concurrency import Lag
+from watchme_analysis.schema import conform, empty
+from watchme_analysis.text.message import message
+from watchme_analysis.text.render import label
+from watchme_analysis.window import Window
+
+START = datetime(2026, 3, 2, 4, tzinfo=UTC)
+NAN = float("nan")
+
+
+def at(second):
+    return START + timedelta(seconds=second)
+
+
+SPAN = style.AxisSpan(Window(START, at(60)), UTC, (at(20), at(40)))
+
+
+def observed(*rows):
+    names = ("start", "route", "vantage", "phase", "duration_s", "failed")
+    frame = pd.DataFrame([(at(second), *rest) for second, *rest in rows], columns=names)
+    return frame.astype({"start": "datetime64[us, UTC]", "duration_s": "Float64", "failed": bool})
+
+
+REQUESTS = observed(
+    (0, "/health", "nginx", "baseline", 0.02, False),
+    (1, "/health", "nginx", None, 0.04, False),
+    (2, "/health", "nginx", "incident", 5.0, True),
+    (3, "/health", "outside", "baseline", 0.0, False),
+    (4, "/jobs", "edge", "incident", 0.3, False),
+    (5, "/jobs", "edge", "incident", None, False),
+)
+
+
+def titles(picture):
+    return [axis.get_title(loc="left") for axis in picture.figure.axes]
+
+
+def test_vantages_are_described_by_median_and_failures_of_each_phase():
+    picture = plot_vantages(REQUESTS, ["/health", "/absent", "/jobs"])
+    assert titles(picture) == ["/health", "/jobs"]
+    spoken = (
+        ("/health", "outside", "baseline", "0 s", 0, 1),
+        ("/health", "Nginx", "baseline", "30 ms", 0, 2),
+        ("/health", "Nginx", "incident", "5 s", 1, 1),
+        ("/jobs", "edge", "incident", "300 ms", 0, 1),
+    )
+    names = ("route", "vantage", "phase", "median", "failed", "requests")
+    strips = (label("vantages-alt-strip", "en", **dict(zip(names, row, strict=True))) for row in spoken)
+    assert picture.alt == label("vantages-alt", "en", strips="; ".join(strips))
+
+
+def test_the_first_three_routes_with_requests_have_a_panel():
+    rows = observed(*((0, f"/{name}", "edge", "baseline", 0.1, False) for name in "abcd"))
+    assert titles(plot_vantages(rows, ["/none", "/a", "/b", "/c", "/d"])) == ["/a", "/b", "/c"]
+
+
+def test_where_time_goes_names_the_time_in_each_layer():
+    names = ("route", "phase", "requests", "edge_s", "nginx_s", "connect_s", "header_s", "body_s")
+    rows = [("/health", "baseline", 23, 0.25, NAN, 0.0, 0.5, 0.0), ("/jobs", "incident", 2, *[0.0] * 5)]
+    picture = plot_where_time_goes(pd.DataFrame(rows, columns=names))
+    edge, header = label("on-edge", "en"), label("on-header", "en")
+    said = f"/health, baseline: 23: {edge} 250 ms, {header} 500 ms; /jobs, incident: 2: < 1 ms"
+    assert picture.alt == label("where-time-goes-alt", "en", bars=said)
+
+
+OPENED = pd.DataFrame(
+    [(10, "192.0.2.11:8100", "/health", 1), (30, "192.0.2.11:8100", "/jobs", 1500)],
+    columns=["time", "upstream", "route", "in_flight"],
+)
+OPENED["time"] = pd.to_datetime([at(second) for second in OPENED["time"]], utc=True)
+
+
+def in_flight(opened, load, lag):
+    return plot_in_flight(opened, REQUESTS, (message("load-in-process"), load), ("/health", lag), SPAN)
+
+
+def test_open_requests_lie_above_the_latency_and_the_conclusion_below():
+    load = pd.Series([1.0, 6.0], index=pd.to_datetime([at(0), at(20)], utc=True))
+    picture = in_flight(OPENED, load, Lag("/health", "jobs", 10.0, 0.876, 0.1, 42))
+    conclusion = label("latency-follows", "en", rho="0.88", samples=42, lag="10 s")
+    assert titles(picture) == [
+        label("in-flight-nginx-by-upstream", "en"),
+        label("in-flight-nginx-by-route", "en"),
+        label("in-flight-latency", "en", route="/health"),
+        conclusion,
+    ]
+    peaks = "192.0.2.11:8100 ≤ 1,500"
+    assert picture.alt == label("in-flight-alt", "en", route="/health", peaks=peaks, conclusion=conclusion)
+
+
+def test_panels_without_data_give_the_reason():
+    picture = in_flight(OPENED[:0], pd.Series(dtype="float64", index=pd.to_datetime([], utc=True)), None)
+    assert {label(f"in-flight-{reason}", "en") for reason in ("no-log", "no-load")} <= {*picture.words}
+    assert label("latency-too-few", "en") in picture.alt
+
+
+def timeline(rows, **side):
+    tables = {name: empty(name) for name in ("error_log", "app_log", "host_metrics")}
+    for name, given in side.items():
+        tables[name] = conform(name, pd.DataFrame([{**row, "time": at(row["time"])} for row in given]))
+    return plot_health_timeline(rows, tables, SPAN, ["/health"])
+
+
+ONE_LINE = {"time": 5, "kind": "application", "message": "x"}
+
+
+def test_the_timeline_is_described_by_what_each_layer_and_log_holds():
+    gauges = [{"metric": name, "time": 10, "value": 1.0} for name in ("zeta", "cpu_pct")]
+    reloads = [{"time": 1, "kind": "reload"}]
+    picture = timeline(REQUESTS, error_log=reloads, app_log=[ONE_LINE] * 2, host_metrics=gauges)
+    parts = [
+        label("timeline-alt-requests", "en", vantage="edge", rows=2, failed=0),
+        label("timeline-alt-requests", "en", vantage="Nginx", rows=3, failed=1),
+        label("timeline-alt-probes", "en", vantage="outside", rows=1, failed=0),
+        label("timeline-alt-error-log", "en", rows=1),
+        label("timeline-alt-app-log", "en", rows=2),
+        label("timeline-alt-metrics", "en", metrics=["cpu_pct", "zeta"]),
+    ]
+    assert picture.alt == label("timeline-alt", "en", parts="; ".join(parts))
+    # The usual metrics come first.
+    usual, other = titles(picture)[-2:]
+    assert usual == label("panel-host-metric", "en", metric=label("metric-cpu-pct", "en"))
+    assert other == label("panel-host-metric", "en", metric="zeta")
+
+
+@pytest.mark.parametrize(
+    ("side", "absent"),
+    [
+        ({"app_log": [ONE_LINE]}, "nginx"),
+        ({"error_log": [{"time": 1, "kind": "reload"}]}, "app"),
+        ({"host_metrics": [{"time": 1, "metric": "cpu_pct", "value": 1.0}]}, "nginx-app"),
+    ],
+)
+def test_the_timeline_names_the_logs_that_are_missing(side, absent):
+    picture = timeline(REQUESTS[:0], **side)
+    assert label(f"panel-events-without-{absent}", "en") in titles(picture)
+    assert {label(f"absent-{name}", "en") for name in ("probes", "edge-log", "nginx-log")} <= {*picture.words}
+
+
+def test_a_case_without_any_of_it_gives_the_reason():
+    reason = label("health-timeline-empty", "en")
+    assert timeline(REQUESTS[:0]).alt == label("figure-none", "en", reason=reason)
