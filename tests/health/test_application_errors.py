@@ -98,7 +98,7 @@ def test_a_handler_that_raises_is_a_fault_of_process_or_dependency_with_its_exce
 def test_a_process_that_answers_with_errors_is_running():
     """A restart that brought the error refused some requests; it did not keep the process away."""
     down = {one.cause: one for one in health_causes()}["app_down"]
-    restart = down.log_odds("refused") + down.log_odds("restarted")
+    restart = down.log_odds("refused_at_own_port") + down.log_odds("restarted")
     assert down.log_odds("fate_application_error") < -restart
 
 

@@ -1,49 +1,17 @@
-import math
 from pathlib import Path
 
 import pytest
 from worlds.reliability import (
-    LOOKS_PER_POINT,
-    FirstLook,
-    brier,
-    confidence_map,
-    confidence_points,
-    read_first_looks,
-    reliability,
     wilson,
 )
 
 from watchme_analysis.health.calibration import confidence, measured, track_record
 from watchme_analysis.health.judge import Decision
 from watchme_analysis.inference.causes import Cause
-from watchme_analysis.inference.confidence import mapped
 from watchme_analysis.inference.engine import weigh
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBABILITIES = [number / 200 for number in range(201)]
-
-
-def test_verdicts_are_counted_in_the_bin_of_their_confidence():
-    verdicts = [(0.9, True), (0.94, False), (0.95, True), (1.0, True), (0.2, False)]
-    bins = {(one.low, one.high): (one.count, one.right) for one in reliability(verdicts)}
-    assert bins == {(0.0, 0.5): (1, 0), (0.9, 0.95): (2, 1), (0.95, 1.0): (2, 2)}
-    assert reliability(verdicts)[1].share == 0.5
-    assert reliability([]) == ()
-
-
-def test_a_share_of_few_has_a_wide_interval_that_stays_between_nothing_and_all():
-    low, high = wilson(8, 8)
-    # 1 / (1 + z^2 / n), as the formula gives it where all are right.
-    assert low == pytest.approx(1 / (1 + 1.96**2 / 8))
-    assert high == pytest.approx(1.0)
-    assert wilson(0, 0) == (0.0, 1.0)
-    few, many = wilson(5, 10), wilson(500, 1000)
-    assert many[1] - many[0] < (few[1] - few[0]) / 5
-
-
-def test_briers_score():
-    assert brier([(0.9, True), (0.8, False)]) == pytest.approx((0.01 + 0.64) / 2)
-    assert math.isnan(brier([]))
 
 
 FIGURES = {
@@ -99,37 +67,6 @@ def test_the_figures_that_ship_add_up_and_are_those_of_the_page():
         assert f"| {one['low']:.2f} to {one['high']:.2f} | {one['count']} | {one['right']} |" in text
 
 
-def test_a_map_is_linear_between_its_points_and_constant_outside():
-    points = [[0.6, 0.5], [0.8, 0.7], [0.9, 0.95]]
-    assert [mapped(probability, points) for probability in (0.0, 0.6, 0.7, 0.8, 0.9, 1.0)] == pytest.approx(
-        [0.5, 0.5, 0.6, 0.7, 0.95, 0.95]
-    )
-    assert mapped(0.3, [[0.9, 0.8]]) == mapped(1.0, [[0.9, 0.8]]) == 0.8
-
-
-def looks(probability, right, wrong):
-    return [(probability, True)] * right + [(probability, False)] * wrong
-
-
-def test_a_map_pools_what_is_not_in_order():
-    rising = [*looks(0.7, 12, 8), *looks(0.9, 19, 1)]
-    assert confidence_map(rising) == [[0.7, round(12.5 / 21, 4)], [0.9, round(19.5 / 21, 4)]]
-    falling = [*looks(0.7, 19, 1), *looks(0.9, 12, 8)]
-    assert confidence_map(falling) == [[0.8, round(31.5 / 41, 4)]]
-
-
-def test_few_looks_promise_less_and_move_no_point_alone():
-    assert confidence_map([]) == [[0.5, 0.5]]
-    few, many = confidence_map(looks(0.9, 5, 0)), confidence_map(looks(0.9, 500, 0))
-    assert few == [[0.9, round(5.5 / 6, 4)]]
-    assert few[0][1] < many[0][1] < 1
-    alone = confidence_map([*looks(0.61, 0, 1), *looks(0.9, LOOKS_PER_POINT, 0)])
-    assert len(alone) == 1
-    # All right, but so few that the prior would turn the order around.
-    reversed_by_prior = confidence_map([*looks(0.8, 199, 1), *looks(0.9, LOOKS_PER_POINT, 0)])
-    assert len(reversed_by_prior) == 1
-
-
 def test_confidence_rises_with_probability_and_with_the_number_of_signals():
     for signals in (1, 2, 3):
         promised = [confidence(probability, signals) for probability in PROBABILITIES]
@@ -138,24 +75,6 @@ def test_confidence_rises_with_probability_and_with_the_number_of_signals():
     for probability in (one for one in PROBABILITIES if one >= 0.7):
         promised = [confidence(probability, signals) for signals in (1, 2, 3, 9)]
         assert promised == sorted(promised)
-
-
-def test_a_map_promises_no_more_on_few_signals_than_on_many():
-    few, many = (
-        [FirstLook("a", signals, 0.95, 0.9, is_right) for is_right in outcomes]
-        for signals, outcomes in ((1, [True] * 40), (3, [True] * 30 + [False] * 10))
-    )
-    points = confidence_points([*few, *many])
-    for probability in PROBABILITIES:
-        assert mapped(probability, points["1"]) <= mapped(probability, points["3"])
-
-
-def test_first_looks_are_read_without_the_open_ones(tmp_path):
-    path = tmp_path / "looks.csv"
-    path.write_text(
-        "set,outcome,confidence,signals,probability\nnew: logs,right,0.7,2,0.85\nnew,open,0.4,1,0.4\n"
-    )
-    assert read_first_looks(path) == [FirstLook("new", 2, 0.85, 0.7, True)]
 
 
 def test_an_inconclusive_verdict_states_the_probability_itself():

@@ -98,10 +98,6 @@ def test_probes_between_two_bad_requests_tell_of_trouble_at_any_pace(pace):
     assert 15 <= len(near) <= 25 and (seconds % 6 < 3).all() and share == 1.0
 
 
-def test_few_probes_of_the_host_tell_a_little():
-    assert by_hand(("host", 33.5, 0.01)) == {"host_clear": pytest.approx(1 / 3)}
-
-
 @pytest.mark.slow
 def test_what_a_start_waits_for_does_not_block_those_who_are_served():
     handlers = [

@@ -37,9 +37,7 @@ def test_the_last_layer_that_is_not_excluded_is_named():
 @pytest.mark.parametrize(
     "changed",
     [
-        pytest.param(
-            {"connect_quick": 0.0, "refused_at_own_port": 0.0, "refused": 1.0}, id="two layers are left"
-        ),
+        pytest.param({"connect_quick": 0.0, "refused_at_own_port": 0.0}, id="two layers are left"),
         pytest.param({"is_incident": False}, id="no incident"),
     ],
 )

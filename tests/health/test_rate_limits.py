@@ -95,7 +95,7 @@ def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
 
     seen = Signals(flooded(case(down)))
     assert SEARCH not in seen.found.endpoints
-    assert "nginx_limits" not in seen
+    assert "fate_limited" not in seen
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_a_limit_explains_failures_with_its_status_alone():
         for k in range(300)
     ]  # fmt: skip
     give(made, "error_log", [*old, *lines])
-    assert "nginx_limits" not in Signals(made)
+    assert "fate_limited" not in Signals(made)
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_a_limit_that_refuses_the_health_check_is_found(status, message):
         return limited if path == HEALTH else None
 
     seen = Signals(case(refused))
-    assert "nginx_limits" in seen
+    assert "fate_limited" in seen
     assert seen.found.endpoints == (HEALTH,)
 
 
@@ -158,4 +158,4 @@ def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
     def limited(path, second):
         return refused if path in (REPORT, JOBS) and int(4 * second) % 4 else None
 
-    assert "nginx_limits" in Signals(case(limited))
+    assert "fate_limited" in Signals(case(limited))

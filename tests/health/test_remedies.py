@@ -222,10 +222,10 @@ REMEDIES = [
     (
         limited_in_a_known_place,
         "nginx_config",
-        "nginx_limits",
+        "fate_limited",
         ["`limit_conn peer 1`", f"`location = {HEALTH}`"],
     ),
-    (nginx_refuses, "nginx_config", "nginx_limits", [HEALTH, "nginx -s reload"]),
+    (nginx_refuses, "nginx_config", "fate_limited", [HEALTH, "nginx -s reload"]),
     (no_connections_left, "nginx_config", "nginx_short_of", ["`worker_connections`"]),
     (started_on_another_port, "nginx_config", "wrong_port", ["192.0.2.11:8200", "192.0.2.11:8100"]),
     (nginx_misdirects, "nginx_config", "moved_upstream", [USUAL, "198.51.100.9:8017"]),

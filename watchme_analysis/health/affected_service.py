@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.context import HealthContext, health_context, once_per_context
@@ -236,16 +236,24 @@ def _gauges(inv: Investigation) -> pd.DataFrame:
 
 def waiting(context: HealthContext, at: pd.Index) -> pd.Series | None:
     """Return how many requests Nginx had open at the affected service at some moments; None: unknown."""
-    import numpy as np
     import pandas as pd
 
     mine = context.joined["seen_nginx"] & context.joined["upstream_addr"].isin(context.services[:1])
-    rows = context.joined.loc[mine, ["nginx_start", "nginx_end", "nginx_s"]]
+    rows = context.joined[mine]
     if rows.empty or not rows["nginx_s"].notna().any():
         return None
-    begun, ended = (
-        np.sort(pd.DatetimeIndex(rows[name]).as_unit("us").asi8) for name in ("nginx_start", "nginx_end")
-    )
-    moments = pd.DatetimeIndex(at).as_unit("us").asi8
-    now = np.searchsorted(begun, moments, side="right") - np.searchsorted(ended, moments, side="right")
-    return pd.Series(now, index=at, dtype="float64")
+    return open_at(rows, pd.Series(at, index=at), "nginx").astype("float64")
+
+
+def open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
+    """Return how many of some requests a layer had open at moments, those that began then included."""
+    import numpy as np
+    import pandas as pd
+
+    def in_us(times: pd.Series) -> Any:
+        return pd.DatetimeIndex(times).as_unit("us").asi8
+
+    begun, ended = (np.sort(in_us(rows[f"{side}_{name}"])) for name in ("start", "end"))
+    at = in_us(moments)
+    count = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
+    return pd.Series(count, index=moments.index)

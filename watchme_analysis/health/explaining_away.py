@@ -4,7 +4,6 @@ from __future__ import annotations
 
 # What callers and logs meet while a container ends and starts again.
 RESTARTS = (
-    "refused",
     "refused_at_own_port",
     "fate_refused",
     "inside_refused",
@@ -27,7 +26,10 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "fate_body_timeout": ("some_paths",),
     # A fate is a second look at what these found by other means.
     "connect_slow": ("fate_connect_timeout",),
-    "refused": ("fate_refused",),
+    "queue_full": ("fate_connect_timeout",),
+    "worker_queue_full": ("fate_connect_timeout",),
+    # A request in the queue of the kernel waits for a worker, on every path.
+    "workers_full": ("worker_queue_full", "all_routes", "fate_header_timeout", "cpu_idle"),
     "refused_at_own_port": ("fate_refused",),
     # A connection that the upstream closes as it is used is dropped at once, whatever Nginx sends to it.
     "keepalive_race": ("closed_at_once", "nginx_passes_on", "routed_well"),
@@ -44,7 +46,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "cpu_held": WAITING_FOR_WORKERS,
     "host_cpu_full": WAITING_FOR_WORKERS,
     # A killed process refuses connections until it restarts.
-    "memory_lost": ("cpu_idle", "refused", "refused_at_own_port", "inside_refused", "restarted_often"),
+    "memory_lost": ("cpu_idle", "refused_at_own_port", "inside_refused", "restarted_often"),
     # The kernel kills a container at its memory limit, before it is restarted; a known line says it again.
     "container_out_of_memory": (
         *RESTARTS,

@@ -72,22 +72,6 @@ def statuses_of(lines: pd.DataFrame, routes: Routes) -> set[float]:
     return found
 
 
-def delays_requests(lines: pd.DataFrame, routes: Routes) -> bool:
-    """Return True when the limits of a route delay requests before they refuse any.
-
-    Parameters
-    ----------
-    lines, routes
-        As for :func:`statuses_of`. Lines on delays are logged a level lower than those on refusals, so that a
-        log may lack them; the configuration has it as well.
-    """
-    if lines["delays"].any():
-        return True
-    paths = lines.loc[lines["kind"] == "limit_req", "path"].unique()[:1]
-    places = [route_among(routes.places, str(path)) or {} for path in paths] if routes else []
-    return any(not limit["nodelay"] for place in places for limit in place.get("limit_req") or [])
-
-
 def refused_at_limit(
     observed: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFrame, routes: Routes
 ) -> pd.Series:

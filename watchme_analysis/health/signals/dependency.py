@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import own_rows, own_source, source_rows, variables
+from watchme_analysis.health.affected_service import open_at, own_rows, own_source, source_rows, variables
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, limit_sizes, origins
@@ -226,7 +226,7 @@ def _judged(
     rows = rows[rows["route"].map(needing).fillna(False).astype(bool)]
     rows = rows[rows["upstream_addr"].isna() | rows["upstream_addr"].isin(context.services)]
     bad = rows[rows["during"] & rows[f"{side}_bad"]]
-    crowded = bad[_open_at(rows, bad[f"{side}_start"], side) > size]
+    crowded = bad[open_at(rows, bad[f"{side}_start"], side) > size]
     if len(crowded) < max(ENOUGH, MOST * len(bad)):
         return None
     limit = limits.iloc[0]
@@ -249,17 +249,6 @@ def _judged(
         1.0 if calm else UNCONTESTED,
         detail,
     )
-
-
-def _open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
-    """Return how many of some requests a layer had open at moments, those that began then included."""
-    import numpy as np
-    import pandas as pd
-
-    begun, ended = (np.sort(rows[f"{side}_{name}"].to_numpy()) for name in ("start", "end"))
-    at = moments.to_numpy()
-    count = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
-    return pd.Series(count, index=moments.index)
 
 
 DETECTORS = (callers, client_timeouts, connections)

@@ -16,6 +16,7 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
 from watchme_analysis.health.rows import Rows, lines, of_joined
+from watchme_analysis.health.signals.nginx import limited
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import FATES, LATE, UNCONNECTED
@@ -29,8 +30,6 @@ CONNECTING = (*UNCONNECTED, "slow_connect")
 # Bad requests without a single lost connection by which lost packets are excluded: with one in ten packets
 # lost, so many connections would all succeed with a probability below 5 %.
 FEWEST_CONNECTED = 15
-# Share of the bad requests that each phase must have for the delay to be everywhere.
-SPREAD_SHARE = 0.05
 # Served requests per bad one up to which a route was never served.
 NEVER_SHARE = 0.02
 # Ratio to the quickest route of the process up to which a route usually waits for nothing, and the resolution
@@ -42,10 +41,13 @@ PART_OF_WAIT = 0.5
 MOST_WAITS = 500
 # Fates that exclude no layer, and the one of which `body_stalls` says more.
 VAGUE = ("client_left", "unknown", "slow_body")
+# Fates that name what Nginx itself did, and not only how far a request came.
+OF_NGINX = ("limited", "too_large", "nginx_resources", "slow_nginx")
 NEEDS = ("access_log", "error_log")
 
 
-@detects(*(f"fate_{name}" for name in FATES if name not in VAGUE), group="fate", needs=NEEDS)
+@detects(*(f"fate_{name}" for name in FATES if name not in (*VAGUE, *OF_NGINX)), group="fate", needs=NEEDS)
+@detects(*(f"fate_{name}" for name in OF_NGINX), group="nginx", needs=NEEDS)
 @detects(
     "only_connects_fail",
     "one_route_unconnected",
@@ -54,7 +56,7 @@ NEEDS = ("access_log", "error_log")
     group="connecting",
     needs=NEEDS,
 )
-@detects("connects_well", "same_upstream_served", "all_phases_slow", group="packets", needs=NEEDS)
+@detects("connects_well", "same_upstream_served", group="packets", needs=NEEDS)
 @detects(
     "routed_well",
     "served_between",
@@ -79,7 +81,6 @@ def localised(context: HealthContext) -> list[Observation]:
         _unconnected,
         _closed_at_once,
         _connected,
-        _phases,
         _routing,
         _served_between,
         _whole_service,
@@ -182,8 +183,8 @@ def _fates(view: _View) -> list[Observation]:
             span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
             upstream=Names(tuple(map(str, addresses))) if len(addresses) else message("health-the-upstream"),
         )
-        strength = part * by_count(int(count))
-        signals.append(Observation(f"fate_{fate}", text, *view.rows(rows), strength=strength))
+        seen = Observation(f"fate_{fate}", text, *view.rows(rows), strength=part * by_count(int(count)))
+        signals.append(limited(view.context, seen, rows) if fate == "limited" else seen)
     return signals
 
 
@@ -288,27 +289,6 @@ def _connected(view: _View) -> list[Observation]:
             )
             signals.append(Observation("same_upstream_served", text, *of_joined("nginx", same)))
     return signals
-
-
-def _phases(view: _View) -> list[Observation]:
-    """Return an observation of delays in connecting, waiting for the header and reading the body alike."""
-    phases = [
-        view.of(("connect_timeout", "slow_connect")),
-        view.of(LATE),
-        view.of(("body_timeout", "slow_body")),
-    ]
-    if min(len(rows) for rows in phases) < max(FEWEST, SPREAD_SHARE * view.total):
-        return []
-    rows = view.fates[view.fates.index.isin([at for part in phases for at in part.index])]
-    connecting, waiting, reading = map(len, phases)
-    text = message(
-        "health-all-phases-slow",
-        paths=view.context.endpoints,
-        connecting=connecting,
-        waiting=waiting,
-        reading=reading,
-    )
-    return [Observation("all_phases_slow", text, *view.rows(rows))]
 
 
 def _served_between(view: _View) -> list[Observation]:

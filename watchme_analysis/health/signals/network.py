@@ -67,7 +67,7 @@ OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "worker_queue_ful
     group="connect",
     needs=("access_log/times", "error_log"),
 )
-@detects("refused", "refused_at_own_port", "unreachable", group="connect", needs=("error_log",))
+@detects("refused_at_own_port", "unreachable", group="connect", needs=("error_log",))
 @detects("body_stalls", group="body", needs=("access_log/times", "error_log"))
 @detects("listens_locally", group="start command", needs=("app_processes",))
 def network(context: HealthContext) -> list[Observation]:
@@ -270,8 +270,6 @@ def _by_error_log(context: HealthContext, seen_signals: set[str]) -> list[Observ
         elif turned_away.loc[turned_away["fate"].eq("refused"), "address"].isin(own).all():
             share = float(fates["fate"].eq("refused").mean())
             seen.append(signal("refused_at_own_port", turned_away, share=share))
-        else:
-            seen.append(signal("refused", turned_away))
     late = mine[mine["fate"].eq("connect_timeout")]
     is_told = seen_signals & OF_CONNECTING or _none_connected(context, _passed_on(context))
     if concerns(len(late), len(mine)) and not is_told:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
-from watchme_analysis.health.rate_limits import delays_requests, limit_lines
 from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.health.signals.rules import nginx_rule, place_of
 from watchme_analysis.health.signals.upstreams import (
@@ -93,7 +92,6 @@ SEVERE = ("crit", "alert", "emerg")
 )
 @detects("nginx_renames", group="nginx", needs=("app_log",))
 @detects(
-    "nginx_limits",
     "header_too_big",
     "no_handshake",
     "nginx_short_of",
@@ -260,7 +258,7 @@ def _errors(context: HealthContext) -> list[Observation]:
     errors = context.errors
     seen = []
     mine = errors[route_templates(errors["path"]).isin(context.routes)] if len(errors) else errors
-    seen += [*_limits(context, errors), *_header_too_big(context, mine), *_no_handshake(context, mine)]
+    seen += [*_header_too_big(context, mine), *_no_handshake(context, mine)]
     short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
     if len(short) >= FEWEST:
         kind = error_kind(str(short["kind"].mode().iloc[0]))
@@ -293,48 +291,17 @@ def _short_of(short: pd.DataFrame, text: Text) -> Observation:
     return Observation("nginx_short_of", text, *rows, len(short), "lines", detail=detail, facts=facts)
 
 
-def _limits(context: HealthContext, errors: pd.DataFrame) -> list[Observation]:
-    """Return observations of bad requests that limits of Nginx refused or delayed.
-
-    A limit explains failures with its own status on its path, and delays on a path whose requests it delays;
-    what failed otherwise, or elsewhere, it has nothing to do with.
-    """
-    limited = limit_lines(errors)
-    limited = limited[limited["route"].isin(context.routes)]
-    if len(limited) < FEWEST:
-        return []
-    bad = context.outer[
-        context.outer["during"] & context.outer["bad"] & context.outer["route"].isin(context.routes)
-    ]
-    if bad["vantage"].eq("nginx").any():
-        bad = bad[bad["vantage"].eq("nginx")]
-    delaying = {
-        str(route) for route, rows in limited.groupby("route") if delays_requests(rows, context.nginx_routes)
-    }
-    late = (bad["slow"] | bad["status"].eq(499)) & ~(bad["status"] >= 500) & bad["route"].isin(delaying)
-    mine, total = bad[context.refused.reindex(bad.index) | late], len(bad)
-    if not concerns(len(mine), total):
-        of_one = most_of_one(context, mine, bad)
-        if of_one is None:
-            return []
-        mine, total = of_one
-    limited = limited[limited["route"].isin(mine["route"])]
-    directive, count = str(limited["kind"].mode().iloc[0]), len(limited)
-    kind = error_kind(directive)
-    text = message(
-        "health-nginx-limits",
-        lines=count,
-        kind=kind,
-        paths=dict.fromkeys(mine["path"]),
-        limited=len(mine),
-        bad=total,
+def limited(context: HealthContext, seen: Observation, fates: pd.DataFrame) -> Observation:
+    """Return what is known of requests that a limit refused, with the limit by its lines in the error log."""
+    kinds = context.lines_of(fates)["kind"]
+    if kinds.empty:
+        return seen
+    directive = str(kinds.mode().iloc[0])
+    limit = message(
+        "health-nginx-limits-detail", place=label(context), kind=error_kind(directive), times=len(kinds)
     )
-    limiting = message("health-nginx-limits-detail", place=label(context), kind=kind, times=count)
-    detail = sentences(limiting, nginx_rule(context))
-    strength = by_count(min(count, len(mine)))
-    rows = lines("error_log", limited)
-    facts = _in_force(context, [directive])
-    return [Observation("nginx_limits", text, *rows, count, "requests", strength, detail, facts=facts)]
+    detail = sentences(limit, nginx_rule(context))
+    return replace(seen, detail=detail, facts=_in_force(context, [directive]))
 
 
 def _no_handshake(context: HealthContext, mine: pd.DataFrame) -> list[Observation]:

@@ -25,13 +25,12 @@ BEFORE_S = 0.05
 
 
 @detects("inside_clear", "inside_bad", group="vantages", needs=("probes/inside",))
-@detects("host_clear", group="vantages", needs=("probes/host",))
 @detects("host_bad_inside_clear", group="host and inside", needs=("probes/host", "probes/inside"))
 def vantages(context: HealthContext) -> list[Observation]:
     """Return observations of inside and host probes at the moments at which callers outside had trouble."""
     seen = []
     inside, tell = at_bad_moments(context, "inside")
-    host, host_tell = at_bad_moments(context, "host")
+    host, _ = at_bad_moments(context, "host")
     if len(inside):
         seen.append(_inside(context, inside, tell))
     if len(host):
@@ -46,10 +45,6 @@ def vantages(context: HealthContext) -> list[Observation]:
         if bad >= PART * len(host) and is_well_inside:
             text = message("health-host-bad-inside-clear", **numbers)
             seen.append(Observation("host_bad_inside_clear", text, *rows, strength=enough))
-        elif bad <= CALM_SHARE * len(host):
-            strength = min(enough, host_tell)
-            text = message("health-host-clear", **numbers)
-            seen.append(Observation("host_clear", text, *rows, strength=strength))
     return [one for one in seen if one is not None]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from watchme_analysis.health.affected_service import open_at
 from watchme_analysis.health.app_server import AppServer, app_server
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import of_joined
@@ -56,12 +57,15 @@ def named(server: AppServer) -> Message | Resource:
 
 
 def _occupied(context: HealthContext, server: AppServer, at_once: int) -> list[Observation]:
+    import pandas as pd
+
     rows, side = _timed_at_server(context)
     during = rows[rows["during"]]
     bad = during[during[f"{side}_bad"] & during["route"].isin(context.routes)]
     if len(bad) < FEWEST:
         return []
-    open_then = _open_at_arrival(rows, side)
+    of_servers = [open_at(mine, mine[f"{side}_start"], side) for _, mine in rows.groupby("address")]
+    open_then = pd.concat(of_servers)
     most = int(open_then[during.index].max())
     crowded = bad[open_then[bad.index] > at_once]
     pool: dict[str, Value] = {"server": named(server), "at_once": Count(at_once), "open": Count(most)}
@@ -94,20 +98,6 @@ def _timed_at_server(context: HealthContext) -> tuple[pd.DataFrame, str]:
     if context.services:
         mine &= address.isin(context.services)
     return joined[mine].assign(address=address[mine].fillna("")), side
-
-
-def _open_at_arrival(rows: pd.DataFrame, side: str) -> pd.Series:
-    """Return how many requests were open at its server when each began, itself included."""
-    import numpy as np
-    import pandas as pd
-
-    counts = pd.Series(0, index=rows.index)
-    for _, mine in rows.groupby("address"):
-        begun, ended = (np.sort(mine[f"{side}_{name}"].to_numpy()) for name in ("start", "end"))
-        at = mine[f"{side}_start"].to_numpy()
-        open_then = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
-        counts[mine.index] = open_then
-    return counts
 
 
 def _holders(context: HealthContext, rows: pd.DataFrame, side: str, at_once: int) -> list[str]:

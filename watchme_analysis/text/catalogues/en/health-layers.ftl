@@ -26,7 +26,6 @@ health-only-connects-fail = Only connecting failed; { $served } connected reques
 health-one-route-unconnected = All failed connections of { $paths } were to { $upstream }, while { $others } beside it were served.
 health-connects-well = All { $late } requests that timed out were connected, and no connection failed meanwhile.
 health-same-upstream-served = { $others } of the same upstream ({ $upstream }) were served well meanwhile ({ $served } requests).
-health-all-phases-slow = Bad requests of { $paths } were delayed in every phase: { $connecting } while connecting, { $waiting } while waiting, { $reading } while reading.
 health-served-between = Between its first and last failure { $paths } was served { $served } times.
 health-routed-well = { $upstream } served { $served } other requests well between the bad ones.
 health-all-routes = All routes of the service were affected: { $paths }.

@@ -57,7 +57,6 @@ health-nginx-renames-detail = Nginx passes requests in { $place } on as { $path 
 health-nginx-unaccepted = Nginx's error log has { $lines } lines ({ $span }): { $kind }. Connections that Nginx did not accept are in no access log.
 health-nginx-short-of = Nginx's error log has { $lines } lines: { $kind }.
 health-nginx-short-of-detail = Nginx reports: { $kind }.
-health-nginx-limits = Nginx's error log has { $lines } lines for { $paths } ({ $kind }). { $limited } of { $bad } bad requests have the limit's status or were delayed by it.
 health-nginx-limits-detail = A limit of Nginx applied in { $place } { $times } times ({ $kind }).
 health-no-handshake = TLS handshakes between Nginx and the upstream of { $paths } failed { $times } times.
 health-no-handshake-detail = Nginx connects to its upstream with TLS in { $place }, and { $times } handshakes failed.
