@@ -41,13 +41,6 @@ def blocks(length, every):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("length", "every"), [(1.0, 7.0), (2.0, 6.0)])
-def test_short_blocks_now_and_then_are_a_blocked_loop(length, every):
-    said = diagnose(blocks(length, every))
-    assert (said.verdict, said.cause) == ("supported", "app_event_loop"), said.summary
-
-
-@pytest.mark.slow
 def test_answers_as_quick_as_ever_between_standstills_speak_against_a_lack_of_cpu():
     poor = ("host_metrics", "probes")
     assert "quick_between" in Signals(without(blocks(2.0, 6.0), *poor))

@@ -66,20 +66,6 @@ def in_turn(front, inner):
     return fate
 
 
-def handed_over(first, then):
-    """One fault ends a few seconds after the other has begun; what is connected late waits as well."""
-
-    def fate(path, second):
-        one = first(path, second) if second < FAULT[0] + 17 else None
-        other = then(path, second) if second >= FAULT[0] + 13 else None
-        both = {**(one or {}), **(other or {})}
-        if one and other:
-            both["header_s"] += one["connect_s"]
-        return both or None
-
-    return fate
-
-
 @pytest.mark.slow
 def test_both_are_named_with_what_their_own_requests_show():
     said = health.diagnose(investigate(case(in_turn(ASTRAY, lost))))
@@ -99,7 +85,6 @@ def test_both_are_named_with_what_their_own_requests_show():
         (half(REFUSED, gone), {EDGE, NETWORK}),
         slow(half(HELD, crowded), {EDGE, "app_saturation"}),
         slow(all_checks(HELD, stuck), {EDGE, "app_event_loop"}),
-        slow(handed_over(lost, stuck), {NETWORK, "app_event_loop"}),
     ],
 )
 def test_of_two_faults_with_little_evidence_for_one_the_other_is_named_and_no_third(fault, causes):

@@ -442,7 +442,7 @@ NGINX, EDGE, NETWORK, SATURATION = "nginx_config", "edge_config", "docker_networ
 CONSTRUCTED = (
     Constructed(
         no_connections_left,
-        ("fate_nginx_resources",),
+        ("nginx_short_of",),
         NGINX,
         "https://nginx.org/en/docs/ngx_core_module.html#worker_connections",
     ),

@@ -38,10 +38,14 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # Who is sent elsewhere waits there, whatever the handler calls that usually answers.
     "moved_upstream": ("callers_wait", "fate_header_timeout"),
     "all_paths": ("all_routes",),
-    # A job that waits for lost packets holds its loop, for callers inside as well.
+    # What does not arrive is not answered, and a job that waits for lost packets holds its loop, for callers
+    # inside as well.
+    "connect_lost": ("bunched", "not_arriving", "inside_bad"),
     "connect_slow_from_host": ("inside_bad",),
-    # What does not arrive is not answered.
-    "unreachable": ("not_arriving",),
+    # A container without a network does not reach others either: calls that wait for them are bad inside too.
+    "unreachable": ("not_arriving", "inside_bad"),
+    # Who waits for what is slow inside as well may give up, however patient.
+    "inside_bad": ("nginx_impatient", "edge_impatient"),
     "cpu_full": WAITING_FOR_WORKERS,
     "cpu_held": WAITING_FOR_WORKERS,
     "host_cpu_full": WAITING_FOR_WORKERS,
