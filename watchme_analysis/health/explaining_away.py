@@ -27,7 +27,6 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # A fate is a second look at what these found by other means.
     "connect_slow": ("fate_connect_timeout",),
     "queue_full": ("fate_connect_timeout",),
-    "worker_queue_full": ("fate_connect_timeout",),
     # A request in the queue of the kernel waits for a worker, on every path.
     "workers_full": ("worker_queue_full", "all_routes", "fate_header_timeout", "cpu_idle"),
     "refused_at_own_port": ("fate_refused",),
