@@ -26,7 +26,6 @@ health-only-connects-fail = 失敗したのは接続だけです。接続済み�
 health-one-route-unconnected = { $paths } の失敗した接続はすべて { $upstream } 宛てで、同じサービスの { $others } は正常に処理されました。
 health-connects-well = タイムアウトした { $late } 件はすべて接続済みで、その間に失敗した接続はありません。
 health-same-upstream-served = 同じアップストリーム ({ $upstream }) の { $others } は、その間も正常に処理されました ({ $served } 件)。
-health-all-phases-slow = { $paths } の遅延または失敗したリクエストはすべての段階で遅延しました: 接続中 { $connecting } 件、応答待ち { $waiting } 件、受信中 { $reading } 件。
 health-served-between = 最初と最後の失敗の間に、{ $paths } は { $served } 件正常に処理されました。
 health-routed-well = { $upstream } は、遅延または失敗したリクエストの間に他の { $served } 件を正常に処理しました。
 health-all-routes = サービスのすべてのルートが影響を受けました: { $paths }。

@@ -57,7 +57,6 @@ health-nginx-renames-detail = Nginx は { $place } のリクエストを { $path
 health-nginx-unaccepted = Nginx のエラーログに { $lines } 行の記録があります ({ $span }): { $kind }。Nginx が受け付けなかった接続は、アクセスログに残りません。
 health-nginx-short-of = Nginx のエラーログに { $lines } 行の記録があります: { $kind }。
 health-nginx-short-of-detail = Nginx が報告している問題: { $kind }。
-health-nginx-limits = Nginx のエラーログに { $paths } に関する行が { $lines } 行あります ({ $kind })。遅延または失敗したリクエスト { $bad } 件のうち { $limited } 件は、この制限のステータスが返されたか、制限により遅延しました。
 health-nginx-limits-detail = Nginx の { $place } で制限が { $times } 回適用されました ({ $kind })。
 health-no-handshake = Nginx と { $paths } のアップストリームの間で、TLS ハンドシェイクが { $times } 回失敗しました。
 health-no-handshake-detail = Nginx は { $place } でアップストリームに TLS で接続しており、ハンドシェイクが { $times } 回失敗しました。
