@@ -184,7 +184,7 @@ def test_a_notebook_is_interrupted_when_its_time_is_over(evidence, notebooks, tm
     [
         ("health", "evidence", "nowhere"),
         ("weather", "evidence"),
-        ("health", "evidence", "--since", "yesterday"),
+        ("health", "evidence", "--since", "tomorrow"),
         ("health",),
     ],
     ids=" ".join,
