@@ -384,8 +384,8 @@ def test_runs_with_other_parameters_on_another_case(path, evidence, shorter, mon
 
 MALFORMED = {
     "case": "nowhere",
-    "since": "yesterday",
-    "until": "yesterday",
+    "since": "tomorrow",
+    "until": "tomorrow",
     "timezone": "Mars/Olympus",
     "language": "tlh",
     "endpoint": "/nothing",
