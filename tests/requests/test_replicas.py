@@ -8,15 +8,17 @@ from watchme_analysis.requests.replicas import replica_counts
 FIRST, SECOND, THIRD = "192.0.2.11:8000", "192.0.2.12:8000", "192.0.2.13:8000"
 
 
-def counted(bad, *, retried_at=None, servers=(FIRST, SECOND, THIRD)):
+def counted(bad, *, retried_at=None, logged=True, servers=(FIRST, SECOND, THIRD)):
     """Return the counts of 30 requests, a third to each server; those to servers in ``bad`` fail.
 
     With ``retried_at``, each request was served by that server after the attempt that failed.
     """
     tried = [servers[at % len(servers)] for at in range(30)]
     failed = [at for at in range(30) if tried[at] in bad]
-    logged = [retried_at if retried_at and at in failed else tried[at] for at in range(30)]
-    requests = pd.DataFrame({"upstream_addr": logged, "nginx_bad": [at in failed for at in range(30)]})
+    served = [retried_at if retried_at and at in failed else tried[at] for at in range(30)]
+    requests = pd.DataFrame(
+        {"upstream_addr": served if logged else [None] * 30, "nginx_bad": [at in failed for at in range(30)]}
+    )
     fates = pd.DataFrame({"row": failed, "address": [tried[at] for at in failed]})
     return replica_counts(requests.astype({"upstream_addr": "string"}), fates, {*servers})
 
@@ -42,3 +44,9 @@ def test_a_retried_request_counts_for_the_replica_that_it_failed_at():
 
 def test_a_single_server_is_no_replica():
     assert counted({FIRST}, servers=(FIRST,)).empty
+
+
+def test_without_logged_upstreams_the_lines_of_errors_name_the_failing_replica():
+    counts = counted({SECOND}, logged=False)
+    assert [*counts.index[counts["failing"]]] == [SECOND]
+    assert not counted({FIRST, SECOND, THIRD}, logged=False)["failing"].any()

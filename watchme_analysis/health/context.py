@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,6 +34,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 # Option of an investigation that treats a slowdown as an incident, to find its cause.
 KEEP_SLOWDOWN = "keep_slowdown"
+_ADDRESS = re.compile(r"[\d.]+:\d+$|\[")
 # Tables that are empty when all is well.
 QUIET = ("error_log",)
 # How much longer than usual a good response may take; a caller that gave up sooner has too short a timeout.
@@ -245,11 +247,14 @@ class HealthContext:
     def replicas(self) -> pd.DataFrame:
         """How each of several servers served the affected routes: the frame of :func:`replica_counts`."""
         served = self.well_served.loc[self.well_served["route"].isin(self.routes), "upstream_addr"].dropna()
-        stated = (server["address"] for path in self.endpoints for server in self.nginx_routes.servers(path))
+        stated = {server["address"] for path in self.endpoints for server in self.nginx_routes.servers(path)}
+        known = {self.resolved.get(name, name) for name in stated}
+        # A name and its address would be two servers.
+        servers = {*map(str, served), *(name for name in known if _ADDRESS.match(name))}
         during = self.joined_during
         affected = during[during["route"].isin(self.routes)]
         fates = self.fates[self.fates["route"].isin(self.routes)]
-        return replica_counts(affected, fates, {*map(str, served), *self.known_as(stated)})
+        return replica_counts(affected, fates, servers)
 
     def known_as(self, services: Iterable[str]) -> list[str]:
         """Return services by all their names: as the configuration has them, and as logs do."""

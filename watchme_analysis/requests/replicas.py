@@ -30,13 +30,14 @@ def replica_counts(requests: pd.DataFrame, fates: pd.DataFrame, servers: Collect
         Frame of :func:`watchme_analysis.requests.fates.request_fates`: a bad request counts for the replica
         that it failed at, also where another one was tried afterwards.
     servers
-        Addresses (``host:port``) that serve these routes.
+        Addresses (``host:port``) that serve these routes, each server once.
 
     Returns
     -------
     pandas.DataFrame
         ``requests``, ``bad`` (int), ``failing`` (bool), by address; no rows without two servers. No replica
-        is failing where none differs from the others.
+        is failing where none differs from the others. Of a log without upstreams, servers that no line names
+        have 0 requests: which of them served a request is unknown.
     """
     import pandas as pd
 
@@ -48,8 +49,14 @@ def replica_counts(requests: pd.DataFrame, fates: pd.DataFrame, servers: Collect
     counts = mine.groupby("address")["nginx_bad"].agg(requests="size", bad="sum")
     counts = counts.reindex(counts.index.union(alone.index), fill_value=0).astype("int64")
     counts = counts.add(pd.DataFrame({"requests": alone, "bad": alone}).reindex(counts.index, fill_value=0))
-    share = counts["bad"] / counts["requests"]
-    failing = (share >= FAILING_SHARE) & (counts["bad"] >= FEWEST)
-    others = ~failing & (share <= CALM_SHARE) & (counts["requests"] >= FEWEST)
+    if requests["upstream_addr"].isna().all():
+        # A log without upstreams: lines of errors name the servers that fail, and no others.
+        counts = counts.reindex(counts.index.union(list(servers)), fill_value=0)
+        failing, others = counts["bad"] >= FEWEST, counts["bad"].eq(0)
+        others &= int((~requests["nginx_bad"]).sum()) >= FEWEST
+    else:
+        share = counts["bad"] / counts["requests"]
+        failing = (share >= FAILING_SHARE) & (counts["bad"] >= FEWEST)
+        others = ~failing & (share <= CALM_SHARE) & (counts["requests"] >= FEWEST)
     is_apart = failing.any() and others.any() and (failing | others).all()
     return counts.assign(failing=failing & is_apart)[: len(counts) if len(counts) > 1 else 0]

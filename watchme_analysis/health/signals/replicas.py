@@ -16,13 +16,15 @@ def one_replica(context: HealthContext) -> list[Observation]:
     if failing.empty:
         return []
     others = counts[~counts["failing"]]
+    is_logged = bool(others["requests"].any())
+    served = context.well_served["route"].isin(context.routes) & context.well_served["during"]
     text = message(
-        "health-one-replica",
+        "health-one-replica" if is_logged else "health-one-replica-by-lines",
         failing=Names(tuple(failing.index)),
         bad=Count(int(failing["bad"].sum())),
         requests=Count(int(failing["requests"].sum())),
         others=Names(tuple(others.index)),
-        well=Count(int((others["requests"] - others["bad"]).sum())),
+        well=Count(int((others["requests"] - others["bad"]).sum()) if is_logged else int(served.sum())),
         of_others=Count(int(others["requests"].sum())),
     )
     rows = context.fates.loc[context.fates["address"].isin(failing.index), "row"]

@@ -69,6 +69,7 @@ health-stale-address-container = { $failed } connections to { $address } failed,
 health-stale-address-moved = Afterwards it was served at { $usual }.
 health-stale-address-detail = Nginx ({ $place }) asks for { $address }, the address of its upstream from before the container was created anew ({ $failed } connections failed).
 health-one-replica = { $bad } of { $requests } requests to { $failing } were bad, and { $well } of { $of_others } to the other servers of the same routes ({ $others }) were served well.
+health-one-replica-by-lines = All { $bad } bad requests of which a server is known failed at { $failing }. No line of the error log names the other servers of the same routes ({ $others }), and { $well } requests were served well meanwhile.
 health-server-down = { $servers } is marked { $mark } in the upstream that Nginx passes { $path } to.
 health-server-down-others = The other servers, { $left }, serve nothing.
 health-nginx-rule = Nginx's configuration treats { $paths } differently from the paths that did well.

@@ -69,6 +69,7 @@ health-stale-address-container = 以前は応答していた { $address } への
 health-stale-address-moved = その後のリクエストは { $usual } が処理しました。
 health-stale-address-detail = Nginx ({ $place }) は、コンテナが作り直される前のアップストリームのアドレス { $address } に接続しようとしています (失敗した接続 { $failed } 件)。
 health-one-replica = { $failing } へのリクエスト { $requests } 件のうち { $bad } 件が異常でした。同じルートを処理する他のサーバー ({ $others }) へのリクエストは { $of_others } 件のうち { $well } 件が正常でした。
+health-one-replica-by-lines = サーバーがわかる異常なリクエスト { $bad } 件は、すべて { $failing } で失敗しました。同じルートを処理する他のサーバー ({ $others }) はエラーログになく、その間に { $well } 件のリクエストが正常に処理されました。
 health-server-down = Nginx が { $path } を転送するアップストリームで、{ $servers } に { $mark } が指定されています。
 health-server-down-others = 残りのサーバー { $left } は応答していません。
 health-nginx-rule = Nginx の設定では、{ $paths } の扱いが正常だったパスと異なります。
