@@ -232,7 +232,7 @@ REMEDIES = [
     (nginx_misdirects, "nginx_config", "moved_upstream", [USUAL, "198.51.100.9:8017"]),
     (server_marked_down, "nginx_config", "server_down", [USUAL, "`down`"]),
     (dead_server_beside_a_good_one, "nginx_config", "dead_server", ["192.0.2.99:8100"]),
-    (connections_kept_for_too_long, "nginx_config", "keepalive_race", ["keepalive_timeout", "60 s"]),
+    (connections_kept_for_too_long, "nginx_config", "keepalive_race", ["keepalive_timeout", "60"]),
     (
         container_created_anew,
         "nginx_config",
