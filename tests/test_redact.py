@@ -252,6 +252,7 @@ def test_a_diagnosis_tells_no_secret_but_in_queries_and_commands():
     ).to_dict()  # fmt: skip
     evidence, requested = found["ranking"][0]["evidence"][0], found["missing_evidence"][0]
     assert (evidence.pop("sql"), requested.pop("how")) == (query, f"curl -H 'Cookie: {TOKEN}'")
+    assert [reason.pop("sql") for reason in found["reasons"]] == [query]
     assert holds_none(json.dumps(found))
 
 

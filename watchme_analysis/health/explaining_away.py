@@ -13,6 +13,9 @@ RESTARTS = (
     "container_crash_loop",
     "container_probe_refused",
 )
+# A process without CPU, descriptors or a way to its callers stands still and responds in bursts, as a held
+# loop does.
+STANDSTILL = ("stop_and_go", "bunched")
 # Handlers that get too little of the CPU hold their workers for longer.
 WAITING_FOR_WORKERS = ("workers_full", "worker_queue_full")
 # What is explained follows from the other observation, whatever else holds, and says little more.
@@ -39,19 +42,22 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "all_paths": ("all_routes",),
     # What does not arrive is not answered, and a job that waits for lost packets holds its loop, for callers
     # inside as well.
-    "connect_lost": ("bunched", "not_arriving", "inside_bad"),
-    "connect_slow_from_host": ("inside_bad",),
+    "connect_lost": (*STANDSTILL, "not_arriving", "inside_bad"),
+    "connect_slow_from_host": (*STANDSTILL, "inside_bad"),
     # A container without a network does not reach others either: calls that wait for them are bad inside too.
-    "unreachable": ("not_arriving", "inside_bad"),
+    "unreachable": (*STANDSTILL, "not_arriving", "inside_bad"),
     # Who waits for what is slow inside as well may give up, however patient.
     "inside_bad": ("nginx_impatient", "edge_impatient"),
     "cpu_full": WAITING_FOR_WORKERS,
-    "cpu_held": WAITING_FOR_WORKERS,
-    "host_cpu_full": WAITING_FOR_WORKERS,
+    "cpu_held": (*STANDSTILL, *WAITING_FOR_WORKERS),
+    "host_cpu_full": (*STANDSTILL, *WAITING_FOR_WORKERS),
+    "files_full": STANDSTILL,
+    "memory_at_limit": STANDSTILL,
     # A killed process refuses connections until it restarts.
-    "memory_lost": ("cpu_idle", "refused_at_own_port", "inside_refused", "restarted_often"),
+    "memory_lost": (*STANDSTILL, "cpu_idle", "refused_at_own_port", "inside_refused", "restarted_often"),
     # The kernel kills a container at its memory limit, before it is restarted; a known line says it again.
     "container_out_of_memory": (
+        *STANDSTILL,
         *RESTARTS,
         "container_probe_timeout",
         "target_timeout",
@@ -65,8 +71,10 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "container_not_started": ("kubernetes-image", "kubernetes-unschedulable"),
     # What runs out under a flood runs out because of it.
     "arrivals_up": (
+        *STANDSTILL,
         *WAITING_FOR_WORKERS,
         "pool_full",
+        "pool_paths",
         "pool_work",
         "cpu_full",
         "host_cpu_full",
@@ -85,7 +93,15 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # Gunicorn ends a worker whose loop is held, together with its connections.
     "loop_held": ("fate_connection_dropped", "restarted", "restarted_often"),
     # Who waits for a connection leaves the CPU and all that need none alone, and has called nobody yet.
-    "connections_used_up": ("cpu_idle", "some_paths", "callers_wait", "client_timeouts"),
+    "connections_used_up": (
+        "pool_full",
+        "pool_paths",
+        "pool_work",
+        "cpu_idle",
+        "some_paths",
+        "callers_wait",
+        "client_timeouts",
+    ),
     "connections_full": ("some_paths", "cpu_idle", "callers_wait"),
     # Who never asked was not answered badly by anybody.
     "edge_not_reached": ("outside_bad_nginx_fine",),

@@ -6,39 +6,134 @@ within milliseconds. Slowness by load alone is steady.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.rows import of_joined, of_observed
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MANY, MOST
 from watchme_analysis.inference.signals import Observation, detects
-from watchme_analysis.requests.layers import made_slow
-from watchme_analysis.text.message import Duration, message
+from watchme_analysis.requests.fates import UNCONNECTED
+from watchme_analysis.requests.layers import SLOW_MARGIN_S, logs_connects, made_slow
+from watchme_analysis.text.message import Duration, Share, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Seconds between responses of one turn of the event loop, at most, in the application's own log.
+BURST_S = 0.01
+# Share of responses within that time of the previous one from which they are bursts, by choice.
+BUNCHED_SHARE = 0.35
 # Seconds between responses that leave in one turn of the event loop, at most, as a proxy logs them.
 BUNCH_S = 0.02
 # Seconds between the starts of requests whose responses leave in one bunch, at least.
 SPREAD_S = 0.2
+# Statuses by which Nginx or an edge says that it waited for an answer, or its caller did.
+WAITED_IN_VAIN = (499, 504, 524)
 # As quick as ever: within this of the usual; and how many in an incident show that there was CPU for them.
 QUICK_RATIO, QUICK_MARGIN_S, QUICK_SHARE = 1.5, 0.005, 0.1
 # A rhythm is steady whose longest silence is shorter than this share of what callers waited.
 STEADY_SHARE, STEADY_LEAST_S = 0.75, 1.0
 
 
-@detects("steady", group="rhythm", needs=("app_log",))
+@detects("stop_and_go", "steady", group="rhythm", needs=("app_log",))
 @detects("bunched", "quick_between", group="rhythm", needs=("access_log/times",))
 def rhythms(context: HealthContext) -> list[Observation]:
     """Return observations of an application that pauses and then responds to all, or never pauses."""
     if server_kind(context) == "workers":
         # Requests that wait for one of few workers make the same rhythm, and no loop is held.
         return []
-    bunched = _bunched(context)
-    return [*_steady(context), *bunched, *(_quick_between(context) if bunched else [])]
+    standstills = [*_stop_and_go(context), *_bunched(context)]
+    return [*standstills, *_steady(context), *(_quick_between(context) if standstills else [])]
+
+
+@dataclass(frozen=True)
+class _Rhythm:
+    """Responses of a process in the incident, and before and after it.
+
+    Attributes
+    ----------
+    responses
+        Number in the incident.
+    bunched, usually_bunched
+        Share of responses that were sent within :data:`BURST_S` of the previous one.
+    silent, usually_silent
+        Share of time in silences of more than ``limit_s``.
+    limit_s, longest_s
+        What one silence in fifty exceeds usually, at least what makes a request slow; the longest silence.
+    """
+
+    responses: int
+    bunched: float
+    usually_bunched: float
+    silent: float
+    usually_silent: float
+    limit_s: float
+    longest_s: float
+
+
+def _rhythm(context: HealthContext, moments: pd.Series) -> _Rhythm | None:
+    """Return the rhythm of a process by the times of its responses; None where it is not known."""
+    import numpy as np
+    import pandas as pd
+
+    seconds = (moments.sort_values() - pd.Timestamp(context.start)).dt.total_seconds().to_numpy()
+    length_s = (context.end - context.start).total_seconds()
+    inside = (seconds >= 0) & (seconds <= length_s)
+    gaps = np.diff(seconds)
+    usual = gaps[~inside[1:] & ~inside[:-1] & ~((seconds[:-1] < 0) & (seconds[1:] > length_s))]
+    if len(usual) < MANY or inside.sum() < 2 or length_s < 1 or moments.dt.microsecond.nunique() < MANY:
+        return None
+    during = np.diff([0.0, *seconds[inside], length_s])
+    limit_s = max(float(np.quantile(usual, 0.98)), SLOW_MARGIN_S)
+    return _Rhythm(
+        int(inside.sum()),
+        float((np.diff(seconds[inside]) < BURST_S).mean()),
+        float((usual < BURST_S).mean()),
+        float(during[during > limit_s].sum() / length_s),
+        float(usual[usual > limit_s].sum() / usual.sum()),
+        limit_s,
+        float(during.max()),
+    )
+
+
+def _stop_and_go(context: HealthContext) -> list[Observation]:
+    """Return an observation of a process that was silent for most of an incident, and responded in bursts."""
+    log = own_rows(context, "app_log")
+    answers = log[log["kind"].eq("access") & log["time"].notna()]
+    # Each worker process has a loop of its own; the one that is silent for longest shows it.
+    found = {pid: _rhythm(context, rows["time"]) for pid, rows in answers.groupby(answers["pid"].fillna(-1))}
+    known = {pid: shape for pid, shape in found.items() if shape is not None and _stands_still(shape)}
+    if not known:
+        return []
+    pid, shape = max(known.items(), key=lambda item: item[1].silent)
+    if _is_idle(context, answers["time"], shape.limit_s):
+        return []
+    numbers = message(
+        "health-rhythm-numbers",
+        silent=Share(shape.silent),
+        limit=Duration(shape.limit_s),
+        usual_silent=Share(shape.usually_silent),
+        longest=Duration(shape.longest_s),
+        bursts=Share(shape.bunched),
+        usual_bursts=Share(shape.usually_bunched),
+    )
+    text = sentences(message("health-stop-and-go"), numbers)
+    detail = message("health-loop-blocked-detail", longest=Duration(shape.longest_s))
+    sql = own_within(context, "app_log", "kind = 'access'", f"coalesce(pid, -1) = {int(pid)}")
+    return [
+        Observation(
+            "stop_and_go", text, "app_log", shape.responses, sql, shape.silent, "share", detail=detail
+        )
+    ]
+
+
+def _stands_still(shape: _Rhythm) -> bool:
+    is_bunched = shape.bunched > max(BUNCHED_SHARE, 2 * shape.usually_bunched)
+    return is_bunched and shape.silent > max(MOST, 2 * shape.usually_silent)
 
 
 def _bunched(context: HealthContext) -> list[Observation]:
@@ -99,6 +194,58 @@ def _longest_silence_s(context: HealthContext, answers: pd.DataFrame) -> float:
     moments = context.of_incident(answers.sort_values("time"))["time"]
     bounds = pd.Series([pd.Timestamp(context.start), *moments, pd.Timestamp(context.end)])
     return float(bounds.diff().dt.total_seconds().max())
+
+
+def _is_idle(context: HealthContext, answers: pd.Series, limit_s: float) -> bool:
+    """Return whether, by logged times, most of an application's silence passed without a request at it.
+
+    Who is asked nothing answers nothing. Where no log has times, or connects, Nginx's errors tell whether it
+    reached the application.
+    """
+    import numpy as np
+    import pandas as pd
+
+    rows, side = _timed_requests(context)
+    if rows.empty:
+        return _not_reached(context)
+    arrived = rows[f"{side}_status"] < 400
+    if side == "nginx" and logs_connects(rows):
+        arrived |= rows["connect_s"].notna()
+    elif not _not_reached(context):
+        arrived |= rows[f"{side}_status"].isin(WAITED_IN_VAIN)
+    rows = rows[arrived]
+    zero = pd.Timestamp(context.start)
+    begun = np.sort((rows[f"{side}_start"] - zero).dt.total_seconds() + rows["connect_s"].fillna(0.0))
+    ended = np.sort((rows[f"{side}_end"] - zero).dt.total_seconds())
+    inside = np.sort((context.of_incident(answers.to_frame("time"))["time"] - zero).dt.total_seconds())
+    moments = np.concatenate([[0.0], inside, [(pd.Timestamp(context.end) - zero).total_seconds()]])
+    silent = np.diff(moments) > limit_s
+    first, last = moments[:-1][silent], moments[1:][silent]
+    # From the first request at it on, a silence is one of the application.
+    at = np.searchsorted(begun, first, side="right")
+    is_open = at > np.searchsorted(ended, first + INSTANT_S, side="right")
+    first_request = np.where(is_open, first, np.append(begun, np.inf)[at])
+    waited = np.clip(last - first_request, 0.0, None).sum()
+    return bool(waited < MOST * (last - first).sum())
+
+
+def _timed_requests(context: HealthContext) -> tuple[pd.DataFrame, str]:
+    """Return the timed requests of an affected service, and who timed them: Nginx, else the edge."""
+    joined = context.joined
+    upstream = joined["upstream_addr"]
+    mine = upstream.fillna(joined["route"].map(context.upstreams).astype(upstream.dtype)).isin(
+        context.services
+    )
+    side = "nginx" if (joined["nginx_s"].notna() & joined["upstream_addr"].notna()).any() else "edge"
+    mine &= joined["upstream_addr"].notna() if side == "nginx" else True
+    return joined[mine & joined[f"{side}_s"].notna()], side
+
+
+def _not_reached(context: HealthContext) -> bool:
+    """Return whether Nginx logs failed connections more often than responses that it waited for in vain."""
+    mine = context.fates[context.fates["address"].isin(context.known_as(context.services))]
+    unreached = int(mine["fate"].isin(UNCONNECTED).sum())
+    return unreached >= FEWEST and unreached > int(mine["fate"].eq("header_timeout").sum())
 
 
 DETECTORS = (rhythms,)

@@ -239,7 +239,7 @@ def _runs_at(context: HealthContext, failed: pd.DataFrame) -> list[str]:
     """
     import pandas as pd
 
-    asked = set(failed["address"])
+    asked = set(failed["address"].dropna())
     names = {name.rpartition(":")[0] for name, address in context.resolved.items() if address in asked}
     tables = [context.table(name) for name in ("container_settings", "container_events")]
     processes = context.table("app_processes")[["service", "addr"]]

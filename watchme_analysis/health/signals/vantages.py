@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.health.affected_service import own_source
+from watchme_analysis.health.affected_service import own_source, source_rows
 from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext, once_per_context
-from watchme_analysis.health.handlers import handlers_by_route
+from watchme_analysis.health.handlers import Handler, handlers_by_route
 from watchme_analysis.health.rows import of_joined, of_observed
 from watchme_analysis.health.thresholds import BY_CHANCE, CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, PART
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.layers import SLOW_MARGIN_S
 from watchme_analysis.requests.observations import OUTER
-from watchme_analysis.text.message import Count, Duration, Instant, Names, Value, message
+from watchme_analysis.text.message import Choice, Count, Duration, Instant, Names, Value, message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 # A caller that has waited so long tells of the moment of a probe, if it goes on waiting.
 BEFORE_S = 0.05
+# A path that takes less than this share of another's time was slowed, not held.
+MILD_SHARE = 0.25
+# The threads that plain handlers share, and those of asyncio's own executor.
+POOL, EXECUTOR = "thread_pool", "executor"
+POOLS = (POOL, EXECUTOR)
 
 
 @detects("inside_clear", "inside_bad", group="vantages", needs=("probes/inside",))
@@ -167,6 +172,63 @@ def _all_need_threads(context: HealthContext, routes: list[str]) -> bool:
     return bool(known) and all(handler.uses_threads for handler in known.values())
 
 
+@detects("pool_paths", "loop_paths_too", "handler_off_pool", group="handlers", needs=("app_handlers",))
+def handler_paths(context: HealthContext) -> list[Observation]:
+    """Return whether the bad paths are those whose handlers need a thread of one pool."""
+    table = own_source(context, "app_handlers")
+    if table.empty or server_kind(context) == "workers":
+        return []
+    calm, sizes = context.calm_neighbours(), context.outer_during.groupby("route").size()
+    known = handlers_by_route(table, own_source(context, "app_calls"), list(sizes.index))
+    runs = {route: _place(handler) for route, handler in known.items()}
+    bad_pool = [f for f in context.routes if runs.get(f) in POOLS]
+    # Each pool has threads of its own: a full one takes none from the other.
+    used = {runs[route] for route in bad_pool} or set(POOLS)
+    bad_loop = [
+        f for f in context.routes if runs.get(f) == "event_loop" and sizes.get(f, 0) >= FEWEST_OF_ROUTE
+    ]
+    mild = _far_quicker(context, bad_loop, bad_pool)
+    bad_loop = [route for route in bad_loop if route not in mild]
+    calm_pool = [f for f in calm if runs.get(f) in used]
+    calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
+    if bad_pool and not bad_loop and calm_loop and not calm_pool:
+        others = {runs[route] for route in calm_loop} - {"event_loop"}
+        elsewhere = Choice("other-threads" if others else "loop")
+        text = message("health-pool-paths", bad=bad_pool, good=calm_loop, elsewhere=elsewhere)
+        signal = "pool_paths"
+    elif bad_loop and calm_pool:
+        text = message("health-loop-paths-pool-well", bad=bad_loop, good=calm_pool)
+        signal = "loop_paths_too"
+    elif bad_loop and not bad_pool:
+        text, signal = message("health-handler-off-pool", bad=bad_loop), "handler_off_pool"
+    elif bad_loop:
+        text, signal = message("health-loop-paths-too", bad=bad_loop), "loop_paths_too"
+    else:
+        return []
+    return [Observation(signal, text, *source_rows(context, "app_handlers"))]
+
+
+def _place(handler: Handler) -> str:
+    """Return what a handler needs to answer: a thread of one of two pools, or the event loop alone."""
+    if not handler.uses_threads:
+        return handler.runs_on
+    return EXECUTOR if handler.on_executor else POOL
+
+
+def _far_quicker(context: HealthContext, routes: list[str], than: list[str]) -> list[str]:
+    """Return the routes that were slowed a little while others stood still: a busy machine does that.
+
+    What failed was not slowed a little, however soon it did.
+    """
+    during = context.observed_during
+    rows = during.loc[during["vantage"].isin(["edge", "nginx"]), ["route", "failed", "duration_s"]]
+    failing = rows.groupby("route")["failed"].mean() > CALM_SHARE
+    times = rows.groupby("route")["duration_s"].median()
+    longest = float(times.reindex(than).max()) if than else float("nan")
+    quick = [route for route in routes if times.get(route, float("nan")) < MILD_SHARE * longest]
+    return [route for route in quick if not failing.get(route, False)]
+
+
 @detects("one_onset", group="onset", needs=("access_log/times",))
 def one_onset(context: HealthContext) -> list[Observation]:
     """Return an observation of paths of several services, bad from one moment on while others were well.
@@ -204,4 +266,4 @@ def one_onset(context: HealthContext) -> list[Observation]:
     return [Observation("one_onset", text, *of_joined("nginx", first), float(len(first)), "paths")]
 
 
-DETECTORS = (vantages, paths, one_onset)
+DETECTORS = (vantages, paths, handler_paths, one_onset)

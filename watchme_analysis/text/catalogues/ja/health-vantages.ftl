@@ -5,4 +5,12 @@ health-inside-clear = 外部への応答が悪かった間も、コンテナ内�
 health-inside-bad = コンテナ内から見ても { $paths } の応答は外部と同様に異常でした (プローブ { $probes } 件中 { $bad } 件が異常、中央値 { $median })。
 health-some-paths = { $paths } に異常が出ていた間、同じサービスの { $calm } は正常でした。
 health-all-paths = リクエストのあったパスはすべて異常でした: { $paths }。
+health-pool-paths =
+    { $elsewhere ->
+        [other-threads] 異常が出たのはスレッドプールで動くエンドポイントだけです ({ $bad })。イベントループまたは別のスレッドで動くものは正常でした ({ $good })。
+       *[loop] 異常が出たのはスレッドプールで動くエンドポイントだけです ({ $bad })。イベントループで動くものは正常でした ({ $good })。
+    }
+health-loop-paths-pool-well = イベントループで動くエンドポイントも異常でしたが ({ $bad })、スレッドを必要とするものは正常でした ({ $good })。
+health-handler-off-pool = 異常が出たエンドポイント ({ $bad }) はイベントループで動き、スレッドを必要としません。
+health-loop-paths-too = イベントループで動くエンドポイントも異常でした ({ $bad })。
 health-one-onset = 複数のサービス ({ $services }) の一部のパスで、同じ時点 ({ $since }) から異常が発生しました。その時点以降、{ $paths } 個のパスのそれぞれで最初のリクエストから異常でした。ほかのパスは正常でした。
