@@ -15,7 +15,7 @@ RESTARTS = (
 )
 # A process without CPU, descriptors or a way to its callers stands still and responds in bursts, as a held
 # loop does.
-STANDSTILL = ("stop_and_go", "bunched")
+STANDSTILL = ("stop_and_go", "stop_and_go_or_no_cpu", "bunched")
 # Handlers that get too little of the CPU hold their workers for longer.
 WAITING_FOR_WORKERS = ("workers_full", "worker_queue_full")
 # What is explained follows from the other observation, whatever else holds, and says little more.

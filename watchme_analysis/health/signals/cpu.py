@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from watchme_analysis.health.affected_service import gauges
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import quoted, within
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
@@ -299,6 +300,14 @@ def _own_use(context: HealthContext, metrics: pd.DataFrame) -> float:
     mine = rows[~named.str.lower().str.fullmatch(_MACHINE_NAMES.pattern).astype(bool)]
     middles = mine.groupby(mine["service"].fillna(""))["value"].median()
     return float(middles.max()) if len(middles) else 0.0
+
+
+def is_sampled(context: HealthContext) -> bool:
+    """Return True when the CPU of the affected process was sampled in the incident."""
+    wide = gauges(context) if context.has("host_metrics") else None
+    if wide is None or "cpu_pct" not in wide:
+        return False
+    return int(wide.loc[context.start : context.end, "cpu_pct"].notna().sum()) >= FEWEST_SAMPLES
 
 
 DETECTORS = (machine,)

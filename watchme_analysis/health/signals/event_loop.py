@@ -14,6 +14,7 @@ from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.rows import of_joined, of_observed
+from watchme_analysis.health.signals.cpu import is_sampled
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MANY, MOST
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.fates import UNCONNECTED
@@ -39,7 +40,7 @@ QUICK_RATIO, QUICK_MARGIN_S, QUICK_SHARE = 1.5, 0.005, 0.1
 STEADY_SHARE, STEADY_LEAST_S = 0.75, 1.0
 
 
-@detects("stop_and_go", "steady", group="rhythm", needs=("app_log",))
+@detects("stop_and_go", "stop_and_go_or_no_cpu", "steady", group="rhythm", needs=("app_log",))
 @detects("bunched", "quick_between", group="rhythm", needs=("access_log/times",))
 def rhythms(context: HealthContext) -> list[Observation]:
     """Return observations of an application that pauses and then responds to all, or never pauses."""
@@ -101,7 +102,10 @@ def _rhythm(context: HealthContext, moments: pd.Series) -> _Rhythm | None:
 
 
 def _stop_and_go(context: HealthContext) -> list[Observation]:
-    """Return an observation of a process that was silent for most of an incident, and responded in bursts."""
+    """Return an observation of a process that was silent for most of an incident, and responded in bursts.
+
+    A process without CPU does the same, so that the CPU must have been measured to tell them apart.
+    """
     log = own_rows(context, "app_log")
     answers = log[log["kind"].eq("access") & log["time"].notna()]
     # Each worker process has a loop of its own; the one that is silent for longest shows it.
@@ -124,11 +128,11 @@ def _stop_and_go(context: HealthContext) -> list[Observation]:
     text = sentences(message("health-stop-and-go"), numbers)
     detail = message("health-loop-blocked-detail", longest=Duration(shape.longest_s))
     sql = own_within(context, "app_log", "kind = 'access'", f"coalesce(pid, -1) = {int(pid)}")
-    return [
-        Observation(
-            "stop_and_go", text, "app_log", shape.responses, sql, shape.silent, "share", detail=detail
-        )
-    ]
+    found = shape.responses, sql, shape.silent, "share"
+    if not is_sampled(context):
+        text = sentences(text, message("health-or-no-cpu"))
+        return [Observation("stop_and_go_or_no_cpu", text, "app_log", *found)]
+    return [Observation("stop_and_go", text, "app_log", *found, detail=detail)]
 
 
 def _stands_still(shape: _Rhythm) -> bool:

@@ -30,6 +30,7 @@ health-cut-from-host-detail = Connections from the host to { $services } are cut
 health-bunched = { $together } of { $slow } slow responses were sent in { $bunches } bunches from several endpoints within 20 ms, though they had been requested at different times.
 health-loop-blocked-detail = The event loop is blocked for up to { $longest } at a time.
 health-rhythm-numbers = { $silent } of the incident passed in silences over { $limit } (otherwise { $usual_silent }, longest { $longest }), and { $bursts } of responses were sent within 10 ms of the previous one (otherwise { $usual_bursts }).
+health-or-no-cpu = A process without CPU would show the same, and its CPU is not known.
 health-stop-and-go = The application stops and then responds to everything at once.
 health-quick-between = { $quick } of { $responses } responses of { $paths } were as quick as usual between the standstills.
 health-steady = The application responded steadily: its longest silence was { $longest }, while callers waited { $waited }.

@@ -30,6 +30,7 @@ health-cut-from-host-detail = ホストから { $services } への接続が途�
 health-bunched = 遅い応答 { $slow } 件のうち { $together } 件は、リクエスト時刻が異なるのに、複数のエンドポイントから 20 ms 以内にまとめて返されました ({ $bunches } 回)。
 health-loop-blocked-detail = イベントループが 1 回につき最長 { $longest } ブロックされています。
 health-rhythm-numbers = インシデント期間の { $silent } は { $limit } を超える無応答でした (通常は { $usual_silent }、最長 { $longest })。また、応答の { $bursts } は直前の応答から 10 ms 以内に返されました (通常は { $usual_bursts })。
+health-or-no-cpu = CPU が不足したプロセスでも同じ現象が見られますが、CPU 使用率は不明です。
 health-stop-and-go = アプリケーションは停止と一斉応答を繰り返しています。
 health-quick-between = { $paths } の応答 { $responses } 件のうち { $quick } 件は、停止と停止の間に通常どおりの速さで返されました。
 health-steady = アプリケーションは途切れずに応答していました (最長の無応答 { $longest }、呼び出し元の待ち時間 { $waited })。
