@@ -18,7 +18,7 @@ _WORDS = re.compile(
 # Days before today, whose beginning a word names.
 _DAYS = {"today": 0, "yesterday": 1}
 # Zones that have no IANA name of this form, and one meaning.
-_ZONES = {"JST": "Asia/Tokyo"}
+_ZONES = {"JST": "Japan"}
 _LONGEST = timedelta(days=36525)
 # So many characters of a text that can't be used are shown.
 _SHOWN = 60
