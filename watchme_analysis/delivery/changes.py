@@ -229,7 +229,7 @@ def _continued(
         kinds.append(RESOLVED)
     if current.cause is not None and current.cause != before.cause:
         kinds.append(CAUSE_KNOWN)
-    if _is_worse(before.impact, current.impact):
+    if current.end is None and _is_worse(before.impact, current.impact):
         kinds.append(WORSE)
     else:  # what was delivered is what the next growth is compared with
         after = replace(after, impact=before.impact)

@@ -19,7 +19,7 @@ from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MANY, MO
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.fates import UNCONNECTED
 from watchme_analysis.requests.layers import SLOW_MARGIN_S, logs_connects, made_slow
-from watchme_analysis.text.message import Duration, Share, message, sentences
+from watchme_analysis.text.message import Duration, Message, Share, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,13 +126,13 @@ def _stop_and_go(context: HealthContext) -> list[Observation]:
         usual_bursts=Share(shape.usually_bunched),
     )
     text = sentences(message("health-stop-and-go"), numbers)
-    detail = message("health-loop-blocked-detail", longest=Duration(shape.longest_s))
+    detail: Message | None = message("health-loop-blocked-detail", longest=Duration(shape.longest_s))
     sql = own_within(context, "app_log", "kind = 'access'", f"coalesce(pid, -1) = {int(pid)}")
-    found = shape.responses, sql, shape.silent, "share"
-    if not is_sampled(context):
-        text = sentences(text, message("health-or-no-cpu"))
-        return [Observation("stop_and_go_or_no_cpu", text, "app_log", *found)]
-    return [Observation("stop_and_go", text, "app_log", *found, detail=detail)]
+    if is_sampled(context):
+        name = "stop_and_go"
+    else:
+        name, detail, text = "stop_and_go_or_no_cpu", None, sentences(text, message("health-or-no-cpu"))
+    return [Observation(name, text, "app_log", shape.responses, sql, shape.silent, "share", detail=detail)]
 
 
 def _stands_still(shape: _Rhythm) -> bool:
