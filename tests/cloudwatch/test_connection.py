@@ -217,8 +217,8 @@ def test_invalid_requests_are_one_sentence(account):
     aws = w.connect()
     with pytest.raises(InputError, match="A query needs log groups"):
         aws.logs(ERRORS)
-    with pytest.raises(InputError, match="'5 minutes' is not a valid duration"):
-        aws.metrics(*AGE[:2], dict(AGE[2]), period="5 minutes")
+    with pytest.raises(InputError, match="'5 moons' is not a valid duration"):
+        aws.metrics(*AGE[:2], dict(AGE[2]), period="5 moons")
     with pytest.raises(InputError, match=r"The period 0.5 is not"):
         aws.metrics(*AGE[:2], dict(AGE[2]), period=0.5)
     with pytest.raises(InputError, match="no limit most"):
