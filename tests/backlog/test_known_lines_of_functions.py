@@ -36,7 +36,7 @@ def test_an_error_with_several_causes_names_none(tmp_path):
     line = "SQS delete message failed: The receipt handle has expired."
     _, found = diagnosed(tmp_path / "evidence", "app.log", [line])
     assert (found["verdict"], found["cause"]) == ("inconclusive", None)
-    assert found["ranking"][0]["cause"] == "visibility_misconfig"
+    assert "visibility_misconfig" in {entry["cause"] for entry in found["ranking"][:2]}
 
 
 def test_unknown_lines_stay_open(tmp_path):

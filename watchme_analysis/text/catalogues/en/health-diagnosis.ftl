@@ -27,6 +27,7 @@ check-replicas = replicas
 check-nginx-configuration = nginx configuration
 check-connect = connect
 check-body = body
+check-handlers = handlers
 check-rhythm = rhythm
 check-known-lines = known lines
 check-log = log

@@ -27,6 +27,7 @@ check-replicas = レプリカ
 check-nginx-configuration = Nginx の設定
 check-connect = 接続
 check-body = ボディ
+check-handlers = ハンドラー
 check-rhythm = 応答のリズム
 check-known-lines = 既知のログ行
 check-log = ログ
