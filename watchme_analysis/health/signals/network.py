@@ -96,7 +96,7 @@ def _by_access_log(context: HealthContext) -> list[Observation]:
     if len(passed_on) < FEWEST_OF_ROUTE or passed_on["response_s"].isna().all():
         return []
     parts = context.layer_times.loc[passed_on.index]
-    seen = [*_connects(context, passed_on, parts), *_sent_again(passed_on, context.services)]
+    seen = [*_connects(context, passed_on, parts), *_sent_again(context, passed_on)]
     bad = passed_on[passed_on["nginx_bad"] & passed_on["route"].isin(context.routes)]
     stalled = _stalled(parts.loc[bad.index])
     if concerns(len(stalled), len(bad), MOST):
@@ -189,10 +189,18 @@ def _connects(context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFra
     return []
 
 
-def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Observation]:
-    """Return an observation of waits that cluster at the times after which TCP sends a lost packet again."""
-    answered = passed_on[passed_on["nginx_status"] < 400]
-    waits = answered["header_s"].fillna(answered["response_s"]) - answered["connect_s"].fillna(0.0)
+def _waits_s(requests: pd.DataFrame) -> pd.Series:
+    """Return how long responses let Nginx wait once it was connected, in seconds."""
+    return requests["header_s"].fillna(requests["response_s"]) - requests["connect_s"].fillna(0.0)
+
+
+def _sent_again(context: HealthContext, passed_on: pd.DataFrame) -> list[Observation]:
+    """Return an observation of waits that cluster at the times after which TCP sends a lost packet again.
+
+    A far upstream may always take as long.
+    """
+    services = context.services
+    waits = _waits_s(passed_on[passed_on["nginx_status"] < 400])
     long = waits[waits > RETRANSMIT_S[0] / 2]
     # Where the log has no connect time, the wait for a lost first packet is part of the answer's.
     first, second = long.between(*RETRANSMIT_S), long.between(*RECONNECT_S)
@@ -203,6 +211,11 @@ def _sent_again(passed_on: pd.DataFrame, services: tuple[str, ...]) -> list[Obse
     if hits < FEWEST_OF_ROUTE or hits < 0.15 * len(long):
         return []
     if between > PART * hits or (clustered is second and hits < MOST * around):
+        return []
+    calm = context.well_served[~context.well_served["during"]]
+    usual = _waits_s(calm[calm["route"].isin(passed_on["route"])])
+    bounds = RETRANSMIT_S if clustered is first else RECONNECT_S
+    if usual.between(*bounds).mean() >= MOST * hits / len(waits):
         return []
     text = message(
         "health-retransmitted",
