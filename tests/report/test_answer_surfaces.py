@@ -58,15 +58,15 @@ def surfaces(page, question, language, folder, monkeypatch):
     asked = tools.diagnose(page.investigation.case.name)[question]
     about = ("headline", "facts", "cause_line", "now")
     assert [name for name in asked if name in about] == [*about]
-    told = {name: asked[name] for name in about}
-    told |= {"facts": [one["message"] for one in told["facts"]]}
-    told |= {"now": [one["text"] for one in told["now"]]}
+    stated = {name: asked[name] for name in about}
+    stated |= {"facts": [one["message"] for one in stated["facts"]]}
+    stated |= {"now": [one["text"] for one in stated["now"]]}
     return {
         "page": (run / "report.html").read_text(),
         "index": write_index(folder / "reports").read_text(),
         "notice": "\n".join(content_of(notice, found, language, UTC).lines()),
         "postmortem": postmortem(page),
-        "mcp": json.dumps(told, ensure_ascii=False),
+        "mcp": json.dumps(stated, ensure_ascii=False),
         "object": page.diagnosis.text(language),
     }
 

@@ -33,7 +33,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # A request in the queue of the kernel waits for a worker, on every path.
     "workers_full": ("worker_queue_full", "all_routes", "fate_header_timeout", "cpu_idle"),
     "refused_at_own_port": ("fate_refused",),
-    # A connection that the upstream closes as it is used is dropped at once, whatever Nginx sends to it.
+    # The upstream drops a request at once whose connection it has just closed.
     "keepalive_race": ("closed_at_once", "nginx_passes_on", "routed_well"),
     # A port without a listener refuses on all paths, whoever should listen there.
     "fate_refused": ("all_paths",),
@@ -92,7 +92,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     ),
     # Gunicorn ends a worker whose loop is held, together with its connections.
     "loop_held": ("fate_connection_dropped", "restarted", "restarted_often"),
-    # Who waits for a connection leaves the CPU and all that need none alone, and has called nobody yet.
+    # A request that waits for a connection of the pool uses no CPU, and has not called the dependency yet.
     "connections_used_up": (
         "pool_full",
         "pool_paths",

@@ -203,8 +203,8 @@ def _longest_silence_s(context: HealthContext, answers: pd.DataFrame) -> float:
 def _is_idle(context: HealthContext, answers: pd.Series, limit_s: float) -> bool:
     """Return whether, by logged times, most of an application's silence passed without a request at it.
 
-    Who is asked nothing answers nothing. Where no log has times, or connects, Nginx's errors tell whether it
-    reached the application.
+    An application without requests sends no responses. Where no log has times or connect times, Nginx's
+    errors show whether it reached the application.
     """
     import numpy as np
     import pandas as pd
