@@ -4,7 +4,7 @@
 
 fits the map on the first looks in ``health_first_looks.csv`` and on the stored corpus, whose cases the rules
 have seen: the looks alone are few. It writes the map with its figures into ``calibration.json`` and
-``docs/calibration.md``. No recording is needed.
+``docs/generated/health-accuracy.md``. No recording is needed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "watchme_analysis" / "health" / "calibration.json"
 # Verdicts on recordings that the rules had not seen, as they were when first asked.
 FIRST_LOOKS = Path(__file__).with_name("health_first_looks.csv")
-PAGE = ROOT / "docs" / "calibration.md"
+PAGE = ROOT / "docs" / "generated" / "health-accuracy.md"
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 

@@ -6,7 +6,8 @@
 prints Markdown tables: by project and by file the lines, requests and rejected lines, and whether the number
 of requests of each class of status (1xx to 5xx, and none) equals an independent count. That count is a few
 regular expressions and JSON keys that share nothing with the readers. Only files in which either finds a
-request are listed. Below follow rejected lines with their reasons. ``docs/public-logs.md`` holds a result.
+request are listed. Below follow rejected lines with their reasons. ``docs/generated/public-logs.md`` holds a
+result.
 """
 
 from __future__ import annotations

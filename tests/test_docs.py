@@ -330,15 +330,6 @@ def test_the_page_on_evidence_covers_every_reader():
     assert unnamed == []
 
 
-def test_the_index_of_decisions_has_every_decision_with_its_title():
-    index = text_of("docs/adr/README.md")
-    for document in DOCUMENTS:
-        if re.match(r"0\d+-", document.name):
-            title = text_of(document).splitlines()[0].removeprefix("# ")
-            number, _, words = title.partition(". ")
-            assert f"{number}. [{words}]({document.name})" in index
-
-
 def test_no_command_installs_a_name_that_no_index_has():
     """The project is on no index: a clone is set up, or the file of a wheel is installed."""
     named = re.compile(r"pip install [^\n]*watchme-analysis")

@@ -31,13 +31,13 @@ MENU: dict[str, dict[str, str]] = {
     "Evidence": {
         "Files": "docs/evidence.md",
         "Access logs": "docs/access-logs.md",
-        "Public logs": "docs/public-logs.md",
         "Log retrieval": "docs/log-retrieval.md",
         "Sharing": "docs/sharing.md",
     },
+    "How sure": {"Accuracy": "docs/accuracy.md", "Speed": "docs/speed.md"},
 }
 # Pages of these folders follow the menu, a section each.
-FOLDERS = {"Causes": "docs/causes", "Decisions": "docs/adr"}
+FOLDERS = {"Causes": "docs/causes", "Measured": "docs/generated"}
 MORE = "More"
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^()\s]+)\)")
 # A block of code within a list, which Python-Markdown reads only with deeper indentation.

@@ -1,8 +1,8 @@
 """Calls to AWS: paced, retried with jitter, counted as IAM actions, with errors in one sentence.
 
-The retries of botocore are disabled (ADR 15), because this module retries: Ctrl-C ends a wait at once, and a
-deadline ends the retries. A call that must not be sent twice goes through :func:`without_retries`. The module
-also holds the IAM policy that ``watchme case pull`` and ``watchme query`` need.
+The retries of botocore are disabled (decision 15), because this module retries: Ctrl-C ends a wait at once,
+and a deadline ends the retries. A call that must not be sent twice goes through :func:`without_retries`. The
+module also holds the IAM policy that ``watchme case pull`` and ``watchme query`` need.
 """
 
 from __future__ import annotations

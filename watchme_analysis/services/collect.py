@@ -2,7 +2,7 @@
 
 :func:`pull` retrieves the state of queues and functions, metrics, alarms, recorded changes and logs. The raw
 responses are written to a folder as the AWS CLI would print them and imported from there, so that a pulled
-case does not differ from one whose evidence was collected by hand (ADR 8).
+case does not differ from one whose evidence was collected by hand (decision 8).
 """
 
 from __future__ import annotations
