@@ -194,7 +194,7 @@ def page(found: Mapping[str, Any]) -> str:
         ),
         "",
         f"Brier score: {first['brier']:.4f}; {first['brier_stated_then']:.4f} with the confidence stated "
-        "then, by a map of the stored corpus alone.",
+        "then, by the map of that time.",
     ]
     return "\n".join(lines)
 
