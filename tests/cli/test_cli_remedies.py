@@ -39,7 +39,7 @@ def test_a_complete_redrive_writes_its_audit_and_returns_its_outcome(tmp_path, c
     }  # fmt: skip
 
     def run(outcome, form="table", **changes):
-        audit = RedriveAudit(outcome, DONE, (), None, None, tmp_path / "journal")
+        audit = RedriveAudit(outcome, DONE, (), None, None, tmp_path / "journal", 1.0)
 
         def complete(given, limits, **more):
             asked.append((given, limits, more["profile"], more["region"]))

@@ -359,7 +359,9 @@ def test_each_entry_and_row_of_a_redrive(memory, tmp_path):
     ]
     new = AuditRow("m3", "new", in_dlq=True)
     sentence = message("redrive-complete", count=2)
-    assert audit == RedriveAudit("complete", sentence, (*rows, new), QueueCounts(1, 0, 0), 0, tmp_path / "j")
+    assert audit == RedriveAudit(
+        "complete", sentence, (*rows, new), QueueCounts(1, 0, 0), 0, tmp_path / "j", 1e6
+    )
     assert audit.to_dict()["messages"][1] == {
         "message_id": "m2", "state": "deleted", "reason": "", "sent_as": sent[1], "request_id": requests[1],
         "in_dlq": False, "sends": 1,

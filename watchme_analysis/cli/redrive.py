@@ -36,6 +36,7 @@ from watchme_analysis.files.atomic_write import check_replaceable, write_atomica
 from watchme_analysis.text.message import (
     Choice,
     Names,
+    Number,
     Phrases,
     Resource,
     Text,
@@ -309,6 +310,8 @@ def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
             yield f"  {said}{named}{', ...' if named and len(ids) > _MOST_IDS else ''}"
     if again := sum(row.sends > 1 for row in audit.rows):
         yield f"  {out.words('redrive-audit-sent-again', count=again)}"
+    if any(row.sends for row in audit.rows):
+        yield f"  {out.words('redrive-audit-rate', rate=Number(audit.rate_per_s))}"
     if audit.counts is not None:
         yield f"  {out.words('redrive-audit-dlq', count=audit.counts.total)}"
     if audit.unexplained:

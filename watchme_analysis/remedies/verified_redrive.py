@@ -244,6 +244,8 @@ class RedriveAudit:
         Messages that the DLQ counts, but that could not be received; None when the DLQ was not read.
     journal
         File of the journal.
+    rate_per_s
+        Largest number of messages that were sent per second.
     """
 
     outcome: Literal["complete", "stopped", "refused"]
@@ -252,6 +254,7 @@ class RedriveAudit:
     counts: QueueCounts | None
     unexplained: int | None
     journal: Path
+    rate_per_s: float
 
     @property
     def states(self) -> dict[str, int]:
@@ -266,6 +269,7 @@ class RedriveAudit:
             "states": self.states,
             "dlq": self.counts and self.counts.to_dict(),
             "unexplained": self.unexplained,
+            "rate_per_s": self.rate_per_s,
             "journal": str(self.journal),
             "messages": [row.to_dict() for row in self.rows],
         }
@@ -897,7 +901,15 @@ class _Run:
         unexplained = None
         if self.counts is not None and self.in_dlq is not None:
             unexplained = max(0, self.counts.total - len(self.in_dlq))
-        return RedriveAudit(outcome, sentence, tuple(rows), self.counts, unexplained, self.journal.path)
+        return RedriveAudit(
+            outcome,
+            sentence,
+            tuple(rows),
+            self.counts,
+            unexplained,
+            self.journal.path,
+            self.limits.rate_per_s,
+        )
 
     def _row(self, item: RedriveItem, known: Mapping[str, Any]) -> AuditRow:
         state = _STATE_OF_EVENT.get(self._event(item.key), "not_sent")

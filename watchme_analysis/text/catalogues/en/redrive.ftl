@@ -86,6 +86,7 @@ redrive-audit-not-sent = { $count } not sent yet
 redrive-audit-not-received = { $count } not sent: they could not be received from the DLQ. They were deleted, moved, or are hidden by somebody else
 redrive-audit-hidden = { $count } not sent: the DLQ counts more messages than could be received, so another reader hides them. Run the same command again later
 redrive-audit-sent-again = { $count } sent, or perhaps sent, more than once
+redrive-audit-rate = sent at { $rate } per second at most
 redrive-audit-returned = { $count } copies that were sent, and are in the DLQ again
 redrive-audit-excluded = { $count } left out: see the list without --apply for the reasons
 redrive-audit-new = { $count } in the DLQ, but not in the case

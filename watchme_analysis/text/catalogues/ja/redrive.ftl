@@ -56,6 +56,7 @@ redrive-audit-not-sent = 未送信: { $count } 件
 redrive-audit-hidden = 未送信 (DLQ の件数が受信できた件数より多く、ほかの受信者が処理中です。しばらくしてから同じコマンドを再実行してください): { $count } 件
 redrive-audit-not-received = 未送信 (DLQ から受信できませんでした。削除または移動されたか、ほかの受信者が処理中です): { $count } 件
 redrive-audit-sent-again = 2 回以上送信した、または送信した可能性のあるもの: { $count } 件
+redrive-audit-rate = 送信の速さ: 最大で毎秒 { $rate } 件
 redrive-audit-returned = 送信したコピーで、DLQ に戻ったもの: { $count } 件
 redrive-audit-excluded = 対象外 (理由は --apply なしの一覧に表示): { $count } 件
 redrive-audit-new = DLQ にあり、ケースにないもの: { $count } 件
