@@ -140,12 +140,6 @@ def test_tests_share_their_parts_through_the_worlds_package_alone():
     assert found == set()
 
 
-def test_the_readme_of_the_worlds_names_each_module():
-    folder = ROOT / "tests" / "worlds"
-    listed = set(re.findall(r"`(\w+)`", (folder / "README.md").read_text(encoding="utf-8")))
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} <= listed
-
-
 def test_a_test_of_many_cases_reports_each_that_fails():
     @together(("number", "is_small"), [(1, True), (5, True), (7, True)])
     def small(number, is_small):

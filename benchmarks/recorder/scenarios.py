@@ -16,6 +16,14 @@ from network import free_port, listening
 from parameters import Parameters
 from testbed import HERE, USUAL_CLIP_BYTES, USUAL_DELAY_S, Testbed
 
+# Beginning of docs/generated/scenarios.md.
+PAGE_HEAD = """# Scenarios of the recorder
+
+`benchmarks/recorder/scenarios.py` prints this page. [The recorder](../../benchmarks/recorder/README.md) says
+how to record them.
+
+| scenario | fault | cause | sets off |
+|---|---|---|---|"""
 LAYERS = {
     "nginx_config": "nginx",
     "edge_config": "edge",
@@ -1009,3 +1017,16 @@ def drawn_parameters(name: str, seed: int) -> dict[str, Any]:
     )
     # A generator for each option: a new option leaves the draws of the others as they were.
     return {option: draw(random.Random(f"{name} {seed} {option}")) for option, draw in draws.items()}
+
+
+def page() -> str:
+    """Return the Markdown page of all scenarios with their truth."""
+    rows = []
+    for name, one in SCENARIOS.items():
+        consequence = f"`{one.secondary_cause}`" if one.secondary_cause else ""
+        rows.append(f"| `{name}` | {one.fault} | `{one.cause}` | {consequence} |")
+    return "\n".join((PAGE_HEAD, *rows)) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

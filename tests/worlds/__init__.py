@@ -1,1 +1,1 @@
-"""Generated worlds, fakes and the AWS front that tests and benchmarks share; README.md lists them."""
+"""Generated worlds, fakes and the AWS front that tests and benchmarks share: README.md says how."""
