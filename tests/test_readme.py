@@ -96,3 +96,8 @@ def test_links_lead_somewhere(subtests):
     for target in sorted(set(re.findall(r"\]\(([^)#]+)\)", README))):
         with subtests.test(target=target):
             assert (ROOT / target).exists()
+
+
+def test_the_readme_has_at_most_twelve_links():
+    for name in ("README.md", "README.ja.md"):
+        assert len(re.findall(r"(?<!!)\[[^\]]*\]\(", (ROOT / name).read_text())) <= 12, name

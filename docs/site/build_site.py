@@ -23,7 +23,8 @@ MENU: dict[str, dict[str, str]] = {
     "Start": {
         "Overview": "README.md",
         "Runbook": "docs/runbook.md",
-        "Guide": "docs/guide.md",
+        "Get started": "docs/guide.md",
+        "Cheat sheet": "docs/cheat-sheet.md",
         "Configuration": "docs/configuration.md",
     },
     "日本語": {"概要": "README.ja.md", "ランブック": "docs/runbook.ja.md"},
