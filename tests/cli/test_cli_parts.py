@@ -351,6 +351,27 @@ def test_a_guard_needs_one_way_to_restart_and_a_folder(watchme, tmp_path):
         assert (ended.returncode, said(message_id) in one_line(ended.stderr)) == (2, True)
 
 
+def test_each_run_of_a_guard_makes_one_check_and_ends(watchme, tmp_path, probed):
+    words = (
+        "http://127.0.0.1:1/health",
+        "--evidence",
+        tmp_path / "g",
+        "--cooldown",
+        "3s",
+        "--recovery",
+        "3s",
+    )
+    words += ("--restart", f"touch {tmp_path / 'restarted'}", "--notify", f"sh -c 'touch {tmp_path}/told'")
+    for number in range(3):
+        assert not (tmp_path / "restarted").exists(), number
+        ended = watchme("guard", *words)
+        assert ended.returncode == 0
+    assert (tmp_path / "restarted").exists() and (tmp_path / "told").exists()
+    assert len(ended.stdout.splitlines()) == 2  # evidence, and the result
+    raw = watchme("guard", *words, "--case", probed)
+    assert (raw.returncode, f"{probed}" in one_line(raw.stderr)) == (2, True)
+
+
 # Runs
 
 

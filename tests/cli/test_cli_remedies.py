@@ -4,11 +4,9 @@ import json
 
 from worlds.printed import lines_of, one_line, said
 
-from watchme_analysis.cli.guard import _heartbeat
 from watchme_analysis.cli.output import Output
 from watchme_analysis.cli.redrive import _complete
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.errors import ServiceError
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
 from watchme_analysis.remedies.redrive import RedriveResult
 from watchme_analysis.remedies.verified_redrive import RedriveAudit, RedriveLimits
@@ -61,35 +59,3 @@ def test_a_complete_redrive_writes_its_audit_and_returns_its_outcome(tmp_path, c
     assert (code, json.loads(out), err) == (1, {"sentence": one_line(DONE)} | audit.to_dict(), "")
     code, _, (out, err) = run("refused", "jsonl", to=None)
     assert (code, out.strip(), lines_of(err)) == (2, "", [one_line(DONE)])
-
-
-# Queues
-
-
-# The guard
-
-
-class Calls:
-    """An account that notes its calls, and refuses them if it has an error."""
-
-    def __init__(self, error=None):
-        self.made, self.error = [], error
-
-    def call(self, service, operation, **values):
-        self.made.append((service, operation, values))
-        if self.error is not None:
-            raise self.error
-
-
-def test_the_heartbeat_is_published_once_a_minute_and_survives_a_failure(monkeypatch, capsys):
-    moments = iter([0.0, 0.0, 59.9, 60.0, 60.0])
-    monkeypatch.setattr("time.monotonic", lambda: next(moments))
-    aws = Calls()
-    beat = _heartbeat(aws, OUT)
-    for _ in range(3):
-        beat()
-    data = {"Namespace": "Watchme", "MetricData": [{"MetricName": "GuardHeartbeat", "Value": 1}]}
-    assert aws.made == [("cloudwatch", "put_metric_data", data)] * 2
-    monkeypatch.setattr("time.monotonic", lambda: 0.0)
-    _heartbeat(Calls(ServiceError("Denied.")), OUT)()
-    assert lines_of(capsys.readouterr().err) == ["Denied."]

@@ -1,8 +1,9 @@
 """Automatic restart after failed health checks: evidence is saved first, and restarts are limited.
 
-A restart destroys what a diagnosis needs: threads, sockets, the state of a container. So evidence is saved
-before, within a time limit. Every restart is on record before it happens, in a `journal` that is also the
-guard's state. A guard that was killed therefore knows its restarts, and never exceeds the limit.
+A run makes one check and ends; a timer begins the runs. A restart destroys what a diagnosis needs: threads,
+sockets, the state of a container. So evidence is saved before, within a time limit. The restart is a plan of
+its own, applied by :mod:`watchme_analysis.remedies.apply`: its call, and the wait until the service is
+healthy. Failed checks and restarts are counted on disk, so that a run that was killed exceeds no limit.
 """
 
 from __future__ import annotations
@@ -10,47 +11,41 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
-from watchme_analysis.cloudwatch.session import NotFoundError
+from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.probes import is_success
-from watchme_analysis.files.journal import DONE, FAILED, INTENDED, Journal, open_journal
-from watchme_analysis.text.message import (
-    Code,
-    Count,
-    Duration,
-    Message,
-    Number,
-    Quotation,
-    Resource,
-    message,
-    message_from_dict,
-)
+from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.files.journal import DONE, FAILED, INTENDED, Journal, open_journal, read_journal
+from watchme_analysis.remedies.apply import actions_of, apply_plan
+from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
+from watchme_analysis.text.message import Duration, Message, Resource, message
 from watchme_analysis.text.render import as_message, error_message
 
-if TYPE_CHECKING:
-    from watchme_analysis.cloudwatch.session import Aws
-    from watchme_analysis.simulation.scenarios import Comparison
-
 Action = Literal["none", "restart", "cool down", "stop"]
+REMEDY = "guard"
 _DAY = timedelta(days=1)
-_STOPPED = "stopped"
-# Recent checks that are saved with the evidence.
+# Files in the folder of the guard: its state, its recent checks, and the journal of each restart.
+_STATE, _CHECKS, _RESTART_JOURNAL = "guard.journal.jsonl", ".guard-checks.csv", "restart.journal.jsonl"
+_FAILURES, _STOPPED = "failures", "stopped"
+_RESTART, _VERIFY = "restart", "verify"
+# Recent checks that are saved with the evidence, and bytes of the file above which it is cut to them.
 _KEPT_CHECKS = 1000
+_MOST_CHECKS_BYTES = 200_000
 _EVIDENCE_BYTES = 16 << 20
 _SSM_POLL_S = 1.0
 _PROCESS_COLUMNS = "pid,ppid,stat,etime,time,rss,nlwp,wchan:32,args"
-_QUICK_CHECK_S = 1.0
+_HEARTBEAT_S = 60.0
+_STAMP = "%Y%m%dT%H%M%S%fZ"
 
 
 @dataclass(frozen=True)
@@ -61,8 +56,8 @@ class GuardSettings:
     ----------
     url
         URL of the health endpoint.
-    interval_s, timeout_s
-        Time between two checks, and time limit of one, in seconds.
+    timeout_s
+        Time limit of a check in seconds.
     failures
         Failed checks in a row before a restart.
     cooldown_s
@@ -73,10 +68,14 @@ class GuardSettings:
         How long to wait for a healthy check after a restart, in seconds.
     evidence_s
         Time limit for saving evidence, in seconds.
+
+    Raises
+    ------
+    InputError
+        When restarts could follow each other before recovery.
     """
 
     url: str
-    interval_s: float = 10.0
     timeout_s: float = 5.0
     failures: int = 3
     cooldown_s: float = 600.0
@@ -84,41 +83,29 @@ class GuardSettings:
     recovery_s: float = 120.0
     evidence_s: float = 30.0
 
-
-@dataclass
-class GuardState:
-    """What decides on the next action: failed checks in a row, and the times of restarts."""
-
-    failures: int = 0
-    restarts: list[datetime] = field(default_factory=list)
+    def __post_init__(self) -> None:
+        """Check that the settings can work."""
+        if self.cooldown_s < self.recovery_s:
+            raise InputError(error_message("error-guard-cooldown"))
 
 
-def decide(settings: GuardSettings, state: GuardState, *, is_healthy: bool, now: datetime) -> Action:
-    """Return what to do after a check, and count it in the state.
-
-    Parameters
-    ----------
-    settings
-        When a service is restarted.
-    state
-        Changed: the number of failed checks in a row.
-    is_healthy
-        Result of the check.
-    now
-        Time of the check.
-    """
-    state.failures = 0 if is_healthy else state.failures + 1
-    if state.failures < settings.failures:
+def decide(settings: GuardSettings, failures: int, restarts: Sequence[datetime], now: datetime) -> Action:
+    """Return what to do after a check, by the failed checks in a row and the times of earlier restarts."""
+    if failures < settings.failures:
         return "none"
-    if sum(now - restart < _DAY for restart in state.restarts) >= settings.most_per_day:
+    if sum(now - restart < _DAY for restart in restarts) >= settings.most_per_day:
         return "stop"
-    if state.restarts and (now - state.restarts[-1]).total_seconds() < settings.cooldown_s:
+    if restarts and (now - restarts[-1]).total_seconds() < settings.cooldown_s:
         return "cool down"
     return "restart"
 
 
 class Host(Protocol):
     """Where the service runs: commands are executed there."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the machine, for the plan of a restart."""
 
     def run(self, command: str, timeout_s: float) -> str:
         """Return the output of a command.
@@ -132,6 +119,8 @@ class Host(Protocol):
 
 class LocalHost:
     """The machine that the guard runs on."""
+
+    name = "localhost"
 
     def run(self, command: str, timeout_s: float) -> str:
         """Return the output of a command, run without a shell."""
@@ -176,20 +165,20 @@ class ManagedHost:
     """
 
     def __init__(self, aws: Aws, instance: str) -> None:
-        self._aws, self._instance = aws, instance
+        self._aws, self.name = aws, instance
 
     def run(self, command: str, timeout_s: float) -> str:
         """Return the output of a command, up to the 24,000 characters that SSM returns."""
         sent = self._aws.call(
             "ssm",
             "send_command",
-            InstanceIds=[self._instance],
+            InstanceIds=[self.name],
             DocumentName="AWS-RunShellScript",
             # SSM accepts 30 s and more for the delivery.
             TimeoutSeconds=max(30, round(timeout_s)),
             Parameters={"commands": [command], "executionTimeout": [str(max(1, round(timeout_s)))]},
         )
-        names = {"CommandId": sent["Command"]["CommandId"], "InstanceId": self._instance}
+        names = {"CommandId": sent["Command"]["CommandId"], "InstanceId": self.name}
         end = time.monotonic() + timeout_s
         while True:
             found = self._invocation(names)
@@ -201,7 +190,7 @@ class ManagedHost:
                     error_message(
                         "error-guard-remote-failed",
                         command=command,
-                        instance=self._instance,
+                        instance=self.name,
                         status=found["Status"],
                         error=error,
                     )
@@ -211,7 +200,7 @@ class ManagedHost:
                     error_message(
                         "error-guard-remote-timeout",
                         command=command,
-                        instance=self._instance,
+                        instance=self.name,
                         seconds=f"{timeout_s:g}",
                     )
                 )
@@ -257,6 +246,65 @@ def evidence_commands(url: str, container: str | None = None) -> dict[str, str]:
     return commands
 
 
+def restart_plan(settings: GuardSettings, command: str, host: str, made: datetime, evidence: Path) -> Plan:
+    """Return the plan of a restart: the command, which is never repeated, and the wait for a healthy check.
+
+    Parameters
+    ----------
+    settings
+        When a service is restarted.
+    command
+        Command that restarts the service.
+    host
+        Where it is executed.
+    made
+        Time of the decision.
+    evidence
+        Folder in which evidence was saved.
+    """
+    url, within_s = settings.url, settings.recovery_s
+    healthy = Condition(Call("http", "get", {"url": url}), "is_healthy", value=True, within_s=within_s)
+    why = message("guard-why", count=settings.failures, folder=Resource(str(evidence)))
+    call = Call("host", "run_command", {"command": command, "timeout_s": within_s})
+    return Plan(
+        remedy=REMEDY,
+        title=message("guard-plan", url=Resource(url)),
+        made=made,
+        account=host,
+        region="",
+        steps=(
+            Step(_RESTART, url, why, call, is_repeatable=False),
+            Step(_VERIFY, url, message("guard-verify", within=Duration(within_s)), until=(healthy,)),
+        ),
+    )
+
+
+@dataclass(repr=False)
+class _Machine(Aws):
+    """What the plan of a restart calls: commands of a host and checks of a URL, in the place of AWS."""
+
+    host: Host = field(default_factory=LocalHost)
+    is_healthy: Callable[[], bool] = lambda: False
+
+    @property
+    def region(self) -> str:
+        return ""
+
+    def account(self) -> str:
+        return self.host.name
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def can_paginate(self, operation: str) -> bool:
+        return False
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        if service == "http":
+            return {"is_healthy": self.is_healthy()}
+        return {"output": self.host.run(parameters["command"], parameters["timeout_s"])}
+
+
 @dataclass
 class Guard:
     """A guard of one service.
@@ -272,17 +320,17 @@ class Guard:
     commands
         Commands whose output is saved before a restart, by name of the file.
     folder
-        Folder of the evidence; each restart has a folder of its own.
+        Folder of state and evidence; each restart has a folder of its own in it.
     notify
         Called with the sentence for a person.
     heartbeat
-        Called after each check, so that the silence of the guard itself is noticed.
+        Called after a run, once a minute, so that the silence of the guard itself is noticed.
     outside_url
         Further URL that is probed for the evidence.
     report
         Called with each sentence on the progress.
     record
-        Called after each entry on the end of a restart, so that it can be recorded in a case.
+        Called after a restart with its rows of the table ``actions``.
     """
 
     settings: GuardSettings
@@ -294,130 +342,104 @@ class Guard:
     heartbeat: Callable[[], None] = lambda: None
     outside_url: str | None = None
     report: Callable[[Message], None] = lambda _sentence: None
-    record: Callable[[], None] = lambda: None
-    _checks: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_CHECKS))
+    record: Callable[[list[dict[str, Any]]], None] = lambda _rows: None
 
-    def run(self, journal_path: Path, stop: threading.Event, most_checks: int | None = None) -> None:
-        """Check and restart until the event is set.
-
-        Parameters
-        ----------
-        journal_path
-            Journal of the restarts, which is also the state of the guard.
-        stop
-            Ends the guard.
-        most_checks
-            Ends it after so many checks; never when None.
+    def run(self) -> None:
+        """Make one check, restart the service if that is due, and verify the restart.
 
         Raises
         ------
         InputError
-            When another guard uses the journal, or it can't be read or written.
+            When another run is in progress, or the state can't be read or written: a restart that can't be
+            counted is not made.
         """
-        with open_journal(journal_path) as journal:
-            state = GuardState(restarts=_restarts(journal))
-            self._finish_restart(journal, stop)
-            if journal.entries:
-                self.record()  # a killed guard may have written an entry, and not recorded it
-            number = 0
-            while not stop.is_set() and (most_checks is None or number < most_checks):
-                begun = time.monotonic()
-                number += 1
-                row = self._check("inside", self.settings.url)
-                now = datetime.now(UTC)
-                self._act(
-                    decide(self.settings, state, is_healthy=is_success(row["status"], row["error"]), now=now),
-                    journal,
-                    state,
-                    stop,
-                )
+        with open_journal(self.folder / _STATE) as journal:
+            is_due = _is_older(self.folder / _CHECKS, _HEARTBEAT_S)
+            restarts = self._restarts()
+            for _, path, is_open in restarts[-1:]:
+                # A run was killed in it. What other options had planned is counted, and left.
+                if is_open and read_journal(path).last["plan"].get("plan") == self._plan(path.parent).digest:
+                    self._apply(path.parent)
+            is_healthy, now = self._is_healthy(), datetime.now(UTC)
+            failures = 0 if is_healthy else _failures(journal, restarts) + 1
+            self._count(journal, failures)
+            action = decide(self.settings, failures, [at for at, *_ in restarts], now)
+            if action == "restart":
+                self._restart(now)
+            elif action == "cool down":
+                self.report(message("guard-cooling", within=Duration(self.settings.cooldown_s)))
+            elif action == "stop" and journal.event(_STOPPED) != _STOPPED:
+                url, count = Resource(self.settings.url), self.settings.most_per_day
+                self._report_and_notify(message("guard-stopped", url=url, count=count))
+                journal.write(_STOPPED, _STOPPED)
+            if is_due:
                 self.heartbeat()
-                stop.wait(max(0.0, self.settings.interval_s - (time.monotonic() - begun)))
 
-    def _act(self, action: Action, journal: Journal, state: GuardState, stop: threading.Event) -> None:
-        if action == "restart":
-            self._restart(journal, state, stop)
-        elif action == "cool down":
-            self.report(message("guard-cooling", within=Duration(self.settings.cooldown_s)))
-        elif action == "stop" and journal.event(_STOPPED) != _STOPPED:
-            sentence = message(
-                "guard-stopped", url=Resource(self.settings.url), count=self.settings.most_per_day
-            )
-            self._report_and_notify(sentence)
-            self._write(journal, _STOPPED, _STOPPED, sentence=sentence.to_dict())
-            self.record()
-        elif action == "none" and state.failures == 0 and journal.event(_STOPPED) == _STOPPED:
-            # Healthy again: the next time that the limit is reached is news.
-            self._write(journal, _STOPPED, DONE)
+    def _count(self, journal: Journal, failures: int) -> None:
+        """Record the failed checks in a row; a healthy check makes the next limit of a day news again."""
+        if failures:
+            # More failures than decide on a restart change nothing, and would only fill the disk.
+            if failures <= self.settings.failures:
+                journal.write(_FAILURES, FAILED, count=failures)
+        else:
+            for key in (_FAILURES, _STOPPED):
+                if journal.event(key) not in (None, DONE):
+                    journal.write(key, DONE)
 
-    def _restart(self, journal: Journal, state: GuardState, stop: threading.Event) -> None:
-        key = f"restart {len(state.restarts) + 1}"
-        folder, problem = self._save_evidence()
+    def _restarts(self) -> list[tuple[datetime, Path, bool]]:
+        """Return time, journal, and whether it has no end yet, of each restart, in order."""
+        found = []
+        for path in sorted(self.folder.glob(f"*/{_RESTART_JOURNAL}")):
+            entries = read_journal(path).entries
+            is_open = not any("sentence" in entry for entry in entries) and entries[-1:] != []
+            is_open = is_open and not (entries[-1]["key"] == "plan" and entries[-1]["event"] == DONE)
+            begun = [entry for entry in entries if (entry["key"], entry["event"]) == (_RESTART, INTENDED)]
+            if begun:
+                found.append((datetime.fromisoformat(begun[0]["at"]), path, is_open))
+        return found
+
+    def _restart(self, now: datetime) -> None:
+        folder = self.folder / f"{now:{_STAMP}}"
+        problem = self._save_evidence(folder)
         shown = Resource(str(folder))
         if problem is None:
             self.report(message("guard-evidence", folder=shown))
         else:
             self.report(message("guard-evidence-unsaved", folder=shown, error=as_message(problem)))
-        evidence = {} if problem else {"evidence": str(folder)}
-        entry = self._write(journal, key, INTENDED, **evidence, url=self.settings.url)
-        state.restarts.append(datetime.fromisoformat(entry["at"]))
-        try:
-            self.host.run(self.restart_command, self.settings.recovery_s)
-        except ServiceError as error:
-            sentence = message(
-                "guard-restart-failed", command=Code(self.restart_command), error=Quotation(str(error))
-            )
-            self._end(journal, key, FAILED, sentence, reason=str(error))
-            return
-        self._await_healthy(key, journal, stop)
-        state.failures = 0
+        self._apply(folder)
 
-    def _finish_restart(self, journal: Journal, stop: threading.Event) -> None:
-        """Finish the restart of a guard that was killed: it counts, and the service may be healthy."""
-        for key, entry in [*journal.last.items()]:
-            if key != _STOPPED and entry["event"] == INTENDED:
-                self._await_healthy(key, journal, stop)
+    def _plan(self, folder: Path) -> Plan:
+        made = datetime.strptime(folder.name, _STAMP).replace(tzinfo=UTC)
+        return restart_plan(self.settings, self.restart_command, self.host.name, made, folder)
 
-    def _await_healthy(self, key: str, journal: Journal, stop: threading.Event) -> None:
-        """Wait until the service is healthy; a guard that is stopped leaves the wait to its next run."""
-        begun = time.monotonic()
-        while True:
-            row = self._check("inside", self.settings.url)
-            took_s = time.monotonic() - begun
-            if is_success(row["status"], row["error"]):
-                url = Resource(self.settings.url)
-                sentence = message("guard-restarted", url=url, took=Duration(took_s))
-                self._end(journal, key, DONE, sentence, seconds=round(took_s, 1))
-                return
-            if took_s > self.settings.recovery_s:
-                url = Resource(self.settings.url)
-                sentence = message("guard-not-healthy", url=url, within=Duration(took_s))
-                self._end(journal, key, FAILED, sentence, reason="not healthy")
-                return
-            if stop.wait(min(self.settings.interval_s, _QUICK_CHECK_S)):
-                return
-
-    def _end(self, journal: Journal, key: str, event: str, sentence: Message, **details: Any) -> None:
-        """Record the end of a restart in the journal and the case, and notify a person."""
-        self._write(journal, key, event, sentence=sentence.to_dict(), **details)
-        self.record()
+    def _apply(self, folder: Path) -> None:
+        """Apply the plan of a restart, or what a killed run has left of it, and notify a person."""
+        journal, plan, begun = folder / _RESTART_JOURNAL, self._plan(folder), time.monotonic()
+        url = Resource(self.settings.url)
+        result = apply_plan(plan, journal, _Machine(host=self.host, is_healthy=self._is_healthy))
+        if result.outcome == "complete":
+            took = Duration(time.monotonic() - begun)
+            sentence = message("guard-restarted", url=url, took=took)
+        else:
+            sentence = message("guard-restart-failed", url=url, why=result.sentence)
+        self.record(actions_of(plan, read_journal(journal)))
         self._report_and_notify(sentence)
 
-    def _write(self, journal: Journal, key: str, event: str, **details: Any) -> dict[str, Any]:
-        """Record an entry; what can't be written, such as on a full disk, is kept in memory and reported."""
-        try:
-            return journal.write(key, event, **details)
-        except InputError as error:
-            self._report_and_notify(message("guard-unrecorded", error=as_message(error)))
-            at = datetime.now(UTC).isoformat(timespec="milliseconds")
-            entry = {"key": key, "event": event, "at": at, **details}
-            journal.entries.append(entry)
-            journal.last[key] = entry
-            return entry
+    def _is_healthy(self) -> bool:
+        row = self._check("inside", self.settings.url)
+        return is_success(row["status"], row["error"])
 
     def _check(self, vantage: str, url: str) -> dict[str, Any]:
+        """Return the row of a check, which is kept for the evidence."""
         row = prober.probe(vantage, url, lambda each: prober.fetch(each, self.settings.timeout_s, {}))
-        self._checks.append(row)
+        path = self.folder / _CHECKS
+        try:
+            prober.append(str(path), [row])
+            if path.stat().st_size > _MOST_CHECKS_BYTES:
+                header, *rows = path.read_bytes().splitlines(keepends=True)
+                write_atomically(path, b"".join([header, *rows[-_KEPT_CHECKS:]]))
+        except (WatchmeError, OSError) as error:
+            self.report(message("guard-check-unkept", error=as_message(error)))
         return row
 
     def _report_and_notify(self, sentence: Message) -> None:
@@ -428,51 +450,43 @@ class Guard:
         except ServiceError as error:
             self.report(message("guard-unnotified", error=as_message(error)))
 
-    def _save_evidence(self) -> tuple[Path, Exception | None]:
-        """Save evidence within the time limit; what fails is noted, and never prevents the restart.
+    def _save_evidence(self, folder: Path) -> Exception | None:
+        """Save evidence within the time limit; return why nothing could be saved, None when something was.
 
-        Returns
-        -------
-        pathlib.Path
-            Folder of the evidence.
-        Exception or None
-            Why nothing could be saved in it.
+        What fails is noted in the folder, and never prevents the restart.
         """
         end = time.monotonic() + self.settings.evidence_s
-        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        folder = self.folder / stamp
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            return folder, error
+        notes, saved = [], 0
+        problem: Exception | None = None
         if self.outside_url is not None:
             self._check("outside", self.outside_url)
-        notes = []
-        saved = 0
-        problem: Exception | None = None
-        try:
-            prober.append(str(folder / "probes.csv"), [*self._checks])
-            saved += 1
-        except (WatchmeError, OSError) as error:
-            notes.append(f"probes.csv: {error}")
-            problem = error
+
+        def checks() -> str:
+            return (self.folder / _CHECKS).read_text(encoding="utf-8", errors="replace")
+
+        outputs: list[tuple[str, Callable[[], str]]] = [("probes.csv", checks)]
         for name, command in [*self.commands.items(), *self._thread_commands(end)]:
-            left_s = end - time.monotonic()
-            if left_s <= 0:
-                notes.append(f"{name}: not saved, the time was over")
-                continue
+            outputs.append((name, partial(self._output, command, end)))
+        for name, output in outputs:
             try:
-                output = self.host.run(command, left_s)
-                (folder / name).write_text(output, encoding="utf-8", errors="replace")
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_text(output(), encoding="utf-8", errors="replace")
                 saved += 1
             except (ServiceError, OSError) as error:
-                notes.append(f"{name}: {error}")
-        if notes:
-            try:
-                (folder / "not-saved.txt").write_text("\n".join(notes) + "\n", encoding="utf-8")
-            except OSError as error:
-                problem = problem or error
-        return folder, None if saved else problem
+                problem = error
+                notes.append(f"{name}: {error}\n")
+        try:
+            if notes:
+                (folder / "not-saved.txt").write_text("".join(notes), encoding="utf-8")
+        except OSError as error:
+            problem = error
+        return None if saved else problem
+
+    def _output(self, command: str, end: float) -> str:
+        left_s = end - time.monotonic()
+        if left_s <= 0:
+            raise ServiceError(error_message("error-guard-evidence-late"))
+        return self.host.run(command, left_s)
 
     def _thread_commands(self, end: float) -> list[tuple[str, str]]:
         """Return the commands for the threads of the processes that listen on the port."""
@@ -493,248 +507,15 @@ class Guard:
         return commands
 
 
-def actions_of_guard(journal: Journal) -> list[dict[str, Any]]:
-    """Return the restarts that a guard's journal records, with their evidence, as rows of ``actions``."""
-    plan = f"guard {journal.entries[0]['at']}" if journal.entries else ""
-    begun: dict[str, dict[str, Any]] = {}
-    rows = []
-    for number, entry in enumerate(journal.entries):
-        key, event = str(entry["key"]), str(entry["event"])
-        if event == INTENDED:
-            begun[key] = entry
-        if "sentence" not in entry:
-            continue
-        sentence = message_from_dict(entry["sentence"])
-        evidence = begun.get(key, {}).get("evidence")
-        if evidence is not None:
-            sentence = message("guard-action", what=sentence, folder=Resource(str(evidence)))
-        rows.append(
-            {
-                "time": entry["at"],
-                "remedy": "guard",
-                "step": key,
-                "resource": begun.get(key, {}).get("url"),
-                "call": None,
-                "outcome": event,
-                "message": sentence.to_dict(),
-                "plan": plan,
-                "number": number,
-            }
-        )
-    return rows
+def _failures(journal: Journal, restarts: Sequence[tuple[datetime, Path, bool]]) -> int:
+    """Return the number of failed checks in a row since the last healthy one and the last restart."""
+    entry = journal.last.get(_FAILURES, {})
+    if entry.get("event") != FAILED:
+        return 0
+    is_before = bool(restarts) and datetime.fromisoformat(entry["at"]) <= restarts[-1][0]
+    return 0 if is_before else int(entry["count"])
 
 
-def _restarts(journal: Journal) -> list[datetime]:
-    return [
-        datetime.fromisoformat(entry["at"])
-        for entry in journal.entries
-        if entry["event"] == INTENDED and entry["key"] != _STOPPED
-    ]
-
-
-@dataclass(frozen=True)
-class RestartEffect:
-    """What restarts would have changed for the messages of a queue, by simulation.
-
-    Attributes
-    ----------
-    queue
-        Name of the queue.
-    unchanged, cured, uncured
-        Simulated runs without a restart, with restarts that cure what the health checks showed, and with
-        restarts that do not.
-    differing
-        Figures in which the runs without a restart differ from the record by more than a fifth.
-    """
-
-    queue: str
-    unchanged: Comparison
-    cured: Comparison
-    uncured: Comparison
-    differing: tuple[str, ...] = ()
-
-    @property
-    def sentences(self) -> tuple[Message, ...]:
-        """Return messages in the DLQ, lost work, age and delay of each, and how far to trust them."""
-        runs = len(self.unchanged.outcomes)
-        queue = Resource(self.queue)
-        said = [
-            message("guard-effect-unchanged", queue=queue, runs=runs, figures=_figures(self.unchanged)),
-            message("guard-effect-cured", figures=_figures(self.cured)),
-            message("guard-effect-uncured", figures=_figures(self.uncured)),
-        ]
-        if self.differing:
-            said.append(message("guard-effect-differs", count=len(self.differing)))
-        return tuple(said)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return mean and half width of the 95 % interval of each figure, ready for JSON."""
-        names = ("dead_lettered", "lost", "peak_age_s", "behind_s")
-        rows = {"unchanged": self.unchanged, "cured": self.cured, "uncured": self.uncured}
-        return {
-            "queue": self.queue,
-            "differing": list(self.differing),
-            **{key: {name: vars(row.estimate(name)) for name in names} for key, row in rows.items()},
-        }
-
-
-def _figures(row: Comparison) -> Message:
-    """Return the figures of simulated runs, each mean with half the width of its 95 % interval."""
-    dead, lost = row.estimate("dead_lettered"), row.estimate("lost")
-    age, behind = row.estimate("peak_age_s"), row.estimate("behind_s")
-    return message(
-        "guard-effect-figures",
-        dead=Number(dead.mean or 0.0),
-        dead_half=Number(dead.half_width or 0.0, 2),
-        lost=Number(lost.mean or 0.0),
-        lost_half=Number(lost.half_width or 0.0, 2),
-        age=Duration(age.mean or 0.0),
-        age_half=Duration(age.half_width or 0.0),
-        behind=Duration(behind.mean or 0.0),
-        behind_half=Duration(behind.half_width or 0.0),
-    )
-
-
-@dataclass(frozen=True)
-class GuardBacktest:
-    """What a guard would have done at recorded checks.
-
-    Attributes
-    ----------
-    restarts
-        Times of the restarts.
-    stopped
-        Time at which the limit of a day was reached; None if it was not.
-    checks, failed
-        Number of recorded checks, and of failed ones.
-    failing_s
-        Seconds of trouble: from the first failed check of each series to the next healthy one.
-    avoided_s
-        Seconds of it that remain after the restarts and their recovery, so that they would have been avoided
-        if a restart cures the cause.
-    answered_inside
-        Restarts at which the process answered from inside, so that a restart would have changed nothing;
-        None without probes from inside.
-    failing
-        Start and end of each series of failed checks.
-    effect
-        What the restarts would have changed for a queue; None where that is unknown.
-    """
-
-    restarts: tuple[datetime, ...]
-    stopped: datetime | None
-    checks: int
-    failed: int
-    failing_s: float
-    avoided_s: float
-    answered_inside: int | None
-    failing: tuple[tuple[datetime, datetime], ...] = ()
-    effect: RestartEffect | None = None
-
-    @property
-    def sentences(self) -> tuple[Message, ...]:
-        """Return the result in sentences."""
-        found = [
-            message(
-                "guard-backtest",
-                count=len(self.restarts),
-                failed=Count(self.failed),
-                checks=Count(self.checks),
-                failing=Duration(self.failing_s),
-            )
-        ]
-        if self.restarts:
-            found.append(
-                message("guard-backtest-avoided", avoided=Duration(self.avoided_s), first=self.restarts[0])
-            )
-        if self.answered_inside:
-            found.append(message("guard-backtest-inside", count=self.answered_inside))
-        if self.stopped is not None:
-            found.append(message("guard-backtest-stopped", time=self.stopped))
-        if self.effect is not None:
-            found += self.effect.sentences
-        elif self.restarts:
-            found.append(message("guard-backtest-no-queue"))
-        return tuple(found)
-
-
-def backtest_guard(
-    settings: GuardSettings,
-    checks: Sequence[tuple[datetime, bool]],
-    inside: Sequence[tuple[datetime, bool]] | None = None,
-) -> GuardBacktest:
-    """Return what a guard would have done at recorded checks.
-
-    The record is of a service that nobody restarted at these moments. So the number of restarts is that of a
-    cause which a restart does not cure, and ``avoided_s`` is the gain if it does.
-
-    Parameters
-    ----------
-    settings
-        Its ``recovery_s`` is taken as the time from a restart to the first healthy check.
-    checks
-        Time of each check and whether it was healthy, in order.
-    inside
-        The same from inside, to tell whether the process answered; None without them.
-    """
-    state = GuardState()
-    stopped: datetime | None = None
-    failing_s = avoided_s = 0.0
-    began: datetime | None = None
-    cured: datetime | None = None
-    failing: list[tuple[datetime, datetime]] = []
-    for now, is_healthy in checks:
-        if began is not None and is_healthy:
-            failing.append((began, now))
-            failing_s += (now - began).total_seconds()
-            if cured is not None:
-                avoided_s += max(0.0, (now - cured).total_seconds())
-            began = cured = None
-        elif began is None and not is_healthy:
-            began = now
-        action = decide(settings, state, is_healthy=is_healthy, now=now)
-        if action == "restart":
-            state.restarts.append(now)
-            state.failures = 0
-            cured = cured or now + timedelta(seconds=settings.recovery_s)
-        elif action == "stop":
-            stopped = stopped or now
-    if began is not None:
-        last = checks[-1][0]
-        failing.append((began, last))
-        failing_s += (last - began).total_seconds()
-        if cured is not None:
-            avoided_s += max(0.0, (last - cured).total_seconds())
-    return GuardBacktest(
-        restarts=tuple(state.restarts),
-        stopped=stopped,
-        checks=len(checks),
-        failed=sum(not is_healthy for _, is_healthy in checks),
-        failing_s=failing_s,
-        avoided_s=avoided_s,
-        answered_inside=None if inside is None else _answered(state.restarts, inside),
-        failing=tuple(failing),
-    )
-
-
-def _answered(restarts: Sequence[datetime], inside: Sequence[tuple[datetime, bool]]) -> int:
-    """Return at how many restarts the last check from inside was healthy."""
-    number = 0
-    for restart in restarts:
-        before = [is_healthy for at, is_healthy in inside if at <= restart]
-        number += bool(before and before[-1])
-    return number
-
-
-def check_settings(settings: GuardSettings) -> None:
-    """Check that the settings can work.
-
-    Raises
-    ------
-    InputError
-        When a check takes longer than the interval, or restarts would follow each other before recovery.
-    """
-    if settings.timeout_s > settings.interval_s:
-        raise InputError(error_message("error-guard-timeout"))
-    if settings.cooldown_s < settings.recovery_s:
-        raise InputError(error_message("error-guard-cooldown"))
+def _is_older(path: Path, seconds: float) -> bool:
+    """Return whether a file was last written in an earlier one of the intervals of so many seconds."""
+    return not path.exists() or path.stat().st_mtime // seconds < time.time() // seconds

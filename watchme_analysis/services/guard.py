@@ -1,43 +1,232 @@
-"""Automatic restarts and a case: their back-test on its probes and queues, and their record in it."""
+"""Back-test of automatic restarts: what a guard would have done at the probes of a case, and changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence.probes import is_success
-from watchme_analysis.files.journal import read_journal
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
-from watchme_analysis.remedies.guard import (
-    GuardBacktest,
-    GuardSettings,
-    RestartEffect,
-    actions_of_guard,
-    backtest_guard,
-)
+from watchme_analysis.remedies.guard import GuardSettings, decide
 from watchme_analysis.simulation.fit import recorded
 from watchme_analysis.simulation.model import model_of
 from watchme_analysis.simulation.restarts import restart_scenarios
 from watchme_analysis.simulation.scenarios import compare
-from watchme_analysis.text.message import Names
+from watchme_analysis.text.message import Count, Duration, Message, Names, Number, Resource, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from watchme_analysis.simulation.scenarios import Comparison
 
 # Simulated runs of each kind.
 REPLICATIONS = 10
 
 # The vantage that a guard on the host has, and what stands for it in a case without it.
 _NEAREST = ("host", "inside", "outside")
+
+
+@dataclass(frozen=True)
+class RestartEffect:
+    """What restarts would have changed for the messages of a queue, by simulation.
+
+    Attributes
+    ----------
+    queue
+        Name of the queue.
+    unchanged, cured, uncured
+        Simulated runs without a restart, with restarts that cure what the health checks showed, and with
+        restarts that do not.
+    differing
+        Figures in which the runs without a restart differ from the record by more than a fifth.
+    """
+
+    queue: str
+    unchanged: Comparison
+    cured: Comparison
+    uncured: Comparison
+    differing: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[Message, ...]:
+        """Return messages in the DLQ, lost work, age and delay of each, and how far to trust them."""
+        runs = len(self.unchanged.outcomes)
+        queue = Resource(self.queue)
+        said = [
+            message("guard-effect-unchanged", queue=queue, runs=runs, figures=_figures(self.unchanged)),
+            message("guard-effect-cured", figures=_figures(self.cured)),
+            message("guard-effect-uncured", figures=_figures(self.uncured)),
+        ]
+        if self.differing:
+            said.append(message("guard-effect-differs", count=len(self.differing)))
+        return tuple(said)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return mean and half width of the 95 % interval of each figure, ready for JSON."""
+        names = ("dead_lettered", "lost", "peak_age_s", "behind_s")
+        rows = {"unchanged": self.unchanged, "cured": self.cured, "uncured": self.uncured}
+        return {
+            "queue": self.queue,
+            "differing": list(self.differing),
+            **{key: {name: vars(row.estimate(name)) for name in names} for key, row in rows.items()},
+        }
+
+
+def _figures(row: Comparison) -> Message:
+    """Return the figures of simulated runs, each mean with half the width of its 95 % interval."""
+    dead, lost = row.estimate("dead_lettered"), row.estimate("lost")
+    age, behind = row.estimate("peak_age_s"), row.estimate("behind_s")
+    return message(
+        "guard-effect-figures",
+        dead=Number(dead.mean or 0.0),
+        dead_half=Number(dead.half_width or 0.0, 2),
+        lost=Number(lost.mean or 0.0),
+        lost_half=Number(lost.half_width or 0.0, 2),
+        age=Duration(age.mean or 0.0),
+        age_half=Duration(age.half_width or 0.0),
+        behind=Duration(behind.mean or 0.0),
+        behind_half=Duration(behind.half_width or 0.0),
+    )
+
+
+@dataclass(frozen=True)
+class GuardBacktest:
+    """What a guard would have done at recorded checks.
+
+    Attributes
+    ----------
+    restarts
+        Times of the restarts.
+    stopped
+        Time at which the limit of a day was reached; None if it was not.
+    checks, failed
+        Number of recorded checks, and of failed ones.
+    failing_s
+        Seconds of trouble: from the first failed check of each series to the next healthy one.
+    avoided_s
+        Seconds of it that remain after the restarts and their recovery, so that they would have been avoided
+        if a restart cures the cause.
+    answered_inside
+        Restarts at which the process answered from inside, so that a restart would have changed nothing;
+        None without probes from inside.
+    failing
+        Start and end of each series of failed checks.
+    effect
+        What the restarts would have changed for a queue; None where that is unknown.
+    """
+
+    restarts: tuple[datetime, ...]
+    stopped: datetime | None
+    checks: int
+    failed: int
+    failing_s: float
+    avoided_s: float
+    answered_inside: int | None
+    failing: tuple[tuple[datetime, datetime], ...] = ()
+    effect: RestartEffect | None = None
+
+    @property
+    def sentences(self) -> tuple[Message, ...]:
+        """Return the result in sentences."""
+        found = [
+            message(
+                "guard-backtest",
+                count=len(self.restarts),
+                failed=Count(self.failed),
+                checks=Count(self.checks),
+                failing=Duration(self.failing_s),
+            )
+        ]
+        if self.restarts:
+            found.append(
+                message("guard-backtest-avoided", avoided=Duration(self.avoided_s), first=self.restarts[0])
+            )
+        if self.answered_inside:
+            found.append(message("guard-backtest-inside", count=self.answered_inside))
+        if self.stopped is not None:
+            found.append(message("guard-backtest-stopped", time=self.stopped))
+        if self.effect is not None:
+            found += self.effect.sentences
+        elif self.restarts:
+            found.append(message("guard-backtest-no-queue"))
+        return tuple(found)
+
+
+def backtest_guard(
+    settings: GuardSettings,
+    checks: Sequence[tuple[datetime, bool]],
+    inside: Sequence[tuple[datetime, bool]] | None = None,
+) -> GuardBacktest:
+    """Return what a guard would have done at recorded checks.
+
+    The record is of a service that nobody restarted at these moments. So the number of restarts is that of a
+    cause which a restart does not cure, and ``avoided_s`` is the gain if it does.
+
+    Parameters
+    ----------
+    settings
+        Its ``recovery_s`` is taken as the time from a restart to the first healthy check.
+    checks
+        Time of each check and whether it was healthy, in order.
+    inside
+        The same from inside, to tell whether the process answered; None without them.
+    """
+    failures, restarts = 0, list[datetime]()
+    stopped: datetime | None = None
+    failing_s = avoided_s = 0.0
+    began: datetime | None = None
+    cured: datetime | None = None
+    failing: list[tuple[datetime, datetime]] = []
+    for now, is_healthy in checks:
+        if began is not None and is_healthy:
+            failing.append((began, now))
+            failing_s += (now - began).total_seconds()
+            if cured is not None:
+                avoided_s += max(0.0, (now - cured).total_seconds())
+            began = cured = None
+        elif began is None and not is_healthy:
+            began = now
+        failures = 0 if is_healthy else failures + 1
+        action = decide(settings, failures, restarts, now)
+        if action == "restart":
+            restarts.append(now)
+            failures = 0
+            cured = cured or now + timedelta(seconds=settings.recovery_s)
+        elif action == "stop":
+            stopped = stopped or now
+    if began is not None:
+        last = checks[-1][0]
+        failing.append((began, last))
+        failing_s += (last - began).total_seconds()
+        if cured is not None:
+            avoided_s += max(0.0, (last - cured).total_seconds())
+    return GuardBacktest(
+        restarts=tuple(restarts),
+        stopped=stopped,
+        checks=len(checks),
+        failed=sum(not is_healthy for _, is_healthy in checks),
+        failing_s=failing_s,
+        avoided_s=avoided_s,
+        answered_inside=None if inside is None else _answered(restarts, inside),
+        failing=tuple(failing),
+    )
+
+
+def _answered(restarts: Sequence[datetime], inside: Sequence[tuple[datetime, bool]]) -> int:
+    """Return at how many restarts the last check from inside was healthy."""
+    number = 0
+    for restart in restarts:
+        before = [is_healthy for at, is_healthy in inside if at <= restart]
+        number += bool(before and before[-1])
+    return number
 
 
 def backtest(case: Path, settings: GuardSettings, queue: str | None = None) -> GuardBacktest:
@@ -116,29 +305,6 @@ def _effect(case: Case, queue: str | None, found: GuardBacktest, start_up_s: flo
 def _covers(pipeline: Pipeline, restarts: Sequence[datetime]) -> bool:
     frame = pipeline.frame
     return bool(len(frame)) and all(frame.index[0] <= at <= frame.index[-1] for at in restarts)
-
-
-def check_case(case: Path) -> None:
-    """Check that restarts can be recorded in a case.
-
-    Raises
-    ------
-    InputError
-        When it is a folder of raw evidence.
-    """
-    if open_case(case).path.resolve() != case.resolve():
-        raise InputError(error_message("error-case-is-raw", folder=case))
-
-
-def record_restarts(case: Path, journal: Path) -> None:
-    """Record the restarts of a guard's journal in the table ``actions`` of a case, each once.
-
-    Raises
-    ------
-    InputError, CaseError
-        When the journal can't be read, or the case not be written.
-    """
-    record_actions(case, actions_of_guard(read_journal(journal)))
 
 
 def _checks(probes: pd.DataFrame, settings: GuardSettings) -> list[tuple[datetime, bool]]:

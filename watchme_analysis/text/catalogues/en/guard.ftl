@@ -7,11 +7,15 @@ guard-stopped = { $url } keeps failing after { $count ->
   } within a day. It is not restarted again: look at it.
 guard-evidence = Evidence saved in { $folder }
 guard-evidence-unsaved = No evidence could be saved in { $folder } ({ $error }); the restart goes on.
-guard-unrecorded = The guard goes on without its record, and counts restarts in memory: { $error }
-guard-restart-failed = The restart with { $command } failed: { $error }
+guard-check-unkept = A check could not be kept for the evidence: { $error }
+guard-plan = Restart of { $url }
+guard-why = Restart after { $count ->
+    [one] one failed health check
+   *[other] { $count } failed health checks in a row
+  }. Evidence: { $folder }
+guard-verify = Wait until a health check succeeds, for { $within } at most.
+guard-restart-failed = The restart of { $url } after failed health checks did not succeed. { $why }
 guard-restarted = { $url } was restarted after failed health checks, and was healthy after { $took }.
-guard-not-healthy = { $url } was restarted, but is still not healthy after { $within }.
-guard-action = { $what } Evidence: { $folder }
 guard-unnotified = Nobody could be notified: { $error }
 guard-backtest = { $count ->
     [0] The guard would not have restarted

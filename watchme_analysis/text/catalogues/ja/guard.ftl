@@ -4,11 +4,12 @@ guard-cooling = まだ失敗していますが、前回の再起動から { $wit
 guard-stopped = { $url } は 1 日に { $count } 回再起動しても失敗が続いています。これ以上は再起動しません。確認してください。
 guard-evidence = 証拠を { $folder } に保存しました
 guard-evidence-unsaved = { $folder } に証拠を保存できませんでした ({ $error })。再起動は続けます。
-guard-unrecorded = ガードは記録なしで続行し、再起動の回数をメモリー上で数えます: { $error }
-guard-restart-failed = { $command } による再起動が失敗しました: { $error }
+guard-check-unkept = チェックの結果を証拠用に保存できませんでした: { $error }
+guard-plan = { $url } の再起動
+guard-why = ヘルスチェックが { $count } 回連続で失敗したため再起動します。証拠: { $folder }
+guard-verify = ヘルスチェックが成功するまで、最長 { $within } 待ちます。
+guard-restart-failed = ヘルスチェックの失敗による { $url } の再起動は成功しませんでした。{ $why }
 guard-restarted = ヘルスチェックの失敗により { $url } を再起動し、{ $took } 後に正常になりました。
-guard-not-healthy = { $url } を再起動しましたが、{ $within } 経っても正常になりません。
-guard-action = { $what } 証拠: { $folder }
 guard-unnotified = 通知を送れませんでした: { $error }
 guard-backtest = { $count ->
     [0] guard は再起動しませんでした
