@@ -1,4 +1,4 @@
-"""docs/alarm-to-chat.md, played: from an alarm to every destination, and to the end of the incident."""
+"""docs/deliver.md, played: from an alarm to every destination, and to the end of the incident."""
 
 import configparser
 import email
@@ -19,7 +19,7 @@ from worlds.receivers import Webhook, mail_server, own_authority
 from worlds.settings_file import write_settings
 
 pytestmark = pytest.mark.slow
-PAGE = (Path(__file__).parents[1] / "docs" / "alarm-to-chat.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "deliver.md").read_text(encoding="utf-8")
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOPIC = "arn:aws:sns:ap-southeast-2:123456789012:on-call"
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ]")
