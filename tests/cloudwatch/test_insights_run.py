@@ -1,7 +1,5 @@
 """Runs of queries against scripted responses: what is started, kept, queried again, stopped and noted."""
 
-import logging
-import re
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,20 +15,11 @@ from watchme_analysis.cloudwatch.insights import run as run_module
 from watchme_analysis.cloudwatch.insights.query_api import (
     FinishedQuery,
     InsightsQuery,
-    QueryResult,
     fetch_pages,
-    poll_query,
-    rows_from_cells,
     stop_query,
 )
-from watchme_analysis.cloudwatch.insights.run import (
-    QueryPool,
-    complete_part,
-    filled_width_ms,
-    join_parts,
-    run_queries,
-)
-from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, Task
+from watchme_analysis.cloudwatch.insights.run import QueryPool, Task, run_queries
+from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow
 from watchme_analysis.cloudwatch.session import BusyError, RateLimits
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.text.message import message_of
@@ -89,42 +78,9 @@ def test_a_result_of_one_query():
         "notes": [],
     }
     assert account.polled == [{"queryId": "query-1"}] * 2
-    assert (account.stopped, account.service_facts) == ([], {})
+    assert account.stopped == []
     # No call is repeated after the deadline; afterwards that no longer holds.
     assert account.retry_until == float("inf")
-
-
-@together(
-    ("text", "window", "sent"),
-    [
-        # The end is inclusive, so the rows are cut to the window when they arrived.
-        (RAW, (0, 3600), (RAW, 0, 3600, 50)),
-        ("fields a", (0.25, 60), ("fields @timestamp | fields a", 0, 60, 50)),
-        ("fields a | limit 7", (0, 60), (True, 0, 60, None)),
-        ("stats count(*)", (0.25, 60.5), (True, 0, 61, 50)),
-        # No filter bounds a query that also uses earlier events, so its last second is left out.
-        ("stats count(*) by bin(1m) | diff", (0, 60), (False, 0, 59, 50)),
-        ("stats count(*) by bin(1m) | diff", (5, 5.5), (False, 5, 5, 50)),
-    ],
-)
-def test_what_is_started(text, window, sent):
-    start, end = (START + timedelta(seconds=second) for second in window)
-    account = ScriptedAws([done([])])
-    run_queries(account, [query(text, Window(start, end))], row_limit=50)
-    expected, first, last, limit = sent
-    if isinstance(expected, bool):  # with the filter of the window, or without
-        bounds = [round(moment.timestamp() * 1000) for moment in (start, end)]
-        window_filter = (
-            f"filter toMillis(@timestamp) >= {bounds[0]} and toMillis(@timestamp) < {bounds[1]} | "
-        )
-        expected = window_filter * expected + text
-    parameters = {
-        "logGroupNames": ["g"],
-        "queryString": expected,
-        "startTime": FIRST + first,
-        "endTime": FIRST + last,
-    }
-    assert account.started == [parameters | ({"limit": limit} if limit else {})]
 
 
 def test_groups_are_named_by_arn_if_one_is():
@@ -142,12 +98,6 @@ def test_a_query_has_one_to_fifty_groups():
         assert messages_in(raised.value.args[0]) == {
             "error-query-groups": {"most": "50", "number": str(number)}
         }
-
-
-def test_a_query_window_covers_the_fractions_of_its_bounds():
-    window = Window(START + timedelta(microseconds=1500), START + timedelta(microseconds=2500))
-    found = query(window=window).query_window
-    assert found == QueryWindow(FIRST * 1000 + 1, FIRST * 1000 + 3, is_part=False)
 
 
 def test_a_query_that_is_refused_does_not_affect_the_other():
@@ -175,84 +125,6 @@ def test_no_query_is_no_result():
     assert run_queries(ScriptedAws(), []) == []
 
 
-def test_a_refused_second_is_repeated_with_its_neighbour():
-    window = Window(START, START + timedelta(milliseconds=1))
-    account = ScriptedAws(ServiceError("the end must be after the start"), [done(rows_at(0))])
-    result = run_queries(account, [query(window=window)])[0]
-    assert (result.status, result.rows) == ("Complete", rows_at(0))
-    assert [each["endTime"] - FIRST for each in account.started] == [0, 1]
-    again = ScriptedAws(*[ServiceError("no access")] * 2)
-    with pytest.raises(ServiceError, match="no access"):
-        run_queries(again, [query(window=window)])
-    assert len(again.started) == 2
-
-
-def test_the_end_is_probed_and_the_gaps_are_queried():
-    """Two minutes are two windows; each end may include the whole second or its first millisecond alone."""
-    window = Window(START, START + timedelta(minutes=2))
-    counts = ((FIRST, 80), (FIRST + 60, 80))
-    rows = rows_at(1.5), rows_at(61.5)
-    # The event at 61.5 s is not returned for its second alone, so the first window has a gap at its end.
-    account = ScriptedAws([done(rows[0])], [done(rows[1])], [done([])], [done(rows_at(59.7))])
-    result = run_queries(account, [query(window=window, counts=counts)], row_limit=100)[0]
-    assert [row["@ptr"] for row in result.rows] == ["at 1.5", "at 59.7", "at 61.5"]
-    assert account.service_facts == {"insights_end_includes_second": False}
-    seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
-    assert seconds == [(0, 59), (60, 120), (61, 61), (59, 60)]
-    event = FIRST * 1000 + 61_500
-    assert account.started[2]["queryString"] == (
-        f"filter toMillis(@timestamp) >= {event} and toMillis(@timestamp) < {event + 1} | fields @timestamp"
-    )
-    assert account.started[2]["limit"] == 1
-    assert result.queries_started == 4
-    # It is returned: no gap is left, also in later runs.
-    account = ScriptedAws([done(rows[0])], [done(rows[1])], [done(rows[1])])
-    run_queries(account, [query(window=window, counts=counts)], row_limit=100)
-    assert account.service_facts == {"insights_end_includes_second": True}
-    later = ScriptedAws([done(rows[0])], [done(rows[1])])
-    later.service_facts = account.service_facts
-    run_queries(later, [query(window=window, counts=counts)], row_limit=100)
-    assert [each["endTime"] - FIRST for each in later.started] == [59, 119]
-
-
-def test_a_probe_that_is_refused_leaves_the_gaps_to_queries_of_two_seconds():
-    window = Window(START, START + timedelta(minutes=2))
-    counts = ((FIRST, 80), (FIRST + 60, 80))
-    refused = ServiceError("the end must be after the start")
-    account = ScriptedAws([done(rows_at(1.5))], [done(rows_at(61.5))], refused, [done([])])
-    result = run_queries(account, [query(window=window, counts=counts)], row_limit=100)[0]
-    assert (result.status, account.service_facts) == ("Complete", {})
-    seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
-    assert seconds == [(0, 59), (60, 120), (61, 61), (59, 60)]
-
-
-def test_the_rest_of_an_overfull_window_is_queried_again():
-    """Three rows come at most: the last second of three rows may hold more, so it belongs to the rest."""
-    account = ScriptedAws(
-        [done(rows_at(1, 2, 3), recordsMatched=5.0)], [done(rows_at(3, 4, 5), recordsMatched=3.0)]
-    )
-    # Three rows of the second query are as many as come, so what follows them is looked for.
-    account.scripts.append([done(rows_at(5))])
-    result = run_queries(account, [query(window=Window(START, START + timedelta(seconds=10)))], row_limit=3)[
-        0
-    ]
-    assert [row["@ptr"] for row in result.rows] == [f"at {second}" for second in (1, 2, 3, 4, 5)]
-    bounds = [each["startTime"] - FIRST for each in account.started]
-    assert bounds == [0, 3, 5]
-    assert (result.truncated, result.records_matched) == (False, 5.0)
-
-
-def test_the_newest_rows_first():
-    text = "fields @timestamp | sort @timestamp desc"
-    account = ScriptedAws([done(rows_at(5, 4, 3), recordsMatched=4.0)], [done(rows_at(3, 2))])
-    result = run_queries(account, [query(text, Window(START, START + timedelta(seconds=10)))], row_limit=3)[0]
-    assert [row["@ptr"] for row in result.rows] == ["at 5", "at 4", "at 3", "at 2"]
-    assert [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started] == [
-        (0, 10),
-        (0, 3),
-    ]
-
-
 def test_rows_without_pointers_cannot_be_split():
     rows = [{"@timestamp": written(1)}, {"@timestamp": written(2)}]
     account = ScriptedAws([done(rows, recordsMatched=9.0)])
@@ -268,15 +140,6 @@ def test_rows_that_the_service_counted_and_did_not_return():
     result = run_queries(account, [query()])[0]
     assert (result.rows, result.truncated) == (rows_at(1), True)
     assert notes_of(result.notes) == [("insights-shortfall", hour | {"rows": 1, "counted": 3})]
-
-
-def test_a_window_that_timed_out_is_queried_in_halves():
-    account = ScriptedAws([done([], "Timeout")], [done(rows_at(1))], [done(rows_at(9))], [done([])])
-    result = run_queries(account, [query(window=Window(START, START + timedelta(seconds=10)))])[0]
-    assert ([row["@ptr"] for row in result.rows], result.truncated) == (["at 1", "at 9"], False)
-    seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
-    # The first half may have missed what lies after the first millisecond of its last second.
-    assert seconds == [(0, 10), (0, 4), (5, 10), (4, 5)]
 
 
 @together(
@@ -333,10 +196,10 @@ def test_above_the_ceiling_nothing_more_is_started():
     assert (result.status, result.truncated, len(account.started)) == ("Stopped", True, 1)
     assert notes_of(result.notes) == [("insights-ceiling", {"gigabytes": "2.500"})]
     assert result.rows == rows_at(1)
-    # Exactly at the ceiling, the second window still runs, and the gap at the end of the first.
-    account = ScriptedAws([done(rows_at(1), bytesScanned=2.5e9)], [done([])], [done([])], limits=one_slot)
+    # Exactly at the ceiling, the second window still runs.
+    account = ScriptedAws([done(rows_at(1), bytesScanned=2.5e9)], [done([])], limits=one_slot)
     (result,) = run_queries(account, [query(counts=minutes)], row_limit=100, max_scan_bytes=2.5e9)
-    assert (result.status, len(account.started)) == ("Complete", 3)
+    assert (result.status, len(account.started)) == ("Complete", 2)
 
 
 def test_a_failing_service_leaves_the_results_that_are_complete():
@@ -432,38 +295,6 @@ def test_pages_of_a_result():
     assert fetch_pages(account, "q", {"rows": []}) == FinishedQuery("Unknown", [], {})
 
 
-def test_rows_of_a_page_that_botocore_read():
-    account = ScriptedAws()
-    cells = [[{"field": "a", "value": "1"}, {"field": "b"}], []]
-    account.pages_of["q"] = deque([{"status": "Complete", "results": cells}, {"status": "Complete"}])
-    assert poll_query(account, "q") == {"status": "Complete", "rows": [{"a": "1"}, {}]}
-    assert poll_query(account, "q") == {"status": "Complete", "rows": []}
-    assert rows_from_cells(cells) == [{"a": "1"}, {}]
-
-
-@together(
-    ("rows", "statistics", "at_limit", "shortfall"),
-    [
-        (1, {}, False, {}),
-        (0, {"recordsMatched": 0.0}, False, {}),
-        (10_000, {"recordsMatched": 10_000.0}, True, {}),
-        (2, {"recordsMatched": 3.0}, False, {"rows": 2, "counted": 3}),
-        (2, {"resultCount": 2, "recordsMatched": 3.0}, False, {}),
-    ],
-)
-def test_rows_that_a_finished_query_lacks(rows, statistics, at_limit, shortfall):
-    found = FinishedQuery("Complete", [{}] * rows, statistics)
-    assert (found.is_at_default_limit, found.shortfall) == (at_limit, shortfall)
-
-
-def test_a_reason_is_noted_once():
-    result = QueryResult(query())
-    result.mark_incomplete("a")
-    result.mark_incomplete("a", "Timeout")
-    result.mark_incomplete("b")
-    assert (result.truncated, result.status, result.notes) == (True, "Timeout", ["a", "b"])
-
-
 def test_a_pool_waits_for_a_free_slot():
     """Other clients use the slots of the account: the pool holds back, and raises its limit one by one."""
     account = ScriptedAws(limits=replace(FAST, concurrent_queries=3))
@@ -502,114 +333,6 @@ def test_one_slot_is_always_used():
     assert queries.poll() == []
     assert not queries.idle
     assert len(queries.poll()) == 1
-
-
-def test_a_task_that_failed_to_start_keeps_its_place():
-    account = ScriptedAws()
-
-    def start(task):
-        raise RetryableServiceError("throttled")
-
-    queries = QueryPool(account, float("inf"), start, None)
-    tasks = [Task(number, QueryWindow(0, 1000)) for number in range(2)]
-    queries.add(tasks)
-    first = Task(7, QueryWindow(0, 1000))
-    queries.add_first(first)
-    with pytest.raises(RetryableServiceError):
-        queries.poll()
-    assert list(queries.waiting) == [first, *tasks]
-
-
-MINUTE = QueryWindow(FIRST * 1000, FIRST * 1000 + 60_000)
-
-
-@together(
-    ("seconds", "ascending", "kept", "rest"),
-    [
-        ((1, 2, 2), True, (1,), (2000, 60_000)),
-        ((3, 2, 2), False, (3,), (0, 2001)),
-        # Not in order of time, all in one millisecond, or none.
-        ((2, 1, 3), True, (), (0, 60_000)),
-        ((1, 2), False, (), (0, 60_000)),
-        ((0, 0), True, (), (0, 60_000)),
-        ((59.999, 59.999), False, (), (0, 60_000)),
-        ((), True, (), (0, 60_000)),
-    ],
-)
-def test_the_complete_part_of_an_overfull_window(seconds, ascending, kept, rest):
-    found, left = complete_part(rows_at(*seconds), MINUTE, ascending=ascending)
-    assert found == rows_at(*kept)
-    assert (left.from_ms - FIRST * 1000, left.to_ms - FIRST * 1000) == rest
-    assert (left is MINUTE) == (rest == (0, 60_000))
-
-
-def test_rows_without_a_time_are_not_complete():
-    assert complete_part([{"a": "b"}], MINUTE, ascending=True) == ([], MINUTE)
-
-
-def test_the_width_that_the_last_rows_would_fill():
-    # The last two of eight rows lie 300 ms apart: 150 ms a row, and 80 rows fill a window of 100.
-    assert filled_width_ms(rows_at(0, 1, 2, 3, 4, 5, 5.1, 5.4), 100) == pytest.approx(150 * 80)
-    # A quarter of sixteen: four rows from 12 s to 15 s.
-    assert filled_width_ms(rows_at(*range(16)), 100) == pytest.approx(3000 / 4 * 80)
-    # In one millisecond, in falling order.
-    assert filled_width_ms(rows_at(2, 1, 1), 100) == pytest.approx(0.5 * 80)
-    assert filled_width_ms(rows_at(3, 2, 1), 100) == pytest.approx(500 * 80)
-
-
-def test_parts_are_joined_in_order_each_event_once_and_within_the_window():
-    parts = [(5000, rows_at(5, 6)), (0, rows_at(-1, 0, 5)), (9000, rows_at(3599.999, 3600))]
-    result = QueryResult(query())
-    join_parts(result, parts)
-    assert (result.rows, result.records_matched) == (rows_at(0, 5, 6, 3599.999), 4.0)
-    newest = QueryResult(query("fields @timestamp"))
-    join_parts(newest, [(0, rows_at(1, 0)), (5000, rows_at(6, 5))])
-    assert newest.rows == rows_at(6, 5, 1, 0)
-    cut = QueryResult(query(), truncated=True, records_matched=70.0)
-    join_parts(cut, [(0, rows_at(0))])
-    assert cut.records_matched == 70.0
-    # Rows without a pointer or a time are kept, and a query that cannot be split keeps the order of its rows.
-    bare = [{"@message": "a"}, {"@message": "a"}]
-    join_parts(result, [(0, bare)])
-    assert result.rows == bare
-    whole = QueryResult(query("stats count(*)"))
-    join_parts(whole, [(0, rows_at(-5, -5))])
-    assert (whole.rows, whole.records_matched) == (rows_at(-5, -5), None)
-
-
-def test_the_log_of_a_run(caplog):
-    caplog.set_level(logging.DEBUG, "watchme_analysis.cloudwatch.insights.run")
-    account = ScriptedAws(
-        BusyError("full"),
-        [done([], "Running"), done([], "Timeout")],
-        [done(rows_at(1))],
-        [done([])],
-        [done([])],
-    )
-    run_queries(account, [query(window=Window(START, START + timedelta(seconds=10)))])
-    texts = [re.sub(r"\d\.\d\d s", "N s", record.getMessage()) for record in caplog.records]
-    first, ten = "2025-12-11T01:00:00+00:00", "2025-12-11T01:00:10+00:00"
-    assert texts[:6] == [
-        f"no free query slot in the account: {first} to {ten} waits N s, at most 1 queries at once",
-        f"query query-2 started: {first} to {ten}; 1 running, 0 waiting",
-        "query query-2: Running after N s, next poll in N s",
-        "query query-2 ended: Timeout after N s, rows: 0",
-        "windows planned after query query-2: 2 more",
-        f"query query-3 started: {first} to 2025-12-11T01:00:04+00:00; 1 running, 1 waiting",
-    ]
-    levels = [record.levelname for record in caplog.records[:6]]
-    assert levels == ["INFO", "INFO", "DEBUG", "INFO", "DEBUG", "INFO"]
-    caplog.clear()
-    account = ScriptedAws([done([], "Running"), ServiceError("refused")])
-    account.stop_errors.extend([OSError("a")] * 3)
-    with pytest.raises(ServiceError):
-        run_queries(account, [query()])
-    assert caplog.records[-1].getMessage() == "query query-1 could not be stopped"
-    caplog.clear()
-    run_queries(ScriptedAws(), [query()], deadline_s=0)
-    assert [record.getMessage() for record in caplog.records] == [
-        "run ends early (Timeout), incomplete results: 1"
-    ]
 
 
 def test_polls_of_a_query(monkeypatch):
@@ -660,28 +383,3 @@ class Clock:
     def sleep(self, seconds):
         self.waits.append(seconds)
         self.now += max(0.0, seconds)
-
-
-def test_rows_of_one_millisecond_do_not_show_where_to_cut():
-    """Three rows come at most, all of one time: the window is queried again in halves."""
-    account = ScriptedAws(
-        [done(rows_at(0, 0, 0), recordsMatched=3.0)], [done(rows_at(0))], [done(rows_at(9))]
-    )
-    result = run_queries(account, [query(window=Window(START, START + timedelta(seconds=10)))], row_limit=3)[
-        0
-    ]
-    assert [row["@ptr"] for row in result.rows] == ["at 0", "at 9"]
-    seconds = [(each["startTime"] - FIRST, each["endTime"] - FIRST) for each in account.started]
-    # Events at whole seconds show nothing of the end, so the halves leave no gap.
-    assert seconds == [(0, 10), (0, 5), (5, 10)]
-
-
-@together(("matched", "truncated"), [(3.0, False), (4.0, True)])
-def test_a_millisecond_that_is_full(matched, truncated):
-    rows = [row | {"@ptr": str(number)} for number, row in enumerate(rows_at(0, 0, 0))]
-    account = ScriptedAws([done(rows, recordsMatched=matched)])
-    window = Window(START, START + timedelta(milliseconds=1))
-    result = run_queries(account, [query(window=window)], row_limit=3)[0]
-    assert (result.rows, result.truncated, len(account.started)) == (rows, truncated, 1)
-    bounds = {"start": START.isoformat(), "end": START.isoformat(), "reason": "millisecond"}
-    assert notes_of(result.notes) == ([("insights-rows-missing", bounds)] if truncated else [])

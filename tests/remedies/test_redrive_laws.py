@@ -91,7 +91,7 @@ ACTORS = ("peeks", "resends", "discards", "consumes", "holds", "arrives", "fails
 
 def redrive(world, session, journal, plan=None, limits=LIMITS, **options):
     """Return the audit of a run, None if it was killed, and check what it claims at its end."""
-    aws = replace(session, plan=plan or Plan(), actions=set(), service_facts={})
+    aws = replace(session, plan=plan or Plan(), actions=set())
     try:
         audit = run_redrive(world.task(), journal, aws, limits, **options)
     except KilledError:

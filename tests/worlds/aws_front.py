@@ -82,7 +82,6 @@ class Front:
         self.query_s = 0.0  # how long a query runs, whatever the polls
         self.slots = 100
         self.end_is_whole_second = True
-        self.takes_one_second = True  # start and end may be the same
         self.timeout_over_s = None
         self.fail_next = 0
         self.latency_s = 0.0
@@ -117,7 +116,7 @@ class Front:
         for bound in ("startTime", "endTime"):
             if requested[bound] > 1e11:  # milliseconds, which some clients send
                 requested[bound] /= 1000
-        if requested["startTime"] == requested["endTime"] and not self.takes_one_second:
+        if requested["startTime"] == requested["endTime"]:
             raise RefusalError("InvalidParameterException", "the end must be after the start")
         missing = [group for group in groups if group not in self.engine.tables]
         if missing:

@@ -30,11 +30,14 @@ class Model:
         Whether an end includes the whole of its second.
     takes
         Seconds that a query runs.
+    streams
+        Log streams to which the events belong in turn.
     """
 
-    def __init__(self, moments, whole=True, takes=0.0):
+    def __init__(self, moments, whole=True, takes=0.0, streams=1):
         self.moments, self.whole, self.takes = sorted(moments), whole, takes
-        self.rate_limits, self.service_facts = RateLimits(), {}
+        self.streams = [f"stream {number % streams}" for number in range(len(moments))]
+        self.rate_limits = RateLimits()
         self.now, self.queries, self.polls = 0.0, [], 0
         self.started = []  # parameters of the queries that were started
         self.scanned = Counter()  # how often the events of a second were scanned
@@ -63,19 +66,24 @@ class Model:
         low = bisect_left(moments, first * 1000)
         high = bisect_right(moments, last * 1000 + (999 if self.whole else 0))
         self.scanned.update(moment // 1000 for moment in moments[low:high])
-        found = BOUNDS.match(text)
+        found = BOUNDS.search(text)
         if found:
             low = max(low, bisect_left(moments, int(found[1])))
             high = min(high, bisect_left(moments, int(found[2])))
+        stream = re.search(r'@logStream = "([^"]*)"', text)
+        matched = [n for n in range(low, high) if stream is None or self.streams[n] == stream[1]]
         bins = re.search(r"by bin\((\d+)s\)", text)
         if bins:
             width = int(bins[1]) * 1000
-            counts = Counter(moment // width * width for moment in moments[low:high])
+            counts = Counter(moments[n] // width * width for n in matched)
             rows = [{"b": written(at), "n": str(count)} for at, count in sorted(counts.items())]
+        elif "by @logStream" in text:
+            counts = Counter(self.streams[n] for n in matched)
+            rows = [{"@logStream": name, "n": str(count)} for name, count in counts.items()]
         else:
-            order = range(low, high) if "@timestamp asc" in text else range(high - 1, low - 1, -1)
+            order = matched if "@timestamp asc" in text else matched[::-1]
             rows = [{"@timestamp": written(moments[n]), "@ptr": str(n)} for n in order[:limit]]
-        self.queries.append((self.now + self.takes, rows, high - low))
+        self.queries.append((self.now + self.takes, rows, len(matched)))
         return {"queryId": str(len(self.queries) - 1)}
 
     def get_query_results(self, **requested):

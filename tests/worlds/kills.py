@@ -69,7 +69,7 @@ def kills(begin, *, first=1, real=3, every=1):
 
 def restarted(aws):
     """Return an Aws that remembers nothing, as in a process that was started after a kill."""
-    return replace(aws, actions=set(), calls=0, service_facts={}, _next_call={}, _slowdown={})
+    return replace(aws, actions=set(), calls=0, _next_call={}, _slowdown={})
 
 
 def killed(run, at, *, for_real=False):

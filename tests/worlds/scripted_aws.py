@@ -25,7 +25,7 @@ class ScriptedAws:
 
     def __init__(self, *scripts, limits=FAST, **answers):
         self.scripts, self.rate_limits, self.answers = deque(scripts), limits, answers
-        self.service_facts, self.actions, self.target = {}, set(), SessionTarget(region="eu-west-1")
+        self.actions, self.target = set(), SessionTarget(region="eu-west-1")
         self.started, self.polled, self.stopped = [], [], []  # parameters, and ids of stopped queries
         self.calls = []  # pairs of other operations and their parameters
         self.pages_of, self.stop_errors, self.backoffs = {}, deque(), []

@@ -189,10 +189,10 @@ def with_timestamp(query: str) -> str:
     return " | ".join(["fields @timestamp", *commands])
 
 
-def counting_query(query: str, bin_s: int) -> str:
-    """Return a query that counts the rows of a splittable query by bins of ``bin_s`` seconds."""
+def counting_query(query: str, group: str) -> str:
+    """Return a query that counts the rows (``n``) of a splittable query by a field or an expression."""
     kept = [command for command in split_commands(query) if command_name(command) not in {"display", "sort"}]
-    return " | ".join([*kept, f"stats count(*) as n by bin({bin_s}s) as b", "sort b asc", "limit 10000"])
+    return " | ".join([*kept, f"stats count(*) as n by {group}"])
 
 
 def columns_of(query: str) -> list[str]:

@@ -173,8 +173,6 @@ class Aws:
         Set from outside to cancel the work: waits end, and the next call raises :class:`CancelledError`.
     retry_until
         Monotonic time in seconds after which no call is repeated.
-    service_facts
-        Undocumented behaviour of services that calls have revealed, by name.
     """
 
     target: SessionTarget = field(default_factory=SessionTarget)
@@ -184,7 +182,6 @@ class Aws:
     metrics_requested: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
     retry_until: float = math.inf
-    service_facts: dict[str, Any] = field(default_factory=dict)
     _session: Any = field(default=None, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _next_call: dict[str, float] = field(default_factory=dict, repr=False)

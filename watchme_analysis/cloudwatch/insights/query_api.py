@@ -7,7 +7,6 @@ calls: CloudWatch Logs API reference.
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +20,7 @@ from watchme_analysis.aws_shapes.insights_query_text import (
     with_direction,
 )
 from watchme_analysis.aws_shapes.responses import utc_time
-from watchme_analysis.cloudwatch.insights.window_planner import Counts, QueryWindow
+from watchme_analysis.cloudwatch.insights.window_planner import Counts, QueryWindow, first_ms
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.redact import described
@@ -85,8 +84,8 @@ class InsightsQuery:
     @property
     def query_window(self) -> QueryWindow:
         """The window in epoch milliseconds."""
-        start, end = self.window.start.timestamp() * 1000, self.window.end.timestamp() * 1000
-        return QueryWindow(math.floor(start), math.ceil(end), is_part=False)
+        # Events carry whole milliseconds, so the first one at or after each bound.
+        return QueryWindow(first_ms(self.window.start), first_ms(self.window.end))
 
     @property
     def unsplittable_reason(self) -> str | None:

@@ -2,12 +2,13 @@
 
 One run of :func:`run_queries` (class ``_Run``) goes through these steps:
 
-1. *Plan*: a query over raw events gets the windows of its :class:`~.window_planner.WindowPlanner`; a query
-   that looks at several events together is never split and gets one window.
+1. *Plan*: a query over raw events gets the windows that :func:`~.window_planner.first_windows` returns; a
+   query that looks at several events together is never split and gets one window.
 2. *Start*: :class:`QueryPool` starts as many queries as the account has room for.
 3. *Poll*: it polls each query in proportion to its age and returns those that ended.
-4. *Split*: where the row limit cut a window nevertheless, the complete part of its rows is kept and the rest
-   is queued again, in narrower windows.
+4. *Split*: where the row limit cut a window nevertheless, the complete part of its rows is kept. The rest
+   runs again, in windows by a count of its rows; within one second, by the millisecond; within one
+   millisecond, by log stream.
 5. *Join*: the rows of all windows are put together in the query's order. Windows are disjoint to the
    millisecond and an event is identified by ``@ptr``, so each row is returned once.
 
@@ -18,14 +19,18 @@ CloudWatch Logs API reference.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from watchme_analysis.aws_shapes.insights_query_text import (
+    DEFAULT_LIMIT,
     Row,
     counting_query,
     filter_applies_to_all,
@@ -47,30 +52,26 @@ from watchme_analysis.cloudwatch.insights.query_api import (
 )
 from watchme_analysis.cloudwatch.insights.window_planner import (
     TARGET_FILL,
-    EndBounds,
     QueryWindow,
-    Task,
-    WindowPlanner,
     count_bin_seconds,
     epoch_ms,
-    row_time,
+    first_windows,
     windows_by_count,
-    windows_from_edge,
 )
 from watchme_analysis.cloudwatch.session import Aws, BusyError, CancelledError
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.text.message import Choice, Names, Resource, value_of
-from watchme_analysis.text.render import as_message, note
+from watchme_analysis.text.render import as_message, note, text_of_error
 
 _LOG = logging.getLogger(__name__)
 # A query is first polled after this share of the duration of the fastest query so far.
 _FIRST_POLL_SHARE = 0.8
-# A window that was cut more often than this has an uneven density, so its rows are counted.
-_MAX_ESTIMATED_CUTS = 2
-# Rows that a count query returns at most; one row per bin.
+# Rows that a count query returns at most; one row per bin or log stream.
 _COUNT_LIMIT = 10_000
 # A query that ended as Failed is started again this often.
 _MAX_RESTARTS = 1
+# A refusal that is about the number of rows to return.
+_LIMIT_REFUSED = re.compile(r"\blimit\b", re.IGNORECASE)
 
 
 def run_queries(
@@ -109,6 +110,51 @@ def run_queries(
     return run.execute(progress, max_scan_bytes)
 
 
+@dataclass
+class Task:
+    """One StartQuery call that is waiting or running.
+
+    Attributes
+    ----------
+    query_index
+        Index of the :class:`InsightsQuery` that the task belongs to.
+    window
+        Time window whose rows the task returns.
+    count_bin_s
+        Bin width in seconds of a query that counts rows instead of returning them; 0 for any other.
+    counts_streams
+        True for a query that counts the rows of each log stream.
+    stream
+        Log stream to which the query is limited; None for all.
+    attempts
+        Number of failed attempts to start or run it so far.
+    bytes_scanned
+        Bytes that the running query had scanned at its latest poll.
+    query_id
+        Id that StartQuery returned.
+    started_at, next_poll, not_before
+        Monotonic times in seconds: start of the query, its next poll, and the earliest (next) attempt to
+        start.
+    """
+
+    query_index: int
+    window: QueryWindow
+    count_bin_s: int = 0
+    counts_streams: bool = False
+    stream: str | None = None
+    attempts: int = 0
+    bytes_scanned: float = 0.0
+    query_id: str = ""
+    started_at: float = 0.0
+    next_poll: float = 0.0
+    not_before: float = 0.0
+
+    @property
+    def is_count(self) -> bool:
+        """True for a query that counts rows instead of returning them."""
+        return bool(self.count_bin_s) or self.counts_streams
+
+
 class _Run:
     """State of one run: the results so far, the parts of their rows, and the pool of queries."""
 
@@ -117,21 +163,10 @@ class _Run:
         self.results = [QueryResult(query) for query in queries]
         # For each query, the start of a window (epoch milliseconds) and the rows of that window.
         self.parts: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
-        self.planners = [
-            WindowPlanner(
-                query.query_window,
-                query.counts,
-                query.counts_bin_s,
-                row_limit,
-                unfiltered=is_unfiltered(query.text),
-            )
-            for query in queries
-        ]
         self.refusals: dict[int, ServiceError] = {}
-        self.end_bounds = EndBounds(aws.service_facts.get("insights_end_includes_second"))
         self.pool = QueryPool(aws, deadline, self._start, self._on_refused)
         for index, query in enumerate(queries):
-            self.pool.add(self._first_tasks(index, query))
+            self._add_windows(index, self._first_windows(query))
 
     def execute(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> list[QueryResult]:
         """Return the joined results of all queries, after stopping those that are still running."""
@@ -144,8 +179,6 @@ class _Run:
                 raise
         finally:
             self._stop_all()
-        if self.end_bounds.includes_second is not None:
-            self.aws.service_facts["insights_end_includes_second"] = self.end_bounds.includes_second
         if len(self.refusals) == len(self.results) > 0:
             raise next(iter(self.refusals.values()))
         for result, parts in zip(self.results, self.parts, strict=True):
@@ -154,47 +187,41 @@ class _Run:
 
     # Plan
 
-    def _first_tasks(self, index: int, query: InsightsQuery) -> list[Task]:
+    def _first_windows(self, query: InsightsQuery) -> list[QueryWindow]:
+        window = query.query_window
         if query.unsplittable_reason is not None:
-            return [Task(index, query.query_window)]
-        windows = self.planners[index].first_windows()
-        return [Task(index, window, depth=int(window.is_part)) for window in windows]
+            return [window]
+        unfiltered = is_unfiltered(query.text)
+        return first_windows(window, query.counts, query.counts_bin_s, self.row_limit, unfiltered=unfiltered)
 
-    def _add_windows(self, task: Task, windows: Sequence[QueryWindow], deeper: int = 1) -> None:
-        """Queue further windows of a task's query."""
-        self.pool.add(Task(task.query_index, window, depth=task.depth + deeper) for window in windows)
-        if windows:
-            _LOG.debug("windows planned after query %s: %d more", task.query_id, len(windows))
+    def _add_windows(self, index: int, windows: Iterable[QueryWindow]) -> None:
+        """Queue windows of a query."""
+        self.pool.add(Task(index, window) for window in windows)
 
     # Start
 
     def _start(self, task: Task) -> str:
         """Return the ID of a task's query after starting it."""
         query = self.results[task.query_index].query
-        window, text, limit = task.window, query.text, self.row_limit
-        # A part inside the window has a neighbour that covers its gap; the window's own end has none.
-        is_last = not window.is_part or window.to_ms >= query.query_window.to_ms
-        task.last_second = self.end_bounds.last_second(window, leave_no_gap=is_last)
-        if task.is_end_probe:
-            task.last_second, text, limit = window.first_second, "fields @timestamp", 1
-        elif task.count_bin_s:
-            text, limit = counting_query(query.text, task.count_bin_s), _COUNT_LIMIT
+        window, text = task.window, query.text
+        last_second = window.end_second
+        if task.count_bin_s:
+            text = counting_query(text, f"bin({task.count_bin_s}s) as b")
+        elif task.counts_streams:
+            text = counting_query(text, "@logStream")
         elif query.unsplittable_reason is None:
             text = with_timestamp(text)
-        elif filter_applies_to_all(text):
-            window = QueryWindow(window.from_ms, window.to_ms)
+        if filter_applies_to_all(text):
+            text = window.with_filter(text)
         else:
-            # No filter bounds such a query to the millisecond, so the second at the window's end is left out.
-            earliest = window.first_second + int(self.end_bounds.needs_two_seconds)
-            task.last_second = max(earliest, window.end_second - 1)
-        states_limit = bool(query_limit(query.text)) and not task.is_end_probe
-        query_id = start_query(
-            self.aws,
-            query,
-            window.with_filter(text),
-            (window.first_second, task.last_second),
-            None if states_limit else limit,
-        )
+            # No filter bounds such a query to the millisecond, so the second after the window is left out.
+            # AWS does not document whether a query may cover a single second.
+            last_second = max(window.first_second + 1, window.end_second - 1)
+        if task.stream is not None:
+            text = f"filter @logStream = {json.dumps(task.stream)} | {text}"
+        limit = _COUNT_LIMIT if task.is_count else self.row_limit
+        bounds_s = (window.first_second, last_second)
+        query_id = start_query(self.aws, query, text, bounds_s, None if query_limit(query.text) else limit)
         self.results[task.query_index].queries_started += 1
         return query_id
 
@@ -202,11 +229,10 @@ class _Run:
         """Mark the result of a refused query as incomplete; the other queries go on."""
         index = task.query_index
         result = self.results[index]
-        covers_one_second = task.last_second == task.window.first_second
-        if task.is_end_probe or (covers_one_second and not self.end_bounds.needs_two_seconds):
-            # AWS does not document whether a query may cover one second, so it is repeated with two.
-            self.end_bounds.needs_two_seconds = True
-            self.pool.add([] if task.is_end_probe else [task])
+        if self.row_limit > DEFAULT_LIMIT and _LIMIT_REFUSED.search(text_of_error(error)):
+            # Accounts and services that are compatible with CloudWatch may accept 10,000 rows only.
+            self.row_limit = DEFAULT_LIMIT
+            self.pool.add([task])
             return
         groups = result.query.log_groups
         refused = note("insights-refused", groups=Names(tuple(groups), limit=2), error=as_message(error))
@@ -220,7 +246,7 @@ class _Run:
 
     def _poll_until_done(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> None:
         """Start and poll queries until none is left, the deadline passes or the scan ceiling is exceeded."""
-        while not self.pool.idle or self.end_bounds.gaps:
+        while not self.pool.idle:
             scanned = sum(result.bytes_scanned for result in self.results)
             if time.monotonic() >= self.deadline:
                 self._give_up(note("insights-deadline"), "Timeout")
@@ -231,7 +257,6 @@ class _Run:
                 return
             for task, finished in self.pool.poll():
                 self._take(task, finished)
-            self._fill_gaps()
             if progress is not None:
                 progress(self._progress_text())
 
@@ -240,37 +265,18 @@ class _Run:
         running, waiting = len(self.pool.running), len(self.pool.waiting)
         return note("query-progress", running=running, waiting=waiting, rows=rows)
 
-    def _fill_gaps(self) -> None:
-        """Start the end probe if it is useful, and queue the gaps at the ends of windows."""
-        probe = self.end_bounds.probe
-        if probe is not None:
-            self.end_bounds.probed = True
-            # The sooner it ends, the fewer windows leave a gap.
-            self.pool.add_first(Task(*probe, is_end_probe=True))
-        gaps = self.end_bounds.due_gaps(idle=self.pool.idle)
-        self.pool.add(Task(index, gap, depth=1) for index, gap in gaps if index not in self.refusals)
-
     def _take(self, task: Task, finished: FinishedQuery) -> None:
         """Process the rows of a finished query, or queue windows that have to run again."""
         result = self.results[task.query_index]
         result.records_scanned += float(finished.statistics.get("recordsScanned") or 0)
         result.bytes_scanned += float(finished.statistics.get("bytesScanned") or 0)
-        is_complete = finished.status == "Complete"
-        is_splittable = result.query.unsplittable_reason is None
-        if task.is_end_probe:
-            self.end_bounds.includes_second = is_complete and bool(finished.rows)
-            return
-        if is_splittable and not task.count_bin_s:
-            matched = finished.records_matched if is_complete else None
-            planner = self.planners[task.query_index]
-            self._add_windows(task, planner.next_windows(task.window, matched), deeper=0)
-        if not is_complete:
+        if finished.status != "Complete":
             self._take_failed(task, finished)
         elif task.count_bin_s:
             self._take_counts(task, finished)
-        elif is_splittable:
-            if task.depth == 0:
-                result.records_matched = finished.records_matched
+        elif task.counts_streams:
+            self._take_streams(task, finished)
+        elif result.query.unsplittable_reason is None:
             self._take_rows(task, finished)
         else:
             self._take_whole(task, finished)
@@ -297,91 +303,87 @@ class _Run:
         may_split = finished.status == "Timeout" and result.query.unsplittable_reason is None
         halves = task.window.parts(2) if may_split else []
         if halves:
-            self._add_windows(task, halves)
+            self._add_windows(task.query_index, halves)
         elif finished.status == "Failed" and task.attempts < _MAX_RESTARTS:
-            again = Task(task.query_index, task.window, task.count_bin_s, task.depth, task.attempts + 1)
-            self.pool.add([again])
+            self.pool.add([replace(task, attempts=task.attempts + 1, bytes_scanned=0.0, not_before=0.0)])
         else:
-            self.parts[task.query_index].append((task.window.from_ms, finished.rows))
-            result.mark_incomplete(
-                note(
-                    "insights-ended",
-                    start=Resource(_iso(task.window.first_second)),
-                    end=Resource(_iso(task.last_second)),
-                    status=Resource(finished.status),
-                ),
-                finished.status,
-            )
+            if not task.is_count:
+                self.parts[task.query_index].append((task.window.from_ms, finished.rows))
+            start, end = _bounds(task.window)
+            ended = note("insights-ended", start=start, end=end, status=Resource(finished.status))
+            result.mark_incomplete(ended, finished.status)
 
     # Split
-
-    def _take_counts(self, task: Task, finished: FinishedQuery) -> None:
-        """Queue the parts of a window whose rows were counted."""
-        counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in finished.rows if row.get("b")]
-        windows = windows_by_count(task.window, counts, task.count_bin_s, self.row_limit)
-        # The row limit cut this window, so it is split even if the counts do not require it.
-        self._add_windows(task, windows if len(windows) > 1 else task.window.parts(2))
 
     def _take_rows(self, task: Task, finished: FinishedQuery) -> None:
         """Keep the rows of a window; if the row limit cut them, keep the complete part and split the rest."""
         rows, matched = finished.rows, finished.records_matched
-        self.end_bounds.observe(task.query_index, rows, task.last_second)
+        result = self.results[task.query_index]
+        if task.window == result.query.query_window:
+            result.records_matched = matched
         missing = len(rows) if matched is None else max(0.0, matched - len(rows))
         if len(rows) < self.row_limit and not (missing and finished.is_at_default_limit):
             self._keep(task, rows)
             if finished.shortfall:
-                start, end = _iso(task.window.first_second), _iso(task.last_second)
-                self.results[task.query_index].mark_incomplete(
-                    note("insights-shortfall", start=Resource(start), end=Resource(end), **finished.shortfall)
-                )
-        elif all(row.get("@ptr") for row in rows):
-            self._split(task, rows, missing)
-        else:
+                start, end = _bounds(task.window)
+                shortfall = note("insights-shortfall", start=start, end=end, **finished.shortfall)
+                result.mark_incomplete(shortfall)
+        elif not all(row.get("@ptr") for row in rows):
             self._keep_truncated(task, rows, "pointers")
+        else:
+            self._split(task, rows, missing)
 
     def _split(self, task: Task, rows: list[Row], missing: float) -> None:
-        """Keep the complete part of an overfull window and queue the rest (``missing`` rows) in parts."""
-        index = task.query_index
+        """Keep the complete part of an overfull window and queue the rest (``missing`` rows)."""
+        index, window = task.query_index, task.window
         ascending = is_ascending(self.results[index].query.text)
-        kept, rest = complete_part(rows, task.window, ascending=ascending)
-        if rest is task.window:
-            parts = rest.parts(math.ceil((missing + len(rows)) / (TARGET_FILL * self.row_limit)))
-        else:
-            if ascending:
-                self.parts[index].append((task.window.from_ms, kept))
+        if window.length_ms == 1:
+            if not missing:
+                self._keep(task, rows)
+            elif task.stream is None:
+                self.pool.add([Task(index, window, counts_streams=True)])
             else:
-                self.parts[index].append((rest.to_ms, kept))
-                kept_window = QueryWindow(rest.to_ms, task.window.to_ms)
-                self.end_bounds.add_gap(index, kept_window, task.last_second)
-            if missing + len(rows) - len(kept) <= self.row_limit:
-                self._add_windows(task, [rest])
-                return
-            if task.depth > _MAX_ESTIMATED_CUTS and rest.seconds > 4:
-                self.pool.add([Task(index, rest, count_bin_seconds(rest), task.depth)])
-                return
-            parts = self.planners[index].windows_for(rest, missing) or windows_from_edge(
-                rest, missing, filled_width_ms(rows, self.row_limit), self.row_limit, ascending=ascending
-            )
-        if not parts and not missing:
-            self._keep(task, rows)
-        elif not parts:
-            self._keep_truncated(task, rows, "millisecond")
-        self._add_windows(task, parts)
+                self._keep_truncated(task, rows, "millisecond")
+            return
+        kept, rest = complete_part(rows, window, ascending=ascending)
+        if kept:
+            self.parts[index].append((window.from_ms if ascending else rest.to_ms, kept))
+            remaining = missing + len(rows) - len(kept)
+            if remaining <= self.row_limit:
+                self._add_windows(index, [rest])
+            elif rest.seconds > 1:
+                self.pool.add([Task(index, rest, count_bin_seconds(rest))])
+            else:
+                count = math.ceil(remaining / (TARGET_FILL * self.row_limit))
+                self._add_windows(index, rest.parts(count) or [rest])
+        else:
+            # All rows share one millisecond, or their order shows no edge.
+            edge_ms = epoch_ms(rows[-1]["@timestamp"])
+            cuts = [edge_ms, edge_ms + 1, *window.cut_points(window.length_ms / 2)]
+            self._add_windows(index, window.cut_at(cuts))
+
+    def _take_counts(self, task: Task, finished: FinishedQuery) -> None:
+        """Queue the parts of a window whose rows were counted."""
+        counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in finished.rows if row.get("b")]
+        windows = windows_by_count(task.window, sorted(counts), task.count_bin_s, TARGET_FILL * self.row_limit)
+        self._add_windows(task.query_index, windows)
+
+    def _take_streams(self, task: Task, finished: FinishedQuery) -> None:
+        """Queue a query for each log stream of a millisecond that holds more rows than one query returns."""
+        streams = [row["@logStream"] for row in finished.rows if row.get("@logStream")]
+        self.pool.add(Task(task.query_index, task.window, stream=stream) for stream in streams)
+        if not streams or len(streams) == _COUNT_LIMIT:
+            self._keep_truncated(task, [], "millisecond")
 
     def _keep(self, task: Task, rows: list[Row]) -> None:
-        """Keep the rows of a window that were returned completely."""
+        """Keep the rows of a window."""
         self.parts[task.query_index].append((task.window.from_ms, rows))
-        self.end_bounds.add_gap(task.query_index, task.window, task.last_second)
 
     def _keep_truncated(self, task: Task, rows: list[Row], reason: str) -> None:
         """Keep the rows of a window that cannot be split further, and mark the result as incomplete."""
-        self.parts[task.query_index].append((task.window.from_ms, rows))
-        missing = note(
-            "insights-rows-missing",
-            start=Resource(_iso(task.window.first_second)),
-            end=Resource(_iso(task.last_second)),
-            reason=Choice(reason),
-        )
+        self._keep(task, rows)
+        start, end = _bounds(task.window)
+        missing = note("insights-rows-missing", start=start, end=end, reason=Choice(reason))
         self.results[task.query_index].mark_incomplete(missing)
 
     # Stop
@@ -389,7 +391,6 @@ class _Run:
     def _give_up(self, reason: str, status: str) -> set[int]:
         """Return the indexes of all unfinished results, after marking them as incomplete."""
         unfinished = {task.query_index for task in [*self.pool.running, *self.pool.waiting]}
-        unfinished |= {index for index, _ in self.end_bounds.gaps}
         _LOG.info("run ends early (%s), incomplete results: %d", status, len(unfinished))
         for index in sorted(unfinished):
             self.results[index].mark_incomplete(reason, status)
@@ -439,10 +440,6 @@ class QueryPool:
     def add(self, tasks: Iterable[Task]) -> None:
         """Queue tasks."""
         self.waiting.extend(tasks)
-
-    def add_first(self, task: Task) -> None:
-        """Queue a task before all others."""
-        self.waiting.appendleft(task)
 
     @property
     def idle(self) -> bool:
@@ -590,13 +587,6 @@ def complete_part(rows: list[Row], window: QueryWindow, *, ascending: bool) -> t
     return [row for row, time_text in zip(rows, times, strict=True) if time_text != times[-1]], rest
 
 
-def filled_width_ms(rows: list[Row], row_limit: int) -> float:
-    """Return the width in milliseconds that fills a window to its target, at the density of the last rows."""
-    last_quarter = rows[-max(2, len(rows) // 4) :]
-    between_ms = abs(epoch_ms(last_quarter[-1]["@timestamp"]) - epoch_ms(last_quarter[0]["@timestamp"]))
-    return max(1, between_ms) / len(last_quarter) * TARGET_FILL * row_limit
-
-
 def join_parts(result: QueryResult, parts: list[tuple[int, list[Row]]]) -> None:
     """Set the rows of a result from the rows of its windows: in order, each once, inside the query's window.
 
@@ -612,9 +602,7 @@ def join_parts(result: QueryResult, parts: list[tuple[int, list[Row]]]) -> None:
         result.rows = [row for _, rows in parts for row in rows]
         return
     ordered = sorted(parts, key=lambda part: part[0], reverse=not is_ascending(query.text))
-    start, end = query.window.start, query.window.end
-    unique = _without_repeated_events(row for _, rows in ordered for row in rows)
-    result.rows = [row for row in unique if _lies_within(row.get("@timestamp"), start, end)]
+    result.rows = _without_repeated_events(row for _, rows in ordered for row in rows)
     if not result.truncated:
         # Every window returned as many rows as matched, so these are all rows of the query's window.
         result.records_matched = float(len(result.rows))
@@ -633,16 +621,12 @@ def _without_repeated_events(rows: Iterable[Row]) -> list[Row]:
     return unique
 
 
-def _lies_within(time_text: str | None, start: datetime, end: datetime) -> bool:
-    if not time_text:
-        return True
-    return start <= row_time(time_text) < end
+def _bounds(window: QueryWindow) -> tuple[Resource, Resource]:
+    """Return the first second of a window and the first second after it, for a note."""
+    first, end = (datetime.fromtimestamp(second, UTC) for second in (window.first_second, window.end_second))
+    return Resource(first.isoformat()), Resource(end.isoformat())
 
 
 def _window_text(task: Task) -> str:
-    """Return the first and last second of a task's query, for the log."""
-    return f"{_iso(task.window.first_second)} to {_iso(task.last_second)}"
-
-
-def _iso(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).isoformat()
+    """Return the bounds of a task's query, for the log."""
+    return " to ".join(str(bound) for bound in _bounds(task.window))
