@@ -104,7 +104,9 @@ def test_timestamp_is_added_where_windows_need_it():
 
 def test_counting_and_order():
     query = "fields a | filter a > 1 | sort @timestamp asc"
-    assert counting_query(query, "@logStream") == "fields a | filter a > 1 | stats count(*) as n by @logStream"
+    assert (
+        counting_query(query, "@logStream") == "fields a | filter a > 1 | stats count(*) as n by @logStream"
+    )
     assert is_ascending(query)
     assert not is_ascending("fields a")
 

@@ -12,6 +12,7 @@ from worlds.together import together
 
 from watchme_analysis.aws_shapes.insights_query_text import unsplittable_reason
 from watchme_analysis.cloudwatch.insights import run as run_module
+from watchme_analysis.cloudwatch.insights.frame import result_frame
 from watchme_analysis.cloudwatch.insights.query_api import (
     FinishedQuery,
     InsightsQuery,
@@ -88,6 +89,33 @@ def test_groups_are_named_by_arn_if_one_is():
     run_queries(account, [InsightsQuery(RAW, ("a", "arn:aws:logs:x"), HOUR, counts=((FIRST, 1),))])
     assert account.started[0]["logGroupIdentifiers"] == ["a", "arn:aws:logs:x"]
     assert "logGroupNames" not in account.started[0]
+
+
+@together(
+    ("text", "language", "groups", "sent"),
+    [
+        ("fields a | limit 7", "CWLI", ("g",), {"logGroupNames": ["g"]}),
+        ("SELECT a FROM `g`", "SQL", (), {"queryLanguage": "SQL"}),
+        ("SELECT a FROM `g`", "SQL", ("g",), {"queryLanguage": "SQL"}),
+        ("fields a | sort @timestamp", "PPL", ("g",), {"queryLanguage": "PPL", "logGroupNames": ["g"]}),
+        ("SOURCE logGroups(namePrefix: ['a']) | fields b", "CWLI", (), {}),
+    ],
+)
+def test_languages_and_sources(text, language, groups, sent):
+    account = ScriptedAws([done([{"a": "1"}, {"b": "x"}])])
+    result = run_queries(account, [InsightsQuery(text, groups, HOUR, query_language=language)])[0]
+    started = account.started[0]
+    assert {name: started[name] for name in ("logGroupNames", "queryLanguage") if name in started} == sent
+    assert started["queryString"].endswith(text)
+    if language != "CWLI":
+        assert started["queryString"] == text
+        assert result_frame(result).dtypes.astype(str).to_dict() == {"a": "Int64", "b": "string"}
+
+
+def test_another_language_is_refused():
+    with pytest.raises(InputError) as raised:
+        InsightsQuery("select 1", ("g",), HOUR, query_language="sql92")
+    assert "error-query-language" in messages_in(raised.value.args[0])
 
 
 def test_a_query_has_one_to_fifty_groups():

@@ -638,3 +638,8 @@ def test_the_catalogue_of_metrics():
     assert [(item.namespace, item.metric, item.stat) for item in wanted] == [
         (namespace, metric, stat) for namespace, _, metric, stat in found
     ]
+
+
+def test_metrics_of_another_account_name_it():
+    own, other = Metric("AWS/SQS", "Sent", (), "Sum"), Metric("AWS/SQS", "Sent", (), "Sum", "123456789012")
+    assert [query.get("AccountId") for query in metric_queries([own, other], 60)] == [None, "123456789012"]

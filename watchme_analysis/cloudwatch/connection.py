@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from watchme_analysis.aws_shapes.insights_query_text import command_name
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.cloudwatch.insights.cached import (
@@ -25,7 +26,7 @@ from watchme_analysis.cloudwatch.insights.cached import (
 )
 from watchme_analysis.cloudwatch.insights.frame import retrieval_of
 from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
-from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
+from watchme_analysis.cloudwatch.insights.query_api import INSIGHTS_LANGUAGE, InsightsQuery, QueryResult
 from watchme_analysis.cloudwatch.insights.query_library import LibraryQuery, library, library_query
 from watchme_analysis.cloudwatch.insights.scan_cost import ScanEstimate, estimate_scan, planned_queries
 from watchme_analysis.cloudwatch.metrics import Metric, catalogue, get_metrics, incident_metrics
@@ -153,6 +154,7 @@ class Connection:
         since: Bound = "24h",
         until: Bound = "now",
         *,
+        query_language: str = INSIGHTS_LANGUAGE,
         flatten: bool = False,
     ) -> tuple[pd.DataFrame, Retrieval]:
         """Return the rows of a Logs Insights query, each once, and how they were obtained.
@@ -166,6 +168,9 @@ class Connection:
             in ``watchme.toml``, else those that a query of the library names.
         since, until
             Window: ISO 8601 or a span before now as text (``24h``), a datetime, or a timedelta.
+        query_language
+            ``CWLI`` (Logs Insights), ``SQL`` or ``PPL``. SQL, and a query that begins with ``SOURCE``, names
+            its log groups itself; ``groups`` then only serves the estimate of the scan.
         flatten
             True adds a column ``message.NAME`` for each field of messages that are JSON objects.
 
@@ -186,25 +191,27 @@ class Connection:
         ServiceError
             If AWS refuses the request, or the cache lacks the response offline.
         """
-        request = self._log_request(query, groups, since, until)
+        request = self._log_request(query, groups, since, until, query_language)
 
         def ask(aws: session.Aws) -> tuple[list[QueryResult], str | None]:
             cache = self._cache(aws)
             options = QueryOptions(
                 cache, deadline_s=self.deadline_s, max_scan_bytes=self.max_scan_gb * BYTES_PER_GB
             )
-            queries, note = request(aws), None
+            queries, estimate_note = request(aws), None
             if not cache.offline:
-                queries, note = self._planned(aws, queries)
-            return query_cached(aws, queries, options), note
+                queries, estimate_note = self._planned(aws, queries)
+            return query_cached(aws, queries, options), estimate_note
 
         def frames_of(
             found: tuple[list[QueryResult], str | None], place: str | None
         ) -> tuple[list[pd.DataFrame], list[Retrieval]]:
-            results, note = found
+            results, estimate_note = found
             retrievals = [retrieval_of(result, self.usd_per_gb) for result in results]
-            if note is not None:
-                retrievals[0] = retrievals[0].with_notes(note)
+            if estimate_note is not None:
+                retrievals[0] = retrievals[0].with_notes(estimate_note)
+            if len(results) > 1 and results[0].query.unsplittable_reason is not None:
+                retrievals[0] = retrievals[0].with_notes(note("insights-blocks", number=len(results)))
             return result_frames(results, place, flatten=flatten), retrievals
 
         return self._joined(ask, frames_of)
@@ -296,6 +303,7 @@ class Connection:
         *,
         stat: str | Sequence[str] = "Average",
         period: int | str | timedelta | None = None,
+        account_id: str | None = None,
         since: Bound = "24h",
         until: Bound = "now",
     ) -> tuple[pd.DataFrame, Retrieval]:
@@ -311,6 +319,8 @@ class Connection:
         period
             Length of an interval: seconds, a text such as ``5m``, or a timedelta. By default the finest that
             CloudWatch keeps for the window's start.
+        account_id
+            Account that the metric belongs to, where a monitoring account reads metrics of others.
         since, until
             As for :meth:`logs`.
 
@@ -332,7 +342,9 @@ class Connection:
         """
         series = tuple((dimensions or {}).items())
         metrics = [
-            Metric(namespace, one, series, statistic) for one in _texts(name) for statistic in _texts(stat)
+            Metric(namespace, one, series, statistic, account_id)
+            for one in _texts(name)
+            for statistic in _texts(stat)
         ]
         return self._metric_rows(metrics, period, since, until)
 
@@ -490,20 +502,27 @@ class Connection:
         return requested_window(cache, parts, bounds, parse_zone(self.time_zone))
 
     def _log_request(
-        self, query: str, groups: str | Iterable[str] | None, since: Bound, until: Bound
+        self,
+        query: str,
+        groups: str | Iterable[str] | None,
+        since: Bound,
+        until: Bound,
+        query_language: str = INSIGHTS_LANGUAGE,
     ) -> Callable[[session.Aws], list[InsightsQuery]]:
         """Return a function that returns the queries for an account and region."""
         item = library().get(query.strip())
         text = query if item is None else item.filled()
         own = [] if item is None else [item.log_groups]
-        patterns = _texts(groups) or [*self.system_log_groups] or own
-        if not patterns:
+        names_groups = query_language == "SQL" or command_name(text) == "source"
+        patterns = _texts(groups) or ([] if names_groups else [*self.system_log_groups] or own)
+        if not (patterns or names_groups):
             raise InputError(error_message("error-query-no-groups", file=FILE))
 
         def queries(aws: session.Aws) -> list[InsightsQuery]:
             cache = self._cache(aws)
             window = self._window(cache, ["query", text, *patterns], (since, until))
-            return queries_by_groups(text, matching_log_groups(aws, cache, patterns), window)
+            log_groups = matching_log_groups(aws, cache, patterns)
+            return queries_by_groups(text, log_groups, window, query_language=query_language)
 
         return queries
 

@@ -97,12 +97,15 @@ class Metric:
         Pairs of name and value.
     stat
         Statistic, such as ``Sum`` or ``p99``.
+    account_id
+        Account that the metric belongs to; None for the account of the session.
     """
 
     namespace: str
     metric: str
     dimensions: tuple[tuple[str, str], ...]
     stat: str
+    account_id: str | None = None
 
     def __repr__(self) -> str:
         """Return metric, statistic and dimensions in one line."""
@@ -179,7 +182,8 @@ def _query(item: Metric | Expression, period_s: int) -> dict[str, Any]:
         "MetricName": item.metric,
         "Dimensions": [{"Name": name, "Value": value} for name, value in item.dimensions],
     }
-    return {"MetricStat": {"Metric": metric, "Period": period_s, "Stat": item.stat}}
+    query: dict[str, Any] = {"MetricStat": {"Metric": metric, "Period": period_s, "Stat": item.stat}}
+    return query | ({"AccountId": item.account_id} if item.account_id else {})
 
 
 def fetch_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB
 from watchme_analysis.aws_shapes.responses import SETTLED_AFTER
 from watchme_analysis.cloudwatch.insights.frame import result_frame, retrieval_of
 from watchme_analysis.cloudwatch.insights.query_api import (
+    INSIGHTS_LANGUAGE,
     MAX_LIMIT,
     MAX_LOG_GROUPS,
     InsightsQuery,
@@ -163,7 +164,10 @@ def query_cached(
 def _identity(query: InsightsQuery) -> list[Any]:
     # Only the rows of a splittable query can be extended, so others are stored with their end as well.
     end = query.window.end if query.unsplittable_reason is not None else None
-    return request_identity(query.text, sorted(query.log_groups), start=query.window.start, end=end)
+    text = query.text
+    if query.query_language != INSIGHTS_LANGUAGE:
+        text = f"{query.query_language}: {text}"
+    return request_identity(text, sorted(query.log_groups), start=query.window.start, end=end)
 
 
 def _uncovered(query: InsightsQuery, covered_until: datetime) -> InsightsQuery | None:
@@ -230,17 +234,23 @@ def _time(row: Row) -> datetime:
 
 
 def queries_by_groups(
-    text: str, log_groups: Sequence[str], window: Window, name: str = ""
+    text: str,
+    log_groups: Sequence[str],
+    window: Window,
+    name: str = "",
+    query_language: str = INSIGHTS_LANGUAGE,
 ) -> list[InsightsQuery]:
     """Return queries over any number of log groups, at most 50 in each."""
     return [
-        InsightsQuery(text, tuple(log_groups[at : at + MAX_LOG_GROUPS]), window, name)
-        for at in range(0, len(log_groups), MAX_LOG_GROUPS)
+        InsightsQuery(text, tuple(log_groups[at : at + MAX_LOG_GROUPS]), window, name, query_language)
+        for at in range(0, max(1, len(log_groups)), MAX_LOG_GROUPS)
     ]
 
 
 def log_groups_label(query: InsightsQuery) -> str:
-    """Return the log group of a query, or the first and the last of several."""
+    """Return the log group of a query, or the first and the last of several; "" if its text names them."""
+    if not query.log_groups:
+        return ""
     first, last = query.log_groups[0], query.log_groups[-1]
     return first if first == last else f"{first} .. {last}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.insights_query_text import Row, column_kinds, columns_known, columns_of
 from watchme_analysis.aws_shapes.prices import USD_PER_GB, cost_usd
-from watchme_analysis.cloudwatch.insights.query_api import QueryResult
+from watchme_analysis.cloudwatch.insights.query_api import INSIGHTS_LANGUAGE, QueryResult
 from watchme_analysis.retrieval import Retrieval
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def result_frame(result: QueryResult, *, flatten: bool = False) -> pd.DataFrame:
         Missing values are null.
     """
     text = result.query.text
+    if result.query.query_language != INSIGHTS_LANGUAGE:
+        return typed_frame([*dict.fromkeys(chain.from_iterable(result.rows))], result.rows)
     columns = columns_of(text)
     known = set(columns)
     rows: Sequence[Row | dict[str, Any]] = result.rows

@@ -16,6 +16,8 @@ from typing import Any
 from watchme_analysis.aws_shapes.insights_query_text import (
     DEFAULT_LIMIT,
     Row,
+    command_name,
+    filter_applies_to_all,
     unsplittable_reason,
     with_direction,
 )
@@ -24,13 +26,17 @@ from watchme_analysis.cloudwatch.insights.window_planner import Counts, QueryWin
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.redact import described
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.message import Resource
+from watchme_analysis.text.render import error_message, note
 from watchme_analysis.window import Window
 
 # Largest number of log groups per query (StartQuery).
 MAX_LOG_GROUPS = 50
 # Largest ``limit`` that StartQuery accepts.
 MAX_LIMIT = 100_000
+# Languages of StartQuery (``queryLanguage``), the default first.
+INSIGHTS_LANGUAGE = "CWLI"
+QUERY_LANGUAGES = (INSIGHTS_LANGUAGE, "SQL", "PPL")
 # Statuses of a query whose rows are not complete yet.
 UNFINISHED_STATUSES = frozenset({"Scheduled", "Running", "Unknown"})
 _STOP_ATTEMPTS = 3
@@ -45,11 +51,13 @@ class InsightsQuery:
     text
         Query in the Logs Insights language.
     log_groups
-        Names or ARNs, at most 50.
+        Names or ARNs, at most 50. A text that names its log groups itself may have none.
     window
         Half-open window. (StartQuery's bounds are inclusive; they are derived from it.)
     name
         Name of the result.
+    query_language
+        Language of the text: ``CWLI`` (Logs Insights), ``SQL`` or ``PPL``.
     counts
         Upper bounds of the rows per bin (start in epoch seconds, rows) where they are known beforehand. They
         plan the windows of a query whose rows exceed the row limit.
@@ -59,13 +67,14 @@ class InsightsQuery:
     Raises
     ------
     InputError
-        For no log group, or more than 50.
+        For no log group, or more than 50; or for another language.
     """
 
     text: str
     log_groups: tuple[str, ...]
     window: Window
     name: str = ""
+    query_language: str = INSIGHTS_LANGUAGE
     counts: Counts = ()
     counts_bin_s: int = 60
 
@@ -76,7 +85,13 @@ class InsightsQuery:
         )
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.log_groups) <= MAX_LOG_GROUPS:
+        if self.query_language not in QUERY_LANGUAGES:
+            raise InputError(
+                error_message(
+                    "error-query-language", name=self.query_language, known=", ".join(QUERY_LANGUAGES)
+                )
+            )
+        if not (self.names_log_groups or self.log_groups) or len(self.log_groups) > MAX_LOG_GROUPS:
             raise InputError(
                 error_message("error-query-groups", most=MAX_LOG_GROUPS, number=len(self.log_groups))
             )
@@ -90,7 +105,19 @@ class InsightsQuery:
     @property
     def unsplittable_reason(self) -> str | None:
         """Reason why the query cannot be split by time; None when it can."""
+        if self.query_language != INSIGHTS_LANGUAGE:
+            return note("unsplittable-language", language=Resource(self.query_language))
         return unsplittable_reason(self.text)
+
+    @property
+    def names_log_groups(self) -> bool:
+        """True when the text names the log groups: SQL, or a query that begins with ``SOURCE``."""
+        return self.query_language == "SQL" or command_name(self.text) == "source"
+
+    @property
+    def accepts_filter(self) -> bool:
+        """True when a filter in front of the text bounds all events that the query uses."""
+        return self.query_language == INSIGHTS_LANGUAGE and filter_applies_to_all(self.text)
 
 
 @dataclass
@@ -196,13 +223,14 @@ def start_query(
     ServiceError
         If the service refuses, such as for a malformed query.
     """
-    has_arns = any(group.startswith("arn:") for group in query.log_groups)
-    parameters: dict[str, Any] = {
-        "logGroupIdentifiers" if has_arns else "logGroupNames": list(query.log_groups),
-        "queryString": with_direction(text),
-        "startTime": bounds_s[0],
-        "endTime": bounds_s[1],
-    }
+    parameters: dict[str, Any] = {"queryString": text, "startTime": bounds_s[0], "endTime": bounds_s[1]}
+    if query.query_language == INSIGHTS_LANGUAGE:
+        parameters["queryString"] = with_direction(text)
+    else:
+        parameters["queryLanguage"] = query.query_language
+    if not query.names_log_groups:
+        has_arns = any(group.startswith("arn:") for group in query.log_groups)
+        parameters["logGroupIdentifiers" if has_arns else "logGroupNames"] = list(query.log_groups)
     if limit is not None:
         parameters["limit"] = limit
     return str(aws.call("logs", "start_query", **parameters)["queryId"])

@@ -33,7 +33,6 @@ from watchme_analysis.aws_shapes.insights_query_text import (
     DEFAULT_LIMIT,
     Row,
     counting_query,
-    filter_applies_to_all,
     is_ascending,
     is_unfiltered,
     query_limit,
@@ -211,7 +210,7 @@ class _Run:
             text = counting_query(text, "@logStream")
         elif query.unsplittable_reason is None:
             text = with_timestamp(text)
-        if filter_applies_to_all(text):
+        if query.accepts_filter:
             text = window.with_filter(text)
         else:
             # No filter bounds such a query to the millisecond, so the second after the window is left out.
@@ -365,7 +364,9 @@ class _Run:
     def _take_counts(self, task: Task, finished: FinishedQuery) -> None:
         """Queue the parts of a window whose rows were counted."""
         counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in finished.rows if row.get("b")]
-        windows = windows_by_count(task.window, sorted(counts), task.count_bin_s, TARGET_FILL * self.row_limit)
+        windows = windows_by_count(
+            task.window, sorted(counts), task.count_bin_s, TARGET_FILL * self.row_limit
+        )
         self._add_windows(task.query_index, windows)
 
     def _take_streams(self, task: Task, finished: FinishedQuery) -> None:

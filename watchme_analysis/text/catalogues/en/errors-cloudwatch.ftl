@@ -9,6 +9,7 @@ error-metrics-nothing-named = Name queues, functions or instances whose metrics 
 error-query-no-groups = A query needs log groups: give groups, such as '/aws/lambda/*', or state log_groups of a system in { $file }.
 error-no-log-group = No log group matches { $pattern } in { $target }: name one, or check profile and region.
 error-insights-time = CloudWatch returned { $time } as the `@timestamp` of a row, which is no time: give computed fields another name.
+error-query-language = There is no query language “{ $name }”: give one of { $known }.
 error-query-groups = A query takes 1 to { $most } log groups, not { $number }: run several queries.
 error-query-parameter-type = The parameter { $name } is a { $type }, not { $value }.
 error-query-no-parameter = The query { $query } has no parameter { $names }; it takes { $known }.

@@ -9,6 +9,7 @@ error-metrics-nothing-named = メトリクスを取得するキュー、関数�
 error-query-no-groups = クエリにはロググループが必要です。'/aws/lambda/*' のように groups を指定するか、{ $file } のシステムに log_groups を書いてください。
 error-no-log-group = { $target } に { $pattern } と一致するロググループがありません。ロググループ名、プロファイル、リージョンを確認してください。
 error-insights-time = CloudWatch が行の `@timestamp` として返した { $time } は時刻ではありません。計算したフィールドには別の名前を付けてください。
+error-query-language = クエリ言語「{ $name }」はありません。{ $known } のいずれかを指定してください。
 error-query-groups = 1 つのクエリに指定できるロググループは 1 〜 { $most } 個です ({ $number } 個が指定されています)。クエリを分けてください。
 error-query-parameter-type = パラメータ { $name } の型は { $type } です。{ $value } は指定できません。
 error-query-no-parameter = クエリ { $query } にパラメータ { $names } はありません。使えるパラメータは { $known } です。
