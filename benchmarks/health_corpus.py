@@ -25,7 +25,7 @@ from typing import Any
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.health import judge
-from watchme_analysis.health.context import health_context
+from watchme_analysis.health.context_builder import health_context
 from watchme_analysis.health.detection import SIGNALS, detected
 from watchme_analysis.health.diagnosis import situation
 from watchme_analysis.inference.findings import Investigation

@@ -253,7 +253,7 @@ class Engine:
 
     def __init__(self) -> None:
         from watchme_analysis.health import detection, diagnosis, judge
-        from watchme_analysis.health.context import health_context
+        from watchme_analysis.health.context_builder import health_context
         from watchme_analysis.inference.findings import Investigation
 
         self.detection, self.diagnosis, self.judge = detection, diagnosis, judge

@@ -40,6 +40,7 @@ def verdict(
     statuses=(200,),
     edge=True,
     check="9",
+    events=(),
 ):
     """Return the diagnosis of a system whose responses take ``waits_s`` in turn while it is slow."""
     folder = tmp_path / "evidence"
@@ -65,6 +66,7 @@ def verdict(
             probes.append(f"{begun.timestamp():.3f},outside,/health,{said}")
     texts = {"access.log": requests, "nginx.conf": [CONF % limit], "compose.yml": [COMPOSE % check]}
     texts |= {"edge.jsonl": edges, "probes.csv": probes} if edge else {}
+    texts |= {"docker-events.log": events} if events else {}
     for name, lines in texts.items():
         (folder / name).write_text("\n".join(lines) + "\n")
     return diagnose("health", import_folder(folder, tmp_path / "case").case).to_dict()
@@ -106,6 +108,22 @@ def test_harm_of_any_caller_makes_a_slowdown_an_incident(harm, tmp_path):
     assert found["verdict"] != "no_incident"
     assert found["incident"]["start"] is not None
     assert found["degradation"] == []
+
+
+def ends(name, at_s=70.0):
+    """Return what `docker events` shows of a container that ends while the system is slow."""
+    moment = (START + timedelta(seconds=at_s)).strftime("%Y-%m-%dT%H:%M:%S.000000000Z")
+    return [f"{moment} container die 3f1c0a (exitCode=1, image=x, name={name})"]
+
+
+@pytest.mark.slow(fast=1)
+@pytest.mark.parametrize(
+    ("container", "at_s", "is_incident"),
+    [("worker", 70.0, False), ("api", 20.0, False), ("api", 70.0, True), ("nginx", 70.0, True)],
+)
+def test_only_a_container_on_the_way_makes_a_slowdown_an_incident(container, at_s, is_incident, tmp_path):
+    found = verdict(tmp_path, **SLOWER, events=ends(container, at_s))
+    assert (found["verdict"] != "no_incident", not found["degradation"]) == (is_incident, is_incident)
 
 
 def test_wait_that_a_health_check_of_the_internet_would_not_survive_is_an_incident(tmp_path):

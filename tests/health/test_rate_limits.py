@@ -134,21 +134,17 @@ def test_a_limit_that_refuses_the_health_check_is_found(status, message):
 
 @pytest.mark.slow
 def test_the_status_of_a_limit_is_the_configured_one():
-    def refused(path, second):
-        limited = {"status": 418, "upstream": False, "error": "limit_req", "message": LIMITED}
-        return limited if path == HEALTH else None
-
     for configured, is_its_own in ((418, True), (503, False)):
         settings = {"limit_req": "zone=checks burst=5", "limit_req_status": str(configured)}
-        made = case(refused, nginx=(("/", {"proxy_pass": f"http://{USUAL}", **settings}),))
-        assert context_of(made).refused.any() == is_its_own
+        made = case(nothing, nginx=(("/", {"proxy_pass": f"http://{USUAL}", **settings}),))
+        assert context_of(flooded(made, status=418)).held_back.empty != is_its_own
 
 
 @pytest.mark.slow
 def test_a_dry_run_refuses_nothing():
     message = LIMITED.replace(", excess", ", dry run, excess")
     made = flooded(case(nothing), message=message)
-    assert not context_of(made).refused.any()
+    assert context_of(made).held_back.empty
 
 
 def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():

@@ -10,7 +10,7 @@ from worlds.together import together
 from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.affected_service import own_source
 from watchme_analysis.health.configuration import handlers_table
-from watchme_analysis.health.context import health_context
+from watchme_analysis.health.context_builder import health_context
 from watchme_analysis.health.handlers import handlers_by_route
 from watchme_analysis.health.running_source import of_applications, running_applications
 from watchme_analysis.schema import conform

@@ -276,7 +276,7 @@ def case_sql(case: Path, query: str, limit: int, language: str, **options: Any) 
     """
     from watchme_analysis.access_logs.error_requests import errors_with_requests
     from watchme_analysis.case.opening import open_case
-    from watchme_analysis.health.context import attempts_view, requests_view
+    from watchme_analysis.health.context_builder import attempts_view, requests_view
     from watchme_analysis.present import console
 
     output = output_of(options)

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.evidence.compose import ComposeService
-from watchme_analysis.health.context import HealthContext, health_context, once_per_context
+from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.handlers import handlers_by_route
 from watchme_analysis.health.rows import Rows, quoted, select, within
 from watchme_analysis.health.running_source import LOOPBACK, of_applications, running_applications
-from watchme_analysis.inference.findings import Investigation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,14 +66,14 @@ def own_containers(context: HealthContext, table: str) -> pd.DataFrame:
     affected path names; of evidence without a request, every container.
     """
     rows = context.table(table)
-    names = _containers_named(context)
+    names = containers_named(context) or ()
     mine = rows["service"].fillna(rows["object"]).isin(names) | _host(rows["address"]).isin(_hosts(context))
     return rows[mine]
 
 
 @once_per_context
-def _containers_named(context: HealthContext) -> frozenset[str]:
-    """Return the names of the affected service in the tables of containers."""
+def containers_named(context: HealthContext) -> frozenset[str] | None:
+    """Return the names of the affected service in the tables of containers; None where they are unknown."""
     import pandas as pd
 
     parts = [context.table(name) for name in ("container_events", "container_settings")]
@@ -95,7 +94,8 @@ def _containers_named(context: HealthContext) -> frozenset[str]:
     # Without a request, the evidence is about its containers.
     if (not hosts and context.outer.empty) or (len(every) == 1 and rows["address"].isna().all()):
         return frozenset(every)
-    return frozenset(name for name in every for route in context.routes if f"/{name}/" in f"{route}/")
+    in_paths = {name for name in every for route in context.routes if f"/{name}/" in f"{route}/"}
+    return frozenset(in_paths) or None
 
 
 def _hosts(context: HealthContext) -> set[str]:
@@ -151,6 +151,7 @@ def own_within(context: HealthContext, table: str, *conditions: str) -> str:
     return within(context, table, f"coalesce(service, '') = {quoted(service)}", *conditions)
 
 
+@once_per_context
 def own_source(context: HealthContext, name: str) -> pd.DataFrame:
     """Return ``app_handlers`` or ``app_calls`` without the source of other services; do not modify the frame.
 
@@ -158,18 +159,13 @@ def own_source(context: HealthContext, name: str) -> pd.DataFrame:
     such as ``app-NAME.py`` is the named service's. Of several applications that remain, the one that has the
     affected routes is used; if several have them, the one that runs is unknown, and no row is returned.
     """
-    return context.inv.once(_own_source)[name]
-
-
-def _own_source(inv: Investigation) -> dict[str, pd.DataFrame]:
-    """Return the source of the affected service by table; many detectors read it."""
-    found = inv.once(health_context)
-    every = set(found.table("app_handlers")["application_file"].dropna())
-    addresses = found.known_as(found.services[:1])
-    running = running_applications(addresses, found.table("app_processes"), found.compose_services, every)
+    every = set(context.table("app_handlers")["application_file"].dropna())
+    addresses = context.known_as(context.services[:1])
+    processes = context.table("app_processes")
+    running = running_applications(addresses, processes, context.compose_services, every)
     if running & every or (running and not every):
-        return {name: of_applications(found.table(name), running) for name in ("app_handlers", "app_calls")}
-    return {name: _of_affected_service(found, name) for name in ("app_handlers", "app_calls")}
+        return of_applications(context.table(name), running)
+    return _of_affected_service(context, name)
 
 
 def _of_affected_service(context: HealthContext, name: str) -> pd.DataFrame:
@@ -223,14 +219,10 @@ def source_rows(context: HealthContext, table: str) -> Rows:
     return Rows(table, len(own), select(table, *source_conditions(context, table, own)))
 
 
+@once_per_context
 def gauges(context: HealthContext) -> pd.DataFrame:
     """Return the metrics of the affected process, a column each, times as index; do not modify the frame."""
-    return context.inv.once(_gauges)
-
-
-def _gauges(inv: Investigation) -> pd.DataFrame:
-    found = inv.once(health_context)
-    mine = own_rows(found, "host_metrics").dropna(subset=["time", "value"])
+    mine = own_rows(context, "host_metrics").dropna(subset=["time", "value"])
     return mine.pivot_table(index="time", columns="metric", values="value", aggfunc="last").astype("float64")
 
 

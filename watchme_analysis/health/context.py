@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from watchme_analysis.access_logs.routes import route_of, same_endpoint
 from watchme_analysis.evidence.compose import ComposeService, compose_services
-from watchme_analysis.health.application_errors import handler_refusals, is_health_check, monitored_routes
-from watchme_analysis.health.configuration import Routes, resolved_names, routes
-from watchme_analysis.health.harm import URL_PATH, harmed, is_harmful, time_limits_s
-from watchme_analysis.health.incident import Incident, find_incident, judge_observations, judge_requests
-from watchme_analysis.health.rate_limits import held_back, refused_at_limit
+from watchme_analysis.health.application_errors import is_health_check, monitored_routes
+from watchme_analysis.health.configuration import Routes, resolved_names
+from watchme_analysis.health.harm import URL_PATH
+from watchme_analysis.health.incident import Incident, judge_requests
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import ENOUGH
-from watchme_analysis.requests.fates import SERVED, attempts, request_fates
-from watchme_analysis.requests.followed import FollowedRequests, follow_requests
-from watchme_analysis.requests.layers import LAYERS, layer_times, slow_uploads
-from watchme_analysis.requests.observations import INNER, join_requests, observations
+from watchme_analysis.requests.fates import SERVED, request_fates
+from watchme_analysis.requests.layers import layer_times
+from watchme_analysis.requests.observations import INNER
 from watchme_analysis.requests.replicas import replica_counts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.case.case_folder import Case
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,18 +76,10 @@ class HealthContext:
         Judged observations, with ``during``.
     incident
         The incident, None when there is none.
-    upstreams
-        Usual upstream address by route: of good answers, else as configured.
-    resolved
-        Address by the name that the configuration has for it, where requests or start commands tell.
     nginx_routes, edge_routes
         Locations of the configurations.
-    endpoints
-        Paths affected.
     handler_refusals
         Observations that count as well: refusals by handlers of unmonitored endpoints.
-    refused
-        For each observation whether a limit of Nginx refused the request.
     held_back
         Observations that count as well: requests beyond the usual that a limit of Nginx refused.
     slowdown
@@ -102,13 +90,9 @@ class HealthContext:
     joined: pd.DataFrame
     observed: pd.DataFrame
     incident: Incident | None
-    upstreams: dict[str, str]
-    resolved: dict[str, str]
     nginx_routes: Routes
     edge_routes: Routes
-    endpoints: tuple[str, ...]
     handler_refusals: pd.DataFrame
-    refused: pd.Series
     held_back: pd.DataFrame
     slowdown: Incident | None = None
 
@@ -142,6 +126,42 @@ class HealthContext:
     def routes(self) -> tuple[str, ...]:
         """Routes affected, worst first."""
         return () if self.incident is None else self.incident.routes
+
+    @cached_property
+    def endpoints(self) -> tuple[str, ...]:
+        """Paths affected: routes as they are, a route of one path by that path."""
+        mine = self.observed["route"].isin(self.routes)
+        paths = self.observed.loc[mine, ["route", "path"]].drop_duplicates()
+        alone = paths.drop_duplicates("route", keep=False)
+        only = dict(zip(alone["route"], alone["path"], strict=True))
+        return tuple(str(only.get(route, route)) for route in self.routes)
+
+    @cached_property
+    def upstreams(self) -> dict[str, str]:
+        """Usual upstream address by route: of good answers, else as configured."""
+        found: dict[str, str] = {}
+        # These columns alone: to choose rows of all of them takes most of the time.
+        columns = ["route", "upstream_addr", "during", "nginx_bad"]
+        passed_on = self.joined.loc[self.joined["upstream_addr"].notna(), columns]
+        well = passed_on[~passed_on["nginx_bad"]]
+        for chosen in (well[~well["during"]], well):
+            for route, address in commonest_upstreams(chosen):
+                found.setdefault(route, address)
+        examples = self.joined[["route", "path"]].drop_duplicates("route").set_index("route")["path"]
+        for route, path in examples.items():
+            place = self.nginx_routes.wider(str(path)) or self.nginx_routes.serving(str(path))
+            if str(route) not in found and place is not None and place.addresses:
+                found[str(route)] = place.addresses[0]
+        # Where nothing went well in the whole record, and a variable names the address.
+        for route, address in commonest_upstreams(passed_on):
+            found.setdefault(route, address)
+        return found
+
+    @cached_property
+    def resolved(self) -> dict[str, str]:
+        """Address by the name that the configuration has for it, where requests or start commands tell."""
+        told = (self.joined, self.table("error_log"))
+        return resolved_names(self.nginx_routes, told, self.table("app_processes"))
 
     @cached_property
     def memory(self) -> dict[Any, Any]:
@@ -404,153 +424,10 @@ def _asked_about(context: HealthContext) -> frozenset[str]:
     return probed or frozenset(route for route in context.routes if is_health_check(route))
 
 
-def health_context(inv: Investigation) -> HealthContext:
-    """Return the facts of an investigation; use as ``inv.once(health_context)``."""
-    error_log = inv.table("error_log")
-    joined = join_requests(inv.table("access_log"), inv.table("edge_log"), error_log)
-    nginx, edge = routes(inv.table("config_directives"))
-    seen = observations(joined, inv.table("probes"), error_log, nginx.places)
-    observed = _one_name(judge_observations(seen))
-    for side in ("edge", "nginx"):
-        waiting = joined.index[slow_uploads(joined, side)]
-        mine = (observed["vantage"] == side) & observed["row"].isin(waiting)
-        observed.loc[mine, ["slow", "bad", "strained"]] = False
-    endpoint = inv.options.get("endpoint")
-    refused = refused_at_limit(observed, joined, error_log, nginx)
-    about = {route_of(endpoint)} if endpoint else monitored_routes(observed)
-    held = held_back(observed, refused, error_log, about.__contains__)
-    observed.loc[held, ["failed", "bad", "strained"]] = False
-    incident = find_incident(observed, route_of(endpoint) if endpoint else None)
-    own = handler_refusals(joined, observed, None if endpoint else incident)
-    if own.any():
-        observed.loc[own, ["failed", "bad", "strained"]] = False
-        incident = find_incident(observed)
-    slowdown = None
-    if incident is not None and not inv.options.get(KEEP_SLOWDOWN):
-        observed, incident, slowdown = _without_slowdown(inv, observed, incident, (nginx, edge))
-    observed["during"] = _during(observed["start"], incident)
-    joined["during"] = _during(joined["start"], incident)
-    for side in ("edge", "nginx"):
-        mine = observed[(observed["vantage"] == side) & (observed["row"] >= 0)].set_index("row")["bad"]
-        joined[f"{side}_bad"] = mine.reindex(joined.index).fillna(False).astype(bool)
-    # Side by side in memory by type, so that a selection of rows copies a third of the pieces: detectors make
-    # hundreds of them.
-    joined, observed = joined.copy(), observed.copy()
-    upstreams = _usual_upstreams(joined, nginx)
-    resolved = resolved_names(nginx, (joined, error_log), inv.table("app_processes"))
-    endpoints = _endpoints(observed, incident)
-    found = HealthContext(
-        inv, joined, observed, incident, upstreams, resolved, nginx, edge, endpoints, observed[own], refused,
-        observed[held], slowdown,
-    )  # fmt: skip
-    # Probes inside and on the host ask one replica, and do not state which.
-    if found.replicas["failing"].any():
-        return replace(found, observed=observed[~observed["vantage"].isin(INNER)])
-    return found
-
-
-def _without_slowdown(
-    inv: Investigation, observed: pd.DataFrame, incident: Incident, layers: tuple[Routes, Routes]
-) -> tuple[pd.DataFrame, Incident | None, Incident | None]:
-    """Return observations, incident and slowdown: of an incident that harmed no caller, only the last.
-
-    Beside a slowdown, what failed or waited near a limit may be an incident of its own.
-    """
-    services = compose_services(inv.table("compose_settings"))
-    limits_s = time_limits_s(observed, layers, inv.table("container_settings"), services)
-    harm = harmed(observed, limits_s)
-    if is_harmful(incident, observed, harm, inv.table("container_events")):
-        return observed, incident, None
-    judged = observed.copy()
-    judged.loc[~harm.any(axis=1), ["slow", "bad", "strained"]] = False
-    endpoint = inv.options.get("endpoint")
-    beside = find_incident(judged, route_of(endpoint) if endpoint else None)
-    return (judged, None, incident) if beside is None else (observed, beside, None)
-
-
-def followed(inv: Investigation) -> FollowedRequests:
-    """Return every request followed through all layers; use as ``inv.once(followed)``.
-
-    Its frame has the columns ``fate`` (text) and ``spent_edge_s``, ``spent_nginx_s``, ``spent_connect_s``,
-    ``spent_header_s`` and ``spent_body_s`` (float, seconds of :func:`layer_times`) as well.
-    """
-    found = inv.once(health_context)
-    paths = found.joined["path"].dropna().unique()
-    inner = found.nginx_routes.passed_as(str(path) for path in paths)
-    spent = found.layer_times[[f"{layer}_s" for layer in LAYERS]].add_prefix("spent_")
-    joined = found.joined.assign(fate=found.fate).join(spent)
-    return follow_requests(joined, inv.table("app_log"), inner)
-
-
-def requests_view(case: Case) -> pd.DataFrame:
-    """Return the frame that queries know as ``requests``: that of :func:`followed`, its index as ``row``."""
-    return Investigation(case, "health").once(followed).frame.rename_axis("row").reset_index()
-
-
-def attempts_view(case: Case) -> pd.DataFrame:
-    """Return the frame that queries know as ``attempts``: that of :func:`attempts`."""
-    return attempts(Investigation(case, "health").once(health_context).joined)
-
-
-def _one_name(observed: pd.DataFrame) -> pd.DataFrame:
-    """Return observations with the outside name of endpoints that were asked inside or on the host."""
-    outer = observed[~observed["vantage"].isin(INNER)]
-    known = [str(name) for name in outer["route"].unique()]
-    probed = [str(name) for name in outer.loc[outer["vantage"] == "outside", "route"].unique()]
-    if not known:
-        return observed
-    inner = observed["vantage"].isin(INNER)
-    names = {
-        route: same_endpoint(str(route), probed) or same_endpoint(str(route), known) or route
-        for route in observed.loc[inner, "route"].unique()
-    }
-    observed.loc[inner, "route"] = observed.loc[inner, "route"].map(names).astype("string")
-    return observed
-
-
-def _during(times: pd.Series, incident: Incident | None) -> pd.Series:
-    import pandas as pd
-
-    if incident is None:
-        return pd.Series(False, index=times.index)
-    return (times >= pd.Timestamp(incident.start)) & (times <= pd.Timestamp(incident.end))
-
-
-def _usual_upstreams(joined: pd.DataFrame, nginx: Routes) -> dict[str, str]:
-    """Return the upstream that serves each route when all is well."""
-    found: dict[str, str] = {}
-    # These columns alone: to choose rows of all of them takes most of the time.
-    columns = ["route", "upstream_addr", "during", "nginx_bad"]
-    passed_on = joined.loc[joined["upstream_addr"].notna(), columns]
-    well = passed_on[~passed_on["nginx_bad"]]
-    for chosen in (well[~well["during"]], well):
-        for route, address in commonest_upstreams(chosen):
-            found.setdefault(route, address)
-    examples = joined[["route", "path"]].drop_duplicates("route").set_index("route")["path"]
-    for route, path in examples.items():
-        place = nginx.wider(str(path)) or nginx.serving(str(path))
-        if str(route) not in found and place is not None and place.addresses:
-            found[str(route)] = place.addresses[0]
-    # Where nothing went well in the whole record, and a variable names the address.
-    for route, address in commonest_upstreams(passed_on):
-        found.setdefault(route, address)
-    return found
-
-
 def commonest_upstreams(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the routes of requests, in order, each with its commonest upstream (the first by name)."""
     counts = rows.groupby(["route", "upstream_addr"]).size()
     return [(str(route), str(address)) for route, address in counts.groupby(level="route").idxmax()]
-
-
-def _endpoints(observed: pd.DataFrame, incident: Incident | None) -> tuple[str, ...]:
-    """Return the paths affected: routes as they are, a route of one path by that path."""
-    if incident is None:
-        return ()
-    paths = observed.loc[observed["route"].isin(incident.routes), ["route", "path"]].drop_duplicates()
-    alone = paths.drop_duplicates("route", keep=False)
-    only = dict(zip(alone["route"], alone["path"], strict=True))
-    return tuple(str(only.get(route, route)) for route in incident.routes)
 
 
 def short_of_usual(context: HealthContext, rows: pd.DataFrame, column: str) -> pd.Series:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from watchme_analysis.health.context import edge_visible, health_context, is_timed
+from watchme_analysis.health.context import edge_visible, is_timed
+from watchme_analysis.health.context_builder import health_context
 from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.health.signals import (
     app_log,

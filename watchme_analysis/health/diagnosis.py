@@ -9,13 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from watchme_analysis.health.affected_service import gauges
-from watchme_analysis.health.context import (
-    KEEP_SLOWDOWN,
-    HealthContext,
-    edge_visible,
-    health_context,
-    is_timed,
-)
+from watchme_analysis.health.context import KEEP_SLOWDOWN, HealthContext, edge_visible, is_timed
+from watchme_analysis.health.context_builder import health_context
 from watchme_analysis.health.detection import detected, observed
 from watchme_analysis.health.facts import facts, headline, steps
 from watchme_analysis.health.judge import (

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.routes import same_endpoint
 from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.configuration import Routes
-from watchme_analysis.health.incident import SLOW_RATIO, Incident
-from watchme_analysis.health.thresholds import FEWEST
+from watchme_analysis.health.incident import SLOW_RATIO
 from watchme_analysis.nginx_conf.defaults import PROXY_READ_TIMEOUT_S, seconds_of
 from watchme_analysis.requests.observations import CLIENT_CLOSED
 
@@ -112,28 +111,3 @@ def harmed(observed: pd.DataFrame, limits_s: dict[str, float]) -> pd.DataFrame:
     limit_s = observed["route"].map(limits_s).astype("float64")
     near = slow & (observed["duration_s"] >= NEAR_LIMIT * limit_s).fillna(False)
     return pd.DataFrame({"failed": failed.astype(bool), "near": near.astype(bool)}, index=observed.index)
-
-
-def is_harmful(
-    incident: Incident, observed: pd.DataFrame, harm: pd.DataFrame, container_events: pd.DataFrame
-) -> bool:
-    """Return whether a caller of the affected routes failed in an incident, or several waited near a limit.
-
-    Parameters
-    ----------
-    incident
-        The incident.
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-    harm
-        Frame of :func:`harmed` for these.
-    container_events
-        Table of the data dictionary: a failed health check or an ended container is harm as well.
-    """
-    during = observed["start"].between(incident.start, incident.end)
-    mine = harm[during & observed["route"].isin(incident.routes)]
-    if mine["failed"].any() or mine["near"].sum() >= FEWEST:
-        return True
-    troubled = container_events[~container_events["kind"].isin(WELL)]
-    at = troubled["time"]
-    return bool((at.isna() | at.between(incident.start, incident.end)).any())

@@ -10,7 +10,8 @@ from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.affected_service import service_name
 from watchme_analysis.health.calibration import track_record
 from watchme_analysis.health.configuration import handlers_table, settings_by_path
-from watchme_analysis.health.context import HealthContext, followed, health_context
+from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.context_builder import followed, health_context
 from watchme_analysis.health.frames import (
     baseline_comparison,
     change_marks,

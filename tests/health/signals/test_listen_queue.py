@@ -8,7 +8,7 @@ from worlds.health_alike import chance
 from worlds.health_scenarios import on_service
 from worlds.health_world import OTHER, Signals, case, investigate, moment
 
-from watchme_analysis.health.context import health_context
+from watchme_analysis.health.context_builder import health_context
 from watchme_analysis.health.signals.listen_queue import filled, most_waiting
 from watchme_analysis.health.signals.network import network
 

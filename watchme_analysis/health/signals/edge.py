@@ -414,7 +414,7 @@ def _set_by_edge(context: HealthContext, endpoint: str) -> _Set | None:
 
 def _set_by_rule(context: HealthContext) -> _Set | None:
     """Return the name that a rule of the edge's settings sets for most of the affected requests."""
-    for one in context.inv.once(matched_rules):
+    for one in matched_rules(context):
         if one.rule.host and one.affected >= MOST:
             return one.rule.host, ("edge_settings", *rows_of_rules(context, [one.rule]))
     return None

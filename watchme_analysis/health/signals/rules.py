@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, request_fields
 from watchme_analysis.health.configuration import Location, differences
-from watchme_analysis.health.context import HealthContext, health_context
+from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.rows import quoted, select
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MOST
-from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import (
@@ -223,13 +222,13 @@ class Matched:
     unknown: tuple[str, ...] = ()
 
 
-def matched_rules(inv: Investigation) -> tuple[Matched, ...]:
-    """Return what each rule has to do with the requests; use as ``inv.once(matched_rules)``."""
-    found = inv.once(health_context)
-    rules = [rule for rule in edge_rules_of(found.table("edge_settings")) if rule.effect or rule.problem]
-    if not rules or found.incident is None:
+@once_per_context
+def matched_rules(context: HealthContext) -> tuple[Matched, ...]:
+    """Return what each rule of the edge has to do with the requests."""
+    rules = [rule for rule in edge_rules_of(context.table("edge_settings")) if rule.effect or rule.problem]
+    if not rules or context.incident is None:
         return ()
-    mine, rest = _request_fields(found, affected=True), _request_fields(found, affected=False)
+    mine, rest = _request_fields(context, affected=True), _request_fields(context, affected=False)
     # What would be asked elsewhere tells a rule for all from one for some, where nothing else was asked.
     rest = rest or [{**fields, **request_fields({"path": "/", "uri": "/"})} for fields in mine[:1]]
     return tuple(_matched(rule, mine, rest) for rule in rules)
@@ -278,7 +277,7 @@ def _rules_of_affected(context: HealthContext) -> list[Matched]:
     bad = context.rows("edge", bad=True)["edge_status"].dropna().astype(int)
     return [
         one
-        for one in context.inv.once(matched_rules)
+        for one in matched_rules(context)
         if one.rule.effect
         and one.affected >= MOST
         and one.others <= CALM_SHARE
@@ -293,7 +292,7 @@ def setting_rule(context: HealthContext) -> Text | None:
 
 def timeout_rule(context: HealthContext) -> Text | None:
     """Return sentences on the rules that limit how long the edge waits for the affected requests."""
-    mine = [one.rule for one in context.inv.once(matched_rules) if one.affected >= MOST]
+    mine = [one.rule for one in matched_rules(context) if one.affected >= MOST]
     return _rule_sentences([rule for rule in mine if "read_timeout" in rule.effect])
 
 
@@ -352,7 +351,7 @@ def unread(context: HealthContext) -> tuple[Text, ...]:
     said: list[Text] = []
     if context.inv.case.coverage()["edge_settings"]["rejected"]:
         said.append(message("health-edge-settings-rejected"))
-    for one in context.inv.once(matched_rules):
+    for one in matched_rules(context):
         name = Code(one.rule.label)
         if one.unknown and one.affected < MOST:
             said.append(
