@@ -19,10 +19,10 @@ from watchme_analysis.config import Config, System
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.load_plan import LoadItem, LoadLimits, LoadPlan, LoadTarget
 from watchme_analysis.services.loadtest import (
-    _Watch,
     apply_load_test,
     check_test_system,
     usual_duration,
+    watched_kinds,
 )
 from watchme_analysis.simulation.replay import endpoint_settings
 
@@ -47,22 +47,14 @@ def test_the_usual_duration_is_that_of_the_quartiles_of_good_requests():
         usual_duration(requests((0.0, "/", "GET", None, 500, 1.0), (0.0, "/", "GET", None, 200, 0.0)))
 
 
-def test_the_other_systems_and_what_is_named_is_watched():
-    other = System("orders", ("q",), ("dlq",), ("f", "tested"), api="http://192.0.2.9/x", health="/health")
+def test_functions_and_endpoints_of_other_systems_and_what_is_named_is_watched():
+    other = System("orders", (), (), ("f", "tested"), api="http://192.0.2.9/x", health="/health")
     config = Config(systems={"staging": API, "orders": other})
     urls = ("http://192.0.2.7/h", "https://192.0.2.8/h")
     target = LoadTarget("staging", "queue", "url", None, "tested", False, None)
-    watch = _Watch(config, API, ("named", *urls))
-    assert watch.needs_aws
     functions = [("errors", "f"), ("throttles", "f")]
     health = [("health", url) for url in ("http://192.0.2.9/health", *urls)]
-    assert watch.kinds(None, target) == [*functions, *health]
-    alone = _Watch(Config(systems={"staging": API}), API, urls[:1])
-    alone.check()
-    assert (alone.needs_aws, alone.kinds(None, target)) == (False, [("health", urls[0])])
-    with pytest.raises(InputError, match="staging"):
-        _Watch(Config(systems={"staging": API}), API, ()).check()
-    assert _Watch(Config(systems={"staging": API}), API, ("named",)).needs_aws
+    assert watched_kinds(config, urls, target, None) == [*functions, *health]
 
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
@@ -131,13 +123,13 @@ def test_queues_dlqs_and_functions_of_other_systems_are_watched(aws):
     aws.attributes["orders"] = {"RedrivePolicy": json.dumps(policy)}
     other = System("orders", ("orders", "jobs"), ("dead",), ("biller", "worker"))
     tested = System("staging", ("jobs",), is_test=True)
-    watch = _Watch(Config(systems={"orders": other, "staging": tested}), tested, ())
+    config = Config(systems={"orders": other, "staging": tested})
     target = LoadTarget("staging", "queue", URL + "jobs", URL + "dead", "worker")
     # Not the tested queue, its DLQ and its function, though another system names them.
     aws.responses["list_event_source_mappings"] = {
         "EventSourceMappings": [{"FunctionArn": FUNCTION_ARN + "-2"}]
     }
-    assert watch.kinds(aws, target) == [
+    assert watched_kinds(config, (), target, aws) == [
         ("depth", URL + "orders"), ("age", "orders"), ("dlq", URL + "orders-dlq"), ("errors", "biller"),
         ("throttles", "biller"), ("errors", "worker-2"), ("throttles", "worker-2"),
     ]  # fmt: skip

@@ -33,7 +33,6 @@ from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.load_plan import LoadPlan
-    from watchme_analysis.remedies.loadtest import LoadResult
 
 
 @click.command(
@@ -131,8 +130,8 @@ def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
     --apply sends each message at its time, marked as one of the test. Meanwhile it watches the queues,
     functions and health endpoints of the other systems, and stops at the first value that exceeds the highest
     of the hour before. In the end the measured figures stand beside the predicted ones. A journal records
-    each message before and after it is sent; after an interruption, the same command sends the rest, and
-    states how many may have been sent.
+    each message before and after it is sent. A test that was killed is not continued, since its times are
+    lost: the same command then states what was sent, and what became of it.
     """
     from watchme_analysis.remedies.load_plan import read_load_plan
 
@@ -233,27 +232,15 @@ def _apply(path: Path, output: Output, out: Printer, options: dict[str, Any]) ->
 
         write_atomically(options["figure"], plot_load_test(plan, result, out.language).png)
     output.show(
-        lambda: _lines(plan, result, out),
+        lambda: [
+            *map(out.text, result.sentences),
+            out.words("loadtest-journal", journal=Resource(str(result.journal))),
+        ],
         lambda: found,
         lambda: found["compared"],
         out.text(result.sentence),
     )
     return EXIT_CODES[result.outcome]
-
-
-def _lines(plan: LoadPlan, result: LoadResult, out: Printer) -> Iterator[str]:
-    from watchme_analysis.present.text_table import fit_table
-    from watchme_analysis.remedies.load_figures import load_table
-
-    head, *rest = map(out.text, result.sentences)
-    yield head
-    compared = {out.text(each.sentence) for each in result.compared if each.sentence is not None}
-    # The table shows the others.
-    yield from (said for said in rest if said not in compared)
-    if any(each.position != "unknown" for each in result.compared):
-        table = load_table(plan, result, out.language)
-        yield f"\n{fit_table(table.heads, table.rows, [0, len(table.heads) - 1])}\n{table.note}"
-    yield out.words("loadtest-journal", journal=Resource(str(result.journal)))
 
 
 def _print_policy(plan: Path | None) -> int:

@@ -1,4 +1,4 @@
-"""Table and figure of a load test: measured values beside the simulated ones."""
+"""Figure of a load test: the measured curve beside the simulated ones."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from watchme_analysis.present import style
-from watchme_analysis.present.display import FigureView, TableView
-from watchme_analysis.remedies.load_plan import figure_value
-from watchme_analysis.remedies.loadtest import closeness_s
+from watchme_analysis.present.display import FigureView
 from watchme_analysis.simulation.replay import CurvePoint, curve_of, predicted_runs
 from watchme_analysis.text.formats import format_number
-from watchme_analysis.text.message import Choice, Duration, message
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text.message import Duration, message
+from watchme_analysis.text.render import label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,38 +22,6 @@ if TYPE_CHECKING:
 
 _PANEL_IN = 1.9
 _BAND = 0.25
-
-
-def load_table(plan: LoadPlan, result: LoadResult, language: str = "en") -> TableView:
-    """Return the figures of a load test: measured, simulated mean and range, and the comparison."""
-    rows = []
-    for each in result.compared:
-
-        def write(value: float, figure: str = each.figure) -> str:
-            return render(message("value", value=figure_value(figure, value)), language)
-
-        low, high, mean = each.predicted.lowest, each.predicted.highest, each.predicted.mean
-        span = "–" if low is None or high is None else " – ".join(dict.fromkeys((write(low), write(high))))
-        rows.append(
-            (
-                label(f"loadtest-figure-{each.figure.replace('_', '-')}", language),
-                "–" if each.measured is None else write(each.measured),
-                "–" if mean is None else write(mean),
-                span,
-                render(message("loadtest-position", position=Choice(each.position)), language),
-            )
-        )
-    heads = tuple(
-        label(f"loadtest-column-{name}", language)
-        for name in ("figure", "measured", "predicted", "range", "position")
-    )
-    return TableView(
-        label("loadtest-table", language),
-        heads,
-        tuple(rows),
-        label("loadtest-table-note", language, close=Duration(closeness_s(plan))),
-        frozenset({1, 2, 3}),
-    )
 
 
 def plot_load_test(plan: LoadPlan, result: LoadResult, language: str = "en") -> FigureView:

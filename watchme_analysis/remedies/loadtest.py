@@ -1,19 +1,18 @@
 """A load test: messages or requests sent at their times, watched, and compared with the prediction.
 
-Each message is in the journal before it is sent and after. A message whose send has no result may have been
-sent: it is counted, and never sent again. Between two sends, other queues and functions are read, one call at
-a time, so that the watch delays a send by at most one call. The first sign of harm ends the test.
+Each message is in the journal before it is sent and after. A test that was killed is not continued, since its
+times are lost: the next run sends nothing, and states what was sent and what became of it. Every few seconds,
+between two sends, other queues and functions are read. The first sign of harm ends the test.
 """
 
 from __future__ import annotations
 
 import http.client
 import math
-import queue
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,7 +38,7 @@ from watchme_analysis.remedies.load_plan import (
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.processed_log import ProcessedLog, SentMessage
 from watchme_analysis.remedies.queue_reader import QueueCounts, counts_of, queue_attributes
-from watchme_analysis.remedies.redrive import may_have_arrived
+from watchme_analysis.remedies.redrive import deliver
 from watchme_analysis.simulation.replay import (
     FIGURES,
     Predicted,
@@ -65,14 +64,11 @@ if TYPE_CHECKING:
 REMEDY = "loadtest"
 AGENT = "watchme-loadtest/1"
 _RUN = "run"
-# Key of readings of the tested queue.
-_QUEUE = "queue"
-_RESUMED, _SENT, _PROCESSED = "resumed", "sent", "processed"
+_SENT, _PROCESSED = "sent", "processed"
 # Requests without a response at the same time; an endpoint that reaches it answers too slowly for the rate.
 _MOST_OPEN = 200
 # Finished messages before a share of failures means anything.
 _LEAST_FINISHED = 10
-_SENDS = 6  # attempts of a send that SQS throttles
 _NAP_S = 0.05
 # Seconds that the function's log may need to show what the empty queue has shown already.
 _LOG_LATE_S = 30.0
@@ -82,7 +78,9 @@ _CLOSE = 0.1
 _CLOSE_S = {"queue": 1.0, "endpoint": 0.01}
 _CLOSE_MESSAGES = 1.0
 _NO_KEYS, _NO_WORDS = WorkItemSettings(), LogWords()
+_NONE_SEEN = QueueCounts(0, 0, 0)
 Position = Literal["within", "above", "below", "unknown"]
+Outcome = Literal["complete", "stopped", "refused"]
 
 
 @dataclass(frozen=True)
@@ -106,18 +104,24 @@ class LoadCounts:
     """
 
     planned: int
-    sent: int
-    not_sent: int
-    unconfirmed: int
-    delivered: int
-    processed: int
-    failed: int
+    sent: int = 0
+    not_sent: int = 0
+    unconfirmed: int = 0
+    delivered: int = 0
+    processed: int = 0
+    failed: int = 0
     is_by_queue: bool = False
 
     @property
     def open(self) -> int:
         """Return the number of sent ones whose end was not seen."""
         return self.sent - self.processed - self.failed
+
+    @property
+    def sentence(self) -> Message:
+        """Return the numbers as a sentence."""
+        names = ("planned", "sent", "delivered", "processed", "failed", "open")
+        return message("loadtest-counts", **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ class LoadResult:
         File of the journal.
     """
 
-    outcome: Literal["complete", "stopped", "refused"]
+    outcome: Outcome
     sentence: Message
     counts: LoadCounts
     sent_s: tuple[float, ...]
@@ -183,7 +187,7 @@ class LoadResult:
         """Return the result: why it ended, numbers, failures, and each figure beside its prediction."""
         said = [self.sentence]
         if self.counts.sent or self.counts.unconfirmed:
-            said.append(counts_sentence(self.counts))
+            said.append(self.counts.sentence)
         if self.counts.is_by_queue:
             said.append(message("loadtest-by-queue"))
         if self.counts.unconfirmed:
@@ -193,14 +197,11 @@ class LoadResult:
             for reason, count in self.errors.items()
         ]
         said += [each.sentence for each in self.compared if each.sentence is not None]
-        known = [each for each in self.compared if each.position != "unknown"]
-        off = sum(each.position != "within" for each in known)
-        if known:
-            said.append(
-                message("loadtest-deviates", count=off, figures=len(known))
-                if off
-                else message("loadtest-agrees", figures=len(known))
-            )
+        known = [each.position for each in self.compared if each.position != "unknown"]
+        if off := sum(position != "within" for position in known):
+            said.append(message("loadtest-deviates", count=off, figures=len(known)))
+        elif known:
+            said.append(message("loadtest-agrees", figures=len(known)))
         return tuple(said)
 
     def to_dict(self) -> dict[str, Any]:
@@ -217,27 +218,6 @@ class LoadResult:
         }
 
 
-def counts_sentence(counts: LoadCounts) -> Message:
-    """Return the numbers of a load test as a sentence."""
-    return message(
-        "loadtest-counts",
-        planned=counts.planned,
-        sent=counts.sent,
-        delivered=counts.delivered,
-        processed=counts.processed,
-        failed=counts.failed,
-        open=counts.open,
-    )
-
-
-class _StopError(Exception):
-    """The test ends here; carries the sentence."""
-
-    def __init__(self, sentence: Message) -> None:
-        super().__init__(sentence.id)
-        self.sentence = sentence
-
-
 def run_load_test(  # noqa: PLR0913  the plan, where it runs, and how a log names work
     plan: LoadPlan,
     journal_path: Path,
@@ -248,9 +228,10 @@ def run_load_test(  # noqa: PLR0913  the plan, where it runs, and how a log name
     words: LogWords = _NO_WORDS,
     report: Callable[[Message], None] = lambda _: None,
 ) -> LoadResult:
-    """Run a load test, or the rest of one that was killed, and return its result.
+    """Run a load test, and return its result.
 
-    A test that has ended is not run again: its result is returned.
+    A test that has begun is not run again. The result of one that has ended is returned; of one that was
+    killed, it is read what became of the messages.
 
     Parameters
     ----------
@@ -275,7 +256,8 @@ def run_load_test(  # noqa: PLR0913  the plan, where it runs, and how a log name
         When the account or the queue can't be read; nothing was sent then.
     """
     with open_journal(journal_path) as journal:
-        _check_owner(plan, journal)
+        if journal.entries and journal.entries[0].get("plan") != plan.digest:
+            raise InputError(error_message("error-loadtest-journal", path=journal.path))
         run = _Run(plan, journal, aws, headers, report)
         ended = journal.last.get(_RUN, {})
         if ended.get("event") == DONE:
@@ -299,31 +281,31 @@ def calls_of_load_test(plan: LoadPlan) -> tuple[Call, ...]:
 
 
 def actions_of_load_test(plan: LoadPlan, journal: Journal) -> list[dict[str, Any]]:
-    """Return what a journal records of a load test, as rows of the table ``actions``."""
-    rows = []
-    for number, entry in enumerate(journal.entries):
-        if entry["key"] != _RUN or entry["event"] == INTENDED:
-            continue
-        is_end = entry["event"] == DONE
-        rows.append(
-            {
-                "time": entry["at"],
-                "remedy": REMEDY,
-                "step": "load test",
-                "resource": plan.target.name,
-                "call": "sqs send-message" if plan.target.kind == "queue" else None,
-                "outcome": ("done" if entry["outcome"] == "complete" else "failed") if is_end else _RESUMED,
-                "message": entry["action"],
-                "plan": plan.digest,
-                "number": number,
-            }
-        )
-    return rows
+    """Return the end of a load test that a journal records, as a row of the table ``actions``."""
+    ended = journal.last.get(_RUN, {})
+    if ended.get("event") != DONE:
+        return []
+    target = Resource(plan.target.name)
+    sentence, counts = message_from_dict(ended["sentence"]), LoadCounts(**ended["counts"])
+    row = {
+        "time": ended["at"],
+        "remedy": REMEDY,
+        "step": "load test",
+        "resource": plan.target.name,
+        "call": "sqs send-message" if plan.target.kind == "queue" else None,
+        "outcome": DONE if ended["outcome"] == "complete" else FAILED,
+        "message": message("loadtest-action", target=target, end=sentence, counts=counts.sentence).to_dict(),
+        "plan": plan.digest,
+        "number": len(journal.entries) - 1,
+    }
+    return [row]
 
 
-def _check_owner(plan: LoadPlan, journal: Journal) -> None:
-    if journal.entries and journal.entries[0].get("plan") != plan.digest:
-        raise InputError(error_message("error-loadtest-journal", path=journal.path))
+@dataclass(frozen=True)
+class _Response:
+    status: int | None
+    error: str | None
+    ended: datetime
 
 
 class _Run:
@@ -338,422 +320,273 @@ class _Run:
         report: Callable[[Message], None],
     ) -> None:
         self.plan, self.journal, self.aws, self.report = plan, journal, aws, report
-        self.log: ProcessedLog | None = None
-        self.requests = _Requests(plan, headers)
+        self.headers = {"User-Agent": AGENT, "Connection": "close", HEADER: plan.id, **headers}
+        self.pool = ThreadPoolExecutor(_MOST_OPEN, "loadtest")
+        self.responses: dict[int, Future[_Response]] = {}
         since = datetime.fromisoformat(journal.entries[0]["at"]) if journal.entries else datetime.now(UTC)
         self.watch = HarmWatch(plan.watched, aws, since, plan.limits.metrics_s)
-        self._round: Iterator[Message | None] = iter(())
-        self._round_at = self._read_at = float("-inf")
-        self._dead = 0
-
-    # The run
+        self.log: ProcessedLog | None = None
+        # What the tested queue holds, its DLQ before the test, its rise, and since when the queue is empty.
+        self.queue, self.dead, self.risen = _NONE_SEEN, 0, 0
+        self.empty_since: float | None = None
+        self.looked_at = -math.inf
 
     def go(self, work_items: WorkItemSettings, words: LogWords) -> LoadResult:
         """Check the system, send, wait and return the result."""
         is_first = self.journal.event(_RUN) is None
+        stopped: Message | None = None if is_first else message("loadtest-cut")
         try:
-            counts = self._check_system(work_items, words, is_first=is_first)
-        except SurpriseError as surprise:
+            self._check_system(work_items, words, is_first=is_first)
             if is_first:
+                self.journal.write(_RUN, INTENDED, plan=self.plan.digest, dead=self.dead)
+                self._send_all()
+            self._drain(is_watching=is_first)
+        except SurpriseError as surprise:
+            if self.journal.event(_RUN) is None:
                 return self.result("refused", message("loadtest-refused", why=surprise.sentence))
-            return self._end(surprise.sentence)
-        if is_first:
-            self.journal.write(_RUN, INTENDED, plan=self.plan.digest, counts=counts)
-        else:
-            said = message(
-                "loadtest-resumed", sent=len(self._numbers(_SENT)), count=len(self._pending()),
-                unconfirmed=len(self._numbers(INTENDED)),
-            )  # fmt: skip
-            self.journal.write(_RUN, _RESUMED, plan=self.plan.digest, action=said.to_dict())
-            self.report(said)
-        stopped: Message | None = None
-        try:
-            self._send_all()
-            self._drain()
-        except _StopError as stop:
-            stopped = stop.sentence
+            stopped = stopped or surprise.sentence
         except KeyboardInterrupt:
-            stopped = message("loadtest-interrupted")
+            stopped = stopped or message("loadtest-interrupted")
         except ServiceError as error:
-            stopped = message("loadtest-call-failed", error=Quotation(str(error)))
-        finally:
-            self.requests.close()
+            if self.journal.event(_RUN) is None:
+                raise
+            stopped = stopped or message("loadtest-call-failed", error=Quotation(str(error)))
         return self._end(stopped)
 
     def _end(self, stopped: Message | None) -> LoadResult:
+        wait(self.responses.values(), self.plan.limits.timeout_s)
+        self.pool.shutdown(wait=False, cancel_futures=True)
         try:
-            self._await_responses()
             self._read()
-        except (_StopError, ServiceError) as error:
-            said = (
-                error.sentence
-                if isinstance(error, _StopError)
-                else message("loadtest-call-failed", error=Quotation(str(error)))
-            )
-            stopped = stopped or said
-        counts = self.counts()
-        if stopped is None and (counts.open or counts.unconfirmed):
-            left = counts.open + counts.unconfirmed
-            stopped = message("loadtest-not-seen", count=left, within=Duration(self.plan.limits.drain_s))
-        if stopped is None:
-            outcome: Literal["complete", "stopped"] = "complete"
-            sentence = message("loadtest-complete", count=counts.sent)
-        else:
-            outcome, sentence = "stopped", message("loadtest-stopped", why=stopped)
-        target = Resource(self.plan.target.name)
-        action = message("loadtest-action", target=target, end=sentence, counts=counts_sentence(counts))
-        self.journal.write(
-            _RUN,
-            DONE,
-            outcome=outcome,
-            sentence=sentence.to_dict(),
-            action=action.to_dict(),
-        )
+        except ServiceError as error:
+            stopped = stopped or message("loadtest-call-failed", error=Quotation(str(error)))
+        counts = self._counts()
+        if left := counts.open + counts.unconfirmed:
+            within = Duration(self.plan.limits.drain_s)
+            stopped = stopped or message("loadtest-not-seen", count=left, within=within)
+        outcome: Outcome = "stopped" if stopped else "complete"
+        sentence = message("loadtest-complete", count=counts.sent)
+        if stopped is not None:
+            sentence = message("loadtest-stopped", why=stopped)
+        self.journal.write(_RUN, DONE, outcome=outcome, sentence=sentence.to_dict(), counts=asdict(counts))
         return self.result(outcome, sentence)
 
-    def _await_responses(self) -> None:
-        """Wait for the requests that are under way; each has a time limit."""
-        end = time.monotonic() + self.plan.limits.timeout_s
-        while self.requests.open and (left_s := end - time.monotonic()) > 0:
-            self.requests.wait(left_s)
-            self._collect()
-
-    def _check_system(
-        self, work_items: WorkItemSettings, words: LogWords, *, is_first: bool
-    ) -> dict[str, int] | None:
-        """Return the numbers of messages in the tested queue before the test; None for an endpoint."""
-        plan, aws, counts = self.plan, self.aws, None
+    def _check_system(self, work_items: WorkItemSettings, words: LogWords, *, is_first: bool) -> None:
+        """Check that the system allows the test, or the reading of what became of one."""
+        plan, aws, target = self.plan, self.aws, self.plan.target
         if aws is not None:
             check_place(plan, aws)
-            for condition in plan.relies_on:
+            for condition in plan.relies_on if is_first else ():
                 require(condition, aws, {})
-        if plan.target.kind == "queue":
-            counts = self._check_queue(work_items, words, is_first=is_first)
+        if target.kind == "queue":
+            if aws is None or target.function is None:
+                raise InputError(error_message("error-loadtest-needs-aws"))
+            total = counts_of(queue_attributes(aws, target.url)).total
+            if is_first and total:
+                raise SurpriseError(message("loadtest-not-empty", queue=Resource(target.name), count=total))
+            reports = target.reports_failures
+            self.log = ProcessedLog(
+                aws, target.function, self.watch.since, work_items, reports_failures=reports, words=words
+            )
+            self.log.group()
+            self.dead = self._read_dlq() if is_first else int(self.journal.entries[0]["dead"])
+        if is_first:
+            self._raise_harm()
+
+    def _raise_harm(self) -> None:
         harm = self.watch.first_harm()
         if harm is not None:
             raise SurpriseError(harm)
-        return counts
 
-    def _check_queue(
-        self, work_items: WorkItemSettings, words: LogWords, *, is_first: bool
-    ) -> dict[str, int]:
-        target = self.plan.target
-        if self.aws is None or target.function is None:
-            raise InputError(error_message("error-loadtest-needs-aws"))
-        counts = self._queue_counts()
-        if is_first and counts.total:
-            raise SurpriseError(
-                message("loadtest-not-empty", queue=Resource(target.name), count=counts.total)
-            )
-        self.log = ProcessedLog(
-            self.aws,
-            target.function,
-            self.watch.since,
-            work_items,
-            reports_failures=target.reports_failures,
-            words=words,
-        )
-        self.log.group()
-        dlq = 0 if target.dlq_url is None else counts_of(queue_attributes(self.aws, target.dlq_url)).total
-        first = (self.journal.entries[0].get("counts") if self.journal.entries else None) or {"dlq": dlq}
-        self._dead = int(first["dlq"])
-        return {**counts.to_dict(), "dlq": dlq}
-
-    def _queue_counts(self) -> QueueCounts:
-        if self.aws is None:
-            raise AssertionError  # pragma: no cover - a queue is never tested without AWS
-        return counts_of(queue_attributes(self.aws, self.plan.target.url))
+    def _read_dlq(self) -> int:
+        url = self.plan.target.dlq_url
+        return 0 if url is None or self.aws is None else counts_of(queue_attributes(self.aws, url)).total
 
     def _send_all(self) -> None:
-        """Send what was not sent yet, each message at its time; after a kill, the times are shifted."""
-        pending = self._pending()
-        if not pending:
-            return
-        begun, first_s, reported_s = time.monotonic(), self.plan.items[pending[0]].at_s, time.monotonic()
-        for place, number in enumerate(pending):
-            item = self.plan.items[number]
-            due = begun + item.at_s - first_s
+        """Send each message at its time, and look around every few seconds."""
+        begun, limits = time.monotonic(), self.plan.limits
+        for number, item in enumerate(self.plan.items):
+            due = begun + item.at_s
             while (left_s := due - time.monotonic()) > 0:
-                self._work_or_wait(left_s)
+                self._look()
+                time.sleep(max(0.0, min(left_s, _NAP_S, due - time.monotonic())))
+            self._look()
             late_s = time.monotonic() - due
-            if late_s > self.plan.limits.drain_s:
-                raise _StopError(message("loadtest-late", late=Duration(late_s)))
-            self._step_if_overdue()
+            if late_s > limits.drain_s:
+                raise SurpriseError(message("loadtest-late", late=Duration(late_s)))
             self._send(number, item)
-            if time.monotonic() - reported_s >= self.plan.limits.poll_s:
-                reported_s = time.monotonic()
-                self.report(message("loadtest-progress", sent=place + 1, count=len(pending)))
 
-    def _drain(self) -> None:
+    def _send(self, number: int, item: LoadItem) -> None:
+        key = str(number)
+        if self.plan.target.kind == "endpoint":
+            if sum(not each.done() for each in self.responses.values()) >= _MOST_OPEN:
+                raise SurpriseError(message("loadtest-saturated", count=_MOST_OPEN))
+            self.journal.write(key, INTENDED)
+            self.responses[number] = self.pool.submit(self._request, item)
+        elif self.aws is not None:
+            self.journal.write(key, INTENDED)
+            sent = deliver(without_retries(self.aws), message_parameters(self.plan, number, item))
+            if sent.sent_as is not None:
+                self.journal.write(key, _SENT, **{"as": sent.sent_as})
+                return
+            if not sent.may_have_arrived:
+                self.journal.write(key, NOT_DONE)
+            raise SurpriseError(message("loadtest-call-failed", error=Quotation(str(sent.error))))
+
+    def _request(self, item: LoadItem) -> _Response:
+        status, error = None, None
+        timeout_s = self.plan.limits.timeout_s
+        parts = urlsplit(self.plan.target.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        headers = {"Content-Type": "application/json", **self.headers} if item.body else self.headers
+        try:
+            connection.request(item.method, item.target, item.body.encode() or None, headers)
+            response = connection.getresponse()
+            response.read()
+            status = response.status
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            error = error_text("waiting for the response", problem, timeout_s)
+        finally:
+            connection.close()
+        return _Response(status, error, datetime.now(UTC))
+
+    def _drain(self, *, is_watching: bool) -> None:
         """Wait until the end of every sent message was seen, at most the time of the plan."""
         end = time.monotonic() + self.plan.limits.drain_s
         self._read()
-        while self._is_open() and (left_s := end - time.monotonic()) > 0:
-            self._work_or_wait(left_s)
-        # Harm that CloudWatch shows late is part of the result as well.
-        harm = self.watch.first_harm()
-        if harm is not None:
-            raise _StopError(harm)
+        while self._is_open() and time.monotonic() < end:
+            time.sleep(min(_NAP_S, self.plan.limits.poll_s))
+            self._look(is_watching=is_watching)
+        if is_watching:  # harm that CloudWatch shows late is part of the result as well
+            self._raise_harm()
 
     def _is_open(self) -> bool:
         """Return whether the end of a message was not seen, neither in the log nor in the queue."""
-        if not self._numbers(_SENT) and not self.requests.open:
+        if not self._numbers(_SENT) and not len(self.responses):
             return False
         if self.log is None or self._numbers(_PROCESSED, FAILED):
             return True
-        last = self.journal.last.get(_QUEUE)
-        if last is None or last["total"]:
-            return True
-        emptied_s = (datetime.now(UTC) - datetime.fromisoformat(last["at"])).total_seconds()
-        return emptied_s < _LOG_LATE_S
+        return self.empty_since is None or time.monotonic() - self.empty_since < _LOG_LATE_S
 
-    def _work_or_wait(self, left_s: float) -> None:
-        """Do one step of watching or reading if it is due, else wait a moment."""
-        if self._watch_step():
+    def _look(self, *, is_watching: bool = True) -> None:
+        """Read what has become of the messages, and look for harm, if it is time."""
+        if time.monotonic() - self.looked_at < self.plan.limits.poll_s:
             return
-        due_s = self.plan.limits.poll_s - (time.monotonic() - self._read_at)
-        if due_s <= 0:
-            self._read()
-            return
-        self.requests.wait(min(left_s, due_s, _NAP_S))
-        if self.requests.open:
-            self._collect()
-
-    def _step_if_overdue(self) -> None:
-        """Watch and read although no time is left before the next send."""
-        now, poll_s = time.monotonic(), self.plan.limits.poll_s
-        if now - self._round_at >= poll_s:
-            self._watch_step()
-        if now - self._read_at >= 2 * poll_s:
-            self._read()
-
-    def _watch_step(self) -> bool:
-        """Make the next call of the watch if it is due, and return whether one was made."""
-        done = object()
-        harm: Any = next(self._round, done)
-        if harm is done:
-            if time.monotonic() - self._round_at < self.plan.limits.poll_s:
-                return False
-            self._round_at = time.monotonic()
-            self._round = self.watch.steps()
-            harm = next(self._round, done)
-            if harm is done:
-                return False
+        harm = next((each for each in self.watch.steps() if each is not None), None) if is_watching else None
         if harm is not None:
-            raise _StopError(harm)
-        return True
-
-    # Sending
-
-    def _pending(self) -> list[int]:
-        return [
-            number
-            for number in range(len(self.plan.items))
-            if self.journal.event(str(number)) in (None, NOT_DONE)
-        ]
-
-    def _numbers(self, *events: str) -> list[int]:
-        return [n for n in range(len(self.plan.items)) if self.journal.event(str(n)) in events]
-
-    def _send(self, number: int, item: LoadItem) -> None:
-        if self.plan.target.kind == "endpoint":
-            if self.requests.open >= _MOST_OPEN:
-                raise _StopError(message("loadtest-saturated", count=_MOST_OPEN))
-            self.journal.write(str(number), INTENDED)
-            self.requests.send(number, item)
-            self._collect()
-            return
-        self._send_message(number, item)
-
-    def _send_message(self, number: int, item: LoadItem) -> None:
-        from watchme_analysis.cloudwatch.session import ThrottledError
-
-        if self.aws is None:
-            raise AssertionError  # pragma: no cover - a queue is never tested without AWS
-        sender = without_retries(self.aws)
-        key = str(number)
-        self.journal.write(key, INTENDED)
-        for attempt in range(_SENDS):
-            try:
-                found = sender.call("sqs", "send_message", **message_parameters(self.plan, number, item))
-            except ThrottledError as error:  # a throttled message was not accepted
-                self.journal.write(key, NOT_DONE)
-                if attempt + 1 == _SENDS:
-                    raise _StopError(message("loadtest-call-failed", error=Quotation(str(error)))) from error
-                sender.sleep(sender.backoff(attempt))
-                self.journal.write(key, INTENDED)
-            except ServiceError as error:
-                if not may_have_arrived(error):
-                    self.journal.write(key, NOT_DONE)
-                raise _StopError(message("loadtest-call-failed", error=Quotation(str(error)))) from error
-            else:
-                self.journal.write(key, _SENT, **{"as": found["MessageId"]})
-                return
-
-    # What has become of the messages
-
-    def _collect(self) -> None:
-        """Record the responses that have arrived."""
-        for found in self.requests.finished():
-            event = _PROCESSED if is_success(found.status, found.error) else FAILED
-            reason = {} if event == _PROCESSED else {"reason": found.error or f"status {found.status}"}
-            self.journal.write(
-                str(found.number),
-                event,
-                status=found.status,
-                ended=found.ended.isoformat(timespec="milliseconds"),
-                **reason,
+            raise SurpriseError(harm)
+        self._read()
+        counts, most = self._counts(), self.plan.limits.most_errors
+        finished = counts.processed + counts.failed
+        if finished >= _LEAST_FINISHED and counts.failed > most * finished:
+            raise SurpriseError(
+                message("loadtest-own-errors", failed=counts.failed, count=finished, most=Share(most))
             )
+        self.report(message("loadtest-progress", sent=counts.sent, count=counts.planned))
+        self.looked_at = time.monotonic()
 
     def _read(self) -> None:
-        """Read the function's log and the tested queue's DLQ; for an endpoint, take what has arrived."""
-        self._read_at = time.monotonic()
-        if self.log is None:
-            self._collect()
-            self._check_errors(len(self._numbers(FAILED)), len(self._numbers(FAILED, _PROCESSED)))
+        """Record which messages are processed or failed: by the log of the function, or by the responses."""
+        for number in [number for number, each in self.responses.items() if each.done()]:
+            found = self.responses.pop(number).result()
+            is_good = is_success(found.status, found.error)
+            self._note(number, found.ended, None if is_good else found.error or f"status {found.status}")
+        if self.log is None or self.aws is None:
             return
         self.log.read()
         sent = self._entries(_SENT)
         for number in self._numbers(_SENT, FAILED):
             entry = sent[str(number)]
-            found = self.log.of(SentMessage(entry["as"], datetime.fromisoformat(entry["at"])))
-            if found is None or self.journal.last[str(number)].get("request_id") == found.request_id:
-                continue
-            ended = found.ended_at or datetime.now(UTC)
-            details = {"as": entry["as"], "request_id": found.request_id, "ended": ended.isoformat()}
+            seen = self.log.of(SentMessage(entry["as"], datetime.fromisoformat(entry["at"])))
             # Nothing is deleted by it, so an invocation that ended without an error has done its work.
-            if found.state == "failed":
-                self.journal.write(str(number), FAILED, **details, reason=found.error)
-            else:
-                self.journal.write(str(number), _PROCESSED, **details)
-        failed = max(len(self._numbers(FAILED)), self._read_queue())
-        self._check_errors(failed, max(failed, len(self._numbers(FAILED, _PROCESSED))))
+            if seen is not None and (seen.state != "failed" or self.journal.event(str(number)) == _SENT):
+                reason = seen.error if seen.state == "failed" else None
+                self._note(number, seen.ended_at or datetime.now(UTC), reason)
+        self.risen = max(0, self._read_dlq() - self.dead)
+        self.queue = counts_of(queue_attributes(self.aws, self.plan.target.url))
+        empty_since = self.empty_since or time.monotonic()
+        self.empty_since = None if self.queue.total else empty_since
 
-    def _read_queue(self) -> int:
-        """Record the numbers of the tested queue if they have changed; return the rise of its DLQ."""
-        dead = 0
-        if self.plan.target.dlq_url is not None and self.aws is not None:
-            dead = counts_of(queue_attributes(self.aws, self.plan.target.dlq_url)).total - self._dead
-        counts, last = self._queue_counts(), self.journal.last.get(_QUEUE, {})
-        found = {
-            "sent": len(self._numbers(_SENT, _PROCESSED, FAILED)),
-            "total": counts.total,
-            "waiting": counts.visible + counts.delayed,
-            "dead": max(0, dead),
-        }
-        if any(last.get(name) != value for name, value in found.items()):
-            self.journal.write(_QUEUE, DONE, **found)
-        return max(0, dead)
-
-    def _check_errors(self, failed: int, finished: int) -> None:
-        if finished >= _LEAST_FINISHED and failed > self.plan.limits.most_errors * finished:
-            raise _StopError(
-                message(
-                    "loadtest-own-errors",
-                    failed=failed,
-                    count=finished,
-                    most=Share(self.plan.limits.most_errors),
-                )
-            )
+    def _note(self, number: int, ended: datetime, reason: str | None) -> None:
+        details = {} if reason is None else {"reason": reason}
+        self.journal.write(
+            str(number), _PROCESSED if reason is None else FAILED, ended=ended.isoformat(), **details
+        )
 
     def _entries(self, event: str) -> dict[str, dict[str, Any]]:
         return {entry["key"]: entry for entry in self.journal.entries if entry["event"] == event}
 
-    def counts(self) -> LoadCounts:
-        """Return the numbers of messages so far."""
+    def _numbers(self, *events: str | None) -> list[int]:
+        return [n for n in range(len(self.plan.items)) if self.journal.event(str(n)) in events]
+
+    def _counts(self) -> LoadCounts:
         processed, failed = len(self._numbers(_PROCESSED)), len(self._numbers(FAILED))
-        # A request is known to be sent once its response came, or its connection failed.
-        unconfirmed = len(self._numbers(INTENDED)) - self.requests.open
-        sent = len(self._numbers(_SENT)) + processed + failed + self.requests.open
-        delivered = processed + failed
-        is_by_queue = self._is_by_queue()
-        if self.plan.target.kind == "queue" and _QUEUE in self.journal.last:
-            last = self.journal.last[_QUEUE]
+        # A request counts as sent while its response may come, and is known to be once it came.
+        sent = len(self._numbers(_SENT)) + processed + failed + len(self.responses)
+        is_queue, delivered = self.log is not None, processed + failed
+        is_by_queue = is_queue and sent > 0 and not delivered
+        if is_queue:
+            failed = max(failed, min(self.risen, sent - processed))
             if is_by_queue:
-                failed = min(last["dead"], sent)
-                processed = max(0, sent - last["total"] - failed)
-            delivered = max(processed + failed, min(sent, sent - last["waiting"]))
+                processed = max(0, sent - self.queue.total - failed)
+            waiting = self.queue.visible + self.queue.delayed
+            delivered = max(processed + failed, sent - waiting)
         return LoadCounts(
             planned=len(self.plan.items),
             sent=sent,
-            not_sent=len(self._pending()),
-            unconfirmed=unconfirmed,
+            not_sent=len(self._numbers(None, NOT_DONE)),
+            unconfirmed=len(self._numbers(INTENDED)) - len(self.responses),
             delivered=delivered,
             processed=processed,
             failed=failed,
             is_by_queue=is_by_queue,
         )
 
-    def _is_by_queue(self) -> bool:
-        """Return whether messages were sent, and the function's log names none of them."""
-        is_queue = self.plan.target.kind == "queue"
-        return is_queue and bool(self._numbers(_SENT)) and not self._numbers(_PROCESSED, FAILED)
-
-    # The result
-
-    def result(self, outcome: Literal["complete", "stopped", "refused"], sentence: Message) -> LoadResult:
+    def result(self, outcome: Outcome, sentence: Message) -> LoadResult:
         """Return the result of what the journal records."""
+        path = self.journal.path
         if outcome == "refused":
-            counts = LoadCounts(len(self.plan.items), 0, len(self.plan.items), 0, 0, 0, 0)
-            return LoadResult(outcome, sentence, counts, (), (), (), {}, self.journal.path)
-        numbers, sent_s, done_s, until_s = self._measured()
+            planned = len(self.plan.items)
+            return LoadResult(outcome, sentence, LoadCounts(planned, not_sent=planned), (), (), (), {}, path)
+        begun = {key: datetime.fromisoformat(e["at"]) for key, e in self._entries(INTENDED).items()}
+        numbers = sorted(self._numbers(_SENT, _PROCESSED, FAILED), key=lambda number: begun[str(number)])
+        start = begun[str(numbers[0])] if numbers else datetime.now(UTC)
+
+        def seconds(at: datetime) -> float:
+            return (at - start) / timedelta(seconds=1)
+
+        sent_s, done_s = [], []
+        for number in numbers:
+            entry = self.journal.last[str(number)]
+            sent_s.append(seconds(begun[str(number)]))
+            # Lambda's clock may differ from this machine's: nothing is done before it was sent.
+            is_done = entry["event"] == _PROCESSED
+            ended_s = seconds(datetime.fromisoformat(entry["ended"])) if is_done else math.nan
+            done_s.append(max(ended_s, sent_s[-1]) if is_done else math.nan)
+        until_s = (
+            math.inf
+            if outcome == "complete"
+            else seconds(datetime.fromisoformat(self.journal.entries[-1]["at"]))
+        )
         groups = self.plan.groups
+        counts = LoadCounts(**self.journal.last[_RUN]["counts"])
         compared = compare_with_prediction(
             self.plan,
             sent_s,
-            done_s,
-            groups=tuple(groups[number] for number in numbers) if groups else (),
-            until_s=math.inf if outcome == "complete" else until_s,
+            None if counts.is_by_queue else done_s,
+            groups=[groups[number] for number in numbers] if groups else [],
+            until_s=until_s,
         )
-        errors = Counter(
-            str(entry.get("reason", "")) for entry in self.journal.last.values() if entry["event"] == FAILED
-        )
-        return LoadResult(
-            outcome, sentence, self.counts(), sent_s, done_s, compared, errors, self.journal.path
-        )
-
-    def _measured(self) -> tuple[list[int], tuple[float, ...], tuple[float, ...], float]:
-        """Return the numbers of the sent messages, when each was sent and done, and when the run ended."""
-        begun = self._entries(INTENDED)
-        numbers = self._numbers(_SENT, _PROCESSED, FAILED)
-        if not numbers:
-            return [], (), (), 0.0
-        at = {number: datetime.fromisoformat(begun[str(number)]["at"]) for number in numbers}
-        numbers.sort(key=lambda number: at[number])
-        start = at[numbers[0]]
-        sent_s = tuple((at[number] - start) / timedelta(seconds=1) for number in numbers)
-        ended_at = datetime.fromisoformat(self.journal.entries[-1]["at"])
-        until_s = (ended_at - start) / timedelta(seconds=1)
-        if self._is_by_queue():
-            return numbers, sent_s, self._done_by_queue(sent_s, start), until_s
-        done = []
-        for number in numbers:
-            entry = self.journal.last[str(number)]
-            is_done = entry["event"] == _PROCESSED
-            # Lambda's clock may differ from this machine's: nothing is done before it was sent.
-            ended = max(datetime.fromisoformat(entry["ended"]), at[number]) if is_done else None
-            done.append(math.nan if ended is None else (ended - start) / timedelta(seconds=1))
-        return numbers, sent_s, tuple(done), until_s
-
-    def _done_by_queue(self, sent_s: Sequence[float], start: datetime) -> tuple[float, ...]:
-        """Return the times at which so many messages had left the queue, given to them in their order."""
-        done = [math.nan] * len(sent_s)
-        left = 0
-        for entry in self.journal.entries:
-            if entry["key"] != _QUEUE:
-                continue
-            at_s = (datetime.fromisoformat(entry["at"]) - start) / timedelta(seconds=1)
-            gone = entry["sent"] - entry["total"] - entry["dead"]
-            for place in range(left, gone):
-                done[place] = at_s
-            left = max(left, gone)
-        return tuple(done)
+        failed = (entry for entry in self.journal.last.values() if entry["event"] == FAILED)
+        errors = Counter(str(entry.get("reason", "")) for entry in failed)
+        return LoadResult(outcome, sentence, counts, tuple(sent_s), tuple(done_s), compared, errors, path)
 
 
 def compare_with_prediction(
     plan: LoadPlan,
     sent_s: Sequence[float],
-    done_s: Sequence[float],
+    done_s: Sequence[float] | None,
     *,
     groups: Sequence[int] = (),
     until_s: float = math.inf,
@@ -765,7 +598,8 @@ def compare_with_prediction(
     plan
         Plan with the model.
     sent_s, done_s
-        Times of sending, ascending, and of completion in seconds; NaN where no completion was seen.
+        Times of sending, ascending, and of completion in seconds; NaN where no completion was seen, None when
+        completions can't be seen.
     groups
         Message groups of a FIFO queue.
     until_s
@@ -778,7 +612,8 @@ def compare_with_prediction(
         [done if done <= until_s else math.nan for done in run]
         for run in predicted_runs(plan.model, sent_s, groups, plan.replications)
     ]
-    predicted, measured = predicted_figures(sent_s, runs), figures_of(sent_s, done_s)
+    predicted = predicted_figures(sent_s, runs)
+    measured = dict.fromkeys(FIGURES) if done_s is None else figures_of(sent_s, done_s)
     return tuple(
         Compared(
             name, measured[name], predicted[name], _position(plan, name, measured[name], predicted[name])
@@ -787,18 +622,11 @@ def compare_with_prediction(
     )
 
 
-def closeness_s(plan: LoadPlan) -> float:
-    """Return the seconds by which a measured latency may lie outside of the simulated ones and agree."""
-    return _CLOSE_S[plan.target.kind]
-
-
 def _position(plan: LoadPlan, name: str, measured: float | None, predicted: Predicted) -> Position:
     if measured is None or predicted.lowest is None or predicted.highest is None:
         return "unknown"
-    least = closeness_s(plan) if name.endswith("_s") else _CLOSE_MESSAGES
-    margin = max(least, _CLOSE * predicted.highest)
-    if name == "done":
-        margin = 0.0
+    least = _CLOSE_S[plan.target.kind] if name.endswith("_s") else _CLOSE_MESSAGES
+    margin = 0.0 if name == "done" else max(least, _CLOSE * predicted.highest)
     if measured > predicted.highest + margin:
         return "above"
     return "below" if measured < predicted.lowest - margin else "within"
@@ -818,73 +646,3 @@ def message_parameters(plan: LoadPlan, number: int, item: LoadItem) -> dict[str,
         # Equal bodies are sent many times: each is a message of its own.
         parameters |= {"MessageGroupId": item.group, "MessageDeduplicationId": f"{plan.id}-{number}"}
     return parameters
-
-
-@dataclass(frozen=True)
-class _Response:
-    number: int
-    status: int | None
-    error: str | None
-    ended: datetime
-
-
-class _Requests:
-    """Requests in threads, since each is sent at its time, whether earlier ones have a response or not."""
-
-    def __init__(self, plan: LoadPlan, headers: Mapping[str, str]) -> None:
-        self._plan = plan
-        self._headers = {"User-Agent": AGENT, "Connection": "close", HEADER: plan.id, **headers}
-        self._pool: ThreadPoolExecutor | None = None
-        self._responses: queue.SimpleQueue[_Response] = queue.SimpleQueue()
-        self._kept: list[_Response] = []
-        self.open = 0
-
-    def send(self, number: int, item: LoadItem) -> None:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(_MOST_OPEN, "loadtest")
-        self.open += 1
-        self._pool.submit(self._request, number, item)
-
-    def wait(self, most_s: float) -> None:
-        """Wait until a response arrives, or for a time."""
-        if not self.open:
-            time.sleep(max(0.0, most_s))
-            return
-        try:
-            self._kept.append(self._responses.get(timeout=max(0.0, most_s)))
-        except queue.Empty:
-            return
-
-    def finished(self) -> list[_Response]:
-        """Return the responses that have arrived since the last call."""
-        while True:
-            try:
-                self._kept.append(self._responses.get_nowait())
-            except queue.Empty:
-                break
-        found, self._kept = self._kept, []
-        self.open -= len(found)
-        return found
-
-    def close(self) -> None:
-        """End the threads; requests without a response stay unconfirmed."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _request(self, number: int, item: LoadItem) -> None:
-        status, error = None, None
-        timeout_s = self._plan.limits.timeout_s
-        parts = urlsplit(self._plan.target.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
-        headers = {"Content-Type": "application/json", **self._headers} if item.body else self._headers
-        try:
-            connection.request(item.method, item.target, item.body.encode() or None, dict(headers))
-            response = connection.getresponse()
-            response.read()
-            status = response.status
-        except (OSError, http.client.HTTPException, ValueError) as problem:
-            error = error_text("waiting for the response", problem, timeout_s)
-        finally:
-            connection.close()
-        self._responses.put(_Response(number, status, error, datetime.now(UTC)))

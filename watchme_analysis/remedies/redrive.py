@@ -15,7 +15,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -207,8 +207,6 @@ def open_lines(
 
 def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], found: RedriveResult) -> None:
     """Send a message, with a journal entry before and after it, and count it in ``found``."""
-    from watchme_analysis.cloudwatch.session import ThrottledError
-
     message = json.loads(line)
     aws = aws_of(region_of(message["QueueUrl"]))
     deduplication = _deduplication_id(line, message)
@@ -220,32 +218,67 @@ def send_one(line: str, journal: Journal, aws_of: Callable[[str | None], Aws], f
         return
     more = {"deduplication": deduplication} if deduplication else {}
     _write(journal, line, message, SENDING, **more, seal=seal_of(message_key(line)))
-    for attempt in range(_TRIES):
-        try:
-            answer = aws.call("sqs", "send_message", **parameters)
-        except ThrottledError as error:  # a throttled message was not accepted
-            found.stopped = text_of_error(error)
-            aws.sleep(aws.backoff(attempt))
-        except ServiceError as error:
-            reason = _rejection(error)
-            if reason is not None:
-                _reject(line, message, journal, reason, found)
-                return
-            found.stopped = text_of_error(error)
-            if may_have_arrived(error):
-                found.unconfirmed.append(message_id(message))
-                return
-            break
-        else:
-            sent_as = str(answer["MessageId"])
-            _write(
-                journal, line, message, SENT, **{"as": sent_as, "seal": seal_of(message_key(line), sent_as)}
-            )
-            found.sent += 1
-            found.stopped = ""
+    sent = deliver(aws, parameters)
+    if sent.sent_as is not None:
+        proof = {"as": sent.sent_as, "seal": seal_of(message_key(line), sent.sent_as)}
+        _write(journal, line, message, SENT, **proof)
+        found.sent += 1
+        found.stopped = ""
+        return
+    if sent.error is not None:
+        reason = _rejection(sent.error)
+        if reason is not None:
+            _reject(line, message, journal, reason, found)
             return
+        found.stopped = text_of_error(sent.error)
+    if sent.may_have_arrived:
+        found.unconfirmed.append(message_id(message))
+        return
     _write(journal, line, message, NOT_SENT)
     found.left += 1
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What has become of a call of SendMessage.
+
+    Attributes
+    ----------
+    sent_as
+        Id that SQS has assigned; None if it returned none.
+    error
+        Why it returned none.
+    may_have_arrived
+        Whether SQS may have the message although it returned no id.
+    """
+
+    sent_as: str | None
+    error: ServiceError | None = None
+    may_have_arrived: bool = False
+
+
+def deliver(aws: Aws, parameters: Mapping[str, Any]) -> Delivery:
+    """Send a message to a queue; only a throttled call, which SQS has not accepted, is repeated.
+
+    Parameters
+    ----------
+    aws
+        Session that makes each call once (:func:`watchme_analysis.cloudwatch.session.without_retries`).
+    parameters
+        Those of ``send_message``.
+    """
+    from watchme_analysis.cloudwatch.session import ThrottledError
+
+    problem: ServiceError | None = None
+    for attempt in range(_TRIES):
+        try:
+            return Delivery(str(aws.call("sqs", "send_message", **parameters)["MessageId"]))
+        except ThrottledError as error:
+            problem = error
+            aws.sleep(aws.backoff(attempt))
+        except ServiceError as error:
+            return Delivery(None, error, may_have_arrived(error))
+    return Delivery(None, problem)
 
 
 def _deduplication_id(line: str, message: dict[str, Any]) -> str | None:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 # Methods whose requests have a body.
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _FIFO = ".fifo"
+_URLS = ("http://", "https://")
 # Quantiles of the standard normal distribution between which half of it lies are this far apart.
 _QUARTILES_APART = 1.349
 _SERVER_ERROR = 500
@@ -134,13 +135,16 @@ def plan_load_test(
     config = load_config()
     system = check_test_system(config, wanted.system)
     opened = open_case(case)
-    watch = _Watch(config, system, wanted.watch)
-    watch.check()
-    aws = _session(profile, region) if wanted.endpoint is None or watch.needs_aws else None
+    others = [each for each in config.systems.values() if not each.is_test]
+    watches_aws = any((each.queues or each.dlqs or each.functions) for each in others)
+    watches_aws = watches_aws or not all(name.startswith(_URLS) for name in wanted.watch)
+    if not watches_aws and not wanted.watch and not any(each.health_url for each in others):
+        raise InputError(error_message("error-loadtest-nothing-watched", system=system.name, file=FILE))
+    aws = _session(profile, region) if wanted.endpoint is None or watches_aws else None
     mark = f"loadtest-{uuid.uuid4().hex[:8]}"
     planner = _endpoint_parts if wanted.endpoint is not None else _queue_parts
     parts = planner(opened, system, wanted, mark, aws)
-    watched = limits_from_the_hour_before(aws, watch.kinds(aws, parts.target))
+    watched = limits_from_the_hour_before(aws, watched_kinds(config, wanted.watch, parts.target, aws))
     sent_s = parts.replay.sent_s
     plan = LoadPlan(
         id=mark,
@@ -231,34 +235,22 @@ def check_test_system(config: Config, name: str | None) -> System:
         or API.
     """
     declared = [system for system in config.systems.values() if system.is_test]
-    if name is None:
-        if len(declared) != 1:
-            known = ", ".join(system.name for system in declared)
-            raise InputError(
-                error_message("error-loadtest-several-systems", file=FILE, known=known)
-                if declared
-                else error_message("error-loadtest-no-system", file=FILE)
-            )
-        return declared[0]
-    system = config.chosen_system(name)
+    if name is None and len(declared) != 1:
+        if not declared:
+            raise InputError(error_message("error-loadtest-no-system", file=FILE))
+        known = ", ".join(system.name for system in declared)
+        raise InputError(error_message("error-loadtest-several-systems", file=FILE, known=known))
+    system = declared[0] if name is None else config.chosen_system(name)
     if system is None or not system.is_test:
         raise InputError(error_message("error-loadtest-not-test", system=name, file=FILE))
     for other in config.systems.values():
-        shared = {*map(resource_name, other.queues), other.api} & {
+        shared = ({*map(resource_name, other.queues), other.api} - {None}) & {
             *map(resource_name, system.queues),
             system.api,
         }
-        shared.discard(None)
         if not other.is_test and shared:
-            raise InputError(
-                error_message(
-                    "error-loadtest-shared",
-                    shared=sorted(map(str, shared))[0],
-                    system=system.name,
-                    other=other.name,
-                    file=FILE,
-                )
-            )
+            names = {"shared": min(map(str, shared)), "system": system.name, "other": other.name}
+            raise InputError(error_message("error-loadtest-shared", file=FILE, **names))
     return system
 
 
@@ -288,14 +280,13 @@ def _queue_parts(case: Case, system: System, wanted: LoadRequest, mark: str, aws
     measured = fit(pipeline, recorded(pipeline, case))
     arrivals = arrivals_of(Load(measured.load.counts, measured.load.interval_s), 0)
     replay = _replay(arrivals.sent_s, wanted, pipeline.queue)
-    target, relies_on, live = _live_queue(aws, system)
+    target, relies_on, model = _live_queue(aws, system, measured.settings, wanted.slots)
     bodies = _bodies(case, [pipeline.queue, pipeline.dlq], wanted.template, len(replay.sent_s), mark)
     is_fifo = target.url.endswith(_FIFO)
     items = tuple(
         LoadItem(at_s, body, (group or mark) if is_fifo else None)
         for at_s, (body, group) in zip(replay.sent_s, bodies, strict=True)
     )
-    model = _model(measured.settings, live, wanted.slots)
     notes = [
         message("loadtest-note-healthy", queue=Resource(pipeline.queue)),
         message("loadtest-note-live", visibility=Duration(model.queue.visibility_timeout_s),
@@ -326,17 +317,21 @@ def _replay(arrivals_s: Sequence[float], wanted: LoadRequest, source: str) -> Re
     return replay
 
 
-def _live_queue(aws: Aws, system: System) -> tuple[LoadTarget, tuple[Condition, ...], dict[str, Any]]:
-    """Return the tested queue, the readings that the plan relies on, and the settings of the test system."""
+def _live_queue(
+    aws: Aws, system: System, fitted: Settings, slots: int | None
+) -> tuple[LoadTarget, tuple[Condition, ...], Settings]:
+    """Return the tested queue, the readings that the plan relies on, and the model of the test system.
+
+    The model is the fit without the incident, under the settings of the test system.
+    """
     url = queue_url(aws, system.queues[0])
     attributes = queue_attributes(aws, url)
     policy = json_value(attributes.get("RedrivePolicy"))
     policy = policy if isinstance(policy, dict) else {}
     dlq = policy.get("deadLetterTargetArn")
-    mappings = aws.items(
-        "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=attributes["QueueArn"]
-    )
-    enabled = [one for one in mappings if one.get("State") in ("Enabled", "Enabling", "Updating")]
+    enabled = [
+        one for one in _mappings(aws, attributes) if one.get("State") in ("Enabled", "Enabling", "Updating")
+    ]
     if not enabled:
         raise InputError(error_message("error-loadtest-no-mapping", queue=resource_name(url)))
     function = resource_name(str(enabled[0]["FunctionArn"]))
@@ -362,34 +357,26 @@ def _live_queue(aws: Aws, system: System) -> tuple[LoadTarget, tuple[Condition, 
     for call, select in readings:
         condition = Condition(call, select, None)
         relies_on.append(replace(condition, value=read_value(condition, aws)))
-    live = {
-        "visibility_timeout_s": float(attributes.get("VisibilityTimeout", 30)),
-        "max_receive_count": int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None,
-        "is_fifo": url.endswith(_FIFO),
-        "batch_size": int(enabled[0].get("BatchSize") or 10),
-        "max_concurrency": (enabled[0].get("ScalingConfig") or {}).get("MaximumConcurrency"),
-        "reserved_concurrency": concurrency.get("ReservedConcurrentExecutions"),
-        "partial_batch_responses": target.reports_failures,
-        "function_timeout_s": float(configuration.get("Timeout", 3)),
-    }
-    return target, tuple(relies_on), live
-
-
-def _model(fitted: Settings, live: Mapping[str, Any], slots: int | None) -> Settings:
-    """Return the fit without the incident, under the settings of the test system."""
-    settings = healthy(fitted)
-    of_queue = {name: live[name] for name in ("visibility_timeout_s", "max_receive_count", "is_fifo")}
-    of_poller = {
-        name: live[name]
-        for name in ("batch_size", "max_concurrency", "reserved_concurrency", "partial_batch_responses")
-    }
-    return replace(
+    settings, receives = healthy(fitted), policy.get("maxReceiveCount")
+    model = replace(
         settings,
-        queue=replace(settings.queue, **of_queue),
-        poller=replace(settings.poller, **of_poller),
+        queue=replace(
+            settings.queue,
+            visibility_timeout_s=float(attributes.get("VisibilityTimeout", 30)),
+            max_receive_count=None if receives is None else int(receives),
+            is_fifo=url.endswith(_FIFO),
+        ),
+        poller=replace(
+            settings.poller,
+            batch_size=int(enabled[0].get("BatchSize") or 10),
+            max_concurrency=(enabled[0].get("ScalingConfig") or {}).get("MaximumConcurrency"),
+            reserved_concurrency=concurrency.get("ReservedConcurrentExecutions"),
+            partial_batch_responses=target.reports_failures,
+        ),
         api=replace(settings.api, slots=slots),
-        function_timeout_s=live["function_timeout_s"],
+        function_timeout_s=float(configuration.get("Timeout", 3)),
     )
+    return target, tuple(relies_on), model
 
 
 def _endpoint_parts(case: Case, system: System, wanted: LoadRequest, mark: str, aws: Aws | None) -> _Parts:
@@ -528,62 +515,54 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-class _Watch:
-    """Other queues, functions and endpoints to watch: those of the other systems, and those named."""
+def watched_kinds(
+    config: Config, named: Iterable[str], target: LoadTarget, aws: Aws | None
+) -> list[tuple[Kind, str]]:
+    """Return kind and resource of what is watched, without the tested queue, its DLQ and its function.
 
-    def __init__(self, config: Config, target: System, named: Iterable[str]) -> None:
-        others = [each for each in config.systems.values() if not each.is_test]
-        self._target = target
-        self._queues = [name for each in others for name in each.queues]
-        self._queues += [name for name in named if not name.startswith(("http://", "https://"))]
-        self._dlqs = [name for each in others for name in each.dlqs]
-        self._functions = [name for each in others for name in each.functions]
-        self._urls = [each.health_url for each in others if each.health_url is not None]
-        self._urls += [name for name in named if name.startswith(("http://", "https://"))]
+    Parameters
+    ----------
+    config
+        Its systems that are no test systems are watched.
+    named
+        Further queues and URLs.
+    target
+        What is tested.
+    aws
+        Session in which the queues are looked up; None when there are none.
+    """
+    others = [each for each in config.systems.values() if not each.is_test]
+    urls = [each.health_url for each in others if each.health_url is not None]
+    urls += [name for name in named if name.startswith(_URLS)]
+    queues = [name for each in others for name in each.queues]
+    queues += [name for name in named if not name.startswith(_URLS)]
+    dlqs = [name for each in others for name in each.dlqs]
+    functions = [name for each in others for name in each.functions]
+    found: dict[tuple[Kind, str], None] = {}
+    if aws is not None:
+        for url in (queue_url(aws, name) for name in queues):
+            if url == target.url:
+                continue
+            found[("depth", url)] = found[("age", resource_name(url))] = None
+            attributes = queue_attributes(aws, url)
+            policy = json_value(attributes.get("RedrivePolicy"))
+            dlq = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
+            dlqs += [resource_name(str(dlq))] if dlq else []
+            functions += [resource_name(str(one["FunctionArn"])) for one in _mappings(aws, attributes)]
+        found |= dict.fromkeys(("dlq", url) for url in (queue_url(aws, name) for name in dlqs))
+        found.pop(("dlq", str(target.dlq_url)), None)
+    for name in functions:
+        if name != target.function:
+            found[("errors", name)] = found[("throttles", name)] = None
+    found |= dict.fromkeys(("health", url) for url in urls)
+    return list(found)
 
-    @property
-    def needs_aws(self) -> bool:
-        """Return whether anything of AWS is watched."""
-        return bool(self._queues or self._dlqs or self._functions)
 
-    def check(self) -> None:
-        """Raise an error when nothing would be watched."""
-        if not self.needs_aws and not self._urls:
-            raise InputError(
-                error_message("error-loadtest-nothing-watched", system=self._target.name, file=FILE)
-            )
-
-    def kinds(self, aws: Aws | None, target: LoadTarget) -> list[tuple[Kind, str]]:
-        """Return the kind and resource of everything that is watched, without the tested queue itself."""
-        found: dict[tuple[Kind, str], None] = {}
-        functions = list(self._functions)
-        if aws is not None:
-            for name in self._queues:
-                url = queue_url(aws, name)
-                if url == target.url:
-                    continue
-                found[("depth", url)] = found[("age", resource_name(url))] = None
-                attributes = queue_attributes(aws, url)
-                policy = json_value(attributes.get("RedrivePolicy"))
-                dlq = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
-                self._dlqs += [resource_name(str(dlq))] if dlq else []
-                mappings = aws.items(
-                    "lambda",
-                    "list_event_source_mappings",
-                    "EventSourceMappings",
-                    EventSourceArn=attributes["QueueArn"],
-                )
-                functions += [resource_name(str(one["FunctionArn"])) for one in mappings]
-            for name in self._dlqs:
-                url = queue_url(aws, name)
-                if url != target.dlq_url:
-                    found[("dlq", url)] = None
-        for name in functions:
-            if name != target.function:
-                found[("errors", name)] = found[("throttles", name)] = None
-        for url in self._urls:
-            found[("health", url)] = None
-        return list(found)
+def _mappings(aws: Aws, attributes: Mapping[str, str]) -> list[Any]:
+    """Return the event source mappings of a queue."""
+    return aws.items(
+        "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=attributes["QueueArn"]
+    )
 
 
 def _session(profile: str | None, region: str | None) -> Aws:

@@ -69,18 +69,14 @@ loadtest-own-errors = { $failed } of the { $count } messages that ended have fai
 loadtest-saturated = { $count } requests had no response at the same time: the endpoint is too slow for this rate.
 loadtest-late = sending is { $late } behind the plan: SQS or this machine is too slow for this rate.
 loadtest-was-run = This test has been run. Its result:
-loadtest-resumed = An earlier run was interrupted after { $sent } were sent. { $unconfirmed ->
-    [0] None is
-    [one] One more may have been sent, and is
-   *[other] { $unconfirmed } more may have been sent, and are
-  } not sent again; { $count } follow.
+loadtest-cut = an earlier run of it was interrupted. What it sent is counted; the rest isn't sent, since its times are lost. Plan another test.
 loadtest-progress = { $sent } of { $count } sent
 loadtest-counts = Planned { $planned }, sent { $sent }, delivered { $delivered }, processed { $processed }, failed { $failed }, end not seen { $open }
 loadtest-unconfirmed = { $count ->
     [one] One more may have been sent: its send has no result. It is not sent again.
    *[other] { $count } more may have been sent: their sends have no result. They are not sent again.
   }
-loadtest-by-queue = The function's log names no message of the test. So what has left the queue counts as processed, and what has reached its DLQ as failed, by the queue's attributes; latencies are approximate.
+loadtest-by-queue = The function's log names no message of the test. So what has left the queue counts as processed, and what has reached its DLQ as failed, by the queue's attributes; latencies are unknown.
 loadtest-errors = { $count } failed with: { $error }
 loadtest-compared = { $figure }: { $measured }, { $position ->
     [above] above
@@ -92,19 +88,6 @@ loadtest-deviates = { $count } of { $figures } figures differ from the simulatio
 loadtest-action = Load test of { $target }: { $end } { $counts }.
 loadtest-journal = journal { $journal }: keep it, it prevents that a message is sent twice
 loadtest-nothing-sent = Nothing was sent.
-loadtest-table = Measured beside predicted
-loadtest-table-note = Predicted: simulated runs with the times at which the messages were really sent. A value agrees within 10 % or { $close } of their range.
-loadtest-column-figure = figure
-loadtest-column-measured = measured
-loadtest-column-predicted = predicted
-loadtest-column-range = range
-loadtest-column-position = comparison
-loadtest-position = { $position ->
-    [above] above
-    [below] below
-    [unknown] unknown
-   *[within] agrees
-  }
 loadtest-figure-done = processed
 loadtest-figure-most-waiting = most sent and not processed
 loadtest-figure-median-s = median latency

@@ -48,14 +48,11 @@ loadtest-own-errors = 終了した { $count } 件のうち { $failed } 件が失
 loadtest-saturated = { $count } 件のリクエストに同時に応答がありませんでした。この送信速度に対してエンドポイントが遅すぎます。
 loadtest-late = 送信が計画より { $late } 遅れています。この送信速度に対して SQS またはこのマシンが遅すぎます。
 loadtest-was-run = このテストは実施済みです。結果:
-loadtest-resumed = 前回の実行は { $sent } 件の送信後に中断されました。{ $unconfirmed ->
-    [0] 送信の成否が不明なものはありません。
-   *[other] ほかに { $unconfirmed } 件は送信された可能性があるため、再送信しません。
-  } 残り { $count } 件を送信します。
+loadtest-cut = 以前の実行が中断されました。送信済みのメッセージは集計しますが、送信時刻が失われたため、残りは送信しません。新しく計画してください。
 loadtest-progress = { $count } 件中 { $sent } 件を送信しました
 loadtest-counts = 計画 { $planned } 件、送信 { $sent } 件、配信 { $delivered } 件、処理 { $processed } 件、失敗 { $failed } 件、終了未確認 { $open } 件
 loadtest-unconfirmed = ほかに { $count } 件は送信の成否が不明です。再送信しません。
-loadtest-by-queue = 関数のログにテストのメッセージが現れないため、キューの属性により、キューからなくなったものを処理済み、DLQ に入ったものを失敗としています。処理までの時間は概算です。
+loadtest-by-queue = 関数のログにテストのメッセージが現れないため、キューの属性により、キューからなくなったものを処理済み、DLQ に入ったものを失敗としています。処理までの時間は不明です。
 loadtest-errors = { $count } 件が失敗しました: { $error }
 loadtest-compared = { $figure }: { $measured }。シミュレーションの { $lowest } から { $highest } { $position ->
     [above] を上回っています。
@@ -67,19 +64,6 @@ loadtest-deviates = { $figures } 個の値のうち { $count } 個がシミュ�
 loadtest-action = { $target } の負荷テスト: { $end } { $counts }。
 loadtest-journal = ジャーナル { $journal }: 二重送信を防ぐため、保管してください
 loadtest-nothing-sent = 何も送信していません。
-loadtest-table = 測定値と予測値
-loadtest-table-note = 予測値は、実際の送信時刻によるシミュレーションの値です。その範囲から 10 % または { $close } 以内であれば一致とみなします。
-loadtest-column-figure = 項目
-loadtest-column-measured = 測定値
-loadtest-column-predicted = 予測値
-loadtest-column-range = 範囲
-loadtest-column-position = 比較
-loadtest-position = { $position ->
-    [above] 上回る
-    [below] 下回る
-    [unknown] 不明
-   *[within] 一致
-  }
 loadtest-figure-done = 処理件数
 loadtest-figure-most-waiting = 送信済み・未処理の最大件数
 loadtest-figure-median-s = 処理までの時間の中央値
