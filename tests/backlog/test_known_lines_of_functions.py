@@ -39,6 +39,21 @@ def test_an_error_with_several_causes_names_none(tmp_path):
     assert "visibility_misconfig" in {entry["cause"] for entry in found["ranking"][:2]}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"errorMessage": "remaining connection slots are reserved for non-replication superuser connections"',
+        "redis.exceptions.ConnectionError: Error 111 connecting to cache:6379. Connection refused.",
+        "AxiosError: Request failed with status code 503",
+    ],
+)
+def test_a_service_that_fails_a_consumer_is_its_downstream(tmp_path, line):
+    _, found = diagnosed(tmp_path / "evidence", "lambda.txt", [line])
+    assert (found["verdict"], found["cause"]) == ("inconclusive", None)
+    first = {entry["cause"] for entry in found["ranking"][:2]}
+    assert first == {"downstream_down", "downstream_slow"}
+
+
 def test_unknown_lines_stay_open(tmp_path):
     _, found = diagnosed(tmp_path / "evidence", "app.log", ["INFO: something unknown"])
     assert (found["verdict"], found["cause"]) == ("inconclusive", None)

@@ -123,6 +123,8 @@ PASTES = {
     'while connecting to upstream, client: 192.0.2.9, server: example.com, request: "GET / HTTP/1.1"',
     "cut at its start": "*8 connect() to unix:/run/app.sock failed (2: No such file or directory) while "
     "connecting to upstream, client: 192.0.2.9, server: example.com",
+    "curl -v": "> GET / HTTP/1.1\n< HTTP/1.1 502 Bad Gateway\n< Server: nginx",
+    "error page": "<head><title>502 Bad Gateway</title></head>\n<hr><center>nginx</center>",
     "wrapped": "2026/03/04 05:06:07 [error] 7#7: *8 connect() failed (111: Connection refused) while\n"
     'connecting to upstream,\nclient: 192.0.2.9,\nrequest: "GET / HTTP/1.1",\n'
     'upstream: "http://192.0.2.20:8000/"',

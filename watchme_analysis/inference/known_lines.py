@@ -1,12 +1,14 @@
 """Known log lines as signals: each message of :mod:`watchme_analysis.log_messages` is one, with its own id.
 
 Its weights follow from its entry: the first two causes most, excluded layers decisively against. A single
-line counts in full, since its vendor states its meaning.
+line counts in full, since its vendor states its meaning. What a caller writes about a service that it calls
+counts for both questions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +32,8 @@ GROUP = "known lines"
 # Grades of the causes of a message, in their order; further ones have the last. A line that has two likely
 # causes does not tell them apart.
 _BY_ORDER = ("strong", "strong", "fair")
+# Causes of a backlog by those of the same line in front of an endpoint: a consumer fails as any caller does.
+_OF_CONSUMERS = {("dependency_slow",): ("downstream_down", "downstream_slow")}
 
 
 class Written(NamedTuple):
@@ -56,11 +60,15 @@ def weighed_messages(question: str) -> dict[str, KnownMessage]:
     """Return the known messages of a question that name a fault, by id."""
     own = {cause.cause for cause in causes(question)}
     layers = {*LAYERS[question]}
-    return {
-        known.id: known
-        for known in known_messages()
-        if known.causes and not known.ordinary and {*known.causes} <= own and {*known.excluded} <= layers
-    }
+    faults = [known for known in known_messages() if known.causes and not known.ordinary]
+    if question == "backlog":
+        faults = [
+            replace(known, causes=_OF_CONSUMERS[known.causes], excluded=("message",))
+            if known.causes in _OF_CONSUMERS
+            else known
+            for known in faults
+        ]
+    return {known.id: known for known in faults if {*known.causes} <= own and {*known.excluded} <= layers}
 
 
 def grades_of(cause: Cause) -> dict[str, float]:
