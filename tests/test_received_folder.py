@@ -61,7 +61,7 @@ def run(folder, *words):
 
 
 COMMANDS = {
-    "ruff": ("case", "import", ".", "../case"),
+    "import": ("case", "import", ".", "../case"),
     "kernel": ("report", "health", ".", "--to", "../reports"),
     "jupyterlab": ("lab", ".", "--folder", "../copies", "--version"),
 }
@@ -350,9 +350,6 @@ def trapped(tmp_path, secret, webhook, monkeypatch):
     for name in {*sys.stdlib_module_names, *packages_distributions(), "ipykernel_launcher", "sitecustomize"}:
         if name.isidentifier():
             (folder / f"{name}.py").write_text(code)
-    (folder / "ruff").mkdir()
-    (folder / "ruff" / "__main__.py").write_text(code)
-    (folder / "ruff.toml").write_text(f'extend = "{secret / "note.txt"}"\n')
     (folder / "service.py").write_text(HANDLER)
     (folder / "access.log").write_text(ACCESS)
     (folder / "probes.csv").write_text(PROBES)

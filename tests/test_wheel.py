@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_CORE_BYTES = 650e6
 LONGEST_IMPORT_MS = 5.0
-NOT_IN_THE_CORE = ("IPython", "jupyterlab", "matplotlib", "nbconvert", "papermill", "ruff", "scipy")
+NOT_IN_THE_CORE = ("IPython", "jupyterlab", "matplotlib", "nbconvert", "papermill", "scipy")
 IMPORT = """
 import sys, time
 began = time.perf_counter()

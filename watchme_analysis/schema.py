@@ -343,20 +343,21 @@ cpus | float | CPU limit | no limit
     ),
     Table(
         "app_handlers",
-        "One HTTP handler found in an application's source.",
+        "One HTTP handler found in an application's source; null in columns of its code if that is not analysed.",
         _columns(
             _WHERE
             + """
-function | text | name of the handler
-method | text | HTTP method, upper case
+function | text | name of the handler; of code that is not analysed, as written | a function without a name
+method | text | HTTP method, upper case; ANY if the source does not restrict it
 path | text | route, with router and include prefixes joined
-is_async | bool | `async def`
-runs_on | text | event_loop or thread_pool
+framework | text | fastapi (also for Starlette), flask, django or express
+is_async | bool | `async def` | not analysed
+runs_on | text | event_loop, thread_pool or worker (a process or thread of the server, until it responds) | unknown
 response_status | int | declared status code | the default
 background_tasks | json | names of functions given to background tasks, started as asyncio tasks or put into an own thread pool
 application_file | text | file of the application that serves the route, directly or through routers | no application found
-unknown_calls | json | names of calls on the event loop, for this handler and its application's middleware, of which it is unknown whether they block
-unknown_in_threads | json | the same of calls in threads for which its response waits
+unknown_calls | json | names of calls on the event loop, for this handler and its application's middleware, of which it is unknown whether they block | not analysed
+unknown_in_threads | json | the same of calls in threads and workers for which its response waits | not analysed
 """
         ),
     ),
@@ -373,7 +374,7 @@ timeout_s | float | literal timeout given | none given or not literal
 reached_from | text | method and path of a handler, `middleware NAME` or `startup NAME`, from which it is reached | not reached
 application_file | text | file of the application of that handler, as in app_handlers | not reached, or no application found
 is_certain | bool | false if the called object may be another one, as after a factory with several returns
-context | text | event_loop, thread_pool, background_event_loop, background_thread_pool, process_pool, unknown: where it runs
+context | text | event_loop, thread_pool, worker, background_event_loop, background_thread_pool, process_pool, unknown: where it runs
 chain | json | names of functions from the handler to the call
 at_once | int | how much a limit allows at once | no limit, or its size is not in the source
 variable | text | environment variable that may set the limit | none known

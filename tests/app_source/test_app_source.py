@@ -472,28 +472,6 @@ def test_recursion_ends(tmp_path):
     assert ("blocking_sleep", "time.sleep", "thread_pool", "GET /x") in calls(tmp_path)
 
 
-@pytest.mark.slow
-def test_the_rules_of_ruff_add_what_the_list_of_calls_lacks(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        import os, time
-        from fastapi import FastAPI
-        app = FastAPI()
-        async def helper():
-            return os.path.exists("/data/model")
-        @app.get("/health")
-        async def health():
-            time.sleep(1)
-            return await helper()
-        """,
-    )
-    assert calls(tmp_path) == {
-        ("blocking_file", "os.path.exists", "event_loop", "GET /health"),
-        ("blocking_sleep", "time.sleep", "event_loop", "GET /health"),
-    }
-
-
 def test_routers_of_a_class_of_their_own_and_what_a_class_registers_on_itself(tmp_path):
     laid(
         tmp_path,
@@ -819,11 +797,3 @@ def test_what_a_function_of_the_source_is_given_is_not_required_of_callers(tmp_p
     source = "def f(n: int):\n    for i in range(n): i\n@app.get('/x')\nasync def x():\n    f(3)\n"
     (tmp_path / "app.py").write_text(PREAMBLE + source)
     assert all(kind != "cpu" for kind, *_ in calls(tmp_path))
-
-
-@pytest.mark.slow
-def test_a_call_that_a_rule_found_is_named_without_its_arguments(tmp_path):
-    (tmp_path / "app.py").write_text(
-        PREAMBLE + "@app.get('/x')\nasync def x(name):\n    Path(str(name)).expanduser()\n"
-    )
-    assert ("blocking_file", "Path().expanduser", "event_loop", "GET /x") in calls(tmp_path)

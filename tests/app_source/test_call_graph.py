@@ -231,6 +231,7 @@ def test_every_column_of_a_handler():
             "function": "x",
             "method": "POST",
             "path": "/x",
+            "framework": "fastapi",
             "is_async": True,
             "runs_on": "event_loop",
             "response_status": 202,

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 import pytest
 from worlds.together import together
 
-from watchme_analysis.app_source.async_rules import async_rule_findings
 from watchme_analysis.app_source.names import Project
 from watchme_analysis.app_source.source_files import (
     is_source,
@@ -306,14 +305,3 @@ def test_source_that_can_not_be_parsed():
 )
 def test_formatted_strings_that_older_versions_do_not_read(source, older):
     assert older_fstrings(source.encode()).decode() == older
-
-
-def test_rules_find_blocking_calls_where_ruff_runs():
-    text = b"import os.path, time\nasync def f():\n    time.sleep(1)\n    os.path.join('a')\n"
-    text += b"    os.path.exists('a')\n"
-    found = async_rule_findings({"a.py": text, "b.py.gz": b""})
-    assert found == [
-        ("a.py", 3, "blocking_sleep", "time.sleep"),
-        ("a.py", 5, "blocking_file", "os.path.exists"),
-    ]
-    assert async_rule_findings({"b.py.gz": b""}) == []

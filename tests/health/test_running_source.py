@@ -120,6 +120,7 @@ def row(file, application, path="/health", **more):
         "function": "f",
         "method": "GET",
         "path": path,
+        "is_async": True,
         "runs_on": "event_loop",
     }
     return handler | {"application_file": application} | more

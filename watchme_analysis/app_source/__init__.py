@@ -1,4 +1,4 @@
-"""An application's Python source, read without running it: routes, calls, and calls that block.
+"""An application's source, read without running it: routes, calls, and calls that block.
 
 Entry point: `reader` (tables `app_handlers` and `app_calls`), `start_command` (how the server is
 started).
@@ -7,6 +7,7 @@ Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), 
 
 Never: imports or runs the application.
 
-`source_files` finds the files, `syntax` and `names` resolve names, `routes` finds handlers, `calls`
+`source_files` finds the files, `syntax` and `names` resolve names, `routes` (FastAPI, Flask), `django_urls`
+and `express` (JavaScript and TypeScript, whose calls are not analysed) find handlers, `calls`
 follows them, `blocking_calls` and `concurrency_limits` classify (their rules are TOML data).
 """

@@ -1,8 +1,9 @@
 """The call graph of an application, from its handlers to blocking calls, with the context of each call.
 
-The rules of FastAPI and Starlette: an ``async def`` handler runs on the event loop and a ``def`` handler in
-the thread pool (40 tokens of anyio). A background task runs after the response, on the loop when it is a
-coroutine function and in the thread pool when it is not. A dependency runs like a handler.
+:func:`~watchme_analysis.app_source.handler.context_of` has the rules of the frameworks. In FastAPI, an
+``async def`` handler runs on the event loop and a ``def`` handler in the thread pool (40 tokens of anyio). A
+background task runs after the response, on the loop when it is a coroutine function and in the thread pool
+when it is not. A dependency runs like a handler.
 """
 
 from __future__ import annotations
@@ -28,7 +29,17 @@ from watchme_analysis.app_source.blocking_calls import (
     tries_only,
     waits_at_end,
 )
-from watchme_analysis.app_source.handler import Handler, ScopedExpression
+from watchme_analysis.app_source.django_urls import django_routes
+from watchme_analysis.app_source.handler import (
+    LOOP,
+    POOL,
+    PROCESS,
+    UNKNOWN,
+    WORKER,
+    Handler,
+    ScopedExpression,
+    context_of,
+)
 from watchme_analysis.app_source.middleware import hooks_of
 from watchme_analysis.app_source.names import Project, dependency_of, returns_plain_value
 from watchme_analysis.app_source.routes import Routes
@@ -85,14 +96,12 @@ def caller_chosen_numbers(function: Function, constants: dict[str, float]) -> di
     return found
 
 
-# Context in which a function runs, as in the column ``context`` of ``app_calls``.
-LOOP = "event_loop"
-POOL = "thread_pool"
-PROCESS = "process_pool"
 # Functions that call their first argument.
 _CALLING = re.compile(
     r"map|filter|functools\.reduce|itertools\.(accumulate|dropwhile|filterfalse|groupby|starmap|takewhile)"
 )
+# Contexts whose unknown calls are counted among those of another one.
+_COUNTED_AS = {f"background_{LOOP}": LOOP, UNKNOWN: LOOP, WORKER: POOL}
 _MEMORY = ("io.BytesIO()", "io.StringIO()")
 # Functions that open a file, by their last name. Whatever is given an open file reads or writes it.
 _OPENING = re.compile(r"(.*\.)?(open|\w*TemporaryFile|GzipFile|BZ2File|LZMAFile|extractfile)\(\)")
@@ -161,7 +170,9 @@ class Calls:
     def __init__(self, project: Project, routes: Routes) -> None:
         self.project = project
         self.routes = routes
-        self.handlers: list[Handler] = routes.handlers()
+        # Django registers routes in modules of their own, and names its middleware in the settings.
+        self.other = django_routes(routes)
+        self.handlers: list[Handler] = [*routes.handlers(), *self.other.handlers]
         self.hooks = hooks_of(routes)
         # Dependencies that routers add to each handler, in addition to those of its parameters.
         self._router_dependencies: dict[Function, list[ScopedExpression]] = {}
@@ -180,18 +191,6 @@ class Calls:
             self._read(function, self._bodies[function])
         return self._bodies[function]
 
-    def add(self, file: str, site: CallSite) -> None:
-        """Add a call that ruff found, unless a call on its line is already known."""
-        holders = [
-            function
-            for function in self._by_file.get(file, ())
-            if function.node.lineno <= site.line <= (function.node.end_lineno or function.node.lineno)
-        ]
-        if holders:
-            body = self.body(max(holders, key=lambda function: function.node.lineno))
-            if all(known.line != site.line or known.kind == "async_wait" for known in body.sites):
-                body.sites.append(site)
-
     @cached_property
     def reached(self) -> list[ReachedFunction]:
         """Every reached function, once for each origin and context.
@@ -202,12 +201,12 @@ class Calls:
         for h in self.handlers:
             needed = (self._dependency(need) for need in h.dependencies)
             starts += [
-                _start(function, f"{h.method} {h.path}", h.application)
+                _start(function, f"{h.method} {h.path}", h.application, h.framework)
                 for function in (h.function, *needed)
                 if function is not None
             ]
         starts += [
-            _start(hook.function, f"middleware {hook.function.name}", hook.application)
+            _start(hook.function, f"middleware {hook.function.name}", hook.application, hook.framework)
             for hook in self.hooks.middlewares
         ]
         starts += [
@@ -241,12 +240,15 @@ class Calls:
         handler
             The handler.
         context
-            ``event_loop``, with the tasks that it leaves behind there, or ``thread_pool``.
+            ``event_loop``, with the tasks that it leaves behind there and calls of which it is unknown where
+            they run, or ``thread_pool``, with the workers of a server.
         """
         application, origin = handler.application, f"{handler.method} {handler.path}"
+        is_around = handler.framework == "django" and context == _COUNTED_AS.get(handler.context)
         return sorted(
             self._unknown.get((application, origin, context), set())
             | self._unknown.get((application, "middleware", context), set())
+            | (set(self.other.middleware) if is_around else set())
         )
 
     @cached_property
@@ -254,7 +256,7 @@ class Calls:
         """Unknown calls by application, origin and context, of all middleware together."""
         found: dict[tuple[str | None, str, str], set[str]] = {}
         for at in self.reached:
-            context = LOOP if at.context == f"background_{LOOP}" else at.context
+            context = _COUNTED_AS.get(at.context, at.context)
             origin = "middleware" if at.origin.startswith("middleware ") else at.origin
             key = at.application, origin, context
             found.setdefault(key, set()).update(self.body(at.function).unknown)
@@ -557,9 +559,11 @@ def _unnamed(called: ast.expr) -> list[str]:
     return [f"?{source_text(called)}"]
 
 
-def _start(function: Function, origin: str, application: str | None) -> ReachedFunction:
+def _start(
+    function: Function, origin: str, application: str | None, framework: str = "fastapi"
+) -> ReachedFunction:
     """Return a function that a server calls, as the start of a chain."""
-    context = LOOP if function.is_async else POOL
+    context = context_of(framework, function.is_async)
     return ReachedFunction(function, origin, application, context, (function.name,))
 
 

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from watchme_analysis.app_source.routes import Routes, scopes
 from watchme_analysis.app_source.syntax import Function, Module, keywords_of, last_name
 
+# Decorators of Flask: https://flask.palletsprojects.com/en/stable/api/#flask.Flask.before_request
+_AROUND_REQUESTS = (
+    "before_request", "before_app_request", "after_request", "after_app_request", "teardown_request",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Hook:
@@ -15,6 +20,7 @@ class Hook:
 
     function: Function
     application: str | None
+    framework: str = "fastapi"
 
 
 @dataclass(slots=True)
@@ -30,6 +36,11 @@ def hooks_of(routes: Routes) -> Hooks:
     found = Hooks()
     for function in routes.project.functions.values():
         for call in function.decorators:
+            if isinstance(call, ast.Attribute) and call.attr in _AROUND_REQUESTS:
+                where = (function.module, function.outer)
+                application = routes.application_of(call.value, *where)
+                if routes.framework_of(call.value, *where) == "flask":
+                    found.middlewares.append(Hook(function, application, "flask"))
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
                 continue
             application = routes.application_of(call.func.value, function.module, function.outer)

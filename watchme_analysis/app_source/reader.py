@@ -1,26 +1,27 @@
-"""An application's Python source: handlers, and calls that can block, read without running it."""
+"""An application's source: handlers, and calls of Python that can block, read without running it."""
 
 from __future__ import annotations
 
 import gc
 import json
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.app_source.async_rules import async_rule_findings
-from watchme_analysis.app_source.calls import LOOP, POOL, Calls, CallSite
+from watchme_analysis.app_source.calls import Calls
 from watchme_analysis.app_source.concurrency_limits import limits
+from watchme_analysis.app_source.express import express_routes
+from watchme_analysis.app_source.handler import POOL, UNKNOWN
 from watchme_analysis.app_source.names import Project
 from watchme_analysis.app_source.routes import Routes
 from watchme_analysis.app_source.source_files import (
+    ENDINGS,
     MAX_BYTES,
     State,
+    is_python,
     is_source,
     nearest,
     parse_source,
@@ -29,16 +30,17 @@ from watchme_analysis.app_source.source_files import (
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, unpacked_name
 from watchme_analysis.files.storable_values import frame_of_rows
-from watchme_analysis.installation import install_command
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import empty
-from watchme_analysis.text.message import Code, Resource
+from watchme_analysis.text.message import Resource
 from watchme_analysis.text.render import note
 
 if TYPE_CHECKING:
     import ast
 
     import pandas as pd
+
+    from watchme_analysis.app_source.handler import Handler
 
 TABLES = ("app_handlers", "app_calls")
 
@@ -70,22 +72,27 @@ def analyse(files: dict[str, ast.Module]) -> Calls:
 def handler_rows(calls: Calls) -> list[dict[str, Any]]:
     """Return rows of ``app_handlers``."""
     return [
-        {
-            "file": handler.function.module.file,
-            "line": handler.line,
-            "function": handler.function.name,
-            "method": handler.method,
-            "path": handler.path,
-            "is_async": handler.function.is_async,
-            "runs_on": LOOP if handler.function.is_async else POOL,
-            "response_status": handler.status,
-            "background_tasks": json.dumps(list(dict.fromkeys(calls.body(handler.function).background))),
-            "application_file": handler.application,
-            "unknown_calls": json.dumps(calls.unknown_calls(handler)),
-            "unknown_in_threads": json.dumps(calls.unknown_calls(handler, POOL)),
-        }
-        for handler in calls.handlers
+        *calls.other.rows,
+        *map(partial(_handler_row, calls), calls.handlers),
     ]
+
+
+def _handler_row(calls: Calls, handler: Handler) -> dict[str, Any]:
+    return {
+        "file": handler.function.module.file,
+        "line": handler.line,
+        "function": handler.function.name,
+        "method": handler.method,
+        "path": handler.path,
+        "is_async": handler.function.is_async,
+        "framework": handler.framework,
+        "runs_on": None if handler.context == UNKNOWN else handler.context,
+        "response_status": handler.status,
+        "background_tasks": json.dumps(list(dict.fromkeys(calls.body(handler.function).background))),
+        "application_file": handler.application,
+        "unknown_calls": json.dumps(calls.unknown_calls(handler)),
+        "unknown_in_threads": json.dumps(calls.unknown_calls(handler, POOL)),
+    }
 
 
 def call_rows(calls: Calls) -> list[dict[str, Any]]:
@@ -145,18 +152,19 @@ def _read_folder(root: Path, state: State) -> _Folder:
         folder.unread = set(texts) - taken
         texts = {name: text for name, text in texts.items() if name in taken}
     trees = {}
-    with ThreadPoolExecutor(1) as pool, _no_collection():
-        rules = pool.submit(async_rule_findings, texts)
+    scripts = {unpacked_name(name): text for name, text in texts.items() if not is_python(name)}
+    with _no_collection():
         for name, text in texts.items():
+            if not is_python(name):
+                continue
             tree, rejected = parse_source(text, name)
             if tree is not None:
                 trees[unpacked_name(name)] = tree
             if rejected is not None:
                 folder.rejected[name] = rejected
         calls = analyse(trees)
-        for found in rules.result():
-            calls.add(found.file, CallSite(found.line, found.call, found.kind, None))
-        for table, rows in zip(TABLES, (handler_rows(calls), call_rows(calls)), strict=True):
+        handlers = [*handler_rows(calls), *express_routes(scripts)]
+        for table, rows in zip(TABLES, (handlers, call_rows(calls)), strict=True):
             for row in rows:
                 folder.rows.setdefault((table, row["file"]), []).append(row)
     return folder
@@ -206,13 +214,13 @@ def _no_rows(table: str) -> pd.DataFrame:
 
 
 def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
-    """Return the tables of a file of Python source, resolved together with the modules of its folder.
+    """Return the tables of a source file, resolved together with the modules of its folder.
 
     Returns
     -------
     list of table, frame, retrieval
         ``app_handlers`` and ``app_calls`` of this file. The path from a handler to a call may lead through
-        other files. A file that is not valid Python is a single rejected entry.
+        other files. A file that is not valid Python is a single rejected entry; JavaScript is not parsed.
     """
     folder = _folder(raw)
     rejected = folder.rejected.get(raw.relative)
@@ -220,11 +228,6 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
     if raw.content.problem:
         problems.append(Rejected(raw.relative, 0, raw.content.problem))
     notes: tuple[str, ...] = ()
-    advice: tuple[str, ...] = (
-        ()
-        if find_spec("ruff") is not None
-        else (note("note-without-ruff", command=Code(install_command("report"))),)
-    )
     if raw.relative in folder.unread:
         notes = (
             note(
@@ -246,7 +249,7 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
             rows=len(frame),
             rejected=tuple(problems) if first else (),
             truncated=bool(problems or notes),
-            notes=(*notes, *advice) if first else (),
+            notes=notes if first else (),
         )
         pieces.append((table, frame, retrieval))
     return pieces
@@ -264,7 +267,7 @@ def _looks_like(raw: RawFile) -> bool:
 def _declined(raw: RawFile) -> str | None:
     if is_source(PurePosixPath(raw.name)):
         return None
-    return note("left-other-python")
+    return note("left-other-source")
 
 
 _SAMPLE = """
@@ -276,15 +279,21 @@ async def health():
     time.sleep(1)
 """
 
+_SCRIPT = """
+const express = require('express');
+const app = express();
+app.get('/health', (request, response) => response.send('ok'));
+"""
+
 SOURCES = (
     Source(
         name="app_source",
         tables=TABLES,
-        patterns=("app*.py", "main*.py", "*.py"),
+        patterns=("app*.py", "main*.py", *(f"*{ending}" for ending in ENDINGS)),
         looks_like=_looks_like,
         read=_read,
         keep=True,
         declined=_declined,
-        samples=((_SAMPLE, 2),),
+        samples=((_SAMPLE, 2), (_SCRIPT, 1)),
     ),
 )

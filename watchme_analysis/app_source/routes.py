@@ -1,4 +1,4 @@
-"""HTTP handlers of FastAPI and Starlette applications, found in source without running it."""
+"""HTTP handlers of FastAPI, Starlette and Flask applications, found in source without running it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from watchme_analysis.app_source.handler import Handler, Link, Route, ScopedExpression
 from watchme_analysis.app_source.names import Project
 from watchme_analysis.app_source.syntax import (
+    Class,
     Function,
     Module,
     keywords_of,
@@ -23,6 +24,10 @@ _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 _OTHER_ROUTES = {"api_route", "route", "websocket", "websocket_route"}
 _WEBSOCKET_METHODS = ("on_connect", "on_receive", "on_disconnect")
 _APPLICATIONS = re.compile(r"(.*\.)?(FastAPI|APIRouter|Starlette|Router)")
+# Flask, and packages that extend it.
+_FLASK = re.compile(r"(flask|flask_\w+|apiflask)\.(\w+\.)*\w*(Flask|Blueprint)")
+# Converters of Flask and Django: ``<id>``, ``<int:id>``, ``<any(a, b):id>``.
+_CONVERTER = re.compile(r"<(?:[^<>:]*:)?(\w+)>")
 
 
 def scopes(project: Project) -> Iterator[tuple[Module, Function | None, list[ast.AST]]]:
@@ -83,6 +88,7 @@ class Routes:
                         route.line,
                         dependencies,
                         self._file_of(top),
+                        route.framework,
                     )
                     for method in route.methods
                 ]
@@ -190,7 +196,11 @@ class Routes:
         """
         own, dependencies = self._prefixes.get(owner, ""), self._router_dependencies.get(owner, ())
         found = [
-            (top, f"{above}{link.prefix}{own}", (*before, *link.dependencies, *dependencies))
+            (
+                top,
+                f"{above}{link.prefix}{'' if link.replaces else own}",
+                (*before, *link.dependencies, *dependencies),
+            )
             for link in self._parents.get(owner, [])
             if link.parent not in seen
             for top, above, before in self._mounts_of(link.parent, (*seen, owner))
@@ -228,15 +238,23 @@ class Routes:
         """Return True for a described application or router, or an instance of a subclass."""
         if not value.endswith("()"):
             return False
+        return any(_APPLICATIONS.fullmatch(name) or _FLASK.fullmatch(name) for name in self._kinds(value))
+
+    def _kinds(self, value: str) -> list[str]:
+        """Return the dotted names of the classes of which a described value is an instance."""
         owner = self.project.class_of(value)
-        names = [value.removesuffix("()")] if owner is None else self.project.ancestors(owner)
-        return any(_APPLICATIONS.fullmatch(name) for name in names)
+        return [value.removesuffix("()")] if owner is None else self.project.ancestors(owner)
 
     def _is_router(self, value: str) -> bool:
         """Return True for a described router, which serves requests only through an application."""
-        owner = self.project.class_of(value)
-        names = [value.removesuffix("()")] if owner is None else self.project.ancestors(owner)
-        return any(name.endswith("Router") for name in names)
+        return any(name.endswith(("Router", "Blueprint")) for name in self._kinds(value))
+
+    def framework_of(self, node: ast.expr, module: Module, scope: Function | None) -> str:
+        """Return the framework of an application or router; of an unknown value, that of its module."""
+        value = self.project.resolve(node, scope, module) or ""
+        kinds = self._kinds(value) if value.endswith("()") else module.imports.values()
+        pattern = _FLASK if value.endswith("()") else re.compile(r"flask\b.*")
+        return "flask" if any(pattern.fullmatch(name) for name in kinds) else "fastapi"
 
     def _decorated(self, function: Function) -> None:
         for decorator in function.decorators:
@@ -246,19 +264,23 @@ class Routes:
                 continue
             scope, module = function.outer, function.module
             if target.attr in _METHODS | _OTHER_ROUTES and self._is_application(target.value, module, scope):
-                owner = self.identity(target.value, module, scope)
-                self._add(owner, function, call, target.attr, (module, scope))
+                self._add(target.value, function, call, target.attr, (module, scope))
 
     def _add(
         self,
-        owner: str,
+        owner: ast.expr | str,
         function: Function,
         call: ast.Call,
         kind: str,
         where: tuple[Module, Function | None],
     ) -> None:
         keywords = keywords_of(call)
-        path = self.text(call.args[0] if call.args else keywords.get("path"), *where)
+        path = self.text(call.args[0] if call.args else keywords.get("path") or keywords.get("rule"), *where)
+        framework = "fastapi"
+        if not isinstance(owner, str):
+            framework, owner = self.framework_of(owner, *where), self.identity(owner, *where)
+        if framework == "flask":
+            path = template_of(path)
         methods: tuple[str, ...] = (kind.upper(),)
         if kind.startswith("websocket"):
             methods = ("WEBSOCKET",)
@@ -267,7 +289,7 @@ class Routes:
             names = listed.elts if isinstance(listed, ast.List | ast.Tuple | ast.Set) else []
             methods = tuple(str(n.value).upper() for n in names if isinstance(n, ast.Constant)) or ("GET",)
         status = _status(keywords.get("status_code"))
-        self._routes.append(Route(owner, function, methods, path, status, function.node.lineno))
+        self._routes.append(Route(owner, function, methods, path, status, function.node.lineno, framework))
 
     def _application(self, node: ast.Assign | ast.AnnAssign, module: Module, scope: Function | None) -> None:
         """Record the prefix, routes and dependencies with which an application or router is created."""
@@ -290,7 +312,7 @@ class Routes:
         inner = [given for _, given in self._arguments_of(call, module, scope) if isinstance(given, ast.Call)]
         made = next((one for one in inner if self.is_application_call(one, module, scope)), call)
         for keyword in made.keywords:
-            if keyword.arg == "prefix":
+            if keyword.arg in ("prefix", "url_prefix"):
                 self._prefixes[owner] = self.text(keyword.value, module, scope)
             elif keyword.arg == "dependencies":
                 self._router_dependencies[owner] = self._dependencies_of(keyword.value, module, scope)
@@ -333,14 +355,14 @@ class Routes:
                     continue
                 router = passed.given[child]
                 parent = passed.given.get(link.parent, link.parent)
-                mounted = Link(parent, link.prefix or passed.prefix, link.dependencies)
+                mounted = replace(link, parent=parent, prefix=link.prefix or passed.prefix)
                 if mounted in self._parents[router]:
                     continue
                 self._parents[router].append(mounted)
                 outer = passed.scope
                 if outer is not None and router.rpartition(".")[0] == outer.qualname:
                     # The caller of the outer function states the prefix that it passes on.
-                    own = Link(parent, link.prefix, link.dependencies)
+                    own = replace(link, parent=parent)
                     self._parameter_mounts[outer.qualname].append((router, own))
                     waiting += [other for other in self._passed if other.function == outer.qualname]
 
@@ -367,21 +389,16 @@ class Routes:
     def _endpoint(
         self,
         node: ast.expr | None,
-        owner: str,
+        owner: ast.expr | str,
         call: ast.Call,
         where: tuple[Module, Function | None],
         is_websocket: bool,
     ) -> None:
         """Add the route of a function, or those of the methods of a class such as ``HTTPEndpoint``."""
         module, scope = where
-        made = self.project.class_of(
-            (self.project.resolve(node, scope, module) if node is not None else None) or ""
-        )
-        bases = (
-            {name.rpartition(".")[2] for name in self.project.ancestors(made)} if made is not None else set()
-        )
-        if made is not None and bases & {"HTTPEndpoint", "WebSocketEndpoint"}:
+        if made := self.view_class(node, module, scope):
             kinds = {name: name for name in _METHODS} | dict.fromkeys(_WEBSOCKET_METHODS, "websocket")
+            kinds["dispatch_request"] = "route"
             named = [(self.project.method(made, name), kind) for name, kind in kinds.items()]
         else:
             named = [(self.function_of(node, module, scope), "websocket" if is_websocket else "route")]
@@ -394,14 +411,16 @@ class Routes:
         if not isinstance(call.func, ast.Attribute):
             return
         name, keywords = call.func.attr, keywords_of(call)
-        if name in ("include_router", "mount"):
+        if name in ("include_router", "mount", "register_blueprint"):
             owner = self.identity(call.func.value, module, scope)
-            child = keywords.get("router") or keywords.get("app") or (call.args[-1] if call.args else None)
+            named = [keywords[key] for key in ("router", "app", "blueprint") if key in keywords]
+            child = next(iter([*named, *call.args[-1:]]), None)
             first = call.args[0] if call.args else keywords.get("path")
-            prefix = keywords.get("prefix") if name == "include_router" else first
+            prefix = first if name == "mount" else keywords.get("prefix") or keywords.get("url_prefix")
             if child is not None:
                 dependencies = self._dependencies_of(keywords.get("dependencies"), module, scope)
-                link = Link(owner, self.text(prefix, module, scope), dependencies)
+                replaces = "url_prefix" in keywords
+                link = Link(owner, self.text(prefix, module, scope), dependencies, replaces)
                 router = self.identity(child, module, scope)
                 self._parents[router].append(link)
                 if scope is not None and router.rpartition(".")[0] == scope.qualname:
@@ -412,8 +431,24 @@ class Routes:
                 or keywords.get("route")
                 or (call.args[1] if len(call.args) > 1 else None)
             )
-            owner = self.identity(call.func.value, module, scope)
-            self._endpoint(target, owner, call, (module, scope), "websocket" in name)
+            self._endpoint(target, call.func.value, call, (module, scope), "websocket" in name)
+        elif name == "add_url_rule":
+            # https://flask.palletsprojects.com/en/stable/api/#flask.Flask.add_url_rule
+            target = keywords.get("view_func") or (call.args[2] if len(call.args) > 2 else None)
+            self._endpoint(target, call.func.value, call, (module, scope), is_websocket=False)
+
+    def view_class(self, node: ast.expr | None, module: Module, scope: Function | None) -> Class | None:
+        """Return the project's class whose methods respond: ``HTTPEndpoint``, or that of ``as_view()``."""
+        is_view = (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "as_view"
+        )
+        named = node.func.value if is_view else node  # type: ignore[union-attr]
+        found = self.project.class_of((named and self.project.resolve(named, scope, module)) or "")
+        bases = self.project.ancestors(found) if found is not None and not is_view else []
+        is_endpoint = any(base.rpartition(".")[2] in ("HTTPEndpoint", "WebSocketEndpoint") for base in bases)
+        return found if is_view or is_endpoint else None
 
     def function_of(self, node: ast.expr | None, module: Module, scope: Function | None) -> Function | None:
         """Return the project's function to which an expression refers."""
@@ -431,6 +466,11 @@ def _unwrapped_registration(call: ast.Call) -> ast.Call:
     if not isinstance(first, ast.Attribute) or first.attr not in _METHODS:
         return call
     return ast.copy_location(ast.Call(func=first, args=call.args[1:], keywords=call.keywords), call)
+
+
+def template_of(path: str) -> str:
+    """Return a path of Flask or Django with its variables in braces: ``/orders/{id}``."""
+    return _CONVERTER.sub(r"{\1}", path)
 
 
 def _placeholder(node: ast.expr) -> str:

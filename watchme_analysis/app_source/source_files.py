@@ -88,7 +88,9 @@ _HEAD = re.compile(
     rb"^([ \t]*)(type[ \t]+(?=\w+[ \t]*[=\[]))?((?(2)|(?:(?:async[ \t]+)?def|class)[ \t]+)\w+)(\[)?",
     re.MULTILINE,
 )
-_WEB = re.compile(rb"\b(fastapi|starlette)\b", re.IGNORECASE)
+_WEB = re.compile(rb"\b(fastapi|starlette|flask|django|express)\b", re.IGNORECASE)
+# Endings of the names of source files.
+ENDINGS = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 _IMPORTED = re.compile(
     rb"^\s*(?:from\s+([\w.]+)\s+import\s+([\w., ]+|\([^)]*\))|import\s+([\w., ]+))", re.MULTILINE
 )
@@ -102,6 +104,11 @@ def is_source(path: PurePosixPath) -> bool:
     )
 
 
+def is_python(name: str) -> bool:
+    """Return True when a file is Python by its name, possibly compressed."""
+    return unpacked_name(name).endswith(".py")
+
+
 def source_files(root: Path) -> State:
     """Return an application's source files below a folder, including compressed files, by name."""
     found: State = {}
@@ -110,8 +117,8 @@ def source_files(root: Path) -> State:
         for name in names:
             path = Path(folder, name)
             relative = path.relative_to(root)
-            is_python = unpacked_name(name).endswith(".py") and is_source(PurePosixPath(relative.as_posix()))
-            if is_python and not link_problem(root, path):
+            is_own = unpacked_name(name).endswith(ENDINGS) and is_source(PurePosixPath(relative.as_posix()))
+            if is_own and not link_problem(root, path):
                 try:
                     status = path.stat()
                 except OSError:
@@ -138,7 +145,7 @@ def read_files(root: Path, names: list[str]) -> tuple[dict[str, bytes], dict[str
 def nearest(texts: dict[str, bytes], max_bytes: int) -> set[str]:
     """Return the files to parse if all are too large: those of the web application before others.
 
-    Files that import FastAPI or Starlette come first, then the files that they import, by the last part of
+    Files that import a web framework come first, then the files that they import, by the last part of
     the name, then the imports of those; the rest in order.
     """
     by_stem: dict[str, list[str]] = {}

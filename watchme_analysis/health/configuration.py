@@ -373,30 +373,33 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame, language
     Returns
     -------
     pandas.DataFrame
-        ``route`` (method and path), ``function`` (with file and line), ``written_as`` (``async def`` or
-        ``def``), ``runs_on`` (event loop, thread pool), ``in_answer`` and ``in_background`` (text: calls that
-        can block, each with where it runs, its place and its time limit), by route.
+        ``route`` (method and path), ``function`` (with file and line), ``written_as`` (``async def``, ``def``
+        or empty), ``runs_on`` (event loop, thread pool, worker of the server; empty: unknown), ``in_answer``
+        and ``in_background`` (text: calls that can block, each with where it runs, its place and its time
+        limit), by route.
     """
     import pandas as pd
 
     rows = []
     calls = app_calls[app_calls["reached_from"].notna() & app_calls["kind"].isin(_BLOCKING)]
-    written = app_handlers["is_async"].fillna(False).astype(bool)
     by_route = dict(tuple(calls.groupby([calls["application_file"].fillna(""), "reached_from"])))
-    for handler, asynchronous in zip(app_handlers.itertuples(), written, strict=True):
+    unknown = label("handler-not-analysed", language)
+    for handler in app_handlers.astype(object).where(app_handlers.notna(), None).itertuples():
         route_name = f"{handler.method} {handler.path}"
-        file = handler.application_file if isinstance(handler.application_file, str) else ""
+        file = handler.application_file or ""
         mine = by_route.get((file, route_name), calls[:0])
         behind = mine["context"].str.startswith(("background", "process")).fillna(False)
-        tasks = json.loads(handler.background_tasks) if isinstance(handler.background_tasks, str) else []
+        tasks = json.loads(handler.background_tasks or "[]")
         background = _calls(mine[behind], language)
         rows.append(
             {
                 "route": route_name,
-                "function": f"{handler.function} ({handler.file}:{handler.line})",
-                "written_as": "async def" if asynchronous else "def",
-                "runs_on": value_label("call-context", str(handler.runs_on), language).replace("_", " "),
-                "in_answer": _calls(mine[~behind], language),
+                "function": f"{handler.function or ''} ({handler.file}:{handler.line})".strip(),
+                "written_as": ("def", "async def", "")[2 if handler.is_async is None else handler.is_async],
+                "runs_on": value_label("call-context", handler.runs_on, language).replace("_", " ")
+                if handler.runs_on
+                else "",
+                "in_answer": unknown if handler.is_async is None else _calls(mine[~behind], language),
                 "in_background": background
                 or ", ".join(label("call-none-blocks", language, task=str(name)) for name in tasks),
             }

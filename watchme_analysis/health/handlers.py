@@ -32,7 +32,7 @@ class Handler:
     method, path
         Of its route.
     runs_on
-        ``event_loop`` or ``thread_pool``.
+        ``event_loop``, ``thread_pool`` or ``worker``.
     background
         Functions that it hands to background tasks or starts as tasks.
     uses_threads

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Where a call that waits for another machine holds up its own handler alone.
-_ALONE = {("async_wait", "event_loop"), ("blocking_io", "thread_pool")}
+_ALONE = {("async_wait", "event_loop"), ("blocking_io", "thread_pool"), ("blocking_io", "worker")}
 # What waits for a timer or a task of the same process asks nobody.
 _WITHIN = r"^(?:asyncio|anyio)\.(?!open_connection|open_unix_connection|connect_tcp)"
 _COMBINED = r"asyncio\.(?:gather|wait_for|shield|create_task|ensure_future|TaskGroup.*)"
@@ -113,7 +113,7 @@ def _with_calls(calls: pd.DataFrame) -> set[tuple[str, str]]:
     thread = calls["kind"].eq("thread_pool") & calls["call"].eq("fastapi.Depends")
     # The coroutines of the same process that it combines are calls of their own.
     combined = calls["call"].fillna("").str.fullmatch(_COMBINED)
-    before = calls["context"].isin(["event_loop", "thread_pool"])
+    before = calls["context"].isin(["event_loop", "thread_pool", "worker"])
     return set(origins(calls[before & ~thread & ~combined]))
 
 

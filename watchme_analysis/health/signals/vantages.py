@@ -169,7 +169,9 @@ def _all_need_threads(context: HealthContext, routes: list[str]) -> bool:
     if server_kind(context) == "workers":
         return True
     known = handlers_by_route(own_source(context, "app_handlers"), own_source(context, "app_calls"), routes)
-    return bool(known) and all(handler.uses_threads for handler in known.values())
+    return bool(known) and all(
+        handler.uses_threads or handler.runs_on == "worker" for handler in known.values()
+    )
 
 
 @detects("pool_paths", "loop_paths_too", "handler_off_pool", group="handlers", needs=("app_handlers",))

@@ -79,7 +79,6 @@ note-config-part = { $part } is read where { $main } includes it.
 note-include-missing = { $place } includes { $file }, which is not here.
 note-include-circle = { $file } is included by itself ({ $way }); the circle is cut.
 note-source-not-read = { $file }: not read; of { $files } source files those nearest to the web application were, { $read }.
-note-without-ruff = Blocking calls that only ruff's ASYNC rules know were not looked for, because ruff is not installed: { $command }.
 
 ## Responses of AWS
 
@@ -156,7 +155,7 @@ left-named-like = named like { $reader }, but its content is not
 left-not-recognised = not recognised
 reject-unknown-line = no known program writes it
 left-other-script = a script that starts neither a server nor containers
-left-other-python = Python beside the application: tests, migrations or installed packages are not read
+left-other-source = Source beside the application: tests, migrations or installed packages are not read
 left-cloudflare = its lines are Cloudflare's: name it edge.jsonl
 left-uvicorn = its lines are uvicorn's: name it app-SERVICE.log
 left-unknown-format = its lines are of no format known here: put the nginx.conf that holds their log_format beside it, or say log_format = '...' in a case.toml

@@ -58,7 +58,6 @@ note-config-part = { $part } は { $main } の include の位置で読み取り�
 note-include-missing = { $place } が include する { $file } がデータにありません。
 note-include-circle = { $file } が自分自身を include しています ({ $way })。循環はそこで打ち切りました。
 note-source-not-read = { $file }: 読み取っていません。ソースファイル { $files } 個のうち、ウェブアプリケーションに近い { $read } を読み取りました。
-note-without-ruff = ruff がインストールされていないため、ruff の ASYNC ルールだけが検出するブロッキング呼び出しは調べていません: { $command }
 
 ## AWS のレスポンス
 
@@ -114,7 +113,7 @@ left-named-like = 名前は { $reader } のものですが、内容が異なり�
 left-not-recognised = 証拠として認識できません
 reject-unknown-line = 既知のプログラムの行ではありません
 left-other-script = サーバーもコンテナも起動しないスクリプト
-left-other-python = アプリケーション以外の Python ファイル (テスト、マイグレーション、インストール済みパッケージ) は読み取りません
+left-other-source = アプリケーション以外のソースファイル (テスト、マイグレーション、インストール済みパッケージ) は読み取りません
 left-cloudflare = 行が Cloudflare の形式です。ファイル名を edge.jsonl にしてください
 left-uvicorn = 行が uvicorn の形式です。ファイル名を app-SERVICE.log にしてください
 left-unknown-format = 行が既知の形式ではありません。log_format を含む nginx.conf を同じフォルダに置くか、case.toml に log_format = '...' と書いてください
