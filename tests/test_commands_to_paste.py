@@ -101,7 +101,7 @@ def test_an_unknown_value_is_explained_beside_its_word(watchme, sparse, tmp_path
     for text in texts:
         for word in held_words(text):
             seen.add(word)
-            explained = (f"shows {word}.", f"{word} is ") if language == "en" else (f"{word} は",)
+            explained = (f"Find {word} ", f"{word} is ") if language == "en" else (f"{word} は", f"{word} を")
             assert any(said in text for said in explained), (word, text)
     assert seen >= {"FOLDER", "CONTAINER", "HOST", "ORIGIN_IP", "TOKEN", "ZONE", "URL"}
     assert not seen & {"START", "END"}, "the time of the incident is known"

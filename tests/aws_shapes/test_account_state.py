@@ -11,6 +11,7 @@ from watchme_analysis.aws_shapes.names import (
     dimension_map,
     dimension_resource,
     log_group_function,
+    region_of,
     resource_name,
 )
 from watchme_analysis.case.importer import import_folder
@@ -784,3 +785,23 @@ def test_files_about_functions_are_recognized(raw, name, text, kind):
         if source.name != "lambda_concurrency" and source.looks_like(file)
     ]
     assert found == ([] if kind is None else [f"lambda_{kind}"])
+
+
+@together(
+    ("host", "region"),
+    [
+        ("sqs.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("sqs-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("sqs.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("sqs.ap-northeast-1.api.aws", "ap-northeast-1"),
+        ("vpce-0abc-1234.sqs.us-east-2.vpce.amazonaws.com", "us-east-2"),
+        ("eu-west-1.queue.amazonaws.com", "eu-west-1"),
+        ("queue.amazonaws.com", "us-east-1"),
+        ("127.0.0.1:5000", None),
+        ("queues.example.com", None),
+    ],
+)
+def test_each_form_of_a_url_states_its_region(host, region):
+    assert region_of(f"https://{host}/123456789012/uploads") == region
+    assert region_of("arn:aws:sns:eu-west-1:1:x") == "eu-west-1"
+    assert region_of("arn:aws:s3:::b") is region_of("uploads") is None

@@ -335,12 +335,13 @@ def test_what_to_do_names_queue_function_and_mapping_as_words_of_a_shell():
     # Of several queues none is left out, and what is not known keeps a word for it.
     several = pipelines_of("orders", "-rf")
     assert summary.filled_in(text, several, "-rf") == (
-        "--function-name worker|CASE|QUEUE|UUID|SECONDS `aws sqs list-queues` shows QUEUE. "
-        "`aws lambda list-event-source-mappings` shows UUID. "
-        "`aws lambda list-functions` shows SECONDS. CASE is the folder of the case."
+        "Find QUEUE with `aws sqs list-queues`. Find UUID with `aws lambda list-event-source-mappings "
+        "--query \"EventSourceMappings[?ends_with(EventSourceArn, ':-rf')]\"`. Find SECONDS with "
+        "`aws lambda list-functions`. --function-name worker|CASE|QUEUE|UUID|SECONDS "
+        "CASE is the folder of the case."
     )
     unknown = summary.filled_in(text, BacklogContext((), (), (), "cases/x"), None)
-    assert unknown.startswith("--function-name FUNCTION|cases/x --queue QUEUE|QUEUE|UUID|SECONDS ")
+    assert unknown.endswith(" --function-name FUNCTION|cases/x --queue QUEUE|QUEUE|UUID|SECONDS")
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -84,3 +84,17 @@ def test_debug_prints_the_traceback_of_an_expected_error(watchme, tmp_path):
     assert plain.returncode == whole.returncode == 2
     assert "Traceback" not in plain.stderr
     assert "Traceback" in whole.stderr and whole.stderr.endswith(plain.stderr)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_wrong_region_is_named_before_the_network_is_blamed(watchme, front, monkeypatch, language):
+    # Nothing listens there.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    pull = ("case", "pull", "backlog", "--since", "1h", "--language", language, "--queue")
+    url = "https://sqs.us-east-1.amazonaws.com/123456789012/uploads"
+    elsewhere = watchme(*pull, url, "--region", "ap-northeast-1")
+    assert elsewhere.returncode == 2
+    assert all(region in elsewhere.stderr for region in (url, "--region us-east-1", "ap-northeast-1"))
+    invented = watchme(*pull, "uploads", "--region", "ap-northest-1")
+    assert invented.returncode == 1
+    assert "`ap-northeast-1`" in invented.stderr and "127.0.0.1" not in invented.stderr

@@ -125,3 +125,7 @@ def test_an_alarm_on_standard_input_leads_to_a_postmortem_once(project, watchme,
     again = json.loads(watchme("run", "--event", "-", "--offline", cwd=project).stdout)["systems"][0]
     assert (again["status"], again["deliveries"]) == ("ok", [])
     assert front.calls["GetMetricData"] == calls["GetMetricData"]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    summary = watchme("run", "refunds", "--offline", "--language", "ja", cwd=project).stdout
+    assert summary.startswith("refunds backlog") and "{" not in summary
+    assert "原因は未確定" in summary or "原因を特定" in summary

@@ -32,7 +32,6 @@ from watchme_analysis.remedies.redrive import (
     message_key,
     open_lines,
     pending_messages,
-    region_of,
     send_one,
     targets,
 )
@@ -228,24 +227,6 @@ def test_targets_name_queue_account_and_region():
         Target("a.fifo", "123456789012", "eu-west-1", 3),
         Target(other, "unknown", "unknown", 1),
     ]
-
-
-@together(
-    ("host", "region"),
-    [
-        ("sqs.eu-west-1.amazonaws.com", "eu-west-1"),
-        ("sqs-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
-        ("sqs.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-        ("sqs.ap-northeast-1.api.aws", "ap-northeast-1"),
-        ("vpce-0abc-1234.sqs.us-east-2.vpce.amazonaws.com", "us-east-2"),
-        ("eu-west-1.queue.amazonaws.com", "eu-west-1"),
-        ("queue.amazonaws.com", "us-east-1"),
-        ("127.0.0.1:5000", None),
-        ("queues.example.com", None),
-    ],
-)
-def test_each_form_of_a_url_states_its_region(host, region):
-    assert region_of(f"https://{host}/123456789012/uploads") == region
 
 
 def test_after_a_broken_connection_a_message_is_not_sent_without_a_request(queue, front, tmp_path):

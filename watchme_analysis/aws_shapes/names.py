@@ -9,6 +9,13 @@ from typing import Any
 LAMBDA_LOG_GROUP = "/aws/lambda/"
 # Dimensions that name the resource of a metric, the most specific first.
 RESOURCE_DIMENSIONS = ("QueueName", "FunctionName", "InstanceId", "LoadBalancer")
+# Endpoints of SQS: usual, dual-stack, FIPS and VPC endpoints, and those of the first releases.
+_REGION = re.compile(
+    r"https?://(?:[\w.-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)"
+    r"|https?://(?:(?P<former>[a-z0-9-]+)\.)?queue\.amazonaws\.com"
+)
+# The endpoint of the first release, queue.amazonaws.com, is in this region.
+_FIRST_REGION = "us-east-1"
 
 
 def resource_name(text: str) -> str:
@@ -30,6 +37,14 @@ def resource_name(text: str) -> str:
     if re.match(r"https?://[^/]+/\d+/", text):
         return text.rstrip("/").rsplit("/", 1)[-1]
     return text
+
+
+def region_of(text: str) -> str | None:
+    """Return the region that an ARN or the URL of a queue states; None for a name and other texts."""
+    if text.startswith("arn:"):
+        return arn_part(text, 3)
+    found = _REGION.match(text)
+    return None if found is None else found["region"] or found["former"] or _FIRST_REGION
 
 
 def _arn_name(arn: str) -> str:

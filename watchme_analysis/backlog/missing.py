@@ -12,7 +12,16 @@ from watchme_analysis.inference.findings import Investigation, Missing
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import FUNCTION_SERIES, QUEUE_SERIES, Pipeline
 from watchme_analysis.queues.work_items import work_items
-from watchme_analysis.text.message import Commands, Message, Resource, Text, message, sentences
+from watchme_analysis.text.message import (
+    Commands,
+    Message,
+    Phrases,
+    Resource,
+    Text,
+    message,
+    sentences,
+    value_of,
+)
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
 # Ids of EC2 instances: 8 or 17 hexadecimal digits.
@@ -24,6 +33,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     focus = context.affected[0] if context.affected else context.queues[0] if context.queues else None
     queue = focus.pipeline.queue if focus else "QUEUE"
     function = (focus.pipeline.function if focus else None) or "FUNCTION"
+    named = value_of(_function_of(focus.pipeline) if focus else function)
     dlq = (focus.pipeline.dlq if focus else None) or f"{queue}-dlq"
     start, end = _window(inv, context)
     pull = pull_command(inv, context)
@@ -35,7 +45,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     looked_at = context.affected[:1] or context.queues
     of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
     runs = {*FUNCTION_METRICS, "throttles"}
-    if what := _metrics_of(looked_at, runs, [item.pipeline.function or "FUNCTION" for item in looked_at]):
+    if what := _metrics_of(looked_at, runs, [_function_of(item.pipeline) for item in looked_at]):
         why = sentences(message("missing-function-metrics-why"), *_unusable(inv, FUNCTION_SERIES))
         add(10.0, what, why, message("collect-whole-list", commands=Commands(pull)))
     if what := _metrics_of(looked_at, set(QUEUE_METRICS), [item.pipeline.queue for item in looked_at]):
@@ -44,7 +54,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     if inv.table("log_queries").empty:
         add(
             8.0 if context.affected and focus and focus.failures else 4.0,
-            message("missing-function-errors-what", function=Resource(function)),
+            message("missing-function-errors-what", function=named),
             message("missing-function-errors-why"),
             _commands(
                 "ID=$(aws logs start-query --query queryId --output text "
@@ -61,7 +71,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
         command = f"watchme case pull backlog {option} --since {start} --until {end}"
         add(
             2.0,
-            message("missing-more-errors-what", function=Resource(function)),
+            message("missing-more-errors-what", function=named),
             message("missing-more-errors-why"),
             message("collect-in-parts", commands=Commands(command)),
         )
@@ -115,7 +125,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     if own.empty or not bool(own.iloc[-1]["concurrency_known"]):
         add(
             2.0,
-            message("missing-concurrency-what", function=Resource(function)),
+            message("missing-concurrency-what", function=named),
             message("missing-concurrency-why"),
             _commands(
                 f"aws lambda get-function-concurrency {of_function} "
@@ -156,14 +166,20 @@ def _file(folder: str, name: str, ending: str = "") -> str:
     return shell_word(f"FOLDER/{folder}/{name.replace('/', '-')}{ending}.json")
 
 
-def _metrics_of(looked_at: Sequence[QueueAnalysis], metrics: set[str], names: Sequence[str]) -> Text:
+def _function_of(pipeline: Pipeline) -> Text:
+    """Return the name of the function of a queue, else what is known of it."""
+    return pipeline.function or message("missing-unknown-function", queue=Resource(pipeline.queue))
+
+
+def _metrics_of(looked_at: Sequence[QueueAnalysis], metrics: set[str], names: Sequence[Text]) -> Text:
     """Return whose metrics to collect, since not all of them were answered; empty where all were."""
     if not looked_at:
         return message("missing-all-metrics-what")
     lacking = [
         name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.pipeline.queried
     ]
-    return message("missing-metrics-of-what", resources=dict.fromkeys(lacking)) if lacking else ""
+    resources = Phrases(tuple(dict.fromkeys(lacking)))
+    return message("missing-metrics-of-what", resources=resources) if lacking else ""
 
 
 def _unusable(

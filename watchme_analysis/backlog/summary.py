@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -116,9 +117,19 @@ def filled_in(
         "mapping": shell_word(settings.mapping_uuid or "UUID", "UUID"),
         "visibility_s": "SECONDS" if timeout_s is None else f"{SAFE_TIMEOUTS * timeout_s:.0f}",
     }
+    shown_by = _shown_by(queue) if queue is not None else {}
     return in_each_language(
-        text, lambda language, words: with_meanings(filled(words, values, language), language)
+        text, lambda language, words: with_meanings(filled(words, values, language), language, shown_by)
     )
+
+
+def _shown_by(queue: str) -> dict[str, str]:
+    """Return the command that shows the function and the mapping of a queue; empty for an unusual name."""
+    if not re.fullmatch(r"[\w.-]+", queue, re.ASCII):
+        return {}
+    mappings = f"EventSourceMappings[?ends_with(EventSourceArn, ':{queue}')]"
+    command = f'aws lambda list-event-source-mappings --query "{mappings}"'
+    return {"FUNCTION": command, "UUID": command}
 
 
 def other_trouble(queue: QueueAnalysis) -> Message:

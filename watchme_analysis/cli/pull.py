@@ -103,6 +103,8 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     if not any(named.values()):
         raise InputError(error_message("error-pull-nothing-named"))
     aws = session_of(options)
+    for resource in (*named["queues"], *named["functions"]):
+        aws.check_region(resource)
     query_options = query_options_of(options, aws)
     window = window_of(options, query_options, ["pull", question, *map(list, named.values())])
     request = Request(

@@ -15,7 +15,7 @@ import click
 
 from watchme_analysis.cli.aws import cache_option, session_of, session_options
 from watchme_analysis.cli.options import language_option, seconds_option
-from watchme_analysis.cli.output import JSON, output_of, output_options
+from watchme_analysis.cli.output import JSON, TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo, echo_json
 from watchme_analysis.config import FILE, Config, Destination, System, load_config
 from watchme_analysis.errors import InputError, WatchmeError
@@ -81,7 +81,7 @@ Exit codes:
     help=f"Folder of the state; by default state of [run], else {_STATE} beside {FILE}.",
 )
 @cache_option
-@output_options(default="json, in one line")
+@output_options(default="table on a terminal, else json in one line")
 @language_option
 @session_options
 def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> int:
@@ -91,14 +91,14 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     to the destinations of the system. Without destinations, it writes a report to the folder of the system's
     reports. One run of a system is in progress at a time. A run that is killed is continued by the next one.
 
-    Prints one line of JSON; --output table prints it for people, csv and jsonl a row for each system.
-    --language is that of its sentences, and that of texts and reports for each destination that states none.
+    Prints a summary on a terminal, else one line of JSON, as --json does; csv and jsonl have a row for each
+    system. --language is that of its sentences, and of texts and reports of destinations that state none.
     [run] in watchme.toml states the window and the limits.
     """
     from watchme_analysis.cli.process_settings import module_hidden
     from watchme_analysis.cli.report import ADDRESS_GRAMMAR
 
-    began, output = time.monotonic(), output_of(options, JSON)
+    began, output = time.monotonic(), output_of(options, TABLE if sys.stdout.isatty() else JSON)
     span = _digest_span(options["digest"], event)
     config = replace(load_config(), language=language)
     config.check_confirmed()
@@ -109,7 +109,7 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     with module_hidden(ADDRESS_GRAMMAR):
         for planned in runs:
             results.append(in_language(_result(planned, span, config.run.usd_per_gb), language, planned.zone))
-            if sys.stderr.isatty():
+            if output.form != TABLE and sys.stderr.isatty():
                 for said in _result_lines(results[-1]):
                     echo(said, err=True)
     status = _worst(results)
@@ -234,9 +234,8 @@ def _worst(results: Sequence[Mapping[str, Any]]) -> str:
 def _result_lines(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the result of a run, for people."""
     for question, found in result.get("questions", {}).items():
-        cause = f", {found['cause']}" if found["cause"] else ""
         changed = f" ({', '.join(found['changes'])})" if found["changes"] else ""
-        yield f"{result['system']} {question}: {found['verdict']}{cause}{changed}"
+        yield f"{result['system']} {question}{changed}: {found['headline']} {found['cause_line']}"
     for each in result.get("deliveries", ()):
         yield f"  {each['destination']}: {each['status']} {each['detail']}".rstrip()
     if result["error"]:

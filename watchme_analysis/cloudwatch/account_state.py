@@ -84,18 +84,23 @@ def discover_scope(
     aws
         Account and region.
     queues, functions
-        Names or ARNs.
+        Names, ARNs or URLs.
     all_must_exist
         Whether each of them must exist, instead of at least one.
 
     Raises
     ------
+    InputError
+        If an ARN or URL names another region.
     NotFoundError
         If a named queue or function does not exist; unless all must exist, if none of them does.
     """
+    queues, functions = tuple(queues), tuple(functions)
     scope, errors = Scope(), list[NotFoundError]()
     named = [("function", resource_name(name)) for name in functions]
     named += [("queue", resource_name(name)) for name in queues]
+    for stated in (*functions, *queues):
+        aws.check_region(stated)
     for kind, name in named:
         try:
             if kind == "queue":

@@ -20,11 +20,13 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
+from watchme_analysis.aws_shapes.names import region_of
 from watchme_analysis.config import load_config
-from watchme_analysis.errors import RetryableServiceError, ServiceError
+from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.redact import described, shortened
 from watchme_analysis.text.message import Resource, value_of
 from watchme_analysis.text.render import error_message, note
+from watchme_analysis.text.suggestions import did_you_mean, nearest
 
 _LOG = logging.getLogger(__name__)
 _THROTTLING_CODE = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ProvisionedThroughput")
@@ -204,6 +206,20 @@ class Aws:
         if name in (None, "aws-global"):  # STS works without a region and then reports aws-global
             raise ServiceError(error_message("error-no-region"))
         return str(name)
+
+    def check_region(self, resource: str) -> None:
+        """Check that an ARN or the URL of a queue names no other region.
+
+        Raises
+        ------
+        InputError
+            If it does.
+        """
+        stated = region_of(resource)
+        if stated not in (None, self.region):
+            raise InputError(
+                error_message("error-other-region", resource=resource, stated=stated, region=self.region)
+            )
 
     @property
     def target_name(self) -> str:
@@ -413,11 +429,19 @@ class Aws:
             ResponseParserError,
         )
         said = {"call": action, "target": self.target_name, "problem": _one_line(error)}
+        if isinstance(error, exceptions.ConnectionError) and (region := self._unknown_region()):
+            near = did_you_mean(nearest(region, sorted(_known_regions())))
+            return ServiceError(error_message("error-unknown-region", region=region, near=near))
         if isinstance(error, no_response):
             return RetryableServiceError(error_message("error-aws-no-response", **said))
         if isinstance(error, exceptions.NoRegionError):
             return ServiceError(error_message("error-no-region"))
         return ServiceError(error_message("error-aws-no-call", **said))
+
+    def _unknown_region(self) -> str:
+        """Return the region if botocore knows none of its name; else an empty text."""
+        region = str(self.client("sts").meta.region_name)
+        return "" if region in {*_known_regions(), "aws-global"} else region
 
 
 def without_retries(aws: Aws) -> Aws:
@@ -439,6 +463,19 @@ def _model_loader() -> Any:
     from botocore.loaders import create_loader
 
     return create_loader()
+
+
+@cache
+def _known_regions() -> frozenset[str]:
+    """Return the regions that botocore knows, of all partitions."""
+    from botocore.session import get_session
+
+    core = get_session()
+    return frozenset(
+        region
+        for partition in core.get_available_partitions()
+        for region in core.get_available_regions("ec2", partition)
+    )
 
 
 def _boto3_session(target: SessionTarget) -> Any:

@@ -188,9 +188,9 @@ def run_system(run: Run) -> dict[str, Any]:
     -------
     dict
         ``system``; ``status`` (``ok``; ``partial`` if evidence or a report is missing or a delivery failed;
-        ``failed``); ``error``; ``window``; ``case``; ``questions`` with verdict, cause, confidence, incident
-        and changes; ``deliveries``; ``gb_scanned``; ``telemetry``, by which alarms, metrics and logs are
-        billed; ``killed_before`` if the run before was killed; ``seconds``.
+        ``failed``); ``error``; ``window``; ``case``; ``questions`` with headline, ``cause_line``, verdict,
+        cause, confidence, incident and changes; ``deliveries``; ``gb_scanned``; ``telemetry``, by which
+        alarms, metrics and logs are billed; ``killed_before`` if the run before was killed; ``seconds``.
 
     Raises
     ------
@@ -374,6 +374,7 @@ class _Work:
                 notice = notice_of(NO_CHANGE, system, question, self.now)
                 notices.append(replace(notice, incident=incident))
             self.result["questions"][question] = {
+                **{name: _said(diagnosis, name) for name in ("headline", "cause_line")},
                 **{name: diagnosis.get(name) for name in ("verdict", "cause", "confidence", "incident")},
                 "changes": [kind for change in changes for kind in change.kinds],
             }
@@ -587,6 +588,12 @@ class _Work:
             oldest = (self.now - _HISTORY_KEPT).isoformat()
             entries = [each for each in self.storage.lines(_HISTORY) if each["started_at"] > oldest]
             self.storage.rewrite(_HISTORY, entries)
+
+
+def _said(diagnosis: Mapping[str, Any], name: str) -> Any:
+    """Return a sentence of a diagnosis, which the language of the run renders."""
+    text, stored = str(diagnosis.get(name) or ""), diagnosis.get(f"{name}_message")
+    return restored_texts({"text": text, "message": stored}) if stored else text
 
 
 def _figures(diagnosis: Mapping[str, Any]) -> dict[str, Any]:

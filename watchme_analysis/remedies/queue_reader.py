@@ -66,10 +66,13 @@ def queue_url(aws: Aws, queue: str) -> str:
 
     Raises
     ------
+    InputError
+        When a URL names another region.
     ServiceError
         When the queue does not exist.
     """
     if queue.startswith(("https://", "http://")):
+        aws.check_region(queue)
         return queue
     return str(aws.call("sqs", "get_queue_url", QueueName=queue)["QueueUrl"])
 

@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.aws_shapes.names import region_of
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import Journal, read_journal
 from watchme_analysis.redact import shortened
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
 
 # SQS discards duplicates of a deduplication id for 5 minutes; one minute is a margin for clock differences.
 _DEDUPLICATED = timedelta(minutes=4)
-# Endpoints of SQS: usual, dual-stack, FIPS and VPC endpoints, and those of the first releases.
-_REGION = re.compile(
-    r"https?://(?:[\w.-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)"
-    r"|https?://(?:(?P<former>[a-z0-9-]+)\.)?queue\.amazonaws\.com"
-)
-# The endpoint of the first release, queue.amazonaws.com, is in this region.
-_FIRST_REGION = "us-east-1"
 UNKNOWN = "unknown"
 _PATH = re.compile(r"https?://[^/]+/(?P<account>\d+)/(?P<queue>[^/]+)/?$")
 SENDING, SENT, NOT_SENT, REJECTED = "sending", "sent", "not sent", "rejected"
@@ -152,12 +146,6 @@ def targets(lines: Sequence[str]) -> list[Target]:
     """Return the queues that messages are sent to, in the order of their first message."""
     numbers = Counter(json.loads(line)["QueueUrl"] for line in lines)
     return [target_of(url, number) for url, number in numbers.items()]
-
-
-def region_of(url: str) -> str | None:
-    """Return the region that the URL of a queue states; None for a URL of another form."""
-    found = _REGION.match(url)
-    return None if found is None else found["region"] or found["former"] or _FIRST_REGION
 
 
 def target_of(url: str, messages: int = 0) -> Target:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.aws_shapes.names import region_of, resource_name
 from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
@@ -33,7 +33,6 @@ from watchme_analysis.remedies.redrive import (
     RedriveResult,
     Target,
     pending_messages,
-    region_of,
     target_of,
     targets,
 )

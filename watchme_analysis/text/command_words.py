@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from watchme_analysis.text.message import Code, Commands, Message, Resource, Sentences, Text, message
+from watchme_analysis.text.message import (
+    Code,
+    Commands,
+    Message,
+    Quotation,
+    Resource,
+    Sentences,
+    Text,
+    message,
+)
 from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_path
 
@@ -53,18 +62,29 @@ def held_words(text: str) -> list[str]:
 
 
 def meanings(text: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> tuple[Message, ...]:
-    """Return what to put in place of each word that a text holds."""
+    """Return how to find what each word of a text stands for: commands, in their order, then descriptions.
+
+    A command that shows a word may itself hold another, whose command then comes first.
+    """
     commands = _SHOWN_BY | dict(shown_by)
-    return tuple(
-        message("value-shown-by", word=Resource(word), command=Code(commands[word]))
-        if word in commands
-        else message(f"placeholder-{word.lower().replace('_', '-')}")
-        for word in held_words(text)
+    words: dict[str, None] = {}
+    for word in held_words(text):
+        words |= dict.fromkeys([*held_words(commands.get(word, "")), word])
+    return (
+        *(
+            message("value-shown-by", word=Resource(word), command=kind(commands[word]))
+            for word in words
+            if word in commands
+            for kind in [Quotation if held_words(commands[word]) else Code]
+        ),
+        *(message(f"placeholder-{word.lower().replace('_', '-')}") for word in words if word not in commands),
     )
 
 
 def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return a text followed by a sentence for each word in capitals: what to put in its place.
+    """Return a text after the commands that find what its words in capitals stand for, before descriptions.
+
+    A command that holds such a word is quoted, since it does not run as it stands.
 
     Parameters
     ----------
@@ -75,8 +95,15 @@ def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = Mappin
     shown_by
         Commands that show the value of a word, where the case makes them more exact.
     """
-    said = [render(meaning, language) for meaning in meanings(text, shown_by)]
-    return ("" if language == "ja" else " ").join([text, *said])
+    said = meanings(text, shown_by)
+    found = [render(one, language) for one in said if one.id == "value-shown-by"]
+    described = [render(one, language) for one in said if one.id != "value-shown-by"]
+    for command in filter(held_words, commands_in(text)):
+        # A quotation of Japanese has no spaces around it.
+        around = " ?" if language == "ja" else ""
+        quoted = render(message("value", value=Quotation(command)), language)
+        text = re.sub(f"{around}`{re.escape(command)}`{around}", quoted.replace("\\", r"\\"), text)
+    return ("" if language == "ja" else " ").join([*found, text, *described])
 
 
 def explained_commands(how: Text, folder: str | None) -> Text:

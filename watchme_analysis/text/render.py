@@ -394,7 +394,7 @@ class _Renderer:
             case Names(items, limit):
                 return self._list([_one_line(item) for item in items], limit)
             case Phrases(items, limit):
-                return self._list([self.message(item) for item in items], limit)
+                return self._marked(self._list([self.message(item) for item in items], limit))
             case Sentences(items):
                 return self._sentences(items)
             case Message():

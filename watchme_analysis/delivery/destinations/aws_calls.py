@@ -41,8 +41,3 @@ def delivered(aws: Aws, service: str, operation: str, **parameters: Any) -> dict
         raise DeliveryError(
             as_message(error), may_have_arrived=is_broken, is_temporary=error.retryable
         ) from error
-
-
-def region_of(arn: str) -> str | None:
-    """Return the region of an ARN; None for a name."""
-    return arn.split(":")[3] or None if arn.startswith("arn:") else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered, region_of
+from watchme_analysis.aws_shapes.names import region_of
+from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered
 from watchme_analysis.delivery.destinations.base import Delivery
 from watchme_analysis.delivery.destinations.webhooks import cut, slack_text
 

@@ -2,6 +2,7 @@
 
 missing-all-metrics-what = the metrics of all queues and their functions
 missing-metrics-of-what = the metrics of { $resources }
+missing-unknown-function = the function that reads { $queue }
 missing-function-metrics-why = Errors, throttles and durations separate the causes.
 missing-queue-metrics-why = Arrivals and the age of the oldest message show whether work was late.
 missing-statistic = { $metric } has only the statistics { $returned }: request { $usable }.

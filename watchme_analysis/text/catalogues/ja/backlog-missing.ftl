@@ -2,6 +2,7 @@
 
 missing-all-metrics-what = すべてのキューとその関数のメトリクス
 missing-metrics-of-what = { $resources } のメトリクス
+missing-unknown-function = { $queue } を処理する関数
 missing-function-metrics-why = エラー、スロットリング、実行時間から原因を区別できます。
 missing-queue-metrics-why = 到着数とメッセージの最大経過時間から、処理の遅延が分かります。
 missing-statistic = { $metric } の統計は { $returned } だけです。{ $usable } を取得してください。
