@@ -1,7 +1,7 @@
 """Workers that gunicorn ends: by its time limit, and by the kernel's lack of memory.
 
 Messages of the arbiter: https://github.com/benoitc/gunicorn/blob/master/gunicorn/arbiter.py. The time limit
-of sync and other workers: https://docs.gunicorn.org/en/stable/settings.html#timeout.
+of sync and other workers: https://gunicorn.org/reference/settings/#timeout.
 """
 
 from datetime import UTC, datetime, timedelta

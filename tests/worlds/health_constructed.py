@@ -505,7 +505,7 @@ CONSTRUCTED = (
         sync_workers_over_their_limit,
         ("sync_worker_timeout",),
         "dependency_slow",
-        "https://docs.gunicorn.org/en/stable/settings.html#timeout",
+        "https://gunicorn.org/reference/settings/#timeout",
     ),
     Constructed(
         server_marked_down,
@@ -552,7 +552,7 @@ CONSTRUCTED = (
         listening_on_loopback,
         ("listens_locally",),
         NETWORK,
-        "https://www.uvicorn.org/settings/#socket-binding",
+        "https://uvicorn.dev/settings/#socket-binding",
     ),
     Constructed(
         queue_that_fills,
