@@ -1,4 +1,4 @@
-"""The command of docs/redrive.md that kills deliveries and remedies runs to its end."""
+"""The command of docs/generated/kills.md that kills deliveries and remedies runs to its end."""
 
 import os
 import re
@@ -19,7 +19,8 @@ def test_kill_benchmark_prints_a_row_of_each_remedy(tmp_path):
         cwd=ROOT, capture_output=True, text=True, check=False, env=environ | {"HOME": str(tmp_path)},
     )  # fmt: skip
     assert not [*tmp_path.rglob("*")], "the benchmark writes to the home folder of its user"
-    documented = re.findall(r"^\| (\S+) \| \d+ \|", (ROOT / "docs/redrive.md").read_text(), re.MULTILINE)
+    page = (ROOT / "docs/generated/kills.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| (\S+) \| \d+ \|", page, re.MULTILINE)
     rows = [line.split() for line in ended.stdout.splitlines()]
     trials = {row[0]: (row[1], row[4]) for row in rows if len(row) == 5 and row[1] == "1"}
     assert {name.lower() for name in documented} == trials.keys(), ended.stderr
