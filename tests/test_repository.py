@@ -26,18 +26,41 @@ FORMS = [
 FIELD_TYPES = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
 
 
-def test_the_workflow_runs_the_whole_check_on_the_oldest_python():
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")
+}
+
+
+def test_the_whole_check_runs_on_each_python_and_the_fast_tests_on_a_mac():
+    workflow = WORKFLOWS["ci"]
     assert set(workflow[True]) == {"push", "pull_request"}  # YAML 1.1 reads the key `on` as true
     assert workflow["permissions"] == {"contents": "read"}
-    (job,) = workflow["jobs"].values()
-    assert job["runs-on"] == "ubuntu-latest"
-    (python,) = [step["with"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
-    assert python["python-version"] in PROJECT["requires-python"]
-    assert python["cache"] == "pip"
-    assert list(ROOT.glob(python["cache-dependency-path"]))
-    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    linux, mac = workflow["jobs"]["linux"], workflow["jobs"]["macos"]
+    supported = [one.rsplit(" ", 1)[1] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)]
+    assert (linux["runs-on"], linux["strategy"]["matrix"]["python"]) == ("ubuntu-latest", supported)
+    assert [step["run"] for step in linux["steps"] if "run" in step] == [".ci/run"]
+    assert mac["runs-on"] == "macos-latest"
+    assert "python3 tasks.py test --fast" in [step.get("run") for step in mac["steps"]]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_a_release_tests_the_wheel_and_attaches_it_with_the_documents():
+    (job,) = WORKFLOWS["release"]["jobs"].values()
+    runs = "".join(step.get("run", "") for step in job["steps"])
+    for part in (".ci/run", "tests/test_wheel.py", "hatchling build", "tasks.py docs", "gh release create"):
+        assert part in runs
+
+
+def test_actions_are_pinned_by_digest():
+    used = [
+        step["uses"]
+        for workflow in WORKFLOWS.values()
+        for job in workflow["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    ]
+    assert used
+    assert [name for name in used if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", name)] == []
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
