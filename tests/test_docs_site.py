@@ -8,12 +8,21 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="module")
-def site():
-    spec = importlib.util.spec_from_file_location("build_site", ROOT / "docs" / "site" / "build_site.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "site" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def site():
+    return script("build_site")
+
+
+def test_the_page_of_settings_is_that_of_the_code():
+    settings = script("write_settings")
+    assert settings.PAGE.read_text(encoding="utf-8") == settings.settings_page()
 
 
 def test_every_document_has_a_page_and_the_runbook_is_the_second(site):
