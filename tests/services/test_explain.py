@@ -9,6 +9,7 @@ from watchme_analysis.log_messages.known_messages import known_messages
 from watchme_analysis.services.explain import MOST_LINES, explain
 
 REFUSED = next(known.sample for known in known_messages() if known.id == "nginx-refused")
+EXPIRED = "curl: (60) SSL certificate problem: certificate has expired"
 SAMPLES = [known.sample for known in known_messages()]
 
 
@@ -61,6 +62,34 @@ def test_unknown_lines_are_shown_and_are_no_error():
     assert explanation.unknown_samples == ("some text", "some other text")
     assert explanation.to_list()[-1]["kind"] == "unknown"
     assert explanation.to_list()[-1]["lines"] == 3
+
+
+def test_lines_with_words_are_shown_before_brackets():
+    explanation = explain("{\n---\n...\n}\nworker started late\n")
+    assert (explanation.unknown_lines, explanation.unknown_samples[0]) == (5, "worker started late")
+
+
+@pytest.mark.parametrize(
+    ("line", "host"),
+    [
+        ("* Connected to shop.example.net (192.0.2.8) port 443 (#0)", "shop.example.net:443"),
+        ("GET https://shop.example.net:8443/orders failed", "shop.example.net:8443"),
+        ("> Host: shop.example.net", "shop.example.net:443"),
+        ("GET https://192.0.2.8/orders failed", "example.com:443"),
+        ("GET https://shop;id.example.net/ failed", "example.com:443"),
+        ("started", "example.com:443"),
+    ],
+)
+def test_commands_ask_the_host_that_the_text_names_last(line, host):
+    lines = ["GET https://192.0.2.1/", line, EXPIRED, "More details here: https://docs.example.org/"]
+    assert f"-connect {host} " in explain("\n".join(lines)).kinds[0].commands[0]
+
+
+@pytest.mark.parametrize(("language", "order"), [("en", "in this order"), ("ja", "可能性の高い順")])
+def test_one_cause_has_no_order(language, order):
+    by_number = {len(each.causes): each.sample for each in known_messages() if each.causes}
+    assert order not in explain(by_number[1]).text(language)
+    assert order in explain(by_number[2]).text(language)
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\x00\x01\x02ELF", "PK\x03\x04\x00"])

@@ -16,7 +16,8 @@ Each entry in ``log_messages/known/*.toml`` is one message of one program::
     ordinary = true                       # optional: healthy systems write it as well
 
 A text is the message as the program writes it. ``{}`` stands for anything, ``{name}`` for a value that the
-meaning and the commands can use. Adding an entry is enough: nothing else lists them.
+meaning and the commands can use. Commands can also use ``{site}`` and ``{site_port}``: the host that a pasted
+text names last before the message. Adding an entry is enough: nothing else lists them.
 """
 
 from __future__ import annotations

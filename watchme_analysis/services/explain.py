@@ -38,8 +38,16 @@ _UNKNOWN_SAMPLES = 3
 _COMMANDS = 2
 # Values of a command come from evidence: no character that a shell interprets, and no option.
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9][\w.:@/-]{0,199}", re.ASCII)
-# Lines of a stack trace that say where, and not what: they belong to the error beside them.
+# The host that a line names: of an https address, a connection or a Host header, but no numeric address.
+_SITE = re.compile(
+    r"""(?:https://|Connected to |[Hh]ost[:=] ?["']?)((?:[A-Za-z0-9][\w-]*\.)+[A-Za-z]{2,})(?::(\d{1,5}))?""",
+    re.ASCII,
+)
+# What commands say where the text names no host: the name that is reserved for examples.
+_NO_SITE = {"site": "example.com", "site_port": "443"}
+# Lines of a stack trace, and indented ones, say where and not what: they belong to those beside them.
 _STACK_TRACE = re.compile(r"\s|Traceback \(most recent|During handling of the above|The above exception")
+_WORD = re.compile(r"[^\W_]{2}")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -100,7 +108,7 @@ class Explanation:
     unknown_lines, unknown_samples
         Number of lines without a known message, and the first different ones, with secrets masked.
     trace_lines
-        Number of lines of stack traces, which belong to the error beside them.
+        Number of indented lines and of lines of stack traces, which belong to those beside them.
     is_cut
         Whether lines beyond the limit were not read.
     """
@@ -172,7 +180,10 @@ def explain(text: str) -> Explanation:
     kinds: dict[str, _Kind] = {}
     unknown: list[str] = []
     trace_lines = 0
+    site = _NO_SITE
     for line in lines:
+        if named := _SITE.search(line):
+            site = {"site": named[1], "site_port": named[2] or "443"}
         found = known_message(line)
         if found is None and _STACK_TRACE.match(line):
             trace_lines += 1
@@ -181,9 +192,11 @@ def explain(text: str) -> Explanation:
         elif found[0].id in kinds:
             kinds[found[0].id].lines += 1
         else:
-            kinds[found[0].id] = _Kind(*found, line)
+            kinds[found[0].id] = _Kind(found[0], site | found[1], line)
     ordered = sorted(kinds.values(), key=lambda kind: not kind.known.causes)
-    samples = tuple(map(_sample, [*dict.fromkeys(unknown)][:_UNKNOWN_SAMPLES]))
+    # A bracket or a rule tells nobody anything: lines with a word come first.
+    different = sorted(dict.fromkeys(unknown), key=lambda line: not _WORD.search(line))
+    samples = tuple(map(_sample, different[:_UNKNOWN_SAMPLES]))
     return Explanation(tuple(map(_explained, ordered)), len(unknown), samples, trace_lines, is_cut)
 
 
@@ -225,7 +238,7 @@ def _paragraph(kind: Explained) -> Message:
         excluded=Phrases(tuple(message("explain-layer", layer=Choice(each)) for each in kind.excluded)),
         has_excluded=Choice("yes" if kind.excluded else "no"),
         causes=Phrases(causes),
-        has_causes=Choice("yes" if causes else "no"),
+        has_causes=Choice("several" if causes[1:] else "one" if causes else "no"),
         commands=Commands("".join(f"\n    $ {each}" for each in kind.commands)),
     )
 

@@ -39,7 +39,8 @@ explain-kind =
         [yes] {"\u000A"}  Excluded: { $excluded }.
        *[no] {""}
     }{ $has_causes ->
-        [yes] {"\u000A"}  Likely causes, in this order: { $causes }.
+        [one] {"\u000A"}  Likely cause: { $causes }.
+        [several] {"\u000A"}  Likely causes, in this order: { $causes }.
        *[no] {""}
     }{ $commands }
     {""}
@@ -48,8 +49,8 @@ explain-unknown = { $count ->
    *[other] { $count } lines have no known message, for example:
 }{ $samples }
 explain-traces = { $count ->
-    [one] 1 line belongs to a stack trace.
-   *[other] { $count } lines belong to stack traces.
+    [one] 1 line belongs to the one beside it (indented, or of a stack trace).
+   *[other] { $count } lines belong to those beside them (indented, or of a stack trace).
 }
 explain-cut = The text is longer than { $lines } lines or { $size }: the rest was not read.
 explain-paste = Paste log lines, then press Ctrl-D.

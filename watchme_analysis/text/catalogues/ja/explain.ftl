@@ -36,11 +36,12 @@ explain-kind =
         [yes] {"\u000A"}  除外できる層: { $excluded }
        *[no] {""}
     }{ $has_causes ->
-        [yes] {"\u000A"}  考えられる原因 (可能性の高い順): { $causes }
+        [one] {"\u000A"}  考えられる原因: { $causes }
+        [several] {"\u000A"}  考えられる原因 (可能性の高い順): { $causes }
        *[no] {""}
     }{ $commands }
     {""}
 explain-unknown = { $count } 行は既知のメッセージに該当しません。例:{ $samples }
-explain-traces = { $count } 行はスタックトレースの一部です。
+explain-traces = { $count } 行は前後の行の一部です (字下げされた行、スタックトレース)。
 explain-cut = テキストが { $lines } 行または { $size } を超えているため、残りは読み込んでいません。
 explain-paste = ログを貼り付けて、Ctrl-D を押してください。
