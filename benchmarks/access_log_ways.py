@@ -53,17 +53,17 @@ def _literal(text: str) -> str:
 
 def watchme(path: Path) -> int:
     """Our reader: every column of the table, every line accounted for."""
-    from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
+    from watchme_analysis.access_logs.scan import read_access_logs
 
-    frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="numba"))
+    frame, _ = read_access_logs([path], log_format=FORMAT, engine="numba")
     return len(frame)
 
 
 def watchme_exact(path: Path) -> int:
     """Our reader without numba: the reference parser."""
-    from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
+    from watchme_analysis.access_logs.scan import read_access_logs
 
-    frame, _ = read_access_logs([path], LogOptions(FORMAT, engine="exact"))
+    frame, _ = read_access_logs([path], log_format=FORMAT, engine="exact")
     return len(frame)
 
 

@@ -40,6 +40,50 @@ PROJECTS = {
     "fail2ban/fail2ban": ("fail2ban/tests/files/logs/*",),
     "crowdsecurity/hub": (".tests/*/*.log",),
     "mozilla-services/heka": ("plugins/testsupport/*.log",),
+    "log2timeline/plaso": (
+        "test_data/*access*.log",
+        "test_data/*gateway_access.json",
+        "test_data/iis/*.log",
+        "test_data/jsonl/gcp_logging.jsonl",
+    ),
+    "Ironholds/webreadr": ("inst/extdata/iis.log", "inst/extdata/log.squid", "inst/extdata/s3.log"),
+    "GoogleCloudPlatform/ops-agent": ("transformation_test/testdata/logging_processor-*/input.log",),
+    "google/mtail": ("internal/mtail/testdata/*.log",),
+    "apache/metron": (
+        "metron-platform/metron-integration-test/src/main/sample/data/squid/raw/*",
+        "metron-platform/metron-parsing/metron-parsers/src/test/resources/logData/multi_elb*",
+    ),
+    "apache/drill": ("contrib/format-httpd/src/test/resources/httpd/*",),
+    "nielsbasjes/logparser": (
+        "examples/demolog/hackers-access.log",
+        "httpdlog/httpdlog-inputformat/src/test/resources/access.log",
+    ),
+    "opensearch-project/opensearch-catalog": (
+        "integrations/observability/a[mw]*/data/raw.log",
+        "integrations/observability/nginx/data/raw.log",
+    ),
+    "gforcada/haproxy_log_analysis": ("tests/files/*.log",),
+    "influxdata/telegraf": ("plugins/inputs/elasticsearch_query/testdata/nginx_logs",),
+    "coralogix/coralogix-aws-shipper": ("tests/fixtures/elb.log.gz", "tests/fixtures/cloudfront.gz"),
+    "grafana/loki": ("pkg/dataobj/internal/dataset/testdata/access_logs.gz",),
+    "ossec/ossec-hids": ("etc/rules/log-entries/iis6",),
+    "dpetzold/aws-log-parser": ("test/data/cloudfront-multiple.log", "test/data/loadbalancer_*.gz"),
+    "rahulazad/testrpofortechsupport": ("cloudfront.log",),
+    "RichMix/logAnalysisTools": ("access.log", "squid_access.log"),
+    "1eps/squid_to_json": ("access.log",),
+    "bikramsamal/Extraa": ("localhost_access_log.txt",),
+    "TOnodera/djang-uwsgi-test": ("logs/uwsgi.log",),
+    "bohdanpopovych/ia_scrapper": ("runserver.log",),
+    "1JigSaW/something_new_api": ("uvicorn.log",),
+    "Maple06/fastapi-indobert-nlp": ("logs/uvicorn.log.2023-04-1*",),
+    "Maple06/fastapi-recog-refactored": ("logs/uvicorn.log",),
+    "IvanStriker/ITMOSummer": ("gunicorn.log",),
+    "harsha-mangena/word-query": ("logs/gunicorn_access.log",),
+    "kidozh/npuacmLabsite": ("log/server.log", "log/server.log.2017-04-09"),
+    "benrito/FeedbackerCAB": ("tornado.log",),
+    "May-Hong/API-Tool": ("tornado.log",),
+    "gmacon/fcgi-repro": ("caddy.log",),
+    "Dmi3Iva/HomeWorkStepic": ("ng_acc.log",),
 }
 
 # Statuses of lines of text, in the order in which they are tried.
@@ -47,7 +91,22 @@ _STATUS = (
     # Application Load Balancer: request, target and response time, status, status of the target.
     re.compile(r"^(?:https?|h2|grpcs|wss?) \S+ app/\S+ \S+ \S+ \S+ \S+ \S+ (\d{3}|-) "),
     # Classic Load Balancer.
-    re.compile(r"^\S+Z \S+ \S+:\d+ \S+ \S+ \S+ \S+ (\d{3}) .*\"[A-Z]+ "),
+    re.compile(r"^\S+Z \S+ \S+:\d+ \S+ \S+ \S+ \S+ (\d{3}|-) .*\"(?:[A-Z]+|-) "),
+    # Bitbucket.
+    re.compile(r' \| "[^"]*" \| "[^"]*" "[^"]*" \| (\d{3}) \| '),
+    # Confluence and Jira.
+    re.compile(r" [A-Z]+ \S+ HTTP/[\d.]+ (\d{3}) \d+ms "),
+    # CouchDB.
+    re.compile(r" [A-Z]+ /\S* (\d{3}) \w+ \d+$"),
+    # Squid.
+    re.compile(r" [A-Z_]+/(\d{3}) \d+ [A-Z]+ "),
+    # Tornado.
+    re.compile(r"(?:^|[ :])(\d{3}) [A-Z]+ \S+ \([^)]*\) [\d.]+ms$"),
+    # Zoraxy.
+    re.compile(r"\] [A-Z]+ /\S* (\d{3})$"),
+    # IIS and CloudFront without #Fields.
+    re.compile(r"^\d{4}-\d\d-\d\d [\d:]{8} .* (\d{3}) \d+ \d+ \d+(?: \d+ \d+)?\s*$"),
+    re.compile(r"^\d{4}-\d\d-\d\d\s+[\d:]{8}\s+[A-Z]{3}\S+\s+\d+\s+\S+\s+[A-Z]+\s+\S+\s+\S+\s+(\d{3})\s"),
     # HAProxy: timers, status, bytes, two cookies, termination state.
     re.compile(r" [-+\d]+(?:/[-+\d]+){4} (\d{3}|-1) \+?\d+ \S+ \S+ [\w-]{4} \d+/"),
     # Labels.
@@ -67,6 +126,9 @@ _JSON_STATUS = (
     ("response", "status"),
     ("res", "statusCode"),
     ("status",),
+    ("httpRequest", "status"),
+    ("properties", "httpStatus"),
+    ("response_status",),
     ("EdgeResponseStatus",),
     ("DownstreamStatus",),
     ("response_code",),

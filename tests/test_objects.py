@@ -18,7 +18,7 @@ def test_the_repr_of_every_object_is_one_short_line(shorter, data):
         shorter, page, page.investigation, *(section for section in page.sections.values()), page.balance(),
         page.timeline(), page.verdict(), page.findings(), page.conclusion(), page.console(),
         w.open_alarms(case=str(shorter.path)), w.open_what_if(case=str(shorter.path)), window, explained,
-        *explained.kinds, w.plan_redrive(shorter), w.load_config(), w.LogOptions(), w.Selection(), w.Aws(),
+        *explained.kinds, w.plan_redrive(shorter), w.load_config(), w.Aws(),
         w.connect(), w.Metric("AWS/SQS", "x", {"QueueName": "q" * 300}, "Sum"), w.Expression("m1 / " * 99),
         w.InsightsQuery("fields @message\n" * 99, ("/aws/lambda/x",) * 9, window),
         w.read_access_logs(data / "health-threadpool")[1],

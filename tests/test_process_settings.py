@@ -15,7 +15,7 @@ READ_A_LOG = """
 import gc, json, os, sys
 import pyarrow as pa
 import watchme_analysis
-from watchme_analysis.access_logs.scan import AccessScan
+from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 
 
 def settings():
@@ -31,12 +31,11 @@ def settings():
 
 
 log, engine = sys.argv[1:]
-options = watchme_analysis.LogOptions(engine=engine)
 before, interval = settings(), sys.getswitchinterval()
 states = []
-for chunk in AccessScan([log], options):
+for chunk in AccessScan([log], LogOptions(engine=engine)):
     states.append(settings())
-frame, _ = watchme_analysis.read_access_logs([log], options)
+frame, _ = watchme_analysis.read_access_logs([log], engine=engine)
 assert len(frame) == 300
 states.append(settings())
 assert states, "no chunk"

@@ -8,7 +8,7 @@ matplotlib and duckdb are imported by the functions that use them.
 - answers: ``diagnose``, ``Diagnosis``, and ``explain`` for pasted log lines
 - pages of a notebook: ``open_health``, ``open_backlog``, ``open_alarms``, ``open_what_if``
 - reports with an index: ``write_reports``
-- access logs without a case: ``read_access_logs``, ``LogOptions``, ``Selection``
+- access logs without a case: ``read_access_logs``
 - logs, metrics and prices from AWS: ``connect``, ``Connection``
 - the same for prepared queries and metric math: ``Aws``, ``get_log_rows``, ``InsightsQuery``,
   ``get_metrics``, ``Metric``, ``Expression``
@@ -20,8 +20,6 @@ matplotlib and duckdb are imported by the functions that use them.
 TYPE_CHECKING = False  # checkers take it for typing's, which takes longer to load than all of this
 
 if TYPE_CHECKING:
-    from watchme_analysis.access_logs.engine.chunk import Selection as Selection
-    from watchme_analysis.access_logs.scan import LogOptions as LogOptions
     from watchme_analysis.access_logs.scan import read_access_logs as read_access_logs
     from watchme_analysis.case.case_folder import Case as Case
     from watchme_analysis.case.importer import import_folder as import_folder
@@ -52,11 +50,7 @@ if TYPE_CHECKING:
 
 # The same again for the running program.
 _PUBLIC = {
-    "access_logs.engine.chunk": ("Selection",),
-    "access_logs.scan": (
-        "LogOptions",
-        "read_access_logs",
-    ),
+    "access_logs.scan": ("read_access_logs",),
     "case.case_folder": ("Case",),
     "case.importer": ("import_folder",),
     "case.opening": ("open_case",),

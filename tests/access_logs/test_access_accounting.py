@@ -19,7 +19,7 @@ from watchme_analysis.access_logs.accounting import (
 )
 from watchme_analysis.access_logs.engine.chunk import Chunk, RejectedLine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
-from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.input import find_inputs
 from watchme_analysis.errors import AccountingError
 from watchme_analysis.files.line_accounting import LineAccounting

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from watchme_analysis.access_logs.athena import LAST_ENTRY, athena_table, java_pattern
 from watchme_analysis.access_logs.formats.column_sources import split_list
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.files.request_line import SQL_REQUEST, SQL_TARGET, split_request

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.engine.escapes import unescaped
+from watchme_analysis.access_logs.formats.known_formats import stock_format
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_format
 from watchme_analysis.access_logs.frame import frame_of
-from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import read_access_logs
 
 MAIN = stock_format("main")
 LINE = (
@@ -75,6 +75,6 @@ def test_escapes_stay_unless_decoding_is_requested(tmp_path):
     path = tmp_path / "access.log"
     path.write_bytes(LINE)
     as_logged, _ = read_access_logs([path])
-    decoded, _ = read_access_logs([path], LogOptions(decode_escapes=True))
+    decoded, _ = read_access_logs([path], decode_escapes=True)
     assert as_logged["path"].tolist() == [r"/caf\xC3\xA9"]
     assert decoded["path"].tolist() == ["/café"]

@@ -25,8 +25,8 @@ from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import Engine
 from watchme_analysis.access_logs.formats.apache import compile_apache
 from watchme_analysis.access_logs.formats.json_log import unescape
+from watchme_analysis.access_logs.formats.known_formats import stock_format
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_format
 from watchme_analysis.files.lines import decoded
 
 CORPUS = [

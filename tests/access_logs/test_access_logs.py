@@ -17,7 +17,7 @@ import pytest
 
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.input import Input
 from watchme_analysis.access_logs.line_blocks import (
     ROOM_BYTES,
@@ -77,7 +77,7 @@ def test_torn_data_gives_its_good_part(tmp_path, pack):
     packed = pack(b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000)))
     (tmp_path / "access.log").write_bytes(packed[: len(packed) // 2])
 
-    frame, how = read_access_logs([tmp_path / "access.log"], selection=Selection(("status",)))
+    frame, how = read_access_logs([tmp_path / "access.log"], columns=["status"])
     (retrieval,) = how.parts
 
     assert len(frame) > 5_000
@@ -380,7 +380,7 @@ def test_a_stated_configuration_defines_the_format(tmp_path):
     conf = tmp_path / "conf" / "web.conf"
     conf.write_text("log_format short '$status $request_time'; access_log /var/log/access.log short;")
 
-    frame, _ = read_access_logs([tmp_path / "access.log"], LogOptions(nginx_conf=conf))
+    frame, _ = read_access_logs([tmp_path / "access.log"], nginx_conf=conf)
 
     assert frame["request_time_s"].tolist() == [0.123]
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from worlds.together import together
 
 from watchme_analysis.access_logs.engine.engine import Engine
+from watchme_analysis.access_logs.formats.known_formats import stock_format
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_format
 
 COLUMNS = ("method", "path", "query", "protocol", "request")
 HEAD = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "'

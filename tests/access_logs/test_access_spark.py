@@ -14,8 +14,8 @@ from moto.server import ThreadedMotoServer
 
 from watchme_analysis.access_logs.athena import athena_table
 from watchme_analysis.access_logs.filters import RequestFilter
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.access_logs.spark import SparkScan, SparkSettings, parts_of, spark_session
 from watchme_analysis.access_logs.summary import AccessSummary
@@ -133,7 +133,7 @@ def test_a_split_set_is_the_whole_set(settings, torn_set, tmp_path):
     assert spark.retrievals() == retrievals
     assert sum(len(one.rejected) for one in retrievals) >= 4
     same(summary, expected)
-    rows, _ = read_access_logs([tmp_path], OPTIONS)
+    rows, _ = read_access_logs([tmp_path], log_format=FORMAT)
     keys = ["file", "line"]
     pd.testing.assert_frame_equal(
         frame.convert_dtypes().sort_values(keys, ignore_index=True),
@@ -160,7 +160,7 @@ def test_objects_are_read_and_written_by_the_tasks_themselves(settings, bucket, 
     listed = bucket.list_objects_v2(Bucket="logs", Prefix="out/")["Contents"]
     bodies = [bucket.get_object(Bucket="logs", Key=one["Key"])["Body"].read() for one in listed]
     rows = pd.concat(pd.read_parquet(io.BytesIO(body)) for body in bodies)
-    frame, _ = read_access_logs(["s3://logs/web/"], OPTIONS)
+    frame, _ = read_access_logs(["s3://logs/web/"], log_format=FORMAT)
     assert rows["line"].tolist() == frame["line"].tolist()
 
 

@@ -14,7 +14,7 @@ from worlds.together import together
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.engine.escapes import unescaped
 from watchme_analysis.access_logs.formats.apache import apache_directives, compile_apache, looks_like_apache
-from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import read_access_logs
 from watchme_analysis.errors import FormatError
 
 COMBINED = r"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""
@@ -167,7 +167,7 @@ def test_a_stock_format_is_known_by_name_by_directive_and_by_looking(tmp_path, s
     path = tmp_path / "other_vhosts_access.log"
     path.write_bytes(b"www.example.com:443 " + LINE.replace(b"304 -", b"200 512") + b"\n")
 
-    frame, how = read_access_logs([path], LogOptions(log_format=stated))
+    frame, how = read_access_logs([path], log_format=stated)
     (retrieval,) = how.parts
 
     assert frame[["host", "body_bytes", "status"]].values.tolist() == [["www.example.com", 512, 200]]

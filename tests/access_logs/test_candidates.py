@@ -5,7 +5,7 @@ import pytest
 from worlds.messages import messages_in
 
 from watchme_analysis.access_logs.formats.candidates import candidate_formats, configurations_beside
-from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile
 

@@ -12,8 +12,8 @@ from worlds.messages import messages_in
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.extended import extended_formats, is_unnamed, known_part
+from watchme_analysis.access_logs.formats.known_formats import stock_format, stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import STOCK_FORMATS, stock_format, stock_formats
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.health.missing import LOG_FORMAT
 
@@ -24,7 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def read(tmp_path, lines, engine="exact", **options):
     (tmp_path / "access.log").write_text("".join(f"{line}\n" for line in lines))
-    frame, how = read_access_logs([tmp_path / "access.log"], LogOptions(engine=engine, zone=UTC, **options))
+    frame, how = read_access_logs([tmp_path / "access.log"], engine=engine, **options)
     (account,) = how.parts
     return frame, account
 
@@ -178,7 +178,7 @@ def test_extended_lines_are_read_alike_by_every_engine_and_in_parts():
 def test_the_format_that_the_advice_names_is_known_without_a_configuration():
     texts = re.findall(r"log_format \w+ ((?:\s*'[^']*')+);", LOG_FORMAT)
     texts += re.findall(r"log_format \w+ ((?:\s*'[^']*')+);", (DOCS / "investigation-health.md").read_text())
-    known = {one.text for one in STOCK_FORMATS}
+    known = {one.text for one in stock_formats()}
 
     assert len(texts) == 2
     assert {"".join(re.findall(r"'([^']*)'", text)) for text in texts} <= known

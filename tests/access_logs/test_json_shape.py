@@ -14,8 +14,8 @@ from worlds.together import together
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.json_log import shape_of
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.time_columns import is_zoned_time, moments_of
 

@@ -7,16 +7,16 @@ import pytest
 
 from watchme_analysis.access_logs.access_log import looks_like
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.json_proxies import PROXIES
+from watchme_analysis.access_logs.formats.known_formats import known_formats, stock_formats
 from watchme_analysis.access_logs.formats.labelled import SAMPLES
-from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.access_logs.scan import AccessScan
 from watchme_analysis.files.evidence_file import RawFile
 
 APACHE_LTSV, NGINX_LTSV, KEY_VALUE, HEROKU = (line for _, line in SAMPLES)
-LOGPUSH, LOGPUSH_SECONDS = (json.loads(one) for one in PROXIES[3].samples)
-REST_API, HTTP_API = PROXIES[4].samples
-(GOOGLE,) = PROXIES[5].samples
+(LOGPUSH, LOGPUSH_SECONDS), (REST_API, HTTP_API), (GOOGLE,) = (
+    [json.loads(sample.line) for known in known_formats() if known.name == name for sample in known.samples]
+    for name in ("Logpush", "API Gateway", "Google Cloud load balancer")
+)
 
 
 def read(*lines, engine="exact"):

@@ -1,8 +1,8 @@
 import pytest
 from worlds.together import together
 
+from watchme_analysis.access_logs.formats.known_formats import stock_format
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_format
 from watchme_analysis.errors import FormatError
 
 COMBINED = stock_format("combined")

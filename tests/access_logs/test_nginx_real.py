@@ -21,7 +21,7 @@ from watchme_analysis.access_logs.access_log import read_access_log
 from watchme_analysis.access_logs.engine.engine import ENGINES
 from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.error_requests import errors_to_requests
-from watchme_analysis.access_logs.scan import LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
 pytestmark = [pytest.mark.nginx, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
@@ -218,8 +218,7 @@ def _null(value, plain):
 def test_every_field_is_what_was_sent(served, name):
     folder, sent = served
     if name == "decoded":
-        options = LogOptions(decode_escapes=True)
-        frame, _ = read_access_logs([folder / "access-quoted.log"], options)
+        frame, _ = read_access_logs([folder / "access-quoted.log"], decode_escapes=True)
     else:
         frame = _read(folder, name)
     plain = _escaped if name == "quoted" else _shown
@@ -340,7 +339,7 @@ def test_without_escapes_what_holds_no_mark_is_read_back(served):
 def test_every_engine_reads_the_same(served, name):
     path = served[0] / f"access-{name}.log"
 
-    exact, *others = (read_access_logs([path], LogOptions(engine=one))[0] for one in reversed(ENGINES[1:]))
+    exact, *others = (read_access_logs([path], engine=one)[0] for one in reversed(ENGINES[1:]))
 
     for frame in others:
         pd.testing.assert_frame_equal(frame, exact)

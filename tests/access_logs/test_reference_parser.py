@@ -15,8 +15,8 @@ from watchme_analysis.access_logs.engine.reference_parser import (
     with_extended,
 )
 from watchme_analysis.access_logs.formats.json_log import keys_in, shape_of, time_keys, values_of
+from watchme_analysis.access_logs.formats.known_formats import stock_format, stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_format, stock_formats
 
 COMBINED = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl"'
 SECOND = 1_765_415_430_000_000

@@ -14,7 +14,7 @@ from watchme_analysis.access_logs import scan as scans
 from watchme_analysis.access_logs.accounting import AccessLogAccounting
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import Engine
-from watchme_analysis.access_logs.formats.stock import stock_formats
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.line_blocks import Block, blocks_of
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, chunks_of, read_access_logs
 from watchme_analysis.errors import FormatError, InputError
@@ -259,7 +259,7 @@ def test_a_window_is_given_as_times_or_spans(tmp_path, monkeypatch):
     assert len(read_access_logs(str(tmp_path), since="2025-12-11T10:03:30")[0]) == 1
     with pytest.raises(InputError):
         read_access_logs(str(tmp_path), since=until, until=since)
-    frame, _ = read_access_logs(str(tmp_path), selection=Selection(("status", "path")))
+    frame, _ = read_access_logs(str(tmp_path), columns=("status", "path"))
     assert list(frame.columns) == ["status", "path"]
 
 

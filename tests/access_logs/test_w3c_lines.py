@@ -103,12 +103,24 @@ def test_a_log_that_begins_with_a_comment_of_another_kind_is_read_as_ever(tmp_pa
     assert (len(frame), [one.line for one in account.rejected]) == (1, [1])
 
 
+@pytest.mark.parametrize("directive", ["#Version: 1.0\n", ""])
+def test_a_missing_fields_directive_is_named(tmp_path, directive):
+    selected = "2025-12-11 01:10:30 GET /health x=1 80 504 0\n"
+    default = "2025-12-11 01:10:30 192.0.2.1 GET /health - 80 - 192.0.2.7 curl - 504 0 0 31\n"
+    frame, how = read_access_logs([written(tmp_path, directive + selected + default)])
+    (account,) = how.parts
+
+    assert frame["status"].tolist() == [504]
+    assert [messages_in(one.reason.message) for one in account.rejected] == [{"reject-no-fields": {}}]
+    assert "log_format IIS without #Fields" in account.notes
+
+
 @together(
     ("directive", "expected"),
     [
         (b"#Fields: a  b\tc\r", W3cFields(("a", "b", "c"))),
         (b"#fields:a", W3cFields(("a",))),
-        (b"#Software: Microsoft Internet Information Services 10.0", W3cFields(None, 1e3, True)),
+        (b"#Software: Microsoft Internet Information Services 10.0", W3cFields((), 1e3, True)),
         (b"#Software: other", W3cFields()),
         (b"#Version: 1.0", W3cFields()),
         (b"# a comment", None),
@@ -175,7 +187,6 @@ def test_values_of_a_line_are_variables():
 @together(
     ("fields", "line", "reason"),
     [
-        (W3cFields(), b"a", {"reject-no-fields": {}}),
         (W3cFields(("sc-status", "cs-uri-stem")), b"200", {"reject-values": {"values": "1", "fields": "2"}}),
         (
             W3cFields(("sc-status", "cs-uri-stem")),

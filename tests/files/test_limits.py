@@ -16,7 +16,7 @@ import yaml
 
 from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.line_blocks import blocks_from, blocks_of
-from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence.app_log import read_app_log
@@ -114,7 +114,7 @@ def test_a_long_line_costs_itself_alone(limit, tmp_path, engine):
     limit(line_mib=1)
     log = tmp_path / "access.log"
     log.write_bytes(LINE * 3 + b"z" * (5 * MIB) + b"\n" + LINE * 2)
-    frame, retrieval = read_access_logs([log], LogOptions(engine=engine))
+    frame, retrieval = read_access_logs([log], engine=engine)
     assert list(frame["line"]) == [1, 2, 3, 5, 6]
     assert (retrieval.lines, retrieval.rows) == (6, 5)
     (rejected,) = retrieval.rejected

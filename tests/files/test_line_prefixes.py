@@ -8,8 +8,8 @@ from worlds.together import together
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.error_log import looks_like, read_error_log
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.lines import prefix_size

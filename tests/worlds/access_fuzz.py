@@ -15,9 +15,9 @@ from itertools import count
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import Engine
 from watchme_analysis.access_logs.formats.apache import compile_apache
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.formats.log_variables import kind_of
-from watchme_analysis.access_logs.formats.stock import STOCK_FORMATS
 from watchme_analysis.errors import FormatError
 
 SECONDS = float(os.environ.get("WATCHME_FUZZ_SECONDS", "4"))
@@ -141,7 +141,7 @@ def a_format(chance):
     """Return a format: one of those in use, or one of random variables and literals."""
     turn = chance.random()
     if turn < 0.2:
-        return compile_format(chance.choice(STOCK_FORMATS[:6]).text, name="stock")
+        return compile_format(chance.choice(stock_formats()[:6]).text, name="stock")
     if turn < 0.3:
         return compile_apache(chance.choice(APACHE), "apache")
     names = chance.sample(NAMES, chance.randint(1, 12))

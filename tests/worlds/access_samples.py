@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from watchme_analysis.access_logs.formats.load_balancer import SAMPLES
+from watchme_analysis.access_logs.formats.known_formats import known_formats
 from watchme_analysis.access_logs.summary import columns_for
 
 TIMED = (
@@ -10,7 +10,11 @@ TIMED = (
     '"$http_user_agent" $msec $request_id $http_cf_ray $request_time "$upstream_connect_time" '
     '"$upstream_header_time" "$upstream_response_time" "$upstream_addr" "$upstream_status"'
 )
-HTTPS, UNSENT = SAMPLES
+HTTPS, UNSENT = next(
+    [sample.line for sample in known.samples]
+    for known in known_formats()
+    if known.name == "Application Load Balancer"
+)
 TIME = pa.timestamp("us", "UTC")
 TYPES = {"time": TIME, "status": pa.int64(), "body_bytes": pa.int64(), "upstream_status": pa.int64()}
 TYPES |= dict.fromkeys(("request_time_s", "upstream_response_time_s"), pa.float64())

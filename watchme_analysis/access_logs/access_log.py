@@ -12,10 +12,8 @@ from watchme_analysis.access_logs.accounting import AccessLogAccounting, no_line
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine
-from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
+from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, misfit_notes, with_extended
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
-from watchme_analysis.access_logs.formats.json_proxies import LOGPUSH_KEY
-from watchme_analysis.access_logs.formats.stock import UVICORN
 from watchme_analysis.access_logs.frame import frame_of
 from watchme_analysis.access_logs.input import input_of
 from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, Block, Buffers, blocks_of
@@ -36,6 +34,9 @@ if TYPE_CHECKING:
 
 
 SAMPLE_LINES = 200
+# Key of each line of Cloudflare's Logpush, and the beginning of the names of uvicorn's formats.
+_LOGPUSH_KEY = b"EdgeResponseStatus"
+_UVICORN = "uvicorn"
 # Number of lines of a sample whose formats are compared.
 _FORMAT_LINES = 32
 
@@ -68,12 +69,12 @@ def _is_request(line: bytes, reader: ReferenceParser) -> bool:
         _, log_format = reader.row_and_format(line)
     except ValueError:
         return False
-    of_application = log_format is not None and log_format.name.startswith(UVICORN)
-    return not of_application and LOGPUSH_KEY.encode() not in line
+    of_application = log_format is not None and log_format.name.startswith(_UVICORN)
+    return not of_application and _LOGPUSH_KEY not in line
 
 
 def _declined(raw: RawFile) -> str:
-    if LOGPUSH_KEY.encode() in raw.head():
+    if _LOGPUSH_KEY in raw.head():
         return note("left-cloudflare")
     if any(line.startswith(b"INFO: ") for line in sample_of(raw)):
         return note("left-uvicorn")
@@ -145,6 +146,8 @@ def _tables(
     """Yield the rows of a file's blocks as tables, and count its lines."""
     formats, notes = candidate_formats(raw)
     account.notes += notes
+    if raw.settings.get("log_format"):
+        account.notes += misfit_notes(formats, sample_of(raw)[:_FORMAT_LINES], raw.zone)
     formats = with_extended(formats, sample_of(raw)[:_FORMAT_LINES], raw.zone)
     reader = Engine(formats, raw.zone, Selection(ACCESS_COLUMNS), engine=engine)
     constants = {"file": raw.relative, "service": raw.service("access")}

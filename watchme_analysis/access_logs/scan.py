@@ -20,7 +20,7 @@ from watchme_analysis.access_logs.accounting import AccessLogAccounting, note_fi
 from watchme_analysis.access_logs.engine.chunk import Chunk, RejectedLine, Selection, shifted
 from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine, has_numba
-from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, with_extended
+from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, misfit_notes, with_extended
 from watchme_analysis.access_logs.formats.candidates import Candidates, candidate_formats
 from watchme_analysis.access_logs.formats.extended import is_unnamed
 from watchme_analysis.access_logs.formats.json_log import time_keys
@@ -342,7 +342,11 @@ class AccessScan:
 
     def account_for(self, one: Input) -> AccessLogAccounting:
         """Return the accounting of an input before it is read."""
-        return AccessLogAccounting(one.name, list(self._candidates[one.name].notes))
+        found = self._candidates[one.name]
+        notes = list(found.notes)
+        if self._options.log_format is not None:
+            notes += misfit_notes(found.formats, _first_lines(one), self._options.zone)
+        return AccessLogAccounting(one.name, notes)
 
     def share_read(self) -> float | None:
         """Return the share of the inputs' stored bytes that was read, 0 to 1; None when a size is unknown."""
@@ -499,13 +503,18 @@ def _large_head(one: Input, size: int) -> bytes:
     return head[:_LARGE_HEAD_BYTES] if len(head) >= FAST_FROM else b""
 
 
-def read_access_logs(
+def read_access_logs(  # noqa: PLR0913 - plain keywords instead of objects with options
     names: str | Path | Iterable[str | Path],
-    options: LogOptions | None = None,
-    selection: Selection | None = None,
     *,
     since: str | datetime | timedelta | None = None,
     until: str | datetime | timedelta | None = None,
+    columns: Iterable[str] = ACCESS_COLUMNS,
+    path_prefix: str | None = None,
+    log_format: str | None = None,
+    nginx_conf: str | Path | None = None,
+    zone: str | tzinfo = UTC,
+    engine: str = "auto",
+    decode_escapes: bool = False,
 ) -> tuple[pd.DataFrame, Retrieval]:
     """Return access logs of any size and format as one frame, and how they were obtained.
 
@@ -513,36 +522,51 @@ def read_access_logs(
     ----------
     names
         A file, pattern, folder, ``-`` (standard input) or ``s3://`` name, or several of them.
-    options
-        Format, zone and engine of the logs.
-    selection
-        Columns, window and path prefix; everything by default.
     since, until
-        Bounds of the window, instead of those of ``selection``: ISO 8601 or a span before now as text
-        (``2h``), a datetime, or a timedelta.
+        Bounds of the window: ISO 8601 or a span before now as text (``2h``), a datetime, or a timedelta.
+    columns
+        Columns of the table ``access_log``, in their order; all by default.
+    path_prefix
+        Prefix of the path of the requests.
+    log_format
+        Name or text of the format; detected by default.
+    nginx_conf
+        Configuration that defines the formats; by default that in each log's folder.
+    zone
+        Zone of times without a zone, as IANA name or tzinfo.
+    engine
+        ``auto``, ``numba`` or ``exact``; all return the same rows.
+    decode_escapes
+        True to decode the escapes of Nginx's default escaping, or Apache's, in texts; ``path_prefix`` is
+        still compared with the logged text.
 
     Returns
     -------
     frame, retrieval
-        The selected columns of the table ``access_log``, with times in UTC; and rows, rejected lines and
-        lines outside the selection, with one of ``parts`` for each log.
+        The selected columns, with times in UTC; and rows, rejected lines and lines outside the selection,
+        with one of ``parts`` for each log.
 
     Raises
     ------
     InputError, FormatError
-        As :class:`AccessScan`; and when a bound is no time.
+        As :class:`AccessScan`; and when a bound or the zone is invalid.
     """
-    selection = selection or Selection()
+    start = end = None
     if since is not None or until is not None:
-        zone = parse_zone(load_config().time_zone)
-        start, end = (None if bound is None else moment_of(bound, zone) for bound in (since, until))
+        own_zone = parse_zone(load_config().time_zone)
+        start, end = (None if bound is None else moment_of(bound, own_zone) for bound in (since, until))
         if start is not None and end is not None:
             Window(start, end)  # raises an error if they are swapped
-        selection = replace(selection, since=_microseconds(start), until=_microseconds(end))
-    names = [names] if isinstance(names, (str, Path)) else list(names)
-    scan = AccessScan(names, options, selection)
+    selection = Selection(tuple(columns), _microseconds(start), _microseconds(end), path_prefix)
+    options = LogOptions(
+        log_format,
+        None if nginx_conf is None else Path(nginx_conf),
+        parse_zone(zone) if isinstance(zone, str) else zone,
+        engine,
+        decode_escapes,
+    )
+    scan = AccessScan([names] if isinstance(names, (str, Path)) else list(names), options, selection)
     scan.block_bytes = KEPT_BLOCK_BYTES
-    columns = list(scan.selection.columns)
-    frame = frame_of((chunk.table for chunk in scan), columns, scan.expected_rows)
+    frame = frame_of((chunk.table for chunk in scan), list(selection.columns), scan.expected_rows)
     how = combined([*scan.unread, *scan.retrievals])
     return frame, how.with_notes(*scan.notes)

@@ -66,7 +66,7 @@ def take_apart() -> None:
     from watchme_analysis.access_logs.engine.chunk import Selection
     from watchme_analysis.access_logs.engine.compiled_parser import CompiledLines
     from watchme_analysis.access_logs.engine.program import compile_program
-    from watchme_analysis.access_logs.formats.stock import stock_formats
+    from watchme_analysis.access_logs.formats.known_formats import stock_formats
     from watchme_analysis.access_logs.line_blocks import ROOM_BYTES
 
     buf, none = np.zeros(ROOM_BYTES, np.uint8), np.empty(0, np.int64)
@@ -80,8 +80,8 @@ def put_together() -> None:
     """Compile the loops that fill columns, by parsing some lines, including ambiguous lines."""
     load_with_less_memory(loop=True)
     from watchme_analysis.access_logs.engine.engine import Engine
+    from watchme_analysis.access_logs.formats.known_formats import stock_format
     from watchme_analysis.access_logs.formats.log_format import compile_format
-    from watchme_analysis.access_logs.formats.stock import stock_format
 
     requests = 5 * [b"GET /a?b HTTP/1.1", b"GET /\xff HTTP/1.1", b"\x16\x03"]
     log_format = compile_format(f"{stock_format('main').text} $request_time")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.access_logs.engine.chunk import RejectedLine, Selection
 from watchme_analysis.access_logs.engine.columns import KINDS, rows_table
 from watchme_analysis.access_logs.engine.escapes import unescaped_row, unescaped_table
-from watchme_analysis.access_logs.engine.reference_parser import Reading, ReferenceParser
+from watchme_analysis.access_logs.engine.reference_parser import Reading, ReferenceParser, mismatch_reason
 from watchme_analysis.access_logs.formats.column_sources import columns_of
 from watchme_analysis.access_logs.formats.extended import known_part
 from watchme_analysis.access_logs.formats.log_format import LogFormat
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 # Number of lines that are converted together; an invalid value costs several conversions of these.
 _AT_ONCE = 512
-# Lines of a block that may be truncated lines of a longer format are rejected below this count and this share
-# of the block; more of them are hardly all truncated at the same position.
+# Lines of a block that may be truncated lines of a longer format are rejected beside other truncated ones,
+# below this count and this share of the block; more are hardly all truncated at the same position.
 _MOST_TRUNCATED = 3
 _TRUNCATED_SHARE = 0.002
 
@@ -228,8 +228,10 @@ class ReferenceLines:
                 reason = reject_reason("reject-truncated", format=reader.formats[0].name)
                 truncated = RejectedLine(index + 1, reason, line)
                 shorter.setdefault(log_format, []).append((found[-1], truncated))
+        # A line is truncated at any of its bytes, hardly ever only where a shorter format ends.
+        is_torn = shorter and any(mismatch_reason(reader.formats[0], line.text) for line in self.rejected)
         for log_format, pairs in shorter.items():
-            if len(pairs) < max(_MOST_TRUNCATED, _TRUNCATED_SHARE * block_lines):
+            if is_torn and len(pairs) < max(_MOST_TRUNCATED, _TRUNCATED_SHARE * block_lines):
                 reader.used[log_format.described] -= len(pairs)
                 found = [row for row in found if not any(row is one for one, _ in pairs)]
                 self.rejected += [line for _, line in pairs]

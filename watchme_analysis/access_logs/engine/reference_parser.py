@@ -7,6 +7,7 @@ rejected with the position at which it departs from the format with the longest 
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,21 +15,20 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-from watchme_analysis.access_logs.formats import load_balancer as load_balancer_lines
 from watchme_analysis.access_logs.formats import w3c as w3c_lines
 from watchme_analysis.access_logs.formats.column_sources import TIMES, row_of
 from watchme_analysis.access_logs.formats.extended import extended_formats
 from watchme_analysis.access_logs.formats.json_log import is_request, keys_in, keys_of, unescape, values_of
 from watchme_analysis.access_logs.formats.labelled import labelled_values
-from watchme_analysis.access_logs.formats.load_balancer import load_balancer_values
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
-from watchme_analysis.access_logs.formats.text_proxies import text_values
+from watchme_analysis.access_logs.formats.program_lines import text_values
+from watchme_analysis.access_logs.formats.suggested import suggested_format
 from watchme_analysis.access_logs.formats.w3c import W3cFields
 from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.lines import decoded, prefix_size, prefix_time
-from watchme_analysis.text.message import Choice
-from watchme_analysis.text.render import text_of_error
+from watchme_analysis.text.message import Choice, Quotation, Resource
+from watchme_analysis.text.render import note, text_of_error
 
 # Beginnings of lines that are not requests, and the ends of the ids of their messages.
 _OTHERS = (
@@ -40,11 +40,21 @@ _OTHERS = (
         re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: "),
         "nginx-error",
     ),
+    (
+        # A line of IIS or CloudFront whose fields were selected.
+        re.compile(
+            rb"\d{4}-\d\d-\d\d[ \t]+\d\d:\d\d:\d\d[ \t]+(?:\S+[ \t]+){0,9}"
+            rb"[A-Z]{3,7}[ \t]+(?:\S+[ \t]+){3,}\S+$"
+        ),
+        "no-fields",
+    ),
 )
 
 
 # Number and length of the labels of a line that are listed.
 _MOST_LABELS, _LABEL_SIZE = 20, 40
+# Bytes of a line that are quoted from where it departs from a format.
+_QUOTED_TEXT = 40
 
 
 def _reason_no_request(labels: Iterable[str]) -> str:
@@ -93,6 +103,52 @@ def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
     return reject_reason(
         "reject-mismatch", format=log_format.label, place=Choice(place), variable=f"${names[at]}"
     )
+
+
+def misfit_notes(formats: Sequence[LogFormat], lines: Sequence[bytes], zone: tzinfo) -> list[str]:
+    """Return the sentence that says where the first line departs from a stated format; empty if a line fits.
+
+    Parameters
+    ----------
+    formats
+        The stated format, then those that are tried without it.
+    lines
+        The first lines of a log.
+    zone
+        Zone of times without a zone.
+    """
+    stated = formats[0]
+    reader = ReferenceParser(formats, zone)
+    reader.prepare(lines)
+    written = [line for line in map(reader.strip_prefix, lines) if line.strip(b" \t\0")]
+    is_json = stated.text.lstrip().startswith("{")
+    if not written or any(stated.match(line) or (is_json and line.startswith(b"{")) for line in written):
+        return []
+    line = written[0]
+    found = _beginnings(stated).match(line[:LONG_LINE])
+    known = (found.lastindex or 0) if found is not None else 0
+    rest = line[found.end() :] if found is not None else line
+    try:
+        _, log_format = reader.row_and_format(line)
+        if log_format is not None and log_format.known is stated:
+            # The line goes on behind it, which the note on its format says.
+            return []
+        known_as = next(iter(reader.used)) if log_format is None else log_format.label
+        proposal = "known"
+    except ValueError:
+        suggestion = suggested_format(decoded(line)) if len(line) <= LONG_LINE else None
+        known_as, proposal = (
+            ("", "none") if suggestion is None else (f"--format {shlex.quote(suggestion)}", "text")
+        )
+    return [
+        note(
+            "note-format-misfit",
+            text=Quotation(decoded(rest[:_QUOTED_TEXT])),
+            variable=Resource(f"${stated.names[min(known, len(stated.names) - 1)]}"),
+            proposal=Choice(proposal),
+            format=Resource(known_as),
+        )
+    ]
 
 
 # Python's regular expressions are nested at most as deep as its own calls.
@@ -231,6 +287,8 @@ class ReferenceParser:
         raise ValueError(reason or self._reason_unmatched(line))
 
     def _reason_unmatched(self, line: bytes) -> str:
+        if self.fields is not None:
+            return reject_reason("reject-no-fields")
         where = mismatch_reason(self.formats[0], line) if self.formats else None
         return where or reason_unmatched(line)
 
@@ -253,7 +311,7 @@ class ReferenceParser:
         """Yield the formats that match a line, in the order in which they are tried, with its values."""
         if self.is_directive(line):
             raise ValueError(reject_reason("reject-directive"))
-        if self.fields is not None:
+        if self.fields is not None and self.fields.names:
             yield Reading(w3c_lines.NAME, self.fields.values(line))
             return
         for log_format in self.formats:
@@ -272,12 +330,18 @@ class ReferenceParser:
         written = self._values_of_program(line)
         if written is not None:
             yield Reading(*written)
+            return
+        start = line.find(b"{")
+        if start > 0 and line.endswith(b"}"):
+            # A shipper wrote its own text before the object.
+            by_key = values_of(line[start:], self.keys)
+            if by_key is not None and is_request(by_key):
+                yield Reading("JSON", by_key)
+        elif line.endswith((b" ", b"\t")):
+            yield from self._readings(line.rstrip(b" \t"))
 
     def _values_of_program(self, line: bytes) -> tuple[str, dict[str, str | None]] | None:
         """Return the program or the kind of format that wrote a line without a plan, and its variables."""
-        logged = load_balancer_values(line)
-        if logged is not None:
-            return load_balancer_lines.NAME, logged
         written = text_values(line, self.zone)
         if written is not None:
             return written
@@ -339,8 +403,11 @@ class ReferenceParser:
             # If a format begins with a name, such as host and port, a time may match it.
             by_chance = not any(one.literals[0] or one.names[0] in TIMES for one in whole)
             return by_chance and any(one.match(line[size:]) for one in self.formats)
+        if any(one.match(line[size:]) for one in self.formats):
+            return True
         # A load balancer's line also begins with a time.
-        return text_values(line, self.zone) is None
+        read = text_values(line, self.zone)
+        return read is None or "msec" not in read[1]
 
     def order_formats(self, sample: Iterable[bytes]) -> None:
         """Move the format of most lines of a sample to the front; ties and other formats stay in order.

@@ -6,7 +6,8 @@ Entry point: `candidates.candidate_formats` (the formats that may have written a
 - `log_format`, `apache`: a ``log_format`` of Nginx or a ``LogFormat`` of Apache, compiled.
 - `log_variables`: kinds of variables and the patterns of their values.
 - `column_sources`: the variable that fills each column of ``access_log``; no other module decides it.
-- `json_log`, `json_proxies`, `text_proxies`, `w3c`, `load_balancer`: lines that no ``log_format`` describes.
+- `known_formats`: the formats that need no configuration, as data in ``known/*.toml``.
+- `program_lines`, `json_log`, `labelled`, `w3c`: lines that no ``log_format`` describes.
 
 Request lines are split by `files.request_line`, times and numbers are read by `files.field_values`.
 

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from watchme_analysis.access_logs.formats.apache import apache_directives, compile_apache, looks_like_apache
+from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_format
-from watchme_analysis.access_logs.formats.stock import stock_formats
 from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.lines import decoded

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from watchme_analysis.access_logs.formats.column_sources import DURATIONS, TIMES
-from watchme_analysis.access_logs.formats.json_proxies import proxy_of, proxy_values
 from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
 from watchme_analysis.access_logs.formats.log_variables import kind_of
+from watchme_analysis.access_logs.formats.program_lines import json_format_of, json_values, keys_of_duration
 from watchme_analysis.access_logs.formats.variable_names import (
     DURATION_LABELS,
     VARIABLE_OF_LABEL,
@@ -61,7 +61,7 @@ def keys_of(log_format: LogFormat) -> dict[str, str]:
 def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None:
     """Return the variables of a JSON line, None when the line is not an object.
 
-    Without keys of a format, lines of a proxy in :data:`json_proxies.PROXIES` are read by its fields.
+    Without keys of a format, lines of a program in `known_formats` are read by its keys.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
     Raises
     ------
     ValueError
-        If a proxy's line has an invalid time.
+        If a known program's line has an invalid time.
     """
     try:
         record = json_value(line)
@@ -83,9 +83,9 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
     if not isinstance(record, dict):
         return None
     flat = _flat(record)
-    proxy = None if keys else proxy_of(flat)
-    if proxy is not None:
-        return {name: _text(value) for name, value in proxy_values(proxy, flat).items()}
+    known = None if keys else json_format_of(flat)
+    if known is not None:
+        return {name: _text(value) for name, value in json_values(known, flat).items()}
     values: dict[str, str | None] = {}
     for key, value in flat.items():
         name = variable_of(key, keys)
@@ -100,24 +100,22 @@ def keys_in(line: bytes) -> list[str]:
     return [*_flat(json_value(line))]
 
 
-def is_of_proxy(line: bytes) -> bool:
-    """Return whether a line, an object, was written by a proxy of :data:`json_proxies.PROXIES`."""
-    return proxy_of(_flat(json_value(line))) is not None
+def is_of_program(line: bytes) -> bool:
+    """Return whether a line, an object, was written by a program of `known_formats`."""
+    return json_format_of(_flat(json_value(line))) is not None
 
 
 def time_keys(line: bytes) -> list[str] | None:
-    """Return the keys in which the proxy that wrote a line logs the time of a request.
+    """Return the keys in which the program that wrote a line logs the time of a request.
 
-    None if the line, with or without a prefix, was written by no proxy of :data:`json_proxies.PROXIES`.
+    None if the line, with or without a prefix, was written by no program of `known_formats`.
     """
     try:
         record = json_value(line[line.find(b"{") :])
     except ValueError:
         return None
-    proxy = proxy_of(_flat(record)) if isinstance(record, dict) else None
-    if proxy is None:
-        return None
-    return [key for key, variable in proxy.variables.items() if variable == "request_time"]
+    known = json_format_of(_flat(record)) if isinstance(record, dict) else None
+    return None if known is None else keys_of_duration(known)
 
 
 def variable_of(key: str, keys: dict[str, str]) -> str:
@@ -175,7 +173,7 @@ def shape_of(line: bytes, keys: dict[str, str]) -> LogFormat | None:
     if "time_text" in names and sum(name in TIMES for name in names) > 1:
         # The order of several times is determined by their names.
         return None
-    if not keys and is_of_proxy(line):
+    if not keys and is_of_program(line):
         return None
     plan = assemble("JSON", "JSON", "json", literals, names)
     variables = tuple(

@@ -86,14 +86,14 @@ class W3cFields:
     Attributes
     ----------
     names
-        Fields in their order; None before ``#Fields``.
+        Fields in their order; empty before ``#Fields``.
     per_second
         Units per second of ``time-taken``.
     plus_is_space
         True if a space in a header is written as a plus sign.
     """
 
-    names: tuple[str, ...] | None = None
+    names: tuple[str, ...] = ()
     per_second: float = 1.0
     plus_is_space: bool = False
 
@@ -117,12 +117,11 @@ class W3cFields:
         ValueError
             If the number of values differs from that of fields, or the fields are not those of a request.
         """
-        if self.names is None:
-            raise ValueError(reject_reason("reject-no-fields"))
         text = decoded(line)
         parts = text.split("\t" if "\t" in text else " ")
-        if len(parts) != len(self.names) and '"' in text:
-            parts = _quoted_parts(text)
+        if len(parts) != len(self.names):
+            # Values in quotation marks, and several blanks between values.
+            parts = _quoted_parts(text) if '"' in text else text.split()
         if len(parts) != len(self.names):
             raise ValueError(
                 reject_reason("reject-values", values=str(len(parts)), fields=str(len(self.names)))

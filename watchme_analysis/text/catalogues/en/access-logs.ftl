@@ -183,3 +183,8 @@ athena-heading =
     { "  " }{ $query }
     Every object below the prefix is read as a log; what is packed must be named so (.gz, .zst).
 log-format-stated = as stated
+note-format-misfit = The first line is not of the stated format, which expects { $variable } at { $text }. { $proposal ->
+    [known] Without the stated format, it is read as { $format }.
+    [text] It would fit { $format }: check the names.
+   *[none] It shows no request.
+  }

@@ -142,3 +142,8 @@ athena-heading =
     { "  " }{ $query }
     プレフィックス以下のすべてのオブジェクトをログとして読み取ります。圧縮ファイルの名前には .gz や .zst が必要です。
 log-format-stated = (指定された形式)
+note-format-misfit = 最初の行は指定された形式に一致しません。{ $text } の位置に { $variable } が必要です。{ $proposal ->
+    [known] 形式を指定しない場合は { $format } として読み取れます。
+    [text] { $format } なら一致します。変数名を確認してください。
+   *[none] リクエストを示す値がありません。
+  }

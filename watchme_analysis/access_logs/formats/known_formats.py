@@ -1,0 +1,226 @@
+r"""Known formats of access logs as data.
+
+Each file in ``formats/known/*.toml`` holds the formats of one program::
+
+    [[format]]
+    name = "HAProxy"                        # in notes, and a value of --format
+    source = "https://docs.haproxy.org/..." # where its documentation or source code states the format
+    pattern = ['(?P<remote_addr>\S+):\d+ \[(?P<start>%{CLF_TIME})\] ', '...']
+
+    [[format.samples]]
+    line = '192.0.2.7:33317 [11/Dec/2025:10:10:00.655] ...'
+    status = 504                            # any columns of access_log, as the line is read
+    request_time_s = 30.139
+
+One of these keys describes the lines:
+
+- ``log_format``: a ``log_format`` of Nginx. ``LogFormat``: one of Apache. Both are read in columns.
+- ``pattern``: texts that make up the regular expression of a line, with a group for each variable.
+- ``fields``: variables of values between blanks, or in quotation marks; ``least`` is the number of those
+  that the oldest lines have, and newer ones may have more. ``line_start`` tells them from other lines.
+- ``keys``: variables of the keys of a JSON object, by dotted path; lines with all of the keys in ``marks``
+  are of this program. A regular expression instead of a variable takes a value apart. If several keys fill
+  a variable, the first with a value does.
+
+Variables have Nginx's names: `column_sources` selects the column that each fills, others go to ``extra``.
+
+- ``start`` is the time at which a request began, ``end`` that at which it ended; ``time_text`` is the
+  logged time. ``time_format`` is their shape in the notation of strptime; ISO's and Apache's need none.
+- A duration ends with its unit (``request_time_ms``, ``_us``, ``_ns``) unless it is in seconds.
+- The names of groups that are only parts of a sum begin with ``_``. ``[format.sums]`` lists for a variable
+  the durations that are added, or subtracted with ``-`` before their names.
+- ``%{ISO_TIME}``, ``%{CLF_TIME}``, ``%{C_TIME}`` and ``%{LOG_TIME}`` stand for times in patterns,
+  ``%{ADDRESS}`` for a client with or without a port.
+
+Optional are ``rank`` (formats with a lower one are tried first; 50 by default), ``line_start`` (a pattern
+that matches only at a line's beginning: a second match shows two merged lines) and ``ending`` (the end of
+every line). Adding a format is adding a file: nothing else lists it, and a test reads its samples.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from watchme_analysis.access_logs.formats.apache import compile_apache
+from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_format
+from watchme_analysis.errors import InputError
+
+_NAMED = {
+    "%{ISO_TIME}": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)",
+    "%{CLF_TIME}": r"\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: [+-]\d{4})?",
+    # As of C's ctime.
+    "%{C_TIME}": r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}",
+    # As of loggers: an ISO time with a blank, a comma, or no zone.
+    "%{LOG_TIME}": r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?",
+    # An address, perhaps with a port.
+    "%{ADDRESS}": (
+        r"(?:(?:\d{1,3}(?:\.\d{1,3}){3}|\[[^\]\s]*\]|localhost|testclient)(?::\d{1,5})?|[\da-fA-F]*:[\da-fA-F:.]+)"
+    ),
+}
+_KINDS = ("log_format", "LogFormat", "pattern", "fields", "keys")
+_OPTIONS = {"rank", "line_start", "ending", "time_format", "sums", "marks", "least"}
+_RANK = 50
+_VALUE = r'(?:"(?:[^"\\]|\\.)*"|[^\s"]+)'
+
+
+class Sample(NamedTuple):
+    """A line of a format, and columns of ``access_log`` as the line is read."""
+
+    line: str
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class KnownFormat:
+    """A format of a file in ``formats/known``; the module describes each attribute.
+
+    ``plan`` is the compiled ``log_format`` or ``LogFormat``, ``shape`` the regular expression of a line. Both
+    are None for JSON, which has ``keys``.
+    """
+
+    name: str
+    source: str
+    rank: int
+    samples: tuple[Sample, ...]
+    plan: LogFormat | None
+    shape: str | None
+    line_start: re.Pattern[str] | None
+    ending: str
+    time_format: str | None
+    sums: Mapping[str, tuple[str, ...]]
+    marks: frozenset[str]
+    keys: Mapping[str, str | re.Pattern[str]]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The compiled pattern of a line."""
+        return re.compile(self.shape or "", re.DOTALL)
+
+    @cached_property
+    def narrow_pattern(self) -> re.Pattern[str]:
+        """As :attr:`pattern`, for lines too long for backtracking over the ends of texts."""
+        return re.compile((self.shape or "").replace(".*?", '[^"]*'), re.DOTALL)
+
+
+@cache
+def known_formats() -> tuple[KnownFormat, ...]:
+    """Return all known formats, in the order in which they are tried.
+
+    Raises
+    ------
+    InputError
+        If a format is incomplete or invalid.
+    """
+    found: list[KnownFormat] = []
+    for file in sorted(files(__package__).joinpath("known").iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".toml"):
+            found += parse_formats(file.name, file.read_text(encoding="utf-8"))
+    return tuple(sorted(found, key=lambda known: known.rank))
+
+
+def parse_formats(file: str, text: str) -> list[KnownFormat]:
+    """Return the formats of the text of a file.
+
+    Raises
+    ------
+    InputError
+        If a format is incomplete or invalid.
+    """
+    try:
+        return [_parsed(file, entry) for entry in tomllib.loads(text)["format"]]
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise InputError(f"access_logs/formats/known/{file} is no list of formats: {error}.") from error
+
+
+@cache
+def text_formats() -> tuple[KnownFormat, ...]:
+    """Return the formats with a pattern or fields."""
+    return tuple(known for known in known_formats() if known.shape is not None)
+
+
+@cache
+def json_formats() -> tuple[KnownFormat, ...]:
+    """Return the formats of JSON."""
+    return tuple(known for known in known_formats() if known.keys)
+
+
+def stock_formats() -> list[LogFormat]:
+    """Return the compiled formats that are read in columns, in the order in which they are tried."""
+    return [known.plan for known in known_formats() if known.plan is not None]
+
+
+@cache
+def stock_format(name: str) -> LogFormat:
+    """Return the compiled format of a name that is read in columns."""
+    return next(plan for plan in stock_formats() if plan.name == name)
+
+
+def _parsed(file: str, entry: dict[str, Any]) -> KnownFormat:
+    where = f"The format {entry.get('name')!r} in access_logs/formats/known/{file}"
+    kinds = [kind for kind in _KINDS if kind in entry]
+    if len(kinds) != 1 or (kinds == ["keys"]) != ("marks" in entry):
+        raise InputError(f"{where} needs one of {', '.join(_KINDS)}, and marks if it has keys.")
+    needed = {"name", "source", "samples", *kinds, *({"line_start"} if kinds == ["fields"] else ())}
+    if wrong := sorted({*needed - entry.keys(), *entry.keys() - needed - _OPTIONS}):
+        raise InputError(f"{where} has a missing or unknown key: {wrong[0]!r}.")
+    try:
+        return _compiled(entry, kinds[0])
+    except re.error as error:
+        raise InputError(f"{where} has an invalid regular expression: {error}.") from error
+
+
+def _compiled(entry: dict[str, Any], kind: str) -> KnownFormat:
+    name, text = entry["name"], entry[kind]
+    plan = {
+        "log_format": lambda: compile_format(text, name=name),
+        "LogFormat": lambda: compile_apache(text, name),
+    }
+    start = entry.get("line_start")
+    known = KnownFormat(
+        name=name,
+        source=entry["source"],
+        rank=entry.get("rank", _RANK),
+        samples=tuple(
+            Sample(sample["line"], {key: value for key, value in sample.items() if key != "line"})
+            for sample in entry["samples"]
+        ),
+        plan=plan[kind]() if kind in plan else None,
+        shape=_shape(entry, kind),
+        line_start=None if start is None else re.compile(_expanded(start)),
+        ending=entry.get("ending", ""),
+        time_format=entry.get("time_format"),
+        sums={variable: tuple(parts) for variable, parts in entry.get("sums", {}).items()},
+        marks=frozenset(entry.get("marks", ())),
+        keys={
+            key: re.compile(variable, re.DOTALL) if "(?P<" in variable else variable
+            for key, variable in entry.get("keys", {}).items()
+        },
+    )
+    re.compile(known.shape or "")
+    return known
+
+
+def _shape(entry: dict[str, Any], kind: str) -> str | None:
+    """Return the regular expression of a line with a pattern or fields."""
+    if kind == "pattern":
+        return _expanded("".join(map(str, entry["pattern"])))
+    if kind != "fields":
+        return None
+    least: int = entry.get("least", len(entry["fields"]))
+    groups = [f"(?P<{name}>{_VALUE})" for name in entry["fields"]]
+    newer = "".join(f"(?: {group}" for group in groups[least:])
+    start = f"(?={_expanded(entry['line_start'])})"
+    return start + " ".join(groups[:least]) + newer + f"(?: {_VALUE})*" + ")?" * (len(groups) - least)
+
+
+def _expanded(text: str) -> str:
+    """Return a pattern with the named parts in place of their names."""
+    for name, pattern in _NAMED.items():
+        text = text.replace(name, pattern)
+    return text

@@ -1,0 +1,98 @@
+"""The format that a line would take: a ``log_format`` from the values of the line.
+
+Values between blanks, in quotation marks or in brackets become variables by their shape and order. A label
+such as ``rt=`` names its variable. The user checks the names, so a wrong guess costs a look.
+"""
+
+from __future__ import annotations
+
+import re
+
+from watchme_analysis.access_logs.formats.json_log import is_request
+from watchme_analysis.access_logs.formats.log_format import compile_format
+from watchme_analysis.access_logs.formats.log_variables import PATTERNS
+from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
+from watchme_analysis.errors import FormatError
+
+# A label, and a value in quotation marks, in brackets or without either.
+_VALUE = re.compile(
+    r'(?P<label>[A-Za-z][\w.-]{0,40}[=:](?=["\[\w.-]))?'
+    r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|\[(?P<bracketed>[^\]]*)\]|(?P<bare>'
+    + PATTERNS["time_local"].decode()
+    + r'|[^\s"\[\]|,;]+))'
+)
+# Variables by the shapes of their values; each occurs once, the first that fits and is not taken.
+_SHAPES: tuple[tuple[str, str], ...] = (
+    ("time_local", PATTERNS["time_local"].decode()),
+    ("time_iso8601", PATTERNS["time_iso8601"].decode()),
+    ("msec", r"\d{9,10}\.\d{3}"),
+    ("request", r"[A-Z][A-Z_-]* \S+ HTTP/\d(?:\.\d)?"),
+    ("request_method", r"GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE"),
+    ("server_protocol", r"HTTP/\d(?:\.\d)?"),
+    ("request_uri", r"(?:https?:/)?/\S*"),
+    ("status", r"[1-5]\d\d"),
+    ("upstream_addr", r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[\da-fA-F:]+\]):\d{1,5}"),
+    ("remote_addr", r"\d{1,3}(?:\.\d{1,3}){3}|[\da-fA-F]{0,4}(?::[\da-fA-F]{0,4}){2,7}"),
+    ("http_x_forwarded_for", r"\d{1,3}(?:\.\d{1,3}){3}(?:, .*)?"),
+    ("http_referer", r"https?://.*"),
+    ("http_user_agent", r"[A-Za-z][\w.-]*/\d.*"),
+    ("request_time", r"\d{1,5}\.\d{3}"),
+    ("upstream_response_time", r"\d{1,5}\.\d{3}"),
+    ("body_bytes_sent", r"\d{1,12}"),
+    ("request_length", r"\d{1,12}"),
+    ("request_id", r"[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}"),
+    ("host", r"(?:[\w-]+\.)+[A-Za-z][\w-]*"),
+)
+_ADDRESS_AND_PORT = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[\da-fA-F:]+\]):\d{1,5}")
+_NO_VALUES = ("", "-")
+# Variables of missing values, before and after the request.
+_BEFORE, _AFTER = (
+    ("remote_logname", "remote_user"),
+    ("http_referer", "http_user_agent", "http_x_forwarded_for"),
+)
+
+
+def suggested_format(line: str) -> str | None:
+    """Return the text of a ``log_format`` that a line fits; None if it shows no request."""
+    text = ""
+    names: list[str] = []
+    at = 0
+    for found in _VALUE.finditer(line):
+        kind = found.lastgroup or "bare"
+        value = found[kind]
+        opening, closing = {"quoted": ('"', '"'), "bracketed": ("[", "]")}.get(kind, ("", ""))
+        label = found["label"] or ""
+        name = _name(label.rstrip("=:"), value, names, quoted=kind == "quoted")
+        text += line[at : found.start()] + label + opening
+        if name == "remote_addr" and _ADDRESS_AND_PORT.fullmatch(value):
+            text += "$remote_addr:$remote_port"
+            names.append("remote_port")
+        else:
+            text += f"${name}"
+        names.append(name)
+        text += closing
+        at = found.end()
+    text += line[at:]
+    try:
+        fits = compile_format(text).match(line.encode()) is not None
+    except FormatError:
+        return None
+    return text if fits and is_request(dict.fromkeys(names)) else None
+
+
+def _name(label: str, value: str, taken: list[str], *, quoted: bool) -> str:
+    """Return the variable of a value: that of its label, else of its shape, else a numbered field."""
+    labelled = VARIABLE_OF_LABEL.get(label.lower().replace("-", "_"), "")
+    if labelled and labelled not in taken:
+        return labelled
+    has_request = any(name in taken for name in ("request", "request_uri"))
+    if _ADDRESS_AND_PORT.fullmatch(value) and "remote_addr" not in taken:
+        return "remote_addr"
+    usual: tuple[str, ...] = ()
+    if value in _NO_VALUES:
+        usual = _AFTER if has_request and quoted else () if has_request else _BEFORE
+    elif quoted and has_request:
+        usual = ("http_user_agent",) if "http_referer" in taken else ()
+    shaped = (name for name, shape in _SHAPES if re.fullmatch(shape, value))
+    fitting = (name for name in (*usual, *shaped) if name not in taken)
+    return next(fitting, f"field_{len(taken) + 1}")
