@@ -6,6 +6,28 @@
 Further options are those of record.py and win over what a seed draws, such as ``--no-edge``.
 Evidence goes to ``health/ID``, truth to ``truth/ID.json``, and the callers' statuses and latencies to
 ``responses/ID.txt``. A case appears when it is complete; cases that exist are not recorded again.
+
+Two sets exist. Rules may be written while looking at the first; the second is only for first looks. PACE is
+``--probe-every 15 --monitor-every 30 --rate 0.3 --clients 2 --seconds 330 --fault-at 120 --fault-for 60
+--log-format combined --error-level error --prefixes --no-edge``; the first set uses 10 seconds, 0.4,
+3 clients, 140 and 40 instead.
+
+    set          seed        scenarios                               further options
+    development  101         all but those from gunicorn on
+    development  101         stopped, routing                        PACE
+    development  103         slow_dependency                         PACE
+    development  103         stopped, routing, slow_start            --faulty emotion --prefixes
+    development  103         flood_cpu                               --limit-concurrency 20 --cpus 0.3
+    development  103         slow_dependency_pool                    --workers 2 --rate 9
+    development  9700, 9701  those from gunicorn on
+    held out     202         all but those from gunicorn on
+    held out     204         segfault, denied, crash_on_start        --faulty emotion --prefixes
+    held out     204         flood_cpu                               --limit-concurrency 30 --cpus 0.25
+                                                                     --flood-clients 8
+    held out     204         event_loop                              --workers 2
+    held out     204         missing_module, dependency_timeout,     PACE
+                             wrong_port, healthy
+    held out     9800, 9801  those from gunicorn on
 """
 
 from __future__ import annotations
