@@ -20,9 +20,10 @@ def site():
     return script("build_site")
 
 
-def test_the_page_of_settings_is_that_of_the_code():
-    settings = script("write_settings")
-    assert settings.PAGE.read_text(encoding="utf-8") == settings.settings_page()
+def test_the_reference_pages_are_those_of_the_code():
+    reference = script("reference")
+    for name, page in (("settings", reference.settings_page()), ("diagnosis", reference.diagnosis_page())):
+        assert (reference.FOLDER / f"{name}.md").read_text(encoding="utf-8") == page
 
 
 def test_every_document_has_a_page_and_the_runbook_is_the_second(site):

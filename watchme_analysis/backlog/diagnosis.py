@@ -39,7 +39,47 @@ CALIBRATION = "calibration.json"
 
 
 def diagnose(inv: Investigation) -> Diagnosis:
-    """Return why a backlog came about; see the evidence page for the fields in ``extra``."""
+    """Return why a backlog came about, with the fields below in ``extra``.
+
+    Returns
+    -------
+    queues, functions
+        The affected ones.
+    change
+        The CloudTrail event that began the incident, or null; without CloudTrail, last modification times
+        still date the incident.
+    dead_letters
+        Messages moved to a DLQ in the window; counts are null where the evidence does not show them.
+    dead_letters_of_incident
+        The same without other incidents.
+    other_incidents
+        Of the same queues: ``queue``, ``start``, ``end``, ``moved``, and ``cause`` with ``confidence``, or
+        null.
+    lost
+        Messages purged or expired without being processed.
+    error
+        The most frequent error of the worst-hit function: ``function``, ``text``, ``count``, ``total``;
+        null if the cause does not show as errors.
+    missed_work, dead_lettered_work, waiting_work
+        Pairs of a work item and its moment, or its local date; null where none is named and not all
+        messages were read.
+    missed_work_certain
+        False if work may have been done (next row), or if messages were lost or their bodies are not in the
+        case.
+    missed_work_may_have_run
+        Why it is an upper bound: ``throttled``, ``redelivered``, ``timed_out`` or ``no_errors`` (the log
+        has no error of the failed attempts); else null.
+    unread_dumps
+        Files of messages that could not be read; absent if there are none.
+    dead_letters_without_work
+        Messages whose body names no work item; absent if there are none.
+    incident_start_earliest, incident_start_latest
+        Bounds of the start.
+    alarms
+        For each standard alarm and resource: ``first`` time in alarm, ``times_raised``,
+        ``in_alarm_at_end``, ``uncertainty_s``, on whole periods of the clock (``WallClockWindow``);
+        ``sliding`` holds the same for CloudWatch's default window, which pages show.
+    """
     context = inv.once(backlog_context)
     found, judged = _diagnose(inv)
     others = other_incidents(inv, context, found, _verdict)

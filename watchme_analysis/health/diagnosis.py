@@ -69,7 +69,18 @@ def _sentence(language: str, text: str) -> str:
 
 
 def diagnose(inv: Investigation) -> Diagnosis:
-    """Return the cause of a slow or failing ``/health``, from the evidence of a case."""
+    """Return the cause of a slow or failing ``/health``, with the fields below in ``extra``.
+
+    Returns
+    -------
+    endpoints
+        The affected paths.
+    confidence_from
+        What the confidence follows from: ``probability`` and the number of independent ``signals``.
+    degradation
+        Slowdowns that harmed no caller: ``route``, ``start``, ``end`` (null while it continues),
+        ``usual_s`` and ``now_s`` (median durations), ``cause`` (null if unknown).
+    """
     context, seen = inv.once(health_context), inv.once(detected)
     return conclude(context, decide(seen, situation(context)), seen)
 

@@ -429,6 +429,53 @@ class Diagnosis:
             Language of the sentences, ``en`` or ``ja``.
         zone
             Time zone of the times within sentences; all other times are in UTC.
+
+        Returns
+        -------
+        question, case, schema_version
+            The question, the case, the version of this format.
+        headline
+            One sentence: the affected resource, what fails or waits, since when, and the error in its own
+            words; no cause.
+        facts
+            Figures that hold without any cause: ``id``, ``value`` (null if unknown, never 0), ``unit``,
+            ``message``. Of both questions: ``affected_resource`` (a list), ``first_harm`` (time), ``state``
+            (``open`` or ``ended``), ``error`` (absent without one). ``health``: ``failed_requests``,
+            ``late_requests``, ``statuses`` (``none`` without a response), ``response_time`` (median during
+            the incident, s). ``backlog``: ``preceding_change`` (absent without one), ``waiting_now``,
+            ``waiting_peak``, ``oldest_age`` (s, at the end), ``growth`` (messages per hour at the end),
+            ``drained_at`` (both absent if nothing waits), ``failed_invocations``, ``late_messages``,
+            ``dead_letters`` (of the incident), ``lost_messages``, ``work_items`` (missing; the unit is that
+            of ``watchme.toml``).
+        cause_line
+            One sentence: the cause, if any, and how sure it is.
+        now
+            Steps in their order: ``kind`` (``save`` evidence, ``restore`` service, ``prevent``; while the
+            cause is open, ``save`` and the one next ``test``), ``text``, ``commands``; empty without an
+            incident.
+        reasons
+            At most three entries of ``evidence`` for the cause, or for the likeliest while it is open.
+        verdict
+            ``supported``, ``inconclusive`` or ``no_incident``.
+        cause
+            The cause, or null.
+        secondary_cause
+            A consequence of the cause, or what feeds it; or null.
+        other_causes
+            Independent faults.
+        confidence
+            0 to 1: of all verdicts with 0.9, nine in ten should be right.
+        incident
+            ``start`` and ``end``, ISO 8601 in UTC; ``end`` is null if it continues.
+        summary
+            Three sentences: what was affected, why, what to do now.
+        ranking
+            Every cause with ``probability`` (the sum may exceed 1), ``status``, ``detail``, ``evidence``
+            (statement, tables, rows, weight, effect, SQL), ``not_covered`` and ``next_test``.
+        coverage
+            For each table: rows, window, rejected lines, truncation.
+        missing_evidence
+            What to collect next and how, most useful first.
         """
         start, end = iso_time(self.incident_start), iso_time(self.incident_end)
         result = {
