@@ -46,7 +46,7 @@ def test_every_document_has_a_page_and_the_runbook_is_the_second(site):
         ("docs/guide.md", "[start](../README.md)", "[start](index.md)"),
         ("docs/guide.md", "[code](../tasks.py)", "code"),
         ("docs/guide.md", "[causes](causes/)", "[causes](causes/index.md)"),
-        ("docs/gallery/README.md", "[top](top_errors.ipynb)", "[top](top_errors.md)"),
+        ("notebooks/gallery/README.md", "[top](top_errors.ipynb)", "[top](top_errors.md)"),
         ("docs/guide.md", "[x](https://example.com/a.md)", "[x](https://example.com/a.md)"),
         ("docs/guide.md", "```\n[start](../README.md)\n```\n", "```\n[start](../README.md)\n```\n"),
     ],

@@ -28,7 +28,7 @@ MENU: dict[str, dict[str, str]] = {
         "Configuration": "docs/configuration.md",
     },
     "日本語": {"概要": "README.ja.md", "ランブック": "docs/runbook.ja.md"},
-    "Python": {"API reference": "docs/python.md", "Gallery": "docs/gallery/README.md"},
+    "Python": {"API reference": "docs/python.md", "Gallery": "notebooks/gallery/README.md"},
     "Evidence": {
         "Files": "docs/evidence.md",
         "Access logs": "docs/access-logs.md",
@@ -55,10 +55,10 @@ class SiteError(Exception):
 def sources() -> dict[str, str]:
     """Return the path in the site of each page by its path in the project, both with slashes."""
     found = {}
-    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("docs/gallery/*.ipynb")]
+    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("notebooks/gallery/*")]
     for path in sorted(paths):
         source = path.relative_to(ROOT).as_posix()
-        page = source.removeprefix("docs/").replace(".ipynb", ".md")
+        page = source.removeprefix("docs/").removeprefix("notebooks/").replace(".ipynb", ".md")
         folder, _, name = page.rpartition("/")
         if name.startswith("README"):
             page = f"{folder}/{name.replace('README', 'index')}".lstrip("/")

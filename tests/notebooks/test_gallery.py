@@ -7,7 +7,7 @@ import pytest
 from worlds.aws_examples import account_of_examples
 from worlds.notebook_cells import run_cells
 
-GALLERY = Path(__file__).resolve().parents[2] / "docs" / "gallery"
+GALLERY = Path(__file__).resolve().parents[2] / "notebooks" / "gallery"
 NOTEBOOKS = sorted(GALLERY.glob("*.ipynb"))
 
 
@@ -16,7 +16,7 @@ def test_every_notebook_runs_and_shows_something(front, tmp_path, monkeypatch, s
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(GALLERY)  # as JupyterLab runs them
     account_of_examples(front, tmp_path, monkeypatch)
-    assert len(NOTEBOOKS) >= 12
+    assert len(NOTEBOOKS) >= 14
     found = {}
     for path in NOTEBOOKS:
         with subtests.test(path.stem):
