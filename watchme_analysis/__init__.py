@@ -4,7 +4,7 @@ The names below are the public ones; ``help`` on each tells its parameters and e
 loads nothing heavy: each name is fetched from its module when it is first asked for, and pandas, boto3,
 matplotlib and duckdb are imported by the functions that use them.
 
-- evidence: ``import_folder``, ``open_case``, ``Case``, ``Window``
+- evidence: ``import_folder``, ``pull`` (from AWS), ``open_case``, ``Case``, ``Window``
 - answers: ``diagnose``, ``Diagnosis``, and ``explain`` for pasted log lines
 - pages of a notebook: ``open_health``, ``open_backlog``, ``open_alarms``, ``open_what_if``
 - reports with an index: ``write_reports``
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval as Retrieval
     from watchme_analysis.services.diagnose import diagnose as diagnose
     from watchme_analysis.services.explain import explain as explain
+    from watchme_analysis.services.pull import pull as pull
     from watchme_analysis.services.redrive import complete_redrive as complete_redrive
     from watchme_analysis.services.redrive import plan_redrive as plan_redrive
     from watchme_analysis.version import __version__ as __version__
@@ -79,6 +80,7 @@ _PUBLIC = {
     "report.run": ("write_reports",),
     "retrieval": ("Retrieval",),
     "services.diagnose": ("diagnose",),
+    "services.pull": ("pull",),
     "services.redrive": (
         "plan_redrive",
         "complete_redrive",

@@ -75,7 +75,7 @@ def test_a_section_without_a_figure_says_so(page):
     from watchme_analysis.errors import InputError
 
     with pytest.raises(InputError):
-        page.coverage.zoom()
+        page.losses.zoom()
 
 
 def test_figures_are_pictures_by_default(page):
@@ -106,3 +106,20 @@ def test_widgets_begin_with_the_whole_case_and_its_timeline(evidence):
     assert choices.children == (explorer.subject, explorer.section)
     buttons = [text for _, text, *_ in explorer._shown.children[0].toolbar.toolitems]
     assert said("figure-button-zoom") in buttons
+
+
+@pytest.mark.slow
+def test_cells_of_the_lab_show_figures_as_widgets(shorter, monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    monkeypatch.setenv("WATCHME_WIDGETS", "1")
+    shell = InteractiveShell.instance()
+    try:
+        view = open_backlog(case=str(shorter.path)).timeline()
+        with capture_output() as captured:
+            assert shell.display_formatter.format(view) == ({}, {})
+    finally:
+        InteractiveShell.clear_instance()
+    (output,) = captured.outputs
+    assert "application/vnd.jupyter.widget-view+json" in output.data

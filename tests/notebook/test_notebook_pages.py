@@ -60,8 +60,10 @@ def test_a_case_without_anything_about_the_question_is_refused(probes):
 
 
 def test_a_parameter_that_the_notebook_does_not_have_is_refused(probes):
-    with pytest.raises(TypeError):
+    with pytest.raises(InputError, match=r"parameter queue is unknown.*endpoint"):
         notebook.open_health(case=probes, queue="a")
+    with pytest.raises(InputError, match="parameter profile is for a pull"):
+        notebook.open_health(case=probes, profile="prod")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -507,6 +508,7 @@ class Numbers:
 
     language = "en"
     window = WINDOW
+    shown: ClassVar = set()
 
     @section(lambda page: pd.DataFrame({"n": [2, 1]}, index=[7, 8]), Rows("metrics", "n > 1"), plot="drawn")
     def numbers(self):
@@ -682,6 +684,7 @@ def test_a_figure_of_a_section_is_its_own_or_that_of_another():
 
     class Drawn:
         language = "en"
+        shown: ClassVar = set()
 
         @section(lambda page: pd.DataFrame({"n": [1]}))
         def drawn(self):
@@ -708,7 +711,12 @@ def test_pages_are_opened_by_their_name_and_only_with_parameters_that_they_have(
         _ = notebook.Nothing
     with pytest.raises(InputError) as refused:
         notebook.open_alarms(case=str(evidence), specs="x")
-    assert is_error(refused.value, "error-alarms-parameter", name="'specs'")
+    assert is_error(
+        refused.value,
+        "error-page-unknown",
+        name="specs",
+        known=", ".join(notebook.AlarmParameters.__annotations__),
+    )
     for parameters, message_id, value in (
         ({"replications": 1}, "error-replications", "1"),
         ({"replications": "3"}, "error-replications", "'3'"),
@@ -719,4 +727,9 @@ def test_pages_are_opened_by_their_name_and_only_with_parameters_that_they_have(
         assert is_error(refused.value, message_id, value=value)
     with pytest.raises(InputError) as refused:
         notebook.open_what_if(case=str(evidence), runs=2)
-    assert is_error(refused.value, "error-what-if-parameter", name="'runs'")
+    assert is_error(
+        refused.value,
+        "error-page-unknown",
+        name="runs",
+        known=", ".join(notebook.WhatIfParameters.__annotations__),
+    )

@@ -7,7 +7,7 @@ cell of a table or a sentence that changes is noticed within seconds.
 import json
 
 import pytest
-from worlds.notebook_cells import run_cells
+from worlds.notebook_cells import bundle_of, run_cells
 
 from watchme_analysis.report.request import notebooks_folder
 
@@ -26,10 +26,9 @@ def test_cells_show_what_is_stored(name, monkeypatch):
         if CHECKED in cell["metadata"].get("tags", ())
         for output in cell["outputs"]
     ]
-    bundles = [each._repr_mimebundle_() for each in run_cells(path, CHECKED)]
-    shown = [each[0] if isinstance(each, tuple) else each for each in bundles]
+    shown = [bundle_of(value) for value in run_cells(path, CHECKED)]
     assert len(shown) == len(stored) > 8
     for now, before in zip(shown, stored, strict=True):
-        for kind in COMPARED & before.keys():
+        for kind in COMPARED & before.keys() & now.keys():
             value = before[kind]
             assert now[kind] == ("".join(value) if isinstance(value, list) else value)

@@ -4,6 +4,7 @@ Names in the evidence hold dollar signs, and no text of a figure is read as a fo
 """
 
 import re
+from contextlib import suppress
 from functools import partial
 from html import escape
 from html.parser import HTMLParser
@@ -18,7 +19,7 @@ from worlds.report_parts import result
 
 from watchme_analysis import notebook
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.notebook.section import sections_of
+from watchme_analysis.errors import InputError
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.style import japanese_font
 from watchme_analysis.report.folder import write_result
@@ -91,22 +92,26 @@ def english_in_page(path):
 
 
 def executed(page, name, views):
-    """Return a notebook with what its cells show, of figures their texts; collect the views by name."""
+    """Return a notebook's texts with what every section of its page shows; collect the views by name.
+
+    Of figures, the texts are shown.
+    """
     read = nbformat.read(NOTEBOOKS / name, as_version=4)
-    for cell in read.cells:
-        called = re.fullmatch(r"page\.(\w+)\(\)", cell.source.strip())
-        if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", ()):
-            continue
-        cell.outputs = []
-        if called:
-            view = views[called[1]] = getattr(page, called[1])()
-            if isinstance(view, FigureView):
-                # Without a font for Japanese, the words in a figure are English.
-                words = view.words if japanese_font() else ()
-                data = {"text/html": "".join(f"<p>{escape(text)}</p>" for text in (view.alt, *words))}
-            else:
-                data = view._repr_mimebundle_()
-            cell.outputs = [nbformat.v4.new_output("display_data", data)]
+    read.cells = [cell for cell in read.cells if cell.cell_type == "markdown"]
+    for each, section in page.sections.items():
+        views[each] = section()
+        with suppress(InputError):  # it has none
+            views[f"{each}.plot"] = section.plot()
+        with suppress(InputError):
+            views[f"{each}.reading"] = section.reading
+    for view in views.values():
+        if isinstance(view, FigureView):
+            # Without a font for Japanese, the words in a figure are English.
+            words = view.words if japanese_font() else ()
+            data = {"text/html": "".join(f"<p>{escape(text)}</p>" for text in (view.alt, *words))}
+        else:
+            data = view._repr_mimebundle_()
+        read.cells.append(nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data)]))
     return read
 
 
@@ -177,6 +182,3 @@ def test_every_figure_is_drawn_whatever_names_the_evidence_holds(written):
     words = [word for view in figures for word in view.words]
     assert not [word for word in words if "mathdefault" in word]
     assert written.question == "what-if" or [word for word in words if FORMULA in word]
-    # The notebooks show each section that is a figure. The matrix is the same figure on every page.
-    others = sections_of(written.page).keys() - written.views.keys() - {"matrix"}
-    assert not [name for name in others if isinstance(getattr(written.page, name)(), FigureView)]

@@ -33,3 +33,11 @@ def run_cells(path, tag=None, **parameters):
         if isinstance(last, ast.Expr):
             shown.append(eval(compile(ast.Expression(last.value), path.name, "eval"), names))
     return shown
+
+
+def bundle_of(value):
+    """Return what a cell shows for a value, by kind of content, without a kernel."""
+    if hasattr(value, "_repr_mimebundle_"):
+        found = value._repr_mimebundle_()
+        return found[0] if isinstance(found, tuple) else found
+    return {"text/html": value._repr_html_()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Choice, Message, Resource, message
+from watchme_analysis.text.render import error_message
 
 # List price in us-east-1 (https://aws.amazon.com/cloudwatch/pricing/, Logs, Analyze: "Logs Insights
 # queries"), in USD per GB; Tokyo's was 0.0076 when this was written. ``--usd-per-gb`` sets another.
@@ -34,6 +36,12 @@ BYTES_PER_GB = 1e9
 # Amounts below are shown as "less than".
 _LEAST_SHOWN_GB = 0.001
 _LEAST_SHOWN_USD = 0.0001
+
+
+def check_price(max_usd: object) -> None:
+    """Raise an error if a largest price is not a number above 0."""
+    if isinstance(max_usd, bool) or not isinstance(max_usd, int | float) or not max_usd > 0:
+        raise InputError(error_message("error-pull-max-usd", value=repr(max_usd)))
 
 
 def cost_usd(scanned_bytes: float, usd_per_gb: float = USD_PER_GB) -> float:

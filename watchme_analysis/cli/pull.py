@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.output import TABLE, Output, case_output_of, case_output_options
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
-from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Names, message, value_of
 from watchme_analysis.text.render import error_message, error_sentence
@@ -86,6 +85,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     from watchme_analysis.cloudwatch.session import iam_policy
     from watchme_analysis.services.collect import Request, check_raw
     from watchme_analysis.services.collect import pull as pull_case
+    from watchme_analysis.services.pull import case_folder, resources
 
     (output, force), sample = case_output_of(options), options["dlq_sample"]
     if sample is None:
@@ -99,7 +99,8 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     if case is not None:
         check_new_case(case)
     check_raw(options["raw"])
-    named = _named(options)
+    names = {kind: options[kind] for kind in ("queues", "functions", "instances", "log_groups")}
+    named = resources(names, options["system"])
     if not any(named.values()):
         raise InputError(error_message("error-pull-nothing-named"))
     aws = session_of(options)
@@ -115,7 +116,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         usd_per_gb=options["usd_per_gb"],
         options=query_options,
     )
-    target = case or Path(f"{question}-{window.start:%Y%m%dT%H%MZ}")
+    target = case or case_folder(question, named, window)
     out = Printer(options["language"])
     progress = Progress(out)
     try:
@@ -142,30 +143,6 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
             "print-next", command=f"watchme diagnose {question} {shell_path(target)}{of_system}"
         )
     return PARTLY_FAILED if pulled.failures else 0
-
-
-def _named(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the resources to start from: those of the options, else those of the system.
-
-    Raises
-    ------
-    InputError
-        When there is no system of that name, or several of which none is chosen.
-    """
-    from watchme_analysis.services.collect import named_resources
-
-    named = {kind: options[kind] for kind in ("queues", "functions", "instances", "log_groups")}
-    if any(named.values()):
-        return named
-    config = load_config()
-    system = config.chosen_system(options["system"])
-    if system is None:
-        if config.systems:
-            raise InputError(
-                error_message("error-several-systems", file=FILE, systems=", ".join(config.systems))
-            )
-        return named
-    return named_resources(system)
 
 
 def table_rows(case: Case) -> list[dict[str, Any]]:

@@ -256,12 +256,14 @@ Examples:
 def lab(arguments: tuple[str, ...], folder: Path | None, language: str) -> None:
     """Open notebooks in JupyterLab; ARGUMENTS such as --no-browser are passed on, paths in them as absolute.
 
-    With a CASE (a case or a folder of raw evidence), opens your copies of its notebooks, with the case filled
-    in. Copies that are there already are left as they are, so that you can go on with them. Without a CASE,
-    opens the notebooks of the project. A new copy has its texts and its page in --language; other notebooks
-    have their page in it, unless they state another one.
+    With a CASE (a case or a folder of raw evidence), opens your copies of its notebooks, with case and
+    time zone filled in. The one that is opened has been executed; a cell that you run again shows its figure
+    with zoom and hover. Copies that are there already are left as they are, so that you can go on with them.
+    Without a CASE, opens the notebooks of the project. A new copy has its texts and its page in --language;
+    other notebooks have their page in it, unless they state another one.
     """
     from watchme_analysis.installation import require
+    from watchme_analysis.notebook.lab import WIDGETS_VARIABLE
     from watchme_analysis.report.own_copies import copy_notebooks
     from watchme_analysis.report.request import notebooks_folder
 
@@ -276,7 +278,9 @@ def lab(arguments: tuple[str, ...], folder: Path | None, language: str) -> None:
     else:
         command = lab_command(notebooks_folder(), arguments)
     # The kernels that JupyterLab starts read the language from their environment.
-    environ = os.environ | SAFE_PATH | inherited_variables() | {"WATCHME_LANGUAGE": language}
+    environ = (
+        os.environ | SAFE_PATH | inherited_variables() | {"WATCHME_LANGUAGE": language, WIDGETS_VARIABLE: "1"}
+    )
     # JupyterLab takes templates from its working directory.
     os.chdir(_NEUTRAL)
     os.execve(command[0], command, environ)

@@ -9,6 +9,11 @@ from pathlib import Path
 TAKE_AWAY_VARIABLE = "WATCHME_TAKE_AWAY"
 
 
+def is_report() -> bool:
+    """Return True in the kernel of a report, which collects attachments and renders a page."""
+    return bool(os.environ.get(TAKE_AWAY_VARIABLE))
+
+
 def attach(name: str, text: str) -> None:
     """Write an attachment if attachments are collected; a notebook that is run by hand writes none."""
     folder = os.environ.get(TAKE_AWAY_VARIABLE)

@@ -1,17 +1,17 @@
-"""API of the notebooks: each cell calls one method and displays its result.
+"""API of the notebooks: each step shows the data of a section, its figure and what they say.
 
 The ``open_*`` functions validate the parameters of a notebook, mostly plain strings, and return a page. The
-methods of the page are the sections of the notebook. A page is imported when it is opened, since a notebook
-has one page, and the others would load alarms and the simulation.
+sections of the page are the steps of the notebook. A page is imported when it is opened, since a notebook has
+one page, and the others would load alarms and the simulation.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.notebook.page import open_page
+from watchme_analysis.notebook.page import PageParameters, open_page
 from watchme_analysis.text.render import error_message
 from watchme_analysis.window import parse_time
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlarmPage",
+    "AlarmParameters",
     "BacklogPage",
     "HealthPage",
     "WhatIfPage",
+    "WhatIfParameters",
     "open_alarms",
     "open_backlog",
     "open_health",
@@ -47,24 +49,47 @@ if not TYPE_CHECKING:  # a checker knows the pages from above
         return getattr(import_module(f"{__name__}.{_PAGES[name]}"), name)
 
 
-def open_health(
-    *,
-    case: str,
-    since: str = "",
-    until: str = "",
-    timezone: str = "",
-    language: str = "",
-    endpoint: str = "",
-) -> HealthPage:
+class HealthParameters(PageParameters, total=False):
+    """Parameters of :func:`open_health`."""
+
+    endpoint: str
+
+
+class BacklogParameters(PageParameters, total=False):
+    """Parameters of :func:`open_backlog`."""
+
+    queue: str
+
+
+class AlarmParameters(BacklogParameters, total=False):
+    """Parameters of :func:`open_alarms`."""
+
+    spec: str
+    noticed: str
+
+
+class WhatIfParameters(BacklogParameters, total=False):
+    """Parameters of :func:`open_what_if`."""
+
+    replications: int
+    seed: int
+
+
+def open_health(**parameters: Unpack[HealthParameters]) -> HealthPage:
     """Return the page of a health diagnosis: the causes of an endpoint's timeouts.
 
     Parameters
     ----------
     case
         Folder of a case or of raw evidence, relative to the working directory or to the project.
+    system, profile, region, max_usd
+        Instead of a case: the evidence is pulled from AWS and stored as a case, see
+        :func:`watchme_analysis.services.pull.pull`. ``page.pulled`` has its price and completeness.
+    example
+        Case to show when neither a case nor anything to pull is named.
     since, until
-        Bounds of the window to analyse: ISO 8601 (in ``timezone`` when without a zone) or a span such as
-        ``2h`` before the end of the case; the bounds of the case when empty.
+        Bounds of the window to pull. For a case, those of the window to analyse: ISO 8601 (in ``timezone``
+        when without a zone) or a span such as ``2h`` before the end of the case; its bounds when empty.
     timezone
         IANA name of the time zone of the times shown; ``time_zone`` of ``watchme.toml``, else UTC, when
         empty.
@@ -77,99 +102,80 @@ def open_health(
     Raises
     ------
     InputError
-        When a parameter is malformed, or the case does not contain it.
+        When a parameter is unknown or malformed, or the case does not contain it. Parameters that papermill
+        gave to the notebook count, so that a misspelt one has an effect.
     CaseError
         When the case can't be opened.
+    ServiceError
+        When nothing could be pulled.
     """
     from watchme_analysis.notebook.health import HealthPage
 
-    return HealthPage(*open_page("health", case, (since, until), endpoint, (timezone, language)))
+    investigation, zone, language, pulled = open_page("health", parameters, HealthParameters.__annotations__)
+    return HealthPage(investigation, zone, language, pulled=pulled)
 
 
-def open_backlog(
-    *,
-    case: str,
-    since: str = "",
-    until: str = "",
-    timezone: str = "",
-    language: str = "",
-    queue: str = "",
-) -> BacklogPage:
+def open_backlog(**parameters: Unpack[BacklogParameters]) -> BacklogPage:
     """Return the page of a backlog diagnosis; errors as for :func:`open_health`.
 
     Parameters
     ----------
-    case, since, until, timezone, language
-        As for :func:`open_health`.
     queue
-        Queue to examine; all queues when empty.
+        Queue to examine; all queues when empty. Without a case, the queue to pull.
+    case, system, profile, region, max_usd, example, since, until, timezone, language
+        As for :func:`open_health`.
     """
     from watchme_analysis.notebook.backlog import BacklogPage
 
-    return BacklogPage(*open_page("backlog", case, (since, until), queue, (timezone, language)))
+    investigation, zone, language, pulled = open_page(
+        "backlog", parameters, BacklogParameters.__annotations__
+    )
+    return BacklogPage(investigation, zone, language, pulled=pulled)
 
 
-def open_alarms(
-    *,
-    case: str,
-    since: str = "",
-    until: str = "",
-    timezone: str = "",
-    language: str = "",
-    queue: str = "",
-    **alarms: str,
-) -> AlarmPage:
+def open_alarms(**parameters: Unpack[AlarmParameters]) -> AlarmPage:
     """Return the page of an alarm back-test; errors as for :func:`open_backlog`.
 
     Parameters
     ----------
-    case, since, until, timezone, language, queue
+    spec
+        YAML file of alarms; that of ``watchme.toml`` when empty.
+    noticed
+        Time at which people noticed (ISO 8601); the first reaction in the data when empty.
+    queue, case, system, profile, region, max_usd, example, since, until, timezone, language
         As for :func:`open_backlog`.
-    alarms
-        ``spec``: YAML file of alarms; that of ``watchme.toml`` when empty. ``noticed``: time at which people
-        noticed (ISO 8601); the first reaction in the data when empty.
     """
     from watchme_analysis.alarms.specification import read_specs
     from watchme_analysis.notebook.alarms import AlarmPage
 
-    unknown = sorted(set(alarms) - {"spec", "noticed"})
-    if unknown:
-        raise InputError(error_message("error-alarms-parameter", name=repr(unknown[0])))
-    opened = open_page("backlog", case, (since, until), queue, (timezone, language))
-    page = AlarmPage(*opened, read_specs(alarms.get("spec", "")), alarms.get("noticed", ""))
+    investigation, zone, language, pulled = open_page("backlog", parameters, AlarmParameters.__annotations__)
+    specs = read_specs(parameters.get("spec", ""))
+    page = AlarmPage(investigation, zone, language, specs, parameters.get("noticed", ""), pulled=pulled)
     if page.noticed_at:
         parse_time(page.noticed_at, page.zone, now=page.window.end)
     return page
 
 
-def open_what_if(
-    *,
-    case: str,
-    since: str = "",
-    until: str = "",
-    timezone: str = "",
-    language: str = "",
-    queue: str = "",
-    **runs: int,
-) -> WhatIfPage:
+def open_what_if(**parameters: Unpack[WhatIfParameters]) -> WhatIfPage:
     """Return the page of a simulation of countermeasures; errors as for :func:`open_backlog`.
 
     Parameters
     ----------
-    case, since, until, timezone, language, queue
-        As for :func:`open_backlog`; the affected queue with the oldest message is simulated when empty.
-    runs
-        ``replications``: runs of each measure, at least 2. ``seed``: equal seeds result in equal figures.
+    queue
+        Queue to simulate; the affected queue with the oldest message when empty.
+    replications
+        Runs of each measure, at least 2; 8 by default.
+    seed
+        Equal seeds result in equal figures; 0 by default.
+    case, system, profile, region, max_usd, example, since, until, timezone, language
+        As for :func:`open_backlog`.
     """
     from watchme_analysis.notebook.what_if import WhatIfPage
 
-    replications, seed = runs.pop("replications", 8), runs.pop("seed", 0)
-    if runs:
-        raise InputError(error_message("error-what-if-parameter", name=repr(next(iter(runs)))))
+    replications, seed = parameters.get("replications", 8), parameters.get("seed", 0)
     if not isinstance(replications, int) or replications < 2:
         raise InputError(error_message("error-replications", value=repr(replications)))
     if not isinstance(seed, int) or seed < 0:
         raise InputError(error_message("error-seed", value=repr(seed)))
-    return WhatIfPage(
-        *open_page("backlog", case, (since, until), queue, (timezone, language)), replications, seed
-    )
+    investigation, zone, language, pulled = open_page("backlog", parameters, WhatIfParameters.__annotations__)
+    return WhatIfPage(investigation, zone, language, replications, seed, pulled=pulled)

@@ -19,6 +19,7 @@ from watchme_analysis.alarms.sections import (
 from watchme_analysis.alarms.sensitivity import UNPUBLISHED
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.time_to_detect import Detection
+from watchme_analysis.notebook import readings
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, TableView, TextView
@@ -93,7 +94,12 @@ class AlarmPage(Page):
             )
         return TextView((render(said, self.language),))
 
-    @section(lambda page: page._tests.frame(page._tests.proposed_results), Rows("metrics"), plot="fires")
+    @section(
+        lambda page: page._tests.frame(page._tests.proposed_results),
+        Rows("metrics"),
+        plot="fires",
+        reading=lambda page: readings.first_alarm(page.backtest.frame, page._start),
+    )
     def backtest(self) -> TableView:
         """Return a table of the times at which the alarms of the specification would have fired."""
         return backtest_table(self._tests.frame(self._tests.proposed_results), self.zone, self.language)
@@ -125,7 +131,7 @@ class AlarmPage(Page):
     def _swept(self) -> pd.DataFrame:
         return self._tests.sensitivity(self._tests.affected, self.specs)
 
-    @section(lambda page: page._swept, Rows("metrics"))
+    @section(lambda page: page._swept, Rows("metrics"), reading=lambda page: readings.thresholds(page._swept))
     def sensitivity(self) -> FigureView:
         """Return a figure of the delay of alarms on affected queues at other thresholds and M of N."""
         return plot_alarm_sensitivity(self._swept, self.language)
@@ -135,7 +141,11 @@ class AlarmPage(Page):
         """Return a table of the alarms that depend on the unpublished length of the evaluation range."""
         return ranges_table(self._tests.ranges(), UNPUBLISHED, self.zone, self.language)
 
-    @section(lambda page: page._advice_rows(), Rows("metrics"))
+    @section(
+        lambda page: page._advice_rows(),
+        Rows("metrics"),
+        reading=lambda page: readings.improvements(page._advice_rows()),
+    )
     def improvements(self) -> TableView:
         """Return a table of improvements to the alarms of the specification."""
         return advice_table(self._tests.advice(self.specs), self.language)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.alarms.sections import plot_alarm_times
 from watchme_analysis.backlog.frames import changes_near, dead_letters_by
 from watchme_analysis.backlog.onset_order import onset_order
 from watchme_analysis.backlog.recurrence import patterns
@@ -21,11 +23,13 @@ from watchme_analysis.backlog.sections.tables import (
 )
 from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
+from watchme_analysis.notebook import readings
 from watchme_analysis.notebook.console_links import console_view, links
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, records, section
+from watchme_analysis.present.bars import plot_bars
 from watchme_analysis.present.display import FigureView, LinksView, TableView, column_heads, table
-from watchme_analysis.present.style import Mark
+from watchme_analysis.present.style import Mark, drawn_language
 from watchme_analysis.queues.accounting import balance_frame
 from watchme_analysis.queues.baseline import STEPS_S, baseline_comparison, binned
 from watchme_analysis.queues.drain import drain_rows
@@ -34,7 +38,7 @@ from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
 from watchme_analysis.queues.work_done import unit_of, work_item_settings
 from watchme_analysis.queues.work_items import work_items
 from watchme_analysis.text.message import Duration, Translated, message
-from watchme_analysis.text.render import render, value_label
+from watchme_analysis.text.render import duration_label, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +61,10 @@ _BALANCE = {
     "retry_amplification": "receives-per-message",
     "mean_stay_s": "mean-stay",
     "reasons": "reasons",
+}
+# Where the messages of a queue are, as bars.
+_STAGES = {
+    name: _BALANCE[name] for name in ("deleted", "visible", "in_flight", "dead_lettered", "expired", "purged")
 }
 # All of these are 0 in a step in which every message was deleted.
 _STANDING = ("stock_before", "visible", "in_flight", "dead_lettered", "unexplained")
@@ -165,6 +173,7 @@ class BacklogPage(Page):
         lambda page: page._of_the_queue(onset_order(page.investigation)),
         Rows("metrics"),
         plot="timeline",
+        reading=lambda page: readings.onsets(page.onsets.frame, page._metric_words(page.onsets.frame)),
     )
     def onsets(self) -> TableView:
         """Return a table of the order in which the metrics of the affected queues changed."""
@@ -174,7 +183,10 @@ class BacklogPage(Page):
     @section(
         lambda page: baseline_comparison(page.investigation, *page._bounds),
         Rows("metrics"),
-        plot="timeline",
+        plot=lambda page: page._plot_rates(),
+        reading=lambda page: readings.rates(
+            page.comparison.frame, page.affected, page._metric_words(page.comparison.frame)
+        ),
     )
     def comparison(self) -> TableView:
         """Return a table that compares each metric in the incident with the time before."""
@@ -191,7 +203,8 @@ class BacklogPage(Page):
     @section(
         lambda page: balance_frame(page.investigation, language=page.language),
         Rows("metrics", "namespace = 'AWS/SQS'"),
-        plot="timeline",
+        plot=lambda page: plot_bars(page.balance.frame, "queue", _STAGES, "balance", page.language),
+        reading=lambda page: readings.balance(page.balance.frame),
     )
     def balance(self) -> TableView:
         """Return the message balance of every queue."""
@@ -239,7 +252,18 @@ class BacklogPage(Page):
             self._label("forecast-empty"),
         )
 
-    @section(lambda page: page._dead_letter_rows("work_item"), Rows("queue_messages"))
+    @section(
+        lambda page: page._dead_letter_rows("work_item"),
+        Rows("queue_messages"),
+        plot=lambda page: plot_bars(
+            page._dead_letter_rows("work_item"),
+            "work_item",
+            {"messages": "messages"},
+            "dead-letters",
+            page.language,
+        ),
+        reading=lambda page: readings.dead_letters(page._dead_letter_rows("work_item"), page._unit),
+    )
     def dead_letters_by_work_item(self) -> TableView:
         """Return the number of DLQ messages by what their work is about, such as a device or an order."""
         return self._dead_letters("work_item")
@@ -254,7 +278,11 @@ class BacklogPage(Page):
         """Return the number of DLQ messages by receive count."""
         return self._dead_letters("receive_count")
 
-    @section(lambda page: page._dead_letter_rows("age_days"), Rows("queue_messages"))
+    @section(
+        lambda page: page._dead_letter_rows("age_days"),
+        Rows("queue_messages"),
+        plot=lambda page: page._plot_ages(),
+    )
     def dead_letters_by_age(self) -> TableView:
         """Return the number of DLQ messages by whole days between sending and the end of the data."""
         return self._dead_letters("age_days")
@@ -322,7 +350,12 @@ class BacklogPage(Page):
             perhaps_done=bool(extra.get("missed_work_may_have_run")),
         )
 
-    @section(lambda page: page._of_the_queue(work_items(page.investigation)), Rows("queue_messages"))
+    @section(
+        lambda page: page._of_the_queue(work_items(page.investigation)),
+        Rows("queue_messages"),
+        plot="dead_letters_by_age",
+        reading=lambda page: readings.work(page.messages.frame),
+    )
     def messages(self) -> TableView:
         """Return a table of the messages read from queues and DLQs, with their work items."""
         frame = self._of_the_queue(work_items(self.investigation))
@@ -370,7 +403,40 @@ class BacklogPage(Page):
         found = links(self.investigation.case, shown, self.window, recorded)
         return [{"link": render(text, self.language, self.zone), "url": url} for text, url in found]
 
-    @section(lambda page: page._alarm_rows(), Rows("metrics"))
+    def _metric_words(self, frame: pd.DataFrame) -> dict[str, str]:
+        return self._words("queue-metric", frame["metric"])
+
+    def _plot_rates(self) -> FigureView:
+        frame = self.comparison.frame
+        chosen = frame[frame["resource"].isin(self.affected) & frame["incident_per_h"].notna()]
+        rates = {"baseline_per_h": "usual-per-hour", "incident_per_h": "incident-per-hour"}
+        return self._plot_named(chosen, ("resource", "metric"), "queue-metric", rates, "rates")
+
+    def _plot_ages(self) -> FigureView:
+        frame = self._dead_letter_rows("age_days")
+
+        def names(language: str) -> list[str]:
+            ends = [duration_label(86400.0 * (days + 1), language) for days in frame["age_days"]]
+            return [f"{row.queue} · {row.age_days}–{end}" for row, end in zip(rows, ends, strict=True)]
+
+        rows = [*frame.itertuples()]
+        drawn = names(drawn_language(self.language))
+        named = frame.assign(name=names(self.language))
+        return plot_bars(named, "name", {"messages": "messages"}, "ages", self.language, drawn=drawn)
+
+    def _plot_alarms(self) -> FigureView:
+        rows = self.alarms.frame.dropna(subset=["first"]).sort_values("first", kind="stable").head(_FEW)
+        times = [datetime.fromisoformat(text) for text in rows["first"]]
+        names = [f"{row.alarm}\n{row.resource}" for row in rows.itertuples()]
+        bars = [(name, [(time, None)]) for name, time in zip(names, times, strict=True)]
+        return plot_alarm_times(bars, self.span())
+
+    @section(
+        lambda page: page._alarm_rows(),
+        Rows("metrics"),
+        plot=lambda page: page._plot_alarms(),
+        reading=lambda page: readings.first_alarm(page._alarm_rows(), page._start),
+    )
     def alarms(self) -> TableView:
         """Return a table of the times at which the standard alarms would first have fired."""
         alarms = self.diagnosis.extra.get("alarms", ())

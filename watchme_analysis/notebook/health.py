@@ -25,6 +25,7 @@ from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantag
 from watchme_analysis.health.sections.followed import clocks, fates_table, layers_table, plot_waterfall
 from watchme_analysis.health.sections.tables import by_connection_table, comparison_table, status_table
 from watchme_analysis.health.sections.timeline import plot_health_timeline
+from watchme_analysis.notebook import readings
 from watchme_analysis.notebook.console_links import console_view, links_of_endpoint
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, records, section
@@ -129,7 +130,11 @@ class HealthPage(Page):
         )
         return [{"link": render(text, self.language, self.zone), "url": url} for text, url in found]
 
-    @section(lambda page: page._observed_by_phase(), Rows("access_log"))
+    @section(
+        lambda page: page._observed_by_phase(),
+        Rows("access_log"),
+        reading=lambda page: readings.observations(page.timeline.frame),
+    )
     def timeline(self) -> FigureView:
         """Return a figure of all layers on one time axis."""
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
@@ -141,7 +146,14 @@ class HealthPage(Page):
         """Return a table of the changes on the timeline by letter."""
         return self._marks_table(self.marks)
 
-    @section(lambda page: page._compared, Rows("access_log"), plot="vantages")
+    @section(
+        lambda page: page._compared,
+        Rows("access_log"),
+        plot="vantages",
+        reading=lambda page: readings.comparison(
+            page._compared, page._words("vantage", page._compared["vantage"])
+        ),
+    )
     def comparison(self) -> TableView:
         """Return a table that compares the incident with all other time, by endpoint and vantage."""
         return comparison_table(self._compared, self.zone, self.language)
@@ -166,7 +178,12 @@ class HealthPage(Page):
         """Return a figure of the time spent in each layer."""
         return plot_where_time_goes(layer_shares(self._layers, self.routes), self.language)
 
-    @section(lambda page: layer_shares(page._layers, page.routes), Rows("access_log"), plot="where_time_goes")
+    @section(
+        lambda page: layer_shares(page._layers, page.routes),
+        Rows("access_log"),
+        plot="where_time_goes",
+        reading=lambda page: readings.layers(page.layer_table.frame),
+    )
     def layer_table(self) -> TableView:
         """Return a table of the mean time in each layer."""
         return self._table(
@@ -181,20 +198,38 @@ class HealthPage(Page):
         """Return a figure of the slowest and a typical request in all layers, also those without a record."""
         return plot_waterfall(self._waterfall, self.zone, self.language)
 
-    @section(lambda page: page._waterfall_rows(), Rows("access_log"), plot="waterfall")
+    @section(
+        lambda page: page._waterfall_rows(),
+        Rows("access_log"),
+        plot="waterfall",
+        reading=lambda page: readings.followed(page._waterfall, page._words("on", page._waterfall["layer"])),
+    )
     def followed_layers(self) -> TableView:
         """Return a table of the two requests in :meth:`waterfall`."""
         return layers_table(self._waterfall, self.language)
 
     @section(
-        lambda page: fate_counts(page.followed.frame, page.routes), lambda page: "select * from requests"
+        lambda page: fate_counts(page.followed.frame, page.routes),
+        lambda page: "select * from requests",
+        plot=lambda page: page._plot_named(
+            page.fates.frame,
+            ("route", "fate"),
+            "fate",
+            {"baseline": "baseline", "incident": "incident"},
+            "fates",
+        ),
+        reading=lambda page: readings.fates(page.fates.frame, page._words("fate", page.fates.frame["fate"])),
     )
     def fates(self) -> TableView:
         """Return the number of requests by fate, and how many of their responses the application logged."""
         counts = fate_counts(self.followed.frame, list(self.routes))
         return fates_table(counts, clocks(self.followed.skews), self.language)
 
-    @section(lambda page: open_requests(page.context.joined), Rows("access_log"))
+    @section(
+        lambda page: open_requests(page.context.joined),
+        Rows("access_log"),
+        reading=lambda page: readings.in_flight(page.in_flight.frame),
+    )
     def in_flight(self) -> FigureView:
         """Return a figure of requests in flight, and the latency of the most affected endpoint."""
         found, metrics = self.context, self.investigation.table("host_metrics")
@@ -249,7 +284,11 @@ class HealthPage(Page):
     def _layers(self) -> pd.DataFrame:
         return layer_times(self.context.joined, *self._bounds)
 
-    @section(lambda page: page._locations[0], Rows("config_directives"))
+    @section(
+        lambda page: page._locations[0],
+        Rows("config_directives"),
+        reading=lambda page: readings.settings(page._locations[0]),
+    )
     def locations(self) -> TableView:
         """Return a table of the Nginx settings by path: location, address, limits and cache."""
         return settings_table(*self._locations, self.language)
@@ -303,7 +342,14 @@ class HealthPage(Page):
         frame = status_counts(self.context.observed, *self._bounds)
         return frame[frame["route"].isin(self.routes)]
 
-    @section(lambda page: page._errors, Rows("error_log"))
+    @section(
+        lambda page: page._errors,
+        Rows("error_log"),
+        plot=lambda page: page._plot_named(
+            page._errors, ("route", "kind"), "nginx-error", {"count": "lines"}, "errors"
+        ),
+        reading=lambda page: readings.errors(page._errors, page._words("nginx-error", page._errors["kind"])),
+    )
     def errors(self) -> TableView:
         """Return the number of lines in Nginx's error log by kind."""
         return self._table(

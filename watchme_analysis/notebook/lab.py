@@ -6,6 +6,7 @@ They need the extra ``lab``. Reports do not use them: matplotlib's pictures stay
 from __future__ import annotations
 
 import logging
+import os
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import label, render, text_of_error
 
+# Environment variable of JupyterLab's kernels: every figure of a page is a widget.
+WIDGETS_VARIABLE = "WATCHME_WIDGETS"
 # Steps of the slider for the time range.
 _STEPS = 60
 # Endpoints or queues to choose from.
@@ -52,6 +55,19 @@ def interactive(view: FigureView, language: str = "en") -> Any:
     ]
     annotate_on_hover(view.figure)
     return canvas
+
+
+def show_figures_as_widgets(language: str) -> None:
+    """Let cells display figures with zoom and hover, in a kernel of ``watchme lab``."""
+    if not os.environ.get(WIDGETS_VARIABLE):
+        return
+    from IPython import get_ipython
+    from IPython.display import display
+
+    shell: Any = get_ipython()
+    if shell is not None:
+        shown = shell.display_formatter.ipython_display_formatter
+        shown.for_type(FigureView, lambda view: display(interactive(view, language)))  # type: ignore[no-untyped-call]
 
 
 class Explorer:

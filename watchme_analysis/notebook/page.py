@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
+from watchme_analysis.aws_shapes.prices import check_price, size_message, usd_message
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, WatchmeError
+from watchme_analysis.files.attachments import is_report
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.installation import PROJECT_FILES
-from watchme_analysis.notebook.section import Section, records, section, sections_of
+from watchme_analysis.notebook import readings
+from watchme_analysis.notebook.lab import Explorer, show_figures_as_widgets
+from watchme_analysis.notebook.section import OnPage, Rows, Section, records, section, sections_of
+from watchme_analysis.present.bars import plot_bars, plot_spans
 from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import (
     FigureView,
@@ -31,44 +38,127 @@ from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate
 from watchme_analysis.stats.gaps import silent_intervals
 from watchme_analysis.text.formats import format_time
-from watchme_analysis.text.message import Resource, Text, message
-from watchme_analysis.text.render import error_message, in_words, label, parse_language, render
+from watchme_analysis.text.message import Resource, Text, message, message_of, value_of
+from watchme_analysis.text.render import error_message, in_words, label, parse_language, render, value_label
+from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import Window, parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from watchme_analysis.services.collect import Pulled
+
+# The log queries of a pull, each over one or more log groups.
+_QUERIES = """select query, list(distinct log_group order by log_group) as log_groups,
+    sum(rows)::bigint as rows, sum(bytes_scanned) / 1e9 as gigabytes, sum(cost_usd) as cost_usd,
+    bool_or(truncated) as truncated
+from log_queries where query is not null group by query order by gigabytes desc, query"""
 # Tables with rows at all times while the system is up, so that a gap is significant.
 _STEADY = ("probes", "access_log", "edge_log", "app_log", "host_metrics", "metrics")
 
 
-def open_page(
-    question: str, case: str, bounds: tuple[str, str], subject: str, shown: tuple[str, str]
-) -> tuple[Investigation, tzinfo, str]:
-    """Return the investigation, the time zone and the language for the parameters of a notebook.
+class PageParameters(TypedDict, total=False):
+    """Parameters of every notebook; plain texts, empty for the default."""
 
-    Parameters and errors as for :func:`watchme_analysis.notebook.open_health`.
+    case: str
+    example: str
+    system: str
+    profile: str
+    region: str
+    max_usd: float
+    since: str
+    until: str
+    timezone: str
+    language: str
+
+
+_NUMBERS = ("max_usd", "replications", "seed")
+# Parameters of a pull, which a case does not need.
+_OF_A_PULL = ("system", "profile", "region")
+# First line of the cell that papermill adds for the parameters that it is given.
+_INJECTED = "# Parameters"
+
+
+def open_page(
+    question: str, parameters: Mapping[str, Any], known: Iterable[str]
+) -> tuple[Investigation, tzinfo, str, Pulled | None]:
+    """Return the investigation, the time zone, the language and the pull for the parameters of a notebook.
+
+    Parameters
+    ----------
+    question
+        Question of the diagnosis.
+    parameters
+        Parameters as for :func:`watchme_analysis.notebook.open_health`.
+    known
+        Names of all parameters of the notebook.
+
+    Raises
+    ------
+    InputError
+        When a parameter is unknown or malformed, or the case does not contain it.
     """
-    timezone, language = shown
+    names = [*known]
+    for name in (*parameters, *_injected()):
+        if name not in names:
+            raise InputError(error_message("error-page-unknown", name=name, known=", ".join(names)))
+    for name in names:
+        if name not in _NUMBERS and not isinstance(parameters.get(name, ""), str):
+            value = repr(parameters[name])
+            raise InputError(error_message("error-page-parameter", name=name, value=value))
+    given = {name: parameters.get(name, "") for name in names}
+    check_price(parameters.get("max_usd", 1.0))
     about = "endpoint" if question == "health" else "queue"
-    names = ("case", "since", "until", about, "timezone", "language")
-    for name, value in zip(names, (case, *bounds, subject, *shown), strict=True):
-        if not isinstance(value, str):
-            raise InputError(error_message("error-page-parameter", name=name, value=repr(value)))
-    language = parse_language(language or load_config().language)
+    language = parse_language(given["language"] or load_config().language)
     try:
-        zone = parse_zone(timezone or load_config().time_zone)
+        zone = parse_zone(given["timezone"] or load_config().time_zone)
+        pulled = _pulled(question, given)
+        bounds = ("", "") if pulled else (given["since"], given["until"])
         investigation = investigate(
             question,
-            _resolved(case),
+            pulled.case if pulled else _resolved(given["case"].strip() or given["example"]),
             since=bounds[0] or None,
             until=bounds[1] or None,
             zone=zone,
-            subject=subject or None,
+            subject=given[about] or None,
         )
     except WatchmeError as error:
         raise in_words(error, language) from None
-    return investigation, zone, language
+    show_figures_as_widgets(language)
+    return investigation, zone, language, pulled
+
+
+def _injected() -> list[str]:
+    """Return the names that papermill gave to the running notebook, also those that it does not know."""
+    import sys
+
+    shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
+    cells = shell.user_ns.get("In", ()) if shell else ()
+    trees = (ast.parse(cell) for cell in cells if cell.startswith(_INJECTED))
+    return [
+        target.id
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
+
+
+def _pulled(question: str, given: Mapping[str, Any]) -> Pulled | None:
+    """Return the evidence pulled for a queue or a system; None with a case, or for the example."""
+    queue = given.get("queue", "")
+    if given["case"].strip():
+        if unused := [name for name in _OF_A_PULL if given[name]]:
+            raise InputError(error_message("error-page-case-and-pull", name=unused[0]))
+        return None
+    if not (queue or any(given[name] for name in _OF_A_PULL)):
+        return None
+    from watchme_analysis.services.pull import pull
+
+    limit = {"max_usd": given["max_usd"]} if given["max_usd"] != "" else {}
+    plain = {name: given[name] for name in (*_OF_A_PULL, "since", "until")}
+    return pull(question, queue=queue, **plain, **limit)
 
 
 def _resolved(case: str) -> Path:
@@ -99,11 +189,17 @@ class Page:
         Time zone of the times shown.
     language
         Language of the texts shown, ``en`` or ``ja``.
+    pulled
+        How the evidence was pulled from AWS; None for a case.
+    shown
+        Names of the sections that were displayed.
     """
 
     investigation: Investigation
     zone: tzinfo
     language: str
+    pulled: Pulled | None = field(default=None, kw_only=True)
+    shown: set[str] = field(default_factory=set, init=False)
 
     def __repr__(self) -> str:
         """Return question and case in one line."""
@@ -145,7 +241,12 @@ class Page:
         shown = tuple(mark for mark in marks if self.window.contains(mark.time))
         return AxisSpan(self.window, self.zone, self.incident, shown, self.language)
 
-    @section(lambda page: page._coverage_rows(), lambda page: page._row_counts())
+    @section(
+        lambda page: page._coverage_rows(),
+        lambda page: page._row_counts(),
+        plot=lambda page: page._plot_coverage(),
+        reading=lambda page: readings.coverage(page.coverage.frame, absent_tables(page.investigation)),
+    )
     def coverage(self) -> TableView:
         """Return a table of the tables of the case with rows, windows and losses."""
         return coverage_table(self.investigation.case.coverage(), self.zone, self.language)
@@ -167,7 +268,37 @@ class Page:
         names = cause_names(self.investigation.question)
         return plot_evidence_matrix(self.diagnosis.ranking, names, self.language)
 
-    @section(lambda page: page._evidence_rows(), lambda page: page._leading_query(), plot="matrix")
+    @section(
+        lambda page: page._query_rows(),
+        Rows("log_queries"),
+        reading=lambda page: readings.queries(page._query_rows()),
+    )
+    def queries(self) -> TableView:
+        """Return a table of the log queries that fetched the data, with rows, scanned bytes and price."""
+        rows = self._query_rows()
+        heads = {"query": "query", "log_groups": "log-groups", "rows": "rows", "gigabytes": "scanned-gb"}
+        found = self._table(
+            rows,
+            {**heads, "cost_usd": "cost-usd", "truncated": "truncated"},
+            self._label("queries-caption"),
+            self._label("queries-none"),
+        )
+        return replace(found, commands=frozenset({0}) if len(rows) else frozenset())
+
+    def _query_rows(self) -> pd.DataFrame:
+        return self.sql(_QUERIES)
+
+    def _plot_coverage(self) -> FigureView:
+        rows = self.coverage.frame.dropna(subset=["start", "end"])
+        spans = [(f"{row.table} ({row.rows:,d})", row.start, row.end) for row in rows.itertuples()]
+        return plot_spans(spans, self.span(), "coverage")
+
+    @section(
+        lambda page: page._evidence_rows(),
+        lambda page: page._leading_query(),
+        plot="matrix",
+        reading=lambda page: readings.findings(page.diagnosis, page._titles()),
+    )
     def findings(self) -> FindingsView:
         """Return all hypotheses with numbers, blind spots and next tests."""
         case = self.investigation.case.argument
@@ -192,6 +323,23 @@ class Page:
     def sections(self) -> dict[str, Section[Any]]:
         """Return the sections by name."""
         return sections_of(self)
+
+    def further(self) -> TableView | OnPage:
+        """Return a table of all sections; a report then shows those that no cell displayed before."""
+        view = TableView(
+            self._label("further-caption"),
+            (self._label("column-section"), self._label("column-shows")),
+            tuple((f"page.{name}()", section.title) for name, section in self.sections.items()),
+            commands=frozenset({0}),
+        )
+        if is_report():
+            from IPython.display import display
+
+            for section in [one for name, one in self.sections.items() if name not in self.shown]:
+                display({"text/markdown": f"### {section.title}"}, raw=True)  # type: ignore[no-untyped-call]
+                display(section)  # type: ignore[no-untyped-call]
+            return OnPage(view, None)
+        return view
 
     def _coverage_rows(self) -> pd.DataFrame:
         found = self.investigation.case.coverage()
@@ -264,14 +412,18 @@ class Page:
             Queue or endpoint; empty for all.
         """
         current = self.investigation
-        shown = (str(self.zone), self.language)
-        investigation, _, _ = open_page(current.question, str(current.case.path), bounds, subject, shown)
+        investigation = investigate(
+            current.question,
+            current.case,
+            since=bounds[0] or None,
+            until=bounds[1] or None,
+            zone=self.zone,
+            subject=subject or None,
+        )
         return replace(self, investigation=investigation)
 
     def explore(self) -> Any:
         """Return widgets that choose time range, queue or endpoint, and section; needs the extra ``lab``."""
-        from watchme_analysis.notebook.lab import Explorer
-
         return Explorer(self)
 
     def sql(self, query: str) -> pd.DataFrame:
@@ -308,9 +460,59 @@ class Page:
             ),
             *((self._label(f"opened-{name}"), value) for name, value in sorted(current.options.items())),
         ]
+        if self.pulled is not None:
+            rows += self._pulled_rows(self.pulled)
         is_drawn_in_english = drawn_language(self.language) != self.language
         note = self._label("opened-no-font") if is_drawn_in_english else ""
         return TableView(self._with_zone(self._label("opened-caption")), ("", ""), tuple(rows), note)
+
+    def _pulled_rows(self, pulled: Pulled) -> list[tuple[str, str]]:
+        """Return price and completeness of the pull, with the missing parts and the notes."""
+        price = message(
+            "pull-scanned", size=size_message(pulled.bytes_scanned), price=usd_message(pulled.usd)
+        )
+        said = [
+            message("pull-missing", part=value_of(part), reason=value_of(why))
+            for part, why in pulled.failures.items()
+        ] or [message("pull-complete")]
+        lines = [price, *said, *map(message_of, pulled.notes)]
+        return [
+            (self._label("opened-folder"), shell_path(pulled.case.path)),
+            (
+                self._label("opened-pulled"),
+                "; ".join(render(text, self.language, self.zone) for text in lines),
+            ),
+        ]
+
+    def _words(self, kind: str, values: Iterable[object], language: str = "") -> dict[str, str]:
+        """Return the words for values of the evidence, by value; ``kind`` begins their ids."""
+        return {value: value_label(kind, value, language or self.language) for value in map(str, values)}
+
+    def _plot_named(
+        self, frame: pd.DataFrame, about: tuple[str, str], kind: str, values: Mapping[str, str], name: str
+    ) -> FigureView:
+        """Return bars of rows that are named by a resource and by the words for a value.
+
+        Parameters
+        ----------
+        frame, values, name
+            As for :func:`watchme_analysis.present.bars.plot_bars`.
+        about
+            Columns of the resource and of the value.
+        kind
+            Beginning of the ids of the words.
+        """
+        resources = frame[about[0]].astype("string").fillna("–")
+
+        def names(language: str) -> list[str]:
+            words = self._words(kind, frame[about[1]], language)
+            return [
+                f"{one} · {words[str(value)]}" for one, value in zip(resources, frame[about[1]], strict=True)
+            ]
+
+        drawn = names(drawn_language(self.language))
+        named = frame.assign(name=names(self.language))
+        return plot_bars(named, "name", values, name, self.language, drawn=drawn, stacked=False)
 
     def _label(self, message_id: str) -> str:
         return label(message_id, self.language)

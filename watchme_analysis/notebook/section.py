@@ -1,6 +1,8 @@
 """Sections of a page: each displays itself, and gives the numbers and the query behind what it shows.
 
-``page.balance`` is a :class:`Section`; ``page.balance()`` returns its display alone.
+``page.balance`` is a :class:`Section`. A step of a notebook shows its data (``page.balance.show("queue")``),
+its figure (``page.balance.plot()``) and what these say (``page.balance.reading``). A report shows the whole
+table instead of the data; ``page.balance()`` returns that display.
 """
 
 from __future__ import annotations
@@ -10,13 +12,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.files.attachments import is_report
+from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.present.display import FigureView, LinksView, TableView, TextView
 from watchme_analysis.present.finding import FindingsView, VerdictView
+from watchme_analysis.present.frame_view import FrameView
 from watchme_analysis.schema import TABLES
-from watchme_analysis.text.render import error_message, in_words, value_label
+from watchme_analysis.text.message import Text
+from watchme_analysis.text.render import error_message, in_words, render, value_label
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Output of a cell that a report shows instead of the cell's HTML.
+PAGE_MIME = "application/vnd.watchme.page+html"
+# What a stored notebook keeps of a diagnosis: not the lists of its evidence and its work items.
+_STORED = ("question", "case", "verdict", "cause", "secondary_cause", "confidence", "incident", "headline")
 
 View = TypeVar("View", bound=FigureView | LinksView | TableView | TextView | FindingsView | VerdictView)
 
@@ -53,7 +64,8 @@ class _Source:
 
     frame: Callable[[Any], pd.DataFrame] | None
     sql: Rows | Callable[[Any], str | None] | None
-    plot: str
+    plot: str | Callable[[Any], FigureView]
+    reading: Callable[[Any], Text] | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,7 +87,49 @@ class Section(Generic[View]):
 
     def __call__(self) -> View:
         """Return the display: a table, a figure or sentences."""
+        self.page.shown.add(self.name)
         return self._view(self.page)
+
+    def show(self, *columns: str, rows: int = 6) -> FrameView | OnPage:
+        """Return the first rows of the frame with types and query, for a cell to display.
+
+        Parameters
+        ----------
+        columns
+            Names of the columns to show; all by default.
+        rows
+            Largest number of rows.
+
+        Raises
+        ------
+        InputError
+            When the frame has no such column.
+        """
+        frame = self.frame
+        if unknown := [name for name in columns if name not in frame.columns]:
+            known = ", ".join(frame.columns)
+            error = error_message("error-section-column", name=unknown[0], section=self.name, known=known)
+            raise in_words(InputError(error), self.page.language)
+        shown = frame[[*columns]] if columns else frame
+        source = f"page.{self.name}.frame"
+        found = FrameView(shown, source, self.sql or "", self.page.zone, self.page.language, rows)
+        # On the page, a figure is the output of its own cell.
+        is_figure = self._view.__annotations__["return"] == FigureView.__name__
+        return OnPage(found, None if is_figure else self()) if is_report() else found
+
+    @property
+    def reading(self) -> TextView:
+        """Return what the data say in one sentence.
+
+        Raises
+        ------
+        InputError
+            When the section has no such sentence.
+        """
+        if self._source.reading is None:
+            error = InputError(error_message("error-section-no-reading", section=self.name))
+            raise in_words(error, self.page.language)
+        return TextView((render(self._source.reading(self.page), self.page.language, self.page.zone),))
 
     @property
     def title(self) -> str:
@@ -113,7 +167,10 @@ class Section(Generic[View]):
         InputError
             When the section has none.
         """
-        view = getattr(self.page, self._source.plot)() if self._source.plot else self()
+        drawn = self._source.plot
+        if isinstance(drawn, str) and drawn:
+            return getattr(self.page, drawn).plot()  # type: ignore[no-any-return]
+        view = drawn(self.page) if callable(drawn) else self()
         if not isinstance(view, FigureView):
             error = InputError(error_message("error-section-no-figure", section=self.name))
             raise in_words(error, self.page.language)
@@ -135,7 +192,31 @@ class Section(Generic[View]):
         return f"<Section {self.name}>"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        return self()._repr_mimebundle_(**options)
+        bundle: Any = self()._repr_mimebundle_(**options)
+        if isinstance(bundle, dict) and FINDING_MIME in bundle and not is_report():
+            found = {name: value for name, value in bundle[FINDING_MIME].items() if name in _STORED}
+            bundle = {**bundle, FINDING_MIME: found}
+        return bundle
+
+
+@dataclass(frozen=True)
+class OnPage:
+    """An output of a report whose page shows something else than its notebook.
+
+    Attributes
+    ----------
+    frame
+        Display in the notebook.
+    view
+        Display on the page; None for nothing.
+    """
+
+    frame: FrameView | TableView
+    view: Any
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        html = "" if self.view is None else self.view._repr_mimebundle_()["text/html"]
+        return {**self.frame._repr_mimebundle_(), PAGE_MIME: html}
 
 
 class _SectionOf(Generic[View]):
@@ -157,7 +238,8 @@ class _SectionOf(Generic[View]):
 def section(
     frame: Callable[[Any], pd.DataFrame] | None = None,
     sql: Rows | Callable[[Any], str | None] | None = None,
-    plot: str = "",
+    plot: str | Callable[[Any], FigureView] = "",
+    reading: Callable[[Any], Text] | None = None,
 ) -> Callable[[Callable[[Any], View]], _SectionOf[View]]:
     """Return a decorator that makes a section of a method that returns its display.
 
@@ -168,9 +250,11 @@ def section(
     sql
         Rows of the case that the section is computed from, or a function of the page that returns the query.
     plot
-        Name of the section with the figure of a table.
+        Name of the section with the figure of a table, or a function of the page that draws it.
+    reading
+        Returns what the numbers say in one sentence, for a page.
     """
-    source = _Source(frame, sql, plot)
+    source = _Source(frame, sql, plot, reading)
     return lambda view: _SectionOf(view, source)
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.sections import spared_by_a_check
+from watchme_analysis.notebook import readings
 from watchme_analysis.notebook.page import Page
 from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.display import FigureView, TableView, TextView
@@ -98,12 +99,21 @@ class WhatIfPage(Page):
         said = (simulated, configured(fit.settings))
         return TextView(self._rendered(said), self._rendered(self._model.notes))
 
-    @section(lambda page: page._agreement_rows(), Rows("metrics"))
+    @section(
+        lambda page: page._agreement_rows(),
+        Rows("metrics"),
+        reading=lambda page: readings.agreement(page._agreement_rows()),
+    )
     def agreement(self) -> TableView:
         """Return a table that compares runs with the recorded settings and the recorded metrics."""
         return agreement_table(self._model.agreements(self._found[0]), self.language)
 
-    @section(lambda page: page._measure_rows(), Rows("metrics"), plot="figure")
+    @section(
+        lambda page: page._measure_rows(),
+        Rows("metrics"),
+        plot="figure",
+        reading=lambda page: next(iter(advice(page._found)), ""),
+    )
     def measures(self) -> TableView:
         """Return a table of the results of each measure."""
         return measures_table(self._found, self._model.recorded, self.language)
@@ -113,7 +123,10 @@ class WhatIfPage(Page):
         """Return a figure of DLQ messages, duplicates and message age by measure."""
         return plot_measures(self._found, self.language)
 
-    @section(lambda page: page._throttling_rows())
+    @section(
+        lambda page: page._throttling_rows(),
+        reading=lambda page: next(iter(throttling_sentences(page._sweep)), ""),
+    )
     def throttling(self) -> FigureView:
         """Return a figure of the reserved concurrency at which healthy messages move to the DLQ."""
         return plot_throttling(self._sweep, self.language)

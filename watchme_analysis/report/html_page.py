@@ -8,6 +8,7 @@ from typing import Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.notebook.section import PAGE_MIME
 from watchme_analysis.present.display import coded
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
@@ -50,6 +51,9 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     node = nbformat.from_dict(notebook)
     for cell in node.cells:
         cell.source = "".join(cell.source)  # a notebook that never ran has its lines as a list
+    for _, output in outputs.outputs(node):
+        if PAGE_MIME in output.get("data", {}):
+            output["data"]["text/html"] = output["data"][PAGE_MIME]
     node.cells = _title_alone([_translated(cell, language) for cell in node.cells if _is_shown(cell)])
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name

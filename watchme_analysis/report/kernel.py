@@ -62,7 +62,8 @@ def running_kernel(folder: Path | None = None, question: str = "") -> Iterator[A
     Parameters
     ----------
     folder
-        Working directory of the kernel; by default an empty folder. No module is imported from it.
+        Working directory of the kernel, whose outputs are stored with the notebook; by default an empty
+        folder, and the outputs are those of a report. No module is imported from it.
     question
         Question whose modules are imported early; any other word for both health and backlog.
     """
@@ -77,7 +78,7 @@ def running_kernel(folder: Path | None = None, question: str = "") -> Iterator[A
         language="python",
         env={
             "IPYTHONDIR": str(home / "ipython"),
-            TAKE_AWAY_VARIABLE: str(home / "take-away"),
+            TAKE_AWAY_VARIABLE: "" if folder else str(home / "take-away"),
             FOLDER_VARIABLE: str(folder or _working_directory(home)),
             **inherited_variables(),
             **_ENVIRONMENT,

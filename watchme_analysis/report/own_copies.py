@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.errors import InputError
+from watchme_analysis.config import load_config
+from watchme_analysis.errors import InputError, ReportError
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.report.request import find_notebooks, notebooks_folder, read_notebook
@@ -21,8 +23,9 @@ from watchme_analysis.text.render import error_message
 def copy_notebooks(case: Path, folder: Path | None = None, language: str = "en") -> list[Path]:
     """Return the notebooks of a case in a folder of the user, the first question's first.
 
-    A notebook that is there already is left as it is, so that work on it goes on. A new one has the case as
-    its parameter and no outputs, which would be of another case.
+    A notebook that is there already is left as it is, so that work on it goes on. A new one has the case, its
+    time zone and the language as its parameters. The first one is executed; outputs of the others would be of
+    another case and are left out.
 
     Parameters
     ----------
@@ -51,12 +54,7 @@ def copy_notebooks(case: Path, folder: Path | None = None, language: str = "en")
         about = str(notebook["metadata"]["watchme"].get("about", question))
         if about not in questions:
             continue
-        copy = folder / path.name
-        if not copy.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            text = _filled(notebook, case.resolve(), language)
-            write_atomically(copy, text.encode(), follow_links=False)
-        copies.append((questions.index(about), about != question, copy))
+        copies.append((questions.index(about), about != question, folder / path.name, notebook))
     if not copies:
         raise InputError(
             error_message(
@@ -65,7 +63,19 @@ def copy_notebooks(case: Path, folder: Path | None = None, language: str = "en")
                 tables=", ".join(opened.tables) or message("list-empty"),
             )
         )
-    return [copy for *_, copy in sorted(copies)]
+    copies.sort(key=itemgetter(0, 1, 2))
+    stated = str(opened.manifest["time_zone"])
+    zone = stated if stated != "UTC" else load_config().time_zone
+    parameters = {"case": str(case.resolve()), "timezone": zone, "language": language}
+    for place, (*_, copy, notebook) in enumerate(copies):
+        if not copy.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            filled = _filled(notebook, parameters)
+            text = json.dumps(
+                _executed(filled, folder) if place == 0 else filled, indent=1, ensure_ascii=False
+            )
+            write_atomically(copy, f"{text}\n".encode(), follow_links=False)
+    return [copy for *_, copy, _ in copies]
 
 
 # Cells at the end of a copy; reports leave such cells out.
@@ -85,19 +95,37 @@ _EXPLORE: dict[str, Any] = {
 }
 
 
-def _filled(notebook: dict[str, Any], case: Path, language: str) -> str:
-    """Return the text of a notebook with case and language as its parameters, without outputs."""
+def _executed(notebook: dict[str, Any], folder: Path) -> Any:
+    """Return a notebook with its outputs; as it is if a cell fails, since the reader then sees the error."""
+    import nbformat
+
+    from watchme_analysis.report.stored_notebooks import execute
+
+    # The widgets live in the kernel of JupyterLab only.
+    whole = nbformat.from_dict(notebook | {"cells": notebook["cells"][:-1]})
+    try:
+        done = execute(whole, folder)
+    except ReportError:
+        return notebook
+    done["cells"].append(notebook["cells"][-1])
+    return done
+
+
+def _filled(notebook: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
+    """Return a notebook with other values of its parameters, in their language and without outputs."""
+    language = parameters["language"]
     notebook["cells"] += [dict(_EXPLORE_HEAD), dict(_EXPLORE)]
     for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"])  # a stored notebook has its lines as a list
         if cell["cell_type"] != "code":
             # A Japanese text stands beside the English one, in the cell's metadata.
             cell["source"] = cell["metadata"].get(language, cell["source"])
             continue
         cell["outputs"], cell["execution_count"] = [], None
         if "parameters" in cell["metadata"].get("tags", ()):
-            filled = _with_parameters("".join(cell["source"]), {"case": str(case), "language": language})
-            cell["source"] = filled.splitlines(keepends=True)
-    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+            filled = _with_parameters(cell["source"], parameters)
+            cell["source"] = filled
+    return notebook
 
 
 def _with_parameters(source: str, values: dict[str, str]) -> str:

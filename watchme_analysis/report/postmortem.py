@@ -96,7 +96,7 @@ def write_postmortems(
                             "error-postmortem-option", option=min(foreign & set(given)), question=repr(each)
                         )
                     )
-                own = {name: value for name, value in given.items() if name not in foreign}
+                own: dict[str, Any] = {name: value for name, value in given.items() if name not in foreign}
                 open_page = open_health if each == "health" else open_backlog
                 page = open_page(case=str(shown), **own)
                 if redact is not None:

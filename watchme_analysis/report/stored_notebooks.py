@@ -7,13 +7,14 @@
     python -m watchme_analysis.report.stored_notebooks --check notebooks/  # exit 1 if not canonical
 
 The canonical form is format 4.5 as written by Jupyter, with no metadata except tags and those that this
-package reads, execution counts from 1, no trailing blanks, merged stream outputs, and PNG files without text
-chunks.
+package reads, execution counts from 1, no trailing blanks, merged stream outputs, and small PNG files without
+text chunks: a figure is for the reader of the repository, and who runs the notebook has a larger one.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import struct
 import sys
 from collections.abc import Iterable
@@ -28,6 +29,9 @@ from watchme_analysis.text.catalogue import LANGUAGES
 # Tags of cells that a run adds and that are removed from stored notebooks.
 _ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 _PNG = "image/png"
+# Size of a stored figure: pixels of its width, and colours.
+_WIDTH_PX = 600
+_COLORS = 16
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 _PNG_NOTES = (b"tEXt", b"iTXt", b"zTXt", b"tIME")
 
@@ -93,8 +97,26 @@ def _outputs(outputs: Iterable[Any], count: int | None) -> list[Any]:
 
 def _plain(kind: str, value: Any) -> Any:
     if kind == _PNG:
-        return base64.b64encode(without_notes(base64.b64decode(value))).decode() + "\n"
+        return base64.b64encode(without_notes(_narrow(base64.b64decode(value)))).decode() + "\n"
     return value
+
+
+def _narrow(png: bytes) -> bytes:
+    """Return a PNG of few colours and no more than the stored width; a narrow one is unchanged."""
+    if not png.startswith(_PNG_HEAD):
+        return png
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(png))
+    if picture.width <= _WIDTH_PX:
+        return png
+    size = (_WIDTH_PX, round(picture.height * _WIDTH_PX / picture.width))
+    # Sharp edges: with other filters and with dithering, a figure needs twice the bytes.
+    narrow = picture.convert("RGB").resize(size, Image.Resampling.BOX)
+    small = narrow.quantize(_COLORS, dither=Image.Dither.NONE)
+    written = io.BytesIO()
+    small.save(written, "PNG", optimize=True)
+    return written.getvalue()
 
 
 def without_notes(png: bytes) -> bytes:

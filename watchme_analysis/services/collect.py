@@ -48,6 +48,7 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import System
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.redact import described
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import Choice, Phrases, Resource, Sentences, message, message_of, value_of
 from watchme_analysis.text.render import error_message, note, render, text_of_error
@@ -130,7 +131,7 @@ def named_resources(system: System) -> dict[str, tuple[str, ...]]:
     }
 
 
-@dataclass
+@dataclass(repr=False)
 class Pulled:
     """Outcome of a pull.
 
@@ -157,6 +158,22 @@ class Pulled:
     bytes_scanned: float
     usd: float
     log_bytes: float | None = None
+
+    @property
+    def case(self) -> Case:
+        """Return the case that was written."""
+        return self.report.case
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if every part was retrieved."""
+        return not self.failures
+
+    def __repr__(self) -> str:
+        """Return case, completeness, scanned gigabytes and price in one line."""
+        state = "complete" if self.is_complete else f"{len(self.failures)} parts missing"
+        price = render(scan_cost_message(self.bytes_scanned))
+        return described(self, f"into {self.case.name!r}: {state}; log queries scanned {price}")
 
 
 def pull(  # noqa: PLR0913  the parameters of a request, its folders and its callbacks

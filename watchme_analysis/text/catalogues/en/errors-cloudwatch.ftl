@@ -2,6 +2,8 @@
 
 error-sample-hidden = Messages that were read stay hidden for { $seconds } s at most, none is lost: { $problem }
 error-offline-with-cache = A connection that is offline reads from the cache: leave out cache and refresh.
+error-pull-names = Nothing is named: give a queue, a function, an instance or a log group, or a system of { $file }.
+error-pull-max-usd = max_usd is { $value }: give a number of USD above 0.
 error-connection-limit = A connection has no limit { $name }: there are max_scan_gb, usd_per_gb and deadline_s.
 error-metric-period = The period { $period } is not a whole number of seconds: give 60, '5m' or '1h'.
 error-price-offline = A price is estimated by asking AWS: connect without offline.

@@ -1,10 +1,12 @@
 ### Errors of report.
 
-error-alarms-parameter = The parameter { $name } is unknown: there are spec and noticed.
-error-what-if-parameter = The parameter { $name } is unknown: there are replications and seed.
 error-replications = The parameter replications is { $value }: give 2 or more, for intervals.
 error-seed = The parameter seed is { $value }: give a whole number from 0.
 error-variable-name = { $name } is not a valid name of a variable, such as errors.
+error-page-unknown = The parameter { $name } is unknown. This notebook has { $known }.
+error-page-case-and-pull = The parameter { $name } is for a pull from AWS: leave it empty for a case, or leave case empty.
+error-section-column = The section { $section } has no column { $name }. It has { $known }.
+error-section-no-reading = The section { $section } has no reading: display it instead.
 error-page-no-case = The parameter case is empty: name the folder of a case or of raw evidence.
 error-page-parameter = The parameter { $name } is { $value }: give a text, empty for none.
 error-page-no-times = The case { $case } has no times: there is nothing to lay out.

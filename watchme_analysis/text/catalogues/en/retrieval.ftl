@@ -45,6 +45,7 @@ pull-queues = queues: { $queues }
 pull-functions = functions: { $functions }
 pull-cut = truncated at the limit of samples: { $queries }
 pull-scanned = log queries scanned { $size }, { $price }
+pull-complete = complete
 pull-missing = missing: { $part }: { $reason }
 pull-again = again: --since { $start } --until { $end } retrieves only the missing parts
 pull-case = case { $case }: { $contents }

@@ -40,6 +40,7 @@ section-next-evidence = What to collect next
 section-onsets = Order of onsets
 section-patterns = Slow and periodic trouble
 section-processes = Processes
+section-queries = Log queries and their price
 section-ranges = Ranges of values
 section-redrive = Messages to redrive
 section-rules = Rules

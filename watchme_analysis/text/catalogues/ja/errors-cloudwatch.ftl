@@ -2,6 +2,8 @@
 
 error-sample-hidden = 読み取ったメッセージは最大 { $seconds } 秒間見えなくなりますが、失われません: { $problem }
 error-offline-with-cache = オフラインの接続はキャッシュから読み取ります。cache と refresh を外してください。
+error-pull-names = 収集の対象がありません。キュー、関数、インスタンス、ロググループ、または { $file } のシステムを指定してください。
+error-pull-max-usd = max_usd の値 { $value } は無効です。0 より大きい USD の数値を指定してください。
 error-connection-limit = 接続に上限 { $name } はありません。使えるのは max_scan_gb、usd_per_gb、deadline_s です。
 error-metric-period = 期間 { $period } は整数の秒数ではありません。60、'5m'、'1h' のように指定してください。
 error-price-offline = 料金の見積もりには AWS への問い合わせが必要です。offline を付けずに接続してください。

@@ -1,10 +1,12 @@
 ### report のエラー。
 
-error-alarms-parameter = パラメータ { $name } は不明です。使えるのは spec と noticed です。
-error-what-if-parameter = パラメータ { $name } は不明です。使えるのは replications と seed です。
 error-replications = パラメータ replications の値 { $value } は無効です。区間を求めるには 2 以上を指定してください。
 error-seed = パラメータ seed の値 { $value } は無効です。0 以上の整数を指定してください。
 error-variable-name = { $name } は、errors のような有効な変数名ではありません。
+error-page-unknown = パラメータ { $name } はありません。このノートブックのパラメータは { $known } です。
+error-page-case-and-pull = パラメータ { $name } は AWS からの収集用です。ケースを指定する場合は空にし、収集する場合は case を空にしてください。
+error-section-column = セクション { $section } に列 { $name } はありません。列は { $known } です。
+error-section-no-reading = セクション { $section } には要約の文がありません。セクションを表示してください。
 error-page-no-case = パラメータ case が空です。ケースまたは証拠のフォルダを指定してください。
 error-page-parameter = パラメータ { $name } の値 { $value } は無効です。文字列を指定してください (指定しない場合は空)。
 error-page-no-times = ケース { $case } には時刻がないため、表示するものがありません。

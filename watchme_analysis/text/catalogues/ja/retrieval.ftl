@@ -39,6 +39,7 @@ pull-queues = キュー: { $queues }
 pull-functions = 関数: { $functions }
 pull-cut = サンプル数の上限で打ち切ったクエリ: { $queries }
 pull-scanned = ログのクエリのスキャン量は { $size }、料金は{ $price }
+pull-complete = すべて取得済み
 pull-missing = 取得できなかったもの: { $part }: { $reason }
 pull-again = 再実行: --since { $start } --until { $end } を指定すると、取得できなかった部分だけを取得します
 pull-case = ケース { $case }: { $contents }

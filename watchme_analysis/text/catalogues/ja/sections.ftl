@@ -40,6 +40,7 @@ section-next-evidence = 次に収集すべきデータ
 section-onsets = 変化の始まった順序
 section-patterns = 徐々に進行する異常と周期的な異常
 section-processes = プロセス
+section-queries = ログクエリと料金
 section-ranges = 値の範囲
 section-redrive = 再処理の対象となるメッセージ
 section-rules = ルール

@@ -1,0 +1,25 @@
+"""The page of a report holds every section of its notebook's page, also those that no step shows."""
+
+from html import escape
+from pathlib import Path
+
+import pytest
+
+from watchme_analysis.present.display import FigureView, TableView
+from watchme_analysis.report.run import write_reports
+
+
+@pytest.mark.slow
+def test_the_page_has_every_table_and_figure_once(shorter, shorter_page, tmp_path):
+    (result,) = write_reports("backlog", [shorter.path], tmp_path)
+    assert result["error"] is None
+    (file,) = Path(tmp_path).glob("*/report.html")
+    page = file.read_text()
+    for name, section in shorter_page.sections.items():
+        view = section()
+        shown = view.alt if isinstance(view, FigureView) else getattr(view, "caption", "")
+        assert page.count(escape(shown)) >= 1, name
+        if isinstance(view, TableView) and view.rows:
+            assert page.count(f">{escape(view.caption)}</caption>") == 1, name
+    assert shorter_page.balance.reading.paragraphs[0] in page
+    assert "page.further" not in page.replace("page.further()</code>", "")
