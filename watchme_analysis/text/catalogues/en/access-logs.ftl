@@ -178,8 +178,8 @@ athena-heading =
        *[text] as stated
     }: { $text }
     Run the statements one by one.
-    A line that is not of this format becomes a row of nulls, and nothing tells its file or text apart from
-    others; the view leaves such rows out. Count them before you trust a sum:
+    A line that is not of this format becomes a row of nulls, without its file and text; the
+    view leaves such rows out. Count them before you trust a sum:
     { "  " }{ $query }
     Every object below the prefix is read as a log; what is packed must be named so (.gz, .zst).
 log-format-stated = as stated

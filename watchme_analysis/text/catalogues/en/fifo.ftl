@@ -120,7 +120,7 @@ fifo-advice-figure = { $kind ->
 fifo-advice-unreached = A fair queue calls a group noisy from { $needed } messages in flight and { $share } of all. { $most } concurrent invocations of { $batch ->
     [one] one message
    *[other] { $batch } messages
-  } have { $in_flight } in flight at most, so this is never reached. What is left is the second criterion, more than { $share } of the recent processing time, whose period AWS does not publish (simulated with 5 minutes).
+  } have { $in_flight } in flight at most, so this is never reached. The second criterion remains: more than { $share } of the recent processing time, whose period AWS does not publish (simulated with 5 minutes).
 fifo-advice-criterion = A fair queue calls a group noisy from { $needed } messages in flight and { $share } of all. In the simulation, all groups together have { $peak } in flight at most, in batches of { $batch }, so this { $is_reached ->
     [yes] can be reached
    *[no] is not reached

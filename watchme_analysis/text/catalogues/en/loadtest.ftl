@@ -31,8 +31,8 @@ loadtest-plan-bounds = It sends { $count ->
     [one] one message
    *[other] { $count } messages
   } and no more, and waits at most { $drain } for them to be processed.
-loadtest-plan-undo-queue = Undo: a sent message can't be recalled. What is left in { $target } has the attribute above.
-loadtest-plan-undo-endpoint = Undo: a request can't be recalled. What it causes behind { $target } stays.
+loadtest-plan-undo-queue = Undo: a sent message can't be recalled. Messages that are left in { $target } have the attribute above.
+loadtest-plan-undo-endpoint = Undo: a request can't be recalled. Its effects behind { $target } stay.
 loadtest-how-to-apply = Nothing was sent. To send: { $command }
 loadtest-how-to-write = Nothing was sent. Write the plan with --to PLAN, then: { $command }
 
@@ -69,7 +69,7 @@ loadtest-own-errors = { $failed } of the { $count } messages that ended have fai
 loadtest-saturated = { $count } requests had no response at the same time: the endpoint is too slow for this rate.
 loadtest-late = sending is { $late } behind the plan: SQS or this machine is too slow for this rate.
 loadtest-was-run = This test has been run. Its result:
-loadtest-cut = an earlier run of it was interrupted. What it sent is counted; the rest isn't sent, since its times are lost. Plan another test.
+loadtest-cut = an earlier run of it was interrupted. Its messages are counted; the rest isn't sent, since its times are lost. Plan another test.
 loadtest-progress = { $sent } of { $count } sent
 loadtest-counts = Planned { $planned }, sent { $sent }, delivered { $delivered }, processed { $processed }, failed { $failed }, end not seen { $open }
 loadtest-unconfirmed = { $count ->
