@@ -80,7 +80,7 @@ OURS = """
 import json, resource, sys, time
 from datetime import datetime, timedelta
 from watchme_analysis.cloudwatch.session import Aws, SessionTarget
-from watchme_analysis.cloudwatch.insights.run import run_query
+from watchme_analysis.cloudwatch.insights.run import run_queries
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.scan_cost import incoming_volumes, with_scan_estimate
 from watchme_analysis.cloudwatch.insights.frame import result_frame
@@ -94,7 +94,7 @@ aws = Aws(SessionTarget(region="ap-southeast-2"))
 query = InsightsQuery("fields @timestamp, @message", (group,), window)
 if known:
     query = with_scan_estimate(query, incoming_volumes(aws, [group], window))
-answer = run_query(aws, query, row_limit=cap)
+answer = run_queries(aws, [query], row_limit=cap)[0]
 frame = result_frame(answer)
 wall = time.monotonic() - began
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

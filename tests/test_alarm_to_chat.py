@@ -18,6 +18,8 @@ import pytest
 from worlds.receivers import Webhook, mail_server, own_authority
 from worlds.settings_file import write_settings
 
+from watchme_analysis.delivery.state import State
+
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[1] / "docs" / "deliver.md").read_text(encoding="utf-8")
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -172,8 +174,8 @@ def test_the_page_is_played_to_its_end(tmp_path, watchme, front, monkeypatch):
     assert JAPANESE.search(posted["text"])
     assert "X-Amz-Signature" in posted["blocks"][-1]["elements"][0]["url"]
     # 600 messages waited while nobody polled; those that arrived until the queue was empty were late, too.
-    history = (project / ".watchme" / "orders" / "history.jsonl").read_text().splitlines()
-    assert 600 <= json.loads(history[-1])["figures"]["backlog"]["late"] <= 700
+    *_, last = State(project / ".watchme").runs("orders")
+    assert 600 <= last["figures"]["backlog"]["late"] <= 700
     assert results[-1]["systems"][0]["telemetry"]["metrics_requested"] > 0
     log = (project / ".watchme" / "run.log").read_text()
     assert "secret-part" not in log + json.dumps(results)

@@ -20,7 +20,7 @@ from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.config import FILE, Config, LogWords, System, WorkItemSettings, load_config
-from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.delivery.state import State
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.journal import open_journal
 from watchme_analysis.limits import Limits
@@ -229,7 +229,7 @@ def test_names_of_systems_and_destinations_stay_in_their_folder(tmp_path, name):
         with pytest.raises(InputError):
             load_config(tmp_path, {})
     with pytest.raises(InputError):
-        Storage(tmp_path).within(name)
+        State(tmp_path).system_folder(name)
     with pytest.raises(InputError):
         write_response(tmp_path, name, {})
     assert slug(name) == Path(slug(name)).name and slug(name) not in (".", "..", "")
@@ -306,16 +306,23 @@ def test_a_link_within_the_files_of_a_case_is_not_exported(tmp_path, evidence, s
     assert [path.name for path in (made.path / "files").iterdir()] == ["nginx.conf"]
 
 
-@pytest.mark.parametrize(
-    "name", ["lock", "run.log", "state.json", "outbox", "cases", "journals", "history.jsonl"]
-)
+@pytest.mark.parametrize("name", ["run.log", "state.sqlite", "orders"])
 def test_a_link_in_a_state_folder_is_refused(tmp_path, secret, name):
-    storage, before = Storage(tmp_path / "state" / "orders"), content(secret)
-    storage.create()
-    (storage.folder / name).symlink_to(secret if "." not in name else secret / "note.txt")
-    for write in (storage.create, lambda: storage.append(name, {}), lambda: storage.write(name, {})):
+    state, before = State(tmp_path / "state"), content(secret)
+    state.create()
+    (state.folder / name).symlink_to(secret if "." not in name else secret / "note.txt")
+    for use in (state.create, state.owner, lambda: state.system_folder("orders")):
         with pytest.raises(InputError):
-            write()
+            use()
+    assert content(secret) == before
+
+
+@pytest.mark.parametrize("name", ["lock", "outbox", "cases"])
+def test_a_link_in_the_folder_of_a_system_is_refused(tmp_path, secret, name):
+    state, before = State(tmp_path), content(secret)
+    (state.system_folder("orders") / name).symlink_to(secret if name != "lock" else secret / "note.txt")
+    with pytest.raises(InputError):
+        state.system_folder("orders")
     assert content(secret) == before
 
 

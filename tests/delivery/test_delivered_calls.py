@@ -27,7 +27,7 @@ from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.ownership import OwnedElsewhereError, Ownership
 from watchme_analysis.delivery.run import Run, run_digest
 from watchme_analysis.delivery.secret_values import Secret
-from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.delivery.state import State, SystemState
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.message import Choice, TimeSpan
 
@@ -407,9 +407,9 @@ class Record:
 
 
 def test_the_owner_is_recorded_once_and_another_one_is_named(tmp_path):
-    storage, free = Storage(tmp_path), Record()
-    Ownership("b", "k", free).check(storage, "orders", at(2))
-    own = storage.read("owner.json")["id"]
+    state, free = State(tmp_path), Record()
+    Ownership("b", "k", free).check(state, "orders", at(2))
+    own = state.owner()
     [written] = free.written
     record = json.loads(written.pop("Body"))
     host = record.pop("host")
@@ -419,24 +419,24 @@ def test_the_owner_is_recorded_once_and_another_one_is_named(tmp_path):
     )
     assert written == {"Bucket": "b", "Key": "k", "ContentType": "application/json", "IfNoneMatch": "*"}
     # The same folder again, one that is redacted, and one that takes over.
-    Ownership("b", "k", Record(json.dumps({"id": own}).encode())).check(storage, "orders", at(3))
+    Ownership("b", "k", Record(json.dumps({"id": own}).encode())).check(state, "orders", at(3))
     quiet = Record()
-    Ownership("b", "k", quiet, names_host=False).check(storage, "orders", at(3))
+    Ownership("b", "k", quiet, names_host=False).check(state, "orders", at(3))
     assert "host" not in json.loads(quiet.written[0]["Body"])
     taken = Record(b'{"id": "other"}')
-    Ownership("b", "k", taken, takes_over=True).check(storage, "orders", at(3))
+    Ownership("b", "k", taken, takes_over=True).check(state, "orders", at(3))
     assert "IfNoneMatch" not in taken.written[0]
     for body, known, name, since in (
         (b'{"id": "x", "host": "h", "since": "s"}', "host", "h", "s"), (b"no json", "nothing", "", "?"),
         (b"[]", "nothing", "", "?"),
     ):  # fmt: skip
         with pytest.raises(OwnedElsewhereError) as refused:
-            Ownership("b", "k", Record(body)).check(storage, "orders", at(3))
+            Ownership("b", "k", Record(body)).check(state, "orders", at(3))
         values = {"known": Choice(known), "host": name, "since": since, "record": "s3://b/k"}
         assert is_error(refused.value, "error-owned-elsewhere", system="orders", **values)
     other = ServiceError("Denied.")
     with pytest.raises(ServiceError, match="Denied"):
-        Ownership("b", "k", Refused(other)).check(storage, "orders", at(3))
+        Ownership("b", "k", Refused(other)).check(state, "orders", at(3))
 
 
 # Runs
@@ -452,7 +452,7 @@ def test_a_dry_run_names_who_would_receive_what(tmp_path):
         "planned",
         "",
     )
-    assert not (tmp_path / "orders" / "state.json").exists()
+    assert State(tmp_path).system("orders") == SystemState()
 
 
 def test_a_run_with_missing_parts_is_partial_and_one_out_of_time_fails(tmp_path):
@@ -467,9 +467,9 @@ def test_a_dry_run_delivers_nothing_that_is_pending(tmp_path):
     chat = Received(DeliveryError("It is down."))
     found = world(tmp_path, chat=chat)
     assert found.run(2, diagnosis(start=1))["status"] == "partial"
-    stored = (tmp_path / "orders" / "state.json").read_text()
+    stored = State(tmp_path).system("orders")
     found.run(3, diagnosis(start=1), is_dry=True)
-    assert chat.arrived == [] and (tmp_path / "orders" / "state.json").read_text() == stored
+    assert chat.arrived == [] and State(tmp_path).system("orders") == stored
     found.run(4, diagnosis(start=1))
     assert chat.arrived == [("new-incident",)]
 
@@ -491,7 +491,7 @@ def test_what_a_run_did_is_in_its_result_and_in_the_history(tmp_path):
         "gb_scanned": 0.5, "telemetry": None, **{name: result[name] for name in result if name == "resumed"},
     }  # fmt: skip
     assert (delivery["status"], delivery["detail"]) == ("confirmed", "receipt-1")
-    [kept] = Storage(tmp_path / "orders").lines("history.jsonl")
+    [kept] = State(tmp_path).runs("orders")
     figures = {
         "dead_letters": None, "lost": 3, "late": None, "missed_work": None, "drifts": [],
         "alarms_without_cause": [],
@@ -513,19 +513,6 @@ def test_a_run_with_missing_evidence_is_partial(tmp_path, monkeypatch):
     assert (result["status"], result["missing"]) == ("partial", ["No logs."])
 
 
-def test_a_long_history_is_cut_to_the_time_of_the_longest_digest(tmp_path, monkeypatch):
-    from watchme_analysis.delivery import run as runs
-
-    monkeypatch.setattr(runs, "_LONG_HISTORY", 10)
-    storage = Storage(tmp_path / "orders")
-    old = at(2) - runs._HISTORY_KEPT
-    for moment in (old - timedelta(seconds=1), old + timedelta(seconds=1)):
-        storage.append("history.jsonl", {"started_at": moment.isoformat()})
-    world(tmp_path, chat=Received()).run(2, diagnosis())
-    kept = [each["started_at"] for each in storage.lines("history.jsonl")]
-    assert kept[0] == (old + timedelta(seconds=1)).isoformat() and len(kept) == 2
-
-
 def test_cases_of_earlier_runs_are_removed_but_for_the_last_ones(tmp_path):
     found, kept = world(tmp_path, chat=Received()), []
     for hour in range(1, 11):
@@ -544,7 +531,7 @@ def test_a_digest_is_delivered_once_and_a_dry_one_only_named(tmp_path):
     def digest(**more):
         destinations = {"chat": Destination("chat", "sns", when="changes", settings={})}
         run = Run(
-            System("orders"), destinations, {"chat": chat}, None, Storage(tmp_path),
+            System("orders"), destinations, {"chat": chat}, None, State(tmp_path),
             clock=lambda: at(30), pace=NO_WAIT, **more,
         )  # fmt: skip
         return run_digest(run, days, 0.5)

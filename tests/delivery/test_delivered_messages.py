@@ -178,14 +178,14 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
 def test_a_topic_receives_text_and_a_fifo_topic_also_its_group():
     plain = Calls({"MessageId": "m-1"})
     sender = SnsSender(TOPIC, "text", plain)
-    assert (sender.send(DELIVERY), sender.repeatable_for) == ("m-1", timedelta(0))
+    assert sender.send(DELIVERY) == "m-1"
     text = "\n".join(CONTENT.lines())
     published = {"TopicArn": TOPIC, "Subject": "Title <1>", "Message": text}
     assert plain.made == [("sns", "publish", published)]
     assert plain.regions == ["eu-west-1"]
     fifo = Calls({"MessageId": "m-2"})
     sender = SnsSender(f"{TOPIC}.fifo", "amazon-q", fifo)
-    assert (sender.send(DELIVERY), sender.repeatable_for) == ("m-2", timedelta(minutes=4))
+    assert sender.send(DELIVERY) == "m-2"
     [(*_, published)] = fifo.made
     assert json.loads(published.pop("Message")) == amazon_q_notification(DELIVERY)
     assert published == {

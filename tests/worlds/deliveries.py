@@ -1,17 +1,18 @@
 """A system whose evidence, reports and destinations are in memory, and which can be killed at any moment."""
 
+import functools
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from watchme_analysis.config import Destination, RunSettings, System
-from watchme_analysis.delivery.budget import Budget
 from watchme_analysis.delivery.destinations.base import DeliveryError
 from watchme_analysis.delivery.outbox import Pace
 from watchme_analysis.delivery.run import Collected, Run, Stages, run_system
-from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.delivery.state import State
 from watchme_analysis.delivery.telemetry import Telemetry
 from watchme_analysis.text.message import message
 from watchme_analysis.window import Window
@@ -36,6 +37,21 @@ class Checkpoints:
         self.moments.append(moment)
         if len(self.moments) == self.kill_at:
             raise Killed(moment)
+
+
+def killable(checkpoints):
+    """Return a function that opens an SQLite file, and can be killed before and after each commit."""
+
+    class Connection(sqlite3.Connection):
+        def execute(self, statement, *parameters):
+            if statement == "COMMIT":
+                checkpoints("before a commit")
+            result = super().execute(statement, *parameters)
+            if statement == "COMMIT":
+                checkpoints("after a commit")
+            return result
+
+    return functools.partial(sqlite3.connect, factory=Connection)
 
 
 def at(hour):
@@ -73,7 +89,6 @@ class Received:
     """A destination in memory that records what arrives, and refuses as often as a test says."""
 
     form = ""
-    repeatable_for = timedelta(0)
 
     def __init__(self, *errors):
         self.errors, self.arrived, self.deliveries, self.checkpoint = list(errors), [], [], None
@@ -122,7 +137,7 @@ class World:
         for sender in self.senders.values():
             if isinstance(sender, Received):
                 sender.checkpoint = checkpoints
-        storage = Storage(self.folder, checkpoints)
+        state = State(self.folder, killable(checkpoints))
 
         def collect(cases, most_gb, seconds):
             self.scanned.append(most_gb)
@@ -141,8 +156,8 @@ class World:
             self.destinations,
             self.senders,
             Stages(collect, diagnose, self.report),
-            storage,
-            budget=Budget(storage, self.settings),
+            state,
+            limits=self.settings,
             pace=NO_WAIT,
             clock=lambda: at(hour),
             **more,

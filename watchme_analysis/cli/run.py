@@ -147,11 +147,10 @@ def _chosen(
 
 def _planned(config: Config, system: System, window: Window | None, options: Mapping[str, Any]) -> Any:
     """Return the run of a system."""
-    from watchme_analysis.delivery.budget import Budget
     from watchme_analysis.delivery.destinations.registry import account_of, ownership_of, sender_of
     from watchme_analysis.delivery.run import Run
     from watchme_analysis.delivery.stages import AwsSource
-    from watchme_analysis.delivery.storage import Storage
+    from watchme_analysis.delivery.state import State
 
     destinations = destinations_of(config, system)
     source = AwsSource(
@@ -163,15 +162,15 @@ def _planned(config: Config, system: System, window: Window | None, options: Map
         options["offline"],
         config.time_zone,
     )
-    storage = Storage(options["state"] or state_folder(config, system))
+    state = State(options["state"] or state_folder(config, system))
     aws_of = account_of(options["profile"], options["region"])
     return Run(
         system,
         destinations,
-        {name: sender_of(each, storage.folder.absolute(), aws_of) for name, each in destinations.items()},
+        {name: sender_of(each, state.folder.absolute(), aws_of) for name, each in destinations.items()},
         source.stages(),
-        storage,
-        budget=None if options["offline"] else Budget(storage, config.run),
+        state,
+        limits=None if options["offline"] else config.run,
         language=config.language,
         zone=parse_zone(config.time_zone),
         deadline_s=config.run.deadline_s,
@@ -217,8 +216,8 @@ def _result(planned: Any, span: timedelta | None, usd_per_gb: float) -> dict[str
 
     name = planned.system.name
     try:
-        planned.storage.create()
-        with logged(planned.storage.folder / _LOG):
+        planned.state.create()
+        with logged(planned.state.folder / _LOG):
             return run_system(planned) if span is None else run_digest(planned, span, usd_per_gb)
     except RunInProgressError as error:
         return {"system": name, "status": "busy", "error": text_of_error(error)}

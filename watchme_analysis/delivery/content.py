@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any
 
@@ -122,6 +123,12 @@ def content_of(
         language,
         link,
     )
+
+
+def with_id(content: Content, notice: Notice) -> Content:
+    """Return the texts with the id of the notice, by which a reader recognises a message that came twice."""
+    short = hashlib.sha256(notice.id.encode()).hexdigest()[:8]
+    return replace(content, sentences=(*content.sentences, label("delivery-id", content.language, id=short)))
 
 
 def _changes(notice: Notice, facts: Iterable[Mapping[str, Any]]) -> list[Message]:

@@ -1,33 +1,30 @@
-"""Delivery of the notices of a system: each once to each of its destinations, with retries and a journal."""
+"""Delivery of the notices of a system: each at least once to each of its destinations, with retries.
+
+A delivery is recorded before and after each call. After a kill or a lost response the notice may have
+arrived; it is sent again, and its visible id shows that it is the same.
+"""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Queue
 from threading import Thread
-from typing import Any
 
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
-from watchme_analysis.delivery.journal import (
-    CONFIRMED,
-    FAILED,
-    FINAL,
-    INTENDED,
-    SENT,
-    UNCERTAIN,
-    DeliveryJournal,
-    open_deliveries,
-)
 from watchme_analysis.delivery.notice import Notice
-from watchme_analysis.delivery.storage import Storage
-from watchme_analysis.text.message import restored_texts, stored_texts
+from watchme_analysis.delivery.state import DeliveryRecord, State
 from watchme_analysis.text.render import error_message, masked_text, note, text_of_error
 
+SENT, CONFIRMED, FAILED, UNCERTAIN = "sent", "confirmed", "failed", "uncertain"
+# No more calls follow these.
+_FINAL = (CONFIRMED, UNCERTAIN)
+# By choice: calls of a notice that may have arrived. It is sent again after a kill or a lost response, but a
+# destination that never confirms must not receive it with every run.
+_MOST_UNCONFIRMED = 3
 # A message that could not be delivered for so long is of no more use to its readers.
 GIVE_UP_AFTER = timedelta(days=1)
 
@@ -71,7 +68,7 @@ class Delivered:
     destination, notice, kind
         Names of the destination and of the notice, and its kind.
     status
-        ``confirmed``, ``failed`` or ``uncertain``.
+        ``confirmed``, ``failed``, or ``uncertain`` after several calls that may have arrived.
     detail
         Name that the destination gave it, or the error as a sentence.
     """
@@ -89,12 +86,12 @@ class Delivered:
 
 @dataclass
 class Outbox:
-    """Destinations of a system, with their journals, which are open until :meth:`close`.
+    """Destinations of a system.
 
     Attributes
     ----------
-    storage
-        Folder of the system's journals.
+    state, system
+        State folder, and name of the system.
     senders
         Sender by name of the destination; in this order they are called.
     prepare
@@ -103,38 +100,25 @@ class Outbox:
         How failed deliveries are repeated.
     """
 
-    storage: Storage
+    state: State
+    system: str
     senders: Mapping[str, Sender]
     prepare: Callable[[Notice, str], Delivery]
     pace: Pace = field(default_factory=Pace)
-    _journals: dict[str, DeliveryJournal] = field(default_factory=dict, init=False, repr=False)
-    _opened: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
-
-    def close(self) -> None:
-        """Close the journals."""
-        self._opened.close()
-        self._journals.clear()
-
-    def journal(self, destination: str) -> DeliveryJournal:
-        """Return the journal of a destination."""
-        if destination not in self._journals:
-            opened = self._opened.enter_context(open_deliveries(self.storage, destination))
-            self._journals[destination] = opened
-        return self._journals[destination]
 
     def is_finished(self, notice: Notice, now: datetime) -> bool:
         """Return whether no further call is due for a notice."""
         if now - notice.created_at > GIVE_UP_AFTER:
             return True
-        return all(
-            self.journal(name).last(notice.id).get("event") in FINAL
-            for name in notice.due
-            if name in self.senders
-        )
+        return all(self._event(notice, name) in _FINAL for name in notice.due if name in self.senders)
 
     def was_confirmed(self, notice: Notice, destination: str) -> bool:
         """Return whether a destination has confirmed a notice."""
-        return self.journal(destination).last(notice.id).get("event") == CONFIRMED
+        return self._event(notice, destination) == CONFIRMED
+
+    def _event(self, notice: Notice, destination: str) -> str | None:
+        record = self.state.delivery(self.system, destination, notice.id)
+        return None if record is None else record.event
 
     def deliver(self, notices: Sequence[Notice]) -> list[Delivered]:
         """Deliver notices to their destinations; return the outcome of each that was due.
@@ -178,36 +162,31 @@ class Outbox:
         return None
 
     def _deliver(self, name: str, notice: Notice) -> Delivered | None:
-        """Call a destination, with an entry in its journal before and after; None if nothing was due."""
-        journal, sender = self.journal(name), self.senders[name]
-        last = journal.last(notice.id)
-        if last.get("event") == UNCERTAIN:  # reported again until the run that reported it has ended
-            return Delivered(name, notice.id, notice.kind, UNCERTAIN, restored_texts(last.get("error", "")))
-        if last.get("event") in FINAL:
+        """Call a destination, with a record before and after; None if nothing was due."""
+        last = self.state.delivery(self.system, name, notice.id) or DeliveryRecord("")
+        if last.event == CONFIRMED:
             return None
-        if last.get("event") == SENT and not _is_repeatable(sender, last):
-            sentence: str = note("delivery-uncertain")
-            journal.write(notice.id, UNCERTAIN, error=stored_texts(sentence))
+        if last.unconfirmed >= _MOST_UNCONFIRMED:  # reported again until the run that reported it has ended
+            self._record(name, notice, UNCERTAIN, last.unconfirmed)
+            sentence = note("delivery-uncertain", calls=last.unconfirmed)
             return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
-        if not last:
-            journal.write(notice.id, INTENDED)
         try:
-            delivery = replace(self.prepare(notice, name), thread_root=journal.thread_root(notice.thread))
+            root = self.state.thread_root(self.system, name, notice.thread)
+            delivery = replace(self.prepare(notice, name), thread_root=root)
         except Exception as error:
             raise _unexpected(error, may_have_arrived=False) from error
-        journal.write(notice.id, SENT)
+        self._record(name, notice, SENT, last.unconfirmed + 1)
         try:
-            receipt = within(self.pace.call_s, lambda: sender.send(delivery))
+            receipt = within(self.pace.call_s, lambda: self.senders[name].send(delivery))
         except DeliveryError as error:
-            sentence = masked_text(text_of_error(error))
-            if error.may_have_arrived and not _is_repeatable(sender, journal.last(notice.id)):
-                journal.write(notice.id, UNCERTAIN, error=stored_texts(sentence))
-                return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
-            journal.write(notice.id, FAILED, error=stored_texts(sentence))
+            self._record(name, notice, FAILED, last.unconfirmed + error.may_have_arrived)
             raise
-        self.storage.checkpoint(f"called {name}")
-        journal.write(notice.id, CONFIRMED, receipt=receipt, thread=notice.thread)
+        self._record(name, notice, CONFIRMED, 0, receipt)
         return Delivered(name, notice.id, notice.kind, CONFIRMED, receipt)
+
+    def _record(self, name: str, notice: Notice, event: str, unconfirmed: int, receipt: str = "") -> None:
+        record = DeliveryRecord(event, unconfirmed, str(receipt))
+        self.state.record_delivery(self.system, name, notice, record, datetime.now(UTC))
 
     def _wait_s(self, error: DeliveryError, attempt: int) -> float | None:
         """Return the seconds before the next attempt; None if there is none in this run."""
@@ -256,10 +235,3 @@ def _unexpected(error: Exception, *, may_have_arrived: bool) -> DeliveryError:
     """Return the error of a delivery for any exception, whose text may quote a secret."""
     said = error_message("error-delivery-unexpected", reason=type(error).__name__)
     return DeliveryError(said, may_have_arrived=may_have_arrived)
-
-
-def _is_repeatable(sender: Sender, last: Mapping[str, Any]) -> bool:
-    """Return whether a call with the same notice has no further effect now."""
-    if sender.repeatable_for == timedelta.max:
-        return True
-    return datetime.now(UTC) - datetime.fromisoformat(str(last["at"])) < sender.repeatable_for

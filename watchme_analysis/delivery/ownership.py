@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from watchme_analysis.delivery.storage import Storage
+from watchme_analysis.delivery.state import State
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.text.message import Choice
 from watchme_analysis.text.render import error_message
@@ -25,8 +24,6 @@ from watchme_analysis.text.render import error_message
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
-# Beside the state of a system: the name of the state folder.
-_FILE = "owner.json"
 # Codes of a conditional write that another one has won.
 _EXISTS = ("PreconditionFailed", "ConditionalRequestConflict")
 
@@ -57,13 +54,13 @@ class Ownership:
     names_host: bool = True
     takes_over: bool = False
 
-    def check(self, storage: Storage, system: str, now: datetime) -> None:
+    def check(self, state: State, system: str, now: datetime) -> None:
         """Return if this state folder is the owner of a system, after recording it as the first one.
 
         Parameters
         ----------
-        storage
-            Folder of the system's state.
+        state
+            State folder of this machine.
         system
             Name of the system.
         now
@@ -76,17 +73,14 @@ class Ownership:
         ServiceError
             When the record can't be read or written.
         """
-        own = storage.read(_FILE)
-        if own is None:
-            own = {"id": uuid4().hex}
-            storage.write(_FILE, own)
-        record = {"id": own["id"], "system": system, "since": now.isoformat(timespec="seconds")}
+        own = state.owner()
+        record = {"id": own, "system": system, "since": now.isoformat(timespec="seconds")}
         if self.names_host:
             record["host"] = socket.gethostname()
         if self._write(record, is_first=not self.takes_over):
             return
         owner = self._read()
-        if owner.get("id") != own["id"]:
+        if owner.get("id") != own:
             raise OwnedElsewhereError(
                 error_message(
                     "error-owned-elsewhere",

@@ -1,9 +1,9 @@
 """One run of a system: pull, case, diagnosis, changes, reports, delivery.
 
-The order makes a kill harmless at every moment: reports are made and stored first, then one document stores
-the new state together with the notices that are due, and then each notice is delivered, with a journal per
-destination. A run that is killed before the document is stored has changed nothing; one that is killed later
-is continued by the next run.
+The order makes a kill harmless at every moment: reports are made and stored first, then one transaction
+stores the new state together with the notices that are due, and then each notice is delivered and recorded. A
+run that is killed before the transaction has changed nothing; one that is killed later is continued by the
+next run.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.config import Destination, System
-from watchme_analysis.delivery.budget import Budget
+from watchme_analysis.config import Destination, RunSettings, System
 from watchme_analysis.delivery.changes import QuestionState, compare
-from watchme_analysis.delivery.content import content_of
+from watchme_analysis.delivery.content import content_of, with_id
 from watchme_analysis.delivery.destinations.base import Delivery, Sender
 from watchme_analysis.delivery.digest import Digest, digest_content, digest_of, period_of
-from watchme_analysis.delivery.journal import CONFIRMED
 from watchme_analysis.delivery.notice import (
     DELIVERY_FAILED,
     DIGEST,
@@ -36,11 +34,10 @@ from watchme_analysis.delivery.notice import (
     notice_of_change,
     with_due,
 )
-from watchme_analysis.delivery.outbox import Delivered, Outbox, Pace
+from watchme_analysis.delivery.outbox import CONFIRMED, Delivered, Outbox, Pace
 from watchme_analysis.delivery.ownership import OwnedElsewhereError, Ownership
 from watchme_analysis.delivery.run_lock import system_lock
-from watchme_analysis.delivery.storage import Storage
-from watchme_analysis.delivery.system_state import SystemState, read_state, write_state
+from watchme_analysis.delivery.state import State, SystemState
 from watchme_analysis.delivery.telemetry import Telemetry
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.redact import redacted
@@ -50,15 +47,11 @@ from watchme_analysis.text.render import error_message, masked_text, note, text_
 from watchme_analysis.window import Window
 
 _LOG = logging.getLogger(__name__)
-_OUTBOX, _JOURNALS, _CASES, _HISTORY = "outbox", "journals", "cases", "history.jsonl"
+_OUTBOX, _CASES, _DIGEST = "outbox", "cases", "digest"
 # Signals whose statement the digest repeats.
 _DRIFTS = ("duration_drifts",)
 # Cases of earlier runs that are kept beside the latest, to look into.
 _KEPT_CASES = 3
-_DIGEST_FILE = "digest.json"
-# Bytes of the history of runs from which on entries that no digest needs any more are removed.
-_LONG_HISTORY = 5_000_000
-_HISTORY_KEPT = timedelta(days=100)
 
 
 @dataclass(frozen=True)
@@ -145,9 +138,9 @@ class Run:
         Sender by name of the destination.
     stages
         Functions for evidence, diagnosis and reports.
-    storage
+    state
         State folder of all systems.
-    budget
+    limits
         Limits of the log queries; None for a run that scans nothing.
     language, zone
         Language of destinations that state none, and time zone of all texts.
@@ -169,8 +162,8 @@ class Run:
     destinations: Mapping[str, Destination]
     senders: Mapping[str, Sender]
     stages: Stages
-    storage: Storage
-    budget: Budget | None = None
+    state: State
+    limits: RunSettings | None = None
     language: str = "en"
     zone: tzinfo = UTC
     deadline_s: float = 1800.0
@@ -230,17 +223,13 @@ def run_digest(run: Run, span: timedelta, usd_per_gb: float) -> dict[str, Any]:
 
 def _locked(run: Run, job: Callable[[_Work], dict[str, Any]]) -> dict[str, Any]:
     """Return the result of a job that holds the lock of the system."""
-    storage = run.storage.within(run.system.name)
-    storage.create()
-    with system_lock(storage.folder, run.system.name, run.wait_s) as killed:
+    folder = run.state.system_folder(run.system.name)
+    with system_lock(folder, run.system.name, run.wait_s) as killed:
         if killed is not None:
             _LOG.info("%s: the run before was killed (%s)", run.system.name, killed)
-        work = _Work(run, storage)
+        work = _Work(run, folder)
         work.check_owner()
-        try:
-            result = job(work)
-        finally:
-            work.outbox.close()
+        result = job(work)
         if killed is not None:
             result["killed_before"] = True
         return result
@@ -249,11 +238,11 @@ def _locked(run: Run, job: Callable[[_Work], dict[str, Any]]) -> dict[str, Any]:
 class _Work:
     """A run while it holds the lock of its system."""
 
-    def __init__(self, run: Run, storage: Storage) -> None:
-        self.run_, self.storage = run, storage
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.run_, self.folder, self.name = run, folder, run.system.name
         self.now = run.clock()
         self.began = time.monotonic()
-        self.state = read_state(storage)
+        self.state = run.state.system(self.name)
         self.result: dict[str, Any] = {
             "system": run.system.name,
             "status": "ok",
@@ -270,7 +259,7 @@ class _Work:
         self.diagnoses: dict[str, Mapping[str, Mapping[str, Any]]] = {}
         self.case: Path | None = None
         pace = replace(run.pace, deadline=min(run.pace.deadline, self.began + run.deadline_s))
-        self.outbox = Outbox(storage.within(_JOURNALS), run.senders, self._prepared, pace)
+        self.outbox = Outbox(run.state, self.name, run.senders, self._prepared, pace)
 
     def check_owner(self) -> None:
         """Check that no other machine runs the system; a record that can't be read keeps nobody from running.
@@ -281,7 +270,7 @@ class _Work:
         if owner is None or self.run_.is_dry:
             return
         try:
-            owner.check(self.storage, self.run_.system.name, self.now)
+            owner.check(self.run_.state, self.name, self.now)
         except OwnedElsewhereError:
             raise
         except ServiceError as error:
@@ -300,10 +289,10 @@ class _Work:
         except (WatchmeError, OSError) as error:
             failure = masked_text(text_of_error(error))
             self.result |= {"status": "failed", "error": failure}
-            _LOG.info("%s: failed: %s", self.run_.system.name, failure)
+            _LOG.info("%s: failed: %s", self.name, failure)
             questions, notices = self.state.questions, []
             if failure != self.state.failure:
-                notices = [notice_of(RUN_FAILED, self.run_.system.name, None, self.now, failure)]
+                notices = [notice_of(RUN_FAILED, self.name, None, self.now, failure)]
         notices = [with_due(notice, self.run_.destinations) for notice in notices]
         if self.run_.is_dry:
             self.result["deliveries"] = [
@@ -323,13 +312,13 @@ class _Work:
     def digest(self, span: timedelta, usd_per_gb: float) -> dict[str, Any]:
         """Deliver the digest of the days before the last midnight."""
         window = period_of(span, self.now, self.run_.zone)
-        history = self.storage.lines(_HISTORY)
+        history = self.run_.state.runs(self.name)
         found = digest_of(window, self.state.questions, history, usd_per_gb)
         self.result |= {
             "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
             "digest": found.to_dict(),
         }
-        name = self.run_.system.name
+        name = self.name
         made = notice_of(DIGEST, name, None, self.now)
         days = f"{window.start:%Y%m%dT%H%MZ}-{window.end:%Y%m%dT%H%MZ}"
         notice = with_due(replace(made, id=f"{DIGEST}-{days}-{name}"), self.run_.destinations)
@@ -340,10 +329,10 @@ class _Work:
         else:
             self._remove_orphans()
             if notice.due:
-                self.storage.within(f"{_OUTBOX}/{notice.id}").write(_DIGEST_FILE, found.to_dict())
+                self.run_.state.store_document(self.name, notice.id, _DIGEST, found.to_dict())
                 others = (each for each in self.state.pending if each.id != notice.id)
                 self.state = replace(self.state, pending=(*others, notice))
-                write_state(self.storage, self.state)
+                self.run_.state.store_system(self.name, self.state)
             self._deliver()
             self._remove_orphans()
         self.result["seconds"] = round(time.monotonic() - self.began, 1)
@@ -363,7 +352,7 @@ class _Work:
         if collected.missing:
             self.result["status"] = "partial"
         self._check_deadline("diagnosis")
-        system = self.run_.system.name
+        system = self.name
         states, notices = dict(self.state.questions), []
         for question, diagnosis in self._diagnosed(LEVELS[0]).items():
             before = states.get(question, QuestionState())
@@ -381,9 +370,9 @@ class _Work:
         return states, notices
 
     def _collect(self) -> Collected:
-        run, name = self.run_, f"{self.run_.system.name}-{self.now.isoformat()}"
-        allowed = float("inf") if run.budget is None else run.budget.reserve(name, self.now)
-        cases = self.storage.folder / _CASES
+        run, name = self.run_, f"{self.name}-{self.now.isoformat()}"
+        allowed = float("inf") if run.limits is None else run.state.reserve(name, run.limits, self.now)
+        cases = self.folder / _CASES
         cases.mkdir(exist_ok=True, mode=0o700)
         try:
             collected = run.stages.collect(cases, allowed, self._left_s())
@@ -391,9 +380,8 @@ class _Work:
             # How much was scanned is unknown, so the reservation stays.
             _LOG.info("%s: the evidence could not be collected", run.system.name)
             raise
-        self.storage.checkpoint("collected")
-        if run.budget is not None:
-            run.budget.settle(name, collected.gb, self.now)
+        if run.limits is not None:
+            run.state.settle(name, collected.gb, run.limits, self.now)
         return collected
 
     def _diagnosed(self, level: str) -> Mapping[str, Mapping[str, Any]]:
@@ -412,7 +400,7 @@ class _Work:
             raise ServiceError(
                 error_message(
                     "error-run-deadline",
-                    system=self.run_.system.name,
+                    system=self.name,
                     seconds=f"{self.run_.deadline_s:g}",
                     step=Choice(step),
                 )
@@ -424,33 +412,33 @@ class _Work:
         made = [notice for notice in made if notice.due]
         failing = {name: error for name, error in self.state.failing.items() if name in self.run_.senders}
         self.state = SystemState(questions, (*self.state.pending, *made), failure, failing)
-        write_state(self.storage, self.state)
+        self.run_.state.store_system(self.name, self.state)
 
     def _with_texts(self, notice: Notice) -> Notice:
         """Return a notice whose diagnosis and reports are stored in its folder."""
         if notice.question is None:
             return notice
-        folder = self.storage.within(f"{_OUTBOX}/{notice.id}")
+        folder = self.folder / _OUTBOX / notice.id
         pages: dict[str, str] = {}
         levels = set()
         for name in notice.due:
             destination = self.run_.destinations[name]
             level = destination.redact
             if level not in levels:
-                folder.write(f"diagnosis-{level}.json", self._diagnosed(level)[notice.question])
+                diagnosis = self._diagnosed(level)[notice.question]
+                self.run_.state.store_document(self.name, notice.id, level, diagnosis)
                 levels.add(level)
             which = self._variant(name)
             if not which.form or which.name in pages or self.case is None:
                 continue
             try:
                 self._check_deadline("report")
-                out = folder.folder / which.name
+                out = folder / which.name
                 made = self.run_.stages.report(self.case, notice.question, which, out, self._left_s())
             except (WatchmeError, OSError) as error:
                 reason = value_of(masked_text(text_of_error(error)))
                 self._partial(note("run-report-failed", report=Resource(which.name), reason=reason))
                 continue
-            self.storage.checkpoint(f"made {which.name}")
             pages[which.name] = f"{which.name}/{made}"
         # A report that could not be made is never delivered, and must not keep later ones waiting.
         due = tuple(
@@ -479,20 +467,24 @@ class _Work:
         # Errors and figures name accounts and hosts, which have stand-ins at the stricter levels.
         redactor = Redactor(destination.redact)
         notice = replace(notice, error=restored_texts(redactor.value(stored_texts(notice.error))))
-        folder = self.storage.within(f"{_OUTBOX}/{notice.id}")
+        document = self.run_.state.document
         if notice.has_diagnosis:
-            diagnosis = folder.read(f"diagnosis-{destination.redact}.json")
+            diagnosis = document(self.name, notice.id, destination.redact)
         language = destination.language or self.run_.language
-        if notice.kind == DIGEST and (stored := folder.read(_DIGEST_FILE)) is not None:
+        if notice.kind == DIGEST and (stored := document(self.name, notice.id, _DIGEST)) is not None:
             texts = digest_content(
-                Digest.from_dict(redactor.value(stored)), self.run_.system.name, language, self.run_.zone
+                Digest.from_dict(redactor.value(stored)), self.name, language, self.run_.zone
             )
-            return Delivery(notice, texts, None)
+            return Delivery(notice, with_id(texts, notice), None)
         link = self._link(notice, destination)
         content = content_of(notice, diagnosis, language, self.run_.zone, link)
         page = notice.pages.get(self._variant(name).name)
+        folder = self.folder / _OUTBOX / notice.id
         return Delivery(
-            notice, content, None if page is None else folder.folder / page, self.state.open_incidents
+            notice,
+            with_id(content, notice),
+            None if page is None else folder / page,
+            self.state.open_incidents,
         )
 
     def _link(self, notice: Notice, reader: Destination) -> str | None:
@@ -509,7 +501,7 @@ class _Work:
             ),
             key=lambda item: item[0],
         )
-        folder = self.storage.folder / _OUTBOX / notice.id
+        folder = self.folder / _OUTBOX / notice.id
         for _, name in candidates:
             page = notice.pages.get(self._variant(name).name)
             if page is None or not self.outbox.was_confirmed(notice, name):
@@ -545,7 +537,7 @@ class _Work:
         state = replace(self.state, pending=(*kept, *reports), failing=failing)
         if state != self.state:
             self.state = state
-            write_state(self.storage, state)
+            self.run_.state.store_system(self.name, state)
 
     def _failures(self, delivered: Sequence[Delivered]) -> tuple[Mapping[str, str], tuple[Notice, ...]]:
         """Return the error of each destination, and notices on those errors that are new."""
@@ -556,7 +548,7 @@ class _Work:
             elif failing.get(name) != each.detail:
                 failing[name] = each.detail
                 error = note("problem-of", of=Resource(name), problem=value_of(each.detail))
-                made = notice_of(DELIVERY_FAILED, self.run_.system.name, None, self.now, error)
+                made = notice_of(DELIVERY_FAILED, self.name, None, self.now, error)
                 notice = with_due(replace(made, id=f"{made.id}-{name}"), self.run_.destinations)
                 reports.append(replace(notice, due=tuple(one for one in notice.due if one != name)))
         return failing, tuple(notice for notice in reports if notice.due)
@@ -564,13 +556,13 @@ class _Work:
     def _remove_orphans(self) -> None:
         """Remove the folders of notices that are delivered, or that a killed run did not store."""
         pending = {notice.id for notice in self.state.pending}
-        for folder in (self.storage.folder / _OUTBOX).glob("*"):
+        for folder in (self.folder / _OUTBOX).glob("*"):
             if folder.name not in pending:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _clean(self) -> None:
         self._remove_orphans()
-        cases = self.storage.folder / _CASES
+        cases = self.folder / _CASES
         names = sorted((path for path in cases.glob("*") if path != self.case), reverse=True)
         for path in names[_KEPT_CASES:]:
             shutil.rmtree(path, ignore_errors=True)
@@ -583,11 +575,7 @@ class _Work:
         }
         diagnoses = self.diagnoses.get(LEVELS[0], {})
         figures = {question: _figures(diagnosis) for question, diagnosis in diagnoses.items()}
-        self.storage.append(_HISTORY, about | {"figures": figures})
-        if (self.storage.folder / _HISTORY).stat().st_size > _LONG_HISTORY:
-            oldest = (self.now - _HISTORY_KEPT).isoformat()
-            entries = [each for each in self.storage.lines(_HISTORY) if each["started_at"] > oldest]
-            self.storage.rewrite(_HISTORY, entries)
+        self.run_.state.add_run(self.name, about | {"figures": figures}, self.now)
 
 
 def _said(diagnosis: Mapping[str, Any], name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -76,13 +75,6 @@ class Sender(Protocol):
     @property
     def form(self) -> str:
         """Form of the report that it delivers, such as :data:`PAGE_FORM`; empty if it delivers texts only."""
-
-    @property
-    def repeatable_for(self) -> timedelta:
-        """Time after a call for which another call with the same notice has no further effect.
-
-        Zero if each call delivers once more, ``timedelta.max`` if it replaces what is there.
-        """
 
     def send(self, delivery: Delivery) -> str:
         """Deliver a notice; return what the destination calls it.

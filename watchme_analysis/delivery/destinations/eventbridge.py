@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from watchme_analysis.aws_shapes.names import region_of
@@ -33,7 +32,6 @@ class EventBridgeSender:
     bus: str
     aws_of: AwsOf
     form: ClassVar[str] = ""
-    repeatable_for: ClassVar[timedelta] = timedelta(0)
 
     def send(self, delivery: Delivery) -> str:
         """Put the event; return its id."""

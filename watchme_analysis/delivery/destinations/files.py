@@ -130,7 +130,6 @@ class FilesSender:
     retention: Retention
     url: str | None = None
     form: ClassVar[str] = PAGE_FORM
-    repeatable_for: ClassVar[timedelta] = timedelta.max
 
     def send(self, delivery: Delivery) -> str:
         """Copy the report into the folder, remove old ones, and write the index; return its path."""

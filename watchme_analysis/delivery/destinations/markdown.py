@@ -6,7 +6,6 @@ A file begins with what has changed; the postmortem of `watchme report --format 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -30,7 +29,6 @@ class MarkdownSender:
 
     folder: Path
     form: ClassVar[str] = POSTMORTEM_FORM
-    repeatable_for: ClassVar[timedelta] = timedelta.max
 
     def send(self, delivery: Delivery) -> str:
         """Write the file; return its path."""

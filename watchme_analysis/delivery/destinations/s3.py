@@ -62,7 +62,6 @@ class S3Sender:
     link_valid: timedelta | None
     encryption: Mapping[str, str]
     form: ClassVar[str] = PAGE_FORM
-    repeatable_for: ClassVar[timedelta] = timedelta.max
 
     def send(self, delivery: Delivery) -> str:
         """Upload the report, remove old ones, and upload the index; return the address of the page."""

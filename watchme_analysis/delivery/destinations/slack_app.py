@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -56,7 +55,6 @@ class SlackAppSender:
     api: str = SLACK_API
     timeout_s: float = TIMEOUT_S
     form: ClassVar[str] = PAGE_FORM
-    repeatable_for: ClassVar[timedelta] = timedelta(0)
 
     def send(self, delivery: Delivery) -> str:
         """Post the message, in the thread of its incident, and the image; return channel and time."""

@@ -6,7 +6,6 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -57,7 +56,6 @@ class EmailSender:
     password: Secret | None = None
     timeout_s: float = TIMEOUT_S
     form: ClassVar[str] = PAGE_FORM
-    repeatable_for: ClassVar[timedelta] = timedelta(0)
 
     def send(self, delivery: Delivery) -> str:
         """Send the message; return its id."""

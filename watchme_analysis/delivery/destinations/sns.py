@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from watchme_analysis.aws_shapes.names import region_of
@@ -21,8 +20,6 @@ _SUBJECT = 99
 # Bytes of a message; texts of a diagnosis are far shorter.
 _MESSAGE_BYTES = 200_000
 _TITLE, _DESCRIPTION, _STEP, _STEPS = 250, 7000, 350, 10
-# A FIFO topic removes duplicates within five minutes; one minute is a margin for clock differences.
-_DEDUPLICATED = timedelta(minutes=4)
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,6 @@ class SnsSender:
     format: str
     aws_of: AwsOf
     form: ClassVar[str] = ""
-
-    @property
-    def repeatable_for(self) -> timedelta:
-        """Time in which a FIFO topic removes duplicates; zero for a standard topic."""
-        return _DEDUPLICATED if self.topic.endswith(".fifo") else timedelta(0)
 
     def send(self, delivery: Delivery) -> str:
         """Publish the message; return its id."""

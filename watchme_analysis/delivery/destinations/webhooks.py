@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from watchme_analysis.delivery.content import Content
@@ -50,7 +49,6 @@ class WebhookSender:
     kind: str
     timeout_s: float = TIMEOUT_S
     form: ClassVar[str] = ""
-    repeatable_for: ClassVar[timedelta] = timedelta(0)
 
     def send(self, delivery: Delivery) -> str:
         """Post the message; return what the destination responded."""

@@ -57,7 +57,8 @@ digest-telemetry = At list prices, telemetry cost about { $usd } USD, these quer
   }
 digest-logs = This includes { $usd } USD for { $size } of ingested logs.
 digest-logs-unknown = The volume of ingested logs is unknown and not included.
-delivery-uncertain = The run was killed while it delivered: look whether the message has arrived.
+delivery-id = Message { $id }. The same id again is the same message.
+delivery-uncertain = { $calls } calls may have arrived and none was confirmed: look whether the message is there. It is not sent again.
 run-owner-unknown = Whether another machine runs the system is not known: { $reason }
 run-report-failed = The report ({ $report }) was not made: { $reason }
 delivery-no-timeline = { $receipt } (without the timeline: { $reason })
