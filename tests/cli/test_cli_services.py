@@ -21,6 +21,7 @@ from watchme_analysis.cli.run import _chosen, _planned, _result
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import Config, Destination, RunSettings, System
 from watchme_analysis.delivery.run_lock import RunInProgressError
+from watchme_analysis.delivery.state import State
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.message import Duration, Number, message
 
@@ -181,8 +182,7 @@ def test_the_systems_of_a_run_are_named_or_those_of_the_alarm():
 
 
 def test_an_error_of_a_system_is_its_result(tmp_path, monkeypatch):
-    storage = SimpleNamespace(create=lambda: None, folder=tmp_path)
-    planned = SimpleNamespace(system=System("orders"), storage=storage)
+    planned = SimpleNamespace(system=System("orders"), state=State(tmp_path))
     done = []
 
     def result_of(error, span=None):
@@ -307,11 +307,7 @@ def test_the_run_of_a_system_has_the_options_and_the_settings(tmp_path, monkeypa
     }  # fmt: skip
     made = _planned(settings, system, None, options)
     assert (made.system, made.destinations, [*made.senders]) == (system, {"site": site}, ["site"])
-    assert (made.storage.folder, made.budget.storage.folder, made.budget.limits) == (
-        tmp_path,
-        tmp_path,
-        settings.run,
-    )
+    assert (made.state.folder, made.limits) == (tmp_path, settings.run)
     assert (made.language, str(made.zone), made.deadline_s) == ("ja", "Asia/Tokyo", 120.0)
     assert (made.wait_s, made.is_dry, made.ownership.takes_over, made.ownership.bucket) == (
         5.0,
@@ -329,7 +325,7 @@ def test_the_run_of_a_system_has_the_options_and_the_settings(tmp_path, monkeypa
     offline = _planned(
         settings, system, None, options | {"offline": True, "dry_run": True, "take_over": False}
     )
-    assert (offline.budget, offline.is_dry, offline.ownership.takes_over) == (None, True, False)
+    assert (offline.limits, offline.is_dry, offline.ownership.takes_over) == (None, True, False)
     assert offline.stages.collect.__self__.is_offline
 
 
