@@ -52,6 +52,22 @@ def test_answers_as_quick_as_ever_between_standstills_speak_against_a_lack_of_cp
     assert "quick_between" not in Signals(without(case(starved), *poor))
 
 
+def test_responses_that_leave_after_the_end_show_a_held_loop():
+    """It is held once, and the record ends when it recovers: all responses follow the last request."""
+    made = blocks(30.0, 60.0)
+    for name, column in (
+        ("access_log", "time"),
+        ("edge_log", "end"),
+        ("app_log", "time"),
+        ("probes", "time"),
+    ):
+        rows = made.table(name)
+        give(made, name, rows[rows[column] < moment(FAULT[1] + 0.015)].to_dict("records"))
+    assert Signals(made).among("stop_and_go", "bunched") == {"stop_and_go", "bunched"}
+    assert diagnose(without(made, "probes")).cause == "app_event_loop"
+    assert diagnose(without(made, "probes", "app_log")).extra["layer"] == "process"
+
+
 def by_hand(*probes):
     """Every three seconds callers wait, for 1.5 s; probes at moments, with the time that they took."""
     made = case(lambda path, second: {"header_s": 1.2} if path == HEALTH and second % 3 < 1.5 else None)

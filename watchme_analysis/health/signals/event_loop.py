@@ -1,7 +1,8 @@
 """Signals of the event loop: steady responses, or standstills after which many leave at once.
 
 A blocked event loop sends no response, whatever the path, and when the block ends all waiting responses leave
-within milliseconds. Slowness by load alone is steady.
+within milliseconds. The last of them leave after the end of the incident, which is where recovery begins.
+Slowness by load alone is steady.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.health.affected_service import own_rows, own_within
+from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.app_server import server_kind
-from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.incident import INSTANT_S
-from watchme_analysis.health.rows import of_joined, of_observed
+from watchme_analysis.health.rows import lines, of_joined, of_observed
 from watchme_analysis.health.signals.cpu import is_sampled
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MANY, MOST
 from watchme_analysis.inference.signals import Observation, detects
@@ -57,8 +58,6 @@ class _Rhythm:
 
     Attributes
     ----------
-    responses
-        Number in the incident.
     bunched, usually_bunched
         Share of responses that were sent within :data:`BURST_S` of the previous one.
     silent, usually_silent
@@ -67,7 +66,6 @@ class _Rhythm:
         What one silence in fifty exceeds usually, at least what makes a request slow; the longest silence.
     """
 
-    responses: int
     bunched: float
     usually_bunched: float
     silent: float
@@ -76,13 +74,37 @@ class _Rhythm:
     longest_s: float
 
 
+def _answered(context: HealthContext) -> tuple[pd.DataFrame, str]:
+    """Return the bad requests of the incident that got a response in the end, and who logged them."""
+    side = "nginx" if context.has("access_log") else "edge"
+    bad = context.rows(side, bad=True)
+    answered = bad[bad[f"{side}_status"] < 499]
+    return answered.dropna(subset=[f"{side}_end"]).sort_values(f"{side}_end"), side
+
+
+@once_per_context
+def _recovered(context: HealthContext) -> pd.Timestamp:
+    """Return when the last response to a request of the incident was sent, at its end or later."""
+    import pandas as pd
+
+    answered, side = _answered(context)
+    return max([pd.Timestamp(context.end), *answered[f"{side}_end"].tail(1)])
+
+
+def _until_recovered(context: HealthContext, log: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines of a log from the start of the incident to its last response."""
+    import pandas as pd
+
+    return log[log["time"].between(pd.Timestamp(context.start), _recovered(context))]
+
+
 def _rhythm(context: HealthContext, moments: pd.Series) -> _Rhythm | None:
     """Return the rhythm of a process by the times of its responses; None where it is not known."""
     import numpy as np
     import pandas as pd
 
     seconds = (moments.sort_values() - pd.Timestamp(context.start)).dt.total_seconds().to_numpy()
-    length_s = (context.end - context.start).total_seconds()
+    length_s = (_recovered(context) - pd.Timestamp(context.start)).total_seconds()
     inside = (seconds >= 0) & (seconds <= length_s)
     gaps = np.diff(seconds)
     usual = gaps[~inside[1:] & ~inside[:-1] & ~((seconds[:-1] < 0) & (seconds[1:] > length_s))]
@@ -91,7 +113,6 @@ def _rhythm(context: HealthContext, moments: pd.Series) -> _Rhythm | None:
     during = np.diff([0.0, *seconds[inside], length_s])
     limit_s = max(float(np.quantile(usual, 0.98)), SLOW_MARGIN_S)
     return _Rhythm(
-        int(inside.sum()),
         float((np.diff(seconds[inside]) < BURST_S).mean()),
         float((usual < BURST_S).mean()),
         float(during[during > limit_s].sum() / length_s),
@@ -127,12 +148,12 @@ def _stop_and_go(context: HealthContext) -> list[Observation]:
     )
     text = sentences(message("health-stop-and-go"), numbers)
     detail: Message | None = message("health-loop-blocked-detail", longest=Duration(shape.longest_s))
-    sql = own_within(context, "app_log", "kind = 'access'", f"coalesce(pid, -1) = {int(pid)}")
+    mine = _until_recovered(context, answers[answers["pid"].fillna(-1) == pid])
     if is_sampled(context):
         name = "stop_and_go"
     else:
         name, detail, text = "stop_and_go_or_no_cpu", None, sentences(text, message("health-or-no-cpu"))
-    return [Observation(name, text, "app_log", shape.responses, sql, shape.silent, "share", detail=detail)]
+    return [Observation(name, text, *lines("app_log", mine), shape.silent, "share", detail=detail)]
 
 
 def _stands_still(shape: _Rhythm) -> bool:
@@ -142,12 +163,9 @@ def _stands_still(shape: _Rhythm) -> bool:
 
 def _bunched(context: HealthContext) -> list[Observation]:
     """Return an observation of slow responses of several routes that waited together and left together."""
-    side = "nginx" if context.has("access_log") else "edge"
-    slow = context.rows(side, bad=True)
-    answered = slow[slow[f"{side}_status"] < 499]
+    answered, side = _answered(context)
     # The kernel makes connections without the loop: a response that waited for one tells nothing of it.
     answered = answered[~made_slow(answered["connect_s"].fillna(0.0), answered[f"{side}_s"])]
-    answered = answered.dropna(subset=[f"{side}_end"]).sort_values(f"{side}_end")
     apart_s = answered[f"{side}_end"].diff().dt.total_seconds()
     groups: Any = answered.groupby((apart_s > BUNCH_S).cumsum())
     begun = groups[f"{side}_start"]
@@ -156,7 +174,9 @@ def _bunched(context: HealthContext) -> list[Observation]:
     # Callers of one route may wait for the same thing; several routes share the loop.
     mixed = groups["route"].nunique()[sizes.index] >= 2
     inside, total = int(sizes.sum()), len(answered)
-    if len(sizes) < FEWEST or mixed.sum() < FEWEST - 1 or inside < MOST * total:
+    is_repeated = len(sizes) >= FEWEST and mixed.sum() >= FEWEST - 1
+    # A loop that is held once sends everything that waited in one bunch.
+    if not (is_repeated or (sizes[mixed] >= MANY).any()) or inside < MOST * total:
         return []
     text = message("health-bunched", together=inside, slow=total, bunches=len(sizes))
     return [Observation("bunched", text, *of_joined(side, answered), inside / total, "share")]
@@ -187,16 +207,17 @@ def _steady(context: HealthContext) -> list[Observation]:
     if longest_s >= STEADY_SHARE * typical_s:
         return []
     text = message("health-steady", longest=Duration(longest_s), waited=Duration(typical_s))
-    rows, sql = len(context.of_incident(answers)), own_within(context, "app_log", "kind = 'access'")
-    return [Observation("steady", text, "app_log", rows, sql, longest_s, "s")]
+    return [
+        Observation("steady", text, *lines("app_log", _until_recovered(context, answers)), longest_s, "s")
+    ]
 
 
 def _longest_silence_s(context: HealthContext, answers: pd.DataFrame) -> float:
-    """Return the longest time without a response in the incident, in seconds."""
+    """Return the longest time without a response until the last one of the incident, in seconds."""
     import pandas as pd
 
-    moments = context.of_incident(answers.sort_values("time"))["time"]
-    bounds = pd.Series([pd.Timestamp(context.start), *moments, pd.Timestamp(context.end)])
+    moments = _until_recovered(context, answers.sort_values("time"))["time"]
+    bounds = pd.Series([pd.Timestamp(context.start), *moments, _recovered(context)])
     return float(bounds.diff().dt.total_seconds().max())
 
 
@@ -221,8 +242,8 @@ def _is_idle(context: HealthContext, answers: pd.Series, limit_s: float) -> bool
     zero = pd.Timestamp(context.start)
     begun = np.sort((rows[f"{side}_start"] - zero).dt.total_seconds() + rows["connect_s"].fillna(0.0))
     ended = np.sort((rows[f"{side}_end"] - zero).dt.total_seconds())
-    inside = np.sort((context.of_incident(answers.to_frame("time"))["time"] - zero).dt.total_seconds())
-    moments = np.concatenate([[0.0], inside, [(pd.Timestamp(context.end) - zero).total_seconds()]])
+    inside = np.sort((_until_recovered(context, answers.to_frame("time"))["time"] - zero).dt.total_seconds())
+    moments = np.concatenate([[0.0], inside, [(_recovered(context) - zero).total_seconds()]])
     silent = np.diff(moments) > limit_s
     first, last = moments[:-1][silent], moments[1:][silent]
     # From the first request at it on, a silence is one of the application.
