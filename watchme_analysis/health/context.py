@@ -14,13 +14,13 @@ from watchme_analysis.health.application_errors import is_health_check, monitore
 from watchme_analysis.health.configuration import Routes, resolved_names
 from watchme_analysis.health.harm import URL_PATH
 from watchme_analysis.health.incident import Incident, judge_requests
+from watchme_analysis.health.replica_counts import replica_counts
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import ENOUGH
 from watchme_analysis.requests.fates import SERVED, request_fates
 from watchme_analysis.requests.layers import layer_times
 from watchme_analysis.requests.observations import INNER
-from watchme_analysis.requests.replicas import replica_counts
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MOST
+
 if TYPE_CHECKING:
     import pandas as pd
-
-# Share of a replica's requests from which it fails, and up to which it serves well, by choice: a replica that
-# fails serves hardly a request, and clients make mistakes of their own.
-FAILING_SHARE = 0.5
-CALM_SHARE = 0.1
-# Requests of a replica that show how it serves.
-FEWEST = 3
 
 
 def replica_counts(requests: pd.DataFrame, fates: pd.DataFrame, servers: Collection[str]) -> pd.DataFrame:
@@ -56,7 +51,7 @@ def replica_counts(requests: pd.DataFrame, fates: pd.DataFrame, servers: Collect
         others &= int((~requests["nginx_bad"]).sum()) >= FEWEST
     else:
         share = counts["bad"] / counts["requests"]
-        failing = (share >= FAILING_SHARE) & (counts["bad"] >= FEWEST)
+        failing = (share >= MOST) & (counts["bad"] >= FEWEST)
         others = ~failing & (share <= CALM_SHARE) & (counts["requests"] >= FEWEST)
     is_apart = failing.any() and others.any() and (failing | others).all()
     return counts.assign(failing=failing & is_apart)[: len(counts) if len(counts) > 1 else 0]

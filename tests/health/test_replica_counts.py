@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from watchme_analysis.requests.replicas import replica_counts
+from watchme_analysis.health.replica_counts import replica_counts
 
 FIRST, SECOND, THIRD = "192.0.2.11:8000", "192.0.2.12:8000", "192.0.2.13:8000"
 
