@@ -55,12 +55,12 @@ def test_tls_requested_of_an_upstream_that_speaks_none_is_nginx_own_doing():
     made = tls_to_a_plain_port()
     seen = Signals(made)
     assert "nginx_rule" in seen
-    said = messages_in(seen["no_handshake"].detail)
-    assert "health-no-handshake-detail" in said
+    said = messages_in(seen["fate_tls_failed"].detail)
+    assert "health-fate-tls-failed-detail" in said
     assert said["health-nginx-sets"] == {"setting": f"proxy_pass https://{USUAL}"}
     words = "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) "
     saying_nginx(made, f"{words}while SSL handshaking, client: 192.0.2.1")
-    assert "no_handshake" not in Signals(made)
+    assert "fate_tls_failed" not in Signals(made)
 
 
 def lossy(backlog):

@@ -152,6 +152,30 @@ def tls_to_a_plain_port():
     return saying_nginx(made, f"{words}while SSL handshaking to upstream")
 
 
+def edge_that_distrusts_nginx():
+    return case(on_service(at_nginx=False, edge_status=526, header_s=0.0))
+
+
+def name_server_that_does_not_answer():
+    message = "api.internal could not be resolved (110: Operation timed out)"
+    return case(on_service(status=502, upstream=False, error="resolver", message=message))
+
+
+def failing_lookups(error="[Errno -3] Temporary failure in name resolution"):
+    """Return a case in which two handlers fail, and log how their lookup failed."""
+    made = case(lambda path, second: {"status": 500, "header_s": 5.0} if path in (JOBS, REPORT) else None)
+    text = f"Exception in ASGI application\nTraceback (most recent call last):\nsocket.gaierror: {error}"
+    rows = [
+        {
+            "file": "app.log", "line": 10_000 + second, "service": "", "time": moment(second + 0.01),
+            "level": "ERROR", "kind": "error", "message": text,
+        }
+        for second in range(30, 60)
+    ]  # fmt: skip
+    give(made, "app_log", [*made.table("app_log").to_dict("records"), *rows])
+    return made
+
+
 def dead_server_beside_a_good_one():
     def requested_first(path, second):
         if path == OTHER or int(second * 4) % 3:
@@ -481,7 +505,25 @@ CONSTRUCTED = (
         f"{STARLETTE}/middleware/#trustedhostmiddleware",
     ),
     Constructed(header_too_big, ("header_too_big",), NGINX, f"{PROXY}#proxy_buffer_size"),
-    Constructed(tls_to_a_plain_port, ("no_handshake",), NGINX, f"{PROXY}#proxy_pass"),
+    Constructed(tls_to_a_plain_port, ("fate_tls_failed",), NGINX, f"{PROXY}#proxy_pass"),
+    Constructed(
+        edge_that_distrusts_nginx,
+        ("fate_edge_tls_failed",),
+        NGINX,
+        "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/",
+    ),
+    Constructed(
+        name_server_that_does_not_answer,
+        ("name_server_fails",),
+        NETWORK,
+        "https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver",
+    ),
+    Constructed(
+        failing_lookups,
+        ("lookups_fail",),
+        NETWORK,
+        "https://man7.org/linux/man-pages/man3/getaddrinfo.3.html",
+    ),
     Constructed(dead_server_beside_a_good_one, ("dead_server",), NGINX, f"{PROXY}#proxy_next_upstream"),
     Constructed(
         replica_without_responses,

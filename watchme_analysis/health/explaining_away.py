@@ -35,6 +35,16 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "refused_at_own_port": ("fate_refused",),
     # The upstream drops a request at once whose connection it has just closed.
     "keepalive_race": ("closed_at_once", "nginx_passes_on", "routed_well"),
+    # Only handlers that look a name up wait or fail, as where a service that they call is slow; the way from
+    # Nginx to the process is another one than that to the name server.
+    "lookups_fail": (
+        "fate_application_error",
+        "some_paths",
+        "callers_wait",
+        "client_timeouts",
+        "same_upstream_served",
+        "connect_quick",
+    ),
     # A port without a listener refuses on all paths, whoever should listen there.
     "fate_refused": ("all_paths",),
     # Who is sent elsewhere waits there, whatever the handler calls that usually answers.

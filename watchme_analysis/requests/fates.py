@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 # Layers in the order in which a request passes them.
 LAYERS = ("client", "edge", "nginx", "network", "process", "dependency")
 # Fates by who responded, or where the request ended or lost its time.
-BY_EDGE = ("edge_responded", "held_by_edge", "never_arrived")
+BY_EDGE = ("edge_responded", "held_by_edge", "never_arrived", "edge_tls_failed")
 BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded")
+UNRESOLVED = "unresolved"
 UNCONNECTED = ("refused", "unreachable", "connect_timeout")
 # The upstream was connected, and its response was late.
 LATE = ("header_timeout", "slow_header")
@@ -43,8 +44,10 @@ FATES = (
     *BY_EDGE,
     *BY_NGINX,
     "slow_nginx",
+    UNRESOLVED,
     *UNCONNECTED,
     "slow_connect",
+    "tls_failed",
     *LATE,
     "connection_dropped",
     "invalid_response",
@@ -56,6 +59,9 @@ FATES = (
 )
 # Statuses by which an edge says that the origin failed it (Cloudflare 52x, a proxy's 502 and 504).
 GATEWAY = (502, 504, 520, 521, 522, 523, 524, 525, 526, 530)
+# Statuses by which Cloudflare says that it reached the origin and could not agree on TLS with it, or does not
+# trust its certificate (developers.cloudflare.com, Cloudflare 5xx errors).
+UNTRUSTED = (525, 526)
 # Share of the edge's requests without a record at Nginx up to which Nginx's records without a counterpart at
 # the edge are others. More may be the same requests, joined badly.
 OTHERS_SHARE = 0.3
@@ -108,6 +114,9 @@ def request_fates(
         error_log["kind"].isin(list(FATE_OF_LINE)), ["kind", "message", "path", "upstream_addr"]
     ]
     lines = lines.assign(fate=lines["kind"].map(FATE_OF_LINE).astype("string"))
+    # Callers have handshakes with Nginx as well.
+    of_upstream = lines["message"].str.contains("to upstream|^upstream").fillna(False).astype(bool)
+    lines["fate"] = lines["fate"].mask(lines["kind"].eq("tls") & ~of_upstream)
     is_harmed = joined["error_row"].isin(lines.index[harms(lines, places)])
     bad = joined[joined["nginx_bad"] | joined["edge_bad"] | is_harmed]
     mine = lines.reindex(bad["error_row"]).set_axis(bad.index)
@@ -227,6 +236,7 @@ def _fates_at_edge(bad: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFr
     )
     chosen = {
         "edge_responded": alone & unanswered & ~left & (~gateway | cached),
+        "edge_tls_failed": alone & bad["edge_status"].isin(UNTRUSTED) & ~cached & ~elsewhere,
         "nginx_resources": lost & (unaccepted.sum() >= MANY_UNACCEPTED),
         "never_arrived": lost | elsewhere,
         "held_by_edge": spared | (alone & ~gateway & ~left & quick_origin),

@@ -29,6 +29,12 @@ _NO_CONNECTION = (
     r"|[Nn]o free connection|[Tt]imed out (?:acquiring|getting|fetching) (?:a )?connection"
     r"|[Cc]ouldn't get a connection"
 )
+# How resolvers of programs say that no name server answered, or that it failed (getaddrinfo(3), EAI_AGAIN;
+# Node's dns and Go's net); a name that does not exist is another matter.
+_NO_NAME_SERVER = (
+    r"Temporary failure in name resolution|EAI_AGAIN|server misbehaving|lookup \S+(?: on \S+)?: .*i/o timeout"
+    r"|[Rr]esolution (?:timed out|lifetime expired)|DNS server returned general failure"
+)
 _LOOP_HELD = r"Executing <(?:Task|Handle|TimerHandle)\b.* took [0-9.]+ seconds"
 _NO_MEMORY = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
 _NO_FILES = r"Too many open files|EMFILE|out of system resource|Errno 24"
@@ -41,6 +47,7 @@ _WORDS = (
     ("memory_full", _NO_MEMORY, "memory", 2),
     ("disk_full", _NO_ROOM, "disk", 2),
     ("connections_used_up", _NO_CONNECTION, "connections", 2),
+    ("lookups_fail", _NO_NAME_SERVER, "lookups", 2),
     ("loop_held", _LOOP_HELD, "loop", 1),
 )
 
@@ -48,6 +55,7 @@ _WORDS = (
 @detects("loop_held", group="log", needs=("app_log",))
 @detects("concurrency_limit", "connections_used_up", group="connections", needs=("app_log",))
 @detects("disk_full", group="disk", needs=("app_log",))
+@detects("lookups_fail", group="names", needs=("app_log",))
 @detects("files_full", group="descriptors", needs=("host_metrics", "app_log"))
 @detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
 def log_words(context: HealthContext) -> list[Observation]:

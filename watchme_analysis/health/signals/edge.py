@@ -104,6 +104,8 @@ def _sorted_out(context: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataF
         ("edge_impatient", cut & short_of_usual(context, bad, "edge_s")),
         ("edge_waits", fate.eq("held_by_edge") & ~slow_origin),
         ("edge_never_arrived", never),
+        # The origin's certificate is at fault as often as the edge's trust in it.
+        ("edge_tls_failed", fate.eq("edge_tls_failed")),
     ):
         mine = left[chosen.loc[left].astype(bool)]
         parts[name] = shown.loc[mine]

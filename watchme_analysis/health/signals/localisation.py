@@ -16,11 +16,19 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
 from watchme_analysis.health.rows import Rows, lines, of_joined
-from watchme_analysis.health.signals.nginx import limited
+from watchme_analysis.health.signals.nginx import distrusted, limited
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
-from watchme_analysis.requests.fates import FATES, LATE, UNCONNECTED
-from watchme_analysis.text.message import Duration, Message, Names, Resource, TimeSpan, message
+from watchme_analysis.requests.fates import FATES, LATE, UNCONNECTED, UNRESOLVED
+from watchme_analysis.text.message import (
+    Duration,
+    Message,
+    Names,
+    Quotation,
+    Resource,
+    TimeSpan,
+    message,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +50,13 @@ MOST_WAITS = 500
 # Fates that exclude no layer, and the one of which `body_stalls` says more.
 VAGUE = ("client_left", "unknown", "slow_body")
 # Fates that name what Nginx itself did, and not only how far a request came.
-OF_NGINX = ("limited", "too_large", "nginx_resources", "slow_nginx")
+OF_NGINX = ("limited", "too_large", "nginx_resources", "slow_nginx", "tls_failed", "edge_tls_failed")
+# Fates of which more is known than their number.
+DETAILED = {"limited": limited, "tls_failed": distrusted}
+# How Nginx logs what its name server said (ngx_resolver_strerror): a time limit or a failure of its own, or
+# that the name does not exist.
+NO_ANSWER = r"\((?:110|1|2|4|5): "
+NO_SUCH_NAME = r"\(3: "
 NEEDS = ("access_log", "error_log")
 
 
@@ -56,6 +70,7 @@ NEEDS = ("access_log", "error_log")
     group="connecting",
     needs=NEEDS,
 )
+@detects("name_server_fails", "name_unknown", group="names", needs=("error_log",))
 @detects("connects_well", "same_upstream_served", group="packets", needs=NEEDS)
 @detects(
     "routed_well",
@@ -78,6 +93,7 @@ def localised(context: HealthContext) -> list[Observation]:
     view = _View(context, joined, fates)
     topics = (
         _fates,
+        _unresolved,
         _unconnected,
         _closed_at_once,
         _connected,
@@ -184,7 +200,24 @@ def _fates(view: _View) -> list[Observation]:
             upstream=Names(tuple(map(str, addresses))) if len(addresses) else message("health-the-upstream"),
         )
         seen = Observation(f"fate_{fate}", text, *view.rows(rows), strength=part * by_count(int(count)))
-        signals.append(limited(view.context, seen, rows) if fate == "limited" else seen)
+        more = DETAILED.get(str(fate))
+        signals.append(more(view.context, seen, rows) if more else seen)
+    return signals
+
+
+def _unresolved(view: _View) -> list[Observation]:
+    """Return observations of what name servers said of the upstream's name."""
+    rows = view.of([UNRESOLVED])
+    said = view.context.lines_of(rows)["message"]
+    signals = []
+    for signal, pattern in (("name_server_fails", NO_ANSWER), ("name_unknown", NO_SUCH_NAME)):
+        hits = said[said.str.contains(pattern).fillna(False)]
+        if len(hits) < FEWEST or len(hits) < PART * view.total:
+            continue
+        text = message(f"health-{signal.replace('_', '-')}", lines=len(hits), error=Quotation(hits.iloc[0]))
+        behind = lines("error_log", view.context.table("error_log").loc[hits.index])
+        strength = len(hits) / view.total
+        signals.append(Observation(signal, text, *behind, strength=strength, detail=text))
     return signals
 
 

@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 
 # How Nginx says that a header did not fit into its proxy_buffer_size.
 TOO_BIG = "sent too big header"
-# Where Nginx stood when it failed to agree on TLS with an upstream.
-HANDSHAKE = "while SSL handshaking to upstream"
 # How far a refusal by the application speaks of what Nginx passes on, unless a probe past Nginx shows it: the
 # application refuses callers without rights, and what they sent or send too often, by itself.
 OWN_REFUSALS = {401: 0.5, 403: 0.5, 409: 0.2, 410: 0.2, 422: 0.2, 429: 0.2}
@@ -93,7 +91,6 @@ SEVERE = ("crit", "alert", "emerg")
 @detects("nginx_renames", group="nginx", needs=("app_log",))
 @detects(
     "header_too_big",
-    "no_handshake",
     "nginx_short_of",
     group="nginx errors",
     needs=("error_log",),
@@ -258,8 +255,8 @@ def _errors(context: HealthContext) -> list[Observation]:
     errors = context.errors
     seen = []
     mine = errors[route_templates(errors["path"]).isin(context.routes)] if len(errors) else errors
-    seen += [*_header_too_big(context, mine), *_no_handshake(context, mine)]
-    short = errors[errors["kind"].isin(["worker_connections", "open_files", "resolver"])]
+    seen += _header_too_big(context, mine)
+    short = errors[errors["kind"].isin(["worker_connections", "open_files"])]
     if len(short) >= FEWEST:
         kind = error_kind(str(short["kind"].mode().iloc[0]))
         seen.append(_short_of(short, message("health-nginx-short-of", lines=len(short), kind=kind)))
@@ -304,16 +301,10 @@ def limited(context: HealthContext, seen: Observation, fates: pd.DataFrame) -> O
     return replace(seen, detail=detail, facts=_in_force(context, [directive]))
 
 
-def _no_handshake(context: HealthContext, mine: pd.DataFrame) -> list[Observation]:
-    """Return an observation of TLS handshakes with the upstream that failed, by protocol or by trust."""
-    failed = mine[mine["kind"].eq("tls") & mine["message"].str.contains(HANDSHAKE, na=False, regex=False)]
-    if len(failed) < FEWEST:
-        return []
-    text = message("health-no-handshake", paths=context.endpoints, times=len(failed))
-    failing = message("health-no-handshake-detail", place=label(context), times=len(failed))
-    detail = sentences(failing, _set_here(context, "proxy_pass"))
-    strength = by_count(len(failed))
-    return [Observation("no_handshake", text, *lines("error_log", failed), strength=strength, detail=detail)]
+def distrusted(context: HealthContext, seen: Observation, fates: pd.DataFrame) -> Observation:
+    """Return what is known of TLS handshakes with the upstream that failed, with where Nginx makes them."""
+    failing = message("health-fate-tls-failed-detail", place=label(context), times=len(fates))
+    return replace(seen, detail=sentences(failing, _set_here(context, "proxy_pass")))
 
 
 def _header_too_big(context: HealthContext, mine: pd.DataFrame) -> list[Observation]:

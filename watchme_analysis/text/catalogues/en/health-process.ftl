@@ -43,6 +43,7 @@ health-log-words =
         [memory] The application logged that it ran out of memory ({ $lines } lines).
         [disk] The application logged that its disk is full ({ $lines } lines).
         [connections] The application logged that it waited in vain for a free connection of a pool ({ $lines } lines).
+        [lookups] The application logged that no name server answered its lookups ({ $lines } lines).
        *[loop] The application logged that its event loop was blocked ({ $lines } lines).
     }
 health-restarted =
