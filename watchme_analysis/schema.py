@@ -639,6 +639,57 @@ error_code | text | errorCode of CloudTrailEvent | the call succeeded
         "time",
     ),
     Table(
+        "trace_segments",
+        "One segment or subsegment of a trace of X-Ray, or the summary of a trace.",
+        _columns(
+            """
+file | text | file that the row came from
+trace_id | text | Id of the trace
+segment_id | text | id of the segment | the row is the summary of a trace
+parent_id | text | id of the segment that called it | the first segment, or a summary
+name | text | service, resource or function
+origin | text | such as AWS::Lambda::Function
+start | time | when it began
+end | time | when it ended | still in progress, or a summary
+duration_ms | float | from start to end
+own_ms | float | the part of the duration in which no segment that it called was under way | a summary
+fault | bool | a status of 5xx, or an exception
+error | bool | a status of 4xx
+throttle | bool | a status of 429
+method | text | HTTP method
+url | text | URL of the request
+status | int | HTTP status
+operation | text | operation of AWS
+resource | text | queue, table, function, bucket or topic of the operation
+request_id | text | request id of AWS
+exception | text | type of the first exception
+message | text | message of the first exception
+"""
+        ),
+        "start",
+    ),
+    Table(
+        "network_flows",
+        "One record of a VPC flow log: packets between two hosts in an interval.",
+        _columns(
+            _WHERE
+            + """
+start | time | first packet of the interval
+end | time | last packet of the interval
+interface_id | text | network interface
+source_addr | text | sender | no data in the interval
+source_port | int | port of the sender | as for source_addr
+target_addr | text | receiver | as for source_addr
+target_port | int | port of the receiver | as for source_addr
+protocol | int | IANA number: 6 TCP, 17 UDP, 1 ICMP | as for source_addr
+packets | int | packets | as for source_addr
+bytes | int | bytes | as for source_addr
+action | text | ACCEPT or REJECT (by a security group or network ACL) | as for source_addr
+"""
+        ),
+        "start",
+    ),
+    Table(
         "actions",
         "One step of a remedy that was applied because of the case; it grows after the import.",
         _columns(

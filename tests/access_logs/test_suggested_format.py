@@ -3,8 +3,8 @@
 import shlex
 
 import pytest
+from worlds.messages import messages_in
 
-from tests.worlds.messages import messages_in
 from watchme_analysis.access_logs.formats.suggested import suggested_format
 from watchme_analysis.access_logs.scan import read_access_logs
 

@@ -366,3 +366,69 @@ def test_the_function_that_a_file_is_named_after(tmp_path, name, function):
 def test_files_of_events_are_recognized(tmp_path, name, text, known):
     (tmp_path / name).write_text(text)
     assert bool(looks_like(RawFile(tmp_path, name))) is known
+
+
+def log_events_of(tmp_path, text, name="orders-worker.log"):
+    (tmp_path / name).write_text(text)
+    raw = RawFile(tmp_path, name)
+    assert looks_like(raw)
+    events, queries = event_parts(raw)
+    return events.frame, events.retrieval, queries.frame
+
+
+def test_text_of_lambda_without_times_is_read_without_them(tmp_path):
+    frame, _, _ = log_events_of(tmp_path, "".join(f"{text}\n" for text in MESSAGES))
+
+    assert frame["time"].isna().all()
+    assert frame["kind"].tolist() == ["start", "error", "end", "report"]
+    assert frame["message"].tolist()[1] == MESSAGES[1]
+    assert frame["function"].unique().tolist() == ["orders-worker"]
+
+
+def test_lines_of_json_are_events_at_the_times_that_they_state(tmp_path):
+    report = {
+        "time": "2025-12-11T01:10:30.064Z",
+        "type": "platform.report",
+        "record": {
+            "requestId": ID,
+            "status": "timeout",
+            "metrics": {"durationMs": 3000.0, "memorySizeMB": 128},
+        },
+    }
+    metric = {"Name": "errors", "Unit": "Count"}
+    embedded = {"Timestamp": 1765415430500, "CloudWatchMetrics": [{"Namespace": "n", "Metrics": [metric]}]}
+    powertools = {
+        "level": "ERROR",
+        "message": "failed",
+        "timestamp": "2025-12-11 01:10:31,494+0000",
+        "exception_name": "KeyError",
+        "function_name": "orders-worker",
+        "function_request_id": ID,
+    }
+    lines = [report, {"_aws": embedded, "errors": 0}, powertools]
+    frame, how, queries = log_events_of(
+        tmp_path, "".join(f"{json.dumps(one)}\n" for one in lines), "found.txt"
+    )
+
+    assert [time.isoformat(timespec="milliseconds") for time in frame["time"]] == [
+        "2025-12-11T01:10:30.064+00:00",
+        "2025-12-11T01:10:30.500+00:00",
+        "2025-12-11T01:10:31.494+00:00",
+    ]
+    assert frame["kind"].tolist() == ["report", "application", "error"]
+    assert frame["error_type"].fillna("").tolist() == ["Task timed out", "", "KeyError"]
+    assert frame["request_id"].fillna("").tolist() == [ID, "", ID]
+    assert frame.loc[0, ["duration_ms", "memory_mb"]].tolist() == [3000.0, 128.0]
+    # Powertools states the function, so that the name of the file does not matter.
+    assert queries["log_group"].tolist() == ["/aws/lambda/orders-worker"]
+    assert "note-log-of-function" not in {key for one in how.notes for key in messages_in(one)}
+
+
+def test_a_batch_of_the_telemetry_api_is_read(tmp_path):
+    batch = [
+        {"time": "2025-12-11T01:10:30Z", "type": "platform.start", "record": {"requestId": ID}},
+        {"time": "2025-12-11T01:10:31Z", "type": "function", "record": "hello"},
+    ]
+    frame, _, _ = log_events_of(tmp_path, json.dumps(batch))
+
+    assert frame["kind"].tolist() == ["start", "application"]

@@ -18,7 +18,6 @@ from watchme_analysis.aws_shapes.responses import (
     has_key,
     has_next_page,
     integer,
-    is_blank,
     iso_time,
     json_text,
     json_value,
@@ -34,7 +33,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
     without_repeated,
 )
-from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.files.evidence_file import RawFile, is_blank
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.text.message import message_of
 

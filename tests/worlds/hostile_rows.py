@@ -229,6 +229,10 @@ def inspected(at):
             "Config": {"Labels": {}}, "HostConfig": {"Memory": 1}, "NetworkSettings": {"Networks": {}}}  # fmt: skip
 
 
+def summarised(at):
+    return {"Id": f"t{at}", "Duration": 0.5, "HasFault": False}
+
+
 def target(at):
     return {"Target": {"Id": f"t{at}"}, "TargetHealth": {"State": "unhealthy", "Reason": "Target.Timeout"}}
 
@@ -259,6 +263,11 @@ SHAPES = (
     lines("known_lines", "host.txt", "app_log", "message",
           "Dec 11 01:10:30 host kernel: Out of memory: Killed process {at} (python)",
           lambda at: f"Out of memory: Killed process {at} (python)"),
+    lines("server_log", "served.txt", "app_log", "path",
+          '192.0.2.7 - - [11/Dec/2025 10:10:30] "GET /g{at} HTTP/1.1" 200 -', text("/g")),
+    lines("flow_log", "flows.txt", "network_flows", "source_port",
+          "2 123456789012 eni-1235b8ca 192.0.2.7 192.0.2.20 {at} 8000 6 20 4249 1765415430 1765415490 ACCEPT OK", int),
+    listed("xray", "traces.json", "trace_segments", "trace_id", summarised, text("t"), key="TraceSummaries"),
     lines("host_metrics", "metrics.csv", "host_metrics", "value", "17654154{at:02},{at}", float,
           head=b"timestamp,cpu_pct\n"),
     lines("nginx_config", "nginx.conf", "config_directives", "args", "  add_header g {at};",

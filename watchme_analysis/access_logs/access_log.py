@@ -14,6 +14,7 @@ from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, misfit_notes, with_extended
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
+from watchme_analysis.access_logs.formats.known_formats import application_formats
 from watchme_analysis.access_logs.frame import frame_of
 from watchme_analysis.access_logs.input import input_of
 from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, Block, Buffers, blocks_of
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
 
 
 SAMPLE_LINES = 200
-# Key of each line of Cloudflare's Logpush, and the beginning of the names of uvicorn's formats.
+# Key of each line of Cloudflare's Logpush.
 _LOGPUSH_KEY = b"EdgeResponseStatus"
-_UVICORN = "uvicorn"
 # Number of lines of a sample whose formats are compared.
 _FORMAT_LINES = 32
 
@@ -50,7 +50,7 @@ def sample_of(raw: RawFile) -> list[bytes]:
 def looks_like(raw: RawFile) -> bool:
     """Return whether one of the first lines is a request in a format that may have written it.
 
-    Lines of uvicorn and of Cloudflare belong to other tables, which other readers fill.
+    Lines of applications' servers and of Cloudflare belong to other tables, which other readers fill.
     """
     lines = sample_of(raw)
     if not lines:
@@ -66,11 +66,10 @@ def looks_like(raw: RawFile) -> bool:
 
 def _is_request(line: bytes, reader: ReferenceParser) -> bool:
     try:
-        _, log_format = reader.row_and_format(line)
+        _, name = reader.row_and_name(line)
     except ValueError:
         return False
-    of_application = log_format is not None and log_format.name.startswith(_UVICORN)
-    return not of_application and _LOGPUSH_KEY not in line
+    return name not in application_formats() and _LOGPUSH_KEY not in line
 
 
 def _declined(raw: RawFile) -> str:

@@ -20,7 +20,6 @@ from watchme_analysis.aws_shapes.responses import (
     has_key,
     has_next_page,
     integer,
-    is_blank,
     json_text,
     json_value,
     number,
@@ -33,7 +32,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
     without_repeated,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, one_table
 from watchme_analysis.text.message import Resource
 
 if TYPE_CHECKING:
@@ -146,16 +145,22 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return without_repeated(frame, is_repeated, "note-repeated-entries", table=Resource(table))
 
 
+def _looks_like(raw: RawFile) -> bool:
+    """Return True for alarms; by its name also for a part of one, or an output without any."""
+    if has_key(raw, "MetricAlarms", "CompositeAlarms", "AlarmArn"):
+        return True
+    is_named = SOURCES[0].knows_name(raw)
+    return is_named and (has_key(raw, "ComparisonOperator", "AlarmRule") or is_blank(raw))
+
+
 SOURCES = (
     Source(
         name="alarms",
         tables=("alarms",),
         patterns=("alarms*.json",),
-        looks_like=lambda raw: (
-            has_key(raw, "MetricAlarms", "CompositeAlarms", "ComparisonOperator", "AlarmRule")
-            or is_blank(raw)
-        ),
+        looks_like=_looks_like,
         read=one_table("alarms", read_alarms),
+        by_content=True,
         finish=finish,
         samples=(('{"MetricAlarms": [{"AlarmName": "a"}], "CompositeAlarms": []}', 1),),
     ),
@@ -165,6 +170,7 @@ SOURCES = (
         patterns=("alarm-history*.json", "alarm_history*.json"),
         looks_like=lambda raw: has_key(raw, "AlarmHistoryItems", "HistoryItemType") or is_blank(raw),
         read=one_table("alarm_history", read_history),
+        by_content=True,
         finish=finish,
         samples=(('{"AlarmHistoryItems": [{"AlarmName": "a", "HistoryItemType": "StateUpdate"}]}', 1),),
     ),

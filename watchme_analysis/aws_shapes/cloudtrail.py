@@ -16,7 +16,6 @@ from watchme_analysis.aws_shapes.responses import (
     documents,
     has_key,
     has_next_page,
-    is_blank,
     json_text,
     json_value,
     objects_by_key,
@@ -27,7 +26,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
     without_repeated,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, one_table
 from watchme_analysis.redact import mask_secrets
 from watchme_analysis.text.message import Resource
 
@@ -225,13 +224,22 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return without_repeated(frame, is_repeated, "note-repeated-events", table=Resource(table))
 
 
+def _looks_like(raw: RawFile) -> bool:
+    """Return True for events of LookupEvents or of a trail; by its name also for an output without any."""
+    pairs = (("EventId", "EventName"), ("eventSource", "eventName"))
+    if any(has_key(raw, first) and has_key(raw, second) for first, second in pairs):
+        return True
+    return SOURCES[0].knows_name(raw) and (has_key(raw, "Events", "Records") or is_blank(raw))
+
+
 SOURCES = (
     Source(
         name="cloudtrail",
         tables=("changes",),
         patterns=("cloudtrail*.json",),
-        looks_like=lambda raw: has_key(raw, "Events", "Records", "CloudTrailEvent") or is_blank(raw),
+        looks_like=_looks_like,
         read=one_table("changes", read_events),
+        by_content=True,
         finish=finish,
         samples=(('{"Events": [{"EventId": "e", "EventName": "PurgeQueue"}]}', 1),),
     ),

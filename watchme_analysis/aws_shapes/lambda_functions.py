@@ -24,7 +24,6 @@ from watchme_analysis.aws_shapes.responses import (
     has_key,
     has_next_page,
     integer,
-    is_blank,
     json_text,
     number,
     objects_under,
@@ -33,7 +32,7 @@ from watchme_analysis.aws_shapes.responses import (
     unchanged,
     utc_time,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, one_table
 from watchme_analysis.redact import mask_secrets
 
 if TYPE_CHECKING:
@@ -264,7 +263,7 @@ SOURCES = (
     Source(
         name="lambda_concurrency",
         tables=("functions",),
-        patterns=("functions/*-concurrency.json",),
+        patterns=("*-concurrency.json",),
         looks_like=lambda raw: has_key(raw, _RESERVED) or is_blank(raw),
         read=one_table("functions", read_concurrency),
         samples=(('{"ReservedConcurrentExecutions": 2}', 1), ("{}", 1)),

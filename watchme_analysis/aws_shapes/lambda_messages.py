@@ -68,6 +68,8 @@ _REPORT = re.compile(
     rf"REPORT RequestId: {_ID}\tDuration: ([\d.]+) ms\tBilled Duration: ([\d.]+) ms"
     r"\tMemory Size: ([\d.]+) MB\tMax Memory Used: ([\d.]+) MB"
 )
+# Keys of the request id in JSON: Lambda's, that of other loggers, and Powertools'.
+_REQUEST_KEYS = ("requestId", "AWSRequestId", "request_id", "function_request_id")
 _TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
 _ERROR_TYPE = re.compile(r"Error Type: (?P<name>[\w.]+)")
 _FAILED_STATUS = re.compile(r"Status: (?:error|failure)\b")
@@ -301,7 +303,7 @@ def _classify_json(message: str, words: LogWords) -> MessageFacts | None:
         return _classify_platform(kind, value.get("record"))
     text = str(value.get("message") or value.get("errorMessage") or "")
     facts = classify_message(text, words) if text[:1] != "{" else MessageFacts()
-    request = value.get("requestId") or value.get("AWSRequestId") or value.get("request_id")
+    request = next((value[key] for key in _REQUEST_KEYS if value.get(key)), None)
     facts.request_id = str(request) if request else facts.request_id
     level = value.get("level") or value.get("levelname") or value.get("log_level")
     if isinstance(level, str):

@@ -1,17 +1,23 @@
 """Log events of CloudWatch in the shapes of other commands than Insights queries.
 
 ``aws logs filter-log-events`` and ``get-log-events`` (JSON), ``aws logs tail`` (text, with or without the
-name of the stream), exports to S3 (``000000.gz``), and results that the console of Logs Insights saved as CSV
-or JSON. None of them states its log group: a file is taken for the log of the function that it is named
-after, if Lambda wrote some of its lines or named its streams, or if the evidence describes that function
-(``functions/NAME.json``).
+name of the stream), exports to S3 (``000000.gz``), results that the console of Logs Insights saved as CSV
+or JSON, and what Lambda wrote without any of these: text without times, and lines of JSON (its JSON log
+format, events of the Telemetry API such as ``platform.report``, Embedded Metric Format, Powertools). None
+states its log group, though Powertools states the function. Otherwise a file is taken for the log of the
+function that it is named after, if Lambda wrote some of its lines or named its streams, or if the evidence
+describes that function (``functions/NAME.json``).
 
-Sources: https://docs.aws.amazon.com/cli/latest/reference/logs/ (the pages of these commands), and
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html.
+Sources: https://docs.aws.amazon.com/cli/latest/reference/logs/ (the pages of these commands),
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html,
+https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html,
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html,
+and https://docs.powertools.aws.dev/lambda/python/latest/core/logger/.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -22,9 +28,11 @@ from watchme_analysis.aws_shapes.lambda_messages import classify_message
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.aws_shapes.responses import (
     ResponseProblems,
+    child,
     documents,
     file_stem,
     has_key,
+    json_value,
     objects_under,
     of_file,
     table_result,
@@ -65,17 +73,28 @@ _EXPORT_FOLDER = re.compile(
     r"exportedlogs|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d{2}-\d{2}-.*|.*\[.*", re.IGNORECASE
 )
 _HEAD_LINES = 200
+# The beginning of an invocation in text without times, and lines that go on with the message above them.
+_UNTIMED = re.compile(r"(?:START|END|REPORT) RequestId: [0-9a-f-]{36}|INIT_START Runtime Version: ")
+_FURTHER = re.compile(r"\s|Traceback \(most recent call last\)|[A-Za-z_][\w.]*(?:Error|Exception): |$")
+# In the first line of JSON of a function: Lambda's events and log format, embedded metrics, Powertools.
+_JSON_MARKS = re.compile(
+    rb'"type": ?"platform\.|"CloudWatchMetrics": ?\[|"function_request_id": ?"'
+    rb'|"(?:AWSRequestId|requestId)": ?"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"'
+)
 
 
 def event_parts(raw: RawFile) -> Iterator[TablePart]:
     """Yield the events of a file as ``log_events``, and an entry of ``log_queries`` for them."""
     cells, problems, truncated = _events(raw)
-    function = _function(raw, cells)
+    stated = _stated_function(cells)
+    function = stated or _function(raw, cells)
     group = f"{LAMBDA_LOG_GROUP}{function}" if function else None
     query = query_row(raw.relative, {"logGroupName": group}, {}, None, len(cells))
     # The output was not limited as that of a query is, and its window is not stated.
     query.update(query_name=file_stem(raw), limit=None, truncated=truncated or bool(problems.damage))
-    if function:
+    if stated:
+        notes = []
+    elif function:
         notes = [of_file(raw, "note-log-of-function", function=Resource(function))]
     else:
         example = "logs/NAME/000000.gz" if _is_of_export(raw) else "logs/NAME.json"
@@ -106,6 +125,8 @@ def _events(raw: RawFile) -> tuple[list[dict[str, Any]], ResponseProblems, bool]
         others = [item for item in items if not isinstance(item, dict)]
         return _identified(raw, records), ResponseProblems(damage, others), False
     damage = [raw.content.problem] if raw.content.problem else []
+    if _is_function_json(raw):
+        return *_json_events(raw, damage), False
     if _is_console_csv(raw):
         header, *rows = quoted_rows(raw.content.data)
         names = header.cells
@@ -136,9 +157,33 @@ def _text_events(raw: RawFile, damage: list[str]) -> tuple[list[dict[str, Any]],
             messages[-1].append(text)
         elif text.strip():
             before.append(text)
+    if not found and any(map(_UNTIMED.match, before)):
+        for text in before:
+            if messages and _FURTHER.match(text):
+                messages[-1].append(text)
+            else:
+                found.append({})
+                messages.append([text])
+        before = []
     for cells_of_one, lines in zip(found, messages, strict=True):
         cells_of_one["@message"] = "\n".join(lines)
     return _identified(raw, found), ResponseProblems(damage, before)
+
+
+def _json_events(raw: RawFile, damage: list[str]) -> tuple[list[dict[str, Any]], ResponseProblems]:
+    """Return the events of lines of JSON, at the time that each states, and of other lines among them."""
+    found: list[dict[str, Any]] = []
+    for line in each_line(raw.content.data):
+        text = decoded(line).strip()
+        value = json_value(text)
+        for item in value if isinstance(value, list) else [value] if text else []:
+            record = item if isinstance(item, dict) else {}
+            metrics = child(record, "_aws")
+            moments = (record.get("time"), record.get("timestamp"), metrics.get("Timestamp"))
+            moment = next((one for one in moments if utc_time(one) is not None), None)
+            message = json.dumps(item, ensure_ascii=False) if isinstance(value, list) else text
+            found.append({"@timestamp": moment, "@message": message})
+    return _identified(raw, found), ResponseProblems(damage, [])
 
 
 def _cells(raw: RawFile, number: int, event: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +198,13 @@ def _cells(raw: RawFile, number: int, event: dict[str, Any]) -> dict[str, Any]:
 def _identified(raw: RawFile, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return events with an identity, by which events are counted."""
     return [{"@ptr": f"{raw.relative}:{number}", **one} for number, one in enumerate(records, 1)]
+
+
+def _stated_function(cells: list[dict[str, Any]]) -> str | None:
+    """Return the function that Powertools states in every message; None without one, or of several."""
+    records = (child({"": json_value(cell.get("@message"))}, "") for cell in cells)
+    names = {str(record["function_name"]) for record in records if record.get("function_name")}
+    return names.pop() if len(names) == 1 else None
 
 
 def _function(raw: RawFile, cells: list[dict[str, Any]]) -> str | None:
@@ -213,8 +265,16 @@ def _is_console_csv(raw: RawFile) -> bool:
     return b"@message" in first and first.lstrip(b'"')[:1] == b"@" and b"," in first
 
 
+def _is_function_json(raw: RawFile) -> bool:
+    lines = [line for line in split_lines(raw.head())[:_HEAD_LINES] if line.strip()]
+    first = lines[0] if lines else b""
+    return isinstance(json_value(decoded(first)), (dict, list)) and any(map(_JSON_MARKS.search, lines))
+
+
 def _is_text(raw: RawFile) -> bool:
     lines = split_lines(raw.head())[:_HEAD_LINES]
+    if any(_UNTIMED.match(decoded(line)) for line in lines):
+        return True
     matches = [_LINE.match(decoded(line)) for line in lines]
     if not any(matches):
         return False
@@ -224,7 +284,8 @@ def _is_text(raw: RawFile) -> bool:
 
 def looks_like(raw: RawFile) -> bool:
     """Return True when a file holds log events in one of these shapes."""
-    return _is_event_json(raw) or _is_console_json(raw) or _is_console_csv(raw) or _is_text(raw)
+    kinds = (_is_event_json, _is_console_json, _is_function_json, _is_console_csv, _is_text)
+    return any(is_kind(raw) for is_kind in kinds)
 
 
 SOURCES = (
@@ -257,6 +318,22 @@ SOURCES = (
             (
                 "2025-12-11T01:10:30.123Z END RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001\n",
                 1,
+            ),
+            (
+                "START RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001 Version: $LATEST\n"
+                "[ERROR] KeyError: 'a'\nTraceback (most recent call last):\n"
+                "REPORT RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001\tDuration: 5.00 ms\n",
+                3,
+            ),
+            (
+                '{"time":"2025-12-11T01:10:30.064Z","type":"platform.report","record":{"requestId":'
+                '"1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001","status":"timeout","metrics":{"durationMs":3000.0}}}\n'
+                '{"_aws":{"Timestamp":1765415430000,"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[["f"]],'
+                '"Metrics":[{"Name":"errors","Unit":"Count"}]}]},"f":"a","errors":0}\n'
+                '{"level":"ERROR","location":"handler:7","message":"failed","timestamp":"2025-12-11 '
+                '01:10:31,494+0000","service":"orders","function_name":"orders-worker","function_request_id":'
+                '"1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001"}\n',
+                3,
             ),
             ('@timestamp,@message\n2025-12-11 01:10:30.123,"a, ""b""\nc"\n', 1),
             ('[{"@timestamp": "2025-12-11 01:10:30.123", "@message": "m", "@ptr": "p"}]', 1),

@@ -162,11 +162,6 @@ def file_stem(raw: RawFile) -> str:
     return PurePath(raw.name).name.removesuffix(".json")
 
 
-def is_blank(raw: RawFile) -> bool:
-    """Return True for a file that holds nothing or an empty value, which the AWS CLI writes for no result."""
-    return raw.content.data.strip() in {b"", b"{}", b"[]", b"null"}
-
-
 def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
     """Return the UTC time of ISO 8601 text or an epoch (seconds or milliseconds); None for anything else.
 

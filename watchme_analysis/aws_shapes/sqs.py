@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import arn_part, resource_name
@@ -21,7 +22,6 @@ from watchme_analysis.aws_shapes.responses import (
     file_stem,
     has_key,
     integer,
-    is_blank,
     json_text,
     json_value,
     number,
@@ -35,7 +35,7 @@ from watchme_analysis.aws_shapes.responses import (
 )
 from watchme_analysis.aws_shapes.work_keys import learned_keys, levels
 from watchme_analysis.config import WorkItemSettings
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, one_table
 from watchme_analysis.text.message import Resource
 
 if TYPE_CHECKING:
@@ -219,9 +219,13 @@ def _queue_of_messages(raw: RawFile) -> str | None:
 
 
 def _is_messages(raw: RawFile) -> bool:
-    if has_key(raw, "Messages", "MessageId"):
+    if has_key(raw, "MessageId") and has_key(raw, "ReceiptHandle", "Messages"):
         return True
-    return is_blank(raw) and _MESSAGES_NAME.match(file_stem(raw)) is not None
+    is_named = _MESSAGES_NAME.match(file_stem(raw)) is not None
+    if is_named and is_blank(raw):
+        return True
+    in_folder = PurePath(raw.name).parent.name == "queues"
+    return (is_named or in_folder) and has_key(raw, "Messages", "MessageId")
 
 
 def _is_queue(raw: RawFile) -> bool:
@@ -235,6 +239,7 @@ SOURCES = (
         patterns=("queues/*-messages*.json", "*-messages.json"),
         looks_like=_is_messages,
         read=one_table("queue_messages", read_messages),
+        by_content=True,
         finish=finish,
         samples=(('{"Messages": [{"MessageId": "a", "Body": "{}"}]}', 1), ("", 0)),
     ),

@@ -37,6 +37,7 @@ from watchme_analysis.files.evidence_file import (
     Source,
     Spill,
     TablePart,
+    is_blank,
     link_problem,
     other_script,
     size_key,
@@ -78,7 +79,7 @@ _PARTS_OF_CASE = (MANIFEST, ACTIONS_FILE, "tables", "files")
 _OF_LOGS = frozenset({"access_log", "error_log", "edge_log", "probes", "app_log"})
 # Readers of logs with a record on each line, whose lines may be mixed in one file.
 _OFFSET_BYTES = 64 << 10
-_LINE_READERS = ("nginx_access", "nginx_error", "uvicorn_log", "known_lines")
+_LINE_READERS = ("nginx_access", "nginx_error", "uvicorn_log", "known_lines", "server_log")
 # Environment variable with the folder for temporary imports, shared by a process and its child processes.
 IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 
@@ -670,7 +671,7 @@ def recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
         if source.looks_like(raw):
             return source, ""
     for source in known:
-        if source.by_content and source.looks_like(raw):
+        if source.by_content and not is_blank(raw) and source.looks_like(raw):
             return source, ""
     other = expected_output(raw)
     if named:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
+from watchme_analysis.access_logs.server_log import SERVER_LOG
 from watchme_analysis.evidence.app_log import UNKNOWN_TEXT
 from watchme_analysis.files.evidence_file import Source
 
@@ -36,6 +37,8 @@ MODULES = (
     "aws_shapes.lambda_functions",
     "aws_shapes.alarms",
     "aws_shapes.cloudtrail",
+    "aws_shapes.xray",
+    "evidence.flow_logs",
 )
 
 
@@ -45,7 +48,7 @@ def sources() -> tuple[Source, ...]:
     found: list[Source] = []
     for name in MODULES:
         found.extend(import_module(f"watchme_analysis.{name}").SOURCES)
-    return (*found, UNKNOWN_TEXT)
+    return (*found, UNKNOWN_TEXT, SERVER_LOG)
 
 
 @cache

@@ -52,8 +52,14 @@ _FIELDS = (
 # logging.BASIC_FORMAT
 _BASIC = re.compile(rf"(?P<level>{_LEVEL}):(?P<logger>[A-Za-z_][\w.]*):(?P<message>.*)", re.DOTALL)
 _ACCESS = re.compile(
-    r"(?P<address>\S+?)(?::(?P<port>\d{1,5}))? - (?:\S+ \[(?P<time>[^\]]*)\] )?"
-    r'"(?P<method>[A-Z-]+) (?P<target>\S+)(?: HTTP/[\d.]+)?" (?P<status>\d{3})\b'
+    r"(?:\[[\w.]+\] )?(?P<address>\S+?)(?::(?P<port>\d{1,5}))?"
+    # Only aiohttp has no dash before its time.
+    r"(?: - (?:\S+ \[(?P<time>[^\]]*)\] )?| \[(?P<start>[^\]]*)\] )"
+    # Hypercorn writes the version alone.
+    r'"(?P<method>[A-Z-]+) (?P<target>\S+)(?: (?:HTTP/)?[\d.]+)?" (?P<status>\d{3})\b'
+)
+_TORNADO = re.compile(
+    r"(?P<status>\d{3}) (?P<method>[A-Z]+) (?P<target>\S+) \((?P<address>[^()\s]+)\) [\d.]+ms"
 )
 _REQUEST = re.compile(r'HTTP/\d(?:\.\d)?" \d{3}\b')
 # gunicorn/glogging.py: time, process and level, each in brackets.
@@ -218,7 +224,7 @@ def _record(text: str, raw: RawFile) -> tuple[bool, _Record]:
     rest = text[size:]
     record = _json_record(rest, raw) or _stock_record(rest) or _timed_record(rest, raw)
     if record is None and (access := _ACCESS.match(rest)):
-        record = _Record({"time": microseconds(access["time"], raw.zone)}, rest)
+        record = _Record({"time": microseconds(access["time"] or access["start"], raw.zone)}, rest)
     begins, record = record is not None, record or _Record({}, rest)
     if record.fields.get("time") is None and prefix_time is not None:
         record.fields["time"] = microseconds(prefix_time, raw.zone)
@@ -314,13 +320,14 @@ def _fields_before(rest: str) -> tuple[Mapping[str, object], str]:
 @lru_cache(maxsize=_REMEMBERED)
 def _reading(first: str, level: object, message: str) -> Mapping[str, object]:
     """Return the kind of a message, whose first part has the log's level, and the parts of an access line."""
-    access = _ACCESS.match(first)
+    access = _ACCESS.match(first) or _TORNADO.fullmatch(first)
     if access is not None:
+        port = access.groupdict().get("port")
         return {
             "message": message,
             "kind": "access",
             "client_addr": access["address"].strip("[]"),
-            "client_port": int(access["port"]) if access["port"] else None,
+            "client_port": int(port) if port else None,
             "method": access["method"],
             "path": access["target"].partition("?")[0],
             "status": int(access["status"]),

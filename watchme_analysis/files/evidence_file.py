@@ -271,6 +271,10 @@ def _cuts(text: str) -> list[tuple[int, tuple[str, ...]]]:
     return list(cuts)
 
 
+# Bytes by which a file without content is told.
+_BLANK_BYTES = 64
+
+
 @dataclass(frozen=True)
 class RawFile:
     """A file of an evidence folder.
@@ -403,6 +407,11 @@ class RawFile:
 
         names = self.once(patterns, fitting)
         return [RawFile(self.root, name, self.zone, self.settings, known=self.known) for name in names]
+
+
+def is_blank(raw: RawFile) -> bool:
+    """Return True for a file that holds nothing or an empty value, which the AWS CLI writes for no result."""
+    return raw.head(_BLANK_BYTES).strip() in {b"", b"{}", b"[]", b"null"}
 
 
 def other_script(raw: RawFile) -> str | None:

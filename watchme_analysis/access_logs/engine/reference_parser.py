@@ -240,6 +240,18 @@ class ReferenceParser:
         """
         return self.row_and_format(line)[0]
 
+    def row_and_name(self, line: bytes) -> tuple[dict[str, object], str]:
+        """Return a line's columns, and the name of its format in notes.
+
+        Raises
+        ------
+        ValueError
+            With the reason why the line is not a request.
+        """
+        before = self.used.copy()
+        row = self.row(line)
+        return row, next(iter(self.used - before))
+
     def row_and_format(
         self, line: bytes, reading: Reading | None = None
     ) -> tuple[dict[str, object], LogFormat | None]:

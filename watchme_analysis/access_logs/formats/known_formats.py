@@ -33,8 +33,9 @@ Variables have Nginx's names: `column_sources` selects the column that each fill
   ``%{ADDRESS}`` for a client with or without a port.
 
 Optional are ``rank`` (formats with a lower one are tried first; 50 by default), ``line_start`` (a pattern
-that matches only at a line's beginning: a second match shows two merged lines) and ``ending`` (the end of
-every line). Adding a format is adding a file: nothing else lists it, and a test reads its samples.
+that matches only at a line's beginning: a second match shows two merged lines), ``ending`` (the end of every
+line) and ``layer = "application"`` (an application's own server, whose requests a case keeps in
+``app_log``). Adding a format is adding a file: nothing else lists it, and a test reads its samples.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ _NAMED = {
     ),
 }
 _KINDS = ("log_format", "LogFormat", "pattern", "fields", "keys")
-_OPTIONS = {"rank", "line_start", "ending", "time_format", "sums", "marks", "least"}
+_OPTIONS = {"rank", "line_start", "ending", "time_format", "sums", "marks", "least", "layer"}
 _RANK = 50
 _VALUE = r'(?:"(?:[^"\\]|\\.)*"|[^\s"]+)'
 
@@ -87,6 +88,7 @@ class KnownFormat:
     name: str
     source: str
     rank: int
+    layer: str
     samples: tuple[Sample, ...]
     plan: LogFormat | None
     shape: str | None
@@ -150,6 +152,12 @@ def json_formats() -> tuple[KnownFormat, ...]:
     return tuple(known for known in known_formats() if known.keys)
 
 
+@cache
+def application_formats() -> frozenset[str]:
+    """Return the names of the formats of applications' own servers."""
+    return frozenset(known.name for known in known_formats() if known.layer == "application")
+
+
 def stock_formats() -> list[LogFormat]:
     """Return the compiled formats that are read in columns, in the order in which they are tried."""
     return [known.plan for known in known_formats() if known.plan is not None]
@@ -186,6 +194,7 @@ def _compiled(entry: dict[str, Any], kind: str) -> KnownFormat:
         name=name,
         source=entry["source"],
         rank=entry.get("rank", _RANK),
+        layer=entry.get("layer", "proxy"),
         samples=tuple(
             Sample(sample["line"], {key: value for key, value in sample.items() if key != "line"})
             for sample in entry["samples"]

@@ -114,6 +114,15 @@ note-repeated-receives = { $repeated ->
 note-redrive-policy = the RedrivePolicy of { $queue } can't be read; its dead-letter queue and how often a message may be received are unknown.
 note-log-of-function = it is taken for the log of { $function }, after which it is named; its window is unknown.
 note-log-group-unknown = its log group is unknown: name the file, or the folder of an export, after the function, as in { $example }.
+note-trace-time = { $name } took most of the time of the traces: { $spent } of { $total }.
+note-trace-failed = { $name } failed { $failures ->
+    [one] { $failures } time
+   *[other] { $failures } times
+  } without a failure of what it called.
+note-flows-rejected = { $file }: { $flows ->
+    [one] { $flows } flow was
+   *[other] { $flows } flows were
+  } rejected by a security group or network ACL, from { $source } to { $target }.
 note-query-unknown = no entry of queries.json names it, so its window, log group and limit are unknown.
 note-query-page = it is one page of several (nextToken).
 note-query-status = the query's status is { $status }, so rows are missing.
