@@ -147,6 +147,17 @@ def test_classifiers_are_known_and_agree_with_the_supported_versions():
 
 
 @pytest.mark.slow
+def test_tests_import_no_private_names():
+    """A test of a private name breaks with each rewrite of the code behind it."""
+    private = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("watchme_analysis"):
+                names = [alias.name for alias in node.names if alias.name.startswith("_")]
+                private += [f"{path.name}: {name}" for name in names if not name.startswith("__")]
+    assert private == []
+
+
 def test_tests_share_their_parts_through_the_worlds_package_alone():
     """Test modules import neither each other nor a benchmark."""
     modules = {path.stem for path in (*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("benchmarks/**/*.py"))}

@@ -178,7 +178,7 @@ def test_throttling_is_said_loudly_where_it_loses():
     [
         ({"replications": 1}, "replications is 1"),
         ({"seed": -1}, "seed is -1"),
-        ({"runs": 3}, "'runs' is unknown"),
+        ({"runs": 3}, "runs is unknown"),
     ],
 )
 def test_malformed_parameters_of_a_what_if_are_refused(shorter, parameters, said):

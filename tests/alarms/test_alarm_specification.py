@@ -23,7 +23,13 @@ from watchme_analysis.alarms.specification import (
     threshold_label,
 )
 from watchme_analysis.alarms.standard import STANDARD, WALL_CLOCK, standard_alarms
-from watchme_analysis.alarms.trials import AlarmBacktest, _try, backtest_alarms, backtest_frame, probe_runs
+from watchme_analysis.alarms.trials import (
+    AlarmBacktest,
+    backtest_alarms,
+    backtest_frame,
+    probe_runs,
+    try_alarm,
+)
 from watchme_analysis.errors import InputError
 from watchme_analysis.present import style
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
@@ -436,7 +442,7 @@ def tries(spec, timeout=None):
     empty = pd.DataFrame({name: [] for name in columns})
     settings = RecordedSettings(function_timeout_s=timeout)
     flow = Pipeline("jobs", "worker", None, 60, frame_of(sent=[1.0]), settings)
-    found = _try(SimpleNamespace(table=lambda name: empty), spec, "worker", flow, (at(0), at(9)))
+    found = try_alarm(SimpleNamespace(table=lambda name: empty), spec, "worker", flow, (at(0), at(9)))
     assert (found.run, found.queue, found.resource, found.spec) == (None, "jobs", "worker", spec)
     return messages_in(message_of(found.note))
 

@@ -6,7 +6,7 @@ from worlds.backlog_world import START, World
 from worlds.hostile_rows import hostile_documents
 from worlds.together import together
 
-from watchme_analysis.alarms.sensitivity import _variants, sensitivity
+from watchme_analysis.alarms.sensitivity import sensitivity, variants
 from watchme_analysis.alarms.specification import parse_specs, read_specs
 from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
 from watchme_analysis.cli.alarms import alarms
@@ -154,7 +154,7 @@ def varied(remove="", **fields):
             one.rule.evaluation_periods,
             factor,
         )
-        for one, factor in _variants(parsed)
+        for one, factor in variants(parsed)
     ]
 
 

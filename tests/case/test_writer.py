@@ -193,14 +193,14 @@ def test_rows_on_disk_and_rows_in_memory_are_one_table(tmp_path):
     ],
 )
 def test_a_log_without_a_zone_that_is_hours_away(minutes, noted):
-    from watchme_analysis.case.writer import _doubt_zones
+    from watchme_analysis.case.writer import doubt_zones
 
     def entry(start, end):
         return {"start": start.isoformat(), "end": end.isoformat(), "notes": ["first"]}
 
     # Others from -60 to 0, and the log lasts a minute.
     tables = {"access_log": entry(at(-60), at(0)), "app_log": entry(at(minutes), at(minutes + 1))}
-    _doubt_zones(tables, "Asia/Tokyo")
+    doubt_zones(tables, "Asia/Tokyo")
     notes = tables["app_log"]["notes"]
     if noted is None:
         assert notes == ["first"]
@@ -213,7 +213,7 @@ def test_a_log_without_a_zone_that_is_hours_away(minutes, noted):
         "Asia/Tokyo",
     )
     alone = {"app_log": entry(at(0), at(1)), "error_log": entry(at(600), at(601))}
-    _doubt_zones(alone, "UTC")
+    doubt_zones(alone, "UTC")
     assert [each["notes"] for each in alone.values()] == [["first"], ["first"]]
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
 from worlds.shorter_case import write_shorter
 
-from watchme_analysis.cli.alarms import _show, alarms
+from watchme_analysis.cli.alarms import alarms
 from watchme_analysis.cli.simulate import simulate
-from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Choice, Names, Resource, message
 
@@ -284,11 +282,6 @@ def test_the_required_alarms_are_listed_beside_those_of_the_case(watchme, eviden
     ]  # fmt: skip
 
 
-def shown(rows, capsys):
-    _show(pd.DataFrame(rows).astype({"times_raised": "Int64"}), Printer("en", TOKYO))
-    return lines_of(capsys.readouterr().out)
-
-
 def result(alarm, raised, note="", **other):
     return {
         "alarm": alarm,
@@ -298,65 +291,3 @@ def result(alarm, raised, note="", **other):
         "times_raised": raised,
         "note": note,
     } | other
-
-
-def test_alarms_that_fired_are_a_table_and_the_others_are_counted(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    at = pd.Timestamp("2025-12-11 01:00:30", tz="UTC")
-    rows = [
-        result("fired", 2, first=at, minutes_after_start=1.25, lead_minutes=None, in_alarm_at_end=False),
-        result("silent", 0),
-        *(result(f"untried-{number}", None, "No metric.") for number in range(6)),
-        result("untried-0", None, "No metric."),
-    ]
-    columns = (
-        "alarm",
-        "resource",
-        "first",
-        "times-raised",
-        "minutes-after-start",
-        "lead-minutes",
-        "in-alarm-at-end",
-    )
-    assert shown(rows, capsys) == [
-        one_line(" ".join(said(f"backtest-column-{name}") for name in columns)),
-        f"fired q 12-11 10:00 2 1.2 - {said('print-no')}",
-        # Seven rows were not tried; the reasons of the first five alarms are printed, each once.
-        said("backtest-never", never=1, alarms=9, untried=7),
-        *(f"untried-{number}: No metric." for number in range(5)),
-    ]
-    # Without an alarm that fired there is no table.
-    assert shown([result("silent", 0)], capsys) == [said("backtest-never", never=1, alarms=1, untried=0)]
-    # A note is a column if a row in the table has one.
-    noted = shown([result("fired", 1, "Late."), result("other", 1)], capsys)
-    columns = ("alarm", "resource", "first", "times-raised", "note")
-    assert noted[:3] == [
-        one_line(" ".join(said(f"backtest-column-{name}") for name in columns)),
-        "fired q - 1 Late.", "other q - 1",
-    ]  # fmt: skip
-
-
-def test_settings_of_an_alarm_are_listed_together_with_their_units(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def setting(alarm, threshold, unit, points, periods, times):
-        return result(
-            alarm, times, threshold=threshold, threshold_unit=unit, threshold_factor=1.0,
-            datapoints_to_alarm=points, evaluation_periods=periods,
-        )  # fmt: skip
-
-    rows = [
-        setting("rate", 1500.0, "s", 1, 3, 4),
-        setting("age", 2.0, "%", 2, 2, 1),
-        setting("rate", 2.5, "s", 3, 3, 2),
-        setting("rate", 9.0, "s", 3, 3, 0),
-    ]
-    m_of_n = {(m, n): said("datapoints-to-alarm", m=m, n=n) for m, n in ((1, 3), (3, 3), (2, 2))}
-    columns = ("alarm", "resource", "threshold", "m-of-n", "first", "times-raised")
-    assert shown(rows, capsys) == [
-        one_line(" ".join(said(f"backtest-column-{name}") for name in columns)),
-        f"rate q 1,500 s {m_of_n[1, 3]} - 4",
-        f"rate q 2.5 s {m_of_n[3, 3]} - 2",
-        f"age q 2 % {m_of_n[2, 2]} - 1",
-        said("backtest-never", never=1, alarms=4, untried=0),
-    ]

@@ -2,12 +2,10 @@
 
 import json
 
-import pytest
-from worlds.printed import lines_of, one_line, said
+from worlds.printed import one_line, said
 
-from watchme_analysis.cli.audit import _print
-from watchme_analysis.remedies.audit import SOURCES, Setting
-from watchme_analysis.text.message import Choice, Code, Resource, message
+from watchme_analysis.remedies.audit import Setting
+from watchme_analysis.text.message import Choice, Resource, message
 
 RULE = "dlq"
 
@@ -25,18 +23,6 @@ def verdict(change, ok, unknown):
     return said("audit-verdict", change=change, ok=ok, unknown=unknown)
 
 
-@pytest.fixture
-def printed(capsys, monkeypatch):
-    """Return a function that prints settings and returns the lines."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*found, shows_all=False):
-        _print(found, "en", shows_all=shows_all)
-        return lines_of(capsys.readouterr().out)
-
-    return run
-
-
 def row(resource, status):
     rule, state = said("audit-rule", rule=Choice(RULE)), said("audit-status", status=Choice(status))
     return one_line(f"{rule} {resource} {state} 30 s 180 s")
@@ -47,29 +33,6 @@ HEADS = one_line(
         said(f"audit-column-{name}") for name in ("rule", "resource", "status", "current", "recommended")
     )
 )
-
-
-def test_settings_that_conform_are_counted_and_shown_on_request(printed):
-    found = setting("good", "ok"), setting("bad", "change"), setting("dark", "unknown")
-    rows = {each.resource: row(each.resource, each.status) for each in found}
-    counts = verdict(1, 1, 1)
-    assert printed(*found) == [HEADS, rows["bad"], rows["dark"], counts]
-    assert printed(*found, shows_all=True) == [HEADS, rows["good"], rows["bad"], rows["dark"], counts]
-    # Nothing to show: no table.
-    assert printed(setting("good", "ok"), setting("better", "ok")) == [verdict(0, 2, 0)]
-
-
-def test_resources_with_the_same_consequence_share_its_sentence(printed):
-    found = (
-        setting("a", "change", "Twice."),
-        setting("b", "change", "Twice."),
-        setting("c", "change", "Lost."),
-    )
-    rule = said("audit-rule", rule=Choice(RULE))
-    source = said("audit-source", url=Code(SOURCES[RULE])).replace("`", "")
-    below = printed(*found)[4:]
-    twice, lost = (said("audit-consequence", text=text(each)) for each in ("Twice.", "Lost."))
-    assert below == [f"a, b: {rule}", twice, source, f"c: {rule}", lost, source, verdict(3, 0, 0)]
 
 
 def test_names_go_with_the_account_and_either_that_or_a_case_is_audited(watchme, small_case):

@@ -2,13 +2,9 @@
 
 import json
 
-from worlds.printed import lines_of, said
+from worlds.printed import said
 
-from watchme_analysis.cli.fifo import _show_checks
-from watchme_analysis.cli.output import Output
-from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.remedies.fifo_checks import Check
-from watchme_analysis.text.message import Choice, Resource, message
+from watchme_analysis.text.message import Resource, message
 
 
 def text(value):
@@ -17,27 +13,6 @@ def text(value):
 
 def document(value):
     return {"sentence": value, "message": text(value).to_dict()}
-
-
-def shown(form, checks, capsys, *, is_after=False):
-    _show_checks(checks, Output(form), Printer("en"), is_after=is_after)
-    return capsys.readouterr().out
-
-
-def test_checks_are_lines_with_their_status_and_a_count_of_problems(capsys):
-    checks = Check("delay", "problem", text("Bad.")), Check("groups", "note", text("Look."))
-    states = {name: said("fifo-check-status", status=Choice(name)) for name in ("problem", "note")}
-    listed = [f"{states['problem']}: Bad.", f"{states['note']}: Look."]
-    assert lines_of(shown("table", checks, capsys)) == [*listed, said("fifo-ready", problems=1)]
-    after = lines_of(shown("table", checks, capsys, is_after=True))
-    assert after == [*listed, said("fifo-accounted", problems=1)]
-    rows = [{"rule": "delay", "status": "problem"}, {"rule": "groups", "status": "note"}]
-    assert json.loads(shown("json", checks, capsys)) == [
-        rows[0] | document("Bad."), rows[1] | document("Look.")
-    ]  # fmt: skip
-    assert [json.loads(line) for line in shown("jsonl", checks, capsys).splitlines()] == [
-        rows[0] | {"sentence": "Bad."}, rows[1] | {"sentence": "Look."}
-    ]  # fmt: skip
 
 
 def test_a_queue_or_a_plan_is_checked_and_not_both(watchme, tmp_path):

@@ -7,13 +7,12 @@ from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.cli.redrive import _first_reasons, _print_plan, redrive
+from watchme_analysis.cli.redrive import redrive
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.queues.redrive_list import RedriveList
-from watchme_analysis.remedies.redrive import RedriveResult, Rejection
-from watchme_analysis.services.diagnose import collecting
+from watchme_analysis.remedies.redrive import RedriveResult
 from watchme_analysis.services.redrive import RedrivePlan
-from watchme_analysis.text.message import Choice, Duration, Names, Number, Phrases, Resource, message
+from watchme_analysis.text.message import Choice, Duration, Number, Resource, message
 
 OUT = Printer("en")
 REGION = "ap-northeast-1"
@@ -137,44 +136,3 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_read(case, tmp_p
 def plan(path, pending=(), **changes):
     values = {"found": RedriveList((), ()), "earlier": RedriveResult(), "holds_messages": True, "unread": ()}
     return RedrivePlan(pending=tuple(pending), journal=path, **(values | changes))
-
-
-def test_what_is_left_out_stands_below_the_number_of_messages(tmp_path, capsys):
-    def printed(made, file=None):
-        _print_plan(made, file, OUT)
-        return lines_of(capsys.readouterr().err)
-
-    assert printed(plan(tmp_path)) == [listed(0)]
-    rejected = [Rejection("m-1", "Too long.")]
-    earlier = RedriveResult(before=2, unconfirmed=["a", "b", "c"], rejected_before=rejected)
-    unread = type("Unread", (), {"file": "x.json", "reason": "No JSON."})
-    found = RedriveList(
-        ("one", "two"), (("processed", 4), ("same-work", 1)), without_url=("q-1", "q-2"), may_have_run=1
-    )
-    made = plan(tmp_path / "j", ["one"], found=found, earlier=earlier, holds_messages=False, unread=(unread,))
-    assert printed(made) == [
-        listed(1),
-        said("redrive-left-before", count=2, journal=str(tmp_path / "j")),
-        said("redrive-left-unconfirmed", count=3),
-        said("redrive-left-rejected", count=1, reasons=_first_reasons(rejected)),
-        # Of the two messages of the list, not of the one that is left to send.
-        said("redrive-of-these", which=Choice("all"), all=2, count=1, reason=message("redrive-may-have-run")),
-        said("redrive-no-messages", **collecting("backlog", None)),
-        said("redrive-file-unread", file="x.json", reason="No JSON."),
-        said("redrive-list-left-out", count=4, reason=message("redrive-processed")),
-        said("redrive-list-left-out", count=1, reason=message("redrive-same-work")),
-        said("redrive-list-without-url", queues=Names(("q-1", "q-2"), limit=2)),
-    ]
-    these = printed(plan(tmp_path, ["one", "two"], found=found))[1]
-    assert these == said(
-        "redrive-of-these", which=Choice("these"), all=2, count=1, reason=message("redrive-may-have-run")
-    )  # fmt: skip
-
-
-def test_the_first_five_rejections_are_named():
-    rejections = [Rejection(f"m-{number}", "Too long.") for number in range(6)]
-    each = tuple(
-        message("redrive-rejection", id=Resource(one.message_id), reason=Resource("Too long."))
-        for one in rejections
-    )
-    assert _first_reasons(rejections) == Phrases(each, limit=5)

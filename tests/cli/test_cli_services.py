@@ -4,25 +4,17 @@ import io
 import json
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
-from click.testing import CliRunner
-from worlds.printed import is_error, lines_of, one_line, said
+from worlds.printed import lines_of, one_line, said
 from worlds.settings_file import write_settings
 
 from watchme_analysis.cli.aws import Progress
-from watchme_analysis.cli.loadtest import _template, loadtest
-from watchme_analysis.cli.pull import _named
 from watchme_analysis.cli.report import ReportProgress
-from watchme_analysis.cli.run import _chosen, _planned, _result
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.config import Config, Destination, RunSettings, System
-from watchme_analysis.delivery.run_lock import RunInProgressError
-from watchme_analysis.delivery.state import State
-from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.config import Config, System
 from watchme_analysis.text.message import Duration, Number, message
 
 OUT = Printer("en")
@@ -86,21 +78,6 @@ def test_the_test_of_alarms_needs_a_name(watchme, front):
 # Pulls
 
 
-def test_a_pull_is_of_the_names_in_the_options_else_of_the_only_system(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    none = {"queues": (), "functions": (), "instances": (), "log_groups": ()}
-    options = {**none, "system": None}
-    assert _named(options) == none
-    assert _named(options | {"queues": ("q",)}) == none | {"queues": ("q",)}
-    write_settings(tmp_path, '[systems.orders]\nqueue = "orders"\n')
-    assert _named(options)["queues"] == ("orders",)
-    write_settings(tmp_path, '[systems.orders]\nqueue = "o"\n[systems.refunds]\nqueue = "r"\n')
-    with pytest.raises(InputError) as refused:
-        _named(options)
-    assert is_error(refused.value, "error-several-systems", file="watchme.toml", systems="orders, refunds")
-    assert _named(options | {"system": "refunds"})["queues"] == ("r",)
-
-
 # Progress of queries
 
 
@@ -135,21 +112,6 @@ def test_progress_is_a_line_each_half_minute_elsewhere(capsys, monkeypatch):
 # Load tests
 
 
-def test_a_load_test_needs_a_case_or_a_plan_and_an_end(small_case, tmp_path):
-    def refused(*words):
-        ended = CliRunner().invoke(loadtest, [*map(str, words), "--language", "en"], standalone_mode=False)
-        return ended.exception
-
-    assert is_error(refused(), "error-loadtest-no-case")
-    assert is_error(refused(small_case.path, "--apply"), "error-loadtest-apply-needs-plan")
-    assert is_error(refused(small_case.path, "--for", "25h"), "error-loadtest-long")
-    (tmp_path / "body").write_text(" {}\n")
-    assert (_template(None), _template(tmp_path / "body")) == (None, "{}")
-    with pytest.raises(InputError) as error:
-        _template(tmp_path)
-    assert is_error(error.value, "error-loadtest-template", path=tmp_path)
-
-
 # Runs
 
 
@@ -163,47 +125,6 @@ def event(queue):
         "Trigger": {"Dimensions": [{"name": "QueueName", "value": queue}], "Period": 60,
                     "EvaluationPeriods": 1},
     }))  # fmt: skip
-
-
-def test_the_systems_of_a_run_are_named_or_those_of_the_alarm():
-    both = config("orders", "refunds")
-    orders, refunds = both.systems.values()
-    assert _chosen(both, (), None, None) == ([orders, refunds], None)
-    assert _chosen(both, ("refunds", "refunds"), None, None) == ([refunds], None)
-    found, window = _chosen(both, (), event("refunds"), None)
-    assert found == [refunds]
-    # The window begins before the alarm's change, and reaches to the present.
-    assert window.start < NOW < window.end <= datetime.now(UTC)
-    named, same = _chosen(both, ("orders",), event("refunds"), None)
-    assert (named, same.start) == ([orders], window.start)
-    with pytest.raises(InputError) as refused:
-        _chosen(Config(), (), None, None)
-    assert is_error(refused.value, "error-run-no-system", file="watchme.toml")
-
-
-def test_an_error_of_a_system_is_its_result(tmp_path, monkeypatch):
-    planned = SimpleNamespace(system=System("orders"), state=State(tmp_path))
-    done = []
-
-    def result_of(error, span=None):
-        def run(*given):
-            done.append(given)
-            if error is not None:
-                raise error
-            return "result"
-
-        for name in ("run_system", "run_digest"):
-            monkeypatch.setattr(f"watchme_analysis.delivery.run.{name}", run)
-        return _result(planned, span, 0.5)
-
-    assert result_of(None) == "result" and done.pop() == (planned,)
-    assert result_of(None, timedelta(days=1)) == "result" and done.pop() == (planned, timedelta(days=1), 0.5)
-    busy = result_of(RunInProgressError("Another run."))
-    assert busy == {"system": "orders", "status": "busy", "error": "Another run."}
-    failed = result_of(ServiceError("No password=hunter22 here."))
-    assert (failed["system"], failed["status"]) == ("orders", "failed")
-    assert failed["error"].startswith("No password=") and "hunter22" not in failed["error"]
-    assert (tmp_path / "run.log").exists()
 
 
 # Diagnoses and reports
@@ -292,41 +213,6 @@ def test_reports_are_numbered_from_two_on(capsys):
         progress.planned(reports)
         progress.cell(request, 1, 3, "")
         assert lines_of(capsys.readouterr().err) == [f"{before}health c: {cell}"]
-
-
-def test_the_run_of_a_system_has_the_options_and_the_settings(tmp_path, monkeypatch, front):
-    site = Destination("site", "s3", settings={"bucket": "b"})
-    system = System("orders", queues=("orders",), destinations=("site",))
-    settings = Config(
-        systems={"orders": system}, destinations={"site": site}, time_zone="Asia/Tokyo", language="ja",
-        run=RunSettings(deadline_s=120.0),
-    )  # fmt: skip
-    options = {
-        "state": tmp_path, "cache": tmp_path / "cache", "offline": False, "profile": None,
-        "region": "eu-west-1", "wait_s": 5.0, "dry_run": False, "take_over": True,
-    }  # fmt: skip
-    made = _planned(settings, system, None, options)
-    assert (made.system, made.destinations, [*made.senders]) == (system, {"site": site}, ["site"])
-    assert (made.state.folder, made.limits) == (tmp_path, settings.run)
-    assert (made.language, str(made.zone), made.deadline_s) == ("ja", "Asia/Tokyo", 120.0)
-    assert (made.wait_s, made.is_dry, made.ownership.takes_over, made.ownership.bucket) == (
-        5.0,
-        False,
-        True,
-        "b",
-    )
-    assert made.senders["site"].copy == tmp_path / "sites" / "site"
-    source = made.stages.collect.__self__
-    assert (source.system, source.aws.region, source.settings) == (system, "eu-west-1", settings.run)
-    assert (source.window, source.cache, source.is_offline, source.time_zone) == (
-        None, tmp_path / "cache", False, "Asia/Tokyo"
-    )  # fmt: skip
-    # Offline nothing is scanned, so there is no limit to keep.
-    offline = _planned(
-        settings, system, None, options | {"offline": True, "dry_run": True, "take_over": False}
-    )
-    assert (offline.limits, offline.is_dry, offline.ownership.takes_over) == (None, True, False)
-    assert offline.stages.collect.__self__.is_offline
 
 
 def test_a_migration_is_planned_if_its_check_finds_no_problem(watchme, tmp_path, monkeypatch, front):

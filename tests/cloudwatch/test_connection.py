@@ -12,7 +12,7 @@ from worlds.scripted_aws import ScriptedAws
 from worlds.settings_file import write_settings
 
 import watchme_analysis as w
-from watchme_analysis.cloudwatch.connection import Connection, _Storage
+from watchme_analysis.cloudwatch.connection import CacheSettings, Connection
 from watchme_analysis.cloudwatch.insights.query_library import (
     LibraryQuery,
     Parameter,
@@ -251,7 +251,7 @@ def apart(tmp_path, monkeypatch):
 def connected(*scripts, targets=1, offline=False, **answers):
     """Return a connection without a cache whose calls have scripted responses, and the account behind it."""
     aws = ScriptedAws(*scripts, **answers)
-    storage = _Storage(None, stores=False, offline=offline, refresh=False)
+    storage = CacheSettings(None, stores=False, offline=offline, refresh=False)
     connection = Connection((SessionTarget(region="eu-west-1"),) * targets, storage, max_scan_gb=3.0)
     connection._sessions["eu-west-1"] = aws
     return connection, aws

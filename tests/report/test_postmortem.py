@@ -17,7 +17,7 @@ from watchme_analysis.notebook import open_health
 from watchme_analysis.present.short_answer import stored_answer
 from watchme_analysis.remedies.alarms import TEST_REASON
 from watchme_analysis.report.actions_taken import actions_taken
-from watchme_analysis.report.postmortem import _new_file, _Postmortem, postmortem, write_postmortems
+from watchme_analysis.report.postmortem import PostmortemText, new_file, postmortem, write_postmortems
 from watchme_analysis.services.diagnose import causes_of
 from watchme_analysis.text.message import Choice, message
 from watchme_analysis.text.render import label, render
@@ -113,7 +113,7 @@ def test_only_alarms_that_fired_in_the_incident_and_not_by_a_test_are_in_the_tim
         language="en",
         zone=UTC,
     )
-    made = _Postmortem.__new__(_Postmortem)
+    made = PostmortemText.__new__(PostmortemText)
     made._page = page
     fired = list(made._fired())
     assert [(time - start).total_seconds() / 60 for time, _ in fired] == [1, 60]
@@ -221,7 +221,7 @@ START = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
 def made(**page):
     """Return the parts of a postmortem whose page has these attributes."""
-    found = _Postmortem.__new__(_Postmortem)
+    found = PostmortemText.__new__(PostmortemText)
     found._page = SimpleNamespace(**{"language": "en", "zone": UTC, **page})
     return found
 
@@ -314,7 +314,7 @@ def test_actions_taken_are_a_table_or_a_sentence(evidence, tmp_path):
 
 
 def test_a_file_of_the_same_second_has_a_number(tmp_path):
-    names = [_new_file(tmp_path, "health", "a case").name for _ in range(30)]
+    names = [new_file(tmp_path, "health", "a case").name for _ in range(30)]
     assert len({*names}) == 30 and all(name.endswith(".md") for name in names)
     stems = [name.removesuffix(".md").split("-health-a-case") for name in names]
     first = stems[0][0]

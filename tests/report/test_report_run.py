@@ -21,9 +21,9 @@ from watchme_analysis.report.run import (
     Execution,
     NoProgress,
     TimeLimit,
-    _fill,
-    _without_path,
+    fill_result,
     shared_imports,
+    without_path,
 )
 
 
@@ -59,9 +59,9 @@ def test_time_is_left_until_the_limit_and_without_one_always():
 def test_the_path_of_a_redacted_case_is_its_name_wherever_it_stands():
     value = {"error": 'No file "/tmp/a\\b/one".', "case": ["/tmp/a\\b/one", 3]}
     redacted = request_of("/tmp/a\\b/one", redact="ids")
-    assert _without_path(value, redacted) == {"error": 'No file "one".', "case": ["one", 3]}
-    assert _without_path(value, request_of("/tmp/a\\b/one")) is value
-    assert _without_path(None, redacted) is None
+    assert without_path(value, redacted) == {"error": 'No file "one".', "case": ["one", 3]}
+    assert without_path(value, request_of("/tmp/a\\b/one")) is value
+    assert without_path(None, redacted) is None
 
 
 def test_imports_are_shared_within_the_context_and_forgotten_after_it(monkeypatch):
@@ -110,7 +110,7 @@ def filled(tmp_path, *cells, error=None):
         "actions": [], "redacted": None,
     }  # fmt: skip
     execution = Filled(left, *cells, error=error)
-    _fill(SimpleNamespace(path=path), result, execution)
+    fill_result(SimpleNamespace(path=path), result, execution)
     assert json.loads((path / "result.json").read_text()) == result
     return result, execution, path
 
@@ -387,7 +387,7 @@ def test_a_run_that_breaks_is_left_as_if_killed(tmp_path, monkeypatch):
         folder.write_result(run.path, result)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "_fill", broken)
+    monkeypatch.setattr(runs, "fill_result", broken)
     with pytest.raises(KeyboardInterrupt):
         runs._make_report(request_of(), tmp_path, NoProgress(), Manager(), TimeLimit())
     folder.settle_killed(tmp_path)

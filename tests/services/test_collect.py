@@ -31,8 +31,8 @@ from watchme_analysis.errors import CaseError, InputError, ServiceError
 from watchme_analysis.services import collect
 from watchme_analysis.services.collect import (
     BackgroundCall,
+    PullRun,
     Request,
-    _Pull,
     check_raw,
     named_resources,
     pull,
@@ -706,7 +706,12 @@ def pull_of(tmp_path, **more):
     account = MemoryQueues(rate_limits=FAST)
     progress, announced = [], []
     request = Request(WINDOW, **more)
-    return _Pull(account, request, tmp_path, progress.append, announced.append), account, progress, announced
+    return (
+        PullRun(account, request, tmp_path, progress.append, announced.append),
+        account,
+        progress,
+        announced,
+    )
 
 
 def notes_of(pull_):

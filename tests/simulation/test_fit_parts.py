@@ -17,11 +17,11 @@ from watchme_analysis.simulation import calibration, durations
 from watchme_analysis.simulation.durations import RunTime
 from watchme_analysis.simulation.fit import (
     Recorded,
-    _failing_shares,
-    _faults,
-    _pauses,
     assumed,
+    failing_shares,
+    faults_of,
     fit,
+    pauses_of,
     recorded,
     timing,
     with_slots,
@@ -135,7 +135,7 @@ def test_a_flow_without_durations_is_refused():
 def test_slow_intervals_are_faults_up_to_the_next_with_invocations():
     frame = flow(duration_avg_s=[2.0, 3.0, 3.1, 2.0, 1.3, None], invocations=[4.0] * 5 + [0.0])
     # From half as long again on, an interval is not as usual; so it is from a third shorter on.
-    found = _faults(frame, 2.0, 0.3, 30.0)
+    found = faults_of(frame, 2.0, 0.3, 30.0)
     assert found == (
         FaultInterval(300.0, 600.0, 3.0, stretch_s=300.0),
         FaultInterval(600.0, 900.0, 3.1, stretch_s=300.0),
@@ -145,20 +145,20 @@ def test_slow_intervals_are_faults_up_to_the_next_with_invocations():
 
 def test_an_interval_in_which_nearly_all_fail_is_a_fault_with_its_calls_and_repeats():
     all_fail = flow(failed=[0.0, 4.0, 3.6, 3.5, 0.0, 0.0])
-    found = _faults(all_fail, 2.0, 0.3, 30.0)
+    found = faults_of(all_fail, 2.0, 0.3, 30.0)
     assert [(one.start_s, one.failing_share, one.calls, one.repeats) for one in found] == [
         (300.0, 1.0, 4, 0), (600.0, 0.9, 4, 0)
     ]  # fmt: skip
     # Where some failures pass, all of these intervals are, each with the usual duration.
-    some = _faults(all_fail, 2.0, 0.3, 30.0, None, True)
+    some = faults_of(all_fail, 2.0, 0.3, 30.0, None, True)
     assert [(one.start_s, one.failing_share, one.mean_s) for one in some] == [
         (300.0, 1.0, 2.0), (600.0, 0.9, 2.0), (900.0, 0.875, 2.0)
     ]  # fmt: skip
     again = flow(failed=[0.0, 4.0] + [0.0] * 4, tried=[4.0, 6.0] + [4.0] * 4)
-    [one] = _faults(again, 2.0, 0.3, 30.0, None, True)
+    [one] = faults_of(again, 2.0, 0.3, 30.0, None, True)
     assert (one.failing_share, one.calls, one.repeats) == (pytest.approx(2 / 3), 6, 2)
     alone = flow(failed=[0.0, 1.0] + [0.0] * 4, tried=[4.0, 1.0] + [4.0] * 4, sent=[4.0, 1.0] + [4.0] * 4)
-    assert _faults(alone, 2.0, 0.3, 30.0) == (), "a message that fails alone is bad"
+    assert faults_of(alone, 2.0, 0.3, 30.0) == (), "a message that fails alone is bad"
 
 
 @together(
@@ -172,7 +172,7 @@ def test_an_interval_in_which_nearly_all_fail_is_a_fault_with_its_calls_and_repe
 )
 def test_durations_that_a_timeout_cuts_off_are_extrapolated(failed, longest, mean):
     cut = flow(failed=[0.0, failed] + [0.0] * 4, duration_max_s=[2.5, longest] + [2.5] * 4)
-    found = _faults(cut, 2.0, 0.2, 30.0)
+    found = faults_of(cut, 2.0, 0.2, 30.0)
     assert [(one.start_s, one.failing_share) for one in found] == ([] if mean is None else [(300.0, 0.0)])
     assert [one.mean_s for one in found] == ([] if mean is None else [pytest.approx(mean)])
 
@@ -183,13 +183,13 @@ def test_of_a_batch_that_times_out_the_first_message_alone_was_processed():
         failed=[0.0, 2.0] + [0.0] * 4, duration_max_s=[2.5, 30.0] + [2.5] * 4, received=[8.0] * 6,
         tried=[2.0] * 6, invocations=[2.0] * 6, settings={"batch_size": 4},
     )  # fmt: skip
-    [one] = _faults(cut, 0.25, 0.2, 30.0, spent)
+    [one] = faults_of(cut, 0.25, 0.2, 30.0, spent)
     assert one.run_s > 30.0 and one.mean_s == pytest.approx(one.run_s - 1.0)
     partly = flow(
         failed=[0.0, 1.0] + [0.0] * 4, duration_max_s=[2.5, 30.0] + [2.5] * 4, received=[8.0] * 6,
         tried=[2.0] * 6, invocations=[2.0] * 6, settings={"batch_size": 4},
     )  # fmt: skip
-    [one] = _faults(partly, 0.25, 0.2, 30.0, spent)
+    [one] = faults_of(partly, 0.25, 0.2, 30.0, spent)
     # Half are cut off: four messages of a batch vary by half as much together.
     sigma = math.sqrt(math.log1p(0.04 / 4))
     assert one.run_s == pytest.approx(30.0 * math.exp(sigma**2 / 2))
@@ -217,7 +217,7 @@ def test_failures_are_of_messages_that_always_fail_or_at_random(
     failed, dead, receives, sent, faults, expected
 ):
     measured = Recorded(sent, dead, 0.0, 0.0)
-    found = _failing_shares(flow(failed=failed, settings={"max_receive_count": receives}), measured, faults)
+    found = failing_shares(flow(failed=failed, settings={"max_receive_count": receives}), measured, faults)
     assert found == pytest.approx(expected)
 
 
@@ -238,7 +238,7 @@ def test_waiting_messages_that_were_not_received_for_ten_minutes_are_a_pause(col
         "visible": [0.0, 5.0, 5.0, 5.0, 0.0, 0.0], "received": [1.0, 0.0, 0.0, None, 1.0, 1.0],
         "invocations": [1.0, 0.0, 0.0, 0.0, 1.0, 1.0],
     }  # fmt: skip
-    assert _pauses(frame_of(**usual | columns), 300) == pauses
+    assert pauses_of(frame_of(**usual | columns), 300) == pauses
 
 
 def test_groups_are_those_of_the_queues_own_messages_or_their_items():

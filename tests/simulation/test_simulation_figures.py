@@ -21,9 +21,9 @@ from watchme_analysis.simulation.scenarios import (
     Estimate,
     Load,
     Scenario,
-    _failing_chances,
     compare,
     estimate,
+    failing_chances,
     usual_load,
 )
 from watchme_analysis.simulation.settings import (
@@ -195,15 +195,15 @@ def test_senders_send_together_or_spread_over_their_interval():
 
 
 def test_groups_fail_by_their_share_of_the_failures():
-    assert _failing_chances(Load((1.0,), failing_share=0.1)) == []
+    assert failing_chances(Load((1.0,), failing_share=0.1)) == []
     # A quarter of the messages has all failures: four times as many of its messages fail.
-    chances = _failing_chances(
+    chances = failing_chances(
         Load((1.0,), groups=2, failing_share=0.1, shares=(1.0, 3.0), failing_shares=(1.0, 0.0))
     )
     assert chances == [pytest.approx(0.4), 0.0]
-    even = _failing_chances(Load((1.0,), groups=2, failing_share=0.8, failing_shares=(1.0, 0.0)))
+    even = failing_chances(Load((1.0,), groups=2, failing_share=0.8, failing_shares=(1.0, 0.0)))
     assert even == [1.0, 0.0], "at most all of them"
-    none = _failing_chances(
+    none = failing_chances(
         Load((1.0,), groups=2, failing_share=0.1, shares=(0.0, 1.0), failing_shares=(1.0, 1.0))
     )
     assert none == [0.0, pytest.approx(0.05)]

@@ -48,7 +48,7 @@ def sensitivity(
         (factor, item)
         for spec in specs
         if not spec.composite and spec.over != "probes"
-        for changed, factor in _variants(spec)
+        for changed, factor in variants(spec)
         for item in backtest_alarms(tables, pipelines, (changed,))
     ]
     items = [item for _, item in tried]
@@ -62,7 +62,8 @@ def sensitivity(
     )
 
 
-def _variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
+def variants(spec: AlarmSpec) -> list[tuple[AlarmSpec, float]]:
+    """Return the neighbouring settings of an alarm, each with the factor of its threshold."""
     rule = spec.rule
     n = rule.evaluation_periods
     pairs = sorted({(1, n), (rule.datapoints_to_alarm, n), (n, n)}) if n > 1 else [(1, 1), (2, 2), (3, 3)]

@@ -143,7 +143,9 @@ def backtest_alarms(
             runs = probe_runs(tables.table("probes"), spec.rule, spec.slower_than_s)
             found += [AlarmBacktest(spec, name, run) for name, run in runs.items()]
             continue
-        found += [_try(tables, spec, name, pipeline, span) for name, pipeline in _resources(pipelines, spec)]
+        found += [
+            try_alarm(tables, spec, name, pipeline, span) for name, pipeline in _resources(pipelines, spec)
+        ]
     for spec in specs:
         if spec.composite:
             found += _composites(spec, found, pipelines)
@@ -194,9 +196,10 @@ def _resources(pipelines: tuple[Pipeline, ...], spec: AlarmSpec) -> list[tuple[s
     return list(found.items())
 
 
-def _try(
+def try_alarm(
     tables: Tables, spec: AlarmSpec, resource: str, pipeline: Pipeline | None, span: Span
 ) -> AlarmBacktest:
+    """Return the back-test of an alarm on a resource, or the reason why there is none."""
     queue = None if pipeline is None else pipeline.queue
 
     def refused(reason: str) -> AlarmBacktest:

@@ -189,7 +189,7 @@ def write_tables(
         piece = TablePart("rejected_lines", conform("rejected_lines", frame), note)
         frames["rejected_lines"] = [(sources()[0], piece)]
     tables = {table: _write_table(work, table, frames[table], kept) for table in TABLES if table in frames}
-    _doubt_zones(tables, settings.zone_name)
+    doubt_zones(tables, settings.zone_name)
     if settings.file is None:
         _doubt_one_case(tables, reports)
     return {
@@ -301,7 +301,7 @@ def _bounds(frame: pd.DataFrame, table: str) -> tuple[datetime | None, datetime 
     return frame[column].min().to_pydatetime(), ends.max().to_pydatetime()
 
 
-def _doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
+def doubt_zones(tables: dict[str, dict[str, Any]], zone: str) -> None:
     """Add a note to a log without a zone if all of it is hours away from all other records."""
     others = _span(tables, [name for name in OBSERVED if name not in _ZONELESS])
     for name in _ZONELESS:

@@ -94,14 +94,14 @@ def connect(
     regions: Sequence[str | None] = _texts(region) or [settings.region]
     places = tuple(session.SessionTarget(one, other) for one in profiles for other in regions)
     folder = None if isinstance(cache, bool) else Path(cache)
-    stored = _Storage(folder, stores=cache is not False, offline=offline, refresh=refresh)
+    stored = CacheSettings(folder, stores=cache is not False, offline=offline, refresh=refresh)
     chosen = settings.chosen_system(system)
     groups = () if chosen is None else chosen.log_groups
     return Connection(places, stored, settings.time_zone, groups, **limits)
 
 
 @dataclass(frozen=True)
-class _Storage:
+class CacheSettings:
     """Where responses are cached and how the cache is used; see :func:`connect`."""
 
     folder: Path | None
@@ -110,6 +110,7 @@ class _Storage:
     refresh: bool
 
     def cache_of(self, aws: session.Aws) -> ResponseCache:
+        """Return the cache of an account and region."""
         if not self.stores:
             return ResponseCache()
         return account_cache(aws, self.folder, refresh=self.refresh, offline=self.offline)
@@ -134,7 +135,7 @@ class Connection:
     """
 
     targets: tuple[session.SessionTarget, ...]
-    storage: _Storage = field(repr=False)
+    storage: CacheSettings = field(repr=False)
     time_zone: str = "UTC"
     system_log_groups: tuple[str, ...] = ()
     max_scan_gb: float = 100.0

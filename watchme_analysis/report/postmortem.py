@@ -106,13 +106,13 @@ def write_postmortems(
         prepare(Path(out))
         for page in pages:
             found = page.diagnosis.to_dict(page.language, page.zone)
-            file = _new_file(Path(out), page.investigation.question, page.investigation.case.name)
+            file = new_file(Path(out), page.investigation.question, page.investigation.case.name)
             file.write_text(postmortem(page), encoding="utf-8", errors="backslashreplace")
             written.append((file, found))
     return written
 
 
-def _new_file(out: Path, question: str, case: str) -> Path:
+def new_file(out: Path, question: str, case: str) -> Path:
     """Create a file under a name that no other has; return its path."""
     stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{question}-{slug(case)}"
     number = 1
@@ -128,10 +128,10 @@ def _new_file(out: Path, question: str, case: str) -> Path:
 
 def postmortem(page: HealthPage | BacklogPage) -> str:
     """Return the postmortem of a page as Markdown, in its language and time zone."""
-    return "\n\n".join(filter(None, _Postmortem(page).parts())) + "\n"
+    return "\n\n".join(filter(None, PostmortemText(page).parts())) + "\n"
 
 
-class _Postmortem:
+class PostmortemText:
     """Parts of the postmortem of a page."""
 
     def __init__(self, page: HealthPage | BacklogPage) -> None:
@@ -152,6 +152,7 @@ class _Postmortem:
         self._has_incident = not self._is_calm and page.incident is not None
 
     def parts(self) -> Iterator[str]:
+        """Yield the parts of the text."""
         case, answer = self._page.investigation.case, self._facts.answer
         yield f"# {markdown_text(self._facts.headline)}"
         facts = ((markdown_text(name), markdown_text(value)) for name, value in answer.facts)

@@ -126,7 +126,7 @@ def exported(case: str | Path, folder: Path, level: str) -> Path:
     return export_case(open_case(case), folder / "case", level).path
 
 
-def _without_path(value: Any, request: Request) -> Any:
+def without_path(value: Any, request: Request) -> Any:
     """Return a JSON value in which the temporary path of a redacted case is the name of the case."""
     if request.redact is None:
         return value
@@ -230,7 +230,7 @@ def _make_report(
         "title": render(request.case.title, request.language),
         "started_at": started.isoformat(timespec="seconds"),
         "seconds": None,
-        "parameters": _without_path(dict(request.parameters), request),
+        "parameters": without_path(dict(request.parameters), request),
         "redacted": request.redact,
         "window": _looked_at(request),
         "case_window": request.case.manifest.get("window"),
@@ -251,14 +251,14 @@ def _make_report(
     }
     try:
         path = run.path / request.notebook.name
-        _fill(run, result, Execution(request, path, progress, kernel, limit))
+        fill_result(run, result, Execution(request, path, progress, kernel, limit))
     except BaseException:
         run.abandon()
         raise
     return run.finish(), result
 
 
-def _fill(run: Run, result: dict[str, Any], execution: Execution) -> None:
+def fill_result(run: Run, result: dict[str, Any], execution: Execution) -> None:
     """Run the notebook and write all files of the run."""
     clock = time.monotonic()
     write_result(run.path, result)
@@ -367,11 +367,11 @@ class Execution:
     def hide_path(self) -> None:
         """Remove paths of this machine from the executed notebook and the error of a redacted case."""
         if self.request.redact is not None:
-            self.notebook = _without_path(self.notebook, self.request)
+            self.notebook = without_path(self.notebook, self.request)
             for key in ("input_path", "output_path"):
                 if path := self.notebook["metadata"].get("papermill", {}).get(key):
                     self.notebook["metadata"]["papermill"][key] = Path(path).name
-            self.error = _without_path(self.error, self.request)
+            self.error = without_path(self.error, self.request)
             self._save()
 
     def _notebook_starts(self, notebook: Any) -> None:

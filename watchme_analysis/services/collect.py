@@ -226,9 +226,9 @@ def pull(  # noqa: PLR0913  the parameters of a request, its folders and its cal
     if not force:
         origin.check(case)
     if raw is not None:
-        return _Pull(aws, request, raw, progress, announce).write(case, origin, force=force)
+        return PullRun(aws, request, raw, progress, announce).write(case, origin, force=force)
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
-        return _Pull(aws, request, Path(folder), progress, announce).write(case, origin, force=force)
+        return PullRun(aws, request, Path(folder), progress, announce).write(case, origin, force=force)
 
 
 def _origin(aws: Aws, request: Request) -> EvidenceOrigin:
@@ -261,7 +261,7 @@ def pull_settings(aws: Aws, queues: tuple[str, ...], functions: tuple[str, ...],
     now = datetime.now(UTC)
     request = Request(Window(now - timedelta(hours=1), now), queues, functions, sample=0)
     with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
-        return _Pull(aws, request, Path(folder), None, None).write_settings(case)
+        return PullRun(aws, request, Path(folder), None, None).write_settings(case)
 
 
 def check_raw(raw: Path | None) -> None:
@@ -270,7 +270,7 @@ def check_raw(raw: Path | None) -> None:
         raise InputError(error_message("error-raw-folder", folder=raw))
 
 
-class _Pull:
+class PullRun:
     """A single pull: retrieves the parts in turn, writes them to a folder, and records failures."""
 
     def __init__(

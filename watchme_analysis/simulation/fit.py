@@ -206,12 +206,12 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
     waiting = frame["visible"].dropna()
     if len(waiting) and waiting.iloc[0] > 0:
         notes.append(message("fit-waiting-left-out", messages=round(waiting.iloc[0])))
-    faults = _faults(pipeline, usual_s, max(variation, 0.2), timeout_s, spent)
-    poison, passing = _failing_shares(pipeline, measured, faults)
+    faults = faults_of(pipeline, usual_s, max(variation, 0.2), timeout_s, spent)
+    poison, passing = failing_shares(pipeline, measured, faults)
     if passing and not poison:
         # Without messages that always fail, all failures occurred at known intervals.
-        faults, passing = _faults(pipeline, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
-    pauses = _pauses(frame, pipeline.period_s)
+        faults, passing = faults_of(pipeline, usual_s, max(variation, 0.2), timeout_s, spent, True), 0.0
+    pauses = pauses_of(frame, pipeline.period_s)
     if pauses:
         total_s = sum(end_s - start_s for start_s, end_s in pauses)
         notes.append(message("fit-paused", paused=Duration(total_s)))
@@ -253,7 +253,7 @@ def with_slots(fitted: Fit, slots: int) -> Fit:
     return replace(fitted, settings=settings)
 
 
-def _faults(
+def faults_of(
     pipeline: Pipeline,
     usual_s: float,
     variation: float,
@@ -327,7 +327,7 @@ def _all_fail(pipeline: Pipeline, ran: pd.DataFrame) -> list[bool]:
     return found
 
 
-def _failing_shares(
+def failing_shares(
     pipeline: Pipeline, measured: Recorded, faults: tuple[FaultInterval, ...]
 ) -> tuple[float, float]:
     """Return the share of messages that fail at every attempt, and the share of random failures.
@@ -351,7 +351,7 @@ def _failing_shares(
     return min(dead / sent, 1.0), min(passing / runs, 1.0)
 
 
-def _pauses(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ...]:
+def pauses_of(frame: pd.DataFrame, period_s: int) -> tuple[tuple[float, float], ...]:
     """Return start and end, in seconds, of the intervals in which messages waited and none was received."""
     # A lost point does not end an interval, because the messages are still waiting.
     waits = frame["visible"].ffill().fillna(0.0) > 0

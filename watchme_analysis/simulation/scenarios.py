@@ -170,7 +170,7 @@ def arrivals_of(load: Load, seed: int) -> Arrivals:
         groups = random.choices(range(len(load.shares)), load.shares, k=len(sent_s))
     else:
         groups = [random.randrange(load.groups) for _ in sent_s]
-    chances = _failing_chances(load)
+    chances = failing_chances(load)
     failing = frozenset(
         message
         for message, group in enumerate(groups)
@@ -179,7 +179,7 @@ def arrivals_of(load: Load, seed: int) -> Arrivals:
     return Arrivals(sent_s, groups, failing)
 
 
-def _failing_chances(load: Load) -> list[float]:
+def failing_chances(load: Load) -> list[float]:
     """Return the share of failing messages of each group; empty when all groups have the same."""
     if not load.failing_shares:
         return []
