@@ -266,9 +266,10 @@ class Trials:
 
     def check_plan(self, order: dict[str, Any]) -> None:
         """Compare the system and the record with those of a run without a kill."""
+        from watchme_analysis.case.actions import actions_in
         from watchme_analysis.files.journal import read_journal
         from watchme_analysis.remedies.allowed_calls import read_plan
-        from watchme_analysis.remedies.apply import actions_of, done_steps
+        from watchme_analysis.remedies.apply import done_steps
         from watchme_analysis.services.remedies import journal_of
 
         path = Path(order["file"])
@@ -286,7 +287,7 @@ class Trials:
         elif not fails:
             steps = tuple(step.name for step in plan.steps)
             require(done_steps(plan, journal) == steps, "a step is not on record")
-            recorded = {row["step"] for row in actions_of(plan, journal) if row["outcome"] == "done"}
+            recorded = {row["step"] for row in actions_in(journal, plan.remedy) if row["outcome"] == "done"}
             require(set(steps) <= recorded, "a step is not among the actions")
         if order["remedy"] == "deploy":
             lambdas = self.server.front.lambdas

@@ -27,7 +27,6 @@ from watchme_analysis.remedies.alarm_definitions import (
     wanted_alarms,
 )
 from watchme_analysis.remedies.alarms import (
-    CALLS,
     Place,
     Topic,
     alarm_plan,
@@ -36,6 +35,7 @@ from watchme_analysis.remedies.alarms import (
     topic_arn,
     verify_plan,
 )
+from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Call, Condition, Step
 from watchme_analysis.remedies.policy import policy_of
@@ -343,7 +343,7 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path)
     apply_plan(plan, tmp_path / "j", used)
     apply_plan(plan_verification(used, ALL), tmp_path / "v", used)
     apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", used)
-    allowed = set(policy_of(CALLS)["Statement"][0]["Action"])
+    allowed = set(policy_of(calls_of("alarms"))["Statement"][0]["Action"])
     # Composite alarms are not among these alarms.
     assert used.actions - {"sts:GetCallerIdentity"} == allowed - {"cloudwatch:PutCompositeAlarm"}
 

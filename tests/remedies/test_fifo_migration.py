@@ -15,10 +15,9 @@ from worlds.messages import messages_in
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import open_journal, read_journal
-from watchme_analysis.remedies.allowed_calls import read_plan
+from watchme_analysis.remedies.allowed_calls import calls_of, read_plan
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.fifo_migration import (
-    CALLS,
     MigrationOptions,
     Queue,
     Source,
@@ -351,7 +350,7 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(world, aws, tmp_path)
     world.age(7200)
     apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", used)
     nothing = {"sts:GetCallerIdentity"}
-    allowed = set(policy_of(CALLS)["Statement"][0]["Action"])
+    allowed = set(policy_of(calls_of("fifo"))["Statement"][0]["Action"])
     assert (planning | used.actions) - nothing == allowed
     applied = set(policy_of(plan.calls)["Statement"][0]["Action"])
     assert used.actions - nothing - {"cloudwatch:DescribeAlarms"} == applied

@@ -15,11 +15,12 @@ from worlds.messages import messages_in, refusal
 from worlds.queue_worker import Worker
 from worlds.settings_file import write_settings
 
-from watchme_analysis.case.actions import read_actions
+from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
+from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.harm_watch import HarmLimit, calls_of_watch, limits_from_the_hour_before
 from watchme_analysis.remedies.load_figures import plot_load_test
 from watchme_analysis.remedies.load_plan import (
@@ -36,7 +37,6 @@ from watchme_analysis.remedies.load_plan import (
 from watchme_analysis.remedies.loadtest import (
     LoadCounts,
     LoadResult,
-    actions_of_load_test,
     calls_of_load_test,
     compare_with_prediction,
     message_parameters,
@@ -44,7 +44,7 @@ from watchme_analysis.remedies.loadtest import (
 )
 from watchme_analysis.remedies.plan import Call, Condition
 from watchme_analysis.remedies.policy import action_of
-from watchme_analysis.services.loadtest import CALLS, LoadRequest, plan_load_test
+from watchme_analysis.services.loadtest import LoadRequest, plan_load_test
 from watchme_analysis.simulation.replay import (
     endpoint_settings,
     predicted_figures,
@@ -234,7 +234,7 @@ def test_a_test_killed_at_any_moment_sends_nothing_twice_and_says_what_it_sent(
             is_whole = counts.processed == 2 and "loadtest-cut" not in messages_in(result.sentence)
             assert (result.outcome == "complete") == is_whole
             assert is_whole or has_begun
-            (row,) = actions_of_load_test(plan, read_journal(tmp_path / f"j{moment}"))
+            (row,) = actions_in(read_journal(tmp_path / f"j{moment}"), "loadtest")
             assert row["outcome"] == ("done" if is_whole else "failed")
     assert moment > 5
 
@@ -384,7 +384,7 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     rows = read_actions(case)
     assert rows[["remedy", "outcome"]].values.tolist() == [["loadtest", "done"]]
     called = set.union(*(each.actions for each in made)) - {"sts:GetCallerIdentity"}
-    assert called == {action_of(call) for call in CALLS}
+    assert called == {action_of(call) for call in calls_of("loadtest")}
     write_settings(tmp_path, DECLARED.replace("test = true", ""))
     refused = watchme(*applying, cwd=tmp_path)
     assert (refused.returncode, "test = true" in refused.stderr) == (2, True)

@@ -12,11 +12,12 @@ from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import messages_in, refusal
 from worlds.queue_worker import Worker
 
+from watchme_analysis.case.actions import actions_in
 from watchme_analysis.cli.queue import queue_group
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import open_journal, read_journal
-from watchme_analysis.remedies.plan import Call
+from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.queue_archive import (
     ReadingOptions,
@@ -26,8 +27,6 @@ from watchme_analysis.remedies.queue_archive import (
 )
 from watchme_analysis.remedies.queue_purge import (
     PurgeResult,
-    actions_of_purge,
-    calls_of_purge,
     journal_of,
     purge_queue,
     record_of,
@@ -130,9 +129,9 @@ def test_a_purge_empties_the_queue_and_writes_the_record(worker, aws, archive):
     record = json.loads(record_of(archive.path).read_text())
     assert (record["state"], record["reason"], record["count"]) == ("complete", "lost", 12)
     assert record["oldest"] <= record["newest"]
-    allowed = {action_of(call) for call in calls_of_purge(worker.dlq)}
+    allowed = {action_of(call) for call in calls_of("queue purge")}
     assert used.actions <= allowed <= used.actions | {"sqs:ChangeMessageVisibility"}
-    rows = actions_of_purge(read_journal(journal_of(archive.path)), archive.url)
+    rows = actions_in(read_journal(journal_of(archive.path)), "queue purge")
     assert [row["outcome"] for row in rows] == ["done"]
 
 
@@ -369,7 +368,7 @@ def test_what_is_not_archived_or_not_deleted_stays(memory, archived):
     record = record_in(archived)
     assert (record["state"], record["deleted"], record["left"]) == ("stopped", 1, ["m1", "m3"])
     assert "errors" in record  # those that the messages state
-    rows = actions_of_purge(read_journal(journal_of(archived.path)), DLQ)
+    rows = actions_in(read_journal(journal_of(archived.path)), "queue purge")
     assert [row["outcome"] for row in rows] == ["failed"]
     # The next run deletes what is archived, counts both runs and keeps the beginning of the first.
     memory.held["dead"].pop("m3")
@@ -377,7 +376,7 @@ def test_what_is_not_archived_or_not_deleted_stays(memory, archived):
     again = purge_queue(memory, DLQ, archived, "lost", reading=MINUTE)
     assert (again.outcome, again.deleted) == ("complete", 2)
     assert record_in(archived)["began"] == record["began"]
-    rows = actions_of_purge(read_journal(journal_of(archived.path)), DLQ)
+    rows = actions_in(read_journal(journal_of(archived.path)), "queue purge")
     assert [row["outcome"] for row in rows] == ["failed", "done"]
 
 
@@ -504,7 +503,7 @@ def test_an_archive_with_a_body_that_does_not_fit_its_hash_is_refused(memory, tm
 
 def test_handles_of_a_killed_run_are_released_first(memory, archived):
     with open_journal(journal_of(archived.path)) as journal:
-        journal.write("record", "intended", sha256=archived.sha256)
+        journal.write("purge", "intended", plan=archived.sha256)
         journal.write("hold", "holding", handles={"m1": "handle-m1"})
         journal.write("hold", "released")
         journal.write("hold", "holding", handles=HANDLES)
@@ -539,7 +538,7 @@ def test_a_purge_is_refused_before_anything_is_written(memory, archived, tmp_pat
     assert why(replace(archived, missed=missed)) == {"archive": "a.gz", "missed": "archive-in-flight"}
     path = str(journal_of(archived.path))
     with open_journal(journal_of(archived.path)) as journal:
-        journal.write("record", "intended", sha256="of another archive")
+        journal.write("purge", "intended", plan="of another archive")
     assert refusal(purge_queue, memory, DLQ, archived, "lost") == {
         "error-purge-journal-archive": {"path": path}
     }
@@ -553,10 +552,3 @@ def test_a_purge_is_refused_before_anything_is_written(memory, archived, tmp_pat
     assert "error-purge-journal-remedy" not in refusal(purge_queue, memory, DLQ, archived, "lost")
     memory.attributes["dead"] = {"RedrivePolicy": "{}"}
     assert "error-queue-with-redrive" in refusal(purge_queue, memory, DLQ, archived, "lost")
-
-
-def test_the_policy_of_a_purge_has_its_own_call(memory):
-    reading = ("get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch")
-    assert calls_of_purge(DLQ) == tuple(
-        Call("sqs", operation, {"QueueUrl": DLQ}) for operation in (*reading, "delete_message_batch")
-    )

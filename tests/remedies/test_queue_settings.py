@@ -14,11 +14,11 @@ from worlds.order_system import create_order_system
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
+from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Plan
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.remedies.queue_settings import (
-    CALLS,
     LiveSettings,
     changed_values,
     compared_figures,
@@ -179,7 +179,7 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(aws, tmp_path):
     plan = plan_settings(aws, simulations(BEST))
     apply_plan(plan, tmp_path / "j", aws)
     apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", aws)
-    allowed = set(policy_of(CALLS)["Statement"][0]["Action"])
+    allowed = set(policy_of(calls_of("settings"))["Statement"][0]["Action"])
     # Reserved concurrency is not changed here.
     unused = {"lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"}
     assert aws.actions - {"sts:GetCallerIdentity"} == allowed - unused

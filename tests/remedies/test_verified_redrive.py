@@ -14,9 +14,11 @@ from worlds.messages import messages_in
 from worlds.queue_worker import Worker
 from worlds.quick_clock import QuickAws
 
+from watchme_analysis.case.actions import actions_in
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import open_journal, read_journal
+from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.queue_reader import QueueCounts
 from watchme_analysis.remedies.redrive import seal_of
@@ -26,8 +28,6 @@ from watchme_analysis.remedies.verified_redrive import (
     RedriveItem,
     RedriveLimits,
     RedriveTask,
-    actions_of_redrive,
-    calls_of_redrive,
     run_redrive,
 )
 from watchme_analysis.text.message import message
@@ -80,7 +80,7 @@ def test_each_message_is_processed_then_deleted(worker, aws, tmp_path):
     again = run_redrive(task, tmp_path / "j", aws, QUICK)
     assert (again.outcome, worker.done) == ("complete", bodies(12))
     journal = read_journal(tmp_path / "j")
-    rows = actions_of_redrive(journal)
+    rows = actions_in(journal, "redrive")
     assert [row["outcome"] for row in rows].count("deleted") == 12
     assert [row.sends for row in again.rows] == [1] * 12
     assert json.dumps(audit.to_dict())
@@ -191,7 +191,7 @@ def test_the_policy_allows_the_calls_that_were_made(worker, aws, tmp_path):
     worker.dead_letters(1)  # one that is not in the list is made visible again
     task = task_of(worker, worker.dead_letters(2))
     run_redrive(task, tmp_path / "j", aws, QUICK)
-    assert aws.actions == {action_of(call) for call in calls_of_redrive(task)}
+    assert aws.actions - {"sts:GetCallerIdentity"} == {action_of(call) for call in calls_of("redrive")}
 
 
 @pytest.mark.slow
@@ -375,11 +375,11 @@ def test_each_entry_and_row_of_a_redrive(memory, tmp_path):
         for name in ("m1", "m2")
         for event in ("sending", "sent", "processed", "deleting", "deleted")
     ]
-    actions = actions_of_redrive(read_journal(tmp_path / "j"))
+    actions = actions_in(read_journal(tmp_path / "j"), "redrive")
     assert [(row["step"], row["outcome"]) for row in actions] == [
         (name, outcome) for name in ("m1", "m2") for outcome in ("sent", "processed", "deleted")
     ]
-    assert actions_of_redrive(SimpleNamespace(entries=[])) == []
+    assert actions_in(SimpleNamespace(entries=[]), "redrive") == []
     # A second run neither sends nor receives.
     memory.made.clear()
     assert run(memory, task, tmp_path / "j")[0].rows == tuple(replace(row, in_dlq=None) for row in rows)
@@ -530,7 +530,7 @@ def test_messages_of_no_queue_are_done_once_processed(memory, tmp_path):
     assert audit.rows == (AuditRow(None, "processed", "", sent, REQUEST.format(0), None, 1),)
     assert (audit.counts, audit.unexplained) == (None, None)
     # Its action is known by the id that it was sent with.
-    assert [row["step"] for row in actions_of_redrive(read_journal(tmp_path / "j"))] == [sent, sent]
+    assert [row["step"] for row in actions_in(read_journal(tmp_path / "j"), "redrive")] == [sent, sent]
     refused, _ = run(memory, replace(small_task("a"), dlq_url=None), tmp_path / "k")
     assert "redrive-no-dlq" in messages_in(refused.sentence)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.atomic_write import no_link
+from watchme_analysis.files.journal import DONE, FAILED, Journal
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.text.render import error_message
 
@@ -22,6 +23,39 @@ if TYPE_CHECKING:
 
 TABLE = "actions"
 FILE = "actions.jsonl"
+
+
+def actions_in(journal: Journal, remedy: str) -> list[dict[str, Any]]:
+    """Return what a journal says of a remedy, as rows of the table: each entry with a sentence.
+
+    Parameters
+    ----------
+    journal
+        Journal whose first entry names the plan. Entries may name step, resource and call, and the outcome of
+        a whole run.
+    remedy
+        Name of the remedy.
+    """
+    if not journal.entries:
+        return []
+    first, rows = journal.entries[0], []
+    plan = first.get("plan") or first["at"] + first["key"]
+    for number, entry in enumerate(journal.entries):
+        if "sentence" in entry:
+            ended = DONE if entry.get("outcome") == "complete" else FAILED
+            row = {
+                "time": entry["at"],
+                "remedy": remedy,
+                "step": entry.get("step", entry["key"]),
+                "resource": entry.get("resource"),
+                "call": entry.get("call"),
+                "outcome": ended if "outcome" in entry else entry["event"],
+                "message": entry["sentence"],
+                "plan": plan,
+                "number": number,
+            }
+            rows.append(row)
+    return rows
 
 
 def record_actions(case: Path, rows: Iterable[Mapping[str, Any]]) -> int:

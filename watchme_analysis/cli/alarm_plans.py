@@ -104,12 +104,12 @@ def plan_command(case: Path | None, live: bool, **options: Any) -> int:
     description. The plan lists only what is missing or differs, and changes nothing. Existing actions, tags
     and other alarms stay. An alarm that cannot fire is reported with the arithmetic.
     """
-    from watchme_analysis.remedies.alarms import CALLS
+    from watchme_analysis.remedies.allowed_calls import calls_of
     from watchme_analysis.services.alarm_plans import plan_alarms
 
     output = output_of(options)
     if options["print_policy"]:
-        return print_policy(CALLS)
+        return print_policy(calls_of("alarms"))
     if (case is None) != live:
         raise click.UsageError(error_sentence("error-case-or-live"))
     return finish_plan(plan_alarms(session_of(options), _request(case, options)), output, options)

@@ -158,13 +158,14 @@ def plan_command(package: Path, name: str, **options: Any) -> int:
 
     The new and the current code are stored beside the plan. Nothing is changed until `watchme deploy apply`.
     """
-    from watchme_analysis.remedies.deployment import CALLS, DeploymentOptions, plan_deployment
+    from watchme_analysis.remedies.allowed_calls import calls_of
+    from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment
     from watchme_analysis.remedies.package_check import PackageCheck
     from watchme_analysis.services.deploy import recorded_events
 
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return print_policy(CALLS)
+        return print_policy(calls_of("deploy"))
     require_parameters("package", "name", "to")
     chosen = DeploymentOptions(
         alias=options["alias"],

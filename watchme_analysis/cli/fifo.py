@@ -160,12 +160,12 @@ def plan_command(queue: str, **options: Any) -> int:
     Producers are switched by people, or by --switch where a function reads the URL of its queue from an
     environment variable. It changes nothing.
     """
-    from watchme_analysis.remedies.fifo_migration import CALLS
+    from watchme_analysis.remedies.allowed_calls import calls_of
     from watchme_analysis.services.fifo import plan_migration
 
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return print_policy(CALLS)
+        return print_policy(calls_of("fifo"))
     require_parameters("queue")
     aws = session_of(options)
     source, chosen, checks = _prepared(aws, queue, options)
@@ -241,11 +241,11 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     deduplication ids, messages in the DLQ. After: messages sent, deleted, held and in the DLQ of both queues,
     and what is unexplained. Nothing is changed.
     """
-    from watchme_analysis.remedies.fifo_migration import CALLS
+    from watchme_analysis.remedies.allowed_calls import calls_of
 
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return print_policy(CALLS)
+        return print_policy(calls_of("fifo"))
     if (queue is None) == (after is None):
         raise click.UsageError(error_sentence("error-fifo-queue-or-plan"))
     aws = session_of(options)

@@ -244,11 +244,11 @@ def _apply(path: Path, output: Output, out: Printer, options: dict[str, Any]) ->
 
 
 def _print_policy(plan: Path | None) -> int:
+    from watchme_analysis.remedies.allowed_calls import calls_of
     from watchme_analysis.remedies.load_plan import read_load_plan
     from watchme_analysis.remedies.loadtest import calls_of_load_test
-    from watchme_analysis.services.loadtest import CALLS
 
-    calls = CALLS if plan is None else calls_of_load_test(read_load_plan(plan))
+    calls = calls_of("loadtest") if plan is None else calls_of_load_test(read_load_plan(plan))
     if not calls:
         raise InputError(error_message("error-loadtest-no-policy"))
     return print_policy(calls)

@@ -27,9 +27,8 @@ from watchme_analysis.cli.output import (
 from watchme_analysis.cli.plans import EXIT_CODES, print_policy, reporter_of
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, archive_queue, read_archive
-from watchme_analysis.remedies.queue_purge import calls_of_purge
-from watchme_analysis.remedies.queue_reader import calls_of_reading
 from watchme_analysis.text.message import Choice, Code, Duration, Message, Resource, message
 from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_path
@@ -74,7 +73,7 @@ def archive_command(queue: str, to: Path, **options: Any) -> int:
     """
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return print_policy(calls_of_reading("QUEUE"))
+        return print_policy(calls_of("queue archive"))
     require_parameters("queue", "to")
     check_folder(to)
     reading = ReadingOptions(options["visibility_timeout"], reporter_of(output, out))
@@ -136,7 +135,7 @@ def purge_command(queue: str, **options: Any) -> int:
     """
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
-        return print_policy(calls_of_purge("QUEUE"))
+        return print_policy(calls_of("queue purge"))
     require_parameters("queue")
     if options["archive"] is None or not (options["reason"] or "").strip():
         raise InputError(error_message("error-purge-needs"))

@@ -321,9 +321,9 @@ def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
 
 
 def _print_policy() -> int:
-    from watchme_analysis.remedies.verified_redrive import RedriveTask, calls_of_redrive
+    from watchme_analysis.remedies.allowed_calls import calls_of
 
-    return print_policy(calls_of_redrive(RedriveTask("QUEUE", (), "DLQ")))
+    return print_policy(calls_of("redrive"))
 
 
 def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:

@@ -44,12 +44,12 @@ def plan_command(case: Path, queue: str | None, **options: Any) -> int:
     The plan is refused if the account has other settings than the CASE, since the simulation is then of
     another system.
     """
-    from watchme_analysis.remedies.queue_settings import CALLS
+    from watchme_analysis.remedies.allowed_calls import calls_of
     from watchme_analysis.services.queue_settings import plan_settings, simulated
 
     output = output_of(options)
     if options["print_policy"]:
-        return print_policy(CALLS)
+        return print_policy(calls_of("settings"))
     require_parameters("case")
     tried = simulated(case, queue, *(options[name] for name in ("replications", "seed", "processes")))
     plan = plan_settings(session_of(options), tried, options["measure"])

@@ -494,22 +494,3 @@ def _set_state(name: str, state: str) -> Call:
     return Call(
         "cloudwatch", "set_alarm_state", {"AlarmName": name, "StateValue": state, "StateReason": TEST_REASON}
     )
-
-
-# Calls of planning, applying, verifying and undoing, for the policy of the remedy.
-CALLS = tuple(
-    Call(service, operation)
-    for service, operations in {
-        "cloudwatch": (
-            "describe_alarms", "put_metric_alarm", "put_composite_alarm", "delete_alarms", "set_alarm_state",
-            "describe_alarm_history",
-        ),
-        "lambda": ("get_function_configuration", "list_event_source_mappings"),
-        "sns": (
-            "get_topic_attributes", "list_subscriptions_by_topic", "create_topic", "subscribe",
-            "delete_topic",
-        ),
-        "sqs": ("get_queue_url", "get_queue_attributes"),
-    }.items()
-    for operation in operations
-)  # fmt: skip

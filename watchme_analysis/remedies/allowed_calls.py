@@ -124,6 +124,60 @@ CALLS: Mapping[str, Mapping[tuple[str, str], Mapping[str, Any]]] = {
     },
 }  # fmt: skip
 
+# Further calls by remedy: those of planning and verifying, and all of a remedy that handles messages.
+_FURTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "alarms": {
+        "cloudwatch": ("describe_alarms", "describe_alarm_history"),
+        "lambda": ("get_function_configuration", "list_event_source_mappings"),
+        "sns": ("get_topic_attributes", "list_subscriptions_by_topic"),
+        "sqs": ("get_queue_url", "get_queue_attributes"),
+    },
+    "deploy": {
+        "lambda": ("get_alias", "get_function", "get_function_configuration"), "logs": ("filter_log_events",),
+    },
+    "fifo": {
+        "cloudwatch": ("describe_alarms", "get_metric_data"),
+        "lambda": (
+            "get_event_source_mapping", "get_function_concurrency", "get_function_configuration",
+            "list_event_source_mappings",
+        ),
+        "sqs": ("get_queue_attributes", "get_queue_url", "list_queue_tags"),
+    },
+    "settings": {
+        "lambda": (
+            "get_function_configuration", "get_function_concurrency", "list_event_source_mappings",
+            "get_event_source_mapping",
+        ),
+        "sqs": ("get_queue_url", "get_queue_attributes"),
+    },
+    "loadtest": {
+        "sqs": ("get_queue_url", "get_queue_attributes", "send_message"),
+        "lambda": (
+            "list_event_source_mappings", "get_function_configuration", "get_function_concurrency",
+        ),
+        "logs": ("filter_log_events",), "cloudwatch": ("get_metric_data",),
+    },
+    "redrive": {
+        "sqs": (
+            "get_queue_attributes", "send_message", "receive_message", "delete_message_batch",
+            "change_message_visibility_batch",
+        ),
+        "lambda": ("list_event_source_mappings", "get_function_configuration"),
+        "logs": ("filter_log_events",),
+    },
+    "queue archive": {
+        "sqs": (
+            "get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch"
+        ),
+    },
+    "queue purge": {
+        "sqs": (
+            "get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch",
+            "delete_message_batch",
+        ),
+    },
+}  # fmt: skip
+
 # Read the policy of a queue that a new one takes over, the queue of the plan's mapping, and its DLQ.
 ACCESS_POLICY = "Attributes.Policy"
 SOURCE_QUEUE = "EventSourceArn"
@@ -141,6 +195,14 @@ class _NotAllowedError(Exception):
     def __init__(self, reason: str, call: Call, part: str = "") -> None:
         super().__init__(reason)
         self.reason, self.call, self.part = reason, call, part
+
+
+def calls_of(remedy: str) -> tuple[Call, ...]:
+    """Return the calls of planning, applying, verifying and undoing a remedy, for its IAM policy."""
+    further = {
+        (service, operation) for service, names in _FURTHER[remedy].items() for operation in names
+    }  # fmt: skip
+    return tuple(Call(*each) for each in sorted(further | CALLS.get(remedy, {}).keys()))
 
 
 def _check_calls(plan: Plan, path: Path) -> None:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 Outcome = Literal["complete", "refused", "stopped", "undone"]
 _PLAN = "plan"
 _UNCERTAIN, _UNSEEN = "uncertain", "unseen"
+# Events of a step at which a run has ended.
+ENDED_BADLY = frozenset({FAILED, NOT_DONE, _UNCERTAIN})
 _READINGS_S = (0.2, 1.0, 2.0, 5.0)
 _RESPONSE_CHARACTERS = 200
 
@@ -138,13 +140,13 @@ def apply_plan(
                 _do(step, journal, aws, report)
             except SurpriseError as surprise:
                 said = _with_hint(surprise, step)
-                journal.write(step.name, surprise.event, sentence=said.to_dict())
+                _record(journal, step, surprise.event, said)
                 report(step, said)
                 sentence = message("plan-stopped", step=Code(step.name), why=said)
                 if plan.undo_on_surprise:
                     return _undo(plan, journal, aws, report, sentence)
                 return ApplyResult("stopped", done_steps(plan, journal), sentence, journal.path)
-        journal.write(_PLAN, DONE, plan=plan.digest)
+        journal.write(_PLAN, DONE, plan=plan.digest, sentence=plan.title.to_dict())
         unseen = [step.name for step in plan.steps if journal.event(step.name) == _UNSEEN]
         sentence = message("plan-complete", count=len(plan.steps) - len(unseen))
         if unseen:
@@ -293,7 +295,7 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
         # A response that was not as expected is not made good by reading.
         settled = None if event == FAILED and step.expect else _settled(step, aws, made)
         if settled:
-            journal.write(step.name, DONE, settled=True)
+            _record(journal, step, DONE, settled=True)
             report(step, message("plan-step-settled"))
             return
         if settled is None and not step.is_repeatable:
@@ -319,11 +321,19 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
         except NeverError as never:
             if not step.may_be_unseen:
                 raise
-            journal.write(step.name, _UNSEEN)
+            _record(journal, step, _UNSEEN)
             report(step, message("plan-step-unseen", why=never.sentence))
             return
-    journal.write(step.name, DONE, **({"made": kept} if kept else {}))
+    more: dict[str, Any] = {"made": kept} if kept else {}
+    _record(journal, step, DONE, None, **more)
     report(step, message("plan-step-done"))
+
+
+def _record(journal: Journal, step: Step, event: str, said: Message | None = None, **more: Any) -> None:
+    """Record what has become of a step, with the sentence for the table ``actions``."""
+    call = {"call": _name(step.call).text} if step.call is not None else {}
+    sentence = (said or step.why).to_dict()
+    journal.write(step.name, event, **more, **call, resource=step.resource, sentence=sentence)
 
 
 def _may_have_been_called(step: Step, journal: Journal) -> bool:
@@ -423,7 +433,7 @@ def _earlier_surprise(plan: Plan, journal: Journal) -> Message | None:
     """Return why an earlier run began to undo the plan; None when none did."""
     for step in plan.steps:
         entry = journal.last.get(step.name, {})
-        if "sentence" in entry:
+        if entry.get("event") in ENDED_BADLY:
             return message("plan-stopped", step=Code(step.name), why=message_from_dict(entry["sentence"]))
     return None
 
@@ -435,7 +445,7 @@ def _undo(
         try:
             _do(step, journal, aws, report)
         except SurpriseError as surprise:
-            journal.write(step.name, surprise.event, sentence=surprise.sentence.to_dict())
+            _record(journal, step, surprise.event, surprise.sentence)
             report(step, surprise.sentence)
             sentence = message("plan-undo-failed", why=why, undo=surprise.sentence)
             return ApplyResult("stopped", done_steps(plan, journal), sentence, journal.path)
@@ -532,29 +542,3 @@ def _failure(call: Call, error: ServiceError) -> Message:
 def _response_text(value: Any) -> Code:
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return Code(text if len(text) <= _RESPONSE_CHARACTERS else f"{text[:_RESPONSE_CHARACTERS]}…")
-
-
-def actions_of(plan: Plan, journal: Journal) -> list[dict[str, Any]]:
-    """Return what a journal records of a plan, as rows of the table ``actions``."""
-    steps = {step.name: step for step in plan.steps}
-    rows = []
-    for number, entry in enumerate(journal.entries):
-        if entry["event"] == INTENDED:
-            continue
-        step = steps.get(entry["key"])
-        sentence = entry.get("sentence")
-        said = message_from_dict(sentence) if sentence else step.why if step else plan.title
-        rows.append(
-            {
-                "time": entry["at"],
-                "remedy": plan.remedy,
-                "step": entry["key"],
-                "resource": step.resource if step else None,
-                "call": _name(step.call).text if step and step.call else None,
-                "outcome": entry["event"],
-                "message": said.to_dict(),
-                "plan": plan.digest,
-                "number": number,
-            }
-        )
-    return rows

@@ -395,17 +395,3 @@ def _zip_of(package: Path) -> bytes:
                 entry.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
                 archive.writestr(entry, path.read_bytes())
     return made.getvalue()
-
-
-# Calls of planning, applying, verifying and undoing, for the policy of the remedy.
-CALLS = tuple(
-    Call(service, operation)
-    for service, operations in {
-        "lambda": (
-            "get_alias", "get_function", "get_function_configuration", "invoke", "publish_version",
-            "update_alias", "update_function_code",
-        ),
-        "logs": ("filter_log_events",),
-    }.items()
-    for operation in operations
-)  # fmt: skip

@@ -674,22 +674,3 @@ def _notes(source: Source, options: MigrationOptions) -> list[Message]:
         if name in new_names.values()
     ]
     return found
-
-
-# Calls of planning, checking, applying, verifying and undoing, for the policy of the remedy.
-CALLS = tuple(
-    Call(service, operation)
-    for service, operations in {
-        "cloudwatch": ("describe_alarms", "get_metric_data"),
-        "lambda": (
-            "create_event_source_mapping", "get_event_source_mapping", "get_function_concurrency",
-            "get_function_configuration", "list_event_source_mappings", "update_event_source_mapping",
-            "update_function_configuration",
-        ),
-        "sqs": (
-            "create_queue", "get_queue_attributes", "get_queue_url", "list_queue_tags",
-            "set_queue_attributes", "tag_queue",
-        ),
-    }.items()
-    for operation in operations
-)  # fmt: skip

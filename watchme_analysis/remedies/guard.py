@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+from watchme_analysis.case.actions import actions_in
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.probes import is_success
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.files.journal import DONE, FAILED, INTENDED, Journal, open_journal, read_journal
-from watchme_analysis.remedies.apply import actions_of, apply_plan
+from watchme_analysis.remedies.apply import ENDED_BADLY, apply_plan
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
 from watchme_analysis.text.message import Duration, Message, Resource, message
 from watchme_analysis.text.render import as_message, error_message
@@ -391,8 +392,10 @@ class Guard:
         found = []
         for path in sorted(self.folder.glob(f"*/{_RESTART_JOURNAL}")):
             entries = read_journal(path).entries
-            is_open = not any("sentence" in entry for entry in entries) and entries[-1:] != []
-            is_open = is_open and not (entries[-1]["key"] == "plan" and entries[-1]["event"] == DONE)
+            is_open = not any(
+                entry["event"] in ENDED_BADLY or (entry["key"], entry["event"]) == ("plan", DONE)
+                for entry in entries
+            )
             begun = [entry for entry in entries if (entry["key"], entry["event"]) == (_RESTART, INTENDED)]
             if begun:
                 found.append((datetime.fromisoformat(begun[0]["at"]), path, is_open))
@@ -422,7 +425,7 @@ class Guard:
             sentence = message("guard-restarted", url=url, took=took)
         else:
             sentence = message("guard-restart-failed", url=url, why=result.sentence)
-        self.record(actions_of(plan, read_journal(journal)))
+        self.record(actions_in(read_journal(journal), REMEDY))
         self._report_and_notify(sentence)
 
     def _is_healthy(self) -> bool:

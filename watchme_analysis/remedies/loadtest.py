@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
 REMEDY = "loadtest"
 AGENT = "watchme-loadtest/1"
-_RUN = "run"
+_RUN = "load test"
 _SENT, _PROCESSED = "sent", "processed"
 # Requests without a response at the same time; an endpoint that reaches it answers too slowly for the rate.
 _MOST_OPEN = 200
@@ -262,7 +262,7 @@ def run_load_test(  # noqa: PLR0913  the plan, where it runs, and how a log name
         ended = journal.last.get(_RUN, {})
         if ended.get("event") == DONE:
             report(message("loadtest-was-run"))
-            return run.result(ended["outcome"], message_from_dict(ended["sentence"]))
+            return run.result(ended["outcome"], message_from_dict(ended["end"]))
         return run.go(work_items, words)
 
 
@@ -278,27 +278,6 @@ def calls_of_load_test(plan: LoadPlan) -> tuple[Call, ...]:
             Call("logs", "filter_log_events"),
         ]
     return tuple(calls)
-
-
-def actions_of_load_test(plan: LoadPlan, journal: Journal) -> list[dict[str, Any]]:
-    """Return the end of a load test that a journal records, as a row of the table ``actions``."""
-    ended = journal.last.get(_RUN, {})
-    if ended.get("event") != DONE:
-        return []
-    target = Resource(plan.target.name)
-    sentence, counts = message_from_dict(ended["sentence"]), LoadCounts(**ended["counts"])
-    row = {
-        "time": ended["at"],
-        "remedy": REMEDY,
-        "step": "load test",
-        "resource": plan.target.name,
-        "call": "sqs send-message" if plan.target.kind == "queue" else None,
-        "outcome": DONE if ended["outcome"] == "complete" else FAILED,
-        "message": message("loadtest-action", target=target, end=sentence, counts=counts.sentence).to_dict(),
-        "plan": plan.digest,
-        "number": len(journal.entries) - 1,
-    }
-    return [row]
 
 
 @dataclass(frozen=True)
@@ -368,7 +347,18 @@ class _Run:
         sentence = message("loadtest-complete", count=counts.sent)
         if stopped is not None:
             sentence = message("loadtest-stopped", why=stopped)
-        self.journal.write(_RUN, DONE, outcome=outcome, sentence=sentence.to_dict(), counts=asdict(counts))
+        target = self.plan.target
+        said = message("loadtest-action", target=Resource(target.name), end=sentence, counts=counts.sentence)
+        self.journal.write(
+            _RUN,
+            DONE,
+            outcome=outcome,
+            end=sentence.to_dict(),
+            sentence=said.to_dict(),
+            counts=asdict(counts),
+            resource=target.name,
+            call="sqs send-message" if target.kind == "queue" else None,
+        )
         return self.result(outcome, sentence)
 
     def _check_system(self, work_items: WorkItemSettings, words: LogWords, *, is_first: bool) -> None:

@@ -25,12 +25,10 @@ from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.files.journal import DONE, INTENDED, Journal, open_journal
-from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, body_hash
 from watchme_analysis.remedies.queue_reader import (
     QueueCounts,
     await_visible,
-    calls_of_reading,
     check_readable,
     counts_of,
     delete_messages,
@@ -48,6 +46,8 @@ if TYPE_CHECKING:
 
 RECORD_SUFFIX, JOURNAL_SUFFIX = ".purge-record.json", ".purge-journal.jsonl"
 _RECORD_BEGINNING = b'{\n  "remedy": "queue purge"'
+REMEDY = "queue purge"
+_RUN = "purge"
 _HOLD = "hold"
 _HOLDING, _RELEASED = "holding", "released"
 _MESSAGES = "messages"
@@ -100,11 +100,6 @@ def journal_of(archive: Path) -> Path:
     return archive.with_name(archive.name + JOURNAL_SUFFIX)
 
 
-def calls_of_purge(url: str) -> tuple[Call, ...]:
-    """Return the calls that a purge may make, for the IAM policy."""
-    return (*calls_of_reading(url), Call("sqs", "delete_message_batch", {"QueueUrl": url}))
-
-
 def purge_queue(
     aws: Aws,
     queue: str,
@@ -145,7 +140,7 @@ def purge_queue(
     check_replaceable(record, lambda first: first.startswith(_RECORD_BEGINNING), "purge-record")
     with open_journal(journal_of(archive.path)) as journal:
         facts: dict[str, Any] = {
-            "remedy": "queue purge",
+            "remedy": REMEDY,
             "queue": url,
             "reason": reason,
             "archive": archive.path.name,
@@ -164,7 +159,7 @@ def purge_queue(
             sentence = message("purge-refused", why=why)
             return PurgeResult("refused", sentence, 0, (), (), counts_of(attributes), None)
         if not journal.entries:
-            journal.write("record", INTENDED, sha256=archive.sha256)
+            journal.write(_RUN, INTENDED, plan=archive.sha256)
         facts["began"] = journal.entries[0]["at"]
         state(state="begun")
         try:
@@ -179,27 +174,14 @@ def purge_queue(
             counts=result.counts and result.counts.to_dict(),
             sentence=result.sentence.to_dict(),
         )
-        journal.write("record", DONE, outcome=result.outcome, sentence=result.sentence.to_dict())
+        journal.write(
+            _RUN,
+            DONE,
+            outcome=result.outcome,
+            resource=resource_name(url),
+            sentence=result.sentence.to_dict(),
+        )
         return result
-
-
-def actions_of_purge(journal: Journal, url: str) -> list[dict[str, Any]]:
-    """Return the ends of a purge's runs that a journal records, as rows of the table ``actions``."""
-    return [
-        {
-            "time": entry["at"],
-            "remedy": "queue purge",
-            "step": "purge",
-            "resource": resource_name(url),
-            "call": None,
-            "outcome": "done" if entry["outcome"] == "complete" else "failed",
-            "message": entry["sentence"],
-            "plan": journal.entries[0]["sha256"],
-            "number": number,
-        }
-        for number, entry in enumerate(journal.entries)
-        if entry["key"] == "record" and entry["event"] == DONE
-    ]
 
 
 def _write_record(path: Path, facts: Mapping[str, Any]) -> None:
@@ -236,10 +218,10 @@ class _Purge:
             return message("purge-other-queue", queue=Resource(self.archive.arn), archive=self._name)
         if self.archive.missed:
             return message("purge-incomplete-archive", archive=self._name, missed=self.archive.missed[0])
-        entry = self.journal.last.get("record")
+        entry = self.journal.last.get(_RUN)
         if entry is None and self.journal.entries:
             raise InputError(error_message("error-purge-journal-remedy", path=self.journal.path))
-        if self.journal.entries and self.journal.entries[0].get("sha256") != self.archive.sha256:
+        if self.journal.entries and self.journal.entries[0].get("plan") != self.archive.sha256:
             raise InputError(error_message("error-purge-journal-archive", path=self.journal.path))
         return None
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.remedies.plan import Call
 from watchme_analysis.text.message import Duration, Message, message
 from watchme_analysis.text.render import error_message
 
@@ -276,13 +275,3 @@ def settled_counts(aws: Aws, url: str, expected: int, report: Callable[[Message]
         if (aws.now() - (agreed_since or began)).total_seconds() >= settle_s:
             return counts
         aws.sleep(aws.rate_limits.queue_poll_s)
-
-
-def calls_of_reading(url: str) -> tuple[Call, ...]:
-    """Return the calls that reading, deleting and releasing make, for the IAM policy."""
-    return tuple(
-        Call("sqs", operation, {"QueueUrl": url})
-        for operation in (
-            "get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch"
-        )
-    )  # fmt: skip

@@ -418,18 +418,3 @@ def _unreserved(_: float | None, live: LiveSettings) -> Step:
         until=(shows(None, _APPLIED_WITHIN_S),),
         undo=(restored,), undo_until=(shows(live.reserved, _APPLIED_WITHIN_S),),
     )  # fmt: skip
-
-
-# Calls of planning, applying, verifying and undoing, for the policy of the remedy.
-CALLS = tuple(
-    Call(service, operation)
-    for service, operations in {
-        "lambda": (
-            "get_function_configuration", "get_function_concurrency", "list_event_source_mappings",
-            "get_event_source_mapping", "update_function_configuration", "update_event_source_mapping",
-            "put_function_concurrency", "delete_function_concurrency",
-        ),
-        "sqs": ("get_queue_url", "get_queue_attributes", "set_queue_attributes"),
-    }.items()
-    for operation in operations
-)  # fmt: skip

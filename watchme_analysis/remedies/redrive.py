@@ -21,11 +21,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.names import region_of
+from watchme_analysis.aws_shapes.names import region_of, resource_name
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import Journal, read_journal
 from watchme_analysis.redact import shortened
-from watchme_analysis.text.message import MessageText
+from watchme_analysis.text.message import MessageText, Resource
 from watchme_analysis.text.render import error_message, text_of_error
 from watchme_analysis.trusted import seal
 
@@ -39,6 +39,8 @@ _PATH = re.compile(r"https?://[^/]+/(?P<account>\d+)/(?P<queue>[^/]+)/?$")
 SENDING, SENT, NOT_SENT, REJECTED = "sending", "sent", "not sent", "rejected"
 # Events that follow a message that was sent.
 PROCESSED, FAILED, DELETING, DELETED, GONE = "processed", "failed", "deleting", "deleted", "gone"
+# Events that are actions.
+_SHOWN_EVENTS = (SENT, REJECTED, PROCESSED, FAILED, DELETED, GONE)
 AFTER_SENT = frozenset({SENT, PROCESSED, FAILED, DELETING, DELETED, GONE})
 # Error codes that concern a single message, so the next message may be accepted. Codes that concern the
 # queue, its key or the credentials stop the run.
@@ -344,8 +346,36 @@ def _taken_once(message: dict[str, Any], entry: dict[str, Any]) -> bool:
 
 
 def _write(journal: Journal, line: str, message: dict[str, Any], event: str, **details: str) -> None:
-    """Append an entry to the journal and wait until it is on disk."""
-    journal.write(message_key(line), event, id=message_id(message), queue=message["QueueUrl"], **details)
+    note_message(journal, message_key(line), event, message_id(message), message["QueueUrl"], **details)
+
+
+def note_message(journal: Journal, key: str, event: str, name: str | None, url: str, **details: Any) -> None:
+    """Append an entry on a message to the journal, wait until it is on disk, and say so in ``actions``.
+
+    Parameters
+    ----------
+    journal
+        Journal of the redrive.
+    key, event
+        The message, and what has become of it.
+    name
+        Id in the DLQ; None when it was in none.
+    url
+        Queue that it is sent to.
+    **details
+        Further values for JSON.
+    """
+    from watchme_analysis.text.message import message
+
+    said: dict[str, Any] = {}
+    if event in _SHOWN_EVENTS:
+        # A created message is known by the id that it got when it was sent.
+        known = [each["as"] for each in journal.entries if each["key"] == key and "as" in each]
+        step = name if name not in (None, UNNAMED) else details.get("as", (known or [key])[-1])
+        sentence = message(f"redrive-event-{event}", message=Resource(str(step)))
+        said = {"step": step, "resource": resource_name(url), "sentence": sentence.to_dict()}
+        said |= {"call": "sqs send-message"} if event in (SENT, REJECTED) else {}
+    journal.write(key, event, id=name, queue=url, **details, **said)
 
 
 def message_key(line: str) -> str:

@@ -32,7 +32,7 @@ from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S, without_r
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.journal import Journal, open_journal
-from watchme_analysis.remedies.plan import Call
+from watchme_analysis.remedies.apply import SurpriseError
 from watchme_analysis.remedies.processed_log import (
     CLOCK_DIFFERENCE,
     RECEIVED_AGAIN,
@@ -61,11 +61,11 @@ from watchme_analysis.remedies.redrive import (
     SENDING,
     SENT,
     UNKNOWN,
-    UNNAMED,
     RedriveResult,
     Target,
     check_owner,
     message_key,
+    note_message,
     open_lines,
     seal_of,
     send_one,
@@ -91,7 +91,6 @@ _HIDDEN_SHARE = 0.25
 # Reasons in the audit: of a failure that the DLQ shows, and of messages that were not sent.
 RETURNED, NOT_RECEIVED, HIDDEN = "moved to the DLQ again", "not-received", "hidden"
 _NO_KEYS, _NO_WORDS = WorkItemSettings(), LogWords()
-_SHOWN_EVENTS = (SENT, REJECTED, PROCESSED, FAILED, DELETED, GONE)
 _OPEN_STATES = ("unproven", "failed", "sent", "unconfirmed", "rejected", "not_sent")
 _STATE_OF_EVENT: dict[str | None, State] = {
     SENDING: "unconfirmed", SENT: "sent", REJECTED: "rejected", PROCESSED: "processed", FAILED: "failed",
@@ -275,14 +274,6 @@ class RedriveAudit:
         }
 
 
-class _StopError(Exception):
-    """The run ends here; carries the sentence."""
-
-    def __init__(self, sentence: Message) -> None:
-        super().__init__(sentence.id)
-        self.sentence = sentence
-
-
 def run_redrive(  # noqa: PLR0913  the run, where it runs, and how a log names work
     task: RedriveTask,
     journal_path: Path,
@@ -330,50 +321,6 @@ def run_redrive(  # noqa: PLR0913  the run, where it runs, and how a log names w
         if why is not None:
             return run.audit("refused", message("redrive-refused", why=why))
         return run.go()
-
-
-def calls_of_redrive(task: RedriveTask) -> tuple[Call, ...]:
-    """Return the calls that a redrive may make, for the IAM policy."""
-    queue = {"QueueUrl": task.queue_url}
-    calls = [
-        Call("sts", "get_caller_identity"),
-        Call("sqs", "get_queue_attributes", queue),
-        Call("sqs", "send_message", queue),
-        Call("lambda", "list_event_source_mappings"),
-        Call("lambda", "get_function_configuration"),
-        Call("logs", "filter_log_events"),
-    ]
-    if task.dlq_url is not None:
-        reading = ("receive_message", "delete_message_batch", "change_message_visibility_batch")
-        calls += [Call("sqs", operation, {"QueueUrl": task.dlq_url}) for operation in reading]
-    return tuple(calls)
-
-
-def actions_of_redrive(journal: Journal) -> list[dict[str, Any]]:
-    """Return what a journal records of a redrive, as rows of the table ``actions``."""
-    rows = []
-    plan = journal.entries[0]["at"] + journal.entries[0]["key"] if journal.entries else ""
-    sent_as = {entry["key"]: entry["as"] for entry in journal.entries if "as" in entry}
-    for number, entry in enumerate(journal.entries):
-        if entry["event"] not in _SHOWN_EVENTS or entry["key"] == _HOLD:
-            continue
-        # A created message is known by the id that it got when it was sent.
-        own = entry.get("id")
-        name = str(own if own not in (None, UNNAMED) else sent_as.get(entry["key"], entry["key"]))
-        rows.append(
-            {
-                "time": entry["at"],
-                "remedy": "redrive",
-                "step": name,
-                "resource": resource_name(str(entry["queue"])),
-                "call": "sqs send-message" if entry["event"] in (SENT, REJECTED) else None,
-                "outcome": entry["event"],
-                "message": message(f"redrive-event-{entry['event']}", message=Resource(name)).to_dict(),
-                "plan": plan,
-                "number": number,
-            }
-        )
-    return rows
 
 
 @dataclass
@@ -503,7 +450,7 @@ class _Run:
         try:
             self._release()
             self._redrive_all()
-        except _StopError as stop:
+        except SurpriseError as stop:
             stopped = stop.sentence
         except ServiceError as error:
             stopped = message("redrive-call-failed", error=Quotation(str(error)))
@@ -554,7 +501,7 @@ class _Run:
             self._confirm(self.fresh)
             left = [key for key in batch if self._event(key) in {SENT, FAILED}]
             if left:
-                raise _StopError(self._why_open(left[0]))
+                raise SurpriseError(self._why_open(left[0]))
             if is_first and self._is_processed(batch[0]):
                 self.report(message("redrive-first-processed"))
 
@@ -568,14 +515,14 @@ class _Run:
                 self._read_log()
                 for key in self.fresh:
                     if self._event(key) == FAILED:
-                        raise _StopError(self._why_open(key))
+                        raise SurpriseError(self._why_open(key))
                 self.report(message("redrive-progress", sent=number, count=len(lines)))
             key = message_key(line)
             if self._may_send(key):
                 self.fresh.append(key)
                 send_one(line, self.journal, lambda _: self.sender, self.result)
             if self.result.stopped:
-                raise _StopError(message("redrive-call-failed", error=Quotation(self.result.stopped)))
+                raise SurpriseError(message("redrive-call-failed", error=Quotation(self.result.stopped)))
 
     def _pause(self, seconds: float) -> None:
         """Wait, and keep the messages of the DLQ hidden meanwhile."""
@@ -696,8 +643,8 @@ class _Run:
         return any(not counts.visible and at.timestamp() >= moved_s for at, counts in self.source_counts)
 
     def _note(self, key: str, event: str, **details: Any) -> None:
-        item = self.by_key[key]
-        self.journal.write(key, event, id=item.message_id, queue=self.task.queue_url, **details)
+        name = self.by_key[key].message_id
+        note_message(self.journal, key, event, name, self.task.queue_url, **details)
 
     def _check_claims(self) -> None:
         """Doubt the messages that the journal calls processed, and the log does not.

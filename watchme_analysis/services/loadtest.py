@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
-from watchme_analysis.case.actions import record_actions
+from watchme_analysis.case.actions import actions_in, record_actions
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import FILE, Config, System, load_config
@@ -24,7 +24,7 @@ from watchme_analysis.queues.pipeline import Pipeline, pipelines
 from watchme_analysis.remedies.apply import read_value
 from watchme_analysis.remedies.harm_watch import Kind, limits_from_the_hour_before
 from watchme_analysis.remedies.load_plan import LoadItem, LoadLimits, LoadPlan, LoadTarget
-from watchme_analysis.remedies.loadtest import LoadResult, actions_of_load_test, run_load_test
+from watchme_analysis.remedies.loadtest import REMEDY, LoadResult, run_load_test
 from watchme_analysis.remedies.plan import Call, Condition
 from watchme_analysis.remedies.queue_reader import queue_attributes, queue_url
 from watchme_analysis.simulation.fit import fit, recorded
@@ -53,21 +53,6 @@ _URLS = ("http://", "https://")
 # Quantiles of the standard normal distribution between which half of it lies are this far apart.
 _QUARTILES_APART = 1.349
 _SERVER_ERROR = 500
-# Calls of planning and applying, for the IAM policy of somebody who does both.
-CALLS = tuple(
-    Call(service, operation)
-    for service, operations in {
-        "sqs": ("get_queue_url", "get_queue_attributes", "send_message"),
-        "lambda": (
-            "list_event_source_mappings",
-            "get_function_configuration",
-            "get_function_concurrency",
-        ),
-        "logs": ("filter_log_events",),
-        "cloudwatch": ("get_metric_data",),
-    }.items()
-    for operation in operations
-)
 
 
 @dataclass(frozen=True)
@@ -222,7 +207,7 @@ def apply_load_test(  # noqa: PLR0913  what is applied, where, and where it is r
         )
     finally:
         if case is not None:
-            record_actions(case, actions_of_load_test(plan, read_journal(journal)))
+            record_actions(case, actions_in(read_journal(journal), REMEDY))
 
 
 def check_test_system(config: Config, name: str | None) -> System:

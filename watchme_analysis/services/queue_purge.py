@@ -6,13 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchme_analysis.case.actions import record_actions
+from watchme_analysis.case.actions import actions_in, record_actions
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import read_journal
 from watchme_analysis.queues.work_done import failed_with
 from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions
-from watchme_analysis.remedies.queue_purge import PurgeResult, actions_of_purge, journal_of, purge_queue
+from watchme_analysis.remedies.queue_purge import REMEDY, PurgeResult, journal_of, purge_queue
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -46,4 +46,4 @@ def purge_and_record(
         return purge_queue(aws, queue, archive, reason, errors=errors, reading=reading)
     finally:
         if case is not None:
-            record_actions(case, actions_of_purge(read_journal(journal_of(archive.path)), archive.url))
+            record_actions(case, actions_in(read_journal(journal_of(archive.path)), REMEDY))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from watchme_analysis.aws_shapes.names import region_of, resource_name
-from watchme_analysis.case.actions import record_actions
+from watchme_analysis.case.actions import actions_in, record_actions
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import WorkItemSettings, load_config
@@ -41,7 +41,6 @@ from watchme_analysis.remedies.verified_redrive import (
     RedriveItem,
     RedriveLimits,
     RedriveTask,
-    actions_of_redrive,
     confirm_within_of,
     place_sentence,
     quiet_of,
@@ -502,7 +501,7 @@ def complete_redrive(
         )
     finally:
         if case is not None:
-            record_actions(case.path, actions_of_redrive(read_journal(plan.journal)))
+            record_actions(case.path, actions_in(read_journal(plan.journal), "redrive"))
 
 
 def aws_of_queue(url: str, profile: str | None = None, region: str | None = None) -> Aws:

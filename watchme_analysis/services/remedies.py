@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchme_analysis.case.actions import record_actions
+from watchme_analysis.case.actions import actions_in, record_actions
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.journal import open_journal, read_journal
-from watchme_analysis.remedies.apply import ApplyResult, actions_of, apply_plan, undo_plan
+from watchme_analysis.remedies.apply import ApplyResult, apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Plan, Step
 from watchme_analysis.text.render import error_message
 
@@ -59,7 +59,7 @@ def apply_and_record(
         return apply_plan(plan, journal, aws, on_step)
     finally:
         if case is not None:
-            record_actions(case, actions_of(plan, read_journal(journal)))
+            record_actions(case, actions_in(read_journal(journal), plan.remedy))
 
 
 def undo(
