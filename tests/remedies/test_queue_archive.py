@@ -130,7 +130,9 @@ def test_a_purge_empties_the_queue_and_writes_the_record(worker, aws, archive):
     assert (record["state"], record["reason"], record["count"]) == ("complete", "lost", 12)
     assert record["oldest"] <= record["newest"]
     allowed = {action_of(call) for call in calls_of("queue purge")}
-    assert used.actions <= allowed <= used.actions | {"sqs:ChangeMessageVisibility"}
+    assert (
+        used.actions - {"sts:GetCallerIdentity"} <= allowed <= used.actions | {"sqs:ChangeMessageVisibility"}
+    )
     rows = actions_in(read_journal(journal_of(archive.path)), "queue purge")
     assert [row["outcome"] for row in rows] == ["done"]
 
@@ -534,6 +536,11 @@ def test_a_purge_is_refused_before_anything_is_written(memory, archived, tmp_pat
 
     other = "arn:aws:sqs:eu-west-1:123456789012:other"
     assert why(replace(archived, arn=other)) == {"queue": other, "archive": "a.gz"}
+    for elsewhere in ("arn:aws:sqs:eu-west-1:210987654321:dead", "arn:aws:sqs:us-east-1:123456789012:dead"):
+        memory.made.clear()
+        refused = purge_queue(memory, DLQ, replace(archived, arn=elsewhere), "lost", reading=MINUTE)
+        assert (refused.outcome, refused.counts, memory.made) == ("refused", None, [])  # not even read
+        assert "redrive-other-place" in messages_in(refused.sentence)
     missed = (message("archive-in-flight", count=1),)
     assert why(replace(archived, missed=missed)) == {"archive": "a.gz", "missed": "archive-in-flight"}
     path = str(journal_of(archived.path))

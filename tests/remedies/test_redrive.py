@@ -379,9 +379,10 @@ def invalid(report):
 
 
 def entries(path):
-    """Return the entries of a journal, but for what differs from run to run and user to user."""
+    """Return the entries of a journal without times, seals, and what is for the table ``actions`` alone."""
+    left_out = {"at", "seal", "step", "resource", "sentence", "call"}
     return [
-        {key: value for key, value in one.items() if key not in {"at", "seal"}}
+        {key: value for key, value in one.items() if key not in left_out}
         for one in read_journal(path).entries
     ]
 

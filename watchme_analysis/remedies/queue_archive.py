@@ -95,6 +95,12 @@ class Archive:
     sha256: str
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Return region and account of the queue."""
+        _, _, _, region, account, *_ = f"{self.arn}:::::".split(":")
+        return region, account
+
+    @property
     def summary(self) -> dict[str, Any]:
         """Return number, oldest, newest, senders and errors of the messages, ready for JSON."""
         sent = sorted(filter(None, map(_sent_at, self.messages.values())))

@@ -32,6 +32,7 @@ from watchme_analysis.remedies.queue_reader import (
     check_readable,
     counts_of,
     delete_messages,
+    other_place,
     queue_attributes,
     queue_url,
     receive_batches,
@@ -133,6 +134,10 @@ def purge_queue(
     ServiceError
         When the queue can't be read; nothing was deleted then.
     """
+    region, account = archive.place
+    why = other_place(aws.account(), aws.region, account, region)
+    if why is not None:
+        return PurgeResult("refused", message("purge-refused", why=why), 0, (), (), None, None)
     url = queue_url(aws, queue)
     attributes = queue_attributes(aws, url)
     check_readable(attributes, url)

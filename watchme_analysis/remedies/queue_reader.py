@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.message import Duration, Message, message
+from watchme_analysis.text.message import Duration, Message, Resource, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
+# Account or region of a queue whose URL does not state it.
+UNKNOWN = "unknown"
 # Messages per call of ReceiveMessage and of the batch operations.
 BATCH = 10
 # Empty responses in a row after which the queue counts as read.
@@ -58,6 +60,19 @@ class QueueCounts:
     def to_dict(self) -> dict[str, int]:
         """Return the numbers, ready for JSON."""
         return {"visible": self.visible, "in_flight": self.in_flight, "delayed": self.delayed}
+
+
+def other_place(account: str, region: str, queue_account: str, queue_region: str) -> Message | None:
+    """Return that a session is not of the account or region of a queue; None when it is, or may be."""
+    if queue_account in (account, UNKNOWN) and queue_region in (region, UNKNOWN):
+        return None
+    return message(
+        "redrive-other-place",
+        account=Resource(account),
+        region=Resource(region),
+        queue_account=Resource(queue_account),
+        queue_region=Resource(queue_region),
+    )
 
 
 def queue_url(aws: Aws, queue: str) -> str:

@@ -25,6 +25,7 @@ from watchme_analysis.aws_shapes.names import region_of, resource_name
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.journal import Journal, read_journal
 from watchme_analysis.redact import shortened
+from watchme_analysis.remedies.queue_reader import UNKNOWN
 from watchme_analysis.text.message import MessageText, Resource
 from watchme_analysis.text.render import error_message, text_of_error
 from watchme_analysis.trusted import seal
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 # SQS discards duplicates of a deduplication id for 5 minutes; one minute is a margin for clock differences.
 _DEDUPLICATED = timedelta(minutes=4)
-UNKNOWN = "unknown"
 _PATH = re.compile(r"https?://[^/]+/(?P<account>\d+)/(?P<queue>[^/]+)/?$")
 SENDING, SENT, NOT_SENT, REJECTED = "sending", "sent", "not sent", "rejected"
 # Events that follow a message that was sent.

@@ -41,11 +41,13 @@ from watchme_analysis.remedies.processed_log import (
     SentMessage,
 )
 from watchme_analysis.remedies.queue_reader import (
+    UNKNOWN,
     QueueCounts,
     check_readable,
     counts_of,
     delete_messages,
     hide_messages,
+    other_place,
     queue_attributes,
     receive_batches,
     release_messages,
@@ -60,7 +62,6 @@ from watchme_analysis.remedies.redrive import (
     REJECTED,
     SENDING,
     SENT,
-    UNKNOWN,
     RedriveResult,
     Target,
     check_owner,
@@ -376,11 +377,11 @@ class _Run:
         """Return why the system does not allow the redrive; None when it does."""
         account, region = self.aws.account(), self.aws.region
         target = target_of(self.task.queue_url)
-        if why := _other_place(account, region, target.account, target.region):
+        if why := other_place(account, region, target.account, target.region):
             return why
         source = queue_attributes(self.aws, self.task.queue_url)
         _, _, _, arn_region, arn_account, *_ = source["QueueArn"].split(":")
-        if why := _other_place(account, region, arn_account, arn_region):
+        if why := other_place(account, region, arn_account, arn_region):
             return why
         if target.region == UNKNOWN:
             self.report(place_sentence(Target(target.queue, account, region, target.messages)))
@@ -879,20 +880,6 @@ class _Run:
         if self.in_dlq is None or message_id is None:
             return None
         return message_id in self.in_dlq
-
-
-def _other_place(account: str, region: str, stated_account: str, stated_region: str) -> Message | None:
-    """Return that a session is not of the account or region of a queue; None when it is, or may be."""
-    fits = stated_account in (account, UNKNOWN) and stated_region in (region, UNKNOWN)
-    if fits:
-        return None
-    return message(
-        "redrive-other-place",
-        account=Resource(account),
-        region=Resource(region),
-        queue_account=Resource(stated_account),
-        queue_region=Resource(stated_region),
-    )
 
 
 def place_sentence(target: Target) -> Message:
