@@ -17,7 +17,6 @@ changed that takes no time. What follows the task's name goes to the tool: `task
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -27,6 +26,11 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:
+    sys.exit("tasks.py: Windows is not supported; use Linux, macOS or the Windows Subsystem for Linux.")
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"

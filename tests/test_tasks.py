@@ -146,3 +146,14 @@ def test_a_trial_diagnosis_that_fails_ends_the_set_up(tasks, moved, tmp_path, mo
     assert tasks.main(["setup"]) == 2 * code
     assert tasks.STAMP.exists() == (code == 0)
     assert capsys.readouterr().err.count("trial diagnosis") == code
+
+
+def test_says_on_windows_that_it_is_not_supported():
+    """The module `fcntl`, which Windows lacks, can't be imported here."""
+    program = "import runpy, sys; sys.modules['fcntl'] = None; runpy.run_path('tasks.py')"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("tasks.py: Windows is not supported")
+    assert len(ended.stderr.splitlines()) == 1
