@@ -26,7 +26,7 @@ from watchme_analysis.delivery.changes import (
 )
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
-from watchme_analysis.delivery.destinations.files import ABOUT, FilesSender, Retention, note_of
+from watchme_analysis.delivery.destinations.files import FilesSender, Retention, note_of
 from watchme_analysis.delivery.digest import Digest, digest_content
 from watchme_analysis.delivery.notice import Notice, notice_of, notice_of_change, receives, with_due
 from watchme_analysis.delivery.outbox import Delivered, Outbox
@@ -35,6 +35,7 @@ from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
 from watchme_analysis.delivery.state import BudgetError, State, SystemState
 from watchme_analysis.delivery.telemetry import TelemetryCost
 from watchme_analysis.errors import InputError
+from watchme_analysis.report.folder import ABOUT
 from watchme_analysis.text.message import Bytes, Duration, Number, TimeSpan, message
 from watchme_analysis.window import Window
 

@@ -16,7 +16,7 @@ from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantag
 from watchme_analysis.health.sections.followed import plot_waterfall
 from watchme_analysis.health.sections.timeline import plot_health_timeline
 from watchme_analysis.inference.findings import Evidence, Finding, Ranked
-from watchme_analysis.present import style
+from watchme_analysis.present import figure_settings, style
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.queues.baseline import binned
 from watchme_analysis.queues.pipeline import pipelines
@@ -347,13 +347,14 @@ def test_no_two_lines_of_a_panel_differ_in_colour_alone():
 @pytest.mark.slow
 @pytest.mark.parametrize("font", ["IPAexGothic", None])
 def test_a_japanese_figure_is_drawn_in_english_only_where_no_font_has_its_letters(monkeypatch, font):
-    monkeypatch.setattr(style, "japanese_font", lambda: font)
-    style._settings.cache_clear()
+    for module in (style, figure_settings):
+        monkeypatch.setattr(module, "japanese_font", lambda: font)
+    figure_settings.drawing_settings.cache_clear()
     span = style.AxisSpan(SPAN.window, TOKYO, language="ja")
     with warnings.catch_warnings():  # the named font need not be on this machine
         warnings.simplefilter("ignore")
         picture = plot_backlog_timeline(binned(pipelines(Tables(metrics=metrics()))), span, ["a-queue"])
-    style._settings.cache_clear()
+    figure_settings.drawing_settings.cache_clear()
     is_japanese = any(re.search("[ぁ-んァ-ン一-龥]", word) for word in picture.words)
     assert is_japanese == (font is not None)
     assert re.search("[ぁ-んァ-ン一-龥]", picture.alt)

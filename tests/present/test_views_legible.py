@@ -138,7 +138,9 @@ def test_a_load_of_whole_requests_is_counted_in_whole_numbers_and_seen_at_none(d
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(len(style._settings()["font.family"]) < 2, reason="no font for Japanese is installed")
+@pytest.mark.skipif(
+    len(style.drawing_settings()["font.family"]) < 2, reason="no font for Japanese is installed"
+)
 def test_japanese_is_written_with_real_glyphs():
     figure, (axis,) = style.new_figure([1.0])
     style.title(axis, "latency of /結果/日報")

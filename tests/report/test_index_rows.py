@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 
 import pytest
@@ -76,3 +77,16 @@ def test_the_index_of_thousands_of_reports_is_written_at_once(tmp_path):
     write_index(tmp_path)
     # The processor's time, since others may use it as well. Rendering all rows takes longer.
     assert os.times().user - used < 0.3, time.monotonic() - began
+
+
+def test_plain_links_show_the_reports_of_a_system(tmp_path):
+    for hour, system in ((1, "orders"), (2, "refunds <b>"), (3, "orders")):
+        folder = report(tmp_path, hour)
+        (folder / "notice.json").write_text(json.dumps({"system": system, "incident": None}))
+    page = write_index(tmp_path).read_text()
+    links = dict(re.findall(r'<a href="#(s\w+)">([^<]+)</a>', page))
+    assert sorted(links.values()) == ["orders", "refunds &lt;b&gt;"]
+    shown = {name: len(re.findall(rf'<article class="[^"]*\b{of}"', page)) for of, name in links.items()}
+    assert shown == {"orders": 2, "refunds &lt;b&gt;": 1}
+    assert all(f'<span id="{of}">' in page and f"#{of}:target ~" in page for of in links)
+    assert "<script" not in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -21,7 +21,7 @@ from watchme_analysis.backlog.sections.tables import (
     onset_table,
     redrive_table,
 )
-from watchme_analysis.backlog.sections.timeline import plot_backlog_timeline
+from watchme_analysis.backlog.sections.timeline import PANELS, Panel, chosen_panels, plot_backlog_timeline
 from watchme_analysis.files.attachments import attach
 from watchme_analysis.notebook import readings
 from watchme_analysis.notebook.console_links import console_view, links
@@ -158,11 +158,21 @@ class BacklogPage(Page):
     @section(lambda page: binned(pipelines(page.investigation, page._queue)), Rows("metrics"))
     def timeline(self) -> FigureView:
         """Return a figure of arrivals, backlog and function metrics on one time axis."""
-        series = binned(pipelines(self.investigation, self._queue))
+        return self._plot_timeline(PANELS)
+
+    def strip(self) -> FigureView | None:
+        """Return a small timeline of what the reasons of the diagnosis are about."""
+        queries = [reason.sql or "" for reason in self.diagnosis.reasons]
+        return self._plot_timeline(
+            chosen_panels(binned(pipelines(self.investigation, self._queue)), queries), "strip"
+        )
+
+    def _plot_timeline(self, panels: Sequence[Panel], name: str = "timeline") -> FigureView:
         marks = tuple(
             Mark(row.time.to_pydatetime(), str(row.event_name)) for row in self._changes.itertuples()
         )
-        return plot_backlog_timeline(series, self.span(marks), self.affected)
+        series = binned(pipelines(self.investigation, self._queue))
+        return plot_backlog_timeline(series, self.span(marks), self.affected, panels, name)
 
     @section(lambda page: page._changes, Rows("changes"), plot="timeline")
     def changes(self) -> TableView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from watchme_analysis.health.sections.configuration import code_table, processes
 from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
 from watchme_analysis.health.sections.followed import clocks, fates_table, layers_table, plot_waterfall
 from watchme_analysis.health.sections.tables import by_connection_table, comparison_table, status_table
-from watchme_analysis.health.sections.timeline import plot_health_timeline
+from watchme_analysis.health.sections.timeline import chosen_panels, plot_health_timeline
 from watchme_analysis.notebook import readings
 from watchme_analysis.notebook.console_links import console_view, links_of_endpoint
 from watchme_analysis.notebook.page import Page
@@ -137,9 +138,19 @@ class HealthPage(Page):
     )
     def timeline(self) -> FigureView:
         """Return a figure of all layers on one time axis."""
+        return self._plot_timeline()
+
+    def strip(self) -> FigureView | None:
+        """Return a small timeline of what the reasons of the diagnosis are about."""
+        reasons = ((reason.table, reason.sql or "") for reason in self.diagnosis.reasons)
+        metrics = self.investigation.table("host_metrics")
+        return self._plot_timeline(chosen_panels(self.context.observed, metrics, reasons), "strip")
+
+    def _plot_timeline(self, only: Collection[str] = (), name: str = "timeline") -> FigureView:
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
         tables["bins"] = dense_bins(self.context.observed)
-        return plot_health_timeline(self.context.observed, tables, self.span(self.marks), self.context.routes)
+        span, routes = self.span(self.marks), self.context.routes
+        return plot_health_timeline(self.context.observed, tables, span, routes, only, name)
 
     @section(lambda page: page._change_rows, Rows("changes"), plot="timeline")
     def changes(self) -> TableView:

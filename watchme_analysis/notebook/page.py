@@ -307,7 +307,11 @@ class Page:
     @section(lambda page: page._verdict_row(), lambda page: page._leading_query())
     def verdict(self) -> VerdictView:
         """Return headline, facts, cause and steps; the output also contains the full diagnosis as JSON."""
-        return VerdictView(self.diagnosis, self.zone, language=self.language)
+        return VerdictView(self.diagnosis, self.zone, language=self.language, strip=self.strip)
+
+    def strip(self) -> FigureView | None:
+        """Return a small timeline of what the reasons of the diagnosis are about; None without one."""
+        return None
 
     @section(sql=lambda page: page._leading_query())
     def conclusion(self) -> TextView:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.files.attachments import is_report
+from watchme_analysis.present.inline_svg import inline_svg
 from watchme_analysis.present.text_table import align_rows
 from watchme_analysis.redact import described, redacted, redacted_cell
 from watchme_analysis.text.formats import format_number, format_time
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DISPLAY_WIDTH_PX = 760
+SVG = "image/svg+xml"
+# Widths in inches that a figure on a page is laid out in: alone, and beside the answer.
+PAGE_WIDTH_IN, STRIP_WIDTH_IN = 9.5, 6.0
 _MAX_ROWS = 40
 _SHORT = 40
 _COMMAND = ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
@@ -59,9 +64,15 @@ class FigureView:
         """Return the name in one line."""
         return described(self, self.name)
 
+    def svg(self, width_in: float = PAGE_WIDTH_IN) -> str:
+        """Return the figure as an SVG element of a page, whose marks show their values on hover."""
+        return inline_svg(self.figure, self.name, self.alt, width_in)
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
         about = {"alt": self.alt, "name": self.name, "width": DISPLAY_WIDTH_PX}
+        if is_report() and self.figure is not None:
+            data[SVG] = self.svg()
         return data, {"image/png": about}
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.files.attachments import is_report
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import FINDING_MIME
-from watchme_analysis.present.display import TableView, TextView, coded
+from watchme_analysis.present.display import STRIP_WIDTH_IN, SVG, FigureView, TableView, TextView, coded
 from watchme_analysis.present.short_answer import Answer, short_answer, stored_answer
 from watchme_analysis.redact import described, redacted
 from watchme_analysis.text.formats import as_sentence
@@ -40,12 +41,14 @@ class VerdictView:
     """The short answer of a diagnosis and, for programs, the full diagnosis as JSON.
 
     ``track_record`` is a sentence on the accuracy of such verdicts in recorded cases; empty if unknown.
+    ``strip`` returns the figure that a page shows beside the answer.
     """
 
     diagnosis: Diagnosis
     zone: tzinfo
     track_record: Text = ""
     language: str = "en"
+    strip: Callable[[], FigureView | None] = lambda: None
 
     def __repr__(self) -> str:
         """Return the diagnosis in one line."""
@@ -55,7 +58,9 @@ class VerdictView:
         record = render(self.track_record, self.language, self.zone)
         answer = stored_answer(self.diagnosis.to_dict(), self.language, self.zone)
         text = [line for _, line in short_answer(answer)]
+        strip = self.strip() if is_report() else None
         return {
+            **({SVG: strip.svg(STRIP_WIDTH_IN)} if strip is not None else {}),
             FINDING_MIME: self.diagnosis.to_dict(),
             "text/html": answer_html(answer, self.language)
             + (f"\n<p>{escape(record)}</p>" if record else ""),

@@ -12,15 +12,17 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import cache, partial
+from functools import partial
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.installation import require
 from watchme_analysis.present.display import FigureView
+from watchme_analysis.present.figure_settings import drawing_settings, japanese_font
+from watchme_analysis.present.inline_svg import mark_words
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.formats import format_duration, format_time
 from watchme_analysis.text.render import label, render
@@ -51,82 +53,10 @@ SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 _DASHES: Any = ("-", (0, (4, 1)), (0, (1, 0.8)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 INCIDENT = "#fde9d9"
 
-_SETTINGS: Any = {
-    "font.size": 9,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#666666",
-    "axes.linewidth": 0.8,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.6,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.3,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "text.parse_math": False,  # for tick labels created while drawing; see _write_literally
-    "text.usetex": False,
-    "timezone": "UTC",
-}
-
-
-# Fonts with Japanese letters, which DejaVu Sans lacks: Linux, macOS, then Windows.
-_JAPANESE_FONTS = (
-    "Noto Sans CJK JP",
-    "Noto Sans JP",
-    "IPAexGothic",
-    "IPAGothic",
-    "TakaoPGothic",
-    "VL Gothic",
-    "Hiragino Sans",
-    "Hiragino Kaku Gothic ProN",
-    "Hiragino Kaku Gothic Pro",
-    "Yu Gothic",
-    "BIZ UDGothic",
-    "Meiryo",
-    "MS Gothic",
-)
-
-
-@cache
-def japanese_font() -> str | None:
-    """Return the name of an installed font with Japanese letters; None without one."""
-    from matplotlib import font_manager
-
-    def first() -> str | None:
-        known = set(font_manager.get_font_names())
-        return next((name for name in _JAPANESE_FONTS if name in known), None)
-
-    found = first()
-    if found is not None:
-        return found
-    # matplotlib lists the fonts of a machine once; fonts that were installed later are not in its list.
-    listed = {font.fname for font in font_manager.fontManager.ttflist}
-    for path in font_manager.findSystemFonts():
-        if path not in listed:
-            with suppress(Exception):  # a damaged font is no reason to draw nothing
-                font_manager.fontManager.addfont(path)
-    return first()
-
 
 def drawn_language(language: str) -> str:
     """Return the language of the words in a figure: English where no font has the letters of another."""
     return "en" if language == "ja" and japanese_font() is None else language
-
-
-@cache
-def _settings() -> Any:
-    """Return the settings of a figure, with a font for Japanese if one is installed."""
-    font = japanese_font()
-    return {**_SETTINGS, "font.family": ["DejaVu Sans", *([font] if font else [])]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +94,7 @@ def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_settings()):
+    with mpl.rc_context(drawing_settings()):
         figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         return figure, list(figure.subplots(squeeze=False, **axes).flat)
@@ -180,7 +110,7 @@ def finish(figure: Figure, name: str, alt: str) -> FigureView:
     import matplotlib as mpl
     import numpy as np
 
-    settings = _settings()
+    settings = drawing_settings()
     with mpl.rc_context(settings), _without_font_warnings():
         for text in _texts(figure):
             text.set_text(redacted(text.get_text()))
@@ -208,7 +138,7 @@ def _without_font_warnings() -> Iterator[None]:
 def _write_literally(text: DrawnText) -> None:
     """Disable formulas in a text, so that dollar signs in names are shown.
 
-    A text copies matplotlib's setting when it is created, which is mostly outside of :func:`_settings`.
+    A text copies matplotlib's setting when it is created, mostly outside of :func:`drawing_settings`.
     """
     text.set_parse_math(False)
     text.set_usetex(False)
@@ -300,7 +230,7 @@ def annotate_on_hover(figure: Figure) -> None:
             note.xy = (x, y)
             note.set_text(redacted(text))
             _write_literally(note)
-            note.set_fontfamily(_settings()["font.family"])
+            note.set_fontfamily(drawing_settings()["font.family"])
             note.set_visible(True)
         figure.canvas.draw_idle()
 
@@ -323,9 +253,7 @@ def _nearest(axis: Axes, event: Any) -> tuple[float, float, str] | None:
         if len(apart) and apart.min() < reach:
             reach = float(apart.min())
             x, y = data[int(apart.argmin())]
-            name = str(line.get_label())
-            values = (axis.format_xdata(x), axis.format_ydata(y))
-            best = (x, y, ", ".join([*([] if name.startswith("_") else [name]), *values]))
+            best = (x, y, mark_words(axis, str(line.get_label()), x, y))
     return best
 
 

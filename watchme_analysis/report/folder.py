@@ -38,6 +38,8 @@ def collect_files(left: Path, folder: Path) -> list[str]:
 
 RESULT = "result.json"
 PAGE = "report.html"
+# Beside the files of a delivered report: its system and incident.
+ABOUT = "notice.json"
 STATUSES = ("running", "ok", "failed", "killed")
 _LOCK = ".lock"
 _PART = ".part"

@@ -8,8 +8,9 @@ from typing import Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.notebook.section import PAGE_MIME
-from watchme_analysis.present.display import coded
+from watchme_analysis.present.display import SVG, coded
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import PAGE, locked, settle_killed
@@ -58,12 +59,14 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     for name, output in outputs.name_figures(node):
         output["metadata"]["file"] = name
     found = facts(result)
+    lead = _strip(notebook)
+    own = bool(found.own and not found.error)
     question = _titled(node.cells, "" if found.own or found.error else found.headline)
     resources = {
         "result": result,
         "facts": found,
         "question": question,
-        "lead": _lead(node.cells),
+        "lead": _lead(node.cells) if own else lead,
         "actions": action_rows(result),
         "sections": _sections(node.cells),
         "coded": coded,
@@ -120,8 +123,14 @@ def _titled(cells: list[Any], headline: str) -> str:
     return title
 
 
+def _strip(notebook: Any) -> Any:
+    """Return the output with the strip that the answer came with, else None."""
+    found = (output for _, output in outputs.outputs(notebook) if FINDING_MIME in output.get("data", {}))
+    return next((output for output in found if SVG in output["data"]), None)
+
+
 def _lead(cells: list[Any]) -> Any:
-    """Return the first figure, the timeline, taken out of its cell; None without one."""
+    """Return the first figure, taken out of its cell; None without one."""
     for at, cell in enumerate(cells):
         for number, output in enumerate(cell.get("outputs", ())):
             if outputs.PNG in output.get("data", {}):
@@ -168,14 +177,15 @@ def write_index(reports: Path, language: str | None = None) -> Path:
     language = language or load_config().language
     with locked(reports):
         settle_killed(reports)
-        rows, foreign = index_rows(reports, language)
+        rows = index_rows(reports, language)
         shown = {
-            "rows": "".join(rows),
-            "foreign": foreign,
+            "rows": "".join(rows.html),
+            "systems": rows.systems if len(rows.systems) > 1 else {},
+            "foreign": rows.foreign,
             "style": style,
             "language": language,
             "generator": _INDEX_MARK.decode(),
-            "count": render(message("index-count", count=len(rows)), language),
+            "count": render(message("index-count", count=len(rows.html)), language),
             "label": lambda message_id: label(message_id, language),
         }
         page = template("index.html.j2").render(shown)

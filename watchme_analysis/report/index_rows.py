@@ -12,6 +12,8 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from urllib.parse import quote
 
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.present.display import coded
-from watchme_analysis.report.folder import PAGE, RESULT, read_result
+from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, read_result
 from watchme_analysis.report.summary import change_since, facts
 from watchme_analysis.text.catalogue import read_sources
 from watchme_analysis.text.render import label
@@ -31,8 +33,27 @@ _TEMPLATE = "index_row.html.j2"
 _CACHE = ".index-rows.json"
 
 
-def index_rows(reports: Path, language: str) -> tuple[list[str], list[str]]:
-    """Return the HTML of a row for each report, newest first, and the folders with an unknown result.
+@dataclass(frozen=True)
+class IndexRows:
+    """Rows of the index.
+
+    Attributes
+    ----------
+    html
+        HTML of a row for each report, newest first.
+    systems
+        Class of the rows of each system, by its name.
+    foreign
+        Folders with an unknown result.
+    """
+
+    html: list[str]
+    systems: dict[str, str]
+    foreign: list[str]
+
+
+def index_rows(reports: Path, language: str) -> IndexRows:
+    """Return the rows of the index.
 
     Parameters
     ----------
@@ -69,7 +90,29 @@ def index_rows(reports: Path, language: str) -> tuple[list[str], list[str]]:
             earlier[about] = name
     if entries != known:
         _write(reports, language, entries)
-    return [entries[name]["html"] for _, name in reversed(ordered) if name not in foreign], sorted(foreign)
+    shown = [name for _, name in reversed(ordered) if name not in foreign]
+    systems = {entries[name]["system"] for name in shown} - {""}
+    return IndexRows(
+        [entries[name]["html"] for name in shown],
+        {system: _class_of(system) for system in sorted(systems)},
+        sorted(foreign),
+    )
+
+
+def _class_of(system: str) -> str:
+    """Return the class of the rows of a system, whose name may hold anything."""
+    return f"s{hashlib.sha256(system.encode(errors='backslashreplace')).hexdigest()[:10]}"
+
+
+def _system_of(report: Path, result: Mapping[str, Any]) -> str:
+    """Return the system that a report was delivered for, else its first affected resource, else its case."""
+    # Another program may have written either file.
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        return str(json.loads((report / ABOUT).read_text(encoding="utf-8"))["system"])
+    with suppress(LookupError, TypeError):
+        affected = {one["id"]: one["value"] for one in result["diagnosis"]["facts"]}["affected_resource"]
+        return str(affected[0])
+    return str(result.get("case") or "")
 
 
 def _entry(reports: Path, name: str, known: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -91,6 +134,7 @@ def _entry(reports: Path, name: str, known: dict[str, Any] | None) -> dict[str, 
         "about": [str(result.get("question")), str(result.get("case"))],
         "ok": result.get("status") == "ok",
         "redacted": bool(result.get("redacted")),
+        "system": _system_of(reports / name, result),
         "follows": None,
     }
 
@@ -103,8 +147,14 @@ def _rendered(reports: Path, name: str, before: str | None, language: str) -> st
     result = read_result(reports / name) or {}
     earlier = None if before is None else read_result(reports / before)
     notebook = result.get("notebook", "")
+    said = facts(result, language)
+    # A figure that is zero or unknown is on the page.
+    harm = [fact for fact in said.answer.facts if fact[1] not in ("0", label("count-unknown", language))]
     row = {
-        "facts": facts(result, language),
+        "facts": said,
+        "harm": harm,
+        "system": _system_of(reports / name, result),
+        "class": _class_of(_system_of(reports / name, result)),
         "page": _link(reports, name, PAGE),
         "result": _link(reports, name, RESULT),
         "notebook": _link(reports, name, notebook) if notebook else "",

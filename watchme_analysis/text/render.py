@@ -412,9 +412,10 @@ class _Renderer:
     def _share(self, share: float) -> str:
         shown = format_percent(share)
         if shown[0] in "<>":
-            return self._words.format(
+            said = self._words.format(
                 "share-under" if shown[0] == "<" else "share-over", {"share": shown[1:]}
             )
+            return self._marked(said)
         return shown
 
     def _probability(self, probability: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
+from watchme_analysis.queues.pipeline import METRIC_NAMES
 from watchme_analysis.text.formats import format_number
 from watchme_analysis.text.message import Duration, Number, message
 from watchme_analysis.text.render import label
@@ -16,37 +17,48 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_HEIGHT_IN = 0.74
+# Heights of a panel of all, and of a few.
+_HEIGHT_IN, _STRIP_HEIGHT_IN = 0.74, 0.95
 _COLORED = 5
 _Stroke = dict[str, Any]
+# Series that show harm, the clearest first, and those that show a metric the other way.
+_HARM = ("age_s", "dlq_visible", "visible", "errors")
+_SECOND = ("duration_max_s",)
+_MOST_PANELS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Panel:
+class Panel:
+    """A panel of the timeline: its series, and whether that counts per step or is in seconds."""
+
     series: str
     # Counts are totals of a step, so the title states its length.
     counted: bool = False
     seconds: bool = False
 
 
-PANELS = (
-    _Panel("sent", counted=True),
-    _Panel("deleted", counted=True),
-    _Panel("visible"),
-    _Panel("in_flight"),
-    _Panel("age_s", seconds=True),
-    _Panel("dlq_visible"),
-    _Panel("invocations", counted=True),
-    _Panel("errors", counted=True),
-    _Panel("throttles", counted=True),
-    _Panel("duration_avg_s", seconds=True),
-    _Panel("duration_max_s", seconds=True),
-    _Panel("cpu_pct"),
+PANELS: tuple[Panel, ...] = (
+    Panel("sent", counted=True),
+    Panel("deleted", counted=True),
+    Panel("visible"),
+    Panel("in_flight"),
+    Panel("age_s", seconds=True),
+    Panel("dlq_visible"),
+    Panel("invocations", counted=True),
+    Panel("errors", counted=True),
+    Panel("throttles", counted=True),
+    Panel("duration_avg_s", seconds=True),
+    Panel("duration_max_s", seconds=True),
+    Panel("cpu_pct"),
 )
 
 
 def plot_backlog_timeline(
-    series: pd.DataFrame, span: style.AxisSpan, affected: Sequence[str] = ()
+    series: pd.DataFrame,
+    span: style.AxisSpan,
+    affected: Sequence[str] = (),
+    panels: Sequence[Panel] = PANELS,
+    name: str = "timeline",
 ) -> FigureView:
     """Return a plot of all metrics of a backlog over time, with a panel each and a line per queue.
 
@@ -61,23 +73,50 @@ def plot_backlog_timeline(
         Window, zone, incident, changes and language.
     affected
         Queues to highlight, while others are grey; the first five queues are coloured when empty.
+    panels, name
+        Panels to draw, and the name of the figure.
     """
     if series.empty:
-        return style.empty_figure("timeline", message("backlog-timeline-empty"), span.language)
+        return style.empty_figure(name, message("backlog-timeline-empty"), span.language)
     words = style.drawn_language(span.language)
     queues = sorted(series["queue"].unique())
     chosen = [queue for queue in affected if queue in queues][:_COLORED] or queues[:_COLORED]
     strokes = {queue: style.stroke(place) for place, queue in enumerate(chosen)}
-    heights = [_HEIGHT_IN] * len(PANELS)
+    heights = [_HEIGHT_IN if len(panels) > _MOST_PANELS else _STRIP_HEIGHT_IN] * len(panels)
     figure, axes = style.new_figure(heights, share_x=True)
     style.time_axis(axes, span)
-    for axis, panel in zip(axes, PANELS, strict=True):
+    for axis, panel in zip(axes, panels, strict=True):
         _draw(axis, panel, series[series["series"] == panel.series], strokes, words)
-    style.key(figure, _entries(strokes, len(queues) - len(strokes), words))
-    return style.finish(figure, "timeline", _alt(series, chosen, span.language))
+    has_host = any(panel.series == "cpu_pct" for panel in panels)
+    style.key(figure, _entries(strokes, len(queues) - len(strokes), has_host, words))
+    return style.finish(figure, name, _alt(series, chosen, span.language))
 
 
-def _draw(axis: Axes, panel: _Panel, rows: pd.DataFrame, strokes: dict[str, _Stroke], language: str) -> None:
+def chosen_panels(series: pd.DataFrame, queries: Sequence[str]) -> list[Panel]:
+    """Return the panels that show an incident at a glance: two to four, in the order of :data:`PANELS`.
+
+    Parameters
+    ----------
+    series
+        Frame of :func:`watchme_analysis.queues.baseline.binned`.
+    queries
+        Queries of the reasons; the panels of the metrics that they name come first, then harm.
+    """
+    named = [
+        panel
+        for query in queries
+        for panel in PANELS
+        if f"'{METRIC_NAMES.get(panel.series)}'" in query and panel.series not in _SECOND
+    ]
+    peaks = series.groupby("series")["value"].max()
+    harm = [panel for panel in PANELS if panel.series in _HARM]
+    harm.sort(key=lambda panel: (not peaks.get(panel.series, 0) > 0, _HARM.index(panel.series)))
+    first = [*dict.fromkeys(named)][: _MOST_PANELS - 1]
+    shown = [*dict.fromkeys([*first, *harm])][: max(2, len(first) + 1)]
+    return [panel for panel in PANELS if panel in shown]
+
+
+def _draw(axis: Axes, panel: Panel, rows: pd.DataFrame, strokes: dict[str, _Stroke], language: str) -> None:
     from matplotlib.ticker import FuncFormatter
 
     title = label(f"panel-{panel.series.replace('_', '-')}", language)
@@ -122,14 +161,15 @@ def _line(axis: Axes, rows: pd.DataFrame, stroke: _Stroke, *, front: bool) -> No
     )  # fmt: skip
 
 
-def _entries(strokes: dict[str, _Stroke], others: int, language: str) -> list[object]:
+def _entries(strokes: dict[str, _Stroke], others: int, has_host: bool, language: str) -> list[object]:
     from matplotlib.lines import Line2D
 
     entries: list[object] = [Line2D([], [], label=queue, **stroke) for queue, stroke in strokes.items()]
     if others:
         rest = label("line-other-queues", language, queues=others)
         entries.append(Line2D([], [], color=style.GREY, label=rest))
-    entries.append(Line2D([], [], color=style.BLACK, label=label("line-host", language)))
+    if has_host:
+        entries.append(Line2D([], [], color=style.BLACK, label=label("line-host", language)))
     return entries
 
 

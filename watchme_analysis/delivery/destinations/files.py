@@ -20,12 +20,10 @@ from urllib.parse import quote
 from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
-from watchme_analysis.report.folder import PAGE, RESULT, locked, prepare, read_result
+from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, locked, prepare, read_result
 from watchme_analysis.report.html_page import check_index, write_index
 from watchme_analysis.text.render import as_message, error_message
 
-# Beside the files of a report: which incident it is about, for the retention.
-ABOUT = "notice.json"
 # Time of a report at the beginning of the name of its folder.
 _TIME = re.compile(r"(\d{8}T\d{6})Z-")
 

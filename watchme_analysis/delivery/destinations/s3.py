@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered
 from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
-from watchme_analysis.delivery.destinations.files import ABOUT, Retention, copy_report, note_of, remove_report
+from watchme_analysis.delivery.destinations.files import Retention, copy_report, note_of, remove_report
 from watchme_analysis.errors import ServiceError, WatchmeError
-from watchme_analysis.report.folder import PAGE, RESULT, locked, prepare
+from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, locked, prepare
 from watchme_analysis.report.html_page import INDEX, write_index
 from watchme_analysis.text.render import as_message, error_message
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,17 @@ _PIXELS = 1500
 # Bars of a layer of which only counts are known.
 _BARS = 90
 _DAY_S = 86400.0
+_MOST_PANELS = 4
+_LAYERS: tuple[str, ...] = ("nginx", "edge", "probes")
+# Panel that shows the rows of a table.
+_TABLE_PANELS = {
+    "probes": "probes",
+    "edge_log": "edge",
+    "access_log": "nginx",
+    "requests": "nginx",
+    "error_log": "events",
+    "app_log": "events",
+}
 METRICS = ("cpu_pct", "in_flight", "threads", "open_files", "rss_mb")
 
 
@@ -35,6 +46,8 @@ def plot_health_timeline(
     tables: Mapping[str, pd.DataFrame],
     span: style.AxisSpan,
     routes: Collection[str] = (),
+    only: Collection[str] = (),
+    name: str = "timeline",
 ) -> FigureView:
     """Plot every layer over time, one panel each.
 
@@ -50,24 +63,53 @@ def plot_health_timeline(
         Window, zone, incident, changes and language.
     routes
         Routes to bring out; the others turn grey. All stand out when empty.
+    only, name
+        Panels to draw, all when empty (``probes``, ``edge``, ``nginx``, ``events``, names of host metrics),
+        and the name of the figure.
     """
     if observed.empty and all(tables[name].empty for name in ("error_log", "app_log", "host_metrics")):
-        return style.empty_figure("timeline", message("health-timeline-empty"), span.language)
+        return style.empty_figure(name, message("health-timeline-empty"), span.language)
     words = style.drawn_language(span.language)
     edge, nginx = (observed[observed["vantage"] == name] for name in ("edge", "nginx"))
     probes = observed[observed["vantage"].isin(list(VANTAGES))]
-    panels = [
-        _Panel(1.25, lambda axis: _probes(axis, probes, words)),
-        _layer(edge, "edge", routes, tables.get("bins"), words),
-        _layer(nginx, "nginx", routes, tables.get("bins"), words),
-        *_event_panels(tables["error_log"], tables["app_log"], span.window.seconds, words),
-        *_metric_panels(tables["host_metrics"], words),
-    ]
+    named = {
+        "probes": _Panel(1.25, lambda axis: _probes(axis, probes, words)),
+        "edge": _layer(edge, "edge", routes, tables.get("bins"), words),
+        "nginx": _layer(nginx, "nginx", routes, tables.get("bins"), words),
+        "events": _event_panel(tables["error_log"], tables["app_log"], span.window.seconds, words),
+        **_metric_panels(tables["host_metrics"], words, only),
+    }
+    panels = [panel for part, panel in named.items() if not only or part in only]
     figure, axes = style.new_figure([panel.height_in for panel in panels], share_x=True)
     style.time_axis(axes, span)
     for axis, panel in zip(axes, panels, strict=True):
         panel.draw(axis)
-    return style.finish(figure, "timeline", _alt(observed, tables, span.language))
+    return style.finish(figure, name, _alt(observed, tables, span.language))
+
+
+def chosen_panels(
+    observed: pd.DataFrame, metrics: pd.DataFrame, reasons: Iterable[tuple[str, str]]
+) -> list[str]:
+    """Return the panels that show an incident at a glance: two to four, for ``only``.
+
+    Parameters
+    ----------
+    observed, metrics
+        As for :func:`plot_health_timeline`.
+    reasons
+        Tables and query of each reason; the panels of what they are about are drawn.
+    """
+    seen = {"probes" if name in VANTAGES else str(name) for name in observed["vantage"].unique()}
+    layers = [name for name in _LAYERS if name in seen]
+    known = set(metrics["metric"].dropna())
+    chosen = layers[:1]
+    for tables, query in reasons:
+        names = [panel for table, panel in _TABLE_PANELS.items() if table in tables.split(", ")]
+        names += [metric for metric in sorted(known) if f"'{metric}'" in query]
+        chosen += [name for name in names if name in (*layers, "events", *known)]
+    more = [*layers, "events", *(name for name in METRICS if name in known)]
+    chosen = [*dict.fromkeys(chosen)][:_MOST_PANELS]
+    return chosen if len(chosen) > 1 else [*dict.fromkeys([*chosen, *more])][:2]
 
 
 def _probes(axis: Axes, probes: pd.DataFrame, language: str) -> None:
@@ -188,7 +230,7 @@ def _seconds(axis: Axes, values: pd.Series, language: str) -> None:
     axis.set_ylabel(label("axis-duration", language))
 
 
-def _event_panels(errors: pd.DataFrame, app: pd.DataFrame, window_s: float, language: str) -> list[_Panel]:
+def _event_panel(errors: pd.DataFrame, app: pd.DataFrame, window_s: float, language: str) -> _Panel:
     """Return a row of ticks per kind of event: Nginx errors above, what the application logged below."""
     rows: list[tuple[str, str, pd.Series]] = []
     for source, frame, color in (("nginx", errors, style.RED), ("app", app, style.BLUE)):
@@ -221,15 +263,15 @@ def _event_panels(errors: pd.DataFrame, app: pd.DataFrame, window_s: float, lang
         axis.set_yticks(places, [name for name, _, _ in rows], fontsize=7.5)
         axis.grid(visible=False, axis="y")
 
-    return [_Panel(0.35 + 0.17 * max(sum(heights), 1), draw)]
+    return _Panel(0.35 + 0.17 * max(sum(heights), 1), draw)
 
 
-def _metric_panels(metrics: pd.DataFrame, language: str) -> list[_Panel]:
-    """Return a panel per host metric that is there, the usual ones first, four at most."""
+def _metric_panels(metrics: pd.DataFrame, language: str, only: Collection[str]) -> dict[str, _Panel]:
+    """Return a panel per host metric that is there, the usual ones first: those named, else four at most."""
     known = set(metrics["metric"].dropna())
     chosen = [name for name in METRICS if name in known] + sorted(known - set(METRICS))
-    panels = []
-    for name in chosen[:4]:
+    panels = {}
+    for name in [name for name in chosen if name in only] or chosen[:4]:
         rows = metrics[metrics["metric"] == name]
 
         def draw(axis: Axes, name: str = name, rows: pd.DataFrame = rows) -> None:
@@ -250,9 +292,9 @@ def _metric_panels(metrics: pd.DataFrame, language: str) -> list[_Panel]:
             axis.set_ylim(min(0.0, known.min() * 1.1), max(known.max() * 1.15, 1.0) if len(known) else 1.0)
             axis.locator_params(axis="y", nbins=3, integer=True)
 
-        panels.append(_Panel(0.8, draw))
+        panels[name] = _Panel(0.8, draw)
     if not panels:
-        panels.append(_Panel(0.6, lambda axis: _no_metrics(axis, language)))
+        panels["host"] = _Panel(0.6, lambda axis: _no_metrics(axis, language))
     return panels
 
 

@@ -17,7 +17,7 @@ page-code = Code
 page-warnings = Warnings of the notebook
 page-traceback = Position in the code
 page-figure = Figure without a description
-page-swipe = Swipe to see the rest, or tap to see the figure alone.
+page-swipe = Swipe sideways for the rest.
 page-how-made = How this report was made
 page-made-notebook = Notebook:
 page-made-result = Machine-readable result:
@@ -42,6 +42,8 @@ index-count = { $count ->
    *[other] { $count } reports, newest first.
   }
 index-change = Change since the previous run
+index-system = System
+index-all = all
 index-result = result
 index-notebook = notebook
 index-left-out = Left out, because their result.json is not one of a report:

@@ -1,21 +1,21 @@
 ### エッジのログ、設定から分かる、リクエストに対するエッジの動作。
 
-health-edge-passes-on = エッジの影響はありません。{ $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $passed } 件はそのまま転送され、時間がかかった、または異常な応答を返したのはオリジンです。
-health-edge-passes-on-by-probes = Nginx のログでも、{ $paths } へのリクエスト { $requests } 件中 { $bad } 件がプローブと同様に異常でした。
+health-edge-passes-on = エッジの影響はありません。{ $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $passed } 件はそのまま転送され、時間がかかったのも失敗したのもオリジンです。
+health-edge-passes-on-by-probes = Nginx のログでも、{ $paths } へのリクエスト { $requests } 件中 { $bad } 件がプローブと同様に遅延または失敗しました。
 health-edge-waits = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $held } 件は、エッジで待たされていました。所要時間の中央値はエッジで { $edge }、オリジンで { $origin } です。
 health-edge-waits-detail = オリジンは { $origin } で応答していますが、{ $paths } へのリクエストはエッジで待たされています。
-health-edge-alone = { $paths } の異常な応答 { $bad } 件のうち { $responses } 件は、エッジがオリジンに問い合わせずに自ら返したものです (ステータス { $statuses })。
+health-edge-alone = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $responses } 件は、エッジがオリジンに問い合わせずに自ら返したものです (ステータス { $statuses })。
 health-edge-alone-detail = { $paths } にはエッジが自ら { $statuses } を返しています。
 health-edge-cache-status = キャッシュステータスは { $status } が最多です。
 health-edge-elsewhere = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $sent } 件は、ほかのリクエストを処理した { $usual } ではなく { $origins } に送られ、Nginx には届いていません。
 health-edge-elsewhere-detail = エッジが { $paths } を { $usual } ではなく { $origins } に送っています。
 health-edge-impatient = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $ended } 件は、エッジが { $cut } でタイムアウトしました。このエンドポイントは正常時でも最長 { $needs } かかります (Nginx には 499 が記録されています)。
 health-edge-impatient-detail = エッジのタイムアウトは { $cut } ですが、{ $paths } は最長 { $needs } かかります。
-health-edge-never-arrived = エッジで異常だった { $paths } へのリクエスト { $bad } 件のうち { $lost } 件 (ステータス { $statuses }) は、Nginx に届いていません。その間に Nginx は別のリクエスト { $others } 件を処理しています。
+health-edge-never-arrived = エッジで遅延または失敗した { $paths } へのリクエスト { $bad } 件のうち { $lost } 件 (ステータス { $statuses }) は、Nginx に届いていません。その間に Nginx は別のリクエスト { $others } 件を処理しています。
 health-edge-never-arrived-by-probes = インシデントの間、{ $paths } へのリクエストは Nginx に 1 件も届いていません。ほかのリクエストは { $others } 件届いており、インシデント前はこのパスのリクエストも { $before } 件届いていました。
-health-outside-bad-nginx-fine = 外部からのプローブは { $probes } 件中 { $bad_probes } 件が異常でしたが、Nginx は { $paths } に正常に応答していました (異常は { $requests } 件中 { $bad } 件、中央値 { $median })。
+health-outside-bad-nginx-fine = 外部からのプローブは { $probes } 件中 { $bad_probes } 件が遅延または失敗しましたが、Nginx は { $paths } に正常に応答していました (異常は { $requests } 件中 { $bad } 件、中央値 { $median })。
 health-outside-bad-nginx-fine-detail = Nginx は { $median } で応答しており、{ $paths } の異常は Nginx より手前で発生しています。
-health-edge-not-reached = 外部からの異常なプローブ { $bad } 件のうち { $early } 件は、リクエストを送信できていないか、送信前の接続で時間を費やしていました。ほかの呼び出し元から { $paths } へのリクエストは { $median } (中央値、{ $served } 件) で処理されています。応答ではなく、プローブ元からエッジまでの経路が疑われます。
+health-edge-not-reached = 遅延または失敗した外部からのプローブ { $bad } 件のうち { $early } 件は、リクエストを送信できていないか、送信前の接続で時間を費やしていました。ほかの呼び出し元から { $paths } へのリクエストは { $median } (中央値、{ $served } 件) で処理されています。応答ではなく、プローブ元からエッジまでの経路が疑われます。
 health-edge-wrong-host = 呼び出し元はエッジに { $name } を要求していますが、Nginx が自ら異常応答を返したリクエスト { $refused } 件のうち { $renamed } 件は { $given } 宛てです。エッジがホスト名を書き換えています。
 health-edge-wrong-host-configured = 呼び出し元は { $name } を要求し、エッジは Nginx に { $given } を要求しています。Nginx が { $path } を転送するのは { $served } だけで、{ $given } では転送しません。
 health-edge-wrong-host-detail = エッジが { $name } の代わりに { $given } を要求しています。

@@ -38,7 +38,7 @@ nginx-location-of = { $paths } のロケーション
 
 # Observations
 health-nginx-passes-on = 遅延または失敗したリクエスト { $bad } 件のうち { $passed } 件を、Nginx は通常のアップストリーム { $services } に転送し、応答を待っていました。
-health-nginx-alone = { $paths } の異常な応答 { $bad } 件のうち { $responses } 件は、Nginx がアプリケーションに問い合わせずに自ら返したものです (ステータス { $statuses })。
+health-nginx-alone = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $responses } 件は、Nginx がアプリケーションに問い合わせずに自ら返したものです (ステータス { $statuses })。
 health-nginx-alone-by-app-log = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $refused } 件に、Nginx は { $statuses } を返しました。同じ時間帯にアプリケーションが記録した応答 { $logged } 件のうち、このステータスは { $same } 件です。
 health-nginx-alone-detail = Nginx は { $place } で自ら { $statuses } を返しています。
 health-moved-upstream = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $moved } 件は、{ $usual } ではなく、一度も正常に応答していない { $address } に送られました。
@@ -67,8 +67,8 @@ health-stale-address = プロセスは { $at } に起動し、その後終了し
 health-stale-address-container = 以前は応答していた { $address } への接続 { $failed } 件が失敗しましたが、その名前のコンテナは { $runs_at } で動作しています。
 health-stale-address-moved = その後のリクエストは { $usual } が処理しました。
 health-stale-address-detail = Nginx ({ $place }) は、コンテナが作り直される前のアップストリームのアドレス { $address } に接続しようとしています (失敗した接続 { $failed } 件)。
-health-one-replica = { $failing } へのリクエスト { $requests } 件のうち { $bad } 件が異常でした。同じルートを処理する他のサーバー ({ $others }) へのリクエストは { $of_others } 件のうち { $well } 件が正常でした。
-health-one-replica-by-lines = サーバーがわかる異常なリクエスト { $bad } 件は、すべて { $failing } で失敗しました。同じルートを処理する他のサーバー ({ $others }) はエラーログになく、その間に { $well } 件のリクエストが正常に処理されました。
+health-one-replica = { $failing } へのリクエスト { $requests } 件のうち { $bad } 件が遅延または失敗しました。同じルートを処理する他のサーバー ({ $others }) へのリクエストは { $of_others } 件のうち { $well } 件が正常でした。
+health-one-replica-by-lines = サーバーがわかる、遅延または失敗したリクエスト { $bad } 件は、すべて { $failing } で失敗しました。同じルートを処理する他のサーバー ({ $others }) はエラーログになく、その間に { $well } 件のリクエストが正常に処理されました。
 health-server-down = Nginx が { $path } を転送するアップストリームで、{ $servers } に { $mark } が指定されています。
 health-server-down-others = 残りのサーバー { $left } は応答していません。
 health-nginx-rule = Nginx の設定では、{ $paths } の扱いが正常だったパスと異なります。
@@ -80,5 +80,5 @@ health-wrong-port = { $paths } への接続 { $errors } 件が { $address } で�
 
 health-wrong-port-detail = Nginx は { $place } のリクエストを、待ち受けのない { $address } に転送しています。プロセスは { $listens } で待ち受けています。
 check-upstream-port = アップストリームのポート
-health-keepalive-race = 異常なリクエスト { $bad } 件のうち { $dropped } 件は、アップストリームが応答せずに接続を閉じました。Nginx はアイドル接続を { $kept } 保持しますが、アップストリームは { $closed } で閉じます。プロセスは終了していません。
+health-keepalive-race = 遅延または失敗したリクエスト { $bad } 件のうち { $dropped } 件は、アップストリームが応答せずに接続を閉じました。Nginx はアイドル接続を { $kept } 保持しますが、アップストリームは { $closed } で閉じます。プロセスは終了していません。
 health-keepalive-race-detail = Nginx はアップストリームへのアイドル接続を { $kept } 保持しますが、アップストリームは { $closed } で閉じます。その瞬間に送信されたリクエストは破棄されます。

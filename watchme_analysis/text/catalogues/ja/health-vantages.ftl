@@ -1,8 +1,8 @@
 ### 呼び出し元、コンテナ内、ホストからのプローブの結果と、影響を受けたパス。
 
-health-host-bad-inside-clear = 外部への応答が悪かった間、ホストから { $paths } へのプローブは { $probes } 件中 { $bad } 件が異常でしたが、コンテナ内からのプローブは正常でした。
+health-host-bad-inside-clear = 外部への応答が悪かった間、ホストから { $paths } へのプローブは { $probes } 件中 { $bad } 件が遅延または失敗しましたが、コンテナ内からのプローブは正常でした。
 health-inside-clear = 外部への応答が悪かった間も、コンテナ内から見た { $paths } は正常に応答しました (プローブ { $probes } 件中 { $good } 件、中央値 { $median })。
-health-inside-bad = コンテナ内から見ても { $paths } の応答は外部と同様に異常でした (プローブ { $probes } 件中 { $bad } 件が異常、中央値 { $median })。
+health-inside-bad = コンテナ内から見ても { $paths } の応答は外部と同様に異常でした (プローブ { $probes } 件中 { $bad } 件が遅延または失敗、中央値 { $median })。
 health-some-paths = { $paths } に異常が出ていた間、同じサービスの { $calm } は正常でした。
 health-all-paths = リクエストのあったパスはすべて異常でした: { $paths }。
 health-pool-paths =

@@ -1,7 +1,7 @@
 ### シミュレーションで効果が確認された設定。
 
 settings-plan = { $queue } の設定: 「{ $measure }」
-settings-reason = ケースの到着を用いた { $count } 回のシミュレーションの平均(「{ $measure }」 の有無)と 95 % 信頼区間の半幅:
+settings-reason = ケースの到着を用いた { $count } 回のシミュレーションの平均 (「{ $measure }」の有無) と 95% 信頼区間の半幅:
 settings-figure = { $figure ->
     [lost] 失われた処理
     [dead_lettered] デッドレターキューのメッセージ
