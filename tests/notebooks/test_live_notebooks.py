@@ -68,6 +68,27 @@ def test_a_notebook_pulls_its_evidence_and_repeats_it_without_a_network(account,
 
 
 @pytest.mark.slow
+def test_a_system_is_pulled_with_the_requests_that_its_proxy_logged(account, tmp_path):
+    (tmp_path / "watchme.toml").write_text('[systems.shop]\nlog_groups = ["/ecs/shop"]\n')
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    lines = []
+    for number in range(200):
+        time = begin + timedelta(seconds=5 * number)
+        status = 504 if 100 < number < 160 else 200
+        text = (
+            f'192.0.2.1 - - [{time:%d/%b/%Y:%H:%M:%S +0000}] "GET /health HTTP/1.1" {status} 1 "-" "curl"\n'
+        )
+        lines.append((int(1000 * time.timestamp()), text, "s"))
+    boto3.client("logs", region_name="ap-southeast-2").create_log_group(logGroupName="/ecs/shop")
+    account.engine.load("/ecs/shop", lines)
+    where = {"profile": "prod", "region": "ap-southeast-2", "timezone": "UTC", "language": "en"}
+    ran, shown = papermill("health_timeout", tmp_path / "out.ipynb", system="shop", since="24h", **where)
+    assert ran.exit_code == 0, shown
+    assert "sort @timestamp asc" in shown["queries"]
+    assert shown["verdict"].startswith("/health timed out for 59 of 60 requests")
+
+
+@pytest.mark.slow
 def test_an_unknown_parameter_is_refused(shorter, tmp_path):
     ran, _ = papermill("backlog_incident", tmp_path / "out.ipynb", case=shorter.path, profil="prod")
     assert ran.exit_code == 1

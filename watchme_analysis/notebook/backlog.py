@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from watchme_analysis.backlog.sections.timeline import PANELS, Panel, chosen_pan
 from watchme_analysis.files.attachments import attach
 from watchme_analysis.notebook import readings
 from watchme_analysis.notebook.console_links import console_view, links
-from watchme_analysis.notebook.page import Page
+from watchme_analysis.notebook.page import Page, utc_times
 from watchme_analysis.notebook.section import Rows, records, section
 from watchme_analysis.present.bars import plot_bars
 from watchme_analysis.present.display import FigureView, LinksView, TableView, column_heads, table
@@ -318,7 +317,8 @@ class BacklogPage(Page):
 
     def _alarm_rows(self) -> pd.DataFrame:
         alarms = self.diagnosis.extra.get("alarms", ())
-        return records(alarms, tuple(dict.fromkeys(name for alarm in alarms for name in alarm)))
+        rows = records(alarms, tuple(dict.fromkeys(name for alarm in alarms for name in alarm)))
+        return rows.assign(first=utc_times(rows["first"])) if len(rows) else rows
 
     def _redrive_rows(self) -> pd.DataFrame:
         """Return the messages to send, as ``redrive.jsonl`` holds them."""
@@ -436,7 +436,7 @@ class BacklogPage(Page):
 
     def _plot_alarms(self) -> FigureView:
         rows = self.alarms.frame.dropna(subset=["first"]).sort_values("first", kind="stable").head(_FEW)
-        times = [datetime.fromisoformat(text) for text in rows["first"]]
+        times = [time.to_pydatetime() for time in rows["first"]]
         names = [f"{row.alarm}\n{row.resource}" for row in rows.itertuples()]
         bars = [(name, [(time, None)]) for name, time in zip(names, times, strict=True)]
         return plot_alarm_times(bars, self.span())

@@ -170,7 +170,7 @@ def _resolved(case: str) -> Path:
     return next((place for place in here if place.is_dir()), path)
 
 
-def _utc(times: pd.Series) -> pd.Series:
+def utc_times(times: pd.Series) -> pd.Series:
     """Return times in UTC, also those of texts."""
     import pandas as pd
 
@@ -350,7 +350,7 @@ class Page:
         columns = ("table", "rows", "rejected", "truncated", "start", "end")
         rows = ({"table": name, **entry} for name, entry in found.items())
         frame = records(rows, columns)
-        return frame.assign(**{name: _utc(frame[name]) for name in ("start", "end")})
+        return frame.assign(**{name: utc_times(frame[name]) for name in ("start", "end")})
 
     def _loss_rows(self) -> pd.DataFrame:
         frame = self._coverage_rows()[["table", "rows", "rejected", "truncated"]]
@@ -394,7 +394,7 @@ class Page:
         about = ("question", "case", "verdict", "cause", "secondary_cause", "confidence")
         row = {name: getattr(found, name) for name in about}
         frame = records([row | {"start": self._bounds[0], "end": self._bounds[1]}], (*about, "start", "end"))
-        return frame.assign(**{name: _utc(frame[name]) for name in ("start", "end")})
+        return frame.assign(**{name: utc_times(frame[name]) for name in ("start", "end")})
 
     def _missing_rows(self) -> pd.DataFrame:
         rows = (item.to_dict(self.language, self.zone) for item in self.diagnosis.missing_evidence)

@@ -326,20 +326,14 @@ def first_alarm(frame: pd.DataFrame, start: datetime | None) -> Text:
     Parameters
     ----------
     frame
-        Columns ``alarm``, ``resource`` and ``first`` (the time, or its text in ISO 8601).
+        Columns ``alarm``, ``resource`` and ``first`` (time, UTC); no columns without alarms.
     start
         Start of the incident; None if unknown.
     """
-    import pandas as pd
-
-    times = (
-        pd.to_datetime(frame["first"], utc=True, format="ISO8601")
-        if len(frame)
-        else frame.get("first", pd.Series(dtype="datetime64[us, UTC]"))
-    )
-    fired = frame[times.notna() & (times >= start)] if start is not None else frame[:0]
-    if start is None or fired.empty:
+    if start is None or frame.empty or not (frame["first"] >= start).any():
         return message("reading-no-alarm", alarms=len(frame))
+    times = frame["first"]
+    fired = frame[times >= start]
     place = times[fired.index].idxmin()
     return message(
         "reading-alarms",

@@ -78,14 +78,16 @@ class FrameView:
     def _html(self) -> str:
         names = list(map(redacted, self.frame.columns))
         head = "".join(
-            f'<th scope="col">{escape(name)}<br><small>{escape(kind)}</small></th>'
+            f'<th scope="col">{escape(name)}<br>{escape(kind)}</th>'
             for name, kind in zip(names, self._types, strict=True)
         )
         body = "".join(_html_row(row) for row in self._rows)
         query = f"<details><summary>SQL</summary><pre>{escape(redacted(self.query))}</pre></details>"
         return (
-            f'<div style="overflow-x:auto"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n'
-            f"</table></div>\n<p><code>{escape(self._note)}</code></p>{query if self.query else ''}"
+            '<div class="watchme-table" style="overflow-x:auto"><table>\n'
+            f'<caption style="text-align:left"><code>{escape(self._note)}</code></caption>\n'
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n"
+            f"{query if self.query else ''}"
         )
 
     def _text(self) -> str:

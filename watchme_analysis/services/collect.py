@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.access_logs import access_log, error_log
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, scan_cost_message
 from watchme_analysis.case.case_folder import Case
@@ -47,6 +48,8 @@ from watchme_analysis.cloudwatch.metrics import (
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import System
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.evidence import app_log
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.redact import described
 from watchme_analysis.text.catalogue import LANGUAGES
@@ -453,13 +456,27 @@ class PullRun:
         self.progress(note("pull-part-logs"))
         options = replace(request.options, max_scan_bytes=request.max_scan_gb * BYTES_PER_GB)
         logs = run_log_queries(self.aws, queries, options, request.usd_per_gb, self._log_progress)
+        named = {query.name for group in request.log_groups for query in queries[group]}
         for name, response in logs.responses.items():
             self._write(f"logs/{name}.json", response)
+            if name in named:
+                self._write_lines(f"{name}.log", response)
         if logs.query_entries:
             self._write("logs/queries.json", logs.query_entries)
         self.failures |= logs.failures
         self.notes += logs.notes
         self.bytes_scanned += logs.bytes_scanned
+
+    def _write_lines(self, name: str, response: dict[str, Any]) -> None:
+        """Write the lines of a log group as a log file if a proxy or an application server wrote them."""
+        fields = ({cell["field"]: cell["value"] for cell in row} for row in response["results"])
+        lines = [row["@message"].rstrip("\n") for row in fields if "@message" in row]
+        path = self.folder / name
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
+        raw = RawFile(self.folder, name)
+        written_by = (access_log.looks_like, error_log.looks_like, app_log.looks_like_uvicorn)
+        if not lines or not any(looks_like(raw) for looks_like in written_by):
+            path.unlink()
 
     def _log_progress(self, text: str) -> None:
         self.progress(note("pull-progress-logs", text=value_of(text)))
