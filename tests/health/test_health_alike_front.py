@@ -95,7 +95,8 @@ def container_that_came_back_off_its_network():
 
 
 def nginx_can_not_resolve():
-    return case(at_times(1, {"status": 502, "upstream": False, "error": "resolver"}))
+    message = "api.internal could not be resolved (3: Host not found)"
+    return case(at_times(1, {"status": 502, "upstream": False, "error": "resolver", "message": message}))
 
 
 def nginx_returns_503():

@@ -188,11 +188,11 @@ def test_a_request_that_the_edge_failed_and_nginx_did_not_log_never_arrived(row,
     assert found["fate"].tolist() == [expected]
 
 
-def test_a_request_that_the_edge_sent_to_another_origin_never_arrived():
+def test_a_request_that_the_edge_sent_to_another_origin_has_a_fate_of_its_own():
     usual = {"origin_addr": "192.0.2.1", "origin_status": 200.0, "seen_edge": True, "edge_bad": False}
     away = BY_EDGE | {"origin_addr": "192.0.2.9", "origin_status": 404.0, "edge_status": 404.0}
     found = request_fates(requests(LOGGED | usual, away), errors())
-    assert found["fate"].tolist() == ["never_arrived"]
+    assert found["fate"].tolist() == ["sent_elsewhere"]
 
 
 @together(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # Layers in the order in which a request passes them.
 LAYERS = ("client", "edge", "nginx", "network", "process", "dependency")
 # Fates by who responded, or where the request ended or lost its time.
-BY_EDGE = ("edge_responded", "held_by_edge", "never_arrived", "edge_tls_failed")
+BY_EDGE = ("edge_responded", "held_by_edge", "never_arrived", "sent_elsewhere", "edge_tls_failed")
 BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded")
 UNRESOLVED = "unresolved"
 UNCONNECTED = ("refused", "unreachable", "connect_timeout")
@@ -238,7 +238,8 @@ def _fates_at_edge(bad: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFr
         "edge_responded": alone & unanswered & ~left & (~gateway | cached),
         "edge_tls_failed": alone & bad["edge_status"].isin(UNTRUSTED) & ~cached & ~elsewhere,
         "nginx_resources": lost & (unaccepted.sum() >= MANY_UNACCEPTED),
-        "never_arrived": lost | elsewhere,
+        "sent_elsewhere": elsewhere,
+        "never_arrived": lost,
         "held_by_edge": spared | (alone & ~gateway & ~left & quick_origin),
     }
     masks = [mask.fillna(False).to_numpy(bool) for mask in chosen.values()]

@@ -94,16 +94,15 @@ def _sorted_out(context: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataF
         (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= INSTANT_S))
     )
     slow_origin = ~unanswered & ~made_slow(bad["edge_s"] - bad["origin_s"], bad["edge_s"])
-    never = fate.eq("never_arrived")
     parts: dict[str, pd.DataFrame] = {}
     left, shown = bad.index, bad[list(_SHOWN)]
     # The origin's bad answer or time, passed on as it came, explains the rest.
     for name, chosen in (
         ("edge_alone", fate.eq("edge_responded")),
-        ("edge_elsewhere", never & bad["origin_addr"].ne(usual_origin(context.joined)).fillna(False)),
+        ("edge_elsewhere", fate.eq("sent_elsewhere")),
         ("edge_impatient", cut & short_of_usual(context, bad, "edge_s")),
         ("edge_waits", fate.eq("held_by_edge") & ~slow_origin),
-        ("edge_never_arrived", never),
+        ("edge_never_arrived", fate.eq("never_arrived")),
         # The origin's certificate is at fault as often as the edge's trust in it.
         ("edge_tls_failed", fate.eq("edge_tls_failed")),
     ):

@@ -25,6 +25,7 @@ health-fate-slow-nginx = { $count } of { $bad } bad requests of { $paths } spent
 health-fate-held-by-edge = { $count } of { $bad } bad requests of { $paths } were slow or failed at the edge, not at Nginx ({ $span }).
 health-fate-edge-responded = { $count } of { $bad } bad requests of { $paths } got the edge's response; Nginx did not receive them ({ $span }).
 health-fate-never-arrived = { $count } of { $bad } bad requests of { $paths } failed at the edge; Nginx did not receive them ({ $span }).
+health-fate-sent-elsewhere = { $count } of { $bad } bad requests of { $paths } were sent to another origin by the edge ({ $span }).
 health-fate-edge-tls-failed = { $count } of { $bad } bad requests of { $paths } failed in the TLS handshake between the edge and Nginx ({ $span }).
 health-the-upstream = the upstream
 health-only-connects-fail = Only connecting failed; { $served } connected requests were served as usual.

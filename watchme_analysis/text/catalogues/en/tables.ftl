@@ -103,6 +103,7 @@ fate-slow-nginx = slow: in Nginx
 fate-held-by-edge = slow: before Nginx
 fate-edge-responded = edge responded itself
 fate-never-arrived = not received by Nginx
+fate-sent-elsewhere = sent to another origin
 fate-edge-tls-failed = TLS between edge and Nginx failed
 fate-client-left = client left
 fate-unknown = unknown

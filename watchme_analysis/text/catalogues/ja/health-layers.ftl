@@ -25,6 +25,7 @@ health-fate-slow-nginx = { $paths } の遅延または失敗したリクエス�
 health-fate-held-by-edge = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $count } 件は、Nginx ではなくエッジで遅延または失敗しました ({ $span })。
 health-fate-edge-responded = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $count } 件は、エッジが応答し、Nginx には届いていません ({ $span })。
 health-fate-never-arrived = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $count } 件は、エッジで失敗し、Nginx に届いていません ({ $span })。
+health-fate-sent-elsewhere = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $count } 件は、エッジが別のオリジンに送信しました ({ $span })。
 health-fate-edge-tls-failed = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $count } 件は、エッジと Nginx の間の TLS ハンドシェイクで失敗しました ({ $span })。
 health-the-upstream = アップストリーム
 health-only-connects-fail = 失敗したのは接続だけです。接続済みのリクエスト { $served } 件は通常どおり処理されました。

@@ -100,6 +100,7 @@ fate-slow-nginx = 遅延: Nginx 内
 fate-held-by-edge = 遅延: Nginx の手前
 fate-edge-responded = エッジ自身が応答
 fate-never-arrived = Nginx に届かず
+fate-sent-elsewhere = 別のオリジンに送信
 fate-edge-tls-failed = エッジと Nginx の間の TLS に失敗
 fate-client-left = クライアントが切断
 fate-unknown = 不明
