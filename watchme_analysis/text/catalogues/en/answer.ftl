@@ -103,7 +103,7 @@ answer-cause-open = Cause open{ $known ->
    *[other] the evidence does not tell these apart: { $causes }.
   }
 answer-no-incident = No incident ({ $confidence } sure).
-step-collect = Collect { $what }: { $why }
+step-collect = Collect { $what }. { $why }
 answer-now = Now
 answer-reasons = Reasons
 answer-more = More: { $command }
