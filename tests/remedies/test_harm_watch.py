@@ -1,7 +1,6 @@
 """Harm that a load test does elsewhere: limits, signs, and when each resource is read."""
 
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,17 +8,13 @@ import pytest
 from worlds.aws_front import FAST
 from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import messages_in, refusal
-from worlds.together import together
 
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.remedies.harm_watch import (
     HarmLimit,
     HarmWatch,
-    calls_of_watch,
     limits_from_the_hour_before,
 )
-from watchme_analysis.remedies.plan import Call
-from watchme_analysis.text.message import Duration, Number
 
 NOW = datetime(2026, 3, 2, 5, tzinfo=UTC)
 
@@ -51,27 +46,11 @@ def aws():
     return account
 
 
-@together(
-    ("kind", "resource", "name", "unit"),
-    [
-        ("depth", URL + "orders", "orders", Number),
-        ("dlq", URL + "dead", "dead", Number),
-        ("age", "orders", "orders", Duration),
-        ("errors", "worker", "worker", Number),
-        ("throttles", "worker", "worker", Number),
-        ("health", "https://example.com/health", "https://example.com/health", Number),
-    ],
-)
-def test_the_sentences_of_a_limit_and_of_its_sign(kind, resource, name, unit):
-    limit = HarmLimit(kind, resource, 5.0)
-    assert messages_in(limit.sentence) == {f"harm-limit-{kind}": {"name": name, "most": 5.0}}
-    assert isinstance(limit.sentence.values["most"], unit)
-    assert limit.harm(5.0) is None  # the highest value that is no harm
-    more = {"error": "refused"} if kind == "health" else {}
-    harm = limit.harm(6.0, "refused")
-    assert messages_in(harm) == {f"harm-{kind}": {"name": name, "value": 6.0, "most": 5.0, **more}}
-    assert isinstance(harm.values["value"], unit)
-    assert limit.is_metric == (kind in {"age", "errors", "throttles"})
+def test_the_limit_itself_is_no_harm():
+    for kind in ("depth", "dlq", "age", "errors", "throttles", "health"):
+        limit = HarmLimit(kind, "worker", 5.0)
+        assert limit.harm(5.0) is None
+        assert messages_in(limit.harm(6.0, "refused"))[f"harm-{kind}"]["most"] == 5.0
 
 
 def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
@@ -126,7 +105,7 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     assert refused == {"error-metric-not-returned": {"metric": "x"}}
 
 
-def test_each_step_of_a_round(aws):
+def test_the_first_harm_of_a_round_is_told(aws):
     aws.put("orders", "a")
     aws.put("dead", "b")
     watched = [
@@ -134,34 +113,23 @@ def test_each_step_of_a_round(aws):
         HarmLimit("age", "orders", 60.0), HarmLimit("errors", "worker", 0.0),
     ]  # fmt: skip
     since = datetime.now(UTC) - timedelta(minutes=5)
-    watch = HarmWatch(watched, aws, since)
-
-    def round_of():
-        return [messages_in(harm) if harm else None for harm in watch.steps()]
-
-    depth = {"harm-depth": {"name": "orders", "value": 1.0, "most": 0.0}}
-    assert round_of() == [depth, None, None]
-    assert aws.operations() == ["get_queue_attributes", "get_queue_attributes", "get_metric_data"]
+    found = messages_in(HarmWatch(watched, aws, since).first_harm())
+    assert found == {"harm-depth": {"name": "orders", "value": 1.0, "most": 0.0}}
+    watch = HarmWatch(watched[1:], aws, since)
+    aws.made.clear()
+    assert watch.first_harm() is None
+    assert aws.operations() == ["get_queue_attributes", "get_metric_data"]
     assert aws.made[-1][1]["StartTime"] == since.replace(second=0, microsecond=0)
-    # CloudWatch has a point a minute, so it is not read again at once.
-    assert round_of() == [depth, None]
+    # CloudWatch has a point a minute, so it is not read again at once, except at the end.
     aws.values = {"Errors": [1.0]}
-    errors = {"harm-errors": {"name": "worker", "value": 1.0, "most": 0.0}}
-    watch.watched = watched[1:]
-    assert messages_in(watch.first_harm()) == errors  # a whole round, CloudWatch included
-    assert replace(watch, watched=watched[1:2]).first_harm() is None
-    often = HarmWatch(watched[2:], aws, since, metrics_s=0.0)
-    assert [len(list(often.steps())) for _ in range(2)] == [1, 1]
+    assert watch.first_harm() is None
+    assert messages_in(watch.first_harm(at_once=True)) == {
+        "harm-errors": {"name": "worker", "value": 1.0, "most": 0.0}
+    }
     # The window is a minute at least.
     later = datetime.now(UTC)
-    list(HarmWatch(watched[2:], aws, later).steps())
+    HarmWatch(watched[2:], aws, later).first_harm()
     assert aws.made[-1][1]["EndTime"] == later + timedelta(minutes=1)
-    assert calls_of_watch(watched) == (
-        Call("sqs", "get_queue_attributes"), Call("cloudwatch", "get_metric_data")
-    )  # fmt: skip
-    assert calls_of_watch(watched[:1]) == (Call("sqs", "get_queue_attributes"),)
-    assert calls_of_watch(watched[2:3]) == (Call("cloudwatch", "get_metric_data"),)
-    assert calls_of_watch([HarmLimit("health", "https://example.com", 0.0)]) == ()
 
 
 def test_an_endpoint_that_fails_is_a_sign():

@@ -5,8 +5,9 @@ and its undo. `apply.apply_plan` carries out any plan, with a journal (`files.jo
 A redrive sends messages instead of changing settings: `redrive` sends one, `verified_redrive` holds it in the
 DLQ before, confirms that it was processed and deletes it. `queue_archive` keeps the messages of a queue in a
 file, and `queue_purge` deletes what such a file holds. `loadtest` sends what a `load_plan.LoadPlan` states to
-a test system, while `harm_watch` reads the other systems. `package_check` changes nothing: it states whether
-Lambda can import the handler of a package.
+a test system, while `harm_watch` reads the other systems. `guard` restarts a service by a plan, evidence
+first. `allowed_calls` has the calls of every remedy, for policies and for plans from files. `package_check`
+changes nothing: it states whether Lambda can import the handler of a package.
 
 Entry point: `apply.apply_plan`, `verified_redrive.run_redrive`,
 `loadtest.run_load_test`, `package_check.check_package`.

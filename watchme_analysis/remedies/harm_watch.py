@@ -146,7 +146,7 @@ def calls_of_watch(watched: Sequence[HarmLimit]) -> tuple[Call, ...]:
 
 @dataclass
 class HarmWatch:
-    """A watch over limits, one call at a time.
+    """A watch over limits.
 
     Attributes
     ----------
@@ -166,31 +166,34 @@ class HarmWatch:
     metrics_s: float = 60.0
     _metrics_read_at: float = field(default=float("-inf"))
 
-    def steps(self) -> Iterator[Message | None]:
-        """Yield after each call: a sign of harm, or None. One round over all limits.
+    def first_harm(self, *, at_once: bool = False) -> Message | None:
+        """Return the first sign of harm that a reading of all limits shows; None without one.
+
+        Parameters
+        ----------
+        at_once
+            Also read CloudWatch before its time has come.
 
         Raises
         ------
         ServiceError
             When a resource can't be read: what can't be watched must not be harmed.
         """
+        return next((sign for sign in self._signs(at_once=at_once) if sign is not None), None)
+
+    def _signs(self, *, at_once: bool) -> Iterator[Message | None]:
         for each in self.watched:
             if each.kind == "health":
                 yield self._check_health(each)
             elif not each.is_metric and self.aws is not None:
                 yield each.harm(_read_queue(each, self.aws))
         metrics = [each for each in self.watched if each.is_metric]
-        if metrics and self.aws is not None and time.monotonic() - self._metrics_read_at >= self.metrics_s:
+        is_due = at_once or time.monotonic() - self._metrics_read_at >= self.metrics_s
+        if metrics and self.aws is not None and is_due:
             self._metrics_read_at = time.monotonic()
             now = max(datetime.now(UTC), self.since + timedelta(seconds=_PERIOD_S))
             highest = _highest(metrics, self.aws, Window(self.since, now))
-            harms = (each.harm(highest.get(each, 0.0)) for each in metrics)
-            yield next((sign for sign in harms if sign is not None), None)
-
-    def first_harm(self) -> Message | None:
-        """Return the first sign of harm of a whole round, CloudWatch included; None without one."""
-        self._metrics_read_at = float("-inf")
-        return next((sign for sign in self.steps() if sign is not None), None)
+            yield from (each.harm(highest.get(each, 0.0)) for each in metrics)
 
     @staticmethod
     def _check_health(limit: HarmLimit) -> Message | None:

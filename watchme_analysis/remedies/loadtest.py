@@ -382,9 +382,10 @@ class _Run:
             self.dead = self._read_dlq() if is_first else int(self.journal.entries[0]["dead"])
         if is_first:
             self._raise_harm()
+        self.looked_at = time.monotonic()
 
-    def _raise_harm(self) -> None:
-        harm = self.watch.first_harm()
+    def _raise_harm(self, *, at_once: bool = False) -> None:
+        harm = self.watch.first_harm(at_once=at_once)
         if harm is not None:
             raise SurpriseError(harm)
 
@@ -449,7 +450,7 @@ class _Run:
             time.sleep(min(_NAP_S, self.plan.limits.poll_s))
             self._look(is_watching=is_watching)
         if is_watching:  # harm that CloudWatch shows late is part of the result as well
-            self._raise_harm()
+            self._raise_harm(at_once=True)
 
     def _is_open(self) -> bool:
         """Return whether the end of a message was not seen, neither in the log nor in the queue."""
@@ -463,9 +464,8 @@ class _Run:
         """Read what has become of the messages, and look for harm, if it is time."""
         if time.monotonic() - self.looked_at < self.plan.limits.poll_s:
             return
-        harm = next((each for each in self.watch.steps() if each is not None), None) if is_watching else None
-        if harm is not None:
-            raise SurpriseError(harm)
+        if is_watching:
+            self._raise_harm()
         self._read()
         counts, most = self._counts(), self.plan.limits.most_errors
         finished = counts.processed + counts.failed
