@@ -217,6 +217,12 @@ def test_scripts_that_end_early_are_read(tmp_path, text):
     assert all(row["path"] == "/x" for row in handlers)
 
 
+def test_a_bundle_is_left_and_said_to_be(tmp_path):
+    (tmp_path / "bundle.js").write_text("const app = require('express')();\napp.get('/x', h);\n" * 40_000)
+    (handlers, frame, retrieval), _ = read_app_source(RawFile(tmp_path, "bundle.js"))
+    assert (handlers, len(frame), len(retrieval.notes)) == ("app_handlers", 0, 1)
+
+
 def test_a_case_keeps_scripts_and_its_table_names_what_is_not_analysed(tmp_path):
     tables(tmp_path / "raw", EXPRESS | {"node_modules/express/index.js": "app.get('/inside', x)"})
     case = import_folder(tmp_path / "raw", tmp_path / "case").case

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from watchme_analysis.app_source.handler import Handler
 
 TABLES = ("app_handlers", "app_calls")
+# Bytes of the largest script that is searched, by choice: larger ones are bundles for browsers.
+LARGEST_SCRIPT = 1_000_000
 
 
 @dataclass(slots=True)
@@ -147,23 +149,24 @@ def _row(function: Any, site: Any) -> dict[str, Any]:
 def _read_folder(root: Path, state: State) -> _Folder:
     folder = _Folder(root, state)
     texts, folder.rejected = read_files(root, list(state))
+    scripts = {name: text for name, text in texts.items() if not is_python(name)}
+    folder.unread = {name for name, text in scripts.items() if len(text) > LARGEST_SCRIPT}
+    texts = {name: text for name, text in texts.items() if name not in scripts}
     if sum(map(len, texts.values())) > MAX_BYTES:
         taken = nearest(texts, MAX_BYTES)
-        folder.unread = set(texts) - taken
+        folder.unread |= set(texts) - taken
         texts = {name: text for name, text in texts.items() if name in taken}
     trees = {}
-    scripts = {unpacked_name(name): text for name, text in texts.items() if not is_python(name)}
     with _no_collection():
         for name, text in texts.items():
-            if not is_python(name):
-                continue
             tree, rejected = parse_source(text, name)
             if tree is not None:
                 trees[unpacked_name(name)] = tree
             if rejected is not None:
                 folder.rejected[name] = rejected
         calls = analyse(trees)
-        handlers = [*handler_rows(calls), *express_routes(scripts)]
+        read = {unpacked_name(name): text for name, text in scripts.items() if name not in folder.unread}
+        handlers = [*handler_rows(calls), *express_routes(read)]
         for table, rows in zip(TABLES, (handlers, call_rows(calls)), strict=True):
             for row in rows:
                 folder.rows.setdefault((table, row["file"]), []).append(row)
