@@ -339,7 +339,7 @@ def test_a_run_killed_at_any_moment_is_resumed(aws, request_of, tmp_path, subtes
 @pytest.mark.usefixtures("system")
 def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path):
     used = Aws(rate_limits=FAST)
-    plan = plan_alarms(used, replace(request_of, emails=("ops@example.com",)))
+    plan = plan_alarms(used, replace(request_of, emails=("ops@example.com",), everything=True))
     apply_plan(plan, tmp_path / "j", used)
     apply_plan(plan_verification(used, ALL), tmp_path / "v", used)
     apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", used)
@@ -369,6 +369,36 @@ def test_commands_plan_apply_verify_and_undo(system, topic, request_of, watchme,
     assert names() == []
     assert watchme("alarms", "plan", *source[:-2]).returncode == 2
     assert watchme("alarms", "plan").returncode == 2
+
+
+def test_every_dlq_of_the_account_or_of_several_systems_gets_an_alarm(
+    system, topic, request_of, watchme, tmp_path
+):
+    sqs = boto3.client("sqs")
+    for name in ("uploads", "daily"):
+        target = f"arn:aws:sqs:{REGION}:123456789012:{name}-dlq"
+        redrive = json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": 3})
+        sqs.create_queue(QueueName=f"{name}-dlq")
+        sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": redrive})
+    names_of = ("uploads", "daily", "orders")
+    text = "".join(f"[systems.{name}]\nqueue = '{name}'\n" for name in names_of)
+    (tmp_path / "watchme.toml").write_text(text)
+    source = ("--spec", request_of.spec, "--topic", "on-call", "--json")
+
+    def dlqs(*words):
+        made = watchme("alarms", "plan", *words, *source, cwd=tmp_path)
+        assert made.returncode == 0, made.stderr
+        steps = [step["name"] for step in json.loads(made.stdout)["steps"]]
+        return {name.removesuffix("-dead-letters") for name in steps if name.endswith("-dead-letters")}
+
+    assert dlqs("--all") == {"orders-dlq", "uploads-dlq", "daily-dlq"}
+    assert dlqs("--live", "--system", "uploads", "--system", "daily") == {"uploads-dlq", "daily-dlq"}
+    (tmp_path / "watchme.toml").write_text(text + "alarms = 'own.yaml'\n")
+    assert watchme("config", "trust", "watchme.toml", cwd=tmp_path).returncode == 0
+    refused = watchme(
+        "alarms", "plan", "--live", "--system", "uploads", "--system", "orders", "--topic", "t", cwd=tmp_path
+    )
+    assert refused.returncode == 2 and "--spec" in refused.stderr
 
 
 MADE = datetime(2026, 3, 2, 4, tzinfo=UTC)

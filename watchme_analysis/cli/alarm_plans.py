@@ -16,7 +16,7 @@ from watchme_analysis.cli.options import (
     functions_option,
     language_option,
     queues_option,
-    system_option,
+    systems_option,
     timezone_option,
     together,
 )
@@ -45,7 +45,7 @@ _HEALTH_CHECKS = ("canary", "lambda")
 _source_options = together(
     queues_option,
     functions_option,
-    system_option,
+    systems_option,
     click.option("--spec", type=click.Path(path_type=Path, dir_okay=False),
                  help="YAML file of requirements; by default that of the system or of watchme.toml."),
     click.option("--topic", metavar="NAME|ARN", help="SNS topic that the alarms notify."),
@@ -58,23 +58,29 @@ _source_options = together(
 def _request(case: Path | None, options: dict[str, Any]) -> AlarmRequest:
     from watchme_analysis.services.alarm_plans import AlarmRequest
 
-    system = load_config().chosen_system(options["system"])
-    queues, functions = options["queues"], options["functions"]
-    if case is None and not queues and not functions and system is not None:
-        queues, functions = system.queues, system.functions
-    urls = options["health_urls"]
-    if not urls and system is not None and system.health_url is not None:
-        urls = (system.health_url,)
+    named = [load_config().chosen_system(name) for name in options["systems"] or (None,)]
+    systems = [system for system in named if system is not None]
+    queues, functions, everything = options["queues"], options["functions"], options.get("everything", False)
+    if case is None and not queues and not functions and not everything:
+        queues = [queue for system in systems for queue in system.queues]
+        functions = [function for system in systems for function in system.functions]
+    urls = options["health_urls"] or [
+        system.health_url for system in systems if system.health_url is not None
+    ]
+    specs = {str(options["spec"])} if options["spec"] else {str(system.alarms or "") for system in systems}
+    if len(specs) > 1:
+        raise InputError(error_message("error-alarms-several-specs", systems=", ".join(options["systems"])))
     return AlarmRequest(
         case,
         tuple(queues),
         tuple(functions),
-        str(options["spec"] or (system.alarms if system else "") or ""),
+        next(iter(specs), ""),
         options["topic"] or _topic_of_settings(),
         tuple(options.get("emails", ())),
         tuple(urls),
         options["language"],
         parse_zone(str(options["timezone"])),
+        everything,
     )
 
 
@@ -90,10 +96,17 @@ def _topic_of_settings() -> str:
     epilog="""\b
 Examples:
   watchme alarms plan cases/last-night --topic on-call --email ops@example.com --to alarms.plan.json
-  watchme alarms plan --live --queue orders --topic on-call --to alarms.plan.json""",
+  watchme alarms plan --live --queue orders --topic on-call --to alarms.plan.json
+  watchme alarms plan --all --topic on-call --to alarms.plan.json""",
 )
 @click.argument("case", type=CASE, required=False)
 @click.option("--live", is_flag=True, help="Without a CASE: start from --queue, --function or the system.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Without a CASE: start from every queue of the account and region.",
+)
 @_source_options
 @click.option("--email", "emails", multiple=True, help="Address to subscribe to the topic. Repeatable.")
 @planning_options("alarms")
@@ -110,7 +123,7 @@ def plan_command(case: Path | None, live: bool, **options: Any) -> int:
     output = output_of(options)
     if options["print_policy"]:
         return print_policy(calls_of("alarms"))
-    if (case is None) != live:
+    if (case is None) != (live or options["everything"]):
         raise click.UsageError(error_sentence("error-case-or-live"))
     return finish_plan(plan_alarms(session_of(options), _request(case, options)), output, options)
 

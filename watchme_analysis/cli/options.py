@@ -189,6 +189,14 @@ system_option = click.option(
     shell_complete=complete_systems,
     help=f"System of {FILE}; by default the one that it chooses, or the only one.",
 )
+systems_option = click.option(
+    "--system",
+    "systems",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_systems,
+    help=f"System of {FILE}; repeatable. By default the one that it chooses, or the only one.",
+)
 profile_option = click.option(
     "--profile",
     callback=configured("profile"),

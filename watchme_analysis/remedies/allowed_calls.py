@@ -130,7 +130,7 @@ _FURTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "cloudwatch": ("describe_alarms", "describe_alarm_history"),
         "lambda": ("get_function_configuration", "list_event_source_mappings"),
         "sns": ("get_topic_attributes", "list_subscriptions_by_topic"),
-        "sqs": ("get_queue_url", "get_queue_attributes"),
+        "sqs": ("get_queue_url", "get_queue_attributes", "list_queues"),
     },
     "deploy": {
         "lambda": ("get_alias", "get_function", "get_function_configuration"), "logs": ("filter_log_events",),

@@ -50,6 +50,8 @@ class AlarmRequest:
         URLs whose checks `watchme probe --publish` writes.
     language, zone
         Language of the descriptions, and zone of their times.
+    everything
+        Whether the discovery starts from every queue of the account and region.
     """
 
     case: Path | None = None
@@ -61,6 +63,7 @@ class AlarmRequest:
     health_urls: tuple[str, ...] = ()
     language: str = "en"
     zone: tzinfo = UTC
+    everything: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,9 @@ def plan_alarms(aws: Aws, request: AlarmRequest) -> Plan:
     specs = read_specs(request.spec)
     tested = _tested(request, specs)
     queues = {*request.queues, *(each.queue for each in tested.chains if each.queue)}
+    if request.everything:
+        urls = aws.items("sqs", "list_queues", "QueueUrls", MaxResults=1000)
+        queues |= {resource_name(str(url)) for url in urls}
     functions = {*request.functions, *(each.function for each in tested.chains if each.function)}
     if not queues and not functions and not request.health_urls:
         raise InputError(error_message("error-alarms-nothing-named"))

@@ -1,6 +1,7 @@
 ### Errors of services.
 
 error-topic-needed = Give the name or ARN of an SNS topic with --topic; it is created if it is missing.
+error-alarms-several-specs = The systems { $systems } state different alarms: name one file with --spec, or plan each system by itself.
 error-alarms-nothing-named = Nothing is named: give a CASE, or --live with --queue, --function or a system.
 error-alarms-nothing-to-watch = The case { $case } has no queue or function: there is nothing to watch.
 error-alarm-missing = The alarm { $alarm } does not exist in { $target }.

@@ -1,6 +1,7 @@
 ### services のエラー。
 
 error-topic-needed = --topic で SNS トピックの名前または ARN を指定してください。なければ作成されます。
+error-alarms-several-specs = システム { $systems } のアラームの定義が異なります。--spec で 1 つのファイルを指定するか、システムごとに計画してください。
 error-alarms-nothing-named = 対象がありません。CASE、または --live と --queue、--function、システムのいずれかを指定してください。
 error-alarms-nothing-to-watch = ケース { $case } にはキューも関数もないため、監視するものがありません。
 error-alarm-missing = アラーム { $alarm } は { $target } にありません。
