@@ -16,7 +16,7 @@ ERROR = "[ERROR] Runtime.ImportModuleError: Unable to import module 'app': No mo
 # A zero of messages, work or alarms, in either language.
 ZERO = re.compile(
     r"(?<![\d.,:/-])0 (?:work items?|messages?|lost|was lost|were lost|moved|deleted|件|個)"
-    r"|no message was late|no work was (?:late|lost)|No work item is known|no queue shows trouble"
+    r"|no message was late|no work was (?:late|lost)|No missed work is known|no queue shows trouble"
     r"|ありませんでした|異常のあるキューはありません",
     re.IGNORECASE,
 )

@@ -111,7 +111,7 @@ fifo-advice-figure = { $kind ->
     [fifo] FIFO
    *[fair] Fair queue
   }: { $figure ->
-    [lost] lost work items
+    [lost] messages whose work is lost
     [dead_lettered] messages in the DLQ
     [others_wait_s] mean wait of messages outside the largest group
     [duplicates] duplicates

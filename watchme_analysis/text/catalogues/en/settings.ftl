@@ -3,7 +3,7 @@
 settings-plan = Settings of { $queue }: “{ $measure }”
 settings-reason = Means of { $count } simulations with the arrivals of the case, with and without “{ $measure }”, and half the width of their 95 % intervals:
 settings-figure = { $figure ->
-    [lost] lost work items
+    [lost] messages whose work is lost
     [dead_lettered] messages in the DLQ
     [duplicates] duplicates
    *[peak_age_s] age of the oldest message

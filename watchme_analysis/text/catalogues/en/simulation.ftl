@@ -81,13 +81,13 @@ measures-best = “{ $measure }” is the best measure: { $figures }.
 measures-restart-assumed = A restart is assumed to cure what makes invocations slow: try it manually first.
 measures-instead = { $figure ->
     [dead_lettered] { $then } messages in the DLQ instead of { $now }
-    [lost] { $then } lost work items instead of { $now }
+    [lost] { $then } messages whose work is lost instead of { $now }
     [duplicates] { $then } duplicates instead of { $now }
    *[peak_age_s] a longest wait of { $then } instead of { $now }
   }
 measures-now = As configured: { $figure ->
     [dead_lettered] { $now } messages in the DLQ
-    [lost] { $now } lost work items
+    [lost] { $now } messages whose work is lost
     [duplicates] { $now } duplicates
    *[peak_age_s] a longest wait of { $now }
   }.

@@ -90,7 +90,7 @@ fifo-advice-figure = { $kind ->
     [fifo] FIFO
    *[fair] 公平キュー
   }: { $figure ->
-    [lost] 失われた処理
+    [lost] 処理が失われたメッセージ
     [dead_lettered] デッドレターキューのメッセージ
     [others_wait_s] 最大のグループ以外のメッセージの平均待ち時間
     [duplicates] 重複

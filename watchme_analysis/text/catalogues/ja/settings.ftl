@@ -3,7 +3,7 @@
 settings-plan = { $queue } の設定: 「{ $measure }」
 settings-reason = ケースの到着を用いた { $count } 回のシミュレーションの平均 (「{ $measure }」の有無) と 95% 信頼区間の半幅:
 settings-figure = { $figure ->
-    [lost] 失われた処理
+    [lost] 処理が失われたメッセージ
     [dead_lettered] デッドレターキューのメッセージ
     [duplicates] 重複
    *[peak_age_s] 最も古いメッセージの経過時間

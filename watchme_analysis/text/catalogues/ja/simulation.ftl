@@ -75,13 +75,13 @@ measures-best = 最も効果があるのは「{ $measure }」です: { $figures 
 measures-restart-assumed = 再起動で呼び出しの遅延が解消すると仮定しています。先に手動で試してください。
 measures-instead = { $figure ->
     [dead_lettered] DLQ のメッセージは { $now } 件から { $then } 件
-    [lost] 失われた処理は { $now } 件から { $then } 件
+    [lost] 処理が失われたメッセージは { $now } 件から { $then } 件
     [duplicates] 重複は { $now } 件から { $then } 件
    *[peak_age_s] 最長の待ち時間は { $now } から { $then }
   }
 measures-now = 現在の設定では、{ $figure ->
     [dead_lettered] DLQ のメッセージは { $now } 件です。
-    [lost] 失われた処理は { $now } 件です。
+    [lost] 処理が失われたメッセージは { $now } 件です。
     [duplicates] 重複は { $now } 件です。
    *[peak_age_s] 最長の待ち時間は { $now } です。
   }
