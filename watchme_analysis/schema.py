@@ -304,7 +304,7 @@ file | text | file that the row came from
 line | int | line number, from 1; in a JSON file the number of the row, from 1
 time | time | when it happened; of an event that is counted, the last time | only an age is stated, or a state without its time
 first_time | time | the first time of an event that is counted | as for time, or it happened once
-platform | text | kubernetes, ecs, docker, alb
+platform | text | kubernetes, ecs, docker, alb, ec2
 object | text | name of the pod, container, task or target
 service | text | name of the workload, service or target group, also where the object's name tells it | not known
 address | text | IP address of the object, with its port where stated
@@ -317,6 +317,25 @@ count | int | how often it happened
 """
         ),
         "time",
+    ),
+    Table(
+        "consumers",
+        "What may receive from queues and is no Lambda function, as it was described once.",
+        _columns(
+            """
+file | text | file that the row came from
+platform | text | ecs, ec2, kubernetes
+kind | text | service and definition (of ECS tasks), group (Auto Scaling), deployment
+name | text | name; of a definition its family
+cluster | text | cluster of a service; namespace of a deployment | not stated
+definition | text | task definition as FAMILY:REVISION | not of ECS
+desired | int | tasks, instances or replicas that are wanted | a definition
+running | int | those that run, are in service or are ready | a definition
+changed_at | time | creation of the primary deployment | not stated
+queues | json | names of queues in environment variables, for a group in tags | none
+log_group | text | log group of the first container that has one | none
+"""
+        ),
     ),
     Table(
         "container_settings",

@@ -12,6 +12,7 @@ from watchme_analysis.backlog.chain import LINKS, SIGNALS, backlog_causes
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.queues.consumers import Consumer
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.text.render import placeholders, render
 
@@ -315,14 +316,11 @@ def test_every_signal_is_graded_or_explains():
     assert used | {name for link in LINKS for name in link.signals} == set(SIGNALS)
 
 
-def pipelines_of(*queues, **settings):
-    """Return a context of affected queues with one function and some settings."""
-    items = [
-        SimpleNamespace(
-            pipeline=SimpleNamespace(queue=name, function="worker", settings=RecordedSettings(**settings))
-        )
-        for name in queues
-    ]
+def pipelines_of(*queues, consumer=None, **settings):
+    """Return a context of affected queues with one function or other consumer, and some settings."""
+    function = "worker" if consumer is None else None
+    given = {"function": function, "consumer": consumer, "settings": RecordedSettings(**settings)}
+    items = [SimpleNamespace(pipeline=SimpleNamespace(queue=name, **given)) for name in queues]
     return BacklogContext(tuple(items), tuple(items), ())
 
 
@@ -350,3 +348,14 @@ def test_no_remedy_of_a_backlog_is_left_with_a_placeholder(language):
     for cause in backlog_causes():
         for text in (cause.remedy.text, cause.next_test):
             assert placeholders(render(summary.filled_in(text, known, "orders"), language)) == set()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("platform", ["ecs", "ec2", "kubernetes"])
+def test_no_remedy_for_another_consumer_is_left_with_a_placeholder(platform, language):
+    known = pipelines_of("orders", consumer=Consumer(platform, "worker"))
+    for cause in backlog_causes():
+        told = summary.cause_of(known, cause.cause, "orders")
+        for text in (told.remedy.text, told.next_test) if cause.consumer else ():
+            said = render(summary.filled_in(text, known, "orders"), language)
+            assert placeholders(said) == set() and "lambda" not in said.lower()

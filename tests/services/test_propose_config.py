@@ -51,8 +51,9 @@ class Account:
     region, label = "eu-west-1", "eu-west-1"
     target = SimpleNamespace(profile=None)
 
-    def __init__(self, queues, functions=(), groups=(), refused=()):
+    def __init__(self, queues, functions=(), groups=(), refused=(), containers=()):
         self.queues, self.refused = queues, refused
+        self.containers = dict(containers)
         mapped = {function: queue for queue, (_, function) in queues.items() if function}
         self.lists = {
             "list_queues": [f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}" for name in queues],
@@ -65,6 +66,8 @@ class Account:
                 for name, variables in functions
             ],
             "describe_log_groups": [{"logGroupName": name} for name in groups],
+            "list_clusters": ["arn:aws:ecs:eu-west-1:123456789012:cluster/main"] if containers else [],
+            "list_services": list(self.containers),
         }
 
     def items(self, service, operation, key, **options):
@@ -72,7 +75,12 @@ class Account:
             raise ServiceError(f"{service}:{operation} is not allowed.")
         return self.lists[operation]
 
-    def call(self, service, operation, *, QueueUrl, **options):  # noqa: N803
+    def call(self, service, operation, *, QueueUrl="", **options):  # noqa: N803
+        if operation == "describe_services":
+            return {"services": [{"serviceName": n, "taskDefinition": n} for n in options["services"]]}
+        if operation == "describe_task_definition":
+            given = [self.containers[options["taskDefinition"]]]
+            return {"taskDefinition": {"containerDefinitions": given}}
         name = QueueUrl.rpartition("/")[2]
         dlq = self.queues[name][0]
         policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn("sqs", dlq)})} if dlq else {}
@@ -102,6 +110,28 @@ def test_a_queue_with_its_dlq_function_log_and_api_is_a_system():
     text = toml_text(found)
     assert "hidden" not in text
     assert tomllib.loads(text)["systems"]["orders"]["function"] == "orders-worker"
+
+
+def test_an_ecs_service_with_the_queue_in_its_environment_gives_log_and_api():
+    worker = {
+        "environment": [
+            {"name": "QUEUE_URL", "value": "https://sqs.eu-west-1.amazonaws.com/123456789012/uploads"},
+            {"name": "API", "value": "https://api.example.com/thumbnails"},
+        ],
+        "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/thumbnails"}},
+    }
+    site = {"environment": [{"name": "QUEUE_NAME", "value": "other"}]}
+    containers = {"thumbnails": worker, "site": site}
+    found = Proposal()
+    account = Account({"uploads": (None, None)}, groups=["/ecs/thumbnails"], containers=containers)
+    find_in_aws(account, found)
+    assert values(found, "uploads") == {
+        "queue": "uploads",
+        "log_groups": ["/ecs/thumbnails"],
+        "api": "https://api.example.com/thumbnails",
+    }
+    assert not found.failed
+    assert ["main/thumbnails" in str(one) for one in notes_of(found)] == [True]
 
 
 def test_a_refused_list_is_noted_and_the_rest_is_found():

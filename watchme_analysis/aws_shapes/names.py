@@ -8,7 +8,9 @@ from typing import Any
 
 LAMBDA_LOG_GROUP = "/aws/lambda/"
 # Dimensions that name the resource of a metric, the most specific first.
-RESOURCE_DIMENSIONS = ("QueueName", "FunctionName", "InstanceId", "LoadBalancer")
+RESOURCE_DIMENSIONS = (
+    "QueueName", "FunctionName", "InstanceId", "LoadBalancer", "AutoScalingGroupName", "ServiceName",
+)  # fmt: skip
 # Endpoints of SQS: usual, dual-stack, FIPS and VPC endpoints, and those of the first releases.
 _REGION = re.compile(
     r"https?://(?:[\w.-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)"

@@ -19,6 +19,7 @@ from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.signals import (
     api,
     concurrency,
+    consumer,
     function,
     harm,
     known_lines,
@@ -40,7 +41,7 @@ NODES = {
     "queue_settings": queue_settings.DETECTORS,
     "polling": polling.DETECTORS,
     "concurrency": concurrency.DETECTORS,
-    "function": function.DETECTORS,
+    "function": (*function.DETECTORS, *consumer.DETECTORS),
     "api": api.DETECTORS,
     "message": message.DETECTORS,
 }

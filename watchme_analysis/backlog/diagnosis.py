@@ -25,7 +25,7 @@ from watchme_analysis.backlog.other_incidents import (
     set_apart,
     trouble_span,
 )
-from watchme_analysis.backlog.summary import filled_in, older_dead_letters, summary
+from watchme_analysis.backlog.summary import cause_of, filled_in, older_dead_letters, summary
 from watchme_analysis.inference.confidence import confidence_at
 from watchme_analysis.inference.engine import independent_signals
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict, iso_time
@@ -207,8 +207,9 @@ def _change(context: BacklogContext, judged: Judgement, cause: str) -> Change | 
 
 def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ranked:
     """Return a ranked cause with its blind spots and its next test, which names the function."""
-    cause = cause_named(entry.finding.cause)
-    test = filled_in(cause.next_test, context, judged.shown_by.get(cause.cause))
+    name = entry.finding.cause
+    cause = cause_of(context, name, judged.shown_by.get(name))
+    test = filled_in(cause.next_test, context, judged.shown_by.get(name))
     return replace(entry, finding=replace(entry.finding, not_covered=cause.cannot_see, next_test=test))
 
 
@@ -226,8 +227,9 @@ def leading_error(context: BacklogContext, judged: Judgement) -> dict[str, Any] 
         return None
     for queue in context.affected:
         errors = queue.errors
-        if queue.failures is not None and errors.leading and queue.pipeline.function:
-            return _quoted(queue.pipeline.function, errors)
+        fails = queue.failures is not None or queue.pipeline.consumer is not None
+        if fails and errors.leading and queue.pipeline.drained_by:
+            return _quoted(queue.pipeline.drained_by, errors)
     return None
 
 

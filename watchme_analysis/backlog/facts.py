@@ -6,13 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.backlog.chain import cause_named
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.missing import pull_command
 from watchme_analysis.backlog.other_incidents import trouble_span
-from watchme_analysis.backlog.summary import filled_in
+from watchme_analysis.backlog.summary import cause_of, filled_in
 from watchme_analysis.inference.causes import Remedy, saves
 from watchme_analysis.inference.findings import (
     Diagnosis,
@@ -27,6 +26,7 @@ from watchme_analysis.inference.known_lines import known_line, unknown_lines
 from watchme_analysis.present.short_answer import next_steps
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
+from watchme_analysis.queues.consumers import Consumer
 from watchme_analysis.queues.drain import drain_rows
 from watchme_analysis.queues.work_done import unit_of, work_item_settings
 from watchme_analysis.text.message import (
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 LAST_INTERVALS = 3
 # Span before the end over which a backlog's growth is measured.
 GROWTH_SPAN = timedelta(hours=1)
+# Points of percent from which on a rise of the CPU is a fact, by choice.
+CPU_ROSE = 20.0
 # Share of failed invocations from which failing itself is the headline, beside a backlog.
 MOSTLY = 0.5
 
@@ -151,7 +153,8 @@ def facts(
 ) -> tuple[Fact, ...]:
     """Return the figures of a backlog, of the affected queues; of all queues without an incident."""
     extra, calm = found.extra, found.verdict == "no_incident"
-    names = [*extra["queues"], *extra["functions"]]
+    consumers = [one for item in context.affected if (one := item.pipeline.consumer) is not None]
+    names = [*extra["queues"], *extra["functions"], *(one.name for one in consumers)]
     queues = context.affected or context.queues
     starts = [first for item in context.affected if (first := item.first_trouble()) is not None]
     start = None if calm else min(starts, default=found.incident_start)
@@ -173,6 +176,7 @@ def facts(
         fact("affected_resource", names if names or calm else None, Names(tuple(names))),
         fact("first_harm", iso_time(start), None if start is None else Instant(start)),
         state_fact(state, found.incident_end),
+        *map(_consumer, consumers),
         fact("waiting_now", waiting, unit="messages"),
         fact("waiting_peak", peak, unit="messages"),
         fact("oldest_age", oldest, Duration(oldest or 0.0), "s"),
@@ -184,6 +188,7 @@ def facts(
             "invocations",
         ),
         fact("late_messages", known_total(late), unit="messages"),
+        *_host_cpu(context, start),
         fact("dead_letters", extra["dead_letters_of_incident"], unit="messages"),
         fact("lost_messages", extra["lost"], unit="messages"),
         Fact(
@@ -193,6 +198,8 @@ def facts(
             message("fact-work-items", unit=unit, value=message("count-unknown") if items is None else items),
         ),
     ]
+    if consumers and not extra["functions"]:
+        listed = [one for one in listed if one.id != "failed_invocations"]
     if calm:
         listed = [one for one in listed if one.id not in ("first_harm", "state")]
     if change is not None:
@@ -203,6 +210,33 @@ def facts(
     if error := extra.get("error"):
         listed.append(fact("error", str(error["text"]), Quotation(str(error["text"]))))
     return tuple(listed)
+
+
+def _consumer(consumer: Consumer) -> Fact:
+    """Return how much of a consumer runs, of how much is wanted."""
+    known = consumer.desired is not None and consumer.running is not None
+    shown = message(
+        "fact-consumer-value",
+        platform=Choice(consumer.platform),
+        name=Resource(consumer.name),
+        known=Choice("known" if known else "unknown"),
+        running=consumer.running or 0,
+        desired=consumer.desired or 0,
+    )
+    return fact("consumer", consumer.running, shown)
+
+
+def _host_cpu(context: BacklogContext, start: datetime | None) -> list[Fact]:
+    """Return the CPU of the busiest host since the first harm and before, where it rose."""
+    if context.focus is None or start is None:
+        return []
+    used = context.focus.pipeline.frame["cpu_pct"].dropna()
+    before, since = used[used.index < start], used[used.index >= start]
+    if before.empty or since.empty or since.max() - before.median() < CPU_ROSE:
+        return []
+    highest, usual = round(float(since.max())), round(float(before.median()))
+    shown = message("fact-host-cpu-value", highest=highest, usual=usual)
+    return [fact("host_cpu", highest, shown, "%")]
 
 
 def _prospects(context: BacklogContext) -> list[Fact]:
@@ -270,8 +304,8 @@ def steps(
     if found.verdict == "no_incident":
         return ()
     shared = saves(QUESTION)
-    remedy = Remedy() if found.cause is None else cause_named(found.cause).remedy
     queue = judged.shown_by.get(str(found.cause))
+    remedy = Remedy() if found.cause is None else cause_of(context, found.cause, queue).remedy
     values = {"pull": pull_command(inv, context)}
 
     def fill(text: Text) -> Text:

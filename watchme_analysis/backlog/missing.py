@@ -24,6 +24,12 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
+# What may receive from a queue besides a Lambda function, each a file that is recognised.
+_CONSUMERS = """\
+SERVICES=$(aws ecs list-services --cluster CLUSTER --max-items 10 --query 'serviceArns[]' --output text)
+aws ecs describe-services --cluster CLUSTER --services $SERVICES > FOLDER/ecs-services.json
+aws autoscaling describe-auto-scaling-groups > FOLDER/auto-scaling-groups.json
+kubectl get deployments -o json > FOLDER/deployments.json"""
 # Ids of EC2 instances: 8 or 17 hexadecimal digits.
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
@@ -35,6 +41,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     function = (focus.pipeline.function if focus else None) or "FUNCTION"
     named = value_of(_function_of(focus.pipeline) if focus else function)
     dlq = (focus.pipeline.dlq if focus else None) or f"{queue}-dlq"
+    consumer = focus.pipeline.consumer if focus else None
     start, end = _window(inv, context)
     pull = pull_command(inv, context)
     found: list[Missing] = []
@@ -45,13 +52,16 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     looked_at = context.affected[:1] or context.queues
     of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
     runs = {*FUNCTION_METRICS, "throttles"}
-    if what := _metrics_of(looked_at, runs, [_function_of(item.pipeline) for item in looked_at]):
+    if consumer is None and (
+        what := _metrics_of(looked_at, runs, [_function_of(item.pipeline) for item in looked_at])
+    ):
         why = sentences(message("missing-function-metrics-why"), *_unusable(inv, FUNCTION_SERIES))
         add(10.0, what, why, message("collect-whole-list", commands=Commands(pull)))
     if what := _metrics_of(looked_at, set(QUEUE_METRICS), [item.pipeline.queue for item in looked_at]):
         why = sentences(message("missing-queue-metrics-why"), *_unusable(inv, QUEUE_SERIES))
         add(9.0, what, why, message("collect-whole-list", commands=Commands(pull)))
-    if inv.table("log_queries").empty:
+    found += _of_consumer(focus)
+    if consumer is None and inv.table("log_queries").empty:
         add(
             8.0 if context.affected and focus and focus.failures else 4.0,
             message("missing-function-errors-what", function=named),
@@ -66,7 +76,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
                 f"sleep 30; aws logs get-query-results --query-id $ID > {_file('logs', function, '-errors')}"
             ),
         )
-    elif focus is not None and focus.failures is not None and focus.errors.truncated:
+    elif consumer is None and focus is not None and focus.failures and focus.errors.truncated:
         option = shell_option("--function", function)
         command = f"watchme case pull backlog {option} --since {start} --until {end}"
         add(
@@ -85,7 +95,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
                 "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false > FOLDER/cloudtrail.json"
             ),
         )
-    if focus is not None and focus.pipeline.settings.mapping_state is None:
+    if focus is not None and consumer is None and focus.pipeline.settings.mapping_state is None:
         add(
             4.0,
             message("missing-mapping-what", queue=Resource(queue)),
@@ -122,7 +132,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
         )
     functions = inv.table("functions")
     own = functions[functions["function"] == function]
-    if own.empty or not bool(own.iloc[-1]["concurrency_known"]):
+    if consumer is None and (own.empty or not bool(own.iloc[-1]["concurrency_known"])):
         add(
             2.0,
             message("missing-concurrency-what", function=named),
@@ -143,6 +153,21 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
             ),
         )
     return tuple(sorted(found, key=lambda item: -item.value))
+
+
+def _of_consumer(focus: QueueAnalysis | None) -> list[Missing]:
+    """Return the log of a consumer that is no function, or what shows an unknown consumer."""
+    if focus is None or focus.pipeline.function is not None:
+        return []
+    consumer, queue = focus.pipeline.consumer, Resource(focus.pipeline.queue)
+    if consumer is None:
+        why = message("missing-consumer-why")
+        return [Missing(message("missing-consumer-what", queue=queue), why, _commands(_CONSUMERS), 4.5)]
+    if focus.errors.total:
+        return []
+    command = f"{consumer.commands()['consumer_log']} > {shell_word(f'FOLDER/app-{consumer.name}.log')}"
+    what = message("missing-consumer-log-what", consumer=Resource(consumer.name))
+    return [Missing(what, message("missing-function-errors-why"), _commands(command), 8.0)]
 
 
 def pull_command(inv: Investigation, context: BacklogContext) -> str:

@@ -13,7 +13,7 @@ from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.polling import unmatched_receives
-from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.inference.causes import Cause, cause_names
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
 from watchme_analysis.present.cause_words import consequence, quoted_error
@@ -60,7 +60,7 @@ def summary(
     if found.cause is None:
         return _undecided(found, context, collect)
     others = apart(context, found.incident_start, found.incident_end)
-    cause = cause_named(found.cause)
+    cause = cause_of(context, found.cause, judged.shown_by.get(found.cause))
     return (
         sentences(
             quoted_error(found.extra["error"]),
@@ -81,6 +81,14 @@ def summary(
     )
 
 
+def cause_of(context: BacklogContext, name: str, queue: str | None) -> Cause:
+    """Return a cause in the words for the consumer of a queue; of the worst-hit queue for None."""
+    named = queue or (context.by_harm[0].pipeline.queue if context.by_harm else None)
+    cause = cause_named(name)
+    is_other = named is not None and context.queue(named).pipeline.consumer is not None
+    return cause.of_consumer() if is_other else cause
+
+
 def filled_in(
     text: Text, context: BacklogContext, queue: str | None, more: Mapping[str, str] = MappingProxyType({})
 ) -> Text:
@@ -91,7 +99,8 @@ def filled_in(
     text
         Text with placeholders: ``{case}``; ``{function_option}``; ``{queue_option}``, with a space before
         it, and empty where several queues are affected; ``{queue}``; ``{mapping}`` (UUID of the event source
-        mapping); ``{visibility_s}`` (six times the function's timeout).
+        mapping); ``{visibility_s}`` (six times the function's timeout); those of
+        :meth:`watchme_analysis.queues.consumers.Consumer.commands`.
     context
         The queues.
     queue
@@ -108,7 +117,9 @@ def filled_in(
     timeout_s = settings.function_timeout_s
     only = len(context.affected) <= 1
     option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
+    consumer = pipeline.consumer if pipeline is not None else None
     values = {
+        **(consumer.commands() if consumer is not None else {}),
         **more,
         "case": context.case,
         "function_option": option,

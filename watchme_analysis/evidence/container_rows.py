@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
@@ -29,6 +29,11 @@ _FAILURES = (
         "probe_timed_out",
         re.compile(r"deadline exceeded|timed? ?out|timeout|Client\.Timeout|health check exceeded", re.I),
     ),
+)
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
+_QUEUE_NAME = re.compile(r"[\w-]{1,80}(?:\.fifo)?")
+_QUEUE = re.compile(
+    rf"(?:https?://[^\s/]+/\d{{12}}/|arn:aws[\w-]*:sqs:[\w-]*:\d{{12}}:)({_QUEUE_NAME.pattern})"
 )
 # Exit code of a process that SIGKILL ended: 128 + 9.
 KILLED = 137
@@ -56,7 +61,7 @@ class ContainerRows:
         The file.
     platform
         Platform of all rows.
-    events, settings
+    events, settings, consumers
         Rows so far.
     rejected
         What could not become a row.
@@ -68,6 +73,7 @@ class ContainerRows:
     platform: str
     events: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
+    consumers: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     ages: int = 0
 
@@ -88,14 +94,21 @@ class ContainerRows:
         if any(value is not None for name, value in values.items() if name not in _IDENTITY):
             self.settings.append({"file": self.raw.relative, "platform": self.platform, **values})
 
+    def consumer(self, kind: str, variables: Iterable[Any] = (), **values: Any) -> None:
+        """Add what may receive from queues; ``variables`` are name and value of its environment variables."""
+        queues = sorted({name for one in variables for name in queues_named(*one)})
+        row = {"file": self.raw.relative, "platform": self.platform, "kind": kind, **values}
+        self.consumers.append(row | {"queues": json_text(queues) if queues else None})
+
     def each(self, items: Iterable[Any], add: Callable[[ContainerRows, dict[str, Any]], None]) -> None:
         """Add the rows of each item by a function; an item that it can't read is rejected as a whole."""
         for item in items:
-            before = len(self.events), len(self.settings)
+            before = [len(rows) for rows in (self.events, self.settings, self.consumers)]
             try:
                 add(self, item)
             except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
-                del self.events[before[0] :], self.settings[before[1] :]
+                for rows, length in zip((self.events, self.settings, self.consumers), before, strict=True):
+                    del rows[length:]
                 kind = str(item.get("kind") or "?") if isinstance(item, dict) else type(item).__name__
                 reason = note("problem-kind-not-read", kind=Resource(shortened(kind, 40)))
                 text = shortened(json_text(item) or "", TEXT_LIMIT)
@@ -109,7 +122,7 @@ class ContainerRows:
         counted = replace(
             retrieval, rejected=(*problems, *self.rejected), truncated=bool(damage), notes=notes
         )
-        return (TablePart("container_events", frame, counted), *self._settings(source))
+        return (TablePart("container_events", frame, counted), *self._other_tables(source))
 
     def parts_of_lines(self, account: TextAccounting) -> tuple[TablePart, ...]:
         """Return the rows of a text file as parts of both tables; ``account`` has counted its lines."""
@@ -121,7 +134,7 @@ class ContainerRows:
         bounds = {"start": min(times), "end": max(times)} if times else {}
         return (
             TablePart("container_events", frame, replace(retrieval, **bounds)),
-            *self._settings(account.source),
+            *self._other_tables(account.source),
         )
 
     def _notes(self) -> list[str]:
@@ -129,12 +142,18 @@ class ContainerRows:
         found = [of_file(self.raw, "note-only-ages", entries=self.ages)] if self.ages else []
         return [*found, *([of_file(self.raw, "note-states-untimed", entries=untimed)] if untimed else [])]
 
-    def _settings(self, source: str) -> tuple[TablePart, ...]:
-        if not self.settings:
-            return ()
-        frame = table_frame("container_settings", self.settings, self.raw.remarks)
-        retrieval = Retrieval(source, self.raw.relative, rows=len(frame))
-        return (TablePart("container_settings", frame, retrieval),)
+    def _other_tables(self, source: str) -> Iterator[TablePart]:
+        for table, rows in (("container_settings", self.settings), ("consumers", self.consumers)):
+            if rows:
+                frame = table_frame(table, rows, self.raw.remarks)
+                yield TablePart(table, frame, Retrieval(source, self.raw.relative, rows=len(frame)))
+
+
+def queues_named(name: Any, value: Any) -> list[str]:
+    """Return the queues that an environment variable names: by URL, ARN, or by name if it is called so."""
+    found = _QUEUE.findall(str(value))
+    is_name = "QUEUE" in str(name).upper() and _QUEUE_NAME.fullmatch(str(value))
+    return [*found, *([str(value)] if is_name and not found else [])]
 
 
 _IDENTITY = ("object", "service", "address", "container", "probe")

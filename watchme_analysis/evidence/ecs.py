@@ -1,7 +1,8 @@
-"""Amazon ECS and its load balancer: service events, tasks and why they stopped, target health.
+"""Amazon ECS, its load balancer, and Auto Scaling groups: events, tasks and why they stopped, target health.
 
 Shapes follow the AWS CLI reference (``aws ecs describe-services``, ``describe-tasks``,
-``describe-task-definition``, ``aws elbv2 describe-target-health``, ``describe-target-groups``). Events and
+``describe-task-definition``, ``aws elbv2 describe-target-health``, ``describe-target-groups``,
+``aws autoscaling describe-auto-scaling-groups``). Events and
 reasons follow the pages service-event-messages-list.html and stopped-task-error-codes.html of
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/.
 """
@@ -60,6 +61,17 @@ def _add(rows: ContainerRows, text: str, otherwise: str, **values: Any) -> None:
 
 
 def _service_rows(rows: ContainerRows, service: dict[str, Any]) -> None:
+    if (desired := integer(service.get("desiredCount"))) is not None:
+        deployments = [one for one in service.get("deployments") or () if one.get("status") == "PRIMARY"]
+        rows.consumer(
+            "service",
+            name=service.get("serviceName"),
+            cluster=_last_part(service.get("clusterArn")),
+            definition=_last_part(service.get("taskDefinition")),
+            desired=desired,
+            running=integer(service.get("runningCount")),
+            changed_at=next((utc_time(one.get("createdAt")) for one in deployments), None),
+        )
     for event in service.get("events") or ():
         text = str(event.get("message") or "")
         named, task = _SERVICE.search(text), _TASK.search(text)
@@ -106,8 +118,21 @@ def _task_rows(rows: ContainerRows, task: dict[str, Any]) -> None:
         rows.event(task["healthStatus"].lower(), task["healthStatus"], probe="container", **whose)
 
 
+def _last_part(arn: Any) -> str | None:
+    return str(arn).rpartition("/")[2] if arn else None
+
+
 def _definition_rows(rows: ContainerRows, definition: dict[str, Any]) -> None:
-    for container in definition.get("containerDefinitions") or ():
+    containers = definition.get("containerDefinitions") or ()
+    logs = [child(child(one, "logConfiguration"), "options").get("awslogs-group") for one in containers]
+    rows.consumer(
+        "definition",
+        ((one.get("name"), one.get("value")) for each in containers for one in each.get("environment") or ()),
+        name=definition.get("family"),
+        definition=f"{definition.get('family')}:{definition.get('revision')}",
+        log_group=next(filter(None, logs), None),
+    )
+    for container in containers:
         whose = {"service": definition.get("family"), "container": container.get("name")}
         check = child(container, "healthCheck")
         if check:
@@ -157,6 +182,17 @@ def _target_group_rows(rows: ContainerRows, group: dict[str, Any]) -> None:
     )
 
 
+def _auto_scaling_rows(rows: ContainerRows, group: dict[str, Any]) -> None:
+    name, instances = group["AutoScalingGroupName"], group.get("Instances") or ()
+    in_service = [one for one in instances if one.get("LifecycleState") == "InService"]
+    tags = ((one.get("Key"), one.get("Value")) for one in group.get("Tags") or ())
+    desired = integer(group.get("DesiredCapacity"))
+    rows.consumer("group", tags, name=name, desired=desired, running=len(in_service))
+    for one in instances:
+        if one.get("HealthStatus") == "Unhealthy":
+            rows.event("unhealthy", "HealthStatus: Unhealthy", object=one.get("InstanceId"), service=name)
+
+
 # What the responses list, the key of an item of its own, the platform, and the function that reads an item.
 _ITEMS: dict[str, tuple[str | None, str, Callable[[ContainerRows, dict[str, Any]], None]]] = {
     "services": ("serviceName", "ecs", _service_rows),
@@ -164,18 +200,20 @@ _ITEMS: dict[str, tuple[str | None, str, Callable[[ContainerRows, dict[str, Any]
     "taskDefinition": (None, "ecs", _definition_rows),
     "TargetHealthDescriptions": ("TargetHealth", "alb", _target_rows),
     "TargetGroups": ("TargetGroupArn", "alb", _target_group_rows),
+    "AutoScalingGroups": ("AutoScalingGroupARN", "ec2", _auto_scaling_rows),
 }
 
 
 def _looks_like(raw: RawFile) -> bool:
-    return has_key(raw, "TargetHealthDescriptions", "TargetGroups", "containerDefinitions") or (
+    listed = ("TargetHealthDescriptions", "TargetGroups", "containerDefinitions", "AutoScalingGroups")
+    return has_key(raw, *listed) or (
         has_key(raw, "serviceName", "services", "tasks")
         and has_key(raw, "clusterArn", "taskArn", "serviceArn")
     )
 
 
 def read_ecs(raw: RawFile) -> Iterable[TablePart]:
-    """Return the parts of a response of ECS or of a load balancer."""
+    """Return the parts of a response of ECS, of a load balancer or of Auto Scaling."""
     values, damage = documents(raw)
     plain = [
         value | {"taskDefinition": [value["taskDefinition"]]}
@@ -201,12 +239,22 @@ def _unexpected(rows: ContainerRows, item: Any) -> None:
 SOURCES = (
     Source(
         name="ecs",
-        tables=("container_events", "container_settings"),
-        patterns=("ecs-*.json", "target-health*.json", "target-groups*.json", "task-definition*.json"),
+        tables=("container_events", "container_settings", "consumers"),
+        patterns=(
+            "ecs-*.json",
+            "target-health*.json",
+            "target-groups*.json",
+            "task-definition*.json",
+            "auto-scaling-groups*.json",
+        ),
         looks_like=_looks_like,
         read=read_ecs,
         by_content=True,
         samples=(
+            (
+                '{"AutoScalingGroups": [{"AutoScalingGroupName": "workers", "DesiredCapacity": 0}]}',
+                1,
+            ),
             (
                 '{"services": [{"serviceName": "api", "clusterArn": "c", "events": [{"createdAt": '
                 '"2026-03-02T04:00:12+00:00", "message": "(service api) has started 1 tasks."}]}]}',

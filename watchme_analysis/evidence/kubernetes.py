@@ -119,8 +119,18 @@ def _add_object(rows: ContainerRows, item: dict[str, Any]) -> None:
         _pod(rows, item)
     else:
         # A Deployment, or what else has a template of pods.
-        spec = item["spec"]["template"]["spec"]
-        _containers(rows, spec, {"service": item["metadata"]["name"]})
+        spec, name = item["spec"]["template"]["spec"], item["metadata"]["name"]
+        if (desired := integer(item["spec"].get("replicas"))) is not None:
+            given = (one for each in spec.get("containers") or () for one in each.get("env") or ())
+            rows.consumer(
+                "deployment",
+                ((one.get("name"), one.get("value")) for one in given),
+                name=name,
+                cluster=item["metadata"].get("namespace"),
+                desired=desired,
+                running=integer(child(item, "status").get("readyReplicas")) or 0,
+            )
+        _containers(rows, spec, {"service": name})
 
 
 def _items(values: Iterable[Any]) -> Iterator[Any]:
@@ -482,7 +492,7 @@ def _head(raw: RawFile) -> str:
 SOURCES = (
     Source(
         name="kubernetes",
-        tables=("container_events", "container_settings"),
+        tables=("container_events", "container_settings", "consumers"),
         patterns=("kubectl*.json", "pods*.json", "k8s*.json"),
         looks_like=lambda raw: (
             has_key(raw, "apiVersion")

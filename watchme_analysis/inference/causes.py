@@ -77,7 +77,7 @@ _TRANSLATED = (
 )  # fmt: skip
 _KEYS = (
     *_TEXTS, *_TRANSLATED, "save", "prior", "page", "grades", "complement", "order", "events", "ja",
-    "follows", "remedies",
+    "follows", "remedies", "consumer",
 )  # fmt: skip
 
 
@@ -156,6 +156,8 @@ class Cause:
         Names of events that begin the cause (``begins``) or undo it (``undoes``).
     follows
         Ids of causes that this one sets off or is fed by.
+    consumer
+        ``next_test`` and ``restore`` for a consumer of a queue that is no Lambda function, where they differ.
     """
 
     cause: str
@@ -175,6 +177,12 @@ class Cause:
     complement: bool = False
     events: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     follows: tuple[str, ...] = ()
+    consumer: Mapping[str, Text] = field(default_factory=dict)
+
+    def of_consumer(self) -> Cause:
+        """Return the cause in the words for a consumer that is no Lambda function."""
+        remedy = replace(self.remedy, restore=self.consumer.get("restore", self.remedy.restore))
+        return replace(self, next_test=self.consumer.get("next_test", self.next_test), remedy=remedy)
 
     def log_odds(self, signal: str) -> float:
         """Return the log-odds of a signal for this cause; 0 where the signal says nothing about it."""
@@ -320,9 +328,16 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         next_tests=named("next_tests"),
         complement=complement,
         follows=tuple(found.get("follows", ())),
+        consumer=_of_consumer(where, found.get("consumer", {})),
         events={name: tuple(names) for name, names in found.get("events", {}).items()},
     )
     return (complement, int(found.get("order", 0))), cause
+
+
+def _of_consumer(where: str, entry: Mapping[str, Any]) -> dict[str, Text]:
+    _check(f"{where}, [consumer],", entry, ("next_test", "restore", "ja"))
+    japanese = entry.get("ja", {})
+    return {name: translated(entry[name], japanese.get(name)) for name in entry if name != "ja"}
 
 
 def _check(where: str, entry: Mapping[str, Any], known: Collection[str], needed: Iterable[str] = ()) -> None:

@@ -6,11 +6,12 @@ Entry point: :func:`analyse_queues`, computed once per case.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.accounting import Balance, queue_balance
+from watchme_analysis.queues.consumers import logged_by
 from watchme_analysis.queues.dlq_stock import from_before
 from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
 from watchme_analysis.queues.latency_drift import LatencyDrift, find_latency_drift
@@ -70,7 +71,7 @@ class QueueAnalysis:
     passed_share
         Share of invocations that succeeded between first and last failure.
     errors
-        Logged errors within the failures.
+        Logged errors within the failures; those of a consumer that is no function, since its trouble began.
     timeout_logs
         Last log lines of the invocations that timed out.
     run_before_s, run_during_s
@@ -89,6 +90,8 @@ class QueueAnalysis:
         Interval in which messages stayed in flight for hours without an invocation.
     unmatched_receives
         Receives without an invocation.
+    errors_from
+        Time from which the errors of a consumer that is no function count; None for a function.
     by_item
         DLQ messages by what their work is about, such as a device or an order.
     main_item_first_sent
@@ -116,10 +119,13 @@ class QueueAnalysis:
     timeout_logs: TimeoutLogs = field(default_factory=TimeoutLogs)
     unmatched_receives: UnmatchedReceives | None = None
     hidden: Interval | None = None
+    errors_from: datetime | None = None
 
     @property
     def failing_logged(self) -> tuple[datetime | None, datetime | None]:
         """Times between which logged errors belong to the failures; (None, None) without failures."""
+        if self.errors_from is not None:
+            return self.errors_from, None
         return _logged_within(self.pipeline, self.failures)
 
     @property
@@ -341,7 +347,7 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
             failures, errors = kept, _errors_within(tables, pipeline, kept)
     before, during = run_times(pipeline, failures)
     inside = None if failures is None else within(frame, failures.start, failures.end)
-    return QueueAnalysis(
+    found = QueueAnalysis(
         pipeline=pipeline,
         balance=balance,
         failures=failures,
@@ -367,6 +373,17 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
         main_item_first_sent=_first_sent(dead, by_item),
         unmatched_receives=unmatched_receives(pipeline, tables),
         hidden=find_hidden_messages(pipeline),
+    )
+    start = found.first_trouble()
+    own = logged_by(tables, pipeline.consumer) if pipeline.consumer is not None else None
+    if pipeline.consumer is None or own is None or start is None:
+        return found
+    slack = timedelta(seconds=pipeline.period_s)
+    queries = tables.table("log_queries")
+    return replace(
+        found,
+        errors=logged_errors(own, queries, pipeline.consumer.name, start - slack),
+        errors_from=start - slack,
     )
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from watchme_analysis.queues.consumers import Consumer, consumers_of, likeness
 from watchme_analysis.stats.gaps import lost_points
 
 if TYPE_CHECKING:
@@ -94,11 +95,7 @@ def functions_of(tables: Tables, sources: list[str], indexed: dict[Any, pd.DataF
 
 def _likeness(queue: str, function: str, indexed: dict[Any, pd.DataFrame]) -> float:
     """Return 0 to 2: correlation of received messages with invocations plus likeness of the names."""
-    words = [
-        set(re.split(r"[-_.\d]+", name.lower())) - {"", "queue", "worker", "fifo"}
-        for name in (queue, function)
-    ]
-    named = len(words[0] & words[1]) / max(1, len(words[0] | words[1]))
+    named = likeness(queue, function)
     received = series_of(indexed, queue, "NumberOfMessagesReceived", ("Sum",))
     invoked = series_of(indexed, function, "Invocations", ("Sum",))
     if received is None or invoked is None:
@@ -381,6 +378,8 @@ class Pipeline:
         published". In any other column, a missing point has no meaning.
     by_message
         True if ``tried`` and ``failed`` count messages, False if they count invocations.
+    consumer
+        Its consumer, if that is no function; None if unknown.
     """
 
     queue: str
@@ -391,6 +390,12 @@ class Pipeline:
     settings: RecordedSettings = RecordedSettings()
     queried: frozenset[str] = frozenset()
     by_message: bool = False
+    consumer: Consumer | None = None
+
+    @property
+    def drained_by(self) -> str | None:
+        """Name of its function or other consumer; None if unknown."""
+        return self.function or (self.consumer.name if self.consumer is not None else None)
 
     @property
     def name(self) -> str:
@@ -472,6 +477,7 @@ def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
     span = (metrics["time"].min(), metrics["time"].max()) if len(metrics) else None
     wanted = complete_series(queries, {key[:3] for key in indexed})
     functions = functions_of(tables, sources, indexed)
+    others = consumers_of(tables, [name for name in sources if name not in functions])
     cpu = _host_cpu(indexed)
     found = []
     for name in sources:
@@ -486,7 +492,11 @@ def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
         frame[["tried", "failed"]] = failed_tries(frame, period, by_message)
         if ({"received", "deleted"} if by_message else {"invocations", "errors"}) <= known:
             known |= {"tried", "failed"}
-        found.append(Pipeline(name, functions.get(name), dlq, period, frame, settings, known, by_message))
+        found.append(
+            Pipeline(
+                name, functions.get(name), dlq, period, frame, settings, known, by_message, others.get(name)
+            )
+        )
     return tuple(found)
 
 

@@ -4,7 +4,9 @@
 :func:`find_in_files` reads the health endpoint and the service port. Each value keeps its source.
 
 Permissions: ``sqs:ListQueues``, ``sqs:GetQueueAttributes``, ``lambda:ListEventSourceMappings``,
-``lambda:ListFunctions`` and ``logs:DescribeLogGroups``. Whatever is refused is noted, the rest is found.
+``lambda:ListFunctions`` and ``logs:DescribeLogGroups``; for queues that no function drains also
+``ecs:ListClusters``, ``ecs:ListServices``, ``ecs:DescribeServices`` and ``ecs:DescribeTaskDefinition``.
+Whatever is refused is noted, the rest is found.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import check_text
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import compose
+from watchme_analysis.evidence.container_rows import queues_named
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf import parse
 from watchme_analysis.nginx_conf.routing import effective_locations
@@ -116,6 +119,9 @@ def find_in_aws(aws: Aws, found: Proposal, patterns: Sequence[str] = ()) -> None
     configurations = {str(each.get("FunctionName")): each for each in functions}
     listed = _items(aws, found, "logs", "describe_log_groups", "logGroups")
     groups = {str(each["logGroupName"]) for each in listed}
+    drained = {mapping.get("EventSourceArn") for mapping in mappings}
+    lone = {name for name, each in attributes.items() if each.get("QueueArn") not in drained}
+    services = _ecs_services(aws, found) if lone - set(dlqs.values()) else {}
     for name, each in attributes.items():
         if name in dlqs.values() and not patterns:
             continue
@@ -127,12 +133,51 @@ def find_in_aws(aws: Aws, found: Proposal, patterns: Sequence[str] = ()) -> None
         ]
         system = _add_system(found, name, dlqs.get(name), list(dict.fromkeys(consumers)))
         _add_function_settings(found, system, consumers, configurations, groups)
+        named = [] if consumers else [one for one, each in services.items() if name in each["queues"]]
+        if named:
+            names = Names(tuple(f"{services[one]['cluster']}/{one}" for one in named))
+            found.notes.append(message("config-init-ecs", system=Resource(system), services=names))
+            _add_function_settings(found, system, named, services, groups)
     used = {mapping.get("FunctionArn") for mapping in mappings}
     free = [name for name in configurations if not any(name == resource_name(str(arn)) for arn in used)]
     if free and not patterns:
         found.notes.append(
             message("config-init-functions", count=len(free), functions=Names(tuple(sorted(free))))
         )
+
+
+# `describe-services` takes so many at a time.
+_SERVICES_AT_ONCE = 10
+
+
+def _ecs_services(aws: Aws, found: Proposal) -> dict[str, dict[str, Any]]:
+    """Return the ECS services by name: cluster, queues that their environment names, log group, variables."""
+    services: dict[str, dict[str, Any]] = {}
+    for cluster in _items(aws, found, "ecs", "list_clusters", "clusterArns"):
+        arns = _items(aws, found, "ecs", "list_services", "serviceArns", cluster=cluster)
+        for at in range(0, len(arns), _SERVICES_AT_ONCE):
+            try:
+                some = arns[at : at + _SERVICES_AT_ONCE]
+                for each in aws.call("ecs", "describe_services", cluster=cluster, services=some)["services"]:
+                    given = aws.call("ecs", "describe_task_definition", taskDefinition=each["taskDefinition"])
+                    containers = given["taskDefinition"]["containerDefinitions"]
+                    variables = {
+                        one["name"]: one["value"]
+                        for inner in containers
+                        for one in inner.get("environment", ())
+                    }
+                    logs = [one.get("logConfiguration", {}).get("options", {}) for one in containers]
+                    services[each["serviceName"]] = {
+                        "cluster": resource_name(cluster),
+                        "queues": {name for pair in variables.items() for name in queues_named(*pair)},
+                        "LoggingConfig": {
+                            "LogGroup": next(filter(None, (o.get("awslogs-group") for o in logs)), "")
+                        },
+                        "Environment": {"Variables": variables},
+                    }
+            except ServiceError as error:
+                found.note_refused(error)
+    return services
 
 
 def _items(aws: Aws, found: Proposal, service: str, operation: str, key: str, **options: Any) -> list[Any]:

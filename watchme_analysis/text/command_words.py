@@ -37,6 +37,7 @@ _SHOWN_BY = {
     "SECONDS": "aws lambda list-functions",
     "CLUSTER": "aws ecs list-clusters",
     "LOG_GROUP": "aws logs describe-log-groups",
+    "REVISION": "aws ecs list-task-definitions",
     "TASK": "aws ecs list-tasks --cluster CLUSTER",
     "INSTANCE_ID": "aws ec2 describe-instances",
 }

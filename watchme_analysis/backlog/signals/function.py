@@ -101,12 +101,14 @@ def errors(context: QueueContext) -> Iterator[QueueObservation]:
     bounds: list[tuple[str, str, Any]] = [
         ("time", operator, bound) for operator, bound in ((">=", start), ("<", end)) if bound is not None
     ]
+    consumer, function = context.pipeline.consumer, context.pipeline.function
+    table, column, value = (consumer and consumer.log) or ("log_events", "function", function)
     rows = context.matching(
-        "log_events",
-        ("function", "=", context.pipeline.function),
+        table,
+        (column, "=", value),
         ("kind", "in", ("error", "timeout")),
         *bounds,
-        once_by="ptr",
+        once_by="ptr" if table == "log_events" else None,
     )
     for kind, name in ERROR_SIGNALS.items():
         share = logged.share(kind)

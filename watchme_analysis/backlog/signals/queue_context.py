@@ -96,8 +96,8 @@ class QueueContext:
 
     @property
     def function(self) -> Resource:
-        """Name of the function."""
-        return Resource(self.queue.pipeline.function or "Lambda")
+        """Name of the function, or of another consumer."""
+        return Resource(self.queue.pipeline.drained_by or "Lambda")
 
     @property
     def attempts(self) -> Choice:

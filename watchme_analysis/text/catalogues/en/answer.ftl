@@ -87,6 +87,18 @@ fact-degradation = Slower: { $value }
 fact-degradation-value = { $path }, { $during } (usually { $usual })
 fact-failing-replicas = Failing replicas: { $value }
 fact-failing-replicas-value = { $failing } (of { $replicas })
+fact-consumer = Consumer: { $value }
+fact-consumer-value =
+    { $platform ->
+        [ecs] ECS service
+        [ec2] Auto Scaling group
+       *[kubernetes] Deployment
+    } { $name }{ $known ->
+        [known] , { $running } of { $desired } run
+       *[unknown] {""}
+    }
+fact-host-cpu = Host CPU: { $value }
+fact-host-cpu-value = up to { $highest } % ({ $usual } % before)
 fact-error = Error: { $value }
 
 # Cause

@@ -18,7 +18,7 @@ backlog-failures = { $attempts ->
    *[invocations] { $failed } of { $tried } invocations of { $function } failed from { $span } ({ $share }). At other times { $usual } failed.
   }
 backlog-errors = { $kind ->
-    [function] { $errors } of { $total } logged errors of { $function } name the function itself, such as { $example }.
+    [function] { $errors } of { $total } logged errors of { $function } name its own code or settings, such as { $example }.
     [unreachable] { $errors } of { $total } logged errors of { $function } report an API that does not respond (connection refused, 502, 503), such as { $example }.
     [server-error] { $errors } of { $total } logged errors of { $function } are internal errors of the API (500), such as { $example }.
     [overload] { $errors } of { $total } logged errors of { $function } report an API that asks for fewer requests, such as { $example }.

@@ -30,3 +30,6 @@ missing-host-cpu-why = A host without free CPU explains a slow API.
 collect-whole-list = { $commands }  # also collects the rest of this list
 collect-in-parts = { $commands }  # splits the query where the limit cuts it
 collect-until-empty = { $commands }  # repeat until no message is returned
+missing-consumer-what = what receives from { $queue }
+missing-consumer-why = A consumer outside of Lambda that is stopped, or whose tasks end, shows in none of these metrics.
+missing-consumer-log-what = the log of { $consumer }

@@ -47,3 +47,18 @@ backlog-unmatched-filtered = The messages were deleted: the filter of the event 
 backlog-unmatched-deleted = The messages were deleted: the filter of an event source mapping drops them, or another consumer receives them.
 backlog-unmatched-deleted-without-filter = The messages were deleted: another consumer receives them, or the event source mapping had a filter at that time. It has none now.
 backlog-unmatched-returned = The messages returned to the queue: another consumer receives them, such as a person who views them in the console, or Lambda cannot start the function.
+backlog-consumer-stopped = { $platform ->
+        [ecs] ECS service { $name } is set to 0 tasks
+        [ec2] Auto Scaling group { $name } is set to 0 instances
+       *[kubernetes] Deployment { $name } is set to 0 replicas
+    }, and { $running } run.
+backlog-consumer-breaks = { $platform ->
+        [ecs] Tasks of the ECS service
+        [ec2] Instances of the Auto Scaling group
+       *[kubernetes] Pods of the Deployment
+    } { $name } ended or did not start { $count } times ({ $running } of { $desired } run): { $reason }
+backlog-consumer-runs = { $platform ->
+        [ecs] ECS service { $name } runs { $running } of { $desired } tasks.
+        [ec2] Auto Scaling group { $name } has { $running } of { $desired } instances in service.
+       *[kubernetes] Deployment { $name } has { $running } of { $desired } replicas ready.
+    }

@@ -15,6 +15,7 @@ config-ignored = note: { $path } was found and is not trusted, so these settings
 config-trusted = { $path } is trusted until it changes.
 config-trusted-keys = Settings that now have an effect: { $keys }.
 config-init-refused = Not looked up: { $reason }
+config-init-ecs = { $system }: ECS services that have the queue in their environment: { $services }. Remove from log_groups what only sends to it.
 config-init-functions = { $count ->
     [one] { $count } function has
    *[other] { $count } functions have

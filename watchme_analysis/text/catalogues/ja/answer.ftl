@@ -78,6 +78,18 @@ fact-degradation = 応答の遅延: { $value }
 fact-degradation-value = { $path }、{ $during } (通常 { $usual })
 fact-failing-replicas = 異常なレプリカ: { $value }
 fact-failing-replicas-value = { $failing } (全 { $replicas } 台)
+fact-consumer = コンシューマー: { $value }
+fact-consumer-value =
+    { $platform ->
+        [ecs] ECS サービス
+        [ec2] Auto Scaling グループ
+       *[kubernetes] Deployment
+    } { $name }{ $known ->
+        [known] 、{ $desired } 個中 { $running } 個が実行中
+       *[unknown] {""}
+    }
+fact-host-cpu = ホストの CPU: { $value }
+fact-host-cpu-value = 最大 { $highest } % (以前は { $usual } %)
 fact-error = エラー: { $value }
 
 # 原因

@@ -15,7 +15,7 @@ backlog-failures = { $attempts ->
    *[invocations] { $span } の間に、{ $function } の呼び出し { $tried } 回中 { $failed } 回 ({ $share }) が失敗しました。それ以外の時間帯の失敗率は { $usual } です。
   }
 backlog-errors = { $kind ->
-    [function] { $function } のログのエラー { $total } 件中 { $errors } 件は、関数自体に関するものです (例: { $example })。
+    [function] { $function } のログのエラー { $total } 件中 { $errors } 件は、コードまたは設定自体に関するものです (例: { $example })。
     [unreachable] { $function } のログのエラー { $total } 件中 { $errors } 件は、API が応答しないことを示しています (接続拒否、502、503。例: { $example })。
     [server-error] { $function } のログのエラー { $total } 件中 { $errors } 件は、API の内部エラー (500) です (例: { $example })。
     [overload] { $function } のログのエラー { $total } 件中 { $errors } 件は、API がリクエストを減らすよう求めたものです (例: { $example })。

@@ -30,3 +30,6 @@ missing-host-cpu-why = ホストの CPU に空きがなければ、API の遅延
 collect-whole-list = { $commands }  # この一覧のほかのデータも同時に収集します
 collect-in-parts = { $commands }  # 上限で打ち切られる箇所でクエリを分割します
 collect-until-empty = { $commands }  # メッセージが返されなくなるまで繰り返してください
+missing-consumer-what = { $queue } から受信しているコンシューマー
+missing-consumer-why = Lambda 以外のコンシューマーが停止していることや、そのタスクが終了していることは、これらのメトリクスに現れません。
+missing-consumer-log-what = { $consumer } のログ

@@ -35,3 +35,18 @@ backlog-unmatched-filtered = メッセージは削除されています。イベ
 backlog-unmatched-deleted = メッセージは削除されています。イベントソースマッピングのフィルターが破棄しているか、別のコンシューマーが受信しています。
 backlog-unmatched-deleted-without-filter = メッセージは削除されています。別のコンシューマーが受信しているか、当時のイベントソースマッピングにフィルターがありました (現在はありません)。
 backlog-unmatched-returned = メッセージはキューに戻っています。別のコンシューマーが受信しているか (コンソールでの表示など)、Lambda が関数を起動できません。
+backlog-consumer-stopped = { $platform ->
+        [ecs] ECS サービス { $name } の必要なタスク数が 0
+        [ec2] Auto Scaling グループ { $name } の希望する容量が 0
+       *[kubernetes] Deployment { $name } のレプリカ数が 0
+    } に設定されていて、実行中は { $running } 個です。
+backlog-consumer-breaks = { $platform ->
+        [ecs] ECS サービス { $name } のタスク
+        [ec2] Auto Scaling グループ { $name } のインスタンス
+       *[kubernetes] Deployment { $name } のポッド
+    } が { $count } 回終了したか、起動に失敗しました ({ $desired } 個中 { $running } 個が実行中): { $reason }
+backlog-consumer-runs = { $platform ->
+        [ecs] ECS サービス { $name } では { $desired } 個中 { $running } 個のタスクが実行中です。
+        [ec2] Auto Scaling グループ { $name } では { $desired } 台中 { $running } 台のインスタンスが InService です。
+       *[kubernetes] Deployment { $name } では { $desired } 個中 { $running } 個のレプリカが Ready です。
+    }

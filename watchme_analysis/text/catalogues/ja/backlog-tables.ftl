@@ -192,6 +192,7 @@ check-blind-spots = データの欠落
 check-change = 変更
 check-concurrency-limit = 同時実行数の上限
 check-daily-peak = 毎日のピーク
+check-consumer = コンシューマー
 check-dead-letters-by-chance = 偶発的な DLQ メッセージ
 check-dead-letters = DLQ メッセージ
 check-deletes = 削除

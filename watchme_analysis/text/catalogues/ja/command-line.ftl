@@ -15,6 +15,7 @@ config-ignored = 注意: 見つかった { $path } は信頼されていない�
 config-trusted = { $path } は変更されるまで信頼されます。
 config-trusted-keys = 有効になった設定: { $keys }。
 config-init-refused = 取得できませんでした: { $reason }
+config-init-ecs = { $system }: 環境変数にこのキューを持つ ECS サービス: { $services }。送信だけを行うサービスのログは log_groups から削除してください。
 config-init-functions = キューのない関数が { $count } 個あり、どのシステムにも含まれていません: { $functions }。
 config-init-many-queues = { $count } 個のキューのうち、最初の { $read } 個だけを読み取りました。--queue で対象のキューを指定してください。
 config-init-several-apis = { $system } の関数には複数の URL が設定されています: { $urls }。API の URL を api に指定してください。

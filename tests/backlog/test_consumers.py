@@ -1,0 +1,88 @@
+"""A queue whose consumer is an ECS service, an Auto Scaling group or a Deployment."""
+
+import json
+
+import pytest
+from worlds.queue_consumers import ERROR, URL, write_failing_service, write_group_at_zero
+from worlds.waiting_queue import STOPPED, write_waiting_queue
+
+from watchme_analysis.services.diagnose import diagnose
+
+LAMBDA_WORDS = ("Lambda", "lambda", "mapping", "マッピング", "invocation", "呼び出し")
+
+
+def facts(found):
+    return {one.id: one for one in found.facts}
+
+
+def signals(found, cause):
+    ranked = {one.finding.cause: one.finding.evidence for one in found.ranking}
+    return {evidence.signal for evidence in ranked[cause]}
+
+
+def deployment(desired, ready, variables):
+    container = {"name": "worker", "image": "example", "env": variables}
+    return {
+        "kind": "Deployment", "metadata": {"name": "thumbnails", "namespace": "media"},
+        "spec": {"replicas": desired, "template": {"spec": {"containers": [container]}}},
+        "status": {"readyReplicas": ready},
+    }  # fmt: skip
+
+
+def test_failing_tasks_of_a_service_are_named_with_their_error(tmp_path):
+    found = diagnose("backlog", write_failing_service(tmp_path))
+    assert (found.verdict, found.cause, found.incident_start) == ("supported", "consumer_failing", STOPPED)
+    assert signals(found, "consumer_failing") == {"consumer_breaks", "errors_of_function"}
+    shown = facts(found)
+    assert shown["error"].value == ERROR
+    assert (shown["consumer"].value, shown["waiting_now"].value) == (0, 890)
+    restore = next(step for step in found.now if step.kind == "restore")
+    assert "--cluster main --service thumbnails --task-definition thumbnails:7" in str(restore.text)
+    for language in ("en", "ja"):
+        text = found.text(language)
+        assert "thumbnails" in text and not [word for word in LAMBDA_WORDS if word in text], text
+
+
+def test_a_group_at_zero_is_a_consumer_that_is_switched_off(tmp_path):
+    found = diagnose("backlog", write_group_at_zero(tmp_path))
+    assert (found.verdict, found.cause) == ("supported", "mapping_disabled")
+    assert signals(found, "mapping_disabled") == {"consumer_stopped"}
+    cpu = facts(found)["host_cpu"]
+    assert (cpu.value, cpu.unit) == (97, "%")
+    assert "22" in found.text("en")
+    for language in ("en", "ja"):
+        text = found.text(language)
+        assert "set-desired-capacity --auto-scaling-group-name upload-workers" in " ".join(text.split())
+        assert not [word for word in LAMBDA_WORDS if word in text], text
+
+
+@pytest.mark.parametrize(
+    ("desired", "ready", "signal"),
+    [(0, 0, "consumer_stopped"), (2, 0, "consumer_breaks"), (2, 2, "consumer_runs")],
+)
+def test_replicas_of_a_deployment_tell_whether_the_consumer_runs(tmp_path, desired, ready, signal):
+    write_waiting_queue(tmp_path)
+    given = deployment(desired, ready, [{"name": "QUEUE_URL", "value": URL}])
+    (tmp_path / "deployments.json").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": [given]})
+    )
+    found = diagnose("backlog", tmp_path)
+    assert signals(found, "mapping_disabled") == {signal}
+    assert (found.cause == "mapping_disabled") is (desired == 0)
+
+
+def test_a_service_that_is_not_known_to_receive_is_no_consumer(tmp_path):
+    write_waiting_queue(tmp_path)
+    others = [
+        deployment(0, 0, [{"name": "QUEUE_URL", "value": URL.replace("uploads", "other")}]),
+        # Senders name the queue as well: of two services, neither is taken.
+        deployment(0, 0, [{"name": "QUEUE_URL", "value": URL}]) | {"metadata": {"name": "site"}},
+        deployment(0, 0, [{"name": "UPLOAD_QUEUE", "value": "uploads"}]) | {"metadata": {"name": "api"}},
+    ]
+    (tmp_path / "deployments.json").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": others})
+    )
+    found = diagnose("backlog", tmp_path)
+    assert found.cause is None and "consumer" not in facts(found)
+    wanted = " ".join(str(one.how) for one in found.missing_evidence)
+    assert "describe-auto-scaling-groups" in wanted and "describe-services" in wanted

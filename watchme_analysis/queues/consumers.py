@@ -1,0 +1,156 @@
+"""Consumers that are no Lambda function: ECS services, Auto Scaling groups and Deployments.
+
+A consumer is a queue's if its environment names the queue, else if its name is like the queue's. A service
+that sends to a queue names it as well: of several, the one with a name like the queue's, or of a worker, is
+taken, and none if these are several.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from watchme_analysis.text.shell_quoting import shell_option, shell_word
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Share of the words that two names have in common, from which on they are alike, by choice.
+ALIKE = 0.5
+# Words that the names of queues and consumers often have besides.
+_USUAL = {"", "queue", "worker", "fifo", "consumer", "service"}
+_WORKER = re.compile(r"worker|consumer", re.IGNORECASE)
+_BEFORE_LAST = r"(?s)^.*Traceback \(most recent call last\).*\n(?=[^\s].*$)"
+# Events of containers that end, or do not start, by themselves.
+BROKEN = (
+    "stopped", "killed_for_memory", "restarted", "crash_loop", "image_error", "start_failed",
+    "scheduling_failed",
+)  # fmt: skip
+
+
+class Tables(Protocol):
+    """Anything that returns the glossary's tables by name."""
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the data dictionary."""
+        ...
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A consumer as its platform described it; None where that is not stated.
+
+    Attributes
+    ----------
+    platform
+        ``ecs``, ``ec2`` or ``kubernetes``.
+    name, cluster, definition, desired, running, log_group
+        As in the table ``consumers``.
+    service
+        Name under which ``app_log`` holds its log.
+    """
+
+    platform: str
+    name: str
+    cluster: str | None = None
+    definition: str | None = None
+    desired: int | None = None
+    running: int | None = None
+    log_group: str | None = None
+    service: str | None = None
+
+    @property
+    def log(self) -> tuple[str, str, str] | None:
+        """Table, column and value of its log; None without a log."""
+        if self.service is not None:
+            return "app_log", "service", self.service
+        return None if self.log_group is None else ("log_events", "log_group", self.log_group)
+
+    def commands(self) -> Mapping[str, str]:
+        """Return the commands that show, start and restore it, and print its log, by placeholder."""
+        name = shell_word(self.name)
+        wanted = str(self.desired or 1)
+        if self.platform == "ecs":
+            of = f"{shell_option('--cluster', self.cluster or 'CLUSTER', 'CLUSTER')} --service {name}"
+            state = f"aws ecs describe-services {of.replace('--service ', '--services ')}"
+            start = f"aws ecs update-service {of} --desired-count {wanted}"
+            back = f"aws ecs update-service {of} --task-definition {self._earlier()}"
+        elif self.platform == "ec2":
+            group = f"--auto-scaling-group-name {name}"
+            state = f"aws autoscaling describe-scaling-activities {group}"
+            start = f"aws autoscaling set-desired-capacity {group} --desired-capacity {wanted}"
+            back = f"aws autoscaling start-instance-refresh {group}"
+        else:
+            of = f"{name}{' -n ' + shell_word(self.cluster) if self.cluster else ''}"
+            state = f"kubectl describe deployment {of}"
+            start = f"kubectl scale deployment {of} --replicas={wanted}"
+            back = f"kubectl rollout undo deployment {of}"
+        log = f"aws logs tail {shell_word(self.log_group or 'LOG_GROUP', 'LOG_GROUP')} --since 1h"
+        if self.platform == "kubernetes":
+            log = f"kubectl logs deployment/{of} --previous"
+        return {
+            "consumer": name, "consumer_state": state, "consumer_start": start, "consumer_back": back,
+            "consumer_log": log,
+        }  # fmt: skip
+
+    def _earlier(self) -> str:
+        """Return the task definition before its own."""
+        family, _, revision = (self.definition or "").partition(":")
+        known = revision.isdecimal() and int(revision) > 1
+        return shell_word(f"{family}:{int(revision) - 1}" if known else "REVISION", "REVISION")
+
+
+def likeness(queue: str, name: str) -> float:
+    """Return the share of words that the names of a queue and its consumer have in common."""
+    words = [set(re.split(r"[-_.\d]+", one.lower())) - _USUAL for one in (queue, name)]
+    return len(words[0] & words[1]) / max(1, len(words[0] | words[1]))
+
+
+def consumers_of(tables: Tables, queues: list[str]) -> dict[str, Consumer]:
+    """Return the consumers of queues that no function drains."""
+    rows = tables.table("consumers").drop_duplicates(["platform", "kind", "name", "cluster"], keep="last")
+    listed = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    given = {row["definition"]: row for row in listed if row["kind"] == "definition"}
+    running = [row for row in listed if row["kind"] != "definition" and row["name"]]
+    found = {}
+    for queue in queues:
+        named = [row for row in running if queue in _queues_of(row, given)]
+        alike = [row for row in running if likeness(queue, row["name"]) >= ALIKE]
+        workers = [row for row in named if row in alike or _WORKER.search(row["name"])]
+        chosen = named if len(named) == 1 else workers if named else alike
+        if len(chosen) == 1:
+            found[queue] = _consumer(tables, chosen[0], given)
+    return found
+
+
+def _queues_of(row: dict[str, Any], given: Mapping[str, dict[str, Any]]) -> list[str]:
+    named = [one["queues"] for one in (row, given.get(row["definition"], {})) if one.get("queues")]
+    return [queue for text in named for queue in json.loads(text)]
+
+
+def _consumer(tables: Tables, row: dict[str, Any], given: Mapping[str, dict[str, Any]]) -> Consumer:
+    services = tables.table("app_log")["service"].dropna().unique().tolist()
+    own = [one for one in services if one == row["name"] or len(services) == 1]
+    desired, running = (None if row[name] is None else int(row[name]) for name in ("desired", "running"))
+    log_group = row["log_group"] or given.get(row["definition"], {}).get("log_group")
+    return Consumer(
+        row["platform"], row["name"], row["cluster"], row["definition"], desired, running, log_group,
+        own[0] if own else None,
+    )  # fmt: skip
+
+
+def logged_by(tables: Tables, consumer: Consumer) -> pd.DataFrame | None:
+    """Return a consumer's log in the columns of ``log_events`` by which errors are counted; None without."""
+    if consumer.log is None:
+        return None
+    table, column, value = consumer.log
+    rows = tables.table(table)
+    rows = rows[rows[column].eq(value).fillna(False)]
+    if table == "app_log":
+        # What a program logs before a traceback says less than its last line.
+        said = rows["message"].str.replace(_BEFORE_LAST, "", regex=True)
+        rows = rows.assign(ptr=range(len(rows)), error_type=None, message=said)
+    return rows.assign(function=consumer.name)
