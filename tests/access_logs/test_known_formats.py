@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
@@ -160,6 +161,34 @@ def test_a_hostile_line_takes_no_time(name):
 
     assert len(chunk.rejected) == 1
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("name", [known.name for known in known_formats() if known.shape])
+def test_time_is_linear_in_a_hostile_line(name):
+    known, line = FORMATS[name], sample(name)
+    half = line[: len(line) // 2]
+    repeated = (
+        *':|[]" a1.-/,',
+        "a:",
+        "1.1.1.1 ",
+        "1.1.1.1:",
+        "[x] ",
+        "- ",
+        '" "',
+        "GET / ",
+        "a b ",
+        line + " ",
+    )
+    began = time.process_time()
+    for size in (8_000, 100_000):
+        for text in repeated:
+            hostile = text * (size // len(text))
+            with suppress(ValueError):
+                assert text_values_by(known, hostile, UTC) is None
+            with suppress(ValueError):
+                text_values_by(known, half + hostile, UTC)
+
+    assert time.process_time() - began < 3
 
 
 def test_a_word_as_long_as_a_file_takes_no_time():

@@ -226,6 +226,8 @@ class ReferenceParser:
     def __post_init__(self) -> None:
         self.keys: dict[str, str] = {}
         self.others: list[bytes] = []
+        # True if each line of the sample is of a program without a plan: it is tried first.
+        self._is_of_programs = False
         for found in self.formats:
             if found.text.lstrip().startswith("{"):
                 self.keys = {**keys_of(found), **self.keys}
@@ -325,6 +327,10 @@ class ReferenceParser:
             raise ValueError(reject_reason("reject-directive"))
         if self.fields is not None and self.fields.names:
             yield Reading(w3c_lines.NAME, self.fields.values(line))
+            return
+        written = text_values(line, self.zone) if self._is_of_programs and line[:1] != b"{" else None
+        if written is not None:
+            yield Reading(*written)
             return
         for log_format in self.formats:
             values = format_values(log_format, line)
@@ -429,6 +435,7 @@ class ReferenceParser:
         lines = list(sample)
         self._order(lines)
         unread = [line for line in self.others if not self._is_known(line)]
+        self._is_of_programs = bool(lines) and not unread and len(self.others) == len(lines)
         further = extended_formats(self.formats, unread, len(lines)) if unread else []
         if further:
             self.formats = [*self.formats, *further]

@@ -30,12 +30,13 @@ Variables have Nginx's names: `column_sources` selects the column that each fill
 - The names of groups that are only parts of a sum begin with ``_``. ``[format.sums]`` lists for a variable
   the durations that are added, or subtracted with ``-`` before their names.
 - ``%{ISO_TIME}``, ``%{CLF_TIME}``, ``%{C_TIME}`` and ``%{LOG_TIME}`` stand for times in patterns,
-  ``%{ADDRESS}`` for a client with or without a port.
+  ``%{ADDRESS}`` for a client with or without a port, ``%{LOGGER}`` for what a logger writes before a message.
 
 Optional are ``rank`` (formats with a lower one are tried first; 50 by default), ``line_start`` (a pattern
-that matches only at a line's beginning: a second match shows two merged lines), ``ending`` (the end of every
-line) and ``layer = "application"`` (an application's own server, whose requests a case keeps in
-``app_log``). Adding a format is adding a file: nothing else lists it, and a test reads its samples.
+that matches only at a line's beginning: a second match shows two merged lines), ``contains`` (a text in every
+line, which is looked for before the whole pattern) and ``layer = "application"`` (an application's own
+server, whose requests a case keeps in ``app_log``). Adding a format is adding a file: nothing else lists it,
+and a test reads its samples.
 """
 
 from __future__ import annotations
@@ -59,15 +60,18 @@ _NAMED = {
     "%{C_TIME}": r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}",
     # As of loggers: an ISO time with a blank, a comma, or no zone.
     "%{LOG_TIME}": r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?",
-    # An address, perhaps with a port.
+    # An address, perhaps with a port. Limits keep the time linear in a hostile line.
     "%{ADDRESS}": (
-        r"(?:(?:\d{1,3}(?:\.\d{1,3}){3}|\[[^\]\s]*\]|localhost|testclient)(?::\d{1,5})?|[\da-fA-F]*:[\da-fA-F:.]+)"
+        r"(?:(?:\d{1,3}(?:\.\d{1,3}){3}|\[[\da-fA-F:.]{2,45}\]|localhost|testclient)(?::\d{1,5})?"
+        r"|[\da-fA-F]{0,4}(?::[\da-fA-F.]{0,15}){2,9})"
     ),
+    # Time, level and name that a logger may write before its message.
+    "%{LOGGER}": r'(?:[^"]{0,200}?[\s:|\])])?',
 }
 _KINDS = ("log_format", "LogFormat", "pattern", "fields", "keys")
-_OPTIONS = {"rank", "line_start", "ending", "time_format", "sums", "marks", "least", "layer"}
+_OPTIONS = {"rank", "line_start", "contains", "time_format", "sums", "marks", "least", "layer"}
 _RANK = 50
-_VALUE = r'(?:"(?:[^"\\]|\\.)*"|[^\s"]+)'
+_VALUE = r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"]++)'
 
 
 class Sample(NamedTuple):
@@ -93,9 +97,9 @@ class KnownFormat:
     plan: LogFormat | None
     shape: str | None
     line_start: re.Pattern[str] | None
-    ending: str
+    contains: str
     time_format: str | None
-    sums: Mapping[str, tuple[str, ...]]
+    sums: Mapping[str, tuple[tuple[int, str], ...]]
     marks: frozenset[str]
     keys: Mapping[str, str | re.Pattern[str]]
 
@@ -202,9 +206,9 @@ def _compiled(entry: dict[str, Any], kind: str) -> KnownFormat:
         plan=plan[kind]() if kind in plan else None,
         shape=_shape(entry, kind),
         line_start=None if start is None else re.compile(_expanded(start)),
-        ending=entry.get("ending", ""),
+        contains=entry.get("contains", ""),
         time_format=entry.get("time_format"),
-        sums={variable: tuple(parts) for variable, parts in entry.get("sums", {}).items()},
+        sums={_unitless(name): tuple(map(_signed, parts)) for name, parts in entry.get("sums", {}).items()},
         marks=frozenset(entry.get("marks", ())),
         keys={
             key: re.compile(variable, re.DOTALL) if "(?P<" in variable else variable
@@ -213,6 +217,15 @@ def _compiled(entry: dict[str, Any], kind: str) -> KnownFormat:
     )
     re.compile(known.shape or "")
     return known
+
+
+def _unitless(duration: str) -> str:
+    return re.sub(r"_(?:ms|us|ns|s)$", "", duration)
+
+
+def _signed(part: str) -> tuple[int, str]:
+    """Return the sign and the name of a part of a sum; all parts are added in seconds."""
+    return (-1 if part.startswith("-") else 1), _unitless(part.removeprefix("-"))
 
 
 def _shape(entry: dict[str, Any], kind: str) -> str | None:

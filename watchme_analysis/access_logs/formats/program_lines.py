@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from watchme_analysis.access_logs.formats.known_formats import KnownFormat, json_formats, text_formats
@@ -67,7 +68,7 @@ def text_values_by(known: KnownFormat, text: str, zone: tzinfo) -> Values | None
     ValueError
         If a time is invalid, or the line consists of two merged lines.
     """
-    if not text.endswith(known.ending):
+    if known.contains not in text:
         return None
     found = (known.pattern if len(text) < _LONG else known.narrow_pattern).fullmatch(text)
     if found is None:
@@ -109,7 +110,7 @@ def json_values(known: KnownFormat, record: Mapping[str, Any]) -> Values:
                 values.update(found.groupdict())
                 continue
         elif values.get(variable) in _NOTHING:
-            if _DURATION.fullmatch(variable):
+            if _is_duration(variable):
                 _check_duration(key, variable, value)
             elif isinstance(value, list):
                 # A header that occurred several times.
@@ -142,6 +143,12 @@ def _check_duration(key: str, variable: str, value: Any) -> None:
         raise ValueError(error_message("problem-of", of=key, problem=problem))
 
 
+@lru_cache(maxsize=1024)
+def _is_duration(variable: str) -> bool:
+    return _DURATION.fullmatch(variable) is not None
+
+
+@lru_cache(maxsize=1024)
 def _named(variable: str) -> tuple[str, float]:
     """Return the name of a duration without its unit, and its units per second."""
     found = _DURATION.fullmatch(variable)
@@ -179,8 +186,8 @@ def _completed(known: KnownFormat, values: Values, zone: tzinfo) -> Values:
         values["upstream_addr"] = _SCHEME.sub("", str(values["upstream_addr"]))
     if values.get("remote_addr"):
         values["remote_addr"] = without_port(values["remote_addr"])
-    target = values.get("request_uri") or values.get("request")
-    if not values.get("host") and (authority := _AUTHORITY.match(str(target))):
+    target = str(values.get("request_uri") or values.get("request"))
+    if "://" in target and not values.get("host") and (authority := _AUTHORITY.match(target)):
         values["host"] = authority["host"]
     return values
 
@@ -188,20 +195,18 @@ def _completed(known: KnownFormat, values: Values, zone: tzinfo) -> Values:
 def _durations(known: KnownFormat, values: Values) -> dict[str, float]:
     """Return the durations among the variables in seconds, with the sums of the format, and remove them."""
     seconds: dict[str, float] = {}
-    for variable in [name for name in values if _DURATION.fullmatch(name)]:
+    for variable in [*filter(_is_duration, values)]:
         name, per_second = _named(variable)
         value = values.pop(variable)
-        taken = duration_s(value)
+        # Few values have a unit, and a pattern takes longer than a number.
+        taken = duration_s(value) if isinstance(value, str) and value[-1:] == "s" else None
         if taken is None and (count := number(value)) is not None:
             taken = count / per_second
         if taken is not None:
             seconds[name] = taken
     for variable, parts in known.sums.items():
-        names = [_named(part.removeprefix("-"))[0] for part in parts]
-        if all(name in seconds for name in names):
-            signs = [-1 if part.startswith("-") else 1 for part in parts]
-            total = sum(sign * seconds[name] for sign, name in zip(signs, names, strict=True))
-            seconds[_named(variable)[0]] = total
+        if all(name in seconds for _, name in parts):
+            seconds[variable] = sum(sign * seconds[name] for sign, name in parts)
     return seconds
 
 
@@ -217,8 +222,9 @@ def _moment(known: KnownFormat, value: Any, zone: tzinfo) -> int | None:
         return None
     found = None
     if known.time_format is None:
-        written = _WIDE_ZONE.sub(r"\1", " ".join(value.split())) if isinstance(value, str) else value
-        found = microseconds(written, zone)
+        found = microseconds(value, zone)
+        if found is None and isinstance(value, str):
+            found = microseconds(_WIDE_ZONE.sub(r"\1", " ".join(value.split())), zone)
     else:
         try:
             moment = datetime.strptime(str(value), known.time_format)
