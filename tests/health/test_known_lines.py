@@ -75,7 +75,8 @@ def test_a_line_says_nothing_of_what_callers_met_long_after_it(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         shutil.copy(DATA / "health-healthy" / "access.log", folder)
-        (folder / "error.log").write_text(line.replace(line[:19], "2026/11/24 15:23:50") if line else "")
+        early = line.replace(line[:19], "2026/11/24 15:23:50").replace("/api", "/health") if line else ""
+        (folder / "error.log").write_text(early)
         found = diagnose("health", import_folder(folder, tmp_path / f"{name}-case").case).to_dict()
         said[name] = found["verdict"], found["layers"]
     assert said["with"] == said["without"]

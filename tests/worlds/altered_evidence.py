@@ -159,7 +159,12 @@ def with_third_service(case):
 
 
 def shuffled(path, text):
-    """Return a log whose lines of the same second have another order."""
+    """Return a log whose lines of the same second, or results of the same time, have another order."""
+    if path.endswith(".json"):
+        document = json.loads(text)
+        times = groupby(document["results"], lambda row: next(each["value"] for each in row))
+        document["results"] = [row for _, rows in times for row in reversed([*rows])]
+        return json.dumps(document)
     lines = text.splitlines(keepends=True)
     seconds = groupby(lines, lambda line: re.split(r"\.\d|,\d{3} | \[", line)[0])
     return "".join(line for group in [list(group) for _, group in seconds]

@@ -34,8 +34,14 @@ def known_lines(context: HealthContext) -> list[Observation]:
 
 
 def _is_over(context: HealthContext, rows: pd.DataFrame) -> bool:
-    """Return True when many callers fared well after some lines: what these say holds no more."""
+    """Return True when many callers fared well after some lines: what these say holds no more.
+
+    Without an incident, which tells whose lines count, callers of another endpoint tell nothing of lines that
+    name theirs.
+    """
     later = context.outer[context.outer["start"] > rows["time"].max()]
+    if context.incident is None and "path" in rows and rows["path"].notna().all():
+        later = later[later["route"].isin(route_templates(rows["path"]))]
     return int((~later["bad"]).sum()) >= MANY
 
 
