@@ -56,7 +56,9 @@ def test_a_case_opens_in_copies_of_mine_and_the_clone_stays_as_it_is(
     notebook = json.loads(copy.read_text())
     names = parameters_of(notebook)
     assert (names["case"], names["since"]) == (str(evidence.resolve()), "")
-    assert not any(cell.get("outputs") for cell in notebook["cells"])
+    *executed, explore = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] for cell in executed[1:]) and not explore["outputs"]
+    assert environment["WATCHME_WIDGETS"] == "1"
     assert {path: path.read_bytes() for path in stored} == stored
 
     copy.write_text("my work")

@@ -151,8 +151,16 @@ def checked_cells_have_outputs(notebook):
 
 
 def whatever_is_text_is_checked(notebook):
-    """nbval leaves pictures alone; every other output is compared."""
-    compared = (output for cell in code_cells(notebook) if not checked(cell) for output in cell.outputs)
+    """nbval leaves pictures alone; every other output is compared, but those of cells to change.
+
+    Their frames are displayed by pandas, whose text is as wide as the terminal of a kernel.
+    """
+    compared = (
+        output
+        for cell in code_cells(notebook)
+        if not checked(cell) and not cell.id.startswith("go-on-")
+        for output in cell.outputs
+    )
     return [str(output)[:200] for output in compared if "image/png" not in output.get("data", {})] + [
         cell.source
         for cell in code_cells(notebook)
