@@ -43,6 +43,17 @@ def test_a_figure_holds_no_script_and_takes_the_colours_of_the_page():
     assert "width=" not in svg[: svg.index(">")]
 
 
+def test_each_bar_names_its_row_and_its_length():
+    figure, (axis,) = style.new_figure([1.5])
+    axis.barh([0, 1], [3, 0], label=HOSTILE)
+    axis.barh([0, 1], [5, 2], left=[3, 0], label="nginx")
+    axis.set_yticks([0, 1], ["/health", "/jobs"])
+    style.linear_seconds(axis, 10, "x")
+    found = ElementTree.fromstring(style.finish(figure, "time", "").svg())
+    titles = [each.text for each in found.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles == [f"/health, {HOSTILE}, 3 s", "/health, nginx, 5 s", "/jobs, nginx, 2 s"]
+
+
 def test_many_marks_become_pixels_so_that_a_page_stays_small():
     assert len(picture(20_000, "o").svg()) < 400_000
     assert picture(20, "o").svg().count("<use") > picture(20_000, "o").svg().count("<use")

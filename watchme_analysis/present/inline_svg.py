@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from collections.abc import Iterator
 from html import escape
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -112,9 +113,11 @@ def _has_markers(line: Any) -> bool:
 
 
 def _titles(figure: Figure) -> str:
-    """Return invisible circles on the marks of a figure that name their values, at most 500."""
+    """Return invisible shapes on the marks of a figure that name their values, at most 500."""
     import numpy as np
 
+    scale, top = _POINTS_PER_IN / figure.dpi, figure.get_figheight() * _POINTS_PER_IN
+    bars = [bar for axis in figure.axes for bar in _bars(axis)][:MOST_TITLES]
     lines = []
     for axis in figure.axes:
         for line in axis.lines:
@@ -123,16 +126,43 @@ def _titles(figure: Figure) -> str:
             # Lines with two points are marks of the axis, such as a change.
             if len(data) > 2 or (len(data) and _has_markers(line)):
                 lines.append((axis, str(line.get_label()), data))
-    step = max(1, math.ceil(sum(len(data) for *_, data in lines) / MOST_TITLES))
-    scale, top = _POINTS_PER_IN / figure.dpi, figure.get_figheight() * _POINTS_PER_IN
     marks = []
+    for axis, box, words in bars:
+        (left, low), (right, high) = np.sort(axis.transData.transform(box), axis=0) * scale
+        place = f'x="{left:.1f}" y="{top - high:.1f}" width="{right - left:.1f}" height="{high - low:.1f}"'
+        marks.append(f"<rect {place}>{_title(words)}</rect>")
+    left_over = MOST_TITLES - len(marks)
+    step = max(1, math.ceil(sum(len(data) for *_, data in lines) / max(1, left_over)))
     for axis, name, data in lines:
         for x, y in data[::step]:
             across, up = axis.transData.transform((x, y)) * scale
-            title = f"<title>{escape(redacted(mark_words(axis, name, x, y)))}</title>"
-            marks.append(f'<circle cx="{across:.1f}" cy="{top - up:.1f}" r="{_REACH_PT}">{title}</circle>')
-    marks = marks[:MOST_TITLES]
-    return f'<g fill="none" pointer-events="all">{"".join(marks)}</g>' if marks else ""
+            shape = f'cx="{across:.1f}" cy="{top - up:.1f}" r="{_REACH_PT}"'
+            marks.append(f"<circle {shape}>{_title(mark_words(axis, name, x, y))}</circle>")
+    shown = "".join(marks[:MOST_TITLES])
+    return f'<g fill="none" pointer-events="all">{shown}</g>' if marks else ""
+
+
+def _title(words: str) -> str:
+    return f"<title>{escape(redacted(words))}</title>"
+
+
+def _bars(axis: Axes) -> Iterator[tuple[Axes, Any, str]]:
+    """Yield the bars of an axis with their corners, and the row or time, the label and the length of each."""
+    rows = [text.get_text() for text in axis.get_yticklabels()]
+    for container in axis.containers:
+        is_flat = getattr(container, "orientation", "vertical") == "horizontal"
+        name = str(container.get_label())
+        for bar in container:
+            (x, y), width, height = bar.get_xy(), bar.get_width(), bar.get_height()
+            length = float(width if is_flat else height)
+            if not length:
+                continue
+            apart = [abs(tick - y - height / 2) for tick in axis.get_yticks()]
+            at = rows[apart.index(min(apart))] if is_flat and rows else axis.format_xdata(x + width / 2)
+            has_format = is_flat and "format_xdata" in vars(axis)
+            value = axis.format_xdata(length) if has_format else format_number(length)
+            words = [at, "" if name.startswith("_") else name, value]
+            yield axis, ((x, y), (x + width, y + height)), ", ".join(filter(None, words))
 
 
 def mark_words(axis: Axes, name: str, x: float, y: float) -> str:
