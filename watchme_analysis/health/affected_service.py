@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.handlers import handlers_by_route
 from watchme_analysis.health.rows import Rows, quoted, select, within
 from watchme_analysis.health.running_source import LOOPBACK, of_applications, running_applications
+from watchme_analysis.requests.concurrency import open_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,17 +236,3 @@ def waiting(context: HealthContext, at: pd.Index) -> pd.Series | None:
     if rows.empty or not rows["nginx_s"].notna().any():
         return None
     return open_at(rows, pd.Series(at, index=at), "nginx").astype("float64")
-
-
-def open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
-    """Return how many of some requests a layer had open at moments, those that began then included."""
-    import numpy as np
-    import pandas as pd
-
-    def in_us(times: pd.Series) -> Any:
-        return pd.DatetimeIndex(times).as_unit("us").asi8
-
-    begun, ended = (np.sort(in_us(rows[f"{side}_{name}"])) for name in ("start", "end"))
-    at = in_us(moments)
-    count = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
-    return pd.Series(count, index=moments.index)

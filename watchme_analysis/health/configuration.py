@@ -258,7 +258,7 @@ _ASKS, _AS = "asks", "as"
 # Settings that are no directives, with the messages that name them.
 _NAMES = {_WHERE: "served-by", _ASKS: "asks", _AS: "as", _NOT_FOLLOWED: "not-followed"}
 # Kinds of calls that block their thread or event loop.
-_BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
+BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 _COLUMNS = ("layer", "setting", "differs", "line")
 
 
@@ -381,7 +381,7 @@ def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame, language
     import pandas as pd
 
     rows = []
-    calls = app_calls[app_calls["reached_from"].notna() & app_calls["kind"].isin(_BLOCKING)]
+    calls = app_calls[app_calls["reached_from"].notna() & app_calls["kind"].isin(BLOCKING)]
     by_route = dict(tuple(calls.groupby([calls["application_file"].fillna(""), "reached_from"])))
     unknown = label("handler-not-analysed", language)
     for handler in app_handlers.astype(object).where(app_handlers.notna(), None).itertuples():

@@ -26,7 +26,7 @@ from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.requests.observations import OUTER
+from watchme_analysis.requests.observations import CLIENT_CLOSED, OUTER
 from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (
     Choice,
@@ -50,8 +50,6 @@ from watchme_analysis.text.shell_quoting import shell_word
 if TYPE_CHECKING:
     import pandas as pd
 
-# Nginx logs this status when the client closed the connection before the response (ngx_http_request.h).
-CLIENT_CLOSED = 499
 # Placeholders of texts that each case fills.
 OF_CASE = {
     "host_url", "public_url", "public_host", "origin_ip", "container_url", "service", "container",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.stats.correlation import rank_correlation
@@ -34,7 +34,6 @@ def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
         ``time``, ``upstream`` (text; ``edge`` without an Nginx log), ``route`` (text, the route),
         ``in_flight`` (int: requests open at that time).
     """
-    import numpy as np
     import pandas as pd
 
     side = "nginx" if joined["seen_nginx"].any() else "edge"
@@ -47,12 +46,23 @@ def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
     times = pd.date_range(first.ceil("s"), last, freq=pd.Timedelta(seconds=step_s))
     parts = []
     for (upstream, route), group in rows.groupby([name.fillna("not asked"), "route"]):
-        opened = np.sort(group[f"{side}_start"].to_numpy())
-        closed = np.sort(group[f"{side}_end"].to_numpy())
-        at = times.to_numpy()
-        count = np.searchsorted(opened, at, side="right") - np.searchsorted(closed, at, side="right")
+        count = open_at(group, pd.Series(times), side)
         parts.append(pd.DataFrame({"time": times, "upstream": upstream, "route": route, "in_flight": count}))
     return pd.concat(parts, ignore_index=True).astype(columns)
+
+
+def open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
+    """Return how many of some requests a layer had open at moments, those that began then included."""
+    import numpy as np
+    import pandas as pd
+
+    def in_us(times: pd.Series) -> Any:
+        return pd.DatetimeIndex(times).as_unit("us").asi8
+
+    begun, ended = (np.sort(in_us(rows[f"{side}_{name}"])) for name in ("start", "end"))
+    at = in_us(moments)
+    count = np.searchsorted(begun, at, side="right") - np.searchsorted(ended, at, side="right")
+    return pd.Series(count, index=moments.index)
 
 
 def pile_up_start(gauge: pd.Series, start: datetime, reach_s: float = 20.0) -> datetime:

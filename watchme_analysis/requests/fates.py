@@ -35,7 +35,6 @@ LAYERS = ("client", "edge", "nginx", "network", "process", "dependency")
 # Fates by who responded, or where the request ended or lost its time.
 BY_EDGE = ("edge_responded", "held_by_edge", "never_arrived", "sent_elsewhere", "edge_tls_failed")
 BY_NGINX = ("limited", "too_large", "nginx_resources", "nginx_responded")
-UNRESOLVED = "unresolved"
 UNCONNECTED = ("refused", "unreachable", "connect_timeout")
 # The upstream was connected, and its response was late.
 LATE = ("header_timeout", "slow_header")
@@ -44,7 +43,7 @@ FATES = (
     *BY_EDGE,
     *BY_NGINX,
     "slow_nginx",
-    UNRESOLVED,
+    "unresolved",
     *UNCONNECTED,
     "slow_connect",
     "tls_failed",

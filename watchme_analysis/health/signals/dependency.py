@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import open_at, own_rows, own_source, source_rows, variables
+from watchme_analysis.health.affected_service import own_rows, own_source, source_rows, variables
 from watchme_analysis.health.application_errors import says
+from watchme_analysis.health.configuration import BLOCKING
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, limit_sizes, origins
 from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.health.signals.nginx import reloads
-from watchme_analysis.health.signals.source import BLOCKING, calls_in_words
+from watchme_analysis.health.signals.source import calls_in_words
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
+from watchme_analysis.requests.concurrency import open_at
 from watchme_analysis.text.message import Code, CodePlace, Count, Names, Quotation, Value, message, sentences
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
 from watchme_analysis.health.incident import INSTANT_S
-from watchme_analysis.health.rows import lines, of_joined, of_observed, quoted, select
+from watchme_analysis.health.rows import LOGS, lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.signals.rules import edge_rule, matched_rules, rows_of_rules, timeout_rule
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, concerns
 from watchme_analysis.inference.signals import Observation, by_count, detects
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # A name, and the table that says it with the query for its rows and their number.
 _Set = tuple[str, tuple[str, str, int]]
-_LOGS = {"edge": "edge_log", "nginx": "access_log"}
 # Columns of the edge's bad requests that statements about them show: a copy of all takes many times longer.
 _SHOWN = (
     "route",
@@ -431,7 +430,7 @@ def way_to_edge(context: HealthContext) -> list[Observation]:
     seen = context.affected
     outside = seen[(seen["vantage"] == "outside") & seen["bad"]]
     served = next(
-        (seen[seen["vantage"] == name] for name in ("edge", "nginx") if context.has(_LOGS[name])), None
+        (seen[seen["vantage"] == name] for name in ("edge", "nginx") if context.has(LOGS[name])), None
     )
     if served is None or len(served) < FEWEST or served["bad"].mean() > CALM_SHARE:
         return []

@@ -19,7 +19,7 @@ from watchme_analysis.health.rows import Rows, lines, of_joined
 from watchme_analysis.health.signals.nginx import distrusted, limited
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
-from watchme_analysis.requests.fates import FATES, LATE, UNCONNECTED, UNRESOLVED
+from watchme_analysis.requests.fates import FATES, LATE, UNCONNECTED
 from watchme_analysis.text.message import (
     Duration,
     Message,
@@ -207,7 +207,7 @@ def _fates(view: _View) -> list[Observation]:
 
 def _unresolved(view: _View) -> list[Observation]:
     """Return observations of what name servers said of the upstream's name."""
-    rows = view.of([UNRESOLVED])
+    rows = view.of(("unresolved",))
     said = view.context.lines_of(rows)["message"]
     signals = []
     for signal, pattern in (("name_server_fails", NO_ANSWER), ("name_unknown", NO_SUCH_NAME)):

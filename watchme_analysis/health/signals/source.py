@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import container_of, gauges, own_source, source_conditions
 from watchme_analysis.health.app_server import server_kind
+from watchme_analysis.health.configuration import BLOCKING
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.handlers import handlers_by_route, origins
 from watchme_analysis.health.rows import quoted, select
@@ -19,7 +20,6 @@ from watchme_analysis.text.message import Code, CodePlace, Phrases, message
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCKING = ("blocking_io", "blocking_sleep", "blocking_file", "cpu", "lock")
 LOOPS, POOLS = ("event_loop", "background_event_loop"), ("thread_pool", "background_thread_pool")
 # Calls for which a start waits hold the loop before anybody is served.
 _NOT_STARTED = f"not (context = '{LOOPS[0]}' and coalesce(starts_with(reached_from, 'startup '), false))"

@@ -9,12 +9,12 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import open_at
 from watchme_analysis.health.app_server import AppServer, app_server
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import of_joined
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
+from watchme_analysis.requests.concurrency import open_at
 from watchme_analysis.requests.fates import BY_EDGE, BY_NGINX, UNCONNECTED
 from watchme_analysis.text.message import Choice, Code, Count, Message, Names, Resource, Value, message
 
