@@ -102,6 +102,8 @@ _STATUS = (
     re.compile(r" [A-Z_]+/(\d{3}) \d+ [A-Z]+ "),
     # Tornado.
     re.compile(r"(?:^|[ :])(\d{3}) [A-Z]+ \S+ \([^)]*\) [\d.]+ms$"),
+    # NPMplus.
+    re.compile(r'^\[[^\]]+\] \S+ \S+ [\d.]+ "[^"]*" (\d{3}) '),
     # Zoraxy.
     re.compile(r"\] [A-Z]+ /\S* (\d{3})$"),
     # IIS and CloudFront without #Fields.
