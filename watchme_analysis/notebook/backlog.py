@@ -316,8 +316,12 @@ class BacklogPage(Page):
         return records((dict(zip(columns, item, strict=False)) for item in items), columns)
 
     def _alarm_rows(self) -> pd.DataFrame:
-        alarms = self.diagnosis.extra.get("alarms", ())
-        rows = records(alarms, tuple(dict.fromkeys(name for alarm in alarms for name in alarm)))
+        """Return the standard alarms, evaluated every minute over a sliding window where that is known."""
+        alarms = [
+            {**alarm, **(alarm.get("sliding") or {})} for alarm in self.diagnosis.extra.get("alarms", ())
+        ]
+        names = dict.fromkeys(name for alarm in alarms for name in alarm if name != "sliding")
+        rows = records(({name: alarm.get(name) for name in names} for alarm in alarms), tuple(names))
         return rows.assign(first=utc_times(rows["first"])) if len(rows) else rows
 
     def _redrive_rows(self) -> pd.DataFrame:
