@@ -21,6 +21,7 @@ from watchme_analysis.present.short_answer import stored_answer
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.postmortem import postmortem
+from watchme_analysis.text.render import label
 from watchme_analysis.window import Window
 
 
@@ -83,10 +84,12 @@ def test_every_surface_begins_with_the_same_answer(cases, name, language, tmp_pa
     folder = cases / f"out-{name}-{language}"
     for surface, text in surfaces(page, question, language, folder, monkeypatch).items():
         words, at = plain(text), 0
-        # The index has the first step alone.
-        steps = answer.now[:1] if surface == "index" else answer.now
         facts = [f"{found}: {value}" for found, value in answer.facts]
-        facts = [value for _, value in answer.facts] if surface == "page" else facts
+        facts = [value for _, value in answer.facts] if surface in ("page", "index") else facts
+        steps = answer.now
+        if surface == "index":  # figures that are zero or unknown, and the steps, are on the page
+            steps = ()
+            facts = [value for value in facts if value not in ("0", label("count-unknown", language))]
         for part in (answer.headline, *facts, answer.cause, *steps):
             # An agent knows the case by its name alone.
             named = part.replace(str(cases / name), name) if surface == "mcp" else part
