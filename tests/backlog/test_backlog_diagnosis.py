@@ -8,7 +8,7 @@ from worlds.backlog_world import START, World
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog import summary
-from watchme_analysis.backlog.chain import LINKS, SIGNALS, backlog_causes
+from watchme_analysis.backlog.chain import LINKS, SIGNALS, backlog_causes, cause_named
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
@@ -340,6 +340,24 @@ def test_what_to_do_names_queue_function_and_mapping_as_words_of_a_shell():
     )
     unknown = summary.filled_in(text, BacklogContext((), (), (), "cases/x"), None)
     assert unknown.endswith(" --function-name FUNCTION|cases/x --queue QUEUE|QUEUE|UUID|SECONDS")
+
+
+@pytest.mark.parametrize(
+    ("reserved", "limit"),
+    [
+        (5, "5"),
+        (1, "2"),
+        (
+            None,
+            "$(aws lambda get-function-concurrency --function-name worker --output text "
+            "--query ReservedConcurrentExecutions)",
+        ),
+    ],
+)
+def test_throttling_ends_when_the_mapping_has_the_concurrency_of_its_function(reserved, limit):
+    known = pipelines_of("orders", reserved_concurrency=reserved, mapping_uuid="7b-1")
+    said = render(summary.filled_in(cause_named("throttled").remedy.text, known, "orders"))
+    assert f"--uuid 7b-1 --scaling-config MaximumConcurrency={limit}`" in said
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

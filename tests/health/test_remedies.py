@@ -303,7 +303,7 @@ REMEDIES = [
         ["`mem_limit`", "900"],
     ),
     (memory_grown_without_a_limit, "app_saturation", "memory_full", ["`mem_limit`"]),
-    (workers_used_up, "app_threadpool", "workers_full", ["gunicorn", "2", "`--workers`"]),
+    (workers_used_up, "app_threadpool", "workers_full", ["gunicorn", "2", "`--workers`", "pgrep -P $("]),
     (throttled, "app_saturation", "host_cpu_full", ["nr_throttled", "`cpus`"]),
     (host_out_of_cpu, "app_saturation", "host_cpu_full", ["`docker stats --no-stream`"]),
     (cpu_held, "app_saturation", "cpu_held", ["4%", "`cpus`"]),

@@ -38,6 +38,8 @@ from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
 # Visibility timeout that AWS recommends, in timeouts of the function ("Using Lambda with Amazon SQS").
 SAFE_TIMEOUTS = 6
+# Least maximum concurrency of an event source mapping (API reference of Lambda, ScalingConfig).
+_LEAST_MAX_CONCURRENCY = 2
 
 
 def summary(
@@ -99,7 +101,8 @@ def filled_in(
     text
         Text with placeholders: ``{case}``; ``{function_option}``; ``{queue_option}``, with a space before
         it, and empty where several queues are affected; ``{queue}``; ``{mapping}`` (UUID of the event source
-        mapping); ``{visibility_s}`` (six times the function's timeout); those of
+        mapping); ``{max_concurrency}`` (the function's reserved concurrency, as the mapping's maximum
+        concurrency); ``{visibility_s}`` (six times the function's timeout); those of
         :meth:`watchme_analysis.queues.consumers.Consumer.commands`.
     context
         The queues.
@@ -115,6 +118,7 @@ def filled_in(
     function = pipeline.function if pipeline is not None else None
     settings = pipeline.settings if pipeline is not None else RecordedSettings()
     timeout_s = settings.function_timeout_s
+    reserved = settings.reserved_concurrency
     only = len(context.affected) <= 1
     option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
     consumer = pipeline.consumer if pipeline is not None else None
@@ -126,6 +130,10 @@ def filled_in(
         "queue_option": f" {shell_option('--queue', queue or 'QUEUE', 'QUEUE')}" if only else "",
         "queue": shell_word(queue or "QUEUE", "QUEUE"),
         "mapping": shell_word(settings.mapping_uuid or "UUID", "UUID"),
+        "max_concurrency": f"$(aws lambda get-function-concurrency {option} --output text "
+        "--query ReservedConcurrentExecutions)"
+        if reserved is None
+        else str(max(reserved, _LEAST_MAX_CONCURRENCY)),
         "visibility_s": "SECONDS" if timeout_s is None else f"{SAFE_TIMEOUTS * timeout_s:.0f}",
     }
     shown_by = _shown_by(queue) if queue is not None else {}
