@@ -191,7 +191,7 @@ def test_a_healthy_case_says_that_every_ring_is_in_vain(bundled):
     page = notebook.open_alarms(case=str(bundled("backlog-healthy").path))
     assert "No incident" in page.time_to_detect().paragraphs[0]
     assert "no alarm" in page.advice().paragraphs[0]
-    with pytest.raises(InputError, match="'who' is unknown"):
+    with pytest.raises(InputError, match="who is unknown"):
         notebook.open_alarms(case=str(bundled("backlog-healthy").path), who="me")
 
 

@@ -475,6 +475,8 @@ def test_a_fault_of_the_program_stays_visible(monkeypatch, fault_of):
         raise TypeError("a fault")
 
     monkeypatch.setattr("watchme_analysis.cli.pull.query_options_of", fail)
-    monkeypatch.setattr(sys, "argv", ["watchme", "case", "pull", "backlog", "--queue", "q"])
+    monkeypatch.setattr(
+        sys, "argv", ["watchme", "case", "pull", "backlog", "--queue", "q", "--region", "eu-west-1"]
+    )
     with pytest.raises(TypeError):
         main()

@@ -88,7 +88,7 @@ def test_a_case_without_evidence_of_a_question_says_how_to_collect_it(watchme, e
     assert ended.returncode == 0 and said("case-no-question") in lines
     # What the case does not state keeps a word, and a sentence says what to put there.
     end = " ".join(lines[lines.index(said("case-no-question")) :])
-    assert [word for word in ("HEALTH_URL is", "FOLDER is", "shows QUEUE") if word not in end] == []
+    assert [word for word in ("HEALTH_URL is", "FOLDER is", "Find QUEUE") if word not in end] == []
 
 
 def test_show_has_a_row_for_each_table_and_the_next_command(watchme, small_case):

@@ -40,7 +40,8 @@ ABOUT_A_QUEUE = {
 SAME = {
     "--output": set(), "--json": set(), "--csv": set(), "--language": set(),
     "--force": {"case import", "case pull"},
-    "-v": set(), "--debug": set(), "--since": set(), "--until": set(), "--system": {"loadtest"},
+    "-v": set(), "--debug": set(), "--since": set(), "--until": set(),
+    "--system": {"loadtest", "alarms plan", "alarms export"},  # the last two take several
     "--profile": {"query run"}, "--region": {"query run"},  # repeatable there
     "--timezone": {"case import"},  # first of all the zone of the logs
     "--function": {"deploy plan"}, "--fail-on": set(), "--redact": set(), "--cache": set(),

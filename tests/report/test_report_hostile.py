@@ -1,6 +1,7 @@
 """Markup in evidence is text on every page: no element, attribute or link comes from it."""
 
 import inspect
+import re
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
@@ -122,7 +123,9 @@ def test_a_page_of_hostile_evidence_has_the_elements_of_a_harmless_one(question,
         pages.append(reported(question, case_of(subject, marker), place, marker))
     for hostile, harmless in zip(*pages, strict=True):
         assert 'content="0;url=x"' in unescape(hostile), "the page shows the markup as text"
-        pairs = zip_longest(elements(hostile), elements(harmless))
+        # The name of a system is evidence, and the filter of the index names it by a hash.
+        same = [re.sub(r"\bs[0-9a-f]{10}\b", "system", page) for page in (hostile, harmless)]
+        pairs = zip_longest(*map(elements, same))
         assert next((pair for pair in pairs if pair[0] != pair[1]), None) is None
         policies = [each[2]["content"] for each in elements(hostile) if "http-equiv" in each[1]]
         assert len(policies) == 1

@@ -10,7 +10,7 @@ reading-queries = { $queries ->
    *[other] { $queries } 件のログクエリ
   }が { $rows } 行を返し、{ $size } をスキャンしました ({ $price })。上限に達したクエリは { $cut } 件です。
 reading-findings-none = 評価された原因はありません。
-reading-findings = 最も確からしい原因は「{ $first }」({ $probability }) で、次は「{ $second }」({ $other }) です。支持する記述は { $supporting } 件、反する記述は { $contradicting } 件です。
+reading-findings = 最も確からしい原因は「{ $first }」({ $probability }) で、次は「{ $second }」({ $other }) です。支持する記述の数は { $supporting }、反する記述の数は { $contradicting } です。
 reading-no-incident = リクエストを分けるインシデントはありません。{ $requests } 件中 { $bad } 件が遅延または失敗しました。
 reading-observations = インシデント中は { $during } 件中 { $bad } 件のリクエストが遅延または失敗し、それ以外の時間は { $usual } 件中 { $usual_bad } 件でした。
 reading-not-compared = インシデントの中と外の両方に行がないため、比較できません。
@@ -45,7 +45,7 @@ reading-no-dead-letters = DLQ のメッセージは読み取られていませ�
 reading-dead-letters = DLQ の { $messages } 件のメッセージは { $items } 件の処理対象 ({ $unit }) に属し、最も多いものが { $share } を占めます。
 reading-no-messages = キューと DLQ のメッセージは読み取られていません。
 reading-work = { $messages } 件のメッセージのうち { $recoverable } 件は、再処理すれば成功する見込みがあります。ログで処理済みと分かるものは { $processed } 件です。
-reading-no-alarm = インシデントの開始後に発報していたアラームは、{ $alarms } 件中 0 件です。
+reading-no-alarm = { $alarms } 個のアラームのうち、インシデントの開始後に発報していたものはありません。
 reading-alarms = 最初に発報していたのは { $resource } の { $alarm } で、開始から { $late } 後の { $time } です。{ $alarms } 件中 { $fired } 件が発報していました。
 reading-no-threshold = 誤報なしでインシデント中に発報する、別のしきい値や M/N はありません。
 reading-thresholds = 誤報なしで最も早いのは、{ $alarm } のしきい値を { $factor } 倍、{ $datapoints }/{ $periods } データポイントにした場合で、開始から { $late } 後に発報します。
