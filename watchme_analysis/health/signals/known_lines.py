@@ -36,12 +36,17 @@ def known_lines(context: HealthContext) -> list[Observation]:
 def _is_over(context: HealthContext, rows: pd.DataFrame) -> bool:
     """Return True when many callers fared well after some lines: what these say holds no more.
 
-    Without an incident, which tells whose lines count, callers of another endpoint tell nothing of lines that
-    name theirs.
+    Without an incident, only callers of the same endpoints and of the same upstream count: those of another
+    service may fare well at any time.
     """
     later = context.outer[context.outer["start"] > rows["time"].max()]
     if context.incident is None and "path" in rows and rows["path"].notna().all():
-        later = later[later["route"].isin(route_templates(rows["path"]))]
+        log = context.table("access_log")
+        named = rows["upstream" if "upstream" in rows else "upstream_addr"].astype("string")
+        upstreams = named.str.extract(r"^(?:\w+://)?([^/]+)")[0].dropna()
+        served = log.loc[log["upstream_addr"].isin(upstreams), "path"]
+        routes = {*route_templates(rows["path"]), *route_templates(served)}
+        later = later[later["route"].isin(routes)]
     return int((~later["bad"]).sum()) >= MANY
 
 
