@@ -65,15 +65,10 @@ def _rules(table: str) -> tuple[_Rule, ...]:
 
 @lru_cache(maxsize=65536)
 def is_quick(dotted: str) -> bool:
-    """Return True when a call is known to neither block nor compute for long.
+    """Return True when a call, by its dotted name, is known to neither block nor compute for long.
 
     These are the calls listed as such, methods of what a call with plain results returned, and methods of
     built-in types by unmistakable names. Every other call is unknown.
-
-    Parameters
-    ----------
-    dotted
-        Dotted name of the called function.
     """
     if kind_of(dotted, awaited=False) is not None:
         return False
@@ -105,15 +100,7 @@ _BLOCK, _BLOCKS = 64, 1000.0
 
 @lru_cache(maxsize=65536)
 def kind_of(dotted: str, awaited: bool) -> str | None:
-    """Return the kind of a call, a value of ``app_calls.kind``; None for other calls.
-
-    Parameters
-    ----------
-    dotted
-        Dotted name of the called function.
-    awaited
-        True if the call is awaited.
-    """
+    """Return the kind of a call by its dotted name, a value of ``app_calls.kind``; None for other calls."""
     rule = next((rule for rule in _rules("call") if rule.fits(dotted)), None)
     if awaited:
         return (
@@ -166,14 +153,7 @@ def heavy_loop(node: ast.AST, constants: dict[str, float]) -> str | None:
     """Return the source of a loop that computes for long without awaiting; None for other statements.
 
     A loop without ``await`` is reported if it takes at least :data:`HEAVY_STEPS` steps over ranges, including
-    those of inner loops, or if it is a busy wait for a time.
-
-    Parameters
-    ----------
-    node
-        A statement.
-    constants
-        Numbers by name, for constants of the module.
+    those of inner loops, or if it is a busy wait for a time. ``constants`` are the module's numbers by name.
     """
     if isinstance(node, ast.While):
         test = source_text(node.test)

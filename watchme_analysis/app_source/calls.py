@@ -67,13 +67,6 @@ def caller_chosen_numbers(function: Function, constants: dict[str, float]) -> di
 
     It is the bound that FastAPI enforces (``le``, ``lt``), else a number that makes a loop heavy. Parameters
     that the handler compares or assigns are excluded, since it may limit them itself.
-
-    Parameters
-    ----------
-    function
-        A handler.
-    constants
-        Numbers of its module's names.
     """
     parts = list(ast.walk(function.node))
     bounded = {one.id for one in parts if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
@@ -233,15 +226,9 @@ class Calls:
     def unknown_calls(self, handler: Handler, context: str = LOOP) -> list[str]:
         """Return the calls of a handler of which it is unknown whether they block, by name.
 
-        The calls of its application's middleware are included, because they run around each request.
-
-        Parameters
-        ----------
-        handler
-            The handler.
-        context
-            ``event_loop``, with the tasks that it leaves behind there and calls of which it is unknown where
-            they run, or ``thread_pool``, with the workers of a server.
+        The calls of its application's middleware are included, because they run around each request. The
+        context is ``event_loop``, with the tasks that it leaves behind there and calls of which it is unknown
+        where they run, or ``thread_pool``, with the workers of a server.
         """
         application, origin = handler.application, f"{handler.method} {handler.path}"
         is_around = handler.framework == "django" and context == _COUNTED_AS.get(handler.context)

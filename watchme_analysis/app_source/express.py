@@ -51,13 +51,7 @@ _Owner = tuple[str, str]
 
 
 def express_routes(texts: dict[str, bytes]) -> list[dict[str, Any]]:
-    """Return rows of ``app_handlers``, with null for all that is not analysed.
-
-    Parameters
-    ----------
-    texts
-        Content of the scripts of a project by relative path.
-    """
+    """Return rows of ``app_handlers`` for scripts by relative path; what is not analysed is null."""
     if not any(_USES_EXPRESS.search(data.decode("utf-8", "replace")) for data in texts.values()):
         return []
     scripts = {name: _script(data.decode("utf-8", "replace")) for name, data in texts.items()}

@@ -67,21 +67,12 @@ class Handler:
 
 @dataclass(slots=True)
 class OtherRoutes:
-    """What a framework registers elsewhere than on an application object.
+    """What a framework registers elsewhere than on an application object."""
 
-    Attributes
-    ----------
-    handlers
-        Handlers whose function is known.
-    rows
-        Values of ``app_handlers`` for the others, which are not analysed.
-    middleware
-        Dotted names of middleware that runs around each request.
-    """
-
-    handlers: list[Handler] = field(default_factory=list)
+    handlers: list[Handler] = field(default_factory=list)  # those whose function is known
+    # values of ``app_handlers`` for the others, which are not analysed
     rows: list[dict[str, Any]] = field(default_factory=list)
-    middleware: list[str] = field(default_factory=list)
+    middleware: list[str] = field(default_factory=list)  # dotted names of what runs around each request
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,13 +79,7 @@ class Stage:
 
 
 def exec_words(text: str) -> list[str]:
-    """Return the words of a command in exec form, a JSON list of texts.
-
-    Raises
-    ------
-    ValueError
-        If it is no JSON.
-    """
+    """Return the words of a command in exec form, a JSON list of texts; ValueError if it is no JSON."""
     return [str(word) for word in read_json(text)]
 
 
@@ -128,12 +122,7 @@ def build_stages(  # noqa: PLR0912 - one branch for each instruction
 ) -> list[Stage]:
     """Return the stages of a Dockerfile in order; a stage begins with what the stage below it has.
 
-    Parameters
-    ----------
-    text
-        The Dockerfile.
-    rejected
-        Receives line, reason and text of each instruction that can't be read.
+    ``rejected`` receives line, reason and text of each instruction that can't be read.
     """
     stages: list[Stage] = []
     problems = [] if rejected is None else rejected
@@ -246,32 +235,14 @@ def _copy(rest: str, stage: Stage) -> Iterator[Copy]:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The files of an image, by the files of the case from which it is built.
+    """The files of an image, by the files of the case from which it is built."""
 
-    Attributes
-    ----------
-    root
-        Folder of the case.
-    context
-        Build context below it; empty for the folder itself.
-    stages
-        Stages of the Dockerfile; the last one is the image.
-    """
-
-    root: Path
-    context: str
-    stages: tuple[Stage, ...]
+    root: Path  # folder of the case
+    context: str  # build context below it; empty for the folder itself
+    stages: tuple[Stage, ...]  # the last one is the image
 
     def file(self, path: str, stage: Stage | None = None) -> str | None:
-        """Return the file of the case that lies at a path of the image; None if it is no copy of one.
-
-        Parameters
-        ----------
-        path
-            Absolute path, or one relative to the working directory.
-        stage
-            Stage to look in; the last one if omitted.
-        """
+        """Return the file of the case that lies at a path of the image, or of an earlier stage; else None."""
         at = stage or self.stages[-1]
         wanted = normpath(join(at.workdir, path))
         for copy in reversed(at.copies):
@@ -310,17 +281,7 @@ class Image:
 
 
 def images_of(root: Path, dockerfile: str, stages: list[Stage]) -> Iterator[Image]:
-    """Yield the image of a Dockerfile for each folder that may be its build context, nearest first.
-
-    Parameters
-    ----------
-    root
-        Folder of the case.
-    dockerfile
-        Relative path of the Dockerfile.
-    stages
-        Its stages.
-    """
+    """Yield the image of a Dockerfile for each folder that may be its build context, nearest first."""
     folder = dirname(dockerfile)
     for _ in range(_MOST_FOLDERS):
         yield Image(root, folder, tuple(stages))

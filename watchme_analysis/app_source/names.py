@@ -73,13 +73,7 @@ _MOST_VALUES = 8
 
 
 class Project:
-    """The modules, functions and classes of a folder, and the values of their names.
-
-    Parameters
-    ----------
-    files
-        Relative POSIX paths and parsed trees.
-    """
+    """The modules, functions and classes of a folder, and the values of their names."""
 
     def __init__(self, files: dict[str, ast.Module]) -> None:
         self.modules: dict[str, Module] = {}
@@ -148,12 +142,7 @@ class Project:
     ) -> str | None:
         """Return the dotted name of an expression's value; None for an expression without a name.
 
-        Parameters
-        ----------
-        node, scope, module
-            The expression, and the function and module that contain it.
-        depth
-            Steps that remain before the search ends.
+        ``scope`` and ``module`` contain the expression; ``depth`` steps remain before the search ends.
         """
         # Steps are compared as whole numbers: one search may reach an expression in many ways.
         key = (node, scope, module, int(depth), self._choice)
@@ -393,15 +382,7 @@ class Project:
 
 
 class ProjectNames:
-    """The names that exist in a project's modules.
-
-    Parameters
-    ----------
-    modules
-        All modules of the project by dotted name.
-    defined
-        Dotted names of the project's functions and classes.
-    """
+    """The names that exist in a project's modules; ``defined`` are its functions and classes."""
 
     def __init__(self, modules: Mapping[str, Module], defined: set[str]) -> None:
         self.modules = modules
@@ -442,12 +423,7 @@ class ProjectNames:
 def imports_of(module: Module, own: ProjectNames) -> dict[str, str]:
     """Return the dotted name of the value of each imported name of a module.
 
-    Parameters
-    ----------
-    module
-        The importing module.
-    own
-        Names of the project's modules, to which absolute imports may refer.
+    Absolute imports may refer to the project's own modules.
     """
     found: dict[str, str] = {}
     for node in module.import_nodes:

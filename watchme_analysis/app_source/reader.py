@@ -60,13 +60,7 @@ class _Folder:
 
 
 def analyse(files: dict[str, ast.Module]) -> Calls:
-    """Return the call graph of a project.
-
-    Parameters
-    ----------
-    files
-        Relative POSIX path and syntax tree of each file.
-    """
+    """Return the call graph of a project, by relative POSIX path and syntax tree of each file."""
     project = Project(files)
     return Calls(project, Routes(project))
 
@@ -217,13 +211,10 @@ def _no_rows(table: str) -> pd.DataFrame:
 
 
 def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
-    """Return the tables of a source file, resolved together with the modules of its folder.
+    """Return ``app_handlers`` and ``app_calls`` of a source file, resolved with the modules of its folder.
 
-    Returns
-    -------
-    list of table, frame, retrieval
-        ``app_handlers`` and ``app_calls`` of this file. The path from a handler to a call may lead through
-        other files. A file that is not valid Python is a single rejected entry; JavaScript is not parsed.
+    The path from a handler to a call may lead through other files. A file that is not valid Python is a
+    single rejected entry; JavaScript is not parsed.
     """
     folder = _folder(raw)
     rejected = folder.rejected.get(raw.relative)

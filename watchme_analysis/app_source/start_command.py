@@ -157,29 +157,13 @@ _GUNICORN_FILE = "gunicorn.conf.py"
 def parse_command(
     command: str, given: Mapping[str, str] | None = None, run_script: RunScript | None = None
 ) -> dict[str, Any] | None:
-    """Return the settings of a command line that starts an application server.
+    """Return the settings of a command line that starts an application server; None when it starts none.
 
-    Parameters
-    ----------
-    command
-        Command line, such as ``ulimit -n 1024 && NAME=x uvicorn main:app --workers 1``.
-    given
-        Variables that are set before.
-    run_script
-        Returns the settings of the server that a Python script starts, by its path and variables.
-
-    Returns
-    -------
-    dict or None
-        Columns of ``app_processes`` that the command states, and ``app_dir``, the folder of its modules, if
-        stated. None when it starts neither uvicorn, gunicorn, hypercorn, granian, uWSGI nor FastAPI's own
-        command. Programs before it (``tini --``, ``uv run``) are skipped, and so are options whose number is
-        in an unknown variable.
-
-    Raises
-    ------
-    ValueError
-        If a quote is not closed, or the number of an option is missing.
+    The settings are columns of ``app_processes`` and ``app_dir``, the folder of its modules, if stated.
+    Programs before the server (``tini --``, ``uv run``) are skipped, and so are options whose number is in an
+    unknown variable. ``given`` are variables that are set before; ``run_script`` returns the settings of the
+    server that a Python script starts. ValueError if a quote is not closed, or the number of an option is
+    missing.
     """
     lexer = shlex.shlex(command, posix=True, punctuation_chars="&|;")
     lexer.whitespace_split = True
@@ -380,22 +364,10 @@ def _comment(text: str) -> dict[str, str]:
 def parse_app_processes(
     text: str, name: str = "uvicorn_command.txt", root: Path | None = None
 ) -> tuple[pd.DataFrame, Retrieval]:
-    """Return the table ``app_processes`` and the retrieval of a file of command lines.
+    """Return the table ``app_processes``, one row per command that starts a server, and the retrieval.
 
-    Parameters
-    ----------
-    text
-        The file.
-    name
-        Name of the file, for the column ``file``.
-    root
-        Folder of the case, in which the application's file is looked for beside the commands.
-
-    Returns
-    -------
-    frame, retrieval
-        Table ``app_processes``: one row per command that starts a server. A comment counts as joined to
-        the command after it; a line that starts no server is rejected.
+    A comment counts as joined to the command after it; a line that starts no server is rejected. ``root`` is
+    the folder of the case, in which the application's file is looked for beside the commands.
     """
     rows: list[dict[str, Any]] = []
     rejected: list[Rejected] = []
@@ -530,20 +502,9 @@ def parse_dockerfile(
 ) -> tuple[pd.DataFrame, Retrieval]:
     """Return the process that the ``ENTRYPOINT`` and ``CMD`` of a Dockerfile start, with its variables.
 
-    Parameters
-    ----------
-    text
-        The Dockerfile.
-    name
-        Its relative path, for the column ``file``.
-    root
-        Folder of the case, in which the files that ``COPY`` puts into the image are looked for.
-
-    Returns
-    -------
-    frame, retrieval
-        Table ``app_processes``: one row when the image starts a server, else none. Lines are not counted,
-        because the other lines of a Dockerfile are irrelevant to this table.
+    ``app_processes`` has one row when the image starts a server, else none. Lines are not counted, because
+    the others are irrelevant to this table. The files that ``COPY`` puts into the image are looked for below
+    ``root``.
     """
     rows: list[dict[str, Any]] = []
     problems: list[tuple[int, str, str]] = []

@@ -29,13 +29,7 @@ FindFile = Callable[[str], str | None]
 
 
 def script_of(words: list[str]) -> str | None:
-    """Return the path of the script that a command runs with Python, None for other commands.
-
-    Parameters
-    ----------
-    words
-        The command: ``["python", "-u", "main.py"]`` or ``["python", "-m", "app.main"]``.
-    """
+    """Return the path of the script that a command runs, as ``python -m app.main`` does; else None."""
     for at, word in enumerate(words):
         if re.fullmatch(r"(.*/)?(python|pypy)[\d.]*", word):
             rest = words[at + 1 :]
@@ -50,18 +44,9 @@ def script_of(words: list[str]) -> str | None:
 def application_file(root: Path, app: str, find: FindFile, folders: tuple[str, ...] = ("",)) -> str | None:
     """Return the file of the case in which the application of a start command is bound to its name.
 
-    A name that is imported there is followed to the module that creates it.
-
-    Parameters
-    ----------
-    root
-        Folder of the case.
-    app
-        ``module:variable``, ``module:factory`` or, for ``fastapi run``, a path.
-    find
-        Finds a file by its path.
-    folders
-        Folders from which modules are imported, in order.
+    A name that is imported there is followed to the module that creates it. ``app`` is ``module:variable``,
+    ``module:factory`` or, for ``fastapi run``, a path; ``folders`` are those from which modules are imported,
+    in order.
     """
     module, _, attribute = app.partition(":")
     # Installed packages usually lie below `src` in their project.
@@ -123,20 +108,8 @@ def _imported_file(root: Path, name: str, node: ast.ImportFrom) -> str | None:
 def server_of_script(root: Path, name: str, environment: Mapping[str, str]) -> dict[str, Any] | None:
     """Return the settings of the server that a script starts with ``uvicorn.run`` or ``uvicorn.Config``.
 
-    Parameters
-    ----------
-    root
-        Folder of the case.
-    name
-        Relative path of the script.
-    environment
-        Variables that the container or the command sets.
-
-    Returns
-    -------
-    dict or None
-        Columns of ``app_processes``; a value that only the running script knows is missing. None if the
-        script starts no server by itself.
+    They are columns of ``app_processes``; a value that only the running script knows is missing. None if the
+    script starts no server by itself.
     """
     tree = _tree(root, name)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree is not None else []

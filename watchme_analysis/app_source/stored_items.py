@@ -17,15 +17,7 @@ _REEXPORTS = 4
 
 
 class StoredItems:
-    """The items of a project's dictionaries, by the place of the dictionary and the key.
-
-    Parameters
-    ----------
-    modules
-        Modules by dotted name, with their imports.
-    functions
-        All functions.
-    """
+    """The items of a project's dictionaries, by the place of the dictionary and the key."""
 
     def __init__(self, modules: Mapping[str, Module], functions: Iterable[Function]) -> None:
         self._modules = modules
@@ -38,12 +30,7 @@ class StoredItems:
     def values(self, node: ast.expr, scope: Function | None, module: Module) -> list[ScopedExpression]:
         """Return the expressions that an item may have: those of its key, or all if the key is a variable.
 
-        Parameters
-        ----------
-        node
-            ``name[key]`` or ``name.get(key)``; other expressions have no items.
-        scope, module
-            The function and module that contain it.
+        Items are ``name[key]`` and ``name.get(key)``.
         """
         base: ast.expr | None = None
         key: ast.expr | None = None

@@ -13,28 +13,14 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(eq=False)
 class Function:
-    """A function or method.
+    """A function or method."""
 
-    Attributes
-    ----------
-    qualname
-        Dotted name, prefixed with the module.
-    name
-        Dotted name without the module.
-    module, node
-        Its module and its syntax node.
-    owner
-        Qualified name of its class, or None.
-    outer
-        The enclosing function, or None.
-    """
-
-    qualname: str
-    name: str
+    qualname: str  # dotted name, prefixed with the module
+    name: str  # without the module
     module: Module
     node: FunctionNode | ast.Lambda
-    owner: str | None = None
-    outer: Function | None = None
+    owner: str | None = None  # qualified name of its class
+    outer: Function | None = None  # the enclosing function
     bindings: dict[str, ast.expr] = field(default_factory=dict)
 
     @property
@@ -61,28 +47,16 @@ class Function:
 
 @dataclass(eq=False)
 class Class:
-    """A class as written.
-
-    Attributes
-    ----------
-    qualname, module, bases
-        Qualified name, module, and bases as written.
-    attributes
-        Expressions of class attributes.
-    own
-        Expressions that methods assign to attributes of ``self``, with the method, in order. A constant such
-        as None in ``__init__`` is a place for a value that another method assigns later.
-    declared
-        Calls of the types with which methods annotate attributes of ``self``, for attributes without a value.
-    methods
-        Methods by name.
-    """
+    """A class as written."""
 
     qualname: str
     module: Module
     bases: list[ast.expr]
-    attributes: dict[str, ast.expr] = field(default_factory=dict)
+    attributes: dict[str, ast.expr] = field(default_factory=dict)  # expressions of class attributes
+    # Expressions that methods assign to attributes of ``self``, in order. A constant such as None in
+    # ``__init__`` is a place for a value that another method assigns later.
     own: dict[str, list[tuple[ast.expr, Function]]] = field(default_factory=dict)
+    # calls of the types with which methods annotate such attributes, without a value
     declared: dict[str, list[tuple[ast.expr, Function]]] = field(default_factory=dict)
     methods: dict[str, Function] = field(default_factory=dict)
 

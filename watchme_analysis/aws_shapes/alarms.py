@@ -79,17 +79,7 @@ def read_alarms(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
 
 def alarm_row(file: str, alarm: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Return the row of ``alarms`` for an alarm as DescribeAlarms returns it.
-
-    Parameters
-    ----------
-    file
-        File of the alarm.
-    alarm
-        The alarm.
-    kind
-        ``metric`` or ``composite``.
-    """
+    """Return the row of ``alarms`` for an alarm as DescribeAlarms returns it; ``metric`` or ``composite``."""
     dimensions = dimension_map(alarm.get("Dimensions"))
     return {
         "file": file,

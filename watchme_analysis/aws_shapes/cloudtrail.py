@@ -39,19 +39,11 @@ if TYPE_CHECKING:
 class EventType(NamedTuple):
     """One API call that CloudTrail records as an event.
 
-    Attributes
-    ----------
-    kind
-        Kind of change, such as ``function_code``; several calls may share one.
-    api_version
-        Suffix of the event name in CloudTrail; Lambda's calls have one, those of other services do not.
-    looked_up
-        True when ``watchme case pull`` looks the event up. LookupEvents takes one name and two calls
-        a second.
+    LookupEvents takes one name and two calls a second, so ``watchme case pull`` looks up only some.
     """
 
-    kind: str
-    api_version: str = ""
+    kind: str  # of change, such as ``function_code``; several calls may share one
+    api_version: str = ""  # suffix of the event name, which Lambda's calls have
     looked_up: bool = True
 
 
@@ -122,13 +114,7 @@ def base_event_name(event_name: str) -> str:
 
 
 def event_kind(event_name: object) -> str | None:
-    """Return the kind of change of an event: of :data:`EVENT_TYPES`, ``host``, ``permissions``, or None.
-
-    Parameters
-    ----------
-    event_name
-        Name with or without its API version; a missing one (null) has no kind.
-    """
+    """Return the kind of change of an event: of :data:`EVENT_TYPES`, ``host``, ``permissions``, or None."""
     name = base_event_name(str(event_name))
     if name in EVENT_TYPES:
         return EVENT_TYPES[name].kind

@@ -58,19 +58,7 @@ class Place:
         return f"{self._console('cloudtrailv2/home')}#/events/{quote(event_id, safe='')}"
 
     def metrics(self, metrics: Sequence[Sequence[str]], window: Window, stat: str, period_s: int = 60) -> str:
-        """Return the link to a graph of metrics.
-
-        Parameters
-        ----------
-        metrics
-            Namespace, name, then dimension and value in turns, of each metric.
-        window
-            Window of the graph.
-        stat
-            Statistic of all metrics.
-        period_s
-            Period in seconds.
-        """
+        """Return the link to a graph of metrics: of each its namespace, name, dimensions and values."""
         graph = {
             "view": "timeSeries",
             "stacked": False,

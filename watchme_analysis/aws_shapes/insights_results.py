@@ -177,16 +177,8 @@ def query_row(
 ) -> dict[str, Any]:
     """Return the row of ``log_queries`` for a query, without its name.
 
-    Parameters
-    ----------
-    file
-        File of the result.
-    request
-        Parameters of StartQuery, as ``queries.json`` lists them.
-    statistics, status
-        Statistics and status that GetQueryResults returned.
-    rows
-        Number of rows returned; None without a result.
+    ``request`` holds the parameters of StartQuery, as ``queries.json`` lists them; ``statistics`` and
+    ``status`` are those of GetQueryResults; ``rows`` is None without a result.
     """
     stated = request.get("queryString") or request.get("query")
     text = stated if isinstance(stated, str) else None
@@ -253,18 +245,10 @@ _REMEMBERED_MESSAGES = 1 << 16
 def events_of(
     raw: RawFile, items: Iterable[Any], values_of: Callable[[Any], dict[str, Any]], unexpected: list[Any]
 ) -> Events:
-    """Return items as events.
+    """Return items as events; those that cannot become one are added to ``unexpected``.
 
-    A row without a message (of a ``stats`` query) keeps all of its values in ``others``; its time is its bin.
-
-    Parameters
-    ----------
-    raw
-        File of the items. Its setting ``log_words`` has words for errors beside the usual English ones.
-    items, values_of
-        The items, and a function that returns the values of one by field (``@timestamp``, ``@message``, …).
-    unexpected
-        Receives the items that cannot become an event.
+    ``values_of`` returns the values of an item by field (``@timestamp``, ``@message``, …). A row without a
+    message (of a ``stats`` query) keeps all of its values in ``others``; its time is its bin.
     """
     facts_of = _facts_in(raw)
     found = rows_from(items, lambda item: _event(values_of(item), facts_of), unexpected)

@@ -123,19 +123,8 @@ def _function_entries(values: list[Any]) -> tuple[list[dict[str, Any]], list[Any
 def function_row(file: str, configuration: dict[str, Any], name: str | None = None) -> dict[str, Any]:
     """Return the row of ``functions`` for a configuration, without the concurrency.
 
-    Parameters
-    ----------
-    file
-        File of the configuration.
-    configuration
-        Configuration as GetFunctionConfiguration returns it.
-    name
-        Name of the function, for a configuration without one.
-
-    Raises
-    ------
-    LookupError
-        When the configuration is empty.
+    ``name`` is that of the function, for a configuration without one. An empty configuration is a
+    LookupError.
     """
     if not configuration:
         raise LookupError("the configuration is empty")
@@ -210,14 +199,7 @@ def read_mappings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 def mapping_row(file: str, mapping: dict[str, Any], function: str | None = None) -> dict[str, Any]:
     """Return the row of ``event_source_mappings`` for a mapping as ListEventSourceMappings returns it.
 
-    Parameters
-    ----------
-    file
-        File of the mapping.
-    mapping
-        The mapping.
-    function
-        Name of the function, for a mapping without ``FunctionArn``.
+    ``function`` is the name of the function, for a mapping without ``FunctionArn``.
     """
     source, owner = mapping.get("EventSourceArn"), mapping.get("FunctionArn")
     return {

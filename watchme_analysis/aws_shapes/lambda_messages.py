@@ -143,26 +143,16 @@ def _either(words: Iterable[str]) -> str:
 class MessageFacts:
     """Facts of a log message; the attributes are columns of ``log_events``.
 
-    Attributes
-    ----------
-    kind
-        ``start``, ``end``, ``report``, ``init``, ``init_report``, ``extension``, ``timeout``, ``error`` or
-        ``application``.
-    level
-        Level in capitals: ``ERROR``, ``WARNING``, …; None without one.
-    error_type
-        Name of the exception, ``HTTP 503``, ``Timeout``, ``Task timed out`` or ``ERROR``; None without an
-        error.
-    request_id
-        Request id of the invocation.
-    duration_ms, billed_ms, memory_mb, memory_used_mb, init_ms
-        Figures of REPORT and INIT_REPORT lines, in milliseconds and MB.
+    ``kind`` is ``start``, ``end``, ``report``, ``init``, ``init_report``, ``extension``, ``timeout``,
+    ``error`` or ``application``. The figures are those of REPORT and INIT_REPORT lines, in milliseconds and
+    MB.
     """
 
     kind: str = "application"
-    level: str | None = None
+    level: str | None = None  # in capitals: ``ERROR``, ``WARNING``, …
+    # name of the exception, ``HTTP 503``, ``Timeout``, ``Task timed out`` or ``ERROR``
     error_type: str | None = None
-    request_id: str | None = None
+    request_id: str | None = None  # of the invocation
     duration_ms: float | None = None
     billed_ms: float | None = None
     memory_mb: float | None = None
@@ -173,16 +163,10 @@ class MessageFacts:
 def classify_message(
     message: str, words: LogWords = _NO_WORDS, request_id: str | None = None
 ) -> MessageFacts:
-    """Return the facts of a log message.
+    """Return the facts of a log message, with or without its line break.
 
-    Parameters
-    ----------
-    message
-        Message as logged, with or without its line break.
-    words
-        Words for errors beside the usual English ones.
-    request_id
-        Request id of a text message, where it is known; else it is looked for in the message.
+    ``words`` are words for errors beside the usual English ones. The request id of a text message is looked
+    for in it, if it is not given.
     """
     if message[:1] == "{":
         facts = _classify_json(message, words)

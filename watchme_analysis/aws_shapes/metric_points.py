@@ -55,14 +55,7 @@ if TYPE_CHECKING:
 def interval_starts(start: datetime, end: datetime, period_s: int, phase_s: float = 0) -> pd.DatetimeIndex:
     """Return the starts of the intervals that overlap a window.
 
-    Parameters
-    ----------
-    start, end
-        Bounds of the window.
-    period_s
-        Length of an interval in seconds.
-    phase_s
-        Seconds by which the intervals start after multiples of the period.
+    Intervals start ``phase_s`` seconds after multiples of the period.
     """
     import pandas as pd
 
@@ -98,24 +91,11 @@ def settled_intervals(starts: pd.DatetimeIndex, period_s: int, asked_at: datetim
 def fill_intervals(
     values: pd.Series, window: Window, period_s: int, asked_at: datetime | None
 ) -> pd.DataFrame:
-    """Return every interval of a series with its value and completeness.
+    """Return every interval of a series with its value and completeness, by values at their starts.
 
-    Parameters
-    ----------
-    values
-        Values by the start of their interval.
-    window
-        Window of the request.
-    period_s
-        Period in seconds.
-    asked_at
-        Time of the request; if None, all intervals count as settled.
-
-    Returns
-    -------
-    DataFrame
-        ``time`` (start of the interval), ``value`` (null without a point) and ``completeness``:
-        ``value``, ``zero``, ``missing`` or ``not_settled`` (no point, or one that may still change).
+    The columns are ``time`` (start of the interval), ``value`` (null without a point) and ``completeness``:
+    ``value``, ``zero``, ``missing`` or ``not_settled`` (no point, or one that may still change). Without the
+    time of the request, all intervals count as settled.
     """
     import pandas as pd
 
@@ -157,20 +137,9 @@ def series_parts(
 ) -> Iterator[TablePart]:
     """Yield the points of series as ``metrics`` and the series as ``metric_queries``.
 
-    Parameters
-    ----------
-    raw
-        The file.
-    results
-        Series, each in the shape of an entry of ``MetricDataResults``.
-    problems
-        Damage and unexpected values; further ones are added.
-    unnamed_advice
-        Message on what to do about series whose metric is unknown.
-    values
-        The documents of the response, with its messages and pages.
-    source
-        Name of the source.
+    Each of ``results`` has the shape of an entry of ``MetricDataResults``. ``unnamed_advice`` says what to do
+    about series whose metric is unknown, and ``values`` are the documents of the response, with its messages
+    and pages.
     """
     unexpected = list(problems.unexpected)
     identities = Identities.beside(raw)

@@ -146,21 +146,11 @@ def _definition(query: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class Identities:
-    """Identities of series by id, from the lists of queries beside a response.
-
-    Attributes
-    ----------
-    raw
-        The response.
-    known
-        For each id the queries with this id; several when several lists of queries lie side by side.
-    notes
-        Sentences for the reader on series that were not identified by their id.
-    """
+    """Identities of series by id, from the lists of queries beside a response."""
 
     raw: RawFile
-    known: dict[str, list[dict[str, Any]]]
-    notes: list[str] = field(default_factory=list)
+    known: dict[str, list[dict[str, Any]]]  # several for an id when several lists of queries lie side by side
+    notes: list[str] = field(default_factory=list)  # on series that were not identified by their id
 
     @classmethod
     def beside(cls, raw: RawFile) -> Identities:
@@ -241,19 +231,8 @@ def infer_stats(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> int
     """Set the statistic of series identified by labels, where their values show it; return how many.
 
     A counter in whole numbers is a sum, a level in whole numbers a maximum. Of two series with the same
-    label, the series that is never below the other is the maximum, and the other the average.
-
-    Parameters
-    ----------
-    series
-        Identities of the series; ``stat`` is set.
-    frames
-        Points of each series (``time``, ``value``).
-
-    Returns
-    -------
-    int
-        Number of series whose statistic was set.
+    label, the series that is never below the other is the maximum, and the other the average. ``frames`` hold
+    the points of each series (``time``, ``value``).
     """
     ambiguous: dict[tuple[Any, ...], list[int]] = {}
     for at, row in enumerate(series):

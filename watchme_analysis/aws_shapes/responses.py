@@ -92,15 +92,8 @@ def objects_under(
 ) -> tuple[list[dict[str, Any]], list[Any]]:
     """Return the objects that documents list under a key, and all values that are something else.
 
-    Parameters
-    ----------
-    values
-        Documents, or lists of documents.
-    key
-        Key of the list, such as ``EventSourceMappings``.
-    own_key
-        Key of the listed objects. A document with this key and without the list is one of the objects, as
-        ``--query`` of the AWS CLI leaves it.
+    ``own_key`` is a key of the listed objects: a document with it and without the list is one of the objects,
+    as ``--query`` of the AWS CLI leaves it.
     """
     found, unexpected = objects_by_key(values, {key: own_key})
     return found[key], unexpected
@@ -165,12 +158,7 @@ def file_stem(raw: RawFile) -> str:
 def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
     """Return the UTC time of ISO 8601 text or an epoch (seconds or milliseconds); None for anything else.
 
-    Parameters
-    ----------
-    value
-        Text, number or datetime.
-    zone
-        Time zone of text without one.
+    Text without a time zone is in ``zone``.
     """
     if isinstance(value, bool) or value is None:
         return None
@@ -342,21 +330,11 @@ def rows_from(items: Iterable[Any], make_row: Callable[[Any], Row], unexpected: 
 
 
 class ResponseProblems(NamedTuple):
-    """What could not be read of a file.
+    """What could not be read of a file."""
 
-    Attributes
-    ----------
-    damage
-        Clauses on damaged or truncated content.
-    unexpected
-        JSON values that are not what the AWS CLI writes here.
-    has_next_page
-        True when the response has more pages than the file holds.
-    """
-
-    damage: Sequence[str] = ()
-    unexpected: Sequence[Any] = ()
-    has_next_page: bool = False
+    damage: Sequence[str] = ()  # clauses on damaged or truncated content
+    unexpected: Sequence[Any] = ()  # JSON values that are not what the AWS CLI writes here
+    has_next_page: bool = False  # the response has more pages than the file holds
 
     def rejected(self, raw: RawFile) -> tuple[Rejected, ...]:
         """Return the problems as rejected pieces of input."""
@@ -377,16 +355,9 @@ class ResponseProblems(NamedTuple):
 def without_repeated(
     frame: pd.DataFrame, is_repeated: pd.Series, message_id: str, /, **values: Any
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return a frame without its repeated rows, and the note about them, if any were repeated.
+    """Return a frame of all files without its repeated rows, and the note about them, if any were repeated.
 
-    Parameters
-    ----------
-    frame
-        Rows of a table from all of its files.
-    is_repeated
-        True for each row to leave out.
-    message_id, **values
-        Message of the note, whose value ``repeated`` is the number of repeated rows.
+    The message of the note gets the number of repeated rows as ``repeated``.
     """
     count = int(is_repeated.sum())
     if not count:
@@ -415,22 +386,8 @@ def table_result(  # noqa: PLR0913 - a table, its rows and what the Retrieval st
 ) -> tuple[pd.DataFrame, Retrieval]:
     """Return rows as the frame of a table, with a Retrieval that accounts for them.
 
-    Parameters
-    ----------
-    raw
-        File that was read.
-    source, table
-        Names of the source and of the table.
-    rows
-        Rows as dictionaries, the values of each column, or a frame.
-    problems
-        What could not be read.
-    notes
-        Further notes of the Retrieval.
-    truncated
-        True when rows are missing for another reason than the problems.
-    retrieval
-        Further fields of the Retrieval.
+    Rows are dictionaries, the values of each column, or a frame. ``truncated`` is True when rows are missing
+    for another reason than the problems; further keywords are fields of the Retrieval.
     """
     frame = table_frame(table, rows, raw.remarks)
     start, end = _time_bounds(table, frame)
@@ -450,14 +407,8 @@ def table_result(  # noqa: PLR0913 - a table, its rows and what the Retrieval st
 def table_frame(table: str, rows: Any, notes: list[str] | None = None) -> pd.DataFrame:
     """Return rows as a frame with the columns and types of the data dictionary.
 
-    Parameters
-    ----------
-    table
-        Name of the table.
-    rows
-        Rows as dictionaries or the values of each column, of which empty text becomes null; or a frame.
-    notes
-        Receives a sentence on values that the table cannot hold; see :func:`frame_of_rows`.
+    Rows are dictionaries or the values of each column, of which empty text becomes null; or a frame.
+    ``notes`` receives a sentence on values that the table cannot hold; see :func:`frame_of_rows`.
     """
     import pandas as pd
 

@@ -107,16 +107,9 @@ def _has_damaged_policy(attributes: dict[str, Any]) -> bool:
 
 
 def queue_row(file: str, attributes: dict[str, Any], name: str | None = None) -> dict[str, Any]:
-    """Return the row of ``queues`` for the attributes of a queue.
+    """Return the row of ``queues`` for attributes as GetQueueAttributes returns them.
 
-    Parameters
-    ----------
-    file
-        File of the attributes.
-    attributes
-        Attributes as GetQueueAttributes returns them.
-    name
-        Name of the queue, for attributes without ``QueueArn``.
+    ``name`` is that of the queue, for attributes without ``QueueArn``.
     """
     arn = str(attributes["QueueArn"]) if attributes.get("QueueArn") else None
     policy = json_value(attributes.get("RedrivePolicy"))
@@ -162,12 +155,7 @@ def message_row(
 def work_item(body: Any, settings: WorkItemSettings) -> tuple[str | None, str | None]:
     """Return what the work of a message's body is about, and its moment, else its local date.
 
-    Parameters
-    ----------
-    body
-        JSON, or an envelope (SNS, S3, EventBridge) with the JSON inside. The outermost value counts.
-    settings
-        Keys of the values.
+    The body is JSON, or an envelope (SNS, S3, EventBridge) with the JSON inside. The outermost value counts.
     """
     value = json_value(body)
     item = _first_value(value, settings.item_keys)

@@ -45,25 +45,11 @@ def levels(value: Any) -> Iterator[list[Any]]:
 
 
 def learned_keys(settings: WorkItemSettings, bodies: Iterable[Any]) -> WorkItemSettings:
-    """Return the settings with keys that they leave open learned from message bodies.
+    """Return the settings with keys that they leave open learned from message bodies, as sent or parsed.
 
     A key is learned if at least half of the bodies have it, and all of its values fit: names that end in
     ``id`` name the item, times the moment, and bare dates the day. A key that more bodies have comes first,
     then the one that stands first.
-
-    Parameters
-    ----------
-    settings
-        Settings; keys that they state are kept.
-    bodies
-        Bodies as sent, or parsed.
-
-    Examples
-    --------
-    >>> body = '{"orderId": "A-7", "placedAt": "2025-12-11T10:00:00Z", "amount": 3}'
-    >>> found = learned_keys(WorkItemSettings(), [body])
-    >>> found.item_keys, found.time_keys, found.day_keys
-    (('orderId',), ('placedAt',), ())
     """
     if settings.item_keys and settings.time_keys and settings.day_keys:
         return settings

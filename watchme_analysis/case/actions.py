@@ -28,13 +28,7 @@ FILE = "actions.jsonl"
 def actions_in(journal: Journal, remedy: str) -> list[dict[str, Any]]:
     """Return what a journal says of a remedy, as rows of the table: each entry with a sentence.
 
-    Parameters
-    ----------
-    journal
-        Journal whose first entry names the plan. Entries may name step, resource and call, and the outcome of
-        a whole run.
-    remedy
-        Name of the remedy.
+    The first entry names the plan. Entries may name step, resource and call, and the outcome of a whole run.
     """
     if not journal.entries:
         return []
@@ -61,17 +55,7 @@ def actions_in(journal: Journal, remedy: str) -> list[dict[str, Any]]:
 def record_actions(case: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Append rows to the table of a case, each once, and return how many were new.
 
-    Parameters
-    ----------
-    case
-        Folder of the case.
-    rows
-        Rows with the columns of the table; ``message`` as a dictionary.
-
-    Raises
-    ------
-    InputError
-        When the file can't be written.
+    ``message`` is a dictionary. InputError when the file can't be written.
     """
     path = case / FILE
     known = {_identity(row) for row in recorded_actions(case)}
@@ -93,13 +77,7 @@ def record_actions(case: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def read_actions(case: Path) -> pd.DataFrame:
-    """Return the table ``actions`` of a case; without rows when nothing was recorded.
-
-    Raises
-    ------
-    CaseError
-        When the file can't be read.
-    """
+    """Return the table ``actions`` of a case; without rows when nothing was recorded."""
     import pandas as pd
 
     rows = recorded_actions(case)
@@ -117,13 +95,7 @@ def read_actions(case: Path) -> pd.DataFrame:
 
 
 def recorded_actions(case: Path) -> list[dict[str, Any]]:
-    """Return the recorded rows of a case as they are stored; incomplete lines of killed runs are left out.
-
-    Raises
-    ------
-    CaseError
-        When the file can't be read.
-    """
+    """Return the recorded rows of a case as they are stored; incomplete lines of killed runs are left out."""
     path = case / FILE
     try:
         lines = path.read_bytes().splitlines()

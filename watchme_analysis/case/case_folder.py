@@ -379,12 +379,7 @@ def _only_reads(query: str, connection: DuckDBPyConnection) -> bool:
 def no_folder(path: Path, wanted: str) -> Message:
     """Return an error message: the path is a file, or does not exist. A folder beside it may be suggested.
 
-    Parameters
-    ----------
-    path
-        Path that is not a folder.
-    wanted
-        What to give instead: ``case`` or ``evidence``.
+    ``wanted`` is what to give instead: ``case`` or ``evidence``.
     """
     near = _folder_beside(path)
     return error_message(
@@ -408,13 +403,7 @@ def _folder_beside(path: Path) -> str | None:
 
 
 def check_case_path(path: Path) -> None:
-    """Raise an error if the path of a case is not UTF-8, because DuckDB and Arrow can't open its tables.
-
-    Raises
-    ------
-    CaseError
-        When the path is not UTF-8.
-    """
+    """Raise CaseError if the path of a case is not UTF-8: DuckDB and Arrow can't open its tables."""
     whole = str(path.absolute())
     if has_odd_bytes(whole):
         raise CaseError(error_message("error-case-path-encoding", path=readable_name(whole)))
@@ -423,18 +412,8 @@ def check_case_path(path: Path) -> None:
 def read_case(folder: Path, tables: Mapping[str, pd.DataFrame] | None = None) -> Case:
     """Return the case of a folder after checking its manifest and list of table files.
 
-    Parameters
-    ----------
-    folder
-        Folder of the case.
-    tables
-        Tables of the case that are in memory already, as its files have them.
-
-    Raises
-    ------
-    CaseError
-        When the folder's manifest can't be read, the tables differ from it, or a part of the case is a link,
-        which may lead to files of the user.
+    ``tables`` are in memory already, as its files have them. CaseError when the manifest can't be read, the
+    tables differ from it, or a part of the case is a link, which may lead to files of the user.
     """
     check_case_path(folder)
     for part in (MANIFEST, "tables", "files", ACTIONS_FILE):

@@ -58,23 +58,9 @@ _SOURCE_CODE = frozenset({".py", ".js", ".mjs", ".cjs", ".ts", ".go", ".java", "
 def export_case(case: Case, target: Path, level: str, redactor: Redactor | None = None) -> Case:
     """Write a case at a level of redaction into a new folder, and return the new case.
 
-    Parameters
-    ----------
-    case
-        The case; it is not changed.
-    target
-        Folder that does not exist yet.
-    level
-        ``secrets``, ``ids`` or ``share``, see :mod:`watchme_analysis.stand_ins`.
-    redactor
-        From :func:`redactor_of`, to use its stand-ins for texts about the new case as well.
-
-    Raises
-    ------
-    InputError
-        When the level is unknown.
-    CaseError
-        When the folder exists, or a table can't be read.
+    The levels are ``secrets``, ``ids`` and ``share``, see :mod:`watchme_analysis.stand_ins`. A redactor from
+    :func:`redactor_of` uses its stand-ins for texts about the new case as well. CaseError when the folder
+    exists, or a table can't be read.
     """
     if level not in LEVELS:
         raise InputError(error_message("error-export-level", level=repr(level), known=", ".join(LEVELS)))
@@ -96,15 +82,7 @@ def export_case(case: Case, target: Path, level: str, redactor: Redactor | None 
 
 
 def redactor_of(case: Case, level: str) -> Redactor:
-    """Return the redaction of the texts of a case, such as its diagnosis, at a level.
-
-    Parameters
-    ----------
-    case
-        The case, in which secrets and identities are looked up.
-    level
-        ``secrets``, ``ids`` or ``share``.
-    """
+    """Return the redaction of the texts of a case, such as its diagnosis, at a level."""
     return Redactor(level, set(_secrets(case)), {} if level == "secrets" else dict(_identities(case)))
 
 

@@ -30,24 +30,12 @@ _REPEATED = "app_source"
 
 
 class SideBySide(NamedTuple):
-    """Sibling folders that each contain the evidence of a case.
+    """Sibling folders that each contain the evidence of a case."""
 
-    Attributes
-    ----------
-    parent
-        Path of the parent folder relative to the evidence folder, ``.`` for the evidence folder.
-    folders
-        Names of the sibling folders, sorted.
-    files
-        Files that at least two of them contain, relative to each folder.
-    others
-        Other siblings with evidence, which may be cases too.
-    """
-
-    parent: str
-    folders: list[str]
-    files: list[str]
-    others: list[str]
+    parent: str  # path relative to the evidence folder, ``.`` for that folder
+    folders: list[str]  # names of the siblings, sorted
+    files: list[str]  # that at least two of them contain, relative to each folder
+    others: list[str]  # siblings with evidence, which may be cases too
 
 
 def cases_below(folder: Path) -> list[Case]:
@@ -62,13 +50,7 @@ def cases_below(folder: Path) -> list[Case]:
 
 
 def check_one_case(source: Path, names: list[str]) -> None:
-    """Raise an error if a folder contains several cases in sibling folders.
-
-    Raises
-    ------
-    InputError
-        When the folder contains several cases.
-    """
+    """Raise InputError if a folder contains several cases in sibling folders."""
     found = side_by_side(source, names)
     if found is None:
         return
@@ -95,13 +77,6 @@ def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
 
     Evidence of several incidents in a single case would produce a false diagnosis. A folder with evidence
     files at its top level is a single case, whatever its subfolders contain.
-
-    Parameters
-    ----------
-    root
-        Folder of evidence.
-    names
-        Paths of its files, relative to ``root``.
     """
     below: dict[PurePosixPath, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     own: set[PurePosixPath] = set()
@@ -126,10 +101,7 @@ def side_by_side(root: Path, names: Iterable[str]) -> SideBySide | None:
 def far_apart(windows: Mapping[str, Iterable[tuple[datetime, datetime]]]) -> str:
     """Return a sentence on folders with records more than a day apart; empty without such folders.
 
-    Parameters
-    ----------
-    windows
-        First and last time of the records of each file, by path relative to the evidence folder.
+    ``windows`` are first and last times by path of the file, relative to the evidence folder.
     """
     spans: dict[str, list[datetime]] = defaultdict(list)
     for name, found in windows.items():

@@ -86,15 +86,7 @@ IMPORTS_VARIABLE = "WATCHME_IMPORTS"
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Result of an import.
-
-    Attributes
-    ----------
-    case
-        The opened case.
-    changed
-        False when the case already contained exactly this input.
-    """
+    """Result of an import; ``changed`` is False when the case already contained exactly this input."""
 
     case: Case
     changed: bool
@@ -102,18 +94,10 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class EvidenceOrigin:
-    """Origin of evidence: a folder, or the request that it was retrieved for.
+    """Origin of evidence: a folder, or the request that it was retrieved for."""
 
-    Attributes
-    ----------
-    identity
-        Path of the folder, or the request with its account; a case holds only its hash.
-    name
-        Name of the origin in sentences.
-    """
-
-    identity: bytes
-    name: str
+    identity: bytes  # path of the folder, or the request with its account; a case holds only its hash
+    name: str  # in sentences
 
     @property
     def digest(self) -> str:
@@ -121,19 +105,10 @@ class EvidenceOrigin:
         return hashlib.sha256(self.identity).hexdigest()[:16]
 
     def check(self, target: Path, hashes: Collection[str] = ()) -> None:
-        """Check that the case in a folder is of this origin, or of files that are all here.
+        """Raise CaseError if the case in a folder is neither of this origin nor of files that are here.
 
-        Parameters
-        ----------
-        target
-            Folder of the case. Without a case, or with one whose manifest can't be read, nothing is checked.
-        hashes
-            SHA-256 of the files of this origin.
-
-        Raises
-        ------
-        CaseError
-            When the case is of other evidence.
+        ``hashes`` are those of the files of this origin. Without a case, or with one whose manifest can't be
+        read, nothing is checked.
         """
         if not (target / MANIFEST).is_file():
             return
@@ -318,13 +293,7 @@ def _check_target(source: Path, target: Path) -> None:
 
 
 def check_new_case(target: Path) -> None:
-    """Check that a case can be written to a folder: it is new, empty or a case.
-
-    Raises
-    ------
-    CaseError
-        When it is something else, or can't be a folder.
-    """
+    """Raise CaseError if a case can't be written to a folder, which is not new, empty or a case."""
     check_case_path(target)
     if (
         target.exists()
@@ -518,13 +487,7 @@ def _read_all(
 
 
 def _check_no_copy(source: Source, raw: RawFile, digest: str, first_of: dict[str, str]) -> None:
-    """Check that a log is not the same as one before, unpacked where both are not large.
-
-    Raises
-    ------
-    LeftOutError
-        When it is.
-    """
+    """Raise LeftOutError if a log is the same as one before, unpacked where both are not large."""
     if _OF_LOGS.isdisjoint(source.tables) or not (raw.is_large or raw.content.data):
         return
     key = digest if raw.is_large else hashlib.sha256(raw.content.data).hexdigest()

@@ -23,12 +23,7 @@ Check = Callable[[Any], bool]
 def case_folders(folder: Path, most_levels: int = 4) -> Iterator[Path]:
     """Yield the folders of cases in a folder and its subfolders; none of them is read.
 
-    Parameters
-    ----------
-    folder
-        Folder to search. Hidden folders, symbolic links and the folders of cases are not entered.
-    most_levels
-        Levels of subfolders that are searched.
+    Hidden folders, symbolic links and the folders of cases are not entered.
     """
     open_folders = [(folder, 0)]
     while open_folders:
@@ -46,10 +41,7 @@ def case_folders(folder: Path, most_levels: int = 4) -> Iterator[Path]:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the validated manifest of a case folder.
 
-    Raises
-    ------
-    CaseError
-        When the manifest can't be read, is of another version, or has a missing or invalid field.
+    CaseError when it can't be read, is of another version, or has a missing or invalid field.
     """
     path = folder / MANIFEST
     try:

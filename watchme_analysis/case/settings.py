@@ -37,44 +37,18 @@ _KNOWN = {"title", "time_zone", "timezone", "window", "log_format", "files", "wo
 
 @dataclass(frozen=True)
 class CaseSettings:
-    """Settings of a folder of evidence.
+    """Settings of a folder of evidence; those of work items and log words are from ``watchme.toml``."""
 
-    Attributes
-    ----------
-    file
-        Name of the settings file; None without such a file.
-    title
-        Title of the case.
-    zone, zone_name
-        Time zone of times without a zone.
-    states_zone
-        Whether the file sets the zone.
-    zone_is_assumed
-        Whether neither the file nor the user states the zone.
-    window
-        ISO bounds of the window; None when the file does not set them.
-    log_format
-        Name or text of the access log's format.
-    collected_at
-        Moment from which ages count back that commands printed; None when the file does not set it.
-    kinds
-        File name to kind, for files named in ``[files]``.
-    work_items
-        How messages name their work, from ``watchme.toml``, with the zone of its local dates.
-    log_words
-        Words for errors in logs, from ``watchme.toml``.
-    """
-
-    file: str | None = None
+    file: str | None = None  # name of the settings file; None without such a file
     title: str | None = None
-    zone: tzinfo = UTC
+    zone: tzinfo = UTC  # of times without a zone
     zone_name: str = "UTC"
-    states_zone: bool = False
-    zone_is_assumed: bool = False
-    window: dict[str, str] | None = None
-    log_format: str | None = None
-    collected_at: datetime | None = None
-    kinds: dict[str, str] = field(default_factory=dict)
+    states_zone: bool = False  # whether the file sets the zone
+    zone_is_assumed: bool = False  # whether neither the file nor the user states the zone
+    window: dict[str, str] | None = None  # ISO bounds
+    log_format: str | None = None  # name or text of the access log's format
+    collected_at: datetime | None = None  # moment from which ages count back that commands printed
+    kinds: dict[str, str] = field(default_factory=dict)  # file name to kind, for files named in ``[files]``
     work_items: WorkItemSettings = field(default_factory=WorkItemSettings)
     log_words: LogWords = field(default_factory=LogWords)
 
@@ -96,17 +70,8 @@ class CaseSettings:
 def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     """Return the settings from the ``case.toml`` of a folder; the defaults without such a file.
 
-    Parameters
-    ----------
-    folder
-        Folder of evidence.
-    zone_name
-        Time zone of times without a zone when the file does not set it; UTC by default.
-
-    Raises
-    ------
-    InputError
-        When the file is not TOML or has an invalid setting; when the zone is unknown.
+    ``zone_name`` is the zone of times without a zone when the file does not set it. InputError when the file
+    is not TOML or has an invalid setting, or the zone is unknown.
     """
     path = folder / FILE
     default = zone_name or "UTC"

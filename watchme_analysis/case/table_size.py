@@ -20,13 +20,7 @@ _OFFSET_BYTES = 8
 
 
 def exceeds_memory(path: Path, limits: Limits) -> bool:
-    """Return whether a table takes more memory than the limits allow.
-
-    Raises
-    ------
-    OSError, ValueError, duckdb.Error
-        When the file is damaged.
-    """
+    """Return whether a table takes more memory than the limits allow; a damaged file is an error of Arrow."""
     import duckdb
     import pyarrow.parquet as pq
 

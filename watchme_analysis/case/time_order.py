@@ -31,19 +31,7 @@ class Written(NamedTuple):
 def write_sorted(table: str, parts: Sequence[Path], path: Path) -> Written:
     """Write the rows of Parquet files as one table, sorted by time, file and row; return its size and times.
 
-    Parameters
-    ----------
-    table
-        Name of a table in the data dictionary that has a time column.
-    parts
-        Files with the columns of the table.
-    path
-        File to write.
-
-    Raises
-    ------
-    CaseError
-        When the rows can't be sorted or written, such as when the disk is full.
+    CaseError when the rows can't be sorted or written, such as when the disk is full.
     """
     import duckdb
     import pyarrow as pa

@@ -25,11 +25,6 @@ def case_problems(folder: Path) -> list[str]:
 
     Checked are the manifest, the hash, the number of rows, the columns and the values of each table, the
     copies of evidence files, and that the folder holds nothing else.
-
-    Raises
-    ------
-    InputError
-        When the folder does not exist.
     """
     if not folder.is_dir():
         raise InputError(no_folder(folder, "case"))

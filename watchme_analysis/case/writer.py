@@ -51,35 +51,16 @@ _REJECTED_TEXT = 2000
 
 @dataclass(frozen=True)
 class FileReport:
-    """Result of the import of a file.
+    """Result of the import of a file."""
 
-    Attributes
-    ----------
-    file
-        Path relative to the evidence folder.
-    source
-        Reader of the file; None when it was skipped.
-    reason
-        Reason why it was skipped, or its problem; empty without a problem.
-    bytes, sha256
-        Size in bytes and hash of the file on disk.
-    pieces
-        Table and retrieval of each part read from it.
-    unread
-        Tables that the file was meant for when it could not be read; None when it was read or is not
-        evidence.
-    assumed_zone
-        Zone of its times without a zone when nobody stated it; None when its times state theirs.
-    """
-
-    file: str
-    source: str | None
-    reason: str
-    bytes: int
+    file: str  # path relative to the evidence folder
+    source: str | None  # reader of the file; None when it was skipped
+    reason: str  # why it was skipped, or its problem; empty without a problem
+    bytes: int  # of the file on disk
     sha256: str
     pieces: tuple[tuple[str, Retrieval], ...] = ()
-    unread: tuple[str, ...] | None = None
-    assumed_zone: str | None = None
+    unread: tuple[str, ...] | None = None  # tables that the file was meant for when it could not be read
+    assumed_zone: str | None = None  # of its times without a zone when nobody stated it
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry of the file in the manifest."""
@@ -104,13 +85,7 @@ class HashedFile(NamedTuple):
 
     @classmethod
     def of(cls, path: Path, most_bytes: int | None = None) -> HashedFile:
-        """Return the state of a file, or of its first bytes; bytes added meanwhile are not hashed.
-
-        Raises
-        ------
-        InputError
-            When the file can't be read.
-        """
+        """Return the state of a file, or of its first bytes; bytes added meanwhile are not hashed."""
         try:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
@@ -139,13 +114,7 @@ class HashedFile(NamedTuple):
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal.
-
-    Raises
-    ------
-    InputError
-        When the file can't be read.
-    """
+    """Return the SHA-256 of a file in hexadecimal; InputError when it can't be read."""
     return HashedFile.of(path).sha256
 
 
@@ -157,22 +126,10 @@ def write_tables(
     frames: Parts,
     kept: dict[str, pd.DataFrame] | None = None,
 ) -> dict[str, Any]:
-    """Write the tables into a folder and return the manifest.
+    """Write the tables into a temporary folder of the case and return the manifest.
 
-    Parameters
-    ----------
-    work
-        Temporary folder of the case.
-    name
-        Name of the case.
-    settings
-        Settings from ``case.toml``.
-    reports
-        Import result of each file.
-    frames
-        Parts by table, in the order of the files.
-    kept
-        Filled with the tables as they are written, except those too large for memory; None to keep none.
+    ``frames`` are parts by table, in the order of the files. ``kept`` is filled with the tables as they are
+    written, except those too large for memory.
     """
     import pandas as pd
 

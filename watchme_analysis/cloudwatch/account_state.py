@@ -45,55 +45,29 @@ _VISIBILITY_ATTEMPTS = 3
 
 @dataclass
 class Scope:
-    """Queues and functions that belong together.
+    """Queues and functions that belong together."""
 
-    Attributes
-    ----------
-    queues
-        Attributes by queue name, including dead-letter queues.
-    urls
-        URL by queue name.
-    functions
-        Function names.
-    mappings
-        Event source mappings by function name.
-    dead_letter
-        Names of those queues that are the dead-letter queue of another.
-    missing
-        Names of queues that do not exist although they are named, or connected to others.
-    """
-
+    # attributes by name, including dead-letter queues
     queues: dict[str, dict[str, Any]] = field(default_factory=dict)
-    urls: dict[str, str] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)  # by name of the queue
     functions: list[str] = field(default_factory=list)
+    # event source mappings by name of the function
     mappings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    # names of those queues that are the dead-letter queue of another
     dead_letter: list[str] = field(default_factory=list)
+    # queues that don't exist although they are named, or connected to others
     missing: list[str] = field(default_factory=list)
 
 
 def discover_scope(
     aws: Aws, queues: Iterable[str], functions: Iterable[str], *, all_must_exist: bool = True
 ) -> Scope:
-    """Return the named queues and functions, and those connected to them.
+    """Return the named queues and functions (names, ARNs or URLs), and those connected to them.
 
     Event source mappings lead from queues to functions and back, redrive policies to dead-letter queues. A
-    function that was deleted stays in the scope, since its logs and metrics outlive it.
-
-    Parameters
-    ----------
-    aws
-        Account and region.
-    queues, functions
-        Names, ARNs or URLs.
-    all_must_exist
-        Whether each of them must exist, instead of at least one.
-
-    Raises
-    ------
-    InputError
-        If an ARN or URL names another region.
-    NotFoundError
-        If a named queue or function does not exist; unless all must exist, if none of them does.
+    function that was deleted stays in the scope, since its logs and metrics outlive it. An ARN or URL of
+    another region is an InputError. NotFoundError is raised if one of them does not exist; with
+    ``all_must_exist=False``, if none of them does.
     """
     queues, functions = tuple(queues), tuple(functions)
     scope, errors = Scope(), list[NotFoundError]()
@@ -175,28 +149,15 @@ def describe_function(aws: Aws, name: str) -> tuple[dict[str, Any], dict[str, An
 def sample_messages(
     aws: Aws, url: str, max_messages: int, notes: list[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Return messages of a dead-letter queue and leave them in it.
+    """Return at most ``max_messages`` of a dead-letter queue and leave them in it.
 
     Messages are invisible to others while they are read, so that each is returned once. They are made visible
     again afterwards, also when reading fails. Reading counts as a receive, which the returned receive count
     includes, so the number of receives is bounded, and the reading ends before the first messages may become
-    visible by themselves. Messages that were read are returned although a later call fails.
+    visible by themselves. Messages that were read are returned although a later call fails; ``notes``
+    receives a sentence on each such call.
 
-    Parameters
-    ----------
-    aws
-        Account and region.
-    url
-        URL of the queue. It must not have a redrive policy of its own: reading would move its messages on.
-    max_messages
-        Largest number of messages to read.
-    notes
-        Sentences on calls that failed are added to it.
-
-    Raises
-    ------
-    ServiceError
-        When the first messages can't be read.
+    The queue must not have a redrive policy of its own: reading would move its messages on.
     """
     notes = [] if notes is None else notes
     messages: dict[str, dict[str, Any]] = {}

@@ -18,21 +18,9 @@ _GZIP_FROM_BYTES = 100_000
 
 
 def write_response(folder: Path, name: str, value: Any) -> None:
-    """Write a response as JSON below a folder; a long response is compressed with gzip.
+    """Write a response of boto3 as JSON below a folder; a long one is compressed, and its name gets ``.gz``.
 
-    Parameters
-    ----------
-    folder
-        Folder of the evidence.
-    name
-        Relative file name without ``.gz``.
-    value
-        Response of boto3, including datetimes.
-
-    Raises
-    ------
-    InputError
-        When the name would lead out of the folder.
+    A name that would lead out of the folder is an InputError.
     """
     if not all(map(is_file_name, name.split("/"))):
         raise InputError(error_message("error-no-file-name", name=repr(name), folder=folder))

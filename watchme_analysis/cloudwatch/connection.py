@@ -477,10 +477,7 @@ class Connection:
     ) -> tuple[pd.DataFrame, Retrieval]:
         """Return one frame and one retrieval of all accounts and regions; those that failed are noted.
 
-        Raises
-        ------
-        ServiceError
-            If all of them fail.
+        If all of them fail, that is a ServiceError.
         """
         import pandas as pd
 
@@ -579,13 +576,7 @@ def _texts(value: str | Iterable[str] | None) -> list[str]:
 
 
 def _period_s(period: int | str | timedelta | None) -> int | None:
-    """Return a period in seconds.
-
-    Raises
-    ------
-    InputError
-        When it is not a whole number of seconds, at least one.
-    """
+    """Return a period in seconds; InputError if it is not a whole number of them, at least one."""
     if period is None:
         return None
     span = parse_span(period) if isinstance(period, str) else period

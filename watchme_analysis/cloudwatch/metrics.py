@@ -189,19 +189,8 @@ def _query(item: Metric | Expression, period_s: int) -> dict[str, Any]:
 def fetch_metric_data(aws: Aws, queries: Sequence[dict[str, Any]], window: Window) -> dict[str, Any]:
     """Return the response for any number of queries, with all pages and batches combined.
 
-    Parameters
-    ----------
-    aws
-        Account and region.
-    queries
-        Queries of GetMetricData; metric math stays in one call with the queries that it refers to.
-    window
-        Half-open; CloudWatch rounds its start down to the period.
-
-    Raises
-    ------
-    ServiceError
-        If CloudWatch refuses the call.
+    CloudWatch rounds the start of the window down to the period. Metric math stays in one call with the
+    queries that it refers to.
     """
     series: dict[tuple[str, str], dict[str, Any]] = {}
     messages: list[Any] = []
@@ -252,13 +241,8 @@ def _append(series: dict[tuple[str, str], dict[str, Any]], result: dict[str, Any
 def batches(queries: Sequence[dict[str, Any]], window: Window) -> list[list[dict[str, Any]]]:
     """Return the queries in batches of at most 500 queries and 100,800 points, as one call takes them.
 
-    Metric math stays with the queries that it refers to, and no two Metrics Insights queries (``SELECT ..``)
-    share a call, as CloudWatch requires.
-
-    Raises
-    ------
-    InputError
-        If more queries refer to each other than a call takes.
+    Metric math stays with the queries that it refers to (InputError if these are more than a call takes), and
+    no two Metrics Insights queries (``SELECT ..``) share a call, as CloudWatch requires.
     """
     found: list[list[dict[str, Any]]] = []
     points = 0.0

@@ -54,14 +54,9 @@ class CacheEntry(NamedTuple):
 
 
 def request_identity(*parts: Any, start: datetime | None = None, end: datetime | None = None) -> list[Any]:
-    """Return the identity of a request, under which its response is stored.
+    """Return the identity of a request, under which its response is stored: JSON-ready parts, and its window.
 
-    Parameters
-    ----------
-    parts
-        Kind of request and its parameters, JSON-ready.
-    start, end
-        Bounds of its window. Without an end, requests that end later share the entry.
+    Without an end, requests that end later share the entry.
     """
     return [*parts, *(bound.isoformat() for bound in (start, end) if bound is not None)]
 
@@ -166,21 +161,9 @@ class ResponseCache:
     ) -> Any:
         """Return a whole response: from the store if it is settled, else retrieved.
 
-        Parameters
-        ----------
-        name
-            Name of the request for messages; part of its identity.
-        parameters
-            Further parts of its identity, JSON-ready.
-        retrieve
-            Retrieves the response.
-        window
-            Window that bounds the response; None for a current state, which is retrieved each time.
-
-        Raises
-        ------
-        CacheMissError
-            If it is not stored and the cache is offline.
+        ``name`` is used in messages; it is part of the identity, as are the JSON-ready ``parameters`` and the
+        window that bounds the response. Without a window it is a current state, which is retrieved each time.
+        CacheMissError if it is not stored and the cache is offline.
         """
         start, end = (window.start, window.end) if window else (None, None)
         identity = request_identity(name, *parameters, start=start, end=end)
@@ -196,23 +179,10 @@ class ResponseCache:
 def account_cache(
     aws: Aws, folder: Path | None = None, *, refresh: bool = False, offline: bool = False
 ) -> ResponseCache:
-    """Return the cache of the account and region that calls go to.
+    """Return the cache of the account and region that calls go to, by default in the user's cache folder.
 
-    Parameters
-    ----------
-    aws
-        Account and region; the account's id is asked for, except offline.
-    folder
-        Folder of all caches; by default in the user's cache folder.
-    refresh, offline
-        As for :class:`ResponseCache`.
-
-    Raises
-    ------
-    CacheMissError
-        When offline and the cache has no entry for the profile and region.
-    ServiceError
-        When AWS can't be called.
+    The account's id is asked for, except offline, where CacheMissError is raised if the cache has no entry
+    for the profile and region.
     """
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = folder or home / "watchme" / "answers"
@@ -230,23 +200,10 @@ def requested_window(
     bounds: tuple[str | datetime | timedelta, str | datetime | timedelta],
     zone: tzinfo,
 ) -> Window:
-    """Return the window of two bounds; it ends now at the latest.
+    """Return the window of two bounds, as for :func:`~watchme_analysis.window.moment_of`.
 
-    Parameters
-    ----------
-    cache
-        The window is cached, so that offline the same request means the same window.
-    identity_parts
-        JSON-ready parts of the request that identify it in the cache.
-    bounds
-        Start and end, as for :func:`watchme_analysis.window.moment_of`.
-    zone
-        Zone of times without one.
-
-    Raises
-    ------
-    InputError
-        When a bound is no time, or the end is not after the start.
+    It ends now at the latest, and is cached under the parts of the request, so that offline the same request
+    means the same window. InputError when a bound is no time, or the end is not after the start.
     """
     identity = request_identity("window", *identity_parts, *map(str, bounds), str(zone))
     entry = cache.load(identity) if cache.offline else None

@@ -85,19 +85,11 @@ class CancelledError(ServiceError):
 
 @dataclass(frozen=True)
 class SessionTarget:
-    """Account and region.
-
-    Attributes
-    ----------
-    profile, region
-        As for the AWS CLI; None uses those of the environment and the configuration.
-    endpoint_url
-        Another endpoint for all services, such as a local endpoint.
-    """
+    """Account and region; None uses those of the environment and the configuration, as the AWS CLI does."""
 
     profile: str | None = None
     region: str | None = None
-    endpoint_url: str | None = None
+    endpoint_url: str | None = None  # another endpoint for all services, such as a local one
 
     def __str__(self) -> str:
         region = self.region or note("target-default-region")
@@ -117,42 +109,25 @@ QUEUE_COUNTS_SETTLE_S = 60.0
 class RateLimits:
     """Limits on the number and the pace of calls; all durations in seconds.
 
-    Attributes
-    ----------
-    gap_s
-        Least time between two calls of one operation, as each operation has a quota of its own. It doubles
-        with each throttled call, since quotas differ by region and are shared with others, and shrinks again.
-    concurrent_queries
-        Logs Insights queries that run at once. An account has about 100 slots, shared with dashboards.
-    first_poll_s, max_poll_s
-        Time before the first poll of a query, and the longest time between two polls. In between, a quarter
-        of the query's age: a query of seconds costs about one poll, one of minutes a few calls a minute.
-    backoff_s, max_backoff_s
-        Full jitter: a random wait of at most ``backoff_s``, doubled with each attempt up to
-        ``max_backoff_s``.
-    attempts
-        Attempts of one call before its error is raised.
-    long_poll_s
-        ``WaitTimeSeconds`` of ReceiveMessage for a queue that seems to be empty.
-    queue_poll_s
-        Time between two readings of the approximate counts of a queue.
-    counts_settle_s
-        Time after the last change of a queue in which its counts may be wrong.
-    read_timeout_s
-        Time to wait for each part of a response.
+    Each operation has a quota of its own, so ``gap_s`` is the least time between two calls of one operation.
+    It doubles with each throttled call, since quotas differ by region and are shared with others, and shrinks
+    again. Between the first poll of a query and polls each ``max_poll_s``, it is polled after a quarter of
+    its age: one of seconds costs about one poll, one of minutes a few calls a minute. Backoff has full
+    jitter: a random wait of at most ``backoff_s``, doubled with each attempt up to ``max_backoff_s``.
     """
 
     gap_s: float = 0.1
-    concurrent_queries: int = 10
+    concurrent_queries: int = 10  # of Logs Insights; an account has about 100 slots, shared with dashboards
     first_poll_s: float = 0.3
     max_poll_s: float = 15.0
     backoff_s: float = 0.3
     max_backoff_s: float = 10.0
-    attempts: int = 8
-    long_poll_s: int = 1
-    queue_poll_s: float = 5.0
+    attempts: int = 8  # of one call before its error is raised
+    long_poll_s: int = 1  # ``WaitTimeSeconds`` of ReceiveMessage for a queue that seems to be empty
+    queue_poll_s: float = 5.0  # between two readings of the approximate counts of a queue
+    # after the last change of a queue in which its counts may be wrong
     counts_settle_s: float = QUEUE_COUNTS_SETTLE_S
-    read_timeout_s: float = 60.0
+    read_timeout_s: float = 60.0  # for each part of a response
 
 
 @dataclass(repr=False)
@@ -195,26 +170,14 @@ class Aws:
 
     @property
     def region(self) -> str:
-        """Name of the region.
-
-        Raises
-        ------
-        ServiceError
-            If no region is configured.
-        """
+        """Name of the region; ServiceError if none is configured."""
         name = self.client("sts").meta.region_name
         if name in (None, "aws-global"):  # STS works without a region and then reports aws-global
             raise ServiceError(error_message("error-no-region"))
         return str(name)
 
     def check_region(self, resource: str) -> None:
-        """Check that an ARN or the URL of a queue names no other region.
-
-        Raises
-        ------
-        InputError
-            If it does.
-        """
+        """Raise InputError if an ARN or the URL of a queue names another region."""
         stated = region_of(resource)
         if stated not in (None, self.region):
             raise InputError(
@@ -239,23 +202,11 @@ class Aws:
         return "/".join(filter(None, [self.target.profile, region])) or "default"
 
     def account(self) -> str:
-        """Return the id of the account; the call needs no permission.
-
-        Raises
-        ------
-        ServiceError
-            If there are no valid credentials.
-        """
+        """Return the id of the account; the call needs no permission, but valid credentials."""
         return str(self.call("sts", "get_caller_identity")["Account"])
 
     def client(self, service: str) -> Any:
-        """Return boto3's client of a service.
-
-        Raises
-        ------
-        ServiceError
-            If the profile does not exist or no region is configured.
-        """
+        """Return boto3's client of a service; ServiceError without its profile or a region."""
         if service not in self._clients:
             from botocore.config import Config
             from botocore.exceptions import BotoCoreError
@@ -520,10 +471,7 @@ SAMPLING_ACTIONS = ("sqs:ChangeMessageVisibility", "sqs:ReceiveMessage")
 def iam_policy(*, sampling: bool = True) -> dict[str, Any]:
     """Return the least IAM policy that a pull needs, as a JSON-ready dictionary.
 
-    Parameters
-    ----------
-    sampling
-        True if messages of dead-letter queues are read.
+    ``sampling`` adds what reading messages of dead-letter queues needs.
     """
     statements = [
         {"Sid": "WatchmeRead", "Effect": "Allow", "Action": sorted(ACTIONS), "Resource": "*"},

@@ -140,16 +140,8 @@ def _is_known(text: str) -> bool:
 def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Return the table ``app_log`` and the retrieval of an application's log.
 
-    Parameters
-    ----------
-    raw
-        File; times without a zone are in ``raw.zone``.
-
-    Returns
-    -------
-    frame, retrieval
-        Tracebacks and indented lines are joined to the record before; other lines without a time are
-        records of their own.
+    Tracebacks and indented lines are joined to the record before; other lines without a time are records of
+    their own.
     """
     return _read(raw, "app_log", lambda text: True)
 
@@ -157,15 +149,8 @@ def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 def read_known_lines(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Return the lines of an unknown text that known programs wrote, as ``app_log``, and the retrieval.
 
-    Parameters
-    ----------
-    raw
-        File, such as the output of ``journalctl``.
-
-    Returns
-    -------
-    frame, retrieval
-        Lines without a time, a level and a known message are rejected.
+    The text is such as the output of ``journalctl``. Lines without a time, a level and a known message are
+    rejected.
     """
     return _read(raw, "known_lines", _is_known)
 

@@ -74,13 +74,10 @@ def _service_settings(service: str, settings: Any) -> Iterator[tuple[str, str]]:
 
 
 def read_compose(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Return the table and the retrieval of a compose file.
+    """Return the table ``compose_settings``, one row per leaf of each service, and the retrieval.
 
-    Returns
-    -------
-    frame, retrieval
-        Table ``compose_settings``: one row per leaf of each service. Top-level networks and volumes
-        are listed under a null service. A file with invalid YAML is rejected from the invalid line on.
+    Top-level networks and volumes are listed under a null service. A file with invalid YAML is rejected from
+    the invalid line on.
     """
     content = raw.content
     rejected = [Rejected(raw.relative, 0, content.problem)] if content.problem else []
@@ -187,13 +184,8 @@ _OVERLAY = re.compile(r"(?:docker-)?compose\..+\.ya?ml")
 def in_order(files: Iterable[str], listed: Iterable[tuple[str, ...]] = ()) -> list[tuple[str, ...]]:
     """Return the files of each project in the order in which they override each other.
 
-    Parameters
-    ----------
-    files
-        Relative paths of the compose files, as written (compressed files with their ending).
-    listed
-        Files that commands list with ``-f``, in order; lists with a missing file are incomplete and count
-        without it.
+    ``files`` are relative paths as written, compressed files with their ending. ``listed`` are the files that
+    commands list with ``-f``, in order; a missing file is left out.
     """
     known = {unpacked_name(file): file for file in files}
     projects: dict[tuple[str, ...], None] = {}
@@ -228,20 +220,10 @@ def in_order(files: Iterable[str], listed: Iterable[tuple[str, ...]] = ()) -> li
 
 
 def parse_compose_commands(text: str, name: str) -> tuple[pd.DataFrame, Retrieval]:
-    """Return the compose files that commands of a script start containers with.
+    """Return the compose files that commands of a script, ``Makefile`` or systemd unit start containers with.
 
-    Parameters
-    ----------
-    text
-        A shell script, ``Makefile`` or systemd unit.
-    name
-        Its relative path; the files are listed relative to its folder.
-
-    Returns
-    -------
-    frame, retrieval
-        Table ``compose_settings`` with rows ``commands.N.files.M`` without a service. Lines are not counted,
-        because the other lines are irrelevant to this table.
+    The rows of ``compose_settings`` are ``commands.N.files.M`` without a service, relative to the folder of
+    the script. Lines are not counted, because the others are irrelevant to this table.
     """
     found: dict[tuple[str, ...], None] = {}
     plain = re.sub(r"\\\s*\n", " ", text)
@@ -425,23 +407,13 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """The health check of a container.
+    """The health check of a container, as set in the file, else with Docker's defaults."""
 
-    Attributes
-    ----------
-    test
-        The command; empty when the file names none and the image's applies.
-    interval_s, timeout_s, start_period_s
-        As set in the file, else Docker's defaults.
-    retries
-        Failures in a row that make a container unhealthy.
-    """
-
-    test: str
+    test: str  # the command; empty when the file names none and the image's applies
     interval_s: float
     timeout_s: float
     start_period_s: float
-    retries: int
+    retries: int  # failures in a row that make a container unhealthy
 
     @property
     def soonest_s(self) -> float:
@@ -459,69 +431,31 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class ComposeService:
-    """A service of merged compose files.
-
-    Attributes
-    ----------
-    name, file
-        Its name, and the first compose file that defines it.
-    container_name
-        Name that the file gives its container; empty where Compose makes one of project and service.
-    files
-        The compose file of each setting, by its dotted path; a later file may set it.
-    networks
-        Networks that it joins; ``default`` if it names none.
-    network_mode
-        ``host``, ``none`` or another container's; empty for a network of its own.
-    ports
-        Published ports: host address (``0.0.0.0`` for all addresses), host port, container port; as text,
-        since ranges are allowed.
-    cpus, memory_bytes, processes, open_files
-        Resource limits; None without a limit in the file.
-    restart
-        Restart policy; ``no`` if it names none.
-    command
-        The command of the container; empty for the image's command.
-    started
-        Entry point and command as a command line or JSON list; empty for those of the image.
-    dockerfile
-        Relative path of the Dockerfile from which it is built; empty if it is not built here.
-    build_context
-        Relative path of the folder whose files the Dockerfile copies.
-    health
-        Its health check, by the file over that of its Dockerfile; None when neither has one, or the file
-        disables it.
-    health_disabled
-        True if the file disables the check.
-    image_known
-        Whether the Dockerfile of its image is known, which may have a health check as well.
-    is_one_shot
-        Whether it is meant to end: a migration, a job, a tool that is started by hand.
-    environment
-        Variables that the file sets, as text.
-    """
+    """A service of merged compose files; resource limits are None without a limit in the file."""
 
     name: str
-    file: str
-    container_name: str
-    networks: tuple[str, ...]
-    network_mode: str
+    file: str  # the first compose file that defines it
+    container_name: str  # empty where Compose makes one of project and service
+    networks: tuple[str, ...]  # ``default`` if it names none
+    network_mode: str  # ``host``, ``none`` or another container's; empty for a network of its own
+    # Host address (``0.0.0.0`` for all), host port and container port; as text, since ranges are allowed.
     ports: tuple[tuple[str, str, str], ...]
     cpus: float | None
     memory_bytes: float | None
     processes: float | None
     open_files: float | None
-    restart: str
-    command: str
-    started: str
-    dockerfile: str
-    build_context: str
+    restart: str  # restart policy; ``no`` if it names none
+    command: str  # empty for the image's
+    started: str  # entry point and command as a command line or JSON list; empty for those of the image
+    dockerfile: str  # relative path; empty if it is not built here
+    build_context: str  # relative path of the folder whose files the Dockerfile copies
+    # By the file over that of its Dockerfile; None when neither has one, or the file disables it.
     health: HealthCheck | None
     health_disabled: bool
-    image_known: bool
-    is_one_shot: bool
-    environment: Mapping[str, str]
-    files: Mapping[str, str]
+    image_known: bool  # whether the Dockerfile of its image is known, which may have a health check as well
+    is_one_shot: bool  # meant to end: a migration, a job, a tool that is started by hand
+    environment: Mapping[str, str]  # variables that the file sets, as text
+    files: Mapping[str, str]  # the compose file of each setting, by its dotted path; a later file may set it
 
     def file_of(self, *settings: str) -> str:
         """Return the compose file that sets one of some settings, by their dotted paths or heads of them."""
@@ -539,14 +473,10 @@ class ComposeService:
 
 
 def compose_services(settings: pd.DataFrame) -> tuple[ComposeService, ...]:
-    """Return the services of all compose files, in order; each overlay is merged onto its base.
+    """Return the services of all compose files in the table ``compose_settings``, in order.
 
-    A service of a base comes before those of its overlays, and all of them have the base as first file.
-
-    Parameters
-    ----------
-    settings
-        Table ``compose_settings``.
+    Each overlay is merged onto its base. A service of a base comes before those of its overlays, and all of
+    them have the base as first file.
     """
     rows = settings.dropna(subset=["service"])
     of_images = settings[settings["service"].isna() & settings["path"].str.startswith("image.")]

@@ -53,29 +53,15 @@ def asked_by(reason: str) -> tuple[str | None, str | None]:
 
 @dataclass
 class ContainerRows:
-    """The rows that a file gives, collected one by one.
-
-    Attributes
-    ----------
-    raw
-        The file.
-    platform
-        Platform of all rows.
-    events, settings, consumers
-        Rows so far.
-    rejected
-        What could not become a row.
-    ages
-        Number of events of which only an age is known, and no moment at which it was stated.
-    """
+    """The rows that a file gives, collected one by one."""
 
     raw: RawFile
     platform: str
     events: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
     consumers: list[dict[str, Any]] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    ages: int = 0
+    rejected: list[Rejected] = field(default_factory=list)  # what could not become a row
+    ages: int = 0  # events of which only an age is known, and no moment at which it was stated
 
     def event(self, kind: str, reason: str = "", **values: Any) -> None:
         """Add an event; ``values`` are further columns."""

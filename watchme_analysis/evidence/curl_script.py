@@ -19,21 +19,10 @@ def curl_lines(
     output: str = "probes.csv",
     insecure: bool = False,
 ) -> str:
-    """Return shell lines that probe with curl and write the same columns as `prober`.
+    """Return shell lines that probe targets (vantage, URL) with curl and write the same columns as `prober`.
 
-    Parameters
-    ----------
-    targets
-        Vantage and URL of each target.
-    every_s, timeout_s
-        Interval between probes and timeout of each, in seconds.
-    headers
-        Request headers as ``NAME: VALUE`` or ``@FILE``. Values are not printed, except for ``Host``: the
-        script reads them from variables, because printed text may end up in a log.
-    output
-        File to which the script appends.
-    insecure
-        Accept any certificate.
+    Headers are ``NAME: VALUE`` or ``@FILE``. Their values are not printed, except for ``Host``: the script
+    reads them from variables, because printed text may end up in a log. ``insecure`` accepts any certificate.
     """
     unset, options = _curl_headers(headers)
     options += "-k " * insecure

@@ -73,16 +73,8 @@ def _object(line: bytes) -> dict[str, Any] | None:
 def read_edge(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Return the table ``edge_log`` and the retrieval of a log of the edge.
 
-    Parameters
-    ----------
-    raw
-        JSON lines. Times are RFC 3339 texts or epochs of any unit, distinguished by size.
-
-    Returns
-    -------
-    frame, retrieval
-        A line that is not an object, or has an invalid time or number, is rejected; fields without a column
-        of the table are stored in ``extra``.
+    Times are RFC 3339 texts or epochs of any unit, distinguished by size. A line that is not an object, or
+    has an invalid time or number, is rejected; fields without a column of the table are stored in ``extra``.
     """
     account = TextAccounting(raw, "edge_requests", "edge_log")
     for at, line in account.lines_of(raw.content.data.removeprefix(b"\xef\xbb\xbf")):

@@ -59,18 +59,10 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of an expression for a request.
+    """The result of an expression for a request."""
 
-    Attributes
-    ----------
-    holds
-        True, False, or None if the result depends on unknown values.
-    unknown
-        Unknown fields, lists and functions on which the result depends.
-    """
-
-    holds: bool | None
-    unknown: frozenset[str] = frozenset()
+    holds: bool | None  # None if the result depends on unknown values
+    unknown: frozenset[str] = frozenset()  # fields, lists and functions on which the result depends
 
 
 @dataclass(frozen=True)
@@ -107,23 +99,10 @@ def wildcard(pattern: str, text: str, *, ignore_case: bool) -> bool:
 
 
 def compiled(expression: str) -> Callable[[Mapping[str, Any]], Answer]:
-    """Return a function that evaluates an expression for a request.
+    """Return a function that evaluates an expression for the fields of a request (``http.request.uri.path``).
 
-    Parameters
-    ----------
-    expression
-        Such as ``(http.host eq "a.example.com" and starts_with(http.request.uri.path, "/api"))``.
-
-    Returns
-    -------
-    callable
-        Maps the fields of a request by name (``http.request.uri.path``) to an :class:`Answer`. A missing
-        field is unknown.
-
-    Raises
-    ------
-    UnreadableError
-        If the text is not an expression that this module supports.
+    A missing field is unknown. UnreadableError if the text, such as ``(http.host eq "a.example.com" and
+    starts_with(http.request.uri.path, "/api"))``, is not an expression that this module supports.
     """
     reader = _Reader(_tokens(expression))
     ask = reader.any_of()

@@ -53,47 +53,22 @@ _HARMLESS = {
 
 @dataclass(frozen=True)
 class EdgeRule:
-    """A rule of the edge.
-
-    Attributes
-    ----------
-    file, path
-        File and path in table ``edge_settings``: all its rows' paths begin with ``path``.
-    label
-        Its description, else its action and path.
-    concerns
-        Its compiled condition on a request; None when it could not be read.
-    condition
-        Its expression or pattern as written.
-    effect
-        Its harmful effect on a request in words; empty without such an effect.
-    statuses
-        Statuses in which the effect can result; empty for any.
-    problem
-        Parts of it that could not be read, in words.
-    host
-        Host name sent to the origin instead of the client's; empty without such a change.
-    """
+    """A rule of the edge; all its rows' paths in table ``edge_settings`` begin with ``path``."""
 
     file: str
     path: str
-    label: str
+    label: str  # its description, else its action and path
+    # its compiled condition on a request; None when it could not be read
     concerns: Callable[[Mapping[str, Any]], Answer] | None
-    condition: str
-    effect: str
-    statuses: tuple[int, ...] = ()
-    problem: str = ""
-    host: str = ""
+    condition: str  # its expression or pattern as written
+    effect: str  # harmful effect on a request in words; empty without such an effect
+    statuses: tuple[int, ...] = ()  # statuses in which the effect can result; empty for any
+    problem: str = ""  # parts of it that could not be read, in words
+    host: str = ""  # sent to the origin instead of the client's; empty without such a change
 
 
 def edge_rules_of(settings: pd.DataFrame) -> tuple[EdgeRule, ...]:
-    """Return the rules in the order of the export; a disabled rule has no effect.
-
-    Parameters
-    ----------
-    settings
-        Table ``edge_settings``.
-    """
+    """Return the rules in table ``edge_settings``, in the export's order; a disabled one has no effect."""
     found = []
     for file, rows in settings.groupby("file", sort=False):
         tree: dict[str, Any] = {}
@@ -264,13 +239,9 @@ def _short(value: Any) -> str:
 
 
 def request_fields(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request under the names that rules use.
+    """Return the fields of a request, a row of ``edge_log``, under the names that rules use.
 
-    Parameters
-    ----------
-    request
-        ``host``, ``method``, ``path``, ``uri`` (with the query), ``client_addr``, ``user_agent``, as table
-        ``edge_log`` holds them; null or missing: unknown.
+    Null and missing values are unknown.
     """
     known = {name: value for name, value in request.items() if isinstance(value, str) and value}
     path, uri = known.get("path"), known.get("uri")

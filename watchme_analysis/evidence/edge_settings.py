@@ -23,18 +23,10 @@ _KINDS = ({"phase", "kind"}, {"targets", "actions"}, {"id", "value", "editable"}
 
 
 def read_edge_settings(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Return the table and the retrieval of an export such as Cloudflare's zone settings and rules.
+    """Return the table ``edge_settings``, one row per leaf of an export, and the retrieval.
 
-    Returns
-    -------
-    frame, retrieval
-        Table ``edge_settings``: one row per leaf. Of a truncated document the complete part is kept; a
-        response with an error is rejected.
-
-    Raises
-    ------
-    FormatError
-        If the file holds counts of requests.
+    The export is such as Cloudflare's zone settings and rules. Of a truncated document the complete part is
+    kept; a response with an error is rejected, and a file with counts of requests is a FormatError.
     """
     content = raw.content
     value, problem = load_json(content.data) if content.data.strip() else (None, None)

@@ -31,17 +31,9 @@ def looks_like(raw: RawFile) -> bool:
 def read_host_metrics(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Return the table ``host_metrics``, with a row for each value of each sample, and the retrieval.
 
-    Parameters
-    ----------
-    raw
-        CSV with a header: a time (``timestamp``: epoch or ISO 8601) and a column for each metric; or the
-        columns time, ``metric``, ``value``.
-
-    Returns
-    -------
-    frame, retrieval
-        An empty cell is a row without a value; a cell that is not a number is rejected with its line; a
-        column without any number is ignored, with a note.
+    The CSV has a header: a time (``timestamp``: epoch or ISO 8601) and a column for each metric; or the
+    columns time, ``metric``, ``value``. An empty cell is a row without a value; a cell that is not a number
+    is rejected with its line; a column without any number is ignored, with a note.
     """
     account = TextAccounting(raw, "host_metrics", "host_metrics")
     rows = list(csv_rows(raw, account))

@@ -53,18 +53,10 @@ def looks_like(raw: RawFile) -> bool:
 
 
 def read_probes(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
-    """Return the table ``probes`` and the retrieval of a file of probes.
+    """Return the table ``probes`` and the retrieval of a file of probes; its header is not counted as a line.
 
-    Parameters
-    ----------
-    raw
-        CSV with a header: ``timestamp`` (epoch or ISO 8601), ``vantage``, ``path``, ``status`` (empty or 0:
-        no response), ``seconds``, ``error``, and optionally ``dns_s, connect_s, tls_s, ttfb_s``.
-
-    Returns
-    -------
-    frame, retrieval
-        The header is not counted as a line.
+    The CSV has the columns ``timestamp`` (epoch or ISO 8601), ``vantage``, ``path``, ``status`` (empty or 0:
+    no response), ``seconds``, ``error``, and optionally ``dns_s, connect_s, tls_s, ttfb_s``.
     """
     account = TextAccounting(raw, "probes", "probes")
     for line, cells, text in csv_rows(raw, account, tail="error"):

@@ -50,24 +50,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class QueryOptions:
-    """Cache and limits of queries.
+    """Cache and limits of queries."""
 
-    Attributes
-    ----------
-    cache
-        Cache of the account and region; by default nothing is stored.
-    row_limit
-        Largest number of rows that one StartQuery call may return.
-    deadline_s
-        Seconds after which running queries are stopped.
-    max_scan_bytes
-        Scan ceiling in bytes, whatever the estimate was.
-    """
-
+    # of the account and region; by default nothing is stored
     cache: ResponseCache = field(default_factory=ResponseCache)
-    row_limit: int = MAX_LIMIT
-    deadline_s: float = 900
-    max_scan_bytes: float = math.inf
+    row_limit: int = MAX_LIMIT  # rows that one StartQuery call may return
+    deadline_s: float = 900  # seconds after which running queries are stopped
+    max_scan_bytes: float = math.inf  # scan ceiling, whatever the estimate was
 
 
 def get_log_rows(
@@ -119,12 +108,8 @@ def query_cached(
 ) -> list[QueryResult]:
     """Return results in the queries' order, settled parts from the cache where it has them.
 
-    Raises
-    ------
-    CacheMissError
-        If a query has to run and the cache is offline.
-    ServiceError
-        If the service refuses every query that has to run.
+    CacheMissError if a query has to run and the cache is offline; ServiceError if the service refuses every
+    query.
     """
     cache = options.cache
     entries: dict[int, CacheEntry] = {}
@@ -277,19 +262,9 @@ def result_frames(
 ) -> list[pd.DataFrame]:
     """Return the rows of the results of :func:`queries_by_groups` as one frame, or one for each result.
 
-    Parameters
-    ----------
-    results
-        Results of one account and region.
-    target
-        Name of account and region for a column ``place``; None without that column.
-    flatten
-        As for :func:`watchme_analysis.cloudwatch.insights.frame.result_frame`.
-
-    Returns
-    -------
-    list of DataFrame
-        Results that can't be merged have the column ``log_groups``, which names their groups.
+    Results that can't be merged have the column ``log_groups``, which names their groups. ``target`` is the
+    account and region for a column ``place``; ``flatten`` as for
+    :func:`~watchme_analysis.cloudwatch.insights.frame.result_frame`.
     """
     frames = []
     merged = merge_results(results)
@@ -306,20 +281,10 @@ def result_frames(
 def query_targets(
     targets: Mapping[str, Aws], query_one: Callable[[Aws], _T]
 ) -> tuple[dict[str, _T], dict[str, str]]:
-    """Return the results of several accounts and regions, queried concurrently.
+    """Return the results of several accounts and regions by name, and the error message of each that failed.
 
-    Parameters
-    ----------
-    targets
-        Accounts and regions by name.
-    query_one
-        Returns the result of a single target.
-
-    Returns
-    -------
-    results, failures
-        Results by target, and the error message of each target that failed. An interrupt stops the running
-        queries of all targets.
+    They are queried concurrently, each by ``query_one``. An interrupt stops the running queries of all of
+    them.
     """
     results: dict[str, _T] = {}
     failures: dict[str, str] = {}

@@ -28,24 +28,15 @@ _NUMBER = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"
 
 
 def result_frame(result: QueryResult, *, flatten: bool = False) -> pd.DataFrame:
-    """Return the rows of a query result with typed columns.
+    """Return the rows of a query result with typed columns, named as in the query, including ``@``.
 
-    Parameters
-    ----------
-    result
-        Result of a query.
-    flatten
-        True adds a column ``message.NAME`` for each field of messages that are JSON objects. Fields never
-        overwrite a column: ``timestamp`` of a message becomes ``message.timestamp``.
+    As far as the query's text determines them, the columns are the same with and without rows. A column holds
+    times (UTC), whole numbers, numbers or text: as the query's text determines (``@timestamp``, ``bin(..)``,
+    ``count(..)``, ``@message``), else by all of its values. Whole numbers beyond 64 bits, or mixed with
+    fractions at a loss of digits, stay text. Missing values are null.
 
-    Returns
-    -------
-    DataFrame
-        Columns named as in the query, including ``@``; as far as the query's text determines them, they are
-        the same with and without rows. A column holds times (UTC), whole numbers, numbers or text: as the
-        query's text determines (``@timestamp``, ``bin(..)``, ``count(..)``, ``@message``), else by all of its
-        values. Whole numbers beyond 64 bits, or mixed with fractions at a loss of digits, stay text.
-        Missing values are null.
+    ``flatten`` adds a column ``message.NAME`` for each field of messages that are JSON objects; it never
+    overwrites a column.
     """
     text = result.query.text
     if result.query.query_language != INSIGHTS_LANGUAGE:
@@ -82,18 +73,11 @@ def retrieval_of(result: QueryResult, usd_per_gb: float = USD_PER_GB) -> Retriev
 def typed_frame(
     names: Sequence[str], rows: Sequence[dict[str, Any]], kinds: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Return rows of text as a frame with typed columns.
+    """Return rows of text as a frame with the named columns.
 
-    Parameters
-    ----------
-    names
-        Columns of the frame.
-    rows
-        Text by column.
-    kinds
-        Kind of each column where it is known, see
-        :func:`watchme_analysis.aws_shapes.insights_query_text.column_kinds`; the kind of other
-        columns follows from their values.
+    ``kinds`` holds the kind of each column where it is known, see
+    :func:`~watchme_analysis.aws_shapes.insights_query_text.column_kinds`; the kind of others follows from
+    their values.
     """
     import pandas as pd
 

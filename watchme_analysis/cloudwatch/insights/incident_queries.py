@@ -26,17 +26,7 @@ ALL_EVENTS = "fields @timestamp, @message, @logStream | sort @timestamp asc"
 def pull_queries(
     functions: Iterable[str], log_groups: Iterable[str], window: Window
 ) -> dict[str, list[InsightsQuery]]:
-    """Return the queries of a pull by log group.
-
-    Parameters
-    ----------
-    functions
-        Names of Lambda functions.
-    log_groups
-        Log groups of which all events are retrieved.
-    window
-        Window of the queries.
-    """
+    """Return the queries of a pull by log group; of the named log groups, all events are retrieved."""
     queries: dict[str, list[InsightsQuery]] = {}
     for function in functions:
         group = LAMBDA_LOG_GROUP + function
@@ -52,25 +42,12 @@ def pull_queries(
 
 @dataclass
 class PulledLogs:
-    """Results of the log queries of a pull.
+    """Results of the log queries of a pull."""
 
-    Attributes
-    ----------
-    responses
-        By the query's name, its result in the shape of GetQueryResults.
-    query_entries
-        Entries of ``queries.json``.
-    failures
-        Reason for missing rows by query or log group.
-    notes
-        Sentences for the reader.
-    bytes_scanned
-        Bytes that the queries scanned.
-    """
-
+    # in the shape of GetQueryResults, by name of the query
     responses: dict[str, dict[str, Any]] = field(default_factory=dict)
-    query_entries: list[dict[str, Any]] = field(default_factory=list)
-    failures: dict[str, str] = field(default_factory=dict)
+    query_entries: list[dict[str, Any]] = field(default_factory=list)  # of ``queries.json``
+    failures: dict[str, str] = field(default_factory=dict)  # reason for missing rows, by query or log group
     notes: list[str] = field(default_factory=list)
     bytes_scanned: float = 0.0
 
@@ -84,18 +61,8 @@ def run_log_queries(
 ) -> PulledLogs:
     """Return the results of all log groups' queries; a log group that fails does not affect the others.
 
-    Parameters
-    ----------
-    aws
-        Account and region.
-    queries
-        By log group, as :func:`pull_queries` returns them.
-    options
-        Cache, deadline and row limit.
-    usd_per_gb
-        Price of scanning one GB, which ``queries.json`` states.
-    progress
-        Called with a sentence from time to time.
+    ``queries`` are by log group, as :func:`pull_queries` returns them; ``usd_per_gb`` is noted in
+    ``queries.json``.
     """
     pulled = PulledLogs()
     # Offline, a log group that is missing in the cache must not affect the others.

@@ -18,21 +18,8 @@ _WILDCARDS = ("*", "?", "[")
 def matching_log_groups(aws: Aws, cache: ResponseCache, patterns: Sequence[str]) -> list[str]:
     """Return the log groups of names and patterns, each once, in the order of the patterns.
 
-    Parameters
-    ----------
-    aws
-        Account and region.
-    cache
-        The lists of groups are cached, for use offline.
-    patterns
-        Names or ARNs, which are returned as they are, and patterns such as ``/aws/lambda/*``.
-
-    Raises
-    ------
-    InputError
-        If a pattern matches no log group.
-    ServiceError
-        If AWS refuses the list of log groups.
+    Names and ARNs are returned as they are; patterns are such as ``/aws/lambda/*``, and one without any match
+    is an InputError. The lists of groups are cached, for use offline.
     """
     found: dict[str, None] = {}
     for given in patterns:

@@ -122,40 +122,21 @@ class InsightsQuery:
 
 @dataclass
 class QueryResult:
-    """Rows of a query, with their status and statistics.
+    """Rows of a query, with their status and statistics; bytes and records are sums over all started queries.
 
-    Attributes
-    ----------
-    query
-        The query.
-    rows
-        Rows as returned, field to value, in the query's order.
-    status
-        ``Complete``, or the reason why it is not: a status of GetQueryResults, ``Refused``, ``Broken off`` or
-        ``Stopped``.
-    truncated
-        True when rows are known or likely to be missing; the notes contain the reason.
-    records_matched
-        Events that matched; None when the service did not report it.
-    records_scanned, bytes_scanned
-        Sums over all queries that were started for it.
-    queries_started
-        Queries started for it, including those that count.
-    cached_at
-        Time at which the cached part was retrieved; None without a cached part.
-    notes
-        Sentences for the report.
+    ``status`` is ``Complete``, or the reason why it is not: a status of GetQueryResults, ``Refused``,
+    ``Broken off`` or ``Stopped``.
     """
 
     query: InsightsQuery
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)  # as returned, in the query's order
     status: str = "Complete"
-    truncated: bool = False
-    records_matched: float | None = None
+    truncated: bool = False  # rows are known or likely to be missing; the notes contain the reason
+    records_matched: float | None = None  # events that matched; None when the service did not report it
     records_scanned: float = 0.0
     bytes_scanned: float = 0.0
-    queries_started: int = 0
-    cached_at: datetime | None = None
+    queries_started: int = 0  # including those that count
+    cached_at: datetime | None = None  # time at which the cached part was retrieved
     notes: list[str] = field(default_factory=list)
 
     def mark_incomplete(self, reason: str, status: str | None = None) -> None:
@@ -203,25 +184,9 @@ def start_query(
 ) -> str:
     """Return the ID of a query after starting it.
 
-    Parameters
-    ----------
-    aws
-        Account and region.
-    query
-        Query whose log groups are searched.
-    text
-        Text to run, which may be narrowed to a part of the query's window.
-    bounds_s
-        First and last epoch second, both included.
-    limit
-        Largest number of rows to return; None when the text states a limit.
-
-    Raises
-    ------
-    BusyError
-        If the account runs as many queries as it may.
-    ServiceError
-        If the service refuses, such as for a malformed query.
+    ``text`` may be narrowed to a part of the query's window, ``bounds_s`` are its first and last epoch
+    second, both included, and ``limit`` is None when the text states one. BusyError if the account runs as
+    many queries as it may; ServiceError if the service refuses, such as for a malformed query.
     """
     parameters: dict[str, Any] = {"queryString": text, "startTime": bounds_s[0], "endTime": bounds_s[1]}
     if query.query_language == INSIGHTS_LANGUAGE:

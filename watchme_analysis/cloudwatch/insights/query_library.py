@@ -25,25 +25,16 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 class Parameter:
     """Parameter of a query.
 
-    Attributes
-    ----------
-    name, description
-        Name and meaning, for the reader.
-    type
-        ``integer`` (positive), ``uuid``, ``text`` (no quotes, backslashes or line breaks), ``name`` (letters,
-        digits, dots, hyphens and underscores) or ``words`` (a list with commas; the query gets them as
-        further branches of a regular expression).
-    default
-        Default value; None when the parameter is required.
-    default_from
-        Key of ``watchme.toml`` that states the default.
+    Its type is ``integer`` (positive), ``uuid``, ``text`` (no quotes, backslashes or line breaks), ``name``
+    (letters, digits, dots, hyphens and underscores) or ``words`` (a list with commas; the query gets them as
+    further branches of a regular expression).
     """
 
     name: str
     type: str
     description: str
-    default: str | None = None
-    default_from: str | None = None
+    default: str | None = None  # None when the parameter is required
+    default_from: str | None = None  # key of ``watchme.toml`` that states the default
 
     @property
     def configured(self) -> str | None:
@@ -57,13 +48,7 @@ class Parameter:
         return stated[0] if stated else self.default
 
     def checked(self, value: str) -> str:
-        """Return a value in the form that the query contains.
-
-        Raises
-        ------
-        InputError
-            If the value does not have the parameter's type.
-        """
+        """Return a value in the form that the query contains; InputError if it does not have the type."""
         value = value.strip()
         matches = {
             "integer": re.fullmatch(r"[1-9]\d{0,8}", value),
@@ -83,36 +68,19 @@ class Parameter:
 
 @dataclass(frozen=True)
 class LibraryQuery:
-    """Query of the library.
-
-    Attributes
-    ----------
-    name, description
-        Name and purpose, for the reader.
-    log_groups
-        Pattern of the log groups that the query is meant for, such as ``/aws/lambda/*``.
-    columns
-        Columns of the rows.
-    text
-        Text of the query, with parameters in braces.
-    parameters
-        Parameters of the query.
-    """
+    """Query of the library; its text has parameters in braces."""
 
     name: str
     description: str
-    log_groups: str
-    columns: tuple[str, ...]
+    log_groups: str  # pattern of the log groups that it is meant for, such as ``/aws/lambda/*``
+    columns: tuple[str, ...]  # of its rows
     text: str
     parameters: tuple[Parameter, ...] = ()
 
     def filled(self, values: Mapping[str, str] | None = None) -> str:
         """Return the text of the query with the values of its parameters.
 
-        Raises
-        ------
-        InputError
-            If a parameter is missing or unknown, or a value does not have its type.
+        InputError if a parameter is missing or unknown, or a value does not have its type.
         """
         given = dict(values or {})
         known = {parameter.name: parameter for parameter in self.parameters}
@@ -155,13 +123,7 @@ def library() -> dict[str, LibraryQuery]:
 
 
 def library_query(name: str) -> LibraryQuery:
-    """Return a query of the library by name.
-
-    Raises
-    ------
-    InputError
-        If there is no query of that name.
-    """
+    """Return a query of the library by name; InputError if there is none."""
     try:
         return library()[name]
     except KeyError as error:

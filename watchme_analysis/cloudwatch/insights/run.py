@@ -84,26 +84,13 @@ def run_queries(
 ) -> list[QueryResult]:
     """Return the results of queries that run concurrently, in the same order.
 
-    Parameters
-    ----------
-    aws
-        Account and region; its rate limits bound calls per second and running queries.
-    queries
-        Queries to run.
-    row_limit
-        Largest number of rows that one StartQuery call may return (its ``limit``, at most 100,000).
-    deadline_s
-        Seconds after which running queries are stopped; their results are marked as incomplete.
-    max_scan_bytes
-        Scan ceiling in bytes. Once it is exceeded nothing more is started, and incomplete results are marked.
-    progress
-        Called with a sentence from time to time.
+    ``row_limit`` is the largest number of rows that one StartQuery call may return (its ``limit``, at most
+    100,000). After ``deadline_s`` seconds running queries are stopped, and once ``max_scan_bytes`` are
+    exceeded nothing more is started; incomplete results are marked. ``progress`` is called with a sentence
+    from time to time.
 
-    Raises
-    ------
-    ServiceError
-        If the service refuses every query, or fails before any is complete; all running queries are stopped
-        first. If it refuses only some, their results are marked.
+    ServiceError if the service refuses every query, or fails before any is complete; all running queries are
+    stopped first. If it refuses only some, their results are marked.
     """
     run = _Run(aws, queries, row_limit, time.monotonic() + deadline_s)
     return run.execute(progress, max_scan_bytes)
@@ -111,42 +98,19 @@ def run_queries(
 
 @dataclass
 class Task:
-    """One StartQuery call that is waiting or running.
+    """One StartQuery call that is waiting or running; times are monotonic, in seconds."""
 
-    Attributes
-    ----------
-    query_index
-        Index of the :class:`InsightsQuery` that the task belongs to.
-    window
-        Time window whose rows the task returns.
-    count_bin_s
-        Bin width in seconds of a query that counts rows instead of returning them; 0 for any other.
-    counts_streams
-        True for a query that counts the rows of each log stream.
-    stream
-        Log stream to which the query is limited; None for all.
-    attempts
-        Number of failed attempts to start or run it so far.
-    bytes_scanned
-        Bytes that the running query had scanned at its latest poll.
-    query_id
-        Id that StartQuery returned.
-    started_at, next_poll, not_before
-        Monotonic times in seconds: start of the query, its next poll, and the earliest (next) attempt to
-        start.
-    """
-
-    query_index: int
+    query_index: int  # of the :class:`InsightsQuery` that it belongs to
     window: QueryWindow
-    count_bin_s: int = 0
-    counts_streams: bool = False
-    stream: str | None = None
-    attempts: int = 0
-    bytes_scanned: float = 0.0
+    count_bin_s: int = 0  # bin width of a query that counts rows instead of returning them; 0 for any other
+    counts_streams: bool = False  # for a query that counts the rows of each log stream
+    stream: str | None = None  # log stream to which the query is limited
+    attempts: int = 0  # failed attempts to start or run it so far
+    bytes_scanned: float = 0.0  # at its latest poll
     query_id: str = ""
     started_at: float = 0.0
     next_poll: float = 0.0
-    not_before: float = 0.0
+    not_before: float = 0.0  # earliest (next) attempt to start
 
     @property
     def is_count(self) -> bool:
@@ -412,16 +376,9 @@ class _Run:
 class QueryPool:
     """Waiting and running queries of one run: starts, polls and stops them.
 
-    Parameters
-    ----------
-    aws
-        Account and region; its rate limits bound the running queries and set the polling intervals.
-    deadline
-        Monotonic time in seconds after which no wait continues.
-    start
-        Starts the query of a task and returns its id.
-    on_refused
-        Called with a task whose query the service refuses, and the error; it may remove waiting tasks.
+    ``deadline`` is the monotonic time in seconds after which no wait continues. ``start`` starts the query of
+    a task and returns its id. ``on_refused`` is called with a task whose query the service refuses, and the
+    error; it may remove waiting tasks.
     """
 
     def __init__(
@@ -560,20 +517,8 @@ class QueryPool:
 def complete_part(rows: list[Row], window: QueryWindow, *, ascending: bool) -> tuple[list[Row], QueryWindow]:
     """Return the rows of an overfull window that are complete, and the rest of the window.
 
-    Parameters
-    ----------
-    rows
-        First rows of the window, as many as the row limit allows.
-    window
-        The window.
-    ascending
-        True when the oldest rows came first.
-
-    Returns
-    -------
-    kept, rest
-        Rows of the last returned millisecond may be incomplete, so that millisecond belongs to the rest. No
-        rows and the window itself when the rows are not in order of time, or all share one millisecond.
+    Rows of the last returned millisecond may be incomplete, so that millisecond belongs to the rest. No rows
+    and the window itself when the rows are not in order of time, or all share one millisecond.
     """
     times = [row.get("@timestamp", "") for row in rows]
     if not times or not all(times) or sorted(times, reverse=not ascending) != times:
@@ -591,12 +536,7 @@ def complete_part(rows: list[Row], window: QueryWindow, *, ascending: bool) -> t
 def join_parts(result: QueryResult, parts: list[tuple[int, list[Row]]]) -> None:
     """Set the rows of a result from the rows of its windows: in order, each once, inside the query's window.
 
-    Parameters
-    ----------
-    result
-        Result to fill; ``records_matched`` is set as well when no rows are missing.
-    parts
-        Start of each window in epoch milliseconds, and its rows.
+    ``parts`` hold the start of each window in epoch milliseconds, and its rows.
     """
     query = result.query
     if query.unsplittable_reason is not None:

@@ -37,19 +37,10 @@ _MIN_AGE_S = 3600.0
 
 @dataclass(frozen=True)
 class IncomingVolume:
-    """Events and bytes that arrived in a log group in a window; a query over the window scans these bytes.
+    """Events and bytes that arrived in a log group in a window; a query over the window scans these bytes."""
 
-    Attributes
-    ----------
-    size_bytes
-        Sum of bytes; None without a figure: nothing arrived, or the metric has expired.
-    counts, bin_s
-        Start of each bin (epoch seconds) with the events that arrived in it, and the bin width in seconds; no
-        counts when the metric has expired.
-    """
-
-    size_bytes: float | None
-    counts: Counts
+    size_bytes: float | None  # None without a figure: nothing arrived, or the metric has expired
+    counts: Counts  # events by start of the bin (epoch seconds); none when the metric has expired
     bin_s: int
 
 
@@ -132,13 +123,8 @@ def estimate_scan(
 ) -> tuple[dict[str, IncomingVolume], dict[str, float]]:
     """Return the incoming volume of log groups and the bytes that a query over each will scan.
 
-    If the metrics are not permitted or have expired, the bytes are the size of the log group, distributed
-    evenly over its retention.
-
-    Returns
-    -------
-    volumes, sizes
-        By log group, the volume (missing where it is unknown) and the bytes.
+    The volume of a group is missing where it is unknown. If the metrics are not permitted or have expired,
+    the bytes are the size of the log group, distributed evenly over its retention.
     """
     try:
         volumes = incoming_volumes(aws, log_groups, window)
@@ -188,12 +174,7 @@ def planned_queries(
 ) -> tuple[list[InsightsQuery], ScanEstimate]:
     """Return queries over one window with the counts of their log groups, and the estimate of their scan.
 
-    Raises
-    ------
-    InputError
-        If the scan exceeds the ceiling.
-    ServiceError
-        If the scan can't be estimated.
+    InputError if the scan exceeds the ceiling; ServiceError if it can't be estimated.
     """
     groups = [group for query in queries for group in query.log_groups]
     volumes, sizes = estimate_scan(aws, groups, queries[0].window)
@@ -203,22 +184,7 @@ def planned_queries(
 
 
 def check_ceiling(expected_bytes: float, max_scan_gb: float, usd_per_gb: float = USD_PER_GB) -> None:
-    """Raise an error for a scan above the ceiling.
-
-    Parameters
-    ----------
-    expected_bytes
-        Estimated scan in bytes.
-    max_scan_gb
-        Ceiling in GB.
-    usd_per_gb
-        Price of scanning one GB.
-
-    Raises
-    ------
-    InputError
-        If the scan exceeds the ceiling.
-    """
+    """Raise InputError for an estimated scan above the ceiling in GB."""
     if expected_bytes / BYTES_PER_GB > max_scan_gb:
         raise InputError(
             error_message(

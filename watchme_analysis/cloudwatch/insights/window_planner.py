@@ -46,11 +46,6 @@ class QueryWindow:
     StartQuery takes whole seconds and includes both ends; AWS does not document whether all of the last
     second is included. A query therefore covers the second after its window as well and filters by the
     millisecond, so that neighbouring windows share no event and leave none out.
-
-    Attributes
-    ----------
-    from_ms, to_ms
-        Bounds in epoch milliseconds, the end excluded.
     """
 
     from_ms: int
@@ -119,13 +114,7 @@ def first_ms(moment: datetime) -> int:
 
 
 def row_time(text: str) -> datetime:
-    """Return the time of a row, such as ``2025-12-11 01:00:00.000`` (UTC).
-
-    Raises
-    ------
-    ServiceError
-        If it is no time.
-    """
+    """Return the time of a row, such as ``2025-12-11 01:00:00.000`` (UTC); ServiceError if it is none."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
@@ -140,20 +129,10 @@ def count_bin_seconds(window: QueryWindow) -> int:
 def first_windows(
     window: QueryWindow, counts: Counts, bin_s: int, row_limit: int, *, unfiltered: bool
 ) -> list[QueryWindow]:
-    """Return the windows of a query that can be split.
+    """Return the windows of a query that can be split, by the events that arrived per bin, if they are known.
 
-    Parameters
-    ----------
-    window
-        Window of the query.
-    counts, bin_s
-        Start of each bin (epoch seconds) with the events that arrived in it, and the bin width in seconds; no
-        counts when they are unknown.
-    row_limit
-        Largest number of rows that one query returns.
-    unfiltered
-        True when every event is a row. A filter leaves an unknown share of the events, so such a query gets a
-        few windows only, and those that overflow are split by a count of their rows.
+    ``unfiltered`` is True when every event is a row. A filter leaves an unknown share of the events, so such
+    a query gets a few windows only, and those that overflow are split by a count of their rows.
     """
     if not counts:
         return [window] if window.seconds < _SHORT_WINDOW_S else window.parts(_UNSURE_WINDOWS)
@@ -168,17 +147,8 @@ def windows_by_count(
 ) -> list[QueryWindow]:
     """Return parts that hold at most about ``most_rows`` rows each, by the rows per bin.
 
-    Parameters
-    ----------
-    window
-        Window to cut.
-    counts
-        Start of each bin (epoch seconds) and its rows, in order of time; bins without rows may be missing.
-        A bin with more rows than a part may hold is cut evenly.
-    bin_s
-        Width of a bin in seconds.
-    most_rows
-        Number of rows to plan for a part.
+    ``counts`` are starts of bins of ``bin_s`` (epoch seconds) with their rows, in order of time; bins without
+    rows may be missing. A bin with more rows than a part may hold is cut evenly.
     """
     cuts: list[int] = []
     held = 0.0
