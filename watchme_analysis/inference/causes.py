@@ -83,21 +83,11 @@ _KEYS = (
 
 @dataclass(frozen=True)
 class Remedy:
-    """What to do once a cause is known, in the order of its parts; a part may be empty.
+    """What to do once a cause is known: save what the next part destroys, restore service, prevent the fault.
 
-    The texts have the placeholders of :attr:`Cause.next_test`, and values that the signal states
-    (:meth:`watchme_analysis.inference.signals.Observation.values`).
-
-    Attributes
-    ----------
-    save
-        What to save, because the next part destroys it.
-    restore
-        What restores service.
-    prevent
-        What keeps the fault from coming back.
-    signal
-        Id of the signal that shows what exactly is at fault; empty for the remedy of the cause itself.
+    A part may be empty. The texts have the placeholders of :attr:`Cause.next_test`, and values that the
+    signal states (:meth:`.signals.Observation.values`). ``signal`` shows what exactly is at fault; empty for
+    the remedy of the cause itself.
     """
 
     save: Text = ""
@@ -117,47 +107,14 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Cause:
-    """A cause as its file states it.
+    """A cause as its file states it; the module's docstring explains the fields.
 
-    Attributes
-    ----------
-    cause
-        Id, the name of the file.
-    question
-        ``health`` or ``backlog``.
-    title
-        Display name, a whole sentence without a full stop.
-    name
-        Name within a sentence.
-    layer
-        Layer or node at which the cause acts.
-    next_test
-        The check that would confirm or refute the cause; may contain ``{placeholders}`` that the question
-        fills in.
-    remedy
-        What to do once the cause is known; empty for a cause without a fault.
-    remedies
-        What to do where a signal shows what exactly is at fault, in the order of preference.
-    prior
-        Log-odds before any evidence, relative to a usual cause.
-    page
-        File in ``docs/causes`` that explains the fix; None for a cause that needs none.
-    needs
-        What each table shows of this cause, by table.
-    cannot_see
-        Blind spots that remain however much evidence there is.
-    grades
-        Log-odds by signal id; a signal that is absent says nothing about this cause.
-    next_tests
-        Checks that certain signals call for, by signal id.
-    complement
-        True for the cause that stands for "none of the others".
-    events
-        Names of events that begin the cause (``begins``) or undo it (``undoes``).
-    follows
-        Ids of causes that this one sets off or is fed by.
-    consumer
-        ``next_test`` and ``restore`` for a consumer of a queue that is no Lambda function, where they differ.
+    ``title`` is a whole sentence without a full stop, ``name`` stands within one. ``next_test`` and remedies
+    may contain ``{placeholders}`` that the question fills in. ``cannot_see`` are blind spots that remain
+    however much evidence there is, ``grades`` log-odds by signal id, and ``events`` names of events that
+    begin the cause (``begins``) or undo it (``undoes``). The ``complement`` stands for "none of the others".
+    ``consumer`` holds ``next_test`` and ``restore`` for a consumer of a queue that is no Lambda function,
+    where they differ.
     """
 
     cause: str
@@ -198,12 +155,8 @@ def cause_folder(question: str) -> Any:
 def causes(question: str) -> tuple[Cause, ...]:
     """Return the causes of a question in their order; the complement comes last.
 
-    References to signals are not checked here; :func:`load_causes` does that.
-
-    Raises
-    ------
-    InputError
-        When a file is invalid, or the question has no cause files.
+    References to signals are not checked here; :func:`load_causes` does that. A question without files, or an
+    invalid file, raises an error.
     """
     found = [
         _parsed(question, entry.name, entry.read_text(encoding="utf-8"))
@@ -250,20 +203,7 @@ def layer_grades(question: str) -> Mapping[str, Mapping[str, float]]:
 
 
 def load_causes(question: str, signals: Mapping[str, Signal]) -> tuple[Cause, ...]:
-    """Return the causes of a question, checked against its signals and against each other.
-
-    Parameters
-    ----------
-    question
-        ``health`` or ``backlog``.
-    signals
-        Signals of the question by id.
-
-    Raises
-    ------
-    InputError
-        When a file refers to an unknown signal or cause.
-    """
+    """Return the causes of a question, checked against its signals (by id) and against each other."""
     found = causes(question)
     ids = {one.cause for one in found}
     for one in found:

@@ -60,15 +60,10 @@ Seen = TypeVar("Seen", bound=Observation)
 
 @dataclass(frozen=True)
 class Weighing:
-    """What observations say of all causes of a question.
+    """What observations say of all causes of a question: a ranking, and the probability of each layer.
 
-    Attributes
-    ----------
-    ranking
-        Causes, most probable first. What speaks against one of a pair and for the other is the other's
-        doing, and no evidence against the one.
-    layers
-        Probability that a cause of each layer is at work.
+    The most probable cause comes first. What speaks against one of a pair and for the other is the other's
+    doing, and no evidence against the one.
     """
 
     ranking: tuple[Ranked, ...]
@@ -81,18 +76,10 @@ def weigh(
     signals: Mapping[str, Signal],
     counts: Callable[[Cause, Seen], bool] = lambda cause, one: True,
 ) -> Weighing:
-    """Return the probability of each cause and layer.
+    """Return the probability of each cause and layer, from observations after :func:`explained_away`.
 
-    Parameters
-    ----------
-    causes
-        All causes of the question.
-    observations
-        Observations after :func:`explained_away`.
-    signals
-        Signals by id.
-    counts
-        Whether an observation is about a cause: those of one queue say nothing about another one's.
+    ``counts`` tells whether an observation is about a cause: those of one queue say nothing about another
+    one's.
     """
     weights = {
         cause.cause: [
@@ -171,16 +158,8 @@ def explained_away(
 ) -> tuple[Seen, ...]:
     """Return the observations, weakened where they follow from another one.
 
-    Parameters
-    ----------
-    observations
-        All observations.
-    signals
-        Signals by id.
-    explains
-        Ids of the signals that follow from a signal whatever the cause, by its id.
-    acts_on
-        Whether one observation can have brought another one about, as far as their times tell.
+    ``explains`` holds the ids of the signals that follow from a signal whatever the cause. ``acts_on`` tells
+    whether one observation can have brought another one about, as far as their times tell.
     """
     by: dict[str, str] = {}
     seen = {one.signal: one for one in observations}
@@ -211,18 +190,8 @@ def finding(
 ) -> Finding:
     """Return the finding for a cause: the weights of all observations, and the mechanism.
 
-    Parameters
-    ----------
-    cause
-        The cause.
-    causes
-        All causes of the question.
-    observations
-        Observations after :func:`explained_away`.
-    signals
-        Signals by id.
-    beside
-        Another cause that is at work as well: what speaks for it does not speak against this one.
+    The observations come from :func:`explained_away`. What speaks for another cause that is at work as well
+    (``beside``) does not speak against this one.
     """
     groups = [signals[one.signal].group for one in observations]
     weights = _beside_each_other([cause.log_odds(one.signal) * one.strength for one in observations], groups)
@@ -246,18 +215,7 @@ def finding(
 
 
 def undecided(ranking: Sequence[Ranked]) -> tuple[Ranked, ...]:
-    """Return the causes that the evidence does not separate from the likeliest one, that one included.
-
-    Parameters
-    ----------
-    ranking
-        Causes, most probable first.
-
-    Returns
-    -------
-    tuple of Ranked
-        Empty where nothing speaks for any of them.
-    """
+    """Return the causes that the evidence does not separate from the likeliest one, that one included."""
     alike = [one for one in ranking if one.probability >= ALIKE * ranking[0].probability]
     return tuple(one for one in alike if one.status != "refuted" and one.finding.speaks_for)
 
@@ -313,14 +271,8 @@ def next_test(
 ) -> Text:
     """Return the next test of a cause: that of its strongest observed signal which has one, else its own.
 
-    Parameters
-    ----------
-    cause
-        The cause.
-    observations
-        All observations.
-    fill
-        Fills in the placeholders of a text; receives the observation that the test belongs to, if any.
+    ``fill`` fills in the placeholders of a text, and receives the observation that the test belongs to, if
+    any.
     """
     mine = [one for one in observations if one.signal in cause.next_tests]
     if mine:
@@ -337,17 +289,9 @@ def separation(
 ) -> float:
     """Return how well some missing evidence would separate the causes that are still in question.
 
-    It is the sum, over the groups of signals that need the evidence, of the largest spread of a signal's
-    grades among the causes: their standard deviation by the current probabilities, in log-odds.
-
-    Parameters
-    ----------
-    evidence
-        Names of tables, or ``table/part``.
-    causes, signals
-        Of the question.
-    probability
-        Current probability by cause.
+    It is the sum, over the groups of signals that need the evidence (names of tables, or ``table/part``), of
+    the largest spread of a signal's grades among the causes: their standard deviation by the current
+    probabilities, in log-odds.
     """
     named = tuple(evidence)
     total = sum(probability.get(one.cause, 0.0) for one in causes) or 1.0

@@ -48,18 +48,9 @@ FINDING_MIME = "application/vnd.watchme.finding+json"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Fact:
-    """A figure that holds without any cause.
+    """A figure that holds without any cause, such as ``waiting_now``.
 
-    Attributes
-    ----------
-    id
-        Name of the figure, such as ``waiting_now``.
-    value
-        The figure, ready for JSON; None where unknown, never 0.
-    unit
-        Unit of the value, such as ``s`` or ``messages``; None without one.
-    message
-        The figure as a phrase without a full stop.
+    ``value`` is ready for JSON, None where unknown, never 0; ``message`` is a phrase without a full stop.
     """
 
     id: str
@@ -75,12 +66,7 @@ class Fact:
 def fact(fact_id: str, value: Any, shown: Value | int | None = None, unit: Text | None = None) -> Fact:
     """Return a fact whose phrase is the message ``fact-ID`` with its value, or with "unknown" for None.
 
-    Parameters
-    ----------
-    fact_id, value, unit
-        As for :class:`Fact`.
-    shown
-        The value within the phrase; the value itself, a whole number, by default.
+    ``shown`` is the value within the phrase: by default the value itself, a whole number.
     """
     said = message("count-unknown") if value is None else value if shown is None else shown
     return Fact(fact_id, value, unit, message(f"fact-{fact_id.replace('_', '-')}", value=said))
@@ -113,26 +99,10 @@ class Step:
 class Evidence:
     """An observation and its weight for or against a cause.
 
-    Attributes
-    ----------
-    statement
-        A sentence with its numbers.
-    table
-        Table that holds the rows; several names are separated by commas.
-    rows
-        Number of rows that the statement is based on.
-    weight
-        Log-odds: positive supports the cause, negative contradicts it, 0 is neutral.
-    effect
-        Size of the effect in ``effect_unit``; None where it is not measured.
-    effect_unit
-        Unit of ``effect``, such as ``s``, ``ratio``, ``pct`` or ``requests``.
-    sql
-        Query for ``case.sql`` that returns the rows.
-    check
-        Group of the signal, a row of the matrix figure (such as ``upstream errors``).
-    signal
-        Id of the signal; empty for a question whose signals have no ids yet.
+    ``statement`` is a sentence with its numbers, based on so many ``rows`` of ``table`` (several names are
+    separated by commas), which the query ``sql`` returns. ``weight`` is in log-odds: positive supports the
+    cause, negative contradicts it. ``effect`` is None where it is not measured, its unit such as ``s``,
+    ``ratio``, ``pct`` or ``requests``. ``check`` is the group of the signal, a row of the matrix figure.
     """
 
     statement: Text
@@ -168,20 +138,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Finding:
-    """The finding for a cause.
+    """The finding for a cause: its evidence, none where the case has no data for it.
 
-    Attributes
-    ----------
-    cause
-        Cause id of the question.
-    evidence
-        Observations; empty when the case has no data for this cause.
-    detail
-        Sentence on the sub-cause, or None.
-    not_covered
-        Blind spots, as sentences.
-    next_test
-        The check that would confirm or refute the cause.
+    ``detail`` is a sentence on the sub-cause, or None; ``not_covered`` are blind spots, as sentences;
+    ``next_test`` would confirm or refute the cause.
     """
 
     cause: str
@@ -283,17 +243,7 @@ def _in_json(fields: Mapping[str, Any], language: str, zone: tzinfo) -> dict[str
 
 
 def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tzinfo) -> tuple[str, ...]:
-    """Return the sentences of a stored diagnosis in a language, with times in a time zone.
-
-    Parameters
-    ----------
-    data
-        Dictionary from :meth:`Diagnosis.to_dict` or a part of it.
-    name
-        Field with a list of sentences, such as ``summary``.
-    language, zone
-        As for :func:`watchme_analysis.text.render.render`.
-    """
+    """Return the sentences of a field of :meth:`Diagnosis.to_dict`, such as ``summary``, in a language."""
     stored = data.get(name) or ()
     messages = data.get(f"{name}_messages") or [None] * len(stored)
     texts = (message_from_dict(said) if said else text for text, said in zip(stored, messages, strict=True))
@@ -304,16 +254,8 @@ def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tz
 class Investigation:
     """A case together with the question and the window of an analysis.
 
-    Attributes
-    ----------
-    case
-        The case.
-    question
-        ``health`` or ``backlog``.
-    window
-        Window to analyse; all data of the case when None.
-    options
-        Options of the caller: ``endpoint`` or ``queue``.
+    Without a window, all data of the case count. ``options`` are those of the caller: ``endpoint`` or
+    ``queue``.
     """
 
     case: Case
@@ -408,15 +350,7 @@ class Diagnosis:
         return _answers().reasons(self)  # type: ignore[no-any-return]
 
     def text(self, language: str = "en", zone: tzinfo = UTC) -> str:
-        """Return headline, facts, cause, steps and reasons as `watchme diagnose` prints them.
-
-        Parameters
-        ----------
-        language
-            ``en`` or ``ja``.
-        zone
-            Time zone of the times.
-        """
+        """Return headline, facts, cause, steps and reasons as `watchme diagnose` prints them."""
         answer = _answers().stored_answer(self.to_dict(language, zone), language, zone)
         return "\n".join(line for _, line in _answers().short_answer(answer))
 

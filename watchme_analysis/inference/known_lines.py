@@ -37,17 +37,7 @@ _OF_CONSUMERS = {("dependency_slow",): ("downstream_down", "downstream_slow")}
 
 
 class Written(NamedTuple):
-    """Rows of a table with one known message.
-
-    Attributes
-    ----------
-    table, rows
-        The table, and its rows.
-    sample
-        The text of the first.
-    values
-        What it states, by the names of the message's placeholders.
-    """
+    """Rows of a table with one known message, the text of the first, and what it states."""
 
     table: str
     rows: pd.DataFrame
@@ -85,17 +75,7 @@ def grades_of(cause: Cause) -> dict[str, float]:
 
 
 def written(question: str, table: str, frame: pd.DataFrame, texts: pd.Series) -> list[tuple[str, Written]]:
-    """Return the rows of a table that hold known messages, by their ids.
-
-    Parameters
-    ----------
-    question
-        ``health`` or ``backlog``.
-    table, frame
-        A table, and the rows of it that count.
-    texts
-        Text of each row.
-    """
+    """Return the rows of a table that hold known messages, by the text of each row, with the ids of these."""
     known = texts.drop_duplicates().head(MOST_TEXTS)
     found = []
     for text, rows in texts[texts.isin(known)].groupby(texts, sort=False).groups.items():

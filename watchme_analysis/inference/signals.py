@@ -25,24 +25,11 @@ D = TypeVar("D", bound=Callable[..., Any])
 class Observation:
     """One observation, before it is weighed for any cause.
 
-    Attributes
-    ----------
-    signal
-        Id of the signal that was detected.
-    statement
-        A sentence with its numbers.
-    table, rows, sql
-        Table that was read, number of rows behind the statement, and the query that returns them.
-    effect, effect_unit
-        Size of the effect, where there is one.
-    strength
-        0 to 1, by the number of rows behind the observation.
-    detail
-        The mechanism in words, for the causes that this signal supports most.
-    share
-        Share of the bad requests that it is about, where it counts those of its own; else None.
-    facts
-        Values that a remedy may name, beside those of the detail and the statement.
+    ``statement`` is a sentence with its numbers, based on so many ``rows`` of ``table``, which the query
+    ``sql`` returns. ``strength`` (0 to 1) follows from their number. ``detail`` is the mechanism in words,
+    for the causes that the signal supports most. ``share`` is the share of the bad requests that it is about,
+    where it counts those of its own; else None. ``facts`` are values that a remedy may name, beside those of
+    the sentences.
     """
 
     signal: str
@@ -64,18 +51,11 @@ class Observation:
 
 @dataclass(frozen=True)
 class Signal:
-    """A kind of observation.
+    """A kind of observation: the id by which causes refer to it, its group and its needs.
 
-    Attributes
-    ----------
-    id
-        Name by which causes refer to it.
-    group
-        Observations of one group are not independent: the strongest counts in full, further ones a quarter.
-        The group is also the row of the matrix figure.
-    needs
-        Evidence in which the signal can be detected: names of tables, or ``table/part`` for a part of a
-        table, such as ``probes/inside``.
+    Observations of one ``group`` are not independent: the strongest counts in full, further ones a quarter.
+    The group is also the row of the matrix figure. ``needs`` is the evidence in which the signal can be
+    detected: names of tables, or ``table/part`` for a part of a table, such as ``probes/inside``.
     """
 
     id: str
@@ -84,15 +64,7 @@ class Signal:
 
 
 def detects(*ids: str, group: str, needs: Iterable[str]) -> Callable[[D], D]:
-    """Declare the signals that a detector returns; may be repeated, once for each group.
-
-    Parameters
-    ----------
-    ids
-        Ids of the signals.
-    group, needs
-        As in :class:`Signal`.
-    """
+    """Declare the signals that a detector returns; may be repeated, once for each group."""
     mine = tuple(Signal(name, group, tuple(needs)) for name in ids)
 
     def declare(detector: D) -> D:
@@ -108,13 +80,7 @@ def signals_of(detector: Callable[..., Any]) -> tuple[Signal, ...]:
 
 
 def by_id(detectors: Iterable[Callable[..., Any]]) -> dict[str, Signal]:
-    """Return the signals of some detectors by id.
-
-    Raises
-    ------
-    InputError
-        When an id is declared twice with different groups or needs.
-    """
+    """Return the signals of some detectors by id; an id with two different groups or needs is an error."""
     found: dict[str, Signal] = {}
     for one in (signal for detector in detectors for signal in signals_of(detector)):
         if found.setdefault(one.id, one) != one:
@@ -125,13 +91,7 @@ def by_id(detectors: Iterable[Callable[..., Any]]) -> dict[str, Signal]:
 def observe(
     detectors: Sequence[Callable[[Any], Iterable[Observation]]], context: Any
 ) -> tuple[Observation, ...]:
-    """Return the observations of all detectors in a context.
-
-    Raises
-    ------
-    InputError
-        When a detector returns a signal that it does not declare.
-    """
+    """Return the observations of all detectors in a context; an undeclared signal is an error."""
     found: list[Observation] = []
     for detector in detectors:
         declared = {one.id for one in signals_of(detector)}

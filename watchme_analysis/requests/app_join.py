@@ -44,16 +44,12 @@ _RAY_LENGTH = 16
 class AppJoin:
     """The log line of the application that belongs to each request.
 
-    Attributes
-    ----------
-    frame
-        One row per request, with its index: ``app_row`` (int, position in ``app_log``; null: none),
-        ``app_joined_by`` (text: ``id``; ``time``, the only line that fits, or the only one within
-        :data:`SLACK_S` of the response; ``nearest`` of several; ``order``, of requests that Nginx gave up on;
-        null), ``app_candidates`` (int, lines that fit), ``app_log_there`` (bool: the log of the application
-        that the request was passed to covers its time).
-    skews
-        Lead of the clock of each service's log over that of the proxy.
+    ``frame`` has a row per request, with its index: ``app_row`` (int, position in ``app_log``; null: none),
+    ``app_joined_by`` (``id``; ``time``, the only line that fits, or the only one within :data:`SLACK_S` of
+    the response; ``nearest`` of several; ``order``, of requests that Nginx gave up on; null),
+    ``app_candidates`` (int, lines that fit), ``app_log_there`` (bool: the log of the application that the
+    request was passed to covers its time). ``skews`` holds the lead of the clock of each service's log over
+    that of the proxy.
     """
 
     frame: pd.DataFrame
@@ -63,17 +59,10 @@ class AppJoin:
 def join_app(
     requests: pd.DataFrame, app_log: pd.DataFrame, inner_paths: Mapping[str, str] | None = None
 ) -> AppJoin:
-    """Return the application's log line of each request.
+    """Return the application's log line of each request of :func:`.observations.join_requests`.
 
-    Parameters
-    ----------
-    requests
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
-    app_log
-        Table of the data dictionary, may be empty.
-    inner_paths
-        The path under which the application is asked, by path outside, as the proxy's configuration says;
-        where it says nothing, the longest end of the path that the application logged.
+    ``inner_paths`` has the path under which the application is asked, by path outside, as the proxy's
+    configuration says; where it says nothing, the longest end of the path that the application logged counts.
     """
     import numpy as np
     import pandas as pd

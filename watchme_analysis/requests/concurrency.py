@@ -19,20 +19,9 @@ STEADY_RISE = 2.0
 
 
 def in_flight(joined: pd.DataFrame, step_s: float = 1.0) -> pd.DataFrame:
-    """Return the number of requests that Nginx, else the edge, has open, by upstream and time.
+    """Return the requests that Nginx, else the edge, has open, by upstream and time.
 
-    Parameters
-    ----------
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
-    step_s
-        Seconds between samples.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``time``, ``upstream`` (text; ``edge`` without an Nginx log), ``route`` (text, the route),
-        ``in_flight`` (int: requests open at that time).
+    Columns: ``time``, ``upstream`` (text; ``edge`` without an Nginx log), ``route``, ``in_flight`` (int).
     """
     import pandas as pd
 
@@ -66,23 +55,10 @@ def open_at(rows: pd.DataFrame, moments: pd.Series, side: str) -> pd.Series:
 
 
 def pile_up_start(gauge: pd.Series, start: datetime, reach_s: float = 20.0) -> datetime:
-    """Return the start of the steady rise of a gauge that led into an incident.
+    """Return the start of the steady rise of a gauge that led into an incident; ``start`` itself without one.
 
-    A thread pool fills for a while before the first request has to wait.
-
-    Parameters
-    ----------
-    gauge
-        Values of a gauge such as the requests open in a process, times as index.
-    start
-        Start of the incident.
-    reach_s
-        Seconds before ``start`` in which the rise may have begun, at most.
-
-    Returns
-    -------
-    datetime
-        Start of the steady rise; ``start`` itself without one.
+    A thread pool fills for a while before the first request has to wait: at most ``reach_s`` seconds. The
+    gauge, such as the requests open in a process, has times as index.
     """
     import pandas as pd
 
@@ -114,20 +90,9 @@ _STEPS_S = (1, 2, 5, 10, 30, 60, 300, 900, 3600)
 class Lag:
     """Correlation of an endpoint's latency with other requests in flight.
 
-    Attributes
-    ----------
-    route
-        The endpoint's route.
-    source
-        Description of the counted requests.
-    lag_s
-        Seconds by which the latency follows (negative: precedes) at the highest correlation.
-    correlation
-        Spearman's rank correlation there, -1 to 1.
-    at_once
-        Correlation without a lag.
-    samples
-        Samples compared.
+    ``lag_s`` are the seconds by which the latency follows (negative: precedes) at the highest ``correlation``
+    (Spearman's, -1 to 1); ``at_once`` is the correlation without a lag, and ``source`` describes what is
+    counted.
     """
 
     route: str
@@ -159,20 +124,9 @@ def other_requests_in_flight(
 ) -> tuple[Text, pd.Series]:
     """Return a description of the other work in flight beside an endpoint, and its amount over time.
 
-    It is the process's own gauge where there is one, which counts background work too, else the requests of
-    other routes that the same upstream has open. The endpoint's own requests are left out, since requests of
-    a slow endpoint pile up by themselves.
-
-    Parameters
-    ----------
-    opened
-        Frame of :func:`open_requests`.
-    host_metrics
-        Table ``host_metrics``.
-    route, upstream
-        The endpoint's route and the address that usually serves it.
-    service
-        Name of the process in ``host_metrics``.
+    It is the gauge of the process ``service`` where there is one, which counts background work too, else the
+    requests of other routes that the same upstream has open. The endpoint's own requests are left out, since
+    requests of a slow endpoint pile up by themselves.
     """
     here = opened if upstream is None else opened[opened["upstream"] == upstream]
     own = here[here["route"] == route].groupby("time")["in_flight"].sum()
@@ -190,21 +144,8 @@ def other_requests_in_flight(
 def latency_lag(observed: pd.DataFrame, route: str, jobs: tuple[Text, pd.Series], step: float) -> Lag | None:
     """Return the lag at which an endpoint's latency correlates best with other requests in flight.
 
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-    route
-        The endpoint's route.
-    jobs
-        Result of :func:`other_requests_in_flight`.
-    step
-        Seconds between samples.
-
-    Returns
-    -------
-    Lag or None
-        None with too few samples, or when one of the two never changes.
+    ``jobs`` come from :func:`other_requests_in_flight`, in samples of ``step`` seconds. None with too few
+    samples, or when one of the two never changes.
     """
     import pandas as pd
 

@@ -33,16 +33,8 @@ _FEWEST = 20
 def keepalive_ports(app_log: pd.DataFrame) -> pd.Series:
     """Return which responses an application sent over a connection that had carried another one before.
 
-    Parameters
-    ----------
-    app_log
-        Table ``app_log``; uvicorn's access lines name the port of their peer.
-
-    Returns
-    -------
-    pandas.Series
-        boolean, with the index of ``app_log``; null where no port is logged (behind ``--proxy-headers`` it
-        is 0).
+    uvicorn's access lines name the port of their peer. Null where none is logged (behind ``--proxy-headers``
+    it is 0); index of ``app_log``.
     """
     ports = app_log["client_port"].fillna(0).gt(0) & app_log["time"].notna()
     rows = app_log.loc[ports, ["service", "client_addr", "client_port", "time"]].sort_values("time")
@@ -54,19 +46,11 @@ def keepalive_ports(app_log: pd.DataFrame) -> pd.Series:
 def connections_used(followed: pd.DataFrame) -> pd.DataFrame:
     """Return the kind of connection over which each request came to Nginx and went on to the application.
 
-    Parameters
-    ----------
-    followed
-        :attr:`watchme_analysis.requests.followed.FollowedRequests.frame`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``to_nginx`` and ``to_app`` (text: ``new``, ``kept``, ``not told``; null where the request did not
-        go there), with the index of ``followed``. To Nginx, it is known from ``$connection_requests``, else
-        the edge's handshake with its origin; to the application its log, by the port of the peer, else
-        ``$upstream_connect_time``: one of 0.000 is that of a kept connection, or of a new one that took less
-        than half a millisecond, unless the application's log shows that none is kept.
+    ``to_nginx`` and ``to_app`` are ``new``, ``kept`` or ``not told``, null where the request did not go
+    there. To Nginx, it is known from ``$connection_requests``, else the edge's handshake with its origin; to
+    the application its log, by the port of the peer, else ``$upstream_connect_time``: one of 0.000 is that of
+    a kept connection, or of a new one that took less than half a millisecond, unless the application's log
+    shows that none is kept.
     """
     import numpy as np
     import pandas as pd
@@ -108,23 +92,10 @@ def _keep_none(followed: pd.DataFrame) -> Array:
 def outcome_by_connection(followed: pd.DataFrame, used: pd.DataFrame, routes: list[str]) -> pd.DataFrame:
     """Return counts of requests over new and keep-alive connections, outside of the incident and in it.
 
-    Parameters
-    ----------
-    followed
-        As for :func:`connections_used`, with ``during``, ``edge_bad`` and ``nginx_bad`` (bool).
-    used
-        Result of that function.
-    routes
-        Routes, in the order wanted.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``hop`` (of :data:`HOPS`), ``route``, ``connection`` (``new``, ``kept``, ``not told``); ``baseline``,
-        ``baseline_bad``, ``incident``, ``incident_bad`` (int, requests), ``baseline_timed``,
-        ``incident_timed`` (int, those with a duration), ``baseline_median_s``, ``incident_median_s`` (float,
-        seconds; to Nginx as the edge has them, where it logged the request), in the order of the hops and of
-        ``routes``.
+    ``followed`` has the columns ``during``, ``edge_bad`` and ``nginx_bad`` as well. Columns: ``hop``,
+    ``route``, ``connection`` (``new``, ``kept``, ``not told``); ``baseline``, ``incident`` with ``_bad`` and
+    ``_timed`` (int, requests, and those with a duration) and ``_median_s`` (float, seconds; to Nginx as the
+    edge has them, where it logged the request), in the order of the hops and of ``routes``.
     """
     import pandas as pd
 

@@ -22,11 +22,6 @@ def client_requests(edge_log: pd.DataFrame) -> pd.DataFrame:
 
     Cloudflare logs both, and the client's request as one that reached no origin; the subrequest names it as
     its parent. Of several subrequests the slowest counts.
-
-    Parameters
-    ----------
-    edge_log
-        Table ``edge_log``.
     """
     more = edge_log["extra"].fillna("")
     is_inner = more.str.contains(_SUBREQUEST, regex=False)
@@ -64,10 +59,7 @@ CACHED = ("hit", "stale", "updating", "revalidated")
 
 
 def pairs_by_ray(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
-    """Return pairs of records with the same ray, in order where it occurs several times.
-
-    Parameters and columns are those of :func:`pairs_by_time`.
-    """
+    """Return pairs of records with the same ray, in order where it occurs often, as :func:`pairs_by_time`."""
     import pandas as pd
 
     waiting: dict[str, list[int]] = {}
@@ -90,17 +82,8 @@ def pairs_by_time(nginx: pd.DataFrame, edge: pd.DataFrame) -> pd.DataFrame:
     Method, path and status must agree, the user agent where both logs have it, and client and query where
     they have any in common, since Nginx may log the edge's address. The clocks are aligned first. An edge
     that gave up knows no status of the origin, so the remaining records are compared by method and path.
-
-    Parameters
-    ----------
-    nginx, edge
-        Columns of the records as :func:`watchme_analysis.requests.observations.join_requests` names them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``nginx``, ``edge`` (labels of the two frames), ``join_candidates`` (int, records of the other layer
-        that fit as well), ``joined_by`` (``ray`` or ``time``).
+    Columns: ``nginx``, ``edge`` (labels of the two frames), ``join_candidates`` (int, records of the other
+    layer that fit as well), ``joined_by`` (``ray`` or ``time``).
     """
     import pandas as pd
 

@@ -81,31 +81,14 @@ SERVED = "served"
 def request_fates(
     joined: pd.DataFrame, error_log: pd.DataFrame, places: Sequence[Location] = ()
 ) -> pd.DataFrame:
-    """Return the fate of each request that failed or was slow.
+    """Return the fate of each request that failed or was slow, by ``start``.
 
-    Parameters
-    ----------
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests` with ``nginx_bad`` and
-        ``edge_bad`` (bool).
-    error_log
-        Table ``error_log``, as given to that function.
-    places
-        Locations of Nginx's configuration, from :func:`watchme_analysis.nginx_conf.routing.places_of`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``start`` (time), ``route`` (route), ``fate`` (text, of :data:`FATES`), ``address`` (text, upstream as
-        host:port of the last attempt that failed; null where not logged), ``row`` (index into ``joined``; -1
-        for a line without a request in the access log), ``error_row`` (index into ``error_log``; -1 without a
-        line), by ``start``.
-
-    Notes
-    -----
-    A request that was served although an attempt failed has no fate, unless it was slow. A client that left
-    waited for what the others of its route waited for: where at least a tenth of the route's other bad
-    requests have a known fate, it has the commonest of these.
+    ``joined`` has the columns ``nginx_bad`` and ``edge_bad``. Returns ``start`` (time), ``route``, ``fate``
+    (of :data:`FATES`), ``address`` (upstream as host:port of the last attempt that failed; null where not
+    logged), ``row`` (index into ``joined``; -1 for a line without a request in the access log), ``error_row``
+    (index into ``error_log``; -1 without a line). A request that was served although an attempt failed has no
+    fate, unless it was slow. A client that left waited for what the others of its route waited for: where at
+    least a tenth of the route's other bad requests have a known fate, it has the commonest of these.
     """
     import pandas as pd
 
@@ -143,18 +126,9 @@ def attempts(joined: pd.DataFrame) -> pd.DataFrame:
     """Return the attempts of requests that Nginx passed on, each with its own upstream.
 
     Nginx tries the next server of an upstream where one fails (``proxy_next_upstream``), and logs the values
-    of all attempts in one list.
-
-    Parameters
-    ----------
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``row`` (index into ``joined``), ``attempt`` (int, from 1), ``address`` (text, host:port), ``status``
-        (float; NaN: no response), ``connect_s``, ``header_s``, ``response_s`` (float, seconds).
+    of all attempts in one list. Columns: ``row`` (index into ``joined``), ``attempt`` (int, from 1),
+    ``address`` (host:port), ``status`` (float; NaN: no response), ``connect_s``, ``header_s``, ``response_s``
+    (seconds).
     """
     import pandas as pd
 

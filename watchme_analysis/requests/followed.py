@@ -22,18 +22,12 @@ _EPSILON_S = 0.05
 class FollowedRequests:
     """Requests with their log lines at all layers, and the skews of the layers' clocks.
 
-    Attributes
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.requests.observations.join_requests` with ``app_seen`` (bool),
-        ``app_time`` (time, when the application logged the answer, by its own clock), ``app_status`` (float),
-        ``app_after_s`` (float, from Nginx's end to that, clocks aligned; negative: before it),
-        ``app_kept`` (boolean, whether it answered over a connection used before; null where no record
-        or no port is logged), ``app_joined_by``, ``app_candidates``, ``app_log_there`` (as
-        :class:`watchme_analysis.requests.app_join.AppJoin` has them), ``app_service``, ``app_file`` and
-        ``app_line``.
-    skews
-        Lead of the first clock over the second, by names such as ``Nginx`` and ``edge``.
+    ``frame`` is that of :func:`.observations.join_requests` with ``app_seen`` (bool), ``app_time`` (when the
+    application logged the answer, by its own clock), ``app_status`` (float), ``app_after_s`` (float, from
+    Nginx's end to that, clocks aligned; negative: before it), ``app_kept`` (whether it answered over a
+    connection used before; null where no record or no port is logged), ``app_joined_by``, ``app_candidates``,
+    ``app_log_there`` (as in :class:`.app_join.AppJoin`), ``app_service``, ``app_file`` and ``app_line``.
+    ``skews`` holds the lead of the first clock over the second, by names such as ``Nginx`` and ``edge``.
     """
 
     frame: pd.DataFrame
@@ -45,14 +39,7 @@ def follow_requests(
 ) -> FollowedRequests:
     """Return each request with its log lines from the edge through Nginx to the application.
 
-    Parameters
-    ----------
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`; further columns are kept.
-    app_log
-        Table ``app_log``, may be empty.
-    inner_paths
-        As for :func:`watchme_analysis.requests.app_join.join_app`.
+    Further columns of ``joined`` are kept; ``inner_paths`` as for :func:`.app_join.join_app`.
     """
     import numpy as np
 
@@ -80,24 +67,13 @@ def follow_requests(
 
 
 def fate_counts(followed: pd.DataFrame, routes: list[str]) -> pd.DataFrame:
-    """Return the number of requests by route and fate.
+    """Return the number of requests by route, as given, and fate, the commonest in the incident first.
 
-    Parameters
-    ----------
-    followed
-        :attr:`FollowedRequests.frame` with ``during`` (bool: begun within the incident) and ``fate`` (text,
-        of :data:`watchme_analysis.requests.fates.FATES`, or ``served``).
-    routes
-        Routes to count, in the order wanted.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``route``, ``fate``, ``baseline``, ``incident`` (int), ``app`` (Int64, requests of both that the
-        application logged a response to; null: its log covers none of them), ``app_late`` (Int64, of these
-        responses those logged after Nginx, else the edge, had ended the request), ``sure`` (int, of the
-        incident and the baseline those joined by an id or by the only record that fits), ``example`` (text:
-        ray, request id or line in a log); routes as given, then the commonest in the incident first.
+    ``followed`` has ``during`` (bool) and ``fate`` (or ``served``). Columns: ``route``, ``fate``,
+    ``baseline``, ``incident`` (int), ``app`` (Int64, requests of both that the application logged a response
+    to; null: its log covers none of them), ``app_late`` (Int64, of these those logged after Nginx, else the
+    edge, had ended the request), ``sure`` (int, those joined by an id or by the only record that fits),
+    ``example`` (ray, request id or line in a log).
     """
     import pandas as pd
 

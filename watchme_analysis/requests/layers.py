@@ -19,26 +19,12 @@ MOST_OF_TIME = 0.6
 
 
 def made_slow(spent_s: pd.Series, total_s: pd.Series) -> pd.Series:
-    """Return which requests a layer made slow: by more than the margin, and by most of their time.
-
-    Parameters
-    ----------
-    spent_s
-        Seconds that passed in the layer.
-    total_s
-        Seconds of the whole request.
-    """
+    """Return which requests a layer made slow: by more than the margin, and by most of their time (s)."""
     return (spent_s > SLOW_MARGIN_S) & (spent_s > MOST_OF_TIME * total_s)
 
 
 def logs_connects(joined: pd.DataFrame) -> bool:
-    """Return True when Nginx logs connect times: an upstream that responded well was connected.
-
-    Parameters
-    ----------
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
-    """
+    """Return True when Nginx logs connect times: an upstream that responded well was connected."""
     answered = joined["response_s"].notna() & (joined["nginx_status"] < 400)
     return bool(joined["connect_s"].notna().any() or not answered.any())
 
@@ -52,25 +38,14 @@ def layer_times(
 ) -> pd.DataFrame:
     """Return the time that each layer added to each request.
 
-    Parameters
-    ----------
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
-    connects_logged
-        True when Nginx logs ``$upstream_connect_time``: only then a missing value means an upstream that was
-        never connected. None: as the rows of ``joined`` show.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``start`` (time), ``path``, ``route``, ``status`` (float, the outermost known), ``total_s``,
-        ``edge_s`` (edge and the way to Nginx: edge time less Nginx's $request_time), ``nginx_s``
-        (waiting in Nginx and sending to the client: $request_time less upstream time), ``connect_s``,
-        ``header_s`` (from connected to the first byte;
-        with the connecting where that is not logged, and with the servers that failed it before), ``body_s``
-        (from first byte to last), all float
-        seconds, never negative, NaN where not logged; ``gave_up_in`` (text: ``connect`` or
-        ``header``, the step in which the upstream's time limit passed; null otherwise), ``phase``.
+    Columns: ``start``, ``path``, ``route``, ``status`` (float, the outermost known), ``total_s``, ``edge_s``
+    (edge and the way to Nginx: edge time less Nginx's $request_time), ``nginx_s`` (waiting in Nginx and
+    sending to the client: $request_time less upstream time), ``connect_s``, ``header_s`` (from connected to
+    the first byte; with the connecting where that is not logged, and with the servers that failed it before),
+    ``body_s`` (from first byte to last), all seconds, never negative, NaN where not logged; ``gave_up_in``
+    (``connect`` or ``header``, the step in which the upstream's time limit passed; null otherwise),
+    ``phase``. Only where Nginx logs ``$upstream_connect_time`` (None: as the rows show) a missing value means
+    a connection that never was.
     """
     import numpy as np
     import pandas as pd
@@ -121,22 +96,10 @@ def layer_shares(layers: pd.DataFrame, routes: Sequence[str]) -> pd.DataFrame:
     """Return the mean time that each layer adds, by endpoint and phase.
 
     Means, because they add up: the layers of a row sum to the mean time of its requests as far as the logs
-    carry timing. To a request that Nginx answered by itself the application added nothing.
-
-    Parameters
-    ----------
-    layers
-        Frame of :func:`watchme_analysis.requests.layers.layer_times`.
-    routes
-        Routes, in the order wanted.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``route``, ``phase`` (``baseline``: outside the incident, ``incident``; ``all`` without one),
-        ``requests`` (int, those with any timing), ``edge_s``, ``nginx_s``, ``connect_s``, ``header_s``,
-        ``body_s`` (float, seconds; NaN where no request carries it), ``gave_up`` (int, requests in which a
-        time limit passed).
+    carry timing. To a request that Nginx answered by itself the application added nothing. Columns:
+    ``route``, ``phase`` (``baseline``: outside the incident, ``incident``; ``all`` without one), ``requests``
+    (int, those with any timing), ``edge_s``, ``nginx_s``, ``connect_s``, ``header_s``, ``body_s`` (seconds;
+    NaN where no request carries it), ``gave_up`` (int, requests in which a time limit passed).
     """
     import pandas as pd
 
@@ -161,22 +124,10 @@ HELD_UPLOADS_SHARE = 0.8
 
 
 def slow_uploads(joined: pd.DataFrame, side: str) -> pd.Series:
-    """Return which requests took long because a layer waited for the client's upload.
+    """Return which requests took long because a layer (``edge`` or ``nginx``) waited for the client's upload.
 
     A proxy reads a request body as a whole before it passes the request on. When most uploads of a route take
     long for a time, whatever the client, the layer holds them, and none of them counts.
-
-    Parameters
-    ----------
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
-    side
-        ``edge`` or ``nginx``.
-
-    Returns
-    -------
-    pandas.Series
-        bool, the index of ``joined``.
     """
     behind = joined["response_s"]
     if side == "edge":

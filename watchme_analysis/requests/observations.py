@@ -297,29 +297,14 @@ def observations(
     error_log: pd.DataFrame | None = None,
     places: Sequence[Location] = (),
 ) -> pd.DataFrame:
-    """Return the observations of every endpoint from every vantage, one row per request and vantage.
+    """Return the observations of every endpoint, one row per request and vantage, by ``start``.
 
-    Parameters
-    ----------
-    joined
-        Frame of :func:`join_requests`.
-    probes
-        Table ``probes``.
-    error_log
-        Table ``error_log``, as given to :func:`join_requests`. Where the access log has no times, its lines
-        show which of the responses were late or truncated, and which requests failed that the access log
-        lacks.
-    places
-        Locations of Nginx's configuration, from :func:`watchme_analysis.nginx_conf.routing.places_of`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``start`` (time), ``vantage`` (``outside``, ``edge``, ``nginx``, ``host``, ``inside``), ``path``,
-        ``route``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (text: of a probe, or
-        the kind of the error log's line on a request that failed or was late despite its status),
-        ``client_addr`` (text), ``row`` (index into ``joined``; -1 for a probe or error), ``table``,
-        ``file``, ``line`` (where it stands), by ``start``.
+    Columns: ``start``, ``vantage`` (``outside``, ``edge``, ``nginx``, ``host``, ``inside``), ``path``,
+    ``route``, ``status`` (float, NaN: no answer), ``duration_s`` (float), ``error`` (of a probe, or the kind
+    of the error log's line on a request that failed or was late despite its status), ``client_addr``, ``row``
+    (index into ``joined``; -1 for a probe or error), ``table``, ``file``, ``line``. Where the access log has
+    no times, the error log shows which of the responses were late or truncated, and which failed requests the
+    access log lacks.
     """
     import pandas as pd
 
@@ -388,15 +373,11 @@ def _errors_of_requests(
 ) -> tuple[pd.Series, pd.DataFrame]:
     """Return what lines of the error log add to an access log without times.
 
-    Returns
-    -------
-    pandas.Series
-        Kind of the line, by index of the request in ``joined``, of requests whose status does not show that
-        they failed or were late: the response was truncated, or Nginx waited for a server until a time limit
-        before it tried another one. A try that failed at once harms nobody where another one succeeded
-        (``proxy_next_upstream``), unless ``error_page`` put another status in place of the error's.
-    pandas.DataFrame
-        Observations of requests that the access log lacks.
+    First the kind of the line, by index of the request in ``joined``, of requests whose status does not show
+    that they failed or were late: the response was truncated, or Nginx waited for a server until a time limit
+    before it tried another one. A try that failed at once harms nobody where another one succeeded
+    (``proxy_next_upstream``), unless ``error_page`` put another status in place of the error's. Then the
+    observations of requests that the access log lacks.
     """
     import pandas as pd
 
@@ -426,15 +407,7 @@ def _errors_of_requests(
 
 
 def harms(lines: pd.DataFrame, places: Sequence[Location]) -> pd.Series:
-    """Return which lines on an upstream are about a request that failed or was late whatever its status.
-
-    Parameters
-    ----------
-    lines
-        Rows of the table ``error_log``.
-    places
-        As for :func:`observations`.
-    """
+    """Return which lines on an upstream are about a request that failed or was late whatever its status."""
     timed_out = lines["kind"].str.startswith("upstream_timeout").astype(bool)
     truncated = lines["kind"].isin(["upstream_closed", "upstream_reset"])
     found = timed_out | (truncated & ~failed_before_header(lines["message"]))

@@ -21,20 +21,10 @@ _Row = tuple[str, float, float, float, float, Text]
 
 
 def chosen_requests(layers: pd.DataFrame, routes: list[str]) -> dict[str, int]:
-    """Return the slowest request of some routes, and a typical request of the same route.
+    """Return the slowest request of some routes and a typical one of its route, as labels in ``layers``.
 
-    Parameters
-    ----------
-    layers
-        Frame of :func:`watchme_analysis.requests.layers.layer_times`.
-    routes
-        Routes, such as those of an incident.
-
-    Returns
-    -------
-    dict
-        Labels in ``layers`` of ``slowest`` and ``typical`` (median duration outside of the incident, of the
-        same route where it has such requests), as far as there are any.
+    ``typical`` has the median duration outside of the incident, of the same route where it has such requests.
+    Either name is missing where there is no such request.
     """
     rows = layers[layers["route"].isin(routes) & layers["total_s"].notna()]
     if rows.empty:
@@ -50,26 +40,14 @@ def chosen_requests(layers: pd.DataFrame, routes: list[str]) -> dict[str, int]:
 
 
 def waterfall(followed: FollowedRequests, chosen: dict[str, int]) -> pd.DataFrame:
-    """Return the time span of some requests in each layer, also of layers that did not see them.
+    """Return the time span of the ``chosen`` requests in each layer, also of layers that did not see them.
 
     All times count from the request's start on the outermost layer's clock; times of other clocks are shifted
     by the skew. Nginx's upstream times end with its request: it waits before it contacts the upstream (for
-    the body, a limit or a cache lock), and reads while it sends.
-
-    Parameters
-    ----------
-    followed
-        The requests.
-    chosen
-        Name to row, as from :func:`chosen_requests`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``request`` (its name), ``what`` (method and path), ``start`` (time), ``layer`` (of
-        :data:`LAYERS`), ``state`` (``seen``, ``gave up``, ``not seen``, ``not asked``, ``not logged``),
-        ``from_s``, ``to_s``, ``first_byte_s`` (float; NaN: not known), ``status`` (float), ``note``
-        (message).
+    the body, a limit or a cache lock), and reads while it sends. Columns: ``request`` (its name), ``what``
+    (method and path), ``start``, ``layer`` (of :data:`LAYERS`), ``state`` (``seen``, ``gave up``, ``not
+    seen``, ``not asked``, ``not logged``), ``from_s``, ``to_s``, ``first_byte_s`` (NaN: not known),
+    ``status`` (float), ``note`` (message).
     """
     import pandas as pd
 
