@@ -52,16 +52,9 @@ _ANY = (
 class AppServer:
     """A server as its log, start command or settings show it.
 
-    Attributes
-    ----------
-    program
-        ``gunicorn``, ``uwsgi``, ``php-fpm``, ``puma`` or a server with a loop.
-    worker_class
-        How its workers serve, as the program names it; empty where it has one way, None: unknown.
-    workers, threads
-        Processes, and threads of each; None: unknown.
-    rows
-        Rows that show it.
+    ``program`` is ``gunicorn``, ``uwsgi``, ``php-fpm``, ``puma`` or a server with a loop; ``worker_class`` is
+    how its workers serve, as the program names it: empty where it has one way, None where unknown. It has so
+    many ``workers`` (processes) with so many ``threads`` each; None: unknown.
     """
 
     program: str

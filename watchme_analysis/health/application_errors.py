@@ -37,38 +37,18 @@ def is_health_check(route: str) -> bool:
 
 
 def monitored_routes(observed: pd.DataFrame) -> set[str]:
-    """Return the monitored routes: the probed ones that are named like a health check, else all probed ones.
-
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-    """
+    """Return the monitored routes: those probed that are named like a health check, else all probed ones."""
     probed = {str(route) for route in observed.loc[observed["table"] == "probes", "route"].unique()}
     return {route for route in probed if is_health_check(route)} or probed
 
 
 def handler_refusals(joined: pd.DataFrame, observed: pd.DataFrame, incident: Incident | None) -> pd.Series:
-    """Return which observations are the refusals that make up an incident.
+    """Return which judged observations are the refusals that make up an incident.
 
     An application that refuses fast is not blocked, has resources and is reachable: where the monitored
     endpoint is well, refusals are a matter between another handler and its callers. So are callers that
-    always leave before a handler responds.
-
-    Parameters
-    ----------
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations` of these and of probes.
-    incident
-        The incident in them.
-
-    Returns
-    -------
-    pandas.Series
-        Booleans on the index of ``observed``. All are False where the incident contains other failures, where
-        a monitored endpoint is affected, and without probes.
+    always leave before a handler responds. None are where the incident contains other failures, where a
+    monitored endpoint is affected, and without probes.
     """
     import pandas as pd
 
@@ -93,18 +73,6 @@ def says(messages: pd.Series, words: str) -> pd.Series:
     """Return which lines of an application contain a pattern; a line without a message contains none.
 
     Each different text is searched once: a process out of descriptors writes one line by the thousand.
-
-    Parameters
-    ----------
-    messages
-        Text of the lines.
-    words
-        Regular expression.
-
-    Returns
-    -------
-    pandas.Series
-        Bool, with the index of ``messages``.
     """
     import numpy as np
     import pandas as pd
@@ -117,16 +85,10 @@ def says(messages: pd.Series, words: str) -> pd.Series:
 
 @dataclass(frozen=True)
 class LoggedException:
-    """An exception that the application logged with its traceback.
+    """An exception that the application logged with its traceback, and how often.
 
-    Attributes
-    ----------
-    error
-        Type and message, as the last line of the traceback has them.
-    place
-        The innermost line of the application's own source, None where all are those of packages.
-    count
-        How often it was logged, in tracebacks.
+    ``error`` has type and message, as the last line of the traceback; ``place`` is the innermost line of the
+    application's own source, None where all are those of packages.
     """
 
     error: str

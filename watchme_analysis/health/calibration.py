@@ -31,33 +31,12 @@ def measured() -> Mapping[str, Any]:
 
 
 def confidence(probability: float, signals: int) -> float:
-    """Return the share of first looks that were right, of verdicts like one.
-
-    Parameters
-    ----------
-    probability
-        What the inference engine gives the verdict, 0 to 1.
-    signals
-        Number of independent signals that speak for it.
-    """
+    """Return the share of first looks that were right, of verdicts as probable on as many signals."""
     return confidence_at(measured()["confidence"], probability, signals)
 
 
 def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | None = None) -> Text:
-    """Return in a sentence how often verdicts like this one were right.
-
-    Parameters
-    ----------
-    verdict, confidence
-        Of the diagnosis.
-    figures
-        As :func:`measured` gives them, which is taken when None.
-
-    Returns
-    -------
-    Text
-        Empty when nothing is known of such verdicts.
-    """
+    """Return in a sentence how often verdicts like this one were right; empty when nothing is known."""
     found = measured() if figures is None else figures
     unseen = found.get("unseen", {})
     if not unseen.get("cases"):

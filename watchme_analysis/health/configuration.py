@@ -35,14 +35,7 @@ def resolved_names(
 ) -> dict[str, str]:
     """Return ``address:port`` by the ``name:port`` of the configuration, where it is known.
 
-    Parameters
-    ----------
-    routes
-        Nginx's locations.
-    logs
-        Frames with ``path`` and ``upstream_addr`` of requests that Nginx passed on.
-    app_processes
-        Table of the data dictionary; start commands of a service name its address.
+    Requests that Nginx passed on (``logs`` with ``path`` and ``upstream_addr``) and start commands show it.
     """
     import pandas as pd
 
@@ -96,20 +89,10 @@ Settings = dict[str, tuple[tuple[str, ...], ...]]
 class Location:
     """A location block with the settings in force.
 
-    Attributes
-    ----------
-    number
-        Its id in the table ``config_directives``.
-    label
-        As written, such as ``location = /health``.
-    modifier
-        ``""``, ``=``, ``^~``, ``~``, ``~*`` or ``@``.
-    own
-        Relevant directives in which it differs from its server: name to the argument lists, in order.
-    settings
-        All relevant directives in force.
-    addresses
-        ``host:port`` of the servers that requests are passed to, sorted; empty when none are.
+    ``number`` is its id in ``config_directives``; ``label`` is as written, such as ``location = /health``;
+    ``modifier`` is empty, ``=``, ``^~``, ``~``, ``~*`` or ``@``. ``settings`` are all relevant directives,
+    ``own`` those in which it differs from its server: name to the argument lists, in order. ``addresses`` are
+    sorted ``host:port`` of the servers that requests are passed to.
     """
 
     number: int
@@ -127,15 +110,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Routes:
-    """The locations of one layer's configuration.
-
-    Attributes
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.nginx_conf.routing.effective_locations`.
-    layer
-        ``nginx`` or ``edge``.
-    """
+    """The locations of a layer (``nginx`` or ``edge``), in a frame of :func:`effective_locations`."""
 
     frame: pd.DataFrame
     layer: str
@@ -212,13 +187,7 @@ class Routes:
 
 
 def routes(config_directives: pd.DataFrame) -> tuple[Routes, Routes]:
-    """Return the locations of Nginx and of the edge.
-
-    Parameters
-    ----------
-    config_directives
-        Table of the data dictionary, may be empty.
-    """
+    """Return the locations of Nginx and of the edge, from the table ``config_directives``."""
     frame = effective_locations(config_directives)
     return Routes(frame, "nginx"), Routes(frame, "edge")
 
@@ -267,23 +236,10 @@ def settings_by_path(
 ) -> pd.DataFrame:
     """Return the settings in force for each path at Nginx and at the edge.
 
-    Parameters
-    ----------
-    config_directives
-        Table of the data dictionary, may be empty.
-    paths
-        Paths as callers ask for them.
-    language
-        Language of settings and values that are no directives.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``layer`` (edge, nginx), ``setting``, ``differs`` (bool: not the same for all paths), ``line``
-        (text: the lines of the locations, in the first row of a layer), and a column of text for each path,
-        null where it is not set. The location, the addresses asked and the path asked there come first; of
-        the rest those that differ, and always the timeouts, the cache, and what of a location isn't followed
-        here (such as an ``if``).
+    Columns: ``layer`` (edge, nginx), ``setting``, ``differs`` (bool: not the same for all paths), ``line``
+    (the lines of the locations), and a column of text for each path, null where it is not set. The location,
+    the addresses asked and the path asked there come first; of the rest those that differ, and always the
+    timeouts, the cache, and what of a location isn't followed here (such as an ``if``).
     """
     import pandas as pd
 
@@ -361,22 +317,12 @@ def _default(name: str, language: str) -> str | None:
 
 
 def handlers_table(app_handlers: pd.DataFrame, app_calls: pd.DataFrame, language: str = "en") -> pd.DataFrame:
-    """Return for each handler where it runs, its blocking calls and its background tasks.
+    """Return for each handler where it runs, its blocking calls and its background tasks, by route.
 
-    Parameters
-    ----------
-    app_handlers, app_calls
-        Tables of the data dictionary, may be empty.
-    language
-        Language of what is no code.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``route`` (method and path), ``function`` (with file and line), ``written_as`` (``async def``, ``def``
-        or empty), ``runs_on`` (event loop, thread pool, worker of the server; empty: unknown), ``in_answer``
-        and ``in_background`` (text: calls that can block, each with where it runs, its place and its time
-        limit), by route.
+    Columns: ``route`` (method and path), ``function`` (with file and line), ``written_as`` (``async def``,
+    ``def`` or empty), ``runs_on`` (event loop, thread pool, worker of the server; empty: unknown),
+    ``in_answer`` and ``in_background`` (calls that can block, each with where it runs, its place and its time
+    limit).
     """
     import pandas as pd
 

@@ -61,29 +61,13 @@ def once_per_context(compute: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass(frozen=True)
 class HealthContext:
-    """The evidence of one investigation, joined and judged.
+    """The evidence of one investigation, joined and judged; copy a frame before modifying it.
 
-    Frames are shared between those who ask: copy one before modifying it.
-
-    Attributes
-    ----------
-    inv
-        The investigation.
-    joined
-        Requests followed through edge and Nginx, with ``edge_bad`` and ``nginx_bad`` (bool) and
-        ``during`` (bool: begun within the incident).
-    observed
-        Judged observations, with ``during``.
-    incident
-        The incident, None when there is none.
-    nginx_routes, edge_routes
-        Locations of the configurations.
-    handler_refusals
-        Observations that count as well: refusals by handlers of unmonitored endpoints.
-    held_back
-        Observations that count as well: requests beyond the usual that a limit of Nginx refused.
-    slowdown
-        A slowdown that harmed no caller, where there is no incident. Its requests count as well.
+    ``joined`` holds requests followed through edge and Nginx, with ``edge_bad``, ``nginx_bad`` and ``during``
+    (bool: begun within the incident), ``observed`` judged observations with ``during``. Of these,
+    ``handler_refusals`` (by handlers of unmonitored endpoints) and ``held_back`` (beyond the usual, by a
+    limit of Nginx) do not count as bad. ``slowdown`` is one that harmed no caller, where there is no
+    incident.
     """
 
     inv: Investigation

@@ -88,14 +88,8 @@ def _about(
 def _is_harmful(context: HealthContext, harm: pd.DataFrame) -> bool:
     """Return whether a caller of the affected routes failed in an incident, or several waited near a limit.
 
-    A failed health check or an end of a container on the way of these requests is harm as well.
-
-    Parameters
-    ----------
-    context
-        The context of the incident.
-    harm
-        Frame of :func:`harmed` for its observations.
+    A failed health check or an end of a container on the way of these requests is harm as well. ``harm``
+    comes from :func:`harmed`.
     """
     observed = context.observed
     mine = harm.loc[observed.index[observed["during"] & observed["route"].isin(context.routes)]]
@@ -122,9 +116,9 @@ def _on_the_way(context: HealthContext) -> pd.DataFrame:
 def followed(inv: Investigation) -> FollowedRequests:
     """Return every request followed through all layers; use as ``inv.once(followed)``.
 
-    Its frame has the columns ``fate`` (text) and ``spent_edge_s``, ``spent_nginx_s``, ``spent_connect_s``,
-    ``spent_header_s`` and ``spent_body_s`` (float, seconds of
-    :func:`watchme_analysis.requests.layers.layer_times`) as well.
+    Its frame has the columns ``fate`` and, in seconds, ``spent_edge_s``, ``spent_nginx_s``,
+    ``spent_connect_s``, ``spent_header_s`` and ``spent_body_s`` (:func:`requests.layers.layer_times`) as
+    well.
     """
     found = inv.once(health_context)
     paths = found.joined["path"].dropna().unique()

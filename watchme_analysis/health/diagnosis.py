@@ -159,17 +159,7 @@ def situation(context: HealthContext) -> Situation:
 
 
 def conclude(context: HealthContext, decision: Decision, observations: Sequence[Observation]) -> Diagnosis:
-    """Return a decision as a diagnosis: in sentences, with the evidence that is missing.
-
-    Parameters
-    ----------
-    context
-        Facts of the investigation.
-    decision
-        Verdict, ranking and layers.
-    observations
-        What the decision is made of.
-    """
+    """Return a decision as a diagnosis: in sentences, with the evidence that is missing."""
     verdict, cause = decision.verdict, decision.cause
     seen = context.inv.once(observed)
     ranking = tuple(_with_tests(context, entry, seen) for entry in decision.ranking)

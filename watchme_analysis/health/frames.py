@@ -25,20 +25,11 @@ _SHORT_STEPS_S = (1, 2, 5, 10, 30)
 
 
 def dense_bins(observed: pd.DataFrame) -> pd.DataFrame:
-    """Return the layers that saw more than :data:`DENSE` requests, in equal steps.
+    """Return the layers that saw more than :data:`DENSE` requests, in equal steps; none without requests.
 
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``vantage``, ``time`` (start of the step, UTC), ``requests``, ``failed`` (int), ``timed`` (int, those
-        that did not fail and have a duration), ``median_s``, ``p99_s`` (float, of ``timed``), ``failed_s``
-        (float, the longest that failed; null when none did), ``step_s`` (int). A step without requests has no
-        row.
+    Columns: ``vantage``, ``time`` (start of the step), ``requests``, ``failed`` (int), ``timed`` (int, those
+    that did not fail and have a duration), ``median_s``, ``p99_s`` (of ``timed``), ``failed_s`` (the longest
+    that failed; null when none did), ``step_s`` (int).
     """
     import pandas as pd
 
@@ -83,18 +74,8 @@ def change_marks(
 ) -> pd.DataFrame:
     """Return the changes in logs and CloudTrail, in order of time.
 
-    Parameters
-    ----------
-    changes, error_log, app_log
-        Tables of the data dictionary, each may be empty.
-    language
-        Language of ``what``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``time``, ``what`` (in words), ``source`` (the table). Calls that only read are left out; lines of
-        one log that say the same within two seconds of each other are one change.
+    Columns: ``time``, ``what`` (in words), ``source`` (the table). Calls that only read are left out; lines
+    of one log that say the same within two seconds are one change.
     """
     import pandas as pd
 
@@ -133,24 +114,12 @@ def _firsts(times: pd.Series) -> list[object]:
 
 
 def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime | None) -> pd.DataFrame:
-    """Return a comparison of the incident with the time around it, by route and vantage.
+    """Return a comparison of the incident with every time outside, by route and vantage, worst first.
 
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per ``route`` and ``vantage``: ``baseline_count``, ``incident_count`` (int),
-        ``baseline_bad``, ``incident_bad``, ``baseline_failed``, ``incident_failed`` (int),
-        ``baseline_timed``, ``incident_timed`` (int, those with a duration, of which are)
-        ``baseline_median_s``, ``incident_median_s``, ``baseline_p90_s``, ``incident_p90_s`` (float, of
-        all, failures with the time they took), ``median_ratio`` (float, incident over baseline,
-        both at least the millisecond that logs count in), ``cliffs_delta`` (float, -1 to 1),
-        ``bad_share_change`` (float, -1 to 1). The baseline is every time outside the incident. Worst first;
-        NaN where a side has no rows.
+    Columns: ``baseline_`` and ``incident_`` ``count``, ``bad``, ``failed`` and ``timed`` (int, those with a
+    duration), ``median_s`` and ``p90_s`` (of all, failures with the time they took); ``median_ratio``
+    (incident over baseline, both at least the millisecond that logs count in), ``cliffs_delta``,
+    ``bad_share_change`` (-1 to 1). NaN where a side has no rows.
     """
     import pandas as pd
 
@@ -193,13 +162,7 @@ def baseline_comparison(observed: pd.DataFrame, start: datetime, end: datetime |
 def status_counts(
     observed: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
 ) -> pd.DataFrame:
-    """Return counts of statuses by vantage, route and phase.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``vantage``, ``route``, ``phase``, ``status`` (text: the number, or ``no answer``), ``count`` (int).
-    """
+    """Return counts by ``vantage``, ``route``, ``phase`` and ``status`` (text, or ``no answer``)."""
     import pandas as pd
 
     number = (
@@ -219,13 +182,10 @@ def status_counts(
 def error_counts(
     error_log: pd.DataFrame, start: datetime | None = None, end: datetime | None = None
 ) -> pd.DataFrame:
-    """Return counts of lines of Nginx's error log by kind, path and upstream.
+    """Return counts of lines of Nginx's error log by kind, route, upstream and phase.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``kind``, ``route`` (null: not about a request), ``upstream_addr``, ``phase``, ``count`` (int),
-        ``first``, ``last`` (time).
+    A line that is not about a request has no route. Further columns: ``count`` (int), ``first``, ``last``
+    (time).
     """
     frame = error_log[["kind", "upstream_addr", "time"]].copy()
     frame["route"] = route_templates(error_log["path"]).astype("string")

@@ -23,26 +23,13 @@ _HANDED_TO_ASYNCIO = r"asyncio\.to_thread|.*\.run_in_executor"
 
 @dataclass(frozen=True)
 class Handler:
-    """A handler as the source shows it.
+    """A handler as the source shows it, with method and path of its route.
 
-    Attributes
-    ----------
-    function
-        Name of its function.
-    method, path
-        Of its route.
-    runs_on
-        ``event_loop``, ``thread_pool`` or ``worker``.
-    background
-        Functions that it hands to background tasks or starts as tasks.
-    uses_threads
-        Whether it needs a thread of a pool to answer.
-    on_executor
-        Whether that is one of asyncio's own executor, not of the pool that plain handlers share.
-    application_file
-        File of the application that serves it; None if unknown. With method and path, it tells its calls.
-    unknown_calls
-        Calls on the event loop of which it is unknown whether they block.
+    ``runs_on`` is ``event_loop``, ``thread_pool`` or ``worker``; ``background`` are functions that it hands
+    to background tasks or starts as tasks. ``uses_threads``: it needs a thread of a pool to answer;
+    ``on_executor``: one of asyncio's own executor, not of the pool that plain handlers share.
+    ``application_file`` is None if unknown; with method and path, it tells its calls. Of ``unknown_calls`` on
+    the loop it is unknown whether they block.
     """
 
     function: str
@@ -64,16 +51,9 @@ class Handler:
 def handlers_by_route(
     app_handlers: pd.DataFrame, app_calls: pd.DataFrame, routes: list[str]
 ) -> dict[str, Handler]:
-    """Return the handler of each route that the source knows.
+    """Return the handler of each route (as requested from outside) that the source knows.
 
     A proxy may strip a prefix, so that a route also fits the end of a path; a longer route wins.
-
-    Parameters
-    ----------
-    app_handlers, app_calls
-        Tables of the data dictionary, may be empty.
-    routes
-        Routes requested from outside.
     """
     found: dict[str, tuple[int, Handler]] = {}
     on_threads: set[tuple[str, str]] = set()
@@ -124,13 +104,7 @@ def handlers_by_route(
 
 
 def origins(app_calls: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return for each call the application file (empty if unknown) and the handler that reaches it.
-
-    Parameters
-    ----------
-    app_calls
-        Table of the data dictionary.
-    """
+    """Return for each call the application file (empty if unknown) and the handler that reaches it."""
     files, handlers = (app_calls[name].fillna("") for name in ("application_file", "reached_from"))
     return list(zip(files, handlers, strict=True))
 
@@ -143,17 +117,9 @@ def pool_tokens(
 ) -> int | None:
     """Return how many threads handlers share in a process: as the source sets it, else 40.
 
-    Of handlers that only hand work to asyncio's own executor its size counts, which is unknown unless set.
-
-    Parameters
-    ----------
-    app_calls, app_processes
-        Tables of the data dictionary, may be empty. A variable set on the command line goes over the source's
-        own number; where several numbers are set, for several programs, none counts.
-    handlers
-        Handlers in question.
-    variables
-        What the container's settings set; the command line goes over it.
+    Of handlers that only hand work to asyncio's own executor its size counts, which is unknown unless set. A
+    variable set on the command line goes over that of the container's settings, and this over the source's
+    own number; where several numbers are set, for several programs, none counts.
     """
     in_need = [handler for handler in handlers if handler.uses_threads]
     on_executor = bool(in_need) and all(handler.on_executor for handler in in_need)
@@ -169,15 +135,7 @@ def pool_tokens(
 def limit_sizes(
     limits: pd.DataFrame, app_processes: pd.DataFrame, variables: Mapping[str, str] | None = None
 ) -> list[float]:
-    """Return how much each limit of the source allows, by the variables that set it; NaN: unknown.
-
-    Parameters
-    ----------
-    limits
-        Rows of ``app_calls`` of the kind ``limit``.
-    app_processes, variables
-        As for :func:`pool_tokens`.
-    """
+    """Return how much each limit of the source allows, by the variables that set it; NaN: unknown."""
     given = dict(variables or {})
     for environment in app_processes["environment"].dropna():
         given |= {str(name): str(value) for name, value in json.loads(environment).items()}

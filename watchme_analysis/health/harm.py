@@ -42,16 +42,7 @@ def time_limits_s(
 ) -> dict[str, float]:
     """Return for each route the shortest time in seconds after which a caller or proxy gives up.
 
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-    layers
-        Locations of Nginx, and those of the edge.
-    container_settings
-        Table of the data dictionary, may be empty.
-    services
-        Services of the compose files, whose health checks count.
+    ``layers`` are the locations of Nginx, and those of the edge; health checks of ``services`` count.
     """
     left = observed[_gave_up(observed) & (observed["duration_s"] > SLOW_RATIO * observed["usual_s"])]
     found = dict.fromkeys(map(str, observed["route"].unique()), CHECK_TIMEOUT_S)
@@ -95,13 +86,6 @@ def harmed(observed: pd.DataFrame, limits_s: dict[str, float]) -> pd.DataFrame:
 
     A server that did not respond in time before another one did, and a caller that left a late response,
     failed as well.
-
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-    limits_s
-        Time limit of each route in seconds.
     """
     import pandas as pd
 

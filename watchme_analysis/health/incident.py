@@ -66,29 +66,15 @@ class Incident(Interval):
     """The interval in which endpoints failed or were slow.
 
     ``end`` is where recovery begins, or the last observation when the record ends without recovery. ``count``
-    of ``base`` observations of the affected routes, made outside of the container, failed or were slow.
-
-    Attributes
-    ----------
-    routes
-        Affected routes (path templates): those probed first, then by number of bad requests.
+    of ``base`` observations of the affected ``routes``, made outside of the container, failed or were slow.
+    The routes that were probed come first, then by number of bad requests.
     """
 
     routes: tuple[str, ...]
 
 
 def scan(rows: pd.DataFrame, column: str, least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
-    """Return the rows of the densest lasting run and its log-likelihood ratio; no rows without a clear one.
-
-    Parameters
-    ----------
-    rows
-        Judged requests in order of time.
-    column
-        Boolean column that counts as bad.
-    least
-        Log-likelihood ratio that the run must have.
-    """
+    """Return the rows of the densest lasting run, if one is clear, and its log-likelihood ratio."""
     is_bad = rows[column].to_numpy(dtype=bool)
     best: tuple[float, pd.DataFrame, float] | None = None
     for shares in SCAN_SHARES:
@@ -146,15 +132,6 @@ def refined(rows: pd.DataFrame, run: pd.DataFrame, column: str = "bad") -> pd.Da
     The scan assumes fixed shares. Where nearly all is bad inside, thin trouble beside the run looks like part
     of it; where little is bad, its ends look calm. So the bounds are fitted to the shares inside and outside
     (:func:`likeliest_bounds`), once from the run and once from its core, and the likelier result counts.
-
-    Parameters
-    ----------
-    rows
-        Judged requests in order of time.
-    run
-        Contiguous rows of them, as :func:`scan` returns them.
-    column
-        Boolean column that counts as bad.
     """
     is_bad = rows[column].to_numpy(dtype=bool)
     first = int(rows.index.get_loc(run.index[0]))
@@ -190,21 +167,12 @@ def _with_bursts(
 def judge_observations(seen: pd.DataFrame) -> pd.DataFrame:
     """Return the observations judged against the usual duration of their route and vantage.
 
-    Parameters
-    ----------
-    seen
-        Frame of :func:`watchme_analysis.requests.observations.observations`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The same rows with ``usual_s`` (float, the route's usual duration in seconds from that
-        vantage), ``limit_s`` (float, seconds from which a response counts as slow), ``failed`` (bool),
-        ``slow`` (bool), ``timed_out`` (bool: ended at a time limit of Nginx, without a logged duration),
-        ``bad`` (bool: failed or slow) and ``strained`` (bool: failed, or slower than usual by less
-        than slow). Failed are: no response, an error, 5xx, a 499 unless the client left before the response
-        was late, and a refusal or redirect where the route usually succeeds. A name that was not resolved and
-        a prober without a network are no failures of the route.
+    New columns: ``usual_s``, ``limit_s`` (seconds from which a response counts as slow), ``failed``,
+    ``slow``, ``timed_out`` (ended at a time limit of Nginx, without a logged duration), ``bad`` (failed or
+    slow) and ``strained`` (failed, or slower than usual by less than slow). Failed are: no response, an
+    error, 5xx, a 499 unless the client left before the response was late, and a refusal or redirect where the
+    route usually succeeds. A name that was not resolved and a prober without a network are no failures of the
+    route.
     """
     found = seen.copy()
     status = found["status"]
@@ -257,13 +225,7 @@ def _usual_s(seen: pd.DataFrame, good: pd.DataFrame) -> pd.Series:
 
 
 def judge_requests(observed: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per request or outer probe, which is bad when it was bad at any outer vantage.
-
-    Parameters
-    ----------
-    observed
-        Rows of the frame of :func:`judge_observations`, in its order.
-    """
+    """Return one row per request or outer probe, which is bad when it was bad at any outer vantage."""
     import numpy as np
     import pandas as pd
 
@@ -297,15 +259,7 @@ def _one_client(run: pd.DataFrame, column: str) -> bool:
 
 
 def find_incident(observed: pd.DataFrame, route: str | None = None) -> Incident | None:
-    """Return the incident in judged observations, None when no route was bad for long enough.
-
-    Parameters
-    ----------
-    observed
-        Frame of :func:`judge_observations`.
-    route
-        Route to which the search is limited.
-    """
+    """Return the incident in judged observations; None when no route was bad for long enough."""
     rows = judge_requests(observed)
     if route is not None:
         rows = rows[rows["route"] == route]
@@ -391,11 +345,6 @@ def find_brief_failure(observed: pd.DataFrame) -> tuple[datetime, datetime, int]
 
     A restart or reload may fail all clients for a few seconds. None where bad requests are too few, or where
     all are of one client.
-
-    Parameters
-    ----------
-    observed
-        Frame of :func:`judge_observations`.
     """
     rows = judge_requests(observed)
     first, last, score = densest_run(rows["bad"].to_numpy(), SCAN_SHARES[0])

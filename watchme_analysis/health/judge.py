@@ -42,14 +42,8 @@ BEFORE_APPLICATION = ("client", "edge", "nginx", "network")
 class Situation:
     """What a verdict depends on besides the observations.
 
-    Attributes
-    ----------
-    incident
-        Whether there is an incident.
-    timed
-        Whether the evidence would have shown a slow endpoint.
-    edge_visible
-        Whether the evidence has what the edge or callers before it saw: Nginx's log cannot clear the edge.
+    ``timed``: the evidence would have shown a slow endpoint. ``edge_visible``: it has what the edge or
+    callers before it saw; Nginx's log cannot clear the edge.
     """
 
     incident: bool
@@ -59,20 +53,10 @@ class Situation:
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict on the observations of one case, with the ranking of causes.
+    """The verdict on the observations of one case, with the ranking and the probability of each layer.
 
-    Attributes
-    ----------
-    verdict, cause
-        As in the diagnosis.
-    ranking
-        Causes, most probable first; two that are named stand in the order in which requests pass them.
-    layers
-        Probability that a cause of each layer is at work.
-    other
-        A second fault beside the first, or None.
-    secondary
-        Cause that the first one set off or is fed by, or None.
+    The most probable cause comes first; two that are named stand in the order in which requests pass them.
+    ``other`` is a second fault beside the first, ``secondary`` what the first one set off or is fed by.
     """
 
     verdict: Verdict
@@ -192,17 +176,7 @@ class LayerFinding:
 def layer_findings(
     decision: Decision, observations: Sequence[Observation], *, is_incident: bool
 ) -> tuple[LayerFinding, ...]:
-    """Return all layers, the likeliest first.
-
-    Parameters
-    ----------
-    decision
-        Causes and layers with their probabilities.
-    observations
-        What the decision is made of.
-    is_incident
-        Whether there is an incident; without one only observations on layers refute one.
-    """
+    """Return all layers, the likeliest first; without an incident only observations on layers refute one."""
     found = []
     for layer in LAYERS:
         mine = [entry for entry in decision.ranking if cause_of(entry).layer == layer]

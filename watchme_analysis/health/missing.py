@@ -57,15 +57,7 @@ class _Wish:
 
 
 def missing_evidence(context: HealthContext, probability: Mapping[str, float]) -> tuple[Missing, ...]:
-    """Return the evidence that is not there; what separates the causes still in question best comes first.
-
-    Parameters
-    ----------
-    context
-        Facts of the investigation.
-    probability
-        By cause.
-    """
+    """Return the evidence that is not there; what separates the causes still in question best comes first."""
     said = []
     for wish in _wishes(context):
         if wish.absent:
@@ -215,26 +207,11 @@ def _of_application(context: HealthContext, at: Addresses) -> list[_Wish]:
 class Addresses:
     """Where an endpoint is requested and what serves it; words in capitals where the case does not show it.
 
-    Attributes
-    ----------
-    public_host
-        Host name that callers use, as a word of a shell.
-    origin_ip
-        IP address at which the edge reaches the origin.
-    outside
-        URL through the edge.
-    upstream
-        Address at which the process listens, as Nginx reaches it.
-    host
-        URL that Nginx asks.
-    inside
-        URL in the container's own network.
-    port
-        Port inside the container.
-    service, container
-        The service, as its platform names it, and its container, as words of a shell.
-    platform
-        What runs them: ``docker``, ``kubernetes``, ``ecs`` or ``systemd``.
+    ``public_host`` is the name that callers use, ``origin_ip`` where the edge reaches the origin,
+    ``upstream`` where Nginx reaches the process, ``port`` the one inside the container. ``outside``, ``host``
+    and ``inside`` are URLs through the edge, as Nginx asks, and in the container's own network. ``service``
+    and ``container`` are words of a shell; ``platform`` (``docker``, ``kubernetes``, ``ecs`` or ``systemd``)
+    runs them.
     """
 
     public_host: str

@@ -31,18 +31,10 @@ _SLACK_S = 1.0
 
 
 def limit_lines(error_log: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines on requests that a limit refused or delayed.
+    """Return the lines of the error log on requests that a limit refused or delayed.
 
-    Parameters
-    ----------
-    error_log
-        Table ``error_log``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Its rows without those of a dry run, with ``route`` (route) and ``delays`` (bool: the request
-        was delayed, not refused).
+    Those of a dry run are left out. New columns: ``route``, and ``delays`` (the request was delayed, not
+    refused).
     """
     lines = error_log[error_log["kind"].isin(KINDS) & error_log["path"].notna()]
     message = lines["message"].fillna("").astype("string")
@@ -53,15 +45,7 @@ def limit_lines(error_log: pd.DataFrame) -> pd.DataFrame:
 
 
 def statuses_of(lines: pd.DataFrame, routes: Routes) -> set[float]:
-    """Return the statuses with which the limits of a route refuse requests, as far as known.
-
-    Parameters
-    ----------
-    lines
-        Lines of :func:`limit_lines` on this route.
-    routes
-        Nginx's configuration.
-    """
+    """Return the statuses with which the limits of a route's lines refuse requests, as far as known."""
     if not routes:
         return set(_UNKNOWN)
     found = set()
@@ -75,24 +59,10 @@ def statuses_of(lines: pd.DataFrame, routes: Routes) -> set[float]:
 def refused_at_limit(
     observed: pd.DataFrame, joined: pd.DataFrame, error_log: pd.DataFrame, routes: Routes
 ) -> pd.Series:
-    """Return which observations are requests that a limit of Nginx refused.
+    """Return which judged observations are requests that a limit of Nginx refused.
 
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-    joined
-        Frame of :func:`watchme_analysis.requests.observations.join_requests`.
-    error_log
-        Table ``error_log``.
-    routes
-        Nginx's configuration.
-
-    Returns
-    -------
-    pandas.Series
-        Booleans on the index of ``observed``: the status is the limit's, the path one for which the error log
-        has lines on refusals at that time, and no upstream was asked.
+    The status is the limit's, the path one for which the error log has lines on refusals at that time, and no
+    upstream was asked.
     """
     import pandas as pd
 
@@ -118,22 +88,9 @@ def held_back(
 
     A limit that does its work refuses what is too much and harms nobody else. It does in either of two cases.
     The path was served as much as it is asked for at other times, and no caller of those times was refused
-    that asked for no more than then. Or each refused caller asked for more than any that was not refused.
-
-    Parameters
-    ----------
-    observed, error_log
-        As for :func:`refused_at_limit`.
-    refused
-        Its result.
-    is_asked
-        Returns True for a route that the question is about. A health check that is refused is a
-        fault, however much it was asked for.
-
-    Returns
-    -------
-    pandas.Series
-        Booleans on the index of ``observed``.
+    that asked for no more than then. Or each refused caller asked for more than any that was not refused. A
+    health check, or a route that ``is_asked`` about, that is refused is a fault, however much it was asked
+    for.
     """
     import pandas as pd
 

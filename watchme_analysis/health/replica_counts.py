@@ -15,24 +15,11 @@ def replica_counts(requests: pd.DataFrame, fates: pd.DataFrame, servers: Collect
     """Return how each of several replicas served the requests of an incident.
 
     A load balancer gives each server a share of the requests of a route (ngx_http_upstream_module), so that a
-    fault of one replica shows in the requests that were sent to it.
-
-    Parameters
-    ----------
-    requests
-        Requests of the affected routes in the incident: ``upstream_addr`` (text), ``nginx_bad`` (bool).
-    fates
-        Frame of :func:`watchme_analysis.requests.fates.request_fates`: a bad request counts for the replica
-        that it failed at, also where another one was tried afterwards.
-    servers
-        Addresses (``host:port``) that serve these routes, each server once.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``requests``, ``bad`` (int), ``failing`` (bool), by address; no rows without two servers. No replica
-        is failing where none differs from the others. Of a log without upstreams, servers that no line names
-        have 0 requests: which of them served a request is unknown.
+    fault of one replica shows in the requests that were sent to it. A bad request counts for the replica that
+    it failed at, also where another one was tried afterwards. Columns: ``requests``, ``bad`` (int),
+    ``failing``, by address; no rows without two ``servers`` (``host:port``, each server once). No replica is
+    failing where none differs from the others. Of a log without upstreams, servers that no line names have 0
+    requests: which of them served a request is unknown.
     """
     import pandas as pd
 

@@ -56,15 +56,7 @@ def select(table: str, *conditions: str) -> str:
 
 
 def lines(table: str, rows: pd.DataFrame) -> Rows:
-    """Return a table's rows that stand in the files and lines of some rows.
-
-    Parameters
-    ----------
-    table
-        Name of the table.
-    rows
-        Rows with ``file`` and ``line``, as the table has them.
-    """
+    """Return a table's rows that stand in the files and lines of some rows."""
     condition = _standing(rows["file"], rows["line"])
     return Rows(table, len(rows), f"select * from {table} where {condition}")
 

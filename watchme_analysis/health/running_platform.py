@@ -151,15 +151,7 @@ def running_object(context: HealthContext) -> tuple[str, str] | None:
 
 
 def commands(platform: str, service: str, container: str) -> dict[str, str]:
-    """Return the commands of a platform by placeholder.
-
-    Parameters
-    ----------
-    platform
-        As :func:`platform_of` returns it.
-    service, container
-        Words of a shell.
-    """
+    """Return the commands of a platform by placeholder; service and container are words of a shell."""
     return {name: _named(text, service, container) for name, text in _COMMANDS[platform].items()}
 
 

@@ -28,19 +28,9 @@ def running_applications(
 ) -> frozenset[str]:
     """Return the files of the applications that serve an address; empty if the evidence does not tell.
 
-    In this order: the start command of a process with this address, the container that publishes the port
-    or has the name, and the only start command with this port.
-
-    Parameters
-    ----------
-    addresses
-        Address under all its names, as ``host:port``.
-    processes
-        Table ``app_processes``.
-    services
-        Services of the compose files.
-    known
-        Files of all applications of the case.
+    In this order: the start command of a process with this address (given under all its names), the container
+    that publishes the port or has the name, and the only start command with this port. ``known`` are the
+    files of all applications of the case.
     """
     located = processes.dropna(subset=["application_file"])
     for address in addresses:
@@ -110,17 +100,10 @@ def _by_module(app: str, service: ComposeService, known: Collection[str]) -> set
 
 
 def of_applications(table: pd.DataFrame, files: Collection[str]) -> pd.DataFrame:
-    """Return the rows of ``app_handlers`` or ``app_calls`` that belong to some applications.
+    """Return the rows of ``app_handlers`` or ``app_calls`` that belong to the applications of some files.
 
     Rows without an application (limits, unreached calls, routers mounted at run time) belong to the
     application whose folder is nearest.
-
-    Parameters
-    ----------
-    table
-        One of the two tables.
-    files
-        Files of the applications.
     """
     all_files = sorted({*files, *table["application_file"].dropna()})
 

@@ -62,18 +62,8 @@ SERVER_ERROR = 500
 def filled_in(context: HealthContext, text: Text, one: Observation | None = None) -> Text:
     """Return the text of a next test or remedy with the addresses and numbers of a case.
 
-    Parameters
-    ----------
-    context
-        Facts of the investigation.
-    text
-        Text with placeholders: ``{host_url}`` (URL that Nginx asks), ``{public_url}``, ``{container_url}``,
-        ``{container_ip}``, ``{public_host}``, ``{origin_ip}``, ``{service}``, ``{container}``,
-        ``{pool_threads}``, ``{detail}``, the commands and settings of
-        :mod:`watchme_analysis.health.running_platform`, and the values that the observation states. A value
-        that is not known keeps a word in capitals, with what to put there.
-    one
-        Observation that the text belongs to, whose detail is ``{detail}``.
+    Placeholders are those of :data:`OF_CASE` and the values that the observation ``one`` states; its detail
+    is ``{detail}``. A value that is not known keeps a word in capitals, with what to put there.
     """
     return in_each_language(text, lambda language, words: _filled_in_language(context, words, one, language))
 
@@ -137,12 +127,7 @@ def _pool_threads(context: HealthContext) -> Message:
 def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
     """Return which layer is at fault, or which two remain, and what shows it; empty where more remain.
 
-    Parameters
-    ----------
-    layers
-        The layers, the most probable first.
-    stopped
-        The statement on requests that stopped arriving, which the summary begins with, if they did.
+    ``stopped`` says that requests stopped arriving, which the summary begins with, if they did.
     """
     remaining = [layer for layer in layers if layer.status != "refuted"]
     if named := named_layer(layers):
@@ -160,17 +145,7 @@ def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
 
 
 def what_happened(context: HealthContext, begun: datetime | None, stopped: Text | None = None) -> Text:
-    """Return how many requests of which endpoints failed or were slow, and since when.
-
-    Parameters
-    ----------
-    context
-        Facts of the investigation.
-    begun
-        When the incident began.
-    stopped
-        The statement on requests that stopped arriving, if they did.
-    """
+    """Return how many requests of which endpoints failed or were slow, and since when."""
     incident = context.incident
     outer = context.outer
     if incident is None:

@@ -27,13 +27,5 @@ BY_CHANCE = 0.05
 
 
 def concerns(count: int, total: int, share: float = PART) -> bool:
-    """Return True when rows are more than single ones, and a share of all.
-
-    Parameters
-    ----------
-    count, total
-        Rows of a kind, and all rows.
-    share
-        Share that they must have.
-    """
+    """Return True when ``count`` rows are more than single ones, and at least a share of all."""
     return count >= FEWEST and count >= share * total

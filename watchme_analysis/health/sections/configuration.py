@@ -20,17 +20,7 @@ _HANDLER_COLUMNS = ("route", "function", "written_as", "runs_on", "in_answer", "
 
 
 def settings_table(frame: pd.DataFrame, paths: Sequence[str], language: str = "en") -> TableView:
-    """Return the settings in force for each path, with differences marked.
-
-    Parameters
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.health.configuration.settings_by_path`.
-    paths
-        Paths, a column each.
-    language
-        Language of caption, headings and notes.
-    """
+    """Return the settings in force for each path, with differences marked."""
     rows = tuple(
         (
             label(f"on-{row['layer']}", language),
@@ -54,14 +44,7 @@ _SHOWN_HANDLERS = 30
 def code_table(frame: pd.DataFrame, called: Collection[str] = (), language: str = "en") -> TableView:
     """Return where each handler runs and which calls may block in it.
 
-    Parameters
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.health.configuration.handlers_table`.
-    called
-        Paths that callers used: of many handlers these are shown.
-    language
-        Language of caption, headings and notes.
+    Of many handlers those of paths that callers used (``called``) are shown.
     """
     whole = len(frame)
     if whole > _SHOWN_HANDLERS:
@@ -85,16 +68,7 @@ def processes_table(
 ) -> TableView:
     """Return the start command of each process, its container's limits, and its health check.
 
-    Parameters
-    ----------
-    processes
-        Table ``app_processes``.
-    services
-        Services of the compose files.
-    memory_mb
-        Most memory that was measured, by service; shown beside the limit.
-    language
-        Language of caption, headings and cells.
+    ``memory_mb`` is the most memory that was measured, by service; it is shown beside the limit.
     """
     rows = [row for process in processes.itertuples() for row in _process_rows(process, language)]
     for service in services:

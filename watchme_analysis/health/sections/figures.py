@@ -34,17 +34,7 @@ _LONGEST = 26
 
 
 def plot_vantages(observed: pd.DataFrame, routes: Sequence[str], language: str = "en") -> FigureView:
-    """Plot the duration of every request by route, vantage and phase.
-
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations` with a ``phase``.
-    routes
-        Routes, one panel each in this order, three at most.
-    language
-        Language of labels and description.
-    """
+    """Plot the duration of every request by route (three panels at most), vantage and phase."""
     chosen = [route for route in routes if (observed["route"] == route).any()][:_FAMILIES]
     known = observed[observed["route"].isin(chosen) & observed["duration_s"].notna()]
     if known.empty:
@@ -120,15 +110,7 @@ def _alt_strips(strips: dict[str, list[_Strip]], language: str) -> str:
 
 
 def plot_where_time_goes(shares: pd.DataFrame, language: str = "en") -> FigureView:
-    """Plot the mean time in each layer, by endpoint and phase.
-
-    Parameters
-    ----------
-    shares
-        Frame of :func:`watchme_analysis.requests.layers.layer_shares`.
-    language
-        Language of labels and description.
-    """
+    """Plot the mean time in each layer, by endpoint and phase (:func:`requests.layers.layer_shares`)."""
     from matplotlib.patches import Patch
 
     words = style.drawn_language(language)
@@ -217,18 +199,8 @@ def plot_in_flight(
 ) -> FigureView:
     """Plot requests open by upstream and by path, and an endpoint's latency below them and against them.
 
-    Parameters
-    ----------
-    opened
-        Frame of :func:`watchme_analysis.requests.concurrency.open_requests`.
-    observed
-        Judged observations of all endpoints.
-    jobs
-        What else was in flight, in words and over time.
-    lag
-        The endpoint, and how its latency goes with that; None where it can't be said.
-    span
-        Window, zone, incident, changes and language.
+    ``jobs`` is what else was in flight, in words and over time; ``lag`` the endpoint, and how its latency
+    goes with that, None where it can't be said.
     """
     language, words = span.language, style.drawn_language(span.language)
     route, found = lag

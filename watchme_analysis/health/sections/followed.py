@@ -43,17 +43,7 @@ _LEAST = 0.003
 
 
 def plot_waterfall(waterfall: pd.DataFrame, zone: tzinfo, language: str = "en") -> FigureView:
-    """Plot the slowest and a typical request, a row per layer, also of those that have no record of it.
-
-    Parameters
-    ----------
-    waterfall
-        Frame of :func:`watchme_analysis.requests.waterfall.waterfall`.
-    zone
-        Zone of the requests' times.
-    language
-        Language of labels and description.
-    """
+    """Plot the slowest and a typical request, a row per layer, also of those that have no record of it."""
     words = style.drawn_language(language)
     if waterfall.empty:
         return style.empty_figure("waterfall", message("waterfall-empty"), language)
@@ -106,17 +96,7 @@ def _draw(axis: Axes, rows: pd.DataFrame, language: str) -> None:
 
 
 def _label(axis: Axes, row: Any, where: tuple[int, float], language: str) -> None:
-    """Write the label of a row beside or in its bar.
-
-    Parameters
-    ----------
-    axis, row
-        Axes of the request, and the row of its layer.
-    where
-        Index of the row, and the end of the request in seconds.
-    language
-        Language of the label.
-    """
+    """Write the label of a row; ``where`` is its index and the end of the request in seconds."""
     place, last = where
     text = _words(row, language)
     known = row.state in ("seen", "gave up")
@@ -182,15 +162,7 @@ def _spoken(rows: pd.DataFrame, language: str) -> str:
 
 
 def layers_table(waterfall: pd.DataFrame, language: str = "en") -> TableView:
-    """Return the same requests in numbers: for every layer seen or not, began, first byte, ended, status.
-
-    Parameters
-    ----------
-    waterfall
-        Frame of :func:`watchme_analysis.requests.waterfall.waterfall`.
-    language
-        Language of caption, headings and cells.
-    """
+    """Return the same requests in numbers: for every layer seen or not, began, first byte, ended, status."""
     rows = tuple(
         (
             f"{label(f'request-{row.request}', language)}: {row.what}",
@@ -213,17 +185,7 @@ def _second(value: float, language: str) -> str:
 
 
 def fates_table(counts: pd.DataFrame, clocks: Text, language: str = "en") -> TableView:
-    """Return the fates of requests by route, and how many responses the application logged.
-
-    Parameters
-    ----------
-    counts
-        Frame of :func:`watchme_analysis.requests.followed.fate_counts`.
-    clocks
-        What is known of the layers' clocks, for the note.
-    language
-        Language of caption, headings and cells.
-    """
+    """Return the fates of requests by route and the responses that the application logged."""
     import pandas as pd
 
     rows = tuple(

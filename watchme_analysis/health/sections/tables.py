@@ -28,17 +28,7 @@ _COMPARED = (
 
 
 def comparison_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") -> TableView:
-    """Return baseline against incident, counts beside medians and effects.
-
-    Parameters
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.health.frames.baseline_comparison`.
-    zone
-        Zone of the reader.
-    language
-        Language of caption, headings and notes.
-    """
+    """Return baseline against incident, counts beside medians and effects."""
     # Medians of fewer requests than the row counts have their own count.
     partly = bool(
         (frame["baseline_timed"] != frame["baseline_count"]).any()
@@ -93,15 +83,7 @@ _BY_CONNECTION = (
 
 
 def by_connection_table(frame: pd.DataFrame, language: str = "en") -> TableView:
-    """Return results of requests over new and over keep-alive connections.
-
-    Parameters
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.requests.connection_reuse.outcome_by_connection`.
-    language
-        Language of caption, headings and notes.
-    """
+    """Return :func:`requests.connection_reuse.outcome_by_connection` as a table."""
     rows = []
     for (hop, route), group in frame.groupby(["hop", "route"], sort=False):
         kinds = {row.connection: row for row in group.itertuples()}
@@ -135,15 +117,7 @@ def _bad(row: Any, language: str) -> str:
 
 
 def status_table(frame: pd.DataFrame, language: str = "en") -> TableView:
-    """Return counts of responses by status, baseline → incident in one cell.
-
-    Parameters
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.health.frames.status_counts`.
-    language
-        Language of caption and headings.
-    """
+    """Return counts of responses by status, baseline → incident in one cell."""
     statuses = sorted(frame["status"].unique(), key=lambda status: (not status.isdigit(), status))
     rows = []
     for (route, vantage), group in frame.groupby(["route", "vantage"]):

@@ -51,21 +51,10 @@ def plot_health_timeline(
 ) -> FigureView:
     """Plot every layer over time, one panel each.
 
-    Parameters
-    ----------
-    observed
-        Frame of :func:`watchme_analysis.health.incident.judge_observations`.
-    tables
-        ``error_log``, ``app_log`` and ``host_metrics`` as the glossary has them, empty where absent; and,
-        where a layer saw too many requests for dots, ``bins``, the frame of
-        :func:`watchme_analysis.health.frames.dense_bins`.
-    span
-        Window, zone, incident, changes and language.
-    routes
-        Routes to bring out; the others turn grey. All stand out when empty.
-    only, name
-        Panels to draw, all when empty (``probes``, ``edge``, ``nginx``, ``events``, names of host metrics),
-        and the name of the figure.
+    ``tables`` holds ``error_log``, ``app_log`` and ``host_metrics``, empty where absent; and, where a layer
+    saw too many requests for dots, ``bins`` (:func:`health.frames.dense_bins`). ``routes`` stand out, the
+    others turn grey; all stand out when empty. ``only`` names the panels to draw (``probes``, ``edge``,
+    ``nginx``, ``events``, host metrics), all when empty.
     """
     if observed.empty and all(tables[name].empty for name in ("error_log", "app_log", "host_metrics")):
         return style.empty_figure(name, message("health-timeline-empty"), span.language)
@@ -92,12 +81,7 @@ def chosen_panels(
 ) -> list[str]:
     """Return the panels that show an incident at a glance: two to four, for ``only``.
 
-    Parameters
-    ----------
-    observed, metrics
-        As for :func:`plot_health_timeline`.
-    reasons
-        Tables and query of each reason; the panels of what they are about are drawn.
+    ``reasons`` has tables and query of each reason; the panels of what they are about are drawn.
     """
     seen = {"probes" if name in VANTAGES else str(name) for name in observed["vantage"].unique()}
     layers = [name for name in _LAYERS if name in seen]

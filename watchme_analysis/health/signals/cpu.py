@@ -74,21 +74,10 @@ def cpu(
 ) -> list[Observation]:
     """Return observations of the CPU of the affected process.
 
-    Parameters
-    ----------
-    mine
-        Metrics of the affected process in the incident, a column each, times as index; ``waiting`` holds the
-        requests that Nginx has open at it, where that is known.
-    others
-        ``cpu_pct`` of the other processes measured, a column each, over the same time.
-    before
-        Metrics of the affected process before the incident.
-    samples
-        Gives the query for the samples of a metric.
-    cores
-        How many cores the container may use, None where that is unknown.
-    serves_others
-        Whether the process served other routes well meanwhile, so that it was given CPU.
+    ``mine`` and ``before`` have its metrics in the incident and before it, a column each, times as index;
+    where it is known, ``waiting`` holds the requests that Nginx has open at it. ``others`` has ``cpu_pct`` of
+    the other processes measured; ``samples`` gives the query for a metric's samples. The container may use so
+    many ``cores``, None: unknown. A process that ``serves_others`` well meanwhile was given CPU.
     """
     if "cpu_pct" not in mine or mine["cpu_pct"].notna().sum() < FEWEST_SAMPLES:
         return []

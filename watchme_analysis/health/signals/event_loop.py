@@ -54,16 +54,11 @@ def rhythms(context: HealthContext) -> list[Observation]:
 
 @dataclass(frozen=True)
 class _Rhythm:
-    """Responses of a process in the incident, and before and after it.
+    """Responses of a process in the incident, and (``usually_``) before and after it.
 
-    Attributes
-    ----------
-    bunched, usually_bunched
-        Share of responses that were sent within :data:`BURST_S` of the previous one.
-    silent, usually_silent
-        Share of time in silences of more than ``limit_s``.
-    limit_s, longest_s
-        What one silence in fifty exceeds usually, at least what makes a request slow; the longest silence.
+    ``bunched`` is the share of responses sent within :data:`BURST_S` of the previous one, ``silent`` the
+    share of time in silences of more than ``limit_s``: what one silence in fifty exceeds usually, at least
+    what makes a request slow.
     """
 
     bunched: float

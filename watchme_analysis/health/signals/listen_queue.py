@@ -35,16 +35,9 @@ def state(
 ) -> tuple[str, Text]:
     """Return the signal that slow connections are, and what it says about the queue.
 
-    Parameters
-    ----------
-    context
-        Facts of the investigation.
-    passed_on
-        Requests of the incident that Nginx passed to the affected service.
-    parts
-        Their durations (:func:`watchme_analysis.requests.layers.layer_times`).
-    is_sent_again
-        True when connecting took as long as it does when a lost first packet is sent again.
+    ``passed_on`` are the requests of the incident that Nginx passed to the affected service, ``parts`` their
+    :func:`requests.layers.layer_times`. ``is_sent_again``: connecting took as long as it does when a lost
+    first packet is sent again.
     """
     room, waiting = _room(context), most_waiting(passed_on, parts)
     if room is not None and waiting < room:
@@ -70,11 +63,6 @@ def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:
 
     Lost packets make no such order: they hit one connection and spare the next, which is served at once. On a
     way that is cut for seconds, connections fail while no other waits as well.
-
-    Parameters
-    ----------
-    passed_on, parts
-        As :func:`state` takes them.
     """
     import numpy as np
 
@@ -108,13 +96,7 @@ def filled(passed_on: pd.DataFrame, parts: pd.DataFrame) -> Text:
 
 
 def most_waiting(passed_on: pd.DataFrame, parts: pd.DataFrame) -> int:
-    """Return the most connected requests that waited for a response at one time: so many at most were queued.
-
-    Parameters
-    ----------
-    passed_on, parts
-        As :func:`state` takes them.
-    """
+    """Return the most connected requests that waited at one time: so many at most were queued."""
     return int(_waiting(passed_on, parts).max(initial=0))
 
 

@@ -181,18 +181,8 @@ def memory(
 ) -> list[Observation]:
     """Return observations of the memory of the affected process.
 
-    Parameters
-    ----------
-    gauges
-        Metrics of the affected process, a column each, times as index.
-    start, end
-        Bounds of the incident.
-    samples
-        Gives the query for the samples of a metric.
-    log
-        What the process and those before and after it logged, as in ``app_log``; may be empty.
-    granted_bytes
-        How much memory the container may use, None where that is unknown.
+    ``gauges`` has its metrics, a column each, times as index; ``log`` what the process and those before and
+    after it logged. The container may use ``granted_bytes``, None where that is unknown.
     """
     if "rss_mb" not in gauges:
         return []

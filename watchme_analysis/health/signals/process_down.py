@@ -237,15 +237,8 @@ def restarts(context: HealthContext) -> list[Observation]:
 def _count_starts(log: pd.DataFrame, process_ids: pd.Series) -> int:
     """Return the number of starts in a log; the workers that one start brings up count once.
 
-    They have different ids, and nothing is served, ends or fails between them. The processes of a container
-    have the same id after each start.
-
-    Parameters
-    ----------
-    log
-        Rows of ``app_log`` in order of time.
-    process_ids
-        Id of the process that a row says was started; null elsewhere.
+    They have different ids (``process_ids``, null for other rows), and nothing is served, ends or fails
+    between them. The processes of a container have the same id after each start.
     """
     between = log["kind"].eq("access") | log["level"].isin(["ERROR", "CRITICAL"])
     between |= log["message"].fillna("").str.contains(f"{ENDED}|{re.escape(TRACEBACK)}", regex=True)
@@ -258,13 +251,6 @@ def restart_reason(context: HealthContext, restarts: pd.Series) -> Message | Non
 
     What watches a health check restarts a container once it is unhealthy: between the check's soonest and
     latest moment after the trouble began, or ever again where the check asks a port at which nobody listens.
-
-    Parameters
-    ----------
-    context
-        Facts of the investigation.
-    restarts
-        Times at which the process was started in the incident.
     """
     mine = container_of(context)
     if mine is None or mine.health is None or restarts.empty:
