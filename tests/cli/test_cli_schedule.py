@@ -19,18 +19,19 @@ from watchme_analysis.cli.run import run as run_command
 from watchme_analysis.cli.schedule import schedule
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.schedule import (
-    DOCKERFILE,
     Job,
     cloudformation,
     container_policy,
     crontab_line,
     scheduled_in_crontab,
     systemd_units,
+    template,
     with_crontab_line,
 )
 from watchme_analysis.errors import InputError, ServiceError
 
 ROOT = Path(__file__).parents[2]
+DOCKERFILE = template("Dockerfile.watchme")
 HADOLINT = str(Path(sys.executable).with_name("hadolint"))
 TOML = """
 [systems.orders]

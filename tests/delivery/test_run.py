@@ -4,17 +4,17 @@ import json
 import os
 from dataclasses import replace
 from itertools import count
-from threading import Event
 
 import pytest
 from worlds import deliveries
-from worlds.deliveries import Received, at, diagnosis, refused, world
+from worlds.deliveries import Received, diagnosis, refused, world
+from worlds.receivers import dripping_server
 
-from watchme_analysis.delivery.destinations.base import Delivery
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
 from watchme_analysis.delivery.destinations.markdown import MarkdownSender
-from watchme_analysis.delivery.notice import notice_of
+from watchme_analysis.delivery.destinations.webhooks import WebhookSender
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
+from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.delivery.state import State, SystemState
 from watchme_analysis.errors import ReportError, ServiceError
 
@@ -156,21 +156,19 @@ def test_no_exception_of_a_destination_ends_a_run(tmp_path):
     assert "KeyError" in result["deliveries"][0]["detail"] and "secret-part" not in json.dumps(result)
 
 
-def test_a_destination_that_never_ends_keeps_no_other_waiting(tmp_path, monkeypatch):
-    class Endless(Received):
-        def send(self, delivery):
-            released.wait()
-
-    released, good = Event(), Received()
-    monkeypatch.setattr(deliveries, "NO_WAIT", replace(deliveries.NO_WAIT, call_s=0.3))
-    found = world(tmp_path, endless=Endless(), good=good)
-    result = found.run(2, diagnosis(**FAILING))
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_destination_that_never_ends_keeps_no_other_waiting(tmp_path, monkeypatch, begin):
+    """Each byte of a response arrives in time, and the whole never does."""
+    with dripping_server(begin) as port:
+        monkeypatch.setenv("HOOK", f"http://127.0.0.1:{port}/secret-part")
+        found = world(tmp_path, endless=WebhookSender(Secret("env:HOOK", None), "slack"), good=Received())
+        found.pace = replace(deliveries.NO_WAIT, call_s=0.5)
+        result = found.run(2, diagnosis(**FAILING))
     assert outcomes(result) == [
         ("endless", "new-incident", "failed"),
         ("good", "new-incident", "confirmed"),
     ]
     assert result["seconds"] < 5
-    released.set()
 
 
 def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_path):
@@ -178,14 +176,10 @@ def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_pa
     slow, good = Received(refused(temporary=True), refused(temporary=True, retry_after_s=7)), Received()
     found = world(tmp_path, slow=slow, good=good)
     waits = []
+    found.pace = replace(deliveries.NO_WAIT, sleep=waits.append)
     slow.send = lambda delivery, send=slow.send: (order.append("slow"), send(delivery))[1]
     good.send = lambda delivery, send=good.send: (order.append("good"), send(delivery))[1]
-    pace = replace(deliveries.NO_WAIT, sleep=waits.append)
-    deliveries.NO_WAIT, usual = pace, deliveries.NO_WAIT
-    try:
-        assert found.run(2, diagnosis(**FAILING))["status"] == "ok"
-    finally:
-        deliveries.NO_WAIT = usual
+    assert found.run(2, diagnosis(**FAILING))["status"] == "ok"
     assert order == ["slow", "good", "slow", "slow"]
     assert waits and 6 < waits[-1] <= 7
 
@@ -193,14 +187,11 @@ def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_pa
 @pytest.mark.parametrize(
     ("wished", "calls", "waits"), [(0.4, 3, [0.4, 0.4]), (60, 3, [60, 60]), (60.5, 1, []), (None, 3, [])]
 )
-def test_a_destination_is_waited_for_as_long_as_it_asks_up_to_a_minute(
-    tmp_path, monkeypatch, wished, calls, waits
-):
+def test_a_destination_is_waited_for_as_long_as_it_asks_up_to_a_minute(tmp_path, wished, calls, waits):
     busy = Received(*(refused(temporary=True, retry_after_s=wished) for _ in range(9)))
     found, slept, called = world(tmp_path, busy=busy), [], []
     busy.send = lambda delivery, send=busy.send: (called.append(delivery), send(delivery))[1]
-    pace = replace(deliveries.NO_WAIT, attempts=3, sleep=slept.append)
-    monkeypatch.setattr(deliveries, "NO_WAIT", pace)
+    found.pace = replace(deliveries.NO_WAIT, attempts=3, sleep=slept.append)
     assert outcomes(found.run(2, diagnosis(**FAILING))) == [("busy", "new-incident", "failed")]
     assert (len(called), slept) == (calls, [pytest.approx(wait, abs=0.3) for wait in waits])
 
@@ -316,34 +307,6 @@ def test_runs_of_a_day_share_a_limit_and_a_killed_run_counts_with_its_own(tmp_pa
     assert found.scanned[-1] == 2.0
 
 
-def test_retention_keeps_the_last_report_of_an_open_incident(tmp_path):
-    files = FilesSender(tmp_path / "reports", Retention.of({"keep": "1d"}))
-    found = world(tmp_path / "state", files=({"when": "every-run"}, files))
-    day = 24
-    for hour, seen in (
-        (1, diagnosis()),
-        (2, diagnosis(**FAILING)),
-        (3, diagnosis(**FAILING)),
-        (2 * day, ServiceError("AWS is down.")),
-    ):
-        found.run(hour, seen)
-    folder = tmp_path / "reports"
-    late = Delivery(notice_of("no-change", "orders", "backlog", at(2 * day)), None, None)
-    ongoing = replace(late, open_incidents=frozenset({incident(tmp_path)}))
-
-    def expired(retention, delivery):
-        return sorted(name[9:11] for name in retention.expired(folder, delivery))
-
-    assert len(list(folder.glob("2*"))) == 3
-    assert expired(files.retention, ongoing) == ["01", "02"]
-    assert expired(files.retention, late) == ["01", "02", "03"]
-    assert expired(Retention.of({"keep": "1d", "keep_incidents": True}), late) == ["01"]
-    assert expired(Retention(), late) == []
-    # Whether an incident of another system is open, only its own runs know.
-    other = replace(late, notice=replace(late.notice, system="refunds"))
-    assert expired(files.retention, other) == ["01"]
-
-
 def test_an_error_has_stand_ins_at_a_stricter_level(tmp_path):
     plain, strict = Received(), Received()
     found = world(
@@ -354,7 +317,3 @@ def test_an_error_has_stand_ins_at_a_stricter_level(tmp_path):
     found.run(2, ServiceError("arn:aws:sns:eu-west-1:210987654321:x is not there."))
     texts = [" ".join(each.deliveries[0].content.sentences) for each in (plain, strict)]
     assert ["210987654321" in text for text in texts] == [True, False]
-
-
-def incident(folder):
-    return State(folder / "state").system("orders").questions["backlog"].open.id

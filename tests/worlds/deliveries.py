@@ -130,6 +130,7 @@ class World:
     during: Callable = lambda: None  # called while a run collects its evidence
     telemetry: Telemetry | None = None
     gb: float = 0.5
+    pace: Pace = NO_WAIT
 
     def run(self, hour, found, kill_at=None, **more):
         checkpoints = Checkpoints(kill_at)
@@ -158,7 +159,7 @@ class World:
             Stages(collect, diagnose, self.report),
             state,
             limits=self.settings,
-            pace=NO_WAIT,
+            pace=self.pace,
             clock=lambda: at(hour),
             **more,
         )

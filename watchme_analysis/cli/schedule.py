@@ -210,13 +210,13 @@ def export(systems: tuple[str, ...], every: float, folder: Path, language: str) 
     The policy has the calls of a pull and of the destinations in watchme.toml. The state of the systems is in
     a file system (EFS), so that nothing is delivered twice.
     """
-    from watchme_analysis.delivery.schedule import DOCKERFILE, MARK, cloudformation, container_policy
+    from watchme_analysis.delivery.schedule import MARK, cloudformation, container_policy, template
 
     config = load_config()
     policy = container_policy(_destinations(config, systems))
     jobs = _jobs(systems, every)
     files = {
-        "Dockerfile.watchme": DOCKERFILE,
+        "Dockerfile.watchme": template("Dockerfile.watchme"),
         "watchme.json": json.dumps(cloudformation(jobs, policy), indent=2) + "\n",
         "policy.json": json.dumps(policy, indent=2) + "\n",
     }

@@ -1,6 +1,7 @@
 """Schedules of `watchme run`: units of systemd, lines of a crontab, and a container with its CloudFormation.
 
-Only texts are made here; :mod:`watchme_analysis.cli.schedule` shows them and installs what was asked for.
+Only texts are made here, from the files in ``schedules/``; :mod:`watchme_analysis.cli.schedule` shows and
+installs them.
 """
 
 from __future__ import annotations
@@ -9,20 +10,21 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchme_analysis.cloudwatch.session import iam_policy
-from watchme_analysis.config import FILE
+from watchme_analysis.config import FILE, Destination
+from watchme_analysis.delivery.destinations.registry import type_of_sender
+from watchme_analysis.delivery.secret_values import allowed_calls
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.render import error_message
 
-if TYPE_CHECKING:
-    from watchme_analysis.config import Destination
-
 MARK = "Managed by watchme schedule"
+_TEMPLATES = Path(__file__).with_name("schedules")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _HOUR_MINUTES, _DAY_HOURS = 60, 24
 # A run waits this long for another one of the same system, as after an alarm.
@@ -31,20 +33,9 @@ _WAIT = "10m"
 
 @dataclass(frozen=True)
 class Job:
-    """A scheduled run.
+    """A scheduled run of a system, or of all systems where its name is empty.
 
-    Attributes
-    ----------
-    system
-        Name of the system in ``watchme.toml``; empty for all systems.
-    every
-        Interval between two runs.
-    folder
-        Folder of ``watchme.toml``.
-    command
-        Path of the program ``watchme``.
-    file
-        Name of the file of settings in the folder. The run names it, and thereby trusts its later content.
+    The run names the file of settings in the folder, and thereby trusts its later content.
     """
 
     system: str
@@ -70,13 +61,7 @@ class Job:
 
 
 def check_job(job: Job) -> None:
-    """Check that a job can be scheduled.
-
-    Raises
-    ------
-    InputError
-        When the name can't be part of a file name, or the interval is shorter than a minute.
-    """
+    """Check that the name can be part of a file name, and that the interval is at least a minute."""
     if job.system and not _NAME.fullmatch(job.system):
         raise InputError(error_message("error-unit-name", system=repr(job.system)))
     if job.every < timedelta(minutes=1):
@@ -93,37 +78,24 @@ def systemd_units(job: Job) -> dict[str, str]:
     .. [1] https://www.freedesktop.org/software/systemd/man/latest/systemd.timer.html
     """
     seconds = round(job.every.total_seconds())
-    service = f"""# {MARK}
-[Unit]
-Description=watchme run {job.system or "of all systems"}
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-Type=oneshot
-WorkingDirectory={_path(job.folder)}
-ExecStart={" ".join(map(_unit_word, job.arguments))}
-Nice=10
-"""
-    timer = f"""# {MARK}
-[Unit]
-Description=Runs {job.name}.service every {_interval(job.every)}
-
-[Timer]
-OnActiveSec=0
-OnUnitActiveSec={seconds}
-RandomizedDelaySec={seconds // 10}
-AccuracySec=1
-
-[Install]
-WantedBy=timers.target
-"""
-    return {f"{job.name}.service": service, f"{job.name}.timer": timer}
+    values = {
+        "name": job.name,
+        "system": job.system or "of all systems",
+        # A setting that takes a path unquoted: only ``%`` has a meaning there.
+        "folder": str(job.folder).replace("%", "%%"),
+        "command": " ".join(map(_unit_word, job.arguments)),
+        "interval": _interval(job.every),
+        "seconds": seconds,
+        "spread": seconds // 10,
+    }
+    return {
+        f"{job.name}.{kind}": template(f"systemd.{kind}").format(**values) for kind in ("service", "timer")
+    }
 
 
-def _path(path: Path) -> str:
-    """Return a path for a setting that takes it unquoted: only ``%`` has a meaning there."""
-    return str(path).replace("%", "%%")
+def template(name: str) -> str:
+    """Return the text of a file in ``schedules/``."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _unit_word(word: str) -> str:
@@ -148,9 +120,8 @@ def crontab_line(job: Job, log: Path) -> str:
         when = "0 0 * * *" if hours == _DAY_HOURS else f"0 */{hours} * * *" if hours > 1 else "0 * * * *"
     else:
         raise InputError(error_message("error-cron-interval", interval=_interval(job.every)))
-    command = (
-        f"cd {shlex.quote(str(job.folder))} && {shlex.join(job.arguments)} >> {shlex.quote(str(log))} 2>&1"
-    )
+    folder, output = shlex.quote(str(job.folder)), shlex.quote(str(log))
+    command = f"cd {folder} && {shlex.join(job.arguments)} >> {output} 2>&1"
     # A percent sign ends a command of a crontab.
     return f"{when} {command.replace('%', chr(92) + '%')} # {MARK}: {job.name}"
 
@@ -166,40 +137,13 @@ def with_crontab_line(crontab: str, job: Job, line: str | None) -> str:
 
 def scheduled_in_crontab(crontab: str) -> dict[str, str]:
     """Return the lines of a crontab that were installed here, by name of the job."""
-    found = {}
-    for line in crontab.splitlines():
-        before, mark, name = line.rpartition(f" # {MARK}: ")
-        if mark:
-            found[name] = before
-    return found
+    parts = (line.rpartition(f" # {MARK}: ") for line in crontab.splitlines())
+    return {name: before for before, mark, name in parts if mark}
 
 
 def _interval(every: timedelta) -> str:
     minutes = every.total_seconds() / 60
     return f"{minutes / 60:g} h" if minutes % _HOUR_MINUTES == 0 else f"{minutes:g} min"
-
-
-DOCKERFILE = """\
-# An image with `watchme run` and the settings of a team; build it in a clone of watchme_analysis:
-#   cp watchme.toml .  &&  docker build --file Dockerfile.watchme --tag watchme .
-FROM python:3.12-slim
-RUN useradd --create-home --uid 10001 watchme
-WORKDIR /opt/watchme
-COPY pyproject.toml README.md LICENSE requirements.lock ./
-COPY watchme_analysis ./watchme_analysis
-COPY notebooks ./notebooks
-COPY data/health-threadpool ./data/health-threadpool
-COPY docs/causes ./docs/causes
-# The versions that were tested, with checked hashes; the lock holds more packages than the image needs.
-RUN pip install --no-cache-dir --require-hashes --only-binary :all: --no-deps -r requirements.lock \\
-    && pip install --no-cache-dir --no-deps --no-build-isolation .
-COPY watchme.toml /etc/watchme/watchme.toml
-ENV WATCHME_CONFIG=/etc/watchme/watchme.toml WATCHME_RUN_STATE=/var/lib/watchme
-RUN install --directory --owner 10001 /var/lib/watchme
-USER 10001
-WORKDIR /var/lib/watchme
-ENTRYPOINT ["watchme", "run"]
-"""
 
 
 def container_policy(destinations: Iterable[Destination]) -> dict[str, Any]:
@@ -210,7 +154,8 @@ def container_policy(destinations: Iterable[Destination]) -> dict[str, Any]:
     policy = iam_policy()
     allowed: dict[tuple[str, ...], set[str]] = {}
     for each in destinations:
-        for actions, resource in _calls_of(each):
+        of_secrets = (call for value in each.settings.values() for call in allowed_calls(str(value)))
+        for actions, resource in (*type_of_sender(each).allowed_calls(each.settings), *of_secrets):
             allowed.setdefault(actions, set()).add(resource)
     for number, (actions, resources) in enumerate(allowed.items(), 1):
         statement = {"Sid": f"WatchmeDeliver{number}", "Effect": "Allow"}
@@ -218,46 +163,11 @@ def container_policy(destinations: Iterable[Destination]) -> dict[str, Any]:
     return policy
 
 
-def _calls_of(destination: Destination) -> Iterable[tuple[tuple[str, ...], str]]:
-    """Yield the calls of a destination with the ARN that they need."""
-    settings = destination.settings
-    match destination.type:
-        case "s3":
-            bucket = f"arn:aws:s3:::{settings['bucket']}"
-            prefix = str(settings.get("prefix", "")).strip("/")
-            objects = f"{bucket}/{prefix}/*" if prefix else f"{bucket}/*"
-            yield ("s3:GetObject", "s3:PutObject"), objects
-            if settings.get("keep"):
-                yield ("s3:DeleteObject",), objects
-                yield ("s3:ListBucket",), bucket
-            if key := settings.get("kms_key"):
-                yield ("kms:Decrypt", "kms:GenerateDataKey"), _arn(key, f"kms:*:*:key/{key}")
-        case "sns":
-            yield ("sns:Publish",), settings["topic"]
-        case "eventbridge":
-            bus = settings["bus"]
-            yield ("events:PutEvents",), _arn(bus, f"events:*:*:event-bus/{bus}")
-    for value in map(str, settings.values()):
-        kind, _, name = value.partition(":")
-        if kind == "secretsmanager":
-            secret = name.partition("#")[0]
-            # AWS appends a hyphen and six characters to the name of a secret.
-            yield (
-                ("secretsmanager:GetSecretValue",),
-                _arn(secret, f"secretsmanager:*:*:secret:{secret}-??????"),
-            )
-        elif kind == "ssm":
-            yield ("ssm:GetParameter",), _arn(name, f"ssm:*:*:parameter/{name.lstrip('/')}")
-
-
-def _arn(name: str, of_name: str) -> str:
-    return name if name.startswith("arn:") else f"arn:aws:{of_name}"
-
-
 def cloudformation(jobs: Sequence[Job], policy: Mapping[str, Any]) -> dict[str, Any]:
     """Return a template that runs the image on a schedule: EventBridge Scheduler starts a Fargate task [1]_.
 
     The state of the systems is in a file system that the tasks share, since a task has no disk that lasts.
+    The outputs are what another scheduler needs to start the task, such as a state machine of Step Functions.
 
     Parameters
     ----------
@@ -270,179 +180,16 @@ def cloudformation(jobs: Sequence[Job], policy: Mapping[str, Any]) -> dict[str, 
     ----------
     .. [1] https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
     """
-    resources: dict[str, Any] = {
-        "Cluster": {"Type": "AWS::ECS::Cluster"},
-        "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 30}},
-        "State": {"Type": "AWS::EFS::FileSystem", "Properties": {"Encrypted": True}},
-        "StateSecurity": {
-            "Type": "AWS::EC2::SecurityGroup",
-            "Properties": {
-                "GroupDescription": "The tasks reach their state over NFS",
-                "VpcId": {"Ref": "Vpc"},
-                "SecurityGroupIngress": [
-                    {
-                        "IpProtocol": "tcp",
-                        "FromPort": 2049,
-                        "ToPort": 2049,
-                        "SourceSecurityGroupId": {"Ref": "TaskSecurity"},
-                    }
-                ],
-            },
-        },
-        "TaskSecurity": {
-            "Type": "AWS::EC2::SecurityGroup",
-            "Properties": {"GroupDescription": "Tasks of watchme run", "VpcId": {"Ref": "Vpc"}},
-        },
-        "StateMount": {
-            "Type": "AWS::EFS::MountTarget",
-            "Properties": {
-                "FileSystemId": {"Ref": "State"},
-                "SubnetId": {"Ref": "Subnet"},
-                "SecurityGroups": [{"Ref": "StateSecurity"}],
-            },
-        },
-        "StateAccess": {
-            "Type": "AWS::EFS::AccessPoint",
-            "Properties": {
-                "FileSystemId": {"Ref": "State"},
-                "PosixUser": {"Uid": "10001", "Gid": "10001"},
-                "RootDirectory": {
-                    "Path": "/watchme",
-                    "CreationInfo": {"OwnerUid": "10001", "OwnerGid": "10001", "Permissions": "0700"},
-                },
-            },
-        },
-        "TaskRole": _role("ecs-tasks.amazonaws.com", "run", policy),
-        "ExecutionRole": {
-            "Type": "AWS::IAM::Role",
-            "Properties": {
-                "AssumeRolePolicyDocument": _trust("ecs-tasks.amazonaws.com"),
-                "ManagedPolicyArns": [
-                    {
-                        "Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/"
-                        "AmazonECSTaskExecutionRolePolicy"
-                    }
-                ],
-            },
-        },
-        "Task": _task(),
-        "SchedulerRole": _role(
-            "scheduler.amazonaws.com",
-            "start",
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {"Effect": "Allow", "Action": "ecs:RunTask", "Resource": {"Ref": "Task"}},
-                    {
-                        "Effect": "Allow",
-                        "Action": "iam:PassRole",
-                        "Resource": [
-                            {"Fn::GetAtt": ["TaskRole", "Arn"]},
-                            {"Fn::GetAtt": ["ExecutionRole", "Arn"]},
-                        ],
-                    },
-                ],
-            },
-        ),
-    }
+    made: dict[str, Any] = json.loads(template("cloudformation.json"))
+    resources = made["Resources"]
+    resources["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"] = dict(policy)
+    schedule = resources.pop("Schedule")
     for number, job in enumerate(jobs, 1):
-        resources[f"Schedule{number}"] = _schedule(job)
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"{MARK}: watchme run as a Fargate task",
-        "Parameters": {
-            "Image": {"Type": "String", "Description": "Image of watchme, such as a URI of ECR"},
-            "Vpc": {"Type": "AWS::EC2::VPC::Id"},
-            "Subnet": {"Type": "AWS::EC2::Subnet::Id", "Description": "Subnet that reaches AWS's services"},
-        },
-        "Resources": resources,
-        # What another scheduler needs to start the task, such as a state machine of Step Functions.
-        "Outputs": {
-            "ClusterArn": {"Value": {"Fn::GetAtt": ["Cluster", "Arn"]}},
-            "TaskArn": {"Value": {"Ref": "Task"}},
-            "TaskSecurityGroup": {"Value": {"Ref": "TaskSecurity"}},
-        },
-    }
-
-
-def _task() -> dict[str, Any]:
-    log = {
-        "LogDriver": "awslogs",
-        "Options": {
-            "awslogs-group": {"Ref": "Log"},
-            "awslogs-region": {"Ref": "AWS::Region"},
-            "awslogs-stream-prefix": "watchme",
-        },
-    }
-    volume = {
-        "FilesystemId": {"Ref": "State"},
-        "TransitEncryption": "ENABLED",
-        "AuthorizationConfig": {"AccessPointId": {"Ref": "StateAccess"}},
-    }
-    container = {
-        "Name": "watchme",
-        "Image": {"Ref": "Image"},
-        "LogConfiguration": log,
-        "MountPoints": [{"SourceVolume": "state", "ContainerPath": "/var/lib/watchme"}],
-    }
-    return {
-        "Type": "AWS::ECS::TaskDefinition",
-        "DependsOn": "StateMount",
-        "Properties": {
-            "RequiresCompatibilities": ["FARGATE"],
-            "NetworkMode": "awsvpc",
-            "Cpu": "1024",
-            "Memory": "4096",
-            "TaskRoleArn": {"Fn::GetAtt": ["TaskRole", "Arn"]},
-            "ExecutionRoleArn": {"Fn::GetAtt": ["ExecutionRole", "Arn"]},
-            "Volumes": [{"Name": "state", "EFSVolumeConfiguration": volume}],
-            "ContainerDefinitions": [container],
-        },
-    }
-
-
-def _schedule(job: Job) -> dict[str, Any]:
-    overrides = {"containerOverrides": [{"name": "watchme", "command": job.options}]}
-    network = {
-        "AwsvpcConfiguration": {
-            "Subnets": [{"Ref": "Subnet"}],
-            "SecurityGroups": [{"Ref": "TaskSecurity"}],
-            "AssignPublicIp": "ENABLED",
-        }
-    }
-    minutes = round(job.every.total_seconds() / 60)
-    return {
-        "Type": "AWS::Scheduler::Schedule",
-        "Properties": {
-            "Description": f"watchme run {job.system}".rstrip(),
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "ScheduleExpression": f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})",
-            "Target": {
-                "Arn": {"Fn::GetAtt": ["Cluster", "Arn"]},
-                "RoleArn": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
-                "Input": json.dumps(overrides),
-                "EcsParameters": {
-                    "TaskDefinitionArn": {"Ref": "Task"},
-                    "LaunchType": "FARGATE",
-                    "NetworkConfiguration": network,
-                },
-            },
-        },
-    }
-
-
-def _trust(service: str) -> dict[str, Any]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-    }
-
-
-def _role(service: str, name: str, policy: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "Type": "AWS::IAM::Role",
-        "Properties": {
-            "AssumeRolePolicyDocument": _trust(service),
-            "Policies": [{"PolicyName": name, "PolicyDocument": dict(policy)}],
-        },
-    }
+        minutes = round(job.every.total_seconds() / 60)
+        overrides = {"containerOverrides": [{"name": "watchme", "command": job.options}]}
+        resources[f"Schedule{number}"] = deepcopy(schedule)
+        properties = resources[f"Schedule{number}"]["Properties"]
+        properties["Description"] = f"watchme run {job.system}".rstrip()
+        properties["ScheduleExpression"] = f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})"
+        properties["Target"]["Input"] = json.dumps(overrides)
+    return made

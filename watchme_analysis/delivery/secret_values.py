@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Secret:
-    """A secret.
+    """A secret, by its reference, which `config` has validated.
 
-    Attributes
-    ----------
-    reference
-        Where it is; validated by `config`.
-    aws_of
-        Returns the account in a region; None is the configured region.
+    ``aws_of`` returns the account in a region; None is the configured region.
     """
 
     reference: str
@@ -83,3 +78,19 @@ class Secret:
         except (ValueError, KeyError, TypeError, RecursionError):
             # The text of the error would quote the secret.
             raise InputError(error_message("error-secret-no-key", reference=self.reference)) from None
+
+
+def allowed_calls(reference: str) -> Iterable[tuple[tuple[str, ...], str]]:
+    """Yield the IAM action that reads a secret, with its ARN; none for other texts."""
+    kind, _, name = reference.partition(":")
+    if kind == "secretsmanager":
+        secret = name.partition("#")[0]
+        # AWS appends a hyphen and six characters to the name of a secret.
+        yield ("secretsmanager:GetSecretValue",), arn(secret, f"secretsmanager:*:*:secret:{secret}-??????")
+    elif kind == "ssm":
+        yield ("ssm:GetParameter",), arn(name, f"ssm:*:*:parameter/{name.lstrip('/')}")
+
+
+def arn(name: str, of_name: str) -> str:
+    """Return an ARN; a name becomes the one in any region and account, for a policy."""
+    return name if name.startswith("arn:") else f"arn:aws:{of_name}"

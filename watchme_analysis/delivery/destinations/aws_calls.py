@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.delivery.destinations.base import DeliveryError
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.text.render import as_message
 
-# Returns the account in a region for calls that are not repeated, because a repetition would deliver twice.
-AwsOf = Callable[[str | None], Aws]
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
 
 
 def delivered(aws: Aws, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
@@ -20,7 +18,8 @@ def delivered(aws: Aws, service: str, operation: str, **parameters: Any) -> dict
     Raises
     ------
     DeliveryError
-        When AWS refuses the call or can't be reached.
+        When AWS refuses the call or can't be reached. A call whose response was lost may have arrived; only
+        the next run repeats it.
     """
     from botocore.exceptions import (
         BotoCoreError,
@@ -36,8 +35,8 @@ def delivered(aws: Aws, service: str, operation: str, **parameters: Any) -> dict
     except ServiceError as error:
         cause = error.__cause__
         unsent = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError, SSLError)
-        broken = (BotoCoreError, ResponseParserError)
-        is_broken = error.retryable and isinstance(cause, broken) and not isinstance(cause, unsent)
+        is_broken = isinstance(cause, BotoCoreError | ResponseParserError) and not isinstance(cause, unsent)
+        is_lost = error.retryable and is_broken
         raise DeliveryError(
-            as_message(error), may_have_arrived=is_broken, is_temporary=error.retryable
+            as_message(error), may_have_arrived=is_lost, is_temporary=error.retryable and not is_lost
         ) from error

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.text.message import Text
 
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
+
 # Forms of a report: a folder with a page, and a Markdown file.
 PAGE_FORM, POSTMORTEM_FORM = "page", "postmortem"
+# Returns the account in a region for calls that are not repeated, because a repetition would deliver twice;
+# None is the configured region.
+AwsOf: TypeAlias = "Callable[[str | None], Aws]"
 
 
 class DeliveryError(ServiceError):
@@ -23,7 +31,7 @@ class DeliveryError(ServiceError):
     said
         Reason in one sentence, without secrets.
     may_have_arrived
-        Whether the destination may have received it, so that it must not be repeated.
+        Whether the destination may have received it.
     is_temporary
         Whether another attempt in the same run may succeed.
     retry_after_s
@@ -48,18 +56,9 @@ class DeliveryError(ServiceError):
 class Delivery:
     """A notice as a destination receives it.
 
-    Attributes
-    ----------
-    notice
-        The notice.
-    content
-        Its texts in the language and at the level of redaction of the destination.
-    page
-        Folder or file of the report at that language and level, in the form of the sender; None without one.
-    open_incidents
-        Ids of the incidents of the system that are open, whose last report must be kept.
-    thread_root
-        Receipt of the first message of the same thread here; None before one.
+    ``content`` is in the language and at the level of redaction of the destination, as is ``page``, the
+    folder or file of the report in the form of the sender. The last reports of ``open_incidents`` must be
+    kept. ``thread_root`` is the receipt of the first message of the same thread here.
     """
 
     notice: Notice
@@ -69,12 +68,27 @@ class Delivery:
     thread_root: str | None = None
 
 
-class Sender(Protocol):
-    """A destination."""
+class Sender:
+    """A destination.
 
-    @property
-    def form(self) -> str:
-        """Form of the report that it delivers, such as :data:`PAGE_FORM`; empty if it delivers texts only."""
+    Attributes
+    ----------
+    form
+        Form of the report that it delivers, such as :data:`PAGE_FORM`; empty if it delivers texts only.
+    """
+
+    form: ClassVar[str] = ""
+
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> Sender:
+        """Return the sender of a destination, whose small copies of sites are in the folder of the state."""
+        raise NotImplementedError
+
+    @classmethod
+    def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Yield the IAM actions that a destination needs, with the ARN of the resource."""
+        del settings
+        return ()
 
     def send(self, delivery: Delivery) -> str:
         """Deliver a notice; return what the destination calls it.
@@ -84,6 +98,9 @@ class Sender(Protocol):
         DeliveryError
             When it is not confirmed.
         """
+        raise NotImplementedError
 
     def link(self, delivery: Delivery) -> str | None:
         """Return the URL of the report that was delivered here; None without one."""
+        del delivery
+        return None

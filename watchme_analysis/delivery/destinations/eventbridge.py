@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
-from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered
-from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.destinations.aws_calls import delivered
+from watchme_analysis.delivery.destinations.base import AwsOf, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.secret_values import arn
 from watchme_analysis.text.render import error_message
 
 SOURCE = "watchme"
@@ -18,20 +22,23 @@ _TEMPORARY = ("InternalFailure", "ThrottlingException", "InternalException")
 
 
 @dataclass(frozen=True)
-class EventBridgeSender:
-    """Delivery to an event bus.
-
-    Attributes
-    ----------
-    bus
-        Name or ARN of the bus.
-    aws_of
-        Returns the account in a region.
-    """
+class EventBridgeSender(Sender):
+    """Delivery to an event bus, given by its name or ARN."""
 
     bus: str
     aws_of: AwsOf
-    form: ClassVar[str] = ""
+
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> EventBridgeSender:
+        """Return the sender of a destination."""
+        del state
+        return cls(destination.settings["bus"], aws_of)
+
+    @classmethod
+    def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Yield the IAM actions with their resources."""
+        bus = settings["bus"]
+        yield ("events:PutEvents",), arn(bus, f"events:*:*:event-bus/{bus}")
 
     def send(self, delivery: Delivery) -> str:
         """Put the event; return its id."""
@@ -50,11 +57,6 @@ class EventBridgeSender:
                 error_message("error-bus-refused", bus=self.bus, code=code), is_temporary=code in _TEMPORARY
             )
         return str(result["EventId"])
-
-    def link(self, delivery: Delivery) -> str | None:
-        """Return None: no report is stored here."""
-        del delivery
-        return None
 
 
 def event_detail(delivery: Delivery) -> dict[str, Any]:

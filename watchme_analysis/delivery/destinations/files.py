@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, locked, prepare, read_result
@@ -32,12 +33,7 @@ _TIME = re.compile(r"(\d{8}T\d{6})Z-")
 class Retention:
     """How long reports are kept.
 
-    Attributes
-    ----------
-    keep
-        Age from which reports are removed; None keeps all.
-    keep_incidents
-        Whether reports of incidents are kept for ever.
+    Those older than ``keep`` are removed; None keeps all, and ``keep_incidents`` those of incidents.
     """
 
     keep: timedelta | None = None
@@ -111,23 +107,20 @@ def note_of(delivery: Delivery) -> bytes:
 
 
 @dataclass(frozen=True)
-class FilesSender:
-    """Delivery of reports to a folder.
-
-    Attributes
-    ----------
-    folder
-        Folder of all reports; created when missing.
-    retention
-        How long they are kept.
-    url
-        URL under which the folder is served; None if it is not.
-    """
+class FilesSender(Sender):
+    """Delivery of reports to a folder, which is created when missing, and may be served under a URL."""
 
     folder: Path
     retention: Retention
     url: str | None = None
     form: ClassVar[str] = PAGE_FORM
+
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> FilesSender:
+        """Return the sender of a destination."""
+        del state, aws_of
+        settings = destination.settings
+        return cls(Path(settings["folder"]).absolute(), Retention.of(settings), settings.get("url"))
 
     def send(self, delivery: Delivery) -> str:
         """Copy the report into the folder, remove old ones, and write the index; return its path."""
@@ -160,16 +153,9 @@ class FilesSender:
 
 
 def copy_report(report: Path, target: Path, note: bytes, only: Sequence[str] | None = None) -> None:
-    """Copy a report so that it appears complete or not at all.
+    """Copy a report with a note so that it appears complete or not at all.
 
-    Parameters
-    ----------
-    report, target
-        Folder of the report, and the new folder.
-    note
-        Content of its note.
-    only
-        Names of the files to copy; the others become empty files. None copies all.
+    ``only`` names the files to copy, and the others become empty files; None copies all.
     """
     remove_leftovers(target.parent)
     work = temporary_path(target)

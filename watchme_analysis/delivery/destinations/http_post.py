@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from threading import Event, Timer
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from watchme_analysis.delivery.destinations.base import DeliveryError
+from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.errors import WatchmeError
 from watchme_analysis.text.render import as_message, error_message
 
+if TYPE_CHECKING:
+    from urllib3.exceptions import HTTPError
+
 TIMEOUT_S = 15.0
 JSON = "application/json; charset=utf-8"
+# Printable ASCII characters, as a request line holds them.
+_URL = re.compile(r"https?://[!-~]+")
 # Bytes of a response that are read: an error, or the message that was posted.
 _MOST_READ = 200_000
 # A gateway that gives up may have passed the request on.
 _GATEWAY_STATUSES = (502, 504)
-_SECONDS = re.compile(r"[0-9]{1,9}")
 _TEMPORARY_STATUSES = (408, 425, 429)
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def post_json(url: str, body: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> str:
@@ -45,107 +47,75 @@ def post(
 ) -> str:
     """Return the text of the response to a POST request.
 
-    The URL is a secret, so errors name neither it nor its host.
-
-    Parameters
-    ----------
-    url
-        HTTP or HTTPS URL.
-    data, content_type
-        Body of the request, and its type.
-    headers
-        Further headers.
-    timeout_s
-        Seconds to wait for the connection, and then for the whole response.
+    The URL is a secret, so errors name neither it nor its host. ``timeout_s`` counts for the connection, and
+    then for each part of the response; the outbox ends a delivery that takes too long in all.
 
     Raises
     ------
     DeliveryError
         When the response is not a success. Redirects are not followed.
     """
+    from urllib3.exceptions import HTTPError
+
     sent = {"Content-Type": content_type, "User-Agent": "watchme-analysis", **headers}
-    connection, path = _connected(url, timeout_s)
-    is_over = Event()
-    watcher = Timer(timeout_s, _cut_off, (connection.sock, is_over))
-    watcher.daemon = True
-    watcher.start()
+    options = {"timeout": timeout_s, "retries": False, "redirect": False, "preload_content": False}
     try:
-        try:
-            connection.request("POST", path, data, sent)
-            response = connection.getresponse()
+        with _pool(url) as pool, pool.request("POST", url, body=data, headers=sent, **options) as response:
             text = response.read(_MOST_READ).decode(errors="replace")
-            if is_over.is_set():  # what ends without a length ends at any moment
-                raise TimeoutError
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, TimeoutError) or is_over.is_set():
-                said = error_message("error-no-response", seconds=f"{timeout_s:g}")
-            else:
-                said = error_message("error-connection-broke", reason=type(error).__name__)
-            raise DeliveryError(said, may_have_arrived=True) from error
-    finally:
-        watcher.cancel()
-        connection.close()
+    except HTTPError as error:
+        raise _broken(error, timeout_s) from error
     if 200 <= response.status < 300:
-        return text
-    raise _refused(response.status, response.reason, response.headers.get("Retry-After"))
+        return str(text)
+    status = f"{response.status} {response.reason or ''}".rstrip()
+    raise DeliveryError(
+        error_message("error-destination-status", status=status),
+        may_have_arrived=response.status in _GATEWAY_STATUSES,
+        is_temporary=response.status >= 500 or response.status in _TEMPORARY_STATUSES,
+        retry_after_s=retry_after_s(response.headers.get("Retry-After")),
+    )
 
 
-def _cut_off(connection: socket.socket, is_over: Event) -> None:
-    """End a connection whose time is over, although its other side sends something now and then."""
-    is_over.set()
-    with suppress(OSError):
-        # Not the method of a TLS connection, which would take its state from the thread that reads.
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+def _pool(url: str) -> Any:
+    """Return a pool of connections, through the proxy that the environment states for the URL."""
+    from urllib3 import PoolManager, ProxyManager
 
-
-def _connected(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str]:
-    """Return an open connection and the path; after an error, nothing was sent."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, is_valid = parts.hostname, bool(_URL.fullmatch(url) and parts.hostname) and parts.port != 0
     except ValueError:
-        parts, host, port = None, None, None
-    if parts is None or parts.scheme not in ("http", "https") or not host or not url.isascii():
+        host, is_valid = None, False
+    if not host or not is_valid:
         raise DeliveryError(error_message("error-secret-no-url"))
-    path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    context = ssl.create_default_context()
     proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme)
-    made: http.client.HTTPConnection
-    through = urlsplit(proxy) if proxy else None
-    place = (host, port) if through is None else (str(through.hostname), through.port)
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        made = http.client.HTTPSConnection(*place, timeout=timeout_s, context=context)
-        if through is not None:
-            made.set_tunnel(host, port)
-    else:
-        made = http.client.HTTPConnection(*place, timeout=timeout_s)
-        path = url if through is not None else path
-    try:
-        made.connect()
-    except ssl.SSLError as error:
-        made.close()
-        raise DeliveryError(
-            error_message("error-tls-failed", reason=error.reason or type(error).__name__), is_temporary=True
-        ) from error
-    except TimeoutError as error:
-        raise DeliveryError(
-            error_message("error-no-connection", seconds=f"{timeout_s:g}"), is_temporary=True
-        ) from error
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DeliveryError(
-            error_message("error-destination-unreachable", reason=reason), is_temporary=True
-        ) from error
-    return made, path
+    return ProxyManager(proxy, ssl_context=context) if proxy else PoolManager(ssl_context=context)
 
 
-def _refused(status: int, reason: str, retry_after: str | None) -> DeliveryError:
-    return DeliveryError(
-        error_message("error-destination-status", status=f"{status} {reason}".rstrip()),
-        may_have_arrived=status in _GATEWAY_STATUSES,
-        is_temporary=status >= 500 or status in _TEMPORARY_STATUSES,
-        retry_after_s=retry_after_s(retry_after),
+def _broken(error: HTTPError, timeout_s: float) -> DeliveryError:
+    """Return the error of a connection that was not made, or that broke before the response."""
+    from urllib3.exceptions import (
+        ConnectTimeoutError,
+        NewConnectionError,
+        ProxyError,
+        ReadTimeoutError,
+        SSLError,
     )
+
+    raised = error.original_error if isinstance(error, ProxyError) else error
+    inner = raised.__cause__ or next((each for each in raised.args if isinstance(each, Exception)), raised)
+    kind, seconds = type(inner).__name__, f"{timeout_s:g}"
+    if isinstance(raised, ReadTimeoutError):
+        return DeliveryError(error_message("error-no-response", seconds=seconds), may_have_arrived=True)
+    if isinstance(raised, SSLError):
+        said = error_message("error-tls-failed", reason=getattr(inner, "reason", None) or kind)
+    elif isinstance(raised, NewConnectionError | OSError):
+        reason = getattr(inner, "strerror", None) or kind
+        said = error_message("error-destination-unreachable", reason=reason)
+    elif isinstance(raised, ConnectTimeoutError):
+        said = error_message("error-no-connection", seconds=seconds)
+    else:
+        return DeliveryError(error_message("error-connection-broke", reason=kind), may_have_arrived=True)
+    return DeliveryError(said, is_temporary=True)
 
 
 def retry_after_s(value: str | None) -> float | None:
@@ -163,6 +133,9 @@ def retry_after_s(value: str | None) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def secret_error(error: WatchmeError) -> DeliveryError:
-    """Return the error of a secret that can't be read, as that of a delivery."""
-    return DeliveryError(as_message(error), is_temporary=error.retryable)
+def value_of_secret(secret: Secret) -> str:
+    """Return the value of a secret; a delivery without it has failed."""
+    try:
+        return secret.value()
+    except WatchmeError as error:
+        raise DeliveryError(as_message(error), is_temporary=error.retryable) from error

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
-from watchme_analysis.delivery.destinations.base import POSTMORTEM_FORM, Delivery, DeliveryError
+from watchme_analysis.delivery.destinations.base import (
+    POSTMORTEM_FORM,
+    AwsOf,
+    Delivery,
+    DeliveryError,
+    Sender,
+)
 from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.present.markdown import markdown_text
 from watchme_analysis.text.file_names import slug
@@ -18,17 +25,17 @@ from watchme_analysis.text.render import error_message
 
 
 @dataclass(frozen=True)
-class MarkdownSender:
-    """Delivery as a file below a folder.
-
-    Attributes
-    ----------
-    folder
-        The folder; created when missing.
-    """
+class MarkdownSender(Sender):
+    """Delivery as a file below a folder, which is created when missing."""
 
     folder: Path
     form: ClassVar[str] = POSTMORTEM_FORM
+
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> MarkdownSender:
+        """Return the sender of a destination."""
+        del state, aws_of
+        return cls(Path(destination.settings["folder"]).absolute())
 
     def send(self, delivery: Delivery) -> str:
         """Write the file; return its path."""
@@ -44,11 +51,6 @@ class MarkdownSender:
                 error_message("error-destination-unwritable", path=path, reason=error), is_temporary=True
             ) from error
         return str(path)
-
-    def link(self, delivery: Delivery) -> str | None:
-        """Return None: no report is stored here."""
-        del delivery
-        return None
 
 
 def as_markdown(content: Content) -> str:

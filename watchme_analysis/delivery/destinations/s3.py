@@ -8,20 +8,23 @@ step can be repeated: an object is replaced by the same object.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.destinations.aws_calls import delivered
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
 from watchme_analysis.delivery.destinations.files import Retention, copy_report, note_of, remove_report
+from watchme_analysis.delivery.secret_values import arn
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, locked, prepare
 from watchme_analysis.report.html_page import INDEX, write_index
 from watchme_analysis.text.render import as_message, error_message
+from watchme_analysis.window import parse_span
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -32,24 +35,30 @@ _TYPES = {
 }
 # Objects per DeleteObjects call.
 _BATCH = 1000
+# Folder of the small copies of sites, within the state of all systems.
+_SITES = "sites"
+# Longest time for which S3 accepts a signed link.
+_LINK_VALID = "7d"
+
+
+def prefix_of(settings: Mapping[str, Any]) -> str:
+    """Return the prefix of the site in its bucket, which is empty or ends with a slash."""
+    prefix = str(settings.get("prefix", "")).strip("/")
+    return f"{prefix}/" if prefix else ""
 
 
 @dataclass(frozen=True)
-class S3Sender:
+class S3Sender(Sender):
     """Delivery of reports to a bucket.
 
     Attributes
     ----------
     bucket, prefix
         Place of the site; the prefix ends with a slash or is empty.
-    retention
-        How long reports are kept.
     copy
         Folder of the small copy of the site.
-    aws_of
-        Returns the account in a region.
     link_valid
-        Time for which a link is valid; None for no links.
+        Time for which a link is valid.
     encryption
         ``ServerSideEncryption`` and ``SSEKMSKeyId`` of the objects; empty for those of the bucket.
     """
@@ -59,9 +68,39 @@ class S3Sender:
     retention: Retention
     copy: Path
     aws_of: AwsOf
-    link_valid: timedelta | None
+    link_valid: timedelta
     encryption: Mapping[str, str]
     form: ClassVar[str] = PAGE_FORM
+
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> S3Sender:
+        """Return the sender of a destination."""
+        settings = destination.settings
+        encryption = {
+            "ServerSideEncryption": settings.get("encryption"),
+            "SSEKMSKeyId": settings.get("kms_key"),
+        }
+        return cls(
+            settings["bucket"],
+            prefix_of(settings),
+            Retention.of(settings),
+            state / _SITES / destination.name,
+            aws_of,
+            min(parse_span(settings.get("link_valid", _LINK_VALID)), parse_span(_LINK_VALID)),
+            {name: value for name, value in encryption.items() if value},
+        )
+
+    @classmethod
+    def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Yield the IAM actions with their resources."""
+        bucket = f"arn:aws:s3:::{settings['bucket']}"
+        objects = f"{bucket}/{prefix_of(settings)}*"
+        yield ("s3:GetObject", "s3:PutObject"), objects
+        if settings.get("keep"):
+            yield ("s3:DeleteObject",), objects
+            yield ("s3:ListBucket",), bucket
+        if key := settings.get("kms_key"):
+            yield ("kms:Decrypt", "kms:GenerateDataKey"), arn(key, f"kms:*:*:key/{key}")
 
     def send(self, delivery: Delivery) -> str:
         """Upload the report, remove old ones, and upload the index; return the address of the page."""
@@ -75,7 +114,8 @@ class S3Sender:
                 self._put(aws, f"{name}/{path.name}", path.read_bytes())
             self._put(aws, f"{name}/{ABOUT}", note_of(delivery))
             if not (self.copy / name / RESULT).is_file():
-                self._keep_copy(delivery)
+                # The result, and an empty file for each other one, to which the index links.
+                copy_report(delivery.page, self.copy / name, note_of(delivery), only=(RESULT,))
             with locked(self.copy):
                 for old in self.retention.expired(self.copy, delivery):
                     self._delete(aws, old)
@@ -92,8 +132,8 @@ class S3Sender:
         return f"s3://{self.bucket}/{self.prefix}{name}/{PAGE}"
 
     def link(self, delivery: Delivery) -> str | None:
-        """Return a signed URL of the page; None without links."""
-        if self.link_valid is None or delivery.page is None:
+        """Return a signed URL of the page."""
+        if delivery.page is None:
             return None
         where = {"Bucket": self.bucket, "Key": f"{self.prefix}{delivery.page.name}/{PAGE}"}
         try:
@@ -116,12 +156,6 @@ class S3Sender:
             ContentType=kind,
             **self.encryption,
         )
-
-    def _keep_copy(self, delivery: Delivery) -> None:
-        """Keep the result of a report, and an empty file for each other one, from which the index links."""
-        page = delivery.page
-        if page is not None:
-            copy_report(page, self.copy / page.name, note_of(delivery), only=(RESULT,))
 
     def _delete(self, aws: Aws, name: str) -> None:
         """Delete the objects of a report."""

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
-from watchme_analysis.delivery.destinations.http_post import JSON, TIMEOUT_S, post, secret_error
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.http_post import JSON, TIMEOUT_S, post, value_of_secret
 from watchme_analysis.delivery.destinations.webhooks import cut, slack_message
 from watchme_analysis.delivery.secret_values import Secret
-from watchme_analysis.errors import WatchmeError
 from watchme_analysis.report.folder import read_result
 from watchme_analysis.text.message import Resource
 from watchme_analysis.text.render import error_message, note
@@ -35,19 +35,10 @@ _RECEIPT = re.compile(r"(\S+)/(\d+\.\d+)")
 
 
 @dataclass(frozen=True)
-class SlackAppSender:
+class SlackAppSender(Sender):
     """Delivery by an app of Slack, which needs the scope ``chat:write``, and ``files:write`` for images.
 
-    Attributes
-    ----------
-    token
-        Token of the app.
-    channel
-        Id or name of the channel.
-    api
-        URL of the methods, with a slash at its end.
-    timeout_s
-        Seconds to wait for each response.
+    ``channel`` is an id or a name; ``api`` is the URL of the methods, with a slash at its end.
     """
 
     token: Secret
@@ -55,6 +46,13 @@ class SlackAppSender:
     api: str = SLACK_API
     timeout_s: float = TIMEOUT_S
     form: ClassVar[str] = PAGE_FORM
+
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> SlackAppSender:
+        """Return the sender of a destination."""
+        del state
+        settings = destination.settings
+        return cls(Secret(settings["token"], aws_of), settings["channel"], settings.get("api", SLACK_API))
 
     def send(self, delivery: Delivery) -> str:
         """Post the message, in the thread of its incident, and the image; return channel and time."""
@@ -75,11 +73,6 @@ class SlackAppSender:
             return note("delivery-no-timeline", receipt=Resource(receipt), reason=reason)
         return receipt
 
-    def link(self, delivery: Delivery) -> str | None:
-        """Return None: no report is stored here."""
-        del delivery
-        return None
-
     def _upload(self, image: Path, channel: str, thread: str) -> None:
         """Upload an image into a thread, in the three steps of Slack."""
         data = image.read_bytes()
@@ -98,10 +91,7 @@ class SlackAppSender:
         DeliveryError
             When Slack refuses the call or can't be reached.
         """
-        try:
-            token = self.token.value()
-        except WatchmeError as error:
-            raise secret_error(error) from error
+        token = value_of_secret(self.token)
         text = urlencode(values) if content_type == _FORM else json.dumps(values)
         headers = {"Authorization": f"Bearer {token}"}
         try:

@@ -10,13 +10,14 @@ from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from html import escape
+from pathlib import Path
 from typing import ClassVar
 
+from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError
-from watchme_analysis.delivery.destinations.http_post import secret_error
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.http_post import value_of_secret
 from watchme_analysis.delivery.secret_values import Secret
-from watchme_analysis.errors import WatchmeError
 from watchme_analysis.report.folder import PAGE
 from watchme_analysis.text.render import error_message
 
@@ -30,22 +31,8 @@ _POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
 @dataclass(frozen=True)
-class EmailSender:
-    """Delivery by SMTP.
-
-    Attributes
-    ----------
-    host, port
-        SMTP server.
-    sender, recipients
-        Addresses.
-    tls
-        ``starttls``, ``tls`` or ``none``; None for that of the port.
-    user, password
-        Login; None without one.
-    timeout_s
-        Seconds to wait for each response.
-    """
+class EmailSender(Sender):
+    """Delivery by SMTP; ``tls`` is ``starttls``, ``tls`` or ``none``, and None for that of the port."""
 
     host: str
     port: int
@@ -57,13 +44,20 @@ class EmailSender:
     timeout_s: float = TIMEOUT_S
     form: ClassVar[str] = PAGE_FORM
 
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> EmailSender:
+        """Return the sender of a destination."""
+        del state
+        settings = destination.settings
+        host, _, port = settings["smtp"].rpartition(":")
+        password = Secret(settings["password"], aws_of) if "password" in settings else None
+        login = settings.get("tls"), settings.get("user"), password
+        return cls(host, int(port), settings["from"], settings["to"], *login)
+
     def send(self, delivery: Delivery) -> str:
         """Send the message; return its id."""
         mail = self.message(delivery)
-        try:
-            password = None if self.password is None else self.password.value()
-        except WatchmeError as error:
-            raise secret_error(error) from error
+        password = None if self.password is None else value_of_secret(self.password)
         try:
             smtp = self._connected()
         except (OSError, smtplib.SMTPException) as error:
@@ -71,11 +65,6 @@ class EmailSender:
         with smtp:
             refused = self._hand_over(smtp, mail, password)
         return str(mail["Message-ID"]) + (f" (refused: {', '.join(refused)})" if refused else "")
-
-    def link(self, delivery: Delivery) -> str | None:
-        """Return None: no report is stored here."""
-        del delivery
-        return None
 
     def message(self, delivery: Delivery) -> EmailMessage:
         """Return the message; its id is that of the notice, and all of one incident are in one thread."""

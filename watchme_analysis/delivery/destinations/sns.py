@@ -7,12 +7,15 @@ Amazon Q (formerly AWS Chatbot) drops every message that does not follow its sch
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
-from watchme_analysis.delivery.destinations.aws_calls import AwsOf, delivered
-from watchme_analysis.delivery.destinations.base import Delivery
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.destinations.aws_calls import delivered
+from watchme_analysis.delivery.destinations.base import AwsOf, Delivery, Sender
 from watchme_analysis.delivery.destinations.webhooks import cut, slack_text
 
 # Characters of a subject; it has no line breaks.
@@ -23,23 +26,23 @@ _TITLE, _DESCRIPTION, _STEP, _STEPS = 250, 7000, 350, 10
 
 
 @dataclass(frozen=True)
-class SnsSender:
-    """Delivery to a topic.
-
-    Attributes
-    ----------
-    topic
-        ARN of the topic.
-    format
-        ``text`` or ``amazon-q``.
-    aws_of
-        Returns the account in a region.
-    """
+class SnsSender(Sender):
+    """Delivery to a topic, given by its ARN; the format is ``text`` or ``amazon-q``."""
 
     topic: str
     format: str
     aws_of: AwsOf
-    form: ClassVar[str] = ""
+
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> SnsSender:
+        """Return the sender of a destination."""
+        del state
+        return cls(destination.settings["topic"], destination.settings.get("format", "text"), aws_of)
+
+    @classmethod
+    def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Yield the IAM actions with their resources."""
+        yield ("sns:Publish",), settings["topic"]
 
     def send(self, delivery: Delivery) -> str:
         """Publish the message; return its id."""
@@ -56,11 +59,6 @@ class SnsSender:
             parameters["MessageDeduplicationId"] = delivery.notice.id[-128:]
         response = delivered(self.aws_of(region_of(self.topic)), "sns", "publish", **parameters)
         return str(response["MessageId"])
-
-    def link(self, delivery: Delivery) -> str | None:
-        """Return None: no report is stored here."""
-        del delivery
-        return None
 
 
 def amazon_q_notification(delivery: Delivery) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
+from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
-from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
-from watchme_analysis.delivery.destinations.http_post import TIMEOUT_S, post_json, secret_error
+from watchme_analysis.delivery.destinations.base import AwsOf, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.http_post import TIMEOUT_S, post_json, value_of_secret
 from watchme_analysis.delivery.secret_values import Secret
-from watchme_analysis.errors import WatchmeError
 from watchme_analysis.text.render import error_message
 
 # Characters of a header and of a section in Block Kit.
@@ -32,30 +33,22 @@ def cut(text: str, longest: int) -> str:
 
 
 @dataclass(frozen=True)
-class WebhookSender:
-    """Delivery to a webhook.
-
-    Attributes
-    ----------
-    webhook
-        URL of the webhook.
-    kind
-        ``slack`` or ``teams``.
-    timeout_s
-        Seconds to wait for the destination.
-    """
+class WebhookSender(Sender):
+    """Delivery to a webhook, whose URL is a secret; the kind is ``slack`` or ``teams``."""
 
     webhook: Secret
     kind: str
     timeout_s: float = TIMEOUT_S
-    form: ClassVar[str] = ""
+
+    @classmethod
+    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> WebhookSender:
+        """Return the sender of a destination."""
+        del state
+        return cls(Secret(destination.settings["webhook"], aws_of), destination.type)
 
     def send(self, delivery: Delivery) -> str:
         """Post the message; return what the destination responded."""
-        try:
-            url = self.webhook.value()
-        except WatchmeError as error:
-            raise secret_error(error) from error
+        url = value_of_secret(self.webhook)
         if self.kind == "slack":
             return cut(post_json(url, slack_message(delivery.content), self.timeout_s), 100)
         text = post_json(url, teams_message(delivery.content), self.timeout_s)
@@ -65,11 +58,6 @@ class WebhookSender:
                 error_message("error-teams-error", status=failed[1]), is_temporary=is_temporary
             )
         return cut(text, 100)
-
-    def link(self, delivery: Delivery) -> str | None:
-        """Return None: no report is stored here."""
-        del delivery
-        return None
 
 
 def slack_text(text: str) -> str:
