@@ -227,13 +227,6 @@ def test_what_nginx_writes_is_read_back_equal(log_format, name):
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a?b HTTP/1.1" 200 12 "-" "curl"\n'
 
 
-def test_only_what_is_requested_is_built():
-    selection = Selection(("status", "path"))
-
-    for chunk in each_way(FORMATS[:1], LINE, selection):
-        assert chunk.table.drop_columns(["line"]).to_pylist() == [{"status": 200, "path": "/a"}]
-
-
 @pytest.mark.parametrize(
     ("requested", "taken"),
     [
@@ -277,11 +270,6 @@ def test_a_last_line_that_may_be_cut_is_kept_apart(engine):
     assert whole.table["request_time_s"].to_pylist() == [0.001, 30.001]
 
 
-def test_a_last_line_that_is_surely_whole_is_a_row():
-    for chunk in each_way(FORMATS[:1], LINE + LINE[:-1]):
-        assert (len(chunk.table), chunk.rejected, chunk.has_line_end) == (2, [], False)
-
-
 COMMON = stock_format("common")
 SHORT = LINE.partition(b' "-"')[0]
 
@@ -293,14 +281,6 @@ def test_a_line_torn_where_a_shorter_format_ends_is_no_line_of_it(engine):
 
     assert chunk.table["line"].to_pylist() == [1, 2, 3, 5]
     assert (chunk.rejected[0].line, chunk.rejected[0].reason) == (4, "it may be a truncated line of combined")
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_a_cut_last_line_counts_for_no_format(engine):
-    chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 3 + SHORT)
-
-    assert [one.line for one in chunk.rejected] == [4]
-    assert +chunk.formats == {"combined": 3}
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
@@ -344,18 +324,6 @@ STARTS = {
         b'192.0.2.7 [11/Dec/2025:10:10:30 +0900] "GET /a?b=c HTTP/1.1" 200 "/index.html" "b=c" HTTP/1.1',
     ),
 }  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "line"), STARTS.values(), ids=STARTS)
-def test_bare_texts_and_requests_said_twice_need_no_second_look(text, line):
-    plan = compile_format(text, name="own")
-
-    chunk, exact = (Engine([plan], UTC, engine=one).read((line + b"\n") * 5) for one in ("numba", "exact"))
-
-    assert chunk.reference_lines == 0
-    same(chunk, exact)
-    row = chunk.table.to_pylist()[0]
-    assert (row["method"], row["path"], row["query"]) in [("GET", "/a", "b=c")]
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])

@@ -5,12 +5,9 @@ import io
 import lzma
 import os
 import sys
-import tarfile
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -18,17 +15,13 @@ import pytest
 from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.known_formats import stock_formats
-from watchme_analysis.access_logs.input import Input
 from watchme_analysis.access_logs.line_blocks import (
     ROOM_BYTES,
     Block,
-    Buffers,
-    ahead,
     blocks_from,
     blocks_of,
-    in_order,
 )
-from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.decompress import TruncatedError, filling, unpacked, unpacking
 
@@ -62,86 +55,6 @@ def test_packed_files_are_recognised_by_their_content(tmp_path, pack):
     assert (retrieval.lines, retrieval.rows) == (500, 500)
 
 
-@pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
-def test_members_behind_one_another_are_one_file(pack):
-    data = many(100)
-    packed = pack(data[:777]) + pack(data[777:])
-    packed += b"\0" * 100 if pack is not zstd else b""
-
-    assert b"".join(unpacked(io.BytesIO(packed))) == data
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
-def test_torn_data_gives_its_good_part(tmp_path, pack):
-    packed = pack(b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000)))
-    (tmp_path / "access.log").write_bytes(packed[: len(packed) // 2])
-
-    frame, how = read_access_logs([tmp_path / "access.log"], columns=["status"])
-    (retrieval,) = how.parts
-
-    assert len(frame) > 5_000
-    assert retrieval.truncated
-    assert retrieval.rejected[-1].line == 0
-    assert retrieval.lines == retrieval.rows + sum(one.line > 0 for one in retrieval.rejected)
-
-
-def test_of_torn_zstandard_data_whole_blocks_are_kept():
-    data = many(2500)
-    found = []
-    with pytest.raises(TruncatedError, match="ends early"):
-        found.extend(unpacked(io.BytesIO(zstd(data)[:-50])))
-
-    # Its blocks hold 128 KiB at most.
-    assert len(b"".join(found)) >= 128 << 10
-    assert data.startswith(b"".join(found))
-
-
-@pytest.mark.parametrize(
-    ("first", "advice"),
-    [
-        (b"PK\x03\x04", "unzip -p"),
-        ("\ufeff".encode("utf-16-le"), "iconv -f UTF-16"),
-        (b"PAR1", "Parquet file"),
-    ],
-)
-def test_what_is_no_log_as_it_is_says_what_to_do(first, advice):
-    with pytest.raises(TruncatedError, match=advice):
-        list(unpacked(io.BytesIO(first + many(3).decode().encode("utf-16-le"))))
-
-
-@pytest.mark.parametrize("pack", [bytes, *PACKINGS.values()], ids=["plain", *PACKINGS])
-def test_an_archive_of_logs_says_how_to_unpack_it(pack):
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        info = tarfile.TarInfo("logs/access.log")
-        info.size = 1 << 16
-        tar.addfile(info, io.BytesIO(many(1000)))
-
-    with pytest.raises(TruncatedError, match="tar -xOf"):
-        list(unpacked(io.BytesIO(pack(archive.getvalue()))))
-
-
-def test_damaged_gzip_is_torn():
-    packed = gzip.compress(many(1000))
-
-    with pytest.raises(TruncatedError, match="not gzip data"):
-        list(unpacked(io.BytesIO(packed + b"something else")))
-
-
-@pytest.mark.slow
-def test_of_damaged_gzip_little_is_lost_before_the_damage():
-    data = b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000))
-    packed = bytearray(gzip.compress(data))
-    at = len(packed) * 9 // 10
-    packed[at : at + 1000] = b"\xff" * 1000
-    found = []
-    with pytest.raises(TruncatedError, match="is damaged after"):
-        found.extend(unpacked(io.BytesIO(packed)))
-
-    assert b"".join(found)[: len(data) // 2] == data[: len(data) // 2]
-
-
 def test_of_gzip_with_a_wrong_checksum_nothing_is_lost():
     data = many(10_000)
     packed = bytearray(gzip.compress(data[:1000]) + gzip.compress(data[1000:]))
@@ -151,14 +64,6 @@ def test_of_gzip_with_a_wrong_checksum_nothing_is_lost():
         found.extend(unpacked(io.BytesIO(packed)))
 
     assert b"".join(found) == data
-
-
-def test_gzip_is_unpacked_to_where_it_is_wanted():
-    data = many(20_000)
-    room = bytearray(len(data))
-
-    assert unpacking(io.BytesIO(gzip.compress(data)))(memoryview(room)) == len(data)
-    assert room == data
 
 
 @pytest.mark.slow
@@ -342,18 +247,6 @@ def test_a_log_that_is_gone_ends_the_others_not(tmp_path):
     assert not read.truncated
 
 
-@pytest.mark.slow
-def test_a_huge_rejected_line_is_kept_in_part_with_its_size(tmp_path):
-    (tmp_path / "access.log").write_bytes(line(1) + b"\xff" * 1_000_000 + b"\n")
-
-    _, how = read_access_logs([tmp_path / "access.log"])
-    (retrieval,) = how.parts
-
-    (rejected,) = retrieval.rejected
-    assert (rejected.line, rejected.size_bytes, len(rejected.text)) == (2, 1_000_000, 2_000)
-    assert rejected.text.startswith(r"\xff")
-
-
 def test_standard_input_is_read(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(many(3)))))
 
@@ -398,19 +291,6 @@ def test_blocks_end_at_line_ends_and_lose_nothing():
         assert all(block.endswith(b"\n") for block in blocks[:-1])
 
 
-def test_a_plain_log_is_read_to_where_its_blocks_lie():
-    class Stream(io.BytesIO):
-        def read(self, size=-1):
-            assert self.tell() == 0, "the rest would be copied"
-            return super().read(size)
-
-    data = many(20_000)
-    found = list(blocks_from(unpacking(Stream(data)), 1 << 19))
-
-    assert b"".join(map(bytes, found)) == data
-    assert len(found) > 2
-
-
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
     data = many(50) + b"garbage\n" + many(3)
@@ -422,142 +302,6 @@ def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
 
     assert chunk.table.to_pylist() == before
     assert [one.text for one in chunk.rejected] == [b"garbage"]
-
-
-@pytest.mark.parametrize("size", [500, 4 << 20])
-def test_memory_is_used_again_once_it_is_given_back(size):
-    buffers = Buffers()
-    pieces = [b"a line\n" * (size // 50)] * 60
-    memories = set()
-    found = b""
-    for block in blocks_from(filling(pieces), size, buffers):
-        memories.add(id(block.data))
-        found += bytes(block)
-        buffers.give(block)
-
-    assert found == b"".join(pieces)
-    assert len(memories) == 2
-
-
-def test_a_piece_larger_than_the_memory_held_finds_room():
-    line = b"x" * (3 << 20) + b"\n"
-    blocks = [bytes(block) for block in blocks_from(filling([b"short\nand ", line * 3, b"tail"]), 5 << 20)]
-
-    assert b"".join(blocks) == b"short\nand " + line * 3 + b"tail"
-    assert blocks[0].endswith(line)
-
-
-def test_the_next_block_is_made_while_one_is_worked_on():
-    is_made = Event()
-
-    def blocks():
-        yield 1
-        is_made.set()
-        yield 2
-        raise TruncatedError("torn")
-
-    found = ahead(blocks())
-
-    assert next(found) == 1
-    assert is_made.wait(10)
-    assert next(found) == 2
-    with pytest.raises(TruncatedError):
-        next(found)
-
-
-def test_turns_at_python_are_short_while_results_are_made():
-    before = sys.getswitchinterval()
-    found = in_order(lambda _: sys.getswitchinterval(), range(20), threads=2)
-
-    assert sys.getswitchinterval() == before
-    assert next(found) < before / 5
-    found.close()
-    assert sys.getswitchinterval() == before
-
-
-def test_overlapping_scans_leave_the_process_as_it_was():
-    before = sys.getswitchinterval()
-
-    # Each ends while the next one runs, so that none ends as the last that began.
-    running = [in_order(str, range(20), threads=2)]
-    next(running[0])
-    for _ in range(3):
-        running.append(in_order(str, range(20), threads=2))
-        next(running[-1])
-        running.pop(0).close()
-        assert sys.getswitchinterval() < before / 5, "a scan still runs"
-    running.pop().close()
-
-    assert sys.getswitchinterval() == before
-
-
-def test_scans_in_many_threads_leave_the_process_as_it_was():
-    before = sys.getswitchinterval()
-
-    with ThreadPoolExecutor(8) as pool:
-        found = [pool.submit(lambda: list(in_order(str, range(5), threads=2))) for _ in range(40)]
-        assert all(one.result() == list("01234") for one in found)
-
-    assert sys.getswitchinterval() == before
-
-
-def test_an_interval_that_the_program_sets_during_a_scan_stays():
-    before = sys.getswitchinterval()
-    found = in_order(str, range(20), threads=2)
-    next(found)
-    try:
-        sys.setswitchinterval(0.02)
-        found.close()
-        assert sys.getswitchinterval() == pytest.approx(0.02)
-    finally:
-        sys.setswitchinterval(before)
-
-
-def test_results_come_in_order_and_a_failure_comes_last():
-    def failing():
-        yield from range(20)
-        raise TruncatedError("torn")
-
-    found = in_order(lambda one: one * 2, failing(), threads=4)
-
-    assert [next(found) for _ in range(20)] == list(range(0, 40, 2))
-    with pytest.raises(TruncatedError):
-        next(found)
-
-
-# Line by line, by the directives above, or by the shape of lines.
-S3 = (
-    b"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be bucket1 [06/Feb/2019:00:00:38 +0000] "
-    b"192.0.2.3 - 3E57427F33A59F07 REST.GET.OBJECT a.txt "
-    b'"GET /bucket1/a.txt HTTP/1.1" 200 - 113 - 7 - "-" "S3Console/0.4" -\n'
-)
-W3C = b"#Fields: date time cs-method cs-uri-stem sc-status\n2026-11-25 00:53:44 GET /a 200\n"
-JSON = b'{"time":"2025-12-11T10:10:30Z","status":200,"request":"GET / HTTP/1.1"}\n'
-READ_BY_LOOP = {"combined": (line(1), True), "S3": (S3, False), "W3C": (W3C, False), "JSON": (JSON, True)}
-
-
-@pytest.mark.parametrize(("written", "loop"), READ_BY_LOOP.values(), ids=READ_BY_LOOP)
-def test_the_loop_is_loaded_only_for_lines_that_it_reads(tmp_path, monkeypatch, written, loop):
-    monkeypatch.setattr("watchme_analysis.access_logs.scan.FAST_FROM", 1)
-    (tmp_path / "access.log").write_bytes(written)
-
-    scan = AccessScan([tmp_path / "access.log"])
-
-    assert scan.uses_compiled_parser is loop
-    assert [chunk.lines for chunk in scan] == [written.count(b"\n")]
-    assert AccessScan([tmp_path / "access.log"], LogOptions(engine="numba")).uses_compiled_parser
-
-
-def test_a_log_is_looked_into_once_to_tell_whether_the_loop_reads_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("watchme_analysis.access_logs.scan.FAST_FROM", 1)
-    (tmp_path / "access.log").write_bytes(S3)
-    scan = AccessScan([tmp_path / "access.log"])
-    requested = []
-    head = Input.head
-    monkeypatch.setattr(Input, "head", lambda one, *size: requested.append(one.name) or head(one, *size))
-
-    assert not scan.uses_compiled_parser and len(list(scan)) == 1
-    assert len(requested) == 1
 
 
 def test_a_window_before_now_selects_the_rows_of_a_rotated_set(tmp_path):

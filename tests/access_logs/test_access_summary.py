@@ -160,39 +160,6 @@ def test_what_rare_keys_lost_is_known(monkeypatch, limit, most):
     assert all(parts.count(path) <= left.most_missed for path in set(parts) - set(found))
 
 
-def test_buckets_are_made_wider_when_they_are_too_many(monkeypatch):
-    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_BUCKETS", 1200)
-    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_PARTS", 1)
-    seconds = [at**2 / 40_000 for at in range(2000)]
-    summary, other = AccessSummary("full-path"), AccessSummary("full-path")
-    for key in ("/a", "/b", "/c", "/d"):
-        summary.add(requests(*({"path": key, "request_time_s": one} for one in seconds), by="full-path"))
-    other.add(requests(*({"path": "/a", "request_time_s": one} for one in seconds), by="full-path"))
-    other.merge(summary)
-
-    off = other.most_off_pct / 100
-    assert 0.015 < off < 0.1
-    for row in other.by_key().to_pylist():
-        assert row["p50_s"] == pytest.approx(seconds[999], rel=off)
-        assert row["p99_s"] == pytest.approx(seconds[1979], rel=off)
-    assert len(other.by_key()) == 4, "wider buckets were enough"
-    assert other.total()["p99_s"] == pytest.approx(seconds[1979], rel=0.011)
-
-
-def test_fewer_keys_are_kept_when_the_widest_buckets_are_too_many(monkeypatch):
-    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_BUCKETS", 300)
-    monkeypatch.setattr("watchme_analysis.access_logs.grouped_sums._MOST_PARTS", 1)
-    summary = AccessSummary("full-path")
-    for key in range(20):
-        rows = ({"path": f"/{key}", "request_time_s": one**2 / 40_000} for one in range(200 - key))
-        summary.add(requests(*rows, by="full-path"))
-
-    keys = summary.by_key()["key"].to_pylist()
-
-    assert 2 < len(keys) < 20
-    assert "(others)" in keys
-
-
 parts = st.one_of(
     st.from_regex(r"[0-9]{0,12}", fullmatch=True),
     st.from_regex(r"[0-9a-fA-F]{6,10}", fullmatch=True),
@@ -223,51 +190,6 @@ def test_a_summary_by_the_loop_is_the_same():
     assert compiled.by_key().num_rows == 5
 
 
-@pytest.mark.parametrize("most", [0, -1])
-def test_none_of_the_slowest_can_not_be_kept(most):
-    with pytest.raises(InputError, match="one request at least"):
-        AccessSummary(keep_slowest=most)
-
-
-def test_the_slowest_of_all_parts_are_kept_the_slowest_first():
-    summary = AccessSummary(keep_slowest=3)
-    for part in ([0.1, None, 0.4], [0.2, 0.3], [None], [0.05], [0.4, 9.0]):
-        summary.add(timed(part))
-
-    assert summary.slowest()["request_time_s"].to_pylist() == [9.0, 0.4, 0.4]
-
-
-def test_a_merged_summary_has_all_of_both():
-    choice = RequestFilter(0.3)
-    one, other = (AccessSummary(choice=choice, keep_slowest=2) for _ in range(2))
-    first, second = {"upstream_addr": "192.0.2.1:80"}, {"upstream_addr": "192.0.2.2:80"}
-    one.add(requests({"request_time_s": 0.5} | first, {"request_time_s": None}, {"request_time_s": 0.2}))
-    other.add(requests({"request_time_s": 0.4} | second, {"request_time_s": 0.9} | first, {}, {}))
-    one.merge(other)
-    assert (one.requests, one.untimed) == (3, 3)
-    assert [(row["upstream_addr"], row["requests"]) for row in one.upstreams().to_pylist()] == [
-        ("192.0.2.1:80", 2),
-        ("192.0.2.2:80", 1),
-    ]
-    assert one.slowest()["request_time_s"].to_pylist() == [0.9, 0.5]
-    assert one.arrivals._counts.columns()[1].tolist() == [3.0]
-    assert one.statuses() == {200: 3}
-
-
-def test_statuses_are_in_order_and_a_missing_one_comes_last():
-    summary = AccessSummary()
-    summary.add(requests(*({"status": status} for status in (None, 504, 200, 504, 99, None))))
-    assert [*summary.statuses().items()] == [(99, 1), (200, 1), (504, 2), (None, 2)]
-
-
-def test_a_class_of_statuses_ends_at_its_last():
-    summary = AccessSummary()
-    summary.add(requests(*({"status": status} for status in (399, 400, 499, 500, 502, 599, 600, 504))))
-    total = summary.total()
-    names = ("client_error_pct", "server_error_pct", "499_pct", "502_pct", "504_pct")
-    assert [total[name] for name in names] == [25.0, 50.0, 12.5, 12.5, 12.5]
-
-
 def test_equally_slow_requests_are_in_the_order_of_their_times():
     rows = [{"request_time_s": 1.0, "time": 1765415430_000000 + at, "path": f"/{at}"} for at in (2, 0, 1)]
     summary = AccessSummary(keep_slowest=3)
@@ -277,12 +199,3 @@ def test_equally_slow_requests_are_in_the_order_of_their_times():
     summary.add(requests({"request_time_s": 1.0, "path": "/late"}, {"request_time_s": 1.5, "path": "/slow"}))
     assert summary.slowest()["path"].to_pylist()[0] == "/slow"
     assert "/late" not in summary.slowest()["path"].to_pylist()
-
-
-def test_columns_are_those_of_the_key_and_the_filter():
-    fixed = ("time", "method", "path", "status", "body_bytes", "request_time_s", "upstream_response_time_s")
-    fixed += ("upstream_addr", "upstream_status")
-    assert columns_for("path") == fixed
-    assert columns_for("agent") == (*fixed, "user_agent")
-    choice = RequestFilter(1.0, (("host", "a"), ("status", "200")))
-    assert columns_for("agent", choice) == (*fixed, "user_agent", "host")

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - formats stand as they are written
 r"""Apache's ``LogFormat``: the same plan, Apache's escapes and units."""
 
 import json
@@ -8,12 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds.messages import messages_in
-from worlds.together import together
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.engine.escapes import unescaped
-from watchme_analysis.access_logs.formats.apache import apache_directives, compile_apache, looks_like_apache
+from watchme_analysis.access_logs.formats.apache import compile_apache, looks_like_apache
 from watchme_analysis.access_logs.scan import read_access_logs
 from watchme_analysis.errors import FormatError
 
@@ -187,65 +184,3 @@ def test_a_configuration_of_apache_beside_the_log_says_the_format(tmp_path):
     assert frame["request_time_s"].tolist() == [0.0025]
     assert retrieval.notes[-1] == "log_format timed"
     assert "%Z" in retrieval.notes[0]
-
-
-def names_of(text):
-    return compile_apache(text).names
-
-
-@together(
-    ("text", "names", "literals"),
-    [
-        (r"%h %l %u %t \"%r\" %>s %b", ("remote_addr", "remote_logname", "remote_user", "time_local", "request",
-         "status", "body_bytes_sent"), (b"", b" ", b" ", b" [", b'] "', b'" ', b" ", b"")),
-        ("%s %>s", ("original_status", "status"), (b"", b" ", b"")),
-        ("%s", ("status",), (b"", b"")),
-        ("%s %<s", ("status", "status_2"), (b"", b" ", b"")),
-        ("%a %a %a", ("remote_addr", "remote_addr_2", "remote_addr_3"), (b"", b" ", b" ", b"")),
-        (r"%m\t%U%q\n", ("request_method", "request_uri"), (b"", b"\t", b"\n")),
-        ("%m %U%q %H|%D", ("request", "request_time_us"), (b"", b"|", b"")),
-        ("100%% %{X-A b}i %{Set}o %{c}C", ("http_x_a_b", "sent_http_set", "cookie_c"), (b"100% ", b" ", b" ", b"")),
-        ("%{ms}T %{c}a %{UNIQUE_ID}e %{FOO}e", ("request_time_ms", "realip_remote_addr", "request_id", "env_foo"),
-         (b"", b" ", b" ", b" ", b"")),
-        ("%!200,304{Referer}i %^FB", ("http_referer", "first_byte_us"), (b"", b" ", b"")),
-        ("%{%d/%b/%Y:%T %z}t %s", ("time_local", "status"), (b"", b" ", b"")),
-        ("%{sec}t.%{msec_frac}t %s", ("msec", "status"), (b"", b" ", b"")),
-        ("%{%Y-%m-%dT%H:%M:%S}tZ %s", ("time_text", "status"), (b"", b" ", b"")),
-        ("%{begin:%Y-%m-%dT%H:%M:%S}t.%{usec_frac}tZ|%s", ("time_text", "status"), (b"", b"|", b"")),
-        ("%{msec}t %s", ("time_text", "status"), (b"", b" ", b"")),
-    ],
-)  # fmt: skip
-def test_directives_are_variables_and_the_rest_is_literal(text, names, literals):
-    plan = compile_apache(text, "own")
-    assert (plan.names, plan.literals, plan.name, plan.escape) == (names, literals, "own", "apache")
-
-
-@together(
-    ("text", "message", "value"),
-    [
-        ("%h %", "error-apache-percent", ("format", "'%h %'")),
-        ("%h %Z", "error-apache-directive", ("directive", "%Z")),
-        ("%h %{x}Z", "error-apache-directive", ("directive", "%{x}Z")),
-        ("%h %{}i", "error-apache-directive", ("directive", "%{}i")),
-        ("%{%H:%M}t %s", "error-apache-time", ("sample", "'01:10'")),
-        ("%{%Y-%m-%d}t %s", "error-apache-time", ("sample", "'2025-12-11'")),
-    ],
-)
-def test_a_format_that_cant_be_read_back_is_refused_with_its_part(text, message, value):
-    with pytest.raises(FormatError) as caught:
-        compile_apache(text)
-    said = messages_in(caught.value.args[0])[message]
-    assert said[value[0]] == value[1]
-    assert said["format"] == repr(text)
-
-
-def test_directives_of_a_configuration_have_their_arguments():
-    text = (
-        'LogFormat "%h \\"%r\\"" own\n  customlog logs/access.log \\\n own env=!x\n# LogFormat "%h" no\nErrorLog x\n'
-        '\tCUSTOMLOG "logs/a b.log" "%h %s"'
-    )
-    assert [*apache_directives(text)] == [
-        ("LogFormat", ['%h "%r"', "own"]),
-        ("CustomLog", ["logs/access.log", "own", "env=!x"]),
-        ("CustomLog", ["logs/a b.log", "%h %s"]),
-    ]

@@ -3,17 +3,12 @@
 import json
 from datetime import UTC, timedelta, timezone
 
-import pytest
-from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.access_logs.formats.column_sources import (
-    column_sources,
-    columns_of,
     row_of,
-    split_list,
 )
-from watchme_analysis.access_logs.formats.variable_names import adapted, plain_label, request_seconds
+from watchme_analysis.access_logs.formats.variable_names import request_seconds
 
 NOON = 1_765_454_400_000_000  # 2025-12-11T12:00:00Z
 
@@ -86,44 +81,9 @@ def test_variables_fill_columns(values, columns):
     assert row(**values) == columns
 
 
-def test_many_requests_have_the_columns_that_each_has_alone():
-    requests = [
-        {"request": request, "uri": uri, "status": status, "host": host, "http_host": "a", "bytes_sent": size,
-         "time_iso8601": "2025-12-11T12:00:00Z", "upstream_response_time": taken, "upstream_addr": "b:80"}
-        for request, uri in (("GET /a?b HTTP/1.1", "/a"), ("junk", "/c"), (None, None))
-        for status, host, size in (("200", "a", "1"), ("504", None, None))
-        for taken in (None, "0.1", "0.1, 0.2")
-    ]  # fmt: skip
-    together = columns_of({name: [one[name] for one in requests] for name in requests[0]}, UTC)
-
-    alone = [row_of(one, UTC) for one in requests]
-
-    assert {column: [*values] for column, values in together.items()} == {
-        column: [row[column] for row in alone] for column in alone[0]
-    }
-
-
 def test_a_time_without_a_zone_is_of_the_zone_of_the_log():
     nine = timezone(timedelta(hours=9))
     assert row_of({"time_iso8601": "2025-12-11T21:00:00"}, nine)["time"] == NOON
-
-
-@together(
-    ("values", "of"),
-    [
-        ({"status": "2x0"}, "$status"),
-        ({"body_bytes_sent": None, "bytes_sent": "x"}, "$bytes_sent"),
-        ({"request_time": "x"}, "$request_time"),
-        ({"msec": "x"}, "$msec"),
-        ({"time_iso8601": "2025-12-11T12:00:00Z", "time_local": "x"}, "$time_local"),
-        ({"upstream_response_time": "0.5, x"}, "$upstream_response_time"),
-        ({"upstream_status": "x"}, "$upstream_status"),
-    ],
-)
-def test_an_invalid_value_is_named_with_its_variable(values, of):
-    with pytest.raises(ValueError) as caught:
-        row(**values)
-    assert messages_in(caught.value.args[0])["problem-of"]["of"] == of
 
 
 @together(
@@ -150,38 +110,6 @@ def test_upstreams_are_summed_up_and_the_last_one_counts(values, columns):
 
 
 @together(
-    ("value", "entries"),
-    [
-        (None, []), ("", []), ("a", ["a"]), ("a, b", ["a", "b"]), ("a : b, c", ["a", "b", "c"]), ("a, ",
-        ["a"]),
-        (", b", ["b"]), ("a b", ["a b"]), ("a :", ["a"]), ("[::1]:80", ["[::1]:80"]), ("a,b", ["a,b"]),
-    ],
-)  # fmt: skip
-def test_entries_of_an_upstream_variable(value, entries):
-    assert split_list(value) == entries
-
-
-def test_sources_are_in_order_of_preference():
-    names = ("http_x_forwarded_for", "remote_addr", "uri", "args", "time_local", "msec", "request_time")
-    found = column_sources(
-        (*names, "request_time_ms", "http_x_a", "request_method", "upstream_status", "bytes_sent")
-    )
-    assert found.texts["client_addr"] == ("remote_addr", "http_x_forwarded_for")
-    assert found.texts["host"] == ()
-    assert found.integers["body_bytes"] == ("bytes_sent",)
-    assert found.times == ("msec", "time_local")
-    assert (found.duration, found.request) == ("request_time_ms", "uri")
-    assert (found.upstream, found.upstream_times) == (("upstream_status",), {})
-    assert found.further == ("http_x_forwarded_for", "args", "http_x_a")
-    assert (found.repeats_request, found.has_several_targets) == (False, False)
-    found = column_sources(("request", "request_method", "uri", "request_uri", "upstream_response_time"))
-    assert (found.request, found.repeats_request, found.has_several_targets) == ("request", True, True)
-    assert found.further == ("request_method", "uri", "request_uri")
-    assert found.upstream_times == {"upstream_response_time_s": "upstream_response_time"}
-    assert not column_sources(("request", "status")).repeats_request
-
-
-@together(
     ("label", "value", "seconds"),
     [
         ("duration", "250ms", "0.25"), ("Latency", "4", "0.004"), ("took", "1.5", "1.5"), ("elapsed", "2 s",
@@ -193,29 +121,3 @@ def test_sources_are_in_order_of_preference():
 )  # fmt: skip
 def test_a_duration_without_a_unit_follows_from_its_form(label, value, seconds):
     assert request_seconds(label, value) == seconds
-
-
-@together(
-    ("label", "plain"),
-    [("$Request-Time", "request_time"), ("nginx.access.nginx.Status", "status"), ("A_b", "a_b")],
-)
-def test_labels_are_compared_in_one_form(label, plain):
-    assert plain_label(label) == plain
-
-
-@together(
-    ("values", "labels", "expected"),
-    [
-        ({"request": "/a"}, (), {"request_uri": "/a"}),
-        ({"request": "https://example.com/a"}, (), {"request_uri": "https://example.com/a"}),
-        ({"request": "GET /a HTTP/1.1"}, (), {"request": "GET /a HTTP/1.1"}),
-        ({"request": "/a", "request_uri": "/b"}, (), {"request": "/a", "request_uri": "/b"}),
-        ({"request": None}, (), {"request": None}),
-        ({"duration": "1.5", "took": "2.5"}, (), {"took": "2.5", "request_time": "1.5"}),
-        ({"duration": "1.5", "took": "2.5"}, ("duration",), {"duration": "1.5", "request_time": "2.5"}),
-        ({"duration": None, "took": "x"}, (), {"duration": None, "took": "x"}),
-        ({"duration": "1.5", "request_time_ms": "7"}, (), {"duration": "1.5", "request_time_ms": "7"}),
-    ],
-)
-def test_labels_of_several_meanings_follow_their_values(values, labels, expected):
-    assert adapted(dict(values), labels) == expected

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from worlds.together import together
 
-from watchme_analysis.access_logs import error_requests
 from watchme_analysis.access_logs.access_log import read_access_log
 from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.error_requests import errors_to_requests
@@ -263,115 +262,6 @@ def test_linking_takes_time_in_proportion_to_the_errors():
     assert spent(16_000) < 30 * max(spent(2_000), 0.01)
 
 
-CONNECTING = "upstream timed out while connecting to upstream"
-HEADER = "failed while reading response header from upstream"
-BODY = "failed while reading upstream"
-
-
-def one_by_one(cases):
-    """Return whether each error is linked to the request of its case; the cases have different paths."""
-    said = errors(*({"time": at(10), "path": f"/{n}"} | case[0] for n, case in enumerate(cases)))
-    logged = access(*({"time": at(10.4), "path": f"/{n}"} | case[1] for n, case in enumerate(cases)))
-    found = errors_to_requests(said, logged)
-    assert found["link"].tolist() == ["none" if row is None else "alone" for row in linked(found)]
-    assert found["candidates"].tolist() == [0 if row is None else 1 for row in linked(found)]
-    return [row == n for n, row in enumerate(linked(found))]
-
-
-def test_a_status_is_compared_with_what_nginx_records_for_a_failure():
-    cases = [
-        (kind, message, upstream, status, fits)
-        for kind, message, upstream, noted in (
-            ("upstream_timeout_connect", CONNECTING, FIRST, 504),
-            ("upstream_timeout_header", HEADER, FIRST, 504),
-            ("upstream_timeout_send", HEADER, FIRST, 504),
-            ("upstream_refused", CONNECTING, FIRST, 502),
-            ("upstream_unreachable", CONNECTING, FIRST, 502),
-            ("no_live_upstream", "no live upstreams while connecting to upstream", None, 502),
-            ("upstream_closed", HEADER, FIRST, 502),
-            ("upstream_invalid", HEADER, FIRST, 502),
-            ("upstream_reset", HEADER, FIRST, 502),
-            ("client_closed", HEADER, FIRST, 499),
-            ("open_files", CONNECTING, FIRST, 500),
-        )
-        for status, fits in ((noted, True), (200, False))
-    ]
-    # After the header its status was sent already, and other kinds fit any status.
-    cases += [
-        (kind, BODY, FIRST, 200, True)
-        for kind in (
-            "upstream_closed",
-            "upstream_invalid",
-            "upstream_reset",
-            "upstream_timeout_body",
-            "other",
-        )
-    ]
-    # Without an upstream the client was not waiting for one.
-    cases += [("client_closed", HEADER, None, 200, True), ("client_closed", BODY, FIRST, 200, True)]
-    rows = [
-        (
-            {"kind": kind, "message": message, "upstream_addr": upstream},
-            {"status": status, "upstream_addr": upstream},
-        )
-        for kind, message, upstream, status, _ in cases
-    ]
-    assert one_by_one(rows) == [fits for *_, fits in cases]
-    # The status of the upstream counts before the status that was sent.
-    header = {"kind": "upstream_timeout_header"}
-    assert one_by_one(
-        [(header, {"status": 200, "upstream_status": 504}), (header, {"status": 504, "upstream_status": 200})]
-    ) == [True, False]
-
-
-def test_what_one_log_does_not_know_is_not_compared():
-    values = (
-        ("method", "GET", "POST"),
-        ("host", "api.example.com", "www.example.com"),
-        ("upstream_addr", FIRST, SECOND),
-        ("service", "a", "b"),
-    )
-    cases = [
-        pair
-        for name, one, other in values
-        for pair in (
-            ({name: one}, {name: one}),
-            ({name: one}, {name: None}),
-            ({name: None}, {name: one}),
-            ({name: one}, {name: other}),
-        )
-    ]
-    assert one_by_one(cases) == [True, True, True, False] * 4
-    connections = [(7, '{"connection": "7"}'), (7, None), (None, '{"connection": "7"}')]
-    connections += [(7, '{"connection": "8"}'), (7, '{"a": "7"}')]
-    assert one_by_one([({"connection": one}, {"extra": extra}) for one, extra in connections]) == [
-        True, True, True, False, True,
-    ]  # fmt: skip
-    clients = [
-        ({"client_addr": "192.0.2.1"}, {"client_addr": one}) for one in ("192.0.2.1", None, "192.0.2.2")
-    ]
-    assert one_by_one(clients) == [True, True, False]
-    # Without any address in common, the logs have addresses of different kinds.
-    assert one_by_one(clients[1:]) == [True, True]
-
-
-def test_an_error_lies_within_its_request():
-    """The request took from 7.4 to 10.4; the seconds of both ends belong to it."""
-    ending, within = {"kind": "upstream_timeout_header"}, {"kind": "buffering_to_disk"}
-    seconds = [6, 7, 8, 9, 10, 11]
-    assert one_by_one([(within | {"time": at(one)}, {}) for one in seconds]) == [
-        False, True, True, True, True, False,
-    ]  # fmt: skip
-    # An error that ends a try may have been followed by another try.
-    assert one_by_one([(ending | {"time": at(one)}, {}) for one in seconds]) == [
-        False, True, True, True, True, False,
-    ]  # fmt: skip
-    # Requests of hours and of milliseconds, and one without a duration.
-    logged = [{"request_time_s": 7200.0}, {"request_time_s": 0.001}, {"request_time_s": None}]
-    assert one_by_one([(within | {"time": at(-3600)}, one) for one in logged]) == [True, False, False]
-    assert one_by_one([(within, one) for one in logged]) == [True, True, True]
-
-
 def test_the_end_of_a_request_comes_before_what_lies_within_others():
     said = errors({"time": at(10)}, {"time": at(11)})
     logged = access({"time": at(11.4)}, {"time": at(10.4)}, {"time": at(30), "request_time_s": 25.0})
@@ -385,51 +275,6 @@ def test_the_end_of_a_request_comes_before_what_lies_within_others():
         ["ambiguous"],
         [3],
     )
-
-
-def test_errors_and_requests_are_paired_in_the_order_of_their_lines():
-    # The lines of the second log are in another order than its rows.
-    said = errors({"time": at(10), "line": 9}, {"time": at(10), "line": 4}, {"time": at(10), "line": 6})
-    logged = access(
-        {"time": at(10.4), "line": 7}, {"time": at(10.5), "line": 5}, {"time": at(10.6), "line": 8}
-    )
-    found = errors_to_requests(said, logged)
-    assert (linked(found), found["link"].tolist()) == ([2, 1, 0], ["order"] * 3)
-    assert found["candidates"].tolist() == [3, 3, 3]
-    for change in (
-        said.assign(pid=[31, 32, 31]),
-        said.assign(file=["error.log", "error.log", "other.log"]),
-        said.iloc[:2],
-    ):
-        assert linked(errors_to_requests(change, logged)) == [None] * len(change)
-    # An unknown worker does not count.
-    assert linked(errors_to_requests(said.assign(pid=[31, None, 31]), logged)) == [2, 1, 0]
-    # Requests of two logs are in no order.
-    other = logged.assign(file=["access.log", "access.log", "b.log"])
-    assert errors_to_requests(said, other)["link"].tolist() == ["ambiguous"] * 3
-
-
-def test_errors_that_would_be_paired_against_what_they_say_are_not_paired():
-    said = errors({"time": at(10), "method": "GET"}, {"time": at(10), "method": None})
-    logged = access({"time": at(10.4), "method": "POST"}, {"time": at(10.5), "method": "GET"})
-    # In their order the first would be of the POST; it fits the GET alone, but the other may be as well.
-    assert errors_to_requests(said, logged)["link"].tolist() == ["ambiguous", "ambiguous"]
-    found = errors_to_requests(said, logged.iloc[::-1].assign(line=[1, 2]))
-    assert (linked(found), found["link"].tolist()) == ([0, 1], ["order", "order"])
-
-
-def test_groups_of_different_seconds_do_not_touch():
-    said = errors(*({"time": at(10 * n), "path": f"/{n % 2}"} for n in (1, 1, 2, 2, 3, 4, 4)))
-    logged = access(*({"time": at(10 * n + 0.4), "path": f"/{n % 2}"} for n in (1, 1, 2, 3, 4, 4)))
-    found = errors_to_requests(said, logged)
-    assert linked(found) == [0, 1, None, None, 3, 4, 5]
-    assert found["link"].tolist() == [*["order"] * 2, *["ambiguous"] * 2, "alone", *["order"] * 2]
-    assert found["candidates"].tolist() == [2, 2, 1, 1, 1, 2, 2]
-
-
-def test_pairs_are_compared_in_parts(monkeypatch):
-    monkeypatch.setattr(error_requests, "_PAIRS_AT_ONCE", 2)
-    test_groups_of_different_seconds_do_not_touch()
 
 
 def test_a_retried_request_is_linked_in_a_log_without_tries_and_times():

@@ -8,17 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchme_analysis.access_logs import error_requests
-from watchme_analysis.access_logs import summary_json as report
 from watchme_analysis.access_logs.error_requests import (
     LINK_COLUMNS,
     ErrorCandidates,
     errors_by_kind,
     errors_to_requests,
     errors_with_requests,
-    within,
 )
 from watchme_analysis.access_logs.frame import frame_of
-from watchme_analysis.access_logs.summary_json import error_report
 from watchme_analysis.schema import conform, empty
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
@@ -101,14 +98,6 @@ def test_the_candidates_are_linked_as_the_whole_log_is(error_log, access_log):
     assert found["candidates"].tolist() == whole["candidates"].tolist()
 
 
-def test_requests_that_no_error_is_about_are_not_kept():
-    log = access(*({"time": at(second)} for second in range(0, 3000, 10)))
-
-    assert candidates(errors({"time": at(1000)}), log)["line"].tolist() == [101]
-    assert len(candidates(errors(), log)) == 0
-    assert len(candidates(errors({"time": at(1000), "path": None}), log)) == 0
-
-
 @pytest.mark.parametrize("is_reversed", [False, True])
 def test_of_too_many_candidates_the_latest_are_kept(monkeypatch, is_reversed):
     monkeypatch.setattr(error_requests, "MOST_CANDIDATES", 20)
@@ -128,22 +117,6 @@ def test_of_too_many_candidates_the_latest_are_kept(monkeypatch, is_reversed):
     assert is_linked.sum() >= 14
     assert (linked["request_line"] == linked["line"])[is_linked].all()
     assert linked["link"][~is_linked].isna().all()
-
-
-def test_the_last_errors_are_listed_whatever_the_order_of_the_logs(monkeypatch):
-    monkeypatch.setattr(report, "_MOST_ERRORS", 3)
-    # The rotated log is read after the one that replaced it.
-    times = [*range(50, 100), *range(50)]
-    log = errors(*({"time": at(10 * one), "path": "/jobs" if one > 40 else "/health"} for one in times))
-    linked = errors_with_requests(log, access(*({"time": at(10 * one + 0.5)} for one in range(100))))
-
-    listed = error_report(linked, [])
-
-    assert listed["errors"] == 100
-    seconds = [(pd.Timestamp(row["time"]) - START).seconds // 10 for row in listed["lines"]]
-    assert seconds == [38, 39, 40, 97, 98, 99], "the last with their requests, and the last of all"
-    assert [row["request_line"] is not None for row in listed["lines"]] == [True] * 3 + [False] * 3
-    assert listed["notes"] == ["Of 100 errors the last 3 are listed, and the last 3 with their requests."]
 
 
 @pytest.mark.slow
@@ -173,17 +146,6 @@ def test_kinds_are_counted_with_what_was_sent():
     assert len(errors_by_kind(errors_with_requests(errors(), requests))) == 0
 
 
-@pytest.mark.parametrize(
-    ("since", "until", "prefix", "lines"),
-    [(None, None, None, [1, 2, 3]), (10, None, None, [2, 3]), (None, 10, None, [1]), (0, 30, "/j", [2])],
-)
-def test_errors_of_a_window_and_a_path(since, until, prefix, lines):
-    log = errors({"time": at(0)}, {"time": at(10), "path": "/jobs"}, {"time": at(20), "path": None})
-    since, until = (None if one is None else int(at(one).timestamp()) * 1_000_000 for one in (since, until))
-
-    assert within(log, since, until, prefix)["line"].tolist() == lines
-
-
 @pytest.mark.slow
 def test_a_flood_of_one_second_is_linked_in_order_within_little_memory():
     log = errors(*({"time": at(10)} for _ in range(3_000)))
@@ -200,61 +162,3 @@ def test_a_flood_of_one_second_is_linked_in_order_within_little_memory():
     assert set(links["candidates"]) == {3_000}
     # All pairs of lines would take 72 MB for each of their values.
     assert peak < 20e6
-
-
-def kept_of(error_log, access_log, **changes):
-    return candidates(error_log, conform("access_log", access_log.assign(**changes)), size=100)[
-        "line"
-    ].tolist()
-
-
-def test_candidates_are_the_requests_of_the_second_around_an_error():
-    error_log = errors({"time": at(100)}, {"time": at(200), "path": "/jobs"})
-    times = [98.9, 99.0, 99.9, 100.4, 101.9, 102.0, 103.9, 104.0]
-    # They took three seconds, so that they began before; a second more is allowed on both sides.
-    log = access(*({"time": at(one)} for one in times))
-    assert kept_of(error_log, log) == [2, 3, 4, 5, 6, 7, 8]
-    assert kept_of(error_log, log, request_time_s=0.0) == [2, 3, 4, 5]
-    assert kept_of(error_log, log, request_time_s=None) == [2, 3, 4, 5]
-    assert kept_of(error_log, log, path="/jobs") == []
-    assert kept_of(error_log, log, path="/other") == []
-    assert kept_of(error_log, log, time=pd.Series([pd.NaT] * 8, dtype="datetime64[us, UTC]")) == []
-    assert kept_of(errors({"time": None}, {"time": at(100), "path": None}), log) == []
-
-
-def test_one_request_of_a_common_client_is_kept():
-    error_log = errors({"time": at(100), "client_addr": "192.0.2.7"})
-    log = access(*({"time": at(500), "client_addr": f"192.0.2.{one}"} for one in (8, 7, 7)))
-    assert kept_of(error_log, log) == [2]
-    assert kept_of(error_log, log, path=None) == []
-    found = ErrorCandidates(error_log)
-    table = pa.Table.from_pandas(log[list(LINK_COLUMNS)], preserve_index=False)
-    found.add(table)
-    found.add(table)
-    assert [one["line"].to_pylist() for one in found.tables()] == [[2]], "one is enough"
-    assert (found.columns, found.complete_from) == (list(LINK_COLUMNS), None)
-
-
-def test_errors_before_all_candidates_were_kept_are_not_linked():
-    error_log = errors({"time": at(10)}, {"time": at(20)}, {"time": None})
-    log = access({"time": at(10.5), "file": "a.log"}, {"time": at(20.5), "status": 504, "file": "b.log"})
-    whole = errors_with_requests(error_log, log)
-    assert whole["link"].tolist() == ["alone", "alone", "no_request"]
-    columns = ["request_file", "request_line", "request_ended", "status", "request_time_s", "candidates"]
-    assert whole.loc[1, columns].tolist() == ["b.log", 2, at(20.5), 504, 3.0, 1]
-    assert whole.loc[2, columns[:5]].isna().all()
-    complete_from = int(at(20).timestamp()) * 1_000_000
-    late = errors_with_requests(error_log, log, complete_from)
-    assert [None if pd.isna(one) else one for one in late["link"]] == [None, "alone", "no_request"]
-    assert late.loc[0, columns].isna().all()
-    assert errors_with_requests(error_log, log, complete_from + 1)["link"].isna().tolist()[:2] == [True, True]
-
-
-def test_a_window_of_no_errors_is_empty():
-    assert len(within(errors(), 0, 1, "/a")) == 0
-    log = errors({"time": at(0)}, {"time": at(10)})
-    bound = int(at(10).timestamp()) * 1_000_000
-    assert within(log, bound, None, None)["line"].tolist() == [2]
-    assert within(log, bound + 1, None, None)["line"].tolist() == []
-    assert within(log, None, bound, None)["line"].tolist() == [1]
-    assert within(log, None, bound + 1, "")["line"].tolist() == [1, 2]

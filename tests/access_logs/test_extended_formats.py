@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - formats stand as they are written
 """Logs whose lines begin as a known format and go on behind it."""
 
 import json
@@ -8,10 +7,8 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
-from worlds.messages import messages_in
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.extended import extended_formats, is_unnamed, known_part
 from watchme_analysis.access_logs.formats.known_formats import stock_format, stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
@@ -191,124 +188,3 @@ def test_of_a_cut_last_line_the_known_part_is_read(tmp_path):
 
     assert (len(frame), account.rejected_lines) == (10, 0)
     assert frame["extra"].notna().tolist() == [True] * 9 + [False]
-
-
-KNOWN = compile_format("$remote_addr [$time_iso8601] $status", name="known")
-BEGIN = b"192.0.2.7 [2025-12-11T10:10:30Z] 200"
-
-
-def extended(*rests, size=None, formats=(KNOWN,)):
-    lines = [BEGIN + rest for rest in rests]
-    return extended_formats(formats, lines, len(lines) if size is None else size)
-
-
-def described(plan):
-    """Return the variables behind the known ones: name, kind and whether it is quoted."""
-    return [(one.name, one.kind, one.quoted) for one in plan.variables[3:]]
-
-
-def test_fields_have_names_kinds_and_texts():
-    rests = (
-        b' rt=0.5 "a b" [x] | uct=0.1 ua="curl" odd-Name=7 status=1 rt=9',
-        b' rt=0.7 "c\\"d" [y] | uct=- ua="wget" odd-Name=8 status=2 rt=8',
-        b' rt=0.7 "" [] | uct=0.2 ua="" odd-Name=8 status=2 rt=8 ',
-    )
-    fields, rest = extended(*rests)
-    assert described(fields) == [
-        ("request_time", "decimal", False), ("field_2", "text", True), ("field_3", "token", False),
-        ("upstream_connect_time", "list", False), ("http_user_agent", "text", True), ("odd_name", "token", False),
-        ("field_7", "token", False), ("rt", "token", False),
-    ]  # fmt: skip
-    assert fields.literals == (
-        *KNOWN.literals[:3], b" rt=", b' "', b'" [', b"] | uct=", b' ua="', b'" odd-Name=', b" status=", b" rt=", b"",
-    )  # fmt: skip
-    assert fields.text == (
-        '$remote_addr [$time_iso8601] $status rt=$request_time "$field_2" [$field_3] | uct=$upstream_connect_time '
-        'ua="$http_user_agent" odd-Name=$odd_name status=$field_7 rt=$rt'
-    )
-    assert (fields.name, fields.known, rest.known) == ("known", KNOWN, KNOWN)
-    named = messages_in(fields.display_name.message)
-    unnamed = named["log-format-unnamed"]
-    assert (unnamed["fields"], unnamed["columns"]) == (3, "field_2, field_3, field_7")
-    assert named["log-format-named"] == {
-        "label": "known",
-        "named": "$request_time, $upstream_connect_time, $http_user_agent, $odd_name, $rt",
-    }
-    assert described(rest) == [("further_fields", "rest", False)]
-    assert (rest.literals[-2:], rest.text) == ((b" ", b""), f"{KNOWN.text} $further_fields")
-    assert messages_in(rest.display_name.message) == {
-        "log-format-rest": {"label": "known", "column": "further_fields"}
-    }
-    line = BEGIN + rests[0]
-    assert known_part(fields, line) == BEGIN and known_part(KNOWN, line) is None
-    assert fields.match(line)[3:] == (b"0.5", b"a b", b"x", b"0.1", b"curl", b"7", b"1", b"9")
-
-
-def test_a_label_names_a_variable_only_if_its_values_fit():
-    fields, _ = extended(b" rt=fast us=200", b" rt=0.1 us=200", b" rt=0.2 us=x")
-    assert [name for name, *_ in described(fields)] == ["rt", "us"]
-
-
-def test_a_suggestion_is_a_format_for_the_shell():
-    rests = (
-        b' 0.004 "0.100, 0.200" 1.500 "192.0.2.1:80" "200" it\'s HIT 198.51.100.7',
-        b' 0.003 "-" 2.500 "-" "-" it\'s MISS -',
-        b' 0.005 "0.100" 1.000 "unix:/a" "502, 200" it\'s - unknown, 198.51.100.7',
-    )
-    fields, _ = extended(*rests[:2], rests[1])
-    (suggestion,) = [messages_in(fields.display_name.message)["log-format-unnamed"]["suggestion"]]
-    # The longest times are those of requests; a list of times is of upstreams.
-    text = shlex.split(suggestion)[0]
-    assert text == (
-        '$remote_addr [$time_iso8601] $status $upstream_header_time "$upstream_response_time" $request_time '
-        '"$upstream_addr" "$upstream_status" $field_6 $upstream_cache_status $http_x_forwarded_for'
-    )
-    assert compile_format(text).match(BEGIN + rests[0]) is not None
-
-
-def test_few_lines_with_further_fields_are_damaged_ones():
-    one = b" x=1"
-    assert extended(one, one, one, size=30) != []
-    assert extended(one, one, one, size=31) == []
-    assert extended(one, one, size=3) != [], "most of the lines"
-    assert extended(one, one, size=4) == []
-    assert extended(one, size=1) != [] and extended(one, size=2) == []
-    assert extended(size=5) == [] and extended(b"x", b"y", b"z") == []
-
-
-def test_blanks_at_the_end_are_a_format_each():
-    found = extended(b" ", b"  ", b" x=1", b" ", b"\t")
-    assert [one.literals[-1] for one in found] == [b"\t", b" ", b"  ", b"", b""]
-    assert [one.known for one in found[:3]] == [None] * 3
-    assert [described(one) for one in found[3:]] == [
-        [("x", "token", False)],
-        [("further_fields", "rest", False)],
-    ]
-    assert found[1].text == f"{KNOWN.text} "
-
-
-def test_the_most_frequent_fields_have_a_format():
-    fields, _ = extended(b" a=1", b" a=1 b=2", b" a=3 b=4", b' a="x" [')
-    assert [name for name, *_ in described(fields)] == ["a", "b"]
-    assert [described(one)[0][0] for one in extended(b" [", b" [", b" [")] == ["further_fields"]
-    sixty = b"".join(b" %d" % at for at in range(60))
-    assert len(described(extended(*[sixty] * 3)[0])) == 60
-    assert len(extended(*[sixty + b" 61" + b" 62"] * 3)) == 1, "only the rest as a whole"
-
-
-def test_the_known_beginning_is_that_of_most_lines_and_leaves_least():
-    shorter = compile_format("$remote_addr [$time_iso8601]", name="shorter")
-    for formats in ((shorter, KNOWN), (KNOWN, shorter)):
-        found = extended(b" x=1", b" x=1", b" x=1", formats=formats)
-        assert {one.known.name for one in found} == {"known"}
-    # Lines into which another runs are not lines with further fields.
-    assert extended(*[b" " + BEGIN] * 3, formats=(KNOWN,)) == []
-    json_format = compile_format('{"a":"$status"}', "json")
-    assert extended_formats([json_format], [b'{"a":"200"} x=1'] * 3, 3) == []
-    open_end = compile_format("$status $http_x_a")
-    assert extended_formats([open_end], [b"200 a b=1"] * 3, 3) == []
-
-
-def test_names_of_fields_are_recognized():
-    names = ("field_1", "field_x", "further_fields", "status", "afield_1")
-    assert [one for one in names if is_unnamed(one)] == ["field_1", "field_x", "further_fields"]

@@ -1,23 +1,17 @@
 """Lines of JSON without a format: those alike are read the quick ways, and as by their keys."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds.together import together
 
-from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.json_log import shape_of
 from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.files.field_values import microseconds
-from watchme_analysis.files.time_columns import is_zoned_time, moments_of
 
 PLAIN = {
     "time": "2025-12-11T10:10:30+09:00",
@@ -32,26 +26,10 @@ PLAIN = {
     "kubernetes": {"pod": "web-7", "labels": {"app": "api"}},
     "user_agent": "curl",
 }
-MODES = {"numba": (200, 0), "exact": (200, 200)}
 
 
 def read(data, engine, formats=None):
     return Engine(formats or stock_formats(), UTC, engine=engine).read(data)
-
-
-@pytest.mark.slow(fast=2)
-@pytest.mark.parametrize("engine", ENGINES[1:])
-@pytest.mark.parametrize("time", ["2025-12-11T10:10:30+09:00", "2025-12-11T01:10:30.250Z"])
-def test_lines_alike_need_no_second_look(engine, time):
-    line = json.dumps({**PLAIN, "time": time}).encode() + b"\n"
-    chunk = read(line * 200, engine)
-    assert (len(chunk.table), chunk.reference_lines) == MODES[engine]
-    row = chunk.table.to_pylist()[-1]
-    assert row["time"] == datetime.fromisoformat(time)
-    assert (row["method"], row["path"], row["query"]) == ("GET", "/v1/results/54b49bfd9d25", "n=1")
-    assert (row["status"], row["request_time_s"], row["upstream_tries"]) == (200, 0.0125, 2)
-    assert json.loads(row["extra"]) == {"kubernetes.labels.app": "api", "kubernetes.pod": "web-7"}
-    assert dict(chunk.formats) == {"JSON": 200}
 
 
 @pytest.mark.slow(fast=2)
@@ -72,36 +50,12 @@ def test_whole_numbers_that_are_of_no_column_need_no_second_look_either(engine):
     assert chunk.table["remote_user"][0].as_py() == "0"
 
 
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_a_window_cuts_between_parts_of_a_second(engine):
-    lines = [{"time": f"2025-12-11T01:10:30.{part}Z", "status": 200, "path": "/a"} for part in (1, 25, 5)]
-    data = "".join(json.dumps(one) + "\n" for one in lines).encode()
-    since = 1765415430_250000
-    chunk = Engine(stock_formats(), UTC, Selection(since=since), engine=engine).read(data)
-    assert chunk.table["line"].to_pylist() == [2, 3]
-    assert chunk.filtered == 1
-
-
-zones = st.sampled_from(["Z", "+09:00", "-0330", "+00:00", "", "+24:00", "+05", " UTC", "z"])
-fractions = st.one_of(st.just(""), st.from_regex(r"[.,]\d{1,9}", fullmatch=True), st.just("."))
 seconds = st.one_of(
     st.datetimes(datetime(1960, 1, 1), datetime(2100, 1, 1)).map(
         lambda one: one.isoformat(timespec="seconds")
     ),
     st.sampled_from(["2025-02-30T00:00:00", "2025-12-11 23:59:60", "11/Dec/2025:10:10:30", "", "é" * 19]),
 )
-
-
-@pytest.mark.slow
-@settings(max_examples=80, deadline=None)
-@given(st.lists(st.one_of(st.none(), st.tuples(seconds, fractions, zones).map("".join)), max_size=5))
-def test_whole_columns_of_times_are_what_single_ones_are(times):
-    found = moments_of(pa.array(times, pa.large_string())).to_pylist()
-    for text, moment in zip(times, found, strict=True):
-        if text is not None and is_zoned_time(text):
-            assert moment == microseconds(text)
-        else:
-            assert moment is None
 
 
 @together(
@@ -185,17 +139,3 @@ def test_all_ways_read_the_same_of_any_shape(data, names, marks):
         assert other.table.to_pylist() == exact.table.to_pylist()
         assert other.rejected == exact.rejected
         assert (other.blank, other.formats) == (exact.blank, exact.formats)
-
-
-@pytest.mark.slow
-def test_times_with_parts_of_a_second_are_read_without_pandas():
-    code = (
-        "import sys, numpy as np; from watchme_analysis.files.time_columns import moments_at;"
-        "buf = np.frombuffer(b'2025-12-11T10:10:30.5Z' + b'bad', np.uint8);"
-        "starts, ends = np.array([0, 22, -1], np.int32), np.array([22, 25, 0], np.int32);"
-        "moments, known = moments_at(buf, starts, ends);"
-        "assert (moments[0], known.tolist()) == (1765447830500000, [True, False, False]);"
-        "assert not len(moments_at(buf, starts[:0], ends[:0])[0]);"
-        "sys.exit('pandas' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

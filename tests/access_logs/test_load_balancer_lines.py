@@ -1,6 +1,5 @@
 """Lines of an Application Load Balancer, written as its documentation shows them."""
 
-import json
 import random
 from datetime import UTC
 
@@ -96,27 +95,3 @@ def test_the_engines_agree_on_damaged_lines():
         data = b"\n".join(drawn) + b"\n"
 
         assert differences(stock_formats(), data) == [], f"WATCHME_FUZZ_SEED={SEED}, round {turn}: {data!r}"
-
-
-@together(
-    ("line", "expected"),
-    [
-        # From its creation to the response, where a part is unknown.
-        (HTTPS.replace("0.037", "-1"), 11.822641),
-        (UNSENT.replace("22:22:48.364000Z", "22:23:48.364000Z"), None),
-    ],
-)
-def test_a_duration_without_all_of_its_parts(line, expected):
-    assert read(line).table["request_time_s"].to_pylist() == [expected]
-
-
-@together("line", ["x" + HTTPS, "http a b", HTTPS + ' "cut'])
-def test_a_line_of_another_program_is_not_read(line):
-    assert len(read(line).rejected) == 1
-
-
-def test_values_without_a_column_are_kept():
-    extra = json.loads(read(HTTPS).table["extra"].to_pylist()[0])
-
-    assert extra["conn_trace_id"] == "TID_123456"
-    assert json.loads(read(UNSENT).table["extra"].to_pylist()[0])["error_reason"] == "TargetConnectionError"

@@ -1,12 +1,9 @@
 """The compiled loop over paths, against literal routes and the pattern."""
 
-import numpy as np
-import pyarrow as pa
 from worlds.together import together
 
-from watchme_analysis.access_logs.engine.route_loop import replace_ids
 from watchme_analysis.access_logs.routes import compiled_routes, route_of, routes_of, same_endpoint
-from watchme_analysis.files.arrow_arrays import array_of, text_parts
+from watchme_analysis.files.arrow_arrays import array_of
 
 ROUTES = {
     "/a/1": "/a/*",
@@ -57,25 +54,6 @@ def test_ids_are_replaced():
     assert dict(zip(ROUTES, routes([*ROUTES]), strict=True)) == ROUTES
     assert {path: route_of(path) for path in ROUTES} == ROUTES
     assert routes_of([*ROUTES]) == [*ROUTES.values()]
-
-
-def test_other_characters_and_nulls_are_kept():
-    paths = ["/é/1", None, "/a/2", "/b\n7", "/7\x7f", "/[1]", "/`1`", "/1{", "/:/1"]
-    assert routes(paths) == ["/é/*", None, "/a/*", "/b\n*", "/7\x7f", "/[1]", "/`1`", "/1{", "/:/*"]
-    assert routes_of(["/b\n7", "/1"]) == ["/b\n*", "/*"]
-    assert routes([]) == []
-    part = array_of(["/1", "/a/2", "/3"], "text").slice(1)
-    assert compiled_routes(part).equals(pa.array(["/a/*", "/*"], pa.large_string()))
-
-
-def test_bounds_and_ambiguous_paths_are_filled_in():
-    offsets, texts = text_parts(array_of(["/é", "/12", "", "/\n", "/a"], "text"))
-    data, bounds = np.full(offsets[-1], 33, np.uint8), np.full(6, -7)
-    ambiguous = np.full(5, 2, np.bool_)
-    assert replace_ids(texts, offsets, data, bounds, ambiguous) == 2
-    assert ambiguous.tolist() == [True, False, False, True, False]
-    assert bounds.tolist() == [0, 3, 5, 5, 7, 9]
-    assert bytes(data[:9]) == "/é/*/\n/a".encode()
 
 
 @together(

@@ -4,17 +4,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
-import pytest
 from worlds.access_samples import requests
 from worlds.messages import messages_in
-from worlds.together import together
 
 from watchme_analysis.access_logs import summary_json
-from watchme_analysis.access_logs.error_requests import errors_by_kind
 from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.summary import AccessSummary
-from watchme_analysis.access_logs.summary_json import access_report, error_report, is_unread, plain
-from watchme_analysis.access_logs.surges import SenderCounts
+from watchme_analysis.access_logs.summary_json import access_report, error_report
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform
 
@@ -139,36 +135,6 @@ def test_a_report_holds_the_whole_scan():
     assert json.dumps(report)
 
 
-def test_an_empty_scan_has_no_window():
-    report = access_report(AccessSummary(), [])
-    assert report["window"] == {"start": None, "end": None}
-    assert (report["lines"], report["truncated"], report["groups"], report["slowest"]) == (0, False, [], [])
-    assert (report["sort"], report["statuses"]) == ("requests", {})
-
-
-@together(
-    ("order", "keys"),
-    [
-        ("requests", ["/a", "/b", "/c"]), ("p50", ["/c", "/a", "/b"]), ("p99", ["/a", "/c", "/b"]),
-        ("max", ["/a", "/c", "/b"]), ("bytes", ["/b", "/a", "/c"]), ("upstream", ["/b", "/c", "/a"]),
-        ("4xx", ["/b", "/a", "/c"]), ("5xx", ["/c", "/a", "/b"]),
-    ],
-)  # fmt: skip
-def test_groups_are_in_the_order_that_was_chosen(order, keys):
-    rows = [("/a", 200, 1.0, 10, 0.1)] * 6 + [("/a", 404, 9.0, 0, 0.1), ("/a", 500, 1.0, 0, 0.1)]
-    rows += [("/b", 404, 0.5, 100, 0.3)] * 3 + [("/c", 500, 2.0, 5, 0.2)]
-    names = ("path", "status", "request_time_s", "body_bytes", "upstream_response_time_s")
-    summary = summary_of(*(dict(zip(names, row, strict=True)) for row in rows))
-    assert [row["key"] for row in access_report(summary, [], order=order)["groups"]] == keys
-
-
-def test_minutes_stay_in_their_order():
-    times = [1765415430_000000 + 60_000_000 * at for at in (2, 0, 2, 1)]
-    summary = summary_of(*({"time": time} for time in times), by="minute")
-    report = access_report(summary, [], order="requests")
-    assert [row["key"] for row in report["groups"]] == [f"2025-12-11T01:1{at}Z" for at in range(3)]
-
-
 def test_reduced_precision_is_stated(monkeypatch):
     summary = summary_of({"request_time_s": 0.5})
     summary._by_key.missed, summary._by_key.wider = 7, 1
@@ -179,28 +145,6 @@ def test_reduced_precision_is_stated(monkeypatch):
     assert messages_in(wide.message) == {
         "access-note-percentiles": {"by": "path", "off": "2.2 %", "total": "1.1 %"}
     }
-
-
-def test_a_surge_is_reported_with_its_senders():
-    rows = [{"time": 1765415430_000000 + at * 1_000_000} for at in range(8)]
-    rows += [{"time": 1765415438_000000, "client_addr": "192.0.2.9", "user_agent": "bot/1"}] * 60
-    summary = summary_of(*rows)
-    surge = summary.arrivals.surge()
-    senders = SenderCounts(surge)
-    table = requests(*rows, by="client")
-    agents = requests(*rows, by="agent")["user_agent"]
-    senders.add(table.append_column("user_agent", agents))
-    times = {"start": "2025-12-11T01:10:38+00:00", "end": "2025-12-11T01:10:39+00:00"}
-    numbers = times | {"step_s": 1, "steps": 1, "requests": 60, "usual_requests": 1.0}
-    assert access_report(summary, [])["surge"] == numbers | {
-        "senders_counted": False,
-        "client": None,
-        "agent": None,
-    }
-    found = access_report(summary, [], senders=senders)["surge"]
-    client = {"value": "192.0.2.9", "requests": 60, "excess_pct": 100.0}
-    agent = {"value": "bot/1", "requests": 60, "excess_pct": 100.0, "distinguishing": "bot/1"}
-    assert found == numbers | {"senders_counted": True, "client": client, "agent": agent}
 
 
 def test_secrets_are_masked_and_a_note_says_so():
@@ -262,54 +206,3 @@ def test_an_error_report_lists_errors_in_order_of_time(monkeypatch):
     assert [messages_in(one.message) for one in cut["notes"]] == [
         {"access-note-last-errors": {"errors": 3, "listed": 1}}
     ]
-
-
-def test_kinds_of_errors_are_summed_up():
-    paths = ["/a", "/b", "/a", "/c", "/d", None]
-    links = ["alone", "order", "ambiguous", "none", "no_request", "alone"]
-    statuses, seconds = [502, 502, None, None, None, 504], [0.5, 1.5, None, None, None, None]
-    rows = [
-        {
-            "time": START + timedelta(seconds=at),
-            "path": path,
-            "link": link,
-            "status": status,
-            "request_time_s": took,
-        }
-        for at, (path, link, status, took) in enumerate(zip(paths, links, statuses, seconds, strict=True))
-    ]
-    rows += [{"kind": "a", "time": None}, {"kind": None, "time": START}]
-    found = errors_by_kind(linked(*rows)).to_dict("records")
-    assert [one["kind"] for one in found] == ["upstream_refused", "a", "other"]
-    first = found[0]
-    assert first.pop("p50_s") == 1.0
-    assert first == {
-        "kind": "upstream_refused", "errors": 6, "linked": 3, "ambiguous": 1, "unmatched": 1, "no_request": 1,
-        "first": START, "last": START + timedelta(seconds=5), "paths": "/a (2), /b (1), /c (1), 1 more",
-        "upstreams": "", "statuses": "502 (2), 504 (1)", "timed": 2,
-    }  # fmt: skip
-    assert pd.isna(found[1]["first"]) and found[1]["timed"] == 0
-
-
-@together(
-    ("counts", "unread"),
-    [((1, 0, 0), True), ((1, 1, 0), False), ((1, 0, 1), False), ((0, 0, 0), False)],
-)
-def test_an_input_is_unread_if_all_of_its_lines_were_rejected(counts, unread):
-    assert is_unread(dict(zip(("rejected", "rows", "left_out"), counts, strict=True))) is unread
-
-
-def test_values_become_those_of_json():
-    assert plain({"a": [START, float("nan"), 1.23456789], "b": None, "c": "x", "d": 7}) == {
-        "a": ["2025-12-11T01:10:30+00:00", None, 1.234568],
-        "b": None,
-        "c": "x",
-        "d": 7,
-    }
-
-
-@pytest.mark.parametrize("rows", [1, 2])
-def test_many_groups_are_converted_in_parts(monkeypatch, rows):
-    monkeypatch.setattr(summary_json, "_ROWS", rows)
-    summary = summary_of(*({"path": path} for path in ("/a", "/a", "/b", "/c")))
-    assert [row["requests"] for row in access_report(summary, [])["groups"]] == [2, 1, 1]

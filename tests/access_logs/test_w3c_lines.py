@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 from worlds.messages import messages_in
-from worlds.together import together
 
 from watchme_analysis.access_logs.access_log import looks_like
 from watchme_analysis.access_logs.engine.engine import ENGINES
-from watchme_analysis.access_logs.formats.w3c import SAMPLES, W3cFields
+from watchme_analysis.access_logs.formats.w3c import SAMPLES
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
@@ -113,90 +112,3 @@ def test_a_missing_fields_directive_is_named(tmp_path, directive):
     assert frame["status"].tolist() == [504]
     assert [messages_in(one.reason.message) for one in account.rejected] == [{"reject-no-fields": {}}]
     assert "log_format IIS without #Fields" in account.notes
-
-
-@together(
-    ("directive", "expected"),
-    [
-        (b"#Fields: a  b\tc\r", W3cFields(("a", "b", "c"))),
-        (b"#fields:a", W3cFields(("a",))),
-        (b"#Software: Microsoft Internet Information Services 10.0", W3cFields((), 1e3, True)),
-        (b"#Software: other", W3cFields()),
-        (b"#Version: 1.0", W3cFields()),
-        (b"# a comment", None),
-        (b"#: x", None),
-        (b"Fields: a", None),
-    ],
-)
-def test_directives_say_what_applies_below(directive, expected):
-    assert W3cFields().after(directive) == expected
-
-
-def test_later_directives_keep_what_earlier_ones_said():
-    iis = W3cFields().after(b"#Software: Microsoft IIS").after(b"#Fields: a")
-    assert iis == W3cFields(("a",), 1e3, True)
-    assert iis.after(b"#Date: 2025-12-11") is iis
-    assert iis.after(b"#Software: x") == W3cFields(("a",))
-
-
-FIELDS = (
-    "date",
-    "time",
-    "cs-method",
-    "cs-uri-stem",
-    "cs-uri-query",
-    "sc-status",
-    "time-taken",
-    "cs(User-Agent)",
-)
-LINE = b"2025-12-11 01:10:30 GET /a b=c 200 1500 a+b%20c"
-
-
-def test_values_of_a_line_are_variables():
-    plain = {
-        "request_method": "GET",
-        "status": "200",
-        "time_iso8601": "2025-12-11T01:10:30Z",
-        "request_uri": "/a?b=c",
-    }
-    assert W3cFields(FIELDS).values(LINE) == plain | {"request_time": "1500", "http_user_agent": "a+b c"}
-    assert W3cFields(FIELDS, 1e3, True).values(LINE) == plain | {
-        "request_time_ms": "1500",
-        "http_user_agent": "a b c",
-    }
-    missing = (
-        LINE.replace(b"b=c", b"-").replace(b"01:10:30", b"-").replace(b"1500", b"-").replace(b"a+b%20c", b"-")
-    )
-    assert W3cFields(FIELDS, 1e3).values(missing) == {
-        "request_method": "GET",
-        "status": "200",
-        "request_uri": "/a",
-        "request_time": None,
-        "http_user_agent": None,
-    }
-    quoted = W3cFields(("sc-status", "cs-uri-stem", "cs(Referer)", "sc(Set)", "x-own"))
-    assert quoted.values(b'200 /a "b ""c"" d" - x') == {
-        "status": "200",
-        "http_referer": 'b "c" d',
-        "sent_http_set": None,
-        "x-own": "x",
-        "request_uri": "/a",
-    }
-
-
-@together(
-    ("fields", "line", "reason"),
-    [
-        (W3cFields(("sc-status", "cs-uri-stem")), b"200", {"reject-values": {"values": "1", "fields": "2"}}),
-        (
-            W3cFields(("sc-status", "cs-uri-stem")),
-            b"200 /a b",
-            {"reject-values": {"values": "3", "fields": "2"}},
-        ),
-        (W3cFields(("sc-status", "c-ip")), b"200 192.0.2.1", {"reject-no-status": {}}),
-    ],
-)
-def test_a_line_that_does_not_fit_its_fields_has_a_reason(fields, line, reason):
-    with pytest.raises(ValueError) as caught:
-        fields.values(line)
-    assert messages_in(caught.value.args[0].message) == reason

@@ -7,7 +7,7 @@ import pytest
 from worlds.messages import messages_in
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.files import atomic_write, leftovers
+from watchme_analysis.files import leftovers
 from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 
 
@@ -76,39 +76,6 @@ def test_an_output_replaces_only_its_own_kind(tmp_path):
     # A folder and a missing file are for the writer to refuse or to make.
     check_replaceable(tmp_path, is_ours, "page")
     check_replaceable(tmp_path / "missing", is_ours, "page")
-
-
-def test_the_kind_of_an_output_is_seen_in_its_first_bytes(tmp_path):
-    seen = []
-    (tmp_path / "page").write_bytes(b"x" * 5000)
-    check_replaceable(tmp_path / "page", lambda first: not seen.append(first), "page")
-    assert seen == [b"x" * 4096]
-
-
-def test_an_output_that_cant_be_read_is_not_replaced(tmp_path, monkeypatch):
-    def refused(*_):
-        raise PermissionError(13, "Permission denied")
-
-    (tmp_path / "page").write_bytes(b"ours")
-    monkeypatch.setattr(Path, "open", refused)  # the user of the tests may read every file
-    with pytest.raises(InputError) as caught:
-        check_replaceable(tmp_path / "page", is_ours, "page")
-    said = messages_in(caught.value.args[0])["error-output-unreadable"]
-    assert said["path"] == str(tmp_path / "page")
-
-
-def test_a_file_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
-    moments = []
-
-    def fsync(descriptor):
-        aside = Path(f"/proc/self/fd/{descriptor}").resolve()
-        moments.append((aside.name.startswith(".page"), aside.read_bytes(), (tmp_path / "page").exists()))
-
-    monkeypatch.setattr(atomic_write.os, "fsync", fsync)
-    write_atomically(tmp_path / "page", b"new", 0o600)
-    assert moments == [(True, b"new", False)]
-    assert (tmp_path / "page").stat().st_mode & 0o777 == 0o600
-    assert [one.name for one in tmp_path.iterdir()] == ["page"]
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path, monkeypatch):

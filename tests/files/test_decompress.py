@@ -114,27 +114,3 @@ def test_zstandard_that_ends_early_is_read_up_to_there():
 )
 def test_what_is_no_log_is_refused_with_the_command_that_reads_it(first, kind, command):
     assert unpacked(first) == (b"", {f"problem-no-log-{kind}": {"command": command}})
-
-
-class Trickle(BytesIO):
-    """A stream that returns a byte at a time, as a slow pipe does."""
-
-    def read1(self, size=-1):
-        return self.read(min(1, size))
-
-
-@together("data", [b"", b"a", b"abcdefgh\n", gzip.compress(NUMBERS[:9])])
-def test_a_slow_stream_is_recognized_by_its_first_bytes(data):
-    expected = NUMBERS[:9] if data.startswith(b"\x1f") else data
-    assert b"".join(decompress.unpacked(Trickle(data))) == expected
-    with pytest.raises(decompress.TruncatedError):
-        list(decompress.unpacked(Trickle(b"PK\x03\x04")))
-
-
-def test_memory_is_filled_from_pieces_of_any_size():
-    fill, room = decompress.filling([b"ab", b"", b"cdefg"]), memoryview(bytearray(3))
-    found = []
-    while count := fill(room):
-        found.append(bytes(room[:count]))
-    assert found == [b"ab", b"cde", b"fg"]
-    assert fill(room) == 0

@@ -3,7 +3,6 @@
 import json
 import resource
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from worlds.messages import messages_in
@@ -53,25 +52,6 @@ def test_entries_are_written_read_and_continued(tmp_path):
     )
 
 
-def test_an_entry_and_the_name_of_a_new_journal_are_synced(tmp_path, monkeypatch):
-    synced = []
-
-    def fsync(descriptor):
-        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve())
-
-    monkeypatch.setattr(journal.os, "fsync", fsync)
-    path = tmp_path / "steps.jsonl"
-    with open_journal(path) as opened:
-        assert synced == [tmp_path]
-        opened.write("a", INTENDED)
-        assert synced == [tmp_path, path]
-    with open_journal(path):
-        assert len(synced) == 2, "the name of an existing journal is on disk already"
-    # Nothing is left open.
-    open_files = [one.resolve() for one in Path("/proc/self/fd").iterdir()]
-    assert tmp_path not in open_files and path not in open_files
-
-
 def test_a_journal_has_one_writer_at_a_time(tmp_path):
     path = tmp_path / "steps.jsonl"
     with open_journal(path), pytest.raises(InputError) as caught, open_journal(path):
@@ -79,14 +59,6 @@ def test_a_journal_has_one_writer_at_a_time(tmp_path):
     assert refusal(caught) == {"error-journal-in-use": {"path": str(path)}}
     with open_journal(path):
         pass
-
-
-def test_a_journal_that_is_read_cant_be_written(tmp_path):
-    path = tmp_path / "steps.jsonl"
-    assert read_journal(path).entries == []
-    path.write_text(line(**entry("a")))
-    with pytest.raises(InputError):
-        read_journal(path).write("a", DONE)
 
 
 def test_what_cant_be_opened_or_written_is_an_error_with_its_path(tmp_path, monkeypatch):

@@ -3,17 +3,13 @@
 import json
 
 import pytest
-from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.files.json_values import (
     flatten,
     json_at,
     json_value,
-    leaf,
     read_json,
-    shallow,
-    within_limit,
 )
 
 
@@ -30,35 +26,12 @@ def test_a_line_keeps_every_value(line, value):
     assert json_value(line) == value
 
 
-def test_a_control_character_is_refused_where_it_is_asked_for():
-    assert read_json('{"a": 1, "a": 2}') == {"a": 2}
-    with pytest.raises(ValueError, match="control character"):
-        read_json('"tab\there"')
-    assert read_json('"tab\there"', strict=False) == "tab\there"
-
-
 @together(("levels", "inner"), [(99, []), (100, []), (101, "[]"), (102, "[[]]")])
 def test_a_hundred_levels_are_values_and_deeper_ones_text(levels, inner):
     value = read_json("[" * levels + "]" * levels)
     for _ in range(min(levels, 100) - (levels <= 100)):
         (value,) = value
     assert value == inner
-
-
-@together(
-    ("text", "expected", "count"),
-    [
-        ('{"a": [1, {"b": 2}]}', '{"a": "[1, {\\"b\\": 2}]"}', 1),
-        ("[[1], [2], 3]", '["[1]", "[2]", 3]', 2),
-        ('["[", {"é": "}"}]', '["[", "{\\"é\\": \\"}\\"}"]', 1),
-        ("[1, [2, ", '[1, "[2, "', 1),  # truncated
-        ("[1] [[2]]", '[1] ["[2]"]', 1),  # two documents
-        ("]] [[2]]", ']] ["[2]"]', 1),
-        ("[1, 2", "[1, 2", 0),
-    ],
-)
-def test_values_below_a_level_are_texts(text, expected, count):
-    assert shallow(text, 1) == (expected, count)
 
 
 def test_a_value_is_read_where_it_begins():
@@ -96,20 +69,3 @@ def test_a_value_that_holds_itself_is_flattened_to_a_hundred_levels():
     inner.append(1)
     assert [*flatten(value)] == [(f"{path}.0", '"nested too deeply to be read"')]
     assert [*flatten(1, "a", 99)] == [("a", "1")]
-
-
-def test_as_many_settings_are_read_as_the_limit_allows(monkeypatch):
-    monkeypatch.setenv("WATCHME_LIMIT_SETTINGS", "2")
-    rows = [{"path": str(at)} for at in range(4)]
-    assert within_limit(rows[:2]) == (rows[:2], None)
-    for count in (3, 4):
-        found, problem = within_limit(iter(rows[:count]))
-        said = messages_in(problem.message)
-        assert (found, said["problem-settings"]["values"]) == (rows[:2], 2)
-        assert said["problem-settings"]["limit"] == "limit-reached"
-        assert said["limit-reached"] == {"limit": "settings = 2", "variable": "WATCHME_LIMIT_SETTINGS"}
-
-
-@together(("text", "value"), [('{"a": [1]}', {"a": [1]}), ("2 apples", "2 apples"), (None, None), (3, 3)])
-def test_a_leaf_is_its_value(text, value):
-    assert leaf(text) == value

@@ -4,7 +4,6 @@ import json
 from datetime import UTC
 
 import pytest
-from worlds.together import together
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.error_log import looks_like, read_error_log
@@ -12,7 +11,6 @@ from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.files.lines import prefix_size
 
 LINE = '192.0.2.{} - - [11/Dec/2025:10:10:{:02} +0900] "GET /{} HTTP/1.1" 200 12 "-" "curl"'
 ERROR = (
@@ -82,13 +80,6 @@ def test_a_time_that_the_format_writes_is_no_prefix(engine):
     # Torn, the second would be a request of combined behind a time. The end of the time is no port either.
     assert chunk.table["request_time_s"].to_pylist() == [0.5, 0.5]
     assert [one.line for one in chunk.rejected] == [2]
-
-
-@together(
-    "line", [LINE.format(7, 30, "a"), "www.example.com:443 192.0.2.7 - -", "::1 - - [", "{", "", "1 2 3: 4"]
-)
-def test_a_plain_line_has_no_prefix(line):
-    assert prefix_size(line.encode()) == 0
 
 
 @pytest.mark.parametrize("key", ["log", "message", "MESSAGE"])

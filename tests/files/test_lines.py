@@ -9,20 +9,12 @@ from watchme_analysis.app_source.start_command import parse_app_processes
 from watchme_analysis.evidence.app_log import read_app_log
 from watchme_analysis.evidence.compose import read_compose
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.files.lines import container_prefix, long_line_problem, split_lines, split_text
+from watchme_analysis.files.lines import container_prefix
 from watchme_analysis.nginx_conf.parse import parse_nginx_config
 
 # Characters at which str.splitlines also splits.
 SEPARATORS = ("\f", "\v", "\x1c", "\x85", "\u2028", "\u2029")
 separators = pytest.mark.parametrize("separator", SEPARATORS, ids=ascii)
-
-
-@separators
-def test_texts_and_bytes_are_split_alike(separator):
-    text = f"one{separator}still one\r\ntwo\n\nfour"
-    assert split_text(text) == [f"one{separator}still one", "two", "", "four"]
-    assert [line.decode() for line in split_lines(text.encode())] == split_text(text)
-    assert "".join(split_text(text, keep_ends=True)) == text
 
 
 @separators
@@ -70,12 +62,3 @@ def test_prefixes_of_container_runtimes_are_removed_from_application_logs(tmp_pa
     frame, _ = read_app_log(RawFile(tmp_path, "app.log", UTC))
     assert frame["message"].tolist() == ["Shutting down"]
     assert frame["time"].notna().tolist() == [time is not None]
-
-
-def test_a_time_of_the_application_is_no_prefix():
-    assert container_prefix("2025-12-11T01:10:30.471Z INFO Shutting down") == (0, None)
-
-
-def test_the_limit_of_a_short_line_is_not_looked_up(monkeypatch):
-    monkeypatch.delattr("watchme_analysis.files.lines.load_config")
-    assert long_line_problem(1 << 20) == ""

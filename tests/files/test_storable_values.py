@@ -2,15 +2,10 @@
 
 from datetime import UTC, datetime
 
-import pytest
 from worlds.messages import messages_in
 from worlds.together import together
 
-from watchme_analysis.errors import InputError
 from watchme_analysis.files.storable_values import (
-    escape_surrogates,
-    frame_of_rows,
-    holds_surrogates,
     storable_rows,
 )
 
@@ -70,37 +65,3 @@ def test_a_column_with_several_such_values_has_one_note_with_the_first():
     assert "abcdefgh" not in notes[-1]
     # A column that no glossary has is text.
     assert storable_rows("access_log", [{"other": "a"}], notes) == [{"other": "a"}]
-
-
-def test_rows_become_a_table_and_are_checked_only_where_that_fails():
-    notes = []
-    frame = frame_of_rows("access_log", [{"status": 200, "path": "/a"}], notes)
-    assert (frame["status"].tolist(), frame["path"].tolist(), notes) == ([200], ["/a"], [])
-    frame = frame_of_rows("access_log", [{"status": "x", "path": "/a"}, {"status": 200, "path": None}], notes)
-    assert (frame["status"].isna().tolist(), frame["status"].tolist()[1]) == ([True, False], 200)
-    assert len(notes) == 1
-    seen = []
-
-    def make(rows):
-        seen.append(rows)
-        if len(seen) == 1:
-            raise OverflowError
-        return rows
-
-    assert frame_of_rows("access_log", [{"status": 10**30}], [], make) == [{"status": None}]
-    assert seen == [[{"status": 10**30}], [{"status": None}]]
-    with pytest.raises(InputError):
-        frame_of_rows("access_log", [{"no_column": 1}], [])
-
-
-@together(
-    ("text", "escaped"),
-    [
-        ("\udc80a\udcff", "\\x80a\\xff"),
-        ("\ud800\udfff", "\\ud800\\udfff"),
-        ("\udc7f\udd00", "\\udc7f\\udd00"),
-    ],
-)
-def test_halves_of_pairs_are_escaped(text, escaped):
-    assert escape_surrogates(text) == escaped
-    assert holds_surrogates(text) and not holds_surrogates(escaped)

@@ -3,19 +3,16 @@ import json
 from datetime import UTC
 
 import pytest
-from worlds.messages import messages_in
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import (
-    IDS_PER_FILE,
     SOURCES,
     included_files,
-    parse_configuration,
     parse_nginx_config,
     read_nginx_config,
 )
 from watchme_analysis.redact import shortened
-from watchme_analysis.retrieval import Rejected, Retrieval
+from watchme_analysis.retrieval import Rejected
 from watchme_analysis.text.render import note
 
 
@@ -238,35 +235,6 @@ def test_a_server_in_a_file_of_any_name_is_known_by_its_content(tmp_path):
     assert not by_content.looks_like(RawFile(tmp_path, "other.conf"))
 
 
-def test_a_directive_has_every_column(tmp_path):
-    lay(tmp_path, nginx_conf="events {}\nhttp { include a.conf; }\n", a_conf='log_format é "a b";\n')
-    frame, retrieval = read(tmp_path)
-    files, lines = ["nginx.conf"] * 3 + ["a.conf"], [1, 2, 2, 1]
-    assert frame.drop(columns="parent").to_dict("list") == {
-        "file": files,
-        "line": lines,
-        "layer": ["nginx"] * 4,
-        "id": [0, 1, 2, 3],
-        "directive": ["events", "http", "include", "log_format"],
-        "args": ["[]", "[]", '["a.conf"]', '["é", "a b"]'],
-        "block": [True, True, False, False],
-    }
-    assert frame["parent"].fillna(-1).tolist() == [-1, -1, 1, 1]
-    assert retrieval == Retrieval("nginx_config", "nginx.conf", rows=4)
-
-
-def test_ids_follow_the_order_of_main_files_and_of_parts_behind_them(tmp_path):
-    for name in ("nginx-a.conf", "nginx.conf", "edge.conf", "conf.d/x.conf", "app.log"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("worker_processes 1;\n")
-    (tmp_path / "nginx-outside.conf").symlink_to("/etc/hostname")
-    first = {name: int(read(tmp_path, name)[0]["id"][0]) for name in ("nginx-a.conf", "nginx.conf")}
-    assert first == {"nginx-a.conf": 0, "nginx.conf": IDS_PER_FILE}
-    # The edge is a layer of its own; of all files the part is the second, behind two main files.
-    assert read(tmp_path, "edge.conf")[0]["id"][0] == 0
-    assert read(tmp_path, "conf.d/x.conf")[0]["id"][0] == 3 * IDS_PER_FILE
-
-
 def test_an_include_names_files_by_their_tails(tmp_path):
     for name in ("nginx.conf", "conf.d/a.conf", "conf.d/b.conf.gz", "sub/nginx.conf", "sub/c.conf"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -291,49 +259,6 @@ def test_an_include_names_files_by_their_tails(tmp_path):
     assert (inner.zone, inner.settings, inner.known is raw.known) == (raw.zone, raw.settings, True)
 
 
-def test_includes_are_followed_to_a_depth_of_ten(tmp_path):
-    for at in range(12):
-        (tmp_path / (f"a{at}.conf" if at else "nginx.conf")).write_text(
-            f"env a{at};\ninclude a{at + 1}.conf;\n"
-        )
-    frame, retrieval = read(tmp_path)
-    assert [one for one in statements(frame) if one[0] == "env"] == [("env", f"a{at}") for at in range(10)]
-    (circle,) = (messages_in(one.message) for one in retrieval.notes)
-    way = " > ".join(["nginx.conf", *(f"a{at}.conf" for at in range(1, 10))])
-    assert circle == {"note-include-circle": {"file": "a10.conf", "way": way}}
-
-
-def test_missing_includes_are_noted_once_with_their_place(tmp_path):
-    lay(tmp_path, nginx_conf="http {\n include mime.types;\n include a.conf;\n include a.conf;\n}\n")
-    (tmp_path / "a.conf").write_text("include b.conf;\n")
-    _, retrieval = read(tmp_path)
-    found = [messages_in(one.message)["note-include-missing"] for one in retrieval.notes]
-    assert [one["file"] for one in found] == ["mime.types", "b.conf"]
-    places = [one.message.values["place"] for one in retrieval.notes]
-    assert [(place.file, place.line) for place in places] == [("nginx.conf", 2), ("a.conf", 1)]
-
-
-def test_a_damaged_file_is_read_as_far_as_it_goes(tmp_path):
-    packed = gzip.compress(b"worker_processes 1;\n" + b"".join(b"env a%d;\n" % at for at in range(500)))
-    (tmp_path / "nginx.conf.gz").write_bytes(packed[:-100])
-    frame, retrieval = read(tmp_path, "nginx.conf.gz")
-    assert statements(frame)[0] == ("worker_processes", "1")
-    assert retrieval.truncated
-    ends = [one for one in retrieval.rejected if one.line == 0]
-    assert [(one.file, [*messages_in(one.reason.message)]) for one in ends] == [
-        ("nginx.conf.gz", ["problem-packed-end"])
-    ]
-
-
-def test_what_is_no_statement_is_rejected_with_its_text():
-    found, rejected = parse_nginx_config("a 1;\nb {\n  c 2;\n  d 3", "own.conf")
-    assert [(one["directive"], one["args"], one["line"]) for one in found] == [("a", ["1"], 1), ("b", [], 2)]
-    assert [(one["directive"], one["line"]) for one in found[1]["block"]] == [("c", 3)]
-    assert [(one.file, one.line, one.text, [*messages_in(one.reason.message)]) for one in rejected] == [
-        ("own.conf", 4, "  d 3", ["reject-nginx"])
-    ]
-
-
 def test_blocks_that_are_nested_too_deeply_are_rejected_as_a_whole():
     for depth in (101, 2000):
         text = "a {" * depth + "}" * depth
@@ -341,38 +266,3 @@ def test_blocks_that_are_nested_too_deeply_are_rejected_as_a_whole():
         assert parse_nginx_config(text, "deep.conf") == ([], [rejected])
     (outermost,), rejected = parse_nginx_config("a {" * 100 + "}" * 100)
     assert (outermost["directive"], rejected) == ("a", [])
-
-
-def test_names_say_which_layer_and_which_kind_a_file_is(tmp_path):
-    whole, part = SOURCES
-    for name, text, is_whole, is_part in (
-        ("nginx.conf", "", True, False),
-        ("nginx.conf", " \n", True, False),
-        ("nginx.conf", "notes\n", False, False),
-        ("nginx.conf", "location ~ a {\n", True, False),
-        ("site", "server {\n  listen 80;\n}\n", True, True),
-        ("site.md", "server {\n  listen 80;\n}\n", True, False),
-        ("site", "server {\n}\n", True, False),
-        ("site", "proxy_read_timeout 1s;\n", False, False),  # no main file includes it
-    ):
-        (tmp_path / name).write_text(text)
-        raw = RawFile(tmp_path, name)
-        assert (whole.looks_like(raw), part.looks_like(raw)) == (is_whole, is_part), (name, text)
-    assert (whole.by_content, part.by_content, whole.keep, part.keep) == (False, True, True, True)
-
-
-def test_a_dump_is_parsed_from_its_first_file(tmp_path):
-    text = (
-        "# configuration file /etc/nginx/nginx.conf:\ninclude sites/*;\ninclude missing;\n"
-        "# configuration file /etc/nginx/sites/a:\nenv a;\n# configuration file /srv/sites/b:\nenv b;\n"
-    )
-    (tmp_path / "nginx.conf").write_text(text)
-    found = parse_configuration(RawFile(tmp_path, "nginx.conf"))
-    assert [(one.directive, one.args, one.line, one.file, one.parent) for one in found.statements] == [
-        ("include", ("sites/*",), 2, "nginx.conf", None),
-        ("env", ("a",), 5, "nginx.conf", None),
-        ("include", ("missing",), 3, "nginx.conf", None),
-    ]
-    assert (found.is_dump, found.truncated, found.rejected, len(found.missing)) == (True, False, [], 1)
-    (tmp_path / "nginx.conf").write_text("env a;\n")
-    assert not parse_configuration(RawFile(tmp_path, "nginx.conf")).is_dump
