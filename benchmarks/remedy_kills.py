@@ -267,10 +267,10 @@ class Trials:
     def check_plan(self, order: dict[str, Any]) -> None:
         """Compare the system and the record with those of a run without a kill."""
         from watchme_analysis.case.actions import actions_in
-        from watchme_analysis.files.journal import read_journal
         from watchme_analysis.remedies.allowed_calls import read_plan
         from watchme_analysis.remedies.apply import done_steps
         from watchme_analysis.services.remedies import journal_of
+        from watchme_analysis.storage.journal import read_journal
 
         path = Path(order["file"])
         plan, journal = read_plan(path), read_journal(journal_of(path))

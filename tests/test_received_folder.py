@@ -22,9 +22,9 @@ from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.config import FILE, Config, LogWords, System, WorkItemSettings, load_config
 from watchme_analysis.delivery.state import State
 from watchme_analysis.errors import CaseError, InputError
-from watchme_analysis.files.journal import open_journal
 from watchme_analysis.limits import Limits
 from watchme_analysis.report.html_page import write_index
+from watchme_analysis.storage.journal import open_journal
 from watchme_analysis.text.file_names import slug
 
 PACKAGE = Path(watchme_analysis.__file__).parent

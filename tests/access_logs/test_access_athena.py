@@ -9,7 +9,7 @@ from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions
 from watchme_analysis.errors import FormatError, InputError
-from watchme_analysis.files.request_line import SQL_REQUEST
+from watchme_analysis.values import SQL_REQUEST
 
 COMBINED = stock_formats()[0]
 

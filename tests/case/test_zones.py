@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.files.field_values import across_repeated_hours, microseconds
 from watchme_analysis.files.zones import NotedZone, offset_in
 from watchme_analysis.present.console import import_text
+from watchme_analysis.values import across_repeated_hours, microseconds
 
 ACCESS = '192.0.2.7 - - [27/Nov/2026:23:26:03 {}] "GET /health HTTP/1.1" 504 167 "-" "curl"\n'
 ERROR = "2026/11/27 23:26:03 [error] 31#31: *7 upstream timed out (110: Connection timed out)\n"

@@ -7,9 +7,9 @@ from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.zones import NotedZone, offset_in
 from watchme_analysis.text.message import message_of
+from watchme_analysis.values import microseconds
 
 
 @together(

@@ -19,7 +19,6 @@ from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.cloudwatch.account_state import describe_alarms
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.alarm_definitions import (
     MARK,
     Definition,
@@ -40,6 +39,7 @@ from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Call, Condition, Step
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms, plan_verification
+from watchme_analysis.storage.journal import read_journal
 from watchme_analysis.text.message import Code, Names, Resource, message
 
 REGION = "ap-southeast-2"

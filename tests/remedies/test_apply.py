@@ -19,12 +19,12 @@ from watchme_analysis.case.actions import actions_in
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError, ThrottledError
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.files import journal as journals
-from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies import apply as applying
 from watchme_analysis.remedies.allowed_calls import read_plan
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, write_plan
 from watchme_analysis.remedies.policy import action_of, policy_of
+from watchme_analysis.storage.journal import open_journal, read_journal
 from watchme_analysis.text.message import message
 
 WHY = message("plan-nothing")

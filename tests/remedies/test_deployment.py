@@ -19,10 +19,10 @@ from worlds.messages import messages_in, refusal
 from watchme_analysis.cli.deploy import deploy
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies import deployment
 from watchme_analysis.remedies.apply import apply_plan
 from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, sqs_event
+from watchme_analysis.storage.journal import read_journal
 from watchme_analysis.text.message import message
 
 OLD = "def lambda_handler(event, context):\n    return {'batchItemFailures': []}\n"

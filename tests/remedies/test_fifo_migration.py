@@ -14,7 +14,6 @@ from worlds.messages import messages_in
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.allowed_calls import calls_of, read_plan
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.fifo_migration import (
@@ -30,6 +29,7 @@ from watchme_analysis.remedies.fifo_migration import (
 from watchme_analysis.remedies.plan import Plan, write_plan
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.services.fifo import accounted, plan_migration, prepared
+from watchme_analysis.storage.journal import open_journal, read_journal
 from watchme_analysis.text.message import message
 
 OPTIONS = MigrationOptions(

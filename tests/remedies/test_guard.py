@@ -19,7 +19,6 @@ from worlds.shorter_case import BROKEN, write_shorter
 from worlds.stored_case import store_case
 
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.journal import open_journal
 from watchme_analysis.remedies.guard import (
     Guard,
     GuardSettings,
@@ -29,6 +28,7 @@ from watchme_analysis.remedies.guard import (
     evidence_commands,
 )
 from watchme_analysis.services.guard import backtest, backtest_guard
+from watchme_analysis.storage.journal import open_journal
 
 START = datetime(2025, 11, 21, 1, tzinfo=UTC)
 URL = "http://127.0.0.1:1/health"

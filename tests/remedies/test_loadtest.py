@@ -19,7 +19,6 @@ from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.harm_watch import HarmLimit, calls_of_watch, limits_from_the_hour_before
 from watchme_analysis.remedies.load_figures import plot_load_test
@@ -50,6 +49,7 @@ from watchme_analysis.simulation.replay import (
     predicted_figures,
     predicted_runs,
 )
+from watchme_analysis.storage.journal import read_journal
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import label
 

@@ -16,7 +16,6 @@ from watchme_analysis.case.actions import actions_in
 from watchme_analysis.cli.queue import queue_group
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.queue_archive import (
@@ -32,6 +31,7 @@ from watchme_analysis.remedies.queue_purge import (
     record_of,
 )
 from watchme_analysis.remedies.queue_reader import QueueCounts
+from watchme_analysis.storage.journal import open_journal, read_journal
 from watchme_analysis.text.message import message
 
 QUICK = ReadingOptions(1)

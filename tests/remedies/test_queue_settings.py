@@ -13,7 +13,6 @@ from worlds.order_system import create_order_system
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import read_journal
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Plan
@@ -33,6 +32,7 @@ from watchme_analysis.services.queue_settings import Simulated, live_settings, p
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import Comparison, Load, Scenario
 from watchme_analysis.simulation.settings import Outcome, PollerSettings, QueueSettings, Settings
+from watchme_analysis.storage.journal import read_journal
 from watchme_analysis.text.message import Duration, Number, message
 
 LOAD = Load((1.0,))

@@ -23,7 +23,6 @@ from worlds.together import together
 
 from watchme_analysis.cloudwatch.session import Aws, RateLimits, ThrottledError
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
-from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.redrive import (
     RedriveResult,
     Rejection,
@@ -35,13 +34,14 @@ from watchme_analysis.remedies.redrive import (
     send_one,
     targets,
 )
+from watchme_analysis.storage.journal import open_journal, read_journal
 
 # Sends the lines of a file, each once.
 RUN = """
 import sys
 from pathlib import Path
 from watchme_analysis.cloudwatch.session import Aws, RateLimits
-from watchme_analysis.files.journal import open_journal
+from watchme_analysis.storage.journal import open_journal
 from watchme_analysis.remedies.redrive import RedriveResult, open_lines, send_one
 lines, aws = Path(sys.argv[1]).read_text().splitlines(), Aws(rate_limits=RateLimits(gap_s=0.01, attempts=1))
 print("begun", flush=True)

@@ -16,8 +16,8 @@ from worlds.clocked_session import KilledError, Plan
 from worlds.drawn import drawn
 
 from watchme_analysis.config import WorkItemSettings
-from watchme_analysis.files.journal import open_journal
 from watchme_analysis.remedies.verified_redrive import RedriveItem, RedriveLimits, RedriveTask, run_redrive
+from watchme_analysis.storage.journal import open_journal
 
 # Time is virtual, but each reading of the log is a call over HTTP.
 LIMITS = RedriveLimits(visibility_timeout_s=120, confirm_within_s=180.0, poll_s=10.0)

@@ -17,7 +17,6 @@ from worlds.quick_clock import QuickAws
 from watchme_analysis.case.actions import actions_in
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.queue_reader import QueueCounts
@@ -30,6 +29,7 @@ from watchme_analysis.remedies.verified_redrive import (
     RedriveTask,
     run_redrive,
 )
+from watchme_analysis.storage.journal import open_journal, read_journal
 from watchme_analysis.text.message import message
 
 QUICK = RedriveLimits(rate_per_s=1e6, confirm_within_s=20, poll_s=2, late_s=1)

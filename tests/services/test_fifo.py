@@ -14,7 +14,6 @@ from worlds.messages import messages_in, refusal
 from worlds.stored_case import case_of, store_case
 
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.files.journal import DONE
 from watchme_analysis.remedies.fifo_advice import Groups
 from watchme_analysis.remedies.fifo_checks import Messages, Traffic
 from watchme_analysis.remedies.fifo_migration import MigrationOptions, Source, Switch
@@ -29,6 +28,7 @@ from watchme_analysis.services.fifo import (
     read_traffic,
     work_keys,
 )
+from watchme_analysis.storage.journal import DONE
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
 FUNCTION_ARN = "arn:aws:lambda:ap-southeast-2:123456789012:function:"

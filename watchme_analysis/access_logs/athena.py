@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from watchme_analysis.access_logs.formats.column_sources import DURATIONS, column_sources
 from watchme_analysis.access_logs.formats.log_format import LogFormat
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.request_line import SQL_REQUEST, SQL_TARGET
 from watchme_analysis.text.message import Choice, Resource, message, value_of
 from watchme_analysis.text.render import error_message, render
+from watchme_analysis.values import SQL_REQUEST, SQL_TARGET
 
 _SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 _DAY = re.compile(r"yyyy(.?)MM(.?)dd")

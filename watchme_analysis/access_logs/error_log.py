@@ -17,13 +17,12 @@ from urllib.parse import urlsplit
 
 from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.field_values import across_repeated_hours, microseconds
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded, each_line, prefix_size, split_lines, unpadded
-from watchme_analysis.files.request_line import split_request
 from watchme_analysis.files.zones import offset_in
 from watchme_analysis.text.message import Code, Resource
 from watchme_analysis.text.render import note
+from watchme_analysis.values import across_repeated_hours, microseconds, split_request
 
 if TYPE_CHECKING:
     import pandas as pd

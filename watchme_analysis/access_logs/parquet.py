@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.input import s3_store
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
+from watchme_analysis.storage.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:

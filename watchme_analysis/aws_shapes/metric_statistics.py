@@ -18,8 +18,8 @@ from watchme_analysis.aws_shapes.metric_series import KNOWN_METRICS
 from watchme_analysis.aws_shapes.responses import ResponseProblems, documents, has_key
 from watchme_analysis.files.csv_table import quoted_rows
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
-from watchme_analysis.files.field_values import number
 from watchme_analysis.text.message import message
+from watchme_analysis.values import number
 
 _STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 _TIME = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d(?::\d\d)?)(.*)")

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from watchme_analysis.files import field_values
 from watchme_analysis.files.evidence_file import RawFile, load_json, too_many_values
 from watchme_analysis.files.json_values import DEEPEST, json_at, read_json, shallow
 from watchme_analysis.files.lines import TEXT_LIMIT
@@ -24,6 +23,7 @@ from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform, frame_of_columns, frame_of_values, table_schema
 from watchme_analysis.text.message import MessageText, Resource, message, value_of
 from watchme_analysis.text.render import note
+from watchme_analysis.values import number as parsed_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,7 +235,7 @@ def _cast_times(values: Sequence[Any], pattern: str, zone: str | None) -> pa.Int
 def number(value: Any) -> float | None:
     """Return a finite number; None for anything else."""
     try:
-        return field_values.number(value)
+        return parsed_number(value)
     except ValueError:
         return None
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import CaseError, InputError
-from watchme_analysis.files.atomic_write import no_link
-from watchme_analysis.files.journal import DONE, FAILED, Journal
 from watchme_analysis.schema import conform, empty
+from watchme_analysis.storage.atomic_write import no_link
+from watchme_analysis.storage.journal import DONE, FAILED, Journal
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from watchme_analysis.case.manifest import MANIFEST, manifest_text
 from watchme_analysis.case.writer import sha256_of
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import unpacked_name
-from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.redact import MASK, is_secret_value
 from watchme_analysis.schema import TABLES, conform
 from watchme_analysis.stand_ins import LEVELS, Redactor
+from watchme_analysis.storage.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.text.message import stored_texts
 from watchme_analysis.text.render import error_message
 

@@ -43,18 +43,18 @@ from watchme_analysis.files.evidence_file import (
     size_key,
 )
 from watchme_analysis.files.json_values import DEEPEST, shallow
-from watchme_analysis.files.leftovers import (
+from watchme_analysis.files.lines import decoded, split_lines
+from watchme_analysis.files.time_limit import TimeLimitError, time_limit
+from watchme_analysis.files.zones import NotedZone, offset_in
+from watchme_analysis.schema import FORMAT_VERSION
+from watchme_analysis.storage.leftovers import (
     FORMER,
     in_use,
     is_temporary_name,
     remove_leftovers,
     temporary_path,
 )
-from watchme_analysis.files.lines import decoded, split_lines
-from watchme_analysis.files.process_temp_dir import process_temp_dir
-from watchme_analysis.files.time_limit import TimeLimitError, time_limit
-from watchme_analysis.files.zones import NotedZone, offset_in
-from watchme_analysis.schema import FORMAT_VERSION
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.formats import readable_name
 from watchme_analysis.text.message import Choice, MessageText, Phrases, Resource, message, value_of
 from watchme_analysis.text.render import error_message, message_of_error, note, text_of_error

@@ -11,7 +11,7 @@ from pathlib import Path
 from watchme_analysis.case.case_folder import Case, no_folder, read_case
 from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.errors import CaseError
-from watchme_analysis.files.process_temp_dir import process_temp_dir
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
 
 
 def open_case(path: str | Path) -> Case:

@@ -17,8 +17,8 @@ import click
 
 from watchme_analysis.cli.terminal import Printer, show_line
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.atomic_write import check_replaceable
 from watchme_analysis.present.text_table import truncate
+from watchme_analysis.storage.atomic_write import check_replaceable
 from watchme_analysis.text.message import Choice, Duration, Message, Resource, message
 from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import error_message, error_sentence, note, text_of_error

@@ -74,9 +74,9 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
     The exit code is 1 if something could not be looked up; the file then holds the rest.
     """
     from watchme_analysis.cli.aws import PARTLY_FAILED
-    from watchme_analysis.files.atomic_write import write_atomically
     from watchme_analysis.present.text_table import align_rows
     from watchme_analysis.services.propose_config import Proposal, find_in_aws, find_in_files, toml_text
+    from watchme_analysis.storage.atomic_write import write_atomically
 
     if no_aws and (options["queues"] or not files):
         raise click.UsageError(error_sentence("error-no-aws-needs-files"))

@@ -250,10 +250,10 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
         raise click.UsageError(error_sentence("error-fifo-queue-or-plan"))
     aws = session_of(options)
     if after is not None:
-        from watchme_analysis.files.journal import read_journal
         from watchme_analysis.remedies.allowed_calls import read_plan
         from watchme_analysis.services.fifo import accounted
         from watchme_analysis.services.remedies import journal_of
+        from watchme_analysis.storage.journal import read_journal
 
         plan = read_plan(after)
         checks = accounted(aws, plan, read_journal(options["journal"] or journal_of(after)))

@@ -195,10 +195,10 @@ def _show_plan(plan: LoadPlan, path: Path | None, output: Output, out: Printer) 
 
 def _apply(path: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
     from watchme_analysis.evidence.prober import read_headers
-    from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
     from watchme_analysis.remedies.load_plan import read_load_plan
     from watchme_analysis.services.loadtest import apply_load_test
     from watchme_analysis.services.remedies import journal_of
+    from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 
     plan = read_load_plan(path)
     if options["to"] is not None:

@@ -19,7 +19,7 @@ import click
 from watchme_analysis.cli.options import ChoiceWithSuggestion, together
 from watchme_analysis.cli.terminal import echo, echo_data, echo_json
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.render import error_message, error_sentence
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from watchme_analysis.cli.output import (
 from watchme_analysis.cli.plans import EXIT_CODES, print_policy, reporter_of
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import (
     Choice,
     Names,

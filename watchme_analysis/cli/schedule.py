@@ -18,7 +18,7 @@ from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import FILE, Config, load_config
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.aws_shapes.responses import SETTLED_AFTER, iso_time
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.files.atomic_write import write_atomically
+from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.message import Choice, value_of
 from watchme_analysis.text.render import error_message, note
 from watchme_analysis.window import Window, moment_of

@@ -12,12 +12,12 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.field_values import LARGEST_WHOLE, microseconds
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import container_prefix, decoded, split_lines, unpadded
 from watchme_analysis.log_messages.known_messages import known_message
 from watchme_analysis.text.render import note
+from watchme_analysis.values import LARGEST_WHOLE, microseconds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,11 +30,11 @@ from watchme_analysis.evidence.container_rows import (
     within_year_one,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
-from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.text.render import note
+from watchme_analysis.values import microseconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LINE = re.compile(

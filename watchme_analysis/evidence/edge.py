@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.field_values import microseconds, number, span_ms, whole_number
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import split_lines, unpadded
 from watchme_analysis.text.render import error_message, note, text_of_error
+from watchme_analysis.values import microseconds, number, span_ms, whole_number
 
 if TYPE_CHECKING:
     import pandas as pd

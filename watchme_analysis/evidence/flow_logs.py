@@ -13,11 +13,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.field_values import microseconds, whole_number
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded, prefix_size, split_lines
 from watchme_analysis.text.message import Count, Resource, value_of
 from watchme_analysis.text.render import note, text_of_error
+from watchme_analysis.values import microseconds, whole_number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.files.csv_table import TIME_NAMES, CsvRow, csv_rows, header_of
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.field_values import microseconds, number
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.text.message import Names, Resource
 from watchme_analysis.text.render import as_message, note
+from watchme_analysis.values import microseconds, number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.files.csv_table import TIME_NAMES, csv_rows, header_of
 from watchme_analysis.files.evidence_file import RawFile, Source, one_table
-from watchme_analysis.files.field_values import microseconds, number, whole_number
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.text.render import note, text_of_error
+from watchme_analysis.values import microseconds, number, whole_number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.text.message import Quotation, Resource
 from watchme_analysis.text.render import note
+from watchme_analysis.values import microseconds
 
 if TYPE_CHECKING:
     from watchme_analysis.files.evidence_file import RawFile

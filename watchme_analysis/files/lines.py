@@ -13,12 +13,12 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
-from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.limits import MIB
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import Resource
 from watchme_analysis.text.render import note
+from watchme_analysis.values import microseconds
 
 if TYPE_CHECKING:
     import numpy as np

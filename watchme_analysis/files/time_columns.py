@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.arrow_arrays import nulls_of, number_array, numbers_of, scalar_of, slices_of
-from watchme_analysis.files.field_values import microseconds
+from watchme_analysis.values import microseconds
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from watchme_analysis.errors import QueryError
-from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.installation import python_command
 from watchme_analysis.mcp.query_process import OUT_OF_MEMORY, PROCESS_MIB, REFUSED
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:

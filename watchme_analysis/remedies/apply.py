@@ -21,9 +21,9 @@ import jmespath
 
 from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError, without_retries
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
 from watchme_analysis.remedies.allowed_calls import granting_conditions
 from watchme_analysis.remedies.plan import CONTENT, NOW, READING, REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.storage.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
 from watchme_analysis.text.message import (
     Code,
     Duration,

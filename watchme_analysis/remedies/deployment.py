@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.limits import MIB
 from watchme_analysis.remedies.apply import plain
 from watchme_analysis.remedies.package_check import Function, PackageCheck, check_package
 from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.message import (
     Bytes,
     Code,

@@ -25,10 +25,10 @@ from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.probes import is_success
-from watchme_analysis.files.atomic_write import write_atomically
-from watchme_analysis.files.journal import DONE, FAILED, INTENDED, Journal, open_journal, read_journal
 from watchme_analysis.remedies.apply import ENDED_BADLY, apply_plan
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
+from watchme_analysis.storage.atomic_write import write_atomically
+from watchme_analysis.storage.journal import DONE, FAILED, INTENDED, Journal, open_journal, read_journal
 from watchme_analysis.text.message import Duration, Message, Resource, message
 from watchme_analysis.text.render import as_message, error_message
 

@@ -23,12 +23,12 @@ from watchme_analysis.aws_shapes.prices import (
     SQS_REQUEST_USD,
 )
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.remedies.allowed_calls import check_conditions
 from watchme_analysis.remedies.harm_watch import HarmLimit
 from watchme_analysis.remedies.plan import Condition
 from watchme_analysis.simulation.replay import Predicted, rate_steps, settings_from_dict, settings_to_dict
 from watchme_analysis.simulation.settings import Settings
+from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import Code, Duration, Message, Names, Number, Resource, Share, message
 from watchme_analysis.text.render import error_message
 

@@ -24,7 +24,6 @@ from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence.prober import error_text
 from watchme_analysis.evidence.probes import is_success
-from watchme_analysis.files.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
 from watchme_analysis.remedies.apply import SurpriseError, check_place, require
 from watchme_analysis.remedies.harm_watch import HarmWatch, calls_of_watch
 from watchme_analysis.remedies.load_plan import (
@@ -46,6 +45,7 @@ from watchme_analysis.simulation.replay import (
     predicted_figures,
     predicted_runs,
 )
+from watchme_analysis.storage.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
 from watchme_analysis.text.message import (
     Choice,
     Duration,

@@ -17,7 +17,7 @@ from typing import Any
 
 import jmespath
 
-from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import Message, message_from_dict
 from watchme_analysis.text.shell_quoting import shell_word
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.decompress import GZIP_MAGIC
-from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.remedies.queue_reader import (
     QueueCounts,
     await_visible,
@@ -34,6 +33,7 @@ from watchme_analysis.remedies.queue_reader import (
     release_messages,
     settled_counts,
 )
+from watchme_analysis.storage.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.text.message import Duration, Message, message, message_from_dict
 from watchme_analysis.text.render import error_message
 

@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
-from watchme_analysis.files.journal import DONE, INTENDED, Journal, open_journal
 from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, body_hash
 from watchme_analysis.remedies.queue_reader import (
     QueueCounts,
@@ -39,6 +37,8 @@ from watchme_analysis.remedies.queue_reader import (
     release_messages,
     settled_counts,
 )
+from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.storage.journal import DONE, INTENDED, Journal, open_journal
 from watchme_analysis.text.message import Message, Quotation, Resource, message
 from watchme_analysis.text.render import error_message
 

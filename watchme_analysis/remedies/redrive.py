@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import region_of, resource_name
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.files.journal import Journal, read_journal
 from watchme_analysis.redact import shortened
 from watchme_analysis.remedies.queue_reader import UNKNOWN
+from watchme_analysis.storage.journal import Journal, read_journal
 from watchme_analysis.text.message import MessageText, Resource
 from watchme_analysis.text.render import error_message, text_of_error
 from watchme_analysis.trusted import seal

@@ -31,7 +31,6 @@ from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S, without_retries
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.files.journal import Journal, open_journal
 from watchme_analysis.remedies.apply import SurpriseError
 from watchme_analysis.remedies.processed_log import (
     CLOCK_DIFFERENCE,
@@ -72,6 +71,7 @@ from watchme_analysis.remedies.redrive import (
     send_one,
     target_of,
 )
+from watchme_analysis.storage.journal import Journal, open_journal
 from watchme_analysis.text.message import Duration, Message, Quotation, Resource, message
 
 if TYPE_CHECKING:

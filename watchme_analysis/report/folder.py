@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.atomic_write import no_link, write_atomically
+from watchme_analysis.storage.atomic_write import no_link, write_atomically
 from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.render import error_message, label
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.config import load_config
-from watchme_analysis.files.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.notebook.section import PAGE_MIME
 from watchme_analysis.present.display import SVG, coded
@@ -17,6 +16,7 @@ from watchme_analysis.report.folder import PAGE, locked, settle_killed
 from watchme_analysis.report.index_rows import TEMPLATES, index_rows, template
 from watchme_analysis.report.summary import action_rows, facts, language_of
 from watchme_analysis.services.diagnose import causes_of
+from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import label, render
 

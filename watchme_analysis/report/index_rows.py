@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.present.display import coded
 from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, read_result
 from watchme_analysis.report.summary import change_since, facts
+from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.catalogue import read_sources
 from watchme_analysis.text.render import label
 from watchme_analysis.version import __version__

@@ -15,8 +15,8 @@ from typing import Any, Self
 
 from watchme_analysis.config import FOLDER_VARIABLE, inherited_variables
 from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
-from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.installation import python_command
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
 
 # Longest path of a Unix socket that all systems accept, minus the suffix that Jupyter adds.
 _LONGEST_SOCKET = 90

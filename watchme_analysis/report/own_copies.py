@@ -11,10 +11,10 @@ from typing import Any
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ReportError
-from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.report.request import find_notebooks, notebooks_folder, read_notebook
 from watchme_analysis.services.diagnose import questions_for
+from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import error_message

@@ -19,7 +19,6 @@ from typing import Any, Protocol
 
 from watchme_analysis.case.importer import IMPORTS_VARIABLE
 from watchme_analysis.errors import ReportError
-from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.installation import require
 from watchme_analysis.report import outputs
 from watchme_analysis.report.actions_taken import actions_taken
@@ -27,6 +26,7 @@ from watchme_analysis.report.folder import Run, collect_files, prepare, write_re
 from watchme_analysis.report.html_page import check_index, write_index, write_page
 from watchme_analysis.report.kernel import Kernels, finished, interrupted_after, left_by
 from watchme_analysis.report.request import Request, plan, read_notebook
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.render import label, render
 from watchme_analysis.version import __version__
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.remedies.audit import Setting, audit
 from watchme_analysis.services.collect import pull_settings
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
 
 if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case

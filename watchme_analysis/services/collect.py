@@ -50,8 +50,8 @@ from watchme_analysis.config import System
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import app_log
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.redact import described
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import Choice, Phrases, Resource, Sentences, message, message_of, value_of
 from watchme_analysis.text.render import error_message, note, render, text_of_error

@@ -18,7 +18,6 @@ from watchme_analysis.cloudwatch.account_state import describe_alarms, describe_
 from watchme_analysis.cloudwatch.session import NotFoundError
 from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import DONE, Journal
 from watchme_analysis.queues.work_done import first_of, work_done, work_item_settings
 from watchme_analysis.remedies.fifo_advice import Advice, Groups, advice_of, kinds_of
 from watchme_analysis.remedies.fifo_checks import (
@@ -46,6 +45,7 @@ from watchme_analysis.remedies.fifo_migration import (
 from watchme_analysis.remedies.plan import Plan, Step
 from watchme_analysis.services.what_if import what_if_of_case
 from watchme_analysis.simulation.scenarios import compare
+from watchme_analysis.storage.journal import DONE, Journal
 from watchme_analysis.text.message import Names, Resource, message
 from watchme_analysis.text.render import error_message
 

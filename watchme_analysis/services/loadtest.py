@@ -19,7 +19,6 @@ from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import FILE, Config, System, load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import read_journal
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
 from watchme_analysis.remedies.apply import read_value
 from watchme_analysis.remedies.harm_watch import Kind, limits_from_the_hour_before
@@ -38,6 +37,7 @@ from watchme_analysis.simulation.replay import (
 )
 from watchme_analysis.simulation.scenarios import Load, arrivals_of
 from watchme_analysis.simulation.settings import Settings
+from watchme_analysis.storage.journal import read_journal
 from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Number, Resource, message
 from watchme_analysis.text.render import error_message
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from watchme_analysis.case.actions import actions_in, record_actions
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import read_journal
 from watchme_analysis.queues.work_done import failed_with
 from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions
 from watchme_analysis.remedies.queue_purge import REMEDY, PurgeResult, journal_of, purge_queue
+from watchme_analysis.storage.journal import read_journal
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:

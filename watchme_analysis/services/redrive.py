@@ -15,7 +15,6 @@ from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import read_journal
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import (
@@ -47,6 +46,7 @@ from watchme_analysis.remedies.verified_redrive import (
     run_redrive,
 )
 from watchme_analysis.simulation.fit import fit, recorded
+from watchme_analysis.storage.journal import read_journal
 from watchme_analysis.text.message import Choice, Duration, Message, Names, Number, Resource, message
 from watchme_analysis.text.render import error_message
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from watchme_analysis.case.actions import actions_in, record_actions
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.journal import open_journal, read_journal
 from watchme_analysis.remedies.apply import ApplyResult, apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Plan, Step
+from watchme_analysis.storage.journal import open_journal, read_journal
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from datetime import UTC
 
-from watchme_analysis.files.process_temp_dir import process_temp_dir
 from watchme_analysis.installation import python_command
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
 
 # numba imports them if they are installed: for linear algebra, and to detect coverage measurement.
 _SPARED = ("scipy", "coverage")

@@ -25,10 +25,10 @@ from watchme_analysis.access_logs.formats.program_lines import text_values
 from watchme_analysis.access_logs.formats.suggested import suggested_format
 from watchme_analysis.access_logs.formats.w3c import W3cFields
 from watchme_analysis.access_logs.reject_reasons import reject_reason
-from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.lines import decoded, prefix_size, prefix_time
 from watchme_analysis.text.message import Choice, Quotation, Resource
 from watchme_analysis.text.render import note, text_of_error
+from watchme_analysis.values import microseconds
 
 # Beginnings of lines that are not requests, and the ends of the ids of their messages.
 _OTHERS = (

@@ -9,7 +9,7 @@ Entry point: `candidates.candidate_formats` (the formats that may have written a
 - `known_formats`: the formats that need no configuration, as data in ``known/*.toml``.
 - `program_lines`, `json_log`, `labelled`, `w3c`: lines that no ``log_format`` describes.
 
-Request lines are split by `files.request_line`, times and numbers are read by `files.field_values`.
+Request lines are split by `values`, times and numbers are read by `values`.
 
 Imports: `nginx_conf`, `files` and below.
 

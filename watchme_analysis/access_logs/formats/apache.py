@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 
 from watchme_analysis.access_logs.formats.log_format import LogFormat, assemble
 from watchme_analysis.errors import FormatError
-from watchme_analysis.files.field_values import microseconds
 from watchme_analysis.files.lines import split_text
 from watchme_analysis.text.render import error_message
+from watchme_analysis.values import microseconds
 
 _DIRECTIVE = re.compile(
     r"%(?:!?\d{3}(?:,\d{3})*)?(?P<which>[<>])?(?:\{(?P<of>[^}]*)\})?"

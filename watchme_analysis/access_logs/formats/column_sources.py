@@ -15,9 +15,8 @@ from datetime import tzinfo
 from functools import lru_cache, partial, reduce
 from typing import Any
 
-from watchme_analysis.files.field_values import microseconds, number, whole_number
-from watchme_analysis.files.request_line import split_request, split_target
 from watchme_analysis.text.render import error_message
+from watchme_analysis.values import microseconds, number, split_request, split_target, whole_number
 
 # Text and integer columns, and the variables that may fill each of them, in order of preference.
 TEXT_SOURCES: dict[str, tuple[str, ...]] = {

@@ -10,8 +10,8 @@ import re
 
 from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL, adapted, plain_label
 from watchme_analysis.access_logs.reject_reasons import reject_reason
-from watchme_analysis.files.field_values import duration_s
 from watchme_analysis.files.lines import decoded
+from watchme_analysis.values import duration_s
 
 LTSV, KEY_VALUE = "LTSV", "key=value"
 # Sample lines, and their formats.

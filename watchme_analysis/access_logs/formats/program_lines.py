@@ -10,9 +10,9 @@ from typing import Any
 
 from watchme_analysis.access_logs.formats.known_formats import KnownFormat, json_formats, text_formats
 from watchme_analysis.access_logs.reject_reasons import reject_reason
-from watchme_analysis.files.field_values import duration_s, microseconds, number, span_ms
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.text.render import error_message
+from watchme_analysis.values import duration_s, microseconds, number, span_ms
 
 Values = dict[str, Any]
 

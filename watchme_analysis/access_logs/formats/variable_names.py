@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from watchme_analysis.files.field_values import duration_s
+from watchme_analysis.values import duration_s
 
 VARIABLE_OF_LABEL: dict[str, str] = {
     alias: variable

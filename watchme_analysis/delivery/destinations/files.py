@@ -20,9 +20,9 @@ from urllib.parse import quote
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
 from watchme_analysis.errors import InputError, WatchmeError
-from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, locked, prepare, read_result
 from watchme_analysis.report.html_page import check_index, write_index
+from watchme_analysis.storage.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.text.render import as_message, error_message
 
 # Time of a report at the beginning of the name of its folder.

@@ -18,8 +18,8 @@ from watchme_analysis.delivery.destinations.base import (
     DeliveryError,
     Sender,
 )
-from watchme_analysis.files.atomic_write import write_atomically
 from watchme_analysis.present.markdown import markdown_text
+from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.render import error_message
 

@@ -9,7 +9,7 @@ from worlds.messages import messages_in
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.files import journal
-from watchme_analysis.files.journal import DONE, INTENDED, open_journal, read_journal
+from watchme_analysis.storage.journal import DONE, INTENDED, open_journal, read_journal
 
 AT = "2026-01-01T00:00:00+00:00"
 

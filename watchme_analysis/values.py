@@ -1,7 +1,8 @@
-"""Values of text fields: times, numbers and whole numbers, parsed individually.
+"""Times, numbers and HTTP request lines of evidence, parsed once for every reader.
 
-`microseconds` is the reference for times. Two faster implementations must agree with it: `time_columns` for
-whole columns, and the compiled loops in `access_logs.engine.value_loops`.
+`microseconds` and `split_request` are the references. Faster implementations must agree with them: for whole
+columns of times `files.time_columns`, for large access logs the compiled loops of `access_logs.engine`, for
+Trino the expression `SQL_REQUEST`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,8 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
 
 from watchme_analysis.text.render import error_message
-
-if TYPE_CHECKING:
-    pass
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Range of times, in microseconds, that both tables and Python's datetime can hold.
@@ -208,3 +205,40 @@ def whole_number(value: object) -> int | None:
     if abs(whole) > LARGEST_WHOLE:
         raise ValueError(error_message("value-too-large", value=repr(value)))
     return whole
+
+
+_REQUEST = re.compile(
+    r"(?P<method>[A-Z][A-Z0-9_-]*) (?P<target>\S(?:.*\S)?) (?P<protocol>HTTP/\d(?:\.\d)?)", re.DOTALL
+)
+_OLD_REQUEST = re.compile(r"(?P<method>[A-Z][A-Z0-9_-]*) (?P<target>/\S*)")
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+# For Trino: groups 1 to 4 are method, path, query and protocol. Scheme and host are dropped.
+_SQL_TARGET = r"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?]*?)(?:[?](.*?))?"
+_SQL_PROTOCOL = r"HTTP/[0-9](?:[.][0-9])?"
+# Without a protocol, as in HTTP/0.9, a target has no spaces.
+_SQL_WHOLE = rf"(?=/\S*$|\S(?:.*\S)? {_SQL_PROTOCOL}$)"
+SQL_REQUEST = rf"^([A-Z][A-Z0-9_-]*) {_SQL_WHOLE}{_SQL_TARGET}(?: ({_SQL_PROTOCOL}))?$"
+SQL_TARGET = rf"^{_SQL_TARGET}$"
+
+
+def split_request(request: str) -> dict[str, str | None] | None:
+    """Return method, path, query and protocol of a request line, None for other text.
+
+    Scheme and host of a target are dropped. HTTP/0.9 requests have no protocol.
+    """
+    found = _REQUEST.fullmatch(request) or _OLD_REQUEST.fullmatch(request)
+    if found is None:
+        return None
+    path, query = split_target(found["target"])
+    protocol = found["protocol"] if "protocol" in found.re.groupindex else None
+    return {"method": found["method"], "path": path, "query": query, "protocol": protocol}
+
+
+def split_target(target: str) -> tuple[str | None, str | None]:
+    """Return path and query of a request target, None for each if missing."""
+    authority = _AUTHORITY.match(target)
+    if authority is not None:
+        target = target[authority.end() :] or "/"
+    path, _, query = target.partition("?")
+    return path or None, query or None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.leftovers import in_use, remove_leftovers, temporary_path
+from watchme_analysis.storage.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.text.message import Choice
 from watchme_analysis.text.render import error_message
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from watchme_analysis.files import leftovers
-from watchme_analysis.files.leftovers import (
+from watchme_analysis.storage.leftovers import (
     FORMER,
     PART,
     remove_leftovers,
@@ -17,7 +17,7 @@ from watchme_analysis.files.leftovers import (
 WRITER = """
 import sys, time
 from pathlib import Path
-from watchme_analysis.files.leftovers import in_use, temporary_path
+from watchme_analysis.storage.leftovers import in_use, temporary_path
 path = temporary_path(Path(sys.argv[1]))
 path.mkdir()
 with in_use(path):

@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.atomic_write import no_link
-from watchme_analysis.files.lines import split_text
+from watchme_analysis.storage.atomic_write import no_link
 from watchme_analysis.text.render import error_message
 
 INTENDED, DONE, NOT_DONE, FAILED = "intended", "done", "not done", "failed"
@@ -173,7 +172,7 @@ def _entries(text: str, path: Path) -> Iterator[dict[str, Any]]:
     whole, _, last = text.rpartition("\n")
     if not _may_be_an_entry(last):
         raise _foreign(path)
-    for number, line in enumerate(split_text(whole), 1):
+    for number, line in enumerate(whole.split("\n") if whole else (), 1):
         try:
             entry = _entry(line)
         except ValueError as error:
