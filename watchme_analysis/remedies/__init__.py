@@ -1,7 +1,7 @@
 """Changes to AWS resources: planned, shown, applied on request, verified and recorded.
 
 A remedy makes a :class:`plan.Plan`: each call as data, with its reason, what must hold before and after it,
-and its undo. `apply.apply_plan` carries out any plan, with a journal (`storage.journal`) that outlives a kill.
+and its undo. `apply.apply_plan` carries out any plan, with a journal (`storage.journal`) that survives kills.
 A redrive sends messages instead of changing settings: `redrive` sends one, `verified_redrive` holds it in the
 DLQ before, confirms that it was processed and deletes it. `queue_archive` keeps the messages of a queue in a
 file, and `queue_purge` deletes what such a file holds. `loadtest` sends what a `load_plan.LoadPlan` states to
