@@ -11,7 +11,7 @@ PACKAGE = Path(watchme_analysis.__file__).parent
 # Errors that only a programmer meets stay in English. The reason stands beside the module.
 FOR_PROGRAMMERS = {
     "access_logs/formats/known_formats.py": "a known format of the package is malformed",
-    "files/journal.py": "a journal opened for reading is written to",
+    "storage/journal.py": "a journal opened for reading is written to",
     "inference/causes.py": "a cause file of the package is malformed",
     "inference/signals.py": "a signal is declared wrongly",
     "log_messages/known_messages.py": "an entry of the package's known messages is malformed",
