@@ -8,7 +8,7 @@ from worlds.backlog_world import START, World
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog import summary
-from watchme_analysis.backlog.chain import LINKS, SIGNALS, backlog_causes, cause_named
+from watchme_analysis.backlog.chain import backlog_causes, cause_named
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
@@ -99,22 +99,6 @@ def test_a_secret_in_the_error_is_masked_before_the_error_is_cut():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("minute", "message_id", "values"),
-    [
-        (595, "backlog-change-then-trouble", {"lead": 360.0}),
-        (601.5, "backlog-change-in-first-interval", {}),
-    ],
-)
-def test_how_long_before_the_trouble_a_change_came_is_said(minute, message_id, values):
-    [said] = [
-        item.statement for item in ask(deployed(minute)).ranking[0].finding.evidence if item.check == "change"
-    ]
-    assert messages_in(said)[message_id] == values
-    assert messages_in(said)["backlog-change-recorded"]["change"] == "backlog-changed-code"
-
-
-@pytest.mark.slow
 def test_an_api_that_is_down_is_not_laid_on_a_deployment_nearby():
     world = World()
     world.fail(600, 800, 1.4, REFUSED)
@@ -138,15 +122,6 @@ def test_runs_at_their_limit_wait_for_a_slow_api():
     world = World()
     world.fail(600, 800, 30.0, TIMED_OUT)
     assert ask(world).cause == "downstream_slow"
-
-
-def test_a_share_is_that_of_the_numbers_beside_it(diagnosed):
-    found = diagnosed("backlog-49")
-    (said,) = (
-        item.statement for item in found.ranking[0].finding.evidence if item.check == "share of runs failing"
-    )
-    values = messages_in(said)["backlog-failures"]
-    assert values["share"] == pytest.approx(values["failed"] / values["tried"])
 
 
 @pytest.mark.slow
@@ -304,42 +279,12 @@ def test_evidence_carries_its_numbers_and_queries(found_deployed):
     assert len(found.summary) == 2
 
 
-def test_links_give_reasons_and_name_signals():
-    for link in LINKS:
-        assert {*link.signals, *link.acts_on} <= set(SIGNALS)
-        assert link.reason.endswith(".")
-
-
-def test_every_signal_is_graded_or_explains():
-    # Receives without an invocation are the work of no cause of the list, and are reported beside them.
-    used = {name for cause in CAUSES for name in cause.grades} | {"received_without_invocation"}
-    assert used | {name for link in LINKS for name in link.signals} == set(SIGNALS)
-
-
 def pipelines_of(*queues, consumer=None, **settings):
     """Return a context of affected queues with one function or other consumer, and some settings."""
     function = "worker" if consumer is None else None
     given = {"function": function, "consumer": consumer, "settings": RecordedSettings(**settings)}
     items = [SimpleNamespace(pipeline=SimpleNamespace(queue=name, **given)) for name in queues]
     return BacklogContext(tuple(items), tuple(items), ())
-
-
-def test_what_to_do_names_queue_function_and_mapping_as_words_of_a_shell():
-    text = "{function_option}|{case}{queue_option}|{queue}|{mapping}|{visibility_s}"
-    known = pipelines_of("orders", function_timeout_s=30.0, mapping_uuid="7b-1")
-    assert summary.filled_in(text, known, "orders") == (
-        "--function-name worker|CASE --queue orders|orders|7b-1|180 CASE is the folder of the case."
-    )
-    # Of several queues none is left out, and what is not known keeps a word for it.
-    several = pipelines_of("orders", "-rf")
-    assert summary.filled_in(text, several, "-rf") == (
-        "Find QUEUE with `aws sqs list-queues`. Find UUID with `aws lambda list-event-source-mappings "
-        "--query \"EventSourceMappings[?ends_with(EventSourceArn, ':-rf')]\"`. Find SECONDS with "
-        "`aws lambda list-functions`. --function-name worker|CASE|QUEUE|UUID|SECONDS "
-        "CASE is the folder of the case."
-    )
-    unknown = summary.filled_in(text, BacklogContext((), (), (), "cases/x"), None)
-    assert unknown.endswith(" --function-name FUNCTION|cases/x --queue QUEUE|QUEUE|UUID|SECONDS")
 
 
 @pytest.mark.parametrize(

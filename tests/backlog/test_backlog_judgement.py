@@ -2,22 +2,12 @@
 
 from dataclasses import replace
 
-from worlds.queue_contexts import at, queue_of
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.backlog.chain import QueueSignals
-from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import Undoing, judge
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
-
-
-def test_the_queue_with_most_harm_comes_first():
-    one, two = queue_of(), queue_of(first_trouble=lambda: at(3))
-    two.pipeline = replace(two.pipeline, queue="more")
-    context = BacklogContext((one, two), (two,), ())
-    assert context.by_harm == (two, one) and context.focus is two
-    assert context.first_trouble == at(3) and BacklogContext((), (), ()).first_trouble is None
-    assert context.pipelines == (one.pipeline, two.pipeline)
 
 
 def signals(name, *observations, harmed=True):
@@ -63,11 +53,3 @@ def test_a_recorded_change_dates_the_start_of_what_it_brought():
     assert found.leads["consumer_failing"] == changed
     assert (found.span, found.end) == (changed.span, at(9))
     assert found.shown_by["consumer_failing"] == "jobs"
-
-
-def test_the_worst_queue_that_shows_a_cause_is_the_one_that_it_is_judged_by():
-    found = judge([signals("worst", seen("polled", "worst")), signals("jobs", *CODE)])
-    assert found.shown_by["consumer_failing"] == "jobs"
-    assert found.shown_by["mapping_disabled"] == "worst"
-    calm = judge([signals("jobs", *CODE, harmed=False)])
-    assert (calm.span, calm.end, dict(calm.shown_by), dict(calm.leads)) == (None, None, {}, {})

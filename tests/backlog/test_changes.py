@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -10,58 +9,12 @@ from worlds.backlog_world import START as STATE_START
 from worlds.backlog_world import World
 
 from watchme_analysis.backlog.changes import (
-    FUNCTION_EVENTS,
-    VISIBILITY_EVENTS,
-    Change,
-    change_before,
     recorded_changes,
     state_changes,
 )
-from watchme_analysis.queues.pipeline import RecordedSettings, pipelines
+from watchme_analysis.queues.pipeline import pipelines
 
 START = datetime(2026, 7, 4, 5, tzinfo=UTC)
-
-
-def limit_set_to(seconds):
-    return Change(
-        time=START + timedelta(minutes=30),
-        event_id="e",
-        event_name="UpdateFunctionConfiguration20150331v2",
-        user="someone",
-        resource="resize-worker",
-        what="function timeout set",
-        queues=("resize",),
-        kind="function_configuration",
-        settings={"timeout": str(seconds)},
-    )
-
-
-@pytest.mark.parametrize(
-    ("limit_s", "longest_s", "fits"), [(120.0, 50.0, True), (120.0, 20.0, False), (25.0, 50.0, False)]
-)
-def test_a_time_limit_raised_above_the_visibility_timeout_may_be_survived(limit_s, longest_s, fits):
-    index = pd.date_range(START, periods=90, freq="60s")
-    frame = pd.DataFrame({"invocations": 1.0, "duration_max_s": longest_s}, index=index)
-    pipeline = SimpleNamespace(
-        frame=frame, queue="resize", period_s=60, settings=RecordedSettings(visibility_timeout_s=30.0)
-    )
-    change = limit_set_to(limit_s)
-    found = change_before((change,), VISIBILITY_EVENTS, pipeline, START + timedelta(minutes=60))
-    assert found is (change if fits else None)
-
-
-@pytest.mark.parametrize(
-    ("first_bad_min", "fits"), [(29, False), (29.5, True), (30, True), (34, True), (35, False)]
-)
-def test_a_change_fits_within_the_interval_of_the_trouble_and_up_to_three_good_ones_before(
-    first_bad_min, fits
-):
-    index = pd.date_range(START, periods=90, freq="60s")
-    frame = pd.DataFrame({"invocations": 1.0, "duration_max_s": 20.0}, index=index)
-    pipeline = SimpleNamespace(frame=frame, queue="resize", period_s=60, settings=RecordedSettings())
-    change = limit_set_to(25.0)
-    found = change_before((change,), FUNCTION_EVENTS, pipeline, START + timedelta(minutes=first_bad_min))
-    assert found is (change if fits else None)
 
 
 @pytest.mark.parametrize(("role", "queues"), [("worker-role", ("jobs",)), ("other-role", ())])

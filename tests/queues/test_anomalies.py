@@ -11,7 +11,7 @@ from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.accounting import queue_balance
 from watchme_analysis.queues.anomalies import analyse_queue, analyse_queues
-from watchme_analysis.queues.error_kinds import error_kind, error_words, logged_errors
+from watchme_analysis.queues.error_kinds import error_kind, error_words
 from watchme_analysis.queues.latency_drift import find_latency_drift
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.pipeline_anomalies import around_most
@@ -75,14 +75,6 @@ def test_an_error_names_its_place(text, kind):
 )
 def test_an_error_is_quoted_in_its_own_words(text, words):
     assert error_words(text) == words
-
-
-def test_an_error_s_example_names_it_once_and_leaves_its_stamp_out():
-    world, stamp = World(), "2025-12-10T01:00:00.123Z 7a8b9c0d-1234-4abc-8def-0123456789ab "
-    world.errors_logged = [(70, stamp + "Task timed out after 30.00 seconds")]
-    events = world.table("log_events").assign(error_type="Task timed out")
-    found = logged_errors(events, world.table("log_queries"), "job-runner")
-    assert found.examples == {"timeout": "Task timed out after 30.00 seconds"}
 
 
 def test_the_scan_finds_the_interval_and_not_the_flicker():
@@ -254,13 +246,6 @@ def test_a_peak_that_comes_every_day_is_daily():
     assert [daily[START + pd.Timedelta(minutes=day * 1440 + 900)] for day in range(3)] == [True] * 3
     others = [daily[START + pd.Timedelta(minutes=first)] for first in (600, 1740, 3180)]
     assert others == [False, False, True], "the smaller one recurs, the larger one does not"
-
-
-def test_a_missing_point_stays_missing():
-    world = World()
-    frame = only(world).frame
-    assert frame["duration_avg_s"].isna().sum() == 1440 - 48
-    assert frame["dlq_visible"].isna().all()
 
 
 def test_a_hidden_message_is_no_backlog_of_those_that_come_after_it():

@@ -65,39 +65,6 @@ def test_counts_are_summed_durations_averaged_and_levels_taken_at_their_highest(
     assert found.to_dict("list") == expected.to_dict("list")
 
 
-def test_the_shortest_step_that_fits_is_taken_and_never_one_shorter_than_the_period():
-    hour = pipeline({"sent": [1] * 61})
-    assert [binned([hour], most)["step_s"].iloc[0] for most in (60, 59, 12, 11, 1)] == [
-        60,
-        300,
-        300,
-        600,
-        3600,
-    ]
-    assert set(binned([pipeline({"sent": [1] * 4}, period_s=300)], most=1000)["step_s"]) == {300}
-    years = pipeline({"sent": [1] * 1000}, period_s=86400)
-    assert set(binned([years])["step_s"]) == {86400}
-
-
-def test_without_a_point_the_bins_have_their_columns_and_no_row():
-    empty = binned([])
-    assert empty.empty and list(empty) == ["queue", "series", "time", "value", "step_s"]
-    assert [str(kind) for kind in empty.dtypes] == [
-        "string",
-        "string",
-        "datetime64[us, UTC]",
-        "float64",
-        "int64",
-    ]
-    assert binned([pipeline({})]).empty
-    assert binned([pipeline({"sent": [math.nan, math.nan]})]).empty
-
-
-def test_an_effect_counts_from_five_points_on_each_side():
-    assert has_moved(1.0, 5, 40) and has_moved(0.0, 40, 5)
-    assert not has_moved(1.0, 4, 40) and not has_moved(1.0, 40, 4) and not has_moved(None, 40, 40)
-
-
 def test_metrics_are_compared_with_the_time_before_the_incident():
     world = World()
     world.fail(600, 800, 0.1, "ImportError: no module")

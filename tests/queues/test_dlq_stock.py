@@ -6,7 +6,6 @@ from worlds.together import together
 
 from watchme_analysis.queues import dlq_stock
 from watchme_analysis.queues.dlq_stock import DeadLetterStock
-from watchme_analysis.text.render import label, render
 from watchme_analysis.window import Window
 
 
@@ -175,8 +174,3 @@ def test_the_oldest_messages_sent_before_the_window_were_held():
     assert list(dlq_stock.from_before(frame, pipeline, 2)) == [1, 3]
     assert list(dlq_stock.from_before(frame, pipeline, 9)) == [1, 3, 0]
     assert list(dlq_stock.from_before(frame, pipeline, 0)) == []
-
-
-def test_notes_are_texts_in_a_language():
-    found = dlq_stock.dead_letter_stock(pipeline_of(dlq=None, sent=[0.0]), Tables())
-    assert render(found.notes[0], "ja") == label("stock-no-dlq", "ja")

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pandas as pd
 from worlds.one_queue import DAY, pipeline_of
 from worlds.queue_contexts import at
-from worlds.together import together
 
 from watchme_analysis.queues.drain import drain_rows
 from watchme_analysis.text.render import label
@@ -31,20 +30,6 @@ def test_a_backlog_drains_at_its_capacity_minus_the_arrivals():
     assert found["note"] == ""
 
 
-def test_bounds_of_a_forecast_take_quantiles_and_the_last_half_hour():
-    deleted = [10.0] * (DAY - 10) + [15.0, 25.0] * 5
-    found = forecast(
-        sent=[5.0] * (DAY - 6) + [12.0] * 6, visible=[0.0] * (DAY - 10) + [60.0] * 10,
-        received=[5.0] * DAY, deleted=deleted,
-    )  # fmt: skip
-    end = at(DAY)
-    # Capacities are 3 and 5 a minute, arrivals 1, and 2.4 in the last half hour.
-    assert found["capacity_per_min"] == 4.0
-    assert found["drained_at"] == end + timedelta(minutes=20)
-    assert found["drained_at_low"] == end + timedelta(minutes=15)
-    assert found["drained_at_high"] == end + timedelta(minutes=100)
-
-
 def test_without_a_consumer_the_capacity_is_that_of_the_busiest_intervals():
     columns = {"sent": [5.0] * DAY, "visible": [0.0] * (DAY - 1) + [60.0], "received": [0.0] * DAY}
     deleted = [20.0] * 10 + [1.0] * (DAY - 10)
@@ -57,15 +42,3 @@ def test_without_a_consumer_the_capacity_is_that_of_the_busiest_intervals():
     assert pd.isna(never["drained_at"]) and never["head_of_line_delay_s"] == 3600.0
     unknown = forecast(deleted=[None] * DAY, **columns)
     assert unknown["capacity_per_min"] == 0.0 and pd.isna(unknown["head_of_line_delay_s"])
-
-
-@together(
-    ("visible", "in_flight", "is_backlog"),
-    [(1.0, 0.0, True), (0.0, 4.0, True), (0.0, 3.0, False), (0.5, 3.5, True), (0.9, 0.0, False)],
-)
-def test_a_message_that_waits_or_four_in_flight_are_a_backlog(visible, in_flight, is_backlog):
-    found = forecast(sent=[1.0] * 4, visible=[0.0] * 3 + [visible], in_flight=[0.0] * 3 + [in_flight])
-    assert (found is not None) is is_backlog
-    assert drain_rows((pipeline_of(sent=[]),)).empty
-    lost = forecast(sent=[1.0] * 4, visible=[0.0, 5.0, None, None], in_flight=[0.0] * 4)
-    assert lost["backlog"] == 5.0, "a lost point does not empty a queue"

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from watchme_analysis.queues.pipeline import failed_tries
-from watchme_analysis.stats.gaps import lost_points
 
 
 def flow_frame(received, deleted, errors=0.0, seconds=2.0):
@@ -42,15 +41,6 @@ def test_a_lost_point_of_the_deletes_makes_nothing_fail():
     assert found["failed"].sum() == 0
     # Nor does what was received last, whose deletes are still to come.
     assert found["tried"].isna().sum() == 3
-
-
-def test_a_series_that_is_silent_at_zero_has_lost_nothing():
-    frame = flow_frame([4.0] * 40, [4.0] * 40)
-    frame.loc[frame.index[::2], "deleted"] = np.nan
-    assert not lost_points(frame, ("received", "deleted", "visible")).any()
-    frame["deleted"] = 4.0
-    frame.iloc[7, frame.columns.get_loc("deleted")] = np.nan
-    assert lost_points(frame, ("received", "deleted", "visible")).sum() == 1
 
 
 def test_runs_across_the_borders_of_intervals_make_nothing_fail():

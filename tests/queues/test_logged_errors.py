@@ -53,13 +53,6 @@ def test_errors_are_counted_once_by_kind_with_an_example_and_the_leading_one():
     assert none.main is None and none.share("timeout") == 0.0
 
 
-def test_a_query_that_was_cut_leaves_errors_out():
-    cut = [{"query_name": "errors", "function": "worker", "truncated": True}]
-    assert errors(queries=cut).truncated
-    assert not errors(queries=[cut[0] | {"function": "other"}]).truncated
-    assert not errors(queries=[cut[0] | {"truncated": None}]).truncated
-
-
 def invocation(number, *lines, end="timeout"):
     """Return the events of an invocation: its start, its lines and its end."""
     kinds = [("start", "START"), *(("application", line) for line in lines), (end, end.upper())]
@@ -88,16 +81,6 @@ def test_timeouts_waited_for_a_call_or_hung_before_it():
     assert last_lines(calling, silent) == TimeoutLogs(1, 0, ("p-13",))
     failed = [event(5, "x", request_id="r-0")]
     assert last_lines(GOOD, failed, silent) == TimeoutLogs()
-
-
-def test_only_timeouts_within_the_window_that_began_in_the_log_count():
-    calling = invocation(1, "POST /v1/jobs")
-    assert last_lines(calling, bounds=(at(12), at(13))).calling == 1
-    assert last_lines(calling, bounds=(at(12.1), None)) == TimeoutLogs()
-    assert last_lines(calling, bounds=(None, at(12))) == TimeoutLogs()
-    assert last_lines(calling[1:]) == TimeoutLogs()
-    assert last_lines(calling, function="other") == TimeoutLogs()
-    assert last_lines(calling, calling).calling == 1, "several queries return the same events"
 
 
 def test_a_sample_that_ends_at_its_limit_hides_no_error():

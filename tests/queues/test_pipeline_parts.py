@@ -3,7 +3,6 @@
 import pandas as pd
 from worlds.one_queue import Tables, pipeline_of
 from worlds.queue_contexts import at
-from worlds.together import together
 
 from watchme_analysis.queues import pipeline as parts
 from watchme_analysis.queues.pipeline import RecordedSettings, pipelines
@@ -33,24 +32,6 @@ def queried(resource, metric, stat="Sum", **more):
         "id": metric, "namespace": "AWS/SQS", "metric": metric, "resource": resource, "stat": stat,
         "period_s": 300, "points": 0, "status": "Complete", "file": "a.json",
     } | more  # fmt: skip
-
-
-@together(
-    ("name", "number", "is_dlq"),
-    [
-        ("jobs-dlq", 2, True),
-        ("jobs_DLQ.fifo", 2, True),
-        ("jobs-dead-letter-queue", 2, True),
-        ("deadletters", 2, True),
-        ("jobsdlq", 2, True),
-        ("jobsdlq.fifo", 2, True),
-        ("jobs-dlq", 1, False),  # of nothing
-        ("jobs", 2, False),
-        ("idle", 2, False),
-    ],
-)
-def test_a_name_says_that_a_queue_is_a_dlq(name, number, is_dlq):
-    assert parts.is_dlq_name(name, ["x"] * number) is is_dlq
 
 
 def test_the_dlq_of_a_queue_is_the_one_that_holds_its_messages_else_its_policys_or_by_name():
@@ -113,29 +94,6 @@ def test_a_series_is_of_the_preferred_statistic_and_the_finest_whole_period():
         Tables(metrics=[*points("q", "M", *[1.0] * 6), *points("q", "M", *[9.0] * 21, period_s=60)])
     )
     assert parts.series_of(fine, "q", "M", ("Sum",))[1] == 60, "four fifths of the time are most of it"
-
-
-@together(
-    ("given", "is_complete"),
-    [
-        ([queried("q", "M")], True),
-        ([queried("q", "M", status="PartialData")], False),
-        ([queried("q", "M", points=None)], False),
-        ([queried("q", "M", status=None)], True),  # no series of the file has a status
-        ([queried("q", "M", status=None), queried("q", "N")], False),
-        ([queried("q", "M", status=None), queried("q", "N", file="b.json")], True),
-    ],
-)
-def test_a_series_is_complete_by_its_status(given, is_complete):
-    found = parts.complete_series(Tables(metric_queries=given).table("metric_queries"), set())
-    assert (("q", "M", "Sum") in found) is is_complete
-
-
-def test_points_without_a_query_are_complete():
-    none = Tables().table("metric_queries")
-    assert parts.complete_series(none, {("q", "M", "Sum")}) == {("q", "M", "Sum")}
-    partly = Tables(metric_queries=[queried("q", "M", status="PartialData")]).table("metric_queries")
-    assert parts.complete_series(partly, {("q", "M", "Sum")}) == set()
 
 
 def test_a_pipeline_has_its_settings_and_its_series_on_one_grid():

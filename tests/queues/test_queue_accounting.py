@@ -2,7 +2,7 @@
 
 import pytest
 from worlds.one_queue import EVERYTHING, Tables, ids, pipeline_of, purge
-from worlds.queue_contexts import at, frame_of
+from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.queues import accounting
@@ -76,44 +76,6 @@ def test_unknown_counters_leave_the_balance_open():
     assert (found.sent, found.received, found.deleted, found.unexplained) == (5, None, None, None)
     assert set(ids(found.reasons)) == {"balance-open"}
     assert found.retry_amplification is None and found.mean_stay_s is None
-
-
-@together(
-    ("age", "is_impossible"),
-    [(2400.0, False), (2399.0, True)],  # 3000 s against the oldest and two intervals
-)
-def test_a_mean_stay_beyond_the_oldest_message_is_impossible(age, is_impossible):
-    pipeline = pipeline_of(
-        sent=first(1.0), visible=[1.0] * 8 + [0.0] * 4, in_flight=first(2.0), age_s=first(age)
-    )
-    stay_s, note = accounting.mean_stay(pipeline)
-    assert stay_s == 3000.0
-    assert (note is not None) is is_impossible
-    if is_impossible:
-        assert ids([note])["balance-stay"] == {"stay": 3000.0, "oldest": age}
-
-
-@together(
-    ("sent", "received", "deleted", "visible", "in_flight", "before"),
-    [
-        (5.0, 9.0, 0.0, 3.0, 0.0, 4),  # more were received than sent
-        (5.0, 3.0, 0.0, 9.0, 0.0, 4),
-        (5.0, 5.0, 8.0, 0.0, 2.0, 3),  # more were deleted than received
-        (5.0, 5.0, 1.0, 0.0, 9.0, 4),
-        (5.0, 5.0, 5.0, 5.0, 5.0, 0),
-        (9.0, 2.0, 1.0, 1.0, 1.0, 0),
-        (5.0, None, None, 7.0, None, 2),
-    ],
-)
-def test_the_stock_before_is_the_least_that_explains_the_first_interval(
-    sent, received, deleted, visible, in_flight, before
-):
-    frame = frame_of(
-        sent=[sent, 99.0], received=[received, 0.0], deleted=[deleted, 0.0], visible=[visible, 0.0],
-        in_flight=[in_flight, 0.0],
-    )  # fmt: skip
-    assert accounting.stock_before(frame) == before
-    assert accounting.stock_before(frame.iloc[:0]) == 0
 
 
 def test_the_description_of_a_queue_is_its_end_unless_a_window_was_selected():

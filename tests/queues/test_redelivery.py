@@ -4,13 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from worlds.backlog_world import START, World
-from worlds.together import together
 
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redelivery import (
     find_hidden_messages,
     find_redelivery,
-    hides_long,
     unmatched_receives,
 )
 
@@ -67,24 +65,6 @@ def test_lost_points_and_throttled_deliveries_are_no_sign():
         START + pd.Timedelta(minutes=600), START + pd.Timedelta(minutes=1200)
     )
     world.tables["metrics"] = frame[~lost]
-    assert taken(world) is None
-
-
-def test_what_another_function_may_have_had_or_came_before_a_change_tells_nothing():
-    world = filtered()
-    own = world.tables["event_source_mappings"]
-    world.tables["event_source_mappings"] = pd.concat([own.assign(uuid="u-2", function="other"), own])
-    assert taken(world) is None
-    late = pd.Timestamp(START + pd.Timedelta(minutes=1150))
-    world.tables["event_source_mappings"] = own.assign(last_modified=late)
-    assert taken(world) is None
-
-
-def test_without_the_batch_size_or_the_receives_nothing_is_reported():
-    world = filtered()
-    (pipeline,) = pipelines(world)
-    assert unmatched_receives(replace(pipeline, queried=pipeline.queried - {"received"}), world) is None
-    world.tables["event_source_mappings"] = world.tables["event_source_mappings"].assign(batch_size=pd.NA)
     assert taken(world) is None
 
 
@@ -163,12 +143,6 @@ def test_receives_beyond_those_due_are_messages_that_came_back():
     assert found.score > 50
 
 
-@together("name", ["sent", "received", "invocations", "errors", "throttles", "failed"])
-def test_without_one_of_its_counters_nothing_is_said_of_receives(name):
-    pipeline = only(worked_on_twice())
-    assert find_redelivery(replace(pipeline, queried=pipeline.queried - {name})) is None
-
-
 def test_receives_that_failures_or_throttles_explain_are_no_surplus():
     world = worked_on_twice()
     world.at["throttles"][181:541:5] = 4
@@ -210,22 +184,3 @@ def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, reported)
     if reported:
         assert (found.start, found.end) == tuple(START + pd.Timedelta(minutes=at) for at in (120, 400))
         assert not found.is_open
-
-
-def test_messages_that_wait_or_a_short_timeout_are_no_hidden_ones():
-    assert find_hidden_messages(only(in_flight_for_hours(visible=1))) is None
-    pipeline = only(in_flight_for_hours())
-    short = replace(pipeline.settings, visibility_timeout_s=3600.0)
-    assert find_hidden_messages(replace(pipeline, settings=short)) is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "timeout_s", "long"),
-    [(3600, 30, False), (3601, 30, True), (7200, 900, False), (10800, 900, False), (10801, 900, True)],
-)
-def test_a_timeout_hides_long_beyond_an_hour_and_twice_the_advice(seconds, timeout_s, long):
-    pipeline = only(World(hours=2))
-    settings = replace(pipeline.settings, function_timeout_s=timeout_s)
-    assert hides_long(replace(pipeline, settings=settings), seconds) is long
-    assert not hides_long(replace(pipeline, settings=settings), None)
-    assert not hides_long(replace(pipeline, settings=replace(settings, function_timeout_s=None)), seconds)

@@ -1,80 +1,24 @@
 """Parts of a fit and of its calibration: assumptions, faults, shares of failures and what is varied."""
 
 import math
-from dataclasses import replace
-from types import SimpleNamespace
 
-import pandas as pd
 import pytest
-from worlds.messages import messages_in
 from worlds.queue_contexts import frame_of
 from worlds.together import together
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
-from watchme_analysis.schema import conform
-from watchme_analysis.simulation import calibration, durations
 from watchme_analysis.simulation.durations import RunTime
 from watchme_analysis.simulation.fit import (
     Recorded,
-    assumed,
     failing_shares,
     faults_of,
     fit,
     pauses_of,
-    recorded,
-    timing,
-    with_slots,
 )
-from watchme_analysis.simulation.scenarios import Comparison, Load
 from watchme_analysis.simulation.settings import (
-    ApiSettings,
     FaultInterval,
-    PollerSettings,
-    QueueSettings,
-    Settings,
 )
-
-
-def said(notes):
-    found = {}
-    for note in notes:
-        found |= messages_in(note)
-    return found
-
-
-def test_unknown_settings_are_assumed_and_said():
-    assert said(assumed(RecordedSettings())) == {
-        "fit-timeout-assumed": {"timeout": 30.0},
-        "fit-queue-assumed": {"visibility": 300.0, "retention": 345_600.0},
-        "fit-no-redrive-policy": {},
-    }
-    known = RecordedSettings(
-        visibility_timeout_s=1.0, retention_s=1.0, max_receive_count=1, function_timeout_s=1.0
-    )
-    assert assumed(known) == []
-
-
-@together(
-    ("spent", "message_id"),
-    [
-        (None, None),
-        (RunTime(2.0, True), "fit-fixed-time"),
-        (RunTime(), "fit-fixed-time-unknown"),
-    ],
-)
-def test_service_times_are_said_with_the_fixed_part_and_what_was_cut_off(spent, message_id):
-    faults = (FaultInterval(0.0, 60.0, 30.0), FaultInterval(60.0, 120.0, 29.9))
-    found = said(timing(ApiSettings(1.5, 0.25, faults=faults), 60, 30.0, spent))
-    expected = {
-        "fit-service-time": {"usual": 1.5, "variation": 0.25, "intervals": 2, "period": 60.0},
-        "fit-cut-off": {"intervals": 1},
-        "fit-capacity": {},
-    }
-    if message_id is not None:
-        expected[message_id] = {"fixed": 2.0} if spent.is_measured else {}
-    assert found == expected
-    assert "fit-cut-off" not in said(timing(ApiSettings(1.5), 60, 30.0, None))
 
 
 def pipeline_of(frame, **settings):
@@ -93,38 +37,6 @@ def flow(**columns):
 
 
 NOTHING = Recorded(24.0, 0.0, 0.0, 0.0)
-
-
-def test_a_flow_becomes_settings_and_a_load_with_its_assumptions():
-    known = {
-        "visibility_timeout_s": 180.0, "retention_s": 86_400.0, "batch_size": 5, "max_concurrency": 7,
-        "reserved_concurrency": 0, "is_fifo": True,
-    }  # fmt: skip
-    found = fit(flow(settings=known, visible=[3.0] + [0.0] * 5), replace(NOTHING, groups=9))
-    assert found.load == Load((4.0,) * 6, 300.0, groups=9)
-    settings = found.settings
-    assert settings.queue == QueueSettings(180.0, 86_400.0, 3, is_fifo=True)
-    assert settings.poller == PollerSettings(batch_size=5, max_concurrency=7)
-    assert (settings.function_timeout_s, settings.horizon_s, settings.run_s) == (
-        30.0,
-        6 * 300 + 86_400.0,
-        0.0,
-    )
-    assert (settings.api.mean_s, settings.api.slots, settings.api.faults) == (2.0, None, ())
-    assert said(found.notes) == {
-        "fit-waiting-left-out": {"messages": 3},
-        "fit-groups": {"groups": 9, "source": "messages"},
-    }
-    assert set(said(found.timing)) == {"fit-service-time", "fit-capacity"}
-    unknown = fit(flow(settings={"function_timeout_s": None}), NOTHING)
-    assert said(unknown.notes)["fit-groups"] == {"groups": 10, "source": "assumed"}
-    assert (unknown.settings.function_timeout_s, unknown.settings.poller.batch_size) == (30.0, 1)
-    assert (unknown.settings.queue.visibility_timeout_s, unknown.settings.queue.retention_s) == (
-        300.0, 345_600.0
-    )  # fmt: skip
-    assert with_slots(unknown, 3) == replace(
-        unknown, settings=replace(unknown.settings, api=replace(unknown.settings.api, slots=3))
-    )
 
 
 def test_a_flow_without_durations_is_refused():
@@ -239,73 +151,3 @@ def test_waiting_messages_that_were_not_received_for_ten_minutes_are_a_pause(col
         "invocations": [1.0, 0.0, 0.0, 0.0, 1.0, 1.0],
     }  # fmt: skip
     assert pauses_of(frame_of(**usual | columns), 300) == pauses
-
-
-def test_groups_are_those_of_the_queues_own_messages_or_their_items():
-    messages = pd.DataFrame(
-        [
-            ("jobs-dlq", "jobs", "g1", "a"), ("jobs", None, "g2", None), ("jobs", None, None, "b"),
-            ("jobs", None, None, "b"), ("other", None, "g4", None), ("jobs", None, None, None),
-        ],
-        columns=["queue", "source_queue", "group_id", "work_item"],
-    )  # fmt: skip
-    messages = conform("queue_messages", messages)
-    found = replace(flow(), dlq=None)
-    assert recorded(found, SimpleNamespace(table={"queue_messages": messages}.get)).groups == 3
-    none = SimpleNamespace(table={"queue_messages": messages.iloc[4:]}.get)
-    assert recorded(found, none).groups is None
-
-
-@together(
-    ("api", "fails"),
-    [
-        ({}, False),
-        ({"failing_share": 0.1}, True),
-        ({"faults": (FaultInterval(0.0, 1.0, failing_share=0.1),)}, True),
-        ({"faults": (FaultInterval(0.0, 1.0, mean_s=15.0),)}, False),  # half of the timeout
-        ({"faults": (FaultInterval(0.0, 1.0, mean_s=15.1),)}, True),
-    ],
-)
-def test_invocations_fail_by_their_calls_or_beyond_half_of_the_timeout(api, fails):
-    assert calibration.fails(Settings(api=ApiSettings(1.0, **api), function_timeout_s=30.0)) is fails
-
-
-@together(
-    ("name", "recorded", "simulated", "is_near"),
-    [
-        ("peak_visible", 100.0, 120.0, True),
-        ("peak_visible", 100.0, 121.0, False),
-        ("peak_visible", 1.0, 4.0, True),  # three messages are no difference
-        ("peak_visible", 1.0, 5.0, False),
-        ("peak_age_s", 60.0, 120.0, True),
-        ("peak_age_s", 60.0, 121.0, False),
-        ("dead_lettered", 2.0, 0.0, True),
-        ("dead_lettered", 3.0, 0.0, False),
-    ],
-)
-def test_a_figure_agrees_within_a_fifth_or_a_small_difference(name, recorded, simulated, is_near):
-    figures = dict.fromkeys(("sent", "dead_lettered", "peak_visible", "peak_age_s"))
-    measured = Recorded(**figures | {name: recorded})
-    outcomes = tuple(SimpleNamespace(**figures | {name: simulated + more}) for more in (-0.5, 0.5))
-    [found] = calibration.agreement_of(Comparison(None, outcomes), measured)
-    assert found == calibration.Agreement(
-        name, recorded, simulated, is_near, simulated - 0.5, simulated + 0.5
-    )
-    small = {"peak_visible": 3.0, "peak_age_s": 60.0, "dead_lettered": 2.0}[name]
-    expected = abs(math.log((simulated + small) / (recorded + small)))
-    assert calibration.distance((found, found)) == pytest.approx(2 * expected)
-
-
-def test_a_message_of_a_batch_takes_what_the_fixed_part_leaves():
-    spent = RunTime(2.0, True)
-    assert spent.of_message(5.0, 3.0) == 1.0
-    assert spent.of_message(5.0, 0.5) == 3.0
-    # At least a tenth of a duration belongs to the messages.
-    assert spent.of_message(1.0, 1.0) == pytest.approx(0.1)
-    frame = frame_of(
-        received=[6.0] * 2, invocations=[2.0] * 2, duration_avg_s=[5.0, 1.0], duration_max_s=[8.0, 2.0]
-    )
-    found = durations.in_messages(pipeline_of(frame, batch_size=10), spent)
-    assert found["duration_avg_s"].tolist() == pytest.approx([1.0, 0.1 / 3])
-    assert found["duration_max_s"].tolist() == pytest.approx([2.0, (2.0 - 0.9) / 3])
-    assert found["invocations"].tolist() == [6.0, 6.0]

@@ -7,22 +7,18 @@ import pytest
 from worlds.messages import messages_in, plain
 
 from watchme_analysis.config import LoadSettings
-from watchme_analysis.simulation.advice import advice, configured, doubts, estimate_of_figure, warnings
+from watchme_analysis.simulation.advice import advice, doubts, warnings
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import (
     TOGETHER,
     Comparison,
-    Estimate,
-    Load,
     Scenario,
-    arrivals_of,
     estimate,
     scenarios,
     usual_load,
     usual_settings,
 )
 from watchme_analysis.simulation.settings import PollerSettings
-from watchme_analysis.text.message import Duration, Number
 from watchme_analysis.text.render import render
 
 SETTINGS, LOAD = usual_settings(), usual_load(LoadSettings(30, 1800.0, together=True))
@@ -69,21 +65,6 @@ def test_each_measure_changes_its_own_setting():
     }, "a measure that changes nothing is left out"
 
 
-def test_messages_arrive_as_counted_within_their_intervals():
-    load = Load((2.0, 0.0, 3.0), interval_s=60.0, groups=4, within_s=10.0)
-    found = arrivals_of(load, 1)
-    assert found.sent_s == sorted(found.sent_s)
-    assert [int(moment // 60) for moment in found.sent_s] == [0, 0, 2, 2, 2]
-    assert all(moment % 60 < 10 for moment in found.sent_s)
-    assert set(found.groups) <= set(range(4))
-    assert found.failing == frozenset()
-    assert len(arrivals_of(replace(load, factor=10.0), 1).sent_s) == 50
-    assert arrivals_of(replace(load, failing_share=1.0), 1).failing == frozenset(range(5))
-    halves = [len(arrivals_of(Load((0.5,)), seed).sent_s) for seed in range(200)]
-    assert set(halves) == {0, 1}
-    assert 70 < sum(halves) < 130
-
-
 def test_a_mean_has_the_interval_of_students_t():
     found = estimate([1.0, 2.0, None, 3.0, 4.0])
     assert (found.mean, found.seen) == (2.5, 4)
@@ -92,14 +73,6 @@ def test_a_mean_has_the_interval_of_students_t():
     assert (found.low, found.high) == pytest.approx((0.446, 4.554), abs=0.001)
     assert (estimate([7.0]).mean, estimate([7.0]).half_width) == (7.0, None)
     assert (estimate([None]).mean, estimate([None]).low, estimate([]).text()) == (None, None, "none")
-
-
-@pytest.mark.parametrize(
-    ("values", "unit", "shown"),
-    [([1200.0], 1.0, "1,200"), ([90.0], 60.0, "1.5"), ([600.0], 60.0, "10"), ([1.0, 2.0], 1.0, "2 ± 6")],
-)
-def test_an_estimate_has_a_decimal_where_it_is_small(values, unit, shown):
-    assert estimate(values).text(unit) == shown
 
 
 def outcomes(*dead, age_s=600.0, unfailed=0.0, left=False):
@@ -193,67 +166,3 @@ def test_figures_that_runs_do_not_reproduce_are_read_with_care():
         "queue": "jobs", "figure": "peak_visible", "recorded": 20.0, "simulated": 60.0,
         "lowest": 50.0, "highest": 70.0,
     }  # fmt: skip
-
-
-def test_settings_are_said_with_those_that_are_unset():
-    said = messages_in(configured(SETTINGS))
-    assert said["measure-function-timeout"] == {"seconds": 30}
-    assert said["measure-visibility-timeout"] == {"seconds": 900}
-    assert "simulated-no-limit" in said
-    said = messages_in(
-        configured(replace(reserved(), queue=replace(SETTINGS.queue, max_receive_count=None, is_fifo=True)))
-    )
-    assert said["simulated-reserved-concurrency"] == {"limit": 2}
-    assert {"simulated-no-dlq", "simulated-fifo"} <= said.keys()
-    assert "simulated-no-limit" not in said
-
-
-def test_the_best_measure_is_said_with_what_it_changes():
-    def dear(name, dead, duplicates, age_s):
-        found = row(name, dead, dead, age_s=age_s)
-        for outcome in found.outcomes:
-            outcome.duplicates = duplicates
-        return found
-
-    base, best = dear("as configured", 100, 0.4, 600.0), dear("best", 10, 0.4, 60.0)
-    said = messages_in(advice([base, dear("good", 20, 0.4, 60.0), best])[0])
-    assert said["measures-best"] == {"measure": "best", "figures": ["measures-instead"] * 2}
-    assert "measures-restart-assumed" not in said
-    # The last figure is the age: in seconds, so that it is a duration.
-    assert said["measures-instead"]["figure"] == "peak_age_s"
-    assert said["estimate"] == {"mean": 600.0, "half": 0.0, "spread": "none"}
-    # A figure without a difference of its own unit is not said, and equal measures are no better.
-    assert advice([base, dear("same", 100, 0.4, 600.0)])[0].id == "measures-no-help"
-    nothing = dear("as configured", 0, 0.0, 0.0)
-    assert [part.id for part in advice([nothing, dear("same", 0, 0.0, 0.0)])] == ["sentences"] * 4
-
-
-@pytest.mark.parametrize(
-    ("name", "mean", "half", "values"),
-    [
-        ("dead_lettered", 12.34, 0.5, {"mean": 12.3, "half": 0.5, "spread": "some"}),
-        ("dead_lettered", 12.34, 1.0, {"mean": 12.0, "half": 1.0, "spread": "some"}),
-        ("dead_lettered", 12.34, 0.04, {"mean": 12.3, "half": 0.0, "spread": "none"}),
-        ("peak_age_s", 12.6, None, {"mean": 13.0, "half": 0.0, "spread": "none"}),
-    ],
-)
-def test_a_figure_is_rounded_as_its_interval(name, mean, half, values):
-    found = estimate_of_figure(name, Estimate(mean, half, 3))
-    assert messages_in(found) == {"estimate": values}
-    kind = Duration if name == "peak_age_s" else Number
-    assert {type(found.values[key]) for key in ("mean", "half")} == {kind}
-
-
-def test_measures_without_a_mean_or_a_clear_difference_are_not_named():
-    base = row("as configured", 100, 110)
-    unclear = row("unclear", 70, 130)
-    unknown = row("unknown", 5, 5)
-    for outcome in unknown.outcomes:
-        outcome.peak_age_s = None
-    found = figures_of(advice([base, unclear, unknown])[1:])
-    assert named(found["dead_lettered"]["measures-lower"]) == ["unknown"]
-    assert "measures-unmoved" in found["peak_age_s"]
-    none = row("as configured", 100, 100)
-    for outcome in none.outcomes:
-        outcome.duplicates = None
-    assert "duplicates" not in figures_of(advice([none, row("x", 1, 1)])[1:])

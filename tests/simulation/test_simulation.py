@@ -118,28 +118,6 @@ def test_throttled_batches_do_not_come_back_in_step():
     assert 9 < sum(tried) / len(tried) < 13
 
 
-def test_a_fifo_queue_gives_out_a_group_in_order_and_one_receive_at_a_time():
-    messages = Arrivals([0.0, 1.0, 2.0, 3.0], [7, 7, 8, 7])
-    queue = FifoQueue(QueueSettings(visibility_timeout_s=30.0, is_fifo=True), messages)
-    for message in range(4):
-        queue.send(message)
-    [first] = queue.receive(10.0, 1)
-    assert first == (40.0, 0, 1)
-    assert [message for _, message, _ in queue.receive(10.0, 10)] == [2]
-    assert queue.receive(10.0, 10) == []
-    # It was not deleted, so that it comes again before those behind it.
-    assert queue.hidden[0] == first
-    assert queue.is_hidden(queue.hidden.popleft())
-    queue.come_back(0)
-    again, behind = queue.receive(41.0, 2)
-    assert (again[1], behind[1]) == (0, 1)
-    queue.delete(first)  # its visibility timeout has ended
-    queue.delete(behind)
-    assert queue.receive(42.0, 10) == []
-    queue.delete(again)
-    assert [message for _, message, _ in queue.receive(42.0, 10)] == [3]
-
-
 @pytest.mark.slow
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=25), st.randoms(use_true_random=False))
 def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
@@ -225,17 +203,6 @@ def test_a_fair_queue_needs_thirty_messages_in_flight_or_a_share_of_the_time():
     assert [message for _, message, _ in queue.receive(0.0, 2)] == [29, 40]
     calendar.now_s = 1.0
     assert [message for _, message, _ in queue.receive(1.0, 1)] == [41]
-
-
-def test_a_failing_message_reaches_the_dlq_after_its_receives():
-    settings = Settings(
-        queue=QueueSettings(visibility_timeout_s=100.0, max_receive_count=3),
-        api=ApiSettings(10.0, 0.0, slots=None),
-    )
-    outcome = simulate(settings, Arrivals([0.0, 5.0], failing=frozenset([0])))
-    assert (outcome.invocations, outcome.errors, outcome.dead_lettered, outcome.lost) == (4, 3, 1, 1)
-    # Received at 0, 100 and 200 s; the receive at 300 s finds that there have been enough.
-    assert outcome.drained_s == 300.0
 
 
 def test_partial_batch_responses_keep_the_good_half_of_a_batch():
@@ -385,11 +352,6 @@ def test_as_many_calls_as_were_counted_hold_as_many_failures():
     for seed in range(5):
         assert simulate(settings, Arrivals([10.0 * n for n in range(8)]), seed).errors == 2
         assert simulate(settings, Arrivals([10.0 * n for n in range(16)]), seed).errors == 4
-
-
-def test_seeds_differ():
-    settings = Settings(api=ApiSettings(10.0, 0.3, slots=None))
-    assert simulate(settings, BURST, 1) != simulate(settings, BURST, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,17 @@
 """Simulations of few messages whose complete outcome can be computed by hand: service times do not vary."""
 
 from dataclasses import replace
-from math import inf, isnan
+from math import isnan
 from types import SimpleNamespace
 
 import pytest
 from worlds.together import together
 
-from watchme_analysis.errors import InputError
-from watchme_analysis.simulation.event_calendar import EventCalendar
-from watchme_analysis.simulation.pipeline import PollerConditions, SimulatedPipeline
-from watchme_analysis.simulation.queue import DEAD, EXPIRED, IN_FLIGHT, VISIBLE, StandardQueue, queue_of
+from watchme_analysis.simulation.queue import queue_of
 from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
-    Backoff,
-    BreakerSettings,
     EarlierSetting,
     FaultInterval,
     Outcome,
@@ -149,94 +144,6 @@ def test_reserved_concurrency_throttles_what_the_poller_received():
     assert (dies.dead_lettered, dies.dead_unfailed, dies.errors) == (1, 1, 0)
 
 
-def pipeline_of(arrivals=10, **settings):
-    calendar = EventCalendar()
-    found = SimulatedPipeline(Settings(api=FIVE_S, **settings), Arrivals([0.0] * arrivals), 0, calendar)
-    return found, calendar
-
-
-def test_a_poller_adds_batches_each_minute_with_a_backlog_and_starts_over_without():
-    pipeline, _ = pipeline_of(poller=PollerSettings(start_batches=5, max_batches=700))
-    allowed = []
-    for visible, batches in ((1, 5), (1, 65), (1, 365), (1, 300), (1, 665), (0, 700), (1, 5)):
-        pipeline.batches = batches
-        pipeline._scale(visible)
-        allowed.append(pipeline.allowed)
-    # 60 batches first, then 300 each; none while fewer are used; at most 700.
-    assert allowed == [65, 365, 665, 665, 700, 5, 65]
-
-
-@together(
-    ("errors", "throttles", "invocations", "allowed"),
-    [
-        (0, 0, 100, 40),
-        (20, 0, 100, 40),  # a fifth is not above a fifth
-        (21, 0, 100, 20),
-        (0, 25, 95, 20),
-        (0, 24, 96, 40),
-    ],
-)
-def test_a_poller_backs_off_above_a_share_of_failed_and_throttled_attempts(
-    errors, throttles, invocations, allowed
-):
-    poller = PollerSettings(start_batches=40, backoff=Backoff(0.2, 0.5, 5))
-    pipeline, _ = pipeline_of(poller=poller)
-    # What was counted up to the minute before does not count again.
-    pipeline.errors, pipeline.invocations = 1000, 1000
-    pipeline._scale(1)
-    pipeline.allowed = 40
-    pipeline.errors += errors
-    pipeline.throttles += throttles
-    pipeline.invocations += invocations
-    pipeline.ramps = 3
-    pipeline._scale(1)
-    assert pipeline.allowed == allowed
-    assert pipeline.ramps == (0 if allowed == 20 else 3)
-    calm, _ = pipeline_of(poller=replace(poller, backs_off=False))
-    calm.errors = calm.invocations = 10
-    calm._scale(1)
-    assert calm.allowed == 40
-
-
-def test_a_poller_backs_off_to_its_least_batches_or_its_maximum():
-    for most, least in ((None, 5), (3, 3)):
-        pipeline, _ = pipeline_of(poller=PollerSettings(start_batches=7, max_concurrency=most))
-        assert pipeline.allowed == min(7, most or 7)
-        pipeline.errors = pipeline.invocations = 10
-        pipeline._scale(1)
-        assert pipeline.allowed == least
-
-
-@together(
-    ("field", "value", "read", "expected"),
-    [
-        ("visibility_timeout_s", 7.0, lambda found: found.queue.visibility_s, 7.0),
-        ("visibility_timeout_s", None, lambda found: found.queue.visibility_s, 300.0),
-        ("function_timeout_s", 7.0, lambda found: found.timeout_s, 7.0),
-        ("function_timeout_s", None, lambda found: found.timeout_s, 30.0),
-        ("max_receive_count", 7, lambda found: found.queue.max_receives, 7),
-        ("max_receive_count", None, lambda found: found.queue.max_receives, inf),
-        ("reserved_concurrency", 7, lambda found: found.reserved, 7),
-        ("reserved_concurrency", None, lambda found: found.reserved, inf),
-        ("max_concurrency", 7, lambda found: (found.most, found.allowed), (7, 5)),
-        ("max_concurrency", 2.0, lambda found: (found.most, found.allowed), (2, 2)),
-        ("max_concurrency", 9999, lambda found: (found.most, found.allowed), (1250, 5)),
-        ("max_concurrency", None, lambda found: (found.most, found.allowed), (1250, 5)),
-    ],
-)
-def test_a_setting_that_is_changed_takes_effect(field, value, read, expected):
-    pipeline, _ = pipeline_of()
-    pipeline._set(field, value)
-    assert read(pipeline) == expected
-    # Raised again, the poller starts with at least its first batches.
-    if (field, value) == ("max_concurrency", 2.0):
-        pipeline._set(field, 100)
-        assert (pipeline.most, pipeline.allowed) == (100, 5)
-        pipeline.allowed = 60
-        pipeline._set(field, 50)
-        assert pipeline.allowed == 50
-
-
 def test_settings_before_their_changes_hold_until_then():
     earlier = (
         EarlierSetting("max_concurrency", 20.0, 1),
@@ -264,73 +171,6 @@ def test_a_running_invocation_keeps_the_timeout_of_its_start():
     assert found.timeouts == 1
 
 
-BREAKER = BreakerSettings(failures_to_open=2, pause_s=100.0)
-
-
-def conditions(breaker=BREAKER, **poller):
-    calendar = EventCalendar()
-    settings = Settings(poller=PollerSettings(**poller), breaker=breaker)
-    queue = queue_of(settings.queue, Arrivals([0.0] * 10), calendar)
-    return PollerConditions(settings, calendar, queue, lambda _: None), calendar
-
-
-def test_a_breaker_opens_after_failures_in_a_row_and_then_tries_one_batch():
-    found, calendar = conditions()
-    for has_failed in (True, False, True):
-        found.note(has_failed)
-        assert not found.are_closed(0)
-    found.note(True)
-    assert found.breaker_openings == 1 and found.are_closed(0)
-    assert [entry[0] for entry in calendar.entries] == [100.0], "it wakes up when the pause is over"
-    found.note(True)
-    assert found.breaker_openings == 1, "what fails during the pause opens it no further"
-    calendar.now_s = 99.9
-    assert found.are_closed(0)
-    calendar.now_s = 100.0
-    assert not found.are_closed(0) and found.are_closed(1), "a single batch is tried"
-    found.note(True)
-    assert found.breaker_openings == 2 and found.are_closed(0)
-    calendar.now_s = 200.0
-    found.note(False)
-    assert not found.are_closed(5)
-    found.note(True)
-    assert found.breaker_openings == 2, "it counts from the start again"
-
-
-@together(
-    ("poller", "breaker", "are_there"),
-    [
-        ({}, None, False),
-        ({}, BREAKER, True),
-        ({"pauses": ((0.0, 1.0),)}, None, True),
-        ({"batching_window_s": 0.1}, None, True),
-    ],
-)
-def test_a_poller_has_conditions_where_one_is_configured(poller, breaker, are_there):
-    found, _ = conditions(breaker, **poller)
-    assert found.are_there is are_there
-    found.note(True)
-    assert found.breaker_openings == 0
-
-
-def test_a_batching_window_begins_anew_after_each_batch():
-    found, calendar = conditions(None, batch_size=2, batching_window_s=20.0)
-    found.queue.send(0)
-    assert found.are_closed(0)
-    assert [entry[0] for entry in calendar.entries] == [20.0]
-    calendar.now_s = 19.0
-    assert found.are_closed(0) and len(calendar.entries) == 1
-    calendar.now_s = 20.0
-    assert not found.are_closed(0)
-    calendar.now_s = 30.0
-    assert found.are_closed(0)
-    found.queue.send(1)
-    assert not found.are_closed(0), "the batch is full"
-    found.queue.receive(30.0, 2)
-    found.queue.send(2)
-    assert found.are_closed(0) and calendar.entries[-1][0] == 50.0
-
-
 def queue(number=4, groups=(), now_s=0.0, **settings):
     """Return a queue in which so many messages wait, sent one second apart."""
     arrivals = Arrivals([float(place) for place in range(number)], groups)
@@ -339,138 +179,6 @@ def queue(number=4, groups=(), now_s=0.0, **settings):
     for message in range(number):
         found.send(message)
     return found
-
-
-def test_a_receive_hides_messages_and_a_delete_needs_the_latest_receipt():
-    found = queue()
-    first, second = found.receive(10.0, 2)
-    assert (first, second) == ((40.0, 0, 1), (40.0, 1, 1))
-    assert (found.count(VISIBLE), found.count(IN_FLIGHT), found.left) == (2, 2, 4)
-    assert found.is_hidden(first)
-    found.come_back(0)
-    assert not found.is_hidden(first)
-    [again] = found.receive(50.0, 1)
-    assert again == (80.0, 0, 2), "what returns is received before what was never received"
-    found.delete(first)
-    assert found.left == 4, "an older receipt deletes nothing"
-    found.delete(again)
-    found.delete(again)
-    assert found.left == 3
-    found.come_back(1)
-    found.delete(second)
-    assert found.left == 2, "a message that returned is deleted by its latest receipt"
-
-
-def test_messages_return_behind_the_others_where_the_order_says_so_or_after_three_receives():
-    later = queue(2, returns_first=False)
-    later.receive(0.0, 1)
-    later.come_back(0)
-    assert [message for _, message, _ in later.receive(40.0, 2)] == [1, 0]
-    often = queue(2, max_receive_count=9)
-    for _ in range(3):
-        assert often.receive(0.0, 1)[0][1] == 0
-        often.come_back(0)
-    assert often.receive(0.0, 1)[0][1] == 0
-    often.come_back(0)
-    assert often.receive(0.0, 1)[0][1] == 1
-
-
-def test_messages_received_too_often_die_and_old_ones_expire_at_a_receive():
-    found = queue(2, max_receive_count=1)
-    found.receive(0.0, 1)
-    found.come_back(0)
-    assert [message for _, message, _ in found.receive(1.0, 5)] == [1]
-    assert (found.dead, found.state[0], found.left) == (1, DEAD, 1)
-    old = queue(3, retention_s=10.0)
-    assert [message for _, message, _ in old.receive(11.0, 5)] == [2], "aged ten seconds and more"
-    assert (old.state[0], old.state[1], old.dead, old.left) == (EXPIRED, EXPIRED, 0, 1)
-
-
-def test_all_messages_beyond_their_retention_expire_also_those_in_flight():
-    found = queue(4, retention_s=10.0)
-    found.receive(0.0, 1)
-    found.expire(11.0)
-    assert [found.state[place] == EXPIRED for place in range(4)] == [True, True, False, False]
-    assert found.left == 2
-    found.expire(12.0)
-    assert found.left == 1
-
-
-def test_the_age_is_that_of_the_oldest_with_at_most_three_receives():
-    found = queue(2, max_receive_count=9)
-    assert (found.age_s(10.0), found.oldest_s(10.0)) == (10.0, 10.0)
-    for _ in range(3):
-        found.receive(0.0, 1)
-        assert found.age_s(10.0) == 10.0, "a third receive counts until it returns"
-        found.come_back(0)
-    assert (found.age_s(10.0), found.oldest_s(10.0)) == (9.0, 10.0)
-    found.delete((0.0, 0, 3))
-    assert found.oldest_s(10.0) == 9.0
-    assert (StandardQueue(QueueSettings(), Arrivals([])).age_s(5.0), queue(0).oldest_s(5.0)) == (0.0, 0.0)
-    unsent = StandardQueue(QueueSettings(), Arrivals([0.0]))
-    assert (unsent.age_s(5.0), unsent.oldest_s(5.0)) == (0.0, 0.0)
-
-
-def test_a_fifo_queue_gives_out_a_group_in_order_and_waits_for_it():
-    found = queue(4, groups=[0, 0, 1, 0], is_fifo=True, max_receive_count=9)
-    taken = [message for _, message, _ in found.receive(0.0, 2)]
-    assert taken == [0, 1], "the first group fills the batch"
-    [other] = found.receive(0.0, 5)
-    assert other[1] == 2 and found.receive(0.0, 5) == [], "the rest of the group waits"
-    found.delete((30.0, 0, 1))
-    assert found.receive(0.0, 5) == []
-    found.come_back(1)
-    assert [message for _, message, _ in found.receive(40.0, 5)] == [1, 3]
-    found.come_back(2)
-    found.delete(other)
-    assert found.state[2] == VISIBLE, "a late delete is refused"
-
-
-def test_a_message_of_a_fifo_group_that_leaves_in_flight_frees_its_group():
-    found = queue(2, groups=[0, 0], is_fifo=True, retention_s=10.5)
-    found.receive(0.0, 1)
-    assert found.receive(0.0, 1) == []
-    found.expire(11.0)
-    assert [message for _, message, _ in found.receive(11.0, 5)] == [1]
-
-
-def test_a_fair_queue_gives_out_quiet_groups_before_noisy_ones():
-    groups = [0] * 40 + [1]
-    found = queue(41, groups=groups, is_fair=True)
-    assert [message for _, message, _ in found.receive(0.0, 1)] == [0]
-    assert len(found.receive(0.0, 28)) == 28
-    # 29 in flight are below thirty, so the oldest message is next; with thirty, the group is noisy.
-    assert found.receive(0.0, 1)[0][1] == 29
-    assert found.receive(0.0, 1)[0][1] == 40
-    assert found.receive(0.0, 1)[0][1] == 30, "nothing is held back without a quiet message"
-
-
-def test_what_returns_to_a_fair_queue_is_first_of_its_group_and_counts_as_work():
-    found = queue(4, groups=[0, 0, 1, 1], is_fair=True)
-    first = found.receive(0.0, 1)
-    assert first[0][1] == 0
-    found.come_back(0)
-    assert found._in_flight[0] == 0
-    # Its group has had no time of work at once, so the oldest message is next: the one that returned.
-    assert found.receive(0.0, 1)[0][1] == 0
-    found._calendar.now_s = 100.0
-    # A hundred seconds with one message in flight make the group busy, beyond a tenth of all work.
-    assert found.receive(100.0, 1)[0][1] == 2
-    found.delete((30.0, 0, 2))
-    assert found._in_flight[0] == 0 and found.left == 3
-    found.delete((30.0, 0, 2))
-    assert found._in_flight[0] == 0
-    found.expire(1e9)
-    assert (found.left, found._in_flight[1]) == (0, 0)
-
-
-@together(
-    ("sent_s", "groups"), [([1.0, 0.0], ()), ([0.0, 2.0, 1.0], ()), ([0.0, 1.0], (1,)), ([0.0], (1, 2))]
-)
-def test_arrivals_out_of_order_or_with_groups_of_some_are_refused(sent_s, groups):
-    with pytest.raises(InputError):
-        simulate(Settings(), Arrivals(sent_s, groups))
-    assert simulate(Settings(api=FIVE_S), Arrivals([0.0, 0.0], (1, 2))).deleted == 2
 
 
 def test_a_fault_makes_calls_longer_for_its_time():

@@ -143,15 +143,6 @@ def test_where_every_run_fails_no_measure_is_said_to_help():
     assert advice(compare(wanted, 2))[0].id == "measures-no-help"
 
 
-def test_nothing_is_received_in_a_pause():
-    settings = Settings(
-        poller=PollerSettings(pauses=((60.0, 3600.0),)), api=ApiSettings(5.0, 0.0, slots=None)
-    )
-    outcome = simulate(settings, Arrivals([10.0, 100.0, 200.0]))
-    assert outcome.drained_s == 3605.0
-    assert outcome.peak_visible == 2
-
-
 @pytest.mark.slow
 def test_one_restart_ends_a_stretch_of_faults():
     faults = tuple(

@@ -57,14 +57,6 @@ def test_a_visibility_timeout_that_was_changed_was_as_advised_before():
     }
 
 
-def test_between_two_changes_the_first_one_holds():
-    earlier, _ = earlier_settings(pipeline(), Changes(visibility(60, "10"), visibility(30, "40")))
-    assert earlier == (
-        EarlierSetting("visibility_timeout_s", 1800.0, 180.0),
-        EarlierSetting("visibility_timeout_s", 3600.0, 40.0),
-    )
-
-
 def test_reserved_concurrency_was_not_there_before_unless_runs_were_throttled():
     call = (30, "PutFunctionConcurrency20171031", ["worker"], {"reservedConcurrentExecutions": 1}, None)
     assert earlier_settings(pipeline(), Changes(call))[0] == (
@@ -87,28 +79,6 @@ def test_odd_parameters_change_nothing():
         (32, "UpdateEventSourceMapping20150331", ["worker", "jobs"], {"enabled": False}, None),
     )
     assert earlier_settings(pipeline(), Changes(*calls)) == ((), ())
-
-
-def test_receives_and_maximum_concurrency_are_read_too():
-    def receives(minute, most):
-        return minute, "SetQueueAttributes", ["jobs"], {"attributes": {"RedrivePolicy": most}}, None
-
-    def concurrency(minute, most):
-        given = {"scalingConfig": {"maximumConcurrency": most}}
-        return minute, "UpdateEventSourceMapping20150331", ["x", "jobs"], given, None
-
-    calls = (
-        receives(10, '{"maxReceiveCount": "5"}'),
-        receives(20, '{"maxReceiveCount": 3}'),
-        concurrency(30, 2),
-        concurrency(40, 9),
-    )
-    earlier, notes = earlier_settings(pipeline(), Changes(*calls))
-    assert earlier == (
-        EarlierSetting("max_receive_count", 1200.0, 5.0),
-        EarlierSetting("max_concurrency", 2400.0, 2.0),
-    )
-    assert len(notes) == 2
 
 
 def call(name, parameters, minute=30, resources=("jobs",)):
