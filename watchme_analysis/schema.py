@@ -122,8 +122,8 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InputError
-        When the frame has a column that the data dictionary lacks, so that nothing is dropped in silence, or a
-        value that doesn't fit its kind.
+        When the frame has a column that the data dictionary lacks, so that nothing is dropped in silence, or
+        a value that doesn't fit its kind.
     """
     import pandas as pd
 
@@ -172,8 +172,8 @@ def frame_of_columns(
 ) -> pd.DataFrame:
     """Return columns of values as a table with all columns of the data dictionary; errors as for `conform`.
 
-    A column that is left out is null, and so is an empty text unless ``keeps_empty``. A whole number as a time
-    is microseconds since the epoch.
+    A column that is left out is null, and so is an empty text unless ``keeps_empty``. A whole number as a
+    time is microseconds since the epoch.
     """
     import pandas as pd
 
@@ -259,7 +259,7 @@ def _unfitting(name: str, column: Column, error: Exception) -> InputError:
 
 @cache
 def _dtypes(name: str) -> dict[str, Any]:
-    """Return the dtype of each column, in order; pandas takes longer to look a dtype up than to compare it."""
+    """Return the dtype of each column, in order; to look one up takes pandas longer than to compare it."""
     import pandas as pd
 
     return {

@@ -9,6 +9,7 @@ from watchme_analysis.health.calibration import confidence, measured, track_reco
 from watchme_analysis.health.judge import Decision
 from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.engine import weigh
+from watchme_analysis.text.message import to_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBABILITIES = [number / 200 for number in range(201)]
@@ -43,7 +44,7 @@ FIGURES = {
 )
 def test_the_track_record_counts_verdicts_as_sure_as_this_one(verdict, confidence, message_id, numbers):
     said = track_record(verdict, confidence, FIGURES)
-    values = {name: next(iter(value.to_json().values())) for name, value in said.values.items()}
+    values = {name: next(iter(to_json(value).values())) for name, value in said.values.items()}
     assert (said.id, values) == (message_id, {"cases": 60, "date": "2026-01-02", **numbers})
 
 

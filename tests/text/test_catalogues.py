@@ -118,12 +118,6 @@ def test_both_languages_have_the_same_messages_with_the_same_placeholders():
 
 
 @pytest.mark.slow
-def test_the_catalogue_splits_its_files_as_a_parser_of_fluent_does():
-    for language in LANGUAGES:
-        assert catalogues.Catalogue(language).ids == parsed(language).keys()
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_message_renders_in_every_variant(language):
     for message_id in parsed("en"):

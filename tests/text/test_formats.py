@@ -6,29 +6,12 @@ from worlds.together import together
 
 from watchme_analysis.text.formats import (
     as_sentence,
-    counted,
     format_bytes,
     format_duration,
     format_number,
     format_percent,
     format_time,
-    has_odd_bytes,
-    readable_name,
 )
-
-
-@pytest.mark.parametrize(
-    ("count", "words", "text"),
-    [
-        (0, ["row"], "0 rows"),
-        (1, ["row"], "1 row"),
-        (1500, ["row"], "1,500 rows"),
-        (1, ["query", "queries"], "1 query"),
-        (2, ["query", "queries"], "2 queries"),
-    ],
-)
-def test_a_number_stands_with_its_noun(count, words, text):
-    assert counted(count, *words) == text
 
 
 @pytest.mark.parametrize(
@@ -61,12 +44,6 @@ def test_a_clause_becomes_a_sentence(clause, sentence):
 )
 def test_a_percentage_is_not_rounded_to_nothing_or_everything(share, decimals, text):
     assert format_percent(share, decimals) == text
-
-
-def test_missing_values_are_a_dash():
-    nan = float("nan")
-    assert {format_number(nan), format_percent(nan), format_duration(nan)} == {"–"}
-    assert format_time(None, UTC) == "–"
 
 
 def test_times_are_shown_in_the_readers_zone():
@@ -110,14 +87,3 @@ def test_a_duration_has_one_unit_or_two(seconds, text):
 )  # fmt: skip
 def test_a_size_has_the_unit_that_suits_it(size, text):
     assert format_bytes(size) == text
-
-
-def test_words_of_evidence_stand_in_a_sentence_and_a_name_that_is_no_text_as_escapes():
-    assert [as_sentence(text) for text in ("so why?", "do so!", "and more…")] == [
-        "So why?",
-        "Do so!",
-        "And more…",
-    ]
-    odd = "a\udc80\udcff"
-    assert (has_odd_bytes(odd), readable_name(odd)) == (True, "a\\x80\\xff")
-    assert (has_odd_bytes("a\ud800"), readable_name("ü\udc79x"[:1])) == (False, "ü")

@@ -8,7 +8,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 from worlds.together import together
 
@@ -34,16 +33,13 @@ from watchme_analysis.text.message import (
     Share,
     TimeSpan,
     Translated,
-    in_each_language,
     message,
     message_from_dict,
     restored_texts,
     sentences,
     stored_texts,
-    translated,
-    value_of,
 )
-from watchme_analysis.text.render import duration_label, filled, note, render, value_label
+from watchme_analysis.text.render import filled, note, render
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NIGHT = datetime(2025, 12, 11, 15, 59, 30, tzinfo=UTC)
@@ -115,10 +111,6 @@ def shown(value, language="en", zone=UTC):
         (Names(("a", "b", "c", "d", "e", "f")), "a, b, c, d and 2 more", "a、b、c、d ほか 2 件"),
         (Names(("a", "b", "c", "d")), "a, b, c and d", "a、b、c、d"),
         (Names(("a", "b"), 1), "a and 1 more", "a ほか 1 件"),
-        (Share(0.9999), ">99%", "99% 超"),
-        (Probability(0.0049), "under 1%", "1% 未満"),
-        (Probability(0.005), "0%", "0%"),
-        (Probability(0.995), "over 99%", "99% 超"),
         (Number(math.nan), "an unknown number", "不明な値"),
         (Duration(-250.0), "−4 min 10 s", "−4 分 10 秒"),
         (Phrases((PLAIN, "c")), "a, b and c", "a、b、c"),
@@ -144,15 +136,6 @@ def test_a_message_is_the_same_after_json(subtests):
                 assert render(again, language, TOKYO) == render(made, language, TOKYO)
 
 
-def test_values_state_their_kind_in_json():
-    made = message("list-more", head=Duration(2.5), count=3)
-    assert made.to_dict() == {
-        "id": "list-more",
-        "values": {"head": {"duration_s": 2.5}, "count": {"count": 3}},
-    }
-    assert message("value", value=Share(math.nan)).to_dict()["values"] == {"value": {"share": None}}
-
-
 def test_text_of_evidence_is_never_interpreted_as_a_pattern():
     hostile = "{ $secret } { -brand } { value }\n[one] { DATETIME($now) }"
     assert shown(Resource(hostile)) == hostile.replace("\n", r"\n")
@@ -176,11 +159,6 @@ def test_an_unknown_message_is_named():
 def test_a_missing_value_is_named_with_its_message():
     with pytest.raises(MessageError, match=r"list-more.*count"):
         render(message("list-more", head=Resource("a")))
-
-
-def test_a_value_without_a_kind_is_refused():
-    with pytest.raises(MessageError, match=r"'head'.*'list-more'.*str"):
-        message("list-more", head="a", count=3)
 
 
 def test_an_unknown_language_is_refused():
@@ -222,12 +200,6 @@ def test_no_space_is_between_two_japanese_words():
     assert "件へ" in render(waiting, "ja")
 
 
-def test_a_note_of_several_sentences_is_translated_like_one_of_one():
-    several = note("sentences", sentences=Sentences((note("balance-open"), note("detect-no-incident"))))
-    parts = [render(message(name), "ja") for name in ("balance-open", "detect-no-incident")]
-    assert render(several, "ja") == "".join(parts)
-
-
 def test_a_text_of_a_message_and_a_message_are_the_same_after_pickling():
     said = note("list-more", head=Resource("a"), count=3)
     again = pickle.loads(pickle.dumps(said))
@@ -244,32 +216,6 @@ def test_texts_are_restored_from_json_and_an_unknown_message_leaves_its_text():
     stored["a"][0]["message"]["values"]["count"] = {"colour": 1}
     lost = restored_texts(stored)["a"][0]
     assert (lost, type(lost)) == (str(said), str)
-
-
-def test_values_of_other_types_get_a_kind():
-    assert message("value", value=NIGHT).values["value"] == Instant(NIGHT)
-    assert message("value", value=np.int64(3)).values["value"] == Count(3)
-    assert message("value", value=["a", 3]).values["value"] == Names(("a", "3"))
-    assert message("value", value=note("balance-open")).values["value"].id == "balance-open"
-    with pytest.raises(MessageError):
-        message("value", value=True)
-    assert translated("a", None) == "a" and translated("a", "あ").values["text"] == Translated("a", "あ")
-    both = in_each_language(translated("a", "あ"), lambda language, text: f"{language}{text}")
-    assert both.values["text"] == Translated("ena", "jaあ")
-    assert in_each_language("a", lambda language, text: f"{language}{text}") == "ena"
-    assert in_each_language(PLAIN, lambda language, text: "") is PLAIN
-    assert (value_of("a"), value_of(PLAIN)) == (Resource("a"), PLAIN)
-    assert sentences("", None) == ""
-
-
-def test_a_value_of_the_evidence_has_words_or_stays_as_it_is():
-    assert value_label("phase", "incident", "ja") != value_label("phase", "incident", "en")
-    assert value_label("phase", "no such_phase", "ja") == "no such_phase"
-    assert duration_label(math.nan, "ja") == duration_label(math.nan, "en") == "–"
-    assert (duration_label(250.0, "en"), duration_label(timedelta(seconds=250), "ja")) == (
-        "4 min 10 s",
-        "4 分 10 秒",
-    )
 
 
 def test_a_text_of_a_data_file_is_filled_as_its_language_is_written():

@@ -2,22 +2,16 @@
 
 import errno
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from worlds.together import together
 
-from watchme_analysis.errors import InputError, MessageError, ServiceError
-from watchme_analysis.text import catalogue as catalogues
-from watchme_analysis.text.catalogue import Catalogue, plural_category, read_sources
+from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.message import (
-    Choice,
     Count,
-    Duration,
     MessageText,
-    Names,
-    Phrases,
     Quotation,
     Resource,
     Sentences,
@@ -25,30 +19,22 @@ from watchme_analysis.text.message import (
     Translated,
     in_both_languages,
     message,
-    message_from_dict,
-    restored_texts,
     values_of,
 )
 from watchme_analysis.text.printable import JSON_ESCAPES, printable
 from watchme_analysis.text.render import (
     as_message,
-    duration_label,
     error_message,
     error_sentence,
     in_language,
     in_words,
-    label,
     masked_text,
     message_of_error,
     note,
     parse_language,
-    placeholders,
     render,
-    text_of_error,
-    value_label,
 )
 from watchme_analysis.text.shell_quoting import shell_option, shell_path, shell_word
-from watchme_analysis.text.suggestions import did_you_mean, nearest
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 
@@ -86,16 +72,6 @@ def test_other_errors_have_a_message_or_their_text():
     assert message_of_error(OSError(errno.EIO, "Input/output error")) == "Input/output error"
     assert message_of_error(ValueError("no\nnumber.")) == "no number"
     assert message_of_error(ValueError("a", "b")) == "('a', 'b')"
-
-
-def test_an_error_is_a_message_or_a_text_as_it_is():
-    assert as_message(InputError(note("balance-open"))) == message("balance-open")
-    assert as_message(InputError("It is wrong.")) == error_message("error-as-is", text="It is wrong.")
-    said = note("balance-open")
-    assert text_of_error(InputError(said)) is said
-    assert text_of_error(InputError(error_message("balance-open"))) == said
-    assert text_of_error(InputError("plain")) == "plain"
-    assert text_of_error(ValueError("a", "b")) == "('a', 'b')"
 
 
 def test_values_of_an_error_are_one_line_or_the_message_that_they_carry():
@@ -145,73 +121,12 @@ def test_secrets_are_masked_in_a_text_and_in_its_message():
     assert masked_text("plain") == "plain"
 
 
-def test_labels_take_plain_text_and_values_have_words_in_each_language():
-    assert label("print-next", "en", command="x") == render(message("print-next", command=Resource("x")))
-    assert value_label("action-outcome", "done", "en") == label("action-outcome-done", "en")
-    assert value_label("phase", "not_such a", "en") == "not_such a"
-    assert duration_label(timedelta(seconds=250), "en") == "4 min 10 s"
-    assert placeholders("{a} %{b} ${c} {D} {e_f}") == {"a", "e_f"}
-
-
-def test_lists_are_shown_up_to_their_limit():
-    def shown(*items, limit):
-        return render(message("value", value=Names(items, limit)))
-
-    assert shown("a", "b", limit=2) == "a and b"
-    assert shown("a", "b", "c", limit=2) == "a, b and 1 more"
-    assert shown("a", "b", "c", limit=3) == "a, b and c"
-    assert shown("a", limit=1) == "a"
-    # A name from evidence stays on one line.
-    assert shown("a\n\tb", limit=1) == "a\\n\\tb"
-    assert render(message("value", value=Phrases(("a", "b"), 1))) == "a and 1 more"
-
-
 def test_values_of_several_sentences_are_those_of_each_the_first_counts():
     one, two = message("value", value=Count(1)), message("list-more", head=Resource("a"), count=2)
     both = message("sentences", sentences=Sentences((one, message("value", value=Count(3)), two, "plain")))
     assert values_of(both) == {"value": Count(1), "head": Resource("a"), "count": Count(2)}
     assert (values_of(one), values_of("plain")) == ({"value": Count(1)}, {})
     assert one.items_of("value") == () and len(both.items_of("sentences")) == 4
-
-
-def test_stored_values_of_an_unknown_kind_are_named():
-    with pytest.raises(MessageError, match=r"'head'.*'colour'"):
-        message_from_dict({"id": "x", "values": {"head": {"colour": 1}}})
-    assert restored_texts({"text": "a", "message": {}}) == "a"
-    assert restored_texts({"text": "a", "other": 1}) == {"text": "a", "other": 1}
-    choice = {"choice": "a"}
-    assert message_from_dict({"id": "x", "values": {"kind": choice}}).values["kind"] == Choice("a")
-    assert message("x", time=Duration(float("nan"))).to_dict()["values"]["time"] == {"duration_s": None}
-
-
-# Catalogues
-
-
-def test_a_catalogue_names_what_is_wrong_with_a_message(tmp_path, monkeypatch):
-    for language in ("en", "ja"):
-        (tmp_path / language).mkdir()
-    source = "good = { $n ->\n    [0] none\n    [one] one\n   *[other] { $n } of { $m }\n  }\n"
-    source += 'odd = { NUMBER($n) }\nempty =\n    .attribute = x\nliteral = { "{" }{ $kind ->\n'
-    source += "    [a] A\n   *[b] B\n  }\n"
-    (tmp_path / "en" / "a.ftl").write_text(source)
-    monkeypatch.setattr(catalogues, "FOLDER", tmp_path)
-    found = Catalogue("en")
-    assert found.ids == {"good", "odd", "empty", "literal"}
-    shown = [found.format("good", {"n": number, "m": "x"}) for number in (0, 1, -1, 1234)]
-    # A key that is a number goes before the plural category.
-    assert shown == ["none", "one", "one", "1,234 of x"]
-    assert found.format("literal", {"kind": Choice("a")}) == "{A"
-    assert found.format("literal", {"kind": "text"}) == "{B"
-    for name, values, words in (
-        ("none", {}, "'none' is not in the catalogue 'en'"), ("odd", {}, "FunctionReference"),
-        ("empty", {}, "not valid Fluent"), ("good", {"n": 5}, r"'good'.*'m' is missing.*values are: n\."),
-    ):  # fmt: skip
-        with pytest.raises(MessageError, match=words):
-            found.format(name, values)
-    (tmp_path / "en" / "b.ftl").write_text("good = again\n")
-    with pytest.raises(MessageError, match=r"b\.ftl defines the message 'good' a second time"):
-        read_sources("en")
-    assert [plural_category(1, language) for language in ("en", "ja")] == ["one", "other"]
 
 
 # Words for shells and terminals
@@ -237,17 +152,3 @@ def test_words_for_a_shell_are_quoted_and_never_taken_as_options():
 )  # fmt: skip
 def test_characters_that_a_terminal_acts_on_are_escapes_in_text_and_in_json(character, text, in_json):
     assert (printable(character), character.translate(JSON_ESCAPES)) == (text, in_json)
-
-
-def test_a_suggestion_is_a_question_if_there_is_one():
-    assert did_you_mean("case") == message("error-did-you-mean", word=Resource("case"))
-    assert did_you_mean(None) == did_you_mean("") == ""
-    # One edit for each three letters, at least one.
-    assert [nearest(word, ["abcdef"]) for word in ("abcdxf", "abcxyf", "abxyzf")] == [
-        "abcdef",
-        "abcdef",
-        None,
-    ]
-    assert [nearest("ab", known) for known in (["abc"], ["abcd"])] == ["abc", None]
-    # Neighbours are swapped only once, and only where both letters agree.
-    assert [nearest("abdc", [word], 1) for word in ("abcd", "abce")] == ["abcd", None]

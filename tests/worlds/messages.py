@@ -3,7 +3,16 @@
 import pytest
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Message, MessageText, Names, Number, Phrases, Sentences, TimeSpan
+from watchme_analysis.text.message import (
+    Message,
+    MessageText,
+    Names,
+    Number,
+    Phrases,
+    Sentences,
+    TimeSpan,
+    to_json,
+)
 
 
 def messages_in(text):
@@ -39,5 +48,5 @@ def plain(value):
         return value.value
     if isinstance(value, TimeSpan):
         return value.start, value.end
-    kinds = list(value.to_json().values())
+    kinds = list(to_json(value).values())
     return getattr(value, "time", kinds[0])

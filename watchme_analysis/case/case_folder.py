@@ -398,7 +398,7 @@ def _folder_beside(path: Path) -> str | None:
         beside = sorted(each.name for each in path.parent.iterdir() if each.is_dir())
     except OSError:
         return None
-    name = nearest(path.name, beside, most_edits=1)
+    name = nearest(path.name, beside, similarity=0.85)
     return None if name is None else str(path.parent / name)
 
 

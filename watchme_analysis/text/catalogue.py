@@ -46,13 +46,7 @@ _Pattern: TypeAlias = tuple["str | _Placeholder | _Variants", ...]
 
 
 class Catalogue:
-    """The messages of one language.
-
-    Parameters
-    ----------
-    language
-        ``en`` or ``ja``.
-    """
+    """The messages of one language."""
 
     def __init__(self, language: str) -> None:
         if language not in LANGUAGES:
@@ -70,19 +64,9 @@ class Catalogue:
         return frozenset(self._sources)
 
     def format(self, message_id: str, values: Mapping[str, Argument]) -> str:
-        """Return the text of a message.
+        """Return the text of a message; a MessageError names an unknown id or a missing value.
 
-        Parameters
-        ----------
-        message_id
-            Id of the message.
-        values
-            Finished text, whole number or key by placeholder; text of any length and content stays as it is.
-
-        Raises
-        ------
-        MessageError
-            When the id is unknown, or a value is missing.
+        A value is finished text, which stays as it is, a whole number, or a key.
         """
         pattern = self._patterns.get(message_id)
         if pattern is None:
@@ -102,14 +86,7 @@ class Catalogue:
             if isinstance(part, str):
                 shown.append(part)
             elif isinstance(part, _Placeholder):
-                value = values[part.name]
-                shown.append(
-                    value
-                    if isinstance(value, str)
-                    else value.key
-                    if isinstance(value, Choice)
-                    else f"{value:,d}"
-                )
+                shown.append(_shown(values[part.name]))
             else:
                 shown.append(self._filled(self._selected(part, values[part.name]), values))
         return "".join(shown)
@@ -146,6 +123,12 @@ class Catalogue:
                 f"The message {message_id!r} of the catalogue {self.language!r} has a {error}: catalogues "
                 "have text, placeholders, literals, and variants that a placeholder selects."
             ) from None
+
+
+def _shown(value: Argument) -> str:
+    if isinstance(value, int):
+        return f"{value:,d}"
+    return value.key if isinstance(value, Choice) else value
 
 
 def plural_category(number: int, language: str) -> str:
@@ -199,13 +182,7 @@ def catalogue(language: str) -> Catalogue:
 
 
 def read_sources(language: str) -> dict[str, str]:
-    """Return the Fluent source of each message of a language, by id.
-
-    Raises
-    ------
-    MessageError
-        When two messages have the same id.
-    """
+    """Return the Fluent source of each message of a language, by id; two of one id are a MessageError."""
     sources: dict[str, str] = {}
     for path in sorted((FOLDER / language).glob("*.ftl")):
         text = path.read_text(encoding="utf-8")

@@ -85,16 +85,8 @@ def meanings(text: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> t
 def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return a text after the commands that find what its words in capitals stand for, before descriptions.
 
-    A command that holds such a word is quoted, since it does not run as it stands.
-
-    Parameters
-    ----------
-    text
-        The text.
-    language
-        Language of the text.
-    shown_by
-        Commands that show the value of a word, where the case makes them more exact.
+    A command that holds such a word is quoted, since it does not run as it stands. ``shown_by`` has commands
+    that show the value of a word, where the case makes them more exact.
     """
     said = meanings(text, shown_by)
     found = [render(one, language) for one in said if one.id == "value-shown-by"]
@@ -108,14 +100,9 @@ def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = Mappin
 
 
 def explained_commands(how: Text, folder: str | None) -> Text:
-    """Return commands with the folder of the evidence, and with comments on the words that remain.
+    """Return commands with the folder of the evidence, if it is known, and comments on the words that remain.
 
-    Parameters
-    ----------
-    how
-        Commands, or a message whose values contain them.
-    folder
-        Folder of the evidence; None if it is unknown.
+    ``how`` are commands, or a message whose values contain them.
     """
     if isinstance(how, str):
         how = in_folder(how, folder)

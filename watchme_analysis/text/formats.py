@@ -39,13 +39,6 @@ def format_number(value: float, digits: int = 3) -> str:
 def format_percent(share: float, decimals: int = 0) -> str:
     """Return a share between 0 and 1 as a percentage that is never rounded to nothing or everything.
 
-    Parameters
-    ----------
-    share
-        Part of a whole; NaN is a missing value.
-    decimals
-        Decimal places.
-
     Examples
     --------
     >>> [format_percent(share) for share in (0.0, 0.0001, 0.25, 0.9999, 1.0)]
@@ -63,13 +56,7 @@ def format_percent(share: float, decimals: int = 0) -> str:
 
 
 def format_duration(value: timedelta | float) -> str:
-    """Return a duration in one or two units: ``850 ms``, ``52 s``, ``4 min 10 s``, ``3 d 4 h``.
-
-    Parameters
-    ----------
-    value
-        A time span, or seconds; NaN is a missing value.
-    """
+    """Return a time span, or seconds, in one or two units, such as ``850 ms`` or ``4 min 10 s``."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if math.isnan(seconds):
         return MISSING
@@ -79,12 +66,7 @@ def format_duration(value: timedelta | float) -> str:
 
 
 def duration_parts(seconds: float) -> list[tuple[str, str]]:
-    """Return a duration as one or two pairs of value and unit; the units are ``d h min s ms``.
-
-    Parameters
-    ----------
-    seconds
-        Duration, not negative.
+    """Return a duration, not negative, as one or two pairs of value and unit: ``d h min s ms``.
 
     Examples
     --------
@@ -116,17 +98,7 @@ def format_bytes(number: float) -> str:
 
 
 def format_time(moment: datetime | str | None, zone: tzinfo, *, seconds: bool = True) -> str:
-    """Return a time in the reader's time zone, such as ``2025-12-11 10:05:20``.
-
-    Parameters
-    ----------
-    moment
-        A time with a zone, or its ISO 8601 text as JSON holds it; None is a missing value.
-    zone
-        Time zone of the reader.
-    seconds
-        Whether seconds are shown.
-    """
+    """Return a time, or its ISO 8601 text, in the reader's zone: ``2025-12-11 10:05:20``; a dash for None."""
     if not moment:
         return MISSING
     known = datetime.fromisoformat(moment) if isinstance(moment, str) else moment

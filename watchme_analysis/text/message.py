@@ -7,7 +7,7 @@ evidence is a value as well: it is inserted as it is, and never interpreted as a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -25,10 +25,6 @@ class Instant:
 
     time: datetime
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"instant": _iso(self.time)}
-
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
@@ -37,20 +33,12 @@ class TimeSpan:
     start: datetime
     end: datetime | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"time_span": {"start": _iso(self.start), "end": self.end and _iso(self.end)}}
-
 
 @dataclass(frozen=True, slots=True)
 class Count:
     """A number of things; the catalogue selects the plural form by it."""
 
     number: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"count": self.number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +48,12 @@ class Number:
     value: float
     digits: int = 3
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"number": _json_number(self.value), "digits": self.digits}
-
 
 @dataclass(frozen=True, slots=True)
 class Share:
     """A part of a whole between 0 and 1, shown as a percentage."""
 
     value: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"share": _json_number(self.value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +62,12 @@ class Probability:
 
     value: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"probability": _json_number(self.value)}
-
 
 @dataclass(frozen=True, slots=True)
 class Duration:
     """A duration in seconds; NaN is unknown."""
 
     seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"duration_s": _json_number(self.seconds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +76,12 @@ class Bytes:
 
     number: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"bytes": self.number}
-
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """The name of something: a path, queue, function, service, table, file or address."""
 
     name: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"resource": self.name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +90,12 @@ class Code:
 
     text: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"code": self.text}
-
 
 @dataclass(frozen=True, slots=True)
 class Commands:
     """Lines of a shell script to paste, shown as they are."""
 
     text: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"commands": self.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +105,6 @@ class CodePlace:
     file: str
     line: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"code_place": {"file": self.file, "line": self.line}}
-
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
@@ -160,20 +112,12 @@ class Quotation:
 
     text: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"quotation": redacted(self.text)}
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A key by which a pattern selects a variant; never shown itself."""
 
     key: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"choice": self.key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +127,6 @@ class Translated:
     en: str
     ja: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"translated": {"en": self.en, "ja": self.ja}}
-
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -194,10 +134,6 @@ class Names:
 
     items: tuple[str, ...]
     limit: int = _LISTED
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"names": list(self.items), "limit": self.limit}
 
 
 @dataclass(frozen=True)
@@ -223,10 +159,6 @@ class Message:
         """Return a hash, so that messages can be compared as sets."""
         return hash((self.id, tuple(sorted(self.values.items(), key=lambda item: item[0]))))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the message as the value of another one."""
-        return {"message": self.to_dict()}
-
     def items_of(self, name: str) -> tuple[Text, ...]:
         """Return the texts of a value that is a list of phrases or sentences; empty for other kinds."""
         value = self.values[name]
@@ -234,7 +166,7 @@ class Message:
 
     def to_dict(self) -> dict[str, Any]:
         """Return ``{"id": ..., "values": {name: {kind: value}}}``, ready for JSON."""
-        return {"id": self.id, "values": {name: value.to_json() for name, value in self.values.items()}}
+        return {"id": self.id, "values": {name: to_json(value) for name, value in self.values.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,20 +176,12 @@ class Phrases:
     items: tuple[Text, ...]
     limit: int = 100
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"phrases": [_text_to_json(item) for item in self.items], "limit": self.limit}
-
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
     """Whole sentences, one after the other."""
 
     items: tuple[Text, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value under the name of its kind."""
-        return {"sentences": [_text_to_json(item) for item in self.items]}
 
 
 Value: TypeAlias = (
@@ -352,18 +276,8 @@ def in_both_languages(english: str, japanese: str) -> MessageText:
 def message(message_id: str, /, **values: Value | int | datetime | Iterable[str] | Iterable[int]) -> Message:
     """Return a message; a whole number is a count, a datetime an instant, and any iterable names.
 
-    Parameters
-    ----------
-    message_id
-        Id in the catalogues.
-    **values
-        Values of the placeholders. A text must say what it is: :class:`Resource`, :class:`Code`,
-        :class:`Quotation` or :class:`Choice`.
-
-    Raises
-    ------
-    MessageError
-        When a value has no type.
+    A text must say what it is: :class:`Resource`, :class:`Code`, :class:`Quotation` or :class:`Choice`; for
+    another type of value, a MessageError is raised.
 
     Examples
     --------
@@ -412,12 +326,7 @@ def value_of(text: Text) -> Message | Resource:
 def in_each_language(text: Text, change: Callable[[str, str], str]) -> Text:
     """Return a text of a data file after a change to it in each language.
 
-    Parameters
-    ----------
-    text
-        A plain string, or a message from :func:`translated`; other messages are returned as they are.
-    change
-        Receives the language and the text in it.
+    The text is a plain string, or a message from :func:`translated`; other messages are returned as they are.
     """
     if isinstance(text, str):
         return change("en", text)
@@ -462,37 +371,13 @@ def _text_to_json(text: Text) -> Any:
 
 
 def message_from_dict(data: Mapping[str, Any]) -> Message:
-    """Return the message of a dictionary from :meth:`Message.to_dict`.
-
-    Raises
-    ------
-    MessageError
-        When a value has an unknown kind.
-    """
-    values = {name: _value_from_dict(name, value) for name, value in data["values"].items()}
+    """Return the message of :meth:`Message.to_dict`; a MessageError is raised for a value of unknown kind."""
+    values = {name: _from_json(name, value) for name, value in data["values"].items()}
     return Message(str(data["id"]), MappingProxyType(values))
 
 
-def _value_from_dict(name: str, data: Mapping[str, Any]) -> Value:
-    # Other keys, such as the digits of a number, may come first where keys were sorted.
-    first = next(iter(data.items()))
-    kind, stored = next((pair for pair in data.items() if pair[0] in _FROM_JSON), first)
-    if kind not in _FROM_JSON:
-        raise MessageError(f"The value {name!r} of a message has the unknown kind {kind!r}.")
-    made: Value = _FROM_JSON[kind](stored, data)
-    return made
-
-
 def counts_message(name: str, **counts: int | None) -> Message:
-    """Return the message of counts; where one is unknown, the message ``NAME-partly``, which says so.
-
-    Parameters
-    ----------
-    name
-        Id of the message whose counts are all known.
-    counts
-        Counts; None where unknown.
-    """
+    """Return the message of counts; where one is None, the message ``NAME-partly``, which says so."""
     known = {each: Count(count) for each, count in counts.items() if count is not None}
     if len(known) == len(counts):
         return message(name, **known)
@@ -507,26 +392,75 @@ def _number(stored: float | None) -> float:
     return float("nan") if stored is None else stored
 
 
-_FROM_JSON: dict[str, Any] = {
-    "instant": lambda stored, _: Instant(datetime.fromisoformat(stored)),
-    "time_span": lambda stored, _: TimeSpan(
-        datetime.fromisoformat(stored["start"]), stored["end"] and datetime.fromisoformat(stored["end"])
+def to_json(value: Value) -> dict[str, Any]:
+    """Return a value under the name of its kind, with its digits or its limit beside it."""
+    if isinstance(value, Message):
+        return {"message": value.to_dict()}
+    name, stored, _ = _KINDS[type(value)]
+    more = {key: getattr(value, key) for key in _MORE if hasattr(value, key)}
+    return {name: stored(value), **more}
+
+
+def _from_json(name: str, data: Mapping[str, Any]) -> Value:
+    """Return the value of :func:`to_json`; ``name`` is that of its placeholder, for an error."""
+    more = {key: data[key] for key in _MORE if key in data}
+    kind = next((key for key in data if key not in _MORE), "")
+    if kind not in _FROM_JSON:
+        raise MessageError(f"The value {name!r} of a message has the unknown kind {kind!r}.")
+    made: Value = _FROM_JSON[kind](data[kind], **more)
+    return made
+
+
+def _span_to_json(span: TimeSpan) -> dict[str, Any]:
+    return {"start": _iso(span.start), "end": span.end and _iso(span.end)}
+
+
+def _span_from_json(stored: Mapping[str, Any]) -> TimeSpan:
+    end = stored["end"]
+    return TimeSpan(datetime.fromisoformat(stored["start"]), end and datetime.fromisoformat(end))
+
+
+def _texts_to_json(value: Phrases | Sentences) -> list[Any]:
+    return list(map(_text_to_json, value.items))
+
+
+# Keys beside the one that names the kind.
+_MORE = ("digits", "limit")
+# Name of each kind in JSON, and the functions to JSON and back.
+_KINDS: dict[Any, tuple[str, Callable[[Any], Any], Callable[..., Any]]] = {
+    Instant: ("instant", lambda one: _iso(one.time), lambda stored: Instant(datetime.fromisoformat(stored))),
+    TimeSpan: ("time_span", _span_to_json, _span_from_json),
+    Count: ("count", lambda one: one.number, Count),
+    Number: (
+        "number",
+        lambda one: _json_number(one.value),
+        lambda stored, **more: Number(_number(stored), **more),
     ),
-    "count": lambda stored, _: Count(stored),
-    "number": lambda stored, data: Number(_number(stored), data["digits"]),
-    "share": lambda stored, _: Share(_number(stored)),
-    "probability": lambda stored, _: Probability(_number(stored)),
-    "duration_s": lambda stored, _: Duration(_number(stored)),
-    "bytes": lambda stored, _: Bytes(stored),
-    "resource": lambda stored, _: Resource(stored),
-    "code": lambda stored, _: Code(stored),
-    "commands": lambda stored, _: Commands(stored),
-    "code_place": lambda stored, _: CodePlace(stored["file"], stored["line"]),
-    "quotation": lambda stored, _: Quotation(stored),
-    "choice": lambda stored, _: Choice(stored),
-    "translated": lambda stored, _: Translated(stored["en"], stored["ja"]),
-    "names": lambda stored, data: Names(tuple(stored), data["limit"]),
-    "phrases": lambda stored, data: Phrases(tuple(map(_text_from_json, stored)), data["limit"]),
-    "sentences": lambda stored, _: Sentences(tuple(map(_text_from_json, stored))),
-    "message": lambda stored, _: message_from_dict(stored),
+    Share: ("share", lambda one: _json_number(one.value), lambda stored: Share(_number(stored))),
+    Probability: (
+        "probability",
+        lambda one: _json_number(one.value),
+        lambda stored: Probability(_number(stored)),
+    ),
+    Duration: ("duration_s", lambda one: _json_number(one.seconds), lambda stored: Duration(_number(stored))),
+    Bytes: ("bytes", lambda one: one.number, Bytes),
+    Resource: ("resource", lambda one: one.name, Resource),
+    Code: ("code", lambda one: one.text, Code),
+    Commands: ("commands", lambda one: one.text, Commands),
+    CodePlace: ("code_place", asdict, lambda stored: CodePlace(**stored)),
+    Quotation: ("quotation", lambda one: redacted(one.text), Quotation),
+    Choice: ("choice", lambda one: one.key, Choice),
+    Translated: ("translated", asdict, lambda stored: Translated(**stored)),
+    Names: ("names", lambda one: list(one.items), lambda stored, **more: Names(tuple(stored), **more)),
+    Phrases: (
+        "phrases",
+        _texts_to_json,
+        lambda stored, **more: Phrases(tuple(map(_text_from_json, stored)), **more),
+    ),
+    Sentences: (
+        "sentences",
+        _texts_to_json,
+        lambda stored: Sentences(tuple(map(_text_from_json, stored))),
+    ),
 }
+_FROM_JSON = {name: made for name, _, made in _KINDS.values()} | {"message": message_from_dict}

@@ -63,21 +63,10 @@ _QUOTED = 300
 
 
 def render(text: Text, language: str = "en", zone: tzinfo = UTC) -> str:
-    """Return a sentence in a language, with times in a time zone.
+    """Return a sentence in a language, with times in the time zone of the reader.
 
-    Parameters
-    ----------
-    text
-        A message, or a string that carries one. A plain string is returned as it is.
-    language
-        ``en`` or ``ja``.
-    zone
-        Time zone of the reader.
-
-    Raises
-    ------
-    MessageError
-        When the catalogue has no such message, or a value is missing.
+    The text is a message, or a string that carries one; a plain string is returned as it is. A MessageError
+    is raised when the catalogue has no such message, or a value is missing.
     """
     if isinstance(text, MessageText) and (language != "en" or zone is not UTC):
         said_id = text.message.id
@@ -96,14 +85,8 @@ def placeholders(pattern: str) -> set[str]:
 def filled(pattern: str, values: Mapping[str, str], language: str) -> str:
     """Return a text of a data file with values for its placeholders ``{name}``; others stay.
 
-    Parameters
-    ----------
-    pattern
-        The text. ``%{time_total}`` and ``${NAME}`` in a command are no placeholders.
-    values
-        Texts by name, as they are shown in that language.
-    language
-        Japanese has no space between words: one beside a placeholder goes where a Japanese value takes it.
+    ``%{time_total}`` and ``${NAME}`` in a command are no placeholders. Japanese has no space between words:
+    one beside a placeholder goes where a Japanese value takes it.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -117,28 +100,12 @@ def filled(pattern: str, values: Mapping[str, str], language: str) -> str:
 
 
 def note(message_id: str, /, **values: Any) -> MessageText:
-    """Return a sentence about evidence: its English text, with the message that other languages render.
-
-    Parameters
-    ----------
-    message_id, **values
-        As for :func:`watchme_analysis.text.message.message`.
-    """
+    """Return a sentence about evidence: its English text, with the message that other languages render."""
     return _english(message(message_id, **values))
 
 
 def in_language(value: Any, language: str, zone: tzinfo = UTC) -> Any:
-    """Return a value for JSON in which each text that carries a message is rendered in a language.
-
-    Parameters
-    ----------
-    value
-        Dictionaries, lists and plain values; other texts stay as they are.
-    language
-        ``en`` or ``ja``.
-    zone
-        Time zone of the reader.
-    """
+    """Return a value for JSON in which each text that carries a message is rendered in a language."""
     if isinstance(value, MessageText):
         return render(value, language, zone)
     if isinstance(value, Mapping):
@@ -167,13 +134,8 @@ class ErrorMessage(Message):
 def error_message(message_id: str, /, **values: object) -> ErrorMessage:
     """Return the sentence of an error; ``raise InputError(error_message("…"))``.
 
-    Parameters
-    ----------
-    message_id
-        Id in the catalogues.
-    **values
-        Values of the placeholders. What is no value of a message is shown as one line of text; an exception
-        as the sentence that it carries, or the reason of the operating system.
+    What is no value of a message is shown as one line of text; an exception as the sentence that it carries,
+    or the reason of the operating system.
     """
     return ErrorMessage(
         message_id, MappingProxyType({name: _of_error(value) for name, value in values.items()})
@@ -240,13 +202,7 @@ def as_message(error: BaseException) -> Message:
 
 
 def error_sentence(message_id: str, /, **values: object) -> MessageText:
-    """Return the sentence of an error whose type takes only text, such as click's.
-
-    Parameters
-    ----------
-    message_id, **values
-        As for :func:`error_message`.
-    """
+    """Return the sentence of an error whose type takes only text, such as click's."""
     return _english(error_message(message_id, **values))
 
 
@@ -268,31 +224,13 @@ def _english(said: Message) -> MessageText:
 
 
 def label(message_id: str, language: str, /, **values: Any) -> str:
-    """Return a short message, such as a heading or the name of a column.
-
-    Parameters
-    ----------
-    message_id
-        Id of the message.
-    language
-        ``en`` or ``ja``.
-    values
-        Values as for :func:`watchme_analysis.text.message.message`; a plain text is shown as it is.
-    """
+    """Return a short message, such as a heading or the name of a column; a plain text is shown as it is."""
     typed = {name: Resource(value) if isinstance(value, str) else value for name, value in values.items()}
     return render(message(message_id, **typed), language)
 
 
 def duration_label(value: timedelta | float, language: str) -> str:
-    """Return a duration as a label, such as the cell of a table; an en dash where it is missing.
-
-    Parameters
-    ----------
-    value
-        A time span, or seconds; NaN is a missing value.
-    language
-        ``en`` or ``ja``.
-    """
+    """Return a time span, or seconds, as the cell of a table; an en dash for NaN, which is missing."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if language == "en" or math.isnan(seconds):
         return format_duration(seconds)
@@ -300,29 +238,16 @@ def duration_label(value: timedelta | float, language: str) -> str:
 
 
 def value_label(kind: str, value: str, language: str) -> str:
-    """Return the words for a value of the evidence, such as a vantage; a value without words as it is.
+    """Return the words for a value in a table; a value without words as it is.
 
-    Parameters
-    ----------
-    kind
-        Beginning of the ids of such words, such as ``vantage``.
-    value
-        Value in a table.
-    language
-        ``en`` or ``ja``.
+    Their ids begin with the kind, such as ``vantage``.
     """
     message_id = f"{kind}-{value.replace('_', '-').replace(' ', '-')}"
     return label(message_id, language) if message_id in catalogue(language).ids else value
 
 
 def parse_language(name: str) -> str:
-    """Return the name of a language that has a catalogue.
-
-    Raises
-    ------
-    InputError
-        When there is none for it.
-    """
+    """Return the name of a language that has a catalogue; an InputError names the known ones."""
     if name not in LANGUAGES:
         raise InputError(error_message("error-language-unknown", name=repr(name), known=", ".join(LANGUAGES)))
     return name

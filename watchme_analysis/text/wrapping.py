@@ -22,16 +22,7 @@ def wrapped(text: str, width: int, indent: str = "", rest: str = "") -> list[str
     """Return a text as lines of at most ``width`` columns, broken between words and between wide characters.
 
     Japanese has no spaces between words; a line may break after each wide character, but not before
-    punctuation that closes what stands before it.
-
-    Parameters
-    ----------
-    text
-        Text of one paragraph.
-    width
-        Columns of a line.
-    indent, rest
-        Indent of the first line and of the others.
+    punctuation that closes what stands before it. The first line has ``indent``, and the others ``rest``.
     """
     if text.isascii() or not any(east_asian_width(one) in "WF" for one in text):
         return textwrap.wrap(
