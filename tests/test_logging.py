@@ -12,7 +12,7 @@ from worlds.aws_front import FAST
 from watchme_analysis.cli import cli
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions, query_cached
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
-from watchme_analysis.cloudwatch.response_cache import ResponseCache, ResponseStore
+from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.window import Window
 
@@ -44,7 +44,7 @@ def test_calls_waits_and_queries_are_logged_without_evidence(front, query, caplo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     caplog.set_level(logging.DEBUG, "watchme_analysis")
     front.faults["StartQuery"].extend(["throttle", "busy"])
-    options = QueryOptions(ResponseCache(ResponseStore(tmp_path, "account/region")))
+    options = QueryOptions(ResponseCache(tmp_path, "account/region"))
 
     for _ in range(2):
         (answer,) = query_cached(Aws(rate_limits=FAST), [query], options)

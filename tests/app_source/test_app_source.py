@@ -106,40 +106,6 @@ def test_prefixes_are_joined_over_modules_and_constants(tmp_path):
     assert handlers(tmp_path, "src/service/main.py") == {}
 
 
-def test_routes_by_call_and_mounts(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        from fastapi import FastAPI
-        from starlette.applications import Starlette
-        from starlette.routing import Mount, Route
-
-        def listed(request): ...
-        async def added(): ...
-        async def inner(): ...
-
-        sub = FastAPI()
-        sub.add_api_route("/inner", inner, methods=["POST"])
-
-        def create_app():
-            app = FastAPI()
-            app.add_api_route("/added", added)
-            app.mount("/sub", sub)
-            @app.get("/made")
-            async def made(): ...
-            return app
-
-        other = Starlette(routes=[Mount("/m", routes=[Route("/listed", listed, methods=["GET"])])])
-        """,
-    )
-    assert handlers(tmp_path) == {
-        ("POST", "/sub/inner"): "event_loop",
-        ("GET", "/added"): "event_loop",
-        ("GET", "/made"): "event_loop",
-        ("GET", "/m/listed"): "thread_pool",
-    }
-
-
 BODIES = {
     "time.sleep(1)": ("blocking_sleep", "time.sleep"),
     "requests.get('http://192.0.2.1', timeout=3)": ("blocking_io", "requests.get"),
@@ -190,25 +156,6 @@ def test_calls_are_known_by_what_made_the_value(tmp_path, body):
     source = f"@app.get('/x')\nasync def x(model=None):\n    {body}\n"
     (tmp_path / "app.py").write_text(PREAMBLE + source)
     assert (kind, call, "event_loop", "GET /x") in calls(tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "body",
-    [
-        "await s3.get_object(Bucket='b')",
-        "requests.Session()",
-        "s3.generate_presigned_url('get_object')",
-        "json.dumps({})",
-        "[i for i in range(24)]",
-        "for i in range(100): i",
-        "async with session.get('/') as answer: await answer.text()",
-    ],
-)
-def test_what_does_not_block_is_not_said_to(tmp_path, body):
-    source = f"import json\n@app.get('/x')\nasync def x(session):\n    {body}\n"
-    (tmp_path / "app.py").write_text(PREAMBLE + source)
-    assert {kind for kind, *_ in calls(tmp_path)} <= {"async_wait"}
 
 
 @pytest.mark.slow(fast=1)
@@ -350,94 +297,6 @@ def test_the_chain_leads_through_modules_classes_and_globals(tmp_path):
     assert json.loads(row["chain"]) == ["jobs", "Provider.create", "Base.post"]
 
 
-@pytest.mark.slow
-def test_a_dependency_gives_what_it_returns(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        from typing import Annotated
-        from fastapi import Depends, FastAPI
-        from sqlalchemy import create_engine
-        from sqlalchemy.orm import Session, sessionmaker
-        app = FastAPI()
-        make = sessionmaker(create_engine(""))
-        def get_db():
-            with make() as db:
-                yield db
-        Db = Annotated[Session, Depends(get_db)]
-        @app.get("/a")
-        async def a(db=Depends(get_db)):
-            db.commit()
-        @app.get("/b")
-        def b(db: Db):
-            db.execute("")
-        """,
-    )
-    assert {
-        ("blocking_io", "sqlalchemy.orm.sessionmaker()().commit", "event_loop", "GET /a"),
-        ("blocking_io", "sqlalchemy.orm.sessionmaker()().execute", "thread_pool", "GET /b"),
-    } <= calls(tmp_path)
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ("for i in range(n):\n        for j in range(4000): i + j", True),
-        ("for i in range(N):\n        for j in range(M): i + j", True),
-        ("for i in range(3):\n        for j in range(3): i + j", False),
-        ("for i in range(2_000_000): i", True),
-        ("for i in items:\n        for j in i: j", False),
-        ("for i in range(50):\n        for j in range(50): j\n        for k in range(50): k", False),
-        ("for i in items:\n        for j in range(n): j", False),
-        ("for i in range(n):\n        for j in range(i + 1, n): i + j", True),
-        ("for i in range(n):\n        for j in range(min(n, 20)): i + j", False),
-        ("for i in range(n):\n        for j in range(4000): await asyncio.sleep(0)", False),
-        ("for i in range(0, len(n), 256):\n        f(x for k in range(8) for x in n[i + k::8])", True),
-        ("for i in range(0, len(n), 2):\n        f(x for k in range(8) for x in n[i + k::8])", False),
-        ("for i in range(0, len(n), 500):\n        f(n[i:i + 500])", False),
-        ("while time.time() < end: pass", True),
-        ("while items and items[0] < time.time(): items.pop()", False),
-        ("while time.time() < end: time.sleep(1)", False),
-    ],
-)
-def test_heavy_loops(tmp_path, body, expected):
-    source = f"N, M = 300, 5000\n@app.get('/x')\nasync def x(n, items, end):\n    {body}\n"
-    (tmp_path / "app.py").write_text(PREAMBLE + source)
-    assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
-
-
-@pytest.mark.slow
-def test_middleware_startup_and_what_nothing_reaches(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        import time
-        from fastapi import FastAPI
-        app = FastAPI()
-        @app.middleware("http")
-        async def slow(request, call_next):
-            time.sleep(1)
-        @app.on_event("startup")
-        async def start():
-            time.sleep(2)
-        def nobody():
-            time.sleep(3)
-        class Gauge:
-            def __init__(self, app): ...
-            async def __call__(self, scope, receive, send):
-                time.sleep(4)
-        app.add_middleware(Gauge)
-        """,
-    )
-    assert calls(tmp_path) == {
-        ("blocking_sleep", "time.sleep", "event_loop", "middleware slow"),
-        ("blocking_sleep", "time.sleep", "event_loop", "startup start"),
-        ("blocking_sleep", "time.sleep", "unknown", "-"),
-        ("blocking_sleep", "time.sleep", "event_loop", "middleware Gauge.__call__"),
-    }
-
-
 @pytest.mark.parametrize("text", ["def broken(:\n", "x = 1\0", "\xff\xfe"])
 def test_what_is_no_python_is_one_rejected_entry(tmp_path, text):
     (tmp_path / "app.py").write_text(text, encoding="latin-1")
@@ -470,75 +329,6 @@ def test_recursion_ends(tmp_path):
         """,
     )
     assert ("blocking_sleep", "time.sleep", "thread_pool", "GET /x") in calls(tmp_path)
-
-
-def test_routers_of_a_class_of_their_own_and_what_a_class_registers_on_itself(tmp_path):
-    laid(
-        tmp_path,
-        routers="""
-        from fastapi import APIRouter, FastAPI
-
-        class UserRouter(APIRouter):
-            def __init__(self, prefix="", **rest):
-                super().__init__(prefix=prefix, **rest)
-
-        class Service(FastAPI):
-            def __init__(self, **rest):
-                super().__init__(**rest)
-                self.add_api_route("/health", self.health)
-
-            async def health(self): ...
-        """,
-        app="""
-        from routers import Service, UserRouter
-        users = UserRouter(prefix="/users")
-        app = Service()
-
-        class Users:
-            @users.get("/{name}")
-            def one(self, name): ...
-
-        app.include_router(users, prefix="/v1")
-        """,
-    )
-    assert handlers(tmp_path) == {("GET", "/v1/users/{name}"): "thread_pool"}
-    assert handlers(tmp_path, "routers.py") == {("GET", "/health"): "event_loop"}
-
-
-def test_a_prefix_of_settings_that_a_function_chooses(tmp_path):
-    laid(
-        tmp_path,
-        settings="""
-        class Base:
-            prefix: str = "/api"
-
-        class Production(Base):
-            debug = False
-
-        KINDS = {"production": Production}
-
-        def settings(name) -> Base:
-            kind = KINDS[name]
-            return kind()
-        """,
-        app="""
-        from fastapi import APIRouter, FastAPI
-        from settings import settings
-        router = APIRouter()
-
-        @router.get("/health")
-        async def health(): ...
-
-        def make() -> FastAPI:
-            chosen = settings("production")
-            made = FastAPI()
-            made.include_router(router, prefix=chosen.prefix)
-            return made
-
-        app = make()
-        """,
-    )
-    assert handlers(tmp_path) == {("GET", "/api/health"): "event_loop"}
 
 
 def test_the_chain_leads_through_generic_bases_super_and_injected_interfaces(tmp_path):
@@ -607,88 +397,6 @@ def test_a_module_that_lacks_what_is_wanted_of_it_only_shares_its_name_with_a_pa
 
 
 @pytest.mark.slow
-def test_handlers_of_one_name_are_all_found(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        import time
-        from fastapi import FastAPI
-        app = FastAPI()
-
-        @app.get("/a")
-        async def read():
-            time.sleep(1)
-
-        @app.get("/b")
-        async def read():
-            time.sleep(2)
-        """,
-    )
-    assert set(handlers(tmp_path)) == {("GET", "/a"), ("GET", "/b")}
-    assert {came for *_, came in calls(tmp_path)} == {"GET /a", "GET /b"}
-
-
-@pytest.mark.slow
-def test_decorators_that_hand_on_a_registration_and_routers_of_a_class_made_by_a_function(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        from fastapi import APIRouter, FastAPI
-        from security import protected
-
-        def router_class(kind):
-            class Router(APIRouter):
-                pass
-            return Router
-
-        Made = router_class(int)
-        users = Made(prefix="/users")
-        app = FastAPI()
-
-        @protected(app.get, "/me", status_code=201)
-        async def me(): ...
-
-        @users.get("/{name}")
-        async def one(name): ...
-
-        app.include_router(users)
-        """,
-    )
-    assert set(handlers(tmp_path)) == {("GET", "/me"), ("GET", "/users/{name}")}
-    frame = read(tmp_path)[0]["app_handlers"]
-    assert list(frame.loc[frame["path"] == "/me", "response_status"]) == [201]
-
-
-@pytest.mark.slow
-def test_a_session_is_known_by_what_a_generator_is_declared_to_give(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        from collections.abc import Generator
-        from contextlib import contextmanager
-        from fastapi import Depends, FastAPI
-        from sqlalchemy.orm import Session
-        from vendor import pool
-        app = FastAPI()
-
-        @contextmanager
-        def session_of(name) -> Generator[Session, None, None]:
-            with pool.take(name)[0] as session:
-                yield session
-
-        def get_session() -> Generator[Session, None, None]:
-            with session_of("x") as session:
-                yield session
-
-        @app.get("/x")
-        async def x(session=Depends(get_session)):
-            session.commit()
-        """,
-    )
-    assert ("blocking_io", "sqlalchemy.orm.Session().commit", "event_loop", "GET /x") in calls(tmp_path)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -734,44 +442,6 @@ async def x(row: Row):
     assert {came for *_, came in calls(tmp_path, "clients.py")} == {"-"}
 
 
-@pytest.mark.slow
-def test_a_property_with_a_setter_is_what_reading_it_gives(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        import boto3
-        from fastapi import FastAPI
-        app = FastAPI()
-        class Store:
-            @property
-            def client(self):
-                return boto3.client("s3")
-            @client.setter
-            def client(self, value): ...
-        @app.get("/x")
-        async def x():
-            Store().client.get_object(Bucket="b")
-        """,
-    )
-    assert ("blocking_io", "boto3.client().get_object", "event_loop", "GET /x") in calls(tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ("return sum(i * i for i in range(10_000_000))", True),
-        ("return [i + j for i in range(n) for j in range(n)]", True),
-        ("return [row for row in rows]", False),
-        ("return {i: rows[i] for i in range(n)}", False),
-        ("return [await one(i) for i in range(10_000_000)]", False),
-    ],
-)
-def test_heavy_comprehensions(tmp_path, body, expected):
-    (tmp_path / "app.py").write_text(PREAMBLE + f"@app.get('/x')\nasync def x(n, rows, one):\n    {body}\n")
-    assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
-
-
 @pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("parameters", "body", "expected"),
@@ -790,10 +460,3 @@ def test_callers_may_ask_for_as_many_steps_as_nothing_bounds(tmp_path, parameter
     source = f"TOP = 500\n@app.get('/x')\nasync def x({parameters}):\n    {body}\n"
     (tmp_path / "app.py").write_text(PREAMBLE + source)
     assert any(kind == "cpu" for kind, *_ in calls(tmp_path)) is expected
-
-
-@pytest.mark.slow
-def test_what_a_function_of_the_source_is_given_is_not_required_of_callers(tmp_path):
-    source = "def f(n: int):\n    for i in range(n): i\n@app.get('/x')\nasync def x():\n    f(3)\n"
-    (tmp_path / "app.py").write_text(PREAMBLE + source)
-    assert all(kind != "cpu" for kind, *_ in calls(tmp_path))

@@ -7,10 +7,6 @@ from worlds.together import together
 
 from watchme_analysis.aws_shapes import alarms, cloudtrail, lambda_functions, sqs
 from watchme_analysis.aws_shapes.names import (
-    arn_part,
-    dimension_map,
-    dimension_resource,
-    log_group_function,
     region_of,
     resource_name,
 )
@@ -54,47 +50,6 @@ def test_names(text, name):
     assert resource_name(text) == name
 
 
-def test_functions_of_log_groups():
-    assert log_group_function("/aws/lambda/a") == "a"
-    assert log_group_function("123456789012:/aws/lambda/a") == "a"
-    assert log_group_function("/ecs/api") is None
-
-
-@pytest.mark.parametrize("attributes", [{}, ["QueueArn"], "none"])
-def test_queue_attributes_that_say_nothing_make_no_queue(raw, attributes):
-    piece = only(sqs.read_queue(raw("queues/sed-queue.json", {"Attributes": attributes})))
-    assert piece.frame.empty
-    assert len(piece.retrieval.rejected) == 1
-
-
-def test_a_redrive_policy_that_is_torn_is_reported(raw):
-    def notes(policy):
-        attributes = {"QueueArn": ARN + "sed-queue", "RedrivePolicy": policy}
-        piece = only(sqs.read_queue(raw("queues/sed-queue.json", {"Attributes": attributes})))
-        assert len(piece.frame) == 1
-        return piece.retrieval.notes
-
-    assert "the RedrivePolicy of sed-queue can't be read" in notes('{"deadLetterTargetArn":')[0]
-    assert notes('{"maxReceiveCount": 3}') == notes("") == ()
-
-
-def test_queue_attributes(raw):
-    redrive = json.dumps({"deadLetterTargetArn": ARN + "sed-queue-dlq", "maxReceiveCount": "3"})
-    attributes = {
-        "QueueArn": ARN + "sed-queue",
-        "VisibilityTimeout": "300",
-        "ApproximateNumberOfMessages": "49",
-        "CreatedTimestamp": "1751661605",
-        "RedrivePolicy": redrive,
-    }
-    row = only(sqs.read_queue(raw("queues/any.json", {"Attributes": attributes}))).frame.iloc[0]
-    assert (row.queue, row.dlq, row.max_receive_count, row.visible) == ("sed-queue", "sed-queue-dlq", 3, 49)
-    assert (row.region, row.account_id) == ("ap-southeast-2", "123456789012")
-    assert row.created_at == pd.Timestamp(1751661605, unit="s", tz="UTC")
-    assert pd.isna(row.in_flight)
-    assert not row.is_fifo
-
-
 def message(name, count, body='{"device_id": "d1", "recorded_at": "2025-12-11T10:30:00+09:00"}'):
     attributes = {
         "ApproximateReceiveCount": str(count),
@@ -116,13 +71,6 @@ def test_messages_of_batches_are_kept_once_with_the_highest_count(raw):
     assert notes and notes[0].startswith("1 ")
 
 
-def test_batches_appended_to_one_file(raw):
-    text = json.dumps({"Messages": [message("a", 1)]}) + "\n" + json.dumps({"Messages": [message("b", 1)]})
-    piece = only(sqs.read_messages(raw("queues/q-messages.json", text)))
-    assert piece.frame.message_id.tolist() == ["a", "b"]
-    assert not piece.retrieval.truncated
-
-
 KEYS = WorkItemSettings(("device_id",), ("recorded_at",), ("local_date",))
 
 
@@ -138,12 +86,6 @@ KEYS = WorkItemSettings(("device_id",), ("recorded_at",), ("local_date",))
 )
 def test_work_items(body, item):
     assert sqs.work_item(body if isinstance(body, str) else json.dumps(body), KEYS) == item
-
-
-def test_no_messages_is_no_error(raw):
-    piece = only(sqs.read_messages(raw("queues/q-messages.json", "")))
-    assert piece.frame.empty
-    assert sqs.SOURCES[0].looks_like(raw("queues/q-messages.json", ""))
 
 
 CONFIGURATION = {
@@ -167,19 +109,6 @@ CONFIGURATION = {
 }
 
 
-def test_function_with_its_concurrency_and_masked_secrets(raw):
-    raw("functions/sed-worker-concurrency.json", {"ReservedConcurrentExecutions": 2})
-    row = only(lambda_functions.read_function(raw("functions/sed-worker.json", CONFIGURATION))).frame.iloc[0]
-    assert (row.function, row.timeout_s, row.reserved_concurrency) == ("sed-worker", 60, 2)
-    assert (row.log_group, row.role) == ("/aws/lambda/sed-worker", "worker-role")
-    environment = json.loads(row.environment)
-    assert environment["OPENAI_API_KEY"] == environment["supabaseToken"] == environment["BLOB"] == "***"
-    assert environment["DATABASE_URL"] == "postgres://***@db.example.com/x"
-    assert environment["MONKEY"] == "banana"
-    assert environment["API_URL"] == "http://192.0.2.7:8017"
-    assert environment["QUEUE_URL"].endswith(".fifo")
-
-
 @pytest.mark.parametrize(("printed", "known"), [("{}", True), ("", True), (None, False)])
 def test_no_reservation_is_distinguished_from_not_requested(raw, printed, known):
     if printed is not None:
@@ -190,24 +119,6 @@ def test_no_reservation_is_distinguished_from_not_requested(raw, printed, known)
     assert bool(row.concurrency_known) is known
     if printed is not None:
         assert only(lambda_functions.read_concurrency(beside)).frame.empty
-
-
-def test_mappings(raw):
-    mapping = {
-        "UUID": "u",
-        "EventSourceArn": ARN + "sed-queue",
-        "FunctionArn": CONFIGURATION["FunctionArn"] + ":live",
-        "State": "Disabled",
-        "ScalingConfig": {"MaximumConcurrency": 5},
-        "FilterCriteria": {"Filters": [{"Pattern": '{"body": {"kind": ["audio"]}}'}]},
-    }
-    stream = {"UUID": "v", "EventSourceArn": "arn:aws:kinesis:ap-southeast-2:123456789012:stream/s"}
-    value = {"EventSourceMappings": [mapping, stream]}
-    frame = only(lambda_functions.read_mappings(raw("functions/sed-worker-mappings.json", value))).frame
-    assert frame.queue.fillna("-").tolist() == ["sed-queue", "-"]
-    assert frame.function.tolist() == ["sed-worker", "sed-worker"]
-    assert frame.max_concurrency.iloc[0] == 5
-    assert frame.filters.fillna("-").tolist() == ['["{\\"body\\": {\\"kind\\": [\\"audio\\"]}}"]', "-"]
 
 
 def imported(tmp_path, table):
@@ -269,87 +180,6 @@ def test_entries_without_a_name_are_rejected_and_counted(raw, value, problems):
     assert len(piece.retrieval.rejected) == problems
 
 
-def test_a_page_of_a_list_says_that_functions_are_missing(raw):
-    value = {"Functions": [CONFIGURATION], "NextMarker": "more"}
-    assert only(lambda_functions.read_function(raw("functions/all.json", value))).retrieval.truncated
-
-
-def test_a_move_task_is_about_the_queue_that_it_empties():
-    call = {"eventName": "StartMessageMoveTask", "requestParameters": {"sourceArn": ARN + "sed-queue-dlq"}}
-    row = cloudtrail.change_row("cloudtrail.json", {"CloudTrailEvent": json.dumps(call)})
-    assert row["resource"] == "sed-queue-dlq"
-
-
-def test_metric_math_and_composite_alarms(raw):
-    def metric(name):
-        dimensions = [{"Name": "FunctionName", "Value": "sed-worker"}]
-        stat = {"Metric": {"MetricName": name, "Dimensions": dimensions}, "Period": 300, "Stat": "Sum"}
-        return {"Id": name.lower(), "MetricStat": stat}
-
-    math = {
-        "AlarmName": "rate",
-        "Metrics": [
-            {"Id": "e", "Expression": "100*errors/invocations"},
-            metric("Errors"),
-            metric("Invocations"),
-        ],
-        "Threshold": 10.0,
-        "StateValue": "OK",
-    }
-    value = {"MetricAlarms": [math], "CompositeAlarms": [{"AlarmName": "all", "AlarmRule": "ALARM(rate)"}]}
-    frame = only(alarms.read_alarms(raw("alarms.json", value))).frame.set_index("alarm")
-    assert frame.loc["rate", "resource"] == "sed-worker"
-    assert frame.kind.to_dict() == {"rate": "metric", "all": "composite"}
-
-
-def test_alarm_history(raw):
-    data = json.dumps({"oldState": {"stateValue": "OK"}, "newState": {"stateValue": "ALARM"}})
-    item = {
-        "AlarmName": "a",
-        "Timestamp": "2025-12-11T10:00:00+09:00",
-        "HistoryItemType": "StateUpdate",
-        "HistoryData": data,
-    }
-    frame = only(alarms.read_history(raw("alarm-history.json", {"AlarmHistoryItems": [item, item]}))).frame
-    kept, notes = alarms.finish("alarm_history", frame)
-    assert kept[["from_state", "to_state"]].to_numpy().tolist() == [["OK", "ALARM"]]
-    assert notes
-
-
-def test_changes_name_each_resource_once(raw):
-    detail = {
-        "eventTime": "2025-12-11T01:00:00Z",
-        "requestParameters": {"functionName": "sed-worker", "environment": {"variables": {"API_KEY": "x"}}},
-        "errorCode": "AccessDenied",
-    }
-    event = {
-        "EventId": "e",
-        "EventName": "UpdateFunctionConfiguration20150331v2",
-        "ReadOnly": "false",
-        "EventTime": "2025-12-11T10:00:00+09:00",
-        "Resources": [{"ResourceName": "sed-worker"}, {"ResourceName": CONFIGURATION["FunctionArn"]}],
-        "CloudTrailEvent": json.dumps(detail),
-    }
-    frame = only(cloudtrail.read_events(raw("cloudtrail.json", {"Events": [event, event]}))).frame
-    frame, notes = cloudtrail.finish("changes", frame)
-    (row,) = frame.itertuples()
-    assert json.loads(row.resources) == ["sed-worker"]
-    assert row.error_code == "AccessDenied"
-    assert row.time == pd.Timestamp("2025-12-11T01:00Z")
-    assert json.loads(row.parameters)["environment"]["variables"] == {"API_KEY": "***"}
-    assert notes == ["1 repeated event of changes dropped."]
-
-
-def test_a_purge_is_known_by_its_queue(raw):
-    url = "https://sqs.ap-southeast-2.amazonaws.com/123456789012/sed-queue"
-    event = {
-        "EventName": "PurgeQueue",
-        "CloudTrailEvent": json.dumps({"requestParameters": {"queueUrl": url}}),
-    }
-    frame = only(cloudtrail.read_events(raw("cloudtrail.json", {"Events": [event]}))).frame
-    assert frame.resource.tolist() == ["sed-queue"]
-
-
 def plain(frame):
     """Return the columns of each row that have a value."""
     found = frame.astype(object).where(frame.notna(), None).to_dict("records")
@@ -360,34 +190,6 @@ def notes_of(notes):
     found = [messages_in(message_of(each)) for each in notes]
     inner = [each["note-of-file"]["note"] if "note-of-file" in each else next(iter(each)) for each in found]
     return [(name, each[name]) for name, each in zip(inner, found, strict=True)]
-
-
-@together(
-    ("text", "name"),
-    [
-        ("arn:aws:sqs:eu-west-1:1", "arn:aws:sqs:eu-west-1:1"),
-        ("arn:aws:kinesis:eu-west-1:1:stream/clicks", "clicks"),
-        ("arn:aws:sns:eu-west-1:1:topic", "topic"),
-        ("arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/5", "app/a/5"),
-        ("arn:aws:lambda:eu-west-1:1:layer:base:7", "base:7"),
-        ("http://localhost:4566/000000000000/jobs/", "jobs"),
-        ("https://example.com/jobs", "https://example.com/jobs"),
-        (" jobs ", "jobs"),
-    ],
-)
-def test_names_of_other_resources(text, name):
-    assert resource_name(text) == name
-
-
-def test_parts_of_arns_and_dimensions():
-    assert (arn_part(ARN + "a", 3), arn_part(ARN + "a", 4)) == ("ap-southeast-2", "123456789012")
-    assert [arn_part(arn, 4) for arn in ("arn:aws:s3:::bucket", "arn:aws:s3", None)] == [None] * 3
-    assert [log_group_function(group) for group in ("/aws/lambda/", "", None)] == [None] * 3
-    listed = [{"Name": "QueueName", "Value": 7}, {"Name": "x"}, {"Value": 1}, "y"]
-    assert dimension_map(listed) == {"QueueName": "7"}
-    assert dimension_map({"QueueName": "7"}) == {}
-    both = {"InstanceId": "i", "FunctionName": "f"}
-    assert [dimension_resource(each) for each in (both, {"Other": "x"})] == ["f", None]
 
 
 EVENT = {
@@ -460,24 +262,6 @@ def test_an_event_of_a_trail_and_of_a_lookup(raw):
     kept, notes = cloudtrail.finish("changes", frame)
     assert kept["event_id"].isna().tolist() == [False, True, True]
     assert notes_of(notes) == [("note-repeated-events", {"repeated": 1, "table": "changes"})]
-
-
-@together(
-    ("name", "kind"),
-    [
-        ("UpdateFunctionCode20150331v2", "function_code"),
-        ("PurgeQueue", "purge"),
-        ("TerminateInstances", "host"),
-        ("AuthorizeSecurityGroupIngress", "host"),
-        ("DeleteService", "host"),
-        ("DeleteServices", None),
-        ("PutRolePolicy", "permissions"),
-        ("GetRolePolicy", None),
-        (None, None),
-    ],
-)
-def test_kinds_of_changes(name, kind):
-    assert cloudtrail.event_kind(name) == kind
 
 
 def test_every_column_of_a_queue(raw):
@@ -561,22 +345,6 @@ def test_every_column_of_a_message(raw):
             "attributes": json.dumps(attributes, sort_keys=True),
         }
         assert plain(piece.frame) == [{key: value for key, value in expected.items() if value is not None}]
-
-
-@pytest.mark.parametrize(("name", "known"), [("q-messages.json", True), ("q.json", False)])
-def test_an_empty_file_of_messages_has_their_name(raw, name, known):
-    messages = next(source for source in sqs.SOURCES if source.name == "sqs_messages")
-    assert messages.looks_like(raw(f"queues/{name}", "[]")) is known
-    assert messages.looks_like(raw(f"queues/{name}", {"MessageId": "a"}))
-
-
-def test_repeats_of_messages_without_an_id_stay():
-    frame = pd.DataFrame({"queue": ["q"] * 4, "message_id": ["a", None, "a", None]})
-    frame["receive_count"] = pd.array([5, 1, None, 1], dtype="Int64")
-    kept, notes = sqs.finish("queue_messages", frame)
-    assert kept["receive_count"].tolist() == [5, 1, 1]
-    assert notes_of(notes) == [("note-repeated-receives", {"repeated": 1})]
-    assert sqs.finish("queues", frame) == (frame, [])
 
 
 METRIC_ALARM = {
@@ -742,49 +510,6 @@ def test_every_column_of_a_function_and_of_a_mapping(raw):
             "last_modified": pd.Timestamp("2025-12-11T00:00Z"),
         }
         assert row == {key: value for key, value in expected.items() if value is not None}
-
-
-def test_a_reservation_of_a_listed_function_is_not_another_row(raw):
-    raw("functions/all.json", {"Functions": [{"FunctionName": "worker"}]})
-    beside = raw("functions/worker-concurrency.json", {"ReservedConcurrentExecutions": 5})
-    assert lambda_functions.read_concurrency(beside)[0].empty
-    other = raw("functions/other-concurrency.json", {"ReservedConcurrentExecutions": 5})
-    assert plain(lambda_functions.read_concurrency(other)[0]) == [
-        {
-            "file": "functions/other-concurrency.json",
-            "function": "other",
-            "reserved_concurrency": 5,
-            "concurrency_known": True,
-        }
-    ]
-    odd = raw("functions/odd-concurrency.json", '{"ReservedConcurrentExecutions": "x"}')
-    frame, how = lambda_functions.read_concurrency(odd)
-    assert [row["concurrency_known"] for row in plain(frame)] == [False]
-    assert len(how.rejected) == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "kind"),
-    [
-        ("functions/a.json", {"Timeout": 3}, "function"),
-        ("a.json", {"FunctionName": "a", "Timeout": 3}, None),
-        ("a.json", {"FunctionName": "a", "Handler": "x"}, "function"),
-        ("a.json", {"Handler": "x", "Timeout": 3}, None),
-        ("functions/a-mappings.json", "", "mappings"),
-        ("functions/a.json", "", None),
-        ("a.json", {"EventSourceArn": "x", "UUID": "u", "FunctionArn": "f", "Handler": "x"}, "mappings"),
-        ("functions/a-mapping.json", {"EventSourceArn": "x"}, "mappings"),
-        ("a.json", {"EventSourceArn": "x"}, None),
-    ],
-)
-def test_files_about_functions_are_recognized(raw, name, text, kind):
-    file = raw(name, text)
-    found = [
-        source.name
-        for source in lambda_functions.SOURCES
-        if source.name != "lambda_concurrency" and source.looks_like(file)
-    ]
-    assert found == ([] if kind is None else [f"lambda_{kind}"])
 
 
 @together(

@@ -5,10 +5,7 @@ import pytest
 from worlds.together import together
 
 from watchme_analysis.aws_shapes.lambda_messages import (
-    MessageFacts,
     classify_message,
-    short_exception_name,
-    without_runtime_prefix,
 )
 from watchme_analysis.config import LogWords, load_config
 
@@ -136,13 +133,6 @@ def test_json_format(value, kind, error):
     assert (reading.kind, reading.error_type, reading.request_id) == (kind, error, ID)
 
 
-def test_json_report_figures():
-    metrics = {"durationMs": 12.5, "billedDurationMs": 13, "memorySizeMB": 128, "maxMemoryUsedMB": 50}
-    record = {"requestId": ID, "metrics": {**metrics, "initDurationMs": 100.5}}
-    reading = classify_message(json.dumps({"type": "platform.report", "record": record}))
-    assert (reading.duration_ms, reading.memory_used_mb, reading.init_ms) == (12.5, 50, 100.5)
-
-
 @together(
     ("message", "kind", "error"),
     [
@@ -160,64 +150,6 @@ def test_words_of_another_language(message, kind, error):
     words = LogWords(error=("실패", "시간초과"), no_error=("없음",), timeout=("시간초과",), status=("상태",))
     reading = classify_message(message, words)
     assert (reading.kind, reading.error_type) == (kind, error)
-
-
-def test_figures_of_a_report_are_read_in_any_order():
-    figures = ["Duration: 1.5 ms", "Billed Duration: 2 ms", "Memory Size: 128 MB", "Max Memory Used: 40 MB"]
-    usual = "\t".join([f"REPORT RequestId: {ID}", *figures, "Init Duration: 9 ms", ""])
-    other = "\t".join([f"REPORT RequestId: {ID}", "Init Duration: 9 ms", *figures[::-1]])
-    assert classify_message(usual) == classify_message(other)
-    assert (classify_message(usual).duration_ms, classify_message(usual).init_ms) == (1.5, 9.0)
-
-
-def facts(message, **values):
-    if not isinstance(message, str):
-        message = json.dumps(message)
-    assert classify_message(message) == MessageFacts(**values)
-
-
-def test_every_fact_of_a_line_of_lambda():
-    report = f"REPORT RequestId: {ID}\tDuration: 5.5 ms\tBilled Duration: 6 ms\tMemory Size: 128 MB\t"
-    figures = {"request_id": ID, "duration_ms": 5.5, "billed_ms": 6.0, "memory_mb": 128.0}
-    facts(report, kind="report", **figures)  # the line is torn
-    facts(
-        f"{report}Max Memory Used: 40 MB\tStatus: timeout",
-        kind="report",
-        error_type="Task timed out",
-        memory_used_mb=40.0,
-        **figures,
-    )
-    facts("INIT_REPORT Init Duration: 10.5 ms\tPhase: init", kind="init_report", init_ms=10.5)
-    facts("RESTORE_REPORT Restore Duration: 7 ms", kind="init_report", init_ms=7.0)
-    facts("INIT_REPORT \tDuration: 7 ms", kind="init_report", duration_ms=7.0)
-    facts("INIT_REPORT ", kind="init_report")
-    facts(
-        f"2025-12-11T01:00:00Z {ID} Task timed out after 3.00 seconds",
-        kind="timeout",
-        request_id=ID,
-        error_type="Task timed out",
-    )
-    facts("EXTENSION Name: a", kind="extension")
-
-
-@together(
-    ("message", "level", "kind"),
-    [
-        ("[WARN] slow", "WARNING", "application"),
-        ("FATAL: broken", "CRITICAL", "error"),
-        ("x | ERROR | y", "ERROR", "error"),
-        ("time - INFO - y", "INFO", "application"),
-        ('level="error" msg=x', "ERROR", "error"),
-        ("level=debug", "DEBUG", "application"),
-        ("an ERRORS word", None, "application"),
-        (" " * 296 + "\nERROR", None, "application"),  # beyond what is looked at
-        (" " * 294 + "\nERROR", "ERROR", "error"),
-        ("ＥＲＲＯＲ", None, "application"),
-    ],
-)
-def test_levels_of_an_application(message, level, kind):
-    found = classify_message(message)
-    assert (found.level, found.kind) == (level, kind)
 
 
 @together(
@@ -246,73 +178,3 @@ def test_the_most_specific_error(message, error):
     found = classify_message(message)
     assert found.error_type == error
     assert found.kind == ("error" if error else "application")
-
-
-def test_every_fact_of_the_json_format():
-    facts({"type": "platform.telemetrySubscription"}, kind="extension")
-    facts({"type": "platform.unknown", "record": 5}, kind="extension")
-    record = {"requestId": ID, "errorType": "Runtime.ExitError", "status": "timeout"}
-    facts(
-        {"type": "platform.runtimeDone", "record": record},
-        kind="end",
-        request_id=ID,
-        error_type="Runtime.ExitError",
-    )
-    metrics = {"durationMs": 12.5, "billedDurationMs": "13", "memorySizeMB": None}
-    facts(
-        {"type": "platform.initReport", "record": {"metrics": metrics}},
-        kind="init_report",
-        init_ms=12.5,
-        billed_ms=13.0,
-    )
-    facts({"type": "platform.start", "record": {"metrics": metrics}}, kind="start")
-    facts({"message": "job failed", "level": "warn"}, level="WARNING")
-    facts({"message": "KeyError: 'a'"}, kind="error", error_type="KeyError")
-    facts({"message": "job failed"}, kind="error", level="ERROR", error_type="ERROR")
-    facts(
-        {"errorMessage": "x", "exception_name": "a.b.C", "AWSRequestId": 7},
-        kind="error",
-        error_type="C",
-        request_id="7",
-    )
-    facts(
-        {"levelname": "FATAL", "request_id": "r"},
-        kind="error",
-        level="CRITICAL",
-        error_type="ERROR",
-        request_id="r",
-    )
-    facts(
-        {"log_level": "error", "exc_info": f"{TRACE}a.KeyError: 'b'"},
-        kind="error",
-        level="ERROR",
-        error_type="KeyError",
-    )
-    facts({"level": "error", "exception": "status=503"}, kind="error", level="ERROR", error_type="HTTP 503")
-    facts(
-        {"level": "error", "message": "Task timed out after 3.00 seconds"},
-        kind="timeout",
-        level="ERROR",
-        error_type="Task timed out",
-    )
-    facts({"level": 5, "message": '{"a": 1}'})
-    # A text that begins as JSON and is none.
-    facts("{ERROR", level=None)
-    facts("[1]")
-    assert classify_message("{} job failed").kind == "error"
-    assert classify_message(f"{ID}\t", request_id="known").request_id == "known"
-
-
-def test_names_and_prefixes():
-    assert [
-        short_exception_name(name) for name in ("a.b.C", "Runtime.X", "C.", "Sandbox.T", "Function.U")
-    ] == [
-        "C",
-        "Runtime.X",
-        "C",
-        "Sandbox.T",
-        "Function.U",
-    ]
-    line = f"2025-12-11T01:00:00.000Z {ID} message"
-    assert without_runtime_prefix(line) == "message"
-    assert without_runtime_prefix(f"x {line}") == f"x {line}"

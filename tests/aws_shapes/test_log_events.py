@@ -1,10 +1,8 @@
 """Log events of CloudWatch as other commands than Insights queries print and save them."""
 
 import csv
-import gzip
 import io
 import json
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -115,59 +113,6 @@ def test_lines_of_lambda_without_a_start_belong_to_the_function(tmp_path, kind, 
     assert row["error_type"]
 
 
-@pytest.mark.parametrize("stream", [f" {STREAM}", ""])
-def test_plain_lines_belong_to_the_function_that_stream_or_evidence_shows(tmp_path, stream):
-    text = f"{TIMES[0]:%Y-%m-%dT%H:%M:%S.123Z}{stream} order 7 is done\n"
-    if not stream:
-        # Nothing else shows that this is the log of a function.
-        path = tmp_path / "evidence" / "functions" / "asr-worker.json"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({"FunctionName": "asr-worker", "Timeout": 3}))
-    found = imported(tmp_path, "logs/asr-worker.log", text).table("log_events")
-    assert found[["function", "message"]].to_numpy().tolist() == [["asr-worker", "order 7 is done"]]
-
-
-def test_times_in_epoch_milliseconds_are_read(tmp_path):
-    written = [{"@timestamp": str(round(TIMES[0].timestamp() * 1000)), "@message": "a"},
-               {"@timestamp": insights(TIMES[1]), "@message": "b"}]  # fmt: skip
-    rows = [[{"field": name, "value": value} for name, value in row.items()] for row in written]
-    for name, value in (
-        ("logs/q.json", {"results": rows, "status": "Complete"}),
-        ("logs-insights.json", written),
-    ):
-        found = imported(tmp_path / name.replace("/", "-"), name, json.dumps(value)).table("log_events")
-        assert [time.to_pydatetime() for time in found["time"]] == TIMES[:2]
-
-
-def test_files_of_a_fifo_queue_keep_its_name(tmp_path):
-    files = {
-        "queues/orders.fifo.json": {
-            "Attributes": {"VisibilityTimeout": "30", "ApproximateNumberOfMessages": "1"}
-        },
-        "queues/orders.fifo-messages.json": {"Messages": [{"MessageId": "a", "Body": "{}"}]},
-        "queues/orders-messages.fifo.json": {"Messages": [{"MessageId": "b", "Body": "{}"}]},
-        "queues/orders.fifo-messages-2.json": {"Messages": [{"MessageId": "c", "Body": "{}"}]},
-    }
-    point = {"Timestamp": "2025-12-11T01:00:00+00:00", "Sum": 1.0, "Unit": "Count"}
-    for name in ("orders.fifo", "orders.fifo-NumberOfMessagesSent", "NumberOfMessagesSent-orders.fifo"):
-        files[f"metrics/{name}.json"] = {"Label": "NumberOfMessagesSent", "Datapoints": [point]}
-    for name, value in files.items():
-        path = tmp_path / "evidence" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(value))
-    case = import_folder(tmp_path / "evidence", tmp_path / "case").case
-    for table, column in (("queues", "queue"), ("queue_messages", "queue"), ("metrics", "resource")):
-        assert set(case.table(table)[column]) == {"orders.fifo"}, table
-    assert sorted(case.table("queue_messages")["message_id"]) == ["a", "b", "c"]
-
-
-def test_an_export_is_compressed(tmp_path):
-    (tmp_path / "evidence").mkdir()
-    (tmp_path / "evidence" / "000000.gz").write_bytes(gzip.compress(FILES["export/000000"].encode()))
-
-    assert len(import_folder(tmp_path / "evidence", tmp_path / "case").case.table("log_events")) == 4
-
-
 @pytest.mark.slow
 def test_a_page_of_several_and_a_torn_file_say_so(tmp_path):
     more = {"events": events(eventId="1"), "searchedLogStreams": [], "nextToken": "t"}
@@ -179,24 +124,6 @@ def test_a_page_of_several_and_a_torn_file_say_so(tmp_path):
     )
     entry = torn.manifest["tables"]["log_events"]
     assert entry["truncated"] and 0 < entry["rows"] < 4
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(
-    "name", ["asr-worker.json", "logs-insights-results.json", "logs-insights-results.csv"]
-)
-@pytest.mark.parametrize("odd", [None, 7, "x", [], {}, {"message": 3}, {"timestamp": "never", "message": {}}])
-def test_a_value_of_another_kind_costs_itself(tmp_path, name, odd):
-    if name.endswith(".csv"):
-        text = FILES[name] + "one,cell,too many\n"
-    else:
-        value = json.loads(FILES[name])
-        (value["events"] if isinstance(value, dict) else value).append(odd)
-        text = json.dumps(value)
-    entry = imported(tmp_path, name, text).manifest["tables"]["log_events"]
-
-    assert entry["rows"] + entry["rejected"] == 5
-    assert entry["rows"] >= 4
 
 
 @pytest.mark.slow(fast=2)
@@ -211,19 +138,6 @@ def test_another_file_in_a_folder_of_responses_is_named_with_the_command_to_run(
     assert reasons[f"{folder}/{name}"] == expected_output(RawFile(tmp_path, f"{folder}/{name}"))
     assert "aws " in reasons[f"{folder}/{name}"]
     assert expected_output(RawFile(tmp_path, name)) is None
-
-
-@pytest.mark.slow
-def test_a_message_of_many_lines_takes_time_in_proportion_to_them(tmp_path):
-    line = f"{TIMES[0]:%Y-%m-%dT%H:%M:%S.123} {MESSAGES[0]}\n"
-    (tmp_path / "asr-worker.log").write_text(line + "a line of a long traceback\n" * 100_000)
-    began = time.process_time()
-
-    events = next(event_parts(RawFile(tmp_path, "asr-worker.log")))
-
-    # To append each line to the text before it copied 130 GB.
-    assert time.process_time() - began < 5
-    assert events.frame["message"].str.count("\n").tolist() == [100_000]
 
 
 def parts_of(folder, name, text):
@@ -284,35 +198,6 @@ def test_every_column_of_an_event_of_json(tmp_path):
     assert notes_of(found.retrieval.notes)[1][1] == {"function": "asr-worker"}
 
 
-def test_lines_of_text_and_what_stands_before_them(tmp_path):
-    time = "2025-12-11T01:10:30.123Z"
-    streamed = "2025-12-11T01:10:31+00:00 web/api/0123456789abcdef0123456789abcdef two"
-    text = f"before\n\n9999-99-99T01:10:30Z no time\n{time} one\n  more\n\n{streamed}\n"
-    found, query = parts_of(tmp_path, "a/tail.log", text)
-    assert [(row["message"], row["log_stream"], row["ptr"]) for row in plain(found.frame)] == [
-        ("one\n  more", None, "a/tail.log:1"),
-        ("two", "web/api/0123456789abcdef0123456789abcdef", "a/tail.log:2"),
-    ]
-    texts = [each.text for each in found.retrieval.rejected]
-    assert (texts[0], texts[-1]) == ('"before"', '"9999-99-99T01:10:30Z no time"')
-    assert (query["log_group"], query["truncated"], query["rows"]) == (None, False, 2)
-    assert notes_of(found.retrieval.notes) == [("note-log-group-unknown", {"example": "logs/NAME.json"})]
-
-
-def test_a_console_table_with_torn_rows(tmp_path):
-    text = "@timestamp,@message,n\n2025-12-11 01:10:30.123,a,7\n2025-12-11 01:10:30.123,b\n"
-    found, query = parts_of(tmp_path, "results.csv", text)
-    assert [(row["message"], row["fields"], row["ptr"]) for row in plain(found.frame)] == [
-        ("a", '{"n": "7"}', "results.csv:1")
-    ]
-    assert [each.text for each in found.retrieval.rejected] == ['"2025-12-11 01:10:30.123,b"']
-    assert (query["rows"], query["limit"], query["truncated"]) == (1, None, False)
-    rows = [{"@timestamp": "2025-12-11 01:10:30.123", "@message": "a", "@ptr": "p"}, 5]
-    found, _ = parts_of(tmp_path, "results.json", "\n".join(map(json.dumps, [rows, rows[0]])))
-    assert found.frame["ptr"].tolist() == ["p", "p"]
-    assert [each.text for each in found.retrieval.rejected] == ["5"]
-
-
 @pytest.mark.parametrize(
     ("name", "function"),
     [
@@ -340,32 +225,6 @@ def test_the_function_that_a_file_is_named_after(tmp_path, name, function):
     # Of other lines than those of Lambda, no name is that of a function.
     found, _ = parts_of(tmp_path, name, "2025-12-11T01:10:30.123Z started\n")
     assert found.frame["function"].isna().all()
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "known"),
-    [
-        ("a.json", '{"events": [], "searchedLogStreams": []}', True),
-        ("a.json", '{"events": [{"ingestionTime": 1}]}', True),
-        ("a.json", '{"events": []}', False),
-        ("a.json", ' [{"x": 1, "@ptr" : "p"}]', True),
-        ("a.json", '[{"x": "\\"@ptr\\": 1"}]', False),
-        ("a.json", '{"@ptr": "p"}', False),
-        ("a.csv", '"@timestamp","@message"\n', True),
-        ("a.csv", "\ufeff@message,x\n", True),
-        ("a.csv", "@message\n", False),
-        ("a.csv", "x,@message\n", False),
-        ("a.log", f"2025-12-11T01:10:30Z {MESSAGES[0]}\n", True),
-        ("a.log", "2025-12-11T01:10:30Z started\n", False),
-        ("000000", "2025-12-11T01:10:30Z started\n", True),
-        ("000000", "started\n", False),
-        ("a.log", "2025-12-11T01:10:30Z a\n" + "b\n" * 198 + MESSAGES[0], True),
-        ("a.log", "2025-12-11T01:10:30Z a\n" + "b\n" * 199 + MESSAGES[0], False),  # behind 200 lines
-    ],
-)
-def test_files_of_events_are_recognized(tmp_path, name, text, known):
-    (tmp_path / name).write_text(text)
-    assert bool(looks_like(RawFile(tmp_path, name))) is known
 
 
 def log_events_of(tmp_path, text, name="orders-worker.log"):
@@ -422,13 +281,3 @@ def test_lines_of_json_are_events_at_the_times_that_they_state(tmp_path):
     # Powertools states the function, so that the name of the file does not matter.
     assert queries["log_group"].tolist() == ["/aws/lambda/orders-worker"]
     assert "note-log-of-function" not in {key for one in how.notes for key in messages_in(one)}
-
-
-def test_a_batch_of_the_telemetry_api_is_read(tmp_path):
-    batch = [
-        {"time": "2025-12-11T01:10:30Z", "type": "platform.start", "record": {"requestId": ID}},
-        {"time": "2025-12-11T01:10:31Z", "type": "function", "record": "hello"},
-    ]
-    frame, _, _ = log_events_of(tmp_path, json.dumps(batch))
-
-    assert frame["kind"].tolist() == ["start", "application"]

@@ -97,15 +97,6 @@ def test_an_answer_without_points_is_not_silence(folder):
     assert result["metrics"].empty
 
 
-def test_metric_math_keeps_its_expression(folder):
-    answer = {"MetricDataResults": [series([minute(0)], [12.5], "e1", "error rate")]}
-    result, _, _ = folder([SENT, RATE], math=answer)
-    row = result["metrics"].iloc[0]
-    assert row.expression == "100 * m1 / m2"
-    assert row.period_s == 300
-    assert pd.isna(row.metric)
-
-
 def test_overlapping_dumps_keep_each_point_once(folder):
     first = {"MetricDataResults": [series([minute(1), minute(0)], [5.0, 1.0])]}
     second = {"MetricDataResults": [series([minute(2), minute(1)], [7.0, 6.0])]}
@@ -115,21 +106,6 @@ def test_overlapping_dumps_keep_each_point_once(folder):
     assert points.value.tolist() == [1.0, 6.0, 7.0]
     assert any(note.startswith("2 points came more than once") for note in notes)
     assert any(note.startswith("1 of them had another value") for note in notes)
-
-
-def test_pages_of_one_series_are_one_query(folder):
-    pages = [series([minute(1)], [1.0], status="PartialData"), series([minute(0)], [2.0])]
-    result, _, retrievals = folder([SENT], a={"MetricDataResults": pages})
-    assert result["metric_queries"].points.tolist() == [2]
-    assert result["metric_queries"].status.tolist() == ["Complete"]
-    assert not any(retrieval.truncated for retrieval in retrievals)
-
-
-def test_partial_data_is_said(folder):
-    answer = {"MetricDataResults": [series([minute(1)], [1.0], status="PartialData")]}
-    _, notes, retrievals = folder([SENT], a=answer)
-    assert any(retrieval.truncated for retrieval in retrievals)
-    assert any("m0 is not Complete" in note for note in notes)
 
 
 def test_a_torn_file_keeps_what_came_whole(folder):
@@ -163,13 +139,6 @@ def test_without_queries_the_label_says_what_is_certain(folder):
     assert any("identified by their labels" in note for note in notes)
 
 
-def test_a_list_of_queries_of_another_dump_gives_no_wrong_metric(folder):
-    answer = {"MetricDataResults": [series([minute(0)], [9.0], "m0", "sed-worker Errors")]}
-    result, notes, _ = folder([SENT], a=answer)
-    assert result["metrics"].metric.tolist() == ["Errors"]
-    assert any("identified by its label" in note for note in notes)
-
-
 def test_zones_epochs_and_gzip(tmp_path):
     (tmp_path / "metrics").mkdir()
     times = ["2025-12-11T10:00:00+09:00", 1765414860, "2025-12-11T10:02:00"]
@@ -182,11 +151,6 @@ def test_zones_epochs_and_gzip(tmp_path):
         "2025-12-11T01:01:00+00:00",
         "2025-12-11T01:02:00+00:00",
     ]
-
-
-def test_half_a_surrogate_pair_in_a_time_costs_that_point_alone(folder):
-    found, _, _ = folder([SENT], a={"MetricDataResults": [series([minute(0), "\ud83d"], [1, 2])]})
-    assert found["metrics"]["value"].tolist() == [1.0]
 
 
 def test_messages_and_unreadable_values_are_reported(folder):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchme_analysis.aws_shapes.work_keys import learned_keys, levels
+from watchme_analysis.aws_shapes.work_keys import learned_keys
 from watchme_analysis.config import WorkItemSettings
 
 
@@ -40,19 +40,3 @@ def test_names_of_items_moments_and_days():
     assert keys_of(body, settings=stated) == (("x",), ("placed",), ("day",))
     whole = WorkItemSettings(("x",), ("y",), ("z",))
     assert learned_keys(whole, [body]) is whole
-
-
-def test_a_thousand_bodies_are_examined():
-    bodies = [{"text": 1}] * 500 + [{"aId": 1}] * 500
-    assert keys_of(*bodies)[0] == ("aId",)
-    assert keys_of({"text": 1}, *bodies)[0] == ()  # 499 of the first thousand
-
-
-def test_levels_of_envelopes():
-    body = '{"Message": "{\\"a\\": [1, \\"[2]\\"]}"}'
-    found = list(levels(body))
-    assert found[0] == [{"Message": '{"a": [1, "[2]"]}'}]
-    assert found[1] == [{"a": [1, "[2]"]}]
-    assert found[2] == [[1, "[2]"]]
-    assert found[3] == [1, [2]]
-    assert found[4:] == [[2], [], [], []]  # eight levels

@@ -1,4 +1,3 @@
-import hashlib
 import json
 
 import pandas as pd
@@ -32,24 +31,6 @@ def test_sql_runs_over_the_tables_in_utc(case):
     hour = case.sql("select distinct hour(time) as hour from access_log where status = 504")
     assert hour["hour"].tolist() == [1]
     assert case.sql("select * from metrics").columns.tolist() == TABLES["metrics"].names
-
-
-def test_sql_reads_frames_beside_the_tables_and_only_reads(case):
-    more = {"slow_paths": pd.DataFrame({"path": ["/health"]})}
-    found = case.sql("select count(*) as n from access_log join slow_paths using (path)", more)
-    assert found["n"].tolist() == [2]
-    with pytest.raises(QueryError):
-        case.sql("create table t as select 1")
-
-
-@pytest.mark.slow
-def test_sql_loads_no_whole_table_but_uses_one_that_is_loaded(case, monkeypatch):
-    case.table("probes")
-    loaded = []
-    monkeypatch.setattr(type(case), "_load", lambda _, name: loaded.append(name))
-    (case.path / "tables" / "probes.parquet").unlink()
-    assert len(case.sql("select * from access_log, probes where probes.line is not null"))
-    assert loaded == []
 
 
 @pytest.mark.slow
@@ -138,14 +119,6 @@ def test_a_table_that_was_altered_is_not_read(case):
     assert len(open_case(case.path).table("probes")) == 2
 
 
-@pytest.mark.slow
-def test_a_table_that_is_altered_while_the_case_is_open_is_not_read_on(case):
-    assert case.sql("select count(*) as rows from access_log")["rows"].tolist() == [3]
-    altered(case, "access_log")
-    with pytest.raises(CaseError, match="changed or damaged"):
-        case.sql("select count(*) as rows from access_log")
-
-
 def test_tables_that_are_missing_or_were_added_are_named(case, evidence):
     tables = case.path / "tables"
     (tables / "._probes.parquet").write_bytes(b"")
@@ -160,21 +133,6 @@ def test_tables_that_are_missing_or_were_added_are_named(case, evidence):
         open_case(case.path)
     assert import_folder(evidence, case.path).changed
     assert len(open_case(case.path).table("probes")) == 2
-
-
-@pytest.mark.slow
-def test_a_table_is_checked_once(case, monkeypatch):
-    hashed = []
-    real = hashlib.file_digest
-    monkeypatch.setattr(
-        hashlib, "file_digest", lambda file, name: hashed.append(file.name) or real(file, name)
-    )
-    opened = open_case(case.path)
-    assert hashed == []
-    for _ in range(3):
-        opened.sql("select * from probes")
-    opened.table("probes")
-    assert len(hashed) == 1
 
 
 def test_a_raw_folder_opens_as_a_case_and_is_left_as_it_was(evidence):

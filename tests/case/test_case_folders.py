@@ -7,7 +7,6 @@ import pytest
 
 from watchme_analysis.case.folders import far_apart, side_by_side
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.errors import InputError
 
 CASE = ("access.log", "error.log", "probes.csv", "nginx.conf")
 HOST = CASE[:2] + CASE[3:]
@@ -44,14 +43,6 @@ def test_they_are_found_further_down_and_packed(ending):
 )
 def test_parts_of_one_case_are_not(names):
     assert side_by_side(Path("incident"), names) is None
-
-
-def test_who_holds_cases_alike_learns_of_the_evidence_beside_them(tmp_path):
-    for name in [*below("b", "a"), "c/probes.csv"]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    with pytest.raises(InputError, match=r"a and b hold .*, and beside them lies evidence in c\. Give one"):
-        import_folder(tmp_path, tmp_path / "case")
 
 
 def test_folders_of_different_days_are_named_and_those_of_one_incident_are_not():

@@ -19,7 +19,6 @@ import pytest
 from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
-from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import check_new_case, import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.writer import HashedFile
@@ -69,13 +68,6 @@ def test_every_file_is_accounted_for(evidence, tmp_path):
     assert case.window.start.isoformat() == "2025-12-11T01:00:00+00:00"
 
 
-def test_tests_of_an_application_are_left_as_what_they_are(evidence, tmp_path):
-    (evidence / "tests").mkdir()
-    (evidence / "tests" / "test_jobs.py").write_text("def test_nothing():\n    pass\n")
-    case = import_folder(evidence, tmp_path / "case").case
-    assert "tests, migrations or installed packages" in entry(case, "tests/test_jobs.py")["reason"]
-
-
 def test_a_second_import_changes_nothing(evidence, tmp_path):
     first = import_folder(evidence, tmp_path / "case")
     before = hashes(tmp_path / "case")
@@ -85,23 +77,6 @@ def test_a_second_import_changes_nothing(evidence, tmp_path):
     assert not second.changed
     assert hashes(tmp_path / "case") == before
     assert (tmp_path / "case" / "manifest.json").stat().st_mtime_ns == written
-
-
-@pytest.mark.slow
-def test_the_same_input_gives_the_same_bytes_elsewhere(evidence, tmp_path):
-    import_folder(evidence, tmp_path / "one" / "case")
-    import_folder(evidence, tmp_path / "two" / "case")
-    assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
-
-
-def test_changed_input_replaces_the_case_as_a_whole(evidence, tmp_path):
-    import_folder(evidence, tmp_path / "case")
-    (evidence / "probes.csv").unlink()
-    report = import_folder(evidence, tmp_path / "case")
-    assert report.changed
-    assert not (tmp_path / "case" / "tables" / "probes.parquet").exists()
-    assert len(report.case.table("probes")) == 0
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.slow
@@ -238,14 +213,6 @@ def test_links_out_of_the_folder_are_refused_and_named(evidence, tmp_path):
     assert import_folder(evidence, tmp_path / "case").changed
 
 
-@pytest.mark.slow
-def test_a_folder_may_itself_be_a_link(evidence, tmp_path):
-    (tmp_path / "link").symlink_to(evidence, target_is_directory=True)
-    case = import_folder(tmp_path / "link", tmp_path / "case").case
-    assert case.unread == []
-    assert len(case.table("access_log")) == 3
-
-
 def test_settings_from_outside_of_the_folder_are_refused(evidence, tmp_path):
     (tmp_path / "other.toml").write_text('title = "of this machine"\n')
     (evidence / "case.toml").symlink_to(tmp_path / "other.toml")
@@ -284,18 +251,6 @@ def test_formats_are_not_looked_for_outside_of_the_folder(evidence, tmp_path, ho
     assert bool(notes) == ("include" in how)
 
 
-@pytest.mark.slow
-def test_formats_are_found_in_includes_of_the_folder(evidence, tmp_path):
-    (evidence / "conf.d").mkdir()
-    (evidence / "conf.d" / "a.conf").write_text("log_format timed '$msec $status $request_uri';")
-    (evidence / "nginx.conf").write_text(
-        "http { include /etc/nginx/conf.d/*.conf; include /etc/mime.types; }"
-    )
-    (evidence / "access.log").write_text("1765415430.250 200 /health\n")
-    case = import_folder(evidence, tmp_path / "case").case
-    assert case.table("access_log")["path"].tolist() == ["/health"]
-
-
 LOCAL = {
     "app.log": ("app_log", "2025-12-11 10:00:05,000 INFO [7] app: done\n"),
     "error.log": ("error_log", "2025/12/11 10:00:05 [error] 31#31: *7 it failed\n"),
@@ -331,27 +286,6 @@ def test_times_without_a_zone_are_of_the_zone_given_unless_the_file_states_one(
     assert case.manifest["time_zone"] == (stated or option or "UTC")
 
 
-def test_another_zone_makes_the_case_anew(evidence, tmp_path):
-    (evidence / "app.log").write_text(LOCAL["app.log"][1])
-    import_folder(evidence, tmp_path / "case")
-    changed = import_folder(evidence, tmp_path / "case", zone_name="Asia/Tokyo")
-    assert changed.changed
-    assert changed.case.table("app_log")["time"].dt.hour.tolist() == [1]
-    assert not import_folder(evidence, tmp_path / "case", zone_name="Asia/Tokyo").changed
-    with pytest.raises(InputError, match="unknown"):
-        import_folder(evidence, tmp_path / "case", zone_name="Mars/Olympus")
-
-
-@pytest.mark.slow
-def test_what_is_said_of_many_files_is_said_once(evidence, tmp_path):
-    for name in "abcde":
-        (evidence / f"access_{name}.log").write_text(ACCESS.replace("/health", f"/{name}"))
-    text = import_text(import_folder(evidence, tmp_path / "case").case.manifest, UTC)
-    said = " ".join(text.partition("Notes:")[2].split())
-    assert "access.log, access_a.log, access_b.log and 3 more: log_format combined" in said
-    assert said.count("combined") == 1
-
-
 def test_case_toml_wins_over_recognition(evidence, tmp_path):
     (evidence / "probes.csv").rename(evidence / "export.txt")
     (evidence / "case.toml").write_text(
@@ -363,24 +297,6 @@ def test_case_toml_wins_over_recognition(evidence, tmp_path):
     assert len(case.table("probes")) == 2
     assert case.title == "December"
     assert case.window.start.isoformat() == "2025-12-11T01:00:00+00:00"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("colour = 'red'", "no setting colour"),
-        ("title = ", "can't be read"),
-        ("time_zone = 'Mars/Olympus'", "unknown"),
-        ("[files]\n'nothing.txt' = 'probes.csv'", "which is not in"),
-        ("[files]\n'access.log' = 'poetry'", "but the kinds are"),
-        ("[window]\nstart = 2025-12-11T10:00:00Z", "holds start and end"),
-    ],
-)
-def test_bad_settings_are_refused_and_nothing_is_written(evidence, tmp_path, text, message):
-    (evidence / "case.toml").write_text(text)
-    with pytest.raises(InputError, match=message):
-        import_folder(evidence, tmp_path / "case")
-    assert not (tmp_path / "case").exists()
 
 
 def test_bad_folders_are_refused(evidence, tmp_path):
@@ -556,27 +472,6 @@ def test_a_killed_import_leaves_no_folder_behind_for_good(evidence, tmp_path, mo
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-@pytest.mark.slow
-def test_a_case_of_the_process_has_the_tables_of_its_files(evidence, monkeypatch):
-    rows = len(read_case(open_case(evidence).path).table("access_log"))
-    (evidence / "changed.log").write_text(ACCESS.replace("/health", "/other"))
-    kept = open_case(evidence)
-    stored = read_case(kept.path)
-    assert len(kept.table("access_log")) == 2 * rows
-    for name in kept.tables:
-        pd.testing.assert_frame_equal(kept.table(name), stored.table(name), check_exact=True)
-    # Tables in memory are subject to the limit, too.
-    monkeypatch.setenv("WATCHME_LIMIT_ROWS", str(rows))
-    (evidence / "changed.log").write_text(ACCESS + ACCESS)
-    with pytest.raises(CaseError):
-        open_case(evidence).table("access_log")
-
-
-def test_a_case_may_lie_within_its_evidence(evidence):
-    import_folder(evidence, evidence / "case")
-    assert not import_folder(evidence, evidence / "case").changed
-
-
 def test_another_case_within_the_evidence_is_left_as_one(evidence):
     (evidence / "nginx.conf").write_text("events {}\nhttp {}\n")
     alone = import_folder(evidence, evidence / "first").case
@@ -630,29 +525,6 @@ def test_cases_side_by_side_are_not_taken_for_one(evidence, tmp_path):
     (folder / "case.toml").touch()
     case = import_folder(folder, tmp_path / "case").case
     assert entry(case, "monday/access.log")["source"] == entry(case, "tuesday/access.log")["source"]
-
-
-@pytest.mark.slow
-def test_a_folder_is_looked_through_no_more_often_for_many_logs_than_for_one(tmp_path, monkeypatch):
-    seen = []
-
-    def counted(folder):
-        seen.append(folder.name)
-        return sorted(folder.glob("*"))
-
-    monkeypatch.setattr(Path, "iterdir", counted)
-    for name, logs in (("one", 1), ("many", 20)):
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "nginx.conf").write_text("log_format timed '$msec $status $request_uri';")
-        for at in range(logs):
-            (folder / f"access-{at}.log").write_text(f"1765415430.250 200 /{at}\n")
-
-        case = import_folder(folder, tmp_path / f"case-{name}").case
-
-        assert case.table("access_log")["path"].nunique() == logs
-
-    assert seen.count("many") == seen.count("one") > 0
 
 
 def test_a_case_of_other_evidence_is_replaced_only_by_force(evidence, tmp_path, watchme):

@@ -16,7 +16,7 @@ from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.verification import case_problems
 from watchme_analysis.case.writer import sha256_of
-from watchme_analysis.errors import CaseError, WatchmeError
+from watchme_analysis.errors import WatchmeError
 
 ALARM = {"AlarmName": "a", "MetricName": "m", "Threshold": 1.0, "Period": 60, "ComparisonOperator": "x"}
 
@@ -130,29 +130,6 @@ def test_parquet_from_outside_is_read_or_refused_in_one_sentence(case, seed):
         except WatchmeError as error:
             assert "\n" not in str(error)
     assert all("\n" not in problem for problem in case_problems(case))
-
-
-TYPES = [pa.int64(), pa.binary(), pa.list_(pa.int64()), pa.struct([("a", pa.int64())]), pa.null(), pa.bool_()]
-
-
-@pytest.mark.parametrize("kind", TYPES, ids=str)
-def test_columns_of_other_types_are_refused_or_converted(case, kind):
-    def change(table):
-        for at, name in enumerate(table.column_names):
-            table = table.set_column(at, name, pa.nulls(len(table), kind))
-        return table
-
-    rewrite(case, "access_log", change)
-    try:
-        read_case(case).table("access_log")
-    except CaseError as error:
-        assert "access_log" in str(error)
-
-
-def test_a_table_of_billions_of_rows_is_not_loaded(case, monkeypatch):
-    monkeypatch.setenv("WATCHME_LIMIT_ROWS", "2")
-    with pytest.raises(CaseError, match="rows = 2"):
-        read_case(case).table("access_log")
 
 
 DEFINITIONS = ["[]", "3", "null", '"x"', "{", "[" * 5000, '{"AlarmRule": "((("}', '{"AlarmRule": 7}']

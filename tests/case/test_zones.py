@@ -1,14 +1,11 @@
 """Zones of times without a zone: stated, read from a log beside, or assumed and named."""
 
-from datetime import UTC, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import pytest
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.files.zones import NotedZone, offset_in
 from watchme_analysis.present.console import import_text
-from watchme_analysis.values import across_repeated_hours, microseconds
 
 ACCESS = '192.0.2.7 - - [27/Nov/2026:23:26:03 {}] "GET /health HTTP/1.1" 504 167 "-" "curl"\n'
 ERROR = "2026/11/27 23:26:03 [error] 31#31: *7 upstream timed out (110: Connection timed out)\n"
@@ -80,39 +77,3 @@ def test_an_error_log_without_one_offset_beside_it_is_read_in_the_assumed_zone(t
 
     assert error_time(case) == datetime(2026, 11, 27, 23, 26, 3, tzinfo=UTC)
     assert assumed(case) == {"error.log": "UTC"}
-
-
-def test_logs_with_zones_assume_none(tmp_path):
-    case = imported(tmp_path, {"access.log": ACCESS.format("+0900"), "app.log": APP.replace(",471", ".471Z")})
-
-    assert not assumed(case)
-    assert "assumption" not in import_text(case.manifest, UTC)
-
-
-@pytest.mark.parametrize(
-    ("text", "offset"),
-    [
-        (b"[27/Nov/2026:23:26:03 -0930]", timedelta(hours=-9, minutes=-30)),
-        (b'"time":"2026-11-27T23:26:03+05:45"', timedelta(hours=5, minutes=45)),
-        (b"2026-11-27T23:26:03Z", None),
-        (b"", None),
-    ],
-)
-def test_the_offset_of_a_log_is_that_of_its_first_time(text, offset):
-    found = offset_in(text)
-
-    assert found == (None if offset is None else timezone(offset))
-
-
-@pytest.mark.parametrize("name", ["UTC", "Asia/Tokyo", "Europe/Berlin", "Australia/Lord_Howe"])
-def test_a_noted_zone_is_the_zone(name):
-    zone, noted = ZoneInfo(name), NotedZone(ZoneInfo(name))
-    texts = [f"2026-{month:02}-25 {hour:02}:30:00" for month in range(1, 13) for hour in range(24)]
-    moments = [microseconds(text, zone) for text in texts]
-
-    assert not noted.used
-    assert [microseconds(text, noted) for text in texts] == moments
-    assert noted.used and str(noted) == name
-    assert across_repeated_hours(moments, noted) == across_repeated_hours(moments, zone)
-    clean = NotedZone(zone)
-    assert microseconds("2026-11-27T23:26:03Z", clean) is not None and not clean.used

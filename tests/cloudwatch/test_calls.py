@@ -17,7 +17,6 @@ from watchme_analysis.cloudwatch.session import (
     BusyError,
     CancelledError,
     NotFoundError,
-    RateLimits,
     SessionTarget,
     ThrottledError,
     iam_policy,
@@ -57,12 +56,6 @@ def aws_of(*responses, limits=FAST, target=SessionTarget(region="eu-west-1")):  
     aws = Aws(target, limits)
     aws._clients = dict.fromkeys(("sqs", "sts", "cloudtrail"), client)
     return aws, client
-
-
-def test_a_call_returns_the_response_without_metadata():
-    aws, client = aws_of({"QueueUrl": "u", "ResponseMetadata": {}})
-    assert aws.call("sqs", "get_queue_url", QueueName="q") == {"QueueUrl": "u"}
-    assert (client.requests, aws.calls, aws.actions) == ([{"QueueName": "q"}], 1, {"sqs:GetQueueUrl"})
 
 
 @together(
@@ -172,25 +165,6 @@ def test_no_call_is_repeated_after_the_deadline():
     assert aws.calls == 1
 
 
-def test_calls_of_one_operation_keep_a_gap(monkeypatch):
-    aws, _ = aws_of(*[{}] * 5, limits=RateLimits(gap_s=10.0))
-    waits = []
-    monkeypatch.setattr(Aws, "sleep", lambda _, seconds: waits.append(round(seconds)))
-    for _ in range(3):
-        aws.call("sqs", "get_queue_url")
-    # The quota of LookupEvents is lower, so its gap is five times as long.
-    for _ in range(2):
-        aws.call("cloudtrail", "lookup_events")
-    assert waits == [0, 10, 20, 0, 50]
-
-
-def test_waits_before_a_retry_double_up_to_a_limit():
-    aws = Aws(rate_limits=RateLimits(backoff_s=1.0, max_backoff_s=5.0))
-    longest = [max(aws.backoff(attempt) for _ in range(200)) for attempt in range(4)]
-    for wait_s, limit in zip(longest, (1, 2, 4, 5), strict=True):
-        assert 0.8 * limit < wait_s <= limit
-
-
 def test_cancelled_work_ends_a_wait_and_the_next_call():
     aws, client = aws_of({})
     aws.sleep(0)
@@ -205,59 +179,6 @@ def test_cancelled_work_ends_a_wait_and_the_next_call():
     with pytest.raises(CancelledError):
         aws.call("sqs", "get_queue_url")
     assert client.requests == []
-
-
-@together(
-    ("target", "region", "name", "label"),
-    [
-        (SessionTarget(), "eu-west-1", "eu-west-1", "eu-west-1"),
-        (SessionTarget("prod"), "eu-west-1", "eu-west-1 prod", "prod/eu-west-1"),
-        (SessionTarget("prod", "sa-east-1"), None, "sa-east-1 prod", "prod/sa-east-1"),
-        (SessionTarget(), "aws-global", None, "default"),
-        (SessionTarget("prod"), None, None, "prod"),
-    ],
-)
-def test_names_of_a_target(target, region, name, label):
-    aws, client = aws_of(target=target)
-    client.region_name = region
-    assert aws.label == label
-    if name is not None:
-        assert aws.target_name == name
-    else:
-        assert aws.target_name == str(target)
-    if region in (None, "aws-global"):
-        with pytest.raises(ServiceError) as raised:
-            _ = aws.region
-        assert messages_in(raised.value.args[0]) == {"error-no-region": {}}
-    else:
-        assert aws.region == region
-
-
-def test_a_profile_that_does_not_exist():
-    with pytest.raises(ServiceError) as raised:
-        Aws(SessionTarget("missing")).client("sqs")
-    ((name, values),) = messages_in(raised.value.args[0]).items()
-    assert name == "error-aws-unavailable"
-    assert "missing" in values["problem"]
-
-
-def test_a_clone_shares_the_clients_and_nothing_else():
-    aws, client = aws_of()
-    aws._session = object()
-    aws.cancelled.set()
-    other = aws.clone("sqs")
-    assert (other.target, other.rate_limits, other._session) == (aws.target, aws.rate_limits, aws._session)
-    assert other._clients == {"sqs": client, "sts": client}
-    assert not other.cancelled.is_set()
-
-
-def test_the_account():
-    client = Client({"Account": "123456789012"})
-    client.method_to_api_mapping = {"get_caller_identity": "GetCallerIdentity"}
-    client.get_caller_identity = client.get_queue_url
-    aws = Aws()
-    aws._clients["sts"] = client
-    assert aws.account() == "123456789012"
 
 
 def test_the_policy_of_a_pull():

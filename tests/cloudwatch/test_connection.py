@@ -1,25 +1,22 @@
 """The front for Python: logs, metrics and prices of AWS, called as a person types it."""
 
-import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-from worlds.aws_front import FAST
 from worlds.messages import messages_in
 from worlds.scripted_aws import ScriptedAws
 from worlds.settings_file import write_settings
 
 import watchme_analysis as w
-from watchme_analysis.cloudwatch.connection import CacheSettings, Connection
+from watchme_analysis.cloudwatch.connection import Connection
 from watchme_analysis.cloudwatch.insights.query_library import (
     LibraryQuery,
     Parameter,
     library,
     library_query,
 )
-from watchme_analysis.cloudwatch.response_cache import CacheMissError
+from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
 from watchme_analysis.cloudwatch.session import SessionTarget
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.message import message_of
@@ -69,27 +66,6 @@ def test_the_metric_of_a_queue_has_a_row_for_each_interval(account):
     assert age.value.notna().sum() == 60
     assert set(age.completeness) == {"value", "zero", "missing", "not_settled"}
     assert not how.truncated
-
-
-@pytest.mark.slow
-def test_several_names_and_statistics_are_one_request_with_a_period_of_my_own(account):
-    names = ["ApproximateAgeOfOldestMessage", "NumberOfMessagesSent"]
-    frame, _ = w.connect().metrics(
-        "AWS/SQS", names, {"QueueName": "uploads"}, stat=["Maximum", "Average"], period="1h", since="12h"
-    )
-    assert len(frame.groupby(["metric", "stat"])) == 4
-    assert set(frame.period_s) == {3600}
-    assert account.calls["GetMetricData"] == 1
-
-
-def test_the_catalogue_of_a_queue(account):
-    aws = w.connect()
-    frame, _ = aws.metrics_of(queues="uploads", since="7h")
-    listed = aws.metric_catalogue()
-    pairs = listed[listed.namespace == "AWS/SQS"][["metric", "stat"]]
-    assert set(map(tuple, frame[["metric", "stat"]].to_numpy())) == set(map(tuple, pairs.to_numpy()))
-    with pytest.raises(InputError, match="Name queues"):
-        aws.metrics_of()
 
 
 def test_queries_of_the_library_name_their_groups_and_take_parameters(account):
@@ -188,31 +164,6 @@ def test_profiles_are_accounts(account, tmp_path, monkeypatch):
         w.connect(profile="nobody").logs(ERRORS, groups=GROUPS)
 
 
-@pytest.mark.slow
-def test_the_region_comes_from_the_settings(account, tmp_path, monkeypatch):
-    write_settings(tmp_path, 'region = "eu-west-1"\n')
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert repr(w.connect(offline=True)) == "<Connection to eu-west-1, offline>"
-    with pytest.raises(InputError, match=r"No log group matches .* in eu-west-1"):
-        w.connect().logs(ERRORS, groups="/aws/lambda/*")
-    rows, _ = w.connect(region="ap-southeast-2").logs(ERRORS, groups="/aws/lambda/*")
-    assert len(rows) == 2
-
-
-def test_bounds_are_texts_datetimes_or_spans(account):
-    aws = w.connect()
-    window = {"since": NOW - timedelta(hours=3), "until": NOW - timedelta(hours=1)}
-    rows, how = aws.logs(ERRORS, groups=GROUPS, **window)
-    assert (len(rows), how.start, how.end) == (2, window["since"], window["until"])
-    assert len(aws.logs(ERRORS, groups=GROUPS, since=timedelta(hours=1))[0]) == 0
-    # A time without a zone is in the zone of the settings, Asia/Tokyo in tests.
-    local = (NOW + timedelta(hours=9)).replace(tzinfo=None) - timedelta(hours=3)
-    assert aws.logs(ERRORS, groups=GROUPS, since=local)[1].start == NOW - timedelta(hours=3)
-    for bad, words in (("2 houres", "not a valid time"), (7, "not a valid time")):
-        with pytest.raises(InputError, match=words):
-            aws.logs(ERRORS, groups=GROUPS, since=bad)
-
-
 def test_invalid_requests_are_one_sentence(account):
     aws = w.connect()
     with pytest.raises(InputError, match="A query needs log groups"):
@@ -225,22 +176,6 @@ def test_invalid_requests_are_one_sentence(account):
         w.connect(most=1)
 
 
-def test_lists_of_what_there_is(account):
-    boto3.client("sqs").create_queue(QueueName="uploads")
-    aws = w.connect()
-    assert aws.log_groups("/aws/*") == [*GROUPS]
-    assert aws.queues() == ["uploads"]
-    assert aws.functions() == []
-
-
-@pytest.mark.slow
-def test_fields_of_json_messages_become_columns(account):
-    at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
-    account.engine.load(GROUPS[0], [(at, json.dumps({"level": "ERROR", "n": 2}), "s")])
-    frame, _ = w.connect().logs(ERRORS, groups=GROUPS[0], flatten=True)
-    assert frame["message.n"].tolist() == [2]
-
-
 @pytest.fixture
 def apart(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -251,8 +186,12 @@ def apart(tmp_path, monkeypatch):
 def connected(*scripts, targets=1, offline=False, **answers):
     """Return a connection without a cache whose calls have scripted responses, and the account behind it."""
     aws = ScriptedAws(*scripts, **answers)
-    storage = CacheSettings(None, stores=False, offline=offline, refresh=False)
-    connection = Connection((SessionTarget(region="eu-west-1"),) * targets, storage, max_scan_gb=3.0)
+    connection = Connection(
+        (SessionTarget(region="eu-west-1"),) * targets,
+        lambda aws: ResponseCache(),
+        offline,
+        max_scan_gb=3.0,
+    )
     connection._sessions["eu-west-1"] = aws
     return connection, aws
 
@@ -270,37 +209,6 @@ def incoming(*sizes):
                 {"Id": name, "Label": "", "Timestamps": [NOW], "Values": [value], "StatusCode": "Complete"}
             ]
     return [[{"MetricDataResults": results}]]
-
-
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda aws: aws.logs("stats count(*)", "g")[1],
-        lambda aws: aws.query("worker_first", "g")[1],
-        lambda aws: aws.metrics("AWS/SQS", "x")[1],
-        lambda aws: aws.metrics_of(queues="q")[1],
-    ],
-)
-def test_by_default_a_window_is_the_last_day(apart, ask):
-    aws, _ = connected(rows("a"), get_metric_data=incoming(1.0) * 2)
-    before = datetime.now(UTC)
-    how = ask(aws)
-    assert before <= how.end <= datetime.now(UTC)
-    assert (how.end - how.start) == timedelta(hours=24)
-
-
-def test_a_price_is_that_of_the_last_day(apart):
-    aws, account = connected(get_metric_data=incoming(2e9, 1e9))
-    before = datetime.now(UTC)
-    assert aws.price("stats count(*)", ["a", "b"]).bytes_by_group == {"a": 2e9, "b": 1e9}
-    ((_, given),) = account.calls
-    assert before <= given["EndTime"] <= datetime.now(UTC)
-    assert 86_400 <= (given["EndTime"] - given["StartTime"]).total_seconds() < 86_460
-    several, _ = connected(targets=2, get_metric_data=incoming(2e9))
-    assert several.price("stats count(*)", "a").bytes_by_group == {"eu-west-1 a": 2e9}
-    with pytest.raises(InputError) as raised:
-        connected(offline=True)[0].price("stats count(*)", "a")
-    assert messages_in(raised.value.args[0]) == {"error-price-offline": {}}
 
 
 def test_limits_of_a_query(apart):
@@ -324,21 +232,6 @@ def test_limits_of_a_query(apart):
     aws, _ = connected(scanned + done, get_metric_data=incoming(1e9))
     _, how = aws.logs("stats count(*)", "g")
     assert (how.bytes_scanned, how.cost_usd) == (3.1e9, 3.1 * 0.005)
-
-
-def test_a_deadline_of_zero_starts_nothing(apart):
-    aws, account = connected(get_metric_data=incoming(1.0))
-    aws.deadline_s = 0
-    _, how = aws.logs("stats count(*)", "g")
-    assert (account.started, how.truncated) == ([], True)
-    assert messages_in(message_of(how.notes[0])) == {"insights-deadline": {}}
-
-
-def test_messages_are_flattened_on_request(apart):
-    for flatten, columns in ((False, ["@message"]), (True, ["@message", "message.n"])):
-        aws, _ = connected(rows('{"n": 1}'), get_metric_data=incoming(1.0))
-        frame, _ = aws.logs("fields @message", "g", flatten=flatten)
-        assert [name for name in frame.columns if "message" in name] == columns
 
 
 def test_lists_of_an_account(apart):
@@ -371,91 +264,11 @@ def test_log_groups_by_pattern(apart):
     assert account.calls == [("logs:describe_log_groups", {})]
 
 
-@pytest.mark.parametrize(
-    ("period", "seconds"), [(60, 60), ("5m", 300), (timedelta(minutes=2), 120), (1, 1), (90.0, 90)]
-)
-def test_the_period_of_a_metric(apart, period, seconds):
-    aws, account = connected(get_metric_data=[[{"MetricDataResults": []}]])
-    frame, _ = aws.metrics("AWS/SQS", ["a", "b"], {"QueueName": "q"}, stat="Sum", period=period, since="5m")
-    stats = [query["MetricStat"] for query in account.calls[0][1]["MetricDataQueries"]]
-    dimensions = [{"Name": "QueueName", "Value": "q"}]
-    assert stats == [
-        {
-            "Metric": {"Namespace": "AWS/SQS", "MetricName": name, "Dimensions": dimensions},
-            "Period": seconds,
-            "Stat": "Sum",
-        }
-        for name in "ab"
-    ]
-    assert "place" not in frame
-
-
 @pytest.mark.parametrize("period", [0, 0.5, 1.5, timedelta(milliseconds=1500)])
 def test_a_period_is_whole_seconds(apart, period):
     with pytest.raises(InputError) as raised:
         connected()[0].metrics("AWS/SQS", "a", period=period)
     assert messages_in(raised.value.args[0]) == {"error-metric-period": {"period": repr(period)}}
-
-
-def test_averages_by_default(apart):
-    aws, account = connected(get_metric_data=[[{"MetricDataResults": []}]])
-    aws.metrics("AWS/SQS", "a", since="5m")
-    assert account.calls[0][1]["MetricDataQueries"][0]["MetricStat"]["Stat"] == "Average"
-
-
-def test_the_library_is_read_from_its_files():
-    library.cache_clear()
-    found = library()
-    assert sorted(found) == [
-        "api_status",
-        "cold_starts",
-        "durations",
-        "errors_by_type",
-        "import_errors",
-        "item_failures",
-        "reports",
-        "request",
-        "request_ids",
-        "stream",
-        "worker_errors",
-        "worker_first",
-        "worker_recent",
-        "worker_timeouts",
-    ]
-    assert found["request"] == LibraryQuery(
-        "request",
-        "Everything that one invocation wrote, by its request id.",
-        "/aws/lambda/*",
-        ("@timestamp", "@message", "@logStream", "@ptr"),
-        "fields @timestamp, @message, @logStream\n"
-        '| filter @message like "{request_id}" or @requestId = "{request_id}"\n'
-        "| sort @timestamp asc\n",
-        (Parameter("request_id", "uuid", "request id of the invocation"),),
-    )
-    assert found["worker_first"].parameters == (Parameter("rows", "integer", "rows to return", "150"),)
-    (named,) = [each for each in found["worker_errors"].parameters if each.name == "error_words"]
-    assert (named.type, named.default_from) == ("words", "log_words.error")
-    # A description has its Japanese text with it.
-    assert message_of(found["request"].description) != found["request"].description
-
-
-def test_the_library_as_a_frame():
-    frame = Connection.query_library()
-    assert set(frame.dtypes.astype(str)) == {"string"}
-    assert frame.set_index("name").loc["request"].to_dict() == {
-        "description": "Everything that one invocation wrote, by its request id.",
-        "parameters": "request_id",
-        "columns": "@timestamp, @message, @logStream, @ptr",
-        "log_groups": "/aws/lambda/*",
-    }
-    catalogue = Connection.metric_catalogue()
-    assert catalogue.iloc[0].to_dict() == {
-        "namespace": "AWS/SQS",
-        "dimension": "QueueName",
-        "metric": "NumberOfMessagesSent",
-        "stat": "Sum",
-    }
-    assert set(catalogue.dtypes.astype(str)) == {"string"}
 
 
 @pytest.mark.parametrize(
@@ -510,14 +323,3 @@ def test_errors_of_a_query_of_the_library(apart):
     # Braces that are no parameter stay as they are.
     text = LibraryQuery("n", "", "", (), " a {b} {rows} ", (Parameter("rows", "integer", "", "5"),))
     assert text.filled() == "a {b} 5"
-
-
-def test_queries_start_until_the_ceiling_is_exceeded(apart):
-    """Over 151 groups four queries run, one at a time: the third begins at 2 GB, and the fourth does not."""
-    scripts = [[{"status": "Complete", "rows": [], "statistics": {"bytesScanned": 1e9 + 1}}]] * 3
-    limits = replace(FAST, concurrent_queries=1)
-    aws, account = connected(*scripts, limits=limits, get_metric_data=lambda **_: [{"MetricDataResults": []}])
-    groups = [f"g{number}" for number in range(151)]
-    _, how = aws.logs("stats count(*)", groups)
-    assert [len(each["logGroupNames"]) for each in account.started] == [50, 50, 50]
-    assert (how.truncated, how.bytes_scanned) == (True, 3 * (1e9 + 1))

@@ -19,9 +19,9 @@ from watchme_analysis.cloudwatch.insights.frame import result_frame
 from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.run import run_queries
-from watchme_analysis.cloudwatch.insights.window_planner import row_time
+from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, row_time, windows_by_count
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
-from watchme_analysis.cloudwatch.session import Aws, CancelledError, RateLimits
+from watchme_analysis.cloudwatch.session import Aws, CancelledError
 from watchme_analysis.errors import RetryableServiceError, ServiceError
 from watchme_analysis.window import Window
 
@@ -67,13 +67,6 @@ def test_one_query_and_one_poll_more_than_needed(front, aws):
     assert front.calls["GetQueryResults"] == 2
 
 
-@pytest.mark.slow
-def test_partial_rows_of_a_running_query_are_not_taken(front, aws):
-    front.polls = 4
-    load(front, range(0, 1000, 10))
-    assert len(run_queries(aws, [ask()])[0].rows) == 100
-
-
 def test_pages_are_followed_and_an_expired_token_starts_over(front, aws):
     front.page = 10
     load(front, range(0, 35_000, 1000))
@@ -95,14 +88,6 @@ def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second,
     got = [offsets[number] for number in numbers(answer)]
     assert Counter(numbers(answer)) == Counter(range(450))
     assert got == sorted(got, reverse=text != RAW)
-    assert not answer.truncated
-
-
-def test_a_sort_without_a_direction_is_sent_with_one(front, aws):
-    # AWS documents no default; that of this fake is the other one.
-    load(front, range(0, 250_000, 1000))
-    answer = run_queries(aws, [ask("fields @timestamp, @message | sort @timestamp")], row_limit=100)[0]
-    assert numbers(answer) == list(reversed(range(250)))
     assert not answer.truncated
 
 
@@ -135,27 +120,6 @@ def test_the_window_is_half_open(front, aws):
     load(front, [-1, 0, 999, 59_999, 60_000, 60_999])
     answer = run_queries(aws, [ask(end=START + timedelta(minutes=1))])[0]
     assert numbers(answer) == [1, 2, 3]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("order", ["asc", "desc"])
-@pytest.mark.parametrize("whole_second", [True, False])
-def test_the_window_is_half_open_past_the_cap_too(front, aws, order, whole_second):
-    front.end_is_whole_second = whole_second
-    load(front, [*range(0, 60_000, 100), *range(60_000, 61_000, 10)])
-    text = f"fields @timestamp, @message | sort @timestamp {order}"
-    answer = run_queries(aws, [ask(text, end=START + timedelta(minutes=1))], row_limit=90)[0]
-    assert sorted(numbers(answer)) == list(range(600))
-    assert (answer.truncated, answer.records_matched) == (False, 600)
-
-
-@pytest.mark.slow
-def test_a_burst_in_one_second_is_cut_by_milliseconds(front, aws):
-    offsets = [0, 500, *([60_000 + n % 1000 for n in range(2000)]), 120_000]
-    load(front, offsets)
-    answer = run_queries(aws, [ask()], row_limit=100)[0]
-    assert Counter(numbers(answer)) == Counter(range(len(offsets)))
-    assert not answer.truncated
 
 
 def test_log_streams_separate_the_rows_of_a_millisecond(front, aws):
@@ -196,31 +160,6 @@ def test_other_queries_are_never_split(front, aws, text):
     assert len(answer.rows) == {"s": 12, "d": 3600, "l": 7}[text.split("| ")[-1][0]]
 
 
-def test_more_groups_than_a_query_returns_are_said_to_be_missing(front, aws):
-    load(front, range(0, 300_000, 1000))
-    answer = run_queries(aws, [ask("stats count(*) as n by @message")], row_limit=100)[0]
-    assert (len(answer.rows), answer.truncated, answer.queries_started) == (100, True, 1)
-    assert any("stats looks at several events together" in note for note in answer.notes)
-    limited = run_queries(aws, [ask("stats count(*) as n by @message | limit 100")], row_limit=100)[0]
-    assert (len(limited.rows), limited.truncated) == (100, False)
-    assert "limit" not in front.started[-1]
-
-
-def test_windows_are_cut_by_the_rows_that_come_and_not_by_what_statistics_count(front, aws):
-    front.counted_over = 5
-    load(front, range(0, 300_000, 1000))
-    answer = run_queries(aws, [ask()])[0]
-    assert (len(answer.rows), answer.truncated, answer.queries_started) == (300, True, 1)
-    assert any(
-        "300 rows came, and CloudWatch counts 305: run the query again" in note for note in answer.notes
-    )
-    # As many rows as come at most may be all there are: only what follows them tells.
-    front.counted_over = 0
-    answer = run_queries(aws, [ask()], row_limit=300)[0]
-    assert (sorted(numbers(answer)), answer.truncated) == (list(range(300)), False)
-    assert answer.queries_started == 2
-
-
 @pytest.mark.slow
 def test_a_lower_limit_than_was_requested_loses_nothing_in_silence(front, aws):
     front.most_rows = 10_000
@@ -236,30 +175,6 @@ def test_a_lower_limit_than_was_requested_loses_nothing_in_silence(front, aws):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("whole_second", [True, False])
-def test_known_counts_plan_the_windows_without_asking_the_whole(front, aws, whole_second):
-    front.end_is_whole_second = whole_second
-    offsets = range(500, 3_600_000, 1000)
-    load(front, offsets)
-    answer = run_queries(aws, [ask(**counted(offsets))], row_limit=400)[0]
-    assert Counter(numbers(answer)) == Counter(range(3600))
-    assert not answer.truncated
-    # Each query covers the second after its window as well.
-    assert answer.records_scanned <= 3600 + 12
-    assert answer.queries_started == 12
-
-
-def test_a_rare_line_is_not_queried_in_as_many_windows_as_events_would_need(front, aws):
-    offsets = range(0, 3_600_000, 500)
-    load(front, offsets)
-    text = "fields @timestamp, @message | filter @message like /77$/"
-    answer = run_queries(aws, [ask(text, **counted(offsets))], row_limit=100)[0]
-    assert sorted(numbers(answer)) == list(range(77, 7200, 100))
-    assert answer.records_scanned <= 1.05 * 7200
-    assert answer.queries_started <= 9
-
-
-@pytest.mark.slow
 def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws):
     """Of other bursts, and without counts: test_window_planner, whose model needs no server."""
     offsets = [*range(0, 3_600_000, 720), *range(1_817_300, 1_877_300, 2)]
@@ -269,37 +184,12 @@ def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws):
     assert answer.records_scanned <= 2 * len(offsets)
 
 
-@pytest.mark.slow
-def test_a_short_window_is_queried_whole(front, aws):
-    load(front, range(0, 40_000, 1000))
-    answer = run_queries(aws, [ask(end=START + timedelta(seconds=40), counts=())])[0]
-    assert (len(answer.rows), answer.queries_started) == (40, 1)
-
-
-@pytest.mark.slow
-def test_a_timeout_is_queried_again_in_halves(front, aws):
-    load(front, range(0, 3_600_000, 60_000))
-    front.timeout_over_s = 1000
-    answer = run_queries(aws, [ask()])[0]
-    assert sorted(numbers(answer)) == list(range(60))
-    assert not answer.truncated
-
-
 def test_a_timeout_of_a_query_that_stays_whole_is_said(front, aws):
     load(front, range(0, 3_600_000, 60_000))
     front.timeout_over_s = 1000
     answer = run_queries(aws, [ask("stats count(*)")])[0]
     assert answer.truncated
     assert answer.status == "Timeout"
-
-
-def test_a_failed_query_is_tried_once_more(front, aws):
-    load(front, [0, 1])
-    front.fail_next = 1
-    assert len(run_queries(aws, [ask()])[0].rows) == 2
-    front.fail_next = 2
-    answer = run_queries(aws, [ask()])[0]
-    assert (answer.status, answer.truncated) == ("Failed", True)
 
 
 @pytest.mark.slow
@@ -348,15 +238,6 @@ def test_a_refusal_says_what_where_and_what_to_do_next(front, aws, fault, next_s
 
 
 @pytest.mark.slow
-def test_few_slots_are_shared(front, aws):
-    front.slots = 2
-    front.polls = 2
-    load(front, range(0, 3_600_000, 1000))
-    answers = run_queries(aws, [ask() for _ in range(6)], row_limit=1000)
-    assert [len(answer.rows) for answer in answers] == [3600] * 6
-
-
-@pytest.mark.slow
 def test_the_deadline_stops_what_runs_and_says_so(front, aws):
     front.polls = 10_000
     load(front, range(10))
@@ -385,26 +266,6 @@ def test_what_was_answered_is_kept_when_the_rest_breaks_off(front, aws):
     answers = run_queries(Aws(rate_limits=replace(FAST, concurrent_queries=1)), [ask(), ask()])
     assert [(len(answer.rows), answer.truncated) for answer in answers] == [(10, False), (0, True)]
     assert any("It broke off: logs:StartQuery" in note for note in answers[1].notes)
-
-
-@pytest.mark.slow
-def test_throttled_calls_slow_down_and_recover(front):
-    aws = Aws(rate_limits=replace(FAST, gap_s=1e-4))
-    front.faults["StartQuery"].extend(["throttle"] * 3)
-    load(front, [0])
-    run_queries(aws, [ask()])[0]
-    assert aws._slowdown["logs:StartQuery"] == pytest.approx(0.9 * 8)
-    assert aws._slowdown["logs:GetQueryResults"] == 1
-
-
-@pytest.mark.slow
-def test_a_deadline_ends_a_series_of_throttled_calls(front):
-    patient = replace(FAST, attempts=10_000, backoff_s=0.05, max_backoff_s=0.05)
-    front.faults["StartQuery"].extend(["throttle"] * 10_000)
-    load(front, [0])
-    with pytest.raises(RetryableServiceError, match="in every attempt: try again later"):
-        run_queries(Aws(rate_limits=patient), [ask()], deadline_s=0.3)[0]
-    assert front.calls["StartQuery"] < 1000
 
 
 def test_giving_up_or_failing_stops_everything_in_flight(front, aws):
@@ -478,17 +339,6 @@ def test_one_query_that_is_refused_costs_no_other(front, aws):
     assert len(answers[1].rows) == 2
 
 
-@pytest.mark.slow
-def test_a_slow_query_is_polled_ever_less(front):
-    front.polls = 8
-    load(front, [0])
-    began = time.monotonic()
-    run_queries(Aws(rate_limits=RateLimits(gap_s=0, first_poll_s=0.02, max_poll_s=10)), [ask()])[0]
-    # A quarter of its age between polls: eight more polls take at least 0.02 * 1.25**8 in theory.
-    assert time.monotonic() - began > 0.1
-    assert front.calls["GetQueryResults"] == 9
-
-
 bursts = st.lists(
     st.tuples(
         st.integers(0, 590), st.integers(1, 60), st.sampled_from([1, 50, 1000, 30_000]), st.integers(0, 999)
@@ -554,3 +404,20 @@ def test_rows_come_exactly_once_or_it_says_truncated(front, bursts, cap, **more)
     else:
         crowded = max(Counter(offsets).values())
         assert crowded > cap or accident == "failed"
+
+
+@given(
+    counts=st.dictionaries(st.integers(0, 59), st.integers(0, 500)),
+    most_rows=st.integers(1, 200),
+    start=st.integers(0, 3_000_000),
+    length=st.integers(1, 3_600_000),
+)
+def test_windows_partition_the_interval(counts, most_rows, start, length):
+    window = QueryWindow(start, start + length)
+    bins = [(60 * minute, rows) for minute, rows in sorted(counts.items())]
+    parts = windows_by_count(window, bins, 60, most_rows)
+    assert (parts[0].from_ms, parts[-1].to_ms) == (window.from_ms, window.to_ms)
+    assert all(a.to_ms == b.from_ms for a, b in itertools.pairwise(parts))
+    assert all(part.length_ms > 0 for part in parts)
+    halves = window.parts(2)
+    assert (len(halves) > 1) == (length > 1)

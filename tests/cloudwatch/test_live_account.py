@@ -10,16 +10,11 @@ from worlds.scripted_aws import ScriptedAws
 from watchme_analysis.aws_shapes.cloudtrail import LOOKED_UP_EVENTS
 from watchme_analysis.cloudwatch.account_state import (
     Scope,
-    as_cli_prints,
-    describe_alarm_history,
-    describe_alarms,
-    describe_function,
     discover_scope,
     lookup_changes,
     sample_messages,
 )
 from watchme_analysis.cloudwatch.session import NotFoundError
-from watchme_analysis.errors import ServiceError
 from watchme_analysis.window import Window
 
 START = datetime(2025, 12, 11, 1, tzinfo=UTC)
@@ -96,28 +91,11 @@ def test_a_function_leads_to_its_queue_and_a_queue_to_its_functions(queues, func
     assert looked_up == ["jobs", "jobs-dlq"], "each once"
 
 
-def test_two_queues_share_a_dead_letter_queue():
-    scope = discover_scope(account(), ["other", "jobs"], [])
-    assert (list(scope.queues), scope.dead_letter) == (["other", "jobs-dlq", "jobs"], ["jobs-dlq"])
-
-
 def test_a_function_that_does_not_exist_is_an_error():
     aws = account(get_function_configuration=[NotFoundError("no function missing")])
     with pytest.raises(NotFoundError, match="missing"):
         discover_scope(aws, [], ["missing"])
     assert aws.calls == [("lambda:get_function_configuration", {"FunctionName": "missing"})]
-
-
-def test_a_function_and_its_reserved_concurrency():
-    aws = account(get_function_concurrency=[{"ReservedConcurrentExecutions": 5}])
-    assert describe_function(aws, "worker") == (
-        {"FunctionName": "worker"},
-        {"ReservedConcurrentExecutions": 5},
-    )
-    assert aws.calls == [
-        ("lambda:get_function_configuration", {"FunctionName": "worker"}),
-        ("lambda:get_function_concurrency", {"FunctionName": "worker"}),
-    ]
 
 
 def message(number):
@@ -163,12 +141,6 @@ def test_messages_are_read_once_and_made_visible_again():
     ]
 
 
-def test_no_more_messages_are_read_than_requested():
-    aws = ScriptedAws(receive_message=[received(1, 2)], change_message_visibility_batch=[{}])
-    assert len(sample_messages(aws, URL, 2)) == 2
-    assert sample_messages(ScriptedAws(), URL, 0) == []
-
-
 def failed(number, sender=False):
     return {"Failed": [{"Id": str(number), "Code": "InternalError", "SenderFault": sender}]}
 
@@ -195,29 +167,6 @@ def test_messages_that_stay_hidden_are_noted():
     }
 
 
-def test_a_batch_that_fails_does_not_affect_the_next():
-    aws = ScriptedAws(
-        receive_message=[received(*range(10)), received(10)],
-        change_message_visibility_batch=[ServiceError("refused"), {}],
-    )
-    notes = []
-    assert len(sample_messages(aws, URL, 11, notes)) == 11
-    assert [next(iter(messages_in(each))) for each in notes] == ["error-sample-hidden"]
-    assert len(requests_of(aws, "change_message_visibility_batch")) == 2
-
-
-def test_messages_that_were_read_are_kept_when_reading_fails():
-    aws = ScriptedAws(
-        receive_message=[received(1), ServiceError("refused")], change_message_visibility_batch=[{}]
-    )
-    notes = []
-    assert len(sample_messages(aws, URL, 5, notes)) == 1
-    assert notes == ["refused"]
-    assert len(requests_of(aws, "change_message_visibility_batch")) == 1
-    with pytest.raises(ServiceError, match="refused"):
-        sample_messages(ScriptedAws(receive_message=[ServiceError("refused")]), URL, 5)
-
-
 class Reappearing(MemoryQueues):
     """A queue whose messages become visible after a time, and whose short polls return one of them."""
 
@@ -240,42 +189,6 @@ def test_a_sample_ends_by_time_and_by_receives(call_s, number):
     assert receives <= 10 + 4 * (number + 100) / 10
     assert aws.now() - aws.began <= timedelta(seconds=120)
     assert aws.hidden == set()
-
-
-def test_attributes_of_a_message_as_the_cli_prints_them():
-    attributes = {"raw": {"BinaryValue": b"\x00\xff", "DataType": "Binary"}, "n": {"StringValue": "1"}}
-    found = as_cli_prints(message(1) | {"MessageAttributes": attributes})
-    assert found == {
-        "MessageId": "1",
-        "Body": "{}",
-        "MessageAttributes": {
-            "raw": {"BinaryValue": "AP8=", "DataType": "Binary"},
-            "n": {"StringValue": "1"},
-        },
-    }
-    assert as_cli_prints(message(1)) == {"MessageId": "1", "Body": "{}"}
-
-
-def test_alarms_of_all_pages():
-    pages = [{"MetricAlarms": [1], "CompositeAlarms": [2]}, {"MetricAlarms": [3]}]
-    aws = ScriptedAws(describe_alarms=[pages])
-    assert describe_alarms(aws) == {"MetricAlarms": [1, 3], "CompositeAlarms": [2]}
-    assert aws.calls == [("cloudwatch:describe_alarms", {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]})]
-
-
-def test_the_history_of_both_kinds_of_alarms_latest_first():
-    items = [{"Timestamp": START + timedelta(minutes=minute)} for minute in (1, 3, 2)]
-    aws = ScriptedAws(
-        describe_alarm_history=[{"AlarmHistoryItems": items[:2]}, {"AlarmHistoryItems": items[2:]}]
-    )
-    assert describe_alarm_history(aws, HOUR) == {"AlarmHistoryItems": [items[1], items[2], items[0]]}
-    assert aws.calls == [
-        (
-            "cloudwatch:describe_alarm_history",
-            {"AlarmTypes": [kind], "StartDate": HOUR.start, "EndDate": HOUR.end},
-        )
-        for kind in ("MetricAlarm", "CompositeAlarm")
-    ]
 
 
 def test_changes_are_looked_up_from_a_week_before_by_the_name_of_each_call():

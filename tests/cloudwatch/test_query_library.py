@@ -4,10 +4,8 @@ import pandas as pd
 import pytest
 from worlds.aws_front import FAST
 
-from watchme_analysis.aws_shapes.insights_query_text import columns_of
-from watchme_analysis.cloudwatch.insights.cached import get_log_rows
 from watchme_analysis.cloudwatch.insights.frame import result_frame, typed_frame
-from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.query_library import library, library_query
 from watchme_analysis.cloudwatch.insights.run import run_queries
 from watchme_analysis.cloudwatch.session import Aws
@@ -82,20 +80,6 @@ def test_the_queries_find_what_they_say(run):
     assert len(run("worker_errors")) == 5
 
 
-@pytest.mark.slow
-def test_runs_that_were_killed_are_among_the_errors(front):
-    killed = f"RequestId: {ID} Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n"
-    gone = f"RequestId: {OTHER} Process exited before completing request\n"
-    start_ms = int(START.timestamp() * 1000)
-    front.engine.load(GROUP, [(start_ms + n, line, "s") for n, line in enumerate((killed, LINES[0], gone))])
-    window = Window(START, START + timedelta(hours=1))
-    requested = InsightsQuery(library_query("worker_errors").filled(None), (GROUP,), window)
-    assert result_frame(run_queries(Aws(rate_limits=FAST), [requested])[0])["@message"].tolist() == [
-        killed,
-        gone,
-    ]
-
-
 def test_parameters_are_checked():
     with pytest.raises(InputError, match="needs request_id"):
         library_query("request").filled()
@@ -107,11 +91,6 @@ def test_parameters_are_checked():
         library_query("worker_first").filled({"row": "1"})
     with pytest.raises(InputError, match="no query 'nothing'"):
         library_query("nothing")
-
-
-def test_columns_say_what_a_query_shows():
-    for query in library().values():
-        assert columns_of(query.filled(GIVEN.get(query.name))) == list(query.columns)
 
 
 def test_dtypes():
@@ -152,12 +131,6 @@ def test_numbers_keep_their_digits_and_texts_stay_texts():
     assert typed_frame(["m"], [{"m": "6.7E7"}, {"m": "1.28E8"}]).m.tolist() == [6.7e7, 1.28e8]
 
 
-def test_a_time_that_came_as_milliseconds_is_a_time():
-    frame = typed_frame(["last", "n"], [{"last": "1765414800120", "n": "1765414800120"}], {"last": "time"})
-    assert frame["last"][0] == pd.Timestamp("2025-12-11T01:00:00.120Z")
-    assert str(frame.n.dtype) == "Int64"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
@@ -196,95 +169,3 @@ def test_flattened_messages_overwrite_nothing(front):
     assert frame["@timestamp"].notna().all()
     assert frame["message.record.n"].dropna().tolist() == [3]
     assert frame["message.timestamp"].dropna().tolist() == ["x"]
-
-
-@pytest.mark.slow
-def test_rows_come_with_what_they_cost(front):
-    second = int(datetime.now(UTC).timestamp()) - 7200
-    front.engine.load(GROUP, [(1000 * (second + n), "x" * 974, "s") for n in range(1000)])
-    start = datetime.fromtimestamp(second, UTC)
-    query = InsightsQuery("fields @timestamp, @message", (GROUP,), Window(start, start + timedelta(hours=1)))
-    frame, retrieval = get_log_rows(Aws(rate_limits=FAST), query, usd_per_gb=2.0)
-    assert (len(frame), retrieval.rows, retrieval.truncated) == (1000, 1000, False)
-    assert retrieval.bytes_scanned == 1e6
-    assert retrieval.cost_usd == pytest.approx(0.002)
-    with pytest.raises(InputError, match="--max-scan-gb"):
-        get_log_rows(Aws(rate_limits=FAST), query, max_scan_gb=1e-4)
-
-
-@pytest.mark.slow
-def test_words_and_keys_come_from_the_configuration(run, tmp_path, monkeypatch):
-    (tmp_path / "watchme.toml").write_text(
-        '[work_items]\nitem_keys = ["orderId"]\n[log_words]\nerror = ["gescheitert", "a.b"]\n'
-    )
-    monkeypatch.chdir(tmp_path)
-    assert r"Process exited|gescheitert|a\.b/" in library_query("worker_errors").filled()
-    assert r"Process exited|oops/" in library_query("worker_errors").filled({"error_words": "oops"})
-    assert run("item_failures").item.tolist() == ["A-7"]
-    (tmp_path / "watchme.toml").write_text("")
-    with pytest.raises(InputError, match="needs key"):
-        library_query("item_failures").filled()
-    with pytest.raises(InputError, match="is a name"):
-        library_query("item_failures").filled({"key": ".*)"})
-
-
-def test_a_column_without_values_has_the_kind_of_its_expression():
-    kinds = {"t": "time", "n": "whole", "x": "number", "m": "text"}
-    for rows in ([], [{"other": "1"}]):
-        frame = typed_frame(["t", "n", "x", "m", "u"], rows, kinds)
-        assert frame.dtypes.astype(str).to_dict() == {
-            "t": "datetime64[us, UTC]",
-            "n": "Int64",
-            "x": "Float64",
-            "m": "string",
-            "u": "string",
-        }
-
-
-def test_values_decide_unless_the_expression_does():
-    values = {
-        "whole": ["1", "-2", None],
-        "number": ["1", "2.5", "-1e3"],
-        "zeros": ["01", "2", "3"],
-        "stated": ["1", "2", "3"],
-        "text": ["1", "2", "3"],
-        "exact": ["123456789012345", "0.5", "1"],  # fifteen digits
-        "long": ["1234567890123456", "0.5", "1"],  # sixteen lose some
-        "beyond": ["9223372036854775808", "1", "2"],
-    }
-    rows = [{name: column[at] for name, column in values.items()} for at in range(3)]
-    frame = typed_frame(list(values), rows, {"stated": "number", "text": "text"})
-    assert frame.dtypes.astype(str).to_dict() == {
-        "whole": "Int64",
-        "number": "Float64",
-        "zeros": "string",
-        "stated": "Float64",
-        "text": "string",
-        "exact": "Float64",
-        "long": "string",
-        "beyond": "string",
-    }
-    assert frame.number.tolist() == [1.0, 2.5, -1000.0]
-    assert frame.whole.fillna(0).tolist() == [1, -2, 0]
-    assert frame.long.tolist() == values["long"]
-
-
-def test_columns_are_those_of_the_query_and_fields_of_messages():
-    """The time was added to split the query, and `pattern` has columns that its text does not name."""
-    rows = [{"@timestamp": "2025-12-11 01:00:00.000", "@message": '{"a": {"b": 1, "c": {}}, "d": [2]}'}]
-    rows += [{"@message": "[3]"}, {"@message": '{"x": null, "e": "é"}', "@extra": "x"}]
-
-    def columns(text, **how):
-        query = InsightsQuery(text, (GROUP,), Window(START, START + timedelta(hours=1)))
-        return result_frame(QueryResult(query, rows), **how)
-
-    assert list(columns("fields @message").columns) == ["@message", "@ptr"]
-    assert list(columns("pattern @message").columns) == ["@timestamp", "@message", "@ptr", "@extra"]
-    flat = columns("fields @message", flatten=True)
-    names = ["message.a.b", "message.a.c", "message.d", "message.e"]
-    assert list(flat.columns) == ["@message", "@ptr", *names]
-    assert flat[names].astype(object).where(flat[names].notna(), None).to_numpy().tolist() == [
-        [1, "{}", "[2]", None],
-        [None] * 4,
-        [None, None, None, "é"],
-    ]

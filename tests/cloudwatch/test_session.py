@@ -5,7 +5,6 @@ import re
 import pytest
 from botocore.session import get_session
 
-from watchme_analysis.cloudwatch.account_state import TRAIL_RETENTION
 from watchme_analysis.cloudwatch.insights.query_api import MAX_LIMIT, MAX_LOG_GROUPS, UNFINISHED_STATUSES
 from watchme_analysis.cloudwatch.metrics import MAX_POINTS, MAX_QUERIES, RETENTION
 from watchme_analysis.cloudwatch.session import ACTIONS, SAMPLING_ACTIONS, Aws, SessionTarget
@@ -59,44 +58,6 @@ def test_get_metric_data():
     assert "default of TimestampDescending" in text(requested["ScanBy"].documentation)
     assert "Round down" in text(requested["StartTime"].documentation)
     assert "exclusive" in text(requested["EndTime"].documentation)
-
-
-def test_a_start_of_metrics_is_rounded_by_its_age():
-    start = text(
-        model("cloudwatch").operation_model("GetMetricData").input_shape.members["StartTime"].documentation
-    )
-    assert "less than 15 days ago - Round down to the nearest whole minute" in start
-    assert "greater than 63 days ago - Round down to the nearest 1-hour" in start
-
-
-def test_what_a_sample_of_messages_relies_on():
-    sqs = model("sqs")
-    whole = text(sqs.operation_model("ChangeMessageVisibilityBatch").documentation)
-    assert "check for batch errors even when the call returns an HTTP status code of 200" in whole
-    assert "SenderFault" in sqs.shape_for("BatchResultErrorEntry").members
-    receive = sqs.operation_model("ReceiveMessage")
-    assert "you might not receive any messages in a particular" in text(receive.documentation)
-    assert "returns more messages than this value" in text(
-        receive.input_shape.members["MaxNumberOfMessages"].documentation
-    )
-
-
-def test_changes_are_looked_up_for_so_long_and_by_one_attribute():
-    operation = model("cloudtrail").operation_model("LookupEvents")
-    whole = text(operation.documentation)
-    assert f"within the last {TRAIL_RETENTION.days} days" in whole
-    assert "limited to two per second" in whole
-    assert "can contain only one item" in text(
-        operation.input_shape.members["LookupAttributes"].documentation
-    )
-
-
-@pytest.mark.slow
-def test_alarm_history_has_metric_alarms_alone_unless_requested():
-    requested = model("cloudwatch").operation_model("DescribeAlarmHistory").input_shape.members
-    assert "only metric alarms are returned" in text(requested["AlarmTypes"].documentation)
-    whole = text(model("cloudwatch").operation_model("DescribeAlarmHistory").documentation)
-    assert "either all metric alarms or all composite alarms" in whole
 
 
 @pytest.mark.slow

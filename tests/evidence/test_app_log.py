@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.evidence.app_log import looks_like, looks_like_uvicorn, read_app_log
+from watchme_analysis.evidence.app_log import read_app_log
 from watchme_analysis.files.evidence_file import RawFile
 
 TIME = pd.Timestamp("2025-12-11T01:10:30.471Z")
@@ -89,47 +89,6 @@ def test_access_records_are_taken_apart(tmp_path, line):
     assert found == ["access", "192.0.2.7", 48, "GET", "/health", 200, "INFO"]
 
 
-def test_a_day_under_gunicorn(tmp_path):
-    text = (
-        "[2025-12-11 01:10:29 +0000] [1] [INFO] Starting gunicorn 21.2.0\n"
-        "[2025-12-11 01:10:30 +0000] [17] [INFO] Booting worker with pid: 17\n"
-        '192.0.2.7 - ann [11/Dec/2025:10:10:31 +0900] "GET /health?x HTTP/1.1" 200 15 "-" "curl"\n'
-        "[2025-12-11 01:10:40 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:17)\n"
-        "[2025-12-11 01:10:41 +0000] [17] [ERROR] Error handling request /x\n"
-        "Traceback (most recent call last):\n"
-        '  File "app.py", line 1, in f\n'
-        "ValueError: no\n"
-        "[2025-12-11 01:10:42 +0000] [1] [ERROR] Worker (pid:17) was sent SIGKILL! Perhaps out of memory?\n"
-    )
-
-    frame, retrieval = read(tmp_path, text)
-
-    assert frame["kind"].tolist() == ["lifecycle", "lifecycle", "access", "error", "error", "error"]
-    assert frame["pid"].tolist() == [1, 17, pd.NA, 1, 17, 1]
-    assert frame["time"].is_monotonic_increasing
-    assert frame.loc[2, ["client_addr", "path", "status"]].tolist() == ["192.0.2.7", "/health", 200]
-    assert (retrieval.lines, retrieval.rows, retrieval.joined_lines) == (9, 6, 3)
-
-
-def test_other_fields_of_json_are_kept(tmp_path):
-    line = '{"ts":1765415430.471,"lvl":"info","event":"done","request_id":"a","took":{"s":[1.5]},"half":"\\ud800"}\n'
-
-    frame, _ = read(tmp_path, line + '{"level":"info","n":1}\n')
-
-    assert frame["message"].tolist() == ["done", '{"level":"info","n":1}']
-    assert frame["extra"].tolist() == [
-        '{"half": "\\\\ud800", "request_id": "a", "took": {"s": [1.5]}}',
-        pd.NA,
-    ]
-    assert frame["time"].tolist()[0] == TIME
-
-
-def test_an_ipv6_peer_is_taken_apart(tmp_path):
-    frame, _ = read(tmp_path, 'INFO:     2001:db8::7:48 - "GET / HTTP/1.1" 200 OK\n')
-
-    assert frame.loc[0, ["client_addr", "client_port"]].tolist() == ["2001:db8::7", 48]
-
-
 def test_tracebacks_are_joined_and_prints_are_not(tmp_path):
     text = (
         "printed before\n"
@@ -151,47 +110,6 @@ def test_tracebacks_are_joined_and_prints_are_not(tmp_path):
     assert frame.at[3, "message"].endswith("another exception occurred:\nValueError: no")
     assert frame["time"].isna().tolist() == [True, False, True, False, False]
     assert (retrieval.lines, retrieval.joined_lines, retrieval.blank_lines) == (10, 4, 1)
-
-
-def test_a_file_name_names_the_service(tmp_path):
-    assert read(tmp_path, "INFO:     x\n", "app-emotion.log")[0]["service"].tolist() == ["emotion"]
-    assert read(tmp_path, "INFO:     x\n", "app.log")[0]["service"].tolist() == [""]
-
-
-def test_bytes_that_are_no_utf8_survive(tmp_path):
-    (tmp_path / "app.log").write_bytes(b"INFO:     caf\xe9\n")
-
-    frame, _ = read_app_log(RawFile(tmp_path, "app.log"))
-
-    assert frame["message"].tolist() == ["caf\\xe9"]
-
-
-def test_an_error_that_repeats_is_read_alike_each_time(tmp_path):
-    failure = (
-        "app-1  | 2025-12-11 01:10:3{},471 ERROR [17] asyncio: out of system resource\n"
-        "app-1  | Traceback (most recent call last):\n"
-        'app-1  |   File "app.py", line 7, in accept\n'
-        "app-1  | OSError: [Errno 24] Too many open files\n"
-        "\n"
-    )
-    printed = "app-1  | a print\n"
-    frame, retrieval = read(
-        tmp_path,
-        printed
-        + "app-1  | 2025-12-11 01:10:29,471 INFO service: x\n"
-        + printed
-        + "".join(failure.format(second) for second in (0, 1, 1)),
-    )
-
-    assert frame["kind"].tolist() == ["application"] * 3 + ["error"] * 3
-    assert frame["message"].iloc[3:].nunique() == 1
-    assert frame["message"].iloc[5].split("\n")[2:] == [
-        '  File "app.py", line 7, in accept',
-        "OSError: [Errno 24] Too many open files",
-    ]
-    assert frame["time"].iloc[3:].dt.second.tolist() == [30, 31, 31]
-    assert frame["pid"].iloc[3:].tolist() == [17] * 3
-    assert (retrieval.lines, retrieval.rows, retrieval.joined_lines, retrieval.blank_lines) == (18, 6, 9, 3)
 
 
 def plain(frame):
@@ -280,32 +198,6 @@ def test_lines_in_other_forms(tmp_path, line, expected):
     for name in ("file", "line", "service"):
         row.pop(name)
     assert row == expected
-
-
-def test_the_service_of_a_file_that_is_known_by_its_content(tmp_path):
-    lines = 'INFO:     192.0.2.7:48 - "GET / HTTP/1.1" 200 OK\n'
-    assert read(tmp_path, lines, "billing.txt")[0]["service"].tolist() == ["billing"]
-    assert looks_like_uvicorn(RawFile(tmp_path, "billing.txt"))
-    (tmp_path / "start.txt").write_text("x\nINFO:     Application startup complete.\n")
-    (tmp_path / "other.txt").write_text("INFO:     something\n")
-    (tmp_path / "late.txt").write_text("x\n" * 200 + lines)
-    found = [looks_like_uvicorn(RawFile(tmp_path, f"{name}.txt")) for name in ("start", "other", "late")]
-    assert found == [True, False, False]
-
-
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        (b"one\ntwo\n", True),
-        (b"", True),
-        (b"o\0ne\ntwo\n", True),
-        (b"o\0ne\nt\0wo\nthree\n", False),
-        (b"\0\0\0one\ntwo\n", True),  # padding before a line
-    ],
-)
-def test_text_that_an_application_may_have_logged(tmp_path, data, text):
-    (tmp_path / "app.log").write_bytes(data)
-    assert looks_like(RawFile(tmp_path, "app.log")) is text
 
 
 @pytest.mark.parametrize(

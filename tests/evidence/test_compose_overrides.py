@@ -4,21 +4,14 @@ from dataclasses import fields
 
 import pandas as pd
 import pytest
-from worlds.messages import messages_in
-from worlds.together import together
 
 from watchme_analysis.evidence.compose import (
     HealthCheck,
     compose_services,
-    duration_s,
-    in_order,
-    merged,
     parse_compose_commands,
     read_compose,
-    size_bytes,
 )
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.text.message import message_of
 
 BASE = """\
 services:
@@ -99,33 +92,6 @@ def test_what_a_service_is_built_from_and_starts(tmp_path, text, started, docker
     (tmp_path / "svc/compose.yml").write_text(f"services:\n  api:{between}{text}\n")
     (api,) = compose_services(read_compose(RawFile(tmp_path, "svc/compose.yml"))[0])
     assert (api.started, api.dockerfile, api.build_context) == (started, dockerfile, context)
-
-
-@pytest.mark.parametrize(
-    ("files", "together"),
-    [
-        (["a/compose.yml", "b/compose.yml"], [("a/compose.yml",), ("b/compose.yml",)]),
-        (["compose-api.yml", "compose-jobs.yaml"], [("compose-api.yml",), ("compose-jobs.yaml",)]),
-        # Of several variants nobody knows which one is in force: each is merged onto the base by itself.
-        (
-            [
-                "compose.dev.yml",
-                "docker-compose.yml",
-                "compose.yml",
-                "compose.prod.yml",
-                "compose.override.yml",
-            ],
-            [
-                ("docker-compose.yml",),
-                ("compose.yml", "compose.override.yml"),
-                ("compose.yml", "compose.dev.yml"),
-                ("compose.yml", "compose.prod.yml"),
-            ],
-        ),
-    ],
-)
-def test_files_that_only_look_alike_stay_apart(files, together):
-    assert in_order(files) == together
 
 
 def test_a_service_has_what_the_one_has_that_it_extends(tmp_path):
@@ -250,132 +216,6 @@ def vars_of(service):
     return {field.name: getattr(service, field.name) for field in fields(service)}
 
 
-@together(
-    ("text", "seconds"),
-    [
-        ("1m30s", 90.0),
-        ("500ms", 0.5),
-        ("2h", 7200.0),
-        ("1us", 1e-6),
-        (" 5s ", 5.0),
-        (7, 7.0),
-        (True, None),
-        ("5", None),
-        ("5 s", None),
-        (None, None),
-    ],
-)
-def test_durations_of_compose(text, seconds):
-    assert duration_s(text) == seconds
-
-
-@together(
-    ("text", "size"),
-    [
-        ("1b", 1.0),
-        ("1k", 1024.0),
-        ("1KB", 1024.0),
-        ("2m", 2 * 2**20),
-        ("0.5 g", 2**29),
-        ("1t", 2.0**40),
-        ("100", 100.0),
-        (5, 5.0),
-        (True, None),
-        ("x", None),
-        (None, None),
-    ],
-)
-def test_sizes_of_compose(text, size):
-    assert size_bytes(text) == size
-
-
-@together(
-    ("script", "listed"),
-    [
-        ("docker-compose -f a.yml start", [["a.yml"]]),
-        ("docker compose --file a.yml --file=b.yml restart", [["a.yml", "b.yml"]]),
-        ("docker compose -f 'a.yml' run x", [["a.yml"]]),
-        ("docker compose up", []),
-        ("docker compose -f a.yml ps", []),
-        ("export COMPOSE_FILE=a.yml:b.yml\n", [["a.yml", "b.yml"]]),
-        ('COMPOSE_FILE="a.yml"', [["a.yml"]]),
-        (
-            "docker compose -f a.yml up\ndocker compose -f a.yml up\ndocker compose -f b.yml create",
-            [["a.yml"], ["b.yml"]],
-        ),
-    ],
-)
-def test_files_that_commands_list(script, listed):
-    frame, how = parse_compose_commands(script, "bin/run.sh")
-    expected = [
-        ("bin/run.sh", f"commands.{number}.files.{place}", f'"bin/{name}"')
-        for number, names in enumerate(listed)
-        for place, name in enumerate(names)
-    ]
-    assert list(zip(frame["file"], frame["path"], frame["value"], strict=True)) == expected
-    assert frame["service"].isna().all()
-    assert (how.source, how.origin, how.rows) == ("compose_command", "bin/run.sh", len(expected))
-
-
-@together(
-    ("files", "listed", "order"),
-    [
-        # A list with a missing file counts without it.
-        (["a.yml", "b.yml"], [("b.yml", "gone.yml"), ("gone.yml",)], [("a.yml",), ("b.yml",)]),
-        (["a.yml.gz", "b.yml"], [("b.yml", "a.yml")], [("b.yml", "a.yml.gz")]),
-        # A listed file has no override of its own.
-        (
-            ["compose.yml", "compose.override.yml", "x.yml"],
-            [("compose.yml", "x.yml")],
-            [("compose.yml", "x.yml"), ("compose.override.yml",)],
-        ),
-        (["compose.override.yml"], [], [("compose.override.yml",)]),
-        (
-            ["d/docker-compose.yaml", "d/docker-compose.override.yaml"],
-            [],
-            [("d/docker-compose.yaml", "d/docker-compose.override.yaml")],
-        ),
-    ],
-)
-def test_the_order_of_files(files, listed, order):
-    assert in_order(files, listed) == order
-
-
-def test_settings_of_a_later_file():
-    earlier = {
-        "command.0": "a", "command.1": "b", "entrypoint": "e", "ports.0": "1", "ports.1.target": 2,
-        "environment.A": "1", "healthcheck.test": "t", "healthcheck.interval": "1s",
-    }  # fmt: skip
-    later = {
-        "command": "c",
-        "ports.0": "3",
-        "networks.0": "n",
-        "environment.A": "2",
-        "healthcheck.test.0": "u",
-    }
-    assert merged(earlier, later) == {
-        "entrypoint": "e", "ports.0": "1", "ports.1.target": 2, "environment.A": "2",
-        "healthcheck.interval": "1s", "command": "c", "ports.2": "3", "networks.0": "n",
-        "healthcheck.test.0": "u",
-    }  # fmt: skip
-
-
-def test_a_service_that_extends_one_of_another_file(tmp_path):
-    base = "services:\n  base: {image: x, restart: always}\n"
-    text = "services:\n  api: {extends: {file: common.yml, service: base}, cpus: 1}\n"
-    api, found = services(tmp_path, compose=text, common=base)
-    assert (api.name, api.restart, api.cpus, found.name) == ("api", "always", 1.0, "base")
-
-
-def test_a_value_that_yaml_cannot_make(tmp_path):
-    (tmp_path / "compose.yml").write_text("services: {a: {x: 2025-99-99}}\n")
-    frame, how = read_compose(RawFile(tmp_path, "compose.yml"))
-    assert frame.empty and how.truncated
-    (rejected,) = how.rejected
-    assert rejected.line == 0
-    assert next(iter(messages_in(message_of(rejected.reason)))) == "compose-value"
-
-
 # From https://docs.docker.com/reference/compose-file/merge/, and the lists that it says are appended.
 DOCUMENTED = """\
 services:
@@ -450,8 +290,3 @@ def test_tags_reset_and_override_replace_a_setting(tmp_path, later, ports, envir
     assert ([outer for _, outer, _ in foo.ports], foo.environment, foo.memory_bytes) == (
         ports, environment, memory,
     )  # fmt: skip
-
-
-def test_a_service_that_an_overlay_resets_is_gone(tmp_path):
-    text = "services:\n  foo: !reset null\n  new: {image: b}\n"
-    assert [one.name for one in services(tmp_path, compose=DOCUMENTED, compose_override=text)] == ["new"]

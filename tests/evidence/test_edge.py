@@ -3,11 +3,9 @@ import json
 
 import pandas as pd
 import pytest
-from worlds.messages import messages_in
 
 from watchme_analysis.evidence.edge import looks_like, read_edge
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.text.message import message_of
 
 RECORD = {
     "RayID": "8f1",
@@ -46,36 +44,6 @@ def test_times_of_every_unit_are_the_same_moment(tmp_path, start, end):
 
     assert frame["start"].tolist() == [pd.Timestamp("2025-12-11T01:10:00.25Z")]
     assert frame["duration_ms"].tolist() == [30250.0]
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "first_byte_ms", "expected"),
-    [
-        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:01Z", 40, 40.0),
-        (1765415400, 1765415402, 1210, 1210.0),
-        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:30Z", 40, 30_000.0),
-        ("2025-12-11T01:10:00Z", "2025-12-11T01:10:01Z", 0, None),
-        ("2025-12-11T01:10:00.001Z", "2025-12-11T01:10:01.001Z", 40, 1000.0),
-    ],
-)
-def test_times_in_whole_seconds_do_not_pass_for_a_duration(tmp_path, start, end, first_byte_ms, expected):
-    """One of 40 ms that begins before a full second and ends after it took no second."""
-    times = {"EdgeStartTimestamp": start, "EdgeEndTimestamp": end, "EdgeTimeToFirstByteMs": first_byte_ms}
-    frame, _ = read_edge(laid(tmp_path, RECORD | times))
-    assert frame["duration_ms"].astype(object).where(frame["duration_ms"].notna(), None).tolist() == [
-        expected
-    ]
-
-
-def test_a_request_is_read(tmp_path):
-    frame, retrieval = read_edge(laid(tmp_path, {**RECORD, "ClientCountry": "jp"}))
-
-    found = {name: value for name, value in frame.iloc[0].items() if not pd.isna(value)}
-    assert (found["path"], found["status"], found["cache_status"]) == ("/health", 504, "dynamic")
-    assert found["origin_status"] == 0
-    assert "origin_addr" not in found
-    assert json.loads(found["extra"]) == {"ClientCountry": "jp"}
-    assert (retrieval.rows, retrieval.lines) == (1, 1)
 
 
 def test_what_can_not_be_read_is_kept_and_counted(tmp_path):
@@ -155,29 +123,3 @@ def test_every_column_of_a_request(tmp_path):
         "extra": '{"Other": {"b": 1}}',
     }
     assert (how.start, how.end) == (found["start"], found["start"])
-
-
-def test_requests_with_one_time_or_none(tmp_path):
-    started = {"RayID": "a", "EdgeStartTimestamp": 1765415400, "EdgeEndTimestamp": 0}
-    untimed = {"RayID": "b", "EdgeStartTimestamp": "", "EdgeEndTimestamp": None}
-    frame, how = read_edge(laid(tmp_path, started, untimed, {"RayID": ["x"], "EdgeEndTimestamp": 1765415400}))
-    assert frame["ray_id"].tolist() == ["a", '["x"]']
-    assert frame["end"].isna().tolist() == [True, False]
-    assert frame["duration_ms"].isna().all()
-    (rejected,) = how.rejected
-    assert rejected.line == 2
-    assert messages_in(message_of(rejected.reason)) == {"reject-edge-no-time": {}}
-
-
-@pytest.mark.parametrize(
-    ("lines", "known"),
-    [
-        (["{}"] * 19 + [json.dumps(RECORD)], True),
-        (["{}"] * 20 + [json.dumps(RECORD)], False),
-        (['{"RayID": 1, "ClientIP": 2, "OriginIP": 3}'], True),
-        (['{"RayID": 1, "ClientIP": 2, "Other": 3}'], False),
-    ],
-)
-def test_three_fields_in_the_first_lines(tmp_path, lines, known):
-    assert looks_like(laid(tmp_path, *lines, name="x.log")) is known
-    assert not looks_like(laid(tmp_path, name="y.log"))

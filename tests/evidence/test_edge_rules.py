@@ -3,12 +3,9 @@
 import json
 
 import pandas as pd
-from worlds.messages import messages_in
 from worlds.together import together
 
-from watchme_analysis.evidence.edge_expressions import Answer
 from watchme_analysis.evidence.edge_rules import edge_rules_of, request_fields
-from watchme_analysis.text.message import message_of
 
 REQUEST = request_fields(
     {"host": "api.example.com", "method": "GET", "path": "/health", "uri": "/health?x=1", "client_addr": None}
@@ -102,16 +99,6 @@ def test_what_a_rule_does_to_a_request(node, effect, statuses, problem):
     assert rule.statuses == () if statuses is None else statuses in rule.statuses
 
 
-def test_a_redirect_beside_another_setting_can_end_in_any_status():
-    rule = rule_of(page_rule({"id": "forwarding_url", "value": "x"}, {"id": "waf", "value": "on"}))
-    assert (rule.effect, rule.statuses) == ("forwarding_url x, waf on", ())
-
-
-def test_a_zone_setting_without_such_an_effect_is_no_rule():
-    assert rule_of({"id": "security_level", "value": "medium"}) is None
-    assert rule_of({"id": "brotli", "value": "on"}) is None
-
-
 @together(
     ("node", "holds"),
     [
@@ -195,153 +182,3 @@ def test_the_fields_of_a_request_are_those_that_are_known():
     assert fields["http.request.uri.query"] == "q"
     assert not {"http.host", "http.user_agent", "ip.src"} & set(fields)
     assert request_fields({"path": "/a", "uri": "/a"})["http.request.uri.path.extension"] == ""
-
-
-def held(node, **fields):
-    return rule_of(node).concerns(fields)
-
-
-def former(url, *methods, **more):
-    """Return a rate limit of the former kind."""
-    request = {"url": url} | ({"methods": list(methods)} if methods else {})
-    return {
-        "match": {"request": request},
-        "threshold": 5,
-        "period": 60,
-        "action": {"mode": "simulate"},
-    } | more
-
-
-@together(
-    ("node", "fields", "answer"),
-    [
-        (
-            page_rule(pattern="*.example.com/*"),
-            {"http.host": "A.example.com", "http.request.uri.path": "/X"},
-            True,
-        ),
-        (page_rule(pattern="https://a/x"), {"http.host": "a", "http.request.uri.path": "/x"}, True),
-        (page_rule(pattern="a/x"), {"http.host": "a", "http.request.uri.path": "/y"}, False),
-        (page_rule(pattern="a/x"), {"http.request.uri.path": "/x"}, {"http.host"}),
-        (page_rule(pattern="/x"), {"http.request.uri.path": "/x"}, True),
-        (page_rule(pattern="/X"), {"http.request.uri.path": "/x"}, False),
-        (page_rule(pattern="/x"), {"http.request.uri.path": "/x", "http.request.uri.query": "q"}, False),
-        (page_rule(pattern="/x?q"), {"http.request.uri.path": "/x", "http.request.uri.query": "q"}, True),
-        (former("/x", "GET"), {"http.request.uri.path": "/x", "http.request.method": "GET"}, True),
-        (former("/x", "GET"), {"http.request.uri.path": "/x", "http.request.method": "PUT"}, False),
-        (former("/x", "GET"), {"http.request.uri.path": "/x"}, {"http.request.method"}),
-        (former("/x", "_ALL_"), {"http.request.uri.path": "/x"}, True),
-        ({"action": "block", "paths": ["/a", "/b"]}, {"http.request.uri.path": "/b"}, True),
-    ],
-)
-def test_requests_that_a_pattern_matches(node, fields, answer):
-    found = held(node, **fields)
-    expected = Answer(None, frozenset(answer)) if isinstance(answer, set) else Answer(answer)
-    assert found == expected
-
-
-def test_every_field_of_a_rule():
-    node = BLOCK | {"description": "d", "action_parameters": {"host_header": "b.example.com", "novel": 1}}
-    rule = rule_of(node | {"action": "route"})
-    assert (rule.file, rule.path, rule.label, rule.condition) == (
-        "edge.json",
-        "result.0",
-        "d",
-        'http.request.uri.path eq "/health"',
-    )
-    assert (rule.effect, rule.statuses, rule.host) == (
-        "action route, host_header b.example.com",
-        (),
-        "b.example.com",
-    )
-    assert messages_in(message_of(rule.problem)) == {
-        "edge-rule-settings": {"settings": ["edge-rule-setting"]},
-        "edge-rule-setting": {"name": "novel"},
-    }
-    off = rule_of(node | {"disabled": True})
-    assert (off.effect, off.statuses, off.problem, off.host) == ("", (), "", "")
-    labels = [rule_of(BLOCK | more).label for more in ({"ref": "r", "id": "i"}, {"id": "i"}, {})]
-    assert labels == ["r", "i", "result.0"]
-    broken = rule_of(BLOCK | {"expression": "a b"})
-    assert broken.concerns is None
-    found = messages_in(message_of(broken.problem))
-    assert found["expression-in"] == {"problem": "expression-behind", "expression": "a b"}
-    filtered = rule_of({"filter": {"expression": "true"}, "action": "block"})
-    assert filtered.concerns({}) == Answer(holds=True)
-    paged = rule_of(
-        page_rule({"id": "resolve_override", "value": "c"}, {"id": "host_header_override", "value": "h"})
-    )
-    assert (paged.condition, paged.effect, paged.host) == (
-        "api.example.com/health*",
-        "resolve_override c, host_header_override h",
-        "h",
-    )
-    zone = rule_of({"id": "proxy_read_timeout", "value": 5})
-    assert (zone.label, zone.condition, zone.concerns({})) == (
-        "proxy_read_timeout",
-        "true",
-        Answer(holds=True),
-    )
-
-
-@together(
-    ("setting", "value", "effect"),
-    [
-        ("security_level", "high", "security_level high"),
-        ("security_level", "medium", ""),
-        ("cache", False, ""),
-        ("cache", None, ""),
-        ("uri", {"path": "/x"}, 'uri {"path": "/x"}'),
-        ("response", "x" * 61, "response " + "x" * 57 + "..."),
-        ("polish", "on", ""),
-    ],
-)
-def test_settings_that_can_spoil_a_request(setting, value, effect):
-    rule = rule_of(BLOCK | {"action": "set_config", "action_parameters": {setting: value}})
-    assert (rule.effect, rule.problem) == (effect, "")
-
-
-@together(
-    ("request_", "fields"),
-    [
-        ({}, {}),
-        ({"host": "", "method": None, "path": float("nan")}, {}),
-        (
-            {"host": "h", "method": "GET", "path": "/a/b.JPG", "user_agent": "u", "client_addr": "192.0.2.7"},
-            {
-                "http.host": "h",
-                "http.request.method": "GET",
-                "http.request.uri.path": "/a/b.JPG",
-                "raw.http.request.uri.path": "/a/b.JPG",
-                "http.user_agent": "u",
-                "ip.src": "192.0.2.7",
-            },
-        ),
-        (
-            {"path": "/a.b/C.JPG", "uri": "/a.b/C.JPG?q=1"},
-            {
-                "http.request.uri.path": "/a.b/C.JPG",
-                "raw.http.request.uri.path": "/a.b/C.JPG",
-                "http.request.uri": "/a.b/C.JPG?q=1",
-                "raw.http.request.uri": "/a.b/C.JPG?q=1",
-                "http.request.uri.query": "q=1",
-                "raw.http.request.uri.query": "q=1",
-                "http.request.uri.path.extension": "jpg",
-            },
-        ),
-        (
-            {"path": "/a.b/c", "uri": "/a.b/c"},
-            {
-                "http.request.uri.path": "/a.b/c",
-                "raw.http.request.uri.path": "/a.b/c",
-                "http.request.uri": "/a.b/c",
-                "raw.http.request.uri": "/a.b/c",
-                "http.request.uri.query": "",
-                "raw.http.request.uri.query": "",
-                "http.request.uri.path.extension": "",
-            },
-        ),
-    ],
-)
-def test_the_fields_of_a_request(request_, fields):
-    assert request_fields(request_) == fields

@@ -1,9 +1,6 @@
-import contextlib
 import csv
-import http.client
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -103,15 +100,6 @@ def server():
         thread.join()
 
 
-@pytest.fixture
-def deaf():
-    """An address where connections are taken and TLS is never answered."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield listening.getsockname()[1]
-
-
 def table(path):
     return read_probes(RawFile(path.parent, path.name))[0]
 
@@ -129,13 +117,6 @@ def test_an_answer_has_its_status_and_the_times_of_its_steps(server):
     assert headers["User-Agent"].startswith("watchme-probe")
 
 
-@pytest.mark.parametrize(("path", "status"), [("/ill", 503), ("/moved", 302)])
-def test_a_bad_answer_is_an_answer_and_no_redirect_is_followed(server, path, status):
-    result = fetch(server.url + path, 5, {})
-    assert (result["status"], result["error"]) == (status, None)
-    assert len(server.seen) == 1
-
-
 def test_no_answer_in_time_is_a_timeout_that_names_the_step(server):
     result = fetch(server.url + "/mute", 0.3, {})
     assert result["status"] is None
@@ -144,104 +125,11 @@ def test_no_answer_in_time_is_a_timeout_that_names_the_step(server):
     assert result["connect_s"] is not None
 
 
-def test_the_time_limit_holds_for_an_answer_that_trickles(server):
-    result = fetch(server.url + "/drip", 0.5, {})
-    assert result["error"] == "timeout after 0.5 s, while reading the response"
-    assert result["status"] == 200
-    assert result["ttfb_s"] is not None
-
-
 @pytest.mark.parametrize("path", ["/drip-head", "/again"])
 def test_the_time_limit_holds_for_a_header_that_trickles(server, path):
     result = fetch(server.url + path, 0.5, {})
     assert result["error"].startswith("timeout after 0.5 s, while ")
     assert result["seconds"] < 1.5
-
-
-@pytest.mark.parametrize("path", ["/endless", "/long"])
-def test_of_an_answer_without_end_the_beginning_is_read(server, path):
-    result = fetch(server.url + path, 20, {})
-    assert (result["status"], result["error"]) == (200, None)
-    assert result["seconds"] < 10
-
-
-def test_what_is_no_http_is_said_in_one_line_of_text(server):
-    result = fetch(server.url + "/no-http", 5, {})
-    assert result["status"] is None
-    assert result["error"].isprintable()
-
-
-@pytest.mark.parametrize("path", ["/cut", "/chunks-cut"])
-def test_an_answer_that_ends_early_is_incomplete(server, path):
-    assert fetch(server.url + path, 5, {})["error"] == "incomplete: the response ended early"
-
-
-@pytest.mark.parametrize("path", ["/chunks", "/unsized"])
-def test_an_answer_without_a_length_is_read_to_its_end(server, path):
-    result = fetch(server.url + path, 5, {})
-    assert (result["status"], result["error"]) == (200, None)
-
-
-def test_a_port_where_nobody_listens_is_refused():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        result = fetch(f"http://127.0.0.1:{port}/", 5, {})
-    assert result["error"] == "refused, while connecting"
-    assert (result["status"], result["connect_s"]) == (None, None)
-
-
-def test_a_name_that_does_not_exist_fails_while_looking_it_up():
-    result = fetch("http://no-such-host.invalid/", 5, {})
-    assert result["error"].endswith("while looking up the name")
-    assert (result["status"], result["dns_s"]) == (None, None)
-
-
-def test_the_time_limit_holds_for_a_resolver_that_does_not_answer(monkeypatch):
-    stop = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: stop.wait(20))
-    result = fetch("http://example.com/", 0.3, {})
-    stop.set()
-    assert result["error"] == "timeout after 0.3 s, while looking up the name"
-    assert result["dns_s"] is None
-    assert result["seconds"] < 2
-
-
-@pytest.mark.parametrize("state", ["silent", "refusing"])
-def test_the_next_address_of_a_name_is_tried(server, monkeypatch, state):
-    """A full backlog takes no connection and refuses none, as an address without a route does."""
-    with socket.socket() as dead, contextlib.ExitStack() as open_sockets:
-        dead.bind(("127.0.0.1", 0))
-        if state == "silent":
-            dead.listen(0)
-            for _ in range(3):
-                filler = open_sockets.enter_context(socket.socket())
-                filler.setblocking(False)
-                filler.connect_ex(dead.getsockname())
-        ports = (dead.getsockname()[1], server.server_port)
-        entries = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
-        result = fetch("http://example.com/health", 10, {})
-        assert (result["status"], result["error"]) == (200, None)
-        assert result["seconds"] < 5
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries[:1])
-        error = fetch("http://example.com/health", 0.4, {})["error"]
-    expected = {"silent": "timeout after 0.4 s, while connecting", "refusing": "refused, while connecting"}
-    assert error == expected[state]
-
-
-def test_a_path_is_sent_as_it_is_written(server):
-    for path in ("/a/../b//c", "/%2e%2E/x?q=%20#part", "?q=1"):
-        assert fetch(server.url + path, 5, {})["status"] == 200
-    assert [path for path, _ in server.seen] == ["/a/../b//c", "/%2e%2E/x?q=%20", "/?q=1"]
-
-
-def test_a_user_in_the_url_is_sent_as_the_authorization(server):
-    url = server.url.replace("://", "://me:p%40ss@") + "/health"
-    for headers in ({}, {"authorization": "Bearer x"}):
-        assert fetch(url, 5, headers)["status"] == 200
-    sent = [headers.get("Authorization") or headers.get("authorization") for _, headers in server.seen]
-    assert sent == ["Basic bWU6cEBzcw==", "Bearer x"]
 
 
 @pytest.mark.parametrize(
@@ -258,12 +146,6 @@ def test_a_url_that_is_no_ascii_is_refused_with_its_ascii_form(url, suggestion):
     assert suggestion is None or str(refused.value).endswith(f"such as {suggestion}.")
     if suggestion is not None:
         assert check_url(suggestion) == suggestion
-
-
-def test_tls_that_is_never_answered_times_out_in_the_handshake(deaf):
-    result = fetch(f"https://127.0.0.1:{deaf}/", 0.3, {})
-    assert result["error"] == "timeout after 0.3 s, while shaking hands over TLS"
-    assert result["tls_s"] is None
 
 
 @pytest.fixture
@@ -302,21 +184,6 @@ def test_an_unknown_certificate_is_an_error_unless_any_is_accepted(tls_server):
     assert accepted["tls_s"] > 0
 
 
-@pytest.mark.slow
-def test_the_curl_lines_of_the_command_keep_its_options(tls_server, tmp_path):
-    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
-        pytest.skip("curl is not installed")
-    output = tmp_path / "of the edge.csv"
-    words = ["--curl", "--every", "1s", "--to", str(output), tls_server]
-    for options in ([], ["--insecure"]):
-        lines = (
-            CliRunner().invoke(command, [*words, *options]).stdout.replace("while :; do", "for once in 1; do")
-        )
-        subprocess.run(["sh", "-c", lines], cwd=tmp_path, check=True, timeout=20)
-    assert list(table(output)["status"].fillna(0)) == [0, 200]
-    assert CliRunner().invoke(command, [*words, "--for", "10s"]).exit_code == 2
-
-
 def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
     output = tmp_path / "probes.csv"
     arguments = [server.url + "/health", "--host", server.url + "/ill", "--inside", server.url + "/mute"]
@@ -331,14 +198,6 @@ def test_the_command_writes_what_the_reader_of_probes_reads(server, tmp_path):
     assert frame["error"].fillna("")[1].startswith("timeout")
     assert frame["time"].notna().all()
     assert frame["ttfb_s"].notna().tolist() == [True, False, True]
-
-
-@pytest.mark.parametrize(("option", "vantage"), [("--inside", "inside"), ("--host", "host")])
-def test_an_option_without_a_url_says_where_all_are_probed_from(server, tmp_path, option, vantage):
-    output = tmp_path / "probes.csv"
-    words = [server.url + "/health", option, "--for", "0.1s", "--quiet", "--to", str(output)]
-    assert CliRunner().invoke(command, words).exit_code == 0
-    assert list(table(output)["vantage"]) == [vantage]
 
 
 SYSTEM = """[systems.orders]
@@ -513,16 +372,6 @@ def test_the_script_needs_python_alone_and_ends_cleanly(server, tmp_path, how):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_probing_goes_on_when_nobody_reads_what_it_says(server, tmp_path):
-    script = [sys.executable, str(SCRIPT), server.url + "/health", "--every", "1", "--for", "2.5"]
-    with Path("/dev/full").open("w") as nowhere:
-        done = subprocess.run(script, cwd=tmp_path, stderr=nowhere, timeout=20, check=False)
-    assert done.returncode == 0
-    assert len(table(tmp_path / "probes.csv")) == 3
-
-
-@pytest.mark.slow
 def test_the_curl_lines_write_the_same_table(server, tmp_path):
     if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
         pytest.skip("curl is not installed")
@@ -537,210 +386,3 @@ def test_the_curl_lines_write_the_same_table(server, tmp_path):
     assert frame["connect_s"].notna().all()
     assert pd.notna(frame["ttfb_s"][0])
     assert (frame["duration_s"] >= frame["ttfb_s"].fillna(0)).all()
-
-
-def test_the_curl_lines_write_whole_lines_below_one_that_was_cut(server, tmp_path):
-    if not any((Path(folder) / "curl").exists() for folder in os.environ["PATH"].split(":")):
-        pytest.skip("curl is not installed")
-    cut = ",".join(COLUMNS) + "\n2025-12-11T01:00:00Z,host,/health,"
-    (tmp_path / "probes.csv").write_text(cut)
-    lines = curl_lines([("host", server.url + "/mute")], 1, 30)
-    running = subprocess.Popen(["sh", "-c", lines], cwd=tmp_path, start_new_session=True)
-    try:
-        until = time.monotonic() + 10
-        while not server.seen and time.monotonic() < until:
-            time.sleep(0.02)
-        assert server.seen
-        begun = (tmp_path / "probes.csv").read_text()
-    finally:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-    assert begun == cut + "\n"
-
-
-def test_the_program_probes_each_url_and_says_how_many_rows_it_wrote(tmp_path, monkeypatch, capsys):
-    asked, runs = [], []
-
-    def run(targets, every, for_s, ask, writer, stop):
-        runs.append((targets, every, for_s))
-        for vantage, url in targets:
-            writer(prober.probe(vantage, url, ask))
-
-    monkeypatch.setattr(prober, "run", run)
-    monkeypatch.setattr(prober, "stop_on_signals", threading.Event)
-    monkeypatch.setattr(prober, "fetch", lambda *given: asked.append(given) or (204, None, 0.25, {}))
-    monkeypatch.setattr(prober, "probe", lambda vantage, url, ask: ask(url) and row_of(vantage, url))
-    monkeypatch.chdir(tmp_path)
-    urls = ["http://127.0.0.1:8017/health", "http://127.0.0.1:8017/jobs"]
-    prober.main([*urls, "--vantage", "outside", "--every", "5", "--for", "60", "--header", "X-Test: 1"])
-    assert runs == [([("outside", url) for url in urls], 5.0, 60.0)]
-    assert asked == [(url, 30.0, {"X-Test": "1"}, False) for url in urls]
-    said = capsys.readouterr().err.splitlines()
-    assert said[-1] == "2 probes written to probes.csv"
-    assert said[0] == "2026-03-02T04:00:00Z outside /health 204 in 0.250 s"
-    prober.main([urls[0], "--insecure", "--timeout", "2", "--to", "other.csv"])
-    assert runs[-1] == ([("inside", urls[0])], 10.0, None)
-    assert asked[-1] == (urls[0], 2.0, {}, True)
-    assert "1 probes written to other.csv" in capsys.readouterr().err
-
-    for wrong in (["--every", "0.5"], ["--timeout", "0"], ["--header", "@/nonexistent"], ["--vantage", "x"]):
-        with pytest.raises(SystemExit):
-            prober.main([urls[0], *wrong])
-    with pytest.raises(SystemExit):
-        prober.main(["ftp://127.0.0.1/"])
-    prober.main([urls[0], "--every", "1"])
-
-
-def row_of(vantage, url):
-    row = dict.fromkeys(COLUMNS, "")
-    seen = {"vantage": vantage, "path": "/" + url.rpartition("/")[2], "status": 204, "seconds": 0.25}
-    return row | seen | {"timestamp": "2026-03-02T04:00:00Z"}
-
-
-def test_a_row_that_cannot_be_written_is_counted_and_reported(tmp_path, capsys):
-    writer = prober.Writer(str(tmp_path / "probes.csv"))
-    writer(row_of("inside", "http://127.0.0.1/health"))
-    writer.path = str(tmp_path / "missing" / "probes.csv")
-    writer(row_of("inside", "http://127.0.0.1/health") | {"error": "timed out"})
-    first, second = capsys.readouterr().err.splitlines()
-    assert "NOT WRITTEN" not in first and first.endswith("204 in 0.250 s")
-    assert "timed out - NOT WRITTEN: " in second
-    assert (writer.rows, writer.lost) == (1, 1)
-    assert (
-        writer.summary().startswith("1 probes written to ") and "1 could not be written" in writer.summary()
-    )
-    quiet = prober.Writer(str(tmp_path / "probes.csv"), quiet=True)
-    quiet(row_of("inside", "http://127.0.0.1/health"))
-    assert (quiet.rows, capsys.readouterr().err) == (1, "")
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (TimeoutError(), "timeout after 2.5 s, while connecting"),
-        (ConnectionRefusedError(), "refused, while connecting"),
-        (http.client.IncompleteRead(b""), "incomplete: the response ended early"),
-        (http.client.BadStatusLine("x"), "the response is not HTTP/1, while connecting"),
-        (OSError(113, "No route to host"), "No route to host, while connecting"),
-        (ValueError("a\x07b" + "c" * 300), "a?b" + "c" * 197 + ", while connecting"),
-        (ValueError(), "ValueError, while connecting"),
-    ],
-)
-def test_the_error_of_a_probe_names_its_step(error, text):
-    assert prober.error_text("connecting", error, 2.5) == text
-
-
-@pytest.mark.parametrize(
-    ("url", "kind", "example"),
-    [
-        ("http://a b/", "ascii", None),
-        (
-            "http://münchen.example.com/ü?ä=1#x",
-            "ascii-example",
-            "http://xn--mnchen-3ya.example.com/%C3%BC?%C3%A4=1",
-        ),
-        ("http://münchen.example.com:8080/", "ascii-example", "http://xn--mnchen-3ya.example.com:8080/"),
-        ("http://u:p@münchen.example.com/", "ascii", None),
-        ("ftp://example.com", "url", None),
-        ("http://", "url", None),
-        ("http://example.com:0/", "url", None),
-        ("http://example.com:99999/", "url", None),
-    ],
-)
-def test_urls_that_cannot_be_probed(url, kind, example):
-    with pytest.raises(prober.InvalidInputError) as raised:
-        check_url(url)
-    assert (raised.value.kind, raised.value.values["url"]) == (kind, repr(url))
-    assert (raised.value.values.get("example") or None) == example
-    assert check_url("https://example.com:1/x") == "https://example.com:1/x"
-
-
-def test_headers_of_options_and_files(tmp_path):
-    file = tmp_path / "headers"
-    file.write_text("A: 1\n\nB:2\n")
-    found = prober.read_headers(["Host: example.com", f"@{file}", "C:", "D: a:b\t"])
-    assert found == {"Host": "example.com", "A": "1", "B": "2", "C": "", "D": "a:b"}
-    for number, wrong in enumerate(["no colon", ": x", "a b: x", "A: x\ny", "A: é"], 1):
-        good = ["A: 1"] * (number - 1)
-        with pytest.raises(prober.InvalidInputError) as raised:
-            prober.read_headers([*good, wrong])
-        assert (raised.value.kind, raised.value.values) == ("header", {"place": f"--header number {number}"})
-    file.write_text("A: 1\nwrong\n")
-    with pytest.raises(prober.InvalidInputError) as raised:
-        prober.read_headers([f"@{file}"])
-    assert raised.value.values == {"place": str(file)}
-
-
-def test_a_probe_states_when_where_and_what():
-    before = pd.Timestamp.now("UTC").floor("ms")
-    row = prober.probe("host", "http://example.com?x=1", lambda url: {"status": len(url)})
-    stamp = row.pop("timestamp")
-    assert row == {"vantage": "host", "path": "/", "status": 22}
-    assert stamp.endswith("Z") and before <= pd.Timestamp(stamp) <= pd.Timestamp.now("UTC")
-
-
-def test_the_times_at_which_targets_are_probed(monkeypatch):
-    """Every 10 s from the start, also after a probe of 3 s; the last before the end."""
-    now, waits, rows = [0.0], [], []
-
-    class Stop:
-        def is_set(self):
-            return False
-
-        def wait(self, seconds):
-            waits.append(seconds)
-            now[0] += seconds
-
-    def ask(url):
-        now[0] += 3.0
-        return {"url": url}
-
-    monkeypatch.setattr(prober.time, "monotonic", lambda: now[0])
-    prober.run([("host", "http://a/x")], 10.0, 30.0, ask, rows.append, Stop())
-    assert waits == [7.0, 7.0]
-    assert [row["url"] for row in rows] == ["http://a/x"] * 3
-
-
-def test_the_whole_script_of_curl():
-    text = curl_lines(
-        [("host", "http://a/%x?y"), ("outside", "http://b")], 10, 2.5, ["Host: h", "X-Key: s", "@file"],
-        output="my file.csv", insecure=True,
-    )  # fmt: skip
-    columns = "timestamp,vantage,path,status,seconds,error,dns_s,connect_s,tls_s,ttfb_s"
-    wanted = (
-        "'%{http_code},%{time_total},%{exitcode},%{time_namelookup},%{time_connect},%{time_appconnect},"
-        "%{time_starttransfer}'"
-    )
-    awk = (
-        '\'{print $1, $2, ($3 > 0 && $3 != 63 ? "curl error " $3 : ""), $4, ($5 > 0 ? $5 - $4 : ""), '
-        '($6 > 0 ? $6 - $5 : ""), ($7 > 0 ? $7 : "")}\''
-    )
-    options = "-H 'Host: h' -H \"X-Key: $X_KEY\" -H @file -k "
-
-    def line(prefix, url):
-        return (
-            f"  printf '%s%s\\n' \"$(date -u {prefix})\" \"$(curl -s -o /dev/null --noproxy '*' "
-            f"--max-time 2.5 --max-filesize 1000000 -w {wanted} {options}{url} "
-            f"| awk -F, -v OFS=, {awk})\" >> 'my file.csv'"
-        )
-
-    assert text.splitlines() == [
-        ': "${X_KEY:?set it to the value of the header X-Key}"',
-        f"[ -s 'my file.csv' ] || echo {columns} >> 'my file.csv'",
-        "[ -z \"$(tail -c 1 'my file.csv')\" ] || echo >> 'my file.csv'",
-        "while :; do",
-        line("+%Y-%m-%dT%H:%M:%SZ,host,/%%x,", "'http://a/%x?y'"),
-        line("+%Y-%m-%dT%H:%M:%SZ,outside,/,", "http://b"),
-        "  sleep 10",
-        "done",
-    ]
-    plain = curl_lines([("host", "http://a/")], 1, 1)
-    assert "-k" not in plain and plain.count("probes.csv") == 5
-
-
-@pytest.mark.parametrize("wrong", [["--every", "0.9"], ["--timeout", "0"], ["--header", "x"], ["--to", "/"]])
-def test_options_that_the_program_refuses(wrong, capsys):
-    with pytest.raises(SystemExit) as raised:
-        prober.main(["http://127.0.0.1:1/", "--for", "0.1", *wrong])
-    assert raised.value.code == 2
-    assert "error:" in capsys.readouterr().err

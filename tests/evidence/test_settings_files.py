@@ -79,15 +79,6 @@ def test_yaml_that_breaks_keeps_what_stands_before(tmp_path):
     assert retrieval.rejected[0].text.startswith("    image: [a")
 
 
-def test_what_is_no_mapping_is_rejected_and_an_empty_file_is_empty(tmp_path):
-    frame, retrieval = compose(tmp_path, "- a\n- b\n")
-    assert frame.empty
-    assert "mapping" in retrieval.rejected[0].reason
-    frame, retrieval = compose(tmp_path, "")
-    assert frame.empty
-    assert not retrieval.rejected
-
-
 def test_edge_settings_are_flattened_and_a_torn_export_keeps_its_whole_part(tmp_path):
     text = '{"rules": [{"action": "bypass", "paths": []}, {"action": "cache"}], "proxied": true, "plan": "pr'
     (tmp_path / "edge-settings.json").write_text(text)

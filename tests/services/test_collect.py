@@ -24,7 +24,7 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
 from watchme_analysis.cloudwatch.account_state import CHANGES_BEFORE, Scope, sample_messages
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
-from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache, ResponseStore
+from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.config import System, load_config
 from watchme_analysis.errors import CaseError, InputError, ServiceError
@@ -416,13 +416,12 @@ def test_a_ceiling_refuses_before_scanning(account, tmp_path):
 
 @pytest.mark.slow
 def test_kept_answers_are_not_queried_again(account, tmp_path):
-    store = ResponseStore(tmp_path / "cache", "here")
-    first = pull(Aws(rate_limits=FAST), request(options=QueryOptions(ResponseCache(store))), tmp_path / "one")
+    store = tmp_path / "cache", "here"
+    options = QueryOptions(ResponseCache(*store))
+    first = pull(Aws(rate_limits=FAST), request(options=options), tmp_path / "one")
     started = len(account.started)
     assert started == 3
-    second = pull(
-        Aws(rate_limits=FAST), request(options=QueryOptions(ResponseCache(store))), tmp_path / "two"
-    )
+    second = pull(Aws(rate_limits=FAST), request(options=options), tmp_path / "two")
     assert len(account.started) == started
     assert second.bytes_scanned == 0
     events = [open_case(tmp_path / name).table("log_events").drop(columns="file") for name in ("one", "two")]
@@ -430,7 +429,7 @@ def test_kept_answers_are_not_queried_again(account, tmp_path):
     assert first.bytes_scanned > 0
     pull(
         Aws(rate_limits=FAST),
-        request(options=QueryOptions(ResponseCache(store, refresh=True))),
+        request(options=QueryOptions(ResponseCache(*store, refresh=True))),
         tmp_path / "three",
     )
     assert len(account.started) == 2 * started
@@ -438,9 +437,9 @@ def test_kept_answers_are_not_queried_again(account, tmp_path):
 
 @pytest.mark.slow
 def test_a_later_end_asks_the_rest_alone(account, tmp_path):
-    store = ResponseStore(tmp_path / "cache", "here")
+    store = tmp_path / "cache", "here"
     middle = START + timedelta(seconds=500)
-    options = QueryOptions(ResponseCache(store))
+    options = QueryOptions(ResponseCache(*store))
     pull(
         Aws(rate_limits=FAST),
         Request(Window(START, middle), functions=("sed-worker",), options=options),
@@ -456,15 +455,15 @@ def test_a_later_end_asks_the_rest_alone(account, tmp_path):
 
 @pytest.mark.slow
 def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
-    store = ResponseStore(tmp_path / "cache", "here")
+    store = tmp_path / "cache", "here"
     named = {"functions": ("sed-worker",)}
     pull(
         Aws(rate_limits=FAST),
-        Request(WINDOW, **named, options=QueryOptions(ResponseCache(store))),
+        Request(WINDOW, **named, options=QueryOptions(ResponseCache(*store))),
         tmp_path / "one",
     )
     calls = sum(account.calls.values())
-    offline = QueryOptions(ResponseCache(store, offline=True))
+    offline = QueryOptions(ResponseCache(*store, offline=True))
     pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, **named, options=offline), tmp_path / "two")
     assert sum(account.calls.values()) == calls
     assert len(pulled.report.case.table("log_events")) > 200

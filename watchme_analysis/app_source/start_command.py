@@ -11,6 +11,7 @@ import ast
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 RunScript = Callable[[str, Mapping[str, str]], dict[str, Any] | None]
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 _SEPARATORS = {"&&", "||", ";", "|", "&"}
-# Servers whose options are parsed; words before a server's name are programs that run it.
-_SERVERS = {"uvicorn", "gunicorn", "hypercorn", "granian", "uwsgi"}
 # Programs that run the command after their options. Any other program only mentions a server.
 _RUNNERS = re.compile(
     r"exec|nohup|sudo|env|nice|ionice|taskset|setsid|stdbuf|timeout|time|chroot|numactl|unshare|setpriv|runuser"
@@ -66,89 +65,10 @@ _KEYWORDS = {"then", "do", "else", "{", "("}
 # Lines that a quote of a script may span.
 _QUOTED_LINES = 100
 _SHELLS = {"sh", "bash", "ash", "dash"}
-_UVICORN = {
-    "--host": "host",
-    "--port": "port",
-    "--workers": "workers",
-    "--limit-concurrency": "limit_concurrency",
-    "--backlog": "backlog",
-    "--timeout-keep-alive": "timeout_keep_alive_s",
-    "--app-dir": "app_dir",
-}
-_GUNICORN = {
-    "-b": "bind",
-    "--bind": "bind",
-    "-w": "workers",
-    "--workers": "workers",
-    "-k": "worker_class",
-    "--worker-class": "worker_class",
-    "--threads": "threads",
-    "-c": "settings_file",
-    "--config": "settings_file",
-    "--worker-connections": "limit_concurrency",
-    "--backlog": "backlog",
-    "--keep-alive": "timeout_keep_alive_s",
-}
-_HYPERCORN = {
-    "-b": "bind",
-    "--bind": "bind",
-    "-w": "workers",
-    "--workers": "workers",
-    "--backlog": "backlog",
-    "--keep-alive": "timeout_keep_alive_s",
-}
-_GRANIAN = {
-    "--host": "host",
-    "--port": "port",
-    "--workers": "workers",
-    "--backlog": "backlog",
-    "--backpressure": "limit_concurrency",
-}
-# Options by which workers of uWSGI serve many requests at once (uwsgi-docs, "Async").
-UWSGI_ASYNC = ("async", "gevent", "asyncio", "ugreen")
-_UWSGI = {
-    "-s": "bind",
-    "--socket": "bind",
-    "--http": "bind",
-    "--http-socket": "bind",
-    "-p": "workers",
-    "--processes": "workers",
-    "--workers": "workers",
-    "--threads": "threads",
-    "-l": "backlog",
-    "--listen": "backlog",
-    "--ini": "settings_file",
-    "--yaml": "settings_file",
-    "-y": "settings_file",
-    "--json": "settings_file",
-    "--xml": "settings_file",
-    "-x": "settings_file",
-    "--emperor": "settings_file",
-    **{f"--{name}": "worker_class" for name in UWSGI_ASYNC},
-}
-# Defaults of servers that differ from those of uvicorn.
-_OWN: dict[str, dict[str, int | float]] = {
-    "gunicorn": {"timeout_keep_alive_s": 2.0},
-    "hypercorn": {"backlog": 100},
-    "granian": {"backlog": 1024},
-    "uwsgi": {"backlog": 100},
-}
-_FLAGS = {
-    "--reload",
-    "--proxy-headers",
-    "--no-proxy-headers",
-    "--server-header",
-    "--no-server-header",
-    "--date-header",
-    "--no-date-header",
-    "--access-log",
-    "--no-access-log",
-    "--use-colors",
-    "--no-use-colors",
-    "--factory",
-    "--preload",
-    "--daemon",
-}
+# Servers whose options are parsed; words before a server's name are programs that run it.
+_SERVER_OPTIONS = tomllib.loads(Path(__file__).with_name("server_options.toml").read_text(encoding="utf-8"))
+_UVICORN: dict[str, str] = _SERVER_OPTIONS["options"]["uvicorn"]
+UWSGI_ASYNC = tuple(_SERVER_OPTIONS["uwsgi_async"])
 _INTEGERS = {"port", "workers", "threads", "limit_concurrency", "backlog"}
 # What `gunicorn` reads from its folder without `--config` (docs.gunicorn.org, settings, "config").
 _GUNICORN_FILE = "gunicorn.conf.py"
@@ -193,7 +113,11 @@ def parse_command(
             stated = _options(server, rest)
             if server in ("uvicorn", "hypercorn", "granian") and "app" not in stated:
                 return None
-            found |= _OWN.get(server, {}) | stated | {"server": "uvicorn" if server == "fastapi" else server}
+            found |= (
+                _SERVER_OPTIONS["defaults"].get(server, {})
+                | stated
+                | {"server": "uvicorn" if server == "fastapi" else server}
+            )
             found["environment"] = json.dumps(environment, sort_keys=True, ensure_ascii=False)
             _from_environment(found, server, environment)
             if environment.get("SERVICE_NAME"):
@@ -227,7 +151,9 @@ def _server_at(words: list[str]) -> int | None:
     """Return the position of the server's name in a command: first, or after programs that run it."""
     for at, word in enumerate(words):
         name = word.rsplit("/", 1)[-1]
-        if name in _SERVERS or (name == "fastapi" and words[at + 1 : at + 2] in (["run"], ["dev"])):
+        if name in _SERVER_OPTIONS["options"] or (
+            name == "fastapi" and words[at + 1 : at + 2] in (["run"], ["dev"])
+        ):
             return at if _runs(words[:at]) else None
     return None
 
@@ -254,8 +180,7 @@ def _expanded(word: str, environment: Mapping[str, str]) -> str:
 
 
 def _options(server: str, words: list[str]) -> dict[str, Any]:
-    own = {"gunicorn": _GUNICORN, "hypercorn": _HYPERCORN, "granian": _GRANIAN, "uwsgi": _UWSGI}
-    names = own.get(server, _UVICORN)
+    names = _SERVER_OPTIONS["options"].get(server, _UVICORN)
     found: dict[str, Any] = {}
     at = 0
     while at < len(words):
@@ -266,7 +191,7 @@ def _options(server: str, words: list[str]) -> dict[str, Any]:
             found.setdefault("settings_file" if is_file else "app", word)
             continue
         option, equals, value = word.partition("=")
-        if option in _FLAGS:
+        if option in _SERVER_OPTIONS["flags"]:
             continue
         if not word.startswith("--") and len(option) > 2 and word[:2] in names:
             # The value of a short option may follow it at once: -w4.

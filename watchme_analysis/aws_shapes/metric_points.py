@@ -9,7 +9,6 @@ and not yet settled.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -28,18 +27,18 @@ from watchme_analysis.aws_shapes.metric_series import (
 from watchme_analysis.aws_shapes.responses import (
     SETTLED_AFTER,
     ResponseProblems,
-    cli_times,
     documents,
     has_key,
+    number,
     objects_under,
     of_file,
-    rows_from,
     table_frame,
     table_result,
+    utc_microseconds,
     utc_time,
 )
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table
-from watchme_analysis.files.storable_values import escape_surrogates, holds_surrogates, storable_rows
+from watchme_analysis.files.storable_values import storable_rows
 from watchme_analysis.schema import frame_of_values
 from watchme_analysis.text.message import Message, Names, Quotation, Resource, message
 from watchme_analysis.text.render import note
@@ -111,8 +110,6 @@ def fill_intervals(
 
 # Columns that identify a series of a plain metric.
 _SERIES = ("namespace", "metric", "dimensions", "stat", "period_s", "expression")
-# Whole numbers from this on do not fit into a column.
-_TOO_LARGE = 1e300
 # Completeness of a point; the last if it may still change.
 _KINDS = ("value", "zero", "not_settled")
 # Other series (metric math, or with an unknown query) are identified by these columns.
@@ -141,29 +138,24 @@ def series_parts(
     about series whose metric is unknown, and ``values`` are the documents of the response, with its messages
     and pages.
     """
-    unexpected = list(problems.unexpected)
     identities = Identities.beside(raw)
     requested = _requested_window(values, raw.zone)
     notes = [note for value in values for note in _messages(raw, value)]
     series: list[dict[str, Any]] = []
     frames: list[pd.DataFrame] = []
     for result in results:
+        frame, complaints = _points(raw, result)
+        notes.extend(complaints)
+        frames.append(frame)
         status = result.get("StatusCode")
-
-        def row_of(found: dict[str, Any], status: Any = status) -> dict[str, Any]:
-            identity = identities.of(found)
-            frame, complaints = _points(raw, found)
-            notes.extend(complaints)
-            frames.append(frame)
-            return {
-                "file": raw.relative,
-                **identity,
-                **requested,
-                "points": len(frame),
-                "status": status if isinstance(status, str) else None,
-            }
-
-        series += storable_rows("metric_queries", rows_from([result], row_of, unexpected), raw.remarks)
+        row = {
+            "file": raw.relative,
+            **identities.of(result),
+            **requested,
+            "points": len(frame),
+            "status": status if isinstance(status, str) else None,
+        }
+        series += storable_rows("metric_queries", [row], raw.remarks)
     _infer_periods(series, frames)
     for row, frame in zip(series, frames, strict=True):
         row["missing"] = _missing(row, frame)
@@ -184,7 +176,6 @@ def series_parts(
     if has_pages:
         notes.append(of_file(raw, "note-points-page"))
     points = _joined(series, frames)
-    problems = problems._replace(unexpected=unexpected)
     truncated = bool(incomplete) or has_pages
     yield TablePart(
         "metrics",
@@ -270,7 +261,7 @@ def _points(raw: RawFile, result: dict[str, Any]) -> tuple[pd.DataFrame, list[st
                 kept=size,
             )
         )
-    frame = pd.DataFrame({"time": _point_times(times[:size], raw.zone), "value": _numbers(values[:size])})
+    frame = pd.DataFrame({"time": _times(times[:size], raw.zone), "value": _numbers(values[:size])})
     # An infinite value would make every sum and mean infinite.
     is_good = frame["time"].notna().to_numpy() & np.isfinite(frame["value"].to_numpy())
     if not is_good.all():
@@ -281,25 +272,19 @@ def _points(raw: RawFile, result: dict[str, Any]) -> tuple[pd.DataFrame, list[st
 
 
 def _numbers(values: list[Any]) -> np.ndarray:
-    """Return the values of a series; NaN for a value that is not a number or too large for a column."""
+    """Return the values of a series; NaN for a value that is not a finite number."""
     import numpy as np
-    import pandas as pd
 
     if set(map(type, values)) <= {int, float}:
         with suppress(OverflowError):
-            found = np.array(values, dtype="float64")
-            if not (np.abs(found) >= _TOO_LARGE).any():
-                return found
-    written = pd.Series([_finite(value) for value in values], dtype="object")
-    numbers: np.ndarray = pd.to_numeric(written, errors="coerce").to_numpy("float64", na_value=math.nan)
-    return numbers
+            return np.array(values, dtype="float64")
+    return np.array([number(value) for value in values], dtype="float64")
 
 
-def _point_times(times: list[Any], zone: tzinfo) -> pd.Series:
-    """Return the times of a series in UTC."""
-    if set(map(type, times)) == {str}:
-        return _times_of_texts(tuple(times), zone)
-    return _utc_times(times, zone)
+def _times(times: list[Any], zone: tzinfo) -> pd.Series:
+    """Return the times of a series in UTC; a time without a zone is in ``zone``."""
+    are_texts = set(map(type, times)) == {str}
+    return _times_of_texts(tuple(times), zone) if are_texts else _utc_times(times, zone)
 
 
 # Most series of a response have the same times, and converting times takes longer than all else.
@@ -308,65 +293,19 @@ def _times_of_texts(times: tuple[str, ...], zone: tzinfo) -> pd.Series:
     return _utc_times(times, zone)
 
 
-# A day of margin, so that no conversion to another zone leaves the range.
-_EARLIEST, _LATEST = (
-    (datetime.min + timedelta(days=1)).replace(tzinfo=UTC),
-    (datetime.max - timedelta(days=1)).replace(tzinfo=UTC),
-)
-
-
-def _finite(value: Any) -> Any:
-    """Return a value; None for a whole number that no column can hold."""
-    return None if isinstance(value, int) and abs(value) >= _TOO_LARGE else value
-
-
-def _plain_time(value: Any) -> Any:
-    """Return a time as it was written, without characters that no column can hold."""
-    return escape_surrogates(value) if isinstance(value, str) else _finite(value)
+# A day of margin, so that no conversion to another zone leaves the range of Python's datetime.
+_EARLIEST = (datetime.min + timedelta(days=1)).replace(tzinfo=UTC)
+_LATEST = (datetime.max - timedelta(days=1)).replace(tzinfo=UTC)
 
 
 def _utc_times(times: Sequence[Any], zone: tzinfo) -> pd.Series:
-    """Return times in UTC; numbers are epoch seconds, and a time without a zone is in ``zone``."""
+    import numpy as np
     import pandas as pd
 
-    usual = cli_times(times)
-    if usual is not None and not usual.null_count:
-        return pd.Series(usual.to_numpy().view("datetime64[us]")).dt.tz_localize("UTC")
-    are_texts = all(isinstance(time, str) for time in times)
-    # One look at all texts together instead of one at each.
-    is_plain = are_texts and not holds_surrogates("".join(times))
-    written = pd.Series(list(times) if is_plain else [_plain_time(time) for time in times], dtype="object")
-    found = (_times_from_texts if are_texts else _parsed_times)(written, zone)
-    # Columns hold years before 1 and behind 9999, which Python's datetime does not.
+    missing = np.iinfo("int64").min  # NaT
+    moments = [missing if moment is None else moment for moment in utc_microseconds(times, zone)]
+    found = pd.Series(np.array(moments, dtype="int64").view("datetime64[us]")).dt.tz_localize("UTC")
     return found.where(found.between(_EARLIEST, _LATEST))
-
-
-def _parsed_times(written: pd.Series, zone: tzinfo) -> pd.Series:
-    import pandas as pd
-
-    numeric = written.map(lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
-    if not numeric.any():
-        return _times_from_texts(written, zone)
-    times = pd.Series(pd.NaT, index=written.index, dtype="datetime64[us, UTC]")
-    epochs = pd.to_numeric(written[numeric], errors="coerce").astype("float64")
-    times[numeric] = pd.to_datetime(epochs, unit="s", utc=True, errors="coerce").dt.as_unit("us")
-    if not numeric.all():
-        times[~numeric] = _times_from_texts(written[~numeric], zone)
-    return times
-
-
-def _times_from_texts(written: pd.Series, zone: tzinfo) -> pd.Series:
-    import pandas as pd
-
-    if written.empty:
-        return pd.Series(dtype="datetime64[us, UTC]")
-    texts = written.astype("string")
-    bare = ~texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).fillna(False).astype(bool)
-    times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce").dt.as_unit("us")
-    if bare.any():
-        local = times[bare].dt.tz_localize(None)
-        times[bare] = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-    return times
 
 
 def _infer_periods(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.aws_shapes.names import dimension_map, dimension_resource
 from watchme_analysis.aws_shapes.responses import (
@@ -42,63 +44,29 @@ KEYS = (
 # File names of lists of metric queries.
 QUERY_FILES = ("metrics/*queries*.json", "metric-data-queries*.json")
 
-_SQS = ("AWS/SQS", "QueueName")
-_LAMBDA = ("AWS/Lambda", "FunctionName")
-_EC2 = ("AWS/EC2", "InstanceId")
-# Metric names that only one namespace uses, so that a label identifies the metric.
-KNOWN_METRICS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        (
-            "NumberOfMessagesSent",
-            "NumberOfMessagesReceived",
-            "NumberOfMessagesDeleted",
-            "NumberOfEmptyReceives",
-            "ApproximateNumberOfMessagesVisible",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-            "ApproximateAgeOfOldestMessage",
-            "SentMessageSize",
-        ),
-        _SQS,
-    ),
-    **dict.fromkeys(
-        (
-            "Invocations",
-            "Errors",
-            "Throttles",
-            "Duration",
-            "ConcurrentExecutions",
-            "UnreservedConcurrentExecutions",
-            "DeadLetterErrors",
-        ),
-        _LAMBDA,
-    ),
-    **dict.fromkeys(
-        ("CPUUtilization", "CPUCreditBalance", "NetworkIn", "NetworkOut", "StatusCheckFailed"), _EC2
-    ),
-}
-# Without a statistic in the label (CloudWatch adds it where one metric is requested with several), counters
-# are sums and levels are maxima: of the other statistics, values are rarely whole numbers.
-_COUNTERS = frozenset(
-    {
-        "NumberOfMessagesSent",
-        "NumberOfMessagesReceived",
-        "NumberOfMessagesDeleted",
-        "NumberOfEmptyReceives",
-        "Invocations",
-        "Errors",
-        "Throttles",
+
+class KnownMetric(NamedTuple):
+    """A metric of ``known_metrics.toml`` in this folder, which explains the fields."""
+
+    namespace: str
+    dimension: str
+    pulled: tuple[str, ...]
+    whole: str | None
+
+
+def _known_metrics() -> dict[str, KnownMetric]:
+    text = Path(__file__).with_name("known_metrics.toml").read_text(encoding="utf-8")
+    return {
+        entry["name"]: KnownMetric(
+            namespace, group["dimension"], tuple(entry.get("pulled", ())), entry.get("whole")
+        )
+        for namespace, group in tomllib.loads(text).items()
+        for entry in group["metrics"]
     }
-)
-_LEVELS = frozenset(
-    {
-        "ApproximateNumberOfMessagesVisible",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesDelayed",
-        "ApproximateAgeOfOldestMessage",
-        "ConcurrentExecutions",
-    }
-)
+
+
+# Metrics by name.
+KNOWN_METRICS = _known_metrics()
 _STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|IQM|(?:p|tm|wm|tc|ts)\d+(?:\.\d+)?")
 # Periods in seconds below a minute that CloudWatch accepts.
 _SHORT_PERIODS = (1, 5, 10, 20, 30)
@@ -206,11 +174,11 @@ def _from_label(label: str | None) -> dict[str, Any]:
     words = (label or "").split()
     stat = words.pop() if words and _STAT.fullmatch(words[-1]) else None
     if len(words) == 2 and words[1] in KNOWN_METRICS:
-        namespace, dimension = KNOWN_METRICS[words[1]]
+        known = KNOWN_METRICS[words[1]]
         identity.update(
-            namespace=namespace,
+            namespace=known.namespace,
             metric=words[1],
-            dimensions=json_text({dimension: words[0]}),
+            dimensions=json_text({known.dimension: words[0]}),
             resource=words[0],
             stat=stat,
         )
@@ -242,9 +210,10 @@ def infer_stats(series: list[dict[str, Any]], frames: list[pd.DataFrame]) -> int
     for (metric, _), members in ambiguous.items():
         values = [frames[at].set_index("time")["value"] for at in members]
         stats: list[str] = []
+        whole = KNOWN_METRICS[metric].whole if metric in KNOWN_METRICS else None
         if len(members) == 1 and (values[0] % 1 == 0).all():
-            stats = ["Sum"] if metric in _COUNTERS else ["Maximum"] if metric in _LEVELS else []
-        elif len(members) == 2 and metric in _LEVELS:
+            stats = [whole] if whole else []
+        elif len(members) == 2 and whole == "Maximum":
             first, second = values[0].align(values[1], join="inner")
             if (first >= second).all():
                 stats = ["Maximum", "Average"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -23,19 +24,21 @@ from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import conform, frame_of_columns, frame_of_values, table_schema
 from watchme_analysis.text.message import MessageText, Resource, message, value_of
 from watchme_analysis.text.render import note
+from watchme_analysis.values import microseconds
 from watchme_analysis.values import number as parsed_number
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 Row = TypeVar("Row")
 # Data of a window counts as settled this long after its end; until then events and points may still arrive.
 SETTLED_AFTER = timedelta(minutes=15)
 # Python refuses to convert longer texts of digits to an integer, and no field of AWS needs them.
 _MAX_DIGITS = 1000
-# Epochs from this number on are milliseconds: as seconds they would lie beyond the year 5138.
-_MILLISECONDS_FROM = 1e11
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Text of fewer digits than an epoch has is another number, such as a year.
+_NO_EPOCH = re.compile(r"\s*[+-]?\d{1,8}(\.\d*)?\s*")
 # Bytes within which a document names its keys: a first value may be long, such as the body of a message.
 _KEYS_WITHIN_BYTES = 1 << 20
 # Keys of a response that describe the response itself.
@@ -156,80 +159,44 @@ def file_stem(raw: RawFile) -> str:
 
 
 def utc_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
-    """Return the UTC time of ISO 8601 text or an epoch (seconds or milliseconds); None for anything else.
+    """Return the UTC time of ISO 8601 text, an epoch or a datetime; None for anything else.
 
     Text without a time zone is in ``zone``.
     """
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, str) and _NO_EPOCH.fullmatch(value):
         return None
-    if isinstance(value, datetime):
-        found = value
-    elif isinstance(value, str) and value[4:5] == "-" and (plain := _iso_or_none(value)) is not None:
-        # As the AWS CLI writes times. An import reads hundreds of thousands, and `replace` takes six times as
-        # long as to read the text.
-        found = plain if plain.tzinfo else datetime.combine(plain.date(), plain.time(), zone)
-    elif isinstance(value, (int, float)) or re.fullmatch(r"\d{9,14}(\.\d+)?", str(value)):
-        try:
-            epoch = float(value)
-            return datetime.fromtimestamp(epoch / 1000 if epoch >= _MILLISECONDS_FROM else epoch, UTC)
-        except (ValueError, OverflowError, OSError):
-            return None
-    else:
-        plain = _iso_or_none(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", str(value).strip()))
-        if plain is None:
-            return None
-        found = plain
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=zone)
-    try:
-        return found if found.tzinfo is UTC else found.astimezone(UTC)
-    except OverflowError:
-        return None
+    moment = microseconds(value, zone)
+    return None if moment is None else _EPOCH + timedelta(microseconds=moment)
 
 
-def _iso_or_none(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Times as Insights writes them, in UTC, and as the AWS CLI writes most others.
-_INSIGHTS_TIME = r"^[12]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$"
-_CLI_TIME = r"^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$"
+_TIMES = (
+    (r"^[12]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$", None),
+    (r"^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$", "UTC"),
+)
 
 
-def utc_microseconds(values: Sequence[Any]) -> list[int | None]:
-    """Return the UTC time of each value as :func:`utc_time` does, in microseconds since the epoch."""
-    times = _cast_times(values, _INSIGHTS_TIME, None)
-    if times is not None:
-        found: list[int | None] = times.to_pylist()
-        return found
-    unit = timedelta(microseconds=1)
-    return [None if moment is None else (moment - _EPOCH) // unit for moment in map(utc_time, values)]
+def utc_microseconds(values: Sequence[Any], zone: tzinfo = UTC) -> list[int | None]:
+    """Return the UTC time of each value as :func:`utc_time` does, in microseconds since the epoch.
 
-
-def cli_times(values: Sequence[Any]) -> pa.Int64Array | None:
-    """Return times in microseconds since the epoch if all are texts as the AWS CLI writes them; else None."""
-    return _cast_times(values, _CLI_TIME, "UTC")
-
-
-def _cast_times(values: Sequence[Any], pattern: str, zone: str | None) -> pa.Int64Array | None:
-    """Return the times of texts that all match a pattern, or are null; None for any other values.
-
-    The times of a log or of a series together take a tenth of the time of one after the other.
+    The usual times of a log or of a series together take a tenth of the time of one after the other.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    try:
+    with suppress(pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):  # a value is not a text, or not a time
         texts = pa.array(values, pa.string())
-        if pc.all(pc.match_substring_regex(texts, pattern)).as_py():
-            return texts.cast(pa.timestamp("us", zone)).cast(pa.int64())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
-        pass  # a value is not a text, or not a time
-    return None
+        for pattern, stated_zone in _TIMES:
+            has_zone = stated_zone is not None or zone is UTC
+            if has_zone and pc.all(pc.match_substring_regex(texts, pattern)).as_py():
+                found: list[int | None] = (
+                    texts.cast(pa.timestamp("us", stated_zone)).cast(pa.int64()).to_pylist()
+                )
+                return found
+    return [
+        None if moment is None else (moment - _EPOCH) // _MICROSECOND
+        for moment in (utc_time(value, zone) for value in values)
+    ]
 
 
 def number(value: Any) -> float | None:

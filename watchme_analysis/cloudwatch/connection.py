@@ -94,26 +94,15 @@ def connect(
     regions: Sequence[str | None] = _texts(region) or [settings.region]
     places = tuple(session.SessionTarget(one, other) for one in profiles for other in regions)
     folder = None if isinstance(cache, bool) else Path(cache)
-    stored = CacheSettings(folder, stores=cache is not False, offline=offline, refresh=refresh)
+
+    def cache_of(aws: session.Aws) -> ResponseCache:
+        if cache is False:
+            return ResponseCache()
+        return account_cache(aws, folder, refresh=refresh, offline=offline)
+
     chosen = settings.chosen_system(system)
     groups = () if chosen is None else chosen.log_groups
-    return Connection(places, stored, settings.time_zone, groups, **limits)
-
-
-@dataclass(frozen=True)
-class CacheSettings:
-    """Where responses are cached and how the cache is used; see :func:`connect`."""
-
-    folder: Path | None
-    stores: bool
-    offline: bool
-    refresh: bool
-
-    def cache_of(self, aws: session.Aws) -> ResponseCache:
-        """Return the cache of an account and region."""
-        if not self.stores:
-            return ResponseCache()
-        return account_cache(aws, self.folder, refresh=self.refresh, offline=self.offline)
+    return Connection(places, cache_of, offline, settings.time_zone, groups, **limits)
 
 
 @dataclass
@@ -124,8 +113,8 @@ class Connection:
     ----------
     targets
         Accounts and regions. With several, frames have the column ``place``.
-    storage
-        Where responses are cached.
+    cache_of, offline
+        Returns the cache of an account and region; whether nothing else is asked.
     time_zone
         IANA name of the zone of times without one in ``since`` and ``until``.
     system_log_groups
@@ -135,7 +124,8 @@ class Connection:
     """
 
     targets: tuple[session.SessionTarget, ...]
-    storage: CacheSettings = field(repr=False)
+    cache_of: Callable[[session.Aws], ResponseCache] = field(repr=False)
+    offline: bool = False
     time_zone: str = "UTC"
     system_log_groups: tuple[str, ...] = ()
     max_scan_gb: float = 100.0
@@ -146,7 +136,7 @@ class Connection:
 
     def __repr__(self) -> str:
         places = ", ".join(map(str, self.targets))
-        return f"<Connection to {places}{', offline' if self.storage.offline else ''}>"
+        return f"<Connection to {places}{', offline' if self.offline else ''}>"
 
     def logs(
         self,
@@ -278,7 +268,7 @@ class Connection:
         ServiceError
             If AWS refuses the request.
         """
-        if self.storage.offline:
+        if self.offline:
             raise InputError(error_message("error-price-offline"))
         request = self._log_request(query, groups, since, until)
 
@@ -442,7 +432,7 @@ class Connection:
     def _cache(self, aws: session.Aws) -> ResponseCache:
         """Return the cache of an account and region, which is looked up once."""
         if aws.label not in self._caches:
-            self._caches[aws.label] = self.storage.cache_of(aws)
+            self._caches[aws.label] = self.cache_of(aws)
         return self._caches[aws.label]
 
     def _targets(self) -> dict[str, session.Aws]:

@@ -2,7 +2,7 @@
 
 :func:`get_metrics` returns one row per interval of each series and distinguishes missing, zero and not yet
 settled. :func:`fetch_metric_data` returns the responses of GetMetricData as the CLI prints them, and
-:func:`metric_data_cached` the same through the cache: settled points are retrieved once, the tail again.
+:func:`metric_data_cached` the same through the cache.
 
 Facts about the call: GetMetricData in the CloudWatch API reference (500 queries and 100,800 points a call,
 newest first by default, retention by period, start rounded down).
@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.metric_points import fill_intervals
+from watchme_analysis.aws_shapes.metric_series import KNOWN_METRICS
 from watchme_analysis.aws_shapes.names import dimension_resource
 from watchme_analysis.aws_shapes.responses import json_text
 from watchme_analysis.cloudwatch.response_cache import ResponseCache, request_identity
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 # Largest number of queries and points per GetMetricData call.
 MAX_QUERIES = 500
 MAX_POINTS = 100_800
-# Some points arrive hours late, and retrieving them again costs next to nothing: points younger than this are
-# not read from the cache.
-_SETTLED_AFTER = timedelta(hours=3)
+# Some points arrive hours late, and retrieving them again costs next to nothing: until this long after the
+# end of its window, a response is not read from the cache.
+_LATE_POINTS = timedelta(hours=3)
 # A page token may expire between two pages; the pages are then read again from the first.
 _PAGING_ATTEMPTS = 2
 # Age up to which points are kept -> their finest period in seconds.
@@ -46,40 +47,6 @@ RETENTION = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(day
 _SHORTEST_KEPT_S = 60
 _HIGH_RESOLUTION_KEPT = timedelta(hours=3)
 
-_QUEUE = (
-    ("NumberOfMessagesSent", "Sum"),
-    ("NumberOfMessagesReceived", "Sum"),
-    ("NumberOfMessagesDeleted", "Sum"),
-    ("NumberOfEmptyReceives", "Sum"),
-    ("ApproximateNumberOfMessagesVisible", "Maximum"),
-    ("ApproximateNumberOfMessagesVisible", "Average"),
-    ("ApproximateNumberOfMessagesNotVisible", "Maximum"),
-    ("ApproximateNumberOfMessagesDelayed", "Maximum"),
-    ("ApproximateAgeOfOldestMessage", "Maximum"),
-)
-_FUNCTION = (
-    ("Invocations", "Sum"),
-    ("Errors", "Sum"),
-    ("Throttles", "Sum"),
-    ("Duration", "Average"),
-    ("Duration", "Maximum"),
-    ("Duration", "p99"),
-    ("ConcurrentExecutions", "Maximum"),
-)
-_INSTANCE = (
-    ("CPUUtilization", "Average"),
-    ("CPUUtilization", "Maximum"),
-    ("CPUCreditBalance", "Minimum"),
-    ("NetworkIn", "Sum"),
-    ("NetworkOut", "Sum"),
-    ("StatusCheckFailed", "Maximum"),
-)
-# Namespace, dimension and metrics of each kind of resource.
-_KINDS = (
-    ("AWS/SQS", "QueueName", _QUEUE),
-    ("AWS/Lambda", "FunctionName", _FUNCTION),
-    ("AWS/EC2", "InstanceId", _INSTANCE),
-)
 # Metric math that refers to all other metrics, and names of other queries.
 _ALL_METRICS = re.compile(r"\bMETRICS\s*\(")
 _QUERY_NAME = re.compile(r"\b[a-z]\w*\b")
@@ -136,20 +103,22 @@ def incident_metrics(
     queues: Sequence[str], functions: Sequence[str], instances: Sequence[str]
 ) -> list[Metric]:
     """Return the metrics that are pulled for queues, functions and EC2 instances."""
+    names = {"QueueName": queues, "FunctionName": functions, "InstanceId": instances}
     return [
         Metric(namespace, metric, ((dimension, name),), stat)
-        for (namespace, dimension, pairs), names in zip(_KINDS, (queues, functions, instances), strict=True)
-        for name in names
-        for metric, stat in pairs
+        for kind, resources in names.items()
+        for name in resources
+        for namespace, dimension, metric, stat in catalogue()
+        if dimension == kind
     ]
 
 
 def catalogue() -> list[tuple[str, str, str, str]]:
     """Return namespace, dimension, metric and statistic of each metric of :func:`incident_metrics`."""
     return [
-        (namespace, dimension, metric, stat)
-        for namespace, dimension, pairs in _KINDS
-        for metric, stat in pairs
+        (known.namespace, known.dimension, metric, stat)
+        for metric, known in KNOWN_METRICS.items()
+        for stat in known.pulled
     ]
 
 
@@ -298,86 +267,23 @@ def _with_references(queries: Sequence[dict[str, Any]]) -> list[list[dict[str, A
 def metric_data_cached(
     aws: Aws, queries: Sequence[dict[str, Any]], window: Window, cache: ResponseCache
 ) -> dict[str, Any]:
-    """Return the response of :func:`fetch_metric_data`, with settled points from the cache.
+    """Return the response of :func:`fetch_metric_data`, from the cache if its points can't change any more.
 
-    Parameters
-    ----------
-    aws, queries, window
-        As for :func:`fetch_metric_data`.
-    cache
-        Cache of the account and region.
-
-    Returns
-    -------
-    dict
-        The response with times as ISO 8601 text, and under ``Asked`` the window and the time at which its
-        last part was retrieved.
-
-    Raises
-    ------
-    CacheMissError
-        If a part has to be retrieved and the cache is offline.
+    The key ``Asked`` holds the window and the time at which the response was retrieved. CacheMissError if it
+    is not cached and the cache is offline.
     """
-    identity = request_identity("metrics", list(queries), start=window.start)
+    identity = request_identity("metrics", list(queries), start=window.start, end=window.end)
     entry = cache.load(identity)
-    covered_until = window.start
-    response: dict[str, Any] = {"MetricDataResults": [], "Messages": []}
-    taken_at = datetime.now(UTC)
-    if entry is not None:
-        covered_until = cache.covered_until(entry)
-        response = _before(cache.use(entry)["answer"], min(covered_until, window.end))
-    if entry is not None and covered_until >= window.end:
-        taken_at = entry.taken_at
+    if entry is not None and (cache.offline or entry.taken_at >= window.end + _LATE_POINTS):
+        response, taken_at = cache.use(entry), entry.taken_at
     else:
-        rest = Window(covered_until, window.end)
-        cache.check_online("metrics", rest)
-        response = _joined(response, fetch_metric_data(aws, queries, rest))
-        if _is_complete(response):
-            settled = max(window.start, _settled(queries, window, taken_at))
-            ends = {"until": settled.isoformat(), "end": window.end.isoformat()}
-            cache.save(identity, {**ends, "answer": response})
+        cache.check_online("metrics", window)
+        taken_at = datetime.now(UTC)
+        response = fetch_metric_data(aws, queries, window)
+        if all(result["StatusCode"] == "Complete" for result in response["MetricDataResults"]):
+            cache.save(identity, response, taken_at)
     bounds = {"StartTime": window.start.isoformat(), "EndTime": window.end.isoformat()}
     return {**response, "Asked": {**bounds, "At": taken_at.isoformat()}}
-
-
-def _settled(queries: Sequence[dict[str, Any]], window: Window, now: datetime) -> datetime:
-    """Return the end of the points that no longer change, at the start of an interval."""
-    settled = now - _SETTLED_AFTER
-    if any("Expression" in query for query in queries):
-        # Some functions of metric math depend on the whole window.
-        return window.end if window.end <= settled else window.start
-    longest = max((int(query["MetricStat"]["Period"]) for query in queries), default=60)
-    last_end = window.end + timedelta(seconds=-window.end.timestamp() % longest)
-    return last_end if last_end <= settled else settled - timedelta(seconds=settled.timestamp() % longest)
-
-
-def _is_complete(response: dict[str, Any]) -> bool:
-    return all(result["StatusCode"] == "Complete" for result in response["MetricDataResults"])
-
-
-def _before(response: dict[str, Any], end: datetime) -> dict[str, Any]:
-    """Return the response without points of intervals that start at ``end`` or later."""
-    results = []
-    for result in response["MetricDataResults"]:
-        points = zip(result["Timestamps"], result["Values"], strict=True)
-        kept = [(moment, value) for moment, value in points if datetime.fromisoformat(moment) < end]
-        results.append({**result, "Timestamps": [m for m, _ in kept], "Values": [v for _, v in kept]})
-    return {**response, "MetricDataResults": results}
-
-
-def _joined(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
-    """Return the points of two responses whose windows follow one another."""
-    series = {(result["Id"], result["Label"]): result for result in older["MetricDataResults"]}
-    for result in newer["MetricDataResults"]:
-        before = series.get((result["Id"], result["Label"]))
-        if before is not None:
-            joined = {key: before[key] + result[key] for key in ("Timestamps", "Values")}
-            result = {**result, **joined}  # noqa: PLW2901
-        series[(result["Id"], result["Label"])] = result
-    return {
-        "MetricDataResults": list(series.values()),
-        "Messages": older["Messages"] + newer["Messages"],
-    }
 
 
 # Columns of :func:`get_metrics`.

@@ -1,8 +1,8 @@
 """Store responses of AWS on disk: settled responses are retrieved once, and all responses work offline.
 
 Users: :meth:`ResponseCache.get` for whole responses (state of queues, alarms, changes), and
-``cloudwatch.metrics`` and ``insights.cached`` for responses that grow with their window: their settled
-part is kept, and only the tail is retrieved again.
+``cloudwatch.metrics`` and ``insights.cached``. Results of queries grow with their window: the settled part is
+kept, and only the tail is retrieved again.
 """
 
 from __future__ import annotations
@@ -38,15 +38,10 @@ class CacheMissError(ServiceError):
 
 
 class CacheEntry(NamedTuple):
-    """Response in the cache.
+    """Response in the cache as JSON returns it, and the time at which it was retrieved.
 
-    Attributes
-    ----------
-    value
-        The response as JSON returns it. A response that grows with its window has ``until`` (end of the
-        settled part) and ``end`` (end of the window), both ISO 8601.
-    taken_at
-        Time at which it was retrieved.
+    A response that grows with its window has ``until`` (end of the settled part) and ``end`` (end of the
+    window), both ISO 8601.
     """
 
     value: Any
@@ -61,29 +56,27 @@ def request_identity(*parts: Any, start: datetime | None = None, end: datetime |
     return [*parts, *(bound.isoformat() for bound in (start, end) if bound is not None)]
 
 
-@dataclass(frozen=True)
-class ResponseStore:
-    """Folder of responses of one account and region, each stored under the hash of its request's identity.
+@dataclass
+class ResponseCache:
+    """Folder of responses of one account and region, each stored under the hash of its request's identity."""
 
-    Attributes
-    ----------
-    folder
-        Folder of the entries.
-    account_region
-        Account and region that the responses are from.
-    """
+    folder: Path | None = None  # None stores nothing
+    account_region: str = ""
+    refresh: bool = False  # retrieves everything again
+    offline: bool = False  # retrieves nothing: a response that is not stored raises CacheMissError
+    # time at which the oldest response was retrieved that was used instead of a call
+    oldest: datetime | None = field(default=None, init=False)
 
-    folder: Path
-    account_region: str
-
-    def _path(self, identity: Sequence[Any]) -> Path:
+    def _path(self, folder: Path, identity: Sequence[Any]) -> Path:
         text = json.dumps([self.account_region, *identity], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return self.folder / digest[:2] / f"{digest}.json.gz"
+        return folder / digest[:2] / f"{digest}.json.gz"
 
     def load(self, identity: Sequence[Any]) -> CacheEntry | None:
-        """Return the entry of a request; None when there is no readable entry."""
-        path = self._path(identity)
+        """Return the entry of a request; None without a readable entry, and always with ``refresh``."""
+        if self.folder is None or self.refresh:
+            return None
+        path = self._path(self.folder, identity)
         # An identity may contain the text of a query, so the log names an entry by its hash.
         try:
             data = json.loads(gzip.decompress(path.read_bytes()))
@@ -94,41 +87,18 @@ class ResponseStore:
         _LOG.debug("cache hit: entry %.12s, taken at %s", path.name, data["taken_at"])
         return entry
 
-    def save(self, identity: Sequence[Any], value: Any, now: datetime) -> Any:
-        """Return a response as it will be loaded again (times as ISO 8601 text), after storing it."""
-        text = json.dumps({"taken_at": now, "value": value}, ensure_ascii=False, default=iso_time)
-        path = self._path(identity)
+    def save(self, identity: Sequence[Any], value: Any, now: datetime | None = None) -> Any:
+        """Return a response as it will be loaded (times as text), stored as retrieved at ``now``."""
+        if self.folder is None:
+            return value
+        stored = {"taken_at": now or datetime.now(UTC), "value": value}
+        text = json.dumps(stored, ensure_ascii=False, default=iso_time)
+        path = self._path(self.folder, identity)
         _LOG.debug("cache write: entry %.12s, %d characters", path.name, len(text))
         path.parent.mkdir(parents=True, exist_ok=True)
         # Responses contain log messages, so other users of the machine must not read them.
         write_atomically(path, gzip.compress(text.encode(), _GZIP_LEVEL), mode=0o600)
         return json.loads(text)["value"]
-
-
-@dataclass
-class ResponseCache:
-    """Cache that returns responses from the store, or retrieves and stores them.
-
-    Attributes
-    ----------
-    store
-        Store of the account and region; None stores nothing.
-    refresh
-        True retrieves everything again.
-    offline
-        True retrieves nothing: a response that is not stored raises :class:`CacheMissError`.
-    oldest
-        Time at which the oldest response was retrieved that was used instead of a call; None without any.
-    """
-
-    store: ResponseStore | None = None
-    refresh: bool = False
-    offline: bool = False
-    oldest: datetime | None = field(default=None, init=False)
-
-    def load(self, identity: Sequence[Any]) -> CacheEntry | None:
-        """Return the entry of a request; None without an entry, and always with ``refresh``."""
-        return None if self.store is None or self.refresh else self.store.load(identity)
 
     def use(self, entry: CacheEntry) -> Any:
         """Return an entry's value, and record its age in ``oldest``."""
@@ -141,10 +111,6 @@ class ResponseCache:
         Online this is the end of its settled part; offline it is the end of the retrieved part.
         """
         return datetime.fromisoformat(entry.value["end" if self.offline else "until"])
-
-    def save(self, identity: Sequence[Any], value: Any, now: datetime | None = None) -> Any:
-        """Return a response as JSON returns it, after storing it as retrieved now (or at ``now``)."""
-        return value if self.store is None else self.store.save(identity, value, now or datetime.now(UTC))
 
     def check_online(self, name: str, window: Window | None = None) -> None:
         """Raise CacheMissError in offline mode: the cache lacks ``name`` (for a window)."""
@@ -186,12 +152,12 @@ def account_cache(
     """
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = folder or home / "watchme" / "answers"
-    accounts = ResponseCache(ResponseStore(folder, "accounts"), offline=offline)
+    accounts = ResponseCache(folder, "accounts", offline=offline)
     profile = aws.target.profile or os.environ.get("AWS_PROFILE") or "default"
     account = accounts.get(
         note("cache-account", target=value_of(str(aws.target))), [profile, aws.region], aws.account
     )
-    return ResponseCache(ResponseStore(folder, f"{account}/{aws.region}"), refresh, offline)
+    return ResponseCache(folder, f"{account}/{aws.region}", refresh, offline)
 
 
 def requested_window(

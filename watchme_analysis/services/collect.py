@@ -236,8 +236,7 @@ def pull(  # noqa: PLR0913  the parameters of a request, its folders and its cal
 
 def _origin(aws: Aws, request: Request) -> EvidenceOrigin:
     """Return what identifies the evidence of a request."""
-    store = request.options.cache.store
-    place = f"{aws.account()}/{aws.region}" if store is None else store.account_region
+    place = request.options.cache.account_region or f"{aws.account()}/{aws.region}"
     kinds = (request.queues, request.functions, request.instances, request.log_groups)
     window = request.window
     bounds = [window.start.isoformat(), window.end.isoformat()]
