@@ -28,7 +28,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,17 +207,18 @@ class Trials:
         """Return the plan of a queue that holds messages, and let its producer send on once switched."""
         from worlds.event_sources import Orders
 
-        from watchme_analysis.remedies.fifo_migration import MigrationOptions, Switch
-        from watchme_analysis.services.fifo import plan_migration, prepared
+        from watchme_analysis.remedies.fifo_migration import MigrationOptions, Switch, migration_plan
+        from watchme_analysis.remedies.fifo_source import prepared
 
         orders = self.orders = Orders(self.server.front, self.port)
         orders.is_working = False
         for _ in range(MESSAGES):
             orders.send(ago_s=7200)
         options = MigrationOptions(
-            "", "", "", switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
+            switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
         )
-        plan = plan_migration(session(), *prepared(session(), "orders", group_key="order_id", chosen=options))
+        source, chosen, *_ = prepared(session(), "orders", options, group_key="order_id")
+        plan = migration_plan(session(), source, chosen)
         orders.is_working = True
 
         def send() -> None:
@@ -394,12 +394,10 @@ def settings_plan() -> Plan:
     """Return a plan that changes four settings of a queue and its function."""
     from worlds.order_system import create_order_system
 
-    from watchme_analysis.remedies.plan import Plan
+    from watchme_analysis.remedies.queue_settings import live_settings
     from watchme_analysis.remedies.queue_settings import settings_plan as plan_of
-    from watchme_analysis.services.queue_settings import live_settings
     from watchme_analysis.simulation.scenarios import Comparison, Load, Scenario
     from watchme_analysis.simulation.settings import PollerSettings, QueueSettings, Settings
-    from watchme_analysis.text.message import message
 
     create_order_system(REGION)
     aws = session()
@@ -413,13 +411,12 @@ def settings_plan() -> Plan:
     now, wanted = (
         Comparison(Scenario(name, each, Load((1.0,))), ()) for name, each in (("", base), ("", better))
     )
-    empty = Plan("settings", message("plan-nothing"), datetime.now(UTC), aws.account(), aws.region, ())
-    return plan_of(now, wanted, live_settings(aws, "orders"), (), empty)
+    return plan_of(aws, now, wanted, live_settings(aws, "orders"))
 
 
 def check_settings(*, is_undone: bool) -> None:
     """Compare the four settings with those before, or with the plan."""
-    from watchme_analysis.services.queue_settings import live_settings
+    from watchme_analysis.remedies.queue_settings import live_settings
 
     values = live_settings(session(), "orders").values()
     found = [

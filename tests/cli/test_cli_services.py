@@ -15,7 +15,7 @@ from watchme_analysis.cli.aws import Progress
 from watchme_analysis.cli.report import ReportProgress
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import Config, System
-from watchme_analysis.text.message import Duration, Number, message
+from watchme_analysis.text.message import Duration, Number
 
 OUT = Printer("en")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -213,42 +213,3 @@ def test_reports_are_numbered_from_two_on(capsys):
         progress.planned(reports)
         progress.cell(request, 1, 3, "")
         assert lines_of(capsys.readouterr().err) == [f"{before}health c: {cell}"]
-
-
-def test_a_migration_is_planned_if_its_check_finds_no_problem(watchme, tmp_path, monkeypatch, front):
-    from watchme_analysis.remedies.fifo_checks import Check
-    from watchme_analysis.remedies.plan import Plan
-
-    asked = []
-    bad, fine = (
-        Check("delay", "problem", message("balance-open")),
-        Check("groups", "note", message("balance-empty")),
-    )
-    made = Plan("fifo", message("balance-open"), NOW, "123456789012", "ap-southeast-2")
-
-    def checked(*checks):
-        def prepared(aws, queue, case, *, name, group_key, chosen):
-            asked.append((queue, case, name, group_key, chosen.wait_s, chosen.window_s))
-            return "source", "chosen", checks
-
-        monkeypatch.setattr("watchme_analysis.services.fifo.prepared", prepared)
-
-    def planned(*given):
-        asked.append(given[1:])
-        return made
-
-    monkeypatch.setattr("watchme_analysis.services.fifo.plan_migration", planned)
-    words = ("fifo", "plan", "orders", "--name", "new.fifo", "--wait", "5", "--observe", "60")
-    checked(fine)
-    done = watchme(*words, "--json")
-    assert (done.returncode, json.loads(done.stdout)) == (0, made.to_dict())
-    assert asked == [("orders", None, "new.fifo", None, 5.0, 60.0), ("source", "chosen", (fine,))]
-    ready = watchme("fifo", "check", "orders")
-    assert (ready.returncode, lines_of(ready.stdout)[-1]) == (0, said("fifo-ready", problems=0))
-    checked(bad)
-    refused = watchme(*words)
-    assert (refused.returncode, lines_of(refused.stderr)) == (1, [said("fifo-refused")])
-    assert lines_of(refused.stdout)[-1] == said("fifo-ready", problems=1)
-    assert watchme("fifo", "check", "orders").returncode == 1
-    # The problems become risks of the plan, if that is wanted.
-    assert watchme(*words, "--skip-check").returncode == 0 and asked[-1] == ("source", "chosen", (bad,))

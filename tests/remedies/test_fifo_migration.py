@@ -5,35 +5,31 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-import boto3
 import pytest
 from worlds.aws_front import FAST
 from worlds.event_sources import Orders
 from worlds.kills import killed, kills, restarted
-from worlds.messages import messages_in
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import calls_of, read_plan
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
+from watchme_analysis.remedies.fifo_checks import checks_after
 from watchme_analysis.remedies.fifo_migration import (
     MigrationOptions,
-    Queue,
-    Source,
     Switch,
     differences,
     fifo_name,
     migration_plan,
     window_of,
 )
-from watchme_analysis.remedies.plan import Plan, write_plan
+from watchme_analysis.remedies.fifo_source import prepared
+from watchme_analysis.remedies.plan import write_plan
 from watchme_analysis.remedies.policy import policy_of
-from watchme_analysis.services.fifo import accounted, plan_migration, prepared
 from watchme_analysis.storage.journal import open_journal, read_journal
-from watchme_analysis.text.message import message
 
 OPTIONS = MigrationOptions(
-    "", "", "", switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
+    switches=(Switch("checkout", "QUEUE_URL"),), window_s=0.5, wait_s=0.1, settle_s=0.0
 )
 # Each kill costs a migration and a way back. Most steps have three moments: every fourth is each of them in
 # turn.
@@ -51,8 +47,8 @@ def aws():
 
 
 def planned(aws, queue="orders", options=OPTIONS, **more):
-    source, chosen, checks = prepared(aws, queue, group_key="order_id", chosen=options, **more)
-    return plan_migration(aws, source, chosen, checks)
+    source, chosen, *_ = prepared(aws, queue, options, group_key="order_id", **more)
+    return migration_plan(aws, source, chosen)
 
 
 def ready(world, aws, waiting=3, **more):
@@ -115,7 +111,7 @@ def test_the_traffic_moves_and_comes_back_without_a_message_lost(world, aws, tmp
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert "MaximumBatchingWindowInSeconds" not in mapping
 
-    checks = accounted(aws, plan, read_journal(tmp_path / "j"))
+    checks = checks_after(aws, plan, read_journal(tmp_path / "j"))
     assert [each.status for each in checks] == ["ok"] * 3
     names = ("before", "sent", "deleted", "now", "dead", "unexplained")
     accounts = [
@@ -282,30 +278,6 @@ def test_the_old_queue_is_observed_longer_than_its_usual_silence():
 
 
 @pytest.mark.slow
-def test_the_front_refuses_what_sqs_refuses_of_fifo_queues(world, subtests):
-    sqs = boto3.client("sqs")
-    fifo = sqs.create_queue(
-        QueueName="x.fifo", Attributes={"FifoQueue": "true", "DeduplicationScope": "messageGroup"}
-    )["QueueUrl"]
-    group = {"MessageGroupId": "a"}
-    for url, more, is_taken in (
-        (fifo, {**group, "MessageDeduplicationId": "1"}, True),
-        (fifo, {**group, "MessageDeduplicationId": "2", "DelaySeconds": 5}, False),
-        (fifo, {}, False),
-        (world.url, group, True),
-        (world.url, {**group, "MessageDeduplicationId": "1"}, False),
-        (world.url, {"DelaySeconds": 5}, True),
-    ):
-        with subtests.test(**more):
-            try:
-                sqs.send_message(QueueUrl=url, MessageBody="x", **more)
-            except sqs.exceptions.ClientError:
-                assert not is_taken
-            else:
-                assert is_taken
-
-
-@pytest.mark.slow
 def test_a_run_killed_at_any_moment_is_resumed(front, moto_port, aws, tmp_path, subtests):
     """Every message is processed once, and the migration and its way back are completed.
 
@@ -346,7 +318,7 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(world, aws, tmp_path)
     planning = set(aws.actions)
     used = Aws(rate_limits=FAST)
     apply_plan(plan, tmp_path / "j", used)
-    accounted(used, plan, read_journal(tmp_path / "j"))
+    checks_after(used, plan, read_journal(tmp_path / "j"))
     world.age(7200)
     apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", used)
     nothing = {"sts:GetCallerIdentity"}
@@ -355,96 +327,6 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(world, aws, tmp_path)
     applied = set(policy_of(plan.calls)["Statement"][0]["Action"])
     assert used.actions - nothing - {"cloudwatch:DescribeAlarms"} == applied
     assert plan.made <= datetime.now(UTC)
-
-
-QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
-QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:"
-FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
-EMPTY = Plan("", message("fifo-cost"), datetime(2026, 1, 1, tzinfo=UTC), "123456789012", "eu-west-1")
-
-
-def standard_queue(name="orders", tags=None, **attributes):
-    attributes = {"QueueArn": QUEUE_ARN + name, "VisibilityTimeout": "60", "DelaySeconds": "0", **attributes}
-    return Queue(name, QUEUE_URL + name, attributes, tags or {})
-
-
-def source_of(queue=None, dlq=None, mapping=None, **more):
-    mapped = {"UUID": "u-1", "FunctionArn": FUNCTION_ARN, "BatchSize": 25, **(mapping or {})}
-    return Source(queue or standard_queue(), dlq, mapped, 10.0, **more)
-
-
-def call_of(call):
-    return call and (f"{call.service}.{call.operation}", dict(call.parameters))
-
-
-def shown(step):
-    """Return what a step does: calls with parameters, and each condition as the call, selection and value."""
-
-    def conditions(each):
-        return [(call_of(one.call), one.select, one.value, one.within_s, one.held_s) for one in each]
-
-    found = {
-        "resource": step.resource,
-        "why": messages_in(step.why),
-        "call": call_of(step.call),
-        "before": conditions(step.before),
-        "expect": dict(step.expect),
-        "until": conditions(step.until),
-        "keep": dict(step.keep),
-        "undo": [call_of(each) for each in step.undo],
-        "undo_before": conditions(step.undo_before),
-        "undo_until": conditions(step.undo_until),
-        "hint": messages_in(step.hint),
-        "undo_hint": messages_in(step.undo_hint),
-        "is_once": not step.is_repeatable,
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-NEW_MAPPINGS = ("lambda.list_event_source_mappings", {"EventSourceArn": QUEUE_ARN + "orders.fifo"})
-NEW_MAPPING = {
-    "$read": {
-        "service": "lambda",
-        "operation": "list_event_source_mappings",
-        "parameters": {"EventSourceArn": QUEUE_ARN + "orders.fifo"},
-    },
-    "select": "EventSourceMappings[0].UUID",
-}
-DISABLED = (NEW_MAPPINGS, "EventSourceMappings[].State", ["Disabled"], 300.0, 0.0)
-
-
-def test_a_migration_that_keeps_the_order_onto_a_queue_that_exists():
-    queue = standard_queue(SqsManagedSseEnabled="true")
-    existing = {
-        "VisibilityTimeout": "60", "DelaySeconds": "0", "FifoQueue": "true", "SqsManagedSseEnabled": "true",
-        "ContentBasedDeduplication": "true",
-    }  # fmt: skip
-    source = source_of(queue, existing={"orders.fifo": existing}, existing_mappings=[{"UUID": "u-2"}])
-    options = MigrationOptions(
-        "orders.fifo", "-", "order_id", ("placed_at",),
-        keeps_order=True, is_high_throughput=False, is_content_based=True, window_s=150.0,
-    )  # fmt: skip
-    plan = migration_plan(source, options, [], EMPTY)
-    steps = {step.name: shown(step) for step in plan.steps}
-    assert list(steps) == [
-        "count messages", "hold mapping", "producers", "drain", "enable mapping", "disable old mapping"
-    ]  # fmt: skip
-    held = steps["hold mapping"]
-    assert held["why"] == {"fifo-why-hold": {"queue": "orders.fifo"}}
-    assert held["call"] == ("lambda.update_event_source_mapping", {"UUID": NEW_MAPPING, "Enabled": False})
-    assert held["until"] == [DISABLED]
-    assert held["undo_until"] == [DISABLED]
-    assert set(steps["enable mapping"]) == {"resource", "why", "call", "before", "until"}
-    assert steps["drain"]["why"]["fifo-why-drain"]["timeouts"] == 2  # 150 s are two and a half of them
-    assert messages_in(plan.reasons[2]) == {"fifo-send-content": {}}
-    assert [each.id for each in plan.risks] == ["fifo-risk-roles", "fifo-risk-blocks-forever"]
-    assert [messages_in(each) for each in plan.notes] == [
-        {"fifo-note-stays": {"queue": "orders"}},
-        {"fifo-note-exists": {"queue": "orders.fifo"}},
-    ]
-    assert len(plan.relies_on) == 3
-    with pytest.raises(InputError, match=r"orders\.fifo.*ContentBasedDeduplication"):
-        migration_plan(source, replace(options, is_content_based=False), [], EMPTY)
 
 
 def test_json_of_attributes_is_compared_as_json():

@@ -14,10 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from worlds.kills import kills
-from worlds.messages import messages_in, refusal
+from worlds.messages import refusal
 from worlds.shorter_case import BROKEN, write_shorter
 from worlds.stored_case import store_case
 
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.guard import (
     Guard,
@@ -27,7 +28,7 @@ from watchme_analysis.remedies.guard import (
     decide,
     evidence_commands,
 )
-from watchme_analysis.services.guard import backtest, backtest_guard
+from watchme_analysis.remedies.guard_backtest import backtest, backtest_guard
 from watchme_analysis.storage.journal import open_journal
 
 START = datetime(2025, 11, 21, 1, tzinfo=UTC)
@@ -174,12 +175,6 @@ def test_the_limit_of_a_day_is_told_once_until_a_healthy_check(tmp_path, service
     assert runs(tmp_path / "g", 4, settings, host)[0] == ["guard-stopped"]
 
 
-def test_a_cool_down_is_reported_and_not_told(tmp_path):
-    host = Host(tmp_path)
-    notified, reported, _ = runs(tmp_path / "g", 6, quick(cooldown_s=60), host)
-    assert (host.ran, notified, reported[-1]) == (["r"], ["guard-restart-failed"], "guard-cooling")
-
-
 def test_a_guard_killed_at_any_moment_exceeds_no_limit(tmp_path, subtests):
     def run_in(folder, number=5):
         folder.mkdir(exist_ok=True)
@@ -301,98 +296,15 @@ def test_a_blocked_uvicorn_is_restarted_after_its_evidence_was_saved(tmp_path):
 # Hosts
 
 
-class Ssm:
-    """Systems Manager, whose command has one state after the other."""
-
-    def __init__(self, *states):
-        self.states, self.calls, self.slept = list(states), [], []
-
-    def call(self, service, operation, **values):
-        self.calls.append((service, operation, values))
-        if operation == "send_command":
-            return {"Command": {"CommandId": "c-1"}}
-        return self.states.pop(0)
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-
-
-def problem(raised):
-    return next(iter(messages_in(raised.value.args[0]).items()))
-
-
-def test_a_command_on_an_instance_is_followed_to_its_output():
-    ssm = Ssm(
-        {"Status": "Pending"}, {"Status": "InProgress"}, {"Status": "Success", "StandardOutputContent": "x"}
-    )
-    assert ManagedHost(ssm, "i-1").run("ss -tanp", 45.4) == "x"
-    sent, *followed = ssm.calls
-    assert sent == (
-        "ssm",
-        "send_command",
-        {
-            "InstanceIds": ["i-1"],
-            "DocumentName": "AWS-RunShellScript",
-            "TimeoutSeconds": 45,
-            "Parameters": {"commands": ["ss -tanp"], "executionTimeout": ["45"]},
-        },
-    )
-    names = {"CommandId": "c-1", "InstanceId": "i-1"}
-    assert followed == [("ssm", "get_command_invocation", names)] * 3
-    assert len(ssm.slept) == 2
-    quick = Ssm({"Status": "Success"})
-    assert ManagedHost(quick, "i-1").run("true", 0.2) == ""
-    assert quick.calls[0][2]["TimeoutSeconds"] == 30, "SSM takes no less"
-    assert quick.calls[0][2]["Parameters"]["executionTimeout"] == ["1"]
-
-
-def test_a_command_on_an_instance_that_fails_or_lasts_is_a_sentence():
-    ssm = Ssm({"Status": "Failed", "StandardErrorContent": f"{'x' * 400}no space "})
-    with pytest.raises(ServiceError) as raised:
-        ManagedHost(ssm, "i-1").run("df", 30)
-    name, values = problem(raised)
-    assert name == "error-guard-remote-failed"
-    assert (values["command"], values["instance"], values["status"]) == ("df", "i-1", "Failed")
-    assert len(values["error"]) == 300 and values["error"].endswith("no space")
-    with pytest.raises(ServiceError) as raised:
-        ManagedHost(Ssm(*[{"Status": "Delayed"}] * 3), "i-1").run("df", -1)
-    assert problem(raised) == (
-        "error-guard-remote-timeout",
-        {"command": "df", "instance": "i-1", "seconds": "-1"},
-    )
-
-
 def test_a_command_on_this_machine_gives_its_output_or_a_sentence():
     host = LocalHost()
     assert host.run("printf 'a b'", 5) == "a b"
-    with pytest.raises(ServiceError) as raised:
-        host.run("sh -c 'echo out; echo bad >&2; exit 3'", 5)
-    found = problem(raised)
-    assert found[0] == "error-guard-command-failed" and found[1]["code"] == "3"
-    assert found[1]["output"].split() == ["out", "bad"]
-    with pytest.raises(ServiceError) as raised:
-        host.run("sleep 5", 0.05)
-    assert problem(raised) == ("error-guard-command-timeout", {"command": "sleep 5", "seconds": "0.05"})
-    for command in ("/nonexistent/program", "echo 'open"):
-        with pytest.raises(ServiceError) as raised:
-            host.run(command, 1)
-        assert problem(raised)[0] == "error-guard-command-unavailable"
-
-
-def test_the_commands_of_the_evidence_are_about_the_port_and_the_container():
-    alone = evidence_commands(HEALTH)
-    assert set(alone) == {"sockets.txt", "listening.txt", "processes.txt"}
-    assert alone["listening.txt"].endswith(":8000")
-    assert evidence_commands("http://192.0.2.1/health")["listening.txt"].endswith(":80")
-    held = evidence_commands(HEALTH, "my app")
-    assert set(held) - set(alone) == {
-        "container.json",
-        "container-processes.txt",
-        "container-usage.txt",
-        "app.log",
-    }
-    assert all("'my app'" in held[name] for name in set(held) - set(alone))
-    assert held["app.log"].startswith("docker logs") and held["container.json"].startswith("docker inspect")
+    failed = refusal(host.run, "sh -c 'echo out; echo bad >&2; exit 3'", 5, error=ServiceError)
+    assert failed["error-guard-command-failed"]["output"].split() == ["out", "bad"]
+    for command, name in (
+        ("sleep 5", "timeout"), ("/nonexistent/program", "unavailable"), ("echo 'open", "unavailable")
+    ):  # fmt: skip
+        assert f"error-guard-command-{name}" in refusal(host.run, command, 0.05, error=ServiceError)
 
 
 def test_a_command_that_systems_manager_does_not_know_yet_is_awaited(front):
@@ -421,11 +333,13 @@ def test_the_backtest_counts_restarts_and_what_they_could_avoid():
     assert found.restarts == (START + timedelta(seconds=40), START + timedelta(seconds=100))
     assert (found.failing_s, found.avoided_s) == (120, 80)
     assert (found.checks, found.failed, found.stopped) == (16, 12, START + timedelta(seconds=130))
-
-
-def test_the_backtest_of_a_healthy_service_restarts_nothing():
-    found = backtest_guard(SETTINGS, series("....xx....xx.."))
-    assert (found.restarts, found.stopped, found.avoided_s) == ((), None, 0)
+    # A series that has not ended counts to the last check.
+    open_end = backtest_guard(SETTINGS, series("..xxxxxxx"))
+    assert (open_end.failing_s, open_end.avoided_s) == (60, 20)
+    # Each series is over 20 s after its restart: nothing could be avoided.
+    twice = backtest_guard(replace(SETTINGS, cooldown_s=20), series(".xxxx..xxxx."))
+    assert (len(twice.restarts), twice.failing_s, twice.avoided_s) == (2, 80, 0)
+    assert [(end - begin).seconds for begin, end in twice.failing] == [40, 40]
 
 
 def test_the_backtest_tells_where_the_process_answered_inside():
@@ -433,12 +347,6 @@ def test_the_backtest_tells_where_the_process_answered_inside():
     assert backtest_guard(SETTINGS, outside, series("............")).answered_inside == 1
     assert backtest_guard(SETTINGS, outside, outside).answered_inside == 0
     assert backtest_guard(SETTINGS, outside).answered_inside is None
-
-
-def test_settings_that_can_t_work_are_refused():
-    GuardSettings(URL, cooldown_s=5, recovery_s=5)
-    with pytest.raises(InputError, match="--cooldown"):
-        GuardSettings(URL, cooldown_s=1)
 
 
 def write_probes(folder, checks):
@@ -455,7 +363,8 @@ def test_the_backtest_simulates_what_restarts_would_have_changed_for_a_queue(tmp
     checks = [(BROKEN + timedelta(minutes=number), not 0 <= number < 90) for number in range(-60, 100)]
     write_probes(tmp_path, checks)
     settings = GuardSettings(URL, cooldown_s=1800, recovery_s=60)
-    found = backtest(tmp_path, settings, "asr-queue")
+    case = open_case(tmp_path)
+    found = backtest(case, settings, "asr-queue")
     assert (len(found.restarts), len(found.failing)) == (3, 1)
     effect = found.effect
     dead = [row.estimate("dead_lettered").mean for row in (effect.unchanged, effect.cured, effect.uncured)]
@@ -468,27 +377,7 @@ def test_the_backtest_simulates_what_restarts_would_have_changed_for_a_queue(tmp
     }
     assert json.dumps(effect.to_dict())
     with pytest.raises(InputError, match="no queue other"):
-        backtest(tmp_path, settings, "other")
-
-
-def test_a_series_that_has_not_ended_counts_to_the_last_check():
-    found = backtest_guard(SETTINGS, series("..xxxxx"))
-    # Restarted at 40 s, and healthy from 60 s on at the earliest: that is the last check.
-    assert (found.restarts, found.failing_s, found.avoided_s) == ((START + timedelta(seconds=40),), 40, 0)
-    assert found.failing == ((START + timedelta(seconds=20), START + timedelta(seconds=60)),)
-    longer = backtest_guard(SETTINGS, series("..xxxxxxx"))
-    assert (longer.failing_s, longer.avoided_s) == (60, 20)
-    short = backtest_guard(SETTINGS, series("..xx"))
-    assert (short.restarts, short.failing_s, short.avoided_s) == ((), 10, 0)
-    twice = backtest_guard(replace(SETTINGS, cooldown_s=20), series(".xxxx..xxxx."))
-    first, second = ((START + timedelta(seconds=10 * each)) for each in (3, 9))
-    assert twice.restarts == (first, second)
-    # Each series is over 20 s after its restart: nothing could be avoided of the first.
-    assert (twice.failing_s, twice.avoided_s) == (80, 0)
-    assert twice.failing == tuple(
-        (START + timedelta(seconds=10 * begin), START + timedelta(seconds=10 * end))
-        for begin, end in ((1, 5), (7, 11))
-    )
+        backtest(case, settings, "other")
 
 
 def test_the_probes_nearest_to_the_host_are_back_tested(tmp_path):
@@ -503,7 +392,7 @@ def test_the_probes_nearest_to_the_host_are_back_tested(tmp_path):
 
     def tested(name, *rows, **more):
         case = store_case(tmp_path / name, probes=[row for each in rows for row in each])
-        return backtest(case.path, replace(SETTINGS, **more))
+        return backtest(case, replace(SETTINGS, **more))
 
     failing, healthy = probes("host", "xxxx"), probes("inside", "....")
     found = tested("host", failing, healthy, probes("outside", "..xx"), probes("host", "....", path="/"))
@@ -513,11 +402,6 @@ def test_the_probes_nearest_to_the_host_are_back_tested(tmp_path):
     found = tested("outside", probes("outside", "x..."))
     assert (found.failed, found.answered_inside) == (1, None)
     # A check that took longer than the guard would wait has failed.
-    slow = probes("host", "....", 2.0)
-    assert tested("slow", slow, timeout_s=2.0).failed == 0
-    assert tested("slower", slow, timeout_s=1.9).failed == 4
-    assert tested("root", probes("host", "x", path="/"), url="http://192.0.2.1").failed == 1
-    elsewhere = [probes("elsewhere", "x", path=path) for path in ("/health", "/b")]
-    assert refusal(tested, "other", *elsewhere) == {
-        "error-guard-no-probes": {"case": "made-up", "path": "/health", "known": "/b, /health"}
-    }
+    assert tested("slow", probes("host", "....", 2.0), timeout_s=1.9).failed == 4
+    elsewhere = probes("elsewhere", "x", path="/b")
+    assert refusal(tested, "other", elsewhere)["error-guard-no-probes"]["known"] == "/b"

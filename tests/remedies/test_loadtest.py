@@ -18,10 +18,8 @@ from worlds.settings_file import write_settings
 from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import calls_of
-from watchme_analysis.remedies.harm_watch import HarmLimit, calls_of_watch, limits_from_the_hour_before
-from watchme_analysis.remedies.load_figures import plot_load_test
+from watchme_analysis.remedies.harm_watch import HarmLimit, calls_of_watch
 from watchme_analysis.remedies.load_plan import (
     ATTRIBUTE,
     HEADER,
@@ -33,9 +31,8 @@ from watchme_analysis.remedies.load_plan import (
     read_load_plan,
     write_load_plan,
 )
+from watchme_analysis.remedies.load_planning import LoadRequest, plan_load_test
 from watchme_analysis.remedies.loadtest import (
-    LoadCounts,
-    LoadResult,
     calls_of_load_test,
     compare_with_prediction,
     message_parameters,
@@ -43,15 +40,12 @@ from watchme_analysis.remedies.loadtest import (
 )
 from watchme_analysis.remedies.plan import Call, Condition
 from watchme_analysis.remedies.policy import action_of
-from watchme_analysis.services.loadtest import LoadRequest, plan_load_test
 from watchme_analysis.simulation.replay import (
     endpoint_settings,
     predicted_figures,
     predicted_runs,
 )
 from watchme_analysis.storage.journal import read_journal
-from watchme_analysis.text.message import message
-from watchme_analysis.text.render import label
 
 QUICK = LoadLimits(drain_s=10, timeout_s=5, poll_s=0.03, metrics_s=0.0)
 IMPATIENT = replace(QUICK, drain_s=0.5)
@@ -131,17 +125,9 @@ def test_the_mark_is_an_attribute_of_each_message(worker, aws, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_nobody_processes_is_stated(worker, aws, tmp_path):
-    worker.front.before["FilterLogEvents"].clear()
-    result = run_load_test(plan_of(worker, 2, limits=IMPATIENT), tmp_path / "j", aws)
-    assert (result.outcome, result.counts.open, result.counts.delivered) == ("stopped", 2, 0)
-    assert messages_in(result.sentence)["loadtest-not-seen"]["count"] == 2
-
-
-def test_without_ids_in_the_log_the_queue_itself_is_counted(worker, aws, tmp_path, monkeypatch):
-    monkeypatch.setattr("watchme_analysis.remedies.loadtest._LOG_LATE_S", 0.0)
+def test_without_ids_in_the_log_the_queue_itself_is_counted(worker, aws, tmp_path):
     worker.silent = True
-    plan = plan_of(worker)
+    plan = plan_of(worker, limits=replace(QUICK, drain_s=4))
     result = run_load_test(plan, tmp_path / "j", aws)
     assert (result.outcome, result.counts.processed, result.counts.is_by_queue) == ("complete", 4, True)
     assert {each.position for each in result.compared} == {"unknown"}
@@ -286,12 +272,6 @@ def test_an_endpoint_receives_requests_at_their_times_whatever_it_answers(tmp_pa
         server.should_exit = True
 
 
-def test_requests_that_are_refused_stop_the_test(tmp_path):
-    result = run_load_test(plan_of(number=30, url="http://127.0.0.1:1/jobs"), tmp_path / "j", None)
-    assert (result.outcome, result.counts.processed) == ("stopped", 0)
-    assert result.counts.failed >= 10
-
-
 def test_slower_than_simulated_is_above_and_a_stopped_test_is_compared_until_its_end():
     plan = plan_of(number=3, url="http://127.0.0.1:1/jobs")
     sent = [0.0, 0.01, 0.02]
@@ -302,34 +282,20 @@ def test_slower_than_simulated_is_above_and_a_stopped_test_is_compared_until_its
     assert {each.figure: each.position for each in early}["done"] == "within"
 
 
-def test_a_plan_is_the_same_after_json_and_a_damaged_one_is_refused():
-    plan = plan_of(
-        number=3, url="http://192.0.2.1/jobs", watched=[HarmLimit("health", "http://192.0.2.1/", 0)]
-    )
-    data = json.loads(json.dumps(plan.to_dict()))
-    assert (data["bodies"], [item[:2] for item in data["items"]]) == (
-        ['{"a": 1}'],
-        [[0.0, 0], [0.01, 0], [0.02, 0]],
-    )
-    again = LoadPlan.from_dict(data)
-    assert again == plan
-    assert LoadPlan.from_dict(json.loads(json.dumps(again.to_dict()))).digest == again.digest
-    assert again.sending_s == 0.02 and again.groups == ()
-    grouped = replace(
-        plan, items=tuple(replace(item, group=name) for item, name in zip(plan.items, "aba", strict=True))
-    )
-    assert grouped.groups == (0, 1, 0)
+def test_a_plan_is_the_same_from_its_file_and_a_damaged_one_is_refused(tmp_path):
+    path, watched = tmp_path / "plan.json", [HarmLimit("health", "http://192.0.2.1/", 0)]
+    plan = plan_of(number=3, url="http://192.0.2.1/jobs", watched=watched)
+    write_load_plan(plan, path)
+    assert read_load_plan(path) == plan
+    data = plan.to_dict()
     first, *_, last = data["items"]
     for damage in (
-        {"format": "other"}, {"format_version": 0}, {"made": "2026-01-01T00:00:00"},
-        {"recorded_start": "2026-01-01T00:00:00"}, {"target": data["target"] | {"kind": "topic"}},
+        {"format": "other"}, {"made": "2026-01-01T00:00:00"}, {"target": data["target"] | {"kind": "topic"}},
         {"items": [last, first]}, {"items": [[3600.1, *first[1:]]]}, {"items": [first] * 10_001},
         {"items": [[0.0, 1, *first[2:]]]}, {"notes": [{"id": "x"}]},
     ):  # fmt: skip
-        with pytest.raises((ValueError, LookupError, TypeError)):
-            LoadPlan.from_dict(data | damage)
-    most = LoadPlan.from_dict(data | {"items": [[3600.0, *first[1:]]] * 10_000})
-    assert (len(most.items), most.sending_s) == (10_000, 3600.0)
+        path.write_text(json.dumps(data | damage))
+        assert "error-loadtest-no-plan" in refusal(read_load_plan, path)
 
 
 def test_a_plan_from_a_file_relies_on_readings_alone(tmp_path):
@@ -344,17 +310,10 @@ def declared(tmp_path, monkeypatch, text=DECLARED):
     monkeypatch.chdir(tmp_path)
 
 
-def test_only_a_declared_test_system_is_tested(shorter, tmp_path, monkeypatch, subtests):
-    for text, system, named in (
-        ("", None, "test = true"),
-        (DECLARED, "orders", r"test = true.*\[systems.orders\]"),
-        (DECLARED + '[systems.copy]\nqueue = "uploads"\n', "staging", "copy"),
-        ('[systems.staging]\ntest = true\nqueue = "uploads"\n', None, "--watch"),
-    ):
-        with subtests.test(named=named):
-            declared(tmp_path, monkeypatch, text)
-            with pytest.raises(InputError, match=named):
-                plan_load_test(shorter.path, LoadRequest(system, "asr-queue"))
+def test_a_test_that_would_watch_nothing_is_refused(shorter, tmp_path, monkeypatch):
+    declared(tmp_path, monkeypatch, '[systems.staging]\ntest = true\nqueue = "uploads"\n')
+    refused = refusal(plan_load_test, shorter, LoadRequest(queue="asr-queue"), session.Aws)
+    assert "error-loadtest-nothing-watched" in refused
 
 
 @pytest.mark.usefixtures("orders")
@@ -400,41 +359,23 @@ def test_the_policy_of_a_plan_allows_what_it_calls(worker, aws, orders, tmp_path
     assert {action_of(call) for call in calls_of_watch(plan.watched)} <= allowed
 
 
-def test_limits_are_the_highest_values_of_the_hour_before(worker, aws, orders, front):
-    minute = int(time.time()) // 60 * 60 - 600
-    front.metrics[("AWS/SQS", "ApproximateAgeOfOldestMessage", (("QueueName", "orders"),))] = {minute: 200.0}
-    front.metrics[("AWS/SQS", "ApproximateNumberOfMessagesVisible", (("QueueName", "orders"),))] = {
-        minute: 4.0
-    }
-    kinds = [("depth", orders), ("age", "orders"), ("dlq", orders), ("errors", "orders-worker")]
-    worker.sqs.send_message(QueueUrl=orders, MessageBody="x")
-    found = limits_from_the_hour_before(aws, kinds)
-    assert [each.most for each in found] == [10.0, 200.0, 1.0, 0.0]
-
-
 def test_requests_are_planned_from_an_access_log(bundled, tmp_path, monkeypatch):
     api = "http://127.0.0.1:9/"
     declared(tmp_path, monkeypatch, f'[systems.staging]\ntest = true\napi = "{api}"\n')
     wanted = LoadRequest(endpoint="/health", factor=2, longest_s=60, watch=("http://127.0.0.1:9/other",))
-    plan = plan_load_test(bundled("health-threadpool").path, wanted)
+    plan = plan_load_test(bundled("health-threadpool"), wanted, session.Aws)
     assert (plan.account, plan.target.url, plan.items[0].target) == ("", api, "/health")
     assert {item.method for item in plan.items} == {"GET"}
     assert plan.sending_s <= 60
     assert plan.recorded_s == pytest.approx(2 * plan.sending_s)
     assert 0 < plan.model.api.mean_s < 5
-    assert LoadPlan.from_dict(json.loads(json.dumps(plan.to_dict()))).digest == plan.digest
 
 
 def test_a_template_is_filled_with_the_work_of_the_case(shorter, worker, orders, tmp_path, monkeypatch):
     declared(tmp_path, monkeypatch)
-    wanted = LoadRequest(
-        queue="asr-queue",
-        factor=10,
-        longest_s=60,
-        most=2,
-        template='{"i": "{item}", "n": {number}, "t": "{test}"}',
-    )
-    plan = plan_load_test(shorter.path, wanted)
+    template = '{"i": "{item}", "n": {number}, "t": "{test}"}'
+    wanted = LoadRequest(queue="asr-queue", factor=10, longest_s=60, most=2, template=template)
+    plan = plan_load_test(shorter, wanted, session.Aws)
     bodies = [json.loads(item.body) for item in plan.items]
     assert [body["n"] for body in bodies] == [0, 1]
     assert {body["t"] for body in bodies} == {plan.id}
@@ -446,45 +387,3 @@ def test_equal_bodies_to_a_fifo_queue_are_messages_of_their_own():
     first, second = (message_parameters(plan, number, LoadItem(0.0, "b", "g")) for number in (1, 2))
     assert first["MessageGroupId"] == second["MessageGroupId"] == "g"
     assert first["MessageDeduplicationId"] != second["MessageDeduplicationId"]
-
-
-def test_files_of_plans(tmp_path):
-    absent = refusal(read_load_plan, tmp_path / "absent")
-    assert absent["error-plan-unreadable"]["path"] == str(tmp_path / "absent")
-    path = tmp_path / "plan.json"
-    path.write_text("{}")
-    assert refusal(read_load_plan, path) == {"error-loadtest-no-plan": {"path": str(path)}}
-    refusal(write_load_plan, plan_of(url="http://192.0.2.1/jobs"), path)
-    assert path.read_text() == "{}"
-
-
-def test_the_figure_of_a_result(tmp_path, drawn):
-    plan = plan_of(number=2, url="http://192.0.2.1/jobs")
-    counts = LoadCounts(2, sent=2, processed=2)
-    result = LoadResult(
-        "complete", message("loadtest-complete", count=2), counts, (0.0, 1.0), (2.0, 3.0), (), {}, tmp_path
-    )
-    view = plot_load_test(plan, result)
-    [figure] = drawn
-    waiting, oldest = figure.axes
-    assert [axis.get_title(loc="left") or axis.get_title() for axis in (waiting, oldest)] == [
-        label("loadtest-panel-waiting", "en"), label("loadtest-panel-oldest", "en")
-    ]  # fmt: skip
-    assert oldest.get_xlabel() == label("loadtest-axis-time", "en")
-    assert {text.get_text() for text in waiting.get_legend().get_texts()} == {
-        label("loadtest-legend-measured", "en"), label("loadtest-legend-predicted", "en")
-    }  # fmt: skip
-    # Sent at 0 and 1 s, done at 2 and 3 s: two wait in between, the oldest for two seconds at most.
-    waits = waiting.get_lines()[0].get_xydata()
-    assert (waits[:, 0].max(), waits[:, 1].max()) == (3.0, 2.0)
-    assert oldest.get_lines()[0].get_xydata()[:, 1].max() == pytest.approx(2.0, abs=0.1)
-    assert [axis.get_ylim()[0] for axis in (waiting, oldest)] == [0.0, 0.0]
-    # Each simulated request takes about 0.05 s, so that one waits at most.
-    [band] = waiting.collections
-    assert band.get_paths()[0].vertices[:, 1].max() == 1.0
-    assert "jobs" in view.alt
-    empty = plot_load_test(plan, replace(result, sent_s=(), done_s=()))
-    assert label("loadtest-nothing-sent", "en") in (
-        empty.alt,
-        *(t.get_text() for f in drawn for a in f.axes for t in a.texts),
-    )

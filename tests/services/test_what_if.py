@@ -6,10 +6,9 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import World
 from worlds.messages import refusal
-from worlds.stored_case import case_of, store_case
+from worlds.stored_case import case_of
 
 from watchme_analysis.services.diagnose import investigate
-from watchme_analysis.services.queue_settings import simulated
 from watchme_analysis.services.what_if import what_if_model, what_if_of_case
 
 
@@ -58,15 +57,3 @@ def test_a_case_without_a_queue_is_refused():
     case = case_of(functions=[{"function": "f"}])
     refused = refusal(what_if_of_case, case)["error-simulate-no-queue"]
     assert (refused["case"], refused["meanings"]) == ("made-up", ["value-shown-by"])
-
-
-def test_measures_of_the_same_load_are_simulated(tables, tmp_path):
-    case = store_case(tmp_path / "case", **tables)
-    found = simulated(case.path, replications=2, seed=1)
-    assert found.queue == "jobs"
-    base, *others = found.found
-    assert (len(base.outcomes), base.scenario.load) == (2, others[0].scenario.load)
-    assert {row.scenario.load for row in others} == {base.scenario.load}
-    assert base.scenario.settings.queue.visibility_timeout_s == 180.0
-    # The first agrees with the record or not, in each figure that metrics show.
-    assert "dead_lettered" in {each.figure for each in found.agreements}

@@ -29,12 +29,13 @@ from watchme_analysis.cli.plans import (
     run_plan,
 )
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.text.render import error_sentence
+from watchme_analysis.remedies.allowed_calls import calls_of
+from watchme_analysis.text.render import error_message, error_sentence
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
     from watchme_analysis.remedies.fifo_checks import Check
-    from watchme_analysis.remedies.fifo_migration import MigrationOptions, Switch
+    from watchme_analysis.remedies.fifo_migration import MigrationOptions, Source
 
 _PROBLEMS = 1
 
@@ -88,11 +89,22 @@ def advise_command(case: Path, language: str, **options: Any) -> None:
     oldest message or duplicates by a tenth, beyond the spread of the simulations, and raises none. Nothing is
     changed.
     """
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.errors import InputError
     from watchme_analysis.present.console import filled
-    from watchme_analysis.services.fifo import advise
+    from watchme_analysis.remedies.fifo_advice import advice_of, groups_of_case, kinds_of
+    from watchme_analysis.services.what_if import what_if_of_case
+    from watchme_analysis.simulation.scenarios import compare
 
     output, out = output_of(options), Printer(language)
-    found = advise(case, **options)
+    opened = open_case(case)
+    _, model = what_if_of_case(opened, options.pop("queue"))
+    name = model.pipeline.queue
+    if model.fit.settings.queue.is_fifo:
+        raise InputError(error_message("error-fifo-already", queue=name))
+    groups = groups_of_case(opened, name, model.pipeline.function)
+    tried = compare(kinds_of(model.fit.settings, groups.of_load(model.fit.load)), **options)
+    found = advice_of(name, tried, groups, [each for _, each in model.agreements(tried[0])])
     about = {"queue": found.queue, "kind": found.kind}
     output.show(
         lambda: (
@@ -160,8 +172,7 @@ def plan_command(queue: str, **options: Any) -> int:
     Producers are switched by people, or by --switch where a function reads the URL of its queue from an
     environment variable. It changes nothing.
     """
-    from watchme_analysis.remedies.allowed_calls import calls_of
-    from watchme_analysis.services.fifo import plan_migration
+    from watchme_analysis.remedies.fifo_migration import migration_plan
 
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
@@ -169,11 +180,12 @@ def plan_command(queue: str, **options: Any) -> int:
     require_parameters("queue")
     aws = session_of(options)
     source, chosen, checks = _prepared(aws, queue, options)
-    if _problems(checks) and not options["skip_check"]:
+    problems = [each.sentence for each in checks if each.status == "problem"]
+    if problems and not options["skip_check"]:
         _show_checks(checks, output, out)
         out.print_message("fifo-refused", err=True)
         return _PROBLEMS
-    return finish_plan(plan_migration(aws, source, chosen, checks), output, options)
+    return finish_plan(migration_plan(aws, source, chosen, problems), output, options)
 
 
 @fifo.command(
@@ -241,8 +253,6 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     deduplication ids, messages in the DLQ. After: messages sent, deleted, held and in the DLQ of both queues,
     and what is unexplained. Nothing is changed.
     """
-    from watchme_analysis.remedies.allowed_calls import calls_of
-
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
         return print_policy(calls_of("fifo"))
@@ -251,65 +261,57 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     aws = session_of(options)
     if after is not None:
         from watchme_analysis.remedies.allowed_calls import read_plan
-        from watchme_analysis.services.fifo import accounted
+        from watchme_analysis.remedies.fifo_checks import checks_after
         from watchme_analysis.services.remedies import journal_of
         from watchme_analysis.storage.journal import read_journal
 
-        plan = read_plan(after)
-        checks = accounted(aws, plan, read_journal(options["journal"] or journal_of(after)))
+        checks = checks_after(aws, read_plan(after), read_journal(options["journal"] or journal_of(after)))
     else:
         _, _, checks = _prepared(aws, str(queue), options)
-    _show_checks(checks, output, out, is_after=after is not None)
-    return _PROBLEMS if _problems(checks) else 0
+    return _show_checks(checks, output, out, is_after=after is not None)
 
 
-def _prepared(aws: Aws, queue: str, options: Mapping[str, Any]) -> Any:
+def _prepared(
+    aws: Aws, queue: str, options: Mapping[str, Any]
+) -> tuple[Source, MigrationOptions, tuple[Check, ...]]:
     """Return the queue, the options of its migration, and the checks."""
-    from watchme_analysis.services.fifo import prepared
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.remedies.fifo_checks import checks_before
+    from watchme_analysis.remedies.fifo_migration import MigrationOptions, Switch
+    from watchme_analysis.remedies.fifo_source import prepared
 
-    names = {name: options[name] for name in ("name", "group_key")}
-    return prepared(aws, queue, options["case"], **names, chosen=_chosen(options))
-
-
-def _chosen(options: Mapping[str, Any]) -> MigrationOptions:
-    """Return the options of a migration; names, keys and window are found later."""
-    from watchme_analysis.remedies.fifo_migration import MigrationOptions
-
-    return MigrationOptions(
-        name="",
-        dlq_name="",
-        group_key="",
-        switches=tuple(map(_switch, options.get("switches", ()))),
+    switches = []
+    for text in options.get("switches", ()):
+        function, _, variable = text.rpartition(":")
+        if not function or not variable:
+            raise click.UsageError(error_sentence("error-fifo-switch", text=text))
+        switches.append(Switch(function, variable))
+    wanted = MigrationOptions(
+        switches=tuple(switches),
         keeps_order=options.get("keep_order", False),
         is_high_throughput=not options["standard_throughput"],
         is_content_based=options["content_based"],
         window_s=options.get("window_s") or 0.0,
         wait_s=options.get("wait_s", 0.0),
     )
+    case = None if options["case"] is None else open_case(options["case"])
+    names = {name: options[name] for name in ("name", "group_key")}
+    source, chosen, traffic, messages = prepared(aws, queue, wanted, **names, case=case)
+    return source, chosen, checks_before(source, chosen, traffic, messages)
 
 
-def _switch(text: str) -> Switch:
-    from watchme_analysis.remedies.fifo_migration import Switch
-
-    function, _, variable = text.rpartition(":")
-    if not function or not variable:
-        raise click.UsageError(error_sentence("error-fifo-switch", text=text))
-    return Switch(function, variable)
-
-
-def _problems(checks: Sequence[Check]) -> int:
-    return sum(each.status == "problem" for each in checks)
-
-
-def _show_checks(checks: Sequence[Check], output: Output, out: Printer, *, is_after: bool = False) -> None:
+def _show_checks(checks: Sequence[Check], output: Output, out: Printer, *, is_after: bool = False) -> int:
+    """Print checks; return the exit code."""
     from watchme_analysis.present.console import filled
     from watchme_analysis.text.message import Choice
+
+    problems = sum(each.status == "problem" for each in checks)
 
     def lines() -> Iterator[str]:
         for each in checks:
             status = out.words("fifo-check-status", status=Choice(each.status))
             yield filled(f"{status}: {out.text(each.sentence)}", rest="  ")
-        yield out.words("fifo-accounted" if is_after else "fifo-ready", problems=_problems(checks))
+        yield out.words("fifo-accounted" if is_after else "fifo-ready", problems=problems)
 
     def rows() -> Iterator[dict[str, Any]]:
         for each in checks:
@@ -320,3 +322,4 @@ def _show_checks(checks: Sequence[Check], output: Output, out: Printer, *, is_af
         lambda: [row | out.document(each.sentence) for row, each in zip(rows(), checks, strict=True)],
         rows,
     )
+    return _PROBLEMS if problems else 0

@@ -129,27 +129,14 @@ def guard(url: str, **options: Any) -> int:
 
 
 def _backtest(case: Path, settings: GuardSettings, output: Output, options: dict[str, Any]) -> int:
-    from watchme_analysis.services.guard import backtest
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.remedies.guard_backtest import backtest
 
     out = Printer(options["language"], parse_zone(options["timezone"]))
-    found = backtest(case, settings, options["queue"])
-
-    def document() -> dict[str, Any]:
-        return {
-            "restarts": [each.isoformat() for each in found.restarts],
-            "stopped": found.stopped and found.stopped.isoformat(),
-            "checks": found.checks,
-            "failed": found.failed,
-            "failing_s": found.failing_s,
-            "avoided_s": found.avoided_s,
-            "answered_inside": found.answered_inside,
-            "effect": found.effect and found.effect.to_dict(),
-            "sentences": [*map(out.document, found.sentences)],
-        }
-
+    found = backtest(open_case(case), settings, options["queue"])
     output.show(
         lambda: map(out.text, found.sentences),
-        document,
+        lambda: found.to_dict() | {"sentences": [*map(out.document, found.sentences)]},
         lambda: ({"restart": each.isoformat()} for each in found.restarts),
         " ".join(map(out.text, found.sentences)),
     )

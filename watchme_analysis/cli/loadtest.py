@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.aws import session_options
+from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.options import (
     FiniteRange,
     Seconds,
@@ -20,10 +20,10 @@ from watchme_analysis.cli.options import (
     seconds_option,
     timezone_option,
 )
-from watchme_analysis.cli.output import TABLE, Output, file_option, form_options, output_of
-from watchme_analysis.cli.plans import EXIT_CODES, journal_option, print_policy
+from watchme_analysis.cli.output import Output, file_option, form_options, output_of
+from watchme_analysis.cli.plans import EXIT_CODES, journal_option, print_policy, reporter_of
 from watchme_analysis.cli.probe import with_message
-from watchme_analysis.cli.terminal import Printer, echo
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.load_plan import FACTORS, LONGEST_S, MOST_MESSAGES
 from watchme_analysis.text.message import Code, Resource
@@ -133,27 +133,33 @@ def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
     each message before and after it is sent. A test that was killed is not continued, since its times are
     lost: the same command then states what was sent, and what became of it.
     """
+    from watchme_analysis.remedies.allowed_calls import calls_of
     from watchme_analysis.remedies.load_plan import read_load_plan
+    from watchme_analysis.remedies.loadtest import calls_of_load_test
 
     output = output_of(options)
     out = Printer(options["language"], parse_zone(options["timezone"]))
-    is_plan = source is not None and source.is_file()
+    plan = None if source is None or source.is_dir() else read_load_plan(source)
     if options["print_policy"]:
-        return _print_policy(source if is_plan else None)
+        calls = calls_of("loadtest") if plan is None else calls_of_load_test(plan)
+        if not calls:
+            raise InputError(error_message("error-loadtest-no-policy"))
+        return print_policy(calls)
     if source is None:
         raise InputError(error_message("error-loadtest-no-case"))
-    if apply_now and not is_plan:
+    if plan is not None and apply_now:
+        return _apply(plan, source, output, out, options)
+    if plan is not None:
+        return _show_plan(plan, source, output, out)
+    if apply_now:
         raise InputError(error_message("error-loadtest-apply-needs-plan"))
-    if not is_plan:
-        return _plan(source, output, out, options)
-    if not apply_now:
-        return _show_plan(read_load_plan(source), source, output, out)
-    return _apply(source, output, out, options)
+    return _plan(source, output, out, options)
 
 
 def _plan(case: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
+    from watchme_analysis.case.opening import open_case
     from watchme_analysis.remedies.load_plan import LoadLimits, write_load_plan
-    from watchme_analysis.services.loadtest import LoadRequest, plan_load_test
+    from watchme_analysis.remedies.load_planning import LoadRequest, plan_load_test
 
     if options["longest_s"] > LONGEST_S:
         raise InputError(error_message("error-loadtest-long"))
@@ -163,17 +169,15 @@ def _plan(case: Path, output: Output, out: Printer, options: dict[str, Any]) -> 
         template=_template(options["template"]),
         limits=LoadLimits(**{name: options[name] for name in ("drain_s", "timeout_s", "most_errors")}),
     )
-    plan = plan_load_test(case, wanted, profile=options["profile"], region=options["region"])
+    plan = plan_load_test(open_case(case), wanted, lambda: session_of(options))
     if options["to"] is not None:
         write_load_plan(plan, options["to"])
     return _show_plan(plan, options["to"], output, out)
 
 
 def _template(path: Path | None) -> str | None:
-    if path is None:
-        return None
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return None if path is None else path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise InputError(error_message("error-loadtest-template", path=path)) from error
 
@@ -193,14 +197,12 @@ def _show_plan(plan: LoadPlan, path: Path | None, output: Output, out: Printer) 
     return 0
 
 
-def _apply(path: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
+def _apply(plan: LoadPlan, path: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
     from watchme_analysis.evidence.prober import read_headers
-    from watchme_analysis.remedies.load_plan import read_load_plan
-    from watchme_analysis.services.loadtest import apply_load_test
+    from watchme_analysis.remedies.loadtest import apply_load_test
     from watchme_analysis.services.remedies import journal_of
     from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 
-    plan = read_load_plan(path)
     if options["to"] is not None:
         check_replaceable(options["to"], lambda first: b'"outcome"' in first, "result")
     if options["figure"] is not None:
@@ -209,19 +211,13 @@ def _apply(path: Path, output: Output, out: Printer, options: dict[str, Any]) ->
         headers = read_headers(options["headers"])
     except (OSError, ValueError) as error:
         raise InputError(error_message("error-as-is", text=with_message(error))) from error
-
-    def report(said: Any) -> None:
-        if output.form == TABLE:
-            echo(out.text(said))
-
     result = apply_load_test(
         plan,
         options["journal"] or journal_of(path),
+        session_of({**options, "region": options["region"] or plan.region}) if plan.region else None,
         case=options["case"],
         headers=headers,
-        profile=options["profile"],
-        region=options["region"],
-        report=report,
+        report=reporter_of(output, out),
     )
     found = result.to_dict()
     if options["to"] is not None:
@@ -231,24 +227,11 @@ def _apply(path: Path, output: Output, out: Printer, options: dict[str, Any]) ->
         from watchme_analysis.remedies.load_figures import plot_load_test
 
         write_atomically(options["figure"], plot_load_test(plan, result, out.language).png)
+    journal = Resource(str(result.journal))
     output.show(
-        lambda: [
-            *map(out.text, result.sentences),
-            out.words("loadtest-journal", journal=Resource(str(result.journal))),
-        ],
+        lambda: [*map(out.text, result.sentences), out.words("loadtest-journal", journal=journal)],
         lambda: found,
         lambda: found["compared"],
         out.text(result.sentence),
     )
     return EXIT_CODES[result.outcome]
-
-
-def _print_policy(plan: Path | None) -> int:
-    from watchme_analysis.remedies.allowed_calls import calls_of
-    from watchme_analysis.remedies.load_plan import read_load_plan
-    from watchme_analysis.remedies.loadtest import calls_of_load_test
-
-    calls = calls_of("loadtest") if plan is None else calls_of_load_test(read_load_plan(plan))
-    if not calls:
-        raise InputError(error_message("error-loadtest-no-policy"))
-    return print_policy(calls)

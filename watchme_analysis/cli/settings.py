@@ -44,15 +44,21 @@ def plan_command(case: Path, queue: str | None, **options: Any) -> int:
     The plan is refused if the account has other settings than the CASE, since the simulation is then of
     another system.
     """
+    from watchme_analysis.case.opening import open_case
     from watchme_analysis.remedies.allowed_calls import calls_of
-    from watchme_analysis.services.queue_settings import plan_settings, simulated
+    from watchme_analysis.remedies.queue_settings import plan_settings
+    from watchme_analysis.services.what_if import what_if_of_case
+    from watchme_analysis.simulation.scenarios import compare
 
     output = output_of(options)
     if options["print_policy"]:
         return print_policy(calls_of("settings"))
     require_parameters("case")
-    tried = simulated(case, queue, *(options[name] for name in ("replications", "seed", "processes")))
-    plan = plan_settings(session_of(options), tried, options["measure"])
+    _, model = what_if_of_case(open_case(case), queue)
+    wanted = [each for each in model.scenarios if each.load == model.scenarios[0].load]
+    found = compare(wanted, *(options[name] for name in ("replications", "seed", "processes")))
+    agreements = [each for _, each in model.agreements(found[0])]
+    plan = plan_settings(session_of(options), model.pipeline.queue, found, agreements, options["measure"])
     return finish_plan(plan, output, options)
 
 

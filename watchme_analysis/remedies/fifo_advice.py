@@ -10,13 +10,14 @@ least 30, or with more than 10 % of the recent processing time [2]_.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from watchme_analysis.queues.work_done import work_done
 from watchme_analysis.remedies.fifo_migration import MOST_IN_BATCH
-from watchme_analysis.remedies.queue_settings import compared_figures, moved
-from watchme_analysis.simulation.advice import HELPS
+from watchme_analysis.remedies.queue_settings import compared_figures, doubts, lowered, raised
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.queue import NOISY_IN_FLIGHT, NOISY_SHARE
 from watchme_analysis.simulation.scenarios import Comparison, Load, Scenario
@@ -26,12 +27,14 @@ from watchme_analysis.text.message import (
     Count,
     Duration,
     Message,
-    Number,
     Resource,
     Share,
     Value,
     message,
 )
+
+if TYPE_CHECKING:
+    from watchme_analysis.case.case_folder import Case
 
 Kind = Literal["fifo", "fair", "neither"]
 # Figures of an outcome in order of importance, with the smallest relevant difference.
@@ -40,15 +43,7 @@ FIGURES = {"lost": 1.0, "dead_lettered": 1.0, "others_wait_s": 1.0, "peak_age_s"
 
 @dataclass(frozen=True)
 class Groups:
-    """Messages by group, as the case shows them.
-
-    Attributes
-    ----------
-    messages
-        Messages of each group, processed or failed.
-    failing
-        Messages of each group that are in the DLQ.
-    """
+    """Number of messages of each group, processed or failed, and of those that are in the DLQ."""
 
     messages: Mapping[str, int]
     failing: Mapping[str, int]
@@ -69,24 +64,21 @@ class Groups:
 
 @dataclass(frozen=True)
 class Advice:
-    """The advice for a queue.
-
-    Attributes
-    ----------
-    queue
-        Name of the queue.
-    kind
-        What would help.
-    verdict
-        The same as a sentence.
-    reasons
-        Why, with numbers.
-    """
+    """What would help a queue, with the verdict as a sentence, and why, with numbers."""
 
     queue: str
     kind: Kind
     verdict: Message
     reasons: tuple[Message, ...]
+
+
+def groups_of_case(case: Case, queue: str, function: str | None) -> Groups:
+    """Return the messages by group, or by work item without one: in the DLQ, and done by the log."""
+    frame = case.table("queue_messages")
+    own = frame[frame["source_queue"].fillna(frame["queue"]) == queue]
+    failing = Counter(str(group) for group in own["group_id"].fillna(own["work_item"]).dropna())
+    done = Counter(item for name, item, _ in work_done(case).work if name == (function or ""))
+    return Groups(done + failing, failing)
 
 
 def kinds_of(settings: Settings, load: Load) -> tuple[Scenario, Scenario, Scenario]:
@@ -111,27 +103,17 @@ def kinds_of(settings: Settings, load: Load) -> tuple[Scenario, Scenario, Scenar
 def advice_of(
     queue: str, found: Sequence[Comparison], groups: Groups, agreements: Sequence[Agreement] = ()
 ) -> Advice:
-    """Return the advice for a queue.
+    """Return the advice for a queue from the simulations of :func:`kinds_of`.
 
-    Parameters
-    ----------
-    queue
-        Name of the queue.
-    found
-        Simulations of :func:`kinds_of`.
-    groups
-        Messages by group.
-    agreements
-        Agreement of the simulation as configured with the record.
+    ``agreements`` are those of the simulation as configured with the record.
     """
     base, fifo, fair = found
-    helps: dict[Kind, list[str]] = {"fifo": _lowered(base, fifo), "fair": _lowered(base, fair)}
-    harms: dict[Kind, list[str]] = {"fifo": _raised(base, fifo), "fair": _raised(base, fair)}
+    helps_fifo, helps_fair = (lowered(base, row, FIGURES) for row in (fifo, fair))
     kind: Kind = "neither"
-    if helps["fair"] and not harms["fair"]:
+    if helps_fair and not raised(base, fair, FIGURES):
         kind = "fair"
     # A migration is worth it only for what a group id on the standard queue does not reach.
-    if helps["fifo"] and not harms["fifo"] and not set(helps["fifo"]) <= set(helps["fair"]):
+    if not raised(base, fifo, FIGURES) and not {*helps_fifo} <= {*helps_fair}:
         kind = "fifo"
     reasons = [
         _of_groups(groups, base),
@@ -143,32 +125,10 @@ def advice_of(
         _criterion(base),
         *_blocking(base, groups),
         message("fifo-advice-order"),
-        *(
-            message(
-                "settings-doubt",
-                figure=Choice(each.figure),
-                recorded=Number(each.recorded),
-                simulated=Number(each.simulated),
-            )
-            for each in agreements
-            if not each.is_near
-        ),
+        *doubts(agreements),
     ]
     verdict = message("fifo-advice", kind=Choice(kind), queue=Resource(queue))
     return Advice(queue, kind, verdict, (*reasons, message("fifo-advice-next", kind=Choice(kind))))
-
-
-def _lowered(base: Comparison, row: Comparison) -> list[str]:
-    return [
-        name
-        for name, least in FIGURES.items()
-        if moved(base, row, name, least) < 0
-        and (row.estimate(name).mean or 0.0) <= HELPS * (base.estimate(name).mean or 0.0)
-    ]
-
-
-def _raised(base: Comparison, row: Comparison) -> list[str]:
-    return [name for name, least in FIGURES.items() if moved(base, row, name, least) > 0]
 
 
 def _of_groups(groups: Groups, base: Comparison) -> Message:

@@ -24,18 +24,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.cloudwatch.metrics import Metric, metric_queries
 from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import ACCESS_POLICY, SOURCE_DLQ, SOURCE_QUEUE
 from watchme_analysis.remedies.plan import NOW, READING, Call, Condition, Plan, Step
 from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Resource, message
 from watchme_analysis.text.render import error_message
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
 
 REMEDY = "fifo"
 SUFFIX = ".fifo"
@@ -75,15 +80,7 @@ COUNT_STEPS = {"queue": "count messages", "dlq": "count DLQ"}
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue as the account has it now.
-
-    Attributes
-    ----------
-    name, url
-        Name and URL.
-    attributes, tags
-        As GetQueueAttributes and ListQueueTags return them.
-    """
+    """A queue as the account has it now: as GetQueueAttributes and ListQueueTags return it."""
 
     name: str
     url: str
@@ -112,30 +109,16 @@ class Queue:
 
 @dataclass(frozen=True)
 class Source:
-    """What is migrated: a standard queue, its DLQ and its event source mapping.
-
-    Attributes
-    ----------
-    queue, dlq
-        The queue and its DLQ; None without one.
-    mapping
-        Its only event source mapping, as Lambda lists it.
-    function_timeout_s, reserved
-        Timeout of the function in seconds, and its reserved concurrency; None when none is reserved.
-    alarms
-        Name of each alarm on queue or DLQ, and the queue that it watches.
-    existing
-        Attributes of queues that already have the new names, by name.
-    existing_mappings
-        Event source mappings of the new queue.
-    """
+    """What is migrated: a standard queue, its DLQ and its event source mapping, as Lambda lists it."""
 
     queue: Queue
     dlq: Queue | None
     mapping: Mapping[str, Any]
-    function_timeout_s: float
-    reserved: int | None = None
-    alarms: Sequence[tuple[str, str]] = ()
+    reserved: int | None = None  # concurrency of the function; None when none is reserved
+    alarms: Sequence[
+        tuple[str, str]
+    ] = ()  # name of each alarm on queue or DLQ, and the queue that it watches
+    # Attributes of queues that already have the new names, and event source mappings of the new queue.
     existing: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     existing_mappings: Sequence[Mapping[str, Any]] = ()
 
@@ -155,12 +138,7 @@ class Source:
 class Switch:
     """A function that sends to the queue, and the environment variable that names the queue.
 
-    Attributes
-    ----------
-    function, variable
-        Name of the function and its variable.
-    old, new
-        Value of the variable now, and with the new queue: an URL, an ARN or a name.
+    ``old`` and ``new`` are its values now and with the new queue: an URL, an ARN or a name.
     """
 
     function: str
@@ -173,57 +151,27 @@ class Switch:
 class MigrationOptions:
     """How a queue is migrated.
 
-    Attributes
-    ----------
-    name, dlq_name
-        Names of the new queue and its DLQ.
-    group_key, time_keys
-        Key of a message body that names its group, and keys that tell two works of a group apart.
-    switches
-        Functions that send to the queue, with the environment variable that names it.
-    keeps_order
-        Whether the new queue is polled only after the old one is empty.
-    is_high_throughput
-        Whether deduplication and throughput count per message group.
-    is_content_based
-        Whether SQS takes the body as the deduplication id.
-    window_s
-        How long the old queue must have received nothing, in seconds; 0 for what :func:`window_of` returns.
-    wait_s
-        How long a run waits for people, in seconds, beyond ``window_s``.
-    settle_s
-        How long the attributes of a queue must show no message. They are consistent about a minute after the
-        last message was sent.
+    ``group_key`` is the key of a message body that names its group, ``time_keys`` tell two works of a group
+    apart.
     """
 
-    name: str
-    dlq_name: str
-    group_key: str
+    name: str = ""
+    dlq_name: str = ""
+    group_key: str = ""
     time_keys: tuple[str, ...] = ()
     switches: tuple[Switch, ...] = ()
-    keeps_order: bool = False
-    is_high_throughput: bool = True
-    is_content_based: bool = False
-    window_s: float = 0.0
-    wait_s: float = 900.0
+    keeps_order: bool = False  # the new queue is polled only after the old one is empty
+    is_high_throughput: bool = True  # deduplication and throughput count per message group
+    is_content_based: bool = False  # SQS takes the body as the deduplication id
+    window_s: float = 0.0  # how long the old queue must have received nothing; 0 for that of window_of
+    wait_s: float = 900.0  # how long a run waits for people beyond window_s
+    # How long the attributes of a queue must show no message. They are consistent about a minute after the
+    # last message was sent.
     settle_s: float = QUEUE_COUNTS_SETTLE_S
 
 
 def fifo_name(name: str, wanted: str | None = None) -> str:
-    """Return the name of the FIFO queue for a queue.
-
-    Parameters
-    ----------
-    name
-        Name of the standard queue.
-    wanted
-        Name to use instead, with or without the suffix.
-
-    Raises
-    ------
-    InputError
-        When SQS does not accept the name.
-    """
+    """Return the name of the FIFO queue for a queue; ``wanted`` is used instead, with or without suffix."""
     found = (wanted or name).removesuffix(SUFFIX) + SUFFIX
     if not _NAME.fullmatch(found):
         raise InputError(error_message("error-fifo-name", name=found))
@@ -233,13 +181,7 @@ def fifo_name(name: str, wanted: str | None = None) -> str:
 def window_of(visibility_s: float, longest_gap_s: float | None) -> float:
     """Return how long the old queue must have received nothing, in seconds.
 
-    Parameters
-    ----------
-    visibility_s
-        Its visibility timeout.
-    longest_gap_s
-        Longest time between two sends that was seen; None when unknown. A shorter observation would take the
-        usual silence for the end.
+    A shorter observation than the longest time between two sends would take the usual silence for the end.
     """
     wanted = max(EMPTY_TIMEOUTS * visibility_s, LEAST_WINDOW_S, 1.5 * (longest_gap_s or 0.0))
     return min(wanted, MOST_WINDOW_S)
@@ -248,19 +190,7 @@ def window_of(visibility_s: float, longest_gap_s: float | None) -> float:
 def wanted_attributes(
     old: Queue, name: str, options: MigrationOptions, dlq_arn: str | None = None
 ) -> dict[str, str]:
-    """Return the attributes of the new queue: those of the old one, its policy with the new ARN, and FIFO's.
-
-    Parameters
-    ----------
-    old
-        Queue that it replaces.
-    name
-        Name of the new queue.
-    options
-        Options of the migration.
-    dlq_arn
-        ARN of the new DLQ; None for none.
-    """
+    """Return the attributes of the new queue: the old ones, policy with the new ARN, and those of FIFO."""
     found = {key: old.attributes[key] for key in COPIED if key in old.attributes}
     if old.attributes.get("KmsMasterKeyId"):
         found |= {key: old.attributes[key] for key in _OF_KEY if key in old.attributes}
@@ -279,24 +209,12 @@ def wanted_attributes(
     return found
 
 
-def migration_plan(source: Source, options: MigrationOptions, risks: Sequence[Message], empty: Plan) -> Plan:
-    """Return the plan of a migration.
+def migration_plan(
+    aws: Aws, source: Source, options: MigrationOptions, risks: Sequence[Message] = ()
+) -> Plan:
+    """Return the plan of a migration; ``risks`` are further ones, such as accepted problems of a check.
 
-    Parameters
-    ----------
-    source
-        The queue with DLQ and mapping.
-    options
-        How it is migrated.
-    risks
-        Further risks, such as problems of a check that were accepted.
-    empty
-        Plan without steps, of the account and region.
-
-    Raises
-    ------
-    InputError
-        When a queue with the new name exists and differs.
+    A queue that has the new name and differs is an InputError.
     """
     old, new_name = source.queue, options.name
     new_url, new_arn = old.sibling(new_name)
@@ -317,10 +235,12 @@ def migration_plan(source: Source, options: MigrationOptions, risks: Sequence[Me
     if options.keeps_order:
         steps.append(replace(enabling, undo=(), undo_before=(), undo_until=(), undo_hint=None))
     steps.append(_disabling(source, options))
-    return replace(
-        empty,
+    return Plan(
         remedy=REMEDY,
         title=message("fifo-plan", queue=Resource(old.name), new=Resource(new_name)),
+        made=datetime.now(UTC),
+        account=aws.account(),
+        region=aws.region,
         steps=tuple(steps),
         relies_on=tuple(_relied_on(source, options)),
         reasons=tuple(_what_to_send(source, options, new_url)),
@@ -333,15 +253,15 @@ def migration_plan(source: Source, options: MigrationOptions, risks: Sequence[Me
 def _relied_on(source: Source, options: MigrationOptions) -> list[Condition]:
     old = source.queue
     names = [name for name in (*COPIED, "RedrivePolicy") if name in old.attributes]
-    call = Call("sqs", "get_queue_attributes", {"QueueUrl": old.url, "AttributeNames": ["All"]})
-    select = f"[{', '.join(f'Attributes.{name}' for name in names)}]"
-    found = [Condition(call, select, [old.attributes[name] for name in names])]
+    found = [
+        Condition(_attributes(old.url, "All"), _listing(names), [old.attributes[name] for name in names])
+    ]
     if "RedrivePolicy" in old.attributes:
-        read = Call("sqs", "get_queue_attributes", {"QueueUrl": old.url, "AttributeNames": ["RedrivePolicy"]})
+        read = _attributes(old.url, "RedrivePolicy")
         found.append(Condition(read, SOURCE_DLQ, old.attributes["RedrivePolicy"]))
     for queue in (old, source.dlq):
         if queue is not None and queue.attributes.get("Policy"):
-            read = Call("sqs", "get_queue_attributes", {"QueueUrl": queue.url, "AttributeNames": ["Policy"]})
+            read = _attributes(queue.url, "Policy")
             found.append(Condition(read, ACCESS_POLICY, queue.attributes["Policy"]))
     mapping = Call("lambda", "get_event_source_mapping", {"UUID": source.mapping["UUID"]})
     settings = ["Enabled", source.mapping.get("BatchSize"), source.mapping.get("ScalingConfig") or None]
@@ -354,8 +274,17 @@ def _relied_on(source: Source, options: MigrationOptions) -> list[Condition]:
     return [*found, *(Condition(call, "QueueUrl", None) for call in missing)]
 
 
+def _attributes(url: str, *names: str) -> Call:
+    return Call("sqs", "get_queue_attributes", {"QueueUrl": url, "AttributeNames": list(names)})
+
+
+def _listing(names: Iterable[str]) -> str:
+    """Return the expression that yields attributes of a queue as a list."""
+    return f"[{', '.join(f'Attributes.{name}' for name in names)}]"
+
+
 def _count_step(name: str, queue: Queue) -> Step:
-    call = Call("sqs", "get_queue_attributes", {"QueueUrl": queue.url, "AttributeNames": list(_STOCK)})
+    call = _attributes(queue.url, *_STOCK)
     keep = {key: f"Attributes.{attribute}" for key, attribute in KEPT_COUNTS.items()}
     return Step(name, queue.name, message("fifo-why-count", queue=Resource(queue.name)), call, keep=keep)
 
@@ -372,15 +301,8 @@ def _creation(
             raise InputError(error_message("error-fifo-exists", queue=name, names=", ".join(differing)))
         return []
     shown = [key for key in wanted if key not in {"Policy", "RedrivePolicy"}]
-    read = Call("sqs", "get_queue_attributes", {"QueueUrl": url, "AttributeNames": ["All"]})
-    until = [
-        Condition(
-            read,
-            f"[{', '.join(f'Attributes.{key}' for key in shown)}]",
-            [wanted[key] for key in shown],
-            _STATE_WITHIN_S,
-        )
-    ]
+    read = _attributes(url, "All")
+    until = [Condition(read, _listing(shown), [wanted[key] for key in shown], _STATE_WITHIN_S)]
     if dlq_arn is not None:
         until.append(Condition(read, f"contains(Attributes.RedrivePolicy || '', '{dlq_arn}')", True))
     why = message("fifo-why-create", queue=Resource(name), old=Resource(old.name))
@@ -415,11 +337,9 @@ def _allowed(dlq: Queue, name: str, queue_arn: str) -> list[Step]:
         return []
     url, _ = dlq.sibling(name)
     text = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [queue_arn]})
-    read = Call("sqs", "get_queue_attributes", {"QueueUrl": url, "AttributeNames": ["RedriveAllowPolicy"]})
     change = {"QueueUrl": url, "Attributes": {"RedriveAllowPolicy": text}}
-    until = Condition(
-        read, f"contains(Attributes.RedriveAllowPolicy || '', '{queue_arn}')", True, _STATE_WITHIN_S
-    )
+    select = f"contains(Attributes.RedriveAllowPolicy || '', '{queue_arn}')"
+    until = Condition(_attributes(url, "RedriveAllowPolicy"), select, True, _STATE_WITHIN_S)
     why = message("fifo-why-allow", dlq=Resource(name))
     return [Step("restrict DLQ", name, why, Call("sqs", "set_queue_attributes", change), until=(until,))]
 
@@ -521,21 +441,8 @@ def _switching(switch: Switch) -> Step:
 
 def _measured(queue: str, metrics: Sequence[tuple[str, str]], window_s: float) -> Call:
     """Return the reading of metrics of a queue over a window that ends now."""
-    queries = [
-        {
-            "Id": f"m{number}",
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/SQS",
-                    "MetricName": name,
-                    "Dimensions": [{"Name": "QueueName", "Value": queue}],
-                },
-                "Period": 60,
-                "Stat": stat,
-            },
-        }
-        for number, (name, stat) in enumerate(metrics)
-    ]
+    dimensions = (("QueueName", queue),)
+    queries = metric_queries([Metric("AWS/SQS", name, dimensions, stat) for name, stat in metrics], 60)
     window = {"StartTime": {NOW: -window_s}, "EndTime": {NOW: 60.0}}
     return Call("cloudwatch", "get_metric_data", {"MetricDataQueries": queries, **window})
 
@@ -552,10 +459,8 @@ def _producers(old: Queue, options: MigrationOptions) -> Step:
     )
 
 
-def _stock(name: str, url: str, within_s: float, held_s: float = 0.0) -> Condition:
-    call = Call("sqs", "get_queue_attributes", {"QueueUrl": url, "AttributeNames": list(_STOCK)})
-    select = f"[{', '.join(f'Attributes.{each}' for each in _STOCK)}]"
-    return Condition(call, select, ["0", "0", "0"], within_s, held_s)
+def _stock(url: str, within_s: float, held_s: float = 0.0) -> Condition:
+    return Condition(_attributes(url, *_STOCK), _listing(_STOCK), ["0", "0", "0"], within_s, held_s)
 
 
 def _emptied(name: str, url: str, options: MigrationOptions) -> tuple[Condition, ...]:
@@ -567,7 +472,7 @@ def _emptied(name: str, url: str, options: MigrationOptions) -> tuple[Condition,
         0.0,
         options.window_s + options.wait_s,
     )
-    return (_stock(name, url, options.wait_s, options.settle_s), quiet)
+    return (_stock(url, options.wait_s, options.settle_s), quiet)
 
 
 def _draining(old: Queue, options: MigrationOptions) -> Step:
@@ -598,11 +503,11 @@ def _disabling(source: Source, options: MigrationOptions) -> Step:
         old.name,
         message("fifo-why-disable", queue=Resource(old.name)),
         change(is_enabled=False),
-        before=(_stock(old.name, old.url, options.wait_s),),
+        before=(_stock(old.url, options.wait_s),),
         until=(
             Condition(read, "State", "Disabled", _STATE_WITHIN_S),
             _state(old.sibling(options.name)[1], "Enabled"),
-            _stock(old.name, old.url, 0.0, options.settle_s),
+            _stock(old.url, 0.0, options.settle_s),
         ),
         undo=(change(is_enabled=True),),
         undo_until=(Condition(read, "State", "Enabled", _STATE_WITHIN_S),),

@@ -51,41 +51,18 @@ _STAMP = "%Y%m%dT%H%M%S%fZ"
 
 @dataclass(frozen=True)
 class GuardSettings:
-    """When a service is restarted.
-
-    Attributes
-    ----------
-    url
-        URL of the health endpoint.
-    timeout_s
-        Time limit of a check in seconds.
-    failures
-        Failed checks in a row before a restart.
-    cooldown_s
-        Least time between two restarts, in seconds.
-    most_per_day
-        Restarts within 24 hours; after that, the guard notifies a person and restarts no more.
-    recovery_s
-        How long to wait for a healthy check after a restart, in seconds.
-    evidence_s
-        Time limit for saving evidence, in seconds.
-
-    Raises
-    ------
-    InputError
-        When restarts could follow each other before recovery.
-    """
+    """When the service of a health endpoint is restarted."""
 
     url: str
-    timeout_s: float = 5.0
-    failures: int = 3
-    cooldown_s: float = 600.0
-    most_per_day: int = 3
-    recovery_s: float = 120.0
-    evidence_s: float = 30.0
+    timeout_s: float = 5.0  # of a check
+    failures: int = 3  # failed checks in a row before a restart
+    cooldown_s: float = 600.0  # least time between two restarts
+    most_per_day: int = 3  # restarts within 24 hours; after that, only a person is notified
+    recovery_s: float = 120.0  # longest wait for a healthy check after a restart
+    evidence_s: float = 30.0  # time limit for saving evidence
 
     def __post_init__(self) -> None:
-        """Check that the settings can work."""
+        """Check that restarts don't follow each other before recovery."""
         if self.cooldown_s < self.recovery_s:
             raise InputError(error_message("error-guard-cooldown"))
 
@@ -109,13 +86,7 @@ class Host(Protocol):
         """Return the name of the machine, for the plan of a restart."""
 
     def run(self, command: str, timeout_s: float) -> str:
-        """Return the output of a command.
-
-        Raises
-        ------
-        ServiceError
-            When it fails or takes too long.
-        """
+        """Return the output of a command; one that fails or takes too long is a ServiceError."""
 
 
 class LocalHost:
@@ -127,12 +98,9 @@ class LocalHost:
         """Return the output of a command, run without a shell."""
         try:
             done = subprocess.run(
-                shlex.split(command),
-                capture_output=True,
-                timeout=timeout_s,
-                check=False,
+                shlex.split(command), capture_output=True, timeout=timeout_s, check=False,
                 stdin=subprocess.DEVNULL,
-            )
+            )  # fmt: skip
         except (OSError, ValueError) as error:
             raise ServiceError(
                 error_message("error-guard-command-unavailable", command=command, problem=error)
@@ -143,27 +111,13 @@ class LocalHost:
             ) from error
         output = (done.stdout + done.stderr)[-_EVIDENCE_BYTES:].decode(errors="replace")
         if done.returncode:
-            raise ServiceError(
-                error_message(
-                    "error-guard-command-failed",
-                    command=command,
-                    code=done.returncode,
-                    output=output.strip()[-300:],
-                )
-            )
+            names = {"command": command, "code": done.returncode, "output": output.strip()[-300:]}
+            raise ServiceError(error_message("error-guard-command-failed", **names))
         return output
 
 
 class ManagedHost:
-    """An instance that AWS Systems Manager manages.
-
-    Parameters
-    ----------
-    aws
-        Session of the instance's account and region.
-    instance
-        Id of the instance.
-    """
+    """An instance that AWS Systems Manager manages, by its id."""
 
     def __init__(self, aws: Aws, instance: str) -> None:
         self._aws, self.name = aws, instance
@@ -185,26 +139,14 @@ class ManagedHost:
             found = self._invocation(names)
             if found["Status"] == "Success":
                 return str(found.get("StandardOutputContent", ""))
+            about = {"command": command, "instance": self.name}
             if found["Status"] not in {"Pending", "InProgress", "Delayed"}:
+                about |= {"status": found["Status"]}
                 error = str(found.get("StandardErrorContent", "")).strip()[-300:]
-                raise ServiceError(
-                    error_message(
-                        "error-guard-remote-failed",
-                        command=command,
-                        instance=self.name,
-                        status=found["Status"],
-                        error=error,
-                    )
-                )
+                raise ServiceError(error_message("error-guard-remote-failed", error=error, **about))
             if time.monotonic() > end:
-                raise ServiceError(
-                    error_message(
-                        "error-guard-remote-timeout",
-                        command=command,
-                        instance=self.name,
-                        seconds=f"{timeout_s:g}",
-                    )
-                )
+                seconds = f"{timeout_s:g}"
+                raise ServiceError(error_message("error-guard-remote-timeout", seconds=seconds, **about))
             self._aws.sleep(_SSM_POLL_S)
 
     def _invocation(self, names: Mapping[str, str]) -> dict[str, Any]:
@@ -223,12 +165,7 @@ class ManagedHost:
 def evidence_commands(url: str, container: str | None = None) -> dict[str, str]:
     """Return the commands whose output is saved before a restart, by name of the file.
 
-    Parameters
-    ----------
-    url
-        URL of the health endpoint; its port finds the process.
-    container
-        Name of the Docker container of the service; None without one.
+    The port of the health endpoint ``url`` finds the process; ``container`` is that of Docker.
     """
     port = urlsplit(url).port or 80
     commands = {
@@ -250,18 +187,7 @@ def evidence_commands(url: str, container: str | None = None) -> dict[str, str]:
 def restart_plan(settings: GuardSettings, command: str, host: str, made: datetime, evidence: Path) -> Plan:
     """Return the plan of a restart: the command, which is never repeated, and the wait for a healthy check.
 
-    Parameters
-    ----------
-    settings
-        When a service is restarted.
-    command
-        Command that restarts the service.
-    host
-        Where it is executed.
-    made
-        Time of the decision.
-    evidence
-        Folder in which evidence was saved.
+    ``made`` is the time of the decision, ``evidence`` the folder in which evidence was saved.
     """
     url, within_s = settings.url, settings.recovery_s
     healthy = Condition(Call("http", "get", {"url": url}), "is_healthy", value=True, within_s=within_s)
@@ -310,28 +236,8 @@ class _Machine(Aws):
 class Guard:
     """A guard of one service.
 
-    Attributes
-    ----------
-    settings
-        When the service is restarted.
-    host
-        Where commands are executed.
-    restart_command
-        Command that restarts the service.
-    commands
-        Commands whose output is saved before a restart, by name of the file.
-    folder
-        Folder of state and evidence; each restart has a folder of its own in it.
-    notify
-        Called with the sentence for a person.
-    heartbeat
-        Called after a run, once a minute, so that the silence of the guard itself is noticed.
-    outside_url
-        Further URL that is probed for the evidence.
-    report
-        Called with each sentence on the progress.
-    record
-        Called after a restart with its rows of the table ``actions``.
+    ``commands`` are those whose output is saved before a restart, by name of the file. Each restart has a
+    folder of its own in ``folder``, beside the state.
     """
 
     settings: GuardSettings
@@ -339,20 +245,19 @@ class Guard:
     restart_command: str
     commands: Mapping[str, str]
     folder: Path
-    notify: Callable[[Message], None]
+    notify: Callable[[Message], None]  # called with the sentence for a person
+    # Called after a run, once a minute, so that the silence of the guard itself is noticed.
     heartbeat: Callable[[], None] = lambda: None
-    outside_url: str | None = None
+    outside_url: str | None = None  # further URL that is probed for the evidence
     report: Callable[[Message], None] = lambda _sentence: None
+    # Called after a restart with its rows of the table ``actions``.
     record: Callable[[list[dict[str, Any]]], None] = lambda _rows: None
 
     def run(self) -> None:
         """Make one check, restart the service if that is due, and verify the restart.
 
-        Raises
-        ------
-        InputError
-            When another run is in progress, or the state can't be read or written: a restart that can't be
-            counted is not made.
+        State that can't be read or written, or another run in progress, is an InputError: a restart that
+        can't be counted is not made.
         """
         with open_journal(self.folder / _STATE) as journal:
             is_due = _is_older(self.folder / _CHECKS, _HEARTBEAT_S)

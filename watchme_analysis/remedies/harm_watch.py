@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.cloudwatch.metrics import Metric, fetch_metric_data, metric_queries
@@ -29,18 +29,13 @@ from watchme_analysis.window import Window
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
+# ``depth``: visible messages; ``dlq``: messages in a DLQ; ``age``: of the oldest message in seconds;
+# ``errors``, ``throttles``: of a function in a minute; ``health``: failed checks in a row.
 Kind = Literal["depth", "dlq", "age", "errors", "throttles", "health"]
 # The time before, whose highest values are the limits.
 BEFORE = timedelta(hours=1)
-# Values below which nothing is harm, whatever the hour before: a few messages wait in any queue.
-_MIN_LIMITS: Mapping[Kind, float] = {
-    "depth": 10.0,
-    "dlq": 0.0,
-    "age": 60.0,
-    "errors": 0.0,
-    "throttles": 0.0,
-    "health": 0.0,
-}
+# Values up to which nothing is harm, whatever the hour before: a few messages wait in any queue.
+_LEAST: Mapping[Kind, float] = {"depth": 10.0, "age": 60.0}
 _METRICS: Mapping[Kind, tuple[str, str, str, str]] = {
     "depth": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "Maximum"),
     "age": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "Maximum"),
@@ -53,17 +48,10 @@ _HEALTH_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class HarmLimit:
-    """A value of another resource that counts as harm when it is exceeded.
+    """The highest value of another resource that is no harm.
 
-    Attributes
-    ----------
-    kind
-        ``depth``: visible messages; ``dlq``: messages in a DLQ; ``age``: age of the oldest message in
-        seconds; ``errors``, ``throttles``: of a function in a minute; ``health``: failed checks in a row.
-    resource
-        URL of the queue for ``depth`` and ``dlq``, name of the queue or function, or URL of the endpoint.
-    most
-        Highest value that is no harm.
+    ``resource`` is the URL of a queue for ``depth`` and ``dlq``, the name of a queue or function, or the URL
+    of an endpoint.
     """
 
     kind: Kind
@@ -74,6 +62,11 @@ class HarmLimit:
     def is_metric(self) -> bool:
         """Return whether CloudWatch is read for it while watching."""
         return self.kind in ("age", "errors", "throttles")
+
+    @property
+    def is_in_sqs(self) -> bool:
+        """Return whether the attributes of a queue are read for it."""
+        return self.kind in ("depth", "dlq")
 
     @property
     def name(self) -> Resource:
@@ -89,12 +82,9 @@ class HarmLimit:
         """Return in a sentence the harm that a value shows; None when it is within the limit."""
         if value <= self.most:
             return None
+        more = {"error": Quotation(error)} if self.kind == "health" else {}
         return message(
-            f"harm-{self.kind}",
-            name=self.name,
-            value=self._value(value),
-            most=self._value(self.most),
-            **({"error": Quotation(error)} if self.kind == "health" else {}),
+            f"harm-{self.kind}", name=self.name, value=self._value(value), most=self._value(self.most), **more
         )
 
     def _value(self, value: float) -> Duration | Number:
@@ -104,40 +94,28 @@ class HarmLimit:
 def limits_from_the_hour_before(
     aws: Aws | None, kinds: Sequence[tuple[Kind, str]], now: datetime | None = None
 ) -> tuple[HarmLimit, ...]:
-    """Return the limits of resources: their highest values within the hour before.
+    """Return a limit for each kind and resource: the highest value within the hour before ``now``.
 
-    Parameters
-    ----------
-    aws
-        Account and region; None when only endpoints are watched.
-    kinds
-        Kind and resource of each, as in :class:`HarmLimit`.
-    now
-        End of the hour; the current time by default.
-
-    Raises
-    ------
-    ServiceError
-        When a queue or CloudWatch can't be read.
+    ``aws`` is None when only endpoints are watched. A queue or CloudWatch that can't be read is a
+    ServiceError.
     """
     now = now or datetime.now(UTC)
-    bare = [HarmLimit(kind, resource, _MIN_LIMITS[kind]) for kind, resource in kinds]
-    highest: dict[HarmLimit, float] = {}
-    if aws is not None:
-        highest = _highest([each for each in bare if each.kind in _METRICS], aws, Window(now - BEFORE, now))
+    limits = [HarmLimit(kind, resource, _LEAST.get(kind, 0.0)) for kind, resource in kinds]
+    if aws is None:
+        return tuple(limits)
+    in_metrics = [each for each in limits if each.kind in _METRICS]
+    highest = _highest(in_metrics, aws, Window(now - BEFORE, now))
     found = []
-    for each in bare:
-        value = max(each.most, highest.get(each, 0.0))
-        if aws is not None and each.kind in ("depth", "dlq"):
-            value = max(value, _read_queue(each, aws))
-        found.append(replace(each, most=value))
+    for each in limits:
+        current = _read_queue(each, aws) if each.is_in_sqs else 0.0
+        found.append(replace(each, most=max(each.most, highest.get(each, 0.0), current)))
     return tuple(found)
 
 
 def calls_of_watch(watched: Sequence[HarmLimit]) -> tuple[Call, ...]:
     """Return the calls that watching makes, for the IAM policy."""
     calls = []
-    if any(each.kind in ("depth", "dlq") for each in watched):
+    if any(each.is_in_sqs for each in watched):
         calls.append(Call("sqs", "get_queue_attributes"))
     if any(each.is_metric for each in watched):
         calls.append(Call("cloudwatch", "get_metric_data"))
@@ -146,19 +124,7 @@ def calls_of_watch(watched: Sequence[HarmLimit]) -> tuple[Call, ...]:
 
 @dataclass
 class HarmWatch:
-    """A watch over limits.
-
-    Attributes
-    ----------
-    watched
-        The limits.
-    aws
-        Account and region; None when only endpoints are watched.
-    since
-        Start of what is watched; points of earlier minutes don't count.
-    metrics_s
-        Seconds between two readings of CloudWatch.
-    """
+    """A watch over limits, from ``since`` on; CloudWatch is read every ``metrics_s`` seconds."""
 
     watched: Sequence[HarmLimit]
     aws: Aws | None
@@ -167,17 +133,10 @@ class HarmWatch:
     _metrics_read_at: float = field(default=float("-inf"))
 
     def first_harm(self, *, at_once: bool = False) -> Message | None:
-        """Return the first sign of harm that a reading of all limits shows; None without one.
+        """Return the first sign of harm that a reading of all limits shows; None without any.
 
-        Parameters
-        ----------
-        at_once
-            Also read CloudWatch before its time has come.
-
-        Raises
-        ------
-        ServiceError
-            When a resource can't be read: what can't be watched must not be harmed.
+        With ``at_once``, CloudWatch is read before its time has come. A resource that can't be read is a
+        ServiceError: what can't be watched must not be harmed.
         """
         return next((sign for sign in self._signs(at_once=at_once) if sign is not None), None)
 
@@ -185,7 +144,7 @@ class HarmWatch:
         for each in self.watched:
             if each.kind == "health":
                 yield self._check_health(each)
-            elif not each.is_metric and self.aws is not None:
+            elif each.is_in_sqs and self.aws is not None:
                 yield each.harm(_read_queue(each, self.aws))
         metrics = [each for each in self.watched if each.is_metric]
         is_due = at_once or time.monotonic() - self._metrics_read_at >= self.metrics_s
@@ -218,8 +177,7 @@ def _highest(limits: Sequence[HarmLimit], aws: Aws, window: Window) -> dict[Harm
         metrics.append(Metric(namespace, name, ((dimension, resource_name(each.resource)),), stat))
     response = fetch_metric_data(aws, metric_queries(metrics, _PERIOD_S), window)
     found: dict[HarmLimit, float] = {}
-    results: Sequence[Mapping[str, Any]] = response["MetricDataResults"]
-    for result in results:
+    for result in response["MetricDataResults"]:
         if result.get("StatusCode") in ("Forbidden", "InternalError"):
             raise ServiceError(error_message("error-metric-not-returned", metric=result.get("Label")))
         if result["Values"]:

@@ -27,14 +27,7 @@ _BAND = 0.25
 def plot_load_test(plan: LoadPlan, result: LoadResult, language: str = "en") -> FigureView:
     """Return a figure of messages sent, of those not done, and of the oldest, with the simulated range.
 
-    Parameters
-    ----------
-    plan
-        Plan with the model.
-    result
-        Its result; the prediction is simulated again for the times at which messages were sent.
-    language
-        Language of the words.
+    The prediction is simulated again for the times at which messages were sent.
     """
     words = style.drawn_language(language)
     if not result.sent_s:
@@ -42,7 +35,8 @@ def plot_load_test(plan: LoadPlan, result: LoadResult, language: str = "en") -> 
     groups = plan.groups if len(plan.groups) == len(result.sent_s) else ()
     runs = predicted_runs(plan.model, result.sent_s, groups, plan.replications)
     ends = [done for done in result.done_s if not math.isnan(done)]
-    until_s = max([result.sent_s[-1], *ends, *(_last(run) for run in runs)]) or 1.0
+    simulated_ends = [done for run in runs for done in run if not math.isnan(done)]
+    until_s = max([result.sent_s[-1], *ends, *simulated_ends]) or 1.0
     measured = curve_of(result.sent_s, result.done_s, until_s)
     simulated = [curve_of(result.sent_s, run, until_s) for run in runs]
     figure, axes = style.new_figure([_PANEL_IN] * 2, share_x=True)
@@ -66,10 +60,6 @@ def plot_load_test(plan: LoadPlan, result: LoadResult, language: str = "en") -> 
             oldest=Duration(max(point.oldest_s for point in measured)),
         ),
     )
-
-
-def _last(run: Sequence[float]) -> float:
-    return max((done for done in run if not math.isnan(done)), default=0.0)
 
 
 def _draw(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +29,17 @@ from watchme_analysis.remedies.plan import Condition
 from watchme_analysis.simulation.replay import Predicted, rate_steps, settings_from_dict, settings_to_dict
 from watchme_analysis.simulation.settings import Settings
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
-from watchme_analysis.text.message import Code, Duration, Message, Names, Number, Resource, Share, message
+from watchme_analysis.text.message import (
+    Code,
+    Duration,
+    Message,
+    Names,
+    Number,
+    Resource,
+    Share,
+    message,
+    message_from_dict,
+)
 from watchme_analysis.text.render import error_message
 
 FORMAT, FORMAT_VERSION = "watchme-loadtest", 1
@@ -43,22 +53,19 @@ FACTORS = (1, 10)
 MOST_MESSAGES, LONGEST_S = 10_000, 3600.0
 _REQUESTS_PER_MESSAGE = 3  # send, receive, delete
 _SHOWN_STEPS = 5
+# Fields of a plan that are stored as they are, and their types.
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "id": str, "case": str, "source": str, "account": str, "region": str, "factor": float,
+    "recorded_s": float, "replications": int,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LoadItem:
-    """A message or request of a load test.
+    """A message or request of a load test, ``at_s`` seconds from its start.
 
-    Attributes
-    ----------
-    at_s
-        Seconds from the start of the test.
-    body
-        Body; empty for a request without one.
-    group
-        Message group of a FIFO queue; None otherwise.
-    method, target
-        Method, and path with query, of a request; empty for a message.
+    ``group`` is the message group of a FIFO queue; ``method`` and ``target``, the path with query, are those
+    of a request and empty for a message.
     """
 
     at_s: float
@@ -70,32 +77,14 @@ class LoadItem:
 
 @dataclass(frozen=True)
 class LoadTarget:
-    """The queue or endpoint that is tested, of a system that is declared as a test system.
-
-    Attributes
-    ----------
-    system
-        Name of the system in ``watchme.toml``.
-    kind
-        ``queue`` or ``endpoint``.
-    url
-        URL of the queue, or of the API.
-    dlq_url
-        DLQ of the queue; None without one.
-    function
-        Function that drains the queue; None for an endpoint.
-    reports_failures
-        Whether it reports the failed messages of a batch.
-    memory_mb
-        Memory of the function in MB; None when unknown.
-    """
+    """The queue or endpoint that is tested, of a system that is declared as a test system."""
 
     system: str
     kind: Literal["queue", "endpoint"]
     url: str
     dlq_url: str | None = None
-    function: str | None = None
-    reports_failures: bool = False
+    function: str | None = None  # drains the queue
+    reports_failures: bool = False  # whether it reports the failed messages of a batch
     memory_mb: int | None = None
 
     @property
@@ -106,66 +95,24 @@ class LoadTarget:
 
 @dataclass(frozen=True)
 class LoadLimits:
-    """Bounds of a load test.
+    """Bounds of a load test."""
 
-    Attributes
-    ----------
-    drain_s
-        Longest wait for messages to be processed after the last one was sent, in seconds; also how far
-        sending may fall behind the plan.
-    timeout_s
-        Time limit of a request in seconds.
-    most_errors
-        Share of failed messages or requests of the test itself above which it stops.
-    poll_s
-        Seconds between two readings of queues and of the function's log.
-    metrics_s
-        Seconds between two readings of CloudWatch, which has a point a minute.
-    """
-
+    # Longest wait for messages to be processed after the last one was sent; how far sending may fall behind.
     drain_s: float = 600.0
-    timeout_s: float = 30.0
-    most_errors: float = 0.1
-    poll_s: float = 5.0
-    metrics_s: float = 60.0
+    timeout_s: float = 30.0  # of a request
+    most_errors: float = 0.1  # share of failures of the test itself above which it stops
+    poll_s: float = 5.0  # between two readings of queues and of the function's log
+    metrics_s: float = 60.0  # between two readings of CloudWatch, which has a point a minute
 
 
 @dataclass(frozen=True)
 class LoadPlan:
     """What a load test would send, watch and compare.
 
-    Attributes
-    ----------
-    id
-        Mark of the messages.
-    case, source
-        Case whose arrivals are replayed, and the queue or path in it.
-    made
-        Time of planning.
-    account, region
-        Where it applies; empty when no call to AWS is needed.
-    target
-        Queue or endpoint.
-    factor
-        Ratio of the replayed to the recorded rate.
-    recorded_start, recorded_s
-        The part of the record that is replayed.
-    items
-        Messages or requests in order of time.
-    limits
-        Bounds.
-    watched
-        Limits of other queues, functions and endpoints.
-    relies_on
-        Readings from the time of planning. If one differs when the plan is applied, it is refused.
-    model
-        Settings of the simulation.
-    predicted
-        Figures of the simulation, by name.
-    replications
-        Number of simulated runs.
-    notes
-        Assumptions of the prediction.
+    ``id`` marks the messages. ``source`` is the queue or path of the case whose arrivals are replayed,
+    ``factor`` times as fast, from ``recorded_start`` on. Account and region are empty when no call to AWS is
+    needed. If a reading of ``relies_on`` differs when the plan is applied, it is refused. ``predicted`` are
+    the figures of ``replications`` simulated runs of ``model``, ``notes`` the assumptions.
     """
 
     id: str
@@ -180,11 +127,11 @@ class LoadPlan:
     recorded_s: float
     items: tuple[LoadItem, ...]
     limits: LoadLimits
-    watched: tuple[HarmLimit, ...]
-    relies_on: tuple[Condition, ...]
     model: Settings
-    predicted: Mapping[str, Predicted]
     replications: int
+    relies_on: tuple[Condition, ...] = ()
+    watched: tuple[HarmLimit, ...] = ()
+    predicted: Mapping[str, Predicted] = field(default_factory=dict)
     notes: tuple[Message, ...] = ()
 
     @property
@@ -200,7 +147,7 @@ class LoadPlan:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """Return a number for the message group of each message; empty without groups."""
+        """Return a number for the message group of each message; empty when one has none."""
         names = [item.group for item in self.items]
         if None in names:
             return ()
@@ -214,22 +161,15 @@ class LoadPlan:
         return {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "id": self.id,
-            "case": self.case,
-            "source": self.source,
+            **{name: getattr(self, name) for name in _PLAIN},
             "made": self.made.isoformat(timespec="seconds"),
-            "account": self.account,
-            "region": self.region,
-            "target": asdict(self.target),
-            "factor": self.factor,
             "recorded_start": self.recorded_start.isoformat(timespec="milliseconds"),
-            "recorded_s": self.recorded_s,
+            "target": asdict(self.target),
             "limits": asdict(self.limits),
             "watched": [asdict(each) for each in self.watched],
             "relies_on": [each.to_dict() for each in self.relies_on],
             "model": settings_to_dict(self.model),
             "predicted": {name: asdict(each) for name, each in self.predicted.items()},
-            "replications": self.replications,
             "notes": [each.to_dict() for each in self.notes],
             "bodies": bodies,
             "items": [
@@ -240,15 +180,7 @@ class LoadPlan:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LoadPlan:
-        """Return the plan of :meth:`to_dict`.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError, IndexError, MessageError, InputError
-            When the data is not a plan of a load test.
-        """
-        from watchme_analysis.text.message import message_from_dict
-
+        """Return the plan of :meth:`to_dict`; data that is none raises one of many kinds of errors."""
         if (data["format"], data["format_version"]) != (FORMAT, FORMAT_VERSION):
             raise ValueError(f"its format is {data['format']} {data['format_version']}")
         bodies = data["bodies"]
@@ -265,48 +197,29 @@ class LoadPlan:
         if times != sorted(times) or len(items) > MOST_MESSAGES or (times and times[-1] > LONGEST_S):
             raise ValueError("its messages are not in order, or exceed the bounds of a load test")
         return cls(
-            id=str(data["id"]),
-            case=str(data["case"]),
-            source=str(data["source"]),
+            **{name: kind(data[name]) for name, kind in _PLAIN.items()},
             made=made,
-            account=str(data["account"]),
-            region=str(data["region"]),
-            target=LoadTarget(**data["target"]),
-            factor=float(data["factor"]),
             recorded_start=start,
-            recorded_s=float(data["recorded_s"]),
+            target=LoadTarget(**data["target"]),
             items=items,
             limits=LoadLimits(**data["limits"]),
             watched=tuple(HarmLimit(**each) for each in data["watched"]),
             relies_on=tuple(map(Condition.from_dict, data["relies_on"])),
             model=settings_from_dict(data["model"]),
             predicted={str(name): Predicted(**each) for name, each in data["predicted"].items()},
-            replications=int(data["replications"]),
             notes=tuple(map(message_from_dict, data["notes"])),
         )
 
 
 def write_load_plan(plan: LoadPlan, path: Path) -> None:
-    """Write a plan to a file; only a file with an earlier plan of a load test is replaced.
-
-    Raises
-    ------
-    InputError
-        When the file holds something else or can't be written.
-    """
+    """Write a plan to a file; only a file with an earlier plan of a load test is replaced."""
     check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "load-plan")
     text = json.dumps(plan.to_dict(), ensure_ascii=False, indent=1)
     write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))
 
 
 def read_load_plan(path: Path) -> LoadPlan:
-    """Return the plan of a file.
-
-    Raises
-    ------
-    InputError
-        When the file can't be read, is no plan of a load test, or relies on something else than readings.
-    """
+    """Return the plan of a file; a plan that relies on something else than readings is refused."""
     try:
         plan = LoadPlan.from_dict(json.loads(path.read_bytes()))
     except OSError as error:
@@ -322,11 +235,9 @@ def read_load_plan(path: Path) -> LoadPlan:
 
 def load_plan_sentences(plan: LoadPlan) -> list[Message]:
     """Return what a load test would do, for review: messages, rate, cost, prediction, watch and bounds."""
-    target, count = plan.target, len(plan.items)
-    name = Resource(target.name)
-    kind = "queue" if target.kind == "queue" else "endpoint"
-    said = [
-        message(f"loadtest-plan-{kind}", count=count, target=name, system=Resource(target.system)),
+    kind, count, name = plan.target.kind, len(plan.items), Resource(plan.target.name)
+    return [
+        message(f"loadtest-plan-{kind}", count=count, target=name, system=Resource(plan.target.system)),
         message(
             "loadtest-plan-record",
             case=Resource(plan.case),
@@ -337,8 +248,11 @@ def load_plan_sentences(plan: LoadPlan) -> list[Message]:
             factor=Number(plan.factor),
         ),
         message("loadtest-plan-rate", rates=Names(tuple(_rates(plan)), _SHOWN_STEPS)),
-        message(f"loadtest-plan-mark-{kind}", mark=Code(ATTRIBUTE if kind == "queue" else HEADER),
-                id=Code(plan.id)),
+        message(
+            f"loadtest-plan-mark-{kind}",
+            mark=Code(ATTRIBUTE if kind == "queue" else HEADER),
+            id=Code(plan.id),
+        ),
         _cost(plan) if plan.region else message("loadtest-plan-no-cost"),
         *_prediction(plan),
         *plan.notes,
@@ -346,8 +260,7 @@ def load_plan_sentences(plan: LoadPlan) -> list[Message]:
         message("loadtest-plan-errors", share=Share(plan.limits.most_errors)),
         message("loadtest-plan-bounds", drain=Duration(plan.limits.drain_s), count=count),
         message(f"loadtest-plan-undo-{kind}", target=name),
-    ]  # fmt: skip
-    return said
+    ]
 
 
 def _rates(plan: LoadPlan) -> list[str]:
@@ -365,7 +278,7 @@ def _cost(plan: LoadPlan) -> Message:
     """Return the price of a test at list prices, the readings of the watch included."""
     target, count = plan.target, len(plan.items)
     lasting_s = plan.sending_s + plan.limits.drain_s
-    queues = sum(each.kind in ("depth", "dlq") for each in plan.watched) + 2 * (target.kind == "queue")
+    queues = sum(each.is_in_sqs for each in plan.watched) + 2 * (target.kind == "queue")
     metrics = sum(each.is_metric for each in plan.watched)
     sqs = queues * (1 + lasting_s / max(plan.limits.poll_s, 1.0))
     usd = metrics * (1 + lasting_s / max(plan.limits.metrics_s, 1.0)) * GET_METRIC_DATA_USD
@@ -378,25 +291,13 @@ def _cost(plan: LoadPlan) -> Message:
 
 
 def _prediction(plan: LoadPlan) -> list[Message]:
-    found, settings = plan.predicted, plan.model
-    said = [
-        message(
-            "loadtest-plan-model",
-            mean=Duration(settings.api.mean_s),
-            runs=plan.replications,
-        )
-    ]
+    found, mean = plan.predicted, Duration(plan.model.api.mean_s)
+    said = [message("loadtest-plan-model", mean=mean, runs=plan.replications)]
     for name in ("most_waiting", "p95_s", "drain_s"):
-        each = found[name]
-        if each.mean is not None and each.lowest is not None and each.highest is not None:
-            said.append(
-                message(
-                    f"loadtest-predicted-{name.replace('_', '-')}",
-                    mean=figure_value(name, each.mean),
-                    lowest=figure_value(name, each.lowest),
-                    highest=figure_value(name, each.highest),
-                )
-            )
+        values = asdict(found[name])
+        if None not in values.values():
+            shown = {key: figure_value(name, value) for key, value in values.items()}
+            said.append(message(f"loadtest-predicted-{name.replace('_', '-')}", **shown))
     if found["done"].lowest is not None and found["done"].lowest < len(plan.items):
         said.append(message("loadtest-predicted-undone", count=round(len(plan.items) - found["done"].lowest)))
     return said

@@ -16,11 +16,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from watchme_analysis.case.actions import actions_in, record_actions
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.session import without_retries
-from watchme_analysis.config import LogWords, WorkItemSettings
+from watchme_analysis.config import Config, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence.prober import error_text
 from watchme_analysis.evidence.probes import is_success
@@ -34,6 +36,7 @@ from watchme_analysis.remedies.load_plan import (
     LoadPlan,
     figure_value,
 )
+from watchme_analysis.remedies.load_planning import check_target
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.processed_log import ProcessedLog, SentMessage
 from watchme_analysis.remedies.queue_reader import QueueCounts, counts_of, queue_attributes
@@ -45,7 +48,15 @@ from watchme_analysis.simulation.replay import (
     predicted_figures,
     predicted_runs,
 )
-from watchme_analysis.storage.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
+from watchme_analysis.storage.journal import (
+    DONE,
+    FAILED,
+    INTENDED,
+    NOT_DONE,
+    Journal,
+    open_journal,
+    read_journal,
+)
 from watchme_analysis.text.message import (
     Choice,
     Duration,
@@ -77,39 +88,29 @@ _LOG_LATE_S = 30.0
 _CLOSE = 0.1
 _CLOSE_S = {"queue": 1.0, "endpoint": 0.01}
 _CLOSE_MESSAGES = 1.0
-_NO_KEYS, _NO_WORDS = WorkItemSettings(), LogWords()
+_NO_SETTINGS = Config()
 _NONE_SEEN = QueueCounts(0, 0, 0)
 Position = Literal["within", "above", "below", "unknown"]
 Outcome = Literal["complete", "stopped", "refused"]
+# Status and error of a response, and when it came.
+_Response: TypeAlias = tuple[int | None, str | None, datetime]
 
 
 @dataclass(frozen=True)
 class LoadCounts:
-    """Numbers of messages or requests of a load test.
-
-    Attributes
-    ----------
-    planned, sent, not_sent
-        Of the plan; those that were sent, and those that were not.
-    unconfirmed
-        Those that may have been sent: the run ended, or the connection broke, before a response came.
-    delivered
-        Those of the sent ones that have left the queue or are being processed, as its attributes state;
-        for an endpoint, those with a response.
-    processed, failed
-        Those of the sent ones whose invocation or response succeeded, or failed.
-    is_by_queue
-        Whether the function's log names no message, so that what has left the queue counts as processed, and
-        what has reached its DLQ as failed.
-    """
+    """Numbers of messages or requests of a load test."""
 
     planned: int
     sent: int = 0
     not_sent: int = 0
-    unconfirmed: int = 0
+    unconfirmed: int = 0  # may have been sent: the run ended, or the connection broke, before a response came
+    # Those of the sent ones that have left the queue or are being processed, as its attributes state; for an
+    # endpoint, those with a response.
     delivered: int = 0
-    processed: int = 0
+    processed: int = 0  # those of the sent ones whose invocation or response succeeded
     failed: int = 0
+    # Whether the function's log names no message, so that what has left the queue counts as processed, and
+    # what has reached its DLQ as failed.
     is_by_queue: bool = False
 
     @property
@@ -153,24 +154,9 @@ class Compared:
 class LoadResult:
     """Result of a load test.
 
-    Attributes
-    ----------
-    outcome
-        ``complete``: every message was sent, and its end seen. ``stopped``: the test ended before.
-        ``refused``: nothing was sent.
-    sentence
-        Why it ended so.
-    counts
-        Numbers of messages.
-    sent_s, done_s
-        For each message that was sent, in order: time of sending and of completion in seconds from the first
-        send; NaN where no completion was seen.
-    compared
-        Figures beside their prediction.
-    errors
-        Number of failures by reason.
-    journal
-        File of the journal.
+    ``complete``: every message was sent, and its end seen; ``stopped``: the test ended before; ``refused``:
+    nothing was sent. ``sent_s`` and ``done_s`` are seconds from the first send for each message that was
+    sent, in order; NaN where no completion was seen. ``errors`` counts failures by reason.
     """
 
     outcome: Outcome
@@ -218,14 +204,38 @@ class LoadResult:
         }
 
 
-def run_load_test(  # noqa: PLR0913  the plan, where it runs, and how a log names work
+def apply_load_test(
+    plan: LoadPlan,
+    journal: Path,
+    aws: Aws | None,
+    *,
+    case: Path | None = None,
+    headers: Mapping[str, str] = {},
+    report: Callable[[Message], None] = lambda _: None,
+) -> LoadResult:
+    """Run a planned load test, and record it in the table ``actions`` of a case, also when it stops.
+
+    Parameters and errors are those of :func:`run_load_test`. A target that is not declared as a test system
+    any more is refused.
+    """
+    config = load_config()
+    check_target(config, plan.target)
+    if case is not None and open_case(case).path.resolve() != case.resolve():
+        raise InputError(error_message("error-case-is-raw", folder=case))
+    try:
+        return run_load_test(plan, journal, aws, headers=headers, config=config, report=report)
+    finally:
+        if case is not None:
+            record_actions(case, actions_in(read_journal(journal), REMEDY))
+
+
+def run_load_test(
     plan: LoadPlan,
     journal_path: Path,
     aws: Aws | None,
     *,
     headers: Mapping[str, str] = {},
-    work_items: WorkItemSettings = _NO_KEYS,
-    words: LogWords = _NO_WORDS,
+    config: Config = _NO_SETTINGS,
     report: Callable[[Message], None] = lambda _: None,
 ) -> LoadResult:
     """Run a load test, and return its result.
@@ -243,8 +253,8 @@ def run_load_test(  # noqa: PLR0913  the plan, where it runs, and how a log name
         Session of the plan's account and region; None for an endpoint that is watched without AWS.
     headers
         Further headers of the requests, such as one with a token; never written down.
-    work_items, words
-        How the function's log names work and errors.
+    config
+        States how the function's log names work and errors.
     report
         Called with each sentence on the progress.
 
@@ -263,7 +273,7 @@ def run_load_test(  # noqa: PLR0913  the plan, where it runs, and how a log name
         if ended.get("event") == DONE:
             report(message("loadtest-was-run"))
             return run.result(ended["outcome"], message_from_dict(ended["end"]))
-        return run.go(work_items, words)
+        return run.go(config)
 
 
 def calls_of_load_test(plan: LoadPlan) -> tuple[Call, ...]:
@@ -278,13 +288,6 @@ def calls_of_load_test(plan: LoadPlan) -> tuple[Call, ...]:
             Call("logs", "filter_log_events"),
         ]
     return tuple(calls)
-
-
-@dataclass(frozen=True)
-class _Response:
-    status: int | None
-    error: str | None
-    ended: datetime
 
 
 class _Run:
@@ -310,12 +313,12 @@ class _Run:
         self.empty_since: float | None = None
         self.looked_at = -math.inf
 
-    def go(self, work_items: WorkItemSettings, words: LogWords) -> LoadResult:
+    def go(self, config: Config) -> LoadResult:
         """Check the system, send, wait and return the result."""
         is_first = self.journal.event(_RUN) is None
         stopped: Message | None = None if is_first else message("loadtest-cut")
         try:
-            self._check_system(work_items, words, is_first=is_first)
+            self._check_system(config, is_first=is_first)
             if is_first:
                 self.journal.write(_RUN, INTENDED, plan=self.plan.digest, dead=self.dead)
                 self._send_all()
@@ -361,7 +364,7 @@ class _Run:
         )
         return self.result(outcome, sentence)
 
-    def _check_system(self, work_items: WorkItemSettings, words: LogWords, *, is_first: bool) -> None:
+    def _check_system(self, config: Config, *, is_first: bool) -> None:
         """Check that the system allows the test, or the reading of what became of one."""
         plan, aws, target = self.plan, self.aws, self.plan.target
         if aws is not None:
@@ -374,9 +377,13 @@ class _Run:
             total = counts_of(queue_attributes(aws, target.url)).total
             if is_first and total:
                 raise SurpriseError(message("loadtest-not-empty", queue=Resource(target.name), count=total))
-            reports = target.reports_failures
             self.log = ProcessedLog(
-                aws, target.function, self.watch.since, work_items, reports_failures=reports, words=words
+                aws,
+                target.function,
+                self.watch.since,
+                config.work_items,
+                reports_failures=target.reports_failures,
+                words=config.log_words,
             )
             self.log.group()
             self.dead = self._read_dlq() if is_first else int(self.journal.entries[0]["dead"])
@@ -440,7 +447,7 @@ class _Run:
             error = error_text("waiting for the response", problem, timeout_s)
         finally:
             connection.close()
-        return _Response(status, error, datetime.now(UTC))
+        return status, error, datetime.now(UTC)
 
     def _drain(self, *, is_watching: bool) -> None:
         """Wait until the end of every sent message was seen, at most the time of the plan."""
@@ -479,9 +486,8 @@ class _Run:
     def _read(self) -> None:
         """Record which messages are processed or failed: by the log of the function, or by the responses."""
         for number in [number for number, each in self.responses.items() if each.done()]:
-            found = self.responses.pop(number).result()
-            is_good = is_success(found.status, found.error)
-            self._note(number, found.ended, None if is_good else found.error or f"status {found.status}")
+            status, error, ended = self.responses.pop(number).result()
+            self._note(number, ended, None if is_success(status, error) else error or f"status {status}")
         if self.log is None or self.aws is None:
             return
         self.log.read()
@@ -535,9 +541,8 @@ class _Run:
 
     def result(self, outcome: Outcome, sentence: Message) -> LoadResult:
         """Return the result of what the journal records."""
-        path = self.journal.path
+        path, planned = self.journal.path, len(self.plan.items)
         if outcome == "refused":
-            planned = len(self.plan.items)
             return LoadResult(outcome, sentence, LoadCounts(planned, not_sent=planned), (), (), (), {}, path)
         begun = {key: datetime.fromisoformat(e["at"]) for key, e in self._entries(INTENDED).items()}
         numbers = sorted(self._numbers(_SENT, _PROCESSED, FAILED), key=lambda number: begun[str(number)])
@@ -546,19 +551,14 @@ class _Run:
         def seconds(at: datetime) -> float:
             return (at - start) / timedelta(seconds=1)
 
-        sent_s, done_s = [], []
-        for number in numbers:
+        sent_s = [seconds(begun[str(number)]) for number in numbers]
+        done_s = []
+        for number, at_s in zip(numbers, sent_s, strict=True):
             entry = self.journal.last[str(number)]
-            sent_s.append(seconds(begun[str(number)]))
             # Lambda's clock may differ from this machine's: nothing is done before it was sent.
             is_done = entry["event"] == _PROCESSED
-            ended_s = seconds(datetime.fromisoformat(entry["ended"])) if is_done else math.nan
-            done_s.append(max(ended_s, sent_s[-1]) if is_done else math.nan)
-        until_s = (
-            math.inf
-            if outcome == "complete"
-            else seconds(datetime.fromisoformat(self.journal.entries[-1]["at"]))
-        )
+            done_s.append(max(at_s, seconds(datetime.fromisoformat(entry["ended"]))) if is_done else math.nan)
+        ended = datetime.fromisoformat(self.journal.entries[-1]["at"])
         groups = self.plan.groups
         counts = LoadCounts(**self.journal.last[_RUN]["counts"])
         compared = compare_with_prediction(
@@ -566,7 +566,7 @@ class _Run:
             sent_s,
             None if counts.is_by_queue else done_s,
             groups=[groups[number] for number in numbers] if groups else [],
-            until_s=until_s,
+            until_s=math.inf if outcome == "complete" else seconds(ended),
         )
         failed = (entry for entry in self.journal.last.values() if entry["event"] == FAILED)
         errors = Counter(str(entry.get("reason", "")) for entry in failed)
@@ -583,18 +583,9 @@ def compare_with_prediction(
 ) -> tuple[Compared, ...]:
     """Return each measured figure beside simulated runs with the times at which messages were really sent.
 
-    Parameters
-    ----------
-    plan
-        Plan with the model.
-    sent_s, done_s
-        Times of sending, ascending, and of completion in seconds; NaN where no completion was seen, None when
-        completions can't be seen.
-    groups
-        Message groups of a FIFO queue.
-    until_s
-        Time at which a stopped test ended. What a simulated run completes later does not count, as nobody has
-        seen whether the test would have.
+    ``sent_s`` are ascending, ``done_s`` NaN where no completion was seen, and None when completions can't be
+    seen. ``groups`` are those of a FIFO queue. What a simulated run completes after ``until_s``, when a
+    stopped test ended, does not count: nobody has seen whether the test would have.
     """
     if not sent_s:
         return ()
@@ -604,19 +595,20 @@ def compare_with_prediction(
     ]
     predicted = predicted_figures(sent_s, runs)
     measured = dict.fromkeys(FIGURES) if done_s is None else figures_of(sent_s, done_s)
+    close_s = _CLOSE_S[plan.target.kind]
     return tuple(
         Compared(
-            name, measured[name], predicted[name], _position(plan, name, measured[name], predicted[name])
+            name, measured[name], predicted[name], _position(name, measured[name], predicted[name], close_s)
         )
         for name in FIGURES
     )
 
 
-def _position(plan: LoadPlan, name: str, measured: float | None, predicted: Predicted) -> Position:
+def _position(name: str, measured: float | None, predicted: Predicted, close_s: float) -> Position:
     if measured is None or predicted.lowest is None or predicted.highest is None:
         return "unknown"
-    least = _CLOSE_S[plan.target.kind] if name.endswith("_s") else _CLOSE_MESSAGES
-    margin = 0.0 if name == "done" else max(least, _CLOSE * predicted.highest)
+    close = close_s if name.endswith("_s") else _CLOSE_MESSAGES
+    margin = 0.0 if name == "done" else max(close, _CLOSE * predicted.highest)
     if measured > predicted.highest + margin:
         return "above"
     return "below" if measured < predicted.lowest - margin else "within"

@@ -8,27 +8,36 @@ FIFO queue or a restart, is another remedy's.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.cloudwatch.account_state import describe_function, discover_scope
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
 from watchme_analysis.simulation.advice import HELPS
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import Comparison
 from watchme_analysis.simulation.settings import Settings
+from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import (
     Choice,
     Count,
     Duration,
+    Message,
     Number,
+    Phrases,
     Resource,
     Value,
     message,
     value_of,
 )
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, render
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.session import Aws
 
 REMEDY = "settings"
 # SQS takes up to 60 seconds to apply attributes, Lambda some seconds to update a function or mapping.
@@ -39,26 +48,16 @@ FIGURES = {"lost": 1.0, "dead_lettered": 1.0, "peak_age_s": 60.0, "duplicates": 
 
 @dataclass(frozen=True)
 class LiveSettings:
-    """A queue and what drains it, as the account has them now.
-
-    Attributes
-    ----------
-    queue, url, attributes
-        Name, URL and attributes of the queue.
-    function, timeout_s, reserved
-        Function with its timeout and reserved concurrency; None when none is reserved.
-    mapping, most
-        UUID of the event source mapping and its maximum concurrency; None without a limit.
-    """
+    """A queue, its only function and their event source mapping, as the account has them now."""
 
     queue: str
     url: str
     attributes: dict[str, Any]
     function: str
     timeout_s: float
-    reserved: int | None
+    reserved: int | None  # concurrency of the function; None when none is reserved
     mapping: str
-    most: int | None
+    most: int | None  # maximum concurrency of the mapping; None without a limit
 
     @property
     def redrive_policy(self) -> dict[str, Any]:
@@ -121,32 +120,25 @@ def changed_values(base: Settings, other: Settings) -> dict[str, float | None] |
     return None if found.get("reserved_concurrency") is not None else found
 
 
-def lowered(base: Comparison, row: Comparison) -> tuple[str, ...]:
+def lowered(base: Comparison, row: Comparison, figures: Mapping[str, float] = FIGURES) -> tuple[str, ...]:
     """Return the figures that a measure lowers, beyond the intervals of both and by a relevant share."""
     return tuple(
         name
-        for name in FIGURES
-        if moved(base, row, name, FIGURES[name]) < 0
+        for name, least in figures.items()
+        if moved(base, row, name, least) < 0
         and (row.estimate(name).mean or 0.0) <= HELPS * (base.estimate(name).mean or 0.0)
     )
 
 
-def raised(base: Comparison, row: Comparison) -> tuple[str, ...]:
+def raised(base: Comparison, row: Comparison, figures: Mapping[str, float] = FIGURES) -> tuple[str, ...]:
     """Return the figures that a measure raises beyond the intervals of both."""
-    return tuple(name for name in FIGURES if moved(base, row, name, FIGURES[name]) > 0)
+    return tuple(name for name, least in figures.items() if moved(base, row, name, least) > 0)
 
 
 def moved(base: Comparison, row: Comparison, name: str, least: float) -> int:
     """Return -1, 0 or 1: a figure is lower, about the same or higher, beyond both intervals.
 
-    Parameters
-    ----------
-    base, row
-        Simulations to compare.
-    name
-        Field of their outcomes.
-    least
-        Smallest relevant difference.
+    ``least`` is the smallest relevant difference.
     """
     now, then = base.estimate(name), row.estimate(name)
     if now.mean is None or then.mean is None:
@@ -160,12 +152,8 @@ def moved(base: Comparison, row: Comparison, name: str, least: float) -> int:
 def helpful(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
     """Return the measures that settings alone bring about, and that lower a figure; the best first.
 
-    Measures that raise none come first. Those that raise lost work or messages in the DLQ are left out.
-
-    Parameters
-    ----------
-    found
-        Simulated scenarios, as configured first. Those of another load are ignored.
+    Measures that raise none come first. Those that raise lost work or messages in the DLQ, and those of
+    another load than the first scenario, which is as configured, are left out.
     """
     base = found[0]
     rows = [
@@ -186,30 +174,82 @@ def helpful(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
     return tuple(sorted(rows, key=rank))
 
 
-def settings_plan(
-    base: Comparison,
-    chosen: Comparison,
-    live: LiveSettings,
-    agreements: Sequence[Agreement],
-    empty: Plan,
+def plan_settings(
+    aws: Aws,
+    queue: str,
+    found: Sequence[Comparison],
+    agreements: Sequence[Agreement] = (),
+    measure: str | None = None,
 ) -> Plan:
-    """Return the plan that brings about a measure.
+    """Return the plan of the measure that helps most, or of a named one that helps.
 
     Parameters
     ----------
-    base, chosen
-        Simulations as configured, and with the measure.
-    live
-        The account.
-    agreements
-        Agreement of the simulation as configured with the record.
-    empty
-        Plan without steps, of the account and region.
+    aws
+        Session; only reads are called.
+    queue, found, agreements
+        Queue with its simulated scenarios, as configured first, and the agreement of that with the record.
+    measure
+        Measure as `watchme simulate` shows it, in any language.
 
     Raises
     ------
     InputError
-        When the account differs from the simulation, or AWS would refuse the combination.
+        When no measure of settings helps, the named one does not, the account differs from the case, or the
+        queue has not exactly one function.
+    ServiceError
+        When AWS can't be called.
+    """
+    base, rows = found[0], helpful(found)
+    names = Phrases(tuple(message("measure-quoted", measure=value_of(row.scenario.measure)) for row in rows))
+    named = {render(row.scenario.measure, language): row for language in LANGUAGES for row in rows}
+    if measure is not None and measure not in named:
+        known = Count(len(rows))
+        raise InputError(error_message("error-measure", measure=repr(measure), known=known, names=names))
+    clear = [row for row in rows if not raised(base, row)]
+    if measure is None and not clear:
+        traded = error_message("error-settings-traded", names=names) if rows else ""
+        raise InputError(error_message("error-settings-no-help", queue=queue, traded=traded))
+    chosen = clear[0] if measure is None else named[measure]
+    return settings_plan(aws, base, chosen, live_settings(aws, queue), agreements)
+
+
+def live_settings(aws: Aws, queue: str) -> LiveSettings:
+    """Return the settings of a queue, its function and its mapping; it must have exactly one mapping."""
+    scope = discover_scope(aws, [queue], [])
+    mappings = [
+        (function, each)
+        for function, found in scope.mappings.items()
+        for each in found
+        if resource_name(str(each.get("EventSourceArn"))) == queue
+    ]
+    if len(mappings) != 1:
+        raise InputError(error_message("error-settings-mappings", queue=queue, number=len(mappings)))
+    [(function, mapping)] = mappings
+    configuration, concurrency = describe_function(aws, function)
+    return LiveSettings(
+        queue,
+        scope.urls[queue],
+        scope.queues[queue],
+        function,
+        float(configuration["Timeout"]),
+        concurrency.get("ReservedConcurrentExecutions"),
+        str(mapping["UUID"]),
+        (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency"),
+    )
+
+
+def settings_plan(
+    aws: Aws,
+    base: Comparison,
+    chosen: Comparison,
+    live: LiveSettings,
+    agreements: Sequence[Agreement] = (),
+) -> Plan:
+    """Return the plan that brings about a measure.
+
+    It is refused when the account differs from the simulation ``base`` as configured, or when AWS would
+    refuse the combination.
     """
     changes = changed_values(base.scenario.settings, chosen.scenario.settings) or {}
     now, simulated = live.values(), values_of(base.scenario.settings)
@@ -232,39 +272,44 @@ def settings_plan(
         raise InputError(
             error_message("error-visibility-below-timeout", hidden=f"{hidden_s:g}", timeout=f"{timeout_s:g}")
         )
-    is_raised = changes.get("visibility_timeout_s", 0.0) or 0.0
     # The visibility timeout must never be below the function timeout, not even between two steps.
     order = ["visibility_timeout_s", "function_timeout_s"]
-    if is_raised < (now["visibility_timeout_s"] or 0.0):
+    if hidden_s < (now["visibility_timeout_s"] or 0.0):
         order.reverse()
     order += ["max_receive_count", "max_concurrency", "reserved_concurrency"]
     steps = tuple(_step(name, changes[name], live) for name in order if name in changes)
-    count = len(chosen.outcomes)
     measure = value_of(chosen.scenario.measure)
-    return replace(
-        empty,
+    return Plan(
         remedy=REMEDY,
         title=message("settings-plan", queue=Resource(live.queue), measure=measure),
+        made=datetime.now(UTC),
+        account=aws.account(),
+        region=aws.region,
         steps=steps,
         relies_on=tuple(condition for step in steps for condition in step.before),
         reasons=(
-            message("settings-reason", count=Count(count), measure=measure),
+            message("settings-reason", count=Count(len(chosen.outcomes)), measure=measure),
             *(message("settings-figure", **values) for values in compared_figures(base, chosen, FIGURES)),
         ),
         costs=(message("settings-cost"),),
         risks=(
             *(message("settings-raised", figure=Choice(name)) for name in raised(base, chosen)),
-            *(
-                message(
-                    "settings-doubt",
-                    figure=Choice(each.figure),
-                    recorded=Number(each.recorded),
-                    simulated=Number(each.simulated),
-                )
-                for each in agreements
-                if not each.is_near
-            ),
+            *doubts(agreements),
         ),
+    )
+
+
+def doubts(agreements: Sequence[Agreement]) -> tuple[Message, ...]:
+    """Return the figures in which a simulation as configured differs from the record."""
+    return tuple(
+        message(
+            "settings-doubt",
+            figure=Choice(each.figure),
+            recorded=Number(each.recorded),
+            simulated=Number(each.simulated),
+        )
+        for each in agreements
+        if not each.is_near
     )
 
 
@@ -273,14 +318,10 @@ def _is_set(value: float | None) -> Choice:
 
 
 def compared_figures(base: Comparison, row: Comparison, names: Iterable[str]) -> Iterator[dict[str, Value]]:
-    """Yield the values of sentences that compare figures of two simulations.
+    """Yield the values of sentences that compare figures of two simulations, seconds or numbers.
 
-    Figures that are zero in both are left out.
-
-    Yields
-    ------
-    dict of str to Value
-        ``figure``, its mean with the half width of its interval now and then: seconds, or a number.
+    Each has the mean of the figure with the half width of its interval, now and then. Figures that are zero
+    in both are left out.
     """
     for name in names:
         now, then = base.estimate(name), row.estimate(name)
@@ -297,55 +338,75 @@ def compared_figures(base: Comparison, row: Comparison, names: Iterable[str]) ->
 
 
 def _step(name: str, value: float | None, live: LiveSettings) -> Step:
-    steps = {
-        "visibility_timeout_s": _visibility,
-        "max_receive_count": _receives,
-        "function_timeout_s": _timeout,
-        "max_concurrency": _most,
-        "reserved_concurrency": _unreserved,
-    }
-    made = steps[name](value, live)
     old = live.values()[name]
-    kind: type[Duration | Number] = Duration if name.endswith("_s") else Number
-    why = message(
-        "settings-step",
-        setting=Choice(name),
-        has=_is_set(old),
-        gets=_is_set(value),
-        old=kind(old or 0.0),
-        new=kind(value or 0.0),
-        resource=Resource(made.resource),
-    )
-    return replace(made, why=why)
+    queue: dict[str, Any] = {"QueueUrl": live.url}
+    function, mapping = {"FunctionName": live.function}, {"UUID": live.mapping}
 
+    def why(resource: str) -> Message:
+        kind: type[Duration | Number] = Duration if name.endswith("_s") else Number
+        return message(
+            "settings-step",
+            setting=Choice(name),
+            has=_is_set(old),
+            gets=_is_set(value),
+            old=kind(old or 0.0),
+            new=kind(value or 0.0),
+            resource=Resource(resource),
+        )
 
-_WHY = message("settings-cost")  # replaced by the reason of the step
-
-
-def _visibility(value: float | None, live: LiveSettings) -> Step:
-    old, new = live.attributes["VisibilityTimeout"], f"{value:.0f}"
-
-    def shows(wanted: str, within_s: float = 0.0) -> Condition:
-        parameters = {"QueueUrl": live.url, "AttributeNames": ["VisibilityTimeout"]}
-        read = Call("sqs", "get_queue_attributes", parameters)
-        return Condition(read, "Attributes.VisibilityTimeout", wanted, within_s)
-
-    def change(text: str) -> Call:
-        attributes = {"VisibilityTimeout": text}
-        return Call("sqs", "set_queue_attributes", {"QueueUrl": live.url, "Attributes": attributes})
-
+    match name:
+        case "visibility_timeout_s":
+            texts = [f"{each:.0f}" for each in (old, value)]
+            step, resource, select = "visibility timeout", live.queue, "Attributes.VisibilityTimeout"
+            read = Call("sqs", "get_queue_attributes", {**queue, "AttributeNames": ["VisibilityTimeout"]})
+            states: list[Any] = [*texts]
+            attributes = [{"VisibilityTimeout": text} for text in texts]
+            calls = [
+                Call("sqs", "set_queue_attributes", {**queue, "Attributes": each}) for each in attributes
+            ]
+        case "max_receive_count":
+            return _receives(int(value or 0), live, why(live.queue))
+        case "function_timeout_s":
+            timeouts = [int(each or 0) for each in (old, value)]
+            step, resource, select = "function timeout", live.function, "[Timeout, LastUpdateStatus]"
+            read = Call("lambda", "get_function_configuration", function)
+            states = [[each, "Successful"] for each in timeouts]
+            calls = [
+                Call("lambda", "update_function_configuration", {**function, "Timeout": each})
+                for each in timeouts
+            ]
+        case "max_concurrency":
+            limits = [None if each is None else int(each) for each in (old, value)]
+            step, resource = "maximum concurrency", live.queue
+            select = "[ScalingConfig.MaximumConcurrency, State]"
+            read = Call("lambda", "get_event_source_mapping", mapping)
+            states = [[each, "Enabled"] for each in limits]
+            scaling = [{} if each is None else {"MaximumConcurrency": each} for each in limits]
+            calls = [
+                Call("lambda", "update_event_source_mapping", {**mapping, "ScalingConfig": each})
+                for each in scaling
+            ]
+        case _:
+            reserved = {"ReservedConcurrentExecutions": live.reserved}
+            step, resource, select = "reserved concurrency", live.function, "ReservedConcurrentExecutions"
+            read = Call("lambda", "get_function_concurrency", function)
+            states = [live.reserved, None]
+            calls = [
+                Call("lambda", "put_function_concurrency", function | reserved),
+                Call("lambda", "delete_function_concurrency", function),
+            ]
+    before, after = (Condition(read, select, state) for state in states)
     return Step(
-        "visibility timeout", live.queue, _WHY, change(new), (shows(old),),
-        until=(shows(new, _APPLIED_WITHIN_S),),
-        undo=(change(old),), undo_until=(shows(old, _APPLIED_WITHIN_S),),
+        step, resource, why(resource), calls[1], (before,),
+        until=(replace(after, within_s=_APPLIED_WITHIN_S),),
+        undo=(calls[0],), undo_until=(replace(before, within_s=_APPLIED_WITHIN_S),),
     )  # fmt: skip
 
 
-def _receives(value: float | None, live: LiveSettings) -> Step:
-    old_text = str(live.attributes["RedrivePolicy"])
-    policy = live.redrive_policy
-    new_text = json.dumps({**policy, "maxReceiveCount": int(value or 0)})
-    read = Call("sqs", "get_queue_attributes", {"QueueUrl": live.url, "AttributeNames": ["RedrivePolicy"]})
+def _receives(count: int, live: LiveSettings, why: Message) -> Step:
+    old_text, policy = str(live.attributes["RedrivePolicy"]), live.redrive_policy
+    parameters = {"QueueUrl": live.url, "AttributeNames": ["RedrivePolicy"]}
+    read = Call("sqs", "get_queue_attributes", parameters)
 
     def shows(count: int) -> Condition:
         # SQS may return the policy with other spaces and order than it was given.
@@ -358,63 +419,13 @@ def _receives(value: float | None, live: LiveSettings) -> Step:
         return Condition(read, select, True, _APPLIED_WITHIN_S)
 
     def change(text: str) -> Call:
-        return Call(
-            "sqs", "set_queue_attributes", {"QueueUrl": live.url, "Attributes": {"RedrivePolicy": text}}
-        )
+        parameters = {"QueueUrl": live.url, "Attributes": {"RedrivePolicy": text}}
+        return Call("sqs", "set_queue_attributes", parameters)
 
     return Step(
-        "receives before the DLQ", live.queue, _WHY, change(new_text),
+        "receives before the DLQ", live.queue, why,
+        change(json.dumps({**policy, "maxReceiveCount": count})),
         (Condition(read, "Attributes.RedrivePolicy", old_text),),
-        until=(shows(int(value or 0)),),
+        until=(shows(count),),
         undo=(change(old_text),), undo_until=(shows(int(policy["maxReceiveCount"])),),
-    )  # fmt: skip
-
-
-def _timeout(value: float | None, live: LiveSettings) -> Step:
-    def shows(seconds: float, within_s: float = 0.0) -> Condition:
-        read = Call("lambda", "get_function_configuration", {"FunctionName": live.function})
-        return Condition(read, "[Timeout, LastUpdateStatus]", [int(seconds), "Successful"], within_s)
-
-    def change(seconds: float) -> Call:
-        parameters = {"FunctionName": live.function, "Timeout": int(seconds)}
-        return Call("lambda", "update_function_configuration", parameters)
-
-    return Step(
-        "function timeout", live.function, _WHY, change(value or 0.0), (shows(live.timeout_s),),
-        until=(shows(value or 0.0, _APPLIED_WITHIN_S),),
-        undo=(change(live.timeout_s),), undo_until=(shows(live.timeout_s, _APPLIED_WITHIN_S),),
-    )  # fmt: skip
-
-
-def _most(value: float | None, live: LiveSettings) -> Step:
-    def shows(most: int | None, within_s: float = 0.0) -> Condition:
-        read = Call("lambda", "get_event_source_mapping", {"UUID": live.mapping})
-        return Condition(read, "[ScalingConfig.MaximumConcurrency, State]", [most, "Enabled"], within_s)
-
-    def change(most: int | None) -> Call:
-        scaling = {} if most is None else {"MaximumConcurrency": most}
-        return Call("lambda", "update_event_source_mapping", {"UUID": live.mapping, "ScalingConfig": scaling})
-
-    new = None if value is None else int(value)
-    return Step(
-        "maximum concurrency", live.queue, _WHY, change(new), (shows(live.most),),
-        until=(shows(new, _APPLIED_WITHIN_S),),
-        undo=(change(live.most),), undo_until=(shows(live.most, _APPLIED_WITHIN_S),),
-    )  # fmt: skip
-
-
-def _unreserved(_: float | None, live: LiveSettings) -> Step:
-    def shows(reserved: int | None, within_s: float = 0.0) -> Condition:
-        read = Call("lambda", "get_function_concurrency", {"FunctionName": live.function})
-        return Condition(read, "ReservedConcurrentExecutions", reserved, within_s)
-
-    name = {"FunctionName": live.function}
-    restored = Call(
-        "lambda", "put_function_concurrency", {**name, "ReservedConcurrentExecutions": live.reserved}
-    )
-    return Step(
-        "reserved concurrency", live.function, _WHY, Call("lambda", "delete_function_concurrency", name),
-        (shows(live.reserved),),
-        until=(shows(None, _APPLIED_WITHIN_S),),
-        undo=(restored,), undo_until=(shows(live.reserved, _APPLIED_WITHIN_S),),
     )  # fmt: skip

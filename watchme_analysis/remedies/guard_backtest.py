@@ -1,19 +1,21 @@
-"""Back-test of automatic restarts: what a guard would have done at the probes of a case, and changed."""
+"""Back-test of automatic restarts: what a guard would have done at the probes of a case, and changed.
+
+The record is of a service that nobody restarted at these moments. So the number of restarts is that of a
+cause which a restart does not cure, and the avoided time is the gain if it does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from watchme_analysis.case.case_folder import Case
-from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence.probes import is_success
-from watchme_analysis.queues.pipeline import Pipeline, pipelines
+from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.remedies.guard import GuardSettings, decide
 from watchme_analysis.simulation.fit import recorded
 from watchme_analysis.simulation.model import model_of
@@ -27,26 +29,22 @@ if TYPE_CHECKING:
 
     from watchme_analysis.simulation.scenarios import Comparison
 
+# Time of a check and whether it was healthy, in order.
+Checks = Sequence[tuple[datetime, bool]]
 # Simulated runs of each kind.
 REPLICATIONS = 10
-
 # The vantage that a guard on the host has, and what stands for it in a case without it.
 _NEAREST = ("host", "inside", "outside")
+_FIGURES = ("dead_lettered", "lost", "peak_age_s", "behind_s")
 
 
 @dataclass(frozen=True)
 class RestartEffect:
     """What restarts would have changed for the messages of a queue, by simulation.
 
-    Attributes
-    ----------
-    queue
-        Name of the queue.
-    unchanged, cured, uncured
-        Simulated runs without a restart, with restarts that cure what the health checks showed, and with
-        restarts that do not.
-    differing
-        Figures in which the runs without a restart differ from the record by more than a fifth.
+    The simulated runs are without a restart, with restarts that cure what the health checks showed, and with
+    restarts that do not. In the figures of ``differing``, those without a restart differ from the record by
+    more than a fifth.
     """
 
     queue: str
@@ -58,8 +56,7 @@ class RestartEffect:
     @property
     def sentences(self) -> tuple[Message, ...]:
         """Return messages in the DLQ, lost work, age and delay of each, and how far to trust them."""
-        runs = len(self.unchanged.outcomes)
-        queue = Resource(self.queue)
+        runs, queue = len(self.unchanged.outcomes), Resource(self.queue)
         said = [
             message("guard-effect-unchanged", queue=queue, runs=runs, figures=_figures(self.unchanged)),
             message("guard-effect-cured", figures=_figures(self.cured)),
@@ -71,19 +68,17 @@ class RestartEffect:
 
     def to_dict(self) -> dict[str, Any]:
         """Return mean and half width of the 95 % interval of each figure, ready for JSON."""
-        names = ("dead_lettered", "lost", "peak_age_s", "behind_s")
         rows = {"unchanged": self.unchanged, "cured": self.cured, "uncured": self.uncured}
         return {
             "queue": self.queue,
             "differing": list(self.differing),
-            **{key: {name: vars(row.estimate(name)) for name in names} for key, row in rows.items()},
+            **{key: {name: vars(row.estimate(name)) for name in _FIGURES} for key, row in rows.items()},
         }
 
 
 def _figures(row: Comparison) -> Message:
     """Return the figures of simulated runs, each mean with half the width of its 95 % interval."""
-    dead, lost = row.estimate("dead_lettered"), row.estimate("lost")
-    age, behind = row.estimate("peak_age_s"), row.estimate("behind_s")
+    dead, lost, age, behind = (row.estimate(name) for name in _FIGURES)
     return message(
         "guard-effect-figures",
         dead=Number(dead.mean or 0.0),
@@ -101,26 +96,10 @@ def _figures(row: Comparison) -> Message:
 class GuardBacktest:
     """What a guard would have done at recorded checks.
 
-    Attributes
-    ----------
-    restarts
-        Times of the restarts.
-    stopped
-        Time at which the limit of a day was reached; None if it was not.
-    checks, failed
-        Number of recorded checks, and of failed ones.
-    failing_s
-        Seconds of trouble: from the first failed check of each series to the next healthy one.
-    avoided_s
-        Seconds of it that remain after the restarts and their recovery, so that they would have been avoided
-        if a restart cures the cause.
-    answered_inside
-        Restarts at which the process answered from inside, so that a restart would have changed nothing;
-        None without probes from inside.
-    failing
-        Start and end of each series of failed checks.
-    effect
-        What the restarts would have changed for a queue; None where that is unknown.
+    ``failing_s`` are seconds from the first failed check of each series in ``failing`` to the next healthy
+    one; ``avoided_s`` of them remain after the restarts and their recovery. At the restarts in
+    ``answered_inside`` the process answered from inside, so that a restart would have changed nothing; None
+    without probes from inside. ``stopped`` is when the limit of a day was reached.
     """
 
     restarts: tuple[datetime, ...]
@@ -159,39 +138,33 @@ class GuardBacktest:
             found.append(message("guard-backtest-no-queue"))
         return tuple(found)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers, ready for JSON."""
+        return {
+            "restarts": [each.isoformat() for each in self.restarts],
+            "stopped": self.stopped and self.stopped.isoformat(),
+            "checks": self.checks,
+            "failed": self.failed,
+            "failing_s": self.failing_s,
+            "avoided_s": self.avoided_s,
+            "answered_inside": self.answered_inside,
+            "effect": self.effect and self.effect.to_dict(),
+        }
 
-def backtest_guard(
-    settings: GuardSettings,
-    checks: Sequence[tuple[datetime, bool]],
-    inside: Sequence[tuple[datetime, bool]] | None = None,
-) -> GuardBacktest:
-    """Return what a guard would have done at recorded checks.
 
-    The record is of a service that nobody restarted at these moments. So the number of restarts is that of a
-    cause which a restart does not cure, and ``avoided_s`` is the gain if it does.
+def backtest_guard(settings: GuardSettings, checks: Checks, inside: Checks | None = None) -> GuardBacktest:
+    """Return what a guard would have done at recorded checks; ``inside`` are those from inside.
 
-    Parameters
-    ----------
-    settings
-        Its ``recovery_s`` is taken as the time from a restart to the first healthy check.
-    checks
-        Time of each check and whether it was healthy, in order.
-    inside
-        The same from inside, to tell whether the process answered; None without them.
+    ``recovery_s`` of the settings is taken as the time from a restart to the first healthy check.
     """
     failures, restarts = 0, list[datetime]()
     stopped: datetime | None = None
-    failing_s = avoided_s = 0.0
     began: datetime | None = None
-    cured: datetime | None = None
     failing: list[tuple[datetime, datetime]] = []
     for now, is_healthy in checks:
         if began is not None and is_healthy:
             failing.append((began, now))
-            failing_s += (now - began).total_seconds()
-            if cured is not None:
-                avoided_s += max(0.0, (now - cured).total_seconds())
-            began = cured = None
+            began = None
         elif began is None and not is_healthy:
             began = now
         failures = 0 if is_healthy else failures + 1
@@ -199,72 +172,59 @@ def backtest_guard(
         if action == "restart":
             restarts.append(now)
             failures = 0
-            cured = cured or now + timedelta(seconds=settings.recovery_s)
         elif action == "stop":
             stopped = stopped or now
     if began is not None:
-        last = checks[-1][0]
-        failing.append((began, last))
-        failing_s += (last - began).total_seconds()
-        if cured is not None:
-            avoided_s += max(0.0, (last - cured).total_seconds())
+        failing.append((began, checks[-1][0]))
+    avoided_s = 0.0
+    for start, end in failing:
+        within = [at for at in restarts if start <= at < end]
+        if within:
+            recovered = within[0] + timedelta(seconds=settings.recovery_s)
+            avoided_s += max(0.0, (end - recovered).total_seconds())
     return GuardBacktest(
         restarts=tuple(restarts),
         stopped=stopped,
         checks=len(checks),
         failed=sum(not is_healthy for _, is_healthy in checks),
-        failing_s=failing_s,
+        failing_s=sum((end - start).total_seconds() for start, end in failing),
         avoided_s=avoided_s,
         answered_inside=None if inside is None else _answered(restarts, inside),
         failing=tuple(failing),
     )
 
 
-def _answered(restarts: Sequence[datetime], inside: Sequence[tuple[datetime, bool]]) -> int:
+def _answered(restarts: Sequence[datetime], inside: Checks) -> int:
     """Return at how many restarts the last check from inside was healthy."""
-    number = 0
-    for restart in restarts:
-        before = [is_healthy for at, is_healthy in inside if at <= restart]
-        number += bool(before and before[-1])
-    return number
+    last = ([is_healthy for at, is_healthy in inside if at <= restart][-1:] for restart in restarts)
+    return sum(each == [True] for each in last)
 
 
-def backtest(case: Path, settings: GuardSettings, queue: str | None = None) -> GuardBacktest:
+def backtest(case: Case, settings: GuardSettings, queue: str | None = None) -> GuardBacktest:
     """Return what a guard would have done at the probes of a case, and changed for its queue.
 
-    The probes of the vantage nearest to the host count. A probe is healthy if it has a status of success
-    within the guard's time limit.
-
-    Parameters
-    ----------
-    case
-        Case folder, or a folder of raw evidence.
-    settings
-        Settings of the guard; the path of its URL selects the probes.
-    queue
-        Queue whose messages are simulated; by default the one with the oldest message.
+    The path of the settings' URL selects the probes; those of the vantage nearest to the host count. A probe
+    is healthy if it has a status of success within the guard's time limit. Without ``queue``, the messages of
+    the one with the oldest message are simulated.
 
     Raises
     ------
     InputError
         When the case has no probes of that path, or not the named queue, or it can't be simulated.
     """
-    opened = open_case(case)
-    probes = opened.table("probes")
+    probes = case.table("probes")
     path = urlsplit(settings.url).path or "/"
     of_path = probes[(probes["path"] == path) & probes["time"].notna()].sort_values("time")
-    for vantage in _NEAREST:
-        chosen = of_path[of_path["vantage"] == vantage]
-        if len(chosen):
-            break
-    else:
+    by_vantage = {vantage: of_path[of_path["vantage"] == vantage] for vantage in _NEAREST}
+    chosen = next((each for each in by_vantage.values() if len(each)), None)
+    if chosen is None:
         known = ", ".join(sorted(probes["path"].dropna().unique())) or "none"
-        raise InputError(error_message("error-guard-no-probes", case=opened.name, path=path, known=known))
-    inside = of_path[of_path["vantage"] == "inside"]
+        raise InputError(error_message("error-guard-no-probes", case=case.name, path=path, known=known))
+    inside = by_vantage["inside"]
     found = backtest_guard(
         settings, _checks(chosen, settings), _checks(inside, settings) if len(inside) else None
     )
-    effect = _effect(opened, queue, found, settings.recovery_s) if found.restarts else None
+    effect = _effect(case, queue, found, settings.recovery_s) if found.restarts else None
     return replace(found, effect=effect)
 
 
@@ -274,7 +234,12 @@ def _effect(case: Case, queue: str | None, found: GuardBacktest, start_up_s: flo
     if queue is not None and not known:
         names = Names(tuple(each.queue for each in pipelines(case)), limit=100)
         raise InputError(error_message("error-case-no-queue", case=case.name, queue=queue, known=names))
-    covered = [each for each in known if _covers(each, found.restarts)]
+    first, last = found.restarts[0], found.restarts[-1]
+    covered = [
+        each
+        for each in known
+        if len(each.frame) and each.frame.index[0] <= first and last <= each.frame.index[-1]
+    ]
     if not covered:
         return None
     # The queue that suffered most, unless one is named.
@@ -300,11 +265,6 @@ def _effect(case: Case, queue: str | None, found: GuardBacktest, start_up_s: flo
     unchanged, cured, uncured = compare(scenarios, REPLICATIONS)
     differing = tuple(each.figure for _, each in model.agreements(unchanged) if not each.is_near)
     return RestartEffect(worst.queue, unchanged, cured, uncured, differing)
-
-
-def _covers(pipeline: Pipeline, restarts: Sequence[datetime]) -> bool:
-    frame = pipeline.frame
-    return bool(len(frame)) and all(frame.index[0] <= at <= frame.index[-1] for at in restarts)
 
 
 def _checks(probes: pd.DataFrame, settings: GuardSettings) -> list[tuple[datetime, bool]]:

@@ -1,0 +1,436 @@
+"""Planning a load test of a declared test system from the arrivals of a case."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.case.case_folder import Case
+from watchme_analysis.config import FILE, Config, System, load_config
+from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import Pipeline, pipelines
+from watchme_analysis.remedies.apply import read_value
+from watchme_analysis.remedies.harm_watch import Kind, limits_from_the_hour_before
+from watchme_analysis.remedies.load_plan import LoadItem, LoadLimits, LoadPlan, LoadTarget
+from watchme_analysis.remedies.plan import Call, Condition
+from watchme_analysis.remedies.queue_reader import dead_letter_queue_url, queue_attributes, queue_url
+from watchme_analysis.simulation.fit import fit, recorded
+from watchme_analysis.simulation.replay import (
+    Replay,
+    busiest_part,
+    endpoint_settings,
+    healthy,
+    predicted_figures,
+    predicted_runs,
+)
+from watchme_analysis.simulation.scenarios import Load, arrivals_of
+from watchme_analysis.simulation.settings import Settings
+from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Number, Resource, message
+from watchme_analysis.text.render import error_message
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from watchme_analysis.cloudwatch.session import Aws
+
+# Methods whose requests have a body.
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_FIFO = ".fifo"
+_URLS = ("http://", "https://")
+# Quantiles of the standard normal distribution between which half of it lies are this far apart.
+_QUARTILES_APART = 1.349
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """What a load test is to be.
+
+    ``system`` is the test system; None for the only one that is declared as such. With ``endpoint``, a path
+    of the access log, requests are sent to the API of the system, else messages to its queue. ``template`` is
+    the body of each message with placeholders; None sends those of the case. ``watch`` names further queues,
+    and URLs of health endpoints. ``slots`` is the number of calls that the API processes at once; None for
+    no limit.
+    """
+
+    system: str | None = None
+    queue: str | None = None
+    endpoint: str | None = None
+    factor: float = 1.0
+    longest_s: float = 600.0  # of sending
+    most: int = 1000  # messages
+    template: str | None = None
+    watch: tuple[str, ...] = ()
+    slots: int | None = None
+    limits: LoadLimits = field(default_factory=LoadLimits)
+    replications: int = 20
+
+
+def plan_load_test(case: Case, wanted: LoadRequest, session: Callable[[], Aws]) -> LoadPlan:
+    """Return the plan of a load test; nothing is sent.
+
+    Parameters
+    ----------
+    case
+        Case whose arrivals are replayed.
+    wanted
+        What the test is to be.
+    session
+        Returns the session of the test system and of what is watched; not called when AWS is not needed.
+
+    Raises
+    ------
+    InputError
+        When the system is not declared as a test system, nothing would be watched, or the case lacks
+        arrivals, durations or bodies.
+    ServiceError
+        When AWS can't be read.
+    """
+    config = load_config()
+    system = check_test_system(config, wanted.system)
+    others = [each for each in config.systems.values() if not each.is_test]
+    watches_aws = any((each.queues or each.dlqs or each.functions) for each in others)
+    watches_aws = watches_aws or not all(name.startswith(_URLS) for name in wanted.watch)
+    if not watches_aws and not wanted.watch and not any(each.health_url for each in others):
+        raise InputError(error_message("error-loadtest-nothing-watched", system=system.name, file=FILE))
+    aws: Aws | None
+    if wanted.endpoint is None:
+        aws = session()
+        plan = _queue_plan(case, system, wanted, aws)
+    else:
+        aws = session() if watches_aws else None
+        plan = _endpoint_plan(case, system, wanted, wanted.endpoint)
+    watched = limits_from_the_hour_before(aws, watched_kinds(config, wanted.watch, plan.target, aws))
+    sent_s = [item.at_s for item in plan.items]
+    runs = predicted_runs(plan.model, sent_s, plan.groups, plan.replications)
+    return replace(
+        plan,
+        account="" if aws is None else aws.account(),
+        region="" if aws is None else aws.region,
+        watched=watched,
+        predicted=predicted_figures(sent_s, runs),
+    )
+
+
+def check_test_system(config: Config, name: str | None) -> System:
+    """Return a system that is declared as a test system.
+
+    It is refused if another system without the declaration has the same queue or API.
+    """
+    declared = [system for system in config.systems.values() if system.is_test]
+    if name is None and not declared:
+        raise InputError(error_message("error-loadtest-no-system", file=FILE))
+    if name is None and len(declared) > 1:
+        known = ", ".join(system.name for system in declared)
+        raise InputError(error_message("error-loadtest-several-systems", file=FILE, known=known))
+    system = declared[0] if name is None else config.chosen_system(name)
+    if system is None or not system.is_test:
+        raise InputError(error_message("error-loadtest-not-test", system=name, file=FILE))
+    own = _targets(system)
+    for other in config.systems.values():
+        shared = _targets(other) & own
+        if not other.is_test and shared:
+            names = {"shared": min(shared), "system": system.name, "other": other.name}
+            raise InputError(error_message("error-loadtest-shared", file=FILE, **names))
+    return system
+
+
+def _targets(system: System) -> set[str]:
+    """Return the queues by name, and the API, to which a load test of a system could send."""
+    return {*map(resource_name, system.queues), *([system.api] if system.api is not None else [])}
+
+
+def check_target(config: Config, target: LoadTarget) -> None:
+    """Check that the target of a plan still belongs to a test system."""
+    system = check_test_system(config, target.system)
+    if target.name not in _targets(system):
+        raise InputError(
+            error_message("error-loadtest-target-gone", target=target.name, system=system.name, file=FILE)
+        )
+
+
+def _plan(
+    case: Case, wanted: LoadRequest, replay: Replay, origin: datetime, mark: str, **parts: Any
+) -> LoadPlan:
+    """Return a plan without account and watch; ``origin`` is the time of second 0 of the record."""
+    return LoadPlan(
+        id=mark,
+        case=case.name,
+        made=datetime.now(UTC),
+        account="",
+        region="",
+        factor=float(wanted.factor),
+        recorded_start=origin + timedelta(seconds=replay.start_s),
+        recorded_s=replay.recorded_s,
+        limits=wanted.limits,
+        replications=wanted.replications,
+        **parts,
+    )
+
+
+def _mark() -> str:
+    return f"loadtest-{uuid.uuid4().hex[:8]}"
+
+
+def _replay(arrivals_s: Sequence[float], wanted: LoadRequest, source: str) -> Replay:
+    replay = busiest_part(arrivals_s, wanted.factor, wanted.longest_s, wanted.most)
+    if not replay.sent_s:
+        raise InputError(error_message("error-loadtest-no-arrivals", source=source))
+    return replay
+
+
+def _queue_plan(case: Case, system: System, wanted: LoadRequest, aws: Aws) -> LoadPlan:
+    if len(system.queues) != 1:
+        count = Count(len(system.queues))
+        raise InputError(
+            error_message("error-loadtest-one-queue", system=system.name, count=count, file=FILE)
+        )
+    pipeline, mark = _pipeline(case, wanted.queue), _mark()
+    measured = fit(pipeline, recorded(pipeline, case))
+    arrivals = arrivals_of(Load(measured.load.counts, measured.load.interval_s), 0)
+    replay = _replay(arrivals.sent_s, wanted, pipeline.queue)
+    target, relies_on, model = _live_queue(aws, system, measured.settings, wanted.slots)
+    bodies = _bodies(case, [pipeline.queue, pipeline.dlq], wanted.template, len(replay.sent_s), mark)
+    items = tuple(
+        LoadItem(at_s, body, (group or mark) if target.url.endswith(_FIFO) else None)
+        for at_s, (body, group) in zip(replay.sent_s, bodies, strict=True)
+    )
+    live = message(
+        "loadtest-note-live",
+        visibility=Duration(model.queue.visibility_timeout_s),
+        timeout=Duration(model.function_timeout_s),
+    )
+    return _plan(
+        case, wanted, replay, pipeline.frame.index[0].to_pydatetime(), mark,
+        source=pipeline.queue,
+        target=target,
+        items=items,
+        model=model,
+        relies_on=relies_on,
+        notes=(
+            message("loadtest-note-healthy", queue=Resource(pipeline.queue)), live, *_slots_note(wanted)
+        ),
+    )  # fmt: skip
+
+
+def _slots_note(wanted: LoadRequest) -> tuple[Message, ...]:
+    if wanted.slots is not None:
+        return ()
+    return (message("loadtest-note-slots", option=Code("--api-slots")),)
+
+
+def _pipeline(case: Case, queue: str | None) -> Pipeline:
+    known = {pipeline.queue: pipeline for pipeline in pipelines(case)}
+    if queue is None and len(known) == 1:
+        return next(iter(known.values()))
+    if queue in known:
+        return known[queue]
+    names = Names(tuple(known), limit=100)
+    if queue is None:
+        raise InputError(error_message("error-loadtest-give-queue", known=names))
+    raise InputError(error_message("error-case-no-queue", case=case.name, queue=queue, known=names))
+
+
+def _live_queue(
+    aws: Aws, system: System, fitted: Settings, slots: int | None
+) -> tuple[LoadTarget, tuple[Condition, ...], Settings]:
+    """Return the tested queue, the readings that the plan relies on, and the model of the test system.
+
+    The model is the fit without the incident, under the settings of the test system.
+    """
+    url = queue_url(aws, system.queues[0])
+    enabled = [
+        each for each in _mappings(aws, url) if each.get("State") in ("Enabled", "Enabling", "Updating")
+    ]
+    if not enabled:
+        raise InputError(error_message("error-loadtest-no-mapping", queue=resource_name(url)))
+    mapping, function = enabled[0], resource_name(str(enabled[0]["FunctionArn"]))
+    attributes = queue_attributes(aws, url)
+    configuration = aws.call("lambda", "get_function_configuration", FunctionName=function)
+    concurrency = aws.call("lambda", "get_function_concurrency", FunctionName=function)
+    target = LoadTarget(
+        system.name,
+        "queue",
+        url,
+        dead_letter_queue_url(aws, url),
+        function,
+        "ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
+        configuration.get("MemorySize"),
+    )
+    readings = (
+        (Call("sqs", "get_queue_attributes", {"QueueUrl": url, "AttributeNames": ["All"]}),
+         "Attributes.[VisibilityTimeout, RedrivePolicy]"),
+        (Call("lambda", "list_event_source_mappings", {"EventSourceArn": attributes["QueueArn"]}),
+         "EventSourceMappings[].[FunctionArn, State, BatchSize, ScalingConfig.MaximumConcurrency]"),
+        (Call("lambda", "get_function_configuration", {"FunctionName": function}), "[Timeout, MemorySize]"),
+    )  # fmt: skip
+    conditions = [Condition(call, select, None) for call, select in readings]
+    relies_on = tuple(replace(each, value=read_value(each, aws)) for each in conditions)
+    settings = healthy(fitted)
+    receives = json.loads(attributes.get("RedrivePolicy") or "{}").get("maxReceiveCount")
+    model = replace(
+        settings,
+        queue=replace(
+            settings.queue,
+            visibility_timeout_s=float(attributes.get("VisibilityTimeout", 30)),
+            max_receive_count=None if receives is None else int(receives),
+            is_fifo=url.endswith(_FIFO),
+        ),
+        poller=replace(
+            settings.poller,
+            batch_size=int(mapping.get("BatchSize") or 10),
+            max_concurrency=(mapping.get("ScalingConfig") or {}).get("MaximumConcurrency"),
+            reserved_concurrency=concurrency.get("ReservedConcurrentExecutions"),
+            partial_batch_responses=target.reports_failures,
+        ),
+        api=replace(settings.api, slots=slots),
+        function_timeout_s=float(configuration.get("Timeout", 3)),
+    )
+    return target, relies_on, model
+
+
+def _endpoint_plan(case: Case, system: System, wanted: LoadRequest, path: str) -> LoadPlan:
+    if system.api is None:
+        raise InputError(error_message("error-loadtest-no-api", system=system.name, file=FILE))
+    log = case.table("access_log")
+    rows = log[(log["path"] == path) & log["time"].notna() & log["method"].notna()].copy()
+    if rows.empty:
+        known = Names(tuple(log["path"].dropna().value_counts().index[:5]), limit=5)
+        said = error_message("error-loadtest-no-requests", case=case.name, path=path, known=known)
+        raise InputError(said)
+    import pandas as pd
+
+    # The log has the end of a request.
+    rows["begun"] = rows["time"] - pd.to_timedelta(rows["request_time_s"].fillna(0.0), unit="s")
+    rows = rows.sort_values("begun", kind="stable")
+    origin, mark = rows["begun"].iloc[0], _mark()
+    at_s = [(begun - origin).total_seconds() for begun in rows["begun"]]
+    replay = _replay(at_s, wanted, path)
+    first = at_s.index(replay.start_s)
+    chosen = rows.iloc[first : first + len(replay.sent_s)]
+    mean_s, variation = usual_duration(rows)
+    methods = [str(method) for method in chosen["method"]]
+    bodies = [""] * len(methods)
+    if not _WITH_BODY.isdisjoint(methods):
+        bodies = [body for body, _ in _bodies(case, None, wanted.template, len(methods), mark)]
+    # The path of the API, or the recorded one where the API has none.
+    own_path = urlsplit(system.api).path
+    called = own_path if own_path.strip("/") else path
+    items = tuple(
+        LoadItem(
+            sent_s,
+            body if method in _WITH_BODY else "",
+            method=method,
+            target=f"{called}?{query}" if isinstance(query, str) and query else called,
+        )
+        for sent_s, method, query, body in zip(
+            replay.sent_s, methods, chosen["query"], bodies, strict=True
+        )
+    )  # fmt: skip
+    durations = message("loadtest-note-durations", path=Resource(path), variation=Number(variation, 2))
+    return _plan(
+        case, wanted, replay, origin.to_pydatetime(), mark,
+        source=path,
+        target=LoadTarget(system.name, "endpoint", system.api),
+        items=items,
+        model=endpoint_settings(mean_s, variation, wanted.slots, wanted.limits.timeout_s),
+        notes=(durations, *_slots_note(wanted)),
+    )  # fmt: skip
+
+
+def usual_duration(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return mean in seconds and variation of a lognormal distribution with the quartiles of good requests.
+
+    Quartiles leave an incident out as long as most requests of the table ``access_log`` are outside of it.
+    """
+    good = rows[(rows["status"] < _SERVER_ERROR) & (rows["request_time_s"] > 0)]["request_time_s"]
+    if good.empty:
+        raise InputError(error_message("error-loadtest-no-durations"))
+    low, middle, high = (float(each) for each in good.astype(float).quantile([0.25, 0.5, 0.75]))
+    sigma = math.log(high / low) / _QUARTILES_APART
+    return middle * math.exp(sigma**2 / 2), math.sqrt(math.expm1(sigma**2))
+
+
+def _bodies(
+    case: Case, queues: Sequence[str | None] | None, template: str | None, count: int, mark: str
+) -> list[tuple[str, str | None]]:
+    """Return the body and the group of each message: those of the case in turn, or a filled template."""
+    messages = case.table("queue_messages").sort_values("sent_at", kind="stable")
+    if queues is not None:
+        own = messages["source_queue"].isna() | messages["source_queue"].isin(queues)
+        messages = messages[own & messages["queue"].isin(queues) & messages["body"].notna()]
+    if template is None:
+        known = messages[messages["body"].notna()]
+        if known.empty:
+            raise InputError(error_message("error-loadtest-no-bodies", case=case.name))
+        groups = known["group_id"].fillna(known["work_item"])
+        pairs = [(str(body), _text(group)) for body, group in zip(known["body"], groups, strict=True)]
+        return [pairs[number % len(pairs)] for number in range(count)]
+    pairs = list(dict.fromkeys(zip(messages["work_item"], messages["work_key"], strict=True)))
+    work = [(item, _text(key) or "") for item, key in pairs if isinstance(item, str)]
+    if not work and ("{item}" in template or "{key}" in template):
+        names = {name: f"{{{name}}}" for name in ("item", "key", "number")}
+        raise InputError(error_message("error-loadtest-template-items", case=case.name, **names))
+    found: list[tuple[str, str | None]] = []
+    for number in range(count):
+        item, key = work[number % len(work)] if work else ("", "")
+        body = template
+        values = {"{item}": _quoted(item), "{key}": _quoted(key), "{number}": str(number), "{test}": mark}
+        for name, value in values.items():
+            body = body.replace(name, value)
+        found.append((body, item or None))
+    return found
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _quoted(text: str) -> str:
+    """Return a text as it stands within a string of JSON."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def watched_kinds(
+    config: Config, named: Iterable[str], target: LoadTarget, aws: Aws | None
+) -> list[tuple[Kind, str]]:
+    """Return kind and resource of what is watched, without the tested queue, its DLQ and its function.
+
+    These are the systems that are no test systems, and further queues and URLs in ``named``. Without ``aws``,
+    queues are not looked up.
+    """
+    others = [each for each in config.systems.values() if not each.is_test]
+    urls = [each.health_url for each in others if each.health_url is not None]
+    urls += [name for name in named if name.startswith(_URLS)]
+    queues = [name for each in others for name in each.queues]
+    queues += [name for name in named if not name.startswith(_URLS)]
+    functions = [name for each in others for name in each.functions]
+    found: dict[tuple[Kind, str], None] = {}
+    if aws is not None:
+        dlqs = [queue_url(aws, name) for each in others for name in each.dlqs]
+        for url in (queue_url(aws, name) for name in queues):
+            if url == target.url:
+                continue
+            found[("depth", url)] = found[("age", resource_name(url))] = None
+            dlq = dead_letter_queue_url(aws, url)
+            dlqs += [dlq] if dlq is not None else []
+            functions += [resource_name(str(each["FunctionArn"])) for each in _mappings(aws, url)]
+        found |= dict.fromkeys(("dlq", url) for url in dlqs if url != target.dlq_url)
+    for name in functions:
+        if name != target.function:
+            found[("errors", name)] = found[("throttles", name)] = None
+    found |= dict.fromkeys(("health", url) for url in urls)
+    return list(found)
+
+
+def _mappings(aws: Aws, url: str) -> list[Any]:
+    """Return the event source mappings of a queue."""
+    arn = queue_attributes(aws, url)["QueueArn"]
+    return aws.items("lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=arn)
