@@ -31,7 +31,7 @@ def resolved(text, **files):
     calls = graph(app=text, **files)
     function = calls.project.functions["app.f"]
     last = function.node.body[-1]
-    return calls.project.resolve_all(last.value, function, function.module)
+    return calls.project.resolve_all(last.value, function)
 
 
 def within(*lines, before="", parameters=""):

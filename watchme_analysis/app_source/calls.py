@@ -93,6 +93,16 @@ def caller_chosen_numbers(function: Function, constants: dict[str, float]) -> di
 _CALLING = re.compile(
     r"map|filter|functools\.reduce|itertools\.(accumulate|dropwhile|filterfalse|groupby|starmap|takewhile)"
 )
+# Functions that run one of their arguments elsewhere, by last name: how, and the position of the argument.
+_LATER = {
+    **dict.fromkeys(("add_task", "BackgroundTask"), ("background", 0)),
+    **dict.fromkeys(("call_soon", "call_soon_threadsafe", "create_task", "ensure_future"), ("task", 0)),
+    **dict.fromkeys(("start_soon", "run_coroutine_threadsafe"), ("task", 0)),
+    **dict.fromkeys(("call_later", "call_at"), ("task", 1)),
+    **dict.fromkeys(("to_thread", "run_in_threadpool", "iterate_in_threadpool"), ("thread", 0)),
+    **dict.fromkeys(("run_sync", "sync_to_async"), ("thread", 0)),
+    "run_in_executor": ("thread", 1),
+}
 # Contexts whose unknown calls are counted among those of another one.
 _COUNTED_AS = {f"background_{LOOP}": LOOP, UNKNOWN: LOOP, WORKER: POOL}
 _MEMORY = ("io.BytesIO()", "io.StringIO()")
@@ -294,7 +304,7 @@ class Calls:
         state: tuple[bool, bool, list[tuple[Function, str, set[int]]]],
     ) -> None:
         awaited, taken, deferred = state
-        values = self.project.resolve_all(node.func, function, function.module)
+        values = self.project.resolve_all(node.func, function)
         for target, how, _ in deferred if values else ():
             body.edges.append(CallEdge(target, how))
             if how in ("background", "task", "pool"):
@@ -326,7 +336,7 @@ class Calls:
         """Add a call that is not known to block: what it calls in turn, or that it is unknown."""
         if not is_quick(dotted):
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
-            opened = (self.project.resolve(value, function, function.module) for value in given)
+            opened = (self.project.resolve(value, function) for value in given)
             if any(_OPENING.fullmatch(value or "") for value in opened):
                 body.sites.append(CallSite(node.lineno, dotted.lstrip("?"), "blocking_file", None))
             else:
@@ -337,7 +347,7 @@ class Calls:
             called += node.args[:1]
         for expression in called:
             target, _ = self._target(expression, function)
-            name = self.project.resolve(expression, function, function.module)
+            name = self.project.resolve(expression, function)
             if target is not None:
                 body.edges.append(CallEdge(target, "call"))
             elif name is not None and (kind := kind_of(name, awaited=False)) is not None:
@@ -347,7 +357,7 @@ class Calls:
 
     def _enter(self, line: int, entered: ast.expr, function: Function, body: FunctionBody) -> None:
         """Add what a ``with`` statement does with a value, apart from the call that makes it."""
-        dotted = self.project.resolve(entered, function, function.module) or ""
+        dotted = self.project.resolve(entered, function) or ""
         owner = self.project.class_of(dotted)
         if is_thread_lock(dotted):
             if not self._is_brief(entered, function):
@@ -381,8 +391,8 @@ class Calls:
             if keyword.arg in ("file", "fp", "fileobj", "filepath_or_buffer")
         ]
         if named:
-            return self.project.resolve(named[0], function, function.module) in _MEMORY
-        value = self.project.resolve(node.args[0], function, function.module) if node.args else None
+            return self.project.resolve(named[0], function) in _MEMORY
+        value = self.project.resolve(node.args[0], function) if node.args else None
         return value in _MEMORY
 
     def _is_brief(self, lock: ast.expr, function: Function) -> bool:
@@ -406,7 +416,7 @@ class Calls:
         return True
 
     def _is_brief_call(self, call: ast.Call, function: Function) -> bool:
-        values = self.project.resolve_all(call.func, function, function.module)
+        values = self.project.resolve_all(call.func, function)
         return all(is_quick(dotted) or self._is_own(dotted) for dotted in values)
 
     @staticmethod
@@ -445,9 +455,7 @@ class Calls:
         for decorator in function.node.decorator_list:
             for node in ast.walk(decorator):
                 if isinstance(node, ast.Call) and last_name(node.func) == "Depends":
-                    found += [
-                        ScopedExpression(name, function.module, function.outer) for name in node.args[:1]
-                    ]
+                    found += [ScopedExpression(name, function.enclosing) for name in node.args[:1]]
         for need in found:
             target = self._dependency(need)
             if target is not None:
@@ -466,29 +474,21 @@ class Calls:
 
     def _dependency(self, need: ScopedExpression) -> Function | None:
         """Return the project's function of a dependency."""
-        dotted = self.project.resolve(need.node, need.scope, need.module)
+        dotted = self.project.resolve(need.node, need.scope)
         return self._callee(dotted) if dotted else None
 
     def _deferred(self, node: ast.Call, function: Function) -> Iterator[tuple[Function, str, set[int]]]:
         """Yield the project's functions that a call schedules elsewhere, the way, and their node IDs."""
-        dotted = self.project.resolve(node.func, function, function.module) or ""
+        dotted = self.project.resolve(node.func, function) or ""
         last = dotted.rpartition(".")[2]
         arguments: list[ast.expr] = list(node.args)
-        how, at = "", 0
-        if last in ("add_task", "BackgroundTask"):
-            how = "background"
-        elif last in ("StreamingResponse", "EventSourceResponse"):
+        how, at = _LATER.get(last, ("", 0))
+        if last in ("StreamingResponse", "EventSourceResponse"):
             yield from self._streamed(node, function)
             return
-        elif last in ("call_soon", "call_soon_threadsafe", "call_later", "call_at"):
-            how, at = "task", int(last in ("call_later", "call_at"))
-        elif last in ("create_task", "ensure_future", "start_soon", "run_coroutine_threadsafe"):
-            how = "task"
-        elif last in ("to_thread", "run_in_threadpool", "iterate_in_threadpool", "run_sync", "sync_to_async"):
-            how = "thread"
-        elif last == "run_in_executor":
-            pool = self.project.resolve(node.args[0], function, function.module) if node.args else None
-            how, at = ("process" if pool and "Process" in pool else "thread"), 1
+        if last == "run_in_executor":
+            pool = self.project.resolve(node.args[0], function) if node.args else None
+            how = "process" if pool and "Process" in pool else "thread"
         elif last in ("submit", "map", "apply_async") and ("Executor()" in dotted or "Pool()" in dotted):
             is_apart = "Process" in dotted or dotted.startswith("multiprocessing.Pool()")
             how = "process" if is_apart else "pool"
@@ -496,8 +496,6 @@ class Calls:
             how = "process" if "Process" in dotted else "pool"
             targets = [keyword.value for keyword in node.keywords if keyword.arg in ("target", "function")]
             arguments = targets or arguments[1:]
-        elif last in ("gather", "wait_for", "shield", "wait", "run", "run_until_complete"):
-            return
         if not how or len(arguments) <= at:
             return
         target, used = self._target(arguments[at], function)
@@ -522,7 +520,7 @@ class Calls:
         made = function.bindings.get(node.id) if isinstance(node, ast.Name) else None
         if isinstance(made, ast.Call):
             # A single step, because `work = partial(work)` is a cycle.
-            dotted = self.project.resolve(made.func, function, function.module) or ""
+            dotted = self.project.resolve(made.func, function) or ""
             target, used_there = self._callee(dotted), {id(made)}
             if target is not None and (target.is_async or target.is_generator):
                 return target, used_there
@@ -531,11 +529,11 @@ class Calls:
             inner = Function(f"{function.module.name}.{name}", name, function.module, node, None, function)
             return inner, used
         if isinstance(node, ast.Call):
-            dotted = self.project.resolve(node.func, function, function.module) or ""
+            dotted = self.project.resolve(node.func, function) or ""
             if dotted.rpartition(".")[2] == "partial" and node.args:
                 return self._target(node.args[0], function)
             return self._callee(dotted), used
-        dotted = self.project.resolve(node, function, function.module) or ""
+        dotted = self.project.resolve(node, function) or ""
         return self._callee(dotted), used
 
 

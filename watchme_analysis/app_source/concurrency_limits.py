@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from watchme_analysis.app_source.routes import Routes, scopes
-from watchme_analysis.app_source.syntax import Function, Module, last_name
+from watchme_analysis.app_source.syntax import Scope, last_name
 
 # Names that may lead to others before a search ends.
 _DEPTH = 6
@@ -29,8 +29,7 @@ class Limit:
     ``size`` is None if the source does not state it.
     """
 
-    module: Module
-    scope: Function | None
+    scope: Scope
     line: int
     call: str
     size: int | None
@@ -68,9 +67,9 @@ def _rule_of(dotted: str) -> _Rule | None:
 
 def limits(routes: Routes) -> Iterator[Limit]:
     """Yield the limits in a project's source, inside and outside of functions."""
-    for module, scope, nodes in scopes(routes.project):
-        finder = _Finder(routes, module, scope)
-        for node in nodes:
+    for scope in scopes(routes.project):
+        finder = _Finder(routes, scope)
+        for node in scope.nodes:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
                 yield from finder.assigned(node, node.targets[0])
             elif isinstance(node, ast.Call):
@@ -82,23 +81,22 @@ class _Finder:
     """Finds the limits of one scope."""
 
     routes: Routes
-    module: Module
-    scope: Function | None
+    scope: Scope
 
     def assigned(self, node: ast.Assign, target: ast.Attribute) -> Iterator[Limit]:
         """Yield the limit of an assignment such as ``limiter.total_tokens = 100``."""
         if target.attr == "total_tokens":
-            owner = self.routes.project.resolve(target.value, self.scope, self.module) or ""
+            owner = self.routes.project.resolve(target.value, self.scope) or ""
             if re.fullmatch(r"anyio\.(to_thread\.current_default_thread_limiter|CapacityLimiter)\(\)", owner):
                 yield self._limit(node, f"{owner}.total_tokens", *self._number(node.value))
 
     def called(self, node: ast.Call) -> Iterator[Limit]:
         """Yield the limit that a call sets."""
-        dotted = self.routes.project.resolve(node.func, self.scope, self.module) or ""
+        dotted = self.routes.project.resolve(node.func, self.scope) or ""
         if dotted.endswith(".set_default_executor") and node.args:
             executor: ast.expr | None = node.args[0]
             if isinstance(executor, ast.Name | ast.Attribute):
-                executor, _ = self.routes.binding(executor, self.module, self.scope)
+                executor, _ = self.routes.binding(executor, self.scope)
             if isinstance(executor, ast.Call):
                 yield self._limit(node, dotted, *self._number(_argument(executor, "max_workers", 0)))
             return
@@ -123,10 +121,10 @@ class _Finder:
             yield self._limit(node, dotted, whole, variables[0] if variables else None)
 
     def _limit(self, node: ast.stmt | ast.expr, call: str, size: int | None, variable: str | None) -> Limit:
-        return Limit(self.module, self.scope, node.lineno, call.lstrip("?"), size or None, variable)
+        return Limit(self.scope, node.lineno, call.lstrip("?"), size or None, variable)
 
     def _number(self, node: ast.expr | None) -> tuple[int | None, str | None]:
-        return _number_of(node, self.routes, self.module, self.scope, _DEPTH)
+        return _number_of(node, self.routes, self.scope, _DEPTH)
 
 
 def _argument(call: ast.Call, name: str, position: int | None) -> ast.expr | None:
@@ -137,10 +135,10 @@ def _argument(call: ast.Call, name: str, position: int | None) -> ast.expr | Non
 
 
 def _number_of(
-    node: ast.expr | None, routes: Routes, module: Module, scope: Function | None, depth: int
+    node: ast.expr | None, routes: Routes, scope: Scope, depth: int
 ) -> tuple[int | None, str | None]:
     """Return the default number of an expression, and the environment variable that may override it."""
-    where = (routes, module, scope, depth - 1)
+    where = (routes, scope, depth - 1)
     if node is None or depth <= 0:
         return None, None
     if isinstance(node, ast.Constant):
@@ -153,9 +151,9 @@ def _number_of(
         inner, variable = _unwrapped(node)
         size, below = _number_of(inner, *where)
         return size, variable or below
-    bound, holder = routes.binding(node, module, scope)
-    size, variable = _number_of(bound, routes, holder, None, depth - 1)
-    return size, variable or _settings_variable(node, routes, module, scope)
+    bound, holder = routes.binding(node, scope)
+    size, variable = _number_of(bound, routes, holder, depth - 1)
+    return size, variable or _settings_variable(node, routes, scope)
 
 
 def _unwrapped(node: ast.Call | ast.Subscript) -> tuple[ast.expr | None, str | None]:
@@ -169,11 +167,11 @@ def _unwrapped(node: ast.Call | ast.Subscript) -> tuple[ast.expr | None, str | N
     return first if name in ("int", "Field") else None, None
 
 
-def _settings_variable(node: ast.expr, routes: Routes, module: Module, scope: Function | None) -> str | None:
+def _settings_variable(node: ast.expr, routes: Routes, scope: Scope) -> str | None:
     """Return the environment variable of a field of pydantic settings, which has the field's name."""
     if not isinstance(node, ast.Attribute):
         return None
-    owner = routes.project.class_of(routes.project.resolve(node.value, scope, module) or "")
+    owner = routes.project.class_of(routes.project.resolve(node.value, scope) or "")
     known = owner is not None and any(
         base.endswith("BaseSettings") for base in routes.project.ancestors(owner)
     )

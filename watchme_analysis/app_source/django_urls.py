@@ -89,7 +89,7 @@ class _Urls:
             what = what.elts[0]
         if isinstance(what, ast.Constant):
             return self._module(str(what.value), module), []
-        named = self.routes.project.resolve(what, None, module) or ""
+        named = self.routes.project.resolve(what, module) or ""
         if named in self.routes.project.modules:
             return self.routes.project.modules[named], []
         return None, list(self._entries([what], module))
@@ -120,7 +120,7 @@ class _Urls:
 
     def _path(self, entry: ast.Call, module: Module) -> str:
         first = entry.args[0] if entry.args else keywords_of(entry).get("route")
-        text = self.routes.text(first, module, None)
+        text = self.routes.text(first, module)
         return template_of(text) if last_name(entry.func) == "path" else _of_expression(text)
 
     def _add(self, entry: ast.Call, module: Module, path: str, top: str) -> None:
@@ -146,9 +146,9 @@ class _Urls:
 
     def _functions(self, view: ast.expr | None, module: Module) -> Iterator[tuple[Function, str]]:
         """Yield the functions that respond, each with a method."""
-        owner = self.routes.view_class(view, module, None)
+        owner = self.routes.view_class(view, module)
         if owner is None:
-            function = self.routes.function_of(view, module, None)
+            function = self.routes.function_of(view, module)
             if function is not None:
                 yield from ((function, method) for method in _methods(function))
             return

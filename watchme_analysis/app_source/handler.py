@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
-from watchme_analysis.app_source.syntax import Function, Module
+from watchme_analysis.app_source.syntax import Function, Scope
 
 # Context in which a function runs, as in the column ``context`` of ``app_calls``.
 LOOP = "event_loop"
@@ -34,11 +34,10 @@ def context_of(framework: str, is_async: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ScopedExpression:
-    """An expression with the module and function in which its names are looked up."""
+    """An expression with the scope in which its names are looked up."""
 
     node: ast.expr
-    module: Module
-    scope: Function | None
+    scope: Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from watchme_analysis.app_source.syntax import (
     Function,
     FunctionNode,
     Module,
+    Scope,
     add_method,
     base_name,
     bind_globals,
@@ -66,8 +67,8 @@ _LITERALS: dict[type, str] = {
     ast.Set: "set()",
     ast.SetComp: "set()",
 }
-# Expression, the function and module that contain it, remaining steps, and which of several values to use.
-_Search = tuple[ast.expr | None, Function | None, Module, int, int]
+# Expression, the scope that contains it, remaining steps, and which of several values to use.
+_Search = tuple[ast.expr | None, Scope, int, int]
 # Values of one expression that are told apart.
 _MOST_VALUES = 8
 
@@ -137,35 +138,33 @@ class Project:
             self.functions[f"{name}@{earlier.node.lineno}"] = earlier
         self.functions[name] = function
 
-    def resolve(
-        self, node: ast.expr | None, scope: Function | None, module: Module, depth: float = _DEPTH
-    ) -> str | None:
+    def resolve(self, node: ast.expr | None, scope: Scope, depth: float = _DEPTH) -> str | None:
         """Return the dotted name of an expression's value; None for an expression without a name.
 
-        ``scope`` and ``module`` contain the expression; ``depth`` steps remain before the search ends.
+        ``depth`` steps remain before the search ends.
         """
         # Steps are compared as whole numbers: one search may reach an expression in many ways.
-        key = (node, scope, module, int(depth), self._choice)
+        key = (node, scope, int(depth), self._choice)
         if key not in self._resolved:
             outer, self._met = self._met, 1
-            value = self._resolve(node, scope, module, depth)
+            value = self._resolve(node, scope, depth)
             self._resolved[key] = value, self._met
             self._met = outer
         value, met = self._resolved[key]
         self._met = max(self._met, met)
         return value
 
-    def resolve_all(self, node: ast.expr, scope: Function | None, module: Module) -> list[str]:
+    def resolve_all(self, node: ast.expr, scope: Scope) -> list[str]:
         """Return the dotted names of all values that an expression may have, the first as ``resolve`` does.
 
         The values of two factories in one expression are combined in order, not each with each.
         """
-        found = [self.resolve(node, scope, module)]
-        _, several = self._resolved[node, scope, module, _DEPTH, 0]
+        found = [self.resolve(node, scope)]
+        _, several = self._resolved[node, scope, _DEPTH, 0]
         for choice in range(1, min(several, _MOST_VALUES)):
             self._choice = choice
             try:
-                found.append(self.resolve(node, scope, module))
+                found.append(self.resolve(node, scope))
             finally:
                 self._choice = 0
         return list(dict.fromkeys(name for name in found if name is not None))
@@ -177,15 +176,13 @@ class Project:
         self._met = max(self._met, len(known))
         return known[min(self._choice, len(known) - 1)] if known else None
 
-    def _resolve(
-        self, node: ast.expr | None, scope: Function | None, module: Module, depth: float
-    ) -> str | None:
+    def _resolve(self, node: ast.expr | None, scope: Scope, depth: float) -> str | None:
         if node is None or depth <= 0:
             return None
-        inner, scoped = _UNWRAP.get(type(node)), (scope, module, depth - _STEP)
+        inner, scoped = _UNWRAP.get(type(node)), (scope, depth - _STEP)
         if inner is not None:
             return self.resolve(inner(node), *scoped)
-        if (one := self._looked_up(node, scope, module, depth)) is not None:
+        if (one := self._looked_up(node, scope, depth)) is not None:
             return one
         is_super = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
         if is_super or not isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
@@ -200,29 +197,31 @@ class Project:
             else self.called(base, depth - 1)
         )
 
-    def _looked_up(self, node: ast.expr, scope: Function | None, module: Module, depth: float) -> str | None:
+    def _looked_up(self, node: ast.expr, scope: Scope, depth: float) -> str | None:
         """Return the value of a name, of ``a if condition else b``, or of a dictionary's item; else None."""
         if isinstance(node, ast.Name):
-            return self._resolve_name(node.id, scope, module, depth)
+            return self._resolve_name(node.id, scope, depth)
         if type(node) in _LITERALS:
             return _LITERALS[type(node)]
         if isinstance(node, ast.IfExp):
             parts = (node.body, node.orelse)
-            return self._chosen(self.resolve(part, scope, module, depth - _STEP) for part in parts)
-        stored = self._items.values(node, scope, module)
-        item = self._chosen(self.resolve(one.node, one.scope, one.module, depth - 1) for one in stored)
+            return self._chosen(self.resolve(part, scope, depth - _STEP) for part in parts)
+        stored = self._items.values(node, scope)
+        item = self._chosen(self.resolve(one.node, one.scope, depth - 1) for one in stored)
         return None if item is None or item.startswith("?") else item
 
-    def _super_instance(self, scope: Function | None) -> str | None:
+    def _super_instance(self, scope: Scope) -> str | None:
         """Return the value of ``super()``: an instance of the next base class of the project."""
-        while scope is not None and scope.owner is None:
-            scope = scope.outer
-        lineage = self._lineage(self.classes[scope.owner]) if scope is not None and scope.owner else []
+        while isinstance(scope, Function) and scope.owner is None:
+            scope = scope.enclosing
+        lineage = (
+            self._lineage(self.classes[scope.owner]) if isinstance(scope, Function) and scope.owner else []
+        )
         return f"{lineage[1].qualname}()" if len(lineage) > 1 else None
 
-    def _resolve_name(self, name: str, scope: Function | None, module: Module, depth: float) -> str | None:
+    def _resolve_name(self, name: str, scope: Scope, depth: float) -> str | None:
         at = scope
-        while at is not None:
+        while isinstance(at, Function):
             inside = f"{at.qualname}.{name}"
             if inside in self.functions or inside in self.classes:
                 return inside
@@ -230,11 +229,11 @@ class Project:
                 return at.owner if name == "cls" else f"{at.owner}()"
             if name in at.bindings:
                 # A name that is bound to an expression of itself (`x = x or make()`) is looked up outside.
-                return self.resolve(at.bindings[name], at, at.module, depth - 3) or f"?{name}"
+                return self.resolve(at.bindings[name], at, depth - 3) or f"?{name}"
             if (parameter := self._parameter(name, at, depth)) is not None:
                 return parameter
-            at = at.outer
-        return self.member(module.name, name, depth) if self._is_bound(module, name) else name
+            at = at.enclosing
+        return self.member(at.name, name, depth) if self._is_bound(at, name) else name
 
     def _is_bound(self, module: Module, name: str) -> bool:
         dotted = f"{module.name}.{name}"
@@ -263,7 +262,7 @@ class Project:
             return self._module_member(self.modules[base], name, depth)
         if base.endswith(".state") and name in self._state:
             kept = self._state[name]
-            value = self.resolve(kept.node, kept.scope, kept.module, depth - 1)
+            value = self.resolve(kept.node, kept.scope, depth - 1)
             return value if value is not None and not value.startswith("?") else dotted
         owner = self.class_of(base)
         return (self._class_member(owner, name, depth) if owner is not None else None) or dotted
@@ -271,7 +270,7 @@ class Project:
     def _module_member(self, module: Module, name: str, depth: float) -> str:
         dotted = f"{module.name}.{name}"
         if name in module.bindings:
-            return self.resolve(module.bindings[name], None, module, depth - 1) or dotted
+            return self.resolve(module.bindings[name], module, depth - 1) or dotted
         if name not in module.imports:
             return dotted
         target = module.imports[name]
@@ -288,16 +287,14 @@ class Project:
             found = None
             for values in (holder.own, holder.declared):
                 assigned = [at for at in values.get(name, ()) if not isinstance(at[0], ast.Constant)]
-                value = self._chosen(
-                    self.resolve(at, scope, scope.module, depth - 1) for at, scope in assigned
-                )
+                value = self._chosen(self.resolve(at, scope, depth - 1) for at, scope in assigned)
                 if value is not None and not value.startswith("?"):
                     return value
                 found = found or value
             if found is not None:
                 return found
             if name in holder.attributes:
-                return self.resolve(holder.attributes[name], None, holder.module, depth - 1)
+                return self.resolve(holder.attributes[name], holder.module, depth - 1)
         return None
 
     def class_of(self, value: str) -> Class | None:
@@ -318,7 +315,7 @@ class Project:
 
     def _bases(self, owner: Class) -> list[str]:
         """Return the dotted names of the direct bases of a class."""
-        return [name for base in owner.bases if (name := self.resolve(base, None, owner.module))]
+        return [name for base in owner.bases if (name := self.resolve(base, owner.module))]
 
     def ancestors(self, owner: Class) -> list[str]:
         """Return the dotted names of all base classes of a class, including those of other packages."""
@@ -365,7 +362,7 @@ class Project:
         if function is None or depth <= 0 or isinstance(function.node, ast.Lambda):
             return f"{value}()"
         results = [
-            self.resolve(node.value, function, function.module, depth - 2)
+            self.resolve(node.value, function, depth - 2)
             for node in function.nodes
             if isinstance(node, ast.Return | ast.Yield) and node.value is not None
         ]
@@ -454,14 +451,14 @@ def parameter_value(
     annotation, default = parameter
     need = dependency_of(project, annotation, default, scope)
     if need is not None:
-        value = project.resolve(need.node, need.scope, need.module, depth)
+        value = project.resolve(need.node, need.scope, depth)
         made = project.called(value, depth) if value is not None else None
         known = made is not None and not made.startswith("?")
         if known and "[]" not in str(made):
             return made
     at = _unaliased(project, annotation, scope)
     kind = plain_type(at.node) if at is not None else None
-    value = project.resolve(kind, at.scope, at.module, depth) if kind is not None and at is not None else None
+    value = project.resolve(kind, at.scope, depth) if kind is not None and at is not None else None
     return f"{value}()" if value is not None and not value.startswith("?") else None
 
 
@@ -474,20 +471,16 @@ def dependency_of(
     ``SessionDep = Annotated[Session, Depends(get_session)]``.
     """
     at = _unaliased(project, annotation, scope)
-    written = ScopedExpression(default, scope.module, scope.outer) if default is not None else None
+    written = ScopedExpression(default, scope.enclosing) if default is not None else None
     for candidate in (written, at):
         for node in ast.walk(candidate.node) if candidate is not None else ():
             if isinstance(node, ast.Call) and last_name(node.func) in ("Depends", "Security"):
                 named = [keyword.value for keyword in node.keywords if keyword.arg == "dependency"]
                 inner = next(iter([*node.args[:1], *named]), None)
                 if inner is not None and candidate is not None:
-                    return ScopedExpression(inner, candidate.module, candidate.scope)
+                    return ScopedExpression(inner, candidate.scope)
                 kind = plain_type(at.node) if at is not None else None
-                return (
-                    ScopedExpression(kind, at.module, at.scope)
-                    if kind is not None and at is not None
-                    else None
-                )
+                return ScopedExpression(kind, at.scope) if kind is not None and at is not None else None
     return None
 
 
@@ -499,16 +492,16 @@ def _unaliased(project: Project, annotation: ast.expr | None, scope: Function) -
     if isinstance(annotation, ast.Name):
         found = _alias(project, annotation.id, scope.module, _REEXPORTS)
     elif isinstance(annotation, ast.Attribute):
-        module = project.modules.get(project.resolve(annotation.value, scope.outer, scope.module) or "")
+        module = project.modules.get(project.resolve(annotation.value, scope.enclosing) or "")
         found = _alias(project, annotation.attr, module, _REEXPORTS) if module is not None else None
-    return found or ScopedExpression(annotation, scope.module, scope.outer)
+    return found or ScopedExpression(annotation, scope.enclosing)
 
 
 def _alias(project: Project, name: str, module: Module, depth: int) -> ScopedExpression | None:
     """Return the subscript, such as ``Annotated[..]``, that a module binds to a name or imports under it."""
     bound = module.bindings.get(name)
     if bound is not None or depth <= 0:
-        return ScopedExpression(bound, module, None) if isinstance(bound, ast.Subscript) else None
+        return ScopedExpression(bound, module) if isinstance(bound, ast.Subscript) else None
     owner, _, attribute = module.imports.get(name, "").rpartition(".")
     holder = project.modules.get(owner)
     return _alias(project, attribute, holder, depth - 1) if holder is not None else None
@@ -521,16 +514,16 @@ def state_attributes(modules: Iterable[Module], functions: Iterable[Function]) -
     middleware stored there. The first expression other than a constant is used.
     """
     found: dict[str, ScopedExpression] = {}
-    scopes = [(module.nodes, None, module) for module in modules]
-    for nodes, scope, module in [*scopes, *((one.nodes, one, one.module) for one in functions)]:
-        for node in nodes:
+    scopes: list[Scope] = [*modules, *functions]
+    for scope in scopes:
+        for node in scope.nodes:
             for name, value in _state_assignments(node, scope):
                 if name not in found or isinstance(found[name].node, ast.Constant):
-                    found[name] = ScopedExpression(value, module, scope)
+                    found[name] = ScopedExpression(value, scope)
     return found
 
 
-def _state_assignments(node: ast.AST, scope: Function | None) -> Iterator[tuple[str, ast.expr]]:
+def _state_assignments(node: ast.AST, scope: Scope) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             if isinstance(target, ast.Attribute) and last_name(target.value) == "state":
@@ -541,8 +534,10 @@ def _state_assignments(node: ast.AST, scope: Function | None) -> Iterator[tuple[
                 yield key.value, value
 
 
-def _is_lifespan(scope: Function | None) -> bool:
-    return scope is not None and any(last_name(one) == "asynccontextmanager" for one in scope.decorators)
+def _is_lifespan(scope: Scope) -> bool:
+    return isinstance(scope, Function) and any(
+        last_name(one) == "asynccontextmanager" for one in scope.decorators
+    )
 
 
 def returns_plain_value(function: Function) -> bool:

@@ -28,6 +28,7 @@ from watchme_analysis.app_source.source_files import (
     read_files,
     source_files,
 )
+from watchme_analysis.app_source.syntax import Function
 from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, unpacked_name
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval
@@ -113,9 +114,9 @@ def call_rows(calls: Calls) -> list[dict[str, Any]]:
             rows += [_row(function, site) | where for site in calls.body(function).sites]
     rows += [
         {
-            "file": limit.module.file,
+            "file": limit.scope.module.file,
             "line": limit.line,
-            "function": limit.scope.name if limit.scope else "<module>",
+            "function": limit.scope.name if isinstance(limit.scope, Function) else "<module>",
             "call": limit.call,
             "kind": "limit",
             "context": "unknown",

@@ -10,10 +10,7 @@ import ast
 from collections.abc import Iterable, Mapping
 
 from watchme_analysis.app_source.handler import ScopedExpression
-from watchme_analysis.app_source.syntax import Function, Module, parameters_of
-
-# Imports through which a dictionary may be reached.
-_REEXPORTS = 4
+from watchme_analysis.app_source.syntax import Function, Module, Scope, place_of
 
 
 class StoredItems:
@@ -22,12 +19,11 @@ class StoredItems:
     def __init__(self, modules: Mapping[str, Module], functions: Iterable[Function]) -> None:
         self._modules = modules
         self._items: dict[str, list[tuple[object, ScopedExpression]]] = {}
-        for module in modules.values():
-            self._collect(module.nodes, None, module)
-        for function in functions:
-            self._collect(function.nodes, function, function.module)
+        scopes: list[Scope] = [*modules.values(), *functions]
+        for scope in scopes:
+            self._collect(scope)
 
-    def values(self, node: ast.expr, scope: Function | None, module: Module) -> list[ScopedExpression]:
+    def values(self, node: ast.expr, scope: Scope) -> list[ScopedExpression]:
         """Return the expressions that an item may have: those of its key, or all if the key is a variable.
 
         Items are ``name[key]`` and ``name.get(key)``.
@@ -38,7 +34,7 @@ class StoredItems:
             base, key = node.value, node.slice
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
             base, key = (node.func.value, node.args[0]) if node.func.attr in ("get", "pop") else (None, None)
-        place = self._place(base, scope, module) if base is not None else None
+        place = self._place(base, scope) if base is not None else None
         if place is None:
             return []
         items = self._items.get(place, [])
@@ -46,52 +42,35 @@ class StoredItems:
             return [value for _, value in items]
         return [value for at, value in items if at is None or at == key.value]
 
-    def _collect(self, nodes: Iterable[ast.AST], scope: Function | None, module: Module) -> None:
-        for node in nodes:
+    def _collect(self, scope: Scope) -> None:
+        for node in scope.nodes:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Subscript):
                     key = target.slice.value if isinstance(target.slice, ast.Constant) else None
-                    self._add(target.value, key, node.value, scope, module)
+                    self._add(target.value, key, node.value, scope)
                 elif isinstance(node.value, ast.Dict):
                     for at, value in zip(node.value.keys, node.value.values, strict=True):
                         known = at.value if isinstance(at, ast.Constant) else None
-                        self._add(target, known, value, scope, module)
+                        self._add(target, known, value, scope)
 
-    def _add(
-        self, base: ast.expr, key: object, value: ast.expr, scope: Function | None, module: Module
-    ) -> None:
-        place = self._place(base, scope, module)
+    def _add(self, base: ast.expr, key: object, value: ast.expr, scope: Scope) -> None:
+        place = self._place(base, scope)
         if place is not None and not isinstance(value, ast.Constant):
-            self._items.setdefault(place, []).append((key, ScopedExpression(value, module, scope)))
+            self._items.setdefault(place, []).append((key, ScopedExpression(value, scope)))
 
-    def _place(self, node: ast.expr, scope: Function | None, module: Module) -> str | None:
+    def _place(self, node: ast.expr, scope: Scope) -> str | None:
         """Return a name of the dictionary that is equal wherever it is used; None if it has none."""
         if isinstance(node, ast.Name):
-            at = scope
-            while at is not None:
-                is_global = any(isinstance(one, ast.Global) and node.id in one.names for one in at.nodes)
-                if not is_global and (
-                    node.id in at.bindings or any(arg.arg == node.id for arg, _ in parameters_of(at))
-                ):
-                    return f"{at.qualname}.{node.id}"
-                at = at.outer
-            return self._imported(module, node.id)
+            return place_of(node.id, scope, self._modules)
         if not isinstance(node, ast.Attribute):
             return None
         if isinstance(node.value, ast.Name):
-            if node.value.id in ("self", "cls") and scope is not None and scope.owner is not None:
+            if node.value.id in ("self", "cls") and isinstance(scope, Function) and scope.owner is not None:
                 return f"{scope.owner}.{node.attr}"
-            holder = self._modules.get(module.imports.get(node.value.id, ""))
+            holder = self._modules.get(scope.module.imports.get(node.value.id, ""))
             if holder is not None:
-                return self._imported(holder, node.attr)
+                return place_of(node.attr, holder, self._modules)
         is_state = isinstance(node.value, ast.Attribute) and node.value.attr == "state"
         return f"state.{node.attr}" if is_state else None
-
-    def _imported(self, module: Module, name: str, depth: int = _REEXPORTS) -> str:
-        """Return the module and name at which a name is bound, through imports."""
-        owner, _, attribute = module.imports.get(name, "").rpartition(".")
-        if name not in module.bindings and depth and owner in self._modules:
-            return self._imported(self._modules[owner], attribute, depth - 1)
-        return f"{module.name}.{name}"

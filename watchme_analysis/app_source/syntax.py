@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,11 @@ class Function:
     owner: str | None = None  # qualified name of its class
     outer: Function | None = None  # the enclosing function
     bindings: dict[str, ast.expr] = field(default_factory=dict)
+
+    @property
+    def enclosing(self) -> Scope:
+        """The scope of its decorators, defaults and annotations."""
+        return self.outer or self.module
 
     @property
     def is_async(self) -> bool:
@@ -72,6 +77,11 @@ class Module:
     imports: dict[str, str] = field(default_factory=dict)
     bindings: dict[str, ast.expr] = field(default_factory=dict)
 
+    @property
+    def module(self) -> Module:
+        """Itself, as the module of a scope."""
+        return self
+
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """Nodes that run when it is imported."""
@@ -92,6 +102,8 @@ class Module:
         return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
 
 
+# Where the names of an expression are looked up: a function, or a module outside of functions.
+Scope = Function | Module
 # Nodes whose body runs at another time.
 _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 # Fields without nodes of interest.
@@ -304,3 +316,25 @@ def add_method(owner: Class, function: Function) -> None:
                 and target.value.id in ("self", "cls")
             ):
                 found.setdefault(target.attr, []).append((value, function))
+
+
+# Modules through which a name may be imported before the search ends.
+_REEXPORTS = 8
+
+
+def place_of(name: str, scope: Scope, modules: Mapping[str, Module]) -> str:
+    """Return the function or module and the name at which a name is bound: equal wherever it is used."""
+    while isinstance(scope, Function):
+        is_own = name in scope.bindings or any(argument.arg == name for argument, _ in parameters_of(scope))
+        if is_own and not any(isinstance(node, ast.Global) and name in node.names for node in scope.nodes):
+            return f"{scope.qualname}.{name}"
+        scope = scope.enclosing
+    for _ in range(_REEXPORTS):
+        target = scope.imports.get(name)
+        if target is None or name in scope.bindings:
+            break
+        owner, _, attribute = target.rpartition(".")
+        if owner not in modules:
+            return target
+        scope, name = modules[owner], attribute
+    return f"{scope.name}.{name}"

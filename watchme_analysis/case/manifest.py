@@ -98,20 +98,17 @@ def _is_window(value: Any) -> bool:
     return start < end
 
 
-def _are_work_items(value: Any) -> bool:
-    try:
-        WorkItemSettings.from_dict(value)
-    except (AttributeError, TypeError, ValueError):
-        return False
-    return True
+def _is_read_by(settings: type[WorkItemSettings | LogWords]) -> Check:
+    """Return a check of whether settings can be made of a value."""
 
+    def check(value: Any) -> bool:
+        try:
+            settings.from_dict(value)
+        except (AttributeError, TypeError, ValueError):
+            return False
+        return True
 
-def _are_log_words(value: Any) -> bool:
-    try:
-        LogWords.from_dict(value)
-    except (AttributeError, TypeError, ValueError):
-        return False
-    return True
+    return check
 
 
 def _are_texts(value: Any) -> bool:
@@ -119,21 +116,14 @@ def _are_texts(value: Any) -> bool:
 
 
 def _are_tables(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        name in TABLES and isinstance(entry, dict) and not _wrong(entry, _TABLE)
-        for name, entry in value.items()
-    )
+    return isinstance(value, dict) and value.keys() <= TABLES.keys() and _are(_TABLE)(list(value.values()))
 
 
-def _are_inputs(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(entry, dict) and not _wrong(entry, _INPUT) for entry in value
-    )
-
-
-def _are_pieces(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(entry, dict) and not _wrong(entry, _PIECE) for entry in value
+def _are(fields: Mapping[str, Check]) -> Check:
+    """Return a check of whether a value is a list of objects with valid fields."""
+    return lambda value: (
+        isinstance(value, list)
+        and all(isinstance(entry, dict) and not _wrong(entry, fields) for entry in value)
     )
 
 
@@ -155,16 +145,16 @@ _INPUT: dict[str, Check] = {
     "source": _is(str, type(None)),
     "unread": lambda value: value is None or _are_texts(value),
     "reason": _is(str),
-    "tables": _are_pieces,
+    "tables": _are(_PIECE),
 }
 _FIELDS: dict[str, Check] = {
     "name": _is(str),
     "title": _is(str, type(None)),
     "time_zone": _is(str),
-    "work_items": _are_work_items,
-    "log_words": _are_log_words,
+    "work_items": _is_read_by(WorkItemSettings),
+    "log_words": _is_read_by(LogWords),
     "window": _is_window,
     "made_with": _is(dict),
     "tables": _are_tables,
-    "inputs": _are_inputs,
+    "inputs": _are(_INPUT),
 }
