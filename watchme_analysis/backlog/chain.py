@@ -67,18 +67,9 @@ _SWITCHED_OFF = ("unpolled", "mapping_off", "mapping_changed", "waiting_behind_d
 
 @dataclass(frozen=True)
 class Link:
-    """Signals that act on others.
+    """Signals that explain others (``acts_on``) by a mechanism (``reason``).
 
-    Attributes
-    ----------
-    signals
-        The earlier signals.
-    acts_on
-        The signals that they explain.
-    secondary
-        Name of the consequence as a secondary cause.
-    reason
-        The mechanism.
+    ``secondary`` names the consequence as a secondary cause.
     """
 
     signals: tuple[str, ...]
@@ -167,20 +158,9 @@ LINKS = (
 
 @dataclass(frozen=True)
 class QueueSignals:
-    """The observations of one queue.
+    """The observations of one queue, whose metric intervals last ``period_s`` seconds.
 
-    Attributes
-    ----------
-    queue
-        Its name.
-    period_s
-        Length of its metric intervals in seconds.
-    harmed
-        Whether its messages were harmed.
-    observations
-        Its observations.
-    explained
-        Pairs of an explaining and an explained signal, with the secondary cause.
+    ``explained`` holds pairs of an explaining and an explained signal, with the secondary cause.
     """
 
     queue: str

@@ -41,22 +41,11 @@ SURVIVED = 3
 
 @dataclass(frozen=True)
 class Change:
-    """A change to a queue, function, mapping or host.
+    """A change to a queue, function, mapping or host, as recorded.
 
-    Attributes
-    ----------
-    time, event_id, event_name, user, resource
-        As recorded, with the name of the event without its API version.
-    what
-        Description as a phrase, with the new value if there is one.
-    queues
-        Queues whose pipeline it affects.
-    kind
-        Kind of the change, such as ``function_code``.
-    settings
-        Values that it sets, by lower-case name.
-    table
-        Source: ``changes``, or the configuration table that holds the time of the last change.
+    ``event_name`` has no API version, ``kind`` is such as ``function_code``, ``settings`` are the values that
+    it sets, by lower-case name, and ``queues`` those whose pipeline it affects. ``table`` is its source:
+    ``changes``, or the configuration table that holds the time of the last change.
     """
 
     time: datetime
@@ -292,19 +281,9 @@ def state_changes(
 ) -> tuple[Change, ...]:
     """Return the last change of each queue, function and mapping within the metrics, oldest first.
 
-    Parameters
-    ----------
-    tables
-        ``queues``, ``functions`` and ``event_source_mappings`` are read.
-    pipelines
-        Pipelines that the changes may affect.
-    recorded
-        Changes recorded by CloudTrail, which hold more details, so the same change is not repeated.
-
-    Notes
-    -----
-    AWS keeps only the time of the last change, without its user and, except for a mapping's state, without
-    its content. Reserved concurrency has no such time.
+    A change that CloudTrail recorded, with more details, is not repeated. AWS keeps only the time of the last
+    change, without its user and, except for a mapping's state, without its content. Reserved concurrency has
+    no such time.
     """
     found = []
     for pipeline in (pipeline for pipeline in pipelines if len(pipeline.frame)):

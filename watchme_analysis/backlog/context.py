@@ -16,18 +16,9 @@ FUNCTION_METRICS = ("invocations", "errors", "duration_avg_s")
 
 @dataclass(frozen=True)
 class BacklogContext:
-    """The queues of a case.
+    """The queues of a case, the harmed ones among them (the worst first), and changes, oldest first.
 
-    Attributes
-    ----------
-    queues
-        Analysis of each queue.
-    affected
-        The queues that were harmed, the worst first.
-    changes
-        Changes that a trail recorded or a configuration tells of, oldest first.
-    case
-        The case as an argument of a command.
+    ``case`` is the case as an argument of a command.
     """
 
     queues: tuple[QueueAnalysis, ...]

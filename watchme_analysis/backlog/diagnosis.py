@@ -105,13 +105,7 @@ def _calibration() -> dict[str, Any]:
 
 
 def confidence(top: Ranked) -> float:
-    """Return the share of first looks that were right, of verdicts like one.
-
-    Parameters
-    ----------
-    top
-        The named cause with its evidence.
-    """
+    """Return the share of first looks that were right, of verdicts like that of a named cause."""
     return confidence_at(_calibration()["confidence"], top.probability, independent_signals(top.finding))
 
 

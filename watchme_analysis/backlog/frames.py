@@ -23,13 +23,9 @@ if TYPE_CHECKING:
 def dead_letters_by(tables: Tables, key: str = "work_item", language: str = "en") -> pd.DataFrame:
     """Return DLQ message counts by ``work_item``, ``error``, ``receive_count``, ``age_days`` or ``queue``.
 
-    Errors that are known only by their kind are described in a language.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; sorted by descending
-        messages, or by ascending receive count or age.
+    Columns: ``queue``, the key, ``messages``, ``share``, ``first_sent``, ``last_sent``; sorted by descending
+    messages, or by ascending receive count or age. Errors that are known only by their kind are described in
+    a language.
     """
     import pandas as pd
 
@@ -84,13 +80,10 @@ def _errors_of(tables: Tables, frame: pd.DataFrame, language: str) -> list[str]:
 def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
     """Return the recorded changes with their distance from the incident's start.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``time``, ``event_name``, ``user``, ``resource``, ``what`` (in English), ``description`` (the same as
-        a message), ``queues`` (affected through the topology, text), ``minutes_before_start`` (negative
-        after it), ``could_cause`` (causes that such a change can bring about, text), ``named`` (true for the
-        change that the diagnosis names).
+    Columns: ``time``, ``event_name``, ``user``, ``resource``, ``what`` (in English), ``description`` (the
+    same as a message), ``queues`` (affected through the topology, text), ``minutes_before_start`` (negative
+    after it), ``could_cause`` (causes that such a change can bring about, text), ``named`` (true for the
+    change that the diagnosis names).
     """
     import pandas as pd
 

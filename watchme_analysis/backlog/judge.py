@@ -40,22 +40,11 @@ class Undoing:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the signals say.
+    """What the signals say: every cause with its probability, and the cause that is named, or None.
 
-    Attributes
-    ----------
-    ranking
-        Every cause with its probability.
-    cause
-        The cause that is named, or None.
-    secondary_cause
-        What it set off in turn, or None.
-    shown_by
-        The queue by which each cause is judged.
-    leads
-        The observation that dates each cause.
-    span, end
-        Start of the incident with its bounds, and its end; None where nothing tells or while it is open.
+    ``secondary_cause`` is what it set off in turn. Each cause is judged by a queue (``shown_by``) and dated
+    by an observation (``leads``). ``span`` is the start of the incident with its bounds; ``end`` is None
+    while it is open.
     """
 
     ranking: tuple[Ranked, ...]
@@ -79,16 +68,10 @@ def judge(
     skip: Collection[str] = (),
     links: Sequence[Link] = LINKS,
 ) -> Judgement:
-    """Return the judgement on the signals of some queues.
+    """Return the judgement on the signals of some queues, the worst-hit first.
 
-    Parameters
-    ----------
-    queues
-        Signals of each queue, the worst-hit first.
-    undoing
-        Changes that can end a cause.
-    skip, links
-        Signals to leave out and links to use, to measure what each is worth.
+    ``undoing`` are changes that can end a cause. ``skip`` and ``links`` leave signals out and replace the
+    links, to measure what each is worth.
     """
     causes = backlog_causes()
     queues = [explain(without(queue, skip), links) for queue in queues]

@@ -22,18 +22,9 @@ FEWEST, BEYOND, SILENT = 24, 1.25, 2
 def host_moved(frame: pd.DataFrame, good: datetime, shown: datetime) -> tuple[datetime, datetime] | None:
     """Return the bounds of the time at which the host changed between a good and a failed invocation.
 
-    Parameters
-    ----------
-    frame
-        A pipeline's frame; ``cpu_pct`` is read, which may have a longer period than other columns.
-    good, shown
-        Time of the last good invocation, and time of the first symptom.
-
-    Returns
-    -------
-    tuple or None
-        Bounds between ``good`` and ``shown``. From then on until ``shown``, the host's load exceeded all
-        earlier values, or no point was published. None if the load was as usual, or without enough data.
+    They lie between ``good``, the last good invocation, and ``shown``, the first symptom. From then on until
+    ``shown``, the host's load (``cpu_pct``, which may have a longer period than other columns) exceeded all
+    earlier values, or no point was published. None if the load was as usual, or without enough data.
     """
     cpu = frame["cpu_pct"].dropna()
     if len(cpu) <= FEWEST:
@@ -77,16 +68,12 @@ def onset_order(tables: Tables) -> pd.DataFrame:
     Arrivals, failures and throttles are dated by their scans. Any other metric is dated within the first hour
     that resembles no hour of the days before (:mod:`watchme_analysis.stats.metric_onsets`; ``surprise``), at
     the first point beyond all but two in a thousand of the points before the trouble. With less than a day of
-    history, the first such point alone is used. The uncertainty of an onset is the length of its interval
-    plus the gap since the last usual point.
+    history, the first such point alone is used.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``queue``, ``function``, ``metric``, ``onset``, ``onset_earliest`` (end of the last normal
-        interval with data), ``uncertainty_s`` (length of an interval), ``direction`` (``up``, ``down``),
-        ``baseline``, ``value``, ``effect``, ``surprise`` (of the hour among the days before; null where
-        another analysis dates the metric or the history is too short).
+    Columns: ``queue``, ``function``, ``metric``, ``onset``, ``onset_earliest`` (end of the last normal
+    interval with data), ``uncertainty_s`` (length of an interval), ``direction`` (``up``, ``down``),
+    ``baseline``, ``value``, ``effect``, ``surprise`` (null where another analysis dates the metric or the
+    history is too short).
     """
     import pandas as pd
 

@@ -47,20 +47,10 @@ OF_ONE_QUEUE = ("mapping_disabled", "visibility_misconfig")
 
 @dataclass(frozen=True)
 class OtherIncident:
-    """An incident beside the one that a diagnosis explains.
+    """An incident of a queue beside the one that a diagnosis explains; no end while it is open.
 
-    Attributes
-    ----------
-    queue
-        The queue that shows it.
-    start, end
-        When it began and ended; no end while it is open.
-    cause, confidence
-        As a diagnosis of that time alone names it; None where it does not separate the causes.
-    moved
-        What was observed, as phrases.
-    asked
-        The time that was asked about alone.
+    ``cause`` and ``confidence`` are those of a diagnosis of the time ``asked`` alone, None where it does not
+    separate the causes. ``moved`` states what was observed, as phrases.
     """
 
     queue: str
@@ -112,12 +102,7 @@ def other_incidents(
 ) -> tuple[OtherIncident, ...]:
     """Return the incidents of an incident's own queues that ended well before it or began well after it.
 
-    Parameters
-    ----------
-    inv, context, found
-        The investigation, its queues and what it found.
-    ask
-        Diagnoses an investigation, here of the time before or after alone.
+    ``ask`` diagnoses an investigation, here of the time before or after alone.
     """
     if found.verdict == "no_incident" or found.incident_start is None:
         return ()
@@ -135,14 +120,7 @@ def incidents_elsewhere(
     """Return the incident of another queue whose cause only seems to rival that of the worst-hit one.
 
     A setting of one queue harms that queue alone, so that two causes that each show in a queue of their own
-    are two incidents.
-
-    Parameters
-    ----------
-    inv, context, judged
-        The investigation, its queues and the judgement on them, which is not one cause.
-    ask
-        Diagnoses an investigation, here of the other queue alone.
+    are two incidents. ``ask`` diagnoses an investigation, here of the other queue alone.
     """
     two = [item.finding.cause for item in judged.ranking[:2]]
     focus = context.focus
@@ -174,12 +152,7 @@ def incidents_elsewhere(
 def set_apart(queues: Sequence[QueueSignals], others: Sequence[OtherIncident]) -> tuple[QueueSignals, ...]:
     """Return the signals of queues without those that show another incident.
 
-    Parameters
-    ----------
-    queues
-        Signals of each queue.
-    others
-        Other incidents; what speaks for the cause of one, in its queue and its time, belongs to it.
+    What speaks for the cause of another incident, in its queue and its time, belongs to it.
     """
     return tuple(
         replace(
@@ -205,14 +178,9 @@ def _shows(one: QueueObservation, queue: str, other: OtherIncident) -> bool:
 
 
 def apart(context: BacklogContext, start: datetime | None, end: datetime | None) -> tuple[QueueAnalysis, ...]:
-    """Return the harmed queues whose trouble had ended well before the incident, or began well after it.
+    """Return the harmed queues whose trouble had ended well before an incident, or began well after it.
 
-    Parameters
-    ----------
-    context
-        The case's queues.
-    start, end
-        The incident of the worst-hit queue; no end while it is open.
+    ``end`` is None while the incident is open.
     """
     if start is None:
         return ()
@@ -249,12 +217,9 @@ def own_queues(context: BacklogContext, found: Diagnosis) -> set[str]:
 def spans_of_others(
     context: BacklogContext, found: Diagnosis
 ) -> dict[str, tuple[tuple[datetime, datetime | None], ...]]:
-    """Return by queue, dead-letter queue and function when they had trouble that is none of the incident's.
+    """Return by queue, DLQ and function when they had trouble that is none of the incident's.
 
-    Parameters
-    ----------
-    context, found
-        A case's queues and the diagnosis that explains one incident of theirs; no end while trouble is open.
+    A span has no end while its trouble is open.
     """
     parse = datetime.fromisoformat
     spans = [

@@ -38,23 +38,11 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def patterns(tables: Tables, zone: tzinfo, language: str = "en") -> pd.DataFrame:
-    """Return slow and periodic trouble of all queues, affected or not.
+    """Return slow and periodic trouble of all queues, affected or not; the zone separates the days.
 
-    Parameters
-    ----------
-    tables
-        Case or investigation.
-    zone
-        Zone that separates the days, and of the times in sentences.
-    language
-        Language of the sentences.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``queue``, ``pattern`` (``one item``, ``one weekday``, ``creeping run time``), ``effect`` with its
-        ``effect_unit`` (``share``, ``ratio``), ``chance`` (probability of the effect by chance; null without
-        a test), ``says`` (a sentence).
+    Columns: ``queue``, ``pattern`` (``one item``, ``one weekday``, ``creeping run time``), ``effect`` with
+    its ``effect_unit`` (``share``, ``ratio``), ``chance`` (probability of the effect by chance; null without
+    a test), ``says`` (a sentence).
     """
     import pandas as pd
 

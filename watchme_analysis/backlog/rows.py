@@ -35,19 +35,11 @@ class Rows(TypedDict):
 
 
 def matching(inv: Investigation, table: str, *conditions: Condition, once_by: str | None = None) -> Rows:
-    """Return the rows of a table that meet the conditions.
+    """Return the rows of a table that meet the conditions and lie in the investigation's window.
 
-    Parameters
-    ----------
-    inv
-        The investigation; its window holds as well.
-    table
-        Name of the table.
-    conditions
-        ``(column, operator, value)``: ``=``, ``in`` (values), ``>=``, ``<``, ``null or`` (null or equal),
-        ``known`` (not null; the value says nothing).
-    once_by
-        Column of which each value counts once: several queries of logs return the same event.
+    A condition is ``(column, operator, value)``: ``=``, ``in`` (values), ``>=``, ``<``, ``null or`` (null or
+    equal), ``known`` (not null; the value says nothing). Of the column ``once_by`` each value counts once:
+    several queries of logs return the same event.
     """
     import numpy as np
 
@@ -102,18 +94,9 @@ def points(
     start: Any = None,
     end: Any = None,
 ) -> Rows:
-    """Return the metric points that some columns of flows were read from.
+    """Return the metric points that some columns of flows were read from, between half-open bounds.
 
-    Parameters
-    ----------
-    inv
-        The investigation.
-    flows
-        One pipeline or several.
-    columns
-        Columns of a pipeline's frame. ``tried`` and ``failed`` stand for what they are reckoned from.
-    start, end
-        Bounds, half open; unbounded where None.
+    ``tried`` and ``failed`` stand for the columns that they are reckoned from.
     """
     index = cached_per_case(inv, metric_groups)
     keys = []

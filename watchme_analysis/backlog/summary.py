@@ -47,14 +47,7 @@ def summary(
 ) -> tuple[Text, ...]:
     """Return a diagnosis as cause and next step, then what its cause does not explain.
 
-    Its figures are facts, which stand above the summary everywhere.
-
-    Parameters
-    ----------
-    found, context, judged
-        The diagnosis without its summary, the queues, and the judgement.
-    change
-        The change that brought it about.
+    Its figures are facts, which stand above the summary everywhere. ``change`` brought the cause about.
     """
     collect = _collect(found.missing_evidence)
     if found.verdict == "no_incident":
@@ -96,21 +89,14 @@ def filled_in(
 ) -> Text:
     """Return the text of a next test or remedy with the names and numbers of a queue.
 
-    Parameters
-    ----------
-    text
-        Text with placeholders: ``{case}``; ``{function_option}``; ``{queue_option}``, with a space before
-        it, and empty where several queues are affected; ``{queue}``; ``{mapping}`` (UUID of the event source
-        mapping); ``{max_concurrency}`` (the function's reserved concurrency, as the mapping's maximum
-        concurrency); ``{visibility_s}`` (six times the function's timeout); those of
-        :meth:`watchme_analysis.queues.consumers.Consumer.commands`.
-    context
-        The queues.
-    queue
-        Queue that shows the cause; that of the most harm when None. A value that is not known keeps a word
-        that says what to put there, with the command that shows it.
-    more
-        Values of further placeholders.
+    Placeholders: ``{case}``; ``{function_option}``; ``{queue_option}``, with a space before it, and empty
+    where several queues are affected; ``{queue}``; ``{mapping}`` (UUID of the event source mapping);
+    ``{max_concurrency}`` (the function's reserved concurrency, as the mapping's maximum concurrency);
+    ``{visibility_s}`` (six times the function's timeout); those of
+    :meth:`watchme_analysis.queues.consumers.Consumer.commands`, and ``more``.
+
+    Without a queue, that of the most harm counts. A value that is not known keeps a word that says what to
+    put there, with the command that shows it.
     """
     if queue is None and context.by_harm:
         queue = context.by_harm[0].pipeline.queue

@@ -64,13 +64,7 @@ class Balance:
 
 
 def known_total(numbers: Iterable[int | None]) -> int | None:
-    """Return the sum of counts; None without any, and where a zero would only be that of the known ones.
-
-    Parameters
-    ----------
-    numbers
-        Counts; None where unknown.
-    """
+    """Return the sum of counts; None without any, and where a zero would only be that of the known ones."""
     counts = list(numbers)
     total = sum(number or 0 for number in counts)
     return total if total or (counts and None not in counts) else None
@@ -79,15 +73,6 @@ def known_total(numbers: Iterable[int | None]) -> int | None:
 def queue_balance(pipeline: Pipeline, tables: Tables) -> Balance:
     """Return the balance of a pipeline over its whole frame, with Little's law as a check.
 
-    Parameters
-    ----------
-    pipeline
-        The pipeline.
-    tables
-        Source of the queue's snapshot and of the recorded purges.
-
-    Notes
-    -----
     A remainder above zero counts as loss only with evidence: a recorded PurgeQueue, a fall of the backlog
     that no receive explains, or an age that had reached the retention. A remainder below zero means that
     messages were deleted more often than they were sent, as happens when a message is processed twice.
@@ -184,13 +169,10 @@ def _accounted(pipeline: Pipeline, tables: Tables) -> Balance:
 def balance_frame(tables: Tables, interval_s: float | None = None, language: str = "en") -> pd.DataFrame:
     """Return the balance of every queue, one row per queue, or per queue and interval.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``queue``, ``start``, ``end``, ``sent``, ``stock_before``, ``received``, ``deleted``, ``visible``,
-        ``in_flight``, ``dead_lettered``, ``expired``, ``purged``, ``duplicate_deletes``, ``unexplained``,
-        ``reasons`` (text in a language), ``retry_amplification`` (receives per message), ``mean_stay_s`` (by
-        Little's law; null for an interval).
+    Columns: ``queue``, ``start``, ``end``, ``sent``, ``stock_before``, ``received``, ``deleted``,
+    ``visible``, ``in_flight``, ``dead_lettered``, ``expired``, ``purged``, ``duplicate_deletes``,
+    ``unexplained``, ``reasons`` (text in a language), ``retry_amplification`` (receives per message),
+    ``mean_stay_s`` (by Little's law; null for an interval).
     """
     import pandas as pd
 

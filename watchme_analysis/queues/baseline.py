@@ -18,21 +18,11 @@ STEPS_S = (60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
 def binned(pipelines: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
-    """Return every series of every pipeline in equal steps.
+    """Return every series of every pipeline in at most ``most`` equal steps, the shortest that fit.
 
-    Parameters
-    ----------
-    pipelines
-        Pipelines of :func:`watchme_analysis.queues.pipeline.pipelines`.
-    most
-        Maximum number of steps; the shortest step of :data:`STEPS_S` that stays within it is used.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``queue``, ``series`` (a column of a pipeline's frame), ``time`` (start of the step, UTC), ``value``
-        (counts: sum; ``duration_avg_s``: mean; else maximum; null in a step without a point), ``step_s``.
-        A series that has no point in any step has no rows.
+    Columns: ``queue``, ``series`` (a column of a pipeline's frame), ``time`` (start of the step, UTC),
+    ``value`` (counts: sum; ``duration_avg_s``: mean; else maximum; null in a step without a point),
+    ``step_s``. A series that has no point in any step has no rows.
     """
     import pandas as pd
 
@@ -103,25 +93,15 @@ def baseline_comparison(
 ) -> pd.DataFrame:
     """Return a comparison of the incident with the time before it, metric by metric.
 
-    Autocorrelation makes p-values useless here, so that ranks and effects are compared.
+    Without a start there is no incident; without an end it is still open. Autocorrelation makes p-values
+    useless here, so that ranks and effects are compared.
 
-    Parameters
-    ----------
-    tables
-        Case or investigation.
-    start, end
-        Bounds of the incident. Without a start there is no incident; without an end it is still open.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``resource``, ``metric``, ``unit``, ``baseline_points``, ``incident_points``,
-        ``baseline_median``, ``incident_median``, ``baseline_p90``, ``incident_p90``; of a counter that was
-        queried ``baseline_total``, ``incident_total``, ``baseline_per_h``, ``incident_per_h``, for which a
-        missing point counts as zero;
-        ``effect`` (probability that a point of the incident exceeds one of the baseline, 0 to 1),
-        ``rank`` (share of the metric's own past windows of the same length whose median is nearer to
-        the baseline's than the incident's is, 0 to 1; null with fewer than five such windows).
+    Columns: ``resource``, ``metric``, ``unit``, ``baseline_points``, ``incident_points``,
+    ``baseline_median``, ``incident_median``, ``baseline_p90``, ``incident_p90``; of a counter that was
+    queried ``baseline_total``, ``incident_total``, ``baseline_per_h``, ``incident_per_h``, for which a
+    missing point counts as zero; ``effect`` (probability that a point of the incident exceeds one of the
+    baseline, 0 to 1), ``rank`` (share of the metric's own past windows of the same length whose median is
+    nearer to the baseline's than the incident's is, 0 to 1; null with fewer than five such windows).
     """
     import pandas as pd
 

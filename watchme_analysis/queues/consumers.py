@@ -41,16 +41,10 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class Consumer:
-    """A consumer as its platform described it; None where that is not stated.
+    """A consumer as its platform (``ecs``, ``ec2``, ``kubernetes``) described it, else None.
 
-    Attributes
-    ----------
-    platform
-        ``ecs``, ``ec2`` or ``kubernetes``.
-    name, cluster, definition, desired, running, log_group
-        As in the table ``consumers``.
-    service
-        Name under which ``app_log`` holds its log.
+    The fields are those of the table ``consumers``. ``service`` is the name under which ``app_log`` holds its
+    log.
     """
 
     platform: str

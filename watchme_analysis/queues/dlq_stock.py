@@ -83,15 +83,7 @@ class DeadLetterStock:
 
 
 def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
-    """Return the messages that a pipeline moved to its DLQ, from the number of messages there.
-
-    Parameters
-    ----------
-    pipeline
-        The pipeline; its number of messages in the DLQ is read.
-    tables
-        Source of the queue's snapshot (``queues``), the messages seen in it and the recorded changes.
-    """
+    """Return the messages that a pipeline moved to its DLQ, from the number of messages there."""
     if pipeline.dlq is None:
         return DeadLetterStock(moved=0, notes=(note("stock-no-dlq"),))
     snapshot = _snapshot(tables, pipeline.dlq)
@@ -149,14 +141,7 @@ def dead_letter_stock(pipeline: Pipeline, tables: Tables) -> DeadLetterStock:
 def from_before(messages: pd.DataFrame, pipeline: Pipeline, held: int) -> pd.Index:
     """Return the rows of the messages that were in a pipeline's DLQ at the start of the window.
 
-    Parameters
-    ----------
-    messages
-        The table ``queue_messages``.
-    pipeline
-        The pipeline of the DLQ. Messages of other queues that share the DLQ are included.
-    held
-        Number of messages in the DLQ at that time: the oldest of those sent before.
+    They are the ``held`` oldest of those sent before, of all queues that share the DLQ.
     """
     dead = messages.loc[messages["queue"] == pipeline.dlq, "sent_at"].sort_values(kind="stable")
     return dead[dead < pipeline.frame.index[0]].index[:held] if held else dead.index[:0]

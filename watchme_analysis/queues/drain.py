@@ -30,12 +30,9 @@ def drain_rows(pipelines: tuple[Pipeline, ...], language: str = "en") -> pd.Data
     hourly arrivals with those of the capacity. A surge may continue, so the late bound uses the arrivals of
     the last half hour where these are higher.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``queue``, ``at``, ``backlog``, ``arrivals_per_min``, ``capacity_per_min``, ``drained_at``,
-        ``drained_at_low``, ``drained_at_high`` (80 % interval; null when it does not drain at that rate),
-        ``head_of_line_delay_s`` (wait of a message sent now), ``note`` (in a language).
+    Columns: ``queue``, ``at``, ``backlog``, ``arrivals_per_min``, ``capacity_per_min``, ``drained_at``,
+    ``drained_at_low``, ``drained_at_high`` (80 % interval; null when it does not drain at that rate),
+    ``head_of_line_delay_s`` (wait of a message sent now), ``note`` (in a language).
     """
     import pandas as pd
 

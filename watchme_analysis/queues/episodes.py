@@ -19,12 +19,8 @@ if TYPE_CHECKING:
 class TroubleInterval(Interval):
     """Trouble of one queue within a part of the window: ``count`` of ``base`` attempts failed.
 
-    Attributes
-    ----------
-    age_s
-        Highest age of the oldest message within, in seconds; 0 where it was not published.
-    only_waited
-        True if old messages are the only evidence of trouble.
+    ``age_s`` is the highest age of the oldest message within, 0 where it was not published. ``only_waited``
+    is true if old messages are the only evidence of trouble.
     """
 
     age_s: float

@@ -104,13 +104,7 @@ _LOST_RESPONSE = re.compile(
 
 @lru_cache(maxsize=1 << 10)  # many messages fail with the same error
 def error_kind(text: str) -> str:
-    """Return the kind of an error message: a key of :data:`KINDS`.
-
-    Parameters
-    ----------
-    text
-        The error's type and message, with traceback.
-    """
+    """Return the kind of an error's type and message, with traceback: a key of :data:`KINDS`."""
     return next((kind for kind, pattern in _KINDS if pattern.search(text)), "other")
 
 
@@ -119,23 +113,12 @@ def leaves_outcome_open(text: str) -> bool:
 
     The caller stopped waiting for a response, which says nothing about the called service: it may have
     completed the request. A connection that was refused or never made carried no request.
-
-    Parameters
-    ----------
-    text
-        The error's type and message, with traceback.
     """
     return error_kind(text) == "timeout" or _LOST_RESPONSE.search(text) is not None
 
 
 def error_words(text: str) -> str:
-    """Return an error's text on one line without time, request ID and level, and with secrets masked.
-
-    Parameters
-    ----------
-    text
-        A log event with the error's type and message, with traceback.
-    """
+    """Return an error's text on one line without time, request ID and level, and with secrets masked."""
     lines = [line.strip() for line in split_text(text) if line.strip()]
     at = next((place for place, line in enumerate(lines) if line.startswith(_TRACEBACK)), None)
     # A traceback ends with the error; the runtime puts the error first.
@@ -230,17 +213,7 @@ def logged_errors(
     start: pd.Timestamp | None = None,
     end: pd.Timestamp | None = None,
 ) -> LoggedErrors:
-    """Return the logged errors of a function by kind, each log event counted once.
-
-    Parameters
-    ----------
-    log_events, log_queries
-        Tables of the data dictionary.
-    function
-        Name of the function.
-    start, end
-        Window; open where None.
-    """
+    """Return the errors that a function logged in a window by kind, each log event counted once."""
     import pandas as pd
 
     is_cut = bool(function) and _lacks_errors(log_events, log_queries[log_queries["function"] == function])

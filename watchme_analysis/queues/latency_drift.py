@@ -62,15 +62,8 @@ class LatencyDrift:
 
 
 def find_latency_drift(pipeline: Pipeline) -> LatencyDrift | None:
-    """Return the rise of a function's duration over the window; None with too few invocations.
+    """Return the rise of a function's average duration over the window; None with too few invocations.
 
-    Parameters
-    ----------
-    pipeline
-        The pipeline; its average duration, weighted by invocations, is read.
-
-    Notes
-    -----
     The window is cut into at most 60 equal bins, each represented by its median. The rise ends where the
     duration is first within a tenth of the highest bin, because a timeout limits any further rise.
     """

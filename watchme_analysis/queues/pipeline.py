@@ -164,19 +164,12 @@ def metric_groups(tables: Tables) -> dict[Any, pd.DataFrame]:
 
 
 def complete_series(queries: pd.DataFrame, with_points: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
-    """Return the series (resource, metric, statistic) whose missing points mean that nothing was published.
+    """Return the series (resource, metric, statistic) whose missing points mean "nothing published".
 
-    Parameters
-    ----------
-    queries
-        The table ``metric_queries``. A series without a result has a null number of points, not 0.
-    with_points
-        Series that have points. They count as complete where no query names them.
-
-    Notes
-    -----
     CloudWatch returns a status code with each series of a response: ``Complete``, or the reason why points
-    are missing. A series without a status, in a file in which other series have one, was truncated.
+    are missing. A series without a status, in a file in which other series have one, was truncated. In
+    ``queries`` (``metric_queries``), a series without a result has a null number of points, not 0. Series
+    ``with_points`` that no query names count as complete.
     """
     names = ["resource", "metric", "stat"]
     closed = queries["file"].map(queries.groupby("file")["status"].count()).fillna(0) > 0
@@ -193,23 +186,11 @@ LONGEST_RUN_S = 900.0
 
 
 def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> pd.DataFrame:
-    """Return the number of attempts and of failed attempts, by interval.
+    """Return the number of attempts and of failed attempts (``tried``, ``failed``) by interval.
 
-    Parameters
-    ----------
-    frame
-        A pipeline's metrics on their grid.
-    period_s
-        Length of an interval in seconds.
-    reports_failures
-        True if the function reports failed messages (``ReportBatchItemFailures``). An attempt is then a
-        received message, and it failed if no invocation deleted it within the longest duration. Otherwise
-        an attempt is an invocation, and the metric Errors counts the failed attempts.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``tried`` and ``failed``; null where nothing was published.
+    If the function reports failed messages (``ReportBatchItemFailures``), an attempt is a received message,
+    and it failed if no invocation deleted it within the longest duration. Otherwise an attempt is an
+    invocation, and the metric Errors counts the failed attempts. Both are null where nothing was published.
     """
     import pandas as pd
 
@@ -435,17 +416,8 @@ class Pipeline:
 
 
 def pipelines(tables: Tables, queue: str | None = None) -> tuple[Pipeline, ...]:
-    """Return a pipeline for each queue that is not a DLQ.
+    """Return a pipeline for each queue that is not a DLQ, or of one queue.
 
-    Parameters
-    ----------
-    tables
-        Case or investigation.
-    queue
-        Only this queue.
-
-    Notes
-    -----
     The function of a queue is taken from the event source mappings; without them, from the correlation of
     received messages with invocations, and from the names. All pipelines share one time span. An
     investigation caches them for later callers: do not change their frames.

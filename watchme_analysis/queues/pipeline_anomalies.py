@@ -29,18 +29,8 @@ CALM, GOOD_TRIES, MANY = timedelta(hours=3), 20, 0.3
 def around_most(found: Interval, tries: pd.DataFrame) -> pd.DataFrame:
     """Return the attempts around a rise of failures, up to the next rise after hours without failures.
 
-    Parameters
-    ----------
-    found
-        The rise.
-    tries
-        ``tried`` and ``failed`` by interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        All of ``tries`` where the rise is one incident; else those around its part with most failures.
-        Sporadic failures of a small share of attempts count as one incident.
+    They are all of them where the rise is one incident; else those around its part with most failures.
+    Sporadic failures of a small share of attempts count as one incident.
     """
     inside = within(tries, found.start, found.end).fillna(0.0)
     cuts = [
@@ -67,22 +57,11 @@ DAY_H, LEAST_H, EARLIER_H = 24, 11, 6
 
 
 def lasting_rise(counts: pd.Series) -> Interval | None:
-    """Return the rise of arrivals that lasts to the end of the window.
+    """Return the rise of arrivals that lasts to the end of the window; None where it can begin nowhere.
 
     The rolling baseline adopts a lasting rise within the hour, so it is compared with the same hours of the
-    days before. It begins at the hour with the greatest likelihood ratio of the later counts to that
-    baseline.
-
-    Parameters
-    ----------
-    counts
-        Arrivals by interval.
-
-    Returns
-    -------
-    Interval or None
-        ``base`` is the count of the same hours before, at least one message; None where no hour can be the
-        start of a rise. The caller decides if the rise is large enough to matter.
+    days before (``base``, at least one message). It begins at the hour with the greatest likelihood ratio of
+    the later counts to that baseline. The caller decides if the rise is large enough to matter.
     """
     import numpy as np
 

@@ -148,10 +148,7 @@ FEWEST, LARGEST, SHARE = 10.0, 2.0, 0.1
 class UnmatchedReceives(Interval):
     """Receives without an invocation: of ``base`` received messages, at least ``count`` had none.
 
-    Attributes
-    ----------
-    deleted
-        Messages deleted beyond those that invocations can have received: deleted by another consumer.
+    ``deleted`` counts messages beyond those that invocations can have received: deleted by another consumer.
     """
 
     deleted: float
@@ -164,16 +161,8 @@ def unmatched_receives(pipeline: Pipeline, tables: Tables) -> UnmatchedReceives 
     Receives beyond that have another receiver: the mapping's filter drops messages, a second consumer or a
     person in the console receives them, or Lambda could not start the function at all.
 
-    Parameters
-    ----------
-    pipeline
-        A queue with one mapping and with its receives, invocations and throttles queried; else None.
-    tables
-        Case or investigation, for the mappings.
-
-    Notes
-    -----
-    The interval has the largest sum of receives beyond batches, so that an invocation which begins an
+    The queue has one mapping, and its receives, invocations and throttles were queried; else the result is
+    None. The interval has the largest sum of receives beyond batches, so that an invocation which begins an
     interval after its receive counts for it. Intervals before the last change of the mapping are excluded,
     because the batch size may have been larger.
     """

@@ -22,16 +22,10 @@ _MOST_ATTRIBUTES = 10
 
 @dataclass(frozen=True)
 class ListedMessage:
-    """Which message and which work a line of the list stands for.
+    """The message and the work that a line of the list stands for.
 
-    Attributes
-    ----------
-    message_id
-        Id in the DLQ; None for a message that is in no queue.
-    queue, dlq
-        Queue that it is for, and the DLQ that it is in.
-    work_item, work_key
-        Item of the work, and its day or moment as the message states it; None when it names none.
+    ``message_id`` is that in the DLQ; None for a message that is in no queue. ``work_key`` is the day or
+    moment as the message states it; item and key are None when it names none.
     """
 
     message_id: str | None
@@ -90,25 +84,14 @@ def messages_to_redrive(
     include_unknown: bool = False,
     same_work: Sequence[str] = (),
 ) -> RedriveList:
-    """Return the messages of DLQs that can still be processed.
+    """Return the messages of DLQs, or of one queue's, that can still be processed.
 
-    Parameters
-    ----------
-    tables
-        Case or investigation.
-    queue
-        Only messages of this queue.
-    include_unknown
-        Include messages whose content may be the reason of the failure.
-    same_work
-        Keys of bodies: of messages of a queue with the same values of all of them, the first is listed.
-
-    Notes
-    -----
-    Messages are left out if the log says of their own invocation that they were processed, and if their input
-    is missing or unreadable. Bodies come from the dump, so a message past its retention can be sent again.
-    FIFO queues receive the original group and deduplication ID, so that SQS accepts no duplicate within five
-    minutes. Attributes of the sender are kept where the dump has them.
+    Messages are left out if the log says of their own invocation that they were processed, if their input is
+    missing or unreadable, and, without ``include_unknown``, if their content may be the reason of the
+    failure. Of messages of a queue whose bodies have the same values of all ``same_work`` keys, the first is
+    listed. Bodies come from the dump, so a message past its retention can be sent again. FIFO queues receive
+    the original group and deduplication ID, so that SQS accepts no duplicate within five minutes. Attributes
+    of the sender are kept where the dump has them.
     """
     frame = work_items(tables)
     dead = frame[frame["state"] == "dead_lettered"]
@@ -179,18 +162,9 @@ def message_line(
 ) -> str:
     """Return a message in the input format of ``aws sqs send-message --cli-input-json``.
 
-    Parameters
-    ----------
-    url
-        Queue that it is for. A FIFO queue needs a group; without one, it is the message id.
-    message_id
-        Id that it had, which an attribute keeps; None for a message that was in no queue.
-    body
-        Body.
-    attributes
-        Attributes of the sender, as JSON or as the AWS CLI prints them.
-    group_id
-        Message group.
+    An attribute keeps the id that the message had, if it was in a queue. ``attributes`` are those of the
+    sender, as JSON or as the AWS CLI prints them. A FIFO queue needs a group; without one, it is the message
+    id.
     """
     row = {"message_id": message_id, "body": body, "message_attributes": attributes, "group_id": group_id}
     queue = url.rstrip("/").rsplit("/", 1)[-1]

@@ -65,15 +65,7 @@ class Retries:
 def retries(signs: QueueAnalysis) -> Retries | None:
     """Return the outcome of the messages whose attempts failed.
 
-    Parameters
-    ----------
-    signs
-        Analysis of one pipeline.
-
-    Returns
-    -------
-    Retries or None
-        None without failures, DLQ messages or a redrive policy.
+    None without failures, DLQ messages or a redrive policy.
     """
     tries, failures = signs.pipeline.settings.max_receive_count, signs.failures
     if not tries or failures is None or not signs.dead_lettered:

@@ -160,19 +160,9 @@ def on_other_days(
 ) -> tuple[tuple[datetime, datetime], ...]:
     """Return the intervals on other days in which about as much was counted at the same time of day.
 
-    Parameters
-    ----------
-    counts
-        Events by interval.
-    start, end
-        Interval with many events, half-open. Days that the counts do not cover completely are left out.
-    alike
-        True if the events must also begin and end at that time of those days, not only be under way.
-
-    Returns
-    -------
-    tuple
-        From the first to the last interval with any, half-open, of each such day, oldest first.
+    They reach from the first to the last interval with any, half-open, of each such day, oldest first. Days
+    that the counts do not cover completely are left out. With ``alike``, the events must also begin and end
+    at that time of those days, not only be under way.
     """
     own = float(within(counts, start, end).sum())
     found = []

@@ -16,14 +16,8 @@ _CALL = re.compile(r"https?://|\b(GET|POST|PUT|PATCH|DELETE|HEAD)\s+\S*/", re.IG
 class TimeoutLogs:
     """Invocations that timed out, by their last log line.
 
-    Attributes
-    ----------
-    calling
-        Invocations whose last line names a call: they waited for its response.
-    before_call
-        Invocations that did not reach the call that successful invocations log.
-    lines
-        Pointers of the last line of each of these invocations.
+    ``calling`` waited for the response of a call that the line names; ``before_call`` did not reach the call
+    that successful invocations log. ``lines`` are pointers of these lines.
     """
 
     calling: int = 0
@@ -42,19 +36,8 @@ def read_timeout_logs(
     start: pd.Timestamp | None = None,
     end: pd.Timestamp | None = None,
 ) -> TimeoutLogs:
-    """Return the last log lines of the invocations that timed out.
+    """Return the last log lines of the invocations that timed out between two times; open where None.
 
-    Parameters
-    ----------
-    log_events
-        Table ``log_events``.
-    function
-        Name of the function.
-    start, end
-        Window of the timeouts; open where None.
-
-    Notes
-    -----
     Only invocations with a START line count, because the first lines of others may be outside the query.
     Invocations without a call are classified only if successful invocations of the same log name a call.
     """

@@ -228,22 +228,13 @@ def moment_key(text: str) -> str:
 def surely_ran(
     pipeline: Pipeline, returning_since: datetime | None = None
 ) -> Callable[[datetime | None], bool]:
-    """Return a function that, from counters alone, decides if a DLQ message sent at a moment succeeded once.
+    """Return a function that decides from counters if a DLQ message sent at a moment succeeded once.
 
-    Parameters
-    ----------
-    pipeline
-        The pipeline of the message's own queue.
-    returning_since
-        Start of the redelivery without failures, or None. From then on the current visibility timeout
-        applies.
-
-    Notes
-    -----
     The message was received as often as the redrive policy allows. If every receive led to an invocation, and
     fewer invocations failed or were throttled in the message's lifetime than it had receives, at least one of
     its own invocations succeeded. The result is False for messages sent before the window, because some of
-    their failed invocations are not counted.
+    their failed invocations are not counted. From ``returning_since`` on, the start of a redelivery without
+    failures, the current visibility timeout applies.
     """
     settings, frame = pipeline.settings, pipeline.frame
     received, invoked, most = (

@@ -42,25 +42,14 @@ NEARLY_ALL, ALL_FAILED = 0.95, 0.15
 
 
 def message_work(tables: Tables, signs: tuple[QueueAnalysis, ...]) -> pd.DataFrame:
-    """Return one row per message seen in a queue or a DLQ, with the work that it names.
+    """Return one row per message of the analysed queues and DLQs, with its work (:data:`COLUMNS`).
 
-    Parameters
-    ----------
-    tables
-        Case or investigation.
-    signs
-        Analyses of the pipelines; messages of other queues are left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See :data:`COLUMNS`. ``state`` is ``dead_lettered`` or ``waiting``. ``processed`` is true where the
-        log or the counters show that an invocation with this message, or another message of the same work,
-        succeeded; else null. ``recoverable`` is true when a redrive can succeed, false when the error names
-        a missing or unreadable input, null when unknown. ``expires_at`` is the time at which the queue drops
-        the message, and ``passed_retention`` is true if that is before the end of the case.
-        ``before_window`` is true for messages that were in the DLQ at the start of the window, which its
-        metrics and logs do not cover.
+    ``state`` is ``dead_lettered`` or ``waiting``. ``processed`` is true where the log or the counters show
+    that an invocation with this message, or another message of the same work, succeeded; else null.
+    ``recoverable`` is true when a redrive can succeed, false when the error names a missing or unreadable
+    input, null when unknown. ``expires_at`` is the time at which the queue drops the message, and
+    ``passed_retention`` is true if that is before the end of the case. ``before_window`` is true for messages
+    that were in the DLQ at the start of the window, which its metrics and logs do not cover.
     """
     import pandas as pd
 

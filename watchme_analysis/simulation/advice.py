@@ -35,11 +35,7 @@ HELPS = 0.9
 def advice(found: Sequence[Comparison]) -> tuple[Text, ...]:
     """Return the best measure, then the measures that lower or raise each figure beyond its interval.
 
-    Parameters
-    ----------
-    found
-        Result of :func:`watchme_analysis.simulation.scenarios.compare`, as configured first. Scenarios of
-        another load are ignored.
+    The first comparison is the queue as configured. Scenarios of another load are ignored.
     """
     base = found[0]
     others = [row for row in found[1:] if row.scenario.load == base.scenario.load]
@@ -72,15 +68,7 @@ def advice(found: Sequence[Comparison]) -> tuple[Text, ...]:
 
 
 def estimate_of_figure(name: str, found: Estimate) -> Message:
-    """Return the mean of a figure with half the width of its interval; fields in seconds are durations.
-
-    Parameters
-    ----------
-    name
-        Field of an outcome.
-    found
-        Its estimate, which has a mean.
-    """
+    """Return the mean of a figure with half the width of its interval; fields in seconds are durations."""
     mean, half = found.mean or 0.0, found.half_width or 0.0
     # More decimals than the interval would suggest a precision that the simulations do not have.
     decimals = 1 if 0 < half < 1 else 0
@@ -132,13 +120,7 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[Text, ...]:
 
 
 def warnings(found: Sequence[Comparison]) -> tuple[Message, ...]:
-    """Return warnings where reserved concurrency alone fills the DLQ, with the assumption behind each.
-
-    Parameters
-    ----------
-    found
-        Result of :func:`watchme_analysis.simulation.scenarios.compare`.
-    """
+    """Return warnings where reserved concurrency alone fills the DLQ, with the assumption behind each."""
     alike: dict[tuple[str, str, int], list[Message]] = {}
     for row in found:
         poller, dead = row.scenario.settings.poller, row.estimate("dead_unfailed")
@@ -170,13 +152,7 @@ def warnings(found: Sequence[Comparison]) -> tuple[Message, ...]:
 
 
 def doubts(near: Sequence[tuple[str, Agreement]]) -> tuple[Message, ...]:
-    """Return messages on the figures that simulations with the case's own settings do not reproduce.
-
-    Parameters
-    ----------
-    near
-        Result of :meth:`watchme_analysis.simulation.model.Model.agreements`.
-    """
+    """Return messages on the figures that simulations with the case's own settings do not reproduce."""
     found = []
     for queue, each in near:
         if each.is_near:

@@ -32,16 +32,7 @@ class Call:
 class Api:
     """A simulated API that processes calls in order, as many at once as it has slots.
 
-    Parameters
-    ----------
-    settings, arrivals
-        Settings and messages of the simulation.
-    calendar
-        Event calendar of the simulation.
-    random
-        Source of service times and failures.
-    call_ended
-        Called with the call and its success when it is completed or lost.
+    ``call_ended`` is called with the call and its success when it is completed or lost.
     """
 
     def __init__(

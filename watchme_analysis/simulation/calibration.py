@@ -28,16 +28,8 @@ WORTH = 0.1
 class Agreement:
     """A recorded figure, compared with simulations under the settings of the fit.
 
-    Attributes
-    ----------
-    figure
-        Field of an outcome.
-    recorded, simulated
-        Recorded value and mean of the simulations.
-    is_near
-        True when the two differ by at most :data:`TOLERANCE`.
-    lowest, highest
-        Lowest and highest value of a single simulation.
+    ``simulated`` is the mean of the simulations, between ``lowest`` and ``highest`` of a single one. It is
+    near when the two differ by at most :data:`TOLERANCE`.
     """
 
     figure: str
@@ -51,15 +43,6 @@ class Agreement:
 def calibrated(fitted: Fit, measured: Recorded) -> Fit:
     """Return the fit with the settings that no metric shows, chosen so that simulations match the record.
 
-    Parameters
-    ----------
-    fitted
-        Result of :func:`watchme_analysis.simulation.fit.fit`.
-    measured
-        Recorded figures of the pipeline.
-
-    Notes
-    -----
     Settings that neither AWS publishes nor metrics show are varied in turn: the retry interval of a throttled
     batch, the back-off of the poller, the order of returning messages, and the arrival times within an
     interval. A fit that reproduces the record within 20 % is not changed.

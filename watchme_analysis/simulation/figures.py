@@ -60,17 +60,7 @@ def figures_note(runs: int) -> Message:
 
 
 def measures_table(found: Sequence[Comparison], recorded: Any = None, language: str = "en") -> TableView:
-    """Return the figures of each measure as means with their 95 % intervals.
-
-    Parameters
-    ----------
-    found
-        Result of :func:`watchme_analysis.simulation.scenarios.compare`.
-    recorded
-        Recorded figures of the case, shown in the first row; None without a case.
-    language
-        Language of caption, headings, measures and note.
-    """
+    """Return the figures of each measure as means with their 95 % intervals, those recorded first."""
     rows = measures_rows(found, recorded, language=language)
     note = sentences(figures_note(len(found[0].outcomes) if found else 0), message("measures-note"))
     heads = tuple(
@@ -111,15 +101,7 @@ def _written(found: Estimate, unit: float, runs: int, language: str) -> str:
 
 
 def agreement_table(agreements: Sequence[tuple[str, Agreement]], language: str = "en") -> TableView:
-    """Return the recorded figures of each queue next to those of simulations with its own settings.
-
-    Parameters
-    ----------
-    agreements
-        Result of :meth:`watchme_analysis.simulation.model.Model.agreements`.
-    language
-        Language of caption, headings, cells and note.
-    """
+    """Return the recorded figures of each queue next to those of simulations with its own settings."""
     rows = []
     for queue, each in agreements:
         kind: type[Duration | Number] = Duration if each.figure.endswith("_s") else Number
@@ -145,15 +127,7 @@ def agreement_table(agreements: Sequence[tuple[str, Agreement]], language: str =
 
 
 def plot_measures(found: Sequence[Comparison], language: str = "en") -> FigureView:
-    """Return a plot of DLQ messages, duplicates and age by measure, with their intervals.
-
-    Parameters
-    ----------
-    found
-        Result of :func:`watchme_analysis.simulation.scenarios.compare`.
-    language
-        Language of labels and description.
-    """
+    """Return a plot of DLQ messages, duplicates and age by measure, with their intervals."""
     if not found:
         return style.empty_figure("measures", message("measures-figure-none"), language)
     words = style.drawn_language(language)
@@ -210,15 +184,7 @@ def _points(axis: Axes, estimates: Sequence[Estimate], unit: float) -> None:
 
 
 def plot_throttling(points: Sequence[ThrottlingPoint], language: str = "en") -> FigureView:
-    """Return a plot of healthy messages moved to the DLQ by throttling against the retry time of a batch.
-
-    Parameters
-    ----------
-    points
-        Result of :func:`watchme_analysis.simulation.throttling.throttling_sweep`.
-    language
-        Language of labels and description.
-    """
+    """Return a plot of healthy messages moved to the DLQ by throttling against the retry time of a batch."""
     words = style.drawn_language(language)
     visibilities = sorted({point.visibility_timeout_s for point in points})
     figure, axes = style.new_row(3.0, len(visibilities))

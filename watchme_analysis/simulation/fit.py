@@ -165,26 +165,10 @@ def _dead_receives(pipeline: Pipeline, tables: Tables) -> int | None:
 def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, ...] = ()) -> Fit:
     """Return the settings and load that represent a pipeline.
 
-    Parameters
-    ----------
-    pipeline
-        Queue with function and metrics.
-    measured
-        Figures of :func:`recorded`.
-    earlier
-        Settings before their changes in the window, of
-        :func:`watchme_analysis.simulation.setting_changes.earlier_settings`.
-
-    Raises
-    ------
-    InputError
-        If no message is known to have been sent, or durations are missing.
-
-    Notes
-    -----
     Service times follow the measured durations interval by interval, so they include contention in the API.
     Durations limited by a timeout are extrapolated with a lognormal distribution, whose mean is chosen so
-    that the measured share of invocations exceeds the timeout.
+    that the measured share of invocations exceeds the timeout. If no message is known to have been sent, or
+    durations are missing, an error is raised.
     """
     frame = pipeline.frame
     if not pipeline.count("sent"):

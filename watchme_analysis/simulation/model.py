@@ -14,17 +14,7 @@ from watchme_analysis.text.message import Message
 
 @dataclass(frozen=True)
 class Model:
-    """A queue with its fit.
-
-    Attributes
-    ----------
-    pipeline
-        Queue, function and DLQ.
-    recorded
-        Recorded figures with which a simulation is compared.
-    fit
-        Settings and load.
-    """
+    """A queue with its fit, and the recorded figures with which a simulation is compared."""
 
     pipeline: Pipeline
     recorded: Recorded
@@ -48,19 +38,7 @@ class Model:
 def model_of(tables: Tables, pipeline: Pipeline, slots: int | None = None) -> Model:
     """Return the model of a pipeline whose simulations agree best with its record.
 
-    Parameters
-    ----------
-    tables
-        Case or investigation.
-    pipeline
-        Queue with function and metrics.
-    slots
-        Number of calls that the API processes at once; None for no limit.
-
-    Raises
-    ------
-    InputError
-        If nothing was sent or durations are missing.
+    ``slots`` is the number of calls that the API processes at once; None for no limit.
     """
     measured = recorded(pipeline, tables)
     earlier, notes = earlier_settings(pipeline, tables)

@@ -24,12 +24,7 @@ from watchme_analysis.simulation.settings import Arrivals, Outcome, Settings, co
 class PollerConditions:
     """Conditions under which the poller must not receive: open circuit breaker, pause, unfilled batch.
 
-    Parameters
-    ----------
-    settings, calendar, queue
-        Settings, event calendar and queue of the pipeline.
-    wake
-        Called when the poller may receive again.
+    ``wake`` is called when the poller may receive again.
     """
 
     def __init__(
@@ -115,17 +110,7 @@ class Invocation(Call):
 
 
 class SimulatedPipeline:
-    """The state of a queue, its poller and its function.
-
-    Parameters
-    ----------
-    settings, arrivals, seed
-        Settings, messages and seed of the simulation.
-    calendar
-        Event calendar of the simulation.
-    with_times
-        Whether to note when each message was processed.
-    """
+    """The state of a queue, its poller and its function."""
 
     def __init__(
         self,

@@ -35,16 +35,9 @@ FIGURES = ("done", "most_waiting", "median_s", "p95_s", "longest_s", "drain_s")
 
 @dataclass(frozen=True)
 class Replay:
-    """The arrivals of a record that are replayed.
+    """The arrivals of a record that are replayed, in ascending seconds from the start of the test.
 
-    Attributes
-    ----------
-    sent_s
-        Times of sending in seconds from the start of the test, ascending.
-    start_s
-        Time of the first of them in the record, in seconds.
-    recorded_s
-        Length of the part of the record, in seconds.
+    In the record they begin at ``start_s`` and take ``recorded_s``.
     """
 
     sent_s: tuple[float, ...]
@@ -79,18 +72,8 @@ class Predicted:
 def busiest_part(arrivals_s: Sequence[float], factor: float, longest_s: float, most: int) -> Replay:
     """Return the part of a record with the most arrivals, to be replayed ``factor`` times as fast.
 
-    Replaying faster keeps the shape of the arrivals: a burst stays a burst, in a shorter time.
-
-    Parameters
-    ----------
-    arrivals_s
-        Recorded arrivals in seconds, ascending.
-    factor
-        Ratio of the replayed to the recorded rate.
-    longest_s
-        Longest duration of the replay in seconds.
-    most
-        Largest number of arrivals. If the part has more, its later ones are left out.
+    Replaying faster keeps the shape of the arrivals: a burst stays a burst, in a shorter time. The replay
+    takes at most ``longest_s``. If the part has more than ``most`` arrivals, its later ones are left out.
     """
     if not arrivals_s:
         return Replay((), 0.0, 0.0)
@@ -104,15 +87,7 @@ def busiest_part(arrivals_s: Sequence[float], factor: float, longest_s: float, m
 
 
 def endpoint_settings(mean_s: float, variation: float, slots: int | None, timeout_s: float) -> Settings:
-    """Return the settings under which requests go to an API directly, each at its time.
-
-    Parameters
-    ----------
-    mean_s, variation, slots
-        As for :class:`watchme_analysis.simulation.settings.ApiSettings`.
-    timeout_s
-        Time limit of a request in seconds.
-    """
+    """Return the settings under which requests go to an API directly, each at its time."""
     return Settings(
         queue=QueueSettings(visibility_timeout_s=_FOREVER_S, retention_s=_FOREVER_S, max_receive_count=None),
         poller=PollerSettings(
@@ -136,19 +111,7 @@ def healthy(settings: Settings) -> Settings:
 def predicted_runs(
     settings: Settings, sent_s: Sequence[float], groups: Sequence[int] = (), replications: int = 20
 ) -> tuple[tuple[float, ...], ...]:
-    """Return the times of completion of each simulated run, in seconds; NaN for what is never done.
-
-    Parameters
-    ----------
-    settings
-        Settings of queue, poller, function and API.
-    sent_s
-        Times of sending in seconds, ascending.
-    groups
-        Message group of each message, for a FIFO queue.
-    replications
-        Number of runs.
-    """
+    """Return the times of completion of each simulated run, in seconds; NaN for what is never done."""
     horizon_s = (sent_s[-1] if sent_s else 0.0) + DRAIN_S
     limited = replace(settings, horizon_s=horizon_s)
     arrivals = Arrivals(tuple(sent_s), tuple(groups))
@@ -201,16 +164,9 @@ def _over(values: Sequence[float | None]) -> Predicted:
 def curve_of(
     sent_s: Sequence[float], done_s: Sequence[float], until_s: float, points: int = POINTS
 ) -> tuple[CurvePoint, ...]:
-    """Return the state of a run at equally spaced times from 0 to ``until_s``.
+    """Return the state of a run at so many equally spaced times after 0, up to ``until_s``.
 
-    Parameters
-    ----------
-    sent_s, done_s
-        Times of sending, ascending, and of completion; NaN for what was never done.
-    until_s
-        Time of the last point in seconds.
-    points
-        Number of points after the first.
+    What was never done has NaN as its time of completion.
     """
     ends = sorted(done for done in done_s if not math.isnan(done))
     found = []
@@ -247,13 +203,7 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
 
 
 def settings_from_dict(data: Mapping[str, Any]) -> Settings:
-    """Return the settings of :func:`settings_to_dict`.
-
-    Raises
-    ------
-    KeyError, TypeError, InputError
-        When the data is something else.
-    """
+    """Return the settings of :func:`settings_to_dict`."""
     poller = {key: value for key, value in data["poller"].items() if key not in {"backoff", "pauses"}}
     return Settings(
         queue=QueueSettings(**data["queue"]),

@@ -20,20 +20,10 @@ def restart_scenarios(
 ) -> tuple[Scenario, Scenario, Scenario]:
     """Return a queue without restarts, with restarts that cure what checks showed, and that do not.
 
-    A fault of the API counts as what the checks showed if it overlaps a period in which they failed. Where a
-    restart cures, further restarts in the same period don't happen, as the checks would have been healthy.
-    Each restart loses the calls in progress, and refuses further ones until the API has started.
-
-    Parameters
-    ----------
-    settings, load
-        Fitted settings and load.
-    failing_s
-        Start and end of each period of failed checks, in seconds from the start of the simulation.
-    restarts_s
-        Time of each restart in seconds from the start of the simulation.
-    start_up_s
-        Time until a restarted API is healthy, in seconds.
+    Times are seconds from the start of the simulation. A fault of the API counts as what the checks showed if
+    it overlaps a period in which they failed (``failing_s``). Where a restart cures, further restarts in the
+    same period don't happen, as the checks would have been healthy. Each restart loses the calls in progress,
+    and refuses further ones until the API has started (``start_up_s``).
     """
     firsts = [
         next((at_s for at_s in restarts_s if start_s <= at_s <= end_s), None) for start_s, end_s in failing_s

@@ -21,23 +21,10 @@ from watchme_analysis.text.render import error_message
 
 
 def simulate(settings: Settings, arrivals: Arrivals, seed: int = 0, *, with_times: bool = False) -> Outcome:
-    """Return the outcome of a simulation, which ends when all messages have left the queue or at the horizon.
+    """Return the outcome of a simulation, which ends at the horizon or when the queue is empty.
 
-    Parameters
-    ----------
-    settings
-        Settings of the queue, the poller, the function and the API.
-    arrivals
-        Messages in ascending order of time.
-    seed
-        Seed of the random numbers; the same seed leads to the same outcome.
-    with_times
-        Whether the outcome states when each message was processed.
-
-    Raises
-    ------
-    InputError
-        If the arrivals are not in order, or only some of the messages have groups.
+    The same seed leads to the same outcome. With ``with_times`` it states when each message was processed.
+    Arrivals out of order, or groups of only some messages, are an error.
     """
     _check(arrivals)
     calendar = EventCalendar()

@@ -75,15 +75,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Settings and load that are simulated, with the measure that they represent.
-
-    Attributes
-    ----------
-    measure
-        The measure, as a noun phrase.
-    settings, load
-        Settings and load of the queue.
-    """
+    """Settings and load that are simulated, with the measure that they represent, a noun phrase."""
 
     measure: Text
     settings: Settings
@@ -322,13 +314,7 @@ MEASURES: tuple[tuple[Message, Callable[[Settings], Settings]], ...] = (
 
 
 def scenarios(settings: Settings, load: Load) -> tuple[Scenario, ...]:
-    """Return each measure that changes a setting, some measures combined, and ten times the load.
-
-    Parameters
-    ----------
-    settings, load
-        Settings and load of the queue.
-    """
+    """Return each measure that changes a setting, some measures combined, and ten times the load."""
     tenfold = replace(load, factor=load.factor * TENFOLD)
     return (
         *(
@@ -353,21 +339,8 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Return the outcomes of scenarios; n-th replications of the same load have the same arrivals.
 
-    Parameters
-    ----------
-    wanted
-        Scenarios to simulate.
-    replications
-        Number of simulations of each scenario.
-    seed
-        Seed of the random numbers; the outcomes do not depend on the number of processes.
-    processes
-        1 runs in this process. Higher numbers start new processes, each of which imports the main script.
-
-    Raises
-    ------
-    InputError
-        If ``replications`` is below 1.
+    They do not depend on the number of processes. More than one start new processes, each of which imports
+    the main script.
     """
     if replications < 1:
         raise InputError(error_message("error-simulate-replications", number=replications))

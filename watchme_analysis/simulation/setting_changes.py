@@ -21,15 +21,6 @@ def earlier_settings(
 ) -> tuple[tuple[EarlierSetting, ...], tuple[Message, ...]]:
     """Return the settings of a pipeline before their changes in the window, and the assumptions.
 
-    Parameters
-    ----------
-    pipeline
-        Queue with function and metrics.
-    tables
-        Case or investigation, read for ``changes``.
-
-    Notes
-    -----
     A CloudTrail event holds the new value, not the previous one. The previous value is taken from the event
     before it, or assumed: no concurrency limit where nothing was throttled, and six function timeouts for a
     visibility timeout, as AWS recommends. Other settings are taken as constant up to their first change, and

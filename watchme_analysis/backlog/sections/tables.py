@@ -49,14 +49,8 @@ _ONSETS = {
 def comparison_table(frame: pd.DataFrame, affected: Collection[str] = (), language: str = "en") -> TableView:
     """Return the comparison of baseline and incident for the metrics of queues and functions.
 
-    Parameters
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.queues.baseline.baseline_comparison`.
-    affected
-        Resources listed first, with all of their metrics; of other resources only metrics that changed.
-    language
-        Language of caption, headings and notes.
+    Affected resources come first, with all of their metrics; of others only metrics that changed. The frame
+    is that of :func:`watchme_analysis.queues.baseline.baseline_comparison`.
     """
     shown = [row for row in frame.itertuples() if row.resource in affected or _moved(row)]
     shown.sort(key=lambda row: row.resource not in affected)
@@ -97,16 +91,8 @@ def onset_table(
 ) -> TableView:
     """Return the order in which metrics changed, each value in its unit.
 
-    Parameters
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.backlog.onset_order.onset_order`.
-    zone
-        Zone of the times.
-    end
-        End of the incident; later onsets are named below the table. None while it is open.
-    language
-        Language of caption, headings and notes.
+    Onsets after the end of the incident are named below the table. The frame is that of
+    :func:`watchme_analysis.backlog.onset_order.onset_order`.
     """
     later = frame.iloc[:0] if end is None else frame[frame["onset"] >= end]
     frame = frame if end is None else frame[frame["onset"] < end]
@@ -161,19 +147,9 @@ def missed_work_table(
 ) -> TableView:
     """Return the work that was missed, by what it is about.
 
-    Parameters
-    ----------
-    work
-        Pairs of an item and a day or moment, as ``missed_work`` of a backlog diagnosis; None where
-        unknown.
-    unit
-        What an item is called, such as a device or an order.
-    unread
-        Files of messages that could not be read.
-    language
-        Language of caption, headings and note.
-    perhaps_done
-        Whether some of the work may have been done, which the note states.
+    ``work`` holds pairs of an item and a day or moment, as ``missed_work`` of a diagnosis, or is None where
+    unknown. ``unit`` is what an item is called, and ``unread`` names files of messages that could not be
+    read.
     """
     by_item: dict[str, list[str]] = {}
     for item, when in work or ():
@@ -198,17 +174,7 @@ def missed_work_table(
 
 
 def redrive_table(found: RedriveList, language: str = "en", case: str = "CASE") -> TableView:
-    """Return the number of messages to redrive, and the number left out by reason.
-
-    Parameters
-    ----------
-    found
-        From :func:`watchme_analysis.queues.redrive_list.messages_to_redrive`.
-    language
-        Language of caption, headings and cells.
-    case
-        The case as an argument of a command.
-    """
+    """Return the number of messages to redrive, and the number left out by reason."""
     sure = len(found.lines) - found.may_have_run
     listed, left = (label(f"redrive-{name}", language) for name in ("listed", "left-out"))
     rows = [(listed, f"{sure:,d}", label("redrive-never-done", language))] if sure else []
@@ -245,16 +211,9 @@ def _moved(row: Any) -> bool:
 
 
 def change_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") -> TableView:
-    """Return the recorded changes under their letters in the timeline.
+    """Return the recorded changes, in order of time, under their letters in the timeline.
 
-    Parameters
-    ----------
-    frame
-        Frame of :func:`watchme_analysis.backlog.frames.changes_near`, in order of time.
-    zone
-        Zone of the times.
-    language
-        Language of caption, headings and cells.
+    The frame is that of :func:`watchme_analysis.backlog.frames.changes_near`.
     """
     rows = tuple(
         (
@@ -278,19 +237,7 @@ def change_table(frame: pd.DataFrame, zone: tzinfo, language: str = "en") -> Tab
 def alarm_table(
     alarms: Iterable[Mapping[str, Any]], start: datetime | None, zone: tzinfo, language: str = "en"
 ) -> TableView:
-    """Return the time at which each standard alarm would first have fired, evaluated over a sliding window.
-
-    Parameters
-    ----------
-    alarms
-        ``alarms`` of a backlog diagnosis.
-    start
-        Start of the incident, to count the delay from.
-    zone
-        Zone of the times.
-    language
-        Language of caption, headings and notes.
-    """
+    """Return when each standard alarm would first have fired over a sliding window, and the delay."""
     evaluated = [(alarm, _moment(alarm["sliding"]["first"])) for alarm in alarms]
     fired = sorted(
         ((moment, alarm) for alarm, moment in evaluated if moment is not None), key=lambda pair: pair[0]

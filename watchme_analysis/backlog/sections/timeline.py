@@ -62,19 +62,9 @@ def plot_backlog_timeline(
 ) -> FigureView:
     """Return a plot of all metrics of a backlog over time, with a panel each and a line per queue.
 
-    A queue, its function and its DLQ share a colour and dashes. A line is interrupted where CloudWatch
-    returned no point.
-
-    Parameters
-    ----------
-    series
-        Frame of :func:`watchme_analysis.queues.baseline.binned`.
-    span
-        Window, zone, incident, changes and language.
-    affected
-        Queues to highlight, while others are grey; the first five queues are coloured when empty.
-    panels, name
-        Panels to draw, and the name of the figure.
+    A queue, its function and its DLQ share a colour and dashes. Affected queues are highlighted; the first
+    five are coloured when there are none. A line is interrupted where CloudWatch returned no point.
+    ``series`` is the frame of :func:`watchme_analysis.queues.baseline.binned`.
     """
     if series.empty:
         return style.empty_figure(name, message("backlog-timeline-empty"), span.language)
@@ -93,14 +83,9 @@ def plot_backlog_timeline(
 
 
 def chosen_panels(series: pd.DataFrame, queries: Sequence[str]) -> list[Panel]:
-    """Return the panels that show an incident at a glance: two to four, in the order of :data:`PANELS`.
+    """Return the two to four panels that show an incident at a glance, in the order of :data:`PANELS`.
 
-    Parameters
-    ----------
-    series
-        Frame of :func:`watchme_analysis.queues.baseline.binned`.
-    queries
-        Queries of the reasons; the panels of the metrics that they name come first, then harm.
+    The panels of the metrics that the queries of the reasons name come first, then harm.
     """
     named = [
         panel

@@ -46,13 +46,9 @@ def _happened(change: Change) -> Message:
 
 
 def _followed(minutes: float | None) -> Message:
-    """Return when the first trouble followed a change.
+    """Return when the first trouble followed a change, in minutes.
 
-    Parameters
-    ----------
-    minutes
-        From the change to the first trouble; negative where both lie in one metric interval, None where the
-        trouble has no time.
+    They are negative where both lie in one metric interval, and None where the trouble has no time.
     """
     if minutes is None:
         return message("backlog-change-then-few-runs")

@@ -21,21 +21,10 @@ from watchme_analysis.text.message import Choice, Resource, Text, Translated
 class Span:
     """The interval of a signal.
 
-    Attributes
-    ----------
-    shown
-        Start of the first metric interval in which it shows.
-    start
-        The likeliest moment at which it began: at or before ``shown``.
-    earliest, latest
-        Bounds of ``start``.
-    end
-        When it ended; None while it lasts.
-    until
-        When its effects ended: invocations succeeded again, or what had piled up was drained; None while they
-        last.
-    perhaps_before
-        True where nothing tells that it began within the window.
+    ``shown`` is the start of the first metric interval in which it shows, ``start`` the likeliest moment at
+    which it began, at or before it, between ``earliest`` and ``latest``. At ``until`` its effects ended:
+    invocations succeeded again, or what had piled up was drained. ``end`` and ``until`` are None while they
+    last. ``perhaps_before`` is true where nothing tells that it began within the window.
     """
 
     shown: datetime
@@ -49,16 +38,9 @@ class Span:
 
 @dataclass(frozen=True)
 class QueueObservation(Observation):
-    """An observation of one queue.
+    """An observation of one queue; a setting has no time (``span``).
 
-    Attributes
-    ----------
-    queue
-        The queue that shows it.
-    span
-        When it lasted; None where it has no time, such as a setting.
-    event
-        Name of the CloudTrail event, for a recorded change; else the kind of change.
+    ``event`` is the name of the CloudTrail event of a recorded change, else the kind of change.
     """
 
     queue: str = ""
