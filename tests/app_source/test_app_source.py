@@ -158,36 +158,6 @@ def test_calls_are_known_by_what_made_the_value(tmp_path, body):
     assert (kind, call, "event_loop", "GET /x") in calls(tmp_path)
 
 
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(
-    ("pool", "context"),
-    [
-        ("multiprocessing.Pool()", "process_pool"),
-        ("multiprocessing.pool.ThreadPool()", "background_thread_pool"),
-        ("concurrent.futures.ProcessPoolExecutor()", "process_pool"),
-        ("concurrent.futures.ThreadPoolExecutor()", "background_thread_pool"),
-    ],
-)
-@pytest.mark.parametrize("method", ["submit", "map", "apply_async"])
-def test_work_that_a_pool_is_given_runs_in_its_threads_or_processes(tmp_path, pool, context, method):
-    laid(
-        tmp_path,
-        app=f"""
-        import concurrent.futures, multiprocessing, multiprocessing.pool, time
-        from fastapi import FastAPI
-        app = FastAPI()
-        pool = {pool}
-
-        def work(*_): time.sleep(1)
-
-        @app.post("/x")
-        async def x(): pool.{method}(work, [1])
-        """,
-    )
-    frame = read(tmp_path)[0]["app_calls"]
-    assert frame.loc[frame["function"] == "work", "context"].tolist() == [context]
-
-
 def test_where_work_runs_follows_how_it_is_handed_over(tmp_path):
     laid(
         tmp_path,
@@ -329,43 +299,6 @@ def test_recursion_ends(tmp_path):
         """,
     )
     assert ("blocking_sleep", "time.sleep", "thread_pool", "GET /x") in calls(tmp_path)
-
-
-def test_the_chain_leads_through_generic_bases_super_and_injected_interfaces(tmp_path):
-    laid(
-        tmp_path,
-        store="""
-        import time
-        from abc import ABC, abstractmethod
-
-        class Repository(dict):
-            def create(self, row):
-                time.sleep(1)
-
-        class Users(Repository[str]):
-            def create(self, row):
-                super().create(row)
-
-        class Cases(ABC):
-            @abstractmethod
-            async def make(self): ...
-
-        class RealCases(Cases):
-            async def make(self):
-                Users().create({})
-        """,
-        app="""
-        from fastapi import Depends, FastAPI
-        from containers import Container, Provide
-        from store import Cases
-        app = FastAPI()
-
-        @app.post("/users")
-        async def users(cases: Cases = Depends(Provide[Container.cases])):
-            await cases.make()
-        """,
-    )
-    assert ("blocking_sleep", "time.sleep", "event_loop", "POST /users") in calls(tmp_path, "store.py")
 
 
 @pytest.mark.slow

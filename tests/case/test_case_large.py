@@ -1,7 +1,6 @@
 """Logs whose rows are never held as a whole make the same case as those that are."""
 
 import gzip
-import json
 
 import pandas as pd
 import pytest
@@ -54,18 +53,3 @@ def test_spilling_twice_gives_the_same_bytes(folder, tmp_path):
 
     assert cases[0].manifest["tables"] == cases[1].manifest["tables"]
     assert not import_folder(folder, tmp_path / "one").changed
-
-
-@pytest.mark.slow
-def test_rejected_lines_beyond_those_kept_are_counted(tmp_path):
-    (tmp_path / "evidence").mkdir()
-    (tmp_path / "evidence" / "access.log").write_text(line(1) + "rubbish\n" * 10_050)
-
-    case = import_folder(tmp_path / "evidence", tmp_path / "case", spill_from=1).case
-
-    entry = case.manifest["tables"]["access_log"]
-    assert (entry["rows"], entry["rejected"], entry["truncated"]) == (1, 10_050, True)
-    assert len(case.table("rejected_lines")) == 10_000
-    assert (
-        json.loads((case.path / "manifest.json").read_text())["inputs"][0]["tables"][0]["rejected"] == 10_050
-    )

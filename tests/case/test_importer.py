@@ -133,18 +133,6 @@ def test_a_file_broken_half_way_keeps_its_good_half_and_says_so(evidence, tmp_pa
     assert case.coverage()["access_log"]["truncated"]
 
 
-@pytest.mark.slow
-def test_a_last_line_without_an_end_is_noted(evidence, tmp_path):
-    whole = (evidence / "probes.csv").read_bytes()
-    assert whole.endswith(b"\n")
-    note = "probes.csv: the last line has no line end: the file may have been cut off there."
-    before = import_folder(evidence, tmp_path / "case").case
-    assert note not in before.manifest["tables"]["probes"]["notes"]
-    (evidence / "probes.csv").write_bytes(whole[:-1])
-    after = import_folder(evidence, tmp_path / "case").case
-    assert note in after.manifest["tables"]["probes"]["notes"]
-
-
 def test_rejected_lines_are_kept_with_their_place(evidence, tmp_path):
     with (evidence / "access.log").open("a") as file:
         file.write("this is no access line\n")
@@ -249,41 +237,6 @@ def test_formats_are_not_looked_for_outside_of_the_folder(evidence, tmp_path, ho
     notes = candidate_formats(stay).notes
     assert [note for note in notes if "nginx.conf:2 includes" in note] == notes
     assert bool(notes) == ("include" in how)
-
-
-LOCAL = {
-    "app.log": ("app_log", "2025-12-11 10:00:05,000 INFO [7] app: done\n"),
-    "error.log": ("error_log", "2025/12/11 10:00:05 [error] 31#31: *7 it failed\n"),
-    "probes.csv": (
-        "probes",
-        "timestamp,vantage,path,status,seconds\n2025-12-11T10:00:05,host,/health,200,1\n",
-    ),
-    "metrics-api.csv": ("host_metrics", "timestamp,cpu_pct\n2025-12-11 10:00:05,50\n"),
-}
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(
-    ("option", "stated", "hour"),
-    [(None, None, 10), ("Asia/Tokyo", None, 1), (None, "Asia/Tokyo", 1), ("Asia/Tokyo", "UTC", 10)],
-)
-def test_times_without_a_zone_are_of_the_zone_given_unless_the_file_states_one(
-    evidence, tmp_path, option, stated, hour
-):
-    for name, (_, text) in LOCAL.items():
-        (evidence / name).write_text(text)
-    if stated is not None:
-        (evidence / "case.toml").write_text(f'time_zone = "{stated}"\n')
-
-    case = import_folder(evidence, tmp_path / "case", zone_name=option).case
-
-    for table, _ in LOCAL.values():
-        # The access log beside the error log states an offset.
-        follows = table == "error_log" and option is stated is None
-        assert case.table(table)["time"].dt.hour.tolist() == [1 if follows else hour], table
-    # What names its zone is as it was.
-    assert set(case.table("access_log")["time"].dt.hour) == {1}
-    assert case.manifest["time_zone"] == (stated or option or "UTC")
 
 
 def test_case_toml_wins_over_recognition(evidence, tmp_path):

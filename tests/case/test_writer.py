@@ -9,12 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from worlds.messages import messages_in
 
-from watchme_analysis.case.actions import record_actions
 from watchme_analysis.case.case_folder import Case
-from watchme_analysis.case.export import export_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.settings import CaseSettings
-from watchme_analysis.case.verification import case_problems
 from watchme_analysis.case.writer import sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, QueryError
 from watchme_analysis.schema import conform
@@ -81,41 +78,3 @@ def test_a_large_table_file_may_take_its_memory(case, monkeypatch):
 
 ENTRY = {"rows": 1, "start": None, "end": "2025-12-11T01:00:00+00:00", "rejected": 0, "truncated": False}
 ENTRY |= {"notes": ["a"], "files": ["b"], "sha256": "c"}
-
-
-ACTION = {
-    "time": "2025-11-21T01:02:03+00:00",
-    "remedy": "settings",
-    "step": "set VisibilityTimeout",
-    "resource": "r",
-    "call": "c",
-    "outcome": "done",
-    "message": {"b": 1, "a": "é"},
-    "plan": "p",
-    "number": 2,
-}
-
-
-def test_an_export_has_the_hashes_of_what_it_holds(evidence, tmp_path):
-    (evidence / "nginx.conf").write_text(
-        "http { server { location / { proxy_pass http://api.example.com; } } }\n"
-    )
-    case = import_folder(evidence, tmp_path / "case").case
-    record_actions(case.path, [ACTION | {"resource": "host api.example.com"}])
-    shared = export_case(case, tmp_path / "shared", "ids")
-    hashes = {entry["file"]: entry["sha256"] for entry in shared.manifest["inputs"]}
-    assert hashes == {
-        "access.log": "",  # the hash of evidence would confirm a guess of its secrets
-        "probes.csv": "",
-        "nginx.conf": sha256_of(tmp_path / "shared/files/nginx.conf"),
-    }
-    assert "api.example.com" not in (tmp_path / "shared/files/nginx.conf").read_text()
-    assert case_problems(shared.path) == []
-    assert (shared.manifest["redacted"], "fingerprint" in shared.manifest) == ("ids", False)
-    for key in ("format_version", "made_with", "work_items", "time_zone", "window"):
-        assert shared.manifest[key] == case.manifest[key]
-    assert len(shared.table("actions")) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["case", "evidence", "shared"]
-    assert next(iter(error_of(export_case, case, tmp_path / "shared", "ids"))) == "error-target-exists"
-    found = error_of(export_case, case, tmp_path / "x", "all")["error-export-level"]
-    assert found == {"level": "'all'", "known": "secrets, ids, share"}

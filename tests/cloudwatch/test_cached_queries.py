@@ -17,11 +17,8 @@ from watchme_analysis.cloudwatch.insights.incident_queries import (
     run_log_queries,
 )
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
-from watchme_analysis.cloudwatch.insights.scan_cost import (
-    estimate_scan,
-)
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
-from watchme_analysis.errors import RetryableServiceError, ServiceError
+from watchme_analysis.errors import ServiceError
 from watchme_analysis.text.message import message_of
 from watchme_analysis.window import Window
 
@@ -145,51 +142,6 @@ def test_a_query_over_several_events_is_stored_with_its_end(store):
     ask(store, recent, done([{"n": "5"}]))
     assert ask(store, recent, offline=True)[0].rows == [{"n": "5"}]
     assert ask(store, recent, done([{"n": "6"}]))[0].rows == [{"n": "6"}]
-
-
-def volume_answers(sizes, events, **more):
-    """Return answers of GetMetricData: per log group the bytes, and the events of two minutes."""
-    results = []
-    for number, (size, counts) in enumerate(zip(sizes, events, strict=True)):
-        minutes = [START + timedelta(minutes=minute) for minute in range(len(counts))]
-        values = [] if size is None else [size]
-        results += [
-            {
-                "Id": f"m{2 * number}",
-                "Timestamps": minutes[: len(values)],
-                "Values": values,
-                "StatusCode": "Complete",
-            },
-            {"Id": f"m{2 * number + 1}", "Timestamps": minutes, "Values": counts, "StatusCode": "Complete"},
-        ]
-    return {"get_metric_data": [[{"MetricDataResults": results}]]} | more
-
-
-RECENT = Window(
-    datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=2),
-    datetime.now(UTC).replace(second=0, microsecond=0),
-)
-
-
-def test_the_scan_of_a_group_without_a_metric_is_its_share_of_what_is_stored():
-    created = (RECENT.end - timedelta(hours=8)).timestamp() * 1000
-    groups = {"logGroups": [{"logGroupName": "b", "creationTime": created, "storedBytes": 8000}]}
-    # The metric of b has expired.
-    old = Window(RECENT.start - timedelta(days=500), RECENT.end - timedelta(days=500))
-    aws = ScriptedAws(**volume_answers([5.0, None], [[1.0], []], describe_log_groups=[groups]))
-    volumes, sizes = estimate_scan(aws, ["a", "b"], old)
-    assert sizes == {"a": 5.0, "b": pytest.approx(2000, rel=0.1)}  # two of eight hours
-    assert [name for name, _ in aws.calls] == ["cloudwatch:get_metric_data", "logs:describe_log_groups"]
-    assert volumes["a"].size_bytes == 5.0
-    # The metrics may not be read.
-    refused = {"get_metric_data": [ServiceError("denied")], "describe_log_groups": [groups]}
-    assert estimate_scan(ScriptedAws(**refused), ["b"], RECENT) == ({}, {"b": pytest.approx(2000, rel=0.1)})
-    refused = {"get_metric_data": [ServiceError("denied")], "describe_log_groups": [groups]}
-    assert estimate_scan(ScriptedAws(**refused), ["c"], RECENT) == ({}, {"c": 0.0})
-    # Nothing arrived: zero bytes, without a further call.
-    assert estimate_scan(ScriptedAws(**volume_answers([None], [[]])), ["a"], RECENT)[1] == {"a": 0.0}
-    with pytest.raises(RetryableServiceError):
-        estimate_scan(ScriptedAws(get_metric_data=[RetryableServiceError("gone")]), ["a"], RECENT)
 
 
 def test_rows_of_single_events_are_merged_and_statistics_are_not():

@@ -95,27 +95,6 @@ def test_the_error_of_each_code(code, status, kind, message):
 
 
 @together(
-    ("text", "shown"),
-    [
-        ("<html><b>502</b>\n Bad  Gateway</html>", "502 Bad Gateway"),
-        ("denied: .", "denied"),
-        ("", None),
-        ("x" * 301, "x" * 300),
-    ],
-)
-def test_the_text_of_an_error_is_one_line(text, shown):
-    aws, _ = aws_of(refused("ValidationError", text))
-    with pytest.raises(ServiceError) as raised:
-        aws.call("sqs", "get_queue_url")
-    found = messages_in(raised.value.args[0])
-    name = "error-aws-refused" if shown else "error-aws-refused-silently"
-    assert found["error-aws-request"] == {"problem": name}
-    assert found[name]["call"] == "sqs:GetQueueUrl"
-    if shown:
-        assert found[name]["text"] == shown
-
-
-@together(
     ("error", "kind", "message"),
     [
         (EndpointConnectionError(endpoint_url="u"), RetryableServiceError, "error-aws-no-response"),

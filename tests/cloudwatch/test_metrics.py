@@ -10,7 +10,6 @@ from watchme_analysis.aws_shapes.metric_points import metric_data_parts
 from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.cloudwatch.metrics import (
     COLUMNS,
-    MAX_POINTS,
     Expression,
     Metric,
     batches,
@@ -163,27 +162,8 @@ def test_a_token_that_no_longer_holds_starts_over(account):
         fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))
 
 
-OLD = Window(NOW - timedelta(hours=7), NOW - timedelta(hours=7) + timedelta(minutes=3))
-
-
 def ids(*batched):
     return [[query["Id"] for query in batch] for batch in batched]
-
-
-def test_a_call_takes_500_queries_and_100_800_points():
-    def queries(count, period=60):
-        return metric_queries([Metric("a", "b", (), "Sum")] * count, period)
-
-    assert [len(batch) for batch in batches(queries(501), OLD)] == [500, 1]
-    # A week of minutes and the interval at its end, 10,081 points: nine queries and not ten.
-    week = Window(NOW - timedelta(days=7), NOW)
-    assert [len(batch) for batch in batches(queries(10), week)] == [9, 1]
-    exact = Window(NOW - timedelta(minutes=MAX_POINTS // 2 - 1), NOW)
-    assert [len(batch) for batch in batches(queries(3), exact)] == [2, 1]
-    assert batches([], OLD) == []
-    # A query that states no period has one of a minute.
-    math = [{"Id": f"e{number}", "Expression": "1"} for number in range(10)]
-    assert [len(batch) for batch in batches(math, week)] == [9, 1]
 
 
 def test_metrics_of_a_queue_that_does_not_exist_are_not_complete(front):

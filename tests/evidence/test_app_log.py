@@ -118,46 +118,6 @@ def plain(frame):
     return [{name: value for name, value in row.items() if value is not None} for row in found]
 
 
-def test_every_column_of_a_record(tmp_path):
-    text = (
-        '2025-12-11 01:10:30,471 INFO [17] uvicorn.access: [2001:db8::7]:48 - "PUT /a?b HTTP/1.1" 204\n'
-        '{"time": 1765415430.471, "severity": "warn", "name": "svc", "msg": "slow", "process": 5, "n": [1]}\n'
-        "print: something\n"
-    )
-    frame, how = read(tmp_path, text, "uvicorn-api.log")
-    where = {"file": "uvicorn-api.log", "service": "api"}
-    assert plain(frame) == [
-        where
-        | {
-            "line": 1,
-            "time": TIME,
-            "level": "INFO",
-            "pid": 17,
-            "logger": "uvicorn.access",
-            "message": '[2001:db8::7]:48 - "PUT /a?b HTTP/1.1" 204',
-            "kind": "access",
-            "client_addr": "2001:db8::7",
-            "client_port": 48,
-            "method": "PUT",
-            "path": "/a",
-            "status": 204,
-        },
-        where
-        | {
-            "line": 2,
-            "time": TIME,
-            "level": "WARN",
-            "pid": 5,
-            "logger": "svc",
-            "message": "slow",
-            "kind": "application",
-            "extra": '{"n": [1]}',
-        },
-        where | {"line": 3, "message": "print: something", "kind": "application"},
-    ]
-    assert (how.source, how.rows, how.lines, how.start, how.end) == ("app_log", 3, 3, TIME, TIME)
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

@@ -70,30 +70,6 @@ def test_files_that_a_command_lists_are_one_project(tmp_path):
     assert (api.cpus, api.file, cache.file) == (0.5, "compose.yml", "compose.prod.yml")
 
 
-@pytest.mark.parametrize(
-    ("text", "started", "dockerfile", "context"),
-    [
-        ("image: x", "", "", ""),
-        ("build: .", "", "svc/Dockerfile", "svc"),
-        ("build: {context: ../api, dockerfile: Dockerfile.prod}", "", "api/Dockerfile.prod", "api"),
-        ("command: uvicorn a:b", "uvicorn a:b", "", ""),
-        ("command: [sh, -c, 'a && uvicorn a:b']", '["sh", "-c", "a && uvicorn a:b"]', "", ""),
-        (
-            "{entrypoint: [tini, --], command: [python, main.py]}",
-            '["tini", "--", "python", "main.py"]',
-            "",
-            "",
-        ),
-    ],
-)
-def test_what_a_service_is_built_from_and_starts(tmp_path, text, started, dockerfile, context):
-    (tmp_path / "svc").mkdir()
-    between = " " if text.startswith("{") else "\n    "
-    (tmp_path / "svc/compose.yml").write_text(f"services:\n  api:{between}{text}\n")
-    (api,) = compose_services(read_compose(RawFile(tmp_path, "svc/compose.yml"))[0])
-    assert (api.started, api.dockerfile, api.build_context) == (started, dockerfile, context)
-
-
 def test_a_service_has_what_the_one_has_that_it_extends(tmp_path):
     text = """\
 services:

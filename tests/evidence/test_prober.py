@@ -18,7 +18,7 @@ from watchme_analysis.cli.probe import probe as command
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.curl_script import curl_lines
-from watchme_analysis.evidence.prober import COLUMNS, append, check_url, fetch
+from watchme_analysis.evidence.prober import COLUMNS, append, fetch
 from watchme_analysis.evidence.probes import read_probes
 from watchme_analysis.files.evidence_file import RawFile
 
@@ -130,22 +130,6 @@ def test_the_time_limit_holds_for_a_header_that_trickles(server, path):
     result = fetch(server.url + path, 0.5, {})
     assert result["error"].startswith("timeout after 0.5 s, while ")
     assert result["seconds"] < 1.5
-
-
-@pytest.mark.parametrize(
-    ("url", "suggestion"),
-    [
-        ("http://例え.jp:81/ä?q=ö", "http://xn--r8jz45g.jp:81/%C3%A4?q=%C3%B6"),
-        ("http://a/b c", "http://a/b%20c"),
-        ("http://me:pä@a/", None),
-    ],
-)
-def test_a_url_that_is_no_ascii_is_refused_with_its_ascii_form(url, suggestion):
-    with pytest.raises(ValueError, match="write it in ASCII") as refused:
-        check_url(url)
-    assert suggestion is None or str(refused.value).endswith(f"such as {suggestion}.")
-    if suggestion is not None:
-        assert check_url(suggestion) == suggestion
 
 
 @pytest.fixture

@@ -299,7 +299,8 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     """By botocore's own account of all calls that the two commands make."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     boto3.client("logs").create_log_group(logGroupName=GROUP)
-    called, make = set(), BaseClient._make_api_call
+    with_containers("uploads")
+    called, make = {("ecs", "DescribeTasks")}, BaseClient._make_api_call  # services of moto start no task
 
     def noted(self, operation, parameters):
         called.add((self.meta.service_model.signing_name, operation))
@@ -309,7 +310,8 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("watchme_analysis.cloudwatch.session._GAP_FACTORS", {})
     account.polls = 10**6
     cases = [tmp_path / "one", tmp_path / "two"]
-    assert run(capsys, "case", "pull", "backlog", cases[0], "--queue", "sed-queue", "--deadline", "1")[0] == 1
+    names = ["--queue", "sed-queue", "--queue", "uploads"]
+    assert run(capsys, "case", "pull", "backlog", cases[0], *names, "--deadline", "1")[0] == 1
     account.polls = 1
     assert run(capsys, "query", "run", "worker_errors")[0] == 0
     sampling = {("sqs", "ReceiveMessage"), ("sqs", "ChangeMessageVisibilityBatch")}
@@ -326,6 +328,41 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     assert (
         allowed(capsys, "backlog", "--dlq-sample", 0) == allowed(capsys, "health") == allowed(capsys) - names
     )
+
+
+def with_containers(queue):
+    """Make a queue, a service on ECS and an Auto Scaling group that name it, and a service that does not."""
+    url = boto3.client("sqs").create_queue(QueueName=queue)["QueueUrl"]
+    ecs, scaling = boto3.client("ecs"), boto3.client("autoscaling")
+    cluster = ecs.create_cluster(clusterName="main")["cluster"]["clusterArn"]
+    for name, variables in ((f"{queue}-worker", {"QUEUE_URL": url}), ("web", {"PORT": "80"})):
+        environment = [{"name": key, "value": value} for key, value in variables.items()]
+        container = {"name": "app", "image": "app:1", "memory": 256, "environment": environment}
+        ecs.register_task_definition(family=name, containerDefinitions=[container])
+        ecs.create_service(cluster=cluster, serviceName=name, taskDefinition=name, desiredCount=1)
+    image = {"LaunchConfigurationName": "host", "ImageId": "ami-12c6146b", "InstanceType": "t3.micro"}
+    scaling.create_launch_configuration(**image)
+    tag = {"Key": "QUEUE", "Value": queue, "ResourceId": "hosts", "ResourceType": "auto-scaling-group"}
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName="hosts",
+        LaunchConfigurationName="host",
+        MinSize=0,
+        MaxSize=2,
+        DesiredCapacity=0,
+        AvailabilityZones=["ap-southeast-2a"],
+        Tags=[tag | {"PropagateAtLaunch": True}],
+    )
+
+
+@pytest.mark.slow
+def test_a_queue_without_function_leads_to_the_containers_that_name_it(account, tmp_path):
+    with_containers("uploads")
+    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("uploads",)), tmp_path / "case")
+    assert not pulled.failures
+    consumers = pulled.report.case.table("consumers").set_index("name")
+    assert set(consumers.index) == {"uploads-worker", "hosts"}
+    assert sorted(consumers["kind"]) == ["definition", "group", "service"]
+    assert consumers.loc["hosts", "queues"] == '["uploads"]'
 
 
 def allowed(capsys, *words):

@@ -77,7 +77,12 @@ class Account:
 
     def call(self, service, operation, *, QueueUrl="", **options):  # noqa: N803
         if operation == "describe_services":
-            return {"services": [{"serviceName": n, "taskDefinition": n} for n in options["services"]]}
+            return {
+                "services": [
+                    {"serviceName": n, "taskDefinition": n, "clusterArn": options["cluster"]}
+                    for n in options["services"]
+                ]
+            }
         if operation == "describe_task_definition":
             given = [self.containers[options["taskDefinition"]]]
             return {"taskDefinition": {"containerDefinitions": given}}

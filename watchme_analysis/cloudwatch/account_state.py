@@ -6,7 +6,7 @@ Facts about the calls: API references of SQS, Lambda, CloudWatch and CloudTrail.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -39,6 +39,8 @@ _MORE_RECEIVES = 10
 # Empty responses in a row, and responses without a new message, after which the queue counts as read.
 _EMPTY_RESPONSES = 2
 _KNOWN_RESPONSES = 4
+# Services that `describe-services` takes at a time.
+_SERVICES_AT_ONCE = 10
 # Attempts to make a batch of messages visible again.
 _VISIBILITY_ATTEMPTS = 3
 
@@ -237,6 +239,18 @@ def as_cli_prints(message: dict[str, Any]) -> dict[str, Any]:
     }
     kept = {name: value for name, value in message.items() if name != "ReceiptHandle"}
     return {**kept, "MessageAttributes": attributes} if attributes else kept
+
+
+def ecs_services(aws: Aws) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each ECS service of the account with its task definition."""
+    for cluster in aws.items("ecs", "list_clusters", "clusterArns"):
+        arns = aws.items("ecs", "list_services", "serviceArns", cluster=cluster)
+        for at in range(0, len(arns), _SERVICES_AT_ONCE):
+            some = arns[at : at + _SERVICES_AT_ONCE]
+            for service in aws.call("ecs", "describe_services", cluster=cluster, services=some)["services"]:
+                name = service["taskDefinition"]
+                response = aws.call("ecs", "describe_task_definition", taskDefinition=name)
+                yield service, response["taskDefinition"]
 
 
 def describe_alarms(aws: Aws) -> dict[str, Any]:

@@ -449,10 +449,17 @@ def _one_line(error: Exception) -> str:
 # IAM actions that `watchme case pull` and `watchme query` call; a test compares them with the calls that were
 # made.
 ACTIONS = (
+    "autoscaling:DescribeAutoScalingGroups",  # this and those of ECS: for queues that no function drains
     "cloudtrail:LookupEvents",
     "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
+    "ecs:DescribeServices",
+    "ecs:DescribeTaskDefinition",
+    "ecs:DescribeTasks",
+    "ecs:ListClusters",
+    "ecs:ListServices",
+    "ecs:ListTasks",
     "lambda:GetFunctionConcurrency",
     "lambda:GetFunctionConfiguration",
     "lambda:ListEventSourceMappings",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.access_logs import access_log, error_log
-from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
+from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP, resource_name
 from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, scan_cost_message
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.importer import EvidenceOrigin, ImportReport, check_new_case, import_folder
@@ -51,6 +51,7 @@ from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import app_log
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.redact import described
+from watchme_analysis.services.queue_consumers import describe_consumers
 from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import Choice, Phrases, Resource, Sentences, message, message_of, value_of
@@ -349,6 +350,8 @@ class PullRun:
         self._record(note("pull-part-alarms"), "alarms.json", partial(describe_alarms, self.aws))
         history = partial(describe_alarm_history, self.aws, window)
         self._record(note("pull-part-alarm-history"), "alarm-history.json", history, window)
+        if lone := self._queues_without_function():
+            self._part(note("pull-part-consumers"), partial(self._consumers, lone))
         self._logs()
 
     def _changes(self, aws: Aws) -> None:
@@ -402,6 +405,21 @@ class PullRun:
         )
         self._write(f"functions/{name}.json", configuration)
         self._write(f"functions/{name}-concurrency.json", concurrency)
+
+    def _queues_without_function(self) -> list[str]:
+        """Return the queues that no function drains, without dead-letter queues."""
+        drained = {
+            resource_name(str(mapping.get("EventSourceArn")))
+            for mappings in self.scope.mappings.values()
+            for mapping in mappings
+        }
+        return sorted(set(self.scope.queues) - set(self.scope.dead_letter) - drained)
+
+    def _consumers(self, queues: list[str]) -> None:
+        """Retrieve what ECS and Auto Scaling state of the consumers of queues."""
+        describe = partial(describe_consumers, self.aws, queues)
+        for file, response in self.cache.get(note("pull-part-consumers"), queues, describe).items():
+            self._write(file, response)
 
     def _messages(self, name: str) -> None:
         attributes = self.scope.queues[name]

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP, resource_name
 from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.cloudwatch.account_state import ecs_services
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import check_text
 from watchme_analysis.errors import InputError, ServiceError
@@ -146,37 +147,25 @@ def find_in_aws(aws: Aws, found: Proposal, patterns: Sequence[str] = ()) -> None
         )
 
 
-# `describe-services` takes so many at a time.
-_SERVICES_AT_ONCE = 10
-
-
 def _ecs_services(aws: Aws, found: Proposal) -> dict[str, dict[str, Any]]:
     """Return the ECS services by name: cluster, queues that their environment names, log group, variables."""
     services: dict[str, dict[str, Any]] = {}
-    for cluster in _items(aws, found, "ecs", "list_clusters", "clusterArns"):
-        arns = _items(aws, found, "ecs", "list_services", "serviceArns", cluster=cluster)
-        for at in range(0, len(arns), _SERVICES_AT_ONCE):
-            try:
-                some = arns[at : at + _SERVICES_AT_ONCE]
-                for each in aws.call("ecs", "describe_services", cluster=cluster, services=some)["services"]:
-                    given = aws.call("ecs", "describe_task_definition", taskDefinition=each["taskDefinition"])
-                    containers = given["taskDefinition"]["containerDefinitions"]
-                    variables = {
-                        one["name"]: one["value"]
-                        for inner in containers
-                        for one in inner.get("environment", ())
-                    }
-                    logs = [one.get("logConfiguration", {}).get("options", {}) for one in containers]
-                    services[each["serviceName"]] = {
-                        "cluster": resource_name(cluster),
-                        "queues": {name for pair in variables.items() for name in queues_named(*pair)},
-                        "LoggingConfig": {
-                            "LogGroup": next(filter(None, (o.get("awslogs-group") for o in logs)), "")
-                        },
-                        "Environment": {"Variables": variables},
-                    }
-            except ServiceError as error:
-                found.note_refused(error)
+    try:
+        for service, definition in ecs_services(aws):
+            containers = definition["containerDefinitions"]
+            variables = {
+                one["name"]: one["value"] for inner in containers for one in inner.get("environment", ())
+            }
+            logs = [one.get("logConfiguration", {}).get("options", {}) for one in containers]
+            group = next(filter(None, (options.get("awslogs-group") for options in logs)), "")
+            services[service["serviceName"]] = {
+                "cluster": resource_name(service["clusterArn"]),
+                "queues": {name for pair in variables.items() for name in queues_named(*pair)},
+                "LoggingConfig": {"LogGroup": group},
+                "Environment": {"Variables": variables},
+            }
+    except ServiceError as error:
+        found.note_refused(error)
     return services
 
 

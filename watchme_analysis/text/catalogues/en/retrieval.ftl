@@ -35,6 +35,7 @@ pull-part-function = function { $name }
 pull-part-messages = messages of { $queue }
 pull-part-metrics = metrics
 pull-part-alarms = alarms
+pull-part-consumers = consumers (ECS, Auto Scaling)
 pull-part-alarm-history = alarm history
 pull-part-estimate = estimate of the logs
 pull-part-logs = logs

@@ -29,6 +29,7 @@ pull-part-function = 関数 { $name }
 pull-part-messages = { $queue } のメッセージ
 pull-part-metrics = メトリクス
 pull-part-alarms = アラーム
+pull-part-consumers = コンシューマー（ECS、Auto Scaling）
 pull-part-alarm-history = アラームの履歴
 pull-part-estimate = ログの量の見積もり
 pull-part-logs = ログ
