@@ -348,18 +348,20 @@ def alarms_plan(folder: Path) -> Plan:
     import boto3
     from worlds.order_system import create_order_system
 
-    from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms
+    from watchme_analysis.alarms.specification import read_specs
+    from watchme_analysis.remedies.alarm_definitions import AlarmRequest
+    from watchme_analysis.remedies.alarms import plan_alarms
 
     create_order_system(REGION)
     cloudwatch = boto3.client("cloudwatch")
     cloudwatch.put_metric_alarm(**UNRELATED)
     spec = folder / "alarms.yaml"
     spec.write_text(ALARM_SPEC)
-    request = AlarmRequest(queues=("orders",), spec=str(spec), topic="on-call", emails=("ops@example.com",))
-    plan = plan_alarms(session(), request)
+    request, named = AlarmRequest(read_specs(spec), topic="on-call"), {"queues": ["orders"]}
+    plan = plan_alarms(session(), request, **named, emails=["ops@example.com"])
     first = next(step for step in plan.steps if step.call.operation == "put_metric_alarm")  # type: ignore[union-attr]
     cloudwatch.put_metric_alarm(**{**first.call.parameters, "Threshold": 5.0, "AlarmActions": []})  # type: ignore[union-attr]
-    return plan_alarms(session(), request)
+    return plan_alarms(session(), request, **named, emails=["ops@example.com"])
 
 
 def check_alarms(plan: Plan, *, is_undone: bool) -> None:
@@ -435,7 +437,7 @@ def deployment_plan(path: Path, front: Any, code: str) -> Plan:
     front.lambdas.create("orders", zip_of(OLD_CODE))
     package = path.with_name("package.zip")
     package.write_bytes(zip_of(code))
-    event = sqs_event("{}", "m", f"arn:aws:sqs:{REGION}:123456789012:orders", {}, REGION)
+    event = sqs_event("{}", "m", f"arn:aws:sqs:{REGION}:123456789012:orders", {})
     options = DeploymentOptions(events=[("event", event)], watch_s=0.0)
     plan = plan_deployment(package, "orders", session(), path, options, skip_check=True)
     if not isinstance(plan, Plan):

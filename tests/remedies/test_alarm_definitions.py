@@ -1,6 +1,5 @@
 """Alarms as definitions: what they watch, which can never fire, composite ones, and exports."""
 
-import hashlib
 import json
 import shlex
 import socket
@@ -20,11 +19,9 @@ from watchme_analysis.alarms.evidence import Evidence, is_better_together
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.remedies.alarm_definitions import (
-    Definition,
-    Request,
+    AlarmRequest,
     defined,
     differs,
-    existing_by_name,
     is_other_watch,
     is_same_watch,
     parameters_of,
@@ -33,8 +30,7 @@ from watchme_analysis.remedies.alarm_definitions import (
     with_evidence,
 )
 from watchme_analysis.remedies.alarm_export import exported, health_check_usd
-from watchme_analysis.text.message import Code, Resource, message
-from watchme_analysis.text.render import render
+from watchme_analysis.text.message import message
 
 TOPIC = "arn:aws:sns:ap-southeast-2:123456789012:on-call"
 
@@ -68,10 +64,10 @@ def test_a_composite_alarm_is_used_only_where_the_back_test_shows_that_it_is_bet
     both = AlarmSpec("both", "queue", composite='ALARM("dead") AND NOT ALARM("late")')
     evidence = {("dead", "q-dlq"): noisy, ("late", "q"): noisy, ("both", "q"): calm}
     chains = [Chain("q", None, "q-dlq")]
-    found = wanted_alarms(Request([both, *members], chains, TOPIC, evidence)).definitions
+    found = wanted_alarms(AlarmRequest([both, *members], chains, TOPIC, evidence)).definitions
     assert [each.parameters["AlarmActions"] for each in found] == [[], [], [TOPIC]]
     assert found[-1].parameters["AlarmRule"] == 'ALARM("q-dlq-dead") AND NOT ALARM("q-late")'
-    [note] = wanted_alarms(Request([both, *members], chains, TOPIC)).notes
+    [note] = wanted_alarms(AlarmRequest([both, *members], chains, TOPIC)).notes
     assert note.id == "alarm-composite-not-better"
 
 
@@ -81,7 +77,7 @@ def test_exports_have_the_same_alarms_in_three_formats():
     rate = AlarmSpec("rate", "function", ("Errors", "Invocations"), "Sum", Rule(300, 10.0))
     health = AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 3))
     urls = ("https://example.com/health",)
-    request = Request([spec, rate, health], [Chain("q", "f${x}", "q-dlq")], "on-call", health_urls=urls)
+    request = AlarmRequest([spec, rate, health], [Chain("q", "f${x}", "q-dlq")], "on-call", health_urls=urls)
     made = wanted_alarms(request).definitions
     for check in (None, "canary", "lambda"):
         template = json.loads(exported(made, "cloudformation", "on-call", urls, check))
@@ -99,6 +95,13 @@ def test_exports_have_the_same_alarms_in_three_formats():
     [stack] = terraform["aws_cloudformation_stack"].values()
     inner = json.loads(stack["template_body"].replace("$${", "${"))
     assert _references(inner) <= {*inner["Resources"], *inner["Parameters"]}
+    # The script has the parameters of each alarm, and its topic where it notifies somebody.
+    lines = exported(made, "cli", "on call").splitlines()
+    assert lines[2] == "TOPIC=$(aws sns create-topic --name 'on call' --query TopicArn --output text)"
+    words = shlex.split(lines[3])
+    silent = {key: value for key, value in made[0].parameters.items() if key != "AlarmActions"}
+    assert words[2:4] == ["put-metric-alarm", "--cli-input-json"] and json.loads(words[4]) == silent
+    assert words[5:] == ["--alarm-actions", "$TOPIC"]
     script = exported(made, "cli", TOPIC, urls, "canary")
     assert script.count("aws cloudwatch put-metric-alarm") == len(made)
     assert f"TOPIC={TOPIC}" in script
@@ -138,7 +141,9 @@ def test_the_exported_health_check_writes_the_metric_of_its_alarm(front, monkeyp
     names["handler"]({}, None)
     server.shutdown()
     server.server_close()
-    request = Request([AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 3))], [], TOPIC)
+    request = AlarmRequest(
+        [AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 3))], [], TOPIC
+    )
     now = datetime.now(UTC)
     for url, failed in urls.items():
         [alarm] = wanted_alarms(replace(request, health_urls=(url,))).definitions
@@ -164,39 +169,6 @@ def _references(value):
 
 
 SETTINGS = RecordedSettings(visibility_timeout_s=180.0, max_receive_count=3, function_timeout_s=30.0)
-COMMON = {
-    "ActionsEnabled": True, "AlarmActions": [TOPIC], "EvaluationPeriods": 1, "DatapointsToAlarm": 1,
-    "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "missing",
-}  # fmt: skip
-
-
-WHOLE = Chain("q", "f", "q-dlq", SETTINGS)
-
-
-def wanted_of(*specs, chains=(WHOLE,), **more):
-    return wanted_alarms(Request(specs, chains, TOPIC, **more))
-
-
-def parameters_without_words(definition):
-    assert definition.parameters["AlarmDescription"]
-    return {key: value for key, value in definition.parameters.items() if key != "AlarmDescription"}
-
-
-def test_descriptions_have_the_rule_and_the_evidence_in_the_language_of_the_request():
-    dead = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
-    said = message("alarm-description", rule=Code(dead.in_words), resource=Resource("q-dlq"))
-    evidence = Evidence(None, 0, 0, message("alarm-evidence-none"))
-    for language in ("en", "ja"):
-        words = render(said, language).replace("`", "")
-        [plain] = wanted_of(dead, language=language).definitions
-        assert plain.parameters["AlarmDescription"] == words
-        [proved] = wanted_of(dead, language=language, evidence={("dead", "q-dlq"): evidence}).definitions
-        shown = render(evidence.sentence, language)
-        assert proved.parameters["AlarmDescription"] == f"{words} [watchme] {shown}"
-    long = "q" * 1100  # CloudWatch takes 1024 characters
-    for found in ({}, {("dead", long): evidence}):
-        [each] = wanted_of(dead, chains=[Chain("q", None, long)], evidence=found).definitions
-        assert len(each.parameters["AlarmDescription"]) == 1024
 
 
 def test_what_is_left_out_is_noted_once():
@@ -210,7 +182,7 @@ def test_what_is_left_out_is_noted_once():
     chains = [
         Chain("q", "f", None), Chain("q", "g", "q-dlq", SETTINGS), Chain(None, "h", None, SETTINGS)
     ]  # fmt: skip
-    found = wanted_of(dead, more, slow, gone, health, empty, age, chains=chains)
+    found = wanted_alarms(AlarmRequest([dead, more, slow, gone, health, empty, age], chains, TOPIC))
     assert [each.name for each in found.definitions] == [
         "q-dlq-dead", "q-dlq-more", "g-slow", "h-slow", "q-age"
     ]  # fmt: skip
@@ -222,38 +194,6 @@ def test_what_is_left_out_is_noted_once():
     ]
     # Three receives, three minutes apart, are no older than 540 seconds.
     assert [each.id for each in found.cannot_fire] == ["alarm-age-is-never-reached"]
-
-
-def test_a_composite_alarm_replaces_the_notifications_of_its_members():
-    said = message("alarm-evidence-none")
-    noisy, calm = Evidence(60.0, 12, 4, said), Evidence(90.0, 1, 0, said)
-    dead = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
-    late = AlarmSpec("late", "queue", ("ApproximateAgeOfOldestMessage",), "Maximum", Rule(300, 60.0))
-    both = AlarmSpec("both", "queue", composite='ALARM("dead") AND ALARM("late")')
-    chains = [Chain("q", None, "q-dlq"), Chain("r", None, "r-dlq"), Chain("s", None, None)]
-    evidence = {
-        ("dead", "q-dlq"): noisy, ("late", "q"): noisy, ("both", "q"): calm,
-        ("dead", "r-dlq"): calm, ("late", "r"): calm, ("both", "r"): calm,
-    }  # fmt: skip
-    found = wanted_of(both, dead, late, chains=chains, evidence=evidence)
-    actions = {each.name: each.parameters["AlarmActions"] for each in found.definitions}
-    assert actions == {
-        "q-dlq-dead": [], "r-dlq-dead": [TOPIC], "q-late": [], "r-late": [TOPIC], "s-late": [TOPIC],
-        "q-both": [TOPIC],
-    }  # fmt: skip
-    made = found.definitions[-1]
-    assert (made.spec, made.resource, made.evidence, made.is_composite) == (both, "q", calm, True)
-    assert parameters_without_words(made) == {
-        "AlarmName": "q-both",
-        "ActionsEnabled": True,
-        "AlarmActions": [TOPIC],
-        "AlarmRule": 'ALARM("q-dlq-dead") AND ALARM("q-late")',
-    }
-    notes = [messages_in(each) for each in found.notes]
-    assert notes == [
-        {"alarm-without-dlq": {"queue": "s"}},
-        {"alarm-composite-not-better": {"alarm": "both", "queues": ["r"]}},
-    ]
 
 
 EXISTING = {
@@ -349,66 +289,3 @@ def test_an_update_keeps_what_people_have_set():
     assert parameters_of({"AlarmName": "c", "AlarmRule": "FALSE", "Period": 60}) == {
         "AlarmName": "c", "AlarmRule": "FALSE"
     }  # fmt: skip
-    assert existing_by_name([EXISTING]) == {"q-dead": EXISTING}
-
-
-def definition(name, **parameters):
-    return Definition(AlarmSpec(name, "queue"), "q", {"AlarmName": name, **parameters})
-
-
-MEMBER = definition(
-    "q-dead",
-    **{**COMMON, "OKActions": ["other"], "Period": 60, "Dimensions": [{"Name": "QueueName", "Value": "q"}]},
-)
-SILENT = definition("q-${x}", **{**COMMON, "AlarmActions": [], "Metrics": [
-    {"Id": "m", "ReturnData": False, "MetricStat": {
-        "Metric": {"Namespace": "AWS/SQS", "MetricName": "Sent", "Dimensions": [{"Name": "Q", "Value": "q"}]},
-        "Period": 60, "Stat": "Sum",
-    }},
-    {"Id": "e", "ReturnData": True, "Expression": "m * 2"},
-], "EvaluateLowSampleCountPercentile": "ignore"})  # fmt: skip
-BOTH = definition("q-both", AlarmRule='ALARM("q-dead")', AlarmActions=[TOPIC])
-
-
-def logical(name, words):
-    return words + hashlib.sha256(name.encode()).hexdigest()[:6]
-
-
-DEAD_NAME, SILENT_NAME, BOTH_NAME = (
-    logical("q-dead", "QDead"), logical("q-${x}", "QX"), logical("q-both", "QBoth")
-)  # fmt: skip
-
-
-def test_a_script_of_commands():
-    silent = {key: value for key, value in SILENT.parameters.items() if key != "AlarmActions"}
-    member = {key: value for key, value in MEMBER.parameters.items() if not key.endswith("Actions")}
-
-    def command(operation, parameters):
-        return f"aws cloudwatch {operation} --cli-input-json {shlex.quote(json.dumps(parameters))}"
-
-    assert exported([MEMBER, SILENT, BOTH], "cli", "on call").splitlines() == [
-        "#!/bin/sh",
-        "set -eu",
-        "TOPIC=$(aws sns create-topic --name 'on call' --query TopicArn --output text)",
-        command("put-metric-alarm", member) + ' --alarm-actions "$TOPIC"',
-        command("put-metric-alarm", silent),
-        command("put-composite-alarm", {"AlarmName": "q-both", "AlarmRule": 'ALARM("q-dead")'})
-        + ' --alarm-actions "$TOPIC"',
-    ]
-    assert exported([], "cli", TOPIC) == f"#!/bin/sh\nset -eu\nTOPIC={TOPIC}\n"
-    *_, last = exported([], "cli", "", ["https://example.com"], "canary").splitlines()
-    words = shlex.split(last)
-    assert words[:7] == [
-        "aws", "cloudformation", "create-stack", "--stack-name", "watchme-alarms-health-check",
-        "--capabilities", "CAPABILITY_IAM",
-    ]  # fmt: skip
-    assert words[7] == "--template-body"
-    assert set(json.loads(words[8])) == {"AWSTemplateFormatVersion", "Parameters", "Resources"}
-
-
-def test_prices_of_health_checks():
-    # 43,800 runs a month (730 hours): a canary run is 0.0012 USD, and PutMetricData 0.01 USD a thousand.
-    assert health_check_usd("canary", 3) == pytest.approx(43_800 * (0.0012 + 0.00001))
-    # A request is 0.2 USD a million, and 128 MiB for a second a 0.125th of 0.0000166667 USD.
-    lambda_usd = 43_800 * (2e-7 + 3 * 0.125 * 0.0000166667 + 0.00001)
-    assert health_check_usd("lambda", 3) == pytest.approx(lambda_usd, rel=1e-4)

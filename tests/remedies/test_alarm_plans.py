@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -15,32 +14,25 @@ from worlds.order_system import create_order_system
 from watchme_analysis.alarms.backtest import Rule
 from watchme_analysis.alarms.chains import Chain
 from watchme_analysis.alarms.evidence import Evidence
-from watchme_analysis.alarms.specification import AlarmSpec
-from watchme_analysis.cloudwatch.account_state import describe_alarms
-from watchme_analysis.cloudwatch.session import Aws, NotFoundError
+from watchme_analysis.alarms.specification import AlarmSpec, read_specs
+from watchme_analysis.cloudwatch.account_state import Scope, describe_alarms
+from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.alarm_definitions import (
-    MARK,
-    Definition,
-    Request,
-    wanted_alarms,
-)
+from watchme_analysis.queues.pipeline import RecordedSettings
+from watchme_analysis.remedies.alarm_definitions import MARK, AlarmRequest, wanted_alarms
 from watchme_analysis.remedies.alarms import (
-    Place,
-    Topic,
     alarm_plan,
-    monthly_usd,
+    live_chains,
+    plan_alarms,
+    plan_verification,
     read_topic,
-    topic_arn,
     verify_plan,
 )
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
-from watchme_analysis.remedies.plan import Call, Condition, Step
 from watchme_analysis.remedies.policy import policy_of
-from watchme_analysis.services.alarm_plans import AlarmRequest, plan_alarms, plan_verification
 from watchme_analysis.storage.journal import read_journal
-from watchme_analysis.text.message import Code, Names, Resource, message
+from watchme_analysis.text.message import message
 
 REGION = "ap-southeast-2"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:on-call"
@@ -85,7 +77,7 @@ def topic(front):
 def request_of(tmp_path):
     spec = tmp_path / "alarms.yaml"
     spec.write_text(SPEC)
-    return AlarmRequest(queues=("orders",), spec=str(spec), topic="on-call")
+    return AlarmRequest(read_specs(spec), topic="on-call")
 
 
 def names():
@@ -98,8 +90,8 @@ ALL = ["orders-dlq-dead-letters", "orders-message-age", "orders-worker-error-rat
 @pytest.mark.slow
 @pytest.mark.usefixtures("system")
 def test_every_queue_function_and_dlq_gets_its_alarms_once(aws, request_of, tmp_path):
-    request = replace(request_of, emails=("ops@example.com",))
-    plan = plan_alarms(aws, request)
+    emails = ("ops@example.com",)
+    plan = plan_alarms(aws, request_of, queues=["orders"], emails=emails)
     assert names() == []
     assert [step.name for step in plan.steps[:2]] == ["create topic on-call", "subscribe ops@example.com"]
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
@@ -111,7 +103,7 @@ def test_every_queue_function_and_dlq_gets_its_alarms_once(aws, request_of, tmp_
     made = dict(plan.steps[2].call.parameters)
     made["AlarmDescription"] += f" {MARK} It fired."
     cloudwatch().put_metric_alarm(**made)
-    again = plan_alarms(aws, replace(request, topic=TOPIC))
+    again = plan_alarms(aws, replace(request_of, topic=TOPIC), queues=["orders"], emails=emails)
     assert (again.steps, again.costs) == ((), ())
     assert "alarm-unchanged" in {note.id for note in again.notes}
     # The reverse order: the topic goes last.
@@ -142,7 +134,7 @@ def test_what_an_alarm_has_already_stays(aws, request_of, tmp_path):
     client.put_metric_alarm(**old, Tags=[{"Key": "team", "Value": "orders"}])
     client.put_metric_alarm(**{**old, "AlarmName": "unrelated", "OKActions": []})
     before = client.describe_alarms(AlarmNames=["unrelated"])["MetricAlarms"]
-    plan = plan_alarms(aws, request_of)
+    plan = plan_alarms(aws, request_of, queues=["orders"])
     assert plan.steps[0].why.values["what"].key == "update"
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
     found = client.describe_alarms(AlarmNames=[mine])["MetricAlarms"][0]
@@ -170,13 +162,13 @@ def test_a_composite_alarm_is_created_after_its_members_and_deleted_before_them(
     ]
     both = AlarmSpec("both", "queue", composite='ALARM("dead") AND ALARM("old")')
     evidence = {("dead", "orders-dlq"): noisy, ("old", "orders"): noisy, ("both", "orders"): calm}
-    wanted = wanted_alarms(Request([both, *members], [Chain("orders", None, "orders-dlq")], TOPIC, evidence))
-    place = Place(aws.account(), aws.region, datetime.now(UTC))
-    plan = alarm_plan(wanted, describe_alarms(aws), read_topic(aws, TOPIC), place)
+    chains = [Chain("orders", None, "orders-dlq")]
+    wanted = wanted_alarms(AlarmRequest([both, *members], chains, TOPIC, evidence))
+    plan = alarm_plan(aws, wanted, describe_alarms(aws), read_topic(aws, TOPIC))
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
     [made] = describe_alarms(aws)["CompositeAlarms"]
     assert made["AlarmRule"] == 'ALARM("orders-dlq-dead") AND ALARM("orders-old")'
-    assert alarm_plan(wanted, describe_alarms(aws), read_topic(aws, TOPIC), place).steps == ()
+    assert alarm_plan(aws, wanted, describe_alarms(aws), read_topic(aws, TOPIC)).steps == ()
     reverse = undo_plan(plan, read_journal(tmp_path / "j"))
     assert reverse.steps[0].name == "undo orders-both"
     assert apply_plan(reverse, tmp_path / "u", aws).outcome == "complete"
@@ -196,23 +188,23 @@ def test_an_alarm_of_the_same_name_on_something_else_refuses_the_plan(aws, reque
         ComparisonOperator="GreaterThanThreshold",
     )
     with pytest.raises(InputError, match="orders-message-age exists and watches something else"):
-        plan_alarms(aws, request_of)
+        plan_alarms(aws, request_of, queues=["orders"])
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_rule_that_another_alarm_has_is_not_repeated(aws, request_of, tmp_path):
-    plan = plan_alarms(aws, request_of)
+    plan = plan_alarms(aws, request_of, queues=["orders"])
     by_name = {step.name: step.call.parameters for step in plan.steps}
     cloudwatch().put_metric_alarm(**{**by_name["orders-message-age"], "AlarmName": "old-age"})
-    again = plan_alarms(aws, request_of)
+    again = plan_alarms(aws, request_of, queues=["orders"])
     assert [step.name for step in again.steps] == [name for name in by_name if name != "orders-message-age"]
     assert "alarm-covered" in {note.id for note in again.notes}
 
 
 @pytest.mark.usefixtures("system", "topic")
 def test_a_change_since_planning_refuses_the_plan(aws, request_of, tmp_path):
-    plan = plan_alarms(aws, request_of)
+    plan = plan_alarms(aws, request_of, queues=["orders"])
     made = dict(plan.steps[0].call.parameters)
     cloudwatch().put_metric_alarm(**{**made, "Threshold": 5.0})
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
@@ -233,7 +225,7 @@ def test_a_topic_that_nobody_would_hear_of_is_refused(aws):
 @pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_notification_is_tested_once_and_the_state_restored(aws, request_of, tmp_path, front):
-    apply_plan(plan_alarms(aws, request_of), tmp_path / "j", aws)
+    apply_plan(plan_alarms(aws, request_of, queues=["orders"]), tmp_path / "j", aws)
     plan = plan_verification(aws, ALL)
     assert [step.name for step in plan.steps] == [f"test {ALL[0]}", f"restore {ALL[0]}"]
     assert apply_plan(plan, tmp_path / "v", aws).outcome == "complete"
@@ -303,7 +295,7 @@ def test_an_alarm_that_cannot_be_tested_safely_is_left_alone(aws, composite, rul
 @pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_notification_that_fails_is_reported_and_the_state_restored(aws, request_of, tmp_path):
-    apply_plan(plan_alarms(aws, request_of), tmp_path / "j", aws)
+    apply_plan(plan_alarms(aws, request_of, queues=["orders"]), tmp_path / "j", aws)
     sns().set_topic_attributes(TopicArn=TOPIC, AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns")
     plan = plan_verification(aws, ALL)
     [test, restore] = plan.steps
@@ -318,7 +310,7 @@ def test_a_notification_that_fails_is_reported_and_the_state_restored(aws, reque
 @pytest.mark.usefixtures("system")
 def test_a_run_killed_at_any_moment_is_resumed(aws, request_of, tmp_path, subtests):
     """No alarm is half made, and each is made once."""
-    plan = plan_alarms(aws, replace(request_of, emails=("ops@example.com",)))
+    plan = plan_alarms(aws, request_of, queues=["orders"], emails=["ops@example.com"])
     plan = replace(plan, steps=plan.steps[:3], relies_on=())
     topics, alarms = sns(), cloudwatch()
 
@@ -339,7 +331,7 @@ def test_a_run_killed_at_any_moment_is_resumed(aws, request_of, tmp_path, subtes
 @pytest.mark.usefixtures("system")
 def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path):
     used = Aws(rate_limits=FAST)
-    plan = plan_alarms(used, replace(request_of, emails=("ops@example.com",), everything=True))
+    plan = plan_alarms(used, request_of, emails=["ops@example.com"], everything=True)
     apply_plan(plan, tmp_path / "j", used)
     apply_plan(plan_verification(used, ALL), tmp_path / "v", used)
     apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", used)
@@ -350,7 +342,7 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(request_of, tmp_path)
 
 def test_commands_plan_apply_verify_and_undo(system, topic, request_of, watchme, tmp_path):
     path = tmp_path / "alarms.plan.json"
-    source = ("--live", "--queue", "orders", "--spec", request_of.spec, "--topic", "on-call")
+    source = ("--live", "--queue", "orders", "--spec", tmp_path / "alarms.yaml", "--topic", "on-call")
     shown = watchme("alarms", "plan", *source, "--to", path)
     assert shown.returncode == 0, shown.stderr
     assert f"watchme alarms apply {path}" in shown.stdout
@@ -383,7 +375,7 @@ def test_every_dlq_of_the_account_or_of_several_systems_gets_an_alarm(
     names_of = ("uploads", "daily", "orders")
     text = "".join(f"[systems.{name}]\nqueue = '{name}'\n" for name in names_of)
     (tmp_path / "watchme.toml").write_text(text)
-    source = ("--spec", request_of.spec, "--topic", "on-call", "--json")
+    source = ("--spec", tmp_path / "alarms.yaml", "--topic", "on-call", "--json")
 
     def dlqs(*words):
         made = watchme("alarms", "plan", *words, *source, cwd=tmp_path)
@@ -401,122 +393,8 @@ def test_every_dlq_of_the_account_or_of_several_systems_gets_an_alarm(
     assert refused.returncode == 2 and "--spec" in refused.stderr
 
 
-MADE = datetime(2026, 3, 2, 4, tzinfo=UTC)
-PLACE = Place("123456789012", REGION, MADE)
-CONFIRMED = Topic(TOPIC, exists=True, has_confirmed_subscription=True)
-DEAD = AlarmSpec("dead", "dlq", ("ApproximateNumberOfMessagesVisible",), "Average", Rule(300, 0.0))
-RATE = AlarmSpec("rate", "function", ("Errors", "Invocations"), "Sum", Rule(300, 10.0))
-
-
-def wanted_of(*specs, **more):
-    return wanted_alarms(Request(specs, [Chain("q", "f", "q-dlq")], TOPIC, **more))
-
-
-def planned(wanted, *existing, topic=CONFIRMED):
-    return alarm_plan(wanted, {"MetricAlarms": existing}, topic, PLACE)
-
-
-def existing_of(definition, **changes):
-    """Return an alarm of DescribeAlarms, created from a definition."""
-    return {**definition.parameters, "StateValue": "OK", "AlarmArn": "arn", "OKActions": [], **changes}
-
-
-def test_alarms_that_exist_are_noted():
-    evidence = {("rate", "f"): Evidence(60.0, 1, 0, message("alarm-evidence-none"))}
-    wanted = wanted_of(DEAD, RATE, evidence=evidence)
-    dead, rate = wanted.definitions
-    same = existing_of(dead, ActionsEnabled=False)
-    plan = planned(wanted, same)
-    assert [step.name for step in plan.steps] == ["f-rate"]
-    assert [messages_in(each) for each in plan.notes] == [
-        {"alarm-actions-disabled": {"alarm": "q-dlq-dead"}},
-        {"alarm-unchanged": {"count": 1, "alarms": ["q-dlq-dead"]}},
-    ]
-    assert [messages_in(each) for each in plan.reasons] == [
-        {"alarm-reason": {"alarm": "f-rate", "evidence": "alarm-evidence-none"}, "alarm-evidence-none": {}}
-    ]
-    assert [messages_in(each) for each in plan.costs] == [{"alarm-cost": {"count": 1, "usd": 0.2}}]
-    # The reasons and costs are those of the alarms that change.
-    unchanged = planned(wanted, existing_of(dead), existing_of(rate))
-    assert (unchanged.steps, unchanged.reasons, unchanged.costs) == ((), (), ())
-    [note] = unchanged.notes
-    assert messages_in(note)["alarm-unchanged"] == {"count": 2, "alarms": ["q-dlq-dead", "f-rate"]}
-    # One of another name with the same rule counts if it notifies somebody.
-    other = existing_of(dead, AlarmName="old", AlarmActions=["somebody"])
-    plan = planned(wanted, other)
-    assert [step.name for step in plan.steps] == ["f-rate"]
-    assert [messages_in(each) for each in plan.notes] == [
-        {"alarm-covered": {"alarm": "q-dlq-dead", "other": "old"}}
-    ]
-    for silent in ({"AlarmActions": []}, {"ActionsEnabled": False}):
-        assert len(planned(wanted, {**other, **silent}).steps) == 2
-    with pytest.raises(InputError, match="q-dlq-dead"):
-        planned(wanted, existing_of(dead, MetricName="NumberOfMessagesSent"))
-
-
-def test_topics_by_name_and_by_arn():
-    assert topic_arn("on-call", "123456789012", REGION) == TOPIC
-    assert topic_arn("a", "1", "cn-north-1", "aws-cn") == "arn:aws-cn:sns:cn-north-1:1:a"
-    assert topic_arn(TOPIC, "1", REGION) == TOPIC
-    assert refusal(topic_arn, TOPIC, "1", "eu-west-1") == {
-        "error-topic-region": {"topic": TOPIC, "region": "eu-west-1"}
-    }
-
-
-def test_a_topic_as_sns_states_it():
-    account = MemoryQueues()
-    account.problems["get_topic_attributes"] = [NotFoundError("gone")]
-    emails = ["a@example.com", "b@example.com"]
-    assert read_topic(account, TOPIC, emails) == Topic(TOPIC, exists=False, emails=tuple(emails))
-    account.responses["get_topic_attributes"] = {"Attributes": {"KmsMasterKeyId": "alias/own"}}
-    known = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "a@example.com"}
-    confirmed = {"SubscriptionArn": f"{TOPIC}:1", "Endpoint": "c@example.com"}
-    account.responses["list_subscriptions_by_topic"] = {"Subscriptions": [known, confirmed]}
-    assert read_topic(account, TOPIC, emails) == Topic(
-        TOPIC, exists=True, has_confirmed_subscription=True, key="alias/own", emails=("b@example.com",)
-    )
-    account.responses["list_subscriptions_by_topic"] = {"Subscriptions": [known]}
-    assert not read_topic(account, TOPIC, emails).has_confirmed_subscription
-    # The only address is subscribed already, and was not confirmed.
-    assert refusal(read_topic, account, TOPIC, emails[:1]) == {"error-topic-unconfirmed": {"topic": TOPIC}}
-    key = f"arn:aws:kms:{REGION}:123456789012:alias/aws/sns"
-    account.responses["get_topic_attributes"] = {"Attributes": {"KmsMasterKeyId": key}}
-    assert refusal(read_topic, account, TOPIC, emails) == {
-        "error-topic-encrypted": {"topic": TOPIC, "key": "alias/aws/sns"}
-    }
-
-
-def test_prices_of_alarms():
-    dead, rate = wanted_of(DEAD, RATE).definitions
-    health = AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 3))
-    [checked] = wanted_of(health, health_urls=("https://example.com/health",)).definitions
-    both = Definition(AlarmSpec("both", "queue"), "q", {"AlarmName": "both", "AlarmRule": "FALSE"})
-    # 0.10 USD for each metric of an alarm, 0.50 for a composite alarm, and 0.30 for a metric of one's own.
-    prices = [monthly_usd([each]) for each in (dead, rate, checked, both)]
-    assert prices == [pytest.approx(usd) for usd in (0.1, 0.2, 0.4, 0.5)]
-    assert monthly_usd([dead, rate, checked, both]) == pytest.approx(1.2)
-    assert monthly_usd([]) == 0.0
-
-
 def alarm(name, actions=(TOPIC,), state="OK", **more):
     return {"AlarmName": name, "AlarmActions": list(actions), "StateValue": state, **more}
-
-
-def set_state(name, state):
-    reason = "watchme alarms verify: a test of the notification; nothing is wrong."
-    parameters = {"AlarmName": name, "StateValue": state, "StateReason": reason}
-    return Call("cloudwatch", "set_alarm_state", parameters)
-
-
-def notified(name, action=TOPIC):
-    history = {
-        "AlarmName": name,
-        "AlarmTypes": ["MetricAlarm", "CompositeAlarm"],
-        "HistoryItemType": "Action",
-        "StartDate": "2026-03-02T04:00:00+00:00",
-    }
-    select = f"AlarmHistoryItems[?HistorySummary=='Successfully executed action {action}'] | length(@) > `0`"
-    return Condition(Call("cloudwatch", "describe_alarm_history", history), select, True, 120.0)
 
 
 def test_which_alarms_are_tested():
@@ -532,7 +410,8 @@ def test_which_alarms_are_tested():
         alarm("both", [TOPIC, other]),
         alarm("other", [other]),
     ]
-    plan = verify_plan(alarms, PLACE)
+    by_name = {each["AlarmName"]: each for each in alarms}
+    plan = verify_plan(MemoryQueues(), alarms, by_name)
     # One for each action; with `both`, the other topic is tested.
     assert [step.name for step in plan.steps] == [
         "test tested", "restore tested", "test both", "restore both"
@@ -545,61 +424,53 @@ def test_which_alarms_are_tested():
         {"alarm-verify-acts": {"alarm": "stops", "acting": ["stops"]}},
         {"alarm-verify-acts": {"alarm": "okays", "acting": ["okays"]}},
     ]
-    each = verify_plan(alarms, PLACE, each_alarm=True)
+    each = verify_plan(MemoryQueues(), alarms, by_name, each_alarm=True)
     assert messages_in(each.title) == {"alarm-verify-plan": {"count": 4}}
-    assert refusal(verify_plan, alarms[:3], PLACE) == {"error-alarms-untestable": {}}
+    assert refusal(verify_plan, MemoryQueues(), alarms[:3], by_name) == {"error-alarms-untestable": {}}
 
 
-def test_a_composite_alarm_is_tested_through_the_fewest_members():
-    members = [
-        alarm("a", []),
-        alarm("b", [], "INSUFFICIENT_DATA"),
-        alarm("firing", [], "ALARM"),
-        alarm("inner", [], AlarmRule='ALARM("a")'),
-    ]
+ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 
-    def tested(rule, *others):
-        plan = verify_plan([alarm("c", AlarmRule=rule)], PLACE, [*members, *others])
-        return plan, [step.resource for step in plan.steps if step.name.startswith("test ")]
 
-    # `a` alone does not do, and a member that fires needs no setting.
-    plan, resources = tested('ALARM("firing") AND (ALARM("a") AND ALARM("b"))')
-    assert resources == ["a", "b"]
-    assert [step.name for step in plan.steps] == [
-        "test c: a", "test c: b", "notification of c", "restore c: a", "restore c: b", "end of c"
-    ]  # fmt: skip
-    first, second, notification, restored, again, end = plan.steps
-    sets = message("alarm-verify-member", member=Resource("a"), alarm=Resource("c"))
-    assert first == Step("test c: a", "a", sets, set_state("a", "ALARM"), undo=(set_state("a", "OK"),))
-    assert second.undo == (set_state("b", "INSUFFICIENT_DATA"),)
-    said = message("alarm-verify-notified", alarm=Resource("c"), actions=Names((TOPIC,)))
-    assert notification == Step("notification of c", "c", said, until=(notified("c"),))
-    said = message("alarm-restore-step", alarm=Resource("a"), state=Code("OK"))
-    assert restored == Step("restore c: a", "a", said, set_state("a", "OK"))
-    assert again.call == set_state("b", "INSUFFICIENT_DATA")
-    listed = {"AlarmNames": ["c"], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
-    left = Condition(
-        Call("cloudwatch", "describe_alarms", listed), "CompositeAlarms[0].StateValue != 'ALARM'", True, 120.0
+def queue(name, dlq=None, **more):
+    policy = f'{{"deadLetterTargetArn": "{ARN}{dlq}", "maxReceiveCount": 3}}'
+    return {
+        "QueueArn": ARN + name,
+        "VisibilityTimeout": "60",
+        **({"RedrivePolicy": policy} if dlq else {}),
+        **more,
+    }
+
+
+def test_chains_of_the_account():
+    memory = MemoryQueues(rate_limits=FAST)
+    memory.responses["get_function_configuration"] = lambda made: {"Timeout": len(made["FunctionName"])}
+
+    def mapping(name):
+        return {"EventSourceArn": ARN + name}
+
+    scope = Scope(
+        queues={
+            "jobs": queue("jobs", "jobs-dlq"), "jobs-dlq": queue("jobs-dlq"),
+            "drained-dlq": queue("drained-dlq"), "chained-dlq": queue("chained-dlq", "last-dlq"),
+            "last-dlq": queue("last-dlq"), "free": queue("free"),
+        },
+        dead_letter=["jobs-dlq", "drained-dlq", "chained-dlq", "last-dlq"],
+        functions=["ab", "abc", "lonely"],
+        mappings={"ab": [mapping("jobs"), mapping("drained-dlq")], "abc": [mapping("jobs")], "lonely": []},
+    )  # fmt: skip
+
+    def settings(receives=3, timeout_s=None):
+        return RecordedSettings(
+            visibility_timeout_s=60.0, max_receive_count=receives, function_timeout_s=timeout_s
+        )
+
+    # A queue that two functions drain is in two chains; a DLQ has one only if it is drained, or has a DLQ.
+    assert live_chains(memory, scope) == (
+        Chain("jobs", "ab", "jobs-dlq", settings(timeout_s=2.0)),
+        Chain("jobs", "abc", "jobs-dlq", settings(timeout_s=3.0)),
+        Chain("drained-dlq", "ab", None, settings(None, 2.0)),
+        Chain("chained-dlq", None, "last-dlq", settings()),
+        Chain("free", None, None, settings(None)),
+        Chain(None, "lonely", None, RecordedSettings(function_timeout_s=6.0)),
     )
-    said = message("alarm-verify-left", alarm=Resource("c"))
-    assert end == Step("end of c", "c", said, until=(left,), may_be_unseen=True)
-    assert [messages_in(each) for each in plan.risks] == [
-        {"alarm-verify-risk": {}}, {"alarm-verify-unmarked": {"alarms": ["c"]}}
-    ]  # fmt: skip
-    assert tested('ALARM("b") OR ALARM("a")')[1] == ["b"]
-    # A composite member is not set, and a rule that no member fulfils is left alone.
-    for rule in ('ALARM("inner")', 'OK("a") AND ALARM("a")', 'ALARM("absent")'):
-        plan = verify_plan([alarm("c", AlarmRule=rule), alarm("d")], PLACE, members)
-        assert [messages_in(each) for each in plan.notes] == [{"alarm-verify-rule": {"alarm": "c"}}]
-        assert [step.resource for step in plan.steps] == ["d", "d"]
-        assert len(plan.risks) == 1
-    stops = alarm("stops", ["arn:aws:automate:eu-west-1:ec2:stop"])
-    plan = verify_plan([alarm("c", AlarmRule='ALARM("stops")'), alarm("d")], PLACE, [stops])
-    assert [messages_in(each) for each in plan.notes] == [
-        {"alarm-verify-acts": {"alarm": "c", "acting": ["stops"]}}
-    ]
-    # Of many members, all of them are tried at last: 20 members have more than a million sets.
-    names = [f"m{number}" for number in range(20)]
-    rule = " AND ".join(f'ALARM("{name}")' for name in names)
-    plan = verify_plan([alarm("c", AlarmRule=rule)], PLACE, [alarm(name, []) for name in names])
-    assert len(plan.steps) == 2 * 20 + 2

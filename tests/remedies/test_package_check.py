@@ -4,13 +4,11 @@ import io
 import itertools
 import struct
 import zipfile
-from dataclasses import replace
 
 import pytest
-from worlds.messages import messages_in, plain, refusal
+from worlds.messages import messages_in, plain
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies import package_check, package_modules
 from watchme_analysis.remedies.lambda_runtime import lambda_runtime, standard_library
 from watchme_analysis.remedies.package_check import Function, check_package
 from watchme_analysis.text.message import CodePlace
@@ -77,14 +75,6 @@ def test_a_module_that_was_left_out_of_the_package_is_named_with_its_line(check)
     assert result.verdict.id == "deploy-problems" and result.verdict.values["count"].number == 1
 
 
-def test_the_same_package_with_the_module_is_ready(check):
-    result = check(
-        {"lambda_function.py": "import requests\n" + HANDLER, "requests/__init__.py": "import urllib3"}
-    )
-    assert (result.problems, result.notes, result.modules) == ((), (), 2)
-    assert result.verdict.id == "deploy-ready"
-
-
 @pytest.mark.parametrize("site", ["python", "python/lib/python3.12/site-packages"])
 def test_layers_bring_modules(check, site):
     files = {"lambda_function.py": "import requests.models\n" + HANDLER}
@@ -134,14 +124,6 @@ def test_an_import_in_a_function_fails_when_it_is_called(check):
 def test_an_import_whose_failure_is_caught_is_a_note(check, source):
     result = check({"lambda_function.py": source + HANDLER})
     assert (ids(result.problems), ids(result.notes)) == ([], ["deploy-optional-import"])
-
-
-def test_a_caught_import_also_covers_what_the_module_imports(check):
-    source = "try:\n    import fast\nexcept ImportError:\n    import slow\n" + HANDLER
-    files = {"lambda_function.py": source, "fast.py": "import numpy\n", "slow.py": ""}
-    assert check(files).problems == ()
-    (problem,) = check(files | {"slow.py": "import yaml"}).problems
-    assert problem.values["module"].text == "yaml"
 
 
 @pytest.mark.parametrize(
@@ -254,11 +236,6 @@ def test_a_handler_may_be_defined_in_other_ways(check, source):
     assert check({"lambda_function.py": source, "tools.py": HANDLER}).problems == ()
 
 
-def test_the_names_of_a_module_that_creates_them_are_unknown(check):
-    result = check({"lambda_function.py": "globals()['lambda_handler'] = print\n"})
-    assert (ids(result.problems), ids(result.notes)) == ([], ["deploy-handler-unknown"])
-
-
 def test_newer_grammar_is_read_by_an_older_python(check):
     source = "type Key = str\ndef first[T](items: list[T]) -> T: ...\nx = f'{\"a\" + f'{1}'}'\nimport yaml\n"
     assert places(check({"lambda_function.py": source + HANDLER}))[-1] == ("lambda_function.py", 4)
@@ -347,12 +324,6 @@ def test_names_that_lead_out_of_the_package_are_listed_and_nothing_is_written(tm
     assert [path.name for path in tmp_path.rglob("*")] == ["inner", "f.zip"]
 
 
-def test_names_that_differ_in_case_only_are_a_note(tmp_path):
-    entries = [("lambda_function.py", HANDLER), ("Tools.py", ""), ("tools.py", "")]
-    result = check_package(zipped(tmp_path / "f.zip", entries))
-    assert (ids(result.problems), ids(result.notes)) == ([], ["deploy-case-collision"])
-
-
 @pytest.mark.slow
 def test_a_bomb_is_counted_by_what_it_states_and_not_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "f.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -408,15 +379,6 @@ def test_a_directory_of_a_zip_that_is_too_large_is_not_read(tmp_path):
         check_package(tmp_path / "f.zip")
 
 
-@pytest.mark.slow
-def test_a_zip_over_the_limit_of_a_direct_upload_needs_s3(tmp_path):
-    with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
-        archive.writestr(with_mode("lambda_function.py", 0o644), HANDLER)
-        archive.writestr(with_mode("model.bin", 0o644), bytes(51 << 20))
-    assert ids(check_package(tmp_path / "f.zip").problems) == ["deploy-zip-size"]
-    assert check_package(tmp_path / "f.zip", function=Function(is_uploaded=False)).problems == ()
-
-
 def test_deeply_nested_source_does_not_end_the_check(check):
     deep = "x = " + "(" * 5000 + ")" * 5000 + "\n"
     chain = "if a:\n    pass\n" + "elif a:\n    pass\n" * 2000
@@ -443,79 +405,6 @@ def said(texts):
     return found
 
 
-def test_each_problem_names_module_place_and_runtime(check):
-    source = (
-        "import yaml\nimport Tools\nimport tools\nfrom . import x\nfrom tools import absent\n"
-        "import distutils\ndef later():\n    import numpy\n" + HANDLER
-    )
-    result = check({"lambda_function.py": source, "tools.py": "y = 1\n"})
-    file = "lambda_function.py"
-    common = {"runtime": "python3.12", "when": "import"}
-    assert said(result.problems) == [
-        ("deploy-missing-import", {"module": "yaml", "place": (file, 1), "layers": "none", **common}),
-        ("deploy-import-case", {"module": "Tools", "place": (file, 2), "file": "tools.py"}),
-        ("deploy-relative-import", {"module": ".", "place": (file, 4)}),
-        ("deploy-removed-import", {"module": "distutils", "place": (file, 6), **common}),
-        (
-            "deploy-missing-import",
-            {"module": "numpy", "place": (file, 8), "layers": "none", **common, "when": "call"},
-        ),
-        ("deploy-missing-name", {"name": "absent", "module": "tools", "place": (file, 5)}),
-    ]
-    assert result.verdict.id == "deploy-problems"
-    assert result.modules == 2
-    ready = check({"lambda_function.py": HANDLER, "tools.py": ""})
-    assert (ready.problems, ready.notes, ready.modules, ready.verdict.id) == ((), (), 1, "deploy-ready")
-
-
-def test_notes_state_what_may_be_intended(check):
-    source = (
-        "import os, sys\ntry:\n    import yaml\nexcept ImportError:\n    pass\nsys.path.append(FOLDER)\n"
-        "if os.environ:\n    import debugpy\n    from tools import absent\n" + HANDLER
-    )
-    result = check({"lambda_function.py": source, "tools.py": ""})
-    file = "lambda_function.py"
-    assert result.problems == ()
-    assert said(result.notes) == [
-        (
-            "deploy-missing-import",
-            {
-                "module": "debugpy", "place": (file, 8), "runtime": "python3.12", "layers": "none",
-                "when": "condition",
-            },
-        ),
-        ("deploy-optional-import", {"module": "yaml", "place": (file, 3)}),
-        ("deploy-missing-name", {"name": "absent", "module": "tools", "place": (file, 9)}),
-        ("deploy-path-change", {"place": (file, 6)}),
-    ]  # fmt: skip
-
-
-def test_what_is_wrong_with_a_handler(check):
-    def problem(source, files=(), **function):
-        [found] = said(check({"lambda_function.py": source, **dict(files)}, **function).problems)
-        return found
-
-    file = "lambda_function.py"
-    functions = "def first(): ...\nclass A: ...\ndef second(): ...\n"
-    assert problem(functions) == (
-        "deploy-no-handler-function",
-        {"handler": "lambda_handler", "file": file, "count": 2, "functions": ["first", "second"]},
-    )
-    place = {"handler": "lambda_handler", "place": (file, 2)}
-    assert problem("\nasync def lambda_handler(event, context): ...") == ("deploy-async-handler", place)
-    assert problem("\ndef lambda_handler(event): ...") == ("deploy-handler-arguments", place)
-    assert problem("x = (\n") == ("deploy-syntax", {"place": (file, 1), "reason": "'(' was never closed"})
-    assert problem(HANDLER, handler="app/main.run") == ("deploy-no-handler-module", {"path": "app/main.py"})
-    nested = {"src/app/main.py": HANDLER, "other/src/app/main.py": HANDLER}
-    assert problem(HANDLER, nested, handler="app.main.run") == (
-        "deploy-handler-in-folder", {"path": "app/main.py", "file": "src/app/main.py"}
-    )  # fmt: skip
-    assert refusal(check, {}, handler="no handler") == {
-        "error-handler-form": {"handler": "'no handler'", "example": "lambda_function.lambda_handler"}
-    }
-    assert refusal(check, {}, architecture="mips") == {"error-architecture-unknown": {"name": "'mips'"}}
-
-
 def test_native_files_of_a_library_are_one_problem(check):
     names = [f"numpy/{name}.cpython-312-aarch64-linux-gnu.so" for name in ("a", "b", "c")]
     files = dict.fromkeys(names, elf(183)) | {"numpy/__init__.py": "", "numpy/libx.so": elf(183)}
@@ -534,59 +423,6 @@ def test_native_files_of_a_library_are_one_problem(check):
         check({"lambda_function.py": HANDLER, "fast.so": big}).problems[0].values["built"].name
         == "ELF machine 22"
     )
-
-
-def test_layers_have_their_place_and_version(check):
-    layers = [
-        {"python/yaml.py": ""}, {"tool.py": ""},
-        {"python/lib/python3.11/site-packages/a.py": "", "python/lib/python3.9/site-packages/b.py": ""},
-        {"python/lib/python3.12/site-packages/numpy.py": ""},
-    ]  # fmt: skip
-    result = check({"lambda_function.py": "import yaml, numpy, a\n" + HANDLER}, layers)
-    place = ("lambda_function.py", 1)
-    assert said(result.problems) == [
-        (
-            "deploy-missing-import",
-            {"module": "a", "place": place, "runtime": "python3.12", "layers": "some", "when": "import"},
-        ),
-        ("deploy-layer-without-python", {"layer": "layer1"}),
-        (
-            "deploy-layer-version",
-            {"layer": "layer2", "versions": ["python3.11", "python3.9"], "runtime": "python3.12"},
-        ),
-    ]
-
-
-def test_a_source_over_the_limit_is_not_parsed(check, monkeypatch):
-    size = len(HANDLER)
-    files = {"lambda_function.py": HANDLER}
-    monkeypatch.setattr(package_modules, "_SOURCE_BYTES", size)
-    assert check(files).notes == ()
-    monkeypatch.setattr(package_modules, "_SOURCE_BYTES", size - 1)
-    result = check(files)
-    assert (ids(result.problems), ids(result.notes)) == ([], ["deploy-unparsed"])
-    assert result.notes[0].values["reason"].id == "package-source-large"
-
-
-def test_sizes_at_their_limits(tmp_path, monkeypatch):
-    path = zipped(tmp_path / "f.zip", [("lambda_function.py", HANDLER), ("data", "x" * 1000)])
-    packed, unpacked = path.stat().st_size, len(HANDLER) + 1000
-
-    def problems(direct, unzipped, layers=(), **function):
-        limited = replace(lambda_runtime("python3.12"), direct_upload_bytes=direct, unzipped_bytes=unzipped)
-        monkeypatch.setattr(package_check, "lambda_runtime", lambda name: limited)
-        return said(check_package(path, layers, Function(**function)).problems)
-
-    assert problems(packed, unpacked) == []
-    assert problems(packed - 1, unpacked - 1) == [
-        ("deploy-zip-size", {"size": packed, "limit": packed - 1}),
-        ("deploy-unzipped-size", {"size": unpacked, "limit": unpacked - 1, "layers": "none"}),
-    ]
-    assert problems(packed - 1, unpacked, is_uploaded=False) == []
-    layer = folder(tmp_path / "layer", {"python/a.py": "xyz"})
-    assert problems(packed, unpacked + 2, [layer]) == [
-        ("deploy-unzipped-size", {"size": unpacked + 3, "limit": unpacked + 2, "layers": "some"})
-    ]
 
 
 def test_modules_are_found_as_python_finds_them(check):
@@ -626,16 +462,3 @@ def test_relative_imports_start_at_the_package(check):
         handler="app.sub.main.lambda_handler",
     )
     assert (inner.problems, inner.modules) == ((), 5)
-
-
-def test_names_behind_a_star_are_followed(check):
-    def names(**files):
-        found = {f"{name}.py": text for name, text in files.items()}
-        result = check({"lambda_function.py": "from a import *\n", **found})
-        return ids(result.problems) + ids(result.notes)
-
-    assert names(a="from b import *\n", b=HANDLER) == []
-    assert names(a="from b import *\n", b="x = 1") == ["deploy-no-handler-function"]
-    assert names(a="from b import *\n", b="from a import *\n") == ["deploy-no-handler-function"]
-    # A native or installed module may define anything.
-    assert names(a="from os import *\n") == ["deploy-handler-unknown"]

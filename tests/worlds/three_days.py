@@ -47,7 +47,7 @@ class Pipeline:
 
     def invoke(self, messages, at_ms=None):
         """Run the function on messages (id and body), and return whether it succeeded."""
-        events = [sqs_event(body, name, self.queue.arn, {}, REGION) for name, body in messages]
+        events = [sqs_event(body, name, self.queue.arn, {}) for name, body in messages]
         event = {"Records": [record for each in events for record in each["Records"]]}
         found, _ = self.front.lambdas.run(self.function, event, at_ms=at_ms)
         return "error" not in found

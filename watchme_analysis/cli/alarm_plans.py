@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
-    from watchme_analysis.services.alarm_plans import AlarmRequest
+    from watchme_analysis.remedies.alarm_definitions import AlarmRequest
 
 _FORMATS = ("cloudformation", "terraform", "cli")
 _HEALTH_CHECKS = ("canary", "lambda")
@@ -55,33 +56,44 @@ _source_options = together(
 )  # fmt: skip
 
 
-def _request(case: Path | None, options: dict[str, Any]) -> AlarmRequest:
-    from watchme_analysis.services.alarm_plans import AlarmRequest
+def _request(
+    case: Path | None, options: dict[str, Any]
+) -> tuple[AlarmRequest, tuple[str, ...], tuple[str, ...]]:
+    """Return what alarms are defined from, and the queues and functions that the options name."""
+    from watchme_analysis.alarms.chains import Chain
+    from watchme_analysis.alarms.specification import read_specs
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.remedies.alarm_definitions import AlarmRequest
+    from watchme_analysis.services.backtest import CaseBacktest
+    from watchme_analysis.services.diagnose import answer, investigate, questions_for
 
     named = [load_config().chosen_system(name) for name in options["systems"] or (None,)]
     systems = [system for system in named if system is not None]
-    queues, functions, everything = options["queues"], options["functions"], options.get("everything", False)
-    if case is None and not queues and not functions and not everything:
-        queues = [queue for system in systems for queue in system.queues]
-        functions = [function for system in systems for function in system.functions]
-    urls = options["health_urls"] or [
+    queues, functions = options["queues"], options["functions"]
+    if case is None and not queues and not functions and not options.get("everything"):
+        queues = tuple(queue for system in systems for queue in system.queues)
+        functions = tuple(function for system in systems for function in system.functions)
+    urls = options["health_urls"] or tuple(
         system.health_url for system in systems if system.health_url is not None
-    ]
-    specs = {str(options["spec"])} if options["spec"] else {str(system.alarms or "") for system in systems}
-    if len(specs) > 1:
-        raise InputError(error_message("error-alarms-several-specs", systems=", ".join(options["systems"])))
-    return AlarmRequest(
-        case,
-        tuple(queues),
-        tuple(functions),
-        next(iter(specs), ""),
-        options["topic"] or _topic_of_settings(),
-        tuple(options.get("emails", ())),
-        tuple(urls),
-        options["language"],
-        parse_zone(str(options["timezone"])),
-        everything,
     )
+    files = {str(options["spec"])} if options["spec"] else {str(system.alarms or "") for system in systems}
+    if len(files) > 1:
+        raise InputError(error_message("error-alarms-several-specs", systems=", ".join(options["systems"])))
+    request = AlarmRequest(
+        read_specs(next(iter(files), "")),
+        topic=options["topic"] or _topic_of_settings(),
+        health_urls=urls,
+        language=options["language"],
+        zone=parse_zone(str(options["timezone"])),
+    )
+    if case is not None:
+        opened = open_case(case)
+        question = "backlog" if "backlog" in questions_for(opened) else "health"
+        investigation = investigate(question, opened)
+        tests = CaseBacktest(investigation, answer(investigation), tuple(request.specs))
+        chains = tuple(map(Chain.of, tests.pipelines))
+        request = replace(request, chains=chains, evidence=tests.evidence())
+    return request, queues, functions
 
 
 def _topic_of_settings() -> str:
@@ -117,15 +129,20 @@ def plan_command(case: Path | None, live: bool, **options: Any) -> int:
     description. The plan lists only what is missing or differs, and changes nothing. Existing actions, tags
     and other alarms stay. An alarm that cannot fire is reported with the arithmetic.
     """
+    from watchme_analysis.remedies.alarms import plan_alarms
     from watchme_analysis.remedies.allowed_calls import calls_of
-    from watchme_analysis.services.alarm_plans import plan_alarms
 
     output = output_of(options)
     if options["print_policy"]:
         return print_policy(calls_of("alarms"))
     if (case is None) != (live or options["everything"]):
         raise click.UsageError(error_sentence("error-case-or-live"))
-    return finish_plan(plan_alarms(session_of(options), _request(case, options)), output, options)
+    if not (options["topic"] or _topic_of_settings()):
+        raise InputError(error_message("error-topic-needed"))
+    request, queues, functions = _request(case, options)
+    more = {name: options[name] for name in ("emails", "everything")}
+    plan = plan_alarms(session_of(options), request, queues=queues, functions=functions, **more)
+    return finish_plan(plan, output, options)
 
 
 @click.command(
@@ -181,9 +198,9 @@ def verify_command(names: tuple[str, ...], plan: Path | None, **options: Any) ->
     People receive one notification for each topic, which says that it is a test. Afterwards, the alarm has
     its former state again. The history shows that SNS accepted the notification, not that anybody read it.
     """
+    from watchme_analysis.remedies.alarms import plan_verification
     from watchme_analysis.remedies.allowed_calls import read_plan
     from watchme_analysis.remedies.plan import write_plan
-    from watchme_analysis.services.alarm_plans import plan_verification
 
     output = output_of(options)
     if plan is not None:
@@ -233,17 +250,19 @@ def export_command(case: Path | None, infrastructure: str, health_check: str | N
     Terraform is written in its JSON syntax, for a file `*.tf.json`. The topic is created unless --topic is an
     ARN. The price of a health check is printed on standard error.
     """
+    from watchme_analysis.remedies.alarm_definitions import wanted_alarms
     from watchme_analysis.remedies.alarm_export import exported, health_check_usd
-    from watchme_analysis.services.alarm_plans import export_alarms
     from watchme_analysis.text.message import Number
 
     output, out = output_of(options, infrastructure), Printer(options["language"])
-    request = _request(case, options)
+    request, _, _ = _request(case, options)
     if case is None and not request.health_urls:
         raise InputError(error_message("error-case-or-health-url"))
     if health_check is not None and not request.health_urls:
         raise InputError(error_message("error-health-check-needs-url"))
-    wanted = export_alarms(request)
+    if not request.chains and not request.health_urls:
+        raise InputError(error_message("error-alarms-nothing-to-watch", case=case))
+    wanted = wanted_alarms(request)
     text = exported(wanted.definitions, infrastructure, request.topic, request.health_urls, health_check)
     output.write_text(text)
     for said in (*wanted.cannot_fire, *wanted.notes):

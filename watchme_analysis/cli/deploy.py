@@ -158,21 +158,19 @@ def plan_command(package: Path, name: str, **options: Any) -> int:
 
     The new and the current code are stored beside the plan. Nothing is changed until `watchme deploy apply`.
     """
+    from watchme_analysis.case.opening import open_case
     from watchme_analysis.remedies.allowed_calls import calls_of
-    from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment
+    from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, recorded_events
     from watchme_analysis.remedies.package_check import PackageCheck
-    from watchme_analysis.services.deploy import recorded_events
 
     output, out = output_of(options), Printer(options["language"])
     if options["print_policy"]:
         return print_policy(calls_of("deploy"))
     require_parameters("package", "name", "to")
+    case = None if options["case"] is None else open_case(options["case"])
     chosen = DeploymentOptions(
-        alias=options["alias"],
-        events=recorded_events(options["events"], options["case"], name, options["language"]),
-        layers=options["layers"],
-        watch_s=options["watch_s"],
-        watch_invocations=options["watch_invocations"],
+        events=recorded_events(options["events"], case, name, options["language"]),
+        **{key: options[key] for key in ("alias", "layers", "watch_s", "watch_invocations")},
     )
     plan = plan_deployment(
         package, name, session_of(options), options["to"], chosen, skip_check=options["skip_check"]

@@ -7,7 +7,7 @@ Both calls replace a whole alarm: actions that a call leaves out are gone [1]_. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from functools import cache
@@ -61,18 +61,10 @@ DEFINED = (
 
 @dataclass(frozen=True)
 class Definition:
-    """An alarm that is wanted.
+    """An alarm that is wanted: its requirement, what it watches, and the parameters of the call.
 
-    Attributes
-    ----------
-    spec
-        Its requirement.
-    resource
-        The queue, function, DLQ, URL or, for a composite alarm, the queue.
-    parameters
-        Parameters of the call that creates it.
-    evidence
-        Its back-test.
+    ``resource`` is the queue, function, DLQ, URL or, for a composite alarm, the queue; ``evidence`` its
+    back-test.
     """
 
     spec: AlarmSpec
@@ -93,16 +85,10 @@ class Definition:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The alarms of a specification on chains.
+    """The alarms of a specification, one per alarm and resource, composite alarms last.
 
-    Attributes
-    ----------
-    definitions
-        One per alarm and resource; composite alarms last.
-    cannot_fire
-        The arithmetic of each alarm that can't fire for a failure.
-    notes
-        Alarms and resources that are left out, and why.
+    ``cannot_fire`` is the arithmetic of each alarm that can't fire for a failure; ``notes`` state which
+    alarms and resources are left out, and why.
     """
 
     definitions: tuple[Definition, ...]
@@ -111,35 +97,24 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What alarms are defined from.
+class AlarmRequest:
+    """What alarms are defined from: requirements, and the queues, functions and DLQs that they watch.
 
-    Attributes
-    ----------
-    specs
-        Requirements.
-    chains
-        Queues, functions and DLQs.
-    topic
-        ARN of the topic that alarms notify.
-    evidence
-        Back-test by name of the specification and resource.
-    health_urls
-        URLs whose checks `watchme probe --publish` writes.
-    language, zone
-        Language of the descriptions, and zone of their times.
+    ``topic`` is the name or ARN of the SNS topic that alarms notify, ``evidence`` the back-test by name of
+    the specification and resource. `watchme probe --publish` writes the checks of ``health_urls``. Language
+    and zone are those of the descriptions.
     """
 
     specs: Sequence[AlarmSpec]
-    chains: Sequence[Chain]
-    topic: str
+    chains: Sequence[Chain] = ()
+    topic: str = ""
     evidence: Mapping[tuple[str, str], Evidence] = field(default_factory=dict)
     health_urls: Sequence[str] = ()
     language: str = "en"
     zone: tzinfo = UTC
 
 
-def wanted_alarms(request: Request) -> Wanted:
+def wanted_alarms(request: AlarmRequest) -> Wanted:
     """Return an alarm for every queue, function, DLQ and checked URL that a requirement is about.
 
     A composite alarm is used only where the back-test shows that it is better. It then notifies in the place
@@ -164,7 +139,7 @@ def wanted_alarms(request: Request) -> Wanted:
 class _Builder:
     """Definitions, sentences on alarms that can't fire, and notes, each once and in order."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: AlarmRequest) -> None:
         self.request = request
         self.found: dict[str, Definition] = {}
         self.cannot_fire: list[Message] = []
@@ -238,7 +213,7 @@ def alarm_name(resource: str, spec: AlarmSpec) -> str:
     return f"{resource}-{spec.label or spec.name}"
 
 
-def _metric_alarm(spec: AlarmSpec, chain: Chain, resource: str, request: Request) -> Definition:
+def _metric_alarm(spec: AlarmSpec, chain: Chain, resource: str, request: AlarmRequest) -> Definition:
     namespace, dimension = _METRICS_OF[chain.kind_of(resource)]
     rule = spec.rule
     threshold = rule.threshold
@@ -273,7 +248,7 @@ def _metric_alarm(spec: AlarmSpec, chain: Chain, resource: str, request: Request
     return Definition(spec, resource, common | {"Metrics": metrics}, _evidence(spec, resource, request))
 
 
-def _health_alarm(spec: AlarmSpec, url: str, request: Request) -> Definition:
+def _health_alarm(spec: AlarmSpec, url: str, request: AlarmRequest) -> Definition:
     parameters = _common(spec, url, request) | {
         "AlarmName": f"{spec.name} {url}"[:255],
         "Namespace": HEALTH_NAMESPACE,
@@ -286,18 +261,15 @@ def _health_alarm(spec: AlarmSpec, url: str, request: Request) -> Definition:
         # Without checks, nobody knows whether the service is healthy.
         "TreatMissingData": "breaching",
     }
-    evidence = next(
-        (
-            each
-            for (name, at), each in request.evidence.items()
-            if name == spec.name and url.endswith(at.split()[0])
-        ),
-        None,
+    tested = (
+        each
+        for (name, at), each in request.evidence.items()
+        if name == spec.name and url.endswith(at.split()[0])
     )
-    return Definition(spec, url, parameters, evidence)
+    return Definition(spec, url, parameters, next(tested, None))
 
 
-def _common(spec: AlarmSpec, resource: str, request: Request) -> dict[str, Any]:
+def _common(spec: AlarmSpec, resource: str, request: AlarmRequest) -> dict[str, Any]:
     rule = spec.rule
     return {
         "AlarmName": alarm_name(resource, spec),
@@ -317,11 +289,11 @@ def _statistic(spec: AlarmSpec) -> dict[str, str]:
     return {"ExtendedStatistic": spec.stat, "EvaluateLowSampleCountPercentile": spec.rule.low_samples}
 
 
-def _evidence(spec: AlarmSpec, resource: str, request: Request) -> Evidence | None:
+def _evidence(spec: AlarmSpec, resource: str, request: AlarmRequest) -> Evidence | None:
     return request.evidence.get((spec.name, resource))
 
 
-def _description(spec: AlarmSpec, resource: str, request: Request) -> str:
+def _description(spec: AlarmSpec, resource: str, request: AlarmRequest) -> str:
     said = message("alarm-description", rule=Code(spec.in_words), resource=Resource(resource))
     words = render(said, request.language).replace("`", "")
     evidence = _evidence(spec, resource, request)
@@ -405,8 +377,3 @@ def _inputs(operation: str) -> tuple[str, ...]:
     model = Loader().load_service_model("cloudwatch", "service-2")
     shape = model["operations"][operation]["input"]["shape"]
     return tuple(model["shapes"][shape]["members"])
-
-
-def existing_by_name(alarms: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Return alarms of DescribeAlarms by name."""
-    return {str(alarm["AlarmName"]): alarm for alarm in alarms}

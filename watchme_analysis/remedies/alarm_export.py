@@ -9,7 +9,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from watchme_analysis.aws_shapes.prices import (
     CANARY_RUN_USD,
@@ -18,12 +21,7 @@ from watchme_analysis.aws_shapes.prices import (
     MINUTES_PER_MONTH,
     PUT_METRIC_DATA_USD,
 )
-from watchme_analysis.remedies.alarm_definitions import (
-    HEALTH_DIMENSION,
-    HEALTH_METRIC,
-    HEALTH_NAMESPACE,
-    Definition,
-)
+from watchme_analysis.remedies.alarm_definitions import Definition
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.text.shell_quoting import shell_word
 
@@ -31,13 +29,8 @@ from watchme_analysis.text.shell_quoting import shell_word
 _TOPIC, _TOPIC_ARN = "AlarmTopic", "AlarmTopicArn"
 _HAS_NO_TOPIC = "CreatesTopic"
 _STACK = "watchme-alarms"
-_CHECK_EVERY_MIN = 1
-# Runtimes of today are the defaults of a parameter of the template, because AWS retires them [1]_.
-# .. [1] https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Synthetics_Library_python_selenium.html
-_RUNTIME = "HealthCheckRuntime"
-_RUNTIMES = {"canary": "syn-python-selenium-14.0", "lambda": "python3.12"}
 _LAMBDA_MEMORY_GB = 0.125
-_CHECK_TIMEOUT_S = 10
+_CHECK_TIMEOUT_S = 10  # of a URL, as in health_check.yaml
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 
 
@@ -48,47 +41,27 @@ def exported(
     health_urls: Sequence[str] = (),
     health_check: str | None = None,
 ) -> str:
-    """Return alarms as text in a format.
+    """Return alarms as text: ``cloudformation``, ``terraform`` or ``cli``.
 
-    Parameters
-    ----------
-    definitions
-        The alarms.
-    form
-        ``cloudformation``, ``terraform`` or ``cli``.
-    topic
-        Name of the topic to create, or ARN of an existing one.
-    health_urls
-        URLs that ``health_check`` checks.
-    health_check
-        ``canary`` or ``lambda``: resources that write the metric of the health alarms; None for none.
+    ``topic`` is the name of the topic to create, or the ARN of an existing one. ``health_check`` is
+    ``canary`` or ``lambda``: resources that check ``health_urls`` and write the metric of their alarms.
     """
-    is_arn = topic.startswith("arn:")
-    name = "watchme-alarms" if is_arn or not topic else topic
-    template = _template(definitions, topic, name, health_urls, health_check)
+    topic_arn = topic if topic.startswith("arn:") else ""
+    name = _STACK if topic_arn or not topic else topic
+    checks = {"AWSTemplateFormatVersion": "2010-09-09", **_checks(health_urls, health_check)}
     if form == "cloudformation":
-        return _json(template)
-    checks = {
-        "AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"],
-        "Parameters": _check_parameters(health_urls, health_check),
-        "Resources": _check_resources(health_urls, health_check),
-    }
+        return _json(_template(definitions, topic_arn, name, checks))
     if form == "terraform":
-        return _json(_terraform(definitions, topic if is_arn else "", name, checks))
-    return _commands(definitions, topic if is_arn else "", name, checks)
+        return _json(_terraform(definitions, topic_arn, name, checks))
+    return _commands(definitions, topic_arn, name, checks)
 
 
 def health_check_usd(kind: str, urls: int) -> float:
     """Return the list price in USD per month of a health check every minute, without its alarms.
 
-    Parameters
-    ----------
-    kind
-        ``canary`` or ``lambda``.
-    urls
-        Number of URLs. A Lambda is priced as if each check took a second.
+    A Lambda is priced as if the check of each URL took a second.
     """
-    runs = MINUTES_PER_MONTH / _CHECK_EVERY_MIN
+    runs = MINUTES_PER_MONTH
     if kind == "canary":
         return runs * (CANARY_RUN_USD + PUT_METRIC_DATA_USD)
     seconds_gb = urls * _LAMBDA_MEMORY_GB
@@ -106,11 +79,7 @@ def _logical_name(name: str) -> str:
 
 
 def _template(
-    definitions: Sequence[Definition],
-    topic: str,
-    name: str,
-    health_urls: Sequence[str],
-    health_check: str | None,
+    definitions: Sequence[Definition], topic_arn: str, name: str, checks: Mapping[str, Any]
 ) -> dict[str, Any]:
     arn: Any = {"Fn::If": [_HAS_NO_TOPIC, {"Ref": _TOPIC}, {"Ref": _TOPIC_ARN}]}
     resources: dict[str, Any] = {
@@ -128,18 +97,16 @@ def _template(
         if each.is_composite:
             resource["DependsOn"] = [logical[name] for name in _members(each, definitions)]
         resources[logical[each.name]] = resource
+    topic_parameter = {
+        "Type": "String",
+        "Default": topic_arn,
+        "Description": "ARN of an existing SNS topic; empty to create one.",
+    }
     return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Parameters": {
-            _TOPIC_ARN: {
-                "Type": "String",
-                "Default": topic if topic.startswith("arn:") else "",
-                "Description": "ARN of an existing SNS topic; empty to create one.",
-            },
-            **_check_parameters(health_urls, health_check),
-        },
+        "AWSTemplateFormatVersion": checks["AWSTemplateFormatVersion"],
+        "Parameters": {_TOPIC_ARN: topic_parameter, **checks["Parameters"]},
         "Conditions": {_HAS_NO_TOPIC: {"Fn::Equals": [{"Ref": _TOPIC_ARN}, ""]}},
-        "Resources": resources | _check_resources(health_urls, health_check),
+        "Resources": resources | checks["Resources"],
     }
 
 
@@ -266,138 +233,19 @@ def _commands(definitions: Sequence[Definition], topic_arn: str, name: str, chec
     return "\n".join(lines) + "\n"
 
 
-_LAMBDA_CODE = f"""\
-import os, time, urllib.request
-import boto3
-
-def handler(event, context):
-    data = []
-    for url in os.environ["URLS"].split():
-        began = time.monotonic()
-        try:
-            with urllib.request.urlopen(url, timeout={_CHECK_TIMEOUT_S}) as response:
-                failed = response.status >= 400
-        except Exception as error:
-            failed = True
-            print(url, repr(error), round(time.monotonic() - began, 3))
-        data.append({{"MetricName": "{HEALTH_METRIC}", "Value": float(failed),
-                     "Dimensions": [{{"Name": "{HEALTH_DIMENSION}", "Value": url}}]}})
-    boto3.client("cloudwatch").put_metric_data(Namespace="{HEALTH_NAMESPACE}", MetricData=data)
-"""
-
-
-def _check_parameters(urls: Sequence[str], kind: str | None) -> dict[str, Any]:
-    """Return the CloudFormation parameters of :func:`_check_resources`."""
+def _checks(urls: Sequence[str], kind: str | None) -> dict[str, dict[str, Any]]:
+    """Return the CloudFormation parameters and resources that check URLs every minute; empty without them."""
     if kind is None or not urls:
-        return {}
-    return {
-        _RUNTIME: {
-            "Type": "String",
-            "Default": _RUNTIMES[kind],
-            "Description": "Runtime of the health check; choose another one when AWS retires this one.",
+        return {"Parameters": {}, "Resources": {}}
+    stored = yaml.safe_load(Path(__file__).with_name("health_check.yaml").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Any]] = stored[kind]
+    if kind == "canary":
+        script = stored["code"].replace('os.environ["URLS"].split()', repr(list(urls)))
+        found["Resources"]["HealthCheckCanary"]["Properties"]["Code"]["Script"] = script
+    else:
+        found["Resources"]["HealthCheckFunction"]["Properties"] |= {
+            "Timeout": _CHECK_TIMEOUT_S * (len(urls) + 1),
+            "Code": {"ZipFile": stored["code"]},
+            "Environment": {"Variables": {"URLS": " ".join(urls)}},
         }
-    }
-
-
-def _check_resources(urls: Sequence[str], kind: str | None) -> dict[str, Any]:
-    """Return the CloudFormation resources that check URLs every minute and write their metric."""
-    if kind is None or not urls:
-        return {}
-    return _lambda_check(urls) if kind == "lambda" else _canary_check(urls)
-
-
-def _role(service: str, actions: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "Type": "AWS::IAM::Role",
-        "Properties": {
-            "AssumeRolePolicyDocument": {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-                ],
-            },
-            "Policies": [
-                {
-                    "PolicyName": "health-check",
-                    "PolicyDocument": {
-                        "Version": "2012-10-17",
-                        "Statement": [
-                            {"Effect": "Allow", "Action": action, "Resource": resource}
-                            for action, resource in actions.items()
-                        ],
-                    },
-                }
-            ],
-        },
-    }
-
-
-_LOGS = {
-    "logs:CreateLogGroup": "*",
-    "logs:CreateLogStream": "*",
-    "logs:PutLogEvents": "*",
-    "cloudwatch:PutMetricData": "*",
-}
-
-
-def _lambda_check(urls: Sequence[str]) -> dict[str, Any]:
-    return {
-        "HealthCheckRole": _role("lambda.amazonaws.com", _LOGS),
-        "HealthCheckFunction": {
-            "Type": "AWS::Lambda::Function",
-            "Properties": {
-                "Runtime": {"Ref": _RUNTIME},
-                "Handler": "index.handler",
-                "Role": {"Fn::GetAtt": ["HealthCheckRole", "Arn"]},
-                "Timeout": _CHECK_TIMEOUT_S * len(urls) + _CHECK_TIMEOUT_S,
-                "Code": {"ZipFile": _LAMBDA_CODE},
-                "Environment": {"Variables": {"URLS": " ".join(urls)}},
-            },
-        },
-        "HealthCheckSchedule": {
-            "Type": "AWS::Events::Rule",
-            "Properties": {
-                "ScheduleExpression": "rate(1 minute)",
-                "Targets": [{"Id": "check", "Arn": {"Fn::GetAtt": ["HealthCheckFunction", "Arn"]}}],
-            },
-        },
-        "HealthCheckPermission": {
-            "Type": "AWS::Lambda::Permission",
-            "Properties": {
-                "FunctionName": {"Ref": "HealthCheckFunction"},
-                "Action": "lambda:InvokeFunction",
-                "Principal": "events.amazonaws.com",
-                "SourceArn": {"Fn::GetAtt": ["HealthCheckSchedule", "Arn"]},
-            },
-        },
-    }
-
-
-def _canary_check(urls: Sequence[str]) -> dict[str, Any]:
-    # A canary publishes success in percent under its own name; the same metric is written for the alarms.
-    code = _LAMBDA_CODE.replace('os.environ["URLS"].split()', repr(list(urls)))
-    role = _role(
-        "lambda.amazonaws.com",
-        _LOGS
-        | {
-            "s3:PutObject": {"Fn::Sub": "${HealthCheckBucket.Arn}/*"},
-            "s3:GetBucketLocation": {"Fn::GetAtt": ["HealthCheckBucket", "Arn"]},
-            "s3:ListAllMyBuckets": "*",
-        },
-    )
-    return {
-        "HealthCheckBucket": {"Type": "AWS::S3::Bucket"},
-        "HealthCheckRole": role,
-        "HealthCheckCanary": {
-            "Type": "AWS::Synthetics::Canary",
-            "Properties": {
-                "Name": "watchme-health-check",
-                "RuntimeVersion": {"Ref": _RUNTIME},
-                "ExecutionRoleArn": {"Fn::GetAtt": ["HealthCheckRole", "Arn"]},
-                "ArtifactS3Location": {"Fn::Sub": "s3://${HealthCheckBucket}"},
-                "Schedule": {"Expression": f"rate({_CHECK_EVERY_MIN} minute)"},
-                "Code": {"Handler": "check.handler", "Script": code},
-                "StartCanaryAfterCreation": True,
-            },
-        },
-    }
+    return found

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import chain, combinations, islice
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.alarms.chains import Chain
 from watchme_analysis.alarms.composite import parse_rule
+from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.prices import (
     ALARM_USD_PER_MONTH,
     COMPOSITE_ALARM_USD_PER_MONTH,
     CUSTOM_METRIC_USD_PER_MONTH,
 )
+from watchme_analysis.aws_shapes.sqs import queue_row
+from watchme_analysis.cloudwatch.account_state import describe_alarms, discover_scope
 from watchme_analysis.cloudwatch.session import NotFoundError
 from watchme_analysis.errors import InputError
+from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.remedies.alarm_definitions import (
     DEFINED,
     HEALTH_NAMESPACE,
+    AlarmRequest,
     Definition,
     Wanted,
     defined,
     differs,
-    existing_by_name,
     is_other_watch,
     is_same_watch,
     parameters_of,
     updated,
+    wanted_alarms,
 )
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
 from watchme_analysis.text.message import Choice, Code, Count, Message, Names, Number, Resource, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.account_state import Scope
     from watchme_analysis.cloudwatch.session import Aws
 
 REMEDY = "alarms"
@@ -57,18 +64,8 @@ _MOST_SETS = 8192
 class Topic:
     """The SNS topic that alarms notify.
 
-    Attributes
-    ----------
-    arn
-        Its ARN.
-    exists
-        Whether it exists already.
-    has_confirmed_subscription
-        Whether somebody receives what is published.
-    key
-        Key that encrypts it; None without encryption.
-    emails
-        Addresses to subscribe; those that are subscribed already are left out.
+    ``has_confirmed_subscription``: somebody receives what is published. ``key`` encrypts it; None without
+    encryption. ``emails`` are the addresses to subscribe, without those that are subscribed already.
     """
 
     arn: str
@@ -86,10 +83,7 @@ class Topic:
 def topic_arn(topic: str, account: str, region: str, partition: str = "aws") -> str:
     """Return the ARN of a topic of this account and region, by its name or ARN.
 
-    Raises
-    ------
-    InputError
-        When the ARN is that of another region: an alarm can't notify it.
+    One of another region is an InputError: an alarm can't notify it.
     """
     if not topic.startswith("arn:"):
         return f"arn:{partition}:sns:{region}:{account}:{topic}"
@@ -99,13 +93,7 @@ def topic_arn(topic: str, account: str, region: str, partition: str = "aws") -> 
 
 
 def read_topic(aws: Aws, arn: str, emails: Sequence[str] = ()) -> Topic:
-    """Return a topic as it is.
-
-    Raises
-    ------
-    InputError
-        When CloudWatch could not publish to it, or nobody would receive it.
-    """
+    """Return a topic as it is; one that CloudWatch can't publish to, or nobody receives, is an InputError."""
     try:
         attributes = aws.call("sns", "get_topic_attributes", TopicArn=arn)["Attributes"]
     except NotFoundError:
@@ -122,41 +110,95 @@ def read_topic(aws: Aws, arn: str, emails: Sequence[str] = ()) -> Topic:
     return Topic(arn, exists=True, has_confirmed_subscription=confirmed, key=key, emails=new)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Account and region that a plan is for, and the time of planning."""
-
-    account: str
-    region: str
-    made: datetime
-
-
-def alarm_plan(
-    wanted: Wanted,
-    existing: Mapping[str, Sequence[Mapping[str, Any]]],
-    topic: Topic,
-    place: Place,
+def plan_alarms(
+    aws: Aws,
+    request: AlarmRequest,
+    *,
+    queues: Iterable[str] = (),
+    functions: Iterable[str] = (),
+    emails: Sequence[str] = (),
+    everything: bool = False,
 ) -> Plan:
-    """Return the plan that creates the wanted alarms that are missing, and updates those that differ.
+    """Return the plan of the alarms that the account lacks or that differ.
 
     Parameters
     ----------
-    wanted
-        Alarms to have.
-    existing
-        Response of DescribeAlarms, ``MetricAlarms`` and ``CompositeAlarms``.
-    topic
-        Topic that they notify.
-    place
-        Where and when.
+    aws
+        Session; only reads are called.
+    request
+        Requirements, topic, and the chains of a case with their evidence.
+    queues, functions
+        Names to start the discovery from, beside those of the case.
+    emails
+        Addresses to subscribe to the topic.
+    everything
+        Whether the discovery starts from every queue of the account and region.
 
     Raises
     ------
     InputError
-        When an alarm of the same name watches something else.
+        When nothing is named, a queue of the case does not exist in the account, CloudWatch can't publish to
+        the topic, or an alarm of the same name watches something else.
+    ServiceError
+        When AWS can't be called.
+    """
+    queues = {*queues, *(each.queue for each in request.chains if each.queue)}
+    if everything:
+        urls = aws.items("sqs", "list_queues", "QueueUrls", MaxResults=1000)
+        queues |= {resource_name(str(url)) for url in urls}
+    functions = {*functions, *(each.function for each in request.chains if each.function)}
+    if not queues and not functions and not request.health_urls:
+        raise InputError(error_message("error-alarms-nothing-named"))
+    chains = live_chains(aws, discover_scope(aws, sorted(queues), sorted(functions)))
+    arn = topic_arn(request.topic, aws.account(), aws.region, aws.client("sns").meta.partition)
+    topic = read_topic(aws, arn, emails)
+    wanted = wanted_alarms(replace(request, chains=chains, topic=arn))
+    return alarm_plan(aws, wanted, describe_alarms(aws), topic)
+
+
+def live_chains(aws: Aws, scope: Scope) -> tuple[Chain, ...]:
+    """Return the queues, functions and DLQs that discovery found, with the settings that alarms depend on."""
+    timeouts = {
+        name: float(aws.call("lambda", "get_function_configuration", FunctionName=name)["Timeout"])
+        for name in scope.functions
+    }
+    chains = []
+    drained: set[str] = set()
+    for name, attributes in scope.queues.items():
+        row = queue_row("", attributes)
+        functions: list[str | None] = [
+            function
+            for function, mappings in scope.mappings.items()
+            if any(resource_name(str(each.get("EventSourceArn"))) == name for each in mappings)
+        ]
+        drained |= {function for function in functions if function}
+        if name in scope.dead_letter and not functions and not row["dlq"]:
+            continue
+        for function in functions or [None]:
+            settings = RecordedSettings(
+                visibility_timeout_s=row["visibility_timeout_s"],
+                max_receive_count=row["max_receive_count"],
+                function_timeout_s=timeouts.get(function) if function else None,
+            )
+            chains.append(Chain(name, function, row["dlq"], settings))
+    chains += [
+        Chain(None, function, None, RecordedSettings(function_timeout_s=timeouts[function]))
+        for function in scope.functions
+        if function not in drained
+    ]
+    return tuple(chains)
+
+
+def alarm_plan(
+    aws: Aws, wanted: Wanted, existing: Mapping[str, Sequence[Mapping[str, Any]]], topic: Topic
+) -> Plan:
+    """Return the plan that creates the wanted alarms that are missing, and updates those that differ.
+
+    ``existing`` is the response of DescribeAlarms. An alarm of the same name that watches something else is
+    an InputError.
     """
     alarms = [*existing.get("MetricAlarms", ()), *existing.get("CompositeAlarms", ())]
-    by_name = existing_by_name(alarms)
+    by_name = {_name_of(alarm): alarm for alarm in alarms}
     steps: list[Step] = []
     notes: list[Message] = []
     same: list[str] = []
@@ -181,22 +223,27 @@ def alarm_plan(
             same.append(definition.name)
     if same:
         notes.append(message("alarm-unchanged", count=Count(len(same)), alarms=Names(tuple(same))))
-    topic_steps = _topic_steps(topic)
-    risks = [*wanted.cannot_fire, *_topic_risks(topic)]
+    changed = [each for each in wanted.definitions if each.name in {step.name for step in steps}]
+    reasons = [
+        message("alarm-reason", alarm=Resource(each.name), evidence=each.evidence.sentence)
+        for each in changed
+        if each.evidence is not None
+    ]
+    cost = message("alarm-cost", count=Count(len(changed)), usd=Number(monthly_usd(changed)))
     return Plan(
         remedy=REMEDY,
         title=message("alarm-plan", count=Count(len(steps)), topic=Resource(topic.name)),
-        made=place.made,
-        account=place.account,
-        region=place.region,
-        steps=(*topic_steps, *steps),
+        made=datetime.now(UTC),
+        account=aws.account(),
+        region=aws.region,
+        steps=(*_topic_steps(topic), *steps),
         relies_on=(
             *_topic_conditions(topic),
             *(condition for step in steps for condition in step.before),
         ),
-        reasons=tuple(_reasons(wanted, {step.name for step in steps})),
-        costs=tuple(_costs(wanted, {step.name for step in steps})),
-        risks=tuple(risks),
+        reasons=tuple(reasons),
+        costs=(cost,) if changed else (),
+        risks=(*wanted.cannot_fire, *_topic_risks(topic)),
         notes=(*notes, *wanted.notes),
     )
 
@@ -302,16 +349,6 @@ def _topic_risks(topic: Topic) -> list[Message]:
     return risks
 
 
-def _reasons(wanted: Wanted, changed: set[str]) -> Iterable[Message]:
-    for each in wanted.definitions:
-        if each.name in changed and each.evidence is not None:
-            yield message(
-                "alarm-reason",
-                alarm=Resource(each.name),
-                evidence=each.evidence.sentence,
-            )
-
-
 def monthly_usd(definitions: Iterable[Definition]) -> float:
     """Return the list price of alarms in USD per month, that of health metrics included."""
     usd = 0.0
@@ -326,17 +363,21 @@ def monthly_usd(definitions: Iterable[Definition]) -> float:
     return usd
 
 
-def _costs(wanted: Wanted, changed: set[str]) -> list[Message]:
-    new = [each for each in wanted.definitions if each.name in changed]
-    if not new:
-        return []
-    return [message("alarm-cost", count=Count(len(new)), usd=Number(monthly_usd(new)))]
+def plan_verification(aws: Aws, names: Sequence[str], *, each_alarm: bool = False) -> Plan:
+    """Return the plan that tests the notification of named alarms; see :func:`verify_plan`."""
+    found = describe_alarms(aws)
+    by_name = {_name_of(each): each for each in [*found["MetricAlarms"], *found["CompositeAlarms"]]}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise InputError(error_message("error-alarm-missing", alarm=missing[0], target=aws.target_name))
+    alarms = [by_name[name] for name in dict.fromkeys(names)]
+    return verify_plan(aws, alarms, by_name, each_alarm=each_alarm)
 
 
 def verify_plan(
+    aws: Aws,
     alarms: Sequence[Mapping[str, Any]],
-    place: Place,
-    others: Sequence[Mapping[str, Any]] = (),
+    by_name: Mapping[str, Mapping[str, Any]],
     *,
     each_alarm: bool = False,
 ) -> Plan:
@@ -348,11 +389,11 @@ def verify_plan(
 
     Parameters
     ----------
+    aws
+        Session.
     alarms
         Alarms of DescribeAlarms.
-    place
-        Where and when.
-    others
+    by_name
         All alarms of the account, among them the members of composite alarms.
     each_alarm
         Whether each alarm is tested. Otherwise, one alarm of each action is, so that people receive one
@@ -367,7 +408,7 @@ def verify_plan(
     ----------
     .. [1] https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
     """
-    by_name = existing_by_name([*others, *alarms])
+    made = datetime.now(UTC)
     steps: list[Step] = []
     notes: list[Message] = []
     tested: set[str] = set()
@@ -396,7 +437,7 @@ def verify_plan(
             unmarked.append(name)
         tested |= set(actions)
         count += 1
-        steps += _verify_steps(alarm, members, place.made)
+        steps += _verify_steps(alarm, members, made)
     if not steps:
         raise InputError(error_message("error-alarms-untestable"))
     risks = [message("alarm-verify-risk")]
@@ -405,9 +446,9 @@ def verify_plan(
     return Plan(
         remedy=REMEDY,
         title=message("alarm-verify-plan", count=Count(count)),
-        made=place.made,
-        account=place.account,
-        region=place.region,
+        made=made,
+        account=aws.account(),
+        region=aws.region,
         steps=tuple(steps),
         notes=tuple(notes),
         risks=tuple(risks),

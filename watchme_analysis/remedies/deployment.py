@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.limits import MIB
+from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.remedies.apply import plain
 from watchme_analysis.remedies.package_check import Function, PackageCheck, check_package
 from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
@@ -37,9 +38,10 @@ from watchme_analysis.text.message import (
     Share,
     message,
 )
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import error_message, render
 
 if TYPE_CHECKING:
+    from watchme_analysis.case.case_folder import Case
     from watchme_analysis.cloudwatch.session import Aws
 
 REMEDY = "deploy"
@@ -71,30 +73,14 @@ _WEIGHTS = "RoutingConfig.AdditionalVersionWeights || `null`"
 
 @dataclass(frozen=True)
 class DeploymentOptions:
-    """How a function is deployed.
+    """How a function is deployed; ``layers`` are zips or folders for the check."""
 
-    Attributes
-    ----------
-    alias
-        Alias that the event source or the callers use; None if they use ``$LATEST``.
-    events
-        Events to invoke the new code with, and their names.
-    layers
-        Zip or folder of each layer, for the check.
-    watch_s
-        How long to wait for real invocations, in seconds; 0 for not at all.
-    watch_invocations
-        Number of real invocations that must be seen without an error.
-    late_s
-        How long no error may appear after these invocations, in seconds: lines reach the log late.
-    """
-
-    alias: str | None = None
-    events: Sequence[tuple[str, Any]] = ()
+    alias: str | None = None  # that the event source or the callers use; None if they use $LATEST
+    events: Sequence[tuple[str, Any]] = ()  # to invoke the new code with, and their names
     layers: Sequence[Path] = ()
-    watch_s: float = 600.0
-    watch_invocations: int = 3
-    late_s: float = 10.0
+    watch_s: float = 600.0  # longest wait for real invocations; 0 for none
+    watch_invocations: int = 3  # that must be seen without an error
+    late_s: float = 10.0  # no error may appear so long after them: lines reach the log late
 
 
 def _settings(configuration: dict[str, Any]) -> Function:
@@ -233,16 +219,10 @@ def _risks(
 
 def _invocation(number: int, event: tuple[str, Any], name: str, qualifier: Any) -> Step:
     label, payload = event
-    call = Call(
-        "lambda",
-        "invoke",
-        {
-            "FunctionName": name,
-            "Qualifier": qualifier,
-            "LogType": "Tail",
-            "Payload": json.dumps(payload),
-        },
-    )
+    parameters = {
+        "FunctionName": name, "Qualifier": qualifier, "LogType": "Tail", "Payload": json.dumps(payload)
+    }  # fmt: skip
+    call = Call("lambda", "invoke", parameters)
     return Step(
         name=f"invoke {number}",
         resource=name,
@@ -289,15 +269,9 @@ def _watch(
         raise InputError(error_message("error-deploy-no-reports", function=name))
 
     def logged(pattern: str, step: str) -> Call:
-        return Call(
-            "logs",
-            "filter_log_events",
-            {
-                "logGroupName": group,
-                "startTime": {REFERENCE: f"{step}.at_ms"},
-                "filterPattern": pattern,
-            },
-        )
+        since_ms = {REFERENCE: f"{step}.at_ms"}
+        parameters = {"logGroupName": group, "startTime": since_ms, "filterPattern": pattern}
+        return Call("logs", "filter_log_events", parameters)
 
     wanted = options.watch_invocations
     why = message("deploy-why-watch", count=wanted, within=Duration(options.watch_s))
@@ -315,19 +289,49 @@ def _watch(
     ]
 
 
-def sqs_event(
-    body: str, message_id: str, queue: str, attributes: dict[str, Any], region: str
-) -> dict[str, Any]:
-    """Return a message as the event that an SQS event source passes to a function [1]_.
+def recorded_events(
+    files: Sequence[Path], case: Case | None, function: str, language: str
+) -> list[tuple[str, Any]]:
+    """Return the events to invoke a function with, and what to call each in a language.
 
-    Parameters
-    ----------
-    body, message_id, attributes
-        Message as ReceiveMessage returned it.
-    queue
-        ARN of its queue.
-    region
-        Region of the queue.
+    These are JSON files with one event each, and from a case the newest message of each DLQ that belongs to a
+    queue of the function.
+    """
+    events: list[tuple[str, Any]] = [(path.name, _event(path)) for path in files]
+    if case is None:
+        return events
+    of_function = [each for each in pipelines(case) if each.function == function]
+    queues = {each.queue for each in of_function}
+    dlqs = {each.dlq: each.queue for each in of_function if each.dlq}
+    messages = case.table("queue_messages")
+    # Not every reader of a DLQ asks for the attribute that names the source queue.
+    from_dlq = messages["source_queue"].isin(queues) | messages["queue"].isin(dlqs)
+    wanted = messages[from_dlq & messages["body"].notna()]
+    if wanted.empty:
+        known = ", ".join(sorted(queues)) or "no queue"
+        raise InputError(
+            error_message("error-deploy-no-message", case=case.name, function=function, known=known)
+        )
+    for row in wanted.sort_values("sent_at").groupby("queue", sort=True).tail(1).itertuples():
+        attributes = json.loads(row.attributes) if isinstance(row.attributes, str) else {}
+        source = row.source_queue if isinstance(row.source_queue, str) else dlqs[row.queue]
+        arn = attributes.get("DeadLetterQueueSourceArn") or f"arn:aws:sqs:::{source}"
+        label = render(message("deploy-event-dlq", queue=Resource(row.queue)), language)
+        events.append((label, sqs_event(row.body, row.message_id, arn, attributes)))
+    return events
+
+
+def _event(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(error_message("error-event-unreadable", path=path, reason=error)) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(error_message("error-event-no-json", path=path, problem=error)) from error
+
+
+def sqs_event(body: str, message_id: str, queue_arn: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return a message of ReceiveMessage as the event that an SQS event source passes to a function [1]_.
 
     References
     ----------
@@ -345,8 +349,8 @@ def sqs_event(
                     body.encode(errors="surrogatepass"), usedforsecurity=False
                 ).hexdigest(),
                 "eventSource": "aws:sqs",
-                "eventSourceARN": queue,
-                "awsRegion": region,
+                "eventSourceARN": queue_arn,
+                "awsRegion": queue_arn.split(":")[3],
             }
         ]
     }

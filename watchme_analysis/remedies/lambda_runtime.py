@@ -25,27 +25,16 @@ OLDEST_MINOR = 9
 
 @dataclass(frozen=True)
 class Runtime:
-    """A Python runtime of Lambda.
+    """A Python runtime of Lambda, such as ``python3.12``.
 
-    Attributes
-    ----------
-    name
-        Identifier, such as ``python3.12``.
-    minor
-        Minor version of its Python 3.
-    modules
-        Top-level modules that can be imported without being in the package.
-    direct_upload_bytes
-        Largest zip that the API accepts directly.
-    unzipped_bytes
-        Largest size of package and layers, unzipped.
+    ``modules`` are the top-level ones that can be imported without being in the package.
     """
 
     name: str
     minor: int
     modules: frozenset[str]
-    direct_upload_bytes: int
-    unzipped_bytes: int
+    direct_upload_bytes: int  # largest zip that the API accepts directly
+    unzipped_bytes: int  # largest size of package and layers
 
 
 @cache
@@ -59,18 +48,7 @@ def runtime_names() -> tuple[str, ...]:
 
 
 def lambda_runtime(name: str) -> Runtime:
-    """Return what a runtime provides.
-
-    Parameters
-    ----------
-    name
-        Identifier, such as ``python3.12``.
-
-    Raises
-    ------
-    InputError
-        When the runtime is not a known Python runtime.
-    """
+    """Return what a runtime provides; an unknown one is an InputError."""
     data = _data()
     if name not in data["runtimes"]:
         raise InputError(
@@ -92,13 +70,7 @@ def lambda_runtime(name: str) -> Runtime:
 
 
 def standard_library(minor: int) -> set[str]:
-    """Return the modules of the standard library on Linux.
-
-    Parameters
-    ----------
-    minor
-        Minor version of Python 3.
-    """
+    """Return the modules of the standard library of a minor version of Python 3 on Linux."""
     names, running = set(sys.stdlib_module_names), sys.version_info.minor
     changes = [(_minor(each["version"]), each) for each in _data()["standard_library"]]
     for version, each in changes:

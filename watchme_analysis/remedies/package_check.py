@@ -58,6 +58,7 @@ DEFAULT_RUNTIME = "python3.12"
 # Bytes of a list of installed files.
 _RECORD_BYTES = 16 * MIB
 _READ_BY_OTHERS = 0o004
+_ODD_KINDS = ("outside", "backslashes", "duplicates", "links")
 # Positional arguments with which Lambda calls a handler: event and context.
 _HANDLER_ARGUMENTS = 2
 _HANDLER = re.compile(r"[^\W\d]\w*([./][^\W\d]\w*)*\.[^\W\d]\w*")
@@ -66,13 +67,7 @@ _RECORD = re.compile(r"(?:.*/)?[^/]+\.dist-info/RECORD")
 _NATIVE = re.compile(r"\.(so(\.\d+)*|pyd|dylib|dll)$")
 _TAG = re.compile(r"\.(?:cpython-|cp)(?P<version>3\d+)[a-z]*-(?P<platform>[\w-]+)\.(?:so|pyd)$")
 _ELF, _PE = b"\x7fELF", b"MZ"
-_MACH_O = {
-    b"\xfe\xed\xfa\xce",
-    b"\xfe\xed\xfa\xcf",
-    b"\xce\xfa\xed\xfe",
-    b"\xcf\xfa\xed\xfe",
-    b"\xca\xfe\xba\xbe",
-}
+_MACH_O = tuple(map(bytes.fromhex, ("feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabe")))
 # ``e_machine`` of an ELF header (gabi.xinuos.com/elf/a-emachine.html).
 _MACHINES = {3: "i386", 40: "arm", 62: "x86_64", 183: "arm64"}
 _MACHINE_AT, _HEADER_BYTES = 18, 20
@@ -80,16 +75,9 @@ _MACHINE_AT, _HEADER_BYTES = 18, 20
 
 @dataclass(frozen=True)
 class PackageCheck:
-    """What was found in a package.
+    """What was found in a package, and how many modules of package and layers were followed.
 
-    Attributes
-    ----------
-    problems
-        Sentences on what fails in Lambda, the most certain first.
-    notes
-        Sentences on what may be intended, or could not be checked.
-    modules
-        Number of modules of package and layers that were followed.
+    ``problems`` fail in Lambda; ``notes`` may be intended, or could not be checked.
     """
 
     problems: tuple[Message, ...]
@@ -106,18 +94,9 @@ class PackageCheck:
 
 @dataclass(frozen=True)
 class Function:
-    """How a function is configured.
+    """How a function is configured; by default as in Lambda's console.
 
-    Attributes
-    ----------
-    handler
-        Module and function, such as ``lambda_function.lambda_handler``.
-    runtime
-        Identifier of the runtime, such as ``python3.12``.
-    architecture
-        ``x86_64`` or ``arm64``.
-    is_uploaded
-        True when a zip is sent to the API directly, and not through S3.
+    ``is_uploaded``: a zip is sent to the API directly, and not through S3.
     """
 
     handler: str = DEFAULT_HANDLER
@@ -131,19 +110,8 @@ def check_package(
 ) -> PackageCheck:
     """Return the problems that a package has in the Lambda runtime.
 
-    Parameters
-    ----------
-    package
-        Zip or folder of the function.
-    layers
-        Zip or folder of each layer, in the order of the function's configuration.
-    function
-        Configuration of the function; by default that of Lambda's console.
-
-    Raises
-    ------
-    InputError
-        When a path or a setting can't be used, or the package reaches a limit.
+    Package and layers are zips or folders; layers in the order of the function's configuration. A path or a
+    setting that can't be used, or a package that reaches a limit, is an InputError.
     """
     function = function or Function()
     runtime = lambda_runtime(function.runtime)
@@ -187,6 +155,9 @@ class _Check:
         """Return what was found."""
         return PackageCheck(tuple(self._problems), tuple(self._notes), self._count)
 
+    def _layers_stated(self) -> Choice:
+        return Choice("some" if self._has_layers else "none")
+
     def _problem(self, found: Message) -> None:
         self._problems[found] = None
 
@@ -198,28 +169,19 @@ class _Check:
         packed, limit = self._task.packed_bytes, self._runtime.direct_upload_bytes
         if self._function.is_uploaded and packed is not None and packed > limit:
             self._problem(message("deploy-zip-size", size=Bytes(packed), limit=Bytes(limit)))
-        unzipped, limit = (
-            self._task.unpacked_bytes + self._layers.unpacked_bytes,
-            self._runtime.unzipped_bytes,
-        )
-        if unzipped > limit:
-            layers = Choice("some" if self._has_layers else "none")
-            self._problem(
-                message("deploy-unzipped-size", size=Bytes(unzipped), limit=Bytes(limit), layers=layers)
-            )
+        unzipped = self._task.unpacked_bytes + self._layers.unpacked_bytes
+        if unzipped > self._runtime.unzipped_bytes:
+            sizes = {"size": Bytes(unzipped), "limit": Bytes(self._runtime.unzipped_bytes)}
+            self._problem(message("deploy-unzipped-size", layers=self._layers_stated(), **sizes))
 
     def names(self) -> None:
         """Check names and permissions of files."""
         for files in (self._task, self._layers):
-            for kind in ("outside", "backslashes", "duplicates", "links"):
-                names = getattr(files, kind)
+            for kind, names in sorted(files.odd_names.items(), key=lambda each: _ODD_KINDS.index(each[0])):
                 if names:
-                    add = self._note if kind == "links" else self._problem
-                    add(
-                        message(
-                            "deploy-names", kind=Choice(kind), names=Names(tuple(names)), count=len(names)
-                        )
-                    )
+                    shown = Names(tuple(names))
+                    said = message("deploy-names", kind=Choice(kind), names=shown, count=len(names))
+                    (self._note if kind == "links" else self._problem)(said)
             for each in files.by_folded_name.values():
                 if len(each) > 1:
                     self._note(message("deploy-case-collision", names=each))
@@ -261,12 +223,11 @@ class _Check:
                 module = _module_path(file.name)
                 if reason is None:
                     fitting.add(module)
-                else:
-                    is_module = file.name.endswith((".so", ".pyd")) and not module.rpartition("/")[
-                        2
-                    ].startswith("lib")
-                    found = unfit if is_module else libraries
-                    found.setdefault((_library(file.name), *reason), []).append(file)
+                    continue
+                is_library = module.rpartition("/")[2].startswith("lib")
+                is_module = file.name.endswith((".so", ".pyd")) and not is_library
+                group = unfit if is_module else libraries
+                group.setdefault((_library(file.name), *reason), []).append(file)
         for (_, kind, built), files in unfit.items():
             left = [file for file in files if _module_path(file.name) not in fitting]
             self._unfit |= {_module_path(file.name): file for file in left}
@@ -284,9 +245,7 @@ class _Check:
             "built": Resource(built),
             "needed": Resource(needed),
         }
-        if name == "deploy-native":
-            return message("deploy-native", **values)
-        return message("deploy-native-library", **values)
+        return message(name, **values)
 
     def _unfit_reason(self, file: PackageFile) -> tuple[str, str] | None:
         """Return why the runtime can't load a native file, and what it is built for; None if it can."""
@@ -296,7 +255,7 @@ class _Check:
         platform = tag["platform"] if tag else ""
         if file.name.endswith((".pyd", ".dll")) or head.startswith(_PE):
             return "platform", "Windows"
-        if file.name.endswith(".dylib") or "darwin" in platform or head[:4] in _MACH_O:
+        if file.name.endswith(".dylib") or "darwin" in platform or head.startswith(_MACH_O):
             return "platform", "macOS"
         if head.startswith(_ELF) and len(head) == _HEADER_BYTES:
             order = ">" if head[5] == 2 else "<"
@@ -380,10 +339,8 @@ class _Check:
         elif missing in standard_library(OLDEST_MINOR):
             found = message("deploy-removed-import", module=module, place=place, runtime=runtime, when=kind)
         else:
-            layers = Choice("some" if self._has_layers else "none")
-            found = message(
-                "deploy-missing-import", module=module, place=place, runtime=runtime, layers=layers, when=kind
-            )
+            about: dict[str, Any] = {"module": module, "place": place, "runtime": runtime, "when": kind}
+            found = message("deploy-missing-import", layers=self._layers_stated(), **about)
         (self._note if when is When.CONDITION else self._problem)(found)
 
     def _defined(self, modules: Modules, module: Module, function: str) -> None:
@@ -406,15 +363,9 @@ class _Check:
             self._note(message("deploy-handler-unknown", handler=handler, file=Resource(file)))
         elif function not in names:
             functions = tuple(name for name, each in source.names.items() if each.is_function)
-            self._problem(
-                message(
-                    "deploy-no-handler-function",
-                    handler=handler,
-                    file=Resource(file),
-                    count=len(functions),
-                    functions=Names(functions),
-                )
-            )
+            known: dict[str, Any] = {"count": len(functions), "functions": Names(functions)}
+            said = message("deploy-no-handler-function", handler=handler, file=Resource(file), **known)
+            self._problem(said)
 
     def _without_module(self, module: str) -> Message:
         path = f"{module.replace('.', '/')}.py"

@@ -11,12 +11,13 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
@@ -49,27 +50,13 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class PackageFile:
-    """A file of a package.
-
-    Attributes
-    ----------
-    name
-        Path within the package, with ``/``.
-    size_bytes
-        Size unzipped, as the zip states it.
-    mode
-        Permission bits of Unix; None where the zip has none, so that Lambda sets them.
-    source
-        Path of the package or layer, for sentences; empty for the package itself.
-    read
-        Returns up to so many bytes; raises `UnreadableError`.
-    """
+    """A file of a package, by its path within it with ``/``."""
 
     name: str
-    size_bytes: int
-    mode: int | None
-    source: str
-    read: Callable[[int], bytes]
+    size_bytes: int  # unzipped, as the zip states it
+    mode: int | None  # permission bits of Unix; None where the zip has none, so that Lambda sets them
+    source: str  # path of the layer, for sentences; empty for the package itself
+    read: Callable[[int], bytes]  # returns up to so many bytes; raises UnreadableError
 
     @property
     def display_name(self) -> str:
@@ -79,30 +66,14 @@ class PackageFile:
 
 @dataclass
 class PackageFiles:
-    """The files of a package, or of all layers together.
-
-    Attributes
-    ----------
-    files
-        File by its path.
-    packed_bytes
-        Size of the zip; None for a folder.
-    outside
-        Names that are absolute or lead out of the package; not used.
-    backslashes
-        Names with backslashes, which Linux does not take as folders; not used.
-    duplicates
-        Names that the zip holds more than once.
-    links
-        Links to folders, which are not followed.
-    """
+    """The files of a package, or of all layers together, by their path."""
 
     files: dict[str, PackageFile] = field(default_factory=dict)
-    packed_bytes: int | None = None
-    outside: list[str] = field(default_factory=list)
-    backslashes: list[str] = field(default_factory=list)
-    duplicates: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
+    packed_bytes: int | None = None  # size of the zip; None for a folder
+    # Names by what is wrong with them. ``outside``: absolute, or leading out of the package; ``backslashes``:
+    # no folders for Linux; both are not used. ``duplicates``: held more than once. ``links``: to folders,
+    # which are not followed.
+    odd_names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def unpacked_bytes(self) -> int:
@@ -135,13 +106,7 @@ class Budget:
         self._left = self._limits.unpacked_mib * MIB
 
     def take(self, count: int) -> None:
-        """Count bytes that were read.
-
-        Raises
-        ------
-        InputError
-            When they are more than the limit.
-        """
+        """Count bytes that were read; more than the limit are an InputError."""
         self._left -= count
         if self._left < 0:
             raise InputError(
@@ -153,19 +118,7 @@ class Budget:
 def open_package(path: Path, budget: Budget, source: str = "") -> Iterator[PackageFiles]:
     """Open a zip or a folder; its files can be read within the block.
 
-    Parameters
-    ----------
-    path
-        Zip or folder.
-    budget
-        Bytes that may be read.
-    source
-        Name in sentences, for a layer.
-
-    Raises
-    ------
-    InputError
-        When it is neither, or can't be read.
+    ``source`` is the name of a layer for sentences. What is neither, or can't be read, is an InputError.
     """
     if path.is_dir():
         yield _of_folder(path, budget, source)
@@ -214,19 +167,17 @@ def _of_zip(archive: zipfile.ZipFile, budget: Budget, source: str) -> PackageFil
     found = PackageFiles()
     for info in archive.infolist():
         name = info.filename
-        if "\\" in name:
-            found.backslashes.append(name)
-        elif _leaves(name):
-            found.outside.append(name)
-        elif name.endswith("/"):
+        if name.endswith("/") and "\\" not in name and not _leaves(name):
             continue
-        else:
-            path = str(PurePosixPath(name))
-            if path in found.files:
-                found.duplicates.append(path)
-            mode = info.external_attr >> 16 if info.create_system == _UNIX else None
-            read = partial(_read_entry, archive, info, budget)
-            found.files[path] = PackageFile(path, info.file_size, mode, source, read)
+        if "\\" in name or _leaves(name):
+            found.odd_names["backslashes" if "\\" in name else "outside"].append(name)
+            continue
+        path = str(PurePosixPath(name))
+        if path in found.files:
+            found.odd_names["duplicates"].append(path)
+        mode = info.external_attr >> 16 if info.create_system == _UNIX else None
+        read = partial(_read_entry, archive, info, budget)
+        found.files[path] = PackageFile(path, info.file_size, mode, source, read)
     return found
 
 
@@ -255,7 +206,7 @@ def _of_folder(root: Path, budget: Budget, source: str) -> PackageFiles:
     found = PackageFiles()
     for folder, below, names in os.walk(root):
         inner = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        found.links += [str(inner / name) for name in below if Path(folder, name).is_symlink()]
+        found.odd_names["links"] += [str(inner / name) for name in below if Path(folder, name).is_symlink()]
         below.sort()
         for name in sorted(names):
             path = Path(folder, name)
@@ -291,7 +242,6 @@ def merged(layers: Iterable[PackageFiles]) -> PackageFiles:
     found = PackageFiles()
     for layer in layers:
         found.files |= layer.files
-        for name in ("outside", "backslashes", "duplicates", "links"):
-            kept: Any = getattr(found, name)
-            kept += getattr(layer, name)
+        for kind, names in layer.odd_names.items():
+            found.odd_names[kind] += names
     return found

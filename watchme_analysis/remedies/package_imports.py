@@ -55,31 +55,16 @@ class When(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """A module that a statement imports.
+    """A module that a statement imports; for a relative import, ``module`` is the part after the dots.
 
-    Attributes
-    ----------
-    module
-        Dotted name; for a relative import the part after the dots.
-    names
-        Names after ``from ... import``; empty for ``import module``.
-    level
-        Number of leading dots.
-    line
-        Line of the statement, from 1.
-    when
-        When it runs.
-    tries
-        ``try`` statements around it that catch a failing import, outermost first.
-    after_failure
-        ``try`` statements that must have failed before it runs.
-    after_success
-        ``try`` statements that must have succeeded before it runs.
+    ``names`` follow ``from ... import``, and are empty for ``import module``. ``try`` statements are numbers:
+    ``tries`` are those around it that catch a failing import, outermost first; those of ``after_failure``
+    must have failed before it runs, those of ``after_success`` succeeded.
     """
 
     module: str
     names: tuple[str, ...]
-    level: int
+    level: int  # leading dots
     line: int
     when: When = When.IMPORT
     tries: tuple[int, ...] = ()
@@ -91,18 +76,8 @@ class Import:
 class Definition:
     """A name that a module defines at its top level.
 
-    Attributes
-    ----------
-    line
-        Line of the definition, from 1.
-    is_function
-        True for ``def`` and ``async def``.
-    is_async
-        True for ``async def``.
-    is_plain
-        True for ``def`` and ``async def`` without decorators, whose parameters are known.
-    required, accepted
-        Positional arguments that it needs and takes; ``accepted`` is None for any number.
+    ``is_plain``: ``def`` or ``async def`` without decorators, whose parameters are known. It needs
+    ``required`` positional arguments and takes ``accepted``; None for any number.
     """
 
     line: int
@@ -121,16 +96,8 @@ class Definition:
 class ModuleSource:
     """What a module imports and defines.
 
-    Attributes
-    ----------
-    imports
-        Import statements, in the order of the source.
-    names
-        Definition of each name at the top level.
-    hides_names
-        True when it may define names that are not in `names`.
-    path_changes
-        Line of each statement at the top level that changes ``sys.path``, with the texts in it.
+    ``hides_names``: it may define names that are not in ``names``. ``path_changes`` are the lines of
+    statements at the top level that change ``sys.path``, with the texts in them.
     """
 
     imports: list[Import] = field(default_factory=list)
@@ -149,15 +116,7 @@ class SourceError:
 
 
 def read_module(data: bytes, minor: int) -> ModuleSource | SourceError:
-    """Return what a module imports and defines, or why it can't be parsed.
-
-    Parameters
-    ----------
-    data
-        Source code.
-    minor
-        Minor version of Python 3 that will run it.
-    """
+    """Return what a module imports and defines, or why Python 3 of a minor version can't parse it."""
     tree = _parsed(data, minor)
     if isinstance(tree, SourceError):
         return tree

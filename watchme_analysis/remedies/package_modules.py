@@ -28,16 +28,9 @@ _TASK_ROOT = "/var/task/"
 
 
 class Module(NamedTuple):
-    """A module of the package or of a layer.
+    """A module of the package or of a layer; ``file`` is None for a namespace package.
 
-    Attributes
-    ----------
-    name
-        Dotted name.
-    file
-        Its file; None for a namespace package.
-    places
-        Folders of its submodules; empty for a module that is no package.
+    ``places`` are the folders of its submodules; empty for a module that is no package.
     """
 
     name: str
@@ -49,20 +42,9 @@ class Module(NamedTuple):
 class Followed:
     """A module with its imports resolved.
 
-    Attributes
-    ----------
-    is_own
-        True for code of the function, False for an installed library or a layer.
-    error
-        Why it can't be read or parsed.
-    failing, optional
-        Imports that can't be resolved, with the missing module; those whose failure is caught.
-    missing_names
-        Imports of a name that the function's own module does not define: import, module, name.
-    needed
-        Modules that it imports, and when.
-    is_importable
-        False when importing it fails.
+    ``is_own``: code of the function, not of an installed library or a layer. ``failing`` are imports that
+    can't be resolved, with the missing module; ``optional`` those whose failure is caught; ``missing_names``
+    imports of a name that the function's own module does not define: import, module, name.
     """
 
     is_own: bool
@@ -87,20 +69,8 @@ class _Resolved:
 class Modules:
     """The modules that a function can import.
 
-    Parameters
-    ----------
-    task
-        Files of the package.
-    layers
-        Files of all layers together.
-    runtime
-        Modules that the runtime provides.
-    architecture
-        ``x86_64`` or ``arm64``.
-    installed
-        Files of the package that belong to installed libraries.
-    unfit
-        Native modules that the runtime can't load, as path without suffixes -> file.
+    ``installed`` are files of the package that belong to installed libraries, ``unfit`` native modules that
+    the runtime can't load, by their path without suffixes.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.advice import Advice, advise
+from watchme_analysis.alarms.evidence import Evidence, evidence_of
 from watchme_analysis.alarms.sensitivity import sensitivity, unpublished_sensitivity
 from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
 from watchme_analysis.alarms.time_to_detect import Detection, first_reaction
@@ -20,6 +21,7 @@ from watchme_analysis.backlog.context import backlog_context
 from watchme_analysis.backlog.other_incidents import own_queues, spans_of_others
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
+from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
 from watchme_analysis.text.render import error_message
 
@@ -31,16 +33,9 @@ if TYPE_CHECKING:
 class CaseBacktest:
     """Alarms back-tested on the pipelines of a case.
 
-    Attributes
-    ----------
-    investigation
-        The case with the options of the question; its option ``queue`` limits the pipelines to one.
-    diagnosis
-        Diagnosis of the same investigation. It holds the times of the incident and the affected queues.
-    specs
-        Proposed alarms.
-    noticed
-        Time at which people noticed the incident; None to use the first reaction in the data.
+    The option ``queue`` of the investigation limits the pipelines to one. The diagnosis is of the same
+    investigation: it holds the times of the incident and the affected queues. ``specs`` are the proposed
+    alarms; ``noticed`` is when people noticed the incident, None for the first reaction in the data.
     """
 
     investigation: Investigation
@@ -56,13 +51,7 @@ class CaseBacktest:
 
     @cached_property
     def span_s(self) -> float:
-        """Return the length of the evaluated window in seconds.
-
-        Raises
-        ------
-        InputError
-            When the case has no times.
-        """
+        """Return the length of the evaluated window in seconds; a case without times is an InputError."""
         window = self.investigation.window or self.investigation.case.window
         if window is None:
             name = self.investigation.case.name
@@ -114,6 +103,18 @@ class CaseBacktest:
     def existing_results(self) -> tuple[AlarmBacktest, ...]:
         """Return the results of the existing alarms."""
         return tuple(item for item in self.results if any(item.spec is spec for spec in self.existing))
+
+    def evidence(self) -> dict[tuple[str, str], Evidence]:
+        """Return how the proposed alarms would have behaved, by alarm and resource."""
+        names = {name for each in self.affected for name in (each.queue, each.function, each.dlq) if name}
+        return evidence_of(
+            self.frame(self.proposed_results),
+            self.start,
+            self.span_s,
+            names,
+            int(self.diagnosis.extra.get("dead_letters_of_incident") or 0),
+            lambda moment: dead_lettered_by(self.affected, moment),
+        )
 
     def frame(self, results: Iterable[AlarmBacktest]) -> pd.DataFrame:
         """Return results with the columns of :func:`~watchme_analysis.alarms.trials.backtest_frame`."""
