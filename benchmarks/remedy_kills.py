@@ -64,6 +64,8 @@ def main() -> int:
 
 def kill_remedies(remedies: Sequence[str], kills: int, first_seed: int) -> int:
     """Kill each remedy so many times, print a row for each, and return the exit code."""
+    from watchme_analysis.errors import WatchmeError
+
     failures = 0
     # Ctrl-C prints the row of the trials so far, also of a run in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -78,7 +80,7 @@ def kill_remedies(remedies: Sequence[str], kills: int, first_seed: int) -> int:
                 for seed in range(first_seed, first_seed + kills):
                     try:
                         outcomes.update(trials.trial(remedy, seed))
-                    except AssertionError as error:
+                    except (AssertionError, WatchmeError) as error:
                         failed.append(f"{seed} ({error})")
                     done += 1
             except KeyboardInterrupt:
@@ -245,7 +247,9 @@ class Trials:
             require(set(found.messages) == left == set(order["ids"]) and not found.missed, "archive differs")
             return []
         if remedy == "purge":
-            record = json.loads(Path(order["file"] + ".purge-record.json").read_text())
+            path = Path(order["file"] + ".purge-record.json")
+            require(path.exists(), f"the purge wrote no record: {order['outcome']}")
+            record = json.loads(path.read_text())
             require(not left, "messages are left")
             uncertain = len(record["uncertain"])
             require(record["state"] == "complete", f"the record says {record['state']}")
@@ -268,8 +272,7 @@ class Trials:
         """Compare the system and the record with those of a run without a kill."""
         from watchme_analysis.case.actions import actions_in
         from watchme_analysis.remedies.allowed_calls import read_plan
-        from watchme_analysis.remedies.apply import done_steps
-        from watchme_analysis.services.remedies import journal_of
+        from watchme_analysis.remedies.apply import done_steps, journal_of
         from watchme_analysis.storage.journal import read_journal
 
         path = Path(order["file"])
@@ -448,11 +451,11 @@ def deployment_plan(path: Path, front: Any, code: str) -> Plan:
 def apply_or_undo(order: dict[str, Any]) -> str:
     """Apply the plan of an order, or undo it, and return the outcome."""
     from watchme_analysis.remedies.allowed_calls import read_plan
-    from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
+    from watchme_analysis.remedies.apply import apply_plan, journal_of, undo
 
     path = Path(order["file"])
-    run = undo if order["undo"] else apply_and_record
-    return run(read_plan(path), journal_of(path), session(), None, lambda *_: None).outcome
+    run = undo if order["undo"] else apply_plan
+    return run(read_plan(path), journal_of(path), session()).outcome
 
 
 def require(holds: bool, what: str) -> None:
@@ -465,12 +468,7 @@ def perform(order: dict[str, Any]) -> None:
     """Run the remedy of an order to its end."""
     from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue, read_archive
     from watchme_analysis.remedies.queue_purge import purge_queue
-    from watchme_analysis.remedies.verified_redrive import (
-        RedriveItem,
-        RedriveLimits,
-        RedriveTask,
-        run_redrive,
-    )
+    from watchme_analysis.remedies.redrive import RedriveItem, RedriveLimits, RedriveTask, run_redrive
 
     if order["remedy"] in PLANS:
         order["outcome"] = apply_or_undo(order)
@@ -482,7 +480,8 @@ def perform(order: dict[str, Any]) -> None:
             archive_queue(aws, order["dlq"], path, reading)
         return
     if order["remedy"] == "purge":
-        purge_queue(aws, order["dlq"], read_archive(path), "benchmark", reading=reading)
+        result = purge_queue(aws, order["dlq"], read_archive(path), "benchmark", reading=reading)
+        order["outcome"] = f"{result.outcome}, {result.sentence.id}"
         return
     items = [
         RedriveItem(
@@ -513,10 +512,8 @@ def run_orders() -> int:
     """Run each order of standard input in a child, kill it after its delay, and print how it ended."""
     import boto3
 
-    import watchme_analysis.remedies.apply
     import watchme_analysis.remedies.queue_purge
-    import watchme_analysis.remedies.verified_redrive
-    import watchme_analysis.services.remedies  # noqa: F401  loaded once, before the forks
+    import watchme_analysis.remedies.redrive  # noqa: F401  loaded once, before the forks
 
     for service in ("sqs", "cloudwatch", "sns", "lambda", "sts"):
         boto3.client(service)

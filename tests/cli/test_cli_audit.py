@@ -4,35 +4,7 @@ import json
 
 from worlds.printed import one_line, said
 
-from watchme_analysis.remedies.audit import Setting
-from watchme_analysis.text.message import Choice, Resource, message
-
 RULE = "dlq"
-
-
-def text(value):
-    return message("value", value=Resource(value))
-
-
-def setting(resource, status, consequence=None):
-    says = None if consequence is None else text(consequence)
-    return Setting(RULE, resource, status, text("`30` s"), text("`180` s"), says)
-
-
-def verdict(change, ok, unknown):
-    return said("audit-verdict", change=change, ok=ok, unknown=unknown)
-
-
-def row(resource, status):
-    rule, state = said("audit-rule", rule=Choice(RULE)), said("audit-status", status=Choice(status))
-    return one_line(f"{rule} {resource} {state} 30 s 180 s")
-
-
-HEADS = one_line(
-    " ".join(
-        said(f"audit-column-{name}") for name in ("rule", "resource", "status", "current", "recommended")
-    )
-)
 
 
 def test_names_go_with_the_account_and_either_that_or_a_case_is_audited(watchme, small_case):

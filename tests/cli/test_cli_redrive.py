@@ -1,5 +1,4 @@
 import json
-import resource
 import shutil
 from pathlib import Path
 
@@ -23,51 +22,6 @@ def run(shorter):
 def case(shorter, tmp_path):
     """A copy of a case with ten messages in a DLQ, beside which a journal may lie."""
     return Path(shutil.copytree(shorter.path, tmp_path / "case"))
-
-
-@pytest.mark.slow
-def test_the_list_goes_to_the_screen_and_the_count_beside_it(run):
-    result = run()
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert {line["QueueUrl"].rsplit("/", 1)[-1] for line in lines} == {"asr-queue"}
-    ids = [line["MessageAttributes"]["resent_message_id"]["StringValue"] for line in lines]
-    assert len(ids) == len(set(ids)) == MESSAGES
-    assert result.stderr == f"{MESSAGES} messages to redrive\n"
-
-
-@pytest.mark.slow
-def test_the_list_goes_to_a_file(run, tmp_path):
-    out = tmp_path / "again.jsonl"
-    result = run("--to", str(out))
-    assert result.stdout == ""
-    assert out.read_text(encoding="utf-8").count("\n") == MESSAGES
-    run("--to", str(out))  # a list is replaced by the same list
-    assert out.read_text(encoding="utf-8").count("\n") == MESSAGES
-
-
-@pytest.mark.slow
-def test_the_list_has_other_forms_and_one_region(run, tmp_path):
-    lines = [json.loads(line) for line in run("--output", "jsonl").stdout.splitlines()]
-    assert json.loads(run("--json").stdout) == lines
-    assert len(run("--output", "table").stdout.splitlines()) == MESSAGES + 1
-    printed = json.loads(run("--plan", "--json", "--to", str(tmp_path / "not-written")).stdout)
-    assert printed["messages"] == MESSAGES
-    region = lines[0]["QueueUrl"].split(".")[1]
-    assert run("--region", region).exit_code == 0
-    with pytest.raises(InputError, match=region):
-        run("--region", "nowhere-1")
-
-
-@pytest.mark.slow
-def test_a_list_that_finds_no_room_leaves_no_part_of_it(run, tmp_path):
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            run("--to", str(tmp_path / "again.jsonl"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

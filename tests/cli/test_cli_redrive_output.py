@@ -9,9 +9,6 @@ from worlds.printed import is_error, lines_of, one_line, said
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.cli.redrive import redrive
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.queues.redrive_list import RedriveList
-from watchme_analysis.remedies.redrive import RedriveResult
-from watchme_analysis.services.redrive import RedrivePlan
 from watchme_analysis.text.message import Choice, Duration, Number, Resource, message
 
 OUT = Printer("en")
@@ -131,8 +128,3 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_read(case, tmp_p
     ):  # fmt: skip
         assert is_error(run(*words).exception, message_id, **values), words
     assert run(case, "--region", REGION).return_value == 0
-
-
-def plan(path, pending=(), **changes):
-    values = {"found": RedriveList((), ()), "earlier": RedriveResult(), "holds_messages": True, "unread": ()}
-    return RedrivePlan(pending=tuple(pending), journal=path, **(values | changes))

@@ -1,29 +1,26 @@
 """Plans: applied once, resumed after a kill at any moment, refused when the system has changed, undone."""
 
-import base64
 import hashlib
-import io
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import boto3
 import pytest
 from worlds.aws_front import FAST
-from worlds.kills import killed, kills, restarted
+from worlds.kills import kills, restarted
 from worlds.messages import messages_in, refusal
-from worlds.together import together
 
 from watchme_analysis.case.actions import actions_in
-from watchme_analysis.cloudwatch.session import Aws, NotFoundError, ThrottledError
+from watchme_analysis.cloudwatch.session import Aws, ThrottledError
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
-from watchme_analysis.files import journal as journals
 from watchme_analysis.remedies import apply as applying
 from watchme_analysis.remedies.allowed_calls import read_plan
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, write_plan
 from watchme_analysis.remedies.policy import action_of, policy_of
+from watchme_analysis.storage import journal as journals
 from watchme_analysis.storage.journal import open_journal, read_journal
 from watchme_analysis.text.message import message
 
@@ -120,27 +117,6 @@ def test_a_changed_system_refuses_the_plan(aws, queue, plan, tmp_path):
     assert current(aws, queue, "DelaySeconds") == "0"
 
 
-def test_a_step_whose_state_changed_stops_before_its_call(aws, queue, plan, tmp_path):
-    def meanwhile(step, _sentence):
-        if step.name == "set VisibilityTimeout":
-            aws.call("sqs", "set_queue_attributes", QueueUrl=queue, Attributes={"DelaySeconds": "1"})
-
-    result = apply_plan(plan, tmp_path / "j", aws, meanwhile)
-    assert (result.outcome, result.done) == ("stopped", ("set VisibilityTimeout",))
-    assert current(aws, queue, "DelaySeconds") == "1"
-
-
-def test_another_account_or_region_refuses_the_plan(aws, plan, tmp_path):
-    result = apply_plan(replace(plan, account="210987654321"), tmp_path / "j", aws)
-    assert (result.outcome, result.sentence.values["why"].id) == ("refused", "plan-other-place")
-
-
-def test_a_journal_belongs_to_one_plan(aws, plan, tmp_path):
-    apply_plan(plan, tmp_path / "j", aws)
-    with pytest.raises(InputError, match="another plan"):
-        apply_plan(replace(plan, remedy="other"), tmp_path / "j", aws)
-
-
 def test_two_runs_at_once_are_refused(aws, plan, tmp_path):
     with open_journal(tmp_path / "j"), pytest.raises(InputError, match="Another run"):
         apply_plan(plan, tmp_path / "j", aws)
@@ -169,19 +145,6 @@ def test_a_run_killed_at_any_moment_is_resumed(aws, queue, plan, tmp_path, subte
             assert [journal.event(step.name) for step in plan.steps] == ["done", "done"]
     # Two entries and the call of each step, two entries of the plan, and the journal's name in its folder.
     assert moment == 2 * 3 + 2 + 1
-
-
-@pytest.mark.slow
-def test_an_exception_that_nothing_catches_leaves_what_a_kill_leaves(aws, queue, plan, tmp_path):
-    left = []
-    for for_real in (False, True):
-        reset(aws, queue)
-        path = tmp_path / f"{for_real}"
-        assert killed(lambda path=path: apply_plan(plan, path, restarted(aws)), 4, for_real=for_real)
-        entries = [(entry["key"], entry["event"]) for entry in read_journal(path).entries]
-        left.append((entries, current(aws, queue, "VisibilityTimeout"), path.read_bytes()[-1:]))
-    assert left[0] == left[1]
-    assert left[0][1] == "180"
 
 
 @pytest.mark.slow
@@ -226,21 +189,6 @@ def test_a_call_that_must_not_be_repeated_is_reported_as_uncertain(aws, queue, t
     assert current(aws, queue, "ApproximateNumberOfMessages") == "0"
 
 
-def test_a_reset_connection_is_not_repeated_for_such_a_call(aws, queue, tmp_path, front):
-    send = Step(
-        "send",
-        queue,
-        WHY,
-        Call("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "x"}),
-        is_repeatable=False,
-    )
-    front.faults["SendMessage"].append("reset")
-    result = apply_plan(plan_of(aws, send), tmp_path / "j", aws)
-    assert result.outcome == "stopped"
-    assert read_journal(tmp_path / "j").event("send") == "uncertain"
-    assert front.calls["SendMessage"] == 1
-
-
 @pytest.mark.slow
 def test_a_value_of_a_response_reaches_later_steps(aws, queue, tmp_path):
     made = Step(
@@ -259,19 +207,6 @@ def test_a_value_of_a_response_reaches_later_steps(aws, queue, tmp_path):
     )
     assert result.outcome == "complete"
     boto3.client("sqs").delete_queue(QueueUrl=read_journal(tmp_path / "j").last["create"]["made"]["url"])
-
-
-def test_a_surprise_undoes_what_was_done(aws, queue, plan, tmp_path):
-    wrong = Step(
-        "wrong",
-        queue,
-        WHY,
-        Call("sqs", "get_queue_url", {"QueueName": queue.rsplit("/")[-1]}),
-        expect={"QueueUrl": "x"},
-    )
-    result = apply_plan(replace(plan, steps=(*plan.steps, wrong), undo_on_surprise=True), tmp_path / "j", aws)
-    assert result.outcome == "undone"
-    assert (current(aws, queue, "VisibilityTimeout"), current(aws, queue, "DelaySeconds")) == ("30", "0")
 
 
 @pytest.mark.slow
@@ -294,32 +229,6 @@ def test_a_killed_undo_is_resumed(aws, queue, plan, tmp_path, subtests):
     assert moment >= first + 2 * 3
 
 
-def test_the_undo_of_a_plan_goes_backwards(aws, plan, tmp_path):
-    apply_plan(plan, tmp_path / "j", aws)
-    names = [step.name for step in undo_plan(plan, read_journal(tmp_path / "j")).steps]
-    assert names == ["undo set DelaySeconds", "undo set VisibilityTimeout"]
-
-
-@pytest.mark.slow
-def test_a_condition_must_hold_without_a_break(queue):
-    class Changing(Aws):
-        """An account in which the attribute is not the same at each reading."""
-
-        readings = 0
-        shown = iter("50500")
-
-        def call(self, service, operation, **parameters):
-            self.readings += 1
-            return {"Attributes": {"DelaySeconds": next(self.shown)}}
-
-    account = Changing(rate_limits=FAST)
-    condition = replace(attribute(queue, "DelaySeconds", "0"), within_s=5.0, held_s=0.1)
-    applying.require(condition, account, {})
-    assert account.readings == 5
-    assert Condition.from_dict(condition.to_dict()) == condition
-    assert "held_s" not in attribute(queue, "DelaySeconds", "0").to_dict()
-
-
 def test_parameters_that_are_read_or_stand_for_a_time(aws, queue, tmp_path):
     read = Call("sqs", "get_queue_attributes", {"QueueUrl": queue, "AttributeNames": ["DelaySeconds"]})
     copied = {"$read": read.to_dict(), "select": "Attributes", "with": {"VisibilityTimeout": "77"}}
@@ -329,8 +238,6 @@ def test_parameters_that_are_read_or_stand_for_a_time(aws, queue, tmp_path):
     assert apply_plan(plan_of(aws, step), tmp_path / "j", aws).outcome == "complete"
     assert current(aws, queue, "VisibilityTimeout") == "77"
     assert read in plan_of(aws, step).calls
-    now = datetime.fromisoformat(applying._resolved({"$now": 60}, aws, {}))
-    assert 50 < (now - datetime.now(UTC)).total_seconds() < 61
 
 
 @pytest.mark.slow
@@ -341,16 +248,6 @@ def test_the_policy_allows_the_calls_that_were_made(aws, plan, tmp_path):
     assert used.actions - {"sts:GetCallerIdentity"} == allowed
     assert action_of(Call("lambda", "invoke")) == "lambda:InvokeFunction"
     assert action_of(Call("sqs", "delete_message_batch")) == "sqs:DeleteMessage"
-
-
-def test_actions_are_rows_of_what_was_done(aws, plan, tmp_path):
-    apply_plan(plan, tmp_path / "j", aws)
-    rows = actions_in(read_journal(tmp_path / "j"), plan.remedy)
-    assert [(row["step"], row["outcome"]) for row in rows] == [
-        ("set VisibilityTimeout", "done"),
-        ("set DelaySeconds", "done"),
-        ("plan", "done"),
-    ]
 
 
 @dataclass
@@ -437,57 +334,6 @@ GETTING = "sqs get-queue-attributes"
 SETTING = "sqs set-queue-attributes"
 
 
-@together(
-    ("readings", "condition", "waits"),
-    [
-        # At once, without a wait.
-        ([{}], shows("A", "0"), []),
-        # The pauses grow, and the last reading is at the end of the wait: 0.2 + 1 + 2 + 5 + 5 + 1.8 = 15.
-        ([{}, {}, {}, {}, {}, {}, {"A": "5"}], shows("A", "5", 15.0), [0.2, 1.0, 2.0, 5.0, 5.0, 1.8]),
-        # It must hold for a second after it began to, and again from the start after a break.
-        ([{}, {}, {}], shows("A", "0", held_s=1.0), [0.2, 0.8]),
-        (
-            [{}, {"A": "5"}, {"A": "0"}, {}, {}],
-            shows("A", "0", within_s=1.0, held_s=1.5),
-            [0.2, 1.0, 1.5],
-        ),
-    ],
-)
-def test_readings_of_a_condition(readings, condition, waits):
-    account = account_of(A="0")
-    account.changes = dict(enumerate(readings))
-    applying.require(condition, account, {})
-    assert account.waits == waits
-
-
-def test_conditions_that_do_not_hold_or_can_not_be_read(tmp_path):
-    account = account_of(A="0")
-    values = {"call": GETTING, "select": "Attributes.A", "found": '"0"', "wanted": '"5"'}
-    with pytest.raises(applying.SurpriseError) as raised:
-        applying.require(shows("A", "5"), account, {})
-    assert not isinstance(raised.value, applying.NeverError)
-    assert (messages_in(raised.value.sentence), raised.value.event) == ({"plan-differs": values}, "failed")
-    with pytest.raises(applying.NeverError) as raised:
-        applying.require(shows("A", "5", 1.0), account, {})
-    assert messages_in(raised.value.sentence) == {"plan-never": {"within": 1.0, **values}}
-    assert account.waits == [0.2, 0.8]
-    account.problems = {"get_queue_attributes": [NotFoundError("absent"), ServiceError("denied")]}
-    applying.require(shows("A", None), account, {})  # what does not exist is null
-    with pytest.raises(applying.SurpriseError) as raised:
-        applying.require(shows("A", "0"), account, {})
-    assert messages_in(raised.value.sentence) == {"plan-call-failed": {"call": GETTING, "error": "denied"}}
-    # A long response is cut.
-    account.attributes = {"A": "x" * 300}
-    with pytest.raises(applying.SurpriseError) as raised:
-        applying.require(shows("A", {"b": "é", "a": 1}), account, {})
-    found = messages_in(raised.value.sentence)["plan-differs"]
-    assert (found["found"], found["wanted"]) == ('"' + "x" * 199 + "…", '{"a": 1, "b": "é"}')
-    account.attributes = {"A": "x" * 198}  # with its quotation marks 200 characters, the most that are shown
-    with pytest.raises(applying.SurpriseError) as raised:
-        applying.require(shows("A", None), account, {})
-    assert messages_in(raised.value.sentence)["plan-differs"]["found"] == '"' + "x" * 198 + '"'
-
-
 def test_a_stopped_step_is_on_record_with_its_reason(tmp_path):
     hint = message("plan-step-settled")
 
@@ -512,12 +358,12 @@ def test_a_stopped_step_is_on_record_with_its_reason(tmp_path):
     failed = {"plan-call-failed": {"call": SETTING, "error": "broken"}}
     once = step_of("A", is_repeatable=False)
     for step, problem, event in (
-        (once, RetryableServiceError("broken"), "uncertain"),
-        (once, ServiceError("broken"), "not done"),
-        (once, ThrottledError("broken"), "not done"),  # AWS did not accept the call
-        (step_of("A"), RetryableServiceError("broken"), "not done"),
+        (once, [RetryableServiceError("broken")], "uncertain"),
+        (once, [ServiceError("broken")], "not done"),
+        (once, [ThrottledError("broken")] * 8, "not done"),  # AWS did not accept the call
+        (step_of("A"), [RetryableServiceError("broken")], "not done"),
     ):
-        assert stopped(step, problem) == (
+        assert stopped(step, *problem) == (
             event, {"plan-stopped": {"step": "set A", "why": "plan-call-failed"}, **failed}
         )  # fmt: skip
     # A hint is for people who are waited for.
@@ -531,13 +377,6 @@ def test_a_stopped_step_is_on_record_with_its_reason(tmp_path):
     assert found["plan-unexpected"] == {
         "call": SETTING, "select": "Result", "found": '"done"', "wanted": '"other"'
     }  # fmt: skip
-
-
-def test_a_call_that_must_not_act_twice_is_made_once(tmp_path):
-    account = Aws(rate_limits=replace(FAST, attempts=3))
-    single = applying.without_retries(account)
-    assert (single.rate_limits, single.actions) == (replace(FAST, attempts=1), account.actions)
-    assert single.actions is account.actions  # the policy counts its calls as well
 
 
 def interrupted(path, plan, step, event="intended"):
@@ -611,22 +450,6 @@ def test_a_step_of_somebody_else_is_not_claimed(tmp_path):
     result, reports = applied(plan, tmp_path / "j", account)
     assert (result.outcome, reports) == ("stopped", [("set A", "plan-differs")])
     assert undo_plan(plan, read_journal(tmp_path / "j")).steps == ()
-
-
-def test_a_wait_may_end_without_being_seen(tmp_path):
-    wait = Step("wait", "queue", WHY, until=(shows("A", "5", 1.0),), may_be_unseen=True)
-    plan = small_plan(wait, step_of("B"))
-    account = account_of(A="0", B="0")
-    result, reports = applied(plan, tmp_path / "j", account)
-    assert (result.outcome, result.done) == ("complete", ("set B",))
-    complete = message("plan-complete", count=1)
-    assert messages_in(result.sentence) == {
-        "plan-unseen": {"complete": "plan-complete", "steps": ["wait"]}, **messages_in(complete)
-    }  # fmt: skip
-    assert reports == [("wait", "plan-step-unseen"), ("set B", "plan-step-done")]
-    assert ("wait", "unseen") in [(each["key"], each["event"]) for each in entries(tmp_path / "j")]
-    account.attributes["A"] = "5"
-    assert applied(plan, tmp_path / "j", account)[1] == []  # it is not waited for again
 
 
 def test_an_undo_after_a_surprise_goes_on_after_a_kill_and_may_fail(tmp_path):
@@ -708,49 +531,3 @@ def test_a_plan_is_refused_elsewhere_with_another_journal_or_file(tmp_path):
     file.unlink()
     gone = refusal(apply_plan, plan, tmp_path / "h", account)
     assert gone["error-plan-file-unreadable"]["path"] == str(file)
-    assert refusal(applying._resolved, [{"$from": "x.y"}], account, {}) == {
-        "error-plan-reference": {"name": "'x.y'"}
-    }
-
-
-def test_readings_and_responses_become_plain_values():
-    account = account_of(A="0")
-    read = {"$read": {"service": "sqs", "operation": "get_queue_attributes", "parameters": {}}}
-    assert applying._resolved({"x": [{**read, "select": "Attributes.A"}]}, account, {}) == {"x": ["0"]}
-    merged = {**read, "select": "Attributes", "with": {"B": {"C": "1"}}}
-    assert applying._resolved(merged, account, {}) == {"A": "0", "B": {"C": "1"}}
-    absent = refusal(applying._resolved, {**read, "select": "B"}, account, {}, error=NotFoundError)
-    assert absent == {"error-plan-reading": {"call": GETTING, "select": "B"}}
-    at = datetime(2026, 3, 2, 5, tzinfo=timezone(timedelta(hours=1)))
-    log = base64.b64encode(b"END RequestId").decode()
-    assert applying.plain(
-        {"at": at, "LogResult": log, "list": (1, b'{"a": 1}'), "bytes": b"\xff", "stream": io.BytesIO(b"[2]")}
-    ) == {
-        "at": "2026-03-02T04:00:00.000+00:00",
-        "LogResult": "END RequestId",
-        "list": [1, {"a": 1}],
-        "bytes": "\ufffd",
-        "stream": [2],
-    }
-
-
-def test_the_items_of_all_pages_are_one_response():
-    account = account_of()
-    pages = [{"Items": [1], "Owner": "a", "Token": "x"}, {"Items": [2, 3], "Owner": "b"}, {"More": [4]}]
-    account.client = lambda service: SimpleNamespace(can_paginate=lambda operation: True)
-    account.pages = lambda service, operation, **parameters: iter(pages)
-    found = applying.read_value(Condition(Call("lambda", "list_functions"), "@", None), account)
-    assert found == {"Items": [1, 2, 3], "Owner": "b", "Token": "x", "More": [4]}
-
-
-def test_plans_that_can_not_be_are_refused(plan, tmp_path):
-    data = plan.to_dict()
-    first, second = data["steps"]
-    with pytest.raises(ValueError, match="same name"):
-        Plan.from_dict({**data, "steps": [first, {**second, "name": first["name"]}]})
-    with pytest.raises(ValueError, match="zone"):
-        Plan.from_dict({**data, "made": "2026-03-02T04:00:00"})
-    with pytest.raises(ValueError, match="format"):
-        Plan.from_dict({**data, "format_version": 0})
-    unreadable = refusal(read_plan, tmp_path / "absent")["error-plan-unreadable"]
-    assert unreadable["path"] == str(tmp_path / "absent")

@@ -2,21 +2,14 @@
 
 import json
 
-import pandas as pd
 import pytest
 from worlds.messages import messages_in
 from worlds.order_system import create_order_system
 from worlds.stored_case import case_of
-from worlds.together import together
 
-from watchme_analysis.aws_shapes.alarms import alarm_row
-from watchme_analysis.aws_shapes.lambda_functions import function_row, mapping_row
-from watchme_analysis.aws_shapes.sqs import queue_row
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.remedies.audit import SOURCES, audit
-from watchme_analysis.schema import conform
-from watchme_analysis.services.audit import audit_case
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 
@@ -91,7 +84,8 @@ def write(path, value):
 
 def found(folder, tmp_path):
     case = import_folder(folder, tmp_path / "case").case
-    return {(each.rule, each.resource): each for each in audit_case(case.path)}
+    settings = audit(case, knows_alarms="alarms" in case.coverage())
+    return {(each.rule, each.resource): each for each in settings}
 
 
 def consequence(each):
@@ -210,46 +204,6 @@ def test_the_account_is_audited_as_it_is_now(front, watchme):
     assert watchme("audit", "--live", "--queue", "missing").returncode == 1
 
 
-FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
-
-
-def queue_of(name="orders", visibility_s=200, retention_s=345_600, receives=5, dlq="orders-dlq", **more):
-    policy = {"deadLetterTargetArn": ARN + str(dlq), "maxReceiveCount": receives}
-    attributes = {
-        "QueueArn": ARN + name,
-        **({} if visibility_s is None else {"VisibilityTimeout": str(visibility_s)}),
-        **({} if retention_s is None else {"MessageRetentionPeriod": str(retention_s)}),
-        **({} if dlq is None else {"RedrivePolicy": json.dumps(policy)}),
-        **more,
-    }
-    return queue_row("queues.json", attributes)
-
-
-def dlq_of(retention_s=1_209_600, **more):
-    return queue_of("orders-dlq", 30, retention_s, dlq=None, **more)
-
-
-def system(*queues, timeout_s=30, reserved=None, alarms=(), **mapping):
-    """Return a case of a queue that the function `worker` drains."""
-    function = function_row(
-        "f.json", {"FunctionName": "worker", "FunctionArn": FUNCTION_ARN, "Timeout": timeout_s}
-    )
-    entry = {
-        "UUID": "u",
-        "FunctionArn": FUNCTION_ARN,
-        "EventSourceArn": ARN + "orders",
-        "State": "Enabled",
-        **mapping,
-    }
-    rows = [alarm_row("alarms.json", each, "metric") for each in alarms]
-    return case_of(
-        queues=list(queues or (queue_of(), dlq_of())),
-        functions=[{**function, "reserved_concurrency": reserved}],
-        event_source_mappings=[mapping_row("m.json", entry)],
-        **({"alarms": rows} if rows else {}),
-    )
-
-
 def of_rule(case, rule, *, knows_alarms=True):
     """Return resource, status, current and recommended value, and consequence of each setting of a rule."""
 
@@ -270,270 +224,8 @@ UNKNOWN = ("audit-unknown",)
 UNSET = ("audit-unset",)
 
 
-@together(
-    ("visibility_s", "window_s", "status", "current", "advised_s", "why"),
-    [
-        # Six times the timeout of 30 seconds, and the batching window.
-        (180, 0, "ok", ("audit-time", 180.0), 180.0, NOTHING),
-        (179, 0, "change", ("audit-time", 179.0), 180.0, ("audit-visibility-short", "worker", 30.0, 0.0)),
-        (180, 20, "change", ("audit-time", 180.0), 200.0, ("audit-visibility-short", "worker", 30.0, 20.0)),
-        (30, 0, "change", ("audit-time", 30.0), 180.0, ("audit-visibility-short", "worker", 30.0, 0.0)),
-        (29, 0, "change", ("audit-time", 29.0), 180.0, ("audit-visibility-below-timeout", 30.0)),
-        (None, 0, "unknown", UNKNOWN, 180.0, NOTHING),
-    ],
-)
-def test_the_visibility_timeout(visibility_s, window_s, status, current, advised_s, why):
-    case = system(queue_of(visibility_s=visibility_s), MaximumBatchingWindowInSeconds=window_s)
-    assert of_rule(case, "visibility_timeout") == [
-        ("orders", status, current, ("audit-at-least", advised_s), why)
-    ]
-
-
-def test_receives_before_the_dlq():
-    five = ("audit-receives-advised", 5)
-    assert of_rule(system(), "receive_count") == [("orders", "ok", ("audit-number", 5), five, NOTHING)]
-    [few] = of_rule(system(queue_of(receives=4), dlq_of()), "receive_count")
-    assert few == (
-        "orders",
-        "choice",
-        ("audit-number", 4),
-        five,
-        ("audit-receives-few-after", 4, 200.0, 800.0),
-    )
-    [few] = of_rule(system(queue_of(receives=4, visibility_s=None), dlq_of()), "receive_count")
-    assert few[4] == ("audit-receives-few", 4)
-    assert of_rule(system(queue_of(dlq=None)), "receive_count") == []
-
-
-def test_dlqs_and_their_retention():
-    wanted = ("audit-dlq",)
-    assert of_rule(system(), "dlq") == [
-        ("orders", "ok", ("audit-name", "orders-dlq"), wanted, NOTHING),
-    ]
-    lonely = of_rule(system(queue_of(dlq=None)), "dlq")
-    assert lonely == [("orders", "change", UNSET, wanted, ("audit-dlq-missing-after", 345_600.0))]
-    lonely = of_rule(system(queue_of(dlq=None, retention_s=None)), "dlq")
-    assert lonely == [("orders", "change", UNSET, wanted, ("audit-dlq-missing",))]
-    assert of_rule(case_of(queues=[dlq_of()]), "dlq")[0][1] == "change"
-
-    longest = ("audit-time", 1_209_600.0)
-
-    def retention(source_s, own_s):
-        [found] = of_rule(system(queue_of(retention_s=source_s), dlq_of(own_s)), "dlq_retention")
-        assert (found[0], found[3]) == ("orders-dlq", longest)
-        return found[1], found[2], found[4]
-
-    assert retention(345_600, 345_601) == ("ok", ("audit-time", 345_601.0), NOTHING)
-    assert retention(345_600, 345_600) == (
-        "change", ("audit-time", 345_600.0), ("audit-retention-short", 345_600.0, 345_600.0)
-    )  # fmt: skip
-    # No DLQ can keep messages for longer.
-    assert retention(1_209_600, 1_209_600) == ("ok", longest, NOTHING)
-    assert retention(345_600, None) == ("unknown", UNKNOWN, NOTHING)
-    assert of_rule(system(queue_of(retention_s=None), dlq_of()), "dlq_retention") == []
-
-
-def test_redrive_allow_policies():
-    def policy(*allowed, **more):
-        value = json.dumps({"sourceQueueArns": [ARN + name for name in allowed], **more})
-        [found] = of_rule(system(queue_of(), dlq_of(RedriveAllowPolicy=value)), "redrive_allow_policy")
-        assert (found[0], found[3]) == ("orders-dlq", ("audit-redrive-by-queue", ["orders"]))
-        return found[1], found[2], found[4]
-
-    by_queue = ("audit-code", "byQueue")
-    assert policy("orders", redrivePermission="byQueue") == ("ok", by_queue, NOTHING)
-    refused = ("audit-redrive-refused", ["orders"])
-    assert policy("other", redrivePermission="byQueue") == ("change", by_queue, refused)
-    assert policy("orders", redrivePermission="denyAll") == ("change", ("audit-code", "denyAll"), refused)
-    assert policy() == ("change", ("audit-code", "allowAll"), ("audit-redrive-open",))
-    assert of_rule(system(queue_of()), "redrive_allow_policy") == []  # the DLQ is not in the case
-
-
-def test_maximum_and_reserved_concurrency():
-    def concurrency(most=None, reserved=None):
-        scaling = {} if most is None else {"ScalingConfig": {"MaximumConcurrency": most}}
-        found = of_rule(system(reserved=reserved, **scaling), "concurrency")
-        return [each[1:] for each in found]
-
-    def at_most(number):
-        return "audit-number-at-most", number
-
-    five = ("audit-number", 5)
-    assert concurrency() == []
-    assert concurrency(most=5) == [("ok", five, at_most(5), NOTHING)]
-    assert concurrency(most=5, reserved=5) == [("ok", five, at_most(5), NOTHING)]
-    above = ("audit-most-above-reserved", 5, 4)
-    assert concurrency(most=5, reserved=4) == [("change", five, at_most(4), above)]
-    assert concurrency(reserved=4) == [("change", UNSET, at_most(4), ("audit-reserved-alone", 4))]
-
-
-def test_partial_batches():
-    reported = ("audit-code", "ReportBatchItemFailures")
-
-    def batches(size, *types):
-        found = of_rule(system(BatchSize=size, FunctionResponseTypes=list(types)), "partial_batch")
-        return [each[1:] for each in found]
-
-    assert batches(1) == []
-    assert batches(2) == [("change", UNSET, reported, ("audit-batch-repeated", 2))]
-    assert batches(2, "ReportBatchItemFailures") == [("ok", reported, reported, NOTHING)]
-    case = system(BatchSize=2)
-    case._frames["event_source_mappings"]["response_types"] = None
-    assert [each[1:] for each in of_rule(case, "partial_batch")] == [("unknown", UNKNOWN, reported, NOTHING)]
-
-
-def test_encryption():
-    managed = ("audit-code", "SqsManagedSseEnabled=true")
-
-    def encryption(**attributes):
-        [found] = of_rule(case_of(queues=[queue_of(dlq=None, **attributes)]), "encryption")
-        assert (found[0], found[3]) == ("orders", managed)
-        return found[1], found[2], found[4]
-
-    assert encryption(SqsManagedSseEnabled="true") == ("ok", managed, NOTHING)
-    off = ("audit-code", "SqsManagedSseEnabled=false")
-    assert encryption(SqsManagedSseEnabled="false") == ("change", off, ("audit-unencrypted",))
-    key = {"KmsMasterKeyId": "alias/own", "SqsManagedSseEnabled": "false"}
-    assert encryption(**key) == ("ok", ("audit-code", "alias/own"), NOTHING)
-    assert encryption() == ("unknown", UNKNOWN, NOTHING)
-
-
-def alarm_on(resource, metric, name="a", **more):
-    dimension = "FunctionName" if resource == "worker" else "QueueName"
-    return {
-        "AlarmName": name, "Namespace": "AWS/SQS", "MetricName": metric, "Statistic": "Maximum", "Period": 60,
-        "Dimensions": [{"Name": dimension, "Value": resource}], "EvaluationPeriods": 1, "Threshold": 10.0,
-        "ComparisonOperator": "GreaterThanThreshold", "AlarmActions": ["arn"], "ActionsEnabled": True, **more,
-    }  # fmt: skip
-
-
-def test_alarms_on_each_resource_of_a_pipeline():
-    old = "ApproximateAgeOfOldestMessage"
-    metrics = {"orders-dlq": "ApproximateNumberOfMessagesVisible", "worker": "Errors", "orders": old}
-    wanted = {name: ("audit-alarm-on", metric) for name, metric in metrics.items()}
-    assert of_rule(system(), "alarm", knows_alarms=False) == [
-        (name, "unknown", UNKNOWN, wanted[name], NOTHING) for name in metrics
-    ]
-    assert of_rule(system(), "alarm") == [
-        (name, "change", UNSET, wanted[name], ("audit-alarm-missing", name)) for name in metrics
-    ]
-    alarms = [alarm_on(name, metric, f"{name}-alarm") for name, metric in metrics.items()]
-    alarms.append(alarm_on("orders", "NumberOfMessagesSent"))  # of another metric
-    found = of_rule(system(alarms=alarms), "alarm")
-    assert found == [
-        (name, "ok", ("audit-names", [f"{name}-alarm"]), wanted[name], NOTHING) for name in metrics
-    ]
-    can_fire = of_rule(system(alarms=alarms), "alarm_can_fire")
-    assert [(name, status, right) for name, status, _, right, _ in can_fire] == [
-        (f"{name}-alarm", "ok", ("audit-alarm-reachable",)) for name in metrics
-    ]
-    # Five receives, 200 seconds apart, are no older than 1000 seconds.
-    [never] = of_rule(system(alarms=[alarm_on("orders", old, Threshold=1000.0)]), "alarm_can_fire")
-    assert (never[0], never[1], never[4][0]) == ("a", "change", "alarm-age-is-never-reached")
-
-    def silent(*alarms):
-        return [each for each in of_rule(system(alarms=alarms), "alarm") if each[0] == "orders"]
-
-    both = [alarm_on("orders", old, "a", AlarmActions=[]), alarm_on("orders", old, "b", ActionsEnabled=False)]
-    assert silent(*both) == [
-        ("orders", "change", ("audit-names", ["a", "b"]), wanted["orders"], ("audit-alarm-silent",))
-    ]
-    assert silent(*both, alarm_on("orders", old, "c"))[0][1] == "ok"
-
-
-def directives(**layers):
-    """Return the table of directives of a server with locations, by layer: path and its settings."""
-    rows = []
-    for layer, locations in layers.items():
-        top = [(0, None, "http", [], True), (1, 0, "server", [], True)]
-        number = 2
-        for path, settings in locations.items():
-            place = number
-            top.append((place, 1, "location", [path], True))
-            for name, value in settings.items():
-                number += 1
-                top.append((number, place, name, [value], False))
-            number += 1
-        rows += [
-            {"layer": layer, "file": f"{layer}.conf", "line": 1, "id": each[0], "parent": each[1],
-             "directive": each[2], "args": json.dumps(each[3]), "block": each[4]}
-            for each in top
-        ]  # fmt: skip
-    return rows
-
-
 def call(timeout_s, reached_from="GET /v1/jobs", context="thread_pool", **more):
     return {"timeout_s": timeout_s, "reached_from": reached_from, "context": context, **more}
-
-
-def test_timeouts_from_the_outside_in():
-    def settings(calls, timeout_s, **layers):
-        case = system(timeout_s=timeout_s)
-        tables = {"config_directives": directives(**layers), "app_calls": calls}
-        case._frames.update({name: conform(name, pd.DataFrame(rows)) for name, rows in tables.items()})
-        found = of_rule(case, "timeout_chain")
-        assert all(
-            current[0] == "audit-time" and above[0] == "audit-above" for _, _, current, above, _ in found
-        )
-        return [(name, status, current[1], above[1], why) for name, status, current, above, why in found]
-
-    proxied = {"proxy_pass": "http://api:8000"}
-    calls = [
-        call(50.0), call(9.0), call(None), call(70.0, "GET /v2/jobs"), call(90.0, None),
-        call(80.0, context="background_thread_pool"),
-    ]  # fmt: skip
-    nginx = {"/v1/": {**proxied, "proxy_read_timeout": "45s"}, "/static/": {}, "/v3/": proxied}
-    edge = {"/": {"proxy_pass": "http://origin", "proxy_read_timeout": "1m"}}
-    assert settings(calls, 60, nginx=nginx, edge=edge) == [
-        # Nginx gives up after 45 seconds, while the longest call below the path may take 50.
-        ("nginx /v1/", "change", 45.0, 50.0, ("audit-nginx-gives-up", 45.0, 50.0)),
-        # Without a directive, Nginx waits for 60 seconds, as long as the edge.
-        ("edge /v3/", "change", 60.0, 60.0, ("audit-edge-gives-up", 60.0, 60.0)),
-        ("worker", "change", 60.0, 60.0, ("audit-function-gives-up", "/v1/", 60.0)),
-        ("edge /v1/", "ok", 60.0, 45.0, NOTHING),
-    ]
-    nginx = {"/v1/": {**proxied, "proxy_read_timeout": "60"}}
-    assert settings([call(60.0)], 61, nginx=nginx) == [
-        ("nginx /v1/", "change", 60.0, 60.0, ("audit-nginx-gives-up", 60.0, 60.0)),
-        ("worker", "ok", 61.0, 60.0, NOTHING),
-    ]
-    assert settings([call(59.0)], None, nginx=nginx) == [("nginx /v1/", "ok", 60.0, 59.0, NOTHING)]
-    assert of_rule(system(), "timeout_chain") == []
-
-
-def test_containers_and_their_checks():
-    def settings(service, **values):
-        paths = {name.replace("_", "."): value for name, value in values.items()}
-        return [
-            {"file": "compose.yaml", "service": service, "path": path, "value": json.dumps(value)}
-            for path, value in paths.items()
-        ]
-
-    def check(interval, timeout):
-        return {
-            "healthcheck_test": ["CMD", "x"], "healthcheck_interval": interval,
-            "healthcheck_timeout": timeout, "healthcheck_retries": 2,
-        }  # fmt: skip
-
-    rows = [
-        *settings("slow", image="a", restart="no", ports_0="80:80", **check("10s", "10s")),
-        *settings("quick", image="a", restart="always", **check("10s", "9s")),
-        *settings("bare", image="a"),
-    ]
-    case = case_of(compose_settings=rows)
-    soon = ("audit-check-soon",)
-    [slow, bare, quick] = of_rule(case, "health_check")
-    assert slow[:4] == ("slow", "change", ("audit-check", 10.0, 10.0, 2), soon)
-    assert slow[4][0] == "audit-check-slow"
-    # The image may have one.
-    assert bare == ("bare", "unknown", UNKNOWN, soon, NOTHING)
-    assert quick == ("quick", "ok", ("audit-check", 10.0, 9.0, 2), soon, NOTHING)
-    stopped = ("audit-code", "unless-stopped")
-    assert of_rule(case, "restart_policy") == [
-        ("slow", "change", ("audit-code", "no"), stopped, ("audit-no-restart",)),
-        ("bare", "change", ("audit-code", "no"), stopped, ("audit-no-restart",)),
-        ("quick", "ok", ("audit-code", "always"), stopped, NOTHING),
-    ]
 
 
 COMPOSE = """\

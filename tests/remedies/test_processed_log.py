@@ -1,88 +1,23 @@
 """What a function's log shows about messages: only a line that says so of an invocation without an error."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from worlds.aws_front import FAST
 from worlds.memory_queues import MemoryQueues
-from worlds.messages import refusal
-from worlds.queue_worker import Worker
 from worlds.together import together
 
-from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.remedies.processed_log import RECEIVED_AGAIN, ProcessedLog, Processing, SentMessage
-from watchme_analysis.text.render import error_message
 
 ONE = "11111111-2222-4333-8444-555555555555"
 FIRST, SECOND = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
 KEYS = WorkItemSettings(item_keys=("device_id",), day_keys=("local_date",))
 
 
-@pytest.fixture
-def state_of(front, moto_port):
-    """Return a function that logs lines and tells what the log shows about a message."""
-    worker = Worker(front, moto_port)
-
-    def state(*lines, message=FIRST, item=None, key=None, **options):
-        now = int(time.time() * 1000)
-        worker.logs.put_log_events(
-            logGroupName=worker.group,
-            logStreamName=worker.stream,
-            logEvents=[{"timestamp": now + at, "message": line} for at, line in enumerate(lines)],
-        )
-        log = ProcessedLog(Aws(rate_limits=FAST), worker.function, datetime.now(UTC), KEYS, **options)
-        log.read()
-        sent_at = datetime.fromtimestamp(now / 1000, UTC)
-        found = log.of(SentMessage(message if item is None else None, sent_at, item, key))
-        return found and (found.state, found.seen_by)
-
-    return state
-
-
 START, END = f"START RequestId: {ONE} Version: 1", f"END RequestId: {ONE}"
 REPORT = f"REPORT RequestId: {ONE}\tDuration: 1.00 ms\tBilled Duration: 1 ms"
 DONE = f"processed {FIRST}"
-
-
-@pytest.mark.slow
-def test_lines_without_a_request_id_belong_to_the_invocation_that_runs(state_of):
-    assert state_of(START, f"handling {FIRST}", DONE, END) is None
-    assert state_of(REPORT) == ("processed", "message")
-
-
-@pytest.mark.slow
-def test_work_is_found_in_json_logs(state_of):
-    body = {"level": "INFO", "requestId": ONE, "message": "device_id=d1 local_date=2026-01-02 done"}
-    end = {"type": "platform.report", "record": {"requestId": ONE, "metrics": {}}}
-    start = {"type": "platform.start", "record": {"requestId": ONE}}
-    lines = [json.dumps(start), json.dumps(body), json.dumps(end)]
-    assert state_of(*lines, item="d1", key="2026-01-02") == ("processed", "work")
-    assert state_of("x", item="d2", key="2026-01-02") is None
-
-
-def test_an_event_that_arrives_late_is_found_by_reading_the_whole_log(front, moto_port):
-    worker = Worker(front, moto_port)
-    log = ProcessedLog(Aws(rate_limits=FAST), worker.function, datetime.now(UTC), KEYS)
-    now = int(time.time() * 1000)
-
-    def put(at, *lines):
-        worker.logs.put_log_events(
-            logGroupName=worker.group,
-            logStreamName=worker.stream,
-            logEvents=[{"timestamp": at, "message": line} for line in lines],
-        )
-
-    put(now, "something else")
-    log.read()
-    put(now - 180_000, START, DONE, END, REPORT)
-    message = SentMessage(FIRST, datetime.now(UTC))
-    log.read()
-    assert log.of(message) is None
-    log.read(whole=True)
-    assert log.of(message).state == "processed"
 
 
 SINCE = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -227,31 +162,3 @@ def test_errors_that_name_messages_of_a_batch():
     timeout = f"2026-01-01T00:00:00.000Z {ONE} Task timed out after 3.00 seconds"
     for line in ("[ERROR] x", timeout, f"{timeout} {SECOND}"):
         assert state(START, DONE, line, END, REPORT, reports_failures=True) == "failed"
-
-
-def test_each_reading_begins_before_the_last_event():
-    log, account = log_of(START, *["x"] * 599)
-    log.read()
-    log.read(whole=True)
-    readings = [made for operation, made in account.made if operation == "filter_log_events"]
-    # The first five minutes before the first message, since clocks differ.
-    starts = [SINCE_MS - 300_000, SINCE_MS + 599_000 - 30_000, SINCE_MS - 300_000]
-    assert readings == [{"logGroupName": "/aws/lambda/worker", "startTime": start} for start in starts]
-    early, account = log_of(START)
-    early.read()
-    last = [made["startTime"] for operation, made in account.made if operation == "filter_log_events"]
-    assert last == [SINCE_MS - 300_000, SINCE_MS - 30_000]
-    assert account.operations().count("get_function_configuration") == 1
-
-
-def test_a_log_group_that_does_not_exist_yet_is_empty():
-    log, account = log_of(START, DONE, END, REPORT)
-    account.problems["filter_log_events"] = [NotFoundError("logs:FilterLogEvents: no such group")]
-    log.read()
-    assert log.of(sent()).state == "processed"
-    gone = error_message("error-topic-needed")
-    account.problems["filter_log_events"] = [NotFoundError(gone)]
-    assert refusal(log.read, error=NotFoundError) == {"error-topic-needed": {}}
-    configured = MemoryQueues()
-    configured.responses["get_function_configuration"] = {"LoggingConfig": {"LogGroup": "own"}}
-    assert ProcessedLog(configured, "worker", SINCE, KEYS).group() == "own"

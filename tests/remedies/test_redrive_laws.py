@@ -16,7 +16,7 @@ from worlds.clocked_session import KilledError, Plan
 from worlds.drawn import drawn
 
 from watchme_analysis.config import WorkItemSettings
-from watchme_analysis.remedies.verified_redrive import RedriveItem, RedriveLimits, RedriveTask, run_redrive
+from watchme_analysis.remedies.redrive import RedriveItem, RedriveLimits, RedriveTask, run_redrive
 from watchme_analysis.storage.journal import open_journal
 
 # Time is virtual, but each reading of the log is a call over HTTP.

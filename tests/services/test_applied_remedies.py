@@ -1,7 +1,6 @@
 """Remedies that are applied and recorded in a case: plans, purges, and what the configuration names."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,11 +12,11 @@ from worlds.stored_case import store_case
 from watchme_analysis.case.actions import read_actions
 from watchme_analysis.config import System
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.remedies.apply import apply_plan, journal_of, undo
 from watchme_analysis.remedies.plan import Call, Plan, Step
 from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue
+from watchme_analysis.remedies.queue_purge import purge_queue
 from watchme_analysis.services.check_config import check_system
-from watchme_analysis.services.queue_purge import errors_of_case, purge_and_record
-from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
 from watchme_analysis.text.message import message
 
 WHY = message("plan-nothing")
@@ -59,22 +58,22 @@ def test_steps_of_a_plan_are_recorded_also_when_it_stops(memory, raw, tmp_path):
     assert journal_of(path) == tmp_path / "plan.json.journal.jsonl"
     plan, journal, reported = plan_of("one", "two"), journal_of(path), []
     memory.problems["set_queue_attributes"] = [None, ServiceError("denied")]
-    stopped = apply_and_record(
-        plan, journal, memory, case, lambda step, said: reported.append((step.name, said.id))
+    stopped = apply_plan(
+        plan, journal, memory, lambda step, said: reported.append((step.name, said.id)), case
     )
     assert (stopped.outcome, stopped.done) == ("stopped", ("one",))
     assert reported == [("one", "plan-step-done"), ("two", "plan-call-failed")]
     rows = read_actions(case)
     assert rows[["step", "outcome"]].values.tolist() == [["one", "done"], ["two", "not done"]]
 
-    undone = undo(plan, journal, memory, case, lambda step, said: reported.append((step.name, said.id)))
+    undone = undo(plan, journal, memory, lambda step, said: reported.append((step.name, said.id)), case)
     assert (undone.outcome, undone.journal) == ("complete", tmp_path / "plan.json.journal.jsonl.undo")
     assert reported[2:] == [("undo one", "plan-step-done")]
     assert memory.made[-1][1]["Attributes"] == {"DelaySeconds": "0"}
     rows = read_actions(case)
     assert rows["step"].tolist() == ["one", "two", "undo one", "plan"]
-    assert refusal(apply_and_record, plan, tmp_path / "other", memory, raw) == {
-        "error-remedy-raw-evidence": {"case": str(raw)}
+    assert refusal(apply_plan, plan, tmp_path / "other", memory, case=raw) == {
+        "error-case-is-raw": {"folder": str(raw)}
     }
     assert not (tmp_path / "other").exists()
 
@@ -97,18 +96,15 @@ def test_a_purge_is_recorded_with_the_errors_of_the_case(memory, raw, tmp_path):
         *logged("r2", NAMES[2], "no type", None),
     ]  # fmt: skip
     case = store_case(tmp_path / "case", log_events=events).path
-    assert errors_of_case(archive, case) == {"KeyError": 2, "no type": 1}
     options = {"reading": READING}
-    refused = refusal(purge_and_record, memory, "jobs-dlq", archive, "lost", case=raw, **options)
-    assert refused == {"error-purge-raw-evidence": {"case": str(raw)}}
+    refused = refusal(purge_queue, memory, "jobs-dlq", archive, "lost", case=raw, **options)
+    assert refused == {"error-case-is-raw": {"folder": str(raw)}}
     assert len(memory.held["jobs-dlq"]) == 4
-    result = purge_and_record(memory, "jobs-dlq", archive, "lost", case=case, **options)
+    result = purge_queue(memory, "jobs-dlq", archive, "lost", case=case, **options)
     assert (result.outcome, result.deleted) == ("complete", 4)
     assert json.loads(result.record.read_text())["errors"] == {"KeyError": 2, "no type": 1}
     rows = read_actions(case)
     assert rows[["remedy", "resource", "outcome"]].values.tolist() == [["queue purge", "jobs-dlq", "done"]]
-    without = replace(archive, path=tmp_path / "b.gz")
-    assert purge_and_record(memory, "jobs-dlq", without, "lost", case=None, **options).outcome == "complete"
 
 
 def test_each_name_of_a_system_is_checked(memory, tmp_path):

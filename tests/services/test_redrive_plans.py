@@ -15,12 +15,9 @@ from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
 from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue
-from watchme_analysis.remedies.redrive import RedriveResult, Target
-from watchme_analysis.remedies.verified_redrive import RedriveLimits
-from watchme_analysis.services import redrive as service
+from watchme_analysis.remedies.redrive import EarlierRuns, RedriveLimits
 from watchme_analysis.services.redrive import (
     RedrivePlan,
-    aws_of_queue,
     known_rate,
     plan_from_file,
     plan_of_work,
@@ -47,9 +44,7 @@ def listed(*queues, message_id="m", dlq="dlq", **more):
 
 
 def plan_for(found, before=0, pending=None, path=None):
-    return RedrivePlan(
-        found, found.lines if pending is None else pending, RedriveResult(before=before), path, True, ()
-    )
+    return RedrivePlan(found, found.lines if pending is None else pending, EarlierRuns(sent=before), path)
 
 
 def test_the_messages_of_a_case_are_one_task_for_their_queue(plan):
@@ -139,14 +134,6 @@ def test_a_review_states_selection_steps_cost_and_undo():
             assert values["left-out"]["count"].number == 2
 
 
-def test_the_wait_for_a_message_follows_the_visibility_timeout(plan):
-    said = {one.id: one.values for one in plan_sentences(plan, RedriveLimits())}
-    [queue] = [row for row in plan.case.table("queues").to_dict("records") if row["queue"] == "asr-queue"]
-    first = said["redrive-plan-first"]
-    assert first["quiet"].seconds == 2 * queue["visibility_timeout_s"]
-    assert first["within"].seconds >= first["quiet"].seconds
-
-
 def test_work_that_was_never_done_gets_a_message_for_each_item_and_day(shorter, tmp_path):
     template = '{"device": "{item}", "day": "{day}"}'
     plan = plan_of_work(shorter.path, "asr-queue", template, tmp_path / "journal", retry_rejected=True)
@@ -154,7 +141,7 @@ def test_work_that_was_never_done_gets_a_message_for_each_item_and_day(shorter, 
     assert len(bodies) == len({body["device"] for body in bodies}) == 6
     assert {body["day"] for body in bodies} == {"2025-11-18"}
     assert [one.work_item for one in plan.found.listed] == [body["device"] for body in bodies]
-    assert (len(plan.pending), plan.retry_rejected, plan.is_imported) == (6, True, True)
+    assert (len(plan.pending), plan.recorded_in) == (6, shorter.path)
     with pytest.raises(InputError):
         plan_of_work(shorter.path, "asr-queue", "{number}", tmp_path / "journal")
 
@@ -164,12 +151,11 @@ DLQ = MEMORY_URL + "jobs-dlq"
 
 
 @pytest.fixture
-def memory(monkeypatch):
-    """The account of each queue: `jobs` and its DLQ."""
+def memory():
+    """An account with `jobs` and its DLQ."""
     account = MemoryQueues(rate_limits=FAST)
     account.held = {"jobs": {}, "jobs-dlq": {}}
     account.put("jobs-dlq", '{"id": "a", "day": "2026-03-02"}', "no json")
-    monkeypatch.setattr(service, "aws_of_queue", lambda url, profile, region: account)
     return account
 
 
@@ -196,16 +182,8 @@ def test_messages_of_an_archive_are_for_a_queue_beside_it(archive, tmp_path, mon
     assert first["MessageAttributes"]["resent_message_id"]["StringValue"] == "m1"
     assert second["MessageBody"] == "no json"
     assert plan.journal == tmp_path / "dlq.gz.redrive-journal.jsonl"
-    assert (plan.pending, plan.earlier) == (plan.found.lines, RedriveResult(left=2))
-    assert (plan.case, plan.is_imported, plan.holds_messages, plan.retry_rejected) == (
-        None,
-        False,
-        True,
-        True,
-    )
+    assert (plan.pending, plan.recorded_in) == (plan.found.lines, None)
     assert plan.text == "".join(f"{line}\n" for line in plan.found.lines)
-    assert plan.targets(1) == [Target("jobs", "123456789012", "eu-west-1", 1)]
-    assert plan.targets()[0].messages == 2
     assert refusal(plan_from_file, archive.path) == {"error-archive-queue-missing": {}}
 
 
@@ -254,24 +232,8 @@ def test_a_case_leaves_out_messages_of_a_file(memory, archive, tmp_path):
     assert (queue, message_id) == ("jobs", "m1")
     assert plan.found.left_out == ((reason, 1),)
     assert [one.message_id for one in plan.found.listed] == ["m2"]
-    assert (plan.is_imported, plan.case.path) == (True, case.path)
+    assert plan.recorded_in == case.path
     assert plan.journal == tmp_path / "case.redrive-journal.jsonl"
-
-
-def test_bodies_of_an_archive_state_their_work_or_none(memory, tmp_path, monkeypatch):
-    (tmp_path / "watchme.toml").write_text('[work_items]\nitem_keys = ["id"]\nday_keys = ["day"]\n')
-    monkeypatch.chdir(tmp_path)
-    memory.held["jobs-dlq"].clear()
-    memory.put("jobs-dlq", '{"id": 7, "day": "2026-03-02"}', '{"other": 7}', "[1]", "{", "[" * 100_000)
-    archive = archive_queue(memory, "jobs-dlq", tmp_path / "dlq.gz", ReadingOptions(60))
-    listed = plan_from_file(archive.path, "jobs").found.listed
-    assert [(one.work_item, one.work_key) for one in listed] == [("7", "2026-03-02"), *[(None, None)] * 4]
-
-
-def test_the_session_of_a_queue_is_of_the_region_of_its_url():
-    found = aws_of_queue(URL.format("q"), "prod", "eu-west-1")
-    assert (found.target.profile, found.target.region) == ("prod", "ap-northeast-1")
-    assert aws_of_queue("http://127.0.0.1:5000/1/q", None, "eu-west-1").target.region == "eu-west-1"
 
 
 def test_an_unknown_queue_and_a_template_without_placeholder_are_refused(shorter, tmp_path):

@@ -100,7 +100,8 @@ class Worker:
 
     def work(self):
         """Process every message that is in the queue."""
-        while batch := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+        asked = {"QueueUrl": self.queue, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
+        while batch := self.sqs.receive_message(**asked).get("Messages"):
             for message in batch:
                 self._invoke(message)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +13,15 @@ import click
 from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import functions_option, language_option, queues_option, system_option
-from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import echo
+from watchme_analysis.cli.output import output_of, output_options
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import load_config
+from watchme_analysis.storage.process_temp_dir import process_temp_dir
+from watchme_analysis.text.message import Choice, Code, Count, Message
 from watchme_analysis.text.render import error_sentence
 
 if TYPE_CHECKING:
+    from watchme_analysis.case.case_folder import Case
     from watchme_analysis.remedies.audit import Setting
 
 
@@ -48,7 +53,8 @@ def audit(case: Path | None, live: bool, shows_all: bool, **options: Any) -> Non
     unknown. In --json, each sentence stands with its message id and values. Nothing is changed:
     `watchme settings plan` plans changes that the simulation has shown to help.
     """
-    from watchme_analysis.services.audit import audit_account, audit_case
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.services.collect import pull_settings
 
     output = output_of(options)
     if (case is None) != live:
@@ -56,87 +62,65 @@ def audit(case: Path | None, live: bool, shows_all: bool, **options: Any) -> Non
     if case is not None and (options["queues"] or options["functions"]):
         raise click.UsageError(error_sentence("error-named-needs-live"))
     if case is not None:
-        found = audit_case(case)
+        found = _audited(open_case(case))
     else:
         queues, functions = options["queues"], options["functions"]
         system = load_config().chosen_system(options["system"])
         if not queues and not functions and system is not None:
             queues, functions = system.queues, system.functions
-        found = audit_account(session_of(options), queues, functions)
-    if output.form != TABLE:
-        language = options["language"]
-        document = [_as_json(each, language) for each in found]
-        output.write_document(document, lambda: (_row(each, language) for each in found))
-        return
-    _print(found, options["language"], shows_all=shows_all)
+        with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
+            found = _audited(pull_settings(session_of(options), queues, functions, Path(folder) / "case"))
+    out = Printer(options["language"])
+    shown = [each for each in found if shows_all or each.status != "ok"]
+    output.show(
+        lambda: _lines(found, shown, out),
+        lambda: [_row(each, lambda said: said and out.document(said)) for each in found],
+        lambda: (_row(each, lambda said: said and out.text(said)) for each in found),
+    )
 
 
-def _print(found: tuple[Setting, ...], language: str, *, shows_all: bool) -> None:
+def _audited(case: Case) -> tuple[Setting, ...]:
+    from watchme_analysis.remedies.audit import audit as audited
+
+    return audited(case, knows_alarms="alarms" in case.coverage())
+
+
+def _row(each: Setting, said: Callable[[Message | None], Any]) -> dict[str, Any]:
+    """Return a setting as a row, its sentences as a function returns them."""
+    names = ("current", "recommended", "consequence")
+    ids = {"rule": each.rule, "resource": each.resource, "status": each.status}
+    return ids | {name: said(getattr(each, name)) for name in names} | {"source": each.source}
+
+
+def _lines(found: Sequence[Setting], shown: Sequence[Setting], out: Printer) -> Iterator[str]:
+    """Yield the settings as a table, the consequences by rule and source, and the counts."""
     from watchme_analysis.present.console import filled
     from watchme_analysis.present.text_table import fit_table
-    from watchme_analysis.text.message import Code, Count, message
-    from watchme_analysis.text.render import label, render
 
-    shown = [each for each in found if shows_all or each.status != "ok"]
-    columns = ("rule", "resource", "status", "current", "recommended")
     if shown:
-        heads = [label(f"audit-column-{name}", language) for name in columns]
-        cells = [_cells(each, language) for each in shown]
-        echo(fit_table(heads, [[row[name] for name in columns] for row in cells]) + "\n")
-    same: dict[tuple[str, str, str], list[str]] = {}
+        columns = ("rule", "resource", "status", "current", "recommended")
+        heads = [out.words(f"audit-column-{name}") for name in columns]
+        yield fit_table(heads, [_cells(each, out) for each in shown]) + "\n"
+    same: dict[tuple[str, Message, str], list[str]] = {}
     for each in shown:
         if each.consequence is not None:
-            said = render(message("audit-consequence", text=each.consequence), language)
-            same.setdefault((_cells(each, language)["rule"], said, each.source), []).append(each.resource)
-    for (rule, said, source), resources in same.items():
-        echo(filled(f"{', '.join(resources)}: {rule}", rest="  "))
-        echo(filled(said, "  ", "    "))
-        echo(f"  {render(message('audit-source', url=Code(source)), language).replace('`', '')}")
+            same.setdefault((each.rule, each.consequence, each.source), []).append(each.resource)
+    for (rule, consequence, source), resources in same.items():
+        rule_name = out.words("audit-rule", rule=Choice(rule))
+        yield filled(f"{', '.join(resources)}: {rule_name}", rest="  ")
+        yield filled(out.words("audit-consequence", text=consequence), "  ", "    ")
+        yield f"  {out.words('audit-source', url=Code(source))}".replace("`", "")
     counts = Counter(each.status for each in found)
-    verdict = message(
+    yield out.words(
         "audit-verdict",
         change=Count(counts["change"]),
         ok=Count(counts["ok"] + counts["choice"]),
         unknown=Count(counts["unknown"]),
     )
-    echo(render(verdict, language))
 
 
-def _cells(each: Setting, language: str) -> dict[str, str]:
-    from watchme_analysis.text.message import Choice, message
-    from watchme_analysis.text.render import render
-
-    return {
-        "rule": render(message("audit-rule", rule=Choice(each.rule)), language),
-        "resource": each.resource,
-        "status": render(message("audit-status", status=Choice(each.status)), language),
-        "current": render(each.current, language).replace("`", ""),
-        "recommended": render(each.recommended, language).replace("`", ""),
-    }
-
-
-def _row(each: Setting, language: str) -> dict[str, Any]:
-    """Return a setting as a row of texts and ids."""
-    from watchme_analysis.text.render import render
-
-    texts = {"current": each.current, "recommended": each.recommended, "consequence": each.consequence}
-    said = {name: None if text is None else render(text, language) for name, text in texts.items()}
-    ids = {"rule": each.rule, "resource": each.resource, "status": each.status}
-    return {**ids, **said, "source": each.source}
-
-
-def _as_json(each: Setting, language: str) -> dict[str, Any]:
-    from watchme_analysis.text.render import render
-
-    texts = {"current": each.current, "recommended": each.recommended, "consequence": each.consequence}
-    said = {
-        name: None if text is None else {"sentence": render(text, language), "message": text.to_dict()}
-        for name, text in texts.items()
-    }
-    return {
-        "rule": each.rule,
-        "resource": each.resource,
-        "status": each.status,
-        "source": each.source,
-        **said,
-    }
+def _cells(each: Setting, out: Printer) -> list[str]:
+    rule = out.words("audit-rule", rule=Choice(each.rule))
+    status = out.words("audit-status", status=Choice(each.status))
+    values = [out.text(said).replace("`", "") for said in (each.current, each.recommended)]
+    return [rule, each.resource, status, *values]

@@ -261,8 +261,8 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     aws = session_of(options)
     if after is not None:
         from watchme_analysis.remedies.allowed_calls import read_plan
+        from watchme_analysis.remedies.apply import journal_of
         from watchme_analysis.remedies.fifo_checks import checks_after
-        from watchme_analysis.services.remedies import journal_of
         from watchme_analysis.storage.journal import read_journal
 
         checks = checks_after(aws, read_plan(after), read_journal(options["journal"] or journal_of(after)))

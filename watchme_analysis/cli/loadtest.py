@@ -199,8 +199,8 @@ def _show_plan(plan: LoadPlan, path: Path | None, output: Output, out: Printer) 
 
 def _apply(plan: LoadPlan, path: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
     from watchme_analysis.evidence.prober import read_headers
+    from watchme_analysis.remedies.apply import journal_of
     from watchme_analysis.remedies.loadtest import apply_load_test
-    from watchme_analysis.services.remedies import journal_of
     from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 
     if options["to"] is not None:

@@ -14,8 +14,8 @@ from watchme_analysis.cli.options import case_option, language_option, policy_op
 from watchme_analysis.cli.output import TABLE, Output, file_option, form_options, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.remedies.allowed_calls import read_plan
+from watchme_analysis.remedies.apply import apply_plan, journal_of, undo
 from watchme_analysis.remedies.plan import Call, Plan, Step, write_plan
-from watchme_analysis.services.remedies import apply_and_record, journal_of, undo
 from watchme_analysis.text.message import Code, Message, message
 from watchme_analysis.text.render import error_message, render
 from watchme_analysis.text.shell_quoting import shell_path
@@ -195,8 +195,8 @@ def apply_and_print(
         if output.form == TABLE:
             echo(f"{step.name}: {rows[-1]['sentence']}")
 
-    run = undo if is_undo else apply_and_record
-    result = run(plan, options.get("journal") or journal_of(path), aws, options["case"], on_step)
+    run = undo if is_undo else apply_plan
+    result = run(plan, options.get("journal") or journal_of(path), aws, on_step, options["case"])
 
     def document() -> dict[str, Any]:
         found = {

@@ -139,7 +139,7 @@ def purge_command(queue: str, **options: Any) -> int:
     require_parameters("queue")
     if options["archive"] is None or not (options["reason"] or "").strip():
         raise InputError(error_message("error-purge-needs"))
-    from watchme_analysis.services.queue_purge import errors_of_case, purge_and_record
+    from watchme_analysis.remedies.queue_purge import errors_of_case, purge_queue
 
     said: list[Message] = []
     archive = read_archive(options["archive"])
@@ -158,7 +158,7 @@ def purge_command(queue: str, **options: Any) -> int:
         show({"queue": queue, "messages": len(archive.messages)})
         return 0
 
-    result = purge_and_record(
+    result = purge_queue(
         session_of(options),
         queue,
         archive,

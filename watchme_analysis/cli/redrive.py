@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.aws_shapes.names import region_of, resource_name
 from watchme_analysis.cli.aws import session_options
 from watchme_analysis.cli.completion import CASE, complete_queues
 from watchme_analysis.cli.options import (
@@ -46,8 +46,7 @@ from watchme_analysis.text.message import (
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
-    from watchme_analysis.remedies.redrive import Rejection
-    from watchme_analysis.remedies.verified_redrive import RedriveAudit
+    from watchme_analysis.remedies.redrive import RedriveAudit
     from watchme_analysis.services.redrive import RedrivePlan
 
 INCOMPLETE = 1
@@ -221,11 +220,10 @@ def _check_region(plan: RedrivePlan, region: str | None) -> None:
     """Raise an error if ``--region`` was given and the URL of a queue names another one."""
     if click.get_current_context().get_parameter_source("region") is not ParameterSource.COMMANDLINE:
         return
-    for target in plan.targets():
-        if target.region not in ("unknown", region):
-            raise InputError(
-                error_message("error-redrive-region", queue=target.queue, region=target.region, stated=region)
-            )
+    for url in dict.fromkeys(json.loads(line)["QueueUrl"] for line in plan.pending):
+        if (named := region_of(url)) not in (None, region):
+            queue = resource_name(url)
+            raise InputError(error_message("error-redrive-region", queue=queue, region=named, stated=region))
 
 
 def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> RedrivePlan:
@@ -252,7 +250,7 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
 
 def _complete(plan: RedrivePlan, options: dict[str, Any], output: Output, out: Printer) -> int:
     """Print the plan of a complete redrive; with --apply, carry it out and print the audit."""
-    from watchme_analysis.remedies.verified_redrive import RedriveLimits
+    from watchme_analysis.remedies.redrive import RedriveLimits
     from watchme_analysis.services.redrive import complete_redrive, known_rate, plan_sentences
 
     limits = RedriveLimits(
@@ -291,7 +289,7 @@ def _complete(plan: RedrivePlan, options: dict[str, Any], output: Output, out: P
 
 
 def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
-    from watchme_analysis.remedies.verified_redrive import HIDDEN, NOT_RECEIVED
+    from watchme_analysis.remedies.redrive import HIDDEN, NOT_RECEIVED
 
     # A message that was created is in no queue: nothing is left to do once it was processed.
     created = [row for row in audit.rows if row.state == "processed" and row.message_id is None]
@@ -339,14 +337,20 @@ def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:
             file=Resource(str(file or "")),
         )
     ]
-    if earlier.before:
+    if earlier.sent:
         journal = Resource(str(plan.journal))
-        lines.append(message("redrive-left-before", count=earlier.before, journal=journal))
+        lines.append(message("redrive-left-before", count=earlier.sent, journal=journal))
     if earlier.unconfirmed:
         lines.append(message("redrive-left-unconfirmed", count=len(earlier.unconfirmed)))
-    if earlier.rejected_before:
-        reasons = _first_reasons(earlier.rejected_before)
-        lines.append(message("redrive-left-rejected", count=len(earlier.rejected_before), reasons=reasons))
+    if earlier.rejected:
+        reasons = Phrases(
+            tuple(
+                message("redrive-rejection", id=Resource(name), reason=value_of(reason))
+                for name, reason in earlier.rejected
+            ),
+            limit=_MOST_IDS,
+        )
+        lines.append(message("redrive-left-rejected", count=len(earlier.rejected), reasons=reasons))
     if found.may_have_run:
         which = Choice("these" if len(plan.pending) == len(found.lines) else "all")
         lines.append(
@@ -375,14 +379,3 @@ def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:
         lines.append(message("redrive-list-without-url", queues=queues))
     first, *below = map(out.text, lines)
     echo("\n".join([first, *(f"  {line}" for line in below)]), err=True)
-
-
-def _first_reasons(rejections: list[Rejection]) -> Phrases:
-    """Return the first rejected messages with their reasons."""
-    return Phrases(
-        tuple(
-            message("redrive-rejection", id=Resource(rejection.message_id), reason=value_of(rejection.reason))
-            for rejection in rejections
-        ),
-        limit=_MOST_IDS,
-    )

@@ -11,19 +11,32 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import jmespath
 
+from watchme_analysis.case.actions import actions_in, record_actions
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.session import NotFoundError, ThrottledError, without_retries
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.allowed_calls import granting_conditions
 from watchme_analysis.remedies.plan import CONTENT, NOW, READING, REFERENCE, Call, Condition, Plan, Step
-from watchme_analysis.storage.journal import DONE, FAILED, INTENDED, NOT_DONE, Journal, open_journal
+from watchme_analysis.storage.journal import (
+    DONE,
+    FAILED,
+    INTENDED,
+    NOT_DONE,
+    Journal,
+    open_journal,
+    read_journal,
+)
 from watchme_analysis.text.message import (
     Code,
     Duration,
@@ -38,12 +51,19 @@ from watchme_analysis.text.render import error_message
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
+# What returns the value that a mapping with the key of a stand-in has.
+_StandIns: TypeAlias = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 Outcome = Literal["complete", "refused", "stopped", "undone"]
 _PLAN = "plan"
-_UNCERTAIN, _UNSEEN = "uncertain", "unseen"
+UNCERTAIN, _UNSEEN = "uncertain", "unseen"
+# Account or region of a resource whose name or URL does not state it.
+UNKNOWN = "unknown"
 # Events of a step at which a run has ended.
-ENDED_BADLY = frozenset({FAILED, NOT_DONE, _UNCERTAIN})
+ENDED_BADLY = frozenset({FAILED, NOT_DONE, UNCERTAIN})
+# Seconds between two readings of a condition; the last of them from then on.
 _READINGS_S = (0.2, 1.0, 2.0, 5.0)
+# Attempts of a call that AWS throttles.
+_THROTTLED_ATTEMPTS = 8
 _RESPONSE_CHARACTERS = 200
 
 
@@ -71,18 +91,6 @@ class ApplyResult:
     journal: Path
 
 
-class Placed(Protocol):
-    """A plan of one account and region."""
-
-    @property
-    def account(self) -> str:
-        """Id of the account."""
-
-    @property
-    def region(self) -> str:
-        """Name of the region."""
-
-
 class SurpriseError(Exception):
     """The system is not as expected; carries the sentence."""
 
@@ -95,36 +103,55 @@ class NeverError(SurpriseError):
     """A condition did not hold in time."""
 
 
-def apply_plan(
-    plan: Plan, journal_path: Path, aws: Aws, on_step: Callable[[Step, Message], None] | None = None
-) -> ApplyResult:
-    """Apply a plan, or the rest of it after an interruption.
+def journal_of(plan: Path) -> Path:
+    """Return the journal of a plan's file, ``PLAN.journal.jsonl`` beside it."""
+    return plan.with_name(f"{plan.name}.journal.jsonl")
 
-    Parameters
-    ----------
-    plan
-        The plan.
-    journal_path
-        Its journal, the same for all runs of this plan.
-    aws
-        Session of the account and region of the plan.
-    on_step
-        Called with each step and what has become of it.
+
+@contextmanager
+def recorded(case: Path | None, journal_path: Path, remedy: str) -> Iterator[None]:
+    """Record in the table ``actions`` of a case what the journal says at the end of the context.
 
     Raises
     ------
     InputError
-        When the journal is another plan's, is in use, or can't be read or written.
+        When the folder is one of raw evidence, before anything is done.
+    """
+    if case is not None and open_case(case).path.resolve() != case.resolve():
+        raise InputError(error_message("error-case-is-raw", folder=case))
+    try:
+        yield
+    finally:
+        if case is not None:
+            record_actions(case, actions_in(read_journal(journal_path), remedy))
+
+
+def apply_plan(
+    plan: Plan,
+    journal_path: Path,
+    aws: Aws,
+    on_step: Callable[[Step, Message], None] | None = None,
+    case: Path | None = None,
+) -> ApplyResult:
+    """Apply a plan, or the rest of it after an interruption; the same journal belongs to all its runs.
+
+    ``on_step`` is called with each step and what has become of it. The steps are recorded in ``case``, also
+    when the run stops.
+
+    Raises
+    ------
+    InputError
+        When the journal is another plan's, is in use, or can't be read or written; or the case can't be.
     ServiceError
         When the account can't be read.
     """
     report = on_step or (lambda _step, _sentence: None)
-    with open_journal(journal_path) as journal:
+    with recorded(case, journal_path, plan.remedy), open_journal(journal_path) as journal:
         _check_owner(plan, journal)
         for call in plan.calls:
-            _with_contents(call.parameters)  # a missing file is found before anything is changed
+            _replaced(call.parameters, {CONTENT: _content})  # a missing file is found before any call
         try:
-            check_place(plan, aws)
+            check_place(aws, plan.account, plan.region)
             is_new = journal.event(_PLAN) is None
             # A journal may come with the plan of somebody else: what a plan grants is checked by each run.
             for condition in plan.relies_on if is_new else granting_conditions(plan):
@@ -158,6 +185,19 @@ def _with_hint(surprise: SurpriseError, step: Step) -> Message:
     if step.hint is None or not isinstance(surprise, NeverError):
         return surprise.sentence
     return message("plan-hint", why=surprise.sentence, hint=step.hint)
+
+
+def undo(
+    plan: Plan,
+    journal_path: Path,
+    aws: Aws,
+    on_step: Callable[[Step, Message], None] | None = None,
+    case: Path | None = None,
+) -> ApplyResult:
+    """Undo the steps of a plan that its journal records, as a plan with a journal of its own beside it."""
+    with open_journal(journal_path) as journal:  # held, so that nobody applies the plan meanwhile
+        reverse = undo_plan(plan, journal)
+        return apply_plan(reverse, journal_path.with_name(f"{journal_path.name}.undo"), aws, on_step, case)
 
 
 def undo_plan(plan: Plan, journal: Journal) -> Plan:
@@ -197,14 +237,7 @@ def done_steps(plan: Plan, journal: Journal) -> tuple[str, ...]:
 def read_value(condition: Condition, aws: Aws, made: Mapping[str, Any] | None = None) -> Any:
     """Return what the expression of a condition yields now, ready for JSON; None when nothing is found.
 
-    Parameters
-    ----------
-    condition
-        Its call is made once.
-    aws
-        Session to call with.
-    made
-        Values that earlier steps kept, by ``STEP.NAME``.
+    ``made`` has the values that earlier steps kept, by ``STEP.NAME``.
 
     Raises
     ------
@@ -264,23 +297,23 @@ def _check_owner(plan: Plan, journal: Journal) -> None:
         raise InputError(error_message("error-journal-other-remedy", path=journal.path))
 
 
-def check_place(plan: Placed, aws: Aws) -> None:
-    """Check that a session is that of a plan's account and region.
+def check_place(aws: Aws, account: str, region: str) -> None:
+    """Check that a session is of an account and region; each of them may be :data:`UNKNOWN`.
 
     Raises
     ------
     SurpriseError
-        When it is another one.
+        When it is of another one.
     """
-    account, region = aws.account(), aws.region
-    if (account, region) != (plan.account, plan.region):
+    own_account, own_region = aws.account(), aws.region
+    if account not in (own_account, UNKNOWN) or region not in (own_region, UNKNOWN):
         raise SurpriseError(
             message(
                 "plan-other-place",
-                account=Resource(account),
-                region=Resource(region),
-                planned_account=Resource(plan.account),
-                planned_region=Resource(plan.region),
+                account=Resource(own_account),
+                region=Resource(own_region),
+                planned_account=Resource(account),
+                planned_region=Resource(region),
             )
         )
 
@@ -299,12 +332,12 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
             report(step, message("plan-step-settled"))
             return
         if settled is None and not step.is_repeatable:
-            raise SurpriseError(message("plan-step-uncertain", call=_name(step.call)), _UNCERTAIN)
+            raise SurpriseError(message("plan-step-uncertain", call=_name(step.call)), UNCERTAIN)
         if event == FAILED:
             # The call was made, and its effect may still come: it is repeated only if nothing has changed.
             is_unchanged = all(_holds(condition, aws, made) for condition in step.before)
             calls = settled is None or (step.is_repeatable and is_unchanged)
-    if calls and event not in {INTENDED, _UNCERTAIN}:
+    if calls and event not in {INTENDED, UNCERTAIN}:
         for condition in step.before:
             require(condition, aws, made)
     kept: dict[str, Any] = {}
@@ -340,7 +373,7 @@ def _may_have_been_called(step: Step, journal: Journal) -> bool:
     """Return whether a journal records a call of the step that was not refused."""
     called = False
     for entry in journal.entries:
-        if entry["key"] == step.name and entry["event"] in {INTENDED, DONE, _UNCERTAIN, NOT_DONE}:
+        if entry["key"] == step.name and entry["event"] in {INTENDED, DONE, UNCERTAIN, NOT_DONE}:
             called = entry["event"] != NOT_DONE
     return called
 
@@ -356,15 +389,40 @@ def _settled(step: Step, aws: Aws, made: Mapping[str, Any]) -> bool | None:
 
 
 def _called(step: Step, call: Call, aws: Aws, made: Mapping[str, Any]) -> Any:
-    caller = aws if step.is_repeatable else without_retries(aws)
+    resolved = replace(call, parameters=_resolved(call.parameters, aws, made))
+    if not step.is_repeatable:
+        return plain(call_once(resolved, aws))
     try:
-        response = caller.call(call.service, call.operation, **_resolved(call.parameters, aws, made))
-    except ThrottledError as error:  # a throttled call was not accepted
-        raise SurpriseError(_failure(call, error), NOT_DONE) from error
+        return plain(aws.call(resolved.service, resolved.operation, **resolved.parameters))
     except ServiceError as error:
-        may_have_happened = error.retryable and not step.is_repeatable
-        raise SurpriseError(_failure(call, error), _UNCERTAIN if may_have_happened else NOT_DONE) from error
-    return plain(response)
+        raise SurpriseError(_failure(call, error), NOT_DONE) from error
+
+
+def call_once(call: Call, aws: Aws) -> dict[str, Any]:
+    """Return the response of a call that is repeated only while AWS throttles it: it was not accepted then.
+
+    Raises
+    ------
+    SurpriseError
+        When the call failed, with the :class:`ServiceError` as its cause. Its event is :data:`UNCERTAIN` if
+        AWS may have accepted the call: the error is a temporary one, and there was a connection.
+    """
+    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+
+    single = without_retries(aws)
+    for attempt in count():
+        try:
+            return single.call(call.service, call.operation, **call.parameters)
+        except ThrottledError as error:
+            problem: ServiceError = error
+        except ServiceError as error:
+            was_sent = not isinstance(error.__cause__, EndpointConnectionError | ConnectTimeoutError)
+            event = UNCERTAIN if error.retryable and was_sent else NOT_DONE
+            raise SurpriseError(_failure(call, error), event) from error
+        if attempt + 1 >= _THROTTLED_ATTEMPTS:
+            raise SurpriseError(_failure(call, problem), NOT_DONE) from problem
+        aws.sleep(aws.backoff(attempt))
+    raise AssertionError  # pragma: no cover - the loop returns or raises
 
 
 def _expect(call: Call, select: str, wanted: Any, response: Any) -> None:
@@ -426,7 +484,7 @@ def _holds(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> bool:
     try:
         return bool(read_value(condition, aws, made) == _with_references(condition.value, made))
     except ServiceError as error:
-        raise SurpriseError(_failure(condition.call, error), _UNCERTAIN) from error
+        raise SurpriseError(_failure(condition.call, error), UNCERTAIN) from error
 
 
 def _earlier_surprise(plan: Plan, journal: Journal) -> Message | None:
@@ -463,23 +521,44 @@ def _results(journal: Journal) -> dict[str, Any]:
 
 
 def _resolved(value: Any, aws: Aws, made: Mapping[str, Any]) -> Any:
-    """Return parameters with each reference, reading, time and file replaced by its value."""
-    return _with_readings(_with_contents(_with_references(value, made)), aws)
+    """Return parameters with each reference, file, time and reading replaced by its value."""
+
+    def read(stated: Mapping[str, Any]) -> Any:
+        return _reading(_replaced(stated, stand_ins), aws)
+
+    stand_ins: _StandIns = {REFERENCE: partial(_kept, made), CONTENT: _content, NOW: _now}
+    return _replaced(value, {**stand_ins, READING: read})
 
 
-def _with_readings(value: Any, aws: Aws) -> Any:
+def _replaced(value: Any, stand_ins: _StandIns) -> Any:
+    """Return a value with each mapping that has the key of a stand-in replaced by what that returns."""
     if isinstance(value, Mapping):
-        if set(value) == {NOW}:
-            return (datetime.now(UTC) + timedelta(seconds=value[NOW])).isoformat(timespec="seconds")
-        if READING in value:
-            return _reading(value, aws)
-        return {key: _with_readings(each, aws) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_with_readings(each, aws) for each in value]
+        marker = next(filter(value.__contains__, stand_ins), None)
+        if marker is not None:
+            return stand_ins[marker](value)
+        return {key: _replaced(each, stand_ins) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(each, stand_ins) for each in value]
     return value
 
 
-def _reading(value: Mapping[str, Any], aws: Aws) -> Any:
+def _with_references(value: Any, made: Mapping[str, Any]) -> Any:
+    return _replaced(value, {REFERENCE: partial(_kept, made)})
+
+
+def _kept(made: Mapping[str, Any], stated: Mapping[str, Any]) -> Any:
+    found = made.get(stated[REFERENCE])
+    # Anything else of a response could stand for a call or a file itself.
+    if not isinstance(found, str | int | float):
+        raise InputError(error_message("error-plan-reference", name=repr(stated[REFERENCE])))
+    return found
+
+
+def _now(stated: Mapping[str, Any]) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=stated[NOW])).isoformat(timespec="seconds")
+
+
+def _reading(stated: Mapping[str, Any], aws: Aws) -> Any:
     """Return what a reading yields now, with the values of ``with`` in it.
 
     Raises
@@ -487,48 +566,24 @@ def _reading(value: Mapping[str, Any], aws: Aws) -> Any:
     NotFoundError
         When it yields nothing.
     """
-    call = Call.from_dict(value[READING])
-    parameters = _with_readings(call.parameters, aws)
-    found = jmespath.search(value["select"], plain(_all_pages(call, aws, parameters)))
+    call = Call.from_dict(stated[READING])
+    found = jmespath.search(stated["select"], plain(_all_pages(call, aws, dict(call.parameters))))
     if found is None:
         raise NotFoundError(
-            error_message("error-plan-reading", call=_name(call).text, select=value["select"])
+            error_message("error-plan-reading", call=_name(call).text, select=stated["select"])
         )
-    return {**found, **_with_readings(value["with"], aws)} if "with" in value else found
+    return {**found, **stated["with"]} if "with" in stated else found
 
 
-def _with_contents(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if CONTENT in value:
-            return _content(Path(value[CONTENT]), value["sha256"])
-        return {key: _with_contents(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_with_contents(each) for each in value]
-    return value
-
-
-def _content(path: Path, sha256: str) -> bytes:
+def _content(stated: Mapping[str, Any]) -> bytes:
+    path = Path(stated[CONTENT])
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(error_message("error-plan-file-unreadable", path=path, reason=error)) from error
-    if hashlib.sha256(data).hexdigest() != sha256:
+    if hashlib.sha256(data).hexdigest() != stated["sha256"]:
         raise InputError(error_message("error-plan-file-changed", path=path))
     return data
-
-
-def _with_references(value: Any, made: Mapping[str, Any]) -> Any:
-    if isinstance(value, Mapping):
-        if set(value) == {REFERENCE}:
-            found = made.get(value[REFERENCE])
-            # Anything else of a response could stand for a call or a file itself.
-            if not isinstance(found, str | int | float):
-                raise InputError(error_message("error-plan-reference", name=repr(value[REFERENCE])))
-            return found
-        return {key: _with_references(each, made) for key, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_with_references(each, made) for each in value]
-    return value
 
 
 def _name(call: Call) -> Code:

@@ -19,14 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from watchme_analysis.case.actions import actions_in, record_actions
-from watchme_analysis.case.opening import open_case
-from watchme_analysis.cloudwatch.session import without_retries
 from watchme_analysis.config import Config, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence.prober import error_text
 from watchme_analysis.evidence.probes import is_success
-from watchme_analysis.remedies.apply import SurpriseError, check_place, require
+from watchme_analysis.remedies.apply import SurpriseError, call_once, check_place, recorded, require
 from watchme_analysis.remedies.harm_watch import HarmWatch, calls_of_watch
 from watchme_analysis.remedies.load_plan import (
     ATTRIBUTE,
@@ -40,7 +37,6 @@ from watchme_analysis.remedies.load_planning import check_target
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.remedies.processed_log import ProcessedLog, SentMessage
 from watchme_analysis.remedies.queue_reader import QueueCounts, counts_of, queue_attributes
-from watchme_analysis.remedies.redrive import deliver
 from watchme_analysis.simulation.replay import (
     FIGURES,
     Predicted,
@@ -55,7 +51,6 @@ from watchme_analysis.storage.journal import (
     NOT_DONE,
     Journal,
     open_journal,
-    read_journal,
 )
 from watchme_analysis.text.message import (
     Choice,
@@ -220,13 +215,8 @@ def apply_load_test(
     """
     config = load_config()
     check_target(config, plan.target)
-    if case is not None and open_case(case).path.resolve() != case.resolve():
-        raise InputError(error_message("error-case-is-raw", folder=case))
-    try:
+    with recorded(case, journal, REMEDY):
         return run_load_test(plan, journal, aws, headers=headers, config=config, report=report)
-    finally:
-        if case is not None:
-            record_actions(case, actions_in(read_journal(journal), REMEDY))
 
 
 def run_load_test(
@@ -368,7 +358,7 @@ class _Run:
         """Check that the system allows the test, or the reading of what became of one."""
         plan, aws, target = self.plan, self.aws, self.plan.target
         if aws is not None:
-            check_place(plan, aws)
+            check_place(aws, plan.account, plan.region)
             for condition in plan.relies_on if is_first else ():
                 require(condition, aws, {})
         if target.kind == "queue":
@@ -423,13 +413,15 @@ class _Run:
             self.responses[number] = self.pool.submit(self._request, item)
         elif self.aws is not None:
             self.journal.write(key, INTENDED)
-            sent = deliver(without_retries(self.aws), message_parameters(self.plan, number, item))
-            if sent.sent_as is not None:
-                self.journal.write(key, _SENT, **{"as": sent.sent_as})
-                return
-            if not sent.may_have_arrived:
-                self.journal.write(key, NOT_DONE)
-            raise SurpriseError(message("loadtest-call-failed", error=Quotation(str(sent.error))))
+            call = Call("sqs", "send_message", message_parameters(self.plan, number, item))
+            try:
+                response = call_once(call, self.aws)
+            except SurpriseError as surprise:
+                if surprise.event == NOT_DONE:
+                    self.journal.write(key, NOT_DONE)
+                error = Quotation(str(surprise.__cause__))
+                raise SurpriseError(message("loadtest-call-failed", error=error)) from surprise
+            self.journal.write(key, _SENT, **{"as": str(response["MessageId"])})
 
     def _request(self, item: LoadItem) -> _Response:
         status, error = None, None

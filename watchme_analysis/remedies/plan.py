@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, get_args, get_type_hints
 
 import jmespath
 
@@ -33,10 +33,68 @@ NOW = "$now"
 # A parameter {"$read": CALL, "select": JMESPATH, "with": VALUES} stands for what a reading yields at the time
 # of the call, with the given values in it. So neither plan nor journal holds the rest, such as secrets.
 READING = "$read"
+# Fields that are written only where they are used: people read plans.
+_RARE = ("held_s", "undo_before", "hint", "undo_hint")
+
+
+class _Stored:
+    """A part of a plan, which is JSON by the names and types of its fields."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the part, ready for JSON."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
+        return {name: _to_json(value) for name, value in values.items() if value or name not in _RARE}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the part of :meth:`to_dict`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, AttributeError, MessageError
+            When the data is something else.
+        """
+        kinds = {
+            name: kind for name, kind in get_type_hints(cls).items() if name in data or name not in _RARE
+        }
+        return cls(**{name: _from_json(kind, data[name]) for name, kind in kinds.items()})
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, _Stored | Message):
+        return value.to_dict()
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, tuple):
+        return [_to_json(each) for each in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _from_json(kind: Any, value: Any) -> Any:
+    """Return a stored value as one of a type; values of AWS, which may be anything, stay as they are."""
+    inner = get_args(kind)
+    if type(None) in inner:
+        return None if value is None else _from_json(inner[0], value)
+    if Ellipsis in inner:
+        return tuple(_from_json(inner[0], each) for each in value)
+    if kind is Message:
+        return message_from_dict(value)
+    if kind is datetime:
+        return _time(value)
+    if isinstance(kind, type) and issubclass(kind, _Stored):
+        return kind.from_dict(value)
+    return kind(value) if kind in (str, bool, float) else dict(value) if inner else value
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("its time has no zone")
+    return time
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(_Stored):
     """A call to AWS.
 
     Attributes
@@ -57,18 +115,9 @@ class Call:
         text = json.dumps(self.parameters, ensure_ascii=False)
         return f"aws {self.service} {self.operation.replace('_', '-')} --cli-input-json {shell_word(text)}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the call, ready for JSON."""
-        return {"service": self.service, "operation": self.operation, "parameters": dict(self.parameters)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Call:
-        """Return the call of :meth:`to_dict`."""
-        return cls(str(data["service"]), str(data["operation"]), dict(data["parameters"]))
-
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(_Stored):
     """Something that a reading of the system must show.
 
     Attributes
@@ -95,29 +144,15 @@ class Condition:
     within_s: float = 0.0
     held_s: float = 0.0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the condition, ready for JSON."""
-        found = {
-            "call": self.call.to_dict(), "select": self.select, "value": self.value, "within_s": self.within_s
-        }  # fmt: skip
-        # Left out where it is not used: people read plans.
-        return found | ({"held_s": self.held_s} if self.held_s else {})
-
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Condition:
-        """Return the condition of :meth:`to_dict`."""
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the condition of :meth:`to_dict`, whose expression is valid."""
         jmespath.compile(data["select"])
-        return cls(
-            Call.from_dict(data["call"]),
-            data["select"],
-            data["value"],
-            float(data["within_s"]),
-            float(data.get("held_s", 0.0)),
-        )
+        return super().from_dict(data)
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(_Stored):
     """One call of a plan, or one wait.
 
     Attributes
@@ -171,55 +206,9 @@ class Step:
     hint: Message | None = None
     undo_hint: Message | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the step, ready for JSON."""
-        # Left out where they are not used: people read plans.
-        used: dict[str, Any] = {}
-        if self.undo_before:
-            used["undo_before"] = [each.to_dict() for each in self.undo_before]
-        if self.hint is not None:
-            used["hint"] = self.hint.to_dict()
-        if self.undo_hint is not None:
-            used["undo_hint"] = self.undo_hint.to_dict()
-        return used | {
-            "name": self.name,
-            "resource": self.resource,
-            "why": self.why.to_dict(),
-            "call": self.call and self.call.to_dict(),
-            "before": [each.to_dict() for each in self.before],
-            "expect": dict(self.expect),
-            "until": [each.to_dict() for each in self.until],
-            "is_repeatable": self.is_repeatable,
-            "keep": dict(self.keep),
-            "undo": [each.to_dict() for each in self.undo],
-            "undo_until": [each.to_dict() for each in self.undo_until],
-            "may_be_unseen": self.may_be_unseen,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Step:
-        """Return the step of :meth:`to_dict`."""
-        return cls(
-            name=str(data["name"]),
-            resource=str(data["resource"]),
-            why=message_from_dict(data["why"]),
-            call=None if data["call"] is None else Call.from_dict(data["call"]),
-            before=tuple(map(Condition.from_dict, data["before"])),
-            expect=dict(data["expect"]),
-            until=tuple(map(Condition.from_dict, data["until"])),
-            is_repeatable=bool(data["is_repeatable"]),
-            keep=dict(data["keep"]),
-            undo=tuple(map(Call.from_dict, data["undo"])),
-            undo_until=tuple(map(Condition.from_dict, data["undo_until"])),
-            may_be_unseen=bool(data["may_be_unseen"]),
-            undo_before=tuple(map(Condition.from_dict, data.get("undo_before", ()))),
-            hint=message_from_dict(data["hint"]) if "hint" in data else None,
-            undo_hint=message_from_dict(data["undo_hint"]) if "undo_hint" in data else None,
-        )
-
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(_Stored):
     """What a remedy would do.
 
     Attributes
@@ -275,55 +264,20 @@ class Plan:
         return (*made, *(each for call in made for each in _readings(call.parameters)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan, ready for JSON."""
-        return {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "remedy": self.remedy,
-            "title": self.title.to_dict(),
-            "made": self.made.isoformat(timespec="seconds"),
-            "account": self.account,
-            "region": self.region,
-            "reasons": [each.to_dict() for each in self.reasons],
-            "costs": [each.to_dict() for each in self.costs],
-            "risks": [each.to_dict() for each in self.risks],
-            "notes": [each.to_dict() for each in self.notes],
-            "relies_on": [each.to_dict() for each in self.relies_on],
-            "undo_on_surprise": self.undo_on_surprise,
-            "steps": [each.to_dict() for each in self.steps],
-        }
+        """Return the plan, ready for JSON; its steps come last."""
+        parts = super().to_dict()
+        steps = parts.pop("steps")
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, **parts, "steps": steps}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Plan:
-        """Return the plan of :meth:`to_dict`.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError, MessageError
-            When the data is not a plan.
-        """
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the plan of :meth:`to_dict`, with the errors of its parts."""
         if (data["format"], data["format_version"]) != (FORMAT, FORMAT_VERSION):
             raise ValueError(f"its format is {data['format']} {data['format_version']}")
-        steps = tuple(map(Step.from_dict, data["steps"]))
-        if len({step.name for step in steps}) < len(steps):
+        plan = super().from_dict(data)
+        if len({step.name for step in plan.steps}) < len(plan.steps):
             raise ValueError("two steps have the same name")
-        made = datetime.fromisoformat(data["made"])
-        if made.tzinfo is None:
-            raise ValueError("its time has no zone")
-        return cls(
-            remedy=str(data["remedy"]),
-            title=message_from_dict(data["title"]),
-            made=made,
-            account=str(data["account"]),
-            region=str(data["region"]),
-            steps=steps,
-            relies_on=tuple(map(Condition.from_dict, data["relies_on"])),
-            reasons=_messages(data["reasons"]),
-            costs=_messages(data["costs"]),
-            risks=_messages(data["risks"]),
-            notes=_messages(data["notes"]),
-            undo_on_surprise=bool(data["undo_on_surprise"]),
-        )
+        return plan
 
 
 def _readings(value: Any) -> Iterator[Call]:
@@ -336,10 +290,6 @@ def _readings(value: Any) -> Iterator[Call]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _readings(each)
-
-
-def _messages(stored: Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
-    return tuple(map(message_from_dict, stored))
 
 
 def write_plan(plan: Plan, path: Path) -> None:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +24,13 @@ from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.decompress import GZIP_MAGIC
 from watchme_analysis.remedies.queue_reader import (
+    HeldMessages,
     QueueCounts,
     await_visible,
     check_readable,
     counts_of,
     queue_attributes,
     queue_url,
-    receive_batches,
-    release_messages,
     settled_counts,
 )
 from watchme_analysis.storage.leftovers import in_use, remove_leftovers, temporary_path
@@ -49,15 +49,7 @@ _LONGEST_LINE = 16 << 20
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """How a queue is read.
-
-    Attributes
-    ----------
-    visibility_timeout_s
-        Seconds for which a message is hidden at most.
-    report
-        Called with sentences about the progress.
-    """
+    """For how many seconds messages are hidden at most, and who is told of the progress."""
 
     visibility_timeout_s: int = 300
     report: Callable[[Message], None] = lambda said: None
@@ -67,28 +59,13 @@ class ReadingOptions:
 class Archive:
     """An archive that was read, its hash checked.
 
-    Attributes
-    ----------
-    path
-        The file.
-    url, arn
-        The queue.
-    made
-        When the reading of the queue began.
-    messages
-        Messages by id, as the AWS CLI prints them.
-    counts
-        Numbers of messages that the queue's attributes stated after the reading.
-    missed
-        What the archive may lack; empty when it is complete.
-    sha256
-        Hash of the content.
+    ``messages`` are by id, as the AWS CLI prints them; ``counts`` is what the queue stated after the reading,
+    and ``missed`` what the archive may lack: nothing when it is complete.
     """
 
     path: Path
     url: str
     arn: str
-    made: datetime
     messages: Mapping[str, Mapping[str, Any]]
     counts: QueueCounts
     missed: tuple[Message, ...]
@@ -120,17 +97,6 @@ def archive_queue(aws: Aws, queue: str, path: Path, reading: ReadingOptions = Re
     """Write every message of a queue to an archive, leave them in the queue, and return the archive.
 
     A run that was killed has changed nothing but the visibility of messages: repeat it.
-
-    Parameters
-    ----------
-    aws
-        Account and region of the queue.
-    queue
-        Name or URL. The queue must not have a redrive policy of its own.
-    path
-        File to write; an earlier archive is not replaced.
-    reading
-        Visibility timeout, and who is told of the progress.
 
     Raises
     ------
@@ -174,8 +140,8 @@ def archive_queue(aws: Aws, queue: str, path: Path, reading: ReadingOptions = Re
 
 
 def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], reading: ReadingOptions) -> None:
-    digest, handles, seen = hashlib.sha256(), {}, set[str]()
-    began = aws.now()
+    digest, seen, began = hashlib.sha256(), set[str](), aws.now()
+    held = HeldMessages(aws, url, reading.visibility_timeout_s)
     with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
 
         def put(value: Mapping[str, Any]) -> None:
@@ -185,17 +151,15 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], reading: Rea
 
         put(header)
         try:
-            for batch in receive_batches(aws, url, reading.visibility_timeout_s):
-                for one in batch:
-                    handles[str(one["MessageId"])] = str(one["ReceiptHandle"])
-                    if one["MessageId"] not in seen:
-                        seen.add(str(one["MessageId"]))
-                        put(as_cli_prints(one))
+            for one in chain.from_iterable(held.receive()):
+                if one["MessageId"] not in seen:
+                    seen.add(str(one["MessageId"]))
+                    put(as_cli_prints(one))
         except (ServiceError, KeyboardInterrupt):
-            release_messages(aws, url, handles)
+            held.release()
             raise
         is_out_of_time = (aws.now() - began).total_seconds() > 0.8 * reading.visibility_timeout_s
-        problems = release_messages(aws, url, handles)
+        not_released = held.release()
         counts = settled_counts(aws, url, len(seen), reading.report)
         missed = []
         if counts.total != len(seen):
@@ -210,7 +174,7 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], reading: Rea
             "messages": len(seen),
             "ended": aws.now().isoformat(timespec="seconds"),
             "counts": counts.to_dict(),
-            "not_released": len(problems),
+            "not_released": not_released,
             "missed": [each.to_dict() for each in missed],
         }
         trailer["sha256"] = hashlib.sha256(
@@ -260,7 +224,6 @@ def read_archive(path: Path) -> Archive:
             path=path,
             url=str(header["queue"]),
             arn=str(header["arn"]),
-            made=datetime.fromisoformat(header["made"]),
             messages={str(one["MessageId"]): one for one in messages},
             counts=QueueCounts(**trailer["counts"]),
             missed=tuple(map(message_from_dict, trailer["missed"])),

@@ -15,26 +15,28 @@ but what was left. Until then it is uncertain. The journal states each deletion 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.queues.work_done import failed_with
+from watchme_analysis.remedies.apply import SurpriseError, check_place, recorded
 from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, body_hash
 from watchme_analysis.remedies.queue_reader import (
+    HOLD,
+    HeldMessages,
     QueueCounts,
     await_visible,
     check_readable,
     counts_of,
-    delete_messages,
-    other_place,
     queue_attributes,
     queue_url,
-    receive_batches,
-    release_messages,
     settled_counts,
 )
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
@@ -46,11 +48,9 @@ if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
 RECORD_SUFFIX, JOURNAL_SUFFIX = ".purge-record.json", ".purge-journal.jsonl"
-_RECORD_BEGINNING = b'{\n  "remedy": "queue purge"'
+_BEGINNING = b'{\n  "remedy": "queue purge"'
 REMEDY = "queue purge"
 _RUN = "purge"
-_HOLD = "hold"
-_HOLDING, _RELEASED = "holding", "released"
 _MESSAGES = "messages"
 _DELETING, _DELETED, _GONE = "deleting", "deleted", "gone"
 _USUAL = ReadingOptions()
@@ -107,95 +107,77 @@ def purge_queue(
     archive: Archive,
     reason: str,
     *,
-    errors: Mapping[str, int] | None = None,
+    case: Path | None = None,
     reading: ReadingOptions = _USUAL,
 ) -> PurgeResult:
     """Delete the archived messages of a queue, or continue an interrupted run, and write the record.
 
-    Parameters
-    ----------
-    aws
-        Account and region of the queue.
-    queue
-        Name or URL.
-    archive
-        Archive of this queue.
-    reason
-        Why the messages are removed, for the record.
-    errors
-        Number of messages by error, for the record; by default those that the messages state.
-    reading
-        Visibility timeout, and who is told of the progress.
+    The logs of ``case`` state the errors for the record, and the purge is recorded in it; without a case, the
+    messages state them.
 
     Raises
     ------
     InputError
-        When the journal is in use, or the record can't be written.
+        When the journal is in use, the record can't be written, or the case is raw evidence.
     ServiceError
         When the queue can't be read; nothing was deleted then.
     """
+    counts = None
     region, account = archive.place
-    why = other_place(aws.account(), aws.region, account, region)
-    if why is not None:
-        return PurgeResult("refused", message("purge-refused", why=why), 0, (), (), None, None)
-    url = queue_url(aws, queue)
-    attributes = queue_attributes(aws, url)
-    check_readable(attributes, url)
-    record = record_of(archive.path)
-    check_replaceable(record, lambda first: first.startswith(_RECORD_BEGINNING), "purge-record")
-    with open_journal(journal_of(archive.path)) as journal:
-        facts: dict[str, Any] = {
+    try:
+        check_place(aws, account, region)
+        url = queue_url(aws, queue)
+        attributes = queue_attributes(aws, url)
+        check_readable(attributes, url)
+        counts = counts_of(attributes)
+        _check_archive(archive, attributes)
+    except SurpriseError as surprise:
+        sentence = message("purge-refused", why=surprise.sentence)
+        return PurgeResult("refused", sentence, 0, (), (), counts, None)
+    check_replaceable(record_of(archive.path), lambda first: first.startswith(_BEGINNING), "purge-record")
+    path = journal_of(archive.path)
+    with recorded(case, path, REMEDY), open_journal(path) as journal:
+        errors = errors_of_case(archive, case) if case is not None else {}
+        _check_owner(journal, archive)
+        if not journal.entries:
+            journal.write(_RUN, INTENDED, plan=archive.sha256)
+        facts = {
             "remedy": REMEDY,
             "queue": url,
             "reason": reason,
             "archive": archive.path.name,
             "sha256": archive.sha256,
             **archive.summary,
+            **({"errors": errors} if errors else {}),
+            "began": journal.entries[0]["at"],
         }
-        facts |= {"errors": dict(errors)} if errors else {}
-
-        def state(**more: Any) -> None:
-            """Write the record with what is known of each message now."""
-            _write_record(record, {**facts, **run.numbers(), **more})
-
-        run = _Purge(aws, url, archive, journal, reading, lambda: state(state="begun"))
-        why = run.check(attributes)
-        if why is not None:
-            sentence = message("purge-refused", why=why)
-            return PurgeResult("refused", sentence, 0, (), (), counts_of(attributes), None)
-        if not journal.entries:
-            journal.write(_RUN, INTENDED, plan=archive.sha256)
-        facts["began"] = journal.entries[0]["at"]
-        state(state="begun")
-        try:
-            stopped = run.delete_all()
-        except ServiceError as error:
-            stopped = message("purge-call-failed", error=Quotation(str(error)))
-        result = run.result(stopped, record)
-        state(
-            state=result.outcome,
-            ended=aws.now().isoformat(timespec="seconds"),
-            left=list(result.left),
-            counts=result.counts and result.counts.to_dict(),
-            sentence=result.sentence.to_dict(),
-        )
-        journal.write(
-            _RUN,
-            DONE,
-            outcome=result.outcome,
-            resource=resource_name(url),
-            sentence=result.sentence.to_dict(),
-        )
-        return result
+        return _Purge(aws, url, archive, journal, reading, facts).go()
 
 
-def _write_record(path: Path, facts: Mapping[str, Any]) -> None:
-    text = json.dumps(facts, ensure_ascii=False, indent=2)
-    write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))
+def errors_of_case(archive: Archive, case: Path) -> dict[str, int]:
+    """Return the number of archived messages by the error with which they failed, according to a case."""
+    failed = failed_with(open_case(case))
+    errors = Counter(failed[name].type or failed[name].text for name in archive.messages if name in failed)
+    return dict(errors.most_common())
+
+
+def _check_archive(archive: Archive, attributes: Mapping[str, str]) -> None:
+    name = Resource(archive.path.name)
+    if attributes.get("QueueArn") != archive.arn:
+        raise SurpriseError(message("purge-other-queue", queue=Resource(archive.arn), archive=name))
+    if archive.missed:
+        raise SurpriseError(message("purge-incomplete-archive", archive=name, missed=archive.missed[0]))
+
+
+def _check_owner(journal: Journal, archive: Archive) -> None:
+    if journal.entries and journal.event(_RUN) is None:
+        raise InputError(error_message("error-purge-journal-remedy", path=journal.path))
+    if journal.entries and journal.entries[0].get("plan") != archive.sha256:
+        raise InputError(error_message("error-purge-journal-archive", path=journal.path))
 
 
 class _Purge:
-    """A run on one queue; ``note`` is called when more or less is known of a message."""
+    """A run on one queue, which keeps the record true: more or less is known of a message with each entry."""
 
     def __init__(
         self,
@@ -204,10 +186,11 @@ class _Purge:
         archive: Archive,
         journal: Journal,
         reading: ReadingOptions,
-        note: Callable[[], None],
+        facts: Mapping[str, Any],
     ) -> None:
         self.aws, self.url, self.archive, self.journal, self.reading = aws, url, archive, journal, reading
-        self.note = note
+        self.facts = facts
+        self.held = HeldMessages(aws, url, reading.visibility_timeout_s, journal)
         self.counts: QueueCounts | None = None
         self.left: set[str] = set()
         # Ids of deletions that were requested, that SQS has accepted as well, and whose messages are gone.
@@ -217,26 +200,33 @@ class _Purge:
         for entry in journal.entries:
             self._count(entry)
 
-    def check(self, attributes: Mapping[str, str]) -> Message | None:
-        """Return why the queue may not be emptied; None when it may."""
-        if attributes.get("QueueArn") != self.archive.arn:
-            return message("purge-other-queue", queue=Resource(self.archive.arn), archive=self._name)
-        if self.archive.missed:
-            return message("purge-incomplete-archive", archive=self._name, missed=self.archive.missed[0])
-        entry = self.journal.last.get(_RUN)
-        if entry is None and self.journal.entries:
-            raise InputError(error_message("error-purge-journal-remedy", path=self.journal.path))
-        if self.journal.entries and self.journal.entries[0].get("plan") != self.archive.sha256:
-            raise InputError(error_message("error-purge-journal-archive", path=self.journal.path))
-        return None
+    def go(self) -> PurgeResult:
+        """Delete what the archive holds, and return the result, which the record and the journal state."""
+        self._state(state="begun")
+        try:
+            stopped = self._delete_all()
+        except ServiceError as error:
+            stopped = message("purge-call-failed", error=Quotation(str(error)))
+        uncertain, left = tuple(self._uncertain()), () if stopped is None else tuple(sorted(self.left))
+        outcome: Literal["complete", "stopped"] = "complete" if stopped is None else "stopped"
+        sentence = message("purge-complete", queue=Resource(resource_name(self.url)))
+        if stopped is not None:
+            sentence = message("purge-stopped", why=stopped)
+        self._state(
+            state=outcome,
+            ended=self.aws.now().isoformat(timespec="seconds"),
+            left=list(left),
+            counts=self.counts and self.counts.to_dict(),
+            sentence=sentence.to_dict(),
+        )
+        said = {"resource": resource_name(self.url), "sentence": sentence.to_dict()}
+        self.journal.write(_RUN, DONE, outcome=outcome, **said)
+        record = record_of(self.archive.path)
+        return PurgeResult(outcome, sentence, len(self.gone), uncertain, left, self.counts, record)
 
-    @property
-    def _name(self) -> Resource:
-        return Resource(self.archive.path.name)
-
-    def delete_all(self) -> Message | None:
+    def _delete_all(self) -> Message | None:
         """Delete every message that the archive holds; return why the queue is not empty, or may not be."""
-        self._release()
+        self.held.release()
         await_visible(self.aws, self.url, self.reading.visibility_timeout_s)
         idle, agree = 0, False
         while True:
@@ -254,37 +244,25 @@ class _Purge:
             agree = self.counts.total == len(self.left) and not self.counts.in_flight
             if agree and not self.left:
                 break
-        self._write(_MESSAGES, _GONE)
+        self._write(_GONE)
         return message("purge-left", count=len(self.left)) if self.left else None
 
     def _read(self) -> bool:
         """Receive every message, delete those that the archive holds, and return whether it held some."""
         found = False
         try:
-            for batch in receive_batches(self.aws, self.url, self.reading.visibility_timeout_s):
-                found |= self._delete(batch)
-        except (ServiceError, KeyboardInterrupt):
-            self._release()
-            raise
-        self._release()
+            for batch in self.held.receive():
+                received = {str(each["MessageId"]) for each in batch}
+                self._forget(received)
+                same = sorted(str(each["MessageId"]) for each in batch if self._is_archived(each))
+                self.left |= received - set(same)
+                if same:
+                    found = True
+                    self._write(_DELETING, ids=same)
+                    self._write(_DELETED, ids=sorted(self.held.delete(same)))
+        finally:
+            self.held.release()
         return found
-
-    def _delete(self, batch: list[dict[str, Any]]) -> bool:
-        handles = {str(one["MessageId"]): str(one["ReceiptHandle"]) for one in batch}
-        same = {
-            str(one["MessageId"]): str(one["ReceiptHandle"])
-            for one in batch
-            if self._is_archived(one)
-        }  # fmt: skip
-        self.left |= handles.keys() - same.keys()
-        self._write(_HOLD, _HOLDING, handles=handles)
-        if same:
-            self._write(_MESSAGES, _DELETING, ids=sorted(same))
-            self.note()
-            problems = delete_messages(self.aws, self.url, same)
-            self._write(_MESSAGES, _DELETED, ids=sorted(same.keys() - problems.keys()))
-            self.note()
-        return bool(same)
 
     def _is_archived(self, one: Mapping[str, Any]) -> bool:
         """Return whether the archive holds a message as it was received, hash for hash and byte for byte."""
@@ -297,26 +275,14 @@ class _Purge:
             received.get(name) == known.get(name) for name in same
         )
 
-    def _release(self) -> None:
-        handles: dict[str, str] = {}
-        for entry in self.journal.entries:
-            if entry["key"] == _HOLD:
-                handles = {} if entry["event"] == _RELEASED else {**handles, **entry["handles"]}
-            elif entry["event"] == _DELETED:
-                handles = {name: one for name, one in handles.items() if name not in entry["ids"]}
-        if handles:
-            release_messages(self.aws, self.url, handles)
-            self._write(_HOLD, _RELEASED)
-
-    def _write(self, key: str, event: str, **details: Any) -> None:
-        self._count(self.journal.write(key, event, **details))
+    def _write(self, event: str, **details: Any) -> None:
+        self._count(self.journal.write(_MESSAGES, event, **details))
+        self._state(state="begun")
 
     def _count(self, entry: Mapping[str, Any]) -> None:
         """Keep apart the deletions that were requested, those that SQS has accepted, and messages gone."""
-        if entry["event"] == _HOLDING:
-            # A message that is received is in the queue, whatever was recorded of it before.
-            for ids in (self.requested, self.accepted, self.gone):
-                ids.difference_update(entry["handles"])
+        if entry["key"] == HOLD:
+            self._forget(entry.get("handles", ()))
         elif entry["event"] == _DELETING:
             self.requested |= set(entry["ids"])
         elif entry["event"] == _DELETED:
@@ -326,16 +292,16 @@ class _Purge:
             self.gone |= self.accepted
             self.accepted = set()
 
-    def numbers(self) -> dict[str, Any]:
-        """Return the number of messages gone and the ids of uncertain ones, for the record."""
-        return {"deleted": len(self.gone), "uncertain": sorted(self.requested | self.accepted)}
+    def _forget(self, received: Iterable[str]) -> None:
+        """Take messages for undeleted: what is received is in the queue, whatever was recorded before."""
+        for ids in (self.requested, self.accepted, self.gone):
+            ids.difference_update(received)
 
-    def result(self, stopped: Message | None, record: Path) -> PurgeResult:
-        """Return the result of a run that has ended."""
-        numbers = {**self.numbers(), "counts": self.counts, "record": record}
-        numbers["uncertain"] = tuple(numbers["uncertain"])
-        if stopped is None:
-            sentence = message("purge-complete", queue=Resource(resource_name(self.url)))
-            return PurgeResult("complete", sentence, left=(), **numbers)
-        sentence = message("purge-stopped", why=stopped)
-        return PurgeResult("stopped", sentence, left=tuple(sorted(self.left)), **numbers)
+    def _uncertain(self) -> list[str]:
+        return sorted(self.requested | self.accepted)
+
+    def _state(self, **more: Any) -> None:
+        """Write the record with what is known of each message now."""
+        facts = {**self.facts, "deleted": len(self.gone), "uncertain": self._uncertain(), **more}
+        text = json.dumps(facts, ensure_ascii=False, indent=2)
+        write_atomically(record_of(self.archive.path), f"{text}\n".encode(errors="surrogatepass"))

@@ -1,4 +1,4 @@
-"""Receiving every message of a queue: hidden for a set time, then deleted or made visible again.
+"""Every message of a queue: received, hidden for a set time, then deleted or made visible again.
 
 A short poll of SQS samples some of its servers, so an empty response proves nothing by itself [1]_. The
 reading ends after several empty responses in a row, and its result is compared with the queue's attributes.
@@ -11,22 +11,24 @@ Those are approximate, and may be wrong until a minute after the last change [2]
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.message import Duration, Message, Resource, message
+from watchme_analysis.text.message import Duration, Message, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
+    from watchme_analysis.storage.journal import Journal
 
-# Account or region of a queue whose URL does not state it.
-UNKNOWN = "unknown"
+# Key and events in a journal of the receipt handles of hidden messages.
+HOLD = "hold"
+_HOLDING, _RELEASED = "holding", "released"
 # Messages per call of ReceiveMessage and of the batch operations.
 BATCH = 10
 # Empty responses in a row after which the queue counts as read.
@@ -59,20 +61,7 @@ class QueueCounts:
 
     def to_dict(self) -> dict[str, int]:
         """Return the numbers, ready for JSON."""
-        return {"visible": self.visible, "in_flight": self.in_flight, "delayed": self.delayed}
-
-
-def other_place(account: str, region: str, queue_account: str, queue_region: str) -> Message | None:
-    """Return that a session is not of the account or region of a queue; None when it is, or may be."""
-    if queue_account in (account, UNKNOWN) and queue_region in (region, UNKNOWN):
-        return None
-    return message(
-        "redrive-other-place",
-        account=Resource(account),
-        region=Resource(region),
-        queue_account=Resource(queue_account),
-        queue_region=Resource(queue_region),
-    )
+        return asdict(self)
 
 
 def queue_url(aws: Aws, queue: str) -> str:
@@ -133,135 +122,148 @@ def check_readable(attributes: Mapping[str, str], url: str) -> None:
         raise InputError(error_message("error-queue-with-redrive", queue=url))
 
 
-def receive_batches(
-    aws: Aws, url: str, visibility_timeout_s: int, seen: set[str] | None = None
-) -> Iterator[list[dict[str, Any]]]:
-    """Yield the messages of a queue in batches, each message once; the caller deletes or releases them.
-
-    Ends when the queue seems empty, and when the first messages may become visible again.
-
-    Parameters
-    ----------
-    aws
-        Account and region.
-    url
-        URL of the queue.
-    visibility_timeout_s
-        Seconds for which a message stays hidden after it was received.
-    seen
-        Ids of the messages yielded so far; filled by this function.
-    """
-    seen = set() if seen is None else seen
-    ends = aws.now() + timedelta(seconds=_READING_SHARE * visibility_timeout_s)
-    empty = 0
-    while empty < _EMPTY_RESPONSES and aws.now() < ends:
-        response = aws.call(
-            "sqs",
-            "receive_message",
-            QueueUrl=url,
-            MaxNumberOfMessages=BATCH,
-            VisibilityTimeout=visibility_timeout_s,
-            WaitTimeSeconds=aws.rate_limits.long_poll_s if empty else 0,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
-        received = response.get("Messages", [])
-        empty = 0 if received else empty + 1
-        seen.update(str(message["MessageId"]) for message in received)
-        if received:
-            yield received
-
-
-def delete_messages(aws: Aws, url: str, handles: Mapping[str, str]) -> dict[str, str]:
-    """Delete messages, and return the reason for each that was not deleted, by message id.
-
-    Parameters
-    ----------
-    aws
-        Account and region.
-    url
-        URL of the queue.
-    handles
-        Receipt handle by message id.
-    """
-    return _in_batches(aws, url, "delete_message_batch", handles, {})
-
-
-def hide_messages(aws: Aws, url: str, handles: Mapping[str, str], hidden_s: int) -> dict[str, str]:
-    """Keep received messages hidden for some seconds from now, and return the reason for each that is not.
-
-    SQS hides a message for at most 12 hours after it was received.
-    """
-    return _in_batches(aws, url, "change_message_visibility_batch", handles, {"VisibilityTimeout": hidden_s})
-
-
-def release_messages(aws: Aws, url: str, handles: Mapping[str, str]) -> dict[str, str]:
-    """Make messages visible again, and return the reason for each that was not, by message id.
-
-    A message that was deleted, or whose receipt handle has expired, is not in flight and counts as released.
-    """
-    found = _in_batches(aws, url, "change_message_visibility_batch", handles, {"VisibilityTimeout": 0})
-    return {name: code for name, code in found.items() if not _NOT_IN_FLIGHT.search(code)}
-
-
-def _in_batches(
-    aws: Aws, url: str, operation: str, handles: Mapping[str, str], parameters: Mapping[str, Any]
-) -> dict[str, str]:
-    """Call a batch operation and return the reasons of its failed entries, each looked at individually."""
-    names, problems = list(handles), {}
-    for at in range(0, len(names), BATCH):
-        open_entries: Sequence[str] = names[at : at + BATCH]
-        for attempt in range(_ATTEMPTS):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": handles[name], **parameters}
-                for number, name in enumerate(open_entries)
-            ]
-            response = aws.call("sqs", operation, QueueUrl=url, Entries=entries)
-            failed = {open_entries[int(item["Id"])]: item for item in response.get("Failed", [])}
-            unknown = set(open_entries) - set(failed)
-            unknown -= {open_entries[int(item["Id"])] for item in response.get("Successful", [])}
-            if unknown:
-                raise ServiceError(
-                    error_message(
-                        "error-sqs-no-result",
-                        operation=operation,
-                        target=aws.target_name,
-                        number=len(unknown),
-                    )
-                )
-            # A SenderFault can't succeed when it is repeated: the receipt handle has expired.
-            problems.update(
-                {
-                    name: str(item.get("Code", "unknown"))
-                    for name, item in failed.items()
-                    if item.get("SenderFault")
-                }
-            )
-            open_entries = [name for name, item in failed.items() if not item.get("SenderFault")]
-            if not open_entries:
-                break
-            aws.sleep(aws.backoff(attempt))
-        else:
-            problems.update({name: str(failed[name].get("Code", "unknown")) for name in open_entries})
-    return problems
-
-
-def await_visible(aws: Aws, url: str, within_s: float) -> int:
-    """Wait until no message of a queue is hidden, and return the number of those that still are.
+class HeldMessages:
+    """Messages of a queue that a run hides from others until it deletes or releases them.
 
     Parameters
     ----------
     aws, url
         Account and region, and the queue.
-    within_s
-        Longest wait in seconds; the visibility timeout of a killed run.
+    hidden_s
+        Seconds for which a message is hidden after it was received.
+    journal
+        Takes the receipt handles before the messages are used, so that a later run can release them.
+
+    Attributes
+    ----------
+    until
+        When each held message becomes visible again, by message id.
     """
+
+    def __init__(self, aws: Aws, url: str, hidden_s: int, journal: Journal | None = None) -> None:
+        self.aws, self.url, self.hidden_s, self.journal = aws, url, hidden_s, journal
+        self.until: dict[str, datetime] = {}
+        # Of every message that this run or a killed one may hide; and whether the journal states any.
+        self._handles: dict[str, str] = {}
+        self._is_recorded = False
+        for entry in journal.entries if journal else ():
+            if entry["key"] == HOLD and entry.get("queue") == url:
+                self._handles |= entry.get("handles", {})
+                self._is_recorded = True
+                if entry["event"] == _RELEASED:
+                    self._is_recorded = "names" in entry
+                    for name in entry.get("names", list(self._handles)):
+                        self._handles.pop(name, None)
+
+    def receive(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield what the queue shows in batches, each of them held.
+
+        Ends when the queue seems empty, and when the first messages may become visible again.
+        """
+        ends = self.aws.now() + timedelta(seconds=_READING_SHARE * self.hidden_s)
+        empty = 0
+        while empty < _EMPTY_RESPONSES and (asked_at := self.aws.now()) < ends:
+            response = self.aws.call(
+                "sqs",
+                "receive_message",
+                QueueUrl=self.url,
+                MaxNumberOfMessages=BATCH,
+                VisibilityTimeout=self.hidden_s,
+                WaitTimeSeconds=self.aws.rate_limits.long_poll_s if empty else 0,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+            received = response.get("Messages", [])
+            empty = 0 if received else empty + 1
+            if received:
+                handles = {str(each["MessageId"]): str(each["ReceiptHandle"]) for each in received}
+                self._note(_HOLDING, handles=handles)
+                self._is_recorded = True
+                self._handles |= handles
+                self.until |= dict.fromkeys(handles, asked_at + timedelta(seconds=self.hidden_s))
+                yield received
+
+    def keep(self) -> None:
+        """Hide the held messages for longer, when half of the time has passed; forget those that are not."""
+        now, hidden = self.aws.now(), timedelta(seconds=self.hidden_s)
+        due = [name for name, until in self.until.items() if until - now < hidden / 2]
+        problems = self._change("change_message_visibility_batch", due, VisibilityTimeout=self.hidden_s)
+        for name in due:
+            if name in problems:
+                del self.until[name]
+            else:
+                self.until[name] = now + hidden
+
+    def delete(self, names: Iterable[str]) -> set[str]:
+        """Delete held messages, and return the ids of those whose deletion SQS has accepted."""
+        names = list(names)
+        deleted = set(names) - self._change("delete_message_batch", names).keys()
+        for name in deleted:
+            self.until.pop(name, None)
+            self._handles.pop(name, None)
+        return deleted
+
+    def release(self, names: Iterable[str] | None = None) -> int:
+        """Make messages visible again, by default all; return the number of those that are still hidden.
+
+        A message that was deleted, or whose receipt handle has expired, is not in flight.
+        """
+        released = [*(self._handles if names is None else names)]
+        problems = self._change("change_message_visibility_batch", released, VisibilityTimeout=0)
+        if self._is_recorded:
+            self._note(_RELEASED, **({} if names is None else {"names": sorted(released)}))
+            self._is_recorded = names is not None
+        for name in released:
+            self.until.pop(name, None)
+            self._handles.pop(name, None)
+        return sum(not _NOT_IN_FLIGHT.search(code) for code in problems.values())
+
+    def _note(self, event: str, **details: Any) -> None:
+        if self.journal is not None:
+            self.journal.write(HOLD, event, queue=self.url, **details)
+
+    def _change(self, operation: str, names: Sequence[str], **parameters: Any) -> dict[str, str]:
+        """Call a batch operation, and return the codes of its failed entries by message id.
+
+        An entry that failed for a reason of SQS is tried again; SQS names the sender's faults.
+        """
+        problems: dict[str, str] = {}
+        for at in range(0, len(names), BATCH):
+            left: Sequence[str] = names[at : at + BATCH]
+            for attempt in range(_ATTEMPTS):
+                entries = [
+                    {"Id": str(number), "ReceiptHandle": self._handles[name], **parameters}
+                    for number, name in enumerate(left)
+                ]
+                response = self.aws.call("sqs", operation, QueueUrl=self.url, Entries=entries)
+                failed = {left[int(each["Id"])]: each for each in response.get("Failed", [])}
+                succeeded = {left[int(each["Id"])] for each in response.get("Successful", [])}
+                if unknown := set(left) - failed.keys() - succeeded:
+                    raise ServiceError(
+                        error_message(
+                            "error-sqs-no-result",
+                            operation=operation,
+                            target=self.aws.target_name,
+                            number=len(unknown),
+                        )
+                    )
+                is_last = attempt + 1 == _ATTEMPTS
+                left = [name for name, each in failed.items() if not (each.get("SenderFault") or is_last)]
+                final = {name: each for name, each in failed.items() if name not in left}
+                problems |= {name: str(each.get("Code", "unknown")) for name, each in final.items()}
+                if not left:
+                    break
+                self.aws.sleep(self.aws.backoff(attempt))
+        return problems
+
+
+def await_visible(aws: Aws, url: str, within_s: float) -> None:
+    """Wait until no message of a queue is hidden, at most the visibility timeout of a killed run."""
     ends = aws.now() + timedelta(seconds=within_s)
-    while True:
-        hidden = counts_of(queue_attributes(aws, url)).in_flight
+    while counts_of(queue_attributes(aws, url)).in_flight:
         left_s = (ends - aws.now()).total_seconds()
-        if not hidden or left_s <= 0:
-            return hidden
+        if left_s <= 0:
+            return
         aws.sleep(min(aws.rate_limits.queue_poll_s, left_s))
 
 
@@ -269,16 +271,7 @@ def settled_counts(aws: Aws, url: str, expected: int, report: Callable[[Message]
     """Return the counts of a queue after its last change, which the caller has just made.
 
     Counts that state the expected total, and no message in flight, have done so for the whole time in which
-    counts may be wrong. Others were read after this time at the earliest.
-
-    Parameters
-    ----------
-    aws, url
-        Account and region, and the queue.
-    expected
-        Number of messages that the queue should hold.
-    report
-        Called with a sentence before the wait.
+    counts may be wrong. Others were read after this time at the earliest. ``report`` is called before.
     """
     settle_s = aws.rate_limits.counts_settle_s
     report(message("queue-counts-settling", settle=Duration(settle_s), within=Duration(2 * settle_s)))

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from watchme_analysis.aws_shapes.names import region_of, resource_name
-from watchme_analysis.case.actions import actions_in, record_actions
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.config import WorkItemSettings, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.queues.pipeline import pipelines
+from watchme_analysis.queues.pipeline import Pipeline, pipelines
 from watchme_analysis.queues.redrive_list import (
     ListedMessage,
     RedriveList,
@@ -26,23 +25,17 @@ from watchme_analysis.queues.redrive_list import (
 from watchme_analysis.queues.work_done import first_of, work_item_settings
 from watchme_analysis.queues.work_items import day_pairs, key_in_body, work_items
 from watchme_analysis.redact import described
+from watchme_analysis.remedies.apply import recorded as recorded_in_case
 from watchme_analysis.remedies.queue_archive import is_archive, read_archive
 from watchme_analysis.remedies.queue_reader import BATCH, dead_letter_queue_url
 from watchme_analysis.remedies.redrive import (
-    RedriveResult,
-    Target,
-    pending_messages,
-    target_of,
-    targets,
-)
-from watchme_analysis.remedies.verified_redrive import (
+    EarlierRuns,
     RedriveAudit,
     RedriveItem,
     RedriveLimits,
     RedriveTask,
-    confirm_within_of,
-    place_sentence,
-    quiet_of,
+    Target,
+    pending_messages,
     run_redrive,
 )
 from watchme_analysis.simulation.fit import fit, recorded
@@ -65,50 +58,41 @@ _SEQUENTIAL_PER_S = 1.0
 
 @dataclass(frozen=True, repr=False)
 class RedrivePlan:
-    """Messages of a case to redrive that no earlier run has sent.
+    """Messages to redrive that no earlier run has sent.
 
     Attributes
     ----------
     found
-        Messages of the case that were never processed, and the number of excluded messages by reason.
+        Messages that were never processed, and the number of excluded messages by reason.
     pending
         Lines of ``found`` that :func:`complete_redrive` would send.
     earlier
         Results of earlier runs, from the journal.
     journal
         File that records every message sent.
-    holds_messages
-        Whether the case contains messages of a queue.
-    unread
-        Files with messages that could not be read.
-    retry_unconfirmed, retry_rejected
-        As for :func:`plan_redrive`.
     case
-        The case.
-    is_imported
-        Whether the case is a folder of its own, in which actions can be recorded; False for raw evidence.
+        The case; None for a file without one.
+    recorded_in
+        Folder of the case, if it is one of its own, in which actions are recorded; None for raw evidence.
+    retry
+        ``retry_unconfirmed`` and ``retry_rejected`` of :func:`plan_redrive`.
     is_archived
         Whether the messages are those of an archive, which are sent also if they are in no DLQ any more.
     """
 
     found: RedriveList
     pending: tuple[str, ...]
-    earlier: RedriveResult
+    earlier: EarlierRuns
     journal: Path
-    holds_messages: bool
-    unread: tuple[UnreadFile, ...]
-    retry_unconfirmed: bool = False
-    retry_rejected: bool = False
     case: Case | None = field(default=None, repr=False)
-    is_imported: bool = False
+    recorded_in: Path | None = None
+    retry: Mapping[str, bool] = field(default_factory=dict)
     is_archived: bool = False
 
     def __repr__(self) -> str:
         """Return the number of messages in one line."""
-        return described(
-            self,
-            f"of {len(self.pending)} messages; {sum(count for _, count in self.found.left_out)} left out",
-        )
+        left_out = sum(count for _, count in self.found.left_out)
+        return described(self, f"of {len(self.pending)} messages; {left_out} left out")
 
     def _repr_html_(self) -> str:
         """Return how many messages are sent, and how many are left out for which reason, as a table."""
@@ -122,9 +106,16 @@ class RedrivePlan:
         """Return the pending messages as JSON Lines for ``aws sqs send-message --cli-input-json``."""
         return "".join(f"{line}\n" for line in self.pending)
 
-    def targets(self, limit: int | None = None) -> list[Target]:
-        """Return the queues that the first ``limit`` pending messages go to; all messages when None."""
-        return targets(self.pending[:limit])
+    @property
+    def holds_messages(self) -> bool:
+        """Return whether the messages are in a file, or the case contains messages of a queue."""
+        return self.case is None or bool(self.found.lines) or not self.case.table(_TABLE).empty
+
+    @property
+    def unread(self) -> tuple[UnreadFile, ...]:
+        """Return the files of the case with messages that could not be read."""
+        files = () if self.case is None else self.case.unread
+        return tuple(file for file in files if _TABLE in file.tables)
 
 
 def plan_redrive(  # noqa: PLR0913  the messages, and which of them are sent
@@ -177,22 +168,9 @@ def plan_redrive(  # noqa: PLR0913  the messages, and which of them are sent
             )
         )
     found = messages_to_redrive(investigation, queue, include_unknown=include_unknown, same_work=same_work)
-    journal = journal or journal_beside(opened.path if isinstance(case, Case) else Path(case))
-    pending, earlier = pending_messages(
-        found.lines, journal, retry_unconfirmed=retry_unconfirmed, retry_rejected=retry_rejected
-    )
-    return RedrivePlan(
-        found=found,
-        pending=tuple(pending),
-        earlier=earlier,
-        journal=journal,
-        holds_messages=not opened.table(_TABLE).empty,
-        unread=tuple(file for file in opened.unread if _TABLE in file.tables),
-        retry_unconfirmed=retry_unconfirmed,
-        retry_rejected=retry_rejected,
-        case=opened,
-        is_imported=isinstance(case, Case) or opened.path.resolve() == Path(case).resolve(),
-    )
+    path = opened.path if isinstance(case, Case) else Path(case)
+    retry = {"retry_unconfirmed": retry_unconfirmed, "retry_rejected": retry_rejected}
+    return _plan_of(found, journal or journal_beside(path), opened, path, retry)
 
 
 def plan_from_file(
@@ -284,13 +262,12 @@ def plan_of_work(
 
 
 def _plan_of(
-    found: RedriveList, journal: Path, opened: Case | None, case: Path | None, retry: Mapping[str, bool]
+    found: RedriveList, path: Path, opened: Case | None, case: Path | None, retry: Mapping[str, bool]
 ) -> RedrivePlan:
-    pending, earlier = pending_messages(found.lines, journal, **retry)
+    pending, earlier = pending_messages(found.lines, read_journal(path), **retry)
     is_imported = opened is not None and case is not None and opened.path.resolve() == case.resolve()
-    return RedrivePlan(
-        found, tuple(pending), earlier, journal, True, (), case=opened, is_imported=is_imported, **retry
-    )
+    recorded_in = case if is_imported else None
+    return RedrivePlan(found, tuple(pending), earlier, path, opened, recorded_in, retry)
 
 
 _FromFile: TypeAlias = tuple[list[ListedMessage], list[str], tuple[tuple[str, str], ...]]
@@ -346,7 +323,8 @@ def redrive_task(plan: RedrivePlan) -> RedriveTask:
     InputError
         When the messages are for several queues, or the URL of the queue is unknown.
     """
-    _check_urls(plan)
+    if plan.found.without_url:
+        raise InputError(error_message("error-redrive-url-unknown", queues=", ".join(plan.found.without_url)))
     queues = sorted({one.queue for one in plan.found.listed})
     if not queues:
         raise InputError(error_message("error-redrive-nothing"))
@@ -357,15 +335,23 @@ def redrive_task(plan: RedrivePlan) -> RedriveTask:
         RedriveItem(line, one.message_id, one.work_item, one.work_key)
         for line, one in zip(plan.found.lines, plan.found.listed, strict=True)
     )
-    found = None if plan.case is None else next(iter(pipelines(plan.case, queues[0])), None)
+    pipeline = _pipeline(plan)
     return RedriveTask(
         queue_url=json.loads(items[0].line)["QueueUrl"],
         items=items,
         dlq_url=urls.get(plan.found.listed[0].dlq or ""),
         excluded={name: reason for queue, name, reason in plan.found.excluded if queue == queues[0]},
-        function=None if found is None else found.function,
+        function=None if pipeline is None else pipeline.function,
         is_archived=plan.is_archived,
     )
+
+
+def _pipeline(plan: RedrivePlan) -> Pipeline | None:
+    """Return the queue that the messages of a plan are for, as the case knows it."""
+    queues = {one.queue for one in plan.found.listed}
+    if plan.case is None or len(queues) != 1:
+        return None
+    return next(iter(pipelines(plan.case, *queues)), None)
 
 
 def known_rate(plan: RedrivePlan) -> float | None:
@@ -376,11 +362,8 @@ def known_rate(plan: RedrivePlan) -> float | None:
     one invocation after another if the load of the case was lower. At least a tenth of it is returned. None
     when the case has no such metrics.
     """
-    queues = {one.queue for one in plan.found.listed}
-    if plan.case is None or len(queues) != 1:
-        return None
-    pipeline = next(iter(pipelines(plan.case, *queues)), None)
-    if pipeline is None:
+    pipeline = _pipeline(plan)
+    if plan.case is None or pipeline is None:
         return None
     try:
         fitted = fit(pipeline, recorded(pipeline, plan.case))
@@ -405,10 +388,10 @@ def plan_sentences(plan: RedrivePlan, limits: RedriveLimits) -> list[Message]:
     reasons = dict(found.left_out)
     joined = reasons.pop("same-work", 0)
     said = [message("redrive-plan-title", count=number, queue=Resource(resource_name(task.queue_url)))]
-    said.append(place_sentence(target_of(task.queue_url)))
-    if plan.earlier.before:
-        said.append(message("redrive-plan-earlier", count=plan.earlier.before))
-    if plan.retry_unconfirmed:
+    said.append(Target.of(task.queue_url).sentence)
+    if plan.earlier.sent:
+        said.append(message("redrive-plan-earlier", count=plan.earlier.sent))
+    if plan.retry.get("retry_unconfirmed"):
         said.append(message("redrive-plan-again"))
     if reasons:
         said.append(message("redrive-plan-left-out", count=sum(reasons.values())))
@@ -421,34 +404,25 @@ def plan_sentences(plan: RedrivePlan, limits: RedriveLimits) -> list[Message]:
         archived = Choice("yes" if task.is_archived else "no")
         visibility = Duration(limits.visibility_timeout_s)
         said.append(message("redrive-plan-hold", visibility=visibility, archived=archived))
-    visibility_s = None if plan.case is None else _visibility_s(plan.case, resource_name(task.queue_url))
+    pipeline = _pipeline(plan)
+    visibility_s = None if pipeline is None else pipeline.settings.visibility_timeout_s
     if visibility_s is None:
         said.append(message("redrive-plan-first-unknown"))
     else:
-        within, quiet = confirm_within_of(visibility_s, limits), quiet_of(visibility_s, limits)
+        within, quiet = limits.seen_within_s(visibility_s), limits.quiet_s(visibility_s)
         said.append(message("redrive-plan-first", within=Duration(within), quiet=Duration(quiet)))
     rate, duration = Number(limits.rate_per_s), Duration(number / limits.rate_per_s)
     said.append(message("redrive-plan-rest", rate=rate, duration=duration))
     if is_in_dlq:
         said += [
             message("redrive-plan-delete"),
-            message("redrive-plan-cost", count=_requests(number)),
+            # Messages are received and deleted in batches.
+            message("redrive-plan-cost", count=number + 2 * -(-number // BATCH)),
             message("redrive-plan-undo"),
         ]
     else:
         said += [message("redrive-plan-cost", count=number), message("redrive-plan-undo-created")]
     return said
-
-
-def _visibility_s(case: Case, queue: str) -> float | None:
-    """Return the visibility timeout of a queue of a case in seconds; None when it is unknown."""
-    pipeline = next(iter(pipelines(case, queue)), None)
-    return None if pipeline is None else pipeline.settings.visibility_timeout_s
-
-
-def _requests(messages: int) -> int:
-    """Return the requests to SQS of a redrive; ten messages are received or deleted at once."""
-    return messages + 2 * -(-messages // BATCH)
 
 
 def complete_redrive(
@@ -478,7 +452,7 @@ def complete_redrive(
     ------
     InputError
         When the messages are for several queues, or as
-        :func:`watchme_analysis.remedies.verified_redrive.run_redrive`.
+        :func:`watchme_analysis.remedies.redrive.run_redrive`.
     ServiceError
         When AWS can't be read before anything was sent.
     """
@@ -486,8 +460,7 @@ def complete_redrive(
     aws = aws_of_queue(task.queue_url, profile, region)
     if task.dlq_url is None:
         task = replace(task, dlq_url=dead_letter_queue_url(aws, task.queue_url))
-    case = plan.case if plan.case is not None and plan.is_imported else None
-    try:
+    with recorded_in_case(plan.recorded_in, plan.journal, "redrive"):
         return run_redrive(
             task,
             plan.journal,
@@ -495,13 +468,9 @@ def complete_redrive(
             limits,
             work_items=load_config().work_items if plan.case is None else plan.case.work_items,
             words=load_config().log_words,
-            retry_unconfirmed=plan.retry_unconfirmed,
-            retry_rejected=plan.retry_rejected,
             report=report,
+            **plan.retry,
         )
-    finally:
-        if case is not None:
-            record_actions(case.path, actions_in(read_journal(plan.journal), "redrive"))
 
 
 def aws_of_queue(url: str, profile: str | None = None, region: str | None = None) -> Aws:
@@ -509,11 +478,6 @@ def aws_of_queue(url: str, profile: str | None = None, region: str | None = None
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
     return Aws(SessionTarget(profile, region_of(url) or region))
-
-
-def _check_urls(plan: RedrivePlan) -> None:
-    if plan.found.without_url:
-        raise InputError(error_message("error-redrive-url-unknown", queues=", ".join(plan.found.without_url)))
 
 
 def journal_beside(case: Path) -> Path:

@@ -24,7 +24,6 @@ redrive-not-seen = the log { $log } did not show within { $within } that message
 redrive-not-stated = an invocation with message { $message } ended without an error, but no line of the log { $log } says that its work was done. Log its id together with a word such as “processed” after the work, or add your own word to done in [log_words] of watchme.toml. The message is in the DLQ, and is sent again only with --retry-unconfirmed.
 redrive-in-queue = an invocation says that message { $message } was processed, but the function may have reported it as failed: its mapping has ReportBatchItemFailures, and { $queue } has not been empty since. The message is in the DLQ. Repeat the command later: it looks again and sends nothing twice.
 redrive-came-back = message { $message } was received again, or moved to the DLQ again, after an invocation without an error: the function reported it as failed, or took longer than the visibility timeout. Correct that. The same command continues with the rest.
-redrive-other-place = the queue is in account { $queue_account }, region { $queue_region }, but the session is in account { $account }, region { $region }. Give the --profile or --region of the queue.
 redrive-no-dlq = { $queue } has no DLQ, so nothing shows that its messages are still there.
 redrive-confirming = { $count ->
     [one] Waiting until one message is confirmed: it must not be received again for { $quiet }.

@@ -15,7 +15,6 @@ redrive-not-seen = メッセージ { $message } が処理されたことを、�
 redrive-not-stated = メッセージ { $message } の呼び出しはエラーなしで終了しましたが、処理が完了したことを示す行がログ { $log } にありません。処理の後に ID と「processed」などの語を記録するか、watchme.toml の [log_words] の done に語を追加してください。メッセージは DLQ にあり、--retry-unconfirmed を指定した場合にのみ再送信します。
 redrive-in-queue = ログにはメッセージ { $message } が処理されたとありますが、関数が失敗として報告した可能性があります。マッピングに ReportBatchItemFailures が設定されており、その後 { $queue } が空になっていません。メッセージは DLQ にあります。しばらくしてからコマンドを再実行してください。もう一度確認し、二重に送信することはありません。
 redrive-came-back = メッセージ { $message } は、エラーのない呼び出しの後に再び受信されたか、DLQ に戻りました。関数が失敗として報告したか、可視性タイムアウトより長くかかっています。修正してください。同じコマンドで残りを続行できます。
-redrive-other-place = キューはアカウント { $queue_account }、リージョン { $queue_region } にありますが、現在のセッションはアカウント { $account }、リージョン { $region } です。キューの --profile または --region を指定してください。
 redrive-no-dlq = { $queue } には DLQ がないため、メッセージがまだあるかどうかを確認できません。
 redrive-confirming = { $count } 件のメッセージの処理を確認しています。{ $quiet } の間、再び受信されないことを確認します。
 redrive-hidden = メッセージ { $count } 件を現在受信できません。中断された実行またはほかの受信者が処理中か、すでに DLQ にありません。最長 { $within } 待機します。
