@@ -4,17 +4,15 @@ import functools
 from datetime import timedelta
 
 import pandas as pd
-import pytest
 from worlds.backlog_world import START
 from worlds.messages import messages_in
 from worlds.together import together
 
-from watchme_analysis.alarms.advice import Advice, advise
-from watchme_analysis.alarms.evidence import Evidence, evidence_of, is_better_together
-from watchme_analysis.alarms.sensitivity import UNPUBLISHED, sensitivity, unpublished_sensitivity
+from watchme_analysis.alarms.advice import advise
+from watchme_analysis.alarms.evidence import evidence_of
 from watchme_analysis.alarms.specification import parse_specs
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
-from watchme_analysis.text.message import message, message_of
+from watchme_analysis.text.message import message_of
 
 AT = START.to_pydatetime()
 HOUR_S = 3600.0
@@ -131,25 +129,6 @@ def test_an_age_that_no_message_reaches_is_lowered_to_half_of_its_life(oldest, m
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("threshold", "is_said"), [(540, True), (539, False)])
-def test_an_age_below_the_life_of_a_message_is_reached(threshold, is_said):
-    found = advised(Recorded(), AGE | {"threshold": threshold})
-    assert [each[0] for each in found] == ["age"] * is_said
-    below = AGE | {"threshold": threshold, "comparison": "LessThanThreshold"}
-    assert advised(Recorded(), below) == []
-
-
-def test_a_lower_age_that_fires_too_often_is_held_for_an_hour():
-    # Six single points far apart fire six times; one of the points of an hour holds the alarm between them.
-    bursts = {10 * place: 300.0 for place in range(1, 7)}
-    [(_, _, _, instead, effect)] = advised(Recorded(age_s=bursts), AGE, start=10)
-    assert instead == {"advice-lower-calm": {"limit": "270", "points": "1", "periods": "60"}}
-    assert effect == fires("1")
-    del bursts[10]
-    [(_, _, _, instead, effect)] = advised(Recorded(age_s=bursts), AGE, start=10)
-    assert "advice-lower" in instead and effect == fires("11", 5)
-
-
 def test_a_function_that_seldom_runs_can_not_fill_m_of_n():
     world = Recorded(invocations={30: 5.0}, errors={30: 5.0})
     often = FAILED | {"period_s": 300, "evaluation_periods": 12, "datapoints_to_alarm": 2}
@@ -192,20 +171,6 @@ def test_a_maximum_fires_where_an_average_hides_it():
     ]
 
 
-@together(
-    ("average", "maximum", "is_said"),
-    [
-        ({30: 2.0, 40: 29.0}, {30: 29.0, 40: 29.0}, True),  # ten minutes later
-        ({30: 29.0, 40: 2.0}, {30: 29.0, 40: 29.0}, False),
-        ({30: 2.0}, {30: 19.0}, False),
-        ({20: 29.0, 30: 29.0}, {20: 2.0, 30: 2.0}, False),
-    ],
-)
-def test_an_average_is_as_good_where_it_fires_as_early(average, maximum, is_said):
-    world = Recorded(invocations=dict.fromkeys(average, 5.0), duration_avg_s=average, duration_max_s=maximum)
-    assert len(advised(world, DURATION, start=30)) == is_said
-
-
 def test_an_alarm_that_missing_points_clear_again_and_again_ignores_them():
     bursts = dict.fromkeys(range(10, 70, 10), 5.0)
     world = Recorded(invocations=bursts, errors=bursts)
@@ -216,36 +181,6 @@ def test_an_alarm_that_missing_points_clear_again_and_again_ignores_them():
     assert advised(world, FAILED, start=None) == []
     fewer = dict.fromkeys(range(10, 60, 10), 5.0)
     assert advised(Recorded(invocations=fewer, errors=fewer), FAILED, start=10) == []
-
-
-def test_good_points_between_bad_ones_clear_an_alarm_whatever_is_missing():
-    bursts = dict.fromkeys(range(10, 70, 5), 5.0)
-    bad = {place: 5.0 if place % 10 == 0 else 0.0 for place in bursts}
-    assert advised(Recorded(invocations=bursts, errors=bad), FAILED, start=10) == []
-
-
-def test_resources_with_the_same_advice_are_one():
-    found = advise(
-        (world := Recorded(age_s={10: 300.0})),
-        world.pipelines * 2,
-        specs(AGE),
-        minute(10),
-        7200.0,
-    )
-    assert [(each.alarm, each.resource) for each in found] == [("age_gt_600_max_60s_1of1", "jobs, jobs")]
-    assert isinstance(found[0], Advice)
-
-
-def test_false_alarms_are_counted_a_week_and_those_of_another_incident_are_none():
-    # Once before the incident within two hours: 84 times in a week of 168 hours.
-    world = Recorded(hours=4, age_s={10: 300.0, 200: 300.0})
-    [(*_, effect)] = advised(world, AGE, start=200)
-    assert effect == fires("1", 2, "84.0")
-    spans = {"jobs": [(minute(10), minute(20))]}
-    [(*_, effect)] = advised(world, AGE, start=200, elsewhere=spans)
-    assert effect == fires("1", 2)
-    [(*_, effect)] = advised(world, AGE, start=230)
-    assert effect == fires("0", 2, "84.0") or "effect-not-for-it" in effect
 
 
 def backtested(**row):
@@ -292,87 +227,3 @@ def test_the_evidence_for_an_alarm_is_its_delay_and_its_false_alarms(row, start,
     assert key == ("dead", "jobs-dlq")
     assert (one.after_s, one.times, one.false) == numbers
     assert messages_in(one.sentence) == sentence
-
-
-def test_no_more_messages_were_held_than_died_in_the_incident():
-    [one] = evidence_of(backtested(), AT, 7200.0, {"jobs-dlq"}, 5, lambda _: 7).values()
-    assert messages_in(one.sentence)["alarm-evidence-fires"]["held"] == 5
-    [none] = evidence_of(backtested(), AT, 7200.0, {"jobs-dlq"}).values()
-    values = messages_in(none.sentence)["alarm-evidence-fires"]
-    assert (values["held"], values["dead"]) == (0, 0)
-
-
-def evidence(after_s, times, false):
-    return Evidence(after_s, times, false, message("alarm-evidence-none"))
-
-
-FIRST, SECOND = (evidence(600.0, 4, 2), 60.0), (evidence(None, 2, 0), 300.0)
-
-
-@together(
-    ("composite", "members", "is_better"),
-    [
-        (evidence(900.0, 1, 1), [FIRST, SECOND], True),
-        (evidence(901.0, 1, 1), [FIRST, SECOND], False),  # more than one period of the slowest later
-        (evidence(600.0, 3, 2), [FIRST, SECOND], True),  # half of the members' six
-        (evidence(600.0, 4, 2), [FIRST, SECOND], False),
-        (evidence(600.0, 1, 3), [FIRST, SECOND], False),
-        (evidence(600.0, 1, 2), [(evidence(600.0, 3, 2), 60.0), SECOND], False),  # five are few
-        (None, [FIRST], False),
-        (evidence(None, 1, 0), [FIRST], False),
-        (evidence(600.0, None, 0), [FIRST], False),
-        (evidence(600.0, 1, 0), [SECOND], False),  # no member fires for the incident
-        (evidence(600.0, 1, 0), [(None, 60.0)], False),
-        (evidence(600.0, 1, 0), [(evidence(0.0, None, 9), 60.0)], False),
-        (evidence(600.0, 1, 1), [FIRST, (evidence(0.0, None, 9), 900.0)], True),
-    ],
-)
-def test_a_composite_alarm_is_better_with_fewer_false_alarms_or_half_the_notifications(
-    composite, members, is_better
-):
-    assert is_better_together(composite, members) is is_better
-
-
-def test_sensitivity_states_what_each_variant_would_have_done():
-    world = Recorded(age_s={10: 300.0, 11: 300.0, 12: 300.0})
-    found = sensitivity(
-        world,
-        world.pipelines,
-        specs(AGE | {"threshold": 200}, {"name": "both", "composite": "ALARM(age)"}, PROBES),
-        minute(10),
-        7200.0,
-    )
-    columns = [
-        "alarm", "resource", "threshold_factor", "threshold", "threshold_unit", "datapoints_to_alarm",
-        "evaluation_periods", "times_raised", "minutes_after_start",
-    ]  # fmt: skip
-    # Below 300 s it fires after one to three points in a row; at 400 s never.
-    expected = [
-        ("age", "jobs", factor, 200.0 * factor, "s", n, n, *((1, n) if factor < 2 else (0, None)))
-        for factor in (0.25, 0.5, 1.0, 2.0, 4.0)
-        for n in (1, 2, 3)
-    ]
-    shown = found[columns].astype({"minutes_after_start": "float64"})
-    pd.testing.assert_frame_equal(shown, pd.DataFrame(expected, columns=columns), check_dtype=False)
-    assert found["false_a_week"].tolist() == [0.0] * 15
-
-
-def test_alarms_that_depend_on_what_is_not_published_are_shown_for_each_assumption():
-    """An alarm on three of three points: those of minutes 30 and 36 breach, and all others are missing.
-
-    A lone point fires it when it is three periods old, at minutes 33 and 39. It stays until the point leaves
-    the range: of eight periods (N + 5), only after the second has fired it again.
-    """
-    lone = FAILED | {"name": "lone", "evaluation_periods": 3, "treat_missing_data": "missing"}
-    world = Recorded(invocations={30: 5.0, 36: 5.0}, errors={30: 5.0, 36: 5.0})
-    both = {"name": "both", "composite": "ALARM(lone)"}
-    found = unpublished_sensitivity(world, world.pipelines, specs(lone, both, PROBES), HOUR_S)
-    rings = {"N + 0": 2, "N + 2": 2, "N + 5": 1, "insufficient": 2, "ok": 2}
-    assert list(UNPUBLISHED) == list(rings)
-    expected = {"alarm": "lone", "resource": "job-runner"}
-    for name, number in rings.items():
-        expected |= {f"first_{name}": pd.Timestamp(minute(33)), f"rings_{name}": number}
-    assert found.to_dict("records") == [expected]
-    once = Recorded(invocations={30: 5.0}, errors={30: 5.0})
-    alike = unpublished_sensitivity(once, once.pipelines, specs(lone, FAILED), HOUR_S)
-    assert alike.empty and list(alike.columns) == list(expected)

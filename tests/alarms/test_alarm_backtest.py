@@ -55,11 +55,6 @@ def test_missing_points_follow_the_treatment():
     assert lasting.in_alarm_at_end
 
 
-def test_a_finer_alarm_than_the_history_is_refused():
-    with pytest.raises(InputError, match="60 s can't be evaluated on points of 300 s"):
-        backtest(History(series([1.0], 300), "Maximum", 300), Rule(60, 0.0))
-
-
 @pytest.mark.slow
 def test_the_teams_alarms_on_a_failing_function():
     world = World()
@@ -142,13 +137,3 @@ def test_points_of_a_longer_period_combine_those_of_the_record(stat, values):
     assert aligned.iloc[0] == values and minutes(aligned.index[0]) == 2 and len(aligned) == 2
     sliding = history.points(Rule(120, 0.0))
     assert sliding.iloc[0] == values and [minutes(at) for at in sliding.index] == [2, 3, 4]
-
-
-def test_an_alarm_changes_state_for_each_interval_in_alarm():
-    run = backtest(History(series([0.0, 9.0, 9.0, 0.0, 9.0]), "Maximum", 60), Rule(60, 5.0))
-    assert [tuple(map(minutes, pair)) for pair in run.raised[:1]] == [(2, 4)]
-    assert (minutes(run.raised[1][0]), run.raised[1][1]) == (5, None)
-    assert [(minutes(at), state) for at, state in run.actions] == [
-        (1, "OK"), (2, "ALARM"), (4, "OK"), (5, "ALARM")
-    ]  # fmt: skip
-    assert run.uncertainty_s == 0.0 and minutes(run.first) == 2

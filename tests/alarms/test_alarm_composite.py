@@ -6,7 +6,7 @@ from worlds.backlog_world import START
 from worlds.together import together
 
 from watchme_analysis.alarms.backtest import History, Rule, backtest, run_of_states, samples_needed
-from watchme_analysis.alarms.composite import always, composite_run, parse_rule, with_names
+from watchme_analysis.alarms.composite import composite_run, parse_rule
 from watchme_analysis.errors import InputError
 
 MINUTE = pd.Timedelta(minutes=1)
@@ -56,11 +56,6 @@ def test_a_composite_alarm_follows_the_states_of_others():
     assert composite_run(parse_rule("ALARM(unknown)"), runs).raised == ()
 
 
-def test_actions_are_taken_only_when_the_state_changes():
-    reported = [(int((at - START) / MINUTE), state) for at, state in run("IOOAAAOA").actions]
-    assert reported == [(1, "OK"), (3, "ALARM"), (6, "OK"), (7, "ALARM")]
-
-
 @pytest.mark.parametrize(("stat", "needed"), [("p99", 1000), ("p50", 20), ("p90", 100), ("p10", 100)])
 def test_a_percentile_needs_so_many_samples(stat, needed):
     assert samples_needed(stat) == pytest.approx(needed)
@@ -78,15 +73,6 @@ def test_few_samples_keep_the_state_where_they_are_ignored():
         backtest(History(values, "p99", 60), Rule(60, 50.0, low_samples="guess"))
 
 
-def test_names_in_a_rule_are_replaced_and_its_words_are_in_capitals():
-    names = {"a": "team-a", "b c": "team-b", "d": "team-d", "": "team-empty"}
-    text = """alarm("a") and not (OK('b c') or insufficient_data(d)) or ALARM("")"""
-    assert with_names(text, names) == (
-        """ALARM("team-a") AND NOT (OK("team-b") OR INSUFFICIENT_DATA("team-d")) OR ALARM("team-empty")"""
-    )
-    assert with_names("ALARM(other)", names) == 'ALARM("other")'
-
-
 def test_a_rule_names_each_alarm_once_and_is_nested_to_a_limit():
     rule = parse_rule("ALARM(a) OR (OK('b') AND ALARM(a))")
     assert (rule.text, rule.names) == ("ALARM(a) OR (OK('b') AND ALARM(a))", ("a", "b"))
@@ -94,12 +80,3 @@ def test_a_rule_names_each_alarm_once_and_is_nested_to_a_limit():
     for text in ("NOT " * 100 + "ALARM(a)", "()", "ALARM(a)()"):
         with pytest.raises(InputError):
             parse_rule(text)
-
-
-def test_a_constant_state_begins_with_the_earliest_of_the_others():
-    found = always("ALARM", {"a": run("OA", first=3), "b": run("OO", first=1)})
-    assert found.raised == ((START + MINUTE, None),) and found.states.tolist() == ["ALARM"]
-    assert always("ALARM", {}).raised == ()
-    coarse = run_of_states(run("OA").states, 240.0)
-    both = composite_run(parse_rule("ALARM(a) OR ALARM(b)"), {"a": coarse, "b": run("OO"), "c": run("AA")})
-    assert both.uncertainty_s == 240.0 and both.states.tolist() == ["OK", "ALARM"]

@@ -11,7 +11,6 @@ from worlds.messages import messages_in
 from watchme_analysis import notebook
 from watchme_analysis.alarms.backtest import AlarmRun
 from watchme_analysis.alarms.sections import (
-    advice_table,
     backtest_table,
     plot_alarm_sensitivity,
     plot_alarm_times,
@@ -104,11 +103,6 @@ def test_a_threshold_that_never_rings_is_drawn_as_never():
     assert "dead on a-dlq: 1 h after the start" in picture.alt
     assert "1 s" in picture.words
     assert plot_alarm_sensitivity(parts[1]).words[0].startswith("No threshold or M of N makes")
-
-
-def test_nothing_to_better_is_said():
-    assert advice_table(()).note == label("alarm-advice-none", "en")
-    assert advice_table((), "ja").note == label("alarm-advice-none", "ja")
 
 
 @pytest.fixture(scope="module")

@@ -6,23 +6,19 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from worlds.messages import messages_in, plain
+from worlds.messages import messages_in
 from worlds.one_queue import Tables, pipeline_of
 from worlds.queue_contexts import at, frame_of
 from worlds.together import together
 
-from watchme_analysis.alarms import sections
 from watchme_analysis.alarms.backtest import AlarmRun, Rule
-from watchme_analysis.alarms.chains import Chain, cannot_fire
 from watchme_analysis.alarms.specification import (
     AlarmSpec,
     MathInput,
     existing_alarms,
     parse_specs,
     read_specs,
-    threshold_label,
 )
-from watchme_analysis.alarms.standard import STANDARD, WALL_CLOCK, standard_alarms
 from watchme_analysis.alarms.trials import (
     AlarmBacktest,
     backtest_alarms,
@@ -31,11 +27,9 @@ from watchme_analysis.alarms.trials import (
     try_alarm,
 )
 from watchme_analysis.errors import InputError
-from watchme_analysis.present import style
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
-from watchme_analysis.text.message import Choice, Resource, message, message_of
-from watchme_analysis.text.render import label, render
-from watchme_analysis.window import Window, parse_zone
+from watchme_analysis.text.message import message_of
+from watchme_analysis.window import parse_zone
 
 TOKYO = parse_zone("Asia/Tokyo")
 ENTRY = {"name": "a", "over": "queue", "metric": "M", "stat": "Sum", "period_s": 300, "threshold": 5}
@@ -64,18 +58,6 @@ def test_an_entry_becomes_a_rule_with_cloudwatchs_defaults():
     assert parsed(("metric",), ratio=["E", "I"]).metrics == ("E", "I")
     share = parsed(("threshold",), of_timeout=1)
     assert (share.of_timeout, share.rule.threshold) == (1.0, 0.0)
-
-
-def test_probes_need_a_name_alone():
-    [spec] = parse_specs({"alarms": [{"name": "h", "over": "probes", "slower_than_s": 10}]})
-    assert spec == AlarmSpec("h", "probes", ("failed checks",), "", Rule(60, 0.0), slower_than_s=10.0)
-
-
-def test_a_composite_alarm_is_over_queues_unless_another_kind_is_stated():
-    [spec] = parse_specs({"alarms": [{"name": "c", "composite": "ALARM(a)"}]})
-    assert spec == AlarmSpec("c", "queue", composite="ALARM(a)")
-    [spec] = parse_specs({"alarms": [{"name": "c", "over": "x", "composite": "ALARM(a)"}]})
-    assert spec.over == "x"
 
 
 @together(
@@ -128,63 +110,6 @@ def test_an_entry_is_used_or_refused(remove, fields, refused):
         parsed(remove, **fields)
 
 
-@together(
-    ("spec", "values", "limit"),
-    [
-        (
-            parsed(),
-            {"kind": "value", "what": "M Sum", "sign": ">", "limit": "5"},
-            (5.0, ""),
-        ),
-        (
-            parsed(metric="Duration", threshold=2500, comparison="LessThanThreshold"),
-            {"kind": "value", "what": "Duration Sum", "sign": "<", "limit": "2.5 s"},
-            (2.5, "s"),
-        ),
-        (
-            parsed(metric="ApproximateAgeOfOldestMessage", comparison="GreaterThanOrEqualToThreshold"),
-            {"kind": "value", "what": "ApproximateAgeOfOldestMessage Sum", "sign": "≥", "limit": "5 s"},
-            (5.0, "s"),
-        ),
-        (
-            parsed(("metric",), ratio=["E", "I"], comparison="LessThanOrEqualToThreshold"),
-            {"kind": "value", "what": "E / I Sum", "sign": "≤", "limit": "5 %"},
-            (5.0, "%"),
-        ),
-        (
-            parsed(("threshold",), of_timeout=0.9, metric="Duration"),
-            {"kind": "timeout", "what": "Duration Sum", "sign": ">", "limit": "90"},
-            (90.0, "% of the timeout"),
-        ),
-        (
-            AlarmSpec("h", "probes", ("failed checks",), rule=Rule(300, 0.0)),
-            {"kind": "checks", "what": "failed checks", "sign": ">", "limit": "0"},
-            (0.0, ""),
-        ),
-        (
-            AlarmSpec("m", "x", rule=Rule(300, 1.0), expression="e / i"),
-            {"kind": "value", "what": "e / i", "sign": ">", "limit": "1"},
-            (1.0, ""),
-        ),
-    ],
-)
-def test_a_rule_is_said_with_its_sign_and_its_limit_in_its_unit(spec, values, limit):
-    period = {"period": "300", "points": "1", "periods": "1"}
-    assert messages_in(spec.summary)["alarm-rule"] == values | period
-    assert spec.limit == limit
-    assert messages_in(message_of(spec.in_words))["alarm-rule"] == values | period
-
-
-def test_thresholds_have_the_unit_of_their_language():
-    for unit, kind in (("", "count"), ("s", "seconds"), ("%", "percent"), ("% of the timeout", "timeout")):
-        said = message("alarm-threshold", value=Resource("5"), unit=Choice(kind))
-        for language in ("en", "ja"):
-            assert threshold_label("5", unit, language) == render(said, language)
-    assert len({threshold_label("5", unit, "en") for unit in ("", "s", "%", "% of the timeout")}) == 4
-    composite = AlarmSpec("c", "queue", composite="ALARM(a)")
-    assert messages_in(composite.summary) == {"value": {"value": "ALARM(a)"}}
-
-
 def existing(**definition):
     """Return the alarm of a definition of CloudWatch."""
     rows = pd.DataFrame([{"alarm": "a", "definition": json.dumps({"AlarmName": "a"} | definition)}])
@@ -210,11 +135,6 @@ def test_an_existing_alarm_is_read_with_its_defaults():
     assert existing(**PLAIN | more) == AlarmSpec("a", "jobs", ("M",), "p99", stated)
     bare = existing(MetricName="M", Statistic="Sum", ComparisonOperator="LessThanThreshold")
     assert bare == AlarmSpec("a", "a", ("M",), "Sum", Rule(60, 0.0, 1, 1, "LessThanThreshold"))
-
-
-@together("key", ["QueueName", "FunctionName", "InstanceId", "LoadBalancer"])
-def test_an_existing_alarm_watches_the_resource_of_its_dimensions(key):
-    assert existing(**PLAIN | {"Dimensions": [{"Name": key, "Value": "x"}]}).over == "x"
 
 
 def metric(name, metric_name, dimensions=(), **more):
@@ -274,115 +194,8 @@ def test_the_alarms_that_the_package_brings_and_a_missing_file(tmp_path):
     assert read_specs(path) == read_specs(str(path)) == (parsed(),)
 
 
-def test_the_standard_alarms_are_four_with_two_windows():
-    assert [
-        (spec.over, spec.metrics, spec.stat, spec.rule.period_s, spec.rule.threshold) for spec in STANDARD
-    ] == [
-        ("dlq", ("ApproximateNumberOfMessagesVisible",), "Average", 300, 10.0),
-        ("function", ("Errors", "Invocations"), "Sum", 300, 10.0),
-        ("queue", ("ApproximateAgeOfOldestMessage",), "Maximum", 60, 600.0),
-        ("queue", ("ApproximateAgeOfOldestMessage",), "Maximum", 300, 600.0),
-    ]
-    m_of_n = [(spec.rule.datapoints_to_alarm, spec.rule.evaluation_periods) for spec in STANDARD]
-    assert m_of_n == [(1, 1), (3, 12), (1, 1), (1, 1)]
-    assert all(spec.rule.treat_missing_data == "notBreaching" and spec.rule.sliding for spec in STANDARD)
-    assert [spec.rule.extra_periods for spec in STANDARD] == [2] * 4
-    assert all((one.rule.extra_periods, one.rule.sliding) == (0, False) for one in WALL_CLOCK)
-    nothing = dict.fromkeys(("first", "times_raised", "in_alarm_at_end", "uncertainty_s"))
-    columns = ["resource", "metric", "stat", "period_s", "points", "time", "value"]
-    empty = pd.DataFrame({name: [] for name in columns})
-    flow = Pipeline("jobs", None, None, 60, frame_of(sent=[1.0]))
-    found = standard_alarms(SimpleNamespace(table=lambda name: empty), (flow,))
-    assert [entry["alarm"] for entry in found] == ["age_gt_600_max_60s_1of1", "age_gt_600_max_300s_1of1"]
-    for entry in found:
-        note = messages_in(message_of(entry["note"]))["trial-no-metric"]
-        assert note == {"metric": "ApproximateAgeOfOldestMessage", "stat": "Maximum", "resource": "jobs"}
-        assert entry == nothing | {
-            "alarm": entry["alarm"], "resource": "jobs", "note": entry["note"], "sliding": nothing
-        }  # fmt: skip
-
-
-def chain(queue="jobs", function="worker", dlq="jobs-dlq", **settings):
-    return Chain(queue, function, dlq, RecordedSettings(**settings))
-
-
-def test_a_chain_names_the_resource_that_an_alarm_watches():
-    one = chain()
-    pipeline = Pipeline("jobs", "worker", "jobs-dlq", 60, frame_of(sent=[1.0]), RecordedSettings())
-    assert Chain.of(pipeline) == one
-    for kind, name in (("queue", "jobs"), ("function", "worker"), ("dlq", "jobs-dlq")):
-        assert (one.resource(kind), one.resource(name), one.kind_of(name)) == (name, name, kind)
-    assert one.resource("other") is None
-    assert chain(dlq=None).resource("dlq") is None
-
-
 AGE = parsed(metric="ApproximateAgeOfOldestMessage", stat="Maximum", threshold=540)
 LIFE = {"max_receive_count": 3, "visibility_timeout_s": 180.0}
-
-
-@together(
-    ("spec", "settings", "is_said"),
-    [
-        (AGE, LIFE, True),  # 540 s are reached, not exceeded
-        (replace(AGE, rule=replace(AGE.rule, threshold=539.0)), LIFE, False),
-        # Two of two periods of 300 s need an age of 300 s more.
-        (
-            replace(
-                AGE, rule=replace(AGE.rule, threshold=240.0, evaluation_periods=2, datapoints_to_alarm=2)
-            ),
-            LIFE,
-            True,
-        ),
-        (
-            replace(
-                AGE, rule=replace(AGE.rule, threshold=239.0, evaluation_periods=2, datapoints_to_alarm=2)
-            ),
-            LIFE,
-            False,
-        ),
-        (replace(AGE, rule=replace(AGE.rule, comparison="LessThanThreshold")), LIFE, False),
-        (replace(AGE, over="jobs"), LIFE, True),
-        (replace(AGE, over="other"), LIFE, False),
-        (AGE, {"max_receive_count": 3}, False),
-        (AGE, {"visibility_timeout_s": 180.0}, False),
-        (replace(AGE, metrics=("Errors",)), LIFE, False),
-    ],
-)
-def test_an_age_beyond_the_life_of_a_message_is_never_reached(spec, settings, is_said):
-    found = cannot_fire(spec, [chain(**settings)])
-    assert len(found) == is_said
-    if spec == AGE and is_said:
-        assert messages_in(found[0])["alarm-age-is-never-reached"] == {
-            "alarm": "a", "queues": ["jobs"], "receives": 3, "visibility": 180.0, "total": 540.0,
-            "needed": 540.0, "better": 270.0,
-        }  # fmt: skip
-
-
-def test_queues_with_the_same_settings_are_one_sentence():
-    third = chain("third", max_receive_count=1, visibility_timeout_s=9.0)
-    found = cannot_fire(AGE, [chain(**LIFE), chain("more", **LIFE), chain(**LIFE), third])
-    queues = [messages_in(one)["alarm-age-is-never-reached"]["queues"] for one in found]
-    assert queues == [["jobs", "more"], ["third"]]
-
-
-@together(
-    ("threshold", "timeout", "over", "is_said"),
-    [
-        (30_000, 30.0, "function", True),
-        (29_999, 30.0, "function", False),
-        (30_000, None, "function", False),
-        (30_000, 30.0, "worker", True),
-        (30_000, 30.0, "other", False),
-    ],
-)
-def test_a_duration_beyond_the_timeout_is_never_reached(threshold, timeout, over, is_said):
-    spec = parsed(metric="Duration", stat="Maximum", threshold=threshold, over=over)
-    found = cannot_fire(spec, [chain(function_timeout_s=timeout)])
-    assert [messages_in(one)["alarm-duration-is-never-reached"] for one in found] == [
-        {"alarm": "a", "functions": ["worker"], "threshold": 30.0, "timeout": 30.0}
-    ] * is_said
-    share = parsed(("threshold",), metric="Duration", stat="Maximum", of_timeout=2.0, over="function")
-    assert cannot_fire(share, [chain(function_timeout_s=30.0)]) == ()
 
 
 RUN = AlarmRun(((at(0), at(1)),), pd.Series(dtype="string"))
@@ -420,21 +233,6 @@ def test_a_row_of_a_back_test_counts_from_the_start_and_what_is_false(
     assert row["in_alarm_at_end"] is (bool(raised) and raised[-1][1] is None)
     first = None if pd.isna(row["first"]) else row["first"].to_pydatetime()
     assert first == (times[0][0] if times else None)
-
-
-def test_a_back_test_that_could_not_be_evaluated_has_no_numbers():
-    [row] = backtest_frame([AlarmBacktest(parsed(), "jobs", None, "why")], at(0), 86_400.0).to_dict("records")
-    for name in (
-        "first",
-        "cleared",
-        "times_raised",
-        "minutes_after_start",
-        "false_a_week",
-        "in_alarm_at_end",
-    ):
-        assert pd.isna(row[name]), name
-    [unknown] = backtest_frame([AlarmBacktest(parsed(), "jobs", RUN)], None, 0.0).to_dict("records")
-    assert pd.isna(unknown["false_a_week"])
 
 
 def tries(spec, timeout=None):
@@ -502,72 +300,6 @@ def test_a_back_test_is_in_the_order_of_the_alarms_and_of_each_resource_once():
     ]  # fmt: skip
     assert messages_in(message_of(found[0].note)) == {"trial-unknown": {"alarms": ["unknown"]}}
     assert messages_in(message_of(found[5].note)) == {"trial-no-state": {}}
-
-
-def ranges():
-    first = {"alarm": "a", "resource": "jobs", "first_x": pd.Timestamp(at(0)), "rings_x": 1500}
-    return pd.DataFrame([first | {"first_y": pd.NaT, "rings_y": 0}])
-
-
-def test_alarms_that_depend_on_the_unpublished_are_listed_with_first_and_number():
-    shown = sections.ranges_table(ranges(), ["x", "y"], TOKYO)
-    assert shown.rows == (("a", "jobs", "2026-11-24 19:00, 1,500 ×", "–, 0 ×"),)
-    assert shown.heads == (label("column-alarm", "en"), label("column-resource", "en"), "x", "y")
-    assert shown.note == label("ranges-note", "en") and "Asia/Tokyo" in shown.caption
-    none = sections.ranges_table(ranges().iloc[:0], ["x", "y"], TOKYO)
-    assert (none.rows, none.note) == ((), label("ranges-none", "en"))
-
-
-def test_rules_and_advice_are_tables_of_their_texts():
-    shown = sections.rules_table([("a", "M > 5", "queue")])
-    assert shown.rows == (("a", "M > 5", "queue"),)
-    assert shown.heads == tuple(label(f"column-{name}", "en") for name in ("alarm", "rule", "over"))
-    assert shown.caption == label("rules-caption", "en")
-    texts = [message("value", value=Resource(text)) for text in ("found", "instead", "effect")]
-    advice = SimpleNamespace(alarm="a", resource="jobs", finding=texts[0], instead=texts[1], effect=texts[2])
-    advised = sections.advice_table([advice])
-    assert advised.rows == (("a", "jobs", "found", "instead", "effect"),) and advised.note == ""
-    names = ("alarm", "resource", "backtest-shows", "better", "effect-of-change")
-    assert advised.heads == tuple(label(f"column-{name}", "en") for name in names)
-    assert advised.caption == label("alarm-advice-caption", "en")
-    assert plain(texts[0]) == "value" and render(texts[0]) == "found"
-
-
-def test_times_in_alarm_are_bars_from_their_start_to_their_end(drawn):
-    window = Window(at(0), at(12))
-    bars = [("a\njobs", ((at(1), at(3)), (at(6), None))), ("b", ((at(2), at(4)),))]
-    shown = sections.plot_alarm_times(bars, style.AxisSpan(window, TOKYO, (at(0), None)), at(5))
-    [figure] = drawn
-    axis = figure.axes[0]
-    day = style.day_number
-    boxes = [(bar.get_y() + 0.25, bar.get_x(), bar.get_x() + bar.get_width()) for bar in axis.patches[-3:]]
-    assert boxes == [
-        pytest.approx((0.0, day(at(1)), day(at(3)))), pytest.approx((0.0, day(at(6)), day(at(12)))),
-        pytest.approx((1.0, day(at(2)), day(at(4)))),
-    ]  # fmt: skip
-    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["a\njobs", "b"]
-    assert axis.get_ylim() == (1.6, -0.6)
-    noticed = axis.get_lines()[-1]
-    assert noticed.get_xdata()[0] == day(at(5)) and noticed.get_color() == style.BLACK
-    assert shown.name == "alarms" and label("alarms-panel-noticed", "en") in shown.words
-    assert label("alarms-alt", "en", alarms="a / jobs (2 ×), b (1 ×)") in shown.alt
-
-
-def test_a_metric_without_points_is_evaluated_over_the_time_of_all_queues():
-    queries = [
-        {"metric": "M", "resource": name, "stat": "Sum", "period_s": 300, "points": 0}
-        for name in ("jobs", "more")
-    ]
-    flows = (
-        pipeline_of(sent=[1.0] * 3), pipeline_of(queue="more", sent=[None] * 2 + [1.0] * 4),
-        pipeline_of(queue="none", sent=[]),
-    )  # fmt: skip
-    spec = replace(parsed(), rule=replace(parsed().rule, treat_missing_data="breaching"))
-    first, second, unknown = backtest_alarms(Tables(metric_queries=queries), flows, (spec,))
-    for one in (first, second):
-        assert (one.run.first, one.run.states.index[-1]) == (at(1), at(6))
-        assert len(one.run.states) == 6 and one.run.in_alarm_at_end
-    assert unknown.run is None
 
 
 def recorded(metric_name, *values, resource="jobs", stat="Sum", first=0):

@@ -6,7 +6,7 @@ from worlds.backlog_world import START, World
 from worlds.hostile_rows import hostile_documents
 from worlds.together import together
 
-from watchme_analysis.alarms.sensitivity import sensitivity, variants
+from watchme_analysis.alarms.sensitivity import variants
 from watchme_analysis.alarms.specification import parse_specs, read_specs
 from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
 from watchme_analysis.cli.alarms import alarms
@@ -61,23 +61,6 @@ def test_rings_before_the_incident_are_in_vain():
     assert backtest_frame(tried, START.to_pydatetime(), 86400.0)["false_a_week"].item() == 0
 
 
-@pytest.mark.slow
-def test_fewer_points_ring_earlier():
-    world = failing()
-    frame = sensitivity(world, pipelines(world), parse_specs({"alarms": [RATE]}), None, 86400.0)
-    first = frame[frame["threshold_factor"] == 1.0].set_index("datapoints_to_alarm")["first"]
-    assert first[1] < first[3]
-    assert first.isna()[12]
-
-
-def test_an_alarm_over_what_was_not_collected_says_so():
-    world = failing()
-    spec = {**RATE, "over": "somewhere-else"}
-    (tried,) = backtest_alarms(world, pipelines(world), parse_specs({"alarms": [spec]}))
-    assert tried.run is None
-    assert "somewhere-else is not in the case" in tried.note
-
-
 @together(
     ("change", "message"),
     [
@@ -98,12 +81,6 @@ def test_an_alarm_over_what_was_not_collected_says_so():
 def test_a_bad_specification_is_refused_in_a_sentence(change, message):
     with pytest.raises(InputError, match=message):
         parse_specs({"alarms": [{**RATE, **change}]})
-
-
-@pytest.mark.parametrize("content", [{"alarms": []}, {"alarms": {}}, {}, ["alarms"], None])
-def test_a_file_without_a_list_of_alarms_is_refused(content):
-    with pytest.raises(InputError, match=r"mine\.yaml has no list `alarms`"):
-        parse_specs(content, "mine.yaml")
 
 
 def test_a_specification_of_any_content_is_used_or_refused_in_one_sentence(tmp_path):

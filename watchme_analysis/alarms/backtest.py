@@ -37,57 +37,33 @@ LOW_SAMPLES = ("evaluate", "ignore")
 
 @dataclass(frozen=True)
 class Rule:
-    """The rule of a metric alarm.
+    """The rule of a metric alarm; threshold and comparison as CloudWatch has them, in the metric's unit."""
 
-    Attributes
-    ----------
-    period_s
-        Length of a data point in seconds.
-    threshold, comparison
-        Threshold in the unit of the metric, and the comparison operator as CloudWatch names it.
-    evaluation_periods, datapoints_to_alarm
-        N and M.
-    treat_missing_data
-        One of the values of :func:`watchme_analysis.alarms.evaluation.evaluate`.
-    extra_periods
-        Number of periods by which the evaluation range is longer than N. CloudWatch does not publish it; its
-        examples show two.
-    lone_point
-        What a few young breaching points lead to while others are missing; see
-        :func:`watchme_analysis.alarms.evaluation.evaluate`.
-    low_samples
-        For a percentile: ``evaluate``, or ``ignore``, which keeps the state while the evaluation periods have
-        fewer samples than :func:`samples_needed`.
-    sliding
-        True for an evaluation every minute (every ten seconds for a period below one minute) over the last
-        ``period_s``, which is CloudWatch's default. False for an evaluation at the end of each period aligned
-        to the clock, as with the evaluation window ``WallClockWindow``.
-    """
-
-    period_s: int
+    period_s: int  # of a data point
     threshold: float
-    evaluation_periods: int = 1
-    datapoints_to_alarm: int = 1
+    evaluation_periods: int = 1  # N
+    datapoints_to_alarm: int = 1  # M
     comparison: str = "GreaterThanThreshold"
-    treat_missing_data: str = "missing"
+    treat_missing_data: str = "missing"  # a value of evaluation.evaluate, as lone_point is
+    # By how many periods the evaluation range is longer than N. CloudWatch does not publish it; its examples
+    # show two.
     extra_periods: int = 2
     lone_point: str = "keep"
+    # For a percentile: ``evaluate``, or ``ignore``, which keeps the state while the evaluation periods have
+    # fewer samples than samples_needed.
     low_samples: str = "evaluate"
+    # True for an evaluation every minute (every ten seconds for a period below one minute) over the last
+    # period, which is CloudWatch's default. False for an evaluation at the end of each period aligned to the
+    # clock, as with the evaluation window ``WallClockWindow``.
     sliding: bool = True
 
 
 @dataclass(frozen=True)
 class AlarmRun:
-    """States of an alarm over a recorded metric.
+    """States of an alarm over a recorded metric, by the time of evaluation.
 
-    Attributes
-    ----------
-    raised
-        Start and end of each ALARM interval; the end is None while still in alarm.
-    states
-        State, indexed by the time of evaluation.
-    uncertainty_s
-        Largest delay of a time in seconds, because the recorded period is longer than that of the rule.
+    ``raised`` are start and end of each ALARM interval; the end is None while still in alarm. A time may be
+    late by up to ``uncertainty_s``, because the recorded period is longer than that of the rule.
     """
 
     raised: tuple[tuple[datetime, datetime | None], ...]
@@ -103,12 +79,6 @@ class AlarmRun:
     def in_alarm_at_end(self) -> bool:
         """Return True if the alarm was still in state ALARM at the end."""
         return bool(self.raised) and self.raised[-1][1] is None
-
-    @property
-    def actions(self) -> tuple[tuple[datetime, str], ...]:
-        """Return the times of state changes and the new states; CloudWatch acts only at these times."""
-        changed = self.states[self.states != self.states.shift(fill_value="INSUFFICIENT_DATA")]
-        return tuple((moment.to_pydatetime(), str(state)) for moment, state in changed.items())
 
 
 @dataclass(frozen=True)
@@ -149,20 +119,13 @@ def backtest(
 
     Parameters
     ----------
-    history
-        The recorded metric.
-    rule
-        Alarm rule.
+    history, rule
+        The recorded metric, and the rule, whose period must be a multiple of the recorded one.
     span
         Start and end of the recording, so that a sparse metric is evaluated where it has no data points too;
         from its first to its last data point by default.
     samples
         SampleCount of the metric at the same period; needed when ``rule.low_samples`` is ``ignore``.
-
-    Raises
-    ------
-    InputError
-        When the period of the rule is not a multiple of the period of the history.
     """
     _check(rule, history.period_s)
     values = history.points(rule, span)
@@ -181,16 +144,9 @@ def backtest(
 def backtest_math(
     expression: str, histories: Mapping[str, History], rule: Rule, span: Span | None = None
 ) -> AlarmRun:
-    """Return the states of an alarm over a metric math expression.
+    """Return the states of an alarm over a metric math expression of recorded metrics by id.
 
-    Parameters
-    ----------
-    expression
-        Expression for :func:`watchme_analysis.alarms.metric_math.calculate`.
-    histories
-        Recorded metrics by id.
-    rule, span
-        As for :func:`backtest`; errors are the same.
+    Rule and span are those of :func:`backtest`.
     """
     from watchme_analysis.alarms.metric_math import calculate
 
@@ -233,13 +189,7 @@ def samples_needed(stat: str) -> float:
 
 
 def check_periods(rule: Rule) -> None:
-    """Raise an error for a rule over so many periods that its evaluation would not end.
-
-    Raises
-    ------
-    InputError
-        When the rule reaches the limit of periods.
-    """
+    """Raise an InputError for a rule over so many periods that its evaluation would not end."""
     limits = load_config().limits
     if rule.evaluation_periods + rule.extra_periods > limits.periods:
         raise InputError(
@@ -302,8 +252,7 @@ def run_of_points(
     stride
         Number of points from one period to the next; above 1 for a sliding window.
     enough
-        Whether each evaluation has enough samples; without enough, the state stays. None means that all have
-        enough.
+        Whether each evaluation has enough samples; without enough, the state stays. None: all have.
     """
     import numpy as np
     import pandas as pd

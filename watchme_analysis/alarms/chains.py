@@ -15,15 +15,7 @@ _MILLISECONDS = 1000.0
 
 @dataclass(frozen=True)
 class Chain:
-    """A queue, the function that drains it, and its DLQ; None where there is none.
-
-    Attributes
-    ----------
-    queue, function, dlq
-        Names.
-    settings
-        Their settings.
-    """
+    """The names of a queue, the function that drains it, and its DLQ; None where there is none."""
 
     queue: str | None
     function: str | None
@@ -50,12 +42,7 @@ class Chain:
 def cannot_fire(spec: AlarmSpec, chains: Iterable[Chain]) -> tuple[Message, ...]:
     """Return the arithmetic by which an alarm can never fire for a failure, once for equal settings.
 
-    Parameters
-    ----------
-    spec
-        The alarm.
-    chains
-        Queues, functions and DLQs with their settings; unknown settings prove nothing.
+    Unknown settings of a chain prove nothing.
     """
     if not spec.rule.comparison.startswith("Greater"):
         return ()

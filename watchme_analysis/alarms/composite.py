@@ -42,18 +42,10 @@ class CompositeRule:
 
 
 def parse_rule(text: str) -> CompositeRule:
-    """Return the parsed rule of a composite alarm.
+    """Return the parsed rule of a composite alarm, such as ``ALARM("a") AND (NOT OK(b) OR TRUE)``.
 
-    Parameters
-    ----------
-    text
-        Rule, such as ``ALARM("a") AND (NOT OK(b) OR TRUE)``. NOT binds closest, then AND, then OR, as in
-        Python, whose parser is used. Of an alarm ARN, only the name is used.
-
-    Raises
-    ------
-    InputError
-        When the text is not a valid rule.
+    NOT binds closest, then AND, then OR, as in Python, whose parser is used. Of an alarm ARN, only the name
+    is used. A text that is no valid rule is an InputError.
     """
     names: list[str] = []
 
@@ -122,15 +114,10 @@ def always(state: str, runs: Mapping[str, AlarmRun]) -> AlarmRun:
 
 
 def composite_run(rule: CompositeRule, runs: Mapping[str, AlarmRun]) -> AlarmRun:
-    """Return the states of a composite alarm over the states of other alarms.
+    """Return the states of a composite alarm over the runs of other alarms by name.
 
-    Parameters
-    ----------
-    rule
-        From :func:`parse_rule`.
-    runs
-        Runs by alarm name. Each state holds until the next evaluation of that alarm. It is INSUFFICIENT_DATA
-        before the first evaluation and for an absent alarm.
+    Each state holds until the next evaluation of that alarm. It is INSUFFICIENT_DATA before the first
+    evaluation and for an absent alarm.
     """
     import pandas as pd
 

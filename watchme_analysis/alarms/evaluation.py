@@ -24,13 +24,7 @@ LONE_POINTS: tuple[str, ...] = get_args(LonePoint)
 
 
 def check_rule_numbers(evaluation_periods: int, datapoints_to_alarm: int, treat_missing_data: str) -> None:
-    """Raise an error for settings that CloudWatch would reject.
-
-    Raises
-    ------
-    InputError
-        When M is not between 1 and N, or the treatment of missing data is unknown.
-    """
+    """Raise an InputError for settings that CloudWatch would reject."""
     if not 1 <= datapoints_to_alarm <= evaluation_periods:
         raise InputError(
             error_message(
@@ -46,13 +40,7 @@ def check_rule_numbers(evaluation_periods: int, datapoints_to_alarm: int, treat_
 
 
 def check_lone_point(lone_point: str) -> None:
-    """Raise an error for an unknown choice of :data:`LONE_POINTS`.
-
-    Raises
-    ------
-    InputError
-        When the choice is unknown.
-    """
+    """Raise an InputError for an unknown choice of :data:`LONE_POINTS`."""
     if lone_point not in LONE_POINTS:
         raise InputError(
             error_message("error-lone-point", name=repr(lone_point), known=", ".join(LONE_POINTS))

@@ -17,18 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The result of one alarm on one resource.
+    """The result of one alarm on one resource, and the same in words.
 
-    Attributes
-    ----------
-    after_s
-        Seconds from the start of the incident until it fires; None when it does not fire for the incident.
-    times
-        Times that it fires in all; None when it could not be evaluated.
-    false
-        False alarms in the window.
-    sentence
-        All this in words.
+    ``after_s`` is the time from the start of the incident until it fires; None when it does not fire for the
+    incident. ``times`` counts how often it fires; None when it could not be evaluated. ``false`` counts false
+    alarms in the window.
     """
 
     after_s: float | None
@@ -45,22 +38,16 @@ def evidence_of(
     dead: int = 0,
     dead_by: Callable[[datetime], int] = lambda _: 0,
 ) -> dict[tuple[str, str], Evidence]:
-    """Return the evidence by alarm and resource.
+    """Return the evidence by alarm and resource, from the frame of ``trials.backtest_frame``.
 
     Parameters
     ----------
-    frame
-        Frame from :func:`watchme_analysis.alarms.trials.backtest_frame`.
-    start
-        Start of the incident; None without one.
-    span_s
-        Length of the window in seconds.
+    start, span_s
+        Start of the incident, None without one, and length of the window in seconds.
     affected
         Resources of the incident; an alarm on another one is not meant to fire for it.
-    dead
-        Messages that the incident moved to DLQs.
-    dead_by
-        Number of them that were there at a time.
+    dead, dead_by
+        Messages that the incident moved to DLQs, and how many of them were there at a time.
     """
     return {
         (str(row["alarm"]), str(row["resource"])): _evidence(
@@ -109,17 +96,11 @@ def _evidence(
 
 
 def is_better_together(composite: Evidence | None, members: Iterable[tuple[Evidence | None, float]]) -> bool:
-    """Return whether a composite alarm is better than its members by the back-test.
+    """Return whether a composite alarm is better than its members, each with its period in seconds.
 
     It is if it fires for the incident at most one period later than the first member does, and has fewer
-    false alarms, or at most half of so many notifications that people stop reacting.
-
-    Parameters
-    ----------
-    composite
-        Evidence for the composite alarm; None when it was not back-tested.
-    members
-        Evidence for each member, with its period in seconds.
+    false alarms, or at most half of so many notifications that people stop reacting. An alarm that was not
+    back-tested has no evidence.
     """
     tested = [(each, period_s) for each, period_s in members if each is not None and each.times is not None]
     if composite is None or composite.after_s is None or composite.times is None or not tested:

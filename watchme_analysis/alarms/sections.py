@@ -39,14 +39,8 @@ def plot_alarm_times(
 ) -> FigureView:
     """Return a figure of the times in alarm, one row per alarm and resource.
 
-    Parameters
-    ----------
-    bars
-        Label, and start and end of each ALARM interval; the end is None while still in alarm.
-    span
-        Window, zone, incident and language.
-    noticed
-        Time at which people noticed, drawn as a dotted line; None if unknown.
+    ``bars`` are a label, and start and end of each ALARM interval; the end is None while still in alarm. The
+    time at which people noticed is a dotted line.
     """
     if not bars:
         return style.empty_figure("alarms", message("alarms-none-fired"), span.language)
@@ -78,13 +72,7 @@ def plot_alarm_times(
 def plot_alarm_sensitivity(frame: pd.DataFrame, language: str = "en") -> FigureView:
     """Return a figure of the delay of each alarm against its threshold, one line per M of N.
 
-    Parameters
-    ----------
-    frame
-        Frame from :func:`watchme_analysis.alarms.sensitivity.sensitivity`. Alarms that never fire for the
-        incident are left out.
-    language
-        Language of labels and description.
+    ``frame`` is that of ``sensitivity.sensitivity``. Alarms that never fire for the incident are left out.
     """
     words = style.drawn_language(language)
     fired = frame[frame["minutes_after_start"].notna()] if len(frame) else frame
@@ -168,16 +156,8 @@ def backtest_table(
 ) -> TableView:
     """Return a table of the alarms that fired, the earliest for the incident first.
 
-    Parameters
-    ----------
-    frame
-        Frame from :func:`watchme_analysis.alarms.trials.backtest_frame`.
-    zone
-        Time zone of the times shown.
-    language
-        Language of caption, headings and notes.
-    existing
-        True for alarms that exist, False for those of a specification.
+    ``frame`` is that of ``trials.backtest_frame``. ``existing`` alarms are those of the account, others those
+    of a specification.
     """
     import pandas as pd
 
@@ -269,16 +249,7 @@ def ranges_table(
 ) -> TableView:
     """Return a table of the alarms whose times depend on what CloudWatch does not publish.
 
-    Parameters
-    ----------
-    frame
-        Frame from :func:`watchme_analysis.alarms.sensitivity.unpublished_sensitivity`.
-    assumptions
-        Names of the assumptions that were evaluated.
-    zone
-        Time zone of the times shown.
-    language
-        Language of caption, headings and note.
+    ``frame`` is that of ``sensitivity.unpublished_sensitivity`` for these assumptions.
     """
     names = tuple(assumptions)
     rows = tuple(
@@ -309,18 +280,8 @@ def alarm_advice(
 ) -> tuple[str, ...]:
     """Return sentences that recommend the alarm to create first.
 
-    Parameters
-    ----------
-    frame
-        Frame from :func:`watchme_analysis.alarms.trials.backtest_frame`.
-    start
-        Start of the incident; None without an incident.
-    affected
-        Pipelines of the incident. Their messages in DLQs are counted until the alarm fired.
-    dead_letters
-        Number of messages that the incident moved to DLQs.
-    zone
-        Time zone of the times shown.
+    ``frame`` is that of ``trials.backtest_frame``, ``start`` that of the incident, None without one. Of the
+    messages that the incident moved to the DLQs of ``affected``, those until the alarm fired are counted.
     """
     useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
     if not len(useful):

@@ -59,42 +59,22 @@ class MathInput:
 class AlarmSpec:
     """A proposed or existing alarm.
 
-    Attributes
-    ----------
-    name
-        Name of the alarm.
-    over
-        ``dlq``, ``function``, ``queue`` or ``probes`` for all resources of that kind, or the name of a single
-        resource.
-    metrics
-        One metric, or two metrics, the first as a percentage of the second.
-    stat
-        Statistic.
-    rule
-        Rule; its threshold is in the unit of the metric (``Duration`` in milliseconds).
-    of_timeout
-        Threshold as a share of the function timeout, which replaces the threshold of the rule.
-    composite
-        Rule over the states of other alarms. For a kind of resource in ``over``, the alarms of the same queue
-        are combined.
-    expression, inputs
-        Metric math expression and its metrics.
-    slower_than_s
-        For probes: response time in seconds above which a check fails too.
-    label
-        Name in its file, where the alarm is a standard alarm and so has the name of that one everywhere.
+    ``over`` is ``dlq``, ``function``, ``queue`` or ``probes`` for all resources of that kind, or the name of
+    a single resource. With two ``metrics``, the first is a percentage of the second.
     """
 
     name: str
     over: str
     metrics: tuple[str, ...] = ()
     stat: str = ""
-    rule: Rule = _RULE
-    of_timeout: float | None = None
+    rule: Rule = _RULE  # its threshold is in the unit of the metric (``Duration`` in milliseconds)
+    of_timeout: float | None = None  # share of the function timeout that replaces the threshold of the rule
+    # Rule over the states of other alarms. Over a kind of resource, those of the same queue are combined.
     composite: str = ""
-    expression: str = ""
+    expression: str = ""  # metric math of the inputs
     inputs: tuple[MathInput, ...] = ()
-    slower_than_s: float | None = None
+    slower_than_s: float | None = None  # for probes: a slower response is a failed check too
+    # Name in its file, where the alarm is a standard alarm and so has the name of that one everywhere.
     label: str = ""
 
     @property
@@ -173,22 +153,11 @@ def threshold_label(value: str, unit: str, language: str) -> str:
 
 
 def parse_specs(content: Any, origin: str = "the specification") -> tuple[AlarmSpec, ...]:
-    """Return the alarms of a parsed specification.
+    """Return the alarms of a parsed specification: a mapping with a list ``alarms``, as in the YAML file.
 
     An alarm with the definition of a standard alarm of a diagnosis is that alarm: it gets its name, and keeps
-    that of the file as label.
-
-    Parameters
-    ----------
-    content
-        Mapping with a list ``alarms``, as in the YAML file.
-    origin
-        File name for error messages.
-
-    Raises
-    ------
-    InputError
-        When an entry lacks a key, has an unknown key or an invalid rule.
+    that of the file as label. An entry that lacks a key, or has an unknown key or an invalid rule, is an
+    InputError that names its place in ``origin``.
     """
     entries = content.get("alarms") if isinstance(content, Mapping) else None
     if not isinstance(entries, list) or not entries:
@@ -433,17 +402,9 @@ BUNDLED = "default.yaml"
 
 
 def read_specs(path: Path | str = "") -> tuple[AlarmSpec, ...]:
-    """Return the alarms of a specification file.
+    """Return the alarms of a YAML file; without ``path``, of that of ``watchme.toml`` or of the package.
 
-    Parameters
-    ----------
-    path
-        YAML file; when empty, that of ``watchme.toml``, else the alarms that the package brings.
-
-    Raises
-    ------
-    InputError, FormatError
-        When the file can't be read, is not YAML, or has an invalid alarm.
+    A file that can't be read, is not YAML, or has an invalid alarm is an InputError or FormatError.
     """
     from importlib.resources import files
 

@@ -45,14 +45,7 @@ def first_reaction(
 ) -> Detection | None:
     """Return the first alarm or change to an affected resource after the start of an incident; else None.
 
-    Parameters
-    ----------
-    tables
-        Case or investigation with the tables ``alarm_history`` and ``changes``.
-    pipelines
-        Affected pipelines.
-    start, end
-        Start and end of the incident; the end is None while it is open.
+    It is read from the tables ``alarm_history`` and ``changes``; the end of the incident is None while open.
     """
     if start is None:
         return None

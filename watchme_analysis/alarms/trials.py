@@ -61,17 +61,10 @@ def _recorded(tables: Tables, resource: str, metric: str, stat: str) -> History 
 
 
 def probe_runs(probes: pd.DataFrame, rule: Rule, slower_than_s: float | None = None) -> dict[str, AlarmRun]:
-    """Return the states of an alarm on failed checks, by path and vantage.
+    """Return the states of an alarm on failed checks of the table ``probes``, by path and vantage.
 
-    Parameters
-    ----------
-    probes
-        Table ``probes``. A check fails without a response, with a status of 400 or above, or when it is slow.
-    rule
-        Rule with N and M as numbers of checks, regardless of the time between them: three in a row are 3 of
-        3.
-    slower_than_s
-        Duration in seconds above which a check is slow; None for no limit.
+    A check fails without a response, with a status of 400 or above, or when it is slow. N and M are numbers
+    of checks, regardless of the time between them: three in a row are 3 of 3.
     """
     import pandas as pd
 
@@ -287,10 +280,8 @@ def backtest_frame(
     ----------
     results
         Results of :func:`backtest_alarms`.
-    start
-        Start of the incident; None without an incident.
-    span_s
-        Length of the window in seconds.
+    start, span_s
+        Start of the incident, None without one, and length of the window in seconds.
     noticed
         Time at which people noticed; None if unknown.
     elsewhere
@@ -300,12 +291,11 @@ def backtest_frame(
     Returns
     -------
     pandas.DataFrame
-        ``alarm``, ``label`` (name in the specification where that differs), ``resource``, ``rule``,
-        ``first``, ``cleared``, ``times_raised``,
-        ``minutes_after_start`` (of the first time that the alarm fired for the incident; an alarm in state
-        ALARM since long before the start notifies nobody), ``lead_minutes`` (from then until people noticed;
-        negative when people were earlier), ``false_a_week`` (false alarms a week: those before the start that
-        no other incident explains, or all without an incident), ``in_alarm_at_end``, ``note``.
+        :data:`COLUMNS`. ``label`` is the name in the specification where that differs.
+        ``minutes_after_start`` is of the first time that the alarm fired for the incident; an alarm in state
+        ALARM since long before the start notifies nobody. ``lead_minutes`` are from then until people
+        noticed; negative when people were earlier. ``false_a_week`` are false alarms a week: those before
+        the start that no other incident explains, or all without an incident.
     """
     import pandas as pd
 
