@@ -17,6 +17,7 @@ error-code-not-running = The downloaded code of { $function } is not the one tha
 error-code-not-downloaded = The current code of { $function } can't be downloaded ({ $problem }), so there would be no way back.
 error-guard-evidence-late = It was not saved: the time for evidence was over.
 error-guard-cooldown = --cooldown must not be shorter than --recovery: a restart needs time to work.
+error-guard-export-instance = Give --ssm with the id of one EC2 instance, such as i-0123456789abcdef0, or state it for the system in watchme.toml.
 error-guard-command-failed = `{ $command }` ended with { $code }: { $output }
 error-guard-command-unavailable = `{ $command }` can't be run ({ $problem }).
 error-guard-command-timeout = `{ $command }` did not end within { $seconds } s.

@@ -17,6 +17,7 @@ error-code-not-running = ダウンロードした { $function } のコードは�
 error-code-not-downloaded = { $function } の現在のコードをダウンロードできないため ({ $problem })、元に戻せなくなります。
 error-guard-evidence-late = 証拠を保存する時間が終わったため、保存しませんでした。
 error-guard-cooldown = --cooldown は --recovery 以上にしてください。再起動の効果が出るまでに時間がかかります。
+error-guard-export-instance = --ssm に i-0123456789abcdef0 のような EC2 インスタンスの ID を 1 つ指定するか、watchme.toml のシステムに記載してください。
 error-guard-command-failed = `{ $command }` が終了コード { $code } で終わりました: { $output }
 error-guard-command-unavailable = `{ $command }` を実行できません ({ $problem })。
 error-guard-command-timeout = `{ $command }` は { $seconds } 秒以内に終わりませんでした。
