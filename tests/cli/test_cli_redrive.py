@@ -25,13 +25,6 @@ def case(shorter, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_queue_without_dead_letters_has_none_and_an_unknown_one_is_said(run):
-    assert run("--queue", "sed-queue").stderr == "0 messages to redrive\n"
-    with pytest.raises(InputError, match="has no queue 'sed': its queues are asr-queue"):
-        run("--queue", "sed")
-
-
-@pytest.mark.slow
 def test_a_case_without_messages_says_how_to_get_them(tmp_path):
     folder = write_shorter(tmp_path / "evidence")
     for path in (folder / "queues").glob("*-messages.json"):

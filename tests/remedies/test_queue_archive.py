@@ -231,35 +231,6 @@ def test_everything_that_an_archive_may_lack_is_stated(memory, tmp_path):
     assert json.loads(gzip.decompress(path.read_bytes()).splitlines()[-1])["not_released"] == 1
 
 
-def test_files_that_are_no_archive_state_what_is_wrong(memory, tmp_path):
-    memory.put("dead", "a")
-    path = tmp_path / "a.gz"
-    archive_queue(memory, "dead", path, MINUTE)
-    assert is_archive(path)
-    first, message, last = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
-
-    def problem(*lines):
-        path.write_bytes(gzip.compress(b"".join(lines)))
-        said = refusal(read_archive, path)["error-archive-damaged"]
-        assert said["path"] == str(path)
-        return said["problem"]
-
-    assert problem(first) == "archive-damage-end"
-    assert problem(first, message, last[:-1]) == "archive-damage-cut"
-    assert problem(first.replace(b": 1,", b": 2,", 1), message, last) == "archive-damage-format"
-    assert problem(first, message, message, last) == "archive-damage-hash"
-    assert problem(first, last) == "archive-damage-hash"
-    path.write_text("plain")
-    assert not is_archive(path)
-    path.write_bytes(gzip.compress(b"other"))
-    assert not is_archive(path)
-    path.write_bytes(b"\x1f\x8b")
-    assert not is_archive(path)
-    assert not is_archive(tmp_path / "absent")
-    unreadable = refusal(read_archive, tmp_path / "absent")["error-archive-unreadable"]
-    assert unreadable["path"] == str(tmp_path / "absent")
-
-
 @pytest.fixture
 def archived(memory, tmp_path):
     """An archive of two messages, with the calls of its reading left out."""
@@ -271,36 +242,6 @@ def archived(memory, tmp_path):
 
 def record_in(archive):
     return json.loads(record_of(archive.path).read_text())
-
-
-def test_what_is_not_archived_or_not_deleted_stays(memory, archived):
-    memory.put("dead", "new")
-    memory.held["dead"]["m1"]["MD5OfBody"] = "changed"
-    memory.answers["delete_message_batch"] = [
-        {"Failed": [{"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}]}
-    ]
-    result = purge_queue(memory, DLQ, archived, "lost", reading=MINUTE)
-    assert (result.outcome, result.deleted, result.left) == ("stopped", 1, ("m1", "m3"))
-    assert messages_in(result.sentence) == {
-        "purge-stopped": {"why": "purge-left"},
-        "purge-left": {"count": 2},
-    }
-    assert (memory.hidden, result.counts) == (set(), QueueCounts(2, 0, 0))
-    events = [entry["event"] for entry in read_journal(journal_of(archived.path)).entries]
-    assert events[1:5] == ["holding", "deleting", "deleted", "released"]
-    record = record_in(archived)
-    assert (record["state"], record["deleted"], record["left"]) == ("stopped", 1, ["m1", "m3"])
-    assert "errors" in record  # those that the messages state
-    rows = actions_in(read_journal(journal_of(archived.path)), "queue purge")
-    assert [row["outcome"] for row in rows] == ["failed"]
-    # The next run deletes what is archived, counts both runs and keeps the beginning of the first.
-    memory.held["dead"].pop("m3")
-    memory.held["dead"]["m1"] = {**archived.messages["m1"]}
-    again = purge_queue(memory, DLQ, archived, "lost", reading=MINUTE)
-    assert (again.outcome, again.deleted) == ("complete", 2)
-    assert record_in(archived)["began"] == record["began"]
-    rows = actions_in(read_journal(journal_of(archived.path)), "queue purge")
-    assert [row["outcome"] for row in rows] == ["failed", "done"]
 
 
 def test_messages_are_compared_by_what_they_contain(memory, archived):

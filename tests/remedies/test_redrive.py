@@ -239,18 +239,6 @@ def test_rejected_message_is_recorded_and_blocks_no_other(worker, aws, front, tm
     assert front.calls["SendMessage"] > sent
 
 
-@pytest.mark.parametrize("fault", ["denied", "throttle"])
-def test_refused_send_stops_and_the_same_command_continues(worker, aws, front, tmp_path, fault):
-    task = task_of(worker, worker.dead_letters(3))
-    front.faults["SendMessage"].extend([None, *[fault] * 8])
-    audit = run_redrive(task, tmp_path / "j", aws, QUICK)
-    assert (audit.outcome, audit.states) == ("stopped", {"deleted": 1, "not_sent": 2})
-    assert "SendMessage" in messages_in(audit.sentence)["redrive-call-failed"]["error"]
-    front.faults.clear()
-    assert run_redrive(task, tmp_path / "j", aws, QUICK).states == {"deleted": 3}
-    assert sorted(worker.done) == bodies(3)
-
-
 def line_of(queue, **more):
     attributes = {"resent_message_id": {"DataType": "String", "StringValue": "m0"}}
     return json.dumps({"QueueUrl": URL + queue, "MessageBody": "x", "MessageAttributes": attributes, **more})
@@ -461,39 +449,6 @@ def test_a_message_without_proof_stays_in_the_dlq(memory, tmp_path, how, state, 
     assert (audit.outcome, sum(row.sends > 1 for row in audit.rows)) == ("complete", 1)
 
 
-def test_messages_that_left_the_dlq_are_skipped(memory, tmp_path):
-    del memory.held["dead"]["m2"]
-    audit, _ = run(memory, small_task("a", "b", "c"), tmp_path / "j")
-    assert [(row.state, row.reason) for row in audit.rows] == [
-        ("deleted", ""), ("not_sent", "not-received"), ("deleted", "")
-    ]  # fmt: skip
-    assert audit.outcome == "stopped"
-    # An archive holds them, so that they are sent from it.
-    audit, _ = run(memory, small_task("a", "b", "c", is_archived=True), tmp_path / "j")
-    assert (audit.outcome, audit.states) == ("complete", {"deleted": 2, "gone": 1})
-
-
-def test_a_message_that_is_not_held_any_more_is_not_sent(memory, tmp_path):
-    def lose():
-        # Its time is over, and somebody else receives and deletes it.
-        if memory.held["dead"].pop("m2", None):
-            entries = memory.made[-1][1]["Entries"]
-            place = [each["ReceiptHandle"] for each in entries].index("handle-m2")
-            memory.answers["change_message_visibility_batch"] = [
-                {
-                    "Successful": [{"Id": each["Id"]} for each in entries if each["Id"] != str(place)],
-                    "Failed": [{"Id": str(place), "SenderFault": True, "Code": "MessageNotInflight"}],
-                }
-            ]
-
-    memory.before["change_message_visibility_batch"] = [lose]
-    audit, _ = run(memory, small_task("a", "b", "c"), tmp_path / "j", replace(AT_ONCE, late_s=40.0))
-    assert [body for _, body in memory.sent] == ["a", "c"]
-    assert [(row.state, row.reason) for row in audit.rows] == [
-        ("deleted", ""), ("not_sent", "not-received"), ("deleted", "")
-    ]  # fmt: skip
-
-
 def test_an_account_or_region_of_another_queue_is_refused_before_any_call(memory, tmp_path):
     for url in (JOBS.replace("123456789012", "210987654321"), JOBS.replace("eu-west-1", "us-east-1")):
         memory.made.clear()
@@ -605,3 +560,15 @@ def test_the_function_of_the_task_or_the_first_that_is_enabled(memory, tmp_path)
         "redrive-refused": {"why": "redrive-other-dlq"},
         "redrive-other-dlq": {"queue": "jobs", "dlq": "dead"},
     }
+
+
+def test_messages_that_left_the_dlq_are_skipped(memory, tmp_path):
+    del memory.held["dead"]["m2"]
+    audit, _ = run(memory, small_task("a", "b", "c"), tmp_path / "j")
+    assert [(row.state, row.reason) for row in audit.rows] == [
+        ("deleted", ""), ("not_sent", "not-received"), ("deleted", "")
+    ]  # fmt: skip
+    assert audit.outcome == "stopped"
+    # An archive holds them, so that they are sent from it.
+    audit, _ = run(memory, small_task("a", "b", "c", is_archived=True), tmp_path / "j")
+    assert (audit.outcome, audit.states) == ("complete", {"deleted": 2, "gone": 1})

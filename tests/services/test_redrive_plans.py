@@ -47,13 +47,6 @@ def plan_for(found, before=0, pending=None, path=None):
     return RedrivePlan(found, found.lines if pending is None else pending, EarlierRuns(sent=before), path)
 
 
-def test_the_messages_of_a_case_are_one_task_for_their_queue(plan):
-    task = redrive_task(plan)
-    assert (task.queue_url, task.dlq_url) == (URL.format("asr-queue"), URL.format("asr-queue-dlq"))
-    assert (len(task.items), task.function, task.excluded) == (10, "asr-worker", {})
-    assert {item.message_id for item in task.items} == {one.message_id for one in plan.found.listed}
-
-
 def test_the_pace_is_what_the_function_takes_beside_its_usual_load(plan):
     # 14 messages an hour are usual; without a limit of concurrency one invocation follows another.
     rate = known_rate(plan)

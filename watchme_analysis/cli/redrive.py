@@ -180,7 +180,9 @@ def redrive(case: Path | None, queue: str | None, *, to: Path | None, **options:
     out = Printer(options["language"])
     complete = {name: options.pop(name) for name in _COMPLETE} | {"to": to}
     if complete["print_policy"]:
-        return _print_policy()
+        from watchme_analysis.remedies.allowed_calls import calls_of
+
+        return print_policy(calls_of("redrive"))
     check_folder(to)
     if to is not None:
         if complete["apply_now"]:
@@ -231,20 +233,17 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
     from watchme_analysis.services.redrive import plan_from_file, plan_of_work, plan_redrive
 
     source, template = options.pop("source"), options.pop("template")
+    chosen = {name: options.pop(name) for name in ("include_unknown", "same_work")}
     if source is not None and template is not None:
         raise InputError(error_message("error-from-or-create"))
     if source is not None:
-        for name in ("include_unknown", "same_work"):
-            options.pop(name)
         return plan_from_file(source, queue, case, **options)
     if case is None:
         raise InputError(error_message("error-redrive-no-messages"))
     if template is None:
-        return plan_redrive(case, queue, **options)
+        return plan_redrive(case, queue, **options, **chosen)
     if queue is None:
         raise InputError(error_message("error-redrive-no-queue"))
-    for name in ("include_unknown", "same_work"):
-        options.pop(name)
     return plan_of_work(case, queue, template.read_text(encoding="utf-8").strip(), **options)
 
 
@@ -316,12 +315,6 @@ def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
         yield f"  {out.words('redrive-audit-unexplained', count=audit.unexplained)}"
     yield out.text(audit.sentence)
     yield out.words("redrive-audit-journal", journal=str(audit.journal))
-
-
-def _print_policy() -> int:
-    from watchme_analysis.remedies.allowed_calls import calls_of
-
-    return print_policy(calls_of("redrive"))
 
 
 def _print_plan(plan: RedrivePlan, file: Path | None, out: Printer) -> None:

@@ -206,19 +206,9 @@ def calls_of(remedy: str) -> tuple[Call, ...]:
 
 
 def _check_calls(plan: Plan, path: Path) -> None:
-    """Check that a plan contains only calls of its remedy, before any of them is made.
+    """Check that a plan contains no other operation, parameter, resource, account, region or file.
 
-    Parameters
-    ----------
-    plan
-        Plan of a file.
-    path
-        The file; the files that the plan uploads must be beside it.
-
-    Raises
-    ------
-    InputError
-        When it contains another operation, parameter, resource, account, region or file.
+    The files that it uploads must be beside its own.
     """
     allowed = CALLS.get(plan.remedy)
     if allowed is None:

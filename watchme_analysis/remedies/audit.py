@@ -59,23 +59,10 @@ _EXPECTED = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting that was checked.
+    """A setting that was checked by a rule of :data:`SOURCES`.
 
-    Attributes
-    ----------
-    rule
-        Key of :data:`SOURCES`.
-    resource
-        Queue, function, alarm, service or location.
-    status
-        ``ok``, ``change``, ``choice`` for a trade-off that its owner has decided, or ``unknown`` when the
-        case lacks it.
-    current
-        Its value.
-    recommended
-        The value that conforms to the rule.
-    consequence
-        What the current value leads to; None when it conforms.
+    Its status is ``ok``, ``change``, ``choice`` for a trade-off that its owner has decided, or ``unknown``
+    when the case lacks it. ``consequence`` says what the current value leads to; None when it conforms.
     """
 
     rule: str
@@ -97,12 +84,7 @@ _Rule = Callable[[Tables], Iterator[Setting]]
 def audit(tables: Tables, *, knows_alarms: bool) -> tuple[Setting, ...]:
     """Return every setting that the rules check in a case, those to change first.
 
-    Parameters
-    ----------
-    tables
-        Case.
-    knows_alarms
-        Whether the case has the list of alarms, which may be empty. Without it, alarms are unknown.
+    A case that does not know the list of alarms, which may be empty, leaves alarms unknown.
     """
     found = [each for rule in _RULES for each in rule(tables)]
     found += _alarms(tables, knows_alarms=knows_alarms)

@@ -50,14 +50,8 @@ _Name: TypeAlias = str | tuple[str, str]
 class SentMessage:
     """A message that was sent to a queue.
 
-    Attributes
-    ----------
-    sent_as
-        Message id that SQS assigned; None when the response was lost.
-    sent_at
-        When it was sent.
-    work_item, work_key
-        Item of the work, and its day or moment as the message states it; None when it names none.
+    ``sent_as`` is the id that SQS assigned, None when the response was lost; ``work_key`` is the day or
+    moment of the work item as the message states it.
     """
 
     sent_as: str | None
@@ -68,22 +62,12 @@ class SentMessage:
 
 @dataclass(frozen=True)
 class Processing:
-    """What has become of a message, according to the log.
+    """What has become of a message, according to the log of an invocation.
 
-    Attributes
-    ----------
-    state
-        ``processed``: an invocation without an error says that the work was done. ``ended``: an invocation
-        without an error names the message, but no line says that its work was done. ``failed``: it may be
-        received again, and processed later.
-    request_id
-        Invocation that shows it.
-    seen_by
-        ``message`` when the invocation names the message's id, ``work`` when it names its work item.
-    error
-        The first error of a failed invocation.
-    ended_at
-        Time of the invocation's last line, by Lambda's clock.
+    ``processed``: the invocation ended without an error, and says that the work was done. ``ended``: no line
+    says so. ``failed``: the message may be received again, and processed later. It was ``seen_by`` its own
+    id, or by its work item. ``error`` is the first error, ``ended_at`` the time of the last line by Lambda's
+    clock.
     """
 
     state: Literal["processed", "ended", "failed"]
@@ -110,23 +94,12 @@ class _Invocation:
 
 
 class ProcessedLog:
-    """The log of a function since a moment, read on demand.
+    """The log of a function since its first message was sent, read on demand.
 
-    Parameters
-    ----------
-    aws
-        Session of the function's account and region.
-    function
-        Name of the function.
-    since
-        When the first message was sent.
-    settings
-        Keys that the team states for the work of a message; evidence by work needs them.
-    reports_failures
-        Whether the function reports the failed messages of a batch (``ReportBatchItemFailures``). Then an
-        error that names a message says nothing about the others of its batch.
-    words
-        Words for errors and for work that was done, beside the usual English ones.
+    Evidence by work needs the keys that the team states for it in ``settings``. Where the function reports
+    the failed messages of a batch (``ReportBatchItemFailures``), an error that names a message says nothing
+    about the others of its batch. ``words`` are those for errors and for work that was done, beside the
+    usual English ones.
     """
 
     def __init__(

@@ -60,26 +60,12 @@ _IDLE_READINGS = 2
 
 @dataclass(frozen=True)
 class PurgeResult:
-    """Result of a purge.
+    """Result of a purge, which is complete only if the queue is empty.
 
-    Attributes
-    ----------
-    outcome
-        ``complete``: the queue is empty. ``refused``: nothing was deleted. ``stopped``: messages are left, or
-        may be.
-    sentence
-        Why it ended so.
-    deleted
-        Number of messages whose deletion SQS has accepted, and which the queue holds no longer according to
-        its settled counts; those of earlier runs included.
-    uncertain
-        Ids of other messages whose deletion was requested, and that were not received since.
-    left
-        Ids of messages that are not in the archive, or differ from it, and stay.
-    counts
-        Numbers of messages in the queue, as they were last read; None when they were not.
-    record
-        File of the record; None when nothing was deleted.
+    ``deleted`` counts the messages, also of earlier runs, whose deletion SQS has accepted and which the queue
+    holds no longer by its settled counts. ``uncertain`` are the ids of others whose deletion was requested
+    and that were not received since, ``left`` those that are not in the archive, or differ from it.
+    ``counts`` is None when the queue was not read, ``record`` when nothing was deleted.
     """
 
     outcome: Literal["complete", "refused", "stopped"]

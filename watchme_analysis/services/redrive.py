@@ -178,18 +178,8 @@ def plan_from_file(
 ) -> RedrivePlan:
     """Return the plan of a redrive of the messages of an archive, or of a list; no message is sent.
 
-    Parameters
-    ----------
-    path
-        Archive of ``watchme queue archive``, or list of ``watchme redrive --to``.
-    queue
-        Queue that the messages of an archive are for, in the account and region of the archived queue.
-    case
-        Case that leaves out messages whose work was done, and those that can't succeed.
-    journal
-        Journal of the messages sent; by default beside the case, else beside the file.
-    **retry
-        ``retry_unconfirmed`` and ``retry_rejected`` of :func:`plan_redrive`.
+    The queue of an archive's messages is in the account and region of the archived queue. A case leaves out
+    messages whose work was done, and those that can't succeed. The journal is beside the case, else the file.
 
     Raises
     ------
@@ -223,18 +213,8 @@ def plan_of_work(
 ) -> RedrivePlan:
     """Return the plan of messages for work that was never done and that no message names; none is sent.
 
-    Parameters
-    ----------
-    case
-        Case whose messages in DLQs name items and days that were not processed.
-    queue
-        Queue that the messages are for; its URL must be in the case.
-    template
-        Body of a message; ``{item}`` and ``{day}`` are replaced. One message per item and day is created.
-    journal
-        Journal of the messages sent; by default beside the case.
-    **retry
-        ``retry_unconfirmed`` and ``retry_rejected`` of :func:`plan_redrive`.
+    One is created for each item and day that the messages of the case's DLQs name and that was not processed:
+    ``{item}`` and ``{day}`` of the template are replaced.
 
     Raises
     ------
