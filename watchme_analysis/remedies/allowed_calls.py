@@ -17,7 +17,17 @@ import jmespath
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.errors import InputError, MessageError
-from watchme_analysis.remedies.plan import CONTENT, NOW, READING, REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.remedies.plan import (
+    CONTENT,
+    NOW,
+    READING,
+    REFERENCE,
+    Call,
+    Condition,
+    Plan,
+    Step,
+    readings_in,
+)  # fmt: skip
 from watchme_analysis.text.render import error_message
 
 # What a parameter may contain beside plain data.
@@ -339,20 +349,11 @@ def _named(call: Call) -> list[str]:
     return [*map(resource_name, found)]
 
 
-def _readings_in(value: Any) -> Iterator[Call]:
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            if key == READING:
-                yield Call.from_dict(each)
-            else:
-                yield from _readings_in(each)
-
-
 def _check_names(step: Step, call: Call) -> None:
     """Check that a step names the resource that its call, or the reading in a parameter, is about."""
     function, _, _ = step.resource.partition(":")
     known = {step.name, step.resource, resource_name(step.resource), function}
-    readings = [*_readings_in(call.parameters)]
+    readings = [*readings_in(call.parameters)]
     for each in (call, *readings):
         if each is not call and (each.service, each.operation) not in READINGS:
             raise _NotAllowedError("reading", each)
@@ -375,7 +376,7 @@ def _check_place(plan: Plan, call: Call) -> None:
     for text in filter(None, texts):
         if not _is_in(plan, str(text)):
             raise _NotAllowedError("place", call, str(text))
-    for reading in _readings_in(call.parameters):
+    for reading in readings_in(call.parameters):
         _check_place(plan, reading)
 
 

@@ -261,7 +261,7 @@ class Plan(_Stored):
             conditions += [*step.before, *step.until, *step.undo_before, *step.undo_until]
             found += [*([step.call] if step.call else []), *step.undo]
         made = [*(condition.call for condition in conditions), *found]
-        return (*made, *(each for call in made for each in _readings(call.parameters)))
+        return (*made, *(each for call in made for each in readings_in(call.parameters)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan, ready for JSON; its steps come last."""
@@ -280,16 +280,16 @@ class Plan(_Stored):
         return plan
 
 
-def _readings(value: Any) -> Iterator[Call]:
+def readings_in(value: Any) -> Iterator[Call]:
     """Yield the calls that parameters stand for."""
     if isinstance(value, Mapping):
         if READING in value:
             yield Call.from_dict(value[READING])
         for each in value.values():
-            yield from _readings(each)
+            yield from readings_in(each)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _readings(each)
+            yield from readings_in(each)
 
 
 def write_plan(plan: Plan, path: Path) -> None:
