@@ -23,7 +23,6 @@ from watchme_analysis.alarms.trials import (
     AlarmBacktest,
     backtest_alarms,
     backtest_frame,
-    probe_runs,
     try_alarm,
 )
 from watchme_analysis.errors import InputError
@@ -254,52 +253,6 @@ def test_an_alarm_that_can_not_be_tried_says_why():
     assert tries(AlarmSpec("band", "worker")) == {"trial-not-static": {}}
     math = AlarmSpec("m", "x", expression="e", inputs=(MathInput("e", "other", "Errors", "Sum"),))
     assert tries(math)["trial-no-metric"]["resource"] == "other"
-
-
-def test_checks_fail_without_a_good_response_or_when_they_are_slow():
-    statuses = [200, 399, 400, 0, None, 200, 200, None]
-    seconds = [0.1, 0.1, 0.1, 0.1, 0.1, 2.0, 2.1, None]
-    probes = pd.DataFrame(
-        {
-            "time": [at(k) for k in range(8)], "path": "/health", "vantage": "outside",
-            "status": pd.array(statuses, dtype="Int64"), "duration_s": pd.array(seconds, dtype="Float64"),
-        }
-    )  # fmt: skip
-    shuffled = probes.iloc[::-1]
-    rule = Rule(60, 0.0)
-    [(name, run)] = probe_runs(shuffled, rule, 2.0).items()
-    assert name == "/health from outside"
-    assert (run.states == "ALARM").tolist() == [False, False, True, True, True, False, True, True]
-    assert run.first == at(2) + pd.Timedelta(seconds=0.1)
-    [(_, slow)] = probe_runs(probes, rule).items()
-    assert (slow.states == "ALARM").tolist() == [False, False, True, True, True, False, False, True]
-    others = [probes.assign(vantage="inside"), probes.assign(path=None)]
-    elsewhere = pd.concat([probes, *others], ignore_index=True)
-    assert list(probe_runs(elsewhere, rule)) == ["/health from inside", "/health from outside"]
-
-
-def test_a_back_test_is_in_the_order_of_the_alarms_and_of_each_resource_once():
-    columns = ["resource", "metric", "stat", "period_s", "points", "time", "value"]
-    empty = pd.DataFrame({name: [] for name in columns})
-    tables = SimpleNamespace(table=lambda name: empty)
-    flows = tuple(
-        Pipeline(name, "worker", f"{name}-dlq", 60, frame_of(sent=[1.0]), RecordedSettings())
-        for name in ("jobs", "more")
-    )
-    specs = (
-        AlarmSpec("c", "queue", composite="ALARM(f) OR ALARM(unknown)"),
-        replace(parsed(), name="f", over="function"),
-        replace(parsed(), name="q"),
-        AlarmSpec("one", "x", composite="ALARM(q)"),
-        replace(parsed(), name="n", over="somewhere"),
-    )
-    found = backtest_alarms(tables, flows, specs)
-    assert [(one.spec.name, one.resource, one.queue) for one in found] == [
-        ("c", "jobs", "jobs"), ("c", "more", "more"), ("f", "worker", "jobs"), ("q", "jobs", "jobs"),
-        ("q", "more", "more"), ("one", "x", None), ("n", "somewhere", None),
-    ]  # fmt: skip
-    assert messages_in(message_of(found[0].note)) == {"trial-unknown": {"alarms": ["unknown"]}}
-    assert messages_in(message_of(found[5].note)) == {"trial-no-state": {}}
 
 
 def recorded(metric_name, *values, resource="jobs", stat="Sum", first=0):

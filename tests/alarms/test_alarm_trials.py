@@ -228,14 +228,6 @@ def test_what_is_not_published_moves_only_what_is_named(failing):
 
 
 @pytest.mark.slow
-def test_a_composite_alarm_of_a_specification_rings_for_its_own_queue(failing):
-    tried = backtest_alarms(failing, pipelines(failing), read_specs())
-    [both] = [item for item in tried if item.spec.name == "dead-letters-of-failing-runs"]
-    assert both.resource == "jobs"
-    assert both.run.raised
-
-
-@pytest.mark.slow
 def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_vain(failing):
     specs = [spec for spec in read_specs() if spec.name == "dlq_visible_gt_10_avg_300s_1of1"]
     tried = backtest_alarms(failing, pipelines(failing), specs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +10,6 @@ from worlds.printed import is_error, lines_of, one_line, said
 from worlds.shorter_case import write_shorter
 
 from watchme_analysis.cli.alarms import alarms
-from watchme_analysis.cli.simulate import simulate
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Choice, Names, Resource, message
 
@@ -24,12 +22,6 @@ def evidence(tmp_path):
 
 def backtest(folder, *options):
     return CliRunner().invoke(alarms, ["backtest", str(folder), *options], catch_exceptions=False)
-
-
-def changed(path, change):
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
 
 
 @pytest.mark.slow
@@ -52,77 +44,12 @@ def test_what_would_be_better_is_printed_beside_the_back_test(shorter):
 
 
 @pytest.mark.slow
-def test_settings_of_one_alarm_on_one_resource_stand_together(shorter, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "90")
-    lines = backtest(shorter.path, "--sensitivity").stdout.splitlines()
-    titles = [
-        line
-        for line in lines
-        if line.startswith(("error_rate_gt_10pct_300s_3of12  ", "dlq_visible_gt_10_avg_300s_1of1  "))
-    ]
-    assert titles == [
-        "dlq_visible_gt_10_avg_300s_1of1  asr-queue-dlq",
-        "error_rate_gt_10pct_300s_3of12  asr-worker",
-    ]
-    below = lines[lines.index("error_rate_gt_10pct_300s_3of12  asr-worker") + 1 :]
-    assert [line.split()[:5] for line in below[:3]] == [
-        ["2.5", "%", "1", "of", "12"],
-        ["2.5", "%", "3", "of", "12"],
-        ["5", "%", "1", "of", "12"],
-    ]
-
-
-@pytest.mark.slow
 def test_alarms_that_watch_nothing_in_the_case_are_named(bundled):
     result = backtest(bundled("health-healthy").path)
     assert "never fired: 8 of 8" in result.output
     said = result.output[result.output.index("not evaluated") :]
     assert "age_gt_600_max_60s_1of1" in said
     assert "health-checks" not in said
-
-
-@pytest.mark.slow
-def test_points_that_contradict_one_another_are_reported(evidence):
-    def contradict(answer):
-        for series in answer["MetricDataResults"]:
-            series["Timestamps"] += series["Timestamps"][:3]
-            series["Values"] += [value + 1 for value in series["Values"][:3]]
-
-    changed(evidence / "metrics" / "lambda.json", contradict)
-    result = backtest(evidence)
-    assert "had another value in an earlier response; the last is kept" in result.stderr
-
-
-@pytest.mark.slow
-def test_a_dump_without_its_queries_says_that_labels_were_read(evidence, shorter):
-    whole = backtest(shorter.path).stdout
-    (evidence / "metrics" / "metric-data-queries.json").unlink()
-    result = backtest(evidence)
-    assert "no list of queries beside it, so series are identified by their labels" in result.stderr
-    # Alarms fire at the same times; those without distinguishable series are named, over two lines.
-    at = [
-        [line.split() for line in text.splitlines() if line.startswith("error_rate_gt_10pct_300s_3of12 ")]
-        for text in (whole, result.stdout)
-    ]
-    assert at[0] == at[1] != []
-    named = " ".join(result.stdout.split())
-    assert "ApproximateNumberOfMessagesVisible (Average) of asr-queue-dlq is not in the case" in named
-
-
-@pytest.mark.slow
-def test_statistics_that_no_alarm_reads_leave_it_untried_and_the_queue_unfitted(evidence):
-    def as_trimmed_means(queries):
-        for query in queries if isinstance(queries, list) else queries["MetricDataQueries"]:
-            stat = query["MetricStat"]
-            stat["Stat"] = {"Average": "IQM", "Maximum": "TM(10%:90%)"}.get(stat["Stat"], stat["Stat"])
-
-    changed(evidence / "metrics" / "metric-data-queries.json", as_trimmed_means)
-    rows = json.loads(backtest(evidence, "--json").stdout)
-    untried = {row["alarm"]: row["note"] for row in rows if row["times_raised"] is None}
-    assert untried["age_gt_600_max_60s_1of1"].startswith("ApproximateAgeOfOldestMessage (Maximum) of ")
-    assert "is not in the case" in untried["age_gt_600_max_60s_1of1"]
-    with pytest.raises(InputError, match="no average Duration"):
-        CliRunner().invoke(simulate, [str(evidence), "--processes", "1"], catch_exceptions=False)
 
 
 def test_alarms_of_a_file_are_tried_against_when_people_noticed(shorter, tmp_path, monkeypatch):
@@ -151,27 +78,6 @@ def test_alarms_of_a_file_are_tried_against_when_people_noticed(shorter, tmp_pat
     assert sum(line.startswith(first) for line in lines) == 1
 
 
-@pytest.mark.slow
-def test_the_list_has_required_alarms_and_those_of_a_case(watchme, evidence, tmp_path):
-    required = [
-        json.loads(line) for line in watchme("alarms", "list", "--output", "jsonl").stdout.splitlines()
-    ]
-    assert len(required) > 5 and {row["kind"] for row in required} == {"required"}
-    alarm = {
-        "AlarmName": "mine", "Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage",
-        "Dimensions": [{"Name": "QueueName", "Value": "uploads"}], "Statistic": "Maximum", "Period": 60,
-        "EvaluationPeriods": 2, "Threshold": 30.0, "ComparisonOperator": "GreaterThanThreshold",
-    }  # fmt: skip
-    (evidence / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm], "CompositeAlarms": []}))
-    rows = json.loads(watchme("alarms", "list", evidence, "--json").stdout)
-    assert rows[: len(required)] == required
-    assert [(row["alarm"], row["kind"], row["on"]) for row in rows[len(required) :]] == [
-        ("mine", "existing", "uploads")
-    ]
-    assert "mine" in watchme("alarms", "list", evidence).stdout
-
-
-TOKYO = ZoneInfo("Asia/Tokyo")
 OWN = """
 alarms:
 - {name: health-checks, over: probes, metric: failed, stat: Sum, period_s: 60, threshold: 0}
@@ -230,16 +136,6 @@ def test_a_back_test_has_its_rows_in_json(watchme, small_case, own):
     }  # fmt: skip
 
 
-def test_other_settings_of_alarms_on_checks_are_not_tried(watchme, small_case, own):
-    ended = watchme("alarms", "backtest", small_case.path, "--spec", own, "--sensitivity")
-    without = Names(("dead", "health-checks"), limit=2)
-    assert lines_of(ended.stdout) == [
-        said("backtest-no-start", known=Choice("unknown")),
-        said("backtest-never", never=0, alarms=0, untried=0),
-        said("backtest-not-evaluated", alarms=without),
-    ]
-
-
 def test_a_case_without_times_has_nothing_to_test_alarms_on(tmp_path):
     (tmp_path / "evidence").mkdir()
     (tmp_path / "evidence" / "queues").mkdir()
@@ -280,14 +176,3 @@ def test_the_required_alarms_are_listed_beside_those_of_the_case(watchme, eviden
     assert table == [
         heads, *(f"{row['alarm']} {kind} {row['on']} {one_line(row['rule'])}" for row in rows[:2])
     ]  # fmt: skip
-
-
-def result(alarm, raised, note="", **other):
-    return {
-        "alarm": alarm,
-        "resource": "q",
-        "rule": "r",
-        "first": None,
-        "times_raised": raised,
-        "note": note,
-    } | other

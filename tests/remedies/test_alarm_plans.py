@@ -202,15 +202,6 @@ def test_a_rule_that_another_alarm_has_is_not_repeated(aws, request_of, tmp_path
     assert "alarm-covered" in {note.id for note in again.notes}
 
 
-@pytest.mark.usefixtures("system", "topic")
-def test_a_change_since_planning_refuses_the_plan(aws, request_of, tmp_path):
-    plan = plan_alarms(aws, request_of, queues=["orders"])
-    made = dict(plan.steps[0].call.parameters)
-    cloudwatch().put_metric_alarm(**{**made, "Threshold": 5.0})
-    assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
-    assert names() == [made["AlarmName"]]
-
-
 def test_a_topic_that_nobody_would_hear_of_is_refused(aws):
     sns().create_topic(Name="on-call", Attributes={"KmsMasterKeyId": "alias/aws/sns"})
     with pytest.raises(InputError, match="alias/aws/sns"):

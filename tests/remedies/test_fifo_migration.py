@@ -18,10 +18,7 @@ from watchme_analysis.remedies.fifo_checks import checks_after
 from watchme_analysis.remedies.fifo_migration import (
     MigrationOptions,
     Switch,
-    differences,
-    fifo_name,
     migration_plan,
-    window_of,
 )
 from watchme_analysis.remedies.fifo_source import prepared
 from watchme_analysis.remedies.plan import write_plan
@@ -270,13 +267,6 @@ def test_plans_are_refused_for_what_can_not_be_migrated(world, aws):
     assert planned(aws, name="orders-v2").steps[-2].resource == "orders"
 
 
-def test_the_old_queue_is_observed_longer_than_its_usual_silence():
-    assert window_of(60.0, None) == 900.0
-    assert window_of(900.0, 120.0) == 2700.0
-    assert window_of(60.0, 3600.0) == 5400.0
-    assert window_of(60.0, 1e6) == 86_400.0
-
-
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_is_resumed(front, moto_port, aws, tmp_path, subtests):
     """Every message is processed once, and the migration and its way back are completed.
@@ -327,19 +317,3 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(world, aws, tmp_path)
     applied = set(policy_of(plan.calls)["Statement"][0]["Action"])
     assert used.actions - nothing - {"cloudwatch:DescribeAlarms"} == applied
     assert plan.made <= datetime.now(UTC)
-
-
-def test_json_of_attributes_is_compared_as_json():
-    wanted = {"Policy": '{"a": 1, "b": 2}', "DelaySeconds": "0"}
-    assert differences({"Policy": '{"b":2,"a":1}', "DelaySeconds": "0"}, wanted) == []
-    assert differences({"Policy": '{"b":2}', "DelaySeconds": "5"}, wanted) == ["Policy", "DelaySeconds"]
-    assert differences({}, wanted) == ["Policy", "DelaySeconds"]
-
-
-def test_names_of_fifo_queues():
-    assert fifo_name("orders") == "orders.fifo"
-    assert fifo_name("orders", "orders-v2.fifo") == "orders-v2.fifo"
-    assert fifo_name("a" * 75) == "a" * 75 + ".fifo"  # 80 characters with the suffix
-    for wrong in ("a" * 76, "orders.v2", ""):
-        with pytest.raises(InputError):
-            fifo_name(wrong)

@@ -215,19 +215,6 @@ def test_evidence_that_fails_does_not_prevent_the_restart(tmp_path):
     assert late.ran == ["r"]
 
 
-def test_threads_are_saved_of_each_process_that_listens(tmp_path):
-    class Listening(Host):
-        def run(self, command, timeout_s):
-            super().run(command.replace(" ", "_"), timeout_s)
-            return "users:((a,pid=42,fd=3)) pid=7 pid=42"
-
-    runs(tmp_path / "g", 3, quick(), Listening(tmp_path), {"listening.txt": "ss"})
-    (saved,) = (path for path in (tmp_path / "g").iterdir() if path.is_dir())
-    assert {path.name for path in saved.glob("*-*.txt")} == {
-        "process-42.txt", "process-7.txt", "threads-42.txt", "threads-7.txt"
-    }  # fmt: skip
-
-
 def test_a_failed_notification_does_not_end_the_guard(tmp_path):
     def refuse(sentence):
         raise ServiceError("no topic")
@@ -340,13 +327,6 @@ def test_the_backtest_counts_restarts_and_what_they_could_avoid():
     twice = backtest_guard(replace(SETTINGS, cooldown_s=20), series(".xxxx..xxxx."))
     assert (len(twice.restarts), twice.failing_s, twice.avoided_s) == (2, 80, 0)
     assert [(end - begin).seconds for begin, end in twice.failing] == [40, 40]
-
-
-def test_the_backtest_tells_where_the_process_answered_inside():
-    outside = series("..xxxxxx....")
-    assert backtest_guard(SETTINGS, outside, series("............")).answered_inside == 1
-    assert backtest_guard(SETTINGS, outside, outside).answered_inside == 0
-    assert backtest_guard(SETTINGS, outside).answered_inside is None
 
 
 def write_probes(folder, checks):

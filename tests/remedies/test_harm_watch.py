@@ -46,13 +46,6 @@ def aws():
     return account
 
 
-def test_the_limit_itself_is_no_harm():
-    for kind in ("depth", "dlq", "age", "errors", "throttles", "health"):
-        limit = HarmLimit(kind, "worker", 5.0)
-        assert limit.harm(5.0) is None
-        assert messages_in(limit.harm(6.0, "refused"))[f"harm-{kind}"]["most"] == 5.0
-
-
 def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     kinds = [
         ("depth", URL + "orders"), ("dlq", URL + "dead"), ("age", "orders"), ("errors", "worker"),
@@ -68,7 +61,6 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     }  # fmt: skip
     aws.put("dead", "a", "b")
     aws.hidden.add("m1")
-    aws.made.clear()
     assert [each.most for each in limits_from_the_hour_before(aws, kinds, NOW)] == [
         20.0,
         2.0,
@@ -76,21 +68,6 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
         2.0,
         0.0,
         0.0,
-    ]
-    [(_, requested)] = [made for made in aws.made if made[0] == "get_metric_data"]
-    assert (requested["StartTime"], requested["EndTime"]) == (NOW - timedelta(hours=1), NOW)
-    shown = [
-        (each["MetricStat"]["Metric"]["Namespace"], each["MetricStat"]["Metric"]["MetricName"],
-         each["MetricStat"]["Metric"]["Dimensions"], each["MetricStat"]["Period"], each["MetricStat"]["Stat"])
-        for each in requested["MetricDataQueries"]
-    ]  # fmt: skip
-    queue = [{"Name": "QueueName", "Value": "orders"}]
-    worker = [{"Name": "FunctionName", "Value": "worker"}]
-    assert shown == [
-        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, 60, "Maximum"),
-        ("AWS/SQS", "ApproximateAgeOfOldestMessage", queue, 60, "Maximum"),
-        ("AWS/Lambda", "Errors", worker, 60, "Sum"),
-        ("AWS/Lambda", "Throttles", worker, 60, "Sum"),
     ]
     # Visible messages now, hidden ones left out.
     aws.put("orders", *"x" * 25)

@@ -83,13 +83,6 @@ def test_layers_bring_modules(check, site):
     assert check(files, [layer, {"python/idna.py": ""}]).problems == ()
 
 
-def test_a_layer_that_python_does_not_search_is_named(check):
-    files = {"lambda_function.py": HANDLER}
-    assert ids(check(files, [{"requests.py": ""}]).problems) == ["deploy-layer-without-python"]
-    layer = {"python/lib/python3.9/site-packages/requests.py": ""}
-    assert ids(check(files, [layer]).problems) == ["deploy-layer-version"]
-
-
 def test_imports_are_followed_through_the_modules_of_the_package(check):
     files = {
         "app/main.py": "from .work import parse\nfrom . import settings\ndef handler(event, context): ...\n",
@@ -403,26 +396,6 @@ def said(texts):
             values[name] = (value.file, value.line) if isinstance(value, CodePlace) else plain(value)
         found.append((each.id, values))
     return found
-
-
-def test_native_files_of_a_library_are_one_problem(check):
-    names = [f"numpy/{name}.cpython-312-aarch64-linux-gnu.so" for name in ("a", "b", "c")]
-    files = dict.fromkeys(names, elf(183)) | {"numpy/__init__.py": "", "numpy/libx.so": elf(183)}
-    # A library that a native module of the same folder needs is part of that problem.
-    result = check({"lambda_function.py": HANDLER, **files})
-    needs = {"file": names[0], "more": 2, "built": "arm64", "needed": "x86_64"}
-    assert (said(result.problems), said(result.notes)) == ([("deploy-native", needs)], [])
-    alone = check({"lambda_function.py": HANDLER, "lib/libx.so": elf(183)})
-    library = {"file": "lib/libx.so", "more": 0, "built": "arm64", "needed": "x86_64"}
-    assert (said(alone.problems), said(alone.notes)) == ([], [("deploy-native-library", library)])
-    old = check({"lambda_function.py": HANDLER, "fast.cpython-311-x86_64-linux-gnu.so": elf(62)})
-    assert said(old.problems)[0][1]["needed"] == "Python 3.12"
-    # Big-endian files state their machine the other way round.
-    big = b"\x7fELF\x02\x02\x01" + bytes(9) + struct.pack(">HH", 3, 22) + bytes(44)
-    assert (
-        check({"lambda_function.py": HANDLER, "fast.so": big}).problems[0].values["built"].name
-        == "ELF machine 22"
-    )
 
 
 def test_modules_are_found_as_python_finds_them(check):

@@ -28,7 +28,7 @@ from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import error_message, error_sentence, text_of_error
 
 if TYPE_CHECKING:
-    from watchme_analysis.services.health_metric import MetricPublisher
+    from watchme_analysis.remedies.health_metric import MetricPublisher
 
 
 def _headers(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -226,7 +226,7 @@ def _publisher(
     targets: list[tuple[str, str]], slow_s: float | None, options: dict[str, Any], out: Printer
 ) -> MetricPublisher:
     """Return the publisher of the targets; print its price."""
-    from watchme_analysis.services.health_metric import MetricPublisher, monthly_usd
+    from watchme_analysis.remedies.health_metric import MetricPublisher, monthly_usd
 
     urls = tuple(dict.fromkeys(url for _, url in targets))
     aws = session_of(options)

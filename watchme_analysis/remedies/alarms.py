@@ -119,28 +119,12 @@ def plan_alarms(
     emails: Sequence[str] = (),
     everything: bool = False,
 ) -> Plan:
-    """Return the plan of the alarms that the account lacks or that differ.
+    """Return the plan of the alarms that the account lacks or that differ; only reads are called.
 
-    Parameters
-    ----------
-    aws
-        Session; only reads are called.
-    request
-        Requirements, topic, and the chains of a case with their evidence.
-    queues, functions
-        Names to start the discovery from, beside those of the case.
-    emails
-        Addresses to subscribe to the topic.
-    everything
-        Whether the discovery starts from every queue of the account and region.
-
-    Raises
-    ------
-    InputError
-        When nothing is named, a queue of the case does not exist in the account, CloudWatch can't publish to
-        the topic, or an alarm of the same name watches something else.
-    ServiceError
-        When AWS can't be called.
+    The discovery starts from ``queues`` and ``functions`` beside the chains of the request, or from
+    ``everything``: each queue of the account and region. ``emails`` are subscribed to the topic. It is an
+    InputError when nothing is named, a queue of the case does not exist in the account, CloudWatch can't
+    publish to the topic, or an alarm of the same name watches something else.
     """
     queues = {*queues, *(each.queue for each in request.chains if each.queue)}
     if everything:
@@ -384,25 +368,10 @@ def verify_plan(
     """Return the plan that brings alarms into ALARM once and waits for their notifications.
 
     A metric alarm is set to ALARM; CloudWatch evaluates it again within seconds. A composite alarm that is
-    set keeps that state until one of its members changes [1]_: it would miss an incident. So its members are
-    set until its rule holds, which tests the rule as well.
-
-    Parameters
-    ----------
-    aws
-        Session.
-    alarms
-        Alarms of DescribeAlarms.
-    by_name
-        All alarms of the account, among them the members of composite alarms.
-    each_alarm
-        Whether each alarm is tested. Otherwise, one alarm of each action is, so that people receive one
-        notification.
-
-    Raises
-    ------
-    InputError
-        When none of the alarms can be tested.
+    set keeps that state until one of its members changes [1]_: it would miss an incident. So its members,
+    which are among the alarms of the account in ``by_name``, are set until its rule holds, which tests the
+    rule as well. Unless ``each_alarm``, one alarm of each action is tested, so that people receive one
+    notification. It is an InputError when none can be tested.
 
     References
     ----------

@@ -98,32 +98,11 @@ def plan_deployment(
     *,
     skip_check: bool = False,
 ) -> Plan | PackageCheck:
-    """Return the plan of a deployment, or the problems of its package.
+    """Return the plan of a deployment, or the problems of its package, a zip or folder of the new code.
 
-    The package and the code to go back to are stored beside the plan.
-
-    Parameters
-    ----------
-    package
-        Zip or folder of the new code.
-    name
-        Name of the function.
-    aws
-        Session; only reads are called.
-    plan_path
-        File that the plan will be written to. ``PLAN.package.zip`` and ``PLAN.rollback.zip`` are written
-        beside it.
-    options
-        Alias, events and watch.
-    skip_check
-        Whether to plan also if the check finds problems; they become risks of the plan.
-
-    Raises
-    ------
-    InputError
-        When the package can't be read or is too large for an upload, or the function runs an image.
-    ServiceError
-        When the function or its code can't be read.
+    ``PLAN.package.zip`` and ``PLAN.rollback.zip``, the code to go back to, are written beside ``plan_path``;
+    of AWS only reads are called. With ``skip_check``, problems become risks of the plan. A package that is
+    unreadable or too large for an upload, and a function that runs an image, are InputErrors.
     """
     configuration = plain(aws.call("lambda", "get_function_configuration", FunctionName=name))
     if configuration.get("PackageType", "Zip") != "Zip":

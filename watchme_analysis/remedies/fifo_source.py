@@ -82,27 +82,9 @@ def prepared(
 ) -> tuple[Source, MigrationOptions, Traffic, Messages | None]:
     """Return what is migrated, the options with what was read, and what was recorded of the queue.
 
-    Parameters
-    ----------
-    aws
-        Session; only reads are called.
-    queue
-        Name of the standard queue.
-    wanted
-        Options; names, keys, window and the values of variables are filled in.
-    name
-        Name of the new queue; by default that of the queue with ``.fifo``.
-    group_key
-        Key of a message body that names its group; by default that of the settings or of the messages.
-    case
-        Case with messages of the queue; None for none.
-
-    Raises
-    ------
-    InputError
-        When the queue can't be migrated, or no key of a group is known.
-    ServiceError
-        When AWS can't be called, or the queue does not exist.
+    Only reads are called. ``name`` is that of the new queue, by default that of the queue with ``.fifo``;
+    ``group_key`` the key of a message body that names its group, by default that of the settings or of the
+    messages of ``case``. It is an InputError when the queue can't be migrated, or no key is known.
     """
     settings = load_config().work_items if case is None else work_item_settings(case)
     if group_key is None and not settings.item_keys:

@@ -205,12 +205,7 @@ def backtest(case: Case, settings: GuardSettings, queue: str | None = None) -> G
 
     The path of the settings' URL selects the probes; those of the vantage nearest to the host count. A probe
     is healthy if it has a status of success within the guard's time limit. Without ``queue``, the messages of
-    the one with the oldest message are simulated.
-
-    Raises
-    ------
-    InputError
-        When the case has no probes of that path, or not the named queue, or it can't be simulated.
+    the one with the oldest message are simulated. A case without such probes is an InputError.
     """
     probes = case.table("probes")
     path = urlsplit(settings.url).path or "/"

@@ -74,24 +74,11 @@ class LoadRequest:
 
 
 def plan_load_test(case: Case, wanted: LoadRequest, session: Callable[[], Aws]) -> LoadPlan:
-    """Return the plan of a load test; nothing is sent.
+    """Return the plan of a load test from the arrivals of a case; nothing is sent.
 
-    Parameters
-    ----------
-    case
-        Case whose arrivals are replayed.
-    wanted
-        What the test is to be.
-    session
-        Returns the session of the test system and of what is watched; not called when AWS is not needed.
-
-    Raises
-    ------
-    InputError
-        When the system is not declared as a test system, nothing would be watched, or the case lacks
-        arrivals, durations or bodies.
-    ServiceError
-        When AWS can't be read.
+    ``session`` returns that of the test system and of what is watched; it is not called when AWS is not
+    needed. It is an InputError when the system is not declared as a test system, nothing would be watched, or
+    the case lacks arrivals, durations or bodies.
     """
     config = load_config()
     system = check_test_system(config, wanted.system)

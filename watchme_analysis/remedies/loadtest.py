@@ -231,14 +231,13 @@ def run_load_test(
     """Run a load test, and return its result.
 
     A test that has begun is not run again. The result of one that has ended is returned; of one that was
-    killed, it is read what became of the messages.
+    killed, it is read what became of the messages. An account or queue that can't be read is a ServiceError;
+    nothing was sent then.
 
     Parameters
     ----------
-    plan
-        The plan.
-    journal_path
-        Its journal, the same for all runs of this plan.
+    plan, journal_path
+        The plan, and its journal, the same for all runs of this plan.
     aws
         Session of the plan's account and region; None for an endpoint that is watched without AWS.
     headers
@@ -247,13 +246,6 @@ def run_load_test(
         States how the function's log names work and errors.
     report
         Called with each sentence on the progress.
-
-    Raises
-    ------
-    InputError
-        When the journal is another plan's, is in use, or can't be read or written.
-    ServiceError
-        When the account or the queue can't be read; nothing was sent then.
     """
     with open_journal(journal_path) as journal:
         if journal.entries and journal.entries[0].get("plan") != plan.digest:

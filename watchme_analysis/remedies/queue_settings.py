@@ -183,22 +183,9 @@ def plan_settings(
 ) -> Plan:
     """Return the plan of the measure that helps most, or of a named one that helps.
 
-    Parameters
-    ----------
-    aws
-        Session; only reads are called.
-    queue, found, agreements
-        Queue with its simulated scenarios, as configured first, and the agreement of that with the record.
-    measure
-        Measure as `watchme simulate` shows it, in any language.
-
-    Raises
-    ------
-    InputError
-        When no measure of settings helps, the named one does not, the account differs from the case, or the
-        queue has not exactly one function.
-    ServiceError
-        When AWS can't be called.
+    ``found`` are the simulated scenarios of the queue, as configured first; ``measure`` is named as
+    `watchme simulate` shows it, in any language. It is an InputError when no measure of settings helps, the
+    named one does not, the account differs from the case, or the queue has not exactly one function.
     """
     base, rows = found[0], helpful(found)
     names = Phrases(tuple(message("measure-quoted", measure=value_of(row.scenario.measure)) for row in rows))

@@ -10,7 +10,6 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.prices import (
@@ -52,16 +51,9 @@ def is_failed(result: Mapping[str, Any], slow_s: float | None = None) -> bool:
 
 
 class MetricPublisher:
-    """Collects results of probes, and writes them once a minute from a thread of its own.
+    """Collects results of probes, and writes them every ``every_s`` seconds from a thread of its own.
 
-    Parameters
-    ----------
-    aws
-        Account and region.
-    slow_s
-        Response time in seconds above which a check has failed; None for no limit.
-    every_s
-        Seconds between two calls.
+    A response that takes longer than ``slow_s`` seconds is a failed check.
     """
 
     def __init__(self, aws: Aws, slow_s: float | None = None, every_s: float = HEALTH_PERIOD_S) -> None:
@@ -97,7 +89,6 @@ class MetricPublisher:
             }
             for (url, minute), checks in due.items()
         ]
-        keys = list(due)
         for first in range(0, len(data), _MOST_DATA):
             part = data[first : first + _MOST_DATA]
             try:
@@ -105,7 +96,7 @@ class MetricPublisher:
             except ServiceError as error:
                 self.problem = text_of_error(error)
                 with self._lock:
-                    for key in keys[first:]:
+                    for key in [*due][first:]:
                         self._minutes.setdefault(key, Counter()).update(due[key])
                 return
             self.written += len(part)
@@ -130,12 +121,7 @@ class MetricPublisher:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the thread, and write the rest."""
         self._stop.set()
         self._thread.join()
