@@ -1,13 +1,10 @@
 """Library code leaves the process of its caller unchanged; only commands change settings of their process."""
 
-import gc
 import json
 import subprocess
 import sys
 
 import pytest
-
-from watchme_analysis.cli.process_settings import garbage_collector_frozen, module_hidden
 
 LINE = '192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "curl"\n'
 # Prints the settings before, during and after a log is read through the public functions.
@@ -56,27 +53,6 @@ def test_reading_logs_leaves_the_process_unchanged(tmp_path, engine):
     before, states, same_interval = json.loads(ran.stdout)
     assert [state for state in states if state != before] == []
     assert same_interval
-
-
-def test_a_command_excludes_loaded_objects_from_collection_only_while_it_scans():
-    gc.unfreeze()
-    with garbage_collector_frozen():
-        assert gc.get_freeze_count() > 0
-    assert gc.get_freeze_count() == 0
-    gc.freeze()
-    with garbage_collector_frozen():
-        pass
-    assert gc.get_freeze_count() > 0, "what the process had excluded stays so"
-
-
-def test_a_module_is_absent_only_while_the_block_lasts():
-    import json as loaded
-
-    sys.modules.pop("module_of_nobody", None)
-    with module_hidden("module_of_nobody"), module_hidden("json"):
-        assert sys.modules["module_of_nobody"] is None
-        assert sys.modules["json"] is loaded
-    assert "module_of_nobody" not in sys.modules
 
 
 def test_a_command_ends_without_a_last_search_for_cycles():

@@ -1,15 +1,21 @@
 """The commands ``watchme case``: what each prints, its rows in JSON, and its exit code."""
 
-import io
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 from worlds.printed import lines_of, one_line, said
+from worlds.small_evidence import ACCESS
 
-from watchme_analysis.cli import cli
 from watchme_analysis.text.message import Choice, Names, message
 
+WATCHME = Path(sys.executable).with_name("watchme")
 # Both in UTC, which is nine hours behind the log's +0900.
 TABLES = [
     {
@@ -22,22 +28,15 @@ TABLES = [
     },
 ]  # fmt: skip
 CONTENTS = message("case-contents", tables=2, rows=5)
-ABSENT = (
-    "edge_log", "error_log", "config_directives", "edge_settings", "app_log", "host_metrics", "app_calls",
-    "app_handlers", "app_processes",
-)  # fmt: skip
-
-
-@pytest.fixture
-def copy(small_case, tmp_path):
-    """A copy of the case to spoil."""
-    return shutil.copytree(small_case.path, tmp_path / "copy of case")
 
 
 def test_import_prints_the_case_and_the_next_command(watchme, evidence, tmp_path):
     case = tmp_path / "a case"
+    (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     first = watchme("case", "import", evidence, case)
     assert (first.returncode, first.stderr) == (0, "")
+    assert "access.log  access_log     3         0  10:00:01 .. 10:00:31\n" in first.stdout
+    assert "  - holiday.jpg (4 bytes): not recognised\n" in first.stdout
     lines = lines_of(first.stdout)
     assert said("import-case", case=str(case), contents=CONTENTS, state=Choice("written")) in lines
     assert lines[-2:] == [said("case-next"), f"watchme diagnose health '{case}'"]
@@ -48,56 +47,65 @@ def test_import_prints_the_case_and_the_next_command(watchme, evidence, tmp_path
     assert (rows.returncode, json.loads(rows.stdout), rows.stderr) == (0, TABLES, "")
 
 
-def test_import_in_another_form_also_names_what_could_not_be_read(watchme, evidence, tmp_path):
+def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_path):
     (evidence / "queues").mkdir()
     (evidence / "queues" / "jobs-dlq-messages.json").write_text("no messages")
-    ended = watchme("case", "import", evidence, tmp_path / "case", "--output", "jsonl")
-    assert ended.returncode == 1
-    assert [json.loads(line)["table"] for line in ended.stdout.splitlines()][:2] == ["access_log", "probes"]
-    unread = Names(("queues/jobs-dlq-messages.json",), limit=1)
-    assert lines_of(ended.stderr) == [said("import-files-unread", count=1, files=unread)]
+    (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
+    unread = said("import-files-unread", count=1, files=Names(("queues/jobs-dlq-messages.json",), limit=1))
+    for form in ("table", "jsonl"):
+        ended = watchme("case", "import", evidence, tmp_path / "case", "--output", form)
+        assert (ended.returncode, lines_of(ended.stderr)) == (1, [unread])
+    answer = json.loads(watchme("diagnose", "backlog", tmp_path / "case", "--json").stdout)
+    assert answer["missing_evidence"][0]["what"] == "queues/jobs-dlq-messages.json, which could not be read"
+    assert answer["coverage"]["queue_messages"]["truncated"] and answer["missed_work_certain"] is False
+    assert [one["value"] for one in answer["facts"] if one["id"] == "work_items"] == [None]
 
 
-def test_import_says_whose_time_zone_was_used_if_the_case_states_another(watchme, evidence, tmp_path):
+def test_import_takes_times_without_a_zone_for_those_of_the_option(watchme, evidence, tmp_path):
+    (evidence / "app.log").write_text("2025-12-11 10:00:05,000 INFO [7] app: done\n")
+    assert watchme("case", "import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo").stderr == ""
+    found = watchme("case", "sql", tmp_path / "case", "select hour(time) as h from app_log", "--csv")
+    assert found.stdout == "h\n1\n"
     (evidence / "case.toml").write_text('time_zone = "UTC"\n')
-    same = watchme("case", "import", evidence, tmp_path / "one", "--timezone", "UTC")
-    other = watchme("case", "import", evidence, tmp_path / "two", "--timezone", "Asia/Tokyo")
-    assert (same.returncode, same.stderr) == (0, "")
+    other = watchme("case", "import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo")
     assert lines_of(other.stderr) == [said("import-zone-of-case", stated="UTC", option="Asia/Tokyo")]
 
 
-def test_import_names_each_file_on_a_terminal_while_it_reads(evidence, tmp_path, monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    shown = Terminal()
-    monkeypatch.setattr("sys.stderr", shown)
-    cli.main(["case", "import", str(evidence), str(tmp_path / "case")], standalone_mode=False)
-    *read, end = shown.getvalue().split("\r\033[K")[1:]
-    assert (read, end) == ([said("import-reading", file=name) for name in ("access.log", "probes.csv")], "")
-
-
-def test_a_case_without_evidence_of_a_question_says_how_to_collect_it(watchme, evidence, tmp_path):
-    for file in evidence.iterdir():
-        file.unlink()
+def test_a_case_without_evidence_of_a_question_says_how_to_collect_it(watchme, tmp_path):
+    (tmp_path / "evidence").mkdir()
     alarm = {"AlarmName": "mine", "Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
-    (evidence / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm], "CompositeAlarms": []}))
-    ended = watchme("case", "import", evidence, tmp_path / "case")
+    (tmp_path / "evidence" / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm]}))
+    ended = watchme("case", "import", tmp_path / "evidence", tmp_path / "case")
     lines = lines_of(ended.stdout)
-    assert ended.returncode == 0 and said("case-no-question") in lines
-    # What the case does not state keeps a word, and a sentence says what to put there.
     end = " ".join(lines[lines.index(said("case-no-question")) :])
+    # What the case does not state keeps a word, and a sentence says what to put there.
     assert [word for word in ("HEALTH_URL is", "FOLDER is", "Find QUEUE") if word not in end] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
+    (evidence / "access.log").write_text(ACCESS * 100_000)
+    command = [WATCHME, "case", "import", evidence, tmp_path / "in/case"]
+    # Whoever runs the tests under nohup has them ignore a hang-up, and their children.
+    as_usual = partial(signal.signal, end, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=as_usual) as process:  # noqa: PLW1509
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("in/.case-*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(end)
+        assert process.stderr.read().strip() == ("watchme: stopped" if end is signal.SIGINT else "")
+    assert process.returncode == (130 if end is signal.SIGINT else 128 + end)
+    assert list((tmp_path / "in").iterdir()) == []
 
 
 def test_show_has_a_row_for_each_table_and_the_next_command(watchme, small_case):
     rows = watchme("case", "show", small_case.path, "--json")
     assert (rows.returncode, json.loads(rows.stdout)) == (0, TABLES)
-    shown = one_line(watchme("case", "show", small_case.path).stdout)
-    absent = said("case-absent-tables", question="health", tables=Names(ABSENT, limit=9))
-    command = f"watchme diagnose health {small_case.path}"
-    assert shown.endswith(" ".join(["", absent, said("case-next"), command]))
+    shown = watchme("case", "show", small_case.path, "--timezone", "UTC").stdout
+    assert "access_log     3         0        -  01:00:01 .. 01:00:31\n" in shown
+    assert small_case.manifest["inputs"][0]["sha256"][:12] in shown
+    assert one_line(shown).endswith(f"{said('case-next')} watchme diagnose health {small_case.path}")
 
 
 def test_the_list_has_the_window_and_the_rows_of_each_case(watchme, small_case):
@@ -113,24 +121,18 @@ def test_the_list_has_the_window_and_the_rows_of_each_case(watchme, small_case):
     [row] = lines_of(watchme("case", "list", home, columns=300).stdout)[1:]
     assert row == f"{small_case.path} case 2025-12-11 10:00:00 2025-12-11 10:00:31 2 5"
     none = watchme("case", "list", home / "evidence")
-    assert (none.returncode, lines_of(none.stdout)) == (
-        0,
-        [said("case-list-empty", folder=str(home / "evidence"))],
-    )
+    assert lines_of(none.stdout) == [said("case-list-empty", folder=str(home / "evidence"))]
 
 
-def test_verify_has_a_line_for_each_problem(watchme, small_case, copy):
+def test_verify_has_a_line_for_each_problem(watchme, small_case, tmp_path):
+    copy = shutil.copytree(small_case.path, tmp_path / "copy of case")
     sound = watchme("case", "verify", copy)
-    assert (sound.returncode, lines_of(sound.stdout)) == (
-        0,
-        [said("case-verified", case=str(copy), contents=CONTENTS)],
-    )
-    assert json.loads(watchme("case", "verify", copy, "--json").stdout) == []
+    assert lines_of(sound.stdout) == [said("case-verified", case=str(copy), contents=CONTENTS)]
+    assert (sound.returncode, json.loads(watchme("case", "verify", copy, "--json").stdout)) == (0, [])
     (copy / "other").write_text("x")
-    ended = watchme("case", "verify", copy)
     problem = said("case-problem-unlisted", file="other")
+    ended, rows = watchme("case", "verify", copy), watchme("case", "verify", copy, "--json")
     assert (ended.returncode, lines_of(ended.stdout)) == (1, [problem])
-    rows = watchme("case", "verify", copy, "--json")
     assert (rows.returncode, json.loads(rows.stdout)) == (1, [{"problem": problem}])
 
 
@@ -157,7 +159,28 @@ def test_sql_prints_at_most_as_many_rows_as_are_wanted(watchme, small_case):
     assert [row["vantage"] for row in json.loads(rows.stdout)] == ["inside", "outside"]
 
 
-def test_sql_reads_the_views_that_a_query_names(watchme, small_case):
-    requests = watchme("case", "sql", small_case.path, "select count(*) as n from REQUESTS", "--csv")
-    errors = watchme("case", "sql", small_case.path, "select count(*) as n from linked_errors", "--csv")
-    assert (requests.stdout, errors.stdout) == ("n\n3\n", "n\n0\n")
+@pytest.mark.slow
+def test_sql_reads_every_request_followed_through_the_layers(watchme, bundled):
+    def rows(query):
+        found = watchme("case", "sql", bundled("health-threadpool").path, query, "--csv").stdout
+        return [line.split(",") for line in found.splitlines()[1:]]
+
+    counted = "select {0}, count(*) as n from REQUESTS where path = '/health' group by {0} order by {0}"
+    assert rows(counted.format("app_seen")) == [["False", "65"], ["True", "134"]]
+    fates = dict(rows(counted.format("fate")))
+    assert int(fates["header_timeout"]) == 65 and sum(map(int, fates.values())) == 134 + 65
+    joined = "select count(*) as n from attempts join requests using (row) where path = '/health'"
+    assert rows(joined) == [["199"]]
+    assert int(rows("select count(request_line) as n from linked_errors")[0][0]) > 0
+
+
+@pytest.mark.slow
+def test_the_queries_of_a_diagnosis_return_its_rows(watchme, bundled):
+    case = bundled("health-threadpool").path
+    said = watchme("diagnose", "health", case, "--sql").stdout
+    (threads,) = {
+        line.strip()
+        for line in said.splitlines()
+        if line.strip().startswith("select * from ") and "metric = 'threads'" in line
+    }
+    assert watchme("case", "sql", case, threads).stdout.splitlines()[-1] == "44 rows"

@@ -15,8 +15,9 @@ from typing import NoReturn
 
 import click
 
-from watchme_analysis.cli.error_sentences import BAD_INPUT, language_of_words, sentence_of
+from watchme_analysis.cli.error_sentences import language_of_words, sentence_of
 from watchme_analysis.cli.every_command import complete_command, verbosity_options
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.terminal import echo, say_ignored_settings, show_traceback
 from watchme_analysis.config import FILE, FILE_VARIABLE
 from watchme_analysis.errors import InputError
@@ -159,7 +160,7 @@ def main() -> None:
         code = cli.main(prog_name="watchme", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         echo(error.format_message(), err=True)
-        sys.exit(BAD_INPUT)
+        sys.exit(ExitCode.BAD_INPUT)
     except (Exception, KeyboardInterrupt) as error:
         found = sentence_of(error, language_of_words(sys.argv[1:]))
         if found is None:

@@ -12,18 +12,13 @@ from watchme_analysis.access_logs.engine.engine import ENGINES
 from watchme_analysis.access_logs.summary import BY_TIME, KEYS, AccessSummary
 from watchme_analysis.access_logs.summary_json import ORDERS, is_unread
 from watchme_analysis.cli.access_run import NO_ERRORS
-from watchme_analysis.cli.options import (
-    ChoiceWithSuggestion,
-    language_option,
-    timezone_option,
-    window_options,
-)
-from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import Printer, echo, echo_data
-from watchme_analysis.text.render import error_sentence, in_language, note
-from watchme_analysis.window import parse_span, parse_time, parse_zone
+from watchme_analysis.cli.exit_codes import ExitCode
+from watchme_analysis.cli.options import ChoiceWithSuggestion, window_options
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer, echo_data
+from watchme_analysis.text.render import error_sentence, note
+from watchme_analysis.window import parse_span, parse_time
 
-INCOMPLETE = 1
 _TOP = 20
 _MOMENTS = 240
 _SLOWEST = 10
@@ -90,13 +85,10 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     metavar="FILE",
     help="Error log to link with requests; by default those beside the logs. none disables it.",
 )
-@timezone_option
-@language_option
 @click.option(
     "--log-timezone",
     help="Time zone of logged times without one.  [default: UTC; error logs: that of the access logs]",
 )
-@output_options()
 @click.option(
     "--parquet", metavar="OUT", help="Also write the counted requests to this file; with spark, a folder."
 )
@@ -117,7 +109,8 @@ scan was interrupted, or with --strict a line was rejected); 2 invalid input."""
     metavar="S3_PREFIX",
     help="Print the DDL of an Athena table for such logs below a prefix, and exit.",
 )
-def access(files: tuple[str, ...], timezone: str, language: str, **options: Any) -> int:
+@renders(has_zone=True)
+def access(out: Printer, files: tuple[str, ...], **options: Any) -> Result | int:
     """Summarise access logs: number of requests, latency percentiles and failures.
 
     FILES are files, 'quoted*patterns', folders, s3:// names, or - for standard input. Files compressed with
@@ -130,23 +123,20 @@ def access(files: tuple[str, ...], timezone: str, language: str, **options: Any)
     from watchme_analysis.access_logs.filters import RequestFilter, parse_only
     from watchme_analysis.access_logs.summary_json import access_report, plain
     from watchme_analysis.cli.access_run import athena_ddl, make_scan, run_here, run_on_spark
-    from watchme_analysis.cli.access_text import access_page
+    from watchme_analysis.cli.access_text import AccessPage
 
-    output = output_of(options)
-    zone = parse_zone(timezone)
-    since, until = (_microseconds(options.pop(name), zone) for name in ("since", "until"))
+    since, until = (_microseconds(options.pop(name), out.zone) for name in ("since", "until"))
     if since is not None and until is not None and until <= since:
         raise click.UsageError(error_sentence("error-until-before-since"))
     _check(options)
     if options["athena_ddl"]:
-        echo_data(athena_ddl(files, options, language))
-        return 0
+        echo_data(athena_ddl(files, options, out.language))
+        return ExitCode.DONE
     if not files:
         raise click.UsageError(error_sentence("error-files-missing"))
     choice = RequestFilter(_seconds(options["slow"]), parse_only(options["only"]))
     scan = make_scan(files, options, (since, until), choice)
     run = run_on_spark if options["engine"] == "spark" else run_here
-    out = Printer(language, zone)
     new_summary = partial(AccessSummary, options["by"], choice, options["top"] or _SLOWEST)
     found = run(scan, new_summary, options, out)
     if scan.uses_assumed_zone:
@@ -160,12 +150,9 @@ def access(files: tuple[str, ...], timezone: str, language: str, **options: Any)
         report["fields_of_times"] = scan.fields_of_times()
     if found.errors is not None:
         report["errors"] = found.errors
-    if output.form != TABLE:
-        output.write_document(in_language(report, language), lambda: report["groups"])
-    else:
-        top = options["top"] or (_MOMENTS if options["by"] in BY_TIME else _TOP)
-        echo(access_page(report, top, out))
-    return _exit_code(report, options["strict"])
+    top = options["top"] or (_MOMENTS if options["by"] in BY_TIME else _TOP)
+    page = AccessPage(report, top, out)
+    return Result(page.lines(), report["groups"], report, outcome=_outcome(report, options["strict"]))
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -193,9 +180,9 @@ def _seconds(text: str | None) -> float | None:
     return found
 
 
-def _exit_code(report: dict[str, Any], strict: bool) -> int:
+def _outcome(report: dict[str, Any], strict: bool) -> ExitCode:
     errors = report.get("errors", {"inputs": []})["inputs"]
     torn = report["truncated"] or any(one["truncated"] for one in errors)
     unread = any(is_unread(one) for one in report["inputs"])
     refused = strict and report["rejected"] > 0
-    return INCOMPLETE if torn or unread or refused else 0
+    return ExitCode.FAILED if torn or unread or refused else ExitCode.DONE

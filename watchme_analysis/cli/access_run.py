@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -15,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchme_analysis.cli.terminal import Printer, show_line
+from watchme_analysis.cli.terminal import Printer, show_status
 from watchme_analysis.errors import InputError
-from watchme_analysis.present.text_table import truncate
 from watchme_analysis.storage.atomic_write import check_replaceable
 from watchme_analysis.text.message import Choice, Duration, Message, Resource, message
-from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import error_message, error_sentence, note, text_of_error
 from watchme_analysis.window import parse_zone
 
@@ -46,6 +42,8 @@ _LEAD_US = 60_000_000
 # Number of unreadable lines from which a wrong format is likelier than a few leading lines of another
 # program.
 _MANY_LINES = 50_000
+# Seconds between two states of the progress.
+_STATUS_EVERY_S = 0.5
 # Seconds after which the rate of reading is reliable.
 _PACE_AFTER_S = 2
 # Seconds left from which whole minutes are shown.
@@ -116,7 +114,6 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
     """Return the result of a scan in this process; write Parquet and link error log lines on request."""
     from watchme_analysis.access_logs.engine.compilation import load_with_less_memory
     from watchme_analysis.access_logs.parquet import ParquetFile
-    from watchme_analysis.cli.process_settings import garbage_collector_frozen
 
     _check_target(scan, options["parquet"])
     logs = _error_files(scan, options)
@@ -131,17 +128,18 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
     if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *errors.candidates.columns)))
         scan.selection = replace(scan.selection, columns=columns)
-    with ExitStack() as stack:
-        file = stack.enter_context(ParquetFile(options["parquet"])) if options["parquet"] else None
-        stack.enter_context(garbage_collector_frozen())
-        for chunk in _doubted(
-            _with_progress(scan, out) if file is not None else _until_stopped(scan, out), out
-        ):
-            summary.add(chunk.table)
-            if errors is not None:
-                errors.candidates.add(chunk.table)
+    with ParquetFile(options["parquet"]) if options["parquet"] else nullcontext() as file:
+        try:
+            for chunk in _watched(scan, out):
+                summary.add(chunk.table)
+                if errors is not None:
+                    errors.candidates.add(chunk.table)
+                if file is not None:
+                    file.add(_counted(summary.choice, written, chunk.table))
+        except KeyboardInterrupt:
             if file is not None:
-                file.add(_counted(summary.choice, written, chunk.table))
+                raise
+            scan.notes.append(note("access-note-stopped", unread=len(scan.inputs) - len(scan.retrievals)))
     if file is not None and not file.rows:
         raise InputError(error_message("error-parquet-empty", file=options["parquet"]))
     return Found(
@@ -165,7 +163,7 @@ def _senders(scan: AccessScan, summary: AccessSummary, out: Printer) -> SenderCo
         return None
     senders = SenderCounts(surge, summary.choice)
     try:
-        for chunk in _with_progress(scan.again(senders.columns), out):
+        for chunk in _watched(scan.again(senders.columns), out):
             senders.add(chunk.table)
     except KeyboardInterrupt:
         return None
@@ -173,18 +171,14 @@ def _senders(scan: AccessScan, summary: AccessSummary, out: Printer) -> SenderCo
 
 
 def _make_ready(out: Printer) -> None:
-    """Compile the parser unless it is cached, and show a message meanwhile if on a terminal."""
+    """Compile the parser unless it is cached, and say so meanwhile on a terminal."""
     from watchme_analysis.access_logs.engine.compilation import compile_in_subprocesses
     from watchme_analysis.access_logs.engine.compile_cache import is_compiled
 
-    if is_compiled():
-        return
-    on_terminal = sys.stderr.isatty()
-    if on_terminal:
-        show_line(out.words("access-compiling"))
-    compile_in_subprocesses()
-    if on_terminal:
-        show_line()
+    if not is_compiled():
+        show_status(out.words("access-compiling"))
+        compile_in_subprocesses()
+        show_status()
 
 
 def _check_target(scan: AccessScan, name: str | None) -> None:
@@ -325,49 +319,24 @@ def _error_files(scan: AccessScan, options: Options) -> list[RawFile]:
     return found
 
 
-def _until_stopped(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
-    """Yield the chunks of a scan; an interrupt ends it with the lines read until then."""
-    try:
-        yield from _with_progress(scan, out)
-    except KeyboardInterrupt:
-        unread = len(scan.inputs) - len(scan.retrievals)
-        scan.notes.append(note("access-note-stopped", unread=unread))
-
-
-def _doubted(chunks: Iterable[Chunk], out: Printer) -> Iterator[Chunk]:
-    """Yield chunks; print a message once if none of many lines could be read."""
-    lines: int | None = 0
-    for chunk in chunks:
-        yield chunk
-        if lines is None:
-            continue
-        lines = None if len(chunk.table) or chunk.filtered else lines + chunk.lines
-        if lines is not None and lines > _MANY_LINES:
-            out.print_message("access-doubted", err=True, lines=lines)
-            lines = None
-
-
-def _with_progress(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
-    """Yield the chunks of a scan and show the progress in a status line if on a terminal."""
-    if not sys.stderr.isatty():
-        yield from scan
-        return
+def _watched(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
+    """Yield the chunks of a scan with its progress; say once if none of many lines could be read."""
     began = shown = time.monotonic()
-    lines = 0
+    lines, is_doubtful = 0, True
     try:
         for chunk in scan:
             yield chunk
             lines += chunk.lines
+            is_doubtful = is_doubtful and not (len(chunk.table) or chunk.filtered)
+            if is_doubtful and lines > _MANY_LINES:
+                out.print_message("access-doubted", err=True, lines=lines)
+                is_doubtful = False
             now = time.monotonic()
-            if now - shown > 0.5:
+            if now - shown > _STATUS_EVERY_S:
                 shown = now
-                # A wrapped line could not be cleared.
-                room = shutil.get_terminal_size().columns - 1
-                words = out.text(progress_message(scan, lines, now - began))
-                show_line(truncate(printable(words), room))
+                show_status(out.text(progress_message(scan, lines, now - began)))
     finally:
-        if shown != began:
-            show_line()
+        show_status()
 
 
 def progress_message(scan: AccessScan, lines: int, took: float) -> Message:

@@ -13,23 +13,19 @@ import click
 
 from watchme_analysis.cli.options import (
     FiniteRange,
-    language_option,
     profile_option,
     region_option,
     timezone_option,
     together,
     window_options,
 )
-from watchme_analysis.cli.terminal import Printer, echo, show_line
+from watchme_analysis.cli.terminal import Printer, echo, show_status
 from watchme_analysis.text.message import Duration, Text, value_of
 from watchme_analysis.window import Window, parse_time, parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
     from watchme_analysis.cloudwatch.session import Aws
-
-# Exit code when a part of the request could not be retrieved.
-PARTLY_FAILED = 1
 
 # Seconds between progress lines when standard error is not a terminal.
 _PROGRESS_EVERY_S = 30.0
@@ -61,7 +57,6 @@ def aws_options(command: F) -> F:
     return together(
         window_options(since="24h", until="now"),
         timezone_option,
-        language_option,
         click.option("--max-scan-gb", type=FiniteRange(min=0), default=100.0, show_default=True,
                      help="Largest volume that log queries may scan."),
         click.option("--usd-per-gb", type=FiniteRange(min=0), default=0.005, show_default=True,
@@ -132,30 +127,24 @@ class Progress:
 
     def __init__(self, out: Printer) -> None:
         self._out = out
-        self._shown = False
         self._began = self._printed_at = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        show_status()
 
     def __call__(self, text: Text) -> None:
         """Show the current step with the time since the start."""
         now = time.monotonic()
-        is_due = now - self._printed_at >= _PROGRESS_EVERY_S
-        if not (sys.stderr.isatty() or is_due):
-            return
         line = self._out.words("progress", text=value_of(text), elapsed=Duration(round(now - self._began)))
-        if sys.stderr.isatty():
-            show_line(line)
-            self._shown = True
-        else:
+        show_status(line)
+        if not sys.stderr.isatty() and now - self._printed_at >= _PROGRESS_EVERY_S:
             self._printed_at = now
             echo(line, err=True)
 
     def announce(self, text: Text) -> None:
         """Print a permanent line."""
-        self.done()
+        show_status()
         echo(self._out.text(text), err=True)
-
-    def done(self) -> None:
-        """Clear the status line."""
-        if self._shown:
-            show_line()
-            self._shown = False

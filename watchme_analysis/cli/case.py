@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from watchme_analysis.cli.aws import PARTLY_FAILED
 from watchme_analysis.cli.completion import CASE
-from watchme_analysis.cli.options import language_option, redact_option, timezone_option
-from watchme_analysis.cli.output import TABLE, case_output_of, case_output_options, output_of, output_options
-from watchme_analysis.cli.pull import pull, table_rows
-from watchme_analysis.cli.terminal import Printer, echo, show_line
+from watchme_analysis.cli.exit_codes import ExitCode
+from watchme_analysis.cli.options import redact_option
+from watchme_analysis.cli.pull import contents_of, pull, table_rows
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer, show_status
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.text.formats import format_time
-from watchme_analysis.text.message import Choice, Message, Names, message
+from watchme_analysis.text.message import Choice, Names, Resource, Text, message
 from watchme_analysis.text.shell_quoting import shell_path
 from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from watchme_analysis.case.case_folder import Case, UnreadFile
-
+    from watchme_analysis.case.case_folder import Case
+    from watchme_analysis.case.importer import ImportReport
 
 # Number of unreadable files that are listed by name.
 _NAMED = 5
@@ -55,9 +55,8 @@ Examples:
     "case.toml takes precedence. Also the zone of the times shown; by default time_zone of "
     f"{FILE}, else UTC.",
 )
-@language_option
-@case_output_options()
-def import_command(folder: Path, case: Path, timezone: str | None, language: str, **options: Any) -> int:
+@renders(writes_case=True)
+def import_command(out: Printer, folder: Path, case: Path, timezone: str | None, *, force: bool) -> Result:
     """Import a FOLDER of raw evidence into a CASE.
 
     Files are recognised by name and content; docs/evidence.md lists them, and any may be gzipped. A case.toml
@@ -68,36 +67,40 @@ def import_command(folder: Path, case: Path, timezone: str | None, language: str
     table of the case is a row. The exit code is 1 if a file of evidence could not be read.
     """
     from watchme_analysis.case.importer import import_folder
+
+    zone = parse_zone(load_config().time_zone if timezone is None else timezone)
+    report = import_folder(
+        folder,
+        case,
+        progress=lambda name: show_status(out.words("import-reading", file=name)),
+        zone_name=timezone,
+        force=force,
+    )
+    show_status()
+    notes: list[Text] = []
+    stated = str(report.case.manifest["time_zone"])
+    if timezone is not None and stated != timezone:
+        notes.append(
+            message("import-zone-of-case", stated=Resource(stated), option=Resource(timezone)),
+        )
+    if unread := report.case.unread:
+        names = Names(tuple(file.file for file in unread), limit=_NAMED)
+        notes.append(message("import-files-unread", count=len(unread), files=names))
+    return Result(
+        _lines_of_import(report, case, replace(out, zone=zone)),
+        table_rows(report.case),
+        notes=notes,
+        outcome=ExitCode.FAILED if unread else ExitCode.DONE,
+    )
+
+
+def _lines_of_import(report: ImportReport, case: Path, out: Printer) -> Iterator[Text]:
     from watchme_analysis.present import console
 
-    output, force = case_output_of(options)
-    zone = parse_zone(load_config().time_zone if timezone is None else timezone)
-    out = Printer(language, zone)
-
-    def progress(name: str) -> None:
-        show_line(out.words("import-reading", file=name))
-
-    on_terminal = sys.stderr.isatty()
-    shown = progress if on_terminal else None
-    report = import_folder(folder, case, progress=shown, zone_name=timezone, force=force)
-    if on_terminal:
-        show_line()
-    manifest, unread = report.case.manifest, report.case.unread
-    if output.form != TABLE:
-        rows = table_rows(report.case)
-        output.write_document(rows, lambda: rows)
-        _say_unread(unread, out)
-        return PARTLY_FAILED if unread else 0
-    echo(console.import_text(manifest, zone, language) + "\n")
+    yield console.import_text(report.case.manifest, out.zone, out.language) + "\n"
     state = Choice("written" if report.changed else "unchanged")
-    out.print_message("import-case", case=str(case), contents=_contents(report.case), state=state)
-    stated = str(manifest["time_zone"])
-    if timezone is not None and stated != timezone:
-        echo(err=True)
-        out.print_message("import-zone-of-case", err=True, stated=stated, option=timezone)
-    _print_next(report.case, case, out)
-    _say_unread(unread, out)
-    return PARTLY_FAILED if unread else 0
+    yield message("import-case", case=Resource(str(case)), contents=contents_of(report.case), state=state)
+    yield from _next_commands(report.case, case, out)
 
 
 @case_group.command(
@@ -108,33 +111,30 @@ Examples:
   watchme case show cases/last-night --timezone UTC""",
 )
 @click.argument("case", type=CASE)
-@timezone_option
-@language_option
-@output_options()
-def case_show(case: Path, timezone: str, language: str, **options: Any) -> None:
+@renders(has_zone=True)
+def case_show(out: Printer, case: Path) -> Result:
     """Show the tables of a CASE with rows, windows, gaps and source files.
 
     In the other forms of --output, each table of the case is a row.
     """
     from watchme_analysis.case.opening import open_case
+
+    opened = open_case(case)
+    return Result(_lines_of_case(opened, case, out), table_rows(opened))
+
+
+def _lines_of_case(opened: Case, case: Path, out: Printer) -> Iterator[Text]:
     from watchme_analysis.present import console
     from watchme_analysis.schema import TABLES
     from watchme_analysis.stats.gaps import silent_intervals
 
-    output = output_of(options)
-    zone = parse_zone(timezone)
-    opened = open_case(case)
-    if output.form != TABLE:
-        rows = table_rows(opened)
-        output.write_document(rows, lambda: rows)
-        return
     gaps = {
         name: silent_intervals(opened.table(name)[column])
         for name in opened.tables
         if (column := TABLES[name].time) is not None
     }
-    echo(console.case_text(opened.manifest, gaps, zone, language))
-    _print_next(opened, case, Printer(language, zone))
+    yield console.case_text(opened.manifest, gaps, out.zone, out.language)
+    yield from _next_commands(opened, case, out)
 
 
 @case_group.command(
@@ -148,16 +148,12 @@ Examples:
 @click.argument(
     "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False
 )
-@timezone_option
-@language_option
-@output_options()
-def case_list(folder: Path, timezone: str, language: str, **options: Any) -> None:
+@renders(has_zone=True)
+def case_list(out: Printer, folder: Path) -> Result:
     """List the cases in a FOLDER and its subfolders, by default those below the working directory."""
     from watchme_analysis.case.folders import cases_below
     from watchme_analysis.present.text_table import align_rows
 
-    output, zone = output_of(options), parse_zone(timezone)
-    out = Printer(language, zone)
     rows = [
         {
             "path": str(case.path),
@@ -169,20 +165,21 @@ def case_list(folder: Path, timezone: str, language: str, **options: Any) -> Non
         }
         for case in cases_below(folder)
     ]
-    if output.form != TABLE:
-        output.write_document(rows, lambda: rows)
-        return
     if not rows:
-        out.print_message("case-list-empty", folder=str(folder))
-        return
-    shown = [
-        tuple(format_time(value, zone) if at in (2, 3) else f"{value:,d}" if at > 3 else str(value)
-              for at, value in enumerate(row.values()))
+        return Result([message("case-list-empty", folder=Resource(str(folder)))])
+    heads = [
+        out.words(f"print-{name}")
+        for name in ("case", "title", "from", "until", "coverage-tables", "coverage-rows")
+    ]
+    cells = [
+        (
+            row["path"], row["title"],
+            *(format_time(row[bound], out.zone) for bound in ("start", "end")),
+            *(f"{row[count]:,}" for count in ("tables", "rows")),
+        )
         for row in rows
     ]  # fmt: skip
-    names = ("case", "title", "from", "until", "coverage-tables", "coverage-rows")
-    heads = [out.words(f"print-{name}") for name in names]
-    echo(align_rows(heads, shown, words=(0, 1, 2, 3)))
+    return Result([align_rows(heads, cells, words=(0, 1, 2, 3))], rows)
 
 
 @case_group.command(
@@ -192,9 +189,8 @@ Examples:
   watchme case verify cases/from-somebody-else""",
 )
 @click.argument("case", type=CASE)
-@language_option
-@output_options()
-def case_verify(case: Path, language: str, **options: Any) -> int:
+@renders()
+def case_verify(out: Printer, case: Path) -> Result:
     """Check a CASE that somebody else made.
 
     One line is printed for each problem.
@@ -205,18 +201,11 @@ def case_verify(case: Path, language: str, **options: Any) -> int:
     from watchme_analysis.case.case_folder import read_case
     from watchme_analysis.case.verification import case_problems
 
-    output, out = output_of(options), Printer(language)
-    problems = case_problems(case)
-    if output.form != TABLE:
+    if problems := case_problems(case):
         rows = [{"problem": out.text(problem)} for problem in problems]
-        output.write_document(rows, lambda: rows)
-        return PARTLY_FAILED if problems else 0
-    for problem in problems:
-        echo(out.text(problem))
-    if problems:
-        return PARTLY_FAILED
-    out.print_message("case-verified", case=str(case), contents=_contents(read_case(case)))
-    return 0
+        return Result(problems, rows, outcome=ExitCode.FAILED)
+    contents = contents_of(read_case(case))
+    return Result([message("case-verified", case=Resource(str(case)), contents=contents)])
 
 
 @case_group.command(
@@ -227,11 +216,10 @@ Examples:
   watchme case export cases/last-night shared/last-night --redact share""",
 )
 @click.argument("case", type=CASE)
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("copy", metavar="OUT", type=click.Path(path_type=Path))
 @redact_option(required=True)
-@language_option
-@output_options()
-def case_export(case: Path, out: Path, redact: str, language: str, **options: Any) -> None:
+@renders()
+def case_export(out: Printer, case: Path, copy: Path, redact: str) -> Result:
     """Write a copy of a CASE that may be given to others.
 
     OUT is a new folder. Diagnoses and reports of it show no more than it holds. docs/sharing.md states what
@@ -241,11 +229,11 @@ def case_export(case: Path, out: Path, redact: str, language: str, **options: An
     from watchme_analysis.case.export import export_case
     from watchme_analysis.case.opening import open_case
 
-    output, printer = output_of(options), Printer(language)
-    made = export_case(open_case(case), out, redact)
-    said = {"folder": str(out), "contents": _contents(made), "level": redact}
-    rows = table_rows(made)
-    output.show(lambda: [printer.words("case-exported", **said)], lambda: rows, lambda: rows)
+    made = export_case(open_case(case), copy, redact)
+    said = message(
+        "case-exported", folder=Resource(str(copy)), contents=contents_of(made), level=Resource(redact)
+    )
+    return Result([said], table_rows(made))
 
 
 @case_group.command(
@@ -259,12 +247,11 @@ Examples:
 )
 @click.argument("case", type=CASE)
 @click.argument("query")
-@output_options(["json", "csv"])
 @click.option(
     "--limit", type=click.IntRange(0), default=200, show_default=True, help="Rows printed as a table."
 )
-@language_option
-def case_sql(case: Path, query: str, limit: int, language: str, **options: Any) -> None:
+@renders(["json", "csv"])
+def case_sql(out: Printer, case: Path, query: str, limit: int) -> Result:
     """Run a QUERY (DuckDB's SQL) over the tables of a CASE.
 
     Times are UTC. The query can read the case only and writes nothing. Each statement of a diagnosis has a
@@ -277,9 +264,7 @@ def case_sql(case: Path, query: str, limit: int, language: str, **options: Any) 
     from watchme_analysis.access_logs.error_requests import errors_with_requests
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.health.context_builder import attempts_view, requests_view
-    from watchme_analysis.present import console
 
-    output = output_of(options)
     opened = open_case(case)
     views: dict[str, Callable[[], pd.DataFrame]] = {
         "requests": lambda: requests_view(opened),
@@ -287,30 +272,20 @@ def case_sql(case: Path, query: str, limit: int, language: str, **options: Any) 
         "linked_errors": lambda: errors_with_requests(opened.table("error_log"), opened.table("access_log")),
     }
     found = opened.sql(query, {name: view() for name, view in views.items() if name in query.lower()})
-    if output.form != TABLE:
-        output.write(found)
-        return
-    rows = found.head(limit).astype(object).where(found.head(limit).notna(), None)
-    echo(console.value_table(list(found.columns), rows.to_numpy().tolist()))
-    Printer(language).print_message("case-sql-rows", rows=len(found), hidden=len(found) - len(rows))
+    return Result(_first_rows(found, limit), frame=found)
 
 
-def _say_unread(unread: Sequence[UnreadFile], out: Printer) -> None:
-    """Print on standard error the files that could not be read."""
-    if unread:
-        echo(err=True)
-        names = Names(tuple(file.file for file in unread), limit=_NAMED)
-        out.print_message("import-files-unread", err=True, count=len(unread), files=names)
+def _first_rows(found: pd.DataFrame, limit: int) -> Iterator[Text]:
+    """Yield the first rows of a query as a table, and the number of rows that are not shown."""
+    from watchme_analysis.present.console import value_table
+
+    first = found.head(limit)
+    yield value_table([*found.columns], first.astype(object).where(first.notna(), None).to_numpy().tolist())
+    yield message("case-sql-rows", rows=len(found), hidden=len(found) - len(first))
 
 
-def _contents(case: Case) -> Message:
-    """Return a phrase on the number of tables and rows of a case."""
-    rows = sum(entry["rows"] for entry in case.manifest["tables"].values())
-    return message("case-contents", tables=len(case.tables), rows=rows)
-
-
-def _print_next(opened: Case, case: Path, out: Printer) -> None:
-    """Print the tables that a case lacks for its questions, and the commands to run next."""
+def _next_commands(opened: Case, case: Path, out: Printer) -> Iterator[Text]:
+    """Yield the tables that a case lacks for its questions, and the commands to run next."""
     from watchme_analysis.present.console import filled
     from watchme_analysis.services.diagnose import (
         QUESTIONS,
@@ -321,16 +296,16 @@ def _print_next(opened: Case, case: Path, out: Printer) -> None:
     )
 
     questions = questions_for(opened)
-    echo()
+    yield ""
     for question in questions:
         if absent := absent_tables(investigate(question, opened)):
             tables = Names(tuple(absent), limit=len(absent))
-            echo(filled(out.words("case-absent-tables", question=question, tables=tables), "", "  "))
+            yield filled(out.words("case-absent-tables", question=question, tables=tables), "", "  ")
     if not questions:
-        out.print_message("case-no-question")
+        yield message("case-no-question")
         for question in QUESTIONS:
-            echo(filled(out.words("case-collect", question=question, **collecting(question, opened)), "    "))
+            yield filled(out.words("case-collect", question=question, **collecting(question, opened)), "    ")
         return
-    out.print_message("case-next")
+    yield message("case-next")
     for question in questions:
-        echo(f"    watchme diagnose {question} {shell_path(case)}")
+        yield f"    watchme diagnose {question} {shell_path(case)}"

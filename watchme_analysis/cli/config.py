@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,15 @@ from click.core import ParameterSource
 from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.completion import complete_queues
 from watchme_analysis.cli.error_sentences import language_of_words
-from watchme_analysis.cli.options import (
-    language_option,
-    system_option,
-    timezone_option,
-)
-from watchme_analysis.cli.output import TABLE, form_options, output_of, output_options
-from watchme_analysis.cli.terminal import Printer, echo, say_ignored_settings
-from watchme_analysis.config import FILE, found_file, trust_file
+from watchme_analysis.cli.exit_codes import ExitCode
+from watchme_analysis.cli.options import language_option, system_option
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer, say_ignored_settings
+from watchme_analysis.config import FILE, found_file, load_config, trust_file
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Choice, Names, Resource, message
-from watchme_analysis.text.render import error_message, error_sentence, label, render
+from watchme_analysis.present.text_table import align_rows
+from watchme_analysis.text.message import Choice, Names, Resource, Text, message
+from watchme_analysis.text.render import error_message, error_sentence
 
 
 @click.group("config")
@@ -61,10 +60,11 @@ Examples:
     help="Write the settings to this file.",
 )
 @click.option("--force", is_flag=True, help="Let --to replace a file that exists.")
-@form_options()
 @session_options
-@language_option
-def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: bool, **options: Any) -> int:
+@renders(writes_to_file=False)
+def config_init(
+    out: Printer, files: tuple[Path, ...], target: Path, *, no_aws: bool, force: bool, **options: Any
+) -> Result:
     """Write a watchme.toml with the systems that are found, and print where each value comes from.
 
     In AWS, each queue with its dead-letter queue, function, log group and the URL in the function's variables
@@ -73,8 +73,6 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
 
     The exit code is 1 if something could not be looked up; the file then holds the rest.
     """
-    from watchme_analysis.cli.aws import PARTLY_FAILED
-    from watchme_analysis.present.text_table import align_rows
     from watchme_analysis.services.propose_config import Proposal, find_in_aws, find_in_files, toml_text
     from watchme_analysis.storage.atomic_write import write_atomically
 
@@ -84,31 +82,34 @@ def config_init(files: tuple[Path, ...], target: Path, *, no_aws: bool, force: b
         raise InputError(error_message("error-config-exists", target=target))
     if not target.absolute().parent.is_dir():
         raise InputError(error_message("error-config-no-folder", target=target, folder=target.parent))
-    output, language, found = output_of(options), options["language"], Proposal()
+    found = Proposal()
     if not no_aws:
         find_in_aws(session_of(options), found, options["queues"])
     find_in_files(files, found)
     write_atomically(target, toml_text(found).encode())
     trust_file(target)
-    rows = [(key, value, render(source, language)) for key, value, source in found.rows()]
-    names = ("setting", "value", "source")
-    if output.form != TABLE:
-        settings = [dict(zip(names, row, strict=True)) for row in rows]
-        output.write_document(settings, lambda: settings)
-    elif rows:
-        heads = [label(f"config-heading-{name}", language) for name in names]
-        echo(align_rows(heads, rows, words=(0, 1, 2)))
-    for note in found.notes:
-        echo(render(message("print-note", text=note), language), err=True)
-    values = {"file": Resource(str(target))}
-    if output.form != TABLE:
-        return PARTLY_FAILED if found.failed else 0
+    rows = [
+        {"setting": key, "value": value, "source": out.text(source)} for key, value, source in found.rows()
+    ]
+    lines: list[Text] = [_table(out, rows)] if rows else []
+    file = Resource(str(target))
     if found.systems:
-        echo(render(message("config-init-written", systems=len(found.systems), **values), language))
-        echo(label("print-next", language, command="watchme config check"))
+        lines.append(message("config-init-written", systems=len(found.systems), file=file))
+        lines.append(message("print-next", command=Resource("watchme config check")))
     else:
-        echo(render(message("config-init-nothing", **values), language))
-    return PARTLY_FAILED if found.failed else 0
+        lines.append(message("config-init-nothing", file=file))
+    return Result(
+        lines,
+        rows,
+        notes=[message("print-note", text=note) for note in found.notes],
+        outcome=ExitCode.FAILED if found.failed else ExitCode.DONE,
+    )
+
+
+def _table(out: Printer, rows: Sequence[dict[str, str]]) -> str:
+    """Return rows as a table with the headings of their names."""
+    heads = [out.words(f"config-heading-{name}") for name in rows[0]]
+    return align_rows(heads, [tuple(row.values()) for row in rows], words=range(len(heads)))
 
 
 @config_group.command(
@@ -119,21 +120,17 @@ Examples:
   watchme config show --profile night
   WATCHME_TIME_ZONE=Europe/Berlin watchme config show --json""",
 )
-@output_options()
 @session_options
-@timezone_option
-@language_option
-def config_show(**options: Any) -> None:
+@renders(has_zone=True)
+def config_show(out: Printer, **options: Any) -> Result:
     """Print each setting with its value and source.
 
     Options given here take precedence, as in every command. Then come environment variables
     (WATCHME_TIME_ZONE and so on), watchme.toml in the working directory or its parents, watchme.toml in
     ~/.config/watchme, and the default. docs/configuration.md describes the keys.
     """
-    from watchme_analysis.config import KEYS, TABLE_KEYS, load_config, source_kind
-    from watchme_analysis.present.text_table import align_rows
+    from watchme_analysis.config import KEYS, TABLE_KEYS, source_kind
 
-    output = output_of(options)
     config = load_config()
     values = {key: getattr(config, key) for key in KEYS}
     values |= {key: attrgetter(key)(config) for key in TABLE_KEYS}
@@ -147,29 +144,31 @@ def config_show(**options: Any) -> None:
         for name, each in config.destinations.items()
     }
     sources = {key: (source_kind(config.sources[key]), config.sources[key]) for key in values}
+    given = {
+        "profile": ("profile", options["profile"]),
+        "region": ("region", options["region"]),
+        "time_zone": ("timezone", str(out.zone)),
+        "language": ("language", out.language),
+    }
     context = click.get_current_context()
-    for name, key in (("profile",) * 2, ("region",) * 2, ("timezone", "time_zone"), ("language",) * 2):
+    for key, (name, value) in given.items():
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            values[key], sources[key] = options[name], ("option", f"--{name}")
-    if output.form != TABLE:
-        shown = {
-            key: {"value": value, "source": sources[key][1], "stated_by": sources[key][0]}
-            for key, value in values.items()
+            values[key], sources[key] = value, ("option", f"--{name}")
+    document = {
+        key: {"value": value, "source": sources[key][1], "stated_by": sources[key][0]}
+        for key, value in values.items()
+    }
+    shown = [
+        {
+            "setting": key,
+            "value": _value_text(key, value, out),
+            "kind": out.words("config-kind", kind=Choice(sources[key][0])),
+            "source": sources[key][1],
         }
-        output.write_document(shown, lambda: ({"setting": key, **entry} for key, entry in shown.items()))
-        return
-    language = options["language"]
-    heads = [label(f"config-heading-{name}", language) for name in ("setting", "value", "kind", "source")]
-    rows = [
-        (
-            key,
-            _value_text(key, value, language),
-            render(message("config-kind", kind=Choice(sources[key][0])), language),
-            sources[key][1],
-        )
         for key, value in values.items()
     ]
-    echo(align_rows(heads, rows, words=(0, 1, 2, 3)))
+    rows = ({"setting": key, **entry} for key, entry in document.items())
+    return Result([_table(out, shown)], rows, document)
 
 
 @config_group.command(
@@ -207,19 +206,14 @@ Examples:
 )
 @system_option
 @session_options
-@language_option
-@output_options()
-def config_check(system: str | None, **options: Any) -> int:
+@renders()
+def config_check(out: Printer, system: str | None, **options: Any) -> Result:
     """Check that everything which the systems name exists: in AWS, and as files.
 
     The exit code is 1 if something does not exist or could not be checked.
     """
-    from watchme_analysis.cli.aws import PARTLY_FAILED
-    from watchme_analysis.config import load_config
-    from watchme_analysis.present.text_table import align_rows
     from watchme_analysis.services.check_config import check_system
 
-    output, out = output_of(options), Printer(options["language"])
     config = load_config()
     chosen = config.chosen_system(system)
     systems = [chosen] if system and chosen else list(config.systems.values())
@@ -228,18 +222,16 @@ def config_check(system: str | None, **options: Any) -> int:
     aws = session_of(options)
     found = [item for each in systems for item in check_system(aws, each)]
     wrong = sum(item.problem is not None for item in found)
-    if output.form != TABLE:
-        checked = [
-            {"setting": each.key, "value": each.name, "problem": each.problem and out.text(each.problem)}
-            for each in found
-        ]
-        output.write_document(checked, lambda: checked)
-        return PARTLY_FAILED if wrong else 0
-    rows = [(item.key, item.name, "ok" if item.problem is None else out.text(item.problem)) for item in found]
-    heads = [out.words(f"config-heading-{name}") for name in ("setting", "value", "found")]
-    echo(align_rows(heads, rows, words=(0, 1, 2)) + "\n")
-    out.print_message("config-checked", names=len(found), wrong=wrong)
-    return PARTLY_FAILED if wrong else 0
+    rows = [
+        {"setting": item.key, "value": item.name, "problem": item.problem and out.text(item.problem)}
+        for item in found
+    ]
+    shown = [
+        {"setting": item.key, "value": item.name, "found": out.text(item.problem or "ok")} for item in found
+    ]
+    lines = [_table(out, shown) + "\n"] if shown else []
+    checked = message("config-checked", names=len(found), wrong=wrong)
+    return Result([*lines, checked], rows, outcome=ExitCode.FAILED if wrong else ExitCode.DONE)
 
 
 # What a setting without a value means.
@@ -253,9 +245,9 @@ _UNSET = {
 }
 
 
-def _value_text(key: str, value: object, language: str) -> str:
+def _value_text(key: str, value: object, out: Printer) -> str:
     """Return the value of a setting as text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
-    return text or render(message("config-unset", meaning=Choice(_UNSET.get(key, "none"))), language)
+    return text or out.words("config-unset", meaning=Choice(_UNSET.get(key, "none")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +10,22 @@ import click
 
 from watchme_analysis.cli.completion import CASE, complete_question_or_case
 from watchme_analysis.cli.options import (
-    FOUND,
     ChoiceWithSuggestion,
     CommandWithOptionalQuestion,
     endpoint_option,
     fail_on_option,
-    language_option,
-    meets,
+    outcome_of,
     queue_option,
     system_option,
-    timezone_option,
     window_options,
 )
-from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import echo
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer, Styled
 from watchme_analysis.config import load_config
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
 from watchme_analysis.text.message import Code, message
-from watchme_analysis.text.render import error_sentence
+from watchme_analysis.text.render import error_sentence, render
 from watchme_analysis.text.shell_quoting import shell_path
-from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.inference.findings import Diagnosis
@@ -57,7 +52,6 @@ Examples:
     shell_complete=complete_question_or_case,
 )
 @click.argument("case", type=CASE)
-@output_options()
 @click.option("--all", "everything", is_flag=True, help="Print all causes, their evidence and the coverage.")
 @click.option(
     "--sql", "with_sql", is_flag=True, help="As --all, with the query for the rows of each statement."
@@ -66,10 +60,11 @@ Examples:
 @endpoint_option
 @queue_option
 @system_option
-@timezone_option
-@language_option
 @fail_on_option
-def diagnose(question: str, case: Path, everything: bool, with_sql: bool, **options: Any) -> int:
+@renders(has_zone=True)
+def diagnose(
+    out: Printer, question: str, case: Path, everything: bool, with_sql: bool, **options: Any
+) -> Result:
     """Name the cause behind a CASE, or say what evidence would decide.
 
     CASE is a case, a folder of raw evidence or a file of it. Without QUESTION, or with `all`, health and
@@ -92,8 +87,6 @@ def diagnose(question: str, case: Path, everything: bool, with_sql: bool, **opti
     config = load_config()
     # A system that nobody chose would hide an affected endpoint or queue of another one.
     system = config.chosen_system(options["system"]) if options["system"] or config.system else None
-    output = output_of(options)
-    zone = parse_zone(str(options["timezone"]))
     _check_subjects((question,) if question != ALL else QUESTIONS, options)
     opened = open_case(case)
     questions = chosen_questions(question, opened)
@@ -104,43 +97,43 @@ def diagnose(question: str, case: Path, everything: bool, with_sql: bool, **opti
             opened,
             since=options["since"],
             until=options["until"],
-            zone=zone,
+            zone=out.zone,
             subject=options[_SUBJECTS[each]] or subject_of_system(each, opened, system),
         )
         for each in questions
     }
-    language = str(options["language"])
-    results = {}
-    if options["fail_on"] or output.form != TABLE:
-        results = {each: diagnosis.to_dict(language) for each, diagnosis in found.items()}
-    code = FOUND if any(meets(options["fail_on"], result) for result in results.values()) else 0
-    if output.form != TABLE:
-        whole = results if question == ALL else results[question]
-        output.write_document(whole, lambda: (row for each in results.values() for row in _rows(each)))
-        return code
-    for at, (each, diagnosis) in enumerate(found.items()):
-        if len(found) > 1:
-            echo(("\n" if at else "") + f"{each}\n{'=' * len(each)}\n")
-        if everything or with_sql:
-            echo(_text(diagnosis, case, zone, language, with_sql))
-        else:
-            _print_short(diagnosis, f"watchme diagnose {each} {shell_path(case)} --all", zone, language)
-    return code
+    results = {each: diagnosis.to_dict(out.language) for each, diagnosis in found.items()}
+    is_whole = everything or with_sql
+
+    def lines() -> Iterator[str | Styled]:
+        for at, (each, diagnosis) in enumerate(found.items()):
+            if len(found) > 1:
+                yield ("\n" if at else "") + f"{each}\n{'=' * len(each)}\n"
+            if is_whole:
+                yield _text(diagnosis, case, out, with_sql)
+            else:
+                yield from _short(diagnosis, f"watchme diagnose {each} {shell_path(case)} --all", out)
+
+    return Result(
+        lines(),
+        [row for each in results.values() for row in _rows(each)],
+        results if question == ALL else results[question],
+        outcome=outcome_of(options["fail_on"], results.values()),
+    )
 
 
-def _print_short(diagnosis: Diagnosis, more: str, zone: tzinfo, language: str) -> None:
-    """Print the short answer of a diagnosis, in bold and colour on a terminal."""
+def _short(diagnosis: Diagnosis, more: str, out: Printer) -> Iterator[str | Styled]:
+    """Yield the lines of the short answer of a diagnosis, in bold and colour for a terminal."""
     from watchme_analysis.present.console import width
     from watchme_analysis.present.short_answer import short_answer, stored_answer
-    from watchme_analysis.text.render import render
 
-    answer = stored_answer(diagnosis.to_dict(language, zone), language, zone)
-    last = render(message("answer-more", command=Code(more)), language)
+    answer = stored_answer(diagnosis.to_dict(out.language, out.zone), out.language, out.zone)
+    last = render(message("answer-more", command=Code(more)), out.language)
     for part, line in short_answer(answer, width(), last):
-        style: dict[str, Any] = {"bold": True} if part in ("headline", "cause") else {}
-        if part == "cause":
-            style["fg"] = _COLOURS[diagnosis.verdict]
-        echo(line, **style)
+        if part in ("headline", "cause"):
+            yield Styled(line, _COLOURS[diagnosis.verdict] if part == "cause" else None)
+        else:
+            yield line
 
 
 def _rows(diagnosis: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -160,26 +153,26 @@ def _check_subjects(questions: tuple[str, ...], options: Mapping[str, Any]) -> N
             )
 
 
-def _text(diagnosis: Diagnosis, case: Path, zone: tzinfo, language: str, with_sql: bool) -> str:
+def _text(diagnosis: Diagnosis, case: Path, out: Printer, with_sql: bool) -> str:
     """Return a diagnosis as text for a terminal."""
     from watchme_analysis.health.calibration import track_record
     from watchme_analysis.present import console
     from watchme_analysis.report.cause_page import remedy_page
 
-    result = diagnosis.to_dict(language, zone)
+    result = diagnosis.to_dict(out.language, out.zone)
     is_health = diagnosis.question == "health"
     record = track_record(diagnosis.verdict, diagnosis.confidence) if is_health else ""
     here = Path.cwd()
     pages = [
         str(page.relative_to(here) if page.is_relative_to(here) else page)
-        for page in remedy_page(result, language).values()
+        for page in remedy_page(result, out.language).values()
     ]
     remedies = message("print-remedies", pages=pages) if pages else ""
     return console.diagnosis_text(
         result,
-        zone,
+        out.zone,
         with_sql=with_sql,
         notes=[remedies, record],
         case=shell_path(case),
-        language=language,
+        language=out.language,
     )

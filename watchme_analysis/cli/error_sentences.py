@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import click
 
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError, WatchmeError
 from watchme_analysis.text.catalogue import LANGUAGES
 
-FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 # Sentences of click, whose types and parser have no catalogue of their own, and their messages.
 OF_CLICK = {
     r"(?P<value>.+) is not a valid integer(?: range)?\.": "click-integer",
@@ -49,16 +49,17 @@ def language_of_words(words: Sequence[str]) -> str:
 def sentence_of(error: BaseException, language: str) -> tuple[str, int] | None:
     """Return the sentence and the exit code of an error; None for an error of this program itself."""
     if isinstance(error, click.UsageError):
-        return _usage(error, language), BAD_INPUT
+        return _usage(error, language), ExitCode.BAD_INPUT
     if isinstance(error, WatchmeError):
-        return _reason(error, language), FAILED if isinstance(error, ServiceError) else BAD_INPUT
+        code = ExitCode.FAILED if isinstance(error, ServiceError) else ExitCode.BAD_INPUT
+        return _reason(error, language), code
     if isinstance(error, click.ClickException):
-        return _translated(error.message, language), BAD_INPUT
+        return _translated(error.message, language), ExitCode.BAD_INPUT
     if isinstance(error, OSError):
         sentence = _of_files(error, language)
-        return (sentence, BAD_INPUT) if sentence else None
+        return (sentence, ExitCode.BAD_INPUT) if sentence else None
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return _render_message("command-stopped", language), STOPPED
+        return _render_message("command-stopped", language), ExitCode.STOPPED
     return None
 
 

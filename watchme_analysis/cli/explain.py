@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from watchme_analysis.cli.options import language_option
-from watchme_analysis.cli.output import output_of, output_options
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.files.lines import decoded
 
@@ -27,9 +25,8 @@ Examples:
     default="-",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
-@output_options()
-@language_option
-def explain(pasted: Path, **options: Any) -> int:
+@renders()
+def explain(out: Printer, pasted: Path) -> Result:
     """Explain the log lines in FILE, or on standard input.
 
     Lines of Nginx, uvicorn, gunicorn, Node.js, containers, Kubernetes, load balancers, Cloudflare, Lambda,
@@ -42,8 +39,6 @@ def explain(pasted: Path, **options: Any) -> int:
     from watchme_analysis.services.explain import MOST_CHARACTERS
     from watchme_analysis.services.explain import explain as explain_text
 
-    output = output_of(options)
-    out = Printer(str(options["language"]))
     if str(pasted) == "-":
         if sys.stdin.isatty():
             out.print_message("explain-paste", err=True)
@@ -52,9 +47,4 @@ def explain(pasted: Path, **options: Any) -> int:
         with pasted.open("rb") as stream:
             data = stream.read(4 * MOST_CHARACTERS)
     explanation = explain_text(decoded(data))
-    output.show(
-        lambda: [explanation.text(out.language)],
-        lambda: explanation.to_list(out.language),
-        lambda: explanation.to_list(out.language),
-    )
-    return 0
+    return Result([explanation.text(out.language)], explanation.to_list(out.language))

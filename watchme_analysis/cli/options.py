@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from watchme_analysis.cli.completion import complete_queues, complete_systems
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.services.diagnose import ALL
@@ -223,26 +224,26 @@ visibility_option = click.option(
     help="Seconds for which messages are hidden at most while the queue is read.",
 )
 
-# Exit code when a diagnosis meets --fail-on.
-FOUND = 3
 fail_on_option = click.option(
     "--fail-on",
     type=ChoiceWithSuggestion(["supported", "incident"]),
-    help=f"Exit with {FOUND} if a cause is supported, or if there is an incident, whatever its cause.",
+    help=f"Exit with {ExitCode.FOUND:d} if a cause is supported, or if there is an incident, whatever its "
+    "cause.",
 )
 
 
-def meets(fail_on: str | None, diagnosis: Mapping[str, Any]) -> bool:
-    """Return True if a diagnosis, as its JSON object, meets ``--fail-on``.
+def outcome_of(fail_on: str | None, diagnoses: Iterable[Mapping[str, Any]]) -> ExitCode:
+    """Return the exit code for diagnoses, as their JSON objects, and the level of ``--fail-on``.
 
     A supported cause meets both levels. An inconclusive diagnosis meets ``incident`` if it has an incident.
     """
-    if fail_on is None:
-        return False
-    verdict, incident = diagnosis.get("verdict"), diagnosis.get("incident") or {}
-    if verdict == "supported":
-        return True
-    return fail_on == "incident" and verdict == "inconclusive" and incident.get("start") is not None
+    if fail_on is not None:
+        for each in diagnoses:
+            has_start = (each.get("incident") or {}).get("start") is not None
+            is_open = each.get("verdict") == "inconclusive" and has_start
+            if each.get("verdict") == "supported" or (fail_on == "incident" and is_open):
+                return ExitCode.FOUND
+    return ExitCode.DONE
 
 
 def redact_option(*, required: bool = False) -> Callable[[Any], Any]:

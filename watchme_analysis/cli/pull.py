@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.cli.aws import (
-    PARTLY_FAILED,
     Progress,
     aws_options,
     check_window,
@@ -20,6 +19,7 @@ from watchme_analysis.cli.aws import (
     window_of,
 )
 from watchme_analysis.cli.completion import CASE
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.options import (
     ChoiceWithSuggestion,
     functions_option,
@@ -27,10 +27,10 @@ from watchme_analysis.cli.options import (
     queues_option,
     system_option,
 )
-from watchme_analysis.cli.output import TABLE, Output, case_output_of, case_output_options
-from watchme_analysis.cli.terminal import Printer, echo, echo_json
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer, echo_json
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Names, message, value_of
+from watchme_analysis.text.message import Message, Names, Resource, Text, message, value_of
 from watchme_analysis.text.render import error_message, error_sentence
 from watchme_analysis.text.shell_quoting import shell_path
 
@@ -66,9 +66,11 @@ Examples:
     help="Also write the raw responses to this folder, in the AWS CLI's format.",
 )
 @policy_option
-@case_output_options()
 @aws_options
-def pull(question: str | None, case: Path | None, **options: Any) -> int:
+@renders(writes_case=True)
+def pull(
+    out: Printer, question: str | None, case: Path | None, *, force: bool, **options: Any
+) -> Result | int:
     """Pull the evidence of an incident from AWS into a CASE.
 
     QUESTION is health or backlog. Give a queue, a function or an instance, or state them as a system in
@@ -87,12 +89,12 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
     from watchme_analysis.services.collect import pull as pull_case
     from watchme_analysis.services.pull import case_folder, resources
 
-    (output, force), sample = case_output_of(options), options["dlq_sample"]
+    sample = options["dlq_sample"]
     if sample is None:
         sample = 0 if question == "health" else Request.sample
     if options["print_policy"]:
         echo_json(json.dumps(iam_policy(sampling=sample > 0), indent=2))
-        return 0
+        return ExitCode.DONE
     if question is None:
         raise click.UsageError(error_sentence("error-question-missing"))
     check_window(options)
@@ -117,9 +119,7 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
         options=query_options,
     )
     target = case or case_folder(question, named, window)
-    out = Printer(options["language"])
-    progress = Progress(out)
-    try:
+    with Progress(out) as progress:
         pulled = pull_case(
             aws,
             request,
@@ -129,58 +129,58 @@ def pull(question: str | None, case: Path | None, **options: Any) -> int:
             announce=progress.announce,
             force=force,
         )
-    finally:
-        progress.done()
-    _print_result(pulled, target, out, output)
+    notes: list[Text] = [
+        message("pull-missing", part=value_of(part), reason=value_of(why))
+        for part, why in pulled.failures.items()
+    ]
+    notes += [message("print-note", text=value_of(note)) for note in pulled.notes]
     if pulled.failures:
-        start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
         # A relative window ends at the current time, for which the cache has no entry, so absolute times are
         # printed.
-        out.print_message("pull-again", err=True, start=start, end=end)
+        start, end = (moment.isoformat(timespec="seconds") for moment in (window.start, window.end))
+        notes.append(message("pull-again", start=Resource(start), end=Resource(end)))
     of_system = f" --system {options['system']}" if options["system"] else ""
-    if output.form == TABLE:
-        out.print_message(
-            "print-next", command=f"watchme diagnose {question} {shell_path(target)}{of_system}"
-        )
-    return PARTLY_FAILED if pulled.failures else 0
+    following = f"watchme diagnose {question} {shell_path(target)}{of_system}"
+    return Result(
+        _lines(pulled, target, following, out),
+        table_rows(pulled.case),
+        notes=notes,
+        outcome=ExitCode.FAILED if pulled.failures else ExitCode.DONE,
+    )
 
 
 def table_rows(case: Case) -> list[dict[str, Any]]:
     """Return a row for each table of a case: its rows, rejected lines and window."""
     columns = ("rows", "rejected", "truncated", "start", "end")
-    found = case.coverage().items()
-    return [{"table": name} | {key: entry.get(key) for key in columns} for name, entry in found]
+    return [
+        {"table": name} | {key: entry.get(key) for key in columns} for name, entry in case.coverage().items()
+    ]
 
 
-def _print_result(pulled: Pulled, target: Path, out: Printer, output: Output) -> None:
-    for part, why in pulled.failures.items():
-        out.print_message("pull-missing", err=True, part=value_of(part), reason=value_of(why))
-    if output.form != TABLE:
-        rows = table_rows(pulled.report.case)
-        output.write_document(rows, lambda: rows)
-        return
+def contents_of(case: Case) -> Message:
+    """Return a phrase on the number of tables and rows of a case."""
+    rows = sum(entry["rows"] for entry in case.manifest["tables"].values())
+    return message("case-contents", tables=len(case.tables), rows=rows)
+
+
+def _lines(pulled: Pulled, target: Path, following: str, out: Printer) -> Iterator[Text]:
     from watchme_analysis.aws_shapes.prices import size_message, usd_message
     from watchme_analysis.present.text_table import aligned_lines
 
-    case = pulled.report.case
-    scope = pulled.scope
-    out.print_message("pull-queues", queues=_all(scope.queues))
-    out.print_message("pull-functions", functions=_all(scope.functions))
+    case = pulled.case
+    yield message("pull-queues", queues=_all(pulled.scope.queues))
+    yield message("pull-functions", functions=_all(pulled.scope.functions))
     heads = [out.words(f"print-coverage-{name}") for name in ("table", "rows")]
     cells = [[table, f"{entry['rows']:,}"] for table, entry in case.coverage().items()]
-    echo("\n".join(f"  {line}" for line in aligned_lines(heads, cells, words=(0,))))
+    yield from (f"  {line}" for line in aligned_lines(heads, cells, words=(0,)))
     queries = case.table("log_queries")
     returned = queries[queries["truncated"] & queries["rows"].notna()]
     cut = [name for name in returned["query_name"] if name not in pulled.failures]
     if cut:
-        out.print_message("pull-cut", queries=_all(cut))
-    size, price = size_message(pulled.bytes_scanned), usd_message(pulled.usd)
-    out.print_message("pull-scanned", size=size, price=price)
-    for note in pulled.notes:
-        out.note(note)
-    rows_of_case = sum(entry["rows"] for entry in case.manifest["tables"].values())
-    contents = message("case-contents", tables=len(case.tables), rows=rows_of_case)
-    out.print_message("pull-case", case=str(target), contents=contents)
+        yield message("pull-cut", queries=_all(cut))
+    yield message("pull-scanned", size=size_message(pulled.bytes_scanned), price=usd_message(pulled.usd))
+    yield message("pull-case", case=Resource(str(target)), contents=contents_of(case))
+    yield message("print-next", command=Resource(following))
 
 
 def _all(names: Iterable[str]) -> Names:

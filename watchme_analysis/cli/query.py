@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.cli.aws import (
-    PARTLY_FAILED,
     Progress,
     aws_options,
     check_window,
@@ -16,16 +15,13 @@ from watchme_analysis.cli.aws import (
     window_of,
 )
 from watchme_analysis.cli.completion import complete_queries
-from watchme_analysis.cli.options import (
-    configured,
-    language_option,
-    system_option,
-)
-from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import Printer, echo
+from watchme_analysis.cli.exit_codes import ExitCode
+from watchme_analysis.cli.options import configured, system_option
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.message import Choice, Resource, Sentences, Text, message, value_of
+from watchme_analysis.text.message import Choice, Message, Resource, Sentences, Text, message, value_of
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -49,23 +45,18 @@ Examples:
   watchme query list
   watchme query list --output json""",
 )
-@language_option
-@output_options(["json", "csv"])
-def list_command(language: str, **options: Any) -> None:
+@renders(["json", "csv"])
+def list_command(out: Printer) -> Result:
     """List the queries with their descriptions."""
     from watchme_analysis.cloudwatch.insights.query_library import library
     from watchme_analysis.present.console import filled
 
-    output, out = output_of(options), Printer(language)
     rows = [
         {"query": item.name, "description": out.text(item.description), "log_groups": item.log_groups}
         for item in library().values()
     ]
-    if output.form != TABLE:
-        output.write_document(rows, lambda: rows)
-        return
-    for row in rows:
-        echo(filled(row["description"], f"{row['query']:<17}  ", " " * 19))
+    lines = (filled(row["description"], f"{row['query']:<17}  ", " " * 19) for row in rows)
+    return Result(lines, rows)
 
 
 @query.command(
@@ -75,44 +66,50 @@ Examples:
   watchme query show worker_errors""",
 )
 @click.argument("name", shell_complete=complete_queries)
-@language_option
-@output_options()
-def show(name: str, language: str, **options: Any) -> None:
+@renders()
+def show(out: Printer, name: str) -> Result:
     """Show a query: its text, parameters, log groups and columns.
 
     --output csv and jsonl have a row for each parameter.
     """
     from watchme_analysis.cloudwatch.insights.query_library import library_query
 
-    output, item, out = output_of(options), library_query(name), Printer(language)
-    if output.form != TABLE:
-        parameters = [
-            {
-                "name": each.name,
-                "type": each.type,
-                "default": each.configured,
-                "description": out.text(each.description),
-            }
-            for each in item.parameters
-        ]
-        about: dict[str, Any] = {"query": item.name, "description": out.text(item.description)}
-        about |= {"log_groups": item.log_groups, "columns": [*item.columns]}
-        output.write_document(about | {"parameters": parameters, "text": item.text}, lambda: parameters)
-        return
-    echo(f"{item.name}: {out.text(item.description)}\n")
-    out.print_message("query-log-groups", groups=item.log_groups)
-    out.print_message("query-columns", columns=", ".join(item.columns))
+    item = library_query(name)
+    parameters = [
+        {
+            "name": each.name,
+            "type": each.type,
+            "default": each.configured,
+            "description": out.text(each.description),
+        }
+        for each in item.parameters
+    ]
+    document = {
+        "query": item.name,
+        "description": out.text(item.description),
+        "log_groups": item.log_groups,
+        "columns": [*item.columns],
+        "parameters": parameters,
+        "text": item.text,
+    }
+    return Result(_lines_of_query(item, out), parameters, document)
+
+
+def _lines_of_query(item: LibraryQuery, out: Printer) -> Iterator[Text]:
+    yield f"{item.name}: {out.text(item.description)}\n"
+    yield message("query-log-groups", groups=Resource(item.log_groups))
+    yield message("query-columns", columns=Resource(", ".join(item.columns)))
     for parameter in item.parameters:
         default = parameter.configured
-        out.print_message(
+        yield message(
             "query-parameter",
-            name=parameter.name,
-            type=parameter.type,
+            name=Resource(parameter.name),
+            type=Resource(parameter.type),
             has=Choice("nothing" if default is None else "value" if default else "empty"),
-            default=default or "",
+            default=Resource(default or ""),
             description=value_of(parameter.description),
         )
-    echo(f"\n{item.text}", nl=False)
+    yield "\n" + item.text.removesuffix("\n")
 
 
 @query.command(
@@ -150,9 +147,9 @@ Examples:
 @click.option(
     "--flatten", is_flag=True, help="Show the fields of JSON messages as columns, such as message.level."
 )
-@output_options(["json", "csv"])
 @aws_options
-def run(name: str, **options: Any) -> int:
+@renders(["json", "csv"])
+def run(out: Printer, name: str, **options: Any) -> Result:
     """Run a query and print its rows; scanned bytes and missing rows are reported on standard error.
 
     Insights accepts 50 log groups per query, so more are queried in batches of 50. Events of all batches are
@@ -173,16 +170,14 @@ def run(name: str, **options: Any) -> int:
     from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 
     check_window(options)
-    output = output_of(options)
     item = library_query(name)
     text = item.filled(_pairs(options["parameters"]))
-    targets: dict[str, Aws] = {}
-    for profile in options["profiles"] or (None,):
-        for region in options["regions"] or (None,):
-            aws = Aws(SessionTarget(profile, region))
-            targets[aws.label] = aws
-    out = Printer(options["language"])
-    progress = Progress(out)
+    accounts = (
+        Aws(SessionTarget(profile, region))
+        for profile in options["profiles"] or (None,)
+        for region in options["regions"] or (None,)
+    )
+    targets = {aws.label: aws for aws in accounts}
 
     def query_one(aws: Aws) -> list[QueryResult]:
         query_options = query_options_of(options, aws)
@@ -192,29 +187,30 @@ def run(name: str, **options: Any) -> int:
             queries = _planned(queries, options, aws, progress.announce)
         return query_cached(aws, queries, query_options, progress)
 
-    try:
+    with Progress(out) as progress:
         results, failures = query_targets(targets, query_one)
-    finally:
-        progress.done()
-    parts: list[pd.DataFrame] = []
-    for target, found in results.items():
-        _print_costs(target, found, options["usd_per_gb"], out)
-        parts += result_frames(found, target if len(targets) > 1 else None, flatten=options["flatten"])
-    if not parts:
+    if not results:
         reasons = tuple(
-            error_message("error-query-target", target=name, reason=why) for name, why in failures.items()
+            error_message("error-query-target", target=target, reason=why) for target, why in failures.items()
         )
         raise ServiceError(error_message("sentences", sentences=Sentences(reasons)))
-    for target, why in failures.items():
-        out.print_message("query-target-failed", err=True, target=target, reason=value_of(why))
+    parts = [
+        part
+        for target, found in results.items()
+        for part in result_frames(found, target if len(targets) > 1 else None, flatten=options["flatten"])
+    ]
     filled = [part for part in parts if len(part)] or parts[:1]
     frame = pd.concat(filled, ignore_index=True)
-    if output.form == TABLE:
-        _print_table(frame, out)
-    else:
-        output.write(frame)
-    missing = any(result.truncated for found in results.values() for result in found)
-    return PARTLY_FAILED if failures or missing else 0
+    price = options["usd_per_gb"]
+    notes = [note for target, found in results.items() for note in _costs(target, found, price)]
+    notes += [
+        message("query-target-failed", target=Resource(target), reason=value_of(why))
+        for target, why in failures.items()
+    ]
+    is_missing = failures or any(result.truncated for found in results.values() for result in found)
+    return Result(
+        _table(frame), frame=frame, notes=notes, outcome=ExitCode.FAILED if is_missing else ExitCode.DONE
+    )
 
 
 def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, query_options: QueryOptions) -> list[str]:
@@ -258,29 +254,27 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _print_costs(target: str, results: list[QueryResult], usd_per_gb: float, out: Printer) -> None:
-    """Print the number of rows and the cost of each result of an account and region."""
+def _costs(target: str, results: list[QueryResult], usd_per_gb: float) -> Iterator[Message]:
+    """Yield the number of rows and the cost of each result of an account and region, and its notes."""
     from watchme_analysis.aws_shapes.prices import scan_cost_message
     from watchme_analysis.cloudwatch.insights.cached import log_groups_label
 
     for result in results:
         where = target if len(results) == 1 else f"{target}, {log_groups_label(result.query)}"
-        out.print_message(
+        yield message(
             "query-result",
-            err=True,
-            where=where,
+            where=Resource(where),
             rows=len(result.rows),
             complete=Choice("no" if result.truncated else "yes"),
             queries=result.queries_started,
             cost=scan_cost_message(result.bytes_scanned, usd_per_gb),
         )
-        for note in result.notes:
-            out.note(note)
+        yield from (message("print-note", text=value_of(note)) for note in result.notes)
 
 
-def _print_table(frame: pd.DataFrame, out: Printer) -> None:
+def _table(frame: pd.DataFrame) -> Iterator[Text]:
     shown = frame.drop(columns="@ptr", errors="ignore")
     for column in shown.select_dtypes("string"):
         # Log lines end with a line break.
         shown[column] = shown[column].str.rstrip()
-    echo(out.words("query-no-rows") if shown.empty else shown.to_string(index=False, max_colwidth=120))
+    yield message("query-no-rows") if shown.empty else shown.to_string(index=False, max_colwidth=120)

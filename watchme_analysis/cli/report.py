@@ -11,35 +11,31 @@ from typing import Any
 import click
 
 from watchme_analysis.cli.completion import CASE, complete_question_or_case
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.options import (
-    FOUND,
     ChoiceWithSuggestion,
     CommandWithOptionalQuestion,
     endpoint_option,
     fail_on_option,
     language_option,
-    meets,
+    outcome_of,
     queue_option,
     redact_option,
     system_option,
     timezone_option,
     window_options,
 )
-from watchme_analysis.cli.output import TABLE, Output, form_options, output_of
-from watchme_analysis.cli.terminal import Printer, echo, show_line
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer, echo, show_status
 from watchme_analysis.config import inherited_variables, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.installation import SAFE_PATH, python_command
 from watchme_analysis.services.diagnose import ALL, QUESTIONS
-from watchme_analysis.text.printable import printable
+from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import error_message, error_sentence
 
-NOTEBOOK_FAILED = 1
 # Additional questions about a backlog, which `all` does not include.
 FURTHER = ("alarms", "what-if")
-# jsonschema, which papermill imports, uses this module for address formats that no notebook has. Importing it
-# compiles a grammar, which takes longer than all other imports of papermill.
-ADDRESS_GRAMMAR = "rfc3987_syntax"
 # Working directory of JupyterLab: only an administrator can put files there.
 _NEUTRAL = "/"
 # Otherwise JupyterLab requests PyPI at each start to check for a newer version.
@@ -66,7 +62,6 @@ Examples:
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=CASE)
 @window_options()
 @timezone_option
-@language_option
 @endpoint_option
 @redact_option()
 @queue_option
@@ -75,7 +70,6 @@ Examples:
     type=click.Path(path_type=Path),
     help="Write the reports and their index to this folder; by default that of the system, else reports.",
 )
-@form_options()
 @system_option
 @click.option(
     "--notebooks",
@@ -91,13 +85,15 @@ Examples:
     help="markdown: a postmortem of health or backlog for a wiki, without figures.",
 )
 @fail_on_option
+@renders(writes_to_file=False)
 def report(
+    out: Printer,
     question: str,
     cases: tuple[Path, ...],
     to: Path | None,
     notebooks: Path | None,
     **options: Any,
-) -> int:
+) -> Result:
     """Write a report of each CASE: a page with figures, findings and next steps.
 
     The notebook of the question runs over each CASE (a case or a folder of raw evidence). Without QUESTION,
@@ -115,12 +111,11 @@ def report(
     marked in the index); 2 bad input, nothing was written; 3 with --fail-on, if no notebook failed and a
     diagnosis meets it.
     """
-    from watchme_analysis.cli.process_settings import module_hidden
     from watchme_analysis.report.html_page import INDEX
     from watchme_analysis.report.run import write_reports
 
-    output = output_of(options)
     system, kind, fail_on = (options.pop(name) for name in ("system", "kind", "fail_on"))
+    options["language"] = out.language
     if to is None:
         chosen = load_config().chosen_system(system)
         to = Path((chosen.reports if chosen else None) or "reports")
@@ -129,30 +124,29 @@ def report(
     if kind == "markdown":
         if notebooks is not None:
             raise click.UsageError(error_sentence("error-markdown-no-notebooks"))
-        return _write_postmortems(question, cases, to, fail_on, output, **options)
-    printer = Printer(str(options["language"]))
-    progress = ReportProgress(printer, quiet=output.form != TABLE)
-    with module_hidden(ADDRESS_GRAMMAR):
-        results = write_reports(question, cases, to, notebooks=notebooks, progress=progress, **options)
-    output.show(
-        lambda: [printer.words("report-index", file=str(to / INDEX))],
-        lambda: progress.rows,
-        lambda: progress.rows,
-    )
+        return _postmortems(question, cases, to, fail_on, **options)
+    hide_address_grammar()
+    progress = ReportProgress(out)
+    results = write_reports(question, cases, to, notebooks=notebooks, progress=progress, **options)
+    outcome = outcome_of(fail_on, (result["diagnosis"] or {} for result in results))
     if any(result["status"] != "ok" for result in results):
-        return NOTEBOOK_FAILED
-    return FOUND if any(meets(fail_on, result["diagnosis"]) for result in results) else 0
+        outcome = ExitCode.FAILED
+    index = message("report-index", file=Resource(str(to / INDEX)))
+    return Result([index], progress.rows, outcome=outcome)
 
 
-def _write_postmortems(
-    question: str,
-    cases: tuple[Path, ...],
-    to: Path,
-    fail_on: str | None,
-    output: Output,
-    **options: str | None,
-) -> int:
-    """Write the postmortems and print their paths; return the exit code."""
+def hide_address_grammar() -> None:
+    """Hide a module with which jsonschema, which papermill imports, checks addresses that no notebook has.
+
+    Importing it compiles a grammar, which takes longer than all other imports of papermill.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
+def _postmortems(
+    question: str, cases: tuple[Path, ...], to: Path, fail_on: str | None, **options: str | None
+) -> Result:
+    """Write the postmortems and return their paths."""
     from watchme_analysis.report.postmortem import write_postmortems
 
     written = write_postmortems(question, cases, to, **options)
@@ -160,19 +154,13 @@ def _write_postmortems(
         _row(found["question"], found["case"], "ok", found, _short(file.absolute()))
         for file, found in written
     ]
-    output.show(lambda: (row["page"] for row in rows), lambda: rows, lambda: rows)
-    return FOUND if any(meets(fail_on, diagnosis) for _, diagnosis in written) else 0
+    return Result(
+        [row["page"] for row in rows], rows, outcome=outcome_of(fail_on, (found for _, found in written))
+    )
 
 
 class ReportProgress:
     """Progress of reports on standard error: a status line on a terminal, else plain lines.
-
-    Parameters
-    ----------
-    out
-        Printer in the language of the reader.
-    quiet
-        Whether standard output is for data, so that no verdict is printed there.
 
     Attributes
     ----------
@@ -180,12 +168,10 @@ class ReportProgress:
         A row for each report that is done.
     """
 
-    def __init__(self, out: Printer, *, quiet: bool = False) -> None:
+    def __init__(self, out: Printer) -> None:
         self.rows: list[dict[str, Any]] = []
-        self._quiet = quiet
         self._out = out
-        self._reports = self._done = 0
-        self._terminal = sys.stderr.isatty()
+        self._reports = 0
         self._section = ""
 
     def planned(self, reports: int) -> None:
@@ -194,13 +180,11 @@ class ReportProgress:
 
     def cell(self, request: Any, number: int, cells: int, title: str) -> None:
         """Print the report and the cell that runs."""
-        which = f"[{self._done + 1}/{self._reports}] " if self._reports > 1 else ""
+        which = f"[{len(self.rows) + 1}/{self._reports}] " if self._reports > 1 else ""
         line = self._out.words("report-cell", number=number, cells=cells)
         line = f"{which}{request.question} {request.case.name}: {line}" + (f", {title}" if title else "")
-        if self._terminal:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-            show_line(printable(line)[: width - 1])
-        elif number == 1 or title != self._section:
+        show_status(line)
+        if not sys.stderr.isatty() and (number == 1 or title != self._section):
             echo(line, err=True)
         self._section = title
 
@@ -210,20 +194,16 @@ class ReportProgress:
         from watchme_analysis.report.folder import PAGE
         from watchme_analysis.report.summary import facts
 
-        self._done += 1
-        if self._terminal:
-            show_line()
+        show_status()
         found, page = facts(result), _short(folder / PAGE)
         name = request.case.name
         self.rows.append(_row(request.question, name, result["status"], result.get("diagnosis"), page))
         if found.error:
             echo(f"  {found.error}", err=True)
-        if self._quiet:
-            return
-        echo(f"{request.question} {name}, {found.seconds}")
+        self._out.say(f"{request.question} {name}, {found.seconds}")
         for sentence in filter(None, found.own or (found.answer.headline, found.answer.cause)):
-            echo(filled(sentence, "  "))
-        echo(f"  {page}")
+            self._out.say(filled(sentence, "  "))
+        self._out.say(f"  {page}")
 
 
 def _row(question: str, case: str, status: str, found: Mapping[str, Any] | None, page: str) -> dict[str, Any]:

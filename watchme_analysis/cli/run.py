@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import cache_option, session_of, session_options
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.options import language_option, seconds_option
 from watchme_analysis.cli.output import JSON, TABLE, output_of, output_options
 from watchme_analysis.cli.terminal import echo, echo_json
@@ -31,7 +32,6 @@ from watchme_analysis.window import Window, parse_span, parse_zone
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
-_FAILED = 1
 # Folder of the state, beside the file that states the system.
 _STATE = ".watchme"
 _LOG = "run.log"
@@ -95,8 +95,7 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     system. --language is that of its sentences, and of texts and reports of destinations that state none.
     [run] in watchme.toml states the window and the limits.
     """
-    from watchme_analysis.cli.process_settings import module_hidden
-    from watchme_analysis.cli.report import ADDRESS_GRAMMAR
+    from watchme_analysis.cli.report import hide_address_grammar
 
     began, output = time.monotonic(), output_of(options, TABLE if sys.stdout.isatty() else JSON)
     span = _digest_span(options["digest"], event)
@@ -106,12 +105,12 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     chosen, window = _chosen(config, systems, event, None if options["offline"] else aws)
     runs = [_planned(config, system, window, options) for system in chosen]
     results = []
-    with module_hidden(ADDRESS_GRAMMAR):
-        for planned in runs:
-            results.append(in_language(_result(planned, span, config.run.usd_per_gb), language, planned.zone))
-            if output.form != TABLE and sys.stderr.isatty():
-                for said in _result_lines(results[-1]):
-                    echo(said, err=True)
+    hide_address_grammar()
+    for planned in runs:
+        results.append(in_language(_result(planned, span, config.run.usd_per_gb), language, planned.zone))
+        if output.form != TABLE and sys.stderr.isatty():
+            for said in _result_lines(results[-1]):
+                echo(said, err=True)
     status = _worst(results)
     line = {"status": status, "systems": results, "seconds": round(time.monotonic() - began, 1)}
     if output.form == JSON and output.file is None:  # one line for each run in a log
@@ -122,7 +121,7 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
             lambda: line,
             lambda: results,
         )
-    return 0 if status == "ok" else _FAILED
+    return ExitCode.DONE if status == "ok" else ExitCode.FAILED
 
 
 def _chosen(

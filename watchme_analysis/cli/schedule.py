@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.options import Seconds, language_option
-from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import FILE, Config, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
+from watchme_analysis.text.message import Text, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -112,14 +113,12 @@ Examples:
   watchme schedule list --output json""",
 )
 @_for_all_option
-@language_option
-@output_options()
-def list_command(*, system_wide: bool, language: str, **options: Any) -> None:
+@renders()
+def list_command(out: Printer, *, system_wide: bool) -> Result:
     """List timers and crontab lines that `watchme schedule install` has installed."""
     from watchme_analysis.delivery.schedule import scheduled_in_crontab
 
     folder = _unit_folder(system_wide=system_wide)
-    output = output_of(options)
     found = [
         {"timer": path.stem, "kind": "systemd", "at": str(path)}
         for path in _installed(folder, "watchme-*.timer")
@@ -129,13 +128,10 @@ def list_command(*, system_wide: bool, language: str, **options: Any) -> None:
             {"timer": name, "kind": "crontab", "at": line}
             for name, line in scheduled_in_crontab(_read_crontab()).items()
         ]
-    if output.form != TABLE:
-        output.write_document(found, lambda: found)
-        return
-    for each in found:
-        echo(f"{each['timer']}: {'crontab: ' if each['kind'] == 'crontab' else ''}{each['at']}")
-    if not found:
-        Printer(language).print_message("schedule-none")
+    lines: list[Text] = [
+        f"{each['timer']}: {'crontab: ' if each['kind'] == 'crontab' else ''}{each['at']}" for each in found
+    ]
+    return Result(lines or [message("schedule-none")], found)
 
 
 @schedule.command(

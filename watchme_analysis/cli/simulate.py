@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.cli.completion import CASE
-from watchme_analysis.cli.options import (
-    language_option,
-    queue_option,
-    simulation_options,
-    timezone_option,
-    window_options,
-)
-from watchme_analysis.cli.output import TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import echo
+from watchme_analysis.cli.options import queue_option, simulation_options, window_options
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import load_config
 from watchme_analysis.text.message import (
     Choice,
@@ -29,7 +24,7 @@ from watchme_analysis.text.message import (
     message,
     message_of,
 )
-from watchme_analysis.text.render import error_sentence, label, render
+from watchme_analysis.text.render import error_sentence
 
 if TYPE_CHECKING:
     from watchme_analysis.simulation.calibration import Agreement
@@ -71,10 +66,8 @@ Examples:
 @click.option("--api-slots", type=click.IntRange(1), help="Calls that the API processes at the same time.")
 @window_options()
 @simulation_options(1)
-@timezone_option
-@language_option
-@output_options()
-def simulate(case: Path | None, api_slots: int | None, **options: Any) -> None:
+@renders(has_zone=True)
+def simulate(out: Printer, case: Path | None, api_slots: int | None, **options: Any) -> Result:
     """Simulate measures against backlogs and DLQ messages with a model of queue, function and API.
 
     Every measure is simulated with the same arrivals: alone, in combinations, and with ten times the load.
@@ -84,21 +77,16 @@ def simulate(case: Path | None, api_slots: int | None, **options: Any) -> None:
     """
     from watchme_analysis.alarms.sections import spared_by_a_check
     from watchme_analysis.case.opening import open_case
-    from watchme_analysis.present.console import filled
-    from watchme_analysis.present.text_table import fit_table
     from watchme_analysis.services.what_if import what_if_of_case
     from watchme_analysis.simulation import scenarios as model
     from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
-    from watchme_analysis.simulation.figures import figures_note, measures_rows
-    from watchme_analysis.window import parse_zone
+    from watchme_analysis.simulation.figures import figures_note
 
-    output, zone, language = output_of(options), parse_zone(options["timezone"]), str(options["language"])
     runs = message("simulate-runs", count=options["replications"])
     scope: dict[str, Value] = {"runs": runs, "seed": Resource(str(options["seed"]))}
-    measured: Recorded | None = None
     fitted: Model | None = None
-    notes: tuple[Text, ...] = ()
-    spared: tuple[Text, ...] = ()
+    spared: Sequence[Text] = ()
+    coverage_notes: Sequence[Text] = ()
     if case is None:
         for name in ("queue", "since", "until"):
             if options[name] is not None:
@@ -119,67 +107,76 @@ def simulate(case: Path | None, api_slots: int | None, **options: Any) -> None:
     else:
         opened = open_case(case)
         diagnosis, fitted = what_if_of_case(
-            opened, options["queue"], api_slots, since=options["since"], until=options["until"], zone=zone
+            opened, options["queue"], api_slots, since=options["since"], until=options["until"], zone=out.zone
         )
-        for note in opened.coverage().get("metrics", {}).get("notes", ()):
-            echo(f"metrics: {note}", err=True)
-        spared = spared_by_a_check(diagnosis, zone)
-        wanted, measured, notes = fitted.scenarios, fitted.recorded, fitted.notes
+        coverage_notes = opened.coverage().get("metrics", {}).get("notes", ())
+        spared = spared_by_a_check(diagnosis, out.zone)
+        wanted = fitted.scenarios
         title = message(
             "simulate-fitted", queue=Resource(fitted.pipeline.queue), case=Resource(str(case)), **scope
         )
     found = model.compare(wanted, options["replications"], options["seed"], options["processes"])
     near = () if fitted is None else fitted.agreements(found[0])
-    notes = (configured(found[0].scenario.settings), *notes)
+    notes = (configured(found[0].scenario.settings), *(() if fitted is None else fitted.notes))
     loud = (*warnings(found), *doubts(near))
-    if output.form != TABLE:
-        document = _json(found, measured, (*loud, *spared, *notes), near, language)
-        output.write_document(document, lambda: document["scenarios"])
-        return
-
-    def rendered(text: Text) -> str:
-        return render(text, language, zone)
-
-    echo(rendered(title) + "\n")
-    for sentence in (*loud, *advice(found)[:1], *spared):
-        echo(filled(rendered(sentence)) + "\n")
-    heads = [label(f"column-{head}", language) for head in ("measure", *(head for _, head, _ in COLUMNS))]
-    echo(fit_table(heads, measures_rows(found, measured, COLUMNS, language)) + "\n")
+    recorded = None if fitted is None else fitted.recorded
     legend = (message(f"simulate-legend-{name}") for name in LEGEND)
-    for note in (figures_note(options["replications"]), *legend, *notes):
-        echo(filled(rendered(note), rest="  "))
+    sentences = [*loud, *advice(found)[:1], *spared]
+    explanations = [figures_note(options["replications"]), *legend, *notes]
+    document = _document(found, recorded, (*loud, *spared, *notes), near, Printer(out.language))
+    return Result(
+        _lines(title, sentences, _table(found, recorded, out), explanations, out),
+        document["scenarios"],
+        document,
+        notes=[f"metrics: {out.text(note)}" for note in coverage_notes],
+    )
 
 
-def _json(
+def _lines(
+    title: Message, sentences: Sequence[Text], table: str, explanations: Sequence[Text], out: Printer
+) -> Iterator[str]:
+    from watchme_analysis.present.console import filled
+
+    yield out.text(title) + "\n"
+    yield from (filled(out.text(sentence)) + "\n" for sentence in sentences)
+    yield table + "\n"
+    yield from (filled(out.text(text), rest="  ") for text in explanations)
+
+
+def _table(found: tuple[Comparison, ...], recorded: Recorded | None, out: Printer) -> str:
+    from watchme_analysis.present.text_table import fit_table
+    from watchme_analysis.simulation.figures import measures_rows
+
+    heads = [out.words(f"column-{head}") for head in ("measure", *(head for _, head, _ in COLUMNS))]
+    return fit_table(heads, measures_rows(found, recorded, COLUMNS, out.language))
+
+
+def _document(
     found: tuple[Comparison, ...],
-    measured: Recorded | None,
+    recorded: Recorded | None,
     notes: tuple[Text, ...],
     near: tuple[tuple[str, Agreement], ...],
-    language: str,
+    out: Printer,
 ) -> dict[str, Any]:
-    from dataclasses import asdict
-
     from watchme_analysis.simulation.figures import estimate_of
 
-    def figures(row: Comparison) -> dict[str, Any]:
-        names = ["sent", "errors", "timeouts", "restarts", *(name for name, _, _ in COLUMNS)]
-        return {name: asdict(estimate_of(row, name)) for name in names}
+    names = ["sent", "errors", "timeouts", "restarts", *(name for name, _, _ in COLUMNS)]
 
     def message_in(text: Text) -> dict[str, Any] | None:
-        found = message_of(text)
-        return found.to_dict() if isinstance(found, Message) else None
+        carried = message_of(text)
+        return carried.to_dict() if isinstance(carried, Message) else None
 
     return {
-        "recorded": None if measured is None else asdict(measured),
+        "recorded": None if recorded is None else asdict(recorded),
         "agreement": [{"queue": queue, **asdict(each)} for queue, each in near],
-        "notes": [render(note, language) for note in notes],
+        "notes": [out.text(note) for note in notes],
         "notes_messages": [message_in(note) for note in notes],
         "scenarios": [
             {
                 "name": row.scenario.name,
-                "measure": render(row.scenario.measure, language),
+                "measure": out.text(row.scenario.measure),
                 "measure_message": message_in(row.scenario.measure),
-                **figures(row),
+                **{name: asdict(estimate_of(row, name)) for name in names},
             }
             for row in found
         ],

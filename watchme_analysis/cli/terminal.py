@@ -13,20 +13,32 @@ import traceback
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
+from watchme_analysis.present.text_table import terminal_width, truncate
 from watchme_analysis.text.message import Message, Names, Resource, Text, message
 from watchme_analysis.text.printable import JSON_ESCAPES, printable
 from watchme_analysis.text.render import render
 
 
-def echo(text: object = "", *, nl: bool = True, err: bool = False, **style: Any) -> None:
-    """Print a text for people, on standard output or standard error; ``style`` counts on a terminal."""
-    click.echo(click.style(printable(str(text)), **style) if style else printable(str(text)), nl=nl, err=err)
+class Styled(NamedTuple):
+    """A line that a terminal shows in bold, and in a colour if it has one."""
+
+    text: str
+    colour: str | None = None
+
+
+def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
+    """Print a text for people, on standard output or standard error."""
+    if isinstance(text, Styled):
+        shown = click.style(printable(text.text), bold=True, fg=text.colour)
+    else:
+        shown = printable(str(text))
+    click.echo(shown, nl=nl, err=err)
 
 
 def echo_json(text: str, *, nl: bool = True) -> None:
@@ -60,6 +72,8 @@ class Printer:
 
     language: str
     zone: tzinfo = UTC
+    # False where standard output is for programs.
+    is_for_people: bool = True
 
     def words(self, message_id: str, /, **values: Any) -> str:
         """Return a message as text.
@@ -86,14 +100,22 @@ class Printer:
         """Print a message, on standard output or standard error; parameters as for :meth:`words`."""
         echo(self.words(message_id, **values), err=err)
 
+    def say(self, text: Text) -> None:
+        """Print a line at once, before the result; nothing where standard output is for programs."""
+        if self.is_for_people:
+            echo(self.text(text))
+
     def note(self, text: Text) -> None:
         """Print a note on standard error."""
         echo(self.words("print-note", text=text), err=True)
 
 
-def show_line(text: str = "") -> None:
-    """Replace the status line on standard error by a text; an empty text clears it."""
-    click.echo(f"\r\033[K{printable(' '.join(text.split()))}", nl=False, err=True)
+def show_status(text: str = "") -> None:
+    """Replace the status line on standard error, where that is a terminal; an empty text clears it."""
+    if sys.stderr.isatty():
+        # A wrapped line could not be cleared.
+        line = truncate(printable(" ".join(text.split())), terminal_width() - 1)
+        click.echo(f"\r\033[K{line}", nl=False, err=True)
 
 
 def show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

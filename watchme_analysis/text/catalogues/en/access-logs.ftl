@@ -48,6 +48,7 @@ access-surge-no-sender = { $counted ->
    *[no] Its client is named when complete files are read: a pipe can be read only once.
   }
 access-no-times = These logs have no request times. A log_format with $request_time and $upstream_response_time writes them.
+access-fields-of-times = These logs have no request times. The program that wrote them logs them as { $fields }, if its log format is configured to.
 access-unknown-fields = No field of these logs is known as a request time. Unknown fields: { $fields }. If one of them is it, --format names it $request_time (seconds), $request_time_ms or $request_time_us.
 access-more = ({ $count } more: { $option })
 access-failures = Failed requests, and their share of each group

@@ -29,6 +29,7 @@ access-surge-no-sender = { $counted ->
    *[no] 送信元はファイル全体を読み取った場合に表示します。パイプは 1 回しか読み取れません。
   }
 access-no-times = このログにはリクエスト時間がありません。log_format に $request_time と $upstream_response_time を加えると記録されます。
+access-fields-of-times = このログにはリクエスト時間がありません。ログを書いたプログラムは、ログ形式を設定すると { $fields } として記録します。
 access-unknown-fields = このログには、リクエスト時間と分かるフィールドがありません。不明なフィールド: { $fields }。該当するものがあれば、--format で $request_time (秒)、$request_time_ms、$request_time_us のいずれかの名前を指定してください。
 access-more = (ほか { $count } 行: { $option })
 access-failures = 失敗したリクエストと、各グループに占める割合
