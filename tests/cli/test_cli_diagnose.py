@@ -1,13 +1,14 @@
-"""``watchme diagnose`` with and without a question."""
+"""``watchme diagnose`` with and without a question, its forms and its exit code."""
 
 import json
+import re
 
 import pytest
-from worlds.together import together
+from worlds.printed import one_line, said
+from worlds.settings_file import write_settings
 
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.cli.options import meets
-from watchme_analysis.config import load_config
+from watchme_analysis.config import System
 from watchme_analysis.services.diagnose import subject_of_system
 
 
@@ -28,41 +29,23 @@ def both(tmp_path):
 
 @pytest.mark.slow
 def test_without_a_question_each_that_the_case_has_evidence_for_is_answered(watchme, both):
-    for words in ((both,), ("all", both)):
-        answer = watchme("diagnose", *words, "--json")
-        assert answer.returncode == 0, answer.stderr
-        found = json.loads(answer.stdout)
-        assert [*found] == ["health", "backlog"]
-        assert {each: diagnosis["question"] for each, diagnosis in found.items()} == {
-            "health": "health",
-            "backlog": "backlog",
-        }
-    for question in found:
-        assert json.loads(watchme("diagnose", question, both, "--json").stdout) == found[question]
-
-
-@pytest.mark.slow
-def test_the_text_holds_the_text_of_each_question(watchme, both):
+    found = json.loads(watchme("diagnose", both, "--json").stdout)
+    assert [*found] == ["health", "backlog"]
     whole = watchme("diagnose", both).stdout
-    texts = [watchme("diagnose", question, both).stdout for question in ("health", "backlog")]
-    assert texts[0] != texts[1]
-    assert all(text in whole for text in texts)
-    assert whole.index(texts[0]) < whole.index(texts[1])
-    assert [line for line in whole.splitlines() if line in ("health", "backlog")] == ["health", "backlog"]
-
-
-@pytest.mark.slow
-def test_json_has_the_same_shape_for_one_question(watchme, evidence):
-    answer = watchme("diagnose", evidence, "--json")
-    assert [*json.loads(answer.stdout)] == ["health"]
-    assert watchme("diagnose", evidence).stdout == watchme("diagnose", "health", evidence).stdout
+    for question in found:
+        one = json.loads(watchme("diagnose", question, both, "--json").stdout)
+        assert one == found[question] and one["question"] == question
+        assert f"{question}\n{'=' * len(question)}\n\n{watchme('diagnose', question, both).stdout}" in whole
+    rows = [json.loads(row) for row in watchme("diagnose", both, "--output", "jsonl").stdout.splitlines()]
+    assert [row["cause"] for row in rows] == [
+        entry["cause"] for each in found.values() for entry in each["ranking"]
+    ]
 
 
 @pytest.mark.parametrize(
     ("words", "reported"),
     [
         (("health",), "CASE"),
-        ((), "CASE"),
         (("empty",), "empty"),
         (("evidence", "--queue", "uploads"), "--queue"),
         (("health", "evidence", "--queue", "uploads"), "--queue"),
@@ -70,65 +53,55 @@ def test_json_has_the_same_shape_for_one_question(watchme, evidence):
         (("evidence", "evidence"), "'evidence' is not one of"),
     ],
 )
-def test_what_can_not_be_answered_is_one_sentence(watchme, evidence, words, reported):
+def test_invalid_questions_and_subjects_are_one_sentence(watchme, evidence, words, reported):
     (evidence.parent / "empty").mkdir()
     answer = watchme("diagnose", *words, cwd=evidence.parent)
-    assert answer.returncode == 2
-    assert answer.stdout == ""
-    assert answer.stderr.count("\n") == 1
+    assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (2, "", 1)
     assert reported in answer.stderr
 
 
-@together(
-    ("verdict", "start", "levels"),
-    [
-        ("supported", "2026-01-01T00:00:00Z", ["supported", "incident"]),
-        ("supported", None, ["supported", "incident"]),
-        ("inconclusive", "2026-01-01T00:00:00Z", ["incident"]),
-        ("inconclusive", None, []),
-        ("no_incident", None, []),
-        ("no_incident", "2026-01-01T00:00:00Z", []),
-    ],
-)
-def test_the_verdict_and_the_incident_decide_which_level_is_met(verdict, start, levels):
-    diagnosis = {"verdict": verdict, "incident": {"start": start, "end": None}}
-    assert [level for level in ("supported", "incident") if meets(level, diagnosis)] == levels
-    assert not meets(None, diagnosis)
+@pytest.mark.slow
+def test_exit_3_only_where_it_is_wanted(watchme, shorter, both):
+    usual = watchme("diagnose", "backlog", shorter.path)
+    for level in ("supported", "incident"):
+        answer = watchme("diagnose", "backlog", shorter.path, "--fail-on", level)
+        assert (answer.returncode, answer.stdout, answer.stderr) == (3, usual.stdout, "")
+    assert usual.returncode == 0
+    # Nothing is supported, and no incident has a start.
+    assert watchme("diagnose", both, "--fail-on", "incident").returncode == 0
+    assert watchme("diagnose", both, "--fail-on", "nothing").returncode == 2
 
 
 @pytest.mark.slow
-def test_exit_3_only_where_it_is_wanted(watchme, shorter, both, evidence):
-    bad = shorter.path
-    usual = watchme("diagnose", "backlog", bad)
-    answer = watchme("diagnose", "backlog", bad, "--fail-on", "supported")
-    assert (usual.returncode, answer.returncode) == (0, 3)
-    assert (answer.stdout, answer.stderr) == (usual.stdout, "")
-    answer = watchme("diagnose", bad, "--json", "--fail-on", "incident")
-    assert answer.returncode == 3
-    assert json.loads(answer.stdout)["backlog"]["verdict"] == "supported"
-    assert watchme("diagnose", both, "--fail-on", "incident").returncode == 0
-    assert watchme("diagnose", evidence, "--fail-on", "nothing").returncode == 2
+def test_the_whole_diagnosis_is_for_a_person(watchme, bundled):
+    case = bundled("backlog-dlq").path
+    shown = watchme("diagnose", "backlog", case, "--all", columns=70).stdout
+    assert max(map(len, shown.partition("Collect next:")[0].splitlines())) <= 70
+    assert "\n\n\n" not in shown and f"more:\n    watchme case show {case}\n" in shown
+    unwrapped = one_line(shown)
+    assert "[changes, 1 row]" in unwrapped and "1,060 rows]" in unwrapped
+    assert "fix and prevent it: docs/causes/consumer_failing.md" in unwrapped
+    assert re.search(r"The evidence on the other \d+ causes: in the report", unwrapped)
 
 
-def test_a_chosen_system_states_the_endpoint_where_the_case_has_it(watchme, both, monkeypatch, tmp_path):
-    (tmp_path / "watchme.toml").write_text(
-        '[systems.one]\nhealth = "/health"\nqueue = "nowhere"\n[systems.two]\nhealth = "/other"\n'
-        'queue = ["a", "b"]\n'
-    )
-    systems = load_config(tmp_path, {}).systems
+def test_a_chosen_system_states_the_subject_where_the_case_has_it(watchme, both, tmp_path):
     case = open_case(both)
-    subjects = {
-        (name, question): subject_of_system(question, case, systems[name])
-        for name in systems
-        for question in ("health", "backlog")
-    }
-    assert subjects == {
-        ("one", "health"): "/health",
-        ("one", "backlog"): None,
-        ("two", "health"): None,
-        ("two", "backlog"): None,
-    }
-    assert subject_of_system("health", case, None) is None
-    monkeypatch.setenv("WATCHME_CONFIG_FOLDER", str(tmp_path))
-    assert watchme("diagnose", "health", both, "--system", "one").returncode == 0
-    assert watchme("diagnose", "health", both, "--system", "three").returncode == 2
+    one = System("one", ("nowhere",), health="/health", api="http://192.0.2.1/")
+    assert subject_of_system("health", case, one) == "/health"
+    assert subject_of_system("backlog", case, one) is None
+    write_settings(tmp_path, '[systems.one]\nhealth = "/health"\nqueue = "nowhere"\n')
+    assert watchme("diagnose", "health", both, "--system", "one", cwd=tmp_path).returncode == 0
+    assert watchme("diagnose", "health", both, "--system", "three", cwd=tmp_path).returncode == 2
+
+
+def test_the_report_has_the_exit_code_of_its_worst_result(watchme, small_case, tmp_path):
+    words = ("report", "health", small_case.path, "--format", "markdown", "--to", tmp_path / "pages")
+    ended = watchme(*words, "--json")
+    [row] = json.loads(ended.stdout)
+    assert (ended.returncode, row["question"], row["status"]) == (0, "health", "ok")
+    assert watchme(*words).stdout == ""  # an existing file is never replaced
+    (tmp_path / "link").symlink_to(tmp_path / "pages")
+    write_settings(tmp_path, '[systems.one]\nreports = "link"\n')
+    refused = watchme("report", small_case.path, cwd=tmp_path)
+    expected = said("error-reports-link", folder="link", target=(tmp_path / "pages").resolve())
+    assert refused.returncode == 2 and expected in one_line(refused.stderr)
