@@ -17,7 +17,6 @@ from worlds.marked_evidence import write_backlog, write_health
 from worlds.together import together
 
 import watchme_analysis
-from watchme_analysis import cli as watchme_cli
 from watchme_analysis.cli import terminal
 
 PACKAGE = Path(watchme_analysis.__file__).parent
@@ -62,13 +61,6 @@ def test_json_keeps_its_values(capsys):
     assert "日報" in said
 
 
-def test_a_changing_line_stays_one_line(capsys):
-    terminal.show_line(f"log\n{HOSTILE}")
-    said = capsys.readouterr().err
-    assert said.startswith("\rlog "), "click leaves the erasure out where there is no terminal"
-    assert not obeyed(said.removeprefix("\r"))
-
-
 def test_data_for_programs_is_exact_in_a_pipe_and_harmless_on_a_terminal(capsys, monkeypatch):
     terminal.echo_data(HOSTILE)
     assert capsys.readouterr().out == HOSTILE
@@ -85,14 +77,6 @@ def test_what_nothing_handled_is_harmless_too(capsys):
     said = capsys.readouterr().err
     assert "RuntimeError" in said
     assert not obeyed(said)
-
-
-def test_the_command_line_leaves_its_errors_to_the_terminal(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["watchme", "--version"])
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    with pytest.raises(SystemExit):
-        watchme_cli.main()
-    assert sys.excepthook is terminal.show_traceback
 
 
 def test_the_log_that_verbose_shows_is_harmless_too():
@@ -162,7 +146,7 @@ def run(commands, cwd):
                 break
             said += piece
     os.close(main)
-    # The terminal itself ends lines with a carriage return; show_line begins with one and an erasure.
+    # The terminal itself ends lines with a carriage return; show_status begins with one and an erasure.
     parts = said.decode().replace("\r\n", "\n").replace("\r\033[K", "").split(END)
     assert parts.pop() == ""
     return [(text, int(code)) for text, code in zip(parts[::2], parts[1::2], strict=True)]

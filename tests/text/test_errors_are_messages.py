@@ -22,7 +22,7 @@ FOR_PROGRAMMERS = {
 # Errors of click that carry a sentence of their own.
 OF_CLICK = {"UsageError", "BadParameter", "ClickException", "fail"}
 # Functions that print a text as it is.
-PRINTING = {"echo", "show_line", "announce"}
+PRINTING = {"echo", "show_status", "announce"}
 CLASS = re.compile(r"^class (\w+)\(([^)]*)\)", re.MULTILINE)
 # Functions and errors whose text becomes the reason of a rejected line or file.
 REASONS = {"reject", "truncate", "Rejected", "ValueError"}
