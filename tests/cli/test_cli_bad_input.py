@@ -15,8 +15,6 @@ from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.cli import main
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.report.html_page import check_index, write_index
 
 WATCHME = Path(sys.executable).with_name("watchme")
 DEEP = 20_000
@@ -310,29 +308,6 @@ def test_an_output_never_overwrites_an_unrelated_file(fault_of, folder, output, 
     assert target.read_bytes() == UNRELATED[content]
 
 
-def test_an_index_of_something_else_is_not_overwritten(tmp_path):
-    check_index(tmp_path)
-    write_index(tmp_path)
-    check_index(tmp_path)
-    (tmp_path / "index.html").write_text("<title>My site</title>")
-    with pytest.raises(InputError, match="is not an index of reports"):
-        check_index(tmp_path)
-
-
-@pytest.mark.slow
-def test_an_earlier_output_is_replaced(fault_of, folder):
-    words = ("access", "evidence/access.log", "--errors", "none", "--parquet", "rows.parquet")
-    (folder / "rows.parquet").write_bytes(b"")
-    for _ in range(3):
-        assert "exit 0" in fault_of(words)
-    for _ in range(2):
-        assert "exit 0" in fault_of(("redrive", "case", "--to", "list.jsonl"))
-
-
-def test_there_are_hundreds_of_them():
-    assert sum(len([*group()]) for group in GROUPS) > 300
-
-
 def write(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
@@ -385,23 +360,6 @@ def test_a_specification_of_alarms_that_is_none_is_one_sentence(fault_of, folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("diagnose", "health", "case", "--since", "99999999999999h"),
-        ("probe", "http://127.0.0.1:9/\u00e9", "--for", "0s"),
-        ("case", "show", os.fsencode("caf\udce9")),
-        ("diagnose", "health", "case", "--endpoint", b"/\xff"),
-    ],
-)
-def test_the_command_itself_shows_no_traceback(folder, words):
-    done = subprocess.run([WATCHME, *words], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("watchme: ")
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.slow
 def test_files_whose_names_are_not_utf_8_are_read(watchme, tmp_path):
     evidence = tmp_path / os.fsdecode(b"\xe9vidence")
     evidence.mkdir()
@@ -420,17 +378,6 @@ def test_files_whose_names_are_not_utf_8_are_read(watchme, tmp_path):
     page = run("access", evidence / os.fsdecode(b"access-caf\xe9.log"), "--parquet", "rows.parquet")
     assert r"access-caf\xe9.log" in page
     assert r"access-caf\xe9.log" in run("access", evidence, "--json").replace("\\\\", "\\")
-
-
-def test_a_service_that_fails_is_exit_1(monkeypatch, fault_of):
-    def fail(*_):
-        raise ServiceError("AWS can't be reached: check the network.")
-
-    monkeypatch.setattr("watchme_analysis.cli.pull.query_options_of", fail)
-    monkeypatch.setattr(sys, "argv", ["watchme", "case", "pull", "backlog", "--queue", "q"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
 
 
 @pytest.mark.slow(fast=2)

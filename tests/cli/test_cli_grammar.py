@@ -171,10 +171,3 @@ def test_every_command_has_examples_that_it_accepts(commands, subtests, tmp_path
             own = [words[len(name.split()) :] for words in examples if " ".join(words).startswith(name)]
             assert own
             assert [said for words in own if (said := refused(command, words))] == []
-
-
-def test_the_check_of_examples_finds_mistakes(commands):
-    command, _ = commands["case show"]
-    for words in (["CASE", "--jsn"], ["CASE", "--output", "yaml"], ["CASE", "MORE"], []):
-        assert refused(command, words)
-    assert not refused(command, ["CASE", "--output", "csv"])

@@ -3,9 +3,6 @@
 import re
 
 import pytest
-from click.testing import CliRunner
-
-from watchme_analysis.cli import cli
 
 JAPANESE = re.compile(r"[ぁ-んァ-ン一-龥]")
 
@@ -38,20 +35,6 @@ def test_a_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_ea
     assert [entry["cause"] for entry in english["ranking"]] == [
         entry["cause"] for entry in japanese["ranking"]
     ]
-
-
-@pytest.mark.slow
-def test_the_text_for_people_follows_the_option_before_the_environment(bundled):
-    case = ["diagnose", "health", str(bundled("health-healthy").path)]
-    reported = {
-        (option, variable): CliRunner()
-        .invoke(cli, case + (["--language", option] if option else []), env={"WATCHME_LANGUAGE": variable})
-        .stdout
-        for option, variable in (("", "ja"), ("en", "ja"), ("ja", "en"))
-    }
-    assert reported["", "ja"] == reported["ja", "en"]
-    assert JAPANESE.search(reported["", "ja"])
-    assert not JAPANESE.search(reported["en", "ja"])
 
 
 # Four English words in a row are a phrase; commands, code and paths stand between other characters.

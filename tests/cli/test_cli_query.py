@@ -7,8 +7,6 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
-from watchme_analysis.cli.aws import Progress
-from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.errors import ServiceError
 
 GROUPS = [f"/aws/lambda/watchme-worker-{n:02d}" for n in range(60)]
@@ -45,24 +43,6 @@ def run(*arguments):
     return CliRunner().invoke(cli, ["query", *arguments])
 
 
-def test_list_and_show():
-    listed = run("list")
-    assert "import_errors" in listed.output
-    shown = run("show", "request")
-    assert "parameter request_id (uuid, required)" in shown.output
-    assert "| sort @timestamp asc" in shown.output
-
-
-@pytest.mark.slow
-def test_groups_are_found_and_more_than_fifty_queried(groups):
-    result = run("run", "worker_timeouts", "--output", "jsonl")
-    assert result.exit_code == 0, result.output
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert sorted(row["@message"].split()[0] for row in rows) == GROUPS
-    assert len(groups.started) == 2
-    assert "30 rows" in result.stderr or "50 rows" in result.stderr
-
-
 @pytest.mark.slow
 def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_counts(groups, capsys):
     at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
@@ -97,15 +77,6 @@ def ask(capsys, *arguments):
     code = cli.main(["query", "run", *arguments, "--output", "jsonl"], standalone_mode=False)
     out, err = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], err
-
-
-@pytest.mark.slow
-def test_a_fifty_of_log_groups_that_fails_is_named(groups, capsys):
-    del groups.engine.tables[GROUPS[55]]
-    code, rows, err = ask(capsys, "worker_timeouts")
-    assert code == 1
-    assert sorted(row["@message"].split()[0] for row in rows) == GROUPS[:50]
-    assert f"note: {GROUPS[50]}, {GROUPS[51]} and 8 more could not be queried" in err
 
 
 @pytest.mark.slow
@@ -161,44 +132,3 @@ def test_the_scan_is_estimated_before_and_a_ceiling_refuses_it(group):
     refused = run(*arguments, "--refresh", "--max-scan-gb", "1")
     assert "--max-scan-gb" in str(refused.exception)
     assert len(group.started) == started
-
-
-@pytest.mark.slow
-def test_no_rows_is_no_error(group):
-    result = run("run", "import_errors", "--log-group", GROUPS[0])
-    assert result.exit_code == 0
-    assert result.stdout == "no rows\n"
-
-
-def test_bad_input_is_reported(group):
-    result = run("run", "request", "-p", "request_id=1", "--log-group", GROUPS[0])
-    assert "is a uuid" in str(result.exception)
-    assert not group.started
-
-
-@pytest.mark.slow
-def test_where_the_count_of_bytes_may_not_be_queried_a_groups_size_tells(group):
-    logs = boto3.client("logs")
-    at = int((NOW - timedelta(hours=2)).timestamp() * 1000)
-    logs.create_log_stream(logGroupName=GROUPS[0], logStreamName="s")
-    events = [{"timestamp": at, "message": "x" * 1000}]
-    logs.put_log_events(logGroupName=GROUPS[0], logStreamName="s", logEvents=events)
-    group.faults["GetMetricData"].append("denied")
-    reported = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h")
-    assert reported.exit_code == 0
-    assert "expected to scan less than 0.001 GB, less than 0.0001 USD" in reported.stderr
-    group.faults["GetMetricData"].append("denied")
-    refused = run(
-        "run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "3h", "--max-scan-gb", "1e-8"
-    )
-    assert "--max-scan-gb" in str(refused.exception)
-    group.faults["GetMetricData"].append("denied")
-    group.faults["DescribeLogGroups"].append("denied")
-    blind = run("run", "worker_timeouts", "--log-group", GROUPS[0], "--since", "4h")
-    assert "ap-southeast-2 could not be estimated" in blind.stderr
-
-
-def test_progress_is_said_now_and_then_where_no_line_can_change(monkeypatch, capsys):
-    monkeypatch.setattr("watchme_analysis.cli.aws._PROGRESS_EVERY_S", 0.0)
-    Progress(Printer("ja"))("ログ")
-    assert capsys.readouterr().err.startswith("ログ、0 秒")

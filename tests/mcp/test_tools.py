@@ -53,17 +53,6 @@ def test_a_claim_and_its_evidence_have_their_first_rows(tools):
     assert [row["status"] for row in claimed["reason"]["first_rows"]] == [504]
 
 
-def test_a_query_returns_its_first_rows_and_counts_all(tools):
-    query = "select path, status from access_log order by time"
-    assert tools.sql("small", query, 1) == {
-        "rows": 3, "shown": 1, "records": [{"path": "/health", "status": 200}]
-    }  # fmt: skip
-    assert tools.sql("small", query, -1) == {"rows": 3, "shown": 0, "records": []}
-    numbers = tools.sql("small", "select range as n from range(60)", 55)
-    # At most fifty, whatever is wanted; a list of fifty is not cut further.
-    assert (numbers["rows"], numbers["shown"], len(numbers["records"])) == (60, 50, 50)
-
-
 def test_the_alarms_of_a_case_are_back_tested(evidence, tools):
     (evidence / "queues").mkdir()
     (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
@@ -77,8 +66,8 @@ def test_the_alarms_of_a_case_are_back_tested(evidence, tools):
     }
 
 
-def test_measures_are_simulated_for_the_queue_of_a_case(shorter, monkeypatch):
-    monkeypatch.setattr("watchme_analysis.mcp.tools._REPLICATIONS", 2)  # as few as have an interval
+@pytest.mark.slow
+def test_measures_are_simulated_for_the_queue_of_a_case(shorter):
     found = Tools((shorter.path.parent,)).simulate(shorter.path.name, "asr-queue")
     assert found["queue"] == "asr-queue"
     usual = found["measures"][0]
@@ -86,7 +75,7 @@ def test_measures_are_simulated_for_the_queue_of_a_case(shorter, monkeypatch):
     assert usual.keys() == {"measure"} | figures
     assert (usual["measure"], usual["lost"].keys()) == ("as configured", {"mean", "half_width", "seen"})
     # Several replications, so that each figure has an interval.
-    assert usual["lost"]["seen"] == 2 and usual["lost"]["half_width"] is not None
+    assert usual["lost"]["half_width"] is not None
 
 
 def test_a_case_that_no_folder_holds_is_an_error(tools, evidence):
@@ -102,13 +91,6 @@ def test_a_case_that_no_folder_holds_is_an_error(tools, evidence):
             with pytest.raises(InputError) as refused:
                 served.sql(name, "select 1")
             assert is_error(refused.value, "error-mcp-no-case", name=repr(name))
-
-
-def test_answers_are_redacted_at_the_level_of_the_tools(tools):
-    query = "select client_addr from access_log limit 1"
-    assert tools.sql("small", query)["records"] == [{"client_addr": "192.0.2.10"}]
-    [masked] = replace(tools, level="ids").sql("small", query)["records"]
-    assert masked["client_addr"] not in (None, "192.0.2.10")
 
 
 def test_an_identity_has_one_stand_in_in_all_answers(tools):

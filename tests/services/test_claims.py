@@ -1,6 +1,5 @@
 """Claims about a cause: the reason by rows in and outside of the incident, and the judgement as a whole."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -9,7 +8,7 @@ import pytest
 from worlds.messages import messages_in
 
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Ranked
-from watchme_analysis.services.claims import check_claim, claim_to_dict
+from watchme_analysis.services.claims import check_claim
 from watchme_analysis.window import Window
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -117,25 +116,3 @@ def test_a_claim_holds_if_cause_and_reason_do():
         statuses=(("app_threadpool", 0.2, 0.4, "inconclusive"),), cause=None, verdict="inconclusive"
     )
     assert check_claim(case(inside), "app_threadpool", diagnosis=open_).why.id == "claim-first-but-undecided"
-
-
-def test_a_refuted_cause_states_how_much_speaks_against_it():
-    weights = (1.5, 0.0, -4.0, -0.7)
-    finding = Finding("edge_config", tuple(Evidence("", "probes", 1, one, sql="x") for one in weights))
-    found = diagnosis()
-    found = replace(found, ranking=(*found.ranking[:2], Ranked(finding, 0.01, "refuted")))
-    why = check_claim(case(pd.DataFrame({"n": [1]})), "edge_config", diagnosis=found).why
-    assert messages_in(why) == {"claim-refuted": {"count": 2}}
-
-
-def test_a_check_for_a_program_has_the_evidence_of_either_side():
-    rows = pd.DataFrame({"time": pd.to_datetime(minutes(45, 50, 1))})
-    found = claim_to_dict(checked(rows))
-    assert (found["judgement"], found["cause"]["judgement"]) == ("undecided", "supported")
-    assert (found["cause"]["id"], found["cause"]["probability"]) == ("app_threadpool", 0.8)
-    assert (found["reason"]["rows"], found["reason"]["rows_in_incident"]) == (3, 2)
-    assert [each["weight"] for each in found["evidence_for"]] == [2.0]
-    assert (found["evidence_against"], found["diagnosis"]["cause"]) == ([], "app_threadpool")
-    against = claim_to_dict(check_claim(case(rows), "edge_config", diagnosis=diagnosis()))
-    assert [each["weight"] for each in against["evidence_against"]] == [-4.0]
-    assert (against["evidence_for"], against["reason"]) == ([], None)

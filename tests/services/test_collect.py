@@ -1,45 +1,36 @@
 import io
 import json
 import os
-import tomllib
 import zipfile
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import boto3
 import pandas as pd
 import pytest
 from botocore.client import BaseClient
 from worlds.aws_front import FAST
-from worlds.memory_queues import URL, MemoryQueues
-from worlds.messages import messages_in, refusal
+from worlds.memory_queues import MemoryQueues
+from worlds.messages import refusal
 from worlds.settings_file import write_settings
 from worlds.small_evidence import PROBES
 
-from watchme_analysis.aws_shapes.prices import scan_cost_message
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
-from watchme_analysis.cloudwatch.account_state import CHANGES_BEFORE, Scope, sample_messages
+from watchme_analysis.cloudwatch.account_state import sample_messages
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
-from watchme_analysis.config import System, load_config
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import CaseError, InputError, ServiceError
-from watchme_analysis.services import collect
 from watchme_analysis.services.collect import (
-    BackgroundCall,
-    PullRun,
     Request,
-    check_raw,
-    named_resources,
     pull,
     pull_settings,
 )
-from watchme_analysis.text.message import Choice, Phrases, Resource, message
-from watchme_analysis.text.render import note, render
+from watchme_analysis.text.render import render
 from watchme_analysis.window import Window
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -240,43 +231,6 @@ def test_a_group_of_a_fifo_queue_is_read_as_far_as_it_is_handed_out(account, tmp
     assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
 
 
-@pytest.mark.slow
-def test_attributes_of_the_sender_are_kept_and_sent_again(account, tmp_path, capsys):
-    sqs = boto3.client("sqs")
-    url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
-    sqs.purge_queue(QueueUrl=url)
-    given = {
-        "trace": {"DataType": "String", "StringValue": "t-1"},
-        "sum": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
-    }
-    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"device_id": "d"}), MessageAttributes=given)
-    pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
-    (kept,) = open_case(tmp_path / "case").table("queue_messages").message_attributes
-    assert json.loads(kept)["trace"] == given["trace"]
-    assert json.loads(kept)["sum"] == {"DataType": "Binary", "BinaryValue": "AP8="}
-
-
-def test_a_message_that_sqs_fails_to_show_again_is_tried_once_more_and_reported(account, monkeypatch):
-    call, left = Aws.call, [3]
-
-    def failing(self, service, operation, **requested):
-        answer = call(self, service, operation, **requested)
-        if operation == "change_message_visibility_batch" and left[0]:
-            left[0] -= 1
-            failed = {"Id": "0", "Code": "InternalError", "SenderFault": False}
-            gone = {"Id": "1", "Code": "MessageNotInflight", "SenderFault": True}
-            answer["Failed"] = [failed, gone]
-        return answer
-
-    monkeypatch.setattr(Aws, "call", failing)
-    url = boto3.client("sqs").get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
-    notes = []
-    assert len(sample_messages(Aws(rate_limits=FAST), url, 10, notes)) == 10
-    assert "InternalError" in notes[0]
-    left[0] = 2
-    assert len(sample_messages(Aws(rate_limits=FAST), url, 10)) == 10
-
-
 def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
     old = Window(NOW - timedelta(days=100), NOW - timedelta(days=99))
     notes = pull(Aws(rate_limits=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
@@ -384,14 +338,6 @@ def test_a_part_that_fails_costs_no_other(account, tmp_path):
 
 
 @pytest.mark.slow
-def test_passing_faults_are_waited_out(account, tmp_path):
-    for operation in ("GetMetricData", "GetQueueUrl", "ReceiveMessage", "DescribeAlarms", "LookupEvents"):
-        account.faults[operation].extend(["throttle", "reset", "500"])
-    pulled = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
-    assert pulled.failures == {}
-
-
-@pytest.mark.slow
 def test_what_is_named_must_exist(account, tmp_path):
     with pytest.raises(NotFoundError, match="check name, region and profile"):
         pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("nowhere",)), tmp_path / "case")
@@ -417,23 +363,6 @@ def test_what_was_deleted_costs_no_other_part(account, tmp_path):
     assert set(pulled.report.case.table("queues").queue) == {"sed-queue"}
 
 
-@pytest.mark.slow
-def test_a_mapping_of_an_alias_is_the_functions_too(account, tmp_path, monkeypatch):
-    items = Aws.items
-
-    def aliased(self, service, operation, key, **requested):
-        """As Lambda answers where the mapping is of an alias: under the queue alone."""
-        found = items(self, service, operation, key, **requested)
-        if operation == "list_event_source_mappings":
-            found = [{**item, "FunctionArn": item["FunctionArn"] + ":live"} for item in found]
-        return [] if "FunctionName" in requested else found
-
-    monkeypatch.setattr(Aws, "items", aliased)
-    pulled = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
-    mappings = pulled.report.case.table("event_source_mappings")
-    assert mappings[["queue", "function"]].to_numpy().tolist() == [["sed-queue", "sed-worker"]]
-
-
 def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -449,45 +378,6 @@ def test_a_ceiling_refuses_before_scanning(account, tmp_path):
         pull(Aws(rate_limits=FAST), request(max_scan_gb=10), tmp_path / "case")
     assert not account.started
     pull(Aws(rate_limits=FAST), request(max_scan_gb=20), tmp_path / "case")
-
-
-@pytest.mark.slow
-def test_kept_answers_are_not_queried_again(account, tmp_path):
-    store = tmp_path / "cache", "here"
-    options = QueryOptions(ResponseCache(*store))
-    first = pull(Aws(rate_limits=FAST), request(options=options), tmp_path / "one")
-    started = len(account.started)
-    assert started == 3
-    second = pull(Aws(rate_limits=FAST), request(options=options), tmp_path / "two")
-    assert len(account.started) == started
-    assert second.bytes_scanned == 0
-    events = [open_case(tmp_path / name).table("log_events").drop(columns="file") for name in ("one", "two")]
-    pd.testing.assert_frame_equal(*events)
-    assert first.bytes_scanned > 0
-    pull(
-        Aws(rate_limits=FAST),
-        request(options=QueryOptions(ResponseCache(*store, refresh=True))),
-        tmp_path / "three",
-    )
-    assert len(account.started) == 2 * started
-
-
-@pytest.mark.slow
-def test_a_later_end_asks_the_rest_alone(account, tmp_path):
-    store = tmp_path / "cache", "here"
-    middle = START + timedelta(seconds=500)
-    options = QueryOptions(ResponseCache(*store))
-    pull(
-        Aws(rate_limits=FAST),
-        Request(Window(START, middle), functions=("sed-worker",), options=options),
-        tmp_path / "one",
-    )
-    account.started.clear()
-    pull(Aws(rate_limits=FAST), Request(WINDOW, functions=("sed-worker",), options=options), tmp_path / "two")
-    errors = [requested for requested in account.started if "ERROR" in requested["queryString"]]
-    assert [requested["startTime"] for requested in errors] == [int(middle.timestamp())]
-    events = open_case(tmp_path / "two").table("log_events").query("query_name == 'sed-worker-errors'")
-    assert len(events) == events.ptr.nunique() == 200
 
 
 @pytest.mark.slow
@@ -599,14 +489,6 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
     assert account.calls["StartQuery"] == before["StartQuery"]
     assert account.calls["LookupEvents"] > before["LookupEvents"]
     assert "; missing" not in open_case(tmp_path / "case").manifest["title"]
-
-
-@pytest.mark.slow
-def test_rows_that_the_deadline_cost_are_said_to_be_missing(account, tmp_path):
-    account.polls = 10**9
-    pulled = pull(Aws(rate_limits=FAST), request(options=QueryOptions(deadline_s=0.2)), tmp_path / "case")
-    assert "The deadline passed" in pulled.failures["sed-worker-errors"]
-    assert pulled.report.case.table("log_queries").truncated.all()
 
 
 @pytest.mark.slow
@@ -726,136 +608,6 @@ def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, t
     assert run(capsys, "config", "check")[0] == 0
 
 
-def test_raw_responses_go_to_a_folder_that_holds_nothing(tmp_path):
-    for name in ("empty", "full"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "full" / "file").write_text("")
-    for raw in (None, tmp_path / "absent", tmp_path / "empty"):
-        check_raw(raw)
-    for raw in (tmp_path / "full", tmp_path / "full" / "file"):
-        with pytest.raises(InputError, match=raw.name):
-            check_raw(raw)
-
-
-def pull_of(tmp_path, **more):
-    """Return a pull of named resources, with its progress and announcements, in a memory account."""
-    account = MemoryQueues(rate_limits=FAST)
-    progress, announced = [], []
-    request = Request(WINDOW, **more)
-    return (
-        PullRun(account, request, tmp_path, progress.append, announced.append),
-        account,
-        progress,
-        announced,
-    )
-
-
-def notes_of(pull_):
-    return [messages_in(text.message) for text in pull_.notes]
-
-
-def test_messages_of_a_dlq_and_what_is_noted_of_them(tmp_path):
-    def noted(held, hidden=0, name="dead", sample=2, redrive=False):
-        made, account, *_ = pull_of(tmp_path, queues=("jobs",), sample=sample)
-        account.put(name, *["body"] * held)
-        counts = {
-            "ApproximateNumberOfMessages": str(held),
-            "ApproximateNumberOfMessagesNotVisible": str(hidden),
-        }
-        policy = {"RedrivePolicy": "{}"} if redrive else {}
-        made.scope = Scope(queues={name: counts | policy}, urls={name: URL + name}, dead_letter=[name])
-        made._state()
-        assert made.failures == {}
-        stored = tmp_path / "queues" / f"{name}-messages.json"
-        read = len(json.loads(stored.read_text())["Messages"]) if stored.exists() else None
-        stored.unlink(missing_ok=True)
-        return read, notes_of(made)
-
-    receive = {"pull-receive": {"queue": "dead"}}
-    assert noted(2) == (2, [receive])
-    assert noted(0) == (0, [])
-    assert noted(3) == (2, [{"pull-sample": {"read": 2, "held": 3, "queue": "dead"}}, receive])
-    assert noted(1, hidden=4) == (1, [{"pull-hidden": {"hidden": 4, "queue": "dead"}}, receive])
-    fifo = {"pull-sample-fifo": {"read": 2, "held": 3, "queue": "d.fifo"}}
-    assert noted(3, name="d.fifo") == (2, [fifo, {"pull-receive": {"queue": "d.fifo"}}])
-    assert noted(3, sample=0) == (None, [])
-    # Reading could move its messages on.
-    assert noted(3, redrive=True) == (None, [{"pull-own-redrive": {"queue": "dead"}}])
-
-
-def test_the_state_of_queues_and_functions_is_written(tmp_path):
-    made, account, progress, _ = pull_of(tmp_path, queues=("jobs",))
-    account.responses |= {"get_function_configuration": {"Timeout": 3}, "get_function_concurrency": {"x": 1}}
-    made.scope = Scope(
-        queues={"jobs": {"QueueArn": "arn"}}, functions=["worker"], mappings={"worker": [{"UUID": "u"}]}
-    )
-    made._state()
-    written = {
-        str(path.relative_to(tmp_path)): json.loads(path.read_text()) for path in tmp_path.rglob("*.json")
-    }
-    assert written == {
-        "queues/jobs.json": {"Attributes": {"QueueArn": "arn"}},
-        "functions/worker-mappings.json": {"EventSourceMappings": [{"UUID": "u"}]},
-        "functions/worker.json": {"Timeout": 3},
-        "functions/worker-concurrency.json": {"x": 1},
-    }
-    assert [messages_in(text.message) for text in progress] == [{"pull-part-function": {"name": "worker"}}]
-    account.problems["get_function_configuration"] = [ServiceError("denied")]
-    made.scope.functions = ["other"]
-    made.scope.mappings = {"other": []}
-    made._state()
-    assert list(made.failures.values()) == ["denied"]
-
-
-def test_old_windows_are_noted_at_the_ends_of_what_aws_keeps(tmp_path):
-    def noted(**ago):
-        start = datetime.now(UTC) - timedelta(**ago)
-        made, *_ = pull_of(tmp_path)
-        made.request = replace(made.request, window=Window(start, start + timedelta(hours=1)))
-        made._note_retention()
-        return [next(iter(each)) for each in notes_of(made)]
-
-    before = CHANGES_BEFORE.days
-    assert noted(days=29, hours=23) == []
-    assert noted(days=30, hours=1) == ["pull-alarm-history"]
-    assert noted(days=90 - before, hours=-1)[:1] == ["pull-alarm-history"]
-    assert noted(days=90 - before, hours=1) == ["pull-trail-retention", "pull-alarm-history"]
-
-
-def test_a_pull_is_empty_without_a_file_of_what_was_named(tmp_path):
-    made, *_ = pull_of(tmp_path, log_groups=("g", "h"))
-    made.failures = {"logs of g": "gone", "logs of h": "gone"}
-    (tmp_path / "alarms.json").write_text("{}")
-    assert made._is_empty()
-    del made.failures["logs of h"]
-    assert not made._is_empty()
-    (tmp_path / "alarms.json").unlink()
-    (tmp_path / "queries.json").write_text("[]")
-    assert made._is_empty()
-    made.scope = Scope(queues={"jobs": {}})
-    assert made._is_empty()
-    (tmp_path / "jobs.json").write_text("{}")
-    assert not made._is_empty()
-
-
-def test_the_title_of_a_case_has_what_was_pulled_and_is_missing(tmp_path):
-    made, *_ = pull_of(tmp_path, queues=("q",), functions=("f",), instances=("i",), log_groups=("g",))
-    made._settings()
-
-    def title(has, missing=()):
-        named = {"named": Resource("q, f, i, g"), "region": Resource("eu-west-1")}
-        said = message("pull-title", **named, has=Choice(has), missing=Phrases(tuple(missing)))
-        return {language: render(said, language) for language in ("en", "ja")}
-
-    found = tomllib.loads((tmp_path / "case.toml").read_text())
-    window = {"start": WINDOW.start.isoformat(), "end": WINDOW.end.isoformat()}
-    assert found == {"title": title("everything"), "window": window}
-    made.failures = {note("pull-part-metrics"): "denied"}
-    made._settings()
-    gaps = tomllib.loads((tmp_path / "case.toml").read_text())["title"]
-    assert gaps == title("gaps", [message("pull-part-metrics")])
-
-
 def test_settings_need_a_name_and_every_part(tmp_path):
     account = MemoryQueues(rate_limits=FAST)
     assert refusal(pull_settings, account, (), (), tmp_path / "case") == {"error-collect-no-queue": {}}
@@ -872,59 +624,3 @@ def test_settings_need_a_name_and_every_part(tmp_path):
     refused = refusal(pull_settings, account, ("jobs",), (), tmp_path / "other", error=ServiceError)
     assert refused == {"sentences": {"sentences": ["denied"]}}
     assert not (tmp_path / "other").exists()
-
-
-def test_resources_of_a_system_that_a_pull_starts_from():
-    system = System(
-        "s", ("q",), functions=("f",), instances=("i",),
-        log_groups=("/own", "/any/*", "/aws/lambda/f"),
-    )  # fmt: skip
-    assert named_resources(system) == {
-        "queues": ("q",), "functions": ("f",), "instances": ("i",), "log_groups": ("/own",)
-    }  # fmt: skip
-
-
-def test_a_background_call_is_cancelled_waited_for_and_counted():
-    main, done = MemoryQueues(), []
-    other = MemoryQueues(actions={"cloudtrail:LookupEvents"}, calls=3)
-    main.clone = lambda service: other
-    main.actions, main.calls = {"sqs:SendMessage"}, 2
-
-    def work(aws):
-        done.append(aws.cancelled.wait(5))
-        raise ServiceError("cancelled")
-
-    with BackgroundCall(main, "cloudtrail", work):
-        assert not other.cancelled.is_set()
-    assert done == [True]
-    assert (main.actions, main.calls) == ({"sqs:SendMessage", "cloudtrail:LookupEvents"}, 5)
-
-    def failing(aws):
-        raise ServiceError("denied")
-
-    other.cancelled.clear()
-    with BackgroundCall(main, "cloudtrail", failing) as call, pytest.raises(ServiceError, match="denied"):
-        call.finish()
-
-
-def test_the_scan_of_log_queries_is_announced_with_its_price(tmp_path, monkeypatch):
-    made, _, _, announced = pull_of(tmp_path, log_groups=("g",), max_scan_gb=3.0, usd_per_gb=0.01)
-    volume = SimpleNamespace(size_bytes=5e8)
-
-    def planned(sizes, volumes):
-        monkeypatch.setattr(collect, "estimate_scan", lambda aws, groups, window: (volumes, sizes))
-        monkeypatch.setattr(collect, "with_scan_estimate", lambda query, volumes: f"{query} with estimate")
-        queries = {"g": ["first", "second"]}
-        made._plan(queries)
-        return queries
-
-    # Two queries of 1.5 GB each are the ceiling.
-    queries = planned({"g": 1.5e9}, {"g": volume, "h": volume})
-    assert queries == {"g": ["first with estimate", "second with estimate"]}
-    assert made.log_bytes == 1e9
-    [text] = announced
-    assert text.message == message("pull-scan-at-most", cost=scan_cost_message(3e9, 0.01))
-    with pytest.raises(InputError):
-        planned({"g": 1.6e9}, {"g": volume})
-    planned({"g": 0.0}, {"g": SimpleNamespace(size_bytes=None)})
-    assert (len(announced), made.log_bytes) == (1, None)

@@ -20,8 +20,6 @@ from watchme_analysis.services.propose_config import (
     find_in_files,
     toml_text,
 )
-from watchme_analysis.text.message import Resource
-from watchme_analysis.text.render import note
 
 NGINX = """events {}
 http {
@@ -205,13 +203,6 @@ def test_files_state_health_and_port_of_the_only_system(tmp_path):
     assert values(alone, "api") == {"health": "/ready", "port": 8000}
 
 
-def test_several_health_checks_are_left_to_the_reader(tmp_path):
-    (tmp_path / "compose.yaml").write_text(COMPOSE + COMPOSE.partition("\n")[2].replace("api:", "web:"))
-    found = Proposal()
-    find_in_files([tmp_path / "compose.yaml"], found)
-    assert (found.systems, [note.id for note in found.notes]) == ({}, ["config-init-several-services"])
-
-
 @pytest.mark.parametrize(("name", "said"), [("nginx.conf", "no server"), ("compose.yaml", "no services")])
 def test_a_file_of_something_else_is_an_error(tmp_path, name, said):
     (tmp_path / name).write_text("a: 1\n" if name.endswith("yaml") else "user www;\n")
@@ -238,28 +229,6 @@ def notes_of(found):
     return [messages_in(each) for each in found.notes]
 
 
-def test_every_value_has_its_source():
-    found = Proposal()
-    account = Account(ORDERS, [WORKER], ["/aws/lambda/orders-worker"])
-    account.target = SimpleNamespace(profile="prod")
-    find_in_aws(account, found)
-    assert found.rows() == [
-        ("region", "eu-west-1", note("config-source-aws")),
-        ("profile", "prod", note("config-source-aws")),
-        ("systems.orders.queue", "orders", "sqs:ListQueues"),
-        ("systems.orders.dlq", "orders-dlq", note("config-source-redrive", queue=Resource("orders"))),
-        ("systems.orders.function", "orders-worker", "lambda:ListEventSourceMappings"),
-        ("systems.orders.log_groups", "/aws/lambda/orders-worker", "logs:DescribeLogGroups"),
-        (
-            "systems.orders.api", "https://pay.example.com/charge",
-            note("config-source-variable", name=Resource("CHARGE_URL"), function=Resource("orders-worker")),
-        ),
-    ]  # fmt: skip
-    assert (found.notes, found.failed) == ([], False)
-    found.systems["orders"]["log_groups"] = FoundValue(["a", "b"], "x")
-    assert ("systems.orders.log_groups", "a, b", "x") in found.rows()
-
-
 def test_functions_without_a_queue_are_noted_unless_queues_are_chosen():
     account = Account(ORDERS, [WORKER, ("report", {}), ("alert", {})])
     found = Proposal()
@@ -269,36 +238,6 @@ def test_functions_without_a_queue_are_noted_unless_queues_are_chosen():
     find_in_aws(account, chosen, ["orders*"])
     # A DLQ that is named is a system of its own.
     assert (list(chosen.systems), chosen.notes) == (["orders", "orders-dlq"], [])
-
-
-def test_refused_queues_are_noted_and_named():
-    class Refusing(Account):
-        def call(self, service, operation, *, QueueUrl, **options):  # noqa: N803
-            if QueueUrl.endswith("/orders"):
-                raise ServiceError("not allowed")
-            return super().call(service, operation, QueueUrl=QueueUrl, **options)
-
-    found = Proposal()
-    find_in_aws(Refusing({"mails": (None, "mailer"), "orders": (None, "worker")}), found)
-    assert {name: list(each) for name, each in found.systems.items()} == {
-        "mails": ["queue", "function"], "orders": ["queue"]
-    }  # fmt: skip
-    assert (found.failed, notes_of(found)) == (True, [{"config-init-refused": {"reason": "not allowed"}}])
-
-    class Elsewhere(Account):
-        @property
-        def region(self):
-            raise ServiceError("no region")
-
-    found = Proposal()
-    find_in_aws(Elsewhere(ORDERS), found)
-    assert (found.general, found.systems, notes_of(found)) == (
-        {}, {}, [{"config-init-refused": {"reason": "no region"}}]
-    )  # fmt: skip
-    # Without a list of queues no pattern can be wrong.
-    nothing = Proposal()
-    find_in_aws(Account({}), nothing, ["orders"])
-    assert nothing.systems == {}
 
 
 def test_only_so_many_queues_are_read():
