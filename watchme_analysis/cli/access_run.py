@@ -231,19 +231,9 @@ def athena_ddl(files: Sequence[str], options: Options, language: str) -> str:
 
 
 class ErrorLogs:
-    """The error logs of a scan, read as a whole, and the requests that their lines may belong to.
+    """The error logs of a scan that has not been read yet, and the requests that their lines may belong to.
 
-    Parameters
-    ----------
-    scan
-        Scan that has not been read yet.
-    logs
-        Error logs, at least one.
-
-    Raises
-    ------
-    InputError
-        When an error log can't be read.
+    They are read as a whole; raises an InputError when one can't be read.
     """
 
     def __init__(self, scan: AccessScan, logs: Sequence[RawFile]) -> None:
@@ -340,17 +330,7 @@ def _watched(scan: AccessScan, out: Printer) -> Iterator[Chunk]:
 
 
 def progress_message(scan: AccessScan, lines: int, took: float) -> Message:
-    """Return the progress of a scan, with the estimated time left if known.
-
-    Parameters
-    ----------
-    scan
-        Scan in progress.
-    lines
-        Number of lines read.
-    took
-        Seconds since the start.
-    """
+    """Return the progress of a scan after so many lines and seconds, with the time left if known."""
     share = scan.share_read() or 0.0
     # The rate at the start is not reliable.
     is_steady = share > 0 and took > _PACE_AFTER_S

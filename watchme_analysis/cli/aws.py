@@ -72,13 +72,7 @@ def aws_options(command: F) -> F:
 
 
 def check_window(options: dict[str, Any]) -> None:
-    """Check ``--since``, ``--until`` and ``--timezone`` before AWS is called or a file is written.
-
-    Raises
-    ------
-    InputError
-        When one of them is invalid, or the end is not after the start.
-    """
+    """Raise an InputError for an invalid window or time zone before AWS is called or a file is written."""
     zone, now = parse_zone(options["timezone"]), datetime.now(UTC)
     Window(parse_time(options["since"], zone, now), min(parse_time(options["until"], zone, now), now))
 
@@ -86,15 +80,8 @@ def check_window(options: dict[str, Any]) -> None:
 def window_of(options: dict[str, Any], query_options: QueryOptions, identity_parts: Sequence[Any]) -> Window:
     """Return the window of ``--since`` and ``--until``; it ends now at the latest.
 
-    Parameters
-    ----------
-    options
-        Options of the command.
-    query_options
-        Query options with the cache. The window is cached, so that offline the same options mean the same
-        window.
-    identity_parts
-        JSON-ready parts of the request that identify it in the cache.
+    It is cached under the parts of the request that identify it, so that offline the same options mean the
+    same window.
     """
     from watchme_analysis.cloudwatch.response_cache import requested_window
 
@@ -105,12 +92,8 @@ def window_of(options: dict[str, Any], query_options: QueryOptions, identity_par
 def query_options_of(options: dict[str, Any], aws: Aws) -> QueryOptions:
     """Return the query options; the cache is separate for each account and region.
 
-    Raises
-    ------
-    CacheMissError
-        When offline and the cache has no entry for the profile and region.
-    ServiceError
-        When AWS can't be called.
+    Raises a CacheMissError when offline and the cache has no entry for the profile and region, and a
+    ServiceError when AWS can't be called.
     """
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
     from watchme_analysis.cloudwatch.response_cache import account_cache

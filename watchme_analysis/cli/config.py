@@ -59,11 +59,11 @@ Examples:
     show_default=True,
     help="Write the settings to this file.",
 )
-@click.option("--force", is_flag=True, help="Let --to replace a file that exists.")
+@click.option("--force", "replaces", is_flag=True, help="Let --to replace a file that exists.")
 @session_options
 @renders(writes_to_file=False)
 def config_init(
-    out: Printer, files: tuple[Path, ...], target: Path, *, no_aws: bool, force: bool, **options: Any
+    out: Printer, files: tuple[Path, ...], target: Path, *, no_aws: bool, replaces: bool, **options: Any
 ) -> Result:
     """Write a watchme.toml with the systems that are found, and print where each value comes from.
 
@@ -78,7 +78,7 @@ def config_init(
 
     if no_aws and (options["queues"] or not files):
         raise click.UsageError(error_sentence("error-no-aws-needs-files"))
-    if target.exists() and not force:
+    if target.exists() and not replaces:
         raise InputError(error_message("error-config-exists", target=target))
     if not target.absolute().parent.is_dir():
         raise InputError(error_message("error-config-no-folder", target=target, folder=target.parent))

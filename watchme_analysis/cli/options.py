@@ -75,13 +75,7 @@ class CommandWithOptionalQuestion(click.Command):
 
 
 def require_parameters(*names: str) -> None:
-    """Raise the error of click for parameters that only ``--print-policy`` can do without.
-
-    Parameters
-    ----------
-    *names
-        Names of parameters of the current command.
-    """
+    """Raise the error of click for parameters that only ``--print-policy`` can do without."""
     context = click.get_current_context()
     for param in context.command.params:
         if param.name in names and context.params[param.name] is None:
@@ -282,13 +276,7 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in the stub
 
 
 def seconds_of(text: str) -> float:
-    """Return the seconds of a duration such as ``10s`` or of a plain number.
-
-    Raises
-    ------
-    InputError
-        When it is neither.
-    """
+    """Return the seconds of a duration such as ``10s`` or of a plain number; else raise an InputError."""
     is_number = re.fullmatch(r"\d+(\.\d+)?", text) is not None
     return parse_span(f"{text}s" if is_number else text).total_seconds()
 
@@ -299,12 +287,9 @@ def seconds_option(option: str, name: str, default: str, text: str) -> Callable[
 
 
 def simulation_options(fewest_replications: int) -> Callable[[F], F]:
-    """Return a decorator that adds the options of simulations: ``replications``, ``seed`` and ``processes``.
+    """Return a decorator that adds the options of simulations.
 
-    Parameters
-    ----------
-    fewest_replications
-        2 where the spread of the replications decides.
+    At least two replications are needed where their spread decides.
     """
     return together(
         click.option(

@@ -45,13 +45,7 @@ class Output:
     def write_document(self, document: object, rows: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
         """Write a JSON document, or in the other forms its rows.
 
-        Parameters
-        ----------
-        document
-            JSON-ready object that ``json`` consists of.
-        rows
-            Returns the rows of ``csv`` and ``jsonl``. Fields of an object in a row are columns such as
-            ``lost.mean``.
+        Fields of an object in a row are columns such as ``lost.mean``.
         """
         if self.form == JSON:
             self._write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
@@ -69,14 +63,8 @@ class Output:
     ) -> None:
         """Print lines for people, or write a document in the other forms, as :meth:`write_document` does.
 
-        Parameters
-        ----------
-        lines
-            Returns the lines.
-        document, rows
-            As for :meth:`write_document`.
-        conclusion
-            Sentence that the document states and the rows do not; printed on standard error beside rows.
+        The conclusion, which the document states and the rows do not, is printed on standard error beside
+        rows.
         """
         if self.form == TABLE:
             for line in lines():
@@ -113,14 +101,9 @@ def _text(frame: pd.DataFrame, form: str) -> str:
 
 
 def form_options(short_forms: Sequence[str] = (JSON,), default: str = TABLE) -> Callable[[F], F]:
-    """Return a decorator that adds ``--output`` and its short forms; :func:`output_of` reads them.
+    """Return a decorator that adds ``--output`` and flags such as ``--csv``; :func:`output_of` reads them.
 
-    Parameters
-    ----------
-    short_forms
-        Forms that the command also has as a flag, such as ``csv`` for ``--csv``.
-    default
-        Form without an option; shown, not applied.
+    The default is shown, not applied.
     """
     return together(
         click.option(
@@ -166,13 +149,7 @@ def case_output_of(options: dict[str, Any]) -> tuple[Output, bool]:
 
 
 def file_option(what: str) -> Callable[[F], F]:
-    """Return a decorator that adds ``--to`` to a command whose result is a document of its own kind.
-
-    Parameters
-    ----------
-    what
-        The document, and what it is for, such as "the plan, for `fifo apply`".
-    """
+    """Return a decorator that adds ``--to`` for a document, such as "the plan, for `fifo apply`"."""
     return click.option(
         "--to", type=click.Path(dir_okay=False, path_type=Path), help=f"Write {what}, to this file."
     )
@@ -181,21 +158,8 @@ def file_option(what: str) -> Callable[[F], F]:
 def output_of(options: dict[str, Any], default: str = TABLE) -> Output:
     """Return the output that the options of :func:`output_options` state; they are removed from the options.
 
-    Parameters
-    ----------
-    options
-        Options of the command.
-    default
-        Form without an option.
-
-    Raises
-    ------
-    click.UsageError
-        When the options contradict one another.
-    InputError
-        When the file exists and ``--force`` is not given.
-    FileNotFoundError
-        When the folder of the file, or of that of :func:`file_option`, does not exist.
+    Raises a UsageError when they contradict one another, an InputError when the file exists and ``--force``
+    is not given, and a FileNotFoundError when its folder does not exist.
     """
     check_folder(options.get("to"))
     stated, file, is_forced = (options.pop(name, None) for name in ("form", "file", "force"))

@@ -76,15 +76,7 @@ class Printer:
     is_for_people: bool = True
 
     def words(self, message_id: str, /, **values: Any) -> str:
-        """Return a message as text.
-
-        Parameters
-        ----------
-        message_id
-            Id in the catalogues.
-        **values
-            Values as for :func:`watchme_analysis.text.message.message`; a plain text is shown as it is.
-        """
+        """Return a message as text; a plain text among its values is shown as it is."""
         typed = {name: Resource(value) if type(value) is str else value for name, value in values.items()}
         return self.text(message(message_id, **typed))
 

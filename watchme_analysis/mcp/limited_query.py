@@ -26,10 +26,7 @@ MOST_ROWS = 100_000
 def limited_query(case: Case, query: str, seconds: float = MOST_SECONDS) -> pd.DataFrame:
     """Return the rows of a query, run in a process of its own that is ended at a limit.
 
-    Raises
-    ------
-    QueryError
-        When DuckDB refuses the query, or it reaches a limit.
+    Raises a QueryError when DuckDB refuses the query, or it reaches a limit.
     """
     import pyarrow as pa
 

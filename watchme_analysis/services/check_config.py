@@ -21,15 +21,7 @@ class Checked(NamedTuple):
 
 
 def check_system(aws: Aws, system: System) -> Iterator[Checked]:
-    """Yield each name of a system with the problem that it has, if any.
-
-    Parameters
-    ----------
-    aws
-        Account and region.
-    system
-        System of ``watchme.toml``.
-    """
+    """Yield each name that the configuration of a system states, with the problem that it has, if any."""
     checks: dict[str, Callable[[str], object]] = {
         "queue": lambda name: aws.call("sqs", "get_queue_url", QueueName=name),
         "dlq": lambda name: aws.call("sqs", "get_queue_url", QueueName=name),

@@ -37,17 +37,9 @@ _MOST_OF_WINDOW = 0.95
 class ReasonCheck:
     """The check of the reason of a claim.
 
-    Attributes
-    ----------
-    judgement
-        ``supported`` if its rows belong to the incident, ``contradicted`` if there are none where there would
-        be, else ``undecided``.
-    why
-        Sentence on it.
-    rows
-        Rows of the query, with their number.
-    within
-        Number of rows within the incident; None where they have no time, or there is no incident.
+    A reason is supported if its rows belong to the incident, and contradicted if there are none where there
+    would be. ``within`` is the number of rows in the incident; None where they have no time, or there is no
+    incident.
     """
 
     judgement: Judgement
@@ -58,23 +50,10 @@ class ReasonCheck:
 
 @dataclass(frozen=True)
 class ClaimCheck:
-    """The check of a claim.
+    """The check of a claim, with the finding for its cause and the diagnosis of the case.
 
-    Attributes
-    ----------
-    judgement
-        ``supported`` if the cause is, and the reason holds; ``contradicted`` if either is; else
-        ``undecided``.
-    cause
-        Judgement on the cause alone.
-    why
-        Sentence on the cause.
-    reason
-        Check of the reason alone; None without one.
-    ranked
-        The finding for the cause, with its evidence.
-    diagnosis
-        The diagnosis of the case.
+    It is supported if the cause is and the reason holds, and contradicted if either is. ``why`` is the
+    sentence on the cause; ``reason`` is None without a reason.
     """
 
     judgement: Judgement
@@ -95,30 +74,10 @@ def check_claim(
 ) -> ClaimCheck:
     """Return the check of the claim that a cause is behind the incident of a case.
 
-    A cause is supported if the diagnosis supports it, and contradicted if the diagnosis refutes it. A cause
-    that is only less probable than another one is undecided.
-
-    Parameters
-    ----------
-    case
-        The case.
-    cause
-        Id of a cause, such as ``app_threadpool``.
-    reason_sql
-        Query over the case that returns rows, with their times, if the reason holds.
-    since
-        Start of the window, as for a diagnosis.
-    diagnosis
-        The diagnosis of the case for the cause's question and this window, where there is one already.
-    run
-        Runs the query of the reason; by default without limits.
-
-    Raises
-    ------
-    InputError
-        When the cause is unknown, or the case has no evidence for its question.
-    QueryError
-        When the query can't be run.
+    A cause that is only less probable than another one is undecided. ``reason_sql`` returns rows, with their
+    times, if the reason holds; ``run`` runs it. ``diagnosis`` is that of the cause's question, where there is
+    one already. Raises an InputError for an unknown cause or a case without evidence for its question, and a
+    QueryError when the query can't be run.
     """
     question = question_of_cause(case, cause)
     found = diagnosis or diagnose(question, case, since=since)

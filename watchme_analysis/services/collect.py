@@ -62,14 +62,7 @@ from watchme_analysis.window import Window
 class BackgroundCall:
     """A background thread for the calls to a slow service; cancelled when its context ends.
 
-    Parameters
-    ----------
-    aws
-        Account and region. The thread shares its credentials, so that the MFA code is requested once.
-    service
-        Service that is called.
-    work
-        Function to run; it receives its own :class:`Aws`.
+    It shares the credentials of the account, so that the MFA code is requested once.
     """
 
     def __init__(self, aws: Aws, service: str, work: Callable[[Aws], None]) -> None:
@@ -95,18 +88,10 @@ class BackgroundCall:
 class Request:
     """Resources, window and limits of a pull.
 
-    Attributes
-    ----------
-    window
-        Window of metrics, alarm history and logs.
-    queues, functions, instances, log_groups
-        Names to start from; the queues and functions that belong to them are found.
-    sample
-        Largest number of messages to read of each dead-letter queue; 0 reads none.
-    max_scan_gb, usd_per_gb
-        Ceiling in GB of what log queries may scan, and the price of scanning one GB in the region.
-    options
-        Cache, and deadline and row limit of the log queries.
+    The queues and functions that belong to the named resources are found. ``sample`` is the largest number of
+    messages to read of each dead-letter queue. ``max_scan_gb`` is the ceiling of what log queries may scan,
+    ``usd_per_gb`` the price of scanning in the region; ``options`` hold the cache, deadline and row limit of
+    the queries.
     """
 
     window: Window
@@ -139,20 +124,9 @@ def named_resources(system: System) -> dict[str, tuple[str, ...]]:
 class Pulled:
     """Outcome of a pull.
 
-    Attributes
-    ----------
-    report
-        The case, and whether it changed.
-    scope
-        Queues and functions of the request, with those connected to them.
-    failures
-        Error message by part, for the parts that could not be retrieved.
-    notes
-        Sentences on limits of the retrieved data.
-    bytes_scanned, usd
-        Bytes that log queries scanned, and their price in USD.
-    log_bytes
-        Bytes that arrived in the log groups within the window; None if that is not known.
+    ``failures`` has the error message of each part that could not be retrieved, ``notes`` sentences on limits
+    of the data. ``bytes_scanned`` and ``usd`` are of log queries; ``log_bytes`` arrived in the log groups
+    within the window, None if that is not known.
     """
 
     report: ImportReport
@@ -193,34 +167,14 @@ def pull(  # noqa: PLR0913  the parameters of a request, its folders and its cal
     """Retrieve the evidence of a request, write a case, and return the outcome.
 
     A part that cannot be retrieved is reported with the reason, and the other parts are still retrieved. Of
-    the queues and functions named in the request, at least one must exist.
+    the named queues and functions, at least one must exist. ``raw`` is a new folder that keeps the raw
+    responses. ``progress`` is called with the name of each part, ``announce`` with the largest amount that
+    log queries will scan. ``force`` replaces a case of other evidence; a case of the same account, window and
+    names is always replaced, since the same request fills its gaps.
 
-    Parameters
-    ----------
-    aws
-        Account and region.
-    request
-        Request of the pull.
-    case
-        Folder of the case to write.
-    raw
-        New folder that keeps the raw responses; they are deleted after the import unless it is given.
-    progress
-        Called with the name of the part that is being retrieved.
-    announce
-        Called before the log queries start, with a sentence on the largest amount that they will scan.
-    force
-        Whether a case of other evidence is replaced. A case of the same account, window and named resources
-        is always replaced, since the same request fills its gaps.
-
-    Raises
-    ------
-    CaseError
-        When the folder of the case contains something other than a case, or a case of other evidence.
-    InputError
-        When the request names nothing, or log queries would scan more than the ceiling.
-    ServiceError
-        When AWS cannot be called, or nothing could be retrieved.
+    Raises a CaseError when the folder holds something other than a case, or a case of other evidence; an
+    InputError when nothing is named or log queries would scan too much; a ServiceError when AWS cannot be
+    called, or nothing could be retrieved.
     """
     if not (request.queues or request.functions or request.instances or request.log_groups):
         raise InputError(error_message("error-collect-nothing-named"))
@@ -250,14 +204,7 @@ def _origin(aws: Aws, request: Request) -> EvidenceOrigin:
 def pull_settings(aws: Aws, queues: tuple[str, ...], functions: tuple[str, ...], case: Path) -> Case:
     """Retrieve the settings of queues, functions and alarms as they are now, write a case, and return it.
 
-    No metrics, messages or logs are read.
-
-    Raises
-    ------
-    InputError
-        When nothing is named.
-    ServiceError
-        When a part can't be retrieved.
+    Raises an InputError when nothing is named, and a ServiceError when a part can't be retrieved.
     """
     if not (queues or functions):
         raise InputError(error_message("error-collect-no-queue"))

@@ -62,12 +62,9 @@ def questions_for(case: Case) -> tuple[str, ...]:
 
 
 def chosen_questions(question: str, case: Case) -> tuple[str, ...]:
-    """Return the chosen question, or for ``all`` every question that the case contains evidence for.
+    """Return the chosen question, or for ``all`` every question that the case has evidence for.
 
-    Raises
-    ------
-    InputError
-        When ``all`` is chosen and the case has no evidence for any question.
+    Raises an InputError if it has none.
     """
     if question != ALL:
         return (question,)
@@ -222,10 +219,7 @@ def _read_again(investigation: Investigation, file: UnreadFile) -> Message:
 def collecting(question: str, case: Case | None) -> dict[str, Value]:
     """Return a command that collects evidence for a question, and what to put in place of unknown values.
 
-    Returns
-    -------
-    dict
-        ``command``, and the sentences ``meanings``; values of a message.
+    They are the values ``command`` and ``meanings`` of a message.
     """
     if question == "backlog":
         command = f"watchme case pull backlog {shell_option('--queue', _a_queue(case))} --since 2h"

@@ -53,28 +53,11 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 @dataclass(frozen=True, repr=False)
 class Explained:
-    """A kind of message in the text.
+    """A kind of message in the text, with the number of its lines and the first of them, masked.
 
-    Attributes
-    ----------
-    kind
-        Id of the known message.
-    lines
-        Number of lines that contain it.
-    sample
-        The first of them, with secrets masked.
-    speaker
-        Layer that wrote the lines.
-    meaning
-        Meaning of the message in one sentence.
-    excluded
-        Layers that cannot be the cause of this message.
-    causes
-        Ids of the possible causes, the likeliest first; empty for a message that names no fault.
-    commands
-        Commands that would decide between them, at most two; none has a placeholder.
-    source
-        Address at which the vendor documents the message or writes it.
+    ``speaker`` is the layer that wrote it, ``excluded`` are the layers that cannot be its cause. ``causes``
+    has the likeliest first, and none for a message that names no fault. At most two ``commands`` would decide
+    between them; none has a placeholder. ``source`` is the vendor's page.
     """
 
     kind: str
@@ -99,18 +82,11 @@ class Explained:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What pasted lines mean; each of them is counted once.
+    """The meaning of pasted lines, each counted once: kinds with a cause first.
 
-    Attributes
-    ----------
-    kinds
-        The known messages: those with a cause first, then in the order of their first lines.
-    unknown_lines, unknown_samples
-        Number of lines without a known message, and the first different ones, with secrets masked.
-    trace_lines
-        Number of indented lines and of lines of stack traces, which belong to those beside them.
-    is_cut
-        Whether lines beyond the limit were not read.
+    ``unknown_samples`` are the first different lines without a known message, masked. ``trace_lines`` are
+    indented lines and those of stack traces, which belong to their neighbours. ``is_cut`` says whether lines
+    beyond the limit were not read.
     """
 
     kinds: tuple[Explained, ...]

@@ -54,18 +54,10 @@ class FoundValue(NamedTuple):
 
 @dataclass
 class Proposal:
-    """Settings that were found.
+    """Settings that were found: those outside of systems, and those of each system by their key.
 
-    Attributes
-    ----------
-    general
-        Settings outside of systems, such as ``region``.
-    systems
-        Values by name of the system and key of ``watchme.toml``.
-    notes
-        What could not be looked up, or needs a decision.
-    failed
-        True if a part could not be looked up.
+    ``notes`` say what could not be looked up or needs a decision; ``failed`` is True if a part could not be
+    looked up.
     """
 
     general: dict[str, FoundValue] = field(default_factory=dict)
@@ -91,19 +83,7 @@ class Proposal:
 def find_in_aws(aws: Aws, found: Proposal, patterns: Sequence[str] = ()) -> None:
     """Add the region and a system for each queue that is not a dead-letter queue.
 
-    Parameters
-    ----------
-    aws
-        Account and region.
-    found
-        Proposal to complete.
-    patterns
-        Names or patterns of queues; every queue by default.
-
-    Raises
-    ------
-    InputError
-        If no queue has a name that a pattern matches.
+    With patterns, only queues whose names match are taken; raises an InputError if there is none.
     """
     try:
         region = aws.region
@@ -284,21 +264,10 @@ def _plain_url(value: object) -> str | None:
 
 
 def find_in_files(paths: Iterable[Path], found: Proposal) -> None:
-    """Add the health endpoint and the service port that ``nginx.conf`` and compose files state.
+    """Add the health endpoint and the service port that configurations of Nginx and compose files state.
 
-    They belong to the only system, else to one of their own, named after the service.
-
-    Parameters
-    ----------
-    paths
-        Files. Names that end in ``.yaml`` or ``.yml`` are compose files, others are configurations of Nginx.
-    found
-        Proposal to complete.
-
-    Raises
-    ------
-    InputError
-        If a file can't be read, or holds neither a location nor a service.
+    They belong to the only system, else to one of their own, named after the service. Raises an InputError if
+    a file can't be read, or holds neither a location nor a service.
     """
     stated: dict[str, FoundValue] = {}
     names: list[str] = []
@@ -382,10 +351,7 @@ def _of_compose(raw: RawFile, found: Proposal) -> tuple[dict[str, FoundValue], s
 def toml_text(found: Proposal) -> str:
     """Return a ``watchme.toml`` with the values that were found, each with its source as a comment.
 
-    Raises
-    ------
-    InputError
-        If a value is not valid in the file.
+    Raises an InputError if a value is not valid in the file.
     """
     lines = ["# Settings of watchme: docs/configuration.md describes every key.", ""]
     lines += [

@@ -104,19 +104,9 @@ def pull(  # noqa: PLR0913  all that a request may name
 
 
 def resources(named: Mapping[str, tuple[str, ...]], system: str | None) -> dict[str, Any]:
-    """Return the resources to start from: those that are named, else those of a system.
+    """Return the names to start from: those given, else those of a system, by attribute of a ``Request``.
 
-    Parameters
-    ----------
-    named
-        Names by attribute of :class:`watchme_analysis.services.collect.Request`.
-    system
-        System of ``watchme.toml``; None for the one that the file chooses.
-
-    Raises
-    ------
-    InputError
-        When there is no system of that name, or several of which none is chosen.
+    Raises an InputError when there is no system of that name, or several of which none is chosen.
     """
     if any(named.values()):
         return dict(named)

@@ -26,23 +26,11 @@ def what_if_of_case(
     until: str | None = None,
     zone: tzinfo | None = None,
 ) -> tuple[Diagnosis, Model]:
-    """Return the backlog diagnosis of a case and the fitted model of its queue.
+    """Return the backlog diagnosis of a case and the fitted model of a queue, by default the affected one.
 
-    Parameters
-    ----------
-    case
-        Case with the metrics of a queue.
-    queue
-        Queue to model; None for the affected queue with the oldest message.
-    slots
-        As for :func:`what_if_model`.
-    since, until, zone
-        As for :func:`watchme_analysis.services.diagnose.diagnose`.
-
-    Raises
-    ------
-    InputError
-        When the case has no queue or not the named queue, or the queue can't be fitted.
+    Further parameters are those of :func:`what_if_model` and
+    :func:`watchme_analysis.services.diagnose.diagnose`. Raises an InputError when the case has no queue or
+    not the named one, or the queue can't be fitted.
     """
     names = [each.queue for each in pipelines(case)]
     if not names:
@@ -59,19 +47,8 @@ def what_if_of_case(
 def what_if_model(investigation: Investigation, diagnosis: Diagnosis, slots: int | None = None) -> Model:
     """Return the model of the affected queue with the oldest message.
 
-    Parameters
-    ----------
-    investigation
-        The case; its option ``queue`` names the queue to model.
-    diagnosis
-        Diagnosis of the same investigation. It names the affected queues.
-    slots
-        Number of calls that the API processes concurrently; None for no limit.
-
-    Raises
-    ------
-    InputError
-        When the case has no queue, or the queue can't be fitted.
+    ``slots`` is the number of calls that the API processes at once; None for no limit. Raises an InputError
+    when the case has no queue, or the queue can't be fitted.
     """
     found = pipelines(investigation, investigation.options.get("queue"))
     if not found:
