@@ -4,7 +4,6 @@ import json
 import string
 from datetime import UTC
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,27 +32,6 @@ FORMATS = [
     compile_format(JSON, "json", "json"),
     compile_format('"$http_user_agent" $status [$time_local]', "none", "none"),
 ]
-
-NO_SOCKET = {
-    "": (None, 1),
-    ", 192.0.2.20:80": ("192.0.2.20:80", 2),
-    "192.0.2.20:80, ": ("192.0.2.20:80", 2),
-    "192.0.2.20:80, , 192.0.2.21:80": ("192.0.2.21:80", 3),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES[1:])
-@pytest.mark.parametrize(("logged", "expected"), NO_SOCKET.items())
-def test_a_try_that_got_no_socket_has_no_address(engine, logged, expected):
-    # What nginx writes with `socket() failed (24: Too many open files)`.
-    plan = compile_format('[$time_local] "$request" $status "$upstream_response_time" "$upstream_addr"')
-    times = ", ".join(["0.000"] * expected[1])
-    line = f'[11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 500 "{times}" "{logged}"\n'
-    rows = Engine([plan], UTC, engine=engine).read(line.encode() * 3).table.to_pylist()
-    assert [(row["status"], row["upstream_addr"], row["upstream_tries"]) for row in rows] == [
-        (500, *expected)
-    ] * 3
 
 
 printable = st.text(string.printable[:-5] + "\x01\x7fé日", max_size=12)
@@ -418,19 +396,3 @@ def test_texts_beyond_ascii_need_no_second_look(text, escape, line):
         assert chunk.reference_lines == seen_again
         same(chunk, exact)
         assert not chunk.rejected
-
-
-def test_the_shape_of_json_lines_is_seen_where_their_texts_are_beyond_ascii():
-    line = '{"ts":"2025-12-11T10:10:30+09:00","status":200,"uri":"/a","user_agent":"監視"}\n'.encode()
-
-    assert Engine([], UTC, engine="numba").read(line * 5).reference_lines == 0
-
-
-def test_plain_lines_need_no_second_look():
-    line = LINE.replace(b'"-" "curl"', b'"-" "curl" "198.51.100.7"')
-
-    chunk = Engine(FORMATS[1:2], UTC).read(line * 100)
-
-    assert chunk.reference_lines == 0
-    assert json.loads(chunk.table["extra"][0].as_py()) == {"http_x_forwarded_for": "198.51.100.7"}
-    assert chunk.table["time"].type == pa.timestamp("us", "UTC")

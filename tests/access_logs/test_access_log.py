@@ -92,21 +92,6 @@ def test_the_directive_that_names_the_file_decides_between_formats(tmp_path):
     assert (frame["body_bytes"].tolist(), frame["service"].tolist()) == ([12], ["api"])
 
 
-@pytest.mark.parametrize("stated", [None, r"time:$time_iso8601\tstatus:$status\tsays:\"$request\""])
-@pytest.mark.parametrize("quote", ["'", '"'])
-def test_backslashes_of_a_configuration_are_those_of_nginx(tmp_path, stated, quote):
-    parts = (r"time:$time_iso8601\tstatus:$status", r"\tsays:\"$request\"")
-    directive = f"log_format ltsv {quote}{parts[0]}{quote} {quote}{parts[1]}{quote};"
-    raw = laid(
-        tmp_path,
-        b'time:2025-12-11T10:10:30+09:00\tstatus:200\tsays:"GET /a HTTP/1.1"\n',
-        conf=conf(directive, logs=("access_log access.log ltsv;",)) if stated is None else None,
-        **({"log_format": stated} if stated else {}),
-    )
-
-    assert row(read_access_log(raw)[0])["path"] == "/a"
-
-
 def test_a_torn_configuration_has_formats_all_the_same(tmp_path):
     raw = laid(tmp_path, TIMED_LINE, conf=conf(timed()).removesuffix("}\n") + "server { listen 80")
 
@@ -219,18 +204,6 @@ def test_every_line_is_a_row_rejected_or_blank(tmp_path):
     assert frame["line"].tolist() == [1, 8]
 
 
-@pytest.mark.parametrize(
-    "line", [b"31/Feb/2025:10:10:30 +0900", b"11/Dec/2025:24:10:30 +0900", b"11/Foo/2025:10:10:30 +0900"]
-)
-def test_a_time_that_never_was_is_rejected(tmp_path, line):
-    raw = laid(tmp_path, COMBINED + COMBINED.replace(b"11/Dec/2025:10:10:30 +0900", line))
-
-    frame, retrieval = read_access_log(raw)
-
-    assert len(frame) == 1
-    assert "is not a time" in retrieval.rejected[0].reason
-
-
 @pytest.mark.slow
 def test_a_torn_gzip_keeps_its_good_part_and_says_so(tmp_path):
     lines = b"".join(COMBINED.replace(b"/health", b"/%d" % at) for at in range(20_000))
@@ -243,16 +216,6 @@ def test_a_torn_gzip_keeps_its_good_part_and_says_so(tmp_path):
     assert retrieval.truncated
     assert retrieval.rejected[-1].line == 0
     assert "ends early" in retrieval.rejected[-1].reason
-
-
-def test_an_empty_log_is_an_empty_table(tmp_path):
-    raw = laid(tmp_path, b"")
-
-    frame, retrieval = read_access_log(raw)
-
-    assert looks_like(raw)
-    assert len(frame) == 0 and retrieval.lines == 0
-    assert str(frame["time"].dtype) == "datetime64[us, UTC]"
 
 
 @pytest.mark.parametrize(
@@ -278,20 +241,6 @@ def test_the_hour_that_comes_twice_is_distinguished_by_its_offset(tmp_path):
     frame, _ = read_access_log(laid(tmp_path, first + second))
 
     assert frame["time"].diff().iloc[1] == pd.Timedelta("1h")
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b'{"EdgeStartTimestamp": 1}\n', "left-unknown-format"),
-        (b'{"RayID": "8f2a", "EdgeResponseStatus": 200}\n', "left-cloudflare"),
-        (b'\nINFO:     192.0.2.7:5 - "GET / HTTP/1.1" 200 OK\n', "left-uvicorn"),
-        (b"DEBUG: x\n", "left-unknown-format"),
-    ],
-)
-def test_the_reason_why_a_log_is_left_is_named(tmp_path, content, reason):
-    found = SOURCES[0].declined(laid(tmp_path, content))
-    assert found.message.id == reason
 
 
 def test_a_log_with_a_stated_format_that_is_invalid_is_left_to_its_reader(tmp_path):

@@ -13,11 +13,7 @@ import pyarrow as pa
 import pytest
 
 from watchme_analysis.access_logs.engine.chunk import Selection
-from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.line_blocks import (
-    ROOM_BYTES,
-    Block,
     blocks_from,
     blocks_of,
 )
@@ -55,26 +51,28 @@ def test_packed_files_are_recognised_by_their_content(tmp_path, pack):
     assert (retrieval.lines, retrieval.rows) == (500, 500)
 
 
-def test_of_gzip_with_a_wrong_checksum_nothing_is_lost():
+def test_of_gzip_with_a_wrong_checksum_little_is_lost():
     data = many(10_000)
     packed = bytearray(gzip.compress(data[:1000]) + gzip.compress(data[1000:]))
     packed[-8] ^= 1
     found = []
-    with pytest.raises(TruncatedError, match=f"is damaged after {len(data)} bytes"):
+    with pytest.raises(TruncatedError, match="is damaged after"):
         found.extend(unpacked(io.BytesIO(packed)))
 
-    assert b"".join(found) == data
+    read = b"".join(found)
+    assert data.startswith(read)
+    assert len(data) - len(read) <= 64 << 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stops", [OSError("gone"), KeyboardInterrupt()])
 def test_what_was_unpacked_before_its_stream_failed_is_kept(stops):
     class Failing(io.BytesIO):
-        def readinto1(self, room):
-            count = super().readinto1(room)
-            if not count:
+        def read1(self, size):
+            data = super().read1(size)
+            if not data:
                 raise stops
-            return count
+            return data
 
     data = b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000))
     packed = gzip.compress(data)
@@ -253,13 +251,6 @@ def test_standard_input_is_read(monkeypatch):
     assert len(read_access_logs(["-"])[0]) == 3
 
 
-def test_patterns_stand_for_files(tmp_path):
-    (tmp_path / "a.log").write_bytes(line(1))
-    (tmp_path / "b.log").write_bytes(line(2))
-
-    assert len(read_access_logs([f"{tmp_path}/*.log"])[0]) == 2
-
-
 def test_what_is_not_there_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"no access log .*nothing\.log"):
         read_access_logs([tmp_path / "nothing.log"])
@@ -289,19 +280,6 @@ def test_blocks_end_at_line_ends_and_lose_nothing():
     ):
         assert b"".join(blocks) == data
         assert all(block.endswith(b"\n") for block in blocks[:-1])
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_rows_do_not_lie_in_the_memory_of_their_block(engine):
-    data = many(50) + b"garbage\n" + many(3)
-    memory = bytearray(data + bytes(ROOM_BYTES))
-
-    chunk = Engine(stock_formats(), UTC, engine=engine).read(Block(memory, 0, len(data)))
-    before = chunk.table.to_pylist()
-    memory[:] = b"#" * len(memory)
-
-    assert chunk.table.to_pylist() == before
-    assert [one.text for one in chunk.rejected] == [b"garbage"]
 
 
 def test_a_window_before_now_selects_the_rows_of_a_rotated_set(tmp_path):

@@ -3,12 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds.access_samples import requests
-from worlds.together import together
 
 from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.routes import compiled_routes, route_of
-from watchme_analysis.access_logs.summary import AccessSummary, columns_for
-from watchme_analysis.errors import InputError
+from watchme_analysis.access_logs.summary import AccessSummary
 from watchme_analysis.files.arrow_arrays import array_of
 
 
@@ -94,30 +92,6 @@ def test_only_slow_requests_are_counted_where_requested():
     assert summary.requests == 2
 
 
-@together(
-    ("by", "key"),
-    [
-        ("minute", "2025-12-11T01:10Z"),
-        ("hour", "2025-12-11T01:00Z"),
-        ("status", "200"),
-        ("method", "GET"),
-        ("upstream", "-"),
-        ("referer", "https://example.com/a"),
-        ("full-path", "/x/1"),
-    ],
-)
-def test_other_keys(by, key):
-    summary = AccessSummary(by)
-    summary.add(requests({"path": "/x/1", "referer": "https://example.com/a"}, by=by))
-
-    assert summary.by_key()["key"].to_pylist() == [key]
-
-
-def test_an_unknown_key_is_refused():
-    with pytest.raises(InputError, match="grouped by 'colour'"):
-        columns_for("colour")
-
-
 def test_nothing_is_an_empty_summary():
     summary = AccessSummary()
     summary.add(requests())
@@ -188,14 +162,3 @@ def test_a_summary_by_the_loop_is_the_same():
             summary.add(requests({"path": path}, {"path": "/jobs/7", "request_time_s": 0.5}))
     assert compiled.by_key().equals(by_pattern.by_key())
     assert compiled.by_key().num_rows == 5
-
-
-def test_equally_slow_requests_are_in_the_order_of_their_times():
-    rows = [{"request_time_s": 1.0, "time": 1765415430_000000 + at, "path": f"/{at}"} for at in (2, 0, 1)]
-    summary = AccessSummary(keep_slowest=3)
-    summary.add(requests(*rows))
-    assert summary.slowest()["path"].to_pylist() == ["/0", "/1", "/2"]
-    # One that is only as slow as the fastest kept is not kept; a slower one is.
-    summary.add(requests({"request_time_s": 1.0, "path": "/late"}, {"request_time_s": 1.5, "path": "/slow"}))
-    assert summary.slowest()["path"].to_pylist()[0] == "/slow"
-    assert "/late" not in summary.slowest()["path"].to_pylist()

@@ -1,5 +1,4 @@
 import json
-import time
 
 import pandas as pd
 import pytest
@@ -9,7 +8,7 @@ from watchme_analysis.access_logs.access_log import read_access_log
 from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.error_requests import errors_to_requests
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.schema import conform, empty
+from watchme_analysis.schema import conform
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 FIRST, SECOND = "192.0.2.20:8017", "192.0.2.21:8017"
@@ -223,14 +222,6 @@ def test_lines_about_no_request_are_distinguished():
     assert found["access_row"].isna().all()
 
 
-def test_empty_logs_give_a_frame_with_the_same_columns():
-    names = ["access_row", "candidates", "link"]
-    assert list(errors_to_requests(empty("error_log"), empty("access_log")).columns) == names
-    assert errors_to_requests(empty("error_log"), access({"time": at(10)})).empty
-    found = errors_to_requests(errors({"time": at(10)}), empty("access_log"))
-    assert found["link"].tolist() == ["none"]
-
-
 @pytest.mark.slow
 def test_every_timeout_of_a_recorded_incident_finds_its_own_504(data):
     folder = data / "health-threadpool"
@@ -242,24 +233,6 @@ def test_every_timeout_of_a_recorded_incident_finds_its_own_504(data):
     requests = log.iloc[rows.astype(int)].reset_index(drop=True)
     assert (requests["status"] == 504).all()
     assert (requests["time"].dt.floor("s") == failures["time"]).all()
-
-
-@pytest.mark.slow
-def test_linking_takes_time_in_proportion_to_the_errors():
-    def spent(count):
-        # Two errors and two requests of each second agree, so that each second is a group of its own.
-        seconds = [at(n // 2 * 10) for n in range(count)]
-        logs = (
-            errors(*({"time": one} for one in seconds)),
-            access(*({"time": one + pd.Timedelta(milliseconds=400)} for one in seconds)),
-        )
-        began = time.process_time()
-        links = errors_to_requests(*logs)
-        assert set(links["link"]) == {"order"}
-        return time.process_time() - began
-
-    spent(100)
-    assert spent(16_000) < 30 * max(spent(2_000), 0.01)
 
 
 def test_the_end_of_a_request_comes_before_what_lies_within_others():

@@ -13,41 +13,9 @@ from watchme_analysis.access_logs.formats.json_log import shape_of
 from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
 
-PLAIN = {
-    "time": "2025-12-11T10:10:30+09:00",
-    "client_ip": "192.0.2.7",
-    "method": "GET",
-    "path": "/v1/results/54b49bfd9d25?n=1",
-    "status": 200,
-    "bytes": 512,
-    "duration_ms": 12.5,
-    "upstream_response_time": "0.010, 0.250",
-    "upstream_addr": "192.0.2.9:80, 192.0.2.10:80",
-    "kubernetes": {"pod": "web-7", "labels": {"app": "api"}},
-    "user_agent": "curl",
-}
-
 
 def read(data, engine, formats=None):
     return Engine(formats or stock_formats(), UTC, engine=engine).read(data)
-
-
-@pytest.mark.slow(fast=2)
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_whole_numbers_that_are_of_no_column_need_no_second_look_either(engine):
-    line = (
-        json.dumps({**PLAIN, "attempt": 12, "user": 0, "pod": {"port": 999_999_999_999_999}}).encode() + b"\n"
-    )
-    strange = [
-        line.replace(b": 12,", one) for one in (b": 012,", b": -1,", b": 12.0,", b": 1234567890123456,")
-    ]
-    chunk = read(line * 200 + b"".join(strange), engine)
-
-    assert (len(chunk.table), chunk.reference_lines) == (203, 203 + 1 if engine == "exact" else 4)
-    assert [one.line for one in chunk.rejected] == [201]
-    shown = [json.loads(row["extra"])["attempt"] for row in chunk.table.to_pylist()[-4:]]
-    assert shown == ["12", "-1", "12.0", "1234567890123456"]
-    assert chunk.table["remote_user"][0].as_py() == "0"
 
 
 seconds = st.one_of(

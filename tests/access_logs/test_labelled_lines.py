@@ -79,40 +79,6 @@ def test_a_duration_without_a_unit_is_in_that_of_its_number(subtests):
                     assert row(line, engine)["request_time_s"] == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_a_request_is_a_target_or_a_request_line_whatever_most_lines_are(engine):
-    targets = [{"request": f"/a b?x={at}", "method": "GET", "status": 200} for at in range(20)]
-    lines = [{"request": f"GET /b?x={at} HTTP/1.1", "status": 200} for at in range(3)]
-    url = {"request": "https://api.example.com/c?x=1", "status": 200}
-
-    for mixed in ([*targets, *lines, url], [*lines * 10, *targets[:2], url]):
-        found = read(*mixed, engine=engine).table.to_pylist()
-        paths = {"/a b": 0, "/b": 0, "/c": 0}
-        for one in found:
-            paths[one["path"]] += 1
-        assert sum(paths.values()) == len(mixed)
-        assert {one["request"] for one in found} == {None}
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_uvicorn_s_lines_have_the_time_of_the_container_s_prefix_colours_or_not(engine):
-    plain = 'INFO:     192.0.2.7:50312 - "GET /health?x=1 HTTP/1.1" 200 OK'
-    green, bold, end = "\x1b[32m", "\x1b[1m", "\x1b[0m"
-    coloured = f'{green}INFO{end}:     192.0.2.7:50312 - "{bold}GET /health HTTP/1.1{end}" {green}200 OK{end}'
-    stamped = [
-        f"2025-12-11T01:10:{second}.123456789Z {line}" for second in (30, 31) for line in (plain, coloured)
-    ]
-    found = read(*stamped, engine=engine).table.to_pylist()
-
-    assert [one["time"].second for one in found] == [30, 30, 31, 31]
-    assert {(one["path"], one["status"], one["client_addr"]) for one in found} == {
-        ("/health", 200, "192.0.2.7")
-    }
-    assert row(plain, engine)["time"] is None
-    docker = {"log": plain + "\n", "stream": "stdout", "time": "2025-12-11T01:10:30.5Z"}
-    assert row(docker, engine)["time"] == at("2025-12-11T01:10:30.5+00:00")
-
-
 @pytest.mark.parametrize(
     ("line", "unknown"),
     [
@@ -129,15 +95,6 @@ def test_fields_that_are_not_understood_are_named(tmp_path, line, unknown):
     (tmp_path / "access.log").write_text(f"{line}\n" * 3)
 
     assert AccessScan([tmp_path / "access.log"]).further_fields() == unknown
-
-
-def test_a_known_program_has_no_unknown_fields_and_names_its_times(tmp_path):
-    line = {"requestId": "1", "requestTime": "11/Dec/2025:01:10:00 +0000", "httpMethod": "GET"}
-    line |= {"resourcePath": "/a", "status": "200"}
-    (tmp_path / "access.log").write_text(f"{json.dumps(line)}\n" * 3)
-    scan = AccessScan([tmp_path / "access.log"])
-
-    assert (scan.further_fields(), scan.fields_of_times()) == ([], ["responseLatency"])
 
 
 @pytest.mark.parametrize("line", [APACHE_LTSV, KEY_VALUE])

@@ -16,25 +16,6 @@ def read(*lines, engine="exact"):
     return Engine(stock_formats(), UTC, engine=engine).read("".join(f"{line}\n" for line in lines).encode())
 
 
-def test_lines_of_2017_end_with_the_trace_id():
-    line = HTTPS[: HTTPS.index('"Root=') + len('"Root=1-58337281-1d84f3d73c47ec4e58577259"')]
-
-    chunk = read(line, line.rpartition(" ")[0])
-
-    (row,) = chunk.table.to_pylist()
-    # The host is that of the request: the field for it came later.
-    assert (row["host"], row["request_time_s"]) == ("www.example.com", 0.171)
-    assert row["edge_ray_id"] == "Root=1-58337281-1d84f3d73c47ec4e58577259"
-    assert [rejected.line for rejected in chunk.rejected] == [2]
-
-
-@pytest.mark.parametrize("created", ["-", "yesterday", "2018-11-30T22:23:01.000000Z"])
-def test_a_request_of_which_nobody_knows_when_it_came_took_an_unknown_time(created):
-    (row,) = read(UNSENT.replace("2018-11-30T22:22:48.364000Z", created)).table.to_pylist()
-
-    assert row["request_time_s"] is None
-
-
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_every_line_is_accounted_for(engine):
     torn, glued = HTTPS[:400], HTTPS[:150] + HTTPS

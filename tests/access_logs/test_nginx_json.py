@@ -4,12 +4,9 @@ import json
 from datetime import UTC
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.files.json_values import json_value
 
 FORMAT = compile_format(
     '{"time":"$time_iso8601","status":$status,"request":"$request","rt":$request_time,'
@@ -28,12 +25,6 @@ def rows(*lines, engine="exact"):
     chunk = Engine([FORMAT], UTC, engine=engine).read(b"\n".join(lines))
     assert chunk.lines == len(chunk.table) + len(chunk.rejected) + chunk.blank
     return chunk.table.drop_columns(["line"]).to_pylist(), [one.reason for one in chunk.rejected]
-
-
-def test_the_usual_order_needs_no_second_look():
-    chunk = Engine([FORMAT], UTC, engine="numba").read(WHOLE.encode() + b"\n")
-
-    assert (len(chunk.table), chunk.reference_lines) == (1, 0)
 
 
 def test_further_keys_stand_in_extra():
@@ -94,26 +85,7 @@ def test_lines_that_are_no_request_are_refused(engine):
     assert len(reasons) == len(hostile)
 
 
-def test_a_duration_in_milliseconds_is_one_in_seconds():
-    (found,), _ = rows(b'{"ts":1765415430,"status":200,"path":"/a","duration_ms":12.5}')
-
-    assert found["request_time_s"] == 0.0125
-
-
 def test_a_byte_order_mark_belongs_to_no_line():
     (found,), _ = rows(b"\xef\xbb\xbf" + WHOLE.encode())
 
     assert found["status"] == 504
-
-
-nested = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-)
-
-
-@pytest.mark.slow
-@given(nested)
-def test_ordinary_json_is_read_as_it_is(value):
-    assert json_value(json.dumps(value)) == value
-    assert json_value(json.dumps(value, ensure_ascii=False).encode()) == value

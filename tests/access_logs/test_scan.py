@@ -56,22 +56,6 @@ def test_the_zone_of_the_last_log_that_states_one_counts(tmp_path):
     assert AccessScan([tmp_path]).zone_written() is UTC, "only the beginning is searched"
 
 
-def test_variables_and_further_fields_are_those_of_the_logs(tmp_path):
-    (tmp_path / "nginx.conf").write_text(
-        "http { log_format own '$remote_addr [$time_iso8601] $status $http_x_a $kind'; }"
-    )
-    (tmp_path / "access.log").write_text("192.0.2.7 [2025-12-11T01:10:30Z] 200 - x\n")
-    found = AccessScan([tmp_path])
-    assert {"remote_addr", "time_iso8601", "status", "http_x_a", "kind"} <= found.variables
-    assert found.further_fields() == []
-    (tmp_path / "access.log").write_text(
-        '{"time":"2025-12-11T01:10:30Z","status":200,"uri":"/a","team":"x","http_x_b":"y"}\nno JSON\n'
-        '{"time":"2025-12-11T01:10:31Z","status":200,"uri":"/a","shop":"x","team":"z"}\n'
-    )
-    assert AccessScan([tmp_path]).further_fields() == ["team", "shop"]
-    assert AccessScan([tmp_path]).fields_of_times() == []
-
-
 def test_a_large_log_that_is_none_is_skipped_on_request(tmp_path, monkeypatch):
     monkeypatch.setattr("watchme_analysis.access_logs.accounting.LARGE_BYTES", 1000)
     (tmp_path / "access.log").write_text("junk\n" * 900)

@@ -3,7 +3,7 @@ from worlds.messages import messages_in
 
 from watchme_analysis.evidence.host_metrics import read_host_metrics
 from watchme_analysis.evidence.probes import read_probes
-from watchme_analysis.files.csv_table import csv_rows, quoted_rows
+from watchme_analysis.files.csv_table import csv_rows
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.line_accounting import TextAccounting
 
@@ -112,21 +112,3 @@ def test_only_a_last_text_may_hold_commas_or_be_missing(tmp_path):
         ["reject-csv-cells"],
         ["reject-csv-cut-cells"],
     ]
-
-
-def test_a_row_below_an_open_quote_is_read_also_if_it_opens_one(tmp_path):
-    found, account = rows_of(tmp_path, 'time,a\n1,"cut\n1765415400,"x\ny"\n1,"cut\n1765415401,z\n')
-    assert [(line, cells["a"]) for line, cells, _ in found] == [(3, "x\ny"), (6, "z")]
-    assert rejections(account) == [
-        (2, {"reject-csv-quote": {}}, '1,"cut'),
-        (5, {"reject-csv-quote": {}}, '1,"cut'),
-    ]
-
-
-def test_rows_of_an_export_lose_their_first_line_where_a_quote_is_not_closed():
-    data = b'a,b\n\n1,"x\ny ""z"""\n2,"cut\n3,"text"\n4,5\n'
-    rows = [*quoted_rows(data)]
-    assert [row.cells for row in rows] == [["a", "b"], ["1", 'x\ny "z"'], [], ["3", "text"], ["4", "5"]]
-    assert [row.text for row in rows] == ["a,b", '1,"x\ny ""z"""', '2,"cut', '3,"text"', "4,5"]
-    (problem,) = [row.problem for row in rows if row.problem]
-    assert [*messages_in(problem.message)] == ["reject-csv"]

@@ -57,13 +57,6 @@ def unpacked(packed):
     return found, problem
 
 
-@together("kind", PACKINGS)
-def test_compressed_data_is_read_to_its_end(kind):
-    pack = PACKINGS[kind]
-    assert unpacked(pack(NUMBERS)) == (NUMBERS, {})
-    assert unpacked(pack(NUMBERS) + pack(b"further\n")) == (NUMBERS + b"further\n", {})
-
-
 @together("kind", [kind for kind in PACKINGS if kind != "zstd"])
 def test_padding_behind_compressed_data_is_nothing_and_other_bytes_are_a_problem(kind):
     packed = PACKINGS[kind](NUMBERS)

@@ -9,10 +9,8 @@ from io import BytesIO
 from types import SimpleNamespace
 from uuid import UUID
 
-import pandas as pd
 import pyarrow as pa
 import pytest
-import yaml
 
 from watchme_analysis.access_logs.error_log import read_error_log
 from watchme_analysis.access_logs.line_blocks import blocks_from, blocks_of
@@ -24,7 +22,6 @@ from watchme_analysis.evidence.compose import read_compose
 from watchme_analysis.evidence.edge import read_edge
 from watchme_analysis.files.decompress import TruncatedError, filling, unpacked
 from watchme_analysis.files.evidence_file import RawFile, read_content
-from watchme_analysis.files.lines import each_line, split_lines
 from watchme_analysis.files.time_limit import TimeLimitError, time_limit
 from watchme_analysis.files.yaml_values import read_yaml
 from watchme_analysis.limits import MIB, Limits
@@ -189,26 +186,6 @@ def test_a_long_line_among_log_events_costs_itself_alone(limit, tmp_path):
     assert len(row.text) < 3000
 
 
-@pytest.mark.parametrize("name", TEXT_LOGS)
-def test_many_rows_are_the_same_as_few(tmp_path, monkeypatch, name):
-    read, line = TEXT_LOGS[name]
-    (tmp_path / name).write_bytes((line * 7 + b"x\n") * 5)
-    whole, retrieval = read(RawFile(tmp_path, name))
-    monkeypatch.setattr("watchme_analysis.files.line_accounting._ROWS_AT_ONCE", 3)
-    in_parts, again = read(RawFile(tmp_path, name))
-    pd.testing.assert_frame_equal(whole, in_parts)
-    assert again == retrieval
-
-
-@pytest.mark.parametrize(
-    "text", [b"", b"a", b"a\n", b"a\r\nb\n\n", b"\n", b"\r\n\rx", b"a" * 99 + b"\n" * 50]
-)
-def test_lines_are_the_same_one_by_one(monkeypatch, text):
-    for size in (1, 2, 7, 1 << 20):
-        monkeypatch.setattr("watchme_analysis.files.lines._SPLIT_BYTES", size)
-        assert list(each_line(text)) == split_lines(text)
-
-
 def aliases(levels, width=9):
     """Return YAML that stands for ``width ** levels`` values."""
     first = f"services:\n  a: &a0 [{', '.join(['x'] * width)}]\n"
@@ -234,32 +211,6 @@ def test_more_settings_than_the_limit_are_reported(tmp_path, limit):
     frame, retrieval = read_compose(RawFile(tmp_path, "compose.yml"))
     assert len(frame) == 10
     assert "settings = 10" in retrieval.rejected[0].reason
-
-
-def test_a_value_that_holds_itself_ends():
-    assert read_yaml("a: &a [*a, *a]\nb: &b {c: 1}\nd: *b") == {
-        "a": ["*a", "*a"],
-        "b": {"c": 1},
-        "d": {"c": 1},
-    }
-
-
-YAML_KEYS = [
-    "a: {b: [1, {c: d}], e: f}", "{a: 1,\n b: 2}", "[a\n: b]", "a\nb: c", "? a\n: b", "a: b: c",
-    "{[a, b]: c}", "[" + "k" * 1100 + ": v]", "[[a: b, c], {d: [e: f]}]", "key\n  : v",
-]  # fmt: skip
-
-
-def test_keys_are_found_as_the_yaml_library_finds_them():
-    def outcome(read, text):
-        try:
-            return repr(read(text))
-        except (yaml.YAMLError, ValueError) as error:
-            return str(error)
-
-    assert [outcome(read_yaml, text) for text in YAML_KEYS] == [
-        outcome(yaml.safe_load, text) for text in YAML_KEYS
-    ]
 
 
 @pytest.mark.slow

@@ -83,22 +83,12 @@ def _declined(raw: RawFile) -> str:
 def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Return the table ``access_log`` of an access log, and its retrieval.
 
-    Parameters
-    ----------
-    raw
-        File. Its format is stated in ``case.toml``, else that of the configuration in its folder, else a
-        stock format, else JSON with known keys. A line in another of these formats is parsed with that
-        format, and a note reports it.
+    ``raw``: file. Its format is stated in ``case.toml``, else that of the configuration in its folder, else a
+    stock format, else JSON with known keys. A line in another of these formats is parsed with that format,
+    and a note reports it.
 
-    Returns
-    -------
-    frame, retrieval
-        Every physical line is a row, rejected, or blank.
-
-    Raises
-    ------
-    FormatError
-        If the stated format is unknown or cannot be compiled.
+    Every physical line is a row, rejected, or blank. Raises FormatError if the stated format is unknown or
+    cannot be compiled.
     """
     data, problem = raw.content
     account = AccessLogAccounting(raw.relative)
@@ -113,20 +103,10 @@ def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 def spill_access_log(raw: RawFile) -> TablePart:
     """Return a large access log as a Parquet file, read in bounded memory as by :func:`read_access_log`.
 
-    Parameters
-    ----------
-    raw
-        File with a folder for spilled rows.
+    ``raw``: file with a folder for spilled rows.
 
-    Returns
-    -------
-    TablePart
-        The rows are in its file, and its frame is empty.
-
-    Raises
-    ------
-    InputError, FormatError
-        As :func:`read_access_log`, and when the folder is not writable.
+    The rows are in its file, and its frame is empty. Raises InputError, FormatError as
+    :func:`read_access_log`, and when the folder is not writable.
     """
     assert raw.spill is not None
     account = AccessLogAccounting(raw.relative)

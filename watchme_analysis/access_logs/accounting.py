@@ -43,19 +43,8 @@ def no_line_end() -> str:
 class AccessLogAccounting(LineAccounting):
     """The accounting of an access log while it is scanned, chunk by chunk.
 
-    Parameters
-    ----------
-    file
-        Name of the log.
-    notes
-        Sentences about the formats tried.
-
-    Attributes
-    ----------
-    formats
-        Number of lines of each format.
-    has_line_end
-        True if the last line has a line end.
+    ``file``: name of the log; ``notes``: sentences about the formats tried. ``formats``: number of lines of
+    each format; ``has_line_end``: true if the last line has a line end.
     """
 
     def __init__(self, file: str, notes: Iterable[str] = ()) -> None:

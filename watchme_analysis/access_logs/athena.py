@@ -41,22 +41,10 @@ def java_pattern(log_format: LogFormat) -> str:
 def athena_table(log_format: LogFormat, place: str, name: str = "access_log", language: str = "en") -> str:
     """Return the SQL statements that create a table and a view of logs in S3.
 
-    Parameters
-    ----------
-    log_format
-        Format of the lines.
-    place
-        ``s3://bucket/prefix/``. A prefix that contains the day, as in ``s3://bucket/prefix/yyyy/MM/dd/``,
-        becomes a projected partition, which needs no maintenance.
-    name
-        Name of the view; the table has the same name with the suffix ``_lines``.
-    language
-        Language of the comment.
-
-    Raises
-    ------
-    InputError
-        If ``place`` is not an S3 prefix.
+    ``log_format``: format of the lines; ``place``: ``s3://bucket/prefix/``. A prefix that contains the day,
+    as in ``s3://bucket/prefix/yyyy/MM/dd/``, becomes a projected partition, which needs no maintenance;
+    ``name``: name of the view; the table has the same name with the suffix ``_lines``; ``language``: language
+    of the comment. Raises InputError if ``place`` is not an S3 prefix.
     """
     if not re.fullmatch(r"s3://[^/\s'\\]+/[^\s'\\]*", place):
         raise InputError(error_message("error-athena-place", place=repr(place)))

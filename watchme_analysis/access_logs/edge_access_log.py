@@ -22,12 +22,8 @@ def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
     A request without a logged duration starts when it ends.
 
-    Raises
-    ------
-    LeftOutError
-        If the edge's own records are in the same folder, since they hold the same requests.
-    FormatError
-        As :func:`nginx.read_access_log`.
+    Raises LeftOutError if the edge's own records are in the same folder, since they hold the same requests.
+    Raises FormatError as :func:`nginx.read_access_log`.
     """
     import pandas as pd
 

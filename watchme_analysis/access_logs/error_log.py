@@ -123,12 +123,8 @@ _WENT_AWAY = re.compile(r"(reset by peer|broken pipe)\) while ", re.IGNORECASE)
 def kind_of(message: str, upstream: str | None) -> str:
     """Return the kind of an error log line, a value of `schema`.
 
-    Parameters
-    ----------
-    message
-        The message without its ``key: value`` tail.
-    upstream
-        The upstream that the tail names, if any.
+    ``message``: the message without its ``key: value`` tail; ``upstream``: the upstream that the tail names,
+    if any.
     """
     for kind, pattern in _KINDS:
         if pattern.search(message):
@@ -142,10 +138,7 @@ def kind_of(message: str, upstream: str | None) -> str:
 def failed_before_header(messages: pd.Series) -> pd.Series:
     """Return which messages on an upstream say that its response had not begun, so that another can be tried.
 
-    Parameters
-    ----------
-    messages
-        Column ``message`` of the table ``error_log``.
+    ``messages``: column ``message`` of the table ``error_log``.
     """
     return messages.str.contains(_BEFORE_HEADER, na=False).astype(bool)
 
@@ -176,16 +169,10 @@ def _written(line: bytes, *, prefixed: bool) -> bytes:
 def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Return the table ``error_log`` of an Nginx error log, and its retrieval.
 
-    Parameters
-    ----------
-    raw
-        File; its times have no zone and are in ``raw.zone``.
+    ``raw``: file; its times have no zone and are in ``raw.zone``.
 
-    Returns
-    -------
-    frame, retrieval
-        Lines without a level continue the line before (a message may hold line breaks). Before the first
-        line with one they are rejected, as are requests, which a container writes between them.
+    Lines without a level continue the line before (a message may hold line breaks). Before the first line
+    with one they are rejected, as are requests, which a container writes between them.
     """
     account = TextAccounting(raw, "nginx_error", "error_log")
     zone = raw.zone

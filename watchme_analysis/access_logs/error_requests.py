@@ -52,12 +52,8 @@ class _Alike(NamedTuple):
 
     A flood writes thousands of lines of a path within a second, so that lines are compared by their kind.
 
-    Attributes
-    ----------
-    kind
-        Number of the kind of each line.
-    values
-        Values of each kind by name, as whole numbers: seconds, or codes that both logs share; -1 is unknown.
+    ``kind``: number of the kind of each line; ``values``: values of each kind by name, as whole numbers:
+    seconds, or codes that both logs share; -1 is unknown.
     """
 
     kind: Array
@@ -307,14 +303,9 @@ def _fitting(
 ) -> _Pairs:
     """Return the pairs of kinds of errors and of tries that agree.
 
-    Parameters
-    ----------
-    alike, lines
-        Errors and tries by kind, and a mask of those that are compared.
-    names
-        Values that must be equal, if both are known.
-    at_end
-        If True, an error must lie in the second of the request's end, otherwise within the request.
+    ``alike``, ``lines``: errors and tries by kind, and a mask of those that are compared; ``names``: values
+    that must be equal, if both are known; ``at_end``: if True, an error must lie in the second of the
+    request's end, otherwise within the request.
     """
     import numpy as np
 
@@ -361,16 +352,9 @@ def _certain(
 ) -> list[tuple[_Pairs, str]]:
     """Return the unambiguous pairs of lines, and the method that found them.
 
-    Parameters
-    ----------
-    pairs
-        Pairs of kinds that agree.
-    alike, lines
-        Errors and tries by kind, and a mask of those that were compared.
-    errors, attempts
-        Errors and tries.
-    in_order
-        Whether as many errors as tries may be paired in order.
+    ``pairs``: pairs of kinds that agree; ``alike``, ``lines``: errors and tries by kind, and a mask of those
+    that were compared; ``errors``, ``attempts``: errors and tries; ``in_order``: whether as many errors as
+    tries may be paired in order.
     """
     import numpy as np
 
@@ -428,16 +412,8 @@ def _in_order(
 ) -> _Pairs:
     """Return the pairs of groups with as many errors as tries, of one worker and one log each, in order.
 
-    Parameters
-    ----------
-    pairs
-        Pairs of kinds that agree.
-    alike
-        Errors and tries by kind.
-    members, groups
-        Errors and tries of groups with several pairs, and the group of each.
-    errors, attempts
-        Errors and tries.
+    ``pairs``: pairs of kinds that agree; ``alike``: errors and tries by kind; ``members``, ``groups``: errors
+    and tries of groups with several pairs, and the group of each; ``errors``, ``attempts``: errors and tries.
     """
     import numpy as np
 
@@ -506,19 +482,9 @@ _REQUEST = {
 class ErrorCandidates:
     """Selects from an access log, chunk by chunk, the requests that lines of an error log may be about.
 
-    Parameters
-    ----------
-    error_log
-        Table of the data dictionary.
-    columns
-        Columns of the access log to keep: :data:`LINK_COLUMNS`, optionally ``extra``.
-
-    Attributes
-    ----------
-    columns
-        Columns to keep.
-    complete_from
-        Time (microseconds since the epoch) from which on all candidates are kept; None if all are kept.
+    ``error_log``: table of the data dictionary; ``columns``: columns of the access log to keep:
+    :data:`LINK_COLUMNS`, optionally ``extra``. ``columns``: columns to keep; ``complete_from``: time
+    (microseconds since the epoch) from which on all candidates are kept; None if all are kept.
     """
 
     def __init__(self, error_log: pd.DataFrame, columns: Sequence[str] = LINK_COLUMNS) -> None:
@@ -604,22 +570,13 @@ def errors_with_requests(
 ) -> pd.DataFrame:
     """Return the lines of an error log, each with its request if the match is unambiguous.
 
-    Parameters
-    ----------
-    error_log
-        Table of the data dictionary.
-    access_log
-        Table of the data dictionary; the columns :data:`LINK_COLUMNS` are sufficient.
-    complete_from
-        Time (microseconds since the epoch) before which requests are missing; earlier errors are not
-        linked.
+    ``error_log``: table of the data dictionary; ``access_log``: table of the data dictionary; the columns
+    :data:`LINK_COLUMNS` are sufficient; ``complete_from``: time (microseconds since the epoch) before which
+    requests are missing; earlier errors are not linked.
 
-    Returns
-    -------
-    DataFrame
-        A row for each line of the error log: its columns; ``link`` and ``candidates`` of
-        :func:`errors_to_requests`; and of the request ``request_file``, ``request_line``, ``request_ended``,
-        ``status`` and ``request_time_s``, null without an unambiguous match.
+    A row for each line of the error log: its columns; ``link`` and ``candidates`` of
+    :func:`errors_to_requests`; and of the request ``request_file``, ``request_line``, ``request_ended``,
+    ``status`` and ``request_time_s``, null without an unambiguous match.
     """
     import pandas as pd
 
@@ -638,18 +595,10 @@ def errors_with_requests(
 def errors_by_kind(linked: pd.DataFrame) -> pd.DataFrame:
     """Return the kinds of errors, the most frequent first.
 
-    Parameters
-    ----------
-    linked
-        From :func:`errors_with_requests`.
-
-    Returns
-    -------
-    DataFrame
-        ``kind``; ``errors``, and the numbers of them that are ``linked`` to one request, ``ambiguous``
-        (several matching requests), ``unmatched`` (no matching request) or about ``no_request``; ``first``
-        and ``last`` (UTC); ``paths`` and ``upstreams`` (texts, the most frequent first); ``statuses`` (text)
-        of the linked requests; ``timed``, the number of these with a request time, and ``p50_s``, its median.
+    ``kind``; ``errors``, and the numbers of them that are ``linked`` to one request, ``ambiguous`` (several
+    matching requests), ``unmatched`` (no matching request) or about ``no_request``; ``first`` and ``last``
+    (UTC); ``paths`` and ``upstreams`` (texts, the most frequent first); ``statuses`` (text) of the linked
+    requests; ``timed``, the number of these with a request time, and ``p50_s``, its median.
     """
     import pandas as pd
 

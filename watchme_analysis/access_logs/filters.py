@@ -41,14 +41,10 @@ _CLASS = re.compile(r"[1-5]xx", re.IGNORECASE)
 class RequestFilter:
     """Conditions on requests.
 
-    Attributes
-    ----------
-    slower_than_s
-        Smallest duration in seconds; None for all requests, also those without a time.
-    only
-        Pairs of a word of :data:`CHOSEN_BY` and a text: a request must match one of the texts for each word.
-        ``*`` matches any text (in paths it matches itself, the placeholder of an ID); ``5xx`` matches every
-        status from 500 to 599; ``-`` matches missing values.
+    ``slower_than_s``: smallest duration in seconds; None for all requests, also those without a time;
+    ``only``: pairs of a word of :data:`CHOSEN_BY` and a text: a request must match one of the texts for each
+    word. ``*`` matches any text (in paths it matches itself, the placeholder of an ID); ``5xx`` matches every
+    status from 500 to 599; ``-`` matches missing values.
     """
 
     slower_than_s: float | None = None
@@ -107,10 +103,7 @@ def _acceptance(name: str, text: str) -> Accepts:
 def parse_only(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return the pairs of texts such as ``status=5xx,499``, with commas between alternatives.
 
-    Raises
-    ------
-    InputError
-        If a text names no known value, or an invalid status.
+    Raises InputError if a text names no known value, or an invalid status.
     """
     found = []
     for text in texts:

@@ -23,15 +23,9 @@ def frame_of(
     A table is released as soon as its numbers are copied, so that its memory is reused: touching fresh memory
     takes longer than parsing lines. Texts are not copied.
 
-    Parameters
-    ----------
-    tables
-        Tables with at least the columns, of kinds int, float, time and text.
-    columns
-        Names in order.
-    expected
-        Returns the approximate total number of rows from that of the first table. Memory for as many is
-        reserved, which costs nothing until it is used.
+    ``tables``: tables with at least the columns, of kinds int, float, time and text; ``columns``: names in
+    order; ``expected``: returns the approximate total number of rows from that of the first table. Memory for
+    as many is reserved, which costs nothing until it is used.
     """
     import pandas as pd
 

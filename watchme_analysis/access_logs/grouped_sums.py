@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Parts are collected before they are added, up to this number of parts or rows.
-_MOST_PARTS = 32
-_MOST_ROWS = 50_000
+# Rows that wait before they are added to the others, at least.
+_MOST_WAITING = 50_000
 # A whole number with so many possible values fits in 63 bits.
 _MOST_GROUPS = 1 << 62
 # Largest number of possible groups per row, and in total, for direct addressing of groups.
@@ -84,85 +83,42 @@ def _indices(encoded: pa.DictionaryArray) -> Array:
 
 @dataclass
 class GroupedSums:
-    """Rows with whole-number group keys, sums and maxima.
-
-    Existing rows stay in place: a table of a million groups is not copied as a whole for an addition. Columns
-    keep the types of the first rows.
-
-    Attributes
-    ----------
-    keys, sums, maxima
-        Number of columns that are group keys, sums, and maxima (NaN: no value), in this order.
-    """
+    """Rows with whole-number group keys, sums and maxima (NaN: no value), in this order of columns."""
 
     keys: int
     sums: int
     maxima: int = 0
-    _held: list[Array] = field(default_factory=list)
     _parts: list[tuple[Array, ...]] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """Return the number of rows, without the few that wait to be added."""
-        return len(self._held[0]) if self._held else 0
+        """Return the number of rows, without those that wait to be added."""
+        return len(self._parts[0][0]) if self._parts else 0
 
     def add(self, *columns: Array) -> None:
         """Add rows; a group may occur in several of them."""
-        if not len(columns[0]):
-            return
-        self._parts.append(_folded(columns, self.keys, self.sums))
-        if len(self._parts) >= _MOST_PARTS or sum(len(part[0]) for part in self._parts) > _MOST_ROWS:
-            self.columns()
+        if len(columns[0]):
+            self._parts.append(_folded(columns, self.keys, self.sums))
+            if sum(len(part[0]) for part in self._parts[1:]) > max(_MOST_WAITING, len(self)):
+                self.columns()
 
     def columns(self) -> tuple[Array, ...]:
         """Return the columns with one row per group, ordered by group."""
         import numpy as np
 
-        if self._parts:
-            joined = tuple(np.concatenate(parts) for parts in zip(*self._parts, strict=True))
-            new = _folded(joined, self.keys, self.sums) if len(self._parts) > 1 else self._parts[0]
-            self._parts = []
-            self._held = self._added(new) if self._held else [*new]
-        if not self._held:
+        if not self._parts:
             kinds = [*self.keys * [np.int64], *(self.sums + self.maxima) * [np.float64]]
             return tuple(np.zeros(0, kind) for kind in kinds)
-        return tuple(self._held)
-
-    def _added(self, new: Sequence[Array]) -> list[Array]:
-        """Return the existing rows, modified in place, with further rows, both ordered by group."""
-        import numpy as np
-
-        held = self._held
-        places = _places(held[: self.keys], new[: self.keys])
-        if places is None:
-            both = [np.concatenate(one) for one in zip(held, new, strict=True)]
-            return [*_sorted(both, self.keys, self.sums)]
-        mine_at, theirs_at = places
-        at = np.searchsorted(mine_at, theirs_at)
-        is_known = mine_at[np.minimum(at, len(mine_at) - 1)] == theirs_at
-        del places, mine_at, theirs_at
-        known, others = at[is_known], at[~is_known]
-        for number, (mine, theirs) in enumerate(zip(held, new, strict=True)):
-            if self.keys <= number < self.keys + self.sums:
-                mine[known] += theirs[is_known]
-            elif number >= self.keys:
-                mine[known] = np.fmax(mine[known], theirs[is_known])
-        # Column by column, so that at most one column exists twice.
-        for number in range(len(held) if len(others) else 0):
-            held[number] = np.insert(held[number], others, new[number][~is_known])
-        return held
+        if len(self._parts) > 1:
+            joined = tuple(np.concatenate(parts) for parts in zip(*self._parts, strict=True))
+            self._parts = [_folded(joined, self.keys, self.sums)]
+        return self._parts[0]
 
     def rename(self, at: int, names: Array) -> None:
         """Replace the values of a key column by those of an array, indexed by the previous values."""
-        self.columns()
-        # Only columns that own their memory can be shrunk; received columns do not.
-        held, self._held = [one if one.flags.owndata else one.copy() for one in self._held], []
-        for start in reversed(range(0, len(held[0]) if held else 0, _MOST_ROWS)):
-            part = [column[start:].copy() for column in held]
-            # Processed parts are released, so that no data exists twice.
-            for column in held:
-                column.resize(start, refcheck=False)
-            part[at] = names[part[at]].astype(part[at].dtype)
-            self.add(*part)
+        held = list(self.columns())
+        held[at] = names[held[at]].astype(held[at].dtype)
+        self._parts = []
+        self.add(*held)
 
     def merge(self, other: GroupedSums) -> None:
         """Add the rows of another instance."""
@@ -259,20 +215,12 @@ _MOST_BUCKETS = 400_000
 class KeySums:
     """Counts and histograms of requests by key, in bounded memory.
 
-    Attributes
-    ----------
-    keys
-        Texts of the keys and their numbers.
-    counts
-        By key and status: number of requests, bytes; the maximum of each measure.
-    buckets
-        By key, measure and bucket: number of requests, seconds.
-    all_buckets
-        By measure and bucket over all keys; not coarsened.
-    wider
-        Number of times that the bucket width of keys was doubled.
-    missed
-        Largest number of requests that any key may lack because it was merged with other rare keys.
+    - ``keys``: texts of the keys and their numbers.
+    - ``counts``: by key and status: number of requests, bytes; the maximum of each measure.
+    - ``buckets``: by key, measure and bucket: number of requests, seconds.
+    - ``all_buckets``: by measure and bucket over all keys; not coarsened.
+    - ``wider``: number of times that the bucket width of keys was doubled.
+    - ``missed``: largest number of requests that any key may lack because it was merged with other rare keys.
     """
 
     keys: Names = field(default_factory=Names)

@@ -36,20 +36,12 @@ _NAMES = {"access": ("*access*.log*", "*access*.json*"), "error": ("*error*.log*
 class Input:
     """An input: file, pipe or S3 object.
 
-    Attributes
-    ----------
-    name
-        As stated, or as found.
-    open
-        Opens it; raises OSError.
-    path
-        Path of a file, else None.
-    size
-        Stored size in bytes; None for an input that can be read only once.
-    open_anywhere
-        Opens it for random access, None if that is not possible.
-    begin
-        First bytes of the file, which identify it after a rotation.
+    - ``name``: as stated, or as found.
+    - ``open``: opens it; raises OSError.
+    - ``path``: path of a file, else None.
+    - ``size``: stored size in bytes; None for an input that can be read only once.
+    - ``open_anywhere``: opens it for random access, None if that is not possible.
+    - ``begin``: first bytes of the file, which identify it after a rotation.
     """
 
     name: str
@@ -62,12 +54,8 @@ class Input:
     def pieces(self) -> Iterator[bytes]:
         """Yield the decompressed bytes in pieces.
 
-        Raises
-        ------
-        TruncatedError
-            After the undamaged part of compressed data, after a read error, and when the file is gone.
-        InputError
-            If none of it can be read.
+        Raises TruncatedError after the undamaged part of compressed data, after a read error, and when the
+        file is gone. Raises InputError if none of it can be read.
         """
         with self._opened() as stream:
             yield from _until_broken(unpacked(stream))
@@ -125,19 +113,10 @@ def _until_broken(read: Iterator[_Read]) -> Iterator[_Read]:
 def find_inputs(names: list[str], kind: str = "access") -> list[Input]:
     """Return the inputs for names.
 
-    Parameters
-    ----------
-    names
-        Files, glob patterns, folders (their logs, at any depth), ``-`` for standard input, or
-        ``s3://bucket/key``, ``s3://bucket/prefix/`` and ``s3://bucket/prefix/*.log.gz``, in which stars also
-        match slashes.
-    kind
-        Kind of logs in a folder: ``access`` or ``error``.
-
-    Raises
-    ------
-    InputError
-        If a name matches no input.
+    ``names``: files, glob patterns, folders (their logs, at any depth), ``-`` for standard input, or
+    ``s3://bucket/key``, ``s3://bucket/prefix/`` and ``s3://bucket/prefix/*.log.gz``, in which stars also
+    match slashes; ``kind``: kind of logs in a folder: ``access`` or ``error``. Raises InputError if a name
+    matches no input.
     """
     found: dict[str, Input] = {}
     for name in names:
@@ -182,10 +161,7 @@ def now_at(path: Path, begin: bytes) -> Path:
 
     Logs are identified by their first bytes, which contain a time, because inode numbers are soon reused.
 
-    Raises
-    ------
-    FileNotFoundError
-        If no file of its folder has the same beginning.
+    Raises FileNotFoundError if no file of its folder has the same beginning.
     """
     # A log that was shorter than its beginning may have grown.
     if not begin or _beginning(path).startswith(begin):
@@ -273,10 +249,7 @@ def _from_object(store: Any, key: str, size: int) -> Input:
 def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
     """Return the readable inputs, and the retrieval of each of the others.
 
-    Raises
-    ------
-    InputError
-        If no input is readable.
+    Raises InputError if no input is readable.
     """
     kept, unread, problems = [], [], []
     for one in inputs:

@@ -61,19 +61,10 @@ def most_off_pct(level: int) -> float:
 def quantiles(histograms: Histograms, groups: int, qs: Sequence[float]) -> dict[float, np.ndarray[Any, Any]]:
     """Return quantiles in seconds (nearest rank), each as the mean of its bucket.
 
-    Parameters
-    ----------
-    histograms
-        Rows of histograms, in the order of their groups and buckets.
-    groups
-        Number of histograms.
-    qs
-        Quantiles between 0 and 1.
+    ``histograms``: rows of histograms, in the order of their groups and buckets; ``groups``: number of
+    histograms; ``qs``: quantiles between 0 and 1.
 
-    Returns
-    -------
-    dict
-        Maps a quantile to ``float64[groups]``, NaN for a histogram without rows.
+    Maps a quantile to ``float64[groups]``, NaN for a histogram without rows.
     """
     import numpy as np
 

@@ -45,16 +45,9 @@ Result = TypeVar("Result")
 class Block:
     """Whole lines in memory, followed by bytes that belong to other blocks.
 
-    Attributes
-    ----------
-    data
-        Bytes.
-    start, stop
-        Range of the block's bytes.
-    fields
-        Content of the directives above the lines, in a log with directives.
-    line_bytes
-        Size of the block's only line if it exceeds the limit, of which ``data`` holds the beginning; else 0.
+    ``start``, ``stop``: range of the block's bytes; ``fields``: content of the directives above the lines, in
+    a log with directives; ``line_bytes``: size of the block's only line if it exceeds the limit, of which
+    ``data`` holds the beginning; else 0.
     """
 
     data: bytes | bytearray | mmap
@@ -172,14 +165,8 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
     If the stream fails, or the wait for it is interrupted, the data before is yielded first. Only the
     beginning of a line above the limit is held.
 
-    Parameters
-    ----------
-    fill
-        Fills memory with the stream's bytes.
-    size
-        Largest size of a block in bytes, unless a line is longer.
-    buffers
-        Source of the blocks' memory, for callers that return it.
+    ``fill``: fills memory with the stream's bytes; ``size``: largest size of a block in bytes, unless a line
+    is longer; ``buffers``: source of the blocks' memory, for callers that return it.
     """
     memory = buffers or Buffers()
     most = _longest_line()
@@ -243,10 +230,7 @@ class _ProcessSetting:
 
     The first scan changes it and the last restores it, so that no scan restores the value of another.
 
-    Parameters
-    ----------
-    change
-        Changes the setting and returns the function that restores it.
+    ``change``: changes the setting and returns the function that restores it.
     """
 
     def __init__(self, change: Callable[[], Callable[[], None]]) -> None:

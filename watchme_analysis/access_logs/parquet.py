@@ -32,12 +32,7 @@ class ParquetFile:
     It is a context manager. Without rows no file is written, and an error in its body leaves no file.
     Concurrent writers of the same name do not interfere: the last to finish wins.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    ServiceError
-        If the object cannot be written.
+    Raises InputError if the file cannot be written. Raises ServiceError if the object cannot be written.
     """
 
     def __init__(self, name: str | Path) -> None:
@@ -127,12 +122,7 @@ def _named(name: str) -> Iterator[None]:
 def write_parquet(name: str | Path, tables: Iterable[pa.Table]) -> int:
     """Return the number of rows after writing tables to a Parquet file as they arrive.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    ServiceError
-        If the object cannot be written.
+    Raises InputError if the file cannot be written. Raises ServiceError if the object cannot be written.
     """
     with ParquetFile(name) as file:
         for table in tables:

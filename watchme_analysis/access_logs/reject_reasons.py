@@ -13,12 +13,8 @@ from watchme_analysis.text.render import note
 def reject_reason(message_id: str, /, **values: str | Choice) -> MessageText:
     """Return the reason of a message; a value is shown as it is, or selects a variant.
 
-    Parameters
-    ----------
-    message_id
-        Id in the catalogues.
-    **values
-        Few different ones, such as names of formats and variables, never the text of a line.
+    ``message_id``: id in the catalogues; ``**values``: few different ones, such as names of formats and
+    variables, never the text of a line.
     """
     return note(
         message_id,

@@ -44,7 +44,7 @@ def compiled_routes(paths: pa.Array) -> pa.Array:
     import numpy as np
     import pyarrow.compute as pc
 
-    from watchme_analysis.access_logs.engine.route_loop import replace_ids
+    from watchme_analysis.access_logs.engine.loops import replace_ids
 
     offsets, texts = text_parts(paths)
     data, bounds = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.empty_like(offsets)
@@ -71,17 +71,10 @@ def same_endpoint(endpoint: str, known: list[str]) -> str | None:
 
     A proxy often strips a prefix, so that ``/health`` inside is ``/api/health`` outside.
 
-    Parameters
-    ----------
-    endpoint
-        Path requested from inside the container or on the host.
-    known
-        Paths requested from outside.
+    ``endpoint``: path requested from inside the container or on the host; ``known``: paths requested from
+    outside.
 
-    Returns
-    -------
-    str or None
-        The same path if it is requested outside, else the only path that ends with it, else None.
+    The same path if it is requested outside, else the only path that ends with it, else None.
     """
     if endpoint in known:
         return endpoint

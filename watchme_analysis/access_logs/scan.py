@@ -129,19 +129,13 @@ _PACKED_TIMES = 15
 class LogOptions:
     r"""Options of reading logs.
 
-    Attributes
-    ----------
-    log_format
-        Name or text of the format; detected by default.
-    nginx_conf
-        Configuration that defines the formats; by default that in each log's folder.
-    zone
-        Zone of times without a zone.
-    engine
-        A value of :data:`watchme_analysis.access_logs.engine.engine.ENGINES`; all return the same rows.
-    decode_escapes
-        True to decode the escapes of Nginx's default escaping, or Apache's, in texts; a selected path is
-        still compared with the logged text.
+    - ``log_format``: name or text of the format; detected by default.
+    - ``nginx_conf``: configuration that defines the formats; by default that in each log's folder.
+    - ``zone``: zone of times without a zone.
+    - ``engine``: a value of :data:`watchme_analysis.access_logs.engine.engine.ENGINES`; all return the same
+      rows.
+    - ``decode_escapes``: true to decode the escapes of Nginx's default escaping, or Apache's, in texts; a
+      selected path is still compared with the logged text.
     """
 
     log_format: str | None = None
@@ -162,21 +156,9 @@ class AccessScan:
     Iterate over it once; afterwards ``retrievals`` holds a retrieval for each input. Unreadable inputs are in
     ``unread`` instead, unless all inputs are unreadable.
 
-    Parameters
-    ----------
-    names
-        As for :func:`find_inputs`.
-    options
-        Format, zone and engine of the logs.
-    selection
-        Columns, time window and path prefix.
-
-    Raises
-    ------
-    InputError
-        If a name matches no input, no input is readable, or a selected column is unknown.
-    FormatError
-        If the stated format is unknown or cannot be compiled.
+    ``names``: as for :func:`find_inputs`; ``options``: format, zone and engine of the logs; ``selection``:
+    columns, time window and path prefix. Raises InputError if a name matches no input, no input is readable,
+    or a selected column is unknown. Raises FormatError if the stated format is unknown or cannot be compiled.
     """
 
     def __init__(
@@ -288,10 +270,7 @@ class AccessScan:
     def most_common_format(self) -> LogFormat:
         """Return the most common format of the first lines of the first input.
 
-        Raises
-        ------
-        FormatError
-            If no plan describes their format.
+        Raises FormatError if no plan describes their format.
         """
         for one in self.inputs:
             lines = [line for line in split_lines(one.head())[:-1] if line.strip(b" \t\0")]
@@ -423,10 +402,7 @@ def formats_of(
 
     ``known`` caches the content of folders for callers with many files.
 
-    Raises
-    ------
-    FormatError
-        As :func:`candidate_formats`.
+    Raises FormatError as :func:`candidate_formats`.
     """
     settings = {"log_format": options.log_format, "nginx_conf": options.nginx_conf}
     path = path or Path("/dev/null")

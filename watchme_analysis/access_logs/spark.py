@@ -48,12 +48,8 @@ _LEAST_READ = 64 << 10
 class Part:
     """Lines of an input whose first byte lies in a range; all lines without a range.
 
-    Attributes
-    ----------
-    of
-        Position of the input among all inputs.
-    start, stop
-        The range ``start <= byte < stop``; ``stop`` is None for the whole input.
+    ``of``: position of the input among all inputs; ``start``, ``stop``: the range ``start <= byte < stop``;
+    ``stop`` is None for the whole input.
     """
 
     of: int
@@ -63,10 +59,7 @@ class Part:
     def pieces(self, one: Input) -> Iterator[bytes]:
         """Yield the part's decompressed lines as bytes, the last complete even if it ends after the range.
 
-        Raises
-        ------
-        TruncatedError, OSError
-            As :meth:`Input.pieces`.
+        Raises TruncatedError, OSError as :meth:`Input.pieces`.
         """
         if self.stop is None:
             yield from one.pieces()
@@ -79,13 +72,8 @@ class Part:
 def parts_of(inputs: Iterable[Input], part_bytes: int = PART_BYTES) -> list[Part]:
     """Return the parts of inputs, in the order of their lines.
 
-    Parameters
-    ----------
-    inputs
-        Inputs to read. Inputs that can be read only once, are compressed, or begin with directives are one
-        part.
-    part_bytes
-        Largest size of a part in bytes, without the rest of its last line.
+    ``inputs``: inputs to read. Inputs that can be read only once, are compressed, or begin with directives
+    are one part; ``part_bytes``: largest size of a part in bytes, without the rest of its last line.
     """
     found: list[Part] = []
     for at, one in enumerate(inputs):
@@ -112,12 +100,7 @@ def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
     All ranges but the first begin after the first line end at or after the byte before them, and all end with
     the line of their last byte, so every line belongs to exactly one range.
 
-    Parameters
-    ----------
-    stream
-        Stream with random access.
-    start, stop
-        The range in bytes, ``start <= byte < stop``.
+    ``stream``: stream with random access; ``start``, ``stop``: the range in bytes, ``start <= byte < stop``.
     """
     at = max(0, start - 1)
     stream.seek(at)
@@ -142,13 +125,9 @@ def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
 class SparkSettings:
     """Settings of Spark.
 
-    Attributes
-    ----------
-    options
-        Settings of the session, such as ``spark.master``. Other settings are those of ``spark-submit`` and
-        the environment; without a cluster, Spark runs on this machine.
-    part_bytes
-        Largest part of an uncompressed file per task, in bytes; compressed files are read by a single task.
+    ``options``: settings of the session, such as ``spark.master``. Other settings are those of
+    ``spark-submit`` and the environment; without a cluster, Spark runs on this machine; ``part_bytes``:
+    largest part of an uncompressed file per task, in bytes; compressed files are read by a single task.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -158,12 +137,7 @@ class SparkSettings:
 def spark_session(settings: SparkSettings) -> SparkSession:
     """Return the running session, or a new session.
 
-    Raises
-    ------
-    InputError
-        If pyspark or Java is missing.
-    ServiceError
-        If no session can be created.
+    Raises InputError if pyspark or Java is missing. Raises ServiceError if no session can be created.
     """
     if find_spec("pyspark") is None:
         raise InputError(error_message("error-spark-missing"))
@@ -223,17 +197,8 @@ Aggregated = TypeVar("Aggregated", bound=Aggregate)
 class SparkScan:
     """A scan of access logs that runs on Spark.
 
-    Parameters
-    ----------
-    scan
-        Inputs and selection; it is not iterated over.
-    settings
-        Settings of Spark.
-
-    Raises
-    ------
-    InputError
-        If an input is standard input.
+    ``scan``: inputs and selection; it is not iterated over; ``settings``: settings of Spark. Raises
+    InputError if an input is standard input.
     """
 
     def __init__(self, scan: AccessScan, settings: SparkSettings | None = None) -> None:
@@ -248,17 +213,9 @@ class SparkScan:
     def aggregate(self, new: Callable[[], Aggregated]) -> Aggregated:
         """Return an aggregate of all rows.
 
-        Parameters
-        ----------
-        new
-            Creates an empty aggregate; both the function and the aggregate must be picklable.
-
-        Raises
-        ------
-        InputError
-            If pyspark or Java is missing, or an input cannot be read.
-        ServiceError
-            If Spark fails.
+        ``new``: creates an empty aggregate; both the function and the aggregate must be picklable. Raises
+        InputError if pyspark or Java is missing, or an input cannot be read. Raises ServiceError if Spark
+        fails.
         """
         whole = new()
         for found in self._run(partial(_aggregated, new)):
@@ -271,17 +228,8 @@ class SparkScan:
         The logs are read again, and twice if they were not read yet, because line numbers are known only
         after the parts before them are counted.
 
-        Parameters
-        ----------
-        folder
-            Destination of the files.
-        keep
-            Selects the part of a table to write; must be picklable. Everything by default.
-
-        Returns
-        -------
-        int
-            Number of rows.
+        ``folder``: destination of the files; ``keep``: selects the part of a table to write; must be
+        picklable. Everything by default.
         """
         if not self._accounts:
             self._run(_drained)

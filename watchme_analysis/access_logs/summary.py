@@ -47,10 +47,7 @@ _NO_STATUS = -1
 def columns_for(by: str, choice: RequestFilter | None = None) -> tuple[str, ...]:
     """Return the columns that a summary of filtered requests by a key needs.
 
-    Raises
-    ------
-    InputError
-        If requests cannot be grouped by the key.
+    Raises InputError if requests cannot be grouped by the key.
     """
     if by not in KEYS:
         raise InputError(error_message("error-summary-key", key=repr(by), known=", ".join(KEYS)))
@@ -62,25 +59,15 @@ def columns_for(by: str, choice: RequestFilter | None = None) -> tuple[str, ...]
 class AccessSummary:
     """Counts, histograms and the slowest requests of the chunks added.
 
-    Attributes
-    ----------
-    by
-        Key by which requests are grouped, a word of :data:`KEYS`.
-    choice
-        Filter of requests.
-    keep_slowest
-        Number of slowest requests to keep.
-    requests, untimed
-        Number of counted requests, and of requests left out because they have no time to compare.
-    arrivals
-        Number of counted requests by time step.
-    compiled
-        True to find routes with the compiled loop, which needs numba; the routes are the same.
+    - ``by``: key by which requests are grouped, a word of :data:`KEYS`.
+    - ``choice``: filter of requests.
+    - ``keep_slowest``: number of slowest requests to keep.
+    - ``requests``, ``untimed``: number of counted requests, and of requests left out because they have no
+      time to compare.
+    - ``arrivals``: number of counted requests by time step.
+    - ``compiled``: true to find routes with the compiled loop, which needs numba; the routes are the same.
 
-    Raises
-    ------
-    InputError
-        If the number of slowest requests to keep is below one.
+    Raises InputError if the number of slowest requests to keep is below one.
     """
 
     by: str = "path"
@@ -142,13 +129,10 @@ class AccessSummary:
     def by_key(self) -> pa.Table:
         """Return a row for each key, the most frequent first.
 
-        Returns
-        -------
-        pyarrow.Table
-            ``key``, ``requests``, ``share_pct``; ``timed``, the number of requests whose request time is
-            logged, and of these times ``p50_s``, ``p90_s``, ``p99_s``, ``max_s``; the same five with
-            ``upstream_`` before them; ``bytes``, and shares of the key's requests:
-            ``client_error_pct`` (4xx), ``server_error_pct`` (5xx), ``499_pct``, ``502_pct``, ``504_pct``.
+        ``key``, ``requests``, ``share_pct``; ``timed``, the number of requests whose request time is logged,
+        and of these times ``p50_s``, ``p90_s``, ``p99_s``, ``max_s``; the same five with ``upstream_`` before
+        them; ``bytes``, and shares of the key's requests: ``client_error_pct`` (4xx), ``server_error_pct``
+        (5xx), ``499_pct``, ``502_pct``, ``504_pct``.
         """
         held = self._by_key
         found = self._measured(held.keys.texts(), held.counts.columns()[0], held.buckets.columns())

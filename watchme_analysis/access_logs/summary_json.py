@@ -52,23 +52,13 @@ def access_report(
 ) -> dict[str, Any]:
     """Return the report of a scan.
 
-    Parameters
-    ----------
-    summary
-        Summary of the rows.
-    retrievals
-        A retrieval for each input.
-    notes
-        Sentences about all inputs.
-    order
-        A word of :data:`ORDERS`; minutes and hours stay in order of time.
-    senders
-        Senders of the summary's surge, None if there is none or they were not counted.
+    - ``summary``: summary of the rows.
+    - ``retrievals``: a retrieval for each input.
+    - ``notes``: sentences about all inputs.
+    - ``order``: a word of :data:`ORDERS`; minutes and hours stay in order of time.
+    - ``senders``: senders of the summary's surge, None if there is none or they were not counted.
 
-    Returns
-    -------
-    dict
-        JSON-ready: times are ISO 8601 in UTC, missing is None.
+    JSON-ready: times are ISO 8601 in UTC, missing is None.
     """
     starts = [one.start for one in retrievals if one.start]
     ends = [one.end for one in retrievals if one.end]
@@ -137,19 +127,9 @@ def error_report(
 ) -> dict[str, Any]:
     """Return the report of the error logs of a scan.
 
-    Parameters
-    ----------
-    linked
-        From :func:`watchme_analysis.access_logs.error_requests.errors_with_requests`.
-    retrievals
-        A retrieval for each error log.
-    notes
-        Sentences for the report.
+    ``retrievals``: a retrieval for each error log; ``notes``: sentences for the report.
 
-    Returns
-    -------
-    dict
-        JSON-ready; ``lines`` holds the errors in order of time, only the last of very many.
+    JSON-ready; ``lines`` holds the errors in order of time, only the last of very many.
     """
     columns = [
         "time",

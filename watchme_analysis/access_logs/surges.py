@@ -47,10 +47,7 @@ _WORD = re.compile(r"[^\s;,()]+")
 class Arrivals:
     """Number of requests by time step; additive, in bounded memory.
 
-    Attributes
-    ----------
-    step_s
-        Length of a step in seconds.
+    ``step_s``: length of a step in seconds.
     """
 
     step_s: int = STEPS_S[0]
@@ -118,18 +115,11 @@ class Arrivals:
 class Surge:
     """Time steps with far more requests than usual.
 
-    Attributes
-    ----------
-    steps
-        Numbers of the steps, counted from the epoch.
-    step_s
-        Length of a step in seconds.
-    requests
-        Number of requests in these steps.
-    usual
-        Number of requests of an ordinary step: the median of the steps with requests.
-    all_steps
-        Number of steps from the first request to the last.
+    - ``steps``: Numbers of the steps, counted from the epoch.
+    - ``step_s``: length of a step in seconds.
+    - ``requests``: number of requests in these steps.
+    - ``usual``: number of requests of an ordinary step: the median of the steps with requests.
+    - ``all_steps``: number of steps from the first request to the last.
     """
 
     steps: frozenset[int]
@@ -170,12 +160,7 @@ class Surge:
 class SenderCounts:
     """Number of requests by sender, within a surge and outside of it; additive, in bounded memory.
 
-    Attributes
-    ----------
-    surge
-        The surge.
-    choice
-        Filter of requests.
+    ``choice``: filter of requests.
     """
 
     surge: Surge
@@ -216,11 +201,8 @@ class SenderCounts:
     def leading(self) -> dict[str, dict[str, Any]]:
         """Return the client and the agent that most of the surge's excess comes from, as far as there is one.
 
-        Returns
-        -------
-        dict
-            By a word of :data:`SENDERS`: ``value``, ``requests`` in the surge, ``excess_pct``; for an agent
-            also ``distinguishing``, the part of its text that other requests have least.
+        By a word of :data:`SENDERS`: ``value``, ``requests`` in the surge, ``excess_pct``; for an agent also
+        ``distinguishing``, the part of its text that other requests have least.
         """
         found = {}
         for word in SENDERS:
@@ -267,17 +249,10 @@ class SenderCounts:
 def distinguishing_part(agent: str, others: Mapping[str, float]) -> str:
     """Return the word of an agent's text that the fewest requests of other agents have.
 
-    Parameters
-    ----------
-    agent
-        The text of the agent, such as ``Mozilla/5.0 (compatible; ExampleBot/2.1; +http://example.com/bot)``.
-    others
-        Number of requests by agent.
+    ``agent``: the text of the agent, such as ``Mozilla/5.0 (compatible; ExampleBot/2.1;
+    +http://example.com/bot)``; ``others``: number of requests by agent.
 
-    Returns
-    -------
-    str
-        A product with its version is preferred to other words, and an address is taken last.
+    A product with its version is preferred to other words, and an address is taken last.
     """
     words: list[str] = [word for word in _WORD.findall(agent) if re.search(r"[^\W\d_]", word)]
     if not words:

@@ -112,7 +112,8 @@ def _counted(choice: RequestFilter, columns: Sequence[str], table: pa.Table) -> 
 
 def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Options, out: Printer) -> Found:
     """Return the result of a scan in this process; write Parquet and link error log lines on request."""
-    from watchme_analysis.access_logs.engine.compilation import load_with_less_memory
+    import pyarrow as pa
+
     from watchme_analysis.access_logs.parquet import ParquetFile
 
     _check_target(scan, options["parquet"])
@@ -121,9 +122,11 @@ def run_here(scan: AccessScan, new: Callable[[], AccessSummary], options: Option
     errors = ErrorLogs(scan, logs) if logs else None
     summary = new()
     summary.compiled = scan.uses_compiled_parser
+    # Arrow's own memory pool, which malloc does not share, is useful only for frames that are kept.
+    pa.default_memory_pool().release_unused()
+    pa.set_memory_pool(pa.system_memory_pool())
     if summary.compiled:
-        _make_ready(out)
-    load_with_less_memory(loop=summary.compiled)
+        _load_compiled_parser(out)
     written = _written_columns(scan, options)
     if errors is not None and len(errors.log):
         columns = tuple(dict.fromkeys((*scan.selection.columns, *errors.candidates.columns)))
@@ -170,15 +173,22 @@ def _senders(scan: AccessScan, summary: AccessSummary, out: Printer) -> SenderCo
     return senders
 
 
-def _make_ready(out: Printer) -> None:
-    """Compile the parser unless it is cached, and say so meanwhile on a terminal."""
-    from watchme_analysis.access_logs.engine.compilation import compile_in_subprocesses
-    from watchme_analysis.access_logs.engine.compile_cache import is_compiled
+def _load_compiled_parser(out: Printer) -> None:
+    """Load the compiled parser, with a message on a terminal, because compiling it takes a while."""
+    show_status(out.words("access-compiling"))
+    # numba imports them if they are installed: for linear algebra, and to detect coverage measurement.
+    hidden = [name for name in ("scipy", "coverage") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: the import fails
+    try:
+        # Loaded now, because it would otherwise import scipy with the first function.
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+    from watchme_analysis.access_logs.engine.engine import load_loops
 
-    if not is_compiled():
-        show_status(out.words("access-compiling"))
-        compile_in_subprocesses()
-        show_status()
+    load_loops()
+    show_status()
 
 
 def _check_target(scan: AccessScan, name: str | None) -> None:

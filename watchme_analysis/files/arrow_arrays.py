@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.schema import Kind
 
@@ -51,39 +51,17 @@ def room_for(*shape: int, kind: type[np.generic] | type[bool]) -> Array:
     return np.frombuffer(pa.allocate_buffer(size), kind).reshape(shape)
 
 
-class Bits(NamedTuple):
-    """Validity bitmap (a bit per value, set if it is not null, lowest bit first) and the number of nulls."""
-
-    bits: Array
-    nulls: int
-
-    @classmethod
-    def of(cls, valid: Array) -> Bits:
-        """Return the validity bitmap of ``bool[values]``, true for values that are not null."""
-        import numpy as np
-
-        return cls(np.packbits(valid, bitorder="little"), len(valid) - int(np.count_nonzero(valid)))
-
-
-def number_array(values: Array, valid: Array | Bits | None = None, kind: Kind | None = None) -> pa.Array:
+def number_array(values: Array, valid: Array | None = None, kind: Kind | None = None) -> pa.Array:
     """Return 8-byte numbers as an array that shares their memory.
 
-    Parameters
-    ----------
-    values
-        ``int64`` or ``float64``.
-    valid
-        Mask of the values that are not null; all by default.
-    kind
-        Kind of column, if it differs from that of the values: a time.
+    ``valid`` is a mask of the values that are not null, all by default; ``kind`` is needed for times.
     """
     import numpy as np
     import pyarrow as pa
 
     plain = np.ascontiguousarray(values)
-    bitmap, missing = _bitmap(valid)
     target = arrow_type(kind or ("float" if plain.dtype.kind == "f" else "int"))
-    return pa.Array.from_buffers(target, len(plain), [bitmap, pa.py_buffer(plain)], missing)
+    return pa.Array.from_buffers(target, len(plain), [_bitmap(valid), pa.py_buffer(plain)])
 
 
 def numbers_of(column: pa.Array | pa.ChunkedArray) -> Array:
@@ -96,30 +74,22 @@ def numbers_of(column: pa.Array | pa.ChunkedArray) -> Array:
     return found
 
 
-def text_array(offsets: Array, data: Array | bytes, valid: Array | Bits | None = None) -> pa.Array:
+def text_array(offsets: Array, data: Array | bytes, valid: Array | None = None) -> pa.Array:
     """Return consecutive UTF-8 texts as an array that shares their memory.
 
-    Parameters
-    ----------
-    offsets
-        Start of each text and end of the last: ``int64[texts + 1]``.
-    data
-        Their bytes.
-    valid
-        Mask of the texts that are not null; all by default.
+    ``offsets`` holds the start of each text and the end of the last: ``int64[texts + 1]``.
     """
     import pyarrow as pa
 
-    bitmap, missing = _bitmap(valid)
-    buffers = [bitmap, pa.py_buffer(offsets), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers, missing)
+    buffers = [_bitmap(valid), pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers)
 
 
 def bool_array(values: Array) -> pa.Array:
     """Return booleans as an array."""
     import pyarrow as pa
 
-    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(Bits.of(values).bits)])
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, _bitmap(values)])
 
 
 def truths_of(array: pa.Array, *, null: bool = False) -> Array:
@@ -212,11 +182,6 @@ def repeated(text: str | None, count: int) -> pa.Array:
     return _repeated(text, _even(count)).slice(0, count)
 
 
-def even_offsets(count: int, width: int) -> Array:
-    """Return the offsets of texts of equal width, read-only since they share memory."""
-    return _even_offsets(_even(count), width)[: count + 1]
-
-
 def nulls(count: int, kind: pa.DataType) -> pa.Array:
     """Return a column of nulls; columns of the same type share their memory."""
     return _nulls(kind, _even(count)).slice(0, count)
@@ -227,20 +192,12 @@ def _even(count: int) -> int:
     return 1 << max(10, count - 1).bit_length()
 
 
-@lru_cache(maxsize=64)
-def _even_offsets(count: int, width: int) -> Array:
-    import numpy as np
-
-    offsets = np.arange(count + 1) * width
-    offsets.flags.writeable = False
-    return offsets
-
-
 @lru_cache(maxsize=8)
 def _repeated(text: str, count: int) -> pa.Array:
+    import numpy as np
 
     data = text.encode()
-    return text_array(_even_offsets(count, len(data)), data * count)
+    return text_array(np.arange(count + 1) * len(data), data * count)
 
 
 @lru_cache(maxsize=8)
@@ -250,9 +207,9 @@ def _nulls(kind: pa.DataType, count: int) -> pa.Array:
     return pa.nulls(count, kind)
 
 
-def _bitmap(valid: Array | Bits | None) -> tuple[Any, int]:
-    """Return the validity bitmap, None without nulls, and the number of nulls."""
+def _bitmap(valid: Array | None) -> pa.Buffer | None:
+    """Return a bit per value, lowest bit first, of a mask of values that are not null."""
+    import numpy as np
     import pyarrow as pa
 
-    found = valid if valid is None or isinstance(valid, Bits) else Bits.of(valid)
-    return (None, 0) if found is None or found.nulls == 0 else (pa.py_buffer(found.bits), found.nulls)
+    return None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))

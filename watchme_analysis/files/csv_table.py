@@ -188,14 +188,8 @@ def csv_rows(raw: RawFile, account: TextAccounting, tail: str | None = None) -> 
     cells than columns, and lines with a quote that is not closed before the next row or the end of the file;
     the lines after it are read.
 
-    Parameters
-    ----------
-    raw
-        File.
-    account
-        Accounting of blank, joined and rejected lines.
-    tail
-        Last column, if its text may hold unquoted commas.
+    ``account``: accounting of blank, joined and rejected lines; ``tail``: last column, if its text may hold
+    unquoted commas.
     """
     csv.field_size_limit(_FIELD_LIMIT)
     lines = _physical_lines(raw.content.data)

@@ -1,13 +1,12 @@
 """Decompress logs: gzip, bzip2, xz and Zstandard, detected by their first bytes.
 
-Streams fill memory of the caller, so that plain and gzip data need no copy.
+Streams fill memory of the caller, so that plain data needs no copy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from types import SimpleNamespace
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 from watchme_analysis.config import load_config
@@ -61,9 +60,8 @@ _LOGS_INSIDE = {
 }
 _MOST_MAGIC = max(map(len, (*PACKED_MAGIC, *_NO_LOGS)))
 _READ_BYTES = 256 << 10
-# Bytes that are decompressed at once: few enough to stay in the processor's cache until they are copied.
-_UNPACKED_BYTES = 256 << 10
-# Decompressed bytes of a piece that turns out to be damaged are lost, so pieces are small.
+# Bytes that are decompressed at once: those of a piece that turns out to be damaged are lost.
+_UNPACKED_BYTES = 64 << 10
 _ZSTD_PIECE_BYTES = 16 << 10
 
 
@@ -92,10 +90,7 @@ class _Packing(NamedTuple):
 def unpacked(stream: BinaryIO) -> Iterator[bytes]:
     """Yield a stream's bytes, decompressed if they are compressed.
 
-    Raises
-    ------
-    TruncatedError
-        After the undamaged part of compressed data.
+    Raises TruncatedError after the undamaged part of compressed data.
     """
     fill, room = unpacking(stream), memoryview(bytearray(PIECE_BYTES))
     while count := fill(room):
@@ -105,7 +100,7 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
 def unpacking(stream: BinaryIO) -> Fill:
     """Return a function that fills memory with a stream's bytes, decompressed if they are compressed.
 
-    Plain and gzip data is written to the memory without a copy. Raises as :func:`unpacked`.
+    Plain data is written to the memory without a copy. Raises as :func:`unpacked`.
     """
     first = _beginning(stream)
     begin = filling([first])
@@ -117,13 +112,8 @@ def unpacking(stream: BinaryIO) -> Fill:
         # An S3 stream fills the whole buffer, and after a failure does not report the bytes written.
         return lambda room: begin(room) or (into(room) if into else stored.readinto(room[:_READ_BYTES]))
     packed = _Rejoined(first, stream)
-    if first.startswith(GZIP_MAGIC):
-        found = _gunzipping(packed.readinto)
-    elif first.startswith(ZSTD_MAGIC):
-        found = filling(_zstd(packed))
-    else:
-        found = filling(_members(packed, _packing(first)))
-    return _limited(_without_tar(found), packed, load_config().limits)
+    found = _zstd(packed) if first.startswith(ZSTD_MAGIC) else _members(packed, _packing(first))
+    return _limited(_without_tar(filling(found)), packed, load_config().limits)
 
 
 def _limited(fill: Fill, packed: _Rejoined, limits: Limits) -> Fill:
@@ -201,49 +191,12 @@ def _without_tar(fill: Fill) -> Fill:
     return checked
 
 
-def _gunzipping(plain: Fill) -> Fill:
-    """Return a function that fills memory with the content of concatenated gzip members."""
-    # Only this class decompresses into given memory. Little Python code runs in between, and rarely, because
-    # other threads may hold the interpreter each time.
-    from isal.isal_zlib import _GzipReader
-
-    stored: Any = SimpleNamespace(read=plain, readinto=plain)
-    reader = _GzipReader(stored, _READ_BYTES)
-    failure: BaseException | None = None
-
-    def fill(room: memoryview) -> int:
-        nonlocal failure
-        before: int = reader.tell()
-        if failure is None:
-            try:
-                return reader.readinto(room)
-            except (Exception, KeyboardInterrupt) as error:
-                failure = _torn_gzip(error, reader.tell())
-            if good := reader.tell() - before:
-                return good
-        raise failure
-
-    return fill
-
-
-def _torn_gzip(error: BaseException, total: int) -> BaseException:
-    """Return an error of the gzip reader as a :class:`TruncatedError`; other errors unchanged."""
-    from gzip import BadGzipFile
-
-    from isal import isal_zlib
-
-    # The type annotation declares an exception, not a class of exceptions.
-    damaged: Any = (BadGzipFile, isal_zlib.error, OverflowError)
-    if isinstance(error, EOFError):
-        return TruncatedError(_ends_early("gzip", total))
-    if isinstance(error, BadGzipFile) and "Not a gzipped file" in str(error):
-        return TruncatedError(_not_packed("gzip", total))
-    if isinstance(error, damaged):
-        return TruncatedError(_damaged("gzip", total, error))
-    return error
-
-
 def _packing(first: bytes) -> _Packing:
+    if first.startswith(GZIP_MAGIC):
+        # A faster zlib.
+        from isal.igzip_lib import DECOMP_GZIP, IgzipDecompressor, IsalError
+
+        return _Packing("gzip", partial(IgzipDecompressor, flag=DECOMP_GZIP), IsalError)
     if first.startswith(BZIP2_MAGIC):
         from bz2 import BZ2Decompressor
 
@@ -255,7 +208,7 @@ def _packing(first: bytes) -> _Packing:
 
 def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
     """Yield the content of several concatenated compressed streams."""
-    rest = stream.read(_READ_BYTES)
+    rest = stream.read1(_READ_BYTES)
     magic = next(one for one in PACKED_MAGIC if rest.startswith(one))
     total = 0
     member = packing.new()
@@ -272,7 +225,7 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
             # Tapes and some tools pad with NUL bytes, also between two streams.
             rest = member.unused_data.lstrip(b"\0")
             while not rest:
-                piece = stream.read(_READ_BYTES)
+                piece = stream.read1(_READ_BYTES)
                 if not piece:
                     return
                 rest = piece.lstrip(b"\0")
@@ -280,7 +233,7 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
                 raise TruncatedError(_not_packed(packing.name, total))
             member = packing.new()
         elif member.needs_input:
-            rest = stream.read(_READ_BYTES)
+            rest = stream.read1(_READ_BYTES)
             if not rest:
                 raise TruncatedError(_ends_early(packing.name, total))
 
@@ -320,17 +273,13 @@ class _Rejoined:
         self.read_bytes += len(data)
         return data
 
-    def readinto(self, room: memoryview) -> int:
+    def read1(self, size: int) -> bytes:
+        """Return some bytes as they arrive, as those of a pipe do."""
         if self._first:
-            count = min(len(self._first), len(room))
-            room[:count] = self._first[:count]
-            self._first = self._first[count:]
-        else:
-            # A pipe's data is taken as it arrives. An S3 stream fills the whole buffer.
-            into = getattr(self._stream, "readinto1", None)
-            count = into(room) if into else self._stream.readinto(room[:_READ_BYTES])
-        self.read_bytes += count
-        return count
+            return self.read(size)
+        data: bytes = getattr(self._stream, "read1", self._stream.read)(size)
+        self.read_bytes += len(data)
+        return data
 
     def close(self) -> None:
         self.closed = True

@@ -41,10 +41,7 @@ class Converted(NamedTuple):
 def as_utf8(data: bytes) -> Converted:
     """Return text in UTF-8, converted from a Japanese encoding if it is in one.
 
-    Parameters
-    ----------
-    data
-        Content of a file. Binary data is returned as it is.
+    ``data``: content of a file. Binary data is returned as it is.
     """
     if data.isascii() and _JIS not in data:
         return Converted(data, "")

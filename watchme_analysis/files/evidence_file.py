@@ -203,10 +203,7 @@ def load_json(data: bytes) -> tuple[Any, str | None]:
 
     A truncated document is cut after its last complete element and closed there.
 
-    Returns
-    -------
-    value, problem
-        ``problem`` is None for a complete document; ``value`` is None when no part is complete.
+    ``problem`` is None for a complete document; ``value`` is None when no part is complete.
     """
     if problem := too_many_values(data):
         return None, problem
@@ -279,25 +276,16 @@ _BLANK_BYTES = 64
 class RawFile:
     """A file of an evidence folder.
 
-    Attributes
-    ----------
-    root
-        Folder that is imported.
-    relative
-        POSIX path below the root, as on disk; bytes that are not UTF-8 are written as escapes.
-    zone
-        Zone of times without a zone.
-    settings
-        Settings of the file in ``case.toml`` (``[files."NAME"]``), merged over the settings of all files.
-    spill
-        Destination of the rows of large files; None keeps all rows in memory.
-    known
-        Cache of searches in folders, shared by the files that are read together; see :meth:`once`.
-    remarks
-        Sentences for the accounting about values of the file that could not be kept unchanged, without
-        the file's name.
-    on_disk
-        Relative path as the file system stores it.
+    - ``root``: folder that is imported.
+    - ``relative``: POSIX path below the root, as on disk; bytes that are not UTF-8 are written as escapes.
+    - ``zone``: zone of times without a zone.
+    - ``settings``: settings of the file in ``case.toml`` (``[files."NAME"]``), merged over the settings of
+      all files.
+    - ``spill``: destination of the rows of large files; None keeps all rows in memory.
+    - ``known``: cache of searches in folders, shared by the files that are read together; see :meth:`once`.
+    - ``remarks``: sentences for the accounting about values of the file that could not be kept unchanged,
+      without the file's name.
+    - ``on_disk``: relative path as the file system stores it.
     """
 
     root: Path

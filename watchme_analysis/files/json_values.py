@@ -27,10 +27,7 @@ def json_value(data: bytes | str) -> Any:
     If a key occurs repeatedly, the first keeps its name and the next is ``key#2``. A value that is nested
     too deeply is its text.
 
-    Raises
-    ------
-    ValueError
-        If the line is not JSON.
+    Raises ValueError if the line is not JSON.
     """
     text = data.decode("utf-8", errors="surrogateescape") if isinstance(data, bytes) else data
     return read_json(text, object_pairs_hook=_object, strict=False)
@@ -46,10 +43,7 @@ def read_json(
     Halves of surrogate pairs become their escape, ``\ud800``; a value more than :data:`DEEPEST` levels down
     is its JSON text.
 
-    Raises
-    ------
-    ValueError
-        If the text is not JSON.
+    Raises ValueError if the text is not JSON.
     """
     if text.count("[") + text.count("{") > DEEPEST:
         text = shallow(text)[0]
@@ -72,12 +66,7 @@ _LONG_NUMBERS = json.JSONDecoder(strict=False, parse_int=_whole_or_text)
 def json_at(text: str, at: int = 0) -> tuple[Any, int]:
     """Return the JSON value that begins at a position of a text, and the position behind it.
 
-    Raises
-    ------
-    ValueError
-        If no JSON value begins there.
-    RecursionError
-        If the value is nested too deeply.
+    Raises ValueError if no JSON value begins there. Raises RecursionError if the value is nested too deeply.
     """
     try:
         return _DECODER.raw_decode(text, at)
@@ -90,12 +79,8 @@ def json_at(text: str, at: int = 0) -> tuple[Any, int]:
 def shallow(text: str, deepest: int = DEEPEST) -> tuple[str, int]:
     """Return JSON text in which values below a level are strings of their JSON, and their number.
 
-    Parameters
-    ----------
-    text
-        JSON, possibly truncated, possibly several documents.
-    deepest
-        Levels of lists and objects that are kept.
+    ``text``: JSON, possibly truncated, possibly several documents; ``deepest``: levels of lists and objects
+    that are kept.
     """
     kept: list[str] = []
     depth = count = at = start = 0
@@ -149,19 +134,10 @@ _TOO_DEEP = json.dumps("nested too deeply to be read")
 def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Yield the dotted path and the value of each leaf of a nested value.
 
-    Parameters
-    ----------
-    value
-        Nested dictionaries and lists; positions in a list count from 0.
-    path
-        Path of the value itself.
-    depth
-        Number of levels above the value.
+    ``value``: nested dictionaries and lists; positions in a list count from 0; ``path``: path of the value
+    itself; ``depth``: number of levels above the value.
 
-    Yields
-    ------
-    path, value
-        The value is JSON text with sorted keys; an empty list or dictionary is a leaf.
+    The value is JSON text with sorted keys; an empty list or dictionary is a leaf.
     """
     if depth >= _DEEPEST:
         yield path, _TOO_DEEP

@@ -34,28 +34,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class LineAccounting:
     """The accounting of a file while it is read; those of its parts are combined by :meth:`merge`.
 
-    Attributes
-    ----------
-    file
-        Name of the file, relative to its folder.
-    source
-        Name of the reader.
-    notes
-        Sentences for the report.
-    lines
-        Physical lines read.
-    row_count, blank_lines, joined_lines, filtered, rejected_lines
-        Number of lines by outcome; ``lines`` is their sum.
-    has_row_per_line
-        False for a file with several rows per line, whose lines are not counted.
-    rejected
-        Rejected lines with reason and text, at most ``kept_rejected``, and line 0 for a lost part.
-    kept_rejected
-        Largest number of rejected lines whose text is kept; None for all.
-    span
-        First and last time in microseconds since the epoch; empty without a time.
-    is_truncated
-        True if lines are known to be missing.
+    - ``file``: name of the file, relative to its folder.
+    - ``source``: name of the reader.
+    - ``notes``: sentences for the report.
+    - ``lines``: physical lines read.
+    - ``row_count``, ``blank_lines``, ``joined_lines``, ``filtered``, ``rejected_lines``: number of lines by
+      outcome; ``lines`` is their sum.
+    - ``has_row_per_line``: False for a file with several rows per line, whose lines are not counted.
+    - ``rejected``: rejected lines with reason and text, at most ``kept_rejected``, and line 0 for a lost
+      part.
+    - ``kept_rejected``: largest number of rejected lines whose text is kept; None for all.
+    - ``span``: first and last time in microseconds since the epoch; empty without a time.
+    - ``is_truncated``: true if lines are known to be missing.
     """
 
     file: str
@@ -76,14 +66,7 @@ class LineAccounting:
     def reject(self, line: int, reason: str, text: bytes = b"") -> None:
         """Count a line that could not become a row.
 
-        Parameters
-        ----------
-        line
-            Its number in the file, counted from 1.
-        reason
-            Reason for the rejection in words.
-        text
-            The line.
+        ``line``: its number in the file, counted from 1; ``reason``: reason for the rejection in words.
         """
         self.rejected_lines += 1
         self._keep([Rejected(self.file, line, reason, display_text(text), len(text))])
@@ -114,10 +97,7 @@ class LineAccounting:
     def retrieval(self) -> Retrieval:
         """Return the accounting as a retrieval.
 
-        Raises
-        ------
-        AccountingError
-            If the lines do not add up.
+        Raises AccountingError if the lines do not add up.
         """
         if self.has_row_per_line:
             counts = (self.row_count, self.blank_lines, self.joined_lines, self.filtered, self.rejected_lines)
@@ -152,17 +132,8 @@ class LineAccounting:
 class TextAccounting(LineAccounting):
     """The accounting of a text file whose rows are collected individually.
 
-    Parameters
-    ----------
-    raw
-        The file.
-    source, table
-        Name of the reader, and of the table that it fills.
-
-    Attributes
-    ----------
-    rows
-        Last rows by column; times are microseconds since the epoch.
+    ``source``, ``table``: name of the reader, and of the table that it fills. ``rows``: last rows by column;
+    times are microseconds since the epoch.
     """
 
     def __init__(self, raw: RawFile, source: str, table: str) -> None:
@@ -200,10 +171,7 @@ class TextAccounting(LineAccounting):
     def finish(self, times: Iterable[str]) -> tuple[pd.DataFrame, Retrieval]:
         """Return the rows as the table's frame, and the retrieval; that of a damaged file is truncated.
 
-        Parameters
-        ----------
-        times
-            Names of the time columns, beginning with the column that orders the table.
+        ``times``: names of the time columns, beginning with the column that orders the table.
         """
         import pandas as pd
 

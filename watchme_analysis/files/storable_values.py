@@ -45,22 +45,11 @@ def frame_of_rows(
 ) -> pd.DataFrame:
     r"""Return all rows as a table of the data dictionary.
 
-    Parameters
-    ----------
-    table
-        Name of the table.
-    rows
-        A mapping of columns to values for each row.
-    notes
-        Receives a sentence for each column with values that the table cannot hold. Halves of surrogate pairs
-        are kept as ``\ud83d``; numbers out of range and values of another kind become null.
-    make
-        Converts rows that the table can hold to a frame; by default :func:`conform`.
-
-    Raises
-    ------
-    InputError
-        If a row has a column that is not in the glossary.
+    ``table``: name of the table; ``rows``: a mapping of columns to values for each row; ``notes``: receives a
+    sentence for each column with values that the table cannot hold. Halves of surrogate pairs are kept as
+    ``\ud83d``; numbers out of range and values of another kind become null; ``make``: converts rows that the
+    table can hold to a frame; by default :func:`conform`. Raises InputError if a row has a column that is not
+    in the glossary.
     """
     import pandas as pd
 

@@ -25,10 +25,7 @@ def time_limit(size_bytes: int) -> Iterator[None]:
 
     Only the main thread of a process can be stopped, and only on systems with interval timers.
 
-    Raises
-    ------
-    TimeLimitError
-        When the time has passed.
+    Raises TimeLimitError when the time has passed.
     """
     limits = load_config().limits
     seconds = limits.file_s + size_bytes / MIB

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.config import load_config
+from watchme_analysis.files.json_values import shallow
 from watchme_analysis.files.limit_notes import limit_reached
 from watchme_analysis.text.render import note
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 # Levels that are read; each takes several nested calls of the YAML library.
 _DEEPEST = 50
-# Characters of a key that is not marked with "?", by the specification of YAML.
-_LONGEST_KEY = 1024
+# The library looks at every open bracket for every token: a megabyte of them would take an hour. In a text
+# with more brackets than a person writes, those of more levels than these become text before it is read.
+_MANY_BRACKETS = 1000
+_DEEPEST_BRACKETS = 100
 
 
 def read_yaml(
@@ -33,22 +36,14 @@ def read_yaml(
     repeated as many values as a file of settings may have. A value that is nested too deeply is its text, and
     the value of a tag is its plain value, unless ``tags`` has the tag.
 
-    Parameters
-    ----------
-    text
-        The text.
-    problems
-        Takes a sentence if aliases were kept as text because of the limit.
-    tags
-        By tag without its ``!``: returns what stands for the plain value.
-
-    Raises
-    ------
-    yaml.YAMLError, ValueError
-        If the text is not YAML, or a value is invalid, such as a date.
+    ``problems``: takes a sentence if aliases were kept as text because of the limit; ``tags``: by tag without
+    its ``!``: returns what stands for the plain value. Raises yaml.YAMLError, ValueError if the text is not
+    YAML, or a value is invalid, such as a date.
     """
     import yaml
 
+    if text.count("[") + text.count("{") > _MANY_BRACKETS:
+        text, _ = shallow(text, _DEEPEST_BRACKETS)
     limits = load_config().limits
     most, kept = limits.settings, 0
 
@@ -62,23 +57,6 @@ def read_yaml(
             super().__init__(stream)
             self._open: set[str] = set()
             self._sizes: dict[int, int] = {}
-
-        # The library looks at every open bracket for every token: a megabyte of brackets would take an hour.
-        # They are in the order in which they were opened, by line, place and number, so the first ones tell.
-
-        def stale_possible_simple_keys(self) -> None:
-            keys = self.possible_simple_keys
-            while keys:
-                level, key = next(iter(keys.items()))
-                if key.line == self.line and self.index - key.index <= _LONGEST_KEY:
-                    break
-                if key.required:
-                    context, problem = "while scanning a simple key", "could not find expected ':'"
-                    raise yaml.scanner.ScannerError(context, key.mark, problem, self.get_mark())
-                del keys[level]
-
-        def next_possible_simple_key(self) -> int | None:
-            return next((key.token_number for key in self.possible_simple_keys.values()), None)
 
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
             event: Any = self.peek_event()  # type: ignore[no-untyped-call]

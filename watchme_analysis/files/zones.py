@@ -25,16 +25,9 @@ def offset_in(data: bytes) -> timezone | None:
 class NotedZone(tzinfo):
     """A zone that records which times without a zone were read with it.
 
-    Attributes
-    ----------
-    zone
-        The zone itself.
-    is_assumed
-        Whether nobody stated the zone.
-    used
-        True after a time was read with it.
-    repeated, skipped
-        Local times that occur twice, because clocks are set back, or never, because they are set forward.
+    ``zone``: the zone itself; ``is_assumed``: whether nobody stated the zone; ``used``: true after a time was
+    read with it; ``repeated``, ``skipped``: local times that occur twice, because clocks are set back, or
+    never, because they are set forward.
     """
 
     def __init__(self, zone: tzinfo, *, is_assumed: bool = False) -> None:

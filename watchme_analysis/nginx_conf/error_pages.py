@@ -15,12 +15,8 @@ from watchme_analysis.nginx_conf.routing import Location, route_among
 class ErrorPage:
     """The page of a status.
 
-    Attributes
-    ----------
-    uri
-        A path, a named location, or a URL to which clients are redirected.
-    keeps_status
-        Whether clients get the status itself. With ``=`` they get the stated one, or that of the page.
+    ``uri``: a path, a named location, or a URL to which clients are redirected; ``keeps_status``: whether
+    clients get the status itself. With ``=`` they get the stated one, or that of the page.
     """
 
     uri: str
@@ -30,14 +26,8 @@ class ErrorPage:
 def error_page(places: Sequence[Location], path: str, status: int) -> ErrorPage | None:
     """Return the page that is set for a status of requests for a path; None for Nginx's own page.
 
-    Parameters
-    ----------
-    places
-        Locations of a configuration, from :func:`watchme_analysis.nginx_conf.routing.places_of`.
-    path
-        Path as the client sent it.
-    status
-        Status of an error, such as 502.
+    ``places``: locations of a configuration, from :func:`watchme_analysis.nginx_conf.routing.places_of`;
+    ``path``: path as the client sent it; ``status``: status of an error, such as 502.
     """
     row = route_among(places, path)
     for args in row["directives"].get("error_page", []) if row is not None else []:

@@ -51,20 +51,12 @@ _WHOLE_SERVER = re.compile(rb"^\s*(?:http|server)\s*\{.*^\s*(?:listen|location)\
 def parse_nginx_config(text: str, name: str = "nginx.conf") -> tuple[list[dict[str, Any]], list[Rejected]]:
     """Parse one configuration file as crossplane sees it; includes are left as they stand.
 
-    Parameters
-    ----------
-    text
-        The configuration.
-    name
-        Name for the rejected pieces.
+    ``name``: name for the rejected pieces.
 
-    Returns
-    -------
-    statements, rejected
-        Statements as crossplane's payload has them (``directive``, ``line``, ``args``, ``block``). When
-        the text breaks off, or a brace is one too many, the statements before that place are kept, the
-        open blocks are closed, and the rest is rejected. A text whose blocks are nested more than
-        :data:`MAX_NESTED_BLOCKS` deep is rejected as a whole.
+    Statements as crossplane's payload has them (``directive``, ``line``, ``args``, ``block``). When the text
+    breaks off, or a brace is one too many, the statements before that place are kept, the open blocks are
+    closed, and the rest is rejected. A text whose blocks are nested more than :data:`MAX_NESTED_BLOCKS` deep
+    is rejected as a whole.
     """
     import crossplane
 
@@ -182,16 +174,9 @@ def _repair(path: Path) -> tuple[str, int, str]:
 class Statement:
     """A directive of a configuration, in the order in which nginx reads it.
 
-    Attributes
-    ----------
-    file, line
-        Where it stands; line numbers of an ``nginx -T`` output count in that output.
-    number, parent
-        Position among all statements, and that of the block around it; None at the top.
-    directive, args
-        Name and arguments as crossplane reads them.
-    is_block
-        Whether it has braces.
+    ``file``, ``line``: where it stands; line numbers of an ``nginx -T`` output count in that output;
+    ``number``, ``parent``: position among all statements, and that of the block around it; None at the top;
+    ``directive``, ``args``: name and arguments as crossplane reads them; ``is_block``: whether it has braces.
     """
 
     file: str
@@ -207,20 +192,13 @@ class Statement:
 class Configuration:
     """A main file with everything that it includes.
 
-    Attributes
-    ----------
-    statements
-        Directives in the order in which nginx reads them, the ``include`` statements among them.
-    rejected
-        Parts that are no statements.
-    missing
-        Sentences about includes that are not in the imported folder.
-    circles
-        Sentences about files that include themselves.
-    truncated
-        True when a file ends early.
-    is_dump
-        True when the file is the output of ``nginx -T``, which holds its includes.
+    - ``statements``: directives in the order in which nginx reads them, the ``include`` statements among
+      them.
+    - ``rejected``: parts that are no statements.
+    - ``missing``: sentences about includes that are not in the imported folder.
+    - ``circles``: sentences about files that include themselves.
+    - ``truncated``: true when a file ends early.
+    - ``is_dump``: true when the file is the output of ``nginx -T``, which holds its includes.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -356,18 +334,12 @@ def _owner(raw: RawFile) -> RawFile | None:
 def read_nginx_config(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Read a configuration and everything it includes.
 
-    Parameters
-    ----------
-    raw
-        ``nginx.conf`` (or the output of ``nginx -T`` under that name), ``edge.conf``, or a part such as
-        ``conf.d/api.conf`` that no main file includes.
+    ``raw``: ``nginx.conf`` (or the output of ``nginx -T`` under that name), ``edge.conf``, or a part such as
+    ``conf.d/api.conf`` that no main file includes.
 
-    Returns
-    -------
-    frame, retrieval
-        Table ``config_directives``: one row per directive in the order nginx reads them, the ``include``
-        statements themselves among them. A part that a main file includes gives no rows of its own.
-        Missing includes stand in the notes.
+    Table ``config_directives``: one row per directive in the order nginx reads them, the ``include``
+    statements themselves among them. A part that a main file includes gives no rows of its own. Missing
+    includes stand in the notes.
     """
     mains = _mains(raw)
     owner = _owner(raw)

@@ -164,16 +164,9 @@ _REDIRECTS = {"redirect": 302, "permanent": 301}
 class Rewritten:
     """A path after rewrites.
 
-    Attributes
-    ----------
-    path
-        The path, without a query; None when a variable decides.
-    status
-        Of the redirect that answers at once, else None.
-    searches
-        Whether a location is looked for anew.
-    ended
-        Whether nothing of the block that comes behind was done, such as a ``return``.
+    ``path``: the path, without a query; None when a variable decides; ``status``: of the redirect that
+    answers at once, else None; ``searches``: whether a location is looked for anew; ``ended``: whether
+    nothing of the block that comes behind was done, such as a ``return``.
     """
 
     path: str | None
@@ -342,21 +335,10 @@ def with_port(address: str, port: int) -> str:
 def upstream_path(location: dict[str, Any], path: str, requested: str, stays: bool = False) -> str | None:
     """Return the path that a location's upstream gets, without a query.
 
-    Parameters
-    ----------
-    location
-        A row of :func:`effective_locations`.
-    path
-        Normal path of the request, after rewrites.
-    requested
-        Path as the client sent it.
-    stays
-        Whether a rewrite has changed it for good.
+    ``location``: a row of :func:`effective_locations`; ``path``: normal path of the request, after rewrites;
+    ``requested``: path as the client sent it; ``stays``: whether a rewrite has changed it for good.
 
-    Returns
-    -------
-    str or None
-        None when nothing is passed on, or a variable decides.
+    None when nothing is passed on, or a variable decides.
     """
     if not location["proxy_pass"]:
         return None
@@ -492,24 +474,13 @@ def route(
 ) -> Location | None:
     """Return the location that serves a path, chosen as nginx does.
 
-    Parameters
-    ----------
-    directives
-        Table ``config_directives``, or what :func:`effective_locations` made of it (quicker for many
-        paths).
-    path
-        Path as the client sent it, with or without its query.
-    host
-        Host header. Without one, the server that passes requests on is preferred to one that only
-        redirects.
-    layer
-        ``nginx`` or ``edge``.
+    ``directives``: table ``config_directives``, or what :func:`effective_locations` made of it (quicker for
+    many paths); ``path``: path as the client sent it, with or without its query; ``host``: host header.
+    Without one, the server that passes requests on is preferred to one that only redirects; ``layer``:
+    ``nginx`` or ``edge``.
 
-    Returns
-    -------
-    dict or None
-        A row of :func:`effective_locations` with ``upstream_path``, the path that the upstream is asked
-        for (None: nothing is passed on, or a variable decides); None when the layer has no server.
+    A row of :func:`effective_locations` with ``upstream_path``, the path that the upstream is asked for
+    (None: nothing is passed on, or a variable decides); None when the layer has no server.
     """
     frame = directives if "server_id" in directives.columns else effective_locations(directives)
     return route_among(places_of(frame, layer), path, host)
@@ -518,12 +489,7 @@ def route(
 def route_among(rows: Sequence[Location], path: str, host: str | None = None) -> Location | None:
     """Return the result of :func:`route` for locations that were read from the frame once, for many paths.
 
-    Parameters
-    ----------
-    rows
-        From :func:`places_of`.
-    path, host
-        As for :func:`route`.
+    ``path``, ``host``: as for :func:`route`.
     """
     server = choose_server(rows, host)
     if server is None:

@@ -68,18 +68,10 @@ class Block:
 def configuration_tree(directives: pd.DataFrame, layer: str) -> Block:
     """Return the configuration of a layer: a nameless block around everything.
 
-    Parameters
-    ----------
-    directives
-        Table ``config_directives``.
-    layer
-        ``nginx`` or ``edge``.
+    ``layer``: ``nginx`` or ``edge``.
 
-    Returns
-    -------
-    Block
-        An empty one when the layer has no directives. ``server`` and ``upstream`` blocks that stand outside
-        of an ``http`` block (a ``conf.d`` file read alone) are put into the first ``http`` block there is.
+    An empty one when the layer has no directives. ``server`` and ``upstream`` blocks that stand outside of an
+    ``http`` block (a ``conf.d`` file read alone) are put into the first ``http`` block there is.
     """
     import pandas as pd
 

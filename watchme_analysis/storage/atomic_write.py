@@ -17,19 +17,10 @@ _FIRST_BYTES = 4096
 def check_replaceable(path: Path, is_same_kind: Callable[[bytes], bool], kind: str) -> None:
     """Check that writing an output does not overwrite an unrelated file.
 
-    Parameters
-    ----------
-    path
-        File to write. A missing or empty file, and a device or a pipe, may be written to.
-    is_same_kind
-        Tells from the first 4,096 bytes of a file whether it is an earlier output.
-    kind
-        Kind of such an output, which the message names by ``error-output-other-kind``.
-
-    Raises
-    ------
-    InputError
-        When the file holds something else, or can't be read.
+    ``path``: file to write. A missing or empty file, and a device or a pipe, may be written to;
+    ``is_same_kind``: tells from the first 4,096 bytes of a file whether it is an earlier output; ``kind``:
+    kind of such an output, which the message names by ``error-output-other-kind``. Raises InputError when the
+    file holds something else, or can't be read.
     """
     if not path.is_file():
         return
@@ -55,18 +46,10 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666, *, follow_links
 
     Concurrent writers of the same file use separate temporary files; the last to finish wins.
 
-    Parameters
-    ----------
-    path
-        The file, in an existing folder. A path that is not a regular file (pipe, ``/dev/stdout``) is written
-        directly.
-    data
-        Its content.
-    mode
-        Permissions of the file before the process's umask.
-    follow_links
-        Whether the target of a link is written, as for a file that the user names. Otherwise the link itself
-        is replaced, as for files in a folder that may have come from somebody else.
+    ``path``: the file, in an existing folder. A path that is not a regular file (pipe, ``/dev/stdout``) is
+    written directly; ``mode``: permissions of the file before the process's umask; ``follow_links``: whether
+    the target of a link is written, as for a file that the user names. Otherwise the link itself is replaced,
+    as for files in a folder that may have come from somebody else.
     """
     if follow_links:
         if path.exists() and not path.is_file():

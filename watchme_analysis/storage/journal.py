@@ -43,16 +43,8 @@ def utc_now() -> datetime:
 class Journal:
     """An opened journal; from :func:`open_journal`.
 
-    Attributes
-    ----------
-    path
-        File of the journal.
-    last
-        Last entry of each key.
-    entries
-        All entries, in the order in which they were written.
-    now
-        Returns the time of an entry.
+    ``path``: file of the journal; ``last``: last entry of each key; ``entries``: all entries, in the order in
+    which they were written; ``now``: returns the time of an entry.
     """
 
     path: Path
@@ -71,17 +63,8 @@ class Journal:
     def write(self, key: str, event: str, **details: Any) -> dict[str, Any]:
         """Append an entry, wait until it is on disk, and return it.
 
-        Parameters
-        ----------
-        key, event
-            What it is about, and what happened or is about to happen.
-        **details
-            Further values for JSON.
-
-        Raises
-        ------
-        InputError
-            When the journal can't be written.
+        ``key``, ``event``: what it is about, and what happened or is about to happen; ``**details``: further
+        values for JSON. Raises InputError when the journal can't be written.
         """
         if self._file is None:
             raise InputError(f"The journal {self.path} is open for reading only.")
@@ -112,17 +95,9 @@ def open_journal(path: Path, now: Callable[[], datetime] = utc_now) -> Iterator[
     An incomplete last line of a killed run is ended with a newline and ignored: its action had not begun,
     since an action begins only after its entry is on disk.
 
-    Parameters
-    ----------
-    path
-        File of the journal; created, with its folder, when it does not exist.
-    now
-        Returns the time of an entry.
-
-    Raises
-    ------
-    InputError
-        When another run holds the journal, it can't be read or written, or the file is something else.
+    ``path``: file of the journal; created, with its folder, when it does not exist; ``now``: returns the time
+    of an entry. Raises InputError when another run holds the journal, it can't be read or written, or the
+    file is something else.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,10 +126,7 @@ def open_journal(path: Path, now: Callable[[], datetime] = utc_now) -> Iterator[
 def read_journal(path: Path) -> Journal:
     """Return a journal for reading; without entries when the file does not exist.
 
-    Raises
-    ------
-    InputError
-        When the file can't be read or is something else.
+    Raises InputError when the file can't be read or is something else.
     """
     journal = Journal(path)
     try:
@@ -191,10 +163,7 @@ def _may_be_an_entry(line: str) -> bool:
 def _entry(line: str) -> dict[str, Any] | None:
     """Return the entry in a line; None for a line that is not JSON, such as the beginning of an entry.
 
-    Raises
-    ------
-    ValueError
-        When the line is JSON and no entry: taking it for cut could repeat what it records.
+    Raises ValueError when the line is JSON and no entry: taking it for cut could repeat what it records.
     """
     try:
         entry = json.loads(line)

@@ -27,15 +27,9 @@ if TYPE_CHECKING:
 class Selection:
     """Selection of rows and columns of a log.
 
-    Attributes
-    ----------
-    columns
-        Columns of ``access_log``, in order.
-    since, until
-        Bounds of the time, ``since <= time < until``, microseconds since the epoch. With a bound, rows
-        without a time are excluded.
-    path_prefix
-        Prefix of the path.
+    ``columns``: columns of ``access_log``, in order; ``since``, ``until``: bounds of the time, ``since <=
+    time < until``, microseconds since the epoch. With a bound, rows without a time are excluded;
+    ``path_prefix``: prefix of the path.
     """
 
     columns: tuple[str, ...] = ACCESS_COLUMNS

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.access_logs.engine.column_loops import has_prefix, partition_lines
 from watchme_analysis.access_logs.engine.columns import Columns, Parsed
-from watchme_analysis.access_logs.engine.line_loop import find_lines, parse_lines
+from watchme_analysis.access_logs.engine.loops import parse_lines
 from watchme_analysis.access_logs.engine.program import Program
-from watchme_analysis.files.arrow_arrays import room_for
+from watchme_analysis.files.arrow_arrays import truths_of
 from watchme_analysis.files.time_columns import moments_at
 
 if TYPE_CHECKING:
@@ -20,34 +19,16 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Fewest bytes per line; hardly any log has shorter lines on average.
-_SHORT_LINE = 80
-
 
 class CompiledLines:
     """The lines of a block, split by the compiled loop.
 
     It must be used before the same thread parses another block, because its arrays are reused.
 
-    Parameters
-    ----------
-    program
-        Program of the values to store.
-    buf
-        Read-only bytes of the chunk, and ``ROOM_BYTES`` more.
-    bounds
-        Starts and ends of its lines, all of which have a line end.
-    selection
-        Selection of rows and columns.
-
-    Attributes
-    ----------
-    read
-        Number of unambiguous lines.
-    rows
-        Indexes of the selected lines.
-    others
-        Indexes of the ambiguous lines.
+    ``program``: program of the values to store; ``buf``: read-only bytes of the chunk, and ``ROOM_BYTES``
+    more; ``bounds``: starts and ends of its lines, all of which have a line end; ``selection``: selection of
+    rows and columns. ``read``: number of unambiguous lines; ``rows``: indexes of the selected lines;
+    ``others``: indexes of the ambiguous lines.
     """
 
     def __init__(
@@ -56,21 +37,20 @@ class CompiledLines:
         import numpy as np
 
         lines = len(bounds[0])
-        # One more, since a last line without its end may be among the further rows.
-        out = _SPACE.for_lines(program, lines + 1)
+        out = _SPACE.for_lines(program, lines)
         parse_lines(buf, bounds, program.kernel_plan, program.limits, out, _SPACE.known_times)
         if "time_text" in program.ints:
             _read_times(program, buf, out, lines)
-        good, others = np.empty((2, lines), np.int64)
-        self.read = partition_lines(out[0][:lines], good, others)
-        good, self.others = good[: self.read], others[: lines - self.read]
+        good = out[0][:lines]
+        rows, self.others = np.flatnonzero(good), np.flatnonzero(~good)
+        self.read = len(rows)
         self._columns = Columns(Parsed(buf, *out[1:]), program)
         self._needed = selection.needed
-        self.rows = _selected_rows(self._columns, selection, buf, good)
+        self.rows = _selected_rows(self._columns, selection, rows)
 
-    def table(self, constants: dict[str, Any], further: pa.Table) -> pa.Table:
-        """Return the selected rows, with constant columns, merged with further rows."""
-        return self._columns.table(self._needed, self.rows, constants, further)
+    def table(self, constants: dict[str, Any]) -> pa.Table:
+        """Return the selected rows, with constant columns."""
+        return self._columns.table(self._needed, self.rows, constants)
 
 
 def _read_times(program: Program, buf: Array, out: tuple[Array, ...], lines: int) -> None:
@@ -84,37 +64,16 @@ def _read_times(program: Program, buf: Array, out: tuple[Array, ...], lines: int
     good[rows[~known]] = False
 
 
-def line_bounds(buf: Array, size: int) -> tuple[Array, Array]:
-    """Return the starts and ends of the lines in the first bytes of a buffer, without their line ends.
+def _selected_rows(columns: Columns, selection: Selection, rows: Array) -> Array:
+    import pyarrow.compute as pc
 
-    Bytes after the last line end are not a line. The buffer has ``ROOM_BYTES`` more bytes.
-    """
-    import numpy as np
-
-    room = size // _SHORT_LINE + 1
-    bounds = room_for(2, room, kind=np.int64)
-    count = find_lines(buf, size, *bounds)
-    if count > room:
-        bounds = room_for(2, count, kind=np.int64)
-        find_lines(buf, size, *bounds)
-    return bounds[0, :count], bounds[1, :count]
-
-
-def _selected_rows(columns: Columns, selection: Selection, buf: Array, rows: Array) -> Array:
     times = columns.times() if selection.since is not None or selection.until is not None else None
     if selection.since is not None:
         rows = rows[times[rows] >= selection.since] if times is not None else rows[:0]
     if selection.until is not None:
         rows = rows[times[rows] < selection.until] if times is not None else rows[:0]
     if selection.path_prefix:
-        import numpy as np
-
-        spans = columns.text("path")
-        prefix = np.frombuffer(selection.path_prefix.encode(), np.uint8)
-        found = np.zeros(len(rows), bool)
-        if spans is not None:
-            has_prefix(buf, tuple(spans), rows, prefix, found)
-        rows = rows[found]
+        rows = rows[truths_of(pc.starts_with(columns.text("path", rows), selection.path_prefix))]
     return rows
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -38,12 +38,8 @@ if TYPE_CHECKING:
 def most_common_plan(size: int, reader: ReferenceParser) -> LogFormat | None:
     """Return the format of most lines of a sample, None for lines that only the reference parser reads.
 
-    Parameters
-    ----------
-    size
-        Number of lines of the sample.
-    reader
-        Reference parser that has been prepared with the sample.
+    ``size``: number of lines of the sample; ``reader``: reference parser that has been prepared with the
+    sample.
     """
     if reader.fields is not None:
         return None
@@ -75,10 +71,8 @@ def has_numba() -> bool:
 def chosen_engine(requested: str) -> str:
     """Return the engine to use: the stated one, for ``auto`` the compiled loop where numba is installed.
 
-    Raises
-    ------
-    InputError
-        If the engine does not exist, or numba is not installed, as on Macs with an Intel processor.
+    Raises InputError if the engine does not exist, or numba is not installed, as on Macs with an Intel
+    processor.
     """
     if requested not in ENGINES:
         raise InputError(
@@ -94,18 +88,11 @@ def chosen_engine(requested: str) -> str:
 class Engine:
     """Parses blocks of whole lines; several threads may parse blocks at the same time.
 
-    Parameters
-    ----------
-    formats
-        Formats that may have written the lines, the most probable first.
-    zone
-        Zone of times without a zone.
-    selection
-        Columns, time window and path prefix.
-    engine
-        A value of :data:`ENGINES`; all return the same rows.
-    decode
-        True to decode the escapes of Nginx's default escaping, or Apache's.
+    - ``formats``: formats that may have written the lines, the most probable first.
+    - ``zone``: zone of times without a zone.
+    - ``selection``: columns, time window and path prefix.
+    - ``engine``: a value of :data:`ENGINES`; all return the same rows.
+    - ``decode``: true to decode the escapes of Nginx's default escaping, or Apache's.
     """
 
     def __init__(
@@ -127,19 +114,15 @@ class Engine:
     def read(self, data: Block | bytes | memoryview, constants: dict[str, Any] | None = None) -> Chunk:
         """Return a parsed chunk.
 
-        Parameters
-        ----------
-        data
-            Whole lines; the last line may lack its end.
-        constants
-            Columns with the same value in every row, such as ``file``.
+        ``data``: whole lines; the last line may lack its end; ``constants``: columns with the same value in
+        every row, such as ``file``.
         """
         import numpy as np
 
         block = block_of(data)
         size = len(block)
         buf = block.array(ROOM_BYTES)
-        bounds = self._bounds(buf, size)
+        bounds = _line_bounds(buf[:size])
         lines = len(bounds[0])
         reader = ReferenceParser(self._formats, self._zone, fields=block.fields)
         sample = _lines(buf, bounds, _sample_rows(lines))
@@ -158,32 +141,16 @@ class Engine:
         compiled = self._compiled(program, buf, bounds)
         others = np.append(compiled.others, np.arange(whole, lines))
         ambiguous = self._by_reference(chunk, others, reader, given)
+        table = compiled.table(given)
         if self._decode:
-            table = compiled.table(given, ambiguous.table[:0])
-            table = merged(unescaped_table(table, plan.escape), ambiguous.table)
-        else:
-            table = compiled.table(given, ambiguous.table)
+            table = unescaped_table(table, plan.escape)
+        table = merged(table, ambiguous.table)
         return ambiguous._replace(
             table=table,
             lines=lines,
             filtered=compiled.read - len(compiled.rows) + ambiguous.filtered,
             formats=ambiguous.formats + Counter({plan.described: compiled.read}),
         )
-
-    def _bounds(self, buf: Array, size: int) -> Bounds:
-        """Return the starts and ends of the lines in the first bytes; ``ROOM_BYTES`` more bytes follow."""
-        import numpy as np
-
-        if self._engine != "numba":
-            return _line_bounds(buf[:size])
-        from watchme_analysis.access_logs.engine.compiled_parser import line_bounds
-
-        starts, ends = line_bounds(buf, size)
-        if _has_line_end(buf[:size]):
-            return starts, ends
-        start = int(buf[:size].tobytes().rfind(b"\n")) + 1
-        stop = size - (size > start and buf[size - 1] == _RETURN)
-        return np.append(starts, start), np.append(ends, stop)
 
     def _compiled(self, program: Program, buf: Array, bounds: Bounds) -> CompiledLines:
         from watchme_analysis.access_logs.engine.compiled_parser import CompiledLines
@@ -259,3 +226,13 @@ def _lines(buf: Array, bounds: Bounds, rows: Iterable[int]) -> list[bytes]:
 def _sample_rows(lines: int) -> list[int]:
     step = max(1, lines // _SAMPLE)
     return list(range(0, lines, step))[:_SAMPLE]
+
+
+def load_loops() -> None:
+    """Load the compiled loops; the first time on a machine they are compiled and cached."""
+    from watchme_analysis.access_logs.formats.known_formats import stock_format
+    from watchme_analysis.access_logs.routes import compiled_routes
+
+    line = b'192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "curl"\n'
+    chunk = Engine([stock_format("combined")], UTC, engine="numba").read(line)
+    compiled_routes(chunk.table["path"].combine_chunks())

@@ -28,23 +28,13 @@ REQUEST_COLUMNS = ("method", "path", "query", "protocol", "request")
 class Program:
     """The values that the compiled loop stores for a format, and the columns that they fill.
 
-    Attributes
-    ----------
-    log_format
-        The format.
-    texts
-        Variables that fill each text column, in order of preference.
-    wholes
-        Variables that fill each whole-number column, in order of preference.
-    decimals
-        Variable that fills each decimal column.
-    further
-        Variables in ``extra``, sorted.
-    spans, ints, floats, lists
-        Slot of each variable. For an upstream variable, that of its last try is in ``spans`` and that of all
-        tries in ``lists``.
-    request_slot
-        First of the five spans of the request; -1 if no request is needed.
+    - ``texts``: variables that fill each text column, in order of preference.
+    - ``wholes``: variables that fill each whole-number column, in order of preference.
+    - ``decimals``: variable that fills each decimal column.
+    - ``further``: variables in ``extra``, sorted.
+    - ``spans``, ``ints``, ``floats``, ``lists``: slot of each variable. For an upstream variable, that of its
+      last try is in ``spans`` and that of all tries in ``lists``.
+    - ``request_slot``: first of the five spans of the request; -1 if no request is needed.
     """
 
     log_format: LogFormat
@@ -79,7 +69,7 @@ class Program:
         """Literals, their bounds and first bytes, kinds and slots in the layout of the loop."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.addresses import WORD
+        from watchme_analysis.access_logs.engine.loops import WORD
 
         literals = self.log_format.literals
         bounds = np.cumsum([0, *map(len, literals)]).astype(np.int64)
@@ -110,14 +100,14 @@ class Program:
         return writes_nothing, LONG_LINE, self.request_slot, is_alone, *sign
 
     def _role(self, variable: Variable) -> int:
-        from watchme_analysis.access_logs.engine import value_loops
+        from watchme_analysis.access_logs.engine import loops
 
         if variable.name != self.sources.request:
             return 0
-        return value_loops.REQUEST if variable.name == "request" else value_loops.TARGET
+        return loops.REQUEST if variable.name == "request" else loops.TARGET
 
     def _kind(self, variable: Variable) -> int:
-        from watchme_analysis.access_logs.engine import value_loops as loops
+        from watchme_analysis.access_logs.engine import loops
 
         if variable.kind == "list":
             lists = {"upstream_status": loops.LIST_STATUS, "upstream_addr": loops.LIST_ADDRESS}
@@ -140,12 +130,7 @@ class Program:
 def compile_program(log_format: LogFormat, columns: Iterable[str]) -> Program | None:
     """Return the program for columns, None when only the reference parser can parse the format.
 
-    Parameters
-    ----------
-    log_format
-        The format.
-    columns
-        Needed columns of ``access_log``.
+    ``columns``: needed columns of ``access_log``.
     """
     if not _is_plain(log_format):
         return None

@@ -48,14 +48,8 @@ _TRUNCATED_SHARE = 0.002
 class _Alike(NamedTuple):
     """What lines that are converted together have in common.
 
-    Attributes
-    ----------
-    name
-        Name of their format in notes.
-    log_format
-        The format, None for lines of programs without one.
-    variables
-        Names of their variables.
+    ``name``: name of their format in notes; ``log_format``: the format, None for lines of programs without
+    one; ``variables``: names of their variables.
     """
 
     name: str
@@ -66,23 +60,10 @@ class _Alike(NamedTuple):
 class ReferenceLines:
     """The lines of a block that the reference parser reads.
 
-    Parameters
-    ----------
-    reader
-        Parser that has been prepared with a sample of the block.
-    selection
-        Columns, time window and path prefix.
-    constants
-        Columns with the same value in every row.
-    decode
-        True to decode the escapes of texts.
-
-    Attributes
-    ----------
-    rejected
-        Lines that are no requests.
-    blank, filtered
-        Number of blank lines and directives, and of rows that the selection left out.
+    ``reader``: parser that has been prepared with a sample of the block; ``selection``: columns, time window
+    and path prefix; ``constants``: columns with the same value in every row; ``decode``: true to decode the
+    escapes of texts. ``rejected``: lines that are no requests; ``blank``, ``filtered``: number of blank lines
+    and directives, and of rows that the selection left out.
     """
 
     def __init__(
@@ -100,16 +81,9 @@ class ReferenceLines:
     ) -> pa.Table:
         """Return the selected rows of lines.
 
-        Parameters
-        ----------
-        lines
-            Indexes in ascending order, and lines.
-        plan
-            Format of most lines, if they have one.
-        block_lines
-            Number of lines of the block.
-        is_cut
-            True if the last line of the block has no line end, so that it may be cut.
+        ``lines``: indexes in ascending order, and lines; ``plan``: format of most lines, if they have one;
+        ``block_lines``: number of lines of the block; ``is_cut``: true if the last line of the block has no
+        line end, so that it may be cut.
         """
         cut = block_lines - 1 if is_cut else -1
         alike, single = self._sorted_out(lines, plan, cut)

@@ -73,17 +73,9 @@ def reason_unmatched(line: bytes) -> str:
 def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
     """Return the reason why a line does not match a format, in words.
 
-    Parameters
-    ----------
-    log_format
-        The format.
-    line
-        A line that :meth:`LogFormat.match` does not match.
+    ``line``: a line that :meth:`LogFormat.match` does not match.
 
-    Returns
-    -------
-    str or None
-        None when not even the beginning of the line matches the format.
+    None when not even the beginning of the line matches the format.
     """
     found = _beginnings(log_format).match(line) if len(line) <= LONG_LINE else None
     if found is None or found.lastindex is None:
@@ -108,14 +100,8 @@ def mismatch_reason(log_format: LogFormat, line: bytes) -> str | None:
 def misfit_notes(formats: Sequence[LogFormat], lines: Sequence[bytes], zone: tzinfo) -> list[str]:
     """Return the sentence that says where the first line departs from a stated format; empty if a line fits.
 
-    Parameters
-    ----------
-    formats
-        The stated format, then those that are tried without it.
-    lines
-        The first lines of a log.
-    zone
-        Zone of times without a zone.
+    ``formats``: the stated format, then those that are tried without it; ``lines``: the first lines of a log;
+    ``zone``: zone of times without a zone.
     """
     stated = formats[0]
     reader = ReferenceParser(formats, zone)
@@ -177,16 +163,9 @@ _WRAPPED = ("log", "message", "MESSAGE")
 class Reading(NamedTuple):
     """A way to read a line.
 
-    Attributes
-    ----------
-    name
-        Name of the format in notes.
-    values
-        Variables of the line; missing values are None.
-    log_format
-        The format; None for lines of programs without one.
-    may_wrap
-        True for a JSON object that is no request itself, and may hold the line of a program.
+    ``name``: name of the format in notes; ``values``: variables of the line; missing values are None;
+    ``log_format``: the format; None for lines of programs without one; ``may_wrap``: true for a JSON object
+    that is no request itself, and may hold the line of a program.
     """
 
     name: str
@@ -199,22 +178,13 @@ class Reading(NamedTuple):
 class ReferenceParser:
     """Parses lines individually and exactly, in the formats that may have written them.
 
-    Attributes
-    ----------
-    formats
-        Formats in the order in which they are tried.
-    zone
-        Zone of times without a zone.
-    used
-        Number of lines by format; JSON with known keys counts as ``JSON``.
-    prefixed
-        True if the lines have a prefix outside of the formats, which is removed.
-    fields
-        Content of the directives above the line, in a log with directives.
-    keys
-        Variables by key, of the JSON formats.
-    others
-        Lines of the sample that do not match the first format.
+    - ``formats``: formats in the order in which they are tried.
+    - ``zone``: zone of times without a zone.
+    - ``used``: number of lines by format; JSON with known keys counts as ``JSON``.
+    - ``prefixed``: true if the lines have a prefix outside of the formats, which is removed.
+    - ``fields``: content of the directives above the line, in a log with directives.
+    - ``keys``: variables by key, of the JSON formats.
+    - ``others``: lines of the sample that do not match the first format.
     """
 
     formats: Sequence[LogFormat]
@@ -235,20 +205,14 @@ class ReferenceParser:
     def row(self, line: bytes) -> dict[str, object]:
         """Return a line's columns.
 
-        Raises
-        ------
-        ValueError
-            With the reason why the line is not a request.
+        Raises ValueError with the reason why the line is not a request.
         """
         return self.row_and_format(line)[0]
 
     def row_and_name(self, line: bytes) -> tuple[dict[str, object], str]:
         """Return a line's columns, and the name of its format in notes.
 
-        Raises
-        ------
-        ValueError
-            With the reason why the line is not a request.
+        Raises ValueError with the reason why the line is not a request.
         """
         before = self.used.copy()
         row = self.row(line)
@@ -261,17 +225,8 @@ class ReferenceParser:
 
         If the program writes no times, that of the prefix of a container runtime or syslog counts.
 
-        Parameters
-        ----------
-        line
-            The line.
-        reading
-            The only reading of the line, if it is known.
-
-        Raises
-        ------
-        ValueError
-            With the reason why the line is not a request.
+        ``reading``: the only reading of the line, if it is known. Raises ValueError with the reason why the
+        line is not a request.
         """
         text = self.strip_prefix(line)
         row, log_format = self._row_and_format(text, self._readings(text) if reading is None else [reading])
@@ -311,10 +266,7 @@ class ReferenceParser:
 
         If a value is invalid, :meth:`row` tries further formats.
 
-        Raises
-        ------
-        ValueError
-            With the reason why the line is not a request.
+        Raises ValueError with the reason why the line is not a request.
         """
         found = next(self._readings(line), None)
         if found is None:

@@ -91,18 +91,9 @@ def looks_like_apache(text: str) -> bool:
 def compile_apache(text: str, name: str = "") -> LogFormat:
     r"""Return a compiled ``LogFormat``.
 
-    Parameters
-    ----------
-    text
-        The format, with or without the backslashes that ``\"`` needs in a configuration.
-    name
-        Name of the format.
-
-    Raises
-    ------
-    FormatError
-        If the format has no directive, an unknown directive, a time that cannot be parsed, or two values
-        without a separator.
+    ``text``: the format, with or without the backslashes that ``\"`` needs in a configuration; ``name``: name
+    of the format. Raises FormatError if the format has no directive, an unknown directive, a time that cannot
+    be parsed, or two values without a separator.
     """
     plain = _CONFIG_ESCAPE.sub(lambda found: _CONFIG_CHARS.get(found[1], found[1]), text)
     for parts, whole in _WHOLES:

@@ -58,10 +58,7 @@ def candidate_formats(raw: RawFile) -> Candidates:
     The order is: the format stated in ``case.toml``, that of the ``access_log`` directive for the file, those
     of other directives, the other formats of the configurations in the folder, and the stock formats.
 
-    Raises
-    ------
-    FormatError
-        If the stated format is unknown or cannot be compiled.
+    Raises FormatError if the stated format is unknown or cannot be compiled.
     """
     notes: list[str] = []
     configured: dict[str, LogFormat] = {}

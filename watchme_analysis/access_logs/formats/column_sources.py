@@ -76,25 +76,17 @@ Texts = Sequence[str | None]
 class ColumnSources:
     """The variables of a format that fill each column.
 
-    Attributes
-    ----------
-    names
-        Variables of the format.
-    texts, integers
-        Columns and the variables of the format that may fill them, in order of preference; empty for none.
-    times
-        Variables with the time, in order of preference.
-    duration
-        The variable with the duration of the request; None without one.
-    upstream
-        Variables about the upstream.
-    upstream_times
-        Columns that are sums over all tries, and their variables.
-    request
-        The variable with the request line or, without one, the first with the target; None without either.
-    further
-        Variables that fill no column primarily. They are stored in ``extra`` unless they replace a missing
-        value of a column or repeat the value of a column.
+    - ``names``: variables of the format.
+    - ``texts``, ``integers``: columns and the variables of the format that may fill them, in order of
+      preference; empty for none.
+    - ``times``: variables with the time, in order of preference.
+    - ``duration``: the variable with the duration of the request; None without one.
+    - ``upstream``: variables about the upstream.
+    - ``upstream_times``: columns that are sums over all tries, and their variables.
+    - ``request``: the variable with the request line or, without one, the first with the target; None without
+      either.
+    - ``further``: variables that fill no column primarily. They are stored in ``extra`` unless they replace a
+      missing value of a column or repeat the value of a column.
     """
 
     names: tuple[str, ...]
@@ -165,22 +157,11 @@ def row_of(values: Values, zone: tzinfo) -> dict[str, Any]:
 def columns_of(values: Mapping[str, Texts], zone: tzinfo) -> dict[str, Sequence[Any]]:
     """Return the columns of requests of one format, times as microseconds since the epoch.
 
-    Parameters
-    ----------
-    values
-        Variables of the format with their value in each request; missing values are None.
-    zone
-        Zone of times without a zone.
+    ``values``: variables of the format with their value in each request; missing values are None; ``zone``:
+    zone of times without a zone.
 
-    Returns
-    -------
-    dict
-        Values of each column; columns without a source may be missing.
-
-    Raises
-    ------
-    ValueError
-        If a value is invalid for its variable.
+    Values of each column; columns without a source may be missing. Raises ValueError if a value is invalid
+    for its variable.
     """
     sources = column_sources(tuple(values))
     # Variables that add nothing to the columns of a request, by request.
@@ -308,10 +289,7 @@ def _request(values: Values) -> tuple[Mapping[str, str | None], set[str]]:
 def upstream_columns(values: Mapping[str, Texts]) -> dict[str, Sequence[Any]]:
     """Return the columns of upstream variables: sums over tries, last values, number of tries, raw values.
 
-    Raises
-    ------
-    ValueError
-        If a value is invalid for its variable.
+    Raises ValueError if a value is invalid for its variable.
     """
     present = [name for name in UPSTREAM if name in values]
     if not present:

@@ -64,20 +64,11 @@ class _Fields(NamedTuple):
 def extended_formats(formats: Sequence[LogFormat], lines: Sequence[bytes], size: int) -> list[LogFormat]:
     """Return formats for the lines of a sample that begin as a known format and go on behind it.
 
-    Parameters
-    ----------
-    formats
-        The known formats, the most probable first.
-    lines
-        Lines that match none of them.
-    size
-        Number of lines of the sample.
+    ``formats``: the known formats, the most probable first; ``lines``: lines that match none of them;
+    ``size``: number of lines of the sample.
 
-    Returns
-    -------
-    list of LogFormat
-        One with each field, and one with the rest as a whole, for lines with other fields. Empty if the
-        lines are so few that they may as well be damaged.
+    One with each field, and one with the rest as a whole, for lines with other fields. Empty if the lines are
+    so few that they may as well be damaged.
     """
     rests = {base: behind for base in formats if (behind := _rests(base, lines))}
     if not rests:

@@ -63,18 +63,8 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
 
     Without keys of a format, lines of a program in `known_formats` are read by its keys.
 
-    Parameters
-    ----------
-    line
-        The line.
-    keys
-        Variables by key, from :func:`keys_of`. Other keys are recognized by their usual names, and unknown
-        keys keep their names.
-
-    Raises
-    ------
-    ValueError
-        If a known program's line has an invalid time.
+    ``keys``: variables by key, from :func:`keys_of`. Other keys are recognized by their usual names, and
+    unknown keys keep their names. Raises ValueError if a known program's line has an invalid time.
     """
     try:
         record = json_value(line)
@@ -157,12 +147,8 @@ _EPOCH = re.compile(rb"\d{10}\.\d{1,6}")
 def shape_of(line: bytes, keys: dict[str, str]) -> LogFormat | None:
     """Return the plan of lines with the shape of a line, None if only the reference parser supports it.
 
-    Parameters
-    ----------
-    line
-        An object of texts and numbers, possibly nested.
-    keys
-        Variables by key, as for :func:`values_of`.
+    ``line``: an object of texts and numbers, possibly nested; ``keys``: variables by key, as for
+    :func:`values_of`.
     """
     try:
         literals, names = _taken_apart(line, keys)

@@ -118,10 +118,7 @@ class KnownFormat:
 def known_formats() -> tuple[KnownFormat, ...]:
     """Return all known formats, in the order in which they are tried.
 
-    Raises
-    ------
-    InputError
-        If a format is incomplete or invalid.
+    Raises InputError if a format is incomplete or invalid.
     """
     found: list[KnownFormat] = []
     for file in sorted(files(__package__).joinpath("known").iterdir(), key=lambda each: each.name):
@@ -133,10 +130,7 @@ def known_formats() -> tuple[KnownFormat, ...]:
 def parse_formats(file: str, text: str) -> list[KnownFormat]:
     """Return the formats of the text of a file.
 
-    Raises
-    ------
-    InputError
-        If a format is incomplete or invalid.
+    Raises InputError if a format is incomplete or invalid.
     """
     try:
         return [_parsed(file, entry) for entry in tomllib.loads(text)["format"]]

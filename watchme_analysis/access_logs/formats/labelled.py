@@ -61,10 +61,7 @@ Values = dict[str, str | None]
 def labelled_values(line: bytes) -> tuple[str, Values, list[str]] | None:
     """Return the format of a line of labels, its variables, and the labels; None for other lines.
 
-    Raises
-    ------
-    ValueError
-        If the line consists of two merged lines.
+    Raises ValueError if the line consists of two merged lines.
     """
     text = decoded(line)
     name, pairs = LTSV, _ltsv(text) if "\t" in text else None

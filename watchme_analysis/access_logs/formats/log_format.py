@@ -50,25 +50,17 @@ _EXAMPLE = '$remote_addr - $remote_user [$time_local] "$request" $status $body_b
 class LogFormat:
     """A compiled ``log_format``.
 
-    Attributes
-    ----------
-    name
-        Its name in the configuration.
-    text
-        The format as written.
-    escape
-        ``default``, ``json`` or ``none``; ``apache`` for a ``LogFormat`` of Apache; ``kept`` to decode no
-        escapes.
-    literals
-        One more than variables: before the first, between them, and after the last.
-    variables
-        Variables in the order of the line.
-    by_keys
-        True for a plan derived from a JSON line that is parsed by its keys, with numbers as in JSON.
-    display_name
-        Its name in notes with further fields of its lines, such as those without a name; empty without any.
-    known
-        Known format that its lines begin as and go on behind; None if it is a known one itself.
+    - ``name``: its name in the configuration.
+    - ``text``: the format as written.
+    - ``escape``: ``default``, ``json`` or ``none``; ``apache`` for a ``LogFormat`` of Apache; ``kept`` to
+      decode no escapes.
+    - ``literals``: one more than variables: before the first, between them, and after the last.
+    - ``variables``: variables in the order of the line.
+    - ``by_keys``: true for a plan derived from a JSON line that is parsed by its keys, with numbers as in
+      JSON.
+    - ``display_name``: its name in notes with further fields of its lines, such as those without a name;
+      empty without any.
+    - ``known``: known format that its lines begin as and go on behind; None if it is a known one itself.
     """
 
     name: str
@@ -353,19 +345,9 @@ class LogFormat:
 def compile_format(text: str, escape: str = "default", name: str = "") -> LogFormat:
     """Return a compiled ``log_format``.
 
-    Parameters
-    ----------
-    text
-        The format, its quoted parts joined.
-    escape
-        The ``escape`` parameter: ``default``, ``json`` or ``none``.
-    name
-        Name of the format.
-
-    Raises
-    ------
-    FormatError
-        If the format has no variable, two variables without a separator, or an unknown escape.
+    ``text``: the format, its quoted parts joined; ``escape``: the ``escape`` parameter: ``default``, ``json``
+    or ``none``; ``name``: name of the format. Raises FormatError if the format has no variable, two variables
+    without a separator, or an unknown escape.
     """
     if escape not in _ESCAPES:
         raise FormatError(error_message("error-log-format-escape", format=repr(name or text), escape=escape))
@@ -383,10 +365,7 @@ def compile_format(text: str, escape: str = "default", name: str = "") -> LogFor
 def assemble(name: str, text: str, escape: Escape, literals: list[str], names: list[str]) -> LogFormat:
     """Return a plan from its parts: literals, one more than variables, and the variables' names.
 
-    Raises
-    ------
-    FormatError
-        If there is no variable, or two variables have no separator.
+    Raises FormatError if there is no variable, or two variables have no separator.
     """
     for first, second, literal in zip(names, names[1:], literals[1:], strict=False):
         if not literal:

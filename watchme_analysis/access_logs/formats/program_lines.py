@@ -37,17 +37,9 @@ _MOMENTS = ("start", "end", "first_byte_ms")
 def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
     """Return the program that wrote a line, and the line's variables; None for another program.
 
-    Parameters
-    ----------
-    line
-        A line without the prefix of syslog or a container runtime.
-    zone
-        Zone of times that state none, such as those of HAProxy and uWSGI.
-
-    Raises
-    ------
-    ValueError
-        If a time is invalid, or the line consists of two merged lines.
+    ``line``: a line without the prefix of syslog or a container runtime; ``zone``: zone of times that state
+    none, such as those of HAProxy and uWSGI. Raises ValueError if a time is invalid, or the line consists of
+    two merged lines.
     """
     # No line begins with so long a word, over which each pattern would backtrack byte by byte.
     if not _BLANK.search(line[:_LONG]):
@@ -63,10 +55,7 @@ def text_values(line: bytes, zone: tzinfo) -> tuple[str, Values] | None:
 def text_values_by(known: KnownFormat, text: str, zone: tzinfo) -> Values | None:
     """Return the variables of a line in a format; None for another line.
 
-    Raises
-    ------
-    ValueError
-        If a time is invalid, or the line consists of two merged lines.
+    Raises ValueError if a time is invalid, or the line consists of two merged lines.
     """
     if known.contains not in text:
         return None
@@ -94,10 +83,7 @@ def json_format_of(record: Mapping[str, Any]) -> KnownFormat | None:
 def json_values(known: KnownFormat, record: Mapping[str, Any]) -> Values:
     """Return the variables of a JSON object, with times in seconds; unknown keys keep their names.
 
-    Raises
-    ------
-    ValueError
-        If a time is invalid, or not in the program's unit.
+    Raises ValueError if a time is invalid, or not in the program's unit.
     """
     values: Values = {}
     for key, variable in known.keys.items():
@@ -213,10 +199,7 @@ def _durations(known: KnownFormat, values: Values) -> dict[str, float]:
 def _moment(known: KnownFormat, value: Any, zone: tzinfo) -> int | None:
     """Return a time in microseconds since the epoch; None for a missing one.
 
-    Raises
-    ------
-    ValueError
-        If the value is no time.
+    Raises ValueError if the value is no time.
     """
     if value in _NOTHING or value == 0:
         return None

@@ -83,10 +83,7 @@ def request_seconds(label: str, value: str) -> str | None:
     A unit of the value counts (``4ms``). Without one, a number with a fraction is in seconds, as Nginx,
     Apache's ``%T`` and Python write it, and a whole number in milliseconds, as JavaScript and Java write it.
 
-    Returns
-    -------
-    str or None
-        None for another label, or a value that is no duration.
+    None for another label, or a value that is no duration.
     """
     plain = plain_label(label)
     if plain not in DURATION_LABELS:
@@ -108,12 +105,8 @@ def is_target(value: str) -> bool:
 def adapted(values: dict[str, str | None], labels: Iterable[str] = ()) -> dict[str, str | None]:
     """Return variables whose labels have several meanings, by their values.
 
-    Parameters
-    ----------
-    values
-        Variables with their values; unknown labels keep their names.
-    labels
-        Labels that a format names, which keep the meaning stated there.
+    ``values``: variables with their values; unknown labels keep their names; ``labels``: labels that a format
+    names, which keep the meaning stated there.
     """
     request = values.get("request")
     if request is not None and "request_uri" not in values and is_target(request):

@@ -83,14 +83,8 @@ DIRECTIVES = re.compile(rb"^" + _DIRECTIVE.pattern, re.IGNORECASE | re.MULTILINE
 class W3cFields:
     """Content of the directives above a line.
 
-    Attributes
-    ----------
-    names
-        Fields in their order; empty before ``#Fields``.
-    per_second
-        Units per second of ``time-taken``.
-    plus_is_space
-        True if a space in a header is written as a plus sign.
+    ``names``: fields in their order; empty before ``#Fields``; ``per_second``: units per second of
+    ``time-taken``; ``plus_is_space``: true if a space in a header is written as a plus sign.
     """
 
     names: tuple[str, ...] = ()
@@ -112,10 +106,8 @@ class W3cFields:
     def values(self, line: bytes) -> dict[str, str | None]:
         """Return the variables of a line.
 
-        Raises
-        ------
-        ValueError
-            If the number of values differs from that of fields, or the fields are not those of a request.
+        Raises ValueError if the number of values differs from that of fields, or the fields are not those of
+        a request.
         """
         text = decoded(line)
         parts = text.split("\t" if "\t" in text else " ")
