@@ -87,9 +87,11 @@ def text_array(offsets: Array, data: Array | bytes, valid: Array | None = None) 
 
 def bool_array(values: Array) -> pa.Array:
     """Return booleans as an array."""
+    import numpy as np
     import pyarrow as pa
 
-    return pa.Array.from_buffers(pa.bool_(), len(values), [None, _bitmap(values)])
+    bits = pa.py_buffer(np.packbits(values, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, bits])
 
 
 def truths_of(array: pa.Array, *, null: bool = False) -> Array:
@@ -208,8 +210,11 @@ def _nulls(kind: pa.DataType, count: int) -> pa.Array:
 
 
 def _bitmap(valid: Array | None) -> pa.Buffer | None:
-    """Return a bit per value, lowest bit first, of a mask of values that are not null."""
+    """Return a bit per value, lowest bit first, of a mask of values that are not null; None if all are."""
     import numpy as np
     import pyarrow as pa
 
-    return None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    # Arrow takes values without nulls several times faster.
+    if valid is None or bool(valid.all()):
+        return None
+    return pa.py_buffer(np.packbits(valid, bitorder="little"))
