@@ -12,12 +12,16 @@ from watchme_analysis.files.arrow_arrays import (
     arrow_type,
     bool_array,
     nulls,
+    nulls_of,
     number_array,
+    numbers_of,
     repeated,
     room_for,
     scalar_of,
-    slices_of,
+    text_array,
+    text_parts,
     truths_of,
+    whole,
 )
 from watchme_analysis.schema import Kind, table_schema
 
@@ -49,6 +53,13 @@ class Spans(NamedTuple):
     starts: Array
     ends: Array
 
+    @classmethod
+    def missing(cls, count: int) -> Spans:
+        """Return nulls."""
+        import numpy as np
+
+        return cls(*np.full((2, count), -1, np.int32))
+
     def replaced(self, other: Spans) -> Spans:
         """Return the spans, with those of another variable where they are null."""
         import numpy as np
@@ -58,6 +69,24 @@ class Spans(NamedTuple):
             np.where(missing, other.starts, self.starts),
             np.where(missing, other.ends, self.ends),
         )
+
+
+class Further(NamedTuple):
+    """Values of rows that were read elsewhere, and their places among the other rows."""
+
+    values: pa.Array
+    places: Array
+
+    def merged(self, others: pa.Array) -> pa.Array:
+        """Return the values of all rows."""
+        import numpy as np
+        import pyarrow as pa
+
+        count = len(others) + len(self.values)
+        if others.null_count + self.values.null_count == count:
+            return nulls(count, others.type)
+        order = np.insert(np.arange(len(others)), self.places, np.arange(len(others), count))
+        return pa.concat_arrays([others, self.values]).take(number_array(order))
 
 
 def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Table:
@@ -85,43 +114,58 @@ class Columns:
         spans = self._spans(column, rows)
         return nulls(len(rows), arrow_type("text")) if spans is None else self._texts(spans)
 
-    def table(self, columns: Sequence[str], rows: Array, constants: dict[str, Any]) -> pa.Table:
-        """Return the columns; ``line`` counts from 1 in the chunk, ``constants`` are texts or null."""
+    def table(
+        self, columns: Sequence[str], rows: Array, constants: dict[str, Any], further: pa.Table
+    ) -> pa.Table:
+        """Return the columns in the order of lines, ``line`` counted from 1 in the chunk.
+
+        ``constants``: columns with the same text, or null, in every row; ``further``: rows of other lines,
+        read elsewhere, with the same columns.
+        """
+        import numpy as np
         import pyarrow as pa
 
+        places = np.searchsorted(rows, numbers_of(further["line"]) - 1)
         found = []
         for column in columns:
             if column in constants:
-                found.append(repeated(constants[column], len(rows)))
-            elif column == "line":
-                found.append(number_array(rows + 1))
+                found.append(repeated(constants[column], len(rows) + len(further)))
+                continue
+            more = Further(whole(further[column]), places)
+            if column == "line":
+                found.append(number_array(np.insert(rows + 1, places, numbers_of(more.values))))
             elif column == "upstream_raw":
-                found.append(self._upstream_raw(rows))
+                found.append(more.merged(self._upstream_raw(rows)))
             elif column == "extra":
-                found.append(self._extra(rows))
+                found.append(more.merged(self._extra(rows)))
             elif KINDS[column] == "text":
-                found.append(self.text(column, rows))
+                spans = self._spans(column, rows)
+                found.append(self._texts(Spans.missing(len(rows)) if spans is None else spans, more))
             else:
-                found.append(self._numbers(column, rows))
+                found.append(self._numbers(column, rows, more))
         return pa.table(found, names=list(columns))
 
-    def _numbers(self, column: str, rows: Array) -> pa.Array:
+    def _numbers(self, column: str, rows: Array, more: Further) -> pa.Array:
         import numpy as np
 
         kind = KINDS[column]
         sources = self._sources(column)
-        if not sources:
-            return nulls(len(rows), arrow_type(kind))
         values = room_for(len(rows), kind=np.float64 if kind == "float" else np.int64)
-        # Without a mode, numpy would fill a buffer of its own.
-        np.take(sources[0], rows, out=values, mode="clip")
+        if sources:
+            # Without a mode, numpy would fill a buffer of its own.
+            np.take(sources[0], rows, out=values, mode="clip")
+        else:
+            values.fill(np.nan if kind == "float" else NULL)
         for other in sources[1:]:
             np.copyto(values, other[rows], where=values == NULL)
         unit = DURATIONS.get(self._program.decimals.get(column, ""), 1.0)
         if unit != 1.0:
             values /= unit
         known = ~np.isnan(values) if kind == "float" else values != NULL
-        return number_array(values, known, kind) if known.any() else nulls(len(rows), arrow_type(kind))
+        if len(more.values):
+            values = np.insert(values, more.places, numbers_of(more.values))
+            known = np.insert(known, more.places, ~nulls_of(more.values))
+        return number_array(values, known, kind) if known.any() else nulls(len(known), arrow_type(kind))
 
     def _sources(self, column: str) -> list[Array]:
         """Return the numbers of all lines that fill a column, in order of preference."""
@@ -148,11 +192,30 @@ class Columns:
             found = found.replaced(other)
         return found
 
-    def _texts(self, spans: Spans) -> pa.Array:
-        missing = spans.starts < 0
-        if missing.all():
-            return nulls(len(missing), arrow_type("text"))
-        return slices_of(self._parsed.buf, spans.starts, spans.ends, missing)
+    def _texts(self, spans: Spans, more: Further | None = None) -> pa.Array:
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.loops import WORD, copy_texts
+
+        known = spans.starts >= 0
+        sizes = np.where(known, spans.ends - spans.starts, 0)
+        sources = self._parsed.buf.ctypes.data + spans.starts.astype(np.int64)
+        if more is not None and more.values.null_count < len(more.values):
+            bounds, held = text_parts(more.values)
+            # Whole words are read.
+            held = np.append(held, np.zeros(WORD, np.uint8))
+            known = np.insert(known, more.places, ~nulls_of(more.values))
+            sizes = np.insert(sizes, more.places, np.diff(bounds))
+            sources = np.insert(sources, more.places, held.ctypes.data + bounds[:-1])
+        elif more is not None and len(more.values):
+            known, sizes, sources = (np.insert(one, more.places, 0) for one in (known, sizes, sources))
+        if not known.any():
+            return nulls(len(known), arrow_type("text"))
+        offsets = np.zeros(len(known) + 1, np.int64)
+        np.cumsum(sizes, out=offsets[1:])
+        data = room_for(int(offsets[-1]) + WORD, kind=np.uint8)
+        copy_texts(sources, offsets, data)
+        return text_array(offsets, data, known)
 
     def _upstream_raw(self, rows: Array) -> pa.Array:
         """Return the raw upstream values of requests with several tries."""

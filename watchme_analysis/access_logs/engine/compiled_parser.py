@@ -48,9 +48,9 @@ class CompiledLines:
         self._needed = selection.needed
         self.rows = _selected_rows(self._columns, selection, rows)
 
-    def table(self, constants: dict[str, Any]) -> pa.Table:
-        """Return the selected rows, with constant columns."""
-        return self._columns.table(self._needed, self.rows, constants)
+    def table(self, constants: dict[str, Any], further: pa.Table) -> pa.Table:
+        """Return the selected rows, with constant columns, merged with further rows."""
+        return self._columns.table(self._needed, self.rows, constants, further)
 
 
 def _read_times(program: Program, buf: Array, out: tuple[Array, ...], lines: int) -> None:

@@ -58,8 +58,8 @@ FAST_FROM = 16 << 20
 ENGINES = ("auto", "numba", "exact")
 # Number of lines of a block whose formats are compared.
 _SAMPLE = 32
-# A carriage return.
-_RETURN = 13
+# Bytes in which line ends are looked for at once.
+_COMPARED_BYTES = 1 << 17
 
 
 @cache
@@ -141,10 +141,11 @@ class Engine:
         compiled = self._compiled(program, buf, bounds)
         others = np.append(compiled.others, np.arange(whole, lines))
         ambiguous = self._by_reference(chunk, others, reader, given)
-        table = compiled.table(given)
         if self._decode:
-            table = unescaped_table(table, plan.escape)
-        table = merged(table, ambiguous.table)
+            table = compiled.table(given, ambiguous.table[:0])
+            table = merged(unescaped_table(table, plan.escape), ambiguous.table)
+        else:
+            table = compiled.table(given, ambiguous.table)
         return ambiguous._replace(
             table=table,
             lines=lines,
@@ -208,7 +209,10 @@ def _line_bounds(buf: Array) -> Bounds:
     """Return the starts and ends of lines, without their line ends."""
     import numpy as np
 
-    breaks = np.flatnonzero(buf == 10)
+    # In parts that stay in the processor's cache.
+    parts = range(0, len(buf), _COMPARED_BYTES)
+    found = [np.flatnonzero(buf[at : at + _COMPARED_BYTES] == 10) + at for at in parts]
+    breaks = np.concatenate(found) if found else np.zeros(0, np.int64)
     ends = breaks if len(buf) == 0 or buf[-1] == 10 else np.append(breaks, len(buf))
     starts = np.empty_like(ends)
     starts[:1] = 0

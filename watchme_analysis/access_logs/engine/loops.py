@@ -776,6 +776,21 @@ _UUID_SIZE = 36
 
 
 @compiled
+def copy_texts(sources: Any, offsets: Any, data: Any) -> None:
+    """Copy texts from addresses to their offsets in ``data``, which has ``WORD`` more bytes.
+
+    Whole words are read and written, whose excess the next text overwrites.
+    """
+    target = place_of(data)
+    for index in range(len(sources)):
+        at, to = sources[index], target + offsets[index]
+        while to < target + offsets[index + 1]:
+            put_word(to, word_at(at))
+            at += WORD
+            to += WORD
+
+
+@compiled
 def replace_ids(texts: Any, offsets: Any, data: Any, bounds: Any, ambiguous: Any) -> Any:
     """Fill in the routes of paths as by :func:`watchme_analysis.access_logs.routes.route_of`.
 
