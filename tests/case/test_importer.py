@@ -23,9 +23,9 @@ from watchme_analysis.case.importer import check_new_case, import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.writer import HashedFile
 from watchme_analysis.errors import CaseError, InputError
-from watchme_analysis.files import leftovers
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.present.console import import_text
+from watchme_analysis.storage import leftovers
 from watchme_analysis.text.render import as_message
 
 

@@ -7,7 +7,7 @@ import pytest
 from worlds.messages import messages_in
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.files import leftovers
+from watchme_analysis.storage import leftovers
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 
 

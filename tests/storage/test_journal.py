@@ -8,7 +8,7 @@ import pytest
 from worlds.messages import messages_in
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.files import journal
+from watchme_analysis.storage import journal
 from watchme_analysis.storage.journal import DONE, INTENDED, open_journal, read_journal
 
 AT = "2026-01-01T00:00:00+00:00"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from watchme_analysis.files import leftovers
+from watchme_analysis.storage import leftovers
 from watchme_analysis.storage.leftovers import (
     FORMER,
     PART,
