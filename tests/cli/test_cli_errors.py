@@ -140,4 +140,4 @@ def test_a_wrong_region_is_named_before_the_network_is_blamed(watchme, front, mo
     assert all(region in elsewhere.stderr for region in (url, "--region us-east-1", "ap-northeast-1"))
     invented = watchme(*pull, "uploads", "--region", "ap-northest-1")
     assert invented.returncode == 1
-    assert "`ap-northest-1`" in invented.stderr and "127.0.0.1" not in invented.stderr
+    assert "`ap-northeast-1`" in invented.stderr and "127.0.0.1" not in invented.stderr

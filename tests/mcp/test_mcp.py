@@ -16,9 +16,9 @@ from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import QueryError
 from watchme_analysis.mcp.answers import MOST_CHARACTERS, bounded
+from watchme_analysis.mcp.claims import check_claim
 from watchme_analysis.mcp.server import TOOLS, make_server
 from watchme_analysis.mcp.tools import Tools
-from watchme_analysis.services.claims import check_claim
 from watchme_analysis.services.diagnose import diagnose
 
 ROOT = Path(__file__).parents[2]

@@ -20,9 +20,9 @@ from watchme_analysis.case.manifest import MANIFEST
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.mcp.answers import bounded
+from watchme_analysis.mcp.claims import check_claim, claim_to_dict, question_of_cause
 from watchme_analysis.mcp.limited_query import MOST_SECONDS, limited_query
 from watchme_analysis.redact import redacted
-from watchme_analysis.services.claims import check_claim, claim_to_dict, question_of_cause
 from watchme_analysis.services.diagnose import chosen_questions, diagnose
 from watchme_analysis.services.explain import explain
 from watchme_analysis.storage.process_temp_dir import process_temp_dir

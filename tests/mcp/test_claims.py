@@ -8,7 +8,7 @@ import pytest
 from worlds.messages import messages_in
 
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Ranked
-from watchme_analysis.services.claims import check_claim
+from watchme_analysis.mcp.claims import check_claim
 from watchme_analysis.window import Window
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
