@@ -104,5 +104,6 @@ def test_the_report_has_the_exit_code_of_its_worst_result(watchme, small_case, t
     (tmp_path / "link").symlink_to(tmp_path / "pages")
     write_settings(tmp_path, '[systems.one]\nreports = "link"\n')
     refused = watchme("report", small_case.path, cwd=tmp_path)
-    expected = said("error-reports-link", folder="link", target=(tmp_path / "pages").resolve())
+    target = str((tmp_path / "pages").resolve())
+    expected = said("error-reports-link", folder="link", target=target)
     assert refused.returncode == 2 and expected in one_line(refused.stderr)

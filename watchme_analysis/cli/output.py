@@ -133,21 +133,6 @@ def output_options(short_forms: Sequence[str] = (JSON,), default: str = TABLE) -
     return together(form_options(short_forms, default), to_options())
 
 
-def case_output_options() -> Callable[[F], F]:
-    """Return :func:`output_options` for a command that writes a CASE, which ``--force`` replaces as well."""
-    return together(
-        form_options(),
-        to_options(force="Replace a CASE of other evidence; let --to replace a file that exists."),
-    )
-
-
-def case_output_of(options: dict[str, Any]) -> tuple[Output, bool]:
-    """Return the output, and whether a case of other evidence is replaced; see :func:`output_of`."""
-    force = bool(options["force"])
-    options["force"] = force and options["file"] is not None
-    return output_of(options), force
-
-
 def file_option(what: str) -> Callable[[F], F]:
     """Return a decorator that adds ``--to`` for a document, such as "the plan, for `fifo apply`"."""
     return click.option(

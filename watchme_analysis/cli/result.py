@@ -18,11 +18,10 @@ from watchme_analysis.cli.output import (
     JSON,
     TABLE,
     Output,
-    case_output_of,
-    case_output_options,
     form_options,
     output_of,
     output_options,
+    to_options,
 )
 from watchme_analysis.cli.terminal import Printer, Styled, echo
 from watchme_analysis.text.render import in_language
@@ -70,10 +69,10 @@ def render_result(result: Result, output: Output, out: Printer) -> int:
     elif result.frame is not None:
         output.write(result.frame)
     else:
-        document = [*result.rows] if result.document is None else result.document
-        output.write_document(
-            in_language(document, out.language), lambda: in_language([*result.rows], out.language)
-        )
+        rows = [*result.rows]
+        document = rows if result.document is None else result.document
+        written = in_language(document if output.form == JSON else rows, out.language)
+        output.write_document(written, lambda: written)
     for note in result.notes:
         echo(out.text(note), err=True)
     return result.outcome
@@ -103,19 +102,22 @@ def renders(
         Whether ``--to`` is the file of the output; otherwise it is the command's own option, if any.
     """
     if writes_case:
-        output_group = case_output_options()
+        force_help = "Replace a CASE of other evidence; let --to replace a file that exists."
+        output_group = together(form_options(), to_options(force=force_help))
     else:
         output_group = output_options(short_forms) if writes_to_file else form_options(short_forms)
 
     def decorate(command: Callable[..., Result | int]) -> Callable[..., int]:
         @wraps(command)
         def run(language: str, **options: Any) -> int:
-            output, force = case_output_of(options) if writes_case else (output_of(options), None)
-            if force is not None:
-                options["force"] = force
+            own = {}
+            if writes_case:
+                own["force"] = options["force"]
+                options["force"] = options["force"] and options["file"] is not None
+            output = output_of(options)
             zone = parse_zone(options.pop("timezone")) if has_zone else UTC
             out = Printer(language, zone, output.form == TABLE)
-            result = command(out, **options)
+            result = command(out, **options, **own)
             return render_result(result, output, out) if isinstance(result, Result) else result
 
         return together(*([timezone_option] if has_zone else []), language_option, output_group)(run)
