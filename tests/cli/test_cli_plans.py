@@ -179,13 +179,3 @@ def test_a_plan_of_another_remedy_or_region_is_refused(queue, tmp_path):
     elsewhere = run(path, "--region", "us-east-1", "--json")
     assert (elsewhere.return_value, json.loads(elsewhere.stdout)["outcome"]) == (2, "refused")
     assert timeout() == "30"
-
-
-def test_the_policy_of_a_plan_is_that_of_its_calls(queue, tmp_path):
-    timeout, step = queue
-    path = tmp_path / "plan.json"
-    write_plan(plan_of(step), path)
-    printed = run(path, "--print-policy")
-    [statement] = json.loads(printed.stdout)["Statement"]
-    assert statement["Action"] == ["sqs:GetQueueAttributes", "sqs:SetQueueAttributes"]
-    assert (printed.return_value, timeout()) == (0, "30")

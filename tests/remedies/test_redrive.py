@@ -85,33 +85,6 @@ def test_each_message_is_processed_then_deleted(worker, aws, tmp_path):
     assert json.dumps(audit.to_dict())
 
 
-@pytest.mark.parametrize("reason", ["not-seen", "not-stated"])
-def test_the_rest_waits_until_the_first_is_processed(worker, aws, front, tmp_path, reason):
-    # A log without ids shows nothing, and one that only names an id proves nothing.
-    worker.silent, worker.is_curt = reason == "not-seen", reason == "not-stated"
-    task = task_of(worker, worker.dead_letters(3))
-    audit = run_redrive(task, tmp_path / "j", aws, QUICK)
-    assert (audit.outcome, front.calls["SendMessage"]) == ("stopped", 1)
-    assert messages_in(audit.sentence)[f"redrive-{reason}"]["message"] == task.items[0].message_id
-    assert [(row.state, row.reason, row.in_dlq) for row in audit.rows] == [
-        ("sent", reason, True), ("not_sent", "", True), ("not_sent", "", True)
-    ]  # fmt: skip
-    assert len(worker.in_dlq()) == 3
-
-
-def test_a_failure_stops_the_run_and_deletes_only_what_was_processed(worker, aws, front, tmp_path):
-    worker.fails = lambda body: body == "body 2"
-    task = task_of(worker, worker.dead_letters(6))
-    audit = run_redrive(task, tmp_path / "j", aws, replace(QUICK, poll_s=0.0))
-    assert audit.outcome == "stopped"
-    assert "ValueError" in messages_in(audit.sentence)["redrive-failed"]["error"]
-    # Messages that were sent before the failure was seen are confirmed as well.
-    assert audit.states["failed"] == 1 and audit.states["not_sent"] >= 1
-    left = {row.message_id for row in audit.rows if row.state != "deleted"}
-    assert worker.in_dlq() == left >= {task.items[2].message_id, task.items[5].message_id}
-    assert sorted(worker.done) == [f"body {n}" for n, row in enumerate(audit.rows) if row.state == "deleted"]
-
-
 @pytest.mark.slow
 def test_throttling_is_waited_for_and_a_reset_is_reported(worker, aws, front, tmp_path):
     task = task_of(worker, worker.dead_letters(3))

@@ -25,12 +25,10 @@ class Worker:
         Bodies processed, in order.
     silent
         True for a function that does not log the ids of its messages.
-    is_curt
-        True for a function that does not say that a message was processed.
     """
 
     def __init__(self, front, moto_port, name="uploads", *, fifo=False):
-        self.front, self.done, self.silent, self.is_curt = front, [], False, False
+        self.front, self.done, self.silent = front, [], False
         self.fails = lambda body: False
         self.says = lambda message: None  # a line about a message, beside the usual one
         options = {
@@ -115,7 +113,7 @@ class Worker:
         if self.fails(body):
             lines.append(f"[ERROR] ValueError: {body} can't be read")
         else:
-            if not self.silent and not self.is_curt:
+            if not self.silent:
                 lines.append(f"processed message_id={message['MessageId']}")
             self.done.append(body)
             self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])

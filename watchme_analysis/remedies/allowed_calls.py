@@ -89,99 +89,96 @@ _NEW_MAPPING = dict.fromkeys(
     _PLAIN,
 )  # fmt: skip
 
-# Parameters of each call by remedy. A table is a structure, a set names the values that are not plain data.
-CALLS: Mapping[str, Mapping[tuple[str, str], Mapping[str, Any]]] = {
-    "alarms": {
-        ("cloudwatch", "put_metric_alarm"): _ALARM | _METRIC_ALARM,
-        ("cloudwatch", "put_composite_alarm"): _ALARM | _COMPOSITE_ALARM,
-        ("cloudwatch", "delete_alarms"): {"AlarmNames": _PLAIN},
-        ("cloudwatch", "set_alarm_state"): dict.fromkeys(("AlarmName", "StateValue", "StateReason"), _PLAIN),
-        ("sns", "create_topic"): {"Name": _PLAIN},
-        ("sns", "delete_topic"): {"TopicArn": _PLAIN},
-        ("sns", "subscribe"): dict.fromkeys(("TopicArn", "Protocol", "Endpoint"), _PLAIN),
-    },
-    "deploy": {
-        ("lambda", "publish_version"): {"FunctionName": _PLAIN, "CodeSha256": _PLAIN},
-        ("lambda", "update_function_code"): {"FunctionName": _PLAIN, "ZipFile": _FILE},
-        ("lambda", "invoke"): {
-            "FunctionName": _PLAIN, "Qualifier": _KEPT, "LogType": _PLAIN, "Payload": _PLAIN,
-        },
-        ("lambda", "update_alias"): {"FunctionName": _PLAIN, "Name": _PLAIN, "FunctionVersion": _KEPT},
-    },
-    "fifo": {
-        ("sqs", "get_queue_attributes"): {"QueueUrl": _PLAIN, "AttributeNames": _PLAIN},
-        ("sqs", "create_queue"): {"QueueName": _PLAIN, "Attributes": _NEW_QUEUE},
-        ("sqs", "tag_queue"): {"QueueUrl": _PLAIN, "Tags": _PLAIN},
-        ("sqs", "set_queue_attributes"): {"QueueUrl": _PLAIN, "Attributes": {"RedriveAllowPolicy": _PLAIN}},
-        ("lambda", "create_event_source_mapping"): _NEW_MAPPING,
-        ("lambda", "update_event_source_mapping"): {"UUID": _READ, "Enabled": _PLAIN},
-        ("lambda", "update_function_configuration"): {
-            "FunctionName": _PLAIN, "Environment": {"Variables": _READ},
-        },
-    },
-    "settings": {
-        ("sqs", "set_queue_attributes"): {
-            "QueueUrl": _PLAIN, "Attributes": {"VisibilityTimeout": _PLAIN, "RedrivePolicy": _PLAIN},
-        },
-        ("lambda", "update_function_configuration"): {"FunctionName": _PLAIN, "Timeout": _PLAIN},
-        ("lambda", "update_event_source_mapping"): {
-            "UUID": _PLAIN, "ScalingConfig": {"MaximumConcurrency": _PLAIN},
-        },
-        ("lambda", "put_function_concurrency"): {
-            "FunctionName": _PLAIN, "ReservedConcurrentExecutions": _PLAIN,
-        },
-        ("lambda", "delete_function_concurrency"): {"FunctionName": _PLAIN},
-    },
-}  # fmt: skip
+_SETTINGS_READ = ("get_function_configuration", "get_function_concurrency", "list_event_source_mappings")
 
-# Further calls by remedy: those of planning and verifying, and all of a remedy that handles messages.
-_FURTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+
+def _others(*operations: str) -> dict[str, None]:
+    """Return calls that no plan contains: those of planning and verifying, and of remedies without a plan."""
+    return dict.fromkeys(operations)
+
+
+# Calls of each remedy by service, with the parameters of those that its plans may contain. A table is a
+# structure, a set names the values that are not plain data.
+_CALLS: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any] | None]]] = {
     "alarms": {
-        "cloudwatch": ("describe_alarms", "describe_alarm_history"),
-        "lambda": ("get_function_configuration", "list_event_source_mappings"),
-        "sns": ("get_topic_attributes", "list_subscriptions_by_topic"),
-        "sqs": ("get_queue_url", "get_queue_attributes", "list_queues"),
+        "cloudwatch": {
+            "put_metric_alarm": _ALARM | _METRIC_ALARM,
+            "put_composite_alarm": _ALARM | _COMPOSITE_ALARM,
+            "delete_alarms": {"AlarmNames": _PLAIN},
+            "set_alarm_state": dict.fromkeys(("AlarmName", "StateValue", "StateReason"), _PLAIN),
+            **_others("describe_alarms", "describe_alarm_history"),
+        },
+        "lambda": _others("get_function_configuration", "list_event_source_mappings"),
+        "sns": {
+            "create_topic": {"Name": _PLAIN},
+            "delete_topic": {"TopicArn": _PLAIN},
+            "subscribe": dict.fromkeys(("TopicArn", "Protocol", "Endpoint"), _PLAIN),
+            **_others("get_topic_attributes", "list_subscriptions_by_topic"),
+        },
+        "sqs": _others("get_queue_url", "get_queue_attributes", "list_queues"),
     },
     "deploy": {
-        "lambda": ("get_alias", "get_function", "get_function_configuration"), "logs": ("filter_log_events",),
+        "lambda": {
+            "publish_version": {"FunctionName": _PLAIN, "CodeSha256": _PLAIN},
+            "update_function_code": {"FunctionName": _PLAIN, "ZipFile": _FILE},
+            "invoke": {"FunctionName": _PLAIN, "Qualifier": _KEPT, "LogType": _PLAIN, "Payload": _PLAIN},
+            "update_alias": {"FunctionName": _PLAIN, "Name": _PLAIN, "FunctionVersion": _KEPT},
+            **_others("get_alias", "get_function", "get_function_configuration"),
+        },
+        "logs": _others("filter_log_events"),
     },
     "fifo": {
-        "cloudwatch": ("describe_alarms", "get_metric_data"),
-        "lambda": (
-            "get_event_source_mapping", "get_function_concurrency", "get_function_configuration",
-            "list_event_source_mappings",
-        ),
-        "sqs": ("get_queue_attributes", "get_queue_url", "list_queue_tags"),
+        "cloudwatch": _others("describe_alarms", "get_metric_data"),
+        "lambda": {
+            "create_event_source_mapping": _NEW_MAPPING,
+            "update_event_source_mapping": {"UUID": _READ, "Enabled": _PLAIN},
+            "update_function_configuration": {"FunctionName": _PLAIN, "Environment": {"Variables": _READ}},
+            **_others(*_SETTINGS_READ, "get_event_source_mapping"),
+        },
+        "sqs": {
+            "get_queue_attributes": {"QueueUrl": _PLAIN, "AttributeNames": _PLAIN},
+            "create_queue": {"QueueName": _PLAIN, "Attributes": _NEW_QUEUE},
+            "tag_queue": {"QueueUrl": _PLAIN, "Tags": _PLAIN},
+            "set_queue_attributes": {"QueueUrl": _PLAIN, "Attributes": {"RedriveAllowPolicy": _PLAIN}},
+            **_others("get_queue_url", "list_queue_tags"),
+        },
     },
     "settings": {
-        "lambda": (
-            "get_function_configuration", "get_function_concurrency", "list_event_source_mappings",
-            "get_event_source_mapping",
-        ),
-        "sqs": ("get_queue_url", "get_queue_attributes"),
+        "lambda": {
+            "update_function_configuration": {"FunctionName": _PLAIN, "Timeout": _PLAIN},
+            "update_event_source_mapping": {"UUID": _PLAIN, "ScalingConfig": {"MaximumConcurrency": _PLAIN}},
+            "put_function_concurrency": {"FunctionName": _PLAIN, "ReservedConcurrentExecutions": _PLAIN},
+            "delete_function_concurrency": {"FunctionName": _PLAIN},
+            **_others(*_SETTINGS_READ, "get_event_source_mapping"),
+        },
+        "sqs": {
+            "set_queue_attributes": {
+                "QueueUrl": _PLAIN, "Attributes": {"VisibilityTimeout": _PLAIN, "RedrivePolicy": _PLAIN},
+            },
+            **_others("get_queue_url", "get_queue_attributes"),
+        },
     },
     "loadtest": {
-        "sqs": ("get_queue_url", "get_queue_attributes", "send_message"),
-        "lambda": (
-            "list_event_source_mappings", "get_function_configuration", "get_function_concurrency",
-        ),
-        "logs": ("filter_log_events",), "cloudwatch": ("get_metric_data",),
+        "cloudwatch": _others("get_metric_data"),
+        "lambda": _others(*_SETTINGS_READ),
+        "logs": _others("filter_log_events"),
+        "sqs": _others("get_queue_url", "get_queue_attributes", "send_message"),
     },
     "redrive": {
-        "sqs": (
+        "lambda": _others("list_event_source_mappings", "get_function_configuration"),
+        "logs": _others("filter_log_events"),
+        "sqs": _others(
             "get_queue_attributes", "send_message", "receive_message", "delete_message_batch",
             "change_message_visibility_batch",
         ),
-        "lambda": ("list_event_source_mappings", "get_function_configuration"),
-        "logs": ("filter_log_events",),
     },
     "queue archive": {
-        "sqs": (
+        "sqs": _others(
             "get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch"
         ),
     },
     "queue purge": {
-        "sqs": (
+        "sqs": _others(
             "get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch",
             "delete_message_batch",
         ),
@@ -209,10 +206,11 @@ class _NotAllowedError(Exception):
 
 def calls_of(remedy: str) -> tuple[Call, ...]:
     """Return the calls of planning, applying, verifying and undoing a remedy, for its IAM policy."""
-    further = {
-        (service, operation) for service, names in _FURTHER[remedy].items() for operation in names
-    }  # fmt: skip
-    return tuple(Call(*each) for each in sorted(further | CALLS.get(remedy, {}).keys()))
+    return tuple(
+        Call(service, operation)
+        for service, operations in sorted(_CALLS[remedy].items())
+        for operation in sorted(operations)
+    )
 
 
 def _check_calls(plan: Plan, path: Path) -> None:
@@ -220,8 +218,13 @@ def _check_calls(plan: Plan, path: Path) -> None:
 
     The files that it uploads must be beside its own.
     """
-    allowed = CALLS.get(plan.remedy)
-    if allowed is None:
+    allowed = {
+        (service, operation): parameters
+        for service, operations in _CALLS.get(plan.remedy, {}).items()
+        for operation, parameters in operations.items()
+        if parameters is not None
+    }
+    if not allowed:
         raise InputError(error_message("error-plan-remedy", path=path, remedy=plan.remedy))
     try:
         _check_readings(plan, plan.relies_on)
