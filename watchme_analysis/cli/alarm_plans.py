@@ -64,8 +64,7 @@ def _request(
     from watchme_analysis.alarms.specification import read_specs
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.remedies.alarm_definitions import AlarmRequest
-    from watchme_analysis.services.backtest import CaseBacktest
-    from watchme_analysis.services.diagnose import answer, investigate, questions_for
+    from watchme_analysis.services.backtest import backtest_of_case
 
     named = [load_config().chosen_system(name) for name in options["systems"] or (None,)]
     systems = [system for system in named if system is not None]
@@ -87,10 +86,7 @@ def _request(
         zone=parse_zone(str(options["timezone"])),
     )
     if case is not None:
-        opened = open_case(case)
-        question = "backlog" if "backlog" in questions_for(opened) else "health"
-        investigation = investigate(question, opened)
-        tests = CaseBacktest(investigation, answer(investigation), tuple(request.specs))
+        tests = backtest_of_case(open_case(case), tuple(request.specs))
         chains = tuple(map(Chain.of, tests.pipelines))
         request = replace(request, chains=chains, evidence=tests.evidence())
     return request, queues, functions

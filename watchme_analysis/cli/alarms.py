@@ -133,8 +133,7 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     from watchme_analysis.alarms.time_to_detect import Detection
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.present.console import filled
-    from watchme_analysis.services.backtest import CaseBacktest
-    from watchme_analysis.services.diagnose import answer, investigate, questions_for
+    from watchme_analysis.services.backtest import backtest_of_case
     from watchme_analysis.window import parse_time, parse_zone
 
     output = output_of(options)
@@ -142,23 +141,15 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     loaded = open_case(case)
     if loaded.window is None:
         raise InputError(error_message("error-alarms-no-times", case=case))
-    question = "backlog" if "backlog" in questions_for(loaded) else "health"
-    opened = investigate(
-        question,
-        loaded,
-        since=options["since"],
-        until=options["until"],
-        zone=zone,
-        subject=options["queue"],
-    )
     noticed = None
     if options["noticed"]:
         noticed = Detection(
             parse_time(options["noticed"], zone, now=loaded.window.end), note("backtest-noticed-option")
         )
     proposed = read_specs(spec or _required_alarms(options["system"]))
-    found = answer(opened)
-    tests = CaseBacktest(opened, found, proposed, noticed)
+    window = {"since": options["since"], "until": options["until"], "zone": zone}
+    tests = backtest_of_case(loaded, proposed, noticed, **window, subject=options["queue"])
+    found = tests.diagnosis
     specs = (*tests.specs, *tests.existing)
     result = tests.sensitivity(tests.pipelines, specs) if sensitivity else tests.frame(tests.results)
     out = Printer(options["language"], zone)

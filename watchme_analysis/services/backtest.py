@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.alarms.advice import Advice, advise
 from watchme_analysis.alarms.evidence import Evidence, evidence_of
@@ -23,10 +23,13 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
+from watchme_analysis.services.diagnose import answer, investigate, questions_for
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from watchme_analysis.case.case_folder import Case
 
 
 @dataclass
@@ -132,3 +135,15 @@ class CaseBacktest:
     def advice(self, specs: Iterable[AlarmSpec]) -> tuple[Advice, ...]:
         """Return proposals to improve these alarms on the pipelines of the case."""
         return advise(self.investigation, self.pipelines, specs, self.start, self.span_s, self.elsewhere)
+
+
+def backtest_of_case(
+    case: Case, specs: tuple[AlarmSpec, ...], noticed: Detection | None = None, **options: Any
+) -> CaseBacktest:
+    """Return alarms back-tested on a case, whose incident is that of a backlog or else of health.
+
+    The options are those of :func:`watchme_analysis.services.diagnose.investigate`.
+    """
+    question = "backlog" if "backlog" in questions_for(case) else "health"
+    investigation = investigate(question, case, **options)
+    return CaseBacktest(investigation, answer(investigation), specs, noticed)
