@@ -51,24 +51,10 @@ FUNCTIONS = ("ABS", "CEIL", "FILL", "FLOOR", "IF", *_ACROSS)
 
 
 def calculate(expression: str, series: Mapping[str, pd.Series]) -> pd.Series:
-    """Return the data points of a metric math expression.
+    """Return the data points of a metric math expression, such as ``100 * errors / invocations``.
 
-    Parameters
-    ----------
-    expression
-        Expression, such as ``100 * errors / invocations``.
-    series
-        Data points by id, all on the same index; null for a missing data point.
-
-    Returns
-    -------
-    pandas.Series
-        Values on the same index; null for a missing data point.
-
-    Raises
-    ------
-    InputError
-        When the expression can't be parsed, or contains an unknown id or function.
+    ``series`` are data points by id, all on the same index; null for a missing data point, as in the result.
+    An expression that can't be parsed, or has an unknown id or function, is an InputError.
 
     Notes
     -----

@@ -18,14 +18,10 @@ WALL_CLOCK = tuple(
 def standard_alarms(tables: Tables, pipelines: tuple[Pipeline, ...]) -> list[dict[str, Any]]:
     """Return the back-test results of the standard alarms, one per alarm and resource.
 
-    Returns
-    -------
-    list of dict
-        ``alarm``; ``resource``; ``first`` (datetime), ``times_raised``, ``in_alarm_at_end`` and
-        ``uncertainty_s`` (the true time is earlier by at most this much, because the metric has a longer
-        period than the alarm), all evaluated on periods aligned to the clock and None without the metric,
-        ``first`` also where the alarm would not have fired; ``note``; and ``sliding``: the same four values
-        with the sliding window, which is CloudWatch's default.
+    ``first`` (datetime), ``times_raised``, ``in_alarm_at_end`` and ``uncertainty_s`` are evaluated on periods
+    aligned to the clock: the true time is earlier by at most ``uncertainty_s``, because the metric has a
+    longer period than the alarm. They are None without the metric, ``first`` also where the alarm would not
+    have fired. ``sliding`` has the same four values with the sliding window, which is CloudWatch's default.
 
     Notes
     -----
