@@ -70,3 +70,25 @@ def test_an_output_that_can_not_be_written_is_one_sentence(sql, evidence, option
     assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (2, "", 1)
     assert named in answer.stderr
     assert [path.name for path in evidence.parent.iterdir()] == ["evidence"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("diagnose", "health", "{case}"),
+        ("access", "{case}/../evidence/access.log"),
+        ("case", "show", "{case}"),
+        ("case", "list", "{case}/.."),
+        ("query", "list"),
+        ("config", "show"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_rows_of_a_command_are_the_same_in_each_form(watchme, small_case, tmp_path, words):
+    words = [word.format(case=small_case.path) for word in words]
+    rows = [json.loads(line) for line in watchme(*words, "--output", "jsonl").stdout.splitlines()]
+    csv = watchme(*words, "--output", "csv").stdout
+    assert rows and csv.splitlines()[0].split(",") == [*rows[0]]
+    done = watchme(*words, "--to", tmp_path / "rows.csv")
+    assert (done.returncode, done.stdout, (tmp_path / "rows.csv").read_text()) == (0, "", csv)
+    assert json.loads(watchme(*words, "--json").stdout)

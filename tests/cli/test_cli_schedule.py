@@ -28,7 +28,7 @@ from watchme_analysis.delivery.schedule import (
     template,
     with_crontab_line,
 )
-from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = template("Dockerfile.watchme")
@@ -151,12 +151,6 @@ def test_a_unit_that_systemd_rejects_is_not_left(machine):
     with pytest.raises(InputError, match="does not accept"):
         run("install", "orders", "--yes")
     assert units(machine) == []
-
-
-def test_systemd_that_fails_is_one_sentence(machine):
-    (machine / "bin" / "systemctl").write_text("#!/bin/sh\necho 'no bus' >&2; exit 1\n")
-    with pytest.raises(ServiceError, match="no bus"):
-        run("install", "orders", "--yes")
 
 
 def test_the_crontab_keeps_its_other_lines(machine):

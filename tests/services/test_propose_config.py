@@ -13,7 +13,6 @@ from watchme_analysis.cli.config import config_group
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.services.propose_config import (
-    MOST_QUEUES,
     FoundValue,
     Proposal,
     find_in_aws,
@@ -238,46 +237,6 @@ def test_functions_without_a_queue_are_noted_unless_queues_are_chosen():
     find_in_aws(account, chosen, ["orders*"])
     # A DLQ that is named is a system of its own.
     assert (list(chosen.systems), chosen.notes) == (["orders", "orders-dlq"], [])
-
-
-def test_only_so_many_queues_are_read():
-    read = []
-
-    class Counting(Account):
-        def call(self, service, operation, **options):
-            read.append(options)
-            return super().call(service, operation, **options)
-
-        def items(self, service, operation, key, **options):
-            if operation == "list_queues":
-                assert options == {"MaxResults": 1000}
-            return super().items(service, operation, key, **options)
-
-    queues = {f"q{number:03}": (None, None) for number in range(MOST_QUEUES + 1)}
-    found = Proposal()
-    find_in_aws(Counting(queues), found)
-    assert (len(read), list(found.systems)[-1]) == (MOST_QUEUES, f"q{MOST_QUEUES - 1:03}")
-    assert read[0]["AttributeNames"] == ["All"]
-    counts = {"count": MOST_QUEUES + 1, "read": MOST_QUEUES}
-    assert notes_of(found) == [{"config-init-many-queues": counts}]
-    whole = Proposal()
-    find_in_aws(Account(dict(list(queues.items())[:MOST_QUEUES])), whole)
-    assert whole.notes == []
-
-
-def test_several_functions_and_log_groups_of_a_queue():
-    account = Account(ORDERS, [WORKER], ["own", "/aws/lambda/second"])
-    mappings = account.lists["list_event_source_mappings"]
-    account.lists["list_event_source_mappings"] = [
-        *mappings, *mappings, {**mappings[0], "FunctionArn": arn("lambda", "second")}
-    ]  # fmt: skip
-    account.lists["list_functions"] = [
-        {"FunctionName": "orders-worker", "LoggingConfig": {"LogGroup": "own"}}, {"FunctionName": "second"}
-    ]  # fmt: skip
-    found = Proposal()
-    find_in_aws(account, found)
-    assert values(found, "orders")["function"] == ["orders-worker", "second"]
-    assert values(found, "orders")["log_groups"] == ["own", "/aws/lambda/second"]
 
 
 def test_health_and_ports_that_are_not_clear_are_noted(tmp_path):

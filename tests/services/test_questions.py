@@ -1,16 +1,13 @@
 """Questions of a case: which it answers, within which bounds, about which subject, and what is not read."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from types import SimpleNamespace
 
 import pytest
 from worlds.messages import refusal
 from worlds.stored_case import case_of, store_case
 
-from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.config import System
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.services.backtest import CaseBacktest
 from watchme_analysis.services.diagnose import (
     absent_tables,
     chosen_questions,
@@ -131,18 +128,3 @@ def test_tables_that_causes_need_and_the_case_lacks(both):
     assert "probes" in absent_tables(Investigation(both, "health", late, {}))
     edge = case_of(probes=probes("/a"), config_directives=[{"layer": "edge", "id": 0}])
     assert "edge_settings" not in absent_tables(Investigation(edge, "health", None, {}))
-
-
-def test_the_back_test_of_a_case_without_times_and_its_results():
-    timeless = SimpleNamespace(window=None, case=case_of(queues=[{"queue": "jobs"}]))
-    found = SimpleNamespace(verdict="no_incident", incident_start=START)
-    proposed, existing = AlarmSpec("a", "queue"), AlarmSpec("a", "queue")
-    tests = CaseBacktest(timeless, found, (proposed,))
-    assert refusal(lambda: tests.span_s) == {"error-backtest-no-times": {"case": "made-up"}}
-    assert tests.start is None
-    assert CaseBacktest(timeless, SimpleNamespace(verdict="x", incident_start=START), ()).start == START
-    # Equal alarms are kept apart: those proposed, and those of the account.
-    results = tuple(SimpleNamespace(spec=spec) for spec in (existing, proposed, existing))
-    tests.__dict__ |= {"existing": (existing,), "results": results}
-    assert tests.proposed_results == (results[1],)
-    assert tests.existing_results == (results[0], results[2])

@@ -292,12 +292,7 @@ def _write_units(folder: Path, units: dict[str, str]) -> None:
         write_atomically(folder / name, text.encode())
     if not shutil.which("systemd-analyze"):
         return
-    done = subprocess.run(
-        ["systemd-analyze", "verify", *(str(folder / name) for name in units)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _ran(["systemd-analyze", "verify", *(str(folder / name) for name in units)])
     problems = [line for line in done.stderr.splitlines() if any(name in line for name in units)]
     if done.returncode and problems:
         for name in units:
@@ -314,23 +309,25 @@ def _systemctl(system_wide: bool, *arguments: str) -> None:
 
 def _read_crontab() -> str:
     """Return the user's crontab; empty without one."""
-    try:
-        done = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise ServiceError(error_message("error-crontab-unavailable", reason=error)) from error
+    done = _ran(["crontab", "-l"])
     return done.stdout if done.returncode == 0 else ""
 
 
 def _run(command: list[str], text: str | None = None) -> None:
-    try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise ServiceError(
-            error_message("error-command-unavailable", command=command[0], reason=error)
-        ) from error
+    done = _ran(command, text)
     if done.returncode:
         printed = " ".join(done.stderr.split())[:300]
         raise ServiceError(error_message("error-schedule-failed", command=" ".join(command), error=printed))
+
+
+def _ran(command: list[str], text: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Return how a program ended; a ServiceError where it can't be started."""
+    try:
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    except OSError as error:
+        kind = "crontab" if command[0] == "crontab" else "command"
+        said = error_message(f"error-{kind}-unavailable", command=command[0], reason=error)
+        raise ServiceError(said) from error
 
 
 def _say_how(out: Printer, *, is_done: bool, kind: str) -> None:
