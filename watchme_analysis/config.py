@@ -25,11 +25,12 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -41,6 +42,7 @@ from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.file_names import is_file_name
 from watchme_analysis.text.message import Choice, Message, Names, Resource, Text
 from watchme_analysis.text.render import error_message
+from watchme_analysis.text.suggestions import nearest
 from watchme_analysis.trusted import is_trusted, trust
 
 FILE = "watchme.toml"
@@ -51,12 +53,157 @@ FOLDER_VARIABLE = f"{PREFIX}CONFIG_FOLDER"
 FILE_VARIABLE = f"{PREFIX}CONFIG"
 # Characters of an invalid value that an error quotes.
 _LONGEST_QUOTE = 60
+# Least similarity of a key to an unknown one for which it is suggested.
+_SIMILARITY = 0.6
 # Where the language of messages is stated, in the order of POSIX.
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
+# What a value may be
+
+
+class _Check(NamedTuple):
+    """What a value may be: as words for an error, and as a function.
+
+    ``parse`` returns the value to store, and raises ValueError for one that is not allowed.
+    """
+
+    allowed: Text
+    parse: Callable[[Any], Any]
+    is_path: bool = False
+
+
+def _matching(pattern: str) -> Callable[[Any], str]:
+    """Return a validation of a text by a regular expression."""
+
+    def parse(value: Any) -> str:
+        if isinstance(value, str) and re.fullmatch(pattern, value):
+            return value
+        raise ValueError
+
+    return parse
+
+
+def _number(
+    kind: type[int] | type[float], below: float = inf, text: str | None = None
+) -> Callable[[Any], Any]:
+    """Return a validation of a number above 0, also from a text of such a form: a variable's value."""
+
+    def parse(value: Any) -> Any:
+        if text is not None and isinstance(value, str) and re.fullmatch(text, value):
+            value = kind(value)
+        if isinstance(value, bool) or not isinstance(value, int | kind) or not 0 < value < below:
+            raise ValueError
+        return kind(value)
+
+    return parse
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Return a list of texts as a tuple."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_name, value))
+    raise ValueError
+
+
+def _name_or_names(value: Any) -> tuple[str, ...]:
+    """Return a name or a non-empty list of names as a tuple."""
+    if found := (value,) if isinstance(value, str) else _names(value):
+        return _names(found)
+    raise ValueError
+
+
+def _each(parse: Callable[[Any], str]) -> Callable[[Any], tuple[str, ...]]:
+    return lambda value: tuple(map(parse, _name_or_names(value)))
+
+
+def _date_pattern(value: Any) -> str:
+    if isinstance(value, str) and compiled(value).groups == 1:
+        return value
+    raise ValueError
+
+
+def _zone(value: Any) -> str:
+    try:
+        ZoneInfo(_name(value))
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError from error
+    return str(value)
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError
+
+
+def _one_of(*allowed: str) -> _Check:
+    """Return a choice, whose values an error quotes as TOML has them."""
+    *rest, last = (f'"{each}"' for each in allowed)
+    said = error_message("allowed-choices", rest=Resource(", ".join(rest)), last=Resource(last))
+    return _Check(said, _matching("|".join(map(re.escape, allowed))))
+
+
+def _allowed(message_id: str, example: str) -> Message:
+    return error_message(message_id, example=Resource(example))
+
+
+_URL_FORM = r"https?://[^\s/]+\S*"
+_ADDRESS_FORM = _matching(r"[^@\s]+@[^@\s]+")
+_AMOUNT = _Check(error_message("allowed-amount"), _number(float, text=r"[\d.]{1,15}"))
+_DAYS = _Check(error_message("allowed-days"), _matching(r"[1-9]\d*d"))
+_KEYS = _Check(error_message("allowed-names"), _names)
+_LIMIT = _Check(error_message("allowed-from-one"), _number(int, text=r"[0-9]{1,15}"))
+_PATH = _Check(error_message("allowed-path"), _name, is_path=True)
+_SECRET = _Check(error_message("allowed-secret"), _matching(r"(env|file|secretsmanager|ssm):\S+"))
+_TRUTH = _Check(error_message("allowed-truth"), _truth)
+_UNIT = _Check(error_message("allowed-noun"), _name)
+_URL = _Check(_allowed("allowed-url", '"https://reports.example.com/"'), _matching(_URL_FORM))
+_WORDS = _Check(error_message("allowed-words"), _names)
+_ZONE = _Check(error_message("allowed-zone"), _zone)
+
+
+def _key(check: _Check, default: Any = (), *, key: str | None = None) -> Any:
+    """Return a field of a dataclass for a key of a table, which may have another name in the file."""
+    return field(default=default, metadata={"check": check, "key": key})
+
+
+def _named(example: str, key: str) -> Any:
+    return _key(_Check(_allowed("allowed-name-or-names", f'"{example}"'), _name_or_names), key=key)
+
+
+def _checks(settings: type) -> dict[str, _Check]:
+    """Return the check of each key of a table that a dataclass holds, by its name in the file."""
+    return {
+        each.metadata["key"] or each.name: each.metadata["check"]
+        for each in fields(settings)
+        if "check" in each.metadata
+    }
+
+
+# The tables
+
+
+class _OfManifest:
+    """A table that the manifest of a case holds as well."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return a JSON-ready dictionary."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> Self:
+        """Return the settings of :meth:`to_dict`; ValueError for a value that is not valid."""
+        return cls(**{key: _checked_value(_checks(cls), key, value) for key, value in data.items()})
+
 
 @dataclass(frozen=True)
-class WorkItemSettings:
+class WorkItemSettings(_OfManifest):
     """How messages and logs name the work that they are about.
 
     Attributes
@@ -77,32 +224,19 @@ class WorkItemSettings:
         IANA name of the zone in which local dates are counted.
     """
 
-    item_keys: tuple[str, ...] = ()
-    time_keys: tuple[str, ...] = ()
-    day_keys: tuple[str, ...] = ()
-    day_in_path: str = r"/(\d{4}-\d\d-\d\d)/"
-    unit_en: str = "work item"
-    unit_ja: str = "処理対象"
-    time_zone: str = "UTC"
-
-    def to_dict(self) -> dict[str, object]:
-        """Return a JSON-ready dictionary, as the manifest of a case holds it."""
-        return _json_ready(vars(self))
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> WorkItemSettings:
-        """Return the settings of :meth:`to_dict`.
-
-        Raises
-        ------
-        ValueError
-            When a value is not valid.
-        """
-        return cls(**{key: _checked_value(_WORK_ITEM_FIELDS, key, value) for key, value in data.items()})
+    item_keys: tuple[str, ...] = _key(_KEYS)
+    time_keys: tuple[str, ...] = _key(_KEYS)
+    day_keys: tuple[str, ...] = _key(_KEYS)
+    day_in_path: str = _key(
+        _Check(error_message("allowed-date-pattern"), _date_pattern), r"/(\d{4}-\d\d-\d\d)/"
+    )
+    unit_en: str = _key(_UNIT, "work item")
+    unit_ja: str = _key(_UNIT, "処理対象")
+    time_zone: str = _key(_ZONE, "UTC")
 
 
 @dataclass(frozen=True)
-class LogWords:
+class LogWords(_OfManifest):
     """Words by which log lines state errors, and work that was done, beside the usual ones in English.
 
     Attributes
@@ -119,26 +253,11 @@ class LogWords:
         Words by which a line says that the work of the message that it names was done.
     """
 
-    error: tuple[str, ...] = ()
-    no_error: tuple[str, ...] = ()
-    timeout: tuple[str, ...] = ()
-    status: tuple[str, ...] = ()
-    done: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, object]:
-        """Return a JSON-ready dictionary, as the manifest of a case holds it."""
-        return _json_ready(vars(self))
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> LogWords:
-        """Return the words of :meth:`to_dict`.
-
-        Raises
-        ------
-        ValueError
-            When a value is not valid.
-        """
-        return cls(**{key: _checked_value(_LOG_WORD_FIELDS, key, value) for key, value in data.items()})
+    error: tuple[str, ...] = _key(_WORDS)
+    no_error: tuple[str, ...] = _key(_WORDS)
+    timeout: tuple[str, ...] = _key(_WORDS)
+    status: tuple[str, ...] = _key(_WORDS)
+    done: tuple[str, ...] = _key(_WORDS)
 
 
 @dataclass(frozen=True)
@@ -155,9 +274,9 @@ class LoadSettings:
         Whether all senders send at the same time, instead of evenly over the interval.
     """
 
-    senders: int = 10
-    interval_s: float = 600.0
-    together: bool = False
+    senders: int = _key(_Check(error_message("allowed-whole-number"), _number(int)), 10)
+    interval_s: float = _key(_Check(error_message("allowed-seconds"), _number(float)), 600.0)
+    together: bool = _key(_TRUTH, default=False)
 
 
 @dataclass(frozen=True)
@@ -180,14 +299,14 @@ class RunSettings:
         Seconds after which a run of one system ends.
     """
 
-    state: str | None = None
-    window: str = "24h"
-    max_gb: float = 100.0
-    max_usd: float = 1.0
-    max_gb_per_day: float = 1000.0
-    max_usd_per_day: float = 10.0
-    usd_per_gb: float = 0.005
-    deadline_s: float = 1800.0
+    state: str | None = _key(_PATH, None)
+    window: str = _key(_Check(error_message("allowed-span"), _matching(r"[1-9]\d{0,4}[mhdw]")), "24h")
+    max_gb: float = _key(_AMOUNT, 100.0)
+    max_usd: float = _key(_AMOUNT, 1.0)
+    max_gb_per_day: float = _key(_AMOUNT, 1000.0)
+    max_usd_per_day: float = _key(_AMOUNT, 10.0)
+    usd_per_gb: float = _key(_AMOUNT, 0.005)
+    deadline_s: float = _key(_AMOUNT, 1800.0)
 
 
 @dataclass(frozen=True)
@@ -223,52 +342,36 @@ class Destination:
 
 @dataclass(frozen=True)
 class System:
-    """A queue with what belongs to it, as ``[systems.NAME]`` states it.
+    """A queue with what belongs to it, as ``[systems.NAME]`` of the file states it.
 
-    Attributes
-    ----------
-    name
-        Name in the file.
-    queues, dlqs, functions, instances
-        Names of queues, dead-letter queues and Lambda functions, and ids of EC2 instances.
-    api
-        URL of the API that the function calls.
-    health
-        Path or URL of its health endpoint.
-    port
-        Port on which the service listens.
-    log_groups
-        Log groups that queries search; ``*`` stands for any text.
-    error_words
-        Words for errors in its logs, beside those of ``[log_words]``.
-    alarms
-        YAML file with the alarms that are required.
-    reports
-        Folder of reports.
-    destinations
-        Names of destinations.
-    is_test
-        Whether this is a test system, which alone may receive a load test.
+    ``error_words`` are words for errors in its logs, beside those of ``[log_words]``. ``alarms`` is a YAML
+    file with the alarms that are required. Only a test system may receive a load test.
     """
 
     name: str
-    queues: tuple[str, ...] = ()
-    dlqs: tuple[str, ...] = ()
-    functions: tuple[str, ...] = ()
-    instances: tuple[str, ...] = ()
-    api: str | None = None
-    health: str | None = None
-    port: int | None = None
-    log_groups: tuple[str, ...] = ()
-    error_words: tuple[str, ...] = ()
-    alarms: str | None = None
-    reports: str | None = None
-    destinations: tuple[str, ...] = ()
-    is_test: bool = False
+    queues: tuple[str, ...] = _named("orders", "queue")
+    dlqs: tuple[str, ...] = _named("orders-dlq", "dlq")
+    functions: tuple[str, ...] = _named("orders-worker", "function")
+    instances: tuple[str, ...] = _key(
+        _Check(error_message("allowed-ids"), _each(_matching("i-[0-9a-f]{8,17}"))), key="instance"
+    )
+    api: str | None = _key(
+        _Check(_allowed("allowed-url", '"https://api.example.com/orders"'), _matching(_URL_FORM)), None
+    )
+    health: str | None = _key(
+        _Check(error_message("allowed-path-or-url"), _matching(rf"/\S*|{_URL_FORM}")), None
+    )
+    port: int | None = _key(_Check(error_message("allowed-port"), _number(int, 65_536)), None)
+    log_groups: tuple[str, ...] = _key(_Check(error_message("allowed-patterns"), _names))
+    error_words: tuple[str, ...] = _key(_WORDS)
+    alarms: str | None = _key(_PATH, None)
+    reports: str | None = _key(_PATH, None)
+    destinations: tuple[str, ...] = _key(_Check(error_message("allowed-destinations"), _names))
+    is_test: bool = _key(_TRUTH, default=False, key="test")
 
     def stated(self) -> dict[str, Any]:
         """Return the values that are stated, by their key in the file."""
-        values = {key: getattr(self, _PLURAL.get(key, key)) for key in _SYSTEM_FIELDS}
+        values = {key: getattr(self, name) for key, name in _SYSTEM_NAMES.items()}
         return {key: value for key, value in values.items() if value not in (None, (), False)}
 
     @property
@@ -290,262 +393,116 @@ class System:
         return None if self.port is None else f"http://127.0.0.1:{self.port}{self.health_path or '/'}"
 
 
-def _json_ready(values: Mapping[str, object]) -> dict[str, object]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-
-
-class _Field(NamedTuple):
-    """A key of a table: the values that it may have, and how one is validated.
-
-    ``parse`` returns the value to store, and raises ValueError for one that is not allowed.
-    """
-
-    allowed: Text
-    parse: Callable[[Any], Any]
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    """Return a non-empty list of texts as a tuple."""
-    if isinstance(value, (list, tuple)) and all(isinstance(one, str) and one.strip() for one in value):
-        return tuple(value)
-    raise ValueError
-
-
-def _date_pattern(value: Any) -> str:
-    if isinstance(value, str) and compiled(value).groups == 1:
-        return value
-    raise ValueError
-
-
-def _name(value: Any) -> str:
-    if isinstance(value, str) and value.strip():
-        return value
-    raise ValueError
-
-
-def _zone(value: Any) -> str:
-    if isinstance(value, str) and _is_zone(value):
-        return value
-    raise ValueError
-
-
-def _name_or_names(value: Any) -> tuple[str, ...]:
-    """Return a name or a non-empty list of names as a tuple."""
-    found = (_name(value),) if isinstance(value, str) else _names(value)
-    if not found:
-        raise ValueError
-    return found
-
-
-def _matching(pattern: str) -> Callable[[Any], str]:
-    """Return a validation of a text by a regular expression."""
-
-    def parse(value: Any) -> str:
-        if isinstance(value, str) and re.fullmatch(pattern, value):
-            return value
-        raise ValueError
-
-    return parse
-
-
-def _one_of(*allowed: str) -> _Field:
-    return _Field(_listed(*allowed), _matching("|".join(map(re.escape, allowed))))
-
-
-def _listed(*allowed: str) -> Message:
-    """Return the choices of a setting, quoted as TOML has them."""
-    *rest, last = (f'"{each}"' for each in allowed)
-    return error_message("allowed-choices", rest=Resource(", ".join(rest)), last=Resource(last))
-
-
-def _allowed(message_id: str, example: str) -> Message:
-    return error_message(message_id, example=Resource(example))
-
-
-def _port(value: Any) -> int:
-    if _whole_number(value) < 65_536:
-        return int(value)
-    raise ValueError
-
-
-def _whole_number(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    raise ValueError
-
-
-def _limit(value: Any) -> int:
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value) else value
-    Limits.from_dict({"lines": number})
-    return int(number)
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
-        return float(value)
-    raise ValueError
-
-
-def _truth(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValueError
-
-
-def _amount(value: Any) -> float:
-    """Return a number above 0, also from the text of an environment variable."""
-    return _seconds(float(value) if isinstance(value, str) and re.fullmatch(r"[\d.]{1,15}", value) else value)
-
-
-_KEYS = _Field(error_message("allowed-names"), _names)
-_WORDS = _Field(error_message("allowed-words"), _names)
-_UNIT = _Field(error_message("allowed-noun"), _name)
-_WORK_ITEM_FIELDS = {
-    "item_keys": _KEYS,
-    "time_keys": _KEYS,
-    "day_keys": _KEYS,
-    "day_in_path": _Field(error_message("allowed-date-pattern"), _date_pattern),
-    "unit_en": _UNIT,
-    "unit_ja": _UNIT,
-    "time_zone": _Field(error_message("allowed-zone"), _zone),
+_SYSTEM_CHECKS = _checks(System)
+# Attribute of each key.
+_SYSTEM_NAMES = {
+    each.metadata["key"] or each.name: each.name for each in fields(System) if "check" in each.metadata
 }
-_LOG_WORD_FIELDS = dict.fromkeys(("error", "no_error", "timeout", "status", "done"), _WORDS)
-_LOAD_FIELDS = {
-    "senders": _Field(error_message("allowed-whole-number"), _whole_number),
-    "interval_s": _Field(error_message("allowed-seconds"), _seconds),
-    "together": _Field(error_message("allowed-truth"), _truth),
-}
-_AMOUNT = _Field(error_message("allowed-amount"), _amount)
-_PATH = _Field(error_message("allowed-path"), _name)
-# Keys in the file; see `_PLURAL` for attributes with another name.
-_SYSTEM_FIELDS = {
-    "queue": _Field(_allowed("allowed-name-or-names", '"orders"'), _name_or_names),
-    "dlq": _Field(_allowed("allowed-name-or-names", '"orders-dlq"'), _name_or_names),
-    "function": _Field(_allowed("allowed-name-or-names", '"orders-worker"'), _name_or_names),
-    "instance": _Field(
-        error_message("allowed-ids"),
-        lambda value: tuple(map(_matching("i-[0-9a-f]{8,17}"), _name_or_names(value))),
-    ),
-    "api": _Field(
-        _allowed("allowed-url", '"https://api.example.com/orders"'), _matching(r"https?://[^\s/]+\S*")
-    ),
-    "health": _Field(error_message("allowed-path-or-url"), _matching(r"/\S*|https?://[^\s/]+\S*")),
-    "port": _Field(error_message("allowed-port"), _port),
-    "log_groups": _Field(error_message("allowed-patterns"), _names),
-    "error_words": _WORDS,
-    "alarms": _PATH,
-    "reports": _PATH,
-    "destinations": _Field(error_message("allowed-destinations"), _names),
-    "test": _Field(error_message("allowed-truth"), _truth),
-}
-_SYSTEM_PATHS = frozenset({"alarms", "reports"})
-_PLURAL = {
-    "queue": "queues",
-    "dlq": "dlqs",
-    "function": "functions",
-    "instance": "instances",
-    "test": "is_test",
-}
-_SECRET = _Field(
-    error_message("allowed-secret"),
-    _matching(r"(env|file|secretsmanager|ssm):\S+"),
-)
-_ADDRESSES = _Field(
-    error_message("allowed-addresses"),
-    lambda value: tuple(map(_matching(r"[^@\s]+@[^@\s]+"), _name_or_names(value))),
-)
-_ADDRESS = _Field(error_message("allowed-address"), _matching(r"[^@\s]+@[^@\s]+"))
-_DAYS = _Field(error_message("allowed-days"), _matching(r"[1-9]\d*d"))
-_URL = _Field(_allowed("allowed-url", '"https://reports.example.com/"'), _matching(r"https?://[^\s/]+\S*"))
-_RETENTION: dict[str, tuple[_Field, bool]] = {
-    "keep": (_DAYS, False),
-    "keep_incidents": (_Field(error_message("allowed-truth"), _truth), False),
-}
-# Keys of each type of destination; those marked are required.
-DESTINATIONS: dict[str, dict[str, tuple[_Field, bool]]] = {
-    "files": {"folder": (_PATH, True), "url": (_URL, False), **_RETENTION},
+_RETENTION = {"keep": _DAYS, "keep_incidents": _TRUTH}
+# Keys of each type of destination.
+_DESTINATIONS: dict[str, dict[str, _Check]] = {
+    "files": {"folder": _PATH, "url": _URL, **_RETENTION},
     "s3": {
-        "bucket": (
-            _Field(error_message("allowed-bucket"), _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")),
-            True,
-        ),
-        "prefix": (_Field(error_message("allowed-text"), _name), False),
-        "encryption": (_one_of("AES256", "aws:kms"), False),
-        "kms_key": (_Field(error_message("allowed-kms-key"), _name), False),
-        "link_valid": (
-            _Field(error_message("allowed-week"), _matching(r"[1-7]d|[1-9]\d?h")),
-            False,
-        ),
+        "bucket": _Check(error_message("allowed-bucket"), _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")),
+        "prefix": _Check(error_message("allowed-text"), _name),
+        "encryption": _one_of("AES256", "aws:kms"),
+        "kms_key": _Check(error_message("allowed-kms-key"), _name),
+        "link_valid": _Check(error_message("allowed-week"), _matching(r"[1-7]d|[1-9]\d?h")),
         **_RETENTION,
     },
     "sns": {
-        "topic": (
-            _Field(error_message("allowed-topic"), _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")),
-            True,
-        ),
-        "format": (_one_of("text", "amazon-q"), False),
+        "topic": _Check(error_message("allowed-topic"), _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")),
+        "format": _one_of("text", "amazon-q"),
     },
     "slack": {
-        "webhook": (_SECRET, True),
-        "token": (_SECRET, False),
-        "channel": (_Field(error_message("allowed-channel"), _matching(r"#?[^\s#]+")), False),
-        "api": (_URL, False),
+        "webhook": _SECRET,
+        "token": _SECRET,
+        "channel": _Check(error_message("allowed-channel"), _matching(r"#?[^\s#]+")),
+        "api": _URL,
     },
-    "teams": {"webhook": (_SECRET, True)},
+    "teams": {"webhook": _SECRET},
     "email": {
-        "to": (_ADDRESSES, True),
-        "from": (_ADDRESS, True),
-        "smtp": (_Field(error_message("allowed-host-port"), _matching(r"[\w.-]+:\d+")), True),
-        "tls": (_one_of("starttls", "tls", "none"), False),
-        "user": (_Field(error_message("allowed-smtp-user"), _name), False),
-        "password": (_SECRET, False),
+        "to": _Check(error_message("allowed-addresses"), _each(_ADDRESS_FORM)),
+        "from": _Check(error_message("allowed-address"), _ADDRESS_FORM),
+        "smtp": _Check(error_message("allowed-host-port"), _matching(r"[\w.-]+:\d+")),
+        "tls": _one_of("starttls", "tls", "none"),
+        "user": _Check(error_message("allowed-smtp-user"), _name),
+        "password": _SECRET,
     },
-    "eventbridge": {"bus": (_Field(error_message("allowed-bus"), _name), True)},
-    "markdown": {"folder": (_PATH, True)},
+    "eventbridge": {"bus": _Check(error_message("allowed-bus"), _name)},
+    "markdown": {"folder": _PATH},
+}
+_REQUIRED = {
+    "files": ("folder",),
+    "s3": ("bucket",),
+    "sns": ("topic",),
+    "slack": ("webhook",),
+    "teams": ("webhook",),
+    "email": ("from", "smtp", "to"),
+    "eventbridge": ("bus",),
+    "markdown": ("folder",),
 }
 # Keys that replace a required one, by type and key.
 _INSTEAD = {("slack", "webhook"): ("token", "channel")}
-_COMMON_OF_DESTINATIONS = {
-    "type": _one_of(*DESTINATIONS),
+_OF_ALL_DESTINATIONS = {
+    "type": _one_of(*_DESTINATIONS),
     "when": _one_of("every-run", "changes", "failures"),
     "language": _one_of(*LANGUAGES),
     "redact": _one_of("secrets", "ids", "share"),
-    "errors": _Field(error_message("allowed-truth"), _truth),
+    "errors": _TRUTH,
 }
-# Tables of the file with their keys. The zone of work items is that of the file.
-_TABLES: dict[str, dict[str, _Field]] = {
-    "work_items": {key: each for key, each in _WORK_ITEM_FIELDS.items() if key != "time_zone"},
-    "log_words": _LOG_WORD_FIELDS,
-    "load": _LOAD_FIELDS,
-    "limits": dict.fromkeys(LIMIT_KEYS, _Field(error_message("allowed-from-one"), _limit)),
-    "run": {
-        "state": _PATH,
-        "window": _Field(error_message("allowed-span"), _matching(r"[1-9]\d{0,4}[mhdw]")),
-        **dict.fromkeys(
-            ("max_gb", "max_usd", "max_gb_per_day", "max_usd_per_day", "usd_per_gb", "deadline_s"), _AMOUNT
-        ),
-    },
+_SETTINGS = {
+    "time_zone": _ZONE,
+    "language": _one_of(*LANGUAGES),
+    "profile": _Check(error_message("allowed-profile"), _name),
+    "region": _Check(error_message("allowed-region"), _matching(r"[a-z0-9]+(-[a-z0-9]+)+")),
+    "alarms": _Check(error_message("allowed-yaml"), _name, is_path=True),
+    "system": _Check(error_message("allowed-system"), _name),
+}
+# Tables of the file with their keys; the empty name is that of keys without a table. The zone of work items
+# is that of the file.
+_TABLES: dict[str, dict[str, _Check]] = {
+    "": _SETTINGS,
+    "work_items": {key: each for key, each in _checks(WorkItemSettings).items() if key != "time_zone"},
+    "log_words": _checks(LogWords),
+    "load": _checks(LoadSettings),
+    "limits": dict.fromkeys(LIMIT_KEYS, _LIMIT),
+    "run": _checks(RunSettings),
 }
 # Tables whose keys have environment variables, with what stands before the key.
-_TABLE_VARIABLES = {"limits": f"{PREFIX}LIMIT_", "run": f"{PREFIX}RUN_"}
-# Keys of tables that are paths, relative to the file that states them.
-_TABLE_PATHS = frozenset({"run.state"})
-TABLE_KEYS = tuple(f"{table}.{key}" for table, fields in _TABLES.items() for key in fields)
+_TABLE_VARIABLES = {"": PREFIX, "limits": f"{PREFIX}LIMIT_", "run": f"{PREFIX}RUN_"}
+# Variables of AWS that are stronger than a file. A profile that is given replaces access keys.
+_AWS_VARIABLES = {
+    "profile": ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID"),
+    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+}
+KEYS = (*_SETTINGS,)
+TABLE_KEYS = tuple(f"{table}.{key}" for table, checks in _TABLES.items() if table for key in checks)
+# Variables that leave a setting of a file without effect.
+_STRONGER = frozenset(
+    (
+        *(variable for names in _AWS_VARIABLES.values() for variable in names),
+        *(before + key.upper() for table, before in _TABLE_VARIABLES.items() for key in _TABLES[table]),
+    )
+)
+# How the variables begin that state a setting: others change without a change of the settings.
+_VARIABLES = (PREFIX, "AWS_", *_LOCALE_VARIABLES)
 # What counts in a file that nobody has confirmed: names of resources and how things are shown. Limits are
 # only lowered. ``health`` counts where it is a path, since a URL is an address.
-_UNCONFIRMED = frozenset({"time_zone", "language", "region", "system", "work_items", "log_words", "limits"})
+_UNCONFIRMED = frozenset({"time_zone", "language", "region", "system"})
+_UNCONFIRMED_TABLES = frozenset({"work_items", "log_words", "limits"})
 _UNCONFIRMED_OF_SYSTEMS = frozenset({"queue", "dlq", "function", "instance", "log_groups", "error_words"})
 
 
-def _checked_value(fields: Mapping[str, _Field], key: str, value: object) -> Any:
+def _checked_value(checks: Mapping[str, _Check], key: str, value: object) -> Any:
     """Return a validated value of a table; raises ValueError with the allowed values."""
-    found = fields.get(key)
-    if found is None:
-        raise ValueError(error_message("allowed-keys", names=Resource(", ".join(fields))))
+    check = checks.get(key)
+    if check is None:
+        raise ValueError(error_message("allowed-keys", names=Resource(", ".join(checks))))
     try:
-        return found.parse(value)
+        return check.parse(value)
     except ValueError:
-        raise ValueError(found.allowed) from None
+        raise ValueError(check.allowed) from None
 
 
 @dataclass(frozen=True, repr=False)
@@ -610,16 +567,8 @@ class Config:
     def check_confirmed(self, *keys: str) -> None:
         """Check that the file in force is the user's, before something is done that it orders.
 
-        Parameters
-        ----------
-        keys
-            Settings that are needed, such as ``profile``: an unconfirmed file in force must state none of
-            them. Without keys, no unconfirmed file may be in force.
-
-        Raises
-        ------
-        InputError
-            When an unconfirmed file states them. The sentence names the command that confirms it.
+        An unconfirmed file in force must state none of the settings that are needed, such as ``profile``;
+        without keys, none may be in force. The InputError names the command that confirms it.
         """
         if self.unconfirmed is None or (keys and not set(keys) & set(self.ignored)):
             return
@@ -628,12 +577,7 @@ class Config:
     def chosen_system(self, name: str | None = None) -> System | None:
         """Return a system by name, else that of the setting ``system``, else the only one.
 
-        None without systems, or with several of which none is chosen.
-
-        Raises
-        ------
-        InputError
-            When there is no system of that name.
+        None without systems, or with several of which none is chosen; an InputError for an unknown name.
         """
         wanted = name or self.system
         if wanted is None:
@@ -642,64 +586,8 @@ class Config:
             return self.systems[wanted]
         if not self.systems:
             raise InputError(error_message("error-config-no-systems", name=repr(wanted), file=FILE))
-        raise InputError(
-            error_message(
-                "error-config-no-such-system",
-                name=repr(wanted),
-                known=_suggestion(wanted, self.systems, "systems"),
-            )
-        )
-
-
-class _Setting(NamedTuple):
-    """How a setting is validated, and the variables of AWS that are stronger than a file."""
-
-    allowed: Text
-    is_valid: Callable[[str], bool]
-    aws_variables: tuple[str, ...] = ()
-    is_path: bool = False
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-_SETTINGS = {
-    "time_zone": _Setting(_WORK_ITEM_FIELDS["time_zone"].allowed, _is_zone),
-    "language": _Setting(_listed(*LANGUAGES), LANGUAGES.__contains__),
-    # Access keys in the environment count as well: a profile that is given replaces them.
-    "profile": _Setting(
-        error_message("allowed-profile"),
-        lambda text: bool(text.strip()),
-        ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID"),
-    ),
-    "region": _Setting(
-        error_message("allowed-region"),
-        lambda text: re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", text) is not None,
-        ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    ),
-    "alarms": _Setting(
-        error_message("allowed-yaml"),
-        lambda text: bool(text.strip()),
-        is_path=True,
-    ),
-    "system": _Setting(error_message("allowed-system"), lambda text: bool(text.strip())),
-}
-KEYS = (*_SETTINGS,)
-# Variables that leave a setting of a file without effect.
-_STRONGER = frozenset(
-    (
-        *(PREFIX + key.upper() for key in KEYS),
-        *(variable for setting in _SETTINGS.values() for variable in setting.aws_variables),
-        *(_TABLE_VARIABLES[table] + key.upper() for table in _TABLE_VARIABLES for key in _TABLES[table]),
-    )
-)
-# How the variables begin that state a setting: others change without a change of the settings.
-_VARIABLES = (PREFIX, "AWS_", *_LOCALE_VARIABLES)
+        known = _suggestion(wanted, self.systems, "systems")
+        raise InputError(error_message("error-config-no-such-system", name=repr(wanted), known=known))
 
 
 def load_config(folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -746,15 +634,7 @@ def found_file() -> Path | None:
 def trust_file(path: Path) -> tuple[str, ...]:
     """Confirm the present content of a ``watchme.toml``; return its keys that only now have an effect.
 
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    InputError
-        When the file can't be read or is not valid, or the confirmation can't be stored.
+    An InputError says that the file can't be read or is not valid, or that the confirmation can't be stored.
     """
     text = _text(path)
     _, ignored = _unconfirmed(_settings_in(path, text))
@@ -772,58 +652,45 @@ def _config(read: tuple[_Stated, ...], variables: tuple[tuple[str, str], ...]) -
     files = [(each.path, _settings_in(each.path, each.text)) for each in read]
     unconfirmed = next((each.path for each in read if not each.is_confirmed), None)
     lowered, ignored = ({}, []) if unconfirmed is None else _confined(files)
-    language, language_source = _locale_language(environ)
-    values: dict[str, str | None] = {"time_zone": "UTC", "language": language}
-    sources = dict.fromkeys(KEYS, "default") | {"language": language_source}
-    for key, setting in _SETTINGS.items():
-        variable = PREFIX + key.upper()
-        if environ.get(variable):
-            values[key], sources[key] = _checked(key, environ[variable], variable), variable
-            continue
-        stronger = next((name for name in setting.aws_variables if environ.get(name)), None)
-        if stronger is not None:
-            sources[key] = stronger
-            continue
-        stated = next(((path, data[key]) for path, data in files if key in data), None)
-        if stated is not None:
-            path, value = stated
-            values[key], sources[key] = str(path.parent / value) if setting.is_path else value, str(path)
     tables: dict[str, dict[str, Any]] = {}
-    for table, fields in _TABLES.items():
+    sources: dict[str, str] = {}
+    for table, checks in _TABLES.items():
         tables[table] = {}
-        for key in fields:
-            variable = f"{_TABLE_VARIABLES[table]}{key.upper()}" if table in _TABLE_VARIABLES else ""
+        for key, check in checks.items():
+            name = f"{table}.{key}" if table else key
+            variable = _TABLE_VARIABLES[table] + key.upper() if table in _TABLE_VARIABLES else ""
+            of_aws = () if table else _AWS_VARIABLES.get(key, ())
+            stronger = next((each for each in of_aws if environ.get(each)), None)
+            stated = next(((path, data[table][key]) for path, data in files if key in data[table]), None)
             if environ.get(variable):
-                checked = _checked_key(variable, table, fields, key, environ[variable])
-                tables[table][key], sources[f"{table}.{key}"] = checked, variable
-                continue
-            given = next(((path, data[table][key]) for path, data in files if key in data[table]), None)
-            sources[f"{table}.{key}"] = "default" if given is None else str(given[0])
-            if given is not None:
-                path, value = given
-                is_path = f"{table}.{key}" in _TABLE_PATHS
-                tables[table][key] = str(path.parent / value) if is_path else value
-    limits = Limits.from_dict(tables["limits"])
+                tables[table][key] = _checked(variable, table, checks, key, environ[variable])
+                sources[name] = variable
+            elif stronger is not None:
+                sources[name] = stronger
+            elif stated is not None:
+                path, value = stated
+                tables[table][key] = str(path.parent / value) if check.is_path else value
+                sources[name] = str(path)
+            else:
+                sources[name] = "default"
+    if "language" not in tables[""]:
+        tables[""]["language"], sources["language"] = _locale_language(environ)
+    limits = Limits(**tables["limits"])
     for key, value in lowered.items():
         if sources[f"limits.{key}"] not in _STRONGER and value < getattr(limits, key):
             limits, sources[f"limits.{key}"] = replace(limits, **{key: value}), str(unconfirmed)
         elif value > getattr(limits, key):
             ignored.append(f"limits.{key}")
-    zone = str(values["time_zone"])
     systems = _systems(files, sources)
     destinations = _destinations(files, sources)
     words = LogWords(**tables["log_words"])
     of_systems = (word for system in systems.values() for word in system.error_words)
+    zone = {key: value for key, value in tables[""].items() if key == "time_zone"}
     return Config(
-        time_zone=zone,
-        language=str(values["language"]),
-        profile=values.get("profile"),
-        region=values.get("region"),
-        alarms=values.get("alarms"),
-        work_items=WorkItemSettings(**tables["work_items"], time_zone=zone),
+        **tables[""],
+        work_items=WorkItemSettings(**tables["work_items"], **zone),
         log_words=replace(words, error=tuple(dict.fromkeys((*words.error, *of_systems)))),
         load=LoadSettings(**tables["load"]),
-        system=values.get("system"),
         systems=MappingProxyType(systems),
         destinations=MappingProxyType(destinations),
         limits=limits,
@@ -848,28 +715,23 @@ def _confined(files: list[tuple[Path, dict[str, Any]]]) -> tuple[dict[str, int],
 
 def _unconfirmed(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what counts of the settings of an unconfirmed file, and the keys that do not."""
-    kept: dict[str, Any] = {}
+    kept: dict[str, Any] = {table: {} for table in data}
     ignored = []
-    for key, value in data.items():
-        if key == "systems":
-            kept[key] = {name: dict(table) for name, table in value.items()}
-            for name, table in kept[key].items():
-                for each in list(table):
-                    is_path = each == "health" and table[each].startswith("/")
-                    if each not in _UNCONFIRMED_OF_SYSTEMS and not is_path:
-                        del table[each]
-                        ignored.append(f"systems.{name}.{each}")
-        elif key == "log_words":
+    for table, values in data.items():
+        for key, value in values.items():
             # What counts as processed decides what a redrive deletes.
-            kept[key] = {name: words for name, words in value.items() if name != "done"}
-            ignored += ["log_words.done"] if "done" in value else []
-        elif key in _UNCONFIRMED:
-            kept[key] = value
-        elif isinstance(value, dict):
-            kept[key] = {}
-            ignored += [f"{key}.{each}" for each in value]
-        else:
-            ignored.append(key)
+            counts = table in _UNCONFIRMED_TABLES and (table, key) != ("log_words", "done")
+            if table == "systems":
+                kept[table][key] = {}
+                for each, stated in value.items():
+                    if each in _UNCONFIRMED_OF_SYSTEMS or (each == "health" and stated.startswith("/")):
+                        kept[table][key][each] = stated
+                    else:
+                        ignored.append(f"systems.{key}.{each}")
+            elif counts or (table == "" and key in _UNCONFIRMED):
+                kept[table][key] = value
+            else:
+                ignored.append(f"{table}.{key}" if table else key)
     return kept, tuple(sorted(ignored))
 
 
@@ -880,8 +742,8 @@ def _systems(files: list[tuple[Path, dict[str, Any]]], sources: dict[str, str]) 
         for name, table in data["systems"].items():
             found.setdefault(name, {})
             for key, value in table.items():
-                stated = str(path.parent / value) if key in _SYSTEM_PATHS else value
-                found[name][_PLURAL.get(key, key)] = stated
+                stated = str(path.parent / value) if _SYSTEM_CHECKS[key].is_path else value
+                found[name][_SYSTEM_NAMES[key]] = stated
                 sources[f"systems.{name}.{key}"] = str(path)
     return {name: System(name, **table) for name, table in found.items()}
 
@@ -893,9 +755,10 @@ def _destinations(
     found: dict[str, Destination] = {}
     for path, data in reversed(files):
         for name, table in data["destinations"].items():
-            common = {key: value for key, value in table.items() if key in _COMMON_OF_DESTINATIONS}
+            common = {key: value for key, value in table.items() if key in _OF_ALL_DESTINATIONS}
+            checks = _DESTINATIONS[table["type"]]
             rest = {
-                key: str(path.parent / value) if key == "folder" else value
+                key: str(path.parent / value) if checks[key].is_path else value
                 for key, value in table.items()
                 if key not in common
             }
@@ -907,11 +770,8 @@ def _destinations(
 def source_kind(source: str, environ: Mapping[str, str] | None = None) -> str:
     """Return the kind of a source of :attr:`Config.sources`.
 
-    Returns
-    -------
-    str
-        ``default``, ``environment``, ``user-file`` for the file in the user's configuration folder, or
-        ``file`` for another one.
+    It is ``default``, ``environment``, ``user-file`` for the file in the user's configuration folder, or
+    ``file`` for another one.
     """
     if source == "default":
         return source
@@ -986,49 +846,42 @@ def _unreadable(path: Path, error: Exception) -> InputError:
 
 
 def check_text(text: str) -> None:
-    """Check the text of a ``watchme.toml`` before it is written.
-
-    Raises
-    ------
-    InputError
-        When it is not valid.
-    """
+    """Check the text of a ``watchme.toml`` before it is written; an InputError says what is not valid."""
     _validated(Path(FILE), tomllib.loads(text))
 
 
 def _validated(path: Path, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a file's content, checked."""
-    known = (*KEYS, *_TABLES, "systems", "destinations")
+    """Return the settings of a file's content by table, checked."""
+    known = (*KEYS, *filter(None, _TABLES), "systems", "destinations")
     for key in data:
         if key not in known:
+            near = _suggestion(key, known)
             raise InputError(
-                error_message(
-                    "error-config-unknown-key", path=path, key=_quoted(key), known=_suggestion(key, known)
-                )
+                error_message("error-config-unknown-key", path=path, key=_quoted(key), known=near)
             )
-    tables = {table: _table(path, table, data.pop(table, {}), fields) for table, fields in _TABLES.items()}
+    settings = {key: data.pop(key) for key in KEYS if key in data}
+    tables = {table: _table(path, table, data.get(table, {}), checks) for table, checks in _TABLES.items()}
+    tables[""] = {key: _checked(str(path), "", _SETTINGS, key, value) for key, value in settings.items()}
     tables["systems"] = {
-        name: _table(path, f"systems.{name}", stated, _SYSTEM_FIELDS)
-        for name, stated in _named(path, "systems", data.pop("systems", {})).items()
+        name: _table(path, f"systems.{name}", stated, _SYSTEM_CHECKS)
+        for name, stated in _tables_in(path, "systems", data).items()
     }
     tables["destinations"] = {
         name: _destination(path, f"destinations.{name}", stated)
-        for name, stated in _named(path, "destinations", data.pop("destinations", {})).items()
+        for name, stated in _tables_in(path, "destinations", data).items()
     }
     for name, system in tables["systems"].items():
         for wanted in system.get("destinations", ()):
             if wanted not in tables["destinations"]:
                 near = _suggestion(wanted, tables["destinations"], "destinations")
-                raise InputError(
-                    error_message(
-                        "error-config-no-destination", path=path, system=name, name=repr(wanted), known=near
-                    )
-                )
-    return {key: _checked(key, value, str(path)) for key, value in data.items()} | tables
+                about = {"system": name, "name": repr(wanted), "known": near}
+                raise InputError(error_message("error-config-no-destination", path=path, **about))
+    return tables
 
 
-def _named(path: Path, table: str, stated: object) -> dict[str, Any]:
+def _tables_in(path: Path, table: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a table of named tables, such as ``[systems.orders]``."""
+    stated = data.get(table, {})
     if not isinstance(stated, dict) or not all(isinstance(each, dict) for each in stated.values()):
         raise InputError(error_message("error-config-named-tables", path=path, table=table, example=table))
     for name in stated:
@@ -1041,37 +894,28 @@ def _named(path: Path, table: str, stated: object) -> dict[str, Any]:
 
 def _destination(path: Path, name: str, stated: dict[str, Any]) -> dict[str, Any]:
     """Return a destination of a file, checked by its type."""
+    about = {"path": path, "name": name}
     if "type" not in stated:
-        raise InputError(
-            error_message(
-                "error-config-no-type", path=path, name=name, allowed=_COMMON_OF_DESTINATIONS["type"].allowed
-            )
-        )
-    of_type = DESTINATIONS.get(stated["type"], {}) if isinstance(stated["type"], str) else {}
-    fields = _COMMON_OF_DESTINATIONS | {key: each for key, (each, _) in of_type.items()}
+        allowed = _OF_ALL_DESTINATIONS["type"].allowed
+        raise InputError(error_message("error-config-no-type", **about, allowed=allowed))
+    of_type = _DESTINATIONS.get(stated["type"], {}) if isinstance(stated["type"], str) else {}
     if not of_type:  # the other keys of an unknown type are not known either
-        fields, stated = {"type": fields["type"]}, {"type": stated["type"]}
-    found = _table(path, name, stated, fields)
-    required = {key for key, (_, is_required) in of_type.items() if is_required}
-    for key in sorted(required):
-        others = _INSTEAD.get((found["type"], key), ())
-        if others and not found.keys().isdisjoint(others):
-            if key in found:
-                raise InputError(
-                    error_message(
-                        "error-config-both", path=path, name=name, key=key, others=Names(tuple(others))
-                    )
-                )
-            required = required - {key} | set(others)
-    for key, (each, _) in of_type.items():
-        if key in required and key not in found:
-            raise InputError(
-                error_message("error-config-lacks-key", path=path, name=name, key=key, allowed=each.allowed)
-            )
+        stated = {"type": stated["type"]}
+    found = _table(path, name, stated, _OF_ALL_DESTINATIONS | of_type)
+    kind = found["type"]
+    for key in _REQUIRED[kind]:
+        others = _INSTEAD.get((kind, key), ())
+        is_replaced = not found.keys().isdisjoint(others)
+        if is_replaced and key in found:
+            raise InputError(error_message("error-config-both", **about, key=key, others=Names(others)))
+        for needed in others if is_replaced else (key,):
+            if needed not in found:
+                lacking = {"key": needed, "allowed": of_type[needed].allowed}
+                raise InputError(error_message("error-config-lacks-key", **about, **lacking))
     return found
 
 
-def _table(path: Path, name: str, stated: object, fields: Mapping[str, _Field]) -> dict[str, Any]:
+def _table(path: Path, name: str, stated: object, checks: Mapping[str, _Check]) -> dict[str, Any]:
     """Return a table of a file, checked."""
     if not isinstance(stated, dict):
         raise InputError(
@@ -1079,35 +923,22 @@ def _table(path: Path, name: str, stated: object, fields: Mapping[str, _Field]) 
         )
     found = {}
     for key, value in _units(stated).items():
-        if key not in fields:
-            raise InputError(
-                error_message(
-                    "error-config-unknown-table-key",
-                    path=path,
-                    table=name,
-                    key=_quoted(key),
-                    known=_suggestion(key, fields),
-                )
-            )
-        found[key] = _checked_key(str(path), name, fields, key, value)
+        if key not in checks:
+            about = {"table": name, "key": _quoted(key), "known": _suggestion(key, checks)}
+            raise InputError(error_message("error-config-unknown-table-key", path=path, **about))
+        found[key] = _checked(str(path), name, checks, key, value)
     return found
 
 
-def _checked_key(source: str, table: str, fields: Mapping[str, _Field], key: str, value: object) -> Any:
-    """Return a validated value of a table's key; its error names the source and the allowed values."""
+def _checked(source: str, table: str, checks: Mapping[str, _Check], key: str, value: object) -> Any:
+    """Return a validated value of a key; its error names the source and the allowed values."""
     try:
-        return _checked_value(fields, key, value)
+        return _checked_value(checks, key, value)
     except ValueError as error:
-        raise InputError(
-            error_message(
-                "error-config-table-value",
-                source=source,
-                table=table,
-                key=key,
-                value=_quoted(value),
-                allowed=error,
-            )
-        ) from error
+        about = {"source": source, "key": key, "value": _quoted(value), "allowed": error}
+        if table:
+            raise InputError(error_message("error-config-table-value", table=table, **about)) from error
+        raise InputError(error_message("error-config-value", **about)) from error
 
 
 def _units(stated: Mapping[str, Any]) -> dict[str, Any]:
@@ -1122,25 +953,12 @@ def _units(stated: Mapping[str, Any]) -> dict[str, Any]:
 
 def _suggestion(word: str, known: Iterable[str], kind: str = "keys") -> Message:
     """Return the end of a sentence on an unknown name: the nearest known one, or all of them."""
-    from difflib import get_close_matches
-
     listed = list(known)
-    near = get_close_matches(word.lower(), listed, 1)
-    if near:
-        return error_message("config-near", word=Resource(near[0]))
+    near = nearest(word.lower(), listed, _SIMILARITY)
+    if near is not None:
+        return error_message("config-near", word=Resource(near))
     names = Resource(", ".join(listed)) if listed else error_message("list-empty")
     return error_message("config-known", kind=Choice(kind), names=names)
-
-
-def _checked(key: str, value: object, source: str) -> str:
-    setting = _SETTINGS[key]
-    if not isinstance(value, str) or not setting.is_valid(value):
-        raise InputError(
-            error_message(
-                "error-config-value", source=source, key=key, value=_quoted(value), allowed=setting.allowed
-            )
-        )
-    return value
 
 
 def _quoted(value: object) -> str:
