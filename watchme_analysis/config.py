@@ -318,7 +318,7 @@ class Destination:
     name
         Name in the file.
     type
-        A key of :data:`DESTINATIONS`.
+        Type, such as ``s3`` or ``slack``.
     when
         ``every-run``, ``changes`` or ``failures``.
     language
