@@ -170,14 +170,13 @@ def test_each_probe_is_one_word(subtests, shell):
                 service=shell_word(name, "SERVICE"),
                 container=shell_word(name, "CONTAINER"),
             )
-            for command in map(
-                render, (missing.inside_probes(at), missing.outside_probes(at), missing.host_probes(at))
-            ):
+            for probes in ("inside-probes", "outside-probes", "host-probes"):
+                command = render(missing.how_to_collect(probes, at))
                 shell(command)
                 words = [word for line in command.splitlines() for word in shlex.split(line, comments=True)]
                 assert len([word for word in words if word in {at.outside, at.host, at.inside}]) == 1
             # The port stands within a quoted program, and the container is a word as above.
-            assert "pwned" not in render(missing.process_metrics(replace(at, container="api")))
+            assert "pwned" not in render(missing.how_to_collect("metrics", replace(at, container="api")))
 
 
 @pytest.mark.parametrize("name", ["$(touch pwned)", "-rf", EVERYTHING])

@@ -12,7 +12,7 @@ from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.known_formats import stock_format, stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
-from watchme_analysis.health.missing import LOG_FORMAT
+from watchme_analysis.health.running_platform import command_table
 
 COMMON = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167'
 COMBINED = f'{COMMON} "-" "curl/8.5.0"'
@@ -173,7 +173,8 @@ def test_extended_lines_are_read_alike_by_every_engine_and_in_parts():
 
 
 def test_the_format_that_the_advice_names_is_known_without_a_configuration():
-    texts = re.findall(r"log_format \w+ ((?:\s*'[^']*')+);", LOG_FORMAT)
+    advice = command_table()["collect"]["access-log"]["configuration"]
+    texts = re.findall(r"log_format \w+ ((?:\s*'[^']*')+);", advice)
     texts += re.findall(r"log_format \w+ ((?:\s*'[^']*')+);", (DOCS / "investigation-health.md").read_text())
     known = {one.text for one in stock_formats()}
 

@@ -35,6 +35,10 @@ AT = missing.Addresses(
 )
 
 
+def collect(name, **values):
+    return render(missing.how_to_collect(name, AT, **values))
+
+
 def filled(command, folder):
     return command.replace("FOLDER", str(folder)).replace("PORT", "8017")
 
@@ -51,7 +55,7 @@ def filled(command, folder):
 def test_commands_name_the_container_that_compose_describes(lines, service, container):
     at = missing.addresses(context_of(composed(case(on_service(**GONE)), *lines)))
     assert (at.service, at.container) == (service, container)
-    assert f"docker logs --timestamps {container} >" in missing.application_log(at)
+    assert f"docker logs --timestamps {container} >" in missing.how_to_collect("application-log", at)
 
 
 def test_commands_ask_the_host_that_the_error_log_names():
@@ -97,7 +101,7 @@ def taken(folder, table):
 def test_the_loop_over_proc_writes_metrics_that_the_import_reads(home, folder):
     tool(home, "docker", f"echo {os.getpid()}")
     tool(home, "nsenter", "printf 'one\\ntwo\\n'")
-    run = shell(render(missing.process_metrics(AT)), home, folder)
+    run = shell(collect("metrics"), home, folder)
     file, until = folder / "metrics.csv", time.monotonic() + 20
     while (not file.exists() or file.read_text().count("\n") < 3) and time.monotonic() < until:
         time.sleep(0.05)
@@ -127,9 +131,8 @@ compose) printf 'services:\\n  api:\\n    mem_limit: "2147483648"\\n';;
 cp) mkdir -p "$3"; printf '{source}' > "$3/main.py";;
 esac"""
     tool(home, "docker", script)
-    log, source = render(missing.application_log(AT)), render(missing.application_source(AT))
-    for command in (log, source, render(missing.start_command(AT)), render(missing.definition(AT))):
-        assert shell(command, home, folder).wait() == 0
+    for name in ("application-log", "source", "start-command", "containers"):
+        assert shell(collect(name), home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     (line,) = made.table("app_log").itertuples()
     assert (line.path, line.status, line.time.isoformat()) == (
@@ -157,19 +160,20 @@ def test_the_edge_is_queried_for_its_log_and_rules_in_the_shape_that_the_import_
         "curl",
         f"case \"$*\" in *logs/received*) echo '{json.dumps(record)}';; *) echo '{json.dumps(rules)}';; esac",
     )  # fmt: skip
-    log = render(missing.edge_log(context_of(case(on_service(**GONE)))))
-    for command in (log, render(missing.edge_configuration())):
+    log = collect("edge-requests", start="2025-12-11T01:00:00Z", end="2025-12-11T02:00:00Z")
+    for command in (log, collect("edge-configuration")):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case
     assert made.table("edge_log")["ray_id"].tolist() == ["8f2a11b022c03344"]
-    assert made.table("edge_settings")["file"].nunique() == 2 + len(missing._EDGE_PHASES)
+    assert made.table("edge_settings")["file"].nunique() == 11
     requested = re.search(r"fields=([\w,]+)", log)[1].split(",")
     assert {"RayID", "OriginResponseStatus", "CacheCacheStatus", "EdgeTimeToFirstByteMs"} <= set(requested)
 
 
 @pytest.mark.slow
 def test_the_log_format_is_one_that_nginx_takes_and_the_import_reads(folder):
-    conf = f"events {{}}\nhttp {{\n{missing.LOG_FORMAT.replace('/var/log/nginx', str(folder))}\n}}\n"
+    advice = missing.how_to_collect("access-log", AT).values["configuration"].text
+    conf = f"events {{}}\nhttp {{\n{advice.replace('/var/log/nginx', str(folder))}\n}}\n"
     (folder / "nginx.conf").write_text(conf)
     if shutil.which("nginx"):
         said = subprocess.run(
@@ -190,9 +194,9 @@ def test_the_log_format_is_one_that_nginx_takes_and_the_import_reads(folder):
     assert row.edge_ray_id == "9158fececfabfca6-NRT"
 
 
-@pytest.mark.parametrize("command", [render(missing.outside_probes(AT)), render(missing.host_probes(AT))])
-def test_probe_commands_are_ones_that_the_command_line_takes(command, folder):
-    words = filled(command, folder).splitlines()[-1].split()
+@pytest.mark.parametrize("name", ["outside-probes", "host-probes"])
+def test_probe_commands_are_ones_that_the_command_line_takes(name, folder):
+    words = filled(collect(name), folder).splitlines()[-1].split()
     assert words[:2] == ["watchme", "probe"]
     given = probe.make_context("probe", words[2:]).params
     assert str(folder) in str(given["to"])
@@ -202,7 +206,7 @@ def test_probe_commands_are_ones_that_the_command_line_takes(command, folder):
 def test_the_script_for_inside_is_one_that_python_alone_runs(folder, tmp_path):
     script = CliRunner().invoke(cli, ["probe", "--standalone"]).output
     (tmp_path / "probe.py").write_text(script)
-    line = next(line for line in render(missing.inside_probes(AT)).splitlines() if "docker exec" in line)
+    line = next(line for line in collect("inside-probes").splitlines() if "docker exec" in line)
     words = (
         line.partition("probe.py ")[2].replace("/tmp/probes.csv", str(folder / "probes-inside.csv")).split()
     )

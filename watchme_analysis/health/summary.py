@@ -96,7 +96,8 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
     stated = one.values() if one is not None else {}
     for name in (placeholders(text) & stated.keys()) - values.keys():
         values[name] = render(message("cause-text", text=stated[name]), language)
-    return with_meanings(filled(text, values, language), language, at.shown_by())
+    shown_by = commands(at.platform, at.service, at.container, "shown_by")
+    return with_meanings(filled(text, values, language), language, shown_by)
 
 
 def remedy_of(cause: Cause, observations: Sequence[Observation]) -> tuple[Remedy, Observation | None]:
