@@ -33,7 +33,7 @@ from watchme_analysis.inference.signals import Observation
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(__file__).resolve().parent / "corpus" / "health.csv"
-COLUMNS = ("set", "case", "variant", "truth", "also", "signal", "strength", "value", "rows")
+COLUMNS = ("set", "case", "variant", "truth", "also", "signal", "strength", "share", "value", "rows")
 # Facts about a case that are no signals; they are stored as rows of their own.
 SITUATION = ("incident", "timed", "edge_visible")
 CONTROL = "none"
@@ -84,7 +84,7 @@ def read_corpus(path: Path = CORPUS) -> list[Entry]:
                 value = float(row["value"]) if row["value"] else None
                 one = Observation(
                     row["signal"], row["signal"], "", int(row["rows"]), None, value, None,
-                    float(row["strength"]),
+                    float(row["strength"]), share=float(row["share"]),
                 )  # fmt: skip
                 entry.observations.append(one)
     return list(found.values())
@@ -101,7 +101,7 @@ def rows_of(
         "also": " ".join(dict.fromkeys(str(one) for one in also if one)),
     }  # fmt: skip
     where = situation(inv.once(health_context))
-    empty = {"strength": 1, "value": "", "rows": 0}
+    empty = {"strength": 1, "share": 1, "value": "", "rows": 0}
     # A case of which nothing holds still needs a row.
     yield key | empty | {"signal": "case"}
     for flag in SITUATION:
@@ -112,6 +112,7 @@ def rows_of(
         yield key | {
             "signal": one.signal,
             "strength": f"{one.strength:.3g}",
+            "share": f"{one.share:.3g}",
             "value": value,
             "rows": int(one.rows),
         }

@@ -15,7 +15,7 @@ from watchme_analysis.health.configuration import Routes, resolved_names
 from watchme_analysis.health.harm import URL_PATH
 from watchme_analysis.health.incident import Incident, judge_requests
 from watchme_analysis.health.replica_counts import replica_counts
-from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MOST
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MOST, concerns
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import ENOUGH
 from watchme_analysis.requests.fates import SERVED, request_fates
@@ -385,13 +385,15 @@ def first_segment(route: str) -> str:
     return parts[0] if len(parts) > 1 else ""
 
 
-def most_of_one(
+def most_affected(
     context: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame
 ) -> tuple[pd.DataFrame, int] | None:
-    """Return the bad requests that a fate explains of one endpoint in question, and its bad ones; else None.
+    """Return bad requests of a kind and their base, where they are many of all or most of one endpoint's.
 
     Beside a fault of the whole service, one endpoint may have a fault of its own.
     """
+    if concerns(len(rows), len(bad)):
+        return rows, len(bad)
     counts, totals = (frame["route"].value_counts() for frame in (rows, bad))
     for route in context.routes:
         count, total = int(counts.get(route, 0)), int(totals.get(route, 0))

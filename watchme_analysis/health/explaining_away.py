@@ -118,6 +118,6 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     # Who is not kept waiting by one stuck process of several was served by another one.
     "served_beside": ("some_paths", "inside_clear", "callers_wait"),
     # Nginx can but answer by itself what it is asked for under a path or name that it does not pass on.
-    "edge_renames": ("nginx_alone", "edge_passes_on"),
-    "edge_wrong_host": ("nginx_alone", "edge_passes_on"),
+    "edge_renames": ("nginx_alone", "fate_nginx_responded", "edge_passes_on"),
+    "edge_wrong_host": ("nginx_alone", "fate_nginx_responded", "edge_passes_on"),
 }

@@ -209,7 +209,7 @@ def refuting(layer: str, observations: Iterable[Observation]) -> Observation | N
     """Return the strongest observation that excludes a layer, None when the layer is not refuted."""
     grades = layer_grades("health").get(layer, {})
     against = [one for one in observations if grades.get(one.signal, 0.0) <= -GRADES["decisive"]]
-    if sum(one.strength for one in against) < WHOLE:
+    if sum(one.strength * one.share for one in against) < WHOLE:
         return None
     return max(against, key=lambda one: one.strength)
 

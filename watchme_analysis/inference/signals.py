@@ -28,8 +28,7 @@ class Observation:
     ``statement`` is a sentence with its numbers, based on so many ``rows`` of ``table``, which the query
     ``sql`` returns. ``strength`` (0 to 1) follows from their number. ``detail`` is the mechanism in words,
     for the causes that the signal supports most. ``share`` is the share of the bad requests that it is about,
-    where it counts those of its own; else None. ``facts`` are values that a remedy may name, beside those of
-    the sentences.
+    where the strength does not tell. ``facts`` are values that a remedy may name, beside those of sentences.
     """
 
     signal: str
@@ -41,7 +40,7 @@ class Observation:
     effect_unit: str | None = None
     strength: float = 1.0
     detail: Text | None = None
-    share: float | None = None
+    share: float = 1.0
     facts: Mapping[str, Value] = field(default_factory=dict)
 
     def values(self) -> dict[str, Value]:

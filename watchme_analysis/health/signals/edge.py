@@ -1,4 +1,7 @@
-"""Signals of the edge: requests held, refused, renamed or sent elsewhere; probes that never reached it."""
+"""Signals of the edge: requests renamed, given up too soon or passed on; probes that never reached it.
+
+That it held, refused or misdirected requests are fates, signals of `localisation`; here is how it did that.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
+from watchme_analysis.health.context import HealthContext, longest_answer_s, most_affected, short_of_usual
 from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.rows import LOGS, lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.signals.rules import edge_rule, matched_rules, rows_of_rules, timeout_rule
-from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, concerns
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, PART, concerns
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
-from watchme_analysis.requests.fates import GATEWAY, covered_by_nginx, usual_origin
-from watchme_analysis.requests.layers import MOST_OF_TIME, made_slow
-from watchme_analysis.text.message import Choice, Duration, Names, Resource, Text, Value, message, sentences
+from watchme_analysis.requests.fates import BY_EDGE, GATEWAY, covered_by_nginx, usual_origin
+from watchme_analysis.requests.layers import MOST_OF_TIME
+from watchme_analysis.text.message import Choice, Duration, Names, Resource, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # A name, and the table that says it with the query for its rows and their number.
 _Set = tuple[str, tuple[str, str, int]]
-# Columns of the edge's bad requests that statements about them show: a copy of all takes many times longer.
-_SHOWN = (
-    "route",
-    "edge_status",
-    "edge_s",
-    "nginx_s",
-    "origin_s",
-    "origin_addr",
-    "cache_status",
-    "edge_file",
-    "edge_line",
-)
 # How probers say that they could not connect, or agree with the other side on a secret.
 _UNASKED = (
     r"while (?:connecting|shaking hands)|failed to connect|couldn't connect|connection (?:timed out|refused)"
@@ -42,7 +33,7 @@ _UNASKED = (
 )
 
 
-@detects("edge_waits", "edge_alone", "edge_elsewhere", "edge_impatient", group="edge", needs=("edge_log",))
+@detects("edge_impatient", group="edge", needs=("edge_log",))
 @detects(
     "edge_never_arrived",
     "edge_passes_on",
@@ -51,149 +42,81 @@ _UNASKED = (
     needs=("edge_log", "probes/outside"),
 )
 def edge(context: HealthContext) -> list[Observation]:
-    """Return observations of requests as the edge and as Nginx logged them."""
+    """Return observations of an edge that gave up too soon, or passed on what was bad at the origin."""
     if not context.has("edge_log"):
         return _without_edge_log(context)
     bad = context.rows("edge", bad=True)
     bad = bad[covered_by_nginx(bad, context.joined)]
     if len(bad) < FEWEST:
         return []
-    parts = _sorted_out(context, bad)
-    seen = []
-    total = len(bad)
-    makers = {
-        "edge_waits": _waits,
-        "edge_alone": _alone,
-        "edge_elsewhere": _elsewhere,
-        "edge_impatient": _impatient,
-        "edge_never_arrived": _never_arrived,
-    }
-    for outcome, maker in makers.items():
-        rows = parts[outcome]
-        if concerns(len(rows), total):
-            one = maker(context, rows, total)
-        elif (mine := most_of_one(context, rows, bad)) is not None:
-            one = maker(context, *mine)
-        else:
-            continue
-        seen.append(replace(one, share=len(rows) / total))
-    passed = parts["passed_on"]
-    if not seen and len(passed) >= MOST * total:
-        text = message("health-edge-passes-on", bad=total, paths=context.endpoints, passed=len(passed))
-        seen.append(Observation("edge_passes_on", text, *of_joined("edge", bad), strength=by_count(total)))
-    return seen
-
-
-def _sorted_out(context: HealthContext, bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the edge's bad requests by what became of them at the origin, each in one part."""
     fate = context.fate[bad.index]
-    unanswered = bad["origin_status"].fillna(0) == 0
     # Nginx logs that its caller left (499); without a common id the two records may not be joined.
-    cut = bad["edge_status"].isin(GATEWAY) & (
-        (bad["nginx_status"] == 499) | (~bad["seen_nginx"] & unanswered & (bad["edge_s"] >= INSTANT_S))
-    )
-    slow_origin = ~unanswered & ~made_slow(bad["edge_s"] - bad["origin_s"], bad["edge_s"])
-    parts: dict[str, pd.DataFrame] = {}
-    left, shown = bad.index, bad[list(_SHOWN)]
-    # The origin's bad answer or time, passed on as it came, explains the rest.
-    for name, chosen in (
-        ("edge_alone", fate.eq("edge_responded")),
-        ("edge_elsewhere", fate.eq("sent_elsewhere")),
-        ("edge_impatient", cut & short_of_usual(context, bad, "edge_s")),
-        ("edge_waits", fate.eq("held_by_edge") & ~slow_origin),
-        ("edge_never_arrived", fate.eq("never_arrived")),
-        # The origin's certificate is at fault as often as the edge's trust in it.
-        ("edge_tls_failed", fate.eq("edge_tls_failed")),
-    ):
-        mine = left[chosen.loc[left].astype(bool)]
-        parts[name] = shown.loc[mine]
-        left = left.difference(mine)
-    parts["passed_on"] = shown.loc[left]
-    return parts
-
-
-def _in_edge_log(
-    outcome: str, text: Text, rows: pd.DataFrame, effect: tuple[float, str], detail: Text, rule: Text | None
-) -> Observation:
-    """Return what the edge's log shows of some bad requests, and how a rule of the edge does it."""
-    how = sentences(detail, rule)
-    strength = by_count(len(rows))
-    return Observation(outcome, text, *of_joined("edge", rows), *effect, strength=strength, detail=how)
-
-
-def _waits(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    edge_s = float(rows["edge_s"].median())
-    origin = rows["nginx_s"].fillna(rows["origin_s"]).median()
-    at_origin = Duration(float(origin))
-    text = message(
-        "health-edge-waits",
-        held=len(rows),
-        bad=total,
-        paths=context.endpoints,
-        edge=Duration(edge_s),
-        origin=at_origin,
-    )
-    detail = message("health-edge-waits-detail", paths=context.endpoints, origin=at_origin)
-    return _in_edge_log("edge_waits", text, rows, (edge_s - float(origin), "s"), detail, edge_rule(context))
-
-
-def _alone(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    statuses = rows["edge_status"].value_counts()
-    counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
-    caches = rows["cache_status"].dropna().value_counts()
-    cache = (
-        message("health-edge-cache-status", status=Resource(str(caches.index[0]))) if len(caches) else None
-    )
-    text = message(
-        "health-edge-alone", responses=len(rows), bad=total, paths=context.endpoints, statuses=counted
-    )
-    detail = message("health-edge-alone-detail", paths=context.endpoints, statuses=counted)
-    rule = sentences(cache, edge_rule(context)) or None
-    seen = _in_edge_log("edge_alone", sentences(text, cache), rows, (len(rows), "requests"), detail, rule)
-    # A caller that left got no response from a rule: the edge held its request.
-    status = int(statuses.index[0])
-    return seen if status == 499 else replace(seen, facts={"status": Resource(str(status))})
-
-
-def _elsewhere(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    sent: dict[str, Value] = {
-        "paths": Names(context.endpoints),
-        "origins": Names(tuple(map(str, rows["origin_addr"].value_counts().index))),
-        "usual": Resource(str(usual_origin(context.joined))),
-    }
-    text = message("health-edge-elsewhere", sent=len(rows), bad=total, **sent)
-    detail = message("health-edge-elsewhere-detail", **sent)
-    return _in_edge_log("edge_elsewhere", text, rows, (len(rows), "requests"), detail, edge_rule(context))
+    unanswered = ~bad["seen_nginx"] & (bad["origin_status"].fillna(0) == 0) & (bad["edge_s"] >= INSTANT_S)
+    cut = bad["edge_status"].isin(GATEWAY) & ((bad["nginx_status"] == 499) | unanswered)
+    by_rule = fate.isin(["edge_responded", "sent_elsewhere"])
+    is_short = cut & ~by_rule & short_of_usual(context, bad, "edge_s")
+    passed = int((~is_short & ~fate.isin(BY_EDGE)).sum())
+    if (found := most_affected(context, bad[is_short], bad)) is not None:
+        return [_impatient(context, *found)]
+    if passed < (1 - PART) * len(bad):
+        return []
+    text = message("health-edge-passes-on", bad=len(bad), paths=context.endpoints, passed=passed)
+    return [Observation("edge_passes_on", text, *of_joined("edge", bad), strength=by_count(len(bad)))]
 
 
 def _impatient(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     cut = float(rows["edge_s"].median())
-    needs = longest_answer_s(context, rows)
     times: dict[str, Value] = {
         "paths": Names(context.endpoints),
         "cut": Duration(cut),
-        "needs": Duration(needs),
+        "needs": Duration(longest_answer_s(context, rows)),
     }
     text = message("health-edge-impatient", ended=len(rows), bad=total, **times)
-    detail = message("health-edge-impatient-detail", **times)
     rule = timeout_rule(context) or edge_rule(context)
-    return _in_edge_log("edge_impatient", text, rows, (cut, "s"), detail, rule)
+    detail = sentences(message("health-edge-impatient-detail", **times), rule)
+    strength = by_count(len(rows))
+    return Observation("edge_impatient", text, *of_joined("edge", rows), cut, "s", strength, detail)
 
 
-def _never_arrived(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    others = context.joined_during[context.joined_during["seen_nginx"]]
-    text = message(
-        "health-edge-never-arrived",
-        lost=len(rows),
-        bad=total,
+def held(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+    """Return what is known of requests that the edge held."""
+    origin = Duration(float(rows["nginx_s"].fillna(rows["origin_s"]).median()))
+    detail = message("health-fate-held-by-edge-detail", paths=context.endpoints, origin=origin)
+    return replace(seen, detail=sentences(detail, edge_rule(context)))
+
+
+def responded(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+    """Return what is known of responses of the edge itself: their statuses, the cache, and the rule."""
+    statuses = rows["edge_status"].value_counts()
+    counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
+    cache = None
+    if len(caches := rows["cache_status"].dropna().value_counts()):
+        cache = message("health-edge-cache-status", status=Resource(str(caches.index[0])))
+    detail = message("health-fate-edge-responded-detail", paths=context.endpoints, statuses=counted)
+    # A caller that left got no response from a rule: the edge held its request.
+    status = int(statuses.index[0])
+    facts = {} if status == 499 else {"status": Resource(str(status))}
+    return replace(seen, detail=sentences(detail, cache, edge_rule(context)), facts=facts)
+
+
+def sent_elsewhere(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+    """Return what is known of requests that the edge sent to another origin."""
+    detail = message(
+        "health-fate-sent-elsewhere-detail",
         paths=context.endpoints,
-        statuses=[int(status) for status in rows["edge_status"].value_counts().index],
-        others=len(others),
+        origins=rows["origin_addr"].value_counts().index,
+        usual=Resource(str(usual_origin(context.joined))),
     )
+    return replace(seen, detail=sentences(detail, edge_rule(context)))
+
+
+def never_arrived(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+    """Return requests that Nginx has no record of, as strong as the others that show that it was there."""
+    others = context.joined_during["seen_nginx"].sum()
     # Without others, only that the log goes on before or after tells that Nginx was there.
-    around = context.joined[~context.joined["during"] & context.joined["seen_nginx"]]
-    strength = max(by_count(len(others), MANY), 0.6 * by_count(len(around), MANY))
-    return Observation("edge_never_arrived", text, *of_joined("edge", rows), strength=strength)
+    around = (~context.joined["during"] & context.joined["seen_nginx"]).sum()
+    strength = max(by_count(others, MANY), 0.6 * by_count(around, MANY))
+    return replace(seen, strength=min(seen.strength, strength))
 
 
 def _without_edge_log(context: HealthContext) -> list[Observation]:
@@ -272,12 +195,8 @@ def rewritten(context: HealthContext) -> list[Observation]:
         "health-edge-renames-unjoined", **values, lost=len(lost), hits=len(hits), status=Resource(str(status))
     )
     detail = sentences(message("health-edge-renames-unjoined-detail", **values), edge_rule(context))
-    strength, share = by_count(len(hits)), len(lost) / len(bad)
-    return [
-        Observation(
-            "edge_renames", text, *of_joined("nginx", hits), strength=strength, detail=detail, share=share
-        )
-    ]
+    strength = by_count(len(hits))
+    return [Observation("edge_renames", text, *of_joined("nginx", hits), strength=strength, detail=detail)]
 
 
 def _renamed(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
@@ -294,12 +213,8 @@ def _renamed(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     example: dict[str, Value] = {"other": Resource(path), "path": Resource(name)}
     text = message("health-edge-renames", **example, renamed=len(mine), bad=len(bad), paths=context.endpoints)
     detail = sentences(message("health-edge-renames-detail", **example), edge_rule(context))
-    strength, share = by_count(len(mine)), len(mine) / len(bad)
-    return [
-        Observation(
-            "edge_renames", text, *of_joined("nginx", mine), strength=strength, detail=detail, share=share
-        )
-    ]
+    strength = by_count(len(mine))
+    return [Observation("edge_renames", text, *of_joined("nginx", mine), strength=strength, detail=detail)]
 
 
 def _with_nginx_path(context: HealthContext, joined: pd.DataFrame) -> pd.DataFrame:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.application_errors import is_health_check
-from watchme_analysis.health.context import HealthContext, first_segment, short_of_usual
+from watchme_analysis.health.context import HealthContext, first_segment, most_affected, short_of_usual
 from watchme_analysis.health.rows import Rows, lines, of_joined
-from watchme_analysis.health.signals.nginx import distrusted, limited
+from watchme_analysis.health.signals import edge, nginx
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
-from watchme_analysis.requests.fates import FATES, LATE, UNCONNECTED
+from watchme_analysis.requests.fates import BY_NGINX, FATES, LATE, UNCONNECTED
 from watchme_analysis.text.message import (
     Duration,
     Message,
@@ -49,10 +49,18 @@ PART_OF_WAIT = 0.5
 MOST_WAITS = 500
 # Fates that exclude no layer, and the one of which `body_stalls` says more.
 VAGUE = ("client_left", "unknown", "slow_body")
-# Fates that name what Nginx itself did, and not only how far a request came.
-OF_NGINX = ("limited", "too_large", "nginx_resources", "slow_nginx", "tls_failed", "edge_tls_failed")
-# Fates of which more is known than their number.
-DETAILED = {"limited": limited, "tls_failed": distrusted}
+# Fates that name what Nginx or the edge itself did, and not only how far a request came.
+OF_NGINX = (*BY_NGINX, "slow_nginx", "tls_failed", "edge_tls_failed")
+OF_EDGE = ("edge_responded", "held_by_edge", "never_arrived", "sent_elsewhere")
+# Fates of which more is known than their number, by requests; of limits, by lines of the error log.
+DETAILED = {
+    "edge_responded": edge.responded,
+    "held_by_edge": edge.held,
+    "never_arrived": edge.never_arrived,
+    "sent_elsewhere": edge.sent_elsewhere,
+    "nginx_responded": nginx.responded,
+    "tls_failed": nginx.distrusted,
+}
 # How Nginx logs what its name server said (ngx_resolver_strerror): a time limit or a failure of its own, or
 # that the name does not exist.
 NO_ANSWER = r"\((?:110|1|2|4|5): "
@@ -60,8 +68,13 @@ NO_SUCH_NAME = r"\(3: "
 NEEDS = ("access_log", "error_log")
 
 
-@detects(*(f"fate_{name}" for name in FATES if name not in (*VAGUE, *OF_NGINX)), group="fate", needs=NEEDS)
+@detects(
+    *(f"fate_{name}" for name in FATES if name not in (*VAGUE, *OF_NGINX, *OF_EDGE)),
+    group="fate",
+    needs=NEEDS,
+)
 @detects(*(f"fate_{name}" for name in OF_NGINX), group="nginx", needs=NEEDS)
+@detects(*(f"fate_{name}" for name in OF_EDGE), group="edge", needs=("edge_log",))
 @detects(
     "only_connects_fail",
     "one_route_unconnected",
@@ -182,26 +195,41 @@ class _View:
 
 
 def _fates(view: _View) -> list[Observation]:
-    """Return an observation for each frequent fate, as strong as its share of the bad requests."""
+    """Return an observation for each frequent fate.
+
+    A fate that names who acted counts in full for its cause, beside another one too. Each excludes the other
+    layers of its share of the bad requests.
+    """
     counts = view.fates["fate"].value_counts()
     signals = []
-    for fate, count in counts.items():
-        part = count / view.total
-        if part < PART or fate in VAGUE:
-            continue
-        rows = view.of([str(fate)])
+    for fate in map(str, counts.index.difference(VAGUE, sort=False)):
+        rows, total = view.of([fate]), view.total
+        is_named = fate in (*OF_NGINX, *OF_EDGE)
+        if len(rows) < PART * total:
+            found = most_affected(view.context, rows, view.fates) if is_named else None
+            if found is None:
+                continue
+            rows, total = found
         addresses = rows["address"].dropna().unique()
         text = message(
-            f"health-fate-{str(fate).replace('_', '-')}",
-            count=int(count),
-            bad=view.total,
+            f"health-fate-{fate.replace('_', '-')}",
+            count=len(rows),
+            bad=total,
             paths=view.context.endpoints,
             span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
             upstream=Names(tuple(map(str, addresses))) if len(addresses) else message("health-the-upstream"),
         )
-        seen = Observation(f"fate_{fate}", text, *view.rows(rows), strength=part * by_count(int(count)))
-        more = DETAILED.get(str(fate))
-        signals.append(more(view.context, seen, rows) if more else seen)
+        part = len(rows) / view.total
+        strength = by_count(len(rows)) * (1.0 if is_named else part)
+        share = part if is_named else 1.0
+        seen = Observation(f"fate_{fate}", text, *view.rows(rows), strength=strength, share=share)
+        if fate == "limited":
+            seen = nginx.limited(view.context, seen, view.context.lines_of(rows))
+        elif fate in DETAILED:
+            seen = DETAILED[fate](
+                view.context, seen, view.context.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+            )
+        signals.append(seen)
     return signals
 
 

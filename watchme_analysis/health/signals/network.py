@@ -281,8 +281,7 @@ def _by_error_log(context: HealthContext, seen_signals: set[str]) -> list[Observ
             seen.append(signal("unreachable", turned_away))
         # Nginx asks the port that serves at other times, or at which a process is started.
         elif turned_away.loc[turned_away["fate"].eq("refused"), "address"].isin(own).all():
-            share = float(fates["fate"].eq("refused").mean())
-            seen.append(signal("refused_at_own_port", turned_away, share=share))
+            seen.append(signal("refused_at_own_port", turned_away))
     late = mine[mine["fate"].eq("connect_timeout")]
     is_told = seen_signals & OF_CONNECTING or _none_connected(context, _passed_on(context))
     if concerns(len(late), len(mine)) and not is_told:

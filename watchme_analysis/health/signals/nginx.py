@@ -7,13 +7,13 @@ configuration can have changed when the incident began.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
-from watchme_analysis.health.context import HealthContext, longest_answer_s, most_of_one, short_of_usual
+from watchme_analysis.health.context import HealthContext, longest_answer_s, most_affected, short_of_usual
 from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.health.signals.rules import nginx_rule, place_of
 from watchme_analysis.health.signals.upstreams import (
@@ -102,10 +102,10 @@ def nginx(context: HealthContext) -> list[Observation]:
     bad = context.rows("nginx", bad=True)
     seen = [*_errors(context), *taken_out(context), *renames(context, bad)]
     fate, total = context.fate[bad.index], len(bad)
+    own = bad[fate.isin(BY_NGINX) & bad["nginx_status"].ne(499)]
     passed_on = bad[bad["upstream_addr"].notna() & fate.ne("slow_nginx")]
     moved, cut = _moved(context, passed_on), passed_on[passed_on["nginx_status"] == 504]
     makers = (
-        (bad[fate.isin(BY_NGINX) & bad["nginx_status"].ne(499)], _alone),
         (moved, _elsewhere),
         (cut[short_of_usual(context, cut, "nginx_s")], _impatient),
         (passed_on[fate[passed_on.index].eq("rejected")], _mangles),
@@ -114,12 +114,12 @@ def nginx(context: HealthContext) -> list[Observation]:
     # A few may end at a dead server, with no other left to try: all would, were they sent astray.
     dead, routes = dead_server(context) if is_named and len(moved) < CALM_SHARE * total else ([], [])
     seen += dead
-    explained = int(passed_on["route"].isin(routes).sum())
+    explained = int(passed_on["route"].isin(routes).sum()) + len(own)
     for rows, maker in makers:
-        if (one := _concerning(context, rows, bad, maker)) is not None:
-            seen.append(one)
+        if (found := most_affected(context, rows, bad)) is not None:
+            seen.append(maker(context, *found))
             explained += len(rows) if concerns(len(rows), total) else 0
-    if not is_named and not any(one.signal == "nginx_alone" for one in seen):
+    if not is_named and not concerns(len(own), total):
         seen += unseen(context, bad)
     if explained < PART * total and len(passed_on) >= max(MOST * total, FEWEST):
         text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=context.services)
@@ -127,14 +127,6 @@ def nginx(context: HealthContext) -> list[Observation]:
             Observation("nginx_passes_on", text, *of_joined("nginx", passed_on), strength=by_count(total))
         )
     return seen
-
-
-def _concerning(
-    context: HealthContext, rows: pd.DataFrame, bad: pd.DataFrame, maker: Callable[..., Observation]
-) -> Observation | None:
-    """Return what is said of some bad requests where they are many of all, or most of one endpoint's."""
-    of_all = (rows, len(bad)) if concerns(len(rows), len(bad)) else most_of_one(context, rows, bad)
-    return replace(maker(context, *of_all), share=len(rows) / len(bad)) if of_all is not None else None
 
 
 def _moved(context: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
@@ -146,12 +138,12 @@ def _moved(context: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
     return passed_on[astray & ~is_group(address)]
 
 
-def _alone(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    statuses = rows["nginx_status"].value_counts()
+def responded(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+    """Return what is known of responses of Nginx itself: their statuses, and what may make it respond so."""
+    statuses = rows["nginx_status"].dropna().value_counts()
+    if statuses.empty:
+        return seen
     counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
-    text = message(
-        "health-nginx-alone", responses=len(rows), bad=total, paths=context.endpoints, statuses=counted
-    )
     detail = message("health-nginx-alone-detail", place=label(context), statuses=counted)
     status = int(statuses.index[0])
     names = RESPONDING.get(status, ("return", "rewrite"))
@@ -160,10 +152,7 @@ def _alone(context: HealthContext, rows: pd.DataFrame, total: int) -> Observatio
         "directives": Code(", ".join(names)),
         **_in_force(context, names),
     }
-    effect = (len(rows), "requests")
-    return replace(
-        _seen("nginx_alone", text, rows, effect, sentences(detail, nginx_rule(context))), facts=facts
-    )
+    return replace(seen, detail=sentences(detail, nginx_rule(context)), facts=facts)
 
 
 def _in_force(context: HealthContext, names: Iterable[str]) -> dict[str, Value]:
@@ -288,9 +277,9 @@ def _short_of(short: pd.DataFrame, text: Text) -> Observation:
     return Observation("nginx_short_of", text, *rows, len(short), "lines", detail=detail, facts=facts)
 
 
-def limited(context: HealthContext, seen: Observation, fates: pd.DataFrame) -> Observation:
+def limited(context: HealthContext, seen: Observation, lines_of: pd.DataFrame) -> Observation:
     """Return what is known of requests that a limit refused, with the limit by its lines in the error log."""
-    kinds = context.lines_of(fates)["kind"]
+    kinds = lines_of["kind"]
     if kinds.empty:
         return seen
     directive = str(kinds.mode().iloc[0])
@@ -301,9 +290,9 @@ def limited(context: HealthContext, seen: Observation, fates: pd.DataFrame) -> O
     return replace(seen, detail=detail, facts=_in_force(context, [directive]))
 
 
-def distrusted(context: HealthContext, seen: Observation, fates: pd.DataFrame) -> Observation:
+def distrusted(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
     """Return what is known of TLS handshakes with the upstream that failed, with where Nginx makes them."""
-    failing = message("health-fate-tls-failed-detail", place=label(context), times=len(fates))
+    failing = message("health-fate-tls-failed-detail", place=label(context), times=len(rows))
     return replace(seen, detail=sentences(failing, _set_here(context, "proxy_pass")))
 
 

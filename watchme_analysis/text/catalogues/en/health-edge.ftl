@@ -2,16 +2,12 @@
 
 health-edge-passes-on = The edge added nothing: it passed on { $passed } of { $bad } bad requests of { $paths }, and the origin took the time or returned the bad response.
 health-edge-passes-on-by-probes = Nginx logged { $bad } of { $requests } requests of { $paths } as bad as the probes met them.
-health-edge-waits = The edge held { $held } of { $bad } bad requests of { $paths }: they took { $edge } there (median) and { $origin } at the origin.
-health-edge-waits-detail = The edge holds requests of { $paths } that the origin responds to in { $origin }.
-health-edge-alone = The edge itself returned { $responses } of { $bad } bad responses of { $paths } without contacting the origin: status { $statuses }.
-health-edge-alone-detail = The edge responds to { $paths } itself with { $statuses }.
+health-fate-held-by-edge-detail = The edge holds requests of { $paths } that the origin responds to in { $origin }.
+health-fate-edge-responded-detail = The edge responds to { $paths } itself with { $statuses }.
 health-edge-cache-status = The most frequent cache status of these is { $status }.
-health-edge-elsewhere = The edge sent { $sent } of { $bad } bad requests of { $paths } to { $origins }, not to { $usual } that served the rest. Nginx logged none of them.
-health-edge-elsewhere-detail = The edge sends { $paths } to { $origins } instead of { $usual }.
+health-fate-sent-elsewhere-detail = The edge sends { $paths } to { $origins } instead of { $usual }.
 health-edge-impatient = The edge timed out { $ended } of { $bad } bad requests of { $paths } after { $cut }, while the endpoint takes up to { $needs } when all is well (Nginx logged 499).
 health-edge-impatient-detail = The edge waits { $cut } for { $paths }, which needs up to { $needs }.
-health-edge-never-arrived = { $lost } of { $bad } bad requests of { $paths } at the edge (status { $statuses }) never reached Nginx, which served { $others } others in that time.
 health-edge-never-arrived-by-probes = No request of { $paths } reached Nginx during the incident, while { $others } other requests did. Before the incident, { $before } requests of these paths did.
 health-outside-bad-nginx-fine = Nginx served { $paths } well ({ $bad } of { $requests } bad, median { $median }) while { $bad_probes } of { $probes } probes from outside were bad.
 health-outside-bad-nginx-fine-detail = Something before Nginx delays or fails { $paths }: Nginx responds in { $median }.

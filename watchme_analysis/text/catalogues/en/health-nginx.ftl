@@ -38,7 +38,6 @@ nginx-location-of = the location of { $paths }
 
 # Observations
 health-nginx-passes-on = Nginx passed { $passed } of { $bad } bad requests to { $services }, their usual upstream, and waited for it.
-health-nginx-alone = Nginx itself returned { $responses } of { $bad } bad responses of { $paths } without contacting the application: status { $statuses }.
 health-nginx-alone-by-app-log = Nginx responded to { $refused } of { $bad } bad requests of { $paths } with { $statuses }. The application logged { $logged } responses in that time, { $same } of them with these statuses.
 health-nginx-alone-detail = Nginx responds in { $place } with { $statuses } itself.
 health-moved-upstream = { $moved } of { $bad } bad requests of { $paths } went to { $address }, which has never responded well, instead of { $usual }.

@@ -2,16 +2,12 @@
 
 health-edge-passes-on = エッジの影響はありません。{ $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $passed } 件はそのまま転送され、時間がかかったのも失敗したのもオリジンです。
 health-edge-passes-on-by-probes = Nginx のログでも、{ $paths } へのリクエスト { $requests } 件中 { $bad } 件がプローブと同様に遅延または失敗しました。
-health-edge-waits = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $held } 件は、エッジで待たされていました。所要時間の中央値はエッジで { $edge }、オリジンで { $origin } です。
-health-edge-waits-detail = オリジンは { $origin } で応答していますが、{ $paths } へのリクエストはエッジで待たされています。
-health-edge-alone = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $responses } 件は、エッジがオリジンに問い合わせずに自ら返したものです (ステータス { $statuses })。
-health-edge-alone-detail = { $paths } にはエッジが自ら { $statuses } を返しています。
+health-fate-held-by-edge-detail = オリジンは { $origin } で応答していますが、{ $paths } へのリクエストはエッジで待たされています。
+health-fate-edge-responded-detail = { $paths } にはエッジが自ら { $statuses } を返しています。
 health-edge-cache-status = キャッシュステータスは { $status } が最多です。
-health-edge-elsewhere = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $sent } 件は、ほかのリクエストを処理した { $usual } ではなく { $origins } に送られ、Nginx には届いていません。
-health-edge-elsewhere-detail = エッジが { $paths } を { $usual } ではなく { $origins } に送っています。
+health-fate-sent-elsewhere-detail = エッジが { $paths } を { $usual } ではなく { $origins } に送っています。
 health-edge-impatient = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $ended } 件は、エッジが { $cut } でタイムアウトしました。このエンドポイントは正常時でも最長 { $needs } かかります (Nginx には 499 が記録されています)。
 health-edge-impatient-detail = エッジのタイムアウトは { $cut } ですが、{ $paths } は最長 { $needs } かかります。
-health-edge-never-arrived = エッジで遅延または失敗した { $paths } へのリクエスト { $bad } 件のうち { $lost } 件 (ステータス { $statuses }) は、Nginx に届いていません。その間に Nginx は別のリクエスト { $others } 件を処理しています。
 health-edge-never-arrived-by-probes = インシデントの間、{ $paths } へのリクエストは Nginx に 1 件も届いていません。ほかのリクエストは { $others } 件届いており、インシデント前はこのパスのリクエストも { $before } 件届いていました。
 health-outside-bad-nginx-fine = 外部からのプローブは { $probes } 件中 { $bad_probes } 件が遅延または失敗しましたが、Nginx は { $paths } に正常に応答していました (異常は { $requests } 件中 { $bad } 件、中央値 { $median })。
 health-outside-bad-nginx-fine-detail = Nginx は { $median } で応答しており、{ $paths } の異常は Nginx より手前で発生しています。

@@ -38,7 +38,6 @@ nginx-location-of = { $paths } のロケーション
 
 # Observations
 health-nginx-passes-on = 遅延または失敗したリクエスト { $bad } 件のうち { $passed } 件を、Nginx は通常のアップストリーム { $services } に転送し、応答を待っていました。
-health-nginx-alone = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $responses } 件は、Nginx がアプリケーションに問い合わせずに自ら返したものです (ステータス { $statuses })。
 health-nginx-alone-by-app-log = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $refused } 件に、Nginx は { $statuses } を返しました。同じ時間帯にアプリケーションが記録した応答 { $logged } 件のうち、このステータスは { $same } 件です。
 health-nginx-alone-detail = Nginx は { $place } で自ら { $statuses } を返しています。
 health-moved-upstream = { $paths } の遅延または失敗したリクエスト { $bad } 件のうち { $moved } 件は、{ $usual } ではなく、一度も正常に応答していない { $address } に送られました。
