@@ -38,7 +38,7 @@ needs = {compose_settings = "潮の満ち引き"}
 compose_settings = "the tides"
 
 [grades]
-edge_alone = "decisive"  # Full moons answer by themselves.
+fate_edge_responded = "decisive"  # Full moons answer by themselves.
 some_paths = "decisive"  # The moon shines on some paths.
 """
 
@@ -71,7 +71,7 @@ def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
     assert said.ranking[0].finding.cause == "moon_phase"
     found = next(entry for entry in said.to_dict()["ranking"] if entry["cause"] == "moon_phase")
     inherited = {"fate_edge_responded"}
-    assert {item["signal"] for item in found["evidence"]} == {"edge_alone", "some_paths"} | inherited
+    assert {item["signal"] for item in found["evidence"]} == {"fate_edge_responded", "some_paths"} | inherited
     assert "https://HOST/svc/healthz" in found["next_test"]
     assert found["not_covered"] == ["No compose_settings: the tides could not be seen.", "The far side."]
     assert "moon_phase" in str(plot_evidence_matrix(said.ranking, cause_names("health")).alt)

@@ -91,7 +91,7 @@ def test_slow_uploads_of_some_accuse_nobody():
 
 
 def test_an_edge_that_holds_every_upload_waits():
-    assert "edge_waits" in Signals(uploads(1))
+    assert "fate_held_by_edge" in Signals(uploads(1))
 
 
 def test_thin_packet_loss_shows_in_waits_of_a_fifth_of_a_second():

@@ -15,6 +15,7 @@ from worlds.health_world import (
 from worlds.messages import messages_in
 
 from watchme_analysis.schema import conform
+from watchme_analysis.text.message import sentences
 
 OWN = "192.0.2.99:9"
 AWAY = {"at_nginx": False, "inside_s": 0.01}
@@ -107,8 +108,13 @@ def turned_away():
 @pytest.mark.parametrize(
     ("world", "outcome", "message_id", "values"),
     [
-        (own_origin, "edge_elsewhere", "health-edge-elsewhere", {"origins": [OWN], "usual": "192.0.2.1"}),
-        (gateway, "edge_never_arrived", "health-edge-never-arrived", {"statuses": ["504"]}),
+        (
+            own_origin,
+            "fate_sent_elsewhere",
+            "health-fate-sent-elsewhere-detail",
+            {"origins": [OWN], "usual": "192.0.2.1"},
+        ),
+        (gateway, "fate_never_arrived", "health-fate-never-arrived", {"paths": [HEALTH]}),
         (without_edge_log, "edge_never_arrived", "health-edge-never-arrived-by-probes", {"paths": [HEALTH]}),
         (
             errors_alone,
@@ -135,7 +141,8 @@ def turned_away():
 def test_a_check_sees_its_own_way_of_failing_and_not_an_application_that_is_slow(
     world, outcome, message_id, values, slow
 ):
-    reported = messages_in(seen(world())[outcome].statement)[message_id]
+    found = seen(world())[outcome]
+    reported = messages_in(sentences(found.statement, found.detail))[message_id]
     assert {name: reported[name] for name in values} == values
     assert outcome not in slow
 
@@ -146,7 +153,7 @@ def test_what_ended_after_a_cut_log_of_nginx_did_not_fail_to_arrive_there():
     log = made.table("access_log")
     made._frames["access_log"] = conform("access_log", log[log["time"] < moment(FAULT[0] + 10)])
     found = seen(made)
-    assert "edge_never_arrived" not in found
+    assert "fate_never_arrived" not in found
     assert "edge_passes_on" in found
 
 

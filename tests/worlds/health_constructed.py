@@ -491,7 +491,7 @@ CONSTRUCTED = (
     ),
     Constructed(
         closed_by_nginx,
-        ("nginx_alone",),
+        ("fate_nginx_responded",),
         NGINX,
         "https://github.com/nginx/nginx/blob/master/src/http/ngx_http_special_response.c",
     ),
@@ -563,7 +563,9 @@ CONSTRUCTED = (
         None,
         "https://curl.se/libcurl/c/libcurl-errors.html",
     ),
-    Constructed(origin_of_its_own, ("edge_elsewhere",), EDGE, f"{CLOUDFLARE}/rules/origin-rules/features/"),
+    Constructed(
+        origin_of_its_own, ("fate_sent_elsewhere",), EDGE, f"{CLOUDFLARE}/rules/origin-rules/features/"
+    ),
     Constructed(
         another_name_for_nginx, ("edge_wrong_host",), EDGE, f"{CLOUDFLARE}/rules/origin-rules/features/"
     ),

@@ -191,7 +191,7 @@ def test_a_503_comes_from_behind_nginx_where_no_rule_of_it_gives_one(tmp_path, r
 @pytest.mark.parametrize("line", [DENIED, None])
 def test_what_nginx_logs_as_its_refusal_is_its_own_where_its_log_has_no_upstreams(tmp_path, line):
     case = written(tmp_path, line, 403, routes=("/health",))
-    assert ("nginx_alone" in Signals(case)) is (line is not None)
+    assert ("fate_nginx_responded" in Signals(case)) is (line is not None)
 
 
 def test_an_edge_makes_no_application_raise(tmp_path):
