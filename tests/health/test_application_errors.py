@@ -12,8 +12,7 @@ from worlds.health_world import (
 )
 from worlds.messages import messages_in
 
-from watchme_analysis.health.application_errors import commonest_exception, says
-from watchme_analysis.health.detection import health_causes
+from watchme_analysis.health.application_errors import commonest_exception
 from watchme_analysis.health.diagnosis import diagnose
 from watchme_analysis.schema import conform
 
@@ -63,12 +62,6 @@ def test_an_exception_is_named_with_the_line_of_the_own_source_that_raised_it(te
     assert (found.place and (found.place.file, found.place.line)) == place
 
 
-def test_the_commonest_exception_is_named_where_there_are_more_than_single_ones():
-    assert commonest_exception(log(STACK, STACK)) is None
-    assert commonest_exception(log("boom", "boom", "boom")) is None
-    assert commonest_exception(log(*[STACK] * 3, *[GROUP] * 4)).error == "ValueError: no rows"
-
-
 def raising(path):
     """Return a record in which the handler of a path raises each time, and logs it with a traceback."""
 
@@ -95,24 +88,8 @@ def test_a_handler_that_raises_is_a_fault_of_process_or_dependency_with_its_exce
     assert do["health-correct-exception"]["about"] == "place"
 
 
-def test_a_process_that_answers_with_errors_is_running():
-    """A restart that brought the error refused some requests; it did not keep the process away."""
-    down = {one.cause: one for one in health_causes()}["app_down"]
-    restart = down.log_odds("refused_at_own_port") + down.log_odds("restarted")
-    assert down.log_odds("fate_application_error") < -restart
-
-
 @pytest.mark.slow
 def test_a_handler_that_raises_beside_a_health_check_that_is_well_makes_an_incident():
     found = diagnose(investigate(raising(REPORT)))
     assert (found.verdict, found.cause, found.extra["endpoints"]) == ("inconclusive", None, [REPORT])
     assert "health-exception" in messages_in(found.summary[0])
-
-
-def test_lines_are_searched_for_words_one_by_one_or_not_at_all():
-    lines = pd.Series(
-        ["no space", None, "fine", "no space", "NO SPACE"], index=[3, 1, 4, 5, 9], dtype="string"
-    )
-    assert says(lines, r"^no\s").to_dict() == {3: True, 1: False, 4: False, 5: True, 9: False}
-    assert says(lines.iloc[:0], "x").to_dict() == {}
-    assert says(lines.iloc[1:2], "x").to_dict() == {1: False}

@@ -6,9 +6,6 @@ from worlds.reliability import (
 )
 
 from watchme_analysis.health.calibration import confidence, measured, track_record
-from watchme_analysis.health.judge import Decision
-from watchme_analysis.inference.causes import Cause
-from watchme_analysis.inference.engine import weigh
 from watchme_analysis.text.message import to_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,10 +45,6 @@ def test_the_track_record_counts_verdicts_as_sure_as_this_one(verdict, confidenc
     assert (said.id, values) == (message_id, {"cases": 60, "date": "2026-01-02", **numbers})
 
 
-def test_nothing_is_said_where_nothing_was_measured():
-    assert track_record("supported", 0.97, {}) == ""
-
-
 def test_the_figures_that_ship_add_up_and_are_those_of_the_page():
     text = (ROOT / "docs" / "generated" / "health-accuracy.md").read_text(encoding="utf-8")
     assert f"Fitted on {measured()['date']}" in text
@@ -76,10 +69,3 @@ def test_confidence_rises_with_probability_and_with_the_number_of_signals():
     for probability in (one for one in PROBABILITIES if one >= 0.7):
         promised = [confidence(probability, signals) for signals in (1, 2, 3, 9)]
         assert promised == sorted(promised)
-
-
-def test_an_inconclusive_verdict_states_the_probability_itself():
-    (only,) = weigh([Cause("a", "health", "A", "a", "process", "Look.")], [], {}).ranking
-    for verdict in ("inconclusive", "supported"):
-        said = Decision(verdict, "a", (only,), {})
-        assert (said.confidence == only.probability) == (verdict == "inconclusive")

@@ -9,12 +9,11 @@ from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.health.configuration import handlers_table, settings_by_path
 from watchme_analysis.health.sections.configuration import (
     code_table,
-    processes_table,
     settings_table,
     unhealthy_after,
 )
 from watchme_analysis.nginx_conf.parse import read_nginx_config
-from watchme_analysis.schema import conform, empty
+from watchme_analysis.schema import conform
 from watchme_analysis.text.render import render
 
 COMPOSE = """\
@@ -135,20 +134,6 @@ def test_settings_of_two_paths_stand_side_by_side_and_what_differs_is_marked(tmp
     assert "nginx.conf:7, nginx.conf:6" in shown
 
 
-def test_the_table_names_what_is_not_followed_of_a_location(tmp_path):
-    (tmp_path / "nginx.conf").write_text(
-        NGINX.replace("location /svc/ {", "location /svc/ { try_files $uri /x;")
-    )
-    directives, _ = read_nginx_config(RawFile(tmp_path, "nginx.conf"))
-    frame = settings_by_path(directives, ["/svc/jobs"]).set_index("setting")
-    assert frame.loc["not followed", "/svc/jobs"] == "`try_files` may send the request elsewhere"
-
-
-def test_without_a_configuration_the_table_says_so():
-    frame = settings_by_path(empty("config_directives"), ["/health"])
-    assert "neither Nginx's nor the edge's configuration" in settings_table(frame, ["/health"]).to_text()
-
-
 def handlers():
     base = {"file": "app.py", "method": "GET", "background_tasks": "[]"}
     rows = [
@@ -185,44 +170,3 @@ def test_handlers_are_distinguished_by_how_they_run_and_what_blocks_in_them():
     )
     assert "thread pool" in code_table(handlers_table(handlers(), calls())).to_text()
     assert "no application source" in code_table(handlers_table(handlers()[:0], calls()[:0])).to_text()
-
-
-@pytest.mark.slow
-def test_of_very_many_handlers_and_calls_those_requested_and_the_nearest_are_named():
-    many = pd.concat([handlers()] + [handlers().assign(path=f"/other{i}/{{name}}") for i in range(40)])
-    far = [
-        {"call": f"requests.get{i}", "reached_from": "GET /health", "context": "thread_pool", "line": i,
-         "file": "app.py", "function": "job", "kind": "blocking_io", "chain": json.dumps(["f"] * (20 - i))}
-        for i in range(10)
-    ]  # fmt: skip
-    frame = handlers_table(many, conform("app_calls", pd.DataFrame(far)))
-    named = frame.set_index("route").loc["GET /health", "in_answer"].split("; ")
-    assert [text.split(" ")[0] for text in named if text.startswith("requests")][:2] == [
-        "requests.get9",
-        "requests.get8",
-    ]
-    assert named[-1] == "and 4 more (app_calls)"
-    shown = code_table(frame, {"/health"}).to_text()
-    assert "/health" in shown
-    assert "/other1/" not in shown
-    assert f"{len(frame) - 1} more handlers" in shown
-
-
-def test_processes_and_containers_stand_in_one_table(services):
-    process = {
-        "file": "uvicorn_command.txt",
-        "line": 1,
-        "service": "behavior",
-        "app": "main:app",
-        "port": 8017,
-    }
-    frame = conform("app_processes", pd.DataFrame([process]))
-    shown = processes_table(frame, list(services.values()), {"behavior": 812.5})
-    values = {(row[0], row[1]): row[2] for row in shown.rows}
-    assert values["behavior", "listens on"] == "127.0.0.1:8017"
-    assert values["behavior", "connections at once"] == "unset (no limit)"
-    assert values["behavior", "memory"] == "2,048 MB (at most 812 MB measured)"
-    assert values["behavior", "published ports"].startswith("127.0.0.1:8017 → 8017, 0.0.0.0:any → 9000")
-    assert values["behavior", "unhealthy after"] == "60 s to 2 min of failures"
-    assert values["sidecar", "health check"] == "disabled"
-    assert "neither a start command" in processes_table(frame[:0], [], {}).to_text()

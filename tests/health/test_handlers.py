@@ -4,8 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, Signals, case, context_of, give
-from worlds.messages import messages_in
+from worlds.health_world import HEALTH, USUAL, case, context_of, give
 from worlds.together import together
 
 from watchme_analysis.health.affected_service import own_source
@@ -46,28 +45,6 @@ def test_the_pool_has_as_many_threads_as_source_and_start_say(limits, environmen
     assert pool_tokens(calls, processes(**environment)) == tokens
 
 
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(
-    ("tokens", "threads", "pool"),
-    [
-        (None, 46.0, 40),
-        (100, 46.0, None),
-        (10, 16.0, 10),
-    ],
-)
-def test_threads_count_as_used_up_at_the_size_that_the_source_sets(tokens, threads, pool):
-    made = case(
-        lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
-        gauges=lambda second: {"in_flight": 120.0, "threads": threads},
-    )
-    if tokens is not None:
-        give(made, "app_calls", [limit(tokens)])
-    seen = Signals(made)
-    assert ("pool_full" in seen) is (pool is not None)
-    if pool is not None:
-        assert messages_in(seen["pool_full"].detail)["health-pool-full-detail"]["pool"] == pool
-
-
 def handed_over(call):
     return {
         "file": "app.py", "line": 3, "function": "healthz", "call": call, "kind": "thread_pool",
@@ -103,31 +80,6 @@ def test_handlers_that_hand_work_to_asyncio_share_the_threads_of_its_executor(ca
 
 
 @pytest.mark.slow
-def test_few_threads_do_not_speak_against_an_executor_of_unknown_size():
-    rows = [
-        handed_over("asyncio.to_thread"),
-        {
-            "kind": "blocking_io",
-            "call": "requests.get",
-            "context": "thread_pool",
-            "reached_from": "GET /healthz",
-        },
-    ]
-    handler = {"function": "healthz", "method": "GET", "path": "/healthz", "runs_on": "event_loop"}
-    seen = {}
-    for name, calls in (("executor", rows), ("no source", [])):
-        made = case(
-            lambda path, second: {"status": 504, "header_s": 8.0} if path == HEALTH else None,
-            gauges=lambda second: {"in_flight": 12.0, "threads": 10.0},
-            handlers=[handler] if calls else [],
-        )
-        if calls:
-            give(made, "app_calls", calls)
-        seen[name] = "pool_free" in Signals(made)
-    assert seen == {"executor": False, "no source": True}
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "kept"),
     [
@@ -147,16 +99,3 @@ def test_the_source_of_another_service_does_not_speak_for_this_one(files, kept):
     assert own_source(context_of(made), "app_handlers")["file"].tolist() == kept
     give(made, "app_processes", [{"addr": "192.0.2.99"}])
     assert own_source(context_of(made), "app_handlers")["file"].tolist() == files
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("threads", "tells"), [((HEALTH, JOBS, REPORT), False), ((HEALTH, JOBS), True)])
-def test_all_paths_being_bad_is_no_word_against_the_pool_where_all_of_them_need_it(threads, tells):
-    handlers = [
-        {"file": "app.py", "line": n, "function": f"f{n}", "method": "GET", "path": path.removeprefix("/svc"),
-         "is_async": path not in threads, "runs_on": "thread_pool" if path in threads else "event_loop"}
-        for n, path in enumerate((HEALTH, JOBS, REPORT), 1)
-    ]  # fmt: skip
-    every = (HEALTH, JOBS, REPORT)
-    made = case(lambda path, _: {"header_s": 6.0} if path in every else {}, handlers=handlers)
-    assert ("all_paths" in Signals(made)) is tells

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.nginx_conf.defaults import seconds_of
 from watchme_analysis.services.diagnose import diagnose
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -141,11 +140,3 @@ def test_failures_beside_a_longer_slowdown_are_the_incident(tmp_path):
     slow = [0.65, 0.72, 0.75]
     found = verdict(tmp_path, 0.2, slow * 30 + [2.6] * 90)
     assert found["incident"]["start"] is not None
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("5s", 5.0), ("500ms", 0.5), ("1m 30s", 90.0), ("1m30s", 90.0), ("60", 60.0), ("$limit", None)],
-)
-def test_times_of_a_configuration_are_read_in_seconds(text, seconds):
-    assert seconds_of(text) == seconds

@@ -2,7 +2,6 @@
 
 import pytest
 from worlds.health_alike import chance
-from worlds.health_constructed import header_too_big, saying_nginx, tls_to_a_plain_port
 from worlds.health_world import (
     HEALTH,
     OTHER,
@@ -10,7 +9,6 @@ from worlds.health_world import (
     Signals,
     case,
     context_of,
-    give,
     in_fault,
     investigate,
     moment,
@@ -40,27 +38,6 @@ def test_a_refusal_that_the_application_knows_nothing_of_is_nginx_own():
     log = made.table("app_log")
     log.loc[log["time"].map(lambda at: in_fault((at - moment(0)).total_seconds())), "status"] = 503
     assert "nginx_alone" not in Signals(made)
-
-
-@pytest.mark.slow
-def test_an_answer_whose_header_does_not_fit_is_nginx_own_doing():
-    """502 at once for one path; the application answered it, and does well inside."""
-    made = header_too_big()
-    said = messages_in(Signals(made)["header_too_big"].detail)
-    assert "health-header-too-big-detail" in said
-    assert "header_too_big" not in Signals(saying_nginx(made, "upstream sent no valid HTTP/1.0 header"))
-
-
-def test_tls_requested_of_an_upstream_that_speaks_none_is_nginx_own_doing():
-    made = tls_to_a_plain_port()
-    seen = Signals(made)
-    assert "nginx_rule" in seen
-    said = messages_in(seen["fate_tls_failed"].detail)
-    assert "health-fate-tls-failed-detail" in said
-    assert said["health-nginx-sets"] == {"setting": f"proxy_pass https://{USUAL}"}
-    words = "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) "
-    saying_nginx(made, f"{words}while SSL handshaking, client: 192.0.2.1")
-    assert "fate_tls_failed" not in Signals(made)
 
 
 def lossy(backlog):
@@ -94,23 +71,6 @@ def test_a_loop_that_lost_packets_hold_up_is_not_accused_but_they_are():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("waits", "is_lost"), [((2.04, 4.08), True), ((2.44, 4.48), False)])
-def test_linux_sends_first_packets_again_each_second(waits, is_lost):
-    made = lossy(None)
-    log = made.table("access_log")
-    for before, after in zip((1.01, 3.04), waits, strict=True):
-        log["upstream_connect_time_s"] = log["upstream_connect_time_s"].replace(before, after)
-    assert ("connect_lost" in Signals(made)) is is_lost
-
-
-@pytest.mark.slow
-def test_who_gives_up_connecting_to_a_server_with_room_lost_packets():
-    gone = {"status": 504, "header_s": 4.6, "error": "upstream_timeout_connect"}
-    command = {"addr": "192.0.2.11", "port": 8100, "command": "uvicorn app:app"}
-    assert "connect_lost" in Signals(case(lambda path, second: gone, processes=[command]))
-
-
-@pytest.mark.slow
 def test_an_error_log_without_errors_is_not_requested():
     made = case(lambda path, second: {"header_s": 2.0 + second % 1} if path == HEALTH else None)
     said = health.diagnose(investigate(made))
@@ -120,29 +80,3 @@ def test_an_error_log_without_errors_is_not_requested():
     )
     del made.manifest["tables"]["error_log"]
     assert any("error log" in render(item.what) for item in missing_evidence(context_of(made), {}))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "cpu_pct", "blocks"), [("cpu", 5, False), ("cpu", 90, True), ("blocking_io", 5, True)]
-)
-def test_work_that_takes_cpu_holds_no_loop_of_a_process_with_cpu_to_spare(kind, cpu_pct, blocks):
-    handlers = [
-        {
-            "file": "app.py",
-            "line": 9,
-            "function": "f",
-            "method": "GET",
-            "path": HEALTH,
-            "runs_on": "event_loop",
-        }
-    ]
-    slow = {"header_s": 2.0, "inside_s": 2.0}
-    gauges = {"cpu_pct": float(cpu_pct)}
-    made = case(
-        lambda path, second: slow if path != OTHER else None, gauges=lambda second: gauges, handlers=handlers
-    )
-    call = {"file": "app.py", "line": 9, "function": "f", "call": "c", "kind": kind, "context": "event_loop"}
-    call |= {"reached_from": f"GET {HEALTH}", "is_certain": True}
-    give(made, "app_calls", [call])
-    assert ("blocking_in_loop" in Signals(made)) is blocks

@@ -58,12 +58,6 @@ def test_commands_name_the_container_that_compose_describes(lines, service, cont
     assert f"docker logs --timestamps {container} >" in missing.how_to_collect("application-log", at)
 
 
-def test_commands_ask_the_host_that_the_error_log_names():
-    made = without(case(on_service(**GONE)), "edge_log")
-    made.table("error_log")["host"] = "api.example.com"
-    assert missing.addresses(context_of(made)).outside.startswith("https://api.example.com/")
-
-
 def tool(home, name, text):
     """A stand-in for a program that a test can't have."""
     path = home / name
@@ -227,12 +221,3 @@ def test_addresses_and_ports_that_the_case_tells_are_filled_in():
             render(item.how) for item in health.diagnose(investigate(without(made, absent))).missing_evidence
         ]
         assert any(words in how for how in hows), absent
-
-
-def test_nothing_is_requested_that_is_there():
-    requested = {
-        render(item.what)
-        for item in health.diagnose(investigate(case(lambda path, second: None))).missing_evidence
-    }
-    assert not any("access log" in what or "request log" in what for what in requested)
-    assert "the containers' settings" in requested

@@ -3,53 +3,24 @@
 import pandas as pd
 import pytest
 from worlds.health_alike import calm, probed_outside
-from worlds.health_constructed import (
-    DEAD,
-    dead_server_beside_a_good_one,
-    short_queue,
-)
 from worlds.health_world import (
     FAULT,
     HEALTH,
     JOBS,
     OTHER,
     REPORT,
-    USUAL,
     Signals,
     case,
     context_of,
     give,
     in_fault,
-    investigate,
     moment,
     without,
 )
 from worlds.messages import messages_in
 
-from watchme_analysis.health import diagnosis as health
-from watchme_analysis.health.context import is_timed
 from watchme_analysis.health.summary import what_happened
 from watchme_analysis.schema import conform
-
-PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
-
-
-def diagnose(made):
-    return health.diagnose(investigate(made))
-
-
-def refused(path, second):
-    return {"status": 503, "upstream": False, "error": "limit_conn"} if path == HEALTH else None
-
-
-@pytest.mark.slow
-def test_a_start_before_the_trouble_does_not_begin_it():
-    made = case(refused)
-    access, edge = made.table("access_log"), made.table("edge_log")
-    early = edge["start"] < moment(2)
-    edge.loc[early, ["status", "origin_status"]] = 502
-    access.loc[access["edge_ray_id"].isin(edge.loc[early, "ray_id"]), "status"] = 502
-    assert abs((context_of(made).incident.start - moment(FAULT[0])).total_seconds()) < 10
 
 
 @pytest.mark.slow
@@ -90,25 +61,6 @@ def test_slow_uploads_of_some_accuse_nobody():
     assert context_of(uploads(2)).incident is None
 
 
-def test_an_edge_that_holds_every_upload_waits():
-    assert "fate_held_by_edge" in Signals(uploads(1))
-
-
-def test_thin_packet_loss_shows_in_waits_of_a_fifth_of_a_second():
-    def lost(path, second):
-        turn = int(second if path == REPORT else second * 2)
-        return {"header_s": 0.222} if path != OTHER and turn % 2 else None
-
-    seen = Signals(case(lost))
-    assert "retransmitted" in seen
-    assert abs((seen.found.incident.start - moment(FAULT[0])).total_seconds()) < 10
-
-
-@pytest.mark.slow
-def test_a_dead_server_beside_a_good_one_is_named():
-    assert DEAD in str(messages_in(Signals(dead_server_beside_a_good_one())["dead_server"].detail))
-
-
 @pytest.mark.slow
 def test_an_edge_that_gives_up_early_is_reported_without_a_common_id():
     """The endpoint needs 0.9 s at all times; the edge waits 0.4 s, and Nginx logs that its caller left."""
@@ -128,17 +80,6 @@ def test_an_edge_that_gives_up_early_is_reported_without_a_common_id():
 
 
 @pytest.mark.slow
-def test_an_nginx_out_of_connections_is_not_the_edge():
-    def turned_away(path, second):
-        return {"at_nginx": False, "edge_status": 520, "status": 502, "error": "worker_connections"}
-
-    made = case(turned_away)
-    made.table("edge_log").loc[made.table("edge_log")["status"].eq(520), "origin_status"] = 0
-    made.table("error_log")[["path", "upstream_addr"]] = None
-    assert diagnose(made).cause in ("nginx_config", None)
-
-
-@pytest.mark.slow
 def test_a_container_is_full_at_the_cores_it_is_granted():
     def slow(path, second):
         wait = 2.0 + (len(path) * 3.7 + second * 7.3) % 1.9
@@ -149,63 +90,6 @@ def test_a_container_is_full_at_the_cores_it_is_granted():
     give(made, "compose_settings", [{"file": "c.yml", "service": "svc", "path": "cpus", "value": '"0.5"'}])
     said = messages_in(Signals(made)["cpu_full"].statement)
     assert said["health-cpu-full-of-quota"]["cores"] == 0.5
-
-
-def without_times(made):
-    """The same case with Nginx's stock log and no log of the edge."""
-    made.table("access_log")["request_time_s"] = None
-    return without(made, "edge_log")
-
-
-@pytest.mark.slow
-def test_probes_all_along_tell_that_nothing_was_slow_where_the_log_has_no_times():
-    made = calm()
-    assert is_timed(context_of(without_times(made)))
-    probes = made.table("probes")
-    made._frames["probes"] = probes[probes["time"] < moment(FAULT[0])].reset_index(drop=True)
-    assert not is_timed(context_of(without_times(made)))
-
-
-@pytest.mark.slow
-def test_the_location_of_another_service_that_does_well_is_no_setting_apart():
-    """Both services fare badly, and an endpoint of the second one well: the first has an address by right."""
-
-    def slow(path, second):
-        return {"header_s": 2.0} if path in (HEALTH, JOBS, REPORT, OTHER) else None
-
-    nginx = (*PLAIN, ("/neighbour/", {"proxy_pass": "http://192.0.2.12:8200"}))
-    made = case(slow, nginx=nginx)
-    calm = made.table("access_log")[lambda log: log["path"] == JOBS].assign(
-        path="/neighbour/jobs", upstream_addr="192.0.2.12:8200", request_time_s=0.02, line=range(9000, 9150)
-    )
-    joined = pd.concat([made.table("access_log"), calm.assign(edge_ray_id=None)], ignore_index=True)
-    made._frames["access_log"] = joined
-    assert "nginx_rule" not in Signals(made)
-
-
-def renamed(path, second):
-    return {"status": 404} if path == HEALTH else None
-
-
-@pytest.mark.slow
-def test_a_path_that_nobody_asks_for_and_the_application_refuses_is_nginx_doing():
-    """Nginx's stock log names no upstream; the application's log shows under which path it was requested."""
-    made = case(renamed, nginx=((f"= {HEALTH}", {"proxy_pass": f"http://{USUAL}/status/"}), *PLAIN))
-    made.table("access_log")[["upstream_addr", "upstream_status", "upstream_response_time_s"]] = None
-    log = made.table("app_log")
-    bad = log["path"].eq(HEALTH) & log["time"].map(lambda at: in_fault((at - moment(0)).total_seconds()))
-    log.loc[bad, "path"], log.loc[bad, "status"] = "/status/", 404
-    seen = Signals(made)
-    assert messages_in(seen["nginx_renames"].detail)["health-nginx-renames-detail"]["path"] == "/status/"
-    assert messages_in(seen["nginx_rule"].statement)["health-setting-asks-for"]["path"] == "/status/"
-    # Somebody who looks for what is not there, while Nginx gives nobody such an answer, or has no log.
-    nginx = made.table("access_log")
-    for held in (nginx.assign(status=504), nginx[:0]):
-        made._frames["access_log"] = held
-        assert "nginx_renames" not in Signals(made)
-    made._frames["access_log"] = nginx
-    log.loc[bad, "path"] = HEALTH
-    assert "nginx_renames" not in Signals(made)
 
 
 @pytest.mark.slow
@@ -234,47 +118,6 @@ def test_a_process_that_starts_again_and_again_is_ended_by_something(ids, every,
 
 
 @pytest.mark.slow
-def test_a_pool_of_threads_that_was_never_full_was_not_used_up():
-    """Endpoints that need a thread are slow, as when what they ask is slow; threads are few all along."""
-
-    def slow(path, second):
-        return {"header_s": 2.0 + second % 1, "inside_s": 2.0} if path == HEALTH else None
-
-    handlers = [
-        {"file": "app.py", "line": 1, "function": "f", "method": "GET", "path": path, "runs_on": where}
-        for path, where in ((HEALTH, "thread_pool"), (JOBS, "event_loop"), (REPORT, "event_loop"))
-    ]
-    made = case(slow, handlers=handlers, gauges=lambda second: {"threads": 12.0, "in_flight": 8.0})
-    assert Signals(made).among("pool_free", "pool_full") == {"pool_free"}
-    made = case(slow, handlers=handlers, gauges=lambda second: {"threads": 45.0, "in_flight": 80.0})
-    assert Signals(made).among("pool_free", "pool_full") == {"pool_full"}
-
-
-def slow_jobs(**gauges):
-    """Jobs, which need a thread as reports do, are slow; the health check runs on the loop and does well."""
-    where = ((JOBS, "thread_pool"), (HEALTH, "event_loop"), (REPORT, "thread_pool"))
-    handlers = [
-        {"file": "app.py", "line": 1, "function": path, "method": "GET", "path": path, "runs_on": place}
-        for path, place in where
-    ]
-    made = case(
-        lambda path, second: {"header_s": 2.0 + second % 1} if path == JOBS else None,
-        handlers=handlers,
-        gauges=lambda second: gauges,
-    )
-    call = {"file": "app.py", "line": 9, "function": JOBS, "call": "urllib.request.urlopen"}
-    call |= {"kind": "blocking_io", "context": "thread_pool", "reached_from": f"GET {JOBS}"}
-    give(made, "app_calls", [call])
-    return made
-
-
-@pytest.mark.slow
-def test_a_process_that_serves_the_health_check_well_is_accused_by_a_mark_of_its_own_alone():
-    """The jobs wait for what they call, and only they do."""
-    assert diagnose(slow_jobs(in_flight=45.0)).cause == "dependency_slow"
-
-
-@pytest.mark.slow
 def test_a_caller_that_is_limited_on_other_paths_is_no_doubt_of_the_health_check():
     made = calm()
     access, edge = made.table("access_log"), made.table("edge_log")
@@ -298,14 +141,6 @@ def test_a_trouble_too_short_for_an_incident_is_reported_all_the_same():
     assert reported["bad"] == 27
     assert abs((reported["start"] - moment(FAULT[0])).total_seconds()) < 1
     assert "health-brief-failure" not in messages_in(what_happened(context_of(calm()), None))
-
-
-@pytest.mark.slow
-def test_a_short_queue_that_probes_from_inside_get_through_was_not_full():
-    """Packets are lost on the way to a server that was started with room for two connections."""
-    made = short_queue()
-    made.table("probes").loc[made.table("probes")["vantage"].eq("inside"), "duration_s"] = 0.01
-    assert Signals(made).among("connect_slow", "queue_full") == {"connect_slow"}
 
 
 def failing(path, status):
@@ -362,13 +197,6 @@ def test_other_errors_make_an_incident(fault):
 
 
 @pytest.mark.slow
-def test_a_refusal_is_laid_to_nginx_where_the_application_answers_the_endpoint_past_it():
-    made = case(lambda path, second: {"status": 429} if path == HEALTH else None, nginx=PLAIN)
-    assert Signals(made)["nginx_mangles"].strength == 1.0
-    assert Signals(without(made, "probes"))["nginx_mangles"].strength < 0.5
-
-
-@pytest.mark.slow
 def test_an_endpoint_that_is_probed_beside_the_health_check_may_refuse_its_callers():
     made = case(failing(REPORT, 403))
     probes = made.table("probes")
@@ -379,21 +207,3 @@ def test_an_endpoint_that_is_probed_beside_the_health_check_may_refuse_its_calle
     assert context_of(made).incident is None
     made._frames["probes"] = beside
     assert context_of(made).incident
-
-
-@pytest.mark.slow
-def test_a_container_that_no_host_is_found_at_is_off_the_network():
-    """All record long nothing is served, and the health check waits for others in vain."""
-
-    def gone(path, second):
-        inside = {"inside_status": 500, "inside_s": 3.0}
-        return inside | {"status": 502, "header_s": 3.0, "error": "upstream_unreachable"}
-
-    made = case(gone)
-    for name in ("access_log", "edge_log", "probes", "error_log", "app_log", "host_metrics"):
-        frame = made.table(name)
-        times = frame["start" if "start" in frame else "time"]
-        made._frames[name] = frame[times.between(moment(FAULT[0]), moment(FAULT[1]))].reset_index(drop=True)
-    said = diagnose(made)
-    assert said.ranking[0].finding.cause == "docker_network", said.summary
-    assert USUAL in str(messages_in(said.ranking[0].finding.detail))

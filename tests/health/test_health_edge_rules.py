@@ -4,7 +4,7 @@
 """
 
 import pytest
-from worlds.health_world import HEALTH, JOBS, Signals, case, context_of, give, investigate
+from worlds.health_world import HEALTH, JOBS, case, context_of, give, investigate
 from worlds.messages import messages_in
 
 from watchme_analysis.files.json_values import flatten
@@ -19,10 +19,6 @@ UNKNOWN = "health-edge-rule-unknown"
 
 def refused(path, second):
     return {"at_nginx": False, "edge_status": 403} if path == HEALTH else None
-
-
-def held(path, second):
-    return {"edge_s": 7.0} if path == HEALTH else None
 
 
 def exported(*rules, fate=refused, settings=()):
@@ -119,41 +115,6 @@ def test_the_rule_and_what_is_unread_stand_in_the_verdict():
     assert first.cause == "edge_config"
     assert messages_in(first.detail)["health-rule-edge-setting"]["rule"] == "no bots"
     assert any(UNKNOWN in messages_in(text) for text in first.not_covered)
-
-
-def test_the_effect_of_a_rule_is_named():
-    cached = rule(
-        f'http.request.uri.path eq "{HEALTH}"', "set_cache_settings", action_parameters={"cache": True}
-    )
-    said = messages_in(weigh_edge(exported(cached, fate=held))[0]["edge_rule"].detail)
-    assert said["health-rule-edge-setting"]["effect"] == "cache True"
-
-
-@pytest.mark.slow
-def test_a_timeout_of_the_zone_is_named_where_the_edge_gave_up():
-    def cut(path, second):
-        return {"header_s": 0.4, "status": 499, "edge_status": 524, "edge_s": 0.0} if path == HEALTH else None
-
-    made = exported(fate=cut, settings=[{"id": "proxy_read_timeout", "value": "0.4", "editable": True}])
-    edge, probes, access = made.table("edge_log"), made.table("probes"), made.table("access_log")
-    edge.loc[edge["path"].eq(HEALTH) & edge["status"].eq(200), "duration_ms"] = 900.0
-    edge.loc[edge["status"].eq(524), "origin_status"] = 0
-    probes.loc[probes["status"].eq(200), "duration_s"] = 0.9
-    access.loc[access["path"].eq(HEALTH) & access["status"].eq(200), "request_time_s"] = 0.9
-    said = messages_in(Signals(made)["edge_impatient"].detail)
-    assert said["health-rule-edge-setting"]["effect"] == "proxy_read_timeout 0.4 s"
-
-
-@pytest.mark.slow
-def test_without_the_edges_log_paths_and_hosts_of_other_records_do():
-    made = exported(rule(f'http.host eq "{HOST}" and http.request.uri.path eq "{HEALTH}"'))
-    made._frames["edge_log"] = made.table("edge_log").iloc[:0]
-    made.table("access_log")["host"] = HOST
-    assert set(weigh_edge(made)[0]) == {"edge_rule"}
-    made.table("access_log")["host"] = None
-    outcomes, left = weigh_edge(made)
-    assert not outcomes
-    assert left[UNKNOWN]["fields"] == ["http.host"]
 
 
 @pytest.mark.slow

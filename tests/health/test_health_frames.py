@@ -6,11 +6,7 @@ from worlds.health_world import moment as at
 
 from watchme_analysis.health.frames import (
     baseline_comparison,
-    change_marks,
-    error_counts,
 )
-from watchme_analysis.schema import conform, empty
-from watchme_analysis.text.render import label
 
 
 def observed(*rows):
@@ -45,65 +41,3 @@ def test_an_incident_is_compared_with_all_time_around_it():
     # Without an end the incident lasts to the end of the data.
     assert baseline_comparison(frame, at(10), None)["incident_count"].tolist() == [4, 2]
     assert baseline_comparison(frame[:0], at(10), None).empty
-
-
-def line(second, kind, path=None, upstream=None):
-    return {"file": "e.log", "time": at(second), "kind": kind, "path": path, "upstream_addr": upstream}
-
-
-def test_errors_are_counted_by_kind_path_upstream_and_phase():
-    rows = [line(0, "reload"), *(line(second, "refused", "/jobs/7", "a:1") for second in (12, 10, 11))]
-    found = error_counts(conform("error_log", pd.DataFrame(rows)), at(10), at(20))
-    assert list(found) == ["kind", "route", "upstream_addr", "phase", "count", "first", "last"]
-    assert found.astype(object).where(found.notna(), None).values.tolist() == [
-        ["refused", "/jobs/*", "a:1", "incident", 3, at(10), at(12)],
-        ["reload", None, None, "baseline", 1, at(0), at(0)],
-    ]
-    assert set(error_counts(conform("error_log", pd.DataFrame(rows)))["phase"]) == {"all"}
-
-
-def test_changes_of_all_logs_are_in_order_of_time():
-    changes = conform(
-        "changes",
-        pd.DataFrame(
-            [
-                {
-                    "time": at(9),
-                    "event_name": "UpdateService",
-                    "resource": "svc",
-                    "user": "tanaka",
-                    "read_only": False,
-                },
-                {"time": at(8), "event_name": "PutRule", "read_only": None},
-                {"time": at(7), "event_name": "Describe", "read_only": True},
-            ]
-        ),
-    )
-    # Lines within two seconds of each other are one change.
-    errors = conform(
-        "error_log", pd.DataFrame([line(second, "reload") for second in (1, 3, 5.1)] + [line(2, "x")])
-    )
-    app = conform(
-        "app_log",
-        pd.DataFrame(
-            [
-                {"file": "a", "time": at(6), "kind": "lifecycle", "service": "svc", "message": "x"},
-                {"file": "a", "time": at(4), "kind": "lifecycle", "service": None, "message": "x"},
-                {"file": "a", "time": None, "kind": "lifecycle", "service": "svc", "message": "x"},
-                {"file": "a", "time": at(4), "kind": "access", "service": "svc", "message": "x"},
-            ]
-        ),
-    )
-    found = change_marks(changes, errors, app)
-    reload = label("mark-nginx-reload", "en")
-    assert found.values.tolist() == [
-        [at(1), reload, "error_log"],
-        [at(4), label("mark-application", "en", service=""), "app_log"],
-        [at(5.1), reload, "error_log"],
-        [at(6), label("mark-service", "en", service="svc"), "app_log"],
-        [at(8), label("mark-change", "en", change="PutRule", user=""), "changes"],
-        [at(9), label("mark-change-by", "en", change="UpdateService svc", user="tanaka"), "changes"],
-    ]
-    assert list(found) == ["time", "what", "source"]
-    nothing = change_marks(empty("changes"), empty("error_log"), empty("app_log"))
-    assert (len(nothing), str(nothing["time"].dtype)) == (0, "datetime64[us, UTC]")

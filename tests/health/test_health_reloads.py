@@ -1,6 +1,5 @@
 """What Nginx's notices, ports and paths tell of a configuration that changed when the incident began."""
 
-import pandas as pd
 import pytest
 from worlds.health_world import (
     FAULT,
@@ -15,7 +14,6 @@ from worlds.health_world import (
     moment,
     without,
 )
-from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
 
@@ -83,11 +81,6 @@ def test_what_may_be_chance_or_was_not_logged_says_nothing_of_reloads(seconds):
     assert not Signals(made).among("reloaded_at_onset", "reloaded_at_end", "not_reloaded")
 
 
-def test_reopened_logs_are_no_reload():
-    made = noticing(case(refused), FAULT[0], message="reopening logs")
-    assert "reloaded_at_onset" not in Signals(made)
-
-
 def test_refusals_in_stock_logs_leave_nginx_and_the_process():
     said = health.diagnose(investigate(of_stock_logs(case(refused))))
     assert said.verdict == "inconclusive"
@@ -102,29 +95,6 @@ def test_a_port_that_no_start_command_names_is_the_wrong_one(port, is_wrong):
     process = {"file": "command.txt", "line": 1, "service": "", "addr": "192.0.2.11", "port": port}
     made = case(lambda path, second: refused(path, second, address=ELSEWHERE), processes=[process])
     assert ("wrong_port" in Signals(made)) == is_wrong
-
-
-def test_a_prefix_that_nginx_no_longer_removes_makes_the_application_refuse_paths_it_never_saw():
-    made = case(lambda path, _: {"status": 404} if path in SERVICE else None)
-    log = made.table("app_log")
-    inner = log["path"].str.removeprefix("/svc")
-    kept = (log["time"] >= moment(FAULT[0])) & (log["time"] < moment(FAULT[1]))
-    log["path"] = inner.where(~kept, log["path"])
-    log["status"] = pd.Series(200, index=log.index).where(~kept, 404)
-    found = Signals(made)
-    values = messages_in(found["nginx_renames"].statement)["health-nginx-renames"]
-    assert values["path"] in SERVICE
-    assert values["times"] >= 10
-
-
-def test_connections_to_where_no_host_is_are_not_slow():
-    """The kernel looks for the host for three seconds, and fails the connection without a packet."""
-    gone = {"status": 502, "error": "upstream_unreachable", "connect_s": 3.0, "header_s": 0.0}
-    made = case(lambda path, second: gone if path in SERVICE else None)
-    made.table("access_log").loc[made.table("access_log")["status"] >= 500, "upstream_connect_time_s"] = None
-    seen = Signals(made)
-    assert "unreachable" in seen
-    assert not seen.among("connect_slow", "connect_lost", "connect_quick")
 
 
 @pytest.mark.slow

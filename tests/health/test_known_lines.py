@@ -48,15 +48,6 @@ def test_a_line_names_its_causes_and_excludes_its_layers(tmp_path, message_id, c
     assert evidence["rows"] == len(case.sql(evidence["sql"])) >= 1
 
 
-def test_unknown_lines_change_nothing(tmp_path):
-    (tmp_path / "known").mkdir()
-    (tmp_path / "unknown").mkdir()
-    _, alone = diagnosed(tmp_path / "known", [SAMPLES["nginx-refused"].sample], "error.log")
-    noise = "2026/03/04 05:06:07 [info] 31#31: *3 something unknown"
-    _, mixed = diagnosed(tmp_path / "unknown", [noise, SAMPLES["nginx-refused"].sample, noise], "error.log")
-    assert [one["cause"] for one in alone["ranking"]] == [one["cause"] for one in mixed["ranking"]]
-
-
 def test_an_error_line_accuses_nobody_where_callers_were_well(tmp_path):
     folder = tmp_path / "evidence"
     shutil.copytree(DATA / "health-healthy", folder)

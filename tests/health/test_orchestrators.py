@@ -230,16 +230,6 @@ def test_what_befalls_another_container_changes_no_verdict(name, fate, diagnosed
 
 
 @pytest.mark.slow
-def test_container_that_its_own_check_finds_unhealthy_clears_nginx(diagnosed):
-    told = {"docker-events.txt": docker_events("shop-api-1", "health_status: unhealthy")}
-    _, found = diagnosed("told", logs(hanging, DOCKER_UPSTREAM), **told)
-    status = {entry["layer"]: entry["status"] for entry in found["layers"]}
-    assert status["nginx"] == "refuted"
-    shown = {item["signal"] for entry in found["ranking"] for item in entry["evidence"]}
-    assert "container_unhealthy" in shown
-
-
-@pytest.mark.slow
 def test_kill_without_its_time_weighs_less_than_one_in_the_incident(diagnosed):
     untimed = {name: value for name, value in KILLED.items() if name != "finishedAt"}
     found = [
@@ -262,13 +252,3 @@ def test_events_alone_narrow_the_answer_and_name_nothing_for_sure(diagnosed):
     _, found = diagnosed("alone", {"pods.json": listed(pod(ended=KILLED, restarts=6), BACK_OFF)})
     assert (found["verdict"], found["cause"]) == ("inconclusive", None)
     assert found["ranking"][0]["cause"] == "app_saturation"
-
-
-def test_remedies_name_the_unit_of_systemd(diagnosed):
-    unit = "[Service]\nExecStart=/opt/api/bin/uvicorn main:app --port 8000\nRestart=no\n"
-    case, found = diagnosed("unit", logs(refused, "127.0.0.1:8000"), **{"shop-api.service": unit})
-    assert case.table("rejected_lines").empty
-    assert found["cause"] == "app_down"
-    said = " ".join(found["summary"])
-    assert "systemctl start shop-api" in said
-    assert "docker" not in said

@@ -73,12 +73,6 @@ def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_reported(status, a
 
 
 @pytest.mark.slow
-def test_a_limit_that_held_back_many_callers_is_no_incident_while_the_usual_is_served():
-    callers = tuple(f"198.51.100.{number}" for number in range(20))
-    assert context_of(flooded(case(nothing), callers=callers)).incident is None
-
-
-@pytest.mark.slow
 def test_a_limit_that_refuses_those_who_requested_no_more_than_usual_is_not_spared():
     """The zone counts all callers together, so that the flood takes what the usual caller had."""
     found = context_of(flooded(case(nothing), spares=False))
@@ -99,28 +93,6 @@ def test_other_failures_beside_a_limit_that_worked_are_not_its_doing():
 
 
 @pytest.mark.slow
-def test_a_limit_explains_failures_with_its_status_alone():
-    """The check times out. The error log has lines on a limit of its path, but no request has its status."""
-
-    def hangs(path, second):
-        return (
-            {"header_s": 10.0, "status": 504, "error": "upstream_timeout_header"} if path == HEALTH else None
-        )
-
-    made = case(hangs)
-    old = made.table("error_log").to_dict("records")
-    lines = [
-        {
-            "file": "error.log", "line": 90_000 + k, "time": moment(FAULT[0] + k % 30), "level": "error",
-            "kind": "limit_req", "message": LIMITED, "path": HEALTH,
-        }
-        for k in range(300)
-    ]  # fmt: skip
-    give(made, "error_log", [*old, *lines])
-    assert "fate_limited" not in Signals(made)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("status", "message"), [(503, None), (429, LIMITED)])
 def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     def refused(path, second):
@@ -138,13 +110,6 @@ def test_the_status_of_a_limit_is_the_configured_one():
         settings = {"limit_req": "zone=checks burst=5", "limit_req_status": str(configured)}
         made = case(nothing, nginx=(("/", {"proxy_pass": f"http://{USUAL}", **settings}),))
         assert context_of(flooded(made, status=418)).held_back.empty != is_its_own
-
-
-@pytest.mark.slow
-def test_a_dry_run_refuses_nothing():
-    message = LIMITED.replace(", excess", ", dry run, excess")
-    made = flooded(case(nothing), message=message)
-    assert context_of(made).held_back.empty
 
 
 def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():

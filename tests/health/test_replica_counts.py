@@ -42,10 +42,6 @@ def test_a_retried_request_counts_for_the_replica_that_it_failed_at():
     assert counts.loc[SECOND, "bad"] == 0
 
 
-def test_a_single_server_is_no_replica():
-    assert counted({FIRST}, servers=(FIRST,)).empty
-
-
 def test_without_logged_upstreams_the_lines_of_errors_name_the_failing_replica():
     counts = counted({SECOND}, logged=False)
     assert [*counts.index[counts["failing"]]] == [SECOND]

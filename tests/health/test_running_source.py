@@ -9,10 +9,8 @@ from worlds.together import together
 
 from watchme_analysis.evidence.compose import compose_services
 from watchme_analysis.health.affected_service import own_source
-from watchme_analysis.health.configuration import handlers_table
 from watchme_analysis.health.context_builder import health_context
-from watchme_analysis.health.handlers import handlers_by_route
-from watchme_analysis.health.running_source import of_applications, running_applications
+from watchme_analysis.health.running_source import running_applications
 from watchme_analysis.schema import conform
 
 
@@ -126,24 +124,6 @@ def row(file, application, path="/health", **more):
     return handler | {"application_file": application} | more
 
 
-def test_rows_without_an_application_belong_to_the_nearest_one():
-    table = conform(
-        "app_handlers",
-        pd.DataFrame(
-            [
-                row("a/main.py", "a/main.py"),
-                row("a/core/limits.py", None),
-                row("b/main.py", "b/main.py"),
-                row("b/core/limits.py", None),
-                row("shared.py", None),
-                row("a/other.py", "a/other.py"),
-            ]
-        ),
-    )
-    files = of_applications(table, {"a/main.py"})["file"].tolist()
-    assert files == ["a/main.py", "a/core/limits.py", "shared.py"]
-
-
 def call(application, path, name, kind="blocking_io", **more):
     site = {
         "file": application,
@@ -192,54 +172,3 @@ def test_of_several_applications_that_may_run_none_is_evidence():
     only = [BOTH[0], row("b.py", "b.py", "/other")]
     seen = Signals(incident(only, CALLS))
     assert "requests.get" in str(seen["blocking_in_loop"].statement)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("handlers", "calls", "outcome"),
-    [
-        ([row("a.py", "a.py", LOCAL)], [], None),
-        ([row("a.py", "a.py", LOCAL, unknown_calls='["vendor.get"]')], [], None),
-        # A handler that nobody used neither blocks nor hides anything.
-        (
-            [row("a.py", "a.py", LOCAL), row("a.py", "a.py", "/unused", unknown_calls='["vendor.get"]')],
-            [],
-            None,
-        ),
-        (
-            [row("a.py", "a.py", LOCAL), row("a.py", "a.py", "/unused")],
-            [call("a.py", "/unused", "requests.get")],
-            None,
-        ),
-        (
-            [row("a.py", "a.py", LOCAL)],
-            [call("a.py", LOCAL, "requests.get", is_certain=False)],
-            "blocking_in_loop",
-        ),
-    ],
-)
-def test_only_what_callers_used_and_what_was_understood_is_said(handlers, calls, outcome):
-    made = incident(handlers, calls)
-    if not calls:
-        give(made, "app_calls", [])
-    seen = Signals(made)
-    assert ("blocking_in_loop" in seen) is (outcome is not None)
-    if outcome:
-        assert len(made.sql(seen[outcome].sql)) == seen[outcome].rows == 1
-
-
-def test_tables_join_calls_by_application_and_route():
-    handlers = conform("app_handlers", pd.DataFrame(BOTH))
-    calls = conform("app_calls", pd.DataFrame(CALLS))
-    assert [
-        ("requests" in text, "boto3" in text) for text in handlers_table(handlers, calls)["in_answer"]
-    ] == [
-        (True, False),
-        (False, True),
-    ]
-    threads = conform(
-        "app_calls", pd.DataFrame([call("b.py", LOCAL, "anyio.to_thread.run_sync", "thread_pool")])
-    )
-    for name, uses in (("a.py", False), ("b.py", True)):
-        mine = handlers[handlers["application_file"] == name]
-        assert handlers_by_route(mine, threads, [HEALTH])[HEALTH].uses_threads is uses

@@ -176,10 +176,3 @@ next_tests = {seen = "数える"}
         "Count.",
     ]
     assert first.name == "the first cause"  # not translated
-
-
-def test_a_question_without_cause_files_says_so(folder):
-    for path in folder.iterdir():
-        path.unlink()
-    with pytest.raises(InputError, match="has no cause files"):
-        module.causes("health")

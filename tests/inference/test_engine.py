@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import GRADES, Cause
 from watchme_analysis.inference.engine import (
-    finding,
     next_test,
     separation,
     weigh,
@@ -132,15 +131,6 @@ def test_missing_evidence_is_worth_what_it_would_separate():
     causes.append(cause("three", loss="decisive"))
     assert separation(["probes"], causes, SIGNALS.values(), {"one": 0.25, "two": 0.25}) == pytest.approx(2.5)
     assert separation(["probes"], causes, SIGNALS.values(), {}) == 0
-
-
-def test_the_mechanism_is_reported_for_the_cause_that_its_signal_supports_most():
-    strong, weak = cause("strong", loss="decisive"), cause("weak", loss="weak")
-    observations = [seen("loss", detail="packets are lost")]
-    assert finding(strong, [strong, weak], observations, SIGNALS).detail == "packets are lost"
-    assert finding(weak, [strong, weak], observations, SIGNALS).detail is None
-    # A signal that says nothing about any cause names no mechanism.
-    assert finding(strong, [strong], [seen("stop", detail="it stops")], SIGNALS).detail is None
 
 
 def test_a_signal_may_bring_its_own_next_test():

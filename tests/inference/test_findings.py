@@ -12,7 +12,6 @@ from watchme_analysis.inference.findings import (
     Investigation,
     Missing,
     Ranked,
-    stored_sentences,
 )
 from watchme_analysis.text.message import Instant, message
 from watchme_analysis.text.render import note, render
@@ -66,14 +65,6 @@ def test_a_diagnosis_renders_the_messages_in_every_part_of_it():
     assert found["coverage"]["probes"]["notes_messages"] == [SAID.to_dict()]
     assert found["coverage"]["metrics"]["notes"] == []
     assert (found["summary"], "summary_messages" in found) == (["Plain."], False)
-
-
-def test_stored_sentences_are_rendered_again_for_another_reader():
-    stored = diagnosis(summary=(SAID, "Plain.")).to_dict()
-    assert stored_sentences(stored, "summary", "ja", TOKYO) == (render(SAID, "ja", TOKYO), "Plain.")
-    del stored["summary_messages"]
-    assert stored_sentences(stored, "summary", "ja", UTC) == (render(SAID), "Plain.")
-    assert stored_sentences(stored, "absent", "en", UTC) == ()
 
 
 class Rows:

@@ -1,7 +1,7 @@
 """Log lines of the application that belong to requests: by id, by path, status and time, and in turn."""
 
 import pandas as pd
-from worlds.request_rows import USUAL, access, app, at, edge, given_up, requested
+from worlds.request_rows import access, app, at, edge, given_up, requested
 from worlds.together import together
 
 from watchme_analysis.requests.app_join import join_app
@@ -27,24 +27,6 @@ def last(row, *lines, inner=None):
     line = -1 if pd.isna(found["app_row"]) else found["app_row"]
     how = None if pd.isna(found["app_joined_by"]) else found["app_joined_by"]
     return line, how, found["app_candidates"], found["app_log_there"]
-
-
-def test_requests_have_the_lines_of_their_responses():
-    found = joined(CALM, LINES)
-    assert found.frame.values.tolist() == [[number, "time", 1, True] for number in range(3)]
-    assert list(found.frame) == ["app_row", "app_joined_by", "app_candidates", "app_log_there"]
-    assert [str(kind) for kind in found.frame.dtypes] == ["Int64", "string", "int64", "bool"]
-    assert set(found.skews) == {""}
-    assert (found.skews[""].ahead_s, found.skews[""].pairs) == (0.0, 3)
-
-
-def test_without_requests_or_lines_nothing_is_joined():
-    found = joined(CALM, [])
-    assert found.frame["app_row"].isna().all() and not found.frame["app_log_there"].any()
-    assert (found.skews, len(joined([], LINES).frame)) == ({}, 0)
-    # A line without a time can't be joined.
-    untimed = joined(CALM, [*LINES, {"time": None, "message": "x"}])
-    assert untimed.frame["app_row"].tolist() == [0, 1, 2]
 
 
 @together(
@@ -133,11 +115,6 @@ def test_an_application_may_respond_until_five_minutes_after_nginx_gave_up(line,
     assert found[:2] == (row, "order" if row >= 0 else None)
 
 
-def test_a_proxy_gives_up_with_three_statuses():
-    for status, row in ((499, 3), (502, 3), (504, 3), (503, -1)):
-        assert last(given_up(20, 2.0, status), {"time": at(30)}, {"time": at(900), "path": "/x"})[0] == row
-
-
 def test_a_request_is_joined_by_its_ray_or_request_id():
     ray, other = "0123456789abcdef", "f" * 32
     uuid = f"{other[:8]}-{other[:4]}-{other[:4]}-{other[:4]}-{other[:12]}"
@@ -163,15 +140,6 @@ def test_a_request_is_joined_by_its_ray_or_request_id():
     assert found["app_row"].fillna(-1).tolist() == [0, 1, 2, 4, -1]
 
 
-def test_a_log_covers_the_times_from_its_first_to_its_last_response():
-    assert last(requested(20, 0.1), {"time": at(20.05), "path": "/x"})[3]
-    # The first response is at 1.003 s and the last at 4.108 s; 60 ms are allowed for.
-    for begin, there in ((0.95, True), (0.93, False), (4.16, True), (4.18, False)):
-        rows = [*CALM, requested(begin + 0.5, 0.5) | {"path": "/none"}]
-        found = joined(rows, LINES).frame
-        assert found.loc[found["app_row"].isna(), "app_log_there"].tolist() == [there], begin
-
-
 def test_a_clock_is_aligned_by_three_requests_of_the_only_service_at_least():
     late = [{"time": at(moment + 11.0)} for moment in MOMENTS]
     found = joined(CALM, late)
@@ -182,14 +150,6 @@ def test_a_clock_is_aligned_by_three_requests_of_the_only_service_at_least():
     # Two requests of two are enough; of three they are not.
     assert set(joined(CALM[:2], late[:2]).skews) == {""}
     assert joined(CALM, late[:2]).skews == {}
-
-
-def test_requests_that_nginx_passed_on_to_nobody_have_no_line():
-    row = {"time": at(20), "request_time_s": 0.1, "status": 200}
-    assert last(row, {"time": at(20)})[:2] == (-1, None)
-    # Unless the log names no upstream at all.
-    bare = [row | {"time": at(moment), "upstream_addr": None} for moment in MOMENTS]
-    assert joined(bare, LINES).frame["app_row"].tolist() == [0, 1, 2]
 
 
 def test_without_a_log_of_nginx_the_edge_is_joined_to_the_application():
@@ -203,13 +163,3 @@ def test_without_a_log_of_nginx_the_edge_is_joined_to_the_application():
     found = joined([], lines, outer).frame
     assert found["app_row"].tolist() == [0, 1, 2]
     assert found["app_joined_by"].tolist() == ["time"] * 3
-
-
-def test_in_a_log_of_whole_seconds_half_a_second_is_allowed_and_no_late_response():
-    rows = [requested(second, 0.0) for second in (1, 3, 8, 14)]
-    rows = [row | {"request_time_s": None, "upstream_header_time_s": None} for row in rows]
-    lines = [{"time": at(second + 0.5)} for second in (1, 3, 8, 14)]
-    found = joined([*rows, given_up(20, 2.0)], [*lines, {"time": at(25)}]).frame
-    assert found["app_row"].fillna(-1).tolist() == [0, 1, 2, 3, -1]
-    assert found["app_log_there"].tolist() == [True] * 4 + [False]
-    assert USUAL in set(access(*rows)["upstream_addr"])

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from worlds.request_rows import access, app, at, edge, given_up, requested
+from worlds.request_rows import access, app, at, edge, requested
 
 from watchme_analysis.requests.connection_reuse import (
     connections_used,
@@ -53,15 +53,6 @@ def test_without_ports_only_a_connect_time_tells_of_a_new_connection():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("again", "used"), [(False, "new"), (True, "not told")])
-def test_who_answers_over_new_connections_alone_kept_none_for_a_request_without_an_answer(again, used):
-    log = access(*(requested(1 + n, 0.1) for n in range(30)), given_up(40, 5.0))
-    ports = [41000 + (n % 3 if again else n) for n in range(30)]
-    lines = app(*({"time": at(1 + n), "client_port": port} for n, port in enumerate(ports)))
-    assert connections_used(followed(log, app_log=lines))["to_app"].iloc[-1] == used
-
-
-@pytest.mark.slow
 def test_the_edge_tells_of_its_connections_to_nginx_by_its_handshake_else_nginx_by_their_requests():
     log = access(
         requested(1, 0.1, edge_ray_id="a" * 16),
@@ -100,14 +91,3 @@ def test_new_connections_are_compared_with_kept_ones_outside_the_incident_and_in
     assert (new["baseline"], new["baseline_bad"], new["incident"], new["incident_bad"]) == (1, 0, 1, 1)
     assert (kept["baseline"], kept["incident"], kept["incident_bad"]) == (1, 2, 0)
     assert (new["incident_median_s"], kept["incident_median_s"]) == (9.0, 0.1)
-
-
-def test_no_requests_are_compared_as_no_rows():
-    frame = judged(followed(access(requested(1, 0.1)))).iloc[:0]
-    assert outcome_by_connection(frame, connections_used(frame), [HEALTH]).empty
-
-
-@pytest.mark.slow
-def test_an_address_is_requested_where_nginx_logs_one():
-    log = access(requested(1, 0.1), {"time": at(2), "upstream_response_time_s": 0.0, "status": 500})
-    assert connections_used(followed(log))["to_app"].fillna("nowhere").tolist() == ["not told", "nowhere"]

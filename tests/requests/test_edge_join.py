@@ -3,9 +3,8 @@
 import pandas as pd
 from worlds.request_rows import access, at, edge
 
-from watchme_analysis.requests.edge_join import client_requests, pairs_by_ray, pairs_by_time
+from watchme_analysis.requests.edge_join import client_requests, pairs_by_time
 from watchme_analysis.requests.observations import join_requests
-from watchme_analysis.schema import empty
 
 BASE = {"method": "GET", "path": "/health", "client_addr": None, "user_agent": None, "query": None}
 
@@ -52,24 +51,6 @@ def pairs(inner, outer_rows):
     return found[["nginx", "edge", "join_candidates"]].values.tolist()
 
 
-def test_the_same_ray_makes_pairs_in_the_order_of_the_logs():
-    inner = pd.DataFrame({"nginx_ray": ["a", None, "b", "a", "a"]})
-    found = pairs_by_ray(inner, pd.DataFrame({"edge_ray": ["a", "c", None, "a"]}))
-    assert found.values.tolist() == [[0, 0, "ray", 1], [3, 3, "ray", 1]]
-
-
-def test_records_of_a_second_apart_at_most_are_a_pair():
-    for apart, found in ((0.0, 1), (-1.0, 1), (1.0, 1), (-1.001, 0), (1.001, 0)):
-        mine = [{"end": 5.003}, {"end": 50.5}]  # milliseconds are logged
-        assert len(pairs(nginx(*mine), outer({"end": 5.003 + apart}))) == found, apart
-
-
-def test_whole_seconds_need_two_seconds():
-    for apart, found in ((0.0, 1), (2.0, 1), (-2.0, 1), (3.0, 0), (-3.0, 0)):
-        # Both logs have whole seconds: the middle of a second at the edge, the line's place in it at Nginx.
-        assert len(pairs(nginx({"end": 5}), outer({"end": 5 + apart}))) == found, apart
-
-
 def test_method_path_and_status_must_agree():
     inner = nginx({"end": 5.003})
     for other in ({"method": "POST"}, {"path": "/jobs"}):
@@ -109,33 +90,6 @@ def test_start_and_end_count_both():
     # Without a duration the end alone counts.
     inner = nginx({"end": 5.953, "s": 0.45, "untimed": True}, {"end": 5.903, "s": 0.8, "untimed": True})
     assert pairs(inner, outer({"end": 6.003, "s": 1.0})) == [[0, 0, 1]]
-
-
-def test_records_that_are_20_ms_farther_fit_as_well():
-    # Distances count at the start and at the end: 10 ms of the clock are 20 ms.
-    for apart, candidates in ((0.0099, 2), (0.0101, 1)):
-        assert pairs(nginx({"end": 5.003}, {"end": 5.003 + apart}), outer({"end": 5.003}))[0][2] == candidates
-        assert pairs(nginx({"end": 5.003}), outer({"end": 5.003}, {"end": 5.003 + apart}))[0][2] == candidates
-
-
-def test_in_a_log_of_whole_seconds_those_of_half_a_second_fit_as_well():
-    # Without durations ends are compared: 5.5 at the edge, and at Nginx the place of a line in its second.
-    inner = nginx({"end": 5, "untimed": True}, {"end": 5, "untimed": True})
-    assert pairs(inner, outer({"end": 5, "untimed": True}))[0][2] == 2
-    inner = nginx({"end": 5, "untimed": True}, {"end": 6, "untimed": True})
-    assert pairs(inner, outer({"end": 5, "untimed": True})) == [[0, 0, 1]]
-
-
-def test_each_record_is_taken_once_the_nearest_first():
-    inner = nginx({"end": 5.003}, {"end": 5.303})
-    # To the edge's first record Nginx's second is nearer, and taken already.
-    assert pairs(inner, outer({"end": 5.25}, {"end": 5.304})) == [[1, 1, 1], [0, 0, 2]]
-    assert pairs(inner[:0], outer({"end": 5.25})) == []
-    assert pairs(inner, outer({"end": 5.25})[:0]) == []
-    found = pairs_by_time(inner[:0], outer({"end": 5.25}))
-    assert {name: str(kind) for name, kind in found.drop(columns="joined_by").dtypes.items()} == {
-        "nginx": "int64", "edge": "int64", "join_candidates": "int64",
-    }  # fmt: skip
 
 
 def test_ten_requests_align_the_clocks():
@@ -209,17 +163,3 @@ def test_every_column_of_a_joined_request():
         "origin_status": 204, "origin_s": 0.15, "handshake_s": 0.04, "edge_file": "edge.jsonl",
         "edge_line": 1, "error_row": -1,
     }  # fmt: skip
-
-
-def test_requests_of_both_layers_are_in_order_of_their_start():
-    joined = join_requests(
-        access({"time": at(3), "request_time_s": 2.5, "path": "/a"}, {"time": at(9), "path": "/c"}),
-        edge({"start": at(5), "end": at(6), "path": "/b", "origin_status": 0, "cache_status": "hit"}),
-    )
-    assert joined["path"].tolist() == ["/a", "/b", "/c"]
-    # Without $request_time a request begins when it ends.
-    assert joined["start"].tolist() == [at(0.5), at(5), at(9)]
-    assert joined["seen_nginx"].tolist() == [True, False, True]
-    assert joined["seen_edge"].tolist() == [False, True, False]
-    assert joined["joined_by"].isna().all() and joined["join_candidates"].isna().all()
-    assert join_requests(empty("access_log"), empty("edge_log")).empty

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from worlds.health_world import case, context_of
 
 import watchme_analysis as w
 from watchme_analysis.health.configuration import routes
 from watchme_analysis.requests.fates import request_fates
 from watchme_analysis.requests.observations import join_requests
-from watchme_analysis.schema import empty
 
 UPSTREAM = 'upstream: "http://192.0.2.11:8000/health", host: "api.example.com"'
 MESSAGES = {
@@ -68,25 +66,6 @@ def test_a_line_of_the_error_log_gives_its_request_the_fate(tmp_path, fate):
     assert fates(tmp_path, lines, [error(10, MESSAGES[fate])]) == [fate]
 
 
-@pytest.mark.slow
-def test_a_line_logged_a_second_before_its_request_is_joined_once(tmp_path):
-    lines = [access(10, 502), access(11, 502)]
-    found = fates(tmp_path, lines, [error(9, MESSAGES["refused"])])
-    assert found == ["refused", "unknown"]
-
-
-def test_a_line_of_a_route_that_the_access_log_lacks_is_a_request_of_its_own(tmp_path):
-    found = fates(tmp_path, [access(10, 502)], [error(11, MESSAGES["refused"], "/other")])
-    assert found == ["unknown", "refused"]
-
-
-@pytest.mark.slow
-def test_a_caller_that_left_waited_for_what_the_others_of_its_route_waited_for(tmp_path):
-    lines = [access(10, 504), access(12, 504), access(13, 499), access(14, 499, "/other")]
-    errors = [error(10, MESSAGES["header_timeout"]), error(12, MESSAGES["header_timeout"])]
-    assert fates(tmp_path, lines, errors) == ["header_timeout"] * 3 + ["client_left"]
-
-
 @pytest.mark.parametrize(
     ("status", "size", "method", "fate"),
     [
@@ -129,35 +108,3 @@ def test_without_a_line_status_and_size_remain(tmp_path, status, size, method, f
 )
 def test_only_a_page_that_nginx_cannot_have_is_the_upstreams(tmp_path, conf, status, size, fate):
     assert fates(tmp_path, [access(10, status, size=size)], [], conf) == [fate]
-
-
-def test_a_request_served_by_another_try_has_no_fate(tmp_path):
-    lines = [access(10, 200), access(20, 502)]
-    assert fates(tmp_path, lines, [error(10, MESSAGES["refused"])]) == ["unknown"]
-
-
-def test_where_the_log_names_upstreams_no_size_says_who_responded():
-    made = context_of(case(lambda path, second: None)).joined.query("seen_nginx").head(2)
-    made = made.assign(nginx_status=503, nginx_bytes=197.0, edge_bad=False, nginx_bad=True, edge_status=503)
-    assert set(request_fates(made, empty("error_log"))["fate"]) == {"unavailable"}
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(
-    ("nginx_s", "origin_s", "edge_status", "fate"),
-    [
-        (0.02, 5.0, 200, "held_by_edge"),
-        (None, 0.02, 200, "held_by_edge"),
-        (None, 5.0, 524, "held_by_edge"),
-        (None, 5.0, 200, "unknown"),
-    ],
-)
-def test_the_edge_held_what_nginx_or_the_edge_shows_to_have_been_served_in_time(
-    nginx_s, origin_s, edge_status, fate
-):
-    """A log of Nginx without durations does not show that it was not late."""
-    served = context_of(case(lambda path, second: None)).joined.query("seen_nginx and seen_edge").head(3)
-    late = {"edge_s": 5.0, "nginx_s": nginx_s, "origin_s": origin_s, "edge_status": edge_status}
-    late = served.assign(**late, response_s=None, edge_bad=True, nginx_bad=False)
-    late = late.astype({"nginx_s": "float64", "response_s": "float64"})
-    assert set(request_fates(late, empty("error_log"))["fate"]) == {fate}

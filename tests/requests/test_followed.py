@@ -5,45 +5,13 @@ import pytest
 from worlds.request_rows import USUAL, access, app, at, edge, given_up, requested
 from worlds.together import together
 
-from watchme_analysis.requests.app_join import join_app
 from watchme_analysis.requests.concurrency import latency_lag
 from watchme_analysis.requests.followed import fate_counts, follow_requests
 from watchme_analysis.requests.layers import layer_times
 from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.requests.waterfall import LAYERS, chosen_requests, waterfall
 from watchme_analysis.schema import empty
-from watchme_analysis.stats.clock_skew import nested_skew, peak_skew, skew_of_logs
-
-
-def test_the_application_is_joined_by_an_id_that_it_logs_whatever_the_time_says():
-    ids = [f"{n:016x}aa" for n in range(2)]
-    log = access(*(requested(1 + n, 0.1, request_id=ids[n] * 1, edge_ray_id=f"{n:016x}") for n in range(2)))
-    lines = app(
-        {"time": at(2), "kind": "application", "message": f"done request_id={ids[0]}"},
-        {"time": at(1), "kind": "application", "message": f"done request_id={ids[1]}"},
-    )
-    found = join_app(join_requests(log, empty("edge_log")), lines).frame
-    assert found["app_joined_by"].tolist() == ["id", "id"]
-    assert found["app_row"].tolist() == [0, 1]
-
-
-def test_of_several_lines_with_an_id_the_last_is_joined_also_if_its_text_stood_before():
-    log = access(requested(1, 0.1, request_id="ab" * 16))
-    texts = ("done ", "retried ", "done ")
-    lines = app(
-        *({"time": at(n), "kind": "application", "message": text + "ab" * 16} for n, text in enumerate(texts))
-    )
-    found = join_app(join_requests(log, empty("edge_log")), lines).frame
-    assert found["app_row"].tolist() == [2]
-
-
-@pytest.mark.slow
-def test_a_record_at_the_moment_of_the_answer_is_taken_under_its_stripped_path():
-    log = access(*(requested(1 + n, 0.8) for n in range(5)))
-    lines = app(*({"time": at(1.001 + n)} for n in range(5)))
-    found = join_app(join_requests(log, empty("edge_log")), lines).frame
-    assert found["app_row"].tolist() == [0, 1, 2, 3, 4]
-    assert set(found["app_joined_by"]) == {"time"}
+from watchme_analysis.stats.clock_skew import skew_of_logs
 
 
 def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
@@ -59,14 +27,6 @@ def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
     )
     assert joined["app_line"].tolist()[:40] == list(range(1, 41))
     assert not joined["app_seen"].tolist()[40]
-
-
-def test_two_answers_at_one_moment_are_no_sure_pair():
-    log = access(*(requested(1 + n, 0.1) for n in range(4)), requested(4.01, 0.1))
-    lines = app(*({"time": at(1 + n)} for n in range(4)), {"time": at(4.01)})
-    found = join_app(join_requests(log, empty("edge_log")), lines).frame
-    assert found["app_joined_by"].tolist() == ["time"] * 3 + ["nearest"] * 2
-    assert found["app_candidates"].tolist()[-2:] == [2, 2]
 
 
 @pytest.mark.parametrize("ahead", [-4.0, 0.3, 11.0])
@@ -135,25 +95,6 @@ def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
     ]
 
 
-def test_nested_intervals_bound_the_difference_of_two_clocks():
-    outer_start = pd.Series([at(n) for n in range(9)])
-    inner_start = outer_start + pd.Timedelta(seconds=2.01)
-    skew = nested_skew(
-        (inner_start, inner_start + pd.Timedelta(seconds=0.1)),
-        (outer_start, outer_start + pd.Timedelta(seconds=0.12)),
-    )
-    assert abs(skew.ahead_s - 2.0) <= skew.margin_s + 1e-6
-    assert skew.pairs == 9
-    assert nested_skew((inner_start[:0],) * 2, (outer_start[:0],) * 2).pairs == 0
-
-
-def test_clocks_agree_unless_another_difference_explains_clearly_more():
-    even = pd.Series([0.0, 0.001, 5.0, 5.001, 5.002]).to_numpy()
-    assert peak_skew(even).ahead_s < 1
-    clear = pd.Series([0.0, 0.001, *([5.0] * 6)]).to_numpy()
-    assert peak_skew(clear).ahead_s == 5.0
-
-
 @pytest.mark.slow
 def test_a_busy_path_does_not_hide_how_far_clocks_are_apart():
     """Of many records within reach those nearest are looked at, and what meets by chance is no pile."""
@@ -214,13 +155,6 @@ def test_times_in_whole_seconds_do_not_lay_a_request_outside_of_the_edges():
         assert nginx["to_s"] - nginx["from_s"] == pytest.approx(0.04)
 
 
-@pytest.mark.slow
-def test_without_times_there_is_nothing_to_draw():
-    joined = join_requests(access({"time": at(1)}), empty("edge_log"))
-    assert chosen_requests(layer_times(joined), ["/svc/health"]) == {}
-    assert waterfall(follow_requests(joined, empty("app_log")), {}).empty
-
-
 def series(values, first=0):
     return pd.Series(values, index=[at(first + n) for n in range(len(values))], dtype=float)
 
@@ -243,11 +177,3 @@ def test_the_lag_at_which_latency_follows_load_is_found():
     assert found.lag_s == 4.0
     assert found.correlation == pytest.approx(1.0)
     assert found.follows
-
-
-@pytest.mark.slow
-def test_latency_that_has_nothing_to_do_with_load_follows_nothing():
-    load = [(7 * n * n) % 31 for n in range(80)]
-    other = [0.1 + ((11 * n * n * n + 3) % 29) / 10 for n in range(80)]
-    assert not latency_lag(seen(other), "/health", ("jobs", series(load)), 1.0).follows
-    assert latency_lag(seen(other), "/health", ("jobs", series([3.0] * 80)), 1.0) is None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages, plot_where_time_goes
+from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages
 from watchme_analysis.health.sections.timeline import plot_health_timeline
 from watchme_analysis.present import style
 from watchme_analysis.requests.concurrency import Lag
@@ -15,7 +15,6 @@ from watchme_analysis.text.render import label
 from watchme_analysis.window import Window
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
-NAN = float("nan")
 
 
 def at(second):
@@ -59,20 +58,6 @@ def test_vantages_are_described_by_median_and_failures_of_each_phase():
     assert picture.alt == label("vantages-alt", "en", strips="; ".join(strips))
 
 
-def test_the_first_three_routes_with_requests_have_a_panel():
-    rows = observed(*((0, f"/{name}", "edge", "baseline", 0.1, False) for name in "abcd"))
-    assert titles(plot_vantages(rows, ["/none", "/a", "/b", "/c", "/d"])) == ["/a", "/b", "/c"]
-
-
-def test_where_time_goes_names_the_time_in_each_layer():
-    names = ("route", "phase", "requests", "edge_s", "nginx_s", "connect_s", "header_s", "body_s")
-    rows = [("/health", "baseline", 23, 0.25, NAN, 0.0, 0.5, 0.0), ("/jobs", "incident", 2, *[0.0] * 5)]
-    picture = plot_where_time_goes(pd.DataFrame(rows, columns=names))
-    edge, header = label("on-edge", "en"), label("on-header", "en")
-    said = f"/health, baseline: 23: {edge} 250 ms, {header} 500 ms; /jobs, incident: 2: < 1 ms"
-    assert picture.alt == label("where-time-goes-alt", "en", bars=said)
-
-
 OPENED = pd.DataFrame(
     [(10, "192.0.2.11:8100", "/health", 1), (30, "192.0.2.11:8100", "/jobs", 1500)],
     columns=["time", "upstream", "route", "in_flight"],
@@ -112,25 +97,6 @@ def timeline(rows, **side):
 
 
 ONE_LINE = {"time": 5, "kind": "application", "message": "x"}
-
-
-def test_the_timeline_is_described_by_what_each_layer_and_log_holds():
-    gauges = [{"metric": name, "time": 10, "value": 1.0} for name in ("zeta", "cpu_pct")]
-    reloads = [{"time": 1, "kind": "reload"}]
-    picture = timeline(REQUESTS, error_log=reloads, app_log=[ONE_LINE] * 2, host_metrics=gauges)
-    parts = [
-        label("timeline-alt-requests", "en", vantage="edge", rows=2, failed=0),
-        label("timeline-alt-requests", "en", vantage="Nginx", rows=3, failed=1),
-        label("timeline-alt-probes", "en", vantage="outside", rows=1, failed=0),
-        label("timeline-alt-error-log", "en", rows=1),
-        label("timeline-alt-app-log", "en", rows=2),
-        label("timeline-alt-metrics", "en", metrics=["cpu_pct", "zeta"]),
-    ]
-    assert picture.alt == label("timeline-alt", "en", parts="; ".join(parts))
-    # The usual metrics come first.
-    usual, other = titles(picture)[-2:]
-    assert usual == label("panel-host-metric", "en", metric=label("metric-cpu-pct", "en"))
-    assert other == label("panel-host-metric", "en", metric="zeta")
 
 
 @pytest.mark.parametrize(

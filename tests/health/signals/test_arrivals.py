@@ -27,21 +27,6 @@ def during(start, end, *spans):
 
 
 @pytest.mark.parametrize(
-    ("spans", "signal"),
-    [
-        (((0, 100, 2), (100, 140, 10), (140, 200, 2)), "arrivals_up"),
-        # The first failure comes when what is waited for is used up.
-        (((0, 80, 2), (80, 140, 10), (140, 200, 2)), "arrivals_up"),
-        # As many for as long at another time are usual.
-        (((0, 40, 10), (40, 100, 2), (100, 140, 10), (140, 200, 2)), "arrivals_usual"),
-        (((0, 200, 2),), "arrivals_usual"),
-    ],
-)
-def test_arrivals_are_compared_from_where_they_rise(spans, signal):
-    assert [one.signal for one in arrivals(during(110, 140, *spans))] == [signal]
-
-
-@pytest.mark.parametrize(
     ("since", "signal"),
     [
         pytest.param(112, "arrivals_up", id="several lengths of the incident before"),

@@ -1,11 +1,7 @@
 """Pools of connections that handlers await in silence, in contrast to a held loop and to a pool with room."""
 
 import pytest
-from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, Signals, case, give, investigate
-from worlds.messages import messages_in
-
-from watchme_analysis.health import diagnosis as health
-from watchme_analysis.text.render import render
+from worlds.health_world import FAULT, HEALTH, JOBS, REPORT, Signals, case, give
 
 SERVED = (HEALTH, JOBS, REPORT)
 
@@ -50,24 +46,6 @@ def outcomes(made):
     return Signals(made)
 
 
-@pytest.mark.slow
-def test_requests_that_wait_for_a_connection_in_silence_are_saturation():
-    said = health.diagnose(investigate(waiting_for_one(SERVED)))
-    assert (said.verdict, said.cause) == ("supported", "app_saturation"), said.summary
-    finding = said.ranking[0].finding
-    full = messages_in(finding.detail)["health-connections-full-detail"]
-    assert (full["size"], full["pool"]) == (5, "asyncpg.create_pool")
-    assert full["place"] == {"file": "app.py", "line": 9}
-    for language in ("en", "ja"):
-        assert render(finding.detail, language) in render(finding.next_test, language)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("needing", [(JOBS, REPORT), (HEALTH, REPORT)])
-def test_a_pool_is_accused_whether_or_not_the_health_check_needs_it(needing):
-    assert "connections_full" in outcomes(waiting_for_one(needing))
-
-
 def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_connection():
     made = waiting_for_one((HEALTH, REPORT))
     log = made.table("access_log")
@@ -78,26 +56,6 @@ def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_conne
     seen = Signals(made)
     assert seen["connections_full"].table == "edge_log"
     assert "from edge_log" in seen["connections_full"].sql
-
-
-@pytest.mark.slow
-def test_a_handler_awaits_a_client_through_a_method_of_an_object_without_a_type():
-    made = waiting_for_one((HEALTH, REPORT))
-    calls = made.table("app_calls")
-    awaited = calls["kind"].eq("async_wait")
-    wrapper = {
-        "file": "db.py", "line": 20, "function": "Store.fetch", "call": "asyncpg.create_pool().acquire",
-        "kind": "async_wait", "context": "unknown",
-    }  # fmt: skip
-    through = calls[awaited].assign(call="store.fetch", function="f").to_dict("records")
-    give(made, "app_calls", [*calls[~awaited].to_dict("records"), wrapper, *through])
-    assert "connections_full" in outcomes(made)
-    give(
-        made,
-        "app_calls",
-        [*calls[~awaited].to_dict("records"), wrapper | {"function": "Store.read"}, *through],
-    )
-    assert "connections_full" not in outcomes(made)
 
 
 @pytest.mark.slow
@@ -114,9 +72,3 @@ def test_a_handler_awaits_a_client_through_a_method_of_an_object_without_a_type(
 )
 def test_a_pool_is_not_accused_when(made):
     assert "connections_full" not in outcomes(made())
-
-
-def test_each_worker_process_has_a_pool_of_its_own():
-    made = waiting_for_one((JOBS, REPORT))
-    give(made, "app_processes", [{"workers": 20}])
-    assert "connections_full" not in outcomes(made)

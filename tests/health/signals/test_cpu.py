@@ -3,8 +3,6 @@
 import pandas as pd
 import pytest
 from worlds.health_world import moment
-from worlds.messages import messages_in
-from worlds.together import together
 
 from watchme_analysis.health.signals.cpu import cpu, held
 
@@ -48,52 +46,3 @@ def test_use_that_rose_far_and_stands_level_is_at_a_ceiling_however_low(used, ou
     calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0)
     none = pd.DataFrame(index=calm.index)
     assert [one.signal for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
-
-
-@pytest.mark.parametrize(("cores", "outcomes"), [(0.1, ["cpu_full"]), (None, ["cpu_idle"])])
-def test_what_is_little_of_a_core_is_all_of_a_small_quota(cores, outcomes):
-    """A second's sample holds ten periods of the quota, or nine, or eleven."""
-    calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0)
-    none = pd.DataFrame(index=calm.index)
-    used = samples([9, 7, 8, 11, 9, 8, 10, 9, 12, 8, 10, 7, 11, 9] * 2, 0)
-    assert [one.signal for one in cpu(used, none, calm, lambda *_: "", cores)] == outcomes
-
-
-@pytest.mark.parametrize(("used", "outcomes"), [([1, 2], ["cpu_idle"]), ([99, 99], []), ([1], [])])
-def test_two_samples_of_a_short_incident_show_cpu_to_spare_but_no_lack_of_it(used, outcomes):
-    calm = samples([1, 0, 2, 1, 1, 1], 0)
-    none = pd.DataFrame(index=calm.index)
-    assert [one.signal for one in cpu(samples(used, 0), none, calm, lambda *_: "")] == outcomes
-
-
-@together(
-    ("used", "usual", "others", "message_id", "values", "strength"),
-    [
-        ([100.0] * 10, 10.0, 0.0, "health-cpu-full", {"full": 10, "samples": 10}, 1.0),
-        ([50.0, 30.0] * 5, 10.0, 50.0, "health-cpu-shared", {"together": 0.9}, 1.0),
-        ([30.0] * 5, 10.0, 0.0, "health-cpu-level", {"median": 0.3}, 0.6),
-        ([30.0, 10.0, 30.0, 50.0] * 3, 10.0, 0.0, "health-cpu-rose", {"median": 0.3}, 0.4),
-        # Less than 1.7 times the usual and 5 % more; less than 25 %.
-        ([30.0, 10.0, 30.0, 50.0] * 3, 15.0, 0.0, None, {}, 0.0),
-        ([24.0, 10.0, 24.0, 50.0] * 3, 10.0, 0.0, None, {}, 0.0),
-    ],
-)
-def test_a_full_core_tells_more_than_a_level_and_a_level_more_than_a_rise(
-    used, usual, others, message_id, values, strength
-):
-    beside = pd.DataFrame({"cpu_pct": [others] * len(used)})
-    seen = cpu(samples(used, 0), beside, samples([usual] * 10, 0), lambda *_: "")
-    found = [(one.strength, one.statement) for one in seen if one.signal == "cpu_full"]
-    assert [one for one, _ in found] == ([strength] if message_id else [])
-    for _, statement in found:
-        reported = messages_in(statement)[message_id]
-        assert {name: reported[name] for name in values} == values
-
-
-@pytest.mark.parametrize(("threads", "outcomes"), [(16.0, ["cpu_full", "cpu_threads"]), (2.0, ["cpu_idle"])])
-def test_use_that_rose_far_while_many_threads_began_is_no_idleness(threads, outcomes):
-    """What many threads compete for is neither level nor much of a core, by their lock or by neighbours."""
-    calm = samples([1, 0, 2, 1, 1, 1, 0, 1, 2, 1], 0).assign(threads=1.0)
-    mine = samples([20, 9, 34, 6, 31, 18, 32, 10, 27, 13] * 2, 0).assign(threads=threads)
-    none = pd.DataFrame(index=calm.index)
-    assert [one.signal for one in cpu(mine, none, calm, lambda *_: "")] == outcomes

@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 from worlds.health_world import FAULT, HEALTH, Signals, case, moment
-from worlds.messages import messages_in
 
 from watchme_analysis.schema import conform
 
@@ -42,13 +41,6 @@ def renamed(path=GIVEN, *, upstream=False, since=FAULT[0], errors=None):
     return Signals(made)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("evidence", [{}, {"upstream": True}, {"errors": GIVEN}])
-def test_an_edge_that_asks_for_another_path_is_accused(evidence):
-    reported = messages_in(renamed(**evidence)["edge_renames"].detail)
-    assert {"other": GIVEN} in [{"other": values.get("other")} for values in reported.values()]
-
-
 def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_all_times():
     """The edge puts a word before every path, beside a fault of the way to the container."""
 
@@ -69,24 +61,3 @@ def test_another_path_under_the_same_id_is_the_edges_doing_unless_it_was_so_at_a
 @pytest.mark.parametrize("evidence", [{"path": HEALTH}, {"since": FAULT[0] - 20}, {"errors": HEALTH}])
 def test_a_path_that_arrives_or_was_always_requested_accuses_no_edge(evidence):
     assert "edge_renames" not in renamed(**evidence)
-
-
-def test_a_word_before_every_path_is_the_edges_doing_without_a_common_id():
-    """Each endpoint then fails under a path of its own, none of which holds half of what was lost."""
-    made = case(lambda path, second: {"status": 404, "upstream": False})
-    log = made.table("access_log")
-    log[["edge_ray_id", "upstream_connect_time_s"]] = None
-    log.loc[log["status"].eq(404), "path"] = "/live" + log["path"]
-    # The application is called by probes alone, three at a time.
-    line = {"file": "app.log", "service": "", "level": "INFO", "kind": "access", "method": "GET"}
-    times = [moment(FAULT[0] + 2 * turn + 0.001 * one) for turn in range(15) for one in range(3)]
-    probed = [
-        line | {"line": 5000 + at, "time": time, "path": HEALTH, "message": HEALTH, "status": 200}
-        for at, time in enumerate(times)
-    ]
-    answers = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(probed))])
-    made._frames["app_log"] = answers.sort_values("time", ignore_index=True)
-    seen = Signals(made)
-    reported = messages_in(seen["edge_renames"].detail)["health-edge-renames-unjoined-detail"]
-    assert reported["number"] == "several"
-    assert reported["other"].startswith("/live/svc/")

@@ -3,14 +3,9 @@
 import random
 
 import pandas as pd
-import pytest
-from worlds.health_alike import chance
-from worlds.health_scenarios import on_service
-from worlds.health_world import OTHER, Signals, case, investigate, moment
+from worlds.health_world import moment
 
-from watchme_analysis.health.context_builder import health_context
-from watchme_analysis.health.signals.listen_queue import filled, most_waiting
-from watchme_analysis.health.signals.network import network
+from watchme_analysis.health.signals.listen_queue import filled
 
 
 def frames(*rows):
@@ -65,40 +60,3 @@ def test_connections_that_fail_while_no_request_waits_find_no_full_queue():
         for at in range(480)
     ]
     assert not filled(*frames(*cut))
-
-
-@pytest.mark.parametrize(
-    ("rows", "waiting"),
-    [
-        ([(0, 0.0, 2.0, None), (1, 0.0, 2.0, None), (3, 0.0, 0.1, None)], 2),
-        # Made at the second try, when the first one has its response.
-        ([(0, 0.0, 0.5, None), (0.1, 1.0, 0.5, None)], 1),
-        # Never connected.
-        ([(0, 0.0, 0.5, None), (0.1, 5.0, 0.0, "connect")], 1),
-        # A caller that leaves remains in the queue until the server takes a later connection.
-        ([(0, 0.0, 1.0, "header"), (1.5, 0.0, 1.0, None), (2.0, 0.0, 1.0, None), (3.2, 0.0, 0.1, None)], 3),
-        ([(0, 0.0, 1.0, "header"), (1.5, 0.0, 1.0, "header"), (9.0, 0.0, 0.1, "header")], 3),
-        ([(0, 5.0, 0.0, "connect")], 0),
-    ],
-)
-def test_what_waits_in_the_queue_is_connected_and_without_a_response(rows, waiting):
-    assert most_waiting(*frames(*rows)) == waiting
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(("header_s", "outcome"), [(0.003, "connect_lost"), (1.5, "connect_slow")])
-def test_connections_that_are_served_at_once_beside_late_ones_find_the_queue_empty(header_s, outcome):
-    def late(path, second):
-        again = 1.02 if chance(path, second) < 0.5 else 0.0
-        return None if path == OTHER else {"connect_s": again, "header_s": header_s}
-
-    seen = network(investigate(case(late)).once(health_context))
-    assert outcome in {one.signal for one in seen}
-
-
-def test_connections_that_never_came_about_were_not_made_late():
-    gone = {"status": 504, "connect_s": 4.0, "header_s": 0.0, "error": "upstream_timeout_connect"}
-    found = Signals(case(on_service(**gone)))
-    assert "none_connected" in found
-    assert "connect_slow" not in found
-    assert "connect_slow" in Signals(case(on_service(connect_s=0.7)))

@@ -133,24 +133,6 @@ def numbers_in(message: Any) -> list[dict[str, Any]]:
     return []
 
 
-@pytest.mark.parametrize("leaves", [False, True])
-def test_callers_that_stop_altogether_do_not_point_to_the_edge(tmp_path, leaves):
-    """At night callers go home; behind a rule of the edge they are served elsewhere and miss one route."""
-    accesses = []
-    for second in range(LASTS_S):
-        caller = 1 + second % 4
-        stopped = FAULT_S[0] <= second < FAULT_S[1]
-        seen = [(9, "/v1/report"), *([] if stopped and leaves else [(caller, "/jobs")])]
-        for number, route in seen if stopped else [*seen, (caller, "/health")]:
-            moment = f"24/Nov/2026:{clock(second)} +0000"
-            accesses.append(f'192.0.2.{number} - - [{moment}] "GET {route} HTTP/1.1" 200 9 "-" "caller"')
-    (tmp_path / "access.log").write_text("\n".join(accesses) + "\n")
-    found = w.diagnose("health", w.open_case(str(tmp_path))).to_dict()
-    seen_signals = {item["signal"] for entry in found["ranking"] for item in entry["evidence"]}
-    layers = {entry["layer"]: entry["probability"] for entry in found["layers"]}
-    assert (layers["edge"] > layers["client"]) is not leaves, seen_signals
-
-
 def ids(said: Any) -> Iterator[str]:
     """Yield the ids of a message and of those in it."""
     if isinstance(said, dict):
@@ -159,19 +141,6 @@ def ids(said: Any) -> Iterator[str]:
         yield from (found for value in said.values() for found in ids(value))
     elif isinstance(said, list):
         yield from (found for value in said for found in ids(value))
-
-
-@pytest.mark.slow
-def test_a_route_that_is_served_between_its_failures_is_not_misrouted(tmp_path):
-    """Nor is it when the configuration shows that it leads where the others do."""
-    found = diagnosed(tmp_path, NO_HEADER, 504, routes=("/health",), every=3)
-    assert "served_between" in signals(found)
-    assert statuses(found)["nginx"] == "refuted"
-    (tmp_path / "nginx.conf").write_text(
-        "http { access_log /var/log/nginx/access.log; upstream api { server 192.0.2.11:8000; }\n"
-        "server { listen 80; location / { proxy_pass http://api; } } }\n"
-    )
-    assert "served_between" in Signals(w.open_case(str(tmp_path)))
 
 
 @pytest.mark.slow
@@ -185,23 +154,6 @@ def test_a_503_comes_from_behind_nginx_where_no_rule_of_it_gives_one(tmp_path, r
         f"server {{ listen 80; location / {{ {rule} proxy_pass http://api; }} }} }}\n"
     )
     assert ("no_limit_in_force" in Signals(w.open_case(str(tmp_path)))) is passes_on
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("line", [DENIED, None])
-def test_what_nginx_logs_as_its_refusal_is_its_own_where_its_log_has_no_upstreams(tmp_path, line):
-    case = written(tmp_path, line, 403, routes=("/health",))
-    assert ("fate_nginx_responded" in Signals(case)) is (line is not None)
-
-
-def test_an_edge_makes_no_application_raise(tmp_path):
-    found = diagnosed(tmp_path, None, 500, routes=("/v1/report", "/jobs"))
-    assert statuses(found)["edge"] == "refuted"
-
-
-@pytest.mark.slow
-def test_a_limit_names_nginx(tmp_path):
-    assert diagnosed(tmp_path, LIMITED, 503, routes=("/health",))["layer"] == "nginx"
 
 
 @pytest.mark.slow
@@ -222,13 +174,6 @@ def test_bodies_that_stop_name_the_network_as_the_probabilities_of_layers_do(tmp
 
 
 @pytest.mark.slow
-def test_lost_connections_leave_network_and_process(tmp_path):
-    found = diagnosed(tmp_path, NO_CONNECTION, 504, every=2)
-    remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
-    assert remaining == {"network", "process"}
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("hosts", [("[::1]",), ("[::1]", "192.0.2.12")])
 def test_a_retried_request_is_no_failure(tmp_path, hosts):
     """Nginx is refused at one address of a name and served at the next; the log has no times."""
@@ -239,23 +184,6 @@ def test_a_retried_request_is_no_failure(tmp_path, hosts):
     assert {"count": LASTS_S * len(ROUTES)} in numbers_in(counts)
     assert {"count": 0} in numbers_in(counts)
     assert "refuted" not in {statuses(found)[layer] for layer in ("nginx", "process")}
-
-
-@pytest.mark.slow
-def test_a_log_without_times_refutes_no_cause_by_its_calm(tmp_path):
-    """Nothing failed; nothing shows that no request was slow."""
-    found = diagnosed(tmp_path, None, 200)
-    assert {entry["status"] for entry in found["ranking"]} == {"inconclusive"}
-
-
-@pytest.mark.slow
-def test_a_request_that_failed_at_two_servers_is_counted_once(tmp_path):
-    made = written(tmp_path, REFUSED, 502)
-    log = (tmp_path / "error.log").read_text()
-    other = log.replace("192.0.2.11", "192.0.2.12")
-    (tmp_path / "error.log").write_text("".join(sorted([*log.splitlines(True), *other.splitlines(True)])))
-    once, twice = (w.diagnose("health", one).to_dict() for one in (made, w.open_case(str(tmp_path))))
-    assert numbers_in(once["summary_messages"][0]) == numbers_in(twice["summary_messages"][0])
 
 
 @pytest.mark.slow
@@ -367,20 +295,6 @@ def test_a_route_as_quick_as_any_waits_for_no_dependency_nor_does_one_that_other
         for found in (slower, several)
     ]
     assert odds[1] < odds[0]
-
-
-@pytest.mark.slow
-def test_static_files_of_nginx_are_no_route_of_the_service(tmp_path):
-    """What Nginx serves itself says nothing about the process."""
-    accesses = []
-    for second in range(LASTS_S):
-        fails = FAULT_S[0] <= second < FAULT_S[1]
-        for route in ("/health", "/v1/report", "/jobs"):
-            code, lasted_s = (502, 0.5) if fails else (200, 0.01)
-            accesses.append(timed_line(second, 0.0, route, code, lasted_s, "192.0.2.11:8000"))
-        accesses.append(timed_line(second, 0.0, "/static/app.js", 200, 0.0, "-"))
-    seen = Signals(configured(tmp_path, accesses, []))
-    assert seen.among("some_paths", "all_paths") == {"all_paths"}
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from worlds.health_alike import chance
 from worlds.health_world import HEALTH, JOBS, REPORT, USUAL, Signals, case, in_fault, moment
 from worlds.messages import messages_in
 
@@ -51,44 +50,3 @@ def test_connects_that_are_slow_from_the_host_alone_accuse_the_way():
 @pytest.mark.parametrize(("host_s", "inside_s"), [(1.8, 1.8), (0.01, 0.001)])
 def test_connects_that_are_alike_do_not(host_s, inside_s):
     assert "connect_slow_from_host" not in probed(host_s, inside_s)
-
-
-def cut(path, second):
-    """Something on the way resets three in ten of the connections to one container."""
-    if path in (HEALTH, JOBS, REPORT) and chance(second, path) < 0.3:
-        return {"status": 502, "header_s": 0.001, "error": "upstream_reset"}
-    return None
-
-
-def probes_cut(vantages, during=in_fault, took=0.0004):
-    """The world with probes from the host, of which every third is reset, as those from some vantages are."""
-    made = case(cut, handlers=HANDLERS)
-    probes = made.table("probes")
-    inside = probes[probes["vantage"] == "inside"]
-    rows = pd.concat([probes, inside.assign(vantage="host", line=inside["line"] + 1000)], ignore_index=True)
-    seconds = rows["time"].map(lambda at: (at - moment(0)).total_seconds())
-    for vantage in vantages:
-        mine = rows.index[(rows["vantage"] == vantage) & seconds.map(during)][::3]
-        rows.loc[mine, ["status", "duration_s", "error"]] = None, took, "Connection reset by peer"
-    made._frames["probes"] = conform("probes", rows)
-    return Signals(made)
-
-
-def test_probes_that_are_cut_off_from_the_host_alone_accuse_the_way_however_few():
-    reported = messages_in(probes_cut(["host"])["cut_from_host"].detail)["health-cut-from-host-detail"]
-    assert reported["services"] == [USUAL]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("vantages", "more"),
-    [
-        ([], {}),
-        (["host", "inside"], {}),
-        (["host"], {"during": lambda second: True}),
-        (["host"], {"took": 0.5}),
-    ],
-    ids=["none", "inside too", "at all times", "after a while"],
-)
-def test_probes_that_are_cut_off_otherwise_do_not(vantages, more):
-    assert "cut_from_host" not in probes_cut(vantages, **more)

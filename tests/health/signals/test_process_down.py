@@ -1,7 +1,7 @@
 """Signals of a process that is not there, of callers that wait for others, and of floods."""
 
 import pytest
-from worlds.health_alike import calling, handlers, saying, slow
+from worlds.health_alike import calling, handlers, saying
 from worlds.health_scenarios import (
     GONE,
     flood,
@@ -9,11 +9,9 @@ from worlds.health_scenarios import (
     on_service,
     process_down,
     slow_dependency,
-    unreachable,
 )
 from worlds.health_world import (
     FAULT,
-    HEALTH,
     JOBS,
     REPORT,
     Signals,
@@ -24,7 +22,6 @@ from worlds.health_world import (
     moment,
     without,
 )
-from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.thresholds import WHOLE
@@ -35,21 +32,6 @@ from watchme_analysis.text.render import render
 def gone():
     """The signals of a process that is not there."""
     return Signals(process_down())
-
-
-@pytest.mark.slow
-def test_who_is_refused_inside_as_well_meets_a_process_that_is_gone(gone):
-    reachable = Signals(unreachable())
-    assert gone["inside_refused"].rows >= 3
-    assert "inside_refused" not in reachable
-    assert "inside_clear" in reachable
-
-
-@pytest.mark.slow
-def test_who_waits_inside_was_connected():
-    late = Signals(case(on_service(header_s=4.0, inside_s=4.0)))
-    assert "connected" in late
-    assert "inside_refused" not in late
 
 
 ENDED, READY = "Finished server process [9]", "Application startup complete."
@@ -70,21 +52,6 @@ def test_a_server_that_ended_counts_by_the_failures_before_it_was_ready_if_most_
     assert seen == pytest.approx(strength, abs=0.05)
 
 
-def test_a_start_that_fails_quotes_its_error():
-    made = process_down()
-    trace = (
-        'Traceback (most recent call last):\n  File "uvicorn/importer.py", line 22, in import_from_string\n'
-        "ModuleNotFoundError: No module named 'requests'"
-    )
-    saying(made, trace, [FAULT[0] + 2, FAULT[0] + 9], "error")
-    found = Signals(made)["start_fails"]
-    assert (found.effect, found.effect_unit) == (2.0, "starts")
-    assert "No module named 'requests'" in render(found.detail)
-    assert "start_fails" not in Signals(
-        saying(process_down(), "Traceback ...: KeyError", [FAULT[0]], "error")
-    )
-
-
 def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap(gone):
     made = process_down()
     metrics = made.table("host_metrics")
@@ -97,25 +64,6 @@ def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap(g
 
 
 @pytest.mark.slow
-def test_arrivals_are_compared_with_the_busiest_time_otherwise():
-    assert Signals(case(on_service(header_s=4.0)))["arrivals_usual"].effect < 1.5
-
-
-BOT = "Mozilla/5.0 (compatible; ExampleBot/2.1; +http://example.com/bot)"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("usual", "named"), [("Mozilla/5.0 (X11)", "ExampleBot/2.1"), (BOT, None)])
-def test_a_flood_names_the_part_of_its_agent_that_other_requests_lack(usual, named):
-    made = flooded(case(on_service(status=504, header_s=5.0)))
-    for name in ("access_log", "edge_log"):
-        rows = made.table(name)
-        rows["user_agent"] = rows["client_addr"].eq("192.0.2.66").map({True: BOT, False: usual})
-    said = messages_in(Signals(made)["arrivals_up"].statement)
-    assert said.get("health-arrivals-agent", {}).get("who") == named
-
-
-@pytest.mark.slow
 def test_a_flood_leads_and_names_what_ran_out_beside_it():
     inv = investigate(flood())
     said = health.diagnose(inv)
@@ -123,13 +71,6 @@ def test_a_flood_leads_and_names_what_ran_out_beside_it():
     (seen,) = [one for one in inv.once(health.detected) if one.signal == "arrivals_up"]
     assert (seen.effect > 4, seen.strength) == (True, 1.0)
     assert REPORT in render(seen.detail)
-
-
-def test_callers_of_a_slow_dependency_wait_and_others_do_not():
-    seen = Signals(slow_dependency())
-    assert seen["callers_wait"].strength == 1.0
-    assert "httpx.AsyncClient().get" in render(seen["callers_wait"].detail)
-    assert "bystanders_wait" not in seen
 
 
 @pytest.mark.slow
@@ -160,15 +101,6 @@ def test_a_wait_up_to_a_limit_is_long_if_the_usual_one_is_known_or_the_limit_is_
         }
         give(made, "error_log", [start, *made.table("error_log").to_dict("records")])
     assert ("callers_wait" in Signals(made)) == is_seen
-
-
-@pytest.mark.slow
-def test_a_handler_that_calls_nothing_and_waits_as_well_waits_for_the_process():
-    source = handlers(healthz="event_loop", jobs="event_loop", report="event_loop")
-    made = case(slow((HEALTH, JOBS), 3.0, 5.0), handlers=source)
-    seen = Signals(calling(made, "httpx.AsyncClient().get", "async_wait", "event_loop", "jobs"))
-    assert "bystanders_wait" in seen
-    assert seen["callers_wait"].strength < 1.0
 
 
 @pytest.mark.slow
