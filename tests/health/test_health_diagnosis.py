@@ -31,7 +31,6 @@ from worlds.statement_rows import check_health
 
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.detection import SIGNALS, health_causes
-from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.text.render import render
 
 
@@ -196,11 +195,6 @@ def test_of_two_faults_that_contradict_each_other_no_third_is_named():
     said = health.diagnose(investigate(made))
     assert said.verdict == "supported"
     assert {said.cause, *said.other_causes} <= {"nginx_config", "app_threadpool"}
-
-
-def test_what_explains_others_and_what_is_explained_are_signals():
-    assert set(EXPLAINS) <= set(SIGNALS)
-    assert {name for names in EXPLAINS.values() for name in names} <= set(SIGNALS)
 
 
 def test_every_signal_is_graded_for_a_cause():

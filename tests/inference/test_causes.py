@@ -55,8 +55,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def clear():
-    module.causes.cache_clear()
-    module.layer_grades.cache_clear()
+    for cached in (module.causes, module.layer_grades, module.explained, module.saves):
+        cached.cache_clear()
 
 
 def test_files_become_causes_in_their_order_with_the_complement_last(folder):
@@ -176,3 +176,15 @@ next_tests = {seen = "数える"}
         "Count.",
     ]
     assert first.name == "the first cause"  # not translated
+
+
+def test_signals_that_explain_others_are_checked_as_well(folder):
+    (folder / "_explained.toml").write_text(
+        '[groups]\nboth = ["seen", "measured"]\n[explains]\nseen = ["measured"]\nmeasured = ["both"]\n'
+    )
+    module.load_causes("health", SIGNALS)
+    assert module.explained("health") == {"seen": ("measured",), "measured": ("seen", "measured")}
+    clear()
+    (folder / "_explained.toml").write_text('[explains]\nseen = ["unheard"]\n')
+    with pytest.raises(InputError, match=r"_explained.toml refers to the signal 'unheard'"):
+        module.load_causes("health", SIGNALS)

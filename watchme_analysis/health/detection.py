@@ -7,7 +7,6 @@ from functools import cache
 
 from watchme_analysis.health.context import edge_visible, is_timed
 from watchme_analysis.health.context_builder import health_context
-from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.health.signals import (
     app_log,
     arrivals,
@@ -30,7 +29,7 @@ from watchme_analysis.health.signals import (
     vantages,
     workers,
 )
-from watchme_analysis.inference.causes import Cause, load_causes
+from watchme_analysis.inference.causes import Cause, explained, load_causes
 from watchme_analysis.inference.engine import explained_away
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.known_lines import grades_of
@@ -85,4 +84,4 @@ def detected(inv: Investigation) -> tuple[Observation, ...]:
 
 def observed(inv: Investigation) -> tuple[Observation, ...]:
     """Return the observations, weakened where one follows from another; use as ``inv.once(observed)``."""
-    return explained_away(inv.once(detected), SIGNALS, EXPLAINS)
+    return explained_away(inv.once(detected), SIGNALS, explained("health"))

@@ -12,9 +12,8 @@ from typing import Any
 
 from watchme_analysis.health.calibration import confidence
 from watchme_analysis.health.detection import SIGNALS, health_causes
-from watchme_analysis.health.explaining_away import EXPLAINS
 from watchme_analysis.health.thresholds import WHOLE
-from watchme_analysis.inference.causes import GRADES, Cause, layer_grades
+from watchme_analysis.inference.causes import GRADES, Cause, explained, layer_grades
 from watchme_analysis.inference.engine import (
     NAMED_AT,
     UNLIKELY,
@@ -86,7 +85,8 @@ class Decision:
 
 def decide(observations: Sequence[Observation], situation: Situation) -> Decision:
     """Return the verdict on observations as they were detected."""
-    weighed = weigh(health_causes(), explained_away(observations, SIGNALS, EXPLAINS), SIGNALS)
+    weakened = explained_away(observations, SIGNALS, explained("health"))
+    weighed = weigh(health_causes(), weakened, SIGNALS)
     ranking, layers = weighed.ranking, weighed.layers
     # That other layers are excluded confirms no cause of the one that is left.
     ranking = tuple(

@@ -64,10 +64,6 @@ LAYERS = {
         "senders", "queue_settings", "polling", "concurrency", "function", "api", "message", "none",
     ),
 }  # fmt: skip
-# Grades that all causes of a layer share.
-_LAYERS_FILE = "_layers.toml"
-# What to save before service is restored, by name; the first entry is the usual one.
-_SAVES_FILE = "_saves.toml"
 # Parts of a remedy, in their order.
 _PARTS = ("save", "restore", "prevent")
 _TEXTS = ("title", "name", "layer", "next_test")
@@ -161,7 +157,7 @@ def causes(question: str) -> tuple[Cause, ...]:
     found = [
         _parsed(question, entry.name, entry.read_text(encoding="utf-8"))
         for entry in cause_folder(question).iterdir()
-        if entry.name.endswith(".toml") and entry.name not in (_LAYERS_FILE, _SAVES_FILE)
+        if entry.name.endswith(".toml") and not entry.name.startswith("_")
     ]
     if not found:
         raise InputError(f"The question {question!r} has no cause files.")
@@ -172,12 +168,29 @@ def causes(question: str) -> tuple[Cause, ...]:
     )
 
 
+def _shared(question: str, name: str) -> dict[str, Any]:
+    """Return what the causes of a question share: the file ``causes/_NAME.toml``, if there is one."""
+    file = cause_folder(question).joinpath(f"_{name}.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
 @cache
 def saves(question: str) -> Mapping[str, Text]:
     """Return what to save before service is restored, by name, the usual first: ``causes/_saves.toml``."""
-    file = cause_folder(question).joinpath(_SAVES_FILE)
-    found = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return {name: translated(entry["text"], entry["ja"]) for name, entry in found.items()}
+    return {
+        name: translated(entry["text"], entry["ja"]) for name, entry in _shared(question, "saves").items()
+    }
+
+
+@cache
+def explained(question: str) -> Mapping[str, tuple[str, ...]]:
+    """Return which signals follow from a signal whatever the cause: ``causes/_explained.toml``."""
+    found = _shared(question, "explained")
+    groups = found.get("groups", {})
+    return {
+        name: tuple(each for one in listed for each in groups.get(one, (one,)))
+        for name, listed in found.get("explains", {}).items()
+    }
 
 
 @cache
@@ -190,12 +203,9 @@ def layer_grades(question: str) -> Mapping[str, Mapping[str, float]]:
         # A port without a listener refuses: the process is down, or the port is wrong.
         refused = { process = "strong", network = "-decisive" }
     """
-    file = cause_folder(question).joinpath(_LAYERS_FILE)
-    if not file.is_file():
-        return {}
-    where = _where(question, _LAYERS_FILE)
+    where = _where(question, "_layers.toml")
     found: dict[str, dict[str, float]] = {}
-    for name, entry in tomllib.loads(file.read_text(encoding="utf-8"))["grades"].items():
+    for name, entry in _shared(question, "layers").get("grades", {}).items():
         for layer, grade in entry.items():
             _check_layer(where, question, layer)
             found.setdefault(layer, {})[name] = _log_odds(where, name, grade)
@@ -213,6 +223,10 @@ def load_causes(question: str, signals: Mapping[str, Signal]) -> tuple[Cause, ..
             raise InputError(f"{where} refers to the signal {unknown[0]!r}, which no detector returns.")
         if strange := [name for name in one.follows if name not in ids]:
             raise InputError(f"{where} names the cause {strange[0]!r}, which has no cause file.")
+    links = explained(question)
+    if unknown := sorted({*links, *(each for listed in links.values() for each in listed)} - signals.keys()):
+        where = _where(question, "_explained.toml")
+        raise InputError(f"{where} refers to the signal {unknown[0]!r}, which no detector returns.")
     return found
 
 

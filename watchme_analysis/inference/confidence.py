@@ -8,7 +8,6 @@ between them.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 Points = Sequence[Sequence[float]]
@@ -23,34 +22,15 @@ def key_of(signals: int) -> str:
 
 
 def confidence_at(points: Mapping[str, Points], probability: float, signals: int) -> float:
-    """Return the share of verdicts like one that should be right.
-
-    Parameters
-    ----------
-    points
-        The map: for each of :data:`SIGNALS`, points as for :func:`mapped`.
-    probability
-        The engine's probability, 0 to 1.
-    signals
-        Number of independent signals that speak for the verdict.
-    """
+    """Return the share of verdicts that should be right, of those as probable on as many signals."""
     return mapped(probability, points[key_of(signals)])
 
 
 def mapped(probability: float, points: Points) -> float:
     """Return the confidence at a probability: linear between the points of a map, constant outside.
 
-    Parameters
-    ----------
-    probability
-        The engine's probability, 0 to 1.
-    points
-        Probability and confidence of each point, by increasing probability; at least one.
+    A point is a probability and its confidence; they are in order of probability.
     """
-    place = bisect_left(points, probability, key=lambda point: point[0])
-    if place == 0:
-        return points[0][1]
-    if place == len(points):
-        return points[-1][1]
-    (left, low), (right, high) = points[place - 1], points[place]
-    return low + (high - low) * (probability - left) / (right - left)
+    import numpy as np
+
+    return float(np.interp(probability, *zip(*points, strict=True)))
