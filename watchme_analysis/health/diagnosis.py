@@ -13,14 +13,7 @@ from watchme_analysis.health.context import KEEP_SLOWDOWN, HealthContext, edge_v
 from watchme_analysis.health.context_builder import health_context
 from watchme_analysis.health.detection import detected, observed
 from watchme_analysis.health.facts import facts, headline, steps
-from watchme_analysis.health.judge import (
-    Decision,
-    Situation,
-    cause_of,
-    decide,
-    layer_findings,
-    named_layer,
-)
+from watchme_analysis.health.judge import Decision, Situation, cause_of, decide, layer_findings, named_layer
 from watchme_analysis.health.missing import missing_evidence
 from watchme_analysis.health.signals.rules import MOST_NAMED, unread
 from watchme_analysis.health.summary import filled_in, known_layer, what_happened, what_to_do, why
@@ -186,10 +179,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
         extra={
             "endpoints": list(context.endpoints),
             "degradation": [one.to_dict() for one in slowed],
-            "confidence_from": {
-                "probability": round(decision.probability, 4),
-                "signals": decision.signals,
-            },
+            "confidence_from": {"probability": round(decision.probability, 4), "signals": decision.signals},
             "layer": cause_of(ranking[0]).layer if verdict == "supported" else named_layer(layers),
             "layers": [layer.to_dict() for layer in layers],
         },

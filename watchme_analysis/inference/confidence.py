@@ -33,4 +33,5 @@ def mapped(probability: float, points: Points) -> float:
     """
     import numpy as np
 
-    return float(np.interp(probability, *zip(*points, strict=True)))
+    probabilities, confidences = zip(*points, strict=True)
+    return float(np.interp(probability, probabilities, confidences))

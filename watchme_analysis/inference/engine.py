@@ -238,10 +238,7 @@ def _follows(group: str) -> Message:
 
 
 def _detail(
-    cause: Cause,
-    causes: Iterable[Cause],
-    observations: Iterable[Observation],
-    signals: Mapping[str, Signal],
+    cause: Cause, causes: Iterable[Cause], observations: Iterable[Observation], signals: Mapping[str, Signal]
 ) -> Text | None:
     """Return the mechanism in words: of the strongest observation, then of the source that shows the place.
 

@@ -26,9 +26,7 @@ SERVERS_KEEP_S = {"uvicorn": 5.0, "hypercorn": 5.0}
 
 
 @detects(
-    "keepalive_race",
-    group="upstream connections",
-    needs=("error_log", "app_processes", "config_directives"),
+    "keepalive_race", group="upstream connections", needs=("error_log", "app_processes", "config_directives")
 )
 def keepalive_race(context: HealthContext) -> list[Observation]:
     """Return an observation of requests dropped on kept connections that the upstream closes first.

@@ -20,15 +20,7 @@ from watchme_analysis.health.signals import edge, nginx
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import BY_NGINX, FATES, LATE, UNCONNECTED
-from watchme_analysis.text.message import (
-    Duration,
-    Message,
-    Names,
-    Quotation,
-    Resource,
-    TimeSpan,
-    message,
-)
+from watchme_analysis.text.message import Duration, Message, Names, Quotation, Resource, TimeSpan, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,12 +77,7 @@ NEEDS = ("access_log", "error_log")
 )
 @detects("name_server_fails", "name_unknown", group="names", needs=("error_log",))
 @detects("connects_well", "same_upstream_served", group="packets", needs=NEEDS)
-@detects(
-    "routed_well",
-    "served_between",
-    group="routing",
-    needs=NEEDS,
-)
+@detects("routed_well", "served_between", group="routing", needs=NEEDS)
 @detects("served_beside", group="beside", needs=NEEDS)
 @detects("all_routes", "health_check", "waits_for_nothing", group="routes", needs=NEEDS)
 def localised(context: HealthContext) -> list[Observation]:

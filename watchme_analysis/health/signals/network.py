@@ -53,13 +53,7 @@ BY_ERRORS = 0.5
 OF_CONNECTING = {"connect_slow", "connect_lost", "queue_full", "worker_queue_full"}
 
 
-@detects(
-    "connect_lost",
-    "connect_quick",
-    "retransmitted",
-    group="connect",
-    needs=("access_log/times",),
-)
+@detects("connect_lost", "connect_quick", "retransmitted", group="connect", needs=("access_log/times",))
 @detects(
     "connect_slow",
     "queue_full",
@@ -155,11 +149,7 @@ def _connects(context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFra
         in_vain = parts["gave_up_in"].eq("connect") & (parts["connect_s"] >= RECONNECT_S[0])
         again = int((parts.loc[tries, "connect_s"].map(_retransmitted) | in_vain[tries].fillna(False)).sum())
         text: Text = message(
-            "health-connect-slow",
-            **connects,
-            limit=Duration(limit),
-            longest=Duration(longest),
-            again=again,
+            "health-connect-slow", **connects, limit=Duration(limit), longest=Duration(longest), again=again
         )
         outcome, queue_text = listen_queue.state(
             context, passed_on, parts, is_sent_again=again >= MOST * slow
@@ -168,8 +158,7 @@ def _connects(context: HealthContext, passed_on: pd.DataFrame, parts: pd.DataFra
             return []
         text = sentences(text, queue_text)
         detail = message(
-            "health-queue-full-detail" if "queue" in outcome else "health-connect-slow-detail",
-            **connects,
+            "health-queue-full-detail" if "queue" in outcome else "health-connect-slow-detail", **connects
         )
         return [Observation(outcome, text, *connected, slow / total, "share", by_count(slow), detail)]
     if (

@@ -25,14 +25,7 @@ from watchme_analysis.health.signals.upstreams import (
     taken_out,
     usual_address,
 )
-from watchme_analysis.health.thresholds import (
-    CALM_SHARE,
-    FEWEST,
-    MANY,
-    MOST,
-    PART,
-    concerns,
-)
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, PART, concerns
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import BY_NGINX
 from watchme_analysis.requests.observations import INNER
@@ -89,12 +82,7 @@ SEVERE = ("crit", "alert", "emerg")
     needs=("access_log/times",),
 )
 @detects("nginx_renames", group="nginx", needs=("app_log",))
-@detects(
-    "header_too_big",
-    "nginx_short_of",
-    group="nginx errors",
-    needs=("error_log",),
-)
+@detects("header_too_big", "nginx_short_of", group="nginx errors", needs=("error_log",))
 @detects("moved_upstream", "dead_server", group="upstream", needs=("access_log/times", "error_log"))
 @detects("server_down", group="upstream", needs=("config_directives/nginx",))
 def nginx(context: HealthContext) -> list[Observation]:

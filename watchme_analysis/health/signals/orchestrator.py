@@ -144,9 +144,7 @@ def _observed(
     text: Text = sentences(detail, message("health-container-untimed") if timed.empty else None)
     strength = by_count(times, enough) * (UNTIMED if timed.empty else 1.0)
     behind = lines("container_events", shown)
-    return [
-        Observation(signal, text, *behind, strength=strength, detail=detail, facts=facts or {}),
-    ]
+    return [Observation(signal, text, *behind, strength=strength, detail=detail, facts=facts or {})]
 
 
 def _strict(context: HealthContext, rows: pd.DataFrame) -> list[Observation]:

@@ -1,4 +1,4 @@
-"""Signals of the addresses that Nginx asks: another than usual, a dead server, a port without a listener."""
+"""Signals of the addresses that Nginx asks: another than usual, a dead server or replica, a wrong port."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext, commonest_upstreams
-from watchme_analysis.health.rows import lines
+from watchme_analysis.health.rows import lines, of_joined
 from watchme_analysis.health.signals.process_down import ENDED, READY
 from watchme_analysis.health.signals.rules import place_of
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
@@ -269,4 +269,29 @@ def _port(address: str) -> str:
     return address.rpartition(":")[2]
 
 
-DETECTORS = (wrong_port, stale_address)
+@detects("one_replica", group="replicas", needs=("access_log",))
+def one_replica(context: HealthContext) -> list[Observation]:
+    """Return an observation of replicas that failed while others served the same routes."""
+    counts = context.replicas
+    failing = counts[counts["failing"]]
+    if failing.empty:
+        return []
+    others = counts[~counts["failing"]]
+    is_logged = bool(others["requests"].any())
+    served = context.well_served["route"].isin(context.routes) & context.well_served["during"]
+    text = message(
+        "health-one-replica" if is_logged else "health-one-replica-by-lines",
+        failing=Names(tuple(failing.index)),
+        bad=Count(int(failing["bad"].sum())),
+        requests=Count(int(failing["requests"].sum())),
+        others=Names(tuple(others.index)),
+        well=Count(int((others["requests"] - others["bad"]).sum()) if is_logged else int(served.sum())),
+        of_others=Count(int(others["requests"].sum())),
+    )
+    rows = context.fates.loc[context.fates["address"].isin(failing.index), "row"]
+    rows = context.joined.loc[rows[rows >= 0]]
+    strength = by_count(int(failing["bad"].sum()))
+    return [Observation("one_replica", text, *of_joined("nginx", rows), strength=strength)]
+
+
+DETECTORS = (wrong_port, stale_address, one_replica)
