@@ -12,7 +12,6 @@ from worlds.health_world import (
     Signals,
     case,
     context_of,
-    give,
     in_fault,
     moment,
     without,
@@ -80,19 +79,6 @@ def test_an_edge_that_gives_up_early_is_reported_without_a_common_id():
 
 
 @pytest.mark.slow
-def test_a_container_is_full_at_the_cores_it_is_granted():
-    def slow(path, second):
-        wait = 2.0 + (len(path) * 3.7 + second * 7.3) % 1.9
-        return None if path == OTHER else {"header_s": wait, "inside_s": wait}
-
-    made = case(slow, gauges=lambda second: {"cpu_pct": 48.0 if second % 4 else 30.0})
-    assert "health-cpu-full-of-quota" not in messages_in(Signals(made)["cpu_full"].statement)
-    give(made, "compose_settings", [{"file": "c.yml", "service": "svc", "path": "cpus", "value": '"0.5"'}])
-    said = messages_in(Signals(made)["cpu_full"].statement)
-    assert said["health-cpu-full-of-quota"]["cores"] == 0.5
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ids", "every", "outcome"),
     [
@@ -126,21 +112,6 @@ def test_a_caller_that_is_limited_on_other_paths_is_no_doubt_of_the_health_check
     edge.loc[limited, ["status", "origin_status"]] = 503
     access.loc[access["edge_ray_id"].isin(edge.loc[limited, "ray_id"]), "status"] = 503
     assert context_of(made).incident is None
-
-
-@pytest.mark.slow
-def test_a_trouble_too_short_for_an_incident_is_reported_all_the_same():
-    """A restart fails every caller for a few seconds."""
-
-    def down(path, second):
-        return {"status": 502, "header_s": 0.001} if path != OTHER and second < FAULT[0] + 5 else None
-
-    found = context_of(case(down))
-    assert found.incident is None
-    reported = messages_in(what_happened(found, None))["health-brief-failure"]
-    assert reported["bad"] == 27
-    assert abs((reported["start"] - moment(FAULT[0])).total_seconds()) < 1
-    assert "health-brief-failure" not in messages_in(what_happened(context_of(calm()), None))
 
 
 def failing(path, status):
@@ -194,16 +165,3 @@ def test_refusals_by_an_unprobed_handler_are_no_incident_of_the_endpoint(path, s
 )
 def test_other_errors_make_an_incident(fault):
     assert context_of(case(fault)).incident
-
-
-@pytest.mark.slow
-def test_an_endpoint_that_is_probed_beside_the_health_check_may_refuse_its_callers():
-    made = case(failing(REPORT, 403))
-    probes = made.table("probes")
-    beside = probes.assign(path=REPORT, line=probes["line"] + 1000, duration_s=0.03)
-    waits = beside["time"].map(lambda at: in_fault((at - moment(0)).total_seconds()))
-    beside.loc[waits, "status"] = 403
-    made._frames["probes"] = pd.concat([probes, beside], ignore_index=True)
-    assert context_of(made).incident is None
-    made._frames["probes"] = beside
-    assert context_of(made).incident

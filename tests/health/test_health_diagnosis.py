@@ -172,31 +172,6 @@ def test_an_incident_that_lasts_to_the_end_is_open_and_of_the_requested_endpoint
     assert said.to_dict()["incident"]["end"] is None
 
 
-@pytest.mark.slow
-def test_a_calm_inside_alone_names_nobody_before_it():
-    """All paths are slow but inside, and nothing tells which of edge, Nginx and network does it."""
-    made = case(on_service(header_s=3.0))
-    for name in ("error_log", "edge_log", "config_directives", "app_log", "host_metrics"):
-        made = without(made, name)
-    said = health.diagnose(investigate(made))
-    assert (said.verdict, said.cause) == ("inconclusive", None)
-
-
-@pytest.mark.slow
-def test_of_two_faults_that_contradict_each_other_no_third_is_named():
-    """Half of the checks are refused by a limit, the rest wait for a thread, as do callers inside."""
-    refused = {"status": 503, "header_s": 0.0, "upstream": False, "error": "limit_req"}
-    stuck = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header"}
-
-    def both(path, second):
-        return {"inside_s": 7.0} | (refused if second % 1 < 0.5 else stuck) if path == HEALTH else None
-
-    made = case(both, gauges=lambda second: {"in_flight": 80.0, "threads": 46.0})
-    said = health.diagnose(investigate(made))
-    assert said.verdict == "supported"
-    assert {said.cause, *said.other_causes} <= {"nginx_config", "app_threadpool"}
-
-
 def test_every_signal_is_graded_for_a_cause():
     assert {name for cause in health_causes() for name in cause.grades} == set(SIGNALS)
 

@@ -4,11 +4,10 @@
 """
 
 import pytest
-from worlds.health_world import HEALTH, JOBS, case, context_of, give, investigate
+from worlds.health_world import HEALTH, JOBS, case, context_of, give
 from worlds.messages import messages_in
 
 from watchme_analysis.files.json_values import flatten
-from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.signals.rules import DETECTORS, unread
 from watchme_analysis.inference.signals import observe
 
@@ -106,15 +105,6 @@ def test_what_is_unread_is_said_and_weighs_nothing(one, message_id, words):
     outcomes, left = weigh_edge(exported(one))
     assert not outcomes
     assert words in str(left[message_id])
-
-
-def test_the_rule_and_what_is_unread_stand_in_the_verdict():
-    odd = rule(f'http.request.uri.path eq "{HEALTH}" and cf.threat_score gt 10')
-    made = exported(rule(f'http.request.uri.path eq "{HEALTH}"', description="no bots"), odd)
-    first = health.diagnose(investigate(made)).ranking[0].finding
-    assert first.cause == "edge_config"
-    assert messages_in(first.detail)["health-rule-edge-setting"]["rule"] == "no bots"
-    assert any(UNKNOWN in messages_in(text) for text in first.not_covered)
 
 
 @pytest.mark.slow

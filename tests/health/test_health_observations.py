@@ -8,7 +8,6 @@ from worlds.health_world import (
     case,
     moment,
 )
-from worlds.messages import messages_in
 
 from watchme_analysis.schema import conform
 
@@ -30,39 +29,3 @@ def test_what_ended_after_a_cut_log_of_nginx_did_not_fail_to_arrive_there():
     found = seen(made)
     assert "fate_never_arrived" not in found
     assert "edge_passes_on" in found
-
-
-CACHED = {"proxy_pass": "http://origin.example.com", "proxy_cache": "answers"}
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(
-    ("settings", "message_id", "values"),
-    [
-        (
-            {"proxy_cache_lock": "on"},
-            "health-setting-cache-lock",
-            {"lock": "proxy_cache_lock_timeout 5s", "valid": "proxy_cache_valid"},
-        ),
-        (
-            {"proxy_cache_valid": "any 1m"},
-            "health-setting-cache-errors",
-            {"setting": "proxy_cache_valid any 1m"},
-        ),
-        (
-            {"proxy_ignore_headers": "Cache-Control"},
-            "health-setting-cache-ignores",
-            {"setting": "proxy_ignore_headers Cache-Control"},
-        ),
-        (
-            {"proxy_read_timeout": "2s"},
-            "health-setting-elsewhere",
-            {"setting": "proxy_read_timeout 2s", "other": "30s"},
-        ),
-        ({"limit_rate": "10"}, "health-setting", {"setting": "limit_rate 10"}),
-    ],
-)
-def test_what_an_edge_sets_for_the_affected_path_alone_is_named(settings, message_id, values):
-    plain = {"proxy_pass": "http://origin.example.com", "proxy_read_timeout": "30s"}
-    made = case(to_health(edge_s=4.0), edge=((f"= {HEALTH}", CACHED | settings), ("/", plain)))
-    assert messages_in(seen(made)["edge_rule"].statement)[message_id] == values

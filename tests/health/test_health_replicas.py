@@ -104,18 +104,3 @@ def test_a_replica_whose_connections_time_out_is_no_dead_server(tmp_path, from_t
     assert network > nginx
     # What the other server did is not said of the one that was cut off, nor that both were bad.
     assert not {"routed_well", "dead_server"} & signals(found), statements(found)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("far_s", ["0.250", "0.001"])
-def test_the_usual_way_to_a_far_upstream_is_not_slow(tmp_path, far_s):
-    """A handler gets slow; connecting takes a round trip, as ever."""
-    server = "192.0.2.51:8000"
-
-    def tries(number):
-        slow = 600 <= number < 800 and number % 3 == 1
-        return 200, [(server, "200", far_s, "4.2" if slow else "0.3", None)]
-
-    found = diagnosed(tmp_path, [server], tries)
-    assert not {"connect_slow", "connect_lost", "queue_full"} & signals(found)
-    assert "connect_quick" in signals(found)

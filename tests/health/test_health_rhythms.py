@@ -31,18 +31,6 @@ def blocks(length, every):
     return case(stuck)
 
 
-@pytest.mark.slow
-def test_answers_as_quick_as_ever_between_standstills_speak_against_a_lack_of_cpu():
-    poor = ("host_metrics", "probes")
-    assert "quick_between" in Signals(without(blocks(2.0, 6.0), *poor))
-
-    def starved(path, second):
-        wait = 3.2 - second % 3
-        return {"header_s": wait, "inside_s": wait} if path != OTHER else None
-
-    assert "quick_between" not in Signals(without(case(starved), *poor))
-
-
 def test_responses_that_leave_after_the_end_show_a_held_loop():
     """It is held once, and the record ends when it recovers: all responses follow the last request."""
     made = blocks(30.0, 60.0)

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 from worlds.health_alike import chance, saying
-from worlds.health_world import FAULT, HEALTH, JOBS, OTHER, case, investigate
+from worlds.health_world import FAULT, HEALTH, OTHER, case, investigate
 
 from watchme_analysis.health import diagnosis as health
 
@@ -108,17 +108,3 @@ def test_a_path_that_nginx_denies_is_named_beside_another_service_that_stopped()
     said = health.diagnose(investigate(made))
     assert said.cause == NGINX
     assert {*said.other_causes} <= {"app_down"}
-
-
-@pytest.mark.slow
-def test_a_few_slow_requests_beside_a_fault_are_no_second_one():
-    def fate(path, second):
-        if path == HEALTH:
-            return REFUSED
-        return {"header_s": 2.0} if path == JOBS and chance(path, round(second, 2)) < 0.15 else None
-
-    inv = investigate(case(fate))
-    bad = inv.once(health.health_context).joined
-    assert (bad["nginx_bad"]).sum() >= 6
-    said = health.diagnose(inv)
-    assert (said.cause, said.other_causes) == (EDGE, ())

@@ -40,12 +40,6 @@ def test_a_senders_flood_does_not_set_the_standard_by_the_number_of_its_requests
     assert list(judged["slow"]) == [False] * 50 + [True] * 1000
 
 
-def test_a_busy_day_of_many_senders_is_usual_although_the_night_is_quicker():
-    day = [(50 + place / 20, "nginx", "/a", 200, 3.0) for place in range(1000)]
-    night = [(second, "nginx", "/a", 200, 0.02) for second in range(50)]
-    assert not judge_observations(seen([*night, *day]))["bad"].any()
-
-
 def test_a_request_seen_at_two_vantages_is_one_and_as_bad_as_the_worse():
     frame = seen(
         [

@@ -104,14 +104,6 @@ def test_a_limit_that_refuses_the_health_check_is_found(status, message):
     assert seen.found.endpoints == (HEALTH,)
 
 
-@pytest.mark.slow
-def test_the_status_of_a_limit_is_the_configured_one():
-    for configured, is_its_own in ((418, True), (503, False)):
-        settings = {"limit_req": "zone=checks burst=5", "limit_req_status": str(configured)}
-        made = case(nothing, nginx=(("/", {"proxy_pass": f"http://{USUAL}", **settings}),))
-        assert context_of(flooded(made, status=418)).held_back.empty != is_its_own
-
-
 def test_a_limit_that_leaves_a_path_less_than_its_usual_is_accused():
     """One of four requests passes, of as many as are sent at other times."""
     refused = {"status": 503, "upstream": False, "error": "limit_req", "message": LIMITED}

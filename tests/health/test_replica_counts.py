@@ -31,11 +31,6 @@ def test_the_replicas_that_fail_are_failing(bad):
     assert counts["bad"].sum() == 10 * len(bad)
 
 
-@pytest.mark.parametrize("bad", [set(), {FIRST, SECOND, THIRD}])
-def test_no_replica_is_failing_where_all_fare_alike(bad):
-    assert not counted(bad)["failing"].any()
-
-
 def test_a_retried_request_counts_for_the_replica_that_it_failed_at():
     counts = counted({FIRST}, retried_at=SECOND)
     assert counts.loc[FIRST].to_dict() == {"requests": 10, "bad": 10, "failing": True}

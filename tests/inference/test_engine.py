@@ -11,7 +11,6 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import GRADES, Cause
 from watchme_analysis.inference.engine import (
     next_test,
-    separation,
     weigh,
 )
 from watchme_analysis.inference.signals import Observation, Signal, by_id, detects, observe
@@ -117,20 +116,6 @@ def test_two_causes_are_named_where_neither_explains_what_the_other_does():
     assert against["one"] > 0 and against["two"] > 0
     alone = weigh([one, two, none], [seen("loss")], SIGNALS)
     assert [entry.status for entry in alone.ranking].count("supported") == 1
-
-
-def test_missing_evidence_is_worth_what_it_would_separate():
-    causes = [cause("one", loss="strong", stop="weak"), cause("two", loss="-strong", stop="weak")]
-    even, settled = {"one": 0.5, "two": 0.5}, {"one": 1.0, "two": 0.0}
-    assert separation(["probes"], causes, SIGNALS.values(), even) == pytest.approx(GRADES["strong"])
-    assert separation(["probes/host"], causes, SIGNALS.values(), even) == pytest.approx(GRADES["strong"])
-    assert separation(["probes/inside"], causes, SIGNALS.values(), even) == 0
-    assert separation(["app_log"], causes, SIGNALS.values(), even) == 0
-    assert separation(["probes"], causes, SIGNALS.values(), settled) == 0
-    # Only the causes that have a probability take part, and their shares sum to one.
-    causes.append(cause("three", loss="decisive"))
-    assert separation(["probes"], causes, SIGNALS.values(), {"one": 0.25, "two": 0.25}) == pytest.approx(2.5)
-    assert separation(["probes"], causes, SIGNALS.values(), {}) == 0
 
 
 def test_a_signal_may_bring_its_own_next_test():

@@ -57,13 +57,6 @@ def test_of_several_lines_within_a_request_the_nearest_to_its_response_is_joined
     assert last(requested(20, 5.0), *lines, {"time": at(20.01)}) == (5, "nearest", 2, True)
 
 
-def test_a_line_that_two_requests_claim_is_no_sure_pair():
-    rows = [*CALM, requested(20, 5.0), requested(21, 5.0)]
-    found = joined(rows, [*LINES, {"time": at(18)}, {"time": at(30), "path": "/x"}]).frame
-    assert found["app_row"].fillna(-1).tolist() == [0, 1, 2, 3, -1]
-    assert found["app_joined_by"].tolist()[3] == "nearest"
-
-
 @together(
     ("path", "logged", "inner", "expected"),
     [
@@ -85,16 +78,6 @@ def test_the_path_of_the_application_is_an_end_of_that_of_the_proxy(path, logged
         assert found["app_row"].isna().all()
     else:
         assert found["app_row"].tolist() == [n * len(logged) + logged.index(expected) for n in range(3)]
-
-
-def test_requests_that_nginx_gave_up_on_have_the_remaining_lines_in_turn():
-    rows = [*CALM, given_up(22, 2.0), given_up(20, 1.0, 499)]
-    lines = [*LINES, {"time": at(40), "status": 500}, {"time": at(30)}, {"time": at(50), "path": "/x"}]
-    found = joined(rows, lines).frame
-    # The request that began first, at 19 s, has the line that came first.
-    assert found["app_row"].tolist() == [0, 1, 2, 4, 3]
-    assert found["app_joined_by"].tolist()[3:] == ["order", "order"]
-    assert found["app_candidates"].tolist()[3:] == [2, 2]
 
 
 @together(

@@ -11,7 +11,6 @@ from watchme_analysis.requests.layers import layer_times
 from watchme_analysis.requests.observations import join_requests
 from watchme_analysis.requests.waterfall import LAYERS, chosen_requests, waterfall
 from watchme_analysis.schema import empty
-from watchme_analysis.stats.clock_skew import skew_of_logs
 
 
 def test_a_log_in_whole_seconds_is_joined_by_its_lines_turn():
@@ -93,17 +92,6 @@ def test_fates_are_counted_for_each_endpoint_with_an_example_to_look_up():
         ["/svc/health", "header_timeout", 0, 2, 0, 0, 2, "access.log:7"],
         ["/svc/health", "served", 5, 0, 5, 0, 5, "access.log:3"],
     ]
-
-
-@pytest.mark.slow
-def test_a_busy_path_does_not_hide_how_far_clocks_are_apart():
-    """Of many records within reach those nearest are looked at, and what meets by chance is no pile."""
-    rows = 30 * 60
-    one = pd.DataFrame({"second": [n / 60 + 0.013 * (n * n % 7) for n in range(rows)], "path": "/health"})
-    other = one.assign(second=one["second"] + 3.0)
-    skew = skew_of_logs(one, other, ("path",), 0.02, 30.0)
-    assert abs(skew.ahead_s - 3.0) < 0.01
-    assert abs(skew_of_logs(one, one, ("path",), 0.02, 30.0).ahead_s) < 0.01
 
 
 def test_the_waterfall_keeps_layers_that_have_no_record():

@@ -123,36 +123,11 @@ def test_layers_split_a_request(times, expected, gave_up):
     assert sum(parts[f"{layer}_s"] for layer in LAYERS) == pytest.approx(parts["total_s"])
 
 
-def test_what_a_server_that_failed_first_took_is_no_time_in_the_body():
-    row = {
-        "time": at(10), "request_time_s": 5.0, "upstream_connect_time_s": 0.0,
-        "upstream_header_time_s": 0.01, "upstream_response_time_s": 5.0, "status": 200,
-        "upstream_addr": "192.0.2.11:80", "upstream_tries": 2,
-        "upstream_raw": '{"upstream_header_time": "-, 0.010", "upstream_response_time": "4.99, 0.010"}',
-    }  # fmt: skip
-    parts = layer_times(join_requests(access(row), empty("edge_log"))).iloc[0]
-    assert (parts["connect_s"], parts["header_s"], parts["body_s"]) == pytest.approx((0.0, 5.0, 0.0))
-
-
 def test_a_fill_is_dated_from_its_steady_rise():
     values = [3, 5, 2, 4, 3, 4, 2, 3, 6, 9, 13, 18, 22, 27, 33, 38, 41]
     gauge = pd.Series(values, index=[at(n) for n in range(len(values))], dtype=float)
     begun = pile_up_start(gauge, at(len(values)))
     assert 5 <= (begun - at(0)).total_seconds() <= 8
-
-
-@pytest.mark.slow
-def test_a_log_without_connect_times_says_nothing_of_connecting():
-    row = {
-        "time": at(10), "request_time_s": 4.0, "upstream_response_time_s": 4.0,
-        "upstream_addr": "192.0.2.11:80", "status": 504,
-    }  # fmt: skip
-    good = {**row, "time": at(4), "request_time_s": 0.1, "upstream_response_time_s": 0.1, "status": 200}
-    layers = layer_times(join_requests(access(good, row), empty("edge_log")))
-    parts = layers.loc[layers["status"] == 504].iloc[0]
-    assert pd.isna(parts["connect_s"])
-    assert parts["header_s"] == pytest.approx(4.0)
-    assert pd.isna(parts["gave_up_in"]) or parts["gave_up_in"] != "connect"
 
 
 def test_layers_add_up_to_the_mean_where_nginx_answered_some_requests_by_itself():

@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantages
+from watchme_analysis.health.sections.figures import plot_in_flight
 from watchme_analysis.health.sections.timeline import plot_health_timeline
 from watchme_analysis.present import style
-from watchme_analysis.requests.concurrency import Lag
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import label
@@ -44,20 +43,6 @@ def titles(picture):
     return [axis.get_title(loc="left") for axis in picture.figure.axes]
 
 
-def test_vantages_are_described_by_median_and_failures_of_each_phase():
-    picture = plot_vantages(REQUESTS, ["/health", "/absent", "/jobs"])
-    assert titles(picture) == ["/health", "/jobs"]
-    spoken = (
-        ("/health", "outside", "baseline", "0 s", 0, 1),
-        ("/health", "Nginx", "baseline", "30 ms", 0, 2),
-        ("/health", "Nginx", "incident", "5 s", 1, 1),
-        ("/jobs", "edge", "incident", "300 ms", 0, 1),
-    )
-    names = ("route", "vantage", "phase", "median", "failed", "requests")
-    strips = (label("vantages-alt-strip", "en", **dict(zip(names, row, strict=True))) for row in spoken)
-    assert picture.alt == label("vantages-alt", "en", strips="; ".join(strips))
-
-
 OPENED = pd.DataFrame(
     [(10, "192.0.2.11:8100", "/health", 1), (30, "192.0.2.11:8100", "/jobs", 1500)],
     columns=["time", "upstream", "route", "in_flight"],
@@ -67,20 +52,6 @@ OPENED["time"] = pd.to_datetime([at(second) for second in OPENED["time"]], utc=T
 
 def in_flight(opened, load, lag):
     return plot_in_flight(opened, REQUESTS, (message("load-in-process"), load), ("/health", lag), SPAN)
-
-
-def test_open_requests_lie_above_the_latency_and_the_conclusion_below():
-    load = pd.Series([1.0, 6.0], index=pd.to_datetime([at(0), at(20)], utc=True))
-    picture = in_flight(OPENED, load, Lag("/health", "jobs", 10.0, 0.876, 0.1, 42))
-    conclusion = label("latency-follows", "en", rho="0.88", samples=42, lag="10 s")
-    assert titles(picture) == [
-        label("in-flight-nginx-by-upstream", "en"),
-        label("in-flight-nginx-by-route", "en"),
-        label("in-flight-latency", "en", route="/health"),
-        conclusion,
-    ]
-    peaks = "192.0.2.11:8100 ≤ 1,500"
-    assert picture.alt == label("in-flight-alt", "en", route="/health", peaks=peaks, conclusion=conclusion)
 
 
 def test_panels_without_data_give_the_reason():

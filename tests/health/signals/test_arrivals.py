@@ -41,13 +41,3 @@ def test_a_short_incident_belongs_to_the_rise_that_led_to_it(since, signal):
     usual = ((0, 200, 2),)
     rise = ((since, 140, 20),) if since is not None else ((100, 120, 20),)
     assert [one.signal for one in arrivals(during(140, 144, *usual, *rise))] == [signal]
-
-
-def test_most_requests_of_a_flood_may_come_before_the_first_of_them_fails():
-    """They do not count as usual, so that their sender is named."""
-    found = during(130, 140, (0, 200, 4), (115, 140, 6))
-    flood = found.joined["nginx_line"] >= 800
-    found.joined["client_addr"] = flood.map({True: "192.0.2.66", False: "192.0.2.1"})
-    (seen,) = arrivals(found)
-    assert (seen.signal, seen.effect) == ("arrivals_up", pytest.approx(2.5, abs=0.1))
-    assert seen.facts["client"].name == "192.0.2.66"

@@ -46,18 +46,6 @@ def outcomes(made):
     return Signals(made)
 
 
-def test_without_times_in_nginx_log_those_of_the_edge_show_who_waits_for_a_connection():
-    made = waiting_for_one((HEALTH, REPORT))
-    log = made.table("access_log")
-    log["time"] = log["time"].dt.floor("s")
-    log.loc[:, [name for name in log.columns if name.startswith("upstream_") or name == "request_time_s"]] = (
-        None
-    )
-    seen = Signals(made)
-    assert seen["connections_full"].table == "edge_log"
-    assert "from edge_log" in seen["connections_full"].sql
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "made",

@@ -233,68 +233,12 @@ http {
 """
 
 
-def timed(folder: Path, *, usual_s: float, overtaken: bool) -> Case:
-    """Return a case of timed logs in which ``/health`` waits in vain in the fault's time.
-
-    Parameters
-    ----------
-    usual_s
-        Response time of ``/health`` outside of the fault; the other routes take 2 ms.
-    overtaken
-        Whether every second request of it is served meanwhile, as by a second process.
-    """
-    accesses, errors = [], []
-    for second in range(LASTS_S):
-        for route in ROUTES:
-            waits = route == "/health" and FAULT_S[0] <= second < FAULT_S[1]
-            waits = waits and not (overtaken and second % 2)
-            usual = usual_s if route == "/health" else 0.002
-            code, lasted_s = (504, 5.0) if waits else (200, usual)
-            accesses.append(timed_line(second, 0.0, route, code, lasted_s, "192.0.2.11:8000"))
-            if waits:
-                errors.append(
-                    f"2026/11/24 {clock(second + 5)} [error] 7#7: *{second} {NO_HEADER}, client: 192.0.2.1, "
-                    f'server: api, request: "GET {route} HTTP/1.1", '
-                    f'upstream: "http://192.0.2.11:8000{route}", host: "api.example.com"'
-                )
-    return configured(folder, accesses, errors)
-
-
 def configured(folder: Path, accesses: list[str], errors: list[str]) -> Case:
     folder.mkdir(exist_ok=True)
     (folder / "nginx.conf").write_text(CONF)
     (folder / "access.log").write_text("\n".join(accesses) + "\n")
     (folder / "error.log").write_text("\n".join(errors) + "\n" if errors else "")
     return w.open_case(str(folder))
-
-
-def signals(found: dict[str, Any]) -> set[str]:
-    return {item["signal"] for entry in found["ranking"] for item in entry["evidence"]}
-
-
-@pytest.mark.slow
-def test_a_route_as_quick_as_any_waits_for_no_dependency_nor_does_one_that_others_overtake(tmp_path):
-    """The requests that overtake it show one of several processes."""
-    quick, slower, several = (
-        w.diagnose("health", timed(tmp_path / name, usual_s=usual_s, overtaken=overtaken)).to_dict()
-        for name, usual_s, overtaken in (
-            ("quick", 0.002, False),
-            ("slower", 0.04, False),
-            ("several", 0.04, True),
-        )
-    )
-    assert quick["layer"] == "process"
-    assert "waits_for_nothing" in signals(quick) - signals(slower)
-    assert {layer for layer, status in statuses(slower).items() if status != "refuted"} >= {
-        "process",
-        "dependency",
-    }
-    assert "served_beside" in signals(several) - signals(slower)
-    odds = [
-        next(entry["probability"] for entry in found["layers"] if entry["layer"] == "dependency")
-        for found in (slower, several)
-    ]
-    assert odds[1] < odds[0]
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ from worlds.health_scenarios import (
     flood,
     flooded,
     on_service,
-    process_down,
     slow_dependency,
 )
 from worlds.health_world import (
@@ -27,13 +26,6 @@ from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.thresholds import WHOLE
 from watchme_analysis.text.render import render
 
-
-@pytest.fixture(scope="module")
-def gone():
-    """The signals of a process that is not there."""
-    return Signals(process_down())
-
-
 ENDED, READY = "Finished server process [9]", "Application startup complete."
 
 
@@ -50,17 +42,6 @@ def test_a_server_that_ended_counts_by_the_failures_before_it_was_ready_if_most_
     found = Signals(made)
     seen = found["stopped"].strength if "stopped" in found else None
     assert seen == pytest.approx(strength, abs=0.05)
-
-
-def test_a_process_that_was_not_measured_for_most_of_the_incident_leaves_a_gap(gone):
-    made = process_down()
-    metrics = made.table("host_metrics")
-    second = (metrics["time"] - metrics["time"].min()).dt.total_seconds()
-    made._frames["host_metrics"] = metrics[~second.between(FAULT[0] + 1, FAULT[1])].reset_index(drop=True)
-    gap = Signals(made)["metrics_gap"]
-    assert gap.effect == pytest.approx(FAULT[1] - FAULT[0], abs=3)
-    assert gap.strength < 1, "nothing else was measured either"
-    assert "metrics_gap" not in gone
 
 
 @pytest.mark.slow
