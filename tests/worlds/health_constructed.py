@@ -370,17 +370,6 @@ def listening_on_loopback():
     return made
 
 
-def short_queue():
-    def late(path, second):
-        again = (0.0, 1.02)[chance(path, second) < 0.5]
-        return None if path == OTHER else {"connect_s": again, "inside_s": 1.0}
-
-    start = [
-        {"file": "start.sh", "line": 1, "addr": USUAL.split(":")[0], "command": "gunicorn", "backlog": 2}
-    ]
-    return case(late, processes=start)
-
-
 def queue_that_fills():
     """The server takes connections each ten seconds, and the queue is full after three."""
 

@@ -22,16 +22,16 @@ documentation) reads it from here, so that adding a cause means adding one file,
     title = "..."
     blind_spots = ["..."]
     needs = {edge_log = "..."}
-    next_tests = {edge_alone = "..."}            # of signals that have one
+    next_tests = {fate_edge_responded = "..."}   # of signals that have one
 
     [grades]                                     # what each signal says, and why
-    edge_alone = "decisive"  # The edge refused, redirected or answered without asking the origin.
+    fate_edge_responded = "decisive"  # The edge refused, redirected or answered without asking the origin.
 
     [next_tests]                                 # of signals that call for another one
-    edge_alone = "..."
+    fate_edge_responded = "..."
 
     [[remedies]]                                 # ... and what exactly, by what was observed: the first one
-    signal = "edge_elsewhere"                    # counts whose signal is there and names all of its values
+    signal = "fate_sent_elsewhere"               # counts whose signal is there and names all of its values
     restore = "Let the edge send {paths} to {usual} again, then check ..."
     ja.restore = "..."
 
