@@ -13,7 +13,7 @@ from watchme_analysis.health.context import HealthContext, longest_answer_s, mos
 from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.rows import LOGS, lines, of_joined, of_observed, quoted, select
 from watchme_analysis.health.signals.rules import edge_rule, matched_rules, rows_of_rules, timeout_rule
-from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, PART, concerns
+from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, concerns
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
@@ -55,12 +55,17 @@ def edge(context: HealthContext) -> list[Observation]:
     cut = bad["edge_status"].isin(GATEWAY) & ((bad["nginx_status"] == 499) | unanswered)
     by_rule = fate.isin(["edge_responded", "sent_elsewhere"])
     is_short = cut & ~by_rule & short_of_usual(context, bad, "edge_s")
-    passed = int((~is_short & ~fate.isin(BY_EDGE)).sum())
+    at_edge = fate.isin(BY_EDGE)
     if (found := most_affected(context, bad[is_short], bad)) is not None:
         return [_impatient(context, *found)]
-    if passed < (1 - PART) * len(bad):
+    if most_affected(context, bad[at_edge], bad) is not None:
         return []
-    text = message("health-edge-passes-on", bad=len(bad), paths=context.endpoints, passed=passed)
+    text = message(
+        "health-edge-passes-on",
+        bad=len(bad),
+        paths=context.endpoints,
+        passed=int((~is_short & ~at_edge).sum()),
+    )
     return [Observation("edge_passes_on", text, *of_joined("edge", bad), strength=by_count(len(bad)))]
 
 
