@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 from watchme_analysis.health.affected_service import own_containers
@@ -21,7 +21,7 @@ SETTINGS = ("memory_setting", "cpu_setting", "files_setting", "restart_setting",
 @cache
 def command_table() -> Mapping[str, Any]:
     """Return the tables of `commands.toml`."""
-    return tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files(__package__).joinpath("commands.toml").read_text(encoding="utf-8"))
 
 
 @once_per_context
