@@ -17,13 +17,12 @@ from traceback import walk_stack
 from types import FrameType
 from typing import Any
 
-REGION = "ap-southeast-2"
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 
 def main() -> None:
-    os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
+    os.environ |= dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "testing")
     from worlds.aws_front import Server
     from worlds.moto_server import MotoServer
     from worlds.queue_worker import Worker
@@ -31,7 +30,7 @@ def main() -> None:
     from watchme_analysis.cli import main as watchme
 
     server = Server(moto := MotoServer())
-    os.environ["AWS_ENDPOINT_URL"] = server.url
+    os.environ |= {"AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": "ap-southeast-2"}
     worker = Worker(server.front, moto.port)
     attributes = {"resent_message_id": {"DataType": "String", "StringValue": worker.dead_letters(1)[0]}}
     line = {"QueueUrl": worker.queue, "MessageBody": "body 0", "MessageAttributes": attributes}
