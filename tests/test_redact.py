@@ -10,7 +10,7 @@ from watchme_analysis.cli.access import access
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Missing, Ranked
 from watchme_analysis.present import style
 from watchme_analysis.present.display import TableView, TextView
-from watchme_analysis.present.finding import FindingsView
+from watchme_analysis.present.finding import findings_view
 from watchme_analysis.queues.error_kinds import logged_errors
 from watchme_analysis.redact import is_secret_name, mask_secrets, redacted, redacted_values, shortened
 from watchme_analysis.window import parse_zone
@@ -236,7 +236,7 @@ def test_a_passage_a_figure_and_findings_show_no_secret():
     picture = style.finish(figure, "one", SAID)
     assert "/reset/***@example.com failed with token=***." in picture.words
     finding = Finding("poison", (Evidence(SAID, "log_events", 1, 1.0),), detail=SAID)
-    findings = FindingsView((Ranked(finding, 1.0, "supported"),), {}, parse_zone("UTC"))
+    findings = findings_view((Ranked(finding, 1.0, "supported"),), {}, parse_zone("UTC"))
     for made in (TextView((SAID,), (SAID,)), findings):
         assert holds_none(*made._repr_mimebundle_().values())
     assert holds_none(picture.alt)

@@ -14,7 +14,6 @@ from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.verification import case_problems
 from watchme_analysis.cli import cli
 from watchme_analysis.errors import CaseError, InputError
-from watchme_analysis.notebook.section import sections_of
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.stand_ins import LEVELS
 
@@ -171,8 +170,8 @@ def test_nothing_made_of_the_case_holds_more(exported, level, words):
 
 def shown(page):
     """Return all that a page shows: sentences, tables, headings, and the text and properties of figures."""
-    for one in sections_of(page).values():
-        view = one()
+    for name in page.sections:
+        view = getattr(page, name)()
         bundle = view._repr_mimebundle_()
         data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
         yield json.dumps(

@@ -12,7 +12,7 @@ from watchme_analysis.health import detection
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.inference import causes as cause_files
 from watchme_analysis.inference.causes import cause_names
-from watchme_analysis.present.finding import FindingsView
+from watchme_analysis.present.finding import findings_view
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.report import cause_page
 from watchme_analysis.services.diagnose import absent_tables, causes_of
@@ -76,9 +76,9 @@ def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
     assert found["not_covered"] == ["No compose_settings: the tides could not be seen.", "The far side."]
     assert "moon_phase" in str(plot_evidence_matrix(said.ranking, cause_names("health")).alt)
     titles = {one.cause: one.title for one in causes_of("health")}
-    shown = FindingsView(said.ranking, titles, parse_zone("UTC"))._repr_mimebundle_()
+    shown = findings_view(said.ranking, titles, parse_zone("UTC"))._repr_mimebundle_()
     assert "The moon stands in the way" in str(shown)
-    japanese = FindingsView(said.ranking, titles, parse_zone("UTC"), "ja")._repr_mimebundle_()["text/plain"]
+    japanese = findings_view(said.ranking, titles, parse_zone("UTC"), "ja")._repr_mimebundle_()["text/plain"]
     assert "月がエンドポイントを遮っている" in japanese
     assert "https://HOST/svc/healthz の方向を見上げてください。" in japanese
     assert "潮の満ち引き" in japanese

@@ -218,14 +218,13 @@ def test_a_page_about_one_queue_tells_of_no_other(shorter, backlog_page):
     assert {row[0] for section in sections for row in section.rows} <= {"sed-queue"}
 
 
-def test_messages_to_send_again_are_left_for_a_report_only(backlog_page, tmp_path, monkeypatch):
-    page = backlog_page("shorter")
+def test_messages_to_send_again_are_left_for_a_report_only(shorter, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(TAKE_AWAY_VARIABLE, raising=False)
-    page.redrive()
+    notebook.open_backlog(case=str(shorter.path)).redrive()
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv(TAKE_AWAY_VARIABLE, str(tmp_path / "left"))
-    [row] = page.redrive().rows
+    [row] = notebook.open_backlog(case=str(shorter.path)).redrive().rows
     [file] = (tmp_path / "left").iterdir()
     assert file.name == "redrive.jsonl"
     assert len(file.read_text().splitlines()) == int(row[1]) > 0

@@ -9,7 +9,6 @@ from functools import cache
 import nbformat
 import pytest
 from worlds.notebook_cells import bundle_of, run_cells
-from worlds.together import together
 
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import WatchmeError
@@ -238,105 +237,6 @@ def test_small_and_canonical(path):
     assert text == text_of(copy.deepcopy(stored(path))), (
         "run: python -m watchme_analysis.report.stored_notebooks notebooks/"
     )
-
-
-def good():
-    make = nbformat.v4
-    finding = make.new_output("display_data", {FINDING_MIME: {"question": "health"}, "text/plain": "x"})
-    picture = make.new_output("display_data", {"image/png": ""}, metadata={"image/png": {"alt": "A line."}})
-    return make.new_notebook(
-        metadata={"watchme": {"question": "health"}},
-        cells=[
-            make.new_markdown_cell("# Why?"),
-            make.new_code_cell(
-                'case = "../data/x"\nendpoint = "/health"',
-                metadata={"tags": ["parameters"]},
-                execution_count=1,
-            ),
-            make.new_code_cell("plot(case)", outputs=[picture], execution_count=2),
-            make.new_code_cell(
-                'answer(case, "a / b")', outputs=[finding], execution_count=3, metadata={"tags": [CHECKED]}
-            ),
-        ],
-    )
-
-
-def with_source(source):
-    def change(notebook):
-        notebook.cells[2].source = source
-
-    return change
-
-
-def with_parameters(source):
-    def change(notebook):
-        notebook.cells[1].source = source
-
-    return change
-
-
-def with_output(output):
-    def change(notebook):
-        notebook.cells[3].outputs.append(nbformat.from_dict(output))
-
-    return change
-
-
-BROKEN = (
-    (short_cells, with_source("pass\n" * 9)),
-    (no_definitions_or_loops, with_source("def look():\n    pass")),
-    (no_definitions_or_loops, with_source("for row in rows:\n    show(row)")),
-    (no_definitions_or_loops, with_source("show([row for row in rows])")),
-    (no_definitions_or_loops, with_source("show(lambda row: row)")),
-    (no_tools_of_the_package, with_source("import re")),
-    (no_tools_of_the_package, with_source("from boto3.session import Session")),
-    (no_tools_of_the_package, with_source("from pathlib import Path")),
-    (no_tools_of_the_package, with_source("open(case)")),
-    (no_paths_but_the_parameters, with_source('look("../data/x")')),
-    (no_paths_but_the_parameters, with_source('look("/tmp/x")')),
-    (no_paths_but_the_parameters, with_source('look("logs/access.log")')),
-    (plain_known_parameters, with_parameters('case = str("x")')),
-    (plain_known_parameters, with_parameters('case = "x"\nend = case')),
-    (plain_known_parameters, with_parameters('colour = "red"')),
-    (plain_known_parameters, lambda notebook: notebook.cells[1].metadata.clear()),
-    (ordered_opening, lambda notebook: notebook.cells.insert(1, notebook.cells.pop(2))),
-    (ordered_opening, lambda notebook: notebook.cells.pop(0)),
-    (run_in_order, lambda notebook: notebook.cells[2].update(execution_count=7)),
-    (run_in_order, lambda notebook: notebook.cells[3].update(execution_count=None)),
-    (checked_cells_have_outputs, lambda notebook: notebook.cells[3].update(outputs=[])),
-    (checked_cells_have_outputs, lambda notebook: notebook.cells[3].update(execution_count=None)),
-    (checked_cells_have_outputs, lambda notebook: notebook.cells[3].metadata.clear()),
-    (whatever_is_text_is_checked, lambda notebook: notebook.cells[3].metadata.clear()),
-    (whatever_is_text_is_checked, with_source("# NBVAL_SKIP\nplot(case)")),
-    (whatever_is_text_is_checked, lambda notebook: notebook.cells[2].metadata.update(tags=["nbval-skip"])),
-    (shows_its_answer, lambda notebook: notebook.cells[3].update(outputs=[])),
-    (shows_its_answer, lambda notebook: notebook.metadata.clear()),
-    (shows_its_answer, lambda notebook: notebook.metadata.watchme.update(about="backlog")),
-    (
-        outputs_are_repeatable,
-        with_output(
-            {"output_type": "display_data", "data": {"text/plain": "<A at 0x7f1203>"}, "metadata": {}}
-        ),
-    ),
-    (outputs_are_repeatable, with_output({"output_type": "stream", "name": "stderr", "text": "slow"})),
-    (pictures_are_described, lambda notebook: notebook.cells[2].outputs[0].metadata.clear()),
-)
-
-
-@together("rule", RULES, ids=lambda rule: rule.__name__)
-def test_rule_accepts_a_good_notebook(rule):
-    assert rule(good()) == []
-
-
-@together(("rule", "change"), BROKEN, ids=lambda part: getattr(part, "__name__", ""))
-def test_rule_notices_a_broken_notebook(rule, change):
-    notebook = copy.deepcopy(good())
-    change(notebook)
-    assert rule(notebook), "the rule let it pass"
-
-
-def test_every_rule_is_shown_to_notice():
-    assert {rule for rule, _ in BROKEN} == set(RULES)
 
 
 def question_of(notebook):

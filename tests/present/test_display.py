@@ -26,7 +26,7 @@ from watchme_analysis.present.display import (
     column_heads,
     table,
 )
-from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
+from watchme_analysis.present.finding import VerdictView, conclusion, findings_view, next_evidence
 from watchme_analysis.text.message import (
     Choice,
     Code,
@@ -271,7 +271,7 @@ def test_hypotheses_are_listed_with_evidence_blind_spots_and_next_test():
     full = Finding(
         "app_down", evidence, detail="a detail", not_covered=("Dark.", "Night."), next_test="Count."
     )
-    view = FindingsView(
+    view = findings_view(
         (
             Ranked(full, 0.05, "inconclusive"),
             Ranked(Finding("edge_config", ()), 0.04, "inconclusive"),
@@ -298,8 +298,8 @@ def test_hypotheses_are_listed_with_evidence_blind_spots_and_next_test():
     shown = view._repr_mimebundle_()
     assert shown["text/plain"].split("\n\n") == [
         "\n".join(
-            [heads[0], "A detail.", f"  {no}", f"  {third}", f"  {clause}", f"  {unseen} Dark.",
-             f"  {unseen} Night.", f"  {test} Count."]
+            [heads[0], "A detail.", f"  {no}", f"  {third}", f"  {clause}", f"  {unseen} Dark. Night.",
+             f"  {test} Count."]
         ),
         heads[1],
         f"{heads[2]}\n  {test} Wait.",

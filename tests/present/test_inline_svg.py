@@ -30,14 +30,14 @@ def picture(points, marker="None"):
 
 @pytest.mark.parametrize("points", [3, 500, 501, 5000])
 def test_at_most_500_marks_name_their_values(points):
-    found = ElementTree.fromstring(picture(points).svg().replace("xlink:href", "href"))
+    found = ElementTree.fromstring(picture(points).page_data()["svg"].replace("xlink:href", "href"))
     titles = [each.text for each in found.iter("{http://www.w3.org/2000/svg}title")]
     assert len(titles) == len(set(titles)) == (points if points <= 500 else -(-points // -(-points // 500)))
     assert titles[0] == f"{HOSTILE}, 2026-03-02 09:00:00, 0"
 
 
 def test_a_figure_holds_no_script_and_takes_the_colours_of_the_page():
-    svg = picture(20).svg()
+    svg = picture(20).page_data()["svg"]
     assert not re.search(r"<script|<style|javascript:|\son\w+=", svg)
     assert "var(--blue, #0072b2)" in svg and "var(--line, #e6e6e6)" in svg
     assert "width=" not in svg[: svg.index(">")]
@@ -49,18 +49,20 @@ def test_each_bar_names_its_row_and_its_length():
     axis.barh([0, 1], [5, 2], left=[3, 0], label="nginx")
     axis.set_yticks([0, 1], ["/health", "/jobs"])
     style.linear_seconds(axis, 10, "x")
-    found = ElementTree.fromstring(style.finish(figure, "time", "").svg())
+    found = ElementTree.fromstring(style.finish(figure, "time", "").page_data()["svg"])
     titles = [each.text for each in found.iter("{http://www.w3.org/2000/svg}title")]
     assert titles == [f"/health, {HOSTILE}, 3 s", "/health, nginx, 5 s", "/jobs, nginx, 2 s"]
 
 
 def test_many_marks_become_pixels_so_that_a_page_stays_small():
-    assert len(picture(20_000, "o").svg()) < 400_000
-    assert picture(20, "o").svg().count("<use") > picture(20_000, "o").svg().count("<use")
+    assert len(picture(20_000, "o").page_data()["svg"]) < 400_000
+    assert picture(20, "o").page_data()["svg"].count("<use") > picture(20_000, "o").page_data()["svg"].count(
+        "<use"
+    )
 
 
 def test_a_figure_stays_as_it_was():
     shown = picture(50, "o")
     before = tuple(shown.figure.get_size_inches())
-    assert shown.svg() == shown.svg()
+    assert shown.page_data()["svg"] == shown.page_data()["svg"]
     assert tuple(shown.figure.get_size_inches()) == before

@@ -1,6 +1,4 @@
 import io
-import re
-import warnings
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -16,7 +14,7 @@ from watchme_analysis.health.sections.figures import plot_in_flight, plot_vantag
 from watchme_analysis.health.sections.followed import plot_waterfall
 from watchme_analysis.health.sections.timeline import plot_health_timeline
 from watchme_analysis.inference.findings import Evidence, Finding, Ranked
-from watchme_analysis.present import figure_settings, style
+from watchme_analysis.present import style
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.queues.baseline import binned
 from watchme_analysis.queues.pipeline import pipelines
@@ -26,7 +24,6 @@ from watchme_analysis.requests.layers import layer_shares, layer_times
 from watchme_analysis.requests.observations import join_requests, observations, phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
 from watchme_analysis.schema import TABLES, conform, empty
-from watchme_analysis.text.render import label
 from watchme_analysis.window import Window, parse_zone
 
 START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
@@ -342,21 +339,3 @@ def test_no_two_lines_of_a_panel_differ_in_colour_alone():
         == len({one["color"] for one in strokes})
         == len(SERIES)
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("font", ["IPAexGothic", None])
-def test_a_japanese_figure_is_drawn_in_english_only_where_no_font_has_its_letters(monkeypatch, font):
-    for module in (style, figure_settings):
-        monkeypatch.setattr(module, "japanese_font", lambda: font)
-    figure_settings.drawing_settings.cache_clear()
-    span = style.AxisSpan(SPAN.window, TOKYO, language="ja")
-    with warnings.catch_warnings():  # the named font need not be on this machine
-        warnings.simplefilter("ignore")
-        picture = plot_backlog_timeline(binned(pipelines(Tables(metrics=metrics()))), span, ["a-queue"])
-    figure_settings.drawing_settings.cache_clear()
-    is_japanese = any(re.search("[ぁ-んァ-ン一-龥]", word) for word in picture.words)
-    assert is_japanese == (font is not None)
-    assert re.search("[ぁ-んァ-ン一-龥]", picture.alt)
-    expected = label("panel-sent", "ja" if font else "en")
-    assert any(word.startswith(expected) for word in picture.words)

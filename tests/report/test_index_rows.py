@@ -8,7 +8,6 @@ import time
 import pytest
 from worlds.deliveries import at, diagnosis
 
-from watchme_analysis.report import index_rows
 from watchme_analysis.report.html_page import write_index
 
 
@@ -19,41 +18,6 @@ def report(folder, hour, cause="consumer_failing", **more):
     result |= {"diagnosis": diagnosis(start=hour, cause=cause), "parameters": {"language": "en"}}
     (made / "result.json").write_text(json.dumps(result | more))
     return made
-
-
-@pytest.fixture
-def rendered(monkeypatch):
-    """Return the names of the reports whose rows were rendered."""
-    names = []
-    usual = index_rows._rendered
-
-    def counted(reports, name, before, language):
-        names.append((name[:11], before and before[:11]))
-        return usual(reports, name, before, language)
-
-    monkeypatch.setattr(index_rows, "_rendered", counted)
-    return names
-
-
-def anew(folder):
-    """Return the index as it is without stored rows."""
-    (folder / ".index-rows.json").unlink()
-    return write_index(folder).read_text()
-
-
-def test_a_row_is_rendered_again_only_for_another_result_or_another_one_before_it(tmp_path, rendered):
-    first, second = report(tmp_path, 1), report(tmp_path, 2, "throttled")
-    write_index(tmp_path)
-    assert [name for name, _ in rendered] == ["20251125T01", "20251125T02"]
-    third = report(tmp_path, 3)
-    page = write_index(tmp_path).read_text()
-    assert rendered[2:] == [("20251125T03", "20251125T02")]
-    assert page.index(third.name) < page.index(second.name) < page.index(first.name)
-    (second / "result.json").unlink()
-    second.rmdir()
-    page = write_index(tmp_path).read_text()
-    assert rendered[3:] == [("20251125T03", "20251125T01")]
-    assert second.name not in page and page == anew(tmp_path)
 
 
 def test_damaged_rows_and_foreign_results_are_harmless(tmp_path):

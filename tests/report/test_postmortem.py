@@ -15,12 +15,10 @@ from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook import open_health
 from watchme_analysis.present.short_answer import stored_answer
-from watchme_analysis.remedies.alarms import TEST_REASON
 from watchme_analysis.report.actions_taken import actions_taken
-from watchme_analysis.report.postmortem import PostmortemText, new_file, postmortem, write_postmortems
-from watchme_analysis.services.diagnose import causes_of
-from watchme_analysis.text.message import Choice, message
-from watchme_analysis.text.render import label, render
+from watchme_analysis.report.postmortem import postmortem, write_postmortems
+from watchme_analysis.text.message import message
+from watchme_analysis.text.render import label
 
 PARTS = ("open-actions", "timeline", "impact", "cause", "ruled-out", "actions")
 
@@ -95,32 +93,6 @@ def test_a_postmortem_tells_what_happened_in_order_and_why(shorter_page):
     assert len(actions) == len(found.now) + 1 + len(found.missing_evidence)
     assert "docs/causes/consumer\\_failing.md" in actions[len(found.now)]
     assert shorter_page.findings.sql in parts["Cause"]
-
-
-def test_only_alarms_that_fired_in_the_incident_and_not_by_a_test_are_in_the_timeline():
-    start = datetime(2026, 3, 2, 4, tzinfo=UTC)
-    rows = [
-        ("early", -1, "ALARM", None), ("a", 5, "ALARM", None), ("a", 1, "ALARM", None), ("b", 2, "OK", None),
-        ("test", 3, "ALARM", f"{TEST_REASON} x"), ("late", 61, "ALARM", None), ("last", 60, "ALARM", None),
-    ]  # fmt: skip
-    history = pd.DataFrame(
-        [(name, start + timedelta(minutes=at), state, data) for name, at, state, data in rows],
-        columns=["alarm", "time", "to_state", "data"],
-    )
-    page = SimpleNamespace(
-        investigation=SimpleNamespace(case=SimpleNamespace(table={"alarm_history": history}.get)),
-        diagnosis=SimpleNamespace(incident_start=start, incident_end=start + timedelta(hours=1)),
-        language="en",
-        zone=UTC,
-    )
-    made = PostmortemText.__new__(PostmortemText)
-    made._page = page
-    fired = list(made._fired())
-    assert [(time - start).total_seconds() / 60 for time, _ in fired] == [1, 60]
-    page.diagnosis.incident_end = None
-    assert [text.count("late") for _, text in made._fired()] == [0, 0, 1]
-    page.diagnosis.incident_start = None
-    assert list(made._fired()) == []
 
 
 def test_actions_that_are_alike_are_told_once_with_their_number():
@@ -217,106 +189,3 @@ def test_what_can_not_be_written_is_said(evidence, tmp_path, watchme):
 
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
-
-
-def made(**page):
-    """Return the parts of a postmortem whose page has these attributes."""
-    found = PostmortemText.__new__(PostmortemText)
-    found._page = SimpleNamespace(**{"language": "en", "zone": UTC, **page})
-    return found
-
-
-def item(statement, weight, rows=3):
-    return SimpleNamespace(statement=statement, weight=weight, table="probes", rows=rows)
-
-
-def ranked(cause, status="refuted", *evidence, probability=0.02):
-    finding = SimpleNamespace(cause=cause, evidence=evidence)
-    return SimpleNamespace(finding=finding, status=status, probability=probability)
-
-
-def title(cause):
-    """Return the title of a cause as Markdown shows it."""
-    return render(next(one.title for one in causes_of("health") if one.cause == cause))
-
-
-def test_a_cause_that_is_ruled_out_has_the_strongest_evidence_against_it():
-    found = made(investigation=SimpleNamespace(question="health"))
-    rows = said("page-rows", table="probes", rows=3)
-    for evidence, probability, shown in (
-        ((item("For.", 1.0), item("No.", -1.0), item("Never.", -3.0)), 0.02, f"(2%): Never. ({rows})"),
-        ((item("For.", 1.0), item("Same.", 0.0)), 0.5, f"(50%): {said('postmortem-not-decided')}"),
-        ((), 0.5, f"(50%): {said('finding-no-evidence')}"),
-    ):
-        line = found._other(ranked("app_down", "refuted", *evidence, probability=probability))
-        assert line.replace("\\", "") == f"- **{title('app_down')}** {shown}"
-
-
-def test_a_change_names_its_resource_and_who_made_it():
-    found = made()
-    assert found._change("A change.", None, "ada") == "A change."
-    for user, known in (("ada", "known"), ("", "unknown"), (None, "unknown")):
-        values = {"resource": "worker", "what": "No reaction", "user": user or "", "known": Choice(known)}
-        assert found._change("No reaction", "worker", user) == said("postmortem-change", **values)
-    assert found._change(message("balance-open"), float("nan"), None) == said("balance-open")
-
-
-def test_events_are_in_the_order_of_their_times():
-    changes = pd.DataFrame(
-        [
-            (START + timedelta(minutes=3), "Deployed.", None, None),
-            (START + timedelta(minutes=1), "Set.", "q", "ada"),
-        ],
-        columns=["time", "what", "resource", "user"],
-    )
-    history = pd.DataFrame(
-        [("fired", START + timedelta(minutes=4), "ALARM", None)],
-        columns=["alarm", "time", "to_state", "data"],
-    )
-    action = {
-        "time": pd.Timestamp(START + timedelta(seconds=30)), "message": message("plan-step-done").to_dict(),
-        "plan": "p", "resource": "q", "outcome": "done",
-    }  # fmt: skip
-    tables = {"alarm_history": history, "actions": pd.DataFrame([action])}
-    alarms = [
-        {"alarm": "age", "resource": "q", "sliding": {"first": (START + timedelta(minutes=2)).isoformat()}},
-        {"alarm": "never", "resource": "q", "sliding": {"first": None}},
-    ]
-    diagnosis = SimpleNamespace(
-        incident_start=START, incident_end=START + timedelta(minutes=5), extra={"alarms": alarms}
-    )
-    found = made(
-        diagnosis=diagnosis, changes=SimpleNamespace(frame=changes),
-        investigation=SimpleNamespace(case=SimpleNamespace(table=tables.__getitem__)),
-    )  # fmt: skip
-    changed = said("postmortem-change", resource="q", what="Set.", user="ada", known=Choice("known"))
-    assert found._events() == [
-        ("2026-03-02 04:00:00", said("postmortem-began")),
-        ("2026-03-02 04:00:30", said("plan-step-done")),
-        ("2026-03-02 04:01:00", changed),
-        ("2026-03-02 04:02:00", said("postmortem-alarm", alarm="age", resource="q")),
-        ("2026-03-02 04:03:00", "Deployed."),
-        ("2026-03-02 04:04:00", said("postmortem-alarm-fired", alarm="fired")),
-        ("2026-03-02 04:05:00", said("postmortem-ended")),
-    ]
-    diagnosis.incident_end = None
-    assert len(found._events()) == 6
-
-
-def test_actions_taken_are_a_table_or_a_sentence(evidence, tmp_path):
-    case = import_folder(evidence, tmp_path / "case").case
-    found = made()
-    found._has_incident = False
-    assert [*found._taken(case)] == []
-    found._has_incident = True
-    heading = f"## {said('postmortem-heading-actions')}"
-    assert [*found._taken(case)] == [heading, said("postmortem-no-actions")]
-
-
-def test_a_file_of_the_same_second_has_a_number(tmp_path):
-    names = [new_file(tmp_path, "health", "a case").name for _ in range(30)]
-    assert len({*names}) == 30 and all(name.endswith(".md") for name in names)
-    stems = [name.removesuffix(".md").split("-health-a-case") for name in names]
-    first = stems[0][0]
-    of_a_second = [number for moment, number in stems if moment == first]
-    assert of_a_second == ["", *(f"-{number}" for number in range(2, len(of_a_second) + 1))]

@@ -1,6 +1,5 @@
 """Markup in evidence is text on every page: no element, attribute or link comes from it."""
 
-import inspect
 import re
 from functools import cache
 from html import unescape
@@ -10,7 +9,7 @@ from itertools import zip_longest
 import nbformat
 import pytest
 from worlds.marked_evidence import write_backlog, write_health
-from worlds.report_parts import result
+from worlds.report_parts import displayed, result
 
 from watchme_analysis import notebook
 from watchme_analysis.case.importer import import_folder
@@ -28,7 +27,6 @@ MARKUP = (
 CLOSING = "</title></style></script></pre></summary></details></td></table></section>"
 # The same characters without those that mean something in HTML.
 HARMLESS = str.maketrans("<>\"'&", "([$_%")
-SHOWN = {"Picture", "Shown", "Passage", "FindingsView", "VerdictView"}
 POLICY = {"base-uri 'none'", "form-action 'none'", "default-src 'none'"}
 
 
@@ -52,28 +50,11 @@ def elements(html):
     return parser.found
 
 
-def displayed(page):
-    """What every section of a page displays, as outputs of a notebook."""
-    methods = inspect.getmembers(type(page), inspect.isfunction)
-    shown = [
-        name
-        for name, method in methods
-        if not name.startswith("_") and inspect.signature(method).return_annotation in SHOWN
-    ]
-    for view in [page, *(getattr(page, name)() for name in shown)]:
-        bundle = view._repr_mimebundle_()
-        data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
-        yield nbformat.v4.new_output("display_data", data, metadata=about)
-
-
 def reported(question, case, folder, hostile):
     """Write the page of a case with all that its notebook could show, and the index; return both."""
     make = nbformat.v4
     page = getattr(notebook, f"open_{question}")(case=str(case))
-    cells = [
-        make.new_code_cell("look()", outputs=[output], id=f"look-{place}")
-        for place, output in enumerate(displayed(page))
-    ]
+    cells = displayed([page, *(getattr(page, name)() for name in page.sections)])
     own = make.new_output("display_data", {"text/plain": f"It is /health{hostile} `{hostile}`."})
     stream = make.new_output("stream", name="stdout", text=hostile)
     warned = make.new_output("stream", name="stderr", text=hostile)

@@ -6,7 +6,6 @@ Names in the evidence hold dollar signs, and no text of a figure is read as a fo
 import re
 from contextlib import suppress
 from functools import partial
-from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,12 +14,12 @@ import nbformat
 import pytest
 from matplotlib.text import Text as DrawnText
 from worlds.marked_evidence import write_backlog, write_health
-from worlds.report_parts import result
+from worlds.report_parts import displayed, result
 
 from watchme_analysis import notebook
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import InputError
-from watchme_analysis.present.display import FigureView
+from watchme_analysis.present.display import FigureView, TextView
 from watchme_analysis.present.style import japanese_font
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import write_index, write_page
@@ -98,20 +97,20 @@ def executed(page, name, views):
     """
     read = nbformat.read(NOTEBOOKS / name, as_version=4)
     read.cells = [cell for cell in read.cells if cell.cell_type == "markdown"]
-    for each, section in page.sections.items():
+    for each in page.sections:
+        section = getattr(page, each)
         views[each] = section()
         with suppress(InputError):  # it has none
             views[f"{each}.plot"] = section.plot()
         with suppress(InputError):
             views[f"{each}.reading"] = section.reading
-    for view in views.values():
-        if isinstance(view, FigureView):
-            # Without a font for Japanese, the words in a figure are English.
-            words = view.words if japanese_font() else ()
-            data = {"text/html": "".join(f"<p>{escape(text)}</p>" for text in (view.alt, *words))}
-        else:
-            data = view._repr_mimebundle_()
-        read.cells.append(nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data)]))
+    # Without a font for Japanese, the words in a figure are English.
+    read.cells += displayed(
+        TextView((view.alt, *(view.words if japanese_font() else ())))
+        if isinstance(view, FigureView)
+        else view
+        for view in views.values()
+    )
     return read
 
 

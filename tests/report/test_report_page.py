@@ -5,6 +5,7 @@ import pytest
 from worlds.report_parts import ANSWER, PIXEL, result
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.present.display import SECTION_MIME
 from watchme_analysis.report import outputs
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import check_index, write_index, write_page
@@ -152,7 +153,8 @@ def test_a_page_without_an_incident_says_so_in_its_title(tmp_path):
 
 def test_the_strip_stands_in_the_answer_and_sections_are_folded(tmp_path):
     picture = make.new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": "A dot"}})
-    strip = {"application/vnd.watchme.finding+json": ANSWER, "image/svg+xml": "<svg><title>7</title></svg>"}
+    figure = {"view": "FigureView", "svg": "<svg><title>7</title></svg>"}
+    strip = {"application/vnd.watchme.finding+json": ANSWER, SECTION_MIME: figure}
     cells = [
         make.new_code_cell(
             "verdict()",

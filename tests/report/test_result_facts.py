@@ -2,8 +2,8 @@
 
 from watchme_analysis.inference.findings import fact
 from watchme_analysis.present.short_answer import Answer
-from watchme_analysis.report.summary import change_since, facts, language_of, sentence
-from watchme_analysis.text.message import Quotation, Resource, message
+from watchme_analysis.report.summary import change_since, facts, language_of
+from watchme_analysis.text.message import Resource, message
 from watchme_analysis.text.render import label, render
 
 
@@ -29,10 +29,6 @@ RESULT = {
 }  # fmt: skip
 
 
-def found(**changes):
-    return facts(RESULT | {"diagnosis": FOUND | changes})
-
-
 def test_facts_are_in_the_language_and_the_zone_of_the_report():
     shown = facts(RESULT)
     assert (shown.question, shown.case, shown.title, shown.mark) == ("health", "c", "c", "supported")
@@ -50,34 +46,6 @@ def test_facts_are_in_the_language_and_the_zone_of_the_report():
     (fact_in_japanese,) = facts(RESULT, "ja").answer.facts
     assert ": ".join(fact_in_japanese) == render(WAITING.message, "ja")
     assert [language_of({"parameters": {"language": name}}) for name in ("ja", "fr")] == ["ja", "en"]
-
-
-def test_a_run_that_failed_or_was_killed_names_no_cause():
-    for status, error in (
-        ("failed", {"kind": "InputError", "message": "No.", "section": "S"}),
-        ("killed", None),
-    ):
-        shown = facts(RESULT | {"status": status, "error": error, "diagnosis": None, "seconds": None})
-        assert (shown.mark, shown.answer.cause, shown.seconds) == (status, "", "–")
-        assert shown.error == (label("report-killed", "en") if error is None else sentence(error))
-    assert "S" in sentence(error_of("InputError", section="S"))
-    assert (sentence(error_of("InputError")), sentence(error_of("ValueError"))) == ("No.", "ValueError: No.")
-    assert (sentence(None), sentence("text")) == ("", "text")
-
-
-def error_of(kind, **more):
-    return {"kind": kind, "message": "No.", **more}
-
-
-def test_a_page_has_the_headline_of_its_diagnosis_or_its_own_answer():
-    assert found(headline="", verdict="no_incident").headline == "No incident"
-    assert facts(RESULT | {"answer": ["Yes.", "No."]}).headline == "Yes."
-    lost = message("headline-lost", lost=3, queue=Resource("q"))
-    assert found(headline_message=lost.to_dict()).headline == render(lost)
-    quoting = message("headline-logged", function=Resource("f"), count=2, error=Quotation("x"))
-    error = stored(fact("error", "x", Quotation("x")))
-    shown = found(headline_message=quoting.to_dict(), facts=[error, stored(WAITING)])
-    assert [name for name, _ in shown.answer.facts] == ["Waiting now"]
 
 
 def test_a_later_run_is_compared_with_the_earlier_one():

@@ -1,6 +1,12 @@
 """Cells of small notebooks that the tests of reports run."""
 
 import json
+import tempfile
+
+import nbformat
+import pytest
+
+from watchme_analysis.files.attachments import TAKE_AWAY_VARIABLE
 
 ANSWER = {
     "question": "health",
@@ -55,3 +61,16 @@ def result(**changes):
         "diagnosis": ANSWER,
         **changes,
     }
+
+
+def displayed(views):
+    """Return code cells that display views as a notebook does while a report runs it."""
+    make, cells = nbformat.v4, []
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
+        environment.setenv(TAKE_AWAY_VARIABLE, folder)
+        for view in views:
+            bundle = view._repr_mimebundle_()
+            data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
+            shown = make.new_output("display_data", data, metadata=about)
+            cells.append(make.new_code_cell("look()", outputs=[shown]))
+    return cells

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.sections import (
     advice_table,
@@ -20,17 +19,14 @@ from watchme_analysis.alarms.sensitivity import UNPUBLISHED
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.time_to_detect import Detection
 from watchme_analysis.notebook import readings
-from watchme_analysis.notebook.page import Page
-from watchme_analysis.notebook.section import Rows, records, section
-from watchme_analysis.present.display import FigureView, TableView, TextView
+from watchme_analysis.notebook.page import Page, records
+from watchme_analysis.notebook.section import Section, section
+from watchme_analysis.present.display import TableView, TextView
 from watchme_analysis.services.backtest import CaseBacktest
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import Duration, Resource, message, value_of
 from watchme_analysis.text.render import note, render, value_label
 from watchme_analysis.window import parse_time
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _MOST_BARS = 14
 
@@ -59,119 +55,118 @@ class AlarmPage(Page):
             noticed = Detection(moment, note("detect-stated"))
         return CaseBacktest(self.investigation, self.diagnosis, self.specs, noticed)
 
-    @section(lambda page: page._rule_rows())
-    def rules(self) -> TableView:
+    @section
+    def rules(self) -> Section:
         """Return a table of the alarms of the specification."""
-        return rules_table(
+        shown = (
             (
-                (
-                    f"{spec.name} ({spec.label})" if spec.label else spec.name,
-                    render(spec.summary, self.language),
-                    value_label("alarm-over", spec.over, self.language),
-                )
-                for spec in self.specs
-            ),
-            self.language,
-        )
-
-    @section(sql=Rows("alarm_history"))
-    def time_to_detect(self) -> TextView:
-        """Return sentences on the start of the incident and the time at which people noticed."""
-        if self._start is None:
-            return TextView((self._label("detect-no-incident"),))
-        began = format_time(self._start, self.zone)
-        found = self._tests.detection
-        if found is None:
-            said = message("detect-nobody", start=Resource(began), zone=Resource(str(self.zone)))
-        else:
-            said = message(
-                "detect-noticed",
-                start=Resource(began),
-                zone=Resource(str(self.zone)),
-                time=Resource(format_time(found.at, self.zone)),
-                late=Duration((found.at - self._start).total_seconds()),
-                how=value_of(found.how),
+                f"{spec.name} ({spec.label})" if spec.label else spec.name,
+                render(spec.summary, self.language),
+                value_label("alarm-over", spec.over, self.language),
             )
-        return TextView((render(said, self.language),))
+            for spec in self.specs
+        )
+        rows = (
+            {"name": spec.name, "over": spec.over, "rule": spec.in_words, "stat": spec.stat}
+            for spec in self.specs
+        )
+        frame = records(rows, ("name", "over", "rule", "stat"))
+        return Section(rules_table(shown, self.language), frame)
 
-    @section(
-        lambda page: page._tests.frame(page._tests.proposed_results),
-        Rows("metrics"),
-        plot="fires",
-        reading=lambda page: readings.first_alarm(page.backtest.frame, page._start),
-    )
-    def backtest(self) -> TableView:
+    @section
+    def time_to_detect(self) -> Section:
+        """Return sentences on the start of the incident and the time at which people noticed."""
+        found = self._tests.detection
+        if self._start is None:
+            said = message("detect-no-incident")
+        else:
+            start = {
+                "start": Resource(format_time(self._start, self.zone)), "zone": Resource(str(self.zone))
+            }  # fmt: skip
+            said = message("detect-nobody", **start)
+            if found is not None:
+                late = Duration((found.at - self._start).total_seconds())
+                time = Resource(format_time(found.at, self.zone))
+                said = message("detect-noticed", **start, time=time, late=late, how=value_of(found.how))
+        return Section(TextView((render(said, self.language),)), sql=self._rows("alarm_history"))
+
+    @section
+    def backtest(self) -> Section:
         """Return a table of the times at which the alarms of the specification would have fired."""
-        return backtest_table(self._tests.frame(self._tests.proposed_results), self.zone, self.language)
+        frame = self._tests.frame(self._tests.proposed_results)
+        return Section(
+            backtest_table(frame, self.zone, self.language),
+            frame,
+            self._rows("metrics"),
+            plot="fires",
+            reading=lambda: readings.first_alarm(frame, self._start),
+        )
 
-    @section(lambda page: page._tests.frame(page._tests.existing_results), Rows("metrics"), plot="fires")
-    def existing(self) -> TableView:
+    @section
+    def existing(self) -> Section:
         """Return a table of the times at which the existing alarms would have fired."""
-        if not self._tests.existing_results:
-            none = self._label("existing-alarms-none")
-            return TableView(self._label("existing-alarms-caption"), (), (), none)
-        return backtest_table(
-            self._tests.frame(self._tests.existing_results),
-            self.zone,
-            self.language,
-            existing=True,
-        )
+        tested = self._tests.existing_results
+        frame = self._tests.frame(tested)
+        view = backtest_table(frame, self.zone, self.language, existing=True)
+        if not tested:
+            view = TableView(
+                self._label("existing-alarms-caption"), (), (), self._label("existing-alarms-none")
+            )
+        return Section(view, frame, self._rows("metrics"), plot="fires")
 
-    @section(lambda page: page._tests.frame(page._tests.results), Rows("metrics"))
-    def fires(self) -> FigureView:
+    @section
+    def fires(self) -> Section:
         """Return a figure of the times in alarm."""
-        fired = [item for item in self._tests.results if item.run and item.run.raised]
-        fired.sort(key=lambda item: item.run.raised[0][0] if item.run else 0)
-        bars = [(f"{item.spec.name}\n{item.resource}", item.run.raised) for item in fired if item.run]
-        detection = self._tests.detection
-        noticed = None if detection is None else detection.at
-        return plot_alarm_times(bars[:_MOST_BARS], self.span(), noticed)
+        tests = self._tests
+        raised = [
+            (f"{item.spec.name}\n{item.resource}", item.run.raised)
+            for item in tests.results
+            if item.run and item.run.raised
+        ]
+        raised.sort(key=lambda bar: bar[1][0][0])
+        noticed = None if tests.detection is None else tests.detection.at
+        figure = plot_alarm_times(raised[:_MOST_BARS], self.span(), noticed)
+        return Section(figure, tests.frame(tests.results), self._rows("metrics"))
 
-    @cached_property
-    def _swept(self) -> pd.DataFrame:
-        return self._tests.sensitivity(self._tests.affected, self.specs)
-
-    @section(lambda page: page._swept, Rows("metrics"), reading=lambda page: readings.thresholds(page._swept))
-    def sensitivity(self) -> FigureView:
+    @section
+    def sensitivity(self) -> Section:
         """Return a figure of the delay of alarms on affected queues at other thresholds and M of N."""
-        return plot_alarm_sensitivity(self._swept, self.language)
+        frame = self._tests.sensitivity(self._tests.affected, self.specs)
+        return Section(
+            plot_alarm_sensitivity(frame, self.language),
+            frame,
+            self._rows("metrics"),
+            reading=lambda: readings.thresholds(frame),
+        )
 
-    @section(lambda page: page._tests.ranges(), Rows("metrics"))
-    def ranges(self) -> TableView:
+    @section
+    def ranges(self) -> Section:
         """Return a table of the alarms that depend on the unpublished length of the evaluation range."""
-        return ranges_table(self._tests.ranges(), UNPUBLISHED, self.zone, self.language)
+        frame = self._tests.ranges()
+        view = ranges_table(frame, UNPUBLISHED, self.zone, self.language)
+        return Section(view, frame, self._rows("metrics"))
 
-    @section(
-        lambda page: page._advice_rows(),
-        Rows("metrics"),
-        reading=lambda page: readings.improvements(page._advice_rows()),
-    )
-    def improvements(self) -> TableView:
+    @section
+    def improvements(self) -> Section:
         """Return a table of improvements to the alarms of the specification."""
-        return advice_table(self._tests.advice(self.specs), self.language)
-
-    @section(sql=Rows("metrics"), plot="fires")
-    def advice(self) -> TextView:
-        """Return sentences on the alarm to create first."""
-        found, affected = self.diagnosis, self._tests.affected
-        dead = found.extra.get("dead_letters_of_incident") or 0
-        sentences = alarm_advice(
-            self._tests.frame(self._tests.proposed_results), self._start, affected, dead, self.zone
-        )
-        said = (*sentences, *spared_by_a_check(found, self.zone))
-        return TextView(tuple(render(each, self.language) for each in said))
-
-    def _rule_rows(self) -> pd.DataFrame:
-        columns = ("name", "over", "rule", "stat")
-        return records(
-            (
-                {"name": one.name, "over": one.over, "rule": one.in_words, "stat": one.stat}
-                for one in self.specs
-            ),
-            columns,
-        )
-
-    def _advice_rows(self) -> pd.DataFrame:
         columns = ("alarm", "resource", "finding", "instead", "effect")
         advice = self._tests.advice(self.specs)
-        return records(({name: getattr(one, name) for name in columns} for one in advice), columns)
+        frame = records(({name: getattr(one, name) for name in columns} for one in advice), columns)
+        return Section(
+            advice_table(advice, self.language),
+            frame,
+            self._rows("metrics"),
+            reading=lambda: readings.improvements(frame),
+        )
+
+    @section
+    def advice(self) -> Section:
+        """Return sentences on the alarm to create first."""
+        found, tests = self.diagnosis, self._tests
+        dead = found.extra.get("dead_letters_of_incident") or 0
+        first = alarm_advice(
+            tests.frame(tests.proposed_results), self._start, tests.affected, dead, self.zone
+        )
+        said = (*first, *spared_by_a_check(found, self.zone))
+        view = TextView(tuple(render(each, self.language) for each in said))
+        return Section(view, sql=self._rows("metrics"), plot="fires")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from watchme_analysis.aws_shapes.console_links import Place
 from watchme_analysis.case.case_folder import Case
-from watchme_analysis.present.display import LinksView
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.text.message import Message, Names, Resource, message
-from watchme_analysis.text.render import label
 from watchme_analysis.window import Window
 
 if TYPE_CHECKING:
@@ -53,15 +51,6 @@ def place_of(case: Case) -> Place | None:
         if places:
             return Place(*places.pop()) if len(places) == 1 else None
     return None
-
-
-def console_view(links: Iterable[Mapping[str, str]], language: str) -> LinksView:
-    """Return the links of a page as it shows them, or why there are none."""
-    return LinksView(
-        label("console-caption", language),
-        tuple((link["link"], link["url"]) for link in links),
-        label("console-none", language),
-    )
 
 
 def links(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,11 +27,10 @@ from watchme_analysis.health.sections.followed import clocks, fates_table, layer
 from watchme_analysis.health.sections.tables import by_connection_table, comparison_table, status_table
 from watchme_analysis.health.sections.timeline import chosen_panels, plot_health_timeline
 from watchme_analysis.notebook import readings
-from watchme_analysis.notebook.console_links import console_view, links_of_endpoint
+from watchme_analysis.notebook.console_links import links_of_endpoint
 from watchme_analysis.notebook.page import Page
-from watchme_analysis.notebook.section import Rows, records, section
-from watchme_analysis.present.display import FigureView, LinksView, TableView
-from watchme_analysis.present.finding import VerdictView
+from watchme_analysis.notebook.section import Section, section
+from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.style import Mark
 from watchme_analysis.requests.concurrency import (
     latency_lag,
@@ -44,7 +43,8 @@ from watchme_analysis.requests.followed import FollowedRequests, fate_counts
 from watchme_analysis.requests.layers import layer_shares, layer_times
 from watchme_analysis.requests.observations import phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
-from watchme_analysis.text.render import render, value_label
+from watchme_analysis.text.message import Text
+from watchme_analysis.text.render import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,33 +112,28 @@ class HealthPage(Page):
         changes, error_log, app_log = map(self.investigation.table, ("changes", "error_log", "app_log"))
         return change_marks(changes, error_log, app_log, self.language)
 
-    @section(lambda page: page._verdict_row(), lambda page: page._leading_query())
-    def verdict(self) -> VerdictView:
-        """Return the verdict, with the accuracy of such verdicts in recorded cases."""
-        found = self.diagnosis
-        return replace(super().verdict(), track_record=track_record(found.verdict, found.confidence))
+    @property
+    def _track_record(self) -> Text:
+        return track_record(self.diagnosis.verdict, self.diagnosis.confidence)
 
-    @section(lambda page: records(page._console_links, ("link", "url")), Rows("metrics"))
-    def console(self) -> LinksView:
+    @section
+    def console(self) -> Section:
         """Return links into the AWS console: metrics, a query of the log groups, changes."""
-        return console_view(self._console_links, self.language)
-
-    @cached_property
-    def _console_links(self) -> list[dict[str, str]]:
         path = self.routes[0] if self.routes else self.context.checked_path
-        found = links_of_endpoint(
-            self.investigation.case, path, self.window, self.investigation.table("changes")
-        )
-        return [{"link": render(text, self.language, self.zone), "url": url} for text, url in found]
+        changes = self.investigation.table("changes")
+        found = links_of_endpoint(self.investigation.case, path, self.window, changes)
+        return self._links(found, "metrics")
 
-    @section(
-        lambda page: page._observed_by_phase(),
-        Rows("access_log"),
-        reading=lambda page: readings.observations(page.timeline.frame),
-    )
-    def timeline(self) -> FigureView:
+    @section
+    def timeline(self) -> Section:
         """Return a figure of all layers on one time axis."""
-        return self._plot_timeline()
+        frame = self._observed_by_phase
+        return Section(
+            self._plot_timeline(),
+            frame,
+            self._rows("access_log"),
+            reading=lambda: readings.observations(frame),
+        )
 
     def strip(self) -> FigureView | None:
         """Return a small timeline of what the reasons of the diagnosis are about."""
@@ -152,115 +147,123 @@ class HealthPage(Page):
         span, routes = self.span(self.marks), self.context.routes
         return plot_health_timeline(self.context.observed, tables, span, routes, only, name)
 
-    @section(lambda page: page._change_rows, Rows("changes"), plot="timeline")
-    def changes(self) -> TableView:
+    @section
+    def changes(self) -> Section:
         """Return a table of the changes on the timeline by letter."""
-        return self._marks_table(self.marks)
+        return Section(
+            self._marks_table(self.marks),
+            self._change_rows,
+            self._rows("changes"),
+            plot="timeline",
+        )
 
-    @section(
-        lambda page: page._compared,
-        Rows("access_log"),
-        plot="vantages",
-        reading=lambda page: readings.comparison(
-            page._compared, page._words("vantage", page._compared["vantage"])
-        ),
-    )
-    def comparison(self) -> TableView:
+    @section
+    def comparison(self) -> Section:
         """Return a table that compares the incident with all other time, by endpoint and vantage."""
-        return comparison_table(self._compared, self.zone, self.language)
-
-    @cached_property
-    def _compared(self) -> pd.DataFrame:
         start, end = self.incident or (self.window.end, None)
         frame = baseline_comparison(self.context.observed, start, end)
-        return frame[frame["route"].isin(self.routes)]
+        frame = frame[frame["route"].isin(self.routes)]
+        return Section(
+            comparison_table(frame, self.zone, self.language),
+            frame,
+            self._rows("access_log"),
+            plot="vantages",
+            reading=lambda: readings.comparison(frame),
+        )
 
+    @cached_property
     def _observed_by_phase(self) -> pd.DataFrame:
         observed = self.context.observed
         return observed.assign(phase=phases(observed["start"], *self._bounds))
 
-    @section(lambda page: page._observed_by_phase(), Rows("probes"))
-    def vantages(self) -> FigureView:
+    @section
+    def vantages(self) -> Section:
         """Return a figure comparing vantages (inside, host, outside), and affected with other endpoints."""
-        return plot_vantages(self._observed_by_phase(), self.routes, self.language)
+        frame = self._observed_by_phase
+        return Section(plot_vantages(frame, self.routes, self.language), frame, self._rows("probes"))
 
-    @section(lambda page: layer_shares(page._layers, page.routes), Rows("access_log"))
-    def where_time_goes(self) -> FigureView:
+    @section
+    def where_time_goes(self) -> Section:
         """Return a figure of the time spent in each layer."""
-        return plot_where_time_goes(layer_shares(self._layers, self.routes), self.language)
+        frame = layer_shares(self._layers, self.routes)
+        return Section(plot_where_time_goes(frame, self.language), frame, self._rows("access_log"))
 
-    @section(
-        lambda page: layer_shares(page._layers, page.routes),
-        Rows("access_log"),
-        plot="where_time_goes",
-        reading=lambda page: readings.layers(page.layer_table.frame),
-    )
-    def layer_table(self) -> TableView:
+    @section
+    def layer_table(self) -> Section:
         """Return a table of the mean time in each layer."""
-        return self._table(
-            self._named_phases(layer_shares(self._layers, self.routes)),
-            _SHARES,
-            self._label("layer-times-caption"),
-            self._label("layer-times-none"),
+        frame = layer_shares(self._layers, self.routes)
+        named = self._with_words(frame, phase="phase")
+        return Section(
+            self._table(named, _SHARES, "layer-times-caption", "layer-times-none"),
+            frame,
+            self._rows("access_log"),
+            plot="where_time_goes",
+            reading=lambda: readings.layers(frame),
         )
 
-    @section(lambda page: page._waterfall_rows(), Rows("access_log"))
-    def waterfall(self) -> FigureView:
+    @cached_property
+    def _waterfall(self) -> pd.DataFrame:
+        chosen = list(self.context.routes) or self.routes[:1]
+        return waterfall(self.followed, chosen_requests(self._layers, chosen))
+
+    @cached_property
+    def _waterfall_rows(self) -> pd.DataFrame:
+        found = self._waterfall
+        return found.assign(note=[render(note, self.language, self.zone) for note in found["note"]])
+
+    @section
+    def waterfall(self) -> Section:
         """Return a figure of the slowest and a typical request in all layers, also those without a record."""
-        return plot_waterfall(self._waterfall, self.zone, self.language)
+        figure = plot_waterfall(self._waterfall, self.zone, self.language)
+        return Section(figure, self._waterfall_rows, self._rows("access_log"))
 
-    @section(
-        lambda page: page._waterfall_rows(),
-        Rows("access_log"),
-        plot="waterfall",
-        reading=lambda page: readings.followed(page._waterfall, page._words("on", page._waterfall["layer"])),
-    )
-    def followed_layers(self) -> TableView:
-        """Return a table of the two requests in :meth:`waterfall`."""
-        return layers_table(self._waterfall, self.language)
+    @section
+    def followed_layers(self) -> Section:
+        """Return a table of the two requests in :attr:`waterfall`."""
+        return Section(
+            layers_table(self._waterfall, self.language),
+            self._waterfall_rows,
+            self._rows("access_log"),
+            plot="waterfall",
+            reading=lambda: readings.followed(self._waterfall),
+        )
 
-    @section(
-        lambda page: fate_counts(page.followed.frame, page.routes),
-        lambda page: "select * from requests",
-        plot=lambda page: page._plot_named(
-            page.fates.frame,
-            ("route", "fate"),
-            "fate",
-            {"baseline": "baseline", "incident": "incident"},
-            "fates",
-        ),
-        reading=lambda page: readings.fates(page.fates.frame, page._words("fate", page.fates.frame["fate"])),
-    )
-    def fates(self) -> TableView:
+    @section
+    def fates(self) -> Section:
         """Return the number of requests by fate, and how many of their responses the application logged."""
-        counts = fate_counts(self.followed.frame, list(self.routes))
-        return fates_table(counts, clocks(self.followed.skews), self.language)
+        frame = fate_counts(self.followed.frame, self.routes)
+        counts = {"baseline": "baseline", "incident": "incident"}
+        return Section(
+            fates_table(frame, clocks(self.followed.skews), self.language),
+            frame,
+            "select * from requests",
+            plot=lambda: self._plot_named(frame, ("route", "fate"), "fate", counts, "fates"),
+            reading=lambda: readings.fates(frame),
+        )
 
-    @section(
-        lambda page: open_requests(page.context.joined),
-        Rows("access_log"),
-        reading=lambda page: readings.in_flight(page.in_flight.frame),
-    )
-    def in_flight(self) -> FigureView:
+    @section
+    def in_flight(self) -> Section:
         """Return a figure of requests in flight, and the latency of the most affected endpoint."""
         found, metrics = self.context, self.investigation.table("host_metrics")
-        route = self.routes[0] if self.routes else self.context.checked_path
+        route = self.routes[0] if self.routes else found.checked_path
         opened = open_requests(found.joined)
         service = service_name(found, metrics)
         jobs = other_requests_in_flight(opened, metrics, route, found.upstreams.get(route), service)
         lag = latency_lag(found.observed, route, jobs, sampling_step_s(found.joined))
-        return plot_in_flight(opened, found.observed, jobs, (route, lag), self.span())
+        return Section(
+            plot_in_flight(opened, found.observed, jobs, (route, lag), self.span()),
+            opened,
+            self._rows("access_log"),
+            reading=lambda: readings.in_flight(opened),
+        )
 
-    @section(lambda page: page._by_connection, lambda page: "select * from requests")
-    def by_connection(self) -> TableView:
+    @section
+    def by_connection(self) -> Section:
         """Return a table that compares requests over new connections and keep-alive connections."""
-        return by_connection_table(self._by_connection, self.language)
-
-    @cached_property
-    def _by_connection(self) -> pd.DataFrame:
         frame, affected = self.followed.frame, list(self.context.routes)
         shown = self.routes[: min(len(affected), _COMPARED) + 1] if affected else self.routes[:_COMPARED]
-        return outcome_by_connection(frame, connections_used(frame), shown)
+        compared = outcome_by_connection(frame, connections_used(frame), shown)
+        return Section(by_connection_table(compared, self.language), compared, "select * from requests")
 
     @property
     def followed(self) -> FollowedRequests:
@@ -283,56 +286,40 @@ class HealthPage(Page):
         return self.investigation.case.sql(query, {"requests": self.followed.frame})
 
     @cached_property
-    def _waterfall(self) -> pd.DataFrame:
-        chosen = list(self.context.routes) or self.routes[:1]
-        return waterfall(self.followed, chosen_requests(self._layers, chosen))
-
-    def _waterfall_rows(self) -> pd.DataFrame:
-        found = self._waterfall
-        return found.assign(note=[render(note, self.language, self.zone) for note in found["note"]])
-
-    @cached_property
     def _layers(self) -> pd.DataFrame:
         return layer_times(self.context.joined, *self._bounds)
 
-    @section(
-        lambda page: page._locations[0],
-        Rows("config_directives"),
-        reading=lambda page: readings.settings(page._locations[0]),
-    )
-    def locations(self) -> TableView:
+    @section
+    def locations(self) -> Section:
         """Return a table of the Nginx settings by path: location, address, limits and cache."""
-        return settings_table(*self._locations, self.language)
-
-    @cached_property
-    def _locations(self) -> tuple[pd.DataFrame, list[str]]:
-        paths = self._compared_paths()
-        return settings_by_path(self.investigation.table("config_directives"), paths, self.language), paths
-
-    @section(lambda page: page._handlers[0], Rows("app_handlers"))
-    def handlers(self) -> TableView:
-        """Return a table of the request handlers in the source, their execution model and blocking calls."""
-        return code_table(*self._handlers, self.language)
-
-    @cached_property
-    def _handlers(self) -> tuple[pd.DataFrame, set[str]]:
-        """Return the handlers with their blocking calls, and the paths of those that are called."""
-        handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
-        routes = [str(name) for name in self.context.observed["route"].dropna().unique()]
-        known = handlers_by_route(handlers, calls, routes)
-        return handlers_table(handlers, calls, self.language), {each.path for each in known.values()}
-
-    @section(lambda page: page.investigation.table("app_processes"), Rows("app_processes"))
-    def processes(self) -> TableView:
-        """Return a table of the start commands, container limits and health checks of the processes."""
-        metrics = self.investigation.table("host_metrics")
-        memory = metrics[metrics["metric"] == "rss_mb"].groupby("service")["value"].max()
-        services = compose_services(self.investigation.table("compose_settings"))
-        return processes_table(
-            self.investigation.table("app_processes"), services, memory.to_dict(), self.language
+        paths = self.compared_paths()
+        frame = settings_by_path(self.investigation.table("config_directives"), paths, self.language)
+        return Section(
+            settings_table(frame, paths, self.language),
+            frame,
+            self._rows("config_directives"),
+            reading=lambda: readings.settings(frame),
         )
 
-    def _compared_paths(self) -> list[str]:
+    @section
+    def handlers(self) -> Section:
+        """Return a table of the request handlers in the source, their execution model and blocking calls."""
+        handlers, calls = (self.investigation.table(name) for name in ("app_handlers", "app_calls"))
+        routes = [str(name) for name in self.context.observed["route"].dropna().unique()]
+        called = {each.path for each in handlers_by_route(handlers, calls, routes).values()}
+        frame = handlers_table(handlers, calls, self.language)
+        return Section(code_table(frame, called, self.language), frame, self._rows("app_handlers"))
+
+    @section
+    def processes(self) -> Section:
+        """Return a table of the start commands, container limits and health checks of the processes."""
+        frame, metrics = (self.investigation.table(name) for name in ("app_processes", "host_metrics"))
+        memory_mb = metrics[metrics["metric"] == "rss_mb"].groupby("service")["value"].max().to_dict()
+        services = compose_services(self.investigation.table("compose_settings"))
+        view = processes_table(frame, services, memory_mb, self.language)
+        return Section(view, frame, self._rows("app_processes"))
+
+    def compared_paths(self) -> list[str]:
         """Return the affected paths and those to compare: same service first, by number of requests."""
         found = self.context
         counts = found.observed["route"].value_counts()
@@ -343,48 +330,23 @@ class HealthPage(Page):
         chosen = list(dict.fromkeys([*routes[:2], *others, *routes]))[:_COMPARED]
         return [name.replace("*", "1") for name in chosen]
 
-    @section(lambda page: page._statuses, Rows("access_log"))
-    def statuses(self) -> TableView:
+    @section
+    def statuses(self) -> Section:
         """Return the number of responses by status, endpoint and vantage."""
-        return status_table(self._statuses, self.language)
-
-    @cached_property
-    def _statuses(self) -> pd.DataFrame:
         frame = status_counts(self.context.observed, *self._bounds)
-        return frame[frame["route"].isin(self.routes)]
+        frame = frame[frame["route"].isin(self.routes)]
+        return Section(status_table(frame, self.language), frame, self._rows("access_log"))
 
-    @section(
-        lambda page: page._errors,
-        Rows("error_log"),
-        plot=lambda page: page._plot_named(
-            page._errors, ("route", "kind"), "nginx-error", {"count": "lines"}, "errors"
-        ),
-        reading=lambda page: readings.errors(page._errors, page._words("nginx-error", page._errors["kind"])),
-    )
-    def errors(self) -> TableView:
+    @section
+    def errors(self) -> Section:
         """Return the number of lines in Nginx's error log by kind."""
-        return self._table(
-            self._named_kinds(self._named_phases(self._errors)),
-            _ERRORS,
-            self._label("errors-caption"),
-            self._label("errors-none"),
-            limit=20,
+        frame = error_counts(self.investigation.table("error_log"), *self._bounds)
+        named = self._with_words(frame, phase="phase", kind="nginx-error")
+        counts = {"count": "lines"}
+        return Section(
+            self._table(named, _ERRORS, "errors-caption", "errors-none", limit=20),
+            frame,
+            self._rows("error_log"),
+            plot=lambda: self._plot_named(frame, ("route", "kind"), "nginx-error", counts, "errors"),
+            reading=lambda: readings.errors(frame),
         )
-
-    def _named_kinds(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a frame with the kinds of Nginx's errors in the language of the page."""
-        return frame.assign(
-            kind=[value_label("nginx-error", str(kind), self.language) for kind in frame["kind"]]
-        )
-
-    def _named_phases(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a frame with the phases in the language of the page."""
-        names = {
-            phase: value_label("phase", str(phase), self.language)
-            for phase in frame["phase"].dropna().unique()
-        }
-        return frame.assign(phase=frame["phase"].map(names))
-
-    @cached_property
-    def _errors(self) -> pd.DataFrame:
-        return error_counts(self.investigation.table("error_log"), *self._bounds)

@@ -115,7 +115,7 @@ class Explorer:
         )
         names = list(page.sections)
         self.section = widgets.Dropdown(
-            options=[(section.title, name) for name, section in page.sections.items()],
+            options=[(title, name) for name, title in page.sections.items()],
             value="timeline" if "timeline" in names else names[0],
             description=label("explore-section", language),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -19,18 +19,18 @@ from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.notebook import readings
 from watchme_analysis.notebook.lab import Explorer, show_figures_as_widgets
-from watchme_analysis.notebook.section import OnPage, Rows, Section, records, section, sections_of
+from watchme_analysis.notebook.section import OnPage, Section, section, section_titles
 from watchme_analysis.present.bars import plot_bars, plot_spans
 from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import (
     FigureView,
+    LinksView,
     TableView,
-    TextView,
     column_heads,
     table,
     with_zone,
 )
-from watchme_analysis.present.finding import FindingsView, VerdictView, conclusion, next_evidence
+from watchme_analysis.present.finding import VerdictView, conclusion, findings_view, next_evidence
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.present.style import AxisSpan, Mark, drawn_language, mark_letter
 from watchme_analysis.redact import described
@@ -170,6 +170,13 @@ def _resolved(case: str) -> Path:
     return next((place for place in here if place.is_dir()), path)
 
 
+def records(rows: Iterable[Mapping[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return dictionaries as a frame with these columns, typed by their values."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=list(columns)).convert_dtypes()
+
+
 def utc_times(times: pd.Series) -> pd.Series:
     """Return times in UTC, also those of texts."""
     import pandas as pd
@@ -241,127 +248,144 @@ class Page:
         shown = tuple(mark for mark in marks if self.window.contains(mark.time))
         return AxisSpan(self.window, self.zone, self.incident, shown, self.language)
 
-    @section(
-        lambda page: page._coverage_rows(),
-        lambda page: page._row_counts(),
-        plot=lambda page: page._plot_coverage(),
-        reading=lambda page: readings.coverage(page.coverage.frame, absent_tables(page.investigation)),
-    )
-    def coverage(self) -> TableView:
+    @section
+    def coverage(self) -> Section:
         """Return a table of the tables of the case with rows, windows and losses."""
-        return coverage_table(self.investigation.case.coverage(), self.zone, self.language)
+        coverage = self.investigation.case.coverage()
+        columns = ("table", "rows", "rejected", "truncated", "start", "end")
+        frame = records(({"table": name, **entry} for name, entry in coverage.items()), columns)
+        frame = frame.assign(**{name: utc_times(frame[name]) for name in ("start", "end")})
+        known = frame.dropna(subset=["start", "end"])
+        spans = [(f"{row.table} ({row.rows:,d})", row.start, row.end) for row in known.itertuples()]
+        return Section(
+            coverage_table(coverage, self.zone, self.language),
+            frame,
+            self._row_counts(),
+            plot=lambda: plot_spans(spans, self.span(), "coverage"),
+            reading=lambda: readings.coverage(frame, absent_tables(self.investigation)),
+        )
 
-    @section(lambda page: page._loss_rows(), lambda page: page._row_counts())
-    def losses(self) -> TableView:
+    @section
+    def losses(self) -> Section:
         """Return a table of missing data: absent tables, rejected lines, truncated rows and gaps."""
-        absent = absent_tables(self.investigation)
-        gaps = {}
-        for name in _STEADY:
-            stretches = silent_intervals(self.investigation.table(name)[str(TABLES[name].time)])
-            if stretches:
-                gaps[name] = stretches
-        return losses_table(self.investigation.case.coverage(), gaps, absent, self.zone, self.language)
+        import pandas as pd
 
-    @section(lambda page: page._evidence_rows(), lambda page: page._leading_query())
-    def matrix(self) -> FigureView:
+        absent = absent_tables(self.investigation)
+        gaps = {
+            name: silent_intervals(self.investigation.table(name)[str(TABLES[name].time)]) for name in _STEADY
+        }
+        frame = self.coverage.frame[["table", "rows", "rejected", "truncated"]]
+        lost = frame[frame["rejected"].gt(0) | frame["truncated"]].assign(is_absent=False)
+        rows = ({"table": name, "rows": 0, "is_absent": True} for name in absent)
+        parts = [part for part in (lost, records(rows, (*lost.columns,))) if len(part)]
+        coverage = self.investigation.case.coverage()
+        return Section(
+            losses_table(coverage, gaps, absent, self.zone, self.language),
+            pd.concat(parts or [lost], ignore_index=True),
+            self._row_counts(),
+        )
+
+    @section
+    def matrix(self) -> Section:
         """Return a figure of the weights of evidence by check and hypothesis."""
         names = cause_names(self.investigation.question)
-        return plot_evidence_matrix(self.diagnosis.ranking, names, self.language)
+        figure = plot_evidence_matrix(self.diagnosis.ranking, names, self.language)
+        return Section(figure, self._evidence, self._leading_query)
 
-    @section(
-        lambda page: page._query_rows(),
-        Rows("log_queries"),
-        reading=lambda page: readings.queries(page._query_rows()),
-    )
-    def queries(self) -> TableView:
+    @section
+    def queries(self) -> Section:
         """Return a table of the log queries that fetched the data, with rows, scanned bytes and price."""
-        rows = self._query_rows()
-        heads = {"query": "query", "log_groups": "log-groups", "rows": "rows", "gigabytes": "scanned-gb"}
-        found = self._table(
-            rows,
-            {**heads, "cost_usd": "cost-usd", "truncated": "truncated"},
-            self._label("queries-caption"),
-            self._label("queries-none"),
+        frame = self.sql(_QUERIES)
+        view = self._table(
+            frame,
+            {
+                "query": "query",
+                "log_groups": "log-groups",
+                "rows": "rows",
+                "gigabytes": "scanned-gb",
+                "cost_usd": "cost-usd",
+                "truncated": "truncated",
+            },
+            "queries-caption",
+            "queries-none",
         )
-        return replace(found, commands=frozenset({0}) if len(rows) else frozenset())
+        return Section(
+            replace(view, commands=frozenset({0}) if len(frame) else frozenset()),
+            frame,
+            self._rows("log_queries"),
+            reading=lambda: readings.queries(frame),
+        )
 
-    def _query_rows(self) -> pd.DataFrame:
-        return self.sql(_QUERIES)
-
-    def _plot_coverage(self) -> FigureView:
-        rows = self.coverage.frame.dropna(subset=["start", "end"])
-        spans = [(f"{row.table} ({row.rows:,d})", row.start, row.end) for row in rows.itertuples()]
-        return plot_spans(spans, self.span(), "coverage")
-
-    @section(
-        lambda page: page._evidence_rows(),
-        lambda page: page._leading_query(),
-        plot="matrix",
-        reading=lambda page: readings.findings(page.diagnosis, page._titles()),
-    )
-    def findings(self) -> FindingsView:
+    @section
+    def findings(self) -> Section:
         """Return all hypotheses with numbers, blind spots and next tests."""
+        titles: dict[str, Text] = {
+            entry.cause: entry.title for entry in causes_of(self.investigation.question)
+        }
         case = self.investigation.case.argument
-        return FindingsView(self.diagnosis.ranking, self._titles(), self.zone, self.language, case)
+        return Section(
+            findings_view(self.diagnosis.ranking, titles, self.zone, self.language, case),
+            self._evidence,
+            self._leading_query,
+            plot="matrix",
+            reading=lambda: readings.findings(self.diagnosis, titles),
+        )
 
-    @section(lambda page: page._verdict_row(), lambda page: page._leading_query())
-    def verdict(self) -> VerdictView:
+    @section
+    def verdict(self) -> Section:
         """Return headline, facts, cause and steps; the output also contains the full diagnosis as JSON."""
-        return VerdictView(self.diagnosis, self.zone, language=self.language, strip=self.strip)
+        found = self.diagnosis
+        about = ("question", "case", "verdict", "cause", "secondary_cause", "confidence")
+        row = {name: getattr(found, name) for name in about}
+        frame = records([row | {"start": self._bounds[0], "end": self._bounds[1]}], (*about, "start", "end"))
+        frame = frame.assign(**{name: utc_times(frame[name]) for name in ("start", "end")})
+        view = VerdictView(found, self.zone, self._track_record, self.language, self.strip)
+        return Section(view, frame, self._leading_query)
+
+    @property
+    def _track_record(self) -> Text:
+        """Return the accuracy of such verdicts in recorded cases; empty if unknown."""
+        return ""
 
     def strip(self) -> FigureView | None:
         """Return a small timeline of what the reasons of the diagnosis are about; None without one."""
         return None
 
-    @section(sql=lambda page: page._leading_query())
-    def conclusion(self) -> TextView:
+    @section
+    def conclusion(self) -> Section:
         """Return the conclusion as sentences."""
-        return conclusion(self.diagnosis, self.zone, self.language)
+        return Section(conclusion(self.diagnosis, self.zone, self.language), sql=self._leading_query)
 
-    @section(lambda page: page._missing_rows())
-    def next_evidence(self) -> TableView:
+    @section
+    def next_evidence(self) -> Section:
         """Return a table of the evidence to collect next."""
-        return next_evidence(self.diagnosis.missing_evidence, self.zone, self.language)
+        missing, columns = self.diagnosis.missing_evidence, ("what", "why", "how")
+        said = (item.to_dict(self.language, self.zone) for item in missing)
+        rows = ({name: row[name] for name in columns} for row in said)
+        return Section(next_evidence(missing, self.zone, self.language), records(rows, columns))
 
     @property
-    def sections(self) -> dict[str, Section[Any]]:
-        """Return the sections by name."""
-        return sections_of(self)
+    def sections(self) -> dict[str, str]:
+        """Return the title of each section by its name."""
+        return section_titles(type(self), self.language)
 
     def further(self) -> TableView | OnPage:
         """Return a table of all sections; a report then shows those that no cell displayed before."""
         view = TableView(
             self._label("further-caption"),
             (self._label("column-section"), self._label("column-shows")),
-            tuple((f"page.{name}()", section.title) for name, section in self.sections.items()),
+            tuple((f"page.{name}()", title) for name, title in self.sections.items()),
             commands=frozenset({0}),
         )
-        if is_report():
-            from IPython.display import display
+        if not is_report():
+            return view
+        from IPython.display import display
 
-            for section in [one for name, one in self.sections.items() if name not in self.shown]:
-                display({"text/markdown": f"### {section.title}"}, raw=True)  # type: ignore[no-untyped-call]
-                display(section)  # type: ignore[no-untyped-call]
-            return OnPage(view, None)
-        return view
-
-    def _coverage_rows(self) -> pd.DataFrame:
-        found = self.investigation.case.coverage()
-        columns = ("table", "rows", "rejected", "truncated", "start", "end")
-        rows = ({"table": name, **entry} for name, entry in found.items())
-        frame = records(rows, columns)
-        return frame.assign(**{name: utc_times(frame[name]) for name in ("start", "end")})
-
-    def _loss_rows(self) -> pd.DataFrame:
-        frame = self._coverage_rows()[["table", "rows", "rejected", "truncated"]]
-        lost = frame[frame["rejected"].gt(0) | frame["truncated"]].assign(is_absent=False)
-        absent = records(
-            ({"table": name, "rows": 0, "is_absent": True} for name in absent_tables(self.investigation)),
-            (*lost.columns,),
-        )
-        import pandas as pd
-
-        return pd.concat([part for part in (lost, absent) if len(part)] or [lost], ignore_index=True)
+        for name, title in self.sections.items():
+            if name not in self.shown:
+                display({"text/markdown": f"### {title}"}, raw=True)  # type: ignore[no-untyped-call]
+                display(getattr(self, name))  # type: ignore[no-untyped-call]
+        return OnPage(view, None)
 
     def _row_counts(self) -> str:
         """Return the query that counts the rows of each table of the case."""
@@ -370,7 +394,18 @@ class Page:
             for name in self.investigation.case.tables
         )
 
-    def _evidence_rows(self) -> pd.DataFrame:
+    def _rows(self, table: str, where: str = "") -> str:
+        """Return the query of the rows of a table in the window of the page that meet a condition."""
+        time = TABLES[table].time
+        conditions = [where] if where else []
+        if time is not None:
+            start, end = (bound.isoformat() for bound in (self.window.start, self.window.end))
+            conditions += [f"{time} >= timestamptz '{start}'", f"{time} < timestamptz '{end}'"]
+        filtered = f" where {' and '.join(conditions)}" if conditions else ""
+        return f"select * from {table}{filtered}" + (f" order by {time}" if time else "")
+
+    @cached_property
+    def _evidence(self) -> pd.DataFrame:
         """Return one row for each statement about each cause."""
         ranking = self.diagnosis.to_dict(self.language, self.zone)["ranking"]
         columns = ("cause", "probability", "status", "statement", "weight", "table", "rows", "sql")
@@ -380,26 +415,15 @@ class Page:
         )
         return records(({name: row.get(name) for name in columns} for row in rows), columns)
 
+    @property
     def _leading_query(self) -> str | None:
         """Return the query of the statement with the most weight about the leading cause."""
-        frame = self._evidence_rows()
+        frame = self._evidence
         frame = frame[frame["sql"].fillna("").ne("")]
         if frame.empty:
             return None
         own = frame[frame["cause"].eq(frame.loc[frame["probability"].idxmax(), "cause"])]
         return str(own.loc[own["weight"].abs().idxmax(), "sql"])
-
-    def _verdict_row(self) -> pd.DataFrame:
-        found = self.diagnosis
-        about = ("question", "case", "verdict", "cause", "secondary_cause", "confidence")
-        row = {name: getattr(found, name) for name in about}
-        frame = records([row | {"start": self._bounds[0], "end": self._bounds[1]}], (*about, "start", "end"))
-        return frame.assign(**{name: utc_times(frame[name]) for name in ("start", "end")})
-
-    def _missing_rows(self) -> pd.DataFrame:
-        rows = (item.to_dict(self.language, self.zone) for item in self.diagnosis.missing_evidence)
-        columns = ("what", "why", "how")
-        return records(({name: row[name] for name in columns} for row in rows), columns)
 
     def subjects(self) -> list[str]:
         """Return the queues or endpoints that a page can be limited to."""
@@ -408,12 +432,8 @@ class Page:
     def reopened(self, bounds: tuple[str, str], subject: str) -> Self:
         """Return the page of the same case for another time range, and another queue or endpoint.
 
-        Parameters
-        ----------
-        bounds
-            Start and end in ISO 8601; empty for the whole case.
-        subject
-            Queue or endpoint; empty for all.
+        ``bounds`` are start and end in ISO 8601, empty for the whole case; an empty ``subject`` stands for
+        all.
         """
         current = self.investigation
         investigation = investigate(
@@ -448,30 +468,26 @@ class Page:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return self._opened()._repr_mimebundle_()
 
-    def _titles(self) -> dict[str, Text]:
-        return {entry.cause: entry.title for entry in causes_of(self.investigation.question)}
-
     def _opened(self) -> TableView:
         current = self.investigation
-        window = self.window
-        start, end = (Resource(format_time(bound, self.zone)) for bound in (window.start, window.end))
+        start, end = (
+            Resource(format_time(bound, self.zone)) for bound in (self.window.start, self.window.end)
+        )
+        between = render(message("losses-between", start=start, end=end), self.language)
         rows = [
-            (self._label("opened-question"), current.question),
-            (self._label("opened-case"), render(current.case.title, self.language)),
-            (
-                self._label("opened-window"),
-                render(message("losses-between", start=start, end=end), self.language),
-            ),
-            *((self._label(f"opened-{name}"), value) for name, value in sorted(current.options.items())),
+            ("question", current.question),
+            ("case", render(current.case.title, self.language)),
+            ("window", between),
+            *sorted(current.options.items()),
+            *(self._pulled_rows(self.pulled) if self.pulled else ()),
         ]
-        if self.pulled is not None:
-            rows += self._pulled_rows(self.pulled)
         is_drawn_in_english = drawn_language(self.language) != self.language
         note = self._label("opened-no-font") if is_drawn_in_english else ""
-        return TableView(self._with_zone(self._label("opened-caption")), ("", ""), tuple(rows), note)
+        named = tuple((self._label(f"opened-{name}"), value) for name, value in rows)
+        return TableView(self._with_zone("opened-caption"), ("", ""), named, note)
 
     def _pulled_rows(self, pulled: Pulled) -> list[tuple[str, str]]:
-        """Return price and completeness of the pull, with the missing parts and the notes."""
+        """Return folder, price and completeness of the pull, with the missing parts and the notes."""
         price = message(
             "pull-scanned", size=size_message(pulled.bytes_scanned), price=usd_message(pulled.usd)
         )
@@ -480,66 +496,80 @@ class Page:
             for part, why in pulled.failures.items()
         ] or [message("pull-complete")]
         lines = [price, *said, *map(message_of, pulled.notes)]
-        return [
-            (self._label("opened-folder"), shell_path(pulled.case.path)),
-            (
-                self._label("opened-pulled"),
-                "; ".join(render(text, self.language, self.zone) for text in lines),
-            ),
-        ]
-
-    def _words(self, kind: str, values: Iterable[object], language: str = "") -> dict[str, str]:
-        """Return the words for values of the evidence, by value; ``kind`` begins their ids."""
-        return {value: value_label(kind, value, language or self.language) for value in map(str, values)}
+        told = "; ".join(render(text, self.language, self.zone) for text in lines)
+        return [("folder", shell_path(pulled.case.path)), ("pulled", told)]
 
     def _plot_named(
         self, frame: pd.DataFrame, about: tuple[str, str], kind: str, values: Mapping[str, str], name: str
     ) -> FigureView:
         """Return bars of rows that are named by a resource and by the words for a value.
 
-        Parameters
-        ----------
-        frame, values, name
-            As for :func:`watchme_analysis.present.bars.plot_bars`.
-        about
-            Columns of the resource and of the value.
-        kind
-            Beginning of the ids of the words.
+        ``about`` has the columns of both, and the ids of the words begin with ``kind``; the rest as for
+        :func:`watchme_analysis.present.bars.plot_bars`.
         """
-        resources = frame[about[0]].astype("string").fillna("–")
+        resources, told = (frame[column].astype("string").fillna("–") for column in about)
 
         def names(language: str) -> list[str]:
-            words = self._words(kind, frame[about[1]], language)
-            return [
-                f"{one} · {words[str(value)]}" for one, value in zip(resources, frame[about[1]], strict=True)
-            ]
+            words = (value_label(kind, value, language) for value in told)
+            return [f"{resource} · {word}" for resource, word in zip(resources, words, strict=True)]
 
+        return self._plot_rows(frame, names, values, name)
+
+    def _plot_rows(
+        self, frame: pd.DataFrame, names: Callable[[str], list[str]], values: Mapping[str, str], name: str
+    ) -> FigureView:
+        """Return bars of rows whose names depend on the language of the reader, and of the figure's font."""
         drawn = names(drawn_language(self.language))
         named = frame.assign(name=names(self.language))
         return plot_bars(named, "name", values, name, self.language, drawn=drawn, stacked=False)
 
-    def _label(self, message_id: str) -> str:
-        return label(message_id, self.language)
+    def _label(self, message_id: str, /, **values: Any) -> str:
+        return label(message_id, self.language, **values)
+
+    def _with_words(self, frame: pd.DataFrame, **kinds: str) -> pd.DataFrame:
+        """Return a frame with the words for the values of columns, whose ids begin with the kind."""
+
+        def named(column: str, kind: str) -> pd.Series:
+            known = frame[column].dropna().unique()
+            return frame[column].map({value: value_label(kind, str(value), self.language) for value in known})
+
+        return frame.assign(**{column: named(column, kind) for column, kind in kinds.items()})
 
     def _table(
-        self, frame: pd.DataFrame, columns: dict[str, str], caption: str, empty: str, *, limit: int = 40
+        self,
+        frame: pd.DataFrame,
+        columns: Mapping[str, str],
+        caption: str,
+        empty: str,
+        *,
+        limit: int = 40,
+        **values: Any,
     ) -> TableView:
         """Return a frame as a table in the language of the page.
 
-        Parameters
-        ----------
-        frame, caption, empty, limit
-            As for :func:`watchme_analysis.present.display.table`.
-        columns
-            Name of the heading in the catalogues by column, see
-            :func:`watchme_analysis.present.display.column_heads`.
+        ``columns`` has the name of the heading in the catalogues by column, ``caption`` and ``empty`` are
+        ids of messages with these ``values``.
         """
-        heads = column_heads(columns, self.language)
-        return table(frame, caption, self.zone, heads, limit=limit, empty=empty, language=self.language)
+        return table(
+            frame,
+            self._label(caption, **values),
+            self.zone,
+            column_heads(columns, self.language, **values),
+            limit=limit,
+            empty=self._label(empty, **values),
+            language=self.language,
+        )
 
     def _with_zone(self, caption: str) -> str:
         """Return the caption of a table with times."""
-        return with_zone(caption, self.zone, self.language)
+        return with_zone(self._label(caption), self.zone, self.language)
+
+    def _links(self, found: Iterable[tuple[Text, str]], table: str) -> Section:
+        """Return text and address of links into the AWS console, which are computed from a table."""
+        shown = [(render(text, self.language, self.zone), url) for text, url in found]
+        view = LinksView(self._label("console-caption"), tuple(shown), self._label("console-none"))
+        rows = ({"link": text, "url": url} for text, url in shown)
+        return Section(view, records(rows, ("link", "url")), self._rows(table))
 
     def _marks_table(self, marks: tuple[Mark, ...]) -> TableView:
         shown = self.span(marks).marks
@@ -549,4 +579,4 @@ class Page:
         )
         note = "" if rows else self._label("changes-none")
         heads = tuple(self._label(f"column-{name}") for name in ("mark", "time", "change"))
-        return TableView(self._with_zone(self._label("changes-caption")), heads, rows, note)
+        return TableView(self._with_zone("changes-caption"), heads, rows, note)

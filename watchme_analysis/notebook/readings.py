@@ -16,6 +16,7 @@ from watchme_analysis.text.message import (
     Duration,
     Names,
     Number,
+    Phrases,
     Probability,
     Resource,
     Share,
@@ -24,6 +25,7 @@ from watchme_analysis.text.message import (
     message,
     value_of,
 )
+from watchme_analysis.text.render import value_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,11 +102,8 @@ def observations(frame: pd.DataFrame) -> Text:
     )
 
 
-def comparison(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
-    """Return the endpoint and vantage that changed most, and how many endpoints stayed well.
-
-    ``words`` names each vantage in the language of the page.
-    """
+def comparison(frame: pd.DataFrame) -> Text:
+    """Return the endpoint and vantage that changed most, and how many endpoints stayed well."""
     counted = frame[frame["incident_count"].gt(0) & frame["baseline_count"].gt(0)]
     if counted.empty:
         return message("reading-not-compared")
@@ -113,7 +112,7 @@ def comparison(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
     return message(
         "reading-comparison",
         route=Resource(worst["route"]),
-        vantage=Resource(words.get(worst["vantage"], worst["vantage"])),
+        vantage=value_message("vantage", worst["vantage"]),
         bad=int(worst["incident_bad"]),
         requests=int(worst["incident_count"]),
         now=Duration(_float(worst["incident_median_s"])),
@@ -147,11 +146,8 @@ def layers(frame: pd.DataFrame) -> Text:
     )
 
 
-def followed(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
-    """Return how long the slowest request took, and which layers have no record of it.
-
-    ``words`` names each layer in the language of the page.
-    """
+def followed(frame: pd.DataFrame) -> Text:
+    """Return how long the slowest request took, and which layers have no record of it."""
     slowest = frame[frame["request"].eq("slowest") & frame["to_s"].notna()]
     if slowest.empty:
         return message("reading-no-request")
@@ -161,21 +157,13 @@ def followed(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
         request=Resource(slowest["what"].iloc[0]),
         start=slowest["start"].iloc[0].to_pydatetime(),
         lasted=Duration(_float(slowest["to_s"].max())),
-        layers=Names(tuple(words.get(layer, layer) for layer in unseen)),
+        layers=Phrases(tuple(message(f"on-{layer}") for layer in unseen)),
         lacks=Choice("some" if len(unseen) else "none"),
     )
 
 
-def fates(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
-    """Return what most failed requests ran into during the incident.
-
-    Parameters
-    ----------
-    frame
-        Frame of the section.
-    words
-        Name of each fate in the language of the page.
-    """
+def fates(frame: pd.DataFrame) -> Text:
+    """Return what most failed requests ran into during the incident."""
     failed = frame[frame["fate"].ne("served") & frame["incident"].gt(0)]
     if failed.empty:
         return message("reading-all-served", requests=int(frame[["baseline", "incident"]].sum().sum()))
@@ -183,7 +171,7 @@ def fates(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
     return message(
         "reading-fates",
         route=Resource(first["route"]),
-        fate=Resource(words.get(first["fate"], first["fate"])),
+        fate=value_message("fate", first["fate"]),
         count=int(first["incident"]),
         requests=int(frame[frame["route"].eq(first["route"])]["incident"].sum()),
         usual=int(first["baseline"]),
@@ -209,8 +197,8 @@ def in_flight(frame: pd.DataFrame) -> Text:
     )
 
 
-def errors(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
-    """Return the most frequent kind of error; ``words`` names each kind in the language of the page."""
+def errors(frame: pd.DataFrame) -> Text:
+    """Return the most frequent kind of error."""
     if frame.empty:
         return message("reading-no-errors")
     first = frame.loc[frame["count"].idxmax()]
@@ -218,7 +206,7 @@ def errors(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
         "reading-errors",
         lines=int(frame["count"].sum()),
         count=int(first["count"]),
-        kind=Resource(words.get(first["kind"], first["kind"])),
+        kind=value_message("nginx-error", first["kind"]),
         first=first["first"].to_pydatetime(),
         last=first["last"].to_pydatetime(),
     )
@@ -236,15 +224,15 @@ def settings(frame: pd.DataFrame) -> Text:
     )
 
 
-def onsets(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
-    """Return the metric that changed first; ``words`` names each metric in the language of the page."""
+def onsets(frame: pd.DataFrame) -> Text:
+    """Return the metric that changed first."""
     known = frame.dropna(subset=["onset"]).sort_values("onset", kind="stable")
     if known.empty:
         return message("reading-no-onset")
     first = known.iloc[0]
     return message(
         "reading-onsets",
-        metric=Resource(words.get(first["metric"], first["metric"])),
+        metric=value_message("queue-metric", first["metric"]),
         queue=Resource(first["queue"]),
         time=first["onset"].to_pydatetime(),
         within=Duration(_float(first["uncertainty_s"])),
@@ -254,7 +242,7 @@ def onsets(frame: pd.DataFrame, words: Mapping[str, str]) -> Text:
     )
 
 
-def rates(frame: pd.DataFrame, affected: Sequence[str], words: Mapping[str, str]) -> Text:
+def rates(frame: pd.DataFrame, affected: Sequence[str]) -> Text:
     """Return the metric of an affected queue whose hourly rate changed most, relative to its usual rate."""
     import numpy as np
 
@@ -267,14 +255,16 @@ def rates(frame: pd.DataFrame, affected: Sequence[str], words: Mapping[str, str]
     return message(
         "reading-rates",
         resource=Resource(first["resource"]),
-        metric=Resource(words.get(first["metric"], first["metric"])),
+        metric=value_message("queue-metric", first["metric"]),
         usual=Number(_float(first["baseline_per_h"])),
         now=Number(_float(first["incident_per_h"])),
     )
 
 
 def balance(frame: pd.DataFrame) -> Text:
-    """Return where the messages of the queue with the most unfinished ones are."""
+    """Return where the messages of the queue with the most unfinished ones are; an unknown count is ``?``."""
+    import pandas as pd
+
     known = frame.dropna(subset=["sent"])
     if known.empty:
         return message("reading-no-balance")
@@ -284,15 +274,11 @@ def balance(frame: pd.DataFrame) -> Text:
     return message(
         "reading-balance",
         queue=Resource(row["queue"]),
-        **_counts(row, ("sent", "deleted", "dead_lettered", "visible", "unexplained")),
+        **{
+            name: Resource("?") if pd.isna(row[name]) else int(row[name])
+            for name in ("sent", "deleted", "dead_lettered", "visible", "unexplained")
+        },
     )
-
-
-def _counts(row: pd.Series, names: Sequence[str]) -> dict[str, Any]:
-    """Return the counts of a row for a sentence; an unknown count is said to be unknown."""
-    import pandas as pd
-
-    return {name: Resource("?") if pd.isna(row[name]) else int(row[name]) for name in names}
 
 
 def dead_letters(frame: pd.DataFrame, unit: Translated) -> Text:
@@ -321,14 +307,9 @@ def work(frame: pd.DataFrame) -> Text:
 
 
 def first_alarm(frame: pd.DataFrame, start: datetime | None) -> Text:
-    """Return the alarm that would have fired first after the start, and how long after it.
+    """Return the alarm that would have fired first after the start of the incident, and how long after it.
 
-    Parameters
-    ----------
-    frame
-        Columns ``alarm``, ``resource`` and ``first`` (time, UTC); no columns without alarms.
-    start
-        Start of the incident; None if unknown.
+    The frame has the columns ``alarm``, ``resource`` and ``first`` (time, UTC), and none without alarms.
     """
     if start is None or frame.empty or not (frame["first"] >= start).any():
         return message("reading-no-alarm", alarms=len(frame))

@@ -7,13 +7,12 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.sections import spared_by_a_check
 from watchme_analysis.notebook import readings
-from watchme_analysis.notebook.page import Page
-from watchme_analysis.notebook.section import Rows, records, section
-from watchme_analysis.present.display import FigureView, TableView, TextView
+from watchme_analysis.notebook.page import Page, records
+from watchme_analysis.notebook.section import Section, section
+from watchme_analysis.present.display import TextView
 from watchme_analysis.services.what_if import what_if_model
 from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
 from watchme_analysis.simulation.figures import (
@@ -28,9 +27,6 @@ from watchme_analysis.simulation.scenarios import Comparison, compare
 from watchme_analysis.simulation.throttling import ThrottlingPoint, burst_settings, throttling_sweep
 from watchme_analysis.text.message import Choice, Resource, Text, message
 from watchme_analysis.text.render import render
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _SWEEP_RUNS = 3
 # Fields of an outcome in the frame of the measures.
@@ -78,16 +74,16 @@ class WhatIfPage(Page):
     def _sweep(self) -> tuple[ThrottlingPoint, ...]:
         return throttling_sweep(*burst_settings(), _SWEEP_RUNS, self.seed)
 
-    @section(sql=Rows("metrics"), plot="figure")
-    def in_short(self) -> TextView:
+    @section
+    def in_short(self) -> Section:
         """Return the main results: measures that lose messages, doubts about the fit, the best measure."""
         found = self._found
         loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
         said = (*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone))
-        return TextView(self._rendered(said))
+        return self._sentences(said)
 
-    @section(sql=Rows("metrics"))
-    def assumptions(self) -> TextView:
+    @section
+    def assumptions(self) -> Section:
         """Return the simulated queue, its settings and the assumptions of the model."""
         pipeline, fit = self._model.pipeline, self._model.fit
         simulated = message(
@@ -96,75 +92,76 @@ class WhatIfPage(Page):
             function=Resource(pipeline.function or ""),
             known=Choice("named" if pipeline.function else "unknown"),
         )
-        said = (simulated, configured(fit.settings))
-        return TextView(self._rendered(said), self._rendered(self._model.notes))
+        view = TextView(
+            self._rendered((simulated, configured(fit.settings))), self._rendered(self._model.notes)
+        )
+        return Section(view, sql=self._rows("metrics"))
 
-    @section(
-        lambda page: page._agreement_rows(),
-        Rows("metrics"),
-        reading=lambda page: readings.agreement(page._agreement_rows()),
-    )
-    def agreement(self) -> TableView:
+    @section
+    def agreement(self) -> Section:
         """Return a table that compares runs with the recorded settings and the recorded metrics."""
-        return agreement_table(self._model.agreements(self._found[0]), self.language)
-
-    @section(
-        lambda page: page._measure_rows(),
-        Rows("metrics"),
-        plot="figure",
-        reading=lambda page: next(iter(advice(page._found)), ""),
-    )
-    def measures(self) -> TableView:
-        """Return a table of the results of each measure."""
-        return measures_table(self._found, self._model.recorded, self.language)
-
-    @section(lambda page: page._measure_rows(), Rows("metrics"))
-    def figure(self) -> FigureView:
-        """Return a figure of DLQ messages, duplicates and message age by measure."""
-        return plot_measures(self._found, self.language)
-
-    @section(
-        lambda page: page._throttling_rows(),
-        reading=lambda page: next(iter(throttling_sentences(page._sweep)), ""),
-    )
-    def throttling(self) -> FigureView:
-        """Return a figure of the reserved concurrency at which healthy messages move to the DLQ."""
-        return plot_throttling(self._sweep, self.language)
-
-    @section(plot="throttling")
-    def warning(self) -> TextView:
-        """Return sentences on reserved concurrency and the assumptions behind :meth:`throttling`."""
-        return TextView(self._rendered((message("throttling-advice"), *throttling_sentences(self._sweep))))
-
-    @section(sql=Rows("metrics"), plot="figure")
-    def advice(self) -> TextView:
-        """Return sentences on the measures that help or harm, and their cost."""
-        return TextView(self._rendered(advice(self._found)))
-
-    def _rendered(self, texts: Iterable[Text]) -> tuple[str, ...]:
-        return tuple(render(text, self.language, self.zone) for text in texts)
-
-    def _agreement_rows(self) -> pd.DataFrame:
-        columns = ("figure", "recorded", "simulated", "is_near", "lowest", "highest")
         found = self._model.agreements(self._found[0])
+        columns = ("figure", "recorded", "simulated", "is_near", "lowest", "highest")
         rows = ({"queue": queue} | {name: getattr(one, name) for name in columns} for queue, one in found)
-        return records(rows, ("queue", *columns))
+        frame = records(rows, ("queue", *columns))
+        return Section(
+            agreement_table(found, self.language),
+            frame,
+            self._rows("metrics"),
+            reading=lambda: readings.agreement(frame),
+        )
 
-    def _measure_rows(self) -> pd.DataFrame:
-        """Return one row for each run of each measure."""
-        rows = [
+    @section
+    def measures(self) -> Section:
+        """Return a table of the results of each measure; its frame has a row for each run."""
+        rows = (
             {"measure": found.scenario.name, "run": number}
             | {name: getattr(outcome, name) for name in _OUTCOME}
             for found in self._found
             for number, outcome in enumerate(found.outcomes, 1)
-        ]
-        return records(rows, ("measure", "run", *_OUTCOME))
+        )
+        return Section(
+            measures_table(self._found, self._model.recorded, self.language),
+            records(rows, ("measure", "run", *_OUTCOME)),
+            self._rows("metrics"),
+            plot="figure",
+            reading=lambda: next(iter(advice(self._found)), ""),
+        )
 
-    def _throttling_rows(self) -> pd.DataFrame:
+    @section
+    def figure(self) -> Section:
+        """Return a figure of DLQ messages, duplicates and message age by measure."""
+        return Section(plot_measures(self._found, self.language), self.measures.frame, self._rows("metrics"))
+
+    @section
+    def throttling(self) -> Section:
+        """Return a figure of the reserved concurrency at which healthy messages move to the DLQ."""
         columns = ("limit", "visibility_timeout_s", "patience_s", "retry_s", "backs_off")
         rows = (
             {name: getattr(point, name) for name in columns}
             | {"dead_unfailed_pct": point.dead_unfailed_pct.mean}
             for point in self._sweep
         )
-        return records(rows, (*columns, "dead_unfailed_pct"))
+        return Section(
+            plot_throttling(self._sweep, self.language),
+            records(rows, (*columns, "dead_unfailed_pct")),
+            reading=lambda: next(iter(throttling_sentences(self._sweep)), ""),
+        )
+
+    @section
+    def warning(self) -> Section:
+        """Return sentences on reserved concurrency and the assumptions behind :attr:`throttling`."""
+        said = (message("throttling-advice"), *throttling_sentences(self._sweep))
+        return Section(TextView(self._rendered(said)), plot="throttling")
+
+    @section
+    def advice(self) -> Section:
+        """Return sentences on the measures that help or harm, and their cost."""
+        return self._sentences(advice(self._found))
+
+    def _rendered(self, texts: Iterable[Text]) -> tuple[str, ...]:
+        return tuple(render(text, self.language, self.zone) for text in texts)
+
+    def _sentences(self, texts: Iterable[Text]) -> Section:
+        view = TextView(self._rendered(texts))
+        return Section(view, sql=self._rows("metrics"), plot="figure")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DISPLAY_WIDTH_PX = 760
-SVG = "image/svg+xml"
+# What a cell hands over to the page of a report: the data of a view, which the page renders.
+SECTION_MIME = "application/vnd.watchme.section+json"
 # Widths in inches that a figure on a page is laid out in: alone, and beside the answer.
 PAGE_WIDTH_IN, STRIP_WIDTH_IN = 9.5, 6.0
 _MAX_ROWS = 40
 _SHORT = 40
 _COMMAND = ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
+
+
+class View:
+    """A display of a notebook cell, whose data the page of a report renders again."""
+
+    __slots__ = ()
+
+    def to_html(self) -> str:
+        """Return the view as HTML."""
+        raise NotImplementedError
+
+    def to_text(self) -> str:
+        """Return the view as plain text."""
+        raise NotImplementedError
+
+    def page_data(self) -> dict[str, Any]:
+        """Return the view as JSON, its class as ``view``."""
+        return {"view": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        data = {SECTION_MIME: self.page_data()} if is_report() else {}
+        return {"text/html": self.to_html(), "text/plain": self.to_text(), **data}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,20 +87,22 @@ class FigureView:
         """Return the name in one line."""
         return described(self, self.name)
 
-    def svg(self, width_in: float = PAGE_WIDTH_IN) -> str:
-        """Return the figure as an SVG element of a page, whose marks show their values on hover."""
-        return inline_svg(self.figure, self.name, self.alt, width_in)
+    def page_data(self, width_in: float = PAGE_WIDTH_IN) -> dict[str, Any]:
+        """Return the figure as SVG for a page, laid out in a width; its marks show their values on hover."""
+        return {"view": "FigureView", "svg": inline_svg(self.figure, self.name, self.alt, width_in)}
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
-        about = {"alt": self.alt, "name": self.name, "width": DISPLAY_WIDTH_PX}
+        data: dict[str, Any] = {
+            "image/png": base64.b64encode(self.png).decode("ascii"),
+            "text/plain": self.alt,
+        }
         if is_report() and self.figure is not None:
-            data[SVG] = self.svg()
-        return data, {"image/png": about}
+            data[SECTION_MIME] = self.page_data()
+        return data, {"image/png": {"alt": self.alt, "name": self.name, "width": DISPLAY_WIDTH_PX}}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TableView:
+class TableView(View):
     """A table for people.
 
     Attributes
@@ -104,6 +129,11 @@ class TableView:
     def __repr__(self) -> str:
         """Return caption and number of rows in one line."""
         return described(self, f"{self.caption!r}: {len(self.rows)} rows")
+
+    def page_data(self) -> dict[str, Any]:
+        """Return the table as JSON."""
+        places = {"numeric": sorted(self.numeric), "commands": sorted(self.commands)}
+        return {**View.page_data(self), **places}
 
     def to_html(self) -> str:
         """Return the table as HTML that scrolls horizontally on a narrow screen."""
@@ -152,12 +182,9 @@ class TableView:
         note = [redacted(self.note)] if self.note else []
         return "\n".join([redacted(self.caption), *table, *note])
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": self.to_html(), "text/plain": self.to_text()}
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TextView:
+class TextView(View):
     """Paragraphs of text, such as a conclusion, followed by a numbered list of ``items``."""
 
     paragraphs: tuple[str, ...]
@@ -167,27 +194,22 @@ class TextView:
         """Return the beginning of the text in one line."""
         return described(self, " ".join((*self.paragraphs, *self.items)))
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        text = [*self.paragraphs, *(f"{place}. {item}" for place, item in enumerate(self.items, 1))]
+    def to_html(self) -> str:
+        """Return the paragraphs and the list as HTML."""
         html = [f"<p>{coded(paragraph)}</p>" for paragraph in self.paragraphs]
         if self.items:
             html += ["<ol>", *(f"<li>{coded(item)}</li>" for item in self.items), "</ol>"]
-        return {"text/html": "\n".join(html), "text/plain": redacted("\n".join(text))}
+        return "\n".join(html)
+
+    def to_text(self) -> str:
+        """Return the paragraphs and the list, one line each."""
+        items = (f"{place}. {item}" for place, item in enumerate(self.items, 1))
+        return redacted("\n".join([*self.paragraphs, *items]))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LinksView:
-    """Links with their texts, or the sentence ``empty`` where there are none.
-
-    Attributes
-    ----------
-    caption
-        Line above the links.
-    links
-        Text and address of each link.
-    empty
-        Sentence shown without links.
-    """
+class LinksView(View):
+    """Text and address of links below a caption, or the sentence ``empty`` where there are none."""
 
     caption: str
     links: tuple[tuple[str, str], ...]
@@ -197,16 +219,20 @@ class LinksView:
         """Return caption and number of links in one line."""
         return described(self, f"{self.caption!r}: {len(self.links)} links")
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def to_html(self) -> str:
+        """Return the links as an HTML list."""
         if not self.links:
-            return {"text/html": f"<p>{escape(self.empty)}</p>", "text/plain": self.empty}
+            return f"<p>{escape(self.empty)}</p>"
         items = "\n".join(
             f'<li><a href="{escape(url)}" rel="noopener noreferrer">{escape(redacted(text))}</a></li>'
             for text, url in self.links
         )
-        plain = [redacted(self.caption), *(f"{redacted(text)}: {url}" for text, url in self.links)]
-        html = f"<p><strong>{escape(redacted(self.caption))}</strong></p>\n<ul>\n{items}\n</ul>"
-        return {"text/html": html, "text/plain": "\n".join(plain)}
+        return f"<p><strong>{escape(redacted(self.caption))}</strong></p>\n<ul>\n{items}\n</ul>"
+
+    def to_text(self) -> str:
+        """Return each link with its text in a line."""
+        links = (f"{redacted(text)}: {url}" for text, url in self.links)
+        return "\n".join([redacted(self.caption), *links]) if self.links else self.empty
 
 
 def coded(text: str) -> str:
@@ -267,17 +293,9 @@ def _values(frame: pd.DataFrame, name: str, language: str) -> list[Any]:
     return values
 
 
-def column_heads(columns: Mapping[str, str], language: str) -> dict[str, str]:
-    """Return the headings of columns in a language, by column.
-
-    Parameters
-    ----------
-    columns
-        Name of the heading in the catalogues, without ``column-``, by column.
-    language
-        ``en`` or ``ja``.
-    """
-    return {name: label(f"column-{heading}", language) for name, heading in columns.items()}
+def column_heads(columns: Mapping[str, str], language: str, **values: Any) -> dict[str, str]:
+    """Return the headings of columns, whose ids are ``column-`` and the name in ``columns``."""
+    return {name: label(f"column-{heading}", language, **values) for name, heading in columns.items()}
 
 
 def with_zone(caption: str, zone: tzinfo, language: str) -> str:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.files.attachments import is_report
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import FINDING_MIME
-from watchme_analysis.present.display import STRIP_WIDTH_IN, SVG, FigureView, TableView, TextView, coded
+from watchme_analysis.present.display import (
+    SECTION_MIME,
+    STRIP_WIDTH_IN,
+    FigureView,
+    TableView,
+    TextView,
+    View,
+    coded,
+)
 from watchme_analysis.present.short_answer import Answer, short_answer, stored_answer
 from watchme_analysis.redact import described, redacted
 from watchme_analysis.text.formats import as_sentence
@@ -60,7 +68,7 @@ class VerdictView:
         text = [line for _, line in short_answer(answer)]
         strip = self.strip() if is_report() else None
         return {
-            **({SVG: strip.svg(STRIP_WIDTH_IN)} if strip is not None else {}),
+            **({SECTION_MIME: strip.page_data(STRIP_WIDTH_IN)} if strip is not None else {}),
             FINDING_MIME: self.diagnosis.to_dict(),
             "text/html": answer_html(answer, self.language)
             + (f"\n<p>{escape(record)}</p>" if record else ""),
@@ -84,120 +92,138 @@ def answer_html(answer: Answer, language: str = "en") -> str:
     return "\n".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A cause as texts: its heading, mechanism, evidence with SQL, blind spots and next test."""
+
+    head: str
+    is_open: bool
+    detail: str
+    evidence: tuple[tuple[str, str], ...]
+    not_seen: str
+    next_test: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class FindingsView:
-    """All hypotheses, most probable first, with evidence, numbers, blind spots and next test.
+class FindingsView(View):
+    """All hypotheses, most probable first.
 
     ``case`` is the case as an argument of a command.
     """
 
-    ranking: tuple[Ranked, ...]
-    titles: Mapping[str, Text]
-    zone: tzinfo
+    hypotheses: tuple[Hypothesis, ...]
     language: str = "en"
     case: str = "CASE"
 
     def __repr__(self) -> str:
         """Return the number of causes in one line."""
-        return described(self, f"of {len(self.ranking)} causes")
+        return described(self, f"of {len(self.hypotheses)} causes")
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def to_html(self) -> str:
+        """Return each hypothesis folded, those that are still open unfolded."""
         linked: dict[str, int] = {}
-        return {
-            "text/html": "\n".join(self._html(entry, linked) for entry in self.ranking),
-            "text/plain": redacted("\n\n".join(self._text(entry) for entry in self.ranking)),
-        }
+        return "\n".join(self._html(entry, linked) for entry in self.hypotheses)
 
-    def _render(self, text: Text) -> str:
-        return render(text, self.language, self.zone)
+    def to_text(self) -> str:
+        """Return the hypotheses as paragraphs."""
+        return redacted("\n\n".join(self._text(entry) for entry in self.hypotheses))
 
-    def _head(self, entry: Ranked) -> str:
-        cause = entry.finding.cause
-        named = self.titles.get(cause) or Resource(_words(cause))
-        title = Resource(named) if isinstance(named, str) else named
-        is_open = all(one.status != "supported" for one in self.ranking)
-        if is_open and entry in undecided(self.ranking):
-            return self._render(message("finding-head-in-question", title=title))
-        return self._render(
-            message(
-                "finding-head",
-                title=title,
-                status=Choice(entry.status),
-                probability=Probability(entry.probability),
-            )
-        )
-
-    def _html(self, entry: Ranked, linked: dict[str, int]) -> str:
-        found = entry.finding
-        body = [f"<p>{coded(self._sentence(found.detail))}</p>"] if found.detail else []
-        items = [
-            f"<li>{coded(self._evidence(item))} {self._rows(item, linked)}</li>"
-            for item in _ordered(found.evidence)
-        ]
+    def _html(self, entry: Hypothesis, linked: dict[str, int]) -> str:
+        body = [f"<p>{coded(entry.detail)}</p>"] if entry.detail else []
+        items = [f"<li>{coded(text)} {self._rows(sql, linked)}</li>" for text, sql in entry.evidence]
         body += ["<ul>", *items, "</ul>"]
-        if not found.evidence:
+        if not entry.evidence:
             body = [f"<p>{escape(label('finding-no-evidence', self.language))}</p>"]
-        if found.not_covered:
-            text = self._render(sentences(*found.not_covered))
-            body.append(f"<p><em>{self._label('finding-not-seen')}</em> {coded(text)}</p>")
-        if found.next_test:
-            text = self._render(found.next_test)
-            body.append(f"<p><em>{self._label('finding-next-test')}</em> {coded(text)}</p>")
-        is_open = entry.probability >= OPEN_FROM and entry.status != "refuted"
-        head = escape(self._head(entry))
+        body += [f"<p><em>{escape(name)}</em> {coded(text)}</p>" for name, text in self._rest(entry)]
         return (
-            f"<details{' open' if is_open else ''}><summary><strong>{head}</strong></summary>\n"
-            + "\n".join(body)
-            + "\n</details>"
+            f"<details{' open' if entry.is_open else ''}><summary><strong>{escape(entry.head)}</strong>"
+            "</summary>\n" + "\n".join(body) + "\n</details>"
         )
 
-    def _label(self, message_id: str) -> str:
-        return escape(label(message_id, self.language))
+    def _rest(self, entry: Hypothesis) -> list[tuple[str, str]]:
+        """Return blind spots and next test, each after its name."""
+        rest = (("finding-not-seen", entry.not_seen), ("finding-next-test", entry.next_test))
+        return [(label(name, self.language), text) for name, text in rest if text]
 
-    def _sentence(self, text: Text) -> str:
-        return rendered_sentence(text, self.language, self.zone)
+    def _text(self, entry: Hypothesis) -> str:
+        lines = [entry.head, *([entry.detail] if entry.detail else [])]
+        lines += [f"  {text}" for text, _ in entry.evidence]
+        return "\n".join([*lines, *(f"  {name} {text}" for name, text in self._rest(entry))])
 
-    def _text(self, entry: Ranked) -> str:
-        found = entry.finding
-        lines = [self._head(entry), *([self._sentence(found.detail)] if found.detail else [])]
-        lines += [f"  {self._evidence(item)}" for item in _ordered(found.evidence)]
-        not_seen = label("finding-not-seen", self.language)
-        lines += [f"  {not_seen} {self._render(text)}" for text in found.not_covered]
-        if found.next_test:
-            lines.append(f"  {label('finding-next-test', self.language)} {self._render(found.next_test)}")
-        return "\n".join(lines)
-
-    def _evidence(self, item: Evidence) -> str:
-        side = (item.weight > 0.05) - (item.weight < -0.05)
-        basis = message(
-            "finding-basis",
-            side=Choice(_SIDES[side]),
-            weight=Number(round(abs(item.weight), 1)),
-            rows=item.rows,
-            table=Resource(item.table),
-        )
-        return f"{_SIGNS[side]} {self._sentence(item.statement)} [{self._render(basis)}]"
-
-    def _rows(self, item: Evidence, linked: dict[str, int]) -> str:
+    def _rows(self, sql: str, linked: dict[str, int]) -> str:
         """Return the collapsed query for the rows of an observation; a link if the page already has it."""
-        if not item.sql:
+        if not sql:
             return ""
-        its_rows = self._label("finding-its-rows")
-        if item.sql in linked:
-            return f'<a href="#rows-{linked[item.sql]}">{its_rows}</a>'
-        place = linked[item.sql] = len(linked) + 1
+        its_rows = escape(label("finding-its-rows", self.language))
+        if sql in linked:
+            return f'<a href="#rows-{linked[sql]}">{its_rows}</a>'
+        place = linked[sql] = len(linked) + 1
         style = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:12em;overflow-y:auto"
-        query = f'<pre style="{style}"><code>{escape(item.sql)}</code></pre>'
+        query = f'<pre style="{style}"><code>{escape(sql)}</code></pre>'
         how = message("finding-query", command=Code(f"watchme case sql {self.case}"), method=Code("page.sql"))
         return (
-            f'<details id="rows-{place}"><summary>{its_rows}</summary>\n<p>{coded(self._render(how))}</p>\n'
-            f"{query}</details>"
+            f'<details id="rows-{place}"><summary>{its_rows}</summary>\n'
+            f"<p>{coded(render(how, self.language))}</p>\n{query}</details>"
         )
 
 
-def rendered_sentence(text: Text, language: str, zone: tzinfo) -> str:
-    """Return a text as a sentence: messages are sentences, plain strings may be clauses."""
-    return render(as_sentence(text) if isinstance(text, str) else text, language, zone)
+def findings_view(
+    ranking: Sequence[Ranked],
+    titles: Mapping[str, Text],
+    zone: tzinfo,
+    language: str = "en",
+    case: str = "CASE",
+) -> FindingsView:
+    """Return the hypotheses of a ranking with evidence, numbers, blind spots and next test.
+
+    ``titles`` has the title of each cause by its id, and ``case`` is the case as an argument of a command.
+    """
+
+    def said(text: Text) -> str:
+        # Messages are sentences; plain texts may be clauses.
+        return render(as_sentence(text) if isinstance(text, str) else text, language, zone)
+
+    return FindingsView(
+        tuple(
+            Hypothesis(
+                render(_head(entry, ranking, titles), language, zone),
+                entry.probability >= OPEN_FROM and entry.status != "refuted",
+                said(entry.finding.detail) if entry.finding.detail else "",
+                tuple(
+                    (_evidence(item, said(item.statement), language), item.sql or "")
+                    for item in sorted(entry.finding.evidence, key=lambda item: -abs(item.weight))
+                ),
+                render(sentences(*entry.finding.not_covered), language, zone),
+                render(entry.finding.next_test, language, zone),
+            )
+            for entry in ranking
+        ),
+        language,
+        case,
+    )
+
+
+def _head(entry: Ranked, ranking: Sequence[Ranked], titles: Mapping[str, Text]) -> Text:
+    cause = entry.finding.cause
+    named = titles.get(cause) or cause.replace("_", " ")
+    title = Resource(named) if isinstance(named, str) else named
+    is_open = all(one.status != "supported" for one in ranking)
+    if is_open and entry in undecided(ranking):
+        return message("finding-head-in-question", title=title)
+    probability = Probability(entry.probability)
+    return message("finding-head", title=title, status=Choice(entry.status), probability=probability)
+
+
+def _evidence(item: Evidence, statement: str, language: str) -> str:
+    side = (item.weight > 0.05) - (item.weight < -0.05)
+    basis = message(
+        "finding-basis",
+        side=Choice(_SIDES[side]),
+        weight=Number(round(abs(item.weight), 1)),
+        rows=item.rows,
+        table=Resource(item.table),
+    )
+    return f"{_SIGNS[side]} {statement} [{render(basis, language)}]"
 
 
 def conclusion(diagnosis: Diagnosis, zone: tzinfo, language: str = "en") -> TextView:
@@ -214,11 +240,3 @@ def next_evidence(missing: Sequence[Missing], zone: tzinfo = UTC, language: str 
     heads = (*(label(f"next-evidence-{name}", language) for name in ("what", "why", "how")),)
     caption = label("next-evidence-caption", language)
     return TableView(caption, heads, rows, note, commands=frozenset({2}))
-
-
-def _ordered(evidence: Sequence[Evidence]) -> list[Evidence]:
-    return sorted(evidence, key=lambda item: -abs(item.weight))
-
-
-def _words(cause: str) -> str:
-    return cause.replace("_", " ")

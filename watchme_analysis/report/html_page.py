@@ -1,15 +1,19 @@
-"""The HTML page of a report and the index of all reports; both need no network and no scripts."""
+"""The HTML page of a report and the index of all reports; both need no network and no scripts.
+
+The page shows the sections that the cells of its notebook handed over as data, see
+:data:`watchme_analysis.present.display.SECTION_MIME`; other outputs of a cell are shown as Jupyter does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from watchme_analysis.config import load_config
 from watchme_analysis.inference.findings import FINDING_MIME
-from watchme_analysis.notebook.section import PAGE_MIME
-from watchme_analysis.present.display import SVG, coded
+from watchme_analysis.present.display import SECTION_MIME, LinksView, TableView, TextView, View
+from watchme_analysis.present.finding import FindingsView, Hypothesis
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import PAGE, locked, settle_killed
@@ -23,6 +27,9 @@ from watchme_analysis.text.render import label, render
 # Tags of cells that the page presents in another way (see the docstring of the package), and of papermill's
 # error note.
 _LEFT_OUT = {"notebook-only", outputs.ANSWER, "papermill-error-cell-tag"}
+# Tags of cells whose code is no part of the page.
+_PARAMETERS = {"parameters", "injected-parameters"}
+_VIEWS: dict[str, type[View]] = {view.__name__: view for view in (TableView, TextView, LinksView)}
 
 
 def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
@@ -35,50 +42,32 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     result
         Content of ``result.json``.
     folder
-        Folder of the run, which already contains the figure files.
+        Folder of the run.
     """
-    import nbformat
-    from nbconvert.exporters.html import HTMLExporter
-
     language = language_of(result)
-    exporter = HTMLExporter(
-        template_name="report",
-        extra_template_basedirs=[str(TEMPLATES)],
-        exclude_anchor_links=True,
-        language_code=language,
-    )
-    # Set before a template is loaded, because nbconvert does not escape values.
-    exporter.environment.autoescape = True
-    node = nbformat.from_dict(notebook)
-    for cell in node.cells:
-        cell.source = "".join(cell.source)  # a notebook that never ran has its lines as a list
-    for _, output in outputs.outputs(node):
-        if PAGE_MIME in output.get("data", {}):
-            output["data"]["text/html"] = output["data"][PAGE_MIME]
-    node.cells = _title_alone([_translated(cell, language) for cell in node.cells if _is_shown(cell)])
-    for name, output in outputs.name_figures(node):
-        output["metadata"]["file"] = name
     found = facts(result)
-    lead = _strip(notebook)
     own = bool(found.own and not found.error)
-    question = _titled(node.cells, "" if found.own or found.error else found.headline)
-    resources = {
+    title, intro, sections = _sections(notebook, language)
+    lead = _taken(sections) if own else _strip(notebook)
+    shown = {
         "result": result,
         "facts": found,
-        "question": question,
-        "lead": _lead(node.cells) if own else lead,
+        "own": own,
+        "title": title if found.own or found.error else found.headline,
+        "question": title,
+        "intro": intro,
+        "lead": lead,
         "actions": action_rows(result),
-        "sections": _sections(node.cells),
-        "coded": coded,
+        "sections": sections,
         "remedies": {
             _cause_title(result, cause, language): steps(path)
             for cause, path in remedy_page(result.get("diagnosis"), language).items()
         },
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        "described": outputs.described,
+        "language": language,
         "label": lambda message_id: label(message_id, language),
     }
-    html, _ = exporter.from_notebook_node(node, resources)
+    html = template("report.html.j2").render(shown)
     (folder / PAGE).write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
@@ -87,68 +76,90 @@ def _cause_title(result: Mapping[str, Any], cause: str, language: str) -> str:
     return render(titles[cause], language)
 
 
-def _is_shown(cell: Any) -> bool:
-    failed = any(output["output_type"] == "error" for output in cell.get("outputs", ()))
-    return failed or not _LEFT_OUT & set(cell.metadata.get("tags", ()))
+def _sections(notebook: Mapping[str, Any], language: str) -> tuple[str, str, list[dict[str, Any]]]:
+    """Return the title of a notebook, the text below it, and its cells by level-2 heading.
+
+    Each section is a dictionary with ``title`` and ``cells``; the first has no title.
+    """
+    title, intro = "", ""
+    sections: list[dict[str, Any]] = [{"title": "", "cells": []}]
+    for at, cell in enumerate(notebook["cells"]):
+        text = "".join(cell["source"])  # a notebook that never ran has its lines as a list
+        found = [_shown(output) for output in cell.get("outputs", ())]
+        tags = set(cell["metadata"].get("tags", ()))
+        if _LEFT_OUT & tags and not any(output["kind"] == "error" for output in found):
+            continue
+        if cell["cell_type"] == "code":
+            if found or not _PARAMETERS & tags:
+                # A sentence that says what the data say explains itself.
+                code = "" if text.endswith(".reading") else text
+                sections[-1]["cells"].append({"code": code, "outputs": found})
+            continue
+        text = cell["metadata"].get(language) or text
+        heading, _, rest = text.partition("\n")
+        if at == 0 and heading.startswith("# "):
+            title, intro = heading[2:].strip(), rest.strip()
+            continue
+        if heading.startswith("## "):
+            sections.append({"title": heading[3:].strip(), "cells": []})
+            text = rest.strip()
+        if text:
+            sections[-1]["cells"].append({"prose": text})
+    return title, intro, sections
 
 
-def _translated(cell: Any, language: str) -> Any:
-    """Return a cell with its text in a language, if it has one beside the English source."""
-    text = cell.metadata.get(language)
-    return type(cell)({**cell, "source": text}) if cell.cell_type == "markdown" and text else cell
+def _shown(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an output of a cell as the template takes it: its ``kind`` and what that needs."""
+    kind = output["output_type"]
+    if kind == "error":
+        lines = "\n".join(output.get("traceback", ()))
+        return {"kind": "error", "name": output["ename"], "message": output["evalue"], "text": lines}
+    if kind == "stream":
+        return {"kind": output["name"], "text": "".join(output["text"])}
+    data: dict[str, Any] = {
+        name: "".join(value) if isinstance(value, list) else value for name, value in output["data"].items()
+    }
+    section = data.get(SECTION_MIME)
+    if section is not None and FINDING_MIME not in data:
+        return _of_section(section)
+    if outputs.PNG in data:
+        about = {name: outputs.described(output, name) for name in ("alt", "caption")}
+        return {"kind": "picture", "png": data[outputs.PNG].replace("\n", ""), **about}
+    for name in ("text/html", "text/markdown"):
+        if name in data:
+            return {"kind": name.partition("/")[2], "text": data[name]}
+    return {"kind": "text", "text": data.get("text/plain", "")}
 
 
-def _title_alone(cells: list[Any]) -> list[Any]:
-    """Return cells with the title split from the text below it, because the answer is shown in between."""
-    if not cells:
-        return cells
-    first = cells[0]
-    title, _, rest = first.source.partition("\n")
-    if first.cell_type != "markdown" or not title.startswith("# ") or not rest.strip():
-        return cells
-    parts = ({"source": title}, {"source": rest.strip(), "id": f"{first.get('id', '')}-told"})
-    return [*(type(first)({**first, **part}) for part in parts), *cells[1:]]
+def _of_section(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the view of a section as the template takes it, rendered as its notebook renders it."""
+    values = {name: value for name, value in data.items() if name != "view"}
+    if data["view"] is None:
+        return {"kind": "nothing"}
+    if data["view"] == "FigureView":
+        return {"kind": "figure", **values}
+    if data["view"] == FindingsView.__name__:
+        hypotheses = tuple(Hypothesis(**entry) for entry in values.pop("hypotheses"))
+        return {"kind": "html", "text": FindingsView(hypotheses, **values).to_html()}
+    return {"kind": "html", "text": _VIEWS[data["view"]](**values).to_html()}
 
 
-def _titled(cells: list[Any], headline: str) -> str:
-    """Give a page its headline as title, if it has one; return the title of the notebook."""
-    if not cells:
-        return ""
-    first = cells[0]
-    if first.cell_type != "markdown" or not first.source.startswith("# "):
-        return ""
-    title = str(first.source.partition("\n")[0][2:])
-    if headline:
-        cells[0] = type(first)({**first, "source": f"# {headline}"})
-    return title
+def _strip(notebook: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the strip that the answer came with; None without one."""
+    data: Iterator[Mapping[str, Any]] = (output.get("data", {}) for _, output in outputs.outputs(notebook))
+    found = (each[SECTION_MIME] for each in data if FINDING_MIME in each and SECTION_MIME in each)
+    return next(map(_of_section, found), None)
 
 
-def _strip(notebook: Any) -> Any:
-    """Return the output with the strip that the answer came with, else None."""
-    found = (output for _, output in outputs.outputs(notebook) if FINDING_MIME in output.get("data", {}))
-    return next((output for output in found if SVG in output["data"]), None)
-
-
-def _lead(cells: list[Any]) -> Any:
-    """Return the first figure, taken out of its cell; None without one."""
-    for at, cell in enumerate(cells):
-        for number, output in enumerate(cell.get("outputs", ())):
-            if outputs.PNG in output.get("data", {}):
-                rest = [*cell.outputs[:number], *cell.outputs[number + 1 :]]
-                cells[at] = type(cell)({**cell, "outputs": rest})
-                return output
+def _taken(sections: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the first figure, taken out of its section; None without one."""
+    for section in sections:
+        for cell in section["cells"]:
+            for output in cell.get("outputs", ()):
+                if output["kind"] in ("figure", "picture"):
+                    cell["outputs"].remove(output)
+                    return dict(output)
     return None
-
-
-def _sections(cells: list[Any]) -> dict[str, str]:
-    """Take the level-2 headings out of their cells; return them by the id of the cell."""
-    found = {}
-    for at, cell in enumerate(cells):
-        heading, _, rest = cell.source.partition("\n")
-        if cell.cell_type == "markdown" and heading.startswith("## "):
-            found[str(cell.get("id", ""))] = heading[3:].strip()
-            cells[at] = type(cell)({**cell, "source": rest.strip()})
-    return found
 
 
 INDEX = "index.html"

@@ -170,9 +170,22 @@ def template(name: str) -> Any:
 
     # Without the newline at its end, so that rows can be joined.
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, keep_trailing_newline=True)
-    environment.filters["dates"] = _with_whole_dates
-    environment.filters["coded"] = coded
+    filters = {"dates": _with_whole_dates, "coded": coded, "markdown": _markdown, "plain": _plain}
+    environment.filters.update(filters)
     return environment.get_template(name)
+
+
+def _markdown(text: str) -> str:
+    from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+    return str(markdown2html_mistune(text))
+
+
+def _plain(text: str) -> str:
+    """Return text without the colours of a terminal."""
+    from nbconvert.filters.ansi import strip_ansi
+
+    return str(strip_ansi(text))
 
 
 def _with_whole_dates(text: str) -> Any:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case
     from watchme_analysis.inference.findings import Ranked
     from watchme_analysis.notebook import BacklogPage, HealthPage
+    from watchme_analysis.notebook.section import Section
 
 # Rows of the timeline at most; further changes are in the page.
 _MOST_CHANGES = 30
@@ -178,8 +179,8 @@ class PostmortemText:
         heads = (self._label("column-time"), self._label("postmortem-event"))
         yield f"{markdown_text(self._zone_note())}\n\n{markdown_rows(heads, self._events())}"
         yield self._heading("impact")
-        shown = page.sections.get("missed_work") or page.sections.get("fates")
-        yield markdown_table(shown()) if shown else ""
+        shown: Section = getattr(page, "fates" if page.investigation.question == "health" else "missed_work")
+        yield markdown_table(shown())
         yield self._heading("cause")
         yield from self._cause()
         yield from self._others("refuted", "ruled-out")

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any, Protocol
 
 from watchme_analysis.case.importer import IMPORTS_VARIABLE
@@ -376,8 +375,6 @@ class Execution:
 
     def _notebook_starts(self, notebook: Any) -> None:
         self.notebook = notebook
-        # The page needs this import, and meanwhile this process only waits for the kernel.
-        Thread(target=import_module, args=("nbconvert.exporters.html",), daemon=True).start()
 
     def _cell_starts(self, cell: Any, cell_index: int) -> None:
         # Saved before each cell, so that a killed run can be analysed; on one line in a tenth of the time, as

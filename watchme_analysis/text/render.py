@@ -242,8 +242,14 @@ def value_label(kind: str, value: str, language: str) -> str:
 
     Their ids begin with the kind, such as ``vantage``.
     """
+    said = value_message(kind, value)
+    return render(said, language) if isinstance(said, Message) else value
+
+
+def value_message(kind: str, value: str) -> Message | Resource:
+    """Return the words of :func:`value_label` as the value of a message."""
     message_id = f"{kind}-{value.replace('_', '-').replace(' ', '-')}"
-    return label(message_id, language) if message_id in catalogue(language).ids else value
+    return message(message_id) if message_id in catalogue("en").ids else Resource(value)
 
 
 def parse_language(name: str) -> str:

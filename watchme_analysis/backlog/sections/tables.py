@@ -166,7 +166,7 @@ def missed_work_table(
     if unread:
         note = f"{note} {render(message('missed-work-unread', files=unread), language)}".strip()
     heads = (
-        render(message("unit", unit=unit), language),
+        label("column-unit", language, unit=unit),
         *(label(f"column-{name}", language) for name in ("items", "which")),
     )
     caption = render(message("missed-work-caption", unit=unit), language)
