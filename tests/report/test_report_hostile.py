@@ -25,6 +25,8 @@ MARKUP = (
     """<style>*{}<img src="x" onerror="x"><!-- &lt; &quot;"""
 )
 CLOSING = "</title></style></script></pre></summary></details></td></table></section>"
+# Elements of a figure.
+DRAWN = {"svg", "defs", "g", "path", "use", "title", "rect", "circle", "clippath", "image", "pattern"}
 # The same characters without those that mean something in HTML.
 HARMLESS = str.maketrans("<>\"'&", "([$_%")
 POLICY = {"base-uri 'none'", "form-action 'none'", "default-src 'none'"}
@@ -36,8 +38,17 @@ class Elements(HTMLParser):
     def __init__(self):
         super().__init__()
         self.found = []
+        self._is_figure = False
+
+    def handle_endtag(self, tag):
+        self._is_figure &= tag != "svg"
 
     def handle_starttag(self, tag, attributes):
+        # How many glyphs and marks a figure has, and its size, depend on the names in it.
+        if tag == "svg" or self._is_figure:
+            self._is_figure = True
+            assert tag in DRAWN and not any(name.startswith("on") for name, _ in attributes)
+            return
         values = {name: value for name, value in attributes if name not in ("alt", "src")}
         pictures = [value.split(",")[0] for name, value in attributes if name == "src"]
         self.found.append((tag, [name for name, _ in attributes], values, pictures))

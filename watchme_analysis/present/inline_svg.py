@@ -148,8 +148,12 @@ def _title(words: str) -> str:
 
 def _bars(axis: Axes) -> Iterator[tuple[Axes, Any, str]]:
     """Yield the bars of an axis with their corners, and the row or time, the label and the length of each."""
+    from matplotlib.container import BarContainer
+
     rows = [text.get_text() for text in axis.get_yticklabels()]
     for container in axis.containers:
+        if not isinstance(container, BarContainer):  # such as the marks of intervals
+            continue
         is_flat = getattr(container, "orientation", "vertical") == "horizontal"
         name = str(container.get_label())
         for bar in container:
