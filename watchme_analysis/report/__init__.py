@@ -18,8 +18,9 @@ The interface between a notebook and this package:
 * Answer: for a question beyond the cause, the cell tagged ``answer`` contains the result in its
   ``text/plain``, one sentence per line. The page begins with it. Cells with that tag, such as its heading,
   are not repeated below.
-* Page: an output's :data:`watchme_analysis.notebook.section.PAGE_MIME` is shown on the page instead of its
-  ``text/html``, such as a whole table instead of the first rows of a frame.
+* Page: an output's :data:`watchme_analysis.present.display.SECTION_MIME` is the data of a section, which the
+  page renders instead of the output's other forms, such as a whole table instead of the first rows of a
+  frame.
 * Cells tagged ``notebook-only`` are executed and stored in the notebook but omitted from the page, which has
   its own presentation of the answer and the parameters.
 * Imports: a folder of raw evidence is imported once, before the kernel starts; the kernel finds that import
