@@ -255,12 +255,24 @@ def of_values():
     return {f"{kind}-" for text in texts for kind in re.findall(r'value_label\(\s*"([a-z-]+)"', text)}
 
 
+def of_pages():
+    """Return the texts in the methods of pages, which hand ids of messages on to the tables of a page."""
+    places = (PACKAGE / "notebook").glob("*.py")
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in places)
+    nodes_of_pages = (node for tree in trees for node in ast.walk(tree))
+    return {node.value for node in nodes_of_pages if isinstance(node, ast.Constant)}
+
+
 @pytest.mark.slow
 def test_no_message_is_without_a_use():
     exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix}
     exact |= of_templates() | {*OF_CLICK.values()}
     prefixes = tuple(message_id for _, message_id, is_prefix, _, _ in uses() if is_prefix)
     prefixes += tuple(of_values())
+    exact |= of_pages()
+    # Those of values and of rows, which pages compose.
+    kinds = ("fate", "message-state", "nginx-error", "pattern", "phase", "queue-metric", "vantage", "opened")
+    prefixes += tuple(f"{kind}-" for kind in (*kinds, "dead-letters-caption"))
     assert [name for name in parsed("en") if name not in exact and not name.startswith(prefixes)] == []
 
 

@@ -142,8 +142,11 @@ class FindingsView(View):
 
     def _rest(self, entry: Hypothesis) -> list[tuple[str, str]]:
         """Return blind spots and next test, each after its name."""
-        rest = (("finding-not-seen", entry.not_seen), ("finding-next-test", entry.next_test))
-        return [(label(name, self.language), text) for name, text in rest if text]
+        rest = (
+            (label("finding-not-seen", self.language), entry.not_seen),
+            (label("finding-next-test", self.language), entry.next_test),
+        )
+        return [(name, text) for name, text in rest if text]
 
     def _text(self, entry: Hypothesis) -> str:
         lines = [entry.head, *([entry.detail] if entry.detail else [])]
