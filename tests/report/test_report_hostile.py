@@ -25,6 +25,8 @@ MARKUP = (
     """<style>*{}<img src="x" onerror="x"><!-- &lt; &quot;"""
 )
 CLOSING = "</title></style></script></pre></summary></details></td></table></section>"
+# An address in the AWS console, in which all but these characters are percent-encoded.
+CONSOLE = re.compile(r"https://[a-z0-9-]+\.console\.aws\.amazon\.com/[\w/?=#&%$*~().!:;@+,'-]*$")
 # Elements of a figure.
 DRAWN = {"svg", "defs", "g", "path", "use", "title", "rect", "circle", "clippath", "image", "pattern"}
 # The same characters without those that mean something in HTML.
@@ -50,6 +52,8 @@ class Elements(HTMLParser):
             assert tag in DRAWN and not any(name.startswith("on") for name, _ in attributes)
             return
         values = {name: value for name, value in attributes if name not in ("alt", "src")}
+        if CONSOLE.match(values.get("href", "")):  # the name of a queue is a part of the address
+            values["href"] = "console"
         pictures = [value.split(",")[0] for name, value in attributes if name == "src"]
         self.found.append((tag, [name for name, _ in attributes], values, pictures))
 
