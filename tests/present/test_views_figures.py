@@ -15,6 +15,7 @@ from watchme_analysis.health.sections.followed import plot_waterfall
 from watchme_analysis.health.sections.timeline import plot_health_timeline
 from watchme_analysis.inference.findings import Evidence, Finding, Ranked
 from watchme_analysis.present import style
+from watchme_analysis.present.bars import plot_bars
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.queues.baseline import binned
 from watchme_analysis.queues.pipeline import pipelines
@@ -339,3 +340,11 @@ def test_no_two_lines_of_a_panel_differ_in_colour_alone():
         == len({one["color"] for one in strokes})
         == len(SERIES)
     )
+
+
+def test_a_row_without_a_name_has_a_bar_of_its_own():
+    frame = pd.DataFrame({"item": ["a", None], "messages": [2, 3]})
+    picture = plot_bars(frame, "item", {"messages": "messages"}, "work")
+    (axis,) = picture.figure.axes
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["a", "–"]
+    assert [bar.get_width() for bar in axis.patches] == [2, 3]

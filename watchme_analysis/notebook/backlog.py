@@ -36,6 +36,7 @@ from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
 from watchme_analysis.queues.work_done import unit_of, work_item_settings
 from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.text.formats import MISSING
 from watchme_analysis.text.message import Duration, Translated
 from watchme_analysis.text.render import duration_label
 
@@ -275,13 +276,17 @@ class BacklogPage(Page):
         return self._dead_letters("age_days")
 
     def _dead_letters(self, key: str) -> Section:
+        import pandas as pd
+
         frame = self._of_the_queue(dead_letters_by(self.investigation, key, self.language))
 
         def names(language: str) -> list[str]:
-            """Return queue and age of each row."""
-            ends = [duration_label(86400.0 * (days + 1), language) for days in frame["age_days"]]
-            rows = zip(frame["queue"], frame["age_days"], ends, strict=True)
-            return [f"{queue} · {days}–{end}" for queue, days, end in rows]
+            """Return queue and age of each row; a message without a time has no age."""
+            ages = [
+                MISSING if pd.isna(days) else f"{days}–{duration_label(86400.0 * (days + 1), language)}"
+                for days in frame["age_days"]
+            ]
+            return [f"{queue} · {age}" for queue, age in zip(frame["queue"], ages, strict=True)]
 
         counts, items = {"messages": "messages"}, key == "work_item"
         plots = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
-from watchme_analysis.text.formats import format_number
+from watchme_analysis.text.formats import MISSING, format_number
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import label
 
@@ -72,7 +72,7 @@ def plot_bars(  # noqa: PLR0913  a frame, its columns, and how they are drawn
             label=label(f"column-{values[column]}", words),
         )
         left = [start + size for start, size in zip(left, sizes, strict=True)]
-    names = shown[by].astype(str).tolist()
+    names = shown[by].astype("string").fillna(MISSING).tolist()
     labels = [style.wrapped(text, _LONGEST, words, most_lines=1) for text in drawn[:_MOST_BARS] or names]
     axis.set_yticks(range(len(shown)), labels)
     axis.set_ylim(len(shown) - 0.4, -0.6)
