@@ -214,14 +214,9 @@ def _forms() -> tuple[re.Pattern[str], ...]:
 class _Decoded:
     """A text as its readers see it.
 
-    Attributes
-    ----------
-    plain
-        The text with ASCII characters for full-width ones, of the same length.
-    text
-        The text without escapes.
-    starts
-        Where each of its characters begins in ``plain``, and the length of ``plain``; None without escapes.
+    ``plain`` has ASCII characters for full-width ones and is as long as the text; ``text`` is without
+    escapes. ``starts`` is where each of its characters begins in ``plain``, and the length of ``plain``; None
+    without escapes.
     """
 
     plain: str
@@ -340,16 +335,9 @@ def described(thing: object, about: str) -> str:
 
 
 def shortened(text: str, longest: int, end: str = "") -> str:
-    """Return a text of at most so many characters; secrets of one that is cut are masked before the cut.
+    """Return a text of evidence of at most ``longest`` characters; secrets are masked before the cut.
 
-    Parameters
-    ----------
-    text
-        Text of evidence.
-    longest
-        Characters that it may have.
-    end
-        Last characters of a text that was cut, such as an ellipsis.
+    ``end`` are the last characters of a text that was cut, such as an ellipsis.
     """
     if len(text) <= longest:
         return text
@@ -360,10 +348,7 @@ def shortened(text: str, longest: int, end: str = "") -> str:
 def is_secret_name(name: str) -> bool:
     """Return True when the value of a variable of this name is a secret, whatever it looks like.
 
-    Parameters
-    ----------
-    name
-        Name of an environment variable or setting, such as ``OPENAI_API_KEY`` or ``supabaseToken``.
+    Names are those of environment variables and settings, such as ``OPENAI_API_KEY`` or ``supabaseToken``.
     """
     if _VARIABLE_WORDS.search(_CAMEL_CASE_BREAK.sub("_", name)) and name.lower() not in _ORDINARY_NAMES:
         return True
@@ -373,15 +358,10 @@ def is_secret_name(name: str) -> bool:
 
 
 def is_secret_value(name: str, value: str) -> bool:
-    """Return True when a variable's value is a secret wherever it occurs.
+    """Return True when a variable's value, without quotation marks, is a secret wherever it occurs.
 
     The value of a name such as ``DB_PASSWORD`` is. Other keys, such as ``partition_key``, often hold ordinary
     words, which are in many texts: their value must look generated.
-
-    Parameters
-    ----------
-    name, value
-        Name of the variable, and its value without quotation marks.
     """
     if (
         not is_secret_name(name)
@@ -430,12 +410,7 @@ def _looks_generated(value: str) -> bool:
 def redacted_values(value: Any, raw: frozenset[str] = AS_RECORDED) -> Any:
     """Return a JSON value with :func:`redacted` applied to every text and every key in it.
 
-    Parameters
-    ----------
-    value
-        Texts, numbers, lists and mappings, nested.
-    raw
-        Fields to leave alone: what must stay as it is to be of use.
+    The fields ``raw`` are left alone: what must stay as it is to be of use.
     """
     if isinstance(value, str):
         masked = redacted(value)
@@ -462,14 +437,9 @@ def redacted_values(value: Any, raw: frozenset[str] = AS_RECORDED) -> Any:
 
 
 def redacted_cell(heading: str, text: str) -> str:
-    """Return the text of a table's cell; ``***`` when the heading names a secret.
+    """Return the text of a table's cell; ``***`` when the column's heading names a secret.
 
-    Parameters
-    ----------
-    heading
-        Heading of the column.
-    text
-        Text of the cell; a count and a sign for a missing value stay.
+    A count and a sign for a missing value stay.
     """
     plain = len(text) < 2 and not text.isalnum()
     return MASK if not plain and _is_secret_field(heading, text) else redacted(text)
@@ -520,18 +490,10 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """The name of a secret, as it stands before its value.
+    """The name of a secret, as it stands before its value, and which kind of :data:`_KINDS` it is.
 
-    Attributes
-    ----------
-    name, kind
-        The name, and which kind of :data:`_KINDS` it is.
-    quoted
-        Whether the name stands in quotation marks.
-    to
-        The characters between name and value.
-    in_path
-        Whether the name ends a path, of which something is said.
+    ``to`` are the characters between name and value; ``in_path`` tells whether the name ends a path, of which
+    something is said.
     """
 
     name: str

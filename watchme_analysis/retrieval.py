@@ -18,18 +18,9 @@ _MOST_NAMES = 2
 class Rejected:
     """A line or file that could not become a row.
 
-    Attributes
-    ----------
-    file
-        Name of the file, relative to the folder it came from.
-    line
-        Line number, counted from 1; 0 when the whole file or its tail is meant.
-    reason
-        Reason of the rejection.
-    text
-        The text itself, undecodable bytes escaped; cut at 2000 characters.
-    size_bytes
-        Length of the line before it was cut; None where no line is meant.
+    ``file`` is relative to the folder it came from; ``line`` counts from 1, and is 0 when the whole file or
+    its tail is meant. ``text`` has its undecodable bytes escaped and is cut at 2000 characters;
+    ``size_bytes`` is the length of the line before, None where no line is meant.
     """
 
     file: str
@@ -151,15 +142,10 @@ class Retrieval:
 
 
 def combined(parts: Sequence[Retrieval]) -> Retrieval:
-    """Return the retrieval of a frame that several sources fill, with theirs as ``parts``.
+    """Return the retrieval of a frame that several sources of the same kind fill, with theirs as ``parts``.
 
     Counts, bytes and costs are sums, None when no part states them. Rows are missing when any part lacks
     some. A note of one part among several is preceded by the part's origin.
-
-    Parameters
-    ----------
-    parts
-        At least one retrieval, all of the same kind of source.
     """
     from watchme_analysis.text.message import Resource, value_of
     from watchme_analysis.text.render import note as said
@@ -201,19 +187,8 @@ def _in_utc(moment: datetime) -> str:
 def check_lines(file: str, lines: int, accounted: int) -> None:
     """Check that every line of a file became a row or was counted as blank, joined, filtered or rejected.
 
-    Unlike an ``assert``, the check also runs under ``python -O``.
-
-    Parameters
-    ----------
-    file
-        Name of the file.
-    lines, accounted
-        Physical lines read, and the sum of the lines accounted for.
-
-    Raises
-    ------
-    AccountingError
-        When the two numbers differ.
+    When the physical lines and the sum of those accounted for differ, an AccountingError is raised: unlike an
+    ``assert`` also under ``python -O``.
     """
     if lines != accounted:
         from watchme_analysis.text.message import Choice

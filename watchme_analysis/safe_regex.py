@@ -53,19 +53,9 @@ class Pattern(Protocol):
 
 @lru_cache(maxsize=_KEPT_PATTERNS)
 def compiled(pattern: str, *, ignore_case: bool = False) -> Pattern:
-    """Return a compiled pattern of somebody else.
+    """Return a compiled pattern of somebody else, in the syntax that Perl, PCRE and RE2 have in common.
 
-    Parameters
-    ----------
-    pattern
-        Regular expression in the syntax that Perl, PCRE and RE2 have in common.
-    ignore_case
-        Whether upper and lower case are the same.
-
-    Raises
-    ------
-    UnsupportedPatternError
-        When the pattern is invalid, too large, or has look-around or a back reference.
+    One that is invalid, too large, or has look-around or a back reference is an UnsupportedPatternError.
     """
     import re2
 
@@ -107,17 +97,9 @@ class BytesPattern(Protocol):
 
 @lru_cache(maxsize=_KEPT_PATTERNS)
 def compiled_bytes(pattern: bytes) -> BytesPattern:
-    """Return a compiled pattern of bytes, in which ``.`` is any byte.
+    """Return a compiled pattern of bytes in the syntax of RE2, in which ``.`` is any byte.
 
-    Parameters
-    ----------
-    pattern
-        Regular expression in the syntax of RE2.
-
-    Raises
-    ------
-    UnsupportedPatternError
-        When the pattern is invalid or too large.
+    One that is invalid or too large is an UnsupportedPatternError.
     """
     import re2
 

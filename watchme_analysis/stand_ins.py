@@ -125,14 +125,8 @@ _SHORTEST_ID = 12
 class Redactor:
     """Redaction of the texts of one case, with the same stand-in for the same identity everywhere.
 
-    Parameters
-    ----------
-    level
-        A value of :data:`LEVELS`.
-    secrets
-        Values that are secret wherever they occur.
-    identities
-        Kind (``device``, ``user``, ``host``) of each value that names somebody.
+    ``secrets`` are values that are secret wherever they occur; ``identities`` has the kind (``device``,
+    ``user``, ``host``) of each value that names somebody.
     """
 
     def __init__(

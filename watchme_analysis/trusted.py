@@ -23,15 +23,7 @@ _KEY_BYTES = 32
 
 
 def is_trusted(path: Path, content: bytes, environ: Mapping[str, str]) -> bool:
-    """Return whether the user has confirmed this content of a file.
-
-    Parameters
-    ----------
-    path, content
-        The file, and its content.
-    environ
-        Environment variables, which name the user's folders.
-    """
+    """Return whether the user, whose folders ``environ`` names, has confirmed this content of a file."""
     mark = _mark(path, content, environ)
     return mark is not None and os.path.isfile(mark)  # noqa: PTH113  never raises
 
@@ -39,15 +31,7 @@ def is_trusted(path: Path, content: bytes, environ: Mapping[str, str]) -> bool:
 def trust(path: Path, content: bytes, environ: Mapping[str, str]) -> None:
     """Remember that the user has confirmed this content of a file.
 
-    Parameters
-    ----------
-    path, content, environ
-        As for :func:`is_trusted`.
-
-    Raises
-    ------
-    OSError
-        When the user has no folder that can be written to.
+    A user without a folder that can be written to is an OSError.
     """
     mark = _mark(path, content, environ)
     if mark is None:

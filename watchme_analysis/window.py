@@ -72,13 +72,7 @@ class Window:
 
 
 def parse_zone(name: str) -> tzinfo:
-    """Return the time zone of an IANA name such as ``Europe/Berlin``.
-
-    Raises
-    ------
-    InputError
-        When the zone is unknown.
-    """
+    """Return the time zone of an IANA name such as ``Europe/Berlin``; an unknown one is an InputError."""
     try:
         return ZoneInfo(_ZONES.get(name, name))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -103,10 +97,7 @@ def _known(moment: datetime, text: str) -> datetime:
 def parse_span(text: str) -> timedelta:
     """Return the time span of a text such as ``90s``, ``2h``, ``1d12h``, ``500ms``, ``1 hour``.
 
-    Raises
-    ------
-    InputError
-        When the text is no span.
+    Any other text is an InputError.
     """
     short = _WORDS.sub(r"\1", text.strip())
     parts = list(_SPAN.finditer(short))
@@ -121,20 +112,9 @@ def parse_span(text: str) -> timedelta:
 def parse_time(text: str, zone: tzinfo | None = None, now: datetime | None = None) -> datetime:
     """Return the UTC time of an ISO 8601 time, an epoch, or a span before now.
 
-    Parameters
-    ----------
-    text
-        ``2025-12-11T10:00+09:00``, ``2025-12-11``, ``1765415400`` (epoch seconds), ``now``, ``2h`` or
-        ``2 hours`` (before ``now``), ``today`` or ``yesterday`` (its beginning).
-    zone
-        Zone of times written without one; UTC unless given.
-    now
-        The moment that spans are counted from; the clock's unless given.
-
-    Raises
-    ------
-    InputError
-        When the text is none of these.
+    The text is ``2025-12-11T10:00+09:00``, ``2025-12-11``, ``1765415400`` (epoch seconds), ``now``, ``2h`` or
+    ``2 hours`` (before ``now``), ``today`` or ``yesterday`` (its beginning); any other is an InputError.
+    ``zone`` is that of times written without one, UTC unless given.
     """
     text = text.strip()
     current = now or datetime.now(UTC)
@@ -161,17 +141,8 @@ def moment_of(
 ) -> datetime:
     """Return the UTC time of a bound as Python code states it.
 
-    Parameters
-    ----------
-    value
-        Text as for :func:`parse_time`, a datetime (in ``zone`` when it has none), or a span before now.
-    zone, now
-        As for :func:`parse_time`.
-
-    Raises
-    ------
-    InputError
-        When the value is none of these.
+    That is a text as for :func:`parse_time`, a datetime (in ``zone`` when it has none), or a span before now;
+    anything else is an InputError.
 
     Examples
     --------

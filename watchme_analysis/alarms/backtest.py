@@ -117,15 +117,10 @@ def backtest(
 ) -> AlarmRun:
     """Return the states of an alarm over a recorded metric.
 
-    Parameters
-    ----------
-    history, rule
-        The recorded metric, and the rule, whose period must be a multiple of the recorded one.
-    span
-        Start and end of the recording, so that a sparse metric is evaluated where it has no data points too;
-        from its first to its last data point by default.
-    samples
-        SampleCount of the metric at the same period; needed when ``rule.low_samples`` is ``ignore``.
+    The rule's period must be a multiple of the recorded one. ``span`` is start and end of the recording, so
+    that a sparse metric is evaluated where it has no data points too; from its first to its last data point
+    by default. ``samples`` is the SampleCount of the metric at the same period, needed when
+    ``rule.low_samples`` is ``ignore``.
     """
     _check(rule, history.period_s)
     values = history.points(rule, span)
@@ -241,18 +236,9 @@ def run_of_points(
 ) -> AlarmRun:
     """Return the states of an alarm that is evaluated at each data point.
 
-    Parameters
-    ----------
-    points
-        True for breaching, False for not breaching, None for missing; oldest first.
-    times
-        Time of each evaluation.
-    rule
-        N, M, treatment of missing points and length of the evaluation range.
-    stride
-        Number of points from one period to the next; above 1 for a sliding window.
-    enough
-        Whether each evaluation has enough samples; without enough, the state stays. None: all have.
+    Points are True for breaching, False for not breaching, None for missing, oldest first; ``times`` are
+    those of each evaluation. ``stride`` is the number of points from one period to the next, above 1 for a
+    sliding window. Where an evaluation has not ``enough`` samples, the state stays; None: all have.
     """
     import numpy as np
     import pandas as pd

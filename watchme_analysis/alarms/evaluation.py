@@ -55,44 +55,20 @@ def evaluate(
     previous_state: str = "INSUFFICIENT_DATA",
     lone_point: str = "keep",
 ) -> str:
-    """Return the state of an alarm after one evaluation.
+    """Return the state of an alarm after one evaluation: ``OK``, ``ALARM`` or ``INSUFFICIENT_DATA``.
 
-    Parameters
-    ----------
-    points
-        One point per period over the evaluation range, oldest first: True for breaching, False for not
-        breaching, None for missing. In CloudWatch the range has at least ``evaluation_periods`` periods; the
-        exact length is not published.
-    evaluation_periods
-        N of "M out of N".
-    datapoints_to_alarm
-        M of "M out of N".
-    treat_missing_data
-        ``missing``, ``ignore``, ``breaching`` or ``notBreaching``.
-    previous_state
-        State before this evaluation, which some evaluations keep (see Notes).
-    lone_point
-        With ``missing``, what a few young breaching points lead to, which AWS does not document: ``keep`` the
-        state, ``insufficient`` data or ``ok``.
+    There is one point per period over the evaluation range, oldest first: True for breaching, False for not
+    breaching, None for missing. In CloudWatch the range has at least N (``evaluation_periods``) periods; the
+    exact length is not published. M (``datapoints_to_alarm``) is between 1 and N; the treatment is
+    ``missing``, ``ignore``, ``breaching`` or ``notBreaching``. Other values are an InputError.
 
-    Returns
-    -------
-    str
-        ``OK``, ``ALARM`` or ``INSUFFICIENT_DATA``.
-
-    Raises
-    ------
-    InputError
-        When M is not between 1 and N, or a state or treatment is unknown.
-
-    Notes
-    -----
     With N or more real points in range, the newest N decide, and the treatment has no effect. With fewer,
     ``breaching`` and ``notBreaching`` fill up to N. ``missing`` and ``ignore`` use the real points only: M
     breaching points result in ``ALARM``, and a real point that does not breach results in ``OK``. If all real
     points breach but there are fewer than M, ``missing`` results in ``ALARM`` once the oldest of them is at
     least M periods old, so that a single late point does not raise the alarm too early. Before that,
-    ``lone_point`` decides; with ``ignore`` the state stays.
+    ``lone_point`` decides, since AWS does not document it: ``keep`` the state, ``insufficient`` data or
+    ``ok``; with ``ignore`` the state stays. The state that stays is ``previous_state``.
     """
     check_rule_numbers(evaluation_periods, datapoints_to_alarm, treat_missing_data)
     if previous_state not in STATES:

@@ -38,16 +38,11 @@ def evidence_of(
     dead: int = 0,
     dead_by: Callable[[datetime], int] = lambda _: 0,
 ) -> dict[tuple[str, str], Evidence]:
-    """Return the evidence by alarm and resource, from the frame of ``trials.backtest_frame``.
+    """Return the evidence by alarm and resource, from the frame of :func:`.trials.backtest_frame`.
 
-    Parameters
-    ----------
-    start, span_s
-        Start of the incident, None without one, and length of the window in seconds.
-    affected
-        Resources of the incident; an alarm on another one is not meant to fire for it.
-    dead, dead_by
-        Messages that the incident moved to DLQs, and how many of them were there at a time.
+    ``start`` is that of the incident, None without one, and ``span_s`` the length of the window in seconds.
+    An alarm on a resource that is not ``affected`` is not meant to fire for the incident. ``dead`` messages
+    were moved to DLQs by it, and ``dead_by`` returns how many of them were there at a time.
     """
     return {
         (str(row["alarm"]), str(row["resource"])): _evidence(

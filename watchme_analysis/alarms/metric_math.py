@@ -56,8 +56,6 @@ def calculate(expression: str, series: Mapping[str, pd.Series]) -> pd.Series:
     ``series`` are data points by id, all on the same index; null for a missing data point, as in the result.
     An expression that can't be parsed, or has an unknown id or function, is an InputError.
 
-    Notes
-    -----
     If one operand has a data point and the other has not, the missing operand counts as 0. If both are
     missing, the result is missing. A division by zero results in a missing data point. ``FILL(id, value)``
     replaces missing data points; ``REPEAT`` and ``LINEAR`` fill them from the neighbouring data points.

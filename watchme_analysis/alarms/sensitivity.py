@@ -36,13 +36,10 @@ def sensitivity(
 ) -> pd.DataFrame:
     """Return the back-test with thresholds from a quarter to four times the original, and other M of N.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns of :func:`~watchme_analysis.alarms.trials.backtest_frame`, and ``threshold_factor``,
-        ``threshold`` in ``threshold_unit`` (``s``, ``%``, ``% of the timeout``; empty for a count),
-        ``datapoints_to_alarm`` and ``evaluation_periods``. An alarm on one data point is also evaluated on
-        two and three in a row; a threshold of 0 is also evaluated a few units higher.
+    Columns: those of :func:`.trials.backtest_frame`, and ``threshold_factor``, ``threshold`` in
+    ``threshold_unit`` (``s``, ``%``, ``% of the timeout``; empty for a count), ``datapoints_to_alarm`` and
+    ``evaluation_periods``. An alarm on one data point is also evaluated on two and three in a row; a
+    threshold of 0 is also evaluated a few units higher.
     """
     tried = [
         (factor, item)
@@ -91,12 +88,9 @@ def unpublished_sensitivity(
 ) -> pd.DataFrame:
     """Return the alarms whose times depend on what CloudWatch does not publish (:data:`UNPUBLISHED`).
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row per alarm and resource with a different result: ``alarm``, ``resource``, and for each NAME of
-        :data:`UNPUBLISHED` ``first_NAME`` (time at which it first fired) and ``rings_NAME`` (number of times
-        it fired). Empty without differences.
+    A row per alarm and resource with a different result: ``alarm``, ``resource``, and for each NAME of
+    :data:`UNPUBLISHED` ``first_NAME`` (time at which it first fired) and ``rings_NAME`` (number of times it
+    fired). Empty without differences.
     """
     import pandas as pd
 

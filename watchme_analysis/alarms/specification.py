@@ -308,8 +308,6 @@ _RESOURCE_KEYS = ("QueueName", "FunctionName", "InstanceId", "LoadBalancer")
 def existing_alarms(tables: Tables) -> tuple[AlarmSpec, ...]:
     """Return the existing alarms in the case.
 
-    Notes
-    -----
     An alarm without a static threshold (anomaly detection band, Metrics Insights query), or with a definition
     that can't be read, is returned without metrics, and its back-test has a note on it.
     """

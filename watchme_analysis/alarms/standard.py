@@ -21,11 +21,8 @@ def standard_alarms(tables: Tables, pipelines: tuple[Pipeline, ...]) -> list[dic
     ``first`` (datetime), ``times_raised``, ``in_alarm_at_end`` and ``uncertainty_s`` are evaluated on periods
     aligned to the clock: the true time is earlier by at most ``uncertainty_s``, because the metric has a
     longer period than the alarm. They are None without the metric, ``first`` also where the alarm would not
-    have fired. ``sliding`` has the same four values with the sliding window, which is CloudWatch's default.
-
-    Notes
-    -----
-    Source: Amazon CloudWatch User Guide, "Alarm evaluation window".
+    have fired. ``sliding`` has the same four values with the sliding window, which is CloudWatch's default
+    (Amazon CloudWatch User Guide, "Alarm evaluation window").
     """
     by_clock = backtest_alarms(tables, pipelines, WALL_CLOCK)
     sliding = backtest_alarms(tables, pipelines, STANDARD)

@@ -274,28 +274,17 @@ def backtest_frame(
     noticed: datetime | None = None,
     elsewhere: Spans | None = None,
 ) -> pd.DataFrame:
-    """Return the back-test as a frame.
+    """Return the back-test as a frame with :data:`COLUMNS`.
 
-    Parameters
-    ----------
-    results
-        Results of :func:`backtest_alarms`.
-    start, span_s
-        Start of the incident, None without one, and length of the window in seconds.
-    noticed
-        Time at which people noticed; None if unknown.
-    elsewhere
-        Times of other incidents by resource; the end is None while open. An alarm that fires for such an
-        incident is not a false alarm, and does not count as detection of this incident.
+    ``start`` is that of the incident, None without one, and ``span_s`` the length of the window in seconds.
+    ``elsewhere`` are times of other incidents by resource, the end None while open: an alarm that fires for
+    one is not a false alarm, and does not count as detection of this incident.
 
-    Returns
-    -------
-    pandas.DataFrame
-        :data:`COLUMNS`. ``label`` is the name in the specification where that differs.
-        ``minutes_after_start`` is of the first time that the alarm fired for the incident; an alarm in state
-        ALARM since long before the start notifies nobody. ``lead_minutes`` are from then until people
-        noticed; negative when people were earlier. ``false_a_week`` are false alarms a week: those before
-        the start that no other incident explains, or all without an incident.
+    ``label`` is the name in the specification where that differs. ``minutes_after_start`` is of the first
+    time that the alarm fired for the incident; an alarm in state ALARM since long before the start notifies
+    nobody. ``lead_minutes`` are from then until people ``noticed`` (None if unknown); negative when people
+    were earlier. ``false_a_week`` are false alarms a week: those before the start that no other incident
+    explains, or all without an incident.
     """
     import pandas as pd
 

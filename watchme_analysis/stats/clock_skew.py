@@ -33,16 +33,9 @@ _STRAY = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """The lead of one clock over another.
+    """The lead of one clock over another, in seconds: the middle and half of the range that the pairs allow.
 
-    Attributes
-    ----------
-    ahead_s
-        Seconds, the middle of the range that the pairs allow; NaN when unknown.
-    margin_s
-        Half of that range, in seconds.
-    pairs
-        Number of requests from which it was estimated.
+    ``ahead_s`` is NaN when unknown; ``pairs`` is the number of requests from which it was estimated.
     """
 
     ahead_s: float
@@ -57,12 +50,8 @@ def nested_skew(inner: tuple[pd.Series, pd.Series], outer: tuple[pd.Series, pd.S
     """Return the lead of an inner layer's clock over that of the layer around it.
 
     An inner layer begins after the outer one and ends before it, so each pair bounds the difference from both
-    sides, as two messages that cross do (F. Cristian, "Probabilistic clock synchronization", 1989).
-
-    Parameters
-    ----------
-    inner, outer
-        Start and end of each request (time) at both layers, rows aligned.
+    sides, as two messages that cross do (F. Cristian, "Probabilistic clock synchronization", 1989). ``inner``
+    and ``outer`` are start and end of each request (time), rows aligned.
     """
     import numpy as np
 
@@ -80,16 +69,9 @@ def skew_of_logs(
 ) -> Skew:
     """Return the lead of the second log's clock, from all records that may be of one request.
 
-    Parameters
-    ----------
-    one, other
-        Frames with the keys and ``second`` (float, the time of a record in seconds).
-    keys
-        Columns in which records of one request agree.
-    step_s
-        Resolution of the logs' times, in seconds.
-    most_s
-        Largest skew that is looked for, in seconds.
+    Both frames have the keys, in which records of one request agree, and ``second`` (float, the time of a
+    record in seconds). ``step_s`` is the resolution of the logs' times, ``most_s`` the largest skew that is
+    looked for, both in seconds.
     """
     import numpy as np
 
@@ -107,18 +89,9 @@ def skew_of_logs(
 def peak_skew(differences_s: Array, step_s: float = STEP_S) -> Skew:
     """Return the skew at which the time differences of possible pairs have their peak.
 
-    Parameters
-    ----------
-    differences_s
-        Time differences in seconds of every event of one clock to every event of the other that may be the
-        same. Differences of wrong pairs spread out, those of right pairs agree.
-    step_s
-        Seconds within which the differences of right pairs agree.
-
-    Returns
-    -------
-    Skew
-        Its ``pairs`` are those beyond the number expected by chance.
+    ``differences_s`` are those in seconds of every event of one clock to every event of the other that may be
+    the same: those of wrong pairs spread out, those of right pairs agree within ``step_s`` seconds. The
+    ``pairs`` of the result are those beyond the number expected by chance.
     """
     import numpy as np
 

@@ -8,10 +8,7 @@ from typing import Any
 def dominance(first: Any, second: Any) -> tuple[int, int, int]:
     """Return the number of pairs in which the value of ``second`` is larger, equal and smaller.
 
-    Parameters
-    ----------
-    first, second
-        Samples without missing values.
+    The samples have no missing values.
     """
     import numpy as np
 

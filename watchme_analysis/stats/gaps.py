@@ -19,16 +19,8 @@ _LEAST_S = 30.0
 def silent_intervals(moments: pd.Series) -> list[tuple[datetime, datetime]]:
     """Return the gaps between neighbouring rows that are far longer than usual.
 
-    Parameters
-    ----------
-    moments
-        Times of the rows, in any order; missing ones are left out.
-
-    Returns
-    -------
-    list of (start, end)
-        Last row before and first row after each gap, in order of time. Rows that are rare by nature have long
-        spacings, so a low count of rows alone makes no gap.
+    A gap is the last row before and the first row after it, in order of time; missing times are left out.
+    Rows that are rare by nature have long spacings, so a low count of rows alone makes no gap.
     """
     import pandas as pd
 
@@ -44,20 +36,11 @@ def silent_intervals(moments: pd.Series) -> list[tuple[datetime, datetime]]:
 
 
 def lost_points(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
-    """Return the intervals in which one of several series lacks an expected point.
+    """Return the intervals in which one of several series on one grid lacks an expected point.
 
-    Parameters
-    ----------
-    frame
-        Metrics on one grid.
-    columns
-        Series that are published together, as those of one queue are.
-
-    Returns
-    -------
-    pandas.Series
-        True in an interval without a point of a series that has one in nine of ten intervals in which any of
-        the series has one. A series that is published only above zero lacks nothing.
+    The series are published together, as those of one queue are. A point is expected of a series that has one
+    in nine of ten intervals in which any of them has one; a series that is published only above zero lacks
+    nothing.
     """
     known = frame[list(columns)].notna()
     published = known.any(axis=1)

@@ -35,14 +35,7 @@ def rate_elevation(
 ) -> Interval | None:
     """Return the interval in which events per trial are most clearly raised, or None without events.
 
-    Parameters
-    ----------
-    events, trials
-        Counts on the same grid; null counts as zero.
-    period_s
-        Period of the grid.
-    kind
-        Kind of the returned interval.
+    Events and trials are counts on the same grid of ``period_s``; null counts as zero.
     """
     return _scan(events, trials, period_s, _binomial, kind)
 
@@ -52,14 +45,7 @@ def count_elevation(
 ) -> Interval | None:
     """Return the interval in which counts most clearly exceed the expected ones, or None without events.
 
-    Parameters
-    ----------
-    counts, expected
-        Events and expected events on the same grid; null counts as zero.
-    period_s
-        Period of the grid.
-    kind
-        Kind of the returned interval.
+    Both are on the same grid of ``period_s``; null counts as zero.
     """
     return _scan(counts, expected, period_s, _poisson, kind)
 
@@ -187,18 +173,9 @@ def _around(places: Any, edge: int, step: int) -> Any:
 def densest_run(is_bad: Any, shares: tuple[float, float]) -> tuple[int, int, float]:
     """Return the first and last index and the score of the run in which ``is_bad`` is densest.
 
-    Parameters
-    ----------
-    is_bad
-        Booleans in order of time.
-    shares
-        Share of bad observations inside and outside of the run.
-
-    Returns
-    -------
-    first, last, score
-        The contiguous run with the highest log-likelihood ratio (Kadane's maximum subarray), which is the
-        score; ``last`` is before ``first`` when nothing is bad.
+    ``shares`` are those of bad observations inside and outside of the run. It is the contiguous run with the
+    highest log-likelihood ratio (Kadane's maximum subarray), which is the score; ``last`` is before ``first``
+    when nothing is bad.
     """
     inside, outside = shares
     gain = math.log(inside / outside)
@@ -215,17 +192,10 @@ def densest_run(is_bad: Any, shares: tuple[float, float]) -> tuple[int, int, flo
 
 
 def likeliest_bounds(is_bad: Any, bounds: tuple[int, int]) -> tuple[int, int]:
-    """Return bounds fitted to the shares of bad observations inside and outside of them.
+    """Return bounds (first and last index) fitted to the shares of bad observations in and outside of them.
 
     The shares are taken from the bounds, the densest run is searched for these shares, and so on until the
     bounds stay: each round makes the record likelier.
-
-    Parameters
-    ----------
-    is_bad
-        Booleans in order of time.
-    bounds
-        First and last index to begin with.
     """
     for _ in range(FITTED_TIMES):
         inside, outside = _shares(is_bad, bounds)

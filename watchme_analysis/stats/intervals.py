@@ -24,25 +24,13 @@ def within(rows: Rows, start: datetime, end: datetime) -> Rows:
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval of time with a kind, and the events counted in it.
+    """An interval of time with a kind, such as ``failures`` or ``surge``, and the events counted in it.
 
-    Attributes
-    ----------
-    start, end
-        UTC, half-open: the end is the first moment after the interval.
-    kind
-        Name of what happened, such as ``failures``, ``surge`` or ``throttles``.
-    count
-        Events inside; NaN where nothing was counted.
-    base
-        Trials inside, for a rate, or events expected inside, for a count; NaN where neither is known.
-    outside_rate
-        Events per trial, or events per expected event, outside of the interval; NaN where unknown.
-    score
-        Log-likelihood ratio of the scan that found the interval; 10 is beyond chance in a grid of some
-        thousand intervals. NaN for intervals that no scan found.
-    is_open
-        True when the interval reaches the end of the record, so that its true end is unknown.
+    Times are UTC; the end is the first moment after the interval, which ``is_open`` when it reaches the end
+    of the record, so that its true end is unknown. ``base`` is the number of trials inside, for a rate, or of
+    events expected inside, for a count; ``outside_rate`` is events per trial or expected event outside.
+    ``score`` is the log-likelihood ratio of the scan that found the interval; 10 is beyond chance in a grid
+    of some thousand intervals. Figures are NaN where nothing was counted, known or scanned.
     """
 
     start: datetime

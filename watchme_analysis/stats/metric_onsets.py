@@ -28,19 +28,10 @@ TAIL = 0.05
 class OnsetRule:
     """Thresholds of an onset.
 
-    Attributes
-    ----------
-    hours
-        Lengths of the windows that are compared.
-    days
-        Length of the history.
-    surprise
-        Mean surprise of the features, at least; 4.9 is a probability of 1 in 130 for each of them.
-    beyond, most_beyond
-        Surprise added for each range of the history (5th to 95th percentile) by which a value lies beyond it,
-        and the number of ranges that count, at most.
-    quiet_hours
-        Hours without surprise after which an onset is a new one.
+    ``hours`` are the lengths of the windows that are compared, ``days`` that of the history. The mean
+    ``surprise`` of the features is at least that; 4.9 is a probability of 1 in 130 for each of them.
+    ``beyond`` is added for each range of the history (5th to 95th percentile) by which a value lies beyond
+    it, for at most ``most_beyond`` ranges. After ``quiet_hours`` without surprise an onset is a new one.
     """
 
     hours: tuple[float, ...] = (1.0, 2.0)
@@ -53,16 +44,10 @@ class OnsetRule:
 
 @dataclass(frozen=True)
 class Onset:
-    """The start of unusual values of a metric.
+    """The start of unusual values of a metric, and the mean surprise of its features.
 
-    Attributes
-    ----------
-    time
-        Start of the first interval up to which one or two hours were surprising.
-    surprise
-        Mean surprise of the features.
-    uncertainty_s
-        Length of an interval, in seconds.
+    ``time`` is the start of the first interval up to which one or two hours were surprising;
+    ``uncertainty_s`` is the length of an interval in seconds.
     """
 
     time: datetime
@@ -71,20 +56,10 @@ class Onset:
 
 
 def metric_onsets(series: pd.Series, rule: OnsetRule | None = None) -> tuple[Onset, ...]:
-    """Return the onsets of a metric.
+    """Return the onsets of a metric, in order of time; none before a share of the history is known.
 
-    Parameters
-    ----------
-    series
-        Values by time (UTC) on a regular grid, which may have gaps. Order does not matter; of points with the
-        same time the last counts.
-    rule
-        Thresholds.
-
-    Returns
-    -------
-    tuple of Onset
-        In order of time; none before a share of the history is known.
+    The values are by time (UTC) on a regular grid, which may have gaps. Order does not matter; of points with
+    the same time the last counts.
     """
     import pandas as pd
 
@@ -106,22 +81,11 @@ def metric_onsets(series: pd.Series, rule: OnsetRule | None = None) -> tuple[Ons
 
 
 def onset_surprise(known: pd.Series, rule: OnsetRule, hours: float) -> pd.DataFrame:
-    """Return the surprise of the last hours by time and feature.
+    """Return the surprise of the last hours by time, with a column for each of :data:`FEATURES`.
 
-    Parameters
-    ----------
-    known
-        Values by time, in order, without nulls.
-    rule
-        Thresholds.
-    hours
-        Length of the window.
-
-    Returns
-    -------
-    pandas.DataFrame
-        :data:`FEATURES`: the negative logarithm of the two-sided empirical probability, plus the addition
-        for values beyond the history. Zero in windows that can't reach the rule's surprise.
+    It is the negative logarithm of the two-sided empirical probability, plus the addition for values beyond
+    the history; zero in windows that can't reach the rule's surprise. The known values are in order of time,
+    without nulls.
     """
     import numpy as np
     import pandas as pd

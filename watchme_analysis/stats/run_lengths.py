@@ -9,12 +9,7 @@ if TYPE_CHECKING:
 
 
 def run_numbers(values: Any) -> np.ndarray:
-    """Return for each value the number of its run of equal neighbours, counted from 0.
-
-    Parameters
-    ----------
-    values
-        Sequence, array or column without missing values.
+    """Return for each value, none of them missing, the number of its run of equal neighbours from 0.
 
     Examples
     --------
@@ -30,12 +25,7 @@ def run_numbers(values: Any) -> np.ndarray:
 def runs_of_true(values: Any, gap: int = 0) -> list[tuple[int, int]]:
     """Return start and end (exclusive) of each run of True.
 
-    Parameters
-    ----------
-    values
-        Sequence, array or column of booleans.
-    gap
-        Runs that at most so many False values separate are one run.
+    Runs that at most ``gap`` False values separate are one run.
 
     Examples
     --------

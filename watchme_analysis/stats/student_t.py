@@ -11,12 +11,7 @@ _HALVINGS = 60
 def half_width_factor(confidence: float, degrees: int) -> float:
     """Return t such that a value of Student's distribution lies within -t to t with a given probability.
 
-    Parameters
-    ----------
-    confidence
-        Probability, above 0 and below 1.
-    degrees
-        Degrees of freedom, from 1.
+    The confidence is above 0 and below 1; degrees of freedom are at least 1.
 
     Examples
     --------

@@ -69,19 +69,10 @@ def possible_pairs(
 ) -> Pairs:
     """Return the pairs that agree in all keys with the second record's time within the first's bounds.
 
-    Parameters
-    ----------
-    one, other
-        Frames with the keys; ``other`` with ``second`` (float, seconds on a clock that both share).
-    bounds
-        For each row of ``one`` the least and the greatest ``second``.
-    keys
-        Columns that both frames have; a null agrees with a null alone.
-    around
-        Where more than ``most`` records fit, the ones nearest to this time are compared; the earliest when
-        None.
-    most
-        Records of ``other`` compared with each row of ``one``, at most.
+    ``other`` has ``second`` (float, seconds on a clock that both share); ``bounds`` are its least and its
+    greatest value for each row of ``one``. A null key agrees with a null alone. Where more than ``most``
+    records of ``other`` fit a row of ``one``, the ones nearest to ``around`` are compared, the earliest
+    without it.
     """
     import numpy as np
     import pandas as pd
