@@ -3,6 +3,9 @@
 import bz2
 import gzip
 import lzma
+import random
+import zlib
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 
@@ -107,3 +110,21 @@ def test_zstandard_that_ends_early_is_read_up_to_there():
 )
 def test_what_is_no_log_is_refused_with_the_command_that_reads_it(first, kind, command):
     assert unpacked(first) == (b"", {f"problem-no-log-{kind}": {"command": command}})
+
+
+@pytest.mark.fuzz
+def test_what_zlib_reads_of_a_damaged_file_is_not_lost():
+    """Fed byte by byte, zlib returns all before a damage; a wrong checksum damages no byte."""
+    draw = random.Random(seed := random.randrange(10**9))
+    whole = "".join(f"{draw.random()} GET /{number}\n" for number in range(20_000)).encode()
+    first = gzip.compress(whole[: len(whole) // 3])
+    second = gzip.compress(whole[len(whole) // 3 :])
+    for place in (len(second) - 8, *(draw.randrange(20, len(second)) for _ in range(8))):
+        broken = bytearray(second)
+        broken[place] ^= 0xFF
+        member, told = zlib.decompressobj(wbits=31), bytearray()
+        with suppress(zlib.error):
+            for byte in broken:
+                told += member.decompress(bytes([byte]))
+        found, _ = unpacked(first + bytes(broken))
+        assert found[len(whole) // 3 :] == told, (seed, place)

@@ -60,8 +60,10 @@ _LOGS_INSIDE = {
 }
 _MOST_MAGIC = max(map(len, (*PACKED_MAGIC, *_NO_LOGS)))
 _READ_BYTES = 256 << 10
-# Bytes that are decompressed at once: those of a piece that turns out to be damaged are lost.
+# Bytes that are decompressed at once: of a damaged piece from a pipe, isal returns none.
 _UNPACKED_BYTES = 64 << 10
+# Compressed bytes after which zlib may have to go on byte by byte to the damage.
+_SALVAGED_BYTES = 16 << 10
 _ZSTD_PIECE_BYTES = 16 << 10
 
 
@@ -210,12 +212,15 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
     """Yield the content of several concatenated compressed streams."""
     rest = stream.read1(_READ_BYTES)
     magic = next(one for one in PACKED_MAGIC if rest.startswith(one))
-    total = 0
+    total = begin = begin_total = 0
     member = packing.new()
     while True:
         try:
             data = member.decompress(rest, _UNPACKED_BYTES)
         except packing.error as error:
+            for data in _salvaged(stream, begin, total - begin_total) if packing.name == "gzip" else ():
+                total += len(data)
+                yield data
             raise TruncatedError(_damaged(packing.name, total, error)) from error
         total += len(data)
         if data:
@@ -231,11 +236,46 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
                 rest = piece.lstrip(b"\0")
             if len(rest) >= len(magic) and not rest.startswith(magic):
                 raise TruncatedError(_not_packed(packing.name, total))
+            begin, begin_total = stream.read_bytes - len(rest), total
             member = packing.new()
         elif member.needs_input:
             rest = stream.read1(_READ_BYTES)
             if not rest:
                 raise TruncatedError(_ends_early(packing.name, total))
+
+
+def _salvaged(stream: _Rejoined, begin: int, known: int) -> Iterator[bytes]:
+    """Yield what zlib reads of a damaged gzip member of a file up to the damage, after ``known`` bytes.
+
+    isal returns nothing of the piece that holds the damage. A pipe cannot be read again.
+    """
+    import zlib
+
+    if not stream.rewind(begin):
+        return
+    member = zlib.decompressobj(wbits=31)  # with a header of gzip
+    while not member.eof and (piece := stream.read(_SALVAGED_BYTES)):
+        before = member.copy()
+        try:
+            data = member.decompress(piece)
+        except zlib.error:
+            yield _until_damage(before, piece)[known:]
+            return
+        yield data[known:]
+        known = max(0, known - len(data))
+
+
+def _until_damage(member: Any, piece: bytes) -> bytes:
+    """Return what a decompressor of zlib makes of a piece before its damage."""
+    import zlib
+
+    found = bytearray()
+    for place in range(len(piece)):
+        try:
+            found += member.decompress(piece[place : place + 1])
+        except zlib.error:
+            break
+    return bytes(found)
 
 
 def _zstd(stream: _Rejoined) -> Iterator[bytes]:
@@ -262,7 +302,17 @@ class _Rejoined:
     def __init__(self, first: bytes, stream: BinaryIO) -> None:
         self._first = first
         self._stream: Any = stream
+        can_seek = getattr(stream, "seekable", bool)()
+        self._begin = stream.tell() - len(first) if can_seek else None
         self.read_bytes = 0
+
+    def rewind(self, offset: int) -> bool:
+        """Go back to an offset from the first byte; return whether the stream can."""
+        if self._begin is None:
+            return False
+        self._stream.seek(self._begin + offset)
+        self._first = b""
+        return True
 
     def read(self, size: int = -1) -> bytes:
         if self._first:
