@@ -501,6 +501,14 @@ def test_an_undo_after_a_surprise_goes_on_after_a_kill_and_may_fail(tmp_path):
     )
 
 
+@pytest.mark.parametrize("place", [{"account": "unknown"}, {"region": "unknown"}])
+def test_a_plan_that_does_not_state_its_account_or_region_is_refused(tmp_path, place):
+    account = account_of(A="0")
+    result, _ = applied(replace(small_plan(step_of("A")), **place), tmp_path / "j", account)
+    assert "plan-other-place" in messages_in(result.sentence)
+    assert (result.outcome, entries(tmp_path / "j")) == ("refused", [])
+
+
 def test_a_plan_is_refused_elsewhere_with_another_journal_or_file(tmp_path):
     account = account_of(A="0")
     result, _ = applied(replace(small_plan(step_of("A")), region="us-east-1"), tmp_path / "j", account)

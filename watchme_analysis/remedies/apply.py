@@ -151,7 +151,7 @@ def apply_plan(
         for call in plan.calls:
             _replaced(call.parameters, {CONTENT: _content})  # a missing file is found before any call
         try:
-            check_place(aws, plan.account, plan.region)
+            check_place(aws, plan.account, plan.region, is_from_plan=True)
             is_new = journal.event(_PLAN) is None
             # A journal may come with the plan of somebody else: what a plan grants is checked by each run.
             for condition in plan.relies_on if is_new else granting_conditions(plan):
@@ -297,8 +297,10 @@ def _check_owner(plan: Plan, journal: Journal) -> None:
         raise InputError(error_message("error-journal-other-remedy", path=journal.path))
 
 
-def check_place(aws: Aws, account: str, region: str) -> None:
-    """Check that a session is of an account and region; each of them may be :data:`UNKNOWN`.
+def check_place(aws: Aws, account: str, region: str, *, is_from_plan: bool = False) -> None:
+    """Check that a session is of an account and region.
+
+    Each of them may be :data:`UNKNOWN`, except in a plan, which always states both.
 
     Raises
     ------
@@ -306,7 +308,8 @@ def check_place(aws: Aws, account: str, region: str) -> None:
         When it is of another one.
     """
     own_account, own_region = aws.account(), aws.region
-    if account not in (own_account, UNKNOWN) or region not in (own_region, UNKNOWN):
+    unknown = () if is_from_plan else (UNKNOWN,)
+    if account not in (own_account, *unknown) or region not in (own_region, *unknown):
         raise SurpriseError(
             message(
                 "plan-other-place",

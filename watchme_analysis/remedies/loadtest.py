@@ -350,7 +350,7 @@ class _Run:
         """Check that the system allows the test, or the reading of what became of one."""
         plan, aws, target = self.plan, self.aws, self.plan.target
         if aws is not None:
-            check_place(aws, plan.account, plan.region)
+            check_place(aws, plan.account, plan.region, is_from_plan=True)
             for condition in plan.relies_on if is_first else ():
                 require(condition, aws, {})
         if target.kind == "queue":
