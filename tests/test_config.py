@@ -148,6 +148,8 @@ def test_aws_variables_are_stronger_than_a_file(places, variable):
             'zone = "UTC"',
             "has the unknown key 'zone': do you mean time_zone",
         ),
+        ('Time_Zone = "UTC"', "has the unknown key 'Time_Zone': do you mean time_zone"),
+        (f"[run]\nmax_gb = 1{'0' * 400}", "run.max_gb is 10+…, but must be a number above 0"),
         ('colour = "red"', "has the unknown key 'colour': the keys are time_zone, language, profile, region"),
         ("time_zone = 9", "time_zone is 9, but must be the IANA name of a time zone, such as"),
         ('time_zone = "Asia/Tokio"', "time_zone is 'Asia/Tokio', but must be the IANA name"),

@@ -501,7 +501,7 @@ def _checked_value(checks: Mapping[str, _Check], key: str, value: object) -> Any
         raise ValueError(error_message("allowed-keys", names=Resource(", ".join(checks))))
     try:
         return check.parse(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(check.allowed) from None
 
 
@@ -954,7 +954,8 @@ def _units(stated: Mapping[str, Any]) -> dict[str, Any]:
 def _suggestion(word: str, known: Iterable[str], kind: str = "keys") -> Message:
     """Return the end of a sentence on an unknown name: the nearest known one, or all of them."""
     listed = list(known)
-    near = nearest(word.lower(), listed, _SIMILARITY)
+    lower = word.lower()
+    near = lower if lower in listed else nearest(lower, listed, _SIMILARITY)
     if near is not None:
         return error_message("config-near", word=Resource(near))
     names = Resource(", ".join(listed)) if listed else error_message("list-empty")

@@ -173,6 +173,15 @@ def test_a_webhook_that_is_no_url_is_a_failed_delivery(tmp_path, webhook, monkey
     assert path not in str(error.value) and webhook.posted == []
 
 
+def test_nothing_has_arrived_through_a_proxy_that_can_not_be_used(slack, webhook, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    with pytest.raises(DeliveryError) as error:
+        slack.send(DELIVERY)
+    assert not error.value.may_have_arrived and error.value.is_temporary and webhook.posted == []
+
+
 # E-mail
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 15.0
 JSON = "application/json; charset=utf-8"
 # Printable ASCII characters, as a request line holds them.
-_URL = re.compile(r"https?://[!-~]+")
+_URL = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 # Bytes of a response that are read: an error, or the message that was posted.
 _MOST_READ = 200_000
 # A gateway that gives up may have passed the request on.
@@ -95,6 +95,7 @@ def _broken(error: HTTPError, timeout_s: float) -> DeliveryError:
     """Return the error of a connection that was not made, or that broke before the response."""
     from urllib3.exceptions import (
         ConnectTimeoutError,
+        LocationValueError,
         NewConnectionError,
         ProxyError,
         ReadTimeoutError,
@@ -108,7 +109,7 @@ def _broken(error: HTTPError, timeout_s: float) -> DeliveryError:
         return DeliveryError(error_message("error-no-response", seconds=seconds), may_have_arrived=True)
     if isinstance(raised, SSLError):
         said = error_message("error-tls-failed", reason=getattr(inner, "reason", None) or kind)
-    elif isinstance(raised, NewConnectionError | OSError):
+    elif isinstance(raised, NewConnectionError | LocationValueError | OSError):
         reason = getattr(inner, "strerror", None) or kind
         said = error_message("error-destination-unreachable", reason=reason)
     elif isinstance(raised, ConnectTimeoutError):
