@@ -319,6 +319,30 @@ def test_a_queue_without_function_leads_to_the_containers_that_name_it(account, 
     assert consumers.loc["hosts", "queues"] == '["uploads"]'
 
 
+def test_groups_are_read_where_ecs_is_refused(account, tmp_path):
+    with_containers("uploads")
+    account.faults["ListClusters"].append("denied")
+    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("uploads",)), tmp_path / "case")
+    assert set(pulled.failures) == {"consumers (ECS)"}
+    assert list(pulled.report.case.table("consumers")["name"]) == ["hosts"]
+
+
+def test_each_service_has_the_revision_that_it_runs(account, tmp_path):
+    with_containers("uploads")
+    ecs = boto3.client("ecs")
+    environment = [{"name": "QUEUE", "value": "uploads"}]
+    container = {"name": "app", "image": "app:2", "memory": 256, "environment": environment}
+    ecs.register_task_definition(family="uploads-worker", containerDefinitions=[container])
+    ecs.create_service(cluster="main", serviceName="second", taskDefinition="uploads-worker:2")
+    # Task sets instead of a definition of the service.
+    ecs.create_service(cluster="main", serviceName="sets", deploymentController={"type": "EXTERNAL"})
+    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("uploads",)), tmp_path / "case")
+    consumers = pulled.report.case.table("consumers")
+    services = consumers[consumers["kind"] == "service"]
+    assert set(services["definition"]) == {"uploads-worker:1", "uploads-worker:2"}
+    assert set(services["definition"]) <= set(consumers[consumers["kind"] == "definition"]["definition"])
+
+
 def allowed(capsys, *words):
     """The actions of the printed policy."""
     _, printed, _ = run(capsys, "case", "pull", *words, "--print-policy")

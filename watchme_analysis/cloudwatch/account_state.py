@@ -242,15 +242,18 @@ def as_cli_prints(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def ecs_services(aws: Aws) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield each ECS service of the account with its task definition."""
+    """Yield each ECS service of the account with its task definition.
+
+    A service that another controller deploys as task sets has none, and is left out.
+    """
     for cluster in aws.items("ecs", "list_clusters", "clusterArns"):
         arns = aws.items("ecs", "list_services", "serviceArns", cluster=cluster)
         for at in range(0, len(arns), _SERVICES_AT_ONCE):
             some = arns[at : at + _SERVICES_AT_ONCE]
             for service in aws.call("ecs", "describe_services", cluster=cluster, services=some)["services"]:
-                name = service["taskDefinition"]
-                response = aws.call("ecs", "describe_task_definition", taskDefinition=name)
-                yield service, response["taskDefinition"]
+                if name := service.get("taskDefinition"):
+                    response = aws.call("ecs", "describe_task_definition", taskDefinition=name)
+                    yield service, response["taskDefinition"]
 
 
 def describe_alarms(aws: Aws) -> dict[str, Any]:

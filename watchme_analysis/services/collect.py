@@ -51,7 +51,7 @@ from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import app_log
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.redact import described
-from watchme_analysis.services.queue_consumers import describe_consumers
+from watchme_analysis.services.queue_consumers import describe_groups, describe_services
 from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.message import Choice, Phrases, Resource, Sentences, message, message_of, value_of
@@ -298,7 +298,12 @@ class PullRun:
         history = partial(describe_alarm_history, self.aws, window)
         self._record(note("pull-part-alarm-history"), "alarm-history.json", history, window)
         if lone := self._queues_without_function():
-            self._part(note("pull-part-consumers"), partial(self._consumers, lone))
+            # Each has permissions of its own.
+            for name, describe in (
+                (note("pull-part-services"), describe_services),
+                (note("pull-part-groups"), describe_groups),
+            ):
+                self._part(name, partial(self._consumers, name, partial(describe, self.aws, lone), lone))
         self._logs()
 
     def _changes(self, aws: Aws) -> None:
@@ -362,10 +367,9 @@ class PullRun:
         }
         return sorted(set(self.scope.queues) - set(self.scope.dead_letter) - drained)
 
-    def _consumers(self, queues: list[str]) -> None:
-        """Retrieve what ECS and Auto Scaling state of the consumers of queues."""
-        describe = partial(describe_consumers, self.aws, queues)
-        for file, response in self.cache.get(note("pull-part-consumers"), queues, describe).items():
+    def _consumers(self, name: str, describe: Callable[[], dict[str, Any]], queues: list[str]) -> None:
+        """Retrieve what a service states of the consumers of queues."""
+        for file, response in self.cache.get(name, queues, describe).items():
             self._write(file, response)
 
     def _messages(self, name: str) -> None:

@@ -13,11 +13,11 @@ from watchme_analysis.evidence.container_rows import queues_named
 _TASKS_AT_ONCE = 100
 
 
-def describe_consumers(aws: Aws, queues: Collection[str]) -> dict[str, Any]:
-    """Return the services, tasks, definitions and groups that name one of the queues, by name of their file.
+def describe_services(aws: Aws, queues: Collection[str]) -> dict[str, Any]:
+    """Return the ECS services, tasks and definitions that name one of the queues, by name of their file.
 
-    A service names queues in the environment of its task definition, a group in its tags. ECS keeps stopped
-    tasks for about an hour. The responses have the shapes of the AWS CLI.
+    A service names queues in the environment of its task definition. ECS keeps stopped tasks for about an
+    hour. The responses have the shapes of the AWS CLI.
     """
     services: list[dict[str, Any]] = []
     tasks: list[dict[str, Any]] = []
@@ -31,18 +31,24 @@ def describe_consumers(aws: Aws, queues: Collection[str]) -> dict[str, Any]:
         if _names_any(queues, variables):
             services.append(service)
             tasks += _tasks(aws, service)
-            found[f"task-definition-{definition['family']}.json"] = {"taskDefinition": definition}
+            # Services may run different revisions of one family.
+            revision = f"{definition['family']}-{definition['revision']}"
+            found[f"task-definition-{revision}.json"] = {"taskDefinition": definition}
+    if services:
+        found["ecs-services.json"] = {"services": services}
+    if tasks:
+        found["ecs-tasks.json"] = {"tasks": tasks}
+    return found
+
+
+def describe_groups(aws: Aws, queues: Collection[str]) -> dict[str, Any]:
+    """Return the Auto Scaling groups that name one of the queues in their tags, by name of their file."""
     groups = [
         group
         for group in aws.items("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups")
         if _names_any(queues, [(tag.get("Key"), tag.get("Value")) for tag in group.get("Tags", ())])
     ]
-    listed = {
-        "ecs-services.json": ("services", services),
-        "ecs-tasks.json": ("tasks", tasks),
-        "auto-scaling-groups.json": ("AutoScalingGroups", groups),
-    }
-    return found | {file: {key: items} for file, (key, items) in listed.items() if items}
+    return {"auto-scaling-groups.json": {"AutoScalingGroups": groups}} if groups else {}
 
 
 def _names_any(queues: Collection[str], variables: Iterable[tuple[Any, Any]]) -> bool:
