@@ -391,7 +391,7 @@ def no_folder(path: Path, wanted: str) -> Message:
 
 
 def _folder_beside(path: Path) -> str | None:
-    """Return the path of a folder that lies where the path is and differs by one edit; None without one."""
+    """Return the path of the folder beside a missing path whose name resembles its name; None without one."""
     if path.exists():
         return None
     try:
