@@ -41,22 +41,11 @@ _IN_RULE = re.compile(r"(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"([^\"]+)\"|'(
 
 @dataclass(frozen=True)
 class AlarmEvent:
-    """A change of the state of an alarm.
+    """A change of the state of an alarm to ``ALARM``, ``OK`` or ``INSUFFICIENT_DATA``.
 
-    Attributes
-    ----------
-    alarm
-        Name of the alarm.
-    state
-        New state: ``ALARM``, ``OK`` or ``INSUFFICIENT_DATA``.
-    time
-        Time of the change.
-    resources
-        Names of queues, functions, instances and log groups in the dimensions of its metrics.
-    children
-        Names of the alarms that a composite alarm's rule names; empty for other alarms.
-    span
-        Longest time that its metrics are evaluated over; zero when the event does not say it.
+    ``resources`` are the names of queues, functions, instances and log groups in the dimensions of its
+    metrics; ``children`` the alarms that a composite alarm's rule names. ``span`` is the longest time that
+    its metrics are evaluated over; zero when the event does not say it.
     """
 
     alarm: str
@@ -69,17 +58,8 @@ class AlarmEvent:
     def window(self, lookback: timedelta, now: datetime) -> Window:
         """Return the window to look at; the same event has the same window, unless it is very recent.
 
-        Parameters
-        ----------
-        lookback
-            Least span before the change.
-        now
-            Time at which the window ends at the latest.
-
-        Raises
-        ------
-        InputError
-            When the event is from the future.
+        It begins at least ``lookback`` before the change, and ends at ``now`` at the latest. An event from
+        the future is an InputError.
         """
         if self.time >= now:
             raise InputError(
@@ -92,15 +72,7 @@ class AlarmEvent:
 def parse_alarm_event(text: str) -> AlarmEvent:
     """Return the event of a CloudWatch alarm.
 
-    Parameters
-    ----------
-    text
-        JSON in one of the shapes that the docstring of this module lists.
-
-    Raises
-    ------
-    InputError
-        When it is something else.
+    A text that is not JSON in one of the shapes that the docstring of this module lists is an InputError.
     """
     if len(text) > _LONGEST_EVENT:
         raise InputError(error_message("error-event-long", most=f"{_LONGEST_EVENT:,}"))
@@ -232,22 +204,11 @@ def systems_of_event(
     systems: Iterable[System],
     describe: Callable[[], Mapping[str, Any]] | None = None,
 ) -> list[System]:
-    """Return the systems that have a resource of an alarm.
+    """Return the systems of ``watchme.toml`` that have a resource of an alarm; none is an InputError.
 
-    Parameters
-    ----------
-    event
-        Event of the alarm.
-    systems
-        Systems of ``watchme.toml``.
-    describe
-        Returns the alarms of the account as DescribeAlarms lists them; called for a composite alarm, whose
-        event does not hold the metrics of its children. None searches the names of the children only.
-
-    Raises
-    ------
-    InputError
-        When no system has one of the resources.
+    ``describe`` returns the alarms of the account as DescribeAlarms lists them; it is called for a composite
+    alarm, whose event does not hold the metrics of its children. None searches the names of the children
+    only.
     """
     known = list(systems)
     names = set(event.resources)

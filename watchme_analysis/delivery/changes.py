@@ -30,20 +30,11 @@ COUNTS = (*LOSSES, "waiting_peak", "failed_invocations", "late_messages", "faile
 
 @dataclass(frozen=True)
 class Incident:
-    """An incident as it is stored.
+    """An incident as it is stored; ``end`` is None while it is open.
 
-    Attributes
-    ----------
-    id
-        Name that stays the same over its life, such as a thread in chat.
-    start, end
-        Its bounds; ``end`` is None while it is open.
-    cause, secondary_cause
-        Cause ids of the last diagnosis that named one; None while unknown.
-    confidence
-        Confidence of that diagnosis, 0 to 1.
-    impact
-        Largest value of each fact that was delivered, such as ``dead_letters``.
+    Its id stays the same over its life, such as a thread in chat. The causes are those of the last diagnosis
+    that named one, None while unknown, with its confidence, 0 to 1. ``impact`` is the largest value of each
+    fact that was delivered, such as ``dead_letters``.
     """
 
     id: str
@@ -72,16 +63,9 @@ class Incident:
 
 @dataclass(frozen=True)
 class QuestionState:
-    """What is known of a question of a system.
+    """What is known of a question of a system: the open incident, and those that have ended, latest first.
 
-    Attributes
-    ----------
-    open
-        The open incident; None without one.
-    past
-        Incidents that have ended, latest first.
-    seen_until
-        End of the latest window that was looked at.
+    ``seen_until`` is the end of the latest window that was looked at.
     """
 
     open: Incident | None = None
@@ -108,18 +92,10 @@ class QuestionState:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of an incident that is worth a message.
+    """A change of an incident that is worth a message; the first of its kinds is the headline.
 
-    Attributes
-    ----------
-    kinds
-        Kinds of this module; the first is the headline.
-    incident
-        The incident after the change.
-    before
-        The incident as it was known before; None for a new one.
-    earlier
-        Earlier incidents with the same cause, latest first, of a recurring one.
+    ``before`` is the incident as it was known before, None for a new one; ``earlier`` are earlier incidents
+    with the same cause, latest first, of a recurring one.
     """
 
     kinds: tuple[str, ...]
@@ -136,18 +112,10 @@ class Change:
 def compare(
     system: str, question: str, state: QuestionState, diagnosis: Mapping[str, Any], window: Window
 ) -> tuple[QuestionState, tuple[Change, ...]]:
-    """Return the state after a diagnosis, and what has changed.
+    """Return the state after a diagnosis of a window, and what has changed.
 
-    Parameters
-    ----------
-    system, question
-        Names, which are part of the id of a new incident.
-    state
-        State before.
-    diagnosis
-        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
-    window
-        Window that it looked at.
+    The names of system and question are part of the id of a new incident. The diagnosis is a dictionary from
+    :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
     """
     if state.seen_until is not None and window.end <= state.seen_until:
         return state, ()

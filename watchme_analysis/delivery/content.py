@@ -28,24 +28,11 @@ from watchme_analysis.text.render import label, render
 
 @dataclass(frozen=True)
 class Content:
-    """Texts of a notice.
+    """Texts of a notice in one language.
 
-    Attributes
-    ----------
-    title
-        Headline in one line.
-    changes
-        Sentences on what has changed.
-    sentences
-        Whether the cause was found, which it is, and how sure that is; or the error of a failure.
-    steps
-        What to do now, in this order.
-    facts
-        Name and figure of each fact, which come before the sentences.
-    language
-        Language of the texts.
-    link
-        URL of the report; None without one.
+    ``title`` is one line; ``facts`` are name and figure of each fact, which come before the sentences.
+    ``sentences`` say whether the cause was found, which it is, and how sure that is; or the error of a
+    failure. ``steps`` are what to do now, in this order.
     """
 
     title: str
@@ -88,18 +75,10 @@ def content_of(
     zone: tzinfo,
     link: str | None = None,
 ) -> Content:
-    """Return the texts of a notice.
+    """Return the texts of a notice in the language and time zone of the reader.
 
-    Parameters
-    ----------
-    notice
-        The notice.
-    diagnosis
-        Its diagnosis at the level of redaction of the destination; None for a failure.
-    language, zone
-        Language and time zone of the reader.
-    link
-        URL of the report.
+    The diagnosis is at the level of redaction of the destination; None for a failure. ``link`` is the URL of
+    the report.
     """
 
     def rendered(text: Message) -> str:

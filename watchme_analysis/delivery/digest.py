@@ -38,27 +38,12 @@ _LISTED = 10
 class Digest:
     """Figures of a period.
 
-    Attributes
-    ----------
-    window
-        The period.
-    incidents
-        Question and incident, latest first.
-    impact_s
-        Seconds of the period in which an incident was open.
-    dead_letters, lost, missed_work, late
-        Messages that moved to DLQs and were lost, work items that were missing, and messages that were
-        late, in these incidents; None where unknown.
-    drifts
-        Sentences on durations that drifted, as messages in JSON.
-    runs, failed_runs
-        Runs, and those that failed.
-    gb, usd
-        GB that log queries scanned, and their price.
-    alarms
-        Alarm and resource of each alarm that would have fired without a cause.
-    telemetry
-        Cost of alarms, metrics and logs.
+    ``incidents`` are question and incident, latest first; ``impact_s`` the seconds of the period in which one
+    was open. ``dead_letters``, ``lost``, ``missed_work`` and ``late`` are messages that moved to DLQs and
+    were lost, work items that were missing, and messages that were late, in these incidents; None where
+    unknown. ``drifts`` are sentences on durations that drifted, as messages in JSON. ``gb`` and ``usd`` are
+    what log queries scanned, and its price. ``alarms`` are alarm and resource of each alarm that would have
+    fired without a cause.
     """
 
     window: Window
@@ -114,19 +99,7 @@ def digest_of(
     history: Iterable[Mapping[str, Any]],
     usd_per_gb: float,
 ) -> Digest:
-    """Return the digest of a period.
-
-    Parameters
-    ----------
-    window
-        The period.
-    questions
-        State by question, with the incidents.
-    history
-        Entries of the runs.
-    usd_per_gb
-        Price of scanning one GB.
-    """
+    """Return the digest of a period, from the state by question and the entries of the runs (``history``)."""
     runs = [entry for entry in history if window.contains(datetime.fromisoformat(entry["started_at"]))]
     incidents = [
         (question, incident)
@@ -197,17 +170,7 @@ def _open_s(window: Window, incidents: Iterable[Incident]) -> float:
 
 
 def digest_content(digest: Digest, system: str, language: str, zone: tzinfo) -> Content:
-    """Return the texts of a digest.
-
-    Parameters
-    ----------
-    digest
-        The digest.
-    system
-        Name of the system.
-    language, zone
-        Language and time zone of the reader.
-    """
+    """Return the texts of a digest in the language and time zone of the reader."""
 
     def rendered(text: Message) -> str:
         return render(text, language, zone)

@@ -23,28 +23,12 @@ PUBLISHERS = ("files", "s3")
 class Notice:
     """A message about a system, the same for all destinations.
 
-    Attributes
-    ----------
-    id
-        Unique name; part of the names of files and of deduplication keys.
-    kinds
-        Kinds of :mod:`.changes`, or one of this module; the first is the headline.
-    system, question
-        System, and question of the diagnosis; None for a failure.
-    created_at
-        Time of the run.
-    incident, before
-        The incident, and how it was known before; None without one.
-    earlier
-        Number of earlier incidents with the same cause.
-    error
-        Sentence on a failure.
-    due
-        Names of the destinations that receive it.
-    pages
-        Folder or file of the report below the folder of the notice, by the name of its variant.
-    has_diagnosis
-        Whether diagnoses are stored beside it, by level of redaction.
+    Its unique id is part of the names of files and of deduplication keys. ``kinds`` are those of
+    :mod:`.changes`, or one of this module; the first is the headline. A failure has an ``error`` and no
+    question. ``before`` is the incident as it was known before; ``earlier`` the number of earlier ones with
+    the same cause. ``due`` are the names of the destinations that receive it, and ``pages`` folder or file of
+    the report below the folder of the notice, by the name of its variant. ``has_diagnosis`` tells whether
+    diagnoses are stored beside it, by level of redaction.
     """
 
     id: str

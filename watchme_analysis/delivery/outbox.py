@@ -33,21 +33,11 @@ GIVE_UP_AFTER = timedelta(days=1)
 class Pace:
     """How failed deliveries are repeated; durations in seconds.
 
-    Attributes
-    ----------
-    attempts
-        Calls per notice and destination in one run.
-    backoff_s, max_backoff_s
-        Full jitter: a random wait of at most ``backoff_s``, doubled with each attempt up to
-        ``max_backoff_s``; at least as long as the destination asks for (``Retry-After``).
-    max_wait_s
-        Longest wait that a destination may ask for; beyond, the delivery is left to the next run.
-    deadline
-        Monotonic time after which nothing is repeated.
-    call_s
-        Seconds that one delivery may take in all, whatever the destination does meanwhile.
-    sleep
-        Function that waits.
+    ``attempts`` are calls per notice and destination in one run. With full jitter, the wait is random and at
+    most ``backoff_s``, doubled with each attempt up to ``max_backoff_s``, and at least as long as the
+    destination asks for (``Retry-After``). If that is more than ``max_wait_s``, the delivery is left to the
+    next run. ``deadline`` is the monotonic time after which nothing is repeated; ``call_s`` bounds one
+    delivery in all, whatever the destination does meanwhile.
     """
 
     attempts: int = 4
@@ -63,14 +53,8 @@ class Pace:
 class Delivered:
     """Outcome of a delivery in a run.
 
-    Attributes
-    ----------
-    destination, notice, kind
-        Names of the destination and of the notice, and its kind.
-    status
-        ``confirmed``, ``failed``, or ``uncertain`` after several calls that may have arrived.
-    detail
-        Name that the destination gave it, or the error as a sentence.
+    ``status`` is ``confirmed``, ``failed``, or ``uncertain`` after several calls that may have arrived;
+    ``detail`` the name that the destination gave it, or the error as a sentence.
     """
 
     destination: str
@@ -86,18 +70,9 @@ class Delivered:
 
 @dataclass
 class Outbox:
-    """Destinations of a system.
+    """Destinations of a system, whose senders are called in their order.
 
-    Attributes
-    ----------
-    state, system
-        State folder, and name of the system.
-    senders
-        Sender by name of the destination; in this order they are called.
-    prepare
-        Returns a notice as a destination is to receive it.
-    pace
-        How failed deliveries are repeated.
+    ``prepare`` returns a notice as a destination is to receive it.
     """
 
     state: State
@@ -201,12 +176,8 @@ def within(seconds: float, send: Callable[[], str]) -> str:
     """Return the receipt of a call that takes at most so many seconds.
 
     A destination that sends a byte now and then keeps every timeout of a socket from ending. The call goes on
-    in the background then, and ends with the process.
-
-    Raises
-    ------
-    DeliveryError
-        When the call takes longer, or ends with an exception that nobody expected.
+    in the background then, and ends with the process. That, and an exception that nobody expected, are a
+    DeliveryError.
     """
     ended: Queue[str | BaseException] = Queue(1)
 

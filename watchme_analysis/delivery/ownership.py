@@ -34,18 +34,11 @@ class OwnedElsewhereError(ServiceError):
 
 @dataclass(frozen=True)
 class Ownership:
-    """The record of the owner of a system.
+    """The record of the owner of a system, an object in a bucket.
 
-    Attributes
-    ----------
-    bucket, key
-        Object of the record.
-    aws_of
-        Returns the account in a region; None is the configured region.
-    names_host
-        Whether the record names this machine; not in a bucket of redacted pages.
-    takes_over
-        Whether this state folder becomes the owner, whoever was it.
+    ``aws_of`` returns the account in a region; None is the configured region. ``names_host`` tells whether
+    the record names this machine, which it does not in a bucket of redacted pages; ``takes_over`` whether
+    this state folder becomes the owner, whoever was it.
     """
 
     bucket: str
@@ -57,21 +50,7 @@ class Ownership:
     def check(self, state: State, system: str, now: datetime) -> None:
         """Return if this state folder is the owner of a system, after recording it as the first one.
 
-        Parameters
-        ----------
-        state
-            State folder of this machine.
-        system
-            Name of the system.
-        now
-            Current time, for the record.
-
-        Raises
-        ------
-        OwnedElsewhereError
-            When another state folder is the owner.
-        ServiceError
-            When the record can't be read or written.
+        Another owner is an OwnedElsewhereError; a record that can't be read or written is a ServiceError.
         """
         own = state.owner()
         record = {"id": own, "system": system, "since": now.isoformat(timespec="seconds")}

@@ -56,20 +56,10 @@ _KEPT_CASES = 3
 
 @dataclass(frozen=True)
 class Collected:
-    """The evidence of a run.
+    """The evidence of a run: the path of its case, its window, and the GB that log queries scanned.
 
-    Attributes
-    ----------
-    case
-        Path of the case.
-    window
-        Window that it covers.
-    gb
-        GB that log queries scanned.
-    missing
-        Parts that could not be retrieved.
-    telemetry
-        What its alarms, metrics and logs are billed by; None if that is not known.
+    ``missing`` are parts that could not be retrieved. ``telemetry`` is what its alarms, metrics and logs are
+    billed by; None if that is not known.
     """
 
     case: Path
@@ -81,16 +71,9 @@ class Collected:
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant of a report; destinations that want the same share it.
+    """A variant of a report: form (see :mod:`.destinations.base`), language and level of redaction.
 
-    Attributes
-    ----------
-    form
-        Form of the report, see :mod:`.destinations.base`.
-    language
-        Language of its texts.
-    level
-        Level of redaction.
+    Destinations that want the same share it.
     """
 
     form: str
@@ -107,16 +90,11 @@ class Variant:
 class Stages:
     """What a run does with the world, as functions.
 
-    Attributes
-    ----------
-    collect
-        Receives the folder of cases, the most GB to scan and the seconds left; returns the evidence.
-    diagnose
-        Receives the path of a case and a level of redaction; returns each diagnosis by its question, as
-        dictionaries from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`.
-    report
-        Receives the path of a case, a question, the wanted variant, a new folder and the seconds left;
-        writes a report into the folder and returns its name in there.
+    ``collect`` receives the folder of cases, the most GB to scan and the seconds left, and returns the
+    evidence. ``diagnose`` receives the path of a case and a level of redaction, and returns each diagnosis by
+    its question, as from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`. ``report`` receives
+    the path of a case, a question, the wanted variant, a new folder and the seconds left; it writes a report
+    into the folder and returns its name in there.
     """
 
     collect: Callable[[Path, float, float], Collected]
@@ -126,36 +104,12 @@ class Stages:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of one system.
+    """A run of one system, with the state folder of all systems.
 
-    Attributes
-    ----------
-    system
-        The system.
-    destinations
-        Destinations by name, in the order of their delivery.
-    senders
-        Sender by name of the destination.
-    stages
-        Functions for evidence, diagnosis and reports.
-    state
-        State folder of all systems.
-    limits
-        Limits of the log queries; None for a run that scans nothing.
-    language, zone
-        Language of destinations that state none, and time zone of all texts.
-    deadline_s
-        Seconds after which no further step begins.
-    wait_s
-        Seconds to wait for another run of the same system.
-    is_dry
-        Whether nothing is stored or delivered.
-    ownership
-        Record of the machine that runs the system; None without one.
-    pace
-        How failed deliveries are repeated.
-    clock
-        Returns the current time.
+    Destinations are in the order of their delivery. ``limits`` are those of the log queries, None for a run
+    that scans nothing; ``language`` is that of destinations that state none. No further step begins after
+    ``deadline_s`` seconds; ``wait_s`` seconds are waited for another run of the same system. A dry run stores
+    and delivers nothing. ``ownership`` is the record of the machine that runs the system; None without one.
     """
 
     system: System
@@ -177,22 +131,13 @@ class Run:
 def run_system(run: Run) -> dict[str, Any]:
     """Return the result of a run, ready for JSON.
 
-    Returns
-    -------
-    dict
-        ``system``; ``status`` (``ok``; ``partial`` if evidence or a report is missing or a delivery failed;
-        ``failed``); ``error``; ``window``; ``case``; ``questions`` with headline, ``cause_line``, verdict,
-        cause, confidence, incident and changes; ``deliveries``; ``gb_scanned``; ``telemetry``, by which
-        alarms, metrics and logs are billed; ``killed_before`` if the run before was killed; ``seconds``.
+    It has ``system``; ``status`` (``ok``; ``partial`` if evidence or a report is missing or a delivery
+    failed; ``failed``); ``error``; ``window``; ``case``; ``questions`` with headline, ``cause_line``,
+    verdict, cause, confidence, incident and changes; ``deliveries``; ``gb_scanned``; ``telemetry``, by which
+    alarms, metrics and logs are billed; ``killed_before`` if the run before was killed; ``seconds``.
 
-    Raises
-    ------
-    RunInProgressError
-        When another run of the system is in progress.
-    OwnedElsewhereError
-        When another machine runs the system from a state folder of its own.
-    InputError
-        When the state folder can't be used.
+    Another run in progress is a RunInProgressError, another machine that runs the system from a state folder
+    of its own an OwnedElsewhereError, and a state folder that can't be used an InputError.
     """
     return _locked(run, _Work.run)
 
@@ -200,23 +145,9 @@ def run_system(run: Run) -> dict[str, Any]:
 def run_digest(run: Run, span: timedelta, usd_per_gb: float) -> dict[str, Any]:
     """Return the result of a digest, ready for JSON: as :func:`run_system`, with the figures as ``digest``.
 
-    The digest covers whole days until the last midnight. Another one for the same days is not delivered.
-
-    Parameters
-    ----------
-    run
-        The run; no evidence is pulled.
-    span
-        Length of the period.
-    usd_per_gb
-        Price of scanning one GB.
-
-    Raises
-    ------
-    RunInProgressError
-        When a run of the system is in progress.
-    InputError
-        When the state folder can't be used.
+    The digest covers whole days until the last midnight; no evidence is pulled. Another one for the same days
+    is not delivered. A run in progress is a RunInProgressError, a state folder that can't be used an
+    InputError.
     """
     return _locked(run, lambda work: work.digest(span, usd_per_gb))
 

@@ -29,24 +29,10 @@ class RunInProgressError(ServiceError):
 def system_lock(folder: Path, system: str, wait_s: float = 0.0) -> Iterator[dict[str, Any] | None]:
     """Hold the lock of a system; yields the killed run whose lock was taken over, None without one.
 
-    The operating system releases the lock at any end of a process. The content of the file remains then, and
-    tells the next run that the previous one was killed.
-
-    Parameters
-    ----------
-    folder
-        Existing folder of the system's state.
-    system
-        Name of the system.
-    wait_s
-        Seconds to wait for the end of another run.
-
-    Raises
-    ------
-    RunInProgressError
-        When another run still holds the lock after the wait.
-    InputError
-        When the file system has no locks.
+    The operating system releases the lock at any end of a process. The content of the file, in the existing
+    folder of the system's state, remains then, and tells the next run that the previous one was killed. If
+    another run still holds the lock after ``wait_s`` seconds, that is a RunInProgressError; a file system
+    without locks is an InputError.
     """
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         _take(file, system, time.monotonic() + wait_s)

@@ -107,10 +107,7 @@ def _unit_word(word: str) -> str:
 def crontab_line(job: Job, log: Path) -> str:
     """Return the line of a crontab for a job, with its mark at the end.
 
-    Raises
-    ------
-    InputError
-        When the interval does not divide an hour or a day, as cron requires.
+    An interval that does not divide an hour or a day, as cron requires, is an InputError.
     """
     minutes, rest = divmod(round(job.every.total_seconds()), 60)
     if not rest and minutes < _HOUR_MINUTES and _HOUR_MINUTES % minutes == 0:
@@ -168,13 +165,7 @@ def cloudformation(jobs: Sequence[Job], policy: Mapping[str, Any]) -> dict[str, 
 
     The state of the systems is in a file system that the tasks share, since a task has no disk that lasts.
     The outputs are what another scheduler needs to start the task, such as a state machine of Step Functions.
-
-    Parameters
-    ----------
-    jobs
-        One schedule each.
-    policy
-        Policy of the task, from :func:`container_policy`.
+    Each job has one schedule; the policy of the task is from :func:`container_policy`.
 
     References
     ----------

@@ -34,22 +34,9 @@ from watchme_analysis.window import Window
 class AwsSource:
     """Evidence of a system from AWS.
 
-    Attributes
-    ----------
-    system
-        The system.
-    aws
-        Account and region.
-    settings
-        Window and prices.
-    window
-        Window of an event; None for that of the settings, which ends now.
-    cache
-        Folder of cached responses; None for that in the user's cache.
-    is_offline
-        Whether only cached responses are used, with the window of the last run.
-    time_zone
-        IANA name of the zone of the texts.
+    ``window`` is that of an event; None for that of the settings, which ends now. ``cache`` is the folder of
+    cached responses; None for that in the user's cache. Offline, only cached responses are used, with the
+    window of the last run. ``time_zone`` is the IANA name of the zone of the texts.
     """
 
     system: System

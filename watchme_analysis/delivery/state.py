@@ -58,17 +58,9 @@ class BudgetError(ServiceError):
 class SystemState:
     """State of a system between two runs; one document, so that a change and its notice are stored together.
 
-    Attributes
-    ----------
-    questions
-        State by question.
-    pending
-        Notices that not every destination has received.
-    failure
-        Sentence on the failure of the last run; empty if it succeeded. The same failure again is not
-        delivered again.
-    failing
-        Error of each destination whose last delivery failed, so that it is reported once.
+    ``pending`` are notices that not every destination has received. ``failure`` is a sentence on the failure
+    of the last run, empty if it succeeded: the same failure again is not delivered again. ``failing`` is the
+    error of each destination whose last delivery failed, so that it is reported once.
     """
 
     questions: Mapping[str, QuestionState] = field(default_factory=lambda: MappingProxyType({}))
@@ -86,15 +78,9 @@ class SystemState:
 class DeliveryRecord:
     """Record of a notice for a destination.
 
-    Attributes
-    ----------
-    event
-        ``sent`` (written before each call), then ``confirmed``, ``failed`` if the destination certainly did
-        not receive it, or ``uncertain`` if it may have.
-    unconfirmed
-        Calls that may have arrived and were not confirmed.
-    receipt
-        Name that the destination gave it; empty before it is confirmed.
+    ``event`` is ``sent`` (written before each call), then ``confirmed``, ``failed`` if the destination
+    certainly did not receive it, or ``uncertain`` if it may have. ``unconfirmed`` calls may have arrived and
+    were not confirmed. ``receipt`` is the name that the destination gave it; empty before it is confirmed.
     """
 
     event: str
@@ -104,14 +90,9 @@ class DeliveryRecord:
 
 @dataclass(frozen=True)
 class State:
-    """The state folder of systems.
+    """The state folder of systems, created when something is written.
 
-    Attributes
-    ----------
-    folder
-        The folder; created when something is written.
-    connect
-        Opens an SQLite file, as :func:`sqlite3.connect` does.
+    ``connect`` opens an SQLite file, as :func:`sqlite3.connect` does.
     """
 
     folder: Path
@@ -248,12 +229,8 @@ class State:
         """Return the GB that a run may scan, after recording them.
 
         A run that is killed counts with its limit, so that runs that are killed again and again can't exceed
-        that of the day.
-
-        Raises
-        ------
-        BudgetError
-            When the runs of this day (UTC), of all systems, have reached a limit.
+        that of the day. When the runs of this day (UTC), of all systems, have reached a limit, that is a
+        BudgetError.
         """
         with self._transaction() as rows:
             query = "SELECT coalesce(sum(gb), 0), coalesce(sum(usd), 0) FROM spending WHERE at LIKE ?"
@@ -289,10 +266,7 @@ class State:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection within a transaction, which is on disk when the context ends.
 
-        Raises
-        ------
-        InputError
-            When the file can't be used, or was written by another release.
+        A file that can't be used, or was written by another release, is an InputError.
         """
         self.create()
         path = self.folder / FILE
@@ -327,10 +301,8 @@ def _check_schema(rows: sqlite3.Connection, path: Path) -> None:
 def private_folder(folder: Path) -> Path:
     """Return a folder that only the user can read, after creating it.
 
-    Raises
-    ------
-    InputError
-        When it can't be created or written to, or contains a link, which may lead to a file of the user.
+    One that can't be created or written to, or contains a link, which may lead to a file of the user, is an
+    InputError.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)

@@ -34,18 +34,10 @@ _VENDED = "AWS/"
 class Telemetry:
     """What the alarms, metrics and logs of a system are billed by, as a run has found it.
 
-    Attributes
-    ----------
-    alarm_metrics
-        Metrics in metric alarms, each of which is billed.
-    composite_alarms
-        Composite alarms on these alarms.
-    custom_metrics
-        Metrics in these alarms that AWS does not publish itself.
-    log_gb_per_day
-        GB that arrived in the log groups per day; None if that is not known.
-    metrics_requested
-        Metrics that the run has requested.
+    ``alarm_metrics`` are the metrics in metric alarms, each of which is billed; ``composite_alarms`` are on
+    these alarms; ``custom_metrics`` in them are those that AWS does not publish itself. ``log_gb_per_day`` is
+    what arrived in the log groups; None if that is not known. ``metrics_requested`` are those that the run
+    has requested.
     """
 
     alarm_metrics: int = 0
@@ -68,16 +60,9 @@ def telemetry_of(
 ) -> Telemetry:
     """Return the telemetry of a system.
 
-    Parameters
-    ----------
-    alarms
-        Table ``alarms`` of its case, which holds those of the whole account.
-    resources
-        Names of its queues, functions and instances; alarms on others are not counted.
-    log_bytes, window
-        Bytes that arrived in its log groups within a window; None if that is not known.
-    metrics_requested
-        Metrics that the run has requested.
+    ``alarms`` is the table of its case, which holds those of the whole account; alarms on other queues,
+    functions and instances than ``resources`` are not counted. ``log_bytes`` arrived in its log groups within
+    the window; None if that is not known.
     """
     names, own, metrics = set(resources), set(), []
     definitions = [json.loads(text) for text in alarms["definition"].dropna()]
@@ -105,16 +90,10 @@ def _metrics(alarm: Mapping[str, Any]) -> Iterable[tuple[str, str, tuple[str, ..
 
 @dataclass(frozen=True)
 class TelemetryCost:
-    """Cost of the telemetry of a period in USD.
+    """Cost of the telemetry of a period in USD, and what it is for.
 
-    Attributes
-    ----------
-    alarms, alarm_usd
-        Alarms and their price, that of custom metrics included.
-    metrics_requested, request_usd
-        Metrics that runs have requested, and their price.
-    log_gb, log_usd
-        GB of logs that arrived, and their price; None if that is not known.
+    ``alarm_usd`` includes the price of custom metrics. ``metrics_requested`` are those that runs have
+    requested. ``log_gb`` of logs arrived; they and their price are None if that is not known.
     """
 
     alarms: int = 0
@@ -126,15 +105,10 @@ class TelemetryCost:
 
 
 def cost_of(found: Iterable[Mapping[str, Any]], span: timedelta) -> TelemetryCost:
-    """Return the cost of a period.
+    """Return the cost of a period, from :meth:`Telemetry.to_dict` of each of its runs, oldest first.
 
-    Parameters
-    ----------
-    found
-        :meth:`Telemetry.to_dict` of each run of the period, oldest first. Alarms are those of the last one.
-        Windows of runs overlap, so logs are the mean of their rates over the whole period.
-    span
-        Length of the period.
+    Alarms are those of the last one. Windows of runs overlap, so logs are the mean of their rates over the
+    whole period.
     """
     runs = list(found)
     if not runs:

@@ -32,24 +32,12 @@ def plot_bars(  # noqa: PLR0913  a frame, its columns, and how they are drawn
     drawn: Sequence[str] = (),
     stacked: bool = True,
 ) -> FigureView:
-    """Return a figure with the bars of each row; the first rows are drawn.
+    """Return a figure with the bars of each row; the first rows are drawn, without unknown values.
 
-    Parameters
-    ----------
-    frame
-        Numbers by row; unknown values are left out.
-    by
-        Column with the name of a row.
-    values
-        Name of the legend's entry in the catalogues, without ``column-``, by column.
-    name
-        Short name of the figure.
-    language
-        Language of the legend.
-    drawn
-        Names to draw, in the order of the rows, where the figure can't have those of ``by``.
-    stacked
-        True for parts of a whole in one bar, False for bars below each other.
+    ``by`` is the column with the name of a row; ``drawn`` are the names to draw, in the order of the rows,
+    where the figure can't have those. ``values`` has the name of the legend's entry in the catalogues,
+    without ``column-``, by column. Stacked values are parts of a whole in one bar, others bars below each
+    other.
     """
     shown = frame.head(_MOST_BARS)
     if shown.empty:
@@ -96,17 +84,7 @@ def plot_bars(  # noqa: PLR0913  a frame, its columns, and how they are drawn
 def plot_spans(
     spans: Sequence[tuple[str, datetime, datetime]], axis_span: style.AxisSpan, name: str
 ) -> FigureView:
-    """Return a figure with a bar for each time span, below each other; the first spans are drawn.
-
-    Parameters
-    ----------
-    spans
-        Name, start and end.
-    axis_span
-        Contents of the time axis.
-    name
-        Short name of the figure.
-    """
+    """Return a figure with a bar for each time span, below each other; the first spans are drawn."""
     shown = spans[:_MOST_BARS]
     if not shown:
         return style.empty_figure(name, message("bars-empty"), axis_span.language)

@@ -13,11 +13,8 @@ _CONSEQUENCES = ("downstream_saturated", "downstream_down", "throttled", "mappin
 def quoted_error(error: Mapping[str, Any] | None) -> Message | None:
     """Return a sentence that quotes the leading error of a diagnosis; None when no error was logged.
 
-    Parameters
-    ----------
-    error
-        Field ``error`` of a backlog diagnosis: ``function``, ``text`` (secrets masked), ``count`` (log events
-        with this error) and ``total`` (log events with any error).
+    It is the field ``error`` of a backlog diagnosis: ``function``, ``text`` (secrets masked), ``count`` (log
+    events with this error) and ``total`` (log events with any error).
     """
     if not error:
         return None
@@ -33,13 +30,7 @@ def quoted_error(error: Mapping[str, Any] | None) -> Message | None:
 
 
 def consequence(secondary: str | None) -> Message | None:
-    """Return a sentence on what the cause of a backlog set off; None without a secondary cause.
-
-    Parameters
-    ----------
-    secondary
-        Id of the secondary cause, or None.
-    """
+    """Return a sentence on what the cause of a backlog set off; None without a secondary cause."""
     if secondary is None:
         return None
     followed = Choice(secondary if secondary in _CONSEQUENCES else "other")

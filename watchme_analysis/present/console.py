@@ -308,19 +308,7 @@ def case_text(
     zone: tzinfo,
     language: str = "en",
 ) -> str:
-    """Return the tables and inputs of a case as text.
-
-    Parameters
-    ----------
-    manifest
-        Manifest of the case.
-    gaps
-        Longest intervals without rows, by table.
-    zone
-        Time zone of the times shown.
-    language
-        Language of headings and notes, ``en`` or ``ja``.
-    """
+    """Return tables and inputs of a case as text; ``gaps`` are the longest times without rows, by table."""
     return _Contents(manifest, zone, language).of_case(gaps)
 
 
@@ -340,21 +328,10 @@ def diagnosis_text(
 ) -> str:
     """Return a diagnosis as text: verdict, evidence, other causes and next steps.
 
-    Parameters
-    ----------
-    diagnosis
-        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, in the same language
-        and time zone.
-    zone
-        Time zone of the times shown; queries stay in UTC.
-    with_sql
-        Whether to include the query for its rows below each statement.
-    notes
-        Paragraphs below the summary, such as the accuracy of such verdicts; empty ones are left out.
-    case
-        Path of the case, as an argument of a command.
-    language
-        Language of headings and labels, ``en`` or ``ja``.
+    It is a dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, in the same
+    language and time zone. Queries for the rows of each statement stay in UTC. ``notes`` are paragraphs below
+    the summary, such as the accuracy of such verdicts; empty ones are left out. ``case`` is its path, as an
+    argument of a command.
     """
     printed = _Printed(diagnosis, zone, language, with_sql)
     return "\n".join(printed.lines(notes, case))

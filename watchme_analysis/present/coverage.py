@@ -19,14 +19,7 @@ def coverage_table(
 ) -> TableView:
     """Return a table with rows, window and losses of every table with input.
 
-    Parameters
-    ----------
-    coverage
-        Dictionary from :meth:`watchme_analysis.case.case_folder.Case.coverage`.
-    zone
-        Time zone of the times shown.
-    language
-        Language of caption, headings and notes.
+    The coverage is from :meth:`watchme_analysis.case.case_folder.Case.coverage`.
     """
     rows = []
     for name, entry in coverage.items():
@@ -59,18 +52,8 @@ def losses_table(
 ) -> TableView:
     """Return a table of missing data, so that missing data is not taken for the absence of failures.
 
-    Parameters
-    ----------
-    coverage
-        Dictionary from :meth:`watchme_analysis.case.case_folder.Case.coverage`.
-    gaps
-        Intervals without rows, by table.
-    absent
-        Tables without rows, with the hypotheses that need them.
-    zone
-        Time zone of the times shown.
-    language
-        Language of caption, headings and cells.
+    The coverage is from :meth:`watchme_analysis.case.case_folder.Case.coverage`. ``gaps`` are intervals
+    without rows, by table; ``absent`` are tables without rows, with the hypotheses that need them.
     """
 
     def _render_message(message_id: str, **values: Any) -> str:

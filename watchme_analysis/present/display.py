@@ -63,18 +63,9 @@ class View:
 class FigureView:
     """A figure as PNG.
 
-    Attributes
-    ----------
-    name
-        Short name, used as the file name in a report.
-    png
-        Content of the PNG file.
-    alt
-        Alternative text for readers who can't see the figure.
-    words
-        All texts in the figure, in the order of drawing.
-    figure
-        The figure of matplotlib, to draw it elsewhere.
+    ``name`` is the file name in a report, ``alt`` the text for readers who can't see the figure. ``words``
+    are all texts in the figure, in the order of drawing; ``figure`` is that of matplotlib, to draw it
+    elsewhere.
     """
 
     name: str
@@ -103,20 +94,11 @@ class FigureView:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TableView(View):
-    """A table for people.
+    """A table for people, with cells as text in the order of the headings, which have units.
 
-    Attributes
-    ----------
-    caption
-        Line above the table that describes a row and states the time zone.
-    heads
-        Column headings with units.
-    rows
-        Cells as text, in the order of the headings.
-    note
-        Line below the table, such as the number of omitted rows.
-    numeric, commands
-        Indices of the columns with numbers, and of the columns with commands to type.
+    ``caption`` is the line above the table that describes a row and states the time zone; ``note`` the line
+    below, such as the number of omitted rows. ``numeric`` and ``commands`` are the indices of the columns
+    with numbers, and with commands to type.
     """
 
     caption: str
@@ -313,27 +295,14 @@ def table(  # noqa: PLR0913 - the parts of a table
     empty: str = "",
     language: str = "en",
 ) -> TableView:
-    """Return a frame as a table for people.
+    """Return a frame, whose times are UTC, as a table for people.
 
-    Parameters
-    ----------
-    frame
-        Any frame; its times are UTC.
-    caption
-        Description of a row.
-    zone
-        Time zone of the times shown; it is appended to the caption if there are times.
-    heads
-        Heading by column name, in the order of the columns; all columns under their own names by default.
-        Columns that the frame lacks and columns of empty text are left out. Columns with names ending in
-        ``_s`` are shown as durations, those ending in ``share`` as percentages.
-    limit
-        Largest number of rows shown; the note states the number of further rows.
-    empty
-        Note when there are no rows.
-    language
-        Language of caption, headings and notes, which :func:`column_heads` and
-        :func:`watchme_analysis.text.render.label` return for it.
+    ``caption`` describes a row; the time zone is appended to it if there are times. ``heads`` has the heading
+    by column name, in the order of the columns; all columns under their own names by default. Columns that
+    the frame lacks and columns of empty text are left out. Columns with names ending in ``_s`` are shown as
+    durations, those ending in ``share`` as percentages. Of more rows than ``limit``, the note states the
+    number; ``empty`` is the note without rows. Headings in a language are from :func:`column_heads`, other
+    words from :func:`watchme_analysis.text.render.label`.
     """
     import pandas as pd
 

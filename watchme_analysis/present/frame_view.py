@@ -26,20 +26,8 @@ _LONGEST = 60
 class FrameView:
     """The first rows of a frame, for a reader who goes on with the frame.
 
-    Attributes
-    ----------
-    frame
-        The frame.
-    source
-        Expression that returns the frame, such as ``page.balance.frame``.
-    query
-        SQL of the rows behind the frame; empty without any.
-    zone
-        Time zone of the times shown.
-    language
-        Language of the lines around the rows.
-    limit
-        Largest number of rows shown.
+    ``source`` is the expression that returns the frame, such as ``page.balance.frame``, and ``query`` the SQL
+    of the rows behind it; empty without any. ``language`` is that of the lines around the rows.
     """
 
     frame: pd.DataFrame

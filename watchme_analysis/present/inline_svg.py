@@ -38,18 +38,9 @@ _INKS = {
 
 
 def inline_svg(figure: Figure, name: str, alt: str, width_in: float) -> str:
-    """Return a finished figure as an SVG element of a page.
+    """Return a finished figure as an SVG element of a page, laid out anew for a width in inches.
 
-    Parameters
-    ----------
-    figure
-        The figure; its own size stays.
-    name
-        Name of the figure, with which its ids begin.
-    alt
-        Alternative text.
-    width_in
-        Width in inches, which the figure is laid out in anew.
+    The figure's own size stays. Its ids begin with the name.
     """
     import matplotlib as mpl
 

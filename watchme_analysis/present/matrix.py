@@ -34,16 +34,8 @@ def plot_evidence_matrix(
     """Return a figure of the checks that support (▲), contradict (▼) or are neutral (·) for each hypothesis.
 
     The number is the weight, the natural logarithm of the likelihood ratio of the observation; a deeper
-    colour stands for a larger weight. The most probable cause is on the left.
-
-    Parameters
-    ----------
-    ranking
-        Causes, most probable first.
-    names
-        Name of each cause by id; a cause without one is shown by its id. The description has both.
-    language
-        Language of labels and description.
+    colour stands for a larger weight. The most probable cause is on the left. A cause without a name is shown
+    by its id; the description has both.
     """
     words = style.drawn_language(language)
     weights: dict[str, dict[str, float]] = {}

@@ -38,18 +38,10 @@ _REASON_LINES = (9, 2, 1)
 class Answer:
     """The short answer of a diagnosis as texts of one language, the same on every surface.
 
-    Attributes
-    ----------
-    headline
-        A sentence on what happened; empty where the diagnosis has none.
-    facts
-        Name and figure of each fact, without an error that the headline quotes.
-    cause
-        Whether the cause was found, which it is, and how sure that is.
-    now
-        What to do, in this order.
-    reasons
-        The strongest statements, each with its table and number of rows.
+    ``headline`` is a sentence on what happened, empty where the diagnosis has none. ``facts`` are name and
+    figure of each fact, without an error that the headline quotes. ``cause`` says whether the cause was
+    found, which it is, and how sure that is. ``now`` is what to do, in this order; ``reasons`` are the
+    strongest statements, each with its table and number of rows.
     """
 
     headline: str
@@ -62,12 +54,7 @@ class Answer:
 def stored_answer(diagnosis: Mapping[str, Any], language: str = "en", zone: tzinfo = UTC) -> Answer:
     """Return the short answer of a stored diagnosis.
 
-    Parameters
-    ----------
-    diagnosis
-        Dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, of any language.
-    language, zone
-        As for :func:`watchme_analysis.text.render.render`.
+    It is a dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, of any language.
     """
 
     def said(stored: Mapping[str, Any], name: str, kept: str = "") -> str:
@@ -93,19 +80,9 @@ def stored_answer(diagnosis: Mapping[str, Any], language: str = "en", zone: tzin
 def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tuple[str, str]]:
     """Return headline, facts, cause, steps and reasons as lines, at most :data:`MOST_LINES`.
 
-    Parameters
-    ----------
-    found
-        The answer.
-    width
-        Columns of a line. A word that is longer, such as a path, is not broken.
-    more
-        Sentence on how to see the rest; it is the last line.
-
-    Returns
-    -------
-    list of tuple
-        Part (``headline``, ``facts``, ``cause``, ``now``, ``reasons`` or ``more``) and line.
+    Each line comes with its part (``headline``, ``facts``, ``cause``, ``now``, ``reasons`` or ``more``). It
+    has at most ``width`` columns, but a word that is longer, such as a path, is not broken. ``more`` is a
+    sentence on how to see the rest, the last line.
     """
 
     def paragraph(text: str, mark: str = "", columns: int = width) -> list[str]:
@@ -147,12 +124,8 @@ def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
 def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step) -> tuple[Step, ...]:
     """Return what to do while the cause is open: save, then one test.
 
-    Parameters
-    ----------
-    ranking, missing
-        Those of the diagnosis: the test of the likeliest cause counts, else the evidence to collect.
-    save
-        The first step; a command that it names is not repeated.
+    The test of the likeliest cause counts, else the evidence to collect. A command that the first step
+    (``save``) names is not repeated.
     """
     if group := undecided(ranking):
         return save, Step("test", group[0].finding.next_test)

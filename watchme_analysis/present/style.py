@@ -155,17 +155,7 @@ def _texts(figure: Figure) -> list[DrawnText]:
 
 
 def empty_figure(name: str, reason: Text, language: str = "en") -> FigureView:
-    """Return a figure that contains only the reason why there is nothing to show.
-
-    Parameters
-    ----------
-    name
-        Name of the figure.
-    reason
-        The reason as a sentence.
-    language
-        Language of the reason.
-    """
+    """Return a figure that contains only the reason, a sentence, why there is nothing to show."""
     figure, (axis,) = new_figure([0.9])
     axis.set_axis_off()
     # matplotlib's own wrapping parses dollar signs as a formula in spite of the settings.
@@ -386,12 +376,8 @@ _PALETTE = 256
 def small_png(pixels: Any, kept: Iterable[str]) -> bytes:
     """Return an image as a PNG of its 256 most common colours; other colours become the nearest of these.
 
-    Parameters
-    ----------
-    pixels
-        Array of shape (height, width, channels), with at least three channels of one byte: red, green, blue.
-    kept
-        Colours such as ``#0072B2`` that stay exact however few pixels have them.
+    The array has the shape (height, width, channels), with at least three channels of one byte: red, green,
+    blue. The colours ``kept``, such as ``#0072B2``, stay exact however few pixels have them.
     """
     import numpy as np
     from PIL import Image

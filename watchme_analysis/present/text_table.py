@@ -38,16 +38,8 @@ def fit_table(
     """Return rows as aligned lines no wider than the terminal, as far as the cells allow.
 
     Headings of several words are split into lines if that saves columns. If it does not save enough, the
-    titles of a row are on their own line, with its other cells below.
-
-    Parameters
-    ----------
-    header, rows
-        Headings and cells.
-    words
-        Indices of text columns, which are left-aligned; title columns always are.
-    titles
-        Number of leading columns that identify a row.
+    titles of a row (its first ``titles`` columns, which identify it) are on their own line, with its other
+    cells below. ``words`` are the indices of text columns, which are left-aligned; title columns always are.
     """
     left = {*range(titles), *words}
     page = terminal_width()

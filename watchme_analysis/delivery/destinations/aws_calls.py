@@ -13,13 +13,9 @@ if TYPE_CHECKING:
 
 
 def delivered(aws: Aws, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-    """Return the response of a call.
+    """Return the response of a call; one that AWS refuses, or can't be reached for, is a DeliveryError.
 
-    Raises
-    ------
-    DeliveryError
-        When AWS refuses the call or can't be reached. A call whose response was lost may have arrived; only
-        the next run repeats it.
+    A call whose response was lost may have arrived; only the next run repeats it.
     """
     from botocore.exceptions import (
         BotoCoreError,

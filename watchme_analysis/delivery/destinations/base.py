@@ -24,18 +24,10 @@ AwsOf: TypeAlias = "Callable[[str | None], Aws]"
 
 
 class DeliveryError(ServiceError):
-    """A delivery that a destination did not confirm.
+    """A delivery that a destination did not confirm; the reason is one sentence without secrets.
 
-    Parameters
-    ----------
-    said
-        Reason in one sentence, without secrets.
-    may_have_arrived
-        Whether the destination may have received it.
-    is_temporary
-        Whether another attempt in the same run may succeed.
-    retry_after_s
-        Seconds to wait that the destination asked for; None without a wish.
+    ``is_temporary`` tells whether another attempt in the same run may succeed, after the seconds that the
+    destination asked for, if any.
     """
 
     def __init__(
@@ -71,10 +63,8 @@ class Delivery:
 class Sender:
     """A destination.
 
-    Attributes
-    ----------
-    form
-        Form of the report that it delivers, such as :data:`PAGE_FORM`; empty if it delivers texts only.
+    ``form`` is the form of the report that it delivers, such as :data:`PAGE_FORM`; empty if it delivers texts
+    only.
     """
 
     form: ClassVar[str] = ""
@@ -91,13 +81,7 @@ class Sender:
         return ()
 
     def send(self, delivery: Delivery) -> str:
-        """Deliver a notice; return what the destination calls it.
-
-        Raises
-        ------
-        DeliveryError
-            When it is not confirmed.
-        """
+        """Deliver a notice; return what the destination calls it. Not confirmed, it is a DeliveryError."""
         raise NotImplementedError
 
     def link(self, delivery: Delivery) -> str | None:

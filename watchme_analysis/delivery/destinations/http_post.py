@@ -45,15 +45,11 @@ def post(
     content_type: str = JSON,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Return the text of the response to a POST request.
+    """Return the text of the response to a POST request; one that is not a success is a DeliveryError.
 
-    The URL is a secret, so errors name neither it nor its host. ``timeout_s`` counts for the connection, and
-    then for each part of the response; the outbox ends a delivery that takes too long in all.
-
-    Raises
-    ------
-    DeliveryError
-        When the response is not a success. Redirects are not followed.
+    Redirects are not followed. The URL is a secret, so errors name neither it nor its host. ``timeout_s``
+    counts for the connection, and then for each part of the response; the outbox ends a delivery that takes
+    too long in all.
     """
     from urllib3.exceptions import HTTPError
 

@@ -51,16 +51,9 @@ def prefix_of(settings: Mapping[str, Any]) -> str:
 class S3Sender(Sender):
     """Delivery of reports to a bucket.
 
-    Attributes
-    ----------
-    bucket, prefix
-        Place of the site; the prefix ends with a slash or is empty.
-    copy
-        Folder of the small copy of the site.
-    link_valid
-        Time for which a link is valid.
-    encryption
-        ``ServerSideEncryption`` and ``SSEKMSKeyId`` of the objects; empty for those of the bucket.
+    ``prefix`` is that of the site, which ends with a slash or is empty; ``copy`` the folder of the small copy
+    of the site. ``encryption`` has ``ServerSideEncryption`` and ``SSEKMSKeyId`` of the objects; it is empty
+    for those of the bucket.
     """
 
     bucket: str

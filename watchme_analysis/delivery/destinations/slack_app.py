@@ -84,13 +84,7 @@ class SlackAppSender(Sender):
         )
 
     def _call(self, method: str, values: dict[str, Any], content_type: str = JSON) -> dict[str, Any]:
-        """Return the response of a method.
-
-        Raises
-        ------
-        DeliveryError
-            When Slack refuses the call or can't be reached.
-        """
+        """Return the response of a method; a refusal by Slack or no connection is a DeliveryError."""
         token = value_of_secret(self.token)
         text = urlencode(values) if content_type == _FORM else json.dumps(values)
         headers = {"Authorization": f"Bearer {token}"}
