@@ -77,6 +77,13 @@ class Further(NamedTuple):
     values: pa.Array
     places: Array
 
+    @property
+    def positions(self) -> Array:
+        """Return the places among all rows."""
+        import numpy as np
+
+        return self.places + np.arange(len(self.places))
+
     def merged(self, others: pa.Array) -> pa.Array:
         """Return the values of all rows."""
         import numpy as np
@@ -125,24 +132,27 @@ class Columns:
         import numpy as np
         import pyarrow as pa
 
-        places = np.searchsorted(rows, numbers_of(further["line"]) - 1)
+        further_lines = numbers_of(further["line"]) - 1
+        places = np.searchsorted(rows, further_lines)
+        # The loop's values of further lines are undefined, and overwritten.
+        all_rows = np.insert(rows, places, further_lines)
         found = []
         for column in columns:
             if column in constants:
-                found.append(repeated(constants[column], len(rows) + len(further)))
+                found.append(repeated(constants[column], len(all_rows)))
                 continue
             more = Further(whole(further[column]), places)
             if column == "line":
-                found.append(number_array(np.insert(rows + 1, places, numbers_of(more.values))))
+                found.append(number_array(all_rows + 1))
             elif column == "upstream_raw":
                 found.append(more.merged(self._upstream_raw(rows)))
             elif column == "extra":
                 found.append(more.merged(self._extra(rows)))
             elif KINDS[column] == "text":
-                spans = self._spans(column, rows)
-                found.append(self._texts(Spans.missing(len(rows)) if spans is None else spans, more))
+                spans = self._spans(column, all_rows)
+                found.append(self._texts(Spans.missing(len(all_rows)) if spans is None else spans, more))
             else:
-                found.append(self._numbers(column, rows, more))
+                found.append(self._numbers(column, all_rows, more))
         return pa.table(found, names=list(columns))
 
     def _numbers(self, column: str, rows: Array, more: Further) -> pa.Array:
@@ -163,8 +173,8 @@ class Columns:
             values /= unit
         known = ~np.isnan(values) if kind == "float" else values != NULL
         if len(more.values):
-            values = np.insert(values, more.places, numbers_of(more.values))
-            known = np.insert(known, more.places, ~nulls_of(more.values))
+            values[more.positions] = numbers_of(more.values)
+            known[more.positions] = ~nulls_of(more.values)
         return number_array(values, known, kind) if known.any() else nulls(len(known), arrow_type(kind))
 
     def _sources(self, column: str) -> list[Array]:
@@ -204,11 +214,11 @@ class Columns:
             bounds, held = text_parts(more.values)
             # Whole words are read.
             held = np.append(held, np.zeros(WORD, np.uint8))
-            known = np.insert(known, more.places, ~nulls_of(more.values))
-            sizes = np.insert(sizes, more.places, np.diff(bounds))
-            sources = np.insert(sources, more.places, held.ctypes.data + bounds[:-1])
+            known[more.positions] = ~nulls_of(more.values)
+            sizes[more.positions] = np.diff(bounds)
+            sources[more.positions] = held.ctypes.data + bounds[:-1]
         elif more is not None and len(more.values):
-            known, sizes, sources = (np.insert(one, more.places, 0) for one in (known, sizes, sources))
+            known[more.positions], sizes[more.positions] = False, 0
         if not known.any():
             return nulls(len(known), arrow_type("text"))
         offsets = np.zeros(len(known) + 1, np.int64)

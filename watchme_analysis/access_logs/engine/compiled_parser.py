@@ -37,7 +37,8 @@ class CompiledLines:
         import numpy as np
 
         lines = len(bounds[0])
-        out = _SPACE.for_lines(program, lines)
+        # One more, since a last line without its end may be among the further rows.
+        out = _SPACE.for_lines(program, lines + 1)
         parse_lines(buf, bounds, program.kernel_plan, program.limits, out, _SPACE.known_times)
         if "time_text" in program.ints:
             _read_times(program, buf, out, lines)
