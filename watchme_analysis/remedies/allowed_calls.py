@@ -168,8 +168,8 @@ _CALLS: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any] | None]]] = {
         "lambda": _others("list_event_source_mappings", "get_function_configuration"),
         "logs": _others("filter_log_events"),
         "sqs": _others(
-            "get_queue_attributes", "send_message", "receive_message", "delete_message_batch",
-            "change_message_visibility_batch",
+            "get_queue_url", "get_queue_attributes", "send_message", "receive_message",
+            "delete_message_batch", "change_message_visibility_batch",
         ),
     },
     "queue archive": {
