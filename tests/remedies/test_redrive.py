@@ -15,11 +15,13 @@ from worlds.messages import messages_in
 from worlds.queue_worker import Worker
 from worlds.quick_clock import QuickAws
 
+from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.case.actions import actions_in
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.policy import action_of
+from watchme_analysis.remedies.queue_reader import dead_letter_queue_url
 from watchme_analysis.remedies.redrive import (
     RedriveItem,
     RedriveLimits,
@@ -129,6 +131,9 @@ def test_a_system_that_does_not_fit_is_refused(worker, aws, front, tmp_path, rea
 def test_the_policy_allows_the_calls_that_were_made(worker, aws, tmp_path):
     worker.dead_letters(1)  # one that is not in the list is made visible again
     task = task_of(worker, worker.dead_letters(2))
+    # A list from a file states no DLQ.
+    found = dead_letter_queue_url(aws, task.queue_url)
+    assert resource_name(found) == resource_name(task.dlq_url)
     run_redrive(task, tmp_path / "j", aws, QUICK)
     assert aws.actions - {"sts:GetCallerIdentity"} == {action_of(call) for call in calls_of("redrive")}
 
