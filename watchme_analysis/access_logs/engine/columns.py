@@ -10,17 +10,14 @@ from watchme_analysis.access_logs.formats.column_sources import DURATIONS, INTEG
 from watchme_analysis.files.arrow_arrays import (
     array_of,
     arrow_type,
-    bool_array,
     nulls,
     nulls_of,
     number_array,
     numbers_of,
     repeated,
     room_for,
-    scalar_of,
     text_array,
     text_parts,
-    truths_of,
     whole,
 )
 from watchme_analysis.schema import Kind, table_schema
@@ -235,20 +232,41 @@ class Columns:
         if not self._program.lists or not several.any():
             return nulls(len(rows), arrow_type("text"))
         some = rows[several]
-        lists = {name: self._texts(self._first([slot], some)) for name, slot in self._program.lists.items()}
-        return json_objects(lists).take(number_array(np.cumsum(several) - 1, several))
+        objects = self._objects(
+            {name: self._first([slot], some) for name, slot in self._program.lists.items()}
+        )
+        return objects.take(number_array(np.cumsum(several) - 1, several))
 
     def _extra(self, rows: Array) -> pa.Array:
-        import pyarrow.compute as pc
+        """Return the further variables of each row, without those that repeat a column."""
+        import numpy as np
 
-        missing = nulls(len(rows), arrow_type("text"))
-        values = {}
+        from watchme_analysis.access_logs.engine.loops import same_text
+
+        found = {}
         for name in self._program.further:
-            values[name] = value = self._texts(self._first([self._program.spans[name]], rows))
+            found[name] = own = self._first([self._program.spans[name]], rows)
             for chosen in self._chosen_over(name, rows):
-                repeats = bool_array(truths_of(pc.equal(value, self._texts(chosen))))
-                values[name] = pc.if_else(repeats, missing, values[name])
-        return json_objects(values) if values else missing
+                same = np.empty(len(rows), bool)
+                same_text(self._parsed.buf, tuple(own), tuple(chosen), same)
+                found[name] = Spans(np.where(same, -1, found[name].starts), own.ends)
+        return self._objects(found) if found else nulls(len(rows), arrow_type("text"))
+
+    def _objects(self, spans: Mapping[str, Spans]) -> pa.Array:
+        """Return JSON objects of texts by name, without the null ones; null without any."""
+        import numpy as np
+
+        from watchme_analysis.access_logs.engine.loops import measure_objects, write_objects
+
+        keys = [f'"{name}": '.encode() for name in spans]
+        name_at = np.cumsum([0, *map(len, keys)])
+        starts, ends = (np.stack(side) for side in zip(*spans.values(), strict=True))
+        offsets = np.empty(starts.shape[1] + 1, np.int64)
+        measure_objects(self._parsed.buf, (starts, ends), name_at, offsets)
+        data = room_for(int(offsets[-1]), kind=np.uint8)
+        names = np.frombuffer(b"".join(keys), np.uint8)
+        write_objects(self._parsed.buf, (starts, ends), (names, name_at), offsets, data)
+        return text_array(offsets, data, np.diff(offsets) > 0)
 
     def _chosen_over(self, name: str, rows: Array) -> list[Spans]:
         """Return the positions of the columns that a further variable could have filled."""
@@ -276,27 +294,3 @@ class Columns:
         path, query = found["path"], found["query"]
         target = Spans(path.starts, np.where(query.starts < 0, path.ends, query.ends))
         return [target, found["method"], query, path]
-
-
-def json_objects(values: Mapping[str, pa.Array]) -> pa.Array:
-    """Return JSON objects of texts by name, without the null ones; null without any."""
-    import pyarrow.compute as pc
-
-    empty, ending, opening, closing = (scalar_of(text, "text") for text in ("", '", ', "{", "}"))
-    members = [
-        pc.binary_join_element_wise(scalar_of(f'"{name}": "', "text"), _escaped(value), ending, empty)
-        for name, value in values.items()
-    ]
-    joined = pc.binary_join_element_wise(*members, empty, null_handling="replace", null_replacement="")
-    is_known = pc.not_equal(pc.binary_length(joined), scalar_of(0, "int"))
-    missing = nulls(len(joined), arrow_type("text"))
-    known = pc.if_else(is_known, pc.ascii_rtrim(joined, ", "), missing)
-    return pc.binary_join_element_wise(opening, known, closing, empty)
-
-
-def _escaped(texts: pa.Array) -> pa.Array:
-    """Return texts as JSON writes them between quotation marks; they hold no control characters."""
-    import pyarrow.compute as pc
-
-    plain = pc.replace_substring(texts, "\\", "\\\\")
-    return pc.replace_substring(plain, '"', '\\"')

@@ -108,6 +108,7 @@ LETTER_T = ord("T")
 LETTER_Z = ord("Z")
 BACKSLASH = ord("\\")
 UNDERSCORE = ord("_")
+OPENING_BRACE, CLOSING_BRACE = ord("{"), ord("}")
 
 INT, DECIMAL, MSEC, TIME_LOCAL, TIME_ISO, ADDRESS, TOKEN = 0, 1, 2, 3, 4, 5, 6
 QUOTED, TEXT, UNESCAPED, LIST_TIME, LIST_STATUS, LIST_ADDRESS = 7, 8, 9, 10, 11, 12
@@ -788,6 +789,75 @@ def copy_texts(sources: Any, offsets: Any, data: Any) -> None:
             put_word(to, word_at(at))
             at += WORD
             to += WORD
+
+
+@compiled
+def same_text(buf: Any, first: Any, second: Any, same: Any) -> None:
+    """Fill in, for each row, whether two spans hold the same bytes, both without nulls."""
+    starts, ends = first
+    other_starts, other_ends = second
+    for row in range(len(starts)):
+        size = ends[row] - starts[row]
+        equal = starts[row] >= 0 and other_starts[row] >= 0 and other_ends[row] - other_starts[row] == size
+        for step in range(size if equal else 0):
+            if buf[starts[row] + step] != buf[other_starts[row] + step]:
+                equal = False
+                break
+        same[row] = equal
+
+
+@compiled
+def measure_objects(buf: Any, spans: Any, name_at: Any, offsets: Any) -> None:
+    """Fill in the offsets of the JSON objects of :func:`write_objects`; one without a value is empty."""
+    starts, ends = spans
+    offsets[0] = 0
+    for row in range(starts.shape[1]):
+        size = 0
+        for slot in range(len(starts)):
+            if starts[slot, row] < 0:
+                continue
+            # Two quotation marks, and a comma and a space or the braces.
+            size += name_at[slot + 1] - name_at[slot] + 4
+            for place in range(starts[slot, row], ends[slot, row]):
+                size += 2 if buf[place] == BACKSLASH or buf[place] == QUOTE else 1
+        offsets[row + 1] = offsets[row] + size
+
+
+@compiled
+def write_objects(buf: Any, spans: Any, keys: Any, offsets: Any, data: Any) -> None:
+    """Write a JSON object of several spans for each row at its offset.
+
+    ``spans``: starts and ends by name and row; a null starts below 0. ``keys``: the quoted names with their
+    colon as consecutive bytes, and the start of each and the end of the last.
+    """
+    starts, ends = spans
+    names, name_at = keys
+    for row in range(starts.shape[1]):
+        at = offsets[row]
+        for slot in range(len(starts)):
+            if starts[slot, row] < 0:
+                continue
+            if at == offsets[row]:
+                data[at] = OPENING_BRACE
+                at += 1
+            else:
+                data[at], data[at + 1] = COMMA, SPACE
+                at += 2
+            for place in range(name_at[slot], name_at[slot + 1]):
+                data[at] = names[place]
+                at += 1
+            data[at] = QUOTE
+            at += 1
+            for place in range(starts[slot, row], ends[slot, row]):
+                if buf[place] == BACKSLASH or buf[place] == QUOTE:
+                    data[at] = BACKSLASH
+                    at += 1
+                data[at] = buf[place]
+                at += 1
+            data[at] = QUOTE
+            at += 1
+        if at > offsets[row]:
+            data[at] = CLOSING_BRACE
 
 
 @compiled
