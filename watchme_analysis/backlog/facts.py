@@ -40,6 +40,7 @@ from watchme_analysis.text.message import (
     Share,
     Text,
     TimeSpan,
+    Value,
     message,
 )
 
@@ -78,6 +79,9 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
                 count=int(error["count"]),
                 error=Quotation(str(error["text"]).rstrip(". ")),
             )
+        waiting = max(context.queues, key=lambda item: _waiting(item) or 0, default=None)
+        if waiting is not None and _waiting(waiting):
+            return _of_waiting(waiting, _waiting(waiting) or 0, _oldest_s(waiting))
         measured = any(item.pipeline.queried for item in context.queues)
         kind = "affected" if measured else "measured" if context.queues else "recorded"
         lines = None if context.queues else known_line(found.ranking) or unknown_lines(app_log)
@@ -88,7 +92,7 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
 def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | None) -> Text:
     """Return the headline of the worst-hit queue, by the harm that most messages met."""
     pipeline, failures, worst = queue.pipeline, queue.failures, queue.worst
-    name, is_open = Resource(pipeline.queue), found.incident_end is None
+    is_open = found.incident_end is None
 
     def spanned(start: datetime, end: datetime) -> dict[str, Any]:
         state = Choice("open" if is_open else "ended")
@@ -113,19 +117,27 @@ def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | No
     now, stopped = _waiting(queue), _undeleted_since(queue)
     if worst is not None or (now and (queue.unpolled is not None or queue.stalled)):
         begun, ended = trouble_span(queue) or (found.incident_start, found.incident_end)
-        age_s = _oldest_s(queue) if is_open else worst and worst.peak_age_s
+        age_s = _oldest_s(queue) if is_open else worst.peak_age_s if worst else None
         shown = now if is_open and now is not None else round(worst.peak_visible) if worst else now or 0
-        return message(
-            "headline-waiting",
-            queue=name,
-            waiting=shown,
-            aged=Choice("known" if age_s else "unknown"),
-            age=Duration(age_s or 0.0),
-            deletes=Choice("stopped" if is_open and stopped is not None else "unknown"),
-            since=stopped or message("count-unknown"),
-            **(spanned(begun, ended or begun) if begun else {"state": Choice("open")}),
-        )
+        span = spanned(begun, ended or begun) if begun else {}
+        return _of_waiting(queue, shown, age_s, stopped if is_open else None, **span)
     return _of_lesser_harm(found, queue, spanned)
+
+
+def _of_waiting(
+    queue: QueueAnalysis, waiting: int, age_s: float | None, stopped: datetime | None = None, **span: Any
+) -> Text:
+    """Return how many messages of a queue wait, how old the oldest is, and since when none was deleted."""
+    return message(
+        "headline-waiting",
+        queue=Resource(queue.pipeline.queue),
+        waiting=waiting,
+        aged=Choice("known" if age_s else "unknown"),
+        age=Duration(age_s or 0.0),
+        deletes=Choice("unknown" if stopped is None else "stopped"),
+        since=stopped or message("count-unknown"),
+        **{"state": Choice("open"), **span},
+    )
 
 
 def _of_lesser_harm(
@@ -168,6 +180,10 @@ def facts(
     counted = bool(queues) and all(item.errors_counted for item in queues)
     failed = round(sum(one.count for one in failing)) if failing else 0 if counted else None
     tried = round(sum(one.base for one in failing))
+    shown_failed: Value | int = message("count-unknown") if failed is None else failed
+    if failed:
+        shown_failed = message("fact-of-total", part=failed, total=tried)
+    attempts = "messages" if any(item.pipeline.by_message for item in context.affected) else "invocations"
     missed = None if extra["missed_work_may_have_run"] else extra["missed_work"]
     late = [item.late if {"visible", "deleted"} <= item.pipeline.queried else None for item in queues]
     unit = unit_of(work_item_settings(inv))
@@ -181,11 +197,11 @@ def facts(
         fact("waiting_peak", peak, unit="messages"),
         fact("oldest_age", oldest, Duration(oldest or 0.0), "s"),
         *(_prospects(context) if waiting else ()),
-        fact(
+        Fact(
             "failed_invocations",
             failed,
-            message("fact-of-total", part=failed, total=tried) if failed else None,
-            "invocations",
+            attempts,
+            message("fact-failed-invocations", attempts=Choice(attempts), value=shown_failed),
         ),
         fact("late_messages", known_total(late), unit="messages"),
         *_host_cpu(context, start),

@@ -31,8 +31,8 @@ def binned(pipelines: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
     step_s = _step(filled, most)
     for pipeline in filled:
         groups = pipeline.frame.resample(f"{max(step_s, pipeline.period_s)}s")
-        for column in COLUMNS:
-            if column in COUNTS:
+        for column in (*COLUMNS, "failed"):
+            if column in (*COUNTS, "failed"):
                 values = groups[column].sum(min_count=1)
             elif column == "duration_avg_s":
                 values = groups[column].mean()

@@ -22,8 +22,10 @@ _HEIGHT_IN, _STRIP_HEIGHT_IN = 0.74, 0.95
 _COLORED = 5
 _Stroke = dict[str, Any]
 # Series that show harm, the clearest first, and those that show a metric the other way.
-_HARM = ("age_s", "dlq_visible", "visible", "errors")
+_HARM = ("age_s", "dlq_visible", "visible", "failed")
 _SECOND = ("duration_max_s",)
+# Metric that a query names for each series; failed attempts are read from Errors and, of messages, from deletes.
+_METRICS = METRIC_NAMES | {"failed": METRIC_NAMES["errors"]}
 _MOST_PANELS = 4
 
 
@@ -45,7 +47,7 @@ PANELS: tuple[Panel, ...] = (
     Panel("age_s", seconds=True),
     Panel("dlq_visible"),
     Panel("invocations", counted=True),
-    Panel("errors", counted=True),
+    Panel("failed", counted=True),
     Panel("throttles", counted=True),
     Panel("duration_avg_s", seconds=True),
     Panel("duration_max_s", seconds=True),
@@ -91,7 +93,7 @@ def chosen_panels(series: pd.DataFrame, queries: Sequence[str]) -> list[Panel]:
         panel
         for query in queries
         for panel in PANELS
-        if f"'{METRIC_NAMES.get(panel.series)}'" in query and panel.series not in _SECOND
+        if f"'{_METRICS.get(panel.series)}'" in query and panel.series not in _SECOND
     ]
     peaks = series.groupby("series")["value"].max()
     harm = [panel for panel in PANELS if panel.series in _HARM]

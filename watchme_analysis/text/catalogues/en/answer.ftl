@@ -71,7 +71,10 @@ fact-waiting-peak = At the peak: { $value }
 fact-oldest-age = Oldest: { $value }
 fact-growth = Growth per hour: { $value }
 fact-drained-at = Drained at this rate: { $value }
-fact-failed-invocations = Failed invocations: { $value }
+fact-failed-invocations = { $attempts ->
+    [messages] Failed receives: { $value }
+   *[invocations] Failed invocations: { $value }
+  }
 fact-late-messages = Late messages: { $value }
 fact-dead-letters = Moved to a DLQ: { $value }
 fact-lost-messages = Lost: { $value }

@@ -62,7 +62,10 @@ fact-waiting-peak = 最大の待機: { $value }
 fact-oldest-age = 最も古いメッセージの経過時間: { $value }
 fact-growth = 1 時間あたりの増加: { $value }
 fact-drained-at = この速度で処理し終える時刻: { $value }
-fact-failed-invocations = 失敗した呼び出し: { $value }
+fact-failed-invocations = { $attempts ->
+    [messages] 処理に失敗した受信: { $value }
+   *[invocations] 失敗した呼び出し: { $value }
+  }
 fact-late-messages = 遅延したメッセージ: { $value }
 fact-dead-letters = DLQ に移動: { $value }
 fact-lost-messages = 消失: { $value }
