@@ -113,6 +113,25 @@ def test_a_queue_of_an_unknown_consumer_has_its_facts(unknown_consumer):
     assert not held_words(pull)
 
 
+def test_messages_that_wait_are_the_headline_by_state_and_age_alone(tmp_path):
+    folder = queue_metrics(tmp_path)
+    for name in ("metric-data-queries.json", "all.json"):
+        path = folder / "metrics" / name
+        held = json.loads(path.read_text())
+        results = held["MetricDataResults"] if isinstance(held, dict) else held
+        results[:] = [entry for entry in results if entry["Id"] == "m1"]  # the age
+        path.write_text(json.dumps(held))
+    (folder / "queues").mkdir()
+    attributes = {
+        "QueueArn": "arn:aws:sqs:ap-northeast-1:123456789012:uploads",
+        "ApproximateNumberOfMessages": "120",
+        "ApproximateNumberOfMessagesNotVisible": "3",
+    }
+    (folder / "queues" / "uploads.json").write_text(json.dumps({"Attributes": attributes}))
+    found = diagnose("backlog", folder).to_dict()
+    assert found["headline"] == "uploads has 123 waiting messages, the oldest for 1 h 29 min."
+
+
 def test_no_mapping_is_blamed_where_the_consumer_is_unknown(tmp_path):
     found = diagnose("backlog", queue_metrics(tmp_path, "NumberOfMessagesReceived"))
     assert (found.verdict, found.cause) == ("inconclusive", None)

@@ -34,7 +34,8 @@ def pipeline(columns, period_s=60, function="worker", dlq=None, queried=None):
     """Return a pipeline with these columns; the others have no point."""
     length = max(map(len, columns.values()), default=0)
     index = pd.date_range(START, periods=length, freq=f"{period_s}s")
-    frame = pd.DataFrame({name: columns.get(name, [math.nan] * length) for name in COLUMNS}, index=index)
+    names = (*COLUMNS, "tried", "failed")
+    frame = pd.DataFrame({name: columns.get(name, [math.nan] * length) for name in names}, index=index)
     return Pipeline(
         "jobs", function, dlq, period_s, frame.astype(float), queried=queried or frozenset(columns)
     )
@@ -46,6 +47,7 @@ def test_counts_are_summed_durations_averaged_and_levels_taken_at_their_highest(
             "sent": [1, 2, 3, 4, math.nan, math.nan, 5, 6, 7],
             "duration_avg_s": [1, 2, 3, math.nan, math.nan, math.nan, 4, 4, 4],
             "visible": [9, 8, 7, 1, 2, 3, math.nan, math.nan, math.nan],
+            "failed": [1, 1, 0, 0, 0, 2, 0, 0, 1],
         }
     )
     found = binned([made], most=2)
@@ -53,9 +55,9 @@ def test_counts_are_summed_durations_averaged_and_levels_taken_at_their_highest(
     expected = pd.DataFrame(
         {
             "queue": "jobs",
-            "series": [name for name in ("sent", "visible", "duration_avg_s") for _ in at],
-            "time": at * 3,
-            "value": [10.0, 18.0, 9.0, 3.0, 2.0, 4.0],
+            "series": [name for name in ("sent", "visible", "duration_avg_s", "failed") for _ in at],
+            "time": at * 4,
+            "value": [10.0, 18.0, 9.0, 3.0, 2.0, 4.0, 2.0, 3.0],
             "step_s": 300,
         }
     )

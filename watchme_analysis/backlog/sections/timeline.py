@@ -24,7 +24,7 @@ _Stroke = dict[str, Any]
 # Series that show harm, the clearest first, and those that show a metric the other way.
 _HARM = ("age_s", "dlq_visible", "visible", "failed")
 _SECOND = ("duration_max_s",)
-# Metric that a query names for each series; failed attempts are read from Errors and, of messages, from deletes.
+# Metric that a query names for each series; of failed attempts the metric that counts most of them.
 _METRICS = METRIC_NAMES | {"failed": METRIC_NAMES["errors"]}
 _MOST_PANELS = 4
 
