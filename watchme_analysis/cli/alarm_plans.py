@@ -24,11 +24,9 @@ from watchme_analysis.cli.options import (
 from watchme_analysis.cli.output import TABLE, output_of, output_options, to_options
 from watchme_analysis.cli.plans import (
     apply_and_print,
-    applying_options,
     finish_plan,
     planning_options,
     print_policy,
-    run_plan,
 )
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
@@ -139,38 +137,6 @@ def plan_command(case: Path | None, live: bool, **options: Any) -> int:
     more = {name: options[name] for name in ("emails", "everything")}
     plan = plan_alarms(session_of(options), request, queues=queues, functions=functions, **more)
     return finish_plan(plan, output, options)
-
-
-@click.command(
-    "apply",
-    short_help="Apply a PLAN of alarms, or the rest of it.",
-    epilog="""\b
-Examples:
-  watchme alarms apply alarms.plan.json
-  watchme alarms apply alarms.plan.json --case cases/last-night
-  watchme alarms apply alarms.plan.json --print-policy""",
-)
-@applying_options
-def apply_command(path: Path, **options: Any) -> int:
-    """Apply the PLAN of `watchme alarms plan --to PLAN`, step by step.
-
-    The plan is refused if the alarms or the topic have changed since. Each step is checked in CloudWatch.
-    After an interruption, the same command does the rest.
-    """
-    return run_plan("alarms", path, options)
-
-
-@click.command(
-    "undo",
-    short_help="Undo the steps of a PLAN of alarms.",
-    epilog="""\b
-Examples:
-  watchme alarms undo alarms.plan.json""",
-)
-@applying_options
-def undo_command(path: Path, **options: Any) -> int:
-    """Delete the alarms that a PLAN created, and give those that it changed their former definition."""
-    return run_plan("alarms", path, options, is_undo=True)
 
 
 @click.command(

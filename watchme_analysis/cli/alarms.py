@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.alarm_plans import (
-    apply_command,
     export_command,
     plan_command,
-    undo_command,
     verify_command,
 )
 from watchme_analysis.cli.completion import CASE
@@ -24,6 +22,7 @@ from watchme_analysis.cli.options import (
     window_options,
 )
 from watchme_analysis.cli.output import TABLE, output_of, output_options
+from watchme_analysis.cli.plans import add_plan_commands
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
@@ -46,7 +45,8 @@ def alarms() -> None:
     """Back-test alarms on recorded metrics, then create, test and export them."""
 
 
-for _command in (plan_command, apply_command, verify_command, undo_command, export_command):
+add_plan_commands(alarms)
+for _command in (plan_command, verify_command, export_command):
     alarms.add_command(_command)
 
 

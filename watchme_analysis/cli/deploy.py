@@ -16,7 +16,7 @@ from watchme_analysis.cli.options import (
     require_parameters,
 )
 from watchme_analysis.cli.output import Output, output_of, output_options
-from watchme_analysis.cli.plans import applying_options, finish_plan, planning_options, print_policy, run_plan
+from watchme_analysis.cli.plans import add_plan_commands, finish_plan, planning_options, print_policy
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.remedies.lambda_runtime import ARCHITECTURES, runtime_names
 from watchme_analysis.remedies.package_check import DEFAULT_HANDLER, DEFAULT_RUNTIME, Function, check_package
@@ -31,6 +31,9 @@ _PROBLEMS = 1
 @click.group(short_help="Check, deploy and roll back a function.")
 def deploy() -> None:
     """Check a function's package, deploy it by a plan that verifies itself, and roll it back."""
+
+
+add_plan_commands(deploy)
 
 
 @deploy.command(
@@ -180,41 +183,6 @@ def plan_command(package: Path, name: str, **options: Any) -> int:
         out.print_message("deploy-refused", err=True)
         return _PROBLEMS
     return finish_plan(plan, output, options)
-
-
-@deploy.command(
-    "apply",
-    short_help="Apply a PLAN, or the rest of it after an interruption.",
-    epilog="""\b
-Examples:
-  watchme deploy apply worker.plan.json
-  watchme deploy apply worker.plan.json --case cases/last-night
-
-\b
-Exit codes: 0 done and verified; 1 stopped or rolled back; 2 refused, or bad input.""",
-)
-@applying_options
-def apply_command(path: Path, **options: Any) -> int:
-    """Apply a PLAN of `watchme deploy plan`, verify it, and roll back if it fails.
-
-    Each step is recorded before and after its call in PLAN.journal.jsonl. After an interruption, run the same
-    command again: it goes on where it was, or finishes the rollback. The plan is refused if the function's
-    code or alias has changed since.
-    """
-    return run_plan("deploy", path, options)
-
-
-@deploy.command(
-    "rollback",
-    short_help="Undo an applied PLAN: the old code, and the old version of the alias.",
-    epilog="""\b
-Examples:
-  watchme deploy rollback worker.plan.json""",
-)
-@applying_options
-def rollback_command(path: Path, **options: Any) -> int:
-    """Undo the steps of an applied PLAN, the last first, and verify that the old code runs."""
-    return run_plan("deploy", path, options, is_undo=True)
 
 
 def _show_check(

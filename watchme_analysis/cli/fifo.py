@@ -21,12 +21,11 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.output import Output, output_of, output_options
 from watchme_analysis.cli.plans import (
-    applying_options,
+    add_plan_commands,
     finish_plan,
     journal_option,
     planning_options,
     print_policy,
-    run_plan,
 )
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.remedies.allowed_calls import calls_of
@@ -45,6 +44,7 @@ def fifo() -> None:
     """State whether FIFO or fair queues would help a queue, and migrate it to FIFO without loss."""
 
 
+add_plan_commands(fifo)
 _migration_options = together(
     click.option(
         "--case",
@@ -186,42 +186,6 @@ def plan_command(queue: str, **options: Any) -> int:
         out.print_message("fifo-refused", err=True)
         return _PROBLEMS
     return finish_plan(migration_plan(aws, source, chosen, problems), output, options)
-
-
-@fifo.command(
-    "apply",
-    short_help="Apply a PLAN of a migration, or the rest of it.",
-    epilog="""\b
-Examples:
-  watchme fifo apply fifo.plan.json
-  watchme fifo apply fifo.plan.json --case cases/last-night""",
-)
-@applying_options
-def apply_command(path: Path, **options: Any) -> int:
-    """Apply the PLAN of `watchme fifo plan --to PLAN`, step by step.
-
-    Each step is checked in AWS. The run stops with one sentence while producers still send to the old queue,
-    and the same command goes on later. Both queues are processed meanwhile. The plan is refused if the queue
-    or its mapping has changed since.
-    """
-    return run_plan("fifo", path, options)
-
-
-@fifo.command(
-    "undo",
-    short_help="Undo the steps of an applied PLAN, the last first.",
-    epilog="""\b
-Examples:
-  watchme fifo undo fifo.plan.json""",
-)
-@applying_options
-def undo_command(path: Path, **options: Any) -> int:
-    """Undo an applied PLAN: poll the old queue, switch producers back, empty the new queue, stop polling it.
-
-    The new queues stay, since a producer may still send to them. Their messages are processed before the new
-    queue is no longer polled.
-    """
-    return run_plan("fifo", path, options, is_undo=True)
 
 
 @fifo.command(

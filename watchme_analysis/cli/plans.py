@@ -152,6 +152,36 @@ def applying_options(command: F) -> F:
     )(command)
 
 
+_COMMANDS_HELP = {
+    "apply": """Apply the PLAN of `watchme {remedy} plan --to PLAN`, step by step.
+
+The plan is refused if what it relies on has changed since. Each step is recorded before and after its call
+in PLAN.journal.jsonl, and checked in AWS. After an interruption, the same command does the rest.""",
+    "undo": """Undo the steps of an applied PLAN, the last first, and check it in AWS.
+
+Values that a step changed are in the PLAN. After an interruption, the same command does the rest.""",
+}
+
+
+def add_plan_commands(group: click.Group) -> None:
+    """Add the commands that apply and undo the plans of a remedy to its group, which has its name."""
+    remedy = str(group.name)
+    undo_name = _UNDO_VERBS.get(remedy, "undo")
+    titles = {"apply": "Apply a PLAN, or the rest of it.", "undo": "Undo the steps of an applied PLAN."}
+
+    def added(kind: str, name: str) -> None:
+        epilog = f"\b\nExamples:\n  watchme {remedy} {name} {remedy}.plan.json --case cases/last-night"
+        text = _COMMANDS_HELP[kind].format(remedy=remedy)
+
+        @group.command(name, help=text, short_help=titles[kind], epilog=epilog)
+        @applying_options
+        def command(path: Path, **options: Any) -> int:
+            return run_plan(remedy, path, options, is_undo=kind == "undo")
+
+    added("apply", "apply")
+    added("undo", undo_name)
+
+
 def run_plan(remedy: str, path: Path, options: dict[str, Any], *, is_undo: bool = False) -> int:
     """Apply or undo the plan of a file with the options of :func:`applying_options`; return the exit code."""
     output = output_of(options)

@@ -11,12 +11,15 @@ from watchme_analysis.cli.aws import session_of
 from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import queue_option, require_parameters, simulation_options
 from watchme_analysis.cli.output import output_of
-from watchme_analysis.cli.plans import applying_options, finish_plan, planning_options, print_policy, run_plan
+from watchme_analysis.cli.plans import add_plan_commands, finish_plan, planning_options, print_policy
 
 
 @click.group(short_help="Plan and apply settings that the simulation favours.")
 def settings() -> None:
     """Change settings of queue and function that the simulation has shown to help."""
+
+
+add_plan_commands(settings)
 
 
 @settings.command(
@@ -60,34 +63,3 @@ def plan_command(case: Path, queue: str | None, **options: Any) -> int:
     agreements = [each for _, each in model.agreements(found[0])]
     plan = plan_settings(session_of(options), model.pipeline.queue, found, agreements, options["measure"])
     return finish_plan(plan, output, options)
-
-
-@settings.command(
-    "apply",
-    short_help="Apply a PLAN of settings, or the rest of it.",
-    epilog="""\b
-Examples:
-  watchme settings apply uploads.plan.json
-  watchme settings apply uploads.plan.json --case cases/last-night""",
-)
-@applying_options
-def apply_command(path: Path, **options: Any) -> int:
-    """Apply the PLAN of `watchme settings plan --to PLAN`, step by step.
-
-    The plan is refused if a setting has changed since. Each step is checked in AWS, and the old values are in
-    the plan. After an interruption, the same command does the rest.
-    """
-    return run_plan("settings", path, options)
-
-
-@settings.command(
-    "undo",
-    short_help="Give the settings of a PLAN their old values again.",
-    epilog="""\b
-Examples:
-  watchme settings undo uploads.plan.json""",
-)
-@applying_options
-def undo_command(path: Path, **options: Any) -> int:
-    """Give every setting that a PLAN changed its old value again, the last first."""
-    return run_plan("settings", path, options, is_undo=True)
