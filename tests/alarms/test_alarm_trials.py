@@ -177,8 +177,15 @@ def test_people_noticed_when_they_first_touched_what_was_affected():
     assert first_reaction(case, pipelines(case), later, AT + pd.Timedelta(minutes=301)).how.startswith(
         "somebody called Upd"
     )
-    rang = pd.DataFrame([{"time": START + pd.Timedelta(minutes=200), "alarm": "age", "to_state": "ALARM"}])
-    case = Held(case, alarm_history=conform("alarm_history", rang))
+    tested = json.dumps({"newState": {"stateValue": "ALARM", "stateReason": "a test"}})
+    rang = pd.DataFrame(
+        [
+            {"time": START + pd.Timedelta(minutes=after), "alarm": name, "to_state": "ALARM", "data": data}
+            for after, name, data in ((70, "age", tested), (80, "another", None), (200, "age", None))
+        ]
+    )
+    watched = pd.DataFrame([{"alarm": "age", "resource": "jobs"}, {"alarm": "another", "resource": "other"}])
+    case = Held(case, alarm_history=conform("alarm_history", rang), alarms=conform("alarms", watched))
     assert first_reaction(case, pipelines(case), later).how == "the alarm age fired"
     assert first_reaction(case, pipelines(case), later, AT + pd.Timedelta(minutes=70)) is None, (
         "long after its end"

@@ -96,16 +96,24 @@ def test_exports_have_the_same_alarms_in_three_formats():
     inner = json.loads(stack["template_body"].replace("$${", "${"))
     assert _references(inner) <= {*inner["Resources"], *inner["Parameters"]}
     # The script has the parameters of each alarm, and its topic where it notifies somebody.
-    lines = exported(made, "cli", "on call").splitlines()
-    assert lines[2] == "TOPIC=$(aws sns create-topic --name 'on call' --query TopicArn --output text)"
+    lines = exported(made, "cli", "on-call").splitlines()
+    assert lines[2] == "TOPIC=$(aws sns create-topic --name on-call --query TopicArn --output text)"
     words = shlex.split(lines[3])
     silent = {key: value for key, value in made[0].parameters.items() if key != "AlarmActions"}
     assert words[2:4] == ["put-metric-alarm", "--cli-input-json"] and json.loads(words[4]) == silent
     assert words[5:] == ["--alarm-actions", "$TOPIC"]
+    # Actions of each kind are in every format, also those beside the topic.
+    actions = {"AlarmActions": ["on-call", "arn:other"], "OKActions": ["on-call"]}
+    more = replace(made[0], parameters={**made[0].parameters, **actions})
+    assert '--alarm-actions "$TOPIC" arn:other --ok-actions "$TOPIC"' in exported([more], "cli", "on-call")
+    [body] = json.loads(exported([more], "terraform", "on-call"))["resource"][
+        "aws_cloudwatch_metric_alarm"
+    ].values()
+    assert (len(body["alarm_actions"]), len(body["ok_actions"])) == (2, 1)
     script = exported(made, "cli", TOPIC, urls, "canary")
     assert script.count("aws cloudwatch put-metric-alarm") == len(made)
     assert f"TOPIC={TOPIC}" in script
-    assert health_check_usd("canary", 1) > 50 > health_check_usd("lambda", 1)
+    assert health_check_usd("canary") > 50 > health_check_usd("lambda")
 
 
 class _Health(BaseHTTPRequestHandler):
@@ -119,7 +127,7 @@ class _Health(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize("check", ["canary", "lambda"])
-def test_the_exported_health_check_writes_the_metric_of_its_alarm(front, monkeypatch, check):
+def test_the_exported_health_check_writes_the_metric_of_its_alarm(front, check):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         refused = f"http://127.0.0.1:{unused.getsockname()[1]}/200"
@@ -133,9 +141,6 @@ def test_the_exported_health_check_writes_the_metric_of_its_alarm(front, monkeyp
         for name, each in resources.items()
         if name in ("HealthCheckFunction", "HealthCheckCanary")
     )
-    variables = properties.get("Environment", {}).get("Variables", {})
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
     names = {}
     exec(properties["Code"].get("ZipFile") or properties["Code"]["Script"], names)
     names["handler"]({}, None)

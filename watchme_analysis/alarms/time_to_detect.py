@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.cloudtrail import event_kind
+from watchme_analysis.aws_shapes.responses import child, json_value
 from watchme_analysis.queues.pipeline import Pipeline, Tables
 from watchme_analysis.text.message import Resource
 from watchme_analysis.text.render import note
@@ -43,7 +44,7 @@ class Detection:
 def first_reaction(
     tables: Tables, pipelines: Iterable[Pipeline], start: datetime | None, end: datetime | None = None
 ) -> Detection | None:
-    """Return the first alarm or change to an affected resource after the start of an incident; else None.
+    """Return the first alarm or change on an affected resource after the start of an incident; else None.
 
     It is read from the tables ``alarm_history`` and ``changes``; the end of the incident is None while open.
     """
@@ -53,7 +54,7 @@ def first_reaction(
         name for pipeline in pipelines for name in (pipeline.queue, pipeline.function, pipeline.dlq) if name
     }
     found = [
-        *_fired(tables.table("alarm_history"), start),
+        *_fired(tables, start, names),
         *_changed(tables.table("changes"), start, end, names),
     ]
     # A reaction long after the end belongs to another incident.
@@ -61,8 +62,29 @@ def first_reaction(
     return min(in_time, key=lambda each: each.at, default=None)
 
 
-def _fired(history: pd.DataFrame, start: datetime) -> list[Detection]:
-    rows = history[(history["to_state"] == "ALARM") & (history["time"] >= start)]
+def alarms_fired(tables: Tables) -> pd.DataFrame:
+    """Return the rows of ``alarm_history`` in which an evaluation changed an alarm to ALARM.
+
+    A state that somebody set to test the notification has a reason, and no data of an evaluation [1]_.
+
+    .. [1] https://docs.aws.amazon.com/cli/latest/reference/cloudwatch/describe-alarm-history.html#examples
+    """
+    history = tables.table("alarm_history")
+    fired = history[history["to_state"] == "ALARM"]
+    return fired[~fired["data"].map(_is_set_by_hand).astype(bool)]
+
+
+def _is_set_by_hand(data: Any) -> bool:
+    state = child(json_value(data), "newState")
+    return "stateReason" in state and "stateReasonData" not in state
+
+
+def _fired(tables: Tables, start: datetime, names: set[str]) -> list[Detection]:
+    """Return when alarms fired, without those on known resources that are not affected."""
+    watched = tables.table("alarms").dropna(subset="resource")
+    unrelated = watched.loc[~watched["resource"].isin(names), "alarm"] if names else ()
+    fired = alarms_fired(tables)
+    rows = fired[(fired["time"] >= start) & ~fired["alarm"].isin(unrelated)]
     return [
         Detection(row.time.to_pydatetime(), note("detect-alarm", alarm=Resource(str(row.alarm))))
         for row in rows.itertuples()

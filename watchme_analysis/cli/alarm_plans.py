@@ -230,5 +230,5 @@ def export_command(case: Path | None, infrastructure: str, health_check: str | N
     for said in (*wanted.cannot_fire, *wanted.notes):
         echo(out.text(said), err=True)
     if health_check is not None:
-        usd = Number(health_check_usd(health_check, len(request.health_urls)))
+        usd = Number(health_check_usd(health_check))
         out.print_message("alarm-health-check-cost", err=True, usd=usd)

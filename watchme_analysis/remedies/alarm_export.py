@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,13 @@ _TOPIC, _TOPIC_ARN = "AlarmTopic", "AlarmTopicArn"
 _HAS_NO_TOPIC = "CreatesTopic"
 _STACK = "watchme-alarms"
 _LAMBDA_MEMORY_GB = 0.125
-_CHECK_TIMEOUT_S = 10  # of a URL, as in health_check.yaml
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
+# Names of Terraform that are not those of CloudWatch in snake case.
+_TERRAFORM_NAMES = {
+    "EvaluateLowSampleCountPercentile": "evaluate_low_sample_count_percentiles",
+    "Metrics": "metric_query",
+    "OKActions": "ok_actions",
+}
 
 
 def exported(
@@ -46,30 +51,32 @@ def exported(
     ``topic`` is the name of the topic to create, or the ARN of an existing one. ``health_check`` is
     ``canary`` or ``lambda``: resources that check ``health_urls`` and write the metric of their alarms.
     """
-    topic_arn = topic if topic.startswith("arn:") else ""
-    name = _STACK if topic_arn or not topic else topic
     checks = {"AWSTemplateFormatVersion": "2010-09-09", **_checks(health_urls, health_check)}
     if form == "cloudformation":
-        return _json(_template(definitions, topic_arn, name, checks))
+        return _json(_template(definitions, topic, checks))
     if form == "terraform":
-        return _json(_terraform(definitions, topic_arn, name, checks))
-    return _commands(definitions, topic_arn, name, checks)
+        return _json(_terraform(definitions, topic, checks))
+    return _commands(definitions, topic, checks)
 
 
-def health_check_usd(kind: str, urls: int) -> float:
+def health_check_usd(kind: str) -> float:
     """Return the list price in USD per month of a health check every minute, without its alarms.
 
-    A Lambda is priced as if the check of each URL took a second.
+    A Lambda, which checks all URLs at the same time, is priced as if it took a second.
     """
-    runs = MINUTES_PER_MONTH
-    if kind == "canary":
-        return runs * (CANARY_RUN_USD + PUT_METRIC_DATA_USD)
-    seconds_gb = urls * _LAMBDA_MEMORY_GB
-    return runs * (LAMBDA_REQUEST_USD + seconds_gb * LAMBDA_GB_SECOND_USD + PUT_METRIC_DATA_USD)
+    run_usd = CANARY_RUN_USD if kind == "canary" else LAMBDA_REQUEST_USD
+    if kind == "lambda":
+        run_usd += _LAMBDA_MEMORY_GB * LAMBDA_GB_SECOND_USD
+    return MINUTES_PER_MONTH * (run_usd + PUT_METRIC_DATA_USD)
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def _topic(topic: str) -> tuple[str, str]:
+    """Return the ARN of an existing topic, empty without one, and the name of the topic to create."""
+    return (topic, _STACK) if topic.startswith("arn:") else ("", topic or _STACK)
 
 
 def _logical_name(name: str) -> str:
@@ -78,10 +85,22 @@ def _logical_name(name: str) -> str:
     return "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", name))[:200] + short
 
 
-def _template(
-    definitions: Sequence[Definition], topic_arn: str, name: str, checks: Mapping[str, Any]
-) -> dict[str, Any]:
-    arn: Any = {"Fn::If": [_HAS_NO_TOPIC, {"Ref": _TOPIC}, {"Ref": _TOPIC_ARN}]}
+def _parts(definition: Definition, topic: str, arn: Any) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return the parameters of an alarm, and its actions by kind; ``arn`` stands for the topic."""
+    stated = {name: value for name, value in definition.parameters.items() if value != []}
+    actions = {name: stated.pop(name) for name in _ACTIONS if name in stated}
+    return stated, {name: [arn if each == topic else each for each in of] for name, of in actions.items()}
+
+
+def _members(composite: Definition, definitions: Sequence[Definition]) -> list[str]:
+    """Return the logical names of the alarms that a composite alarm is over."""
+    rule = str(composite.parameters["AlarmRule"])
+    return [_logical_name(each.name) for each in definitions if f'"{each.name}"' in rule]
+
+
+def _template(definitions: Sequence[Definition], topic: str, checks: Mapping[str, Any]) -> dict[str, Any]:
+    topic_arn, name = _topic(topic)
+    arn = {"Fn::If": [_HAS_NO_TOPIC, {"Ref": _TOPIC}, {"Ref": _TOPIC_ARN}]}
     resources: dict[str, Any] = {
         _TOPIC: {
             "Type": "AWS::SNS::Topic",
@@ -89,14 +108,13 @@ def _template(
             "Properties": {"TopicName": name},
         }
     }
-    logical = {each.name: _logical_name(each.name) for each in definitions}
     for each in definitions:
-        properties = _with_topic(each.parameters, arn)
         kind = "CompositeAlarm" if each.is_composite else "Alarm"
-        resource: dict[str, Any] = {"Type": f"AWS::CloudWatch::{kind}", "Properties": properties}
+        parameters, actions = _parts(each, topic, arn)
+        resource: dict[str, Any] = {"Type": f"AWS::CloudWatch::{kind}", "Properties": parameters | actions}
         if each.is_composite:
-            resource["DependsOn"] = [logical[name] for name in _members(each, definitions)]
-        resources[logical[each.name]] = resource
+            resource["DependsOn"] = _members(each, definitions)
+        resources[_logical_name(each.name)] = resource
     topic_parameter = {
         "Type": "String",
         "Default": topic_arn,
@@ -110,120 +128,61 @@ def _template(
     }
 
 
-def _members(composite: Definition, definitions: Sequence[Definition]) -> list[str]:
-    """Return the names of the alarms that a composite alarm is over."""
-    rule = str(composite.parameters["AlarmRule"])
-    return [each.name for each in definitions if f'"{each.name}"' in rule]
-
-
-def _with_topic(parameters: Mapping[str, Any], arn: Any) -> dict[str, Any]:
-    """Return parameters that notify another topic wherever they notify one, without empty lists."""
-    found = {name: value for name, value in parameters.items() if value != []}
-    return found | {name: [arn] for name in _ACTIONS if found.get(name)}
-
-
-_TERRAFORM_NAMES = {
-    "OKActions": "ok_actions",
-    "AlarmActions": "alarm_actions",
-    "InsufficientDataActions": "insufficient_data_actions",
-    "EvaluateLowSampleCountPercentile": "evaluate_low_sample_count_percentiles",
-}
-
-
-def _terraform(
-    definitions: Sequence[Definition], topic_arn: str, name: str, checks: Mapping[str, Any]
-) -> dict[str, Any]:
-    arn = topic_arn or "${aws_sns_topic.alarms.arn}"
-    resources: dict[str, Any] = {}
-    if not topic_arn:
-        resources["aws_sns_topic"] = {"alarms": {"name": name}}
+def _terraform(definitions: Sequence[Definition], topic: str, checks: Mapping[str, Any]) -> dict[str, Any]:
+    topic_arn, name = _topic(topic)
+    resources: dict[str, Any] = {} if topic_arn else {"aws_sns_topic": {"alarms": {"name": name}}}
     for each in definitions:
         kind = "aws_cloudwatch_composite_alarm" if each.is_composite else "aws_cloudwatch_metric_alarm"
-        body = _escaped(_terraform_alarm(each.parameters))
-        body |= {_snake(action): [arn] for action in _ACTIONS if each.parameters.get(action)}
+        parameters, actions = _parts(each, topic, topic_arn or "${aws_sns_topic.alarms.arn}")
+        body = _as_terraform(parameters) | {_snake(name): arns for name, arns in actions.items()}
         if each.is_composite:
-            names = (
-                f"aws_cloudwatch_metric_alarm.{_logical_name(name)}" for name in _members(each, definitions)
-            )
-            body["depends_on"] = list(names)
+            names = _members(each, definitions)
+            body["depends_on"] = [f"aws_cloudwatch_metric_alarm.{member}" for member in names]
         resources.setdefault(kind, {})[_logical_name(each.name)] = body
     if checks["Resources"]:
         resources["aws_cloudformation_stack"] = {
             "health_check": {
                 "name": f"{_STACK}-health-check",
                 "capabilities": ["CAPABILITY_IAM"],
-                "template_body": _escaped(json.dumps(checks)),
+                "template_body": _as_terraform(json.dumps(checks)),
             }
         }
     return {"resource": resources}
 
 
-def _terraform_alarm(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = {}
-    for name, value in parameters.items():
-        if name in _ACTIONS or value == []:
-            continue
-        if name == "Dimensions":
-            body["dimensions"] = _terraform_dimensions(value)
-        elif name == "Metrics":
-            body["metric_query"] = [_metric_query(each) for each in value]
-        else:
-            body[_snake(name)] = value
+def _as_terraform(value: Any) -> Any:
+    """Return a value with Terraform's names, whose texts Terraform takes as they are."""
+    if isinstance(value, str):
+        return value.replace("${", "$${").replace("%{", "%%{")
+    if isinstance(value, list):
+        return [_as_terraform(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    body = {_snake(name): _as_terraform(each) for name, each in value.items() if name != "MetricStat"}
+    if "Dimensions" in value:
+        body["dimensions"] = {each["name"]: each["value"] for each in body["dimensions"]}
+    if "MetricStat" in value:
+        stat = dict(value["MetricStat"])
+        body["metric"] = _as_terraform(stat.pop("Metric") | stat)
+    if "Expression" in value:
+        body["label"] = value["Id"]
     return body
-
-
-def _terraform_dimensions(dimensions: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {each["Name"]: each["Value"] for each in dimensions}
-
-
-def _metric_query(query: Mapping[str, Any]) -> dict[str, Any]:
-    found = {"id": query["Id"], "return_data": query["ReturnData"]}
-    if "Expression" in query:
-        return found | {"expression": query["Expression"], "label": query["Id"]}
-    stat = query["MetricStat"]
-    metric = stat["Metric"]
-    return found | {
-        "metric": {
-            "namespace": metric["Namespace"],
-            "metric_name": metric["MetricName"],
-            "dimensions": _terraform_dimensions(metric["Dimensions"]),
-            "period": stat["Period"],
-            "stat": stat["Stat"],
-        }
-    }
 
 
 def _snake(name: str) -> str:
     return _TERRAFORM_NAMES.get(name) or re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _escaped(value: Any) -> Any:
-    """Return a value whose texts Terraform takes as they are."""
-    if isinstance(value, str):
-        return value.replace("${", "$${").replace("%{", "%%{")
-    if isinstance(value, Mapping):
-        return {key: _escaped(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_escaped(each) for each in value]
-    return value
-
-
-def _commands(definitions: Sequence[Definition], topic_arn: str, name: str, checks: Mapping[str, Any]) -> str:
-    lines = ["#!/bin/sh", "set -eu"]
-    if topic_arn:
-        lines.append(f"TOPIC={shell_word(topic_arn)}")
-    else:
-        lines.append(
-            f"TOPIC=$(aws sns create-topic --name {shell_word(name)} --query TopicArn --output text)"
-        )
+def _commands(definitions: Sequence[Definition], topic: str, checks: Mapping[str, Any]) -> str:
+    topic_arn, name = _topic(topic)
+    created = f"$(aws sns create-topic --name {shell_word(name)} --query TopicArn --output text)"
+    lines = ["#!/bin/sh", "set -eu", f"TOPIC={shell_word(topic_arn) if topic_arn else created}"]
     for each in definitions:
-        # The ARN is known only when the commands run, so the actions are an option of their own.
-        parameters = {
-            key: value for key, value in each.parameters.items() if key not in _ACTIONS and value != []
-        }
+        # The ARN is known only when the commands run, so the actions are options of their own.
+        parameters, actions = _parts(each, topic, _TOPIC)
+        options = [f"--{_snake(kind).replace('_', '-')} {_words(arns)}" for kind, arns in actions.items()]
         operation = "put_composite_alarm" if each.is_composite else "put_metric_alarm"
-        actions = ' --alarm-actions "$TOPIC"' if each.parameters.get("AlarmActions") else ""
-        lines.append(Call("cloudwatch", operation, parameters).command + actions)
+        lines.append(" ".join([Call("cloudwatch", operation, parameters).command, *options]))
     if checks["Resources"]:
         text = shell_word(json.dumps(checks))
         lines.append(
@@ -233,19 +192,19 @@ def _commands(definitions: Sequence[Definition], topic_arn: str, name: str, chec
     return "\n".join(lines) + "\n"
 
 
+def _words(actions: Sequence[str]) -> str:
+    return " ".join('"$TOPIC"' if each == _TOPIC else shell_word(each) for each in actions)
+
+
 def _checks(urls: Sequence[str], kind: str | None) -> dict[str, dict[str, Any]]:
     """Return the CloudFormation parameters and resources that check URLs every minute; empty without them."""
     if kind is None or not urls:
         return {"Parameters": {}, "Resources": {}}
     stored = yaml.safe_load(Path(__file__).with_name("health_check.yaml").read_text(encoding="utf-8"))
     found: dict[str, dict[str, Any]] = stored[kind]
+    code = stored["code"].replace("URLS = []", f"URLS = {list(urls)!r}")
     if kind == "canary":
-        script = stored["code"].replace('os.environ["URLS"].split()', repr(list(urls)))
-        found["Resources"]["HealthCheckCanary"]["Properties"]["Code"]["Script"] = script
+        found["Resources"]["HealthCheckCanary"]["Properties"]["Code"]["Script"] = code
     else:
-        found["Resources"]["HealthCheckFunction"]["Properties"] |= {
-            "Timeout": _CHECK_TIMEOUT_S * (len(urls) + 1),
-            "Code": {"ZipFile": stored["code"]},
-            "Environment": {"Variables": {"URLS": " ".join(urls)}},
-        }
+        found["Resources"]["HealthCheckFunction"]["Properties"]["Code"] = {"ZipFile": code}
     return found

@@ -55,7 +55,7 @@ _CONFIRMED = "Subscriptions[?starts_with(SubscriptionArn, 'arn:')] | length(@) >
 _TYPES = ["MetricAlarm", "CompositeAlarm"]
 _ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 # Reason of a change of state that is a test, in the history of an alarm.
-TEST_REASON = "watchme alarms verify: a test of the notification; nothing is wrong."
+_TEST_REASON = "watchme alarms verify: a test of the notification; nothing is wrong."
 # Sets of members that are tried until the rule of a composite alarm holds: all sets of 13 members.
 _MOST_SETS = 8192
 
@@ -502,5 +502,5 @@ def _verify_steps(
 
 def _set_state(name: str, state: str) -> Call:
     return Call(
-        "cloudwatch", "set_alarm_state", {"AlarmName": name, "StateValue": state, "StateReason": TEST_REASON}
+        "cloudwatch", "set_alarm_state", {"AlarmName": name, "StateValue": state, "StateReason": _TEST_REASON}
     )

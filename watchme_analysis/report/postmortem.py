@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.alarms.time_to_detect import alarms_fired
 from watchme_analysis.errors import InputError
 from watchme_analysis.notebook import open_backlog, open_health
 from watchme_analysis.present.markdown import (
@@ -19,7 +20,6 @@ from watchme_analysis.present.markdown import (
     markdown_table,
     markdown_text,
 )
-from watchme_analysis.remedies.alarms import TEST_REASON
 from watchme_analysis.report.actions_taken import actions_taken
 from watchme_analysis.report.cause_page import remedy_page
 from watchme_analysis.report.folder import prepare
@@ -215,14 +215,13 @@ class PostmortemText:
 
     def _fired(self) -> Iterator[tuple[datetime, str]]:
         """Yield the first time at which each alarm fired in the incident, according to its history."""
-        history = self._page.investigation.case.table("alarm_history")
+        rows = alarms_fired(self._page.investigation.case)
         begin, end = self._page.diagnosis.incident_start, self._page.diagnosis.incident_end
         if begin is None:
             return
-        rows = history[(history["to_state"] == "ALARM") & (history["time"] >= begin)]
+        rows = rows[rows["time"] >= begin]
         rows = rows if end is None else rows[rows["time"] <= end]
-        tests = rows["data"].astype("string").str.contains(TEST_REASON, regex=False).fillna(value=False)
-        for row in rows[~tests].sort_values("time").drop_duplicates("alarm").to_dict("records"):
+        for row in rows.sort_values("time").drop_duplicates("alarm").to_dict("records"):
             fired = message("postmortem-alarm-fired", alarm=Resource(row["alarm"]))
             yield row["time"].to_pydatetime(), self._render(fired)
 
