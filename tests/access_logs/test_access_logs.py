@@ -297,3 +297,9 @@ def test_a_window_before_now_selects_the_rows_of_a_rotated_set(tmp_path):
     assert older.path.tolist() == ["/access.log.1"]
     with pytest.raises(InputError, match="swap or widen"):
         read_access_logs(tmp_path, since="1h", until="2h")
+
+
+def test_no_names_give_an_empty_frame_with_the_columns():
+    frame, how = read_access_logs([], columns=["time", "status"])
+
+    assert (list(frame), len(frame), how.rows, how.truncated) == (["time", "status"], 0, 0, False)

@@ -249,7 +249,7 @@ def _from_object(store: Any, key: str, size: int) -> Input:
 def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
     """Return the readable inputs, and the retrieval of each of the others.
 
-    Raises InputError if no input is readable.
+    Raises InputError if there are inputs, and none is readable.
     """
     kept, unread, problems = [], [], []
     for one in inputs:
@@ -263,7 +263,7 @@ def readable(inputs: list[Input]) -> tuple[list[Input], list[Retrieval]]:
             unread.append(Retrieval("nginx_access", one.name, lines=0, rejected=rejected, truncated=True))
         else:
             kept.append(one)
-    if not kept:
+    if problems and not kept:
         raise InputError(problems[0])
     return kept, unread
 

@@ -544,5 +544,6 @@ def read_access_logs(  # noqa: PLR0913 - plain keywords instead of objects with 
     scan = AccessScan([names] if isinstance(names, (str, Path)) else list(names), options, selection)
     scan.block_bytes = KEPT_BLOCK_BYTES
     frame = frame_of((chunk.table for chunk in scan), list(selection.columns), scan.expected_rows)
-    how = combined([*scan.unread, *scan.retrievals])
+    parts = [*scan.unread, *scan.retrievals]
+    how = combined(parts) if parts else Retrieval("nginx_access", "", lines=0)
     return frame, how.with_notes(*scan.notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.access_logs.engine.program import REQUEST_COLUMNS, Program
@@ -45,52 +46,30 @@ class Parsed(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Positions of a text in lines; a null starts below 0."""
+    """Positions of a text in each line; a null starts below 0."""
 
     starts: Array
     ends: Array
 
-    @classmethod
-    def missing(cls, count: int) -> Spans:
-        """Return nulls."""
-        import numpy as np
-
-        return cls(*np.full((2, count), -1, np.int32))
-
     def replaced(self, other: Spans) -> Spans:
         """Return the spans, with those of another variable where they are null."""
+        missing = self.starts < 0
+        return self.where(~missing, other)
+
+    def where(self, kept: Array, other: Spans | None = None) -> Spans:
+        """Return the spans of the lines of a mask, and other spans or nulls for all other lines."""
         import numpy as np
 
-        missing = self.starts < 0
-        return Spans(
-            np.where(missing, other.starts, self.starts),
-            np.where(missing, other.ends, self.ends),
-        )
+        if other is None:
+            return Spans(np.where(kept, self.starts, -1), self.ends)
+        return Spans(np.where(kept, self.starts, other.starts), np.where(kept, self.ends, other.ends))
 
 
 class Further(NamedTuple):
-    """Values of rows that were read elsewhere, and their places among the other rows."""
+    """Values of rows that were read elsewhere, and their positions among all rows."""
 
     values: pa.Array
-    places: Array
-
-    @property
-    def positions(self) -> Array:
-        """Return the places among all rows."""
-        import numpy as np
-
-        return self.places + np.arange(len(self.places))
-
-    def merged(self, others: pa.Array) -> pa.Array:
-        """Return the values of all rows."""
-        import numpy as np
-        import pyarrow as pa
-
-        count = len(others) + len(self.values)
-        if others.null_count + self.values.null_count == count:
-            return nulls(count, others.type)
-        order = np.insert(np.arange(len(others)), self.places, np.arange(len(others), count))
-        return pa.concat_arrays([others, self.values]).take(number_array(order))
+    positions: Array
 
 
 def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Table:
@@ -115,8 +94,8 @@ class Columns:
 
     def text(self, column: str, rows: Array) -> pa.Array:
         """Return a text column."""
-        spans = self._spans(column, rows)
-        return nulls(len(rows), arrow_type("text")) if spans is None else self._texts(spans)
+        spans = self._spans(column)
+        return nulls(len(rows), arrow_type("text")) if spans is None else self._texts(spans, rows)
 
     def table(
         self, columns: Sequence[str], rows: Array, constants: dict[str, Any], further: pa.Table
@@ -133,21 +112,21 @@ class Columns:
         places = np.searchsorted(rows, further_lines)
         # The loop's values of further lines are undefined, and overwritten.
         all_rows = np.insert(rows, places, further_lines)
+        positions = places + np.arange(len(places))
         found = []
         for column in columns:
             if column in constants:
                 found.append(repeated(constants[column], len(all_rows)))
                 continue
-            more = Further(whole(further[column]), places)
+            more = Further(whole(further[column]), positions)
             if column == "line":
                 found.append(number_array(all_rows + 1))
             elif column == "upstream_raw":
-                found.append(more.merged(self._upstream_raw(rows)))
+                found.append(self._objects(self._upstream_raw(), all_rows, more))
             elif column == "extra":
-                found.append(more.merged(self._extra(rows)))
+                found.append(self._objects(self._extra(rows), all_rows, more))
             elif KINDS[column] == "text":
-                spans = self._spans(column, all_rows)
-                found.append(self._texts(Spans.missing(len(all_rows)) if spans is None else spans, more))
+                found.append(self._texts(self._spans(column), all_rows, more))
             else:
                 found.append(self._numbers(column, all_rows, more))
         return pa.table(found, names=list(columns))
@@ -183,114 +162,124 @@ class Columns:
         slots = [self._program.ints[name] for name in self._program.wholes.get(column, ())]
         return [self._parsed.ints[slot] for slot in slots]
 
-    def _spans(self, column: str, rows: Array) -> Spans | None:
+    def _spans(self, column: str) -> Spans | None:
         """Return the positions of a text column, None for a column without a source."""
         slots = [self._program.spans[name] for name in self._program.texts.get(column, ())]
         if column in REQUEST_COLUMNS and self._program.request_slot >= 0:
             slots.insert(0, self._program.request_slot + REQUEST_COLUMNS.index(column))
-        return self._first(slots, rows) if slots else None
+        return self._first(slots) if slots else None
 
-    def _first(self, slots: Sequence[int], rows: Array) -> Spans:
+    def _first(self, slots: Sequence[int]) -> Spans:
         """Return the positions in the first of several slots that is not null."""
-        found, *others = (
-            Spans(self._parsed.starts[slot][rows], self._parsed.ends[slot][rows]) for slot in slots
-        )
-        for other in others:
-            found = found.replaced(other)
-        return found
+        return reduce(Spans.replaced, (self._slot(slot) for slot in slots))
 
-    def _texts(self, spans: Spans, more: Further | None = None) -> pa.Array:
+    def _slot(self, slot: int) -> Spans:
+        return Spans(self._parsed.starts[slot], self._parsed.ends[slot])
+
+    def _texts(self, spans: Spans | None, rows: Array, more: Further | None = None) -> pa.Array:
+        """Return the texts of rows, null without spans; further rows have their own."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.loops import WORD, copy_texts
+        from watchme_analysis.access_logs.engine.loops import WORD, copy_texts, measure_texts
 
-        known = spans.starts >= 0
-        sizes = np.where(known, spans.ends - spans.starts, 0)
-        sources = self._parsed.buf.ctypes.data + spans.starts.astype(np.int64)
+        sources, sizes = np.empty(len(rows), np.int64), np.full(len(rows), -1)
+        if spans is not None:
+            measure_texts(self._parsed.buf, tuple(spans), rows, sources, sizes)
+        offsets, known = _laid_out(sizes, more)
+        if not known.any():
+            return nulls(len(rows), arrow_type("text"))
         if more is not None and more.values.null_count < len(more.values):
             bounds, held = text_parts(more.values)
             # Whole words are read.
             held = np.append(held, np.zeros(WORD, np.uint8))
-            known[more.positions] = ~nulls_of(more.values)
-            sizes[more.positions] = np.diff(bounds)
             sources[more.positions] = held.ctypes.data + bounds[:-1]
-        elif more is not None and len(more.values):
-            known[more.positions], sizes[more.positions] = False, 0
-        if not known.any():
-            return nulls(len(known), arrow_type("text"))
-        offsets = np.zeros(len(known) + 1, np.int64)
-        np.cumsum(sizes, out=offsets[1:])
         data = room_for(int(offsets[-1]) + WORD, kind=np.uint8)
         copy_texts(sources, offsets, data)
         return text_array(offsets, data, known)
 
-    def _upstream_raw(self, rows: Array) -> pa.Array:
-        """Return the raw upstream values of requests with several tries."""
+    def _objects(self, spans: Mapping[str, Spans], rows: Array, more: Further) -> pa.Array:
+        """Return JSON objects of texts by name, without the null ones; null without any."""
         import numpy as np
 
-        several = self._parsed.ints[0][rows] > 1
-        if not self._program.lists or not several.any():
-            return nulls(len(rows), arrow_type("text"))
-        some = rows[several]
-        objects = self._objects(
-            {name: self._first([slot], some) for name, slot in self._program.lists.items()}
-        )
-        return objects.take(number_array(np.cumsum(several) - 1, several))
+        from watchme_analysis.access_logs.engine.loops import WORD, measure_objects, write_objects
 
-    def _extra(self, rows: Array) -> pa.Array:
-        """Return the further variables of each row, without those that repeat a column."""
+        sizes, escaped = np.full(len(rows), -1), np.zeros(len(rows), bool)
+        if spans:
+            keys = [f'"{name}": "'.encode() for name in spans]
+            name_at = np.cumsum([0, *map(len, keys)])
+            names = np.frombuffer(b"".join([*keys, bytes(WORD)]), np.uint8)
+            starts, ends = (np.stack(side) for side in zip(*spans.values(), strict=True))
+            # Further rows have objects of their own.
+            starts[:, rows[more.positions]] = -1
+            measure_objects(self._parsed.buf, (starts, ends), rows, name_at, sizes, escaped)
+        offsets, known = _laid_out(sizes, more)
+        if not known.any():
+            return nulls(len(rows), arrow_type("text"))
+        data = room_for(int(offsets[-1]) + WORD, kind=np.uint8)
+        if spans:
+            write_objects(self._parsed.buf, (starts, ends), rows, (names, name_at), (offsets, escaped), data)
+        bounds, held = text_parts(more.values)
+        for at, start, end in zip(more.positions, bounds, bounds[1:], strict=False):
+            data[offsets[at] : offsets[at + 1]] = held[start:end]
+        return text_array(offsets, data, known)
+
+    def _upstream_raw(self) -> dict[str, Spans]:
+        """Return the positions of the raw upstream values of requests with several tries."""
+        several = self._parsed.ints[0] > 1
+        return {name: self._slot(slot).where(several) for name, slot in self._program.lists.items()}
+
+    def _extra(self, rows: Array) -> dict[str, Spans]:
+        """Return the positions of the further variables, without those that repeat a column."""
         import numpy as np
 
         from watchme_analysis.access_logs.engine.loops import same_text
 
         found = {}
         for name in self._program.further:
-            found[name] = own = self._first([self._program.spans[name]], rows)
-            for chosen in self._chosen_over(name, rows):
-                same = np.empty(len(rows), bool)
-                same_text(self._parsed.buf, tuple(own), tuple(chosen), same)
-                found[name] = Spans(np.where(same, -1, found[name].starts), own.ends)
-        return self._objects(found) if found else nulls(len(rows), arrow_type("text"))
+            own = found[name] = self._slot(self._program.spans[name])
+            for chosen in self._chosen_over(name):
+                same = np.zeros(len(own.starts), bool)
+                same_text(self._parsed.buf, tuple(own), tuple(chosen), rows, same)
+                found[name] = found[name].where(~same)
+        return found
 
-    def _objects(self, spans: Mapping[str, Spans]) -> pa.Array:
-        """Return JSON objects of texts by name, without the null ones; null without any."""
-        import numpy as np
-
-        from watchme_analysis.access_logs.engine.loops import measure_objects, write_objects
-
-        keys = [f'"{name}": '.encode() for name in spans]
-        name_at = np.cumsum([0, *map(len, keys)])
-        starts, ends = (np.stack(side) for side in zip(*spans.values(), strict=True))
-        offsets = np.empty(starts.shape[1] + 1, np.int64)
-        measure_objects(self._parsed.buf, (starts, ends), name_at, offsets)
-        data = room_for(int(offsets[-1]), kind=np.uint8)
-        names = np.frombuffer(b"".join(keys), np.uint8)
-        write_objects(self._parsed.buf, (starts, ends), (names, name_at), offsets, data)
-        return text_array(offsets, data, np.diff(offsets) > 0)
-
-    def _chosen_over(self, name: str, rows: Array) -> list[Spans]:
+    def _chosen_over(self, name: str) -> list[Spans]:
         """Return the positions of the columns that a further variable could have filled."""
         if self._program.sources.repeats_request and name in REQUEST_PARTS:
-            return self._repeated_by_request(name, rows)
+            return self._repeated_by_request(name)
         for column, names in self._program.texts.items():
             if name in names:
-                found = self._spans(column, rows)
+                found = self._spans(column)
                 return [] if found is None else [found]
         for column in INTEGER_SOURCES:
             names = self._program.wholes[column]
             if name in names:
-                return [self._first([self._program.spans[one] for one in names], rows)]
+                return [self._first([self._program.spans[one] for one in names])]
         return []
 
-    def _repeated_by_request(self, name: str, rows: Array) -> list[Spans]:
+    def _repeated_by_request(self, name: str) -> list[Spans]:
         """Return the positions of a request line that a variable may repeat."""
         import numpy as np
 
-        found = {
-            column: spans for column in REQUEST_COLUMNS if (spans := self._spans(column, rows)) is not None
-        }
+        found = {column: spans for column in REQUEST_COLUMNS if (spans := self._spans(column)) is not None}
         if name == "server_protocol":
             return [found["protocol"]]
         path, query = found["path"], found["query"]
         target = Spans(path.starts, np.where(query.starts < 0, path.ends, query.ends))
         return [target, found["method"], query, path]
+
+
+def _laid_out(sizes: Array, more: Further | None) -> tuple[Array, Array]:
+    """Return the offsets of consecutive texts with those of further rows, and which texts are not null.
+
+    ``sizes``: size of each text, -1 for a null; those of further rows are filled in.
+    """
+    import numpy as np
+
+    if more is not None:
+        bounds, _ = text_parts(more.values)
+        own = np.diff(bounds) if len(bounds) > len(more.values) else np.zeros(len(more.values), np.int64)
+        sizes[more.positions] = np.where(nulls_of(more.values), -1, own)
+    offsets = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(np.maximum(sizes, 0), out=offsets[1:])
+    return offsets, sizes >= 0

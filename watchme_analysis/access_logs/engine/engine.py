@@ -6,7 +6,7 @@ The format of a block is that of most lines of a sample. Both parsers return the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from functools import cache
 from importlib.util import find_spec
@@ -193,8 +193,7 @@ class Engine:
         buf, bounds = chunk
         has_end = _has_line_end(buf)
         lines = ReferenceLines(reader, self._selection, constants, decode=self._decode)
-        indexes = rows.tolist()
-        numbered = [*zip(indexes, _lines(buf, bounds, indexes), strict=True)]
+        numbered = [*zip(rows.tolist(), _lines(buf, bounds, rows), strict=True)]
         table = lines.read(numbered, plan, len(bounds[0]), is_cut=not has_end)
         return Chunk(
             table, lines.rejected, len(rows), lines.blank, lines.filtered, reader.used, len(rows), has_end
@@ -221,15 +220,16 @@ def _line_bounds(buf: Array) -> Bounds:
     return starts, ends - returns
 
 
-def _lines(buf: Array, bounds: Bounds, rows: Iterable[int]) -> list[bytes]:
+def _lines(buf: Array, bounds: Bounds, rows: Array) -> list[bytes]:
     data = buf.data
-    starts, ends = bounds[0].tolist(), bounds[1].tolist()
-    return [bytes(data[starts[row] : ends[row]]) for row in rows]
+    starts, ends = (side[rows].tolist() for side in bounds)
+    return [bytes(data[start:end]) for start, end in zip(starts, ends, strict=True)]
 
 
-def _sample_rows(lines: int) -> list[int]:
-    step = max(1, lines // _SAMPLE)
-    return list(range(0, lines, step))[:_SAMPLE]
+def _sample_rows(lines: int) -> Array:
+    import numpy as np
+
+    return np.arange(0, lines, max(1, lines // _SAMPLE))[:_SAMPLE]
 
 
 def load_loops() -> None:

@@ -21,12 +21,17 @@ from numba import extending, njit, types
 _Function = TypeVar("_Function")
 # Called functions are inlined, because calls for each value of a line took a fifth of the time. Callers
 # pass all output arrays, because numba counts references to its own memory, two thirds of the time.
-_OPTIONS: Any = {"cache": True, "boundscheck": False, "_nrt": False, "forceinline": True, "nogil": True}
+_OPTIONS: Any = {"boundscheck": False, "_nrt": False, "forceinline": True, "nogil": True}
 
 
 def compiled(function: _Function) -> _Function:
     """Return a function compiled by numba that releases the interpreter while it runs."""
-    made: _Function = njit(**_OPTIONS)(function)
+    made: _Function
+    try:
+        made = njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:
+        # No folder for compiled functions is writable: each process compiles them.
+        made = njit(**_OPTIONS)(function)
     return made
 
 
@@ -34,7 +39,7 @@ def compiled(function: _Function) -> _Function:
 intrinsic: Any = extending.intrinsic
 # Digits and bytes in a word.
 WORD = 8
-_BYTE, _SMALL, _WORD = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+_BYTE, _WORD = ir.IntType(8), ir.IntType(64)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -43,16 +48,6 @@ def byte_at(_typing: Any, at: Any) -> Any:
 
     def generate(_context: Any, builder: Any, _signature: Any, given: Any) -> Any:
         return builder.zext(_load(builder, given[0], _BYTE), _WORD)
-
-    return types.int64(types.int64), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def small_at(_typing: Any, at: Any) -> Any:
-    """Return the ``int32`` at an address: ``small_at(at)``."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, given: Any) -> Any:
-        return builder.sext(_load(builder, given[0], _SMALL), _WORD)
 
     return types.int64(types.int64), generate
 
@@ -777,26 +772,44 @@ _UUID_SIZE = 36
 
 
 @compiled
-def copy_texts(sources: Any, offsets: Any, data: Any) -> None:
-    """Copy texts from addresses to their offsets in ``data``, which has ``WORD`` more bytes.
+def measure_texts(buf: Any, spans: Any, rows: Any, sources: Any, sizes: Any) -> None:
+    """Fill in the address and the size of the text of each row, -1 for a null.
 
-    Whole words are read and written, whose excess the next text overwrites.
+    ``spans``: starts and ends by line; a null starts below 0. ``rows``: indexes of lines.
     """
-    target = place_of(data)
-    for index in range(len(sources)):
-        at, to = sources[index], target + offsets[index]
-        while to < target + offsets[index + 1]:
-            put_word(to, word_at(at))
-            at += WORD
-            to += WORD
+    starts, ends = spans
+    place = place_of(buf)
+    for index in range(len(rows)):
+        start = starts[rows[index]]
+        sources[index] = place + start
+        sizes[index] = ends[rows[index]] - start if start >= 0 else -1
 
 
 @compiled
-def same_text(buf: Any, first: Any, second: Any, same: Any) -> None:
-    """Fill in, for each row, whether two spans hold the same bytes, both without nulls."""
+def copy_words(at: int, to: int, size: int) -> Any:
+    """Copy bytes as whole words, whose excess is written as well, and return the address behind the copy."""
+    for step in range(0, size, WORD):
+        put_word(to + step, word_at(at + step))
+    return to + size
+
+
+@compiled
+def copy_texts(sources: Any, offsets: Any, data: Any) -> None:
+    """Copy texts from addresses to their offsets in ``data``, which has ``WORD`` more bytes.
+
+    The next text overwrites what was copied in excess.
+    """
+    target = place_of(data)
+    for index in range(len(sources)):
+        copy_words(sources[index], target + offsets[index], offsets[index + 1] - offsets[index])
+
+
+@compiled
+def same_text(buf: Any, first: Any, second: Any, rows: Any, same: Any) -> None:
+    """Fill in, for the lines of ``rows``, whether two spans hold the same bytes, both without nulls."""
     starts, ends = first
     other_starts, other_ends = second
-    for row in range(len(starts)):
+    for row in rows:
         size = ends[row] - starts[row]
         equal = starts[row] >= 0 and other_starts[row] >= 0 and other_ends[row] - other_starts[row] == size
         for step in range(size if equal else 0):
@@ -807,56 +820,62 @@ def same_text(buf: Any, first: Any, second: Any, same: Any) -> None:
 
 
 @compiled
-def measure_objects(buf: Any, spans: Any, name_at: Any, offsets: Any) -> None:
-    """Fill in the offsets of the JSON objects of :func:`write_objects`; one without a value is empty."""
+def measure_objects(buf: Any, spans: Any, rows: Any, name_at: Any, sizes: Any, escaped: Any) -> None:
+    """Fill in the size of the JSON object of each row, -1 without a value, and whether it needs an escape.
+
+    Parameters as for :func:`write_objects`.
+    """
     starts, ends = spans
-    offsets[0] = 0
-    for row in range(starts.shape[1]):
-        size = 0
+    for index in range(len(rows)):
+        row, size, extra = rows[index], int64(0), int64(0)
         for slot in range(len(starts)):
-            if starts[slot, row] < 0:
-                continue
-            # Two quotation marks, and a comma and a space or the braces.
-            size += name_at[slot + 1] - name_at[slot] + 4
-            for place in range(starts[slot, row], ends[slot, row]):
-                size += 2 if buf[place] == BACKSLASH or buf[place] == QUOTE else 1
-        offsets[row + 1] = offsets[row] + size
+            start, end = starts[slot, row], ends[slot, row]
+            if start >= 0:
+                # A comma and a space or the braces, and the closing quotation mark.
+                size += name_at[slot + 1] - name_at[slot] + end - start + 3
+                for place in range(start, end):
+                    extra += (buf[place] == BACKSLASH) | (buf[place] == QUOTE)
+        sizes[index] = size + extra if size > 0 else -1
+        escaped[index] = extra > 0
 
 
 @compiled
-def write_objects(buf: Any, spans: Any, keys: Any, offsets: Any, data: Any) -> None:
-    """Write a JSON object of several spans for each row at its offset.
+def write_objects(buf: Any, spans: Any, rows: Any, keys: Any, layout: Any, data: Any) -> None:
+    """Write a JSON object of several spans for each row at its offset in ``data``, with ``WORD`` more bytes.
 
-    ``spans``: starts and ends by name and row; a null starts below 0. ``keys``: the quoted names with their
-    colon as consecutive bytes, and the start of each and the end of the last.
+    ``spans``: starts and ends by name and line; a null starts below 0. ``rows``: indexes of lines. ``keys``:
+    the quoted names with colon and opening quotation mark as consecutive bytes, and their bounds.
+    ``layout``: offset of each row's object, and whether it needs an escape.
     """
     starts, ends = spans
     names, name_at = keys
-    for row in range(starts.shape[1]):
-        at = offsets[row]
+    offsets, escaped = layout
+    source, target, texts = place_of(buf), place_of(data), place_of(names)
+    for index in range(len(rows)):
+        row, at = rows[index], offsets[index]
         for slot in range(len(starts)):
-            if starts[slot, row] < 0:
+            start, end = starts[slot, row], ends[slot, row]
+            if start < 0:
                 continue
-            if at == offsets[row]:
+            if at == offsets[index]:
                 data[at] = OPENING_BRACE
                 at += 1
             else:
                 data[at], data[at + 1] = COMMA, SPACE
                 at += 2
-            for place in range(name_at[slot], name_at[slot + 1]):
-                data[at] = names[place]
-                at += 1
-            data[at] = QUOTE
-            at += 1
-            for place in range(starts[slot, row], ends[slot, row]):
-                if buf[place] == BACKSLASH or buf[place] == QUOTE:
-                    data[at] = BACKSLASH
+            at = copy_words(texts + name_at[slot], target + at, name_at[slot + 1] - name_at[slot]) - target
+            if escaped[index]:
+                for place in range(start, end):
+                    if buf[place] == BACKSLASH or buf[place] == QUOTE:
+                        data[at] = BACKSLASH
+                        at += 1
+                    data[at] = buf[place]
                     at += 1
-                data[at] = buf[place]
-                at += 1
+            else:
+                at = copy_words(source + start, target + at, end - start) - target
             data[at] = QUOTE
             at += 1
-        if at > offsets[row]:
+        if at > offsets[index]:
             data[at] = CLOSING_BRACE
 
 

@@ -95,7 +95,7 @@ access-column-failed = failed
 access-column-paths = paths
 access-column-upstreams = upstreams
 
-access-compiling = Loading the parser of large logs; the first time takes about half a minute
+access-compiling = Loading the parser of large logs; the first time takes about 12 seconds
 access-doubted = None of the first { $lines } lines could be read; reading continues. Ctrl-C shows the reasons: --nginx-conf or --format states the format.
 access-progress = { $known ->
     [time] { $share }, about { $left } left,

@@ -70,7 +70,7 @@ access-column-failed = 失敗
 access-column-paths = パス
 access-column-upstreams = アップストリーム
 
-access-compiling = 大きなログ用のパーサーを読み込んでいます (初回は約 30 秒かかります)
+access-compiling = 大きなログ用のパーサーを読み込んでいます (初回は約 12 秒かかります)
 access-doubted = 最初の { $lines } 行を 1 行も読み取れませんでしたが、読み取りを続けます。Ctrl-C で理由を表示できます。形式は --nginx-conf または --format で指定します。
 access-progress = { $known ->
     [time] { $share }、残り約 { $left }、
