@@ -21,7 +21,7 @@ BLOCKING = ["blocking_io", "blocking_file", "blocking_sleep", "cpu", "lock"]
 
 def read(folder, text):
     (folder / "app.py").write_text(PREAMBLE + textwrap.dedent(text))
-    (_, handlers, _), (_, calls, _) = read_app_source(RawFile(folder, "app.py"))
+    handlers, calls = (part.frame for part in read_app_source(RawFile(folder, "app.py")))
     mine = calls[calls["kind"].isin(BLOCKING) & calls["reached_from"].eq("GET /x")]
     unknown = [json.loads(one) for one in handlers["unknown_calls"]]
     return set(zip(mine["call"], mine["is_certain"], strict=True)), unknown

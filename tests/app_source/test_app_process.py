@@ -5,10 +5,10 @@ from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.app_source.start_command import (
-    SOURCES,
     parse_app_processes,
     parse_command,
 )
+from watchme_analysis.case.importer import recognise
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.text.message import message_of
 
@@ -116,8 +116,8 @@ def test_a_script_starts_what_it_runs_and_not_what_it_mentions(command):
 
 def read_pieces(folder, name):
     raw = RawFile(folder, name)
-    (source,) = (source for source in SOURCES if any(raw.path.match(pattern) for pattern in source.patterns))
-    return source.read(raw)
+    source, _ = recognise(raw, None)
+    return list(source.read(raw))
 
 
 def test_of_a_script_only_the_line_that_starts_the_server_counts(tmp_path):

@@ -16,7 +16,7 @@ def laid(folder, **files):
 
 def read(folder, name="app.py"):
     pieces = read_app_source(RawFile(folder, name))
-    return {table: frame for table, frame, _ in pieces}, {table: retrieval for table, _, retrieval in pieces}
+    return {piece.table: piece.frame for piece in pieces}, {piece.table: piece.retrieval for piece in pieces}
 
 
 def handlers(folder, name="app.py"):

@@ -13,7 +13,7 @@ LOOP, POOL = "event_loop", "thread_pool"
 
 def read(folder, text):
     (folder / "app.py").write_text("import time\n" + textwrap.dedent(text))
-    (_, handlers, _), (_, calls, _) = read_app_source(RawFile(folder, "app.py"))
+    handlers, calls = (part.frame for part in read_app_source(RawFile(folder, "app.py")))
     sleeps = calls[calls["kind"] == "blocking_sleep"].fillna({"reached_from": "-"})
     ways = set(zip(sleeps["function"], sleeps["context"], sleeps["reached_from"], strict=True))
     return set(zip(handlers["method"], handlers["path"], handlers["runs_on"], strict=True)), ways
@@ -90,7 +90,7 @@ def test_a_coroutine_needs_threads_for_what_it_streams_from_a_plain_generator_or
                 return FileResponse("state.json")
         """)
     )
-    (_, handlers, _), (_, calls, _) = read_app_source(RawFile(tmp_path, "app.py"))
+    handlers, calls = (part.frame for part in read_app_source(RawFile(tmp_path, "app.py")))
     known = handlers_by_route(handlers, calls, ["/plain", "/coroutine", "/file"])
     assert {path for path, handler in known.items() if handler.uses_threads} == {"/plain", "/file"}
     assert not any(handler.on_executor for handler in known.values())

@@ -19,7 +19,7 @@ def tables(folder, files):
         (folder / name).write_text(textwrap.dedent(text))
     handlers, calls = [], []
     for name in files:
-        for table, frame, _ in read_app_source(RawFile(folder, name)):
+        for table, frame, *_ in read_app_source(RawFile(folder, name)):
             plain = frame.astype(object).where(frame.notna(), None)
             (handlers if table == "app_handlers" else calls).extend(plain.to_dict("records"))
     return handlers, calls
@@ -219,7 +219,7 @@ def test_scripts_that_end_early_are_read(tmp_path, text):
 
 def test_a_bundle_is_left_and_said_to_be(tmp_path):
     (tmp_path / "bundle.js").write_text("const app = require('express')();\napp.get('/x', h);\n" * 40_000)
-    (handlers, frame, retrieval), _ = read_app_source(RawFile(tmp_path, "bundle.js"))
+    (handlers, frame, retrieval, _), _ = read_app_source(RawFile(tmp_path, "bundle.js"))
     assert (handlers, len(frame), len(retrieval.notes)) == ("app_handlers", 0, 1)
 
 

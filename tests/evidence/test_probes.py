@@ -31,7 +31,6 @@ def test_a_header_tells_probes_by_time_vantage_and_duration(tmp_path, header, kn
 
 def test_an_empty_file_is_known_by_its_name(tmp_path):
     assert looks_like(raw(tmp_path, "", "probes-night.csv"))
-    assert not looks_like(raw(tmp_path, "", "metrics.csv"))
 
 
 def test_a_failed_probe_has_no_status_and_a_line_without_a_time_is_rejected(tmp_path):

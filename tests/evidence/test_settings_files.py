@@ -4,7 +4,7 @@ import pytest
 
 from watchme_analysis.errors import FormatError
 from watchme_analysis.evidence.compose import read_compose
-from watchme_analysis.evidence.edge_settings import SOURCES, read_edge_settings
+from watchme_analysis.evidence.edge_settings import looks_like, read_edge_settings
 from watchme_analysis.files.evidence_file import RawFile
 
 COMPOSE = """\
@@ -106,7 +106,7 @@ def test_edge_settings_are_flattened_and_a_torn_export_keeps_its_whole_part(tmp_
 def test_an_export_of_the_edge_is_known_by_what_it_holds(tmp_path, result, known):
     (tmp_path / "export-3.json").write_text(json.dumps({"result": result, "success": True}))
     raw = RawFile(tmp_path, "export-3.json")
-    assert SOURCES[0].looks_like(raw) is known
+    assert looks_like(raw) is known
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,6 @@ def test_an_answer_that_holds_no_settings_is_none_and_a_refusal_is_said(tmp_path
 def test_counts_of_requests_are_left_with_the_reason(tmp_path):
     (tmp_path / "graphql.json").write_text('{"data": {"viewer": {"zones": []}}, "errors": null}')
     raw = RawFile(tmp_path, "graphql.json")
-    assert SOURCES[0].looks_like(raw)
+    assert looks_like(raw)
     with pytest.raises(FormatError, match="http_requests"):
         read_edge_settings(raw)

@@ -6,8 +6,8 @@ import pytest
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import (
-    SOURCES,
     included_files,
+    is_part,
     parse_nginx_config,
     read_nginx_config,
 )
@@ -85,9 +85,8 @@ def test_a_part_of_any_name_is_known_by_the_file_that_includes_it(tmp_path):
         snippets__proxy="proxy_connect_timeout 2s;\n",
         snippets__other="proxy_connect_timeout 9s;\n",
     )
-    _, part_source = SOURCES
-    assert part_source.looks_like(RawFile(tmp_path, "snippets/proxy"))
-    assert not part_source.looks_like(RawFile(tmp_path, "snippets/other"))
+    assert is_part(RawFile(tmp_path, "snippets/proxy"))
+    assert not is_part(RawFile(tmp_path, "snippets/other"))
     part, retrieval = read(tmp_path, "snippets/proxy")
     assert part.empty
     assert retrieval.notes == ("snippets/proxy is read where nginx.conf includes it.",)
@@ -229,10 +228,9 @@ def test_a_server_in_a_file_of_any_name_is_known_by_its_content(tmp_path):
     (tmp_path / "api.example.com.conf").write_text("server {\n  listen 80;\n}\n")
     (tmp_path / "api.example.com").write_text("server {\n  listen 80;\n}\n")
     (tmp_path / "other.conf").write_text("[mysqld]\nlisten = 1\n")
-    by_content = next(source for source in SOURCES if source.by_content)
-    assert by_content.looks_like(RawFile(tmp_path, "api.example.com.conf"))
-    assert by_content.looks_like(RawFile(tmp_path, "api.example.com"))
-    assert not by_content.looks_like(RawFile(tmp_path, "other.conf"))
+    assert is_part(RawFile(tmp_path, "api.example.com.conf"))
+    assert is_part(RawFile(tmp_path, "api.example.com"))
+    assert not is_part(RawFile(tmp_path, "other.conf"))
 
 
 def test_an_include_names_files_by_their_tails(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -18,9 +18,7 @@ from watchme_analysis.app_source.handler import POOL, UNKNOWN
 from watchme_analysis.app_source.names import Project
 from watchme_analysis.app_source.routes import Routes
 from watchme_analysis.app_source.source_files import (
-    ENDINGS,
     MAX_BYTES,
-    State,
     is_python,
     is_source,
     nearest,
@@ -29,7 +27,7 @@ from watchme_analysis.app_source.source_files import (
     source_files,
 )
 from watchme_analysis.app_source.syntax import Function
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, unpacked_name
+from watchme_analysis.files.evidence_file import RawFile, TablePart, unpacked_name
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval
 from watchme_analysis.schema import empty
@@ -52,12 +50,10 @@ LARGEST_SCRIPT = 1_000_000
 class _Folder:
     """The rows of a folder's source by table and file, and the files that could not be read."""
 
-    root: Path
-    state: State
+    names: list[str]
     rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     rejected: dict[str, Rejected] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
-    asked: set[str] = field(default_factory=set)
 
 
 def analyse(files: dict[str, ast.Module]) -> Calls:
@@ -141,9 +137,10 @@ def _row(function: Any, site: Any) -> dict[str, Any]:
     }
 
 
-def _read_folder(root: Path, state: State) -> _Folder:
-    folder = _Folder(root, state)
-    texts, folder.rejected = read_files(root, list(state))
+def read_folder(root: Path, names: list[str]) -> _Folder:
+    """Return the rows of the source files of a folder, by their relative paths."""
+    folder = _Folder(names)
+    texts, folder.rejected = read_files(root, names)
     scripts = {name: text for name, text in texts.items() if not is_python(name)}
     folder.unread = {name for name, text in scripts.items() if len(text) > LARGEST_SCRIPT}
     texts = {name: text for name, text in texts.items() if name not in scripts}
@@ -180,28 +177,13 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-# Cache of the last folder, because an import requests its files consecutively.
-_last: list[_Folder] = []
-
-
 def _folder(raw: RawFile) -> _Folder:
-    """Return the rows of the file's folder.
-
-    A repeated request for a file starts another import: the folder is then listed again, and read again if
-    any file has changed.
-    """
-    root = raw.root.resolve()
-    known = _last[0] if _last and _last[0].root == root else None
-    if known is None or raw.relative in known.asked or raw.relative not in known.state:
-        state = source_files(root)
-        if raw.relative not in state:
-            stat = raw.path.stat()
-            state[raw.relative] = (stat.st_size, stat.st_mtime_ns)
-        if known is None or known.state != state:
-            known = _read_folder(root, state)
-            _last[:] = [known]
-        known.asked.clear()
-    known.asked.add(raw.relative)
+    """Return the rows of the file's folder, which all files that are read together share."""
+    known: _Folder | None = raw.known.get(read_folder)
+    if known is None or raw.relative not in known.names:
+        # A file that `case.toml` names may have any name.
+        names = dict.fromkeys([*source_files(raw.root), raw.relative])
+        known = raw.known[read_folder] = read_folder(raw.root, list(names))
     return known
 
 
@@ -211,7 +193,7 @@ def _no_rows(table: str) -> pd.DataFrame:
     return empty(table)
 
 
-def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
+def read_app_source(raw: RawFile) -> list[TablePart]:
     """Return ``app_handlers`` and ``app_calls`` of a source file, resolved with the modules of its folder.
 
     The path from a handler to a call may lead through other files. A file that is not valid Python is a
@@ -228,7 +210,7 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
             note(
                 "note-source-not-read",
                 file=Resource(raw.relative),
-                files=len(folder.state),
+                files=len(folder.names),
                 read=Resource(f"{MAX_BYTES / 1e6:.0f} MB"),
             ),
         )
@@ -246,49 +228,17 @@ def read_app_source(raw: RawFile) -> list[tuple[str, pd.DataFrame, Retrieval]]:
             truncated=bool(problems or notes),
             notes=notes if first else (),
         )
-        pieces.append((table, frame, retrieval))
+        pieces.append(TablePart(table, frame, retrieval))
     return pieces
 
 
-def _read(raw: RawFile) -> Iterable[TablePart]:
-    for table, frame, retrieval in read_app_source(raw):
-        yield TablePart(table, frame, retrieval)
-
-
-def _looks_like(raw: RawFile) -> bool:
+def looks_like(raw: RawFile) -> bool:
+    """Return True for text that belongs to the application by its name."""
     return is_source(PurePosixPath(raw.name)) and b"\0" not in raw.head(4096)
 
 
-def _declined(raw: RawFile) -> str | None:
+def declined(raw: RawFile) -> str | None:
+    """Return why a source file is left that lies outside of the application."""
     if is_source(PurePosixPath(raw.name)):
         return None
     return note("left-other-source")
-
-
-_SAMPLE = """
-import time
-from fastapi import FastAPI
-app = FastAPI()
-@app.get("/health")
-async def health():
-    time.sleep(1)
-"""
-
-_SCRIPT = """
-const express = require('express');
-const app = express();
-app.get('/health', (request, response) => response.send('ok'));
-"""
-
-SOURCES = (
-    Source(
-        name="app_source",
-        tables=TABLES,
-        patterns=("app*.py", "main*.py", *(f"*{ending}" for ending in ENDINGS)),
-        looks_like=_looks_like,
-        read=_read,
-        keep=True,
-        declined=_declined,
-        samples=((_SAMPLE, 2), (_SCRIPT, 1)),
-    ),
-)

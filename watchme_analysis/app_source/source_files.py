@@ -10,7 +10,6 @@ import ast
 import contextlib
 import os
 import re
-import stat
 import sys
 import warnings
 from collections.abc import Iterator
@@ -75,9 +74,6 @@ def _end(data: bytes, found: re.Match[bytes]) -> int:
     return len(data)
 
 
-# Name relative to the folder, and the attributes that change with a file: size and modification time.
-State = dict[str, tuple[int, int]]
-
 # Folders outside of the application, which are neither evidence nor part of the project.
 _SKIPPED = {"tests", "test", "node_modules", "site-packages", ".venv", "venv", "migrations", "alembic"}
 # Bytes of source that are parsed within a few seconds.
@@ -90,7 +86,7 @@ _HEAD = re.compile(
 )
 _WEB = re.compile(rb"\b(fastapi|starlette|flask|django|express)\b", re.IGNORECASE)
 # Endings of the names of source files.
-ENDINGS = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
+_ENDINGS = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 _IMPORTED = re.compile(
     rb"^\s*(?:from\s+([\w.]+)\s+import\s+([\w., ]+|\([^)]*\))|import\s+([\w., ]+))", re.MULTILINE
 )
@@ -109,25 +105,19 @@ def is_python(name: str) -> bool:
     return unpacked_name(name).endswith(".py")
 
 
-def source_files(root: Path) -> State:
-    """Return an application's source files below a folder, including compressed files, by name."""
-    found: State = {}
+def source_files(root: Path) -> list[str]:
+    """Return an application's source files below a folder by relative path, including compressed files."""
+    found: list[str] = []
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if not name.startswith(".") and name not in _SKIPPED]
         for name in names:
             path = Path(folder, name)
             relative = path.relative_to(root)
-            is_own = unpacked_name(name).endswith(ENDINGS) and is_source(PurePosixPath(relative.as_posix()))
-            if is_own and not link_problem(root, path):
-                try:
-                    status = path.stat()
-                except OSError:
-                    # The file was removed meanwhile.
-                    continue
-                # Opening a pipe would wait for its writer.
-                if stat.S_ISREG(status.st_mode):
-                    found[relative.as_posix()] = (status.st_size, status.st_mtime_ns)
-    return dict(sorted(found.items()))
+            is_own = unpacked_name(name).endswith(_ENDINGS) and is_source(PurePosixPath(relative.as_posix()))
+            # Opening a pipe would wait for its writer.
+            if is_own and path.is_file() and not link_problem(root, path):
+                found.append(relative.as_posix())
+    return sorted(found)
 
 
 def read_files(root: Path, names: list[str]) -> tuple[dict[str, bytes], dict[str, Rejected]]:

@@ -34,7 +34,7 @@ from watchme_analysis.app_source.started_application import (
     script_of,
     server_of_script,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, is_file_below, other_script
+from watchme_analysis.files.evidence_file import RawFile, TablePart, is_file_below
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import MASK, mask_secrets, shortened
 from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
@@ -470,7 +470,8 @@ def _nothing(path: str) -> None:
     """Return None: without a folder, no file is found."""
 
 
-def _read_dockerfile(raw: RawFile) -> Iterable[TablePart]:
+def read_dockerfile(raw: RawFile) -> Iterable[TablePart]:
+    """Yield the process that an image starts, and the settings of the image."""
     text = raw.content.data.decode("utf-8-sig", errors="backslashreplace")
     yield TablePart("app_processes", *parse_dockerfile(text, raw.relative, raw.root))
     stages = build_stages(text)
@@ -489,7 +490,8 @@ def _read_dockerfile(raw: RawFile) -> Iterable[TablePart]:
         yield TablePart("compose_settings", frame, Retrieval("dockerfile", raw.relative, rows=len(frame)))
 
 
-def _read(raw: RawFile) -> Iterable[TablePart]:
+def read_commands(raw: RawFile) -> Iterable[TablePart]:
+    """Yield the processes that the command lines of a file start."""
     content = raw.content
     frame, retrieval = parse_app_processes(
         content.data.decode("utf-8-sig", errors="backslashreplace"), raw.relative, raw.root
@@ -512,45 +514,3 @@ def _read(raw: RawFile) -> Iterable[TablePart]:
         lost = note("note-of-file", file=Resource(raw.relative), note=value_of(content.problem))
         retrieval = retrieval.with_notes(lost)
     yield TablePart("app_processes", frame, retrieval)
-
-
-def _looks_like(raw: RawFile) -> bool:
-    head = raw.head()
-    return not head.strip() or any(word in head for word in _WORDS)
-
-
-SOURCES = (
-    Source(
-        name="app_process",
-        tables=("app_processes",),
-        patterns=(
-            "uvicorn_command*.txt",
-            "gunicorn_command*.txt",
-            "uvicorn*.txt",
-            "start*.sh",
-            "*entrypoint*.sh",
-            "*command*.txt",
-            "*.service",
-        ),
-        looks_like=_looks_like,
-        read=_read,
-        keep=True,
-        declined=other_script,
-        samples=(
-            (
-                "# api, 192.0.2.7\nulimit -n 1024 && uvicorn main:app --host 0.0.0.0 --port 8017\n",
-                1,
-            ),
-            ("gunicorn -k uvicorn.workers.UvicornWorker \\\n  -w 4 -b :8000 main:app\n", 1),
-        ),
-    ),
-    Source(
-        name="dockerfile",
-        tables=("app_processes", "compose_settings"),
-        patterns=("Dockerfile*", "*.dockerfile"),
-        looks_like=lambda raw: not raw.head().strip() or b"FROM" in raw.head().upper(),
-        read=_read_dockerfile,
-        keep=True,
-        samples=(('FROM python:3.11\nCMD ["uvicorn", "main:app", "--port", "8017"]\n', 2),),
-    ),
-)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.app_source.start_command import UWSGI_ASYNC
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Retrieval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SECTION = re.compile(r"\s*\[(?P<name>[^\]]+)\]\s*")
 _SETTING = re.compile(r"\s*(?P<name>[\w.-]+)\s*=\s*(?P<value>[^;#]*?)\s*(?:[;#].*)?")
@@ -71,38 +74,21 @@ def _pool_rows(text: str) -> Iterable[dict[str, Any]]:
             yield {"line": at, **usual, **_row(_PHP_FPM, settings)}
 
 
-def _reader(
-    source: str, rows_of: Callable[[str], Iterable[dict[str, Any]]]
-) -> Callable[[RawFile], Iterable[TablePart]]:
-    """Return a reader whose other lines are irrelevant to the table, and not counted."""
-
-    def read(raw: RawFile) -> Iterable[TablePart]:
-        text = raw.content.data.decode("utf-8-sig", errors="backslashreplace")
-        rows = [{"file": raw.relative, **row} for row in rows_of(text)]
-        notes = (raw.content.problem,) if raw.content.problem else ()
-        frame = frame_of_rows("app_processes", rows, raw.remarks)
-        yield TablePart("app_processes", frame, Retrieval(source, raw.relative, rows=len(frame), notes=notes))
-
-    return read
+def read_uwsgi(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the processes of a file of uWSGI, whose other lines are not counted."""
+    return _table(raw, "uwsgi_settings", _uwsgi_rows)
 
 
-SOURCES = (
-    Source(
-        name="uwsgi_settings",
-        tables=("app_processes",),
-        patterns=("*uwsgi*.ini", "*.uwsgi.ini"),
-        looks_like=lambda raw: not raw.head().strip() or b"[uwsgi]" in raw.head(),
-        read=_reader("uwsgi_settings", _uwsgi_rows),
-        keep=True,
-        samples=(("[uwsgi]\nmodule = shop.wsgi\nprocesses = 4\nthreads = 2\n", 1),),
-    ),
-    Source(
-        name="php_fpm_pool",
-        tables=("app_processes",),
-        patterns=("*fpm*.conf", "www.conf"),
-        looks_like=lambda raw: not raw.head().strip() or b"pm.max_children" in raw.head(),
-        read=_reader("php_fpm_pool", _pool_rows),
-        keep=True,
-        samples=(("[www]\nlisten = 127.0.0.1:9000\npm = dynamic\npm.max_children = 5\n", 1),),
-    ),
-)
+def read_php_fpm(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the pools of a file of PHP-FPM, whose other lines are not counted."""
+    return _table(raw, "php_fpm_pool", _pool_rows)
+
+
+def _table(
+    raw: RawFile, source: str, rows_of: Callable[[str], Iterable[dict[str, Any]]]
+) -> tuple[pd.DataFrame, Retrieval]:
+    text = raw.content.data.decode("utf-8-sig", errors="backslashreplace")
+    rows = [{"file": raw.relative, **row} for row in rows_of(text)]
+    notes = (raw.content.problem,) if raw.content.problem else ()
+    frame = frame_of_rows("app_processes", rows, raw.remarks)
+    return frame, Retrieval(source, raw.relative, rows=len(frame), notes=notes)

@@ -17,7 +17,6 @@ from watchme_analysis.aws_shapes.responses import (
     child,
     documents,
     fields,
-    has_key,
     has_next_page,
     integer,
     json_text,
@@ -32,7 +31,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
     without_repeated,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.text.message import Resource
 
 if TYPE_CHECKING:
@@ -133,35 +132,3 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return each entry once, also when several files list it."""
     is_repeated = frame.drop(columns="file").duplicated()
     return without_repeated(frame, is_repeated, "note-repeated-entries", table=Resource(table))
-
-
-def _looks_like(raw: RawFile) -> bool:
-    """Return True for alarms; by its name also for a part of one, or an output without any."""
-    if has_key(raw, "MetricAlarms", "CompositeAlarms", "AlarmArn"):
-        return True
-    is_named = SOURCES[0].knows_name(raw)
-    return is_named and (has_key(raw, "ComparisonOperator", "AlarmRule") or is_blank(raw))
-
-
-SOURCES = (
-    Source(
-        name="alarms",
-        tables=("alarms",),
-        patterns=("alarms*.json",),
-        looks_like=_looks_like,
-        read=one_table("alarms", read_alarms),
-        by_content=True,
-        finish=finish,
-        samples=(('{"MetricAlarms": [{"AlarmName": "a"}], "CompositeAlarms": []}', 1),),
-    ),
-    Source(
-        name="alarm_history",
-        tables=("alarm_history",),
-        patterns=("alarm-history*.json", "alarm_history*.json"),
-        looks_like=lambda raw: has_key(raw, "AlarmHistoryItems", "HistoryItemType") or is_blank(raw),
-        read=one_table("alarm_history", read_history),
-        by_content=True,
-        finish=finish,
-        samples=(('{"AlarmHistoryItems": [{"AlarmName": "a", "HistoryItemType": "StateUpdate"}]}', 1),),
-    ),
-)

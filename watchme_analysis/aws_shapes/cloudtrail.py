@@ -14,7 +14,6 @@ from watchme_analysis.aws_shapes.responses import (
     boolean,
     child,
     documents,
-    has_key,
     has_next_page,
     json_text,
     json_value,
@@ -26,7 +25,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
     without_repeated,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.redact import mask_secrets
 from watchme_analysis.text.message import Resource
 
@@ -208,25 +207,3 @@ def finish(table: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return each event once; LookupEvents lists an event with several resources under each of them."""
     is_repeated = frame["event_id"].notna() & frame["event_id"].duplicated()
     return without_repeated(frame, is_repeated, "note-repeated-events", table=Resource(table))
-
-
-def _looks_like(raw: RawFile) -> bool:
-    """Return True for events of LookupEvents or of a trail; by its name also for an output without any."""
-    pairs = (("EventId", "EventName"), ("eventSource", "eventName"))
-    if any(has_key(raw, first) and has_key(raw, second) for first, second in pairs):
-        return True
-    return SOURCES[0].knows_name(raw) and (has_key(raw, "Events", "Records") or is_blank(raw))
-
-
-SOURCES = (
-    Source(
-        name="cloudtrail",
-        tables=("changes",),
-        patterns=("cloudtrail*.json",),
-        looks_like=_looks_like,
-        read=one_table("changes", read_events),
-        by_content=True,
-        finish=finish,
-        samples=(('{"Events": [{"EventId": "e", "EventName": "PurgeQueue"}]}', 1),),
-    ),
-)

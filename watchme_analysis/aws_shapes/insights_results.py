@@ -33,7 +33,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
 )
 from watchme_analysis.config import LogWords
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table, unpacked_name
+from watchme_analysis.files.evidence_file import RawFile, TablePart, unpacked_name
 from watchme_analysis.text.message import Code, MessageText, Quotation
 from watchme_analysis.text.render import note
 
@@ -387,38 +387,3 @@ def is_query_result(raw: RawFile) -> bool:
         has_key(raw, "field", "recordsMatched", "status", "queryLanguage")
         or re.fullmatch(rb'\s*\{\s*"results"\s*:\s*\[\s*\]?.*', raw.head(), re.DOTALL) is not None
     )
-
-
-SOURCES = (
-    Source(
-        name="cloudwatch_log_queries",
-        tables=("log_queries",),
-        patterns=("logs/queries*.json", "logs/*-queries.json"),
-        looks_like=is_queries,
-        read=one_table("log_queries", read_queries),
-        by_content=True,
-        samples=(
-            (
-                '[{"logGroupName": "/aws/lambda/orders", "startTime": 1765411200, "endTime": 1765414800, '
-                '"queryString": "fields @message", "output": "a.json"}]',
-                1,
-            ),
-        ),
-    ),
-    Source(
-        name="cloudwatch_logs",
-        tables=("log_events", "log_queries"),
-        patterns=("logs/*.json",),
-        looks_like=is_query_result,
-        read=query_result_parts,
-        by_content=True,
-        finish=finish,
-        samples=(
-            (
-                '{"results": [[{"field": "@timestamp", "value": "2025-12-11 01:00:00.000"}, '
-                '{"field": "@message", "value": "START RequestId: x"}]], "status": "Complete"}',
-                1,
-            ),
-        ),
-    ),
-)

@@ -32,7 +32,7 @@ from watchme_analysis.aws_shapes.responses import (
     unchanged,
     utc_time,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, one_table
+from watchme_analysis.files.evidence_file import RawFile, is_blank
 from watchme_analysis.redact import mask_secrets
 
 if TYPE_CHECKING:
@@ -215,14 +215,16 @@ def _filter_patterns(filters: Any) -> list[Any]:
     return [item.get("Pattern") for item in listed if isinstance(item, dict)]
 
 
-def _is_mappings(raw: RawFile) -> bool:
+def is_mappings(raw: RawFile) -> bool:
+    """Return True for event source mappings; by its name also for a part of one, or none."""
     if has_key(raw, _MAPPINGS) or (has_key(raw, "EventSourceArn") and has_key(raw, "UUID")):
         return True
     return bool(_MAPPINGS_NAME.search(file_stem(raw))) and (has_key(raw, "EventSourceArn") or is_blank(raw))
 
 
-def _is_function(raw: RawFile) -> bool:
-    if _is_mappings(raw):
+def is_function(raw: RawFile) -> bool:
+    """Return True for function configurations; in the folder of functions also for a part of one."""
+    if is_mappings(raw):
         return False
     named = has_key(raw, "FunctionArn", "FunctionName")
     # In the folder functions/ a part as --query leaves it is enough; elsewhere it must look like a
@@ -230,33 +232,3 @@ def _is_function(raw: RawFile) -> bool:
     if Path(raw.name).parent.name == "functions":
         return named or has_key(raw, "Timeout", "MemorySize")
     return named and has_key(raw, "Handler", "Runtime", "CodeSha256")
-
-
-SOURCES = (
-    Source(
-        name="lambda_mappings",
-        tables=("event_source_mappings",),
-        patterns=("functions/*-mappings.json", "functions/*-mapping.json"),
-        looks_like=_is_mappings,
-        read=one_table("event_source_mappings", read_mappings),
-        by_content=True,
-        samples=(('{"EventSourceMappings": [{"UUID": "u", "BatchSize": 1, "State": "Enabled"}]}', 1),),
-    ),
-    Source(
-        name="lambda_concurrency",
-        tables=("functions",),
-        patterns=("*-concurrency.json",),
-        looks_like=lambda raw: has_key(raw, _RESERVED) or is_blank(raw),
-        read=one_table("functions", read_concurrency),
-        samples=(('{"ReservedConcurrentExecutions": 2}', 1), ("{}", 1)),
-    ),
-    Source(
-        name="lambda_function",
-        tables=("functions",),
-        patterns=("functions/*.json",),
-        looks_like=_is_function,
-        read=one_table("functions", read_function),
-        by_content=True,
-        samples=(('{"FunctionName": "orders-worker", "Handler": "a.b", "Timeout": 60}', 1),),
-    ),
-)

@@ -40,7 +40,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
 )
 from watchme_analysis.files.csv_table import quoted_rows
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.files.lines import decoded, display_text, each_line, long_line_problem, split_lines
 from watchme_analysis.text.message import Code, Resource
 
@@ -286,57 +286,3 @@ def looks_like(raw: RawFile) -> bool:
     """Return True when a file holds log events in one of these shapes."""
     kinds = (_is_event_json, _is_console_json, _is_function_json, _is_console_csv, _is_text)
     return any(is_kind(raw) for is_kind in kinds)
-
-
-SOURCES = (
-    Source(
-        name=_SOURCE,
-        tables=("log_events", "log_queries"),
-        patterns=("logs/*.log", "logs/*.txt", "logs/*.csv", "logs/*.json"),
-        looks_like=looks_like,
-        read=event_parts,
-        by_content=True,
-        samples=(
-            (
-                '{"events": [{"logStreamName": "2025/12/11/[$LATEST]1f", "timestamp": 1765415430000, '
-                '"message": "START RequestId: x", "ingestionTime": 1765415431000, "eventId": "3"}], '
-                '"searchedLogStreams": []}',
-                1,
-            ),
-            (
-                '{"events": [{"timestamp": 1765415430000, "message": "m\\n", "ingestionTime": 1765415431}], '
-                '"nextForwardToken": "f/1", "nextBackwardToken": "b/1"}',
-                1,
-            ),
-            (
-                "2025-12-11T01:10:30.123000+00:00 2025/12/11/[$LATEST]1f "
-                "START RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001 Version: $LATEST\n"
-                "2025-12-11T01:10:31.123000+00:00 2025/12/11/[$LATEST]1f [ERROR] KeyError: 'a'\n"
-                "Traceback (most recent call last):\n",
-                2,
-            ),
-            (
-                "2025-12-11T01:10:30.123Z END RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001\n",
-                1,
-            ),
-            (
-                "START RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001 Version: $LATEST\n"
-                "[ERROR] KeyError: 'a'\nTraceback (most recent call last):\n"
-                "REPORT RequestId: 1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001\tDuration: 5.00 ms\n",
-                3,
-            ),
-            (
-                '{"time":"2025-12-11T01:10:30.064Z","type":"platform.report","record":{"requestId":'
-                '"1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001","status":"timeout","metrics":{"durationMs":3000.0}}}\n'
-                '{"_aws":{"Timestamp":1765415430000,"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[["f"]],'
-                '"Metrics":[{"Name":"errors","Unit":"Count"}]}]},"f":"a","errors":0}\n'
-                '{"level":"ERROR","location":"handler:7","message":"failed","timestamp":"2025-12-11 '
-                '01:10:31,494+0000","service":"orders","function_name":"orders-worker","function_request_id":'
-                '"1f2e3d4c-5b6a-7988-96a5-b4c3d2e1f001"}\n',
-                3,
-            ),
-            ('@timestamp,@message\n2025-12-11 01:10:30.123,"a, ""b""\nc"\n', 1),
-            ('[{"@timestamp": "2025-12-11 01:10:30.123", "@message": "m", "@ptr": "p"}]', 1),
-        ),
-    ),
-)

@@ -17,18 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.metric_series import (
     KEYS,
-    QUERY_FILES,
     Identities,
     infer_stats,
     inferred_period,
-    is_queries,
     query_definitions,
 )
 from watchme_analysis.aws_shapes.responses import (
     SETTLED_AFTER,
     ResponseProblems,
     documents,
-    has_key,
     number,
     objects_under,
     of_file,
@@ -37,7 +34,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_microseconds,
     utc_time,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart, one_table
+from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.files.storable_values import storable_rows
 from watchme_analysis.schema import frame_of_values
 from watchme_analysis.text.message import Message, Names, Quotation, Resource, message
@@ -392,35 +389,3 @@ def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
     for column in _UNNAMED:
         keyed[column] = keyed[column].mask(plain, "")
     return keyed
-
-
-SOURCES = (
-    Source(
-        name="cloudwatch_metrics",
-        tables=("metrics", "metric_queries"),
-        patterns=("metrics/*.json", "metrics-*.json", "metrics_*.json"),
-        looks_like=lambda raw: (
-            has_key(raw, "MetricDataResults") or all(has_key(raw, name) for name in ("Id", "Timestamps"))
-        ),
-        read=metric_data_parts,
-        by_content=True,
-        finish=finish,
-        samples=(
-            (
-                '{"MetricDataResults": [{"Id": "m0", "Label": "orders NumberOfMessagesSent", '
-                '"Timestamps": ["2025-12-11T01:00:00+00:00"], "Values": [2.0], "StatusCode": "Complete"}]}',
-                1,
-            ),
-        ),
-    ),
-    Source(
-        name="cloudwatch_metric_queries",
-        tables=("metric_queries",),
-        patterns=QUERY_FILES,
-        looks_like=is_queries,
-        read=one_table("metric_queries", read_queries),
-        by_content=True,
-        finish=finish,
-        samples=(('[{"Id": "e1", "Expression": "m1 / m2", "Period": 60}]', 1),),
-    ),
-)

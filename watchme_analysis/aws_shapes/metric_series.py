@@ -41,8 +41,6 @@ KEYS = (
     "period_s",
     "expression",
 )
-# File names of lists of metric queries.
-QUERY_FILES = ("metrics/*queries*.json", "metric-data-queries*.json")
 
 
 class KnownMetric(NamedTuple):

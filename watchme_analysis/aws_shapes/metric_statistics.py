@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
-from watchme_analysis.aws_shapes.metric_points import finish, series_parts
+from watchme_analysis.aws_shapes.metric_points import series_parts
 from watchme_analysis.aws_shapes.metric_series import KNOWN_METRICS
-from watchme_analysis.aws_shapes.responses import ResponseProblems, documents, has_key
+from watchme_analysis.aws_shapes.responses import ResponseProblems, documents
 from watchme_analysis.files.csv_table import quoted_rows
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.text.message import message
 from watchme_analysis.values import number
 
@@ -120,36 +120,7 @@ def _label(raw: RawFile, label: str) -> str:
     return f"{resource} {label}"
 
 
-def _is_console_csv(raw: RawFile) -> bool:
+def is_console_csv(raw: RawFile) -> bool:
+    """Return True for a CSV file of the CloudWatch console."""
     head = raw.head(4096).removeprefix(b"\xef\xbb\xbf")
     return re.match(rb'"?(?:Full label|Label)"?,', head, re.IGNORECASE) is not None
-
-
-SOURCES = (
-    Source(
-        name="cloudwatch_metric_statistics",
-        tables=("metrics", "metric_queries"),
-        patterns=("metrics/*.json", "metrics-*.json", "metrics_*.json"),
-        looks_like=lambda raw: has_key(raw, "Datapoints") and not has_key(raw, "MetricDataResults"),
-        read=statistics_parts,
-        by_content=True,
-        finish=finish,
-        samples=(
-            (
-                '{"Label": "Errors", "Datapoints": [{"Timestamp": "2025-12-11T01:00:00+00:00", "Sum": 5.0, '
-                '"Unit": "Count"}]}',
-                1,
-            ),
-        ),
-    ),
-    Source(
-        name="cloudwatch_metric_csv",
-        tables=("metrics", "metric_queries"),
-        patterns=("metrics/*.csv",),
-        looks_like=_is_console_csv,
-        read=console_parts,
-        by_content=True,
-        finish=finish,
-        samples=(('"Full label","orders-worker Errors"\n"Label","Errors"\n"2025/12/11 01:00:00","5"\n', 1),),
-    ),
-)

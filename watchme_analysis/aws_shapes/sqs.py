@@ -35,7 +35,7 @@ from watchme_analysis.aws_shapes.responses import (
 )
 from watchme_analysis.aws_shapes.work_keys import learned_keys, levels
 from watchme_analysis.config import WorkItemSettings
-from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, one_table
+from watchme_analysis.files.evidence_file import RawFile, is_blank
 from watchme_analysis.text.message import Resource
 
 if TYPE_CHECKING:
@@ -206,7 +206,8 @@ def _queue_of_messages(raw: RawFile) -> str | None:
     return queue
 
 
-def _is_messages(raw: RawFile) -> bool:
+def is_messages(raw: RawFile) -> bool:
+    """Return True for received messages; by its name or folder also for a part of them, or none."""
     if has_key(raw, "MessageId") and has_key(raw, "ReceiptHandle", "Messages"):
         return True
     is_named = _MESSAGES_NAME.match(file_stem(raw)) is not None
@@ -214,36 +215,3 @@ def _is_messages(raw: RawFile) -> bool:
         return True
     in_folder = PurePath(raw.name).parent.name == "queues"
     return (is_named or in_folder) and has_key(raw, "Messages", "MessageId")
-
-
-def _is_queue(raw: RawFile) -> bool:
-    return has_key(raw, "QueueArn", "ApproximateNumberOfMessages", "VisibilityTimeout")
-
-
-SOURCES = (
-    Source(
-        name="sqs_messages",
-        tables=("queue_messages",),
-        patterns=("queues/*-messages*.json", "*-messages.json"),
-        looks_like=_is_messages,
-        read=one_table("queue_messages", read_messages),
-        by_content=True,
-        finish=finish,
-        samples=(('{"Messages": [{"MessageId": "a", "Body": "{}"}]}', 1), ("", 0)),
-    ),
-    Source(
-        name="sqs_queue",
-        tables=("queues",),
-        patterns=("queues/*.json",),
-        looks_like=_is_queue,
-        read=one_table("queues", read_queue),
-        by_content=True,
-        samples=(
-            (
-                '{"Attributes": {"QueueArn": "arn:aws:sqs:eu-west-1:123456789012:uploads", '
-                '"VisibilityTimeout": "300"}}',
-                1,
-            ),
-        ),
-    ),
-)

@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/xray/latest/api/API_TraceSummary.html.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from watchme_analysis.aws_shapes.responses import (
     child,
     documents,
     fields,
-    has_key,
     has_next_page,
     integer,
     json_value,
@@ -32,7 +30,7 @@ from watchme_analysis.aws_shapes.responses import (
     unchanged,
     utc_time,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.text.message import Count, Duration, Resource
 
 if TYPE_CHECKING:
@@ -159,47 +157,3 @@ def _notes(raw: RawFile, rows: list[dict[str, Any]]) -> Iterator[str]:
     first = Counter(str(row["name"]) for row in faults if row.get("name"))
     for name, count in first.most_common(_NAMED):
         yield of_file(raw, "note-trace-failed", name=Resource(name), failures=Count(count))
-
-
-_DOCUMENT = {
-    "id": "4f1c",
-    "name": "orders-worker",
-    "start_time": 1765415430.0,
-    "end_time": 1765415433.1,
-    "fault": True,
-    "subsegments": [
-        {
-            "id": "53995c",
-            "name": "DynamoDB",
-            "start_time": 1765415430.1,
-            "end_time": 1765415433.0,
-            "fault": True,
-            "aws": {"operation": "PutItem", "table_name": "orders"},
-            "cause": {"exceptions": [{"type": "ThrottlingException", "message": "rate exceeded"}]},
-        }
-    ],
-}
-_TRACE = {"Id": "1-5759e988-bd862e3fe1be46a994272793", "Duration": 3.1}
-_SAMPLE = json.dumps(
-    {"Traces": [{**_TRACE, "Segments": [{"Id": "4f1c", "Document": json.dumps(_DOCUMENT)}]}]}
-)
-SOURCES = (
-    Source(
-        name="xray",
-        tables=(_TABLE,),
-        patterns=("traces*.json", "xray*.json"),
-        looks_like=lambda raw: (
-            has_key(raw, "TraceSummaries") or (has_key(raw, "Traces") and has_key(raw, "Segments"))
-        ),
-        read=one_table(_TABLE, read_traces),
-        by_content=True,
-        samples=(
-            (_SAMPLE, 2),
-            (
-                '{"TraceSummaries": [{"Id": "1-5759e988-bd862e3fe1be46a994272793", "Duration": 3.1, '
-                '"HasFault": true, "HasError": false, "Http": {"HttpStatus": 502}}]}',
-                1,
-            ),
-        ),
-    ),
-)

@@ -638,7 +638,7 @@ def recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
             return source, ""
     other = expected_output(raw)
     if named:
-        reason = named[0].declined(raw) or other
+        reason = named[0].declined(raw) or other_script(raw) or other
         return None, reason or note("left-named-like", reader=Resource(named[0].name))
     return None, other or note("left-not-recognised")
 

@@ -1,6 +1,6 @@
 """All other shapes of evidence: probes, application logs, edge exports, metrics, Compose, and the prober.
 
-Entry point: one module per kind, each with `SOURCES`; `prober` records probes.
+Entry point: one module per kind, listed in `case/readers.toml`; `prober` records probes.
 
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `files`, `text`, `redact`,
 `aws_shapes`.

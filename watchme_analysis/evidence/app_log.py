@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile, name_fits
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import container_prefix, decoded, split_lines, unpadded
@@ -85,6 +85,8 @@ _SAMPLE_LINES = 200
 # Different lines whose reading is remembered.
 _REMEMBERED = 1 << 10
 _TEXT_BYTES = 4096
+# Names of logs that need not be named like their service.
+_NAMES = ("app.log*", "app[-_]*.log*", "uvicorn.log*", "uvicorn[-_]*.log*")
 # Names of files with pasted lines; prose, code and data have endings of their own.
 _ROTATED = re.compile(r"[.-][\d.-]+$")
 _TEXT_ENDINGS = {"", ".log", ".txt", ".out", ".err"}
@@ -159,7 +161,7 @@ def _read(raw: RawFile, source: str, is_record: Callable[[str], bool]) -> tuple[
     """Return the records of a file; a line that begins none is one if the function says so."""
     account = TextAccounting(raw, source, "app_log")
     # A file that is recognised by its content is usually named like its service.
-    named = SOURCES[0].knows_name(raw)
+    named = name_fits(raw.name, _NAMES)
     service = raw.service("app") or raw.service("uvicorn") or ("" if named else Path(raw.name).stem)
 
     def add(at: int, record: _Record, further: list[str]) -> None:
@@ -322,49 +324,3 @@ def _reading(first: str, level: object, message: str) -> Mapping[str, object]:
     else:
         kind = "lifecycle" if _LIFECYCLE.match(first) else "application"
     return {"message": message, "kind": kind}
-
-
-SOURCES = (
-    Source(
-        name="app_log",
-        tables=("app_log",),
-        patterns=("app.log*", "app[-_]*.log*", "uvicorn.log*", "uvicorn[-_]*.log*"),
-        looks_like=looks_like,
-        read=one_table("app_log", read_app_log),
-        samples=(
-            ("2025-12-11 01:10:30,471 INFO [17] uvicorn.error: Application startup complete.\n", 1),
-            ('INFO:     192.0.2.7:48 - "GET /health HTTP/1.1" 200 OK\n', 1),
-            (
-                "2025-12-11 01:10:30,471 - service - ERROR - failed\nTraceback (most recent call last):\n",
-                1,
-            ),
-        ),
-    ),
-    Source(
-        name="uvicorn_log",
-        tables=("app_log",),
-        patterns=(),
-        looks_like=looks_like_uvicorn,
-        read=one_table("app_log", read_app_log),
-        by_content=True,
-        samples=(
-            (
-                '2025-12-11T01:10:30.123456789Z INFO:     192.0.2.7:48 - "GET /health HTTP/1.1" 200 OK\n',
-                1,
-            ),
-        ),
-    ),
-)
-
-# Tried after all other readers.
-UNKNOWN_TEXT = Source(
-    name="known_lines",
-    tables=("app_log",),
-    patterns=(),
-    looks_like=looks_known,
-    read=one_table("app_log", read_known_lines),
-    by_content=True,
-    samples=(
-        ("Dec 11 01:10:30 host kernel: Out of memory: Killed process 812 (python) total-vm:4194304kB\n", 1),
-    ),
-)

@@ -20,7 +20,7 @@ from posixpath import basename, dirname, join, normpath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table, other_script, unpacked_name
+from watchme_analysis.files.evidence_file import RawFile, unpacked_name
 from watchme_analysis.files.json_values import flatten, leaf, within_limit
 from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
@@ -148,7 +148,8 @@ def _load(text: str, name: str) -> tuple[dict[str, Any], list[Rejected]]:
     return {}, [Rejected(name, 1, note("compose-no-mapping"), shortened(text, 2000))]
 
 
-def _looks_like(raw: RawFile) -> bool:
+def looks_like(raw: RawFile) -> bool:
+    """Return True when the content has a top-level key of a compose file, or nothing."""
     head = raw.head()
     return (
         not head.strip()
@@ -247,36 +248,16 @@ def parse_compose_commands(text: str, name: str) -> tuple[pd.DataFrame, Retrieva
     return frame, Retrieval(source="compose_command", origin=name, rows=len(frame), notes=tuple(notes))
 
 
-def _read_commands(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+def read_commands(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
+    """Return the compose files that the commands of a file list, see :func:`parse_compose_commands`."""
     text = raw.content.data.decode("utf-8-sig", errors="replace")
     return parse_compose_commands(text, raw.relative)
 
 
-def _lists_files(raw: RawFile) -> bool:
+def lists_files(raw: RawFile) -> bool:
+    """Return True when commands of a file list compose files."""
     text = raw.head().decode("utf-8", errors="replace")
     return bool(parse_compose_commands(text, raw.relative)[0].size)
-
-
-SOURCES = (
-    Source(
-        name="compose",
-        tables=("compose_settings",),
-        patterns=("compose*.yml", "compose*.yaml", "*docker-compose*.yml", "*docker-compose*.yaml"),
-        looks_like=_looks_like,
-        read=one_table("compose_settings", read_compose),
-        keep=True,
-        samples=(("services:\n  api:\n    mem_limit: 2g\n    ports: ['8017:8017']\n", 2),),
-    ),
-    Source(
-        name="compose_command",
-        tables=("compose_settings",),
-        patterns=("*.sh", "Makefile", "*.service"),
-        looks_like=_lists_files,
-        read=one_table("compose_settings", _read_commands),
-        declined=other_script,
-        samples=(("docker compose -f compose.yml -f compose.prod.yml up -d\n", 2),),
-    ),
-)
 
 
 def _listed_files(settings: pd.DataFrame) -> list[tuple[str, ...]]:

@@ -17,19 +17,17 @@ from watchme_analysis.aws_shapes.responses import (
     boolean,
     child,
     documents,
-    has_key,
     integer,
     number,
     utc_time,
 )
 from watchme_analysis.evidence.container_rows import (
-    KILLED,
     ContainerRows,
     cells_of,
     header_of,
     within_year_one,
 )
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded
@@ -60,7 +58,8 @@ _NANOSECONDS = 1e9
 _SHOWING = 20
 
 
-def _events_look_like(raw: RawFile) -> bool:
+def is_events(raw: RawFile) -> bool:
+    """Return True when most of the first lines are events."""
     lines = [line for line in raw.head().decode("utf-8", errors="replace").splitlines() if line.strip()]
     fitting = sum(map(_is_event, lines[:_SHOWING]))
     return 2 * fitting > len(lines[:_SHOWING])
@@ -201,6 +200,11 @@ def _add_container(rows: ContainerRows, item: dict[str, Any]) -> None:
     rows.setting(**whose, memory_bytes=integer(host.get("Memory")) or None, cpus=cpus)
 
 
+def is_list(raw: RawFile) -> bool:
+    """Return True for the table of ``docker ps`` or ``docker compose ps``."""
+    return _LIST_HEADER.search(raw.head().decode("utf-8", errors="replace")) is not None
+
+
 def read_list(raw: RawFile) -> Iterable[TablePart]:
     """Return the parts of ``docker ps`` or ``docker compose ps``: the state of each container."""
     rows = ContainerRows(raw, "docker")
@@ -247,53 +251,3 @@ def _seconds(nanoseconds: Any) -> float | None:
 def _micro(value: Any) -> str:
     """Return a time of nine digits with six."""
     return re.sub(r"(\.\d{6})\d+", r"\1", str(value))
-
-
-SOURCES = (
-    Source(
-        name="docker_events",
-        tables=("container_events",),
-        patterns=("docker-events*", "docker_events*"),
-        looks_like=_events_look_like,
-        read=read_events,
-        by_content=True,
-        samples=(
-            (
-                "2026-03-02T04:00:12.123456789Z container oom 3f1c0a (image=api:1, name=api-1)\n"
-                f"2026-03-02T04:00:12.223456789Z container die 3f1c0a (execDuration=12, exitCode={KILLED}, "
-                "image=api:1, name=api-1)\n",
-                2,
-            ),
-        ),
-    ),
-    Source(
-        name="docker_inspect",
-        tables=("container_events", "container_settings"),
-        patterns=("docker-inspect*.json", "container.json"),
-        looks_like=lambda raw: has_key(raw, "OOMKilled"),
-        read=read_inspect,
-        by_content=True,
-        samples=(
-            (
-                '[{"Name": "/api-1", "State": {"OOMKilled": true, "ExitCode": 137, '
-                '"FinishedAt": "2026-03-02T04:00:12.123456789Z"}}]',
-                1,
-            ),
-        ),
-    ),
-    Source(
-        name="docker_ps",
-        tables=("container_events",),
-        patterns=("docker-ps*", "docker-compose-ps*"),
-        looks_like=lambda raw: _LIST_HEADER.search(raw.head().decode("utf-8", errors="replace")) is not None,
-        read=read_list,
-        by_content=True,
-        samples=(
-            (
-                "CONTAINER ID   IMAGE   COMMAND   CREATED       STATUS                        PORTS  NAMES\n"
-                '3f1c0a2b4d5e   api:1   "serve"   2 hours ago   Restarting (3) 8 seconds ago         api-1\n',
-                1,
-            ),
-        ),
-    ),
-)

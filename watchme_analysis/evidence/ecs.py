@@ -16,7 +16,6 @@ from typing import Any
 from watchme_analysis.aws_shapes.responses import (
     child,
     documents,
-    has_key,
     has_next_page,
     integer,
     number,
@@ -25,7 +24,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
 )
 from watchme_analysis.evidence.container_rows import ContainerRows
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, TablePart
 
 # Kinds of service events and stopped reasons, by their text; the first that fits counts.
 _KINDS = (
@@ -204,14 +203,6 @@ _ITEMS: dict[str, tuple[str | None, str, Callable[[ContainerRows, dict[str, Any]
 }
 
 
-def _looks_like(raw: RawFile) -> bool:
-    listed = ("TargetHealthDescriptions", "TargetGroups", "containerDefinitions", "AutoScalingGroups")
-    return has_key(raw, *listed) or (
-        has_key(raw, "serviceName", "services", "tasks")
-        and has_key(raw, "clusterArn", "taskArn", "serviceArn")
-    )
-
-
 def read_ecs(raw: RawFile) -> Iterable[TablePart]:
     """Return the parts of a response of ECS, of a load balancer or of Auto Scaling."""
     values, damage = documents(raw)
@@ -234,37 +225,3 @@ def read_ecs(raw: RawFile) -> Iterable[TablePart]:
 
 def _unexpected(rows: ContainerRows, item: Any) -> None:
     raise LookupError(item)
-
-
-SOURCES = (
-    Source(
-        name="ecs",
-        tables=("container_events", "container_settings", "consumers"),
-        patterns=(
-            "ecs-*.json",
-            "target-health*.json",
-            "target-groups*.json",
-            "task-definition*.json",
-            "auto-scaling-groups*.json",
-        ),
-        looks_like=_looks_like,
-        read=read_ecs,
-        by_content=True,
-        samples=(
-            (
-                '{"AutoScalingGroups": [{"AutoScalingGroupName": "workers", "DesiredCapacity": 0}]}',
-                1,
-            ),
-            (
-                '{"services": [{"serviceName": "api", "clusterArn": "c", "events": [{"createdAt": '
-                '"2026-03-02T04:00:12+00:00", "message": "(service api) has started 1 tasks."}]}]}',
-                1,
-            ),
-            (
-                '{"TargetHealthDescriptions": [{"Target": {"Id": "192.0.2.40", "Port": 8000}, '
-                '"TargetHealth": {"State": "unhealthy", "Reason": "Target.Timeout"}}]}',
-                1,
-            ),
-        ),
-    ),
-)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.json_values import json_value
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import split_lines, unpadded
@@ -55,11 +55,9 @@ _KNOWN = set(_FIELDS) | set(_TIMES)
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Return True when one of the first lines is an object with at least three of the fields."""
+    """Return True for an empty file, or if one of the first lines is an object with three of the fields."""
     lines = [line for line in split_lines(raw.head()) if line.strip()][:20]
-    if not lines:
-        return SOURCES[0].knows_name(raw)
-    return any(len(_KNOWN & set(_object(line) or ())) >= 3 for line in lines)
+    return not lines or any(len(_KNOWN & set(_object(line) or ())) >= 3 for line in lines)
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -118,23 +116,3 @@ def _row(record: dict[str, Any], raw: RawFile) -> dict[str, object]:
     further = {key: value for key, value in record.items() if key not in _KNOWN}
     row["extra"] = json.dumps(further, sort_keys=True, ensure_ascii=False) if further else None
     return row
-
-
-SOURCES = (
-    Source(
-        name="edge_requests",
-        tables=("edge_log",),
-        patterns=("edge*.jsonl*", "edge*.ndjson*", "edge*.log*"),
-        looks_like=looks_like,
-        read=one_table("edge_log", read_edge),
-        by_content=True,
-        samples=(
-            (
-                '{"RayID":"8f1","ClientIP":"192.0.2.7","ClientRequestMethod":"GET","ClientRequestURI":"/health?x=1",'
-                '"EdgeStartTimestamp":1765415400000000000,"EdgeEndTimestamp":"2025-12-11T01:10:30Z",'
-                '"EdgeResponseStatus":504,"OriginResponseStatus":0}\n',
-                1,
-            ),
-        ),
-    ),
-)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import FormatError
-from watchme_analysis.files.evidence_file import RawFile, Source, load_json, one_table
+from watchme_analysis.files.evidence_file import RawFile, load_json, name_fits
 from watchme_analysis.files.json_values import flatten, within_limit
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.retrieval import Rejected, Retrieval
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Names by which any JSON is taken for settings.
+_NAMES = ("edge-settings*.json", "edge_settings*.json", "zone-settings*.json")
 # Text of an API response for a zone without rules of a phase, which is not a failure.
 _NO_RULES = "could not find entrypoint ruleset"
 # Keys that together identify a ruleset, a page rule or a setting of a zone.
@@ -65,9 +67,10 @@ def _is_analytics(value: Any) -> bool:
     return isinstance(data, dict) and "viewer" in data
 
 
-def _looks_like(raw: RawFile) -> bool:
+def looks_like(raw: RawFile) -> bool:
+    """Return True for a settings file by its name, or for a response with rules or settings of a zone."""
     head = raw.head(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if SOURCES[0].knows_name(raw):
+    if name_fits(raw.name, _NAMES):
         return not head or head[:1] in (b"{", b"[")
     if head[:1] != b"{" or not (b'"result"' in head or b'"viewer"' in head):
         return False
@@ -75,17 +78,3 @@ def _looks_like(raw: RawFile) -> bool:
     result = value.get("result") if isinstance(value, dict) else None
     first = result[0] if isinstance(result, list) and result else result
     return _is_analytics(value) or (isinstance(first, dict) and any(kind <= set(first) for kind in _KINDS))
-
-
-SOURCES = (
-    Source(
-        name="edge_settings",
-        tables=("edge_settings",),
-        patterns=("edge-settings*.json", "edge_settings*.json", "zone-settings*.json"),
-        looks_like=_looks_like,
-        read=one_table("edge_settings", read_edge_settings),
-        by_content=True,
-        keep=True,
-        samples=(('{"rules": [{"action": "bypass", "paths": []}], "proxied": true}', 3),),
-    ),
-)

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded, prefix_size, split_lines
 from watchme_analysis.text.message import Count, Resource, value_of
@@ -105,24 +105,3 @@ def read_flows(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             )
         )
     return account.finish(["start", "end"])
-
-
-_SAMPLE = "2 123456789012 eni-1235b8ca 192.0.2.7 192.0.2.20 49761 8000 6 20 4249"
-SOURCES = (
-    Source(
-        name="flow_log",
-        tables=(_TABLE,),
-        patterns=("flow*.log*", "vpc*flow*", "*vpcflowlogs*"),
-        looks_like=looks_like,
-        read=one_table(_TABLE, read_flows),
-        by_content=True,
-        samples=(
-            (f"{' '.join(_DEFAULT)}\n{_SAMPLE} 1765415430 1765415490 REJECT OK\n", 1),
-            (
-                f"{_SAMPLE} 1765415430 1765415490 ACCEPT OK\n"
-                "2 123456789012 eni-1235b8ca - - - - - - - 1765415430 1765415490 - NODATA\n",
-                2,
-            ),
-        ),
-    ),
-)

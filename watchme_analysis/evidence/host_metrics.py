@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from watchme_analysis.files.csv_table import TIME_NAMES, CsvRow, csv_rows, header_of
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.text.message import Names, Resource
 from watchme_analysis.text.render import as_message, note
@@ -92,15 +92,3 @@ def _columns_without_numbers(rows: list[CsvRow]) -> set[str]:
             except ValueError:
                 continue
     return {name for name in filled if not numeric[name]}
-
-
-SOURCES = (
-    Source(
-        name="host_metrics",
-        tables=("host_metrics",),
-        patterns=("metrics*.csv",),
-        looks_like=looks_like,
-        read=one_table("host_metrics", read_host_metrics),
-        samples=(("timestamp,cpu_pct,in_flight\n1765415400,97.5,12\n2025-12-11T01:10:01Z,,13\n", 4),),
-    ),
-)

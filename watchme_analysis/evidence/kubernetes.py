@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from watchme_analysis.aws_shapes.responses import child, documents, has_key, integer, number, utc_time
+from watchme_analysis.aws_shapes.responses import child, documents, integer, number, utc_time
 from watchme_analysis.evidence.container_rows import ContainerRows, cells_of, header_of, within_year_one
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.text.render import note
@@ -485,63 +485,15 @@ def _probe(text: str) -> dict[str, Any]:
     return {**asked, **times, "failureThreshold": found["failure"]}
 
 
+def is_table(raw: RawFile) -> bool:
+    """Return True for a table of events or pods."""
+    return bool(_EVENTS_HEADER.search(_head(raw)) or _PODS_HEADER.search(_head(raw)))
+
+
+def is_description(raw: RawFile) -> bool:
+    """Return True for the description of a pod."""
+    return all(line.search(_head(raw)) for line in _DESCRIBED)
+
+
 def _head(raw: RawFile) -> str:
     return raw.head(1 << 16).decode("utf-8", errors="replace")
-
-
-SOURCES = (
-    Source(
-        name="kubernetes",
-        tables=("container_events", "container_settings", "consumers"),
-        patterns=("kubectl*.json", "pods*.json", "k8s*.json"),
-        looks_like=lambda raw: (
-            has_key(raw, "apiVersion")
-            and has_key(raw, "involvedObject", "regarding", "containerStatuses", "containers")
-        ),
-        read=read_json_objects,
-        by_content=True,
-        samples=(
-            (
-                '{"apiVersion": "v1", "kind": "List", "items": [{"kind": "Event", "reason": "BackOff", '
-                '"message": "Back-off restarting failed container", "involvedObject": {"kind": "Pod", '
-                '"name": "api-5d4f7c9b8-x2x7k"}, "lastTimestamp": "2026-03-02T04:00:12Z", "count": 8}]}',
-                1,
-            ),
-        ),
-    ),
-    Source(
-        name="kubernetes_table",
-        tables=("container_events",),
-        patterns=("kubectl-events*", "kubectl-get-events*", "kubectl-pods*", "kubectl-get-pods*"),
-        looks_like=lambda raw: bool(_EVENTS_HEADER.search(_head(raw)) or _PODS_HEADER.search(_head(raw))),
-        read=read_tables,
-        by_content=True,
-        samples=(
-            (
-                "LAST SEEN   TYPE      REASON    OBJECT                    MESSAGE\n"
-                "2m15s       Warning   BackOff   pod/api-5d4f7c9b8-x2x7k   Back-off restarting container\n",
-                1,
-            ),
-            (
-                "NAME                  READY   STATUS             RESTARTS      AGE\n"
-                "api-5d4f7c9b8-x2x7k   0/1     CrashLoopBackOff   7 (30s ago)   12m\n",
-                1,
-            ),
-        ),
-    ),
-    Source(
-        name="kubernetes_description",
-        tables=("container_events", "container_settings"),
-        patterns=("kubectl-describe*",),
-        looks_like=lambda raw: all(line.search(_head(raw)) for line in _DESCRIBED),
-        read=read_description,
-        by_content=True,
-        samples=(
-            (
-                "Name:   api-5d4f7c9b8-x2x7k\nContainers:\n  api:\n    Last State:  Terminated\n"
-                "      Reason:    OOMKilled\n      Exit Code: 137\n    Restart Count:  7\n",
-                2,
-            ),
-        ),
-    ),
-)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchme_analysis.files.csv_table import TIME_NAMES, csv_rows, header_of
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.text.render import note, text_of_error
 from watchme_analysis.values import microseconds, number, whole_number
@@ -41,11 +41,9 @@ def is_success(status: int | None, error: str | None) -> bool:
 
 
 def looks_like(raw: RawFile) -> bool:
-    """Return True when the header names a time, a vantage and a duration."""
+    """Return True when there is no header, or it names a time, a vantage and a duration."""
     header = header_of(raw)
-    if not header:
-        return SOURCES[0].knows_name(raw)
-    return (
+    return not header or (
         "vantage" in header
         and any(name in header for name in TIME_NAMES)
         and any(name in header for name in _DURATION_NAMES)
@@ -78,18 +76,3 @@ def read_probes(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             words["vantage"] = words["vantage"].lower()
         account.rows.append({"file": raw.relative, "line": line, "time": moment, **words, **row})
     return account.finish(["time"])
-
-
-SOURCES = (
-    Source(
-        name="probes",
-        tables=("probes",),
-        patterns=("probes*.csv",),
-        looks_like=looks_like,
-        read=one_table("probes", read_probes),
-        by_content=True,
-        samples=(
-            ("timestamp,vantage,path,status,seconds,error\n1765415400.25,outside,/health,,5.0,timeout\n", 1),
-        ),
-    ),
-)

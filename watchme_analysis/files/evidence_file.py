@@ -1,7 +1,7 @@
 """Raw evidence files: found, decompressed and presented to the readers.
 
-A reader module declares ``SOURCES``, a tuple of :class:`Source`; :mod:`watchme_analysis.case.reader_registry`
-collects them, and the importer selects the reader of a file by name and content.
+``case/readers.toml`` lists the readers, of which :mod:`watchme_analysis.case.reader_registry` makes a
+:class:`Source` each, and the importer selects the reader of a file by name and content.
 """
 
 from __future__ import annotations
@@ -452,11 +452,11 @@ class Source:
     def knows_name(self, raw: RawFile) -> bool:
         """Return whether the file's name matches a pattern."""
         # The files of a folder are compared with the patterns of all readers, several times.
-        return _fits(raw.name, self.patterns)
+        return name_fits(raw.name, self.patterns)
 
 
 @lru_cache(maxsize=1 << 14)
-def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+def name_fits(name: str, patterns: tuple[str, ...]) -> bool:
     """Return whether a relative path matches a pattern of :attr:`Source.patterns`."""
     last = Path(name).name
     return any(

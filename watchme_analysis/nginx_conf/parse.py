@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile, Source, link_problem, one_table
+from watchme_analysis.files.evidence_file import PACKED_ENDINGS, RawFile, link_problem
 from watchme_analysis.files.lines import split_text
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.redact import shortened
@@ -381,41 +381,16 @@ def _part_index(raw: RawFile) -> int:
     return everything.index(raw.relative)
 
 
-def _looks_like(raw: RawFile) -> bool:
+def is_main(raw: RawFile) -> bool:
+    """Return True when the content has a statement of a configuration, or nothing."""
     head = raw.head()
     return not head.strip() or _STATEMENT.search(head) is not None
 
 
-def _looks_like_part(raw: RawFile) -> bool:
+def is_part(raw: RawFile) -> bool:
     """Return True when a file of any name is a whole server, or what a main configuration includes."""
     if Path(raw.name).suffix in {".md", ".rst", ".log", ".html", ".sh", ".py", ".json"}:
         return False
     if _WHOLE_SERVER.search(raw.head()) is not None:
         return True
     return _DIRECTIVE.search(raw.head()) is not None and _owner(raw) is not None
-
-
-SOURCES = (
-    Source(
-        name="nginx_config",
-        tables=("config_directives",),
-        patterns=MAIN_PATTERNS + PART_PATTERNS,
-        looks_like=_looks_like,
-        read=one_table("config_directives", read_nginx_config),
-        keep=True,
-        samples=(
-            ("events {}\nhttp {\n  server {\n    listen 80;\n  }\n}\n", 4),
-            ("server {\n  listen 443 ssl;\n  location /a/ { proxy_pass http://127.0.0.1:8017/; }\n}\n", 4),
-        ),
-    ),
-    Source(
-        name="nginx_config_part",
-        tables=("config_directives",),
-        patterns=(),
-        looks_like=_looks_like_part,
-        read=one_table("config_directives", read_nginx_config),
-        by_content=True,
-        keep=True,
-        samples=(("server {\n  listen 80;\n  return 204;\n}\n", 3),),
-    ),
-)
