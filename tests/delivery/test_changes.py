@@ -13,6 +13,7 @@ from watchme_analysis.delivery.changes import (
     QuestionState,
     compare,
 )
+from watchme_analysis.delivery.records import from_json, to_json
 from watchme_analysis.window import Window
 
 DAY = datetime(2025, 11, 25, tzinfo=UTC)
@@ -42,7 +43,7 @@ def looks(*steps):
     state, kinds = QuestionState(), []
     for until, diagnosis in steps:
         state, changes = compare("orders", "backlog", state, diagnosis, Window(at(until - 24), at(until)))
-        state = QuestionState.from_dict(state.to_dict())
+        state = from_json(QuestionState, to_json(state))
         kinds.append([change.kinds for change in changes])
     return kinds, state
 

@@ -10,7 +10,8 @@ from worlds.deliveries import DAY, NO_WAIT, Checkpoints, Killed, Received, at, d
 
 from watchme_analysis.config import System
 from watchme_analysis.delivery.digest import Digest, digest_content, period_of
-from watchme_analysis.delivery.run import Run, run_digest
+from watchme_analysis.delivery.records import from_json
+from watchme_analysis.delivery.run import Run, run_system
 from watchme_analysis.delivery.state import State
 from watchme_analysis.delivery.telemetry import Telemetry, TelemetryCost, cost_of, telemetry_of
 from watchme_analysis.errors import ServiceError
@@ -59,12 +60,13 @@ def digest(found, hour, kill_at=None):
         found.destinations,
         found.senders,
         None,
-        State(found.folder, killable(checkpoints)),
+        State(found.folder),
         pace=NO_WAIT,
         clock=lambda: at(hour),
     )
     try:
-        return run_digest(run, WEEK, 0.005)
+        with killable(checkpoints):
+            return run_system(run, WEEK)
     except Killed:
         return None
 
@@ -72,7 +74,7 @@ def digest(found, hour, kill_at=None):
 def test_the_figures_are_those_of_the_incidents_and_runs_of_the_period(tmp_path):
     chat = Received()
     result = digest(week(tmp_path, chat=chat), 32)
-    found = Digest.from_dict(result["digest"])
+    found = from_json(Digest, result["digest"])
     assert (found.window.start, found.window.end) == (DAY + timedelta(days=1) - WEEK, DAY + timedelta(days=1))
     assert [(question, each.cause, each.end) for question, each in found.incidents] == [
         ("backlog", "consumer_failing", at(3.5))
@@ -87,7 +89,7 @@ def test_the_figures_are_those_of_the_incidents_and_runs_of_the_period(tmp_path)
 
 
 def test_alarms_without_a_cause_and_an_open_incident_count_in_their_own_period(tmp_path):
-    found = Digest.from_dict(digest(week(tmp_path, chat=Received()), 60)["digest"])
+    found = from_json(Digest, digest(week(tmp_path, chat=Received()), 60)["digest"])
     assert found.alarms == (("dlq", "orders-dlq"),)
     assert found.impact_s == (2.5 + 17.5) * 3600
     assert [incident.end for _, incident in found.incidents] == [None, at(3.5)]
@@ -95,7 +97,7 @@ def test_alarms_without_a_cause_and_an_open_incident_count_in_their_own_period(t
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_texts_hold_the_figures(tmp_path, language):
-    found = Digest.from_dict(digest(week(tmp_path, chat=Received()), 60)["digest"])
+    found = from_json(Digest, digest(week(tmp_path, chat=Received()), 60)["digest"])
     content = digest_content(found, "orders", language, parse_zone("UTC"))
     text = "\n".join(content.lines())
     for part in ("orders", "dlq (orders-dlq)", "20", "0.015"):
@@ -107,7 +109,7 @@ def test_the_texts_hold_the_figures(tmp_path, language):
 def test_a_digest_states_no_zero_for_an_unknown_count(tmp_path, language):
     found = world(tmp_path, chat=Received())
     found.run(2, diagnosis(**FAILING))
-    made = Digest.from_dict(digest(found, 32)["digest"])
+    made = from_json(Digest, digest(found, 32)["digest"])
     assert (made.dead_letters, made.lost, made.missed_work, made.late) == (None,) * 4
     sentences = digest_content(made, "orders", language, parse_zone("UTC")).sentences
     unknown = [text.count(label("count-unknown", language)) for text in sentences]
@@ -115,7 +117,7 @@ def test_a_digest_states_no_zero_for_an_unknown_count(tmp_path, language):
     # Without an incident, no message was harmed.
     calm = world(tmp_path / "calm", chat=Received())
     calm.run(2, diagnosis())
-    assert Digest.from_dict(digest(calm, 32)["digest"]).lost == 0
+    assert from_json(Digest, digest(calm, 32)["digest"]).lost == 0
 
 
 def alarm(name, *metrics, rule=None):
@@ -153,12 +155,12 @@ def test_telemetry_counts_the_alarms_of_the_system_and_prices_them():
     found = telemetry_of(alarms, ["orders"], 36e9, Window(at(0), at(12)), 40)
     assert found == Telemetry(3, 1, 1, 72.0, 40)
     later = Telemetry(3, 1, 1, None, 60)
-    cost = cost_of([found.to_dict(), later.to_dict()], timedelta(hours=73))
+    cost = cost_of([vars(found), vars(later)], timedelta(hours=73))
     assert (cost.alarms, cost.metrics_requested) == (4, 100)
     assert cost.alarm_usd == pytest.approx((3 * 0.10 + 0.50 + 0.30) / 10)
     assert cost.request_usd == pytest.approx(0.001)
     assert (cost.log_gb, cost.log_usd) == (pytest.approx(219), pytest.approx(109.5))
-    assert cost_of([later.to_dict()], WEEK).log_usd is None and cost_of([], WEEK) == TelemetryCost()
+    assert cost_of([vars(later)], WEEK).log_usd is None and cost_of([], WEEK) == TelemetryCost()
 
 
 def test_a_period_ends_at_midnight_of_the_reader():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 from itertools import count
 
@@ -171,12 +172,12 @@ def test_a_destination_that_never_ends_keeps_no_other_waiting(tmp_path, monkeypa
     assert result["seconds"] < 5
 
 
-def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_path):
+def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_path, monkeypatch):
     order = []
     slow, good = Received(refused(temporary=True), refused(temporary=True, retry_after_s=7)), Received()
     found = world(tmp_path, slow=slow, good=good)
     waits = []
-    found.pace = replace(deliveries.NO_WAIT, sleep=waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     slow.send = lambda delivery, send=slow.send: (order.append("slow"), send(delivery))[1]
     good.send = lambda delivery, send=good.send: (order.append("good"), send(delivery))[1]
     assert found.run(2, diagnosis(**FAILING))["status"] == "ok"
@@ -187,11 +188,14 @@ def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_pa
 @pytest.mark.parametrize(
     ("wished", "calls", "waits"), [(0.4, 3, [0.4, 0.4]), (60, 3, [60, 60]), (60.5, 1, []), (None, 3, [])]
 )
-def test_a_destination_is_waited_for_as_long_as_it_asks_up_to_a_minute(tmp_path, wished, calls, waits):
+def test_a_destination_is_waited_for_as_long_as_it_asks_up_to_a_minute(
+    tmp_path, monkeypatch, wished, calls, waits
+):
     busy = Received(*(refused(temporary=True, retry_after_s=wished) for _ in range(9)))
     found, slept, called = world(tmp_path, busy=busy), [], []
     busy.send = lambda delivery, send=busy.send: (called.append(delivery), send(delivery))[1]
-    found.pace = replace(deliveries.NO_WAIT, attempts=3, sleep=slept.append)
+    found.pace = replace(deliveries.NO_WAIT, attempts=3)
+    monkeypatch.setattr(time, "sleep", slept.append)
     assert outcomes(found.run(2, diagnosis(**FAILING))) == [("busy", "new-incident", "failed")]
     assert (len(called), slept) == (calls, [pytest.approx(wait, abs=0.3) for wait in waits])
 

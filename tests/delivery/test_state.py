@@ -58,7 +58,7 @@ def test_documents_stay_as_long_as_their_notice_is_pending(tmp_path):
 def test_a_state_file_of_another_kind_or_release_is_an_error(tmp_path):
     (tmp_path / "file").write_text("{")
     with pytest.raises(InputError, match="file"):
-        State(tmp_path / "file").create()
+        State(tmp_path / "file").system_folder("orders")
     path = tmp_path / "state.sqlite"
     path.write_text("no database" * 100)
     with pytest.raises(InputError, match=r"state\.sqlite"):
@@ -122,7 +122,7 @@ def test_a_notice_is_given_up_after_a_day(tmp_path):
 def test_a_lost_response_is_repeated_a_few_times_and_then_uncertain(tmp_path):
     lost = Received(*[refused(may_have_arrived=True) for _ in range(9)])
     box = outbox(tmp_path, lost)
-    statuses = [box.deliver([NOTICE])[0].status for _ in range(6)]
+    statuses = [box.deliver([NOTICE])[0]["status"] for _ in range(6)]
     assert statuses == ["failed"] * 3 + ["uncertain"] * 3
     assert len(lost.errors) == 6
 

@@ -4,14 +4,18 @@ import functools
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from watchme_analysis.config import Destination, RunSettings, System
 from watchme_analysis.delivery.destinations.base import DeliveryError
 from watchme_analysis.delivery.outbox import Pace
-from watchme_analysis.delivery.run import Collected, Run, Stages, run_system
+from watchme_analysis.delivery.run import Collected, Run, run_system
 from watchme_analysis.delivery.state import State
 from watchme_analysis.delivery.telemetry import Telemetry
 from watchme_analysis.text.message import message
@@ -20,7 +24,7 @@ from watchme_analysis.window import Window
 DAY = datetime(2025, 11, 25, tzinfo=UTC)
 # What each fact says, whatever its value.
 FACT = message("fact-lost-messages", value=1)
-NO_WAIT = Pace(backoff_s=0, sleep=lambda seconds: None)
+NO_WAIT = Pace(backoff_s=0)
 
 
 class Killed(BaseException):
@@ -39,8 +43,9 @@ class Checkpoints:
             raise Killed(moment)
 
 
+@contextmanager
 def killable(checkpoints):
-    """Return a function that opens an SQLite file, and can be killed before and after each commit."""
+    """A context in which SQLite files can be killed before and after each commit."""
 
     class Connection(sqlite3.Connection):
         def execute(self, statement, *parameters):
@@ -51,7 +56,10 @@ def killable(checkpoints):
                 checkpoints("after a commit")
             return result
 
-    return functools.partial(sqlite3.connect, factory=Connection)
+    connect = functools.partial(sqlite3.connect, factory=Connection)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connect)
+        yield
 
 
 def at(hour):
@@ -138,7 +146,6 @@ class World:
         for sender in self.senders.values():
             if isinstance(sender, Received):
                 sender.checkpoint = checkpoints
-        state = State(self.folder, killable(checkpoints))
 
         def collect(cases, most_gb, seconds):
             self.scanned.append(most_gb)
@@ -156,15 +163,16 @@ class World:
             System("orders", queues=("orders",)),
             self.destinations,
             self.senders,
-            Stages(collect, diagnose, self.report),
-            state,
-            limits=self.settings,
+            SimpleNamespace(collect=collect, diagnose=diagnose, report=self.report),
+            State(self.folder),
+            settings=self.settings,
             pace=self.pace,
             clock=lambda: at(hour),
             **more,
         )
         try:
-            self.results.append(run_system(run))
+            with killable(checkpoints):
+                self.results.append(run_system(run))
         except Killed:
             return None
         return self.results[-1]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-import time
-from typing import Any
 
 import click
 
-from watchme_analysis.cli.terminal import LogFormatter
+from watchme_analysis.storage.log_output import log_output
+from watchme_analysis.text.printable import printable
 
 _PACKAGE = "watchme_analysis"
 _KEY = f"{__name__}.handler"
@@ -62,22 +61,11 @@ def _log_all(ctx: click.Context, param: click.Parameter, is_set: bool) -> None:
 
 
 def _show_log(ctx: click.Context, level: int) -> None:
-    """Log the package on standard error with times in UTC, until the command ends."""
-    logger = logging.getLogger(_PACKAGE)
-    if _KEY in ctx.meta:
-        logger.setLevel(min(level, logger.level))
+    """Log the package on standard error, until the command ends."""
+    if _KEY in ctx.meta:  # -v and --debug
+        handler: logging.Handler = ctx.meta[_KEY]
+        handler.setLevel(min(level, handler.level))
+        logging.getLogger(_PACKAGE).setLevel(handler.level)
         return
-    before = logger.level
-    handler = logging.StreamHandler()
-    form = LogFormatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-    form.converter = time.gmtime
-    handler.setFormatter(form)
-    logger.addHandler(handler)
-    logger.setLevel(level)
-    ctx.meta[_KEY] = handler
-
-    def end() -> Any:
-        logger.removeHandler(handler)
-        logger.setLevel(before)
-
-    ctx.find_root().call_on_close(end)
+    ctx.meta[_KEY] = handler = logging.StreamHandler()
+    ctx.find_root().with_resource(log_output(handler, level, printable))

@@ -107,7 +107,7 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     results = []
     hide_address_grammar()
     for planned in runs:
-        results.append(in_language(_result(planned, span, config.run.usd_per_gb), language, planned.zone))
+        results.append(in_language(_result(planned, span), language, planned.zone))
         if output.form != TABLE and sys.stderr.isatty():
             for said in _result_lines(results[-1]):
                 echo(said, err=True)
@@ -167,12 +167,12 @@ def _planned(config: Config, system: System, window: Window | None, options: Map
         system,
         destinations,
         {name: sender_of(each, state.folder.absolute(), aws_of) for name, each in destinations.items()},
-        source.stages(),
+        source,
         state,
-        limits=None if options["offline"] else config.run,
+        config.run,
+        options["offline"],
         language=config.language,
         zone=parse_zone(config.time_zone),
-        deadline_s=config.run.deadline_s,
         wait_s=options["wait_s"],
         is_dry=options["dry_run"],
         ownership=ownership_of(system.name, destinations.values(), aws_of, takes_over=options["take_over"]),
@@ -208,16 +208,17 @@ def _digest_span(digest: str | None, event: Any) -> timedelta | None:
     return span
 
 
-def _result(planned: Any, span: timedelta | None, usd_per_gb: float) -> dict[str, Any]:
+def _result(planned: Any, span: timedelta | None) -> dict[str, Any]:
     """Return the result of a run; an error becomes a result, so that other systems are run as well."""
-    from watchme_analysis.delivery.run import logged, run_digest, run_system
+    from watchme_analysis.delivery.run import logged, run_system
     from watchme_analysis.delivery.run_lock import RunInProgressError
+    from watchme_analysis.delivery.state import private_folder
 
     name = planned.system.name
     try:
-        planned.state.create()
+        private_folder(planned.state.folder)
         with logged(planned.state.folder / _LOG):
-            return run_system(planned) if span is None else run_digest(planned, span, usd_per_gb)
+            return run_system(planned, span)
     except RunInProgressError as error:
         return {"system": name, "status": "busy", "error": text_of_error(error)}
     except WatchmeError as error:

@@ -7,7 +7,6 @@ escapes such as ``\x1b``.
 
 from __future__ import annotations
 
-import logging
 import sys
 import traceback
 from dataclasses import dataclass
@@ -113,11 +112,3 @@ def show_status(text: str = "") -> None:
 def show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an unhandled exception, escaped because it may quote evidence. See :data:`sys.excepthook`."""
     echo("".join(traceback.format_exception(kind, error, trace)), nl=False, err=True)
-
-
-class LogFormatter(logging.Formatter):
-    """Formatter of log records with the escapes of :func:`echo`, because they may quote evidence."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return a log record as an escaped line."""
-        return printable(super().format(record))

@@ -27,8 +27,8 @@ from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
 STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
-# Dimensions that name a resource of a system.
-_DIMENSIONS = ("QueueName", "FunctionName", "InstanceId", "LogGroupName")
+# Dimensions that name a resource of a system; that of a version or an alias is the function with a suffix.
+_DIMENSIONS = ("QueueName", "FunctionName", "InstanceId", "LogGroupName", "Resource")
 # Envelopes within envelopes: SQS around SNS around the message.
 _DEEPEST = 4
 _LONGEST_EVENT = 1_000_000
@@ -77,17 +77,14 @@ def parse_alarm_event(text: str) -> AlarmEvent:
     if len(text) > _LONGEST_EVENT:
         raise InputError(error_message("error-event-long", most=f"{_LONGEST_EVENT:,}"))
     try:
-        body = _unwrapped(json.loads(text), _DEEPEST)
-        return _parsed(body)
-    except InputError:
-        raise
+        return _event(_unwrapped(json.loads(text), _DEEPEST))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(error_message("error-event-unknown")) from error
 
 
 def _unwrapped(value: Any, depth: int) -> Mapping[str, Any]:
     """Return the message within the envelopes of SNS, SQS and Lambda."""
-    if not isinstance(value, dict) or depth == 0:
+    if depth == 0:
         raise InputError(error_message("error-event-unknown"))
     records = value.get("Records", value.get("Messages"))  # of Lambda, or as the AWS CLI receives them
     if isinstance(records, list):
@@ -98,69 +95,26 @@ def _unwrapped(value: Any, depth: int) -> Mapping[str, Any]:
         return _unwrapped(inner if body is None else json.loads(body), depth - 1)
     if isinstance(value.get("Message"), str) and "AlarmName" not in value:
         return _unwrapped(json.loads(value["Message"]), depth - 1)
-    return value
+    return dict(value)
 
 
-def _parsed(body: Mapping[str, Any]) -> AlarmEvent:
-    if "AlarmName" in body and "NewStateValue" in body:
-        return _of_notification(body)
-    detail = body.get("alarmData") or (
-        body.get("detail") if body.get("detail-type") == "CloudWatch Alarm State Change" else None
-    )
-    if not isinstance(detail, dict):
-        raise InputError(error_message("error-event-unknown"))
-    state, configuration = detail["state"], detail.get("configuration") or {}
-    metrics = [
-        (item["metricStat"]["metric"].get("dimensions") or {}, item["metricStat"].get("period"))
-        for item in configuration.get("metrics") or ()
-        if "metricStat" in item
-    ]
-    names = (name for dimensions, _ in metrics for name in _named(dimensions.items()))
-    # The configuration in the event has no number of evaluation periods; the evaluated points show them.
-    reason = _reason_data(state)
-    points = len(reason.get("evaluatedDatapoints") or ()) or 1
-    longest = max(
-        (float(period) for _, period in metrics if period), default=float(reason.get("period") or 0)
-    )
-    triggered = [str(alarm["arn"]) for alarm in reason.get("triggeringAlarms") or () if "arn" in alarm]
-    return _event(
-        str(detail["alarmName"]),
-        str(state["value"]),
-        str(state.get("timestamp") or body["time"]),
-        resources=names,
-        children=(*_in_rule(configuration.get("alarmRule")), *map(_alarm_of_arn, triggered)),
-        span_s=longest * points,
-    )
-
-
-def _of_notification(body: Mapping[str, Any]) -> AlarmEvent:
-    trigger = body.get("Trigger") or {}
-    metrics = [
-        (item["MetricStat"]["Metric"].get("Dimensions") or (), item["MetricStat"].get("Period"))
-        for item in trigger.get("Metrics") or ()
-        if "MetricStat" in item
-    ]
-    metrics.append((trigger.get("Dimensions") or (), trigger.get("Period")))
-    pairs = (
-        (item.get("name", item.get("Name")), item.get("value", item.get("Value")))
-        for dimensions, _ in metrics
-        for item in dimensions
-    )
-    longest = max((float(period) for _, period in metrics if period), default=0.0)
-    triggered = [str(child["Arn"]) for child in body.get("TriggeringChildren") or () if "Arn" in child]
-    return _event(
-        str(body["AlarmName"]),
-        str(body["NewStateValue"]),
-        str(body["StateChangeTime"]),
-        resources=_named(pairs),
-        children=(*_in_rule(body.get("AlarmRule")), *map(_alarm_of_arn, triggered)),
-        span_s=longest * float(trigger.get("EvaluationPeriods") or 1),
-    )
-
-
-def _event(
-    alarm: str, state: str, time: str, *, resources: Iterable[str], children: Iterable[str], span_s: float
-) -> AlarmEvent:
+def _event(body: Mapping[str, Any]) -> AlarmEvent:
+    """Return the event of a message without envelopes; a KeyError for another message."""
+    if "NewStateValue" in body:  # of SNS
+        alarm, state, time = (str(body[name]) for name in ("AlarmName", "NewStateValue", "StateChangeTime"))
+        settings, reason = body.get("Trigger") or {}, body.get("TriggeringChildren")
+        rule, points = body.get("AlarmRule"), float(settings.get("EvaluationPeriods") or 1)
+        periods = [*_values(settings, "period")]
+    else:
+        is_event = body.get("detail-type") == "CloudWatch Alarm State Change"
+        detail = body["detail" if is_event else "alarmData"]
+        stated = detail["state"]
+        alarm, state = str(detail["alarmName"]), str(stated["value"])
+        time = str(stated.get("timestamp") or body["time"])
+        settings, reason = detail.get("configuration") or {}, _reason_data(stated)
+        # The configuration has no number of evaluation periods; the evaluated points show them.
+        rule, points = settings.get("alarmRule"), len(reason.get("evaluatedDatapoints") or ()) or 1
+        periods = [*_values(settings, "period")] or [reason.get("period")]
     if state not in STATES:
         raise InputError(
             error_message("error-event-state", alarm=alarm, state=repr(state), known=", ".join(STATES))
@@ -168,16 +122,41 @@ def _event(
     moment = datetime.fromisoformat(time)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    names, inner = tuple(dict.fromkeys(resources)), tuple(dict.fromkeys(children))
-    return AlarmEvent(alarm, state, moment.astimezone(UTC), names, inner, timedelta(seconds=span_s))
+    children = dict.fromkeys((*_in_rule(rule), *map(_alarm_of_arn, _values(reason, "arn"))))
+    span_s = points * max((float(each) for each in periods if each), default=0.0)
+    return AlarmEvent(
+        alarm,
+        state,
+        moment.astimezone(UTC),
+        tuple(dict.fromkeys(_resources_in(settings))),
+        tuple(children),
+        timedelta(seconds=span_s),
+    )
 
 
-def _named(dimensions: Iterable[tuple[Any, Any]]) -> Iterator[str]:
-    for name, value in dimensions:
-        if name in _DIMENSIONS and value:
-            yield str(value)
-        elif name == "Resource" and value:  # a version or an alias of a function
-            yield str(value).partition(":")[0]
+def _values(tree: Any, name: str) -> Iterator[Any]:
+    """Yield the values of a key at any depth; services differ in its capitals."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key.lower() == name:
+                yield value
+            yield from _values(value, name)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _values(value, name)
+
+
+def _resources_in(alarm: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of resources in the dimensions of all metrics of an alarm."""
+    for dimensions in _values(alarm, "dimensions"):
+        if isinstance(dimensions, dict):
+            pairs = [*dimensions.items()]
+        else:
+            lowered = ({key.lower(): value for key, value in each.items()} for each in dimensions)
+            pairs = [(each["name"], each["value"]) for each in lowered]
+        for name, value in pairs:
+            if name in _DIMENSIONS and value:
+                yield str(value).partition(":")[0] if name == "Resource" else str(value)
 
 
 def _reason_data(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -210,49 +189,40 @@ def systems_of_event(
     alarm, whose event does not hold the metrics of its children. None searches the names of the children
     only.
     """
-    known = list(systems)
+    resources_of = [
+        (system, {*system.queues, *system.dlqs, *system.functions, *system.instances, *system.log_groups})
+        for system in systems
+    ]
     names = set(event.resources)
     if event.children and describe is not None:
         names |= set(_described(event.children, describe()))
-    found = [system for system in known if not names.isdisjoint(_resources(system))]
-    if not found and event.children:
-        found = [system for system in known if any(_in_name(system, child) for child in event.children)]
+    found = [system for system, resources in resources_of if not names.isdisjoint(resources)]
+    if not found:
+        found = [
+            system
+            for system, resources in resources_of
+            if any(_is_in(name, child) for child in event.children for name in resources)
+        ]
     if found:
         return found
     listed = Resource(", ".join(sorted(names))) if names else message("alarm-about-nothing")
     raise InputError(error_message("error-event-no-system", alarm=event.alarm, names=listed, file=FILE))
 
 
-def _resources(system: System) -> set[str]:
-    return {*system.queues, *system.dlqs, *system.functions, *system.instances, *system.log_groups}
-
-
-def _in_name(system: System, alarm: str) -> bool:
-    """Return whether the name of an alarm holds a resource of a system as a whole word."""
-    return any(
-        re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", alarm) for name in _resources(system)
-    )
+def _is_in(name: str, alarm: str) -> bool:
+    """Return whether the name of an alarm holds that of a resource as a whole word."""
+    return re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", alarm) is not None
 
 
 def _described(children: Iterable[str], alarms: Mapping[str, Any]) -> Iterator[str]:
     """Yield the resources of alarms, also of alarms within composite ones."""
-    metric = {alarm["AlarmName"]: alarm for alarm in alarms.get("MetricAlarms", ())}
-    composite = {alarm["AlarmName"]: alarm for alarm in alarms.get("CompositeAlarms", ())}
+    kinds = ("MetricAlarms", "CompositeAlarms")
+    by_name = {alarm["AlarmName"]: alarm for kind in kinds for alarm in alarms.get(kind, ())}
     waiting, seen = list(children), set()
     while waiting:
         name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if name in composite:
-            waiting += _in_rule(composite[name].get("AlarmRule"))
-        alarm = metric.get(name, {})
-        dimensions = [
-            *(alarm.get("Dimensions") or ()),
-            *(
-                item
-                for one in alarm.get("Metrics") or ()
-                for item in one.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
-            ),
-        ]
-        yield from _named((item["Name"], item["Value"]) for item in dimensions)
+        if name not in seen:
+            seen.add(name)
+            alarm = by_name.get(name, {})
+            waiting += _in_rule(alarm.get("AlarmRule"))
+            yield from _resources_in(alarm)

@@ -45,21 +45,6 @@ class Incident:
     confidence: float = 0.0
     impact: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return {
-            **vars(self),
-            "start": self.start.isoformat(),
-            "end": self.end and self.end.isoformat(),
-            "impact": dict(self.impact),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Incident:
-        """Return the incident of :meth:`to_dict`."""
-        end = data["end"] and datetime.fromisoformat(data["end"])
-        return cls(**{**data, "start": datetime.fromisoformat(data["start"]), "end": end})
-
 
 @dataclass(frozen=True)
 class QuestionState:
@@ -71,23 +56,6 @@ class QuestionState:
     open: Incident | None = None
     past: tuple[Incident, ...] = ()
     seen_until: datetime | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return {
-            "open": self.open and self.open.to_dict(),
-            "past": [incident.to_dict() for incident in self.past],
-            "seen_until": self.seen_until and self.seen_until.isoformat(),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> QuestionState:
-        """Return the state of :meth:`to_dict`."""
-        return cls(
-            data["open"] and Incident.from_dict(data["open"]),
-            tuple(map(Incident.from_dict, data["past"])),
-            data["seen_until"] and datetime.fromisoformat(data["seen_until"]),
-        )
 
 
 @dataclass(frozen=True)

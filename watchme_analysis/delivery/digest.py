@@ -30,8 +30,17 @@ from watchme_analysis.text.message import (
 from watchme_analysis.text.render import label, render
 from watchme_analysis.window import Window
 
+# Signals whose statement the digest repeats.
+_DRIFTS = ("duration_drifts",)
 # Incidents that are listed, latest first; beyond, they are counted.
 _LISTED = 10
+# Facts of a diagnosis by the name of their sum.
+_HARM = {
+    "dead_letters": "dead_letters",
+    "lost": "lost_messages",
+    "missed_work": "work_items",
+    "late": "late_messages",
+}
 
 
 @dataclass(frozen=True)
@@ -60,31 +69,6 @@ class Digest:
     alarms: tuple[tuple[str, str], ...]
     late: int | None = 0
     telemetry: TelemetryCost = field(default_factory=TelemetryCost)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return {
-            **vars(self),
-            "window": [self.window.start.isoformat(), self.window.end.isoformat()],
-            "incidents": [[question, incident.to_dict()] for question, incident in self.incidents],
-            "drifts": list(self.drifts),
-            "alarms": [list(pair) for pair in self.alarms],
-            "telemetry": dict(vars(self.telemetry)),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Digest:
-        """Return the digest of :meth:`to_dict`."""
-        return cls(
-            **{
-                **data,
-                "window": Window(*map(datetime.fromisoformat, data["window"])),
-                "incidents": tuple((name, Incident.from_dict(each)) for name, each in data["incidents"]),
-                "drifts": tuple(data["drifts"]),
-                "alarms": tuple(map(tuple, data["alarms"])),
-                "telemetry": TelemetryCost(**data["telemetry"]),
-            }
-        )
 
 
 def period_of(span: timedelta, now: datetime, zone: tzinfo) -> Window:
@@ -142,9 +126,34 @@ def digest_of(
     )
 
 
+def figures_of(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a diagnosis that a digest adds up, for the history of runs."""
+    start = (diagnosis.get("incident") or {}).get("start")
+    alarms = [
+        {"alarm": alarm["alarm"], "resource": alarm["resource"], "first": alarm["sliding"]["first"]}
+        for alarm in diagnosis.get("alarms") or ()
+        if alarm["sliding"]["times_raised"]
+    ]
+    facts = {one["id"]: one["value"] for one in diagnosis.get("facts") or ()}
+    return {
+        **{name: facts.get(fact) for name, fact in _HARM.items()},
+        "drifts": [
+            item["message"]
+            for ranked in diagnosis.get("ranking") or ()
+            for item in ranked["evidence"]
+            if item.get("signal") in _DRIFTS and item.get("message")
+        ][:1],
+        "alarms_without_cause": [
+            alarm
+            for alarm in alarms
+            if diagnosis["verdict"] == "no_incident" or (start and alarm["first"] and alarm["first"] < start)
+        ],
+    }
+
+
 def _harm(question: str, incident: Incident, runs: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
     """Return the largest figures of the runs that saw an incident; None where no run knows one."""
-    found: dict[str, int | None] = dict.fromkeys(("dead_letters", "lost", "missed_work", "late"))
+    found: dict[str, int | None] = dict.fromkeys(_HARM)
     for entry in runs:
         seen = (entry.get("questions", {}).get(question) or {}).get("incident") or {}
         if not seen.get("start"):

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.changes import Change, Incident
-from watchme_analysis.text.message import restored_texts, stored_texts
 
 # Kinds beside those of a change.
 NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
@@ -53,36 +51,6 @@ class Notice:
     def thread(self) -> str:
         """Name that all notices of one incident share."""
         return self.incident.id if self.incident is not None else f"{self.system}-{self.question or 'runs'}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return {
-            **vars(self),
-            "error": stored_texts(self.error),
-            "kinds": list(self.kinds),
-            "created_at": self.created_at.isoformat(),
-            "incident": self.incident and self.incident.to_dict(),
-            "before": self.before and self.before.to_dict(),
-            "due": list(self.due),
-            "pages": dict(self.pages),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Notice:
-        """Return the notice of :meth:`to_dict`."""
-        incidents = {
-            name: Incident.from_dict(data[name]) if data[name] else None for name in ("incident", "before")
-        }
-        return cls(
-            **{
-                **data,
-                **incidents,
-                "error": restored_texts(data["error"]),
-                "kinds": tuple(data["kinds"]),
-                "created_at": datetime.fromisoformat(data["created_at"]),
-                "due": tuple(data["due"]),
-            }
-        )
 
 
 def notice_of_change(change: Change, system: str, question: str, now: datetime) -> Notice:

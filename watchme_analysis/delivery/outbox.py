@@ -46,26 +46,16 @@ class Pace:
     max_wait_s: float = 60.0
     deadline: float = float("inf")
     call_s: float = 120.0
-    sleep: Callable[[float], None] = time.sleep
 
 
-@dataclass(frozen=True)
-class Delivered:
-    """Outcome of a delivery in a run.
+def delivered(destination: str, notice: Notice, status: str, detail: str = "") -> dict[str, str]:
+    """Return the outcome of a delivery in a run.
 
-    ``status`` is ``confirmed``, ``failed``, or ``uncertain`` after several calls that may have arrived;
-    ``detail`` the name that the destination gave it, or the error as a sentence.
+    ``status`` is ``planned``, ``confirmed``, ``failed``, or ``uncertain`` after several calls that may have
+    arrived; ``detail`` the name that the destination gave it, or the error as a sentence.
     """
-
-    destination: str
-    notice: str
-    kind: str
-    status: str
-    detail: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        """Return a JSON-ready dictionary."""
-        return dict(vars(self))
+    about = {"destination": destination, "notice": notice.id, "kind": notice.kind}
+    return about | {"status": status, "detail": detail}
 
 
 @dataclass
@@ -91,25 +81,24 @@ class Outbox:
         """Return whether a destination has confirmed a notice."""
         return self._event(notice, destination) == CONFIRMED
 
-    def _event(self, notice: Notice, destination: str) -> str | None:
-        record = self.state.delivery(self.system, destination, notice.id)
-        return None if record is None else record.event
+    def _event(self, notice: Notice, destination: str) -> str:
+        return self.state.delivery(self.system, destination, notice.id).event
 
-    def deliver(self, notices: Sequence[Notice]) -> list[Delivered]:
+    def deliver(self, notices: Sequence[Notice]) -> list[dict[str, str]]:
         """Deliver notices to their destinations; return the outcome of each that was due.
 
         The notices of a destination are delivered in their order: after a failure, later ones wait for the
         next run. Every destination is called once before a failed call is repeated, so that one which is
         slow or down does not delay the others by its retries.
         """
-        outcomes: dict[tuple[str, str], Delivered] = {}
+        outcomes: dict[tuple[str, str], dict[str, str]] = {}
         queues = {name: [notice for notice in notices if name in notice.due] for name in self.senders}
         waiting = {name: 0.0 for name, queue in queues.items() if queue}
         for attempt in range(self.pace.attempts):
             for name in list(waiting):
                 wait_s = waiting.pop(name) - time.monotonic()
                 if wait_s > 0:
-                    self.pace.sleep(wait_s)
+                    time.sleep(wait_s)
                 repeat_after_s = self._drain(name, queues[name], outcomes, attempt)
                 if repeat_after_s is not None:
                     waiting[name] = time.monotonic() + repeat_after_s
@@ -118,7 +107,7 @@ class Outbox:
         return list(outcomes.values())
 
     def _drain(
-        self, name: str, queue: list[Notice], outcomes: dict[tuple[str, str], Delivered], attempt: int
+        self, name: str, queue: list[Notice], outcomes: dict[tuple[str, str], dict[str, str]], attempt: int
     ) -> float | None:
         """Deliver the notices of a destination; return the seconds until a failed call is repeated."""
         while queue:
@@ -127,7 +116,7 @@ class Outbox:
                 outcome = self._deliver(name, notice)
             except DeliveryError as error:
                 sentence = masked_text(text_of_error(error))
-                outcomes[name, notice.id] = Delivered(name, notice.id, notice.kind, FAILED, sentence)
+                outcomes[name, notice.id] = delivered(name, notice, FAILED, sentence)
                 return self._wait_s(error, attempt)
             queue.pop(0)
             if outcome is not None:
@@ -136,15 +125,15 @@ class Outbox:
                 return None
         return None
 
-    def _deliver(self, name: str, notice: Notice) -> Delivered | None:
+    def _deliver(self, name: str, notice: Notice) -> dict[str, str] | None:
         """Call a destination, with a record before and after; None if nothing was due."""
-        last = self.state.delivery(self.system, name, notice.id) or DeliveryRecord("")
+        last = self.state.delivery(self.system, name, notice.id)
         if last.event == CONFIRMED:
             return None
         if last.unconfirmed >= _MOST_UNCONFIRMED:  # reported again until the run that reported it has ended
             self._record(name, notice, UNCERTAIN, last.unconfirmed)
             sentence = note("delivery-uncertain", calls=last.unconfirmed)
-            return Delivered(name, notice.id, notice.kind, UNCERTAIN, sentence)
+            return delivered(name, notice, UNCERTAIN, sentence)
         try:
             root = self.state.thread_root(self.system, name, notice.thread)
             delivery = replace(self.prepare(notice, name), thread_root=root)
@@ -157,7 +146,7 @@ class Outbox:
             self._record(name, notice, FAILED, last.unconfirmed + error.may_have_arrived)
             raise
         self._record(name, notice, CONFIRMED, 0, receipt)
-        return Delivered(name, notice.id, notice.kind, CONFIRMED, receipt)
+        return delivered(name, notice, CONFIRMED, receipt)
 
     def _record(self, name: str, notice: Notice, event: str, unconfirmed: int, receipt: str = "") -> None:
         record = DeliveryRecord(event, unconfirmed, str(receipt))

@@ -17,11 +17,12 @@ from watchme_analysis.cloudwatch.response_cache import account_cache, requested_
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import FILE, RunSettings, System
 from watchme_analysis.delivery.destinations.base import POSTMORTEM_FORM
-from watchme_analysis.delivery.run import Collected, Stages, Variant
+from watchme_analysis.delivery.run import Collected, Variant
 from watchme_analysis.delivery.telemetry import Telemetry, telemetry_of
 from watchme_analysis.errors import InputError, ReportError
+from watchme_analysis.report.folder import RESULT
 from watchme_analysis.report.postmortem import write_postmortems
-from watchme_analysis.report.run import NoProgress, write_reports
+from watchme_analysis.report.run import write_reports
 from watchme_analysis.report.summary import sentence
 from watchme_analysis.services.collect import Request, named_resources, pull
 from watchme_analysis.services.diagnose import answer, investigate, questions_for
@@ -46,10 +47,6 @@ class AwsSource:
     cache: Path | None = None
     is_offline: bool = False
     time_zone: str = "UTC"
-
-    def stages(self) -> Stages:
-        """Return the stages of a run."""
-        return Stages(self.collect, self.diagnose, self.report)
 
     def collect(self, cases: Path, most_gb: float, seconds: float) -> Collected:
         """Pull the evidence into a case, unless a run before has pulled the same window."""
@@ -123,29 +120,15 @@ class AwsSource:
                 question, [case], out, redact=level, language=language, timezone=self.time_zone
             )
             return file.name
-        written = _Written()
-        write_reports(
+        (result,) = write_reports(
             question,
             [case],
             out,
-            progress=written,
             redact=level,
             seconds=seconds,
             language=language,
             timezone=self.time_zone,
         )
-        folder, result = written.reports[0]
         if result["status"] != "ok":
             raise ReportError(sentence(result["error"]) or error_message("error-notebook-failed"))
-        return folder.name
-
-
-class _Written(NoProgress):
-    """Receiver of the folders of finished reports."""
-
-    def __init__(self) -> None:
-        self.reports: list[tuple[Path, Mapping[str, Any]]] = []
-
-    def done(self, request: Any, folder: Path, result: Mapping[str, Any]) -> None:
-        """Store the folder and the result of a report."""
-        self.reports.append((folder, result))
+        return next(out.glob(f"*/{RESULT}")).parent.name

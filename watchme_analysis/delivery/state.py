@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ from uuid import uuid4
 from watchme_analysis.config import RunSettings
 from watchme_analysis.delivery.changes import QuestionState
 from watchme_analysis.delivery.notice import Notice
+from watchme_analysis.delivery.records import from_json, to_json
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.file_names import is_file_name
 from watchme_analysis.text.render import error_message
@@ -78,35 +79,28 @@ class SystemState:
 class DeliveryRecord:
     """Record of a notice for a destination.
 
-    ``event`` is ``sent`` (written before each call), then ``confirmed``, ``failed`` if the destination
-    certainly did not receive it, or ``uncertain`` if it may have. ``unconfirmed`` calls may have arrived and
-    were not confirmed. ``receipt`` is the name that the destination gave it; empty before it is confirmed.
+    ``event`` is empty before the first call, ``sent`` (written before each call), then ``confirmed``,
+    ``failed`` if the destination certainly did not receive it, or ``uncertain`` if it may have.
+    ``unconfirmed`` calls may have arrived and were not confirmed. ``receipt`` is the name that the
+    destination gave it; empty before it is confirmed.
     """
 
-    event: str
+    event: str = ""
     unconfirmed: int = 0
     receipt: str = ""
 
 
 @dataclass(frozen=True)
 class State:
-    """The state folder of systems, created when something is written.
-
-    ``connect`` opens an SQLite file, as :func:`sqlite3.connect` does.
-    """
+    """The state folder of systems, created when something is written."""
 
     folder: Path
-    connect: Callable[..., sqlite3.Connection] = field(default=sqlite3.connect)
-
-    def create(self) -> None:
-        """Create the folder, see :func:`private_folder`."""
-        private_folder(self.folder)
 
     def system_folder(self, system: str) -> Path:
         """Return the folder of a system, after creating it; a name that would lead out of it is refused."""
         if not is_file_name(system):
             raise InputError(error_message("error-no-file-name", name=repr(system), folder=self.folder))
-        self.create()
+        private_folder(self.folder)
         return private_folder(self.folder / system)
 
     def owner(self) -> str:
@@ -122,31 +116,17 @@ class State:
 
     def system(self, name: str) -> SystemState:
         """Return the stored state of a system; an empty one if it has none."""
-        if not (self.folder / FILE).exists():
-            return SystemState()
-        with self._transaction() as rows:
-            stored = rows.execute("SELECT state FROM systems WHERE name = ?", (name,)).fetchone()
-        if stored is None:
-            return SystemState()
-        data = json.loads(stored[0])
-        return SystemState(
-            {question: QuestionState.from_dict(each) for question, each in data["questions"].items()},
-            tuple(map(Notice.from_dict, data["pending"])),
-            data["failure"],
-            data["failing"],
-        )
+        for (stored,) in self._rows("SELECT state FROM systems WHERE name = ?", name):
+            state: SystemState = from_json(SystemState, json.loads(stored))
+            return state
+        return SystemState()
 
     def store_system(self, name: str, state: SystemState) -> None:
         """Store the state of a system, and remove the documents of notices that are no longer pending."""
-        data: dict[str, Any] = {
-            "questions": {question: each.to_dict() for question, each in state.questions.items()},
-            "pending": [notice.to_dict() for notice in state.pending],
-            "failure": state.failure,
-            "failing": dict(state.failing),
-        }
         pending = json.dumps([notice.id for notice in state.pending])
         with self._transaction() as rows:
-            rows.execute("INSERT OR REPLACE INTO systems VALUES (?, ?)", (name, _text(data)))
+            # ASCII, because SQLite refuses lone surrogates, which evidence may hold.
+            rows.execute("INSERT OR REPLACE INTO systems VALUES (?, ?)", (name, json.dumps(to_json(state))))
             rows.execute(
                 "DELETE FROM documents WHERE system = ? AND notice NOT IN (SELECT value FROM json_each(?))",
                 (name, pending),
@@ -154,45 +134,34 @@ class State:
 
     def document(self, system: str, notice: str, name: str) -> dict[str, Any] | None:
         """Return a document of a notice; None without one."""
-        with self._transaction() as rows:
-            query = "SELECT document FROM documents WHERE system = ? AND notice = ? AND name = ?"
-            stored = rows.execute(query, (system, notice, name)).fetchone()
-        return None if stored is None else json.loads(stored[0])
+        query = "SELECT document FROM documents WHERE system = ? AND notice = ? AND name = ?"
+        return next((json.loads(stored) for (stored,) in self._rows(query, system, notice, name)), None)
 
     def store_document(self, system: str, notice: str, name: str, document: Mapping[str, Any]) -> None:
         """Store a document of a notice, such as its diagnosis at a level of redaction."""
         with self._transaction() as rows:
-            values = (system, notice, name, _text(document))
+            values = (system, notice, name, json.dumps(document))
             rows.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", values)
 
     # Deliveries
 
-    def delivery(self, system: str, destination: str, notice: str) -> DeliveryRecord | None:
-        """Return the record of a notice for a destination; None before its first call."""
+    def delivery(self, system: str, destination: str, notice: str) -> DeliveryRecord:
+        """Return the record of a notice for a destination."""
         query = (
             "SELECT event, unconfirmed, receipt FROM deliveries"
             " WHERE system = ? AND destination = ? AND notice = ?"
         )
-        with self._transaction() as rows:
-            stored = rows.execute(query, (system, destination, notice)).fetchone()
-        return None if stored is None else DeliveryRecord(*stored)
+        stored = self._rows(query, system, destination, notice)
+        return DeliveryRecord(*stored[0]) if stored else DeliveryRecord()
 
     def record_delivery(
         self, system: str, destination: str, notice: Notice, record: DeliveryRecord, now: datetime
     ) -> None:
         """Store the record of a notice for a destination."""
-        values = (
-            system,
-            destination,
-            notice.id,
-            record.event,
-            record.unconfirmed,
-            now.isoformat(),
-            record.receipt,
-            notice.thread,
-        )
+        named = (system, destination, notice.id)
+        values = (*named, record.event, record.unconfirmed, now.isoformat(), record.receipt, notice.thread)
         with self._transaction() as rows:
-            rows.execute(f"INSERT OR REPLACE INTO deliveries VALUES ({', '.join('?' * 8)})", values)
+            rows.execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def thread_root(self, system: str, destination: str, thread: str) -> str | None:
         """Return the receipt of the first confirmed notice of a thread; None before one."""
@@ -200,26 +169,20 @@ class State:
             "SELECT receipt FROM deliveries WHERE system = ? AND destination = ? AND thread = ?"
             " AND event = 'confirmed' ORDER BY at LIMIT 1"
         )
-        with self._transaction() as rows:
-            stored = rows.execute(query, (system, destination, thread)).fetchone()
-        return None if stored is None else str(stored[0])
+        return next((str(receipt) for (receipt,) in self._rows(query, system, destination, thread)), None)
 
     # History
 
-    def runs(self, system: str) -> Iterator[dict[str, Any]]:
-        """Yield the finished runs of a system, oldest first."""
-        if not (self.folder / FILE).exists():
-            return
-        with self._transaction() as rows:
-            query = "SELECT run FROM runs WHERE system = ? ORDER BY started_at"
-            stored = rows.execute(query, (system,)).fetchall()
-        yield from (json.loads(run) for (run,) in stored)
+    def runs(self, system: str) -> list[dict[str, Any]]:
+        """Return the finished runs of a system, oldest first."""
+        query = "SELECT run FROM runs WHERE system = ? ORDER BY started_at"
+        return [json.loads(run) for (run,) in self._rows(query, system)]
 
     def add_run(self, system: str, run: Mapping[str, Any], now: datetime) -> None:
         """Store a finished run, and remove runs and deliveries that no digest and no thread needs."""
         oldest = (now - _KEPT).isoformat()
         with self._transaction() as rows:
-            rows.execute("INSERT INTO runs VALUES (?, ?, ?)", (system, now.isoformat(), _text(run)))
+            rows.execute("INSERT INTO runs VALUES (?, ?, ?)", (system, now.isoformat(), json.dumps(run)))
             rows.execute("DELETE FROM runs WHERE started_at < ?", (oldest,))
             rows.execute("DELETE FROM deliveries WHERE at < ?", (oldest,))
 
@@ -262,18 +225,24 @@ class State:
         rows.execute("INSERT OR REPLACE INTO spending VALUES (?, ?, ?, ?)", values)
         rows.execute("DELETE FROM spending WHERE at < ?", ((now - _KEPT).isoformat(),))
 
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; none without a file, which a dry run must not create."""
+        if not (self.folder / FILE).exists():
+            return []
+        with self._transaction() as rows:
+            return rows.execute(query, values).fetchall()
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection within a transaction, which is on disk when the context ends.
 
         A file that can't be used, or was written by another release, is an InputError.
         """
-        self.create()
-        path = self.folder / FILE
+        path = private_folder(self.folder) / FILE
         try:
             # SQLite would create the file with the mode of the process.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _FILE_MODE))
-            rows = self.connect(path, timeout=_BUSY_S, isolation_level=None)
+            rows = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             raise InputError(error_message("error-state-unreadable", path=path, reason=error)) from error
         try:
@@ -313,8 +282,3 @@ def private_folder(folder: Path) -> Path:
     if link is not None:
         raise InputError(error_message("error-state-link", path=link))
     return folder
-
-
-def _text(value: Mapping[str, Any]) -> str:
-    """Return a document as JSON; ASCII, because SQLite refuses lone surrogates, which evidence may hold."""
-    return json.dumps(value)

@@ -46,10 +46,6 @@ class Telemetry:
     log_gb_per_day: float | None = None
     metrics_requested: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return dict(vars(self))
-
 
 def telemetry_of(
     alarms: pd.DataFrame,
@@ -105,7 +101,7 @@ class TelemetryCost:
 
 
 def cost_of(found: Iterable[Mapping[str, Any]], span: timedelta) -> TelemetryCost:
-    """Return the cost of a period, from :meth:`Telemetry.to_dict` of each of its runs, oldest first.
+    """Return the cost of a period, from the :class:`Telemetry` of each of its runs as JSON, oldest first.
 
     Alarms are those of the last one. Windows of runs overlap, so logs are the mean of their rates over the
     whole period.

@@ -12,6 +12,7 @@ from watchme_analysis.aws_shapes.names import region_of
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.destinations.aws_calls import delivered
 from watchme_analysis.delivery.destinations.base import AwsOf, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.records import to_json
 from watchme_analysis.delivery.secret_values import arn
 from watchme_analysis.text.render import error_message
 
@@ -62,14 +63,13 @@ class EventBridgeSender(Sender):
 def event_detail(delivery: Delivery) -> dict[str, Any]:
     """Return the detail of the event; ``id`` is that of the notice, to recognise duplicates."""
     notice, content = delivery.notice, delivery.content
-    incident = notice.incident
     return {
         "id": notice.id,
         "kinds": list(notice.kinds),
         "system": notice.system,
         "question": notice.question,
         "thread": notice.thread,
-        "incident": incident and incident.to_dict(),
+        "incident": to_json(notice.incident),
         "error": notice.error or None,
         "title": content.title,
         "facts": dict(content.facts),
