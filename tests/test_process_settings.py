@@ -20,6 +20,7 @@ def settings():
         "collects": gc.isenabled(),
         "thresholds": gc.get_threshold(),
         "excluded objects": gc.get_freeze_count(),
+        "switch interval": sys.getswitchinterval(),
         "Arrow memory": pa.default_memory_pool().backend_name,
         "Arrow threads": [pa.cpu_count(), pa.io_thread_count()],
         "hidden modules": sorted(name for name, module in sys.modules.items() if module is None),
@@ -28,7 +29,7 @@ def settings():
 
 
 log, engine = sys.argv[1:]
-before, interval = settings(), sys.getswitchinterval()
+before = settings()
 states = []
 for chunk in AccessScan([log], LogOptions(engine=engine)):
     states.append(settings())
@@ -36,7 +37,7 @@ frame, _ = watchme_analysis.read_access_logs([log], engine=engine)
 assert len(frame) == 300
 states.append(settings())
 assert states, "no chunk"
-print(json.dumps([before, states, sys.getswitchinterval() == interval]))
+print(json.dumps([before, states]))
 import scipy.linalg  # was not hidden from whoever imports it later
 """
 
@@ -50,9 +51,8 @@ def test_reading_logs_leaves_the_process_unchanged(tmp_path, engine):
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stderr
-    before, states, same_interval = json.loads(ran.stdout)
+    before, states = json.loads(ran.stdout)
     assert [state for state in states if state != before] == []
-    assert same_interval
 
 
 def test_a_command_ends_without_a_last_search_for_cycles():

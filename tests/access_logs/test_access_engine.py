@@ -248,27 +248,6 @@ def test_a_last_line_that_may_be_cut_is_kept_apart(engine):
     assert whole.table["request_time_s"].to_pylist() == [0.001, 30.001]
 
 
-COMMON = stock_format("common")
-SHORT = LINE.partition(b' "-"')[0]
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_a_line_torn_where_a_shorter_format_ends_is_no_line_of_it(engine):
-    torn = LINE[:-4] + b"\n"
-    chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 3 + SHORT + b"\n" + LINE + torn)
-
-    assert chunk.table["line"].to_pylist() == [1, 2, 3, 5]
-    assert (chunk.rejected[0].line, chunk.rejected[0].reason) == (4, "it may be a truncated line of combined")
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_many_lines_of_a_shorter_format_are_its_own(engine):
-    chunk = Engine([FORMATS[0], COMMON], UTC, engine=engine).read(LINE * 9 + (SHORT + b"\n") * 5)
-
-    assert chunk.formats == {"combined": 9, "common": 5}
-    assert not chunk.rejected
-
-
 def test_a_format_that_changes_within_a_file_is_followed():
     other = FORMATS[3]
     start = b'192.0.2.7 [2025-12-11T10:10:30+09:00] "GET / HTTP/1.1" 200 rt=0.001 '

@@ -8,10 +8,37 @@ from worlds.messages import messages_in
 
 from watchme_analysis.access_logs.access_log import looks_like
 from watchme_analysis.access_logs.engine.engine import ENGINES
-from watchme_analysis.access_logs.formats.w3c import SAMPLES
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
+SAMPLES = (
+    # CloudFront
+    (
+        "#Version: 1.0\n"
+        "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status "
+        "cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id "
+        "x-host-header cs-protocol cs-bytes time-taken x-forwarded-for cs-protocol-version\n"
+        "2025-12-11\t01:10:30\tNRT1\t392\t192.0.2.100\tGET\td111.cloudfront.net\t/health\t504\t-\t"
+        "Mozilla/5.0%20(X11)\ta=1&b=2\t-\tError\tSOX4xwn4XV6Q==\tapi.example.com\thttps\t23\t30.001\t-\tHTTP/2.0\n"
+        "2025-12-11\t01:10:31\tNRT1\t392\t2001:db8::7\tGET\td111.cloudfront.net\t/\t200\t-\t"
+        "-\t-\t-\tHit\tk6WGMNkEzR5B==\tapi.example.com\thttps\t23\t0.001\t192.0.2.8\tHTTP/2.0\n"
+    ),
+    # IIS
+    (
+        "#Software: Microsoft Internet Information Services 10.0\r\n"
+        "#Version: 1.0\r\n"
+        "#Date: 2025-12-11 01:10:00\r\n"
+        "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query cs(User-Agent) sc-status "
+        "sc-substatus time-taken\r\n"
+        "2025-12-11 01:10:30 192.0.2.1 GET /health x=1 Mozilla/5.0+(X11) 504 0 30001\r\n"
+    ),
+    # Values in quotation marks, as the format allows and other programs write.
+    (
+        "#Version: 1.0\n"
+        "#Fields: date time c-ip cs-method cs-uri-stem sc-status cs(User-Agent) time-taken\n"
+        '2025-12-11 01:10:30 192.0.2.7 GET /health 504 "Mozilla/5.0 (X11; ""x"")" 30.001\n'
+    ),
+)
 CLOUDFRONT, IIS, QUOTED = SAMPLES
 RESTARTED = (
     "#Software: Microsoft Internet Information Services 10.0\r\n"

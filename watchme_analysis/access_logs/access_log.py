@@ -170,30 +170,6 @@ SOURCES = (
                 "2025-12-11\t01:10:30\t192.0.2.7\tGET\t/health\t504\t30.001\n",
                 1,
             ),
-            (
-                "192.0.2.7:3317 [11/Dec/2025:10:10:00.655] http-in api/one 0/0/30/69/109 200 275 - - ---- "
-                '1/1/1/1/0 0/0 "GET /health HTTP/1.1"\n',
-                1,
-            ),
-            (
-                '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 15 "-" "curl" 0.2 "a" x=1\n',
-                1,
-            ),
-            (
-                "time:2025-12-11T10:10:30+09:00\thost:192.0.2.7\treq:GET / HTTP/1.1\tstatus:200\treqtime:1\n",
-                1,
-            ),
-            ('time=2025-12-11T10:10:30Z method=GET path="/health" status=200 duration=250ms\n', 1),
-            (
-                '{"requestId":"1","requestTime":"11/Dec/2025:01:10:00 +0000","httpMethod":"GET",'
-                '"routeKey":"GET /health","status":"200"}\n',
-                1,
-            ),
-            (
-                '{"httpRequest":{"latency":"0.250s","requestMethod":"GET","requestUrl":"https://api.example.com/",'
-                '"status":200},"timestamp":"2025-12-11T01:10:30Z"}\n',
-                1,
-            ),
         ),
     ),
 )

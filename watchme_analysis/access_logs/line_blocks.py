@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import mmap as mmap_module
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
-from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from watchme_analysis.access_logs.formats.w3c import ANY_DIRECTIVE, DIRECTIVES, W3cFields
@@ -33,8 +31,6 @@ ROOM_BYTES = 64
 _MOST_THREADS = 8
 # Bytes of a line above the limit that are kept, for the list of rejected lines.
 _BEGIN_BYTES = 8 << 10
-# Seconds after which a waiting thread requests the interpreter.
-_TURN_S = 0.0005
 # Size from which memory benefits from large pages.
 _LARGE_BYTES = 4 << 20
 
@@ -46,8 +42,8 @@ class Block:
     """Whole lines in memory, followed by bytes that belong to other blocks.
 
     ``start``, ``stop``: range of the block's bytes; ``fields``: content of the directives above the lines, in
-    a log with directives; ``line_bytes``: size of the block's only line if it exceeds the limit, of which
-    ``data`` holds the beginning; else 0.
+    a log with directives; ``line_bytes``: size of a line of a stream above the limit, of which ``data`` holds
+    the beginning and nothing else; else 0.
     """
 
     data: bytes | bytearray | mmap
@@ -116,43 +112,13 @@ def block_of(data: Block | bytes | memoryview) -> Block:
 
 def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
     """Yield blocks of whole lines of data in memory; the last line may lack its end."""
-    most = _longest_line()
     at = 0
     while at < len(data):
         stop = data.find(b"\n", min(at + size, len(data)) - 1) + 1
         if stop == 0:
             stop = len(data)
-        yield from _without_long_lines(Block(data, at, stop), most)
+        yield Block(data, at, stop)
         at = stop
-
-
-def _longest_line() -> int:
-    return load_config().limits.line_mib * MIB
-
-
-def _without_long_lines(block: Block, most: int) -> Iterator[Block]:
-    """Yield a block; one with a line above the limit in parts, with that line as a part of its own."""
-    data, at = block.data, block.start
-    long: list[tuple[int, int]] = []
-    while block.stop - at > most:
-        end = data.rfind(b"\n", at, at + most + 1) + 1
-        if not end:
-            end = data.find(b"\n", at, block.stop) + 1 or block.stop
-            long.append((at, end))
-        at = end
-    if not long:
-        yield block
-        return
-    # Parts are copies, because the memory of a block is recycled as a whole.
-    whole = memoryview(data)
-    at = block.start
-    for start, end in long:
-        if at < start:
-            yield Block(bytes(whole[at:start]), 0, start - at)
-        yield _long_line(bytes(whole[start : start + _BEGIN_BYTES]), end - start)
-        at = end
-    if at < block.stop:
-        yield Block(bytes(whole[at : block.stop]), 0, block.stop - at)
 
 
 def _long_line(begin: bytes, size: int) -> Block:
@@ -169,7 +135,7 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
     is longer; ``buffers``: source of the blocks' memory, for callers that return it.
     """
     memory = buffers or Buffers()
-    most = _longest_line()
+    most = load_config().limits.line_mib * MIB
     room, filled = size, 0
     held = memory.take(room + ROOM_BYTES)
     # Beginning and size of a line above the limit that is being skipped.
@@ -198,18 +164,18 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
             following[:rest] = memoryview(held)[whole : whole + rest]
             block, held, filled = Block(held, 0, whole), following, rest
             if whole:
-                yield from _without_long_lines(block, most)
+                yield block
     except (Exception, KeyboardInterrupt):
-        yield from _last_blocks(Block(held, 0, filled), begin, skipped, most)
+        yield from _last_blocks(Block(held, 0, filled), begin, skipped)
         raise
-    yield from _last_blocks(Block(held, 0, filled), begin, skipped, most)
+    yield from _last_blocks(Block(held, 0, filled), begin, skipped)
 
 
-def _last_blocks(block: Block, begin: bytes, skipped: int, most: int) -> Iterator[Block]:
+def _last_blocks(block: Block, begin: bytes, skipped: int) -> Iterator[Block]:
     if skipped:
         yield _long_line(begin, skipped)
     if len(block):
-        yield from _without_long_lines(block, most)
+        yield block
 
 
 def ahead(blocks: Iterable[Result]) -> Iterator[Result]:
@@ -225,55 +191,6 @@ def ahead(blocks: Iterable[Result]) -> Iterator[Result]:
             yield block
 
 
-class _ProcessSetting:
-    """A setting of the whole process that overlapping scans share.
-
-    The first scan changes it and the last restores it, so that no scan restores the value of another.
-
-    ``change``: changes the setting and returns the function that restores it.
-    """
-
-    def __init__(self, change: Callable[[], Callable[[], None]]) -> None:
-        self._change = change
-        # Reentrant, because the garbage collector may close an abandoned scan while this thread holds it.
-        self._lock = RLock()
-        self._scans = 0
-        self._restore: Callable[[], None] | None = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._scans += 1
-            if self._scans == 1:
-                self._restore = self._change()
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._scans -= 1
-            if self._scans == 0 and self._restore is not None:
-                self._restore()
-
-
-def _shorten_turns() -> Callable[[], None]:
-    """Return a function that restores the interpreter's thread switch interval, after shortening it.
-
-    Threads that decompress need the interpreter briefly from time to time, while the reference parser holds
-    it for milliseconds: at the default of five milliseconds a core was idle each time.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _TURN_S))
-    shortened = sys.getswitchinterval()
-
-    def restore() -> None:
-        # A program that has set its own interval during the scan keeps it.
-        if sys.getswitchinterval() == shortened:
-            sys.setswitchinterval(before)
-
-    return restore
-
-
-_TURNS = _ProcessSetting(_shorten_turns)
-
-
 def in_order(
     work: Callable[[Any], Result], blocks: Iterable[Any], threads: int | None = None
 ) -> Iterator[Result]:
@@ -282,7 +199,7 @@ def in_order(
     Only as many blocks are requested as the threads can process, so that memory stays bounded.
     """
     count = threads or min(_MOST_THREADS, os.cpu_count() or 1)
-    with _TURNS, ThreadPoolExecutor(count) as pool:
+    with ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[Result]] = deque()
         failure: BaseException | None = None
         iterator = iter(blocks)

@@ -194,7 +194,7 @@ class Engine:
         has_end = _has_line_end(buf)
         lines = ReferenceLines(reader, self._selection, constants, decode=self._decode)
         numbered = [*zip(rows.tolist(), _lines(buf, bounds, rows), strict=True)]
-        table = lines.read(numbered, plan, len(bounds[0]), is_cut=not has_end)
+        table = lines.read(numbered, plan, -1 if has_end else len(bounds[0]) - 1)
         return Chunk(
             table, lines.rejected, len(rows), lines.blank, lines.filtered, reader.used, len(rows), has_end
         )

@@ -90,7 +90,6 @@ def _load(builder: Any, at: Any, kind: Any) -> Any:
 # Bytes that separate values, as numbers: compiled loops compare numbers.
 SPACE = ord(" ")
 QUOTE = ord('"')
-HASH = ord("#")
 PLUS = ord("+")
 COMMA = ord(",")
 MINUS = ord("-")
@@ -458,12 +457,10 @@ def split_request(at: int, end: int, whole: bool) -> Any:
         # JSON may hold a target instead of a request line.
         is_target = at < end and (byte_at(at) == SLASH or starts_with(at, HTTP, HTTP_BYTES))
         return (-1, at, at, at) if is_target else (at, end, end, end)
-    if stop == end or stop <= target or byte_at(target) == SPACE or byte_at(stop - 1) == SPACE:
-        # HTTP/0.9 has no protocol, and a target without spaces; other text is not a request line.
-        is_old = byte_at(target) == SLASH and run_end(target, 33, 127, 127) >= end
-        return (place, target, query_mark(target, end), end) if is_old else (at, end, end, end)
-    path = path_start(target, stop)
-    return (place, path, query_mark(path, stop), stop) if path >= 0 else (-1, at, at, at)
+    if stop == end or stop <= target or byte_at(target) != SLASH or byte_at(stop - 1) == SPACE:
+        # HTTP/0.9, a target with a host, or no request line.
+        return -1, at, at, at
+    return place, target, query_mark(target, stop), stop
 
 
 @compiled
@@ -474,35 +471,6 @@ def query_mark(at: int, end: int) -> Any:
     while mark < end and byte_at(mark) != QUESTION_MARK:
         mark = run_end(mark + 1, 32, 63, 34)
     return min(mark, end)
-
-
-@compiled
-def path_start(at: int, end: int) -> Any:
-    """Return the start of a target's path, after scheme and host; -1 without a path after those."""
-    if not 97 <= (byte_at(at) | 32) <= 122:
-        return at
-    place = at
-    while in_scheme(byte_at(place)):
-        place += 1
-    if (
-        place + 3 > end
-        or byte_at(place) != COLON
-        or byte_at(place + 1) != SLASH
-        or byte_at(place + 2) != SLASH
-    ):
-        return at
-    place += 3
-    while (
-        place < end and byte_at(place) != SLASH and byte_at(place) != QUESTION_MARK and byte_at(place) != HASH
-    ):
-        place += 1
-    return place if place < end else -1
-
-
-@compiled
-def in_scheme(char: int) -> Any:
-    """Return whether a character is valid in the name of a scheme, after its first."""
-    return 97 <= (char | 32) <= 122 or 48 <= char <= 57 or char == PLUS or char == MINUS or char == DOT
 
 
 @compiled

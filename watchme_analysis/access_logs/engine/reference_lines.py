@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from watchme_analysis.access_logs.engine.chunk import RejectedLine, Selection
 from watchme_analysis.access_logs.engine.columns import KINDS, rows_table
 from watchme_analysis.access_logs.engine.escapes import unescaped_row, unescaped_table
-from watchme_analysis.access_logs.engine.reference_parser import Reading, ReferenceParser, mismatch_reason
+from watchme_analysis.access_logs.engine.reference_parser import Reading, ReferenceParser
 from watchme_analysis.access_logs.formats.column_sources import columns_of
 from watchme_analysis.access_logs.formats.extended import known_part
 from watchme_analysis.access_logs.formats.log_format import LogFormat
@@ -27,6 +27,7 @@ from watchme_analysis.files.arrow_arrays import (
     numbers_of,
     repeated,
 )
+from watchme_analysis.files.lines import long_line_problem
 from watchme_analysis.text.render import text_of_error
 
 if TYPE_CHECKING:
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
 
 # Number of lines that are converted together; an invalid value costs several conversions of these.
 _AT_ONCE = 512
-# Lines of a block that may be truncated lines of a longer format are rejected beside other truncated ones,
-# below this count and this share of the block; more are hardly all truncated at the same position.
-_MOST_TRUNCATED = 3
-_TRUNCATED_SHARE = 0.002
 
 
 class _Alike(NamedTuple):
@@ -76,16 +73,12 @@ class ReferenceLines:
         self.rejected: list[RejectedLine] = []
         self.blank = self.filtered = 0
 
-    def read(
-        self, lines: Sequence[tuple[int, bytes]], plan: LogFormat | None, block_lines: int, *, is_cut: bool
-    ) -> pa.Table:
+    def read(self, lines: Sequence[tuple[int, bytes]], plan: LogFormat | None, cut: int) -> pa.Table:
         """Return the selected rows of lines.
 
         ``lines``: indexes in ascending order, and lines; ``plan``: format of most lines, if they have one;
-        ``block_lines``: number of lines of the block; ``is_cut``: true if the last line of the block has no
-        line end, so that it may be cut.
+        ``cut``: index of a line without its end, which may be cut; -1 without one.
         """
-        cut = block_lines - 1 if is_cut else -1
         alike, single = self._sorted_out(lines, plan, cut)
         tables = []
         for kind, values in alike.items():
@@ -102,7 +95,7 @@ class ReferenceLines:
             if self._decode and kind.log_format is not None:
                 selected = unescaped_table(selected, kind.log_format.escape)
             tables.append(selected)
-        tables.append(self._one_by_one(sorted(single, key=lambda one: one[0]), cut, block_lines))
+        tables.append(self._one_by_one(sorted(single, key=lambda one: one[0]), cut))
         self.rejected.sort()
         return _in_order(tables)
 
@@ -115,6 +108,9 @@ class ReferenceLines:
         alike = {} if plan is None else {_Alike(plan.described, plan, plan.names): planned}
         single: list[Single] = []
         for index, line in lines:
+            if problem := long_line_problem(len(line)):
+                self.rejected.append(RejectedLine(index + 1, problem, line))
+                continue
             text = reader.strip_prefix(line)
             if not text.strip(b" \t\0") or reader.is_directive(line):
                 self.blank += 1
@@ -129,8 +125,7 @@ class ReferenceLines:
                 except ValueError as error:
                     self.rejected.append(RejectedLine(index + 1, text_of_error(error), line))
                     continue
-                is_shorter = found.log_format is not None and found.log_format.begins(reader.formats[0])
-                if found.may_wrap or is_shorter:
+                if found.may_wrap:
                     single.append((index, line, None))
                 else:
                     kind = _Alike(found.name, found.log_format, tuple(found.values))
@@ -171,17 +166,15 @@ class ReferenceLines:
             yield from self._parts(variables, lines[:half])
             yield from self._parts(variables, lines[half:])
 
-    def _one_by_one(self, lines: Sequence[Single], cut: int, block_lines: int) -> pa.Table:
+    def _one_by_one(self, lines: Sequence[Single], cut: int) -> pa.Table:
         reader = self._reader
         found: list[dict[str, Any]] = []
-        shorter: dict[LogFormat, list[tuple[dict[str, Any], RejectedLine]]] = {}
         for index, line, reading in lines:
             try:
                 values, log_format = reader.row_and_format(line.lstrip(b"\0"), reading)
             except ValueError as error:
                 self.rejected.append(RejectedLine(index + 1, text_of_error(error), line))
                 continue
-            known = None
             if index == cut and log_format is not None and not log_format.literals[-1]:
                 reader.used[log_format.described] -= 1
                 plain = reader.strip_prefix(line)
@@ -198,17 +191,6 @@ class ReferenceLines:
             if self._decode and log_format is not None:
                 values = unescaped_row(values, log_format.escape)
             found.append({**values, **self._constants, "line": index + 1})
-            if log_format is not None and known is None and log_format.begins(reader.formats[0]):
-                reason = reject_reason("reject-truncated", format=reader.formats[0].name)
-                truncated = RejectedLine(index + 1, reason, line)
-                shorter.setdefault(log_format, []).append((found[-1], truncated))
-        # A line is truncated at any of its bytes, hardly ever only where a shorter format ends.
-        is_torn = shorter and any(mismatch_reason(reader.formats[0], line.text) for line in self.rejected)
-        for log_format, pairs in shorter.items():
-            if is_torn and len(pairs) < max(_MOST_TRUNCATED, _TRUNCATED_SHARE * block_lines):
-                reader.used[log_format.described] -= len(pairs)
-                found = [row for row in found if not any(row is one for one, _ in pairs)]
-                self.rejected += [line for _, line in pairs]
         return rows_table(found, self._selection.needed)
 
 

@@ -14,30 +14,6 @@ from watchme_analysis.files.lines import decoded
 from watchme_analysis.values import duration_s
 
 LTSV, KEY_VALUE = "LTSV", "key=value"
-# Sample lines, and their formats.
-SAMPLES = (
-    (
-        LTSV,
-        "time:[11/Dec/2025:10:10:30 +0900]\thost:192.0.2.7\tforwardedfor:-\treq:GET /health?x=1 HTTP/1.1\t"
-        "status:504\tsize:167\treferer:-\tua:curl/8.5.0\treqtime:30.002\tapptime:30.001\tvhost:api.example.com",
-    ),
-    (
-        LTSV,
-        "time:2025-12-11T10:10:30+09:00\thost:192.0.2.7\tmethod:GET\turi:/health?x=1\tstatus:200\t"
-        "size:15\treqtime_microsec:250000",
-    ),
-    (
-        KEY_VALUE,
-        'time="2025-12-11T10:10:30+09:00" remote_addr=192.0.2.7 method=GET path="/health?x=1" status=504 '
-        'bytes=167 duration=30.002 user_agent="curl/8.5.0 (\\"x\\")"',
-    ),
-    (
-        KEY_VALUE,
-        '2025-12-11T01:10:30.123456+00:00 heroku[router]: at=info method=GET path="/health" '
-        'host=api.example.com request_id=8601b555-6a83-4c12-8269-97c8e32cdb22 fwd="192.0.2.7" dyno=web.1 '
-        "connect=1ms service=250ms status=200 bytes=15 protocol=https",
-    ),
-)
 # Labels that LTSV gives a meaning of its own.
 _LTSV_LABELS = {
     "host": "remote_addr",

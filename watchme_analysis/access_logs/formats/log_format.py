@@ -155,16 +155,6 @@ class LogFormat:
                 return size
         return 0
 
-    def begins(self, other: LogFormat) -> bool:
-        """Return whether a truncated line of another format can look like a line of this format."""
-        size = len(self.variables)
-        return (
-            size < len(other.variables)
-            and self.variables == other.variables[:size]
-            and self.literals[:-1] == other.literals[:size]
-            and other.literals[size].startswith(self.literals[-1])
-        )
-
     def is_bare(self, variable: Variable) -> bool:
         """Return whether a variable is a JSON number: never empty, and without a leading zero."""
         return self.by_keys and not variable.quoted

@@ -155,7 +155,6 @@ reject-no-fields = no #Fields above it says what its values are
 reject-values = { $values } values, of { $fields } fields
 reject-no-status = no request: neither status nor target
 reject-cut = it has no line end, so that its last value may be cut
-reject-truncated = it may be a truncated line of { $format }
 reject-sampled = it was not read: none of { $lines } lines from all over it is of a known format. --nginx-conf or --format says how they are written; with --format it is read to its end in any case
 reject-error-head = no time, level and process at its start
 reject-error-like = begins like an error log line but is not one

@@ -120,7 +120,6 @@ reject-no-fields = 値の意味を示す #Fields が前の行にありません
 reject-values = { $fields } 個のフィールドに対して値が { $values } 個あります
 reject-no-status = リクエストではありません。ステータスもパスもありません
 reject-cut = 行末の改行がないため、最後の値が途切れている可能性があります
-reject-truncated = { $format } の途切れた行の可能性があります
 reject-sampled = 全体から選んだ { $lines } 行がどの形式にも一致しないため、読み取っていません。形式は --nginx-conf または --format で指定できます。--format を指定すると、必ず最後まで読み取ります
 reject-error-head = 先頭に時刻、レベル、プロセスがありません
 reject-error-like = エラーログの行に似ていますが、異なります
