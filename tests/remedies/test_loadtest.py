@@ -29,7 +29,6 @@ from watchme_analysis.remedies.load_plan import (
     LoadTarget,
     load_plan_sentences,
     read_load_plan,
-    write_load_plan,
 )
 from watchme_analysis.remedies.load_planning import LoadRequest, plan_load_test
 from watchme_analysis.remedies.loadtest import (
@@ -38,7 +37,7 @@ from watchme_analysis.remedies.loadtest import (
     message_parameters,
     run_load_test,
 )
-from watchme_analysis.remedies.plan import Call, Condition
+from watchme_analysis.remedies.plan import Call, Condition, write_plan
 from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.simulation.replay import (
     endpoint_settings,
@@ -285,14 +284,14 @@ def test_slower_than_simulated_is_above_and_a_stopped_test_is_compared_until_its
 def test_a_plan_is_the_same_from_its_file_and_a_damaged_one_is_refused(tmp_path):
     path, watched = tmp_path / "plan.json", [HarmLimit("health", "http://192.0.2.1/", 0)]
     plan = plan_of(number=3, url="http://192.0.2.1/jobs", watched=watched)
-    write_load_plan(plan, path)
+    write_plan(plan, path)
     assert read_load_plan(path) == plan
     data = plan.to_dict()
     first, *_, last = data["items"]
     for damage in (
         {"format": "other"}, {"made": "2026-01-01T00:00:00"}, {"target": data["target"] | {"kind": "topic"}},
-        {"items": [last, first]}, {"items": [[3600.1, *first[1:]]]}, {"items": [first] * 10_001},
-        {"items": [[0.0, 1, *first[2:]]]}, {"notes": [{"id": "x"}]},
+        {"items": [last, first]}, {"items": [first | {"at_s": 3600.1}]}, {"items": [first] * 10_001},
+        {"items": [{"at_s": 0.0}]}, {"notes": [{"id": "x"}]},
     ):  # fmt: skip
         path.write_text(json.dumps(data | damage))
         assert "error-loadtest-no-plan" in refusal(read_load_plan, path)
@@ -300,7 +299,7 @@ def test_a_plan_is_the_same_from_its_file_and_a_damaged_one_is_refused(tmp_path)
 
 def test_a_plan_from_a_file_relies_on_readings_alone(tmp_path):
     evil = Condition(Call("iam", "create_user", {"UserName": "evil"}), "User", None)
-    write_load_plan(replace(plan_of(url="http://192.0.2.1/jobs"), relies_on=(evil,)), tmp_path / "load.json")
+    write_plan(replace(plan_of(url="http://192.0.2.1/jobs"), relies_on=(evil,)), tmp_path / "load.json")
     found = refusal(read_load_plan, tmp_path / "load.json")["error-plan-call"]
     assert (found["reason"], found["call"]) == ("reading", "iam create-user")
 
@@ -333,7 +332,7 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     assert {each.id for each in load_plan_sentences(plan)} >= {"loadtest-plan-cost", "harm-limit-age"}
     # The recorded times, which would take seconds.
     items = tuple(replace(item, at_s=0.01 * place) for place, item in enumerate(plan.items))
-    write_load_plan(replace(plan, items=items, limits=replace(QUICK, drain_s=5)), tmp_path / "load.json")
+    write_plan(replace(plan, items=items, limits=replace(QUICK, drain_s=5)), tmp_path / "load.json")
     applying = ["loadtest", "load.json", "--apply", "--case", case, "--to", "r.json", "--figure", "f.png"]
     reported = watchme(*applying, "--language", "ja", cwd=tmp_path)
     assert reported.returncode == 0, reported.stdout + reported.stderr

@@ -12,8 +12,6 @@ from watchme_analysis.simulation.replay import (
     predicted_figures,
     predicted_runs,
     rate_steps,
-    settings_from_dict,
-    settings_to_dict,
 )
 
 
@@ -52,7 +50,5 @@ def test_requests_to_an_api_of_one_slot_wait_for_each_other():
     assert free == ((2.0, 2.0, 2.0),)
 
 
-def test_settings_survive_a_file_and_rates_are_counted():
-    settings = endpoint_settings(2.0, 0.5, slots=3, timeout_s=9)
-    assert settings_from_dict(settings_to_dict(settings)) == settings
+def test_rates_are_counted():
     assert rate_steps([0.0, 1.0, 9.0, 10.0], 2) == ((5.0, 2), (10.0, 2))

@@ -158,8 +158,9 @@ def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
 
 def _plan(case: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
     from watchme_analysis.case.opening import open_case
-    from watchme_analysis.remedies.load_plan import LoadLimits, write_load_plan
+    from watchme_analysis.remedies.load_plan import LoadLimits
     from watchme_analysis.remedies.load_planning import LoadRequest, plan_load_test
+    from watchme_analysis.remedies.plan import write_plan
 
     if options["longest_s"] > LONGEST_S:
         raise InputError(error_message("error-loadtest-long"))
@@ -171,7 +172,7 @@ def _plan(case: Path, output: Output, out: Printer, options: dict[str, Any]) -> 
     )
     plan = plan_load_test(open_case(case), wanted, lambda: session_of(options))
     if options["to"] is not None:
-        write_load_plan(plan, options["to"])
+        write_plan(plan, options["to"])
     return _show_plan(plan, options["to"], output, out)
 
 

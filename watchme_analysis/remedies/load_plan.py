@@ -5,13 +5,12 @@ It is a JSON file that people review. :mod:`watchme_analysis.remedies.loadtest` 
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import jmespath
 
@@ -25,10 +24,9 @@ from watchme_analysis.aws_shapes.prices import (
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import check_conditions
 from watchme_analysis.remedies.harm_watch import HarmLimit
-from watchme_analysis.remedies.plan import Condition
-from watchme_analysis.simulation.replay import Predicted, rate_steps, settings_from_dict, settings_to_dict
+from watchme_analysis.remedies.plan import Condition, StoredPlan
+from watchme_analysis.simulation.replay import Predicted, rate_steps
 from watchme_analysis.simulation.settings import Settings
-from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import (
     Code,
     Duration,
@@ -38,11 +36,9 @@ from watchme_analysis.text.message import (
     Resource,
     Share,
     message,
-    message_from_dict,
 )
 from watchme_analysis.text.render import error_message
 
-FORMAT, FORMAT_VERSION = "watchme-loadtest", 1
 # Marks of a load test: an attribute of each message and a header of each request.
 ATTRIBUTE, HEADER = "watchme_loadtest", "X-Watchme-Loadtest"
 # Attribute with the number of the message in its test.
@@ -53,11 +49,6 @@ FACTORS = (1, 10)
 MOST_MESSAGES, LONGEST_S = 10_000, 3600.0
 _REQUESTS_PER_MESSAGE = 3  # send, receive, delete
 _SHOWN_STEPS = 5
-# Fields of a plan that are stored as they are, and their types.
-_PLAIN: Mapping[str, Callable[[Any], Any]] = {
-    "id": str, "case": str, "source": str, "account": str, "region": str, "factor": float,
-    "recorded_s": float, "replications": int,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,7 +97,7 @@ class LoadLimits:
 
 
 @dataclass(frozen=True)
-class LoadPlan:
+class LoadPlan(StoredPlan):
     """What a load test would send, watch and compare.
 
     ``id`` marks the messages. ``source`` is the queue or path of the case whose arrivals are replayed,
@@ -114,6 +105,9 @@ class LoadPlan:
     needed. If a reading of ``relies_on`` differs when the plan is applied, it is refused. ``predicted`` are
     the figures of ``replications`` simulated runs of ``model``, ``notes`` the assumptions.
     """
+
+    FORMAT: ClassVar[str] = "watchme-loadtest"
+    KIND: ClassVar[str] = "load-plan"
 
     id: str
     case: str
@@ -135,12 +129,6 @@ class LoadPlan:
     notes: tuple[Message, ...] = ()
 
     @property
-    def digest(self) -> str:
-        """Return a hash of the plan; a journal belongs to the plan with the same one."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
-
-    @property
     def sending_s(self) -> float:
         """Return the time from the first to the last message in seconds."""
         return self.items[-1].at_s if self.items else 0.0
@@ -148,74 +136,25 @@ class LoadPlan:
     @property
     def groups(self) -> tuple[int, ...]:
         """Return a number for the message group of each message; empty when one has none."""
-        names = [item.group for item in self.items]
-        if None in names:
-            return ()
-        known = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        return tuple(known[name] for name in names)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the plan, ready for JSON; each body is stored once."""
-        bodies = list(dict.fromkeys(item.body for item in self.items))
-        places = {body: place for place, body in enumerate(bodies)}
-        return {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            **{name: getattr(self, name) for name in _PLAIN},
-            "made": self.made.isoformat(timespec="seconds"),
-            "recorded_start": self.recorded_start.isoformat(timespec="milliseconds"),
-            "target": asdict(self.target),
-            "limits": asdict(self.limits),
-            "watched": [asdict(each) for each in self.watched],
-            "relies_on": [each.to_dict() for each in self.relies_on],
-            "model": settings_to_dict(self.model),
-            "predicted": {name: asdict(each) for name, each in self.predicted.items()},
-            "notes": [each.to_dict() for each in self.notes],
-            "bodies": bodies,
-            "items": [
-                [round(item.at_s, 3), places[item.body], item.group, item.method, item.target]
-                for item in self.items
-            ],
-        }
+        return groups_of(self.items)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> LoadPlan:
-        """Return the plan of :meth:`to_dict`; data that is none raises one of many kinds of errors."""
-        if (data["format"], data["format_version"]) != (FORMAT, FORMAT_VERSION):
-            raise ValueError(f"its format is {data['format']} {data['format_version']}")
-        bodies = data["bodies"]
-        items = tuple(
-            LoadItem(float(at_s), str(bodies[place]), group, str(method), str(target))
-            for at_s, place, group, method, target in data["items"]
-        )
-        made, start = (datetime.fromisoformat(data[name]) for name in ("made", "recorded_start"))
-        if made.tzinfo is None or start.tzinfo is None:
-            raise ValueError("its time has no zone")
-        if data["target"]["kind"] not in ("queue", "endpoint"):
-            raise ValueError("its target is neither a queue nor an endpoint")
-        times = [item.at_s for item in items]
-        if times != sorted(times) or len(items) > MOST_MESSAGES or (times and times[-1] > LONGEST_S):
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the plan of :meth:`to_dict`, with the errors of its parts."""
+        plan = super().from_dict(data)
+        times = [item.at_s for item in plan.items]
+        if times != sorted(times) or len(times) > MOST_MESSAGES or plan.sending_s > LONGEST_S:
             raise ValueError("its messages are not in order, or exceed the bounds of a load test")
-        return cls(
-            **{name: kind(data[name]) for name, kind in _PLAIN.items()},
-            made=made,
-            recorded_start=start,
-            target=LoadTarget(**data["target"]),
-            items=items,
-            limits=LoadLimits(**data["limits"]),
-            watched=tuple(HarmLimit(**each) for each in data["watched"]),
-            relies_on=tuple(map(Condition.from_dict, data["relies_on"])),
-            model=settings_from_dict(data["model"]),
-            predicted={str(name): Predicted(**each) for name, each in data["predicted"].items()},
-            notes=tuple(map(message_from_dict, data["notes"])),
-        )
+        return plan
 
 
-def write_load_plan(plan: LoadPlan, path: Path) -> None:
-    """Write a plan to a file; only a file with an earlier plan of a load test is replaced."""
-    check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "load-plan")
-    text = json.dumps(plan.to_dict(), ensure_ascii=False, indent=1)
-    write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))
+def groups_of(items: Sequence[LoadItem]) -> tuple[int, ...]:
+    """Return a number for the message group of each message; empty when one has none."""
+    names = [item.group for item in items]
+    if None in names:
+        return ()
+    known = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return tuple(known[name] for name in names)
 
 
 def read_load_plan(path: Path) -> LoadPlan:
@@ -225,7 +164,7 @@ def read_load_plan(path: Path) -> LoadPlan:
     except OSError as error:
         raise InputError(error_message("error-plan-unreadable", path=path, reason=error)) from error
     except (
-        ValueError, KeyError, TypeError, IndexError, AttributeError, StopIteration, RecursionError,
+        ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError,
         InputError, jmespath.exceptions.JMESPathError,
     ) as error:  # fmt: skip
         raise InputError(error_message("error-loadtest-no-plan", path=path)) from error

@@ -18,7 +18,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
 from watchme_analysis.remedies.apply import read_value
 from watchme_analysis.remedies.harm_watch import Kind, limits_from_the_hour_before
-from watchme_analysis.remedies.load_plan import LoadItem, LoadLimits, LoadPlan, LoadTarget
+from watchme_analysis.remedies.load_plan import LoadItem, LoadLimits, LoadPlan, LoadTarget, groups_of
 from watchme_analysis.remedies.plan import Call, Condition
 from watchme_analysis.remedies.queue_reader import dead_letter_queue_url, queue_attributes, queue_url
 from watchme_analysis.simulation.fit import fit, recorded
@@ -87,23 +87,53 @@ def plan_load_test(case: Case, wanted: LoadRequest, session: Callable[[], Aws]) 
     watches_aws = watches_aws or not all(name.startswith(_URLS) for name in wanted.watch)
     if not watches_aws and not wanted.watch and not any(each.health_url for each in others):
         raise InputError(error_message("error-loadtest-nothing-watched", system=system.name, file=FILE))
-    aws: Aws | None
-    if wanted.endpoint is None:
-        aws = session()
-        plan = _queue_plan(case, system, wanted, aws)
+    needs_aws = watches_aws or wanted.endpoint is None
+    aws = session() if needs_aws else None
+    mark = f"loadtest-{uuid.uuid4().hex[:8]}"
+    if wanted.endpoint is not None:
+        tested = _endpoint_test(case, system, wanted, wanted.endpoint, mark)
     else:
-        aws = session() if watches_aws else None
-        plan = _endpoint_plan(case, system, wanted, wanted.endpoint)
-    watched = limits_from_the_hour_before(aws, watched_kinds(config, wanted.watch, plan.target, aws))
-    sent_s = [item.at_s for item in plan.items]
-    runs = predicted_runs(plan.model, sent_s, plan.groups, plan.replications)
-    return replace(
-        plan,
+        assert aws is not None
+        tested = _queue_test(case, system, wanted, aws, mark)
+    if wanted.slots is None:
+        tested.notes.append(message("loadtest-note-slots", option=Code("--api-slots")))
+    model, items, replay = tested.model, tested.items, tested.replay
+    groups = groups_of(items)
+    runs = predicted_runs(model, replay.sent_s, groups, wanted.replications)
+    return LoadPlan(
+        id=mark,
+        case=case.name,
+        source=tested.source,
+        made=datetime.now(UTC),
         account="" if aws is None else aws.account(),
         region="" if aws is None else aws.region,
-        watched=watched,
-        predicted=predicted_figures(sent_s, runs),
+        target=tested.target,
+        factor=float(wanted.factor),
+        recorded_start=tested.origin + timedelta(seconds=replay.start_s),
+        recorded_s=replay.recorded_s,
+        items=items,
+        limits=wanted.limits,
+        model=model,
+        replications=wanted.replications,
+        relies_on=tested.relies_on,
+        watched=limits_from_the_hour_before(aws, watched_kinds(config, wanted.watch, tested.target, aws)),
+        predicted=predicted_figures(replay.sent_s, runs),
+        notes=tuple(tested.notes),
     )
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """What is sent to a queue or an endpoint; ``origin`` is the time of second 0 of the record."""
+
+    source: str
+    origin: datetime
+    replay: Replay
+    target: LoadTarget
+    items: tuple[LoadItem, ...]
+    model: Settings
+    notes: list[Message]
+    relies_on: tuple[Condition, ...] = ()
 
 
 def check_test_system(config: Config, name: str | None) -> System:
@@ -143,29 +173,6 @@ def check_target(config: Config, target: LoadTarget) -> None:
         )
 
 
-def _plan(
-    case: Case, wanted: LoadRequest, replay: Replay, origin: datetime, mark: str, **parts: Any
-) -> LoadPlan:
-    """Return a plan without account and watch; ``origin`` is the time of second 0 of the record."""
-    return LoadPlan(
-        id=mark,
-        case=case.name,
-        made=datetime.now(UTC),
-        account="",
-        region="",
-        factor=float(wanted.factor),
-        recorded_start=origin + timedelta(seconds=replay.start_s),
-        recorded_s=replay.recorded_s,
-        limits=wanted.limits,
-        replications=wanted.replications,
-        **parts,
-    )
-
-
-def _mark() -> str:
-    return f"loadtest-{uuid.uuid4().hex[:8]}"
-
-
 def _replay(arrivals_s: Sequence[float], wanted: LoadRequest, source: str) -> Replay:
     replay = busiest_part(arrivals_s, wanted.factor, wanted.longest_s, wanted.most)
     if not replay.sent_s:
@@ -173,13 +180,13 @@ def _replay(arrivals_s: Sequence[float], wanted: LoadRequest, source: str) -> Re
     return replay
 
 
-def _queue_plan(case: Case, system: System, wanted: LoadRequest, aws: Aws) -> LoadPlan:
+def _queue_test(case: Case, system: System, wanted: LoadRequest, aws: Aws, mark: str) -> _Tested:
     if len(system.queues) != 1:
         count = Count(len(system.queues))
         raise InputError(
             error_message("error-loadtest-one-queue", system=system.name, count=count, file=FILE)
         )
-    pipeline, mark = _pipeline(case, wanted.queue), _mark()
+    pipeline = _pipeline(case, wanted.queue)
     measured = fit(pipeline, recorded(pipeline, case))
     arrivals = arrivals_of(Load(measured.load.counts, measured.load.interval_s), 0)
     replay = _replay(arrivals.sent_s, wanted, pipeline.queue)
@@ -194,23 +201,9 @@ def _queue_plan(case: Case, system: System, wanted: LoadRequest, aws: Aws) -> Lo
         visibility=Duration(model.queue.visibility_timeout_s),
         timeout=Duration(model.function_timeout_s),
     )
-    return _plan(
-        case, wanted, replay, pipeline.frame.index[0].to_pydatetime(), mark,
-        source=pipeline.queue,
-        target=target,
-        items=items,
-        model=model,
-        relies_on=relies_on,
-        notes=(
-            message("loadtest-note-healthy", queue=Resource(pipeline.queue)), live, *_slots_note(wanted)
-        ),
-    )  # fmt: skip
-
-
-def _slots_note(wanted: LoadRequest) -> tuple[Message, ...]:
-    if wanted.slots is not None:
-        return ()
-    return (message("loadtest-note-slots", option=Code("--api-slots")),)
+    notes = [message("loadtest-note-healthy", queue=Resource(pipeline.queue)), live]
+    origin = pipeline.frame.index[0].to_pydatetime()
+    return _Tested(pipeline.queue, origin, replay, target, items, model, notes, relies_on)
 
 
 def _pipeline(case: Case, queue: str | None) -> Pipeline:
@@ -283,7 +276,7 @@ def _live_queue(
     return target, relies_on, model
 
 
-def _endpoint_plan(case: Case, system: System, wanted: LoadRequest, path: str) -> LoadPlan:
+def _endpoint_test(case: Case, system: System, wanted: LoadRequest, path: str, mark: str) -> _Tested:
     if system.api is None:
         raise InputError(error_message("error-loadtest-no-api", system=system.name, file=FILE))
     log = case.table("access_log")
@@ -297,7 +290,7 @@ def _endpoint_plan(case: Case, system: System, wanted: LoadRequest, path: str) -
     # The log has the end of a request.
     rows["begun"] = rows["time"] - pd.to_timedelta(rows["request_time_s"].fillna(0.0), unit="s")
     rows = rows.sort_values("begun", kind="stable")
-    origin, mark = rows["begun"].iloc[0], _mark()
+    origin = rows["begun"].iloc[0]
     at_s = [(begun - origin).total_seconds() for begun in rows["begun"]]
     replay = _replay(at_s, wanted, path)
     first = at_s.index(replay.start_s)
@@ -322,14 +315,9 @@ def _endpoint_plan(case: Case, system: System, wanted: LoadRequest, path: str) -
         )
     )  # fmt: skip
     durations = message("loadtest-note-durations", path=Resource(path), variation=Number(variation, 2))
-    return _plan(
-        case, wanted, replay, origin.to_pydatetime(), mark,
-        source=path,
-        target=LoadTarget(system.name, "endpoint", system.api),
-        items=items,
-        model=endpoint_settings(mean_s, variation, wanted.slots, wanted.limits.timeout_s),
-        notes=(durations, *_slots_note(wanted)),
-    )  # fmt: skip
+    target = LoadTarget(system.name, "endpoint", system.api)
+    model = endpoint_settings(mean_s, variation, wanted.slots, wanted.limits.timeout_s)
+    return _Tested(path, origin.to_pydatetime(), replay, target, items, model, [durations])
 
 
 def usual_duration(rows: pd.DataFrame) -> tuple[float, float]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 import jmespath
 
@@ -21,7 +21,6 @@ from watchme_analysis.storage.atomic_write import check_replaceable, write_atomi
 from watchme_analysis.text.message import Message, message_from_dict
 from watchme_analysis.text.shell_quoting import shell_word
 
-FORMAT = "watchme-plan"
 FORMAT_VERSION = 1
 # A parameter {"$from": "STEP.NAME"} stands for a value that the response of an earlier step contained, and
 # STEP.at_ms for the time at which it was done, in milliseconds since 1970.
@@ -37,7 +36,7 @@ READING = "$read"
 _RARE = ("held_s", "undo_before", "hint", "undo_hint")
 
 
-class _Stored:
+class Stored:
     """A part of a plan, which is JSON by the names and types of its fields."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,36 +53,51 @@ class _Stored:
         KeyError, TypeError, ValueError, AttributeError, MessageError
             When the data is something else.
         """
-        kinds = {
-            name: kind for name, kind in get_type_hints(cls).items() if name in data or name not in _RARE
-        }
-        return cls(**{name: _from_json(kind, data[name]) for name, kind in kinds.items()})
+        kinds = get_type_hints(cls)
+        names = [each.name for each in fields(cls)]  # type: ignore[arg-type]
+        stated = [name for name in names if name in data or name not in _RARE]
+        return cls(**{name: _from_json(kinds[name], data[name]) for name in stated})
 
 
 def _to_json(value: Any) -> Any:
-    if isinstance(value, _Stored | Message):
+    if isinstance(value, Stored | Message):
         return value.to_dict()
+    if is_dataclass(value):
+        return {each.name: _to_json(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, tuple):
         return [_to_json(each) for each in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {name: _to_json(each) for name, each in value.items()}
+    return value
 
 
-def _from_json(kind: Any, value: Any) -> Any:
+def _from_json(kind: Any, value: Any) -> Any:  # noqa: PLR0911  one return per kind is a table
     """Return a stored value as one of a type; values of AWS, which may be anything, stay as they are."""
-    inner = get_args(kind)
+    inner, outer = get_args(kind), get_origin(kind)
+    if outer is Literal:
+        if value not in inner:
+            raise ValueError(f"{value!r} is none of {inner}")
+        return value
     if type(None) in inner:
         return None if value is None else _from_json(inner[0], value)
     if Ellipsis in inner:
         return tuple(_from_json(inner[0], each) for each in value)
+    if outer is tuple:
+        return tuple(map(_from_json, inner, value))
+    if inner:
+        return {name: _from_json(inner[1], each) for name, each in value.items()}
     if kind is Message:
         return message_from_dict(value)
     if kind is datetime:
         return _time(value)
-    if isinstance(kind, type) and issubclass(kind, _Stored):
+    if isinstance(kind, type) and issubclass(kind, Stored):
         return kind.from_dict(value)
-    return kind(value) if kind in (str, bool, float) else dict(value) if inner else value
+    if isinstance(kind, type) and is_dataclass(kind):
+        kinds = get_type_hints(kind)
+        return kind(**{name: _from_json(kinds[name], each) for name, each in value.items()})
+    return kind(value) if kind in (str, bool, int, float) else value
 
 
 def _time(text: str) -> datetime:
@@ -94,7 +108,7 @@ def _time(text: str) -> datetime:
 
 
 @dataclass(frozen=True)
-class Call(_Stored):
+class Call(Stored):
     """A call to AWS.
 
     Attributes
@@ -117,7 +131,7 @@ class Call(_Stored):
 
 
 @dataclass(frozen=True)
-class Condition(_Stored):
+class Condition(Stored):
     """Something that a reading of the system must show.
 
     Attributes
@@ -152,7 +166,7 @@ class Condition(_Stored):
 
 
 @dataclass(frozen=True)
-class Step(_Stored):
+class Step(Stored):
     """One call of a plan, or one wait.
 
     Attributes
@@ -207,8 +221,32 @@ class Step(_Stored):
     undo_hint: Message | None = None
 
 
+class StoredPlan(Stored):
+    """A plan as a file, which states its format; errors name its kind."""
+
+    FORMAT: ClassVar[str]
+    KIND: ClassVar[str]
+
+    @property
+    def digest(self) -> str:
+        """Return a hash of the plan; a journal belongs to the plan with the same one."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan, ready for JSON."""
+        return {"format": self.FORMAT, "format_version": FORMAT_VERSION, **super().to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the plan of :meth:`to_dict`, with the errors of its parts."""
+        if (data["format"], data["format_version"]) != (cls.FORMAT, FORMAT_VERSION):
+            raise ValueError(f"its format is {data['format']} {data['format_version']}")
+        return super().from_dict(data)
+
+
 @dataclass(frozen=True)
-class Plan(_Stored):
+class Plan(StoredPlan):
     """What a remedy would do.
 
     Attributes
@@ -233,6 +271,9 @@ class Plan(_Stored):
         Whether a surprise undoes the steps done so far, such as the rollback of a deployment.
     """
 
+    FORMAT: ClassVar[str] = "watchme-plan"
+    KIND: ClassVar[str] = "plan"
+
     remedy: str
     title: Message
     made: datetime
@@ -245,12 +286,6 @@ class Plan(_Stored):
     risks: tuple[Message, ...] = ()
     notes: tuple[Message, ...] = ()
     undo_on_surprise: bool = False
-
-    @property
-    def digest(self) -> str:
-        """Return a hash of the plan; a journal belongs to the plan with the same one."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -266,14 +301,11 @@ class Plan(_Stored):
     def to_dict(self) -> dict[str, Any]:
         """Return the plan, ready for JSON; its steps come last."""
         parts = super().to_dict()
-        steps = parts.pop("steps")
-        return {"format": FORMAT, "format_version": FORMAT_VERSION, **parts, "steps": steps}
+        return {**parts, "steps": parts.pop("steps")}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the plan of :meth:`to_dict`, with the errors of its parts."""
-        if (data["format"], data["format_version"]) != (FORMAT, FORMAT_VERSION):
-            raise ValueError(f"its format is {data['format']} {data['format_version']}")
         plan = super().from_dict(data)
         if len({step.name for step in plan.steps}) < len(plan.steps):
             raise ValueError("two steps have the same name")
@@ -292,14 +324,14 @@ def readings_in(value: Any) -> Iterator[Call]:
             yield from readings_in(each)
 
 
-def write_plan(plan: Plan, path: Path) -> None:
-    """Write a plan to a file; only a file with an earlier plan is replaced.
+def write_plan(plan: StoredPlan, path: Path) -> None:
+    """Write a plan to a file; only a file with an earlier plan of its format is replaced.
 
     Raises
     ------
     InputError
         When the file holds something else or can't be written.
     """
-    check_replaceable(path, lambda first: FORMAT.encode() in first[:100], "plan")
+    check_replaceable(path, lambda first: plan.FORMAT.encode() in first[:100], plan.KIND)
     text = json.dumps(plan.to_dict(), ensure_ascii=False, indent=2)
     write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))

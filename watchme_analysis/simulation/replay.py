@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
-    Backoff,
     PollerSettings,
     QueueSettings,
     Settings,
@@ -188,27 +186,3 @@ def rate_steps(sent_s: Sequence[float], steps: int = 10) -> tuple[tuple[float, i
     ends = [length_s * (number + 1) for number in range(steps)]
     places = [0, *(bisect_left(sent_s, end) for end in ends[:-1]), len(sent_s)]
     return tuple((end, after - before) for end, before, after in zip(ends, places, places[1:], strict=False))
-
-
-def settings_to_dict(settings: Settings) -> dict[str, Any]:
-    """Return the settings of :func:`healthy` or :func:`endpoint_settings`, ready for JSON."""
-    return {
-        "queue": asdict(settings.queue),
-        "poller": asdict(settings.poller),
-        "api": {field.name: getattr(settings.api, field.name) for field in fields(settings.api)
-                if field.name not in {"faults", "restarts_at_s"}},
-        "function_timeout_s": settings.function_timeout_s,
-        "run_s": settings.run_s,
-    }  # fmt: skip
-
-
-def settings_from_dict(data: Mapping[str, Any]) -> Settings:
-    """Return the settings of :func:`settings_to_dict`."""
-    poller = {key: value for key, value in data["poller"].items() if key not in {"backoff", "pauses"}}
-    return Settings(
-        queue=QueueSettings(**data["queue"]),
-        poller=PollerSettings(**poller, backoff=Backoff(**data["poller"]["backoff"])),
-        api=ApiSettings(**data["api"]),
-        function_timeout_s=float(data["function_timeout_s"]),
-        run_s=float(data["run_s"]),
-    )
