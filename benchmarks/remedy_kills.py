@@ -399,7 +399,7 @@ def settings_plan() -> Plan:
     """Return a plan that changes four settings of a queue and its function."""
     from worlds.order_system import create_order_system
 
-    from watchme_analysis.remedies.queue_settings import live_settings
+    from watchme_analysis.remedies.live_queue import read_drained_queue
     from watchme_analysis.remedies.queue_settings import settings_plan as plan_of
     from watchme_analysis.simulation.scenarios import Comparison, Load, Scenario
     from watchme_analysis.simulation.settings import PollerSettings, QueueSettings, Settings
@@ -416,14 +416,15 @@ def settings_plan() -> Plan:
     now, wanted = (
         Comparison(Scenario(name, each, Load((1.0,))), ()) for name, each in (("", base), ("", better))
     )
-    return plan_of(aws, now, wanted, live_settings(aws, "orders"))
+    return plan_of(aws, now, wanted, read_drained_queue(aws, "orders", "error-settings-mappings"))
 
 
 def check_settings(*, is_undone: bool) -> None:
     """Compare the four settings with those before, or with the plan."""
-    from watchme_analysis.remedies.queue_settings import live_settings
+    from watchme_analysis.remedies.live_queue import read_drained_queue
+    from watchme_analysis.remedies.queue_settings import live_values
 
-    values = live_settings(session(), "orders").values()
+    values = live_values(read_drained_queue(session(), "orders", "error-settings-mappings"))
     found = [
         values[name]
         for name in ("visibility_timeout_s", "max_receive_count", "function_timeout_s", "max_concurrency")

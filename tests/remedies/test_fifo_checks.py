@@ -14,7 +14,7 @@ from worlds.stored_case import case_of, store_case
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.fifo_checks import checks_after, checks_before
-from watchme_analysis.remedies.fifo_migration import MigrationOptions, Queue, Source, Switch, migration_plan
+from watchme_analysis.remedies.fifo_migration import MigrationOptions, Source, Switch, migration_plan
 from watchme_analysis.remedies.fifo_source import (
     Messages,
     Traffic,
@@ -23,6 +23,7 @@ from watchme_analysis.remedies.fifo_source import (
     read_source,
     read_traffic,
 )
+from watchme_analysis.remedies.live_queue import Queue
 from watchme_analysis.storage.journal import DONE
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
@@ -194,7 +195,9 @@ def test_all_that_a_migration_needs_of_the_account_is_read(world, aws):
     [mapping] = world.front.event_sources.mappings.values()
     assert (name, dlq) == ("orders.fifo", "orders-dlq.fifo")
     assert (source.queue.url, source.queue.tags) == (world.url, {"team": "shop"})
-    assert source == Source(source.queue, source.dlq, mapping, None, (("dead", "orders-dlq"),), {}, [])
+    assert source == Source(
+        source.queue, source.dlq, mapping, None, source.timeout_s, (("dead", "orders-dlq"),), {}, []
+    )
     # New queues that exist, and a mapping of the new queue with the same function, are read as well.
     world.sqs.create_queue(QueueName="v2.fifo", Attributes={"FifoQueue": "true"})
     sources = world.front.event_sources

@@ -16,12 +16,12 @@ from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
+from watchme_analysis.remedies.live_queue import DrainedQueue, Queue, read_drained_queue
 from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.remedies.queue_settings import (
-    LiveSettings,
     changed_values,
     helpful,
-    live_settings,
+    live_values,
     lowered,
     plan_settings,
     raised,
@@ -92,8 +92,12 @@ OLD = {"visibility_timeout_s": 180.0, "max_receive_count": 3.0, "function_timeou
 NEW = {"visibility_timeout_s": 360.0, "max_receive_count": 5.0, "function_timeout_s": 60.0}
 
 
+def live(aws):
+    return read_drained_queue(aws, "orders", "error-settings-mappings")
+
+
 def current(aws):
-    values = live_settings(aws, "orders").values()
+    values = live_values(live(aws))
     return {name: values[name] for name in OLD}, values["max_concurrency"]
 
 
@@ -113,7 +117,7 @@ def test_a_measure_is_applied_in_a_safe_order_and_undone(aws, tmp_path):
     assert [each.values["figure"].key for each in figures] == ["lost", "dead_lettered", "peak_age_s"]
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
     assert current(aws) == (NEW, 2.0)
-    policy = json.loads(live_settings(aws, "orders").attributes["RedrivePolicy"])
+    policy = json.loads(live(aws).queue.attributes["RedrivePolicy"])
     assert policy["deadLetterTargetArn"].endswith(":orders-dlq")
     reverse = undo_plan(plan, read_journal(tmp_path / "j"))
     assert apply_plan(reverse, tmp_path / "u", aws).outcome == "complete"
@@ -128,9 +132,9 @@ def test_reserved_concurrency_is_removed_and_restored(aws, tmp_path):
     found = (row("as configured", reserved), row("free", BASE, dead=(0, 0, 0)))
     plan = plan_settings(aws, "orders", found)
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
-    assert live_settings(aws, "orders").reserved is None
+    assert live(aws).reserved is None
     apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", aws)
-    assert live_settings(aws, "orders").reserved == 2
+    assert live(aws).reserved == 2
 
 
 def test_plans_are_refused_for_another_system_or_without_help(aws, tmp_path):
@@ -188,8 +192,9 @@ URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
 POLICY = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:dead", "maxReceiveCount": 3})
 
 
-LIVE = LiveSettings(
-    "orders", URL, {"VisibilityTimeout": "180", "RedrivePolicy": POLICY}, "worker", 30.0, None, "u-1", None
+MAPPING = {"FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:worker", "UUID": "u-1"}
+LIVE = DrainedQueue(
+    Queue("orders", URL, {"VisibilityTimeout": "180", "RedrivePolicy": POLICY}), None, MAPPING, None, 30.0
 )
 
 
@@ -205,7 +210,9 @@ def test_the_visibility_timeout_is_never_below_the_function_timeout():
     assert steps(equal) == ["visibility timeout"]
     assert "error-visibility-below-timeout" in refusal(steps, replace(equal, function_timeout_s=31.0))
     # The account has a limit that the simulation has not.
-    differs = refusal(steps, BETTER, replace(LIVE, most=5))["error-setting-differs"]
+    differs = refusal(
+        steps, BETTER, replace(LIVE, mapping=MAPPING | {"ScalingConfig": {"MaximumConcurrency": 5}})
+    )["error-setting-differs"]
     assert (differs["name"], differs["live"], differs["had"]) == ("max_concurrency", 5.0, "nothing")
 
 

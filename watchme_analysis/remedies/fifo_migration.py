@@ -24,17 +24,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.cloudwatch.metrics import Metric, metric_queries
 from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import ACCESS_POLICY, SOURCE_DLQ, SOURCE_QUEUE
+from watchme_analysis.remedies.live_queue import DrainedQueue, Queue
 from watchme_analysis.remedies.plan import NOW, READING, Call, Condition, Plan, Step
 from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Resource, message
 from watchme_analysis.text.render import error_message
@@ -79,59 +79,14 @@ COUNT_STEPS = {"queue": "count messages", "dlq": "count DLQ"}
 
 
 @dataclass(frozen=True)
-class Queue:
-    """A queue as the account has it now: as GetQueueAttributes and ListQueueTags return it."""
+class Source(DrainedQueue):
+    """What is migrated: a standard queue, its DLQ and its mapping, which is enabled."""
 
-    name: str
-    url: str
-    attributes: Mapping[str, str]
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def arn(self) -> str:
-        """ARN of the queue."""
-        return self.attributes["QueueArn"]
-
-    @property
-    def visibility_s(self) -> float:
-        """Visibility timeout in seconds."""
-        return float(self.attributes["VisibilityTimeout"])
-
-    def policy_of(self, name: str) -> dict[str, Any]:
-        """Return an attribute that is JSON, such as ``RedrivePolicy``; empty without it."""
-        found = json_value(self.attributes.get(name))
-        return found if isinstance(found, dict) else {}
-
-    def sibling(self, name: str) -> tuple[str, str]:
-        """Return URL and ARN of a queue with another name in the same account and region."""
-        return f"{self.url.rpartition('/')[0]}/{name}", f"{self.arn.rpartition(':')[0]}:{name}"
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is migrated: a standard queue, its DLQ and its event source mapping, as Lambda lists it."""
-
-    queue: Queue
-    dlq: Queue | None
-    mapping: Mapping[str, Any]
-    reserved: int | None = None  # concurrency of the function; None when none is reserved
-    alarms: Sequence[
-        tuple[str, str]
-    ] = ()  # name of each alarm on queue or DLQ, and the queue that it watches
+    # Name of each alarm on queue or DLQ, and the queue that it watches.
+    alarms: Sequence[tuple[str, str]] = ()
     # Attributes of queues that already have the new names, and event source mappings of the new queue.
     existing: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     existing_mappings: Sequence[Mapping[str, Any]] = ()
-
-    @property
-    def function(self) -> str:
-        """Name of the function."""
-        return resource_name(str(self.mapping["FunctionArn"]))
-
-    @property
-    def most(self) -> int | None:
-        """Maximum concurrency of the mapping; None without a limit."""
-        found = (self.mapping.get("ScalingConfig") or {}).get("MaximumConcurrency")
-        return None if found is None else int(found)
 
 
 @dataclass(frozen=True)
@@ -517,65 +472,53 @@ def _disabling(source: Source, options: MigrationOptions) -> Step:
 
 def _what_to_send(source: Source, options: MigrationOptions, url: str) -> list[Message]:
     """Return the sentences on what producers must send."""
-    found = [
-        message("fifo-send-url", url=Code(url)),
-        message("fifo-send-group", key=Code(options.group_key)),
-    ]
+    deduplication = message("fifo-send-deduplication-own")
     if options.is_content_based:
-        found.append(message("fifo-send-content"))
+        deduplication = message("fifo-send-content")
     elif options.time_keys:
         keys = Names((options.group_key, *options.time_keys), 10)
-        found.append(message("fifo-send-deduplication", keys=keys))
-    else:
-        found.append(message("fifo-send-deduplication-own"))
-    found.append(
-        message("fifo-send-no-delay", delay=Duration(float(source.queue.attributes["DelaySeconds"])))
-    )
-    return found
+        deduplication = message("fifo-send-deduplication", keys=keys)
+    delay = Duration(float(source.queue.attributes["DelaySeconds"]))
+    return [
+        message("fifo-send-url", url=Code(url)),
+        message("fifo-send-group", key=Code(options.group_key)),
+        deduplication,
+        message("fifo-send-no-delay", delay=delay),
+    ]
 
 
-def _risks(source: Source, options: MigrationOptions) -> list[Message]:
-    old = source.queue
-    receives = old.policy_of("RedrivePolicy").get("maxReceiveCount")
-    found = [message("fifo-risk-roles", function=Resource(source.function), new=Resource(options.name))]
-    if receives is not None:
-        blocked_s = float(receives) * old.visibility_s
-        found.append(message("fifo-risk-blocks", blocked=Duration(blocked_s), receives=Count(int(receives))))
+def _risks(source: Source, options: MigrationOptions) -> Iterator[Message]:
+    function = Resource(source.function)
+    yield message("fifo-risk-roles", function=function, new=Resource(options.name))
+    if receives := source.queue.policy_of("RedrivePolicy").get("maxReceiveCount"):
+        blocked = Duration(int(receives) * source.queue.visibility_s)
+        yield message("fifo-risk-blocks", blocked=blocked, receives=Count(int(receives)))
     else:
-        found.append(message("fifo-risk-blocks-forever"))
+        yield message("fifo-risk-blocks-forever")
     if not options.keeps_order:
-        found.append(message("fifo-risk-order"))
+        yield message("fifo-risk-order")
         if source.most is not None:
-            found.append(message("fifo-risk-both", count=Count(2 * source.most)))
+            yield message("fifo-risk-both", count=Count(2 * source.most))
     if source.mapping.get("FunctionResponseTypes"):
-        found.append(message("fifo-risk-partial", function=Resource(source.function)))
+        yield message("fifo-risk-partial", function=function)
     if options.switches:
         functions = Names(tuple(each.function for each in options.switches))
-        found.append(message("fifo-risk-code", functions=functions))
-    return found
+        yield message("fifo-risk-code", functions=functions)
 
 
-def _notes(source: Source, options: MigrationOptions) -> list[Message]:
+def _notes(source: Source, options: MigrationOptions) -> Iterator[Message]:
     old, dlq = source.queue, source.dlq
-    found = [message("fifo-note-stays", queue=Resource(old.name))]
-    held = 0 if dlq is None else int(dlq.attributes.get(_STOCK[0], "0"))
-    if dlq is not None and held:
-        found.append(message("fifo-note-dlq", dlq=Resource(dlq.name), count=Count(held)))
-    if source.mapping.get("MaximumBatchingWindowInSeconds"):
-        window_s = float(source.mapping["MaximumBatchingWindowInSeconds"])
-        found.append(message("fifo-note-window", window=Duration(window_s)))
+    yield message("fifo-note-stays", queue=Resource(old.name))
     new_names = {old.name: options.name}
     if dlq is not None:
         new_names[dlq.name] = options.dlq_name
-    found += [
-        message(
-            "fifo-note-alarm", alarm=Resource(alarm), queue=Resource(queue), new=Resource(new_names[queue])
-        )
-        for alarm, queue in source.alarms
-    ]
-    found += [
-        message("fifo-note-exists", queue=Resource(name))
-        for name in source.existing
-        if name in new_names.values()
-    ]
-    return found
+        if held := int(dlq.attributes.get(_STOCK[0], "0")):
+            yield message("fifo-note-dlq", dlq=Resource(dlq.name), count=Count(held))
+    if window_s := source.mapping.get("MaximumBatchingWindowInSeconds"):
+        yield message("fifo-note-window", window=Duration(float(window_s)))
+    for alarm, queue in source.alarms:
+        names = {"alarm": alarm, "queue": queue, "new": new_names[queue]}
+        yield message("fifo-note-alarm", **{name: Resource(value) for name, value in names.items()})
+    for name in source.existing:
+        if name in new_names.values():
+            yield message("fifo-note-exists", queue=Resource(name))

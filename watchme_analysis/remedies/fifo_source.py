@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_value
-from watchme_analysis.cloudwatch.account_state import describe_alarms, describe_function, discover_scope
+from watchme_analysis.cloudwatch.account_state import describe_alarms, describe_function
 from watchme_analysis.cloudwatch.metrics import Metric, fetch_metric_data, metric_queries
 from watchme_analysis.cloudwatch.session import NotFoundError
 from watchme_analysis.config import load_config
@@ -20,12 +19,12 @@ from watchme_analysis.queues.work_done import first_of, work_item_settings
 from watchme_analysis.remedies.fifo_migration import (
     SUFFIX,
     MigrationOptions,
-    Queue,
     Source,
     Switch,
     fifo_name,
     window_of,
 )
+from watchme_analysis.remedies.live_queue import Queue, read_drained_queue
 from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
@@ -111,27 +110,15 @@ def read_source(aws: Aws, queue: str, name: str | None = None) -> tuple[Source, 
     """
     if queue.endswith(SUFFIX):
         raise InputError(error_message("error-fifo-already", queue=queue))
-    scope = discover_scope(aws, [queue], [])
+    drained = read_drained_queue(aws, queue, "error-fifo-mappings")
+    if drained.mapping.get("State") != "Enabled":
+        raise InputError(error_message("error-fifo-mappings", queue=queue, number=1, enabled=0))
 
-    def stated(each: str) -> Queue:
-        tags = aws.call("sqs", "list_queue_tags", QueueUrl=scope.urls[each]).get("Tags") or {}
-        return Queue(each, scope.urls[each], scope.queues[each], tags)
+    def tagged(each: Queue) -> Queue:
+        return replace(each, tags=aws.call("sqs", "list_queue_tags", QueueUrl=each.url).get("Tags") or {})
 
-    old = stated(queue)
-    mappings = [
-        each
-        for found in scope.mappings.values()
-        for each in found
-        if resource_name(str(each.get("EventSourceArn"))) == queue
-    ]
-    enabled = [each for each in mappings if each.get("State") == "Enabled"]
-    if len(mappings) != 1 or not enabled:
-        raise InputError(
-            error_message("error-fifo-mappings", queue=queue, number=len(mappings), enabled=len(enabled))
-        )
-    [mapping] = enabled
-    target = str(old.policy_of("RedrivePolicy").get("deadLetterTargetArn") or "")
-    dlq = stated(resource_name(target)) if target else None
+    old = tagged(drained.queue)
+    dlq = tagged(drained.dlq) if drained.dlq is not None else None
     new_name = fifo_name(queue, name)
     dlq_name = f"{queue}-dlq" if dlq is None else dlq.name
     new_dlq = fifo_name(dlq_name, f"{new_name.removesuffix(SUFFIX)}-dlq" if name else None)
@@ -142,14 +129,14 @@ def read_source(aws: Aws, queue: str, name: str | None = None) -> tuple[Source, 
     }
     _, new_arn = old.sibling(new_name)
     listed = aws.items("lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=new_arn)
-    if [each for each in listed if each.get("FunctionArn") != mapping["FunctionArn"]]:
+    if [each for each in listed if each.get("FunctionArn") != drained.mapping["FunctionArn"]]:
         raise InputError(error_message("error-fifo-polled", queue=new_name))
-    _, concurrency = describe_function(aws, resource_name(str(mapping["FunctionArn"])))
     source = Source(
         old,
         dlq,
-        mapping,
-        concurrency.get("ReservedConcurrentExecutions"),
+        drained.mapping,
+        drained.reserved,
+        drained.timeout_s,
         alarms_on(aws, {old.name, *([dlq.name] if dlq is not None else [])}),
         existing,
         listed,

@@ -8,14 +8,14 @@ FIFO queue or a restart, is another remedy's.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.cloudwatch.account_state import describe_function, discover_scope
 from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.live_queue import DrainedQueue, read_drained_queue
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
 from watchme_analysis.simulation.advice import HELPS
 from watchme_analysis.simulation.calibration import Agreement
@@ -46,51 +46,30 @@ _APPLIED_WITHIN_S = 120.0
 FIGURES = {"lost": 1.0, "dead_lettered": 1.0, "peak_age_s": 60.0, "duplicates": 1.0}
 
 
-@dataclass(frozen=True)
-class LiveSettings:
-    """A queue, its only function and their event source mapping, as the account has them now."""
-
-    queue: str
-    url: str
-    attributes: dict[str, Any]
-    function: str
-    timeout_s: float
-    reserved: int | None  # concurrency of the function; None when none is reserved
-    mapping: str
-    most: int | None  # maximum concurrency of the mapping; None without a limit
-
-    @property
-    def redrive_policy(self) -> dict[str, Any]:
-        """Redrive policy of the queue; empty without one."""
-        policy = json.loads(self.attributes.get("RedrivePolicy") or "{}")
-        return policy if isinstance(policy, dict) else {}
-
-    def values(self) -> dict[str, float | None]:
-        """Return the settings by their names in a simulation."""
-        receives = self.redrive_policy.get("maxReceiveCount")
-        return {
-            "visibility_timeout_s": float(self.attributes["VisibilityTimeout"]),
-            "max_receive_count": None if receives is None else float(receives),
-            "function_timeout_s": self.timeout_s,
-            "max_concurrency": _float(self.most),
-            "reserved_concurrency": _float(self.reserved),
-        }
+# The settings that can be changed, by name, in the order of their steps.
+_SETTINGS: Mapping[str, Callable[[Settings], float | None]] = {
+    name.rpartition(".")[2]: attrgetter(name)
+    for name in (
+        "queue.visibility_timeout_s", "function_timeout_s", "queue.max_receive_count",
+        "poller.max_concurrency", "poller.reserved_concurrency",
+    )
+}  # fmt: skip
 
 
-def _float(value: int | None) -> float | None:
-    return None if value is None else float(value)
+def live_values(live: DrainedQueue) -> dict[str, float | None]:
+    """Return the settings that the account has now, by their names in a simulation."""
+    return {
+        "visibility_timeout_s": live.queue.visibility_s,
+        "function_timeout_s": live.timeout_s,
+        "max_receive_count": live.queue.policy_of("RedrivePolicy").get("maxReceiveCount"),
+        "max_concurrency": live.most,
+        "reserved_concurrency": live.reserved,
+    }
 
 
 def values_of(settings: Settings) -> dict[str, float | None]:
     """Return the settings of a simulation that can be changed, by name."""
-    queue, poller = settings.queue, settings.poller
-    return {
-        "visibility_timeout_s": queue.visibility_timeout_s,
-        "max_receive_count": _float(queue.max_receive_count),
-        "function_timeout_s": settings.function_timeout_s,
-        "max_concurrency": _float(poller.max_concurrency),
-        "reserved_concurrency": _float(poller.reserved_concurrency),
-    }
+    return {name: value_in(settings) for name, value_in in _SETTINGS.items()}
 
 
 def changed_values(base: Settings, other: Settings) -> dict[str, float | None] | None:
@@ -198,39 +177,15 @@ def plan_settings(
         traded = error_message("error-settings-traded", names=names) if rows else ""
         raise InputError(error_message("error-settings-no-help", queue=queue, traded=traded))
     chosen = clear[0] if measure is None else named[measure]
-    return settings_plan(aws, base, chosen, live_settings(aws, queue), agreements)
-
-
-def live_settings(aws: Aws, queue: str) -> LiveSettings:
-    """Return the settings of a queue, its function and its mapping; it must have exactly one mapping."""
-    scope = discover_scope(aws, [queue], [])
-    mappings = [
-        (function, each)
-        for function, found in scope.mappings.items()
-        for each in found
-        if resource_name(str(each.get("EventSourceArn"))) == queue
-    ]
-    if len(mappings) != 1:
-        raise InputError(error_message("error-settings-mappings", queue=queue, number=len(mappings)))
-    [(function, mapping)] = mappings
-    configuration, concurrency = describe_function(aws, function)
-    return LiveSettings(
-        queue,
-        scope.urls[queue],
-        scope.queues[queue],
-        function,
-        float(configuration["Timeout"]),
-        concurrency.get("ReservedConcurrentExecutions"),
-        str(mapping["UUID"]),
-        (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency"),
-    )
+    live = read_drained_queue(aws, queue, "error-settings-mappings")
+    return settings_plan(aws, base, chosen, live, agreements)
 
 
 def settings_plan(
     aws: Aws,
     base: Comparison,
     chosen: Comparison,
-    live: LiveSettings,
+    live: DrainedQueue,
     agreements: Sequence[Agreement] = (),
 ) -> Plan:
     """Return the plan that brings about a measure.
@@ -239,14 +194,14 @@ def settings_plan(
     refuse the combination.
     """
     changes = changed_values(base.scenario.settings, chosen.scenario.settings) or {}
-    now, simulated = live.values(), values_of(base.scenario.settings)
+    now, simulated = live_values(live), values_of(base.scenario.settings)
     for name, value in now.items():
         if value != simulated[name]:
             raise InputError(
                 error_message(
                     "error-setting-differs",
                     name=name,
-                    queue=live.queue,
+                    queue=live.queue.name,
                     has=_is_set(value),
                     live=Number(value or 0.0, digits=6),
                     had=_is_set(simulated[name]),
@@ -260,15 +215,13 @@ def settings_plan(
             error_message("error-visibility-below-timeout", hidden=f"{hidden_s:g}", timeout=f"{timeout_s:g}")
         )
     # The visibility timeout must never be below the function timeout, not even between two steps.
-    order = ["visibility_timeout_s", "function_timeout_s"]
-    if hidden_s < (now["visibility_timeout_s"] or 0.0):
-        order.reverse()
-    order += ["max_receive_count", "max_concurrency", "reserved_concurrency"]
+    first, second, *others = _SETTINGS
+    order = [first, second, *others] if hidden_s >= live.queue.visibility_s else [second, first, *others]
     steps = tuple(_step(name, changes[name], live) for name in order if name in changes)
     measure = value_of(chosen.scenario.measure)
     return Plan(
         remedy=REMEDY,
-        title=message("settings-plan", queue=Resource(live.queue), measure=measure),
+        title=message("settings-plan", queue=Resource(live.queue.name), measure=measure),
         made=datetime.now(UTC),
         account=aws.account(),
         region=aws.region,
@@ -324,95 +277,102 @@ def compared_figures(base: Comparison, row: Comparison, names: Iterable[str]) ->
         }
 
 
-def _step(name: str, value: float | None, live: LiveSettings) -> Step:
-    old = live.values()[name]
-    queue: dict[str, Any] = {"QueueUrl": live.url}
-    function, mapping = {"FunctionName": live.function}, {"UUID": live.mapping}
+@dataclass(frozen=True)
+class _Change:
+    """How a setting is read and changed: the state that a reading shows for a value, and the call for it."""
 
-    def why(resource: str) -> Message:
-        kind: type[Duration | Number] = Duration if name.endswith("_s") else Number
-        return message(
-            "settings-step",
-            setting=Choice(name),
-            has=_is_set(old),
-            gets=_is_set(value),
-            old=kind(old or 0.0),
-            new=kind(value or 0.0),
-            resource=Resource(resource),
-        )
+    step: str
+    resource: str
+    read: Call
+    select: str
+    state: Callable[[int | None], Any]
+    call: Callable[[int | None], Call]
 
-    match name:
-        case "visibility_timeout_s":
-            texts = [f"{each:.0f}" for each in (old, value)]
-            step, resource, select = "visibility timeout", live.queue, "Attributes.VisibilityTimeout"
-            read = Call("sqs", "get_queue_attributes", {**queue, "AttributeNames": ["VisibilityTimeout"]})
-            states: list[Any] = [*texts]
-            attributes = [{"VisibilityTimeout": text} for text in texts]
-            calls = [
-                Call("sqs", "set_queue_attributes", {**queue, "Attributes": each}) for each in attributes
-            ]
-        case "max_receive_count":
-            return _receives(int(value or 0), live, why(live.queue))
-        case "function_timeout_s":
-            timeouts = [int(each or 0) for each in (old, value)]
-            step, resource, select = "function timeout", live.function, "[Timeout, LastUpdateStatus]"
-            read = Call("lambda", "get_function_configuration", function)
-            states = [[each, "Successful"] for each in timeouts]
-            calls = [
-                Call("lambda", "update_function_configuration", {**function, "Timeout": each})
-                for each in timeouts
-            ]
-        case "max_concurrency":
-            limits = [None if each is None else int(each) for each in (old, value)]
-            step, resource = "maximum concurrency", live.queue
-            select = "[ScalingConfig.MaximumConcurrency, State]"
-            read = Call("lambda", "get_event_source_mapping", mapping)
-            states = [[each, "Enabled"] for each in limits]
-            scaling = [{} if each is None else {"MaximumConcurrency": each} for each in limits]
-            calls = [
-                Call("lambda", "update_event_source_mapping", {**mapping, "ScalingConfig": each})
-                for each in scaling
-            ]
-        case _:
-            reserved = {"ReservedConcurrentExecutions": live.reserved}
-            step, resource, select = "reserved concurrency", live.function, "ReservedConcurrentExecutions"
-            read = Call("lambda", "get_function_concurrency", function)
-            states = [live.reserved, None]
-            calls = [
-                Call("lambda", "put_function_concurrency", function | reserved),
-                Call("lambda", "delete_function_concurrency", function),
-            ]
-    before, after = (Condition(read, select, state) for state in states)
+
+def _changes(live: DrainedQueue) -> dict[str, _Change]:
+    queue, function = {"QueueUrl": live.queue.url}, {"FunctionName": live.function}
+    mapping = {"UUID": str(live.mapping["UUID"])}
+
+    def attribute(name: str) -> Call:
+        return Call("sqs", "get_queue_attributes", {**queue, "AttributeNames": [name]})
+
+    def visibility(value: int | None) -> Call:
+        return Call("sqs", "set_queue_attributes", {**queue, "Attributes": {"VisibilityTimeout": str(value)}})
+
+    def receives(value: int | None) -> Call:
+        policy = live.queue.attributes["RedrivePolicy"]
+        if value != live_values(live)["max_receive_count"]:
+            policy = json.dumps({**live.queue.policy_of("RedrivePolicy"), "maxReceiveCount": value})
+        return Call("sqs", "set_queue_attributes", {**queue, "Attributes": {"RedrivePolicy": policy}})
+
+    def timeout(value: int | None) -> Call:
+        return Call("lambda", "update_function_configuration", {**function, "Timeout": value})
+
+    def most(value: int | None) -> Call:
+        scaling = {} if value is None else {"MaximumConcurrency": value}
+        return Call("lambda", "update_event_source_mapping", {**mapping, "ScalingConfig": scaling})
+
+    def reserved(value: int | None) -> Call:
+        if value is None:
+            return Call("lambda", "delete_function_concurrency", function)
+        return Call("lambda", "put_function_concurrency", {**function, "ReservedConcurrentExecutions": value})
+
+    name = live.queue.name
+    return {
+        "visibility_timeout_s": _Change(
+            "visibility timeout", name, attribute("VisibilityTimeout"), "Attributes.VisibilityTimeout", str,
+            visibility,
+        ),
+        "function_timeout_s": _Change(
+            "function timeout", live.function, Call("lambda", "get_function_configuration", function),
+            "[Timeout, LastUpdateStatus]", lambda value: [value, "Successful"], timeout,
+        ),
+        "max_receive_count": _Change(
+            "receives before the DLQ", name, attribute("RedrivePolicy"), "", lambda _: True, receives
+        ),
+        "max_concurrency": _Change(
+            "maximum concurrency", name, Call("lambda", "get_event_source_mapping", mapping),
+            "[ScalingConfig.MaximumConcurrency, State]", lambda value: [value, "Enabled"], most,
+        ),
+        "reserved_concurrency": _Change(
+            "reserved concurrency", live.function, Call("lambda", "get_function_concurrency", function),
+            "ReservedConcurrentExecutions", lambda value: value, reserved,
+        ),
+    }  # fmt: skip
+
+
+def _step(name: str, value: float | None, live: DrainedQueue) -> Step:
+    old, change = live_values(live)[name], _changes(live)[name]
+    unit: type[Duration | Number] = Duration if name.endswith("_s") else Number
+    old_whole, new_whole = (None if each is None else round(each) for each in (old, value))
+
+    def shows(whole: int | None) -> Condition:
+        # SQS may return a redrive policy with other spaces and order than it was given.
+        select = change.select or _states_receives(whole)
+        return Condition(change.read, select, change.state(whole), _APPLIED_WITHIN_S)
+
+    before = replace(shows(old_whole), within_s=0.0)
+    if name == "max_receive_count":
+        before = Condition(change.read, "Attributes.RedrivePolicy", live.queue.attributes["RedrivePolicy"])
+    why = message(
+        "settings-step",
+        setting=Choice(name),
+        has=_is_set(old),
+        gets=_is_set(value),
+        old=unit(old or 0.0),
+        new=unit(value or 0.0),
+        resource=Resource(change.resource),
+    )
     return Step(
-        step, resource, why(resource), calls[1], (before,),
-        until=(replace(after, within_s=_APPLIED_WITHIN_S),),
-        undo=(calls[0],), undo_until=(replace(before, within_s=_APPLIED_WITHIN_S),),
+        change.step, change.resource, why, change.call(new_whole), (before,), until=(shows(new_whole),),
+        undo=(change.call(old_whole),), undo_until=(shows(old_whole),),
     )  # fmt: skip
 
 
-def _receives(count: int, live: LiveSettings, why: Message) -> Step:
-    old_text, policy = str(live.attributes["RedrivePolicy"]), live.redrive_policy
-    parameters = {"QueueUrl": live.url, "AttributeNames": ["RedrivePolicy"]}
-    read = Call("sqs", "get_queue_attributes", parameters)
-
-    def shows(count: int) -> Condition:
-        # SQS may return the policy with other spaces and order than it was given.
-        forms = [
-            f'"maxReceiveCount":{gap}{text}'
-            for gap in ("", " ")
-            for text in (f"{count}}}", f"{count},", f'"{count}"')
-        ]
-        select = " || ".join(f"contains(Attributes.RedrivePolicy, '{form}')" for form in forms)
-        return Condition(read, select, True, _APPLIED_WITHIN_S)
-
-    def change(text: str) -> Call:
-        parameters = {"QueueUrl": live.url, "Attributes": {"RedrivePolicy": text}}
-        return Call("sqs", "set_queue_attributes", parameters)
-
-    return Step(
-        "receives before the DLQ", live.queue, why,
-        change(json.dumps({**policy, "maxReceiveCount": count})),
-        (Condition(read, "Attributes.RedrivePolicy", old_text),),
-        until=(shows(count),),
-        undo=(change(old_text),), undo_until=(shows(int(policy["maxReceiveCount"])),),
-    )  # fmt: skip
+def _states_receives(count: int | None) -> str:
+    forms = [
+        f'"maxReceiveCount":{gap}{text}'
+        for gap in ("", " ")
+        for text in (f"{count}}}", f"{count},", f'"{count}"')
+    ]
+    return " || ".join(f"contains(Attributes.RedrivePolicy, '{form}')" for form in forms)
