@@ -9,13 +9,11 @@ from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.alarms.advice import advise
-from watchme_analysis.alarms.evidence import evidence_of
 from watchme_analysis.alarms.specification import parse_specs
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
 from watchme_analysis.text.message import message_of
 
 AT = START.to_pydatetime()
-HOUR_S = 3600.0
 AGE = {
     "name": "age", "over": "queue", "metric": "ApproximateAgeOfOldestMessage", "stat": "Maximum",
     "period_s": 60, "threshold": 600, "treat_missing_data": "notBreaching",
@@ -24,9 +22,6 @@ FAILED = {
     "name": "failed", "over": "function", "metric": "Errors", "stat": "Sum", "period_s": 60, "threshold": 0,
     "treat_missing_data": "notBreaching",
 }  # fmt: skip
-
-
-PROBES = {"name": "health", "over": "probes"}
 
 
 def minute(number):
@@ -181,49 +176,3 @@ def test_an_alarm_that_missing_points_clear_again_and_again_ignores_them():
     assert advised(world, FAILED, start=None) == []
     fewer = dict.fromkeys(range(10, 60, 10), 5.0)
     assert advised(Recorded(invocations=fewer, errors=fewer), FAILED, start=10) == []
-
-
-def backtested(**row):
-    """Return a back-test of one alarm on one resource, as far as evidence reads it."""
-    usual = {
-        "alarm": "dead", "resource": "jobs-dlq", "times_raised": 2, "false_a_week": 84.0,
-        "minutes_after_start": 30.0,
-    }  # fmt: skip
-    return pd.DataFrame([usual | row])
-
-
-FALSE = {"false": 1, "span": 7200.0}
-
-
-@together(
-    ("row", "start", "affected", "numbers", "sentence"),
-    [
-        (
-            {},
-            AT,
-            {"jobs-dlq"},
-            (1800.0, 2, 1),
-            {"alarm-evidence-fires": {"moment": minute(30), "after": 1800.0, "held": 7, "dead": 9, **FALSE}},
-        ),
-        (
-            {"minutes_after_start": None},
-            AT,
-            {"jobs-dlq"},
-            (None, 2, 1),
-            {"alarm-evidence-silent": {"moment": AT, **FALSE}},
-        ),
-        ({}, AT, (), (None, 2, 1), {"alarm-evidence-elsewhere": FALSE}),
-        ({}, None, {"jobs-dlq"}, (None, 2, 1), {"alarm-evidence-calm": FALSE}),
-        ({"false_a_week": None}, None, (), (None, 2, 0), {"alarm-evidence-calm": FALSE | {"false": 0}}),
-        ({"times_raised": None}, AT, {"jobs-dlq"}, (None, None, 0), {"alarm-evidence-none": {}}),
-    ],
-)
-def test_the_evidence_for_an_alarm_is_its_delay_and_its_false_alarms(row, start, affected, numbers, sentence):
-    # 84 false alarms a week are one in two hours.
-    found = evidence_of(
-        backtested(**row), start, 7200.0, affected, 9, lambda at: 7 if at == minute(30) else 0
-    )
-    [(key, one)] = found.items()
-    assert key == ("dead", "jobs-dlq")
-    assert (one.after_s, one.times, one.false) == numbers
-    assert messages_in(one.sentence) == sentence

@@ -36,12 +36,6 @@ def test_a_period_below_a_minute_is_evaluated_every_ten_seconds(period_s, after_
     assert run.first == START + timedelta(seconds=after_s)
 
 
-def test_an_average_hides_what_a_maximum_shows():
-    values = series([0.0, 0.0, 200.0, 0.0, 0.0] * 2)
-    assert backtest(History(values, "Average", 60), Rule(300, 50.0)).first is None
-    assert backtest(History(values, "Maximum", 60), Rule(300, 50.0)).first is not None
-
-
 def test_missing_points_follow_the_treatment():
     values = series([100.0] + [None] * 9 + [100.0])
     quiet = backtest(
@@ -126,14 +120,3 @@ def test_a_metric_without_points_is_evaluated_where_a_span_is_known():
     assert found.states.tolist() == ["ALARM"] * 3 and found.in_alarm_at_end
     sparse = backtest(History(series([None, 5.0]), "Sum", 60), Rule(60, 0.0), span)
     assert [minutes(moment) for moment in sparse.states.index] == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("stat", "values"), [("Sum", 6.0), ("Average", 3.0), ("Maximum", 5.0), ("Minimum", 1.0), ("p99", 5.0)]
-)
-def test_points_of_a_longer_period_combine_those_of_the_record(stat, values):
-    history = History(series([1.0, 5.0, 9.0, 9.0]), stat, 60)
-    aligned = history.points(Rule(120, 0.0, sliding=False))
-    assert aligned.iloc[0] == values and minutes(aligned.index[0]) == 2 and len(aligned) == 2
-    sliding = history.points(Rule(120, 0.0))
-    assert sliding.iloc[0] == values and [minutes(at) for at in sliding.index] == [2, 3, 4]

@@ -71,12 +71,3 @@ def test_few_samples_keep_the_state_where_they_are_ignored():
     assert [tuple(int((each - START) / MINUTE) for each in pair) for pair in waiting.raised] == [(4, 6)]
     with pytest.raises(InputError, match="low_samples"):
         backtest(History(values, "p99", 60), Rule(60, 50.0, low_samples="guess"))
-
-
-def test_a_rule_names_each_alarm_once_and_is_nested_to_a_limit():
-    rule = parse_rule("ALARM(a) OR (OK('b') AND ALARM(a))")
-    assert (rule.text, rule.names) == ("ALARM(a) OR (OK('b') AND ALARM(a))", ("a", "b"))
-    assert parse_rule("NOT " * 98 + "ALARM(a)").holds({"a": "ALARM"})
-    for text in ("NOT " * 100 + "ALARM(a)", "()", "ALARM(a)()"):
-        with pytest.raises(InputError):
-            parse_rule(text)

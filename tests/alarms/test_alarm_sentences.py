@@ -8,7 +8,6 @@ import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.alarms.sections import alarm_advice, spared_by_a_check
-from watchme_analysis.queues.dlq_stock import dead_lettered_by
 from watchme_analysis.queues.pipeline import pipelines
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -58,13 +57,6 @@ def test_without_an_alarm_that_reported_the_advice_says_so(dying):
     assert said.startswith("None of these alarms could be evaluated")
     (said,) = alarm_advice(vain.assign(minutes_after_start=np.nan), None, (), 0, TOKYO)
     assert said == "No incident: vain would have fired falsely."
-
-
-def test_dead_letters_are_those_of_the_window_each_queue_once(dying):
-    assert dead_lettered_by(dying, START + timedelta(minutes=110)) == 10
-    assert dead_lettered_by((*dying, *dying), START + timedelta(days=1)) == 40
-    assert dead_lettered_by(dying, START) == 0
-    assert dead_lettered_by((), START) == 0
 
 
 def test_only_a_change_that_broke_the_function_would_have_been_found_by_a_check():

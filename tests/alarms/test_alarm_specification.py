@@ -17,7 +17,6 @@ from watchme_analysis.alarms.specification import (
     MathInput,
     existing_alarms,
     parse_specs,
-    read_specs,
 )
 from watchme_analysis.alarms.trials import (
     AlarmBacktest,
@@ -28,9 +27,7 @@ from watchme_analysis.alarms.trials import (
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
 from watchme_analysis.text.message import message_of
-from watchme_analysis.window import parse_zone
 
-TOKYO = parse_zone("Asia/Tokyo")
 ENTRY = {"name": "a", "over": "queue", "metric": "M", "stat": "Sum", "period_s": 300, "threshold": 5}
 
 
@@ -62,39 +59,26 @@ def test_an_entry_becomes_a_rule_with_cloudwatchs_defaults():
 @together(
     ("remove", "fields", "refused"),
     [
-        ((), {"period_s": 10}, False),
-        ((), {"period_s": 20}, False),
         ((), {"period_s": 30}, False),
         ((), {"period_s": 60}, False),
-        ((), {"period_s": 40}, True),
         ((), {"period_s": 59}, True),
-        ((), {"period_s": 61}, True),
         ((), {"period_s": 90}, True),
         # A day of periods of less than an hour, and a week of longer ones.
         ((), {"period_s": 60, "evaluation_periods": 1440}, False),
         ((), {"period_s": 60, "evaluation_periods": 1441}, True),
-        ((), {"period_s": 10, "evaluation_periods": 1441}, True),
-        ((), {"period_s": 3540, "evaluation_periods": 25}, True),
         ((), {"period_s": 3600, "evaluation_periods": 168}, False),
         ((), {"period_s": 3600, "evaluation_periods": 169}, True),
-        ((), {"period_s": 604_800}, False),
-        ((), {"period_s": 604_860}, True),
         (("stat",), {}, True),
-        (("over",), {}, True),
-        (("period_s",), {}, True),
         (("metric",), {}, True),
         (("threshold",), {}, True),
         ((), {"of_timeout": 0.5}, True),
         ((), {"stat": "p99.9"}, False),
-        ((), {"stat": "p100"}, False),
         ((), {"stat": "p101"}, True),
-        ((), {"threshold": True}, True),
         ((), {"threshold": float("inf")}, True),
         ((), {"threshold": 10**400}, True),
         ((), {"period_s": 60.0}, True),
         ((), {"over": 5}, True),
         (("metric",), {"ratio": "Errors"}, True),
-        (("metric",), {"ratio": ["E", 5]}, True),
         ((), {"lone_point": "perhaps"}, True),
         ((), {"treat_missing_data": "perhaps"}, True),
         ((), {"evaluation_periods": 2, "datapoints_to_alarm": 3}, True),
@@ -186,20 +170,6 @@ def test_definitions_that_can_not_be_read_are_alarms_without_metrics():
     assert existing(AlarmRule='ALARM("b")') == AlarmSpec("a", "a", composite='ALARM("b")')
 
 
-def test_the_alarms_that_the_package_brings_and_a_missing_file(tmp_path):
-    assert {spec.over for spec in read_specs()} <= {"dlq", "function", "queue", "probes"}
-    path = tmp_path / "alarms.yaml"
-    path.write_text(json.dumps({"alarms": [ENTRY]}))
-    assert read_specs(path) == read_specs(str(path)) == (parsed(),)
-
-
-AGE = parsed(metric="ApproximateAgeOfOldestMessage", stat="Maximum", threshold=540)
-LIFE = {"max_receive_count": 3, "visibility_timeout_s": 180.0}
-
-
-RUN = AlarmRun(((at(0), at(1)),), pd.Series(dtype="string"))
-
-
 @together(
     ("raised", "start", "elsewhere", "minutes", "false", "lead"),
     [
@@ -272,28 +242,6 @@ def tried(spec, *points):
     [found] = backtest_alarms(Tables(metrics=[one for part in points for one in part]), (flow,), (spec,))
     raised = [] if found.run is None else [tuple(pair) for pair in found.run.raised]
     return found, raised, messages_in(message_of(found.note))
-
-
-def test_an_alarm_of_a_shorter_period_is_tried_on_the_recorded_one():
-    spec = replace(parsed(), rule=replace(parsed().rule, period_s=60))
-    found, raised, notes = tried(spec, recorded("M", 1.0, 9.0, 1.0, 1.0))
-    assert raised == [(at(2), at(3))]
-    assert found.run.uncertainty_s == 240.0
-    assert notes["trial-coarse"] == {"period": "300", "earlier": "240"}
-    exact, _, none = tried(parsed(), recorded("M", 1.0, 9.0))
-    assert (exact.run.uncertainty_s, none) == (0.0, {})
-
-
-def test_few_samples_are_ignored_where_they_were_counted():
-    spec = parsed(stat="p50", low_samples="ignore")
-    values = recorded("M", 1.0, 9.0, 1.0, stat="p50")
-    _, raised, notes = tried(spec, values, recorded("M", 20.0, 19.0, 20.0, stat="SampleCount"))
-    assert (raised, notes) == ([], {}), "p50 needs twenty samples"
-    _, raised, notes = tried(spec, values)
-    assert raised == [(at(2), at(3))]
-    assert set(notes) - {"sentences"} == {"trial-no-samples"}
-    short = replace(spec, rule=replace(spec.rule, period_s=60))
-    assert {"trial-no-samples", "trial-coarse"} <= set(tried(short, values)[2])
 
 
 def test_a_ratio_an_expression_and_a_share_of_the_timeout_are_compared_in_their_units():

@@ -105,24 +105,6 @@ def test_the_alarms_of_a_case_are_tried_like_proposed_ones(failing):
     assert frame.loc["both", "first"] >= frame.loc["dead", "first"]
 
 
-@pytest.mark.slow(fast=2)
-@pytest.mark.parametrize(
-    ("changed", "note"),
-    [
-        ({"Period": 30}, "Points of 60 s only: it can have fired up to 30 s earlier."),
-        (
-            {"EvaluateLowSampleCountPercentile": "ignore"},
-            "SampleCount is not in the case: evaluated always.",
-        ),
-        ({"EvaluateLowSampleCountPercentile": "evaluate"}, ""),
-    ],
-)
-def test_what_a_trial_can_not_know_is_noted(failing, changed, note):
-    case = Held(failing, alarms=described({**PLAIN, **changed}))
-    [tried] = backtest_alarms(case, pipelines(case), existing_alarms(case))
-    assert tried.note == note
-
-
 def probed(*failed):
     rows = [
         {
@@ -195,32 +177,6 @@ def test_people_noticed_when_they_first_touched_what_was_affected():
 
 
 @pytest.mark.slow
-def test_the_lead_is_counted_until_people_noticed(failing):
-    specs = read_specs()
-    tried = backtest_alarms(failing, pipelines(failing), specs)
-    start, seen = AT + pd.Timedelta(minutes=601), AT + pd.Timedelta(minutes=700)
-    frame = backtest_frame(tried, start, DAY_S, seen).set_index("alarm")
-    row = frame.loc["dlq_visible_gt_10_avg_300s_1of1"]
-    assert row["minutes_after_start"] + row["lead_minutes"] == pytest.approx(99)
-
-
-@pytest.mark.slow
-def test_a_job_that_runs_once_a_night_can_not_fail_three_times_an_hour():
-    world = World()
-    for values in world.at.values():
-        values[:] = 0.0
-    world.run(180, 5, 1.5, failed=5)
-    found = advise(world, pipelines(world), read_specs(), AT + pd.Timedelta(minutes=180), DAY_S)
-    [rate] = [each for each in found if each.alarm == "error_rate_gt_10pct_300s_3of12"]
-    assert "at most 1 of 12 periods" in rate.finding
-    assert rate.effect.startswith("fires 1 min after the start")
-    frame = backtest_frame(backtest_alarms(world, pipelines(world), read_specs()), AT, DAY_S).set_index(
-        "alarm"
-    )
-    assert frame.loc["error_rate_gt_10pct_300s_3of12", "times_raised"] == 0
-
-
-@pytest.mark.slow
 def test_what_is_not_published_moves_only_what_is_named(failing):
     frame = unpublished_sensitivity(failing, pipelines(failing), read_specs(), DAY_S)
     assert set(frame.columns) >= {
@@ -232,19 +188,6 @@ def test_what_is_not_published_moves_only_what_is_named(failing):
         "rings_ok",
     }
     assert "dlq_visible_gt_10_avg_300s_1of1" not in set(frame["alarm"])
-
-
-@pytest.mark.slow
-def test_an_alarm_that_stands_since_other_trouble_tells_nothing_and_is_not_in_vain(failing):
-    specs = [spec for spec in read_specs() if spec.name == "dlq_visible_gt_10_avg_300s_1of1"]
-    tried = backtest_alarms(failing, pipelines(failing), specs)
-    began = tried[0].run.first
-    start, span = began + 5 * HOUR, {"jobs-dlq": [(began - HOUR, began + HOUR)]}
-    (row,) = backtest_frame(tried, start, DAY_S, elsewhere=span).itertuples()
-    assert row.in_alarm_at_end and row.first == began
-    assert pd.isna(row.minutes_after_start) and row.false_a_week == 0
-    (row,) = backtest_frame(tried, start, DAY_S).itertuples()
-    assert pd.isna(row.minutes_after_start) and row.false_a_week == 7
 
 
 @pytest.mark.slow(fast=1)
@@ -261,24 +204,3 @@ def test_rings_for_another_incident_are_none_of_this_one_in_lessons_too(hours):
     assert row.times_raised and pd.isna(row.minutes_after_start) and row.false_a_week == 0
     [age] = advise(world, pipelines(world), [spec], start, DAY_S, span)
     assert age.effect == "does not fire for the incident, no false alarm"
-
-
-@pytest.mark.parametrize(("joined", "known"), [("AND", False), ("OR", False), ("OR TRUE OR", True)])
-def test_a_composite_alarm_that_hangs_on_one_that_could_not_be_tried_is_not_called_silent(
-    failing, joined, known
-):
-    specs = {
-        "alarms": [
-            {"name": "seen", "over": "queue", "metric": "NumberOfMessagesReceived", "stat": "Sum",
-             "period_s": 60, "threshold": 0},
-            {"name": "unseen", "over": "queue", "metric": "NumberOfMessagesReceived", "stat": "p99",
-             "period_s": 60, "threshold": 0},
-            {"name": "both", "over": "queue", "composite": f"ALARM(seen) {joined} ALARM(unseen)"},
-        ]
-    }  # fmt: skip
-    tried = {
-        item.spec.name: item for item in backtest_alarms(failing, pipelines(failing), parse_specs(specs))
-    }
-    assert tried["seen"].run.raised and tried["unseen"].run is None
-    assert (tried["both"].run is not None) is known
-    assert known or "depends on unseen" in tried["both"].note

@@ -44,12 +44,6 @@ def test_a_late_point_does_not_ring_too_early(points, before):
     assert evaluate([POINTS[point] for point in points], 3, 3, "missing", before) == before
 
 
-def test_one_breaching_point_rings_where_one_is_enough():
-    assert evaluate([None, None, True], 1, 1, "missing") == "ALARM"
-    assert evaluate([None, None, True], 3, 1, "notBreaching") == "ALARM"
-    assert evaluate([None, None, True], 3, 1, "ignore") == "ALARM"
-
-
 @pytest.mark.parametrize(
     ("periods", "needed", "treatment", "state"),
     [(3, 4, "missing", "OK"), (3, 0, "missing", "OK"), (3, 2, "guess", "OK"), (3, 2, "missing", "FINE")],

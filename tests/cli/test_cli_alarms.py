@@ -11,7 +11,7 @@ from worlds.shorter_case import write_shorter
 
 from watchme_analysis.cli.alarms import alarms
 from watchme_analysis.errors import InputError
-from watchme_analysis.text.message import Choice, Names, Resource, message
+from watchme_analysis.text.message import Choice, Resource, message
 
 
 @pytest.fixture
@@ -22,34 +22,6 @@ def evidence(tmp_path):
 
 def backtest(folder, *options):
     return CliRunner().invoke(alarms, ["backtest", str(folder), *options], catch_exceptions=False)
-
-
-@pytest.mark.slow
-def test_what_would_be_better_is_printed_beside_the_back_test(shorter):
-    result = backtest(shorter.path)
-    assert result.exit_code == 0
-    better = " ".join(result.output.partition("better: ")[2].split())
-    assert (
-        "age_gt_600_max_60s_1of1 on asr-queue: A message that always fails moves to the DLQ after" in better
-    )
-    assert "instead: age above 270 s, 1 of 60 points, and an alarm on the first message in the DLQ" in better
-    assert "It fires 6 times for one incident" in better
-    first = " ".join(result.output.split("alarm  ")[0].split())
-    assert (
-        "error_rate_gt_10pct_300s_3of12 on asr-worker fires first without false alarms or repetitions"
-        in first
-    )
-    assert "By then 0 of 10 messages were seen in dead-letter queues" in first
-    assert "The incident began with new code deployed on asr-worker at 2025-11-18 10:42" in first
-
-
-@pytest.mark.slow
-def test_alarms_that_watch_nothing_in_the_case_are_named(bundled):
-    result = backtest(bundled("health-healthy").path)
-    assert "never fired: 8 of 8" in result.output
-    said = result.output[result.output.index("not evaluated") :]
-    assert "age_gt_600_max_60s_1of1" in said
-    assert "health-checks" not in said
 
 
 def test_alarms_of_a_file_are_tried_against_when_people_noticed(shorter, tmp_path, monkeypatch):
@@ -92,23 +64,6 @@ def own(tmp_path):
     file = tmp_path / "own.yaml"
     file.write_text(OWN)
     return file
-
-
-def test_a_back_test_prints_what_fired_and_what_could_not(watchme, small_case, own):
-    ended = watchme("alarms", "backtest", small_case.path, "--spec", own, columns=200)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    start, calm, heads, row, never, without = lines_of(ended.stdout)
-    assert start == said("backtest-no-start", known=Choice("unknown"))
-    assert calm == said("alarms-first-vain", alarms=Names(("health-checks",), limit=1))
-    columns = (
-        "alarm", "resource", "first", "cleared", "times-raised", "minutes-after-start", "lead-minutes",
-        "false-a-week", "in-alarm-at-end",
-    )  # fmt: skip
-    assert heads == one_line(" ".join(said(f"backtest-column-{name}") for name in columns))
-    # One false alarm in the 31 seconds of the case: 604,800 / 31 = 19,509.7 a week.
-    assert row == "health-checks /health from outside 12-11 10:00 - 1 - - 19509.7 " + said("print-yes")
-    assert never == said("backtest-never", never=1, alarms=2, untried=0)
-    assert without == said("backtest-not-evaluated", alarms=Names(("dead",), limit=1))
 
 
 def test_a_back_test_has_its_rows_in_json(watchme, small_case, own):

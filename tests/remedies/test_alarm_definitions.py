@@ -14,13 +14,12 @@ from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.alarms.backtest import Rule
-from watchme_analysis.alarms.chains import Chain, cannot_fire
+from watchme_analysis.alarms.chains import Chain
 from watchme_analysis.alarms.evidence import Evidence, is_better_together
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.remedies.alarm_definitions import (
     AlarmRequest,
-    defined,
     differs,
     is_other_watch,
     is_same_watch,
@@ -33,21 +32,6 @@ from watchme_analysis.remedies.alarm_export import exported, health_check_usd
 from watchme_analysis.text.message import message
 
 TOPIC = "arn:aws:sns:ap-southeast-2:123456789012:on-call"
-
-
-def test_an_age_that_no_failing_message_reaches_is_reported_with_its_arithmetic():
-    spec = AlarmSpec("age", "queue", ("ApproximateAgeOfOldestMessage",), "Maximum", Rule(60, 600.0))
-    settings = RecordedSettings(visibility_timeout_s=180.0, max_receive_count=3)
-    chains = [Chain(name, None, None, settings) for name in ("a", "b")]
-    [said] = cannot_fire(spec, chains)
-    values = {name: getattr(value, "seconds", None) for name, value in said.values.items()}
-    assert (values["total"], values["needed"], values["better"]) == (540.0, 600.0, 270.0)
-    assert said.values["queues"].items == ("a", "b")
-    assert not cannot_fire(replace(spec, rule=Rule(60, 500.0)), chains)
-    assert not cannot_fire(spec, [Chain("a", None, None, RecordedSettings())])
-    long = AlarmSpec("long", "function", ("Duration",), "Maximum", Rule(300, 800_000.0))
-    [said] = cannot_fire(long, [Chain(None, "f", None, RecordedSettings(function_timeout_s=30.0))])
-    assert said.id == "alarm-duration-is-never-reached"
 
 
 def test_a_composite_alarm_is_used_only_where_the_back_test_shows_that_it_is_better():
@@ -239,20 +223,6 @@ def test_differences_of_two_alarms(change, is_different, is_same_rule, is_other)
     assert differs(EXISTING, other) == is_different
     assert is_same_watch(EXISTING, other) == is_same_rule
     assert is_other_watch(EXISTING, other) == is_other
-
-
-def test_metrics_of_an_expression_are_compared():
-    def alarm(name="Errors", period=60, expression="m"):
-        metric = {"Namespace": "AWS/Lambda", "MetricName": name, "Dimensions": []}
-        stat = {"Metric": metric, "Period": period, "Stat": "Sum"}
-        return {"Metrics": [{"Id": "e", "Expression": expression}, {"Id": "m", "MetricStat": stat}]}
-
-    assert not differs(alarm(), {"Metrics": alarm()["Metrics"][::-1]})
-    assert differs(alarm(), alarm(period=300))
-    assert not is_other_watch(alarm(), alarm(period=300, expression="2 * m"))
-    assert is_other_watch(alarm(), alarm(name="Throttles"))
-    assert is_other_watch(alarm(), {**alarm(), "AlarmRule": "FALSE"})
-    assert defined(None) is None
 
 
 def test_an_update_keeps_what_people_have_set():

@@ -15,14 +15,12 @@ from watchme_analysis.alarms.backtest import Rule
 from watchme_analysis.alarms.chains import Chain
 from watchme_analysis.alarms.evidence import Evidence
 from watchme_analysis.alarms.specification import AlarmSpec, read_specs
-from watchme_analysis.cloudwatch.account_state import Scope, describe_alarms
+from watchme_analysis.cloudwatch.account_state import describe_alarms
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
-from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.remedies.alarm_definitions import MARK, AlarmRequest, wanted_alarms
 from watchme_analysis.remedies.alarms import (
     alarm_plan,
-    live_chains,
     plan_alarms,
     plan_verification,
     read_topic,
@@ -255,34 +253,6 @@ def test_a_composite_alarm_is_tested_through_its_members(aws, composite, tmp_pat
     assert both["StateValue"] == "OK"
 
 
-@pytest.mark.slow(fast=2)
-@pytest.mark.usefixtures("topic")
-@pytest.mark.parametrize(
-    ("rule", "names", "note"),
-    [
-        ('OK("a") AND ALARM("b")', ["both", "a"], "alarm-verify-rule"),
-        ('ALARM("stops")', ["both"], "alarm-verify-acts"),
-        ("FALSE", ["stops"], "alarm-verify-acts"),
-    ],
-)
-def test_an_alarm_that_cannot_be_tested_safely_is_left_alone(aws, composite, rule, names, note):
-    composite(rule)
-    cloudwatch().put_metric_alarm(
-        AlarmName="tested",
-        Namespace="AWS/SQS",
-        MetricName="NumberOfMessagesSent",
-        Statistic="Sum",
-        Period=300,
-        EvaluationPeriods=1,
-        Threshold=1.0,
-        ComparisonOperator="GreaterThanThreshold",
-        AlarmActions=[f"{TOPIC}-other"],
-    )
-    plan = plan_verification(aws, [*names, "tested"])
-    assert note in {each.id for each in plan.notes}
-    assert [step.resource for step in plan.steps] == ["tested", "tested"]
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("system", "topic")
 def test_a_notification_that_fails_is_reported_and_the_state_restored(aws, request_of, tmp_path):
@@ -418,50 +388,3 @@ def test_which_alarms_are_tested():
     each = verify_plan(MemoryQueues(), alarms, by_name, each_alarm=True)
     assert messages_in(each.title) == {"alarm-verify-plan": {"count": 4}}
     assert refusal(verify_plan, MemoryQueues(), alarms[:3], by_name) == {"error-alarms-untestable": {}}
-
-
-ARN = "arn:aws:sqs:eu-west-1:123456789012:"
-
-
-def queue(name, dlq=None, **more):
-    policy = f'{{"deadLetterTargetArn": "{ARN}{dlq}", "maxReceiveCount": 3}}'
-    return {
-        "QueueArn": ARN + name,
-        "VisibilityTimeout": "60",
-        **({"RedrivePolicy": policy} if dlq else {}),
-        **more,
-    }
-
-
-def test_chains_of_the_account():
-    memory = MemoryQueues(rate_limits=FAST)
-    memory.responses["get_function_configuration"] = lambda made: {"Timeout": len(made["FunctionName"])}
-
-    def mapping(name):
-        return {"EventSourceArn": ARN + name}
-
-    scope = Scope(
-        queues={
-            "jobs": queue("jobs", "jobs-dlq"), "jobs-dlq": queue("jobs-dlq"),
-            "drained-dlq": queue("drained-dlq"), "chained-dlq": queue("chained-dlq", "last-dlq"),
-            "last-dlq": queue("last-dlq"), "free": queue("free"),
-        },
-        dead_letter=["jobs-dlq", "drained-dlq", "chained-dlq", "last-dlq"],
-        functions=["ab", "abc", "lonely"],
-        mappings={"ab": [mapping("jobs"), mapping("drained-dlq")], "abc": [mapping("jobs")], "lonely": []},
-    )  # fmt: skip
-
-    def settings(receives=3, timeout_s=None):
-        return RecordedSettings(
-            visibility_timeout_s=60.0, max_receive_count=receives, function_timeout_s=timeout_s
-        )
-
-    # A queue that two functions drain is in two chains; a DLQ has one only if it is drained, or has a DLQ.
-    assert live_chains(memory, scope) == (
-        Chain("jobs", "ab", "jobs-dlq", settings(timeout_s=2.0)),
-        Chain("jobs", "abc", "jobs-dlq", settings(timeout_s=3.0)),
-        Chain("drained-dlq", "ab", None, settings(None, 2.0)),
-        Chain("chained-dlq", None, "last-dlq", settings()),
-        Chain("free", None, None, settings(None)),
-        Chain(None, "lonely", None, RecordedSettings(function_timeout_s=6.0)),
-    )

@@ -1,25 +1,18 @@
 """Deployments against a Lambda that really runs the code: tested, switched, watched, and rolled back."""
 
-import base64
-import hashlib
-import io
 import json
-import os
 import threading
-import zipfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 from worlds.kills import kills, restarted
 from worlds.lambda_front import zipped
-from worlds.memory_queues import MemoryQueues
-from worlds.messages import messages_in, refusal
+from worlds.messages import messages_in
 from worlds.stored_case import store_case
 
 from watchme_analysis.cli.deploy import deploy
 from watchme_analysis.cloudwatch import session
-from watchme_analysis.errors import ServiceError
 from watchme_analysis.remedies.apply import apply_plan
 from watchme_analysis.remedies.deployment import (
     DeploymentOptions,
@@ -180,13 +173,6 @@ def test_a_weighted_alias_states_the_share_of_the_new_version(aws, lambdas, tmp_
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
 
 
-def test_a_log_without_reports_refuses_the_watch(memory, tmp_path):
-    logging = {"LogFormat": "JSON", "SystemLogLevel": "WARN"}
-    memory.responses["get_function_configuration"]["LoggingConfig"] = logging
-    assert "error-deploy-no-reports" in refusal(planned_in, memory, tmp_path, NEW, watch_s=60.0)
-    assert planned_in(memory, tmp_path, NEW).remedy == "deploy"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [NEW, PARTIAL], ids=["good", "partial"])
 def test_a_deployment_killed_at_any_moment_ends_as_an_unkilled_one(aws, lambdas, tmp_path, code, subtests):
@@ -241,91 +227,6 @@ def test_the_commands(lambdas, tmp_path):
     assert read_journal(tmp_path / "plan.json.journal.jsonl").event("plan") == "done"
 
 
-@pytest.fixture
-def memory(tmp_path):
-    """An account with the function `orders`, whose code is a file."""
-    old = tmp_path / "old.zip"
-    old.write_bytes(zipped(lambda_function=OLD))
-    account = MemoryQueues()
-    account.responses = {
-        "get_function_configuration": {
-            "Handler": "lambda_function.lambda_handler", "Runtime": "python3.12", "PackageType": "Zip",
-            "CodeSha256": code_hash(old.read_bytes()),
-        },
-        "get_function": {"Code": {"Location": old.as_uri()}},
-        "get_alias": {"FunctionVersion": "4"},
-    }  # fmt: skip
-    return account
-
-
-def readable(code):
-    """Return a zip whose files everybody may read, as Lambda needs it."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        entry = zipfile.ZipInfo("lambda_function.py")
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, code)
-    return made.getvalue()
-
-
-def planned_in(memory, tmp_path, code, *, skip_check=False, **options):
-    package = tmp_path / "package.zip"
-    package.write_bytes(readable(code))
-    settings = DeploymentOptions(**{"events": [("event", EVENT)], "watch_s": 0.0, **options})
-    return plan_deployment(package, NAME, memory, tmp_path / "plan.json", settings, skip_check=skip_check)
-
-
-def code_hash(data):
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
-
-
-def content(path):
-    return {"$file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-def test_what_refuses_a_deployment(memory, tmp_path):
-    def planned(code=NEW, **options):
-        return planned_in(memory, tmp_path, code, **options)
-
-    found = planned(MISSING)
-    assert found.verdict == message("deploy-problems", count=1)
-    assert planned(MISSING, skip_check=True).risks[0] == found.problems[0]
-    configuration = memory.responses["get_function_configuration"]
-    configuration["PackageType"] = "Image"
-    assert "error-function-image" in refusal(planned)
-    del configuration["PackageType"]  # Lambda leaves it out for a zip
-    assert planned().remedy == "deploy"
-    # The code to go back to must be that which runs.
-    configuration["CodeSha256"] = "other"
-    assert "error-code-not-running" in refusal(planned, error=ServiceError)
-    memory.responses["get_function"] = {"Code": {"Location": (tmp_path / "gone").as_uri()}}
-    assert "error-code-not-downloaded" in refusal(planned, error=ServiceError)
-
-
-def test_a_folder_is_packed_the_same_way_each_time(memory, tmp_path):
-    folder = tmp_path / "folder"
-    (folder / "lib" / "__pycache__").mkdir(parents=True)
-    (folder / "lambda_function.py").write_text(NEW)
-    (folder / "lib" / "tool.sh").write_text("exit")
-    (folder / "lib" / "tool.sh").chmod(0o755)
-    (folder / "lib" / "__pycache__" / "a.pyc").write_text("compiled")
-    packed = []
-    for at in (1, 2):
-        os.utime(folder / "lambda_function.py", (at, at))
-        plan_path = tmp_path / f"{at}.json"
-        plan_deployment(folder, NAME, memory, plan_path, DeploymentOptions(), skip_check=True)
-        packed.append(plan_path.with_name(f"{at}.json.package.zip").read_bytes())
-    assert packed[0] == packed[1]
-    with zipfile.ZipFile(io.BytesIO(packed[0])) as archive:
-        entries = [
-            (each.filename, oct(each.external_attr >> 16), each.compress_type) for each in archive.filelist
-        ]
-        assert archive.read("lambda_function.py").decode() == NEW
-    assert entries == [
-        ("lambda_function.py", "0o644", zipfile.ZIP_DEFLATED), ("lib/tool.sh", "0o755", zipfile.ZIP_DEFLATED)
-    ]  # fmt: skip
-
-
 SENT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
 
@@ -375,15 +276,3 @@ def test_the_newest_message_of_each_dlq_of_the_function(case):
     ]
     [(shown, event)] = recorded_events([], case, "another", "ja")
     assert (shown, event["Records"][0]["messageId"]) == (label("other-dlq", "ja"), "m5")
-
-
-def test_files_come_before_messages_and_bad_ones_are_refused(case, tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text('{"Records": []}')
-    both = recorded_events([path], case, "worker", "en")
-    assert (both[0], len(both)) == (("a.json", {"Records": []}), 3)
-    assert "error-deploy-no-message" in refusal(recorded_events, [], case, "absent", "en")
-    assert "error-event-unreadable" in refusal(recorded_events, [tmp_path / "b"], None, "worker", "en")
-    for text in ("{", "[" * 100_000):
-        path.write_text(text)
-        assert "error-event-no-json" in refusal(recorded_events, [path], None, "worker", "en")

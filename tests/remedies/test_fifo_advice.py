@@ -6,7 +6,7 @@ from worlds.messages import messages_in
 from worlds.stored_case import case_of
 
 from watchme_analysis.remedies.fifo_advice import Groups, advice_of, groups_of_case, kinds_of
-from watchme_analysis.simulation.scenarios import Comparison, Load, arrivals_of
+from watchme_analysis.simulation.scenarios import Comparison, Load
 from watchme_analysis.simulation.settings import Outcome, PollerSettings, QueueSettings, Settings
 
 
@@ -51,21 +51,6 @@ def test_the_reasons_have_the_numbers_of_the_case():
     }  # fmt: skip
     free = replace(BASE, poller=PollerSettings(10))
     assert "fifo-advice-criterion" in {each.id for each in advised({}, {}, {}, free).reasons}
-
-
-def test_a_simulated_fifo_queue_has_batches_of_ten_and_no_window():
-    base, fifo, fair = kinds_of(replace(BASE, poller=PollerSettings(20, 5.0, 2)), Load((1.0,)))
-    assert fifo.settings.poller == PollerSettings(10, 0.0, 2)
-    assert (fifo.settings.queue.is_fifo, fair.settings.queue.is_fair) == (True, True)
-    assert base.settings.poller == fair.settings.poller
-
-
-def test_groups_of_a_load_have_the_shares_of_the_case():
-    load = Groups({"a": 900, "b": 100}, {"b": 50}).of_load(Load((2000.0,), failing_share=0.05))
-    arrivals = arrivals_of(load, 1)
-    assert {arrivals.groups[message] for message in arrivals.failing} == {1}
-    assert 150 < list(arrivals.groups).count(1) < 250
-    assert 70 < len(arrivals.failing) < 130
 
 
 def row(message_id, body, queue="orders-dlq", source="orders", **more):

@@ -5,12 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-import boto3
 import pytest
 from worlds.aws_front import FAST
 from worlds.event_sources import Orders
-from worlds.messages import messages_in, refusal
-from worlds.stored_case import case_of, store_case
+from worlds.messages import messages_in
+from worlds.stored_case import case_of
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.fifo_checks import checks_after, checks_before
@@ -21,7 +20,6 @@ from watchme_analysis.remedies.fifo_source import (
     messages_of_case,
     prepared,
     read_source,
-    read_traffic,
 )
 from watchme_analysis.remedies.live_queue import Queue
 from watchme_analysis.storage.journal import DONE
@@ -115,20 +113,6 @@ def test_a_queue_whose_producers_send_groups_already_passes_each_check():
     assert found(delayed, traffic=replace(QUIET, most_delayed=3.0))["delays"][0] == "note"
 
 
-def test_the_quotas_themselves_are_allowed():
-    # 300 calls a second and 120,000 messages in flight.
-    at_limit = replace(QUIET, peak_per_minute=18_000.0, most_in_flight=120_000.0)
-    checks = found(traffic=at_limit)
-    assert (checks["throughput"][0], checks["in_flight"][0]) == ("ok", "ok")
-    above = replace(at_limit, peak_per_minute=18_001.0, most_in_flight=120_001.0)
-    checks = found(traffic=above)
-    assert (checks["throughput"][0], checks["in_flight"][0]) == ("note", "problem")
-    slow = replace(OPTIONS, is_high_throughput=False)
-    assert found(options=slow, traffic=above)["throughput"][0] == "problem"
-    assert found(messages=Messages({"a" * 128: 1, "!~": 1}))["groups"][0] == "note"
-    assert found(messages=Messages({"a" * 129: 1}))["group_ids"][0] == "problem"
-
-
 def row(message_id, body, queue="orders-dlq", source="orders", sent_s=None, **more):
     sent_at = None if sent_s is None else SENT + timedelta(seconds=sent_s)
     return {
@@ -177,47 +161,6 @@ def aws():
     return Aws(rate_limits=FAST)
 
 
-ALARM = {
-    "Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Threshold": 1, "Period": 60,
-    "Statistic": "Maximum", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1,
-}  # fmt: skip
-
-
-def alarm_on(queue, name):
-    dimensions = [{"Name": "QueueName", "Value": queue}]
-    boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, Dimensions=dimensions, **ALARM)
-
-
-def test_all_that_a_migration_needs_of_the_account_is_read(world, aws):
-    alarm_on("orders-dlq", "dead")
-    alarm_on("other", "elsewhere")
-    source, name, dlq = read_source(aws, "orders")
-    [mapping] = world.front.event_sources.mappings.values()
-    assert (name, dlq) == ("orders.fifo", "orders-dlq.fifo")
-    assert (source.queue.url, source.queue.tags) == (world.url, {"team": "shop"})
-    assert source == Source(
-        source.queue, source.dlq, mapping, None, source.timeout_s, (("dead", "orders-dlq"),), {}, []
-    )
-    # New queues that exist, and a mapping of the new queue with the same function, are read as well.
-    world.sqs.create_queue(QueueName="v2.fifo", Attributes={"FifoQueue": "true"})
-    sources = world.front.event_sources
-    sources.create({"EventSourceArn": ARN + "v2.fifo", "FunctionName": "orders-worker", "BatchSize": 10})
-    source, *names = read_source(aws, "orders", "v2")
-    assert (names, list(source.existing)) == (["v2.fifo", "v2-dlq.fifo"], ["v2.fifo"])
-    assert [each["EventSourceArn"] for each in source.existing_mappings] == [ARN + "v2.fifo"]
-    # Another function polls the new queue; the old one has no mapping that is enabled, or several.
-    sources.create({"EventSourceArn": ARN + "orders.fifo", "FunctionName": "other", "BatchSize": 10})
-    assert "error-fifo-polled" in refusal(read_source, aws, "orders")
-    [uuid] = [key for key, each in sources.mappings.items() if each == mapping]
-    for mappings, numbers in (
-        ({uuid: {**mapping, "State": "Disabled"}}, ("1", "0")),
-        ({uuid: mapping, "u-2": {**mapping, "UUID": "u-2"}}, ("2", "2")),
-    ):
-        sources.mappings = mappings
-        refused = refusal(read_source, aws, "orders")["error-fifo-mappings"]
-        assert (refused["number"], refused["enabled"]) == numbers
-
-
 def test_a_queue_without_dlq_is_migrated(world, aws):
     world.sqs.create_queue(QueueName="plain")
     world.front.event_sources.create({"EventSourceArn": ARN + "plain", "FunctionName": "orders-worker"})
@@ -225,48 +168,6 @@ def test_a_queue_without_dlq_is_migrated(world, aws):
     assert (source.dlq, name, dlq) == (None, "plain.fifo", "plain-dlq.fifo")
     steps = {step.name for step in migration_plan(aws, source, MigrationOptions(name, dlq, "id")).steps}
     assert "create queue" in steps and not steps & {"create DLQ", "count DLQ"}
-
-
-def test_traffic_of_fourteen_days(world, aws):
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
-    minutes = {3: 10, 13: 0, 63: 20, 64: 5, 14 * 24 * 60 + 1: 1000}  # a minute without messages is silence
-    for minute, sent in minutes.items():
-        world.measure("orders", "NumberOfMessagesSent", sent, (datetime.now(UTC) - now).seconds + 60 * minute)
-    world.measure("orders", "ApproximateNumberOfMessagesNotVisible", 7, 600)
-    assert read_traffic(aws, "orders", now) == Traffic(14.0, 20.0, 3600.0, 7.0, None)
-    assert read_traffic(aws, "other", now) == Traffic(14.0)
-
-
-def test_options_are_filled_in_and_variables_are_looked_up(world, aws, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # without watchme.toml
-    bodies = [json.dumps({"order_id": f"o-{n}", "placed_at": f"2026-03-02T04:{n:02}:00Z"}) for n in range(6)]
-    case = store_case(tmp_path / "case", queue_messages=[row(str(n), body) for n, body in enumerate(bodies)])
-    for minute in (5, 125):
-        world.measure("orders", "NumberOfMessagesSent", 1, 60 * minute)
-    wanted = MigrationOptions(switches=(Switch("checkout", "QUEUE_URL"),), is_content_based=True)
-    _, options, _, messages = prepared(aws, "orders", wanted, case=case)
-    assert options == MigrationOptions(
-        "orders.fifo",
-        "orders-dlq.fifo",
-        "order_id",
-        ("placed_at",),
-        switches=(Switch("checkout", "QUEUE_URL", world.url, world.url + ".fifo"),),
-        is_content_based=True,
-        window_s=10_800.0,  # one and a half times the silence of two hours
-    )
-    assert messages.count == 6
-    assert "error-fifo-no-key" in refusal(prepared, aws, "orders", wanted)
-
-    # A variable may hold the ARN or the name as well.
-    def switched(value, variable="QUEUE_URL"):
-        variables = {"Variables": {"QUEUE_URL": value}}
-        world.functions.update_function_configuration(FunctionName="checkout", Environment=variables)
-        wanted = MigrationOptions(switches=(Switch("checkout", variable),))
-        return prepared(aws, "orders", wanted, group_key="id")[1].switches[0].new
-
-    assert [switched(old) for old in (ARN + "orders", "orders")] == [ARN + "orders.fifo", "orders.fifo"]
-    for variable, is_set in (("QUEUE_URL", "yes"), ("ABSENT", "no")):
-        assert refusal(switched, "another", variable)["error-fifo-variable"]["is_set"] == is_set
 
 
 def migrated(world, aws):
@@ -314,28 +215,6 @@ def test_every_message_is_accounted_for_or_reported(world, aws):
     account = messages_in(new.sentence)["fifo-account"]
     assert (new.status, account["unexplained"], account["uncertain"]) == ("problem", 1, 0)
     assert (states.rule, states.status) == ("mappings", "problem")
-
-
-def test_the_states_of_mappings_and_alarms_after_a_migration(world, aws):
-    plan, journal, _ = migrated(world, aws)
-    sources = world.front.event_sources
-    [uuid] = sources.mappings
-    sources.create({"EventSourceArn": ARN + "orders.fifo", "FunctionName": "orders-worker", "BatchSize": 10})
-    alarm_on("orders", "late")
-
-    def states():
-        return [(each.rule, each.status) for each in checks_after(aws, plan, journal)[2:]]
-
-    assert states() == [("mappings", "problem"), ("alarms", "note")]
-    sources.mappings[uuid]["State"] = "Disabled"
-    alarm_on("orders.fifo", "late 2")
-    assert states() == [("mappings", "ok")]
-    # A new queue without a DLQ: only the old DLQ is read.
-    world.sqs.set_queue_attributes(QueueUrl=world.url_of("orders.fifo"), Attributes={"RedrivePolicy": ""})
-    dead = [check.sentence.values["dead"].number for check in checks_after(aws, plan, journal)[:2]]
-    assert dead == [-3, 0]
-    for last in ({}, {"count messages": {"event": "started"}}):
-        assert "error-fifo-not-applied" in refusal(checks_after, aws, plan, SimpleNamespace(last=last))
 
 
 def test_the_commands_check_plan_and_print_the_policy(front, moto_port, watchme, tmp_path):

@@ -237,23 +237,6 @@ def statement(arn):
     return {"Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "sqs:*", "Resource": arn}
 
 
-@pytest.mark.slow
-def test_a_migration_is_planned_again_after_it_was_undone(world, aws, tmp_path):
-    plan = ready(world, aws)
-    apply_plan(plan, tmp_path / "j", aws)
-    with pytest.raises(InputError, match="0 of them enabled"):
-        planned(aws)
-    world.age(7200)
-    apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", aws)
-    again = planned(aws)
-    names = {step.name for step in again.steps}
-    assert not names & {"create queue", "create DLQ", "create mapping"}
-    world.age(7200)
-    world.sent.clear()
-    assert apply_plan(again, tmp_path / "again", aws).outcome == "complete"
-    assert states(world) == MIGRATED
-
-
 def test_plans_are_refused_for_what_can_not_be_migrated(world, aws):
     with pytest.raises(InputError, match="FIFO queue already"):
         planned(aws, "orders.fifo")

@@ -16,7 +16,6 @@ import pytest
 from worlds.kills import kills
 from worlds.messages import refusal
 from worlds.shorter_case import BROKEN, write_shorter
-from worlds.stored_case import store_case
 
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError, ServiceError
@@ -25,15 +24,12 @@ from watchme_analysis.remedies.guard import (
     GuardSettings,
     LocalHost,
     ManagedHost,
-    decide,
     evidence_commands,
 )
 from watchme_analysis.remedies.guard_backtest import backtest, backtest_guard
-from watchme_analysis.storage.journal import open_journal
 
 START = datetime(2025, 11, 21, 1, tzinfo=UTC)
 URL = "http://127.0.0.1:1/health"
-HEALTH = "http://192.0.2.1:8000/health"
 SETTINGS = GuardSettings(URL, cooldown_s=60, most_per_day=2, recovery_s=20)
 APP = """
 import asyncio, os, time
@@ -120,18 +116,6 @@ def runs(folder, number, settings, host, commands=None, **options):
     return [each.id for each in notified], [each.id for each in reported], rows
 
 
-def test_each_action_at_its_limit():
-    def action(failures, *restarts_s):
-        return decide(SETTINGS, failures, [START - timedelta(seconds=ago) for ago in restarts_s], START)
-
-    assert [action(2), action(3)] == ["none", "restart"]
-    assert [action(3, 59), action(3, 60)] == ["cool down", "restart"]
-    # Two restarts a day; one just a day ago does not count, and the last one alone is waited for.
-    assert [action(3, 86_399, 61), action(3, 86_400, 61), action(3, 86_400, 59)] == [
-        "stop", "restart", "cool down"
-    ]  # fmt: skip
-
-
 def test_failed_checks_in_a_row_are_counted_across_runs(tmp_path, service):
     host, settings = Host(tmp_path, starts=service), quick(service["url"])
     for status, ran in ((500, []), (500, []), (200, []), (500, []), (500, []), (500, ["r"]), (500, ["r"])):
@@ -215,33 +199,6 @@ def test_evidence_that_fails_does_not_prevent_the_restart(tmp_path):
     assert late.ran == ["r"]
 
 
-def test_a_failed_notification_does_not_end_the_guard(tmp_path):
-    def refuse(sentence):
-        raise ServiceError("no topic")
-
-    reported, host = [], Host(tmp_path)
-    for _ in range(3):
-        Guard(quick(), host, "r", {}, tmp_path / "g", refuse, report=reported.append).run()
-    assert host.ran == ["r"]
-    assert [each.id for each in reported][-2:] == ["guard-restart-failed", "guard-unnotified"]
-
-
-def test_the_heartbeat_comes_once_a_minute(tmp_path):
-    beats, host = [], Host(tmp_path)
-    for _ in range(2):
-        runs(tmp_path / "g", 1, quick(), host, heartbeat=lambda: beats.append(1))
-    assert len(beats) == 1
-    checks = tmp_path / "g" / ".guard-checks.csv"
-    os.utime(checks, (0, time.time() - 60))
-    runs(tmp_path / "g", 1, quick(), host, heartbeat=lambda: beats.append(1))
-    assert len(beats) == 2
-
-
-def test_two_runs_of_one_service_are_refused(tmp_path):
-    with open_journal(tmp_path / "guard.journal.jsonl"):
-        assert "error-journal-in-use" in refusal(runs, tmp_path, 1, quick(), Host(tmp_path))
-
-
 def test_a_blocked_uvicorn_is_restarted_after_its_evidence_was_saved(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -281,17 +238,6 @@ def test_a_blocked_uvicorn_is_restarted_after_its_evidence_was_saved(tmp_path):
 
 
 # Hosts
-
-
-def test_a_command_on_this_machine_gives_its_output_or_a_sentence():
-    host = LocalHost()
-    assert host.run("printf 'a b'", 5) == "a b"
-    failed = refusal(host.run, "sh -c 'echo out; echo bad >&2; exit 3'", 5, error=ServiceError)
-    assert failed["error-guard-command-failed"]["output"].split() == ["out", "bad"]
-    for command, name in (
-        ("sleep 5", "timeout"), ("/nonexistent/program", "unavailable"), ("echo 'open", "unavailable")
-    ):  # fmt: skip
-        assert f"error-guard-command-{name}" in refusal(host.run, command, 0.05, error=ServiceError)
 
 
 def test_a_command_that_systems_manager_does_not_know_yet_is_awaited(front):
@@ -358,30 +304,3 @@ def test_the_backtest_simulates_what_restarts_would_have_changed_for_a_queue(tmp
     assert json.dumps(effect.to_dict())
     with pytest.raises(InputError, match="no queue other"):
         backtest(case, settings, "other")
-
-
-def test_the_probes_nearest_to_the_host_are_back_tested(tmp_path):
-    def probes(vantage, text, duration_s=0.1, path="/health"):
-        return [
-            {
-                "time": at, "vantage": vantage, "path": path, "status": 200 if is_healthy else None,
-                "error": None if is_healthy else "timeout", "duration_s": duration_s,
-            }
-            for at, is_healthy in series(text)
-        ]  # fmt: skip
-
-    def tested(name, *rows, **more):
-        case = store_case(tmp_path / name, probes=[row for each in rows for row in each])
-        return backtest(case, replace(SETTINGS, **more))
-
-    failing, healthy = probes("host", "xxxx"), probes("inside", "....")
-    found = tested("host", failing, healthy, probes("outside", "..xx"), probes("host", "....", path="/"))
-    assert (found.checks, found.failed, found.answered_inside, found.effect) == (4, 4, 1, None)
-    found = tested("inside", healthy, probes("outside", "xxxx"))
-    assert (found.failed, found.answered_inside) == (0, 0)
-    found = tested("outside", probes("outside", "x..."))
-    assert (found.failed, found.answered_inside) == (1, None)
-    # A check that took longer than the guard would wait has failed.
-    assert tested("slow", probes("host", "....", 2.0), timeout_s=1.9).failed == 4
-    elsewhere = probes("elsewhere", "x", path="/b")
-    assert refusal(tested, "other", elsewhere)["error-guard-no-probes"]["known"] == "/b"

@@ -4,7 +4,6 @@ import json
 import shlex
 
 import pytest
-from worlds.printed import one_line, said
 from worlds.settings_file import write_settings
 
 INSTANCE = "i-0123456789abcdef0"
@@ -129,27 +128,3 @@ def test_a_system_states_url_instance_and_health_alarm(exported, watchme, tmp_pa
     created = watchme("alarms", "export", "--format", "cloudformation", cwd=tmp_path)
     [name] = rule["EventPattern"]["detail"]["alarmName"]
     assert name.endswith("https://example.com/ready") and f'"AlarmName": "{name}"' in created.stdout
-
-
-def test_a_template_is_written_to_a_new_file(watchme, tmp_path):
-    for file in ("guard.json", "guard.yaml"):
-        assert watchme(*NAMED, "--to", tmp_path / file).stdout == ""
-        assert json.loads((tmp_path / file).read_text())["Resources"]
-    assert watchme(*NAMED, "--to", tmp_path / "guard.json").returncode == 2
-
-
-def test_what_cannot_be_exported_is_refused_with_a_sentence(watchme, tmp_path):
-    for words, message_id, values in (
-        (("guard", "--docker", "api", "--evidence", "/e"), "error-guard-no-url", {}),
-        (WORDS, "error-guard-export-alarm", {}),
-        ((*WORDS, "--alarm", "health"), "error-guard-export-instance", {}),
-        ((*WORDS, "--alarm", "health", "--ssm", "i-*"), "error-guard-export-instance", {}),
-        ((*NAMED, "--every", "5s"), "error-guard-export-alone", {}),
-        ((*NAMED, "--evidence", "e"), "error-guard-export-folder", {"folder": "e"}),
-        ((*NAMED, "--output", "csv"), "error-output-forms", {"forms": "csv, cloudformation"}),
-        ((*WORDS[:-1], "--alarm", "health"), "error-guard-alarm-needs-export", {}),
-    ):
-        ended = watchme(*words, cwd=tmp_path)
-        assert (ended.returncode, said(message_id, **values) in one_line(ended.stderr)) == (2, True), (
-            ended.stderr
-        )

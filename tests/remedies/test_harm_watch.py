@@ -82,33 +82,6 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     assert refused == {"error-metric-not-returned": {"metric": "x"}}
 
 
-def test_the_first_harm_of_a_round_is_told(aws):
-    aws.put("orders", "a")
-    aws.put("dead", "b")
-    watched = [
-        HarmLimit("depth", URL + "orders", 0.0), HarmLimit("dlq", URL + "dead", 1.0),
-        HarmLimit("age", "orders", 60.0), HarmLimit("errors", "worker", 0.0),
-    ]  # fmt: skip
-    since = datetime.now(UTC) - timedelta(minutes=5)
-    found = messages_in(HarmWatch(watched, aws, since).first_harm())
-    assert found == {"harm-depth": {"name": "orders", "value": 1.0, "most": 0.0}}
-    watch = HarmWatch(watched[1:], aws, since)
-    aws.made.clear()
-    assert watch.first_harm() is None
-    assert aws.operations() == ["get_queue_attributes", "get_metric_data"]
-    assert aws.made[-1][1]["StartTime"] == since.replace(second=0, microsecond=0)
-    # CloudWatch has a point a minute, so it is not read again at once, except at the end.
-    aws.values = {"Errors": [1.0]}
-    assert watch.first_harm() is None
-    assert messages_in(watch.first_harm(at_once=True)) == {
-        "harm-errors": {"name": "worker", "value": 1.0, "most": 0.0}
-    }
-    # The window is a minute at least.
-    later = datetime.now(UTC)
-    HarmWatch(watched[2:], aws, later).first_harm()
-    assert aws.made[-1][1]["EndTime"] == later + timedelta(minutes=1)
-
-
 def test_an_endpoint_that_fails_is_a_sign():
     statuses = [200, 503]
 

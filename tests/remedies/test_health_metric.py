@@ -9,7 +9,7 @@ import pytest
 from worlds.aws_front import FAST
 
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.remedies.health_metric import MetricPublisher, is_failed, monthly_usd
+from watchme_analysis.remedies.health_metric import MetricPublisher, monthly_usd
 from watchme_analysis.text.message import Count
 
 URL = "https://example.com/health"
@@ -29,19 +29,6 @@ def checks(url=URL):
     )
     [point] = found["Datapoints"]
     return point["Sum"], point["SampleCount"], point["Minimum"]
-
-
-@pytest.mark.parametrize(
-    ("result", "failed"),
-    [
-        (GOOD, False),
-        ({**GOOD, "status": 503}, True),
-        ({**GOOD, "status": None, "error": "timeout"}, True),
-        ({**GOOD, "seconds": 11.0}, True),
-    ],
-)
-def test_a_check_fails_without_a_good_response_in_time(result, failed):
-    assert is_failed(result, 10.0) is failed
 
 
 def test_the_checks_of_a_minute_are_one_datum(front):

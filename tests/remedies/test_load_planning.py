@@ -5,9 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-import numpy as np
-import pandas as pd
-import pytest
 from worlds.aws_front import FAST
 from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import refusal
@@ -16,41 +13,12 @@ from worlds.stored_case import store_case
 
 from watchme_analysis.case.actions import read_actions
 from watchme_analysis.config import Config, System
-from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.load_plan import LoadItem, LoadLimits, LoadPlan, LoadTarget
-from watchme_analysis.remedies.load_planning import check_test_system, usual_duration, watched_kinds
+from watchme_analysis.remedies.load_planning import check_test_system, watched_kinds
 from watchme_analysis.remedies.loadtest import apply_load_test
 from watchme_analysis.simulation.replay import endpoint_settings
 
-START = pd.Timestamp("2026-03-02T04:00:00Z")
 API = System("staging", api="http://192.0.2.1/api/jobs", is_test=True)
-
-
-def requests(*rows):
-    columns = ["end_s", "path", "method", "query", "status", "request_time_s"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.assign(time=START + pd.to_timedelta(frame["end_s"], unit="s"))
-
-
-def test_the_usual_duration_is_that_of_the_quartiles_of_good_requests():
-    durations = np.exp(np.random.default_rng(1).normal(-1.0, 0.5, 4001))
-    rows = [(0.0, "/", "GET", None, 200, each) for each in durations]
-    rows += [(0.0, "/", "GET", None, 500, 90.0)] * 3000 + [(0.0, "/", "GET", None, 499, 0.0)] * 3000
-    mean_s, variation = usual_duration(requests(*rows))
-    assert mean_s == pytest.approx(np.exp(-1.0 + 0.125), rel=0.03)
-    assert variation == pytest.approx(np.sqrt(np.expm1(0.25)), rel=0.05)
-    with pytest.raises(InputError):
-        usual_duration(requests((0.0, "/", "GET", None, 500, 1.0), (0.0, "/", "GET", None, 200, 0.0)))
-
-
-def test_functions_and_endpoints_of_other_systems_and_what_is_named_is_watched():
-    other = System("orders", (), (), ("f", "tested"), api="http://192.0.2.9/x", health="/health")
-    config = Config(systems={"staging": API, "orders": other})
-    urls = ("http://192.0.2.7/h", "https://192.0.2.8/h")
-    target = LoadTarget("staging", "queue", "url", None, "tested", False, None)
-    functions = [("errors", "f"), ("throttles", "f")]
-    health = [("health", url) for url in ("http://192.0.2.9/health", *urls)]
-    assert watched_kinds(config, urls, target, None) == [*functions, *health]
 
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"

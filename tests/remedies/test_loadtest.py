@@ -19,7 +19,7 @@ from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.allowed_calls import calls_of
-from watchme_analysis.remedies.harm_watch import HarmLimit, calls_of_watch
+from watchme_analysis.remedies.harm_watch import HarmLimit
 from watchme_analysis.remedies.load_plan import (
     ATTRIBUTE,
     HEADER,
@@ -32,7 +32,6 @@ from watchme_analysis.remedies.load_plan import (
 )
 from watchme_analysis.remedies.load_planning import LoadRequest, plan_load_test
 from watchme_analysis.remedies.loadtest import (
-    calls_of_load_test,
     compare_with_prediction,
     message_parameters,
     run_load_test,
@@ -348,14 +347,6 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     assert (refused.returncode, "test = true" in refused.stderr) == (2, True)
     refused = watchme("loadtest", case, "--apply", cwd=tmp_path)
     assert (refused.returncode, "--to" in refused.stderr) == (2, True)
-
-
-def test_the_policy_of_a_plan_allows_what_it_calls(worker, aws, orders, tmp_path):
-    plan = plan_of(worker, 2, [HarmLimit("depth", orders, 10), HarmLimit("age", "orders", 60)])
-    run_load_test(plan, tmp_path / "j", aws)
-    allowed = {action_of(call) for call in calls_of_load_test(plan)}
-    assert aws.actions - {"sts:GetCallerIdentity"} == allowed
-    assert {action_of(call) for call in calls_of_watch(plan.watched)} <= allowed
 
 
 def test_requests_are_planned_from_an_access_log(bundled, tmp_path, monkeypatch):

@@ -6,10 +6,9 @@ import struct
 import zipfile
 
 import pytest
-from worlds.messages import messages_in, plain
+from worlds.messages import messages_in
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.lambda_runtime import lambda_runtime, standard_library
 from watchme_analysis.remedies.package_check import Function, check_package
 from watchme_analysis.text.message import CodePlace
 
@@ -172,17 +171,6 @@ def test_modules_of_other_python_versions_are_missing(check):
     }
     assert modules == {"python3.11": [], "python3.12": ["distutils"], "python3.13": ["distutils", "cgi"]}
     assert set(ids(check(files, runtime="python3.13").problems)) == {"deploy-removed-import"}
-
-
-def test_the_standard_library_is_that_of_the_version_whatever_runs_the_check():
-    assert {"json", "tomllib"} <= standard_library(11) and "tomllib" not in standard_library(10)
-    assert "imp" in standard_library(11) and "imp" not in standard_library(12)
-    assert "telnetlib" in standard_library(12) and "telnetlib" not in standard_library(13)
-    assert "annotationlib" in standard_library(14) and "annotationlib" not in standard_library(13)
-    assert not {"winreg", "msvcrt"} & standard_library(12)
-    assert {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"} <= lambda_runtime(
-        "python3.12"
-    ).modules
 
 
 @pytest.mark.parametrize(
@@ -387,17 +375,6 @@ def test_modules_that_import_each_other_and_long_chains_are_followed(check):
     assert places(result) == [("m400.py", 2)] and result.modules == 402
 
 
-def said(texts):
-    """Return the messages of problems or notes, a place as file and line."""
-    found = []
-    for each in texts:
-        values = {}
-        for name, value in each.values.items():
-            values[name] = (value.file, value.line) if isinstance(value, CodePlace) else plain(value)
-        found.append((each.id, values))
-    return found
-
-
 def test_modules_are_found_as_python_finds_them(check):
     def missing(source, **files):
         named = {name.replace("__", "/") + ".py": text for name, text in files.items()}
@@ -413,25 +390,3 @@ def test_modules_are_found_as_python_finds_them(check):
     # A module that makes its submodules itself, and one of the standard library.
     assert missing("import s.t\n", s="import sys\nsys.modules['s.t'] = 1") == []
     assert missing("import os.absent, json.decoder\n") == []
-
-
-def test_relative_imports_start_at_the_package(check):
-    package = {
-        "app/__init__.py": "from . import main\n",
-        "app/sub/__init__.py": "",
-        "app/tools.py": "x = 1\n",
-    }
-
-    def problems(source, handler="app.main.lambda_handler"):
-        result = check({**package, "app/main.py": source + HANDLER}, handler=handler)
-        return [(each.id, each.values["module"].text) for each in result.problems]
-
-    assert problems("from . import tools\nfrom .tools import x\nfrom .sub import __doc__\n") == []
-    assert problems("from .tools import y\n") == [("deploy-missing-name", "app.tools")]
-    assert problems("from .absent import y\n") == [("deploy-missing-import", "app.absent")]
-    assert problems("from ..other import y\n") == [("deploy-relative-import", "..other")]
-    inner = check(
-        {**package, "app/main.py": "", "app/sub/main.py": "from ..tools import x\n" + HANDLER},
-        handler="app.sub.main.lambda_handler",
-    )
-    assert (inner.problems, inner.modules) == ((), 5)

@@ -22,7 +22,6 @@ from watchme_analysis.remedies.queue_settings import (
     changed_values,
     helpful,
     live_values,
-    lowered,
     plan_settings,
     raised,
     settings_plan,
@@ -214,24 +213,3 @@ def test_the_visibility_timeout_is_never_below_the_function_timeout():
         steps, BETTER, replace(LIVE, mapping=MAPPING | {"ScalingConfig": {"MaximumConcurrency": 5}})
     )["error-setting-differs"]
     assert (differs["name"], differs["live"], differs["had"]) == ("max_concurrency", 5.0, "nothing")
-
-
-def test_the_best_measure_changes_the_least():
-    def measure(name, dead, visibility_s=200.0, age_s=600.0, **more):
-        queue = replace(BASE.queue, visibility_timeout_s=visibility_s)
-        return row(name, replace(BASE, queue=queue, **more), dead=dead, age_s=age_s)
-
-    base = row("now", BASE, dead=(100,))
-    rows = [
-        measure("two settings", (5,), function_timeout_s=60.0),
-        measure("one setting", (5,)),
-        measure("best", (4,), 300.0),
-        measure("older", (1,), 400.0, age_s=900.0),
-        measure("a tenth", (90,), 500.0),  # the least that counts
-        measure("too little", (91,), 600.0),
-    ]
-    assert [each.scenario.measure for each in helpful([base, *rows])] == [
-        "best", "one setting", "two settings", "a tenth", "older"
-    ]  # fmt: skip
-    assert lowered(base, rows[0]) == ("lost", "dead_lettered")
-    assert helpful([base]) == ()
