@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,17 @@ from watchme_analysis.text.message import Choice, Message, Resource, message
 from watchme_analysis.text.render import error_message, note, render
 
 KINDS = ("dlq", "function", "queue", "probes")
-_KEYS = {
-    "name", "over", "metric", "ratio", "stat", "period_s", "threshold", "of_timeout", "comparison",
-    "evaluation_periods", "datapoints_to_alarm", "treat_missing_data", "extra_periods", "low_samples",
-    "lone_point", "composite", "slower_than_s",
+# Kind of the value of each key of an entry.
+_KEYS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("name", "over", "metric", "stat", "comparison", "treat_missing_data", "low_samples", "lone_point",
+         "composite"), "text",
+    ),
+    "ratio": "names",
+    **dict.fromkeys(("period_s", "evaluation_periods", "datapoints_to_alarm", "extra_periods"), "whole"),
+    **dict.fromkeys(("threshold", "of_timeout", "slower_than_s"), "number"),
 }  # fmt: skip
-_WHOLE = {"period_s", "evaluation_periods", "datapoints_to_alarm", "extra_periods"}
-_NUMBERS = {"threshold", "of_timeout", "slower_than_s"}
+_RULE_KEYS = {each.name for each in fields(Rule)} & set(_KEYS)
 _STAT = re.compile(r"Sum|Average|Maximum|Minimum|SampleCount|(p|tm)\d{1,2}(\.\d+)?|p100")
 _RULE = Rule(60, 0.0)
 _SHORTEST_S = 60
@@ -117,32 +121,17 @@ class AlarmSpec:
         return self.rule.threshold, "s" if self.metrics == ("ApproximateAgeOfOldestMessage",) else ""
 
 
-_AGE = ("ApproximateAgeOfOldestMessage",)
-
-
-def _of_standard(period_s: int, threshold: float, m: int = 1, n: int = 1) -> Rule:
-    """Return a rule that treats missing data as not breaching, as resources without activity have no data."""
-    return Rule(period_s, threshold, n, m, treat_missing_data="notBreaching")
-
-
-# The alarms of every backlog diagnosis. Names consist of metric, threshold, period and M of N.
-STANDARD = (
-    AlarmSpec(
-        "dlq_visible_gt_10_avg_300s_1of1",
-        "dlq",
-        ("ApproximateNumberOfMessagesVisible",),
-        "Average",
-        _of_standard(300, 10.0),
-    ),
-    AlarmSpec(
-        "error_rate_gt_10pct_300s_3of12",
-        "function",
-        ("Errors", "Invocations"),
-        "Sum",
-        _of_standard(300, 10.0, 3, 12),
-    ),
-    AlarmSpec("age_gt_600_max_60s_1of1", "queue", _AGE, "Maximum", _of_standard(60, 600.0)),
-    AlarmSpec("age_gt_600_max_300s_1of1", "queue", _AGE, "Maximum", _of_standard(300, 600.0)),
+_DLQ_DEPTH, _AGE = ("ApproximateNumberOfMessagesVisible",), ("ApproximateAgeOfOldestMessage",)
+# The alarms of every backlog diagnosis. Names consist of metric, threshold, period and M of N. Missing data
+# is not breaching, as resources without activity have no data.
+STANDARD = tuple(
+    AlarmSpec(name, over, metrics, stat, Rule(period_s, threshold, n, m, treat_missing_data="notBreaching"))
+    for name, over, metrics, stat, period_s, threshold, m, n in (
+        ("dlq_visible_gt_10_avg_300s_1of1", "dlq", _DLQ_DEPTH, "Average", 300, 10.0, 1, 1),
+        ("error_rate_gt_10pct_300s_3of12", "function", ("Errors", "Invocations"), "Sum", 300, 10.0, 3, 12),
+        ("age_gt_600_max_60s_1of1", "queue", _AGE, "Maximum", 60, 600.0, 1, 1),
+        ("age_gt_600_max_300s_1of1", "queue", _AGE, "Maximum", 300, 600.0, 1, 1),
+    )
 )
 
 
@@ -191,12 +180,11 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
     where = f"alarm {number} of {origin}"
     if not isinstance(entry, Mapping) or not entry.get("name"):
         raise InputError(error_message("error-alarms-no-name", place=where))
-    unknown = sorted(set(entry) - _KEYS, key=str)
+    unknown = sorted(set(entry) - set(_KEYS), key=str)
     if unknown:
+        known = ", ".join(sorted(_KEYS))
         raise InputError(
-            error_message(
-                "error-alarms-unknown-key", place=where, key=repr(unknown[0]), known=", ".join(sorted(_KEYS))
-            )
+            error_message("error-alarms-unknown-key", place=where, key=repr(unknown[0]), known=known)
         )
     _check_kinds(entry, where)
     if entry.get("composite"):
@@ -204,82 +192,64 @@ def _spec(entry: Any, number: int, origin: str) -> AlarmSpec:
             text = parse_rule(str(entry["composite"])).text
         except InputError as error:
             raise InputError(error_message("error-alarms-in-place", place=where, problem=error)) from error
-        return AlarmSpec(str(entry["name"]), str(entry.get("over", "queue")), composite=text)
+        return AlarmSpec(entry["name"], entry.get("over", "queue"), composite=text)
     is_probing = entry.get("over") == "probes"
-    metrics = ("failed checks",) if is_probing else tuple(_ratio(entry))
-    if not metrics or (entry.get("ratio") and len(metrics) != 2):
+    metrics = entry.get("ratio") or ([entry["metric"]] if entry.get("metric") else [])
+    if not is_probing and (not metrics or (entry.get("ratio") and len(metrics) != 2)):
         raise InputError(error_message("error-alarms-no-metric", place=where))
-    missing = [] if is_probing else [key for key in ("over", "stat", "period_s") if key not in entry]
-    if missing or (not is_probing and ("threshold" in entry) == ("of_timeout" in entry)):
-        if not missing:
-            raise InputError(error_message("error-alarms-one-threshold", place=where))
+    missing = [key for key in ("over", "stat", "period_s") if key not in entry and not is_probing]
+    if missing:
         raise InputError(error_message("error-alarms-lacks", place=where, key=", ".join(missing)))
-    if not is_probing and not _STAT.fullmatch(str(entry["stat"])):
+    if not is_probing and ("threshold" in entry) == ("of_timeout" in entry):
+        raise InputError(error_message("error-alarms-one-threshold", place=where))
+    if not is_probing and not _STAT.fullmatch(entry["stat"]):
         raise InputError(error_message("error-alarms-stat", place=where, stat=repr(entry["stat"])))
     try:
         rule = _rule(entry)
     except InputError as error:
         raise InputError(error_message("error-alarms-in-place", place=where, problem=error)) from error
-    share = entry.get("of_timeout")
-    slow = entry.get("slower_than_s")
-    return AlarmSpec(
-        str(entry["name"]),
-        str(entry["over"]),
-        metrics,
-        str(entry.get("stat", "")),
-        rule,
-        None if share is None else float(share),
-        slower_than_s=None if slow is None else float(slow),
+    share, slower_than_s = (
+        float(entry[key]) if key in entry else None for key in ("of_timeout", "slower_than_s")
     )
-
-
-def _ratio(entry: Mapping[str, Any]) -> Any:
-    return entry.get("ratio") or ([entry["metric"]] if entry.get("metric") else [])
+    return AlarmSpec(
+        entry["name"],
+        entry["over"],
+        ("failed checks",) if is_probing else tuple(metrics),
+        entry.get("stat", ""),
+        rule,
+        share,
+        slower_than_s=slower_than_s,
+    )
 
 
 def _check_kinds(entry: Mapping[str, Any], where: str) -> None:
     """Raise an error if a value of an entry is of another kind than its key has."""
-    for key in sorted(_KEYS & set(entry) - _WHOLE - _NUMBERS - {"ratio"}):
-        if not isinstance(entry[key], str):
-            raise InputError(
-                error_message("error-alarms-text", place=where, key=key, value=_value_text(entry[key]))
-            )
-    ratio = _ratio(entry)
-    if not isinstance(ratio, list) or not all(isinstance(name, str) for name in ratio):
-        raise InputError(error_message("error-alarms-ratio", place=where, value=_value_text(ratio)))
-    for key in sorted(_WHOLE | _NUMBERS):
-        kinds = (int,) if key in _WHOLE else (int, float)
-        if key in entry and not (_is_finite(entry[key]) and isinstance(entry[key], kinds)):
-            kind = Choice("whole" if key in _WHOLE else "number")
-            said = error_message(
-                "error-alarms-number", place=where, key=key, value=_value_text(entry[key]), kind=kind
-            )
-            raise InputError(said)
+    for key in sorted(entry):
+        value, kind = entry[key], _KEYS[key]
+        said = {"place": where, "value": shortened(ascii(value), _LONGEST_VALUE, "...")}
+        if kind == "text" and not isinstance(value, str):
+            raise InputError(error_message("error-alarms-text", key=key, **said))
+        if kind == "names" and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+            raise InputError(error_message("error-alarms-ratio", **said))
+        if kind in ("whole", "number") and not _is_number(value, is_whole=kind == "whole"):
+            raise InputError(error_message("error-alarms-number", key=key, kind=Choice(kind), **said))
 
 
-def _value_text(value: Any) -> str:
-    return shortened(ascii(value), _LONGEST_VALUE, "...")
-
-
-def _is_finite(value: Any) -> bool:
+def _is_number(value: Any, *, is_whole: bool) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
+        return False
     try:
-        return not isinstance(value, bool) and isinstance(value, int | float) and isfinite(float(value))
+        return isfinite(float(value))
     except OverflowError:
         return False
 
 
 def _rule(entry: Mapping[str, Any]) -> Rule:
-    periods = entry.get("evaluation_periods", 1)
+    stated = {key: entry[key] for key in entry.keys() & _RULE_KEYS}
     rule = Rule(
-        period_s=entry.get("period_s", 60),
-        threshold=float(entry.get("threshold", 0.0)),
-        evaluation_periods=periods,
-        datapoints_to_alarm=entry.get("datapoints_to_alarm", periods),
-        comparison=str(entry.get("comparison", "GreaterThanThreshold")),
-        treat_missing_data=str(entry.get("treat_missing_data", "missing")),
-        extra_periods=entry.get("extra_periods", 2),
-        lone_point=str(entry.get("lone_point", "keep")),
-        low_samples=str(entry.get("low_samples", "evaluate")),
+        **{"period_s": 60, "datapoints_to_alarm": entry.get("evaluation_periods", 1)}
+        | stated
+        | {"threshold": float(entry.get("threshold", 0.0))}
     )
     check_periods(rule)
     check_rule_numbers(rule.evaluation_periods, rule.datapoints_to_alarm, rule.treat_missing_data)
@@ -290,15 +260,8 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     range_s = rule.evaluation_periods * max(rule.period_s, _SHORTEST_S)
     most_s = _LONGEST_RANGE_S if rule.period_s < _LONG_PERIOD_S else _LONGEST_RANGE_OF_LONG_S
     if range_s > most_s:
-        raise InputError(
-            error_message(
-                "error-alarms-range",
-                periods=rule.evaluation_periods,
-                period=rule.period_s,
-                range=range_s,
-                most=most_s,
-            )
-        )
+        values = {"periods": rule.evaluation_periods, "period": rule.period_s, "range": range_s}
+        raise InputError(error_message("error-alarms-range", most=most_s, **values))
     return rule
 
 
