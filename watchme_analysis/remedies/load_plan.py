@@ -140,7 +140,7 @@ class LoadPlan(StoredPlan):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the plan of :meth:`to_dict`, with the errors of its parts."""
+        """Return the plan of such data, with the errors of its parts."""
         plan = super().from_dict(data)
         times = [item.at_s for item in plan.items]
         if times != sorted(times) or len(times) > MOST_MESSAGES or plan.sending_s > LONGEST_S:
