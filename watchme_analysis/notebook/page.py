@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict
@@ -236,12 +236,28 @@ class Page:
 
     @property
     def window(self) -> Window:
-        """Return the window of the figures: that of the parameters, else that of the case."""
-        case = self.investigation.case
-        window = self.investigation.window or case.window
+        """Return the window of the figures: that of the parameters, else of the case.
+
+        Evidence without times gets the last hour, in which the figures are empty.
+        """
+        return self._known_window or Window(self._opened_at - timedelta(hours=1), self._opened_at)
+
+    @property
+    def _known_window(self) -> Window | None:
+        return self.investigation.window or self.investigation.case.window
+
+    @cached_property
+    def _opened_at(self) -> datetime:
+        return datetime.now(UTC).replace(microsecond=0)
+
+    @property
+    def between(self) -> Text:
+        """Return from when to when the page looks, in words."""
+        window = self._known_window
         if window is None:
-            raise InputError(error_message("error-page-no-times", case=case.name))
-        return window
+            return message("count-unknown")
+        start, end = (Resource(format_time(bound, self.zone)) for bound in (window.start, window.end))
+        return message("losses-between", start=start, end=end)
 
     def span(self, marks: tuple[Mark, ...] = ()) -> AxisSpan:
         """Return the contents that the time axes of this page share."""
@@ -470,14 +486,10 @@ class Page:
 
     def _opened(self) -> TableView:
         current = self.investigation
-        start, end = (
-            Resource(format_time(bound, self.zone)) for bound in (self.window.start, self.window.end)
-        )
-        between = render(message("losses-between", start=start, end=end), self.language)
         rows = [
             ("question", current.question),
             ("case", render(current.case.title, self.language)),
-            ("window", between),
+            ("window", render(self.between, self.language)),
             *sorted(current.options.items()),
             *(self._pulled_rows(self.pulled) if self.pulled else ()),
         ]

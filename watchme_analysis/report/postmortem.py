@@ -165,11 +165,8 @@ class PostmortemText:
         if self._has_incident:
             yield from self._of_incident()
         yield from self._taken(case)
-        window = self._page.window
-        between = [Resource(format_time(bound, self._page.zone)) for bound in (window.start, window.end)]
-        looked_at = message("losses-between", start=between[0], end=between[1])
         made = message("postmortem-made", version=Resource(__version__), case=Resource(case.name))
-        about = f"{self._render(case.title)}, {self._render(looked_at)} ({self._page.zone})"
+        about = f"{self._render(case.title)}, {self._render(self._page.between)} ({self._page.zone})"
         rest = f"{about}. {self._render(made)}"
         yield f"---\n\n*{markdown_text(rest)}*"
 

@@ -9,7 +9,6 @@ error-section-column = The section { $section } has no column { $name }. It has 
 error-section-no-reading = The section { $section } has no reading: display it instead.
 error-page-no-case = The parameter case is empty: name the folder of a case or of raw evidence.
 error-page-parameter = The parameter { $name } is { $value }: give a text, empty for none.
-error-page-no-times = The case { $case } has no times: there is nothing to lay out.
 error-section-no-figure = The section { $section } has no figure: plot its frame.
 error-reports-unwritable = Reports can't be written to { $folder } ({ $reason }): give another folder with --to.
 error-folder-of-project = { $folder } belongs to the project, whose notebooks stay as they are: give another --folder.

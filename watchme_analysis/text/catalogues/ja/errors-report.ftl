@@ -9,7 +9,6 @@ error-section-column = セクション { $section } に列 { $name } はあり�
 error-section-no-reading = セクション { $section } には要約の文がありません。セクションを表示してください。
 error-page-no-case = パラメータ case が空です。ケースまたは証拠のフォルダを指定してください。
 error-page-parameter = パラメータ { $name } の値 { $value } は無効です。文字列を指定してください (指定しない場合は空)。
-error-page-no-times = ケース { $case } には時刻がないため、表示するものがありません。
 error-section-no-figure = セクション { $section } に図はありません。frame を使って描画してください。
 error-reports-unwritable = レポートを { $folder } に書き込めません ({ $reason })。--to で別のフォルダを指定してください。
 error-folder-of-project = { $folder } はプロジェクトのフォルダで、そのノートブックは変更しません。別の --folder を指定してください。
