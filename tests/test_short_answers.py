@@ -48,6 +48,8 @@ def test_an_answer_fits_on_a_screen(watchme, bundled, name):
             [],
             ["save", "restore"],
             ["save", "restore", "prevent"],
+            ["save", "prevent", "restore"],
+            ["save", "restore", "prevent", "restore"],
         )
         assert (found.verdict == "no_incident") == (not stated["now"])
 

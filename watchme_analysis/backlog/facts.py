@@ -23,7 +23,7 @@ from watchme_analysis.inference.findings import (
     state_fact,
 )
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
-from watchme_analysis.present.short_answer import next_steps
+from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.consumers import Consumer
@@ -330,6 +330,10 @@ def steps(
     save = Step("save", fill(remedy.save or shared["case"]))
     if found.cause is None:
         return next_steps(found.ranking, found.missing_evidence, save)
-    listed = [save]
-    listed += [Step("restore", fill(remedy.restore))] if remedy.restore else []
-    return (*listed, *([Step("prevent", fill(remedy.prevent))] if remedy.prevent else ()))
+    return remedy_steps(
+        save,
+        fill(remedy.restore) if remedy.restore else None,
+        fill(remedy.prevent) if remedy.prevent else None,
+        ended=found.incident_end is not None,
+        recover=fill(shared["redrive"]) if found.extra["dead_letters_of_incident"] else None,
+    )

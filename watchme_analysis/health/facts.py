@@ -22,7 +22,7 @@ from watchme_analysis.inference.causes import saves
 from watchme_analysis.inference.findings import Diagnosis, Fact, Ranked, Step, fact, iso_time, state_fact
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.present.short_answer import next_steps
+from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.text.message import (
     Choice,
     Duration,
@@ -58,19 +58,18 @@ def headline(context: HealthContext, found: Diagnosis) -> Text:
         return line or _first(what_happened(context, None))
     failed = failed_requests(context)
     error = error_of(context, failed) if len(failed) else None
-    how = _how(failed) if len(failed) > MOST * incident.count else message("headline-slow")
+    mostly_failed = len(failed) > MOST * incident.count
+    how = _how(failed) if mostly_failed else message("headline-slow")
+    bad = min(len(failed), int(incident.count)) if mostly_failed else int(incident.count)
     during_s, usual_s = medians_s(context)
     if not len(failed) and during_s > usual_s:
         how = message("headline-slower", usual=Duration(usual_s), during=Duration(during_s))
-    tenths = round(10.0 * incident.count / incident.base)
-    part = "every" if incident.count == incident.base else "tenths" if 1 <= tenths <= 9 else "counts"
     return message(
         "headline-requests",
         paths=Names(context.endpoints, limit=3),
         how=how,
-        part=Choice(part),
-        tenths=tenths,
-        bad=int(incident.count),
+        part=Choice("every" if bad == incident.base else "counts"),
+        bad=bad,
         requests=int(incident.base),
         state=Choice("open" if incident.is_open else "ended"),
         start=incident.start,
@@ -173,9 +172,11 @@ def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Obser
     known = {one.cause: one for one in health_causes()}
     remedies = [remedy_of(known[cause], observations) for cause in (found.cause, *found.other_causes)]
     first, shown = remedies[0]
-    listed = [Step("save", filled_in(context, first.save or usual, shown))]
-    for kind in ("restore", "prevent"):
+
+    def joined(kind: str) -> Text | None:
         texts = (filled_in(context, getattr(remedy, kind), one) for remedy, one in remedies)
-        if text := sentences(*dict.fromkeys(texts)):
-            listed.append(Step("restore" if kind == "restore" else "prevent", text))
-    return tuple(listed)
+        return sentences(*dict.fromkeys(texts))
+
+    save = Step("save", filled_in(context, first.save or usual, shown))
+    ended = context.incident is not None and not context.incident.is_open
+    return remedy_steps(save, joined("restore"), joined("prevent"), ended=ended)

@@ -121,6 +121,25 @@ def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
     return tuple(sorted(evidence, key=lambda item: -item.weight)[:MOST_REASONS])
 
 
+def remedy_steps(
+    save: Step, restore: Text | None, prevent: Text | None, *, ended: bool, recover: Text | None = None
+) -> tuple[Step, ...]:
+    """Return what to do about a known cause: save, restore the service, recover its work, prevent.
+
+    After an incident that ended by itself, prevention comes before what to do if it returns.
+    """
+    if ended and restore and prevent:
+        again = Step("restore", message("step-if-it-returns", step=value_of(restore)))
+        now = (Step("restore", recover),) if recover else ()
+        return (save, *now, Step("prevent", prevent), again)
+    restored = sentences(restore, recover)
+    return (
+        save,
+        *((Step("restore", restored),) if restored else ()),
+        *((Step("prevent", prevent),) if prevent else ()),
+    )
+
+
 def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step) -> tuple[Step, ...]:
     """Return what to do while the cause is open: save, then one test.
 

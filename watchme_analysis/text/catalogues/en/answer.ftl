@@ -41,7 +41,6 @@ headline-logged = { $function } logged { $error } ({ $count ->
   }).
 headline-requests = { $paths } { $how } for { $part ->
     [every] every request
-    [tenths] { $tenths } in 10 requests
    *[counts] { $bad } of { $requests } requests
   } { $state ->
     [open] since { $start }
@@ -58,7 +57,7 @@ headline-slower = took { $during } instead of { $usual }
 
 # Facts
 fact-affected-resource = Affected: { $value }
-fact-first-harm = First harm: { $value }
+fact-first-harm = Started: { $value }
 fact-state = { $state ->
     [open] State: still open at the end of the data
     [ended] Ended: { $end }
@@ -66,9 +65,9 @@ fact-state = { $state ->
   }
 fact-preceding-change = Change before it: { $value }
 fact-preceding-change-value = { $time }, { $resource }: { $change }
-fact-waiting-now = Waiting now: { $value }
-fact-waiting-peak = At the peak: { $value }
-fact-oldest-age = Oldest: { $value }
+fact-waiting-now = Waiting (end of data): { $value }
+fact-waiting-peak = Waiting (peak): { $value }
+fact-oldest-age = Oldest message (end of data): { $value }
 fact-growth = Growth per hour: { $value }
 fact-drained-at = Drained at this rate: { $value }
 fact-failed-invocations = { $attempts ->
@@ -78,7 +77,7 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = Late messages: { $value }
 fact-dead-letters = Moved to a DLQ: { $value }
 fact-lost-messages = Lost: { $value }
-fact-work-items = Missing ({ $unit }): { $value }
+fact-work-items = Without a result ({ $unit }): { $value }
 fact-failed-requests = Failed requests: { $value }
 fact-of-total = { $part } of { $total }
 fact-late-requests = Late requests: { $value }
@@ -118,6 +117,7 @@ answer-cause-open = Cause open{ $known ->
    *[other] the evidence does not tell these apart: { $causes }.
   }
 answer-no-incident = No incident ({ $confidence } sure).
+step-if-it-returns = If it returns: { $step }
 step-collect = Collect { $what }. { $why }
 answer-now = Now
 answer-reasons = Reasons

@@ -35,7 +35,6 @@ headline-requests = { $state ->
    *[ended] { $span } に
   }、{ $paths } への{ $part ->
     [every] すべてのリクエスト
-    [tenths] リクエスト 10 件中 { $tenths } 件
    *[counts] リクエスト { $requests } 件中 { $bad } 件
   }{ $how }{ $said ->
     [error] : { $error }
@@ -48,18 +47,18 @@ headline-slow = が遅延または失敗しました
 headline-slower = の応答に、通常の { $usual } に対して { $during } かかりました
 
 # 事実
-fact-affected-resource = 影響を受けたリソース: { $value }
-fact-first-harm = 最初の影響: { $value }
+fact-affected-resource = 影響範囲: { $value }
+fact-first-harm = 影響開始: { $value }
 fact-state = { $state ->
     [open] 状態: データの末尾でも継続中
-    [ended] 終了: { $end }
-   *[unknown] 継続中か終了したか: 不明
+    [ended] 影響終了: { $end }
+   *[unknown] 状態: 不明
   }
 fact-preceding-change = 直前の変更: { $value }
 fact-preceding-change-value = { $time }、{ $resource }: { $change }
-fact-waiting-now = 現在の待機: { $value }
-fact-waiting-peak = 最大の待機: { $value }
-fact-oldest-age = 最も古いメッセージの経過時間: { $value }
+fact-waiting-now = 滞留数 (データ末尾): { $value }
+fact-waiting-peak = 最大滞留数: { $value }
+fact-oldest-age = 最も古いメッセージの経過時間 (データ末尾): { $value }
 fact-growth = 1 時間あたりの増加: { $value }
 fact-drained-at = この速度で処理し終える時刻: { $value }
 fact-failed-invocations = { $attempts ->
@@ -69,7 +68,7 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = 遅延したメッセージ: { $value }
 fact-dead-letters = DLQ に移動: { $value }
 fact-lost-messages = 消失: { $value }
-fact-work-items = 未実施 ({ $unit }): { $value }
+fact-work-items = 結果のない処理 ({ $unit }): { $value }
 fact-failed-requests = 失敗したリクエスト: { $value }
 fact-of-total = { $total } 件中 { $part } 件
 fact-late-requests = 遅延したリクエスト: { $value }
@@ -97,7 +96,7 @@ fact-error = エラー: { $value }
 
 # 原因
 answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $also ->
-    [some] 関連: { $seconds }。
+    [some] 併せて: { $seconds }。
    *[none] {""}
   }
 answer-cause-open = 原因は未確定{ $known ->
@@ -109,6 +108,7 @@ answer-cause-open = 原因は未確定{ $known ->
    *[other] 次の原因を区別できません: { $causes }。
   }
 answer-no-incident = インシデントなし (確度 { $confidence })。
+step-if-it-returns = 再発した場合: { $step }
 step-collect = { $what }を収集してください。{ $why }
 answer-now = 今すぐ行うこと
 answer-reasons = 根拠
