@@ -20,7 +20,7 @@ from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.config import FILE, Config, LogWords, System, WorkItemSettings, load_config
-from watchme_analysis.delivery.state import State
+from watchme_analysis.delivery.state import State, private_folder
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.limits import Limits
 from watchme_analysis.report.html_page import write_index
@@ -309,9 +309,9 @@ def test_a_link_within_the_files_of_a_case_is_not_exported(tmp_path, evidence, s
 @pytest.mark.parametrize("name", ["run.log", "state.sqlite", "orders"])
 def test_a_link_in_a_state_folder_is_refused(tmp_path, secret, name):
     state, before = State(tmp_path / "state"), content(secret)
-    state.create()
+    private_folder(state.folder)
     (state.folder / name).symlink_to(secret if "." not in name else secret / "note.txt")
-    for use in (state.create, state.owner, lambda: state.system_folder("orders")):
+    for use in (state.owner, lambda: state.system_folder("orders")):
         with pytest.raises(InputError):
             use()
     assert content(secret) == before

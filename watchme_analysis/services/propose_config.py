@@ -80,6 +80,16 @@ class Proposal:
         self.notes.append(message("config-init-refused", reason=Quotation(str(error))))
 
 
+class _Consumer(NamedTuple):
+    """A function or an ECS service: its cluster, log group, variables, and the queues that it reads."""
+
+    name: str
+    cluster: str
+    log_group: str
+    variables: Mapping[str, str]
+    queues: frozenset[str]
+
+
 def find_in_aws(aws: Aws, found: Proposal, patterns: Sequence[str] = ()) -> None:
     """Add the region and a system for each queue that is not a dead-letter queue.
 
@@ -93,57 +103,61 @@ def find_in_aws(aws: Aws, found: Proposal, patterns: Sequence[str] = ()) -> None
     found.general["region"] = FoundValue(region, note("config-source-aws"))
     if aws.target.profile:
         found.general["profile"] = FoundValue(aws.target.profile, note("config-source-aws"))
-    attributes = _queues(aws, found, patterns)
-    dlqs = {name: dlq for name, each in attributes.items() if (dlq := _dead_letter_queue(each)) is not None}
-    mappings = _items(aws, found, "lambda", "list_event_source_mappings", "EventSourceMappings")
-    functions = _items(aws, found, "lambda", "list_functions", "Functions")
-    configurations = {str(each.get("FunctionName")): each for each in functions}
-    listed = _items(aws, found, "logs", "describe_log_groups", "logGroups")
-    groups = {str(each["logGroupName"]) for each in listed}
-    drained = {mapping.get("EventSourceArn") for mapping in mappings}
-    lone = {name for name, each in attributes.items() if each.get("QueueArn") not in drained}
-    services = _ecs_services(aws, found) if lone - set(dlqs.values()) else {}
-    for name, each in attributes.items():
-        if name in dlqs.values() and not patterns:
+    queues = _queues(aws, found, patterns)
+    functions = _functions(aws, found)
+    groups = {
+        str(each["logGroupName"]) for each in _items(aws, found, "logs", "describe_log_groups", "logGroups")
+    }
+    drained = {queue for each in functions for queue in each.queues}
+    services = _services(aws, found) if queues.keys() - drained - {*queues.values()} else []
+    for queue, dlq in queues.items():
+        if queue in queues.values() and not patterns:
             continue
-        arn = each.get("QueueArn")
-        consumers = [
-            resource_name(str(mapping.get("FunctionArn")))
-            for mapping in mappings
-            if mapping.get("EventSourceArn") == arn
-        ]
-        system = _add_system(found, name, dlqs.get(name), list(dict.fromkeys(consumers)))
-        _add_function_settings(found, system, consumers, configurations, groups)
-        named = [] if consumers else [one for one, each in services.items() if name in each["queues"]]
-        if named:
-            names = Names(tuple(f"{services[one]['cluster']}/{one}" for one in named))
-            found.notes.append(message("config-init-ecs", system=Resource(system), services=names))
-            _add_function_settings(found, system, named, services, groups)
-    used = {mapping.get("FunctionArn") for mapping in mappings}
-    free = [name for name in configurations if not any(name == resource_name(str(arn)) for arn in used)]
+        own = [each for each in functions if queue in each.queues]
+        name = _add_system(found, queue, dlq, [each.name for each in own])
+        of_ecs = [] if own else [each for each in services if queue in each.queues]
+        if of_ecs:
+            names = Names(tuple(f"{each.cluster}/{each.name}" for each in of_ecs))
+            found.notes.append(message("config-init-ecs", system=Resource(name), services=names))
+        _add_log_groups_and_api(found, name, own or of_ecs, groups)
+    free = sorted(each.name for each in functions if not each.queues)
     if free and not patterns:
-        found.notes.append(
-            message("config-init-functions", count=len(free), functions=Names(tuple(sorted(free))))
-        )
+        found.notes.append(message("config-init-functions", count=len(free), functions=Names(tuple(free))))
 
 
-def _ecs_services(aws: Aws, found: Proposal) -> dict[str, dict[str, Any]]:
-    """Return the ECS services by name: cluster, queues that their environment names, log group, variables."""
-    services: dict[str, dict[str, Any]] = {}
+def _functions(aws: Aws, found: Proposal) -> list[_Consumer]:
+    """Return the functions of the account, and those that only event source mappings name."""
+    queues: dict[str, set[str]] = {}
+    for mapping in _items(aws, found, "lambda", "list_event_source_mappings", "EventSourceMappings"):
+        name = resource_name(str(mapping.get("FunctionArn")))
+        queues.setdefault(name, set()).add(resource_name(str(mapping.get("EventSourceArn"))))
+    listed = {
+        str(each.get("FunctionName")): each
+        for each in _items(aws, found, "lambda", "list_functions", "Functions")
+    }
+    consumers = []
+    for name in dict.fromkeys((*queues, *listed)):
+        stated = listed.get(name, {})
+        group = (stated.get("LoggingConfig") or {}).get("LogGroup") or LAMBDA_LOG_GROUP + name
+        variables = (stated.get("Environment") or {}).get("Variables") or {}
+        consumers.append(_Consumer(name, "", str(group), variables, frozenset(queues.get(name, ()))))
+    return consumers
+
+
+def _services(aws: Aws, found: Proposal) -> list[_Consumer]:
+    """Return the ECS services, whose environment names their queues."""
+    services = []
     try:
         for service, definition in ecs_services(aws):
             containers = definition["containerDefinitions"]
-            variables = {
-                one["name"]: one["value"] for inner in containers for one in inner.get("environment", ())
-            }
+            pairs = [
+                (one["name"], one["value"]) for each in containers for one in each.get("environment", ())
+            ]
             logs = [one.get("logConfiguration", {}).get("options", {}) for one in containers]
             group = next(filter(None, (options.get("awslogs-group") for options in logs)), "")
-            services[service["serviceName"]] = {
-                "cluster": resource_name(service["clusterArn"]),
-                "queues": {name for pair in variables.items() for name in queues_named(*pair)},
-                "LoggingConfig": {"LogGroup": group},
-                "Environment": {"Variables": variables},
-            }
+            queues = frozenset(name for pair in pairs for name in queues_named(*pair))
+            cluster = resource_name(service["clusterArn"])
+            services.append(_Consumer(service["serviceName"], cluster, group, dict(pairs), queues))
     except ServiceError as error:
         found.note_refused(error)
     return services
@@ -158,8 +172,8 @@ def _items(aws: Aws, found: Proposal, service: str, operation: str, key: str, **
         return []
 
 
-def _queues(aws: Aws, found: Proposal, patterns: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the attributes of the queues by name."""
+def _queues(aws: Aws, found: Proposal, patterns: Sequence[str]) -> dict[str, str | None]:
+    """Return the DLQ of each queue whose name matches; None without one."""
     urls = _items(aws, found, "sqs", "list_queues", "QueueUrls", MaxResults=1000)
     by_name = {resource_name(str(url)): str(url) for url in urls}
     chosen = [
@@ -173,21 +187,18 @@ def _queues(aws: Aws, found: Proposal, patterns: Sequence[str]) -> dict[str, dic
         )
     if len(chosen) > MOST_QUEUES:
         found.notes.append(message("config-init-many-queues", count=len(chosen), read=MOST_QUEUES))
-    attributes: dict[str, dict[str, Any]] = {}
+    queues: dict[str, str | None] = {}
     for name in chosen[:MOST_QUEUES]:
+        queues[name] = None
         try:
             response = aws.call("sqs", "get_queue_attributes", QueueUrl=by_name[name], AttributeNames=["All"])
         except ServiceError as error:
             found.note_refused(error)
-            response = {}
-        attributes[name] = response.get("Attributes", {})
-    return attributes
-
-
-def _dead_letter_queue(attributes: Mapping[str, Any]) -> str | None:
-    policy = json_value(attributes.get("RedrivePolicy"))
-    target = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
-    return resource_name(str(target)) if target else None
+            continue
+        policy = json_value(response.get("Attributes", {}).get("RedrivePolicy"))
+        if isinstance(policy, dict) and policy.get("deadLetterTargetArn"):
+            queues[name] = resource_name(str(policy["deadLetterTargetArn"]))
+    return queues
 
 
 def _system_name(name: str) -> str:
@@ -205,60 +216,42 @@ def _add_system(found: Proposal, queue: str, dlq: str | None, functions: list[st
     if dlq is not None:
         system["dlq"] = FoundValue(dlq, note("config-source-redrive", queue=Resource(queue)))
     if functions:
-        system["function"] = FoundValue(_one_or_all(functions), "lambda:ListEventSourceMappings")
+        stated = functions[0] if len(functions) == 1 else functions
+        system["function"] = FoundValue(stated, "lambda:ListEventSourceMappings")
     return name
 
 
-def _add_function_settings(
-    found: Proposal,
-    name: str,
-    functions: Sequence[str],
-    configurations: Mapping[str, Mapping[str, Any]],
-    groups: set[str],
+def _add_log_groups_and_api(
+    found: Proposal, name: str, consumers: Sequence[_Consumer], groups: set[str]
 ) -> None:
-    """Add the log groups of a system's functions, and the API that their variables name."""
-    system = found.systems[name]
-    logs = []
-    urls: dict[str, str] = {}
-    for function in functions:
-        configuration = configurations.get(function, {})
-        group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or LAMBDA_LOG_GROUP + function
-        if group in groups:
-            logs.append(str(group))
-        variables = (configuration.get("Environment") or {}).get("Variables") or {}
-        for variable, value in sorted(variables.items()):
-            url = _plain_url(value)
-            if url is not None:
-                urls.setdefault(
-                    url, note("config-source-variable", name=Resource(variable), function=Resource(function))
-                )
+    """Add the log groups of a system's consumers that exist, and the API that their variables name."""
+    logs = dict.fromkeys(each.log_group for each in consumers if each.log_group in groups)
     if logs:
-        system["log_groups"] = FoundValue(list(dict.fromkeys(logs)), "logs:DescribeLogGroups")
-    if len(urls) == 1:
-        url, source = next(iter(urls.items()))
-        system["api"] = FoundValue(url, source)
-    elif urls:
-        found.notes.append(
-            message("config-init-several-apis", system=Resource(name), urls=Names(tuple(urls)))
-        )
+        found.systems[name]["log_groups"] = FoundValue([*logs], "logs:DescribeLogGroups")
+    sources: dict[str, str] = {}
+    for each in consumers:
+        for variable, value in sorted(each.variables.items()):
+            if url := _plain_url(value):
+                about = {"name": Resource(variable), "function": Resource(each.name)}
+                sources.setdefault(url, note("config-source-variable", **about))
+    if len(sources) == 1:
+        found.systems[name]["api"] = FoundValue(*next(iter(sources.items())))
+    elif sources:
+        urls = Names(tuple(sources))
+        found.notes.append(message("config-init-several-apis", system=Resource(name), urls=urls))
 
 
 def _plain_url(value: object) -> str | None:
     """Return a URL without query; None for other texts, and for URLs of AWS or with a password."""
+    text = str(value).strip()
     try:
-        parts = urlsplit(str(value).strip())
+        parts = urlsplit(text)
         host = parts.hostname or ""
     except ValueError:
         return None
-    if (
-        parts.scheme not in ("http", "https")
-        or not host
-        or "@" in parts.netloc
-        or not str(value).isprintable()
-        or " " in str(value)
-    ):
-        return None
-    if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and host.split(".")[1:2] != ["execute-api"]:
+    is_plain = text.isprintable() and " " not in text and "@" not in parts.netloc
+    is_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and ".execute-api." not in host
+    if parts.scheme not in ("http", "https") or not host or not is_plain or is_aws:
         return None
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
@@ -378,10 +371,6 @@ def _line(key: str, found: FoundValue) -> str:
     source = "".join(letter if letter.isprintable() else "?" for letter in found.source)
     # Strings and lists of JSON are valid in TOML.
     return f"{key} = {json.dumps(found.value, ensure_ascii=False)}  # {source}"
-
-
-def _one_or_all(names: list[str]) -> Any:
-    return names[0] if len(names) == 1 else names
 
 
 def _value_text(value: Any) -> str:
