@@ -1,20 +1,12 @@
 """The command ``watchme`` as a whole: its help, its width, its log, and how it ends."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from worlds.printed import lines_of, said
 
 WATCHME = Path(sys.executable).with_name("watchme")
-
-
-@pytest.mark.parametrize("words", [[], ["case"], ["query"], ["alarms"]])
-def test_the_list_of_commands_is_not_cut_off_on_a_narrow_terminal(watchme, words):
-    listed = watchme(*words, "--help", columns=80).stdout.partition("Commands:")[2]
-    assert listed and "..." not in listed
 
 
 def test_a_command_without_arguments_shows_its_usage(watchme):
@@ -63,22 +55,6 @@ def test_the_log_is_shown_on_request(front, watchme, monkeypatch):
         shown = watchme(*words).stderr
         assert "INFO watchme_analysis." in shown and shown.endswith(plain)
     assert "INFO" not in plain
-
-
-def test_queries_of_the_library_are_listed_and_shown(watchme):
-    found = json.loads(watchme("query", "show", "request", "--json").stdout)
-    [parameter] = found["parameters"]
-    assert (found["query"], parameter["name"], parameter["type"], parameter["default"]) == (
-        "request", "request_id", "uuid", None
-    )  # fmt: skip
-    rows = watchme("query", "show", "request", "--output", "jsonl").stdout.splitlines()
-    assert [json.loads(row) for row in rows] == [parameter]
-    shown = lines_of(watchme("query", "show", "request").stdout)
-    assert shown[1] == said("query-log-groups", groups=found["log_groups"])
-    assert shown[-1] == "| sort @timestamp asc"
-    listed = json.loads(watchme("query", "list", "--json").stdout)
-    lines = watchme("query", "list").stdout.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [row["query"] for row in listed]
 
 
 def test_probes_are_a_script_or_shell_lines_on_request(watchme, tmp_path):

@@ -71,17 +71,6 @@ def test_import_takes_times_without_a_zone_for_those_of_the_option(watchme, evid
     assert lines_of(other.stderr) == [said("import-zone-of-case", stated="UTC", option="Asia/Tokyo")]
 
 
-def test_a_case_without_evidence_of_a_question_says_how_to_collect_it(watchme, tmp_path):
-    (tmp_path / "evidence").mkdir()
-    alarm = {"AlarmName": "mine", "Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
-    (tmp_path / "evidence" / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm]}))
-    ended = watchme("case", "import", tmp_path / "evidence", tmp_path / "case")
-    lines = lines_of(ended.stdout)
-    end = " ".join(lines[lines.index(said("case-no-question")) :])
-    # What the case does not state keeps a word, and a sentence says what to put there.
-    assert [word for word in ("HEALTH_URL is", "FOLDER is", "Find QUEUE") if word not in end] == []
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
@@ -145,20 +134,6 @@ def test_export_prints_the_copy_and_has_its_tables_as_rows(watchme, small_case, 
     assert json.loads(rows.stdout) == TABLES
 
 
-def test_sql_prints_at_most_as_many_rows_as_are_wanted(watchme, small_case):
-    query = "select vantage, duration_s, status from probes order by time"
-    whole = watchme("case", "sql", small_case.path, query)
-    assert lines_of(whole.stdout) == [
-        "vantage duration_s status", "inside 0.8 200", "outside 30 -",
-        said("case-sql-rows", rows=2, hidden=0),
-    ]  # fmt: skip
-    first = watchme("case", "sql", small_case.path, query, "--limit", "1")
-    assert lines_of(first.stdout)[1:] == ["inside 0.8 200", said("case-sql-rows", rows=2, hidden=1)]
-    # JSON has every row, whatever the limit.
-    rows = watchme("case", "sql", small_case.path, query, "--limit", "1", "--json")
-    assert [row["vantage"] for row in json.loads(rows.stdout)] == ["inside", "outside"]
-
-
 @pytest.mark.slow
 def test_sql_reads_every_request_followed_through_the_layers(watchme, bundled):
     def rows(query):
@@ -172,15 +147,3 @@ def test_sql_reads_every_request_followed_through_the_layers(watchme, bundled):
     joined = "select count(*) as n from attempts join requests using (row) where path = '/health'"
     assert rows(joined) == [["199"]]
     assert int(rows("select count(request_line) as n from linked_errors")[0][0]) > 0
-
-
-@pytest.mark.slow
-def test_the_queries_of_a_diagnosis_return_its_rows(watchme, bundled):
-    case = bundled("health-threadpool").path
-    said = watchme("diagnose", "health", case, "--sql").stdout
-    (threads,) = {
-        line.strip()
-        for line in said.splitlines()
-        if line.strip().startswith("select * from ") and "metric = 'threads'" in line
-    }
-    assert watchme("case", "sql", case, threads).stdout.splitlines()[-1] == "44 rows"

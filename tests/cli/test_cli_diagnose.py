@@ -1,15 +1,10 @@
 """``watchme diagnose`` with and without a question, its forms and its exit code."""
 
 import json
-import re
 
 import pytest
 from worlds.printed import one_line, said
 from worlds.settings_file import write_settings
-
-from watchme_analysis.case.opening import open_case
-from watchme_analysis.config import System
-from watchme_analysis.services.diagnose import subject_of_system
 
 
 @pytest.fixture
@@ -42,24 +37,6 @@ def test_without_a_question_each_that_the_case_has_evidence_for_is_answered(watc
     ]
 
 
-@pytest.mark.parametrize(
-    ("words", "reported"),
-    [
-        (("health",), "CASE"),
-        (("empty",), "empty"),
-        (("evidence", "--queue", "uploads"), "--queue"),
-        (("health", "evidence", "--queue", "uploads"), "--queue"),
-        (("backlog", "evidence", "--endpoint", "/health"), "--endpoint"),
-        (("evidence", "evidence"), "'evidence' is not one of"),
-    ],
-)
-def test_invalid_questions_and_subjects_are_one_sentence(watchme, evidence, words, reported):
-    (evidence.parent / "empty").mkdir()
-    answer = watchme("diagnose", *words, cwd=evidence.parent)
-    assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (2, "", 1)
-    assert reported in answer.stderr
-
-
 @pytest.mark.slow
 def test_exit_3_only_where_it_is_wanted(watchme, shorter, both):
     usual = watchme("diagnose", "backlog", shorter.path)
@@ -70,28 +47,6 @@ def test_exit_3_only_where_it_is_wanted(watchme, shorter, both):
     # Nothing is supported, and no incident has a start.
     assert watchme("diagnose", both, "--fail-on", "incident").returncode == 0
     assert watchme("diagnose", both, "--fail-on", "nothing").returncode == 2
-
-
-@pytest.mark.slow
-def test_the_whole_diagnosis_is_for_a_person(watchme, bundled):
-    case = bundled("backlog-dlq").path
-    shown = watchme("diagnose", "backlog", case, "--all", columns=70).stdout
-    assert max(map(len, shown.partition("Collect next:")[0].splitlines())) <= 70
-    assert "\n\n\n" not in shown and f"more:\n    watchme case show {case}\n" in shown
-    unwrapped = one_line(shown)
-    assert "[changes, 1 row]" in unwrapped and "1,060 rows]" in unwrapped
-    assert "fix and prevent it: docs/causes/consumer_failing.md" in unwrapped
-    assert re.search(r"The evidence on the other \d+ causes: in the report", unwrapped)
-
-
-def test_a_chosen_system_states_the_subject_where_the_case_has_it(watchme, both, tmp_path):
-    case = open_case(both)
-    one = System("one", ("nowhere",), health="/health", api="http://192.0.2.1/")
-    assert subject_of_system("health", case, one) == "/health"
-    assert subject_of_system("backlog", case, one) is None
-    write_settings(tmp_path, '[systems.one]\nhealth = "/health"\nqueue = "nowhere"\n')
-    assert watchme("diagnose", "health", both, "--system", "one", cwd=tmp_path).returncode == 0
-    assert watchme("diagnose", "health", both, "--system", "three", cwd=tmp_path).returncode == 2
 
 
 def test_the_report_has_the_exit_code_of_its_worst_result(watchme, small_case, tmp_path):

@@ -7,7 +7,6 @@ import pytest
 from click.testing import CliRunner
 
 from watchme_analysis.cli import cli
-from watchme_analysis.errors import ServiceError
 
 GROUPS = [f"/aws/lambda/watchme-worker-{n:02d}" for n in range(60)]
 NOW = datetime.now(UTC)
@@ -60,19 +59,6 @@ def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_
     assert "log_groups" not in rows[0]
 
 
-def test_one_region_that_fails_does_not_cost_the_other(group, capsys):
-    # Log groups lie in one region, so the other has none that fit.
-    regions = ["--region", "ap-southeast-2", "--region", "eu-west-1"]
-    arguments = ["query", "run", "worker_timeouts", "--output", "jsonl", *regions]
-    code = cli.main(arguments, standalone_mode=False)
-    out, err = capsys.readouterr()
-    assert code == 1
-    assert "eu-west-1 failed: No log group matches" in err
-    rows = [json.loads(line) for line in out.splitlines()]
-    assert {row["place"] for row in rows} == {"ap-southeast-2"}
-    assert len(rows) == 1
-
-
 def ask(capsys, *arguments):
     code = cli.main(["query", "run", *arguments, "--output", "jsonl"], standalone_mode=False)
     out, err = capsys.readouterr()
@@ -92,35 +78,11 @@ def test_profiles_are_queried_at_once_and_one_that_fails_is_named(group, tmp_pat
     assert "nobody failed: AWS can't be called" in err
 
 
-@pytest.mark.slow
-def test_offline_repeats_what_was_queried(group, capsys):
-    first = ask(capsys, "worker_timeouts")
-    calls = sum(group.calls.values())
-    code, rows, err = ask(capsys, "worker_timeouts", "--offline")
-    assert (code, rows) == first[:2]
-    assert sum(group.calls.values()) == calls
-    assert "Read from the cache" in err
-    with pytest.raises(ServiceError, match=r"lacks the account of eu-west-1: run once without --offline"):
-        ask(capsys, "worker_timeouts", "--offline", "--region", "eu-west-1")
-
-
 def test_parameters_and_groups_by_hand(group):
     result = run("run", "worker_first", "-p", "rows=1", "--log-group", GROUPS[0])
     assert result.exit_code == 0, result.output
     assert group.started[0]["queryString"].endswith("limit 1")
     assert "1 query scanned" in result.stderr
-
-
-@pytest.mark.slow
-def test_fields_of_json_messages_become_columns_when_requested(group, capsys):
-    at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
-    text = json.dumps({"level": "ERROR", "device": "d-7", "error": {"type": "KeyError"}})
-    group.engine.load(GROUPS[0], [(at, text, "s")])
-    requested = "worker_errors", "--log-group", GROUPS[0]
-    (_, [plain], _), (_, [flat], _) = ask(capsys, *requested), ask(capsys, *requested, "--flatten")
-    assert plain["@message"] == flat["@message"] == text
-    assert "message.device" not in plain
-    assert (flat["message.device"], flat["message.error.type"]) == ("d-7", "KeyError")
 
 
 def test_the_scan_is_estimated_before_and_a_ceiling_refuses_it(group):

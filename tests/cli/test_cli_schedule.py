@@ -2,12 +2,10 @@
 
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
 import sys
-import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +13,6 @@ import pytest
 from click.testing import CliRunner
 from worlds.settings_file import write_settings
 
-from watchme_analysis.cli.run import run as run_command
 from watchme_analysis.cli.schedule import schedule
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.schedule import (
@@ -141,16 +138,6 @@ def test_systemd_accepts_the_units(tmp_path):
         check=False,
     )
     assert [line for line in done.stderr.splitlines() if "watchme-orders" in line] == []
-
-
-def test_a_unit_that_systemd_rejects_is_not_left(machine):
-    (machine / "bin" / "systemd-analyze").write_text(
-        "#!/bin/sh\necho 'watchme-orders.service: bad' >&2; exit 1\n"
-    )
-    (machine / "bin" / "systemd-analyze").chmod(0o755)
-    with pytest.raises(InputError, match="does not accept"):
-        run("install", "orders", "--yes")
-    assert units(machine) == []
 
 
 def test_the_crontab_keeps_its_other_lines(machine):
@@ -280,46 +267,6 @@ def test_the_dockerfile_copies_files_that_exist_and_all_that_the_wheel_needs():
     assert lines.index("USER 10001") > max(at for at, line in enumerate(lines) if line.startswith("RUN"))
 
 
-def examples(language):
-    page = (ROOT / "docs" / "schedule.md").read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-
-
-def options_of(words):
-    """Parse the words of `watchme run`; raises an error for an unknown option."""
-    context = run_command.make_context("watchme run", list(words))
-    return context.params["systems"], context.params["wait_s"]
-
-
-def test_the_examples_of_airflow_and_dagster_are_programs_that_run_the_command():
-    """Their libraries are not installed; the syntax, and the command that they run, are checked."""
-    airflow, dagster = examples("python")
-    for text in (airflow, dagster):
-        compile(text, "example", "exec")
-    (command,) = re.findall(r'f"cd \S+ && watchme run (.*)"', airflow)
-    assert options_of(command.format(system="orders").split()) == (("orders",), 600.0)
-    (words,) = re.findall(r"subprocess\.run\((\[.*?\])", dagster)
-    assert options_of(json.loads(words)[2:]) == (("orders",), 600.0)
-
-
-@pytest.mark.slow
-def test_the_example_of_step_functions_is_a_state_machine_that_starts_the_exported_task():
-    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
-
-    (text,) = examples("json")
-    # moto's parser of the language; it raises an error for what is no state machine.
-    StepFunctionsParserBackend._validate_definition(text)
-    with pytest.raises(Exception, match="mismatched input"):
-        StepFunctionsParserBackend._validate_definition(text.replace('"Type": "Task"', '"Type": "Tusk"'))
-    parameters = json.loads(text)["States"]["Orders"]["Parameters"]
-    template = cloudformation([job()], {"Statement": []})
-    container = template["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]["Name"]
-    (override,) = parameters["Overrides"]["ContainerOverrides"]
-    assert override["Name"] == container
-    assert options_of(override["Command"]) == (("orders",), 600.0)
-    assert {parameters["Cluster"], parameters["TaskDefinition"]} <= set(template["Outputs"])
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which(HADOLINT), reason="hadolint is not installed")
 def test_hadolint_accepts_the_dockerfile(tmp_path):
@@ -328,77 +275,3 @@ def test_hadolint_accepts_the_dockerfile(tmp_path):
         [HADOLINT, str(tmp_path / "Dockerfile")], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.returncode) == ("", 0)
-
-
-def steps():
-    """Return the instructions of the Dockerfile with their text."""
-    text = DOCKERFILE.replace("\\\n", " ")
-    return [line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("#")]
-
-
-@pytest.mark.slow
-def test_the_steps_of_the_dockerfile_lead_to_a_run(tmp_path):
-    """Each step is executed in a plain folder in place of the image, without a network and without root.
-
-    pip builds the wheel of what was copied; the packages of the lock are those that are here.
-    """
-    clone, root = tmp_path / "clone", tmp_path / "root"
-    (clone / "watchme.toml").parent.mkdir()
-    for path in ROOT.iterdir():
-        (clone / path.name).symlink_to(path)
-    (clone / "watchme.toml").unlink()
-    write_settings(clone, '[systems.orders]\nqueue = "orders"\n')
-    root.mkdir()
-    where, env = root, {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    (tmp_path / "bin").mkdir()
-    called = tmp_path / "called"
-    for name in ("useradd", "install"):  # need root, and another system's users
-        program = tmp_path / "bin" / name
-        program.write_text(f'#!/bin/sh\necho {name} "$@" >> {shlex.quote(str(called))}\n')
-        program.chmod(0o755)
-    wheel = f"{shlex.quote(sys.executable)} -m pip wheel --no-deps --no-build-isolation --no-index -w wheels"
-    locked = "pip install --no-cache-dir --require-hashes --only-binary :all: --no-deps -r requirements.lock"
-    for instruction, rest in steps():
-        match instruction:
-            case "WORKDIR":
-                where = root / rest.lstrip("/")
-                where.mkdir(parents=True, exist_ok=True)
-            case "ENV":
-                pairs = (pair.split("=") for pair in shlex.split(rest))
-                env |= {name: str(root / value.lstrip("/")) for name, value in pairs}
-            case "COPY":
-                *sources, target = shlex.split(rest)
-                for source in sources:
-                    place = root / target.lstrip("/") if target.startswith("/") else where / target
-                    if (clone / source).is_dir():
-                        shutil.copytree(clone / source, place, ignore=shutil.ignore_patterns("__pycache__"))
-                    else:
-                        place = place / source if target.endswith("/") else place
-                        place.parent.mkdir(parents=True, exist_ok=True)
-                        shutil.copyfile(clone / source, place)
-            case "RUN":
-                command = rest.replace(locked, "true").replace("pip install --no-cache-dir", wheel)
-                done = subprocess.run(
-                    ["sh", "-c", command], cwd=where, env=env, capture_output=True, text=True, check=False
-                )
-                assert done.returncode == 0, (command, done.stderr)
-            case "ENTRYPOINT":
-                program, *arguments = json.loads(rest)
-    assert {line.split()[0] for line in called.read_text().splitlines()} == {"useradd", "install"}
-    assert locked in DOCKERFILE and "--hash=sha256:" in (root / "opt/watchme/requirements.lock").read_text()
-    (built,) = (root / "opt/watchme/wheels").glob("*.whl")
-    with zipfile.ZipFile(built) as packed:
-        packed.extractall(root / "site")
-    run_it = f"import sys; sys.argv = [{program!r}, *{arguments!r}, '--offline', '--dry-run']; "
-    run_it += "from watchme_analysis.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", run_it],
-        cwd=where,
-        env=env | {"PYTHONPATH": str(root / "site"), "AWS_DEFAULT_REGION": "ap-southeast-2"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    (system,) = json.loads(done.stdout)["systems"]
-    assert (system["system"], system["status"], done.returncode) == ("orders", "failed", 1)
-    assert (root / "var/lib/watchme" / "run.log").is_file()

@@ -65,10 +65,3 @@ def test_a_case_is_fitted_and_its_record_shown(watchme, shorter):
     assert any(line.startswith(f"{said('column-recorded')} {MESSAGES} ") for line in shown)
     unknown = watchme("simulate", shorter.path, "--queue", "nowhere")
     assert unknown.returncode == 2 and "no queue nowhere: its queues are asr-queue" in unknown.stderr
-
-
-def test_each_option_of_a_case_needs_one(calm):
-    for name in ("queue", "since", "until"):
-        ended = calm(f"--{name}", "1h")
-        expected = said("error-option-needs-case", option=name)
-        assert (ended.returncode, expected in one_line(ended.stderr)) == (2, True)

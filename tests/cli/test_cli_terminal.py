@@ -2,7 +2,6 @@
 
 import ast
 import json
-import logging
 import os
 import pty
 import re
@@ -77,12 +76,6 @@ def test_what_nothing_handled_is_harmless_too(capsys):
     said = capsys.readouterr().err
     assert "RuntimeError" in said
     assert not obeyed(said)
-
-
-def test_the_log_that_verbose_shows_is_harmless_too():
-    record = logging.LogRecord("watchme_analysis", logging.INFO, "x.py", 1, "read %s", (HOSTILE,), None)
-    said = terminal.LogFormatter("%(message)s").format(record)
-    assert said == f"read {terminal.printable(HOSTILE)}"
 
 
 def printing(path):

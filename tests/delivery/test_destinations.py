@@ -4,8 +4,7 @@ import email
 import email.policy
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,7 +25,6 @@ from watchme_analysis.delivery.changes import (
 )
 from watchme_analysis.delivery.content import Content, content_of
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
-from watchme_analysis.delivery.destinations.http_post import retry_after_s
 from watchme_analysis.delivery.destinations.markdown import as_markdown
 from watchme_analysis.delivery.destinations.registry import account_of, ownership_of, sender_of
 from watchme_analysis.delivery.destinations.smtp_mail import as_html
@@ -134,54 +132,6 @@ def test_a_webhook_that_refuses_or_is_slow(slack, webhook, answer, temporary, ar
     assert "secret-part" not in found[2] and webhook.posted == []
 
 
-def test_a_webhook_that_is_down_or_has_no_tls(tmp_path, webhook, monkeypatch):
-    for url, said in (
-        (f"http://127.0.0.1:{unused_port()}/secret-part", "can't be reached"),
-        (f"https://127.0.0.1:{webhook.port}/secret-part", "TLS handshake failed"),
-    ):
-        monkeypatch.setenv("SLACK_URL", url)
-        found = failure(made(tmp_path, "slack", webhook="env:SLACK_URL"))
-        assert found[:2] == (True, False) and said in found[2] and "secret-part" not in found[2]
-    monkeypatch.setenv("SLACK_URL", "file:///etc/passwd")
-    assert failure(made(tmp_path, "slack", webhook="env:SLACK_URL"))[0] is False
-
-
-def test_retry_after_is_seconds_or_a_date(slack, webhook):
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    assert retry_after_s("7") == 7 and 80 < retry_after_s(soon) <= 90
-    for other in (
-        None,
-        "soon",
-        "\N{SUPERSCRIPT TWO}",
-        "-1",
-        "1e9",
-        "9" * 400,
-        "Mon, 01 Jan 99999 00:00:00 GMT",
-    ):
-        assert retry_after_s(other) is None, other
-    webhook.answers = [(429, {"Retry-After": "3"}, b"")]
-    with pytest.raises(DeliveryError) as error:
-        slack.send(DELIVERY)
-    assert error.value.retry_after_s == 3
-
-
-@pytest.mark.parametrize("path", ["/services/\N{LATIN SMALL LETTER E WITH ACUTE}", "/a b", "/a\x7fb"])
-def test_a_webhook_that_is_no_url_is_a_failed_delivery(tmp_path, webhook, monkeypatch, path):
-    monkeypatch.setenv("SLACK_URL", f"http://127.0.0.1:{webhook.port}{path}")
-    with pytest.raises(DeliveryError) as error:
-        made(tmp_path, "slack", webhook="env:SLACK_URL").send(DELIVERY)
-    assert path not in str(error.value) and webhook.posted == []
-
-
-def test_nothing_has_arrived_through_a_proxy_that_can_not_be_used(slack, webhook, monkeypatch):
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
-    with pytest.raises(DeliveryError) as error:
-        slack.send(DELIVERY)
-    assert not error.value.may_have_arrived and error.value.is_temporary and webhook.posted == []
-
-
 # E-mail
 
 
@@ -226,17 +176,6 @@ def test_a_mail_holds_the_first_screen_and_the_page(tmp_path, mail_server, page,
 def test_a_mail_server_that_refuses_or_is_slow(tmp_path, mail_server, command, answer, temporary, arrived):
     mail_server.answers = {command: [answer] * 2}
     assert failure(replace(mailer(tmp_path, mail_server), timeout_s=0.2))[:2] == (temporary, arrived)
-
-
-def test_a_mail_server_that_is_down_or_offers_no_tls(tmp_path, mail_server, monkeypatch):
-    assert failure(mailer(tmp_path, SimpleNamespace(port=unused_port())))[:2] == (True, False)
-    found = failure(mailer(tmp_path, mail_server, tls="starttls"))
-    assert found[:2] == (False, False) and "STARTTLS" in found[2]
-    assert "TLS handshake" in failure(mailer(tmp_path, mail_server, tls="tls"))[2]
-    mail_server.answers = {"AUTH": ["535 no"] * 4}
-    monkeypatch.setenv("SMTP_PASSWORD", "secret-part")
-    found = failure(mailer(tmp_path, mail_server, password="env:SMTP_PASSWORD"))
-    assert "refused the login" in found[2] and mail_server.mails == []
 
 
 def test_a_recipient_that_is_refused_does_not_keep_the_mail_from_the_others(tmp_path, mail_server):
@@ -308,14 +247,6 @@ def test_aws_refuses_or_breaks_the_connection_and_is_called_once(tmp_path, front
     front.faults["PutEvents"].append(fault)
     assert failure(sender)[:2] == (temporary, arrived)
     assert front.calls["PutEvents"] == 1
-
-
-def test_a_response_of_aws_that_can_t_be_read_says_nothing_of_the_message(
-    tmp_path, webhook, monkeypatch, front
-):
-    monkeypatch.setenv("AWS_ENDPOINT_URL", webhook.url.partition("/services")[0])
-    webhook.answers = [(500, {}, b"a gateway")]
-    assert failure(made(tmp_path, "sns", **OWN_AWS["sns"]))[:2] == (False, True)
 
 
 @pytest.mark.slow
@@ -644,12 +575,3 @@ def test_errors_of_slack_say_whether_the_message_may_have_arrived(webhook, app, 
     webhook.answers = [answer]
     found = failure(app)
     assert found[:2] == (temporary, arrived) and "secret-part" not in found[2]
-
-
-def test_the_outbox_gives_each_message_the_root_of_its_thread(tmp_path):
-    chat = Received()
-    found = world(tmp_path, chat=chat)
-    found.run(2, diagnosis(start=1))
-    found.run(3, diagnosis(start=1, cause="consumer_failing"))
-    found.run(4, diagnosis(start=1, end=3.5, cause="consumer_failing"))
-    assert [each.thread_root for each in chat.deliveries] == [None, "receipt-1", "receipt-1"]

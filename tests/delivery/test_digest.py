@@ -1,7 +1,7 @@
 """The digest of a period: figures, texts, and one delivery."""
 
 import json
-from datetime import UTC, timedelta
+from datetime import timedelta
 from itertools import count
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pytest
 from worlds.deliveries import DAY, NO_WAIT, Checkpoints, Killed, Received, at, diagnosis, killable, world
 
 from watchme_analysis.config import System
-from watchme_analysis.delivery.digest import Digest, digest_content, period_of
+from watchme_analysis.delivery.digest import Digest, digest_content
 from watchme_analysis.delivery.records import from_json
 from watchme_analysis.delivery.run import Run, run_system
 from watchme_analysis.delivery.state import State
@@ -88,13 +88,6 @@ def test_the_figures_are_those_of_the_incidents_and_runs_of_the_period(tmp_path)
     assert chat.arrived[-1] == ("digest",)
 
 
-def test_alarms_without_a_cause_and_an_open_incident_count_in_their_own_period(tmp_path):
-    found = from_json(Digest, digest(week(tmp_path, chat=Received()), 60)["digest"])
-    assert found.alarms == (("dlq", "orders-dlq"),)
-    assert found.impact_s == (2.5 + 17.5) * 3600
-    assert [incident.end for _, incident in found.incidents] == [None, at(3.5)]
-
-
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_texts_hold_the_figures(tmp_path, language):
     found = from_json(Digest, digest(week(tmp_path, chat=Received()), 60)["digest"])
@@ -163,13 +156,6 @@ def test_telemetry_counts_the_alarms_of_the_system_and_prices_them():
     assert cost_of([vars(later)], WEEK).log_usd is None and cost_of([], WEEK) == TelemetryCost()
 
 
-def test_a_period_ends_at_midnight_of_the_reader():
-    zone = parse_zone("Asia/Seoul")
-    window = period_of(timedelta(days=1), at(16), zone)
-    assert (window.start, window.end) == (at(-9), at(15))
-    assert window.end.tzinfo is UTC
-
-
 @pytest.mark.slow
 def test_a_digest_is_delivered_for_its_days_also_after_a_kill(tmp_path):
     for kill_at in count(1):
@@ -184,10 +170,3 @@ def test_a_digest_is_delivered_for_its_days_also_after_a_kill(tmp_path):
             break
     digest(found, 60)
     assert chat.arrived[-1] == ("digest",) and len(chat.arrived) == 6
-
-
-@pytest.mark.slow
-def test_a_destination_of_failures_or_reports_receives_no_digest(tmp_path):
-    failures, files = Received(), Received()
-    found = week(tmp_path, failures=({"when": "failures"}, failures), files=({"type": "files"}, files))
-    assert digest(found, 32)["deliveries"] == []

@@ -12,7 +12,6 @@ from worlds.deliveries import Received, diagnosis, refused, world
 from worlds.receivers import dripping_server
 
 from watchme_analysis.delivery.destinations.files import FilesSender, Retention
-from watchme_analysis.delivery.destinations.markdown import MarkdownSender
 from watchme_analysis.delivery.destinations.webhooks import WebhookSender
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
 from watchme_analysis.delivery.secret_values import Secret
@@ -84,13 +83,6 @@ def test_each_destination_has_its_language_and_level_and_equal_reports_are_made_
     pages = {name: next((tmp_path / name).glob("2*/report.html")).read_text() for name in ("a", "b", "c")}
     assert pages == {"a": "<p>ja ids</p>", "b": "<p>ja ids</p>", "c": "<p>en secrets</p>"}
     assert chat.deliveries[0].content.language == "ja"
-
-
-def test_a_markdown_file_holds_the_change_and_the_postmortem(tmp_path):
-    found = world(tmp_path / "state", notes=({"language": "ja"}, MarkdownSender(tmp_path / "notes")))
-    found.run(2, diagnosis(**FAILING))
-    (file,) = (tmp_path / "notes").iterdir()
-    assert file.read_text().startswith("# orders") and "# Postmortem ja secrets" in file.read_text()
 
 
 def test_a_message_links_the_report_only_at_its_own_level_of_redaction_or_a_stricter_one(tmp_path):
@@ -185,21 +177,6 @@ def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_pa
     assert waits and 6 < waits[-1] <= 7
 
 
-@pytest.mark.parametrize(
-    ("wished", "calls", "waits"), [(0.4, 3, [0.4, 0.4]), (60, 3, [60, 60]), (60.5, 1, []), (None, 3, [])]
-)
-def test_a_destination_is_waited_for_as_long_as_it_asks_up_to_a_minute(
-    tmp_path, monkeypatch, wished, calls, waits
-):
-    busy = Received(*(refused(temporary=True, retry_after_s=wished) for _ in range(9)))
-    found, slept, called = world(tmp_path, busy=busy), [], []
-    busy.send = lambda delivery, send=busy.send: (called.append(delivery), send(delivery))[1]
-    found.pace = replace(deliveries.NO_WAIT, attempts=3)
-    monkeypatch.setattr(time, "sleep", slept.append)
-    assert outcomes(found.run(2, diagnosis(**FAILING))) == [("busy", "new-incident", "failed")]
-    assert (len(called), slept) == (calls, [pytest.approx(wait, abs=0.3) for wait in waits])
-
-
 def test_a_delivery_that_may_have_arrived_is_repeated(tmp_path):
     lost, errors = Received(refused(may_have_arrived=True)), Received()
     found = world(tmp_path, lost=lost, errors=({"when": "failures", "errors": True}, errors))
@@ -249,17 +226,6 @@ def test_a_run_killed_at_any_moment_delivers_each_change_at_least_once(tmp_path,
         assert not list((folder / "state" / "orders" / "outbox").glob("*"))
         assert any(result.get("killed_before") for result in found.results)
     assert kill_at > 15
-
-
-def test_a_report_that_was_interrupted_keeps_no_message_from_its_readers(tmp_path):
-    chat, mail = Received(), Received()
-    mail.form = "page"
-    found = world(tmp_path, chat=chat, mail=mail)
-    found.report_error = ReportError("The notebook was interrupted.")
-    result = found.run(2, diagnosis(**FAILING))
-    assert result["status"] == "partial" and "was interrupted" in result["missing"][0]
-    assert chat.arrived == mail.arrived == [("new-incident",)]
-    assert mail.deliveries[0].page is None
 
 
 def test_a_dry_run_stores_and_delivers_nothing(tmp_path):

@@ -46,15 +46,6 @@ def test_the_state_of_a_system_is_read_as_it_was_stored(tmp_path):
     assert modes == [0o700, 0o600]
 
 
-def test_documents_stay_as_long_as_their_notice_is_pending(tmp_path):
-    state = State(tmp_path)
-    for notice in (NOTICE.id, "n-2"):
-        state.store_document("orders", notice, "ids", {"notice": notice})
-    state.store_system("orders", SystemState(pending=(NOTICE,)))
-    found = [state.document("orders", notice, "ids") for notice in (NOTICE.id, "n-2")]
-    assert found == [{"notice": NOTICE.id}, None]
-
-
 def test_a_state_file_of_another_kind_or_release_is_an_error(tmp_path):
     (tmp_path / "file").write_text("{")
     with pytest.raises(InputError, match="file"):

@@ -89,30 +89,3 @@ def test_without_rows_or_times_the_tables_that_were_read_decide():
     assert missing.values["tables"].items == ("queue_messages",)
     timed = pd.DataFrame({"time": pd.to_datetime(minutes(45))})
     assert checked(timed, window=None).reason.why.id == "claim-no-incident"
-
-
-def test_a_claim_holds_if_cause_and_reason_do():
-    inside, outside = (pd.DataFrame({"time": pd.to_datetime(minutes(*at))}) for at in ((45, 50), (1,)))
-    for cause, rows, judgement, of_cause, why in (
-        ("app_threadpool", inside, "supported", "supported", "claim-leading"),
-        ("app_threadpool", outside, "contradicted", "supported", "claim-leading"),
-        ("dependency_slow", inside, "undecided", "undecided", "claim-less-probable"),
-        ("dependency_slow", outside, "contradicted", "undecided", "claim-less-probable"),
-        ("edge_config", inside, "contradicted", "contradicted", "claim-refuted"),
-    ):
-        found = checked(rows, cause=cause)
-        assert (found.judgement, found.cause, found.why.id) == (judgement, of_cause, why), cause
-    alone = check_claim(case(inside), "app_threadpool", diagnosis=diagnosis())
-    assert (alone.judgement, alone.reason) == ("supported", None)
-    about = {"cause": "dependency_slow", "diagnosis": None}
-    for why, more in (
-        ("claim-linked", {"secondary_cause": "dependency_slow"}),
-        ("claim-beside", {"other_causes": ("dependency_slow",)}),
-        ("claim-less-probable", {"other_causes": ("dependency_slow",), "verdict": "inconclusive"}),
-    ):
-        about["diagnosis"] = diagnosis(**more)
-        assert check_claim(case(inside), **about).why.id == why
-    open_ = diagnosis(
-        statuses=(("app_threadpool", 0.2, 0.4, "inconclusive"),), cause=None, verdict="inconclusive"
-    )
-    assert check_claim(case(inside), "app_threadpool", diagnosis=open_).why.id == "claim-first-but-undecided"

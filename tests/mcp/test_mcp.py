@@ -76,14 +76,6 @@ def test_every_tool_is_listed_as_read_only():
         assert tool.description == getattr(Tools, tool.name).__doc__
 
 
-@pytest.mark.slow
-def test_pasted_lines_are_explained_without_a_case(tools):
-    line = "2026/03/04 05:06:07 [alert] 31#31: 1024 worker_connections are not enough"
-    found = call(tools, "explain", text=f"{line}\nunknown").structured_content["messages"]
-    assert [(one["kind"], one["lines"]) for one in found] == [("nginx-worker-connections", 1), ("unknown", 1)]
-    assert call(tools, "explain", text="").is_error
-
-
 def test_cases_are_listed_and_diagnosed(tools):
     (entry,) = call(tools, "list_cases").structured_content["cases"]
     assert entry["case"] == "pool"
@@ -140,25 +132,6 @@ def test_errors_are_sentences_and_not_tracebacks(cases):
         assert sentence in result.content[0].text
 
 
-@pytest.mark.slow
-def test_rows_are_limited_and_counted(cases):
-    tools = Tools((cases,))
-    query = "select range as n from range(60)"
-    for limit, shown in (({}, 50), ({"limit": 60}, 50), ({"limit": 2}, 2), ({"limit": -1}, 0)):
-        found = tools.sql("pool", query, **limit)
-        assert (found["rows"], found["shown"]) == (60, shown)
-        assert found["records"] == [{"n": number} for number in range(shown)]
-    found = tools.sql("pool", "select timestamptz '2026-03-02 04:00:00.1234+00' as time, 'a'::blob as blob")
-    assert found["records"] == [{"time": "2026-03-02T04:00:00.123Z", "blob": "a"}]
-
-
-def test_the_cells_of_rows_are_cut_and_sentences_are_not():
-    text = "x" * 500
-    found = bounded({"summary": [text], "sql": text, "records": [{"body": text, "n": 1}]})
-    assert found["summary"] == [text] and found["sql"] == text
-    assert found["records"] == [{"body": "x" * 400 + "… (500 characters)", "n": 1}]
-
-
 def test_the_evidence_of_the_last_causes_is_left_out_first():
     """However small the answer is, its parts are whole, and the leading cause keeps its evidence longest."""
     ranking = [
@@ -194,18 +167,6 @@ def texts(value):
 
 def written(value):
     return len(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-@pytest.mark.slow
-def test_no_sentence_or_query_of_a_diagnosis_is_cut(tools, diagnosis):
-    result = call(tools, "diagnose", case="pool")
-    assert len(result.content[0].text) <= MOST_CHARACTERS
-    found, whole = result.structured_content["health"], diagnosis.to_dict()
-    assert texts(found) <= texts(whole)
-    assert [each["cause"] for each in found["ranking"]] == [each["cause"] for each in whole["ranking"]]
-    assert found["ranking"][0]["evidence"] and found["summary"] == whole["summary"]
-    counted = [sum(len(each["evidence"]) for each in one["ranking"]) for one in (whole, found)]
-    assert result.structured_content["left_out"] == {"evidence": counted[0] - counted[1]}
 
 
 def test_an_answer_stays_within_its_size_whatever_it_holds(tools):

@@ -39,33 +39,6 @@ def test_cases_are_listed_with_their_window_and_rows(tools, tmp_path):
     assert small in listed
 
 
-def test_a_claim_and_its_evidence_have_their_first_rows(tools):
-    cause = tools.diagnose("small", "health")["health"]["ranking"][0]["cause"]
-    every = tools.evidence("small", cause)
-    two = tools.evidence("small", cause, 1)
-    sides = [side for side in ("evidence_for", "evidence_against") if every[side]]
-    assert sides
-    for side in sides:
-        weights = [abs(each["weight"]) for each in every[side]]
-        assert weights == sorted(weights, reverse=True)
-        assert all(len(each["first_rows"]) <= 1 for each in two[side] if each["sql"])
-    claimed = tools.check_claim("small", cause, "select * from access_log where status = 504")
-    assert [row["status"] for row in claimed["reason"]["first_rows"]] == [504]
-
-
-def test_the_alarms_of_a_case_are_back_tested(evidence, tools):
-    (evidence / "queues").mkdir()
-    (evidence / "queues" / "jobs.json").write_text('{"Attributes": {"VisibilityTimeout": "30"}}')
-    import_folder(evidence, tools.folders[1] / "queue")
-    found = tools.alarms("queue")["alarms"]
-    assert {(each["alarm"], each["resource"]) for each in found} == {
-        ("age_gt_600_max_60s_1of1", "jobs"),
-        ("dead-letters-of-failing-runs", "jobs"),
-        ("health-checks", "/health from inside"),
-        ("health-checks", "/health from outside"),
-    }
-
-
 @pytest.mark.slow
 def test_measures_are_simulated_for_the_queue_of_a_case(shorter):
     found = Tools((shorter.path.parent,)).simulate(shorter.path.name, "asr-queue")

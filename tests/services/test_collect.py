@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from botocore.client import BaseClient
 from worlds.aws_front import FAST
-from worlds.memory_queues import MemoryQueues
 from worlds.messages import refusal
 from worlds.settings_file import write_settings
 from worlds.small_evidence import PROBES
@@ -28,7 +27,6 @@ from watchme_analysis.errors import CaseError, InputError, ServiceError
 from watchme_analysis.services.collect import (
     Request,
     pull,
-    pull_settings,
 )
 from watchme_analysis.text.render import render
 from watchme_analysis.window import Window
@@ -211,26 +209,6 @@ def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_pat
     assert sorted(counts) == ["1"] * 15 + ["2"] * 10
 
 
-@pytest.mark.slow
-def test_a_group_of_a_fifo_queue_is_read_as_far_as_it_is_handed_out(account, tmp_path):
-    sqs = boto3.client("sqs")
-    dlq = sqs.create_queue(QueueName="v2-dlq.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    redrive = {"deadLetterTargetArn": arn("sqs", "v2-dlq.fifo"), "maxReceiveCount": 3}
-    attributes = {"FifoQueue": "true", "RedrivePolicy": json.dumps(redrive)}
-    sqs.create_queue(QueueName="v2.fifo", Attributes=attributes)
-    for n in range(24):
-        sqs.send_message(
-            QueueUrl=dlq, MessageBody="{}", MessageGroupId="d1-sed", MessageDeduplicationId=str(n)
-        )
-    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("v2.fifo",)), tmp_path / "case")
-    read = len(pulled.report.case.table("queue_messages"))
-    assert read
-    if read < 24:  # a real queue hands out no more of a group than ten at once
-        assert any("of a group while some of it are being read" in note for note in pulled.notes)
-    state = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["All"])["Attributes"]
-    assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
-
-
 def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
     old = Window(NOW - timedelta(days=100), NOW - timedelta(days=99))
     notes = pull(Aws(rate_limits=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
@@ -317,30 +295,6 @@ def test_a_queue_without_function_leads_to_the_containers_that_name_it(account, 
     assert set(consumers.index) == {"uploads-worker", "hosts"}
     assert sorted(consumers["kind"]) == ["definition", "group", "service"]
     assert consumers.loc["hosts", "queues"] == '["uploads"]'
-
-
-def test_groups_are_read_where_ecs_is_refused(account, tmp_path):
-    with_containers("uploads")
-    account.faults["ListClusters"].append("denied")
-    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("uploads",)), tmp_path / "case")
-    assert set(pulled.failures) == {"consumers (ECS)"}
-    assert list(pulled.report.case.table("consumers")["name"]) == ["hosts"]
-
-
-def test_each_service_has_the_revision_that_it_runs(account, tmp_path):
-    with_containers("uploads")
-    ecs = boto3.client("ecs")
-    environment = [{"name": "QUEUE", "value": "uploads"}]
-    container = {"name": "app", "image": "app:2", "memory": 256, "environment": environment}
-    ecs.register_task_definition(family="uploads-worker", containerDefinitions=[container])
-    ecs.create_service(cluster="main", serviceName="second", taskDefinition="uploads-worker:2")
-    # Task sets instead of a definition of the service.
-    ecs.create_service(cluster="main", serviceName="sets", deploymentController={"type": "EXTERNAL"})
-    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("uploads",)), tmp_path / "case")
-    consumers = pulled.report.case.table("consumers")
-    services = consumers[consumers["kind"] == "service"]
-    assert set(services["definition"]) == {"uploads-worker:1", "uploads-worker:2"}
-    assert set(services["definition"]) <= set(consumers[consumers["kind"] == "definition"]["definition"])
 
 
 def allowed(capsys, *words):
@@ -516,21 +470,6 @@ def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, 
 
 
 @pytest.mark.slow
-def test_the_price_is_the_one_that_was_stated(account, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    hour = int(START.timestamp()) // 3600 * 3600 + 3600
-    account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
-    words = ["case", "pull", "health", tmp_path / "case", "--function", "sed-worker", "--usd-per-gb", "2"]
-    _, _, err = run(capsys, *words)
-    assert "15.000 GB, about 30.0000 USD at 2 USD a GB" in err
-    case = open_case(tmp_path / "case")
-    queries = case.table("log_queries")
-    assert queries.cost_usd.tolist() == (queries.bytes_scanned / 1e9 * 2).tolist()
-    assert queries.cost_usd.gt(0).all()
-    assert any("The queries scanned" in note for note in case.coverage()["log_queries"]["notes"])
-
-
-@pytest.mark.slow
 def test_an_instance_and_a_whole_log_group(account, tmp_path):
     minute = int(START.timestamp()) // 60 * 60
     at = int(START.timestamp() * 1000)
@@ -552,20 +491,6 @@ def test_an_instance_and_a_whole_log_group(account, tmp_path):
     assert not case.table("log_queries").truncated.any()
     # Planned from the counts, so the whole was never queried only to be cut.
     assert all(requested["queryString"].startswith("filter toMillis") for requested in account.started)
-
-
-def test_the_command_pulls_an_instance_and_keeps_answers_where_it_is_stated(account, tmp_path, capsys):
-    minute = int(START.timestamp()) // 60 * 60
-    account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
-    words = ["case", "pull", "health", tmp_path / "case", "--instance", "i-1", "--since", "7h"]
-    code, _, err = run(capsys, *words, "--cache", tmp_path / "kept", "--raw", tmp_path / "raw")
-    assert (code, err.count("missing")) == (0, 0)
-    assert set(open_case(tmp_path / "case").table("metrics").value) == {97.0}
-    assert (tmp_path / "raw" / "metrics" / "metrics.json").is_file()
-    assert list((tmp_path / "kept").rglob("*.json.gz"))
-    calls = sum(account.calls.values())
-    code, *_ = run(capsys, *words, "--cache", tmp_path / "kept", "--offline")
-    assert (code, sum(account.calls.values())) == (0, calls)
 
 
 TWO_SYSTEMS = """
@@ -630,21 +555,3 @@ def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, t
     assert "do-not-tell" not in (tmp_path / "watchme.toml").read_text() + out + err
     assert load_config(tmp_path, {"XDG_DATA_HOME": os.environ["XDG_DATA_HOME"]}).region == "ap-southeast-2"
     assert run(capsys, "config", "check")[0] == 0
-
-
-def test_settings_need_a_name_and_every_part(tmp_path):
-    account = MemoryQueues(rate_limits=FAST)
-    assert refusal(pull_settings, account, (), (), tmp_path / "case") == {"error-collect-no-queue": {}}
-    assert refusal(pull, account, Request(WINDOW), tmp_path / "case") == {"error-collect-nothing-named": {}}
-    account.put("jobs", "a")
-    account.responses |= {
-        "list_event_source_mappings": {"EventSourceMappings": []},
-        "describe_alarms": {"MetricAlarms": [], "CompositeAlarms": []},
-    }
-    case = pull_settings(account, ("jobs",), (), tmp_path / "case")
-    assert case.table("queues")["queue"].tolist() == ["jobs"]
-    assert "receive_message" not in account.operations()
-    account.problems["describe_alarms"] = [ServiceError("denied")] * 2
-    refused = refusal(pull_settings, account, ("jobs",), (), tmp_path / "other", error=ServiceError)
-    assert refused == {"sentences": {"sentences": ["denied"]}}
-    assert not (tmp_path / "other").exists()

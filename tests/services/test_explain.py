@@ -56,19 +56,6 @@ def test_line_cut_at_its_end_keeps_its_meaning():
     assert explain(cut).kinds[0].causes[0] == "app_down"
 
 
-def test_unknown_lines_are_shown_and_are_no_error():
-    explanation = explain("some text\nsome other text\n\nsome text")
-    assert (explanation.kinds, explanation.unknown_lines) == ((), 3)
-    assert explanation.unknown_samples == ("some text", "some other text")
-    assert explanation.to_list()[-1]["kind"] == "unknown"
-    assert explanation.to_list()[-1]["lines"] == 3
-
-
-def test_lines_with_words_are_shown_before_brackets():
-    explanation = explain("{\n---\n...\n}\nworker started late\n")
-    assert (explanation.unknown_lines, explanation.unknown_samples[0]) == (5, "worker started late")
-
-
 @pytest.mark.parametrize(
     ("line", "host"),
     [
@@ -83,13 +70,6 @@ def test_lines_with_words_are_shown_before_brackets():
 def test_commands_ask_the_host_that_the_text_names_last(line, host):
     lines = ["GET https://192.0.2.1/", line, EXPIRED, "More details here: https://docs.example.org/"]
     assert f"-connect {host} " in explain("\n".join(lines)).kinds[0].commands[0]
-
-
-@pytest.mark.parametrize(("language", "order"), [("en", "in this order"), ("ja", "可能性の高い順")])
-def test_one_cause_has_no_order(language, order):
-    by_number = {len(each.causes): each.sample for each in known_messages() if each.causes}
-    assert order not in explain(by_number[1]).text(language)
-    assert order in explain(by_number[2]).text(language)
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\x00\x01\x02ELF", "PK\x03\x04\x00"])
@@ -112,10 +92,3 @@ def test_secrets_are_masked_everywhere(language):
     explanation = explain("\n".join(lines))
     assert secret not in explanation.text(language)
     assert secret not in str(explanation.to_list(language))
-
-
-def test_explanation_has_a_short_representation():
-    explanation = explain("\n".join(SAMPLES))
-    assert len(repr(explanation)) < 200
-    assert "\n" not in repr(explanation)
-    assert str(explanation) == explanation.text("en")

@@ -13,7 +13,6 @@ from watchme_analysis.cli.config import config_group
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.services.propose_config import (
-    FoundValue,
     Proposal,
     find_in_aws,
     find_in_files,
@@ -153,16 +152,6 @@ def test_patterns_choose_queues_and_an_unknown_one_is_an_error():
         find_in_aws(account, Proposal(), ["ordres"])
 
 
-def test_queues_whose_names_differ_in_their_suffix_are_two_systems():
-    found = Proposal()
-    find_in_aws(Account({"jobs": (None, None), "jobs.fifo": (None, None)}), found)
-    assert {name: each["queue"].value for name, each in found.systems.items()} == {
-        "jobs": "jobs",
-        "jobs-fifo": "jobs.fifo",
-    }
-    assert set(tomllib.loads(toml_text(found))["systems"]) == {"jobs", "jobs-fifo"}
-
-
 @together(
     ("url", "is_api"),
     [
@@ -178,14 +167,6 @@ def test_only_plain_urls_of_services_are_apis(url, is_api):
     found = Proposal()
     find_in_aws(Account(ORDERS, [("orders-worker", {"TARGET": url})]), found)
     assert values(found, "orders").get("api") == (url if is_api else None)
-
-
-def test_several_apis_are_left_to_the_reader():
-    found = Proposal()
-    variables = {"A": "https://a.example.com", "B": "https://b.example.com"}
-    find_in_aws(Account(ORDERS, [("orders-worker", variables)]), found)
-    assert "api" not in found.systems["orders"]
-    assert [note.id for note in found.notes] == ["config-init-several-apis"]
 
 
 def test_files_state_health_and_port_of_the_only_system(tmp_path):
@@ -226,60 +207,3 @@ def test_the_command_works_without_aws_and_never_overwrites(tmp_path, monkeypatc
 
 def notes_of(found):
     return [messages_in(each) for each in found.notes]
-
-
-def test_functions_without_a_queue_are_noted_unless_queues_are_chosen():
-    account = Account(ORDERS, [WORKER, ("report", {}), ("alert", {})])
-    found = Proposal()
-    find_in_aws(account, found)
-    assert notes_of(found) == [{"config-init-functions": {"count": 2, "functions": ["alert", "report"]}}]
-    chosen = Proposal()
-    find_in_aws(account, chosen, ["orders*"])
-    # A DLQ that is named is a system of its own.
-    assert (list(chosen.systems), chosen.notes) == (["orders", "orders-dlq"], [])
-
-
-def test_health_and_ports_that_are_not_clear_are_noted(tmp_path):
-    path = tmp_path / "nginx.conf"
-    path.write_text(
-        """http {
-  upstream many { server 192.0.2.5:8001; server 192.0.2.6:8002; }
-  server {
-    listen 80; server_name _ api.example.com;
-    location /healthz { proxy_pass http://many; }
-    location /health { proxy_pass http://192.0.2.7:8003; }
-    location ~ /ready { proxy_pass http://192.0.2.7:8004; }
-  }
-}
-"""
-    )
-    found = Proposal()
-    find_in_files([path], found)
-    [(name, system)] = found.systems.items()
-    assert (name, {key: each.value for key, each in system.items()}) == (
-        "api-example-com",
-        {"health": "/healthz"},
-    )
-    assert notes_of(found) == [
-        {"config-init-several-health": {"file": "nginx.conf", "path": "/healthz", "others": ["/health"]}},
-        {"config-init-several-ports": {"file": "nginx.conf", "ports": ["8001", "8002"]}},
-    ]
-
-
-def test_a_file_without_systems_has_an_example():
-    lines = toml_text(Proposal()).splitlines()
-    assert lines[0] == "# Settings of watchme: docs/configuration.md describes every key."
-    assert lines[-3:] == ["# [systems.orders]", '# queue = "orders"', '# function = "orders-worker"']
-    assert all(not line or line.startswith("#") for line in lines)
-    # Each line that is commented out is valid once it is not.
-    shown = "\n".join(line.removeprefix("# ") for line in lines[2:])
-    assert tomllib.loads(shown) == {
-        "time_zone": "Europe/Berlin",
-        "language": "en",
-        "work_items": {"unit": {"en": "order", "ja": "注文"}, "item_keys": ["orderId"]},
-        "systems": {"orders": {"queue": "orders", "function": "orders-worker"}},
-    }
-    found = Proposal({"region": FoundValue("eu-west-1", "a\nb")}, {"orders": {"queue": FoundValue("é", "s")}})
-    text = toml_text(found)
-    assert 'region = "eu-west-1"  # a?b\n' in text
-    assert text.endswith('\n\n[systems.orders]\nqueue = "é"  # s\n')
