@@ -1,9 +1,7 @@
 """Write made-up worlds with one fault each, or none, and their truth, for `backlog_accuracy.py`.
 
     .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED NUMBER
-    .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --twists
     .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --situations
-    .venv/bin/python benchmarks/backlog_worlds.py FOLDER FIRST_SEED --on-call
 
 FOLDER/cases and FOLDER/truth are what `backlog_accuracy.py` asks for. Seeds 0 to 99 and the hundreds
 from 200000, 300000, 400000 to 470000, 550000 to 566000, 600000 to 605000, 610000 to 633030, 700100 to 700378,
@@ -19,9 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from worlds.backlog_draws import make
-from worlds.backlog_on_call import PLAN as ON_CALL
 from worlds.backlog_situations import situations
-from worlds.backlog_twists import twisted
 
 
 def main():
@@ -29,9 +25,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("first", type=int)
     parser.add_argument("number", type=int, nargs="?", default=0)
-    parser.add_argument("--twists", action="store_true", help="one world for each planned twist")
     parser.add_argument("--situations", action="store_true", help="one world for each that people meet")
-    parser.add_argument("--on-call", action="store_true", help="likewise; several have a cause of no name")
     parser.add_argument(
         "--half-hourly",
         action="store_true",
@@ -39,16 +33,7 @@ def main():
     )
     options = parser.parse_args()
     (options.folder / "truth").mkdir(parents=True, exist_ok=True)
-    plan = [("", None, None, None)] * options.number
-    if options.twists:
-        plan = [(kind, cause, [cause], twist) for kind, cause, twist in twisted()]
-    if options.situations:
-        plan = list(situations())
-    if options.on_call:
-        plan = [
-            (name.replace(",", "").replace(" ", "-"), cause, list(right), twist)
-            for name, cause, right, twist in ON_CALL
-        ]
+    plan = list(situations()) if options.situations else [("", None, None, None)] * options.number
     for seed, (kind, cause, accepted, twist) in enumerate(plan, options.first):
         name = f"w{seed:06d}{kind and '-'}{kind}"
         truth = make(seed, options.folder / "cases" / name, cause, twist, options.half_hourly)

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
-from worlds.backlog_world import METRICS, World
+from worlds.backlog_world import World
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
@@ -18,7 +18,6 @@ from watchme_analysis.queues.accounting import balance_frame as balance
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:"
 ERROR = "Runtime.ImportModuleError: Unable to import module 'app': No module named 'requests'"
-SERIES = {**METRICS, "dlq_visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Average")}
 
 
 def write(path, value):
@@ -159,12 +158,6 @@ def test_the_answer_stays_the_same(raw, whole, damage, says):
 
 
 @pytest.mark.slow
-def test_dumps_that_contradict_each_other_are_said_to(raw):
-    split(raw, shift=1.0)
-    assert "had another value in an earlier response" in notes_on(open_case(raw))
-
-
-@pytest.mark.slow
 def test_a_queue_without_a_redrive_policy_is_paired_by_what_its_dead_letters_say(raw):
     whole = read(raw / "queues/jobs.json")
     del whole["Attributes"]["RedrivePolicy"]
@@ -216,44 +209,3 @@ def test_dead_letters_count_where_they_lie_though_the_policy_names_another_queue
     assert ask(case).extra["dead_letters"] == 280
     (row,) = balance(case).itertuples()
     assert "names new-dlq now, but its failed messages are in jobs-dlq" in row.reasons
-
-
-@pytest.mark.slow
-def test_series_that_name_no_metric_are_said_to_be_of_no_use(raw):
-    (raw / "metrics/metric-data-queries.json").unlink()
-    answers = read(raw / "metrics/all.json")
-    for answer in answers["MetricDataResults"]:
-        answer["Label"] = answer["Id"]
-    write(raw / "metrics/all.json", answers)
-    notes = notes_on(open_case(raw))
-    number = len(answers["MetricDataResults"])
-    assert f"{number} series name no metric; put the list of metric queries beside it" in notes
-
-
-def test_a_person_reads_the_notes_below_the_answer(raw):
-    (raw / "metrics/metric-data-queries.json").unlink()
-    result = CliRunner().invoke(cli, ["diagnose", "backlog", str(raw), "--all"])
-    assert "metrics: metrics/all.json: no list of queries beside it" in result.stdout
-
-
-def test_a_finer_dump_of_a_part_does_not_stand_for_the_whole_time(raw):
-    sent = balance(open_case(raw))["sent"].iloc[0]
-    queries, dump = read(raw / "metrics/metric-data-queries.json"), read(raw / "metrics/all.json")
-    [query] = [
-        item for item in queries if item["MetricStat"]["Metric"]["MetricName"] == "NumberOfMessagesSent"
-        and item["MetricStat"]["Metric"]["Dimensions"][0]["Value"] == "jobs"
-    ]  # fmt: skip
-    [fine] = [item for item in dump["MetricDataResults"] if item["Id"] == query["Id"]]
-    points = dict(zip(fine["Timestamps"], fine["Values"], strict=True))
-    coarse: dict[str, float] = {}
-    for moment, value in points.items():
-        start = f"{moment[:15]}{int(moment[15]) // 5 * 5}{moment[16:]}"
-        coarse[start] = coarse.get(start, 0.0) + value
-    late = dict(list(points.items())[len(points) // 2 :])
-    fine["Timestamps"], fine["Values"] = list(late), list(late.values())
-    wide = {**fine, "Id": "wide", "Timestamps": list(coarse), "Values": list(coarse.values())}
-    queries.append({**query, "Id": "wide", "MetricStat": {**query["MetricStat"], "Period": 300}})
-    dump["MetricDataResults"].append(wide)
-    write(raw / "metrics/metric-data-queries.json", queries)
-    write(raw / "metrics/all.json", dump)
-    assert balance(open_case(raw))["sent"].iloc[0] == sent

@@ -7,7 +7,6 @@ from worlds.one_queue import Tables
 from worlds.together import together
 
 from watchme_analysis.backlog.frames import dead_letters_by
-from watchme_analysis.errors import InputError
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -82,13 +81,3 @@ def counted(key, *more, **tables):
 )
 def test_dead_letters_are_counted_by_a_key(key, expected):
     assert counted(key) == expected
-
-
-def test_an_unknown_key_is_refused_and_no_dead_letters_are_an_empty_frame():
-    known = "work_item, error, receive_count, age_days, queue"
-    with pytest.raises(InputError, match=f"'colour'.*{known}"):
-        dead_letters_by(Tables(), "colour")
-    none = dead_letters_by(Tables())
-    assert none.empty
-    assert list(none.columns) == ["queue", "work_item", "messages", "share", "first_sent", "last_sent"]
-    assert list(dead_letters_by(Tables(), "queue").columns)[:2] == ["queue", "messages"]

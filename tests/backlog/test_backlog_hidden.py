@@ -6,11 +6,7 @@ from worlds.backlog_world import START, World
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.backlog.other_incidents import trouble_span
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.queues.anomalies import analyse_queue
-from watchme_analysis.queues.pipeline import pipelines
-from watchme_analysis.queues.redelivery import find_hidden_messages
 
 
 def found(**settings):
@@ -53,15 +49,3 @@ def test_messages_that_hide_for_hours_after_a_failed_try_are_reported():
 @pytest.mark.parametrize("settings", [{"visibility_s": 900.0}, {"running": 6.0}])
 def test_a_second_try_within_the_hour_and_messages_that_are_worked_on_are_no_trouble(settings):
     assert found(**settings).verdict == "no_incident"
-
-
-@pytest.mark.parametrize(("held", "waiting"), [((0, 50), (0, 0)), ((700, 1440), (701, 1440))])
-def test_for_less_than_an_hour_or_with_messages_that_wait_nothing_is_hidden(held, waiting):
-    world = made()
-    (pipeline,) = pipelines(world)
-    hidden = find_hidden_messages(pipeline)
-    assert trouble_span(analyse_queue(pipeline, world)) == (hidden.start, hidden.end)
-    pipeline.frame["in_flight"] = 0.0
-    pipeline.frame.iloc[slice(*held), pipeline.frame.columns.get_loc("in_flight")] = 6.0
-    pipeline.frame.iloc[slice(*waiting, 2), pipeline.frame.columns.get_loc("visible")] = 1.0
-    assert find_hidden_messages(pipeline) is None

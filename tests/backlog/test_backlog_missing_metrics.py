@@ -97,12 +97,6 @@ def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout
 
 
 @pytest.mark.slow
-def test_logged_errors_stand_in_for_counted_ones(raw_of, tmp_path):
-    found = damaged(raw_of, tmp_path, "shorter", "removed", FOLDERS["function"])
-    assert found.cause == "consumer_failing"
-
-
-@pytest.mark.slow
 def test_a_calm_verdict_needs_the_metrics_of_queues_and_functions():
     assert ask(World()).verdict == "no_incident"
     for namespace in ("AWS/SQS", "AWS/Lambda"):
@@ -133,47 +127,6 @@ def test_the_snapshot_of_a_queue_stands_in_for_its_metrics():
     assert found.extra["change"]["event_name"] == "UpdateEventSourceMapping20150331"
     assert (found.incident_start - pd.Timestamp("2025-12-10T09:57:00Z")).total_seconds() == 0
     assert found.incident_end is None
-
-
-def test_without_any_metric_a_mapping_that_was_switched_off_is_still_found():
-    found = ask(stalled().without("metrics", "metric_queries", "changes"))
-    assert found.cause == "mapping_disabled"
-    assert found.incident_end is None
-
-
-@pytest.mark.slow
-def test_a_mapping_that_is_off_over_an_empty_queue_harms_nobody():
-    world = World()
-    world.state = "Disabled"
-    assert ask(world).verdict == "no_incident"
-
-
-@pytest.mark.slow
-def test_a_torn_series_counts_for_nothing_where_it_is_silent():
-    world = World()
-    whole = ask(world)
-    other = world.without()
-    queries = world.table("metric_queries")
-    torn = queries["metric"] == "Errors"
-    other.tables["metric_queries"] = queries.assign(
-        status=queries["status"].mask(torn), file="metrics/a.json"
-    )
-    found = ask(other)
-    assert (whole.verdict, found.verdict) == ("no_incident", "inconclusive")
-
-
-@pytest.mark.slow
-def test_dead_letters_of_unknown_age_are_reported_like_others():
-    world = World()
-    world.fail(600, 800, 1.4, "ConnectionError: [Errno 111] Connection refused")
-    world.table("metrics")
-    messages = world.tables["queue_messages"]
-    world.tables["queue_messages"] = messages.assign(
-        sent_at=messages["sent_at"].where(messages["queue"] == "")
-    )
-    found = ask(world)
-    assert found.cause == "downstream_down"
-    assert found.extra["dead_lettered_work"]
 
 
 @pytest.mark.slow

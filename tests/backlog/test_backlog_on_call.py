@@ -2,9 +2,7 @@
 
 import pytest
 from worlds.backlog_draws import make
-from worlds.backlog_on_call import PLAN
-from worlds.backlog_troubles import breaks
-from worlds.backlog_twists import alone
+from worlds.backlog_situations import PLAN, alone
 from worlds.backlog_world import World
 from worlds.messages import messages_in
 
@@ -21,22 +19,6 @@ def diagnose_world(tmp_path, name, seed):
     return diagnose(Investigation(open_case(tmp_path / "raw"), "backlog")), truth
 
 
-@pytest.mark.slow
-def test_code_that_fails_now_and_then_is_the_functions_own_fault_also_without_a_trail(tmp_path):
-    found, _ = diagnose_world(tmp_path, "half the runs, no trail", 601025)
-    assert found.cause == "consumer_failing", found.summary
-    assert 0.7 <= found.confidence <= 0.97
-
-
-@pytest.mark.slow
-def test_messages_that_pass_at_a_later_try_are_no_bad_ones_also_where_many_die(tmp_path):
-    twist = breaks("keyerror", None, 0.65, event="UpdateFunctionCode20150331v2")
-    make(701004, tmp_path / "raw", "consumer_failing", alone(twist))
-    found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
-    assert found.cause == "consumer_failing", found.summary
-    assert found.extra["dead_letters"] > 10
-
-
 def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
     found, _ = diagnose_world(tmp_path, "memory lowered", 702006)
     assert found.cause == "consumer_failing", found.summary
@@ -44,14 +26,6 @@ def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
     own = next(item for item in found.ranking if item.finding.cause == "consumer_failing").finding
     assert 8.0 in [item.effect for item in own.evidence if item.check == "settings"]
     assert found.confidence >= 0.9
-
-
-@pytest.mark.slow
-def test_a_burst_that_kept_nobody_waiting_is_not_blamed_for_messages_that_die_all_the_time(tmp_path):
-    found, _ = diagnose_world(tmp_path, "one receive, glitches", 703001)
-    assert found.cause != "arrival_surge", found.summary
-    assert found.confidence < 0.5
-    assert found.extra["dead_letters"] > 20
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from worlds.backlog_draws import make
-from worlds.backlog_twists import alone
+from worlds.backlog_situations import alone
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
@@ -46,17 +46,3 @@ def test_a_later_change_tells_when_it_ended(tmp_path):
     truth, found = diagnose_world(tmp_path / "raw", 3, "consumer_failing")
     assert truth["incident_end"] is not None
     assert abs(found.incident_end - datetime.fromisoformat(truth["incident_end"])) < timedelta(seconds=1)
-
-
-def test_a_change_that_good_runs_followed_began_nothing(tmp_path):
-    def earlier(world, options):
-        no_trail(world, options)
-        start = world.fault[0] - 6 * world.rhythm["every"]
-        options["made"] = [(start, *change[1:]) for change in options["made"]]
-
-    truth, found = diagnose_world(tmp_path / "raw", 9, "consumer_failing", earlier)
-    assert found.cause == "consumer_failing"
-    assert found.incident_start > datetime.fromisoformat(truth["incident_start"]) - timedelta(hours=1)
-    changes = [item for item in found.ranking[0].finding.evidence if item.check == "change"]
-    assert all(item.weight < 0 for item in changes)
-    assert messages_in(changes[0].statement)["backlog-ran-well-since-change"]["attempts"] == "messages"

@@ -1,11 +1,8 @@
 """Incidents of two queues at different times, and messages that left: for ever, or back into their queue."""
 
-from datetime import datetime, timedelta
-
 import pytest
 from worlds.backlog_draws import make
-from worlds.backlog_troubles import dead_letters_purged, expired, redriven
-from worlds.backlog_twists import alone
+from worlds.backlog_situations import alone, dead_letters_purged, redriven
 from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
@@ -40,21 +37,6 @@ def test_trouble_of_another_queue_at_another_time_is_distinguished(tmp_path, hou
     assert len(found.extra["queues"]) == 2
     assert found.confidence >= 0.9
     assert (found.extra["dead_letters_of_incident"] < found.extra["dead_letters"]) is separate
-
-
-def test_an_earlier_outage_elsewhere_does_not_begin_a_later_one(tmp_path):
-    truth = make(705003, tmp_path / "raw", "downstream_down", down_elsewhere(8))
-    found = diagnose(Investigation(open_case(tmp_path / "raw"), "backlog"))
-    assert found.cause == "downstream_down"
-    begun = datetime.fromisoformat(truth["incident_start"])
-    assert abs(found.incident_start - begun) < timedelta(hours=2)
-    assert found.confidence >= 0.9
-
-
-def test_work_of_messages_that_are_gone_is_not_called_known(tmp_path):
-    found = diagnose_world(tmp_path, 700010, "mapping_disabled", alone(expired))
-    assert found.extra["lost"] > 0
-    assert not found.extra["missed_work_certain"]
 
 
 def unreported(twist):

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from worlds.queue_consumers import ERROR, URL, write_failing_service, write_group_at_zero
 from worlds.waiting_queue import STOPPED, write_waiting_queue
 
@@ -54,21 +53,6 @@ def test_a_group_at_zero_is_a_consumer_that_is_switched_off(tmp_path):
         text = found.text(language)
         assert "set-desired-capacity --auto-scaling-group-name upload-workers" in " ".join(text.split())
         assert not [word for word in LAMBDA_WORDS if word in text], text
-
-
-@pytest.mark.parametrize(
-    ("desired", "ready", "signal"),
-    [(0, 0, "consumer_stopped"), (2, 0, "consumer_breaks"), (2, 2, "consumer_runs")],
-)
-def test_replicas_of_a_deployment_tell_whether_the_consumer_runs(tmp_path, desired, ready, signal):
-    write_waiting_queue(tmp_path)
-    given = deployment(desired, ready, [{"name": "QUEUE_URL", "value": URL}])
-    (tmp_path / "deployments.json").write_text(
-        json.dumps({"apiVersion": "v1", "kind": "List", "items": [given]})
-    )
-    found = diagnose("backlog", tmp_path)
-    assert signals(found, "mapping_disabled") == {signal}
-    assert (found.cause == "mapping_disabled") is (desired == 0)
 
 
 def test_a_service_that_is_not_known_to_receive_is_no_consumer(tmp_path):

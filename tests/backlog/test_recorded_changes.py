@@ -57,22 +57,6 @@ def change(kind="function_code", interval=5, queues=("jobs",), **settings):
     return Change(at(interval), "e", "x", None, None, message("backlog-changed-code"), queues, kind, settings)
 
 
-def test_an_entry_of_a_cause_file_matches_by_kind_and_values():
-    one = change("mapping_updated", enabled="false")
-    for entry, matches in (
-        ("mapping_updated", True),
-        ("UpdateEventSourceMapping", True),
-        ("mapping_updated enabled=false", True),
-        ("mapping_updated enabled=", True),
-        ("mapping_updated enabled=true", False),
-        ("mapping_updated timeout=", False),
-        ("mapping_deleted", False),
-    ):
-        assert one.matches(entry) is matches, entry
-    assert change(timeout="30").value("timeout") == 30.0
-    assert change(timeout="x").value("timeout") is None and change().value("timeout") is None
-
-
 VISIBILITY = changes.VISIBILITY_EVENTS
 
 
@@ -114,17 +98,3 @@ def test_a_setting_that_hurts_at_times_may_be_survived(given, others, columns, s
     pipeline = pipeline_of(settings=settings, invocations=[1.0] * 12, **columns)
     found = changes.change_before((given, *others), VISIBILITY, pipeline, at(11))
     assert found == (given if fits else None)
-
-
-def test_the_last_change_that_fits_is_taken():
-    early, late = change(interval=4), change(interval=5)
-    pipeline = pipeline_of(**RAN)
-    for given, expected in (
-        ((early, late), late),
-        ((early, change(interval=7)), early),  # begun after the trouble's interval
-        ((early, change("purge")), early),
-        ((early, change(queues=("other",))), early),
-        ((change(interval=1),), None),  # four ordinary invocations in between
-        ((change(interval=2),), change(interval=2)),
-    ):
-        assert changes.change_before(given, ("function_code",), pipeline, at(6)) == expected

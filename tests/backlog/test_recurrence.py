@@ -35,30 +35,9 @@ def test_a_weekly_rhythm_is_found_though_each_week_was_purged():
 
 
 @pytest.mark.slow
-def test_a_weekly_rhythm_is_found_among_single_bad_messages_of_other_days():
-    world = weekly(weeks=4)
-    for day in range(0, 28, 2):
-        world.at["dlq_visible"][60 * (24 * day + 1) : 60 * (24 * day + 2)] += 1
-    (row,) = found(world, "one weekday").itertuples()
-    assert (
-        row.says
-        == "7 or more messages a day moved to the DLQ on 4 of 4 Mondays and on 0 of 24 other days (UTC)."
-    )
-
-
-@pytest.mark.slow
 def test_the_weekday_is_that_of_the_reader():
     (row,) = found(weekly(hour=20), "one weekday", ZoneInfo("Asia/Tokyo")).itertuples()
     assert "Tuesdays" in row.says
-
-
-@pytest.mark.slow
-def test_dead_letters_of_every_day_have_no_weekday():
-    assert found(weekly(days=range(7)), "one weekday").empty
-
-
-def test_one_week_is_no_rhythm():
-    assert found(weekly(weeks=1), "one weekday").empty
 
 
 def test_one_device_holds_seven_in_ten():

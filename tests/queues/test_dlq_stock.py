@@ -6,7 +6,6 @@ from worlds.together import together
 
 from watchme_analysis.queues import dlq_stock
 from watchme_analysis.queues.dlq_stock import DeadLetterStock
-from watchme_analysis.window import Window
 
 
 def stock(visible, tables=None, **more):
@@ -97,17 +96,6 @@ def test_messages_that_left_a_dlq_are_counted_by_the_way(tables, more, way):
     assert (found.moved, found.at_end, found.exact) == (40, 0, False)
 
 
-@together(("age", "is_expired"), [(99.0, True), (98.9, False)])
-def test_messages_that_reached_the_retention_of_the_dlq_expired(age, is_expired):
-    point = {
-        "time": at(19), "namespace": "AWS/SQS", "metric": "ApproximateAgeOfOldestMessage",
-        "resource": "jobs-dlq", "stat": "Maximum", "period_s": 300, "value": age,
-    }  # fmt: skip
-    settings = {"settings": {"dlq_retention_s": 100.0}}
-    assert (stock(FALLEN, Tables(metrics=[point]), **settings).expired == 40) is is_expired
-    assert stock(FALLEN, Tables(metrics=[point])).expired == 0
-
-
 @together(
     ("messages", "columns", "moved", "by"),
     [
@@ -131,46 +119,3 @@ def test_a_shared_dlq_is_divided_by_its_messages_or_by_counters(messages, column
     found = dlq_stock.dead_letter_stock(pipeline, Tables(queues=SHARED, queue_messages=rows))
     assert (found.moved, found.moved_by_all, found.exact) == (moved, 4, by == "messages")
     assert ids(found.notes)["stock-shared"] == {"dlq": "jobs-dlq", "queues": ["more"], "by": by}
-
-
-@together(
-    ("queues", "messages", "queried", "expected"),
-    [
-        ([snapshot(3)], [], EVERYTHING, (3, 3, "stock-no-metric")),
-        ([snapshot(1)], [message_in("jobs-dlq", k) for k in (1, 2, 2)], (), (2, 2, "stock-no-metric")),
-        ([snapshot(0)], [], (), (0, 0, None)),
-        ([], [], EVERYTHING, (0, 0, None)),
-        ([], [], (), (None, 0, "stock-unknown")),
-    ],
-)
-def test_without_a_series_the_description_and_the_messages_count(queues, messages, queried, expected):
-    pipeline = pipeline_of(queried, sent=[0.0] * 3)
-    found = dlq_stock.dead_letter_stock(pipeline, Tables(queues=queues, queue_messages=messages))
-    moved, at_end, note = expected
-    assert (found.moved, found.at_end) == (moved, at_end)
-    assert set(ids(found.notes)) == ({note} if note else set())
-    assert found.exact is (note != "stock-no-metric")
-
-
-def test_a_queue_without_a_dlq_moves_nothing_and_another_policy_is_noted():
-    none = dlq_stock.dead_letter_stock(pipeline_of(dlq=None, sent=[0.0]), Tables())
-    assert (none.moved, set(ids(none.notes))) == (0, {"stock-no-dlq"})
-    other = Tables(queues=[{"queue": "jobs", "dlq": "new-dlq"}])
-    found = dlq_stock.dead_letter_stock(pipeline_of(dlq_visible=[0.0] * 9), other)
-    assert ids(found.notes)["stock-other-policy"] == {"named": "new-dlq", "dlq": "jobs-dlq"}
-    window = Tables()
-    window.window = Window(at(0), at(3))
-    assert dlq_stock.dead_letter_stock(pipeline_of(sent=[0.0] * 3), window).moved == 0
-    # The description is of another time, and without a query nothing is known of the window.
-    window.tables["queues"] = Tables(queues=[snapshot(3)]).table("queues")
-    assert dlq_stock.dead_letter_stock(pipeline_of(sent=[0.0] * 3), window).moved == 0
-    assert dlq_stock.dead_letter_stock(pipeline_of((), sent=[0.0] * 3), window).moved == 3
-
-
-def test_the_oldest_messages_sent_before_the_window_were_held():
-    rows = [message_in("jobs-dlq", k) | {"sent_at": at(k)} for k in (-1, -3, 2, -2)]
-    frame = Tables(queue_messages=rows).table("queue_messages")
-    pipeline = pipeline_of(sent=[0.0])
-    assert list(dlq_stock.from_before(frame, pipeline, 2)) == [1, 3]
-    assert list(dlq_stock.from_before(frame, pipeline, 9)) == [1, 3, 0]
-    assert list(dlq_stock.from_before(frame, pipeline, 0)) == []

@@ -2,12 +2,10 @@
 
 from datetime import timedelta
 
-import pandas as pd
 from worlds.one_queue import DAY, pipeline_of
 from worlds.queue_contexts import at
 
 from watchme_analysis.queues.drain import drain_rows
-from watchme_analysis.text.render import label
 
 
 def forecast(settings=None, **columns):
@@ -28,17 +26,3 @@ def test_a_backlog_drains_at_its_capacity_minus_the_arrivals():
         assert found[name] == end + timedelta(minutes=66), name
     assert found["head_of_line_delay_s"] == 60.0 * 66 / 2
     assert found["note"] == ""
-
-
-def test_without_a_consumer_the_capacity_is_that_of_the_busiest_intervals():
-    columns = {"sent": [5.0] * DAY, "visible": [0.0] * (DAY - 1) + [60.0], "received": [0.0] * DAY}
-    deleted = [20.0] * 10 + [1.0] * (DAY - 10)
-    found = forecast({"mapping_state": "Disabled"}, deleted=deleted, **columns)
-    assert found["capacity_per_min"] == 4.0
-    for name in ("drain-mapping-off", "drain-busiest-intervals"):
-        assert label(name, "en") in found["note"]
-    assert found["note"].startswith(label("drain-mapping-off", "en"))
-    never = forecast(deleted=[5.0] * DAY, **columns)
-    assert pd.isna(never["drained_at"]) and never["head_of_line_delay_s"] == 3600.0
-    unknown = forecast(deleted=[None] * DAY, **columns)
-    assert unknown["capacity_per_min"] == 0.0 and pd.isna(unknown["head_of_line_delay_s"])

@@ -55,21 +55,6 @@ def test_what_was_not_collected_stays_null_in_every_interval():
     assert set(japanese["reasons"]) == {label("balance-step-unknown", "ja")}
 
 
-def test_little_s_law_gives_the_mean_stay():
-    world, _, stays = served()
-    (row,) = balance(world).itertuples()
-    assert row.mean_stay_s == pytest.approx(60.0 * stays.mean(), rel=0.01)
-    assert "Little" not in row.reasons
-
-
-def test_a_mean_stay_beyond_the_oldest_age_is_said_to_be_impossible():
-    world, *_ = served()
-    world.at["age_s"] = np.minimum(world.at["age_s"], 30.0)
-    world.at["sent"] = np.where(np.arange(1440) % 8 == 0, world.at["sent"], 0.0)
-    (row,) = balance(world).itertuples()
-    assert "By Little's law" in row.reasons and "arrivals are missing" in row.reasons
-
-
 def test_the_drain_forecast_holds_the_truth():
     world, moments, _ = served(hours=16)
     end = START + pd.Timedelta(minutes=665)
@@ -85,28 +70,6 @@ def test_the_drain_forecast_holds_the_truth():
     assert row.head_of_line_delay_s == pytest.approx(60.0 * moments[664] / 8)
 
 
-@pytest.mark.parametrize(("at", "never"), [(620, True), (691, False)])
-def test_a_surge_that_is_on_may_go_on_and_one_that_is_over_does_not(at, never):
-    world, *_ = served(hours=16)
-    metrics = world.table("metrics")
-    world.tables["metrics"] = metrics[metrics["time"] < START + pd.Timedelta(minutes=at)]
-    (row,) = drain_rows(pipelines(world)).itertuples()
-    assert pd.notna(row.drained_at) and pd.isna(row.drained_at_high) == never
-
-
-def test_a_queue_that_gets_more_than_it_takes_never_drains():
-    world, *_ = served(surge=(0, 1440), each=12)
-    (row,) = drain_rows(pipelines(world)).itertuples()
-    assert pd.isna(row.drained_at) and pd.isna(row.drained_at_high)
-
-
-def test_a_message_that_comes_and_goes_in_the_first_interval_was_not_there_before():
-    world, *_ = served()
-    world.at["in_flight"][0] = 1.0
-    (row,) = balance(world).itertuples()
-    assert (row.stock_before, row.unexplained, row.purged) == (0, 0, 0)
-
-
 def test_what_came_while_the_metrics_slept_is_no_second_run_of_anything():
     world, *_ = served(surge=(0, 0))
     for column in world.at.values():
@@ -117,28 +80,6 @@ def test_what_came_while_the_metrics_slept_is_no_second_run_of_anything():
     (row,) = balance(world).itertuples()
     assert (row.duplicate_deletes, row.unexplained, row.visible) == (0, 0, 23)
     assert "20 messages stood there when its metrics woke" in row.reasons
-
-
-def test_one_message_that_vanishes_is_no_purge():
-    world, *_ = served()
-    world.at["sent"][900:910], world.at["received"][900:910], world.at["deleted"][900:910] = 0, 0, 0
-    world.at["sent"][903] = world.at["visible"][903] = 1
-    (row,) = balance(world).itertuples()
-    assert (row.unexplained, row.purged) == (1, 0)
-
-
-def test_points_still_to_come_are_no_backlog_that_vanished():
-    world, *_ = served(surge=(1300, 1440))
-    metrics = world.table("metrics")
-    late = metrics["time"] >= metrics["time"].max() - pd.Timedelta(minutes=4)
-    world.tables["metrics"] = metrics[~(late & (metrics["resource"] == "jobs"))]
-    queues = world.table("queues")
-    # When the queue was described, two more messages had been deleted than the metrics tell yet.
-    waiting = world.at["visible"][-6] - 2
-    world.tables["queues"] = queues.assign(visible=queues["visible"].mask(queues["queue"] == "jobs", waiting))
-    (row,) = balance(world).itertuples()
-    assert row.visible == waiting > 100
-    assert (row.unexplained, row.purged) == (2, 0)
 
 
 @pytest.mark.parametrize("together", [True, False])

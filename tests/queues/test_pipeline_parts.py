@@ -1,7 +1,7 @@
 """How queues are paired with functions and DLQs, and which series become the columns of a pipeline."""
 
 import pandas as pd
-from worlds.one_queue import Tables, pipeline_of
+from worlds.one_queue import Tables
 from worlds.queue_contexts import at
 
 from watchme_analysis.queues import pipeline as parts
@@ -21,10 +21,6 @@ def points(resource, metric, *values, stat="Sum", period_s=300, first=0, namespa
         for place, value in enumerate(values)
         if value is not None
     ]  # fmt: skip
-
-
-def runs(function, *values, **more):
-    return points(function, "Invocations", *values, **LAMBDA, **more)
 
 
 def queried(resource, metric, stat="Sum", **more):
@@ -47,30 +43,6 @@ def test_the_dlq_of_a_queue_is_the_one_that_holds_its_messages_else_its_policys_
     assert parts.dead_letter_queues(tables) == {
         "a": "a-new", "b": "b-dead", "c-queue": "c-dlq", "d.fifo": "d-dlq.fifo"
     }  # fmt: skip
-
-
-def test_the_function_of_a_queue_is_that_of_its_mapping_that_is_on():
-    mappings = [
-        {"uuid": "1", "queue": "jobs", "function": "old", "state": "Disabled"},
-        {"uuid": "2", "queue": "jobs", "function": "new", "state": "Enabled"},
-        {"uuid": "3", "queue": "jobs", "function": "older", "state": "Disabled"},
-        {"uuid": "4", "queue": "off", "function": "sleeper", "state": "Disabled"},
-    ]
-    tables = Tables(event_source_mappings=mappings)
-    assert parts.functions_of(tables, ["jobs", "off"], {}) == {"jobs": "new", "off": "sleeper"}
-
-
-def test_without_a_mapping_the_names_and_the_counts_pair_queues_and_functions():
-    functions = [{"function": "resize-worker"}, {"function": "mail"}, {"function": "other"}]
-    tables = Tables(functions=functions)
-    found = parts.functions_of(tables, ["resize-queue", "mail.fifo", "nothing"], {})
-    assert found == {"resize-queue": "resize-worker", "mail.fifo": "mail"}
-    hourly = [12.0 * place for place in (1, 5, 2, 8)]
-    received = [value for value in hourly for _ in range(12)]
-    metrics = points("q", "NumberOfMessagesReceived", *received) + runs("f", *received)
-    metrics += runs("g", *reversed(received))
-    indexed = parts.metric_groups(Tables(metrics=metrics))
-    assert parts.functions_of(Tables(metrics=metrics), ["q"], indexed) == {"q": "f"}
 
 
 def test_a_series_is_of_the_preferred_statistic_and_the_finest_whole_period():
@@ -150,10 +122,3 @@ def test_a_pipeline_has_its_settings_and_its_series_on_one_grid():
     assert {"tried", "failed"} <= found.queried and "errors" not in found.queried
     assert found.count("sent") == 21.0 and found.count("errors") is None
     assert pipelines(tables, "other") == () and len(pipelines(tables, "jobs")) == 1
-
-
-def test_without_metrics_a_pipeline_has_no_intervals():
-    [found] = pipelines(Tables(queues=[{"queue": "jobs"}]))
-    assert (len(found.frame), found.period_s, found.function, found.dlq) == (0, 60, None, None)
-    assert found.queried == frozenset() and found.settings == RecordedSettings()
-    assert pipeline_of(sent=[1.0, 2.0]).count("sent") == 3.0

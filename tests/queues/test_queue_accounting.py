@@ -2,11 +2,9 @@
 
 import pytest
 from worlds.one_queue import EVERYTHING, Tables, ids, pipeline_of, purge
-from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.queues import accounting
-from watchme_analysis.window import Window
 
 
 def accounted(tables=None, settings=None, **columns):
@@ -76,12 +74,3 @@ def test_unknown_counters_leave_the_balance_open():
     assert (found.sent, found.received, found.deleted, found.unexplained) == (5, None, None, None)
     assert set(ids(found.reasons)) == {"balance-open"}
     assert found.retry_amplification is None and found.mean_stay_s is None
-
-
-def test_the_description_of_a_queue_is_its_end_unless_a_window_was_selected():
-    tables = Tables(queues=[{"queue": "jobs", "visible": 4, "in_flight": 2, "delayed": 3}])
-    columns = {"visible": [0.0] * 9 + [8.0, None, None], "in_flight": [0.0] * 9 + [1.0, 6.0, None]}
-    assert (accounted(tables, **columns).visible, accounted(tables, **columns).in_flight) == (7, 2)
-    tables.window = Window(at(0), at(12))
-    found = accounted(tables, **columns)
-    assert (found.visible, found.in_flight) == (8, 6), "the last of three points"

@@ -1,13 +1,9 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
-import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redelivery import (
-    find_hidden_messages,
     find_redelivery,
     unmatched_receives,
 )
@@ -50,21 +46,6 @@ def test_a_batch_holds_as_many_messages_as_its_mapping_says():
         for minute in range(601, 1200, 30)
     ]  # fmt: skip
     world.tables["metrics"] = pd.concat([frame, extra, pd.DataFrame(runs)], ignore_index=True)
-    assert taken(world) is None
-
-
-def test_lost_points_and_throttled_deliveries_are_no_sign():
-    world = World()
-    for minute in range(601, 1200, 30):
-        world.at["invocations"][minute] = 0
-        world.at["throttles"][minute] = 10
-    assert taken(world) is None
-    world = World()
-    frame = world.table("metrics")
-    lost = (frame["metric"] == "Invocations") & frame["time"].between(
-        START + pd.Timedelta(minutes=600), START + pd.Timedelta(minutes=1200)
-    )
-    world.tables["metrics"] = frame[~lost]
     assert taken(world) is None
 
 
@@ -117,70 +98,3 @@ def test_the_few_of_many_messages_that_were_worked_on_twice_are_seen_by_their_se
     world.at["dlq_visible"][:650], world.at["dlq_visible"][650:] = 13, 0
     world.tables = {}
     assert find_redelivery(pipelines(world)[0]) is None
-
-
-def worked_on_twice(hours=12, **settings):
-    """A queue whose messages all come back while they are worked on, from the third hour to the ninth."""
-    world = World(hours=hours, visibility_s=8.0, **settings)
-    for minute in range(1, 60 * hours, 5):
-        world.run(minute, 4, 9.0)
-    for minute in range(181, 541, 5):
-        for name in ("received", "deleted", "invocations"):
-            world.at[name][minute + 1] = 4
-    return world
-
-
-def only(world):
-    (pipeline,) = pipelines(world)
-    return pipeline
-
-
-def test_receives_beyond_those_due_are_messages_that_came_back():
-    found = find_redelivery(only(worked_on_twice()))
-    assert found.start == START + pd.Timedelta(minutes=182)
-    # Receives are summed over three minutes.
-    assert START + pd.Timedelta(minutes=538) <= found.end <= START + pd.Timedelta(minutes=540)
-    assert found.score > 50
-
-
-def test_receives_that_failures_or_throttles_explain_are_no_surplus():
-    world = worked_on_twice()
-    world.at["throttles"][181:541:5] = 4
-    assert find_redelivery(only(world)) is None
-    world = worked_on_twice()
-    for minute in range(182, 542, 5):
-        world.at["errors"][minute], world.at["deleted"][minute] = 4, 0
-    assert find_redelivery(only(world)) is None
-
-
-def test_a_message_hidden_twice_as_long_as_any_run_all_the_time_does_not_come_back():
-    pipeline = only(worked_on_twice())
-    longest = pipeline.frame["duration_max_s"].max()
-    for factor, modified, reported in ((2.0, 0, False), (1.9, 0, True), (2.0, 1, True), (2.0, None, True)):
-        at = None if modified is None else (START + pd.Timedelta(minutes=modified)).to_pydatetime()
-        known = replace(pipeline.settings, visibility_timeout_s=factor * longest, queue_modified_at=at)
-        assert (find_redelivery(replace(pipeline, settings=known)) is not None) is reported, (
-            factor,
-            modified,
-        )
-
-
-def in_flight_for_hours(first=120, last=400, number=6, visible=0):
-    world = World(hours=12, visibility_s=7200.0)
-    world.at["in_flight"][first:last], world.at["visible"][first:last] = number, visible
-    world.table("metrics")
-    metrics = world.tables["metrics"]
-    at_once = metrics[metrics["metric"] == "Invocations"]
-    world.tables["metrics"] = pd.concat(
-        [metrics, at_once.assign(metric="ConcurrentExecutions", stat="Maximum", value=1.0)], ignore_index=True
-    )
-    return world
-
-
-@pytest.mark.parametrize(("last", "reported"), [(400, True), (170, False)])
-def test_messages_in_flight_without_a_run_for_an_hour_are_hidden(last, reported):
-    found = find_hidden_messages(only(in_flight_for_hours(last=last)))
-    assert (found is not None) is reported
-    if reported:
-        assert (found.start, found.end) == tuple(START + pd.Timedelta(minutes=at) for at in (120, 400))
-        assert not found.is_open

@@ -3,11 +3,9 @@ import json
 import pandas as pd
 from worlds.backlog_world import START, World
 
-from watchme_analysis.backlog.sections.tables import redrive_table
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.redrive_list import messages_to_redrive
 from watchme_analysis.queues.work_items import work_items
-from watchme_analysis.text.render import label
 
 ARN = "arn:aws:sqs:ap-southeast-2:123456789012:jobs"
 
@@ -74,13 +72,6 @@ def test_what_can_only_fail_again_is_left_out():
     assert reason == "cannot-succeed" and number > 0
 
 
-def test_what_may_be_the_message_s_own_fault_waits_for_a_look():
-    inv = Investigation(broken("KeyError: 'file_path'", share=0.2), "backlog")
-    found = messages_to_redrive(inv)
-    assert found.lines == () and found.left_out[0][0] == "unknown-outcome"
-    assert len(messages_to_redrive(inv, include_unknown=True).lines) == found.left_out[0][1]
-
-
 def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever_they_died_of():
     world = World()
     world.fail(600, 720, 30.0, "Task timed out after 30.00 seconds", share=0.2)
@@ -88,16 +79,6 @@ def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever
     assert hung.lines == () and hung.left_out[0][0] == "unknown-outcome"
     # In an outage all fail alike.
     assert redrive(broken("Task timed out after 30.00 seconds")).left_out == ()
-
-
-def test_what_a_throttled_delivery_may_have_done_is_said():
-    assert redrive(broken()).may_have_run == 0
-    world = World()
-    world.at["throttles"][630:640] = 3
-    world.fail(600, 720, 0.2, "Runtime.ImportModuleError: No module named 'requests'")
-    found = redrive(world)
-    assert found.may_have_run == len(found.lines) > 0
-    assert redrive_table(found).rows[0][1:] == (str(len(found.lines)), label("redrive-may-have-run", "en"))
 
 
 def test_only_a_line_that_says_so_of_its_id_shows_a_message_as_processed():
@@ -147,13 +128,6 @@ def test_a_fifo_message_keeps_its_group_and_a_missing_arn_is_said():
     assert (first["MessageGroupId"], first["MessageDeduplicationId"]) == ("device-0-sed", "abc")
     assert second["MessageGroupId"] == "device-1"
     assert found.without_url == ("jobs.fifo",) and first["QueueUrl"] == "URL_OF_jobs.fifo"
-
-
-def test_messages_that_passed_their_retention_are_said_to_have():
-    world = broken()
-    change(world, 0, sent_at=START - pd.Timedelta(days=15))
-    passed = work_items(world)["passed_retention"]
-    assert passed.tolist() == [True] + [False] * (len(passed) - 1)
 
 
 def test_dead_letters_of_runs_that_all_succeeded_may_have_been_processed():

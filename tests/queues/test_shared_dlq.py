@@ -2,8 +2,6 @@ import pandas as pd
 import pytest
 from worlds.backlog_world import World
 
-from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.anomalies import analyse_queues
 from watchme_analysis.schema import conform
 
@@ -38,14 +36,6 @@ def test_dead_letters_are_distinguished_by_the_source_that_they_name(two):
     assert by_queue["mails"].dead_lettered == 0
     assert by_queue["mails"].harms == ()
     assert "by the source that each message names" in by_queue["mails"].balance.reasons[0]
-
-
-@pytest.mark.slow
-def test_they_are_counted_once(two):
-    found = diagnose(Investigation(two, "backlog"))
-    assert found.cause == "consumer_failing"
-    assert found.extra["queues"] == ["jobs"]
-    assert found.extra["dead_letters"] == len(two.table("queue_messages"))
 
 
 def test_without_the_dump_the_queues_own_counters_tell(two):

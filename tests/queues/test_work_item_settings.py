@@ -6,12 +6,10 @@ import pandas as pd
 import pytest
 from worlds.settings_file import write_settings
 
-from watchme_analysis.alarms.specification import read_specs
 from watchme_analysis.aws_shapes.work_keys import learned_keys
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.config import WorkItemSettings
-from watchme_analysis.errors import InputError
 from watchme_analysis.queues.work_done import work_done
 from watchme_analysis.queues.work_items import work_items
 
@@ -60,16 +58,6 @@ def test_the_local_date_is_that_of_the_importer_and_not_of_the_reader(raw, tmp_p
     assert items(folder, tmp_path / "case")[1][0][2] == "2025-12-10"
 
 
-def test_case_toml_states_the_zone(raw, tmp_path, monkeypatch):
-    folder = raw({"device_id": "a", "recorded_at": "2025-12-10T22:00:00Z"})
-    monkeypatch.setenv("WATCHME_TIME_ZONE", "America/Lima")
-    (folder / "case.toml").write_text('work_time_zone = "Asia/Tokyo"')
-    assert items(folder, tmp_path / "case")[1][0][2] == "2025-12-11"
-    (folder / "case.toml").write_text('work_time_zone = "Mars"')
-    with pytest.raises(InputError, match="Mars"):
-        import_folder(folder, tmp_path / "other")
-
-
 @pytest.mark.slow
 def test_another_system_names_its_work_by_other_keys(raw, tmp_path, monkeypatch):
     folder = raw({"camera": "c7", "night": "2025-12-10"})
@@ -106,13 +94,6 @@ def test_keys_are_learned_from_the_bodies(bodies, keys):
     assert (found.item_keys, found.time_keys, found.day_keys) == keys
 
 
-def test_keys_that_are_stated_are_not_learned():
-    found = learned_keys(
-        WorkItemSettings(item_keys=("shop",)), ['{"shop": 1, "orderId": 2, "day": "2025-12-10"}']
-    )
-    assert (found.item_keys, found.day_keys) == (("shop",), ("day",))
-
-
 @pytest.mark.slow
 def test_the_work_of_learned_keys_is_found_in_the_log(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -128,14 +109,3 @@ def test_the_work_of_learned_keys_is_found_in_the_log(raw, tmp_path, monkeypatch
     (folder / "logs" / "jobs-worker.log").write_text(text)
     done = work_done(import_folder(folder, tmp_path / "case").case)
     assert {work[1:] for work in done.work} == {("A-7", "2025-12-10T22:00:00+00:00")}
-
-
-def test_alarms_come_from_the_configuration_else_from_the_package(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert "dead-letters-any" in {spec.name for spec in read_specs()}
-    write_settings(tmp_path, 'alarms = "ours.yaml"')
-    (tmp_path / "ours.yaml").write_text(
-        "alarms:\n  - {name: old, over: queue, metric: ApproximateAgeOfOldestMessage, stat: Maximum,"
-        " period_s: 60, threshold: 60}\n"
-    )
-    assert [spec.name for spec in read_specs()] == ["old"]

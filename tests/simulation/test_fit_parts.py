@@ -6,14 +6,12 @@ import pytest
 from worlds.queue_contexts import frame_of
 from worlds.together import together
 
-from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
 from watchme_analysis.simulation.durations import RunTime
 from watchme_analysis.simulation.fit import (
     Recorded,
     failing_shares,
     faults_of,
-    fit,
     pauses_of,
 )
 from watchme_analysis.simulation.settings import (
@@ -36,25 +34,6 @@ def flow(**columns):
     return pipeline_of(frame_of(**SENT | usual | columns), **settings)
 
 
-NOTHING = Recorded(24.0, 0.0, 0.0, 0.0)
-
-
-def test_a_flow_without_durations_is_refused():
-    with pytest.raises(InputError, match="jobs"):
-        fit(flow(duration_avg_s=[None] * 6), NOTHING)
-
-
-def test_slow_intervals_are_faults_up_to_the_next_with_invocations():
-    frame = flow(duration_avg_s=[2.0, 3.0, 3.1, 2.0, 1.3, None], invocations=[4.0] * 5 + [0.0])
-    # From half as long again on, an interval is not as usual; so it is from a third shorter on.
-    found = faults_of(frame, 2.0, 0.3, 30.0)
-    assert found == (
-        FaultInterval(300.0, 600.0, 3.0, stretch_s=300.0),
-        FaultInterval(600.0, 900.0, 3.1, stretch_s=300.0),
-        FaultInterval(1200.0, math.inf, 1.3, stretch_s=1200.0),
-    )
-
-
 def test_an_interval_in_which_nearly_all_fail_is_a_fault_with_its_calls_and_repeats():
     all_fail = flow(failed=[0.0, 4.0, 3.6, 3.5, 0.0, 0.0])
     found = faults_of(all_fail, 2.0, 0.3, 30.0)
@@ -71,22 +50,6 @@ def test_an_interval_in_which_nearly_all_fail_is_a_fault_with_its_calls_and_repe
     assert (one.failing_share, one.calls, one.repeats) == (pytest.approx(2 / 3), 6, 2)
     alone = flow(failed=[0.0, 1.0] + [0.0] * 4, tried=[4.0, 1.0] + [4.0] * 4, sent=[4.0, 1.0] + [4.0] * 4)
     assert faults_of(alone, 2.0, 0.3, 30.0) == (), "a message that fails alone is bad"
-
-
-@together(
-    ("failed", "longest", "mean"),
-    [
-        # With half of the attempts cut off, the median equals the timeout: exp(0.2 ** 2 / 2) of it.
-        (2.0, 29.4, 30.0 * math.exp(math.log1p(0.04) / 2)),
-        (2.0, 29.3, None),  # below 98 % of the timeout
-        (0.0, 30.0, None),  # nothing failed
-    ],
-)
-def test_durations_that_a_timeout_cuts_off_are_extrapolated(failed, longest, mean):
-    cut = flow(failed=[0.0, failed] + [0.0] * 4, duration_max_s=[2.5, longest] + [2.5] * 4)
-    found = faults_of(cut, 2.0, 0.2, 30.0)
-    assert [(one.start_s, one.failing_share) for one in found] == ([] if mean is None else [(300.0, 0.0)])
-    assert [one.mean_s for one in found] == ([] if mean is None else [pytest.approx(mean)])
 
 
 def test_of_a_batch_that_times_out_the_first_message_alone_was_processed():

@@ -7,8 +7,7 @@ import pytest
 from worlds.messages import messages_in, plain
 
 from watchme_analysis.config import LoadSettings
-from watchme_analysis.simulation.advice import advice, doubts, warnings
-from watchme_analysis.simulation.calibration import Agreement
+from watchme_analysis.simulation.advice import advice, warnings
 from watchme_analysis.simulation.scenarios import (
     TOGETHER,
     Comparison,
@@ -126,13 +125,6 @@ def test_what_helps_is_named_and_what_harms_and_what_is_no_more_than_chance_is_n
     assert figures_of(said[1:])["duplicates"].keys() == {"measures-now", "measures-unmoved"}
 
 
-def test_a_measure_that_spares_less_than_a_tenth_does_not_help():
-    base = row("as configured", 100, 100)
-    assert advice([base, row("hardly", 95, 95)])[0].id == "measures-no-help"
-    assert advice([base, row("some", 85, 85)])[0].id == "measures-best"
-    assert advice([base, row("some", 0, 0, left=True)])[0].id == "measures-no-help"
-
-
 def reserved(**changes):
     return replace(SETTINGS, poller=replace(PollerSettings(reserved_concurrency=2), **changes))
 
@@ -156,13 +148,3 @@ def test_reserved_concurrency_that_fills_the_dlq_alone_is_warned_of_with_its_ass
     ]
     assert warnings(rows[2:]) == ()
     assert plain(warnings(rows[:1])[0].values["mapped"]) == "unknown"
-
-
-def test_figures_that_runs_do_not_reproduce_are_read_with_care():
-    near = Agreement("dead_lettered", 991.0, 990.0, True, 985.0, 995.0)
-    far = Agreement("peak_visible", 20.0, 60.0, False, 50.0, 70.0)
-    (said,) = doubts([("jobs", near), ("jobs", far)])
-    assert messages_in(said)["measures-doubt"] == {
-        "queue": "jobs", "figure": "peak_visible", "recorded": 20.0, "simulated": 60.0,
-        "lowest": 50.0, "highest": 70.0,
-    }  # fmt: skip

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.simulation.event_calendar import EventCalendar
-from watchme_analysis.simulation.queue import IN_FLIGHT, VISIBLE, FairQueue, FifoQueue
+from watchme_analysis.simulation.queue import IN_FLIGHT, VISIBLE, FifoQueue
 from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
@@ -106,18 +105,6 @@ def test_reserved_concurrency_sends_healthy_messages_to_the_dlq_and_maximum_conc
     assert 0 < kept.dead_unfailed == kept.dead_lettered < 15
 
 
-def test_throttled_batches_do_not_come_back_in_step():
-    settings = Settings(
-        queue=QueueSettings(visibility_timeout_s=1000.0),
-        poller=PollerSettings(reserved_concurrency=1, throttle_retry_s=10.0),
-        api=ApiSettings(100.0, 0.0, slots=None),
-        function_timeout_s=900.0,
-    )
-    tried = [simulate(settings, Arrivals([0.0, 0.0]), seed).throttles for seed in range(20)]
-    assert len(set(tried)) > 1
-    assert 9 < sum(tried) / len(tried) < 13
-
-
 @pytest.mark.slow
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=25), st.randoms(use_true_random=False))
 def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
@@ -148,27 +135,6 @@ def test_a_fifo_queue_never_overtakes_within_a_group(groups, random):
     assert queue.left == sum(state <= IN_FLIGHT for state in queue.state)
 
 
-def test_a_fifo_queue_works_on_a_group_one_after_the_other():
-    settings = Settings(
-        queue=QueueSettings(is_fifo=True), api=ApiSettings(10.0, 0.0, slots=None), function_timeout_s=30.0
-    )
-    sent_s = [0.0] * 12
-    assert simulate(settings, Arrivals(sent_s, [0] * 12)).drained_s == 120.0
-    assert simulate(settings, Arrivals(sent_s, [message % 4 for message in range(12)])).drained_s == 30.0
-
-
-def test_a_failing_message_blocks_its_fifo_group_until_it_is_in_the_dlq():
-    settings = Settings(
-        queue=QueueSettings(visibility_timeout_s=100.0, max_receive_count=3, is_fifo=True),
-        api=ApiSettings(10.0, 0.0, slots=None),
-    )
-    # The first message of group 0 always fails: received at 0, 100 and 200 s, in the DLQ at 300 s.
-    outcome = simulate(settings, Arrivals([0.0, 0.0, 0.0], [0, 0, 1], frozenset([0])))
-    assert (outcome.dead_lettered, outcome.deleted, outcome.drained_s) == (1, 2, 310.0)
-    assert outcome.mean_wait_s == 100.0  # 0, 300 and 0 s
-    assert outcome.others_wait_s == 0.0
-
-
 def test_a_fair_queue_serves_quiet_groups_before_a_noisy_one():
     """Two consumers, 60 messages of group 0 at once, then one of another group each minute."""
     sent_s = [*([0.0] * 60), *(60.0 * minute for minute in range(1, 6))]
@@ -192,19 +158,6 @@ def test_a_fair_queue_serves_quiet_groups_before_a_noisy_one():
     assert (waits["is_fifo"][0], waits["is_fifo"][1]) == (0.0, 600.0)
 
 
-def test_a_fair_queue_needs_thirty_messages_in_flight_or_a_share_of_the_time():
-    calendar = EventCalendar()
-    arrivals = Arrivals([0.0] * 60, [*([0] * 40), *range(1, 21)])
-    queue = FairQueue(QueueSettings(), arrivals, calendar)
-    for message in range(60):
-        queue.send(message)
-    assert [message for _, message, _ in queue.receive(0.0, 29)] == list(range(29))
-    # No time has passed, so only the 30th in flight makes group 0 noisy.
-    assert [message for _, message, _ in queue.receive(0.0, 2)] == [29, 40]
-    calendar.now_s = 1.0
-    assert [message for _, message, _ in queue.receive(1.0, 1)] == [41]
-
-
 def test_partial_batch_responses_keep_the_good_half_of_a_batch():
     settings = Settings(
         poller=PollerSettings(batch_size=2, batching_window_s=5.0),
@@ -217,12 +170,6 @@ def test_partial_batch_responses_keep_the_good_half_of_a_batch():
     )
     assert (whole.dead_lettered, whole.duplicates) == (2, 2)
     assert (partial.dead_lettered, partial.duplicates, partial.deleted) == (1, 0, 1)
-
-
-def test_work_goes_on_after_a_timeout_and_is_done_again():
-    settings = Settings(api=ApiSettings(40.0, 0.0, slots=None), function_timeout_s=30.0)
-    outcome = simulate(settings, Arrivals([0.0]))
-    assert (outcome.timeouts, outcome.dead_lettered, outcome.duplicates, outcome.lost) == (3, 1, 2, 0)
 
 
 def test_a_restart_ends_a_fault_that_it_cures():
@@ -257,20 +204,6 @@ def test_scaling_starts_with_five_batches_and_adds_sixty_after_a_minute():
     outcome = simulate(settings, Arrivals([1.0] * 1000))
     in_flight = [row[2] for row in outcome.series[:5]]
     assert in_flight == [0, 5, 65, 365, 665]
-
-
-# Two each 50 s. The two in flight at 600 s are worked on to the end all the same, though they are gone then;
-# at 650 s nothing older than 630 s is received any more.
-@pytest.mark.parametrize(("retention_s", "deleted", "lost"), [(600.0, 22, 76), (630.0, 26, 74)])
-def test_old_messages_expire(retention_s, deleted, lost):
-    settings = Settings(
-        queue=QueueSettings(retention_s=retention_s),
-        poller=PollerSettings(max_concurrency=2),
-        api=ApiSettings(50.0, 0.0, slots=None),
-        function_timeout_s=60.0,
-    )
-    outcome = simulate(settings, Arrivals([0.0] * 100))
-    assert (outcome.deleted, outcome.expired, outcome.lost) == (deleted, 100 - deleted, lost)
 
 
 def test_an_old_receipt_deletes_nothing():
@@ -311,47 +244,6 @@ def test_settings_change_in_the_middle_of_a_run():
     limited = replace(settings, queue=replace(settings.queue, max_receive_count=3), function_timeout_s=5.0)
     outcome = simulate(limited, failing)
     assert (outcome.invocations, outcome.dead_lettered, outcome.drained_s) == (3, 1, 1115.0)
-
-
-def test_a_run_keeps_the_timeout_under_which_it_began():
-    settings = Settings(
-        api=ApiSettings(50.0, 0.0, slots=None),
-        function_timeout_s=30.0,
-        earlier=(EarlierSetting("function_timeout_s", 100.0, 60.0),),
-    )
-    assert simulate(settings, Arrivals([90.0])).timeouts == 0
-    assert simulate(settings, Arrivals([110.0])).timeouts == 3
-    cut_off = replace(settings, api=ApiSettings(70.0, 0.0, slots=None))
-    # Begun under 60 s, cut off at 150 s; then twice under 30 s.
-    assert simulate(cut_off, Arrivals([90.0])).timeouts == 3
-    # Of two changes of one setting the first holds until the second.
-    twice = replace(
-        settings,
-        api=ApiSettings(25.0, 0.0, slots=None),
-        earlier=(*settings.earlier, EarlierSetting("function_timeout_s", 200.0, 20.0)),
-    )
-    assert [simulate(twice, Arrivals([at])).timeouts for at in (90.0, 110.0, 210.0)] == [0, 1, 0]
-
-
-def test_how_long_a_backlog_took_is_distinguished_from_one_that_never_was():
-    settings = Settings(poller=PollerSettings(max_concurrency=1), api=ApiSettings(20.0, 0.0, slots=None))
-    calm = simulate(settings, Arrivals([30.0, 600.0]))
-    assert calm.behind_s == 0
-    # Ten pieces of 20 s, sent at 30 s: the last is done at 230 s.
-    burst = simulate(settings, Arrivals([30.0] * 10 + [5000.0]))
-    assert burst.behind_s == pytest.approx(200.0, abs=60.0)
-    assert burst.drained_s == 5020.0
-
-
-def test_as_many_calls_as_were_counted_hold_as_many_failures():
-    fault = FaultInterval(0.0, 600.0, failing_share=0.25, calls=8)
-    settings = Settings(
-        queue=QueueSettings(visibility_timeout_s=1000.0, max_receive_count=None),
-        api=ApiSettings(1.0, 0.0, slots=None, faults=(fault,)),
-    )
-    for seed in range(5):
-        assert simulate(settings, Arrivals([10.0 * n for n in range(8)]), seed).errors == 2
-        assert simulate(settings, Arrivals([10.0 * n for n in range(16)]), seed).errors == 4
 
 
 @pytest.mark.parametrize(

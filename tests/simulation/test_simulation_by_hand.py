@@ -1,6 +1,5 @@
 """Simulations of few messages whose complete outcome can be computed by hand: service times do not vary."""
 
-from dataclasses import replace
 from math import isnan
 from types import SimpleNamespace
 
@@ -12,8 +11,6 @@ from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
-    EarlierSetting,
-    FaultInterval,
     Outcome,
     PollerSettings,
     QueueSettings,
@@ -84,21 +81,6 @@ def test_messages_beyond_their_retention_expire_each_minute():
     assert [row[4] for row in found.series] == [0.0, 60.0, 65.0, 0.0]
 
 
-def test_a_pause_ends_with_a_receive():
-    found = of([0.0, 20.0], poller=PollerSettings(pauses=((10.0, 50.0),)), with_times=True)
-    assert found.done_s == (5.0, 55.0)
-    edge = of([10.0, 49.9, 50.0], poller=PollerSettings(pauses=((10.0, 50.0),)), with_times=True)
-    assert edge.done_s == (55.0, 55.0, 55.0)
-
-
-def test_a_batching_window_waits_until_the_batch_is_full_or_the_window_has_passed():
-    poller = PollerSettings(batch_size=2, batching_window_s=20.0, start_batches=1)
-    found = of([0.0, 10.0, 100.0], poller=poller, with_times=True)
-    # The second fills the batch at 10 s; its messages take five seconds each. The third waits for 20 s.
-    assert found.done_s == (20.0, 20.0, 125.0)
-    assert found.invocations == 2
-
-
 def test_messages_of_a_batch_follow_each_other_after_the_fixed_time():
     poller = PollerSettings(batch_size=3, start_batches=1)
     found = of([0.0] * 4, poller=poller, run_s=2.0, with_times=True)
@@ -129,48 +111,6 @@ def test_a_batch_whose_messages_all_fail_is_an_error_with_partial_responses_too(
     assert (found.errors, found.invocations) == (1, 1)
 
 
-def test_reserved_concurrency_throttles_what_the_poller_received():
-    poller = PollerSettings(reserved_concurrency=1, throttle_retry_s=4.0)
-    queue = QueueSettings(visibility_timeout_s=60.0, max_receive_count=3)
-    found = of([0.0, 0.0], poller=poller, queue=queue, with_times=True)
-    # The second batch is tried again within 2 to 6 s until the first has ended at 5 s.
-    assert found.done_s[0] == 5.0 and 10.0 < found.done_s[1] < 16.0
-    assert found.throttles in (1, 2, 3) and found.invocations == 2
-    at_once = of([0.0, 0.0], poller=replace(poller, throttle_patience_s=0.0), queue=queue, with_times=True)
-    # Dropped at once, its message returns when its visibility timeout of a minute has passed.
-    assert (at_once.throttles, at_once.done_s) == (1, (5.0, 65.0))
-    once = replace(queue, max_receive_count=1)
-    dies = of([0.0] * 2, poller=replace(poller, throttle_patience_s=0.0), queue=once)
-    assert (dies.dead_lettered, dies.dead_unfailed, dies.errors) == (1, 1, 0)
-
-
-def test_settings_before_their_changes_hold_until_then():
-    earlier = (
-        EarlierSetting("max_concurrency", 20.0, 1),
-        EarlierSetting("max_concurrency", 50.0, 2),
-        EarlierSetting("function_timeout_s", 20.0, 4.0),
-    )
-    queue = QueueSettings(visibility_timeout_s=100.0, max_receive_count=2)
-    found = of([0.0, 30.0, 30.0, 30.0, 60.0], earlier=earlier, queue=queue, with_times=True)
-    # Cut off at 4 s, the first is received again at 100 s. At 30 s two run at a time.
-    assert found.done_s == (105.0, 35.0, 35.0, 40.0, 65.0)
-    assert found.timeouts == 1
-
-
-def test_messages_in_flight_keep_the_visibility_timeout_of_their_receive():
-    earlier = (EarlierSetting("visibility_timeout_s", 10.0, 40.0),)
-    queue = QueueSettings(visibility_timeout_s=100.0, max_receive_count=2)
-    found = of([0.0, 20.0], failing=[0, 1], queue=queue, earlier=earlier)
-    # The first returns at 40 s and is hidden for 100 s from then; the second at 120 s and 220 s.
-    assert (found.invocations, found.drained_s, found.dead_lettered) == (4, 220.0, 2)
-
-
-def test_a_running_invocation_keeps_the_timeout_of_its_start():
-    earlier = (EarlierSetting("function_timeout_s", 2.0, 4.0),)
-    found = of([0.0], earlier=earlier, horizon_s=50.0)
-    assert found.timeouts == 1
-
-
 def queue(number=4, groups=(), now_s=0.0, **settings):
     """Return a queue in which so many messages wait, sent one second apart."""
     arrivals = Arrivals([float(place) for place in range(number)], groups)
@@ -179,18 +119,3 @@ def queue(number=4, groups=(), now_s=0.0, **settings):
     for message in range(number):
         found.send(message)
     return found
-
-
-def test_a_fault_makes_calls_longer_for_its_time():
-    slow = FaultInterval(10.0, 20.0, mean_s=8.0)
-    api = replace(FIVE_S, faults=(slow,))
-    assert of([0.0, 10.0, 19.9, 20.0], api=api, with_times=True).done_s == pytest.approx(
-        (5.0, 18.0, 27.9, 25.0)
-    )
-
-
-def test_a_simulation_ends_at_its_horizon():
-    found = of([0.0, 10.0, 21.0], horizon_s=20.0, with_times=True)
-    assert (found.sent, found.deleted, found.drained_s) == (2, 2, 15.0)
-    cut = of([0.0, 10.0], horizon_s=12.0)
-    assert (cut.sent, cut.deleted, cut.in_flight, cut.drained_s) == (2, 1, 1, None)

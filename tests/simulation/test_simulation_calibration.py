@@ -3,18 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from worlds.messages import messages_in, plain
 
-from watchme_analysis.simulation.advice import advice
 from watchme_analysis.simulation.calibration import agreement, calibrated
 from watchme_analysis.simulation.fit import Fit, Recorded
-from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.scenarios import Load, Scenario, compare
 from watchme_analysis.simulation.settings import (
     ApiSettings,
-    Arrivals,
-    BreakerSettings,
-    FaultInterval,
     PollerSettings,
     QueueSettings,
     Settings,
@@ -85,73 +79,3 @@ def test_throttling_alone_loses_messages_and_maximum_concurrency_none():
         if point.limit == "reserved" and point.backs_off and point.patience_s == 900
     ]
     assert as_reported == [0, 0]
-
-
-def named(said):
-    """Return the measures that a message lists."""
-    return [plain(phrase.values["measure"]) for phrase in said.items_of("measures")]
-
-
-@pytest.mark.slow
-def test_advice_names_what_helps_and_what_harms():
-    settings = Settings(
-        queue=QueueSettings(visibility_timeout_s=60.0, max_receive_count=3),
-        api=ApiSettings(20.0, 0.3, slots=None, failing_share=0.5),
-    )
-    wanted = [
-        Scenario("as configured", settings, LOAD),
-        Scenario(
-            "more receives", replace(settings, queue=replace(settings.queue, max_receive_count=9)), LOAD
-        ),
-        Scenario("one receive", replace(settings, queue=replace(settings.queue, max_receive_count=1)), LOAD),
-        Scenario("10 x load", settings, replace(LOAD, factor=10.0)),
-    ]
-    best, dead, *_ = advice(compare(wanted, 4))
-    assert messages_in(best)["measures-best"]["measure"] == "more receives"
-    _, better, worse = dead.items_of("sentences")
-    assert named(better) == ["more receives"]
-    assert named(worse) == ["one receive"]
-
-
-def test_advice_names_no_figure_that_is_nothing_either_way():
-    settings = Settings(api=ApiSettings(20.0, 0.3, slots=1))
-    roomy = replace(settings, api=replace(settings.api, slots=None))
-    best, *_ = advice(compare([Scenario("as configured", settings, LOAD), Scenario("slots", roomy, LOAD)], 2))
-    assert messages_in(best)["measures-best"]["measure"] == "slots"
-    figures = {plain(each.values["figure"]): each for each in best.items_of("figures")}
-    assert "lost" not in figures
-    figure = figures["peak_age_s"]
-    assert plain(figure.values["then"].values["mean"]) < plain(figure.values["now"].values["mean"])
-    assert plain(figure.values["then"].values["half"]) > 0
-
-
-@pytest.mark.slow
-def test_where_every_run_fails_no_measure_is_said_to_help():
-    settings = Settings(
-        queue=QueueSettings(visibility_timeout_s=60.0, max_receive_count=3),
-        api=ApiSettings(20.0, 0.0, slots=None, failing_share=1.0),
-    )
-    held_back = replace(settings, breaker=BreakerSettings(), horizon_s=4000.0)
-    wanted = [
-        Scenario("as configured", settings, LOAD),
-        Scenario(
-            "more receives", replace(settings, queue=replace(settings.queue, max_receive_count=9)), LOAD
-        ),
-        # Fewer dead letters, as the run ends before they die.
-        Scenario("circuit breaker", held_back, LOAD),
-    ]
-    assert advice(compare(wanted, 2))[0].id == "measures-no-help"
-
-
-@pytest.mark.slow
-def test_one_restart_ends_a_stretch_of_faults():
-    faults = tuple(
-        FaultInterval(
-            60.0 * k, 60.0 * (k + 1), 100.0, is_unhealthy=True, is_cured_by_restart=True, stretch_s=0.0
-        )
-        for k in range(30)
-    )
-    api = ApiSettings(10.0, 0.0, slots=None, faults=faults, restarts_when_unhealthy=True)
-    outcome = simulate(Settings(queue=QueueSettings(max_receive_count=None), api=api), Arrivals([0.0, 600.0]))
-    assert outcome.restarts == 1
-    assert outcome.drained_s == pytest.approx(610.0)

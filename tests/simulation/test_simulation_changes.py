@@ -67,20 +67,6 @@ def test_reserved_concurrency_was_not_there_before_unless_runs_were_throttled():
     assert messages_in(notes[0]) == {"fit-changed": {"setting": "reserved_concurrency", "after": 1800.0}}
 
 
-def test_calls_that_failed_lie_outside_or_are_about_others_change_nothing():
-    calls = (visibility(30, "10", "AccessDenied"), visibility(-5, "10"), visibility(500, "10"))
-    assert earlier_settings(pipeline(), Changes(*calls, visibility(30, "10", queue="others"))) == ((), ())
-
-
-def test_odd_parameters_change_nothing():
-    calls = (
-        (30, "SetQueueAttributes", ["jobs"], {"attributes": "none"}, None),
-        (31, "SetQueueAttributes", ["jobs"], {"attributes": {"VisibilityTimeout": "soon"}}, None),
-        (32, "UpdateEventSourceMapping20150331", ["worker", "jobs"], {"enabled": False}, None),
-    )
-    assert earlier_settings(pipeline(), Changes(*calls)) == ((), ())
-
-
 def call(name, parameters, minute=30, resources=("jobs",)):
     return minute, name, list(resources), parameters, None
 
@@ -111,20 +97,3 @@ def test_each_setting_is_read_from_the_call_that_sets_it():
         {"fit-changed": {"setting": "max_receive_count", "after": 1800.0}},
         {"fit-changed-reserved": {"after": 1980.0}},
     ]
-
-
-def test_a_change_counts_after_the_first_interval_up_to_the_last():
-    for minute, is_read in ((0, False), (1, True), (119, True), (120, False)):
-        assert bool(earlier_settings(pipeline(), Changes(visibility(minute, "10")))[0]) is is_read
-    untimed = Pipeline("jobs", "worker", None, 60, pipeline().frame, Known())
-    earlier, notes = earlier_settings(untimed, Changes(visibility(30, "10")))
-    assert earlier == () and "fit-changed" in messages_in(notes[0]), "no advice without a timeout"
-    nothing = Pipeline("jobs", "worker", None, 60, pipeline().frame.iloc[:0], Known())
-    assert earlier_settings(nothing, Changes(visibility(30, "10"))) == ((), ())
-    # Throttles after the change do not show what was before it.
-    late = pipeline()
-    late.frame.iloc[60:, late.frame.columns.get_loc("throttles")] = 1.0
-    reserved = call("PutFunctionConcurrency20171031", {"reservedConcurrentExecutions": 1}, 60, ["worker"])
-    assert earlier_settings(late, Changes(reserved))[0] == (
-        EarlierSetting("reserved_concurrency", 3600.0, None),
-    )

@@ -10,8 +10,6 @@ from watchme_analysis.queues.pipeline import COLUMNS, Pipeline, failed_tries
 from watchme_analysis.queues.pipeline import RecordedSettings as Known
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.simulation.fit import Recorded, fit, recorded
-from watchme_analysis.simulation.run import simulate
-from watchme_analysis.simulation.settings import ApiSettings, Arrivals, FaultInterval, Settings
 from watchme_analysis.text.message import message
 
 MINUTES = 120
@@ -56,17 +54,6 @@ def test_one_message_that_fails_alone_is_bad_and_no_outage():
     assert len(fitted(dead=2, **two).api.faults) == 2
 
 
-def test_what_failed_in_an_interval_was_tried_again_in_it_and_not_the_other_way_round():
-    again = {"received": {50: 5.0}, "invocations": {50: 5.0}, "errors": {50: 1.0}}
-    [fault] = fitted(**again).api.faults
-    assert (fault.calls, fault.repeats) == (5, 1)
-    settings = Settings(api=ApiSettings(faults=(FaultInterval(0.0, 3600.0, 1.0, 0.2, calls=5, repeats=1),)))
-    settings = replace(settings, queue=replace(settings.queue, visibility_timeout_s=60.0))
-    together = Arrivals([0.0, 1.0, 2.0, 3.0])
-    # One of the four first tries fails in every run, and not in four of five runs.
-    assert {simulate(settings, together, seed).errors for seed in range(40)} == {1}
-
-
 def test_dead_letters_tell_the_receives_that_no_policy_does():
     queued = pipeline()
     without = replace(queued, settings=replace(queued.settings, max_receive_count=None), dlq="dead")
@@ -80,13 +67,3 @@ def test_dead_letters_tell_the_receives_that_no_policy_does():
     assert message("fit-receives-of-dlq", receives=5) in found.notes
     # Without a dead letter nothing speaks for a policy.
     assert fit(without, replace(measured, dead_lettered=0.0)).settings.queue.max_receive_count is None
-
-
-def test_a_lost_point_ends_no_pause():
-    waits = dict.fromkeys(range(61, 80), 4.0)
-    nothing = {70: 0.0}
-    settings = fitted(
-        visible=waits | {72: np.nan}, received=nothing, deleted=nothing, invocations=nothing,
-        duration_avg_s={70: np.nan}, duration_max_s={70: np.nan},
-    )  # fmt: skip
-    assert settings.poller.pauses == ((3660.0, 4800.0),)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from worlds.backlog_world import World
 
 from watchme_analysis.config import LoadSettings
-from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.simulation import scenarios as model
 from watchme_analysis.simulation.fit import fit, recorded, with_slots
@@ -18,31 +14,6 @@ from watchme_analysis.simulation.settings import ApiSettings, Settings
 def flow_of(case, queue):
     [found] = pipelines(case, queue)
     return found, recorded(found, case)
-
-
-@pytest.mark.parametrize(
-    ("mean", "half", "unit", "text"),
-    [
-        (1.3, 0.4, 1.0, "1.3 ± 0.4"),
-        (991.0, 12.2, 1.0, "991 ± 12"),
-        (991.0, 0.0, 1.0, "991"),
-        (390.0, 6.0, 60.0, "6.5 ± 0.1"),
-        (9000.0, 600.0, 60.0, "150 ± 10"),
-    ],
-)
-def test_an_interval_is_not_rounded_away(mean, half, unit, text):
-    assert model.Estimate(mean, half, 20).text(unit) == text
-
-
-def test_arrivals_follow_their_load():
-    load = model.Load((3.0, 0.0, 2.0), interval_s=60.0, factor=2.0, groups=4, failing_share=0.5)
-    messages = model.arrivals_of(load, 1)
-    assert sum(sent_s < 60 for sent_s in messages.sent_s) == 6
-    assert sum(sent_s >= 120 for sent_s in messages.sent_s) == 4
-    assert list(messages.sent_s) == sorted(messages.sent_s)
-    assert set(messages.groups) <= set(range(4))
-    assert 0 < len(messages.failing) < 10
-    assert model.arrivals_of(load, 1) == messages != model.arrivals_of(load, 2)
 
 
 @pytest.mark.slow
@@ -88,31 +59,3 @@ def test_a_fit_to_timeouts_gives_back_backlog_and_age(bundled):
     assert found.estimate("timeouts").mean == pytest.approx(pipeline.count("errors"), rel=0.2)
     assert "fit-cut-off" in {note.id for note in fitted.timing}
     assert with_slots(fitted, 1).settings.api.slots == 1
-
-
-@pytest.mark.slow
-def test_a_calm_case_stays_calm(bundled):
-    pipeline, measured = flow_of(bundled("backlog-healthy"), "ser-queue")
-    fitted = fit(pipeline, measured)
-    [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=2)
-    assert found.estimate("dead_lettered").mean == 0
-    assert found.estimate("peak_visible").mean < 3
-
-
-@pytest.mark.slow
-def test_without_a_redrive_policy_nothing_is_dead_lettered():
-    world = World(hours=6)
-    world.fail(120, 300, 0.2, "TypeError: float() argument must be a string")
-    world.at["dlq_visible"][:], world.dead = float("nan"), []
-    [pipeline] = pipelines(world)
-    pipeline = replace(pipeline, settings=replace(pipeline.settings, max_receive_count=None))
-    fitted = fit(pipeline, recorded(pipeline, world))
-    assert "fit-no-redrive-policy" in {note.id for note in fitted.notes}
-    [found] = model.compare([model.Scenario("own", fitted.settings, fitted.load)], replications=1)
-    assert found.estimate("errors").mean > 0
-    assert found.estimate("dead_lettered").mean == 0
-
-
-def test_no_replications_are_refused():
-    with pytest.raises(InputError, match="0 replications"):
-        model.compare([], replications=0)

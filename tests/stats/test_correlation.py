@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import isnan
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,14 +18,3 @@ def test_it_is_that_of_scipy_with_ties(seed: int) -> None:
     one = pd.Series(rng.integers(0, 8, 60).astype(float))
     other = one * 2 + rng.integers(0, 8, 60)
     assert rank_correlation(one, other) == pytest.approx(spearmanr(one, other).statistic, abs=1e-12)
-
-
-def test_missing_values_are_left_out() -> None:
-    one, other = pd.Series([1.0, np.nan, 2.0, 3.0, 4.0]), pd.Series([1.0, 9.0, np.nan, 2.0, 3.0])
-    assert rank_correlation(one, other) == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0, 2.0]])
-def test_without_two_values_there_is_none(values: list[float]) -> None:
-    series = pd.Series(values, dtype="float64")
-    assert isnan(rank_correlation(series, pd.Series(range(len(values)), dtype="float64")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from math import inf, isnan, log
+from math import log
 
 import numpy as np
 import pandas as pd
@@ -11,30 +11,14 @@ import pytest
 
 from watchme_analysis.stats import interval_scan
 from watchme_analysis.stats.interval_scan import (
-    bounds_likelihood,
     count_elevation,
     densest_run,
     expected_arrivals,
-    likeliest_bounds,
     rate_elevation,
 )
-from watchme_analysis.stats.intervals import Interval, within
+from watchme_analysis.stats.intervals import within
 
 START = datetime(2025, 12, 11, tzinfo=UTC)
-
-
-def interval(first_min: float, last_min: float, **figures: float) -> Interval:
-    return Interval(
-        START + timedelta(minutes=first_min), START + timedelta(minutes=last_min), "failures", **figures
-    )
-
-
-def test_length_and_rate() -> None:
-    found = interval(0, 90, count=30.0, base=120.0)
-    assert (found.seconds, found.minutes, found.rate) == (5400.0, 90.0, 0.25)
-    assert interval(0, 1, count=3.0, base=0.0).rate == inf
-    assert isnan(interval(0, 1).rate)
-    assert interval(0, 1, count=1.0) != interval(0, 2, count=1.0)
 
 
 def test_scans_find_the_raised_part() -> None:
@@ -65,12 +49,6 @@ def test_the_densest_run_has_the_highest_likelihood_ratio() -> None:
     assert densest_run([False] * 9, (0.5, 0.02)) == (0, -1, 0.0)
 
 
-def test_bounds_are_fitted_to_the_shares_inside_and_outside() -> None:
-    is_bad = np.array([False] * 50 + [True] * 20 + [False] * 50)
-    assert likeliest_bounds(is_bad, (40, 80)) == (50, 69)
-    assert bounds_likelihood(is_bad, (50, 69)) > bounds_likelihood(is_bad, (40, 80))
-
-
 def test_arrivals_are_expected_by_the_rhythm_within_the_hour_and_a_surge_does_not_raise_them() -> None:
     grid = pd.date_range(START, periods=300, freq="min")
     sent = pd.Series(0.0, index=grid)
@@ -86,18 +64,6 @@ def test_arrivals_are_expected_by_the_rhythm_within_the_hour_and_a_surge_does_no
     assert quiet.tolist() == pytest.approx([0.05e-3] * 300)
 
 
-def test_more_is_expected_in_the_busy_part_of_a_day() -> None:
-    hours = pd.date_range(START, periods=24 * 4, freq="h")
-    for busy, times in ((40.0, 40 / (48 * 10 + 28 * 40) * 76), (400.0, 400 / (48 * 10 + 28 * 400) * 76)):
-        sent = pd.Series(np.where(hours.hour >= 12, busy, 10.0), index=hours)
-        expected = expected_arrivals(sent, 3600)
-        usual = (48 * 10 + 28 * busy) / 76
-        at_night = expected[hours[24 + 6]]
-        assert at_night == pytest.approx(usual * 1.05)
-        assert expected[hours[24 + 18]] == pytest.approx(at_night * times)
-    assert expected_arrivals(pd.Series([1.0] * 4 + [50.0] * 20, index=hours[:24]), 3600).max() < 3.1 * 50
-
-
 def test_a_scan_of_very_many_candidates_finds_the_same_bounds_as_a_full_one(monkeypatch) -> None:
     grid = pd.date_range(START, periods=400, freq="min")
     failures = pd.Series(1.0, index=grid)
@@ -107,31 +73,6 @@ def test_a_scan_of_very_many_candidates_finds_the_same_bounds_as_a_full_one(monk
     monkeypatch.setattr(interval_scan, "MAX_CANDIDATES", 20)
     assert rate_elevation(failures, trials, 60) == whole
     assert (whole.start, whole.end) == (grid[123], grid[211])
-
-
-def test_nothing_is_raised_where_counts_are_as_expected_or_nothing_was_tried() -> None:
-    grid = pd.date_range(START, periods=10, freq="min")
-    counts = pd.Series(2.0, index=grid)
-    assert count_elevation(counts, counts, 60) is None
-    assert rate_elevation(counts, counts * 0.0, 60) is None
-    above = counts.copy()
-    above.iloc[3] = 3.0
-    found = count_elevation(above, counts, 60)
-    assert (found.start, found.end, found.count, found.base, found.outside_rate) == (
-        grid[3], grid[4], 3.0, 2.0, 1.0,
-    )  # fmt: skip
-    assert found.score == pytest.approx(3 * log(1.5) - 1)
-    everywhere = rate_elevation(counts, counts, 60)
-    assert (everywhere.count, everywhere.outside_rate) == (20.0, 0.0)
-
-
-def test_the_likelihood_of_bounds_is_that_of_two_shares() -> None:
-    is_bad = np.array([False, True, True, False, True, False])
-    inside, outside = 2.5 / 3, 1.5 / 5  # half an observation more of either kind
-    expected = 2 * log(inside) + log(outside) + 3 * log(1 - outside)
-    assert bounds_likelihood(is_bad, (1, 2)) == pytest.approx(expected)
-    # Shares that are hardly different, or bounds that stay, end the search.
-    assert likeliest_bounds(np.array([True, False] * 20), (5, 20)) == (5, 20)
 
 
 def test_rows_within_an_interval_are_half_open() -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from watchme_analysis.stats.run_lengths import run_numbers, runs_of_true
+from watchme_analysis.stats.run_lengths import runs_of_true
 
 
 def test_runs_agree_with_a_loop(subtests):
@@ -14,12 +14,3 @@ def test_runs_agree_with_a_loop(subtests):
                 elif value:
                     expected.append((at, at + 1))
             assert runs_of_true(values, gap) == expected
-
-
-def test_every_value_has_the_number_of_its_run():
-    assert run_numbers(["a", "a", "b", "a", "a"]).tolist() == [0, 0, 1, 2, 2]
-
-
-def test_nothing_has_no_runs():
-    assert run_numbers([]).tolist() == []
-    assert runs_of_true([]) == runs_of_true([False, False]) == []
