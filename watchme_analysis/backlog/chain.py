@@ -3,21 +3,24 @@
     senders -> queue settings -> polling -> concurrency -> function -> API,   with the message beside it
 
 One rule: a signal is explained by an earlier, overlapping signal of the same queue that acts on it.
-:data:`LINKS` says which signals act on which, and by which mechanism. An explained signal is a consequence:
+:data:`LINKS` says which signals act on which. An explained signal is a consequence:
 it counts a quarter, and it is the secondary cause of the cause that its explanation supports.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
 from itertools import product
+from typing import NamedTuple
 
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.signals import (
     api,
+    change,
     concurrency,
     consumer,
     function,
@@ -29,23 +32,17 @@ from watchme_analysis.backlog.signals import (
     senders,
 )
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
-from watchme_analysis.inference.causes import Cause, load_causes
+from watchme_analysis.inference.causes import Cause, cause_folder, load_causes
 from watchme_analysis.inference.engine import EXPLAINS_FROM, explained_away
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.known_lines import grades_of
 from watchme_analysis.inference.signals import Observation, Signal, by_id, observe
 
-# The nodes of the chain and the detectors of their signals, in the order in which a message passes them.
-NODES = {
-    "senders": senders.DETECTORS,
-    "queue_settings": queue_settings.DETECTORS,
-    "polling": polling.DETECTORS,
-    "concurrency": concurrency.DETECTORS,
-    "function": (*function.DETECTORS, *consumer.DETECTORS),
-    "api": api.DETECTORS,
-    "message": message.DETECTORS,
-}
-_OF_QUEUE = tuple(detector for detectors in NODES.values() for detector in detectors)
+# Detectors of the signals of one queue, in the order in which a message passes what they are about.
+_OF_QUEUE = (
+    *senders.DETECTORS, *queue_settings.DETECTORS, *polling.DETECTORS, *concurrency.DETECTORS,
+    *function.DETECTORS, *consumer.DETECTORS, *api.DETECTORS, *message.DETECTORS, change.changes,
+)  # fmt: skip
 _OF_SYSTEM = (*harm.DETECTORS, *known_lines.DETECTORS)
 SIGNALS: Mapping[str, Signal] = by_id((*_OF_QUEUE, *_OF_SYSTEM))
 # Signals that are about no queue in particular.
@@ -55,105 +52,24 @@ MEASURED = frozenset({"harm", "no_harm"})
 # Metric intervals by which an effect may seem to begin before its cause, or to end before what ended it.
 SLACK_INTERVALS = 2
 
-# An API that is asked for more than it can do answers late, refuses, or breaks.
-_AT_TIMEOUT = ("invocations_at_timeout", "invocations_at_timeout_since_change")
-_WAITED = ("errors_timeout", "errors_timeout_since_change", *_AT_TIMEOUT)
-_OVERLOADED = (
-    *_WAITED, "invocations_longer", "errors_unreachable", "errors_overload", "errors_of_server",
-)  # fmt: skip
-_SLOW = ("slower_without_failures", "invocations_longer", *_AT_TIMEOUT, "duration_drifts")
-_SWITCHED_OFF = ("unpolled", "mapping_off", "mapping_changed", "waiting_behind_disabled_mapping")
 
-
-@dataclass(frozen=True)
-class Link:
-    """Signals that explain others (``acts_on``) by a mechanism (``reason``).
-
-    ``secondary`` names the consequence as a secondary cause.
-    """
+class Link(NamedTuple):
+    """Signals that explain others (``acts_on``); ``secondary`` names these as a secondary cause."""
 
     signals: tuple[str, ...]
     acts_on: tuple[str, ...]
-    secondary: str | None
-    reason: str
+    secondary: str | None = None
 
 
-LINKS = (
-    Link(
-        ("arrivals_rose",),
-        ("throttled", "slower_without_failures"),
-        "throttled",
-        "Concurrent executions are the arrival rate times the duration (Little's law; AWS Lambda Developer "
-        "Guide, Understanding Lambda function scaling).",
-    ),
-    Link(
-        ("arrivals_rose", "unpolled"),
-        _OVERLOADED,
-        "downstream_saturated",
-        "More messages at once, sent or let loose by a mapping that is on again, are more requests at once.",
-    ),
-    Link(
-        _SLOW,
-        ("throttled", "reserved_concurrency_low"),
-        "throttled",
-        "Longer invocations hold the concurrency that was enough before (Little's law).",
-    ),
-    Link(
-        ("duration_drifts",),
-        ("errors_unreachable", "errors_of_server", "invocations_short", "invocations_as_long"),
-        "downstream_down",
-        "A leak that goes on uses up its resource one day.",
-    ),
-    Link(
-        ("all_invocations_fail",),
-        _SWITCHED_OFF,
-        "mapping_disabled",
-        "People switch a mapping off while its function fails, and Lambda disables one that it may not read.",
-    ),
-    Link(
-        ("timeout_lowered", "memory_lowered"),
-        (*_WAITED, "invocations_longer"),
-        None,
-        "The same work needs more time than it is given, or gets less processor.",
-    ),
-    Link(
-        ("only_these_messages_fail",),
-        ("errors_timeout", "errors_timeout_since_change", "errors_of_function"),
-        None,
-        "A bad message may hang or kill its own invocation.",
-    ),
-    Link(
-        ("messages_pass_later",),
-        ("some_invocations_fail",),
-        None,
-        "What fails now and then lets others pass, and the same messages at another try.",
-    ),
-    Link(
-        ("only_added_messages_fail",),
-        ("all_invocations_fail",),
-        None,
-        "Where nobody else sent meanwhile, all that ran were the bad messages.",
-    ),
-    Link(
-        ("group_held_up", "slower_without_failures"),
-        ("invocations_succeed",),
-        None,
-        "A message that holds up its group fails few tries in a long time, and an API that answers late "
-        "none.",
-    ),
-    Link(
-        ("errors_of_function",),
-        ("unchanged_and_ran_well",),
-        None,
-        "A disk that fills or a permission that ends is the function's own trouble without a change.",
-    ),
-    Link(
-        ("errors_of_function", "errors_of_code_or_message"),
-        ("invocations_as_long",),
-        None,
-        "Where an error names the code, it is known how far the invocation got.",
-    ),
-)
+def _links() -> tuple[Link, ...]:
+    """Return the links of ``causes/_links.toml``, each of which states its mechanism."""
+    found = tomllib.loads(cause_folder("backlog").joinpath("_links.toml").read_text(encoding="utf-8"))
+    return tuple(
+        Link(tuple(link["signals"]), tuple(link["acts_on"]), link.get("secondary")) for link in found["links"]
+    )
+
+
+LINKS = _links()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from watchme_analysis.backlog.context import FUNCTION_METRICS, QUEUE_METRICS, BacklogContext
 from watchme_analysis.config import load_config
@@ -30,144 +31,93 @@ SERVICES=$(aws ecs list-services --cluster CLUSTER --max-items 10 --query 'servi
 aws ecs describe-services --cluster CLUSTER --services $SERVICES > FOLDER/ecs-services.json
 aws autoscaling describe-auto-scaling-groups > FOLDER/auto-scaling-groups.json
 kubectl get deployments -o json > FOLDER/deployments.json"""
+# Metrics by column, as `queues.pipeline` states them.
+Series = Mapping[str, tuple[str, str, tuple[str, ...], str]]
 # Ids of EC2 instances: 8 or 17 hexadecimal digits.
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
 
 def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missing, ...]:
     """Return the evidence that the case lacks, best first; commands name the affected resources."""
-    focus = context.affected[0] if context.affected else context.queues[0] if context.queues else None
-    queue = focus.pipeline.queue if focus else "QUEUE"
-    function = (focus.pipeline.function if focus else None) or "FUNCTION"
-    named = value_of(_function_of(focus.pipeline) if focus else function)
-    dlq = (focus.pipeline.dlq if focus else None) or f"{queue}-dlq"
-    consumer = focus.pipeline.consumer if focus else None
-    start, end = _window(inv, context)
-    pull = pull_command(inv, context)
-    found: list[Missing] = []
-
-    def add(value: float, what: Text, why: Text, how: Message) -> None:
-        found.append(Missing(what, why, how, value))
-
     looked_at = context.affected[:1] or context.queues
-    of_queue, of_function = shell_option("--queue", queue), shell_option("--function-name", function)
-    runs = {*FUNCTION_METRICS, "throttles"}
-    if consumer is None and (
-        what := _metrics_of(looked_at, runs, [_function_of(item.pipeline) for item in looked_at])
-    ):
-        why = sentences(message("missing-function-metrics-why"), *_unusable(inv, FUNCTION_SERIES))
-        add(10.0, what, why, message("collect-whole-list", commands=Commands(pull)))
-    if what := _metrics_of(looked_at, set(QUEUE_METRICS), [item.pipeline.queue for item in looked_at]):
-        why = sentences(message("missing-queue-metrics-why"), *_unusable(inv, QUEUE_SERIES))
-        add(9.0, what, why, message("collect-whole-list", commands=Commands(pull)))
-    found += _of_consumer(focus)
+    focus = looked_at[0] if looked_at else None
+    pipeline = focus.pipeline if focus else None
+    consumer = pipeline.consumer if pipeline else None
+    queue, function = (pipeline.queue, pipeline.function or "FUNCTION") if pipeline else ("QUEUE", "FUNCTION")
+    named = value_of(_function_of(pipeline) if pipeline else function)
+    start, end = _window(inv, context)
+    window = f"--since {start} --until {end}"
+    of_function = shell_option("--function-name", function)
+    found = _missing_metrics(inv, context, looked_at, has_function=consumer is None)
+
+    def add(worth: float, name: str, commands: str, how: str = "value", **values: Any) -> None:
+        """Add the evidence that messages name and justify; ``how`` is the message around the commands."""
+        form = message(how, **{"value" if how == "value" else "commands": Commands(commands)})
+        what, why = message(f"missing-{name}-what", **values), message(f"missing-{name}-why")
+        found.append(Missing(what, why, form, worth))
+
+    if pipeline and pipeline.function is None and consumer is None:
+        add(4.5, "consumer", _CONSUMERS, queue=Resource(queue))
+    elif consumer is not None and focus and not focus.errors.total:
+        log = f"{consumer.commands()['consumer_log']} > {shell_word(f'FOLDER/app-{consumer.name}.log')}"
+        add(8.0, "consumer-log", log, consumer=Resource(consumer.name))
     if consumer is None and inv.table("log_queries").empty:
+        query = (
+            "ID=$(aws logs start-query --query queryId --output text "
+            f"--log-group-name {shell_word(f'/aws/lambda/{function}')} "
+            f"--start-time {_epoch(start)} --end-time {_epoch(end)} "
+            "--query-string 'fields @timestamp, @message, @requestId "
+            "| filter @message like /ERROR|Task timed out|Exception|exited/ "
+            "| sort @timestamp asc | limit 10000')\n"
+            f"sleep 30; aws logs get-query-results --query-id $ID > {_file('logs', function, '-errors')}"
+        )
         add(
             8.0 if context.affected and focus and focus.failures else 4.0,
-            message("missing-function-errors-what", function=named),
-            message("missing-function-errors-why"),
-            _commands(
-                "ID=$(aws logs start-query --query queryId --output text "
-                f"--log-group-name {shell_word(f'/aws/lambda/{function}')} "
-                f"--start-time {_epoch(start)} --end-time {_epoch(end)} "
-                "--query-string 'fields @timestamp, @message, @requestId "
-                "| filter @message like /ERROR|Task timed out|Exception|exited/ "
-                "| sort @timestamp asc | limit 10000')\n"
-                f"sleep 30; aws logs get-query-results --query-id $ID > {_file('logs', function, '-errors')}"
-            ),
+            "function-errors",
+            query,
+            function=named,
         )
-    elif consumer is None and focus is not None and focus.failures and focus.errors.truncated:
-        option = shell_option("--function", function)
-        command = f"watchme case pull backlog {option} --since {start} --until {end}"
-        add(
-            2.0,
-            message("missing-more-errors-what", function=named),
-            message("missing-more-errors-why"),
-            message("collect-in-parts", commands=Commands(command)),
-        )
+    elif consumer is None and focus and focus.failures and focus.errors.truncated:
+        pull = f"watchme case pull backlog {shell_option('--function', function)} {window}"
+        add(2.0, "more-errors", pull, "collect-in-parts", function=named)
     if inv.table("changes").empty:
-        add(
-            5.0 if context.affected else 1.0,
-            message("missing-changes-what"),
-            message("missing-changes-why"),
-            _commands(
-                f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
-                "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false > FOLDER/cloudtrail.json"
-            ),
+        trail = (
+            f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
+            "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false > FOLDER/cloudtrail.json"
         )
-    if focus is not None and consumer is None and focus.pipeline.settings.mapping_state is None:
-        add(
-            4.0,
-            message("missing-mapping-what", queue=Resource(queue)),
-            message("missing-mapping-why"),
-            _commands(
-                f"aws lambda list-event-source-mappings {of_function} "
-                f"> {_file('functions', function, '-mappings')}"
-            ),
+        add(5.0 if context.affected else 1.0, "changes", trail)
+    if pipeline and consumer is None and pipeline.settings.mapping_state is None:
+        listing = f"aws lambda list-event-source-mappings {of_function}"
+        add(4.0, "mapping", f"{listing} > {_file('functions', function, '-mappings')}", queue=Resource(queue))
+    if pipeline and pipeline.settings.visibility_timeout_s is None:
+        attributes = (
+            f"{_url_of(queue)}\naws sqs get-queue-attributes --queue-url $URL "
+            f"--attribute-names All > {_file('queues', queue)}"
         )
-    if focus is not None and focus.pipeline.settings.visibility_timeout_s is None:
-        add(
-            4.0,
-            message("missing-queue-attributes-what", queue=Resource(queue)),
-            message("missing-queue-attributes-why"),
-            _commands(
-                f"{_url_of(queue)}\naws sqs get-queue-attributes --queue-url $URL "
-                f"--attribute-names All > {_file('queues', queue)}"
-            ),
-        )
-    messages = inv.table("queue_messages")
+        add(4.0, "queue-attributes", attributes, queue=Resource(queue))
     # Messages that were purged or redriven are no longer there.
     left = focus.balance.dead_letters.at_end if focus and focus.dead_lettered else 0
-    held = int((messages["queue"] == dlq).sum())
+    dlq = (pipeline and pipeline.dlq) or f"{queue}-dlq"
+    held = int((inv.table("queue_messages")["queue"] == dlq).sum())
     if left > held:
-        command = (
+        receive = (
             f"{_url_of(dlq)}\naws sqs receive-message --queue-url $URL --max-number-of-messages 10 "
             f"--attribute-names All --visibility-timeout 600 >> {_file('queues', dlq, '-messages')}"
         )
-        add(
-            6.0,
-            message("missing-dead-letters-what", dead=left - held, dlq=Resource(dlq)),
-            message("missing-dead-letters-why"),
-            message("collect-until-empty", commands=Commands(command)),
-        )
-    functions = inv.table("functions")
-    own = functions[functions["function"] == function]
+        add(6.0, "dead-letters", receive, "collect-until-empty", dead=left - held, dlq=Resource(dlq))
+    configured = inv.table("functions")
+    own = configured[configured["function"] == function]
     if consumer is None and (own.empty or not bool(own.iloc[-1]["concurrency_known"])):
-        add(
-            2.0,
-            message("missing-concurrency-what", function=named),
-            message("missing-concurrency-why"),
-            _commands(
-                f"aws lambda get-function-concurrency {of_function} "
-                f"> {_file('functions', function, '-concurrency')}"
-            ),
-        )
-    if focus is not None and focus.pipeline.frame["cpu_pct"].isna().all():
+        limit = f"aws lambda get-function-concurrency {of_function}"
+        add(2.0, "concurrency", f"{limit} > {_file('functions', function, '-concurrency')}", function=named)
+    if pipeline and pipeline.frame["cpu_pct"].isna().all():
         add(
             1.0,
-            message("missing-host-cpu-what"),
-            message("missing-host-cpu-why"),
-            _commands(
-                f"watchme case pull backlog {of_queue} {_instances(inv, focus.pipeline)} "
-                f"--since {start} --until {end}"
-            ),
+            "host-cpu",
+            f"watchme case pull backlog {shell_option('--queue', queue)} "
+            f"{_instances(inv, pipeline)} {window}",
         )
     return tuple(sorted(found, key=lambda item: -item.value))
-
-
-def _of_consumer(focus: QueueAnalysis | None) -> list[Missing]:
-    """Return the log of a consumer that is no function, or what shows an unknown consumer."""
-    if focus is None or focus.pipeline.function is not None:
-        return []
-    consumer, queue = focus.pipeline.consumer, Resource(focus.pipeline.queue)
-    if consumer is None:
-        why = message("missing-consumer-why")
-        return [Missing(message("missing-consumer-what", queue=queue), why, _commands(_CONSUMERS), 4.5)]
-    if focus.errors.total:
-        return []
-    command = f"{consumer.commands()['consumer_log']} > {shell_word(f'FOLDER/app-{consumer.name}.log')}"
-    what = message("missing-consumer-log-what", consumer=Resource(consumer.name))
-    return [Missing(what, message("missing-function-errors-why"), _commands(command), 8.0)]
 
 
 def pull_command(inv: Investigation, context: BacklogContext) -> str:
@@ -182,10 +132,6 @@ def _url_of(queue: str) -> str:
     return f"URL=$(aws sqs get-queue-url {shell_option('--queue-name', queue)} --output text)"
 
 
-def _commands(text: str) -> Message:
-    return message("value", value=Commands(text))
-
-
 def _file(folder: str, name: str, ending: str = "") -> str:
     """Return the path of a file for a resource, which stays in its folder whatever the name."""
     return shell_word(f"FOLDER/{folder}/{name.replace('/', '-')}{ending}.json")
@@ -196,20 +142,27 @@ def _function_of(pipeline: Pipeline) -> Text:
     return pipeline.function or message("missing-unknown-function", queue=Resource(pipeline.queue))
 
 
-def _metrics_of(looked_at: Sequence[QueueAnalysis], metrics: set[str], names: Sequence[Text]) -> Text:
-    """Return whose metrics to collect, since not all of them were answered; empty where all were."""
-    if not looked_at:
-        return message("missing-all-metrics-what")
-    lacking = [
-        name for item, name in zip(looked_at, names, strict=True) if not metrics <= item.pipeline.queried
+def _missing_metrics(
+    inv: Investigation, context: BacklogContext, looked_at: Sequence[QueueAnalysis], *, has_function: bool
+) -> list[Missing]:
+    """Return the metrics of functions, and of queues, that were not all answered."""
+    pull = message("collect-whole-list", commands=Commands(pull_command(inv, context)))
+    kinds: list[tuple[float, str, set[str], Series]] = [
+        (10.0, "function", {*FUNCTION_METRICS, "throttles"}, FUNCTION_SERIES),
+        (9.0, "queue", {*QUEUE_METRICS}, QUEUE_SERIES),
     ]
-    resources = Phrases(tuple(dict.fromkeys(lacking)))
-    return message("missing-metrics-of-what", resources=resources) if lacking else ""
+    found = []
+    for worth, kind, metrics, series in kinds if has_function else kinds[1:]:
+        lacking = [item.pipeline for item in looked_at if not metrics <= item.pipeline.queried]
+        names = [_function_of(one) if kind == "function" else one.queue for one in lacking]
+        if lacking or not looked_at:
+            what = message("missing-metrics-of-what", resources=Phrases(tuple(dict.fromkeys(names))))
+            why = sentences(message(f"missing-{kind}-metrics-why"), *_unusable(inv, series))
+            found.append(Missing(what if lacking else message("missing-all-metrics-what"), why, pull, worth))
+    return found
 
 
-def _unusable(
-    inv: Investigation, series: Mapping[str, tuple[str, str, tuple[str, ...], str]]
-) -> Iterator[Message]:
+def _unusable(inv: Investigation, series: Series) -> Iterator[Message]:
     """Yield the metrics that came with statistics which do not show what is needed."""
     queried = inv.table("metric_queries").dropna(subset=["metric", "stat"])
     wanted: dict[str, list[str]] = {}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from watchme_analysis.backlog.changes import HOST_EVENTS
 from watchme_analysis.backlog.onset_order import FEWEST, SILENT
-from watchme_analysis.backlog.signals.change import change_observation
 from watchme_analysis.backlog.signals.onset import backlog_span, drift_span, failures_span, slow_span
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
@@ -104,14 +102,6 @@ def host(context: QueueContext) -> Iterator[QueueObservation]:
     )
 
 
-@detects("host_changed", group="change", needs=["changes"])
-def changed(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return the change of the host or network right before invocations failed or slowed down."""
-    found = context.queue.failures or context.queue.slow
-    if found is not None:
-        yield from change_observation(context, "host_changed", HOST_EVENTS, found.start)
-
-
 def _course(context: QueueContext) -> Message:
     """Return how the duration of a function developed over the window."""
     found, gradual = context.queue.drift, context.queue.creeping
@@ -135,4 +125,4 @@ def _course(context: QueueContext) -> Message:
     return message("backlog-duration-steady", function=context.function)
 
 
-DETECTORS = (drift, slower, host, changed)
+DETECTORS = (drift, slower, host)

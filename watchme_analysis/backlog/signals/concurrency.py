@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from watchme_analysis.backlog.changes import CONCURRENCY_EVENTS
-from watchme_analysis.backlog.signals.change import change_observation
 from watchme_analysis.backlog.signals.onset import throttled_span
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
@@ -51,14 +49,6 @@ def reserve(context: QueueContext) -> Iterator[QueueObservation]:
         )
 
 
-@detects("concurrency_changed", group="change", needs=["changes"])
-def changed(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return the change of the concurrency right before the first throttle."""
-    if context.queue.throttles is not None:
-        first = context.queue.throttles.start
-        yield from change_observation(context, "concurrency_changed", CONCURRENCY_EVENTS, first)
-
-
 def _throttled(context: QueueContext) -> Message:
     found, share = context.queue.throttles, Share(context.queue.throttled_share)
     if found is None:
@@ -72,4 +62,4 @@ def _throttled(context: QueueContext) -> Message:
     )
 
 
-DETECTORS = (throttles, reserve, changed)
+DETECTORS = (throttles, reserve)

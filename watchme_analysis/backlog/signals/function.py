@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from watchme_analysis.backlog.changes import FUNCTION_EVENTS
-from watchme_analysis.backlog.signals.change import change_observation, change_rows
+from watchme_analysis.backlog.signals.change import change_rows
 from watchme_analysis.backlog.signals.onset import FEW_PASS, bad_messages_span, failures_span, waiting_span
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
@@ -295,16 +295,11 @@ def last_lines(context: QueueContext) -> Iterator[QueueObservation]:
             yield context.observation(name, words, rows, strength=share, effect=share, unit="share")
 
 
-@detects("function_changed", "unchanged_and_ran_well", group="change", needs=["changes", "functions"])
-def changed(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return the change of the function right before its failures, or that it ran well since."""
+@detects("unchanged_and_ran_well", group="change", needs=["functions"])
+def unchanged(context: QueueContext) -> Iterator[QueueObservation]:
+    """Return that the function ran well since its last change."""
     failures, modified = context.queue.failures, context.settings.function_modified_at
-    if failures is None:
-        return
-    if context.function_change is not None:
-        yield from change_observation(context, "function_changed", FUNCTION_EVENTS, failures.start)
-        return
-    if modified is None:
+    if failures is None or modified is None or context.function_change is not None:
         return
     frame = context.pipeline.frame
     since = frame[(frame.index >= modified) & (frame.index < failures.start)]
@@ -386,6 +381,6 @@ def _memory(context: QueueContext, moment: datetime) -> tuple[float, float] | No
 
 
 DETECTORS = (
-    failing_share, errors, code_errors, durations, timeout_lowered, memory_lowered, last_lines, changed,
+    failing_share, errors, code_errors, durations, timeout_lowered, memory_lowered, last_lines, unchanged,
     ended,
 )  # fmt: skip

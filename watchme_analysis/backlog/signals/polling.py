@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from watchme_analysis.backlog.changes import MAPPING_EVENTS
-from watchme_analysis.backlog.signals.change import change_observation
 from watchme_analysis.backlog.signals.onset import unmatched_span, unpolled_span
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
@@ -96,19 +94,6 @@ def unmatched(context: QueueContext) -> Iterator[QueueObservation]:
         )
 
 
-@detects("mapping_changed", group="change", needs=["changes"])
-def changed(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return the change of the mapping right before messages waited."""
-    queue = context.queue
-    if queue.unpolled is not None:
-        yield from change_observation(context, "mapping_changed", MAPPING_EVENTS, queue.unpolled.start)
-    elif queue.stalled and context.changes:
-        # It stands still now; that hardly a run came after the change tells since when.
-        ends = [moment.to_pydatetime() for moment in queue.pipeline.frame.index[-1:]]
-        first = max([*ends, context.changes[-1].time])
-        yield from change_observation(context, "mapping_changed", MAPPING_EVENTS, first)
-
-
 def unmatched_receives(queue: QueueAnalysis) -> Text:
     """Return the receives without an invocation and what became of the messages; empty without any."""
     taken = queue.unmatched_receives
@@ -139,4 +124,4 @@ def _deleted_by(queue: QueueAnalysis) -> Text:
     return message("backlog-unmatched-deleted-without-filter")
 
 
-DETECTORS = (receives, waiting, mapping, unmatched, changed)
+DETECTORS = (receives, waiting, mapping, unmatched)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from watchme_analysis.backlog.changes import VISIBILITY_EVENTS
-from watchme_analysis.backlog.signals.change import change_observation
 from watchme_analysis.backlog.signals.onset import redelivery_span
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
@@ -144,12 +142,4 @@ def repeated_deletes(context: QueueContext) -> Iterator[QueueObservation]:
         )
 
 
-@detects("visibility_changed", group="change", needs=["changes"])
-def changed(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return the change of a timeout right before messages came back."""
-    found = context.queue.redelivery or context.queue.hidden
-    if found is not None:
-        yield from change_observation(context, "visibility_changed", VISIBILITY_EVENTS, found.start)
-
-
-DETECTORS = (redelivery, visibility_timeout, advised, hidden, repeated_deletes, changed)
+DETECTORS = (redelivery, visibility_timeout, advised, hidden, repeated_deletes)

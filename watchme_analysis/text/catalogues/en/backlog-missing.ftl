@@ -33,3 +33,4 @@ collect-until-empty = { $commands }  # repeat until no message is returned
 missing-consumer-what = what receives from { $queue }
 missing-consumer-why = A consumer outside of Lambda that is stopped, or whose tasks end, shows in none of these metrics.
 missing-consumer-log-what = the log of { $consumer }
+missing-consumer-log-why = They show whether the fault lies in the function, the API or the message.

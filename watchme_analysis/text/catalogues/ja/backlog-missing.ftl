@@ -33,3 +33,4 @@ collect-until-empty = { $commands }  # メッセージが返されなくなる�
 missing-consumer-what = { $queue } から受信しているコンシューマー
 missing-consumer-why = Lambda 以外のコンシューマーが停止していることや、そのタスクが終了していることは、これらのメトリクスに現れません。
 missing-consumer-log-what = { $consumer } のログ
+missing-consumer-log-why = 問題が関数、API、メッセージのどこにあるかが分かります。
