@@ -136,6 +136,37 @@ _RESOURCE_KEYS = (
 )
 
 
+# Settings of queues, functions and mappings that changes set, in lower case.
+_SETTINGS = (
+    "visibilitytimeout",
+    "maxreceivecount",
+    "reservedconcurrentexecutions",
+    "maximumconcurrency",
+    "timeout",
+    "enabled",
+)
+
+
+def changed_settings(parameters: Any) -> dict[str, str]:
+    """Return the settings in the parameters of a call, at any depth, by lower-case name as lower-case text.
+
+    A policy is JSON text within the parameters. Of a setting that is stated twice, the outer value counts.
+    """
+    if isinstance(parameters, str) and parameters[:1] == "{":
+        parameters = json_value(parameters)
+    if not isinstance(parameters, dict):
+        return {}
+    inner: dict[str, str] = {}
+    for value in reversed(parameters.values()):
+        inner |= changed_settings(value)
+    own = {
+        key.lower(): str(value).lower()
+        for key, value in reversed(parameters.items())
+        if key.lower() in _SETTINGS and value is not None and not isinstance(value, dict | list)
+    }
+    return inner | own
+
+
 def read_events(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     """Return the recorded calls of a file as ``changes``."""
     values, damage = documents(raw)

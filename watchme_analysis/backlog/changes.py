@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.cloudtrail import base_event_name, event_kind
+from watchme_analysis.aws_shapes.cloudtrail import base_event_name, changed_settings, event_kind
 from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.queues.pipeline import Pipeline, Tables
@@ -125,7 +125,7 @@ def recorded_changes(tables: Tables, pipelines: tuple[Pipeline, ...]) -> tuple[C
         names = {str(item) for item in (*(json_value(row.resources) or ()), *_leaves(parameters))}
         names |= {re.split(r"[:/]", name)[-1] for name in names}
         touched = tuple(pipeline for pipeline in pipelines if _touches(pipeline, names, mappings))
-        kind, settings = str(event_kind(row.event_name) or ""), _settings(parameters)
+        kind, settings = str(event_kind(row.event_name) or ""), changed_settings(parameters)
         if kind in HOST_EVENTS:
             touched = pipelines
         found.append(
@@ -230,13 +230,6 @@ def _seconds(text: str) -> Duration | Resource:
         return Resource(text)
 
 
-def _settings(parameters: Any) -> dict[str, str]:
-    """Return the values that matter for a pipeline, by lower-case name."""
-    names = ("visibilitytimeout", "reservedconcurrentexecutions", "timeout", "enabled")
-    found = {name: _find(parameters, name) for name in names}
-    return {name: str(value).lower() for name, value in found.items() if value is not None}
-
-
 def _touches(pipeline: Pipeline, names: set[str], mappings: pd.DataFrame) -> bool:
     own = {pipeline.queue, pipeline.function, pipeline.dlq, pipeline.settings.role} - {None}
     uuids = set(mappings.loc[mappings["queue"] == pipeline.queue, "uuid"].dropna())
@@ -250,19 +243,6 @@ def _leaves(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [leaf for item in value for leaf in _leaves(item)]
     return [] if value is None else [value]
-
-
-def _find(value: Any, name: str) -> Any:
-    """Return the first scalar value under a key of that name, at any depth, ignoring case."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if str(key).lower() == name and not isinstance(item, dict | list):
-                return item
-        for item in value.values():
-            inner = _find(item, name)
-            if inner is not None:
-                return inner
-    return None
 
 
 # The resource whose configuration holds the time of the last change of a kind.

@@ -16,6 +16,7 @@ from watchme_analysis.stats.interval_scan import (
     rate_elevation,
 )
 from watchme_analysis.stats.intervals import Interval, within
+from watchme_analysis.stats.run_lengths import runs_of_true
 
 if TYPE_CHECKING:
     import numpy as np
@@ -395,15 +396,10 @@ def find_unpolled(pipeline: Pipeline) -> Interval | None:
         return None
     # A lost point does not mean that the queue was empty.
     waiting = frame["visible"].ffill(limit=LOST_POINTS).fillna(0.0) > 0
-    idle = (waiting & (frame["received"].fillna(0.0) == 0)).to_numpy()
-    best, begin = (0, 0), None
-    for i, value in enumerate([*idle, False]):
-        if value and begin is None:
-            begin = i
-        elif not value and begin is not None:
-            best = max(best, (i - begin, begin))
-            begin = None
-    length, first = best
+    idle = runs_of_true(waiting & (frame["received"].fillna(0.0) == 0))
+    # Of equally long ones, the last.
+    first, after = max(idle, key=lambda run: (run[1] - run[0], run[0]), default=(0, 0))
+    length = after - first
     if length * pipeline.period_s / 60.0 < UNPOLLED_MINUTES:
         return None
     step = timedelta(seconds=pipeline.period_s)

@@ -24,7 +24,6 @@ from watchme_analysis.simulation.settings import (
     QueueSettings,
     Settings,
 )
-from watchme_analysis.stats.student_t import half_width_factor
 from watchme_analysis.text.message import Message, Number, Text, message
 from watchme_analysis.text.render import error_message, render
 
@@ -144,8 +143,11 @@ def estimate(values: Sequence[float | None]) -> Estimate:
     mean = math.fsum(there) / many
     if many == 1:
         return Estimate(mean, None, 1)
+    from scipy.special import stdtrit
+
     spread = math.sqrt(math.fsum((value - mean) ** 2 for value in there) / (many - 1))
-    return Estimate(mean, half_width_factor(CONFIDENCE, many - 1) * spread / math.sqrt(many), many)
+    quantile = float(stdtrit(many - 1, (1.0 + CONFIDENCE) / 2.0))
+    return Estimate(mean, quantile * spread / math.sqrt(many), many)
 
 
 def arrivals_of(load: Load, seed: int) -> Arrivals:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.cloudtrail import event_kind
+from watchme_analysis.aws_shapes.cloudtrail import changed_settings, event_kind
+from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables
 from watchme_analysis.simulation.settings import EarlierSetting
 from watchme_analysis.text.message import Choice, Duration, Message, Number, message
@@ -34,10 +34,9 @@ def earlier_settings(
     succeeded = changes[changes["error_code"].isna() & changes["time"].notna()]
     for row in succeeded.sort_values("time", kind="stable").itertuples():
         at_s = (row.time - start).total_seconds()
-        touched = {row.resource, *_loaded(row.resources, list)}
+        touched = {row.resource, *(json_value(row.resources) or ())}
         if at_s > 0 and row.time <= pipeline.frame.index[-1] and names & touched:
-            parameters = _loaded(row.parameters, dict)
-            found += [(field, at_s, value) for field, value in _set(str(row.event_name), parameters)]
+            found += [(field, at_s, value) for field, value in _set(str(row.event_name), row.parameters)]
     earlier: list[EarlierSetting] = []
     notes = []
     for field, calls in groupby(sorted(found, key=lambda each: each[:2]), key=lambda each: each[0]):
@@ -54,6 +53,13 @@ def earlier_settings(
 
 
 _UNKNOWN: Any = object()
+# Fields by setting, for each kind of change.
+_FIELDS = {
+    "queue_attributes": {"visibilitytimeout": "visibility_timeout_s", "maxreceivecount": "max_receive_count"},
+    "concurrency_set": {"reservedconcurrentexecutions": "reserved_concurrency"},
+    "function_configuration": {"timeout": "function_timeout_s"},
+    "mapping_updated": {"maximumconcurrency": "max_concurrency"},
+}
 
 
 def _before(
@@ -72,44 +78,14 @@ def _before(
     return _UNKNOWN, message("fit-changed", setting=Choice(field), after=after)
 
 
-def _set(event: str, parameters: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+def _set(event: str, parameters: Any) -> list[tuple[str, float | None]]:
     """Return the fields that a call sets, with their values."""
-    readers: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, float | None]]]] = {
-        "queue_attributes": _of_queue,
-        "concurrency_set": lambda given: _number(
-            "reserved_concurrency", given.get("reservedConcurrentExecutions")
-        ),
-        "concurrency_removed": lambda _: [("reserved_concurrency", None)],
-        "function_configuration": lambda given: _number("function_timeout_s", given.get("timeout")),
-        "mapping_updated": lambda given: _number(
-            "max_concurrency", _loaded(given.get("scalingConfig"), dict).get("maximumConcurrency")
-        ),
-    }
-    read = readers.get(event_kind(event) or "")
-    return read(parameters) if read else []
-
-
-def _of_queue(parameters: Mapping[str, Any]) -> list[tuple[str, float | None]]:
-    attributes = _loaded(parameters.get("attributes"), dict)
-    redrive = _loaded(attributes.get("RedrivePolicy"), dict)
-    return [
-        *_number("visibility_timeout_s", attributes.get("VisibilityTimeout")),
-        *_number("max_receive_count", redrive.get("maxReceiveCount")),
-    ]
-
-
-def _number(field: str, value: Any) -> list[tuple[str, float | None]]:
-    try:
-        return [(field, float(value))]
-    except (TypeError, ValueError):
-        return []
-
-
-def _loaded(value: Any, kind: type) -> Any:
-    """Return a mapping or a list, parsed if it is JSON text; empty for anything else."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return kind()
-    return value if isinstance(value, kind) else kind()
+    kind = event_kind(event) or ""
+    if kind == "concurrency_removed":
+        return [("reserved_concurrency", None)]
+    given = changed_settings(parameters)
+    found: list[tuple[str, float | None]] = []
+    for name, field in _FIELDS.get(kind, {}).items():
+        with suppress(KeyError, ValueError):
+            found.append((field, float(given[name])))
+    return found
