@@ -18,19 +18,7 @@ from itertools import product
 from typing import NamedTuple
 
 from watchme_analysis.backlog.context import BacklogContext
-from watchme_analysis.backlog.signals import (
-    api,
-    change,
-    concurrency,
-    consumer,
-    function,
-    harm,
-    known_lines,
-    message,
-    polling,
-    queue_settings,
-    senders,
-)
+from watchme_analysis.backlog.signals import api, change, function, harm, message, sqs
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.causes import Cause, cause_folder, load_causes
 from watchme_analysis.inference.engine import EXPLAINS_FROM, explained_away
@@ -40,10 +28,9 @@ from watchme_analysis.inference.signals import Observation, Signal, by_id, obser
 
 # Detectors of the signals of one queue, in the order in which a message passes what they are about.
 _OF_QUEUE = (
-    *senders.DETECTORS, *queue_settings.DETECTORS, *polling.DETECTORS, *concurrency.DETECTORS,
-    *function.DETECTORS, *consumer.DETECTORS, *api.DETECTORS, *message.DETECTORS, change.changes,
+    *sqs.DETECTORS, *function.DETECTORS, *api.DETECTORS, *message.DETECTORS, change.changes
 )  # fmt: skip
-_OF_SYSTEM = (*harm.DETECTORS, *known_lines.DETECTORS)
+_OF_SYSTEM = (*harm.DETECTORS, harm.known_lines)
 SIGNALS: Mapping[str, Signal] = by_id((*_OF_QUEUE, *_OF_SYSTEM))
 # Signals that are about no queue in particular.
 SYSTEM = frozenset(by_id(_OF_SYSTEM))
@@ -129,7 +116,7 @@ def observed(inv: Investigation, context: BacklogContext) -> tuple[QueueSignals,
     of_system = list(observe(harm.DETECTORS, queue_contexts))
     # Where metrics show harm or none, a line of an error changes nothing.
     if not any(one.signal in MEASURED for one in of_system):
-        of_system += observe(known_lines.DETECTORS, inv)
+        of_system += observe((harm.known_lines,), inv)
     found: list[QueueSignals] = []
     for queue_context in queue_contexts:
         own = [*observe(_OF_QUEUE, queue_context), *(() if found else of_system)]

@@ -12,7 +12,7 @@ from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
-from watchme_analysis.backlog.signals.polling import unmatched_receives
+from watchme_analysis.backlog.signals.sqs import unmatched_receives
 from watchme_analysis.inference.causes import Cause, cause_names
 from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked

@@ -1,4 +1,4 @@
-"""Signals of harm, over all queues: work that was late, repeated or lost, or that there was none."""
+"""Signals over all queues: work that was late, repeated or lost, none of it, and known log lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from watchme_analysis.backlog.context import FUNCTION_METRICS, QUEUE_METRICS
 from watchme_analysis.backlog.rows import matching, points
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
-from watchme_analysis.backlog.signals.queue_settings import ABOUT_ONCE
+from watchme_analysis.backlog.signals.sqs import ABOUT_ONCE
+from watchme_analysis.inference.findings import Investigation
+from watchme_analysis.inference.known_lines import GROUP, Written, statement, weighed_messages, written
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import METRIC_NAMES
@@ -181,6 +183,25 @@ def kinds_of_harm(queue: QueueAnalysis) -> Phrases:
 def _seen(contexts: Sequence[QueueContext], name: str) -> int:
     """Return the number of queues with complete points of a metric."""
     return sum(context.has(name) and len(context.pipeline.frame) > 0 for context in contexts)
+
+
+# Different texts of one message that a statement counts, by choice: its query names each of them.
+MOST_NAMED = 1_000
+
+
+@detects(*weighed_messages("backlog"), group=GROUP, needs=["log_events"])
+def known_lines(inv: Investigation) -> Iterator[QueueObservation]:
+    """Return an observation of each known message that names a fault, of no queue in particular."""
+    found: dict[str, list[Written]] = {}
+    for table in ("log_events", "app_log"):
+        frame = inv.table(table)
+        for name, shown in written("backlog", table, frame, frame["message"].astype("string").fillna("")):
+            found.setdefault(name, []).append(shown)
+    for name, texts in found.items():
+        first = texts[0]
+        named = [each.sample for each in texts if each.table == first.table][:MOST_NAMED]
+        rows = matching(inv, first.table, ("message", "in", named))
+        yield QueueObservation(name, statement("backlog", name, first, rows["rows"]), **rows)
 
 
 DETECTORS = (harm, no_harm, blind, received_again, ordinary, sporadic)
