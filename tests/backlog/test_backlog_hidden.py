@@ -39,7 +39,7 @@ def test_messages_that_hide_for_hours_after_a_failed_try_are_reported():
     assert (reported.verdict, reported.cause) == ("supported", "visibility_misconfig")
     assert reported.incident_start == START + pd.Timedelta(minutes=690) and reported.incident_end is None
     assert reported.extra["change"]["event_name"] == "SetQueueAttributes"
-    said = messages_in(reported.ranking[0].finding.evidence[0].statement)["backlog-hidden"]
+    said = messages_in(reported.ranking[0].finding.evidence[0].statement)["backlog-hidden-long"]
     assert (said["queue"], said["hidden"]) == ("jobs", 5)
     # Until a run fails many are well under such a setting.
     assert found(changed=500).extra["change"]["event_name"] == "SetQueueAttributes"

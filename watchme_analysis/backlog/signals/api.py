@@ -10,7 +10,7 @@ from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueOb
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.pipeline_anomalies import SLOW_RATIO, messages_a_run
 from watchme_analysis.stats.intervals import within
-from watchme_analysis.text.message import Duration, Message, Number, Share, message, sentences
+from watchme_analysis.text.message import Duration, Message, Number, Share, message
 
 # Invocations that do not fail count as slow from this many times the duration before on.
 TWICE = 2.0
@@ -24,11 +24,10 @@ def drift(context: QueueContext) -> Iterator[QueueObservation]:
         return
     yield context.observation(
         "duration_steady" if gradual is None else "duration_drifts",
-        _course(context),
         context.points(("duration_avg_s",)),
-        effect=gradual.growth if gradual else None,
-        unit="ratio",
-        span=drift_span(context.queue),
+        text=_course(context),
+        effect=(gradual.growth if gradual else None, "ratio"),
+        lasting=drift_span(context.queue),
     )
 
 
@@ -50,23 +49,15 @@ def slower(context: QueueContext) -> Iterator[QueueObservation]:
     ratio = float(during / before) / fuller
     yield context.observation(
         "slower_without_failures" if ratio >= TWICE else "not_slower",
-        sentences(
-            message(
-                "backlog-durations-compared",
-                function=context.function,
-                during=Duration(float(during)),
-                before=Duration(float(before)),
-                since=trouble.start,
-            ),
-            message("backlog-more-messages-each", ratio=Number(fuller, 2)) if fuller >= 1.05 else None,
-            message("backlog-no-more-failures")
-            if queue.errors_counted
-            else message("backlog-failures-unknown"),
-        ),
         context.points(("duration_avg_s",), None, trouble.end),
-        effect=ratio,
-        unit="ratio",
-        span=(slow_span(queue) or backlog_span(queue)) if ratio >= TWICE else None,
+        message("backlog-more-messages-each", ratio=Number(fuller, 2)) if fuller >= 1.05 else None,
+        message("backlog-no-more-failures") if queue.errors_counted else message("backlog-failures-unknown"),
+        said="durations-compared",
+        effect=(ratio, "ratio"),
+        lasting=slow_span(queue) or backlog_span(queue) if ratio >= TWICE else None,
+        during=Duration(float(during)),
+        before=Duration(float(before)),
+        since=trouble.start,
     )
 
 
@@ -96,9 +87,9 @@ def host(context: QueueContext) -> Iterator[QueueObservation]:
         words = message("backlog-host-silent", function=context.function, since=before[-1] + own)
     yield context.observation(
         "host_running" if len(inside) else "host_silent",
-        words,
         context.matching("metrics", ("metric", "=", "CPUUtilization"), ("time", "<", failures.end)),
-        span=None if len(inside) else failures_span(context.queue),
+        text=words,
+        lasting=None if len(inside) else failures_span(context.queue),
     )
 
 

@@ -56,13 +56,12 @@ def _observation(context: QueueContext, signal: str, change: Change) -> QueueObs
     minutes = None if trouble is None else (trouble - change.time).total_seconds() / 60.0
     return context.observation(
         signal,
-        sentences(_happened(change), _followed(minutes)),
         change_rows(context, change),
+        text=sentences(_happened(change), _followed(minutes)),
+        effect=(minutes, "min"),
         strength=1.0 if change.is_recorded else NOT_RECORDED,
-        effect=minutes,
-        unit="min",
-        span=Span(change.time, change.time, change.time, change.time),
         event=change.event_name or change.kind,
+        lasting=Span(change.time, change.time, change.time, change.time),
     )
 
 

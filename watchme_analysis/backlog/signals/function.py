@@ -29,7 +29,6 @@ from watchme_analysis.text.message import (
     Share,
     TimeSpan,
     message,
-    sentences,
 )
 
 # Batches that the poller of a standard queue hands over at once when messages arrive (AWS Lambda Developer
@@ -46,12 +45,11 @@ def throttles(context: QueueContext) -> Iterator[QueueObservation]:
     harmful = "throttles" in queue.harms
     yield context.observation(
         "throttled" if harmful else "unthrottled",
-        _throttled(context),
         context.points(("throttles", "invocations")),
-        effect=queue.throttled_share,
-        unit="share",
+        text=_throttled(context),
+        effect=(queue.throttled_share, "share"),
         # Throttles of a permanent limit have no beginning: they become harmful by what comes later.
-        span=throttled_span(queue) if harmful and not queue.throttled_always else None,
+        lasting=throttled_span(queue) if harmful and (not queue.throttled_always) else None,
     )
 
 
@@ -65,10 +63,9 @@ def reserve(context: QueueContext) -> Iterator[QueueObservation]:
     ):
         yield context.observation(
             "reserved_concurrency_low",
-            message("backlog-reserved-concurrency", function=context.function, reserved=int(reserved)),
             context.settings_rows("functions"),
-            effect=float(reserved),
-            unit="executions",
+            effect=(float(reserved), "executions"),
+            reserved=int(reserved),
         )
 
 
@@ -118,35 +115,24 @@ def failing_share(context: QueueContext) -> Iterator[QueueObservation]:
         failed, tried = (context.pipeline.count(name) or 0.0 for name in ("failed", "tried"))
         yield context.observation(
             "invocations_succeed",
-            message(
-                "backlog-failures-usual",
-                failed=round(failed),
-                tried=round(tried),
-                function=context.function,
-                attempts=context.attempts,
-            ),
             context.points(("failed", "tried")),
-            effect=failed / tried if tried else 0.0,
-            unit="share",
+            effect=(failed / tried if tried else 0.0, "share"),
+            failed=round(failed),
+            tried=round(tried),
         )
     if failures is None or passed is None or FEW_PASS < passed < OTHERS_PASS:
         return
     yield context.observation(
         "all_invocations_fail" if passed <= FEW_PASS else "some_invocations_fail",
-        message(
-            "backlog-failures",
-            failed=round(failures.count),
-            tried=round(failures.base),
-            function=context.function,
-            attempts=context.attempts,
-            span=TimeSpan(failures.start, failures.end),
-            share=Share(1 - passed),
-            usual=Share(failures.outside_rate),
-        ),
         context.points(("failed", "tried"), failures.start, failures.end),
-        effect=1 - passed,
-        unit="share",
-        span=failures_span(queue),
+        said="failures",
+        effect=(1 - passed, "share"),
+        lasting=failures_span(queue),
+        failed=round(failures.count),
+        tried=round(failures.base),
+        span=TimeSpan(failures.start, failures.end),
+        share=Share(1 - passed),
+        usual=Share(failures.outside_rate),
     )
 
 
@@ -176,27 +162,21 @@ def errors(context: QueueContext) -> Iterator[QueueObservation]:
         waited = kind == "timeout"
         yield context.observation(
             f"{name}_since_change" if waited and context.function_change is not None else name,
-            sentences(
-                message(
-                    "backlog-errors",
-                    kind=Choice(kind.replace("_", "-")),
-                    errors=logged.counts[kind],
-                    total=logged.total,
-                    function=context.function,
-                    example=Quotation(logged.examples.get(kind, "")),
-                ),
-                message("backlog-errors-truncated") if logged.truncated else None,
-            ),
             rows,
+            message("backlog-errors-truncated") if logged.truncated else None,
+            said="errors",
+            effect=(share, "share"),
             strength=share,
-            effect=share,
-            unit="share",
-            span=waiting_span(queue)
+            detail=_quoted(logged.examples.get(kind)),
+            lasting=waiting_span(queue)
             if waited
             else bad_messages_span(queue)
             if kind in ("message", "code_or_message")
             else failures_span(queue),
-            detail=_quoted(logged.examples.get(kind)),
+            kind=Choice(kind.replace("_", "-")),
+            errors=logged.counts[kind],
+            total=logged.total,
+            example=Quotation(logged.examples.get(kind, "")),
         )
 
 
@@ -212,16 +192,12 @@ def code_errors(context: QueueContext) -> Iterator[QueueObservation]:
         kind = "code_or_message"
         yield context.observation(
             "errors_in_all_code",
-            message(
-                "backlog-errors-in-all-code",
-                errors=queue.errors.counts[kind],
-                total=queue.errors.total,
-                function=context.function,
-            ),
             context.matching(
                 "log_events", ("function", "=", context.pipeline.function), ("kind", "=", "error")
             ),
-            span=failures_span(queue),
+            lasting=failures_span(queue),
+            errors=queue.errors.counts[kind],
+            total=queue.errors.total,
         )
 
 
@@ -261,11 +237,10 @@ def durations(context: QueueContext) -> Iterator[QueueObservation]:
         )
     yield context.observation(
         f"invocations_{name}",
-        words,
         context.points(("duration_avg_s", "duration_max_s"), None, failures.end),
-        effect=ratio,
-        unit="ratio",
-        span=waiting_span(context.queue)
+        text=words,
+        effect=(ratio, "ratio"),
+        lasting=waiting_span(context.queue)
         if name not in ("as_long", "short")
         else failures_span(context.queue),
     )
@@ -280,15 +255,10 @@ def timeout_lowered(context: QueueContext) -> Iterator[QueueObservation]:
     if context.queue.limit_lowered:
         yield context.observation(
             "timeout_lowered",
-            message(
-                "backlog-timeout-lowered",
-                function=context.function,
-                before=Duration(before),
-                limit=Duration(limit),
-            ),
             context.settings_rows("functions"),
-            effect=limit,
-            unit="s",
+            effect=(limit, "s"),
+            before=Duration(before),
+            limit=Duration(limit),
         )
 
 
@@ -316,21 +286,16 @@ def memory_lowered(context: QueueContext) -> Iterator[QueueObservation]:
         return
     yield context.observation(
         "memory_lowered",
-        message(
-            "backlog-memory-lowered",
-            function=context.function,
-            time=moment,
-            before_mb=round(before),
-            after_mb=round(after),
-            before=Duration(before_s),
-            during=Duration(during_s),
-        ),
         context.matching(
             "log_events", ("function", "=", context.pipeline.function), ("memory_mb", "known", None)
         ),
+        effect=(before / after, "times less"),
         strength=1.0 if change else UNDATED,
-        effect=before / after,
-        unit="times less",
+        time=moment,
+        before_mb=round(before),
+        after_mb=round(after),
+        before=Duration(before_s),
+        during=Duration(during_s),
     )
 
 
@@ -351,7 +316,7 @@ def last_lines(context: QueueContext) -> Iterator[QueueObservation]:
     for name, number in (("waits_for_call", lines.calling), ("hangs_before_call", lines.before_call)):
         if number:
             share = number / lines.total
-            yield context.observation(name, words, rows, strength=share, effect=share, unit="share")
+            yield context.observation(name, rows, text=words, effect=(share, "share"), strength=share)
 
 
 @detects("unchanged_and_ran_well", group="change", needs=["functions"])
@@ -366,16 +331,10 @@ def unchanged(context: QueueContext) -> Iterator[QueueObservation]:
     if well >= RAN_WELL:
         yield context.observation(
             "unchanged_and_ran_well",
-            message(
-                "backlog-ran-well-since-change",
-                function=context.function,
-                time=modified,
-                succeeded=round(well),
-                attempts=context.attempts,
-            ),
             context.settings_rows("functions"),
-            effect=well,
-            unit="tries",
+            effect=(well, "tries"),
+            time=modified,
+            succeeded=round(well),
         )
 
 
@@ -405,12 +364,12 @@ def ended(context: QueueContext) -> Iterator[QueueObservation]:
     by_change = bool(later) and (not len(good) or later[0].time <= good[0].to_pydatetime())
     yield context.observation(
         "ended_by_change" if by_change else "ended_by_itself",
-        message("backlog-ended-by-change", end=span.end, time=later[0].time)
-        if by_change
-        else message("backlog-ended-by-itself", end=span.end),
         change_rows(context, later[0])
         if by_change
         else context.matching("changes", ("time", ">=", failures.start)),
+        text=message("backlog-ended-by-change", end=span.end, time=later[0].time)
+        if by_change
+        else message("backlog-ended-by-itself", end=span.end),
     )
 
 

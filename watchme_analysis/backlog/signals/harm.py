@@ -37,7 +37,7 @@ def harm(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
         worst=context.name,
         kinds=kinds_of_harm(context.queue),
     )
-    yield context.observation("harm", words, rows)
+    yield context.observation("harm", rows, text=words)
 
 
 @detects("no_harm", group="harm", needs=["metrics"])
@@ -48,13 +48,11 @@ def no_harm(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
         share = len(watched) / len(WATCHED)
         yield contexts[0].observation(
             "no_harm",
-            message(
-                "backlog-no-harm", queues=len(contexts), metrics=[METRIC_NAMES[name] for name in watched]
-            ),
             points(contexts[0].inv, [context.pipeline for context in contexts], watched),
+            effect=(share, "share of metrics"),
             strength=share,
-            effect=share,
-            unit="share of metrics",
+            queues=len(contexts),
+            metrics=[METRIC_NAMES[name] for name in watched],
         )
 
 
@@ -67,8 +65,8 @@ def blind(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
     if missing:
         yield contexts[0].observation(
             "metrics_of_work_missing",
-            message("backlog-metrics-missing", metrics=missing),
             matching(contexts[0].inv, "metric_queries", ("metric", "in", missing)),
+            metrics=missing,
         )
 
 
@@ -90,16 +88,11 @@ def received_again(contexts: Sequence[QueueContext]) -> Iterator[QueueObservatio
         if again >= max(SURPLUS_RECEIVES, (ABOUT_ONCE - 1.0) * sent):
             yield context.observation(
                 "received_again",
-                message(
-                    "backlog-received-again",
-                    queue=context.name,
-                    received=round(received),
-                    sent=round(sent),
-                    explained=round(explained),
-                ),
                 context.points(("sent", "received", "failed", "throttles")),
-                effect=received / sent if sent else None,
-                unit="receives per message",
+                effect=(received / sent if sent else None, "receives per message"),
+                received=round(received),
+                sent=round(sent),
+                explained=round(explained),
             )
 
 
@@ -114,22 +107,13 @@ def ordinary(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
         if slow is not None and context.queue.slow_harmless:
             yield context.observation(
                 "slower_without_harm",
-                message(
-                    "backlog-slow-without-harm",
-                    function=context.function,
-                    span=TimeSpan(slow.start, slow.end),
-                ),
                 context.points(("duration_avg_s", "invocations"), slow.start, slow.end),
-                effect=slow.minutes,
-                unit="min",
+                effect=(slow.minutes, "min"),
+                span=TimeSpan(slow.start, slow.end),
             )
     daily = [context for context in contexts if any(item.daily for item in context.queue.episodes)]
     if daily:
-        yield daily[0].observation(
-            "daily_peak",
-            message("backlog-daily-peak", queue=daily[0].name),
-            daily[0].points(("visible", "in_flight", "age_s")),
-        )
+        yield daily[0].observation("daily_peak", daily[0].points(("visible", "in_flight", "age_s")))
 
 
 @detects("sporadic_dead_letters", group="dead letters", needs=["metrics"])
@@ -147,31 +131,21 @@ def sporadic(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
         rows = context.points(("failed", "sent", "dlq_visible"))
         yield context.observation(
             "sporadic_dead_letters",
-            message(
-                "backlog-sporadic",
-                dead=dead,
-                sent=round(sent),
-                queue=context.name,
-                share=Share(dead / sent),
-            ),
             rows,
-            effect=dead / sent,
-            unit="share",
+            effect=(dead / sent, "share"),
+            dead=dead,
+            sent=round(sent),
+            share=Share(dead / sent),
         )
         if beyond:
             yield context.observation(
                 "dead_letters_close_together",
-                message(
-                    "backlog-clustered",
-                    dead=dead,
-                    sent=round(sent),
-                    queue=context.name,
-                    beyond=Choice("more-than-99-of-100" if beyond >= 0.5 else "more-than-9-of-10"),
-                ),
                 rows,
+                effect=(queue.clustering, "log-likelihood ratio"),
                 strength=beyond,
-                effect=queue.clustering,
-                unit="log-likelihood ratio",
+                dead=dead,
+                sent=round(sent),
+                beyond=Choice("more-than-99-of-100" if beyond >= 0.5 else "more-than-9-of-10"),
             )
 
 

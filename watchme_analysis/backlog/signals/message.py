@@ -25,15 +25,11 @@ def retried(context: QueueContext) -> Iterator[QueueObservation]:
         return
     yield context.observation(
         "messages_pass_later",
-        message(
-            "backlog-messages-pass-later",
-            dead=context.queue.dead_lettered,
-            spent=round(tried.spent),
-            failed=round(tried.failed),
-        ),
         context.points(("failed", "dlq_visible")),
-        effect=tried.spent / tried.failed,
-        unit="share",
+        effect=(tried.spent / tried.failed, "share"),
+        dead=context.queue.dead_lettered,
+        spent=round(tried.spent),
+        failed=round(tried.failed),
     )
 
 
@@ -44,18 +40,12 @@ def alone(context: QueueContext) -> Iterator[QueueObservation]:
     if tried is not None and tried.lies_in_the_message:
         yield context.observation(
             "only_these_messages_fail",
-            message(
-                "backlog-only-these-fail",
-                dead=context.queue.dead_lettered,
-                spent=round(tried.spent),
-                failed=round(tried.failed),
-                passed=round(tried.passed),
-                function=context.function,
-                attempts=context.attempts,
-            ),
             context.points(("failed", "dlq_visible")),
-            effect=tried.passed,
-            unit="messages",
+            effect=(tried.passed, "messages"),
+            dead=context.queue.dead_lettered,
+            spent=round(tried.spent),
+            failed=round(tried.failed),
+            passed=round(tried.passed),
         )
 
 
@@ -74,16 +64,10 @@ def added(context: QueueContext) -> Iterator[QueueObservation]:
     if after is not None and after >= WELL_AGAIN:
         yield context.observation(
             "only_added_messages_fail",
-            message(
-                "backlog-only-added-fail",
-                since=queue.failures.start,
-                share=Share(after),
-                function=context.function,
-                attempts=context.attempts,
-            ),
             context.points(("failed", "sent")),
-            effect=after,
-            unit="share",
+            effect=(after, "share"),
+            since=queue.failures.start,
+            share=Share(after),
         )
 
 
@@ -98,27 +82,23 @@ def senders(context: QueueContext) -> Iterator[QueueObservation]:
     share, piled = number / total, piled_on_one(by_item)
     yield context.observation(
         "one_sender" if piled else "many_senders",
-        message(
-            "backlog-items",
-            dead=number,
-            total=total,
-            queue=context.name,
-            share=Share(share),
-            unit=context.unit,
-            item=Resource(str(item)),
-            others=len(by_item) - 1,
-        ),
         context.matching(
             "queue_messages",
             ("queue", "=", context.pipeline.dlq),
             ("source_queue", "null or", context.pipeline.queue),
             ("work_item", "known", None),
         ),
+        said="items",
+        effect=(share, "share"),
         strength=1.0 if piled else 1.0 - share,
-        effect=share,
-        unit="share",
-        span=bad_messages_span(context.queue) if piled else None,
         detail=_item(context, str(item), number, total),
+        lasting=bad_messages_span(context.queue) if piled else None,
+        dead=number,
+        total=total,
+        share=Share(share),
+        unit=context.unit,
+        item=Resource(str(item)),
+        others=len(by_item) - 1,
     )
 
 
@@ -140,16 +120,11 @@ def held_up(context: QueueContext) -> Iterator[QueueObservation]:
         return
     yield context.observation(
         "group_held_up",
-        message(
-            "backlog-group-held-up",
-            failed=round(failed),
-            queue=context.name,
-            since=worst.start,
-            receives=int(tries),
-        ),
         context.points(("failed", "visible"), worst.start, worst.end),
-        effect=failed,
-        unit="tries",
+        effect=(failed, "tries"),
+        failed=round(failed),
+        since=worst.start,
+        receives=int(tries),
     )
 
 

@@ -14,7 +14,7 @@ from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
 from watchme_analysis.queues.work_done import unit_of, work_item_settings
-from watchme_analysis.text.message import Choice, Resource, Text, Translated
+from watchme_analysis.text.message import Choice, Resource, Text, Translated, message, sentences
 
 
 @dataclass(frozen=True)
@@ -120,19 +120,27 @@ class QueueContext:
     def observation(  # noqa: PLR0913 - the fields of an observation
         self,
         signal: str,
-        statement: Text,
         rows: Rows,
-        *,
+        *more: Text | None,
+        text: Text | None = None,
+        said: str | None = None,
+        effect: tuple[float | None, str] = (None, ""),
         strength: float = 1.0,
-        effect: float | None = None,
-        unit: str | None = None,
-        span: Span | None = None,
+        lasting: Span | None = None,
         event: str | None = None,
         detail: Text | None = None,
+        **values: Any,
     ) -> QueueObservation:
-        """Return an observation of this queue."""
+        """Return an observation of this queue.
+
+        Its sentence is the message of the signal's name, or that of ``said``, with these values, the queue,
+        the function and the unit of its attempts; ``more`` sentences follow. ``effect`` has its unit.
+        """
+        named: dict[str, Any] = {"queue": self.name, "function": self.function, "attempts": self.attempts}
+        own = text or message(f"backlog-{said or signal.replace('_', '-')}", **named | values)
+        size, unit = effect
         return QueueObservation(
-            signal, statement, rows["table"], rows["rows"], rows["sql"], effect,
-            unit if effect is not None else None, strength, detail,
-            queue=self.pipeline.queue, span=span, event=event,
+            signal, sentences(own, *more), rows["table"], rows["rows"], rows["sql"], size,
+            None if size is None else unit, strength, detail,
+            queue=self.pipeline.queue, span=lasting, event=event,
         )  # fmt: skip

@@ -41,27 +41,23 @@ def arrivals(context: QueueContext) -> Iterator[QueueObservation]:
     if surge is None or queue.surge_daily:
         yield context.observation(
             "arrivals_usual",
-            message("backlog-arrivals-usual", queue=context.name, by=Choice(column)),
             context.points((column,)),
             strength=1.0 if counted else STANDS_IN,
+            by=Choice(column),
         )
         return
     first, trouble = _rose_first(context), queue.first_trouble()
     when = "no-trouble" if trouble is None else "before" if first else "after"
     yield context.observation(
         "arrivals_rose" if first else "arrivals_rose_apart",
-        message(
-            "backlog-arrivals-rose",
-            queue=context.name,
-            arrivals=round(surge.count),
-            span=TimeSpan(surge.start, surge.end),
-            ratio=Number(surge.rate, 2),
-            when=Choice(when),
-        ),
         context.points((column,)),
-        effect=surge.rate,
-        unit="ratio",
-        span=surge_span(queue),
+        said="arrivals-rose",
+        effect=(surge.rate, "ratio"),
+        lasting=surge_span(queue),
+        arrivals=round(surge.count),
+        span=TimeSpan(surge.start, surge.end),
+        ratio=Number(surge.rate, 2),
+        when=Choice(when),
     )
 
 
@@ -104,22 +100,15 @@ def redelivery(context: QueueContext) -> Iterator[QueueObservation]:
         return
     yield context.observation(
         "redelivered" if queue.redelivery is not None else "received_once",
-        sentences(
-            message(
-                "backlog-receives",
-                queue=context.name,
-                received=round(received),
-                sent=round(sent),
-                failed=round(failed),
-                attempts=context.attempts,
-            ),
-            message("backlog-receives-throttled") if queue.throttles else None,
-            message("backlog-receives-beyond", since=queue.redelivery.start) if queue.redelivery else None,
-        ),
         context.points(("received", "sent", "failed")),
-        effect=received / sent if sent else None,
-        unit="receives a message",
-        span=redelivery_span(queue) if queue.redelivery is not None else None,
+        message("backlog-receives-throttled") if queue.throttles else None,
+        message("backlog-receives-beyond", since=queue.redelivery.start) if queue.redelivery else None,
+        said="receives",
+        effect=(received / sent if sent else None, "receives a message"),
+        lasting=redelivery_span(queue) if queue.redelivery is not None else None,
+        received=round(received),
+        sent=round(sent),
+        failed=round(failed),
     )
 
 
@@ -136,18 +125,12 @@ def visibility_timeout(context: QueueContext) -> Iterator[QueueObservation]:
     run, timeout = float(longest.quantile(0.9)), context.settings.function_timeout_s
     yield context.observation(
         "visibility_short" if limit < run else "visibility_long",
-        sentences(
-            message(
-                "backlog-visibility-timeout",
-                queue=context.name,
-                limit=Duration(limit),
-                duration=Duration(run),
-            ),
-            message("backlog-function-timeout", timeout=Duration(timeout)) if timeout else None,
-        ),
         context.settings_rows("queues"),
-        effect=limit / run if run else None,
-        unit="ratio",
+        message("backlog-function-timeout", timeout=Duration(timeout)) if timeout else None,
+        said="visibility-timeout",
+        effect=(limit / run if run else None, "ratio"),
+        limit=Duration(limit),
+        duration=Duration(run),
     )
 
 
@@ -160,16 +143,11 @@ def advised(context: QueueContext) -> Iterator[QueueObservation]:
     if limit < ADVISED_TIMES * timeout:
         yield context.observation(
             "visibility_below_advice",
-            message(
-                "backlog-visibility-below-advice",
-                queue=context.name,
-                limit=Duration(limit),
-                timeout=Duration(timeout),
-                times=ADVISED_TIMES,
-            ),
             context.settings_rows("queues"),
-            effect=limit / timeout if timeout else None,
-            unit="ratio",
+            effect=(limit / timeout if timeout else None, "ratio"),
+            limit=Duration(limit),
+            timeout=Duration(timeout),
+            times=ADVISED_TIMES,
         )
 
 
@@ -182,18 +160,13 @@ def hidden(context: QueueContext) -> Iterator[QueueObservation]:
     limit, timeout = settings.visibility_timeout_s, settings.function_timeout_s
     yield context.observation(
         "hidden_long",
-        message(
-            "backlog-hidden",
-            queue=context.name,
-            since=found.start,
-            hidden=round(found.count),
-            limit=Duration(math.nan if limit is None else limit),
-            timeout=Duration(math.nan if timeout is None else timeout),
-        ),
         context.points(("in_flight", "visible", "age_s"), found.start, found.end),
-        effect=found.count,
-        unit="messages",
-        span=redelivery_span(context.queue),
+        effect=(found.count, "messages"),
+        lasting=redelivery_span(context.queue),
+        since=found.start,
+        hidden=round(found.count),
+        limit=Duration(math.nan if limit is None else limit),
+        timeout=Duration(math.nan if timeout is None else timeout),
     )
 
 
@@ -204,10 +177,9 @@ def repeated_deletes(context: QueueContext) -> Iterator[QueueObservation]:
     if context.queue.redelivery is not None and more:
         yield context.observation(
             "deleted_repeatedly",
-            message("backlog-deleted-repeatedly", queue=context.name, deletes=more),
             context.points(("deleted", "sent")),
-            effect=float(more),
-            unit="messages",
+            effect=(float(more), "messages"),
+            deletes=more,
         )
 
 
@@ -227,25 +199,20 @@ def receives(context: QueueContext) -> Iterator[QueueObservation]:
         return
     unpolled = context.queue.unpolled
     if unpolled is None:
-        yield context.observation(
-            "polled",
-            message("backlog-polled", queue=context.name),
-            context.points(("received", "visible")),
-        )
+        yield context.observation("polled", context.points(("received", "visible")))
         return
     is_lambda = context.pipeline.function is not None or context.settings.mapping_state is not None
     yield context.observation(
         "unpolled" if is_lambda else "unpolled_by_consumer",
-        message(
+        context.points(("received", "visible"), unpolled.start, unpolled.end),
+        text=message(
             "backlog-unpolled" if is_lambda else "backlog-unpolled-by-consumer",
             queue=context.name,
             lasted=Duration(60.0 * unpolled.minutes),
             since=unpolled.start,
         ),
-        context.points(("received", "visible"), unpolled.start, unpolled.end),
-        effect=unpolled.minutes,
-        unit="min",
-        span=unpolled_span(context.queue),
+        effect=(unpolled.minutes, "min"),
+        lasting=unpolled_span(context.queue),
     )
 
 
@@ -256,10 +223,9 @@ def waiting(context: QueueContext) -> Iterator[QueueObservation]:
         visible = context.queue.balance.visible
         yield context.observation(
             "waiting_behind_disabled_mapping",
-            message("backlog-waiting-behind-mapping", queue=context.name, waiting=visible),
             context.settings_rows("queues"),
-            effect=float(visible),
-            unit="messages",
+            effect=(float(visible), "messages"),
+            waiting=visible,
         )
 
 
@@ -270,11 +236,9 @@ def mapping(context: QueueContext) -> Iterator[QueueObservation]:
     if state.startswith("Disabl"):
         yield context.observation(
             "mapping_off",
-            message(
-                "backlog-mapping-state", queue=context.name, function=context.function, state=Resource(state)
-            ),
             context.settings_rows("event_source_mappings"),
-            span=unpolled_span(context.queue),
+            lasting=unpolled_span(context.queue),
+            state=Resource(state),
         )
 
 
@@ -285,11 +249,10 @@ def unmatched(context: QueueContext) -> Iterator[QueueObservation]:
     if taken is not None:
         yield context.observation(
             "received_without_invocation",
-            unmatched_receives(context.queue),
             context.points(("received", "deleted", "invocations", "throttles"), taken.start, taken.end),
-            effect=taken.count,
-            unit="messages",
-            span=unmatched_span(context.queue),
+            text=unmatched_receives(context.queue),
+            effect=(taken.count, "messages"),
+            lasting=unmatched_span(context.queue),
         )
 
 
@@ -349,18 +312,18 @@ def consumer_state(context: QueueContext) -> Iterator[QueueObservation]:
     described = context.matching("consumers", ("name", "=", consumer.name))
     if desired == 0:
         text = message("backlog-consumer-stopped", **wanted)
-        yield context.observation("consumer_stopped", text, described, span=unpolled_span(queue))
+        yield context.observation("consumer_stopped", described, text=text, lasting=unpolled_span(queue))
     elif len(events):
         rows = context.matching("container_events", ("service", "=", consumer.name), ("kind", "in", BROKEN))
         reasons = events["reason"].dropna()
         reason = shortened(str(reasons.mode().iloc[0]), _LONGEST_QUOTED) if len(reasons) else ""
         count = int(events["count"].fillna(1).sum())
         text = message("backlog-consumer-breaks", **wanted, count=count, reason=Quotation(reason))
-        yield context.observation("consumer_breaks", text, rows, effect=float(count), unit="events")
+        yield context.observation("consumer_breaks", rows, text=text, effect=(float(count), "events"))
     elif desired and running is not None:
         name = "consumer_runs" if running >= desired else "consumer_breaks"
         text = message("backlog-consumer-runs", **wanted)
-        yield context.observation(name, text, described)
+        yield context.observation(name, described, text=text)
 
 
 DETECTORS = (

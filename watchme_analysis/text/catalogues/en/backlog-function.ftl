@@ -6,10 +6,10 @@ backlog-throttled = { $deliveries ->
    *[other] { $deliveries } deliveries to { $function } were
   } throttled since { $since }, { $share } of all attempts.
 backlog-not-throttled = No delivery to { $function } was throttled.
-backlog-reserved-concurrency = { $function } has a reserved concurrency of { $reserved }, and the poller requests five or more executions at once.
+backlog-reserved-concurrency-low = { $function } has a reserved concurrency of { $reserved }, and the poller requests five or more executions at once.
 
 # Invocations
-backlog-failures-usual = { $attempts ->
+backlog-invocations-succeed = { $attempts ->
     [messages] { $failed } of { $tried } messages failed in { $function }, spread over the window.
    *[invocations] { $failed } of { $tried } invocations of { $function } failed, spread over the window.
   }
@@ -36,7 +36,7 @@ backlog-invocations-as-long = Invocations of { $function } took { $during } (med
 backlog-timeout-lowered = Invocations of { $function } took { $before } (median) before the failures, but its configuration allows only { $limit }: the timeout was lowered.
 backlog-memory-lowered = { $function } had { $before_mb } MB of memory in its last invocations before { $time } and { $after_mb } MB after it. Lambda allots CPU in proportion to memory: invocations of { $before } (median) now take { $during } or end at the timeout.
 backlog-last-lines = Of { $invocations } invocations of { $function } that timed out and whose log is available, { $calling } ended with a line on the call that they made, and { $before } never reached it.
-backlog-ran-well-since-change = { $attempts ->
+backlog-unchanged-and-ran-well = { $attempts ->
     [messages] The configuration of { $function } was last changed at { $time }, and { $succeeded } messages were processed before the failures began.
    *[invocations] The configuration of { $function } was last changed at { $time }, and { $succeeded } invocations succeeded before the failures began.
   }
@@ -56,11 +56,11 @@ backlog-host-silent = The API’s host published no CPU utilization from { $sinc
 
 # Messages
 backlog-messages-pass-later = The { $dead } DLQ messages account for { $spent } of { $failed } failed attempts: a message that fails once does not always fail again.
-backlog-only-these-fail = { $attempts ->
+backlog-only-these-messages-fail = { $attempts ->
     [messages] The { $dead } DLQ messages account for { $spent } of { $failed } failed attempts, while { $function } processed { $passed } other messages.
    *[invocations] The { $dead } DLQ messages account for { $spent } of { $failed } failed attempts, while { $passed } invocations of { $function } with other messages succeeded.
   }
-backlog-only-added-fail = { $attempts ->
+backlog-only-added-messages-fail = { $attempts ->
     [messages] Messages failed from { $since } on, when more arrived than usual. After that, { $function } processed { $share } of its messages.
    *[invocations] Messages failed from { $since } on, when more arrived than usual. After that, { $share } of the invocations of { $function } succeeded.
   }

@@ -16,12 +16,12 @@ backlog-no-harm = { $queues ->
     [one] In { $queues } queue no work
    *[other] In { $queues } queues no work
   } was late, repeated or lost, and none failed in numbers. Metrics examined: { $metrics }.
-backlog-metrics-missing = Not all queues have the metrics { $metrics }: trouble may be hidden there.
+backlog-metrics-of-work-missing = Not all queues have the metrics { $metrics }: trouble may be hidden there.
 backlog-received-again = Messages of { $queue } were received { $received } times: { $sent } were sent, and { $explained } invocations failed or were throttled. Whether the function reports failed messages is unknown.
-backlog-slow-without-harm = Invocations of { $function } took several times as long as usual from { $span }; no message failed or waited because of it.
+backlog-slower-without-harm = Invocations of { $function } took several times as long as usual from { $span }; no message failed or waited because of it.
 backlog-daily-peak = { $queue } has a backlog at the same time every day, which drains by itself.
-backlog-sporadic = { $dead } of { $sent } messages of { $queue } ({ $share }) failed on every attempt, at scattered times: single bad messages, and no period of failures.
-backlog-clustered = { $beyond ->
+backlog-sporadic-dead-letters = { $dead } of { $sent } messages of { $queue } ({ $share }) failed on every attempt, at scattered times: single bad messages, and no period of failures.
+backlog-dead-letters-close-together = { $beyond ->
     [more-than-99-of-100] The { $dead } of { $sent } messages of { $queue } that moved to the DLQ lie closer together than in 99 of 100 random samples: single bad messages may not be the only reason.
    *[more-than-9-of-10] The { $dead } of { $sent } messages of { $queue } that moved to the DLQ lie closer together than in 9 of 10 random samples: single bad messages may not be the only reason.
   }

@@ -21,7 +21,7 @@ backlog-receives-beyond = The receives without a reason began at { $since }.
 backlog-visibility-timeout = The visibility timeout of { $queue } is { $limit }, and long invocations take { $duration } (90th percentile of the maximum duration).
 backlog-function-timeout = The timeout of the function is { $timeout }.
 backlog-visibility-below-advice = The visibility timeout of { $queue } is { $limit } and the timeout of its function { $timeout }; AWS advises { $times } times that, since a throttled batch is tried again meanwhile.
-backlog-hidden = From { $since } on, up to { $hidden ->
+backlog-hidden-long = From { $since } on, up to { $hidden ->
     [one] { $hidden } message of { $queue } was
    *[other] { $hidden } messages of { $queue } were
   } in flight for hours, although no invocation processed them. The visibility timeout is { $limit } and the function’s timeout { $timeout }, so messages stay hidden for a long time after a failed attempt.
@@ -34,11 +34,11 @@ backlog-deleted-repeatedly = { $queue } has { $deletes ->
 backlog-polled = Messages of { $queue } were received throughout: none waited for long without a receive.
 backlog-unpolled = Messages waited in { $queue } for { $lasted } from { $since } on, and none was received.
 backlog-unpolled-by-consumer = Messages waited in { $queue } for { $lasted } from { $since } on, and none was received: its consumer, which the data does not show, is stopped or not connected.
-backlog-waiting-behind-mapping = { $waiting ->
+backlog-waiting-behind-disabled-mapping = { $waiting ->
     [one] { $waiting } message
    *[other] { $waiting } messages
   } waited in { $queue } when its attributes were read, and its event source mapping is disabled.
-backlog-mapping-state = The event source mapping of { $queue } to { $function } is in the state { $state }.
+backlog-mapping-off = The event source mapping of { $queue } to { $function } is in the state { $state }.
 backlog-unmatched-receives = { $received ->
     [one] { $received } receive of { $queue } reached no invocation of { $function }, from { $span }.
    *[other] { $received } receives of { $queue } reached no invocation of { $function }, from { $span }.

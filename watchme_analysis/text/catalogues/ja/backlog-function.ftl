@@ -3,10 +3,10 @@
 # Concurrency
 backlog-throttled = { $since } 以降、{ $function } への配信が { $deliveries } 回スロットリングされました (全試行の { $share })。
 backlog-not-throttled = { $function } への配信にスロットリングはありません。
-backlog-reserved-concurrency = { $function } の予約された同時実行数は { $reserved } ですが、ポーラーは一度に 5 件以上の実行を要求します。
+backlog-reserved-concurrency-low = { $function } の予約された同時実行数は { $reserved } ですが、ポーラーは一度に 5 件以上の実行を要求します。
 
 # Invocations
-backlog-failures-usual = { $attempts ->
+backlog-invocations-succeed = { $attempts ->
     [messages] { $function } では、メッセージ { $tried } 件中 { $failed } 件の処理が失敗しました。失敗は期間全体に散らばっています。
    *[invocations] { $function } の呼び出し { $tried } 回中 { $failed } 回が失敗しました。失敗は期間全体に散らばっています。
   }
@@ -33,7 +33,7 @@ backlog-invocations-as-long = 失敗が続いている間、{ $function } の呼
 backlog-timeout-lowered = { $function } の呼び出しは、失敗が始まる前は { $before } (中央値) かかっていました。現在の設定の上限は { $limit } です。タイムアウトが短縮されています。
 backlog-memory-lowered = { $function } のメモリは、{ $time } より前の最後の呼び出しでは { $before_mb } MB、それ以降は { $after_mb } MB です。Lambda の CPU はメモリに比例して割り当てられます。以前 { $before } (中央値) だった呼び出しは、現在 { $during } かかるか、タイムアウトで終了しています。
 backlog-last-lines = タイムアウトした { $function } の呼び出しのうち、ログのある { $invocations } 回を確認しました。最後の行が API の呼び出しだったのは { $calling } 回、そこに到達しなかったのは { $before } 回です。
-backlog-ran-well-since-change = { $attempts ->
+backlog-unchanged-and-ran-well = { $attempts ->
     [messages] { $function } の設定が最後に変更されたのは { $time } です。その後、失敗が始まるまでに { $succeeded } 件のメッセージが正常に処理されています。
    *[invocations] { $function } の設定が最後に変更されたのは { $time } です。その後、失敗が始まるまでに { $succeeded } 回の呼び出しが成功しています。
   }
@@ -53,11 +53,11 @@ backlog-host-silent = { $function } の呼び出しが失敗している間、{ 
 
 # Messages
 backlog-messages-pass-later = 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。一度失敗したメッセージが次も失敗するとは限りません。
-backlog-only-these-fail = { $attempts ->
+backlog-only-these-messages-fail = { $attempts ->
     [messages] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。その間、{ $function } はほかのメッセージ { $passed } 件を正常に処理しています。
    *[invocations] 失敗した試行 { $failed } 回のうち { $spent } 回は、DLQ の { $dead } 件のメッセージによるものです。その間、ほかのメッセージに対する { $function } の呼び出しは { $passed } 回成功しています。
   }
-backlog-only-added-fail = { $attempts ->
+backlog-only-added-messages-fail = { $attempts ->
     [messages] メッセージの失敗は、到着数が通常より増えた { $since } に始まりました。その後、{ $function } はメッセージの { $share } を正常に処理しています。
    *[invocations] メッセージの失敗は、到着数が通常より増えた { $since } に始まりました。その後、{ $function } の呼び出しの { $share } が成功しています。
   }

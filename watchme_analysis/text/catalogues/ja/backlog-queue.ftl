@@ -21,15 +21,15 @@ backlog-receives-beyond = 理由のない受信は { $since } に始まりまし
 backlog-visibility-timeout = { $queue } の可視性タイムアウトは { $limit } です。長い呼び出しの実行時間は { $duration } です (最大実行時間の 90 パーセンタイル)。
 backlog-function-timeout = 関数のタイムアウトは { $timeout } です。
 backlog-visibility-below-advice = { $queue } の可視性タイムアウトは { $limit }、関数のタイムアウトは { $timeout } です。スロットリングされたバッチはその間に再試行されるため、AWS は関数のタイムアウトの { $times } 倍を推奨しています。
-backlog-hidden = { $since } 以降、{ $queue } では最大 { $hidden } 件のメッセージが、どの呼び出しにも処理されないまま数時間にわたって処理中 (in flight) でした。可視性タイムアウトが { $limit }、関数のタイムアウトが { $timeout } のため、失敗したメッセージは長い間再び受信できません。
+backlog-hidden-long = { $since } 以降、{ $queue } では最大 { $hidden } 件のメッセージが、どの呼び出しにも処理されないまま数時間にわたって処理中 (in flight) でした。可視性タイムアウトが { $limit }、関数のタイムアウトが { $timeout } のため、失敗したメッセージは長い間再び受信できません。
 backlog-deleted-repeatedly = { $queue } では、メッセージの数より { $deletes } 回多く削除されています。
 
 # Polling
 backlog-polled = { $queue } のメッセージは継続的に受信されており、長く受信されなかったメッセージはありません。
 backlog-unpolled = { $queue } では { $since } から { $lasted } の間、メッセージが待機していましたが、1 件も受信されませんでした。
 backlog-unpolled-by-consumer = { $queue } では { $since } から { $lasted } の間、メッセージが待機していましたが、1 件も受信されませんでした。データに現れないコンシューマーが停止しているか、キューに接続していません。
-backlog-waiting-behind-mapping = 属性の取得時点で { $queue } には { $waiting } 件のメッセージが待機しており、イベントソースマッピングは無効です。
-backlog-mapping-state = { $queue } から { $function } へのイベントソースマッピングの状態は { $state } です。
+backlog-waiting-behind-disabled-mapping = 属性の取得時点で { $queue } には { $waiting } 件のメッセージが待機しており、イベントソースマッピングは無効です。
+backlog-mapping-off = { $queue } から { $function } へのイベントソースマッピングの状態は { $state } です。
 backlog-unmatched-receives = { $queue } では { $span } の間に、{ $function } の呼び出しを伴わない受信が { $received } 回ありました。
 backlog-unmatched-filtered = メッセージは削除されています。イベントソースマッピングのフィルターが、次のいずれにも一致しないメッセージを破棄します: { $patterns }。
 backlog-unmatched-deleted = メッセージは削除されています。イベントソースマッピングのフィルターが破棄しているか、別のコンシューマーが受信しています。
