@@ -12,7 +12,7 @@ from watchme_analysis.present import style
 from watchme_analysis.present.display import TableView, TextView
 from watchme_analysis.present.finding import findings_view
 from watchme_analysis.queues.error_kinds import logged_errors
-from watchme_analysis.redact import is_secret_name, mask_secrets, redacted, redacted_values, shortened
+from watchme_analysis.redact import mask_secrets, redacted, redacted_values, shortened
 from watchme_analysis.window import parse_zone
 
 MASKED = [
@@ -187,23 +187,6 @@ def test_a_logged_error_that_is_cut_within_a_password_shows_nothing_of_it():
     assert holds_none(*found.examples.values())
 
 
-@together(
-    ("name", "value", "shown"),
-    [
-        ("password", 12345, "***"),
-        ("dbPassword", ["a"], "***"),
-        ("pin", 1234, "***"),
-        ("api_key", "abc", "***"),
-        ("tokens", 12, 12),
-        ("password", None, None),
-        ("passed", 7, 7),
-        ("/api/token", 3, 3),
-    ],
-)
-def test_a_field_is_masked_by_its_name(name, value, shown):
-    assert redacted_values({name: value}) == {name: shown}
-
-
 def test_every_text_within_a_value_is_masked_but_for_fields_that_stay_raw():
     value = {"a": ["token=x", 1, None], "sql": "token=x", "b": {"c": ("me@example.com",)}}
     assert redacted_values(value) == {
@@ -266,24 +249,6 @@ def test_what_access_logs_come_to_shows_no_secret_and_says_so(tmp_path, form):
     assert "shown as ***; the logs hold them" in reported
     log.write_text(line.replace(ADDRESS, "7"))
     assert "***" not in CliRunner().invoke(access, [str(log), *form], standalone_mode=False).output
-
-
-@together(
-    ("name", "secret"),
-    [
-        ("OPENAI_API_KEY", True),
-        ("supabaseToken", True),
-        ("DB_PASSWORD", True),
-        ("SESSION_ID", True),
-        ("PASSPHRASE", True),
-        ("MONKEY", False),
-        ("MAX_TOKENS", False),
-        ("API_URL", False),
-        ("KEYBOARD_LAYOUT", False),
-    ],
-)
-def test_one_list_tells_secret_names_of_variables(name, secret):
-    assert is_secret_name(name) is secret
 
 
 @together(
@@ -397,13 +362,3 @@ def test_values_that_are_secret_and_those_that_only_count(text, shown):
 )
 def test_fields_that_hold_secrets(name, value, shown):
     assert redacted_values({name: value}) == {name: shown}
-
-
-def test_fields_that_stay_raw_are_those_named():
-    value = {"sql": "token=x", "how": "token=x", "other": "token=x"}
-    assert redacted_values(value, frozenset({"other"})) == {
-        "sql": "token=***",
-        "how": "token=***",
-        "other": "token=x",
-    }
-    assert redacted_values(("token=x", 5, None)) == ["token=***", 5, None]

@@ -55,11 +55,6 @@ def test_rejected_lines_are_those_that_nothing_else_accounts_for():
     assert Retrieval("s", "a").rejected_lines == 0
 
 
-def test_notes_are_added_to_a_copy():
-    assert WHOLE.with_notes("three").notes == ("one", "two", "three")
-    assert WHOLE.notes == ("one", "two")
-
-
 def test_a_retrieval_as_json():
     assert replace(WHOLE, parts=(WHOLE,)).to_dict() == {
         "source": "nginx_access",
@@ -122,13 +117,6 @@ def test_several_parts_are_summed_up():
         {"note-of-file": {"file": "d.log", "note": "one"}},
     ]
     assert found.notes[3:] == ("of d.log",)
-
-
-def test_one_part_alone_and_parts_without_figures():
-    alone = combined([WHOLE])
-    assert replace(alone, parts=()) == WHOLE
-    plain = combined([Retrieval("s", "a"), Retrieval("s", "a", lines=3)])
-    assert plain == Retrieval("s", "a", parts=(Retrieval("s", "a"), Retrieval("s", "a", lines=3)))
 
 
 @pytest.mark.parametrize(("lines", "accounted", "differ", "how"), [(5, 3, "2", "lost"), (5, 6, "1", "twice")])

@@ -27,25 +27,6 @@ def read(folder, text):
     return set(zip(mine["call"], mine["is_certain"], strict=True)), unknown
 
 
-@pytest.mark.slow
-def test_methods_of_a_result_do_not_block(tmp_path):
-    calls, (unknown,) = read(
-        tmp_path,
-        """
-        client = openai.OpenAI()
-        @app.get("/x")
-        async def x():
-            text = client.with_options(timeout=3).chat.completions.create(model="m").choices[0].text.strip()
-            return client.responses.create().output_text.upper(), text
-        """,
-    )
-    assert calls == {
-        ("openai.OpenAI().with_options().chat.completions.create", True),
-        ("openai.OpenAI().responses.create", True),
-    }
-    assert unknown == []
-
-
 @pytest.mark.slow(fast=2)
 @pytest.mark.parametrize(
     ("held", "is_reported"),
@@ -77,57 +58,6 @@ def test_a_lock_matters_only_if_somebody_holds_it_for_long(tmp_path, held, is_re
         """,
     )
     assert (("with threading.Lock", True) in calls) is is_reported
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("source", "found"),
-    [("io.BytesIO(data)", set()), ("buffer", set()), ("'f.wav'", {("soundfile.read", True)})],
-)
-def test_a_file_in_memory_is_not_waited_for(tmp_path, source, found):
-    calls, _ = read(
-        tmp_path,
-        f"""
-        @app.get("/x")
-        async def x(data):
-            buffer = io.BytesIO()
-            buffer.write(data)
-            return soundfile.read({source})
-        """,
-    )
-    assert calls == found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("body", "unknown"),
-    [
-        ("return {'a': [1].copy(), 'b': ', '.join(sorted(items))}", []),
-        ("results.get('a'); first, second = split(); first.strip()", []),
-        ("return vendor.Client().fetch('a')", ["vendor.Client", "vendor.Client().fetch"]),
-        ("return items.fetch()", ["items.fetch"]),
-        ("await vendor.Client().fetch('a')", ["vendor.Client"]),
-        ("return Model(a=1).model_dump()", []),
-        ("return Model(a=1).dict()", []),
-    ],
-)
-def test_calls_of_unknown_effect_are_named(tmp_path, body, unknown):
-    _, (found,) = read(
-        tmp_path,
-        f"""
-        import vendor
-        from pydantic import BaseModel
-        class Model(BaseModel):
-            a: int
-        results: dict[str, int] = {{}}
-        def split():
-            return "a", "b"
-        @app.get("/x")
-        async def x(items):
-            {body}
-        """,
-    )
-    assert found == unknown
 
 
 @pytest.mark.slow

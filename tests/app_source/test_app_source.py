@@ -30,40 +30,6 @@ def calls(folder, name="app.py"):
     return {(row.kind, row.call, row.context, row.reached_from) for row in frame.itertuples()}
 
 
-def test_handlers_run_on_the_loop_or_in_the_pool(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        from fastapi import FastAPI, status
-        app = FastAPI()
-
-        @app.get("/health")
-        async def health(): ...
-
-        @app.post("/jobs", status_code=status.HTTP_202_ACCEPTED)
-        def jobs(): ...
-
-        @app.api_route("/any", methods=["GET", "PUT"])
-        async def anything(): ...
-
-        @app.websocket("/ws")
-        async def ws(socket): ...
-
-        @property
-        def get(): ...
-        """,
-    )
-    assert handlers(tmp_path) == {
-        ("GET", "/health"): "event_loop",
-        ("POST", "/jobs"): "thread_pool",
-        ("GET", "/any"): "event_loop",
-        ("PUT", "/any"): "event_loop",
-        ("WEBSOCKET", "/ws"): "event_loop",
-    }
-    frame = read(tmp_path)[0]["app_handlers"]
-    assert list(frame.loc[frame["path"] == "/jobs", "response_status"]) == [202]
-
-
 def test_prefixes_are_joined_over_modules_and_constants(tmp_path):
     laid(
         tmp_path,
@@ -275,30 +241,6 @@ def test_what_is_no_python_is_one_rejected_entry(tmp_path, text):
     assert frames["app_handlers"].empty
     assert [piece.file for piece in retrievals["app_handlers"].rejected] == ["app.py"]
     assert len(read(tmp_path, "other.py")[0]["app_calls"]) == 1
-
-
-@pytest.mark.slow
-def test_recursion_ends(tmp_path):
-    laid(
-        tmp_path,
-        app="""
-        import asyncio, functools, time
-        from fastapi import FastAPI
-        app = FastAPI()
-        value = value or value.other(value)
-        class A(A): ...
-        def f(): return g()
-        def g():
-            time.sleep(1)
-            return f()
-        @app.get("/x")
-        def x():
-            work = functools.partial(work, 1)
-            asyncio.create_task(work)
-            return f().y.z()
-        """,
-    )
-    assert ("blocking_sleep", "time.sleep", "thread_pool", "GET /x") in calls(tmp_path)
 
 
 @pytest.mark.slow

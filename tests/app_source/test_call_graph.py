@@ -6,7 +6,6 @@ import textwrap
 
 from worlds.together import together
 
-from watchme_analysis.app_source.middleware import hooks_of
 from watchme_analysis.app_source.reader import analyse, call_rows, handler_rows
 
 WEB = """
@@ -24,109 +23,6 @@ def graph(**files):
 
 def app(text):
     return graph(app=WEB + "app = FastAPI()\n" + textwrap.dedent(text))
-
-
-def resolved(text, **files):
-    """Return the value of the expression on the last line of a function ``f`` of ``app.py``."""
-    calls = graph(app=text, **files)
-    function = calls.project.functions["app.f"]
-    last = function.node.body[-1]
-    return calls.project.resolve_all(last.value, function)
-
-
-def within(*lines, before="", parameters=""):
-    return f"{before}\ndef f({parameters}):\n" + "\n".join(f"    {line}" for line in lines)
-
-
-@together(
-    ("text", "values"),
-    [
-        (within("boto3.client('s3').get", before="import boto3"), ["boto3.client().get"]),
-        (within("s3 = c('s3')", "s3.get", before="from boto3 import client as c"), ["boto3.client().get"]),
-        (within("a.b", parameters="a"), ["?a.b"]),
-        (within("a.b", parameters="*a"), ["?a.b"]),
-        (within("a.b", parameters="**a"), ["?a.b"]),
-        (within("a.b", parameters="a: x.Client"), ["x.Client().b"]),
-        (within("a.b", parameters="a: 'x.Client | None' = None"), ["x.Client().b"]),
-        (within("a.b", parameters="a=Depends(make)", before="def make() -> x.Client: ..."), ["x.Client().b"]),
-        (within("a.b", parameters="a: x.C = Depends()"), ["x.C().b"]),
-        (
-            within(
-                "a.b",
-                parameters="a: Dep",
-                before="Dep = Annotated[x.C, Depends(make)]\ndef make():\n    yield x.D()",
-            ),
-            ["x.D().b"],
-        ),
-        (
-            within("a.b", parameters="a=Security(dependency=make)", before="def make():\n    return x.D()"),
-            ["x.D().b"],
-        ),
-        (within("[].append"), ["list().append"]),
-        (within("{}.get"), ["dict().get"]),
-        (within("{1}.add"), ["set().add"]),
-        (within("[x for x in y][0].z"), ["list()[].z"]),
-        (within("(await x.make()).go"), ["x.make().go"]),
-        (within("(a or x.make()).go"), ["x.make().go"]),
-        (within("(x.a() if c else x.b()).go"), ["x.a().go", "x.b().go"]),
-        (within("g().go", before="def g():\n    return x.a()\n    return x.b()"), ["x.a().go", "x.b().go"]),
-        (within("g().go", before="def g() -> x.C: ..."), ["x.C().go"]),
-        (within("g().go", before="def g() -> Iterator[x.C]:\n    yield h[0]"), ["x.C().go"]),
-        (within("g().go", before="def g(): ..."), ["app.g().go"]),
-        (within("g().go", before="def g() -> int: ..."), ["app.g().go"]),
-        (within("A().m", before="class A:\n    def m(self): ..."), ["app.A.m"]),
-        (within("A().p.go", before="class A:\n    @property\n    def p(self): return x.C()"), ["x.C().go"]),
-        (
-            within("A().p.go", before="class A:\n    @cached_property\n    def p(self) -> x.C: ..."),
-            ["x.C().go"],
-        ),
-        (within("A().b.go", before="class A:\n    b = x.C()"), ["x.C().go"]),
-        (within("A().b.go", before="class A:\n    def __init__(self): self.b = x.C()"), ["x.C().go"]),
-        (
-            within(
-                "A().b.go",
-                before="class A:\n    b: x.D\n    def s(self):\n        self.b = x.C()\n"
-                "        self.b = y.E()",
-            ),
-            ["x.C().go", "y.E().go"],
-        ),
-        (within("A().m", before="class B:\n    def m(self): ...\nclass A(B): ..."), ["app.B.m"]),
-        (within("A().nothing", before="class A: ..."), ["app.A().nothing"]),
-        (within("A[int].m", before="class A:\n    def m(self): ..."), ["app.A.m"]),
-        (within("a = a or x.make()", "a.go"), ["x.make().go"]),
-        (within("D['k'].go", before="D = {'k': x.a(), 'l': x.b()}"), ["x.a().go"]),
-        (within("D[k].go", before="D = {'k': x.a(), 'l': x.b()}"), ["x.a().go", "x.b().go"]),
-        (within("D.pop('l').go", before="D = {'k': x.a()}\nD['l'] = x.b()"), ["x.b().go"]),
-        (within("D.other('l').go", before="D = {'l': x.a()}"), ["dict().other().go"]),
-        (within("D['k'].go", before="D = {'k': 5}"), ["dict()[].go"]),
-        (within("d = {'k': x.a()}", "d['k'].go", before="d = {'k': x.b()}"), ["x.a().go"]),
-        (within("global D", "D = {'k': x.b()}", "D['k'].go", before="D = None"), ["x.b().go"]),
-        (
-            within("request.app.state.m.go", before="def s(app): app.state.m = x.C()", parameters="request"),
-            ["x.C().go"],
-        ),
-        (
-            within(
-                "request.state.m.go",
-                before="@asynccontextmanager\nasync def s(app):\n    yield {'m': x.C(), n: 1}",
-                parameters="request",
-            ),
-            ["x.C().go"],
-        ),
-        (
-            within(
-                "request.app.state.d['k'].go",
-                before="def s(app): app.state.d['k'] = x.C()",
-                parameters="request",
-            ),
-            ["x.C().go"],
-        ),
-        (within("print"), ["print"]),
-        (within("5"), []),
-    ],
-)
-def test_the_values_of_an_expression(text, values):
-    assert resolved(text) == values
 
 
 def handlers(calls):
@@ -264,57 +160,3 @@ def test_every_column_of_a_handler():
 def test_routes_in_every_form(text, found):
     rows = [(method, path) for method, path, _, _ in handlers(app(text))]
     assert sorted(rows) == sorted(found)
-
-
-def test_hooks_of_an_application():
-    calls = app(
-        """
-        from contextlib import asynccontextmanager
-        @app.middleware("http")
-        async def around(request, call_next): ...
-        @app.exception_handler(ValueError)
-        async def wrong(request, error): ...
-        @app.on_event("startup")
-        async def begin(): time.sleep(1)
-        @other.command("x")
-        def command(): ...
-        app.add_event_handler("startup", begun)
-        app.add_exception_handler(KeyError, handler=missing)
-        app.add_exception_handler(KeyError, missing)
-        app.add_event_handler("startup", unknown)
-        def begun(): ...
-        def missing(): ...
-        class Timing:
-            async def __call__(self, scope): ...
-            def dispatch(self): ...
-        app.add_middleware(Timing)
-        app.add_middleware(BaseHTTPMiddleware, dispatch=around)
-        stack = [Middleware(Timing)]
-        @asynccontextmanager
-        async def lifespan(app):
-            time.sleep(2)
-            yield
-        second: FastAPI = FastAPI(lifespan=lifespan, on_startup=[begun, unknown])
-        """
-    )
-    hooks = hooks_of(calls.routes)
-    assert [(hook.function.name, hook.application) for hook in hooks.middlewares] == [
-        ("around", "app.py"),
-        ("wrong", "app.py"),
-        ("missing", "app.py"),
-        ("Timing.__call__", "app.py"),
-        ("Timing.dispatch", "app.py"),
-        ("around", "app.py"),
-        ("Timing.__call__", None),
-        ("Timing.dispatch", None),
-    ]
-    assert [(hook.function.name, hook.application) for hook in hooks.startups] == [
-        ("begin", "app.py"),
-        ("begun", "app.py"),
-        ("lifespan", "app.py"),
-        ("begun", "app.py"),
-    ]
-    sleeps = [
-        (row["reached_from"], row["context"]) for row in call_rows(calls) if row["call"] == "time.sleep"
-    ]
-    assert sorted(sleeps) == [("startup begin", "event_loop"), ("startup lifespan", "event_loop")]

@@ -82,12 +82,11 @@ def limits(folder):
 
 @pytest.mark.slow(fast=7)
 @pytest.mark.parametrize("body", CASES)
-@pytest.mark.parametrize("where", ["", "async def start():\n    "])
-def test_limits_are_read_with_their_size(tmp_path, body, where):
+def test_limits_are_read_with_their_size(tmp_path, body):
     (tmp_path / "sizes.py").write_text("WORKERS = 33\n")
-    (tmp_path / "app.py").write_text(PREAMBLE + where + body + "\n")
-    function = "start" if where else "<module>"
-    assert (function, *CASES[body]) in limits(tmp_path)
+    (tmp_path / "app.py").write_text(f"{PREAMBLE}{body}\nasync def start():\n    {body}\n")
+    found = limits(tmp_path)
+    assert [(function, *CASES[body]) in found for function in ("<module>", "start")] == [True, True]
 
 
 @pytest.mark.slow(fast=1)

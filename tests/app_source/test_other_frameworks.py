@@ -2,8 +2,6 @@
 
 import textwrap
 
-import pytest
-
 from watchme_analysis.app_source.reader import read_app_source
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.files.evidence_file import RawFile
@@ -209,12 +207,6 @@ def test_express_routes_are_listed_without_analysis(tmp_path):
     }
     nothing = ("is_async", "runs_on", "background_tasks", "unknown_calls", "unknown_in_threads")
     assert calls == [] and listed(handlers, *nothing) == {(None,) * 5}
-
-
-@pytest.mark.parametrize("text", ["app.get('/x', `${", "app.get('/x', /[", "/*" * 2000, "import " * 2000])
-def test_scripts_that_end_early_are_read(tmp_path, text):
-    handlers, _ = tables(tmp_path, {"a.js": "const app = require('express')();\n" + text})
-    assert all(row["path"] == "/x" for row in handlers)
 
 
 def test_a_bundle_is_left_and_said_to_be(tmp_path):

@@ -2,13 +2,11 @@
 
 import ast
 import os
-import textwrap
 
 import pytest
 
-from watchme_analysis.app_source import reader as app_source
 from watchme_analysis.app_source.reader import read_app_source
-from watchme_analysis.app_source.source_files import nearest, parse_source, source_files
+from watchme_analysis.app_source.source_files import parse_source, source_files
 from watchme_analysis.files.evidence_file import RawFile
 
 APP = (
@@ -25,37 +23,6 @@ def write(folder, **texts):
 
 def retrieval(folder, name):
     return read_app_source(RawFile(folder, name))[0][2]
-
-
-@pytest.mark.slow
-def test_a_file_that_changes_is_read_anew(tmp_path):
-    write(tmp_path, a=APP, b="")
-    assert retrieval(tmp_path, "a.py").rows == 1
-    assert retrieval(tmp_path, "b.py").rows == 0
-    write(tmp_path, b=APP)
-    assert retrieval(tmp_path, "a.py").rows == 1
-    assert retrieval(tmp_path, "b.py").rows == 1
-    write(tmp_path, c=APP)
-    assert retrieval(tmp_path, "c.py").rows == 1
-
-
-def test_of_too_much_source_what_the_web_application_imports_is_read_and_the_rest_said(tmp_path, monkeypatch):
-    write(
-        tmp_path,
-        a_generated="x = 1\n" * 200,
-        web__main="import fastapi\nfrom web.store import get\n",
-        web__store="from web import deep\n",
-        web__deep="y = 2\n",
-    )
-    texts = {name: (tmp_path / name).read_bytes() for name in source_files(tmp_path)}
-    taken = {"web/main.py", "web/store.py", "web/deep.py"}
-    assert nearest(texts, 500) == taken
-    assert nearest(texts, 10_000) == {*taken, "a_generated.py"}
-    monkeypatch.setattr(app_source, "MAX_BYTES", 500)
-    left = retrieval(tmp_path, "a_generated.py")
-    assert left.truncated
-    assert "not read" in left.notes[0]
-    assert not retrieval(tmp_path, "web/deep.py").truncated
 
 
 NEWER = """
@@ -83,25 +50,6 @@ def test_what_later_versions_of_python_write_is_read_where_it_stands():
     }
     assert lines == {"Store": 4, "get": 7}
     assert "rows[0] = 1" in ast.unparse(tree)
-
-
-@pytest.mark.slow
-def test_a_type_statement_names_a_dependency(tmp_path):
-    write(
-        tmp_path,
-        app=textwrap.dedent("""
-        import time
-        from typing import Annotated
-        from fastapi import Depends, FastAPI
-        app = FastAPI()
-        def wait(): time.sleep(1)
-        type Waited = Annotated[int, Depends(wait)]
-        @app.get("/x")
-        async def x(waited: Waited): ...
-        """),
-    )
-    frame = read_app_source(RawFile(tmp_path, "app.py"))[1][1]
-    assert list(frame.loc[frame["call"] == "time.sleep", "context"]) == ["thread_pool"]
 
 
 BAD = {

@@ -4,7 +4,7 @@ import ast
 
 from worlds.together import together
 
-from watchme_analysis.app_source.source_files import older_fstrings, parse_source
+from watchme_analysis.app_source.source_files import parse_source
 
 AFTER = "\n\nasync def health():\n    return requests.get(STORE)\n"
 
@@ -26,11 +26,6 @@ def test_what_comes_after_is_read_where_it_stood(text):
     assert rejected is None
     (handler,) = (node for node in tree.body if isinstance(node, ast.AsyncFunctionDef))
     assert handler.lineno == text.count("\n") + 3
-
-
-def test_only_what_can_not_be_read_is_left_out():
-    text = b"a = f'{requests.get(url)}'\nb = f'{d[\n'key']}'\n"
-    assert older_fstrings(text).startswith(b"a = f'{requests.get(url)}'\nb = ")
 
 
 def test_what_no_python_reads_is_rejected_with_its_own_line():

@@ -8,7 +8,6 @@ from worlds.together import together
 from watchme_analysis.aws_shapes import alarms, cloudtrail, lambda_functions, sqs
 from watchme_analysis.aws_shapes.names import (
     region_of,
-    resource_name,
 )
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
@@ -32,22 +31,6 @@ def raw(tmp_path):
 
 def only(result):
     return TablePart("", *result)
-
-
-@together(
-    ("text", "name"),
-    [
-        ("arn:aws:lambda:ap-southeast-2:123456789012:function:sed-worker:$LATEST", "sed-worker"),
-        (ARN + "sed-queue-v2.fifo", "sed-queue-v2.fifo"),
-        ("https://sqs.ap-southeast-2.amazonaws.com/123456789012/sed-queue", "sed-queue"),
-        ("arn:aws:iam::123456789012:role/worker-role", "worker-role"),
-        ("arn:aws:cloudwatch:ap-southeast-2:123456789012:alarm:dlq: visible", "dlq: visible"),
-        ("arn:aws:logs:ap-southeast-2:123456789012:log-group:/aws/lambda/a:*", "/aws/lambda/a"),
-        ("sed-queue", "sed-queue"),
-    ],
-)
-def test_names(text, name):
-    assert resource_name(text) == name
 
 
 def message(name, count, body='{"device_id": "d1", "recorded_at": "2025-12-11T10:30:00+09:00"}'):
@@ -143,26 +126,6 @@ def test_each_function_of_a_list_is_one(raw, tmp_path, name):
     assert found.assign(reserved_concurrency=reserved)[columns].to_numpy().tolist() == [
         ["sed-worker", 60, "/aws/lambda/sed-worker", -1, False],
         ["asr-worker", 30, "/aws/lambda/asr-worker", 2, True],
-    ]
-
-
-@pytest.mark.parametrize(
-    "name", ["functions/mappings.json", "functions/all-mappings.json", "functions/esm.json", "esm.json"]
-)
-def test_mappings_belong_to_the_function_that_they_name(raw, tmp_path, name):
-    (tmp_path / "evidence").mkdir()
-    arn = CONFIGURATION["FunctionArn"]
-    listed = [
-        {"UUID": word, "EventSourceArn": f"{ARN}{word}-queue", "FunctionArn": arn.replace("sed", word)}
-        for word in ("sed", "asr")
-    ]
-    raw(f"evidence/{name}", {"EventSourceMappings": listed})
-
-    assert imported(tmp_path, "functions").empty
-    found = imported(tmp_path, "event_source_mappings")
-    assert found[["function", "queue"]].to_numpy().tolist() == [
-        ["sed-worker", "sed-queue"],
-        ["asr-worker", "asr-queue"],
     ]
 
 

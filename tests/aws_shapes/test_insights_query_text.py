@@ -1,11 +1,8 @@
-import pytest
 from worlds.together import together
 
 from watchme_analysis.aws_shapes.insights_query_text import (
-    column_kinds,
     columns_of,
     filter_applies_to_all,
-    is_unfiltered,
     query_limit,
     split_commands,
     unsplittable_reason,
@@ -28,19 +25,6 @@ def test_commands_and_limits():
     assert query_limit("fields dislike / 2 as half | limit 4") == 4
     assert query_limit("parse /a|b(?<x>c)/ | limit 5") == 5
     assert split_commands("fields a, (b | c) | filter d") == ["fields a, (b | c)", "filter d"]
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "fields @timestamp, @message",
-        "fields @timestamp | filter @message like /stats|limit/ | sort @timestamp asc",
-        'parse @message "a *" as b | filter b > 3 | display b',
-        "fields @timestamp, timestamp, @@timestamp, @message as timestamp",
-    ],
-)
-def test_queries_over_single_events_can_be_split(query):
-    assert unsplittable_reason(query) is None
 
 
 @together(
@@ -72,12 +56,6 @@ def test_a_filter_in_front_bounds_what_looks_at_events_of_the_window_alone():
     assert not filter_applies_to_all("filter a in (SOURCE 'g' | fields a) | stats count(*)")
 
 
-def test_without_a_filter_each_event_is_a_row():
-    assert is_unfiltered("fields a | parse @message 'x *' as x | sort @timestamp asc | display x")
-    assert not is_unfiltered("fields a | filter a > 1")
-    assert not is_unfiltered("filterIndex a = 1 | fields a")
-
-
 @together(
     ("query", "columns"),
     [
@@ -94,21 +72,3 @@ def test_without_a_filter_each_event_is_a_row():
 )
 def test_columns_of_more_queries(query, columns):
     assert columns_of(query) == columns
-
-
-@together(
-    ("expression", "kind"),
-    [
-        ("@ingestionTime", "time"),
-        ("datefloor(@timestamp, 5m)", "time"),
-        ("MIN(@timestamp)", "time"),
-        ("count_distinct(a)", "whole"),
-        ("pct(@duration, 99)", "number"),
-        ("@maxMemoryUsed", "number"),
-        ("@requestId", "text"),
-        ("sum(a)", None),
-        ("max(a)", None),
-    ],
-)
-def test_the_kind_of_an_expression(expression, kind):
-    assert column_kinds(f"stats {expression} as x") == ({} if kind is None else {"x": kind})

@@ -88,21 +88,6 @@ def test_report_figures():
     assert (reading.kind, reading.error_type) == ("report", "Runtime.ImportModuleError")
 
 
-@together(
-    "message",
-    [
-        f"2025-12-11T01:00:00.000Z {ID} Task timed out after 3.00 seconds",
-        f"[INFO]\t2025-12-11T01:00:00.000Z\t{ID}\thello",
-        f"\t{ID}\thello",
-        f" {ID} hello",
-        f"RequestId: {ID} Process exited",
-    ],
-)
-def test_request_ids_of_runtime_lines(message):
-    assert classify_message(message).request_id == ID
-    assert classify_message(message.replace(ID, ID[:-1])).request_id is None
-
-
 @pytest.mark.parametrize(
     ("value", "kind", "error"),
     [
@@ -150,31 +135,3 @@ def test_words_of_another_language(message, kind, error):
     words = LogWords(error=("실패", "시간초과"), no_error=("없음",), timeout=("시간초과",), status=("상태",))
     reading = classify_message(message, words)
     assert (reading.kind, reading.error_type) == (kind, error)
-
-
-@together(
-    ("message", "error"),
-    [
-        ("Traceback (most recent call last):\n  x\n", "ERROR"),
-        ("ERROR Error Type: a.KeyError. x", "KeyError"),
-        ("[ERROR] a.b.KeyError", "KeyError"),
-        ("ERROR HTTP/1.1 503", "HTTP 503"),
-        ("ERROR status code: 404", "HTTP 404"),
-        ("ERROR status 200, request timed out", "Timeout"),
-        ("ERROR the timeout", "Timeout"),
-        ("ERROR timeouts", "ERROR"),
-        ("ERROR ConnectionRefused by peer", "ConnectionRefused"),
-        ("a.ReadTimeout: no answer", "ReadTimeout"),
-        (f"RequestId: {ID} Process exited before completing request", "ERROR"),
-        ("job failed", "ERROR"),
-        ("job failed: 0", None),
-        ("0 failures", None),
-        ("no errors, job failed", None),
-        ("failed: 05", "ERROR"),
-        ("🚨", "ERROR"),
-    ],
-)
-def test_the_most_specific_error(message, error):
-    found = classify_message(message)
-    assert found.error_type == error
-    assert found.kind == ("error" if error else "application")

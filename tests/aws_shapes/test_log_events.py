@@ -157,47 +157,6 @@ def notes_of(notes):
     return [(each["note-of-file"]["note"], each[each["note-of-file"]["note"]]) for each in found]
 
 
-def test_every_column_of_an_event_of_json(tmp_path):
-    event = {
-        "timestamp": round(TIMES[3].timestamp() * 1000),
-        "message": f"{MESSAGES[3]}\n",
-        "ingestionTime": 1,
-    }
-    listed = {"events": [event, event | {"eventId": "e", "logStreamName": STREAM}], "nextToken": "t"}
-    found, query = parts_of(tmp_path, "logs/asr-worker-events.json", json.dumps(listed))
-    nothing = dict.fromkeys(("level", "error_type", "memory_used_mb", "init_ms", "fields"))
-    row = nothing | {
-        "file": "logs/asr-worker-events.json",
-        "query_name": "asr-worker-events",
-        "log_group": "/aws/lambda/asr-worker",
-        "function": "asr-worker",
-        "time": TIMES[3],
-        "message": MESSAGES[3],
-        "log_stream": None,
-        "request_id": ID,
-        "ptr": "logs/asr-worker-events.json:1",
-        "kind": "report",
-        "duration_ms": 200.0,
-        "billed_ms": 200.0,
-        "memory_mb": 128.0,
-    }
-    assert plain(found.frame) == [row, row | {"ptr": "e", "log_stream": STREAM}]
-    assert query == dict.fromkeys(query) | {
-        "file": "logs/asr-worker-events.json",
-        "query_name": "asr-worker-events",
-        "log_group": "/aws/lambda/asr-worker",
-        "function": "asr-worker",
-        "rows": 2,
-        "truncated": True,
-    }
-    assert (found.retrieval.truncated, found.retrieval.source) == (True, "cloudwatch_log_events")
-    assert [name for name, _ in notes_of(found.retrieval.notes)] == [
-        "note-entries-missing",
-        "note-log-of-function",
-    ]
-    assert notes_of(found.retrieval.notes)[1][1] == {"function": "asr-worker"}
-
-
 @pytest.mark.parametrize(
     ("name", "function"),
     [

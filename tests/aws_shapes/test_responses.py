@@ -6,7 +6,6 @@ from worlds.together import together
 
 from watchme_analysis.aws_shapes.responses import (
     documents,
-    integer,
     utc_microseconds,
     utc_time,
 )
@@ -51,27 +50,6 @@ def test_times_together_are_those_of_each():
     assert utc_microseconds(mixed) == [epoch, epoch + 1]
     tokyo = timezone(timedelta(hours=9))
     assert utc_microseconds(["2026-03-02 13:00:00.000", "2026-13-02T04:00:00Z"], tokyo) == [epoch, None]
-
-
-@together(
-    ("value", "expected"),
-    [
-        (5, 5),
-        (True, None),
-        ("+7", 7),
-        (" -7 ", -7),
-        ("7.0", 7),
-        (7.0, 7),
-        (7.5, None),
-        (float("inf"), None),
-        ("9" * 999, int("9" * 999)),
-        ("9" * 1000, None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_whole_numbers(value, expected):
-    assert integer(value) == expected
 
 
 @pytest.fixture

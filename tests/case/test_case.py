@@ -15,15 +15,6 @@ def case(evidence, tmp_path):
     return import_folder(evidence, tmp_path / "case").case
 
 
-def test_tables_are_as_the_glossary_says_present_or_not(case):
-    assert case.tables == ["access_log", "probes"]
-    for name in TABLES:
-        assert list(case.table(name).columns) == TABLES[name].names
-    assert len(case.table("metrics")) == 0
-    assert str(case.table("probes")["time"].dtype) == "datetime64[us, UTC]"
-    assert pd.isna(case.table("probes").loc[1, "status"])
-
-
 @pytest.mark.slow
 def test_sql_runs_over_the_tables_in_utc(case):
     counts = case.sql("select path, count(*) as requests from access_log group by path order by path")

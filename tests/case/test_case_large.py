@@ -45,11 +45,3 @@ def test_spilled_rows_are_those_held(folder, tmp_path):
     assert spilled.manifest["tables"]["access_log"]["rejected"] == len(spilled.table("rejected_lines")) >= 6
     assert sum("no line end" in note for note in spilled.manifest["tables"]["access_log"]["notes"]) == 2
     assert sorted(path.name for path in (tmp_path / "spilled").iterdir()) == ["manifest.json", "tables"]
-
-
-@pytest.mark.slow
-def test_spilling_twice_gives_the_same_bytes(folder, tmp_path):
-    cases = [import_folder(folder, tmp_path / name, spill_from=1).case for name in ("one", "two")]
-
-    assert cases[0].manifest["tables"] == cases[1].manifest["tables"]
-    assert not import_folder(folder, tmp_path / "one").changed

@@ -41,15 +41,3 @@ def test_a_repository_is_one_page_that_counts_every_file(tmp_path):
     assert "service-0/util_0.py, service-0/util_1.py, service-0/util_10.py and 77 more" in words
     assert "service-0/tests/test_1.py, service-0/tests/test_10.py and 77 more (480 bytes)" in words
     assert "service-0/README.md, service-1/README.md, service-2/README.md and 1 more (28 bytes)" in words
-
-
-def test_a_few_files_are_listed_even_without_rows(tmp_path):
-    rows = table_of(page(tmp_path, services=1, modules=3))
-
-    assert ["service-0/util_0.py", "app_handlers", "0"] in [row[:3] for row in rows]
-
-
-def test_many_files_with_rows_are_one_row_of_their_table(tmp_path):
-    text = page(tmp_path, services=40, modules=0)
-
-    assert table_of(text) == [["40", "files", "app_handlers", "40", "0", "-"]]

@@ -7,7 +7,6 @@ import lzma
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from datetime import UTC
@@ -56,18 +55,6 @@ def entry(case, name):
     return next(item for item in case.manifest["inputs"] if item["file"] == name)
 
 
-@pytest.mark.slow
-def test_every_file_is_accounted_for(evidence, tmp_path):
-    (evidence / "holiday.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    case = import_folder(evidence, tmp_path / "case").case
-    assert {item["file"] for item in case.manifest["inputs"]} == {"access.log", "probes.csv", "holiday.jpg"}
-    assert entry(case, "holiday.jpg")["source"] is None
-    assert entry(case, "holiday.jpg")["reason"] == "not recognised"
-    assert len(case.table("access_log")) == 3
-    assert len(case.table("probes")) == 2
-    assert case.window.start.isoformat() == "2025-12-11T01:00:00+00:00"
-
-
 def test_a_second_import_changes_nothing(evidence, tmp_path):
     first = import_folder(evidence, tmp_path / "case")
     before = hashes(tmp_path / "case")
@@ -77,15 +64,6 @@ def test_a_second_import_changes_nothing(evidence, tmp_path):
     assert not second.changed
     assert hashes(tmp_path / "case") == before
     assert (tmp_path / "case" / "manifest.json").stat().st_mtime_ns == written
-
-
-@pytest.mark.slow
-def test_a_damaged_table_is_made_anew(evidence, tmp_path):
-    import_folder(evidence, tmp_path / "case")
-    (tmp_path / "case" / "tables" / "probes.parquet").write_bytes(b"PAR1")
-    report = import_folder(evidence, tmp_path / "case")
-    assert report.changed
-    assert len(report.case.table("probes")) == 2
 
 
 APP = "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/health')\ndef health():\n    return 1\n"
@@ -310,46 +288,6 @@ def test_what_may_not_be_read_is_named_and_the_others_are_read(evidence, tmp_pat
     locked.add("evidence")
     with pytest.raises(InputError, match=r"evidence can't be read: Permission denied\.$"):
         import_folder(evidence, tmp_path / "case")
-
-
-def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(path))
-
-
-# Reason, and whether the name `access.log` makes it missing evidence.
-NO_FILES = {
-    "pipe": (os.mkfifo, "a pipe, not a file", True),
-    "socket": (make_socket, "a socket, not a file", True),
-    "link to a device": (
-        lambda path: path.symlink_to("/dev/null"),
-        f"a symbolic link that leads out of the folder, to {os.devnull}: it is not followed",
-        True,
-    ),
-    "link to a folder": (lambda path: path.symlink_to("below"), "a symbolic link to a folder", False),
-    "hidden folder": (lambda path: path.with_name(".git").mkdir(), "hidden", False),
-    "hidden file": (lambda path: path.with_name(".env").write_text("x"), "hidden", False),
-}
-
-
-@pytest.mark.parametrize("kind", NO_FILES)
-def test_what_is_no_file_is_named_and_never_waited_for(tmp_path, monkeypatch, kind):
-    make, reason, is_evidence = NO_FILES[kind]
-    monkeypatch.chdir(tmp_path)  # the path of a socket is limited to 108 bytes
-    evidence = Path("in")
-    (evidence / "below").mkdir(parents=True)
-    (evidence / "below" / "probes.csv").write_text(PROBES)
-    before = set(evidence.iterdir())
-    make(evidence / "access.log")
-    (made,) = set(evidence.iterdir()) - before
-
-    case = import_folder(evidence, "case").case
-
-    left = entry(case, made.name)
-    assert (left["source"], left["reason"], left["bytes"]) == (None, reason, 0)
-    assert [one.file for one in case.unread] == ["access.log"] * is_evidence
-    assert made.name in import_text(case.manifest, UTC)
-    assert len(case.table("probes")) == 2
 
 
 @pytest.mark.slow

@@ -1,13 +1,11 @@
 """Notes on evidence keep their messages through an import, so that each language shows them."""
 
 import json
-import pickle
-from copy import deepcopy
 
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.text.message import MessageText
-from watchme_analysis.text.render import note, render
+from watchme_analysis.text.render import render
 
 CONFIG = "http { include mime.types; server { listen 80; } }\n"
 
@@ -48,10 +46,3 @@ def test_notes_of_later_versions_are_read_as_text(tmp_path):
     other = {"id": "note-include-missing", "values": {"file": {"later": 1}}}
     (found,) = rewritten(case, lambda stored: {**stored, "message": other})
     assert "mime.types" in found and not isinstance(found, MessageText)
-
-
-def test_a_note_is_a_value_of_another_one_and_can_be_copied():
-    found = note("note-part-kept", problem=note("problem-json-damaged"))
-    assert found.message.values["problem"].id == "problem-json-damaged"
-    assert pickle.loads(pickle.dumps(found)).message == found.message
-    assert deepcopy(found).message == found.message

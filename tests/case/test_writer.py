@@ -3,7 +3,6 @@
 import hashlib
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,25 +10,14 @@ from worlds.messages import messages_in
 
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.case.settings import CaseSettings
-from watchme_analysis.case.writer import sha256_of, write_tables
+from watchme_analysis.case.writer import sha256_of
 from watchme_analysis.errors import CaseError, InputError, QueryError
-from watchme_analysis.schema import conform
-
-
-def table(name, **columns):
-    return conform(name, pd.DataFrame(columns))
 
 
 def error_of(call, *arguments):
     with pytest.raises((CaseError, InputError, QueryError)) as raised:
         call(*arguments)
     return messages_in(raised.value.args[0])
-
-
-def written(folder, frames, reports=(), settings=None, kept=None):
-    folder.mkdir(exist_ok=True)
-    return write_tables(folder, "name", settings or CaseSettings(), list(reports), frames, kept)
 
 
 @pytest.fixture
@@ -74,7 +62,3 @@ def test_a_large_table_file_may_take_its_memory(case, monkeypatch):
     case.table("probes").iloc[[0] * 20_000].assign(error=errors).to_parquet(path)
     case.manifest["tables"]["probes"]["sha256"] = sha256_of(path)
     assert len(Case(case.path, case.manifest).table("probes")) == 20_000
-
-
-ENTRY = {"rows": 1, "start": None, "end": "2025-12-11T01:00:00+00:00", "rejected": 0, "truncated": False}
-ENTRY |= {"notes": ["a"], "files": ["b"], "sha256": "c"}

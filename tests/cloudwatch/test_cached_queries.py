@@ -9,14 +9,12 @@ from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.cloudwatch.insights.cached import (
     QueryOptions,
-    merge_results,
     query_cached,
-    result_frames,
 )
 from watchme_analysis.cloudwatch.insights.incident_queries import (
     run_log_queries,
 )
-from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.text.message import message_of
@@ -105,16 +103,6 @@ def test_of_a_longer_window_the_rest_is_queried(store, text, order):
     assert ask(store, longer)[0].rows == rows_at(*order)
 
 
-def test_an_incomplete_rest_is_not_stored(store):
-    ask(store, query(), done(rows_at(1)))
-    longer = query(end=START + timedelta(minutes=4))
-    result, _ = ask(store, longer, done(rows_at(130), "Cancelled", recordsMatched=5))
-    assert (result.status, result.truncated, result.rows) == ("Cancelled", True, rows_at(1, 130))
-    assert result.records_matched == 2.0
-    assert [name for name, _ in notes_of(result.notes)] == ["insights-cached", "insights-ended"]
-    assert len(ask(store, longer, done(rows_at(130)))[1].started) == 1
-
-
 def test_of_a_window_that_ends_now_the_settled_part_is_used(store):
     now = datetime.now(UTC).replace(microsecond=0)
     start = now - timedelta(minutes=30)
@@ -142,29 +130,6 @@ def test_a_query_over_several_events_is_stored_with_its_end(store):
     ask(store, recent, done([{"n": "5"}]))
     assert ask(store, recent, offline=True)[0].rows == [{"n": "5"}]
     assert ask(store, recent, done([{"n": "6"}]))[0].rows == [{"n": "6"}]
-
-
-def test_rows_of_single_events_are_merged_and_statistics_are_not():
-    def results(text, *groups):
-        return [QueryResult(query(text, group=group), list(rows)) for group, rows in groups]
-
-    rising = results(RAW, ("a", rows_at(1, 5)), ("b", rows_at(3)))
-    assert merge_results(rising) == [QueryResult(rising[0].query, rows_at(1, 3, 5))]
-    falling = results(NEWEST, ("a", rows_at(5, 1)), ("b", rows_at(3)))
-    assert merge_results(falling) == [QueryResult(falling[0].query, rows_at(5, 3, 1))]
-    assert merge_results(rising[:1]) == rising[:1]
-    counts = results(COUNT, ("a", [{"n": "1"}]), ("b", [{"n": "2"}]))
-    assert merge_results(counts) == counts
-    (frame,) = result_frames(rising, "day")
-    assert frame["place"].tolist() == ["day"] * 3
-    assert list(frame.columns) == ["place", "@timestamp", "@message", "@ptr"]
-    first, second = result_frames(counts)
-    assert first.to_dict("records") == [{"log_groups": "a", "n": 1}]
-    assert second.to_dict("records") == [{"log_groups": "b", "n": 2}]
-    assert list(result_frames(counts, "day")[0].columns) == ["place", "log_groups", "n"]
-    (flat,) = result_frames(results(RAW, ("a", [{"@message": '{"n": 2}'}])), flatten=True)
-    assert flat["message.n"].tolist() == [2]
-    assert "message.n" not in result_frames(rising)[0]
 
 
 def test_a_group_that_is_refused_does_not_affect_the_others(store):

@@ -4,22 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-from worlds.messages import messages_in
-from worlds.scripted_aws import ScriptedAws
 from worlds.settings_file import write_settings
 
 import watchme_analysis as w
-from watchme_analysis.cloudwatch.connection import Connection
-from watchme_analysis.cloudwatch.insights.query_library import (
-    LibraryQuery,
-    Parameter,
-    library,
-    library_query,
-)
-from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
-from watchme_analysis.cloudwatch.session import SessionTarget
+from watchme_analysis.cloudwatch.response_cache import CacheMissError
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.text.message import message_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 GROUPS = ("/aws/lambda/asr-worker", "/aws/lambda/sed-worker")
@@ -46,6 +35,7 @@ def account(front, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_logs_of_a_pattern_are_one_frame_in_order_of_time(account):
     errors, how = w.connect().logs(ERRORS, groups="/aws/lambda/*", since="24h")
+    assert w.connect().log_groups("/aws/lambda/*") == [*GROUPS]
     kinds = errors.dtypes.astype(str).to_dict()
     assert kinds == {"@timestamp": "datetime64[us, UTC]", "@message": "string", "@ptr": "string"}
     assert [text.split("'")[1] for text in errors["@message"]] == [*reversed(GROUPS)]
@@ -174,152 +164,3 @@ def test_invalid_requests_are_one_sentence(account):
         aws.metrics(*AGE[:2], dict(AGE[2]), period=0.5)
     with pytest.raises(InputError, match="no limit most"):
         w.connect(most=1)
-
-
-@pytest.fixture
-def apart(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def connected(*scripts, targets=1, offline=False, **answers):
-    """Return a connection without a cache whose calls have scripted responses, and the account behind it."""
-    aws = ScriptedAws(*scripts, **answers)
-    connection = Connection(
-        (SessionTarget(region="eu-west-1"),) * targets,
-        lambda aws: ResponseCache(),
-        offline,
-        max_scan_gb=3.0,
-    )
-    connection._sessions["eu-west-1"] = aws
-    return connection, aws
-
-
-def rows(*messages):
-    return [{"status": "Complete", "rows": [{"@message": text} for text in messages], "statistics": {}}]
-
-
-def incoming(*sizes):
-    """Return a response of GetMetricData with the bytes of log groups, which got two events each."""
-    results = []
-    for number, size in enumerate(sizes):
-        for name, value in ((f"m{2 * number}", size), (f"m{2 * number + 1}", 2.0)):
-            results += [
-                {"Id": name, "Label": "", "Timestamps": [NOW], "Values": [value], "StatusCode": "Complete"}
-            ]
-    return [[{"MetricDataResults": results}]]
-
-
-def test_limits_of_a_query(apart):
-    aws, account = connected(get_metric_data=incoming(3.1e9))
-    with pytest.raises(InputError) as raised:
-        aws.logs("stats count(*)", "g")
-    assert messages_in(raised.value.args[0])["error-scan-ceiling"]["ceiling"] == "3"
-    assert account.started == []
-    # Without an estimate it runs, which is noted.
-    aws, account = connected(
-        rows("a"), get_metric_data=[ServiceError("denied")], describe_log_groups=[ServiceError("denied")]
-    )
-    _, how = aws.logs("stats count(*)", "g")
-    assert messages_in(message_of(how.notes[0]))["insights-no-estimate"] == {
-        "gigabytes": "3",
-        "error": "error-as-is",
-    }
-    # The ceiling holds for what is scanned as well.
-    scanned = [{"status": "Running", "rows": [], "statistics": {"bytesScanned": 3.1e9}}]
-    done = [{"status": "Complete", "rows": [], "statistics": {"bytesScanned": 3.1e9}}]
-    aws, _ = connected(scanned + done, get_metric_data=incoming(1e9))
-    _, how = aws.logs("stats count(*)", "g")
-    assert (how.bytes_scanned, how.cost_usd) == (3.1e9, 3.1 * 0.005)
-
-
-def test_lists_of_an_account(apart):
-    groups = [{"logGroups": [{"logGroupName": name} for name in ("b", "a", "b")]}]
-    urls = [{"QueueUrls": ["https://sqs/1/q2", "https://sqs/1/q1"]}]
-    functions = [{"Functions": [{"FunctionName": "f2"}, {"FunctionName": "f1"}]}]
-    aws, account = connected(describe_log_groups=groups, list_queues=urls, list_functions=functions)
-    assert (aws.log_groups(), aws.queues(), aws.functions()) == (["a", "b"], ["q1", "q2"], ["f1", "f2"])
-    assert account.calls == [
-        ("logs:describe_log_groups", {}),
-        ("sqs:list_queues", {"MaxResults": 1000}),
-        ("lambda:list_functions", {}),
-    ]
-
-
-def test_log_groups_by_pattern(apart):
-    names = ["/aws/lambda/a", "/aws/lambda/b1", "/aws/other"]
-    listed = {"logGroups": [{"logGroupName": name} for name in names]}
-    aws, account = connected(rows("a"), describe_log_groups=[listed], get_metric_data=incoming(1.0))
-    patterns = ["/ecs/named", "/aws/lambda/[b]?", "/ecs/named"]
-    _, how = aws.logs("stats count(*)", patterns)
-    assert how.origin == "/ecs/named, /aws/lambda/b1"
-    assert account.calls[0] == ("logs:describe_log_groups", {"logGroupNamePrefix": "/aws/lambda/"})
-    aws, account = connected(describe_log_groups=[listed])
-    with pytest.raises(InputError) as raised:
-        aws.log_groups("*none")
-    assert messages_in(raised.value.args[0]) == {
-        "error-no-log-group": {"pattern": "*none", "target": "eu-west-1"}
-    }
-    assert account.calls == [("logs:describe_log_groups", {})]
-
-
-@pytest.mark.parametrize("period", [0, 0.5, 1.5, timedelta(milliseconds=1500)])
-def test_a_period_is_whole_seconds(apart, period):
-    with pytest.raises(InputError) as raised:
-        connected()[0].metrics("AWS/SQS", "a", period=period)
-    assert messages_in(raised.value.args[0]) == {"error-metric-period": {"period": repr(period)}}
-
-
-@pytest.mark.parametrize(
-    ("kind", "good", "checked", "bad"),
-    [
-        ("integer", " 12 ", "12", "0"),
-        ("integer", "999999999", "999999999", "1000000000"),
-        (
-            "uuid",
-            "2A57DC6F-8079-4fb3-9f1d-08298c4d938b",
-            "2a57dc6f-8079-4fb3-9f1d-08298c4d938b",
-            "2A57DC6F",
-        ),
-        ("text", "a / b", "a / b", 'a"'),
-        ("name", "a.b-c_1", "a.b-c_1", "a b"),
-        ("words", "a.b, ,c", r"|a\.b|c", "a/b"),
-        ("words", "", "", "`"),
-    ],
-)
-def test_values_of_parameters(kind, good, checked, bad):
-    parameter = Parameter("p", kind, "")
-    assert parameter.checked(good) == checked
-    with pytest.raises(InputError) as raised:
-        parameter.checked(bad)
-    assert messages_in(raised.value.args[0]) == {
-        "error-query-parameter-type": {"name": "p", "type": kind, "value": repr(bad)}
-    }
-
-
-def test_errors_of_a_query_of_the_library(apart):
-    for name, values, expected in (
-        ("worker_first", {"b": "1", "a": "2"}, {"query": "worker_first", "names": "a, b", "known": "rows"}),
-        ("errors_by_type", {"a": "2"}, {"query": "errors_by_type", "names": "a", "known": "none"}),
-    ):
-        with pytest.raises(InputError) as raised:
-            library_query(name).filled(values)
-        assert messages_in(raised.value.args[0]) == {"error-query-no-parameter": expected}
-    with pytest.raises(InputError) as raised:
-        library_query("request").filled()
-    found = messages_in(raised.value.args[0])
-    assert found["error-query-needs-parameter"] == {
-        "query": "request",
-        "name": "request_id",
-        "description": "cause-text",
-    }
-    assert found["cause-text"]["text"]["en"] == "request id of the invocation"
-    with pytest.raises(InputError) as raised:
-        library_query("x")
-    assert messages_in(raised.value.args[0]) == {
-        "error-query-unknown": {"name": "'x'", "known": ", ".join(library())}
-    }
-    # Braces that are no parameter stay as they are.
-    text = LibraryQuery("n", "", "", (), " a {b} {rows} ", (Parameter("rows", "integer", "", "5"),))
-    assert text.filled() == "a {b} 5"

@@ -8,18 +8,15 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from worlds.aws_front import FAST
-from worlds.messages import refusal
 
-from watchme_analysis.cloudwatch.insights.frame import result_frame
 from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.run import run_queries
-from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, row_time, windows_by_count
+from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, windows_by_count
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, CancelledError
 from watchme_analysis.errors import RetryableServiceError, ServiceError
@@ -56,56 +53,6 @@ def numbers(answer):
     return [int(row["@message"].split()[1]) for row in answer.rows]
 
 
-@pytest.mark.slow
-def test_one_query_and_one_poll_more_than_needed(front, aws):
-    load(front, range(0, 60_000, 100))
-    answer = run_queries(aws, [ask(**counted(range(0, 60_000, 100)))])[0]
-    assert numbers(answer) == list(range(600))
-    assert not answer.truncated
-    assert (answer.queries_started, answer.records_matched, answer.records_scanned) == (1, 600, 600)
-    assert answer.bytes_scanned > 0
-    assert front.calls["GetQueryResults"] == 2
-
-
-def test_pages_are_followed_and_an_expired_token_starts_over(front, aws):
-    front.page = 10
-    load(front, range(0, 35_000, 1000))
-    front.faults["GetQueryResults"].extend([None, None, "expired"])
-    assert numbers(run_queries(aws, [ask()])[0]) == list(range(35))
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize(
-    ("text", "whole_second"),
-    [(RAW, True), (RAW, False), ("fields @timestamp, @message", True), ("fields @message", False)],
-)
-def test_rows_past_the_cap_come_once_each_and_in_order(front, aws, whole_second, text):
-    front.end_is_whole_second = whole_second
-    spread = random.Random(4)
-    offsets = sorted(spread.randrange(0, 3_600_000) for _ in range(450))
-    load(front, offsets)
-    answer = run_queries(aws, [ask(text)], row_limit=100)[0]
-    got = [offsets[number] for number in numbers(answer)]
-    assert Counter(numbers(answer)) == Counter(range(450))
-    assert got == sorted(got, reverse=text != RAW)
-    assert not answer.truncated
-
-
-def test_times_in_epoch_milliseconds_are_read(front, aws):
-    load(front, range(0, 250_000, 1000))
-    front.engine.epoch_ms = True
-    answer = run_queries(aws, [ask()], row_limit=100)[0]
-    assert numbers(answer) == list(range(250))
-    assert not answer.truncated
-    times = result_frame(answer)["@timestamp"]
-    assert times.tolist() == [pd.Timestamp(T0 + 1000 * n, unit="ms", tz="UTC") for n in range(250)]
-
-
-def test_a_column_that_is_no_time_is_refused_in_a_sentence():
-    said = refusal(row_time, "yesterday", error=ServiceError)
-    assert said == {"error-insights-time": {"time": "yesterday"}}
-
-
 def test_an_arn_as_aws_lists_it_names_its_group(front, aws):
     load(front, [0])
     arn = f"arn:aws:logs:eu-west-1:123456789012:log-group:{GROUP}"
@@ -113,13 +60,6 @@ def test_an_arn_as_aws_lists_it_names_its_group(front, aws):
     groups = matching_log_groups(aws, ResponseCache(), [f"{arn}:*", arn])
     assert groups == [arn]
     assert numbers(run_queries(aws, [replace(ask(), log_groups=tuple(groups))])[0]) == [0]
-
-
-@pytest.mark.slow
-def test_the_window_is_half_open(front, aws):
-    load(front, [-1, 0, 999, 59_999, 60_000, 60_999])
-    answer = run_queries(aws, [ask(end=START + timedelta(minutes=1))])[0]
-    assert numbers(answer) == [1, 2, 3]
 
 
 def test_log_streams_separate_the_rows_of_a_millisecond(front, aws):
@@ -172,24 +112,6 @@ def test_a_lower_limit_than_was_requested_loses_nothing_in_silence(front, aws):
         assert (len(answer.rows), answer.truncated) == (10_000, True)
     answer = run_queries(aws, [ask("fields @message | limit 10000")])[0]
     assert (len(answer.rows), answer.truncated) == (10_000, False)
-
-
-@pytest.mark.slow
-def test_a_burst_of_a_minute_is_scanned_less_than_twice(front, aws):
-    """Of other bursts, and without counts: test_window_planner, whose model needs no server."""
-    offsets = [*range(0, 3_600_000, 720), *range(1_817_300, 1_877_300, 2)]
-    load(front, offsets)
-    answer = run_queries(aws, [ask(**counted(offsets))], row_limit=10_000)[0]
-    assert sorted(numbers(answer)) == list(range(len(offsets)))
-    assert answer.records_scanned <= 2 * len(offsets)
-
-
-def test_a_timeout_of_a_query_that_stays_whole_is_said(front, aws):
-    load(front, range(0, 3_600_000, 60_000))
-    front.timeout_over_s = 1000
-    answer = run_queries(aws, [ask("stats count(*)")])[0]
-    assert answer.truncated
-    assert answer.status == "Timeout"
 
 
 @pytest.mark.slow

@@ -1,24 +1,19 @@
 """Queues, functions, messages, alarms and changes as they are requested from an account."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from worlds.memory_queues import MemoryQueues
 from worlds.messages import messages_in
 from worlds.scripted_aws import ScriptedAws
 
-from watchme_analysis.aws_shapes.cloudtrail import LOOKED_UP_EVENTS
 from watchme_analysis.cloudwatch.account_state import (
     Scope,
     discover_scope,
-    lookup_changes,
     sample_messages,
 )
 from watchme_analysis.cloudwatch.session import NotFoundError
-from watchme_analysis.window import Window
 
-START = datetime(2025, 12, 11, 1, tzinfo=UTC)
-HOUR = Window(START, START + timedelta(hours=1))
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:"
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
@@ -189,23 +184,3 @@ def test_a_sample_ends_by_time_and_by_receives(call_s, number):
     assert receives <= 10 + 4 * (number + 100) / 10
     assert aws.now() - aws.began <= timedelta(seconds=120)
     assert aws.hidden == set()
-
-
-def test_changes_are_looked_up_from_a_week_before_by_the_name_of_each_call():
-    def events(LookupAttributes, **_):  # noqa: N803 - as boto3 names it
-        at = LOOKED_UP_EVENTS.index(LookupAttributes[0]["AttributeValue"])
-        # The first two names find the same event, which is returned once.
-        return {"Events": [{"EventId": max(1, at), "EventTime": START + timedelta(minutes=max(1, at))}]}
-
-    aws = ScriptedAws(lookup_events=events)
-    found = lookup_changes(aws, HOUR)["Events"]
-    assert [event["EventId"] for event in found] == list(range(len(LOOKED_UP_EVENTS) - 1, 0, -1))
-    assert aws.calls[0] == (
-        "cloudtrail:lookup_events",
-        {
-            "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": LOOKED_UP_EVENTS[0]}],
-            "StartTime": datetime(2025, 12, 4, 1, tzinfo=UTC),
-            "EndTime": HOUR.end,
-        },
-    )
-    assert len(aws.calls) == len(LOOKED_UP_EVENTS)

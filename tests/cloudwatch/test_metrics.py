@@ -1,4 +1,3 @@
-import random
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -12,7 +11,6 @@ from watchme_analysis.cloudwatch.metrics import (
     COLUMNS,
     Expression,
     Metric,
-    batches,
     fetch_metric_data,
     get_metrics,
     incident_metrics,
@@ -50,27 +48,6 @@ def test_every_point_comes_once_whatever_the_pages(account):
     assert series["m0"]["StatusCode"] == "Complete"
     assert series["m1"]["Values"] == []
     assert account.calls["GetMetricData"] == 5
-
-
-@pytest.mark.slow
-def test_batches_keep_within_the_limits_and_references_together():
-    spread = random.Random(2)
-    wanted = incident_metrics([f"q{n}" for n in range(120)], [], [])
-    queries = metric_queries(wanted, 3600)
-    for number in range(0, 900, 45):
-        other = spread.randrange(len(wanted))
-        queries.append({"Id": f"e{number}", "Expression": f"100 * m{number} / m{other}", "Period": 3600})
-    spread.shuffle(queries)
-    found = batches(queries, Window(NOW - timedelta(hours=2), NOW))
-    assert sorted(query["Id"] for batch in found for query in batch) == sorted(q["Id"] for q in queries)
-    assert max(map(len, found)) <= 500
-    for batch in found:
-        ids = {query["Id"] for query in batch}
-        for query in batch:
-            named = set(query.get("Expression", "").replace("*", " ").replace("/", " ").split())
-            assert {name for name in named if name.startswith("m")} <= ids
-    long = batches(metric_queries(wanted, 60), Window(NOW - timedelta(days=10), NOW))
-    assert all(len(batch) * 14_400 <= 100_800 for batch in long)
 
 
 @pytest.mark.slow
@@ -162,10 +139,6 @@ def test_a_token_that_no_longer_holds_starts_over(account):
         fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))
 
 
-def ids(*batched):
-    return [[query["Id"] for query in batch] for batch in batched]
-
-
 def test_metrics_of_a_queue_that_does_not_exist_are_not_complete(front):
     start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=5)
     wanted = incident_metrics(["no-such-queue"], [], [])
@@ -193,11 +166,6 @@ def test_points_that_are_no_longer_kept_are_not_missing(front):
     # With the period that it names, all are there or missing.
     coarse, how = get_metrics(Aws(rate_limits=FAST), [Metric(*SENT, "Sum")], window)
     assert (set(coarse.completeness), how.truncated) == ({"value", "missing"}, False)
-
-
-def test_metrics_of_another_account_name_it():
-    own, other = Metric("AWS/SQS", "Sent", (), "Sum"), Metric("AWS/SQS", "Sent", (), "Sum", "123456789012")
-    assert [query.get("AccountId") for query in metric_queries([own, other], 60)] == [None, "123456789012"]
 
 
 def test_settled_metrics_are_retrieved_once(account, tmp_path):

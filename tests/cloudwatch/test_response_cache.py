@@ -1,7 +1,5 @@
 """Responses on disk: which are used again, when, and what is stored."""
 
-import gzip
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +8,6 @@ from worlds.messages import messages_in
 from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.cloudwatch.response_cache import (
-    CacheEntry,
     CacheMissError,
     ResponseCache,
     account_cache,
@@ -22,37 +19,6 @@ from watchme_analysis.window import Window
 
 START = datetime(2025, 12, 11, 1, tzinfo=UTC)
 HOUR = Window(START, START + timedelta(hours=1))
-
-
-def files(folder):
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def test_an_entry_is_stored_by_account_and_identity(tmp_path):
-    store = ResponseCache(tmp_path, "123456789012/eu-west-1")
-    saved = store.save(["a", {"x": 1, "y": 2}], {"at": START, "text": "é"}, START)
-    assert saved == {"at": "2025-12-11T01:00:00+00:00", "text": "é"}
-    assert store.load(["a", {"y": 2, "x": 1}]) == CacheEntry(saved, START)
-    assert store.load(["b"]) is None
-    assert ResponseCache(tmp_path, "123456789012/eu-west-2").load(["a", {"x": 1, "y": 2}]) is None
-    (file,) = files(tmp_path)
-    assert file.parent.name == file.name[:2]
-    assert json.loads(gzip.decompress(file.read_bytes())) == {
-        "taken_at": "2025-12-11T01:00:00+00:00",
-        "value": saved,
-    }
-
-
-def test_a_damaged_entry_is_none(tmp_path):
-    store = ResponseCache(tmp_path, "here")
-    store.save(["a"], 1, START)
-    (file,) = files(tmp_path)
-    whole = file.read_bytes()
-    for damaged in (b"", b"text", whole[:-9], gzip.compress(b"{}"), gzip.compress(b"text")):
-        file.write_bytes(damaged)
-        assert store.load(["a"]) is None
-    file.write_bytes(whole)
-    assert store.load(["a"]) == CacheEntry(1, START)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from botocore.session import get_session
 
 from watchme_analysis.cloudwatch.insights.query_api import MAX_LIMIT, MAX_LOG_GROUPS, UNFINISHED_STATUSES
 from watchme_analysis.cloudwatch.metrics import MAX_POINTS, MAX_QUERIES, RETENTION
-from watchme_analysis.cloudwatch.session import ACTIONS, SAMPLING_ACTIONS, Aws, SessionTarget
+from watchme_analysis.cloudwatch.session import ACTIONS, SAMPLING_ACTIONS, Aws, SessionTarget, iam_policy
 from watchme_analysis.errors import ServiceError
 
 
@@ -81,3 +81,10 @@ def test_the_region_is_chosen_as_by_the_aws_cli(monkeypatch, variable, region):
     monkeypatch.setenv(variable, region)
     assert Aws().region == region
     assert Aws(SessionTarget(region="eu-north-1")).region == "eu-north-1"
+
+
+def test_the_policy_of_a_pull():
+    read, sample = iam_policy()["Statement"]
+    assert iam_policy(sampling=False)["Statement"] == [read]
+    assert (read["Action"], read["Resource"]) == (sorted(ACTIONS), "*")
+    assert sample["Action"] == ["sqs:ChangeMessageVisibility", "sqs:ReceiveMessage"]

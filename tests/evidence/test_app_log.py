@@ -119,48 +119,6 @@ def plain(frame):
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("ERROR:root:no", {"level": "ERROR", "logger": "root", "message": "no", "kind": "error"}),
-        ("INFO: x", {"level": "INFO", "message": "x", "kind": "application"}),
-        ("FATAL:    x", {"level": "FATAL", "message": "x", "kind": "error"}),
-        ("[1]", {"message": "[1]", "kind": "application"}),
-        ("{no json", {"message": "{no json", "kind": "application"}),
-        (
-            '{"level": 5, "pid": 99999999999999999999, "message": {"a": 1}}',
-            {
-                "message": '{"level": 5, "pid": 99999999999999999999, "message": {"a": 1}}',
-                "kind": "application",
-            },
-        ),
-        (
-            '{"log": "printed\\n", "stream": "stdout", "time": "2025-12-11T01:10:30.471Z"}',
-            {"time": TIME, "message": "printed", "kind": "application"},
-        ),
-        ('{"log": "x", "n": 1}', {"message": "x", "extra": '{"n": 1}', "kind": "application"}),
-        ("2025-99-11 01:10:30 x", {"message": "2025-99-11 01:10:30 x", "kind": "application"}),
-        ("2025-12-11 01:10:30.471 UTC x", {"time": TIME, "message": "x", "kind": "application"}),
-        (
-            '1.2.3.4 - "GET /" 200',
-            {
-                "message": '1.2.3.4 - "GET /" 200',
-                "kind": "access",
-                "client_addr": "1.2.3.4",
-                "method": "GET",
-                "path": "/",
-                "status": 200,
-            },
-        ),
-    ],
-)
-def test_lines_in_other_forms(tmp_path, line, expected):
-    (row,) = plain(read(tmp_path, line + "\n")[0])
-    for name in ("file", "line", "service"):
-        row.pop(name)
-    assert row == expected
-
-
-@pytest.mark.parametrize(
     ("line", "time"),
     [
         ("Dec 11 01:10:30 host python[29]: it failed", pd.NaT),

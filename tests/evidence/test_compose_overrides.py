@@ -1,12 +1,9 @@
 """A compose file and its override are read as the one that Docker makes of them."""
 
-from dataclasses import fields
-
 import pandas as pd
 import pytest
 
 from watchme_analysis.evidence.compose import (
-    HealthCheck,
     compose_services,
     parse_compose_commands,
     read_compose,
@@ -91,105 +88,6 @@ services:
     assert (api.health.test, api.health.interval_s) == ("curl localhost/health", 90)
     assert (worker.cpus, worker.networks, worker.restart) == (1.5, ("inner",), "no")
     assert (around.name, far.cpus) == ("round", 3)
-
-
-def test_every_setting_of_a_service(tmp_path):
-    text = """\
-services:
-  api:
-    container_name: api-1
-    network_mode: host
-    networks: [inner, outer]
-    ports:
-      - 8017:80
-      - 127.0.0.1:9000:90/udp
-      - "[::1]:9001:91"
-      - 92
-      - {target: 93, published: 9003, host_ip: 10.0.0.1}
-      - {target: 94}
-    cpus: "1.5"
-    mem_limit: 512mb
-    pids_limit: 100
-    ulimits: {nofile: {soft: 1024, hard: 2048}}
-    restart: unless-stopped
-    command: [uvicorn, "main:app"]
-    build: {context: ./svc}
-    healthcheck:
-      test: [CMD-SHELL, curl localhost]
-      interval: 1m30s
-      timeout: 5s
-      start_period: 500ms
-      retries: 5
-    environment: {A: 1, B: null}
-  plain: {image: x}
-  off: {healthcheck: {disable: true}}
-  none: {healthcheck: {test: [NONE]}}
-"""
-    api, plain, off, none = services(tmp_path, compose=text)
-    given = vars_of(api)
-    files = given.pop("files")
-    assert set(files.values()) == {"compose.yml"}
-    assert given == {
-        "name": "api",
-        "file": "compose.yml",
-        "container_name": "api-1",
-        "networks": ("inner", "outer"),
-        "network_mode": "host",
-        "ports": (
-            ("0.0.0.0", "8017", "80"),
-            ("127.0.0.1", "9000", "90"),
-            ("[::1]", "9001", "91"),
-            ("0.0.0.0", "", "92"),
-            ("10.0.0.1", "9003", "93"),
-            ("0.0.0.0", "", "94"),
-        ),
-        "cpus": 1.5,
-        "memory_bytes": 512 * 2**20,
-        "processes": 100.0,
-        "open_files": 1024.0,
-        "restart": "unless-stopped",
-        "command": "uvicorn main:app",
-        "started": '["uvicorn", "main:app"]',
-        "dockerfile": "svc/Dockerfile",
-        "build_context": "svc",
-        "health": HealthCheck("curl localhost", 90.0, 5.0, 0.5, 5),
-        "health_disabled": False,
-        "image_known": False,
-        "is_one_shot": False,
-        "environment": {"A": "1"},
-    }
-    # The first failing check at once: four more, 90 s apart; or each after 90 s and its time limit.
-    assert (api.health.soonest_s, api.health.latest_s) == (360.0, 475.0)
-    assert vars_of(plain) == {
-        "name": "plain",
-        "file": "compose.yml",
-        "container_name": "",
-        "networks": ("default",),
-        "network_mode": "",
-        "ports": (),
-        "cpus": None,
-        "memory_bytes": None,
-        "processes": None,
-        "open_files": None,
-        "restart": "no",
-        "command": "",
-        "started": "",
-        "dockerfile": "",
-        "build_context": "",
-        "health": None,
-        "health_disabled": False,
-        "image_known": False,
-        "is_one_shot": False,
-        "environment": {},
-        "files": {"image": "compose.yml"},
-    }
-    assert [(each.health, each.health_disabled) for each in (off, none)] == [(None, True)] * 2
-    (bare,) = services(tmp_path, compose="services:\n  a:\n    healthcheck: {retries: 0}\n")
-    assert bare.health == HealthCheck("", 30.0, 30.0, 0.0, 1)
-
-
-def vars_of(service):
-    return {field.name: getattr(service, field.name) for field in fields(service)}
 
 
 # From https://docs.docker.com/reference/compose-file/merge/, and the lists that it says are appended.

@@ -1,10 +1,9 @@
 """Metrics of a host: a row for each value, and what became none."""
 
 import pandas as pd
-import pytest
 from worlds.messages import messages_in
 
-from watchme_analysis.evidence.host_metrics import looks_like, read_host_metrics
+from watchme_analysis.evidence.host_metrics import read_host_metrics
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.text.message import message_of
 
@@ -58,19 +57,3 @@ def test_the_columns_metric_and_value(tmp_path):
     assert rows(frame) == [[FIRST, "cpu", 1.0], [SECOND, "rss", None]]
     assert set(frame["service"].fillna("")) == {""}
     assert [name for name, _ in notes_of(how.notes)] == ["note-samples", "note-columns-without-numbers"]
-
-
-@pytest.mark.parametrize(
-    ("header", "known"),
-    [
-        ("timestamp,cpu", True),
-        ("time,cpu", True),
-        ("timestamp", False),
-        ("cpu,rss", False),
-        ("timestamp,vantage,seconds", False),
-        ("", True),
-    ],
-)
-def test_headers_of_metrics(tmp_path, header, known):
-    (tmp_path / "metrics.csv").write_text(f"{header}\n" if header else "")
-    assert looks_like(RawFile(tmp_path, "metrics.csv")) is known

@@ -1,4 +1,3 @@
-import csv
 import os
 import signal
 import ssl
@@ -18,7 +17,7 @@ from watchme_analysis.cli.probe import probe as command
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence import prober
 from watchme_analysis.evidence.curl_script import curl_lines
-from watchme_analysis.evidence.prober import COLUMNS, append, fetch
+from watchme_analysis.evidence.prober import fetch
 from watchme_analysis.evidence.probes import read_probes
 from watchme_analysis.files.evidence_file import RawFile
 
@@ -29,9 +28,7 @@ SCRIPT = Path(prober.__file__)
 PARTS = {
     "/drip-head": (b"HTTP/1.1 200 OK\r\nX-Slow: ", 0.05, b"."),
     "/again": (b"", 0.05, b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "/endless": (b"HTTP/1.1 200 OK\r\n\r\n", 0.001, bytes(100_000)),
     "/long": (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n", 0.001, bytes(100_000)),
-    "/no-http": (b"\0\0\x12\n\x04",),
 }
 
 
@@ -45,35 +42,14 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/mute":
             self.server.released.wait(20)
             return
-        if self.path == "/drip":
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            while not self.server.released.wait(0.05):
-                self.wfile.write(b".")
-            return
         if self.path in PARTS:
-            first, *parts = PARTS[self.path]
+            first, every_s, part = PARTS[self.path]
             self.wfile.write(first)
-            while parts and not self.server.released.wait(parts[0]):
-                self.wfile.write(parts[1])
+            while not self.server.released.wait(every_s):
+                self.wfile.write(part)
             self.close_connection = True
             return
-        if self.path in ("/chunks", "/chunks-cut"):
-            self.send_response(200)
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            self.wfile.write(b"3\r\nabc\r\n" + (b"0\r\n\r\n" if self.path == "/chunks" else b"9\r\nab"))
-            self.close_connection = True
-            return
-        if self.path == "/unsized":
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(bytes(300_000))
-            self.close_connection = True
-            return
-        self.send_response({"/ill": 503, "/moved": 302}.get(self.path, 200))
-        self.send_header("Location", "/elsewhere")
+        self.send_response(503 if self.path == "/ill" else 200)
         self.send_header("Content-Length", "1000" if self.path == "/cut" else "2")
         self.end_headers()
         self.wfile.write(b"ok")
@@ -286,30 +262,6 @@ def test_the_curl_lines_hold_no_header_but_the_host_and_refuse_to_run_without_th
     assert ran(X_API_KEY="hunter2").returncode == 0
     (_, sent) = server.seen[-1]
     assert (len(server.seen), sent["Host"], sent["X-Api-Key"]) == (1, "api.example.com", "hunter2")
-
-
-def test_rows_are_appended_under_the_header_that_is_there(tmp_path):
-    path = tmp_path / "probes.csv"
-    row = {
-        "timestamp": "2025-12-11T01:00:00Z",
-        "vantage": "host",
-        "path": "/a,b",
-        "seconds": 0.25,
-        "status": None,
-    }
-    path.write_text("timestamp,vantage,path,status,seconds,error\n1,host,/x,200")
-    append(str(path), [row])
-    lines = list(csv.reader(path.read_text().splitlines()))
-    assert lines[1:] == [
-        ["1", "host", "/x", "200"],
-        ["2025-12-11T01:00:00Z", "host", "/a,b", "", "0.2500", ""],
-    ]
-    path.unlink()
-    append(str(path), [row])
-    assert path.read_text().startswith(",".join(COLUMNS) + "\n")
-    path.write_text("name,value\n")
-    with pytest.raises(ValueError, match="something else"):
-        append(str(path), [row])
 
 
 def test_a_target_that_hangs_is_never_probed_twice_at_once():

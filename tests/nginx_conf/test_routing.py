@@ -1,11 +1,7 @@
 import tempfile
-import urllib.request
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from worlds.nginx import NGINX, free_port, running, temp_paths
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import read_nginx_config
@@ -127,70 +123,6 @@ def test_the_host_chooses_the_server(directives):
 def test_no_directives_are_no_locations():
     assert effective_locations(empty("config_directives")).empty
     assert route(empty("config_directives"), "/health") is None
-
-
-LOCATIONS = [
-    "location / {HERE}",
-    "location /a {HERE}",
-    "location /a/ {HERE location /a/b {HERE location ~ c$ {HERE}} location = /a/b/ {HERE}}",
-    "location ^~ /a/b/c {HERE location ~ d {HERE}}",
-    "location = /a/b {HERE}",
-    "location ~ ^/a/(?<rest>.*)c {HERE}",
-    "location ~* /B/ {HERE}",
-    r"location ~ \.png$ {HERE}",
-    "location ^~ /static/ {HERE}",
-]
-
-
-@pytest.fixture(scope="module")
-def real_nginx(tmp_path_factory):
-    """Real nginx that names the location which serves a path, in every server another set of locations."""
-    if NGINX is None:
-        pytest.skip("nginx is not installed")
-    folder = tmp_path_factory.mktemp("nginx")
-    port = free_port()
-    names = []
-    servers = ""
-    for drop in range(len(LOCATIONS) + 1):
-        text = " ".join(entry for at, entry in enumerate(LOCATIONS) if at != drop)
-        while "HERE" in text:
-            text = text.replace("HERE", f'return 200 "{len(names)}";', 1)
-            names.append(len(names))
-        servers += f"server {{ listen 127.0.0.1:{port}; server_name s{drop}.example.com; {text} }}\n"
-    conf = (
-        f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; {temp_paths(folder)}\n{servers} }}\n"
-    )
-    directives = parsed(folder, conf)
-    with running(folder, port):
-        yield port, effective_locations(directives)
-
-
-@pytest.mark.nginx
-@settings(max_examples=150, deadline=None)
-@given(
-    server=st.integers(0, len(LOCATIONS)),
-    parts=st.lists(
-        st.sampled_from(["a", "b", "B", "c", "d", "x.png", "static", "", "..", "%62"]), max_size=5
-    ),
-)
-def test_locations_are_chosen_as_real_nginx_does(real_nginx, server, parts):
-    port, locations = real_nginx
-    path = "/" + "/".join(parts)
-    host = f"s{server}.example.com"
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host})
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            served = answer.read().decode()
-    except urllib.error.HTTPError as error:
-        # A path that leads above the root is a bad request; where no location fits, no file is found.
-        error.close()
-        served = str(error.code)
-    found = route(locations, path, host)
-    if served in ("403", "404"):
-        assert found["modifier"] == "server", (host, path)
-    elif served != "400":
-        assert found["directives"]["return"] == [["200", served]], (host, path)
 
 
 def test_normal_paths():
