@@ -1,16 +1,19 @@
 """The calls that the plan of each remedy may contain; a plan from a file with any other call is refused.
 
 A plan file may come from somebody else. So a remedy accepts the operations and parameters that it plans
-itself, on resources that the steps name and that are in the plan's account and region. Conditions only read.
+itself, those of ``allowed_calls.toml``, on resources that the steps name and that are in the plan's account
+and region. Conditions only read.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jmespath
 
@@ -30,160 +33,8 @@ from watchme_analysis.remedies.plan import (
 )  # fmt: skip
 from watchme_analysis.text.render import error_message
 
-# What a parameter may contain beside plain data.
-_PLAIN: frozenset[str] = frozenset()
-_KEPT = frozenset({REFERENCE})
-_FILE = frozenset({CONTENT})
-_READ = frozenset({READING})
-
-# Operations that only read, for the conditions of every plan.
-READINGS = frozenset(
-    (service, operation)
-    for service, operations in {
-        "cloudwatch": ("describe_alarms", "describe_alarm_history", "get_metric_data"),
-        "lambda": (
-            "get_alias", "get_event_source_mapping", "get_function_concurrency",
-            "get_function_configuration", "list_event_source_mappings",
-        ),
-        "logs": ("filter_log_events",),
-        "sns": ("get_topic_attributes", "list_subscriptions_by_topic"),
-        "sqs": ("get_queue_attributes", "get_queue_url", "list_queue_tags"),
-    }.items()
-    for operation in operations
-)  # fmt: skip
-
-_ALARM = dict.fromkeys(
-    (
-        "AlarmName", "AlarmDescription", "ActionsEnabled", "AlarmActions", "OKActions",
-        "InsufficientDataActions", "ActionConfiguration",
-    ),
-    _PLAIN,
-)  # fmt: skip
-_METRIC_ALARM = dict.fromkeys(
-    (
-        "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit",
-        "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
-        "EvaluateLowSampleCountPercentile", "Metrics", "ThresholdMetricId",
-        "EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval",
-    ),
-    _PLAIN,
-)  # fmt: skip
-_COMPOSITE_ALARM = dict.fromkeys(
-    ("AlarmRule", "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"),
-    _PLAIN,
-)
-_NEW_QUEUE = dict.fromkeys(
-    (
-        "VisibilityTimeout", "MessageRetentionPeriod", "MaximumMessageSize", "DelaySeconds",
-        "ReceiveMessageWaitTimeSeconds", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds",
-        "SqsManagedSseEnabled", "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope",
-        "FifoThroughputLimit", "Policy", "RedrivePolicy",
-    ),
-    _PLAIN,
-)  # fmt: skip
-_NEW_MAPPING = dict.fromkeys(
-    (
-        "EventSourceArn", "FunctionName", "BatchSize", "Enabled", "FilterCriteria", "FunctionResponseTypes",
-        "ScalingConfig", "MetricsConfig", "ProvisionedPollerConfig", "KMSKeyArn",
-    ),
-    _PLAIN,
-)  # fmt: skip
-
-_SETTINGS_READ = ("get_function_configuration", "get_function_concurrency", "list_event_source_mappings")
-
-
-def _others(*operations: str) -> dict[str, None]:
-    """Return calls that no plan contains: those of planning and verifying, and of remedies without a plan."""
-    return dict.fromkeys(operations)
-
-
-# Calls of each remedy by service, with the parameters of those that its plans may contain. A table is a
-# structure, a set names the values that are not plain data.
-_CALLS: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any] | None]]] = {
-    "alarms": {
-        "cloudwatch": {
-            "put_metric_alarm": _ALARM | _METRIC_ALARM,
-            "put_composite_alarm": _ALARM | _COMPOSITE_ALARM,
-            "delete_alarms": {"AlarmNames": _PLAIN},
-            "set_alarm_state": dict.fromkeys(("AlarmName", "StateValue", "StateReason"), _PLAIN),
-            **_others("describe_alarms", "describe_alarm_history"),
-        },
-        "lambda": _others("get_function_configuration", "list_event_source_mappings"),
-        "sns": {
-            "create_topic": {"Name": _PLAIN},
-            "delete_topic": {"TopicArn": _PLAIN},
-            "subscribe": dict.fromkeys(("TopicArn", "Protocol", "Endpoint"), _PLAIN),
-            **_others("get_topic_attributes", "list_subscriptions_by_topic"),
-        },
-        "sqs": _others("get_queue_url", "get_queue_attributes", "list_queues"),
-    },
-    "deploy": {
-        "lambda": {
-            "publish_version": {"FunctionName": _PLAIN, "CodeSha256": _PLAIN},
-            "update_function_code": {"FunctionName": _PLAIN, "ZipFile": _FILE},
-            "invoke": {"FunctionName": _PLAIN, "Qualifier": _KEPT, "LogType": _PLAIN, "Payload": _PLAIN},
-            "update_alias": {"FunctionName": _PLAIN, "Name": _PLAIN, "FunctionVersion": _KEPT},
-            **_others("get_alias", "get_function", "get_function_configuration"),
-        },
-        "logs": _others("filter_log_events"),
-    },
-    "fifo": {
-        "cloudwatch": _others("describe_alarms", "get_metric_data"),
-        "lambda": {
-            "create_event_source_mapping": _NEW_MAPPING,
-            "update_event_source_mapping": {"UUID": _READ, "Enabled": _PLAIN},
-            "update_function_configuration": {"FunctionName": _PLAIN, "Environment": {"Variables": _READ}},
-            **_others(*_SETTINGS_READ, "get_event_source_mapping"),
-        },
-        "sqs": {
-            "get_queue_attributes": {"QueueUrl": _PLAIN, "AttributeNames": _PLAIN},
-            "create_queue": {"QueueName": _PLAIN, "Attributes": _NEW_QUEUE},
-            "tag_queue": {"QueueUrl": _PLAIN, "Tags": _PLAIN},
-            "set_queue_attributes": {"QueueUrl": _PLAIN, "Attributes": {"RedriveAllowPolicy": _PLAIN}},
-            **_others("get_queue_url", "list_queue_tags"),
-        },
-    },
-    "settings": {
-        "lambda": {
-            "update_function_configuration": {"FunctionName": _PLAIN, "Timeout": _PLAIN},
-            "update_event_source_mapping": {"UUID": _PLAIN, "ScalingConfig": {"MaximumConcurrency": _PLAIN}},
-            "put_function_concurrency": {"FunctionName": _PLAIN, "ReservedConcurrentExecutions": _PLAIN},
-            "delete_function_concurrency": {"FunctionName": _PLAIN},
-            **_others(*_SETTINGS_READ, "get_event_source_mapping"),
-        },
-        "sqs": {
-            "set_queue_attributes": {
-                "QueueUrl": _PLAIN, "Attributes": {"VisibilityTimeout": _PLAIN, "RedrivePolicy": _PLAIN},
-            },
-            **_others("get_queue_url", "get_queue_attributes"),
-        },
-    },
-    "loadtest": {
-        "cloudwatch": _others("get_metric_data"),
-        "lambda": _others(*_SETTINGS_READ),
-        "logs": _others("filter_log_events"),
-        "sqs": _others("get_queue_url", "get_queue_attributes", "send_message"),
-    },
-    "redrive": {
-        "lambda": _others("list_event_source_mappings", "get_function_configuration"),
-        "logs": _others("filter_log_events"),
-        "sqs": _others(
-            "get_queue_url", "get_queue_attributes", "send_message", "receive_message",
-            "delete_message_batch", "change_message_visibility_batch",
-        ),
-    },
-    "queue archive": {
-        "sqs": _others(
-            "get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch"
-        ),
-    },
-    "queue purge": {
-        "sqs": _others(
-            "get_queue_url", "get_queue_attributes", "receive_message", "change_message_visibility_batch",
-            "delete_message_batch",
-        ),
-    },
-}  # fmt: skip
+# Names of a parameter and of the structures around it, such as ("Attributes", "Policy").
+_Path: TypeAlias = tuple[str, ...]
 
 # Read the policy of a queue that a new one takes over, the queue of the plan's mapping, and its DLQ.
 ACCESS_POLICY = "Attributes.Policy"
@@ -203,14 +54,31 @@ class _NotAllowedError(Exception):
         super().__init__(reason)
         self.reason, self.call, self.part = reason, call, part
 
+    def of_plan(self, path: Path, remedy: str) -> InputError:
+        """Return the error of the plan file."""
+        values = {"call": self.call.command_name, "reason": self.reason, "part": self.part}
+        return InputError(error_message("error-plan-call", path=path, remedy=remedy, **values))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
 
 def calls_of(remedy: str) -> tuple[Call, ...]:
     """Return the calls of planning, applying, verifying and undoing a remedy, for its IAM policy."""
-    return tuple(
-        Call(service, operation)
-        for service, operations in sorted(_CALLS[remedy].items())
-        for operation in sorted(operations)
-    )
+    own = _table()[remedy]
+    names = sorted({*own["calls"], *own.get("plan", ())})
+    return tuple(Call(service, operation) for service, operation in map(str.split, names))
+
+
+def _allowed_parameters(remedy: str) -> dict[str, dict[_Path, str]]:
+    """Return the parameters of each call that a plan may contain, with the stand-in that each may be."""
+    calls = _table().get(remedy, {}).get("plan", {})
+    return {
+        name: {tuple(path.split(".")): marker for path, _, marker in (each.partition(" ") for each in stated)}
+        for name, stated in calls.items()
+    }
 
 
 def _check_calls(plan: Plan, path: Path) -> None:
@@ -218,22 +86,17 @@ def _check_calls(plan: Plan, path: Path) -> None:
 
     The files that it uploads must be beside its own.
     """
-    allowed = {
-        (service, operation): parameters
-        for service, operations in _CALLS.get(plan.remedy, {}).items()
-        for operation, parameters in operations.items()
-        if parameters is not None
-    }
+    allowed = _allowed_parameters(plan.remedy)
     if not allowed:
         raise InputError(error_message("error-plan-remedy", path=path, remedy=plan.remedy))
     try:
         _check_readings(plan, plan.relies_on)
         for step in plan.steps:
-            _check_readings(plan, (*step.before, *step.until, *step.undo_before, *step.undo_until))
-            for call in (*([step.call] if step.call else ()), *step.undo):
-                if (call.service, call.operation) not in allowed:
+            _check_readings(plan, step.conditions)
+            for call in step.calls:
+                if call.api_name not in allowed:
                     raise _NotAllowedError("operation", call)
-                _check_parameters(call, call.parameters, allowed[call.service, call.operation], path)
+                _check_parameters(call, allowed[call.api_name], path)
                 _check_names(step, call)
                 _check_place(plan, call)
             _check_redrive_policy(step)
@@ -241,16 +104,7 @@ def _check_calls(plan: Plan, path: Path) -> None:
             _check_variables(plan, step)
             _check_actions(step)
     except _NotAllowedError as error:
-        raise InputError(
-            error_message(
-                "error-plan-call",
-                path=path,
-                remedy=plan.remedy,
-                call=f"{error.call.service} {error.call.operation.replace('_', '-')}",
-                reason=error.reason,
-                part=error.part,
-            )
-        ) from None
+        raise error.of_plan(path, plan.remedy) from None
 
 
 def read_plan(path: Path) -> Plan:
@@ -283,44 +137,44 @@ def check_conditions(conditions: Iterable[Condition], path: Path) -> None:
         When one makes another call.
     """
     for call in (condition.call for condition in conditions):
-        if (call.service, call.operation) not in READINGS:
-            name = f"{call.service} {call.operation.replace('_', '-')}"
-            raise InputError(
-                error_message(
-                    "error-plan-call", path=path, remedy="loadtest", call=name, reason="reading", part=""
-                )
-            )
+        if not _is_reading(call):
+            raise _NotAllowedError("reading", call).of_plan(path, "loadtest")
+
+
+def _is_reading(call: Call) -> bool:
+    return call.api_name in _table()["readings"]
 
 
 def _check_readings(plan: Plan, conditions: Iterable[Condition]) -> None:
-    for condition in conditions:
-        _check_reading(plan, condition.call)
+    for call in (condition.call for condition in conditions):
+        if not _is_reading(call):
+            raise _NotAllowedError("reading", call)
+        for marker in _markers(call.parameters):
+            if marker not in {REFERENCE, NOW}:
+                raise _NotAllowedError("parameter", call, marker)
+        _check_place(plan, call)
 
 
-def _check_reading(plan: Plan, call: Call) -> None:
-    if (call.service, call.operation) not in READINGS:
-        raise _NotAllowedError("reading", call)
-    for marker in _markers(call.parameters):
-        if marker not in {REFERENCE, NOW}:
-            raise _NotAllowedError("parameter", call, marker)
-    _check_place(plan, call)
-
-
-def _check_parameters(call: Call, parameters: Any, allowed: Mapping[str, Any], path: Path) -> None:
-    if not isinstance(parameters, Mapping):
-        raise _NotAllowedError("parameter", call, ", ".join(allowed))
-    for key, value in parameters.items():
-        rule = allowed.get(key)
-        if rule is None:
-            raise _NotAllowedError("parameter", call, key)
-        if isinstance(rule, Mapping):
-            _check_parameters(call, value, rule, path)
-            continue
-        markers = {*_markers(value)}
-        if not markers <= rule or (READING in rule and isinstance(value, Mapping) and not markers):
-            raise _NotAllowedError("parameter", call, key)
-        if CONTENT in markers and Path(value[CONTENT]).parent != path.resolve().parent:
+def _check_parameters(call: Call, allowed: Mapping[_Path, str], file: Path) -> None:
+    for path, value in _parameters(call.parameters, allowed):
+        stand_in, markers = allowed.get(path), {*_markers(value)}
+        is_overwritten = stand_in == READING and isinstance(value, Mapping) and not markers
+        if stand_in is None or not markers <= {stand_in} or is_overwritten:
+            raise _NotAllowedError("parameter", call, ".".join(path))
+        if CONTENT in markers and Path(value[CONTENT]).parent != file.resolve().parent:
             raise _NotAllowedError("file", call, str(value[CONTENT]))
+
+
+def _parameters(
+    stated: Mapping[str, Any], allowed: Iterable[_Path], above: _Path = ()
+) -> Iterator[tuple[_Path, Any]]:
+    """Yield the parameters of a call, those within the structures that are allowed."""
+    for key, value in stated.items():
+        path = (*above, key)
+        if isinstance(value, Mapping) and any(each[:-1] == path for each in allowed):
+            yield from _parameters(value, allowed, path)
+        else:
+            yield path, value
 
 
 def _markers(value: Any) -> Iterator[str]:
@@ -340,12 +194,11 @@ def _markers(value: Any) -> Iterator[str]:
 def _named(call: Call) -> list[str]:
     """Return the names of the resources that the parameters of a call state."""
     values = [call.parameters[key] for key in _NAMING if key in call.parameters]
-    if (call.service, call.operation) in {
-        ("lambda", "update_alias"),
-        ("lambda", "create_event_source_mapping"),
-    }:
-        # The name of an alias, and the function that a queue invokes, are beside the resource.
-        values = values[:1] if call.operation == "update_alias" else [call.parameters.get("EventSourceArn")]
+    # The name of an alias, and the function that a queue invokes, are beside the resource.
+    if call.api_name == "lambda update_alias":
+        values = values[:1]
+    elif call.api_name == "lambda create_event_source_mapping":
+        values = [call.parameters.get("EventSourceArn")]
     found: list[str] = []
     for value in values:
         found += [str(each) for each in (value if isinstance(value, list) else [value])]
@@ -358,7 +211,7 @@ def _check_names(step: Step, call: Call) -> None:
     known = {step.name, step.resource, resource_name(step.resource), function}
     readings = [*readings_in(call.parameters)]
     for each in (call, *readings):
-        if each is not call and (each.service, each.operation) not in READINGS:
+        if each is not call and not _is_reading(each):
             raise _NotAllowedError("reading", each)
         for name in _named(each):
             if name not in known:
@@ -397,7 +250,7 @@ def _is_in(plan: Plan, text: str) -> bool:
 
 def _check_redrive_policy(step: Step) -> None:
     """Check that a change of a redrive policy keeps its DLQ, and that the policy is read before."""
-    calls = [each for each in (step.call, *step.undo) if each and each.operation == "set_queue_attributes"]
+    calls = [each for each in step.calls if each.operation == "set_queue_attributes"]
     texts = [each.parameters.get("Attributes", {}).get("RedrivePolicy") for each in calls]
     if not any(texts):
         return
@@ -470,7 +323,7 @@ def _source_arns(plan: Plan) -> list[str]:
 def _check_variables(plan: Plan, step: Step) -> None:
     """Check that a change of environment variables changes one, to a queue of the plan."""
     queues = {each.resource for each in plan.steps}
-    for call in (*([step.call] if step.call else ()), *step.undo):
+    for call in step.calls:
         variables = call.parameters.get("Environment", {}).get("Variables")
         if variables is None:
             continue
@@ -497,7 +350,7 @@ def _check_actions(step: Step) -> None:
             continue
         if condition.select == f"{kind}[0] && {kind}[0].{DEFINED}":
             kept |= {str(each) for name in kinds for each in condition.value.get(name) or ()}
-    for call in (*([step.call] if step.call else ()), *step.undo):
+    for call in step.calls:
         for name in kinds:
             for action in call.parameters.get(name) or ():
                 if action not in kept and str(action).split(":")[2:3] != ["sns"]:

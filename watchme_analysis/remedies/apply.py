@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -160,19 +160,17 @@ def apply_plan(
                 journal.write(_PLAN, INTENDED, plan=plan.digest, remedy=plan.remedy)
         except SurpriseError as surprise:
             return ApplyResult("refused", (), message("plan-refused", why=surprise.sentence), journal.path)
-        if plan.undo_on_surprise and (why := _earlier_surprise(plan, journal)):
-            return _undo(plan, journal, aws, report, why)
-        for step in plan.steps:
-            try:
-                _do(step, journal, aws, report)
-            except SurpriseError as surprise:
-                said = _with_hint(surprise, step)
-                _record(journal, step, surprise.event, said)
-                report(step, said)
-                sentence = message("plan-stopped", step=Code(step.name), why=said)
-                if plan.undo_on_surprise:
-                    return _undo(plan, journal, aws, report, sentence)
-                return ApplyResult("stopped", done_steps(plan, journal), sentence, journal.path)
+        stopped = _earlier_surprise(plan, journal) if plan.undo_on_surprise else None
+        if stopped is None and (failed := _run_steps(plan.steps, journal, aws, report)):
+            step, why = failed
+            stopped = message("plan-stopped", step=Code(step.name), why=why)
+        if stopped is not None and plan.undo_on_surprise:
+            failed = _run_steps(undo_plan(plan, journal).steps, journal, aws, report)
+            if failed is None:
+                return ApplyResult("undone", (), message("plan-undone", why=stopped), journal.path)
+            stopped = message("plan-undo-failed", why=stopped, undo=failed[1])
+        if stopped is not None:
+            return ApplyResult("stopped", done_steps(plan, journal), stopped, journal.path)
         journal.write(_PLAN, DONE, plan=plan.digest, sentence=plan.title.to_dict())
         unseen = [step.name for step in plan.steps if journal.event(step.name) == _UNSEEN]
         sentence = message("plan-complete", count=len(plan.steps) - len(unseen))
@@ -181,10 +179,21 @@ def apply_plan(
         return ApplyResult("complete", done_steps(plan, journal), sentence, journal.path)
 
 
-def _with_hint(surprise: SurpriseError, step: Step) -> Message:
-    if step.hint is None or not isinstance(surprise, NeverError):
-        return surprise.sentence
-    return message("plan-hint", why=surprise.sentence, hint=step.hint)
+def _run_steps(
+    steps: Iterable[Step], journal: Journal, aws: Aws, report: Callable[[Step, Message], None]
+) -> tuple[Step, Message] | None:
+    """Do steps in their order; return the one that failed, with the reason."""
+    for step in steps:
+        try:
+            _do(step, journal, aws, report)
+        except SurpriseError as surprise:
+            said = surprise.sentence
+            if step.hint is not None and isinstance(surprise, NeverError):
+                said = message("plan-hint", why=said, hint=step.hint)
+            _record(journal, step, surprise.event, said)
+            report(step, said)
+            return step, said
+    return None
 
 
 def undo(
@@ -345,7 +354,7 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
             require(condition, aws, made)
     kept: dict[str, Any] = {}
     if step.call is not None and calls:
-        journal.write(step.name, INTENDED, call=_name(step.call).text, resource=step.resource)
+        journal.write(step.name, INTENDED, call=step.call.command_name, resource=step.resource)
         response = _called(step, step.call, aws, made)
         for select, wanted in step.expect.items():
             _expect(step.call, select, wanted, response)
@@ -367,7 +376,7 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
 
 def _record(journal: Journal, step: Step, event: str, said: Message | None = None, **more: Any) -> None:
     """Record what has become of a step, with the sentence for the table ``actions``."""
-    call = {"call": _name(step.call).text} if step.call is not None else {}
+    call = {"call": step.call.command_name} if step.call is not None else {}
     sentence = (said or step.why).to_dict()
     journal.write(step.name, event, **more, **call, resource=step.resource, sentence=sentence)
 
@@ -499,20 +508,6 @@ def _earlier_surprise(plan: Plan, journal: Journal) -> Message | None:
     return None
 
 
-def _undo(
-    plan: Plan, journal: Journal, aws: Aws, report: Callable[[Step, Message], None], why: Message
-) -> ApplyResult:
-    for step in undo_plan(plan, journal).steps:
-        try:
-            _do(step, journal, aws, report)
-        except SurpriseError as surprise:
-            _record(journal, step, surprise.event, surprise.sentence)
-            report(step, surprise.sentence)
-            sentence = message("plan-undo-failed", why=why, undo=surprise.sentence)
-            return ApplyResult("stopped", done_steps(plan, journal), sentence, journal.path)
-    return ApplyResult("undone", (), message("plan-undone", why=why), journal.path)
-
-
 def _results(journal: Journal) -> dict[str, Any]:
     """Return the values that the done steps kept, by ``STEP.NAME``, and when each was done."""
     found: dict[str, Any] = {}
@@ -573,7 +568,7 @@ def _reading(stated: Mapping[str, Any], aws: Aws) -> Any:
     found = jmespath.search(stated["select"], plain(_all_pages(call, aws, dict(call.parameters))))
     if found is None:
         raise NotFoundError(
-            error_message("error-plan-reading", call=_name(call).text, select=stated["select"])
+            error_message("error-plan-reading", call=call.command_name, select=stated["select"])
         )
     return {**found, **stated["with"]} if "with" in stated else found
 
@@ -590,7 +585,7 @@ def _content(stated: Mapping[str, Any]) -> bytes:
 
 
 def _name(call: Call) -> Code:
-    return Code(f"{call.service} {call.operation.replace('_', '-')}")
+    return Code(call.command_name)
 
 
 def _failure(call: Call, error: ServiceError) -> Message:

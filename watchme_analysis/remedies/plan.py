@@ -124,10 +124,20 @@ class Call(Stored):
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def api_name(self) -> str:
+        """Return service and operation by boto3's names, such as ``sqs set_queue_attributes``."""
+        return f"{self.service} {self.operation}"
+
+    @property
+    def command_name(self) -> str:
+        """Return service and operation as the AWS CLI names them, such as ``sqs set-queue-attributes``."""
+        return self.api_name.replace("_", "-")
+
+    @property
     def command(self) -> str:
         """Return the call as a command of the AWS CLI."""
         text = json.dumps(self.parameters, ensure_ascii=False)
-        return f"aws {self.service} {self.operation.replace('_', '-')} --cli-input-json {shell_word(text)}"
+        return f"aws {self.command_name} --cli-input-json {shell_word(text)}"
 
 
 @dataclass(frozen=True)
@@ -220,6 +230,16 @@ class Step(Stored):
     hint: Message | None = None
     undo_hint: Message | None = None
 
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Return the call, and those that undo the step."""
+        return (*([self.call] if self.call else ()), *self.undo)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Return the conditions of the step and of its undo."""
+        return (*self.before, *self.until, *self.undo_before, *self.undo_until)
+
 
 class StoredPlan(Stored):
     """A plan as a file, which states its format; errors name its kind."""
@@ -290,12 +310,8 @@ class Plan(StoredPlan):
     @property
     def calls(self) -> tuple[Call, ...]:
         """Return every call that applying, verifying or undoing the plan may make."""
-        conditions = [*self.relies_on]
-        found: list[Call] = []
-        for step in self.steps:
-            conditions += [*step.before, *step.until, *step.undo_before, *step.undo_until]
-            found += [*([step.call] if step.call else []), *step.undo]
-        made = [*(condition.call for condition in conditions), *found]
+        conditions = (*self.relies_on, *(each for step in self.steps for each in step.conditions))
+        made = (*(each.call for each in conditions), *(each for step in self.steps for each in step.calls))
         return (*made, *(each for call in made for each in readings_in(call.parameters)))
 
     def to_dict(self) -> dict[str, Any]:
