@@ -467,9 +467,10 @@ def require(holds: bool, what: str) -> None:
 
 def perform(order: dict[str, Any]) -> None:
     """Run the remedy of an order to its end."""
+    from watchme_analysis.queues.redrive_list import ListedMessage
     from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue, read_archive
     from watchme_analysis.remedies.queue_purge import purge_queue
-    from watchme_analysis.remedies.redrive import RedriveItem, RedriveLimits, RedriveTask, run_redrive
+    from watchme_analysis.remedies.redrive import RedriveLimits, RedriveTask, run_redrive
 
     if order["remedy"] in PLANS:
         order["outcome"] = apply_or_undo(order)
@@ -485,7 +486,7 @@ def perform(order: dict[str, Any]) -> None:
         order["outcome"] = f"{result.outcome}, {result.sentence.id}"
         return
     items = [
-        RedriveItem(
+        ListedMessage(
             json.dumps(
                 {
                     "QueueUrl": order["queue"],
@@ -496,6 +497,7 @@ def perform(order: dict[str, Any]) -> None:
                 }
             ),
             name,
+            "uploads",
         )
         for place, name in enumerate(order["ids"])
     ]  # fmt: skip

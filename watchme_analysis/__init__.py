@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from watchme_analysis.notebook import open_backlog as open_backlog
     from watchme_analysis.notebook import open_health as open_health
     from watchme_analysis.notebook import open_what_if as open_what_if
+    from watchme_analysis.remedies.redrive_plan import complete_redrive as complete_redrive
+    from watchme_analysis.remedies.redrive_plan import plan_redrive as plan_redrive
     from watchme_analysis.report.run import write_reports as write_reports
     from watchme_analysis.retrieval import Retrieval as Retrieval
     from watchme_analysis.services.diagnose import diagnose as diagnose
     from watchme_analysis.services.explain import explain as explain
     from watchme_analysis.services.pull import pull as pull
-    from watchme_analysis.services.redrive import complete_redrive as complete_redrive
-    from watchme_analysis.services.redrive import plan_redrive as plan_redrive
     from watchme_analysis.version import __version__ as __version__
     from watchme_analysis.window import Window as Window
 
@@ -81,7 +81,7 @@ _PUBLIC = {
     "retrieval": ("Retrieval",),
     "services.diagnose": ("diagnose",),
     "services.pull": ("pull",),
-    "services.redrive": (
+    "remedies.redrive_plan": (
         "plan_redrive",
         "complete_redrive",
     ),

@@ -9,8 +9,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from worlds.clocked_session import KilledError, Plan
+from worlds import dead_letters
+from worlds.clocked_session import Plan
+from worlds.dead_letters import QUEUE_CALLS, faults, kill_plans, session_of
 from worlds.drawn import drawn
+from worlds.kills import KilledError, kills
 from worlds.messages import messages_in
 from worlds.queue_service import EPOCH_S
 
@@ -20,14 +23,7 @@ from watchme_analysis.remedies.queue_purge import purge_queue, record_of
 
 READING = ReadingOptions(120)
 COUNTS_SETTLE_S = 60.0
-CALLS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueAttributes")
 ACTORS = ("peeks", "discards", "fails")
-FAULTS = st.dictionaries(
-    st.tuples(st.sampled_from(CALLS), st.integers(1, 4)),
-    st.sampled_from(("throttle", "error", "drop", "lose")),
-    max_size=3,
-)
-KILLS = st.none() | st.tuples(st.sampled_from(CALLS), st.integers(1, 4), st.sampled_from(("before", "after")))
 WORLDS = st.fixed_dictionaries(
     {
         "count": st.integers(0, 25),
@@ -39,36 +35,15 @@ WORLDS = st.fixed_dictionaries(
     }
 )
 # What happens during the run: who else acts after how many seconds, which calls fail, and when the run dies.
-RUNS = st.tuples(st.lists(st.tuples(st.floats(0, 200), st.sampled_from(ACTORS)), max_size=3), FAULTS, KILLS)
+ACTS = st.lists(st.tuples(st.floats(0, 200), st.sampled_from(ACTORS)), max_size=3)
+RUNS = st.tuples(ACTS, faults(QUEUE_CALLS), kill_plans(QUEUE_CALLS))
 
 
-class World:
+class World(dead_letters.World):
     """A DLQ with messages, and people who read it as well."""
 
     def __init__(self, server, count, seed, **account):
-        self.service = service = server.new(seed)
-        vars(service).update(account)
-        self.dlq = service.queue("uploads-dlq", retention_s=1_209_600)
-        self.source = service.queue("uploads", visibility_s=30, dlq=self.dlq)
-        for place in range(count):
-            self.fails(place)
-
-    def act(self, acts):
-        for after_s, actor in acts:
-            self.service.clock.at(self.service.clock.now + after_s, getattr(self, actor))
-
-    def peeks(self):
-        self.service.receive(self.dlq, 10, 30)
-
-    def discards(self):
-        for message in self.service.receive(self.dlq, 1, 30):
-            self.service.delete(self.dlq, message.handles[-1], "operator")
-
-    def fails(self, place="new"):
-        self.service.put_failed(self.dlq, self.source, json.dumps({"place": place}))
-
-    def deleted(self):
-        return {name for name, by in self.dlq.deleted.items() if by == "tool"}
+        super().__init__(server, [("work",)] * count, seed=seed, **account)
 
     def left(self, archive):
         """Return the archived messages in the queue that its counts must show.
@@ -89,7 +64,7 @@ def archived(world, session, path, plan=None):
     """Return the archive, None without one, and check that it lost nothing and claims nothing false."""
     before = set(world.dlq.messages)
     try:
-        archive = archive_queue(replace(session, plan=plan or Plan()), world.dlq.url, path, READING)
+        archive = archive_queue(session_of(session, plan), world.dlq.url, path, READING)
     except (ServiceError, KilledError):
         archive = None
     after = set(world.dlq.messages)
@@ -117,9 +92,8 @@ def test_archive_is_complete_or_states_what_may_be_missing(
 
 def purged(world, session, archive, plan=None):
     """Return the result of a purge, None if it was killed or failed, and check it and its record."""
-    aws = replace(session, plan=plan or Plan())
     try:
-        result = purge_queue(aws, world.dlq.url, archive, "test", reading=READING)
+        result = purge_queue(session_of(session, plan), world.dlq.url, archive, "test", reading=READING)
     except (ServiceError, KilledError):
         result = None
     deleted, gone = world.deleted(), set(archive.messages) - world.left(archive)
@@ -157,18 +131,41 @@ def test_purge_deletes_archived_messages_alone_and_counts_them(
     check_purge(World(queue_server, **world), clocked, tmp_path_factory.mktemp("purge") / "dlq.gz", run)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("call", CALLS)
-def test_killed_purge_is_completed_and_its_record_is_true(
-    queue_server, clocked, tmp_path_factory, call, moment
+def test_purge_killed_at_any_moment_is_completed_and_its_record_is_true(
+    queue_server, clocked, tmp_path, subtests
 ):
-    for number in (1, 2):
-        world = World(queue_server, 12, number)
-        archive = archived(world, clocked, tmp_path_factory.mktemp("purge") / "dlq.jsonl.gz")
-        purged(world, clocked, archive, Plan((call, number, moment)))
-        world.service.settle(READING.visibility_timeout_s)  # what the killed run hid is visible again
-        assert purged(world, clocked, archive).outcome == "complete"
-        assert world.deleted() == set(archive.messages)
+    begun = []
+
+    def begin(moment):
+        world = World(queue_server, 12, 1)
+        archive = archived(world, clocked, tmp_path / f"{moment}.gz")
+        begun.append((world, archive))
+        aws = session_of(clocked)
+        return lambda: purge_queue(aws, world.dlq.url, archive, "test", reading=READING)
+
+    for moment in kills(begin, real=None):
+        world, archive = begun[-1]
+        with subtests.test(moment=moment):
+            world.service.settle(READING.visibility_timeout_s)  # what the killed run hid is visible again
+            assert purged(world, clocked, archive).outcome == "complete"
+            assert world.deleted() == set(archive.messages)
+    assert moment > 5
+
+
+def test_archive_killed_at_any_moment_is_repeated(queue_server, clocked, tmp_path, subtests):
+    world = World(queue_server, 2, 1)
+
+    def begin(moment):
+        aws = session_of(clocked)
+        return lambda: archive_queue(aws, world.dlq.url, tmp_path / f"{moment}.gz", READING)
+
+    for moment in kills(begin, real=None):
+        path = tmp_path / f"{moment}.gz"
+        with subtests.test(moment=moment):
+            world.service.settle(READING.visibility_timeout_s)  # what the killed run hid is visible again
+            found = read_archive(path) if path.exists() else archived(world, clocked, path)
+            assert (len(found.messages), found.missed) == (2, ())
+    assert moment > 3
 
 
 class Meddling(Plan):
@@ -236,7 +233,7 @@ def test_purge_claims_nothing_before_the_counts_have_settled(queue_server, clock
             world.fails()
         said = []
         reading = replace(READING, report=said.append)
-        result = purge_queue(clocked, world.dlq.url, archive, "test", reading=reading)
+        result = purge_queue(session_of(clocked), world.dlq.url, archive, "test", reading=reading)
         deleted_s = [EPOCH_S + at for at, _, what, *_ in world.service.history if what == "deleted"]
         assert world.service.clock.now - max([began_s, *deleted_s]) >= COUNTS_SETTLE_S
         assert (result.deleted, result.uncertain, len(result.left)) == (count, (), late)

@@ -12,88 +12,27 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from worlds import queue_service
-from worlds.clocked_session import KilledError, Plan
+from worlds.clocked_session import Plan
+from worlds.dead_letters import QUEUE_CALLS, World, faults, kill_plans, session_of
 from worlds.drawn import drawn
+from worlds.kills import KilledError, kills
 
+from watchme_analysis.case.actions import actions_in
 from watchme_analysis.config import WorkItemSettings
-from watchme_analysis.remedies.redrive import RedriveItem, RedriveLimits, RedriveTask, run_redrive
-from watchme_analysis.storage.journal import open_journal
+from watchme_analysis.remedies.redrive import RedriveLimits, message_key, run_redrive
+from watchme_analysis.storage.journal import open_journal, read_journal
 
 # Time is virtual, but each reading of the log is a call over HTTP.
 LIMITS = RedriveLimits(visibility_timeout_s=120, confirm_within_s=180.0, poll_s=10.0)
 PROCESSED = {"deleted", "gone", "processed"}
-CALLS = (
-    "SendMessage", "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "FilterLogEvents",
-    "GetQueueAttributes",
-)  # fmt: skip
-
-
-class World:
-    """A queue with its DLQ and its function, and the messages to redrive."""
-
-    def __init__(self, server, scripts, *, actors=(), seed=0, function=(), **account):
-        self.service = service = server.new(seed)
-        vars(service).update(account)
-        self.dlq = service.queue("uploads-dlq", retention_s=1_209_600)
-        self.source = service.queue("uploads", visibility_s=30, dlq=self.dlq, most_receives=3)
-        bodies = [json.dumps({"device": f"device-{place}", "place": place}) for place in range(len(scripts))]
-        self.scripts = dict(zip(bodies, scripts, strict=True))
-        self.planned = {service.put_failed(self.dlq, self.source, body).id: body for body in bodies}
-        service.function("worker", self.source, behaviour=self.behaviour, **dict(function))
-        for at_s, actor in actors:
-            service.clock.at(service.clock.now + at_s, getattr(self, actor))
-
-    def behaviour(self, body, attempt):
-        script = self.scripts.get(body, ("work",))
-        return script[min(attempt, len(script)) - 1]
-
-    def task(self):
-        items = tuple(
-            RedriveItem(
-                json.dumps({"QueueUrl": self.source.url, "MessageBody": body, "MessageAttributes": {}}), name
-            )
-            for name, body in self.planned.items()
-        )
-        return RedriveTask(self.source.url, items, self.dlq.url)
-
-    # Other people and consumers.
-
-    def peeks(self):
-        self.service.receive(self.dlq, 10, 30)
-
-    def resends(self):
-        for message in self.service.receive(self.dlq, 1, 30):
-            self.service.send(self.source, message.body, sender="operator")
-            self.service.delete(self.dlq, message.handles[-1], "operator")
-
-    def discards(self):
-        for message in self.service.receive(self.dlq, 1, 30):
-            self.service.delete(self.dlq, message.handles[-1], "operator")
-
-    def consumes(self):
-        for message in self.service.receive(self.source, 2):
-            self.service.processed[message.body] += 1
-            self.service.note(self.source, "processed", message, "consumer")
-            self.service.delete(self.source, message.handles[-1], "consumer")
-
-    def holds(self):
-        self.service.receive(self.source, 2)
-
-    def arrives(self):
-        self.service.send(self.source, json.dumps({"device": "new"}))
-
-    def fails(self):
-        self.service.put_failed(self.dlq, self.source, json.dumps({"device": "failed"}), ago_s=1.0)
-
-
+CALLS = (*QUEUE_CALLS, "SendMessage", "FilterLogEvents")
 ACTORS = ("peeks", "resends", "discards", "consumes", "holds", "arrives", "fails")
 
 
 def redrive(world, session, journal, plan=None, limits=LIMITS, **options):
     """Return the audit of a run, None if it was killed, and check what it claims at its end."""
-    aws = replace(session, plan=plan or Plan(), actions=set())
     try:
-        audit = run_redrive(world.task(), journal, aws, limits, **options)
+        audit = run_redrive(world.task(), journal, session_of(session, plan), limits, **options)
     except KilledError:
         return None
     check_audit(world, audit, is_same_work="work_items" in options)
@@ -143,18 +82,12 @@ FUNCTIONS = st.fixed_dictionaries(
         "environments": st.sampled_from((1, 2)),
     }
 )
-FAULTS = st.dictionaries(
-    st.tuples(st.sampled_from(CALLS), st.integers(1, 4)),
-    st.sampled_from(("throttle", "error", "drop", "lose")),
-    max_size=3,
-)
-KILLS = st.none() | st.tuples(st.sampled_from(CALLS), st.integers(1, 4), st.sampled_from(("before", "after")))
 WORLDS = st.fixed_dictionaries(
     {
         "scripts": st.lists(WORKS, min_size=1, max_size=4) | st.lists(BEHAVIOURS, min_size=1, max_size=4),
         "function": FUNCTIONS,
         "actors": st.lists(st.tuples(st.floats(0, 120), st.sampled_from(ACTORS)), max_size=3),
-        "faults": FAULTS,
+        "faults": faults(CALLS),
         "seed": st.integers(0, 1000),
         "sparse": st.booleans(),
         "partial": st.sampled_from((0.0, 0.3)),
@@ -177,7 +110,7 @@ def check_runs(world, session, journal, kill):
 
 
 @settings(max_examples=25)
-@given(world=WORLDS, kill=KILLS)
+@given(world=WORLDS, kill=kill_plans(CALLS))
 def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_path_factory, world, kill):
     check_runs(
         World(queue_server, **world), clocked, tmp_path_factory.mktemp("redrive") / "journal.jsonl", kill
@@ -186,7 +119,7 @@ def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_pat
 
 @pytest.mark.fuzz
 @drawn(least=300, per_s=0.3)
-@given(world=WORLDS, kill=KILLS)
+@given(world=WORLDS, kill=kill_plans(CALLS))
 def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, world, kill):
     check_runs(
         World(queue_server, **world), clocked, tmp_path_factory.mktemp("redrive") / "journal.jsonl", kill
@@ -250,23 +183,31 @@ def test_healthy_function_ends_complete(queue_server, clocked, tmp_path, names, 
     audit = redrive(world, clocked, tmp_path / "journal.jsonl")
     assert audit.outcome == "complete", audit
     assert not world.dlq.messages and set(world.service.processed.values()) == {1}
+    assert all(row.request_id and row.sent_as and row.in_dlq is False for row in audit.rows)
+    actions = actions_in(read_journal(tmp_path / "journal.jsonl"), "redrive")
+    assert [row["outcome"] for row in actions].count("deleted") == 12
     check_messages(world)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("call", CALLS)
-def test_killed_run_of_healthy_function_is_completed(queue_server, clocked, tmp_path_factory, call, moment):
-    for number in (1, 2):
-        journal = tmp_path_factory.mktemp("redrive") / "journal.jsonl"
-        world = World(queue_server, [("work",)] * 2, function={"names": "after"})
-        redrive(world, clocked, journal, Plan((call, number, moment)))
-        again = redrive(world, clocked, journal)  # at once, while the killed run still hides messages
-        assert not {"hidden", "not-received"} & {row.reason for row in again.rows}, (number, again.rows)
-        audit = redrive(world, clocked, journal, retry_unconfirmed=True)
-        assert audit.outcome == "complete", (number, audit.rows)
-        check_messages(world)
-        # A message that was being sent may have been sent, and is then sent once more on demand.
-        assert sum(world.service.processed.values()) <= 3
+def test_run_killed_at_any_moment_is_completed(queue_server, clocked, tmp_path, subtests):
+    worlds = []
+
+    def begin(moment):
+        worlds.append(World(queue_server, [("work",)] * 2, function={"names": "after"}))
+        aws = session_of(clocked)
+        return lambda: run_redrive(worlds[-1].task(), tmp_path / f"j{moment}", aws, LIMITS)
+
+    for moment in kills(begin, real=None):
+        world, journal = worlds[-1], tmp_path / f"j{moment}"
+        with subtests.test(moment=moment):
+            again = redrive(world, clocked, journal)  # at once, while the killed run still hides messages
+            assert not {"hidden", "not-received"} & {row.reason for row in again.rows}, again.rows
+            audit = redrive(world, clocked, journal, retry_unconfirmed=True)
+            assert audit.outcome == "complete", audit.rows
+            check_messages(world)
+            # A message that was being sent may have been sent, and is then sent once more on demand.
+            assert sum(world.service.processed.values()) <= 3
+    assert moment > 10
 
 
 EVENTS = st.lists(
@@ -291,7 +232,9 @@ def test_journal_of_somebody_else_proves_nothing(
             sent_as = str(uuid.uuid4())
             for said in events:
                 more = {"as": sent_as} if said == "sent" else {}
-                journal.write(item.key, said, id=item.message_id, queue=world.source.url, **more)
+                journal.write(
+                    message_key(item.line), said, id=item.message_id, queue=world.source.url, **more
+                )
     for _ in range(discarded):
         world.discards()
     audit = redrive(world, clocked, path)
@@ -308,10 +251,10 @@ def test_id_of_another_processed_message_proves_nothing(queue_server, clocked, t
     item = world.task().items[0]
     with open_journal(tmp_path / "j", clocked.now) as journal:
         about = {"id": item.message_id, "queue": world.source.url}
-        journal.write(item.key, "sending", **about)
-        journal.write(item.key, "sent", **about, **{"as": other.id})
+        journal.write(message_key(item.line), "sending", **about)
+        journal.write(message_key(item.line), "sent", **about, **{"as": other.id})
         if last != "sent":
-            journal.write(item.key, last, **about)
+            journal.write(message_key(item.line), last, **about)
     row = redrive(world, clocked, tmp_path / "j").rows[0]
     assert (row.state, row.in_dlq) == ("sent", True), row
     check_messages(world)

@@ -5,10 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watchme_analysis.cloudwatch.session import Aws
-
-
-class KilledError(BaseException):
-    """The process ends here; nothing may catch it."""
+from worlds.kills import KilledError
 
 
 class Plan:

@@ -54,9 +54,9 @@ def kills(begin, *, first=1, real=3, every=1):
 
     ``begin(moment)`` prepares a run and returns the function to kill; the last run ends by itself. Runs end
     by an exception that nothing may catch, and at the moment ``real`` by SIGKILL in a process of their own,
-    which costs more and must leave the same behind. With ``every``, one of so many moments is taken, from one
-    of the first by the seed on, and ``real`` is the first of them. A step has three moments as a rule, so
-    every third would be the same one each time.
+    which costs more and must leave the same behind; None for runs that share state with the test. With
+    ``every``, one of so many moments is taken, from one of the first by the seed on, and ``real`` is the
+    first of them. A step has three moments as a rule, so every third would be the same one each time.
     """
     if every > 1:
         first += SEED % every

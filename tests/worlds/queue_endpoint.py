@@ -11,6 +11,9 @@ from urllib.parse import parse_qs, unquote
 
 from worlds.queue_service import ACCOUNT, MOST_HIDDEN_S, REGION, Refused, Service
 
+# Bytes of the longest message, and logical data types of attributes, which a label may follow.
+MOST_BYTES = 1_048_576
+_DATA_TYPE = re.compile(r"(String|Number|Binary)(\.|$)")
 _SNAKE = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -71,6 +74,9 @@ class Operations:
             raise Refused(
                 "InvalidMessageContents", "The message contains characters outside the allowed set."
             )
+        kinds = [each.get("DataType", "") for each in asked.get("MessageAttributes", {}).values()]
+        if len(body.encode()) > MOST_BYTES or any(not _DATA_TYPE.match(each) for each in kinds):
+            raise Refused("InvalidParameterValue", "too long, or an attribute of another type")
         if asked.get("DelaySeconds") or asked.get("MessageGroupId"):
             raise Refused("InvalidParameterValue", "not imitated")
         made = self.account.send(queue, body, asked.get("MessageAttributes"), sender=self.account.sender)

@@ -47,7 +47,7 @@ from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.redrive import RedriveAudit
-    from watchme_analysis.services.redrive import RedrivePlan
+    from watchme_analysis.remedies.redrive_plan import RedrivePlan
 
 INCOMPLETE = 1
 # Largest number of message ids in an output line.
@@ -230,7 +230,7 @@ def _check_region(plan: RedrivePlan, region: str | None) -> None:
 
 def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> RedrivePlan:
     """Return the plan of a case, of a file, or of work without messages."""
-    from watchme_analysis.services.redrive import plan_from_file, plan_of_work, plan_redrive
+    from watchme_analysis.remedies.redrive_plan import plan_from_file, plan_of_work, plan_redrive
 
     source, template = options.pop("source"), options.pop("template")
     chosen = {name: options.pop(name) for name in ("include_unknown", "same_work")}
@@ -250,7 +250,7 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
 def _complete(plan: RedrivePlan, options: dict[str, Any], output: Output, out: Printer) -> int:
     """Print the plan of a complete redrive; with --apply, carry it out and print the audit."""
     from watchme_analysis.remedies.redrive import RedriveLimits
-    from watchme_analysis.services.redrive import complete_redrive, known_rate, plan_sentences
+    from watchme_analysis.remedies.redrive_plan import complete_redrive, known_rate, plan_sentences
 
     limits = RedriveLimits(
         rate_per_s=options["rate"] or known_rate(plan) or DEFAULT_RATE_PER_S,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,54 +23,60 @@ _MOST_ATTRIBUTES = 10
 
 @dataclass(frozen=True)
 class ListedMessage:
-    """The message and the work that a line of the list stands for.
+    """A message to redrive, and the work that it stands for.
 
-    ``message_id`` is that in the DLQ; None for a message that is in no queue. ``work_key`` is the day or
+    ``line`` is a JSON object in the input format of ``aws sqs send-message --cli-input-json``, and
+    ``message_id`` the id in the DLQ; None for a message that is in no queue. ``work_key`` is the day or
     moment as the message states it; item and key are None when it names none.
     """
 
+    line: str
     message_id: str | None
     queue: str
-    dlq: str | None
-    work_item: str | None
-    work_key: str | None
+    dlq: str | None = None
+    work_item: str | None = None
+    work_key: str | None = None
 
 
 @dataclass(frozen=True)
 class RedriveList:
-    """Messages to redrive, and the number of DLQ messages left out by reason.
+    """Messages to redrive, and those that were left out.
 
     Attributes
     ----------
-    lines
-        JSON objects in the input format of ``aws sqs send-message --cli-input-json``.
-    left_out
-        Reasons with the number of DLQ messages left out for each: ``processed``, ``no-body``,
-        ``unknown-outcome``, ``cannot-succeed`` or ``same-work``.
+    listed
+        The messages, in the order in which they are sent.
     without_url
         Queues of unknown account and region, whose URL has to be filled in.
     may_have_run
-        Number of lines whose work may have been done: the log or the counters suggest it, a throttled or
-        repeated delivery can have succeeded after its message was moved to the DLQ, or the log leaves open
-        whether the called service did the work.
+        Number of listed messages whose work may have been done: the log or the counters suggest it, a
+        throttled or repeated delivery can have succeeded after its message was moved to the DLQ, or the log
+        leaves open whether the called service did the work.
     same_work
         Keys whose values make two messages the same work; none by default.
-    listed
-        Message and work of each line.
     excluded
-        Queue, message id and reason of each message that was left out.
+        Queue, message id and reason of each message that was left out: ``processed``, ``no-body``,
+        ``unknown-outcome``, ``cannot-succeed`` or ``same-work``.
     urls
         Queue or DLQ, and its URL, as far as they are known.
     """
 
-    lines: tuple[str, ...]
-    left_out: tuple[tuple[str, int], ...]
+    listed: tuple[ListedMessage, ...]
     without_url: tuple[str, ...] = ()
     may_have_run: int = 0
     same_work: tuple[str, ...] = ()
-    listed: tuple[ListedMessage, ...] = ()
     excluded: tuple[tuple[str, str, str], ...] = ()
     urls: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def left_out(self) -> tuple[tuple[str, int], ...]:
+        """Return the number of DLQ messages that were left out for each reason."""
+        return tuple(sorted(Counter(reason for *_, reason in self.excluded).items()))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return the line of each listed message."""
+        return tuple(each.line for each in self.listed)
 
     @property
     def text(self) -> str:
@@ -99,10 +106,9 @@ def messages_to_redrive(
         dead = dead[dead["queue"] == queue]
     dead = dead.sort_values(["sent_at", "message_id"], kind="stable")
     urls, given = _urls(tables), _given_attributes(tables)
-    lines: list[str] = []
-    reasons: dict[str, int] = {}
     named: set[tuple[str, str]] = set()
-    listed, excluded = [], []
+    listed: list[ListedMessage] = []
+    excluded: list[tuple[str, str, str]] = []
     settings, processed = work_item_settings(tables), work_done(tables).stated
     dlqs = {pipeline.queue: pipeline.dlq for pipeline in pipelines(tables)}
     may_repeat = {item.pipeline.queue for item in analyse_queues(tables) if item.may_have_run}
@@ -116,31 +122,28 @@ def messages_to_redrive(
             include_unknown=include_unknown,
         )
         if reason is not None:
-            reasons[reason] = reasons.get(reason, 0) + 1
             excluded.append((str(row["queue"]), str(row["message_id"]), reason))
             continue
         if work is not None:
             named.add(work)
         may_have_run += row["queue"] in may_repeat or bool(_known(row["processed"]) and row["processed"])
-        listed.append(_listed(row, dlqs.get(row["queue"]), settings))
-        lines.append(_line({**row, "message_attributes": given.get(row["message_id"])}, urls))
-    used = set(dead["queue"]) if lines else set()
+        line = _line({**row, "message_attributes": given.get(row["message_id"])}, urls)
+        listed.append(_listed(line, row, dlqs.get(row["queue"]), settings))
+    used = set(dead["queue"]) if listed else set()
     return RedriveList(
-        tuple(lines),
-        tuple(sorted(reasons.items())),
+        tuple(listed),
         tuple(sorted(used - set(urls))),
         may_have_run,
         tuple(same_work),
-        tuple(listed),
         tuple(excluded),
         tuple(urls.items()),
     )
 
 
-def _listed(row: dict[str, Any], dlq: str | None, settings: WorkItemSettings) -> ListedMessage:
+def _listed(line: str, row: dict[str, Any], dlq: str | None, settings: WorkItemSettings) -> ListedMessage:
     known = {name: str(row[name]) for name in ("work_item", "work_time", "work_date") if _known(row[name])}
     key = key_in_body(str(row["body"]), settings) or known.get("work_time") or known.get("work_date")
-    return ListedMessage(str(row["message_id"]), str(row["queue"]), dlq, known.get("work_item"), key)
+    return ListedMessage(line, str(row["message_id"]), str(row["queue"]), dlq, known.get("work_item"), key)
 
 
 def _reason(row: dict[str, Any], *, is_processed: bool, is_listed: bool, include_unknown: bool) -> str | None:

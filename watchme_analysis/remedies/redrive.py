@@ -33,7 +33,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,6 +43,7 @@ from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.queues.redrive_list import ListedMessage
 from watchme_analysis.redact import shortened
 from watchme_analysis.remedies.apply import UNKNOWN, SurpriseError, call_once, check_place
 from watchme_analysis.remedies.plan import Call
@@ -110,25 +111,6 @@ _NO_KEYS, _NO_WORDS = WorkItemSettings(), LogWords()
 
 
 @dataclass(frozen=True)
-class RedriveItem:
-    """A message to redrive.
-
-    ``line`` is the input of ``send-message`` as JSON, ``message_id`` the id in the DLQ (None if it is in
-    none), and ``work_key`` the day or moment of the work item as the message states it.
-    """
-
-    line: str
-    message_id: str | None = None
-    work_item: str | None = None
-    work_key: str | None = None
-
-    @property
-    def key(self) -> str:
-        """Return the key of the message in the journal."""
-        return message_key(self.line)
-
-
-@dataclass(frozen=True)
 class RedriveTask:
     """Messages of one queue to redrive, in the order in which they are sent.
 
@@ -138,7 +120,7 @@ class RedriveTask:
     """
 
     queue_url: str
-    items: tuple[RedriveItem, ...]
+    items: tuple[ListedMessage, ...]
     dlq_url: str | None = None
     excluded: Mapping[str, str] = field(default_factory=dict)
     function: str | None = None
@@ -294,8 +276,12 @@ class EarlierRuns:
 
 
 def pending_messages(
-    lines: Iterable[str], journal: Journal, *, retry_unconfirmed: bool = False, retry_rejected: bool = False
-) -> tuple[list[str], EarlierRuns]:
+    items: Iterable[ListedMessage],
+    journal: Journal,
+    *,
+    retry_unconfirmed: bool = False,
+    retry_rejected: bool = False,
+) -> tuple[list[ListedMessage], EarlierRuns]:
     """Return the messages that a redrive would send, and what became of the others.
 
     Raises
@@ -305,17 +291,17 @@ def pending_messages(
     """
     _check_owner(journal)
     pending, earlier = [], EarlierRuns()
-    for line in lines:
-        entry = journal.last.get(message_key(line), {})
-        event = entry.get("event")
+    for item in items:
+        entry = journal.last.get(message_key(item.line), {})
+        event, name = entry.get("event"), item.message_id or _UNNAMED
         if event in {SENT, *_DONE, FAILED} and not (retry_unconfirmed and event in {SENT, FAILED}):
             earlier.sent += 1
-        elif event == SENDING and not retry_unconfirmed and not _is_deduplicated(line, entry["at"]):
-            earlier.unconfirmed.append(_stated_id(line))
+        elif event == SENDING and not retry_unconfirmed and not _is_deduplicated(item, entry, journal):
+            earlier.unconfirmed.append(name)
         elif event == REJECTED and not retry_rejected:
-            earlier.rejected.append((_stated_id(line), str(entry.get("reason", "unknown"))))
+            earlier.rejected.append((name, str(entry.get("reason", "unknown"))))
         else:
-            pending.append(line)
+            pending.append(item)
     return pending, earlier
 
 
@@ -337,52 +323,33 @@ def seal_of(key: str, sent_as: str | None = None) -> str:
     return seal(f"{key} {sent_as}", os.environ)
 
 
-def _is_deduplicated(line: str, sent_at: str) -> bool:
-    """Return whether SQS still discards duplicates of a message by its deduplication id."""
-    age = datetime.now(UTC) - datetime.fromisoformat(sent_at)
-    return "MessageDeduplicationId" in json.loads(line) and age < _DEDUPLICATED
-
-
-def _stated_id(line: str) -> str:
-    """Return the id that a message had in the DLQ, or a placeholder when it was not recorded."""
-    attribute = json.loads(line)["MessageAttributes"].get("resent_message_id", {})
-    return str(attribute.get("StringValue", _UNNAMED))
+def _is_deduplicated(item: ListedMessage, entry: Mapping[str, Any], journal: Journal) -> bool:
+    """Return whether SQS still discards duplicates of a message that may have been sent."""
+    age = journal.now() - datetime.fromisoformat(entry["at"])
+    return "MessageDeduplicationId" in json.loads(item.line) and age < _DEDUPLICATED
 
 
 # Queues and messages
 
 
-@dataclass(frozen=True)
-class Target:
-    """A queue that messages are sent to; for a URL of an unusual form, account and region are unknown."""
+def place_of(url: str) -> tuple[str, str, str]:
+    """Return name, account and region of a queue URL; of a URL of an unusual form, both are unknown."""
+    path = _URL.match(url)
+    queue, account = (path["queue"], path["account"]) if path else (url, UNKNOWN)
+    return queue, account, region_of(url) or UNKNOWN
 
-    queue: str
-    account: str
-    region: str
 
-    @classmethod
-    def of(cls, url: str) -> Target:
-        """Return the target of a queue URL."""
-        path = _URL.match(url)
-        queue, account = (path["queue"], path["account"]) if path else (url, UNKNOWN)
-        return cls(queue, account, region_of(url) or UNKNOWN)
-
-    @property
-    def sentence(self) -> Message:
-        """Return the sentence that states account and region."""
-        return message(
-            "redrive-plan-place",
-            queue=Resource(self.queue),
-            account=Resource(self.account),
-            region=Resource(self.region),
-        )
+def place_sentence(queue: str, account: str, region: str) -> Message:
+    """Return the sentence that states where a queue is."""
+    places = {"queue": queue, "account": account, "region": region}
+    return message("redrive-plan-place", **{name: Resource(value) for name, value in places.items()})
 
 
 def _function(mapping: Mapping[str, Any]) -> str:
     return resource_name(str(mapping.get("FunctionArn")))
 
 
-def _parameters(item: RedriveItem) -> dict[str, Any]:
+def _parameters(item: ListedMessage) -> dict[str, Any]:
     """Return the parameters of ``send_message``, with binary attributes decoded from base64 to bytes.
 
     Raises
@@ -404,7 +371,7 @@ def _parameters(item: RedriveItem) -> dict[str, Any]:
     if "MessageDeduplicationId" in parameters:
         # Another id than that of the sender, since SQS accepts, but does not deliver, a message whose id it
         # has seen within five minutes; and the same at each attempt.
-        parameters["MessageDeduplicationId"] = f"redrive-{item.key}"
+        parameters["MessageDeduplicationId"] = f"redrive-{message_key(item.line)}"
     return parameters  # type: ignore[no-any-return]
 
 
@@ -482,8 +449,10 @@ class _Run:
         report: Callable[[Message], None],
     ) -> None:
         self.task, self.journal, self.aws, self.limits, self.report = task, journal, aws, limits, report
-        self.by_key = {item.key: item for item in task.items}
-        self.by_id = {item.message_id: item.key for item in task.items if item.message_id is not None}
+        self.by_key = {message_key(item.line): item for item in task.items}
+        self.by_id = {
+            item.message_id: key for key, item in self.by_key.items() if item.message_id is not None
+        }
         works = Counter((item.work_item, item.work_key) for item in task.items)
         # Work that several messages name does not show which of them was processed.
         self.own_work = {work for work, number in works.items() if number == 1}
@@ -503,13 +472,14 @@ class _Run:
 
     def check_system(self, work_items: WorkItemSettings, words: LogWords) -> None:
         """Check that the system allows the redrive, and read what the run needs of it."""
-        url, target = self.task.queue_url, Target.of(self.task.queue_url)
-        check_place(self.aws, target.account, target.region)
+        url = self.task.queue_url
+        queue, *stated_place = place_of(url)
+        check_place(self.aws, *stated_place)
         source = queue_attributes(self.aws, url)
         _, _, _, region, account, *_ = source["QueueArn"].split(":")
         check_place(self.aws, account, region)
-        if target.region == UNKNOWN:
-            self.report(Target(target.queue, account, region).sentence)
+        if UNKNOWN in stated_place:
+            self.report(place_sentence(queue, account, region))
         policy = json_value(source.get("RedrivePolicy"))
         policy = policy if isinstance(policy, dict) else {}
         self._check_dlq(policy.get("deadLetterTargetArn"))
@@ -561,8 +531,8 @@ class _Run:
         stopped = stopped or unconfirmed or unreleased
         if stopped is not None:
             return self.audit("stopped", message("redrive-stopped", why=stopped))
-        is_created = not any(self._is_to_delete(item.message_id) for item in self.task.items)
-        complete = "redrive-complete-created" if is_created else "redrive-complete"
+        is_to_delete = any(self._is_to_delete(item.message_id) for item in self.task.items)
+        complete = "redrive-complete" if is_to_delete else "redrive-complete-created"
         audit = self.audit("complete", message(complete, count=len(self.task.items)))
         left = sum(audit.states.get(state, 0) for state in _OPEN_STATES)
         # A message that is in no queue is done once it was processed.
@@ -599,8 +569,8 @@ class _Run:
         self._sweep_hidden()
         self._check_claims()
         self._confirm(self.by_key)
-        pending, _ = pending_messages((item.line for item in self.task.items), self.journal, **retry)
-        left = [*map(message_key, pending)]
+        pending, _ = pending_messages(self.task.items, self.journal, **retry)
+        left = [message_key(item.line) for item in pending]
         tries = len(left) if self.limits.most is None else self.limits.most
         while batch := [key for key in left if self._may_send(key)][:tries]:
             is_first = not any(map(self._is_processed, self.by_key))
@@ -730,14 +700,13 @@ class _Run:
                 self._note(key, FAILED, **details, reason=found.error)
 
     def _found(self, key: str) -> Processing | None:
-        """Return what the log shows about the sends of a message: the best, since one is enough.
+        """Return what the log shows about a message: that a send of it was processed, else of its last send.
 
         A copy that is in the DLQ was not processed, whatever the log shows.
         """
-        sends = [each for each in self._sends(key) if not self._is_back(each)]
-        found = [each for each in map(self.log.of, sends) if each is not None]
-        order = ("processed", "ended", "failed")
-        return min(found, key=lambda each: order.index(each.state), default=None)
+        found = [None if self._is_back(each) else self.log.of(each) for each in self._sends(key)]
+        processed = (each for each in found if each is not None and each.state == "processed")
+        return next(processed, found[-1] if found else None)
 
     def _is_back(self, sent: SentMessage) -> bool:
         """Return whether the copy of a message was received from the DLQ."""
@@ -788,6 +757,12 @@ class _Run:
         moved_s = ended_at.timestamp() + self.moved_s + self.quiet_s / 2
         return any(not counts.visible and at.timestamp() >= moved_s for at, counts in self.source_counts)
 
+    def _proof(self, key: str) -> Processing | None:
+        """Return the invocation that has processed a message for certain; None when there is none."""
+        found = self._found(key)
+        is_stated = found is not None and found.state == "processed"
+        return found if found is not None and is_stated and self._has_left_queue(key, found) else None
+
     def _check_claims(self) -> None:
         """Doubt the messages that the journal calls processed, and the log does not.
 
@@ -796,13 +771,12 @@ class _Run:
         """
         self.unproven = set()
         for key in filter(self._is_processed, self.by_key):
-            found, is_in_dlq = self._found(key), self._is_in_dlq(self.by_key[key].message_id)
-            is_stated = found is not None and found.state == "processed"
-            if found is not None and is_stated and (not is_in_dlq or self._has_left_queue(key, found)):
+            found, sends = self._found(key), self._sends(key)
+            if not self._is_in_dlq(self.by_key[key].message_id):
+                if found is None or found.state != "processed":
+                    self.unproven.add(key)
+            elif self._proof(key) is not None:
                 continue
-            sends = self._sends(key)
-            if not is_in_dlq:
-                self.unproven.add(key)
             elif sends:
                 sent_as = sends[-1].sent_as
                 self._note(key, SENT, **{"as": sent_as, "seal": seal_of(key, sent_as)})
@@ -827,11 +801,10 @@ class _Run:
             self._read_log(whole=True)  # a line may have arrived late, after later ones
             self._sweep()
         for key in keys:
-            found = self._found(key)
-            is_stated = found is not None and found.state == "processed" and self._is_settled(key)
-            if found is not None and is_stated and self._has_left_queue(key, found):
-                self._note(key, PROCESSED, request_id=found.request_id, seen_by=found.seen_by)
-            elif self._event(key) != FAILED and any(map(self._is_back, self._sends(key))):
+            proof = self._proof(key) if self._is_settled(key) else None
+            if proof is not None:
+                self._note(key, PROCESSED, request_id=proof.request_id, seen_by=proof.seen_by)
+            elif self._event(key) != FAILED and any(map(self._is_back, self._sends(key)[-1:])):
                 self._note(key, FAILED, reason=RETURNED)
         self.fresh = [key for key in self.fresh if key not in keys]
         self._delete_processed()
@@ -844,13 +817,15 @@ class _Run:
             if reason in {RECEIVED_AGAIN, RETURNED}:
                 return message("redrive-came-back", message=name)
             return message("redrive-failed", message=name, error=Quotation(reason))
-        found = self._found(key)
-        if found is not None and found.state == "processed":
-            queue = Resource(resource_name(self.task.queue_url))
-            return message("redrive-in-queue", message=name, queue=queue)
-        if found is not None:
-            return message("redrive-not-stated", message=name, log=log)
-        return message("redrive-not-seen", message=name, log=log, within=Duration(self.seen_within_s))
+        values = {"message": name, "log": log, "queue": Resource(resource_name(self.task.queue_url))}
+        return message(f"redrive-{self._why_unconfirmed(key)}", within=Duration(self.seen_within_s), **values)
+
+    def _why_unconfirmed(self, key: str) -> str:
+        """Return what the log lacks about a message that was sent: the reason of its row in the audit."""
+        found = self._found(key) if hasattr(self, "log") else None
+        if found is None:
+            return "not-seen"
+        return "in-queue" if found.state == "processed" else "not-stated"
 
     # The DLQ
 
@@ -931,10 +906,12 @@ class _Run:
 
     def audit(self, outcome: Literal["complete", "stopped", "refused"], sentence: Message) -> RedriveAudit:
         """Return the result with a row for each message of the list and of the DLQ."""
+        # What is known of the last send of each message.
         details: dict[str, dict[str, Any]] = {}
         for entry in self.journal.entries:
-            details.setdefault(entry["key"], {}).update(entry)
-        rows = [self._row(item, details.get(item.key, {})) for item in self.task.items]
+            earlier = {} if entry["event"] == SENDING else details.get(entry["key"], {})
+            details[entry["key"]] = earlier | entry
+        rows = [self._row(message_key(item.line), item, details) for item in self.task.items]
         rows += [
             AuditRow(name, "excluded", reason, in_dlq=self._is_in_dlq(name))
             for name, reason in self.task.excluded.items()
@@ -951,24 +928,16 @@ class _Run:
         path, rate_per_s = self.journal.path, self.limits.rate_per_s
         return RedriveAudit(outcome, sentence, tuple(rows), self.counts, unexplained, path, rate_per_s)
 
-    def _row(self, item: RedriveItem, known: Mapping[str, Any]) -> AuditRow:
-        state = _STATE_OF_EVENT.get(self._event(item.key), "not_sent")
-        state = "unproven" if item.key in self.unproven else state
+    def _row(self, key: str, item: ListedMessage, details: Mapping[str, Mapping[str, Any]]) -> AuditRow:
+        known, is_in_dlq = details.get(key, {}), self._is_in_dlq(item.message_id)
+        state = _STATE_OF_EVENT.get(self._event(key), "not_sent")
+        state = "unproven" if key in self.unproven else state
         reason = str(known.get("reason", "")) if state in ("rejected", "failed") else ""
-        is_in_dlq = self._is_in_dlq(item.message_id)
         if state == "not_sent" and is_in_dlq is False and not self.task.is_archived:
             is_hidden = self.counts is not None and self.counts.total > len(self.in_dlq or ())
             reason = HIDDEN if is_hidden else NOT_RECEIVED
         if state == "sent":
-            found = self._found(item.key) if hasattr(self, "log") else None
-            is_stated = found is not None and found.state == "processed"
-            reason = "not-seen" if found is None else "in-queue" if is_stated else "not-stated"
-        return AuditRow(
-            item.message_id,
-            state,
-            reason,
-            known.get("as"),
-            known.get("request_id"),
-            is_in_dlq,
-            len(self._sends(item.key)),
-        )
+            reason = self._why_unconfirmed(key)
+        sent_as, request_id = known.get("as"), known.get("request_id")
+        sends = len(self._sends(key))
+        return AuditRow(item.message_id, state, reason, sent_as, request_id, is_in_dlq, sends)

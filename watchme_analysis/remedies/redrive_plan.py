@@ -1,13 +1,12 @@
-"""Redrive of the messages of a case: selection, plan, and the redrive itself."""
+"""Redrive of the messages of a case, an archive or a list: selection, plan, and the redrive itself."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import region_of, resource_name
 from watchme_analysis.case.case_folder import Case, UnreadFile
@@ -31,11 +30,11 @@ from watchme_analysis.remedies.queue_reader import BATCH, dead_letter_queue_url
 from watchme_analysis.remedies.redrive import (
     EarlierRuns,
     RedriveAudit,
-    RedriveItem,
     RedriveLimits,
     RedriveTask,
-    Target,
     pending_messages,
+    place_of,
+    place_sentence,
     run_redrive,
 )
 from watchme_analysis.simulation.fit import fit, recorded
@@ -192,20 +191,19 @@ def plan_from_file(
         found = messages_to_redrive(Investigation(opened, "backlog"), None)
         left_out = {name: reason for _, name, reason in found.excluded}
     settings = load_config().work_items if opened is None else work_item_settings(opened)
-    listed, lines, urls = (_from_archive if is_archive(path) else _from_list)(path, queue, settings)
-    kept = [place for place, one in enumerate(listed) if one.message_id not in left_out]
-    excluded = [
-        (one.queue, one.message_id, left_out[one.message_id]) for one in listed if one.message_id in left_out
-    ]
+    is_from_archive = is_archive(path)
+    listed, urls = (_from_archive if is_from_archive else _from_list)(path, queue, settings)
     chosen = RedriveList(
-        tuple(lines[place] for place in kept),
-        tuple(sorted(Counter(reason for *_, reason in excluded).items())),
-        listed=tuple(listed[place] for place in kept),
-        excluded=tuple(excluded),
+        tuple(each for each in listed if each.message_id not in left_out),
+        excluded=tuple(
+            (each.queue, each.message_id, left_out[each.message_id])
+            for each in listed
+            if each.message_id in left_out
+        ),
         urls=urls,
     )
     journal = journal or journal_beside(path if case is None else case)
-    return replace(_plan_of(chosen, journal, opened, case, retry), is_archived=is_archive(path))
+    return replace(_plan_of(chosen, journal, opened, case, retry), is_archived=is_from_archive)
 
 
 def plan_of_work(
@@ -232,58 +230,57 @@ def plan_of_work(
         )
     frame = work_items(investigation)
     open_work = frame[(frame["state"] == "dead_lettered") & ~frame["processed"].fillna(value=False)]
-    lines: dict[str, ListedMessage] = {}
+    created: dict[str, ListedMessage] = {}
     for item, day in day_pairs(open_work):
         body = template.replace("{item}", json.dumps(item)[1:-1]).replace("{day}", day)
         line = message_line(urls[queue], None, body, group_id=item)
-        lines.setdefault(line, ListedMessage(None, queue, None, item, day))
-    chosen = RedriveList(tuple(lines), (), listed=tuple(lines.values()), urls=tuple(urls.items()))
+        created.setdefault(line, ListedMessage(line, None, queue, None, item, day))
+    chosen = RedriveList(tuple(created.values()), urls=tuple(urls.items()))
     return _plan_of(chosen, journal or journal_beside(case), opened, case, retry)
 
 
 def _plan_of(
     found: RedriveList, path: Path, opened: Case | None, case: Path | None, retry: Mapping[str, bool]
 ) -> RedrivePlan:
-    pending, earlier = pending_messages(found.lines, read_journal(path), **retry)
+    pending, earlier = pending_messages(found.listed, read_journal(path), **retry)
+    lines = tuple(each.line for each in pending)
     is_imported = opened is not None and case is not None and opened.path.resolve() == case.resolve()
-    recorded_in = case if is_imported else None
-    return RedrivePlan(found, tuple(pending), earlier, path, opened, recorded_in, retry)
+    return RedrivePlan(found, lines, earlier, path, opened, case if is_imported else None, retry)
 
 
-_FromFile: TypeAlias = tuple[list[ListedMessage], list[str], tuple[tuple[str, str], ...]]
+# Messages, and the URLs of queues by name.
+_Listed = tuple[list[ListedMessage], tuple[tuple[str, str], ...]]
 
 
-def _from_archive(path: Path, queue: str | None, settings: WorkItemSettings) -> _FromFile:
+def _from_archive(path: Path, queue: str | None, settings: WorkItemSettings) -> _Listed:
     archive = read_archive(path)
     if queue is None:
         raise InputError(error_message("error-archive-queue-missing"))
     url = f"{archive.url.rstrip('/').rsplit('/', 1)[0]}/{queue}"
-    listed, lines = [], []
-    dlq = resource_name(archive.url)
-    for name, one in archive.messages.items():
-        body = str(one.get("Body", ""))
-        group = one.get("Attributes", {}).get("MessageGroupId")
-        lines.append(message_line(url, name, body, one.get("MessageAttributes"), group))
-        listed.append(ListedMessage(name, queue, dlq, *_work_in(body, settings)))
-    return listed, lines, ((queue, url), (dlq, archive.url))
+    dlq, listed = resource_name(archive.url), []
+    for name, stored in archive.messages.items():
+        body, group = str(stored.get("Body", "")), stored.get("Attributes", {}).get("MessageGroupId")
+        line = message_line(url, name, body, stored.get("MessageAttributes"), group)
+        listed.append(ListedMessage(line, name, queue, dlq, *_work_in(body, settings)))
+    return listed, ((queue, url), (dlq, archive.url))
 
 
-def _from_list(path: Path, queue: str | None, settings: WorkItemSettings) -> _FromFile:
-    listed, lines = [], []
+def _from_list(path: Path, queue: str | None, settings: WorkItemSettings) -> _Listed:
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            found = json.loads(line)
-            name = found["MessageAttributes"].get("resent_message_id", {}).get("StringValue")
-            target = resource_name(str(found["QueueUrl"]))
-            if queue is None or target == queue:
-                lines.append(line)
-                work = _work_in(str(found["MessageBody"]), settings)
-                listed.append(ListedMessage(name, target, None, *work))
+        lines = path.read_text(encoding="utf-8").splitlines()
+        listed = [_listed(line, settings) for line in lines]
     except OSError as error:
         raise InputError(error_message("error-redrive-file-unreadable", path=path, reason=error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(error_message("error-redrive-file-foreign", path=path)) from error
-    return listed, lines, ()
+    return [each for each in listed if queue in (None, each.queue)], ()
+
+
+def _listed(line: str, settings: WorkItemSettings) -> ListedMessage:
+    stated: dict[str, Any] = json.loads(line)
+    name = stated["MessageAttributes"].get("resent_message_id", {}).get("StringValue")
+    work = _work_in(str(stated["MessageBody"]), settings)
+    return ListedMessage(line, name, resource_name(str(stated["QueueUrl"])), None, *work)
 
 
 def _work_in(body: str, settings: WorkItemSettings) -> tuple[str | None, str | None]:
@@ -310,16 +307,11 @@ def redrive_task(plan: RedrivePlan) -> RedriveTask:
         raise InputError(error_message("error-redrive-nothing"))
     if len(queues) > 1:
         raise InputError(error_message("error-redrive-several-queues", queues=", ".join(queues)))
-    urls = dict(plan.found.urls)
-    items = tuple(
-        RedriveItem(line, one.message_id, one.work_item, one.work_key)
-        for line, one in zip(plan.found.lines, plan.found.listed, strict=True)
-    )
-    pipeline = _pipeline(plan)
+    items, pipeline = plan.found.listed, _pipeline(plan)
     return RedriveTask(
         queue_url=json.loads(items[0].line)["QueueUrl"],
         items=items,
-        dlq_url=urls.get(plan.found.listed[0].dlq or ""),
+        dlq_url=dict(plan.found.urls).get(items[0].dlq or ""),
         excluded={name: reason for queue, name, reason in plan.found.excluded if queue == queues[0]},
         function=None if pipeline is None else pipeline.function,
         is_archived=plan.is_archived,
@@ -368,7 +360,7 @@ def plan_sentences(plan: RedrivePlan, limits: RedriveLimits) -> list[Message]:
     reasons = dict(found.left_out)
     joined = reasons.pop("same-work", 0)
     said = [message("redrive-plan-title", count=number, queue=Resource(resource_name(task.queue_url)))]
-    said.append(Target.of(task.queue_url).sentence)
+    said.append(place_sentence(*place_of(task.queue_url)))
     if plan.earlier.sent:
         said.append(message("redrive-plan-earlier", count=plan.earlier.sent))
     if plan.retry.get("retry_unconfirmed"):

@@ -4,10 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from worlds.aws_front import FAST
 from worlds.backlog_world import World
-from worlds.memory_queues import URL as MEMORY_URL
-from worlds.memory_queues import MemoryQueues
+from worlds.clocked_session import Plan
 from worlds.messages import refusal
 from worlds.stored_case import case_of, store_case
 
@@ -16,7 +14,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
 from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue
 from watchme_analysis.remedies.redrive import EarlierRuns, RedriveLimits
-from watchme_analysis.services.redrive import (
+from watchme_analysis.remedies.redrive_plan import (
     RedrivePlan,
     known_rate,
     plan_from_file,
@@ -36,11 +34,13 @@ def plan(shorter, tmp_path_factory):
 
 
 def listed(*queues, message_id="m", dlq="dlq", **more):
-    lines = tuple(json.dumps({"QueueUrl": URL.format(queue), "n": at}) for at, queue in enumerate(queues))
-    messages = tuple(ListedMessage(message_id, queue, dlq, "item", "day") for queue in queues)
-    return RedriveList(
-        lines, more.pop("left_out", ()), listed=messages, urls=(("dlq", URL.format("dlq")),), **more
+    messages = tuple(
+        ListedMessage(
+            json.dumps({"QueueUrl": URL.format(queue), "n": at}), message_id, queue, dlq, "item", "day"
+        )
+        for at, queue in enumerate(queues)
     )
+    return RedriveList(messages, urls=(("dlq", URL.format("dlq")),), **more)
 
 
 def plan_for(found, before=0, pending=None, path=None):
@@ -97,7 +97,7 @@ def test_a_review_states_selection_steps_cost_and_undo():
         (
             listed(
                 "q",
-                left_out=(("processed", 2), ("same-work", 1)),
+                excluded=(("q", "a", "processed"), ("q", "b", "processed"), ("q", "c", "same-work")),
                 may_have_run=4,
                 same_work=("device_id",),
             ),
@@ -140,40 +140,33 @@ def test_work_that_was_never_done_gets_a_message_for_each_item_and_day(shorter, 
 
 
 WORK = WorkItemSettings(item_keys=("id",), day_keys=("day",))
-DLQ = MEMORY_URL + "jobs-dlq"
+BODY = '{"id": "a", "day": "2026-03-02"}'
 
 
 @pytest.fixture
-def memory():
-    """An account with `jobs` and its DLQ."""
-    account = MemoryQueues(rate_limits=FAST)
-    account.held = {"jobs": {}, "jobs-dlq": {}}
-    account.put("jobs-dlq", '{"id": "a", "day": "2026-03-02"}', "no json")
-    return account
-
-
-@pytest.fixture
-def archive(memory, tmp_path):
-    memory.held["jobs-dlq"]["m1"]["Attributes"]["MessageGroupId"] = "g"
-    return archive_queue(memory, "jobs-dlq", tmp_path / "dlq.gz", ReadingOptions(60))
+def archive(queue_server, clocked, tmp_path):
+    """An archive of the DLQ `jobs-dlq` with two messages, of which the first states its work."""
+    service = queue_server.new()
+    dlq = service.queue("jobs-dlq")
+    for body in (BODY, "no json"):
+        service.send(dlq, body)
+    return archive_queue(replace(clocked, plan=Plan()), "jobs-dlq", tmp_path / "dlq.gz", ReadingOptions(60))
 
 
 def test_messages_of_an_archive_are_for_a_queue_beside_it(archive, tmp_path, monkeypatch):
     (tmp_path / "watchme.toml").write_text('[work_items]\nitem_keys = ["id"]\nday_keys = ["day"]\n')
     monkeypatch.chdir(tmp_path)
     plan = plan_from_file(archive.path, "jobs", retry_rejected=True)
-    assert plan.found.listed == (
-        ListedMessage("m1", "jobs", "jobs-dlq", "a", "2026-03-02"),
-        ListedMessage("m2", "jobs", "jobs-dlq", None, None),
-    )
-    assert dict(plan.found.urls) == {"jobs": MEMORY_URL + "jobs", "jobs-dlq": DLQ}
-    first, second = map(json.loads, plan.found.lines)
-    assert (first["QueueUrl"], first["MessageBody"]) == (
-        MEMORY_URL + "jobs",
-        '{"id": "a", "day": "2026-03-02"}',
-    )
-    assert first["MessageAttributes"]["resent_message_id"]["StringValue"] == "m1"
-    assert second["MessageBody"] == "no json"
+    place = archive.url.removesuffix("jobs-dlq")
+    assert dict(plan.found.urls) == {"jobs": f"{place}jobs", "jobs-dlq": f"{place}jobs-dlq"}
+    works = {BODY: ("a", "2026-03-02"), "no json": (None, None)}
+    for each in plan.found.listed:
+        line = json.loads(each.line)
+        assert (each.queue, each.dlq, line["QueueUrl"]) == ("jobs", "jobs-dlq", f"{place}jobs")
+        assert (each.work_item, each.work_key) == works.pop(line["MessageBody"])
+        assert line["MessageAttributes"]["resent_message_id"]["StringValue"] == each.message_id
+        assert archive.messages[each.message_id]["Body"] == line["MessageBody"]
+    assert not works
     assert plan.journal == tmp_path / "dlq.gz.redrive-journal.jsonl"
     assert (plan.pending, plan.recorded_in) == (plan.found.lines, None)
     assert plan.text == "".join(f"{line}\n" for line in plan.found.lines)
@@ -203,9 +196,10 @@ def test_messages_of_a_list_are_those_of_a_queue(tmp_path):
         assert refusal(plan_from_file, path) == {"error-redrive-file-foreign": {"path": str(path)}}
 
 
-def test_a_case_leaves_out_messages_of_a_file(memory, archive, tmp_path):
+def test_a_case_leaves_out_messages_of_a_file(archive, tmp_path):
+    [first, second] = archive.messages
     done = [
-        {"request_id": "r", "function": "worker", "kind": "application", "message": "message_id=m2"},
+        {"request_id": "r", "function": "worker", "kind": "application", "message": f"message_id={second}"},
         {"request_id": "r", "function": "worker", "kind": "end", "message": "END"},
     ]
     case = store_case(
@@ -214,17 +208,17 @@ def test_a_case_leaves_out_messages_of_a_file(memory, archive, tmp_path):
         queues=[{"queue": "jobs", "dlq": "jobs-dlq"}, {"queue": "jobs-dlq"}],
         event_source_mappings=[{"queue": "jobs", "function": "worker", "state": "Enabled"}],
         queue_messages=[
-            {"queue": "jobs-dlq", "source_queue": "jobs", "message_id": "m1", "body": None},
-            {"queue": "jobs-dlq", "source_queue": "jobs", "message_id": "m9", "body": None},
+            {"queue": "jobs-dlq", "source_queue": "jobs", "message_id": first, "body": None},
+            {"queue": "jobs-dlq", "source_queue": "jobs", "message_id": "other", "body": None},
         ],
         log_events=done,
     )
     plan = plan_from_file(archive.path, "jobs", case.path)
     # The body of the first is unknown in the case, so that the case says nothing of its content.
     [(queue, message_id, reason)] = plan.found.excluded
-    assert (queue, message_id) == ("jobs", "m1")
+    assert (queue, message_id) == ("jobs", first)
     assert plan.found.left_out == ((reason, 1),)
-    assert [one.message_id for one in plan.found.listed] == ["m2"]
+    assert [one.message_id for one in plan.found.listed] == [second]
     assert plan.recorded_in == case.path
     assert plan.journal == tmp_path / "case.redrive-journal.jsonl"
 
