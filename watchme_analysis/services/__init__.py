@@ -1,6 +1,6 @@
 """Use cases shared by commands, notebooks, reports and Python code.
 
-Entry point: `diagnose.diagnose`, `collect.pull`, `redrive.plan_redrive`.
+Entry point: `diagnose.diagnose`, `collect.pull`.
 
 Imports: every package below.
 
