@@ -107,9 +107,12 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
     paths = context.endpoints
     if incident is None:
         requests = context.outer_requests
-        total = len(requests) or None
         failing = requests["failed"]
-        lost, late = int(failing.sum()), int((requests["bad"] & ~failing).sum())
+        lost = int(failing.sum()) if len(requests) else None
+        # Lines of errors have no duration, and show neither all requests nor the late ones.
+        timed = bool(requests["duration_s"].notna().any())
+        total = len(requests) if timed else None
+        late = int((requests["bad"] & ~failing).sum()) if timed else None
         none_known = fact("affected_resource", [] if calm else None, Names(()))
         slowed = [_slowed(entry) for entry in found.extra["degradation"][:MOST_SLOWED]]
         return (none_known, *slowed, *_of_requests(lost, late, total))
@@ -151,13 +154,13 @@ def _slowed(entry: Mapping[str, Any]) -> Fact:
     return fact("degradation", dict(entry), shown)
 
 
-def _of_requests(failed: int, late: int, total: int | None) -> list[Fact]:
-    """Return the facts on failed and late requests; unknown where no request is on record."""
-    known = total is not None
-    of_all = message("fact-of-total", part=failed, total=total or 0)
+def _of_requests(failed: int | None, late: int | None, total: int | None) -> list[Fact]:
+    """Return the facts on failed requests, of all if these are known, and on late requests."""
+    known = failed is not None and total is not None
+    shown = message("fact-of-total", part=failed or 0, total=total or 0) if known else None
     return [
-        fact("failed_requests", failed if known else None, of_all, "requests"),
-        fact("late_requests", late if known else None, unit="requests"),
+        fact("failed_requests", failed, shown, "requests"),
+        fact("late_requests", late, unit="requests"),
     ]
 
 

@@ -47,7 +47,7 @@ def addresses(context: HealthContext) -> Addresses:
     """Return where the affected endpoint is asked from each vantage, as far as the case tells."""
     endpoint = context.example_path
     inner = context.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
-    upstream = context.services[0] if context.services else "127.0.0.1:PORT"
+    upstream = service_address(context) or "127.0.0.1:PORT"
     hosts = [context.table(name)["host"].dropna() for name in ("edge_log", "access_log", "error_log")]
     host = next((str(names.mode().iloc[0]) for names in hosts if len(names)), None)
     host = host or context.edge_routes.host_of(endpoint) or context.nginx_routes.host_of(endpoint) or "HOST"
@@ -71,6 +71,14 @@ def addresses(context: HealthContext) -> Addresses:
         container=container,
         platform=platform_of(context),
     )
+
+
+def service_address(context: HealthContext) -> str | None:
+    """Return host and port of the affected service, without an incident the only ones in lines of errors."""
+    if context.services:
+        return context.services[0]
+    named = context.table("error_log")["upstream_addr"].dropna().unique()
+    return str(named[0]) if len(named) == 1 and not str(named[0]).startswith("unix:") else None
 
 
 def _origin_ip(context: HealthContext) -> str | None:

@@ -15,7 +15,7 @@ from watchme_analysis.health.detection import health_causes
 from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
 from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, cause_of, named_layer
-from watchme_analysis.health.missing import addresses
+from watchme_analysis.health.missing import addresses, service_address
 from watchme_analysis.health.running_platform import SETTINGS, commands, settings
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.arrivals import calm_message
@@ -74,7 +74,7 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
     endpoint = context.example_path
     inner = context.nginx_routes.passed_as([endpoint]).get(endpoint, endpoint)
     at = addresses(context)
-    service = at.upstream if context.services else "CONTAINER:PORT"
+    service = at.upstream if service_address(context) else "CONTAINER:PORT"
     # What answers at a published port of loopback is a program of the host: no way into the container.
     local = service.rsplit(":", 1)[0] in LOOPBACK
     container = "CONTAINER_IP:PORT" if local else service
