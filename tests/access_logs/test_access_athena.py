@@ -1,26 +1,13 @@
 """Athena's statements as text; that Java reads the lines as the plan does is shown beside Spark."""
 
-import re
-
 import pytest
 
 from watchme_analysis.access_logs.athena import athena_table, java_pattern
 from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.scan import AccessScan, LogOptions
-from watchme_analysis.errors import FormatError, InputError
 from watchme_analysis.values import SQL_REQUEST
 
 COMBINED = stock_formats()[0]
-
-
-def test_backslashes_and_apostrophes_survive_hives_text():
-    log_format = compile_format("it's $status")
-    ddl = athena_table(log_format, "s3://bucket/nginx/")
-
-    written = re.search(r"'input.regex' = '(.*)'$", ddl, re.MULTILINE)[1]
-    assert "it\\'s" in written
-    assert written.replace("\\'", "'").replace("\\\\", "\\") == java_pattern(log_format)
 
 
 @pytest.mark.parametrize(
@@ -38,22 +25,6 @@ def test_a_place_with_a_day_is_partitioned_by_it(place, location, template, day)
     assert f"'storage.location.template' = '{template}'" in ddl
     assert f"'projection.day.format' = '{day}'" in ddl
     assert '  "day"\nFROM' in ddl
-
-
-@pytest.mark.parametrize("place", ["/var/log", "s3://bucket", "s3://bucket/it's/", "s3:///x/"])
-def test_a_place_elsewhere_is_refused(place):
-    with pytest.raises(InputError, match="below a prefix"):
-        athena_table(COMBINED, place)
-
-
-def test_the_format_of_a_log_is_found(tmp_path):
-    (tmp_path / "access.log").write_text('192.0.2.7 "/a" 200\n' * 3 + "junk\n")
-    options = LogOptions('$remote_addr "$uri" $status')
-    assert AccessScan([tmp_path], options).most_common_format().names == ("remote_addr", "uri", "status")
-
-    (tmp_path / "access.log").write_text('{"request": "GET / HTTP/1.1", "status": 200}\n')
-    with pytest.raises(FormatError, match="--format"):
-        AccessScan([tmp_path]).most_common_format()
 
 
 def value(column):

@@ -5,7 +5,6 @@ import string
 from datetime import UTC
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds.access_samples import TIMED
 
@@ -103,29 +102,6 @@ def lines(draw, log_format):
     return line, values
 
 
-@st.composite
-def damaged(draw, log_format):
-    """Draw what a crash, a rotation or a stranger may leave of lines."""
-    line, _ = draw(lines(log_format))
-    other, _ = draw(lines(log_format))
-    cut = draw(st.integers(0, len(line)))
-    return draw(
-        st.sampled_from(
-            [
-                line,
-                line[:cut],
-                line[:cut] + other,
-                line[:cut] + draw(st.binary(max_size=4)) + line[cut:],
-                b"\0" * 7 + line,
-                line + b"\r",
-                line + b" ",
-                b"",
-                b" \t",
-            ]
-        )
-    )
-
-
 def each_way(formats, data, selection=None):
     found = [Engine(formats, UTC, selection, engine=engine).read(data) for engine in ENGINES[1:]]
     for chunk in found:
@@ -140,66 +116,6 @@ def same(fast, exact):
         assert fast.table[name].to_pylist() == exact.table[name].to_pylist(), name
     assert fast.rejected == exact.rejected
     assert (fast.lines, fast.blank, fast.filtered) == (exact.lines, exact.blank, exact.filtered)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("log_format", FORMATS, ids=lambda found: found.name)
-def test_both_ways_read_the_same_of_anything(log_format):
-    @settings(max_examples=25, deadline=None)
-    @given(st.lists(damaged(log_format), min_size=1, max_size=8))
-    def check(parts):
-        *found, exact = each_way([log_format], b"\n".join(part.replace(b"\n", b"") for part in parts))
-        for chunk in found:
-            same(chunk, exact)
-
-    check()
-
-
-def rebuilt(row):
-    """Write the request line that a row came from."""
-    if row["method"] is None:
-        return row["request"] or ""
-    query = "" if row["query"] is None else f"?{row['query']}"
-    protocol = "" if row["protocol"] is None else f" {row['protocol']}"
-    return f"{row['method']} {row['path'] or ''}{query}{protocol}"
-
-
-@pytest.mark.slow(fast=3)
-@pytest.mark.parametrize("name", ENGINES[1:])
-@pytest.mark.parametrize("log_format", FORMATS[:4], ids=lambda found: found.name)
-def test_what_nginx_writes_is_read_back_equal(log_format, name):
-    engine = Engine([log_format], UTC, engine=name)
-
-    @settings(max_examples=30, deadline=None)
-    @given(lines(log_format))
-    def check(drawn):
-        line, values = drawn
-        chunk = engine.read(line + b"\n")
-        if chunk.rejected:
-            # Only a text that nothing encloses may make a line ambiguous; it is then kept, not guessed.
-            assert any(
-                " " in values.get(name, "") for name in ("remote_user", "http_x_forwarded_for", "http_cf_ray")
-            )
-            return
-        (row,) = chunk.table.to_pylist()
-
-        def text(name):
-            found = escaped(values[name], log_format.escape).decode()
-            return None if found == "-" else found
-
-        assert row["status"] == int(values["status"])
-        if "http_user_agent" in values:
-            assert row["user_agent"] == text("http_user_agent")
-        if "request_time" in values:
-            assert row["request_time_s"] == float(values["request_time"])
-        if "upstream_response_time" in values:
-            entries = values["upstream_response_time"].replace(" : ", ", ").split(", ")
-            known = [float(entry) for entry in entries if entry != "-"]
-            assert row["upstream_response_time_s"] == (pytest.approx(sum(known)) if known else None)
-        written = text("request") or ""
-        assert rebuilt(row) == written or "? HTTP/" in written or "://" in written
-
-    check()
 
 
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a?b HTTP/1.1" 200 12 "-" "curl"\n'
@@ -221,19 +137,6 @@ def test_windows_and_prefixes_leave_rows_out_and_count_them(requested, taken):
     for chunk in each_way(FORMATS[:1], LINE + later + b"junk\n", Selection(**requested)):
         assert chunk.table["line"].to_pylist() == taken
         assert (chunk.filtered, len(chunk.rejected)) == (2 - len(taken), 1)
-
-
-@pytest.mark.slow
-def test_a_huge_line_and_runs_of_nul_are_accounted_for():
-    huge = LINE.replace(b"curl", b"x" * 1_000_000)
-    data = huge + b"\0" * 100_000 + b"\n" + LINE + b'"' * 1_000_000 + b"\n" + b"\0" * 9 + LINE
-
-    *found, exact = each_way(FORMATS[:1], data)
-
-    for chunk in found:
-        same(chunk, exact)
-    assert exact.table["line"].to_pylist() == [1, 3, 5]
-    assert (exact.blank, len(exact.rejected)) == (1, 1)
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
@@ -292,45 +195,6 @@ def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
 
     assert chunk.table["line"].to_pylist() == [1, 3]
     assert [one.line for one in chunk.rejected] == [2]
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_what_is_left_of_a_line_is_not_read_in_another_format(engine):
-    formats = [FORMATS[0], stock_format("vhost_combined")]
-    line = LINE.replace(b"192.0.2.7", b"::1")
-
-    chunk = Engine(formats, UTC, engine=engine).read(line * 3 + b"::1 - a" + line)
-
-    assert chunk.table["line"].to_pylist() == [1, 2, 3]
-    assert [(one.line, one.reason) for one in chunk.rejected] == [
-        (4, "it is not of log_format combined: another line begins inside of it")
-    ]
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        STARTS["bare request"],
-        (
-            "$msec|$status|$http_user_agent|$request_time",
-            b"1765415430.123|200|Mozilla/5.0 (X11; Linux) Chrome/120.0.0.0 1.5|1",
-        ),
-        (
-            "$time_local|$status|$http_user_agent|$request_time",
-            b"11/Dec/2025:10:10:30 +0900|200|Mozilla/5.0 (X11; 10:10:30 CET)|1",
-        ),
-    ],
-)
-def test_a_time_shows_where_another_line_begins(engine, text, line):
-    plan = compile_format(text, name="own")
-    lines = [line, line + line, line[:-5] + b" " + line, line]
-
-    chunk = Engine([plan], UTC, engine=engine).read(b"\n".join([*lines, b""]))
-
-    assert chunk.table["line"].to_pylist() == [1, 4]
-    # Nothing else in these texts looks like a time, so that the plain lines need no second look.
-    assert chunk.reference_lines == (2 if engine != "exact" else 4)
 
 
 WIDE = {

@@ -9,9 +9,7 @@ from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.engine.escapes import unescaped
 from watchme_analysis.access_logs.formats.known_formats import stock_format
-from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.frame import frame_of
-from watchme_analysis.access_logs.scan import read_access_logs
 
 MAIN = stock_format("main")
 LINE = (
@@ -32,11 +30,6 @@ def escaped(text):
 @given(st.text())
 def test_a_text_written_as_nginx_does_is_read_back(text):
     assert unescaped(escaped(text)) == text
-
-
-def test_bytes_that_are_no_text_stay_visible():
-    assert unescaped(r"\xFFok") == r"\xffok"
-    assert unescaped(r"\xff \xZZ \x4") == r"\xff \xZZ \x4"
 
 
 @pytest.mark.parametrize("name", ENGINES[1:])
@@ -62,19 +55,3 @@ def test_a_path_requested_is_compared_with_what_was_logged(name):
         )
 
     assert [rows(r"/caf\xC3"), rows("/café")] == [1, 0]
-
-
-def test_a_format_without_these_escapes_is_left_alone():
-    text = '{"time":"$time_iso8601","status":"$status","agent":"$http_user_agent"}'
-    line = rb'{"time":"2025-12-11T10:10:30+09:00","status":"200","agent":"\\x41"}' + b"\n"
-    chunk = Engine([compile_format(text, "json")], UTC, decode=True).read(line)
-    assert chunk.table["user_agent"].to_pylist() == [r"\x41"]
-
-
-def test_escapes_stay_unless_decoding_is_requested(tmp_path):
-    path = tmp_path / "access.log"
-    path.write_bytes(LINE)
-    as_logged, _ = read_access_logs([path])
-    decoded, _ = read_access_logs([path], decode_escapes=True)
-    assert as_logged["path"].tolist() == [r"/caf\xC3\xA9"]
-    assert decoded["path"].tolist() == ["/café"]

@@ -6,14 +6,12 @@ What it finds is printed with the seed and as few lines as show it; put those in
 
 import json
 import random
-from datetime import UTC
 from pathlib import Path
 
 import pytest
 from worlds.access_fuzz import (
     SECONDS,
     SEED,
-    chunk_differences,
     differences,
     rounds,
     rounds_for,
@@ -22,10 +20,8 @@ from worlds.access_fuzz import (
 )
 
 from watchme_analysis.access_logs.engine.chunk import Selection
-from watchme_analysis.access_logs.engine.engine import Engine
 from watchme_analysis.access_logs.formats.apache import compile_apache
 from watchme_analysis.access_logs.formats.json_log import unescape
-from watchme_analysis.access_logs.formats.known_formats import stock_format
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.files.lines import decoded
 
@@ -79,11 +75,3 @@ def test_a_plain_pattern_matches_a_line_as_the_exact_pattern_does_or_not_at_all(
             texts = [convert(value) for value in exact]
             assert list(plain) == [None if text in ("", "-") else text for text in texts], line
     assert matched
-
-
-def test_the_comparison_sees_a_wrong_cell():
-    line = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "%s" "curl"\n'
-    combined = compile_format(stock_format("combined").text)
-    found, exact = (Engine([combined], UTC, engine="exact").read(line % referer) for referer in (b"a", b"b"))
-
-    assert any("referer" in one for one in chunk_differences(found, exact))

@@ -44,11 +44,6 @@ def test_no_rows_and_failures_leave_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_that_is_none_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match="can't be written: No such file or directory"):
-        write_parquet(tmp_path / "none" / "out", tables(1))
-
-
 def test_what_fails_at_once_is_unread_and_what_fails_later_is_torn():
     class Failing(io.BytesIO):
         def read(self, size=-1):

@@ -1,15 +1,11 @@
-import gzip
 import json
 from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
-from worlds.messages import messages_in
 
 from watchme_analysis.access_logs.access_log import SOURCES, looks_like, read_access_log
-from watchme_analysis.errors import FormatError
 from watchme_analysis.files.evidence_file import RawFile, Spill
-from watchme_analysis.window import parse_zone
 
 COMBINED = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl/8.5"\n'
 TIMED = (
@@ -92,42 +88,6 @@ def test_the_directive_that_names_the_file_decides_between_formats(tmp_path):
     assert (frame["body_bytes"].tolist(), frame["service"].tolist()) == ([12], ["api"])
 
 
-def test_a_torn_configuration_has_formats_all_the_same(tmp_path):
-    raw = laid(tmp_path, TIMED_LINE, conf=conf(timed()).removesuffix("}\n") + "server { listen 80")
-
-    assert row(read_access_log(raw)[0])["request_time_s"] == 1.231
-
-
-def test_a_stated_configuration_without_a_format_is_reported(tmp_path):
-    raw = laid(tmp_path, COMBINED, conf="it is no configuration {")
-    raw = RawFile(tmp_path, raw.name, settings={"nginx_conf": str(tmp_path / "nginx.conf")})
-
-    assert "nginx.conf defines no log_format." in read_access_log(raw)[1].notes
-
-
-@pytest.mark.parametrize("stated", ["timed", TIMED, f"log_format x '{TIMED}';"])
-def test_a_stated_format_wins(tmp_path, stated):
-    raw = laid(tmp_path, TIMED_LINE, conf=conf(timed(), logs=()), log_format=stated)
-
-    assert read_access_log(raw)[0]["request_time_s"].tolist() == [1.231]
-
-
-def test_a_stated_format_that_nobody_knows_is_an_error(tmp_path):
-    raw = laid(tmp_path, COMBINED, log_format="tmied")
-
-    with pytest.raises(FormatError, match=r"tmied.*combined"):
-        read_access_log(raw)
-
-
-def test_a_configuration_without_the_access_log_format_falls_back(tmp_path):
-    raw = laid(tmp_path, COMBINED + TIMED_LINE, conf=conf(timed(), logs=("include missing.conf;",)))
-
-    frame, retrieval = read_access_log(raw)
-
-    assert frame["status"].tolist() == [504, 202]
-    assert "1 line of log_format combined" in retrieval.notes
-
-
 @pytest.mark.parametrize(
     "line",
     [
@@ -153,41 +113,6 @@ def test_json_is_read_by_its_format_or_its_keys(tmp_path, line, configured):
     assert "upstream_response_time_s" not in found
 
 
-def test_json_with_default_escaping_is_read_by_its_format(tmp_path):
-    text = '{"status":$status,"agent":"$http_user_agent","urt":$upstream_response_time}'
-    raw = laid(tmp_path, b'{"status":200,"agent":"a\\x22b","urt":-}\n', conf=conf(timed(text)))
-
-    frame, _ = read_access_log(raw)
-
-    assert frame["user_agent"].tolist() == ["a\\x22b"]
-
-
-@pytest.mark.parametrize(
-    ("request_line", "expected"),
-    [
-        ("GET / HTTP/1.1", {"method": "GET", "path": "/", "protocol": "HTTP/1.1"}),
-        ("GET /a b?c d HTTP/1.1", {"method": "GET", "path": "/a b", "query": "c d", "protocol": "HTTP/1.1"}),
-        ("GET http://h.example.com/p?q HTTP/1.1", {"method": "GET", "path": "/p", "query": "q"}),
-        ("GET /old", {"method": "GET", "path": "/old"}),
-        ("OPTIONS * HTTP/1.1", {"method": "OPTIONS", "path": "*"}),
-        ("PRI * HTTP/2.0", {"method": "PRI", "protocol": "HTTP/2.0"}),
-        ("\\x16\\x03\\x01\\x02", {"request": "\\x16\\x03\\x01\\x02"}),
-        ("", {}),
-        ("-", {}),
-    ],
-)
-def test_any_request_line_is_a_row(tmp_path, request_line, expected):
-    line = f'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "{request_line}" 400 0 "-" "-"\n'
-
-    frame, retrieval = read_access_log(laid(tmp_path, line.encode()))
-
-    found = row(frame)
-    assert retrieval.rejected == ()
-    assert {name: found.get(name) for name in expected} == expected
-    assert ("method" in found) == ("method" in expected)
-    assert ("request" in found) == ("request" in expected)
-
-
 def test_every_line_is_a_row_rejected_or_blank(tmp_path):
     junk = b"\n \r\nnonsense\n" + b"\0" * 50 + b"\n" + b"\xff\xfe\x80\n" + COMBINED[:40]
     content = COMBINED + junk + COMBINED + b"\0\0\0" + COMBINED
@@ -204,49 +129,12 @@ def test_every_line_is_a_row_rejected_or_blank(tmp_path):
     assert frame["line"].tolist() == [1, 8]
 
 
-@pytest.mark.slow
-def test_a_torn_gzip_keeps_its_good_part_and_says_so(tmp_path):
-    lines = b"".join(COMBINED.replace(b"/health", b"/%d" % at) for at in range(20_000))
-    packed = gzip.compress(lines)
-    raw = laid(tmp_path, packed[: len(packed) // 2], "access.log.gz")
-
-    frame, retrieval = read_access_log(raw)
-
-    assert 1000 < len(frame) < 20_000
-    assert retrieval.truncated
-    assert retrieval.rejected[-1].line == 0
-    assert "ends early" in retrieval.rejected[-1].reason
-
-
 @pytest.mark.parametrize(
     "content",
     [b"\x89PNG\r\n\x1a\n\0\0", b"a,b\n1,2\n", b'{"RayID":"1"}\n', b"2025/12/11 01:10:30 [error] 1#1: x\n"],
 )
 def test_what_is_no_access_log_is_not_taken_for_one(tmp_path, content):
     assert not looks_like(laid(tmp_path, content))
-
-
-def test_times_without_a_zone_are_of_the_zone_given(tmp_path):
-    (tmp_path / "access.log").write_bytes(b'{"time":"2025-12-11T10:10:30","status":200,"uri":"/"}\n')
-
-    frame, _ = read_access_log(RawFile(tmp_path, "access.log", parse_zone("Asia/Tokyo")))
-
-    assert frame["time"].tolist() == [pd.Timestamp("2025-12-11T01:10:30Z")]
-
-
-def test_the_hour_that_comes_twice_is_distinguished_by_its_offset(tmp_path):
-    first = COMBINED.replace(b"11/Dec/2025:10:10:30 +0900", b"26/Oct/2025:02:30:00 +0200")
-    second = COMBINED.replace(b"11/Dec/2025:10:10:30 +0900", b"26/Oct/2025:02:30:00 +0100")
-
-    frame, _ = read_access_log(laid(tmp_path, first + second))
-
-    assert frame["time"].diff().iloc[1] == pd.Timedelta("1h")
-
-
-def test_a_log_with_a_stated_format_that_is_invalid_is_left_to_its_reader(tmp_path):
-    assert looks_like(laid(tmp_path, COMBINED, log_format="no_such"))
-    assert looks_like(laid(tmp_path, b"\n", "access.log"))
-    assert not looks_like(laid(tmp_path, b"\n", "other.txt"))
 
 
 def test_a_large_log_is_written_to_the_spilled_rows(tmp_path):
@@ -267,10 +155,3 @@ def test_a_large_log_is_written_to_the_spilled_rows(tmp_path):
     (tmp_path / "access-none.log").write_bytes(b"junk\n" * 30)
     (part,) = SOURCES[0].read(RawFile(tmp_path, "access-none.log", spill=Spill(tmp_path / "spilled", 100)))
     assert (part.spilled, part.retrieval.rejected_lines) == (None, 30)
-
-
-def test_notes_of_a_log_name_its_file(tmp_path):
-    _, found = read_access_log(laid(tmp_path, COMBINED.rstrip(b"\n")))
-    (end,) = [one for one in found.notes if one.message.id == "note-of-file"]
-    assert messages_in(end.message)["note-of-file"]["file"] == "access.log"
-    assert "note-log-no-line-end" in messages_in(end.message)

@@ -1,10 +1,8 @@
 import bz2
 import errno
 import gzip
-import io
 import lzma
 import os
-import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ from watchme_analysis.access_logs.line_blocks import (
 )
 from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.errors import InputError
-from watchme_analysis.files.decompress import TruncatedError, filling, unpacked, unpacking
+from watchme_analysis.files.decompress import filling
 
 
 def line(second, path="/a", size=12):
@@ -49,39 +47,6 @@ def test_packed_files_are_recognised_by_their_content(tmp_path, pack):
     assert frame["path"].tolist() == [f"/a{at}" for at in range(500)]
     assert frame["line"].tolist() == list(range(1, 501))
     assert (retrieval.lines, retrieval.rows) == (500, 500)
-
-
-def test_of_gzip_with_a_wrong_checksum_little_is_lost():
-    data = many(10_000)
-    packed = bytearray(gzip.compress(data[:1000]) + gzip.compress(data[1000:]))
-    packed[-8] ^= 1
-    found = []
-    with pytest.raises(TruncatedError, match="is damaged after"):
-        found.extend(unpacked(io.BytesIO(packed)))
-
-    read = b"".join(found)
-    assert data.startswith(read)
-    assert len(data) - len(read) <= 64 << 10
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stops", [OSError("gone"), KeyboardInterrupt()])
-def test_what_was_unpacked_before_its_stream_failed_is_kept(stops):
-    class Failing(io.BytesIO):
-        def read1(self, size):
-            data = super().read1(size)
-            if not data:
-                raise stops
-            return data
-
-    data = b"".join(line(at % 60, f"/{at * 7919 % 10007}") for at in range(60_000))
-    packed = gzip.compress(data)
-    found = b""
-    with pytest.raises(type(stops)):
-        for block in blocks_from(unpacking(Failing(packed[:-8])), 1 << 30):
-            found += bytes(block)
-
-    assert found == data
 
 
 @pytest.fixture
@@ -118,21 +83,6 @@ def test_what_may_not_be_read_is_named_and_the_others_are_read(tmp_path, locked)
         read_access_logs([tmp_path])
 
 
-def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path, locked):
-    (tmp_path / "old").mkdir()
-    for folder in (tmp_path, tmp_path / "old"):
-        (folder / "access.log").write_bytes(line(30))
-    locked.add("old")
-
-    frame, how = read_access_logs([tmp_path])
-    (unread, read) = how.parts
-
-    assert (len(frame), read.rows) == (1, 1)
-    assert (unread.origin, unread.truncated) == (str(tmp_path / "old"), True)
-    with pytest.raises(InputError, match=r"old can't be read: Permission denied\.$"):
-        read_access_logs([tmp_path / "old"])
-
-
 def test_a_rotated_set_is_read_in_the_order_of_time(tmp_path):
     (tmp_path / "access.log").write_bytes(line(30))
     (tmp_path / "access.log.1").write_bytes(line(20))
@@ -165,28 +115,6 @@ def test_a_copy_is_counted_once_and_named(tmp_path, copied):
     assert rows == 3010
     assert len(scan.notes) == 1
     assert "access.log.1.gz is left out" in scan.notes[0]
-
-
-def test_a_line_still_being_written_is_kept_apart(tmp_path):
-    (tmp_path / "access.log").write_bytes(line(1) + line(2)[:50])
-
-    frame, how = read_access_logs([tmp_path / "access.log"])
-    (retrieval,) = how.parts
-
-    assert len(frame) == 1
-    assert [one.line for one in retrieval.rejected] == [2]
-    assert any("no line end" in note for note in retrieval.notes)
-
-
-def test_a_log_across_a_change_of_clocks_is_in_order(tmp_path):
-    starts = ["26/Oct/2025:02:59:59 +0200", "26/Oct/2025:02:00:00 +0100", "26/Oct/2025:03:00:00 +0100"]
-    for at, start in enumerate(reversed(starts)):
-        data = line(1).replace(b"11/Dec/2025:10:10:01 +0900", start.encode())
-        (tmp_path / f"access.log.{at}").write_bytes(data)
-
-    frame, _ = read_access_logs([tmp_path])
-
-    assert frame["time"].dt.strftime("%H:%M:%S").tolist() == ["00:59:59", "01:00:00", "02:00:00"]
 
 
 @pytest.mark.slow
@@ -245,28 +173,11 @@ def test_a_log_that_is_gone_ends_the_others_not(tmp_path):
     assert not read.truncated
 
 
-def test_standard_input_is_read(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(many(3)))))
-
-    assert len(read_access_logs(["-"])[0]) == 3
-
-
 def test_what_is_not_there_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"no access log .*nothing\.log"):
         read_access_logs([tmp_path / "nothing.log"])
     with pytest.raises(InputError, match="no column"):
         AccessScan([], selection=Selection(("colour",)))
-
-
-def test_a_stated_configuration_defines_the_format(tmp_path):
-    (tmp_path / "access.log").write_bytes(b"200 0.123\n")
-    (tmp_path / "conf").mkdir()
-    conf = tmp_path / "conf" / "web.conf"
-    conf.write_text("log_format short '$status $request_time'; access_log /var/log/access.log short;")
-
-    frame, _ = read_access_logs([tmp_path / "access.log"], nginx_conf=conf)
-
-    assert frame["request_time_s"].tolist() == [0.123]
 
 
 def test_blocks_end_at_line_ends_and_lose_nothing():

@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 from watchme_analysis.access_logs.input import REQUEST_BYTES
 from watchme_analysis.access_logs.parquet import ParquetFile
 from watchme_analysis.access_logs.scan import read_access_logs
-from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.errors import ServiceError
 
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:%02d +0900] "GET /%d HTTP/1.1" 200 12 "-" "curl"\n'
 
@@ -54,28 +54,6 @@ def test_objects_and_prefixes_are_read(bucket):
         "s3://logs/web/access.log.1.gz",
         "s3://logs/web/access.log",
     ]
-
-
-@pytest.mark.slow
-def test_a_pattern_stands_for_objects(bucket):
-    packed, _ = read_access_logs([f"{bucket}/web/*.gz"])
-    deep, _ = read_access_logs([f"{bucket}/*access*"])
-
-    assert packed["path"].tolist() == ["/1", "/2"]
-    assert deep["path"].tolist() == ["/1", "/2", "/3"]
-    with pytest.raises(InputError, match="no object"):
-        read_access_logs([f"{bucket}/web/*.zst"])
-
-
-@pytest.mark.parametrize("name", ["s3://", "s3:///", "s3://*", "s3://lo*/web/"])
-def test_no_bucket_is_not_all_of_them(bucket, name):
-    with pytest.raises(InputError, match="names no bucket"):
-        read_access_logs([name])
-
-
-def test_what_is_not_there_is_an_error(bucket):
-    with pytest.raises(InputError, match="no object"):
-        read_access_logs([f"{bucket}/none/"])
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import gzip
 import importlib.util
 import io
-import os
 import shutil
 from functools import partial
 
@@ -164,40 +163,9 @@ def test_objects_are_read_and_written_by_the_tasks_themselves(settings, bucket, 
     assert rows["line"].tolist() == frame["line"].tolist()
 
 
-def test_an_input_that_goes_away_is_accounted_for_and_the_others_are_read(settings, tmp_path):
-    (tmp_path / "access.log").write_bytes(line(1))
-    (tmp_path / "b-access.log").write_bytes(line(2) * 3)
-    spark = SparkScan(AccessScan([tmp_path], OPTIONS), settings)
-    (tmp_path / "access.log").unlink()
-
-    assert spark.aggregate(AccessSummary).requests == 3
-    gone, other = spark.retrievals()
-    assert (gone.rows, gone.truncated) == (0, True)
-    assert [one.reason for one in gone.rejected] == ["it was gone before it was read"]
-    assert (other.rows, other.truncated) == (3, False)
-
-
-def test_no_lines_are_no_error(settings, tmp_path):
-    (tmp_path / "access.log").write_bytes(b"")
-
-    spark = SparkScan(AccessScan([tmp_path], OPTIONS), settings)
-
-    assert spark.aggregate(AccessSummary).requests == 0
-    assert spark.write(str(tmp_path / "rows")) == 0
-    assert [(one.lines, one.rows) for one in spark.retrievals()] == [(0, 0)]
-
-
 def test_standard_input_is_for_this_process_alone():
     with pytest.raises(InputError, match="can't read -"):
         SparkScan(AccessScan(["-"], OPTIONS))
-
-
-def test_java_that_is_missing_is_named(monkeypatch):
-    monkeypatch.setenv("PATH", os.devnull)
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-
-    with pytest.raises(InputError, match="needs Java 17"):
-        spark_session(SparkSettings())
 
 
 TIMED = compile_format(

@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds.access_samples import requests
 
-from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.routes import compiled_routes, route_of
 from watchme_analysis.access_logs.summary import AccessSummary
 from watchme_analysis.files.arrow_arrays import array_of
@@ -44,15 +43,6 @@ def test_percentiles_carry_the_number_of_requests_with_a_time():
     assert [AccessSummary().total()[name] for name in names[1:]] == [0, 0, 0, None, None]
 
 
-def test_a_timeout_that_all_requests_meet_is_exact():
-    summary = AccessSummary()
-    summary.add(timed([30.001] * 99 + [0.004]))
-
-    total = summary.total()
-
-    assert (total["p50_s"], total["p99_s"], total["max_s"]) == (30.001, 30.001, 30.001)
-
-
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 100_000).map(lambda one: one / 1000), min_size=1, max_size=200))
@@ -82,22 +72,6 @@ def test_parts_add_up_to_the_whole():
     assert left.total() == whole.total()
     assert left.slowest()["request_time_s"].to_pylist() == [9.0, 3.0, 0.2, 0.1, 0.05]
     assert left.upstreams().equals(whole.upstreams())
-
-
-def test_only_slow_requests_are_counted_where_requested():
-    summary = AccessSummary(choice=RequestFilter(1.0))
-    summary.add(timed([0.5, 1.0, 2.0]))
-    summary.add(requests({}))
-
-    assert summary.requests == 2
-
-
-def test_nothing_is_an_empty_summary():
-    summary = AccessSummary()
-    summary.add(requests())
-
-    assert len(summary.by_key()) == len(summary.slowest()) == len(summary.upstreams()) == 0
-    assert summary.total()["requests"] == 0
 
 
 @pytest.mark.slow
@@ -153,12 +127,3 @@ def test_the_loop_finds_the_families_that_the_pattern_finds(given_paths, cut):
     values = array_of(given_paths, "text").slice(cut)
     found = compiled_routes(values)
     assert found.to_pylist() == [one if one is None else route_of(one) for one in given_paths[cut:]]
-
-
-def test_a_summary_by_the_loop_is_the_same():
-    compiled, by_pattern = AccessSummary(compiled=True), AccessSummary()
-    for summary in (compiled, by_pattern):
-        for path in ("/v1/results/54b49bfd9d25", "/é/1", None, "/health", "/é/2"):
-            summary.add(requests({"path": path}, {"path": "/jobs/7", "request_time_s": 0.5}))
-    assert compiled.by_key().equals(by_pattern.by_key())
-    assert compiled.by_key().num_rows == 5

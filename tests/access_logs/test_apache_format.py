@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.engine.escapes import unescaped
-from watchme_analysis.access_logs.formats.apache import compile_apache, looks_like_apache
+from watchme_analysis.access_logs.formats.apache import compile_apache
 from watchme_analysis.access_logs.scan import read_access_logs
 from watchme_analysis.errors import FormatError
 
@@ -39,14 +39,6 @@ def test_a_line_of_apache_is_read_by_every_engine(engine):
         "status": 304,
         "user_agent": r"say \"hi\" \\ \xe9",
     }
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_its_escapes_are_decoded_on_request(engine):
-    found = row(COMBINED, LINE.replace(rb"\xe9", rb"\xc3\xa9\t\xff"), engine=engine, decode=True)
-
-    assert found["user_agent"] == 'say "hi" \\ é\t\\xff'
-    assert found["query"] == 'q="x"'
 
 
 def written(text):
@@ -130,45 +122,6 @@ def test_a_final_status_outranks_the_first_and_what_has_no_column_is_kept():
 def test_what_can_not_be_read_back_is_refused_with_a_sentence(text, words):
     with pytest.raises(FormatError, match=words):
         compile_apache(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [(COMBINED, True), ("$status %h", False), ("100%% sure", False), ("combined", False)],
-)
-def test_a_format_of_apache_is_distinguished_from_one_of_nginx(text, expected):
-    assert looks_like_apache(text) is expected
-
-
-def test_two_lines_run_into_one_are_refused():
-    text = "%v:%p %h %l %u %t"
-    whole = b"www.example.com:443 192.0.2.1 - - [11/Dec/2025:10:10:30 +0900]"
-
-    chunk = Engine([compile_apache(text)], UTC).read(
-        whole[:25] + b"1.2.3 - u" + whole + b"\n" + whole + b"\n"
-    )
-
-    assert chunk.table["line"].to_pylist() == [2]
-    assert [one.line for one in chunk.rejected] == [1]
-
-
-@pytest.mark.parametrize(
-    "stated",
-    [
-        "vhost_combined",
-        r'LogFormat "%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"" mine',
-        None,
-    ],
-)
-def test_a_stock_format_is_known_by_name_by_directive_and_by_looking(tmp_path, stated):
-    path = tmp_path / "other_vhosts_access.log"
-    path.write_bytes(b"www.example.com:443 " + LINE.replace(b"304 -", b"200 512") + b"\n")
-
-    frame, how = read_access_logs([path], log_format=stated)
-    (retrieval,) = how.parts
-
-    assert frame[["host", "body_bytes", "status"]].values.tolist() == [["www.example.com", 512, 200]]
-    assert retrieval.notes == (f"log_format {'as stated' if stated and ' ' in stated else 'vhost_combined'}",)
 
 
 def test_a_configuration_of_apache_beside_the_log_says_the_format(tmp_path):

@@ -1,7 +1,7 @@
 """The columns that the variables of a request fill, and those that stay in ``extra``."""
 
 import json
-from datetime import UTC, timedelta, timezone
+from datetime import UTC
 
 from worlds.together import together
 
@@ -79,11 +79,6 @@ def row(**values):
 )  # fmt: skip
 def test_variables_fill_columns(values, columns):
     assert row(**values) == columns
-
-
-def test_a_time_without_a_zone_is_of_the_zone_of_the_log():
-    nine = timezone(timedelta(hours=9))
-    assert row_of({"time_iso8601": "2025-12-11T21:00:00"}, nine)["time"] == NOON
 
 
 @together(

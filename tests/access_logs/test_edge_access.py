@@ -41,19 +41,6 @@ def test_a_log_named_as_the_edges_is_not_taken_for_the_origins(tmp_path):
     assert edge["origin_addr"].isna().tolist() == [False, False, True]
 
 
-def test_without_the_origins_times_the_status_is_what_was_logged(tmp_path):
-    source = tmp_path / "evidence"
-    source.mkdir()
-    line = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health HTTP/1.1" 504 167 "-" "curl"\n'
-    (source / "edge_access.log").write_text(line)
-
-    edge = import_folder(source, tmp_path / "case").case.table("edge_log")
-
-    assert (edge["start"] == edge["end"]).all()
-    assert edge["duration_ms"].isna().all()
-    assert edge["origin_status"].isna().all()
-
-
 def test_requests_that_the_edges_own_records_hold_do_not_count_twice(tmp_path):
     source = imported(tmp_path, "edge-access.log")
     (source / "edge.jsonl").write_text(

@@ -84,16 +84,6 @@ def test_what_both_know_must_agree(said, logged):
     assert found["link"].tolist() == ["none"]
 
 
-def test_an_upstream_that_is_left_out_from_then_on_takes_no_try():
-    refused = {"time": at(10), "kind": "upstream_refused", "upstream_addr": FIRST}
-    found = errors_to_requests(
-        errors(refused, refused | {"kind": "upstream_disabled"}),
-        access({"time": at(10.4), "status": 502, "upstream_addr": FIRST, "upstream_status": 502}),
-    )
-    assert linked(found) == [0, 0]
-    assert found["link"].tolist() == ["alone", "alone"]
-
-
 def test_who_left_early_and_who_got_no_socket_are_recognised_by_what_was_sent():
     gone = "client prematurely closed connection, so upstream connection is closed too while connecting to"
     no_socket = "socket() failed (24: Too many open files) while connecting to upstream"
@@ -111,26 +101,6 @@ def test_who_left_early_and_who_got_no_socket_are_recognised_by_what_was_sent():
         ),
     )
     assert linked(found) == [1, 0, 2]
-
-
-def test_a_host_that_is_none_is_not_compared():
-    said = {
-        "kind": "client_invalid",
-        "message": "client sent invalid host header while reading client request",
-    }
-    found = errors_to_requests(
-        errors({"time": at(10), "host": "a b"} | said),
-        access({"time": at(10.4), "status": 400, "host": "api.example.com"}),
-    )
-    assert linked(found) == [0]
-
-
-def test_hosts_are_compared_as_nginx_names_them():
-    found = errors_to_requests(
-        errors({"time": at(10), "host": "API.example.com:8080"}),
-        access({"time": at(10.4), "host": "api.example.com"}, {"time": at(10.6), "host": "www.example.com"}),
-    )
-    assert linked(found) == [0]
 
 
 @pytest.mark.slow
@@ -181,15 +151,6 @@ def test_each_failed_try_of_a_request_has_its_own_line():
     assert errors_to_requests(repeated, requests)["link"].tolist() == ["alone", "ambiguous", "ambiguous"]
 
 
-@pytest.mark.slow
-def test_a_failure_after_the_header_keeps_the_status_sent_before():
-    broken = {"time": at(10), "kind": "upstream_closed", "message": "upstream closed while reading upstream"}
-    early = broken | {"message": "upstream closed while reading response header from upstream"}
-    requests = access({"time": at(10.4), "status": 200, "upstream_status": 200})
-    assert linked(errors_to_requests(errors(broken), requests)) == [0]
-    assert linked(errors_to_requests(errors(early), requests)) == [None]
-
-
 def test_a_warning_within_a_request_does_not_take_the_place_of_its_failure():
     found = errors_to_requests(
         errors({"time": at(8), "kind": "buffering_to_disk"}, {"time": at(10)}), access({"time": at(10.4)})
@@ -205,21 +166,6 @@ def test_a_limit_refuses_before_an_upstream_is_called_or_delays():
     assert linked(errors_to_requests(errors(refused), requests)) == [1]
     delayed = refused | {"time": at(9), "message": "delaying request, excess: 1.2, by zone"}
     assert linked(errors_to_requests(errors(delayed), requests.iloc[:1])) == [0]
-
-
-def test_a_log_of_whole_seconds_leaves_open_when_within_one_a_request_ended():
-    found = errors_to_requests(
-        errors({"time": at(10), "kind": "buffering_to_disk"}), access({"time": at(10), "request_time_s": 0.2})
-    )
-    assert linked(found) == [0]
-
-
-def test_lines_about_no_request_are_distinguished():
-    found = errors_to_requests(
-        errors({"time": at(10), "kind": "startup", "path": None}, {"time": None}), access({"time": at(10.4)})
-    )
-    assert found["link"].tolist() == ["no_request", "no_request"]
-    assert found["access_row"].isna().all()
 
 
 @pytest.mark.slow

@@ -1,10 +1,9 @@
 # ruff: noqa: E501 - lines stand as they are logged
 import pandas as pd
-import pytest
 from worlds.messages import messages_in
 from worlds.together import together
 
-from watchme_analysis.access_logs.error_log import kind_of, looks_like, read_error_log
+from watchme_analysis.access_logs.error_log import kind_of, read_error_log
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.window import parse_zone
 
@@ -125,14 +124,6 @@ def test_the_kind_follows_the_message(message, kind):
     assert kind_of(message, None) == kind
 
 
-@pytest.mark.parametrize(
-    ("upstream", "kind"), [(None, "client_closed"), ("http://192.0.2.20/", "upstream_reset")]
-)
-def test_the_tail_says_which_side_went_away(upstream, kind):
-    assert kind_of("send() failed (32: Broken pipe) while proxying", None) == "upstream_reset"
-    assert kind_of("recv() failed (104: Connection reset by peer) while closing request", upstream) == kind
-
-
 def test_what_clients_send_does_not_shift_the_fields(tmp_path):
     hostile = TAIL.replace("/health?x=1 HTTP", '/a", upstream: "b", host: "c HTTP', 1)
     raw = laid(
@@ -145,26 +136,6 @@ def test_what_clients_send_does_not_shift_the_fields(tmp_path):
     assert frame["kind"].tolist() == ["upstream_refused"]
 
 
-def test_an_hour_that_clocks_repeat_is_distinguished(tmp_path):
-    clocks = ("01:59:59", "02:10:00", "02:09:59", "02:59:59", "02:00:00", "02:10:00", "02:59:59", "03:00:00")
-    text = "".join(f"2025/10/26 {clock} [error] 31#32: x\n" for clock in clocks)
-
-    frame, _ = read_error_log(laid(tmp_path, text, zone=parse_zone("Europe/Berlin")))
-
-    reported = frame["time"].dt.strftime("%H:%M:%S").tolist()
-    assert reported[:4] == ["23:59:59", "00:10:00", "00:09:59", "00:59:59"]
-    assert reported[4:] == ["01:00:00", "01:10:00", "01:59:59", "02:00:00"]
-
-
-def test_addresses_of_ipv6_are_taken_apart(tmp_path):
-    tail = ', client: 2001:db8::7, server: [::], request: "GET / HTTP/1.1", upstream: "http://[2001:db8::20]:8017/"'
-
-    frame, _ = read_error_log(laid(tmp_path, HEAD + "upstream prematurely closed connection" + tail + "\n"))
-
-    assert frame["client_addr"].tolist() == ["2001:db8::7"]
-    assert frame["upstream_addr"].tolist() == ["[2001:db8::20]:8017"]
-
-
 def test_lines_without_a_head_continue_the_one_before(tmp_path):
     text = "lost\n" + HEAD + "a message\n  of two lines\n\n" + HEAD + "another\n"
 
@@ -174,19 +145,6 @@ def test_lines_without_a_head_continue_the_one_before(tmp_path):
     assert frame["line"].tolist() == [2, 5]
     assert (retrieval.lines, retrieval.rows, retrieval.joined_lines, retrieval.blank_lines) == (5, 2, 1, 1)
     assert [one.text for one in retrieval.rejected] == ["lost"]
-
-
-def test_a_torn_line_is_rejected_not_joined(tmp_path):
-    frame, retrieval = read_error_log(laid(tmp_path, HEAD + "whole\n" + HEAD[:25] + "\n" + HEAD[:3]))
-
-    assert len(frame) == 1
-    assert [one.line for one in retrieval.rejected] == [2]
-    assert retrieval.lines == 1 + len(retrieval.rejected) + retrieval.joined_lines
-
-
-@pytest.mark.parametrize(("text", "expected"), [("", True), ("hello\n", False), (HEAD + "x", True)])
-def test_content_is_recognised(tmp_path, text, expected):
-    assert looks_like(laid(tmp_path, text)) is expected
 
 
 def rejections(found):
@@ -241,13 +199,3 @@ def test_a_zone_is_that_of_the_access_logs_beside_if_they_agree(tmp_path):
     assert zone_of("+0000", zone="Asia/Tokyo") == (10, [("UTC", "access.log")])
     raw = laid(tmp_path, HEAD + "first" + TAIL + "\n", zone=parse_zone("Asia/Tokyo"))
     assert read_error_log(raw)[0]["time"][0].hour == 1, "a zone that is stated counts"
-
-
-def test_prefix_of_a_collector_is_no_part_of_a_line(tmp_path):
-    prefixed, plain = f"web-1  | {HEAD}first{TAIL}", f"{HEAD}second{TAIL}"
-    for lines, rows in (([prefixed, prefixed, plain], 3), ([prefixed, plain], 2), ([prefixed], 1)):
-        frame, _ = read_error_log(laid(tmp_path, "\n".join(lines) + "\n"))
-        assert len(frame) == rows
-    assert not looks_like(laid(tmp_path, "junk\n" * 50 + plain))
-    assert looks_like(laid(tmp_path, "junk\n" * 49 + plain))
-    assert looks_like(laid(tmp_path, "\n")) and not looks_like(laid(tmp_path, "\n", "other.txt"))

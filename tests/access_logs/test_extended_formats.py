@@ -1,22 +1,15 @@
 """Logs whose lines begin as a known format and go on behind it."""
 
 import json
-import re
 import shlex
-from datetime import UTC
-from pathlib import Path
 
 import pytest
 
-from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats.known_formats import stock_format, stock_formats
-from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
-from watchme_analysis.health.running_platform import command_table
+from watchme_analysis.access_logs.engine.engine import ENGINES
+from watchme_analysis.access_logs.scan import read_access_logs
 
 COMMON = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167'
 COMBINED = f'{COMMON} "-" "curl/8.5.0"'
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 def read(tmp_path, lines, engine="exact", **options):
@@ -48,12 +41,6 @@ def test_blanks_at_the_end_of_every_line_belong_to_the_format(tmp_path, engine, 
     assert (len(frame), account.rejected_lines) == (20, 0)
     assert set(frame["status"]) == {504} and set(frame["path"]) == {"/health"}
     assert formats_of(account) == [f"log_format {'common' if line == COMMON else 'combined'}"]
-
-
-def test_one_line_with_a_blank_is_read(tmp_path):
-    frame, _ = read(tmp_path, [f"{COMBINED} "])
-
-    assert frame["user_agent"].tolist() == ["curl/8.5.0"]
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
@@ -90,33 +77,6 @@ def test_fields_without_a_label_are_kept_and_the_format_that_types_them_is_named
     assert row["cache_status"] == "HIT"
 
 
-def test_durations_without_a_label_are_named_by_their_lengths(tmp_path):
-    lines = [f"{COMBINED} 0.001 - - 0.001", *[f"{COMBINED} 0.250 0.001 0.100 0.200"] * 9]
-    _, account = read(tmp_path, lines)
-
-    assert suggested(account).endswith(
-        "$request_time $upstream_connect_time $upstream_header_time $upstream_response_time"
-    )
-
-
-@pytest.mark.slow
-def test_a_log_names_its_fields_alike_from_beginning_to_end(tmp_path):
-    (tmp_path / "access.log").write_text(f"{COMBINED} 0.001 -\n" * 400 + f"{COMBINED} - 0.001\n" * 400)
-    scan = AccessScan([tmp_path / "access.log"], LogOptions(engine="exact"))
-    scan.block_bytes = 1 << 14
-    list(scan)
-
-    assert len(scan.retrievals[0].notes) == 1
-
-
-def test_a_quoted_field_of_addresses_is_the_one_of_main_and_another_is_not(tmp_path):
-    forwarded, _ = read(tmp_path, [f'{COMBINED} "192.0.2.8, 192.0.2.9" "b"'] * 5)
-    cookie, _ = read(tmp_path, [f'{COMBINED} "theme=dark" "b"'] * 5)
-
-    assert further(forwarded)[0] == {"field_1": "b", "http_x_forwarded_for": "192.0.2.8, 192.0.2.9"}
-    assert further(cookie)[0] == {"field_1": "theme=dark", "field_2": "b"}
-
-
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_lines_with_other_fields_are_read_with_their_rest_as_a_whole(tmp_path, engine):
     lines = [f"{COMBINED} 0.001 a"] * 20 + [f"{COMBINED} 0.001 a b c"] * 2 + [COMBINED] * 20
@@ -144,12 +104,6 @@ def test_a_few_damaged_lines_of_a_longer_format_stay_rejected(tmp_path, engine, 
     assert (len(frame), account.rejected_lines) == (60, 2)
 
 
-def test_lines_that_run_into_each_other_are_not_one_line_with_further_fields(tmp_path):
-    frame, account = read(tmp_path, [f"{COMBINED} {COMBINED}"] * 10)
-
-    assert (len(frame), account.rejected_lines) == (0, 10)
-
-
 @pytest.mark.slow
 def test_every_line_of_a_known_beginning_is_read_whatever_follows(tmp_path):
     rests = ['"', "\\", "é", "[", 'a="', "=" * 50, "x" * 5000, "| |", "a=b " * 100, "\t-\t-"]
@@ -157,30 +111,6 @@ def test_every_line_of_a_known_beginning_is_read_whatever_follows(tmp_path):
         frame, account = read(tmp_path, [f"{COMBINED} {rest}"] * 8)
 
         assert (len(frame), account.rejected_lines) == (8, 0), rest
-
-
-@pytest.mark.slow
-def test_extended_lines_are_read_alike_by_every_engine_and_in_parts():
-    rests = ["0.001", "0.002 a", "rt=0.003", 'rt="0.004" x=1', " ", "", "- -", "a b c"]
-    data = b"".join(f"{COMBINED} {rests[at * 7 % 8]}".encode() + b"\n" for at in range(400))
-    tables = [
-        Engine(stock_formats(), UTC, engine=engine).read(data).table.drop_columns("line").to_pylist()
-        for engine in ENGINES[1:]
-    ]
-
-    assert len(tables[0]) == 400
-    assert tables[0] == tables[1]
-
-
-def test_the_format_that_the_advice_names_is_known_without_a_configuration():
-    advice = command_table()["collect"]["access-log"]["configuration"]
-    texts = re.findall(r"log_format \w+ ((?:\s*'[^']*')+);", advice)
-    texts += re.findall(r"log_format \w+ ((?:\s*'[^']*')+);", (DOCS / "investigation-health.md").read_text())
-    known = {one.text for one in stock_formats()}
-
-    assert len(texts) == 2
-    assert {"".join(re.findall(r"'([^']*)'", text)) for text in texts} <= known
-    assert compile_format(stock_format("timed").text).names == stock_format("timed").names
 
 
 def test_of_a_cut_last_line_the_known_part_is_read(tmp_path):

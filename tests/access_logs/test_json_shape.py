@@ -47,17 +47,6 @@ def test_what_a_plan_would_read_otherwise_has_none(line):
     assert shape_of(line, {}) is None
 
 
-@pytest.mark.parametrize("engine", ENGINES[1:])
-@pytest.mark.parametrize("number", [b"007", b"00", b"1e3", b"", b"-", b"-5", b"1.", b"null", b"true", b'"7"'])
-def test_numbers_are_json_s(engine, number):
-    plain = b'{"path": "/a", "status": 200, "bytes": 7, "duration_ms": 2.5}\n'
-    lines = [plain.replace(one, number) for one in (b"200", b"7", b"2.5")]
-    chunk, exact = (read(plain * 40 + b"".join(lines), one) for one in (engine, "exact"))
-    assert chunk.table.to_pylist() == exact.table.to_pylist()
-    assert chunk.rejected == exact.rejected
-    assert len(exact.rejected) == (3 if number in (b"007", b"00", b"", b"-", b"1.") else len(exact.rejected))
-
-
 KEYS = (
     "time ts status path url request method args bytes bytes_sent rt host duration_ms request_id client_ip "
     "xff upstream_status urt referer pid a b-c nginx.status k8s user protocol connection_time"

@@ -9,17 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
-from watchme_analysis.access_logs.formats import labelled, w3c
 from watchme_analysis.access_logs.formats.known_formats import known_formats, parse_formats, stock_formats
-from watchme_analysis.access_logs.formats.program_lines import text_values, text_values_by
-from watchme_analysis.access_logs.scan import read_access_logs
+from watchme_analysis.access_logs.formats.program_lines import text_values_by
 from watchme_analysis.errors import InputError
 
 FORMATS = {known.name: known for known in known_formats()}
-OTHERS = (
-    *labelled.SAMPLES,
-    *((w3c.NAME, text) for text in w3c.SAMPLES),
-)
 engines = pytest.mark.parametrize("engine", ENGINES[1:])
 
 
@@ -36,10 +30,6 @@ def row_of(line, **options):
     return row
 
 
-def json_row(record):
-    return row_of(json.dumps(record))
-
-
 @engines
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_reads_its_samples(name, engine):
@@ -53,17 +43,6 @@ def test_a_format_reads_its_samples(name, engine):
         assert chunk.formats == {"JSON" if known.keys else name: 1}
         assert row["status"] is not None
         assert row["path"] or row["request"]
-
-
-@engines
-@pytest.mark.parametrize(("name", "text"), OTHERS)
-def test_lines_of_labels_and_directives_are_read(name, text, engine):
-    chunk = Engine(stock_formats(), UTC, engine=engine).read(text.rstrip("\r\n").encode() + b"\n")
-
-    assert not chunk.rejected
-    assert len(chunk.table) == chunk.lines - chunk.blank > 0
-    assert [*chunk.formats] == [name]
-    assert all(row["time"] and row["status"] for row in chunk.table.to_pylist())
 
 
 @engines
@@ -84,34 +63,6 @@ def test_times_without_a_zone_are_in_the_stated_zone(name):
     assert (utc - tokyo).total_seconds() == 9 * 3600
 
 
-def test_a_request_that_was_sent_to_no_server_has_no_upstream():
-    rows = [row_of(sample(name, 1)) for name in ("HAProxy", "Classic Load Balancer", "Traefik JSON")]
-
-    assert [row["upstream_addr"] for row in rows] == [None] * 3
-    assert [row["upstream_response_time_s"] for row in rows[:2]] == [None] * 2
-    assert [row["upstream_status"] for row in rows] == [None] * 3
-    assert rows[1]["request_time_s"] is None
-
-
-def test_values_without_a_column_are_kept():
-    flags = [
-        json.loads(row_of(sample(name, number))["extra"]) for name, number in (("Envoy", 1), ("HAProxy", 0))
-    ]
-
-    assert (flags[0]["response_flags"], flags[0]["response_code_details"]) == ("UT", "response_timeout")
-    assert flags[1]["termination_state"] == "sH--"
-    assert json.loads(row_of(sample("S3 server access log"))["extra"])["error_code"] == "NoSuchKey"
-
-
-def test_lines_are_read_behind_syslog_and_comments(tmp_path):
-    line = f"Dec 11 10:10:30 localhost haproxy[14389]: {sample('HAProxy')}"
-    (tmp_path / "access.log").write_text("".join(f"# {number}\n{line}\n" for number in range(4)))
-
-    frame, account = read_access_logs([tmp_path / "access.log"])
-
-    assert (len(frame), account.rejected_lines) == (4, 4)
-
-
 def test_a_json_object_with_wrong_values_is_rejected_with_its_key():
     traefik, caddy = (json.loads(sample(name)) for name in ("Traefik JSON", "Caddy"))
     wrong = (
@@ -126,41 +77,6 @@ def test_a_json_object_with_wrong_values_is_rejected_with_its_key():
         "no request: no status or no target among its keys level, msg",
     ]
     assert chunk.rejected[2].reason.startswith("duration: ")
-
-
-def test_numbers_of_a_json_object_may_be_texts():
-    envoy = json.loads(sample("Envoy JSON"))
-    row = json_row({**envoy, "upstream_service_time": "12", "duration": "13", "response_code": "200"})
-
-    assert (row["upstream_response_time_s"], row["request_time_s"], row["status"]) == (0.012, 0.013, 200)
-
-
-def test_headers_that_occurred_several_times_are_joined():
-    extra = json.loads(row_of(sample("Caddy"))["extra"])
-
-    assert extra["http_x_forwarded_for"] == "192.0.2.7, 192.0.2.8"
-
-
-def test_whole_seconds_are_no_duration_without_the_time_to_the_first_byte():
-    made = {"RayID": "8f", "ClientRequestURI": "/health", "EdgeResponseStatus": 200}
-    found = [
-        json_row({**made, "EdgeStartTimestamp": "2025-12-11T01:10:00Z", "EdgeEndTimestamp": end})[
-            "request_time_s"
-        ]
-        for end in ("2025-12-11T01:10:01Z", "2025-12-11T01:10:30Z")
-    ]
-    assert found == [None, 30.0]
-
-
-@pytest.mark.parametrize("name", ["Envoy", "Traefik", "S3 server access log"])
-def test_a_hostile_line_takes_no_time(name):
-    hostile = sample(name).replace("curl/8", 'x" " "' * 200_000).replace("say", '" 200 - 1 1 "x' * 100_000)
-    hostile = hostile.replace("S3Console", '" "' * 200_000) + '" torn'
-    began = time.process_time()
-    chunk = read(hostile)
-
-    assert len(chunk.rejected) == 1
-    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("name", [known.name for known in known_formats() if known.shape])
@@ -189,13 +105,6 @@ def test_time_is_linear_in_a_hostile_line(name):
                 text_values_by(known, half + hostile, UTC)
 
     assert time.process_time() - began < 3
-
-
-def test_a_word_as_long_as_a_file_takes_no_time():
-    began = time.process_time()
-
-    assert not any(text_values(b"A" * 1_000_000, UTC) for _ in range(200))
-    assert time.process_time() - began < 0.5
 
 
 MINE = """

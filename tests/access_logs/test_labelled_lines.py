@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
+from watchme_analysis.access_logs.engine.engine import Engine
 from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.scan import AccessScan
 
@@ -67,31 +67,6 @@ def test_a_router_of_heroku_times_the_dyno_and_the_prefix_has_the_time():
     assert found["time"] == at("2025-12-11T01:10:30.123456+00:00")
     assert (found["upstream_connect_time_s"], found["request_time_s"]) == (0.001, 0.251)
     assert (found["upstream_addr"], found["client_addr"]) == ("web.1", "192.0.2.7")
-
-
-@pytest.mark.slow
-def test_a_duration_without_a_unit_is_in_that_of_its_number(subtests):
-    for engine in ENGINES[1:]:
-        for key in ["response_time", "responsetime", "responseTime", "duration", "latency"]:
-            for value, seconds in [
-                (0.057, 0.057),
-                ("0.057", 0.057),
-                (57, 0.057),
-                ("57", 0.057),
-                ("57ms", 0.057),
-                ("1.5 s", 1.5),
-                (0, 0.0),
-            ]:
-                with subtests.test(value=value, seconds=seconds, key=key, engine=engine):
-                    line = {
-                        "time": "2025-12-11T01:10:30Z",
-                        "method": "GET",
-                        "uri": "/a",
-                        "status": 200,
-                        key: value,
-                    }
-
-                    assert row(line, engine)["request_time_s"] == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(

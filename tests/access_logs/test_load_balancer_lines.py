@@ -6,7 +6,6 @@ from datetime import UTC
 import pytest
 from worlds.access_fuzz import SECONDS, SEED, damaged, differences, rounds_for
 from worlds.access_samples import HTTPS, UNSENT
-from worlds.together import together
 
 from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.formats.known_formats import stock_formats
@@ -54,14 +53,6 @@ STRANGE = [
     HTTPS.removesuffix(" TID_123456"),
     f"{HTTPS}\u00e9",
 ]
-
-
-@pytest.mark.slow
-@together("line", STRANGE)
-def test_a_strange_value_is_read_alike_by_all_engines(line):
-    data = "".join(f"{one}\n" for one in [*[HTTPS] * 3, line, UNSENT]).encode()
-
-    assert differences(stock_formats(), data) == []
 
 
 @pytest.mark.fuzz

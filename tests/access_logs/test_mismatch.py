@@ -3,7 +3,6 @@ from datetime import UTC
 
 import pytest
 
-from watchme_analysis.access_logs.engine.engine import ENGINES, Engine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, mismatch_reason
 from watchme_analysis.access_logs.formats.log_format import compile_format
 
@@ -11,7 +10,6 @@ TIMED = compile_format(
     '$remote_addr [$time_local] "$request" $status "$http_user_agent" $request_time', name="timed"
 )
 GOOD = b'192.0.2.7 [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 "curl" 0.004'
-LOOSE = compile_format("$remote_addr [$time_local] $tail | $status", name="loose")
 
 
 @pytest.mark.parametrize(
@@ -49,33 +47,6 @@ def test_a_line_leaves_a_format_where_it_is_wrong(old, new, where):
 def test_a_line_of_no_format_is_reported_for_what_it_is(line, reported):
     with pytest.raises(ValueError, match=reported):
         ReferenceParser([TIMED], UTC).row(line)
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
-def test_every_engine_gives_the_same_reasons(engine):
-    lines = [GOOD, b"junk", GOOD.replace(b"200", b"2x0"), GOOD.replace(b"Dec", b"Foo"), GOOD + b" 1"]
-    chunk = Engine([TIMED], UTC, engine=engine).read(b"\n".join(lines) + b"\n")
-
-    assert [one.reason for one in chunk.rejected] == [
-        "it is of none of the formats",
-        "it is not of log_format timed: from $status on",
-        "$time_local: '11/Foo/2025:10:10:30 +0900' is not a time",
-        "it is not of log_format timed: it goes on behind $request_time",
-    ]
-
-
-def test_a_line_that_runs_into_another_is_reported():
-    line = b"192.0.2.7 [11/Dec/2025:10:10:30 +0900] a b | 200"
-    glued = line[:-7] + line
-
-    assert LOOSE.match(line)
-    assert LOOSE.match(glued) is None
-    assert mismatch_reason(LOOSE, glued) == "it is not of log_format loose: another line begins inside of it"
-
-
-@pytest.mark.parametrize("line", [b"junk", b"", b"192.0.2.7 - - [11/Dec"])
-def test_a_line_that_never_was_on_a_format_leaves_it_nowhere(line):
-    assert mismatch_reason(TIMED, line) is None
 
 
 def test_a_huge_line_is_reported_at_once():

@@ -19,8 +19,6 @@ from worlds.nginx import NGINX, await_listening, free_port, temp_paths
 
 from watchme_analysis.access_logs.access_log import read_access_log
 from watchme_analysis.access_logs.engine.engine import ENGINES
-from watchme_analysis.access_logs.error_log import read_error_log
-from watchme_analysis.access_logs.error_requests import errors_to_requests
 from watchme_analysis.access_logs.scan import read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
@@ -274,19 +272,6 @@ def test_hostile_requests_are_rows_with_their_status(served, name):
         assert pd.isna(found["empty lines"][column])
 
 
-def test_parts_of_hostile_requests_are_what_nginx_made_of_them(served):
-    folder, sent = served
-    rows = _by_port(_read(folder, "parts"))
-    found = {one.name: rows.loc[port] for port, one in sent.items() if one.name in HOSTILE}
-
-    assert {key: row["status"] for key, row in found.items()} == {
-        key: status for key, (_, status) in HOSTILE.items()
-    }
-    behind = found["space behind"]
-    assert (behind["method"], behind["path"], behind["protocol"].strip()) == ("GET", "/behind", "HTTP/1.0")
-    assert json.loads(found["no length"]["extra"])["content_length"] == "none"
-
-
 @pytest.mark.parametrize("name", ["quoted", "json", "bare"])
 def test_tries_times_and_statuses_are_those_of_the_upstreams(served, name):
     folder, sent = served
@@ -320,21 +305,6 @@ def test_tries_times_and_statuses_are_those_of_the_upstreams(served, name):
     assert rows["request_time_s"].notna().all()
 
 
-def test_without_escapes_what_holds_no_mark_is_read_back(served):
-    folder, sent = served
-    frame, retrieval = read_access_log(RawFile(folder, "access-unescaped.log"))
-    rows = _by_port(frame)
-
-    # A line end within a value makes two lines of one; none was sent within these.
-    assert retrieval.lines == len(frame) + len(retrieval.rejected)
-    known = {port: one for port, one in sent.items() if one.target and b'"' not in one.target + one.agent}
-    assert set(known) <= set(rows.index)
-    for port, one in known.items():
-        assert rows.at[port, "path"] == _shown(one.target.partition(b"?")[0])
-        agent = rows.at[port, "user_agent"]
-        assert (None if pd.isna(agent) else agent) == _null(one.agent, _shown)
-
-
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_engine_reads_the_same(served, name):
     path = served[0] / f"access-{name}.log"
@@ -343,29 +313,3 @@ def test_every_engine_reads_the_same(served, name):
 
     for frame in others:
         pd.testing.assert_frame_equal(frame, exact)
-
-
-def test_its_error_log_is_read_and_linked(served):
-    folder, sent = served
-    errors, retrieval = read_error_log(RawFile(folder, "error.log"))
-    access = _read(folder, "quoted")
-    links = errors_to_requests(errors, access)
-
-    assert retrieval.rejected == ()
-    assert set(errors["kind"]) >= {
-        "upstream_refused",
-        "upstream_timeout_header",
-        "client_closed",
-        "client_invalid",
-        "request_too_large",
-    }
-    refused = errors[errors["kind"] == "upstream_refused"]
-    assert set(refused["path"]) == {"/pool/a", "/refused"}
-    assert refused["upstream_addr"].str.startswith("127.0.0.1:").all()
-    late = errors[errors["kind"] == "upstream_timeout_header"]
-    assert set(late["path"]) == {"/slow"}
-    assert len(late) == sum(one.target.startswith(b"/slow") for one in sent.values())
-    named = errors["path"].notna() & errors["upstream"].notna()
-    linked = links.loc[named & links["access_row"].notna(), "access_row"].astype(int)
-    assert len(linked) > 0
-    assert (errors.loc[linked.index, "path"].to_numpy() == access["path"].to_numpy()[linked]).all()

@@ -2,14 +2,12 @@
 
 import gzip
 import sys
-from datetime import UTC, timedelta
 from io import BytesIO, TextIOWrapper
 
 import pytest
 from worlds.messages import messages_in
 
 from watchme_analysis.access_logs import scan as scans
-from watchme_analysis.access_logs.engine.chunk import Selection
 from watchme_analysis.access_logs.scan import AccessScan
 
 
@@ -32,28 +30,6 @@ def test_logs_are_read_in_the_order_of_their_first_requests(tmp_path):
         (str(tmp_path / "access.log"), 1, 0),
     ]
     assert [*chunks[0].table["file"].unique().to_pylist()] == [str(tmp_path / "access.log.2.gz")]
-
-
-def test_a_scan_again_has_other_columns_and_retrievals_of_its_own(tmp_path):
-    (tmp_path / "access.log").write_text(line())
-    first = AccessScan([tmp_path], selection=Selection(("path",), path_prefix="/a"))
-    assert [chunk.table.column_names for chunk in first] == [["path", "line"]]
-    again = first.again(["status"])
-    assert [chunk.table.column_names for chunk in again] == [["status", "line", "path"]]
-    assert (len(first.retrievals), len(again.retrievals)) == (1, 1)
-    assert again.inputs is first.inputs
-
-
-def test_the_zone_of_the_last_log_that_states_one_counts(tmp_path):
-    (tmp_path / "a-access.log").write_text(line(1, zone="+0900"))
-    (tmp_path / "b-access.log").write_text("2025-12-11 01:10:30 junk\n")
-    assert AccessScan([tmp_path]).zone_written().utcoffset(None) == timedelta(hours=9)
-    (tmp_path / "b-access.log").write_text(line(2, zone="-0330"))
-    # Its first request is later, so that it comes last.
-    assert AccessScan([tmp_path]).zone_written().utcoffset(None) == -timedelta(hours=3, minutes=30)
-    (tmp_path / "a-access.log").write_text("junk\n")
-    (tmp_path / "b-access.log").write_text("junk\n" * 900 + line(2, zone="-0330"))
-    assert AccessScan([tmp_path]).zone_written() is UTC, "only the beginning is searched"
 
 
 def test_a_large_log_that_is_none_is_skipped_on_request(tmp_path, monkeypatch):

@@ -3,16 +3,13 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
 from worlds.access_samples import requests
 from worlds.messages import messages_in
 
-from watchme_analysis.access_logs import summary_json
 from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.summary import AccessSummary
-from watchme_analysis.access_logs.summary_json import access_report, error_report
+from watchme_analysis.access_logs.summary_json import access_report
 from watchme_analysis.retrieval import Rejected, Retrieval
-from watchme_analysis.schema import conform
 
 START = datetime(2025, 12, 11, 1, 10, 30, tzinfo=UTC)
 UPSTREAM = "192.0.2.20:80"
@@ -135,74 +132,9 @@ def test_a_report_holds_the_whole_scan():
     assert json.dumps(report)
 
 
-def test_reduced_precision_is_stated(monkeypatch):
-    summary = summary_of({"request_time_s": 0.5})
-    summary._by_key.missed, summary._by_key.wider = 7, 1
-    rarest, wide = access_report(summary, [], ["first"])["notes"][1:]
-    assert messages_in(rarest.message) == {
-        "access-note-rarest": {"by": "path", "other": "(others)", "missed": 7}
-    }
-    assert messages_in(wide.message) == {
-        "access-note-percentiles": {"by": "path", "off": "2.2 %", "total": "1.1 %"}
-    }
-
-
 def test_secrets_are_masked_and_a_note_says_so():
     summary = summary_of({"path": "/a?token=abcdefgh12345678", "request_time_s": 1.0}, by="full-path")
     report = access_report(summary, [])
     assert "abcdefgh12345678" not in json.dumps(report)
     assert [messages_in(one.message) for one in report["notes"]] == [{"access-note-masked": {"mask": "***"}}]
     assert access_report(summary_of({"path": "/a"}), [])["notes"] == []
-
-
-def linked(*rows):
-    """Return errors with the values of their requests, as far as a row states them."""
-    base = {"file": "error.log", "kind": "upstream_refused", "message": "refused", "path": "/a", "pid": 31}
-    further = {
-        "link": "none", "candidates": 0, "request_file": None, "request_line": None, "request_ended": pd.NaT,
-        "status": None, "request_time_s": None,
-    }  # fmt: skip
-    errors = [
-        base | {"line": at} | {name: value for name, value in row.items() if name not in further}
-        for at, row in enumerate(rows, 1)
-    ]
-    frame = conform("error_log", pd.DataFrame(errors))
-    for name, value in further.items():
-        frame[name] = [row.get(name, value) for row in rows]
-    for name in ("request_line", "status"):
-        frame[name] = frame[name].astype("Int64")
-    return frame
-
-
-def test_an_error_report_lists_errors_in_order_of_time(monkeypatch):
-    frame = linked(
-        {"time": START, "link": "alone", "request_file": "access.log", "request_line": 7, "status": 502,
-         "request_ended": START, "request_time_s": 0.25, "method": "GET", "upstream_addr": UPSTREAM},
-        {"time": START - timedelta(seconds=1)},
-        {"time": None, "kind": None},
-    )  # fmt: skip
-    found = error_report(frame, [retrieval(origin="error.log")], ["a note"])
-    assert [one["line"] for one in found["lines"]] == [3, 2, 1]
-    assert found["lines"][2] == {
-        "time": "2025-12-11T01:10:30+00:00", "kind": "upstream_refused", "link": "alone",
-        "message": "refused",
-        "method": "GET", "path": "/a", "upstream_addr": UPSTREAM, "status": 502, "request_time_s": 0.25,
-        "file": "error.log", "line": 1, "request_file": "access.log", "request_line": 7,
-        "request_ended": "2025-12-11T01:10:30+00:00",
-    }  # fmt: skip
-    assert (found["errors"], found["notes"], [one["name"] for one in found["inputs"]]) == (
-        3,
-        ["a note"],
-        ["error.log"],
-    )
-    assert [one["kind"] for one in found["kinds"]] == ["upstream_refused", "other"]
-    assert json.dumps(found)
-    monkeypatch.setattr(summary_json, "_MOST_ERRORS", 3)
-    assert error_report(frame, [])["notes"] == []
-    monkeypatch.setattr(summary_json, "_MOST_ERRORS", 1)
-    # The last error is also the last that has a request.
-    cut = error_report(frame, [])
-    assert [one["line"] for one in cut["lines"]] == [1]
-    assert [messages_in(one.message) for one in cut["notes"]] == [
-        {"access-note-last-errors": {"errors": 3, "listed": 1}}
-    ]

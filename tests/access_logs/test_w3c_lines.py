@@ -95,16 +95,6 @@ def test_fields_hold_until_others_are_named_in_whatever_block_that_is(tmp_path, 
     assert (account.lines, account.rows, account.blank_lines, account.rejected) == (88, 82, 6, ())
 
 
-def test_lines_of_another_number_of_values_are_rejected(tmp_path):
-    torn, untimed = "2025-12-11 01:10\r\n", "2025-12-11 yesterday 192.0.2.1 GET / - - 200 0 1\r\n"
-    frame, how = read_access_logs([written(tmp_path, IIS + torn + "\r\n" + untimed)])
-    (account,) = how.parts
-
-    assert len(frame) == 1
-    assert (account.lines, account.blank_lines) == (8, 5)
-    assert [(one.line, one.reason[:9]) for one in account.rejected] == [(6, "2 values,"), (8, "$time_iso")]
-
-
 def test_what_is_no_log_of_requests_holds_none(tmp_path):
     text = (
         "#Version: 1.5\n#Fields: date time action protocol src-ip\n2025-12-11 01:10:30 DROP TCP 192.0.2.7\n"
@@ -119,14 +109,6 @@ def test_what_is_no_log_of_requests_holds_none(tmp_path):
     )
     assert not looks_like(RawFile(tmp_path, path.name))
     assert looks_like(RawFile(tmp_path, written(tmp_path, IIS, "u_ex251211.log").name))
-
-
-def test_a_log_that_begins_with_a_comment_of_another_kind_is_read_as_ever(tmp_path):
-    line = '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 1 "-" "-"\n'
-    frame, how = read_access_logs([written(tmp_path, f"# rotated\n{line}")])
-    (account,) = how.parts
-
-    assert (len(frame), [one.line for one in account.rejected]) == (1, [1])
 
 
 @pytest.mark.parametrize("directive", ["#Version: 1.0\n", ""])

@@ -137,19 +137,6 @@ def test_the_page_fits_a_terminal(watchme, tmp_path, columns, tables):
     assert "12-11 10:11:38" in page and "2 logs: log_format as stated" in page
 
 
-def test_times_are_shown_and_counted_only_where_they_are_logged(watchme, run, found, tmp_path):
-    (tmp_path / "access.log").write_text(COMBINED)
-    page = watchme("access", tmp_path / "access.log").stdout
-    assert said("access-no-times") in one_line(page) and "p50" not in page
-    times = ["0.200" if at % 20 == 0 else "-" for at in range(1000)]
-    lines = (f'192.0.2.7 [2025-12-11T10:10:30+09:00] "GET /a HTTP/1.1" 200 15 {one} "-"\n' for one in times)
-    (tmp_path / "access.log").write_text("".join(lines))
-    rows = [line.split()[:4] for line in run("access.log").stdout.splitlines()]
-    for row in (["path", "requests", "%", "timed"], ["/a", "1,000", "100.0", "50"]):
-        assert row in rows
-    assert (found("access.log")["total"]["timed"], found("access.log")["groups"][0]["timed"]) == (50, 50)
-
-
 @pytest.mark.slow
 def test_minutes_without_a_request_have_a_row(watchme, tmp_path):
     moments = ("10:10:30", "10:11:59", "10:13:00", "10:14:10", "10:59:59")
@@ -204,15 +191,6 @@ def test_filters_and_orders_choose_what_is_counted(found, log):
         assert (report["requests"], report["left_out"]) == (requests, left_out), options
     for order, keys in (("requests", ["GET", "POST"]), ("p50", ["POST", "GET"]), ("max", ["GET", "POST"])):
         assert [row["key"] for row in found(log, "--by", "method", "--sort", order)["groups"]] == keys
-
-
-def test_the_page_says_what_filters_left(run, log, tmp_path):
-    (tmp_path / "other-access.log").write_text(COMBINED)
-    slow = one_line(run(log, "other-access.log", "--slow", "30s").stdout)
-    assert "1 of the requests took 30 s or longer and are counted below; 1 have no time to compare" in slow
-    for options in (["--since", "2025-12-12"], ["--path", "/none"]):
-        page = one_line(run(log, *options).stdout)
-        assert "the logs reach from 2025-12-11 10:10:30 to 2025-12-11 10:12:30." in page
 
 
 @pytest.mark.slow
@@ -344,12 +322,6 @@ def test_the_exit_code_says_whether_all_was_read(watchme, tmp_path, data, option
 def test_options_that_do_not_fit_are_refused(watchme, tmp_path, words, message_id):
     ended = watchme("access", *words, cwd=tmp_path)
     assert (ended.returncode, said(message_id) in one_line(ended.stderr)) == (2, True)
-
-
-def test_an_athena_table_is_printed_for_a_log_or_a_format(run, log):
-    of_log = run(log, "--athena-ddl", "s3://bucket/nginx/").stdout
-    assert of_log == run("--athena-ddl", "s3://bucket/nginx/").stdout
-    assert "CREATE EXTERNAL TABLE" in of_log
 
 
 @pytest.mark.slow

@@ -34,27 +34,6 @@ def test_probes_are_read_with_what_is_missing_null(tmp_path):
     assert (retrieval.lines, retrieval.blank_lines, retrieval.rejected) == (5, 1, ())
 
 
-def test_probes_that_can_not_be_read_are_kept_and_counted(tmp_path):
-    text = HEADER + "soon,outside,/,200,0.1,\n1765415400,outside,/,2x0,0.1,\n1765415400,outside,/,200,0."
-
-    frame, retrieval = read_probes(laid(tmp_path, text, "probes.csv"))
-
-    assert len(frame) == 0
-    assert [(one.line, one.reason) for one in retrieval.rejected] == [
-        (2, "no time"),
-        (3, "'2x0' is not a number"),
-        (4, "the line is cut"),
-    ]
-
-
-def test_parts_of_a_probe_are_read_where_they_are_given(tmp_path):
-    text = HEADER.strip() + ",dns_s,connect_s,tls_s,ttfb_s\n1765415400,outside,/,200,0.5,,0.1,0.1,0.1,0.4\n"
-
-    frame, _ = read_probes(laid(tmp_path, text, "probes.csv"))
-
-    assert frame.loc[0, ["dns_s", "connect_s", "tls_s", "ttfb_s"]].tolist() == [0.1, 0.1, 0.1, 0.4]
-
-
 def test_host_metrics_become_tidy(tmp_path):
     text = (
         "timestamp,cpu_pct,threads,container\n1765415400,97.5,6,web\n1765415401,,7,web\n1765415402,x,8,web\n"
@@ -67,13 +46,6 @@ def test_host_metrics_become_tidy(tmp_path):
     assert frame["service"].unique().tolist() == ["emotion"]
     assert [(one.line, one.reason) for one in retrieval.rejected] == [(4, "cpu_pct: 'x' is not a number")]
     assert any("container" in note for note in retrieval.notes)
-
-
-def test_empty_files_are_empty_tables(tmp_path):
-    probes, _ = read_probes(laid(tmp_path, "", "probes.csv"))
-    metrics, _ = read_host_metrics(laid(tmp_path, HEADER, "metrics.csv"))
-
-    assert (len(probes), len(metrics)) == (0, 0)
 
 
 def rows_of(folder, text, tail=None):

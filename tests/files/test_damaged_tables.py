@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from watchme_analysis.evidence.host_metrics import read_host_metrics
-from watchme_analysis.evidence.prober import COLUMNS, append
-from watchme_analysis.evidence.probes import looks_like, read_probes
+from watchme_analysis.evidence.prober import COLUMNS
+from watchme_analysis.evidence.probes import read_probes
 from watchme_analysis.files.evidence_file import RawFile
 
 HEADER = "timestamp,vantage,path,status,seconds,error\n"
@@ -104,40 +103,6 @@ def test_a_quote_that_is_never_closed_swallows_nothing(tmp_path):
     ]
 
 
-def test_two_cut_quotes_do_not_close_each_other(tmp_path):
-    text = HEADER + '1,outside,/,,5,"time\n2,outside,/,,5,"time\n3,outside,/,200,0.1,\n'
-
-    frame, found = read_probes(laid(tmp_path, text))
-
-    assert frame["line"].tolist() == [4]
-    assert [one.line for one in found.rejected] == [2, 3]
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "1765415400.25,outside,/health,200,0.1765415410.25,outside,/health,200,0.5,",
-        '1765415400.25,outside,/health,,5.0,"time1765415410.25,outside,/health,,5.0,"reset, by peer"',
-        "1765415400.25,outside,/hea2025-12-11T01:10:10Z,outside,/health,200,0.5,",
-    ],
-)
-def test_a_row_written_behind_a_cut_one_is_no_text_of_an_error(tmp_path, line):
-    frame, found = read_probes(laid(tmp_path, f"{HEADER}{line}\n1765415420,outside,/health,200,0.5,\n"))
-
-    assert frame["line"].tolist() == [3]
-    assert [one.line for one in found.rejected] == [2]
-    assert accounted(found) == found.lines == 2
-
-
-def test_a_line_that_lacks_more_than_its_text_is_no_probe_without_an_answer(tmp_path):
-    text = HEADER + "1765415400,outs\n1765415401,outside,/,200,0.5\n"
-
-    frame, found = read_probes(laid(tmp_path, text))
-
-    assert frame["status"].tolist() == [200]
-    assert [(one.line, one.reason) for one in found.rejected] == [(2, "the line is cut: 2 of 6 cells")]
-
-
 def test_files_put_together_are_read_each_by_its_header(tmp_path):
     text = (
         HEADER
@@ -153,79 +118,3 @@ def test_files_put_together_are_read_each_by_its_header(tmp_path):
     assert frame["duration_s"].tolist() == [0.5, 0.5, 0.75]
     assert (found.lines, found.rejected) == (3, ())
     assert found.notes == ("2 further headers, the first in line 3: the rows below are read by its columns",)
-
-
-def test_a_further_header_that_is_cut_changes_no_columns(tmp_path):
-    text = HEADER + "timestamp,vantage,pa\n1765415401,outside,/,200,0.5,\n"
-
-    frame, found = read_probes(laid(tmp_path, text))
-
-    assert frame["path"].tolist() == ["/"]
-    assert [(one.line, one.reason) for one in found.rejected] == [(2, "the header again, and cut")]
-
-
-def test_what_a_lost_write_left_is_stripped_from_the_row_behind_it(tmp_path):
-    text = b"\xef\xbb\xbf" + HEADER.encode() + b"\0" * 9 + b"1765415400,outside,/,200,0.5,\r\n\0\0\0"
-
-    raw = laid(tmp_path, text)
-    frame, found = read_probes(raw)
-
-    assert looks_like(raw)
-    assert len(frame) == 1
-    assert (found.lines, found.blank_lines, found.rejected) == (2, 1, ())
-
-
-@pytest.mark.slow
-def test_a_text_larger_than_any_costs_its_line_alone(tmp_path):
-    huge = "x" * ((1 << 24) + 1)
-    text = f"{HEADER}1765415400,outside,/,,0.5,{huge}\n1765415401,outside,/,200,0.5,\n"
-
-    frame, found = read_probes(laid(tmp_path, text))
-
-    assert frame["line"].tolist() == [3]
-    assert [one.line for one in found.rejected] == [2]
-    assert "field limit (16777216)" in found.rejected[0].reason
-
-
-def test_samples_of_a_host_are_read_below_a_cut_one(tmp_path):
-    text = 'timestamp,cpu_pct,cpu_pct,\n1765415400,97.5,1,\n1765415401,9\n1765415402,"98,1\n1765415403,98.5,2'
-
-    frame, found = read_host_metrics(laid(tmp_path, text, "metrics.csv"))
-
-    assert frame["metric"].tolist() == ["cpu_pct", "cpu_pct#2", "cpu_pct", "cpu_pct#2"]
-    assert frame["value"].tolist() == [97.5, 1, 98.5, 2]
-    assert [(one.line, one.reason) for one in found.rejected] == [
-        (3, "the line is cut: 2 of 3 cells"),
-        (4, "a quote is not closed"),
-    ]
-    samples, torn = (note.message for note in found.notes)
-    assert samples.to_dict()["values"] == {"samples": {"count": 2}, "lines": {"count": 4}}
-    assert torn.id == "note-no-line-end"
-
-
-def test_what_is_appended_below_a_cut_quote_is_read(tmp_path):
-    raw = laid(tmp_path, HEADER + '1765415400,outside,/,,5.0,"timeout af')
-    row = {"timestamp": "2025-12-11T01:10:10Z", "vantage": "host", "path": "/a", "seconds": 0.25}
-    append(str(raw.path), [row, row])
-
-    frame, found = read_probes(raw)
-
-    assert frame["line"].tolist() == [3, 4]
-    assert [one.line for one in found.rejected] == [2]
-
-
-@pytest.mark.parametrize("time", ["9" * 5000, "0001-01-01T00:00:00+14:00", "-99999999999", "1e400"])
-def test_a_time_that_no_table_holds_costs_its_row_alone(tmp_path, time):
-    text = f"{HEADER}{time},outside,/,200,0.5,\n1765415401,outside,/,200,0.5,\n"
-
-    frame, found = read_probes(laid(tmp_path, text))
-
-    assert frame["line"].tolist() == [3]
-    assert [(one.line, one.reason) for one in found.rejected] == [(2, "no time")]
-
-
-@pytest.mark.parametrize("seconds", ["1e999", "9" * 400])
-def test_a_number_that_is_not_finite_is_none(tmp_path, seconds):
-    _, found = read_probes(laid(tmp_path, f"{HEADER}1765415400,outside,/,200,{seconds},\n"))
-
-    assert [one.reason for one in found.rejected] == [f"'{seconds[:40]}' is not a number"]

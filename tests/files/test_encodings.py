@@ -45,14 +45,6 @@ def test_a_japanese_log_is_read_as_its_utf8_copy(tmp_path, encoding):
     assert NAMES[encoding] in notes[0]
 
 
-@pytest.mark.parametrize("encoding", ["cp932", "euc_jp"])
-def test_lines_of_two_encodings_are_both_read(encoding):
-    data = f"{JAPANESE}\n".encode() * 3 + f"{JAPANESE}\n".encode(encoding) * 2 + b"plain\n"
-    converted, remark = as_utf8(data)
-    assert converted.decode() == f"{JAPANESE}\n" * 5 + "plain\n"
-    assert said(remark) == {"note-encoding": {"lines": 2, "encoding": NAMES[encoding]}}
-
-
 @pytest.mark.parametrize(
     ("encoding", "text"),
     [
@@ -86,8 +78,3 @@ def test_any_other_encoding_is_noted_and_kept(encoding, text):
 )
 def test_utf8_damaged_lines_and_binary_data_stay(data):
     assert as_utf8(data) == (data, "")
-
-
-def test_a_piece_boundary_changes_nothing():
-    text = f"{JAPANESE}\n" * 30_000
-    assert as_utf8(text.encode("cp932")).data.decode() == text

@@ -28,20 +28,6 @@ def test_torn_gzip_keeps_its_good_part_and_says_so():
     assert len(data) > len(lines) // 4
 
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@pytest.mark.slow
-@settings(max_examples=25)
-@given(values)
-def test_whole_json_is_read_without_a_problem(value):
-    assert load_json(json.dumps(value).encode()) == (value, None)
-
-
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(
@@ -58,11 +44,6 @@ def test_torn_json_keeps_every_whole_record(records, data):
         1 for number in range(len(records)) if len(json.dumps({"records": records[: number + 1]})) - 2 <= cut
     )
     assert kept[:whole] == records[:whole]
-
-
-def test_torn_json_ends_with_no_element_of_which_nothing_came():
-    assert load_json(b'{"results": [[{"fie')[0] == {"results": []}
-    assert load_json(b'[{"a": 1}, {"b')[0] == [{"a": 1}]
 
 
 def test_the_limits_of_a_file_are_named(tmp_path):

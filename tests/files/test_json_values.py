@@ -1,13 +1,9 @@
 """JSON values of lines and files: what no table holds is kept as text, and nesting has an end."""
 
-import json
-
-import pytest
 from worlds.together import together
 
 from watchme_analysis.files.json_values import (
     flatten,
-    json_at,
     json_value,
     read_json,
 )
@@ -32,18 +28,6 @@ def test_a_hundred_levels_are_values_and_deeper_ones_text(levels, inner):
     for _ in range(min(levels, 100) - (levels <= 100)):
         (value,) = value
     assert value == inner
-
-
-def test_a_value_is_read_where_it_begins():
-    assert json_at('x{"a": 1}y', 1) == ({"a": 1}, 9)
-    assert json_at("[1] [2]") == ([1], 3)
-    with pytest.raises(json.JSONDecodeError):
-        json_at("x")
-
-
-def test_a_number_of_thousands_of_digits_is_their_text():
-    whole, longest, long = "1" * 1000, "1" * 1001, "1" * 5000
-    assert json_at(f"[{whole}, {longest}, {long}]")[0] == [int(whole), longest, long]
 
 
 @together(

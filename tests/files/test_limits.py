@@ -18,7 +18,6 @@ from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import InputError
 from watchme_analysis.evidence.app_log import read_app_log
-from watchme_analysis.evidence.compose import read_compose
 from watchme_analysis.evidence.edge import read_edge
 from watchme_analysis.files.decompress import TruncatedError, filling, unpacked
 from watchme_analysis.files.evidence_file import RawFile, read_content
@@ -54,15 +53,6 @@ def test_a_bomb_is_unpacked_up_to_its_ratio(limit, packing):
         for piece in unpacked(stream):
             read += len(piece)
     assert 2 * MIB <= read < 4 * MIB
-
-
-@pytest.mark.slow
-def test_what_is_small_or_compresses_as_logs_do_is_unpacked_whole(limit):
-    limit(unpacked_mib=1, unpacked_times=20)
-    small = gzip.compress(b"\0" * MIB)
-    varied = b"".join(b"%d\n" % (number**3 % 1000003) for number in range(400_000))
-    assert b"".join(unpacked(BytesIO(small))) == b"\0" * MIB
-    assert b"".join(unpacked(BytesIO(gzip.compress(varied)))) == varied
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -183,33 +173,6 @@ def test_a_long_line_among_log_events_costs_itself_alone(limit, tmp_path):
     (row,) = found.table("rejected_lines").itertuples()
     assert "line_mib = 1" in row.text
     assert len(row.text) < 3000
-
-
-def aliases(levels, width=9):
-    """Return YAML that stands for ``width ** levels`` values."""
-    first = f"services:\n  a: &a0 [{', '.join(['x'] * width)}]\n"
-    return first + "".join(
-        f"  b{level}: &a{level} [{', '.join([f'*a{level - 1}'] * width)}]\n" for level in range(1, levels)
-    )
-
-
-def test_aliases_that_stand_for_billions_are_text(tmp_path, limit):
-    limit(settings=1000)
-    (tmp_path / "compose.yml").write_text(aliases(12) + "  web: {image: nginx}\n")
-    began = time.monotonic()
-    frame, retrieval = read_compose(RawFile(tmp_path, "compose.yml"))
-    assert time.monotonic() - began < 5
-    assert "settings = 1000" in retrieval.rejected[0].reason
-    assert len(frame) < 2000
-    assert "image" in set(frame["path"])
-
-
-def test_more_settings_than_the_limit_are_reported(tmp_path, limit):
-    limit(settings=10)
-    (tmp_path / "compose.yml").write_text("services:\n" + "".join(f"  s{n}: {{a: 1}}\n" for n in range(11)))
-    frame, retrieval = read_compose(RawFile(tmp_path, "compose.yml"))
-    assert len(frame) == 10
-    assert "settings = 10" in retrieval.rejected[0].reason
 
 
 @pytest.mark.slow

@@ -63,15 +63,6 @@ def test_what_stands_before_the_lines_is_taken_off(prefix, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
-def test_json_behind_a_prefix_is_read_quickly(engine):
-    line = json.dumps({"time": "2025-12-11T01:10:30.25Z", "status": 200, "path": "/a"})
-    chunk = read([f"web-1  | {line}"] * 50, engine)
-
-    assert chunk.table["path"].to_pylist() == ["/a"] * 50
-    assert chunk.reference_lines == (50 if engine == "exact" else 0)
-
-
-@pytest.mark.parametrize("engine", ENGINES[1:])
 def test_a_time_that_the_format_writes_is_no_prefix(engine):
     timed = compile_format("$time_iso8601 " + stock_formats()[0].text + " $request_time", name="timed")
     whole = f"2025-12-11T10:10:30+09:00 {LINE.format(7, 30, 'a')}"

@@ -1,7 +1,6 @@
 """The accounting of lines: what each outcome adds to it, and how those of a file's parts add up."""
 
 import pytest
-from worlds.messages import messages_in
 
 from watchme_analysis.errors import AccountingError
 from watchme_analysis.files.line_accounting import LineAccounting
@@ -48,27 +47,3 @@ def test_parts_of_a_file_add_up_and_their_lines_are_counted_on():
     )
     first.merge(LineAccounting("a.log", "app_log"))
     assert (first.lines, first.is_truncated, first.span) == (13, True, [20, 70])
-
-
-def test_texts_of_rejected_lines_are_kept_up_to_a_number():
-    account = LineAccounting("a.log", "app_log", lines=2, kept_rejected=2)
-    for line in (1, 2):
-        account.reject(line, "short")
-    assert (account.retrieval().truncated, account.retrieval().notes) == (False, ())
-
-    account.lines += 1
-    account.reject(3, "short")
-    found = account.retrieval()
-    account.truncate("it ends early")
-
-    assert [one.line for one in found.rejected] == [1, 2]
-    assert found.truncated
-    assert [messages_in(one.message) for one in found.notes] == [
-        {"note-rejected-kept": {"lines": 3, "kept": 2}}
-    ]
-    assert [one.line for one in account.retrieval().rejected] == [1, 2, 0]
-    # What another part kept beyond the number is left out too.
-    later = LineAccounting("a.log", "app_log", lines=1)
-    later.reject(1, "short")
-    account.merge(later)
-    assert (account.rejected_lines, [one.line for one in account.rejected]) == (4, [1, 2, 0])
