@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from watchme_analysis.access_logs.access_log import SOURCES, looks_like, read_access_log
+from watchme_analysis.access_logs.access_log import looks_like, read, read_access_log
 from watchme_analysis.files.evidence_file import RawFile, Spill
 
 COMBINED = b'192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl/8.5"\n'
@@ -142,7 +142,7 @@ def test_a_large_log_is_written_to_the_spilled_rows(tmp_path):
     (tmp_path / "access-web.log").write_bytes(data)
     (tmp_path / "spilled").mkdir()
     raw = RawFile(tmp_path, "access-web.log", spill=Spill(tmp_path / "spilled", 100))
-    (part,) = SOURCES[0].read(raw)
+    (part,) = read(raw)
     frame, retrieval = read_access_log(RawFile(tmp_path, "access-web.log"))
     assert (part.table, len(part.frame), part.retrieval) == ("access_log", 0, retrieval)
     assert [one.name for one in (tmp_path / "spilled").iterdir()] == [part.spilled.name]
@@ -153,5 +153,5 @@ def test_a_large_log_is_written_to_the_spilled_rows(tmp_path):
     assert rows["service"].unique().tolist() == ["web"]
     # A log without any request has no rows to spill.
     (tmp_path / "access-none.log").write_bytes(b"junk\n" * 30)
-    (part,) = SOURCES[0].read(RawFile(tmp_path, "access-none.log", spill=Spill(tmp_path / "spilled", 100)))
+    (part,) = read(RawFile(tmp_path, "access-none.log", spill=Spill(tmp_path / "spilled", 100)))
     assert (part.spilled, part.retrieval.rejected_lines) == (None, 30)

@@ -21,7 +21,7 @@ from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, Block, Buffers
 from watchme_analysis.access_logs.parquet import write_parquet
 from watchme_analysis.access_logs.scan import chunks_of
 from watchme_analysis.errors import FormatError
-from watchme_analysis.files.evidence_file import RawFile, Source, TablePart
+from watchme_analysis.files.evidence_file import RawFile, TablePart, is_blank
 from watchme_analysis.files.lines import split_lines
 from watchme_analysis.schema import conform, empty
 from watchme_analysis.text.message import Resource, value_of
@@ -54,7 +54,7 @@ def looks_like(raw: RawFile) -> bool:
     """
     lines = sample_of(raw)
     if not lines:
-        return SOURCES[0].knows_name(raw)
+        return is_blank(raw)
     try:
         reader = ReferenceParser(candidate_formats(raw).formats, raw.zone)
     except FormatError:
@@ -72,7 +72,8 @@ def _is_request(line: bytes, reader: ReferenceParser) -> bool:
     return name not in application_formats() and _LOGPUSH_KEY not in line
 
 
-def _declined(raw: RawFile) -> str:
+def declined(raw: RawFile) -> str:
+    """Return the reason why a file with the name of an access log is not read as one."""
     if _LOGPUSH_KEY in raw.head():
         return note("left-cloudflare")
     if any(line.startswith(b"INFO: ") for line in sample_of(raw)):
@@ -145,31 +146,6 @@ def _retrieval(account: AccessLogAccounting) -> Retrieval:
     return replace(found, notes=tuple(notes))
 
 
-def _read(raw: RawFile) -> Iterable[TablePart]:
+def read(raw: RawFile) -> Iterable[TablePart]:
+    """Return the access log as a frame, a large one as a Parquet file."""
     return (spill_access_log(raw) if raw.is_large else TablePart("access_log", *read_access_log(raw)),)
-
-
-SOURCES = (
-    Source(
-        name="nginx_access",
-        tables=("access_log",),
-        patterns=("access.log*", "access[-_]*.log*", "*access*.log*"),
-        looks_like=looks_like,
-        read=_read,
-        by_content=True,
-        declined=_declined,
-        samples=(
-            (
-                '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl"\n',
-                1,
-            ),
-            ('192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "\\x16\\x03\\x01" 400 157 "-" "-"\n', 1),
-            ('{"time":"2025-12-11T10:10:30+09:00","status":"200","request_uri":"/health"}\n', 1),
-            (
-                "#Fields: date time c-ip cs-method cs-uri-stem sc-status time-taken\n"
-                "2025-12-11\t01:10:30\t192.0.2.7\tGET\t/health\t504\t30.001\n",
-                1,
-            ),
-        ),
-    ),
-)

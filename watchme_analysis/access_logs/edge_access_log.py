@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs import access_log as nginx
 from watchme_analysis.errors import LeftOutError
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.schema import conform
 from watchme_analysis.text.render import error_message
 
@@ -64,20 +64,3 @@ def read_edge_access(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         }
     )
     return conform("edge_log", frame), replace(retrieval, source="edge_access")
-
-
-SOURCES = (
-    Source(
-        name="edge_access",
-        tables=("edge_log",),
-        patterns=("edge*access*.log*",),
-        looks_like=nginx.looks_like,
-        read=one_table("edge_log", read_edge_access),
-        samples=(
-            (
-                '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET /health?x=1 HTTP/1.1" 504 167 "-" "curl"\n',
-                1,
-            ),
-        ),
-    ),
-)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from watchme_analysis.access_logs.reject_reasons import reject_reason
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile, is_blank
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded, each_line, prefix_size, split_lines, unpadded
 from watchme_analysis.files.zones import offset_in
@@ -147,7 +147,7 @@ def looks_like(raw: RawFile) -> bool:
     """Return whether one of the first lines is a line of an Nginx error log."""
     lines = [line for line in split_lines(raw.head()) if line.strip()][:_FIRST_LINES]
     if not lines:
-        return SOURCES[0].knows_name(raw)
+        return is_blank(raw)
     prefixed = _is_prefixed(lines)
     return any(_LINE.match(decoded(_written(line, prefixed=prefixed))) for line in lines)
 
@@ -306,25 +306,3 @@ def _address(upstream: str | None) -> str | None:
         return urlsplit(upstream).netloc or None
     except ValueError:
         return None
-
-
-SOURCES = (
-    Source(
-        name="nginx_error",
-        tables=("error_log",),
-        patterns=("error.log*", "error[-_]*.log*", "*error*.log*"),
-        looks_like=looks_like,
-        read=one_table("error_log", read_error_log),
-        by_content=True,
-        samples=(
-            (
-                "2025/12/11 01:10:30 [error] 31#31: *7 upstream timed out (110: Connection timed out) while "
-                "reading response header from upstream, client: 192.0.2.7, server: api.example.com, "
-                'request: "GET /health HTTP/1.1", upstream: "http://192.0.2.20:8017/health", '
-                'host: "api.example.com"\n',
-                1,
-            ),
-            ("2025/12/11 01:10:30 [notice] 31#31: start worker process 32\n", 1),
-        ),
-    ),
-)

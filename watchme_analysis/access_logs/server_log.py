@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.access_log import sample_of
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
 from watchme_analysis.access_logs.formats.known_formats import application_formats
-from watchme_analysis.files.evidence_file import RawFile, Source, one_table
+from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded, split_lines, unpadded
 from watchme_analysis.text.render import note
@@ -60,18 +60,3 @@ def read_server_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
         where = {"file": raw.relative, "line": at, "service": ""}
         account.add({**where, "kind": "access", "message": decoded(text), **request})
     return account.finish(["time"])
-
-
-# Tried after all other readers, whose files may hold such lines as well.
-SERVER_LOG = Source(
-    name="server_log",
-    tables=("app_log",),
-    patterns=(),
-    looks_like=looks_like,
-    read=one_table("app_log", read_server_log),
-    by_content=True,
-    samples=(
-        ('192.0.2.7 - - [11/Dec/2025 10:10:30] "GET /health?x=1 HTTP/1.1" 504 -\n', 1),
-        ('192.0.2.7:50312 - "GET /health HTTP/1.1" 200\n', 1),
-    ),
-)

@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.access_logs.server_log import SERVER_LOG
 from watchme_analysis.aws_shapes.responses import has_key
 from watchme_analysis.files.evidence_file import RawFile, Source, is_blank, name_fits, one_table
 
@@ -27,8 +26,7 @@ def _entries() -> list[dict[str, Any]]:
 @cache
 def sources() -> tuple[Source, ...]:
     """Return all readers in the order in which the importer tries them."""
-    found = [source for entry in _entries() for source in _sources(entry)]
-    return (*found, SERVER_LOG)
+    return tuple(map(_source, _entries()))
 
 
 @cache
@@ -44,11 +42,8 @@ def _named(path: str) -> Any:
     return getattr(import_module(f"watchme_analysis.{module}"), name)
 
 
-def _sources(entry: dict[str, Any]) -> tuple[Source, ...]:
-    """Return the reader of an entry, or those that its module declares."""
-    if "name" not in entry:
-        declared: tuple[Source, ...] = _named(f"{entry['module']}.SOURCES")
-        return declared
+def _source(entry: dict[str, Any]) -> Source:
+    """Return the reader of an entry."""
     tables, files = tuple(entry["tables"]), tuple(entry.get("files", ()))
     functions = {
         key: _named(entry[key] if "." in entry[key] else f"{entry['module']}.{entry[key]}")
@@ -57,7 +52,7 @@ def _sources(entry: dict[str, Any]) -> tuple[Source, ...]:
     }
     if "read_table" in functions:
         functions["read"] = one_table(tables[0], functions.pop("read_table"))
-    source = Source(
+    return Source(
         name=entry["name"],
         tables=tables,
         patterns=files,
@@ -67,7 +62,6 @@ def _sources(entry: dict[str, Any]) -> tuple[Source, ...]:
         samples=tuple((sample["text"], sample["rows"]) for sample in entry["samples"]),
         **functions,
     )
-    return (source,)
 
 
 def _content_check(entry: dict[str, Any], files: tuple[str, ...]) -> Callable[[RawFile], bool]:
