@@ -16,7 +16,7 @@ from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
-from watchme_analysis.access_logs.spark import SparkScan, SparkSettings, parts_of, spark_session
+from watchme_analysis.access_logs.spark import SparkScan, parts_of, spark_session
 from watchme_analysis.access_logs.summary import AccessSummary
 from watchme_analysis.errors import InputError
 
@@ -75,14 +75,9 @@ def session(bucket, tmp_path_factory):
         "spark.driver.extraJavaOptions": "-Dderby.stream.error.file=/dev/null",
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
     }
-    found = spark_session(SparkSettings(options))
+    found = spark_session(options)
     yield found
     found.stop()
-
-
-@pytest.fixture
-def settings(session):
-    return SparkSettings(part_bytes=PART_BYTES)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +108,7 @@ def same(one, other):
     assert seconds[0] == seconds[1]
 
 
-def test_a_split_set_is_the_whole_set(settings, torn_set, tmp_path):
+def test_a_split_set_is_the_whole_set(session, torn_set, tmp_path):
     for name, data in torn_set.items():
         (tmp_path / name).write_bytes(data)
     plain = torn_set["access.log"]
@@ -123,7 +118,7 @@ def test_a_split_set_is_the_whole_set(settings, torn_set, tmp_path):
         at = plain.index(begin)
         assert sum(at < cut < plain.index(b"\n", at) for cut in cuts) >= count
 
-    spark = SparkScan(AccessScan([tmp_path], OPTIONS), settings)
+    spark = SparkScan(AccessScan([tmp_path], OPTIONS), part_bytes=PART_BYTES)
     summary = spark.aggregate(AccessSummary)
     assert spark.write(str(tmp_path / "rows")) == summary.requests
     frame = pd.read_parquet(tmp_path / "rows")
@@ -141,11 +136,11 @@ def test_a_split_set_is_the_whole_set(settings, torn_set, tmp_path):
     )
 
 
-def test_objects_are_read_and_written_by_the_tasks_themselves(settings, bucket, torn_set):
+def test_objects_are_read_and_written_by_the_tasks_themselves(session, bucket, torn_set):
     for name, data in torn_set.items():
         bucket.put_object(Bucket="logs", Key=f"web/{name}", Body=data)
 
-    spark = SparkScan(AccessScan(["s3://logs/web/"], OPTIONS), settings)
+    spark = SparkScan(AccessScan(["s3://logs/web/"], OPTIONS), part_bytes=PART_BYTES)
     summary = spark.aggregate(partial(AccessSummary, "status"))
     assert spark.write("s3://logs/out/") == summary.requests
     few = RequestFilter(only=(("status", "200"),))

@@ -13,14 +13,16 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from watchme_analysis.access_logs.accounting import AccessLogAccounting
+from watchme_analysis.access_logs.engine.chunk import shifted
 from watchme_analysis.access_logs.input import REQUEST_BYTES, Input
 from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, blocks_from
 from watchme_analysis.access_logs.parquet import write_parquet
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     Keep = Callable[[pa.Table], pa.Table]
 
 PART_BYTES = 64 << 20
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 _LEAST_READ = 64 << 10
 
 
@@ -57,16 +60,12 @@ class Part:
     stop: int | None = None
 
     def pieces(self, one: Input) -> Iterator[bytes]:
-        """Yield the part's decompressed lines as bytes, the last complete even if it ends after the range.
-
-        Raises TruncatedError, OSError as :meth:`Input.pieces`.
-        """
+        """Yield the part's decompressed lines as bytes; raises as :meth:`Input.pieces`."""
         if self.stop is None:
             yield from one.pieces()
-            return
-        assert one.open_anywhere is not None
-        with one.open_anywhere() as stream:
-            yield from range_pieces(stream, self.start, self.stop)
+        elif one.open_anywhere is not None:
+            with one.open_anywhere() as stream:
+                yield from range_pieces(stream, self.start, self.stop)
 
 
 def parts_of(inputs: Iterable[Input], part_bytes: int = PART_BYTES) -> list[Part]:
@@ -121,23 +120,11 @@ def range_pieces(stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
         at += len(piece)
 
 
-@dataclass(frozen=True)
-class SparkSettings:
-    """Settings of Spark.
+def spark_session(settings: Mapping[str, str]) -> SparkSession:
+    """Return the running session, or a new session with settings such as ``spark.master``.
 
-    ``options``: settings of the session, such as ``spark.master``. Other settings are those of
-    ``spark-submit`` and the environment; without a cluster, Spark runs on this machine; ``part_bytes``:
-    largest part of an uncompressed file per task, in bytes; compressed files are read by a single task.
-    """
-
-    options: Mapping[str, str] = field(default_factory=dict)
-    part_bytes: int = PART_BYTES
-
-
-def spark_session(settings: SparkSettings) -> SparkSession:
-    """Return the running session, or a new session.
-
-    Raises InputError if pyspark or Java is missing. Raises ServiceError if no session can be created.
+    Other settings are those of ``spark-submit`` and the environment; without a cluster, Spark runs on this
+    machine. Raises InputError if pyspark or Java is missing, ServiceError if no session can be created.
     """
     if find_spec("pyspark") is None:
         raise InputError(error_message("error-spark-missing"))
@@ -150,7 +137,7 @@ def spark_session(settings: SparkSettings) -> SparkSession:
 
     # Tasks on this machine run the Python of this process; the setting of a cluster is not changed.
     os.environ.setdefault("PYSPARK_PYTHON", python_command()[0])
-    options = {"spark.app.name": "watchme access", "spark.log.level": "ERROR", **settings.options}
+    options = {"spark.app.name": "watchme access", "spark.log.level": "ERROR", **settings}
     options.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
     if options.get("spark.master", os.environ.get("MASTER", "local")).startswith("local"):
         # Only this machine communicates with the driver.
@@ -181,41 +168,31 @@ def reason_of(error: Exception) -> str:
 _ANSWER = "at long, answer binary"
 
 
-class Aggregate(Protocol):
-    """An aggregate of the rows of a scan; aggregates of parts add up."""
-
-    def add(self, table: pa.Table) -> None:
-        """Add rows."""
-
-    def merge(self, other: Self) -> None:
-        """Add the aggregate of another part."""
-
-
-Aggregated = TypeVar("Aggregated", bound=Aggregate)
-
-
 class SparkScan:
     """A scan of access logs that runs on Spark.
 
-    ``scan``: inputs and selection; it is not iterated over; ``settings``: settings of Spark. Raises
-    InputError if an input is standard input.
+    ``scan``: inputs and selection; it is not iterated over; ``settings``: as of :func:`spark_session`;
+    ``part_bytes``: largest part of an uncompressed file per task. Raises InputError if an input is standard
+    input.
     """
 
-    def __init__(self, scan: AccessScan, settings: SparkSettings | None = None) -> None:
+    def __init__(
+        self, scan: AccessScan, settings: Mapping[str, str] = NO_SETTINGS, part_bytes: int = PART_BYTES
+    ) -> None:
         for one in scan.inputs:
             if one.size is None:
                 raise InputError(error_message("error-spark-input", name=one.name))
         self._scan = scan
-        self.settings = settings or SparkSettings()
-        self._parts = parts_of(scan.inputs, self.settings.part_bytes)
+        self._settings = settings
+        self._parts = parts_of(scan.inputs, part_bytes)
         self._accounts: list[AccessLogAccounting] = []
 
-    def aggregate(self, new: Callable[[], Aggregated]) -> Aggregated:
+    def aggregate(self, new: Callable[[], Any]) -> Any:
         """Return an aggregate of all rows.
 
-        ``new``: creates an empty aggregate; both the function and the aggregate must be picklable. Raises
-        InputError if pyspark or Java is missing, or an input cannot be read. Raises ServiceError if Spark
-        fails.
+        ``new``: creates an empty aggregate, which adds tables of rows by ``add`` and the aggregates of parts
+        by ``merge``; both the function and the aggregate must be picklable. Raises InputError if pyspark or
+        Java is missing, or an input cannot be read. Raises ServiceError if Spark fails.
         """
         whole = new()
         for found in self._run(partial(_aggregated, new)):
@@ -251,7 +228,7 @@ class SparkScan:
         if not self._parts:
             return []
         task = partial(_task, self._scan, self._parts, self._lines_before(), work)
-        session = spark_session(self.settings)
+        session = spark_session(self._settings)
         count = len(self._parts)
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
@@ -263,7 +240,8 @@ class SparkScan:
                 table = session.range(count, numPartitions=count).mapInArrow(task, _ANSWER).toArrow()
         except (PySparkException, Py4JError) as error:
             raise _failure(error) from error
-        answers = {at: pickle.loads(answer.as_py()) for at, answer in zip(*_columns(table), strict=True)}
+        pairs = zip(table["at"].to_pylist(), table["answer"].to_pylist(), strict=True)
+        answers = {at: pickle.loads(answer) for at, answer in pairs}
         ordered = [answers[at] for at in range(count)]
         self._accounts = [account for account, _ in ordered]
         return [value for _, value in ordered]
@@ -275,10 +253,6 @@ class SparkScan:
             if self._parts[at].of == self._parts[at - 1].of:
                 before[at] = before[at - 1] + self._accounts[at - 1].lines
         return before
-
-
-def _columns(table: pa.Table) -> tuple[list[int], Any]:
-    return table["at"].to_pylist(), table["answer"]
 
 
 def _task(
@@ -301,8 +275,6 @@ def _task(
 def _read(
     scan: AccessScan, part: Part, lines_before: int, work: Callable[[Iterator[pa.Table]], Any]
 ) -> tuple[AccessLogAccounting, Any]:
-    import pyarrow.compute as pc
-
     one = scan.inputs[part.of]
     account = AccessLogAccounting(one.name)
     constants = {"file": one.name, "service": None}
@@ -312,11 +284,7 @@ def _read(
         blocks = partial(blocks_from, filling(part.pieces(one)), BLOCK_BYTES)
         # A task has a single processor.
         for chunk in chunks_of(blocks, scan.engine_for(one), account, constants, threads=1):
-            table = chunk.table
-            if lines_before:
-                at = table.column_names.index("line")
-                table = table.set_column(at, "line", pc.add(table["line"], lines_before))
-            yield table.select(columns)
+            yield shifted(chunk.table, lines_before).select(columns)
 
     try:
         value = work(tables())
@@ -325,7 +293,7 @@ def _read(
     return account, value
 
 
-def _aggregated(new: Callable[[], Aggregated], _: int, tables: Iterator[pa.Table]) -> Aggregated:
+def _aggregated(new: Callable[[], Any], _: int, tables: Iterator[pa.Table]) -> Any:
     found = new()
     for table in tables:
         found.add(table)

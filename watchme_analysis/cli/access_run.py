@@ -205,14 +205,15 @@ def _check_target(scan: AccessScan, name: str | None) -> None:
 
 def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Options, out: Printer) -> Found:
     """Return the result of a scan on Spark; write Parquet on request."""
-    from watchme_analysis.access_logs.spark import SparkScan, SparkSettings
+    from watchme_analysis.access_logs.spark import SparkScan
     from watchme_analysis.access_logs.surges import SenderCounts
 
     pairs = [one.partition("=") for one in options["spark_options"]]
     for name, equals, _ in pairs:
         if not equals:
             raise click.UsageError(error_sentence("error-spark-setting", value=repr(name)))
-    spark = SparkScan(scan, SparkSettings({name.strip(): value.strip() for name, _, value in pairs}))
+    settings = {name.strip(): value.strip() for name, _, value in pairs}
+    spark = SparkScan(scan, settings)
     summary = spark.aggregate(new)
     keep = partial(_counted, summary.choice, _written_columns(scan, options))
     if options["parquet"] is not None and not spark.write(options["parquet"], keep):
@@ -222,7 +223,7 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Op
     if surge is None:
         return Found(summary, retrievals)
     new_senders = partial(SenderCounts, surge, summary.choice)
-    again = SparkScan(scan.again(new_senders().columns), spark.settings)
+    again = SparkScan(scan.again(new_senders().columns), settings)
     return Found(summary, retrievals, senders=again.aggregate(new_senders))
 
 

@@ -15,58 +15,20 @@ Kind = Literal[
     "int", "decimal", "msec", "time_local", "time_iso8601", "address", "list", "token", "text", "rest"
 ]
 
-_KINDS: dict[str, Kind] = {
-    **dict.fromkeys(
-        (
-            "status",
-            "body_bytes_sent",
-            "bytes_sent",
-            "request_length",
-            "connection",
-            "connection_requests",
-            "pid",
-            "remote_port",
-            "server_port",
-            "original_status",
-            "bytes_total",
-            "first_byte_us",
-            "first_request_byte_us",
-        ),
-        "int",
-    ),
-    **dict.fromkeys(
-        ("request_time", "request_time_ms", "request_time_us", "connection_time", "gzip_ratio"), "decimal"
-    ),
+_NAMES: dict[Kind, str] = {
+    "int": "status body_bytes_sent bytes_sent request_length connection connection_requests pid remote_port "
+    "server_port original_status bytes_total first_byte_us first_request_byte_us",
+    "decimal": "request_time request_time_ms request_time_us connection_time gzip_ratio",
     "msec": "msec",
     "time_local": "time_local",
     "time_iso8601": "time_iso8601",
-    **dict.fromkeys(("remote_addr", "realip_remote_addr", "server_addr"), "address"),
-    **dict.fromkeys(
-        (
-            "request_id",
-            "host",
-            "server_name",
-            "scheme",
-            "request_method",
-            "server_protocol",
-            "pipe",
-            "hostname",
-            "https",
-            "http2",
-            "http3",
-            "ssl_protocol",
-            "ssl_cipher",
-            "ssl_session_reused",
-            "upstream_cache_status",
-            "nginx_version",
-            "request_completion",
-            "connection_status",
-            # Text from the client without restrictions.
-            "content_length",
-        ),
-        "token",
-    ),
+    "address": "remote_addr realip_remote_addr server_addr",
+    # The last is text from the client without restrictions.
+    "token": "request_id host server_name scheme request_method server_protocol pipe hostname https http2 "
+    "http3 ssl_protocol ssl_cipher ssl_session_reused upstream_cache_status nginx_version "
+    "request_completion connection_status content_length",
 }
+_KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 _LISTS = re.compile(
     r"upstream_(addr|status|(connect|header|response|first_byte|session|queue)_time|response_length"
     r"|bytes_(received|sent))"
