@@ -55,6 +55,8 @@ CHECKED = (
     "words",
     "print_message",
 )
+# Values of observations that the context has.
+OF_CONTEXT = {"paths", "services", "place"}
 PLURALS = {"zero", "one", "two", "few", "many", "other"}
 # Messages that the renderer asks for by computed names.
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -216,6 +218,28 @@ def uses():
     return found
 
 
+@cache
+def observed():
+    """Return each call that creates an observation of a health signal: where, ids of its messages, values.
+
+    The messages are named by its signal, or by its ``words``; values are None where they are not all named.
+    """
+    at = {"observation": 1, "seen": 0, "ended": 0}
+    found = []
+    for path in sorted((PACKAGE / "health" / "signals").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if called not in at or at[called] >= len(node.args):
+                continue
+            named = {each.arg: each.value for each in node.keywords}
+            values = None if None in named or called != "observation" else set(named) | OF_CONTEXT
+            for branch in branches(named.get("words", node.args[at[called]])):
+                if isinstance(branch, ast.Constant):
+                    name = f"health-{branch.value.replace('_', '-')}"
+                    found.append((f"{path.name}:{node.lineno}", name, "detail" in named, values))
+    return found
+
+
 def branches(node):
     """Return the expressions that a conditional expression chooses from."""
     if isinstance(node, ast.IfExp):
@@ -235,6 +259,17 @@ def test_every_message_that_the_code_names_is_in_the_catalogues_with_its_values(
         if names is not None and called in CHECKED:
             missing = placeholders(parsed("en")[message_id]) - names
             assert not missing, (place, message_id, missing)
+
+
+@pytest.mark.slow
+def test_every_signal_has_words_with_its_values():
+    assert len(observed()) > 60
+    for place, name, has_detail, values in observed():
+        assert name in parsed("en"), (place, name)
+        detail = parsed("en").get(f"{name}-detail")
+        needed = placeholders(parsed("en")[name])
+        needed |= placeholders(detail) if detail and not has_detail else set()
+        assert values is None or needed <= values, (place, name, needed - values)
 
 
 def of_templates():
@@ -266,12 +301,23 @@ def of_pages():
 @pytest.mark.slow
 def test_no_message_is_without_a_use():
     exact = {message_id for _, message_id, is_prefix, _, _ in uses() if not is_prefix}
+    exact |= {f"{name}{end}" for _, name, _, _ in observed() for end in ("", "-detail")}
     exact |= of_templates() | {*OF_CLICK.values()}
     prefixes = tuple(message_id for _, message_id, is_prefix, _, _ in uses() if is_prefix)
     prefixes += tuple(of_values())
     exact |= of_pages()
     # Those of values and of rows, which pages compose.
-    kinds = ("fate", "message-state", "nginx-error", "pattern", "phase", "queue-metric", "vantage", "opened")
+    kinds = (
+        "fate",
+        "health-fate",
+        "message-state",
+        "nginx-error",
+        "pattern",
+        "phase",
+        "queue-metric",
+        "vantage",
+        "opened",
+    )
     prefixes += tuple(f"{kind}-" for kind in (*kinds, "dead-letters-caption"))
     assert [name for name in parsed("en") if name not in exact and not name.startswith(prefixes)] == []
 

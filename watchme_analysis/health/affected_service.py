@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService
 from watchme_analysis.health.context import HealthContext, once_per_context
-from watchme_analysis.health.handlers import handlers_by_route
+from watchme_analysis.health.handlers import Handler, handlers_by_route, pool_tokens
 from watchme_analysis.health.rows import Rows, quoted, select, within
 from watchme_analysis.health.running_source import LOOPBACK, of_applications, running_applications
 from watchme_analysis.requests.concurrency import open_at
@@ -152,6 +152,12 @@ def own_within(context: HealthContext, table: str, *conditions: str) -> str:
     return within(context, table, f"coalesce(service, '') = {quoted(service)}", *conditions)
 
 
+def samples(context: HealthContext, metric: str, count: int, *conditions: str) -> Rows:
+    """Return the samples of a metric of the affected process within the incident, which are so many."""
+    said = (f"metric = {quoted(metric)}", "value is not null", *conditions)
+    return Rows("host_metrics", count, own_within(context, "host_metrics", *said))
+
+
 @once_per_context
 def own_source(context: HealthContext, name: str) -> pd.DataFrame:
     """Return ``app_handlers`` or ``app_calls`` without the source of other services; do not modify the frame.
@@ -167,6 +173,18 @@ def own_source(context: HealthContext, name: str) -> pd.DataFrame:
     if running & every or (running and not every):
         return of_applications(context.table(name), running)
     return _of_affected_service(context, name)
+
+
+def own_handlers(context: HealthContext, routes: Sequence[str] | None = None) -> dict[str, Handler]:
+    """Return the handlers of routes, by default the affected ones, in the service's own source."""
+    wanted = list(context.routes if routes is None else routes)
+    return handlers_by_route(own_source(context, "app_handlers"), own_source(context, "app_calls"), wanted)
+
+
+def pool_threads(context: HealthContext) -> int | None:
+    """Return how many threads the handlers of the affected routes share; None where that is unknown."""
+    calls, handlers = own_source(context, "app_calls"), own_handlers(context).values()
+    return pool_tokens(calls, context.table("app_processes"), handlers, variables(context))
 
 
 def _of_affected_service(context: HealthContext, name: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from watchme_analysis.evidence.compose import ComposeService, compose_services
 from watchme_analysis.health.application_errors import is_health_check, monitored_routes
-from watchme_analysis.health.configuration import Routes, resolved_names
+from watchme_analysis.health.configuration import Location, Routes, resolved_names
 from watchme_analysis.health.harm import URL_PATH
 from watchme_analysis.health.incident import Incident, judge_requests
 from watchme_analysis.health.replica_counts import replica_counts
@@ -372,6 +372,13 @@ class HealthContext:
     def calm_neighbours(self) -> list[str]:
         """Return unaffected routes served by an affected service, with five requests at least."""
         return [name for name in self.calm_routes() if self.is_same_service(name)]
+
+    @cached_property
+    def own_location(self) -> Location | None:
+        """The Nginx location that serves the most affected endpoint and none that did well."""
+        shared = [self.nginx_routes.serving(path) for path in self.calm_neighbours()]
+        places = map(self.nginx_routes.serving, self.endpoints)
+        return next((place for place in places if place is not None and place not in shared), None)
 
     def calm_beside(self, route: str) -> list[str]:
         """Return the calm neighbours that the usual upstream of a route serves as well."""

@@ -1,17 +1,24 @@
-"""Queries that return the rows behind a statement about ``/health``."""
+"""Statements about ``/health`` in the words of the catalogues, with the queries that return their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from watchme_analysis.health.context import HealthContext
+from watchme_analysis.inference.signals import Observation
 from watchme_analysis.schema import TABLES
+from watchme_analysis.text.catalogue import catalogue
+from watchme_analysis.text.message import Code, Message, Names, Text, Value, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Values of a message by name: what :func:`message` takes.
+Values: TypeAlias = dict[str, Any]
+# Values that a remedy may name, beside those of sentences.
+Facts: TypeAlias = Mapping[str, Value]
 # The log that each layer keeps of requests.
 LOGS = {"edge": "edge_log", "nginx": "access_log"}
 # So many lines that follow each other are written as a range.
@@ -24,6 +31,61 @@ class Rows(NamedTuple):
     table: str
     rows: int
     sql: str
+
+
+def observation(  # noqa: PLR0913  an observation has these parts
+    context: HealthContext,
+    signal: str,
+    rows: Rows,
+    effect: tuple[float, str] | tuple[None, None] = (None, None),
+    *,
+    words: str = "",
+    more: Text | None = None,
+    detail: Text | None = None,
+    rule: Text | None = None,
+    is_mechanism: bool = False,
+    strength: float = 1.0,
+    share: float = 1.0,
+    facts: Facts | None = None,
+    **values: Any,
+) -> Observation:
+    """Return the observation of a signal in the words of the messages ``health-WORDS`` and ``...-detail``.
+
+    ``words`` are the signal's id unless stated; only a mechanism has the second message. Each message takes
+    the ``values`` that it names, and ``paths``, ``services`` and ``place`` from the context. ``more`` ends
+    the statement, and ``rule`` the mechanism, which is ``detail`` if that is stated. ``is_mechanism``: the
+    statement says the mechanism as well. ``effect`` is a value with its unit.
+    """
+    name = f"health-{words or signal.replace('_', '-')}"
+    known = dict(message(name, **values).values)
+
+    def said(message_id: str) -> Message:
+        names = catalogue("en").names(message_id)
+        known.update({each: _OF_CONTEXT[each](context) for each in _OF_CONTEXT.keys() & names - known.keys()})
+        return message(message_id, **{each: value for each, value in known.items() if each in names})
+
+    text = sentences(said(name), more)
+    if detail is None and f"{name}-detail" in catalogue("en").ids:
+        detail = said(f"{name}-detail")
+    mechanism = text if is_mechanism else sentences(detail, rule) or None
+    value, unit = effect
+    return Observation(signal, text, *rows, value, unit, strength, mechanism, share, facts or {})
+
+
+def own_place(context: HealthContext) -> Message:
+    """Return the Nginx location of the affected endpoints as a phrase."""
+    place = context.own_location
+    if place is not None:
+        return message("nginx-location", location=Code(place.label))
+    return message("nginx-location-of", paths=context.endpoints)
+
+
+# Values that every message may name.
+_OF_CONTEXT: dict[str, Callable[[HealthContext], Value]] = {
+    "paths": lambda context: Names(context.endpoints),
+    "services": lambda context: Names(context.services),
+    "place": own_place,
+}
 
 
 def quoted(text: str) -> str:

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import own_rows, own_source, variables
+from watchme_analysis.health.affected_service import own_rows, pool_threads
 from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.application_errors import MOST_QUOTED, LoggedException, commonest_exception
 from watchme_analysis.health.context import HealthContext, edge_visible, is_timed, once_per_context, spared
 from watchme_analysis.health.detection import health_causes
-from watchme_analysis.health.handlers import handlers_by_route, pool_tokens
 from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, cause_of, named_layer
 from watchme_analysis.health.missing import addresses, service_address
@@ -117,10 +116,7 @@ def _pool_threads(context: HealthContext) -> Message:
     """Return what the threads or workers that handlers share do when none is free, with their number."""
     if server_kind(context) == "workers":
         return message("health-pool-workers")
-    calls = own_source(context, "app_calls")
-    handlers = handlers_by_route(own_source(context, "app_handlers"), calls, list(context.routes))
-    tokens = pool_tokens(calls, context.table("app_processes"), handlers.values(), variables(context))
-    if tokens:
+    if tokens := pool_threads(context):
         return message("health-pool-threads", threads=tokens)
     return message("health-pool-threads-unknown", name=Code("asyncio_N"))
 

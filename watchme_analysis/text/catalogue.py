@@ -8,7 +8,7 @@ them and parsing all takes longer than the diagnosis itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -63,21 +63,28 @@ class Catalogue:
         """Return the ids of all messages."""
         return frozenset(self._sources)
 
+    def names(self, message_id: str) -> frozenset[str]:
+        """Return the names of the values that a message has."""
+        return frozenset(_names(self._pattern(message_id)))
+
     def format(self, message_id: str, values: Mapping[str, Argument]) -> str:
         """Return the text of a message; a MessageError names an unknown id or a missing value.
 
         A value is finished text, which stays as it is, a whole number, or a key.
         """
-        pattern = self._patterns.get(message_id)
-        if pattern is None:
-            pattern = self._patterns[message_id] = self._parsed(message_id)
         try:
-            return self._filled(pattern, values)
+            return self._filled(self._pattern(message_id), values)
         except KeyError as missing:
             raise MessageError(
                 f"The message {message_id!r} can't be rendered in {self.language!r}: the value "
                 f"{missing.args[0]!r} is missing. Its values are: {', '.join(sorted(values)) or 'none'}."
             ) from None
+
+    def _pattern(self, message_id: str) -> _Pattern:
+        pattern = self._patterns.get(message_id)
+        if pattern is None:
+            pattern = self._patterns[message_id] = self._parsed(message_id)
+        return pattern
 
     def _filled(self, pattern: _Pattern, values: Mapping[str, Argument]) -> str:
         """Return a pattern with its values; raise ``KeyError`` where one is missing."""
@@ -123,6 +130,16 @@ class Catalogue:
                 f"The message {message_id!r} of the catalogue {self.language!r} has a {error}: catalogues "
                 "have text, placeholders, literals, and variants that a placeholder selects."
             ) from None
+
+
+def _names(pattern: _Pattern) -> Iterator[str]:
+    """Yield the names of the placeholders of a pattern, those of its variants included."""
+    for part in pattern:
+        if not isinstance(part, str):
+            yield part.name
+        if isinstance(part, _Variants):
+            for _, variant in (*part.patterns, ("", part.default)):
+                yield from _names(variant)
 
 
 def _shown(value: Argument) -> str:

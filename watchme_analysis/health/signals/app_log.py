@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
 from watchme_analysis.health.affected_service import own_rows, own_within
 from watchme_analysis.health.app_server import worker_kind
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.rows import lines, of_joined, quoted
+from watchme_analysis.health.rows import Rows, Values, lines, observation, of_joined, quoted
 from watchme_analysis.health.thresholds import concerns
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.layers import SLOW_MARGIN_S
-from watchme_analysis.text.message import Choice, message
+from watchme_analysis.text.message import Choice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Gunicorn ends a worker that has not reported for its `--timeout` (docs.gunicorn.org, settings), by SIGABRT,
 # then by SIGKILL (murder_workers in arbiter.py). A sync worker reports between requests: its request took
@@ -58,60 +64,53 @@ _WORDS = (
 @detects("lookups_fail", group="names", needs=("app_log",))
 @detects("files_full", group="descriptors", needs=("host_metrics", "app_log"))
 @detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
-def log_words(context: HealthContext) -> list[Observation]:
-    """Return observations of lines in which the application says what it lacks or waits for."""
+def log_words(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of lines in which the application says what it lacks or waits for."""
     messages = context.of_incident(own_rows(context, "app_log"))["message"]
     on_a_loop = worker_kind(context) == "loop"
-    seen = []
     for outcome, pattern, meaning, least in _WORDS:
         words = f"{pattern}|{WORKER_TIMEOUT}" if outcome == "loop_held" and on_a_loop else pattern
         hits = int(says(messages, words).sum())
         if hits >= least:
             # By its words: a process out of descriptors says so thousands of times a second.
             sql = own_within(context, "app_log", f"regexp_matches(message, {quoted(words)})")
-            text = message("health-log-words", meaning=Choice(meaning), lines=hits)
-            seen.append(Observation(outcome, text, "app_log", hits, sql, float(hits), "lines", detail=text))
-    return seen
+            rows = Rows("app_log", hits, sql)
+            said: Values = {"meaning": Choice(meaning), "lines": hits}
+            effect = float(hits), "lines"
+            yield observation(context, outcome, rows, effect, words="log-words", is_mechanism=True, **said)
 
 
 @detects("sync_worker_timeout", group="log", needs=("app_log",))
 @detects("memory_full", group="memory", needs=("host_metrics", "app_log"))
-def ended_workers(context: HealthContext) -> list[Observation]:
-    """Return observations of workers that gunicorn ended at its time limit, and of killed ones."""
+def ended_workers(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of workers that gunicorn ended at its time limit, and of killed ones."""
     log = own_rows(context, "app_log").dropna(subset=["message"])
     during = context.of_incident(log)
-    seen = []
+
+    def ended(signal: str, workers: pd.DataFrame, **more: Any) -> Observation:
+        rows, effect = lines("app_log", workers), (len(workers), "lines")
+        return observation(context, signal, rows, effect, is_mechanism=True, workers=len(workers), **more)
+
     timed_out = during[says(during["message"], WORKER_TIMEOUT)]
     if len(timed_out) and worker_kind(context) == "sync":
-        text = message("health-sync-worker-timeout", workers=len(timed_out))
-        rows = lines("app_log", timed_out)
-        seen.append(Observation("sync_worker_timeout", text, *rows, len(timed_out), "lines", detail=text))
+        yield ended("sync_worker_timeout", timed_out)
     killed_ids = during["message"].str.extract(_KILLED_ID).bfill(axis=1)[0].dropna()
     known = log.loc[log["time"] <= context.end, "message"].str.extract(_TIMED_OUT_ID)[0].dropna()
     killed = during.loc[killed_ids.index[~killed_ids.isin(known)]]
     if len(killed) >= 2:
-        text = message("health-workers-killed", workers=len(killed))
-        rows = lines("app_log", killed)
-        seen.append(
-            Observation("memory_full", text, *rows, len(killed), "lines", strength=_BY_SIGNAL, detail=text)
-        )
-    return seen
+        yield ended("memory_full", killed, words="workers-killed", strength=_BY_SIGNAL)
 
 
 @detects("concurrency_limit", group="connections", needs=("app_log",))
-def turned_away(context: HealthContext) -> list[Observation]:
-    """Return an observation of immediate 503 responses of the application server: its connection limit."""
-    limits = context.table("app_processes")["limit_concurrency"]
-    if not limits.notna().any():
-        return []
+def turned_away(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of immediate 503 responses of the application server: its connection limit."""
+    limits = context.table("app_processes")["limit_concurrency"].dropna()
     bad = context.rows("nginx", bad=True)
     away = bad[(bad["upstream_status"] == 503) & (bad["response_s"] < SLOW_MARGIN_S)]
-    if not concerns(len(away), len(bad)):
-        return []
-    text = message("health-turned-away", refused=len(away), bad=len(bad), paths=context.endpoints)
-    most = (int(limit) for limit in sorted(set(limits.dropna())))
-    detail = message("health-turned-away-detail", limits=most)
-    return [Observation("concurrency_limit", text, *of_joined("nginx", away), detail=detail)]
+    if len(limits) and concerns(len(away), len(bad)):
+        counts: Values = {"refused": len(away), "bad": len(bad)}
+        most, rows = [int(limit) for limit in sorted(set(limits))], of_joined("nginx", away)
+        yield observation(context, "concurrency_limit", rows, words="turned-away", limits=most, **counts)
 
 
 DETECTORS = (log_words, ended_workers, turned_away)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from watchme_analysis.access_logs.surges import distinguishing_part
 from watchme_analysis.health.application_errors import monitored_routes
 from watchme_analysis.health.context import HealthContext, edge_visible, is_timed
 from watchme_analysis.health.incident import judge_requests
-from watchme_analysis.health.rows import Rows, of_joined, of_observed, select
+from watchme_analysis.health.rows import Rows, Values, observation, of_joined, of_observed, select
 from watchme_analysis.health.signals.nginx import LOG_RESOLUTION_S
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MANY, MOST
 from watchme_analysis.inference.signals import Observation, by_count, detects
@@ -41,8 +42,8 @@ _LONGEST_AGENT = 80
 
 
 @detects("all_well", group="incident", needs=("access_log", "edge_log", "probes"))
-def all_well(context: HealthContext) -> list[Observation]:
-    """Return that no endpoint was slow or failing for long."""
+def all_well(context: HealthContext) -> Iterator[Observation]:
+    """Yield that no endpoint was slow or failing for long."""
     outer = context.outer
     if endpoint := context.inv.options.get("endpoint"):
         outer = outer[outer["route"] == route_of(endpoint)]
@@ -51,7 +52,6 @@ def all_well(context: HealthContext) -> list[Observation]:
     judged = judge_requests(outer)
     bad, total = int(judged["bad"].sum()), len(judged)
     table = next((name for name in CALM_LOGS if context.has(name)), "probes")
-    text = calm_message(context, bad, total)
     # What the edge refused shows in its own log alone, and what is strained may be an incident's edge.
     places = sum(context.has(name) for name in ("probes", "access_log", "edge_log"))
     alone = ONE_PLACE if context.has("edge_log") or (endpoint and table == "probes") else PART_OF_ALL
@@ -63,7 +63,8 @@ def all_well(context: HealthContext) -> list[Observation]:
     strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
     strength *= 1.0 if is_timed(context) else UNTIMED
     rows = of_observed(once) if len(once) else Rows(table, 0, select(table))
-    return [Observation("all_well", text, *rows, bad / max(total, 1), "share", strength)]
+    text = calm_message(context, bad, total)
+    yield Observation("all_well", text, *rows, bad / max(total, 1), "share", strength)
 
 
 def calm_message(context: HealthContext, bad: int, total: int) -> Message:
@@ -74,8 +75,8 @@ def calm_message(context: HealthContext, bad: int, total: int) -> Message:
 
 
 @detects("arrivals_stopped", "callers_stopped", group="arrivals", needs=("access_log",))
-def stopped(context: HealthContext) -> list[Observation]:
-    """Return an observation of a route without requests at Nginx for a time, while others arrived as usual.
+def stopped(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of a route without requests at Nginx for a time, while others arrived as usual.
 
     Given the share of the route among all other requests, the chance that none of those in the gap is one of
     its own is ``(1 - share) ** others``, whatever the time of day does to both.
@@ -84,7 +85,7 @@ def stopped(context: HealthContext) -> list[Observation]:
 
     seen = context.joined[context.joined["seen_nginx"]].sort_values("nginx_start", kind="stable")
     if seen.empty or edge_visible(context):
-        return []
+        return
     moment_s = (seen["nginx_start"] - seen["nginx_start"].iloc[0]).dt.total_seconds()
     best: tuple[float, Any] | None = None
     for route, mine in seen.groupby("route"):
@@ -107,7 +108,7 @@ def stopped(context: HealthContext) -> list[Observation]:
         if chance <= STOPPED_BY_CHANCE and (best is None or chance < best[0]):
             best = chance, (str(route), mine, at, between)
     if best is None:
-        return []
+        return
     route, mine, at, between = best[1]
     start = mine["nginx_start"].iloc[at]
     is_last = at == len(mine) - 1
@@ -117,18 +118,15 @@ def stopped(context: HealthContext) -> list[Observation]:
     meanwhile = seen.loc[(seen["nginx_start"] > start) & (seen["nginx_start"] < end), "client_addr"]
     callers = callers[(callers >= FEWEST_OF_ROUTE) & callers.index.isin(meanwhile)]
     span = TimeSpan(start.to_pydatetime(), end.to_pydatetime())
-    text = message("health-arrivals-stopped", span=span, path=Resource(route), others=between)
     logged = of_joined("nginx", mine)
-    signals = [Observation("arrivals_stopped", text, *logged)]
+    yield observation(context, "arrivals_stopped", logged, span=span, path=Resource(route), others=between)
     if len(callers) >= FEWEST:
-        text = message("health-callers-stopped", callers=len(callers), path=Resource(route))
-        signals.append(Observation("callers_stopped", text, *logged))
-    return signals
+        yield observation(context, "callers_stopped", logged, callers=len(callers), path=Resource(route))
 
 
 @detects("arrivals_up", "arrivals_usual", group="arrivals", needs=("access_log", "edge_log"))
-def arrivals(context: HealthContext) -> list[Observation]:
-    """Return observations of arrivals at the affected service, compared with its busiest time otherwise."""
+def arrivals(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of arrivals at the affected service, compared with its busiest time otherwise."""
     side = "nginx" if context.has("access_log") else "edge"
     rows = _requests(context, side)
     times = rows[f"{side}_start"]
@@ -137,22 +135,27 @@ def arrivals(context: HealthContext) -> list[Observation]:
     length_s = (context.end - begun).total_seconds()
     other = times[~inside]
     if length_s <= 0 or len(other) < FEWEST_ARRIVALS_OUTSIDE or not inside.any():
-        return []
+        return
     usual = _busiest_rate(other, begun, context.end, length_s)
     rate = int(inside.sum()) / length_s
     ratio = rate / usual
-    numbers = {"rate": Number(rate), "ratio": Number(ratio, 2)}
-    arrived = of_joined(side, rows[inside])
+    numbers: Values = {"rate": Number(rate), "ratio": Number(ratio, 2)}
+    arrived, effect = of_joined(side, rows[inside]), (ratio, "ratio")
     if ratio >= SURGE_RATIO:
         senders = _senders(rows, inside, length_s, _span_s(other))
-        strength = by_count(ratio - 1, CLEAR_RATIO - 1)
-        text = sentences(message("health-arrivals-up", **numbers), *senders.values())
-        facts = {name: each.values["who"] for name, each in senders.items()}
-        return [Observation("arrivals_up", text, *arrived, ratio, "ratio", strength, text, facts=facts)]
-    if ratio <= USUAL_RATIO:
-        text = message("health-arrivals-usual", **numbers)
-        return [Observation("arrivals_usual", text, *arrived, ratio, "ratio")]
-    return []
+        yield observation(
+            context,
+            "arrivals_up",
+            arrived,
+            effect,
+            more=sentences(*senders.values()),
+            is_mechanism=True,
+            strength=by_count(ratio - 1, CLEAR_RATIO - 1),
+            facts={name: each.values["who"] for name, each in senders.items()},
+            **numbers,
+        )
+    elif ratio <= USUAL_RATIO:
+        yield observation(context, "arrivals_usual", arrived, effect, **numbers)
 
 
 def _requests(context: HealthContext, side: str) -> pd.DataFrame:

@@ -6,12 +6,12 @@ Metrics of the machine or the control group show best that a process is not give
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import gauges
+from watchme_analysis.health.affected_service import gauges, samples
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.rows import quoted, within
+from watchme_analysis.health.rows import Rows, Values, observation, quoted, within
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import (
@@ -64,44 +64,46 @@ STOLEN_PCT = 20.0
 
 
 def cpu(
+    context: HealthContext,
     mine: pd.DataFrame,
     others: pd.DataFrame,
     before: pd.DataFrame,
-    samples: Callable[..., str],
     cores: float | None = None,
-    *,
-    serves_others: bool = False,
-) -> list[Observation]:
-    """Return observations of the CPU of the affected process.
+) -> Iterator[Observation]:
+    """Yield observations of the CPU of the affected process.
 
     ``mine`` and ``before`` have its metrics in the incident and before it, a column each, times as index;
     where it is known, ``waiting`` holds the requests that Nginx has open at it. ``others`` has ``cpu_pct`` of
-    the other processes measured; ``samples`` gives the query for a metric's samples. The container may use so
-    many ``cores``, None: unknown. A process that ``serves_others`` well meanwhile was given CPU.
+    the other processes measured. The container may use so many ``cores``, None: unknown.
     """
-    if "cpu_pct" not in mine or mine["cpu_pct"].notna().sum() < FEWEST_SAMPLES:
-        return []
-    used = mine["cpu_pct"].dropna()
+    used = mine["cpu_pct"].dropna() if "cpu_pct" in mine else mine.iloc[:0, 0]
+    if len(used) < FEWEST_SAMPLES:
+        return
     usual = before["cpu_pct"].dropna() if "cpu_pct" in before else used.iloc[:0]
     calm = float(usual.median()) if len(usual) else 0.0
     part = granted_part(cores)
-    if len(used) < ENOUGH_SAMPLES:
-        return _idle(used, calm, samples("cpu_pct"), part)
     grown = 0.0
     if "threads" in mine and "threads" in before and len(before):
         grown = float(mine["threads"].median() - before["threads"].max())
-    pressed = _pressed(used, calm, others, part, grown >= CROWD_THREADS)
-    if pressed is None:
-        ceiling = [] if serves_others else held(mine, before, samples)
-        return ceiling or _idle(used, calm, samples("cpu_pct"), part)
-    text, strength = pressed
-    sql, middle = samples("cpu_pct"), float(used.median())
-    seen = [Observation("cpu_full", text, "host_metrics", len(used), sql, middle, "pct", strength, text)]
-    if grown >= MORE_THREADS:
-        more = message("health-cpu-threads", threads=round(grown))
-        rows, sql = int(mine["threads"].notna().sum()), samples("threads")
-        seen.append(Observation("cpu_threads", more, "host_metrics", rows, sql, grown, "threads"))
-    return seen
+    rows, effect = samples(context, "cpu_pct", len(used)), (float(used.median()), "pct")
+    pressed = None
+    if len(used) >= ENOUGH_SAMPLES:
+        pressed = _pressed(used, calm, others, part, grown >= CROWD_THREADS)
+    if pressed is not None:
+        text, strength = pressed
+        yield Observation("cpu_full", text, *rows, *effect, strength, text)
+        if grown >= MORE_THREADS:
+            shared = samples(context, "threads", int(mine["threads"].notna().sum()))
+            yield observation(context, "cpu_threads", shared, (grown, "threads"), threads=round(grown))
+        return
+    # A process that serves others well meanwhile was given CPU.
+    is_short = len(used) >= ENOUGH_SAMPLES and not context.calm_neighbours()
+    ceiling = held(context, mine, before) if is_short else None
+    if ceiling is not None:
+        yield ceiling
+    elif has_cpu_to_spare(used, calm, part):
+        levels: Values = {"median": percent(effect[0]), "most": percent(float(used.quantile(0.9)))}
+        yield observation(context, "cpu_idle", rows, effect, **levels)
 
 
 def granted_part(cores: float | None) -> float:
@@ -115,7 +117,7 @@ def _pressed(
     """Return in a sentence that the CPU was full, shared or risen, and how much that says (0 to 1)."""
     middle, rows = float(used.median()), len(used)
     limit = FULL_PCT * part
-    levels: dict[str, Value] = {"median": percent(middle), "before": percent(calm)}
+    levels: Values = {"median": percent(middle), "before": percent(calm)}
     # A quota is granted by the period: one sample holds what its neighbour lacks.
     full = max(int((one >= limit).sum()) for one in (used, _smooth(used) if part < 1 else used))
     if full >= MOST * rows and calm < limit:
@@ -142,38 +144,35 @@ def percent(value: float) -> Share:
     return Share(value / 100)
 
 
-def held(mine: pd.DataFrame, before: pd.DataFrame, samples: Callable[..., str]) -> list[Observation]:
-    """Return an observation of a process limited to the CPU that it uses: level use while requests wait.
+def held(context: HealthContext, mine: pd.DataFrame, before: pd.DataFrame) -> Observation | None:
+    """Return the observation of a process limited to the CPU that it uses: level use while requests wait.
 
     Work that arrives by chance makes the use of CPU vary: its variance grows with its mean. Starved of CPU,
     by a quota or by neighbours, a process uses in every second what it is given.
     """
     gauges = [name for name in ("in_flight", "waiting") if name in mine]
     if not gauges or "cpu_pct" not in before:
-        return []
+        return None
     # What the process has not begun waits for it as well.
     rows = mine.assign(open=mine[gauges].max(axis=1))[["cpu_pct", "open"]].dropna()
     busy = rows.loc[rows["open"] >= 1, "cpu_pct"]
     usual = before["cpu_pct"].dropna()
     if min(len(busy), len(usual)) < HELD_SAMPLES or len(busy) < WHOLE * len(rows):
-        return []
+        return None
     middle, steadier = float(busy.median()), _steadier(busy, usual)
     if middle < HELD_LEAST_PCT or steadier > HELD_DISPERSION:
-        return []
-    waits: dict[str, Value] = {
-        "median": percent(middle),
-        "requests": Count(round(float(rows["open"].median()))),
-    }
-    text = message(
-        "health-cpu-held",
-        **waits,
+        return None
+    return observation(
+        context,
+        "cpu_held",
+        samples(context, "cpu_pct", int(mine["cpu_pct"].notna().sum())),
+        (middle, "pct"),
+        median=percent(middle),
+        requests=round(float(rows["open"].median())),
         low=percent(float(busy.quantile(0.05))),
         high=percent(float(busy.quantile(0.95))),
         times=Number(round(1 / max(steadier, 0.01))),
     )
-    detail = message("health-cpu-held-detail", **waits)
-    count, sql = int(mine["cpu_pct"].notna().sum()), samples("cpu_pct")
-    return [Observation("cpu_held", text, "host_metrics", count, sql, middle, "pct", detail=detail)]
 
 
 def _steadier(busy: pd.Series, usual: pd.Series) -> float:
@@ -207,17 +206,9 @@ def has_cpu_to_spare(used: pd.Series, calm: float, part: float = 1.0) -> bool:
     return len(used) >= FEWEST_SAMPLES and float(used.quantile(0.9)) < max(IDLE_PCT * part, 1.5 * calm)
 
 
-def _idle(used: pd.Series, calm: float, sql: str, part: float) -> list[Observation]:
-    if not has_cpu_to_spare(used, calm, part):
-        return []
-    most = float(used.quantile(0.9))
-    text = message("health-cpu-idle", median=percent(float(used.median())), most=percent(most))
-    return [Observation("cpu_idle", text, "host_metrics", len(used), sql, float(used.median()), "pct")]
-
-
 @detects("host_cpu_full", group="host cpu", needs=("host_metrics",))
-def machine(context: HealthContext) -> list[Observation]:
-    """Return an observation of a full host, stolen time or a CPU quota, while the process uses little."""
+def machine(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of a full host, stolen time or a CPU quota, while the process uses little."""
     metrics = context.table("host_metrics").dropna(subset=["time", "value"])
     for (service, metric), rows in metrics.groupby([metrics["service"].fillna(""), "metric"]):
         short = _short_of_cpu(context, str(service), str(metric), rows)
@@ -225,22 +216,18 @@ def machine(context: HealthContext) -> list[Observation]:
             continue
         said = (f"metric = {quoted(str(metric))}", f"coalesce(service, '') = {quoted(str(service))}")
         sql = within(context, "host_metrics", *said, "value is not null")
-        count = len(context.of_incident(rows))
-        return [
-            Observation(
-                "host_cpu_full",
-                sentences(short, message("health-little-own-cpu")),
-                "host_metrics",
-                count,
-                sql,
-                float(context.of_incident(rows)["value"].median()),
-                "pct",
-                by_count(count),
-                short,
-                facts={"quota": short.values["metric"]} if short.id.startswith("health-throttled-") else {},
-            )
-        ]
-    return []
+        during = context.of_incident(rows)["value"]
+        yield Observation(
+            "host_cpu_full",
+            sentences(short, message("health-little-own-cpu")),
+            *Rows("host_metrics", len(during), sql),
+            float(during.median()),
+            "pct",
+            by_count(len(during)),
+            short,
+            facts={"quota": short.values["metric"]} if short.id.startswith("health-throttled-") else {},
+        )
+        return
 
 
 def _short_of_cpu(context: HealthContext, service: str, metric: str, rows: pd.DataFrame) -> Message | None:
@@ -255,7 +242,7 @@ def _short_of_cpu(context: HealthContext, service: str, metric: str, rows: pd.Da
     )
     if "steal" in name or ("cpu" in name and re.search(r"psi|pressure|some", name)):
         if middle >= STOLEN_PCT and middle >= 2 * usual:
-            levels: dict[str, Value] = {"now": percent(middle), "before": percent(usual)}
+            levels: Values = {"now": percent(middle), "before": percent(usual)}
             return message("health-metric-stood", metric=Resource(metric), **levels)
     elif "throttl" in name:
         grows = bool((rows["value"].diff().dropna() >= 0).all())
@@ -278,7 +265,7 @@ def _short_of_cpu(context: HealthContext, service: str, metric: str, rows: pd.Da
 def _full(metric: str, middle: float, usual: float) -> Message | None:
     if middle < MACHINE_FULL_PCT or usual >= MACHINE_FULL_PCT - 10:
         return None
-    levels: dict[str, Value] = {"now": percent(middle), "before": percent(usual)}
+    levels: Values = {"now": percent(middle), "before": percent(usual)}
     return message("health-metric-of-host", metric=Resource(metric), **levels)
 
 

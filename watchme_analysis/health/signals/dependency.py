@@ -7,20 +7,27 @@ wait for one without a word, while handlers that need none answer as ever.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from watchme_analysis.health.affected_service import own_rows, own_source, source_rows, variables
+from watchme_analysis.health.affected_service import (
+    own_handlers,
+    own_rows,
+    own_source,
+    source_rows,
+    variables,
+)
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.configuration import BLOCKING
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.handlers import handlers_by_route, limit_sizes, origins
-from watchme_analysis.health.rows import lines, of_joined
+from watchme_analysis.health.handlers import limit_sizes, origins
+from watchme_analysis.health.rows import Values, lines, observation, of_joined
 from watchme_analysis.health.signals.nginx import reloads
 from watchme_analysis.health.signals.source import calls_in_words
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
 from watchme_analysis.requests.concurrency import open_at
-from watchme_analysis.text.message import Code, CodePlace, Count, Names, Quotation, Value, message, sentences
+from watchme_analysis.text.message import Code, CodePlace, Names, Quotation, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,22 +55,22 @@ _WAITED_FOR = re.compile(
 
 
 @detects("callers_wait", "bystanders_wait", group="dependency", needs=("app_calls",))
-def callers(context: HealthContext) -> list[Observation]:
-    """Return observations of what the handlers of the affected routes call and those of others do not.
+def callers(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of what the handlers of the affected routes call and those of others do not.
 
     A slow dependency holds up those who call it. A handler that calls nothing and waits as well waits for
     something that all of the process share.
     """
     handlers, calls = own_source(context, "app_handlers"), own_source(context, "app_calls")
     if handlers.empty:
-        return []
+        return
     outbound = _outbound(calls)
     origins = set(outbound["reached_from"].dropna())
     sizes = context.outer_during.groupby("route").size()
     calm = [name for name in context.calm_neighbours() if sizes.get(name, 0) >= FEWEST_OF_ROUTE]
-    known = handlers_by_route(handlers, calls, [*context.routes, *calm])
-    calling = {route: f"{one.method} {one.path}" in origins for route, one in known.items()}
-    waiting = [route for route in context.routes if calling.get(route)]
+    known = own_handlers(context, [*context.routes, *calm])
+    names = {route: f"{one.method} {one.path}" for route, one in known.items()}
+    waiting = [route for route in context.routes if names.get(route) in origins]
     is_open, busy = _with_unknown_calls(handlers), _with_calls(calls)
     idle = [
         name
@@ -72,32 +79,28 @@ def callers(context: HealthContext) -> list[Observation]:
         and known[name].origin not in is_open | busy
         and sizes.get(name, 0) >= FEWEST_OF_ROUTE
     ]
-    seen = []
     if idle:
-        text = message("health-bystanders-wait", paths=idle)
-        seen.append(Observation("bystanders_wait", text, *source_rows(context, "app_handlers")))
+        yield observation(context, "bystanders_wait", source_rows(context, "app_handlers"), paths=idle)
     if not waiting or _limit_may_be_short(context, waiting):
-        return seen
-    mine = outbound[
-        outbound["reached_from"].isin([f"{known[name].method} {known[name].path}" for name in waiting])
+        return
+    mine = outbound[outbound["reached_from"].isin([names[route] for route in waiting])]
+    spared = [
+        name
+        for name in calm
+        if name in known and names[name] not in origins and known[name].origin not in is_open
     ]
-    spared = [name for name in calm if calling.get(name) is False and known[name].origin not in is_open]
-    calls_made = calls_in_words(mine)
-    text = message("health-callers-wait", paths=waiting, calls=calls_made)
-    if spared:
-        text = message("health-callers-wait-spared", paths=waiting, calls=calls_made, spared=spared)
-    return [
-        *seen,
-        Observation(
-            "callers_wait",
-            text,
-            *lines("app_calls", mine),
-            float(len(waiting)),
-            "routes",
-            1.0 if spared and not idle else UNCONTESTED,
-            message("health-callers-wait-detail", paths=waiting, calls=calls_made),
-        ),
-    ]
+    called: Values = {"paths": Names(tuple(waiting)), "calls": calls_in_words(mine)}
+    yield observation(
+        context,
+        "callers_wait",
+        lines("app_calls", mine),
+        (float(len(waiting)), "routes"),
+        words="callers-wait-spared" if spared else "callers-wait",
+        detail=message("health-callers-wait-detail", **called),
+        strength=1.0 if spared and not idle else UNCONTESTED,
+        spared=spared,
+        **called,
+    )
 
 
 def _with_unknown_calls(handlers: pd.DataFrame) -> set[tuple[str, str]]:
@@ -135,32 +138,29 @@ def _limit_may_be_short(context: HealthContext, routes: list[str]) -> bool:
 
 
 @detects("client_timeouts", group="dependency log", needs=("app_log",))
-def client_timeouts(context: HealthContext) -> list[Observation]:
-    """Return observations of lines in which the application says that what it called did not respond."""
+def client_timeouts(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of lines in which the application says that what it called did not respond."""
     log = own_rows(context, "app_log")
     mine = log[~log["kind"].eq("access") & log["time"].notna()]
     hits = mine[says(mine["message"], _TIMED_OUT)]
     during = context.of_incident(hits)
     if len(during) < FEWEST:
-        return []
+        return
     before = hits[hits["time"] < context.start]
     earlier_s = max((context.start - context.table("app_log")["time"].min()).total_seconds(), 1.0)
     lasted_s = max((context.end - context.start).total_seconds(), 1.0)
-    if len(during) / lasted_s < MORE * len(before) / earlier_s:
-        return []
-    last = str(during["message"].iloc[-1]).strip().splitlines()[-1][:120]
-    text = message("health-client-timeouts", lines=len(during), error=Quotation(last))
-    return [
-        Observation(
+    if len(during) / lasted_s >= MORE * len(before) / earlier_s:
+        last = str(during["message"].iloc[-1]).strip().splitlines()[-1][:120]
+        yield observation(
+            context,
             "client_timeouts",
-            text,
-            *lines("app_log", during),
-            float(len(during)),
-            "lines",
-            by_count(len(during)),
-            text,
+            lines("app_log", during),
+            (float(len(during)), "lines"),
+            is_mechanism=True,
+            strength=by_count(len(during)),
+            lines=len(during),
+            error=Quotation(last),
         )
-    ]
 
 
 def _outbound(calls: pd.DataFrame) -> pd.DataFrame:
@@ -173,18 +173,17 @@ def _outbound(calls: pd.DataFrame) -> pd.DataFrame:
 
 
 @detects("connections_full", group="connections", needs=("app_calls",))
-def connections(context: HealthContext) -> list[Observation]:
-    """Return an observation of more open requests that need a connection of a pool than the pool has."""
+def connections(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of more open requests that need a connection of a pool than the pool has."""
     calls = own_source(context, "app_calls")
     limits = calls[calls["kind"].eq("limit") & calls["call"].fillna("").str.fullmatch(_WAITED_FOR)]
     for client, rows in limits.groupby(limits["call"].str.split(".").str[0]):
         needing = _needing(context, str(client))
         size = sum(limit_sizes(rows, context.table("app_processes"), variables(context))) * _workers(context)
-        if needing and size > 0:
-            seen = _judged(context, needing, rows, int(size))
-            if seen is not None:
-                return [seen]
-    return []
+        seen = _judged(context, needing, rows, int(size)) if needing and size > 0 else None
+        if seen is not None:
+            yield seen
+            return
 
 
 def _needing(context: HealthContext, client: str) -> dict[str, bool]:
@@ -199,7 +198,7 @@ def _needing(context: HealthContext, client: str) -> dict[str, bool]:
     awaited = waits[(direct | by_name) & waits["context"].eq("event_loop")]
     users = set(awaited["reached_from"].dropna())
     routes = [str(name) for name in context.joined["route"].dropna().unique()]
-    known = handlers_by_route(own_source(context, "app_handlers"), calls, routes)
+    known = own_handlers(context, routes)
     needing = {route: f"{one.method} {one.path}" in users for route, one in known.items()}
     return needing if any(needing.values()) else {}
 
@@ -232,24 +231,19 @@ def _judged(
     if len(crowded) < max(ENOUGH, MOST * len(bad)):
         return None
     limit = limits.iloc[0]
-    pool: dict[str, Value] = {
-        "pool": Code(str(limit["call"])),
-        "place": CodePlace(str(limit["file"]), int(limit["line"])),
-        "size": Count(size),
-        "paths": Names(tuple(mine)),
-    }
-    waited = message("health-connections-full", **pool, crowded=len(crowded), bad=len(bad))
-    spared = message("health-connections-spared", calm=calm) if calm else None
-    text = sentences(waited, spared)
-    detail = message("health-connections-full-detail", **pool)
-    return Observation(
+    return observation(
+        context,
         "connections_full",
-        text,
-        *of_joined(side, crowded),
-        float(size),
-        "connections",
-        1.0 if calm else UNCONTESTED,
-        detail,
+        of_joined(side, crowded),
+        (float(size), "connections"),
+        more=message("health-connections-spared", calm=calm) if calm else None,
+        strength=1.0 if calm else UNCONTESTED,
+        pool=Code(str(limit["call"])),
+        place=CodePlace(str(limit["file"]), int(limit["line"])),
+        size=size,
+        paths=mine,
+        crowded=len(crowded),
+        bad=len(bad),
     )
 
 

@@ -5,13 +5,24 @@ That it held, refused or misdirected requests are fates, signals of `localisatio
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_affected, short_of_usual
 from watchme_analysis.health.incident import INSTANT_S
-from watchme_analysis.health.rows import LOGS, lines, of_joined, of_observed, quoted, select
+from watchme_analysis.health.rows import (
+    LOGS,
+    Facts,
+    Rows,
+    Values,
+    lines,
+    observation,
+    of_joined,
+    of_observed,
+    quoted,
+    select,
+)
 from watchme_analysis.health.signals.rules import edge_rule, matched_rules, rows_of_rules, timeout_rule
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, concerns
 from watchme_analysis.inference.signals import Observation, by_count, detects
@@ -19,13 +30,11 @@ from watchme_analysis.nginx_conf.routing import route_among
 from watchme_analysis.requests.edge_join import JOIN_TOLERANCE_WHOLE_S
 from watchme_analysis.requests.fates import BY_EDGE, GATEWAY, covered_by_nginx, usual_origin
 from watchme_analysis.requests.layers import MOST_OF_TIME
-from watchme_analysis.text.message import Choice, Duration, Names, Resource, Value, message, sentences
+from watchme_analysis.text.message import Choice, Duration, Names, Resource, Text, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# A name, and the table that says it with the query for its rows and their number.
-_Set = tuple[str, tuple[str, str, int]]
 # How probers say that they could not connect, or agree with the other side on a secret.
 _UNASKED = (
     r"while (?:connecting|shaking hands)|failed to connect|couldn't connect|connection (?:timed out|refused)"
@@ -41,14 +50,15 @@ _UNASKED = (
     group="edge",
     needs=("edge_log", "probes/outside"),
 )
-def edge(context: HealthContext) -> list[Observation]:
-    """Return observations of an edge that gave up too soon, or passed on what was bad at the origin."""
+def edge(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of an edge that gave up too soon, or passed on what was bad at the origin."""
     if not context.has("edge_log"):
-        return _without_edge_log(context)
+        yield from _without_edge_log(context)
+        return
     bad = context.rows("edge", bad=True)
     bad = bad[covered_by_nginx(bad, context.joined)]
     if len(bad) < FEWEST:
-        return []
+        return
     fate = context.fate[bad.index]
     # Nginx logs that its caller left (499); without a common id the two records may not be joined.
     unanswered = ~bad["seen_nginx"] & (bad["origin_status"].fillna(0) == 0) & (bad["edge_s"] >= INSTANT_S)
@@ -57,40 +67,37 @@ def edge(context: HealthContext) -> list[Observation]:
     is_short = cut & ~by_rule & short_of_usual(context, bad, "edge_s")
     at_edge = fate.isin(BY_EDGE)
     if (found := most_affected(context, bad[is_short], bad)) is not None:
-        return [_impatient(context, *found)]
-    if most_affected(context, bad[at_edge], bad) is not None:
-        return []
-    text = message(
-        "health-edge-passes-on",
-        bad=len(bad),
-        paths=context.endpoints,
-        passed=int((~is_short & ~at_edge).sum()),
-    )
-    return [Observation("edge_passes_on", text, *of_joined("edge", bad), strength=by_count(len(bad)))]
+        yield _impatient(context, *found)
+    elif most_affected(context, bad[at_edge], bad) is None:
+        passed, rows = int((~is_short & ~at_edge).sum()), of_joined("edge", bad)
+        strength = by_count(len(bad))
+        yield observation(context, "edge_passes_on", rows, strength=strength, bad=len(bad), passed=passed)
 
 
 def _impatient(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    cut = float(rows["edge_s"].median())
-    times: dict[str, Value] = {
-        "paths": Names(context.endpoints),
-        "cut": Duration(cut),
-        "needs": Duration(longest_answer_s(context, rows)),
-    }
-    text = message("health-edge-impatient", ended=len(rows), bad=total, **times)
-    rule = timeout_rule(context) or edge_rule(context)
-    detail = sentences(message("health-edge-impatient-detail", **times), rule)
-    strength = by_count(len(rows))
-    return Observation("edge_impatient", text, *of_joined("edge", rows), cut, "s", strength, detail)
+    cut_s = float(rows["edge_s"].median())
+    return observation(
+        context,
+        "edge_impatient",
+        of_joined("edge", rows),
+        (cut_s, "s"),
+        rule=timeout_rule(context) or edge_rule(context),
+        strength=by_count(len(rows)),
+        ended=len(rows),
+        bad=total,
+        cut=Duration(cut_s),
+        needs=Duration(longest_answer_s(context, rows)),
+    )
 
 
-def held(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+def held(context: HealthContext, rows: pd.DataFrame) -> tuple[Text, Facts]:
     """Return what is known of requests that the edge held."""
     origin = Duration(float(rows["nginx_s"].fillna(rows["origin_s"]).median()))
     detail = message("health-fate-held-by-edge-detail", paths=context.endpoints, origin=origin)
-    return replace(seen, detail=sentences(detail, edge_rule(context)))
+    return sentences(detail, edge_rule(context)), {}
 
 
-def responded(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+def responded(context: HealthContext, rows: pd.DataFrame) -> tuple[Text, Facts]:
     """Return what is known of responses of the edge itself: their statuses, the cache, and the rule."""
     statuses = rows["edge_status"].value_counts()
     counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
@@ -100,11 +107,11 @@ def responded(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> 
     detail = message("health-fate-edge-responded-detail", paths=context.endpoints, statuses=counted)
     # A caller that left got no response from a rule: the edge held its request.
     status = int(statuses.index[0])
-    facts = {} if status == 499 else {"status": Resource(str(status))}
-    return replace(seen, detail=sentences(detail, cache, edge_rule(context)), facts=facts)
+    facts: Facts = {} if status == 499 else {"status": Resource(str(status))}
+    return sentences(detail, cache, edge_rule(context)), facts
 
 
-def sent_elsewhere(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+def sent_elsewhere(context: HealthContext, rows: pd.DataFrame) -> tuple[Text, Facts]:
     """Return what is known of requests that the edge sent to another origin."""
     detail = message(
         "health-fate-sent-elsewhere-detail",
@@ -112,118 +119,102 @@ def sent_elsewhere(context: HealthContext, seen: Observation, rows: pd.DataFrame
         origins=rows["origin_addr"].value_counts().index,
         usual=Resource(str(usual_origin(context.joined))),
     )
-    return replace(seen, detail=sentences(detail, edge_rule(context)))
+    return sentences(detail, edge_rule(context)), {}
 
 
-def never_arrived(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
-    """Return requests that Nginx has no record of, as strong as the others that show that it was there."""
+def nginx_was_there(context: HealthContext) -> float:
+    """Return how surely Nginx had been there for requests that it has no record of (0 to 1)."""
     others = context.joined_during["seen_nginx"].sum()
     # Without others, only that the log goes on before or after tells that Nginx was there.
     around = (~context.joined["during"] & context.joined["seen_nginx"]).sum()
-    strength = max(by_count(others, MANY), 0.6 * by_count(around, MANY))
-    return replace(seen, strength=min(seen.strength, strength))
+    return max(by_count(others, MANY), 0.6 * by_count(around, MANY))
 
 
-def _without_edge_log(context: HealthContext) -> list[Observation]:
-    """Return observations of outside probes compared with Nginx's log, where the edge keeps no log."""
+def _without_edge_log(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of outside probes compared with Nginx's log, where the edge keeps no log."""
     if not context.has("access_log") or not context.has("probes"):
-        return []
+        return
     observed = context.affected
     outside = observed[observed["vantage"] == "outside"]
     bad = int(outside["bad"].sum())
     if not concerns(bad, len(outside)):
-        return []
+        return
     nginx = observed[observed["vantage"] == "nginx"]
-    bad_nginx = int(nginx["bad"].sum())
-    if concerns(bad_nginx, len(nginx), CALM_SHARE):
-        text = message(
-            "health-edge-passes-on-by-probes", bad=bad_nginx, requests=len(nginx), paths=context.endpoints
-        )
-        return [Observation("edge_passes_on", text, *of_observed(nginx))]
-    timed = nginx["duration_s"].notna().any()
-    if len(nginx) >= FEWEST and timed and bad_nginx <= CALM_SHARE * len(nginx):
-        middle = float(nginx["duration_s"].median())
-        served: dict[str, Value] = {"paths": Names(context.endpoints), "median": Duration(middle)}
-        text = message(
-            "health-outside-bad-nginx-fine",
-            **served,
-            bad=bad_nginx,
-            requests=len(nginx),
-            bad_probes=bad,
-            probes=len(outside),
-        )
-        detail = message("health-outside-bad-nginx-fine-detail", **served)
-        return [Observation("outside_bad_nginx_fine", text, *of_observed(nginx), detail=detail)]
+    counts: Values = {"bad": int(nginx["bad"].sum()), "requests": len(nginx)}
     others = context.joined_during[context.joined_during["seen_nginx"]]
     before = context.joined[~context.joined["during"] & context.joined["route"].isin(context.routes)]
     # What came after the last bad probe was sent may have come when all was well again.
     last = outside.loc[outside["bad"], "start"].max()
-    if not (nginx["start"] < last).any() and len(others) >= MANY and len(before) >= FEWEST:
-        text = message(
-            "health-edge-never-arrived-by-probes",
-            paths=context.endpoints,
-            others=len(others),
-            before=len(before),
-        )
-        return [Observation("edge_never_arrived", text, *of_joined("nginx", others))]
-    return []
+    if concerns(counts["bad"], len(nginx), CALM_SHARE):
+        rows = of_observed(nginx)
+        yield observation(context, "edge_passes_on", rows, words="edge-passes-on-by-probes", **counts)
+    elif (
+        len(nginx) >= FEWEST
+        and nginx["duration_s"].notna().any()
+        and counts["bad"] <= CALM_SHARE * len(nginx)
+    ):
+        counts |= {"bad_probes": bad, "probes": len(outside)}
+        median = Duration(float(nginx["duration_s"].median()))
+        yield observation(context, "outside_bad_nginx_fine", of_observed(nginx), median=median, **counts)
+    elif not (nginx["start"] < last).any() and len(others) >= MANY and len(before) >= FEWEST:
+        counts = {"others": len(others), "before": len(before)}
+        rows = of_joined("nginx", others)
+        yield observation(context, "edge_never_arrived", rows, words="edge-never-arrived-by-probes", **counts)
 
 
 @detects("edge_renames", group="edge", needs=("edge_log", "access_log"))
-def rewritten(context: HealthContext) -> list[Observation]:
-    """Return an observation of bad responses that the edge got for a path that no caller requested.
+def rewritten(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of bad responses that the edge got for a path that no caller requested.
 
     Nginx or the application then refuses what is strange to them, and look at fault.
     """
     bad = context.rows("edge", bad=True)
-    if seen := _renamed(context, bad):
-        return seen
+    renamed = _renamed(context, bad)
+    if concerns(len(renamed), len(bad), MOST):
+        path, name = (Resource(str(renamed[column].mode().iloc[0])) for column in ("nginx_path", "path"))
+        yield observation(
+            context,
+            "edge_renames",
+            of_joined("nginx", renamed),
+            rule=edge_rule(context),
+            strength=by_count(len(renamed)),
+            other=path,
+            path=name,
+            renamed=len(renamed),
+            bad=len(bad),
+        )
+        return
     lost = bad[~bad["seen_nginx"] & bad["origin_status"].between(300, 599)]
     if not concerns(len(lost), len(bad), MOST) or _arrived(context):
-        return []
+        return
     status = int(lost["origin_status"].mode().iloc[0])
     strange = _strange(context, status)
-    if strange.empty:
-        return []
     # What is put before every path makes as many strange routes as it hides.
     often = strange["route"].value_counts().index[: lost["route"].nunique()]
     hits = strange[strange["route"].isin(often)]
-    path = str(hits["path"].mode().iloc[0])
     if not concerns(len(hits), len(lost), MOST) or not concerns(len(lost), len(hits), MOST):
-        return []
-    values: dict[str, Value] = {
-        "paths": Names(context.endpoints),
-        "other": Resource(path),
-        "number": Choice("one" if len(often) == 1 else "several"),
-    }
-    text = message(
-        "health-edge-renames-unjoined", **values, lost=len(lost), hits=len(hits), status=Resource(str(status))
+        return
+    yield observation(
+        context,
+        "edge_renames",
+        of_joined("nginx", hits),
+        words="edge-renames-unjoined",
+        rule=edge_rule(context),
+        strength=by_count(len(hits)),
+        other=Resource(str(hits["path"].mode().iloc[0])),
+        number=Choice("one" if len(often) == 1 else "several"),
+        lost=len(lost),
+        hits=len(hits),
+        status=Resource(str(status)),
     )
-    detail = sentences(message("health-edge-renames-unjoined-detail", **values), edge_rule(context))
-    strength = by_count(len(hits))
-    return [Observation("edge_renames", text, *of_joined("nginx", hits), strength=strength, detail=detail)]
 
 
-def _renamed(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
-    """Return an observation of bad requests that Nginx logged under another path than their caller's."""
-    requests = _with_nginx_path(context, context.joined)
-    other = requests["nginx_path"].astype(object) != requests["path"].astype(object)
-    # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
-    if other[~requests["during"]].sum() > CALM_SHARE * len(requests):
-        return []
-    mine = requests[requests.index.isin(bad.index) & other]
-    if not concerns(len(mine), len(bad), MOST):
-        return []
-    path, name = (str(mine[column].mode().iloc[0]) for column in ("nginx_path", "path"))
-    example: dict[str, Value] = {"other": Resource(path), "path": Resource(name)}
-    text = message("health-edge-renames", **example, renamed=len(mine), bad=len(bad), paths=context.endpoints)
-    detail = sentences(message("health-edge-renames-detail", **example), edge_rule(context))
-    strength = by_count(len(mine))
-    return [Observation("edge_renames", text, *of_joined("nginx", mine), strength=strength, detail=detail)]
+def _renamed(context: HealthContext, bad: pd.DataFrame) -> pd.DataFrame:
+    """Return the bad requests that Nginx logged under another path than their caller's.
 
-
-def _with_nginx_path(context: HealthContext, joined: pd.DataFrame) -> pd.DataFrame:
-    """Return requests joined by a common id, with the path that Nginx logged as ``nginx_path``."""
+    They are joined by a common id, and have the path that Nginx logged as ``nginx_path``.
+    """
+    joined = context.joined
     is_joined = joined["joined_by"].eq("ray").fillna(False) & joined["path"].notna()
     both = joined.loc[is_joined, ["path", "during", "nginx_file", "nginx_line"]]
     log = context.table("access_log")[["file", "line", "path"]].dropna()
@@ -231,7 +222,11 @@ def _with_nginx_path(context: HealthContext, joined: pd.DataFrame) -> pd.DataFra
     known = {(file, int(line)): path for file, line, path in places}
     asked = zip(both["nginx_file"].to_numpy(dtype=object), both["nginx_line"], strict=True)
     paths = [known.get((file, int(line))) for file, line in asked]
-    return both.assign(nginx_path=paths).dropna(subset=["nginx_path"])
+    both = both.assign(nginx_path=paths).dropna(subset=["nginx_path"])
+    other = both["nginx_path"].astype(object) != both["path"].astype(object)
+    # A log of paths that Nginx has rewritten itself differs from the edge's at all times.
+    is_usual = other[~both["during"]].sum() > CALM_SHARE * len(both)
+    return both[other & both.index.isin(bad.index) & (not is_usual)]
 
 
 def _arrived(context: HealthContext) -> bool:
@@ -253,22 +248,25 @@ def _strange(context: HealthContext, status: int) -> pd.DataFrame:
 
 
 @detects("edge_wrong_host", group="edge", needs=("edge_log", "access_log"))
-def wrong_host(context: HealthContext) -> list[Observation]:
-    """Return an observation of an edge that sends Nginx a host name that callers don't use.
+def wrong_host(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of an edge that sends Nginx a host name that callers don't use.
 
     Nginx then answers by itself, and its configuration alone looks at fault.
     """
     bad = context.rows("nginx", bad=True)
     alone = bad[bad["upstream_addr"].isna() & (bad["nginx_status"] != 499)]
     if not concerns(len(alone), len(bad), MOST):
-        return []
-    hosts = context.of_incident(context.table("edge_log").rename(columns={"start": "time"}))["host"].dropna()
+        return
+    hosts = context.of_incident(context.table("edge_log"), "start")["host"].dropna()
     if len(hosts):
         name = str(hosts.mode().iloc[0])
-        return _logged(context, name) or _configured(context, name)
-    # Without the edge's names, callers may have changed theirs: only its settings say who did.
-    usual = _usual_name(context)
-    return _configured(context, usual) if usual else []
+        found = _logged(context, name) or _configured(context, name)
+    else:
+        # Without the edge's names, callers may have changed theirs: only its settings say who did.
+        usual = _usual_name(context)
+        found = _configured(context, usual) if usual else None
+    if found is not None:
+        yield found
 
 
 def _usual_name(context: HealthContext) -> str | None:
@@ -279,44 +277,44 @@ def _usual_name(context: HealthContext) -> str | None:
     return str(names.mode().iloc[0]) if len(names) else None
 
 
-def _logged(context: HealthContext, name: str) -> list[Observation]:
+def _logged(context: HealthContext, name: str) -> Observation | None:
     """Return the observation by the names that Nginx logged."""
     log = context.table("access_log")
     named = log[log["host"].notna()]
     refused = context.of_incident(named[named["status"].between(300, 599) & named["upstream_addr"].isna()])
     other = refused[refused["host"] != name]
     if not concerns(len(other), len(refused), MOST) or not (named["host"] == name).any():
-        return []
-    given = str(other["host"].mode().iloc[0])
-    names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
-    text = message("health-edge-wrong-host", **names, renamed=len(other), refused=len(refused))
-    detail = message("health-edge-wrong-host-detail", **names)
-    return [Observation("edge_wrong_host", text, *lines("access_log", other), detail=detail)]
+        return None
+    names: Values = {"name": Resource(name), "given": Resource(str(other["host"].mode().iloc[0]))}
+    counts: Values = {"renamed": len(other), "refused": len(refused)}
+    return observation(context, "edge_wrong_host", lines("access_log", other), **names, **counts)
 
 
-def _configured(context: HealthContext, name: str) -> list[Observation]:
+def _configured(context: HealthContext, name: str) -> Observation | None:
     """Return the observation by both configurations: the name that the edge sets, and what serves it."""
     for endpoint in context.endpoints:
-        given, where = _set_by_edge(context, endpoint) or _set_by_rule(context) or (name, None)
-        if where is None or given.lower() == name.lower():
+        given, rows = _set_by_edge(context, endpoint) or _set_by_rule(context) or (name, None)
+        if rows is None or given.lower() == name.lower():
             continue
         well, now = (route_among(context.nginx_routes.places, endpoint, host) for host in (name, given))
         if well is None or now is None or not well["proxy_pass"] or now["proxy_pass"]:
             continue
-        names: dict[str, Value] = {"name": Resource(name), "given": Resource(given)}
-        text = message(
-            "health-edge-wrong-host-configured",
-            **names,
+        names: Values = {"name": Resource(name), "given": Resource(given)}
+        served = Names(tuple(map(str, well["server_names"])))
+        return observation(
+            context,
+            "edge_wrong_host",
+            rows,
+            words="edge-wrong-host-configured",
+            detail=message("health-edge-wrong-host-detail", **names),
             path=Resource(endpoint),
-            served=Names(tuple(map(str, well["server_names"]))),
+            served=served,
+            **names,
         )
-        detail = message("health-edge-wrong-host-detail", **names)
-        table, sql, rows = where
-        return [Observation("edge_wrong_host", text, table, rows, sql, detail=detail)]
-    return []
+    return None
 
 
-def _set_by_edge(context: HealthContext, endpoint: str) -> _Set | None:
+def _set_by_edge(context: HealthContext, endpoint: str) -> tuple[str, Rows] | None:
     """Return the name that the edge's configuration sets for a path; None where a variable decides."""
     place = route_among(context.edge_routes.places, endpoint)
     if place is None or not place["proxy_pass"]:
@@ -329,20 +327,18 @@ def _set_by_edge(context: HealthContext, endpoint: str) -> _Set | None:
     names = ["proxy_set_header", "server_name"]
     sql = select("config_directives", f"directive in ({', '.join(map(quoted, names))})")
     rows = int(context.table("config_directives")["directive"].isin(names).sum())
-    return None if "$" in value else (value, ("config_directives", sql, rows))
+    return None if "$" in value else (value, Rows("config_directives", rows, sql))
 
 
-def _set_by_rule(context: HealthContext) -> _Set | None:
+def _set_by_rule(context: HealthContext) -> tuple[str, Rows] | None:
     """Return the name that a rule of the edge's settings sets for most of the affected requests."""
-    for one in matched_rules(context):
-        if one.rule.host and one.affected >= MOST:
-            return one.rule.host, ("edge_settings", *rows_of_rules(context, [one.rule]))
-    return None
+    setting = (one.rule for one in matched_rules(context) if one.rule.host and one.affected >= MOST)
+    return next(((str(rule.host), rows_of_rules(context, [rule])) for rule in setting), None)
 
 
 @detects("edge_not_reached", group="way to the edge", needs=("probes/outside",))
-def way_to_edge(context: HealthContext) -> list[Observation]:
-    """Return an observation of outside probes that lost their time before their request was sent.
+def way_to_edge(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of outside probes that lost their time before their request was sent.
 
     A prober's own network, its trust in a certificate, or a door of the edge for it alone looks like an
     edge that holds or refuses an endpoint.
@@ -350,26 +346,23 @@ def way_to_edge(context: HealthContext) -> list[Observation]:
     seen = context.affected
     outside = seen[(seen["vantage"] == "outside") & seen["bad"]]
     served = next(
-        (seen[seen["vantage"] == name] for name in ("edge", "nginx") if context.has(LOGS[name])), None
+        (seen[seen["vantage"] == name] for name in ("edge", "nginx") if context.has(LOGS[name])), seen[:0]
     )
-    if served is None or len(served) < FEWEST or served["bad"].mean() > CALM_SHARE:
-        return []
-    if not served["duration_s"].notna().any():
-        return []
+    if len(served) < FEWEST or served["bad"].mean() > CALM_SHARE or served["duration_s"].isna().all():
+        return
     probes = context.table("probes").merge(outside[["file", "line"]].drop_duplicates(), on=["file", "line"])
     early = probes[_before_asking(probes)]
-    if not concerns(len(early), len(outside), MOST):
-        return []
-    text = message(
-        "health-edge-not-reached",
-        early=len(early),
-        bad=len(outside),
-        paths=context.endpoints,
-        median=Duration(float(served["duration_s"].median())),
-        served=len(served),
-    )
-    strength = by_count(len(early))
-    return [Observation("edge_not_reached", text, *lines("probes", early), strength=strength)]
+    if concerns(len(early), len(outside), MOST):
+        yield observation(
+            context,
+            "edge_not_reached",
+            lines("probes", early),
+            strength=by_count(len(early)),
+            early=len(early),
+            bad=len(outside),
+            median=Duration(float(served["duration_s"].median())),
+            served=len(served),
+        )
 
 
 def _before_asking(probes: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ Slowness by load alone is steady.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,13 @@ from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.incident import INSTANT_S
-from watchme_analysis.health.rows import lines, of_joined, of_observed
+from watchme_analysis.health.rows import Values, lines, observation, of_joined, of_observed
 from watchme_analysis.health.signals.cpu import is_sampled
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MANY, MOST
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.fates import UNCONNECTED
 from watchme_analysis.requests.layers import SLOW_MARGIN_S, logs_connects, made_slow
-from watchme_analysis.text.message import Duration, Message, Share, message, sentences
+from watchme_analysis.text.message import Duration, Share, message, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,13 +44,13 @@ STEADY_SHARE, STEADY_LEAST_S = 0.75, 1.0
 
 @detects("stop_and_go", "stop_and_go_or_no_cpu", "steady", group="rhythm", needs=("app_log",))
 @detects("bunched", "quick_between", group="rhythm", needs=("access_log/times",))
-def rhythms(context: HealthContext) -> list[Observation]:
-    """Return observations of an application that pauses and then responds to all, or never pauses."""
+def rhythms(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of an application that pauses and then responds to all, or never pauses."""
     if server_kind(context) == "workers":
         # Requests that wait for one of few workers make the same rhythm, and no loop is held.
-        return []
+        return
     standstills = [*_stop_and_go(context), *_bunched(context)]
-    return [*standstills, *_steady(context), *(_quick_between(context) if standstills else [])]
+    yield from (*standstills, *_steady(context), *(_quick_between(context) if standstills else ()))
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ def _rhythm(context: HealthContext, moments: pd.Series) -> _Rhythm | None:
     )
 
 
-def _stop_and_go(context: HealthContext) -> list[Observation]:
-    """Return an observation of a process that was silent for most of an incident, and responded in bursts.
+def _stop_and_go(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of a process that was silent for most of an incident, and responded in bursts.
 
     A process without CPU does the same, so that the CPU must have been measured to tell them apart.
     """
@@ -128,10 +129,10 @@ def _stop_and_go(context: HealthContext) -> list[Observation]:
     found = {pid: _rhythm(context, rows["time"]) for pid, rows in answers.groupby(answers["pid"].fillna(-1))}
     known = {pid: shape for pid, shape in found.items() if shape is not None and _stands_still(shape)}
     if not known:
-        return []
+        return
     pid, shape = max(known.items(), key=lambda item: item[1].silent)
     if _is_idle(context, answers["time"], shape.limit_s):
-        return []
+        return
     numbers = message(
         "health-rhythm-numbers",
         silent=Share(shape.silent),
@@ -141,14 +142,18 @@ def _stop_and_go(context: HealthContext) -> list[Observation]:
         bursts=Share(shape.bunched),
         usual_bursts=Share(shape.usually_bunched),
     )
-    text = sentences(message("health-stop-and-go"), numbers)
-    detail: Message | None = message("health-loop-blocked-detail", longest=Duration(shape.longest_s))
+    has_cpu_known = is_sampled(context)
+    blocked = message("health-loop-blocked-detail", longest=Duration(shape.longest_s))
     mine = _until_recovered(context, answers[answers["pid"].fillna(-1) == pid])
-    if is_sampled(context):
-        name = "stop_and_go"
-    else:
-        name, detail, text = "stop_and_go_or_no_cpu", None, sentences(text, message("health-or-no-cpu"))
-    return [Observation(name, text, *lines("app_log", mine), shape.silent, "share", detail=detail)]
+    yield observation(
+        context,
+        "stop_and_go" if has_cpu_known else "stop_and_go_or_no_cpu",
+        lines("app_log", mine),
+        (shape.silent, "share"),
+        words="stop-and-go",
+        more=numbers if has_cpu_known else sentences(numbers, message("health-or-no-cpu")),
+        detail=blocked if has_cpu_known else None,
+    )
 
 
 def _stands_still(shape: _Rhythm) -> bool:
@@ -156,8 +161,8 @@ def _stands_still(shape: _Rhythm) -> bool:
     return is_bunched and shape.silent > max(MOST, 2 * shape.usually_silent)
 
 
-def _bunched(context: HealthContext) -> list[Observation]:
-    """Return an observation of slow responses of several routes that waited together and left together."""
+def _bunched(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of slow responses of several routes that waited together and left together."""
     answered, side = _answered(context)
     # The kernel makes connections without the loop: a response that waited for one tells nothing of it.
     answered = answered[~made_slow(answered["connect_s"].fillna(0.0), answered[f"{side}_s"])]
@@ -171,40 +176,37 @@ def _bunched(context: HealthContext) -> list[Observation]:
     inside, total = int(sizes.sum()), len(answered)
     is_repeated = len(sizes) >= FEWEST and mixed.sum() >= FEWEST - 1
     # A loop that is held once sends everything that waited in one bunch.
-    if not (is_repeated or (sizes[mixed] >= MANY).any()) or inside < MOST * total:
-        return []
-    text = message("health-bunched", together=inside, slow=total, bunches=len(sizes))
-    return [Observation("bunched", text, *of_joined(side, answered), inside / total, "share")]
+    if (is_repeated or (sizes[mixed] >= MANY).any()) and inside >= MOST * total:
+        effect = (inside / total, "share")
+        counts: Values = {"slow": total, "bunches": len(sizes)}
+        yield observation(context, "bunched", of_joined(side, answered), effect, together=inside, **counts)
 
 
-def _quick_between(context: HealthContext) -> list[Observation]:
-    """Return an observation of responses as quick as usual between standstills: CPU was not lacking."""
+def _quick_between(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of responses as quick as usual between standstills: CPU was not lacking."""
     rows = context.affected
     rows = rows[rows["vantage"].eq("nginx") & ~rows["failed"] & rows["duration_s"].notna()]
     quick = rows[rows["duration_s"] <= QUICK_RATIO * rows["usual_s"] + QUICK_MARGIN_S]
-    if len(quick) < FEWEST_OF_ROUTE or len(quick) < QUICK_SHARE * len(rows):
-        return []
-    text = message("health-quick-between", quick=len(quick), responses=len(rows), paths=context.endpoints)
-    share = len(quick) / len(rows)
-    return [Observation("quick_between", text, *of_observed(quick), share, "share")]
+    if len(quick) >= FEWEST_OF_ROUTE and len(quick) >= QUICK_SHARE * len(rows):
+        effect = (len(quick) / len(rows), "share")
+        counts: Values = {"quick": len(quick), "responses": len(rows)}
+        yield observation(context, "quick_between", of_observed(quick), effect, **counts)
 
 
-def _steady(context: HealthContext) -> list[Observation]:
-    """Return an observation of a process whose responses never paused for as long as callers waited."""
+def _steady(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of a process whose responses never paused for as long as callers waited."""
     log = own_rows(context, "app_log")
     answers = log[log["kind"].eq("access") & log["time"].notna()]
     waits = context.outer_affected.loc[context.outer_affected["bad"], "duration_s"].dropna()
     if answers["time"].dt.microsecond.nunique() < MANY or waits.empty:
-        return []
+        return
     # Each worker process has a loop of its own; the one that pauses the longest tells.
     silences_s = [_longest_silence_s(context, rows) for _, rows in answers.groupby(answers["pid"].fillna(-1))]
     longest_s, typical_s = max(silences_s), max(float(waits.median()), STEADY_LEAST_S)
-    if longest_s >= STEADY_SHARE * typical_s:
-        return []
-    text = message("health-steady", longest=Duration(longest_s), waited=Duration(typical_s))
-    return [
-        Observation("steady", text, *lines("app_log", _until_recovered(context, answers)), longest_s, "s")
-    ]
+    if longest_s < STEADY_SHARE * typical_s:
+        rows = lines("app_log", _until_recovered(context, answers))
+        spans: Values = {"longest": Duration(longest_s), "waited": Duration(typical_s)}
+        yield observation(context, "steady", rows, (longest_s, "s"), **spans)
 
 
 def _longest_silence_s(context: HealthContext, answers: pd.DataFrame) -> float:

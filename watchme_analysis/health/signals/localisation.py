@@ -7,20 +7,20 @@ Nginx's access and error log suffice; configuration, durations and other vantage
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.application_errors import is_health_check
 from watchme_analysis.health.context import HealthContext, first_segment, most_affected, short_of_usual
-from watchme_analysis.health.rows import Rows, lines, of_joined
+from watchme_analysis.health.rows import Facts, Rows, Values, lines, observation, of_joined
 from watchme_analysis.health.signals import edge, nginx
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, MOST, PART, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import BY_NGINX, FATES, LATE, UNCONNECTED
-from watchme_analysis.text.message import Duration, Message, Names, Quotation, Resource, TimeSpan, message
+from watchme_analysis.text.message import Duration, Quotation, Resource, Text, TimeSpan, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +44,10 @@ VAGUE = ("client_left", "unknown", "slow_body")
 # Fates that name what Nginx or the edge itself did, and not only how far a request came.
 OF_NGINX = (*BY_NGINX, "slow_nginx", "tls_failed", "edge_tls_failed")
 OF_EDGE = ("edge_responded", "held_by_edge", "never_arrived", "sent_elsewhere")
-# Fates of which more is known than their number, by requests; of limits, by lines of the error log.
+# Fates of which more is known than their number, by requests.
 DETAILED = {
     "edge_responded": edge.responded,
     "held_by_edge": edge.held,
-    "never_arrived": edge.never_arrived,
     "sent_elsewhere": edge.sent_elsewhere,
     "nginx_responded": nginx.responded,
     "tls_failed": nginx.distrusted,
@@ -80,18 +79,18 @@ NEEDS = ("access_log", "error_log")
 @detects("routed_well", "served_between", group="routing", needs=NEEDS)
 @detects("served_beside", group="beside", needs=NEEDS)
 @detects("all_routes", "health_check", "waits_for_nothing", group="routes", needs=NEEDS)
-def localised(context: HealthContext) -> list[Observation]:
-    """Return what the fates of the bad requests, and of those served meanwhile, show about the layers."""
+def localised(context: HealthContext) -> Iterator[Observation]:
+    """Yield what the fates of the bad requests, and of those served meanwhile, show about the layers."""
     fates = context.fates[context.fates["route"].isin(context.routes)]
     if fates.empty:
-        return []
+        return
     joined = context.joined_during
     # Other replicas that serve the same routes well say nothing about the way to the failing one.
     if context.replicas["failing"].any():
         others = context.replicas.index[~context.replicas["failing"]]
         joined = joined[~joined["upstream_addr"].isin(others) | joined.index.isin(fates["row"])]
     view = _View(context, joined, fates)
-    topics = (
+    for topic in (
         _fates,
         _unresolved,
         _unconnected,
@@ -102,8 +101,8 @@ def localised(context: HealthContext) -> list[Observation]:
         _whole_service,
         _waits_for_nothing,
         _served_beside,
-    )
-    return [one for topic in topics for one in topic(view)]
+    ):
+        yield from topic(view)
 
 
 @dataclass(frozen=True)
@@ -117,6 +116,10 @@ class _View:
     @property
     def total(self) -> int:
         return len(self.fates)
+
+    def seen(self, signal: str, rows: Rows, **values: Any) -> Observation:
+        """Return the observation of a signal: see :func:`watchme_analysis.health.rows.observation`."""
+        return observation(self.context, signal, rows, **values)
 
     def of(self, names: Iterable[str]) -> pd.DataFrame:
         """Return the bad requests with one of some fates."""
@@ -181,79 +184,78 @@ class _View:
         return of_joined(side, logged[logged[f"seen_{side}"]])
 
 
-def _fates(view: _View) -> list[Observation]:
-    """Return an observation for each frequent fate.
+def _fates(view: _View) -> Iterator[Observation]:
+    """Yield an observation for each frequent fate.
 
     A fate that names who acted counts in full for its cause, beside another one too. Each excludes the other
     layers of its share of the bad requests.
     """
-    counts = view.fates["fate"].value_counts()
-    signals = []
-    for fate in map(str, counts.index.difference(VAGUE, sort=False)):
+    context = view.context
+    for fate in map(str, view.fates["fate"].value_counts().index.difference(VAGUE, sort=False)):
         rows, total = view.of([fate]), view.total
         is_named = fate in (*OF_NGINX, *OF_EDGE)
         if len(rows) < PART * total:
-            found = most_affected(view.context, rows, view.fates) if is_named else None
+            found = most_affected(context, rows, view.fates) if is_named else None
             if found is None:
                 continue
             rows, total = found
         addresses = rows["address"].dropna().unique()
-        text = message(
-            f"health-fate-{fate.replace('_', '-')}",
-            count=len(rows),
-            bad=total,
-            paths=view.context.endpoints,
-            span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
-            upstream=Names(tuple(map(str, addresses))) if len(addresses) else message("health-the-upstream"),
-        )
         part = len(rows) / view.total
         strength = by_count(len(rows)) * (1.0 if is_named else part)
-        share = part if is_named else 1.0
-        seen = Observation(f"fate_{fate}", text, *view.rows(rows), strength=strength, share=share)
+        detail: Text | None = None
+        facts: Facts = {}
         if fate == "limited":
-            seen = nginx.limited(view.context, seen, view.context.lines_of(rows))
+            detail, facts = nginx.limited(context, context.lines_of(rows))
         elif fate in DETAILED:
-            seen = DETAILED[fate](
-                view.context, seen, view.context.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+            requests = context.joined.loc[rows.loc[rows["row"] >= 0, "row"]]
+            detail, facts = DETAILED[fate](context, requests)
+        elif fate == "never_arrived":
+            strength = min(strength, edge.nginx_was_there(context))
+        yield view.seen(
+            f"fate_{fate}",
+            view.rows(rows),
+            detail=detail,
+            strength=strength,
+            share=part if is_named else 1.0,
+            facts=facts,
+            count=len(rows),
+            bad=total,
+            span=TimeSpan(rows["start"].min().to_pydatetime(), rows["start"].max().to_pydatetime()),
+            upstream=addresses if len(addresses) else message("health-the-upstream"),
+        )
+
+
+def _unresolved(view: _View) -> Iterator[Observation]:
+    """Yield observations of what name servers said of the upstream's name."""
+    said = view.context.lines_of(view.of(("unresolved",)))
+    for pattern in (NO_ANSWER, NO_SUCH_NAME):
+        hits = said[said["message"].str.contains(pattern).fillna(False)]
+        if len(hits) >= FEWEST and len(hits) >= PART * view.total:
+            yield view.seen(
+                "name_server_fails" if pattern == NO_ANSWER else "name_unknown",
+                lines("error_log", hits),
+                is_mechanism=True,
+                strength=len(hits) / view.total,
+                lines=len(hits),
+                error=Quotation(hits["message"].iloc[0]),
             )
-        signals.append(seen)
-    return signals
 
 
-def _unresolved(view: _View) -> list[Observation]:
-    """Return observations of what name servers said of the upstream's name."""
-    rows = view.of(("unresolved",))
-    said = view.context.lines_of(rows)["message"]
-    signals = []
-    for signal, pattern in (("name_server_fails", NO_ANSWER), ("name_unknown", NO_SUCH_NAME)):
-        hits = said[said.str.contains(pattern).fillna(False)]
-        if len(hits) < FEWEST or len(hits) < PART * view.total:
-            continue
-        text = message(f"health-{signal.replace('_', '-')}", lines=len(hits), error=Quotation(hits.iloc[0]))
-        behind = lines("error_log", view.context.table("error_log").loc[hits.index])
-        strength = len(hits) / view.total
-        signals.append(Observation(signal, text, *behind, strength=strength, detail=text))
-    return signals
-
-
-def _unconnected(view: _View) -> list[Observation]:
-    """Return observations of what failed connections have in common."""
+def _unconnected(view: _View) -> Iterator[Observation]:
+    """Yield observations of what failed connections have in common."""
     rows = view.of(CONNECTING)
     rows = rows[rows["address"].notna()]
     if len(rows) < FEWEST:
-        return []
+        return
     # A process that ends is refused for a moment before its container is gone.
     silent = rows[rows["fate"] != "refused"]
     connected = len(_between(rows, view.served)) + _connected_late(view, rows)
     if len(silent) >= WHOLE * view.total and connected <= NEVER_SHARE * len(rows):
         hosts = rows["address"].str.rpartition(":")[0].unique()
-        gone = message("health-none-connected", upstream=sorted(map(str, hosts)), bad=len(rows))
-        return [Observation("none_connected", gone, *view.rows(rows)), *_one_route(view, rows)]
-    if len(silent) == len(rows) >= WHOLE * view.total:
-        text = message("health-only-connects-fail", served=len(view.served))
-        if len(view.served) >= FEWEST_CONNECTED:
-            return [Observation("only_connects_fail", text, *view.rows(rows)), *_one_route(view, rows)]
-    return _one_route(view, rows)
+        yield view.seen("none_connected", view.rows(rows), upstream=sorted(map(str, hosts)), bad=len(rows))
+    elif len(silent) == len(rows) >= WHOLE * view.total and len(view.served) >= FEWEST_CONNECTED:
+        yield view.seen("only_connects_fail", view.rows(rows), served=len(view.served))
+    yield from _one_route(view, rows)
 
 
 def _connected_late(view: _View, rows: pd.DataFrame) -> int:
@@ -269,81 +271,66 @@ def _connected_late(view: _View, rows: pd.DataFrame) -> int:
     return int((moments <= failed.max()).sum())
 
 
-def _one_route(view: _View, rows: pd.DataFrame) -> list[Observation]:
-    """Return an observation of failed connections of some routes, beside served ones of their service."""
+def _one_route(view: _View, rows: pd.DataFrame) -> Iterator[Observation]:
+    """Yield the observation of failed connections of some routes, beside served ones of their service."""
     calm = view.calm
     failing = set(rows["address"])
     if len(rows) < WHOLE * view.total or calm.empty or view.addresses(calm) & failing:
-        return []
+        return
     beside = {str(name) for name in calm["route"].unique() if not _is_file(str(name))}
     services = {first_segment(name) for name in beside}
-    if not all(first_segment(route) in services for route in rows["route"].astype(str).unique()):
-        return []
-    text = message(
-        "health-one-route-unconnected",
-        upstream=map(str, sorted(failing)),
-        paths=view.context.endpoints,
-        others=sorted(beside),
-    )
-    return [Observation("one_route_unconnected", text, *view.rows(rows))]
+    if all(first_segment(route) in services for route in rows["route"].astype(str).unique()):
+        failed = view.rows(rows)
+        yield view.seen("one_route_unconnected", failed, upstream=sorted(failing), others=sorted(beside))
 
 
 def _is_file(route: str) -> bool:
     return "." in route.rpartition("/")[2]
 
 
-def _closed_at_once(view: _View) -> list[Observation]:
-    """Return an observation of connections closed sooner than any response, while others were served.
+def _closed_at_once(view: _View) -> Iterator[Observation]:
+    """Yield the observation of connections closed sooner than any response, while others were served.
 
     A process that ends drops what it was working on, and refuses connections afterwards.
     """
     rows = view.of(("connection_dropped",))
     lasted_s = view.logged(rows, "nginx_s")["nginx_s"].dropna()
     if len(rows) < MOST * view.total or len(lasted_s) < FEWEST_CONNECTED:
-        return []
+        return
     served = _between(rows, view.served)
     if len(served) < FEWEST_OF_ROUTE:
-        return []
+        return
     at_once = lasted_s <= float(served["nginx_s"].median()) + RESOLUTION_S
-    if at_once.mean() < WHOLE:
-        return []
-    text = message("health-closed-at-once", closed=int(at_once.sum()), bad=view.total, served=len(served))
-    return [Observation("closed_at_once", text, *view.rows(rows))]
+    if at_once.mean() >= WHOLE:
+        counts: Values = {"closed": at_once.sum(), "bad": view.total, "served": len(served)}
+        yield view.seen("closed_at_once", view.rows(rows), **counts)
 
 
-def _connected(view: _View) -> list[Observation]:
-    """Return an observation of established connections, which contradict lost packets."""
+def _connected(view: _View) -> Iterator[Observation]:
+    """Yield observations of established connections, which contradict lost packets."""
     late = view.of(("header_timeout",))
-    signals = []
     if len(late) >= FEWEST_CONNECTED and view.of(("connect_timeout", "unreachable", "slow_connect")).empty:
-        text = message("health-connects-well", late=len(late))
-        signals.append(Observation("connects_well", text, *view.rows(late)))
+        yield view.seen("connects_well", view.rows(late), late=len(late))
     calm = view.calm
     rows = view.of((*LATE, "unavailable", "application_error", "connection_dropped"))
     addresses = set(rows["address"].dropna()) or view.addresses(rows.assign(upstream_addr=rows["address"]))
-    served = view.served
-    own = int(served["route"].isin(view.context.routes).sum())
+    own = int(view.served["route"].isin(view.context.routes).sum())
     # A route of which most requests were served may have lost packets: shorter responses lose fewer.
-    if len(rows) >= WHOLE * view.total and len(calm) and len(rows) >= own:
-        routes = calm.groupby("route", observed=True)
-        shared = [name for name, rows_of_route in routes if view.addresses(rows_of_route) & addresses]
-        same = calm[calm["route"].isin(shared)]
-        if len(same) >= FEWEST_OF_ROUTE:
-            text = message(
-                "health-same-upstream-served",
-                others=sorted(map(str, same["route"].unique())),
-                upstream=sorted(addresses),
-                served=len(same),
-            )
-            signals.append(Observation("same_upstream_served", text, *of_joined("nginx", same)))
-    return signals
+    if len(rows) < WHOLE * view.total or calm.empty or len(rows) < own:
+        return
+    routes = calm.groupby("route", observed=True)
+    shared = [name for name, rows_of_route in routes if view.addresses(rows_of_route) & addresses]
+    same = calm[calm["route"].isin(shared)]
+    if len(same) >= FEWEST_OF_ROUTE:
+        names: Values = {"others": sorted(map(str, same["route"].unique())), "upstream": sorted(addresses)}
+        yield view.seen("same_upstream_served", of_joined("nginx", same), served=len(same), **names)
 
 
-def _served_between(view: _View) -> list[Observation]:
-    """Return an observation of a single route that was served now and then while it failed."""
+def _served_between(view: _View) -> Iterator[Observation]:
+    """Yield the observation of a single route that was served now and then while it failed."""
     rows = view.of(LATE)
     if len(rows) < max(WHOLE * view.total, FEWEST_CONNECTED) or view.all_routes:
-        return []
+        return
     addresses = set(rows["address"].dropna())
     others = view.addresses(view.calm) if len(view.calm) else set()
     serving = others | set(view.served["upstream_addr"].dropna())
@@ -352,42 +339,38 @@ def _served_between(view: _View) -> list[Observation]:
     is_told_by_durations = is_shared and len(view.timed(rows)) >= MOST * len(rows)
     leads_elsewhere = bool(addresses and serving) and not is_shared
     if is_told_by_durations or leads_elsewhere or rows["start"].dt.floor("s").nunique() < MANY:
-        return []
+        return
     between = _between(rows, view.served)
-    if len(between) < max(CALM_SHARE * len(rows), FEWEST_OF_ROUTE):
-        return []
-    text = message("health-served-between", paths=view.context.endpoints, served=len(between))
-    return [Observation("served_between", text, *of_joined("nginx", between))]
+    if len(between) >= max(CALM_SHARE * len(rows), FEWEST_OF_ROUTE):
+        yield view.seen("served_between", of_joined("nginx", between), served=len(between))
 
 
-def _routing(view: _View) -> list[Observation]:
-    """Return observations that Nginx chose an upstream that works, and did not give up too soon."""
+def _routing(view: _View) -> Iterator[Observation]:
+    """Yield the observation that Nginx chose an upstream that works, and did not give up too soon."""
     rows = view.of((*CONNECTING, *LATE, "connection_dropped", "slow_body"))
     if len(rows) < max(WHOLE * view.total, FEWEST):
-        return []
+        return
     served = view.served
     late = rows[rows["fate"].isin(LATE)]
     if len(late):
         timed = view.timed(late)
+        cut = timed[timed["nginx_status"] == 504]
         # Without durations a time limit that is too short for the route looks the same.
         if len(timed) < MOST * len(late):
-            if not view.all_routes:
-                return []
+            is_cut_short = not view.all_routes
         else:
-            cut = timed[timed["nginx_status"] == 504]
-            if len(cut) and bool(short_of_usual(view.context, cut, "nginx_s").mean() > CALM_SHARE):
-                return []
+            is_cut_short = short_of_usual(view.context, cut, "nginx_s").mean() > CALM_SHARE
+        if is_cut_short:
+            return
     addresses = set(rows["address"].dropna())
-    where: Names | Message = message("health-the-upstream")
+    where: Any = message("health-the-upstream")
     if view.joined["upstream_addr"].notna().any():
         logged = served[served["upstream_addr"].isin(addresses)]
-        where = Names(tuple(sorted(set(logged["upstream_addr"]))))
+        where = sorted(set(logged["upstream_addr"]))
     else:
         logged = served.iloc[:0] if _has_another_server(view, addresses) else _between(rows, served)
-    if len(logged) < FEWEST_OF_ROUTE:
-        return []
-    text = message("health-routed-well", upstream=where, served=len(logged))
-    return [Observation("routed_well", text, *of_joined("nginx", logged))]
+    if len(logged) >= FEWEST_OF_ROUTE:
+        yield view.seen("routed_well", of_joined("nginx", logged), upstream=where, served=len(logged))
 
 
 def _has_another_server(view: _View, addresses: set[str]) -> bool:
@@ -413,30 +396,27 @@ def _between(rows: pd.DataFrame, served: pd.DataFrame) -> pd.DataFrame:
     return served[(served["start"] > first).fillna(False) & (served["start"] < last).fillna(False)]
 
 
-def _whole_service(view: _View) -> list[Observation]:
-    """Return observations that all routes of a service were affected, or that a health check was."""
-    signals = []
+def _whole_service(view: _View) -> Iterator[Observation]:
+    """Yield observations that all routes of a service were affected, or that a health check was."""
     rows = view.fates[view.fates["route"].isin(view.all_routes)]
     if len(rows):
-        text = message("health-all-routes", paths=sorted(map(str, rows["route"].unique())))
-        signals.append(Observation("all_routes", text, *view.rows(rows)))
+        yield view.seen("all_routes", view.rows(rows), paths=sorted(map(str, rows["route"].unique())))
     named = [name for name in view.fates["route"].unique() if is_health_check(str(name))]
     checks = view.fates[view.fates["route"].isin(named)]
     if len(checks) >= FEWEST:
-        text = message("health-check-affected", paths=sorted(map(str, checks["route"].unique())))
-        signals.append(Observation("health_check", text, *view.rows(checks)))
-    return signals
+        paths = sorted(map(str, checks["route"].unique()))
+        yield view.seen("health_check", view.rows(checks), words="check-affected", paths=paths)
 
 
-def _waits_for_nothing(view: _View) -> list[Observation]:
-    """Return an observation of late routes that usually respond as quickly as any other of their process.
+def _waits_for_nothing(view: _View) -> Iterator[Observation]:
+    """Yield the observation of late routes that usually respond as quickly as any other of their process.
 
     Whoever calls a dependency takes a round trip longer than the framework alone, which the quickest route
     shows.
     """
     late = view.of(LATE)
     if len(late) < WHOLE * view.total or len(late) < FEWEST:
-        return []
+        return
     usual = view.context.well_served
     usual = usual[~usual["during"] & (usual["nginx_status"] < 400) & usual["header_s"].notna()]
     counts = usual.groupby("route")["header_s"].agg(["size", "median"])
@@ -445,22 +425,19 @@ def _waits_for_nothing(view: _View) -> list[Observation]:
     others = [route for route in usual_s.index if view.context.is_same_service(str(route)) is True]
     others_s = usual_s[[route for route in others if route not in mine.index]]
     if set(late["route"]) - set(mine.index) or others_s.empty:
-        return []
-    if mine.max() > AS_QUICK_RATIO * others_s.min() + RESOLUTION_S:
-        return []
-    rows = usual[usual["route"].isin(mine.index)]
-    text = message(
-        "health-waits-for-nothing",
-        paths=view.context.endpoints,
-        usual=Duration(float(mine.max())),
-        other=Resource(str(others_s.idxmin())),
-        quickest=Duration(float(others_s.min())),
-    )
-    return [Observation("waits_for_nothing", text, *of_joined("nginx", rows))]
+        return
+    if mine.max() <= AS_QUICK_RATIO * others_s.min() + RESOLUTION_S:
+        yield view.seen(
+            "waits_for_nothing",
+            of_joined("nginx", usual[usual["route"].isin(mine.index)]),
+            usual=Duration(float(mine.max())),
+            other=Resource(str(others_s.idxmin())),
+            quickest=Duration(float(others_s.min())),
+        )
 
 
-def _served_beside(view: _View) -> list[Observation]:
-    """Return an observation of later requests of the same routes, served while the bad ones still waited.
+def _served_beside(view: _View) -> Iterator[Observation]:
+    """Yield the observation of later requests of the same routes, served while the bad ones still waited.
 
     One process serves requests that need the same thing in order. Where some overtake the others, those that
     wait are stuck in one of several processes, or on their way.
@@ -469,11 +446,9 @@ def _served_beside(view: _View) -> list[Observation]:
     import pandas as pd
 
     late = view.of(LATE)
-    if len(late) < max(WHOLE * view.total, FEWEST_CONNECTED):
-        return []
     waiting = view.logged(late, "route", "nginx_start", "nginx_s").dropna()
-    if len(waiting) < FEWEST_CONNECTED:
-        return []
+    if len(late) < WHOLE * view.total or len(waiting) < FEWEST_CONNECTED:
+        return
     waiting = waiting.iloc[:: math.ceil(len(waiting) / MOST_WAITS)]
     served = view.served.loc[:, ["route", "nginx_start", "nginx_end"]]
     served = served[served["route"].isin(waiting["route"].unique())].sort_values("nginx_start")
@@ -489,11 +464,8 @@ def _served_beside(view: _View) -> list[Observation]:
             bool((ends[begin:end] <= limit).any())
             for begin, end, limit in zip(first, last, until.to_numpy(), strict=True)
         )
-    if overtaken < MOST * len(waiting):
-        return []
-    paths = view.context.endpoints
-    text = message("health-served-beside", paths=paths, overtaken=overtaken, bad=len(waiting))
-    return [Observation("served_beside", text, *view.rows(late))]
+    if overtaken >= MOST * len(waiting):
+        yield view.seen("served_beside", view.rows(late), overtaken=overtaken, bad=len(waiting))
 
 
 DETECTORS = (localised,)

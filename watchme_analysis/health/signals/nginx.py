@@ -7,21 +7,19 @@ configuration can have changed when the incident began.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext, longest_answer_s, most_affected, short_of_usual
-from watchme_analysis.health.rows import lines, of_joined
-from watchme_analysis.health.signals.rules import nginx_rule, place_of
+from watchme_analysis.health.rows import Facts, Values, lines, observation, of_joined, own_place
+from watchme_analysis.health.signals.rules import nginx_rule
 from watchme_analysis.health.signals.upstreams import (
     dead_server,
     elsewhere_by_errors,
     error_kind,
     is_group,
-    label,
     taken_out,
     usual_address,
 )
@@ -32,12 +30,10 @@ from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import (
     Code,
     Duration,
-    Instant,
     Names,
     Resource,
     Text,
     TimeSpan,
-    Value,
     message,
     sentences,
 )
@@ -85,10 +81,10 @@ SEVERE = ("crit", "alert", "emerg")
 @detects("header_too_big", "nginx_short_of", group="nginx errors", needs=("error_log",))
 @detects("moved_upstream", "dead_server", group="upstream", needs=("access_log/times", "error_log"))
 @detects("server_down", group="upstream", needs=("config_directives/nginx",))
-def nginx(context: HealthContext) -> list[Observation]:
-    """Return observations of Nginx's bad requests by the layer that caused them."""
+def nginx(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of Nginx's bad requests by the layer that caused them."""
     bad = context.rows("nginx", bad=True)
-    seen = [*_errors(context), *taken_out(context), *renames(context, bad)]
+    yield from (*_errors(context), *taken_out(context), *renames(context, bad))
     fate, total = context.fate[bad.index], len(bad)
     own = bad[fate.isin(BY_NGINX) & bad["nginx_status"].ne(499)]
     passed_on = bad[bad["upstream_addr"].notna() & fate.ne("slow_nginx")]
@@ -101,20 +97,18 @@ def nginx(context: HealthContext) -> list[Observation]:
     is_named = context.joined["upstream_addr"].notna().any()
     # A few may end at a dead server, with no other left to try: all would, were they sent astray.
     dead, routes = dead_server(context) if is_named and len(moved) < CALM_SHARE * total else ([], [])
-    seen += dead
+    yield from dead
     explained = int(passed_on["route"].isin(routes).sum()) + len(own)
     for rows, maker in makers:
         if (found := most_affected(context, rows, bad)) is not None:
-            seen.append(maker(context, *found))
+            yield maker(context, *found)
             explained += len(rows) if concerns(len(rows), total) else 0
     if not is_named and not concerns(len(own), total):
-        seen += unseen(context, bad)
+        yield from unseen(context, bad)
     if explained < PART * total and len(passed_on) >= max(MOST * total, FEWEST):
-        text = message("health-nginx-passes-on", passed=len(passed_on), bad=total, services=context.services)
-        seen.append(
-            Observation("nginx_passes_on", text, *of_joined("nginx", passed_on), strength=by_count(total))
-        )
-    return seen
+        counts: Values = {"passed": len(passed_on), "bad": total}
+        rows_passed, strength = of_joined("nginx", passed_on), by_count(total)
+        yield observation(context, "nginx_passes_on", rows_passed, strength=strength, **counts)
 
 
 def _moved(context: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
@@ -126,53 +120,42 @@ def _moved(context: HealthContext, passed_on: pd.DataFrame) -> pd.DataFrame:
     return passed_on[astray & ~is_group(address)]
 
 
-def responded(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+def responded(context: HealthContext, rows: pd.DataFrame) -> tuple[Text | None, Facts]:
     """Return what is known of responses of Nginx itself: their statuses, and what may make it respond so."""
     statuses = rows["nginx_status"].dropna().value_counts()
     if statuses.empty:
-        return seen
+        return None, {}
     counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
-    detail = message("health-nginx-alone-detail", place=label(context), statuses=counted)
+    detail = message("health-nginx-alone-detail", place=own_place(context), statuses=counted)
     status = int(statuses.index[0])
     names = RESPONDING.get(status, ("return", "rewrite"))
-    facts = {
-        "status": Resource(str(status)),
-        "directives": Code(", ".join(names)),
-        **_in_force(context, names),
-    }
-    return replace(seen, detail=sentences(detail, nginx_rule(context)), facts=facts)
+    facts: Facts = {"status": Resource(str(status)), "directives": Code(", ".join(names))}
+    return sentences(detail, nginx_rule(context)), {**facts, **_in_force(context, names)}
 
 
-def _in_force(context: HealthContext, names: Iterable[str]) -> dict[str, Value]:
+def _in_force(context: HealthContext, names: Iterable[str]) -> dict[str, Code]:
     """Return the first of some directives that is in force for the affected endpoint, with its arguments."""
-    place = place_of(context)
+    place = context.own_location
     values = ((name, place.value(name)) for name in names) if place is not None else ()
     return next(({"setting": Code(f"{name} {value}")} for name, value in values if value), {})
 
 
-def _seen(
-    outcome: str, text: Text, rows: pd.DataFrame, effect: tuple[float, str], detail: Text
-) -> Observation:
-    """Return what Nginx's log shows of some bad requests, and how it is Nginx's doing."""
-    strength = by_count(len(rows))
-    return Observation(outcome, text, *of_joined("nginx", rows), *effect, strength=strength, detail=detail)
-
-
 def _elsewhere(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     address = str(rows["upstream_addr"].mode().iloc[0])
-    usual = sorted({usual_address(context)[str(route)] for route in rows["route"].unique()})
     fate = _fate(context, rows, address)
-    text = message(
-        "health-moved-upstream",
+    return observation(
+        context,
+        "moved_upstream",
+        of_joined("nginx", rows),
+        (len(rows), "requests"),
+        more=fate,
+        rule=fate,
+        strength=by_count(len(rows)),
         moved=len(rows),
         bad=total,
-        paths=context.endpoints,
         address=Resource(address),
-        usual=usual,
+        usual=sorted({usual_address(context)[str(route)] for route in rows["route"].unique()}),
     )
-    detail = message("health-moved-upstream-detail", place=label(context), address=Resource(address))
-    effect = (len(rows), "requests")
-    return _seen("moved_upstream", sentences(text, fate), rows, effect, sentences(detail, fate))
 
 
 def _fate(context: HealthContext, rows: pd.DataFrame, address: str) -> Text:
@@ -196,13 +179,19 @@ def _fate(context: HealthContext, rows: pd.DataFrame, address: str) -> Text:
 
 
 def _impatient(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    cut = float(rows["nginx_s"].median())
-    needs = longest_answer_s(context, rows)
-    times: dict[str, Value] = {"cut": Duration(cut), "needs": Duration(needs)}
-    text = message("health-nginx-impatient", ended=len(rows), bad=total, paths=context.endpoints, **times)
-    detail = message("health-nginx-impatient-detail", place=label(context), **times)
-    limit = _set_here(context, "proxy_read_timeout")
-    return _seen("nginx_impatient", text, rows, (cut, "s"), sentences(detail, limit))
+    cut_s = float(rows["nginx_s"].median())
+    return observation(
+        context,
+        "nginx_impatient",
+        of_joined("nginx", rows),
+        (cut_s, "s"),
+        rule=_set_here(context, "proxy_read_timeout"),
+        strength=by_count(len(rows)),
+        ended=len(rows),
+        bad=total,
+        cut=Duration(cut_s),
+        needs=Duration(longest_answer_s(context, rows)),
+    )
 
 
 def _set_here(context: HealthContext, name: str) -> Text | None:
@@ -213,11 +202,9 @@ def _set_here(context: HealthContext, name: str) -> Text | None:
 
 def _mangles(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
     status = int(rows["nginx_status"].mode().iloc[0])
-    code = Resource(str(status))
-    text = message("health-nginx-mangles", refused=len(rows), bad=total, paths=context.endpoints, status=code)
-    detail = message("health-nginx-mangles-detail", place=label(context), status=code)
     strength = 1.0 if _well_inside(context, rows) else OWN_REFUSALS.get(status, 0.8)
-    return Observation("nginx_mangles", text, *of_joined("nginx", rows), strength=strength, detail=detail)
+    values: Values = {"refused": len(rows), "bad": total, "status": Resource(str(status))}
+    return observation(context, "nginx_mangles", of_joined("nginx", rows), strength=strength, **values)
 
 
 def _well_inside(context: HealthContext, rows: pd.DataFrame) -> bool:
@@ -227,73 +214,66 @@ def _well_inside(context: HealthContext, rows: pd.DataFrame) -> bool:
     return len(mine) >= FEWEST and not mine["failed"].any()
 
 
-def _errors(context: HealthContext) -> list[Observation]:
-    """Return observations of Nginx's own limits in its error log."""
+def _errors(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of Nginx's own limits in its error log."""
     errors = context.errors
-    seen = []
     mine = errors[route_templates(errors["path"]).isin(context.routes)] if len(errors) else errors
-    seen += _header_too_big(context, mine)
-    short = errors[errors["kind"].isin(["worker_connections", "open_files"])]
-    if len(short) >= FEWEST:
-        kind = error_kind(str(short["kind"].mode().iloc[0]))
-        seen.append(_short_of(short, message("health-nginx-short-of", lines=len(short), kind=kind)))
+    lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
+    if len(lost) >= FEWEST:
+        rows, limit = lines("error_log", lost), _set_here(context, "proxy_buffer_size")
+        strength = by_count(len(lost))
+        yield observation(context, "header_too_big", rows, rule=limit, strength=strength, lost=len(lost))
+    yield from _short_of(context, errors)
     if not context.joined["upstream_addr"].notna().any():
-        seen += elsewhere_by_errors(context, mine, usual_address(context))
-    return seen
+        yield from elsewhere_by_errors(context, mine, usual_address(context))
 
 
 @detects("nginx_short_of", group="nginx errors", needs=("error_log",))
-def unaccepted(context: HealthContext) -> list[Observation]:
-    """Return an observation of connections that Nginx could not accept, which are in no access log."""
+def unaccepted(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of connections that Nginx could not accept, which are in no access log."""
     errors, served = context.table("error_log"), context.joined[context.joined["seen_nginx"]]
-    short = errors[errors["kind"].isin(["worker_connections", "open_files"]) & errors["level"].isin(SEVERE)]
     # An error log may reach back longer than the access log.
-    short = short[short["time"].between(served["nginx_start"].min(), served["nginx_end"].max())]
+    covered = errors["time"].between(served["nginx_start"].min(), served["nginx_end"].max())
+    yield from _short_of(context, errors[errors["level"].isin(SEVERE) & covered], in_access_log=False)
+
+
+def _short_of(
+    context: HealthContext, errors: pd.DataFrame, *, in_access_log: bool = True
+) -> Iterator[Observation]:
+    """Yield what Nginx ran short of, by lines of its error log."""
+    short = errors[errors["kind"].isin(["worker_connections", "open_files"])]
     if len(short) < FEWEST:
-        return []
-    kind = error_kind(str(short["kind"].mode().iloc[0]))
-    span = TimeSpan(short["time"].min().to_pydatetime(), short["time"].max().to_pydatetime())
-    return [_short_of(short, message("health-nginx-unaccepted", lines=len(short), kind=kind, span=span))]
-
-
-def _short_of(short: pd.DataFrame, text: Text) -> Observation:
-    """Return what Nginx ran short of, by lines of its error log."""
+        return
     kind = str(short["kind"].mode().iloc[0])
-    detail = message("health-nginx-short-of-detail", kind=error_kind(kind))
-    facts = {"limit": Code(GRANTING[kind])} if kind in GRANTING else {}
-    rows = lines("error_log", short)
-    return Observation("nginx_short_of", text, *rows, len(short), "lines", detail=detail, facts=facts)
+    yield observation(
+        context,
+        "nginx_short_of",
+        lines("error_log", short),
+        (len(short), "lines"),
+        words="nginx-short-of" if in_access_log else "nginx-unaccepted",
+        detail=message("health-nginx-short-of-detail", kind=error_kind(kind)),
+        facts={"limit": Code(GRANTING[kind])},
+        lines=len(short),
+        kind=error_kind(kind),
+        span=TimeSpan(short["time"].min().to_pydatetime(), short["time"].max().to_pydatetime()),
+    )
 
 
-def limited(context: HealthContext, seen: Observation, lines_of: pd.DataFrame) -> Observation:
+def limited(context: HealthContext, lines_of: pd.DataFrame) -> tuple[Text | None, Facts]:
     """Return what is known of requests that a limit refused, with the limit by its lines in the error log."""
     kinds = lines_of["kind"]
     if kinds.empty:
-        return seen
+        return None, {}
     directive = str(kinds.mode().iloc[0])
-    limit = message(
-        "health-nginx-limits-detail", place=label(context), kind=error_kind(directive), times=len(kinds)
-    )
-    detail = sentences(limit, nginx_rule(context))
-    return replace(seen, detail=detail, facts=_in_force(context, [directive]))
+    place, kind = own_place(context), error_kind(directive)
+    limit = message("health-nginx-limits-detail", place=place, kind=kind, times=len(kinds))
+    return sentences(limit, nginx_rule(context)), _in_force(context, [directive])
 
 
-def distrusted(context: HealthContext, seen: Observation, rows: pd.DataFrame) -> Observation:
+def distrusted(context: HealthContext, rows: pd.DataFrame) -> tuple[Text, Facts]:
     """Return what is known of TLS handshakes with the upstream that failed, with where Nginx makes them."""
-    failing = message("health-fate-tls-failed-detail", place=label(context), times=len(rows))
-    return replace(seen, detail=sentences(failing, _set_here(context, "proxy_pass")))
-
-
-def _header_too_big(context: HealthContext, mine: pd.DataFrame) -> list[Observation]:
-    """Return an observation of responses whose header did not fit into Nginx's buffer."""
-    lost = mine[mine["kind"].eq("upstream_invalid") & mine["message"].str.contains(TOO_BIG, na=False)]
-    if len(lost) < FEWEST:
-        return []
-    text = message("health-header-too-big", paths=context.endpoints, lost=len(lost))
-    too_small = message("health-header-too-big-detail", place=label(context))
-    detail = sentences(too_small, _set_here(context, "proxy_buffer_size"))
-    strength = by_count(len(lost))
-    return [Observation("header_too_big", text, *lines("error_log", lost), strength=strength, detail=detail)]
+    failing = message("health-fate-tls-failed-detail", place=own_place(context), times=len(rows))
+    return sentences(failing, _set_here(context, "proxy_pass")), {}
 
 
 def _answers(log: pd.DataFrame) -> pd.DataFrame:
@@ -304,8 +284,8 @@ def _answers(log: pd.DataFrame) -> pd.DataFrame:
     return mine.assign(path=mine["path"].str.replace(r"\?.*", "", regex=True))
 
 
-def renames(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
-    """Return an observation of refused paths that the application never received while all was well.
+def renames(context: HealthContext, bad: pd.DataFrame) -> Iterator[Observation]:
+    """Yield the observation of refused paths that the application never received while all was well.
 
     Nginx passes a path on under another name then, or with a prefix that it used to remove.
     """
@@ -316,64 +296,61 @@ def renames(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
     usual = usual or set(context.joined["route"].dropna())
     refused = context.of_incident(mine[~mine["route"].isin(usual) & mine["status"].between(300, 498)])
     if refused.empty:
-        return []
+        return
     status = int(refused["status"].mode().iloc[0])
     hits, total = refused[refused["status"] == status], int((bad["nginx_status"] == status).sum())
     # Callers whom Nginx gave nothing of the kind, or whom no log shows, tell nothing of what it asks for.
     if total < FEWEST or not concerns(len(hits), total, MOST):
-        return []
-    path = str(hits["path"].mode().iloc[0])
-    answer: dict[str, Value] = {"path": Resource(path), "status": Resource(str(status))}
-    text = message("health-nginx-renames", **answer, times=len(hits), paths=context.endpoints, logged=total)
-    renaming = message("health-nginx-renames-detail", place=label(context), **answer)
-    detail = sentences(renaming, nginx_rule(context))
-    return [Observation("nginx_renames", text, *lines("app_log", hits), detail=detail)]
+        return
+    path = Resource(str(hits["path"].mode().iloc[0]))
+    counts: Values = {"times": len(hits), "logged": total}
+    rows, code = lines("app_log", hits), Resource(str(status))
+    rule = nginx_rule(context)
+    yield observation(context, "nginx_renames", rows, rule=rule, path=path, status=code, **counts)
 
 
-def unseen(context: HealthContext, bad: pd.DataFrame) -> list[Observation]:
-    """Return an observation of refusals in Nginx's log that the application's log of responses lacks.
+def unseen(context: HealthContext, bad: pd.DataFrame) -> Iterator[Observation]:
+    """Yield the observation of refusals in Nginx's log that the application's log of responses lacks.
 
     For a log that names no upstream: it does not tell Nginx's own answers from those passed on.
     """
     refused = bad[bad["nginx_status"].between(300, 503) & ~bad["nginx_status"].isin(UNANSWERED)]
     mine = context.of_incident(_answers(own_rows(context, "app_log")))
-    statuses = refused["nginx_status"].dropna().unique()
-    known = int(mine["status"].isin([int(status) for status in statuses]).sum())
+    codes = sorted(int(status) for status in refused["nginx_status"].dropna().unique())
+    known = int(mine["status"].isin(codes).sum())
     is_rule = concerns(len(refused), len(bad), MOST)
     if not is_rule or len(mine) < MANY or known > CALM_SHARE * len(refused):
-        return []
-    codes = sorted({int(status) for status in statuses})
-    text = message(
-        "health-nginx-alone-by-app-log",
+        return
+    yield observation(
+        context,
+        "nginx_alone",
+        of_joined("nginx", refused),
+        words="nginx-alone-by-app-log",
+        detail=message("health-nginx-alone-detail", place=own_place(context), statuses=codes),
+        rule=nginx_rule(context),
+        strength=by_count(len(refused)),
         refused=len(refused),
         bad=len(bad),
-        paths=context.endpoints,
         statuses=codes,
         logged=len(mine),
         same=known,
     )
-    alone = message("health-nginx-alone-detail", place=label(context), statuses=codes)
-    detail = sentences(alone, nginx_rule(context))
-    strength = by_count(len(refused))
-    return [Observation("nginx_alone", text, *of_joined("nginx", refused), strength=strength, detail=detail)]
 
 
 @detects("reloaded_at_onset", "not_reloaded", group="reload", needs=("error_log",))
 @detects("reloaded_at_end", group="reload at the end", needs=("error_log",))
-def reloads(context: HealthContext) -> list[Observation]:
-    """Return observations of reloads of Nginx's configuration at the bounds of the incident."""
+def reloads(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of reloads of Nginx's configuration at the bounds of the incident."""
     import pandas as pd
 
     log = context.table("error_log")
     noticed = log[log["level"].isin(NOTICE_AND_LOWER)]
-    if noticed.empty:
-        return []
     loads = noticed[noticed["message"].str.contains(LOADS, na=False)].dropna(subset=["time"])
     outer = context.outer[context.outer["route"].isin(context.routes)].sort_values("start", kind="stable")
     before = outer[outer["start"] < pd.Timestamp(context.start)]
     after = outer[(outer["start"] > pd.Timestamp(context.start)) & ~outer["during"] & ~outer["bad"]]
-    if before.empty:
-        return []
+    if noticed.empty or before.empty:
+        return
     moments = outer["start"]
     recorded_s = (moments.iloc[-1] - moments.iloc[0]).total_seconds()
     onset = _interval(before["start"].iloc[-1], pd.Timestamp(context.start))
@@ -381,23 +358,21 @@ def reloads(context: HealthContext) -> list[Observation]:
     if at_onset.empty:
         # Lines older than the incident show that reloads were logged when it began.
         if (noticed["time"] < onset[0]).any():
-            text = message("health-not-reloaded", span=TimeSpan(*(at.to_pydatetime() for at in onset)))
-            return [Observation("not_reloaded", text, *lines("error_log", noticed))]
-        return []
+            span = TimeSpan(*(at.to_pydatetime() for at in onset))
+            yield observation(context, "not_reloaded", lines("error_log", noticed), span=span)
+        return
     chance = _chance(loads, onset, recorded_s)
     if chance > RELOAD_BY_CHANCE:
-        return []
-    moment = at_onset["time"].iloc[-1]
-    text = message("health-reloaded-at-onset", at=Instant(moment.to_pydatetime()), paths=context.endpoints)
-    strength = 1.0 - chance
-    seen = [Observation("reloaded_at_onset", text, *lines("error_log", at_onset), strength=strength)]
+        return
+    moment = at_onset["time"].iloc[-1].to_pydatetime()
+    rows = lines("error_log", at_onset)
+    yield observation(context, "reloaded_at_onset", rows, strength=1.0 - chance, at=moment)
     if len(after):
         last_bad = outer.loc[outer["during"] & outer["bad"], "start"].max()
         at_end = loads[loads["time"].between(*_interval(last_bad, after["start"].iloc[0]))]
         if len(at_end):
-            again = message("health-reloaded-at-end", at=Instant(at_end["time"].iloc[0].to_pydatetime()))
-            seen.append(Observation("reloaded_at_end", again, *lines("error_log", at_end)))
-    return seen
+            moment = at_end["time"].iloc[0].to_pydatetime()
+            yield observation(context, "reloaded_at_end", lines("error_log", at_end), at=moment)
 
 
 def _interval(last: pd.Timestamp, first: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.health.affected_service import container_of, own_containers
 from watchme_analysis.health.context import HealthContext, usual_answers_s
 from watchme_analysis.health.harm import URL_PATH
-from watchme_analysis.health.rows import lines
+from watchme_analysis.health.rows import Facts, Values, lines, observation
 from watchme_analysis.health.thresholds import FEWEST, MANY
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.text.message import (
@@ -24,10 +24,7 @@ from watchme_analysis.text.message import (
     Number,
     Quotation,
     Resource,
-    Text,
-    Value,
     message,
-    sentences,
 )
 
 if TYPE_CHECKING:
@@ -70,13 +67,13 @@ def ends(context: HealthContext) -> list[Observation]:
         # Docker tells of a kill for memory and of the end that follows; both are one.
         ended = ended[~ended["exit_code"].eq(SIGKILL).fillna(False)]
     granted = own_containers(context, "container_settings")["memory_bytes"].dropna()
-    facts: dict[str, Value] = {"granted": Number(round(granted.min() / 2**20))} if len(granted) else {}
+    facts = {"granted": Number(round(granted.min() / 2**20))} if len(granted) else {}
     found = [
-        *_observed("container_out_of_memory", killed, 1, facts),
-        *_observed("container_crash_loop", rows[of == "crash_loop"], 1),
-        *_observed("container_not_started", rows[of.isin(NOT_STARTED)], 1),
+        *_observed(context, "container_out_of_memory", killed, facts=facts),
+        *_observed(context, "container_crash_loop", rows[of == "crash_loop"]),
+        *_observed(context, "container_not_started", rows[of.isin(NOT_STARTED)]),
     ]
-    return found or _observed("container_ended", ended, FEWEST)
+    return found or [*_observed(context, "container_ended", ended, FEWEST)]
 
 
 @detects("container_probe_refused", group="listening", needs=("container_events",))
@@ -85,26 +82,21 @@ def ends(context: HealthContext) -> list[Observation]:
     "container_unhealthy",
     group="container probes", needs=("container_events", "container_settings"),
 )  # fmt: skip
-def probes(context: HealthContext) -> list[Observation]:
-    """Return observations of failed probes of the affected service's containers."""
+def probes(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of failed probes of the affected service's containers."""
     rows = _meanwhile(context)
     late, of_target = rows[rows["kind"] == "probe_timed_out"], rows["probe"].eq("lb").fillna(False)
-    strict = _strict(context, rows)
     failed = rows["kind"] == "probe_failed"
     is_status = rows["reason"].str.contains(_STATUS).fillna(False)
     unhealthy = rows[(failed & ~is_status | (rows["kind"] == "unhealthy")) & ~of_target]
-    return [
-        *_observed("container_probe_refused", rows[rows["kind"] == "probe_refused"], 1),
-        *(
-            strict
-            or [
-                *_observed("container_probe_timeout", late[~of_target[late.index]], 1),
-                *_observed("target_timeout", late[of_target[late.index]], 1),
-            ]
-        ),
-        *_observed("container_probe_status", rows[failed & is_status], 1),
-        *_observed("container_unhealthy", unhealthy, 1),
-    ]
+    yield from _observed(context, "container_probe_refused", rows[rows["kind"] == "probe_refused"])
+    if strict := [*_strict(context, rows)]:
+        yield from strict
+    else:
+        yield from _observed(context, "container_probe_timeout", late[~of_target[late.index]])
+        yield from _observed(context, "target_timeout", late[of_target[late.index]])
+    yield from _observed(context, "container_probe_status", rows[failed & is_status])
+    yield from _observed(context, "container_unhealthy", unhealthy)
 
 
 def _meanwhile(context: HealthContext) -> pd.DataFrame:
@@ -123,32 +115,39 @@ def _meanwhile(context: HealthContext) -> pd.DataFrame:
 
 
 def _observed(
-    signal: str, rows: pd.DataFrame, enough: float, facts: dict[str, Value] | None = None
-) -> list[Observation]:
-    """Return the observation of some events, as strong as their number and their times allow."""
+    context: HealthContext, signal: str, rows: pd.DataFrame, enough: float = 1, facts: Facts | None = None
+) -> Iterator[Observation]:
+    """Yield the observation of some events, as strong as their number and their times allow."""
     if rows.empty:
-        return []
+        return
     timed = rows[rows["time"].notna()]
     shown = timed if len(timed) else rows
     times = int(shown["count"].fillna(1).sum())
     reason = str(shown["reason"].dropna().mode().iloc[0]) if shown["reason"].notna().any() else ""
     objects = tuple(dict.fromkeys(map(str, shown["object"].fillna(shown["service"]).dropna())))
-    values: dict[str, Value] = {
+    values: Values = {
         "kind": Choice(signal.replace("_", "-")),
         "platform": Resource(_PLATFORMS[str(shown["platform"].iloc[0])]),
         "objects": Names(objects, _NAMED),
         "times": Count(times),
         "reason": Quotation(reason),
     }
-    detail = message("health-container", **values)
-    text: Text = sentences(detail, message("health-container-untimed") if timed.empty else None)
     strength = by_count(times, enough) * (UNTIMED if timed.empty else 1.0)
-    behind = lines("container_events", shown)
-    return [Observation(signal, text, *behind, strength=strength, detail=detail, facts=facts or {})]
+    yield observation(
+        context,
+        signal,
+        lines("container_events", shown),
+        words="container",
+        more=message("health-container-untimed") if timed.empty else None,
+        detail=message("health-container", **values),
+        strength=strength,
+        facts=facts,
+        **values,
+    )
 
 
-def _strict(context: HealthContext, rows: pd.DataFrame) -> list[Observation]:
-    """Return an observation of a probe that waits for less than its path usually takes, where callers wait.
+def _strict(context: HealthContext, rows: pd.DataFrame) -> Iterator[Observation]:
+    """Yield the observation of a probe that waits for less than its path usually takes, where callers wait.
 
     Only good responses outside the incident tell what is usual: within, they may be late for the same reason
     for which the probe fails. Docker's events do not say why a check failed.
@@ -160,17 +159,20 @@ def _strict(context: HealthContext, rows: pd.DataFrame) -> list[Observation]:
         taken = [seconds for route, seconds in usual.items() if path in (route, inner.get(route))]
         if failed.empty or not taken or max(taken) < timeout_s:
             continue
-        values: dict[str, Value] = {
-            "probe": Choice(probe),
-            "times": Count(int(failed["count"].fillna(1).sum())),
-            "path": Resource(path),
-            "timeout": Duration(timeout_s),
-            "usual": Duration(max(taken)),
-        }
-        text = message("health-probe-strict", **values)
-        behind = lines("container_events", failed)
-        return [Observation("container_probe_strict", text, *behind, timeout_s, "s", detail=text)]
-    return []
+        yield observation(
+            context,
+            "container_probe_strict",
+            lines("container_events", failed),
+            (timeout_s, "s"),
+            words="probe-strict",
+            is_mechanism=True,
+            probe=Choice(probe),
+            times=failed["count"].fillna(1).sum(),
+            path=Resource(path),
+            timeout=Duration(timeout_s),
+            usual=Duration(max(taken)),
+        )
+        return
 
 
 def _checks(context: HealthContext) -> Iterator[tuple[str, str, float]]:

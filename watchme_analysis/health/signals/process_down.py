@@ -7,6 +7,7 @@ everything between the caller and the process.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from watchme_analysis.evidence.compose import ComposeService
@@ -14,7 +15,7 @@ from watchme_analysis.health.affected_service import container_of, gauges, own_r
 from watchme_analysis.health.app_server import worker_kind
 from watchme_analysis.health.application_errors import MOST_QUOTED, TRACEBACK, says
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.rows import lines, of_joined, of_observed
+from watchme_analysis.health.rows import Rows, Values, lines, observation, of_joined, of_observed
 from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
 from watchme_analysis.health.signals.vantages import at_bad_moments
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
@@ -22,12 +23,9 @@ from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, de
 from watchme_analysis.text.message import (
     Choice,
     Duration,
-    Instant,
     Message,
-    Names,
     Quotation,
     Resource,
-    Value,
     message,
     sentences,
 )
@@ -53,77 +51,74 @@ RESTART_S = 5.0 + 10.0
 
 
 @detects("inside_refused", group="listening", needs=("probes/inside",))
-def inside_refused(context: HealthContext) -> list[Observation]:
-    """Return an observation of refused probes inside the container's own network."""
+def inside_refused(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of refused probes inside the container's own network."""
     probes, _ = at_bad_moments(context, "inside")
     bad = probes[probes["bad"]]
     refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
-    if len(refused) < 2 or len(refused) < MOST * len(bad):
-        return []
-    text = message("health-inside-refused", refused=len(refused), probes=len(probes))
-    detail = message("health-inside-refused-detail", services=context.services[:1])
-    return [
-        Observation(
+    if len(refused) >= 2 and len(refused) >= MOST * len(bad):
+        share = len(refused) / len(probes)
+        yield observation(
+            context,
             "inside_refused",
-            text,
-            *of_observed(refused),
-            len(refused) / len(probes),
-            "share",
-            by_count(len(refused), FEWEST),
-            detail,
+            of_observed(refused),
+            (share, "share"),
+            strength=by_count(len(refused), FEWEST),
+            refused=len(refused),
+            probes=len(probes),
+            services=context.services[:1],
         )
-    ]
 
 
 @detects(
     "refused_past_inside", group="published port", needs=("access_log/times", "error_log", "probes/inside")
 )
-def refused_past_inside(context: HealthContext) -> list[Observation]:
-    """Return an observation of a usual address that refuses while the process responds in its container."""
+def refused_past_inside(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of a usual address that refuses while the process responds in its container."""
     probes, _ = at_bad_moments(context, "inside")
     usual = context.serving.intersection(context.services)
     fates = context.fates[context.fates["fate"].eq("refused") & context.fates["address"].isin(usual)]
     refused = context.lines_of(fates)
-    if len(refused) < FEWEST or len(probes) < FEWEST or probes["bad"].any():
-        return []
-    where: dict[str, Value] = {"services": Names(tuple(dict.fromkeys(refused["upstream_addr"])))}
-    text = message("health-refused-past-inside", **where, errors=len(refused), probes=len(probes))
-    detail = message("health-refused-past-inside-detail", **where)
-    strength = by_count(len(refused))
-    return [
-        Observation("refused_past_inside", text, *lines("error_log", refused), None, None, strength, detail)
-    ]
+    if len(refused) >= FEWEST and len(probes) >= FEWEST and not probes["bad"].any():
+        yield observation(
+            context,
+            "refused_past_inside",
+            lines("error_log", refused),
+            strength=by_count(len(refused)),
+            services=dict.fromkeys(refused["upstream_addr"]),
+            errors=len(refused),
+            probes=len(probes),
+        )
 
 
 @detects("connected", group="listening", needs=("access_log/times", "error_log"))
-def connected(context: HealthContext) -> list[Observation]:
-    """Return an observation of bad requests for which Nginx could connect to the usual upstream."""
+def connected(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of bad requests for which Nginx could connect to the usual upstream."""
     bad = context.rows("nginx", bad=True)
     passed_on = bad[bad["upstream_addr"].isin(context.services)]
     if context.joined["connect_s"].notna().any() and len(passed_on) >= ENOUGH:
         made = passed_on[passed_on["connect_s"].notna()]
-        if len(made) < WHOLE * len(passed_on):
-            return []
-        text = message(
-            "health-connected", services=context.services, made=len(made), passed_on=len(passed_on)
-        )
-        return [Observation("connected", text, *of_joined("nginx", made))]
+        if len(made) >= WHOLE * len(passed_on):
+            counts: Values = {"made": len(made), "passed_on": len(passed_on)}
+            yield observation(context, "connected", of_joined("nginx", made), **counts)
+        return
     mine = context.fates[context.fates["address"].isin(context.known_as(context.services))]
     mine = mine[mine["error_row"] >= 0]
     waited = mine[mine["fate"].isin(["header_timeout", "body_timeout"])]
-    if len(waited) < ENOUGH or len(waited) < WHOLE * len(mine):
-        return []
-    text = message("health-connected-errors", services=context.services, waited=len(waited), errors=len(mine))
-    return [Observation("connected", text, *lines("error_log", context.lines_of(waited)))]
+    if len(waited) >= ENOUGH and len(waited) >= WHOLE * len(mine):
+        rows = lines("error_log", context.lines_of(waited))
+        counts = {"waited": len(waited)}
+        counts["errors"] = len(mine)
+        yield observation(context, "connected", rows, words="connected-errors", **counts)
 
 
 @detects("metrics_gap", group="samples", needs=("host_metrics",))
-def metrics_gap(context: HealthContext) -> list[Observation]:
-    """Return an observation of a process without metrics for much of the incident, which it usually has."""
+def metrics_gap(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of a process without metrics for much of the incident, which it usually has."""
     import pandas as pd
 
     if not context.has("host_metrics"):
-        return []
+        return
     times = gauges(context).index.to_series().sort_values()
     apart = times.diff().dt.total_seconds()
     step_s = float(apart.median()) if len(times) > FEWEST else float("nan")
@@ -136,31 +131,33 @@ def metrics_gap(context: HealthContext) -> list[Observation]:
     gone_s = sum((right - left).total_seconds() for left, right in missed)
     lasted_s = (end - start).total_seconds()
     if not missed or lasted_s <= 0 or gone_s < MOST / 2 * lasted_s:
-        return []
+        return
     metrics = context.table("host_metrics")
-    service = service_name(context, metrics)
-    others = metrics[metrics["service"].fillna("") != service]["time"]
+    others = metrics[metrics["service"].fillna("") != service_name(context, metrics)]["time"]
     meanwhile = any(left < at < right for at in others for left, right in missed)
-    text = message(
-        "health-metrics-gap-others" if meanwhile else "health-metrics-gap",
+    count = len(context.of_incident(own_rows(context, "host_metrics")))
+    yield observation(
+        context,
+        "metrics_gap",
+        Rows("host_metrics", count, own_within(context, "host_metrics")),
+        (gone_s, "s"),
+        words="metrics-gap-others" if meanwhile else "metrics-gap",
+        strength=by_count(gone_s / lasted_s, MOST) * (1.0 if meanwhile else ALONE),
         gap=Duration(gone_s),
         step=Duration(step_s),
     )
-    sql = own_within(context, "host_metrics")
-    rows = len(context.of_incident(own_rows(context, "host_metrics")))
-    strength = by_count(gone_s / lasted_s, MOST) * (1.0 if meanwhile else ALONE)
-    return [Observation("metrics_gap", text, "host_metrics", rows, sql, gone_s, "s", strength)]
 
 
 @detects("stopped", "start_fails", group="lifecycle", needs=("app_log",))
-def lifecycle(context: HealthContext) -> list[Observation]:
-    """Return observations of the application's log: it ended and was not ready again, or starts failed."""
+def lifecycle(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of the application's log: it ended and was not ready again, or starts failed."""
     log = own_rows(context, "app_log")
     mine = log[log["time"].notna()].sort_values("time", kind="stable")
-    return [*_stopped(context, mine), *_start_fails(context, mine)]
+    yield from _stopped(context, mine)
+    yield from _start_fails(context, mine)
 
 
-def _stopped(context: HealthContext, log: pd.DataFrame) -> list[Observation]:
+def _stopped(context: HealthContext, log: pd.DataFrame) -> Iterator[Observation]:
     import pandas as pd
 
     ended = log[says(log["message"], ENDED)]
@@ -172,24 +169,26 @@ def _stopped(context: HealthContext, log: pd.DataFrame) -> list[Observation]:
         hit = bad[bad["start"].between(at - pd.Timedelta(seconds=1), back)]
         if len(bad) and len(hit) >= MOST * len(bad):
             rows = log[log["time"].between(at, back) & ~log["kind"].eq("access")]
-            moments = {"from": Instant(at.to_pydatetime()), "until": Instant(back.to_pydatetime())}
-            place: dict[str, Value] = {
-                "where": Choice("known" if context.services else "unknown"),
-                "address": Resource(context.services[0] if context.services else ""),
-            }
-            text = message("health-stopped", **moments, bad=len(hit), total=len(bad))
-            detail = message("health-stopped-detail", **moments, **place)
-            if not len(after):
-                text = message("health-stopped-open", **moments, bad=len(hit), total=len(bad))
-                detail = message("health-stopped-open-detail", **moments, **place)
-            gone_s = (back - at).total_seconds()
             # A restart that ends a fault stops the server as well, for a part of the incident.
             strength = by_count(len(hit)) * min(len(hit) / (WHOLE * len(bad)), 1.0)
-            return [Observation("stopped", text, *lines("app_log", rows), gone_s, "s", strength, detail)]
-    return []
+            moments: Values = {"from": at.to_pydatetime(), "until": back.to_pydatetime()}
+            yield observation(
+                context,
+                "stopped",
+                lines("app_log", rows),
+                ((back - at).total_seconds(), "s"),
+                words="stopped" if len(after) else "stopped-open",
+                strength=strength,
+                bad=len(hit),
+                total=len(bad),
+                where=Choice("known" if context.services else "unknown"),
+                address=Resource(context.services[0] if context.services else ""),
+                **moments,
+            )
+            return
 
 
-def _start_fails(context: HealthContext, log: pd.DataFrame) -> list[Observation]:
+def _start_fails(context: HealthContext, log: pd.DataFrame) -> Iterator[Observation]:
     import pandas as pd
 
     # Lines without a time belong to the one before them, which may be older than the first failure.
@@ -199,39 +198,35 @@ def _start_fails(context: HealthContext, log: pd.DataFrame) -> list[Observation]
     loading = says(messages, _AT_START) & says(messages, re.escape(TRACEBACK))
     failed = during[loading | says(messages, re.escape(_NOT_LOADED))]
     if failed.empty:
-        return []
+        return
     times = int(failed["message"].str.count(re.escape(TRACEBACK)).clip(lower=1).sum())
     last = next((line for line in reversed(str(failed["message"].iloc[-1]).splitlines()) if line.strip()), "")
-    error = Quotation(last.strip()[:MOST_QUOTED])
-    text = message("health-start-fails", times=times, error=error)
-    detail = message("health-start-fails-detail", error=error)
-    return [Observation("start_fails", text, *lines("app_log", failed), float(times), "starts", 1.0, detail)]
+    error, effect = Quotation(last.strip()[:MOST_QUOTED]), (float(times), "starts")
+    yield observation(context, "start_fails", lines("app_log", failed), effect, times=times, error=error)
 
 
 @detects("restarted", "restarted_often", group="restarts", needs=("app_log",))
-def restarts(context: HealthContext) -> list[Observation]:
-    """Return observations of starts of the process in the incident, as after it ran out of memory."""
+def restarts(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of starts of the process in the incident, as after it ran out of memory."""
     log = context.of_incident(own_rows(context, "app_log")).sort_values("time", kind="stable")
     messages = log["message"].fillna("")
     process_ids = messages.where(log["kind"].eq("lifecycle")).str.extract(_STARTED)[0]
     starts = log[process_ids.notna()]
     if starts.empty:
-        return []
+        return
     times = _count_starts(log, process_ids)
     reason = restart_reason(context, starts["time"])
     if reason is None and messages.str.contains(WORKER_TIMEOUT).any():
         reason = message("health-restart-worker-timeout", worker=Choice(worker_kind(context) or "other"))
-    text = message("health-restarted", times=times)
-    follows = sentences(reason, message("health-restart-follows")) if reason else None
-    return [
-        Observation(
-            "restarted" if times == 1 else "restarted_often",
-            sentences(text, follows),
-            *lines("app_log", starts),
-            strength=0.2 if reason else 1.0,
-            detail=message("health-restarted-detail", times=times),
-        )
-    ]
+    yield observation(
+        context,
+        "restarted" if times == 1 else "restarted_often",
+        lines("app_log", starts),
+        words="restarted",
+        more=sentences(reason, message("health-restart-follows")) if reason else None,
+        strength=0.2 if reason else 1.0,
+        times=times,
+    )
 
 
 def _count_starts(log: pd.DataFrame, process_ids: pd.Series) -> int:

@@ -5,14 +5,14 @@ A rule of the edge is asked of the requests that the edge logged, not of a path 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, request_fields
 from watchme_analysis.health.configuration import Location, differences
 from watchme_analysis.health.context import HealthContext, once_per_context
-from watchme_analysis.health.rows import quoted, select
+from watchme_analysis.health.rows import Rows, observation, quoted, select
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MOST
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.redact import shortened
@@ -33,15 +33,8 @@ if TYPE_CHECKING:
 
 # Settings of an edge location by which it can hold, refuse or misdirect.
 _EDGE_HARM = (
-    "return",
-    "rewrite",
-    "deny",
-    "limit_req",
-    "limit_conn",
-    "limit_rate",
-    "auth_request",
-    "proxy_pass",
-)
+    "return", "rewrite", "deny", "limit_req", "limit_conn", "limit_rate", "auth_request", "proxy_pass",
+)  # fmt: skip
 _NGINX_HARM = (*_EDGE_HARM, "root")
 # Rules that a sentence names.
 MOST_NAMED = 2
@@ -50,18 +43,31 @@ MOST_REQUESTS = 300
 _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
 
 
+def _directives(context: HealthContext, layer: str) -> Rows:
+    """Return the directives of a layer, ``edge`` or ``nginx``."""
+    rows = int((context.table("config_directives")["layer"] == layer).sum())
+    return Rows("config_directives", rows, select("config_directives", f"layer = {quoted(layer)}"))
+
+
 @detects("edge_rule", group="edge configuration", needs=("config_directives/edge", "edge_settings"))
-def edge_rules(context: HealthContext) -> list[Observation]:
-    """Return an observation of rules of the edge for the affected paths alone."""
-    if not context.edge_routes:
-        return edge_settings(context)
-    rule = edge_rule(context)
-    sql = select("config_directives", "layer = 'edge'")
-    rows = int((context.table("config_directives")["layer"] == "edge").sum())
+def edge_rules(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of rules of the edge for the affected paths alone."""
+    rule = edge_rule(context) if context.edge_routes else None
     if rule:
-        text = sentences(message("health-edge-rule", paths=context.endpoints), rule)
-        return [Observation("edge_rule", text, "config_directives", rows, sql, detail=rule)]
-    return edge_settings(context)
+        yield observation(context, "edge_rule", _directives(context, "edge"), more=rule, detail=rule)
+    elif apart := _rules_of_affected(context):
+        rule, count = setting_rule(context), len(_request_fields(context, affected=True))
+        yield observation(
+            context,
+            "edge_rule",
+            rows_of_rules(context, [one.rule for one in apart]),
+            words="edge-setting",
+            more=rule,
+            detail=rule,
+            concerned=round(apart[0].affected * count),
+            count=count,
+            others=Share(apart[0].others),
+        )
 
 
 def edge_rule(context: HealthContext) -> Text | None:
@@ -125,41 +131,32 @@ def _caches(place: Location) -> bool:
 
 
 @detects("nginx_rule", "nginx_plain", group="nginx configuration", needs=("config_directives/nginx",))
-def nginx_rules(context: HealthContext) -> list[Observation]:
-    """Return observations of settings of Nginx for the affected paths alone, or that none exists."""
+def nginx_rules(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of settings of Nginx for the affected paths alone, or that none exists."""
     if not context.nginx_routes:
-        return []
+        return
     rule = nginx_rule(context)
-    sql = select("config_directives", "layer = 'nginx'")
-    rows = int((context.table("config_directives")["layer"] == "nginx").sum())
-    if rule:
-        text = sentences(message("health-nginx-rule", paths=context.endpoints), rule)
-        return [Observation("nginx_rule", text, "config_directives", rows, sql, detail=rule)]
     bad = context.outer_affected[context.outer_affected["bad"]]
+    if rule:
+        yield observation(context, "nginx_rule", _directives(context, "nginx"), more=rule, detail=rule)
     # A time limit treats all paths alike, and ends the requests of the slow ones alone.
-    if not context.calm_neighbours() or bad["status"].eq(504).mean() >= MOST:
-        return []
-    text = message("health-nginx-plain", paths=context.endpoints)
-    return [Observation("nginx_plain", text, "config_directives", rows, sql)]
+    elif context.calm_neighbours() and not bad["status"].eq(504).mean() >= MOST:
+        yield observation(context, "nginx_plain", _directives(context, "nginx"))
 
 
 @detects("no_limit_in_force", group="nginx configuration", needs=("config_directives/nginx", "access_log"))
-def limits_in_force(context: HealthContext) -> list[Observation]:
-    """Return an observation of whether Nginx's configuration can respond with the 503 that callers got."""
+def limits_in_force(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation that Nginx's configuration can't respond with the 503 that callers got."""
     if not context.nginx_routes:
-        return []
+        return
     endpoints = zip(context.routes, context.endpoints, strict=True)
     free = {route: path for route, path in endpoints if not context.nginx_routes.may_refuse(path)}
     bad = context.fates[context.fates["route"].isin(context.routes)]
     mine = bad[bad["fate"].isin(["unavailable", "upstream_gave_up"]) & bad["route"].isin(free)]
-    if len(mine) < FEWEST:
-        return []
-    paths = tuple(free[route] for route in dict.fromkeys(mine["route"]))
-    text = message("health-no-limit-in-force", paths=paths, count=len(mine))
-    sql = select("config_directives", "layer = 'nginx'")
-    rows = int((context.table("config_directives")["layer"] == "nginx").sum())
-    strength = len(mine) / len(bad)
-    return [Observation("no_limit_in_force", text, "config_directives", rows, sql, strength=strength)]
+    if len(mine) >= FEWEST:
+        paths = [free[route] for route in dict.fromkeys(mine["route"])]
+        rows, strength = _directives(context, "nginx"), len(mine) / len(bad)
+        yield observation(context, "no_limit_in_force", rows, strength=strength, paths=paths, count=len(mine))
 
 
 def nginx_rule(context: HealthContext) -> Text | None:
@@ -197,16 +194,6 @@ def nginx_rule(context: HealthContext) -> Text | None:
 def _scheme(passed: str | None) -> str:
     """Return how a ``proxy_pass`` asks: ``http`` or ``https``."""
     return (passed or "").partition("://")[0]
-
-
-def place_of(context: HealthContext) -> Location | None:
-    """Return the Nginx location that serves the most affected endpoint and none that did well."""
-    shared = [context.nginx_routes.serving(path) for path in context.calm_neighbours()]
-    for endpoint in context.endpoints:
-        place = context.nginx_routes.serving(endpoint)
-        if place is not None and place not in shared:
-            return place
-    return None
 
 
 @dataclass(frozen=True)
@@ -298,7 +285,7 @@ def timeout_rule(context: HealthContext) -> Text | None:
 
 def _rule_sentences(rules: Sequence[EdgeRule]) -> Text | None:
     """Return a sentence for each of the first rules; None without any."""
-    named = [
+    named: list[Text] = [
         message(
             "health-rule-edge-setting",
             rule=Code(rule.label),
@@ -307,40 +294,16 @@ def _rule_sentences(rules: Sequence[EdgeRule]) -> Text | None:
         )
         for rule in rules[:MOST_NAMED]
     ]
-    more = (
-        [message("health-rule-edge-settings-more", count=len(rules) - MOST_NAMED)]
-        if rules[MOST_NAMED:]
-        else []
-    )
-    return sentences(*named, *more) if named else None
+    if rules[MOST_NAMED:]:
+        named.append(message("health-rule-edge-settings-more", count=len(rules) - MOST_NAMED))
+    return sentences(*named) or None
 
 
-def edge_settings(context: HealthContext) -> list[Observation]:
-    """Return an observation of exported rules that treat the affected requests apart."""
+def rows_of_rules(context: HealthContext, rules: Sequence[EdgeRule]) -> Rows:
+    """Return the rows of ``edge_settings`` that rules stand in."""
     table = context.table("edge_settings")
-    if table.empty:
-        return []
-    apart = _rules_of_affected(context)
-    if not apart:
-        return []
-    rule = setting_rule(context)
-    count = len(_request_fields(context, affected=True))
-    concerned = message(
-        "health-edge-setting",
-        paths=context.endpoints,
-        concerned=round(apart[0].affected * count),
-        count=count,
-        others=Share(apart[0].others),
-    )
-    sql, rows = rows_of_rules(context, [one.rule for one in apart])
-    text = sentences(concerned, rule)
-    return [Observation("edge_rule", text, "edge_settings", rows, sql, detail=rule)]
-
-
-def rows_of_rules(context: HealthContext, rules: Sequence[EdgeRule]) -> tuple[str, int]:
-    """Return the query for the rows of ``edge_settings`` that rules stand in, and how many they are."""
-    sql = select("edge_settings", f"({' or '.join(map(_in_rule, rules))})")
-    return sql, int(sum(_of_rule(context.table("edge_settings"), rule).sum() for rule in rules))
+    rows = int(sum(_of_rule(table, rule).sum() for rule in rules))
+    return Rows("edge_settings", rows, select("edge_settings", f"({' or '.join(map(_in_rule, rules))})"))
 
 
 def unread(context: HealthContext) -> tuple[Text, ...]:

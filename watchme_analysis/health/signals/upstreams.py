@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,25 +10,13 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.application_errors import says
 from watchme_analysis.health.context import HealthContext, commonest_upstreams
-from watchme_analysis.health.rows import lines, of_joined
+from watchme_analysis.health.rows import Values, lines, observation, of_joined, own_place
 from watchme_analysis.health.signals.process_down import ENDED, READY
-from watchme_analysis.health.signals.rules import place_of
 from watchme_analysis.health.thresholds import FEWEST, MOST, WHOLE
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.fates import UNCONNECTED
 from watchme_analysis.text.catalogue import catalogue
-from watchme_analysis.text.message import (
-    Code,
-    Count,
-    Instant,
-    Message,
-    Names,
-    Resource,
-    Text,
-    Value,
-    message,
-    sentences,
-)
+from watchme_analysis.text.message import Code, Message, Resource, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,16 +46,8 @@ def usual_address(context: HealthContext) -> dict[str, str]:
     return usual
 
 
-def label(context: HealthContext) -> Message:
-    """Return the Nginx location of the affected endpoints as a phrase."""
-    place = place_of(context)
-    if place is not None:
-        return message("nginx-location", location=Code(place.label))
-    return message("nginx-location-of", paths=context.endpoints)
-
-
 def dead_server(context: HealthContext) -> tuple[list[Observation], list[str]]:
-    """Return observations of a server that fails while another of its upstream serves the same paths well.
+    """Return the observation of a server that fails while another of its upstream serves the same paths well.
 
     Nginx tries the next one, so that the access log's last address is the usual one and its time the
     dead one's; the error log names it. Packets to a server whose connections time out are lost on the way or
@@ -80,34 +61,42 @@ def dead_server(context: HealthContext) -> tuple[list[Observation], list[str]]:
     strange, mine = (rows[route_templates(rows["path"]).isin(routes)] for rows in (strange, mine))
     if len(strange) < 2 or not context.services:
         return [], []
-    address = str(strange["upstream_addr"].mode().iloc[0])
-    dead: dict[str, Value] = {
-        "address": Resource(address),
-        "kind": error_kind(str(strange["kind"].mode().iloc[0])),
-        "usual": Names(context.services),
-    }
-    text = message("health-dead-server", **dead, errors=len(strange), total=len(mine), paths=routes)
-    detail = message("health-dead-server-detail", **dead)
-    strength = by_count(len(strange), 4)
-    seen = Observation("dead_server", text, *lines("error_log", strange), strength=strength, detail=detail)
+    seen = observation(
+        context,
+        "dead_server",
+        lines("error_log", strange),
+        strength=by_count(len(strange), 4),
+        address=Resource(str(strange["upstream_addr"].mode().iloc[0])),
+        kind=error_kind(str(strange["kind"].mode().iloc[0])),
+        usual=context.services,
+        errors=len(strange),
+        total=len(mine),
+        paths=routes,
+    )
     return [seen], routes
 
 
-def taken_out(context: HealthContext) -> list[Observation]:
-    """Return an observation of an upstream with a server marked ``down``, while the others fail."""
+def taken_out(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of an upstream with a server marked ``down``, while the others fail."""
     for endpoint in context.endpoints:
         servers = context.nginx_routes.servers(endpoint)
         down = [one["address"] for one in servers if "down" in one["options"]]
         left = [one["address"] for one in servers if "down" not in one["options"]]
         if not down or context.serving.intersection(context.known_as(left)):
             continue
-        idle = message("health-server-down-others", left=left) if left else None
-        marked_down = message("health-server-down", path=Resource(endpoint), servers=down, mark=Code("down"))
-        text = sentences(marked_down, idle)
         marked = context.table("config_directives")
         marked = marked[marked["directive"].eq("server") & marked["args"].str.contains('"down"', regex=False)]
-        return [Observation("server_down", text, *lines("config_directives", marked), detail=text)]
-    return []
+        yield observation(
+            context,
+            "server_down",
+            lines("config_directives", marked),
+            more=message("health-server-down-others", left=left) if left else None,
+            is_mechanism=True,
+            path=Resource(endpoint),
+            servers=down,
+            mark=Code("down"),
+        )
+        return
 
 
 def started_at(context: HealthContext) -> list[str]:
@@ -118,23 +107,20 @@ def started_at(context: HealthContext) -> list[str]:
 
 
 @detects("wrong_port", group="upstream port", needs=("error_log", "app_processes"))
-def wrong_port(context: HealthContext) -> list[Observation]:
-    """Return an observation of a refused port on which, by the start commands, no process listens."""
+def wrong_port(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of a refused port on which, by the start commands, no process listens."""
     fates = context.fates[context.fates["route"].isin(context.routes)]
     refused = context.lines_of(fates[fates["fate"].eq("refused") & fates["address"].notna()])
     if len(refused) < FEWEST:
-        return []
+        return
     address = str(refused["upstream_addr"].mode().iloc[0])
     refused = refused[refused["upstream_addr"] == address]
     host, _, _ = address.rpartition(":")
-    listens = tuple(one for one in started_at(context) if one.rpartition(":")[0] == host)
-    if not listens or address in listens:
-        return []
-    place: dict[str, Value] = {"address": Resource(address), "listens": Names(listens)}
-    text = message("health-wrong-port", **place, errors=len(refused), paths=context.endpoints)
-    detail = message("health-wrong-port-detail", **place, place=label(context))
-    strength = by_count(len(refused))
-    return [Observation("wrong_port", text, *lines("error_log", refused), strength=strength, detail=detail)]
+    listens = [one for one in started_at(context) if one.rpartition(":")[0] == host]
+    if listens and address not in listens:
+        values: Values = {"address": Resource(address), "listens": listens, "errors": len(refused)}
+        strength = by_count(len(refused))
+        yield observation(context, "wrong_port", lines("error_log", refused), strength=strength, **values)
 
 
 def is_group(address: pd.Series) -> pd.Series:
@@ -154,37 +140,32 @@ def most_affected(part: pd.DataFrame, whole: pd.DataFrame) -> list[str]:
 
 def elsewhere_by_errors(
     context: HealthContext, mine: pd.DataFrame, usual: dict[str, str]
-) -> list[Observation]:
-    """Return an observation, by the error log alone, of affected paths that fail at their own address."""
+) -> Iterator[Observation]:
+    """Yield the observation, by the error log alone, of affected paths that fail at their own address."""
     failing = mine[mine["upstream_addr"].notna()]
     expected = route_templates(failing["path"]).map(usual)
     moved = failing[expected.notna() & (expected != failing["upstream_addr"]).fillna(False)]
     routes = most_affected(moved, failing)
     moved, failing = (rows[route_templates(rows["path"]).isin(routes)] for rows in (moved, failing))
     if len(moved) < FEWEST:
-        return []
-    address = str(moved["upstream_addr"].mode().iloc[0])
-    elsewhere: dict[str, Value] = {
-        "address": Resource(address),
-        "kind": error_kind(str(moved["kind"].mode().iloc[0])),
-    }
-    text = message(
-        "health-moved-upstream-by-errors",
-        **elsewhere,
+        return
+    yield observation(
+        context,
+        "moved_upstream",
+        lines("error_log", moved),
+        words="moved-upstream-by-errors",
+        address=Resource(str(moved["upstream_addr"].mode().iloc[0])),
+        kind=error_kind(str(moved["kind"].mode().iloc[0])),
         errors=len(moved),
         total=len(failing),
         paths=routes,
         usual=sorted(set(expected.loc[moved.index])),
     )
-    detail = message(
-        "health-moved-upstream-by-errors-detail", **elsewhere, place=label(context), errors=len(moved)
-    )
-    return [Observation("moved_upstream", text, *lines("error_log", moved), detail=detail)]
 
 
 @detects("stale_address", group="upstream", needs=("app_log", "access_log/times", "error_log"))
-def stale_address(context: HealthContext) -> list[Observation]:
-    """Return an observation of connections to an address from before the process was started.
+def stale_address(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of connections to an address from before the process was started.
 
     Nginx resolves the names of its upstreams when it loads its configuration (ngx_http_upstream_module,
     `resolve`), and a container that is created anew may get another address. A process that is started and
@@ -194,14 +175,18 @@ def stale_address(context: HealthContext) -> list[Observation]:
     fates = context.fates[context.fates["route"].isin(context.routes)]
     failed = fates[fates["fate"].isin(UNCONNECTED) & fates["fate"].ne("slow_connect")]
     if len(failed) < WHOLE * len(fates):
-        return []
+        return
+    found = None
     if runs_at := _runs_at(context, failed):
-        return _named_elsewhere(context, failed, runs_at)
-    return _started_since(context, failed) if failed["address"].isin(context.serving).all() else []
+        found = _named_elsewhere(context, failed, runs_at)
+    elif failed["address"].isin(context.serving).all():
+        found = _started_since(context, failed)
+    if found is not None:
+        yield found
 
 
-def _started_since(context: HealthContext, failed: pd.DataFrame) -> list[Observation]:
-    """Return an observation of a process that was started, and is not served at the address of before."""
+def _started_since(context: HealthContext, failed: pd.DataFrame) -> Observation | None:
+    """Return the observation of a process that was started, and is not served at the address of before."""
     import pandas as pd
 
     log = own_rows(context, "app_log")
@@ -209,26 +194,27 @@ def _started_since(context: HealthContext, failed: pd.DataFrame) -> list[Observa
     started = log.loc[says(log["message"], f"{READY}|Started server process"), "time"]
     ended = log.loc[says(log["message"], ENDED), "time"]
     if started.empty or (ended > started.max()).any():
-        return []
+        return None
     # What failed since shows it: before, the process was not there.
     since = failed[failed["start"] > started.max()]
     if len(since) < FEWEST or len(since) < MOST * len(failed):
-        return []
+        return None
     asked = set(since["address"])
     good = context.well_served[context.well_served["route"].isin(context.routes)]
     later = set(good.loc[good["start"] > since["start"].max(), "upstream_addr"].dropna())
     moved = later and not later & asked and {_port(one) for one in later} == {_port(one) for one in asked}
     if later and not moved:
-        return []
-    stale: dict[str, Value] = {"address": Names(tuple(sorted(asked))), "failed": Count(len(since))}
-    moment = Instant(started.max().to_pydatetime())
-    text: Text = message("health-stale-address", **stale, at=moment)
-    if moved:
-        text = sentences(text, message("health-stale-address-moved", usual=sorted(later)))
-    detail = message("health-stale-address-detail", **stale, place=label(context))
-    strength = 1.0 if moved else UNPROVED
-    rows = lines("error_log", context.lines_of(since))
-    return [Observation("stale_address", text, *rows, strength=strength, detail=detail)]
+        return None
+    return observation(
+        context,
+        "stale_address",
+        lines("error_log", context.lines_of(since)),
+        more=message("health-stale-address-moved", usual=sorted(later)) if moved else None,
+        strength=1.0 if moved else UNPROVED,
+        address=sorted(asked),
+        failed=len(since),
+        at=started.max().to_pydatetime(),
+    )
 
 
 def _runs_at(context: HealthContext, failed: pd.DataFrame) -> list[str]:
@@ -252,17 +238,21 @@ def _runs_at(context: HealthContext, failed: pd.DataFrame) -> list[str]:
     return sorted(hosts) if hosts.isdisjoint(failing) and is_near == {True} else []
 
 
-def _named_elsewhere(context: HealthContext, failed: pd.DataFrame, runs_at: list[str]) -> list[Observation]:
-    """Return an observation of an upstream's name whose container has another address than Nginx asks."""
+def _named_elsewhere(context: HealthContext, failed: pd.DataFrame, runs_at: list[str]) -> Observation | None:
+    """Return the observation of an upstream's name whose container has another address than Nginx asks."""
     good = context.well_served[context.well_served["upstream_addr"].isin(failed["address"])]
     if len(failed) < FEWEST or (good["start"] > failed["start"].max()).any():
-        return []
-    address = Names(tuple(sorted(set(failed["address"]))))
-    stale: dict[str, Value] = {"address": address, "failed": Count(len(failed))}
-    text = message("health-stale-address-container", **stale, runs_at=runs_at)
-    detail = message("health-stale-address-detail", **stale, place=label(context))
-    errors = context.table("error_log").loc[failed.loc[failed["error_row"] >= 0, "error_row"]]
-    return [Observation("stale_address", text, *lines("error_log", errors), detail=detail)]
+        return None
+    stale: Values = {"address": sorted(set(failed["address"])), "failed": len(failed)}
+    return observation(
+        context,
+        "stale_address",
+        lines("error_log", context.lines_of(failed)),
+        words="stale-address-container",
+        detail=message("health-stale-address-detail", place=own_place(context), **stale),
+        runs_at=runs_at,
+        **stale,
+    )
 
 
 def _port(address: str) -> str:
@@ -270,28 +260,28 @@ def _port(address: str) -> str:
 
 
 @detects("one_replica", group="replicas", needs=("access_log",))
-def one_replica(context: HealthContext) -> list[Observation]:
-    """Return an observation of replicas that failed while others served the same routes."""
+def one_replica(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of replicas that failed while others served the same routes."""
     counts = context.replicas
-    failing = counts[counts["failing"]]
+    failing, others = counts[counts["failing"]], counts[~counts["failing"]]
     if failing.empty:
-        return []
-    others = counts[~counts["failing"]]
+        return
     is_logged = bool(others["requests"].any())
     served = context.well_served["route"].isin(context.routes) & context.well_served["during"]
-    text = message(
-        "health-one-replica" if is_logged else "health-one-replica-by-lines",
-        failing=Names(tuple(failing.index)),
-        bad=Count(int(failing["bad"].sum())),
-        requests=Count(int(failing["requests"].sum())),
-        others=Names(tuple(others.index)),
-        well=Count(int((others["requests"] - others["bad"]).sum()) if is_logged else int(served.sum())),
-        of_others=Count(int(others["requests"].sum())),
-    )
     rows = context.fates.loc[context.fates["address"].isin(failing.index), "row"]
-    rows = context.joined.loc[rows[rows >= 0]]
-    strength = by_count(int(failing["bad"].sum()))
-    return [Observation("one_replica", text, *of_joined("nginx", rows), strength=strength)]
+    yield observation(
+        context,
+        "one_replica",
+        of_joined("nginx", context.joined.loc[rows[rows >= 0]]),
+        words="one-replica" if is_logged else "one-replica-by-lines",
+        strength=by_count(int(failing["bad"].sum())),
+        failing=failing.index,
+        bad=failing["bad"].sum(),
+        requests=failing["requests"].sum(),
+        others=others.index,
+        well=(others["requests"] - others["bad"]).sum() if is_logged else served.sum(),
+        of_others=others["requests"].sum(),
+    )
 
 
 DETECTORS = (wrong_port, stale_address, one_replica)

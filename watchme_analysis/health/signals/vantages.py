@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.health.affected_service import own_source, source_rows
+from watchme_analysis.health.affected_service import own_handlers, own_source, source_rows
 from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.context import HealthContext, once_per_context
-from watchme_analysis.health.handlers import Handler, handlers_by_route
-from watchme_analysis.health.rows import of_joined, of_observed
+from watchme_analysis.health.handlers import Handler
+from watchme_analysis.health.rows import Values, observation, of_joined, of_observed
 from watchme_analysis.health.thresholds import BY_CHANCE, CALM_SHARE, FEWEST, FEWEST_OF_ROUTE, MANY, PART
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.requests.layers import SLOW_MARGIN_S
 from watchme_analysis.requests.observations import OUTER
-from watchme_analysis.text.message import Choice, Count, Duration, Instant, Names, Value, message
+from watchme_analysis.text.message import Choice, Duration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,52 +32,26 @@ POOLS = (POOL, EXECUTOR)
 
 @detects("inside_clear", "inside_bad", group="vantages", needs=("probes/inside",))
 @detects("host_bad_inside_clear", group="host and inside", needs=("probes/host", "probes/inside"))
-def vantages(context: HealthContext) -> list[Observation]:
-    """Return observations of inside and host probes at the moments at which callers outside had trouble."""
-    seen = []
+def vantages(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of inside and host probes at the moments at which callers outside had trouble."""
     inside, tell = at_bad_moments(context, "inside")
     host, _ = at_bad_moments(context, "host")
+    is_well_inside = inside["bad"].mean() <= CALM_SHARE
     if len(inside):
-        seen.append(_inside(context, inside, tell))
-    if len(host):
-        bad, enough = int(host["bad"].sum()), by_count(len(host), FEWEST)
+        bad, total, middle_s = int(inside["bad"].sum()), len(inside), float(inside["duration_s"].median())
+        rows, effect = of_observed(inside), (middle_s, "s")
+        counts: Values = {"good": total - bad, "bad": bad, "probes": total, "median": Duration(middle_s)}
+        if is_well_inside:
+            strength = min(by_count(total), tell)
+            yield observation(context, "inside_clear", rows, effect, strength=strength, **counts)
+        elif bad >= PART * total:
+            yield observation(context, "inside_bad", rows, effect, strength=by_count(total), **counts)
+    bad, total = int(host["bad"].sum()), len(host)
+    if total and bad >= PART * total and len(inside) >= FEWEST and is_well_inside:
+        counts = {"bad": bad, "probes": total}
+        strength = by_count(total, FEWEST)
         rows = of_observed(host)
-        numbers: dict[str, Value] = {
-            "bad": Count(bad),
-            "probes": Count(len(host)),
-            "paths": Names(context.endpoints),
-        }
-        is_well_inside = len(inside) >= FEWEST and inside["bad"].mean() <= CALM_SHARE
-        if bad >= PART * len(host) and is_well_inside:
-            text = message("health-host-bad-inside-clear", **numbers)
-            seen.append(Observation("host_bad_inside_clear", text, *rows, strength=enough))
-    return [one for one in seen if one is not None]
-
-
-def _inside(context: HealthContext, inside: pd.DataFrame, tell: float) -> Observation | None:
-    bad, total = int(inside["bad"].sum()), len(inside)
-    middle = float(inside["duration_s"].median())
-    rows = of_observed(inside)
-    strength = by_count(total)
-    numbers: dict[str, Value] = {
-        "probes": Count(total),
-        "paths": Names(context.endpoints),
-        "median": Duration(middle),
-    }
-    if bad <= CALM_SHARE * total:
-        return Observation(
-            "inside_clear",
-            message("health-inside-clear", good=total - bad, **numbers),
-            *rows,
-            middle,
-            "s",
-            min(strength, tell),
-        )
-    if bad >= PART * total:
-        return Observation(
-            "inside_bad", message("health-inside-bad", bad=bad, **numbers), *rows, middle, "s", strength
-        )
-    return None
+        yield observation(context, "host_bad_inside_clear", rows, strength=strength, **counts)
 
 
 @once_per_context
@@ -128,35 +103,24 @@ def _nanoseconds(moments: pd.Series) -> np.ndarray[Any, Any]:
 
 
 @detects("some_paths", "all_paths", group="paths", needs=("access_log", "edge_log"))
-def paths(context: HealthContext) -> list[Observation]:
-    """Return whether all paths of the affected service were bad or some were well."""
-    seen = []
-    calm = context.calm_neighbours()
-    outer = context.outer_during
+def paths(context: HealthContext) -> Iterator[Observation]:
+    """Yield whether all paths of the affected service were bad or some were well."""
+    calm, outer = context.calm_neighbours(), context.outer_during
     sizes = outer.groupby("route").size()
+    many = [route for route in context.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
     if calm:
         rows = _at_one_vantage(outer[outer["route"].isin(calm)])
         # Of paths that fail now and then, others are spared by chance.
         spared = 1 - float(outer.loc[outer["route"].isin(context.routes), "strained"].mean())
         by_chance = -len(rows) * math.log(max(spared, 1e-3)) / -math.log(BY_CHANCE)
-        seen.append(
-            Observation(
-                "some_paths",
-                message("health-some-paths", calm=calm, paths=context.endpoints),
-                *of_observed(rows),
-                float(len(rows)),
-                "requests",
-                min(by_count(len(rows), MANY), by_chance),
-            )
-        )
-    else:
-        many = [route for route in context.routes if sizes.get(route, 0) >= FEWEST_OF_ROUTE]
-        unsure = any(context.is_same_service(name) is None for name in context.calm_routes())
-        if len(many) >= FEWEST and not unsure and not _all_need_threads(context, many):
-            rows = _at_one_vantage(outer[outer["route"].isin(many)])
-            text = message("health-all-paths", paths=context.routes)
-            seen.append(Observation("all_paths", text, *of_observed(rows), float(len(many)), "paths"))
-    return seen
+        strength, effect = min(by_count(len(rows), MANY), by_chance), (float(len(rows)), "requests")
+        yield observation(context, "some_paths", of_observed(rows), effect, strength=strength, calm=calm)
+        return
+    unsure = any(context.is_same_service(name) is None for name in context.calm_routes())
+    if len(many) >= FEWEST and not unsure and not _all_need_threads(context, many):
+        rows = _at_one_vantage(outer[outer["route"].isin(many)])
+        effect = float(len(many)), "paths"
+        yield observation(context, "all_paths", of_observed(rows), effect, paths=context.routes)
 
 
 def _at_one_vantage(rows: pd.DataFrame) -> pd.DataFrame:
@@ -168,21 +132,20 @@ def _all_need_threads(context: HealthContext, routes: list[str]) -> bool:
     """Return whether all of these paths need a thread or worker: that all are bad does not show where."""
     if server_kind(context) == "workers":
         return True
-    known = handlers_by_route(own_source(context, "app_handlers"), own_source(context, "app_calls"), routes)
+    known = own_handlers(context, routes)
     return bool(known) and all(
         handler.uses_threads or handler.runs_on == "worker" for handler in known.values()
     )
 
 
 @detects("pool_paths", "loop_paths_too", "handler_off_pool", group="handlers", needs=("app_handlers",))
-def handler_paths(context: HealthContext) -> list[Observation]:
-    """Return whether the bad paths are those whose handlers need a thread of one pool."""
-    table = own_source(context, "app_handlers")
-    if table.empty or server_kind(context) == "workers":
-        return []
-    calm, sizes = context.calm_neighbours(), context.outer_during.groupby("route").size()
-    known = handlers_by_route(table, own_source(context, "app_calls"), list(sizes.index))
-    runs = {route: _place(handler) for route, handler in known.items()}
+def handler_paths(context: HealthContext) -> Iterator[Observation]:
+    """Yield whether the bad paths are those whose handlers need a thread of one pool."""
+    sizes = context.outer_during.groupby("route").size()
+    known = own_handlers(context, list(sizes.index))
+    if own_source(context, "app_handlers").empty or server_kind(context) == "workers":
+        return
+    calm, runs = context.calm_neighbours(), {route: _place(handler) for route, handler in known.items()}
     bad_pool = [f for f in context.routes if runs.get(f) in POOLS]
     # Each pool has threads of its own: a full one takes none from the other.
     used = {runs[route] for route in bad_pool} or set(POOLS)
@@ -193,21 +156,16 @@ def handler_paths(context: HealthContext) -> list[Observation]:
     bad_loop = [route for route in bad_loop if route not in mild]
     calm_pool = [f for f in calm if runs.get(f) in used]
     calm_loop = [f for f in (*calm, *mild) if f in runs and f not in calm_pool]
+    rows = source_rows(context, "app_handlers")
     if bad_pool and not bad_loop and calm_loop and not calm_pool:
         others = {runs[route] for route in calm_loop} - {"event_loop"}
         elsewhere = Choice("other-threads" if others else "loop")
-        text = message("health-pool-paths", bad=bad_pool, good=calm_loop, elsewhere=elsewhere)
-        signal = "pool_paths"
+        yield observation(context, "pool_paths", rows, bad=bad_pool, good=calm_loop, elsewhere=elsewhere)
     elif bad_loop and calm_pool:
-        text = message("health-loop-paths-pool-well", bad=bad_loop, good=calm_pool)
-        signal = "loop_paths_too"
-    elif bad_loop and not bad_pool:
-        text, signal = message("health-handler-off-pool", bad=bad_loop), "handler_off_pool"
+        names: Values = {"bad": bad_loop, "good": calm_pool}
+        yield observation(context, "loop_paths_too", rows, words="loop-paths-pool-well", **names)
     elif bad_loop:
-        text, signal = message("health-loop-paths-too", bad=bad_loop), "loop_paths_too"
-    else:
-        return []
-    return [Observation(signal, text, *source_rows(context, "app_handlers"))]
+        yield observation(context, "loop_paths_too" if bad_pool else "handler_off_pool", rows, bad=bad_loop)
 
 
 def _place(handler: Handler) -> str:
@@ -232,8 +190,8 @@ def _far_quicker(context: HealthContext, routes: list[str], than: list[str]) -> 
 
 
 @detects("one_onset", group="onset", needs=("access_log/times",))
-def one_onset(context: HealthContext) -> list[Observation]:
-    """Return an observation of paths of several services, bad from one moment on while others were well.
+def one_onset(context: HealthContext) -> Iterator[Observation]:
+    """Yield the observation of paths of several services, bad from one moment on while others were well.
 
     Each process has threads and connections of its own, which are used up in their own time: its other
     requests still do well when the first ones are held. A dependency of several processes fails all its
@@ -242,7 +200,7 @@ def one_onset(context: HealthContext) -> list[Observation]:
     import pandas as pd
 
     if len(context.services) < 2 or not context.calm_neighbours():
-        return []
+        return
     log = context.joined[context.joined["seen_nginx"] & context.joined["route"].isin(context.routes)]
     # The first bad requests may lie before the incident, which begins where most are bad.
     start, end = pd.Timestamp(context.start), pd.Timestamp(context.end)
@@ -251,21 +209,26 @@ def one_onset(context: HealthContext) -> list[Observation]:
     usual = context.well_served[context.well_served["route"].isin(bad["route"].iloc[:1])]
     usual_s = float(usual["nginx_s"].median())
     if math.isnan(usual_s):
-        return []
+        return
     # When what it calls fails, a request has been under way for its usual duration at most.
     since = bad["start"].iloc[0]
     before = log.groupby("route")["start"].shift()
     first = log[log["start"] > since + pd.Timedelta(seconds=usual_s)].groupby("route").head(1)
     if not first["nginx_bad"].all():
-        return []
+        return
     # A path that is requested rarely may have turned bad long after the others.
     open_s = (first["start"] - before.reindex(first.index).fillna(since)).dt.total_seconds()
     first = first[open_s <= BY_CHANCE * (end - start).total_seconds()]
     if first["route"].map(context.upstreams).nunique() < 2:
-        return []
-    moment = Instant(since.to_pydatetime())
-    text = message("health-one-onset", services=context.services, since=moment, paths=len(first))
-    return [Observation("one_onset", text, *of_joined("nginx", first), float(len(first)), "paths")]
+        return
+    yield observation(
+        context,
+        "one_onset",
+        of_joined("nginx", first),
+        (float(len(first)), "paths"),
+        since=since.to_pydatetime(),
+        paths=len(first),
+    )
 
 
 DETECTORS = (vantages, paths, handler_paths, one_onset)

@@ -6,17 +6,18 @@ kernel, on every path.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.app_server import AppServer, app_server
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.rows import of_joined
+from watchme_analysis.health.rows import Values, observation, of_joined
 from watchme_analysis.health.thresholds import FEWEST, FEWEST_OF_ROUTE, MOST
 from watchme_analysis.inference.signals import ENOUGH, Observation, by_count, detects
 from watchme_analysis.requests.concurrency import open_at
 from watchme_analysis.requests.fates import BY_EDGE, BY_NGINX, UNCONNECTED
-from watchme_analysis.text.message import Choice, Code, Count, Message, Names, Resource, Value, message
+from watchme_analysis.text.message import Choice, Code, Message, Resource, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,14 +38,13 @@ _GIVEN_UP = ("header_timeout", "client_left", "body_timeout")
 @detects(
     "workers_full", "workers_free", group="workers", needs=("app_processes", "app_log", "access_log/times")
 )
-def workers(context: HealthContext) -> list[Observation]:
-    """Return observations of a server without a loop, and of requests that found its workers taken."""
+def workers(context: HealthContext) -> Iterator[Observation]:
+    """Yield observations of a server without a loop, and of requests that found its workers taken."""
     server = app_server(context)
-    if server is None or server.kind != "workers":
-        return []
-    text = message("health-no-event-loop", server=named(server))
-    seen = [Observation("no_event_loop", text, *server.rows)]
-    return seen if server.at_once is None else seen + _occupied(context, server, server.at_once)
+    if server is not None and server.kind == "workers":
+        yield observation(context, "no_event_loop", server.rows, server=named(server))
+        if server.at_once is not None:
+            yield from _occupied(context, server, server.at_once)
 
 
 def named(server: AppServer) -> Message | Resource:
@@ -56,35 +56,36 @@ def named(server: AppServer) -> Message | Resource:
     return Resource(server.program)
 
 
-def _occupied(context: HealthContext, server: AppServer, at_once: int) -> list[Observation]:
+def _occupied(context: HealthContext, server: AppServer, at_once: int) -> Iterator[Observation]:
     import pandas as pd
 
     rows, side = _timed_at_server(context)
     during = rows[rows["during"]]
     bad = during[during[f"{side}_bad"] & during["route"].isin(context.routes)]
     if len(bad) < FEWEST:
-        return []
+        return
     of_servers = [open_at(mine, mine[f"{side}_start"], side) for _, mine in rows.groupby("address")]
     open_then = pd.concat(of_servers)
     most = int(open_then[during.index].max())
     crowded = bad[open_then[bad.index] > at_once]
-    pool: dict[str, Value] = {"server": named(server), "at_once": Count(at_once), "open": Count(most)}
+    pool: Values = {"server": named(server), "at_once": at_once, "open": most}
+    effect = float(most), "requests"
     if len(crowded) >= max(ENOUGH, MOST * len(bad)):
         holders = _holders(context, rows, side, at_once)
-        text = message("health-workers-full", **pool, crowded=len(crowded), bad=len(bad))
-        detail = message(
-            "health-workers-full-detail",
-            **pool,
+        yield observation(
+            context,
+            "workers_full",
+            of_joined(side, crowded),
+            effect,
+            strength=by_count(len(crowded)) * (1.0 if holders else UNPROVED),
+            crowded=len(crowded),
+            bad=len(bad),
             known=Choice("known" if holders else "unknown"),
-            holders=Names(tuple(holders)),
+            holders=holders,
+            **pool,
         )
-        strength = by_count(len(crowded)) * (1.0 if holders else UNPROVED)
-        found = of_joined(side, crowded)
-        return [Observation("workers_full", text, *found, float(most), "requests", strength, detail)]
-    if most < FREE_SHARE * at_once and not context.fates["fate"].isin(_GIVEN_UP).any():
-        text = message("health-workers-free", **pool)
-        return [Observation("workers_free", text, *of_joined(side, during), float(most), "requests")]
-    return []
+    elif most < FREE_SHARE * at_once and not context.fates["fate"].isin(_GIVEN_UP).any():
+        yield observation(context, "workers_free", of_joined(side, during), effect, **pool)
 
 
 def _timed_at_server(context: HealthContext) -> tuple[pd.DataFrame, str]:
