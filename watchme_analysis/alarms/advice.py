@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.alarms.trials import Spans, backtest_alarms, backtest_frame
@@ -50,79 +50,71 @@ def advise(
     points that a rarely invoked function does not produce; an average that hides a high maximum; and an alarm
     that fires repeatedly for one incident because data points are missing between bursts.
     """
-    specs = tuple(spec for spec in specs if not spec.composite)
-    world = _World(tables, pipelines, start, span_s, elsewhere)
-    found: list[Advice] = []
+    trial = _Trial(tables, pipelines, start, span_s, elsewhere)
+    # The resources that share the same texts.
+    found: dict[tuple[str, str, str, str], list[str]] = {}
     for spec in specs:
-        if spec.metrics == (AGE,) and spec.rule.comparison.startswith("Greater"):
-            found += world.ages(spec)
-        of_invocations = set(spec.metrics) <= {"Errors", "Invocations", "Duration"}
-        if spec.over == "function" and of_invocations and spec.rule.datapoints_to_alarm > 1:
-            found += world.too_few_points(spec)
-        if spec.stat in ("Average", "Maximum") and len(spec.metrics) == 1:
-            found += world.averages(spec)
-        found += world.flapping(spec)
-    return _joined(found)
+        if not spec.composite:
+            for resource, finding, instead, effect in trial.weaknesses(spec):
+                found.setdefault((spec.name, finding, instead, effect), []).append(resource)
+    return tuple(Advice(alarm, ", ".join(resources), *texts) for (alarm, *texts), resources in found.items())
 
 
-def _joined(found: Iterable[Advice]) -> tuple[Advice, ...]:
-    """Return advice with one entry for all resources that share the same texts."""
-    same: dict[tuple[str, ...], list[str]] = {}
-    for each in found:
-        same.setdefault((each.alarm, each.finding, each.instead, each.effect), []).append(each.resource)
-    return tuple(Advice(key[0], ", ".join(names), *key[1:]) for key, names in same.items())
+# Resource, weakness, proposed change and its effect.
+_Weakness: TypeAlias = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class _World:
+class _Trial:
     tables: Tables
     pipelines: tuple[Pipeline, ...]
     start: datetime | None
     span_s: float
     elsewhere: Spans | None
 
-    def ages(self, spec: AlarmSpec) -> list[Advice]:
-        """Return advice on queues whose messages move to the DLQ before they reach the age threshold."""
-        found = []
+    def weaknesses(self, spec: AlarmSpec) -> Iterator[_Weakness]:
+        """Yield the weaknesses of an alarm."""
+        if spec.metrics == (AGE,) and spec.rule.comparison.startswith("Greater"):
+            yield from self._ages(spec)
+        of_invocations = set(spec.metrics) <= {"Errors", "Invocations", "Duration"}
+        if spec.over == "function" and of_invocations and spec.rule.datapoints_to_alarm > 1:
+            yield from self._too_few_points(spec)
+        if spec.stat in ("Average", "Maximum") and len(spec.metrics) == 1:
+            yield from self._averages(spec)
+        if self.start is not None and spec.over != "probes" and spec.rule.treat_missing_data != "ignore":
+            yield from self._flapping(spec)
+
+    def _ages(self, spec: AlarmSpec) -> Iterator[_Weakness]:
+        """Yield queues whose messages move to the DLQ before they reach the age threshold."""
+        rule = spec.rule
         for pipeline in self.pipelines:
-            receives, visibility_s = (
-                pipeline.settings.max_receive_count,
-                pipeline.settings.visibility_timeout_s,
-            )
-            if receives is None or visibility_s is None or receives * visibility_s > spec.rule.threshold:
+            receives = pipeline.settings.max_receive_count
+            visibility_s = pipeline.settings.visibility_timeout_s
+            if receives is None or visibility_s is None or receives * visibility_s > rule.threshold:
                 continue
             lasts_s = receives * visibility_s
-            highest = _number(pipeline.frame["age_s"].max())
-            is_recorded = highest is not None and highest >= EARLY * lasts_s
+            highest = _number(pipeline.frame["age_s"].max()) or 0.0
             limit = float(round(lasts_s * EARLY))
-            better, calmed = self._calm(replace(spec, rule=replace(spec.rule, threshold=limit)), pipeline)
-            found.append(
-                Advice(
-                    spec.name,
-                    pipeline.queue,
-                    note(
-                        "advice-unreachable-recorded" if is_recorded else "advice-unreachable",
-                        receives=Resource(str(receives)),
-                        visibility=Resource(f"{visibility_s:.0f}"),
-                        lasts=Resource(f"{lasts_s:.0f}"),
-                        highest=Resource(f"{highest or 0.0:.0f}"),
-                        threshold=Resource(f"{spec.rule.threshold:.0f}"),
-                    ),
-                    note(
-                        "advice-lower-calm" if calmed else "advice-lower",
-                        limit=Resource(f"{limit:.0f}"),
-                        points=Resource(str(spec.rule.datapoints_to_alarm)),
-                        periods=Resource(str(calmed)),
-                    ),
-                    self._effect(better, pipeline),
-                )
+            better, calmed = self._calm(replace(spec, rule=replace(rule, threshold=limit)), pipeline)
+            ages = {"visibility": visibility_s, "lasts": lasts_s, "highest": highest}
+            finding = note(
+                "advice-unreachable-recorded" if highest >= EARLY * lasts_s else "advice-unreachable",
+                receives=Resource(str(receives)),
+                threshold=Resource(f"{rule.threshold:.0f}"),
+                **{name: Resource(f"{age_s:.0f}") for name, age_s in ages.items()},
             )
-        return found
+            instead = note(
+                "advice-lower-calm" if calmed else "advice-lower",
+                limit=Resource(f"{limit:.0f}"),
+                points=Resource(str(rule.datapoints_to_alarm)),
+                periods=Resource(str(calmed)),
+            )
+            yield pipeline.queue, finding, instead, self._effect(better, pipeline)
 
-    def too_few_points(self, spec: AlarmSpec) -> list[Advice]:
-        """Return advice on functions that are invoked in fewer periods than M of the alarm."""
-        found = []
+    def _too_few_points(self, spec: AlarmSpec) -> Iterator[_Weakness]:
+        """Yield functions that are invoked in fewer periods than M of the alarm."""
         rule = spec.rule
+        better = replace(spec, rule=replace(rule, evaluation_periods=1, datapoints_to_alarm=1))
         for pipeline in self.pipelines:
             if pipeline.function is None or "invocations" not in pipeline.queried:
                 continue
@@ -131,71 +123,44 @@ class _World:
             points = ran.rolling(width, min_periods=1).max()
             together = sum(points.shift(k * width, fill_value=0.0) for k in range(rule.evaluation_periods))
             most = int(together.max()) if len(points) else 0
-            if not 0 < most < rule.datapoints_to_alarm:
-                continue
-            better = replace(spec, rule=replace(rule, evaluation_periods=1, datapoints_to_alarm=1))
-            found.append(
-                Advice(
-                    spec.name,
-                    pipeline.function,
-                    note(
-                        "advice-too-few",
-                        most=Resource(str(most)),
-                        periods=Resource(str(rule.evaluation_periods)),
-                        period=Resource(str(rule.period_s)),
-                        points=Resource(str(rule.datapoints_to_alarm)),
-                    ),
-                    note("advice-one-of-one"),
-                    self._effect(better, pipeline),
+            if 0 < most < rule.datapoints_to_alarm:
+                counts = {
+                    "most": most, "periods": rule.evaluation_periods, "period": rule.period_s,
+                    "points": rule.datapoints_to_alarm,
+                }  # fmt: skip
+                finding = note(
+                    "advice-too-few", **{name: Resource(str(count)) for name, count in counts.items()}
                 )
-            )
-        return found
+                yield pipeline.function, finding, note("advice-one-of-one"), self._effect(better, pipeline)
 
-    def averages(self, spec: AlarmSpec) -> list[Advice]:
-        """Return advice on resources where an alarm on the maximum fires earlier than on the average."""
-        other = replace(spec, stat="Maximum" if spec.stat == "Average" else "Average")
-        frames = [self._backtest(one).set_index("resource") for one in (spec, other)]
-        by_stat = dict(zip((spec.stat, other.stat), frames, strict=True))
-        average, maximum = by_stat["Average"], by_stat["Maximum"]
-        found = []
-        for resource in maximum.index:
-            if resource not in average.index or _number(average.loc[resource, "times_raised"]) is None:
-                continue
+    def _averages(self, spec: AlarmSpec) -> Iterator[_Weakness]:
+        """Yield resources where an alarm on the maximum fires earlier than on the average."""
+        average, maximum = (
+            self._backtest(replace(spec, stat=stat)).set_index("resource") for stat in ("Average", "Maximum")
+        )
+        for resource in maximum.index.intersection(average.index, sort=False):
             late, early = average.loc[resource], maximum.loc[resource]
-            if not _number(early["times_raised"]) or not _is_later(late, early):
+            if _number(late["times_raised"]) is None or not _number(early["times_raised"]):
                 continue
-            found.append(
-                Advice(
-                    spec.name,
-                    str(resource),
-                    note("advice-average", average=_effect_of(late), maximum=_effect_of(early)),
-                    "Maximum",
-                    note("effect-unchanged") if spec.stat == "Maximum" else _effect_of(early),
-                )
-            )
-        return found
+            if _is_later(late, early):
+                finding = note("advice-average", average=_effect_of(late), maximum=_effect_of(early))
+                is_used = spec.stat == "Maximum"
+                effect = note("effect-unchanged") if is_used else _effect_of(early)
+                yield str(resource), finding, "Maximum", effect
 
-    def flapping(self, spec: AlarmSpec) -> list[Advice]:
-        """Return advice on alarms that fire repeatedly in an incident because missing points clear them."""
-        if self.start is None or spec.over == "probes" or spec.rule.treat_missing_data == "ignore":
-            return []
+    def _flapping(self, spec: AlarmSpec) -> Iterator[_Weakness]:
+        """Yield resources for which an alarm fires repeatedly in an incident: missing points clear it."""
         frame = self._backtest(spec)
-        held = self._backtest(_holding(spec)).set_index("resource")
-        found = []
+        treated = spec.rule.treat_missing_data
+        # With missing data points ignored, it keeps its state.
+        held = self._backtest(replace(spec, rule=replace(spec.rule, treat_missing_data="ignore")))
+        held = held.set_index("resource")
         for _, row in frame[frame["minutes_after_start"].notna()].iterrows():
-            pages, fewer = int(row["times_raised"]), _number(held.loc[row["resource"], "times_raised"])
-            if pages < FLAPS or fewer is None or fewer > pages / 2:
-                continue
-            found.append(
-                Advice(
-                    spec.name,
-                    str(row["resource"]),
-                    note("advice-flapping", fired=pages, treated=Resource(spec.rule.treat_missing_data)),
-                    note("advice-ignore-missing"),
-                    _effect_of(held.loc[row["resource"]]),
-                )
-            )
-        return found
+            pages, calm = int(row["times_raised"]), held.loc[row["resource"]]
+            fewer = _number(calm["times_raised"])
+            if pages >= FLAPS and fewer is not None and fewer <= pages / 2:
+                finding = note("advice-flapping", fired=pages, treated=Resource(treated))
+                yield str(row["resource"]), finding, note("advice-ignore-missing"), _effect_of(calm)
 
     def _calm(self, spec: AlarmSpec, pipeline: Pipeline) -> tuple[AlarmSpec, int | None]:
         """Return the alarm with N covering an hour, and N, if this halves frequent notifications.
@@ -207,9 +172,7 @@ class _World:
         pages, fewer = (
             _number(self._backtest(each, pipeline).iloc[0]["times_raised"]) or 0.0 for each in (spec, longer)
         )
-        if pages < FLAPS or fewer > pages / 2:
-            return spec, None
-        return longer, hour
+        return (longer, hour) if pages >= FLAPS and fewer <= pages / 2 else (spec, None)
 
     def _backtest(self, spec: AlarmSpec, pipeline: Pipeline | None = None) -> pd.DataFrame:
         pipelines = self.pipelines if pipeline is None else (pipeline,)
@@ -218,11 +181,6 @@ class _World:
 
     def _effect(self, spec: AlarmSpec, pipeline: Pipeline) -> str:
         return _effect_of(self._backtest(spec, pipeline).iloc[0])
-
-
-def _holding(spec: AlarmSpec) -> AlarmSpec:
-    """Return the alarm with missing data points ignored, so that it keeps its state."""
-    return replace(spec, rule=replace(spec.rule, treat_missing_data="ignore"))
 
 
 def _is_later(late: Any, early: Any) -> bool:
