@@ -156,19 +156,24 @@ def backtest_table(
 ) -> TableView:
     """Return a table of the alarms that fired, the earliest for the incident first.
 
-    ``frame`` is that of ``trials.backtest_frame``. ``existing`` alarms are those of the account, others those
-    of a specification.
+    ``frame`` is that of ``trials.backtest_frame``, or of ``sensitivity.sensitivity``, whose rows also have
+    their settings. ``existing`` alarms are those of the account, others those of a specification.
     """
     import pandas as pd
 
-    fired = frame[frame["times_raised"].fillna(0) > 0].sort_values(
-        ["minutes_after_start", "first"], kind="stable", na_position="last"
-    )
+    is_swept = "threshold_unit" in frame
+    fired = frame[frame["times_raised"].fillna(0) > 0]
+    if is_swept:  # the settings of an alarm on a resource, one below the other
+        places = fired.groupby(["alarm", "resource"], sort=False).ngroup()
+        fired = fired.iloc[places.argsort(kind="stable")]
+    else:
+        fired = fired.sort_values(["minutes_after_start", "first"], kind="stable", na_position="last")
     noted, led = fired["note"].ne("").any(), fired["lead_minutes"].notna().any()
     rows = tuple(
         (
             str(row.alarm),
             str(row.resource),
+            *(_setting(row, language) if is_swept else ()),
             format_time(row.first, zone, seconds=False),
             label("alarm-still", language)
             if pd.isna(row.cleared)
@@ -183,14 +188,24 @@ def backtest_table(
     )
     heads = _heads(
         language,
-        *("alarm", "resource", "first-fired", "then-cleared", "after-the-start"),
+        *("alarm", "resource"),
+        *(["threshold", "m-of-n"] if is_swept else []),
+        *("first-fired", "then-cleared", "after-the-start"),
         *(["before-people"] if led else []),
         *("times-fired", "false-a-week"),
         *(["note"] if noted else []),
     )
-    numeric = frozenset(range(4, 7 + led))
+    first_number = 6 if is_swept else 4
+    numeric = frozenset(range(first_number, first_number + 3 + led))
     caption = label("existing-alarms-caption" if existing else "backtest-caption", language)
     return TableView(with_zone(caption, zone, language), heads, rows, _silent(frame, language), numeric)
+
+
+def _setting(row: Any, language: str) -> tuple[str, str]:
+    """Return threshold and M of N of a row of ``sensitivity.sensitivity``."""
+    threshold = threshold_label(f"{row.threshold:,g}", row.threshold_unit, language)
+    m, n = int(row.datapoints_to_alarm), int(row.evaluation_periods)
+    return threshold, label("datapoints-to-alarm", language, m=m, n=n)
 
 
 def _heads(language: str, *names: str) -> tuple[str, ...]:

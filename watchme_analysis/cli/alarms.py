@@ -31,13 +31,8 @@ from watchme_analysis.text.message import Choice, Message, Names, Resource, Text
 from watchme_analysis.text.render import error_message, note
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from watchme_analysis.alarms.specification import AlarmSpec
     from watchme_analysis.alarms.time_to_detect import Detection
-
-# Number of alarms that could not be evaluated for which the reason is printed.
-_NAMED = 5
 
 
 @click.group(short_help="Back-test, create, test and export alarms.")
@@ -128,11 +123,12 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     that fires before it, or in a case without an incident, is a false alarm. The lead is the time between
     the alarm and the moment at which people noticed: the first recorded reaction, or --noticed.
     """
-    from watchme_analysis.alarms.sections import alarm_advice, spared_by_a_check
+    from watchme_analysis.alarms.sections import alarm_advice, backtest_table, spared_by_a_check
     from watchme_analysis.alarms.specification import read_specs
     from watchme_analysis.alarms.time_to_detect import Detection
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.present.console import filled
+    from watchme_analysis.present.text_table import fit_table
     from watchme_analysis.services.backtest import backtest_of_case
     from watchme_analysis.window import parse_time, parse_zone
 
@@ -168,7 +164,11 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     for one in specs:
         if one.label:
             echo(_labelled(one, out))
-    _show(result, out)
+    view = backtest_table(result, zone, out.language)
+    if view.rows:
+        echo(fit_table(view.heads, view.rows, titles=2))
+    if view.note:
+        echo(filled(view.note))
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))
     if without:
         names = Names(tuple(without), limit=len(without))
@@ -198,22 +198,6 @@ def _labelled(spec: AlarmSpec, out: Printer) -> str:
     return filled(out.words("backtest-standard", alarm=spec.name, label=spec.label))
 
 
-def _show(result: pd.DataFrame, out: Printer) -> None:
-    """Print the alarms that fired, the number of others, and why some could not be evaluated."""
-    from watchme_analysis.present.console import filled
-
-    quiet = result["times_raised"].fillna(0).eq(0)
-    shown = result[~quiet].drop(columns=["label", "rule", "threshold_factor"], errors="ignore")
-    if len(shown):
-        echo(_table(_by_setting(shown, out) if "evaluation_periods" in shown else shown, out))
-    missed = result[result["times_raised"].isna()].drop_duplicates(["alarm", "note"])
-    untried = int(result["times_raised"].isna().sum())
-    never = int(quiet.sum()) - untried
-    out.print_message("backtest-never", never=never, alarms=len(result), untried=untried)
-    for _, row in missed.head(_NAMED).iterrows():
-        echo(filled(f"{row['alarm']}: {out.text(row['note'])}", "  ", "    "))
-
-
 def _when(start: datetime | None, detection: Detection | None, zone: tzinfo, is_calm: bool) -> list[Message]:
     """Return sentences on the start of the incident and the time at which people noticed."""
     if start is None:
@@ -224,46 +208,3 @@ def _when(start: datetime | None, detection: Detection | None, zone: tzinfo, is_
         return [since, message("backtest-no-reaction")]
     at = Resource(format_time(detection.at, zone, seconds=False))
     return [since, message("backtest-noticed", time=at, how=value_of(detection.how))]
-
-
-def _by_setting(swept: pd.DataFrame, out: Printer) -> pd.DataFrame:
-    """Return sensitivity rows by alarm and resource, with the columns ``threshold`` and ``m_of_n`` first."""
-    from watchme_analysis.alarms.specification import threshold_label
-
-    points = zip(swept["datapoints_to_alarm"], swept["evaluation_periods"], strict=True)
-    needed = [out.words("datapoints-to-alarm", m=int(m), n=int(n)) for m, n in points]
-    limits = zip(swept["threshold"], swept["threshold_unit"], strict=True)
-    limit = [threshold_label(f"{value:,g}", str(unit), out.language) for value, unit in limits]
-    settings = swept.assign(threshold=limit, m_of_n=needed).drop(
-        columns=["threshold_unit", "datapoints_to_alarm", "evaluation_periods"]
-    )
-    first = ["alarm", "resource", "threshold", "m_of_n"]
-    settings = settings[[*first, *settings.columns.drop(first)]]
-    place = settings.groupby(first[:2], sort=False).ngroup()
-    return settings.iloc[place.argsort(kind="stable")]
-
-
-def _table(frame: Any, out: Printer) -> str:
-    """Return the back-test as a table for a terminal."""
-    from watchme_analysis.present.text_table import fit_table
-
-    def cell(value: Any, column: str) -> str:
-        import pandas as pd
-
-        if value is None or pd.isna(value):
-            return "-"
-        if column in ("first", "cleared"):
-            return format_time(value, out.zone, seconds=False)[len("2025-") :]
-        if column in ("minutes_after_start", "lead_minutes", "false_a_week"):
-            return f"{value:.1f}"
-        if isinstance(value, bool):
-            return out.words("print-yes" if value else "print-no")
-        return out.text(value) if isinstance(value, str) else str(value)
-
-    shown = [column for column in frame.columns if column != "note" or frame["note"].ne("").any()]
-    heads = [out.words(f"backtest-column-{column.replace('_', '-')}") for column in shown]
-    rows = [
-        [cell(value, column) for value, column in zip(row, shown, strict=True)]
-        for row in frame[shown].to_numpy()
-    ]
-    return fit_table(heads, rows, titles=2)

@@ -7,7 +7,7 @@ Both calls replace a whole alarm: actions that a call leaves out are gone [1]_. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from functools import cache
@@ -120,92 +120,82 @@ def wanted_alarms(request: AlarmRequest) -> Wanted:
     A composite alarm is used only where the back-test shows that it is better. It then notifies in the place
     of its members.
     """
-    builder = _Builder(request)
+    found: dict[str, Definition] = {}
+    never: list[Message] = []
+    notes: dict[Message, None] = {}
     for spec in request.specs:
-        if spec.over == "probes":
-            builder.add_health(spec)
-        elif not spec.composite and spec.metrics:
-            builder.add_metric(spec)
-    for spec in request.specs:
-        if spec.composite:
-            for chain in request.chains:
-                builder.add_composite(spec, chain)
-    for name, queues in builder.not_better.items():
-        builder.note(message("alarm-composite-not-better", alarm=Resource(name), queues=Names(tuple(queues))))
-    ordered = sorted(builder.found.values(), key=lambda each: each.is_composite)
-    return Wanted(tuple(ordered), tuple(builder.cannot_fire), tuple(builder.notes))
+        never += () if spec.over == "probes" else cannot_fire(spec, request.chains)
+        for each in _alarms_of(spec, request):
+            if isinstance(each, Message):
+                notes[each] = None
+            else:
+                found.setdefault(each.name, each)
+    for spec in (each for each in request.specs if each.composite):
+        not_better = []
+        for chain in request.chains:
+            made = _composite(spec, chain, found, request)
+            if made == {} and chain.queue is not None:
+                not_better.append(chain.queue)
+            found |= made or {}
+        if not_better:
+            queues = Names(tuple(not_better))
+            notes[message("alarm-composite-not-better", alarm=Resource(spec.name), queues=queues)] = None
+    ordered = sorted(found.values(), key=lambda each: each.is_composite)
+    return Wanted(tuple(ordered), tuple(never), tuple(notes))
 
 
-class _Builder:
-    """Definitions, sentences on alarms that can't fire, and notes, each once and in order."""
+def _alarms_of(spec: AlarmSpec, request: AlarmRequest) -> Iterator[Definition | Message]:
+    """Yield the alarms of a requirement, one per resource, and notes on those that are left out."""
+    name = Resource(spec.name)
+    if spec.over == "probes":
+        yield from (_health_alarm(spec, url, request) for url in request.health_urls)
+        if not request.health_urls:
+            yield message("alarm-without-url", alarm=name)
+        return
+    if spec.composite or not spec.metrics:
+        return
+    watched = [(chain, chain.resource(spec.over)) for chain in request.chains]
+    for chain, resource in watched:
+        if resource is None:
+            if spec.over == "dlq" and chain.queue is not None:
+                yield message("alarm-without-dlq", queue=Resource(chain.queue))
+        elif spec.of_timeout is not None and chain.settings.function_timeout_s is None:
+            yield message("alarm-without-timeout", alarm=name, function=Resource(resource))
+        else:
+            yield _metric_alarm(spec, chain, resource, request)
+    if spec.over not in KINDS and all(resource is None for _, resource in watched):
+        yield message("alarm-without-resource", alarm=name, resource=Resource(spec.over))
 
-    def __init__(self, request: AlarmRequest) -> None:
-        self.request = request
-        self.found: dict[str, Definition] = {}
-        self.cannot_fire: list[Message] = []
-        self.not_better: dict[str, list[str]] = {}
-        self.notes: dict[Message, None] = {}
 
-    def note(self, said: Message) -> None:
-        """Add a note."""
-        self.notes[said] = None
+def _composite(
+    spec: AlarmSpec, chain: Chain, found: Mapping[str, Definition], request: AlarmRequest
+) -> dict[str, Definition] | None:
+    """Return a composite alarm with its silenced members, by name.
 
-    def add_health(self, spec: AlarmSpec) -> None:
-        """Add the alarm on the checks of each URL."""
-        for url in self.request.health_urls:
-            made = _health_alarm(spec, url, self.request)
-            self.found[made.name] = made
-        if not self.request.health_urls:
-            self.note(message("alarm-without-url", alarm=Resource(spec.name)))
-
-    def add_metric(self, spec: AlarmSpec) -> None:
-        """Add the alarm on each resource that it is about."""
-        self.cannot_fire += cannot_fire(spec, self.request.chains)
-        watched = [(chain, chain.resource(spec.over)) for chain in self.request.chains]
-        for chain, resource in watched:
-            if resource is not None:
-                self._add_to(spec, chain, resource)
-            elif spec.over == "dlq" and chain.queue is not None:
-                self.note(message("alarm-without-dlq", queue=Resource(chain.queue)))
-        if spec.over not in KINDS and all(resource is None for _, resource in watched):
-            names = {"alarm": Resource(spec.name), "resource": Resource(spec.over)}
-            self.note(message("alarm-without-resource", **names))
-
-    def _add_to(self, spec: AlarmSpec, chain: Chain, resource: str) -> None:
-        if spec.of_timeout is not None and chain.settings.function_timeout_s is None:
-            names = {"alarm": Resource(spec.name), "function": Resource(resource)}
-            self.note(message("alarm-without-timeout", **names))
-            return
-        made = _metric_alarm(spec, chain, resource, self.request)
-        self.found.setdefault(made.name, made)
-
-    def add_composite(self, spec: AlarmSpec, chain: Chain) -> None:
-        """Add a composite alarm where it is better than its members, and silence them."""
-        names = parse_rule(spec.composite).names
-        watched = {chain.queue, chain.function, chain.dlq}
-        members = {
-            each.spec.name: each
-            for each in self.found.values()
-            if each.spec.name in names and each.resource in watched
-        }
-        if len(members) < len(names) or chain.queue is None:
-            return
-        evidence = _evidence(spec, chain.queue, self.request)
-        periods = [(each.evidence, float(each.spec.rule.period_s)) for each in members.values()]
-        if not is_better_together(evidence, periods):
-            self.not_better.setdefault(spec.name, []).append(chain.queue)
-            return
-        for each in members.values():
-            self.found[each.name] = replace(each, parameters={**each.parameters, "AlarmActions": []})
-        parameters = {
-            "AlarmName": alarm_name(chain.queue, spec),
-            "AlarmDescription": _description(spec, chain.queue, self.request),
-            "ActionsEnabled": True,
-            "AlarmActions": [self.request.topic],
-            "AlarmRule": with_names(spec.composite, {name: each.name for name, each in members.items()}),
-        }
-        made = Definition(spec, chain.queue, parameters, evidence)
-        self.found[made.name] = made
+    It is empty where the composite alarm is not better than they are, and None where a member is missing.
+    """
+    names = parse_rule(spec.composite).names
+    watched = {chain.queue, chain.function, chain.dlq}
+    members = {
+        each.spec.name: each
+        for each in found.values()
+        if each.spec.name in names and each.resource in watched
+    }
+    if len(members) < len(names) or chain.queue is None:
+        return None
+    evidence = _evidence(spec, chain.queue, request)
+    periods = [(each.evidence, float(each.spec.rule.period_s)) for each in members.values()]
+    if not is_better_together(evidence, periods):
+        return {}
+    parameters = {
+        "AlarmName": alarm_name(chain.queue, spec),
+        "AlarmDescription": _description(spec, chain.queue, request),
+        "ActionsEnabled": True,
+        "AlarmActions": [request.topic],
+        "AlarmRule": with_names(spec.composite, {name: each.name for name, each in members.items()}),
+    }
+    silent = [replace(each, parameters={**each.parameters, "AlarmActions": []}) for each in members.values()]
+    return {each.name: each for each in (*silent, Definition(spec, chain.queue, parameters, evidence))}
 
 
 def alarm_name(resource: str, spec: AlarmSpec) -> str:

@@ -82,18 +82,6 @@ alarms-column-on = on
 alarms-column-rule = rule
 alarms-kind-required = required
 alarms-kind-existing = existing
-backtest-column-alarm = alarm
-backtest-column-resource = resource
-backtest-column-threshold = threshold
-backtest-column-m-of-n = m of n
-backtest-column-first = first
-backtest-column-cleared = cleared
-backtest-column-times-raised = times raised
-backtest-column-minutes-after-start = minutes after start
-backtest-column-lead-minutes = lead minutes
-backtest-column-false-a-week = false a week
-backtest-column-in-alarm-at-end = in alarm at end
-backtest-column-note = note
 backtest-no-start = { $known ->
     [calm] no incident
    *[unknown] the start of an incident is not recorded
@@ -106,7 +94,3 @@ backtest-standard = { $alarm } is the alarm { $label } of the specification.
 backtest-not-evaluated = not evaluated, because the case lacks what they monitor: { $alarms }
 backtest-better = better: { $alarm } on { $resource }: { $finding }
 backtest-instead = instead: { $instead }; then it { $effect }
-backtest-never = never fired: { $never } of { $alarms }{ $untried ->
-    [0] { "" }
-   *[other] ; could not be evaluated: { $untried }
-  } (--output json lists them)

@@ -105,4 +105,3 @@ case-problem-link = { $file } is a symbolic link, which no import writes.
 case-problem-neither = { $file } is neither a table nor a copy of evidence.
 case-problem-unlisted = manifest.json does not list { $file }.
 case-problem-differs = { $file } differs from the file that was imported.
-print-no = no

@@ -68,18 +68,6 @@ alarms-column-on = 対象
 alarms-column-rule = ルール
 alarms-kind-required = 必要
 alarms-kind-existing = 既存
-backtest-column-alarm = アラーム
-backtest-column-resource = リソース
-backtest-column-threshold = しきい値
-backtest-column-m-of-n = M/N
-backtest-column-first = 最初の発報
-backtest-column-cleared = 解除
-backtest-column-times-raised = 発報回数
-backtest-column-minutes-after-start = 開始からの分数
-backtest-column-lead-minutes = 先行 (分)
-backtest-column-false-a-week = 誤報/週
-backtest-column-in-alarm-at-end = 終了時もアラーム
-backtest-column-note = 補足
 backtest-no-start = { $known ->
     [calm] インシデントがない
    *[unknown] インシデントの開始が記録されていない
@@ -92,7 +80,3 @@ backtest-standard = { $alarm } は、アラーム定義の { $label } です。
 backtest-not-evaluated = 監視対象がケースにないため、評価していないアラーム: { $alarms }
 backtest-better = 改善案: { $resource } の { $alarm }: { $finding }
 backtest-instead = 代わりの設定: { $instead }。変更後の動作: { $effect }
-backtest-never = 発報しなかったアラーム: { $alarms } 個中 { $never } 個{ $untried ->
-    [0] { "" }
-   *[other] 、評価できなかったもの: { $untried } 個
-  } (一覧は --output json で表示できます)

@@ -84,4 +84,3 @@ case-problem-link = { $file } はシンボリックリンクです。インポ�
 case-problem-neither = { $file } はテーブルでも証拠のコピーでもありません。
 case-problem-unlisted = { $file } は manifest.json に記載されていません。
 case-problem-differs = { $file } はインポートしたファイルと異なります。
-print-no = なし
