@@ -145,27 +145,6 @@ def test_a_function_that_seldom_runs_can_not_fill_m_of_n():
     assert advised(world, of_queue) == []
 
 
-DURATION = {
-    "name": "long", "over": "function", "metric": "Duration", "stat": "Average", "period_s": 60,
-    "threshold": 20_000, "treat_missing_data": "notBreaching",
-}  # fmt: skip
-LONG = {"invocations": {30: 5.0}, "duration_avg_s": {30: 2.0}, "duration_max_s": {30: 29.0}}
-
-
-def test_a_maximum_fires_where_an_average_hides_it():
-    finding = {
-        "advice-average": {"average": "effect-never", "maximum": "effect-fires"},
-        **NEVER,
-        **fires("1"),
-    }
-    assert advised(Recorded(**LONG), DURATION, start=30) == [
-        ("long", "job-runner", finding, "Maximum", fires("1"))
-    ]
-    assert advised(Recorded(**LONG), DURATION | {"stat": "Maximum"}, start=30) == [
-        ("long", "job-runner", finding, "Maximum", {"effect-unchanged": {}})
-    ]
-
-
 def test_an_alarm_that_missing_points_clear_again_and_again_ignores_them():
     bursts = dict.fromkeys(range(10, 70, 10), 5.0)
     world = Recorded(invocations=bursts, errors=bursts)

@@ -5,9 +5,7 @@ import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.alarms.backtest import History, Rule, backtest
-from watchme_analysis.alarms.specification import read_specs
 from watchme_analysis.alarms.standard import standard_alarms
-from watchme_analysis.alarms.trials import backtest_alarms
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import pipelines
 
@@ -61,24 +59,6 @@ def test_the_teams_alarms_on_a_failing_function():
     rate = found["error_rate_gt_10pct_300s_3of12", "job-runner"]
     assert minutes(rate["first"]) == 635
     assert found["age_gt_600_max_300s_1of1", "jobs"]["first"] is None
-
-
-@pytest.mark.slow
-def test_an_alarm_fires_at_one_time_in_a_diagnosis_and_in_a_back_test():
-    world = World()
-    world.fail(603, 1000, 0.2, "Runtime.ImportModuleError: no module")
-    reported = {
-        (item["alarm"], item["resource"]): item["sliding"]["first"]
-        for item in standard_alarms(world, pipelines(world))
-    }
-    tried = backtest_alarms(world, pipelines(world), read_specs(""))
-    tested = {(item.spec.name, item.resource): item.run.first for item in tried if item.run}
-    same = {key: tested[key] for key in reported if key in tested}
-    assert {name for name, _ in same} == {
-        "dlq_visible_gt_10_avg_300s_1of1", "error_rate_gt_10pct_300s_3of12", "age_gt_600_max_60s_1of1",
-    }  # fmt: skip
-    assert {key: reported[key] for key in same} == same
-    assert sum(moment is not None for moment in same.values()) >= 2
 
 
 @pytest.mark.parametrize(

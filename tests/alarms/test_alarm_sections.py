@@ -10,14 +10,12 @@ from watchme_analysis.alarms.backtest import AlarmRun
 from watchme_analysis.alarms.sections import (
     backtest_table,
     plot_alarm_sensitivity,
-    plot_alarm_times,
 )
 from watchme_analysis.alarms.specification import parse_specs
 from watchme_analysis.alarms.trials import AlarmBacktest, backtest_frame
 from watchme_analysis.errors import InputError
-from watchme_analysis.present import style
 from watchme_analysis.text.render import label
-from watchme_analysis.window import Window, parse_zone
+from watchme_analysis.window import parse_zone
 
 START = datetime(2025, 12, 11, 1, 0, tzinfo=UTC)
 TOKYO = parse_zone("Asia/Tokyo")
@@ -51,14 +49,6 @@ def test_a_back_test_names_rings_pages_and_silence():
     doubted = AlarmBacktest(SPEC, "a-dlq", rang.run, "M was recorded once in five minutes.")
     noted = backtest_table(backtest_frame([doubted], START, 86_400.0), TOKYO)
     assert noted.rows[0][noted.heads.index("note")] == doubted.note
-
-
-def test_the_time_axis_of_rings_is_the_readers():
-    span = style.AxisSpan(Window(START, START + 6 * HOUR), TOKYO, (START, None))
-    picture = plot_alarm_times([("dead\na-dlq", ((START + HOUR, None),))], span, START + 2 * HOUR)
-    assert "time (Asia/Tokyo), 2025-12-11" in picture.words
-    assert any("people noticed" in word for word in picture.words)
-    assert plot_alarm_times([], span).words == ("No alarm fired in this window.",)
 
 
 def test_a_threshold_that_never_rings_is_drawn_as_never():

@@ -8,7 +8,6 @@ import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.alarms.advice import advise
-from watchme_analysis.alarms.sensitivity import unpublished_sensitivity
 from watchme_analysis.alarms.specification import existing_alarms, parse_specs, read_specs
 from watchme_analysis.alarms.time_to_detect import first_reaction
 from watchme_analysis.alarms.trials import backtest_alarms, backtest_frame
@@ -174,20 +173,6 @@ def test_people_noticed_when_they_first_touched_what_was_affected():
     )
     assert first_reaction(case, pipelines(case), None) is None
     assert first_reaction(World(), pipelines(World()), start) is None
-
-
-@pytest.mark.slow
-def test_what_is_not_published_moves_only_what_is_named(failing):
-    frame = unpublished_sensitivity(failing, pipelines(failing), read_specs(), DAY_S)
-    assert set(frame.columns) >= {
-        "alarm",
-        "resource",
-        "first_N + 0",
-        "rings_N + 5",
-        "first_insufficient",
-        "rings_ok",
-    }
-    assert "dlq_visible_gt_10_avg_300s_1of1" not in set(frame["alarm"])
 
 
 @pytest.mark.slow(fast=1)

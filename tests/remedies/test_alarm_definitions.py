@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import boto3
 import pytest
 from worlds.messages import messages_in
-from worlds.together import together
 
 from watchme_analysis.alarms.backtest import Rule
 from watchme_analysis.alarms.chains import Chain
@@ -20,13 +19,8 @@ from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.remedies.alarm_definitions import (
     AlarmRequest,
-    differs,
-    is_other_watch,
-    is_same_watch,
-    parameters_of,
     updated,
     wanted_alarms,
-    with_evidence,
 )
 from watchme_analysis.remedies.alarm_export import exported, health_check_usd
 from watchme_analysis.text.message import message
@@ -202,29 +196,6 @@ EXISTING = {
 }
 
 
-@together(
-    ("change", "is_different", "is_same_rule", "is_other"),
-    [
-        ({}, False, True, False),
-        ({"AlarmActions": ["two", "one"], "Dimensions": EXISTING["Dimensions"][::-1]}, False, True, False),
-        ({"AlarmDescription": "x"}, False, True, False),
-        ({"AlarmActions": ["one"]}, True, True, False),
-        ({"ActionsEnabled": False}, True, True, False),
-        ({"Threshold": 1.0}, True, False, False),
-        ({"Unit": "Count"}, True, False, False),
-        ({"MetricName": "NumberOfMessagesSent"}, True, False, True),
-        ({"Namespace": "x"}, True, False, True),
-        ({"Dimensions": []}, True, False, True),
-        ({"ThresholdMetricId": "m"}, True, False, True),
-    ],
-)
-def test_differences_of_two_alarms(change, is_different, is_same_rule, is_other):
-    other = {**EXISTING, **change}
-    assert differs(EXISTING, other) == is_different
-    assert is_same_watch(EXISTING, other) == is_same_rule
-    assert is_other_watch(EXISTING, other) == is_other
-
-
 def test_an_update_keeps_what_people_have_set():
     existing = {
         **EXISTING,
@@ -255,12 +226,3 @@ def test_an_update_keeps_what_people_have_set():
         "InsufficientDataActions": ["one"],
         "AlarmDescription": "Call Ana. [watchme] new",
     }
-    assert with_evidence("", "Generated. [watchme] new") == "Generated. [watchme] new"
-    assert with_evidence("Own. [watchme] old", "Generated.") == "Own."
-    assert len(with_evidence("x" * 1100, "Generated. [watchme] new")) == 1024
-    # What AWS only reports is no parameter of the call, nor is what is empty.
-    stored = {**EXISTING, "Tags": [{"Key": "a"}], "Unit": None, "AlarmDescription": ""}
-    assert set(parameters_of(stored)) == {*kept, "AlarmName", "Threshold", "AlarmActions"}
-    assert parameters_of({"AlarmName": "c", "AlarmRule": "FALSE", "Period": 60}) == {
-        "AlarmName": "c", "AlarmRule": "FALSE"
-    }  # fmt: skip

@@ -159,20 +159,6 @@ def test_code_that_nothing_verifies_is_rolled_back(aws, lambdas, tmp_path):
     assert {"plan-never", "deploy-hint-unseen"} <= found.keys()
 
 
-def test_a_weighted_alias_states_the_share_of_the_new_version(aws, lambdas, tmp_path):
-    lambdas.publish(NAME, None)
-    function = lambdas.functions[NAME]
-    function["aliases"]["live"] = "1"
-    function["weights"]["live"] = {"7": 0.25, "8": 0.15}
-    plan = plan_of(aws, tmp_path, NEW, alias="live")
-    [risk] = [each for each in plan.risks if each.id == "deploy-risk-weights"]
-    values = messages_in(risk)["deploy-risk-weights"]
-    assert (values["share"], values["others"]) == (pytest.approx(0.6), ["7", "8"])
-    # The plan is for these weights.
-    function["weights"]["live"] = {"7": 0.5}
-    assert apply_plan(plan, tmp_path / "j", aws).outcome == "refused"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [NEW, PARTIAL], ids=["good", "partial"])
 def test_a_deployment_killed_at_any_moment_ends_as_an_unkilled_one(aws, lambdas, tmp_path, code, subtests):

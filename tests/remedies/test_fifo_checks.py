@@ -98,21 +98,6 @@ def test_each_check_states_its_numbers():
     ]
 
 
-def test_a_queue_whose_producers_send_groups_already_passes_each_check():
-    migrated = source(reserved=4, ScalingConfig={"MaximumConcurrency": 2})
-    options = replace(OPTIONS, switches=(Switch("checkout", "QUEUE_URL"),))
-    ready = Messages({"a": 2, "b": 3}, with_group_id=5)
-    assert {each.status for each in checks_before(migrated, options, QUIET, ready)} == {"ok"}
-    # One group fewer than invocations: some of them have nothing to do.
-    assert found(migrated, messages=Messages({"a": 2}))["groups"] == ("note", "fifo-check-few-groups")
-    assert found(migrated, messages=Messages())["groups"][0] == "unknown"
-    assert found(replace(migrated, dlq=None))["dlq"] == ("note", "fifo-check-no-dlq")
-    assert found(traffic=Traffic(14.0))["throughput"][0] == "unknown"
-    # A delay of the queue holds for a FIFO queue as well.
-    delayed = replace(source(), queue=queue(DelaySeconds="30"))
-    assert found(delayed, traffic=replace(QUIET, most_delayed=3.0))["delays"][0] == "note"
-
-
 def row(message_id, body, queue="orders-dlq", source="orders", sent_s=None, **more):
     sent_at = None if sent_s is None else SENT + timedelta(seconds=sent_s)
     return {

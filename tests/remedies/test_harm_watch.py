@@ -1,18 +1,15 @@
 """Harm that a load test does elsewhere: limits, signs, and when each resource is read."""
 
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from worlds.aws_front import FAST
 from worlds.memory_queues import URL, MemoryQueues
-from worlds.messages import messages_in, refusal
+from worlds.messages import refusal
 
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.remedies.harm_watch import (
     HarmLimit,
-    HarmWatch,
     limits_from_the_hour_before,
 )
 
@@ -80,30 +77,3 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     aws.status = "Forbidden"
     refused = refusal(limits_from_the_hour_before, aws, kinds[3:4], NOW, error=ServiceError)
     assert refused == {"error-metric-not-returned": {"metric": "x"}}
-
-
-def test_an_endpoint_that_fails_is_a_sign():
-    statuses = [200, 503]
-
-    class Health(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(statuses.pop(0))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Health)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}/"
-    watch = HarmWatch([HarmLimit("health", url, 0.0)], None, NOW)
-    assert watch.first_harm() is None
-    bad = messages_in(watch.first_harm())
-    server.shutdown()
-    server.server_close()
-    assert bad == {"harm-health": {"name": url, "value": 1.0, "most": 0.0, "error": "status 503"}}
-    gone = messages_in(watch.first_harm())["harm-health"]
-    assert gone["error"] and gone["error"] != "status 503"
-    # One failed check is no harm where one is allowed.
-    assert HarmWatch([HarmLimit("health", url, 1.0)], None, NOW).first_harm() is None

@@ -1,12 +1,9 @@
 """Parts of the plan of a load test: requests, messages, durations, settings, and what is watched."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
-from worlds.aws_front import FAST
-from worlds.memory_queues import URL, MemoryQueues
+from worlds.memory_queues import URL
 from worlds.messages import refusal
 from worlds.settings_file import write_settings
 from worlds.stored_case import store_case
@@ -14,15 +11,11 @@ from worlds.stored_case import store_case
 from watchme_analysis.case.actions import read_actions
 from watchme_analysis.config import Config, System
 from watchme_analysis.remedies.load_plan import LoadItem, LoadLimits, LoadPlan, LoadTarget
-from watchme_analysis.remedies.load_planning import check_test_system, watched_kinds
+from watchme_analysis.remedies.load_planning import check_test_system
 from watchme_analysis.remedies.loadtest import apply_load_test
 from watchme_analysis.simulation.replay import endpoint_settings
 
 API = System("staging", api="http://192.0.2.1/api/jobs", is_test=True)
-
-
-ARN = "arn:aws:sqs:eu-west-1:123456789012:"
-FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker-2"
 
 
 def test_only_what_is_declared_as_a_test_system_is_tested():
@@ -43,23 +36,6 @@ def test_only_what_is_declared_as_a_test_system_is_tested():
     # The same queue by its URL, or the same API, in a system that is none for tests.
     assert problem("staging", test, replace(real, queues=(URL + "jobs",))) == "error-loadtest-shared"
     assert problem("staging", test, replace(real, api=test.api)) == "error-loadtest-shared"
-
-
-def test_queues_dlqs_and_functions_of_other_systems_are_watched():
-    aws = MemoryQueues(rate_limits=FAST)
-    aws.held = {"jobs": {}, "dead": {}, "orders": {}, "orders-dlq": {}}
-    aws.attributes["orders"] = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": ARN + "orders-dlq"})}
-    aws.responses = {"list_event_source_mappings": {"EventSourceMappings": [{"FunctionArn": FUNCTION_ARN}]}}
-    aws.client = lambda service: SimpleNamespace(can_paginate=lambda operation: False)
-    other = System("orders", ("orders", "jobs"), ("dead",), ("biller", "worker"))
-    tested = System("staging", ("jobs",), is_test=True)
-    config = Config(systems={"orders": other, "staging": tested})
-    target = LoadTarget("staging", "queue", URL + "jobs", URL + "dead", "worker")
-    # Not the tested queue, its DLQ and its function, though another system names them.
-    assert watched_kinds(config, (), target, aws) == [
-        ("depth", URL + "orders"), ("age", "orders"), ("dlq", URL + "orders-dlq"), ("errors", "biller"),
-        ("throttles", "biller"), ("errors", "worker-2"), ("throttles", "worker-2"),
-    ]  # fmt: skip
 
 
 def test_a_plan_is_applied_to_what_is_still_declared(tmp_path, monkeypatch):

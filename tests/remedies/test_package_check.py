@@ -253,16 +253,6 @@ def test_native_modules_are_compared_with_architecture_and_version(check, name, 
     assert set(ids(result.problems)) <= {"deploy-native"}
 
 
-def test_a_native_module_for_another_platform_beside_a_fitting_one_is_no_problem(check):
-    names = [NATIVE.format(version=version, machine="x86_64") for version in (311, 312)]
-    assert (
-        check({"lambda_function.py": "import fast\n" + HANDLER} | dict.fromkeys(names, elf(62))).problems
-        == ()
-    )
-    arm = {"lambda_function.py": "import fast\n" + HANDLER, "fast.so": elf(183)}
-    assert check(arm, architecture="arm64").problems == ()
-
-
 def zipped(path, entries):
     """Write a zip from (name or ZipInfo, content) pairs."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -26,7 +26,6 @@ from watchme_analysis.cli.plans import (
     apply_and_print,
     finish_plan,
     planning_options,
-    print_policy,
 )
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
@@ -124,11 +123,8 @@ def plan_command(case: Path | None, live: bool, **options: Any) -> int:
     and other alarms stay. An alarm that cannot fire is reported with the arithmetic.
     """
     from watchme_analysis.remedies.alarms import plan_alarms
-    from watchme_analysis.remedies.allowed_calls import calls_of
 
     output = output_of(options)
-    if options["print_policy"]:
-        return print_policy(calls_of("alarms"))
     if (case is None) != (live or options["everything"]):
         raise click.UsageError(error_sentence("error-case-or-live"))
     if not (options["topic"] or _topic_of_settings()):

@@ -13,10 +13,9 @@ from watchme_analysis.cli.options import (
     ChoiceWithSuggestion,
     FiniteRange,
     language_option,
-    require_parameters,
 )
 from watchme_analysis.cli.output import Output, output_of, output_options
-from watchme_analysis.cli.plans import add_plan_commands, finish_plan, planning_options, print_policy
+from watchme_analysis.cli.plans import add_plan_commands, finish_plan, planning_options
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.remedies.lambda_runtime import ARCHITECTURES, runtime_names
 from watchme_analysis.remedies.package_check import DEFAULT_HANDLER, DEFAULT_RUNTIME, Function, check_package
@@ -151,7 +150,7 @@ Exit codes: 0 planned; 1 the package has problems, or AWS can't be reached; 2 ba
     help="Real invocations that must be seen without an error.",
 )
 @click.option("--skip-check", is_flag=True, help="Plan also if the check finds problems; they become risks.")
-@planning_options("deploy")
+@planning_options("deploy", "package", "name", "to")
 def plan_command(package: Path, name: str, **options: Any) -> int:
     """Plan the deployment of a PACKAGE: check it, and store the current code to go back to.
 
@@ -162,14 +161,10 @@ def plan_command(package: Path, name: str, **options: Any) -> int:
     The new and the current code are stored beside the plan. Nothing is changed until `watchme deploy apply`.
     """
     from watchme_analysis.case.opening import open_case
-    from watchme_analysis.remedies.allowed_calls import calls_of
     from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, recorded_events
     from watchme_analysis.remedies.package_check import PackageCheck
 
     output, out = output_of(options), Printer(options["language"])
-    if options["print_policy"]:
-        return print_policy(calls_of("deploy"))
-    require_parameters("package", "name", "to")
     case = None if options["case"] is None else open_case(options["case"])
     chosen = DeploymentOptions(
         events=recorded_events(options["events"], case, name, options["language"]),

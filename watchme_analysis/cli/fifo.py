@@ -15,7 +15,6 @@ from watchme_analysis.cli.options import (
     policy_option,
     queue_argument,
     queue_option,
-    require_parameters,
     simulation_options,
     together,
 )
@@ -104,7 +103,7 @@ def advise_command(case: Path, language: str, **options: Any) -> None:
         raise InputError(error_message("error-fifo-already", queue=name))
     groups = groups_of_case(opened, name, model.pipeline.function)
     tried = compare(kinds_of(model.fit.settings, groups.of_load(model.fit.load)), **options)
-    found = advice_of(name, tried, groups, [each for _, each in model.agreements(tried[0])])
+    found = advice_of(name, tried, groups, model.agreements(tried[0]))
     about = {"queue": found.queue, "kind": found.kind}
     output.show(
         lambda: (
@@ -160,7 +159,7 @@ Exit codes: 0 planned; 1 the check found problems, or AWS failed; 2 bad input.""
     "minutes or one and a half times its longest silence in 14 days, whichever is longest.",
 )
 @click.option("--skip-check", is_flag=True, help="Plan also if the check finds problems; they become risks.")
-@planning_options("fifo")
+@planning_options("fifo", "queue")
 def plan_command(queue: str, **options: Any) -> int:
     """Plan the migration of a standard QUEUE to FIFO, and state what producers must send.
 
@@ -175,9 +174,6 @@ def plan_command(queue: str, **options: Any) -> int:
     from watchme_analysis.remedies.fifo_migration import migration_plan
 
     output, out = output_of(options), Printer(options["language"])
-    if options["print_policy"]:
-        return print_policy(calls_of("fifo"))
-    require_parameters("queue")
     aws = session_of(options)
     source, chosen, checks = _prepared(aws, queue, options)
     problems = [each.sentence for each in checks if each.status == "problem"]

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from watchme_analysis.cli.aws import session_of, session_options
-from watchme_analysis.cli.options import case_option, language_option, policy_option, together
+from watchme_analysis.cli.options import (
+    case_option,
+    language_option,
+    policy_option,
+    require_parameters,
+    together,
+)
 from watchme_analysis.cli.output import TABLE, Output, file_option, form_options, output_of, output_options
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
-from watchme_analysis.remedies.allowed_calls import read_plan
+from watchme_analysis.remedies.allowed_calls import calls_of, read_plan
 from watchme_analysis.remedies.apply import apply_plan, journal_of, undo
 from watchme_analysis.remedies.plan import Call, Plan, Step, write_plan
 from watchme_analysis.text.message import Code, Message, message
@@ -32,15 +39,29 @@ _UNDO_VERBS = {"deploy": "rollback"}
 EXIT_CODES = {"complete": 0, "undone": 1, "stopped": 1, "refused": 2}
 
 
-def planning_options(remedy: str) -> Callable[[F], F]:
-    """Return a decorator that adds the options of a command that plans; :func:`finish_plan` reads them."""
-    return together(
-        file_option(f"the plan, for `{remedy} apply`"),
-        language_option,
-        session_options,
-        form_options(),
-        policy_option,
-    )
+def planning_options(remedy: str, *required: str) -> Callable[[F], F]:
+    """Return a decorator that adds the options of a command that plans; :func:`finish_plan` reads them.
+
+    ``--print-policy`` is answered here; the ``required`` parameters are those that only it can do without.
+    """
+
+    def decorated(command: F) -> F:
+        @wraps(command)
+        def planned(*arguments: Any, **options: Any) -> Any:
+            if options.pop("print_policy"):
+                return print_policy(calls_of(remedy))
+            require_parameters(*required)
+            return command(*arguments, **options)
+
+        return together(
+            file_option(f"the plan, for `{remedy} apply`"),
+            language_option,
+            session_options,
+            form_options(),
+            policy_option,
+        )(planned)  # type: ignore[return-value]  # click replaces the function by a command anyway
+
+    return decorated
 
 
 def finish_plan(plan: Plan, output: Output, options: Mapping[str, Any]) -> int:

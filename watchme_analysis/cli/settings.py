@@ -9,9 +9,9 @@ import click
 
 from watchme_analysis.cli.aws import session_of
 from watchme_analysis.cli.completion import CASE
-from watchme_analysis.cli.options import queue_option, require_parameters, simulation_options
+from watchme_analysis.cli.options import queue_option, simulation_options
 from watchme_analysis.cli.output import output_of
-from watchme_analysis.cli.plans import add_plan_commands, finish_plan, planning_options, print_policy
+from watchme_analysis.cli.plans import add_plan_commands, finish_plan, planning_options
 
 
 @click.group(short_help="Plan and apply settings that the simulation favours.")
@@ -34,7 +34,7 @@ Examples:
 @queue_option
 @click.option("--measure", help="A measure of `watchme simulate`; by default the one that helps most.")
 @simulation_options(2)
-@planning_options("settings")
+@planning_options("settings", "case")
 def plan_command(case: Path, queue: str | None, **options: Any) -> int:
     """Simulate the measures of `watchme simulate`, and plan the one that helps most.
 
@@ -48,18 +48,14 @@ def plan_command(case: Path, queue: str | None, **options: Any) -> int:
     another system.
     """
     from watchme_analysis.case.opening import open_case
-    from watchme_analysis.remedies.allowed_calls import calls_of
     from watchme_analysis.remedies.queue_settings import plan_settings
     from watchme_analysis.services.what_if import what_if_of_case
     from watchme_analysis.simulation.scenarios import compare
 
     output = output_of(options)
-    if options["print_policy"]:
-        return print_policy(calls_of("settings"))
-    require_parameters("case")
     _, model = what_if_of_case(open_case(case), queue)
     wanted = [each for each in model.scenarios if each.load == model.scenarios[0].load]
     found = compare(wanted, *(options[name] for name in ("replications", "seed", "processes")))
-    agreements = [each for _, each in model.agreements(found[0])]
+    agreements = model.agreements(found[0])
     plan = plan_settings(session_of(options), model.pipeline.queue, found, agreements, options["measure"])
     return finish_plan(plan, output, options)

@@ -35,7 +35,7 @@ from watchme_analysis.remedies.alarm_definitions import (
     updated,
     wanted_alarms,
 )
-from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
+from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, change
 from watchme_analysis.text.message import Choice, Code, Count, Message, Names, Number, Resource, message
 from watchme_analysis.text.render import error_message
 
@@ -244,33 +244,28 @@ def _covering(definition: Definition, alarms: Iterable[Mapping[str, Any]]) -> Ma
 def _alarm_step(
     definition: Definition, current: Mapping[str, Any] | None, parameters: Mapping[str, Any]
 ) -> Step:
-    operation = "put_composite_alarm" if definition.is_composite else "put_metric_alarm"
-    undo = (
-        Call("cloudwatch", "delete_alarms", {"AlarmNames": [definition.name]})
-        if current is None
-        else Call("cloudwatch", operation, parameters_of(current))
-    )
-    return Step(
-        name=definition.name,
-        resource=definition.resource,
-        why=message(
-            "alarm-step",
-            what=Choice("create" if current is None else "update"),
-            rule=Code(definition.spec.in_words),
-            resource=Resource(definition.resource),
-        ),
-        call=Call("cloudwatch", operation, dict(parameters)),
-        before=(_alarm_is(definition, current),),
-        until=(_alarm_is(definition, parameters, _VISIBLE_WITHIN_S),),
-        undo=(undo,),
-        undo_until=(_alarm_is(definition, current, _VISIBLE_WITHIN_S),),
-    )
+    kind = "composite" if definition.is_composite else "metric"
+    of_kind = f"{kind.capitalize()}Alarms"
+    name = definition.name
+    reading = Call("cloudwatch", "describe_alarms", {"AlarmNames": [name], "AlarmTypes": _TYPES})
 
+    def shows(state: Mapping[str, Any] | None) -> Condition:
+        return Condition(
+            reading, f"{of_kind}[0] && {of_kind}[0].{DEFINED}", defined(state), _VISIBLE_WITHIN_S
+        )
 
-def _alarm_is(definition: Definition, state: Mapping[str, Any] | None, within_s: float = 0.0) -> Condition:
-    kind = "CompositeAlarms" if definition.is_composite else "MetricAlarms"
-    call = Call("cloudwatch", "describe_alarms", {"AlarmNames": [definition.name], "AlarmTypes": _TYPES})
-    return Condition(call, f"{kind}[0] && {kind}[0].{DEFINED}", defined(state), within_s)
+    def put(state: Mapping[str, Any] | None) -> Call:
+        if state is None:
+            return Call("cloudwatch", "delete_alarms", {"AlarmNames": [name]})
+        return Call("cloudwatch", f"put_{kind}_alarm", parameters_of(state))
+
+    why = message(
+        "alarm-step",
+        what=Choice("create" if current is None else "update"),
+        rule=Code(definition.spec.in_words),
+        resource=Resource(definition.resource),
+    )
+    return change(name, definition.resource, why, (current, parameters), shows, put)
 
 
 def _topic_steps(topic: Topic) -> list[Step]:

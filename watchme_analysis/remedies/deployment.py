@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from watchme_analysis.limits import MIB
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.remedies.apply import plain
 from watchme_analysis.remedies.package_check import Function, PackageCheck, check_package
-from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step
+from watchme_analysis.remedies.plan import CONTENT, REFERENCE, Call, Condition, Plan, Step, change
 from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.message import (
     Bytes,
@@ -116,26 +116,20 @@ def plan_deployment(
     old_hash = configuration["CodeSha256"]
     new_file = _save_package(plan_path, "package", new)
     old_file = _save_package(plan_path, "rollback", _current_code(name, old_hash, aws))
+    old_code, new_code = (old_hash, old_file), (_code_hash(new), new_file)
     configured = Call("lambda", "get_function_configuration", {"FunctionName": name})
-    describing = "[LastUpdateStatus, CodeSha256]"
-    relies_on = [Condition(configured, describing, ["Successful", old_hash])]
+
+    def has(code: tuple[str, Any]) -> Condition:
+        return Condition(configured, "[LastUpdateStatus, CodeSha256]", ["Successful", code[0]], _UPDATE_S)
+
+    def update(code: tuple[str, Any]) -> Call:
+        return Call("lambda", "update_function_code", {"FunctionName": name, "ZipFile": code[1]})
+
+    relies_on = [replace(has(old_code), within_s=0.0)]
+    why = message("deploy-why-update", function=Resource(name), size=Bytes(len(new)))
     steps = [
-        Step(
-            name="keep",
-            resource=name,
-            why=message("deploy-why-keep", function=Resource(name)),
-            call=Call("lambda", "publish_version", {"FunctionName": name, "CodeSha256": old_hash}),
-            keep={"version": "Version"},
-        ),
-        Step(
-            name="update",
-            resource=name,
-            why=message("deploy-why-update", function=Resource(name), size=Bytes(len(new))),
-            call=Call("lambda", "update_function_code", {"FunctionName": name, "ZipFile": new_file}),
-            until=(Condition(configured, describing, ["Successful", _code_hash(new)], _UPDATE_S),),
-            undo=(Call("lambda", "update_function_code", {"FunctionName": name, "ZipFile": old_file}),),
-            undo_until=(Condition(configured, describing, ["Successful", old_hash], _UPDATE_S),),
-        ),
+        _publication("keep", name, message("deploy-why-keep", function=Resource(name)), old_hash),
+        change("update", name, why, (old_code, new_code), has, update),
     ]
     qualifier: Any = "$LATEST"
     weights: dict[str, float] | None = None
@@ -146,15 +140,8 @@ def plan_deployment(
         routing = f"[FunctionVersion, {_WEIGHTS}]"
         relies_on.append(Condition(_alias_version(name, options.alias), routing, [old_version, weights]))
         qualifier = {REFERENCE: "publish.version"}
-        steps.append(
-            Step(
-                name="publish",
-                resource=name,
-                why=message("deploy-why-publish", alias=Resource(options.alias)),
-                call=Call("lambda", "publish_version", {"FunctionName": name, "CodeSha256": _code_hash(new)}),
-                keep={"version": "Version"},
-            )
-        )
+        why = message("deploy-why-publish", alias=Resource(options.alias))
+        steps.append(_publication("publish", name, why, new_code[0]))
     steps += [_invocation(number, event, name, qualifier) for number, event in enumerate(options.events, 1)]
     if options.alias is not None:
         steps.append(_switch(name, options.alias, qualifier, old_version))
@@ -216,20 +203,20 @@ def _invocation(number: int, event: tuple[str, Any], name: str, qualifier: Any) 
     )
 
 
+def _publication(step: str, function: str, why: Message, code_hash: str) -> Step:
+    call = Call("lambda", "publish_version", {"FunctionName": function, "CodeSha256": code_hash})
+    return Step(step, function, why, call, keep={"version": "Version"})
+
+
 def _switch(name: str, alias: str, version: Any, old_version: str) -> Step:
+    def shows(each: Any) -> Condition:
+        return Condition(_alias_version(name, alias), "FunctionVersion", each, _UPDATE_S)
+
     def to(each: Any) -> Call:
         return Call("lambda", "update_alias", {"FunctionName": name, "Name": alias, "FunctionVersion": each})
 
-    current = _alias_version(name, alias)
-    return Step(
-        name="switch",
-        resource=f"{name}:{alias}",
-        why=message("deploy-why-switch", alias=Resource(alias), version=Resource(old_version)),
-        call=to(version),
-        until=(Condition(current, "FunctionVersion", version, _UPDATE_S),),
-        undo=(to(old_version),),
-        undo_until=(Condition(current, "FunctionVersion", old_version, _UPDATE_S),),
-    )
+    why = message("deploy-why-switch", alias=Resource(alias), version=Resource(old_version))
+    return change("switch", f"{name}:{alias}", why, (old_version, version), shows, to)
 
 
 def _watch(

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Literal
 
 from watchme_analysis.queues.work_done import work_done
 from watchme_analysis.remedies.fifo_migration import MOST_IN_BATCH
-from watchme_analysis.remedies.queue_settings import compared_figures, doubts, lowered, raised
+from watchme_analysis.remedies.queue_settings import compared_figures, lowered, raised
+from watchme_analysis.simulation.advice import doubts
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.queue import NOISY_IN_FLIGHT, NOISY_SHARE
 from watchme_analysis.simulation.scenarios import Comparison, Load, Scenario
@@ -101,7 +102,7 @@ def kinds_of(settings: Settings, load: Load) -> tuple[Scenario, Scenario, Scenar
 
 
 def advice_of(
-    queue: str, found: Sequence[Comparison], groups: Groups, agreements: Sequence[Agreement] = ()
+    queue: str, found: Sequence[Comparison], groups: Groups, agreements: Sequence[tuple[str, Agreement]] = ()
 ) -> Advice:
     """Return the advice for a queue from the simulations of :func:`kinds_of`.
 

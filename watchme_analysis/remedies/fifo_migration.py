@@ -35,7 +35,7 @@ from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import ACCESS_POLICY, SOURCE_DLQ, SOURCE_QUEUE
 from watchme_analysis.remedies.live_queue import DrainedQueue, Queue
-from watchme_analysis.remedies.plan import NOW, READING, Call, Condition, Plan, Step
+from watchme_analysis.remedies.plan import NOW, READING, Call, Condition, Plan, Step, change
 from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Resource, message
 from watchme_analysis.text.render import error_message
 
@@ -374,24 +374,15 @@ def _switching(switch: Switch) -> Step:
         select = f'[Environment.Variables."{variable}", LastUpdateStatus]'
         return Condition(read, select, [value, "Successful"], _STATE_WITHIN_S)
 
-    def change(value: str) -> Call:
+    def setting(value: str) -> Call:
         # The call replaces all variables, and the others may be secrets.
         variables = {READING: read.to_dict(), "select": "Environment.Variables", "with": {variable: value}}
         parameters = {"FunctionName": function, "Environment": {"Variables": variables}}
         return Call("lambda", "update_function_configuration", parameters)
 
-    return Step(
-        f"switch {function}",
-        function,
-        message(
-            "fifo-why-switch", function=Resource(function), variable=Code(variable), value=Code(switch.new)
-        ),
-        change(switch.new),
-        before=(shows(switch.old),),
-        until=(shows(switch.new),),
-        undo=(change(switch.old),),
-        undo_until=(shows(switch.old),),
-    )
+    new = Code(switch.new)
+    why = message("fifo-why-switch", function=Resource(function), variable=Code(variable), value=new)
+    return change(f"switch {function}", function, why, (switch.old, switch.new), shows, setting)
 
 
 def _measured(queue: str, metrics: Sequence[tuple[str, str]], window_s: float) -> Call:

@@ -364,54 +364,45 @@ class Guard:
         What fails is noted in the folder, and never prevents the restart.
         """
         end = time.monotonic() + self.settings.evidence_s
-        notes, saved = [], 0
-        problem: Exception | None = None
+        problems: dict[str, Exception] = {}
         if self.outside_url is not None:
             self._check("outside", self.outside_url)
-
-        def checks() -> str:
-            return (self.folder / _CHECKS).read_text(encoding="utf-8", errors="replace")
-
-        outputs: list[tuple[str, Callable[[], str]]] = [("probes.csv", checks)]
-        for name, command in [*self.commands.items(), *self._thread_commands(end)]:
-            outputs.append((name, partial(self._output, command, end)))
-        for name, output in outputs:
+        outputs: dict[str, Callable[[], bytes]] = {"probes.csv": (self.folder / _CHECKS).read_bytes}
+        for name, command in {**self.commands, **self._thread_commands(end)}.items():
+            outputs[name] = partial(self._output, command, end)
+        for name, output in outputs.items():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_text(output(), encoding="utf-8", errors="replace")
-                saved += 1
+                (folder / name).write_bytes(output())
             except (ServiceError, OSError) as error:
-                problem = error
-                notes.append(f"{name}: {error}\n")
+                problems[name] = error
+        is_saved = len(problems) < len(outputs)
+        notes = "".join(f"{name}: {error}\n" for name, error in problems.items())
         try:
             if notes:
-                (folder / "not-saved.txt").write_text("".join(notes), encoding="utf-8")
+                (folder / "not-saved.txt").write_text(notes, encoding="utf-8")
         except OSError as error:
-            problem = error
-        return None if saved else problem
+            problems["not-saved.txt"] = error
+        return None if is_saved else next(reversed(problems.values()))
 
-    def _output(self, command: str, end: float) -> str:
+    def _output(self, command: str, end: float) -> bytes:
         left_s = end - time.monotonic()
         if left_s <= 0:
             raise ServiceError(error_message("error-guard-evidence-late"))
-        return self.host.run(command, left_s)
+        return self.host.run(command, left_s).encode(errors="replace")
 
-    def _thread_commands(self, end: float) -> list[tuple[str, str]]:
+    def _thread_commands(self, end: float) -> dict[str, str]:
         """Return the commands for the threads of the processes that listen on the port."""
-        listening = self.commands.get("listening.txt")
-        if listening is None:
-            return []
         try:
-            found = self.host.run(listening, max(0.1, end - time.monotonic()))
-        except ServiceError:
-            return []
-        commands = []
+            found = self._output(self.commands["listening.txt"], end).decode()
+        except (KeyError, ServiceError):
+            return {}
+        commands = {}
         for pid in sorted(set(re.findall(r"pid=(\d+)", found))):
-            commands.append(
-                (f"process-{pid}.txt", f"cat /proc/{pid}/status /proc/{pid}/limits /proc/{pid}/wchan")
-            )
+            paths = " ".join(f"/proc/{pid}/{name}" for name in ("status", "limits", "wchan"))
+            commands[f"process-{pid}.txt"] = f"cat {paths}"
             # py-spy reads the stacks of a Python process from outside, even if its event loop is blocked.
-            commands.append((f"threads-{pid}.txt", f"py-spy dump --pid {pid}"))
+            commands[f"threads-{pid}.txt"] = f"py-spy dump --pid {pid}"
         return commands
 
 

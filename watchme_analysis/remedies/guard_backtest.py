@@ -17,11 +17,12 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.evidence.probes import is_success
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.remedies.guard import GuardSettings, decide
+from watchme_analysis.simulation.advice import estimate_of_figure
 from watchme_analysis.simulation.fit import recorded
 from watchme_analysis.simulation.model import model_of
 from watchme_analysis.simulation.restarts import restart_scenarios
 from watchme_analysis.simulation.scenarios import compare
-from watchme_analysis.text.message import Count, Duration, Message, Names, Number, Resource, message
+from watchme_analysis.text.message import Count, Duration, Message, Names, Resource, message
 from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
@@ -78,17 +79,9 @@ class RestartEffect:
 
 def _figures(row: Comparison) -> Message:
     """Return the figures of simulated runs, each mean with half the width of its 95 % interval."""
-    dead, lost, age, behind = (row.estimate(name) for name in _FIGURES)
     return message(
         "guard-effect-figures",
-        dead=Number(dead.mean or 0.0),
-        dead_half=Number(dead.half_width or 0.0, 2),
-        lost=Number(lost.mean or 0.0),
-        lost_half=Number(lost.half_width or 0.0, 2),
-        age=Duration(age.mean or 0.0),
-        age_half=Duration(age.half_width or 0.0),
-        behind=Duration(behind.mean or 0.0),
-        behind_half=Duration(behind.half_width or 0.0),
+        **{name.removesuffix("_s"): estimate_of_figure(name, row.estimate(name)) for name in _FIGURES},
     )
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
@@ -239,6 +239,32 @@ class Step(Stored):
     def conditions(self) -> tuple[Condition, ...]:
         """Return the conditions of the step and of its undo."""
         return (*self.before, *self.until, *self.undo_before, *self.undo_until)
+
+
+def change(
+    name: str,
+    resource: str,
+    why: Message,
+    values: tuple[Any, Any],
+    shows: Callable[[Any], Condition],
+    call: Callable[[Any], Call],
+) -> Step:
+    """Return the step that changes a value of the system, and whose undo changes it back.
+
+    ``values`` are the old and the new one. ``shows`` returns the condition that a reading shows a value in
+    time, ``call`` the call that sets it.
+    """
+    old, new = values
+    return Step(
+        name,
+        resource,
+        why,
+        call(new),
+        before=(replace(shows(old), within_s=0.0),),
+        until=(shows(new),),
+        undo=(call(old),),
+        undo_until=(shows(old),),
+    )
 
 
 class StoredPlan(Stored):

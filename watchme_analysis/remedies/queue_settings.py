@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.live_queue import DrainedQueue, read_drained_queue
-from watchme_analysis.remedies.plan import Call, Condition, Plan, Step
-from watchme_analysis.simulation.advice import HELPS
+from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, change
+from watchme_analysis.simulation.advice import HELPS, doubts, estimate_of_figure, moved
 from watchme_analysis.simulation.calibration import Agreement
 from watchme_analysis.simulation.scenarios import Comparison
 from watchme_analysis.simulation.settings import Settings
@@ -26,7 +26,6 @@ from watchme_analysis.text.message import (
     Choice,
     Count,
     Duration,
-    Message,
     Number,
     Phrases,
     Resource,
@@ -114,20 +113,6 @@ def raised(base: Comparison, row: Comparison, figures: Mapping[str, float] = FIG
     return tuple(name for name, least in figures.items() if moved(base, row, name, least) > 0)
 
 
-def moved(base: Comparison, row: Comparison, name: str, least: float) -> int:
-    """Return -1, 0 or 1: a figure is lower, about the same or higher, beyond both intervals.
-
-    ``least`` is the smallest relevant difference.
-    """
-    now, then = base.estimate(name), row.estimate(name)
-    if now.mean is None or then.mean is None:
-        return 0
-    difference = then.mean - now.mean
-    if abs(difference) < least or abs(difference) <= (now.half_width or 0) + (then.half_width or 0):
-        return 0
-    return 1 if difference > 0 else -1
-
-
 def helpful(found: Sequence[Comparison]) -> tuple[Comparison, ...]:
     """Return the measures that settings alone bring about, and that lower a figure; the best first.
 
@@ -157,7 +142,7 @@ def plan_settings(
     aws: Aws,
     queue: str,
     found: Sequence[Comparison],
-    agreements: Sequence[Agreement] = (),
+    agreements: Sequence[tuple[str, Agreement]] = (),
     measure: str | None = None,
 ) -> Plan:
     """Return the plan of the measure that helps most, or of a named one that helps.
@@ -186,7 +171,7 @@ def settings_plan(
     base: Comparison,
     chosen: Comparison,
     live: DrainedQueue,
-    agreements: Sequence[Agreement] = (),
+    agreements: Sequence[tuple[str, Agreement]] = (),
 ) -> Plan:
     """Return the plan that brings about a measure.
 
@@ -239,46 +224,24 @@ def settings_plan(
     )
 
 
-def doubts(agreements: Sequence[Agreement]) -> tuple[Message, ...]:
-    """Return the figures in which a simulation as configured differs from the record."""
-    return tuple(
-        message(
-            "settings-doubt",
-            figure=Choice(each.figure),
-            recorded=Number(each.recorded),
-            simulated=Number(each.simulated),
-        )
-        for each in agreements
-        if not each.is_near
-    )
-
-
 def _is_set(value: float | None) -> Choice:
     return Choice("nothing" if value is None else "value")
 
 
 def compared_figures(base: Comparison, row: Comparison, names: Iterable[str]) -> Iterator[dict[str, Value]]:
-    """Yield the values of sentences that compare figures of two simulations, seconds or numbers.
+    """Yield the values of sentences that compare figures of two simulations.
 
-    Each has the mean of the figure with the half width of its interval, now and then. Figures that are zero
-    in both are left out.
+    Figures that are zero in both are left out.
     """
     for name in names:
         now, then = base.estimate(name), row.estimate(name)
-        if now.mean is None or then.mean is None or not (now.mean or then.mean):
-            continue
-        unit: type[Duration | Number] = Duration if name.endswith("_s") else Number
-        yield {
-            "figure": Choice(name),
-            "now": unit(now.mean),
-            "now_half": unit(now.half_width or 0.0),
-            "then": unit(then.mean),
-            "then_half": unit(then.half_width or 0.0),
-        }
+        if now.mean is not None and then.mean is not None and (now.mean or then.mean):
+            estimates = {"now": estimate_of_figure(name, now), "then": estimate_of_figure(name, then)}
+            yield {"figure": Choice(name), **estimates}
 
 
 @dataclass(frozen=True)
-class _Change:
+class _Way:
     """How a setting is read and changed: the state that a reading shows for a value, and the call for it."""
 
     step: str
@@ -289,7 +252,7 @@ class _Change:
     call: Callable[[int | None], Call]
 
 
-def _changes(live: DrainedQueue) -> dict[str, _Change]:
+def _ways(live: DrainedQueue) -> dict[str, _Way]:
     queue, function = {"QueueUrl": live.queue.url}, {"FunctionName": live.function}
     mapping = {"UUID": str(live.mapping["UUID"])}
 
@@ -319,22 +282,22 @@ def _changes(live: DrainedQueue) -> dict[str, _Change]:
 
     name = live.queue.name
     return {
-        "visibility_timeout_s": _Change(
+        "visibility_timeout_s": _Way(
             "visibility timeout", name, attribute("VisibilityTimeout"), "Attributes.VisibilityTimeout", str,
             visibility,
         ),
-        "function_timeout_s": _Change(
+        "function_timeout_s": _Way(
             "function timeout", live.function, Call("lambda", "get_function_configuration", function),
             "[Timeout, LastUpdateStatus]", lambda value: [value, "Successful"], timeout,
         ),
-        "max_receive_count": _Change(
+        "max_receive_count": _Way(
             "receives before the DLQ", name, attribute("RedrivePolicy"), "", lambda _: True, receives
         ),
-        "max_concurrency": _Change(
+        "max_concurrency": _Way(
             "maximum concurrency", name, Call("lambda", "get_event_source_mapping", mapping),
             "[ScalingConfig.MaximumConcurrency, State]", lambda value: [value, "Enabled"], most,
         ),
-        "reserved_concurrency": _Change(
+        "reserved_concurrency": _Way(
             "reserved concurrency", live.function, Call("lambda", "get_function_concurrency", function),
             "ReservedConcurrentExecutions", lambda value: value, reserved,
         ),
@@ -342,18 +305,8 @@ def _changes(live: DrainedQueue) -> dict[str, _Change]:
 
 
 def _step(name: str, value: float | None, live: DrainedQueue) -> Step:
-    old, change = live_values(live)[name], _changes(live)[name]
+    old, way = live_values(live)[name], _ways(live)[name]
     unit: type[Duration | Number] = Duration if name.endswith("_s") else Number
-    old_whole, new_whole = (None if each is None else round(each) for each in (old, value))
-
-    def shows(whole: int | None) -> Condition:
-        # SQS may return a redrive policy with other spaces and order than it was given.
-        select = change.select or _states_receives(whole)
-        return Condition(change.read, select, change.state(whole), _APPLIED_WITHIN_S)
-
-    before = replace(shows(old_whole), within_s=0.0)
-    if name == "max_receive_count":
-        before = Condition(change.read, "Attributes.RedrivePolicy", live.queue.attributes["RedrivePolicy"])
     why = message(
         "settings-step",
         setting=Choice(name),
@@ -361,12 +314,19 @@ def _step(name: str, value: float | None, live: DrainedQueue) -> Step:
         gets=_is_set(value),
         old=unit(old or 0.0),
         new=unit(value or 0.0),
-        resource=Resource(change.resource),
+        resource=Resource(way.resource),
     )
-    return Step(
-        change.step, change.resource, why, change.call(new_whole), (before,), until=(shows(new_whole),),
-        undo=(change.call(old_whole),), undo_until=(shows(old_whole),),
-    )  # fmt: skip
+
+    def shows(whole: int | None) -> Condition:
+        # SQS may return a redrive policy with other spaces and order than it was given.
+        return Condition(way.read, way.select or _states_receives(whole), way.state(whole), _APPLIED_WITHIN_S)
+
+    values = tuple(None if each is None else round(each) for each in (old, value))
+    step = change(way.step, way.resource, why, (values[0], values[1]), shows, way.call)
+    if name == "max_receive_count":
+        exactly = Condition(way.read, "Attributes.RedrivePolicy", live.queue.attributes["RedrivePolicy"])
+        return replace(step, before=(exactly,))
+    return step
 
 
 def _states_receives(count: int | None) -> str:

@@ -44,27 +44,35 @@ def advice(found: Sequence[Comparison]) -> tuple[Text, ...]:
         now = base.estimate(name)
         if now.mean is None:
             continue
-        moved = []
-        for row in others:
-            then = row.estimate(name)
-            if then.mean is None or abs(then.mean - now.mean) < least:
-                continue
-            apart = abs(then.mean - now.mean) - (then.half_width or 0.0) - (now.half_width or 0.0)
-            if apart > 0:
-                moved.append((then.mean - now.mean, row.scenario.name, _with_value(row, name)))
-        moved.sort(key=lambda each: each[:2])
-        better = [phrase for change, _, phrase in moved if change < 0][:_NAMED]
-        worse = [phrase for change, _, phrase in reversed(moved) if change > 0][:_NAMED]
+        changes = [
+            (moved(base, row, name, least), row.scenario.name, _with_value(row, name)) for row in others
+        ]
+        changes = sorted((each for each in changes if each[0]), key=lambda each: each[:2])
+        better = [phrase for change, _, phrase in changes if change < 0][:_NAMED]
+        worse = [phrase for change, _, phrase in reversed(changes) if change > 0][:_NAMED]
         figure = Choice(name)
         said.append(
             sentences(
                 message("measures-now", figure=figure, now=estimate_of_figure(name, now)),
                 message("measures-lower", figure=figure, measures=Phrases(tuple(better))) if better else None,
                 message("measures-higher", figure=figure, measures=Phrases(tuple(worse))) if worse else None,
-                None if moved else message("measures-unmoved"),
+                None if changes else message("measures-unmoved"),
             )
         )
     return tuple(said)
+
+
+def moved(base: Comparison, row: Comparison, name: str, least: float) -> float:
+    """Return by how much a measure changes the mean of a figure, beyond the intervals of both; else 0.
+
+    ``least`` is the smallest relevant difference.
+    """
+    now, then = base.estimate(name), row.estimate(name)
+    if now.mean is None or then.mean is None:
+        return 0.0
+    change = then.mean - now.mean
+    is_clear = abs(change) > (now.half_width or 0.0) + (then.half_width or 0.0)
+    return change if is_clear and abs(change) >= least else 0.0
 
 
 def estimate_of_figure(name: str, found: Estimate) -> Message:

@@ -116,7 +116,7 @@ fifo-advice-figure = { $kind ->
     [others_wait_s] mean wait of messages outside the largest group
     [duplicates] duplicates
    *[peak_age_s] age of the oldest message
-  } { $then } ± { $then_half } instead of { $now } ± { $now_half }.
+  } { $then } instead of { $now }.
 fifo-advice-unreached = A fair queue calls a group noisy from { $needed } messages in flight and { $share } of all. { $most } concurrent invocations of { $batch ->
     [one] one message
    *[other] { $batch } messages

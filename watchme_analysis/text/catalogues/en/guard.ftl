@@ -32,7 +32,7 @@ guard-backtest-no-queue = The case has no metrics of a queue for this time, so i
 guard-effect-unchanged = In { $runs } simulated runs of { $queue } without a restart: { $figures }
 guard-effect-cured = With these restarts, if they cure what the checks showed: { $figures }
 guard-effect-uncured = With these restarts, if they do not: { $figures }
-guard-effect-figures = { $dead } ± { $dead_half } messages in the DLQ, { $lost } ± { $lost_half } messages whose work is lost, the oldest message { $age } ± { $age_half } old, delayed for { $behind } ± { $behind_half }.
+guard-effect-figures = { $dead_lettered } messages in the DLQ, { $lost } messages whose work is lost, the oldest message { $peak_age } old, delayed for { $behind }.
 guard-effect-differs = Read this with care: { $count ->
     [one] one figure
    *[other] { $count } figures

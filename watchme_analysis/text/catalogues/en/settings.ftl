@@ -7,13 +7,8 @@ settings-figure = { $figure ->
     [dead_lettered] messages in the DLQ
     [duplicates] duplicates
    *[peak_age_s] age of the oldest message
-  }: { $then } ± { $then_half } instead of { $now } ± { $now_half }
+  }: { $then } instead of { $now }
 settings-cost = The change itself costs nothing. Invocations are billed by their duration as before.
-settings-doubt = The simulation does not reproduce { $figure ->
-    [peak_visible] the peak backlog
-    [dead_lettered] the number of messages in the DLQ
-   *[peak_age_s] the age of the oldest message
-  } well: { $recorded } on record, { $simulated } in the simulation.
 settings-step = { $setting ->
     [visibility_timeout_s] visibility timeout
     [max_receive_count] receives before the DLQ

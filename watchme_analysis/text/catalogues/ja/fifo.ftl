@@ -95,7 +95,7 @@ fifo-advice-figure = { $kind ->
     [others_wait_s] 最大のグループ以外のメッセージの平均待ち時間
     [duplicates] 重複
    *[peak_age_s] 最も古いメッセージの経過時間
-  }が { $now } ± { $now_half } から { $then } ± { $then_half } に変化
+  }が { $now } から { $then } に変化
 fifo-advice-unreached = 公平キューは、処理中のメッセージが { $needed } 件以上かつ全体の { $share } を超えるグループを「ノイズの多い」グループとみなします。同時実行数 { $most }、バッチ { $batch } 件では処理中は最大 { $in_flight } 件のため、この条件には達しません。残るのは直近の処理時間の { $share } を超えるという条件ですが、その期間は公表されていません(シミュレーションでは 5 分)。
 fifo-advice-criterion = 公平キューは、処理中のメッセージが { $needed } 件以上かつ全体の { $share } を超えるグループを「ノイズの多い」グループとみなします。シミュレーションでは全グループ合計で最大 { $peak } 件(バッチ { $batch } 件)が処理中となり、この条件に{ $is_reached ->
     [yes] 達することがあります

@@ -22,5 +22,5 @@ guard-backtest-no-queue = この時間帯のキューのメトリクスがケー
 guard-effect-unchanged = { $queue } の { $runs } 回のシミュレーションで、再起動しない場合: { $figures }
 guard-effect-cured = 再起動により、チェックが示した障害が解消する場合: { $figures }
 guard-effect-uncured = 再起動しても解消しない場合: { $figures }
-guard-effect-figures = DLQ のメッセージ { $dead } ± { $dead_half } 件、処理が失われたメッセージ { $lost } ± { $lost_half } 件、最も古いメッセージの経過時間 { $age } ± { $age_half }、遅延の続く時間 { $behind } ± { $behind_half }。
+guard-effect-figures = DLQ のメッセージ { $dead_lettered } 件、処理が失われたメッセージ { $lost } 件、最も古いメッセージの経過時間 { $peak_age }、遅延の続く時間 { $behind }。
 guard-effect-differs = 注意: 再起動しない場合のシミュレーションで、{ $count } 個の値が記録と 2 割以上異なります。

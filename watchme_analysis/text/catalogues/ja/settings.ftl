@@ -7,13 +7,8 @@ settings-figure = { $figure ->
     [dead_lettered] デッドレターキューのメッセージ
     [duplicates] 重複
    *[peak_age_s] 最も古いメッセージの経過時間
-  }: { $now } ± { $now_half } から { $then } ± { $then_half } に変化
+  }: { $now } から { $then } に変化
 settings-cost = 変更自体に費用はかかりません。呼び出しはこれまでどおり実行時間で課金されます。
-settings-doubt = シミュレーションは{ $figure ->
-    [peak_visible] 最大滞留数
-    [dead_lettered] デッドレターキューのメッセージ数
-   *[peak_age_s] 最も古いメッセージの経過時間
-  }を十分に再現していません: 記録 { $recorded }、シミュレーション { $simulated }
 settings-step = { $resource } の{ $setting ->
     [visibility_timeout_s] 可視性タイムアウト
     [max_receive_count] デッドレターキューまでの受信回数
