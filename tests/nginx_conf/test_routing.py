@@ -6,14 +6,12 @@ import pytest
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import read_nginx_config
 from watchme_analysis.nginx_conf.routing import (
-    effective_locations,
     normal_path,
     places_of,
     route,
     route_among,
     upstream_addresses,
 )
-from watchme_analysis.schema import empty
 
 CONF = """
 events {}
@@ -120,11 +118,6 @@ def test_the_host_chooses_the_server(directives):
     assert route(directives, "/nowhere", layer="edge") is None
 
 
-def test_no_directives_are_no_locations():
-    assert effective_locations(empty("config_directives")).empty
-    assert route(empty("config_directives"), "/health") is None
-
-
 def test_normal_paths():
     assert [normal_path(path) for path in ("/a//b", "/a/./b/../c", "/%61?x", "/a/")] == [
         "/a/b",
@@ -138,8 +131,7 @@ def routed(cases):
     """Return the row that serves each path of a server with some statements, all in one configuration."""
     servers = [f"server {{ server_name s{at}.test; {text} }}" for at, (text, _) in enumerate(cases)]
     with tempfile.TemporaryDirectory() as folder:
-        frame = effective_locations(parsed(Path(folder), f"http {{ {' '.join(servers)} }}"))
-    rows = places_of(frame)
+        rows = places_of(parsed(Path(folder), f"http {{ {' '.join(servers)} }}"))
     return [route_among(rows, path, f"s{at}.test") for at, (_, path) in enumerate(cases)]
 
 

@@ -8,7 +8,7 @@ from worlds.nginx import NGINX, free_port, running, temp_paths
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import read_nginx_config
-from watchme_analysis.nginx_conf.routing import effective_locations, route
+from watchme_analysis.nginx_conf.routing import places_of, route_among
 
 # A server (IN is a header that names the place), and by path: the place, and the status that answers there or
 # the path that is requested from the upstream.
@@ -145,13 +145,13 @@ def configuration(folder, port, upstream):
 def locations(tmp_path_factory):
     folder = tmp_path_factory.mktemp("conf")
     (folder / "nginx.conf").write_text(configuration(folder, 8080, "127.0.0.1:8081"))
-    return effective_locations(read_nginx_config(RawFile(folder, "nginx.conf"))[0])
+    return places_of(read_nginx_config(RawFile(folder, "nginx.conf"))[0])
 
 
 @pytest.mark.parametrize(("at", "path"), CASES)
 def test_a_request_ends_up_where_the_configuration_sends_it(locations, at, path):
     place, outcome = SERVERS[at][1][path]
-    found = route(locations, path, f"s{at}.example.com")
+    found = route_among(locations, path, f"s{at}.example.com")
     named = found["directives"].get("add_header", [[None, None]])[0][1]
     assert (named, found["return_status"] or found["upstream_path"]) == (place, outcome)
 
@@ -184,8 +184,8 @@ def test_a_real_nginx_sends_it_there(real_nginx, at, path):
 def test_slashes_are_kept_where_the_server_says_so(tmp_path):
     body = "location //x { return 201; } location / { return 202; }"
     (tmp_path / "nginx.conf").write_text(f"server {{ merge_slashes off; {body} }}\n")
-    frame = effective_locations(read_nginx_config(RawFile(tmp_path, "nginx.conf"))[0])
-    assert [route(frame, path)["return_status"] for path in ("//x", "/x")] == [201, 202]
+    places = places_of(read_nginx_config(RawFile(tmp_path, "nginx.conf"))[0])
+    assert [route_among(places, path)["return_status"] for path in ("//x", "/x")] == [201, 202]
 
 
 def test_the_port_and_the_longest_name_choose_the_server(tmp_path):
@@ -198,10 +198,10 @@ def test_the_port_and_the_longest_name_choose_the_server(tmp_path):
     }
     text = "".join(f"server {{ add_header X-Place {name}; {body} }}\n" for name, body in names.items())
     (tmp_path / "nginx.conf").write_text(f"events {{}}\nhttp {{\n{text}}}\n")
-    frame = effective_locations(read_nginx_config(RawFile(tmp_path, "nginx.conf"))[0])
+    places = places_of(read_nginx_config(RawFile(tmp_path, "nginx.conf"))[0])
 
     def chosen(host):
-        return route(frame, "/health", host)["directives"]["add_header"][0][1]
+        return route_among(places, "/health", host)["directives"]["add_header"][0][1]
 
     assert chosen("a.example.com") == "second"
     assert chosen("a.example.com:80") == "first"

@@ -11,24 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import dimension_map, dimension_resource
 from watchme_analysis.aws_shapes.responses import (
-    FieldTable,
     ResponseProblems,
-    boolean,
     child,
     documents,
     fields,
     has_next_page,
-    integer,
     json_text,
     json_value,
-    number,
     objects_by_key,
     objects_under,
     rows_from,
     table_result,
-    unchanged,
     untimed_notes,
-    utc_time,
     without_repeated,
 )
 from watchme_analysis.files.evidence_file import RawFile
@@ -38,28 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.retrieval import Retrieval
-
-_ALARM_FIELDS: FieldTable = {
-    "alarm": ("AlarmName", unchanged),
-    "namespace": ("Namespace", unchanged),
-    "metric": ("MetricName", unchanged),
-    "period_s": ("Period", integer),
-    "threshold": ("Threshold", number),
-    "comparison": ("ComparisonOperator", unchanged),
-    "evaluation_periods": ("EvaluationPeriods", integer),
-    "datapoints_to_alarm": ("DatapointsToAlarm", integer),
-    "treat_missing_data": ("TreatMissingData", unchanged),
-    "state": ("StateValue", unchanged),
-    "state_updated_at": ("StateUpdatedTimestamp", utc_time),
-    "actions_enabled": ("ActionsEnabled", boolean),
-    "alarm_actions": ("AlarmActions", json_text),
-}
-_HISTORY_FIELDS: FieldTable = {
-    "alarm": ("AlarmName", unchanged),
-    "time": ("Timestamp", utc_time),
-    "kind": ("HistoryItemType", unchanged),
-    "summary": ("HistorySummary", unchanged),
-}
 
 
 def read_alarms(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -83,7 +55,7 @@ def alarm_row(file: str, alarm: dict[str, Any], kind: str) -> dict[str, Any]:
     return {
         "file": file,
         "kind": kind,
-        **fields(alarm, _ALARM_FIELDS),
+        **fields(alarm, "DescribeAlarms"),
         "dimensions": json_text(dimensions) if "Dimensions" in alarm else None,
         "resource": dimension_resource(dimensions) or _resource_of_metric_math(alarm),
         "stat": alarm.get("Statistic") or alarm.get("ExtendedStatistic"),
@@ -121,7 +93,7 @@ def history_row(file: str, item: dict[str, Any]) -> dict[str, Any]:
     data = json_value(item.get("HistoryData"))
     return {
         "file": file,
-        **fields(item, _HISTORY_FIELDS),
+        **fields(item, "DescribeAlarmHistory"),
         "from_state": child(data, "oldState").get("stateValue"),
         "to_state": child(data, "newState").get("stateValue"),
         "data": json_text(data if data is not None else item.get("HistoryData")),

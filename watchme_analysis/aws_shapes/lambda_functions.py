@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP, resource_name
 from watchme_analysis.aws_shapes.responses import (
-    FieldTable,
     ResponseProblems,
     child,
     documents,
@@ -25,12 +24,9 @@ from watchme_analysis.aws_shapes.responses import (
     has_next_page,
     integer,
     json_text,
-    number,
     objects_under,
     rows_from,
     table_result,
-    unchanged,
-    utc_time,
 )
 from watchme_analysis.files.evidence_file import RawFile, is_blank
 from watchme_analysis.redact import mask_secrets
@@ -44,35 +40,6 @@ _RESERVED = "ReservedConcurrentExecutions"
 # Keys of the lists in the output of list-functions and list-event-source-mappings.
 _FUNCTIONS, _MAPPINGS = "Functions", "EventSourceMappings"
 _MAPPINGS_NAME = re.compile(r"-mappings?$")
-
-_FUNCTION_FIELDS: FieldTable = {
-    "arn": ("FunctionArn", unchanged),
-    "role": ("Role", lambda arn: str(arn).rpartition("/")[2] if arn else None),
-    "runtime": ("Runtime", unchanged),
-    "handler": ("Handler", unchanged),
-    "timeout_s": ("Timeout", number),
-    "memory_mb": ("MemorySize", number),
-    "code_sha256": ("CodeSha256", unchanged),
-    "last_modified": ("LastModified", utc_time),
-    "state": ("State", unchanged),
-    "last_update_status": ("LastUpdateStatus", unchanged),
-    "environment": (
-        "Environment.Variables",
-        lambda variables: json_text(mask_secrets(variables)) if isinstance(variables, dict) else None,
-    ),
-}
-_MAPPING_FIELDS: FieldTable = {
-    "uuid": ("UUID", unchanged),
-    "source_arn": ("EventSourceArn", unchanged),
-    "state": ("State", unchanged),
-    "state_reason": ("StateTransitionReason", unchanged),
-    "batch_size": ("BatchSize", integer),
-    "batching_window_s": ("MaximumBatchingWindowInSeconds", number),
-    "max_concurrency": ("ScalingConfig.MaximumConcurrency", integer),
-    "response_types": ("FunctionResponseTypes", json_text),
-    "filters": ("FilterCriteria.Filters", lambda filters: json_text(_filter_patterns(filters) or None)),
-    "last_modified": ("LastModified", utc_time),
-}
 
 
 def read_function(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -131,10 +98,14 @@ def function_row(file: str, configuration: dict[str, Any], name: str | None = No
     named = configuration.get("FunctionName") or configuration.get("FunctionArn") or name
     function = resource_name(str(named)) if named else None
     default_group = f"{LAMBDA_LOG_GROUP}{function}" if function else None
+    role = configuration.get("Role")
+    variables = child(configuration, "Environment").get("Variables")
     return {
         "file": file,
         "function": function,
-        **fields(configuration, _FUNCTION_FIELDS),
+        **fields(configuration, "GetFunctionConfiguration"),
+        "role": str(role).rpartition("/")[2] if role else None,
+        "environment": json_text(mask_secrets(variables)) if isinstance(variables, dict) else None,
         "log_group": child(configuration, "LoggingConfig").get("LogGroup") or default_group,
     }
 
@@ -201,18 +172,17 @@ def mapping_row(file: str, mapping: dict[str, Any], function: str | None = None)
 
     ``function`` is the name of the function, for a mapping without ``FunctionArn``.
     """
+    filters = child(mapping, "FilterCriteria").get("Filters")
+    listed = filters if isinstance(filters, list) else []
+    patterns = [each.get("Pattern") for each in listed if isinstance(each, dict)]
     source, owner = mapping.get("EventSourceArn"), mapping.get("FunctionArn")
     return {
         "file": file,
-        **fields(mapping, _MAPPING_FIELDS),
+        **fields(mapping, "ListEventSourceMappings"),
+        "filters": json_text(patterns or None),
         "function": resource_name(str(owner)) if owner else function,
         "queue": resource_name(str(source)) if source and ":sqs:" in str(source) else None,
     }
-
-
-def _filter_patterns(filters: Any) -> list[Any]:
-    listed = filters if isinstance(filters, list) else []
-    return [item.get("Pattern") for item in listed if isinstance(item, dict)]
 
 
 def is_mappings(raw: RawFile) -> bool:

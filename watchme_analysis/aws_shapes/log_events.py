@@ -36,7 +36,6 @@ from watchme_analysis.aws_shapes.responses import (
     objects_under,
     of_file,
     table_result,
-    unchanged,
     utc_time,
 )
 from watchme_analysis.files.csv_table import quoted_rows
@@ -100,7 +99,7 @@ def event_parts(raw: RawFile) -> Iterator[TablePart]:
         example = "logs/NAME/000000.gz" if _is_of_export(raw) else "logs/NAME.json"
         notes = [of_file(raw, "note-log-group-unknown", example=Code(example))]
     unexpected = list(problems.unexpected)
-    events = event_columns(raw, query, events_of(raw, cells, unchanged, unexpected))
+    events = event_columns(raw, query, events_of(raw, cells, dict, unexpected))
     found = problems._replace(unexpected=unexpected)
     frame, retrieval = table_result(
         raw, _SOURCE, "log_events", events, found, notes=notes, truncated=bool(query["truncated"])

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
-from pathlib import PurePath
+from functools import cache
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from watchme_analysis.files.evidence_file import RawFile, load_json, too_many_values
@@ -239,31 +241,41 @@ def json_value(text: Any) -> Any:
         return None
 
 
-def unchanged(value: Any) -> Any:
-    """Return a value as it is, for fields without a conversion."""
-    return value
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "text": lambda value: value,
+    "int": integer,
+    "float": number,
+    "time": utc_time,
+    "bool": boolean,
+    "json": json_text,
+}
 
 
-# Column -> path of the field (dots lead into objects) and its conversion.
-FieldTable = Mapping[str, tuple[str, Callable[[Any], Any]]]
+@cache
+def _fields_of(call: str) -> dict[str, tuple[list[str], Callable[[Any], Any]]]:
+    """Return path and conversion of each column that ``response_fields.toml`` states for a call."""
+    stated = tomllib.loads(Path(__file__).with_name("response_fields.toml").read_text(encoding="utf-8"))[call]
+    columns = {column.name: column.kind for column in table_schema(stated.pop("table")).columns}
+    return {name: (path.split("."), _CONVERSIONS[columns[name]]) for name, path in stated.items()}
 
 
-def fields(item: Mapping[str, Any], table: FieldTable) -> dict[str, Any]:
-    """Return the columns of a row that are plain fields of an item; None where a field is missing.
+def fields(item: Mapping[str, Any], call: str) -> dict[str, Any]:
+    """Return the columns of a row that are plain fields of an item of a response; None where one is missing.
+
+    ``call`` is one of ``response_fields.toml``.
 
     Examples
     --------
-    >>> table = {"max_concurrency": ("ScalingConfig.MaximumConcurrency", integer)}
-    >>> fields({"ScalingConfig": {"MaximumConcurrency": 5}}, table)
-    {'max_concurrency': 5}
+    >>> item = {"ScalingConfig": {"MaximumConcurrency": 5}}
+    >>> fields(item, "ListEventSourceMappings")["max_concurrency"]
+    5
     """
     row = {}
-    for column, (path, convert) in table.items():
-        *parents, name = path.split(".")
-        owner: Any = item
-        for parent in parents:
-            owner = child(owner, parent)
-        row[column] = convert(owner.get(name))
+    for column, (path, convert) in _fields_of(call).items():
+        value: Any = item
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        row[column] = convert(value)
     return row
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import arn_part, resource_name
 from watchme_analysis.aws_shapes.responses import (
-    FieldTable,
     ResponseProblems,
+    child,
     documents,
     fields,
     file_stem,
@@ -24,13 +24,10 @@ from watchme_analysis.aws_shapes.responses import (
     integer,
     json_text,
     json_value,
-    number,
     objects_under,
     of_file,
     rows_from,
     table_result,
-    unchanged,
-    utc_time,
     without_repeated,
 )
 from watchme_analysis.aws_shapes.work_keys import learned_keys, levels
@@ -45,39 +42,9 @@ if TYPE_CHECKING:
 
 _MESSAGES_NAME = re.compile(r"(?P<queue>.+?)-messages(?:[-_.]?(?!fifo$)[^-_.]*)?(?P<fifo>\.fifo)?$")
 
-_QUEUE_FIELDS: FieldTable = {
-    "visible": ("ApproximateNumberOfMessages", integer),
-    "in_flight": ("ApproximateNumberOfMessagesNotVisible", integer),
-    "delayed": ("ApproximateNumberOfMessagesDelayed", integer),
-    "visibility_timeout_s": ("VisibilityTimeout", number),
-    "retention_s": ("MessageRetentionPeriod", number),
-    "delay_s": ("DelaySeconds", number),
-    "receive_wait_s": ("ReceiveMessageWaitTimeSeconds", number),
-    "created_at": ("CreatedTimestamp", utc_time),
-    "modified_at": ("LastModifiedTimestamp", utc_time),
-}
-
-
-def _message_time(value: Any) -> Any:
-    return utc_time(integer(value))
-
 
 def _resource_or_none(value: Any) -> str | None:
     return resource_name(str(value)) if value else None
-
-
-_MESSAGE_FIELDS: FieldTable = {
-    "message_id": ("MessageId", unchanged),
-    "body": ("Body", unchanged),
-    "sent_at": ("Attributes.SentTimestamp", _message_time),
-    "first_received_at": ("Attributes.ApproximateFirstReceiveTimestamp", _message_time),
-    "receive_count": ("Attributes.ApproximateReceiveCount", integer),
-    "source_queue": ("Attributes.DeadLetterQueueSourceArn", _resource_or_none),
-    "group_id": ("Attributes.MessageGroupId", unchanged),
-    "deduplication_id": ("Attributes.MessageDeduplicationId", unchanged),
-    "message_attributes": ("MessageAttributes", lambda value: json_text(value or None)),
-    "attributes": ("Attributes", json_text),
-}
 
 
 def read_queue(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -121,7 +88,7 @@ def queue_row(file: str, attributes: dict[str, Any], name: str | None = None) ->
         "arn": arn,
         "region": arn_part(arn, 3),
         "account_id": arn_part(arn, 4),
-        **fields(attributes, _QUEUE_FIELDS),
+        **fields(attributes, "GetQueueAttributes"),
         "max_receive_count": integer(redrive.get("maxReceiveCount")),
         "dlq": _resource_or_none(redrive.get("deadLetterTargetArn")),
         "is_fifo": (queue or "").endswith(".fifo") or attributes.get("FifoQueue") in {"true", True},
@@ -148,8 +115,16 @@ def message_row(
 ) -> dict[str, Any]:
     """Return the row of ``queue_messages`` for a message as ReceiveMessage returned it."""
     item, work = work_item(message.get("Body"), settings)
-    row = fields(message, _MESSAGE_FIELDS)
-    return {"file": file, "queue": queue, "work_item": item, "work_key": work, **row}
+    source = child(message, "Attributes").get("DeadLetterQueueSourceArn")
+    return {
+        "file": file,
+        "queue": queue,
+        "work_item": item,
+        "work_key": work,
+        **fields(message, "ReceiveMessage"),
+        "source_queue": _resource_or_none(source),
+        "message_attributes": json_text(message.get("MessageAttributes") or None),
+    }
 
 
 def work_item(body: Any, settings: WorkItemSettings) -> tuple[str | None, str | None]:

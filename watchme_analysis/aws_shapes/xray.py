@@ -14,21 +14,16 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.responses import (
-    FieldTable,
     ResponseProblems,
-    boolean,
     child,
     documents,
     fields,
     has_next_page,
-    integer,
     json_value,
     number,
     objects_by_key,
     of_file,
     table_result,
-    unchanged,
-    utc_time,
 )
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.text.message import Count, Duration, Resource
@@ -39,33 +34,6 @@ if TYPE_CHECKING:
     from watchme_analysis.retrieval import Retrieval
 
 _TABLE = "trace_segments"
-_SEGMENT: FieldTable = {
-    "segment_id": ("id", unchanged),
-    "name": ("name", unchanged),
-    "origin": ("origin", unchanged),
-    "start": ("start_time", utc_time),
-    "end": ("end_time", utc_time),
-    "fault": ("fault", boolean),
-    "error": ("error", boolean),
-    "throttle": ("throttle", boolean),
-    "method": ("http.request.method", unchanged),
-    "url": ("http.request.url", unchanged),
-    "status": ("http.response.status", integer),
-    "operation": ("aws.operation", unchanged),
-    "request_id": ("aws.request_id", unchanged),
-}
-_SUMMARY: FieldTable = {
-    "trace_id": ("Id", unchanged),
-    "name": ("EntryPoint.Name", unchanged),
-    "origin": ("EntryPoint.Type", unchanged),
-    "start": ("StartTime", utc_time),
-    "fault": ("HasFault", boolean),
-    "error": ("HasError", boolean),
-    "throttle": ("HasThrottle", boolean),
-    "method": ("Http.HttpMethod", unchanged),
-    "url": ("Http.HttpURL", unchanged),
-    "status": ("Http.HttpStatus", integer),
-}
 # Resource of a call to AWS.
 _RESOURCES = ("queue_url", "table_name", "function_name", "bucket_name", "topic_arn", "resource_names")
 # Segments that a note names.
@@ -90,14 +58,14 @@ def read_traces(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
     for summary in found["TraceSummaries"]:
         seconds = number(summary.get("Duration"))
         spent = None if seconds is None else round(seconds * 1e3, 3)
-        rows.append({"file": raw.relative, **fields(summary, _SUMMARY), "duration_ms": spent})
+        rows.append({"file": raw.relative, **fields(summary, "GetTraceSummaries"), "duration_ms": spent})
     problems = ResponseProblems(damage, unexpected, has_next_page(values))
     return table_result(raw, "xray", _TABLE, rows, problems, notes=list(_notes(raw, rows)))
 
 
 def _segments(document: dict[str, Any], parent: Any) -> Iterator[dict[str, Any]]:
     """Yield the row of a segment document, and those of its subsegments."""
-    row = fields(document, _SEGMENT)
+    row = fields(document, "BatchGetTraces")
     start, end = (number(document.get(name)) for name in ("start_time", "end_time"))
     aws = child(document, "aws")
     resource = next((aws[name] for name in _RESOURCES if aws.get(name)), None)

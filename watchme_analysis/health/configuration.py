@@ -11,15 +11,12 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.nginx_conf.defaults import PROXY_CONNECT_TIMEOUT_S, PROXY_READ_TIMEOUT_S
 from watchme_analysis.nginx_conf.routing import (
-    effective_locations,
     places_of,
-    route,
     route_among,
     upstream_addresses,
 )
@@ -110,19 +107,13 @@ class Location:
 
 @dataclass(frozen=True)
 class Routes:
-    """The locations of a layer (``nginx`` or ``edge``), in a frame of :func:`effective_locations`."""
+    """The locations of a layer (``nginx`` or ``edge``), from :func:`places_of`."""
 
-    frame: pd.DataFrame
-    layer: str
-
-    @cached_property
-    def places(self) -> list[dict[str, Any]]:
-        """The layer's locations as mappings, built once: paths by the hundred are looked up in them."""
-        return places_of(self.frame, self.layer)
+    places: list[dict[str, Any]]
 
     def __bool__(self) -> bool:
         """Return True when the layer's configuration is available."""
-        return bool((self.frame["layer"] == self.layer).any())
+        return bool(self.places)
 
     def serving(self, path: str) -> Location | None:
         """Return the location that serves a path; None when only the server block does, or none."""
@@ -188,8 +179,7 @@ class Routes:
 
 def routes(config_directives: pd.DataFrame) -> tuple[Routes, Routes]:
     """Return the locations of Nginx and of the edge, from the table ``config_directives``."""
-    frame = effective_locations(config_directives)
-    return Routes(frame, "nginx"), Routes(frame, "edge")
+    return Routes(places_of(config_directives)), Routes(places_of(config_directives, "edge"))
 
 
 def _settings(directives: dict[str, Any]) -> Settings:
@@ -243,10 +233,10 @@ def settings_by_path(
     """
     import pandas as pd
 
-    frame = effective_locations(config_directives)
     rows: list[dict[str, Any]] = []
     for layer in ("edge", "nginx"):
-        places = {path: route(frame, path, layer=layer) for path in paths}
+        locations = places_of(config_directives, layer)
+        places = {path: route_among(locations, path) for path in paths}
         known = {path: place for path, place in places.items() if place is not None}
         if not known:
             continue

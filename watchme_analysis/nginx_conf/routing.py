@@ -4,11 +4,11 @@ Follows https://nginx.org/en/docs/http/request_processing.html,
 https://nginx.org/en/docs/http/ngx_http_core_module.html#location and
 https://nginx.org/en/docs/http/ngx_http_rewrite_module.html.
 
-:func:`effective_locations` lists the servers and locations of a configuration with the settings in force, and
-:func:`route` returns the one that serves a path. Rewrites are followed, and the named locations to which
-``try_files`` and ``error_page`` lead. Not covered, and named in ``not_covered``: ``if`` blocks, files that
-``try_files`` may find, upstreams that are named by variables, and regular expressions with look-around or
-back references.
+:func:`places_of` lists the servers and locations of a configuration with the settings in force, and
+:func:`route_among` returns the one that serves a path. Rewrites are followed, and the named locations to
+which ``try_files`` and ``error_page`` lead. Not covered, and named in ``not_covered``: ``if`` blocks, files
+that ``try_files`` may find, upstreams that are named by variables, and regular expressions with look-around
+or back references.
 """
 
 from __future__ import annotations
@@ -37,28 +37,6 @@ def found(pattern: str, text: str, ignore_case: bool = False) -> Match | None:
         return None
 
 
-COLUMNS = (
-    "layer",
-    "file",
-    "line",
-    "server_id",
-    "location_id",
-    "parent_location_id",
-    "server_names",
-    "is_default_server",
-    "listen_ports",
-    "modifier",
-    "path",
-    "proxy_pass",
-    "proxy_target",
-    "upstream_servers",
-    "limit_req",
-    "limit_conn",
-    "return_status",
-    "rewrites",
-    "directives",
-    "not_covered",
-)
 _NOT_COVERED = (
     "if",
     "try_files",
@@ -118,7 +96,7 @@ def _matters(directive: Block) -> bool:
 
 
 def settings(block: Block, server: Block, tree: Block) -> dict[str, Any]:
-    """Return the settings in force in a location or server; see :data:`COLUMNS`."""
+    """Return the settings in force in a location or server; see :func:`places_of`."""
     force = in_force(block)
     passed = force.get("proxy_pass")
     target = passed[-1].args[0] if passed and passed[-1].args else None
@@ -216,7 +194,7 @@ _UNFIT = (9, 0)
 
 
 def choose_server(rows: Sequence[Location], host: str | None) -> Location | None:
-    """Return the server for a Host header, of rows of :func:`effective_locations`.
+    """Return the server for a Host header, of rows of :func:`places_of`.
 
     A port in the header chooses among the servers that listen there, if any do. Of servers of one name, and
     where nothing is known of the host, one that passes requests on is preferred to one that only redirects.
@@ -335,7 +313,7 @@ def with_port(address: str, port: int) -> str:
 def upstream_path(location: dict[str, Any], path: str, requested: str, stays: bool = False) -> str | None:
     """Return the path that a location's upstream gets, without a query.
 
-    ``location``: a row of :func:`effective_locations`; ``path``: normal path of the request, after rewrites;
+    ``location``: a row of :func:`places_of`; ``path``: normal path of the request, after rewrites;
     ``requested``: path as the client sent it; ``stays``: whether a rewrite has changed it for good.
 
     None when nothing is passed on, or a variable decides.
@@ -380,24 +358,25 @@ def upstream_addresses(location: dict[str, Any]) -> set[str]:
 
 # Rounds of looking for a location after which nginx gives up with 500.
 _CYCLES = 10
-_INTEGERS = ("line", "server_id", "location_id", "parent_location_id", "return_status")
 
 
-def effective_locations(directives: pd.DataFrame) -> pd.DataFrame:
-    """Return the settings in force at each server and location.
+def places_of(directives: pd.DataFrame, layer: str = "nginx") -> list[Location]:
+    """Return each server and location of a layer, in order, with the settings in force.
 
     Parameters
     ----------
     directives
         Table ``config_directives``.
+    layer
+        ``nginx`` or ``edge``.
 
     Returns
     -------
-    frame
-        One row per server (``modifier`` is ``server``, ``path`` null: what holds where no location fits)
-        and per location, in order. Columns:
+    places
+        A mapping for each server (``modifier`` is ``server``, ``path`` None: what holds where no location
+        fits) and each location. Keys:
 
-        - ``layer, file, line``; ``server_id, location_id, parent_location_id``: ids of the table;
+        - ``file, line``; ``server_id, location_id, parent_location_id``: ids of the table;
         - ``server_names`` (list), ``listen_ports`` (list), ``is_default_server``;
         - ``modifier`` (``""``, ``=``, ``^~``, ``~``, ``~*``, ``@``, ``server``), ``path`` as written;
         - ``proxy_pass``; ``proxy_target``, the same with the values of ``set``; ``upstream_servers`` (list of
@@ -408,28 +387,21 @@ def effective_locations(directives: pd.DataFrame) -> pd.DataFrame:
           before a ``return``);
         - ``directives``: everything in force, name to lists of arguments; ``not_covered``: sentences.
     """
-    import pandas as pd
-
     rows: list[Location] = []
-    for layer in directives["layer"].dropna().unique():
-        tree = configuration_tree(directives, layer)
-        holders = [*tree.inside("http"), tree]
-        servers = [server for holder in holders for server in holder.inside("server")]
-        # A server whose name cannot be compared may be chosen in place of any other.
-        unread = [pattern for server in servers for pattern in _names_by_pattern(server)]
-        for server in servers:
-            first = len(rows)
-            base = {"layer": layer, "server_id": server.number}
-            own = {"location_id": None, "parent_location_id": None, "modifier": "server", "path": None}
-            rows.append(base | own | settings(server, server, tree))
-            _add_locations(rows, base, server, server, tree)
-            notes = _unread([*unread, *_patterns(server)])
-            for row in rows[first:]:
-                row["not_covered"] = list(dict.fromkeys([*row["not_covered"], *notes]))
-    frame = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
-    for column in _INTEGERS:
-        frame[column] = frame[column].astype("Int64")
-    return frame
+    tree = configuration_tree(directives, layer)
+    holders = [*tree.inside("http"), tree]
+    servers = [server for holder in holders for server in holder.inside("server")]
+    # A server whose name cannot be compared may be chosen in place of any other.
+    unread = [pattern for server in servers for pattern in _names_by_pattern(server)]
+    for server in servers:
+        first = len(rows)
+        own = {"location_id": None, "parent_location_id": None, "modifier": "server", "path": None}
+        rows.append({"server_id": server.number} | own | settings(server, server, tree))
+        _add_locations(rows, server, server, tree)
+        notes = _unread([*unread, *_patterns(server)])
+        for row in rows[first:]:
+            row["not_covered"] = list(dict.fromkeys([*row["not_covered"], *notes]))
+    return rows
 
 
 def _names_by_pattern(server: Block) -> list[str]:
@@ -457,39 +429,35 @@ def _unread(patterns: Iterable[str]) -> list[str]:
     return notes
 
 
-def _add_locations(rows: list[Location], base: Location, block: Block, server: Block, tree: Block) -> None:
+def _add_locations(rows: list[Location], block: Block, server: Block, tree: Block) -> None:
     for location, modifier, path in locations_of(block):
         own = {
+            "server_id": server.number,
             "location_id": location.number,
             "parent_location_id": None if block is server else block.number,
             "modifier": modifier,
             "path": path,
         }
-        rows.append(base | own | settings(location, server, tree))
-        _add_locations(rows, base, location, server, tree)
+        rows.append(own | settings(location, server, tree))
+        _add_locations(rows, location, server, tree)
 
 
 def route(
     directives: pd.DataFrame, path: str, host: str | None = None, *, layer: str = "nginx"
 ) -> Location | None:
-    """Return the location that serves a path, chosen as nginx does.
-
-    ``directives``: table ``config_directives``, or what :func:`effective_locations` made of it (quicker for
-    many paths); ``path``: path as the client sent it, with or without its query; ``host``: host header.
-    Without one, the server that passes requests on is preferred to one that only redirects; ``layer``:
-    ``nginx`` or ``edge``.
-
-    A row of :func:`effective_locations` with ``upstream_path``, the path that the upstream is asked for
-    (None: nothing is passed on, or a variable decides); None when the layer has no server.
-    """
-    frame = directives if "server_id" in directives.columns else effective_locations(directives)
-    return route_among(places_of(frame, layer), path, host)
+    """Return :func:`route_among` for the locations of a layer in the table ``config_directives``."""
+    return route_among(places_of(directives, layer), path, host)
 
 
 def route_among(rows: Sequence[Location], path: str, host: str | None = None) -> Location | None:
-    """Return the result of :func:`route` for locations that were read from the frame once, for many paths.
+    """Return the location that serves a path, chosen as nginx does.
 
-    ``path``, ``host``: as for :func:`route`.
+    ``rows``: result of :func:`places_of`; ``path``: path as the client sent it, with or without its query;
+    ``host``: host header. Without one, the server that passes requests on is preferred to one that only
+    redirects.
+
+    One of the rows with ``upstream_path``, the path that the upstream is asked for (None: nothing is passed
+    on, or a variable decides); None when there is no server.
     """
     server = choose_server(rows, host)
     if server is None:
@@ -533,16 +501,6 @@ def _named(rows: Sequence[Location], place: Location, status: int | None) -> Loc
     if status is None and not place["proxy_pass"]:
         targets = [tried[-1] for tried in place["directives"].get("try_files", [])]
     return next((row for row in rows if row["modifier"] == "@" and row["path"] in targets), None)
-
-
-def places_of(frame: pd.DataFrame, layer: str = "nginx") -> list[Location]:
-    """Return the rows of a layer in :func:`effective_locations` as dictionaries; missing is None."""
-    import pandas as pd
-
-    rows: list[Location] = frame[frame["layer"] == layer].to_dict("records")
-    for row in rows:
-        row.update({name: None for name in _INTEGERS if pd.isna(row[name])})
-    return rows
 
 
 def normal_path(path: str, merges: bool = True) -> str:

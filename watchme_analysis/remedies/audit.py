@@ -16,7 +16,7 @@ from watchme_analysis.alarms.chains import Chain, cannot_fire
 from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
 from watchme_analysis.evidence.compose import ComposeService, compose_services, duration_s
 from watchme_analysis.nginx_conf.defaults import PROXY_READ_TIMEOUT_S
-from watchme_analysis.nginx_conf.routing import effective_locations, route
+from watchme_analysis.nginx_conf.routing import places_of, route_among
 from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables, pipelines
 from watchme_analysis.text.message import Code, Count, Duration, Message, Names, Resource, message
 
@@ -312,16 +312,17 @@ def _timeout_chain(tables: Tables) -> Iterator[Setting]:
     Each must be longer than the next inner one. Otherwise the outer side gives up while the inner one still
     works, and a repetition adds to the load.
     """
-    locations = effective_locations(tables.table("config_directives"))
+    directives = tables.table("config_directives")
+    edge_places = places_of(directives, "edge")
     # Of each path, what a caller within the system waits at most: the edge may wait longer than Nginx.
     slowest_s: dict[str, float] = {}
-    for place in locations.to_dict("records"):
-        if place["layer"] != "nginx" or place["path"] is None or not place["proxy_pass"]:
+    for place in places_of(directives):
+        if place["path"] is None or not place["proxy_pass"]:
             continue
         path = str(place["path"])
         nginx_s = _read_timeout_s(place)
         slowest_s[path] = nginx_s
-        edge = route(locations, path, layer="edge") if (locations["layer"] == "edge").any() else None
+        edge = route_among(edge_places, path)
         if edge is not None:
             edge_s = _read_timeout_s(edge)
             why = None

@@ -30,7 +30,7 @@ from watchme_analysis.evidence import compose
 from watchme_analysis.evidence.container_rows import queues_named
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf import parse
-from watchme_analysis.nginx_conf.routing import effective_locations
+from watchme_analysis.nginx_conf.routing import places_of
 from watchme_analysis.text.message import Message, Names, Quotation, Resource, message
 from watchme_analysis.text.render import error_message, note
 
@@ -281,7 +281,7 @@ def find_in_files(paths: Iterable[Path], found: Proposal) -> None:
 def _of_nginx(raw: RawFile, found: Proposal) -> tuple[dict[str, FoundValue], str]:
     """Return health path and upstream port of a configuration, and the name of its server."""
     directives, _ = parse.read_nginx_config(raw)
-    rows = effective_locations(directives).to_dict("records") if len(directives) else []
+    rows = [row for layer in directives["layer"].unique() for row in places_of(directives, str(layer))]
     if not rows:
         raise InputError(error_message("error-no-nginx-server", path=raw.path))
     health = [
