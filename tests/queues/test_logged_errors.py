@@ -7,8 +7,7 @@ from worlds.backlog_world import World
 from worlds.one_queue import Tables
 from worlds.queue_contexts import at
 
-from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
-from watchme_analysis.queues.timeout_logs import TimeoutLogs, read_timeout_logs
+from watchme_analysis.queues.error_kinds import LoggedErrors, TimeoutLogs, logged_errors, read_timeout_logs
 
 
 def event(place, text, ptr=None, **more):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from watchme_analysis.queues.work_done import failed_with, work_done
+from watchme_analysis.queues.work_items import failed_with, work_done
 from watchme_analysis.schema import conform, empty
 
 FIRST, SECOND = "0b1c2d3e-0000-4000-8000-000000000001", "0b1c2d3e-0000-4000-8000-000000000002"

@@ -10,8 +10,7 @@ from watchme_analysis.aws_shapes.work_keys import learned_keys
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.config import WorkItemSettings
-from watchme_analysis.queues.work_done import work_done
-from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.queues.work_items import work_done, work_items
 
 QUEUE = {
     "Attributes": {

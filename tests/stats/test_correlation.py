@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from watchme_analysis.stats.correlation import rank_correlation
+from watchme_analysis.stats.comparison import rank_correlation
 
 
 @pytest.mark.slow

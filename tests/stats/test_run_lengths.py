@@ -1,6 +1,6 @@
 import numpy as np
 
-from watchme_analysis.stats.run_lengths import runs_of_true
+from watchme_analysis.stats.intervals import runs_of_true
 
 
 def test_runs_agree_with_a_loop(subtests):

@@ -28,7 +28,7 @@ from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.consumers import Consumer
 from watchme_analysis.queues.drain import drain_rows
-from watchme_analysis.queues.work_done import unit_of, work_item_settings
+from watchme_analysis.queues.work_items import unit_of, work_item_settings
 from watchme_analysis.text.message import (
     Choice,
     Duration,

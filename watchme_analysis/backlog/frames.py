@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.backlog.changes import recorded_changes
 from watchme_analysis.queues.error_kinds import logged_errors
 from watchme_analysis.queues.pipeline import Tables, pipelines
-from watchme_analysis.queues.work_done import failed_with
-from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.queues.work_items import failed_with, work_items
 from watchme_analysis.text.render import error_message, label, render, value_label
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
 from watchme_analysis.queues.pipeline import Tables
-from watchme_analysis.queues.work_done import unit_of, work_item_settings
+from watchme_analysis.queues.work_items import unit_of, work_item_settings
 from watchme_analysis.text.message import (
     Choice,
     Duration,

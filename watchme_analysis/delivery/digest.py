@@ -13,7 +13,7 @@ from watchme_analysis.delivery.changes import Incident, QuestionState
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.telemetry import TelemetryCost, cost_of
 from watchme_analysis.queues.accounting import known_total
-from watchme_analysis.queues.work_done import unit_of
+from watchme_analysis.queues.work_items import unit_of
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of
 from watchme_analysis.text.message import (
     Bytes,

@@ -34,8 +34,7 @@ from watchme_analysis.queues.baseline import STEPS_S, baseline_comparison, binne
 from watchme_analysis.queues.drain import drain_rows
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
-from watchme_analysis.queues.work_done import unit_of, work_item_settings
-from watchme_analysis.queues.work_items import work_items
+from watchme_analysis.queues.work_items import unit_of, work_item_settings, work_items
 from watchme_analysis.text.formats import MISSING
 from watchme_analysis.text.message import Duration, Translated
 from watchme_analysis.text.render import duration_label

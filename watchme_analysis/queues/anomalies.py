@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.queues.accounting import Balance, queue_balance
 from watchme_analysis.queues.consumers import logged_by
 from watchme_analysis.queues.dlq_stock import from_before
-from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
+from watchme_analysis.queues.error_kinds import LoggedErrors, TimeoutLogs, logged_errors, read_timeout_logs
 from watchme_analysis.queues.latency_drift import LatencyDrift, find_latency_drift
 from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, pipelines
 from watchme_analysis.queues.pipeline_anomalies import (
@@ -40,7 +40,6 @@ from watchme_analysis.queues.standing import (
     on_other_days,
     standing_intervals,
 )
-from watchme_analysis.queues.timeout_logs import TimeoutLogs, read_timeout_logs
 from watchme_analysis.stats.intervals import Interval, within
 
 if TYPE_CHECKING:

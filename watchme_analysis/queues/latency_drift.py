@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.queues.pipeline import Pipeline
-from watchme_analysis.stats.correlation import rank_correlation
+from watchme_analysis.stats.comparison import rank_correlation
 
 if TYPE_CHECKING:
     import numpy as np

@@ -253,40 +253,22 @@ def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int, *, s
     return left
 
 
+# Statistics of a stock by preference: its highest value, or for a DLQ the usual one.
+_HIGHEST, _USUAL = ("Maximum", "Average", "Minimum"), ("Average", "Maximum", "Minimum")
 # column -> (namespace, metric, statistics in order of preference, aggregation of points with a finer period)
 QUEUE_SERIES = {
     "sent": ("AWS/SQS", "NumberOfMessagesSent", ("Sum",), "sum"),
     "received": ("AWS/SQS", "NumberOfMessagesReceived", ("Sum",), "sum"),
     "deleted": ("AWS/SQS", "NumberOfMessagesDeleted", ("Sum",), "sum"),
     "empty_receives": ("AWS/SQS", "NumberOfEmptyReceives", ("Sum",), "sum"),
-    "visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", ("Maximum", "Average", "Minimum"), "max"),
-    "in_flight": (
-        "AWS/SQS",
-        "ApproximateNumberOfMessagesNotVisible",
-        ("Maximum", "Average", "Minimum"),
-        "max",
-    ),
+    "visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", _HIGHEST, "max"),
+    "in_flight": ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", _HIGHEST, "max"),
     "age_s": ("AWS/SQS", "ApproximateAgeOfOldestMessage", ("Maximum", "Average"), "max"),
 }
 DLQ_SERIES = {
-    "dlq_visible": (
-        "AWS/SQS",
-        "ApproximateNumberOfMessagesVisible",
-        ("Average", "Maximum", "Minimum"),
-        "last",
-    ),
-    "dlq_in_flight": (
-        "AWS/SQS",
-        "ApproximateNumberOfMessagesNotVisible",
-        ("Average", "Maximum", "Minimum"),
-        "last",
-    ),
-    "dlq_delayed": (
-        "AWS/SQS",
-        "ApproximateNumberOfMessagesDelayed",
-        ("Average", "Maximum", "Minimum"),
-        "last",
-    ),
+    "dlq_visible": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", _USUAL, "last"),
+    "dlq_in_flight": ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", _USUAL, "last"),
+    "dlq_delayed": ("AWS/SQS", "ApproximateNumberOfMessagesDelayed", _USUAL, "last"),
 }
 FUNCTION_SERIES = {
     "invocations": ("AWS/Lambda", "Invocations", ("Sum",), "sum"),

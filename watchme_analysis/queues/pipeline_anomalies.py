@@ -15,8 +15,7 @@ from watchme_analysis.stats.interval_scan import (
     expected_arrivals,
     rate_elevation,
 )
-from watchme_analysis.stats.intervals import Interval, within
-from watchme_analysis.stats.run_lengths import runs_of_true
+from watchme_analysis.stats.intervals import Interval, runs_of_true, within
 
 if TYPE_CHECKING:
     import numpy as np

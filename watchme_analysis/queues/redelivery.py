@@ -11,8 +11,7 @@ from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline
 from watchme_analysis.queues.standing import LOST_POINTS, WAITING
 from watchme_analysis.stats.gaps import lost_points
 from watchme_analysis.stats.interval_scan import count_elevation
-from watchme_analysis.stats.intervals import Interval
-from watchme_analysis.stats.run_lengths import run_numbers
+from watchme_analysis.stats.intervals import Interval, run_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,7 @@ from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.files.json_values import read_json
 from watchme_analysis.queues.anomalies import analyse_queues
 from watchme_analysis.queues.pipeline import Tables, pipelines
-from watchme_analysis.queues.work_done import work_done, work_item_settings
-from watchme_analysis.queues.work_items import key_in_body, work_items
+from watchme_analysis.queues.work_items import key_in_body, work_done, work_item_settings, work_items
 
 FILE = "redrive.jsonl"
 # SQS accepts so many attributes per message.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
-from watchme_analysis.stats.run_lengths import run_numbers
+from watchme_analysis.stats.intervals import run_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

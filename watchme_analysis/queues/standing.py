@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.queues.pipeline import Pipeline
-from watchme_analysis.stats.intervals import Interval, within
-from watchme_analysis.stats.run_lengths import runs_of_true
+from watchme_analysis.stats.intervals import Interval, runs_of_true, within
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from watchme_analysis.queues.work_done import work_done
+from watchme_analysis.queues.work_items import work_done
 from watchme_analysis.remedies.fifo_migration import MOST_IN_BATCH
 from watchme_analysis.remedies.queue_settings import compared_figures, lowered, raised
 from watchme_analysis.simulation.advice import doubts

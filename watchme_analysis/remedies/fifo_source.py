@@ -15,7 +15,7 @@ from watchme_analysis.cloudwatch.metrics import Metric, fetch_metric_data, metri
 from watchme_analysis.cloudwatch.session import NotFoundError
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.queues.work_done import first_of, work_item_settings
+from watchme_analysis.queues.work_items import first_of, work_item_settings
 from watchme_analysis.remedies.fifo_migration import (
     SUFFIX,
     MigrationOptions,

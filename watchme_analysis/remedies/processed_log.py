@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from watchme_analysis.aws_shapes.lambda_messages import MessageFacts, classify_message
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP
 from watchme_analysis.config import LogWords, WorkItemSettings
-from watchme_analysis.queues.work_done import moment_key, says_done, work_in_log
+from watchme_analysis.queues.work_items import moment_key, says_done, work_in_log
 from watchme_analysis.redact import shortened
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.queues.work_done import failed_with
+from watchme_analysis.queues.work_items import failed_with
 from watchme_analysis.remedies.apply import SurpriseError, check_place, recorded
 from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, body_hash
 from watchme_analysis.remedies.queue_reader import (

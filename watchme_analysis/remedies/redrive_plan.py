@@ -21,8 +21,13 @@ from watchme_analysis.queues.redrive_list import (
     message_line,
     messages_to_redrive,
 )
-from watchme_analysis.queues.work_done import first_of, work_item_settings
-from watchme_analysis.queues.work_items import day_pairs, key_in_body, work_items
+from watchme_analysis.queues.work_items import (
+    day_pairs,
+    first_of,
+    key_in_body,
+    work_item_settings,
+    work_items,
+)
 from watchme_analysis.redact import described
 from watchme_analysis.remedies.apply import recorded as recorded_in_case
 from watchme_analysis.remedies.queue_archive import is_archive, read_archive

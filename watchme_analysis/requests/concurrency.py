@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.requests.observations import INNER
-from watchme_analysis.stats.correlation import rank_correlation
+from watchme_analysis.stats.comparison import rank_correlation
 from watchme_analysis.text.message import Text, message
 
 if TYPE_CHECKING:

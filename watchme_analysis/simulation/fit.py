@@ -29,7 +29,7 @@ from watchme_analysis.simulation.settings import (
     QueueSettings,
     Settings,
 )
-from watchme_analysis.stats.run_lengths import runs_of_true
+from watchme_analysis.stats.intervals import runs_of_true
 from watchme_analysis.text.message import Choice, Duration, Message, Number, message
 from watchme_analysis.text.render import error_message
 

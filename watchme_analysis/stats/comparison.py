@@ -1,8 +1,11 @@
-"""Comparison of two samples by how often a value of one is larger than a value of the other."""
+"""Comparison of samples: how often a value of one is larger than one of the other, and rank correlation."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def dominance(first: Any, second: Any) -> tuple[int, int, int]:
@@ -38,3 +41,17 @@ def cliffs_delta(first: Any, second: Any) -> float:
         return float("nan")
     larger, _, smaller = dominance(first, second)
     return (larger - smaller) / (len(first) * len(second))
+
+
+def rank_correlation(one: pd.Series, other: pd.Series) -> float:
+    """Return Spearman's rank correlation of two aligned series, -1 to 1.
+
+    Pairs with a missing value are left out, and tied values share their mean rank. NaN with fewer than two
+    pairs, or when a series has only one value.
+
+    pandas computes it without importing scipy.stats, which takes longer than most analyses.
+    """
+    import pandas as pd
+
+    pairs = pd.DataFrame({"one": one, "other": other}).dropna()
+    return float(pairs.corr(method="spearman").loc["one", "other"])

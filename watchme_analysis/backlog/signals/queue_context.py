@@ -13,7 +13,7 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import Pipeline, RecordedSettings
-from watchme_analysis.queues.work_done import unit_of, work_item_settings
+from watchme_analysis.queues.work_items import unit_of, work_item_settings
 from watchme_analysis.text.message import Choice, Resource, Text, Translated, message, sentences
 
 
