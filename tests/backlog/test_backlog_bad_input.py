@@ -5,14 +5,11 @@ import random
 import shutil
 
 import pytest
-from click.testing import CliRunner
 from worlds.backlog_world import World
-from worlds.messages import messages_in
 
 from watchme_analysis.backlog.diagnosis import diagnose
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.cli import cli
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.accounting import balance_frame as balance
 
@@ -155,48 +152,6 @@ def test_the_answer_stays_the_same(raw, whole, damage, says):
     assert found.cause == whole.cause
     assert as_it_is(found) == as_it_is(whole)
     assert says in notes_on(case)
-
-
-@pytest.mark.slow
-def test_a_queue_without_a_redrive_policy_is_paired_by_what_its_dead_letters_say(raw):
-    whole = read(raw / "queues/jobs.json")
-    del whole["Attributes"]["RedrivePolicy"]
-    write(raw / "queues/jobs.json", whole)
-    found = ask(raw)
-    assert found.extra["dead_letters"] == 280
-    # Nor a dead-letter queue of its own: nothing to pair, and nothing made up.
-    for name in ("jobs-dlq.json", "jobs-dlq-messages.json"):
-        (raw / "queues" / name).unlink()
-    each = read(raw / "metrics/all.json")
-    each["MetricDataResults"] = [part for part in each["MetricDataResults"] if "dlq" not in part["Label"]]
-    write(raw / "metrics/all.json", each)
-    queries = read(raw / "metrics/metric-data-queries.json")
-    write(raw / "metrics/metric-data-queries.json", [entry for entry in queries if "dlq" not in str(entry)])
-    found = ask(raw)
-    assert found.extra["dead_letters"] == 0 and found.extra["dead_lettered_work"] == []
-    assert found.verdict != "no_incident"
-
-
-@pytest.mark.slow
-def test_statistics_that_do_not_serve_are_named_with_those_that_do(raw):
-    queries = read(raw / "metrics/metric-data-queries.json")
-    for entry in queries:
-        if entry["MetricStat"]["Stat"] == "Sum":
-            entry["MetricStat"]["Stat"] = "SampleCount"
-    write(raw / "metrics/metric-data-queries.json", queries)
-    found = ask(raw)
-    assert found.verdict == "inconclusive"
-    printed = CliRunner().invoke(cli, ["alarms", "backtest", str(raw)]).stdout
-    assert "the start of an incident is not recorded" in printed
-    whys = [
-        one
-        for item in found.missing_evidence
-        for one in (item.why.items_of("sentences") if item.why.id == "sentences" else [item.why])
-    ]
-    said = [messages_in(one)["missing-statistic"] for one in whys if one.id == "missing-statistic"]
-    stats = {values["metric"]: values for values in said}
-    for name in ("Errors", "NumberOfMessagesSent"):
-        assert (stats[name]["returned"], stats[name]["usable"]) == (["SampleCount"], ["Sum"])
 
 
 @pytest.mark.slow

@@ -82,21 +82,6 @@ def test_without_metric_files_it_is_right_or_silent(raw_of, tmp_path, case, caus
 
 
 @pytest.mark.slow
-def test_torn_metric_files_show_no_calm(raw_of, tmp_path):
-    found = damaged(raw_of, tmp_path, "backlog-healthy", "torn", FOLDERS["queue"], FOLDERS["function"])
-    assert found.cause is None
-
-
-@pytest.mark.slow
-def test_function_metrics_that_are_missing_do_not_speak_for_a_visibility_timeout(raw_of, tmp_path):
-    found = damaged(raw_of, tmp_path, "shorter", "removed", FOLDERS["function"], FOLDERS["log"])
-    weights = {entry.finding.cause: entry.finding.log_odds for entry in found.ranking}
-    assert found.verdict == "inconclusive"
-    assert weights["visibility_misconfig"] <= 0
-    assert weights["consumer_failing"] >= 0
-
-
-@pytest.mark.slow
 def test_a_calm_verdict_needs_the_metrics_of_queues_and_functions():
     assert ask(World()).verdict == "no_incident"
     for namespace in ("AWS/SQS", "AWS/Lambda"):
@@ -127,20 +112,3 @@ def test_the_snapshot_of_a_queue_stands_in_for_its_metrics():
     assert found.extra["change"]["event_name"] == "UpdateEventSourceMapping20150331"
     assert (found.incident_start - pd.Timestamp("2025-12-10T09:57:00Z")).total_seconds() == 0
     assert found.incident_end is None
-
-
-@pytest.mark.slow
-def test_what_separates_most_is_requested_first():
-    world = World(hours=12)
-    world.fail(300, 420, 0.2, "KeyError: 'url'")
-    other = world.without("log_events", "log_queries", "changes", "event_source_mappings")
-    for name in ("metrics", "metric_queries"):
-        frame = other.table(name)
-        other.tables[name] = frame[frame["metric"] != "ApproximateAgeOfOldestMessage"]
-    requested = [item.what.id for item in ask(other).missing_evidence]
-    assert requested[:4] == [
-        "missing-metrics-of-what",
-        "missing-function-errors-what",
-        "missing-changes-what",
-        "missing-mapping-what",
-    ]

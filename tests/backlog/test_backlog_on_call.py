@@ -29,11 +29,6 @@ def test_a_function_that_was_given_less_memory_breaks_by_itself(tmp_path):
 
 
 @pytest.mark.slow
-def test_messages_that_producers_delay_are_healthy(tmp_path):
-    assert diagnose_world(tmp_path, "delayed", 601004)[0].cause == "healthy"
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("first", "before"), [(0, True), (300, False)])
 def test_a_window_that_begins_within_an_outage_says_so(first, before):
     world = World(hours=12)

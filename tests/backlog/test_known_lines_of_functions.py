@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.services.diagnose import diagnose, questions_for
+from watchme_analysis.services.diagnose import diagnose
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 IMPORT_ERROR = (
@@ -54,14 +54,6 @@ def test_a_service_that_fails_a_consumer_is_its_downstream(tmp_path, line):
     assert first == {"downstream_down", "downstream_slow"}
 
 
-def test_unknown_lines_stay_open(tmp_path):
-    _, found = diagnosed(tmp_path / "evidence", "app.log", ["INFO: something unknown"])
-    assert (found["verdict"], found["cause"]) == ("inconclusive", None)
-    assert (
-        len({item["probability"] for item in found["ranking"]} - {found["ranking"][-1]["probability"]}) <= 1
-    )
-
-
 @pytest.mark.parametrize("example", sorted(path.name for path in DATA.glob("backlog-*")))
 def test_a_line_changes_nothing_where_metrics_show_the_queue(tmp_path, example):
     said = {}
@@ -76,19 +68,6 @@ def test_a_line_changes_nothing_where_metrics_show_the_queue(tmp_path, example):
     assert [said["with"][key] for key in ("verdict", "cause", "confidence")] == [
         said["without"][key] for key in ("verdict", "cause", "confidence")
     ]
-
-
-@pytest.mark.parametrize(
-    ("line", "questions"),
-    [
-        (IMPORT_ERROR, ("backlog",)),
-        ("[CRITICAL] WORKER TIMEOUT (pid:31)", ("health",)),
-        ("INFO: something unknown", ("health",)),
-    ],
-)
-def test_the_lines_of_a_log_alone_tell_which_question_they_answer(tmp_path, line, questions):
-    case, _ = diagnosed(tmp_path / "evidence", "app.log", [line])
-    assert questions_for(case) == questions
 
 
 def test_settings_alone_narrow_and_name_nothing(tmp_path):

@@ -26,8 +26,3 @@ def test_metrics_stand_in_the_order_in_which_they_moved():
     assert frame.loc["age_s", "onset"] == at(first + 30)
     assert (frame["uncertainty_s"] == 60.0).all()
     assert frame.loc["age_s", "surprise"] >= 4.7
-
-
-def test_nothing_moved_in_a_healthy_system():
-    frame = onset_order(World())
-    assert frame.empty and "surprise" in frame

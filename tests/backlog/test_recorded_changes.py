@@ -6,8 +6,6 @@ from worlds.queue_contexts import at
 from worlds.together import together
 
 from watchme_analysis.backlog import changes
-from watchme_analysis.backlog.changes import Change
-from watchme_analysis.text.message import message
 
 RAN = {"invocations": [1.0] * 12}
 
@@ -51,50 +49,3 @@ def test_only_successful_writes_with_a_time_are_changes_oldest_first():
     assert (first.user, first.event_id, first.resource) == (None, None, None)
     assert plain(first.of) == "backlog-resource-unknown"
     assert recorded(event("PurgeQueue", resources="{") | {"resources": "{", "parameters": None})
-
-
-def change(kind="function_code", interval=5, queues=("jobs",), **settings):
-    return Change(at(interval), "e", "x", None, None, message("backlog-changed-code"), queues, kind, settings)
-
-
-VISIBILITY = changes.VISIBILITY_EVENTS
-
-
-@together(
-    ("given", "others", "columns", "settings", "fits"),
-    [
-        # Ordinary invocations survived it, but the longer ones take over eight seconds.
-        (change("queue_attributes", 2, visibilitytimeout="8"), (), {"duration_max_s": [9.0] * 12}, {}, True),
-        (change("queue_attributes", 2, visibilitytimeout="9"), (), {"duration_max_s": [9.0] * 12}, {}, False),
-        (change("queue_attributes", 2, visibilitytimeout="8"), (), {}, {}, False),
-        # A timeout of hours keeps what failed once hidden.
-        (
-            change("queue_attributes", 2, visibilitytimeout="3601"), (), {}, {"function_timeout_s": 30.0},
-            True,
-        ),
-        # The value was replaced before the long invocations.
-        (
-            change("queue_attributes", 2, visibilitytimeout="8"),
-            (change("queue_attributes", 5, visibilitytimeout="300"),),
-            {"duration_max_s": [1.0] * 6 + [9.0] * 6}, {}, False,
-        ),
-        (
-            change("queue_attributes", 2, visibilitytimeout="8"),
-            (change("queue_attributes", 5, ("other",), visibilitytimeout="300"), change("purge", 5)),
-            {"duration_max_s": [1.0] * 6 + [9.0] * 6}, {}, True,
-        ),
-        (
-            change("function_configuration", 2, timeout="60"), (), {"duration_max_s": [50.0] * 12},
-            {"visibility_timeout_s": 30.0}, True,
-        ),
-        (
-            change("function_configuration", 2, timeout="30"), (), {"duration_max_s": [50.0] * 12},
-            {"visibility_timeout_s": 30.0}, False,
-        ),
-        (change("function_configuration", 2, timeout="60"), (), {"duration_max_s": [50.0] * 12}, {}, False),
-    ],
-)  # fmt: skip
-def test_a_setting_that_hurts_at_times_may_be_survived(given, others, columns, settings, fits):
-    pipeline = pipeline_of(settings=settings, invocations=[1.0] * 12, **columns)
-    found = changes.change_before((given, *others), VISIBILITY, pipeline, at(11))
-    assert found == (given if fits else None)

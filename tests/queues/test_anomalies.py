@@ -164,14 +164,3 @@ def test_a_peak_that_comes_every_day_is_daily():
     assert [daily[START + pd.Timedelta(minutes=day * 1440 + 900)] for day in range(3)] == [True] * 3
     others = [daily[START + pd.Timedelta(minutes=first)] for first in (600, 1740, 3180)]
     assert others == [False, False, True], "the smaller one recurs, the larger one does not"
-
-
-def test_a_hidden_message_is_no_backlog_of_those_that_come_after_it():
-    world = World(hours=24)
-    for minute in range(61, 181, 30):
-        world.at["visible"][minute] = 10.0
-    world.at["in_flight"][61:181] = 1.0
-    world.at["age_s"][61:181] = [60.0 * k for k in range(120)]
-    (episode,) = [item for item in standing_intervals(only(world)) if item.peak > 5]
-    assert episode.peak_age_s == 119 * 60.0
-    assert episode.waiting_age_s == 60.0

@@ -54,17 +54,6 @@ def test_messages_that_a_reader_hides_have_not_left(subtests):
             assert (delayed.lost, delayed.held, delayed.at_end) == (0, 40, 40)
 
 
-def test_without_the_count_of_hidden_messages_a_fall_is_at_most_a_loss():
-    known = tuple(name for name in EVERYTHING if name != "dlq_in_flight")
-    visible, _ = hidden_between(30, 60)
-    pipeline = pipeline_of(known, dlq_visible=visible, sent=[0.0] * 60)
-    found = dlq_stock.dead_letter_stock(pipeline, Tables())
-    assert (found.left_for_unknown_reason, found.hidden_at_most, found.lost) == (40, 40, 0)
-    assert ids(found.notes) == {"stock-left-at-most": {"messages": 40, "dlq": "jobs-dlq"}}
-    purged = dlq_stock.dead_letter_stock(pipeline, Tables(changes=[purge(interval=30)]))
-    assert (purged.purged, purged.hidden_at_most, purged.lost) == (40, 0, 40)
-
-
 FALLEN = [0.0] + [40.0] * 19 + [0.0] * 200
 
 

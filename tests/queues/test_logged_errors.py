@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-import pandas as pd
-from worlds.backlog_world import World
 from worlds.one_queue import Tables
 from worlds.queue_contexts import at
 
@@ -80,18 +78,3 @@ def test_timeouts_waited_for_a_call_or_hung_before_it():
     assert last_lines(calling, silent) == TimeoutLogs(1, 0, ("p-13",))
     failed = [event(5, "x", request_id="r-0")]
     assert last_lines(GOOD, failed, silent) == TimeoutLogs()
-
-
-def test_a_sample_that_ends_at_its_limit_hides_no_error():
-    world = World()
-    world.fail(600, 720, 0.2, "ValueError: bad")
-    events, queries = world.table("log_events"), world.table("log_queries")
-    sample = queries.assign(query_name="first", truncated=True)
-    seen = events.head(3).assign(query_name="first")
-    both = (pd.concat([events, seen]), pd.concat([queries, sample]))
-    assert not logged_errors(*both, "job-runner").truncated
-    # An error that only the sample returned shows that the query of errors missed some.
-    other = seen.assign(message="KeyError: other", ptr=["a", "b", "c"])
-    assert logged_errors(pd.concat([events, other]), both[1], "job-runner").truncated
-    cut = queries.assign(truncated=True)
-    assert logged_errors(events, cut, "job-runner").truncated

@@ -10,7 +10,7 @@ from watchme_analysis.aws_shapes.work_keys import learned_keys
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.config import WorkItemSettings
-from watchme_analysis.queues.work_items import work_done, work_items
+from watchme_analysis.queues.work_items import work_items
 
 QUEUE = {
     "Attributes": {
@@ -91,20 +91,3 @@ def test_another_system_names_its_work_by_other_keys(raw, tmp_path, monkeypatch)
 def test_keys_are_learned_from_the_bodies(bodies, keys):
     found = learned_keys(WorkItemSettings(), map(json.dumps, bodies))
     assert (found.item_keys, found.time_keys, found.day_keys) == keys
-
-
-@pytest.mark.slow
-def test_the_work_of_learned_keys_is_found_in_the_log(raw, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    folder = raw({"orderId": "A-7", "placedAt": "2025-12-10T22:00:00Z"})
-    (folder / "logs").mkdir()
-    run = "2a57dc6f-8079-4fb3-9f1d-08298c4d938b"
-    lines = [
-        f"START RequestId: {run} Version: 1",
-        f"2025-12-10T22:00:01Z\t{run}\tINFO order_id=A-7 placed_at=2025-12-10T22:00:00Z",
-        f"END RequestId: {run}",
-    ]
-    text = "".join(f"2025-12-10T22:00:0{at}.000Z {line}\n" for at, line in enumerate(lines))
-    (folder / "logs" / "jobs-worker.log").write_text(text)
-    done = work_done(import_folder(folder, tmp_path / "case").case)
-    assert {work[1:] for work in done.work} == {("A-7", "2025-12-10T22:00:00+00:00")}

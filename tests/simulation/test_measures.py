@@ -9,59 +9,15 @@ from worlds.messages import messages_in, plain
 from watchme_analysis.config import LoadSettings
 from watchme_analysis.simulation.advice import advice, warnings
 from watchme_analysis.simulation.scenarios import (
-    TOGETHER,
     Comparison,
     Scenario,
     estimate,
-    scenarios,
     usual_load,
     usual_settings,
 )
 from watchme_analysis.simulation.settings import PollerSettings
-from watchme_analysis.text.render import render
 
 SETTINGS, LOAD = usual_settings(), usual_load(LoadSettings(30, 1800.0, together=True))
-
-
-def test_each_measure_changes_its_own_setting():
-    found = {one.name: one for one in scenarios(SETTINGS, LOAD)}
-    assert next(iter(found.values())).settings == SETTINGS
-    values = {
-        name: (
-            one.settings.function_timeout_s,
-            one.settings.queue.visibility_timeout_s,
-            one.settings.queue.max_receive_count,
-            one.settings.poller.max_concurrency,
-            one.settings.poller.reserved_concurrency,
-        )
-        for name, one in found.items()
-    }
-    least = SETTINGS.queue.max_receive_count
-    together = render(TOGETHER)
-    assert values["function timeout 60 s"] == (60, 900, least, None, None)
-    assert values["visibility timeout 300 s"] == (30, 300, least, None, None)
-    assert values["visibility timeout 6 x function timeout"] == (30, 180, least, None, None)
-    assert values["5 receives before the DLQ"] == (30, 900, 5, None, None)
-    assert values["maximum concurrency 2"] == (30, 900, least, 2, None)
-    assert values["reserved 2, throttled batches given up at once"] == (30, 900, least, None, 2)
-    assert values["timeout 60 s, visibility 300 s, 3 receives, maximum concurrency 2"] == (
-        60,
-        300,
-        3,
-        2,
-        None,
-    )
-    assert values[together] == (60, 360, 5, 2, None)
-    assert found["FIFO, a group for each sender"].settings.queue.is_fifo
-    assert found["circuit breaker"].settings.breaker is not None
-    assert found["restart after 3 failed health checks"].settings.api.restarts_when_unhealthy
-    assert {name: one.load.factor for name, one in found.items() if one.load != LOAD} == {
-        "10 x load": 10.0,
-        f"10 x load with {together}": 10.0,
-    }
-    assert "5 receives before the DLQ" not in {
-        one.name for one in scenarios(found["5 receives before the DLQ"].settings, LOAD)
-    }, "a measure that changes nothing is left out"
 
 
 def test_a_mean_has_the_interval_of_students_t():

@@ -7,11 +7,7 @@ import pytest
 from watchme_analysis.simulation.replay import (
     busiest_part,
     curve_of,
-    endpoint_settings,
     figures_of,
-    predicted_figures,
-    predicted_runs,
-    rate_steps,
 )
 
 
@@ -35,20 +31,3 @@ def test_figures_and_curve_count_what_was_never_done():
     ]  # fmt: skip
     assert [point.oldest_s for point in points] == [0, 1, 2, 3, 2]
     assert figures_of([0.0], [math.nan])["p95_s"] is None
-
-
-def test_requests_to_an_api_of_one_slot_wait_for_each_other():
-    settings = endpoint_settings(2.0, 0.0, slots=1, timeout_s=60)
-    runs = predicted_runs(settings, [0.0, 0.0, 0.0], replications=2)
-    assert [sorted(run) for run in runs] == [[2.0, 4.0, 6.0]] * 2
-    assert predicted_figures([0.0, 0.0, 0.0], runs)["longest_s"].highest == 6.0
-    (slow,) = predicted_runs(
-        endpoint_settings(2.0, 0.0, slots=1, timeout_s=5), [0.0, 0.0, 0.0], replications=1
-    )
-    assert sorted(slow[:2]) == [2.0, 4.0] and math.isnan(slow[2])  # the client has timed out
-    free = predicted_runs(endpoint_settings(2.0, 0.0, None, 60), [0.0, 0.0, 0.0], replications=1)
-    assert free == ((2.0, 2.0, 2.0),)
-
-
-def test_rates_are_counted():
-    assert rate_steps([0.0, 1.0, 9.0, 10.0], 2) == ((5.0, 2), (10.0, 2))

@@ -22,17 +22,3 @@ def test_a_restart_cures_the_fault_that_checks_showed_and_costs_time_otherwise()
     unchanged, cured, uncured = dead(restart_scenarios(SETTINGS, LOAD, [(150, 1900)], [300, 900], 60))
     assert max(cured) < min(unchanged) / 4
     assert min(uncured) >= max(unchanged) - 1
-
-
-def test_a_fault_that_no_check_showed_is_not_cured():
-    scenarios = restart_scenarios(SETTINGS, LOAD, [(2100, 2200)], [2150], 60)
-    unchanged, cured, _ = compare(scenarios, 1)
-    assert cured.outcomes[0].dead_lettered >= unchanged.outcomes[0].dead_lettered
-    assert cured.outcomes[0].restarts == 1
-
-
-def test_calls_are_refused_until_the_api_has_started():
-    calm = Settings(api=ApiSettings(1.0, 0.0, slots=None), function_timeout_s=10.0)
-    _, restarted, _ = compare(restart_scenarios(calm, Load((10.0,) * 10), [(100, 200)], [120], 120), 1)
-    assert restarted.outcomes[0].errors >= 5
-    assert restarted.outcomes[0].dead_lettered == 0

@@ -15,7 +15,6 @@ from watchme_analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
     BreakerSettings,
-    EarlierSetting,
     FaultInterval,
     PollerSettings,
     QueueSettings,
@@ -158,32 +157,6 @@ def test_a_fair_queue_serves_quiet_groups_before_a_noisy_one():
     assert (waits["is_fifo"][0], waits["is_fifo"][1]) == (0.0, 600.0)
 
 
-def test_partial_batch_responses_keep_the_good_half_of_a_batch():
-    settings = Settings(
-        poller=PollerSettings(batch_size=2, batching_window_s=5.0),
-        api=ApiSettings(1.0, 0.0, slots=None),
-    )
-    messages = Arrivals([0.0, 1.0], failing=frozenset([1]))
-    whole = simulate(settings, messages)
-    partial = simulate(
-        replace(settings, poller=replace(settings.poller, partial_batch_responses=True)), messages
-    )
-    assert (whole.dead_lettered, whole.duplicates) == (2, 2)
-    assert (partial.dead_lettered, partial.duplicates, partial.deleted) == (1, 0, 1)
-
-
-def test_a_restart_ends_a_fault_that_it_cures():
-    fault = FaultInterval(0.0, 3600.0, mean_s=100.0, is_unhealthy=True, is_cured_by_restart=True)
-    api = ApiSettings(10.0, 0.0, slots=None, faults=(fault,))
-    settings = Settings(queue=QueueSettings(max_receive_count=None), api=api)
-    messages = Arrivals([0.0, 1000.0])
-    left = simulate(settings, messages)
-    restarted = simulate(replace(settings, api=replace(api, restarts_when_unhealthy=True)), messages)
-    assert (left.restarts, left.unhealthy, restarted.restarts) == (0, 1, 1)
-    assert left.drained_s is not None
-    assert restarted.drained_s == 1010.0 < left.drained_s
-
-
 def test_a_circuit_breaker_saves_receives_while_the_api_fails():
     api = ApiSettings(1.0, 0.0, slots=None, faults=(FaultInterval(0.0, 1000.0, failing_share=1.0),))
     settings = Settings(queue=QueueSettings(visibility_timeout_s=60.0), api=api)
@@ -204,46 +177,6 @@ def test_scaling_starts_with_five_batches_and_adds_sixty_after_a_minute():
     outcome = simulate(settings, Arrivals([1.0] * 1000))
     in_flight = [row[2] for row in outcome.series[:5]]
     assert in_flight == [0, 5, 65, 365, 665]
-
-
-def test_an_old_receipt_deletes_nothing():
-    # 40 s of work against a visibility timeout of 30 s: received again before the first run ends.
-    settings = Settings(
-        queue=QueueSettings(visibility_timeout_s=30.0, max_receive_count=3),
-        poller=PollerSettings(max_concurrency=5),
-        api=ApiSettings(40.0, 0.0, slots=None),
-        function_timeout_s=60.0,
-    )
-    outcome = simulate(settings, Arrivals([0.0]))
-    assert (outcome.invocations, outcome.duplicates) == (3, 2)
-    # At 90 s it has been received three times; the third run would have deleted it at 100 s.
-    assert (outcome.dead_lettered, outcome.deleted, outcome.lost) == (1, 0, 0)
-    # Nobody else can receive it, so that the run's receipt is the latest even after its time.
-    alone = replace(settings, poller=PollerSettings(max_concurrency=1))
-    assert simulate(alone, Arrivals([0.0])).deleted == 1
-
-
-def test_settings_change_in_the_middle_of_a_run():
-    settings = Settings(
-        queue=QueueSettings(visibility_timeout_s=10.0, max_receive_count=None),
-        poller=PollerSettings(reserved_concurrency=1),
-        api=ApiSettings(20.0, 0.0, slots=None),
-        function_timeout_s=30.0,
-        earlier=(
-            EarlierSetting("visibility_timeout_s", 1000.0, 100.0),
-            EarlierSetting("reserved_concurrency", 1000.0, None),
-        ),
-    )
-    calm = simulate(settings, Arrivals([0.0, 1.0, 995.0]))
-    assert (calm.throttles, calm.duplicates, calm.drained_s) == (0, 0, 1015.0)
-    changed = simulate(settings, Arrivals([0.0, 1.0, 995.0, 1001.0, 1002.0]))
-    assert changed.throttles > 0
-    assert changed.duplicates > 0
-    # What is in flight keeps the visibility timeout of its receive: back at 1095 s, then each 10 s.
-    failing = Arrivals([995.0], failing=frozenset([0]))
-    limited = replace(settings, queue=replace(settings.queue, max_receive_count=3), function_timeout_s=5.0)
-    outcome = simulate(limited, failing)
-    assert (outcome.invocations, outcome.dead_lettered, outcome.drained_s) == (3, 1, 1115.0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from watchme_analysis.simulation.run import simulate
 from watchme_analysis.simulation.settings import (
     ApiSettings,
     Arrivals,
-    Outcome,
     PollerSettings,
     QueueSettings,
     Settings,
@@ -24,15 +23,6 @@ def of(sent_s, with_times=False, groups=(), failing=(), **settings):
     """Return the outcome of messages sent at some seconds; each takes five seconds."""
     arrivals = Arrivals(sent_s, groups, frozenset(failing))
     return simulate(Settings(**{"api": FIVE_S} | settings), arrivals, with_times=with_times)
-
-
-def test_three_messages_are_done_five_seconds_after_they_were_sent():
-    assert of([0.0, 10.0, 70.0], with_times=True) == Outcome(
-        sent=3, deleted=3, visible=0, in_flight=0, dead_lettered=0, expired=0, dead_unfailed=0, lost=0,
-        duplicates=0, invocations=3, errors=0, timeouts=0, throttles=0, unhealthy=0, restarts=0,
-        breaker_openings=0, peak_visible=0, peak_age_s=0.0, drained_s=75.0, behind_s=0.0, mean_wait_s=0.0,
-        others_wait_s=None, series=((0.0, 0, 0, 0, 0.0), (60.0, 0, 0, 0, 0.0)), done_s=(5.0, 15.0, 75.0),
-    )  # fmt: skip
 
 
 def test_one_at_a_time_messages_wait_for_the_one_before():
@@ -71,16 +61,6 @@ def test_an_invocation_beyond_its_timeout_fails_though_its_work_is_done():
     assert isnan(found.done_s[0])
 
 
-def test_messages_beyond_their_retention_expire_each_minute():
-    queue = QueueSettings(visibility_timeout_s=30.0, retention_s=70.0, max_receive_count=None)
-    pauses = ((0.0, 1000.0),)
-    found = of([0.0, 55.0], queue=queue, poller=PollerSettings(pauses=pauses))
-    # Aged 70 s at 70 s and 125 s, they are dropped at the minutes 120 s and 180 s.
-    assert (found.expired, found.lost, found.drained_s, found.invocations) == (2, 2, 180.0, 0)
-    assert [row[1] for row in found.series] == [0, 2, 1, 0]
-    assert [row[4] for row in found.series] == [0.0, 60.0, 65.0, 0.0]
-
-
 def test_messages_of_a_batch_follow_each_other_after_the_fixed_time():
     poller = PollerSettings(batch_size=3, start_batches=1)
     found = of([0.0] * 4, poller=poller, run_s=2.0, with_times=True)
@@ -103,12 +83,6 @@ def test_a_failed_message_returns_with_its_batch_alone_or_with_those_behind_it(
     found = of([0.0] * 3, failing=[1], poller=poller, queue=queue, horizon_s=100.0)
     assert (found.deleted, found.errors, found.invocations) == (deleted_first, errors, 1)
     assert found.in_flight == 3 - deleted_first
-
-
-def test_a_batch_whose_messages_all_fail_is_an_error_with_partial_responses_too():
-    poller = PollerSettings(batch_size=2, batching_window_s=1.0, partial_batch_responses=True)
-    found = of([0.0] * 2, failing=[0, 1], poller=poller, horizon_s=100.0)
-    assert (found.errors, found.invocations) == (1, 1)
 
 
 def queue(number=4, groups=(), now_s=0.0, **settings):

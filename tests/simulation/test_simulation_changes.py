@@ -45,28 +45,6 @@ class Changes:
         return self.frame
 
 
-def visibility(minute, seconds, error=None, queue="jobs"):
-    return minute, "SetQueueAttributes", [queue], {"attributes": {"VisibilityTimeout": seconds}}, error
-
-
-def test_a_visibility_timeout_that_was_changed_was_as_advised_before():
-    earlier, notes = earlier_settings(pipeline(), Changes(visibility(30, "10")))
-    assert earlier == (EarlierSetting("visibility_timeout_s", 1800.0, 180.0),)
-    assert messages_in(notes[0]) == {
-        "fit-changed-visibility": {"after": 1800.0, "value": 180.0, "factor": 6.0}
-    }
-
-
-def test_reserved_concurrency_was_not_there_before_unless_runs_were_throttled():
-    call = (30, "PutFunctionConcurrency20171031", ["worker"], {"reservedConcurrentExecutions": 1}, None)
-    assert earlier_settings(pipeline(), Changes(call))[0] == (
-        EarlierSetting("reserved_concurrency", 1800.0, None),
-    )
-    earlier, notes = earlier_settings(pipeline(throttles=1.0), Changes(call))
-    assert earlier == ()
-    assert messages_in(notes[0]) == {"fit-changed": {"setting": "reserved_concurrency", "after": 1800.0}}
-
-
 def call(name, parameters, minute=30, resources=("jobs",)):
     return minute, name, list(resources), parameters, None
 

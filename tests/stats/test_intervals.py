@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import log
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,10 +12,8 @@ from watchme_analysis.stats import interval_scan
 from watchme_analysis.stats.interval_scan import (
     count_elevation,
     densest_run,
-    expected_arrivals,
     rate_elevation,
 )
-from watchme_analysis.stats.intervals import within
 
 START = datetime(2025, 12, 11, tzinfo=UTC)
 
@@ -49,21 +46,6 @@ def test_the_densest_run_has_the_highest_likelihood_ratio() -> None:
     assert densest_run([False] * 9, (0.5, 0.02)) == (0, -1, 0.0)
 
 
-def test_arrivals_are_expected_by_the_rhythm_within_the_hour_and_a_surge_does_not_raise_them() -> None:
-    grid = pd.date_range(START, periods=300, freq="min")
-    sent = pd.Series(0.0, index=grid)
-    sent[grid.minute == 0] = 10.0
-    sent.iloc[210] = 60.0  # half past, once
-    sent.iloc[1] = np.nan
-    expected = expected_arrivals(sent, 60)
-    floor = 0.05 * 10 / 60
-    assert expected[grid.minute == 0].tolist() == pytest.approx([10 + floor] * 5)
-    assert expected[grid.minute != 0].tolist() == pytest.approx([floor] * 295)
-    assert expected_arrivals(sent[:0], 60).empty
-    quiet = expected_arrivals(sent * 0.0, 60)
-    assert quiet.tolist() == pytest.approx([0.05e-3] * 300)
-
-
 def test_a_scan_of_very_many_candidates_finds_the_same_bounds_as_a_full_one(monkeypatch) -> None:
     grid = pd.date_range(START, periods=400, freq="min")
     failures = pd.Series(1.0, index=grid)
@@ -73,12 +55,3 @@ def test_a_scan_of_very_many_candidates_finds_the_same_bounds_as_a_full_one(monk
     monkeypatch.setattr(interval_scan, "MAX_CANDIDATES", 20)
     assert rate_elevation(failures, trials, 60) == whole
     assert (whole.start, whole.end) == (grid[123], grid[211])
-
-
-def test_rows_within_an_interval_are_half_open() -> None:
-    minutes = pd.date_range(START, periods=5, freq="1min")
-    counts = pd.Series(range(5), index=minutes)
-    assert within(counts, START + timedelta(minutes=1), START + timedelta(minutes=3)).tolist() == [1, 2]
-    # Bounds between two rows and outside of all.
-    assert within(counts, START + timedelta(seconds=61), START + timedelta(days=1)).tolist() == [2, 3, 4]
-    assert within(counts, START - timedelta(days=1), START).empty

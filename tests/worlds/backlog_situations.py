@@ -274,22 +274,6 @@ def stays(world, options):
     world.fault = (start, world.seconds)
 
 
-def reserved_two(world, options):
-    queue = world.hit[0]
-    queue.max_concurrency, queue.function.reserved = None, 2
-
-
-def switched_off(world, options):
-    """Let somebody reserve no concurrency at all."""
-    queue = world.hit[0]
-    queue.reserved_set = [(at, 0 if number == 1 else number) for at, number in queue.reserved_set]
-    name = queue.function.name
-    instead(
-        world, options, "PutFunctionConcurrency20171031", name, functionName=name,
-        reservedConcurrentExecutions=0,
-    )  # fmt: skip
-
-
 def poison(text, **settings):
     """Return a twist that lets bad messages fail with another text, of a queue with some settings."""
 
@@ -318,24 +302,6 @@ def new_schema(world, options):
         (*item[:5], "keyerror") if item[1] is queue and item[2] in half and start <= item[0] < end else item
         for item in world.arrivals
     ]
-
-
-def batch_raised(world, options):
-    """Let a mapping's batch be raised until a run is longer than the visibility timeout."""
-    queue, start = world.hit[0], world.fault[0]
-    function = queue.function
-    queue.visibility_set, queue.batch, queue.max_concurrency = [], 1, 3
-    function.timeout_s, function.own_s, function.api.seconds = 300.0, 6.0, 4.0
-    queue.visibility_s, queue.partial = 30.0, False
-    world.fault = (start, world.seconds)
-    for device in world.devices:
-        moment = start - HOUR
-        while moment < world.seconds:
-            upload(world, moment, device, queue)
-            moment += 900
-    world.events.append((start, lambda model: setattr(queue, "batch", 10)))
-    uuid = f"{world.queues.index(queue):08d}-0000-4000-8000-000000000000"
-    instead(world, options, MAPPING, function.name, uUID=uuid, batchSize=10)
 
 
 def expired(world, options):
@@ -410,128 +376,6 @@ def down_while_nobody_sends(world, options):
         queue.function.api.faults.append((start, end, "down", None))
 
 
-def the_fault(world, least=6 * HOUR):
-    """Give a healthy world the time of a fault, in one of its queues, and return both."""
-    queue = world.queues[0]
-    start = 0.5 * world.seconds
-    world.fault, world.hit = (start, min(start + least, world.seconds)), [queue]
-    return queue, *world.fault
-
-
-def within(world, queue, share=1.0):
-    """Return the arrivals of a queue within the fault, or a share of them."""
-    start, end = world.fault
-    return [
-        item for item in world.arrivals
-        if item[1] is queue and start <= item[0] < end and world.rng.random() < share
-    ]  # fmt: skip
-
-
-def filtered(share):
-    """Return a twist in which a mapping's filter drops messages: received and deleted, and nothing runs."""
-
-    def twist(world, options):
-        queue, start, _ = the_fault(world)
-        queue.fifo, queue.filter = False, '{"body": {"kind": ["audio"]}}'
-        dropped = within(world, queue, share)
-        world.arrivals = [item for item in world.arrivals if item not in dropped]
-
-        def drop(model):
-            for what in ("sent", "received", "deleted"):
-                model._count(queue.name, what)
-
-        world.events += [(item[0], drop) for item in dropped]
-        name = queue.function.name
-        recorded(world, options, start, "UpdateEventSourceMapping20150331", name, filterCriteria={})
-
-    return twist
-
-
-def stolen(share):
-    """Return a twist in which a second consumer takes messages and deletes them."""
-
-    def twist(world, options):
-        filtered(share)(world, options)
-        for queue in world.queues:
-            queue.filter = None
-        no_change(world, options)
-
-    return twist
-
-
-def looked_at(world, options):
-    """Let somebody poll messages in the console again and again, until they are received too often."""
-    queue, *_ = the_fault(world)
-    queue.fifo, queue.batch, queue.visibility_s, queue.max_receives = False, 1, 60.0, 3
-
-    def peek(model):
-        while model._receive(queue):
-            pass
-
-    # Each time right when a message shows, ahead of the function's poller.
-    for item in within(world, queue):
-        world.events += [(item[0] + 0.005 + 60.005 * place, peek) for place in range(4)]
-
-
-def delayed(world, options):
-    """Let producers delay each message by ten minutes, as a queue's setting does."""
-    queue = world.queues[0]
-    own = [item for item in world.arrivals if item[1] is queue]
-    world.arrivals = [item for item in world.arrivals if item[1] is not queue]
-
-    def send(moment, content):
-        def act(model):
-            model._count(queue.name, "sent")
-            model.at(moment + 600, arrive, content)
-
-        def arrive(content):
-            model_of[0]._send(queue, content)
-            model_of[0]._count(queue.name, "sent", -1)
-
-        return act
-
-    model_of = []
-    world.events.append((0.0, model_of.append))
-    world.events += [(item[0] + 0.001, send(item[0], item[2:])) for item in own]
-
-
-def every_message_twice(world, options):
-    queue, *_ = the_fault(world)
-    world.arrivals += [(item[0] + 0.4, *item[1:]) for item in within(world, queue)]
-
-
-def half_of_arrivals_lost(world, options):
-    queue, *_ = the_fault(world, DAY)
-    lost = within(world, queue, 0.5)
-    world.arrivals = [item for item in world.arrivals if item not in lost]
-
-
-def purged_by_mistake(world, options):
-    """Let somebody purge a queue in which a peak waits."""
-    queue, start, _ = the_fault(world)
-    queue.max_concurrency, queue.fifo, queue.batch = 2, False, 1
-    queue.function.own_s, queue.function.timeout_s, queue.visibility_s = 4.0, 60.0, 360.0
-    for _ in range(60):
-        upload(world, start + world.rng.uniform(0, 30), world.rng.choice(world.devices), queue)
-    queue.purges = [start + 45]
-    recorded(world, options, start + 45, "PurgeQueue", queue.name, queueUrl=queue.name)
-
-
-def role_changed(world, options):
-    """Let a policy be taken from the function's role, which names no function."""
-    breaks("denied", 0.3)(world, options)
-    recorded(world, options, world.fault[0], "DetachRolePolicy", "worker-role", roleName="worker-role")
-
-
-def no_way_out(world, options):
-    """Let no function reach anything any more, as without a gateway of the network."""
-    start, end = world.fault
-    for queue in world.queues:
-        queue.function.api.faults = [(start, end, "hang", None)]
-        queue.batch = 1
-    world.hit = list(world.queues)
-
-
 def cold_starts(world, options):
     """Let each deployment be followed by ten minutes of slow starts."""
     moment = world.rng.uniform(0, DAY)
@@ -541,42 +385,6 @@ def cold_starts(world, options):
             name = queue.function.name
             recorded(world, options, moment, DEPLOY, name, functionName=name)
         moment += 8 * HOUR
-
-
-def sent_back_again_and_again(world, options):
-    """Let the team send dead letters back every two hours into a function that still fails."""
-    queue, (start, end) = world.hit[0], world.fault
-
-    for place in range(1, 4):
-        moment = start + place * 2 * HOUR
-        if moment < end - HOUR:
-            redrive_at(world, options, queue, moment)
-
-
-def no_heartbeat(world, options):
-    """Let a deployment forget to extend the visibility timeout, which was short all along."""
-    no_change(world, options)
-    start, name = world.fault[0], world.hit[0].function.name
-    recorded(world, options, start, DEPLOY, name, functionName=name)
-
-
-def kept_too_short(world, options):
-    """Let messages expire after two minutes, while a peak waits longer."""
-    queue, start, end = the_fault(world)
-    queue.max_concurrency, queue.fifo, queue.batch = 2, False, 1
-    queue.function.own_s, queue.function.timeout_s, queue.visibility_s = 5.0, 60.0, 360.0
-    queue.retention_s = 120.0
-    for place in range(4):
-        for device in world.devices * 8:
-            upload(world, start + place * HOUR + world.rng.uniform(0, 60), device, queue)
-
-    def expire(model):
-        model.expire(queue)
-
-    world.events += [(start + 20.0 * place, expire) for place in range(int((end - start) // 20))]
-    recorded(
-        world, options, start, "SetQueueAttributes", queue.name, attributes={"MessageRetentionPeriod": "120"}
-    )
 
 
 def memory_lowered(world, options):
@@ -589,112 +397,6 @@ def memory_lowered(world, options):
     function.memory = [(0.0, 1024), (start, 128)]
     no_change(world, options)
     recorded(world, options, start, CONFIGURE, function.name, functionName=function.name, memorySize=128)
-
-
-def calls_itself(world, options):
-    """Let a function write to its own queue: each message makes another."""
-    queue, (start, end) = world.hit[0], world.fault
-    own = within(world, queue)
-    world.arrivals = [item for item in world.arrivals if item not in own]
-    moment, gap = start, 60.0
-    while moment < end:
-        upload(world, moment, world.devices[0], queue)
-        gap = max(0.5, gap * 0.97)
-        moment += gap
-
-
-def one_devices_quota(world, options):
-    """Let the API refuse one device, which used up its quota, for half a day."""
-    queue, *_ = the_fault(world, 12 * HOUR)
-    queue.batch, device = 1, world.devices[0]
-    world.arrivals = [item for item in world.arrivals if not (item[1] is queue and item[2] == device)]
-    moment = 0.0
-    while moment < world.seconds:
-        bad = "too many" if world.fault[0] <= moment < world.fault[1] else None
-        upload(world, moment, device, queue, poison=bad)
-        moment += 900
-
-
-def few_minutes(kind, seconds):
-    """Return a twist in which the API fails for so short that retries mend it."""
-
-    def twist(world, options):
-        every_queue(visibility_s=360.0, max_receives=5, batch=1)(world, options)
-        start = 0.5 * world.seconds
-        world.queues[0].function.api.faults.append((start, start + seconds, kind, None))
-
-    return twist
-
-
-def promoted(world, options):
-    """Let a campaign bring three times the load for six hours, which is taken."""
-    queue, *_ = the_fault(world)
-    every_queue(max_concurrency=None, batch=1)(world, options)
-    for item in within(world, queue):
-        world.arrivals += [(item[0] + world.rng.uniform(0, 300), *item[1:]) for _ in range(2)]
-
-
-def rolled_back(world, options):
-    """Let a bad deployment be rolled back after five minutes, in which messages come."""
-    queue, start, _ = the_fault(world)
-    every_queue(max_receives=10, batch=1, visibility_s=120.0)(world, options)
-    world.fault = (start, start + 300)
-    queue.function.broken = [(start, start + 300, "import", 0.2, 1.0)]
-    for place in range(30):
-        upload(world, start - 1800 + 120 * place, world.rng.choice(world.devices), queue)
-    for moment in world.fault:
-        recorded(world, options, moment, DEPLOY, queue.function.name, functionName=queue.function.name)
-
-
-def bad_and_peaks(world, options):
-    """Let a FIFO queue hold messages that always fail, among daily peaks."""
-    poison("json", None, 1, fifo=True, max_receives=5, max_concurrency=3)(world, options)
-    moment = world.rng.uniform(0, DAY)
-    while moment < world.seconds:
-        for device in world.devices * 6:
-            upload(world, moment + world.rng.uniform(0, 300), device, world.hit[0])
-        moment += DAY
-
-
-def both_sides(world, options):
-    """Let a deployment come minutes before an outage of the API, which heals by itself."""
-    start, name = world.fault[0], world.hit[0].function.name
-    recorded(world, options, start - 240, DEPLOY, name, functionName=name)
-
-
-def limit_of_all(world, options):
-    """Let another function take the account's concurrency for two hours: all are throttled."""
-    no_change(world, options)
-    start, end = world.fault[0], min(world.fault[0] + 2 * HOUR, world.seconds)
-    world.fault = (start, end)
-    for queue in world.queues:
-        queue.reserved_set, queue.max_concurrency, queue.batch = [(start, 1), (end, None)], None, 1
-        queue.function.own_s, queue.visibility_s = max(queue.function.own_s, 3.0), 60.0
-    world.hit = list(world.queues)
-
-
-def says_nothing(share):
-    """Return a twist in which a share of runs reports all its messages as failed, and logs nothing."""
-
-    def twist(world, options):
-        every_queue(batch=5, partial=True, fifo=False)(world, options)
-        breaks("silent", None, share)(world, options)
-
-    return twist
-
-
-def glitches(world, options):
-    """Let a message have one try only, and one call in fifty fail."""
-    every_queue(max_receives=1, batch=1)(world, options)
-    for queue in world.queues:
-        queue.function.api.faults.append((0.0, world.seconds, "glitch", 0.02))
-
-
-def long_jobs(world, options):
-    """Let every run take minutes, within every limit."""
-    every_queue(visibility_s=5400.0, batch=1, fifo=False, max_concurrency=None)(world, options)
-    for queue in world.queues:
-        queue.function.timeout_s, queue.function.api.seconds = 900.0, 240.0
 
 
 PLAN = (
@@ -730,23 +432,16 @@ PLAN = (
     ("sawtooth", "slow_leak", LEAK | WELL, api_faults(sawtooth)),
     ("stairs", "slow_leak", LEAK, api_faults(stairs)),
     ("stays", "arrival_surge", SURGE, stays),
-    ("reserved two", "arrival_surge", SURGE | THROTTLED, reserved_two),
-    ("switched off", "throttled", THROTTLED, switched_off),
     ("hangs", "poison_messages", POISON, poison("hangs", batch=1)),
     ("bad import", "poison_messages", POISON, bad_import),
     ("sent back in vain", "poison_messages", POISON, sent_back_in_vain),
-    ("batch raised", "visibility_misconfig", {"visibility_misconfig"}, batch_raised),
     ("expired", "mapping_disabled", {"mapping_disabled"}, expired),
     ("one function, down", "downstream_down", DOWN, one_function),
-    ("long jobs", "healthy", WELL, long_jobs),
     ("nightly backup", "healthy", WELL, nightly_backup),
     ("down while nobody sends", "healthy", WELL, down_while_nobody_sends),
     ("maintenance", "healthy", WELL, short_maintenance),
     ("late points", "healthy", WELL, late_points),
-    ("filter drops some", "healthy", NOTHING | WELL, filtered(0.5)),
-    ("delayed", "healthy", WELL, delayed),
     ("memory lowered", "consumer_failing", FAILING | SLOW | NOTHING, memory_lowered),
-    ("one receive, glitches", "healthy", NOTHING | WELL | DOWN | POISON, glitches),
     ("half the runs, no trail", "consumer_failing", FAILING | NOTHING, breaks("typeerror", None, 0.5)),
 )
 
