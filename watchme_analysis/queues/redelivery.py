@@ -11,7 +11,7 @@ from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline
 from watchme_analysis.queues.standing import LOST_POINTS, WAITING
 from watchme_analysis.stats.gaps import lost_points
 from watchme_analysis.stats.interval_scan import count_elevation
-from watchme_analysis.stats.intervals import Interval, run_numbers
+from watchme_analysis.stats.intervals import Interval, run_numbers, runs_of_true
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,18 +236,14 @@ def find_hidden_messages(pipeline: Pipeline) -> Interval | None:
     hidden = hidden[hidden.index >= hidden.index[0] + STANDING - step]
     if not hidden.max() >= WAITING:
         return None
-    standing = _around(hidden > 0, hidden.idxmax())
-    start, end = standing[0].to_pydatetime() - STANDING + step, standing[-1].to_pydatetime() + step
+    worst = int(hidden.to_numpy().argmax())
+    first, after = next(run for run in runs_of_true(hidden > 0) if run[0] <= worst < run[1])
+    start = hidden.index[first].to_pydatetime() - STANDING + step
+    end = hidden.index[after - 1].to_pydatetime() + step
     return Interval(
         start,
         end,
         "hidden_messages",
         count=float(hidden.max()),
-        is_open=standing[-1] == frame.index[-1],
+        is_open=hidden.index[after - 1] == frame.index[-1],
     )
-
-
-def _around(on: pd.Series, moment: pd.Timestamp) -> pd.DatetimeIndex:
-    """Return the unbroken part of the index around a moment."""
-    part = run_numbers(on)
-    return on.index[part == part[on.index.get_loc(moment)]]

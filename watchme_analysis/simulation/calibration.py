@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from watchme_analysis.simulation.fit import Fit, Recorded
 from watchme_analysis.simulation.scenarios import Comparison, Scenario, compare
 from watchme_analysis.simulation.settings import Backoff, Settings
-from watchme_analysis.text.message import Choice, Duration, Share, message
+from watchme_analysis.text.message import Choice, Duration, Message, Share, message
 
 # Compared figures, and the difference in each that counts as none.
 FIGURES = (("peak_visible", 3.0), ("peak_age_s", 60.0), ("dead_lettered", 2.0))
@@ -89,19 +90,15 @@ def distance(agreements: tuple[Agreement, ...]) -> float:
 def _arrivals(fitted: Fit) -> Iterator[Fit]:
     for share in _WIDTHS:
         width_s = share * fitted.load.interval_s
-        yield replace(
-            fitted,
-            load=replace(fitted.load, within_s=width_s),
-            notes=(*fitted.notes, message("fit-arrivals-nearest", width=Duration(width_s))),
-        )
+        note = message("fit-arrivals-nearest", width=Duration(width_s))
+        yield replace(fitted, load=replace(fitted.load, within_s=width_s), notes=(*fitted.notes, note))
 
 
 def _groups(fitted: Fit) -> Iterator[Fit]:
-    if fitted.settings.queue.is_fifo:
-        others = tuple(note for note in fitted.notes if note.id != "fit-groups")
-        for many in _GROUPS:
-            notes = (*others, message("fit-groups-nearest", groups=many))
-            yield replace(fitted, load=replace(fitted.load, groups=many), notes=notes)
+    others = tuple(note for note in fitted.notes if note.id != "fit-groups")
+    for many in _GROUPS if fitted.settings.queue.is_fifo else ():
+        notes = (*others, message("fit-groups-nearest", groups=many))
+        yield replace(fitted, load=replace(fitted.load, groups=many), notes=notes)
 
 
 def _orders(fitted: Fit) -> Iterator[Fit]:
@@ -109,36 +106,31 @@ def _orders(fitted: Fit) -> Iterator[Fit]:
     if not queue.is_fifo:
         first = not queue.returns_first
         note = message("fit-order-nearest", order=Choice("first" if first else "later"))
-        settings = replace(fitted.settings, queue=replace(queue, returns_first=first))
-        yield replace(fitted, settings=settings, notes=(*fitted.notes, note))
+        yield _with(fitted, note, queue=replace(queue, returns_first=first))
 
 
 def _retries(fitted: Fit) -> Iterator[Fit]:
     poller = fitted.settings.poller
-    if poller.reserved_concurrency is None:
-        return
-    for retry_s in _RETRIES_S:
+    for retry_s in _RETRIES_S if poller.reserved_concurrency is not None else ():
         note = message("fit-retries-nearest", interval=Duration(retry_s))
-        settings = replace(fitted.settings, poller=replace(poller, throttle_retry_s=retry_s))
-        yield replace(fitted, settings=settings, notes=(*fitted.notes, note))
+        yield _with(fitted, note, poller=replace(poller, throttle_retry_s=retry_s))
 
 
 def _backoffs(fitted: Fit) -> Iterator[Fit]:
-    settings, poller = fitted.settings, fitted.settings.poller
-    if not fails(settings) and poller.reserved_concurrency is None:
-        return
-    for changed in BACKOFFS:
+    poller = fitted.settings.poller
+    for changed in BACKOFFS if fails(fitted.settings) or poller.reserved_concurrency is not None else ():
         note = message(
             "fit-backoff-nearest",
             share=Share(changed.above_share),
             factor=Share(changed.factor),
             least=changed.least_batches,
         )
-        yield replace(
-            fitted,
-            settings=replace(settings, poller=replace(poller, backoff=changed)),
-            notes=(*fitted.notes, note),
-        )
+        yield _with(fitted, note, poller=replace(poller, backoff=changed))
+
+
+def _with(fitted: Fit, note: Message, **parts: Any) -> Fit:
+    """Return a fit with other parts of its settings, and a note that says so."""
+    return replace(fitted, settings=replace(fitted.settings, **parts), notes=(*fitted.notes, note))
 
 
 # Back-off that starts later or reduces the batches further than the default.

@@ -53,7 +53,11 @@ class StandardQueue:
         self.sent += 1
         self.left += 1
         self.state[message] = VISIBLE
-        self.ready.append(message)
+        self._offer(message)
+
+    def _offer(self, message: int, *, is_first: bool = False) -> None:
+        """Let a message be received, ahead of those that wait or behind them."""
+        (self.returned if is_first else self.ready).append(message)
 
     def receive(self, now_s: float, at_most: int, only: deque[int] | None = None) -> list[Receipt]:
         """Return the receipts of one receive; messages expired or received too often leave the queue.
@@ -108,10 +112,7 @@ class StandardQueue:
         It is received before newer messages if ``returns_first`` is set, unless it returned too often.
         """
         self.state[message] = VISIBLE
-        if self.receives[message] > self._first_until:
-            self.ready.append(message)
-        else:
-            self.returned.append(message)
+        self._offer(message, is_first=self.receives[message] <= self._first_until)
 
     def expire(self, now_s: float) -> None:
         """Drop all messages beyond their retention, also those in flight."""
@@ -166,14 +167,7 @@ class FifoQueue(StandardQueue):
             self._listed.add(group)
             self.ready.append(group)
 
-    def send(self, message: int) -> None:
-        """Add a message from its producer to its group."""
-        self.sent += 1
-        self.left += 1
-        self.state[message] = VISIBLE
-        self._offer(message)
-
-    def _offer(self, message: int) -> None:
+    def _offer(self, message: int, *, is_first: bool = False) -> None:
         group = self.groups[message]
         heappush(self._waiting.setdefault(group, []), message)
         self._list(group)
@@ -206,8 +200,7 @@ class FifoQueue(StandardQueue):
     def come_back(self, message: int) -> None:
         """Make a message visible again, and its group available if no other message of it is in flight."""
         self._in_flight[self.groups[message]] -= 1
-        self.state[message] = VISIBLE
-        self._offer(message)
+        super().come_back(message)
 
     def _leave(self, message: int, state: int) -> None:
         was_in_flight = self.state[message] == IN_FLIGHT
@@ -241,14 +234,7 @@ class FairQueue(StandardQueue):
         # Recent processing time of each group, fading, and when it was counted last.
         self._busy: dict[int, tuple[float, float]] = {}
 
-    def send(self, message: int) -> None:
-        """Add a message from its producer to its group."""
-        self.sent += 1
-        self.left += 1
-        self.state[message] = VISIBLE
-        self._offer(message, is_first=False)
-
-    def _offer(self, message: int, *, is_first: bool) -> None:
+    def _offer(self, message: int, *, is_first: bool = False) -> None:
         group = self.groups[message]
         waiting = self._waiting.setdefault(group, deque())
         if not waiting:
@@ -310,8 +296,7 @@ class FairQueue(StandardQueue):
     def come_back(self, message: int) -> None:
         """Make a message visible again after the end of its visibility timeout."""
         self._count(self.groups[message], -1)
-        self.state[message] = VISIBLE
-        self._offer(message, is_first=self.receives[message] <= self._first_until)
+        super().come_back(message)
 
     def _leave(self, message: int, state: int) -> None:
         if self.state[message] == IN_FLIGHT:
