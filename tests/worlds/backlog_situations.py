@@ -25,18 +25,6 @@ def every_queue(**settings):
     return twist
 
 
-def writes(**changed):
-    """Return a twist that changes what is written of a world."""
-
-    def twist(world, options):
-        options.update(changed)
-        world.period = options["period"]
-        if options["changes"] is None:
-            world.change = None
-
-    return twist
-
-
 def mapping(place):
     return f"{place:08d}-0000-4000-8000-000000000000"
 
