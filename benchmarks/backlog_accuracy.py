@@ -1,11 +1,11 @@
 """How right the backlog diagnosis is on recorded cases whose truth is known.
 
-    .venv/bin/python benchmarks/backlog_accuracy.py CASES TRUTH [--ablate]
+    .venv/bin/python benchmarks/backlog_accuracy.py CASES TRUTH [--rows]
 
 CASES holds one folder a case (raw or imported), TRUTH one JSON file a case of the same name. Printed are,
 per case, verdict, start, dead letters, work and alarms against the truth; then the sums, and how often
-verdicts of a given confidence were right. With --ablate every case is also diagnosed without each table, with
---rows the query of every statement is run and its rows are counted.
+verdicts of a given confidence were right. With --rows the query of every statement is run and its rows are
+counted.
 """
 
 import argparse
@@ -15,26 +15,14 @@ from datetime import datetime
 from pathlib import Path
 
 from watchme_analysis.backlog.diagnosis import diagnose
-from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.schema import empty
-
-LEFT_OUT = (
-    ("log_events", "log_queries"),
-    ("changes",),
-    ("queue_messages",),
-    ("event_source_mappings", "queues", "functions"),
-    ("log_events", "log_queries", "changes"),
-    ("metrics", "metric_queries"),
-)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("cases", type=Path)
     parser.add_argument("truth", type=Path)
-    parser.add_argument("--ablate", action="store_true", help="diagnose without each table, too")
     parser.add_argument("--rows", action="store_true", help="run the query of every statement, too")
     options = parser.parse_args()
     sums, sure = Counter(), defaultdict(list)
@@ -58,15 +46,6 @@ def main():
             sums["statements that give their rows"] += sum(
                 len(case.sql(item.sql)) == item.rows for item in stated
             )
-        if options.ablate:
-            for names in LEFT_OUT:
-                less = diagnose(Investigation(without(case, names), "backlog"))
-                right = less.cause in truth.get("accepted", [truth["cause"]])
-                sums[
-                    f"without {names[0]}: {'right' if right else 'silent' if less.cause is None else 'WRONG'}"
-                ] += 1
-                if less.cause is not None:
-                    sure[round(less.confidence, 1)].append(right)
     print("\n".join(f"{name}: {number} of {sums['cases']}" for name, number in sorted(sums.items())))
     for level, rights in sorted(sure.items()):
         print(f"confidence {level:.1f}: {sum(rights)} of {len(rights)} right")
@@ -108,13 +87,6 @@ def compare(found, truth):
 def _days(work):
     """Return items and local dates of work: recorded truths state no moments."""
     return None if work is None else {(item, when[:10]) for item, when in work}
-
-
-def without(case, names):
-    """Return the case without some tables."""
-    other = Case(case.path, case.manifest)
-    other._frames = {name: case.table(name) for name in case.tables} | {name: empty(name) for name in names}
-    return other
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ Variants: `complete`, and the evidence that people often have alone: `metrics`, 
 
 ``evaluate`` applies the current causes, grades and links to the corpus within seconds: no case is opened.
 Right: the named cause is accepted; open: none is named; wrong: another one is. Starts are right within two
-metric intervals, ends where both are open or both closed. ``--ablate`` leaves out each signal and each link
-in turn and lists what its absence changes.
+metric intervals, ends where both are open or both closed. ``--ablate`` leaves out each signal in turn and
+lists what its absence changes.
 """
 
 import argparse
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from worlds.backlog_corpus import CORPUS, read, stored
 
-from watchme_analysis.backlog.chain import LINKS, SIGNALS, observed
+from watchme_analysis.backlog.chain import SIGNALS, observed
 from watchme_analysis.backlog.context import backlog_context
 from watchme_analysis.backlog.judge import judge
 from watchme_analysis.case.case_folder import Case
@@ -64,10 +64,6 @@ def main():
     if options.ablate:
         for name in sorted(SIGNALS):
             print_difference(f"without {name}", whole, evaluate(lines, skip={name}))
-        for link in LINKS:
-            rest = [other for other in LINKS if other is not link]
-            name = f"without {link.signals[0]} -> {link.acts_on[0]}"
-            print_difference(name, whole, evaluate(lines, links=rest))
 
 
 def evaluate(lines, show=False, **rules):

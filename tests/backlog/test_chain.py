@@ -6,7 +6,7 @@ import pytest
 from worlds.backlog_corpus import read
 from worlds.together import together
 
-from watchme_analysis.backlog.chain import QueueSignals, explain
+from watchme_analysis.backlog.chain import LINKS, SIGNALS, QueueSignals, explain
 from watchme_analysis.backlog.judge import judge
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 
@@ -69,6 +69,10 @@ def test_a_signal_is_explained_by_an_earlier_one_that_still_acts(surge, timeouts
 def test_the_leading_cause_is_named_with_what_it_set_off(observations, cause, secondary):
     found = judge([queue(*observations)])
     assert (found.cause, found.secondary_cause) == (cause, secondary)
+
+
+def test_links_name_signals_that_detectors_return():
+    assert {name for link in LINKS for name in (*link.signals, *link.acts_on)} <= SIGNALS.keys()
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ it counts a quarter, and it is the secondary cause of the cause that its explana
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
@@ -78,13 +78,13 @@ class QueueSignals:
         return timedelta(seconds=SLACK_INTERVALS * self.period_s)
 
 
-def explain(queue: QueueSignals, links: Sequence[Link] = LINKS) -> QueueSignals:
+def explain(queue: QueueSignals) -> QueueSignals:
     """Return the signals of a queue, weakened where an earlier one explains a later one, with these pairs."""
     seen = {item.signal: item for item in queue.observations}
     acts_on = partial(_acts_on, slack=queue.slack)
     explains: dict[str, set[str]] = {}
     pairs = []
-    for link in links:
+    for link in LINKS:
         for earlier, later in product(link.signals, link.acts_on):
             explains.setdefault(earlier, set()).add(later)
             if earlier in seen and later in seen and acts_on(seen[earlier], seen[later]):

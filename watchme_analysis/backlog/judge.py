@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watchme_analysis.backlog.chain import (
-    LINKS,
     MEASURED,
     SIGNALS,
     SYSTEM,
-    Link,
     QueueSignals,
     backlog_causes,
     explain,
@@ -62,19 +60,14 @@ class Judgement:
 
 
 def judge(
-    queues: Sequence[QueueSignals],
-    undoing: Sequence[Undoing] = (),
-    *,
-    skip: Collection[str] = (),
-    links: Sequence[Link] = LINKS,
+    queues: Sequence[QueueSignals], undoing: Sequence[Undoing] = (), *, skip: Collection[str] = ()
 ) -> Judgement:
     """Return the judgement on the signals of some queues, the worst-hit first.
 
-    ``undoing`` are changes that can end a cause. ``skip`` and ``links`` leave signals out and replace the
-    links, to measure what each is worth.
+    ``undoing`` are changes that can end a cause. ``skip`` leaves signals out, to measure what each is worth.
     """
     causes = backlog_causes()
-    queues = [explain(without(queue, skip), links) for queue in queues]
+    queues = [explain(without(queue, skip)) for queue in queues]
     affected = [queue for queue in queues if queue.harmed]
     shown_by = {cause.cause: _shown_by(cause, affected).queue for cause in causes} if affected else {}
     # Without metrics, settings are all that speaks of a queue.
