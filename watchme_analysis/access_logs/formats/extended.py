@@ -11,14 +11,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
-from watchme_analysis.access_logs.formats.log_variables import SURE_PATTERNS, Variable, kind_of
+from watchme_analysis.access_logs.formats.log_variables import Variable, kind_of
+from watchme_analysis.access_logs.formats.suggested import suggested_variable
 from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
+from watchme_analysis.files.lines import decoded
 from watchme_analysis.safe_regex import BytesPattern
 from watchme_analysis.text.message import Resource, value_of
 from watchme_analysis.text.render import note
@@ -39,19 +41,6 @@ _REST = "further_fields"
 _FIELD_PREFIX = "field_"
 _ADDRESS = rb"(?:unknown|\d{1,3}(?:\.\d{1,3}){3}|[\da-fA-F]{0,4}:[\da-fA-F:.]+)"
 _ADDRESSES = re.compile(rb"-?|" + _ADDRESS + rb"(?:, ?" + _ADDRESS + rb")*")
-_SECONDS = re.compile(rb"-|\d{1,6}\.\d{3}(?:, \d{1,6}\.\d{3})*")
-# Durations that a request may have, the longest first: a request includes its upstream's response, which
-# includes the header and the connection.
-_DURATIONS = ("request_time", "upstream_response_time", "upstream_header_time", "upstream_connect_time")
-# Other variables that values of these shapes suggest; each is suggested once.
-_SUGGESTED: tuple[tuple[str, re.Pattern[bytes]], ...] = (
-    ("msec", re.compile(SURE_PATTERNS["msec"])),
-    ("upstream_addr", re.compile(rb"-|(?:[\w.\[\]:-]+:\d{1,5}|unix:\S+?)(?:, \S+)*")),
-    ("upstream_status", re.compile(rb"-|[1-5]\d\d(?:, [1-5]\d\d)*")),
-    ("upstream_cache_status", re.compile(rb"-|MISS|BYPASS|EXPIRED|STALE|UPDATING|REVALIDATED|HIT")),
-    ("request_id", re.compile(rb"[0-9a-f]{32}")),
-    ("http_x_forwarded_for", _ADDRESSES),
-)
 
 
 class _Fields(NamedTuple):
@@ -234,40 +223,17 @@ def _suggestion(
     base: LogFormat, literals: Sequence[bytes], names: Sequence[str], columns: Sequence[Sequence[bytes]]
 ) -> str:
     """Return the format in which the names of fields follow from their values, quoted for a shell."""
-    unnamed = {
-        name: found for name, found in zip(names, columns, strict=True) if name.startswith(_FIELD_PREFIX)
-    }
-    suggested = _suggested_durations(base, names, unnamed)
-    for name, values in unnamed.items():
-        taken = {*base.names, *names, *suggested.values()}
-        fitting = (one for one, shape in _SUGGESTED if one not in taken and all(map(shape.fullmatch, values)))
-        if name not in suggested and set(values) - {b"", b"-"}:
-            suggested[name] = next(fitting, name)
+    taken = [*base.names, *names]
     text = _format_text(base.literals, base.names)
-    for literal, name in zip(literals, names, strict=False):
-        text += f"{_text(literal)}${suggested.get(name, name)}"
+    for literal, name, values in zip(literals, names, columns, strict=False):
+        suggested = None
+        if name.startswith(_FIELD_PREFIX):
+            # The longest has the most tries of an upstream.
+            longest = max(values, key=len)
+            suggested = suggested_variable(decoded(longest), taken, quoted=literal.endswith(b'"'))
+            taken.append(suggested or name)
+        text += f"{_text(literal)}${suggested or name}"
     return shlex.quote(text + _text(literals[-1]))
-
-
-def _suggested_durations(
-    base: LogFormat, names: Sequence[str], unnamed: Mapping[str, Sequence[bytes]]
-) -> dict[str, str]:
-    """Return the durations that fields without a name may be, by their lengths."""
-    total = {
-        name: sum(float(one) for value in values for one in value.split(b", ") if one != b"-")
-        for name, values in unnamed.items()
-        if set(values) - {b"-"} and all(map(_SECONDS.fullmatch, values))
-    }
-    left = [one for one in _DURATIONS if one not in (*base.names, *names)]
-    found = {}
-    for name in sorted(total, key=lambda one: -total[one]):
-        # A request has one duration, even without an upstream.
-        several = any(value == b"-" or b"," in value for value in unnamed[name])
-        fitting = [one for one in left if one != "request_time" or not several]
-        if fitting:
-            found[name] = fitting[0]
-            left.remove(fitting[0])
-    return found
 
 
 def _format_text(literals: Sequence[bytes], names: Sequence[str]) -> str:

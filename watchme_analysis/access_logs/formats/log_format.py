@@ -33,7 +33,7 @@ Escape = Literal["default", "json", "none", "apache", "kept"]
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _ESCAPES = ("default", "json", "none")
 _ESCAPING = ("default", "json", "apache")
-# Longer lines are matched with values without spaces.
+# Longer lines are left to the exact pattern, after a look for the literals.
 LONG_LINE = 1 << 16
 # Characters of a format in an error.
 _QUOTED = 100
@@ -106,11 +106,6 @@ class LogFormat:
         """Compiled :attr:`expression`."""
         return self._compile(self.expression)
 
-    @cached_property
-    def narrow_pattern(self) -> BytesPattern:
-        """As :attr:`pattern`, for long lines, whose unquoted texts then hold no spaces."""
-        return self._compile(self._joined(rb"[^\t-\r \"]*"))
-
     def followed_by(self, further: bytes) -> BytesPattern:
         """Return :attr:`pattern` with a further expression behind it."""
         return self._compile(self.expression + further)
@@ -177,10 +172,9 @@ class LogFormat:
     def _values(self, line: bytes) -> tuple[bytes, ...] | None:
         if not self.may_match(line) or self.is_corrupt(line):
             return None
-        is_long = len(line) > LONG_LINE
-        if is_long and not self.has_literals(line):
+        if len(line) > LONG_LINE and not self.has_literals(line):
             return None
-        found = (self.narrow_pattern if is_long else self.pattern).fullmatch(line)
+        found = self.pattern.fullmatch(line)
         return None if found is None else found.groups()
 
     @cached_property

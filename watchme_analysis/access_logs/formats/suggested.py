@@ -7,6 +7,7 @@ such as ``rt=`` names its variable. The user checks the names, so a wrong guess 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from watchme_analysis.access_logs.formats.json_log import is_request
 from watchme_analysis.access_logs.formats.log_format import compile_format
@@ -21,6 +22,7 @@ _VALUE = re.compile(
     + PATTERNS["time_local"].decode()
     + r'|[^\s"\[\]|,;]+))'
 )
+_SECONDS_OF_TRIES = r"\d{1,6}\.\d{3}(?:, \d{1,6}\.\d{3})*"
 # Variables by the shapes of their values; each occurs once, the first that fits and is not taken.
 _SHAPES: tuple[tuple[str, str], ...] = (
     ("time_local", PATTERNS["time_local"].decode()),
@@ -31,14 +33,18 @@ _SHAPES: tuple[tuple[str, str], ...] = (
     ("server_protocol", r"HTTP/\d(?:\.\d)?"),
     ("request_uri", r"(?:https?:/)?/\S*"),
     ("status", r"[1-5]\d\d"),
-    ("upstream_addr", r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[\da-fA-F:]+\]):\d{1,5}"),
+    ("upstream_addr", r"(?:[\w.\[\]:-]+:\d{1,5}|unix:\S+?)(?:, \S+)*"),
+    ("upstream_cache_status", r"MISS|BYPASS|EXPIRED|STALE|UPDATING|REVALIDATED|HIT"),
     ("remote_addr", r"\d{1,3}(?:\.\d{1,3}){3}|[\da-fA-F]{0,4}(?::[\da-fA-F]{0,4}){2,7}"),
     ("http_x_forwarded_for", r"\d{1,3}(?:\.\d{1,3}){3}(?:, .*)?"),
     ("http_referer", r"https?://.*"),
     ("http_user_agent", r"[A-Za-z][\w.-]*/\d.*"),
     ("request_time", r"\d{1,5}\.\d{3}"),
-    ("upstream_response_time", r"\d{1,5}\.\d{3}"),
+    ("upstream_response_time", _SECONDS_OF_TRIES),
+    ("upstream_header_time", _SECONDS_OF_TRIES),
+    ("upstream_connect_time", _SECONDS_OF_TRIES),
     ("body_bytes_sent", r"\d{1,12}"),
+    ("upstream_status", r"[1-5]\d\d(?:, [1-5]\d\d)*"),
     ("request_length", r"\d{1,12}"),
     ("request_id", r"[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}"),
     ("host", r"(?:[\w-]+\.)+[A-Za-z][\w-]*"),
@@ -62,7 +68,9 @@ def suggested_format(line: str) -> str | None:
         value = found[kind]
         opening, closing = {"quoted": ('"', '"'), "bracketed": ("[", "]")}.get(kind, ("", ""))
         label = found["label"] or ""
-        name = _name(label.rstrip("=:"), value, names, quoted=kind == "quoted")
+        labelled = VARIABLE_OF_LABEL.get(label.rstrip("=:").lower().replace("-", "_"), "")
+        name = labelled if labelled not in ("", *names) else None
+        name = name or suggested_variable(value, names, quoted=kind == "quoted") or f"field_{len(names) + 1}"
         text += line[at : found.start()] + label + opening
         if name == "remote_addr" and _ADDRESS_AND_PORT.fullmatch(value):
             text += "$remote_addr:$remote_port"
@@ -80,11 +88,11 @@ def suggested_format(line: str) -> str | None:
     return text if fits and is_request(dict.fromkeys(names)) else None
 
 
-def _name(label: str, value: str, taken: list[str], *, quoted: bool) -> str:
-    """Return the variable of a value: that of its label, else of its shape, else a numbered field."""
-    labelled = VARIABLE_OF_LABEL.get(label.lower().replace("-", "_"), "")
-    if labelled and labelled not in taken:
-        return labelled
+def suggested_variable(value: str, taken: Sequence[str], *, quoted: bool) -> str | None:
+    """Return the variable that a value suggests by its shape and order; None for a value of no known shape.
+
+    ``taken``: variables of the values before it; ``quoted``: whether quotation marks enclose the value.
+    """
     has_request = any(name in taken for name in ("request", "request_uri"))
     if _ADDRESS_AND_PORT.fullmatch(value) and "remote_addr" not in taken:
         return "remote_addr"
@@ -94,5 +102,4 @@ def _name(label: str, value: str, taken: list[str], *, quoted: bool) -> str:
     elif quoted and has_request:
         usual = ("http_user_agent",) if "http_referer" in taken else ()
     shaped = (name for name, shape in _SHAPES if re.fullmatch(shape, value))
-    fitting = (name for name in (*usual, *shaped) if name not in taken)
-    return next(fitting, f"field_{len(taken) + 1}")
+    return next((name for name in (*usual, *shaped) if name not in taken), None)
