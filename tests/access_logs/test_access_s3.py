@@ -1,18 +1,14 @@
 """Logs in S3, read from moto's server."""
 
 import gzip
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import boto3
 import pyarrow as pa
 import pytest
 from moto.server import ThreadedMotoServer
 
-from watchme_analysis.access_logs.input import REQUEST_BYTES
 from watchme_analysis.access_logs.parquet import ParquetFile
 from watchme_analysis.access_logs.scan import read_access_logs
-from watchme_analysis.errors import ServiceError
 
 LINE = b'192.0.2.7 - - [11/Dec/2025:10:10:%02d +0900] "GET /%d HTTP/1.1" 200 12 "-" "curl"\n'
 
@@ -69,49 +65,3 @@ def test_a_failure_leaves_no_object_behind(bucket):
     listed = boto3.client("s3").list_objects_v2(Bucket="logs", Prefix="web/")["Contents"]
     names = [one["Key"] for one in listed if not one["Key"].endswith("/")]
     assert names == ["web/access.log", "web/access.log.1.gz", "web/whole.parquet"]
-
-
-class _HalfLost(BaseHTTPRequestHandler):
-    """A store that holds one object, of which the end was lost."""
-
-    body = LINE % (1, 1) * 150_000
-    held = 10 << 20
-
-    def do_HEAD(self):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.body)))
-        self.end_headers()
-
-    def do_GET(self):
-        first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
-        if last >= self.held:
-            self.send_error(404)
-            return
-        part = self.body[first : last + 1]
-        self.send_response(206)
-        self.send_header("Content-Length", str(len(part)))
-        self.end_headers()
-        self.wfile.write(part)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.mark.slow
-def test_what_came_before_a_store_failed_is_kept(monkeypatch):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _HalfLost)
-    Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    try:
-        frame, how = read_access_logs(["s3://logs/access.log"])
-        (account,) = how.parts
-        monkeypatch.setattr(_HalfLost, "held", 0)
-        with pytest.raises(ServiceError, match=r"access\.log can't be read: "):
-            read_access_logs(["s3://logs/access.log"])
-    finally:
-        server.shutdown()
-        server.server_close()
-
-    assert len(frame) == REQUEST_BYTES // len(LINE % (1, 1))
-    assert account.truncated
-    assert "reading it broke off" in account.rejected[-1].reason

@@ -1,15 +1,9 @@
 """``watchme access``: its page, its JSON, what is counted, the errors of requests, and its exit code."""
 
-import fcntl
 import gzip
 import json
-import signal
 import subprocess
 import sys
-import termios
-import time
-from array import array
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -191,24 +185,6 @@ def test_filters_and_orders_choose_what_is_counted(found, log):
         assert (report["requests"], report["left_out"]) == (requests, left_out), options
     for order, keys in (("requests", ["GET", "POST"]), ("p50", ["POST", "GET"]), ("max", ["GET", "POST"])):
         assert [row["key"] for row in found(log, "--by", "method", "--sort", order)["groups"]] == keys
-
-
-@pytest.mark.slow
-def test_a_stopped_scan_shows_what_was_read_until_then():
-    command = [Path(sys.executable).with_name("watchme"), "access", "-"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        process.stdin.write(COMBINED * 5_000)
-        process.stdin.flush()
-        waiting = array("i", [1])
-        while waiting[0]:  # until the pipe is read empty
-            time.sleep(0.2)
-            fcntl.ioctl(process.stdin, termios.FIONREAD, waiting)
-        process.send_signal(signal.SIGINT)
-        page = process.stdout.read()
-    assert process.returncode == 1
-    assert "5,000 lines: 5,000 requests" in page
-    assert "Stopped: the summary covers the lines read until then." in page
-    assert "-: INCOMPLETE, rows are missing" in page
 
 
 def test_counted_requests_are_written_to_parquet(run, log, tmp_path):

@@ -31,26 +31,8 @@ NAMES = (
     "uri args query_string server_protocol connection gzip_ratio cookie_sid http_cf_connecting_ip server_port"
 ).split()
 LITERALS = (
-    " ",
-    ' "',
-    '" ',
-    '" "',
-    " - ",
-    " [",
-    "] ",
-    "|",
-    "\t",
-    ", ",
-    ";",
-    ":",
-    " rt=",
-    " us=",
-    ".",
-    "=",
-    '"',
-    "-",
-    "é",
-)
+    " ", ' "', '" ', '" "', " - ", " [", "] ", "|", "\t", ", ", ";", ":", " rt=", " us=", ".", "=", '"', "-", "é",
+)  # fmt: skip
 APACHE = (
     r'%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %D',
     "%v:%p %h %u %t %>s %O %{ms}T %X %q",
@@ -110,22 +92,8 @@ PREFIXES = (
     b"<190>1 2025-12-11T01:10:30Z web1 nginx - - - ", b"\xef\xbb\xbfweb-1 | ", b"2025-12-11T10:10:30+09:00 ",
 )  # fmt: skip
 BYTES = (
-    b'"',
-    b" ",
-    b"\\",
-    b"\0",
-    b"\r",
-    b"-",
-    b"[",
-    b",",
-    b":",
-    b"\xff",
-    b"\x1f",
-    b"\x7f",
-    b"9",
-    b"\t",
-    b"\xc3\xa9",
-)
+    b'"', b" ", b"\\", b"\0", b"\r", b"-", b"[", b",", b":", b"\xff", b"\x1f", b"\x7f", b"9", b"\t", b"\xc3\xa9",
+)  # fmt: skip
 
 
 def rounds_for(seconds):

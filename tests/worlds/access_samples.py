@@ -1,19 +1,13 @@
-"""A log format with upstream timings, a load balancer's line, and requests as a table for summaries."""
+"""A log format with upstream timings, and requests as a table for summaries."""
 
 import pyarrow as pa
 
-from watchme_analysis.access_logs.formats.known_formats import known_formats
 from watchme_analysis.access_logs.summary import columns_for
 
 TIMED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
     '"$http_user_agent" $msec $request_id $http_cf_ray $request_time "$upstream_connect_time" '
     '"$upstream_header_time" "$upstream_response_time" "$upstream_addr" "$upstream_status"'
-)
-HTTPS, UNSENT = next(
-    [sample.line for sample in known.samples]
-    for known in known_formats()
-    if known.name == "Application Load Balancer"
 )
 TIME = pa.timestamp("us", "UTC")
 TYPES = {"time": TIME, "status": pa.int64(), "body_bytes": pa.int64(), "upstream_status": pa.int64()}
