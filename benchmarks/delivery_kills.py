@@ -23,13 +23,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from worlds.deliveries import World, at, diagnosis, world
+from worlds.deliveries import World, at, diagnosis, folder_of_reports, world
 from worlds.receivers import Webhook
 
-from watchme_analysis.delivery.destinations.files import FilesSender, Retention
-from watchme_analysis.delivery.destinations.registry import account_of
-from watchme_analysis.delivery.destinations.webhooks import WebhookSender
-from watchme_analysis.delivery.secret_values import Secret
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.destinations.registry import account_of, sender_of
 from watchme_analysis.report.html_page import write_index
 
 STORY = (
@@ -56,8 +54,9 @@ def main() -> None:
 
 def story(folder: Path) -> World:
     """Return a world with a webhook, whose URL is in the environment, and a folder of reports."""
-    chat = WebhookSender(Secret("env:KILLS_URL", account_of(None, None)), "slack")
-    return world(folder / "state", files=FilesSender(folder / "reports", Retention()), chat=chat)
+    hook = Destination("chat", "slack", settings={"webhook": "env:KILLS_URL"})
+    chat = sender_of(hook, folder, account_of(None, None))
+    return world(folder / "state", files=folder_of_reports(folder / "reports"), chat=chat)
 
 
 def kills(count: int, draw: random.Random) -> str:
@@ -113,7 +112,7 @@ def systems(count: int) -> list[str]:
         made = [
             world(
                 Path(home, "state", str(number)),
-                files=({"when": "every-run"}, FilesSender(Path(home, "reports", str(number)), Retention())),
+                files=({"when": "every-run"}, folder_of_reports(Path(home, "reports", str(number)))),
             )
             for number in range(count)
         ]

@@ -8,13 +8,12 @@ from itertools import count
 
 import pytest
 from worlds import deliveries
-from worlds.deliveries import Received, diagnosis, refused, world
+from worlds.deliveries import Received, diagnosis, folder_of_reports, refused, world
 from worlds.receivers import dripping_server
 
-from watchme_analysis.delivery.destinations.files import FilesSender, Retention
-from watchme_analysis.delivery.destinations.webhooks import WebhookSender
+from watchme_analysis.config import Destination
+from watchme_analysis.delivery.destinations.registry import sender_of
 from watchme_analysis.delivery.run_lock import RunInProgressError, system_lock
-from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.delivery.state import State, SystemState
 from watchme_analysis.errors import ReportError, ServiceError
 
@@ -69,7 +68,7 @@ def test_destinations_receive_what_they_ask_for(tmp_path):
 
 
 def test_each_destination_has_its_language_and_level_and_equal_reports_are_made_once(tmp_path):
-    pages = [FilesSender(tmp_path / name, Retention()) for name in ("a", "b", "c")]
+    pages = [folder_of_reports(tmp_path / name) for name in ("a", "b", "c")]
     chat = Received()
     found = world(
         tmp_path / "state",
@@ -87,7 +86,7 @@ def test_each_destination_has_its_language_and_level_and_equal_reports_are_made_
 
 def test_a_message_links_the_report_only_at_its_own_level_of_redaction_or_a_stricter_one(tmp_path):
     weak, strict = Received(), Received()
-    files = FilesSender(tmp_path / "reports", Retention(), "https://reports.example.com/")
+    files = folder_of_reports(tmp_path / "reports", url="https://reports.example.com/")
     found = world(
         tmp_path / "state",
         files=({"redact": "ids"}, files),
@@ -119,7 +118,7 @@ def test_a_failing_destination_affects_no_other_and_is_reported_once(tmp_path):
 
 def test_a_run_without_a_report_blocks_no_folder_of_reports(tmp_path):
     """A failed run and a report that could not be made are no failed deliveries of a folder."""
-    pages = FilesSender(tmp_path / "pages", Retention())
+    pages = folder_of_reports(tmp_path / "pages")
     every = {"when": "every-run", "errors": True}
     chat = Received()
     found = world(tmp_path / "state", pages=({"type": "files", **every}, pages), chat=(every, chat))
@@ -154,7 +153,8 @@ def test_a_destination_that_never_ends_keeps_no_other_waiting(tmp_path, monkeypa
     """Each byte of a response arrives in time, and the whole never does."""
     with dripping_server(begin) as port:
         monkeypatch.setenv("HOOK", f"http://127.0.0.1:{port}/secret-part")
-        found = world(tmp_path, endless=WebhookSender(Secret("env:HOOK", None), "slack"), good=Received())
+        hook = Destination("hook", "slack", settings={"webhook": "env:HOOK"})
+        found = world(tmp_path, endless=sender_of(hook, tmp_path, None), good=Received())
         found.pace = replace(deliveries.NO_WAIT, call_s=0.5)
         result = found.run(2, diagnosis(**FAILING))
     assert outcomes(result) == [
@@ -196,7 +196,7 @@ NOTICES = [("new-incident",), ("cause-known", "worse"), ("resolved", "worse")]
 def killed_story(folder, look, kill_at):
     """Return a world in which one look was killed at a moment and repeated, and whether it was killed."""
     chat, down = Received(), Received(refused())
-    files = FilesSender(folder / "reports", Retention())
+    files = folder_of_reports(folder / "reports")
     found = world(folder / "state", files=files, chat=chat, down=down)
     was_killed = False
     for number, (hour, seen) in enumerate(STORY):

@@ -14,6 +14,7 @@ import pytest
 
 from watchme_analysis.config import Destination, RunSettings, System
 from watchme_analysis.delivery.destinations.base import DeliveryError
+from watchme_analysis.delivery.destinations.registry import sender_of
 from watchme_analysis.delivery.outbox import Pace
 from watchme_analysis.delivery.run import Collected, Run, run_system
 from watchme_analysis.delivery.state import State
@@ -194,6 +195,13 @@ class World:
         (folder / "result.json").write_text(json.dumps(result))
         self.reports.append((language, level))
         return name
+
+
+def folder_of_reports(folder, **settings):
+    """Return the destination of a folder of reports."""
+    return sender_of(
+        Destination("files", "files", settings={"folder": str(folder), **settings}), folder, None
+    )
 
 
 def world(folder, **senders):

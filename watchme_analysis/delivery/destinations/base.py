@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.notice import Notice
-from watchme_analysis.errors import ServiceError
+from watchme_analysis.delivery.secret_values import secret_value
+from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.text.message import Text
+from watchme_analysis.text.render import as_message
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
@@ -61,18 +63,19 @@ class Delivery:
 
 
 class Sender:
-    """A destination.
+    """A destination, whose settings `config` has validated.
 
     ``form`` is the form of the report that it delivers, such as :data:`PAGE_FORM`; empty if it delivers texts
-    only.
+    only. ``timeout_s`` bounds each part of a response. Small copies of sites are in the folder of the state.
     """
 
     form: ClassVar[str] = ""
+    timeout_s = 15.0
 
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> Sender:
-        """Return the sender of a destination, whose small copies of sites are in the folder of the state."""
-        raise NotImplementedError
+    def __init__(self, destination: Destination, state: Path, aws_of: AwsOf) -> None:
+        self.name, self.type, self.settings = destination.name, destination.type, destination.settings
+        self.state, self.aws_of = state, aws_of
+        self._secrets: dict[str, str] = {}
 
     @classmethod
     def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
@@ -88,3 +91,12 @@ class Sender:
         """Return the URL of the report that was delivered here; None without one."""
         del delivery
         return None
+
+    def secret(self, key: str) -> str:
+        """Return the secret that a setting names, which is read once; without it, a delivery has failed."""
+        if key not in self._secrets:
+            try:
+                self._secrets[key] = secret_value(self.settings[key], self.aws_of)
+            except WatchmeError as error:
+                raise DeliveryError(as_message(error), is_temporary=error.retryable) from error
+        return self._secrets[key]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
-from watchme_analysis.config import Destination
 from watchme_analysis.delivery.destinations.aws_calls import delivered
-from watchme_analysis.delivery.destinations.base import AwsOf, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
 from watchme_analysis.delivery.records import to_json
 from watchme_analysis.delivery.secret_values import arn
 from watchme_analysis.text.render import error_message
@@ -22,18 +19,8 @@ DETAIL_TYPE = "Watchme Notice"
 _TEMPORARY = ("InternalFailure", "ThrottlingException", "InternalException")
 
 
-@dataclass(frozen=True)
 class EventBridgeSender(Sender):
     """Delivery to an event bus, given by its name or ARN."""
-
-    bus: str
-    aws_of: AwsOf
-
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> EventBridgeSender:
-        """Return the sender of a destination."""
-        del state
-        return cls(destination.settings["bus"], aws_of)
 
     @classmethod
     def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
@@ -43,19 +30,20 @@ class EventBridgeSender(Sender):
 
     def send(self, delivery: Delivery) -> str:
         """Put the event; return its id."""
+        bus = self.settings["bus"]
         entry = {
             "Source": SOURCE,
             "DetailType": DETAIL_TYPE,
-            "EventBusName": self.bus,
+            "EventBusName": bus,
             "Time": delivery.notice.created_at,
             "Detail": json.dumps(event_detail(delivery), ensure_ascii=False),
         }
-        response = delivered(self.aws_of(region_of(self.bus)), "events", "put_events", Entries=[entry])
+        response = delivered(self.aws_of(region_of(bus)), "events", "put_events", Entries=[entry])
         result = response["Entries"][0]
         if response.get("FailedEntryCount"):
             code = str(result.get("ErrorCode"))
             raise DeliveryError(
-                error_message("error-bus-refused", bus=self.bus, code=code), is_temporary=code in _TEMPORARY
+                error_message("error-bus-refused", bus=bus, code=code), is_temporary=code in _TEMPORARY
             )
         return str(result["EventId"])
 

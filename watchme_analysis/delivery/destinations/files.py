@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from watchme_analysis.config import Destination
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError, Sender
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, locked, prepare, read_result
 from watchme_analysis.report.html_page import check_index, write_index
@@ -106,50 +105,41 @@ def note_of(delivery: Delivery) -> bytes:
     return (json.dumps(note, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
-@dataclass(frozen=True)
 class FilesSender(Sender):
     """Delivery of reports to a folder, which is created when missing, and may be served under a URL."""
 
-    folder: Path
-    retention: Retention
-    url: str | None = None
     form: ClassVar[str] = PAGE_FORM
-
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> FilesSender:
-        """Return the sender of a destination."""
-        del state, aws_of
-        settings = destination.settings
-        return cls(Path(settings["folder"]).absolute(), Retention.of(settings), settings.get("url"))
 
     def send(self, delivery: Delivery) -> str:
         """Copy the report into the folder, remove old ones, and write the index; return its path."""
         if delivery.page is None:
             raise DeliveryError(error_message("error-no-report-delivered"))
+        folder = Path(self.settings["folder"]).absolute()
         try:
-            check_index(self.folder)
-            prepare(self.folder)
-            target = self.folder / delivery.page.name
+            check_index(folder)
+            prepare(folder)
+            target = folder / delivery.page.name
             if not (target / RESULT).is_file():
                 copy_report(delivery.page, target, note_of(delivery))
-            with locked(self.folder):
-                for name in self.retention.expired(self.folder, delivery):
-                    remove_report(self.folder / name)
-            write_index(self.folder, delivery.content.language)
+            with locked(folder):
+                for name in Retention.of(self.settings).expired(folder, delivery):
+                    remove_report(folder / name)
+            write_index(folder, delivery.content.language)
         except InputError as error:
             raise DeliveryError(as_message(error)) from error
         except (OSError, WatchmeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DeliveryError(
-                error_message("error-report-unwritable", folder=self.folder, reason=reason), is_temporary=True
+                error_message("error-report-unwritable", folder=folder, reason=reason), is_temporary=True
             ) from error
         return str(target)
 
     def link(self, delivery: Delivery) -> str | None:
         """Return the URL of the page."""
-        if self.url is None or delivery.page is None:
+        url = self.settings.get("url")
+        if url is None or delivery.page is None:
             return None
-        return f"{self.url.rstrip('/')}/{quote(delivery.page.name)}/{PAGE}"
+        return f"{url.rstrip('/')}/{quote(delivery.page.name)}/{PAGE}"
 
 
 def copy_report(report: Path, target: Path, note: bytes, only: Sequence[str] | None = None) -> None:

@@ -14,14 +14,11 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from watchme_analysis.delivery.destinations.base import DeliveryError
-from watchme_analysis.delivery.secret_values import Secret
-from watchme_analysis.errors import WatchmeError
-from watchme_analysis.text.render import as_message, error_message
+from watchme_analysis.text.render import error_message
 
 if TYPE_CHECKING:
     from urllib3.exceptions import HTTPError
 
-TIMEOUT_S = 15.0
 JSON = "application/json; charset=utf-8"
 # Printable ASCII characters, as a request line holds them.
 _URL = re.compile(r"https?://[!-~]+", re.IGNORECASE)
@@ -33,7 +30,7 @@ _TEMPORARY_STATUSES = (408, 425, 429)
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
-def post_json(url: str, body: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> str:
+def post_json(url: str, body: Mapping[str, Any], timeout_s: float) -> str:
     """Return the text of the response to a POST request with a JSON object, see :func:`post`."""
     return post(url, json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace"), timeout_s)
 
@@ -41,7 +38,7 @@ def post_json(url: str, body: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -
 def post(
     url: str,
     data: bytes,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float,
     content_type: str = JSON,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
@@ -128,11 +125,3 @@ def retry_after_s(value: str | None) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def value_of_secret(secret: Secret) -> str:
-    """Return the value of a secret; a delivery without it has failed."""
-    try:
-        return secret.value()
-    except WatchmeError as error:
-        raise DeliveryError(as_message(error), is_temporary=error.retryable) from error

@@ -5,15 +5,12 @@ A file begins with what has changed; the postmortem of `watchme report --format 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.base import (
     POSTMORTEM_FORM,
-    AwsOf,
     Delivery,
     DeliveryError,
     Sender,
@@ -24,24 +21,17 @@ from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.render import error_message
 
 
-@dataclass(frozen=True)
 class MarkdownSender(Sender):
     """Delivery as a file below a folder, which is created when missing."""
 
-    folder: Path
     form: ClassVar[str] = POSTMORTEM_FORM
-
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> MarkdownSender:
-        """Return the sender of a destination."""
-        del state, aws_of
-        return cls(Path(destination.settings["folder"]).absolute())
 
     def send(self, delivery: Delivery) -> str:
         """Write the file; return its path."""
-        path = self.folder / f"{slug(delivery.notice.thread)}.md"
+        folder = Path(self.settings["folder"]).absolute()
+        path = folder / f"{slug(delivery.notice.thread)}.md"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             text = as_markdown(delivery.content)
             if delivery.page is not None:
                 text += "\n" + delivery.page.read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from watchme_analysis.delivery.destinations.s3 import S3Sender, prefix_of
 from watchme_analysis.delivery.destinations.slack_app import SlackAppSender
 from watchme_analysis.delivery.destinations.smtp_mail import EmailSender
 from watchme_analysis.delivery.destinations.sns import SnsSender
-from watchme_analysis.delivery.destinations.webhooks import WebhookSender
+from watchme_analysis.delivery.destinations.webhooks import SlackWebhookSender, TeamsSender
 from watchme_analysis.delivery.ownership import Ownership
 from watchme_analysis.stand_ins import LEVELS
 
@@ -25,8 +25,8 @@ _SENDERS: dict[str, type[Sender]] = {
     "files": FilesSender,
     "s3": S3Sender,
     "sns": SnsSender,
-    "slack": WebhookSender,
-    "teams": WebhookSender,
+    "slack": SlackWebhookSender,
+    "teams": TeamsSender,
     "email": EmailSender,
     "eventbridge": EventBridgeSender,
     "markdown": MarkdownSender,
@@ -39,8 +39,8 @@ def type_of_sender(destination: Destination) -> type[Sender]:
 
 
 def sender_of(destination: Destination, state: Path, aws_of: AwsOf) -> Sender:
-    """Return the sender of a destination, which `config` has validated; see :meth:`.base.Sender.of`."""
-    return type_of_sender(destination).of(destination, state, aws_of)
+    """Return the sender of a destination, which `config` has validated."""
+    return type_of_sender(destination)(destination, state, aws_of)
 
 
 def ownership_of(

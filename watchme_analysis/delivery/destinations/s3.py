@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.config import Destination
 from watchme_analysis.delivery.destinations.aws_calls import delivered
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError, Sender
 from watchme_analysis.delivery.destinations.files import Retention, copy_report, note_of, remove_report
 from watchme_analysis.delivery.secret_values import arn
 from watchme_analysis.errors import ServiceError, WatchmeError
@@ -47,41 +44,14 @@ def prefix_of(settings: Mapping[str, Any]) -> str:
     return f"{prefix}/" if prefix else ""
 
 
-@dataclass(frozen=True)
 class S3Sender(Sender):
-    """Delivery of reports to a bucket.
+    """Delivery of reports to a bucket."""
 
-    ``prefix`` is that of the site, which ends with a slash or is empty; ``copy`` the folder of the small copy
-    of the site. ``encryption`` has ``ServerSideEncryption`` and ``SSEKMSKeyId`` of the objects; it is empty
-    for those of the bucket.
-    """
-
-    bucket: str
-    prefix: str
-    retention: Retention
-    copy: Path
-    aws_of: AwsOf
-    link_valid: timedelta
-    encryption: Mapping[str, str]
     form: ClassVar[str] = PAGE_FORM
 
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> S3Sender:
-        """Return the sender of a destination."""
-        settings = destination.settings
-        encryption = {
-            "ServerSideEncryption": settings.get("encryption"),
-            "SSEKMSKeyId": settings.get("kms_key"),
-        }
-        return cls(
-            settings["bucket"],
-            prefix_of(settings),
-            Retention.of(settings),
-            state / _SITES / destination.name,
-            aws_of,
-            min(parse_span(settings.get("link_valid", _LINK_VALID)), parse_span(_LINK_VALID)),
-            {name: value for name, value in encryption.items() if value},
-        )
+    def _key(self, name: str) -> dict[str, str]:
+        """Return bucket and key of an object of the site."""
+        return {"Bucket": self.settings["bucket"], "Key": prefix_of(self.settings) + name}
 
     @classmethod
     def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
@@ -100,62 +70,69 @@ class S3Sender(Sender):
         if delivery.page is None:
             raise DeliveryError(error_message("error-no-report-delivered"))
         aws, name = self.aws_of(None), delivery.page.name
+        copy = self.state / _SITES / self.name
         try:
-            prepare(self.copy)
+            prepare(copy)
             # The page comes last, so that a link never leads to a report without its figures.
             for path in sorted(delivery.page.iterdir(), key=lambda path: path.name == PAGE):
                 self._put(aws, f"{name}/{path.name}", path.read_bytes())
             self._put(aws, f"{name}/{ABOUT}", note_of(delivery))
-            if not (self.copy / name / RESULT).is_file():
+            if not (copy / name / RESULT).is_file():
                 # The result, and an empty file for each other one, to which the index links.
-                copy_report(delivery.page, self.copy / name, note_of(delivery), only=(RESULT,))
-            with locked(self.copy):
-                for old in self.retention.expired(self.copy, delivery):
+                copy_report(delivery.page, copy / name, note_of(delivery), only=(RESULT,))
+            with locked(copy):
+                for old in Retention.of(self.settings).expired(copy, delivery):
                     self._delete(aws, old)
-                    remove_report(self.copy / old)
-            self._put(aws, INDEX, write_index(self.copy, delivery.content.language).read_bytes())
+                    remove_report(copy / old)
+            self._put(aws, INDEX, write_index(copy, delivery.content.language).read_bytes())
         except OSError as error:
             raise DeliveryError(
-                error_message("error-site-copy-unwritable", folder=self.copy, reason=error), is_temporary=True
+                error_message("error-site-copy-unwritable", folder=copy, reason=error), is_temporary=True
             ) from error
         except DeliveryError:
             raise
         except WatchmeError as error:
             raise DeliveryError(as_message(error)) from error
-        return f"s3://{self.bucket}/{self.prefix}{name}/{PAGE}"
+        page = self._key(f"{name}/{PAGE}")
+        return f"s3://{page['Bucket']}/{page['Key']}"
 
     def link(self, delivery: Delivery) -> str | None:
         """Return a signed URL of the page."""
         if delivery.page is None:
             return None
-        where = {"Bucket": self.bucket, "Key": f"{self.prefix}{delivery.page.name}/{PAGE}"}
+        where = self._key(f"{delivery.page.name}/{PAGE}")
         try:
             client = self.aws_of(None).client("s3")
-            seconds = int(self.link_valid.total_seconds())
+            stated = parse_span(self.settings.get("link_valid", _LINK_VALID))
+            seconds = int(min(stated, parse_span(_LINK_VALID)).total_seconds())
             return str(client.generate_presigned_url("get_object", Params=where, ExpiresIn=seconds))
         except (ServiceError, ValueError):  # the message is more useful without a link than not at all
             return None
 
     def _put(self, aws: Aws, name: str, data: bytes) -> None:
         ending = Path(name).suffix
+        encryption = {
+            "ServerSideEncryption": self.settings.get("encryption"),
+            "SSEKMSKeyId": self.settings.get("kms_key"),
+        }
         kind = _TYPES.get(ending) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         delivered(
             aws,
             "s3",
             "put_object",
-            Bucket=self.bucket,
-            Key=self.prefix + name,
+            **self._key(name),
             Body=data,
             ContentType=kind,
-            **self.encryption,
+            **{name: value for name, value in encryption.items() if value},
         )
 
     def _delete(self, aws: Aws, name: str) -> None:
         """Delete the objects of a report."""
+        folder = self._key(f"{name}/")
         found: list[dict[str, Any]] = aws.items(
-            "s3", "list_objects_v2", "Contents", Bucket=self.bucket, Prefix=f"{self.prefix}{name}/"
+            "s3", "list_objects_v2", "Contents", Bucket=folder["Bucket"], Prefix=folder["Key"]
         )
         keys = [{"Key": each["Key"]} for each in found]
         for at in range(0, len(keys), _BATCH):
             batch = {"Objects": keys[at : at + _BATCH], "Quiet": True}
-            delivered(aws, "s3", "delete_objects", Bucket=self.bucket, Delete=batch)
+            delivered(aws, "s3", "delete_objects", Bucket=folder["Bucket"], Delete=batch)

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from watchme_analysis.config import Destination
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
-from watchme_analysis.delivery.destinations.http_post import JSON, TIMEOUT_S, post, value_of_secret
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.http_post import JSON, post
 from watchme_analysis.delivery.destinations.webhooks import cut, slack_message
-from watchme_analysis.delivery.secret_values import Secret
 from watchme_analysis.report.folder import read_result
 from watchme_analysis.text.message import Resource
 from watchme_analysis.text.render import error_message, note
@@ -34,29 +31,17 @@ _UNCERTAIN = ("fatal_error", "internal_error")
 _RECEIPT = re.compile(r"(\S+)/(\d+\.\d+)")
 
 
-@dataclass(frozen=True)
 class SlackAppSender(Sender):
     """Delivery by an app of Slack, which needs the scope ``chat:write``, and ``files:write`` for images.
 
-    ``channel`` is an id or a name; ``api`` is the URL of the methods, with a slash at its end.
+    The channel is an id or a name; ``api`` is the URL of the methods, with a slash at its end.
     """
 
-    token: Secret
-    channel: str
-    api: str = SLACK_API
-    timeout_s: float = TIMEOUT_S
     form: ClassVar[str] = PAGE_FORM
-
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> SlackAppSender:
-        """Return the sender of a destination."""
-        del state
-        settings = destination.settings
-        return cls(Secret(settings["token"], aws_of), settings["channel"], settings.get("api", SLACK_API))
 
     def send(self, delivery: Delivery) -> str:
         """Post the message, in the thread of its incident, and the image; return channel and time."""
-        message: dict[str, Any] = {"channel": self.channel, **slack_message(delivery.content)}
+        message: dict[str, Any] = {"channel": self.settings["channel"], **slack_message(delivery.content)}
         root = _RECEIPT.match(delivery.thread_root or "")
         if root is not None and delivery.notice.incident is not None:
             message |= {"channel": root[1], "thread_ts": root[2]}
@@ -85,13 +70,15 @@ class SlackAppSender(Sender):
 
     def _call(self, method: str, values: dict[str, Any], content_type: str = JSON) -> dict[str, Any]:
         """Return the response of a method; a refusal by Slack or no connection is a DeliveryError."""
-        token = value_of_secret(self.token)
+        token, api = self.secret("token"), self.settings.get("api", SLACK_API)
         text = urlencode(values) if content_type == _FORM else json.dumps(values)
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            response = post(f"{self.api}{method}", text.encode(), self.timeout_s, content_type, headers)
+            response = post(f"{api}{method}", text.encode(), self.timeout_s, content_type, headers)
         except ValueError as error:  # a token with a line break, which the error would quote
-            raise DeliveryError(error_message("error-slack-token", reference=self.token.reference)) from error
+            raise DeliveryError(
+                error_message("error-slack-token", reference=self.settings["token"])
+            ) from error
         try:
             found = json.loads(response)
         except (ValueError, RecursionError):

@@ -5,23 +5,17 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from html import escape
-from pathlib import Path
 from typing import ClassVar
 
-from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, AwsOf, Delivery, DeliveryError, Sender
-from watchme_analysis.delivery.destinations.http_post import value_of_secret
-from watchme_analysis.delivery.secret_values import Secret
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError, Sender
 from watchme_analysis.report.folder import PAGE
 from watchme_analysis.text.render import error_message
 
-TIMEOUT_S = 20.0
 # Port on which the connection begins with TLS (RFC 8314).
 _TLS_PORT = 465
 # Mail servers refuse larger messages; the report is then only linked.
@@ -30,34 +24,16 @@ _MOST_BYTES = 7_000_000
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
-@dataclass(frozen=True)
 class EmailSender(Sender):
-    """Delivery by SMTP; ``tls`` is ``starttls``, ``tls`` or ``none``, and None for that of the port."""
+    """Delivery by SMTP; without ``tls`` in the settings, that of the port."""
 
-    host: str
-    port: int
-    sender: str
-    recipients: Sequence[str]
-    tls: str | None = None
-    user: str | None = None
-    password: Secret | None = None
-    timeout_s: float = TIMEOUT_S
+    timeout_s = 20.0
     form: ClassVar[str] = PAGE_FORM
-
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> EmailSender:
-        """Return the sender of a destination."""
-        del state
-        settings = destination.settings
-        host, _, port = settings["smtp"].rpartition(":")
-        password = Secret(settings["password"], aws_of) if "password" in settings else None
-        login = settings.get("tls"), settings.get("user"), password
-        return cls(host, int(port), settings["from"], settings["to"], *login)
 
     def send(self, delivery: Delivery) -> str:
         """Send the message; return its id."""
         mail = self.message(delivery)
-        password = None if self.password is None else value_of_secret(self.password)
+        password = self.secret("password") if "password" in self.settings else None
         try:
             smtp = self._connected()
         except (OSError, smtplib.SMTPException) as error:
@@ -69,10 +45,10 @@ class EmailSender(Sender):
     def message(self, delivery: Delivery) -> EmailMessage:
         """Return the message; its id is that of the notice, and all of one incident are in one thread."""
         content, notice = delivery.content, delivery.notice
-        domain = self.sender.rpartition("@")[2]
+        domain = self.settings["from"].rpartition("@")[2]
         mail = EmailMessage(_POLICY)
         mail["Subject"] = " ".join(content.title.split())
-        mail["From"], mail["To"] = self.sender, ", ".join(self.recipients)
+        mail["From"], mail["To"] = self.settings["from"], ", ".join(self.settings["to"])
         mail["Date"] = format_datetime(notice.created_at)
         mail["Message-ID"] = f"<{notice.id}@{domain}>"
         mail["References"] = f"<{notice.thread}@{domain}>"
@@ -89,11 +65,12 @@ class EmailSender(Sender):
         return mail
 
     def _connected(self) -> smtplib.SMTP:
-        tls = self.tls or ("tls" if self.port == _TLS_PORT else "starttls")
+        host, _, port = self.settings["smtp"].rpartition(":")
+        tls = self.settings.get("tls") or ("tls" if int(port) == _TLS_PORT else "starttls")
         context = ssl.create_default_context()
         if tls == "tls":
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout_s, context=context)
-        smtp = smtplib.SMTP(self.host, self.port, timeout=self.timeout_s)
+            return smtplib.SMTP_SSL(host, int(port), timeout=self.timeout_s, context=context)
+        smtp = smtplib.SMTP(host, int(port), timeout=self.timeout_s)
         try:
             if tls == "starttls":
                 smtp.starttls(context=context)
@@ -103,7 +80,7 @@ class EmailSender(Sender):
         return smtp
 
     def _unreachable(self, error: Exception) -> DeliveryError:
-        place = f"{self.host}:{self.port}"
+        place = self.settings["smtp"]
         if isinstance(error, ssl.SSLError):
             reason = error.reason or type(error).__name__
             said = error_message("error-mail-tls", place=place, reason=reason)
@@ -122,19 +99,19 @@ class EmailSender(Sender):
 
     def _hand_over(self, smtp: smtplib.SMTP, mail: EmailMessage, password: str | None) -> list[str]:
         """Hand over the message; return the recipients that the server refused while it took others."""
-        place, refused = f"{self.host}:{self.port}", {}
+        place, sender, refused = self.settings["smtp"], self.settings["from"], {}
         try:
             if password is not None:
-                smtp.login(self.user or self.sender, password)
+                smtp.login(self.settings.get("user") or sender, password)
             smtp.ehlo_or_helo_if_needed()
-            code, _ = smtp.mail(self.sender)
+            code, _ = smtp.mail(sender)
             if code != 250:
                 raise _refusal(place, code)
-            for recipient in self.recipients:
+            for recipient in self.settings["to"]:
                 code, _ = smtp.rcpt(recipient)
                 if code not in (250, 251):
                     refused[recipient] = code
-            if len(refused) == len(self.recipients):
+            if len(refused) == len(self.settings["to"]):
                 raise _refusal(place, min(refused.values()))
         except smtplib.SMTPAuthenticationError as error:
             raise DeliveryError(

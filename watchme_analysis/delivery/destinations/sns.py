@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
-from watchme_analysis.config import Destination
 from watchme_analysis.delivery.destinations.aws_calls import delivered
-from watchme_analysis.delivery.destinations.base import AwsOf, Delivery, Sender
+from watchme_analysis.delivery.destinations.base import Delivery, Sender
 from watchme_analysis.delivery.destinations.webhooks import cut, slack_text
 
 # Characters of a subject; it has no line breaks.
@@ -25,19 +22,8 @@ _MESSAGE_BYTES = 200_000
 _TITLE, _DESCRIPTION, _STEP, _STEPS = 250, 7000, 350, 10
 
 
-@dataclass(frozen=True)
 class SnsSender(Sender):
     """Delivery to a topic, given by its ARN; the format is ``text`` or ``amazon-q``."""
-
-    topic: str
-    format: str
-    aws_of: AwsOf
-
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> SnsSender:
-        """Return the sender of a destination."""
-        del state
-        return cls(destination.settings["topic"], destination.settings.get("format", "text"), aws_of)
 
     @classmethod
     def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
@@ -46,18 +32,18 @@ class SnsSender(Sender):
 
     def send(self, delivery: Delivery) -> str:
         """Publish the message; return its id."""
-        content = delivery.content
-        parameters: dict[str, Any] = {"TopicArn": self.topic}
-        if self.format == "amazon-q":
+        content, topic = delivery.content, self.settings["topic"]
+        parameters: dict[str, Any] = {"TopicArn": topic}
+        if self.settings.get("format") == "amazon-q":
             parameters["Message"] = json.dumps(amazon_q_notification(delivery), ensure_ascii=False)
         else:
             parameters["Subject"] = cut(" ".join(content.title.split()), _SUBJECT)
             text = "\n".join(content.lines()).encode(errors="backslashreplace")
             parameters["Message"] = text[:_MESSAGE_BYTES].decode(errors="ignore")
-        if self.topic.endswith(".fifo"):
+        if topic.endswith(".fifo"):
             parameters["MessageGroupId"] = cut(delivery.notice.thread, 128)
             parameters["MessageDeduplicationId"] = delivery.notice.id[-128:]
-        response = delivered(self.aws_of(region_of(self.topic)), "sns", "publish", **parameters)
+        response = delivered(self.aws_of(region_of(topic)), "sns", "publish", **parameters)
         return str(response["MessageId"])
 
 

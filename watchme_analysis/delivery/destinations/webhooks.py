@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
-from watchme_analysis.delivery.destinations.base import AwsOf, Delivery, DeliveryError, Sender
-from watchme_analysis.delivery.destinations.http_post import TIMEOUT_S, post_json, value_of_secret
-from watchme_analysis.delivery.secret_values import Secret
+from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.http_post import post_json
 from watchme_analysis.text.render import error_message
 
 # Characters of a header and of a section in Block Kit.
@@ -32,26 +28,20 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-@dataclass(frozen=True)
-class WebhookSender(Sender):
-    """Delivery to a webhook, whose URL is a secret; the kind is ``slack`` or ``teams``."""
-
-    webhook: Secret
-    kind: str
-    timeout_s: float = TIMEOUT_S
-
-    @classmethod
-    def of(cls, destination: Destination, state: Path, aws_of: AwsOf) -> WebhookSender:
-        """Return the sender of a destination."""
-        del state
-        return cls(Secret(destination.settings["webhook"], aws_of), destination.type)
+class SlackWebhookSender(Sender):
+    """Delivery to a webhook of Slack, whose URL is a secret."""
 
     def send(self, delivery: Delivery) -> str:
         """Post the message; return what the destination responded."""
-        url = value_of_secret(self.webhook)
-        if self.kind == "slack":
-            return cut(post_json(url, slack_message(delivery.content), self.timeout_s), 100)
-        text = post_json(url, teams_message(delivery.content), self.timeout_s)
+        return cut(post_json(self.secret("webhook"), slack_message(delivery.content), self.timeout_s), 100)
+
+
+class TeamsSender(Sender):
+    """Delivery to a webhook of Teams or a compatible service, whose URL is a secret."""
+
+    def send(self, delivery: Delivery) -> str:
+        """Post the card; return what the destination responded."""
+        text = post_json(self.secret("webhook"), teams_message(delivery.content), self.timeout_s)
         if failed := _TEAMS_ERROR.search(text):
             is_temporary = failed[1] == "429" or failed[1] >= "500"
             raise DeliveryError(
