@@ -175,34 +175,6 @@ def test_the_system_is_the_one_named_else_the_only_one(places):
         load(places).chosen_system("x")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[systems.a]\nqueu = 'x'", r"\[systems\.a\] has the unknown key 'queu': do you mean queue\?"),
-        ("[systems.a]\nport = 99999", r"systems\.a\.port is 99999, but must be a port between 1 and 65535"),
-        ("[systems.a]\ndestinations = ['x']", r"systems\.a\.destinations names no destination 'x'"),
-        ("systems = 1", r"systems holds tables with a name: write \[systems\.NAME\]"),
-        ("[systems.'a b']", r"has no valid name"),
-        ("[destinations.a]\nto = 'x'", r'destinations\.a has no type: it must be "files"'),
-        (
-            "[destinations.a]\ntype = 'slack'\nwebhook = 'https://hooks.example.com/x'",
-            r"destinations\.a\.webhook is 'https://hooks.example.com/x', but must be where the secret is",
-        ),
-        ("[destinations.a]\ntype = 'slack'\ntoken = 'env:X'", r"destinations\.a has no channel"),
-        (
-            "[destinations.a]\ntype = 'slack'\ntoken = 'env:X'\nchannel = 'c'\nwebhook = 'env:Y'",
-            r"has webhook and token and channel: state one of both",
-        ),
-        ("[destinations.a]\ntype = 's3'\nbuckets = 'b'", r"unknown key 'buckets': do you mean bucket\?"),
-    ],
-)
-def test_an_invalid_system_is_one_sentence(places, text, said):
-    write(places, text)
-    with pytest.raises(InputError, match=rf"project/watchme\.toml.*{said}") as error:
-        load(places)
-    assert "\n" not in str(error.value)
-
-
 def test_show_prints_each_value_and_its_source(places, monkeypatch):
     write(places, 'time_zone = "Europe/Berlin"')
     monkeypatch.chdir(places)

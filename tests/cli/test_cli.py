@@ -9,12 +9,6 @@ import pytest
 WATCHME = Path(sys.executable).with_name("watchme")
 
 
-def test_a_command_without_arguments_shows_its_usage(watchme):
-    for words in ([], ["case"]):
-        shown = watchme(*words)
-        assert shown.returncode == 2 and shown.stderr.startswith("Usage: watchme")
-
-
 @pytest.mark.slow
 def test_tables_are_no_wider_than_the_terminal(watchme, shorter, bundled, evidence):
     for words in (

@@ -1,8 +1,5 @@
 """Shell completion: commands, cases, queues, systems and queries, as a shell asks for them."""
 
-import subprocess
-import sys
-
 import pytest
 from click.shell_completion import ShellComplete
 from worlds.small_evidence import ACCESS
@@ -61,10 +58,6 @@ def test_words_are_completed(completed, words, values):
     assert completed(*words) == [(value, "plain") for value in values]
 
 
-def test_folders_are_completed_where_no_case_fits(completed):
-    assert completed("case", "show", "evid") == [("evid", "dir")]
-
-
 def test_a_damaged_case_and_invalid_settings_complete_nothing_and_raise_nothing(
     home, completed, tmp_path, monkeypatch
 ):
@@ -74,14 +67,3 @@ def test_a_damaged_case_and_invalid_settings_complete_nothing_and_raise_nothing(
     (tmp_path / "watchme.toml").write_text("colour = 1")
     monkeypatch.chdir(tmp_path)
     assert completed("redrive", "bad", "--queue", "") == []
-
-
-@pytest.mark.slow
-def test_completing_loads_nothing_heavy(home):
-    code = (
-        "import sys; from click.shell_completion import ShellComplete; from watchme_analysis.cli import cli; "
-        "ShellComplete(cli, {}, 'watchme', 'X').get_completions(['case', 'show'], ''); "
-        "print(sorted({'pandas', 'boto3', 'duckdb', 'matplotlib', 'numpy'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,19 +17,6 @@ def started(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # restored at the end: the command changes the working directory
     monkeypatch.setattr(os, "execve", lambda _, command, environment: commands.append((command, environment)))
     return commands
-
-
-@pytest.mark.slow
-def test_lab_is_this_environments_jupyterlab_and_asks_nobody_for_updates(watchme, started):
-    from jupyterlab.handlers.announcements import NeverCheckForUpdate
-    from jupyterlab.labapp import LabApp
-
-    assert watchme("lab", "--no-browser").returncode == 0
-    ((command, _),) = started
-    assert command[0] == sys.executable and str(notebooks_folder()) in command
-    lab = LabApp()
-    lab.parse_command_line(command[command.index("jupyterlab") + 2 :])
-    assert lab.check_for_updates_class is NeverCheckForUpdate
 
 
 def parameters_of(notebook):

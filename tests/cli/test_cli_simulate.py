@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from worlds.printed import lines_of, one_line, said
+from worlds.printed import lines_of, said
 from worlds.settings_file import write_settings
 from worlds.shorter_case import MESSAGES
 
-from watchme_analysis.text.message import Choice, Duration, message
+from watchme_analysis.text.message import message
 
 # One message every two hours, which the usual function and API keep up with: simulated in milliseconds.
 CALM = "[load]\nsenders = 1\ninterval_s = 7200\n"
@@ -23,21 +23,6 @@ def calm(tmp_path, watchme):
         return watchme(*words, cwd=tmp_path, columns=columns)
 
     return simulated
-
-
-def test_the_load_of_the_settings_is_simulated_and_shown_with_a_legend(calm):
-    def title(slots):
-        stated = {"senders": 1, "interval": Duration(7200.0), "together": Choice("spread"), "slots": slots}
-        return said("simulate-load", **stated, runs=message("simulate-runs", count=1), seed="0")
-
-    ended = calm()
-    assert (ended.returncode, ended.stderr) == (0, "")
-    first, warning, table, notes = ended.stdout.split("\n\n")
-    assert (one_line(first), bool(warning)) == (title(1), True)
-    # A message is ten seconds old when it is done, which is 0.2 min.
-    assert lines_of(table)[1] == "as configured 0 0 0 0 0 0.2 0.0 0"
-    assert one_line(message("simulate-legend-lost")) in one_line(notes)
-    assert lines_of(calm("--api-slots", "30").stdout)[0] == title(30)
 
 
 def test_json_has_every_figure_of_every_measure(calm):

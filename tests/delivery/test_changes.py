@@ -95,14 +95,6 @@ def test_the_same_window_again_and_an_earlier_window_change_nothing():
     assert kinds == [[(NEW_INCIDENT,)], [(RESOLVED,)], [], []]
 
 
-def test_an_incident_that_was_over_at_the_first_look_is_one_message():
-    kinds, state = looks(
-        (5, found(start=1, end=2, cause="throttled")), (6, found(start=1, end=2, cause="throttled"))
-    )
-    assert kinds == [[(NEW_INCIDENT, RESOLVED)], []]
-    assert state.open is None
-
-
 @pytest.mark.parametrize(("second", "kind"), [("throttled", RECURRING), ("unpolled", NEW_INCIDENT)])
 def test_a_later_incident_recurs_if_its_cause_is_the_same(second, kind):
     kinds, _ = looks((3, found(start=1, end=2, cause="throttled")), (9, found(start=8, cause=second)))
@@ -121,12 +113,6 @@ def test_an_incident_that_began_after_the_last_look_is_another_one():
     kinds, state = looks((2, found(start=1, cause="throttled")), (9, found(start=8, cause="unpolled")))
     assert kinds[-1] == [(RESOLVED,), (NEW_INCIDENT,)]
     assert state.past[0].cause == "throttled" and state.open.cause == "unpolled"
-
-
-def test_a_window_that_cuts_the_start_keeps_it_and_the_id():
-    _, first = looks((2, found(start=1)))
-    _, later = looks((2, found(start=1)), (30, found(start=1.9)))
-    assert (later.open.start, later.open.id) == (at(1), first.open.id)
 
 
 def test_a_cause_that_gives_way_to_another_is_a_change_and_one_that_gets_unknown_is_none():

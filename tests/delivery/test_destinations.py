@@ -5,14 +5,12 @@ import email.policy
 import json
 from dataclasses import replace
 from datetime import UTC
-from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
-from worlds import receivers
 from worlds.deliveries import Received, at, diagnosis, world
-from worlds.receivers import Webhook, own_authority, unused_port
+from worlds.receivers import unused_port
 
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.changes import (
@@ -474,40 +472,6 @@ def test_destinations_in_trouble_affect_no_other_and_are_reported(
     assert len(webhook.posted) == 0 or trouble == "slow"
     reported = {each.notice.error.partition(":")[0] for each in errors.deliveries}
     assert reported == set(names) and "secret-part" not in json.dumps(result)
-
-
-def test_tls_with_an_authority_of_ones_own_is_trusted_where_it_is_stated(tmp_path, monkeypatch, front, page):
-    """Each sender over TLS: refused while the authority is unknown, and confirmed once it is stated."""
-    authority, context = own_authority(tmp_path)
-    server = Webhook(context)
-    monkeypatch.setenv("URL", server.url)
-    monkeypatch.setenv("TOKEN", "xoxb-secret-part")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.partition("/services")[0])
-    answers = {
-        "slack-app": b'{"ok": true, "channel": "C1", "ts": "1.2"}',
-        "eventbridge": b'{"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]}',
-        "sns": b"<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>",
-    }
-    with receivers.mail_server(context, is_tls=True) as (port, mails):
-        for name, sender in all_senders(tmp_path, server.url, port).items():
-            delivery = replace(DELIVERY, page=page)
-            monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-            monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-            found = failure(sender, delivery)
-            assert found[1] is False, (name, found)
-            # Python names the last entry of OpenSSL's queue, which can be a failed system call beside it.
-            said = found[2].lower().replace("_", " ")
-            assert "certificate verify failed" in said or "[sys]" in said, (name, found)
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
-        for name, sender in all_senders(tmp_path, server.url, port).items():
-            server.answers = [(200, {}, answers.get(name, b""))] * (5 if name == "s3" else 1)
-            assert sender.send(DELIVERY if name == "slack-app" else delivery) is not None, name
-        assert len(mails) == 1 and len(server.posted) == 10
-    with receivers.mail_server(context) as (port, mails):
-        mailer(tmp_path, SimpleNamespace(port=port), tls="starttls").send(DELIVERY)
-        assert len(mails) == 1
-    server.close()
 
 
 # A Slack app

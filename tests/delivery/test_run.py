@@ -40,33 +40,6 @@ def test_each_change_is_delivered_once_and_the_same_look_again_delivers_nothing(
     assert len({delivery.notice.thread for delivery in chat.deliveries}) == 1
 
 
-@pytest.mark.slow
-def test_destinations_receive_what_they_ask_for(tmp_path):
-    every, changes, failures = Received(), Received(), Received()
-    found = world(
-        tmp_path,
-        every=({"when": "every-run"}, every),
-        changes=changes,
-        failures=({"when": "failures"}, failures),
-    )
-    found.run(1, diagnosis())
-    found.run(2, diagnosis(**FAILING))
-    for _ in range(2):  # the same failure again is not delivered again
-        assert found.run(3, ServiceError("AWS is down."))["status"] == "failed"
-    found.run(4, diagnosis(**FAILING))
-    found.run(5, ServiceError("AWS is down."))
-    assert every.arrived == [
-        ("no-change",),
-        ("new-incident",),
-        ("run-failed",),
-        ("no-change",),
-        ("run-failed",),
-    ]
-    assert changes.arrived == [("new-incident",)]
-    assert failures.arrived == [("run-failed",), ("run-failed",)]
-    assert "AWS is down." in failures.deliveries[0].content.sentences[0]
-
-
 def test_each_destination_has_its_language_and_level_and_equal_reports_are_made_once(tmp_path):
     pages = [folder_of_reports(tmp_path / name) for name in ("a", "b", "c")]
     chat = Received()
@@ -175,14 +148,6 @@ def test_a_temporary_failure_is_repeated_in_the_same_run_after_the_others(tmp_pa
     assert found.run(2, diagnosis(**FAILING))["status"] == "ok"
     assert order == ["slow", "good", "slow", "slow"]
     assert waits and 6 < waits[-1] <= 7
-
-
-def test_a_delivery_that_may_have_arrived_is_repeated(tmp_path):
-    lost, errors = Received(refused(may_have_arrived=True)), Received()
-    found = world(tmp_path, lost=lost, errors=({"when": "failures", "errors": True}, errors))
-    assert outcomes(found.run(2, diagnosis(**FAILING)))[0] == ("lost", "new-incident", "failed")
-    assert found.run(3, diagnosis(**FAILING))["status"] == "ok"
-    assert lost.arrived == [("new-incident",)] and errors.arrived == [("delivery-failed",)]
 
 
 STORY = [

@@ -132,39 +132,6 @@ def test_errors_are_sentences_and_not_tracebacks(cases):
         assert sentence in result.content[0].text
 
 
-def test_the_evidence_of_the_last_causes_is_left_out_first():
-    """However small the answer is, its parts are whole, and the leading cause keeps its evidence longest."""
-    ranking = [
-        {"cause": f"c{n}", "evidence": [{"statement": f"{n}-{m} " + "y" * 90} for m in range(4)]}
-        for n in range(6)
-    ]
-    value = {"cause": "c0", "summary": ["z" * 90] * 3, "ranking": ranking}
-    before = [4] * 6
-    for most in range(4_000, 1_000, -200):
-        found = bounded(value, most)
-        assert written(found) <= most
-        kept = [len(each["evidence"]) for each in found["ranking"]]
-        assert kept == sorted(kept, reverse=True) and all(a >= b for a, b in zip(before, kept, strict=False))
-        assert found["left_out"]["evidence"] == sum(len(one["evidence"]) for one in ranking) - sum(kept)
-        for entry, whole in zip(found["ranking"], ranking, strict=False):
-            assert entry["evidence"] == whole["evidence"][: len(entry["evidence"])]
-        before = kept
-    assert bounded({"case": "z" * 50}, 20).keys() == {"note"}
-
-
-def texts(value):
-    """Return every text in a JSON value."""
-    if isinstance(value, dict):
-        value = [*value.values()]
-    return (
-        {value}
-        if isinstance(value, str)
-        else set().union(*map(texts, value))
-        if isinstance(value, list)
-        else set()
-    )
-
-
 def written(value):
     return len(json.dumps(value, ensure_ascii=False, indent=2))
 

@@ -39,18 +39,6 @@ def test_cases_are_listed_with_their_window_and_rows(tools, tmp_path):
     assert small in listed
 
 
-@pytest.mark.slow
-def test_measures_are_simulated_for_the_queue_of_a_case(shorter):
-    found = Tools((shorter.path.parent,)).simulate(shorter.path.name, "asr-queue")
-    assert found["queue"] == "asr-queue"
-    usual = found["measures"][0]
-    figures = {"dead_lettered", "lost", "duplicates", "peak_visible", "peak_age_s", "drain_s"}
-    assert usual.keys() == {"measure"} | figures
-    assert (usual["measure"], usual["lost"].keys()) == ("as configured", {"mean", "half_width", "seen"})
-    # Several replications, so that each figure has an interval.
-    assert usual["lost"]["half_width"] is not None
-
-
 def test_a_case_that_no_folder_holds_is_an_error(tools, evidence):
     # The folder above is a case as well, and is none of those that are served.
     inner = Tools((tools.folders[1] / "small" / "inner",))

@@ -2,7 +2,6 @@ import io
 import json
 import os
 import zipfile
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,12 +22,12 @@ from watchme_analysis.cloudwatch.insights.cached import QueryOptions
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.config import load_config
-from watchme_analysis.errors import CaseError, InputError, ServiceError
+from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.services.collect import (
     Request,
     pull,
 )
-from watchme_analysis.text.render import render
+from watchme_analysis.services.propose_config import Proposal, find_in_aws
 from watchme_analysis.window import Window
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -209,13 +208,6 @@ def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_pat
     assert sorted(counts) == ["1"] * 15 + ["2"] * 10
 
 
-def test_a_window_of_before_what_is_recorded_says_so(account, tmp_path):
-    old = Window(NOW - timedelta(days=100), NOW - timedelta(days=99))
-    notes = pull(Aws(rate_limits=FAST), Request(old, queues=("sed-queue",)), tmp_path / "case").notes
-    assert any("CloudTrail's events of the last 90 days" in note for note in notes)
-    assert any("alarms of the last 30 days" in note for note in notes)
-
-
 @pytest.mark.slow
 def test_the_raw_answers_give_the_same_case(account, tmp_path):
     pull(Aws(rate_limits=FAST), request(), tmp_path / "case", raw=tmp_path / "raw")
@@ -341,13 +333,6 @@ def test_what_was_deleted_costs_no_other_part(account, tmp_path):
     assert set(pulled.report.case.table("queues").queue) == {"sed-queue"}
 
 
-def test_without_credentials_it_says_what_to_do(account, tmp_path, monkeypatch):
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(ServiceError, match="log in, or give another --profile"):
-        pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
-
-
 @pytest.mark.slow
 def test_a_ceiling_refuses_before_scanning(account, tmp_path):
     hour = int(START.timestamp()) // 3600 * 3600 + 3600
@@ -442,57 +427,6 @@ def test_a_pull_replaces_a_case_of_other_evidence_only_by_force(account, tmp_pat
     assert (tmp_path / "imported" / "notes.md").read_text() == "mine"
 
 
-@pytest.mark.slow
-def test_the_command_tells_what_it_found_and_what_is_missing(account, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    account.faults["LookupEvents"].append("denied")
-    window = ["--since", START.isoformat(), "--until", WINDOW.end.isoformat()]
-    code, out, err = run(
-        capsys, "case", "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *window
-    )
-    assert code == 1
-    assert "sed-queue-dlq" in out
-    assert "missing: changes (CloudTrail)" in err
-    assert open_case(tmp_path / "case").tables
-    title = open_case(tmp_path / "case").title
-    assert title.endswith("; missing: changes (CloudTrail)")
-    assert "変更" in render(title, "ja")
-    again = err.splitlines()[-1].split()
-    assert again[:2] == ["again:", "--since"]
-    before = account.calls.copy()
-    code, _, err = run(
-        capsys, "case", "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", *again[1:5]
-    )
-    assert (code, "missing" in err) == (0, False)
-    assert account.calls["StartQuery"] == before["StartQuery"]
-    assert account.calls["LookupEvents"] > before["LookupEvents"]
-    assert "; missing" not in open_case(tmp_path / "case").manifest["title"]
-
-
-@pytest.mark.slow
-def test_an_instance_and_a_whole_log_group(account, tmp_path):
-    minute = int(START.timestamp()) // 60 * 60
-    at = int(START.timestamp() * 1000)
-    account.engine.load("/ecs/api", [(at + 100 * n, f"line {n}", "s") for n in range(600)])
-    counted = ("AWS/Logs", "IncomingLogEvents", (("LogGroupName", "/ecs/api"),))
-    account.metrics[counted] = dict(Counter((at + 100 * n) // 60_000 * 60 for n in range(600)))
-    account.metrics[("AWS/EC2", "CPUUtilization", (("InstanceId", "i-1"),))] = {minute: 97.0}
-    named = {"instances": ("i-1",), "log_groups": ("/ecs/api",)}
-    pulled = pull(
-        Aws(rate_limits=FAST),
-        Request(WINDOW, **named, options=QueryOptions(row_limit=400)),
-        tmp_path / "case",
-    )
-    assert pulled.failures == {}
-    case = pulled.report.case
-    assert set(case.table("metrics").value) == {97.0}
-    events = case.table("log_events")
-    assert events.message.tolist() == [f"line {n}" for n in range(600)]
-    assert not case.table("log_queries").truncated.any()
-    # Planned from the counts, so the whole was never queried only to be cut.
-    assert all(requested["queryString"].startswith("filter toMillis") for requested in account.started)
-
-
 TWO_SYSTEMS = """
 [systems.sounds]
 queue = "sed-queue"
@@ -555,3 +489,27 @@ def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, t
     assert "do-not-tell" not in (tmp_path / "watchme.toml").read_text() + out + err
     assert load_config(tmp_path, {"XDG_DATA_HOME": os.environ["XDG_DATA_HOME"]}).region == "ap-southeast-2"
     assert run(capsys, "config", "check")[0] == 0
+
+
+def test_a_configuration_notes_what_is_refused_and_names_no_address_of_aws_or_with_a_password(account):
+    functions = boto3.client("lambda")
+    for url, is_api in (
+        ("https://abc123.execute-api.eu-west-1.amazonaws.com/prod?key=1", True),
+        ("https://sqs.eu-west-1.amazonaws.com/123456789012/orders", False),
+        ("https://user:do-not-tell@pay.example.com", False),
+        ("postgres://db.example.com/orders", False),
+    ):
+        variables = {"Variables": {"API_URL": url}}
+        functions.update_function_configuration(FunctionName="sed-worker", Environment=variables)
+        found = Proposal()
+        find_in_aws(Aws(rate_limits=FAST), found, ["sed-queue"])
+        api = found.systems["sed-queue"].get("api")
+        assert (api and api.value) == (url.partition("?")[0] if is_api else None), url
+    with pytest.raises(InputError, match="No queue in"):
+        find_in_aws(Aws(rate_limits=FAST), Proposal(), ["ordres"])
+    account.faults["DescribeLogGroups"].append("denied")
+    with_containers("uploads")
+    found = Proposal()
+    find_in_aws(Aws(rate_limits=FAST), found)
+    assert found.failed and {*found.systems} == {"sed-queue", "uploads"}
+    assert [note.id for note in found.notes] == ["config-init-refused", "config-init-ecs"]

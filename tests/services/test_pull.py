@@ -28,19 +28,3 @@ def test_a_pull_states_its_price_and_writes_the_case_that_the_command_writes(acc
     assert w.open_case("cases/by-command").tables == pulled.case.tables, done.stderr
     with pytest.raises(InputError, match="USD"):
         w.pull("backlog", **named, max_usd=1e-9, to="dear")
-
-
-@pytest.mark.parametrize(
-    ("parameters", "said"),
-    [
-        ({"question": "backlog"}, "Nothing is named: give a queue"),
-        ({"question": "why", "queue": "a"}, "why"),
-        ({"question": "backlog", "queue": "a", "max_usd": 0}, "max_usd is 0"),
-        ({"question": "backlog", "queue": "a", "max_usd": "1"}, "max_usd is '1'"),
-    ],
-)
-def test_a_pull_of_nothing_or_for_no_price_is_refused(parameters, said, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=said):
-        w.pull(**parameters)
-    assert list(tmp_path.iterdir()) == []

@@ -4,18 +4,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from worlds.messages import refusal
-from worlds.stored_case import case_of, store_case
+from worlds.stored_case import case_of
 
-from watchme_analysis.config import System
-from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.services.diagnose import (
-    absent_tables,
     chosen_questions,
     investigate,
     questions_for,
-    subject_of_system,
 )
-from watchme_analysis.window import Window
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
@@ -87,44 +82,3 @@ def test_the_bounds_of_an_investigation(both):
     assert refusal(investigate, "backlog", timeless, since="1h") == {
         "error-window-no-times": {"case": "made-up"}
     }
-
-
-def test_the_subject_of_a_question(both, tmp_path):
-    assert investigate("health", both, subject="/a").options == {"endpoint": "/a"}
-    assert investigate("backlog", both, subject="more").options == {"queue": "more"}
-    # The most frequent first, equal ones by name; a function is no queue.
-    assert refusal(investigate, "health", both, subject="/c") == {
-        "error-not-in-case": {
-            "kind": "endpoint",
-            "name": "'/c'",
-            "case": "made-up",
-            "known": "/health, /a, /b",
-        }
-    }
-    queue = refusal(investigate, "backlog", both, subject="worker")["error-not-in-case"]
-    assert (queue["kind"], queue["known"]) == ("queue", "orders, jobs, more")
-    unknown = case_of(queues=[{"queue": None}])
-    assert refusal(investigate, "backlog", unknown, subject="q")["error-not-in-case"]["known"] == "list-empty"
-    many = case_of(probes=probes(*(f"/{number}" for number in range(9))))
-    known = refusal(investigate, "health", many, subject="/x")["error-not-in-case"]["known"]
-    assert known == ", ".join(f"/{number}" for number in range(8))
-    system = System("s", ("jobs",), api="http://192.0.2.1/", health="/a")
-    assert subject_of_system("health", both, system) == "/a"
-    assert subject_of_system("backlog", both, system) == "jobs"
-    assert subject_of_system("backlog", both, System("s", ("jobs", "orders"))) is None
-    assert subject_of_system("backlog", both, System("s", ("absent",))) is None
-    assert subject_of_system("health", both, None) is None
-    stored = store_case(tmp_path / "case", probes=probes("/a", "/a"))
-    assert investigate("health", str(stored.path)).case.name == "made-up"
-
-
-def test_tables_that_causes_need_and_the_case_lacks(both):
-    absent = absent_tables(Investigation(both, "health", None, {}))
-    assert "probes" not in absent
-    assert "app_threadpool" in absent["app_handlers"]
-    assert "edge_settings" in absent
-    # Outside of the window, a table has no row.
-    late = Window(START + timedelta(hours=2), START + timedelta(hours=3))
-    assert "probes" in absent_tables(Investigation(both, "health", late, {}))
-    edge = case_of(probes=probes("/a"), config_directives=[{"layer": "edge", "id": 0}])
-    assert "edge_settings" not in absent_tables(Investigation(edge, "health", None, {}))
