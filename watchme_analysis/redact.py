@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 MASK = "***"
@@ -123,44 +125,12 @@ _URL_LOGIN = (
     r"(?P<scheme>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,40}://)(?P<secret>[^/\s:@\"'<>]{0,128}:"
     r"(?:[^/\s\"'<>]{1,128}|(?!\d{1,5}[/?#\s])[^\s\"'<>@]{1,128}))@"
 )
-# A digit within a bound, so that a beginning that is repeated does not search the rest of the text each time.
-_DIGIT_FOLLOWS = r"(?=[\w.~+/=-]{0,100}\d)"
-# Beginnings of the tokens of services, and what follows them, by the rules of gitleaks 8 with a word of the
-# service's own in the token. Fewer characters suffice than a token has, as a log may cut it.
-_TOKEN_FORMATS = (
-    (r"A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA", r"[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    # Beginnings that are found nowhere else.
-    (r"xox[a-z][.-]|xapp-", r"[\w.-]{4,}"),
-    (r"gh[pousr]_|github_pat_|dckr_pat_|AIza|GOCSPX-|whsec_", r"[\w-]{8,}"),
-    (r"gl(?:pat|dt|rtr?|ptt|ft|soat|cbt|imt|agent|oas|ffct|wt)-|GR1348941", r"[\w-]{8,}(?:\.[\w.]{8,})?"),
-    (r"[sr]k_(?:live|test|prod)_", r"\w{4,}"),
-    # Beginnings that may also begin a name: the rest is one word with a digit.
-    (
-        r"npm_|AKCp|cmVmd|EZ[AT]K|LTAI|AKID|rubygems_|sbp_|do[opr]_v1_|lin_api_|ntn_|pplx-|pul-|pnu_|rdme_"
-        r"|sm_[aps]at_|shippo_(?:live|test)_|sgp_(?:local_|[a-f0-9]{16}_)?|ico-|gsk_|r8_|xai-|figd_|nvapi-|tvly-"
-        r"|lsv2_[ps][tk]_|CLOJARS_|AGE-SECRET-KEY-1|NRAK-|shp(?:at|ca|pa|ss)_|sntryu_|p8e-|s-s4t2(?:ud|af)-|dapi"
-        r"|xkeysib-|API-|4b1d|FLW(?:SECK|PUBK)_TEST-|sk-",
-        rf"{_DIGIT_FOLLOWS}[A-Za-z0-9]{{12,}}[\w-]*",
-    ),
-    (
-        r"sk-(?:ant|proj|svcacct|admin|or)-|ya29\.|1//0|SG\.|sq0[a-z]{3}-|pypi-AgE|hv[sbr]\.|ATATT3|PMAK-|HRKU-AA"
-        r"|dp\.(?:pt|st|ct|sa|scim|audit)\.|ops_eyJ|gl(?:sa|c)_|sntrys_|pscale_(?:tkn|pw|oauth)_|sb_secret_|fo1_"
-        r"|fm1[ar]_|fm2_|fio-u-|duffel_(?:test|live)_|dt0c01\.|sha256~|tk-us-|bedrock-api-key-|AAAA[\w-]{7}:APA91"
-        r"|A3-[A-Z0-9]{6}-|ABSK|EAA[AMC]|v1\.0-[a-f0-9]{24}-|eyJrIjoi|ZXlK",
-        rf"{_DIGIT_FOLLOWS}[\w.~+/=-]{{15,}}[\w=-]",
-    ),
-    (r"hf_|api_org_", r"[A-Za-z]{30,}"),
-    # Forms with a sign of the service in their middle or with a fixed length.
-    (r"\d{8,10}:AA", r"[\w-]{33}"),
-    (r"[A-Za-z0-9]{14}\.atlasv1\.", r"[\w=-]{16,}"),
-    (r"[\w~.]{3}\dQ~", r"[\w~.-]{31,34}"),
-    (r"SK", r"[0-9A-Fa-f]{32}(?![A-Za-z0-9])"),
-    (r"s\.", r"(?=[A-Za-z]{0,23}\d)[A-Za-z0-9]{24}(?![A-Za-z0-9])"),
-    (r"[ps]at\.", r"[\w-]{22}\.[A-Za-z0-9]{24}\.\w{8,}"),
-    (r"pat[A-Za-z0-9]{14}\.", r"[a-f0-9]{16,}"),
-    (r"(?:sc|ext|scauth|authress)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-]", r"[\w.+/=-]{16,}"),
-    (r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk", r""),
-    (r"\d{15,16}\|", r"[\w-]{27,40}"),
+# Beginnings of the tokens of services, and what follows them.
+_TOKEN_FORMATS = tuple(
+    ("|".join(entry["begins"]), entry["rest"])
+    for entry in tomllib.loads(Path(__file__).with_name("secret_tokens.toml").read_text(encoding="utf-8"))[
+        "format"
+    ]
 )
 # Parts of which every rule needs one; most texts have none, which one search shows.
 _HINT = re.compile(

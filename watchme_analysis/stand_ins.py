@@ -24,68 +24,21 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from watchme_analysis.redact import MASK, redacted, redacted_values
 
 LEVELS = ("secrets", "ids", "share")
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_HEX = r"[0-9A-Fa-f]{1,4}"
-
-
-def _ascii(pattern: str) -> re.Pattern[str]:
-    """Return a pattern for which Japanese text, which numbers stand in without a space, is no word."""
-    return re.compile(pattern, re.ASCII)
-
-
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("uuid", re.compile(r"(?i)(?<![0-9a-f-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f-])")),
-    ("address", re.compile(rf"(?<![\d.])(?:{_OCTET}\.){{3}}{_OCTET}(?![\d.]*\d)")),
-    # Whole, or with a double colon behind a first group of four digits, as all assigned ranges have; neither
-    # a time of day, a slice of Python nor a scope of C++ has such a form.
-    (
-        "address6",
-        _ascii(
-            rf"(?<![\w:.])(?:(?:{_HEX}:){{7}}{_HEX}|(?=[0-9A-Fa-f:]{{0,40}}\d)(?:[0-9A-Fa-f]{{4}}(?::{_HEX}){{0,6}}"
-            rf"::(?:{_HEX}(?::{_HEX}){{0,6}})?|::ffff:{_HEX}:{_HEX}))(?![\w:]|\.\d)"
-        ),
-    ),
-    ("mac", _ascii(r"(?<![\w:.-])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:])")),
-    # With a letter: digits alone are a date and a time.
-    ("mac", _ascii(r"(?<![\w.-])(?=[\d-]{0,16}[A-Fa-f])[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}(?![\w-])")),
-    ("instance", _ascii(r"(?<![\w-])m?i-(?:[0-9a-f]{17}|[0-9a-f]{8})(?![\w-])")),
-    # International (E.164), and domestic numbers of Japan and North America.
-    (
-        "phone",
-        _ascii(
-            r"(?<![\w+.])\+[1-9](?:\d{7,14}|\d{0,2}[ .-]?\(?\d{1,4}\)?[ .-]\d{2,4}[ .-]\d{3,4}"
-            r"|\d{0,2}[ .-]\(?\d{2,5}\)?[ .-]\d{4,8}|\d{0,2}(?:[ .-]\d{1,2}){5})(?![\w-])"
-        ),
-    ),
-    ("phone", _ascii(r"(?<![\w.-])(?:\(0\d{1,4}\) ?|0\d{1,4}-)\d{1,4}-\d{3,4}(?![\w-])")),
-    ("phone", _ascii(r"(?<![\w.-])0[5789]0\d{8}(?![\w.-])")),
-    ("phone", _ascii(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?![\w-])")),
-    (
-        "card",
-        _ascii(
-            r"(?<![\w.-])(?:\d{13,19}|\d{4}(?P<by>[ -])\d{4}(?P=by)\d{4}(?P=by)\d{4}"
-            r"|\d{4}(?P<of>[ -])\d{6}(?P=of)\d{4,5})(?![\w-]|\.\d)"
-        ),
-    ),
-    ("account", _ascii(r"(?<![\d.])\d{12}(?![\d.])")),
-    # Of an ARN: the user, or the session behind the name of the role.
-    (
-        "user",
-        _ascii(
-            r"(?::(?:user|mfa|federated-user)/(?:[\w+=,.@-]{1,64}/){0,8}|:assumed-role/[\w+=,.@-]{1,64}/)"
-            r"(?P<name>[\w+=,.@-]{1,64})"
-        ),
-    ),
-    ("user", re.compile(r"(?:(?<=/home/)|(?<=/Users/))[^/\s\"']+|(?<=\\Users\\)[^\\\s\"']+")),
-    ("host", re.compile(r"(?:(?<=://)|(?<=\*\*\*@))(?!\d)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")),
-)
+_PATTERNS = [
+    (each["kind"], re.compile("".join(each["pattern"]), re.ASCII if each.get("ascii") else 0))
+    for each in tomllib.loads(Path(__file__).with_name("identities.toml").read_text(encoding="utf-8"))[
+        "identity"
+    ]
+]
 # Addresses of the machine itself say nothing about anybody.
 _KEPT = re.compile(
     r"127\.\d+\.\d+\.\d+|0\.0\.0\.0|255\.255\.255\.255|(?:00:){5}00|(?:[Ff]{2}:){5}[Ff]{2}|.*\.amazonaws\.com|0{8}-.*"

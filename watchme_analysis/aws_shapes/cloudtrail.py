@@ -1,11 +1,13 @@
 """CloudTrail: recorded API calls from ``aws cloudtrail lookup-events`` or the log files of a trail.
 
-:data:`EVENT_TYPES` is the only list of event names in the package: it says what kind of change each is.
+``cloudtrail_events.toml`` is the only list of event names in the package, with the kind of change of each.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.aws_shapes.names import resource_name
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 class EventType(NamedTuple):
     """One API call that CloudTrail records as an event.
 
-    LookupEvents takes one name and two calls a second, so ``watchme case pull`` looks up only some.
+    The types stand in ``cloudtrail_events.toml``, which explains the fields.
     """
 
     kind: str  # of change, such as ``function_code``; several calls may share one
@@ -46,54 +48,10 @@ class EventType(NamedTuple):
     looked_up: bool = True
 
 
+_STATED = tomllib.loads(Path(__file__).with_name("cloudtrail_events.toml").read_text(encoding="utf-8"))
 # Event name without its API version -> type. All lists of events in the package are derived from this table.
-EVENT_TYPES = {
-    "CreateFunction": EventType("function_created", "20150331"),
-    "DeleteFunction": EventType("function_deleted", "20150331"),
-    "UpdateFunctionCode": EventType("function_code", "20150331v2"),
-    "UpdateFunctionConfiguration": EventType("function_configuration", "20150331v2"),
-    "PutFunctionConcurrency": EventType("concurrency_set", "20171031"),
-    "DeleteFunctionConcurrency": EventType("concurrency_removed", "20171031"),
-    "CreateAlias": EventType("alias_created", "20150331"),
-    "UpdateAlias": EventType("alias_updated", "20150331"),
-    "DeleteAlias": EventType("alias_deleted", "20150331"),
-    "PublishLayerVersion": EventType("layer_published", "20181031", looked_up=False),
-    "CreateEventSourceMapping": EventType("mapping_created", "20150331"),
-    "UpdateEventSourceMapping": EventType("mapping_updated", "20150331"),
-    "DeleteEventSourceMapping": EventType("mapping_deleted", "20150331"),
-    "CreateQueue": EventType("queue_created"),
-    "DeleteQueue": EventType("queue_deleted"),
-    "SetQueueAttributes": EventType("queue_attributes"),
-    "AddPermission": EventType("queue_permission"),
-    "RemovePermission": EventType("queue_permission"),
-    "PurgeQueue": EventType("purge"),
-    "StartMessageMoveTask": EventType("redrive_started"),
-    "CancelMessageMoveTask": EventType("redrive_cancelled"),
-    "PutMetricAlarm": EventType("alarm_set"),
-    "PutCompositeAlarm": EventType("alarm_set"),
-    "DeleteAlarms": EventType("alarm_deleted"),
-    "EnableAlarmActions": EventType("alarm_actions"),
-    "DisableAlarmActions": EventType("alarm_actions"),
-    "SetAlarmState": EventType("alarm_state"),
-    "RebootInstances": EventType("instance_power", looked_up=False),
-    "StopInstances": EventType("instance_power", looked_up=False),
-    "StartInstances": EventType("instance_power", looked_up=False),
-}
-# Many further calls of EC2, ECS and IAM change a host or permissions; they are recognized by their form.
-_EVENT_PATTERNS = (
-    (
-        "host",
-        re.compile(
-            r"^(Stop|Reboot|Terminate|Start|Run)Instances|^ModifyInstance|SecurityGroup(Ingress|Egress)"
-            r"|NetworkAcl|^(Update|Delete)Service$|^(Deregister|Register)Targets|^ReplaceRoute|^DeleteRoute"
-            r"|^SendCommand"
-        ),
-    ),
-    (
-        "permissions",
-        re.compile(r"^(Put|Delete|Detach|Attach)(Role|User)Polic|^UpdateAssumeRolePolicy|^PutKeyPolicy"),
-    ),
-)
+EVENT_TYPES = {name: EventType(**entry) for name, entry in _STATED["events"].items()}
+_EVENT_PATTERNS = {kind: re.compile("".join(pieces)) for kind, pieces in _STATED["patterns"].items()}
 _API_VERSION = re.compile(r"\d{8}(v\d+)?$")
 # Names as CloudTrail writes them, for LookupEvents.
 LOOKED_UP_EVENTS = tuple(
@@ -117,23 +75,7 @@ def event_kind(event_name: object) -> str | None:
     name = base_event_name(str(event_name))
     if name in EVENT_TYPES:
         return EVENT_TYPES[name].kind
-    return next((kind for kind, pattern in _EVENT_PATTERNS if pattern.search(name)), None)
-
-
-# Parameters and response elements that name the resource of a call.
-_RESOURCE_KEYS = (
-    "functionName",
-    "functionArn",
-    "queueUrl",
-    "queueName",
-    "eventSourceArn",
-    "sourceArn",
-    "destinationArn",
-    "alarmName",
-    "logGroupName",
-    "roleName",
-    "instanceId",
-)
+    return next((kind for kind, pattern in _EVENT_PATTERNS.items() if pattern.search(name)), None)
 
 
 # Settings of queues, functions and mappings that changes set, in lower case.
@@ -211,7 +153,7 @@ def _resources(event: dict[str, Any], detail: dict[str, Any]) -> list[str]:
     """Return the names of all resources of an event, each once; those that the event lists come first."""
     names = [resource.get("ResourceName") for resource in _objects(event.get("Resources"))]
     for side in ("requestParameters", "responseElements"):
-        names += [child(detail, side).get(key) for key in _RESOURCE_KEYS]
+        names += [child(detail, side).get(key) for key in _STATED["resource_keys"]]
     return list(dict.fromkeys(resource_name(str(name)) for name in names if name))
 
 

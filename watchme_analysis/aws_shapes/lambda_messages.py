@@ -8,9 +8,11 @@ words for errors, and for those that ``watchme.toml`` adds.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from watchme_analysis.aws_shapes.responses import number
@@ -24,37 +26,10 @@ _REQUEST_ID = re.compile(rf"RequestId: (?P<id>{_ID})|(?:Z|\t|^)[ \t](?P<bare>{_I
 _ID_HINTS = ("RequestId: ", "\t", "Z ")
 # Time and request id that the runtime writes before a message, once its spaces are folded.
 _RUNTIME_PREFIX = re.compile(rf"\d{{4}}-\d\d-\d\dT\S+ {_ID} ")
-# Beginning of a line that Lambda writes -> kind.
-_PLATFORM = {
-    "START RequestId:": "start",
-    "END RequestId:": "end",
-    "REPORT RequestId:": "report",
-    "INIT_START ": "init",
-    "RESTORE_START ": "init",
-    "INIT_REPORT ": "init_report",
-    "RESTORE_REPORT ": "init_report",
-    "EXTENSION\t": "extension",
-    "EXTENSION ": "extension",
-    "LOGS\t": "extension",
-    "TELEMETRY\t": "extension",
-}
+# Beginning of a line that Lambda writes -> kind; the same for the JSON log format.
+_STATED = tomllib.loads(Path(__file__).with_name("lambda_lines.toml").read_text(encoding="utf-8"))
+_PLATFORM, _JSON_TYPES = _STATED["text"], _STATED["json"]
 _PLATFORM_BEGINNING = re.compile("|".join(map(re.escape, _PLATFORM)))
-# The same for the JSON log format.
-_JSON_TYPES = {
-    "platform.start": "start",
-    "platform.end": "end",
-    "platform.runtimeDone": "end",
-    "platform.report": "report",
-    "platform.initStart": "init",
-    "platform.restoreStart": "init",
-    "platform.initReport": "init_report",
-    "platform.initRuntimeDone": "init_report",
-    "platform.restoreReport": "init_report",
-    "platform.extension": "extension",
-    "platform.telemetrySubscription": "extension",
-    "platform.logsSubscription": "extension",
-    "platform.logsDropped": "extension",
-}
 # Column, pattern in the text format, key in the JSON format.
 _FIGURES = (
     ("duration_ms", re.compile(r"(?:^|\t)Duration: ([\d.]+) ms"), "durationMs"),

@@ -14,10 +14,12 @@ import random
 import re
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
@@ -446,33 +448,11 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
-# IAM actions that `watchme case pull` and `watchme query` call; a test compares them with the calls that were
-# made.
-ACTIONS = (
-    "autoscaling:DescribeAutoScalingGroups",  # this and those of ECS: for queues that no function drains
-    "cloudtrail:LookupEvents",
-    "cloudwatch:DescribeAlarmHistory",
-    "cloudwatch:DescribeAlarms",
-    "cloudwatch:GetMetricData",
-    "ecs:DescribeServices",
-    "ecs:DescribeTaskDefinition",
-    "ecs:DescribeTasks",
-    "ecs:ListClusters",
-    "ecs:ListServices",
-    "ecs:ListTasks",
-    "lambda:GetFunctionConcurrency",
-    "lambda:GetFunctionConfiguration",
-    "lambda:ListEventSourceMappings",
-    "logs:DescribeLogGroups",  # for `watchme query`, and for the size of log groups without a metric
-    "logs:GetQueryResults",
-    "logs:StartQuery",
-    "logs:StopQuery",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-    "sts:GetCallerIdentity",  # always allowed; listed so that the list is complete
-)
-# Further actions for reading messages of a dead-letter queue.
-SAMPLING_ACTIONS = ("sqs:ChangeMessageVisibility", "sqs:ReceiveMessage")
+# Statements of the least IAM policy: what every pull reads, and what reading dead-letter queues needs.
+_READ, *_SAMPLE = tomllib.loads(Path(__file__).with_name("iam_policy.toml").read_text(encoding="utf-8"))[
+    "statement"
+]
+ACTIONS: tuple[str, ...] = tuple(_READ["Action"])
 
 
 def iam_policy(*, sampling: bool = True) -> dict[str, Any]:
@@ -480,16 +460,4 @@ def iam_policy(*, sampling: bool = True) -> dict[str, Any]:
 
     ``sampling`` adds what reading messages of dead-letter queues needs.
     """
-    statements = [
-        {"Sid": "WatchmeRead", "Effect": "Allow", "Action": sorted(ACTIONS), "Resource": "*"},
-    ]
-    if sampling:
-        statements.append(
-            {
-                "Sid": "WatchmeSampleDeadLetters",
-                "Effect": "Allow",
-                "Action": sorted(SAMPLING_ACTIONS),
-                "Resource": "*",
-            }
-        )
-    return {"Version": "2012-10-17", "Statement": statements}
+    return {"Version": "2012-10-17", "Statement": [_READ, *(_SAMPLE if sampling else ())]}

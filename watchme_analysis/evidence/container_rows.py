@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.responses import json_text, of_file, table_frame, table_result
@@ -49,6 +51,12 @@ def asked_by(reason: str) -> tuple[str | None, str | None]:
     """Return the address and the path of the URL that a probe's message quotes; None where it has none."""
     found = _URL.search(reason)
     return (found["address"], found["path"]) if found else (None, None)
+
+
+# Kinds of events by platform.
+KINDS: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("container_kinds.toml").read_text(encoding="utf-8")
+)
 
 
 @dataclass

@@ -22,6 +22,7 @@ from watchme_analysis.aws_shapes.responses import (
     utc_time,
 )
 from watchme_analysis.evidence.container_rows import (
+    KINDS,
     ContainerRows,
     cells_of,
     header_of,
@@ -40,14 +41,6 @@ _LINE = re.compile(
     r"(?P<action>[a-z_]+(?:: [^(]*)?) ?(?P<id>[\w.:/-]+)? ?(?:\((?P<attributes>.*)\))?$"
 )
 _ATTRIBUTE = re.compile(r"(?:^|, )(?P<name>[\w./-]+)=(?P<value>(?:(?!, [\w./-]+=).)*)")
-_KINDS = {
-    "start": "started",
-    "restart": "restarted",
-    "oom": "killed_for_memory",
-    "health_status: healthy": "healthy",
-    "health_status: unhealthy": "unhealthy",
-    "die": "stopped",
-}
 _LIST_HEADER = re.compile(r"^(?:CONTAINER ID|NAMES?) +.*\bCOMMAND\b.* STATUS +PORTS", re.M)
 _STATUS = re.compile(r"(?P<state>Restarting|Exited|Dead|Up)(?: \((?P<code>\d+)\))?")
 _STATES = {"Restarting": "crash_loop", "Exited": "stopped", "Dead": "stopped"}
@@ -123,7 +116,7 @@ def _add_event(
     name = given.get("name", "")
     said = ", ".join(f"{key}={given[key]}" for key in ("signal", "exitCode") if key in given)
     rows.event(
-        _KINDS.get(action, "other") if kind == "container" else "other",
+        KINDS["docker"].get(action, "other") if kind == "container" else "other",
         f"{kind} {action}" + (f" ({said})" if said else ""),
         line=line,
         time=time,

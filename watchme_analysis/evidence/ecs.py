@@ -23,21 +23,10 @@ from watchme_analysis.aws_shapes.responses import (
     of_file,
     utc_time,
 )
-from watchme_analysis.evidence.container_rows import ContainerRows
+from watchme_analysis.evidence.container_rows import KINDS, ContainerRows
 from watchme_analysis.files.evidence_file import RawFile, TablePart
 
-# Kinds of service events and stopped reasons, by their text; the first that fits counts.
-_KINDS = (
-    ("killed_for_memory", re.compile(r"OutOfMemoryError|OutOfMemory:|OOM ?killed", re.I)),
-    ("image_error", re.compile(r"CannotPull\w*Error|CannotPullContainer")),
-    ("scheduling_failed", re.compile(r"was unable to place a task|RESOURCE:|Capacity is unavailable")),
-    ("crash_loop", re.compile(r"unable to consistently start tasks successfully")),
-    ("start_failed", re.compile(r"failed to start|ResourceInitializationError|Cannot(?:Start|Create)")),
-    ("probe", re.compile(r"is unhealthy in|failed \w+ health checks|health checks? failed", re.I)),
-    ("healthy", re.compile(r"has reached a steady state")),
-    ("started", re.compile(r"has started \d+ tasks")),
-    ("stopped", re.compile(r"Essential container in task exited")),
-)
+_KINDS = {kind: re.compile(pattern) for kind, pattern in KINDS["ecs"].items()}
 _SERVICE = re.compile(r"\(service (?P<name>[^),]+)")
 _TASK = re.compile(r"\(task (?P<id>[\w-]+)\)")
 _PORT = re.compile(r"\(port (?P<port>\d+)\)")
@@ -46,7 +35,7 @@ _TARGET_STATES = {"healthy": "healthy", "unhealthy": "unhealthy", "unhealthy.dra
 
 
 def _kind(text: str, otherwise: str) -> str:
-    return next((kind for kind, pattern in _KINDS if pattern.search(text)), otherwise)
+    return next((kind for kind, pattern in _KINDS.items() if pattern.search(text)), otherwise)
 
 
 def _add(rows: ContainerRows, text: str, otherwise: str, **values: Any) -> None:

@@ -17,34 +17,19 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from watchme_analysis.aws_shapes.responses import child, documents, integer, number, utc_time
-from watchme_analysis.evidence.container_rows import ContainerRows, cells_of, header_of, within_year_one
+from watchme_analysis.evidence.container_rows import (
+    KINDS,
+    ContainerRows,
+    cells_of,
+    header_of,
+    within_year_one,
+)
 from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.files.line_accounting import TextAccounting
 from watchme_analysis.files.lines import decoded
 from watchme_analysis.text.render import note
 
-# Kinds by the reason of an event. `Failed` and `BackOff` have several meanings, told by their messages.
-_REASONS = {
-    "Started": "started",
-    "OOMKilling": "killed_for_memory",
-    "SystemOOM": "killed_for_memory",
-    "OOMKilled": "killed_for_memory",
-    "CrashLoopBackOff": "crash_loop",
-    "ErrImagePull": "image_error",
-    "ImagePullBackOff": "image_error",
-    "ErrImageNeverPull": "image_error",
-    "InvalidImageName": "image_error",
-    "InspectFailed": "image_error",
-    "Evicted": "evicted",
-    "Preempted": "evicted",
-    "FailedScheduling": "scheduling_failed",
-    "Failed": "start_failed",
-    "FailedCreatePodSandBox": "start_failed",
-    "CreateContainerConfigError": "start_failed",
-    "CreateContainerError": "start_failed",
-    "RunContainerError": "start_failed",
-    "BackOff": "crash_loop",
-}
+_REASONS = KINDS["kubernetes"]
 _IMAGE = re.compile(r"pull(?:ing)? image|ImagePull|ErrImage", re.I)
 _PROBE = re.compile(r"(?P<probe>liveness|readiness|startup) probe", re.I)
 _PROBES = ("liveness", "readiness", "startup")
