@@ -1,6 +1,5 @@
 import json
 
-from worlds.messages import messages_in
 from worlds.together import together
 
 from watchme_analysis.app_source.start_command import (
@@ -9,7 +8,6 @@ from watchme_analysis.app_source.start_command import (
 )
 from watchme_analysis.case.importer import recognise
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.text.message import message_of
 
 
 @together(
@@ -124,67 +122,3 @@ def test_secrets_among_the_variables_are_masked():
     frame, _ = parse_app_processes("API_KEY='a b' NAME=x uvicorn main:app\n")
     assert list(frame["command"]) == ["API_KEY=*** NAME=x uvicorn main:app"]
     assert json.loads(frame["environment"][0]) == {"API_KEY": "***", "NAME": "x"}
-
-
-def plain(frame):
-    found = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{name: value for name, value in row.items() if value is not None} for row in found]
-
-
-APP = "from fastapi import FastAPI\napp = FastAPI()\n"
-
-
-def test_every_column_of_a_file_of_commands(tmp_path):
-    for name in ("d/main.py", "d/main-billing.py", "d/lib/pkg.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(APP)
-    (tmp_path / "d/serve.py").write_text("import uvicorn\nfrom main import app\nuvicorn.run(app, port=7)\n")
-    text = (
-        "# billing 192.0.2.7\n"
-        "$ uvicorn main:app\n"
-        "uvicorn main:app\n"
-        "PYTHONPATH=lib uvicorn pkg:app\n"
-        "uvicorn --app-dir lib pkg:app\n"
-        "fastapi run\n"
-        "python serve.py\n"
-        "python gone.py\n"
-    )
-    frame, how = parse_app_processes(text, "d/uvicorn.txt", tmp_path)
-    base = {"file": "d/uvicorn.txt", "environment": "{}", "server": "uvicorn"}
-    main = {"app": "main:app", "application_file": "d/main.py"}
-    pkg = {"app": "pkg:app", "application_file": "d/lib/pkg.py"}
-    assert plain(frame) == [
-        base
-        | {
-            "line": 2,
-            "command": "uvicorn main:app",
-            "app": "main:app",
-            "service": "billing",
-            "addr": "192.0.2.7",
-            "application_file": "d/main-billing.py",
-        },
-        base | main | {"line": 3, "command": "uvicorn main:app"},
-        base
-        | pkg
-        | {"line": 4, "command": "PYTHONPATH=lib uvicorn pkg:app", "environment": '{"PYTHONPATH": "lib"}'},
-        base | pkg | {"line": 5, "command": "uvicorn --app-dir lib pkg:app"},
-        base | {"line": 6, "command": "fastapi run", "application_file": "d/main.py"},
-        base
-        | {
-            "line": 7,
-            "command": "python serve.py",
-            "app": "serve:app",
-            "port": 7,
-            "application_file": "d/main.py",
-        },
-    ]
-    (rejected,) = how.rejected
-    assert (rejected.line, rejected.text) == (8, "python gone.py")
-    assert messages_in(message_of(rejected.reason)) == {"reject-no-server": {}}
-    assert (how.source, how.origin, how.lines, how.blank_lines, how.joined_lines) == (
-        "app_process",
-        "d/uvicorn.txt",
-        8,
-        0,
-        1,
-    )

@@ -244,34 +244,6 @@ def test_what_is_no_python_is_one_rejected_entry(tmp_path, text):
 
 
 @pytest.mark.slow
-def test_a_module_that_lacks_what_is_wanted_of_it_only_shares_its_name_with_a_package(tmp_path):
-    laid(
-        tmp_path,
-        core__redis="LIMIT = 3",
-        core__settings="NAME = 'x'",
-        core__cache="""
-        from redis import Redis
-        from settings import NAME
-
-        def get(name):
-            return Redis().get(name)
-        """,
-        app="""
-        from fastapi import FastAPI
-        from core.cache import get
-        app = FastAPI()
-
-        @app.get("/health")
-        async def health():
-            return get("x")
-        """,
-    )
-    assert calls(tmp_path, "core/cache.py") == {
-        ("blocking_io", "redis.Redis().get", "event_loop", "GET /health")
-    }
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -1,12 +1,11 @@
 """Names, routes, hooks and calls of a project in memory, by complete rows."""
 
 import ast
-import json
 import textwrap
 
 from worlds.together import together
 
-from watchme_analysis.app_source.reader import analyse, call_rows, handler_rows
+from watchme_analysis.app_source.reader import analyse, handler_rows
 
 WEB = """
 import asyncio, threading, time
@@ -28,57 +27,6 @@ def app(text):
 def handlers(calls):
     return [
         (row["method"], row["path"], row["function"], row["application_file"]) for row in handler_rows(calls)
-    ]
-
-
-def test_every_column_of_a_handler():
-    calls = app(
-        """
-        @app.post("/x", status_code=status.HTTP_202_ACCEPTED)
-        async def x(tasks: BackgroundTasks):
-            tasks.add_task(work, 5)
-            tasks.add_task(work, 6)
-            other.thing()
-        def work(n): time.sleep(1)
-        """
-    )
-    assert handler_rows(calls) == [
-        {
-            "file": "app.py",
-            "line": 9,
-            "function": "x",
-            "method": "POST",
-            "path": "/x",
-            "framework": "fastapi",
-            "is_async": True,
-            "runs_on": "event_loop",
-            "response_status": 202,
-            "background_tasks": '["work"]',
-            "application_file": "app.py",
-            "unknown_calls": '["other.thing"]',
-            "unknown_in_threads": "[]",
-        }
-    ]
-    rows = call_rows(calls)
-    assert rows == [
-        {
-            "file": "app.py",
-            "line": line,
-            "function": function,
-            "call": call,
-            "kind": kind,
-            "timeout_s": None,
-            "is_certain": True,
-            "reached_from": "POST /x",
-            "application_file": "app.py",
-            "context": context,
-            "chain": json.dumps(chain),
-        }
-        for line, function, call, kind, context, chain in (
-            (10, "x", "fastapi.BackgroundTasks().add_task", "thread_pool", "event_loop", ["x"]),
-            (11, "x", "fastapi.BackgroundTasks().add_task", "thread_pool", "event_loop", ["x"]),
-            (13, "work", "time.sleep", "blocking_sleep", "background_thread_pool", ["x", "work"]),
-        )
     ]
 
 

@@ -1,7 +1,6 @@
 """Which files are read as an application's source, how often, and what becomes of those that can't be."""
 
 import ast
-import os
 
 import pytest
 
@@ -91,27 +90,6 @@ def test_a_file_that_cannot_be_read_is_said_and_costs_the_others_nothing(tmp_pat
 def test_deep_expressions_do_not_stop_the_reading(tmp_path, text):
     write(tmp_path, app=APP, deep=text)
     assert retrieval(tmp_path, "app.py").rows == 1
-
-
-@pytest.mark.slow
-def test_links_and_files_that_may_not_be_read(tmp_path):
-    blocking = "import time\nasync def f():\n    time.sleep(1)\n    open('x')\n"
-    write(tmp_path / "elsewhere", real=blocking)
-    write(tmp_path / "raw", app=APP)
-    raw = tmp_path / "raw"
-    (raw / "linked.py").symlink_to(tmp_path / "elsewhere/real.py")
-    (raw / "nowhere.py").symlink_to(raw / "missing.py")
-    (raw / "circle.py").symlink_to(raw / "circle.py")
-    (raw / "loop").symlink_to(raw, target_is_directory=True)
-    write(raw / "below", real=blocking)
-    (raw / "inside.py").symlink_to(raw / "below/real.py")
-    assert list(source_files(raw)) == ["app.py", "below/real.py", "inside.py"]
-    assert retrieval(raw, "app.py").rows == 1
-    assert len(read_app_source(RawFile(raw, "inside.py"))[1][1]) == 2
-    write(raw, closed="x = 1")
-    (raw / "closed.py").chmod(0)
-    if not os.access(raw / "closed.py", os.R_OK):
-        assert retrieval(raw, "app.py").rows == 1
 
 
 def test_folders_of_other_peoples_code_are_no_source(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from worlds.messages import messages_in
 from worlds.together import together
 
-from watchme_analysis.aws_shapes import alarms, cloudtrail, lambda_functions, sqs
+from watchme_analysis.aws_shapes import cloudtrail, lambda_functions, sqs
 from watchme_analysis.aws_shapes.names import (
     region_of,
 )
@@ -78,17 +78,6 @@ CONFIGURATION = {
     "Timeout": 60,
     "Role": "arn:aws:iam::123456789012:role/service-role/worker-role",
     "LastModified": "2025-11-08T19:44:46.000+0000",
-    "Environment": {
-        "Variables": {
-            "API_URL": "http://192.0.2.7:8017",
-            "OPENAI_API_KEY": "abc",
-            "supabaseToken": "abc",
-            "MONKEY": "banana",
-            "DATABASE_URL": "postgres://user:hunter2@db.example.com/x",
-            "BLOB": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9x8Qz7Kp2",
-            "QUEUE_URL": "https://sqs.ap-southeast-2.amazonaws.com/123456789012/watchme-sed-queue-v2.fifo",
-        }
-    },
 }
 
 
@@ -225,186 +214,6 @@ def test_an_event_of_a_trail_and_of_a_lookup(raw):
     kept, notes = cloudtrail.finish("changes", frame)
     assert kept["event_id"].isna().tolist() == [False, True, True]
     assert notes_of(notes) == [("note-repeated-events", {"repeated": 1, "table": "changes"})]
-
-
-def test_every_column_of_a_queue(raw):
-    attributes = {
-        "QueueArn": ARN + "jobs",
-        "ApproximateNumberOfMessages": "1",
-        "ApproximateNumberOfMessagesNotVisible": "2",
-        "ApproximateNumberOfMessagesDelayed": "3",
-        "VisibilityTimeout": "4",
-        "MessageRetentionPeriod": "5",
-        "DelaySeconds": "6",
-        "ReceiveMessageWaitTimeSeconds": "7",
-        "CreatedTimestamp": "1765411200",
-        "LastModifiedTimestamp": "1765414800",
-        "FifoQueue": "true",
-        "RedrivePolicy": json.dumps({"deadLetterTargetArn": ARN + "jobs-dlq", "maxReceiveCount": 8}),
-    }
-    piece = only(sqs.read_queue(raw("queues/any.json", {"Attributes": attributes})))
-    assert plain(piece.frame) == [
-        {
-            "file": "queues/any.json",
-            "queue": "jobs",
-            "arn": ARN + "jobs",
-            "region": "ap-southeast-2",
-            "account_id": "123456789012",
-            "visible": 1,
-            "in_flight": 2,
-            "delayed": 3,
-            "visibility_timeout_s": 4.0,
-            "retention_s": 5.0,
-            "delay_s": 6.0,
-            "receive_wait_s": 7.0,
-            "created_at": pd.Timestamp("2025-12-11T00:00Z"),
-            "modified_at": pd.Timestamp("2025-12-11T01:00Z"),
-            "max_receive_count": 8,
-            "dlq": "jobs-dlq",
-            "is_fifo": True,
-            "attributes": json.dumps(attributes, sort_keys=True),
-        }
-    ]
-    # Without the ARN, the name of the file is the queue's.
-    (row,) = plain(only(sqs.read_queue(raw("queues/a.fifo.json", {"VisibilityTimeout": "4"}))).frame)
-    assert (row["queue"], row["is_fifo"], row["visibility_timeout_s"]) == ("a.fifo", True, 4.0)
-    (row,) = plain(only(sqs.read_queue(raw("queues/a.json", {"QueueArn": ""}))).frame)
-    assert "queue" not in row and row["is_fifo"] is False
-    piece = only(sqs.read_queue(raw("queues/a.json", "5")))
-    assert [each.text for each in piece.retrieval.rejected] == ["5"]
-
-
-def test_every_column_of_a_message(raw):
-    attributes = {
-        "SentTimestamp": "1765411200000",
-        "ApproximateFirstReceiveTimestamp": "1765414800000",
-        "ApproximateReceiveCount": "3",
-        "DeadLetterQueueSourceArn": ARN + "jobs",
-        "MessageGroupId": "g",
-        "MessageDeduplicationId": "d",
-    }
-    alone = {
-        "MessageId": "m",
-        "Body": '{"orderId": "A-7", "placedAt": "2025-12-11T10:00:00Z"}',
-        "Attributes": attributes,
-        "MessageAttributes": {"n": {"StringValue": "1"}},
-    }
-    for name, queue in (("queues/jobs-dlq-messages-2.json", "jobs-dlq"), ("queues/other.json", None)):
-        piece = only(sqs.read_messages(raw(name, alone)))
-        expected = {
-            "file": name,
-            "queue": queue,
-            "work_item": "A-7",
-            "work_key": "2025-12-11T10:00:00Z",
-            "message_id": "m",
-            "body": alone["Body"],
-            "sent_at": pd.Timestamp("2025-12-11T00:00Z"),
-            "first_received_at": pd.Timestamp("2025-12-11T01:00Z"),
-            "receive_count": 3,
-            "source_queue": "jobs",
-            "group_id": "g",
-            "deduplication_id": "d",
-            "message_attributes": '{"n": {"StringValue": "1"}}',
-            "attributes": json.dumps(attributes, sort_keys=True),
-        }
-        assert plain(piece.frame) == [{key: value for key, value in expected.items() if value is not None}]
-
-
-METRIC_ALARM = {
-    "AlarmName": "old",
-    "Namespace": "AWS/SQS",
-    "MetricName": "ApproximateAgeOfOldestMessage",
-    "Dimensions": [{"Name": "QueueName", "Value": "jobs"}],
-    "Statistic": "Maximum",
-    "Period": 60,
-    "Threshold": 300.5,
-    "ComparisonOperator": "GreaterThanThreshold",
-    "EvaluationPeriods": 3,
-    "DatapointsToAlarm": 2,
-    "TreatMissingData": "missing",
-    "StateValue": "ALARM",
-    "StateUpdatedTimestamp": "2025-12-11T01:00:00Z",
-    "ActionsEnabled": True,
-    "AlarmActions": ["arn:aws:sns:r:1:topic"],
-}
-
-
-def test_every_column_of_alarms(raw):
-    def math(*queues):
-        return [
-            {"MetricStat": {"Metric": {"Dimensions": [{"Name": "QueueName", "Value": queue}]}}}
-            for queue in queues
-        ]
-
-    others = [
-        {"AlarmName": "one", "Metrics": [*math("jobs", "jobs"), {"Expression": "m0"}, 5]},
-        {"AlarmName": "two", "Metrics": math("jobs", "other"), "ExtendedStatistic": "p99"},
-    ]
-    value = {
-        "MetricAlarms": [METRIC_ALARM, *others],
-        "CompositeAlarms": [{"AlarmName": "all", "AlarmRule": "ALARM(old)"}],
-        "NextToken": "t",
-    }
-    piece = only(alarms.read_alarms(raw("alarms.json", value)))
-    first, one, two, composite = plain(piece.frame)
-    assert first == {
-        "file": "alarms.json",
-        "kind": "metric",
-        "alarm": "old",
-        "namespace": "AWS/SQS",
-        "metric": "ApproximateAgeOfOldestMessage",
-        "dimensions": '{"QueueName": "jobs"}',
-        "resource": "jobs",
-        "stat": "Maximum",
-        "period_s": 60,
-        "threshold": 300.5,
-        "comparison": "GreaterThanThreshold",
-        "evaluation_periods": 3,
-        "datapoints_to_alarm": 2,
-        "treat_missing_data": "missing",
-        "state": "ALARM",
-        "state_updated_at": pd.Timestamp("2025-12-11T01:00Z"),
-        "actions_enabled": True,
-        "alarm_actions": '["arn:aws:sns:r:1:topic"]',
-        "definition": json.dumps(METRIC_ALARM, sort_keys=True),
-    }
-    assert (one["resource"], "dimensions" in one, one.get("stat")) == ("jobs", False, None)
-    assert ("resource" in two, two["stat"]) == (False, "p99")
-    assert (composite["alarm"], composite["kind"]) == ("all", "composite")
-    assert piece.retrieval.truncated
-    alone = only(alarms.read_alarms(raw("alarms.json", [METRIC_ALARM, {"AlarmRule": "x"}])))
-    assert alone.frame.kind.tolist() == ["metric", "composite"]
-
-
-def test_every_column_of_the_history_of_an_alarm(raw):
-    states = {"oldState": {"stateValue": "OK"}, "newState": {"stateValue": "ALARM"}}
-    item = {
-        "AlarmName": "old",
-        "Timestamp": "2025-12-11T01:00:00Z",
-        "HistoryItemType": "StateUpdate",
-        "HistorySummary": "from OK to ALARM",
-        "HistoryData": json.dumps(states),
-    }
-    plainly = {"AlarmName": "a", "HistoryItemType": "Action", "HistoryData": "no json"}
-    piece = only(alarms.read_history(raw("alarm-history.json", {"AlarmHistoryItems": [item, plainly]})))
-    assert plain(piece.frame) == [
-        {
-            "file": "alarm-history.json",
-            "alarm": "old",
-            "time": pd.Timestamp("2025-12-11T01:00Z"),
-            "kind": "StateUpdate",
-            "summary": "from OK to ALARM",
-            "from_state": "OK",
-            "to_state": "ALARM",
-            "data": json.dumps(states, sort_keys=True),
-        },
-        {"file": "alarm-history.json", "alarm": "a", "kind": "Action", "data": '"no json"'},
-    ]
-    assert notes_of(piece.retrieval.notes) == [("note-untimed", {"entries": 1})]
-    again = pd.concat([piece.frame, piece.frame.assign(file="other.json")], ignore_index=True)
-    kept, notes = alarms.finish("alarm_history", again)
-    assert len(kept) == 2
-    assert notes_of(notes) == [("note-repeated-entries", {"repeated": 2, "table": "alarm_history"})]
 
 
 def test_every_column_of_a_function_and_of_a_mapping(raw):

@@ -20,7 +20,6 @@ from worlds.small_evidence import ACCESS, PROBES
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
 from watchme_analysis.case.importer import check_new_case, import_folder
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.case.writer import HashedFile
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.present.console import import_text
@@ -299,46 +298,6 @@ def test_a_pipe_beside_a_log_is_not_waited_for(evidence, tmp_path, name):
     os.mkfifo(evidence / name)
     case = import_folder(evidence, tmp_path / "case").case
     assert entry(case, name)["reason"] == "a pipe, not a file"
-
-
-LINE = ACCESS.splitlines(keepends=True)[0]
-GROWTHS = {
-    "grows": (lambda path: path.open("a").write(LINE * 5), "it grew while it was read: only its first "),
-    "is replaced": (lambda path: path.write_text("x" * path.stat().st_size), "it changed while it was read"),
-    "shrinks": (lambda path: path.write_text(LINE), "it changed while it was read"),
-    "vanishes": (lambda path: path.unlink(), "it was gone before the import ended"),
-    "is touched": (lambda path: path.touch(), ""),
-}
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("ending", ["", ".gz"])
-@pytest.mark.parametrize("spill_from", [None, 1])
-@pytest.mark.parametrize("what", GROWTHS)
-def test_the_hash_is_that_of_what_was_read(evidence, tmp_path, monkeypatch, what, spill_from, ending):
-    change, reason = GROWTHS[what]
-    log = evidence / f"access.log{ending}"
-    data = (LINE * 1000).encode()
-    (evidence / "access.log").unlink()
-    log.write_bytes(gzip.compress(data) if ending else data)
-    before = log.read_bytes()
-    # A log grows before it is read; whatever else happens is noticed after it.
-    owner, name = (RawFile, "open") if what == "grows" else (HashedFile, "change_of")
-    plain = getattr(owner, name)
-
-    def changed(self, *given):
-        if log in (given or (self.path,)):
-            monkeypatch.undo()
-            change(log)
-        return plain(self, *given)
-
-    monkeypatch.setattr(owner, name, changed)
-    case = import_folder(evidence, tmp_path / "case", spill_from=spill_from).case
-
-    read = entry(case, log.name)
-    assert (read["sha256"], read["bytes"]) == (hashlib.sha256(before).hexdigest(), len(before))
-    assert len(case.table("access_log")) == 1000
-    assert read["reason"].startswith(reason) and bool(read["reason"]) == bool(reason)
 
 
 KILLED = """

@@ -11,7 +11,6 @@ import pytest
 from worlds.hostile_rows import hostile_documents
 from worlds.small_evidence import ACCESS, PROBES
 
-from watchme_analysis.alarms.specification import existing_alarms
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.verification import case_problems
@@ -130,41 +129,3 @@ def test_parquet_from_outside_is_read_or_refused_in_one_sentence(case, seed):
         except WatchmeError as error:
             assert "\n" not in str(error)
     assert all("\n" not in problem for problem in case_problems(case))
-
-
-DEFINITIONS = ["[]", "3", "null", '"x"', "{", "[" * 5000, '{"AlarmRule": "((("}', '{"AlarmRule": 7}']
-DEFINITIONS += [
-    json.dumps({**ALARM, key: value}) for key in ALARM for value in (None, [], {}, "x", -1, 1e400)
-]
-DEFINITIONS += [
-    json.dumps({"AlarmName": "b", **more})
-    for more in (
-        {"Metrics": [1, None]},
-        {"Metrics": "x"},
-        {"Metrics": [{"MetricStat": 3}]},
-        {"Metrics": [{"Id": "e", "Expression": "e+e"}]},
-        {**ALARM, "EvaluationPeriods": "x"},
-        {**ALARM, "EvaluationPeriods": 10**30},
-        {**ALARM, "Period": 10**30},
-        {**ALARM, "Dimensions": [3]},
-    )
-]
-
-
-class Tables:
-    """A case with alarms of these definitions."""
-
-    def __init__(self, case, definitions):
-        self.case, self.definitions = case, definitions
-
-    def table(self, name):
-        frame = self.case.table(name)
-        if name != "alarms":
-            return frame
-        rows = frame.loc[[0] * len(self.definitions)].reset_index(drop=True)
-        return rows.assign(definition=self.definitions)
-
-
-def test_alarms_of_any_definition_are_read_or_said_not_to_be(sound):
-    found = existing_alarms(Tables(read_case(sound), DEFINITIONS))
-    assert len(found) == len(DEFINITIONS)

@@ -8,11 +8,8 @@ from worlds.messages import messages_in
 from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.cloudwatch.account_state import (
-    Scope,
-    discover_scope,
     sample_messages,
 )
-from watchme_analysis.cloudwatch.session import NotFoundError
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:"
@@ -56,41 +53,6 @@ def account(**more):
         "get_queue_attributes": attributes,
     }
     return ScriptedAws(**answers | more)
-
-
-SCOPE = Scope(
-    queues={name: ATTRIBUTES[name] for name in ("jobs", "jobs-dlq")},
-    urls={name: URL + name for name in ("jobs", "jobs-dlq")},
-    functions=["worker", "audit"],
-    mappings={
-        "worker": [mapping(1), STREAM, mapping(2, function="worker:live")],
-        "audit": [mapping(3, function="audit")],
-    },
-    dead_letter=["jobs-dlq"],
-)
-
-
-@pytest.mark.parametrize(
-    ("queues", "functions"),
-    [
-        ([], [FUNCTION + "worker:live"]),
-        ([QUEUE + "jobs"], ["worker"]),
-        ([URL + "jobs"], ["worker", "worker"]),
-    ],
-)
-def test_a_function_leads_to_its_queue_and_a_queue_to_its_functions(queues, functions):
-    MAPPINGS["worker"] = [mapping(1), STREAM]
-    aws = account()
-    assert discover_scope(aws, queues, functions) == SCOPE
-    looked_up = [given["QueueName"] for name, given in aws.calls if name == "sqs:get_queue_url"]
-    assert looked_up == ["jobs", "jobs-dlq"], "each once"
-
-
-def test_a_function_that_does_not_exist_is_an_error():
-    aws = account(get_function_configuration=[NotFoundError("no function missing")])
-    with pytest.raises(NotFoundError, match="missing"):
-        discover_scope(aws, [], ["missing"])
-    assert aws.calls == [("lambda:get_function_configuration", {"FunctionName": "missing"})]
 
 
 def message(number):

@@ -1,6 +1,5 @@
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
 import pytest
 from worlds.aws_front import FAST
 from worlds.messages import messages_in
@@ -9,7 +8,6 @@ from watchme_analysis.aws_shapes.metric_points import metric_data_parts
 from watchme_analysis.cloudwatch.cli_output import write_response
 from watchme_analysis.cloudwatch.metrics import (
     COLUMNS,
-    Expression,
     Metric,
     fetch_metric_data,
     get_metrics,
@@ -19,7 +17,6 @@ from watchme_analysis.cloudwatch.metrics import (
 )
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.errors import ServiceError
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.text.message import message_of
 from watchme_analysis.window import Window
@@ -74,31 +71,6 @@ def test_a_tidy_frame_of_any_metrics(front):
     assert get_metrics(Aws(rate_limits=FAST), [], Window(start, now), period_s=60)[0].empty
 
 
-@pytest.mark.slow
-def test_metric_math_is_a_series_among_the_metrics_that_it_refers_to(front):
-    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=40)
-    second = int(start.timestamp())
-    front.metrics[SENT] = {second: [0, 4], second + 120: [3]}
-    wanted = [
-        Expression("100 * m1 / (m2 + 1)", "share"),
-        Metric(*SENT, "Maximum"),
-        Metric(*SENT, "SampleCount"),
-        Metric(*SENT, "p50"),
-        Expression("m3 + 1"),
-    ]
-    frame, retrieval = get_metrics(Aws(rate_limits=FAST), wanted, Window(start, start + timedelta(minutes=3)))
-    found = {
-        (metric if pd.isna(stat) else stat): list(rows.value.fillna(-1))
-        for (metric, stat), rows in frame.groupby(["metric", "stat"], dropna=False)
-    }
-    assert found["share"] == [100 * 4 / 3, -1, 150]
-    assert found["m3 + 1"] == [5, -1, 4]
-    assert found["Maximum"] == [4, -1, 3]
-    assert frame[frame.metric == "share"].completeness.tolist() == ["value", "missing", "value"]
-    assert frame[frame.metric == "share"].namespace.isna().all()
-    assert (retrieval.rows, retrieval.truncated) == (15, False)
-
-
 def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     start = now - timedelta(minutes=30)
@@ -112,31 +84,6 @@ def test_missing_zero_and_not_settled_are_three_things(front, tmp_path):
     assert points.completeness.tolist() == ["zero", "value", "not_settled"]
     # The clock may have gone on by a minute since.
     assert requested.missing.tolist() in ([13], [14])
-
-
-@pytest.mark.parametrize("period", [60, 300, 3600])
-def test_a_start_within_an_interval_gives_the_intervals_of_the_clock(account, period):
-    account.now = lambda: datetime.now(UTC)
-    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=4)
-    account.metrics[SENT] = {int(hour.timestamp()) + 60 * n: 1 for n in range(180)}
-    window = Window(hour + timedelta(minutes=7, seconds=33), hour + timedelta(hours=2))
-    frame, _ = get_metrics(Aws(rate_limits=FAST), [Metric(*SENT, "Sum")], window, period_s=period)
-    assert set(frame.completeness) == {"value"}
-    assert set(frame.value) == {period / 60}
-    assert frame.time.iloc[0] == pd.Timestamp(window.start).floor(f"{period}s")
-
-
-def test_a_token_that_no_longer_holds_starts_over(account):
-    start = NOW - timedelta(hours=1)
-    account.metrics[SENT] = {int(start.timestamp()) + 60 * n: n for n in range(60)}
-    account.points_per_call = 25
-    account.faults["GetMetricData"].extend([None, "bad token"])
-    queries = metric_queries([Metric(*SENT, "Sum")], 60)
-    (result,) = fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))["MetricDataResults"]
-    assert result["Values"] == [float(n) for n in range(60)]
-    account.faults["GetMetricData"].extend([None, "bad token", None, "bad token"])
-    with pytest.raises(ServiceError, match="InvalidNextToken"):
-        fetch_metric_data(Aws(rate_limits=FAST), queries, Window(start, NOW))
 
 
 def test_metrics_of_a_queue_that_does_not_exist_are_not_complete(front):

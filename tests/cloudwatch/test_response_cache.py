@@ -5,16 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from worlds.messages import messages_in
-from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.cloudwatch.response_cache import (
     CacheMissError,
     ResponseCache,
-    account_cache,
     request_identity,
     requested_window,
 )
-from watchme_analysis.cloudwatch.session import SessionTarget
 from watchme_analysis.window import Window
 
 START = datetime(2025, 12, 11, 1, tzinfo=UTC)
@@ -58,32 +55,6 @@ def test_a_current_state_is_retrieved_each_time_except_offline(tmp_path):
         "has": "window",
         "window": "2025-12-11T01:00:00+00:00 .. 2025-12-11T02:00:00+00:00",
     }
-
-
-def test_the_cache_of_an_account(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    aws = ScriptedAws(get_caller_identity=[{"Account": "123456789012"}] * 9)
-    found = account_cache(aws, refresh=True)
-    folder = tmp_path / "own/watchme/answers"
-    assert found == ResponseCache(folder, "123456789012/eu-west-1", refresh=True)
-    # Offline, the account of the profile is known from before.
-    assert account_cache(aws, offline=True) == replace(found, refresh=False, offline=True)
-    assert len(aws.calls) == 1
-    monkeypatch.setenv("AWS_PROFILE", "night")
-    with pytest.raises(CacheMissError) as raised:
-        account_cache(aws, offline=True)
-    assert messages_in(raised.value.args[0])["error-cache-lacks"]["has"] == "none"
-    account_cache(aws)
-    monkeypatch.delenv("AWS_PROFILE")
-    aws.target = SessionTarget("day", "eu-west-1")
-    account_cache(aws)
-    assert len(aws.calls) == 3, "each profile may be another account"
-    assert account_cache(aws, offline=True).account_region == found.account_region
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert account_cache(aws).folder == tmp_path / "home/.cache/watchme/answers"
-    assert account_cache(aws, tmp_path / "x").folder == tmp_path / "x"
 
 
 def test_offline_the_same_request_means_the_same_window(tmp_path):

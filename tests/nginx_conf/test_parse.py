@@ -1,12 +1,9 @@
-import gzip
 import json
-from datetime import UTC
 
 import pytest
 
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.nginx_conf.parse import (
-    included_files,
     is_part,
     parse_nginx_config,
     read_nginx_config,
@@ -137,19 +134,6 @@ def test_a_torn_file_keeps_its_whole_statements(tmp_path):
         assert retrieval.rejected, f"{cut} bytes cut off"
 
 
-def test_what_is_kept_of_a_torn_file_stays_in_its_lines_with_its_blocks_closed(tmp_path):
-    for text, kept, line in (
-        ("a 1;\nb {\n  c 'x;{';\n  d 2\n  e", [(1, "a", "1"), (2, "b"), (3, "c", "x;{")], 4),
-        ("a {\n  b {\n  }\n  c 1;\n", [(1, "a"), (2, "b"), (4, "c", "1")], 4),
-        ("# a {\na;\n}\n", [(2, "a")], 3),
-        ("a", [], 1),
-    ):
-        lay(tmp_path, nginx_conf=text)
-        frame, retrieval = read(tmp_path)
-        found = [(at, *said) for at, said in zip(frame["line"], statements(frame), strict=True)]
-        assert (found, retrieval.rejected[0].line) == (kept, line)
-
-
 def read_whole(text):
     found = []
 
@@ -186,21 +170,6 @@ def test_a_directive_that_nginx_refuses_is_rejected_with_its_line(tmp_path):
     assert "number of arguments" in retrieval.rejected[0].reason
 
 
-def test_gzip_and_layers(tmp_path):
-    (tmp_path / "edge.conf.gz").write_bytes(gzip.compress(b"worker_processes 2;\n"))
-    lay(tmp_path, nginx_conf="worker_processes 1;\n")
-    frame, _ = read(tmp_path, "edge.conf.gz")
-    assert list(frame["layer"]) == ["edge"]
-    assert list(frame["file"]) == ["edge.conf.gz"]
-    assert list(read(tmp_path)[0]["layer"]) == ["nginx"]
-
-
-def test_two_files_of_a_layer_share_no_id(tmp_path):
-    lay(tmp_path, nginx_conf="worker_processes 1;\n")
-    (tmp_path / "nginx-emotion.conf").write_text("worker_processes 2;\n")
-    assert set(read(tmp_path)[0]["id"]).isdisjoint(read(tmp_path, "nginx-emotion.conf")[0]["id"])
-
-
 def test_the_output_of_nginx_t_is_read_as_the_files_in_it(tmp_path):
     lay(
         tmp_path,
@@ -231,30 +200,6 @@ def test_a_server_in_a_file_of_any_name_is_known_by_its_content(tmp_path):
     assert is_part(RawFile(tmp_path, "api.example.com.conf"))
     assert is_part(RawFile(tmp_path, "api.example.com"))
     assert not is_part(RawFile(tmp_path, "other.conf"))
-
-
-def test_an_include_names_files_by_their_tails(tmp_path):
-    for name in ("nginx.conf", "conf.d/a.conf", "conf.d/b.conf.gz", "sub/nginx.conf", "sub/c.conf"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(gzip.compress(b"") if name.endswith("gz") else b"")
-    (tmp_path / "conf.d" / "d.conf").mkdir()
-    (tmp_path / "conf.d" / "e.conf").symlink_to("/etc/hostname")
-
-    def found(pattern, main="nginx.conf"):
-        return [raw.relative for raw in included_files(RawFile(tmp_path, main), pattern)]
-
-    assert found("conf.d/*.conf") == ["conf.d/a.conf", "conf.d/b.conf.gz"]
-    assert found("/etc/nginx/conf.d/*.conf") == ["conf.d/a.conf", "conf.d/b.conf.gz"]
-    assert found("/etc/nginx/conf.d/a.conf") == ["conf.d/a.conf"]
-    assert found("./conf.d/../conf.d/a.conf") == []
-    assert found("/*.conf") == [], "every file would fit"
-    assert found("*.conf") == ["nginx.conf"]
-    assert found("/") == found("missing.conf") == []
-    # A relative one counts from the main file's folder.
-    assert found("c.conf", "sub/nginx.conf") == ["sub/c.conf"]
-    raw = RawFile(tmp_path, "nginx.conf", UTC, {"a": 1})
-    (inner,) = included_files(raw, "conf.d/a.conf")
-    assert (inner.zone, inner.settings, inner.known is raw.known) == (raw.zone, raw.settings, True)
 
 
 def test_blocks_that_are_nested_too_deeply_are_rejected_as_a_whole():

@@ -10,7 +10,6 @@ import json
 import re
 import socket
 import threading
-import time
 from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -77,14 +76,11 @@ class Front:
         self.page = 10_000
         self.cap = 100_000
         self.most_rows = 100_000  # which come of a query in silence, whatever it asks for
-        self.counted_over = 0  # matches that the statistics count and no row is of
         self.polls = 1  # polls that find a query running
-        self.query_s = 0.0  # how long a query runs, whatever the polls
         self.slots = 100
         self.end_is_whole_second = True
         self.timeout_over_s = None
         self.fail_next = 0
-        self.latency_s = 0.0
         self.now = lambda: datetime.now(UTC)
         self.metrics = {}  # (namespace, metric, dimensions, stat) -> {epoch second: value} by minute
         self.points_per_call = 100_800
@@ -94,7 +90,6 @@ class Front:
         self.states = {}  # of alarms that are being put again
         self.allow_policies = {}  # RedriveAllowPolicy by name of the DLQ, which moto has not
         self.trail = []
-        self.busy = []  # begin and end of each request
         self.lock = threading.Lock()
 
     @cached_property
@@ -132,7 +127,6 @@ class Front:
         except MalformedError as error:
             raise RefusalError("MalformedQueryException", str(error)) from error
         rows = rows[: self.most_rows]
-        statistics["recordsMatched"] += self.counted_over
         name = f"query-{len(self.queries)}"
         final = "Complete"
         if (
@@ -149,7 +143,6 @@ class Front:
             "status": "Scheduled",
             "final": final,
             "polls": self.polls,
-            "ready_at": time.monotonic() + self.query_s,
         }
         self.started.append(requested)
         return {"queryId": name}
@@ -157,7 +150,7 @@ class Front:
     def get_query_results(self, requested):
         query = self.queries[requested["queryId"]]
         if query["status"] in {"Scheduled", "Running"}:
-            if query["polls"] > 0 or time.monotonic() < query["ready_at"]:
+            if query["polls"] > 0:
                 query["polls"] -= 1
                 query["status"] = "Running"
                 half = query["rows"][: len(query["rows"]) // 2][: self.page]
@@ -508,17 +501,11 @@ def handler_for(front, server):
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            began = time.monotonic()
-            try:
-                self.serve(body)
-            finally:
-                front.busy.append((began, time.monotonic()))
+            self.serve(body)
 
         def serve(self, body):
             target = self.headers.get("X-Amz-Target", "")
             operation = target.rsplit(".", 1)[-1] or self.path
-            if front.latency_s:
-                time.sleep(front.latency_s)
             with front.lock:
                 front.calls[operation] += 1
                 waiting = front.faults[operation]

@@ -196,9 +196,6 @@ class Engine:
         self.lock = threading.Lock()
         self.tables = {}
 
-    # Whether times come as epoch milliseconds, as of queries that computed with them.
-    epoch_ms = False
-
     def load(self, group, events):
         """Take (epoch milliseconds, message, stream) triples as a group's events."""
         frame = pd.DataFrame(events, columns=["ts", "message", "stream"])
@@ -269,8 +266,6 @@ class Engine:
         }
 
     def written(self, value, is_time):
-        if is_time and self.epoch_ms:
-            return str(int(value))
         if is_time:
             moment = pd.Timestamp(int(value), unit="ms")
             return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{int(value) % 1000:03d}"

@@ -26,9 +26,9 @@ class ScriptedAws:
     def __init__(self, *scripts, limits=FAST, **answers):
         self.scripts, self.rate_limits, self.answers = deque(scripts), limits, answers
         self.actions, self.target = set(), SessionTarget(region="eu-west-1")
-        self.started, self.polled, self.stopped = [], [], []  # parameters, and ids of stopped queries
+        self.started, self.stopped = [], []  # parameters, and ids of stopped queries
         self.calls = []  # pairs of other operations and their parameters
-        self.pages_of, self.stop_errors, self.backoffs = {}, deque(), []
+        self.pages_of = {}
         self.retry_until, self.metrics_requested = math.inf, 0
         self.label = self.target_name = self.region = "eu-west-1"
 
@@ -46,15 +46,8 @@ class ScriptedAws:
     def sleep(self, seconds):
         time.sleep(max(0.0, seconds))
 
-    def backoff(self, attempt):
-        self.backoffs.append(attempt)
-        return 0.0
-
     def account(self):
         return self.call("sts", "get_caller_identity")["Account"]
-
-    def check_region(self, resource):
-        """Every resource lies in the region."""
 
     def call(self, service, operation, **given):
         if operation == "start_query":
@@ -64,7 +57,6 @@ class ScriptedAws:
             self.pages_of[name] = deque(script)
             return {"queryId": name}
         if operation == "get_query_results":
-            self.polled.append(given)
             return dict(_raised(self.pages_of[given["queryId"]].popleft()))
         self.calls.append((f"{service}:{operation}", given))
         answer = self.answers[operation]
@@ -80,8 +72,6 @@ class ScriptedAws:
 
     def stop_query(self, queryId):  # noqa: N803 - as boto3 names it
         self.stopped.append(queryId)
-        if self.stop_errors:
-            _raised(self.stop_errors.popleft())
 
 
 def _raised(answer):
