@@ -169,21 +169,23 @@ def _errors(log: pd.DataFrame) -> pd.DataFrame:
             "ending": np.isin(kind, list(_ENDING)) | refused,
             "refused": refused,
             "noted": noted,
-            "path": log["path"].to_numpy(dtype=object, na_value=None),
-            "method": log["method"].to_numpy(dtype=object, na_value=None),
+            **_texts(log),
             # The access log holds the server's name instead of an invalid host.
             "host": _host(log["host"].mask(log["message"].str.contains("invalid host", na=False))),
-            "upstream": log["upstream_addr"].to_numpy(dtype=object, na_value=None),
-            "client": log["client_addr"].to_numpy(dtype=object, na_value=None),
-            "service": log["service"].to_numpy(dtype=object, na_value=None),
             "pid": log["pid"].to_numpy(dtype="float64", na_value=np.nan),
             "connection": log["connection"].to_numpy(dtype="float64", na_value=np.nan),
-            "file": log["file"].to_numpy(dtype=object, na_value=None),
             "line": log["line"].to_numpy(dtype="float64", na_value=np.nan),
         }
     )
     frame.loc[log["time"].isna().to_numpy(), "path"] = None
     return frame
+
+
+def _texts(log: pd.DataFrame) -> dict[str, Array]:
+    """Return the texts that both logs have, by the names under which they are compared."""
+    columns = {"upstream": "upstream_addr", "client": "client_addr"}
+    names = ("path", "method", "service", "file", *columns)
+    return {name: log[columns.get(name, name)].to_numpy(dtype=object, na_value=None) for name in names}
 
 
 def _of_tries(kinds: Array) -> Array:
@@ -214,14 +216,9 @@ def _attempts(log: pd.DataFrame) -> pd.DataFrame:
             .isna()
             .all(axis=1)
             .to_numpy(),
-            "path": log["path"].to_numpy(dtype=object, na_value=None),
-            "method": log["method"].to_numpy(dtype=object, na_value=None),
+            **_texts(log),
             "host": _host(log["host"]),
-            "upstream": log["upstream_addr"].to_numpy(dtype=object, na_value=None),
-            "client": log["client_addr"].to_numpy(dtype=object, na_value=None),
-            "service": log["service"].to_numpy(dtype=object, na_value=None),
             "connection": _connections(log),
-            "file": log["file"].to_numpy(dtype=object, na_value=None),
             "line": log["line"].to_numpy(dtype="float64", na_value=np.nan),
         }
     )
@@ -290,10 +287,7 @@ def _by_kind(values: dict[str, Array]) -> _Alike:
     import numpy as np
     import pandas as pd
 
-    kind = np.zeros(len(values["path"]), "int64")
-    for one in values.values():
-        codes, distinct = pd.factorize(one)
-        kind, _ = pd.factorize(kind * (len(distinct) + 1) + codes)
+    kind = pd.DataFrame(values).groupby(list(values), sort=False).ngroup().to_numpy()
     _, first = np.unique(kind, return_index=True)
     return _Alike(kind, {name: one[first] for name, one in values.items()})
 
@@ -422,9 +416,9 @@ def _in_order(
     for frame, rows, of, names in zip(
         (errors, attempts), members, groups, (("file", "pid"), ("file",)), strict=True
     ):
-        for name in names:
-            codes, _ = frame[name].iloc[rows].factorize()
-            fits &= _has_one(of, codes, size)
+        # Missing values do not count.
+        values = frame[list(names)].iloc[rows].groupby(of).nunique().reindex(range(size), fill_value=0)
+        fits &= values.eq(1).all(axis=1).to_numpy()
     ordered, placed = [], []
     for frame, rows, of in zip((errors, attempts), members, groups, strict=True):
         kept, of_kept = rows[fits[of]], of[fits[of]]
@@ -437,18 +431,6 @@ def _in_order(
     agree = np.isin(kinds[0] * width + kinds[1], pairs.error * width + pairs.attempt)
     whole = np.bincount(placed[0][~agree], minlength=size)[placed[0]] == 0
     return _Pairs(ordered[0][whole], ordered[1][whole])
-
-
-def _has_one(groups: Array, codes: Array, size: int) -> Array:
-    """Return whether each group has exactly one code; -1 stands for a missing one, which does not count."""
-    import numpy as np
-
-    known = codes >= 0
-    first, last = np.full(size, len(codes)), np.full(size, -1)
-    np.minimum.at(first, groups[known], codes[known])
-    np.maximum.at(last, groups[known], codes[known])
-    found: Array = first == last
-    return found
 
 
 # Columns of the access log that identify a request; ``extra`` as well if it contains $connection.

@@ -6,6 +6,7 @@ A chunk holds its requests as a table, and the numbers of its other lines.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,15 +48,6 @@ class Selection:
         bounded = self.since is not None or self.until is not None
         further = ("line", *(("time",) if bounded else ()), *(("path",) if self.path_prefix else ()))
         return tuple(dict.fromkeys((*self.columns, *further)))
-
-    def takes(self, row: dict[str, Any]) -> bool:
-        """Return whether a row is selected."""
-        time, path = row.get("time"), row.get("path")
-        if self.since is not None and (time is None or time < self.since):
-            return False
-        if self.until is not None and (time is None or time >= self.until):
-            return False
-        return not self.path_prefix or (path is not None and str(path).startswith(self.path_prefix))
 
     def apply(self, table: pa.Table) -> pa.Table:
         """Return the selected rows of a table with the needed columns."""
@@ -106,17 +98,12 @@ def shifted(table: pa.Table, lines_before: int) -> pa.Table:
     return table.set_column(table.column_names.index("line"), "line", lines)
 
 
-def merged(table: pa.Table, further: pa.Table) -> pa.Table:
-    """Return both tables' rows in the order of their lines; ``further`` usually has few rows."""
+def in_order(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of all tables in the order of their lines."""
     import numpy as np
     import pyarrow as pa
 
-    if not len(further):
-        return table
-    places = np.searchsorted(numbers_of(table["line"]), numbers_of(further["line"]))
-    parts = []
-    at = taken = 0
-    for place, count in zip(*np.unique(places, return_counts=True), strict=True):
-        parts += [table.slice(at, place - at), further.slice(taken, count)]
-        at, taken = place, taken + count
-    return pa.concat_tables([*parts, table.slice(at)]).combine_chunks()
+    joined = pa.concat_tables(tables).combine_chunks()
+    if sum(len(table) > 0 for table in tables) < 2:
+        return joined
+    return joined.take(number_array(np.argsort(numbers_of(joined["line"]))))

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.access_logs.engine.chunk import Chunk, Selection, merged
+from watchme_analysis.access_logs.engine.chunk import Chunk, Selection, in_order
 from watchme_analysis.access_logs.engine.escapes import unescaped_table
 from watchme_analysis.access_logs.engine.program import Program, compile_program
 from watchme_analysis.access_logs.engine.reference_lines import ReferenceLines
@@ -143,7 +143,7 @@ class Engine:
         ambiguous = self._by_reference(chunk, others, reader, given)
         if self._decode:
             table = compiled.table(given, ambiguous.table[:0])
-            table = merged(unescaped_table(table, plan.escape), ambiguous.table)
+            table = in_order([unescaped_table(table, plan.escape), ambiguous.table])
         else:
             table = compiled.table(given, ambiguous.table)
         return ambiguous._replace(
@@ -177,9 +177,7 @@ class Engine:
         if self._engine != "numba":
             return None
         if log_format not in self._programs:
-            program = compile_program(log_format, self._selection.needed)
-            fits = program is not None and program.fits_compiled_parser
-            self._programs[log_format] = program if fits else None
+            self._programs[log_format] = compile_program(log_format, self._selection.needed)
         return self._programs[log_format]
 
     def _by_reference(

@@ -43,15 +43,8 @@ def _byte(found: re.Match[bytes]) -> bytes:
     return _LETTERS.get(found[2], found[2])
 
 
-def unescaped_row(row: dict[str, Any], escape: str) -> dict[str, Any]:
-    """Return a row of ``access_log`` with the escapes of its texts decoded, where it may have any."""
-    if escape not in _ESCAPED:
-        return row
-    return {name: _decoded(name, value, escape) for name, value in row.items()}
-
-
 def unescaped_table(table: pa.Table, escape: str) -> pa.Table:
-    """Return a table of ``access_log`` with the escapes of its texts decoded, as :func:`unescaped_row`."""
+    """Return a table of ``access_log`` with the escapes of its texts decoded."""
     import pyarrow.compute as pc
 
     for at, name in enumerate(table.column_names if escape in _ESCAPED else ()):

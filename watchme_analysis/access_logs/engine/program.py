@@ -55,16 +55,6 @@ class Program:
         return column_sources(self.log_format.names)
 
     @cached_property
-    def fits_compiled_parser(self) -> bool:
-        """Return whether the compiled loop parses the format."""
-        variables, literals = self.log_format.variables, self.log_format.literals
-        # A blank line is not a request, even if the format matches it.
-        telling = any(literal.strip() for literal in literals)
-        if not self.log_format.writes_nothing:
-            telling |= any(one.kind not in ("text", "token") for one in variables)
-        return telling and all(map(_loop_finds_end, variables, literals[1:]))
-
-    @cached_property
     def kernel_plan(self) -> tuple[Any, ...]:
         """Literals, their bounds and first bytes, kinds and slots in the layout of the loop."""
         import numpy as np
@@ -170,10 +160,16 @@ def _loop_finds_end(variable: Variable, literal: bytes) -> bool:
 
 def _is_plain(log_format: LogFormat) -> bool:
     """Return whether the loop parses every line of the format as the reference parser does."""
-    names = log_format.names
-    if len(set(names)) < len(names) or not all(literal.isascii() for literal in log_format.literals):
+    names, variables, literals = log_format.names, log_format.variables, log_format.literals
+    # A blank line is not a request, even if the format matches it.
+    telling = any(literal.strip() for literal in literals)
+    if not log_format.writes_nothing:
+        telling |= any(one.kind not in ("text", "token") for one in variables)
+    if not telling or not all(map(_loop_finds_end, variables, literals[1:])):
         return False
-    if sum(name in names for name in QUERIES) > 1 or log_format.variables[-1].kind == "rest":
+    if len(set(names)) < len(names) or not all(literal.isascii() for literal in literals):
+        return False
+    if sum(name in names for name in QUERIES) > 1 or variables[-1].kind == "rest":
         return False
     # Each time format that Apache can be configured to write has its own shape.
     return "time_text" not in names or log_format.escape != "apache"

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.access_logs.engine.chunk import RejectedLine, Selection
+from watchme_analysis.access_logs.engine.chunk import RejectedLine, Selection, in_order
 from watchme_analysis.access_logs.engine.columns import KINDS, rows_table
-from watchme_analysis.access_logs.engine.escapes import unescaped_row, unescaped_table
+from watchme_analysis.access_logs.engine.escapes import unescaped_table
 from watchme_analysis.access_logs.engine.reference_parser import Reading, ReferenceParser
 from watchme_analysis.access_logs.formats.column_sources import columns_of
 from watchme_analysis.access_logs.formats.extended import known_part
@@ -23,7 +23,6 @@ from watchme_analysis.files.arrow_arrays import (
     array_of,
     arrow_type,
     nulls,
-    number_array,
     numbers_of,
     repeated,
 )
@@ -90,14 +89,20 @@ class ReferenceLines:
                         reading = Reading(kind.name, dict(zip(kind.variables, given, strict=True)))
                         single.append((index, texts[index], reading if kind.log_format is None else None))
             self._reader.used[kind.name] += len(table)
-            selected = self._selection.apply(table)
-            self.filtered += len(table) - len(selected)
-            if self._decode and kind.log_format is not None:
-                selected = unescaped_table(selected, kind.log_format.escape)
-            tables.append(selected)
-        tables.append(self._one_by_one(sorted(single, key=lambda one: one[0]), cut))
+            tables.append(self._selected(table, kind.log_format))
+        for log_format, rows in self._one_by_one(single, cut).items():
+            tables.append(self._selected(rows_table(rows, self._selection.needed), log_format))
         self.rejected.sort()
-        return _in_order(tables)
+        return in_order([rows_table([], self._selection.needed), *tables])
+
+    def _selected(self, table: pa.Table, log_format: LogFormat | None) -> pa.Table:
+        """Return the selected rows of a format, decoded on request, after counting all others."""
+        # Decoded after the selection, which applies to the logged text.
+        selected = self._selection.apply(table)
+        self.filtered += len(table) - len(selected)
+        if log_format is None or not self._decode:
+            return selected
+        return unescaped_table(selected, log_format.escape)
 
     def _sorted_out(
         self, lines: Sequence[tuple[int, bytes]], plan: LogFormat | None, cut: int
@@ -166,9 +171,10 @@ class ReferenceLines:
             yield from self._parts(variables, lines[:half])
             yield from self._parts(variables, lines[half:])
 
-    def _one_by_one(self, lines: Sequence[Single], cut: int) -> pa.Table:
+    def _one_by_one(self, lines: Sequence[Single], cut: int) -> dict[LogFormat | None, list[dict[str, Any]]]:
+        """Return the rows of single lines by their format, None for lines of programs without one."""
         reader = self._reader
-        found: list[dict[str, Any]] = []
+        found: dict[LogFormat | None, list[dict[str, Any]]] = {}
         for index, line, reading in lines:
             try:
                 values, log_format = reader.row_and_format(line.lstrip(b"\0"), reading)
@@ -184,22 +190,5 @@ class ReferenceLines:
                     continue
                 # A blank follows the known part, so that only fields behind it may be cut.
                 values, log_format = reader.row_and_format(line[: len(line) - len(plain)] + known)
-            if not self._selection.takes(values):
-                self.filtered += 1
-                continue
-            # Decoded after the selection, which applies to the logged text.
-            if self._decode and log_format is not None:
-                values = unescaped_row(values, log_format.escape)
-            found.append({**values, **self._constants, "line": index + 1})
-        return rows_table(found, self._selection.needed)
-
-
-def _in_order(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return the rows of all tables in the order of their lines."""
-    import numpy as np
-    import pyarrow as pa
-
-    joined = pa.concat_tables(tables).combine_chunks()
-    if sum(len(table) > 0 for table in tables) < 2:
-        return joined
-    return joined.take(number_array(np.argsort(numbers_of(joined["line"]))))
+            found.setdefault(log_format, []).append({**values, **self._constants, "line": index + 1})
+        return found
