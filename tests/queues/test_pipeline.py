@@ -70,18 +70,6 @@ def test_the_drain_forecast_holds_the_truth():
     assert row.head_of_line_delay_s == pytest.approx(60.0 * moments[664] / 8)
 
 
-def test_what_came_while_the_metrics_slept_is_no_second_run_of_anything():
-    world, *_ = served(surge=(0, 0))
-    for column in world.at.values():
-        column[300:480] = np.nan  # idle for hours, and nobody polls
-    for name in ("sent", "received", "deleted", "invocations"):
-        world.at[name][480:] = 0
-    world.at["visible"][480:], world.at["sent"][480] = 23, 3
-    (row,) = balance(world).itertuples()
-    assert (row.duplicate_deletes, row.unexplained, row.visible) == (0, 0, 23)
-    assert "20 messages stood there when its metrics woke" in row.reasons
-
-
 @pytest.mark.parametrize("together", [True, False])
 def test_without_a_mapping_a_queue_gets_the_function_that_runs_when_messages_come_and_no_other(together):
     world = World(function="report-maker")
