@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from watchme_analysis.backlog.changes import Change, recorded_changes, state_changes
 from watchme_analysis.inference.findings import Investigation
@@ -44,11 +43,6 @@ class BacklogContext:
     def queue(self, name: str) -> QueueAnalysis:
         """Return the analysis of a queue."""
         return next(item for item in self.queues if item.pipeline.queue == name)
-
-    @property
-    def first_trouble(self) -> datetime | None:
-        """The earliest trouble of the worst-hit queue."""
-        return None if self.focus is None else self.focus.first_trouble()
 
 
 def backlog_context(inv: Investigation) -> BacklogContext:

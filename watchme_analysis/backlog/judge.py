@@ -53,11 +53,6 @@ class Judgement:
     span: Span | None
     end: datetime | None
 
-    @property
-    def likeliest(self) -> str:
-        """The cause at the top of the ranking."""
-        return self.ranking[0].finding.cause
-
 
 def judge(
     queues: Sequence[QueueSignals], undoing: Sequence[Undoing] = (), *, skip: Collection[str] = ()

@@ -255,9 +255,6 @@ def _by_interval(
                 "visible": round(visible) if "visible" in pipeline.queried else None,
                 "in_flight": round(in_flight) if "in_flight" in pipeline.queried else None,
                 "dead_lettered": None if shared else round(moved),
-                "expired": None,
-                "purged": None,
-                "duplicate_deletes": None,
                 "unexplained": _whole(rest),
                 "reasons": (
                     "" if rest is not None and not round(rest) else label(f"balance-step-{reason}", language)
@@ -265,7 +262,6 @@ def _by_interval(
                 "retry_amplification": (
                     sums["received"] / sums["sent"] if sums["received"] is not None and sums["sent"] else None
                 ),
-                "mean_stay_s": None,
             }
         )
         previous = visible + in_flight

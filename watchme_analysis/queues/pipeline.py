@@ -360,11 +360,6 @@ class Pipeline:
         """Name of its function or other consumer; None if unknown."""
         return self.function or (self.consumer.name if self.consumer is not None else None)
 
-    @property
-    def name(self) -> str:
-        """The queue's name, for sentences."""
-        return self.queue
-
     @cached_property
     def dlq_messages(self) -> pd.Series:
         """Return the number of messages in the DLQ over time, those that a reader hides or delays included.

@@ -54,7 +54,6 @@ class Api:
         self.duplicates = 0
         self.waits_s = self.others_waits_s = 0.0
         self.started = self.others_started = 0
-        self.unhealthy = 0
         self.restarts = 0
         self._has_started = bytearray(len(arrivals.sent_s))
         most = Counter(arrivals.groups).most_common(1)
@@ -197,10 +196,8 @@ class Api:
             self._failed_checks = 0
             return
         self._failed_checks += 1
-        if self._failed_checks == settings.checks_to_unhealthy:
-            self.unhealthy += 1
-            if settings.restarts_when_unhealthy:
-                self._restart()
+        if settings.restarts_when_unhealthy and self._failed_checks == settings.checks_to_unhealthy:
+            self._restart()
 
     def _responds_slowly(self) -> bool:
         if not self.waiting:

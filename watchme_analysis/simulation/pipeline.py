@@ -91,7 +91,7 @@ MINUTE_S = 60.0
 # Fields of an outcome that the pipeline counts under the same names.
 _OF_PIPELINE = ("invocations", "errors", "timeouts", "throttles", "peak_visible", "peak_age_s", "behind_s")
 # Fields of an outcome that the API counts under the same names.
-_OF_API = ("duplicates", "unhealthy", "restarts")
+_OF_API = ("duplicates", "restarts")
 
 
 class Invocation(Call):

@@ -282,8 +282,8 @@ class Outcome:
         Completions of work that had been completed before.
     invocations, errors, timeouts, throttles
         Invocations of the function, failed invocations, invocations that timed out, and throttled attempts.
-    unhealthy, restarts, breaker_openings
-        Number of times that the API turned unhealthy, that it was restarted, and that the breaker opened.
+    restarts, breaker_openings
+        Number of times that the API was restarted, and that the breaker opened.
     peak_visible, peak_age_s
         Highest backlog, and highest age of the oldest message, sampled each minute as CloudWatch does.
     drained_s
@@ -315,7 +315,6 @@ class Outcome:
     errors: int
     timeouts: int
     throttles: int
-    unhealthy: int
     restarts: int
     breaker_openings: int
     peak_visible: int
